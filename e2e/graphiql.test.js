@@ -1,0 +1,222 @@
+// Drives GraphiQL in Chromium against the real gateway over its embedded
+// tenant: what an administrator sees in the first minute.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const SCREENSHOT = process.env.SCREENSHOT ?? join(tmpdir(), 'licensegraph-graphiql.png');
+const EXAMPLES = [
+  { name: 'FailedAssignments', field: 'assignmentErrors' },
+  { name: 'PersonByName', field: 'user' },
+  { name: 'ProductsAndUnits', field: 'subscribedSkus' },
+  { name: 'PeoplePage', field: 'users' },
+  { name: 'GroupById', field: 'group' },
+  { name: 'FederatedEntities', field: '_entities' },
+];
+
+const scratch = mkdtempSync(join(tmpdir(), 'licensegraph-e2e-'));
+const origins = new Set();
+const complaints = [];
+let gateway;
+let context;
+let page;
+let address;
+
+before(async () => {
+  gateway = startGateway();
+  address = await graphiqlAddress(gateway);
+
+  context = await chromium.launchPersistentContext(join(scratch, 'profile'), {
+    executablePath: CHROMIUM,
+    headless: true,
+    viewport: { width: 1440, height: 900 },
+    colorScheme: 'light',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  context.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== 'data:') {
+      origins.add(origin);
+    }
+  });
+  context.on('weberror', (error) => complaints.push(`uncaught: ${error.error()}`));
+  context.on('console', (message) => {
+    if (message.type() === 'error') {
+      complaints.push(`console: ${message.text()} ${message.location().url}`);
+    }
+  });
+  await context.exposeFunction('reportViolation', (text) => complaints.push(`policy: ${text}`));
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      window.reportViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+    });
+  });
+
+  page = context.pages()[0] ?? (await context.newPage());
+  await page.goto(address);
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+});
+
+after(async () => {
+  await context?.close();
+  if (gateway && gateway.exitCode === null) {
+    gateway.kill('SIGKILL');
+  }
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+test('the page says what it is', async () => {
+  assert.equal(await page.title(), 'licensegraph · GraphiQL');
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+});
+
+test('every example has its tab, the main question in front', async () => {
+  assert.deepEqual(
+    await tabs().allInnerTexts(),
+    EXAMPLES.map(({ name }) => name),
+  );
+  assert.equal(await tabs().first().getAttribute('aria-selected'), 'true');
+});
+
+for (const [index, { name, field }] of EXAMPLES.entries()) {
+  test(`${name} answers`, async () => {
+    await tabs().nth(index).click();
+    const { status, headers, answer } = await execute(name);
+    assert.equal(status, 200);
+    assert.equal(headers['upstream-report'], 'true');
+    assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
+    assert.ok(hasContent(answer.data[field]), `${field} is empty`);
+
+    const shown = await shownAnswer(`"${field}"`);
+    assert.ok(!shown.includes('"errors"'), shown);
+    if (index === 0) {
+      await page.mouse.move(0, 0);
+      await page.screenshot({ path: SCREENSHOT });
+    }
+  });
+}
+
+test('the schema is there to read', async () => {
+  await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+  await page.getByRole('link', { name: 'Query', exact: true }).first().click();
+  await page.locator('.graphiql-doc-explorer').getByRole('link', { name: 'assignmentErrors', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
+  await page.locator('.graphiql-explorer-root').getByText('assignmentErrors').first().waitFor();
+  await page.getByRole('button', { name: 'Hide GraphiQL Explorer' }).click();
+});
+
+test('a returning visitor finds the tabs as they were left', async () => {
+  await tabs().nth(2).click();
+  await page.locator('.graphiql-query-editor .view-line').first().click();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.type('# mine\n');
+  await page.waitForFunction(() => localStorage.getItem('graphiql:tabState')?.includes('# mine'));
+
+  await page.reload();
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  assert.deepEqual(
+    await tabs().allInnerTexts(),
+    EXAMPLES.map(({ name }) => name),
+  );
+  assert.equal(await tabs().nth(2).getAttribute('aria-selected'), 'true');
+  const { answer } = await execute(EXAMPLES[2].name);
+  assert.equal(answer.errors, undefined);
+  assert.match(await page.locator('.graphiql-query-editor .view-lines').innerText(), /^#\s+mine/);
+});
+
+test('no request left the host and nothing complained', () => {
+  assert.deepEqual([...origins], [new URL(address).origin]);
+  assert.deepEqual(complaints, []);
+});
+
+test('an interrupt ends the gateway cleanly', async () => {
+  await context.close();
+  gateway.kill('SIGINT');
+  const [code] = await once(gateway, 'exit');
+  assert.equal(code, 0);
+});
+
+/** Starts the binary in GATEWAY, or one built from this checkout. */
+function startGateway() {
+  let binary = process.env.GATEWAY;
+  if (!binary) {
+    binary = join(scratch, 'licensegraph');
+    execFileSync('go', ['build', '-o', binary, './server'], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: 'inherit',
+    });
+  }
+  return spawn(binary, ['--listen', '127.0.0.1:0', '--embedded-listen', '127.0.0.1:0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Reads what the gateway prints until it names GraphiQL's address. */
+function graphiqlAddress(child) {
+  return new Promise((resolve, reject) => {
+    let printed = '';
+    const timer = setTimeout(() => reject(new Error(`no address within 30 s:\n${printed}`)), 30_000);
+    const read = (chunk) => {
+      printed += chunk;
+      const match = printed.match(/GraphiQL.*?(http:\/\/127\.0\.0\.1:\d+\/)/);
+      if (match) {
+        clearTimeout(timer);
+        resolve(match[1]);
+      }
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}:\n${printed}`)));
+  });
+}
+
+function tabs() {
+  return page.getByRole('tablist', { name: 'Select active operation' }).getByRole('tab');
+}
+
+/** Presses the button and returns the answer to the named operation. */
+async function execute(operationName) {
+  const answered = page.waitForResponse((response) => {
+    const request = response.request();
+    return request.method() === 'POST' && request.postDataJSON()?.operationName === operationName;
+  });
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  const response = await answered;
+  return {
+    status: response.status(),
+    headers: response.request().headers(),
+    answer: await response.json(),
+  };
+}
+
+/** Waits until the right-hand side shows text, and returns what it shows. */
+async function shownAnswer(text) {
+  const lines = page.locator('.graphiql-response .view-lines');
+  await lines.getByText(text).first().waitFor();
+  return lines.innerText();
+}
+
+function hasContent(value) {
+  if (Array.isArray(value)) {
+    return value.length > 0 && value.every((item) => item !== null);
+  }
+  if (value && 'nodes' in value) {
+    return value.nodes.length > 0;
+  }
+  return Boolean(value);
+}
