@@ -1,0 +1,68 @@
+package licensing
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Why something could not be answered. An upstream failure wraps one of these; [errors.Is] finds it.
+var (
+	// ErrNotFound: the service has no such object.
+	ErrNotFound = errors.New("not found")
+	// ErrForbidden: the gateway's application lacks a permission.
+	ErrForbidden = errors.New("forbidden")
+	// ErrUnauthenticated: the service did not take the gateway's token, or gave it none.
+	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrThrottled: the service wants fewer requests for a while.
+	ErrThrottled = errors.New("throttled")
+	// ErrUnavailable: the service could not be reached, or answered what cannot be understood.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// InputError is something in a request that its sender can mend.
+type InputError struct {
+	// Message says what is wrong and what to do.
+	Message string
+}
+
+func (e *InputError) Error() string { return e.Message }
+
+// UpstreamError is a request to Microsoft Graph that failed.
+type UpstreamError struct {
+	// Kind is one of the sentinel errors of this package.
+	Kind error
+	// Operation names the request without its ids, such as "GET /users/{id}".
+	Operation string
+	// Status is the HTTP status; 0 when there was no answer.
+	Status int
+	// Code and RequestID are the service's own, for whoever asks its support.
+	Code, RequestID string
+	// RetryAfter is how long the service wants to be left alone; 0 when it did not say.
+	RetryAfter time.Duration
+	// Permission is the least permission that the request needs, set on ErrForbidden.
+	Permission string
+	// Retryable tells whether the same request may succeed later.
+	Retryable bool
+	// Cause is the error of the transport or of decoding; nil when the service answered an error.
+	Cause error
+}
+
+func (e *UpstreamError) Error() string {
+	text := e.Operation + ": " + e.Kind.Error()
+	if e.Status != 0 {
+		text += fmt.Sprintf(" (status %d, code %q, request-id %s)", e.Status, e.Code, e.RequestID)
+	}
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap gives the kind and the cause.
+func (e *UpstreamError) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}

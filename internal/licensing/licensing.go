@@ -1,0 +1,218 @@
+// Package licensing holds the licensing data of Microsoft Graph as Go values, and the rules about them
+// that need no call: what an enumeration's text means, which failure a caller may repeat, what a
+// well-known product is called. It imports nothing but the standard library.
+package licensing
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// GUID is the lower-case text of a GUID that identifies a product or a service plan.
+type GUID string
+
+// ParseGUID reads the 8-4-4-4-12 form of a GUID without regard to case (RFC 9562, section 4).
+func ParseGUID(s string) (GUID, bool) {
+	if len(s) != 36 {
+		return "", false
+	}
+	for i, c := range []byte(s) {
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return "", false
+			}
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
+		default:
+			return "", false
+		}
+	}
+	return GUID(strings.ToLower(s)), true
+}
+
+// UnmarshalText reads what the service wrote; GUIDs are equal without regard to case.
+func (g *GUID) UnmarshalText(text []byte) error {
+	*g = GUID(strings.ToLower(string(text)))
+	return nil
+}
+
+// MarshalGQL writes the GUID as a GraphQL value.
+func (g GUID) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(string(g))) //nolint:errcheck // the writer is gqlgen's buffer
+}
+
+// UnmarshalGQL reads a GUID from a GraphQL value.
+func (g *GUID) UnmarshalGQL(v any) error {
+	s, ok := v.(string)
+	if ok {
+		*g, ok = ParseGUID(s)
+	}
+	if !ok {
+		return &InputError{Message: "a UUID looks like 05e9a617-0261-4cee-bb44-138d3ef5d965"}
+	}
+	return nil
+}
+
+// DirectoryObject is anything in the directory that a licence or an error can point to: a *[User], a
+// *[Group] or an *[OtherDirectoryObject].
+type DirectoryObject interface {
+	Node
+	isDirectoryObject()
+}
+
+// Node is an object with an id that is unique in the tenant.
+type Node interface {
+	ObjectID() string
+}
+
+// OtherDirectoryObject is a directory object of a kind that has no type of its own here.
+type OtherDirectoryObject struct {
+	ID              string     `json:"id"`
+	ODataType       string     `json:"@odata.type"`
+	DeletedDateTime *time.Time `json:"deletedDateTime"`
+	DisplayName     *string    `json:"displayName"`
+}
+
+// User is a person or another account that can sign in.
+type User struct {
+	ID                      string                    `json:"id"`
+	DeletedDateTime         *time.Time                `json:"deletedDateTime"`
+	DisplayName             *string                   `json:"displayName"`
+	GivenName               *string                   `json:"givenName"`
+	Surname                 *string                   `json:"surname"`
+	UserPrincipalName       *string                   `json:"userPrincipalName"`
+	Mail                    *string                   `json:"mail"`
+	JobTitle                *string                   `json:"jobTitle"`
+	Department              *string                   `json:"department"`
+	OfficeLocation          *string                   `json:"officeLocation"`
+	PreferredLanguage       *string                   `json:"preferredLanguage"`
+	BusinessPhones          []string                  `json:"businessPhones"`
+	MobilePhone             *string                   `json:"mobilePhone"`
+	AccountEnabled          *bool                     `json:"accountEnabled"`
+	UsageLocation           *string                   `json:"usageLocation"`
+	UserType                *string                   `json:"userType"`
+	AssignedLicenses        []*AssignedLicense        `json:"assignedLicenses"`
+	AssignedPlans           []*AssignedPlan           `json:"assignedPlans"`
+	LicenseAssignmentStates []*LicenseAssignmentState `json:"licenseAssignmentStates"`
+}
+
+// Group is a group whose members can inherit licences.
+type Group struct {
+	ID                     string                  `json:"id"`
+	DeletedDateTime        *time.Time              `json:"deletedDateTime"`
+	CreatedDateTime        *time.Time              `json:"createdDateTime"`
+	DisplayName            *string                 `json:"displayName"`
+	Description            *string                 `json:"description"`
+	Mail                   *string                 `json:"mail"`
+	MailEnabled            *bool                   `json:"mailEnabled"`
+	SecurityEnabled        *bool                   `json:"securityEnabled"`
+	GroupTypes             []string                `json:"groupTypes"`
+	AssignedLicenses       []*AssignedLicense      `json:"assignedLicenses"`
+	LicenseProcessingState *LicenseProcessingState `json:"licenseProcessingState"`
+}
+
+// ObjectID returns the object id in the directory.
+func (u *User) ObjectID() string { return u.ID }
+
+// ObjectID returns the object id in the directory.
+func (g *Group) ObjectID() string { return g.ID }
+
+// ObjectID returns the object id in the directory.
+func (o *OtherDirectoryObject) ObjectID() string { return o.ID }
+
+func (*User) isDirectoryObject()                 {}
+func (*Group) isDirectoryObject()                {}
+func (*OtherDirectoryObject) isDirectoryObject() {}
+
+// AssignedLicense is a product that is assigned, and the plans of it that are switched off.
+type AssignedLicense struct {
+	SkuID         *GUID  `json:"skuId"`
+	DisabledPlans []GUID `json:"disabledPlans"`
+}
+
+// AssignedPlan is a service plan that was given to a person at some time.
+type AssignedPlan struct {
+	AssignedDateTime *time.Time `json:"assignedDateTime"`
+	CapabilityStatus *string    `json:"capabilityStatus"`
+	Service          *string    `json:"service"`
+	ServicePlanID    *GUID      `json:"servicePlanId"`
+}
+
+// LicenseProcessingState is how far the licences of a group have reached its members.
+type LicenseProcessingState struct {
+	StateText *string `json:"state"`
+}
+
+// LicenseAssignmentState is one product assigned to one person in one way, and how that went.
+type LicenseAssignmentState struct {
+	SkuID               *GUID      `json:"skuId"`
+	AssignedByGroup     *string    `json:"assignedByGroup"`
+	DisabledPlans       []GUID     `json:"disabledPlans"`
+	StateText           *string    `json:"state"`
+	ErrorText           *string    `json:"error"`
+	LastUpdatedDateTime *time.Time `json:"lastUpdatedDateTime"`
+}
+
+// AssignmentError is a product that could not be given to a person, or not in full.
+type AssignmentError struct {
+	ID                 string    `json:"id"`
+	Code               string    `json:"code"`
+	Message            string    `json:"message"`
+	OccurrenceDateTime time.Time `json:"occurrenceDateTime"`
+	SkuID              *GUID     `json:"skuId"`
+}
+
+// ObjectID returns the id of the error.
+func (e *AssignmentError) ObjectID() string { return e.ID }
+
+// UsageRight is what a holder may use of one product, all assignments of it merged.
+type UsageRight struct {
+	ID            string             `json:"id"`
+	HolderID      *string            `json:"-"`
+	SkuID         *GUID              `json:"skuId"`
+	SkuPartNumber *string            `json:"skuPartNumber"`
+	Services      []*LicensedService `json:"services"`
+}
+
+// LicensedService is a service plan as part of a usage right.
+type LicensedService struct {
+	PlanID           GUID    `json:"planId"`
+	PlanName         *string `json:"planName"`
+	AssignableToText string  `json:"assignableTo"`
+}
+
+// SubscribedSku is a product that the tenant is subscribed to.
+type SubscribedSku struct {
+	ID                   string              `json:"id"`
+	SkuID                *GUID               `json:"skuId"`
+	SkuPartNumber        *string             `json:"skuPartNumber"`
+	AccountID            *string             `json:"accountId"`
+	AccountName          *string             `json:"accountName"`
+	AppliesToText        *string             `json:"appliesTo"`
+	CapabilityStatusText *string             `json:"capabilityStatus"`
+	ConsumedUnits        *int32              `json:"consumedUnits"`
+	PrepaidUnits         *LicenseUnitsDetail `json:"prepaidUnits"`
+	ServicePlans         []*ServicePlan      `json:"servicePlans"`
+	SubscriptionIDs      []string            `json:"subscriptionIds"`
+}
+
+// ObjectID returns the id of the subscription to the product.
+func (s *SubscribedSku) ObjectID() string { return s.ID }
+
+// LicenseUnitsDetail counts the units of a product by their state.
+type LicenseUnitsDetail struct {
+	Enabled   *int32 `json:"enabled"`
+	Suspended *int32 `json:"suspended"`
+	Warning   *int32 `json:"warning"`
+	LockedOut *int32 `json:"lockedOut"`
+}
+
+// ServicePlan is one feature within a product.
+type ServicePlan struct {
+	ServicePlanID          *GUID   `json:"servicePlanId"`
+	ServicePlanName        *string `json:"servicePlanName"`
+	ProvisioningStatusText *string `json:"provisioningStatus"`
+	AppliesToText          *string `json:"appliesTo"`
+}
