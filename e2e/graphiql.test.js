@@ -94,7 +94,7 @@ test('every example has its tab, the main question in front', async () => {
 
 for (const [index, { name, field }] of EXAMPLES.entries()) {
   test(`${name} answers`, async () => {
-    await tabs().nth(index).click();
+    await open(index);
     const { status, headers, answer } = await execute(name);
     assert.equal(status, 200);
     assert.equal(headers['upstream-report'], 'true');
@@ -120,7 +120,7 @@ test('the schema is there to read', async () => {
 });
 
 test('a returning visitor finds the tabs as they were left', async () => {
-  await tabs().nth(2).click();
+  await open(2);
   await page.locator('.graphiql-query-editor .view-line').first().click();
   await page.keyboard.press('Control+Home');
   await page.keyboard.type('# mine\n');
@@ -187,6 +187,15 @@ function graphiqlAddress(child) {
 
 function tabs() {
   return page.getByRole('tablist', { name: 'Select active operation' }).getByRole('tab');
+}
+
+/** Opens a tab and waits until GraphiQL has read its query, a moment later. */
+async function open(index) {
+  await tabs().nth(index).click();
+  await page.waitForFunction(
+    (name) => localStorage.getItem('graphiql:query')?.includes(`query ${name}`),
+    EXAMPLES[index].name,
+  );
 }
 
 /** Presses the button and returns the answer to the named operation. */

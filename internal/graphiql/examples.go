@@ -38,13 +38,13 @@ func Examples() []Example {
 		if err != nil {
 			panic(err)
 		}
-		example := Example{Query: string(query)}
+		example := Example{Query: strings.TrimSpace(string(query))}
 		if match := operation.FindSubmatch(query); match != nil {
 			example.Name = string(match[1])
 		}
 		// Variables are optional and lie beside the query.
 		if variables, err := examples.ReadFile("examples/" + base + ".json"); err == nil {
-			example.Variables = string(variables)
+			example.Variables = strings.TrimSpace(string(variables))
 		}
 		list = append(list, example)
 	}

@@ -3,9 +3,11 @@ import 'graphiql/style.css';
 import '@graphiql/plugin-explorer/style.css';
 import './page.css';
 
+import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { costOf } from './cost.js';
 import { openTabs } from './tabs.js';
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
@@ -19,8 +21,11 @@ async function loadConfig() {
   return response.json();
 }
 
-/** Sends one operation; headers typed into the page win over configured ones. */
-function fetcherFor({ endpoint, headers }) {
+/**
+ * Sends one operation; headers typed into the page win over configured ones.
+ * What the answer cost goes to onCost, except for the page's own introspection.
+ */
+function fetcherFor({ endpoint, headers }, onCost) {
   return async (operation, options) => {
     const response = await fetch(endpoint, {
       method: 'POST',
@@ -33,23 +38,25 @@ function fetcherFor({ endpoint, headers }) {
       body: JSON.stringify(operation),
     });
     const text = await response.text();
+    let answer;
     try {
-      return JSON.parse(text);
+      answer = JSON.parse(text);
     } catch {
       throw new Error(`${endpoint} answered ${response.status} without JSON`);
     }
+    if (operation.operationName !== 'IntrospectionQuery') {
+      onCost(costOf(answer));
+    }
+    return answer;
   };
 }
 
-const root = createRoot(document.getElementById('root'));
-
-try {
-  const config = await loadConfig();
-  document.title = `${config.title} · GraphiQL`;
-  const tabs = openTabs(config.examples, localStorage);
-  root.render(
+function Page({ config, tabs }) {
+  const [cost, setCost] = useState('');
+  const [fetcher] = useState(() => fetcherFor(config, setCost));
+  return (
     <GraphiQL
-      fetcher={fetcherFor(config)}
+      fetcher={fetcher}
       plugins={plugins}
       defaultTabs={tabs.defaults}
       initialQuery={tabs.active?.query ?? ''}
@@ -63,8 +70,21 @@ try {
       <GraphiQL.Logo>
         <h1 className="title">{config.title}</h1>
       </GraphiQL.Logo>
-    </GraphiQL>,
+      <GraphiQL.Footer>
+        <p className="cost" role="status">
+          {cost}
+        </p>
+      </GraphiQL.Footer>
+    </GraphiQL>
   );
+}
+
+const root = createRoot(document.getElementById('root'));
+
+try {
+  const config = await loadConfig();
+  document.title = `${config.title} · GraphiQL`;
+  root.render(<Page config={config} tabs={openTabs(config.examples, localStorage)} />);
 } catch (error) {
   root.render(
     <p className="notice" role="alert">

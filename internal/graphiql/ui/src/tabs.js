@@ -15,17 +15,18 @@ const SEEN = 'graphiql:examplesSeen';
 export function openTabs(examples, storage) {
   const defaults = examples.map(({ query, variables }) => ({ query, variables }));
   const state = read(storage, TABS);
-  const seen = read(storage, SEEN) ?? [];
+  const before = read(storage, SEEN);
+  const seen = Array.isArray(before) ? before : [];
   write(storage, SEEN, examples);
 
-  if (!Array.isArray(state?.tabs) || state.tabs.length === 0) {
+  if (!Array.isArray(state?.tabs) || !state.tabs.length || !state.tabs.every((tab) => tab?.title)) {
     return { defaults, active: defaults[0] };
   }
 
   for (const example of examples) {
-    const before = seen.find(({ name }) => name === example.name);
-    if (before) {
-      for (const tab of state.tabs.filter((tab) => sameText(tab, before))) {
+    const old = seen.find((entry) => entry?.name === example.name);
+    if (old) {
+      for (const tab of state.tabs.filter((tab) => sameText(tab, old))) {
         Object.assign(tab, { query: example.query, variables: example.variables });
       }
     } else if (!state.tabs.some(({ title }) => title === example.name)) {
