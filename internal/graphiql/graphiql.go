@@ -2,10 +2,11 @@
 // inside the binary. It is for the administrator who has a question and for
 // the developer who explores the schema; both get example queries in tabs.
 //
-// The page, its editor, its workers and its fonts are built in ui/ and
-// embedded compressed. No request leaves the host, and the page's
-// Content-Security-Policy would refuse one. The package knows nothing of the
-// schema and answers no GraphQL: it sends the page to Config.Endpoint.
+// The page, its editor, its workers and its fonts are embedded compressed, as
+// "npm ci && npm run build" in ui/ leaves them in dist/. No request leaves the
+// host, and the page's Content-Security-Policy would refuse one. The package
+// knows nothing of the schema and answers no GraphQL: it sends the page to
+// Config.Endpoint.
 package graphiql
 
 import (

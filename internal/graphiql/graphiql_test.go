@@ -49,24 +49,25 @@ func TestRoutes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			resp, body := do(t, tt.method, url+tt.path, nil)
-			if resp.StatusCode != tt.status {
-				t.Errorf("status = %d, want %d", resp.StatusCode, tt.status)
+			got := do(t, tt.method, url+tt.path, nil)
+			if got.status != tt.status {
+				t.Errorf("status = %d, want %d", got.status, tt.status)
 			}
-			if got := resp.Header.Get("Content-Type"); got != tt.contentType {
-				t.Errorf("Content-Type = %q, want %q", got, tt.contentType)
+			allow := ""
+			if tt.status == http.StatusMethodNotAllowed {
+				allow = "GET, HEAD"
 			}
-			if got := resp.Header.Get("Cache-Control"); got != tt.caches {
-				t.Errorf("Cache-Control = %q, want %q", got, tt.caches)
+			want := map[string]string{
+				"Allow":                  allow,
+				"Cache-Control":          tt.caches,
+				"Content-Type":           tt.contentType,
+				"X-Content-Type-Options": "nosniff",
 			}
-			if got := resp.Header.Get("X-Content-Type-Options"); got != "nosniff" {
-				t.Errorf("X-Content-Type-Options = %q, want nosniff", got)
+			if diff := cmp.Diff(want, got.pick(want)); diff != "" {
+				t.Errorf("headers (-want +got):\n%s", diff)
 			}
-			if got, want := resp.Header.Get("Allow") != "", tt.status == 405; got != want {
-				t.Errorf("has Allow = %t, want %t", got, want)
-			}
-			if tt.method == "HEAD" && (len(body) != 0 || resp.ContentLength <= 0) {
-				t.Errorf("HEAD sent %d bytes and announced %d", len(body), resp.ContentLength)
+			if tt.method == "HEAD" && (len(got.body) != 0 || got.length <= 0) {
+				t.Errorf("HEAD sent %d bytes and announced %d", len(got.body), got.length)
 			}
 		})
 	}
@@ -74,7 +75,7 @@ func TestRoutes(t *testing.T) {
 
 func TestPageHeaders(t *testing.T) {
 	t.Parallel()
-	resp, body := do(t, "GET", serve(t, graphiql.Config{})+"/", nil)
+	page := do(t, "GET", serve(t, graphiql.Config{})+"/", nil)
 
 	want := map[string]string{
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
@@ -84,17 +85,13 @@ func TestPageHeaders(t *testing.T) {
 		"Permissions-Policy":         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 		"Referrer-Policy":            "no-referrer",
 	}
-	got := map[string]string{}
-	for name := range want {
-		got[name] = resp.Header.Get(name)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, page.pick(want)); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	if inline := regexp.MustCompile(`<script>|<style|\son\w+=|https?://`).Find(body); inline != nil {
+	if inline := regexp.MustCompile(`<script>|<style|\son\w+=|https?://`).Find(page.body); inline != nil {
 		t.Errorf("the page holds %q, which the policy refuses", inline)
 	}
-	if !bytes.Contains(body, []byte(`<html lang="en">`)) {
+	if !bytes.Contains(page.body, []byte(`<html lang="en">`)) {
 		t.Error("the page does not say its language")
 	}
 }
@@ -103,7 +100,7 @@ func TestEncoding(t *testing.T) {
 	t.Parallel()
 	url := serve(t, graphiql.Config{})
 	script := firstScript(t, url)
-	_, plain := do(t, "GET", url+script, nil)
+	plain := do(t, "GET", url+script, nil).body
 	if bytes.HasPrefix(plain, []byte{0x1f, 0x8b}) {
 		t.Fatal("compressed without being asked to")
 	}
@@ -130,15 +127,16 @@ func TestEncoding(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(strconv.Quote(tt.accept), func(t *testing.T) {
 			t.Parallel()
-			resp, body := do(t, "GET", url+script, http.Header{"Accept-Encoding": {tt.accept}})
-			if got := resp.Header.Get("Content-Encoding") == "gzip"; got != tt.gzip {
+			resp := do(t, "GET", url+script, http.Header{"Accept-Encoding": {tt.accept}})
+			if got := resp.header.Get("Content-Encoding") == "gzip"; got != tt.gzip {
 				t.Fatalf("gzip = %t, want %t", got, tt.gzip)
 			}
-			if got := resp.Header.Get("Vary"); got != "Accept-Encoding" {
+			if got := resp.header.Get("Vary"); got != "Accept-Encoding" {
 				t.Errorf("Vary = %q, want Accept-Encoding", got)
 			}
-			if resp.ContentLength != int64(len(body)) {
-				t.Errorf("announced %d bytes, sent %d", resp.ContentLength, len(body))
+			body := resp.body
+			if resp.length != int64(len(body)) {
+				t.Errorf("announced %d bytes, sent %d", resp.length, len(body))
 			}
 			if tt.gzip {
 				body = gunzip(t, body)
@@ -154,13 +152,13 @@ func TestUnchangedPageIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	url := serve(t, graphiql.Config{})
 	for _, encoding := range []string{"identity", "gzip"} {
-		first, _ := do(t, "GET", url+"/", http.Header{"Accept-Encoding": {encoding}})
-		again, body := do(t, "GET", url+"/", http.Header{
+		first := do(t, "GET", url+"/", http.Header{"Accept-Encoding": {encoding}})
+		again := do(t, "GET", url+"/", http.Header{
 			"Accept-Encoding": {encoding},
-			"If-None-Match":   {first.Header.Get("Etag")},
+			"If-None-Match":   {first.header.Get("Etag")},
 		})
-		if again.StatusCode != http.StatusNotModified || len(body) != 0 {
-			t.Errorf("%s: status = %d with %d bytes, want 304 with none", encoding, again.StatusCode, len(body))
+		if again.status != http.StatusNotModified || len(again.body) != 0 {
+			t.Errorf("%s: status = %d with %d bytes, want 304 with none", encoding, again.status, len(again.body))
 		}
 	}
 }
@@ -170,7 +168,7 @@ func TestUnchangedPageIsNotSentAgain(t *testing.T) {
 func TestPageIsComplete(t *testing.T) {
 	t.Parallel()
 	url := serve(t, graphiql.Config{})
-	_, page := do(t, "GET", url+"/", nil)
+	page := do(t, "GET", url+"/", nil).body
 
 	name := regexp.MustCompile(`[\w.-]+-[\w-]{8}\.(?:js|css|ttf)\b`)
 	queue := name.FindAllString(string(page), -1)
@@ -182,11 +180,11 @@ func TestPageIsComplete(t *testing.T) {
 			continue
 		}
 		seen[file] = true
-		resp, body := do(t, "GET", url+"/assets/"+file, nil)
-		if resp.StatusCode != http.StatusOK {
-			t.Errorf("%s: status = %d, want 200", file, resp.StatusCode)
+		resp := do(t, "GET", url+"/assets/"+file, nil)
+		if resp.status != http.StatusOK {
+			t.Errorf("%s: status = %d, want 200", file, resp.status)
 		}
-		for _, next := range regexp.MustCompile(`(?:\./|assets/)([\w.-]+-[\w-]{8}\.(?:js|css|ttf))\b`).FindAllSubmatch(body, -1) {
+		for _, next := range regexp.MustCompile(`(?:\./|assets/)([\w.-]+-[\w-]{8}\.(?:js|css|ttf))\b`).FindAllSubmatch(resp.body, -1) {
 			queue = append(queue, string(next[1]))
 		}
 	}
@@ -225,8 +223,8 @@ func TestConfigIsServed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, body := do(t, "GET", serve(t, tt.cfg)+"/graphiql.json", nil)
-			if diff := cmp.Diff(tt.want, string(body)); diff != "" {
+			got := do(t, "GET", serve(t, tt.cfg)+"/graphiql.json", nil)
+			if diff := cmp.Diff(tt.want, string(got.body)); diff != "" {
 				t.Errorf("config (-want +got):\n%s", diff)
 			}
 		})
@@ -241,9 +239,9 @@ func TestHandlerBehindPrefix(t *testing.T) {
 	}
 	server := httptest.NewServer(http.StripPrefix("/workbench", handler))
 	t.Cleanup(server.Close)
-	resp, _ := do(t, "GET", server.URL+"/workbench"+firstScript(t, server.URL+"/workbench"), nil)
-	if resp.StatusCode != http.StatusOK {
-		t.Errorf("status = %d, want 200", resp.StatusCode)
+	script := firstScript(t, server.URL+"/workbench")
+	if got := do(t, "GET", server.URL+"/workbench"+script, nil); got.status != http.StatusOK {
+		t.Errorf("status = %d, want 200", got.status)
 	}
 }
 
@@ -284,8 +282,25 @@ func serve(t *testing.T, cfg graphiql.Config) string {
 	return server.URL
 }
 
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	length int64
+	body   []byte
+}
+
+// pick returns the headers that want names.
+func (a answer) pick(want map[string]string) map[string]string {
+	got := map[string]string{}
+	for name := range want {
+		got[name] = a.header.Get(name)
+	}
+	return got
+}
+
 // do sends one request, leaving compression to the test.
-func do(t *testing.T, method, url string, header http.Header) (*http.Response, []byte) {
+func do(t *testing.T, method, url string, header http.Header) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
@@ -299,18 +314,18 @@ func do(t *testing.T, method, url string, header http.Header) (*http.Response, [
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, body
+	return answer{resp.StatusCode, resp.Header, resp.ContentLength, body}
 }
 
 // firstScript returns the path of the script that the page loads.
 func firstScript(t *testing.T, url string) string {
 	t.Helper()
-	_, page := do(t, "GET", url+"/", nil)
+	page := do(t, "GET", url+"/", nil).body
 	match := regexp.MustCompile(`src="\.(/assets/[^"]+\.js)"`).FindSubmatch(page)
 	if match == nil {
 		t.Fatalf("no script in the page:\n%s", page)
