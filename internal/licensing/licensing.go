@@ -162,6 +162,8 @@ type AssignmentError struct {
 	Message            string    `json:"message"`
 	OccurrenceDateTime time.Time `json:"occurrenceDateTime"`
 	SkuID              *GUID     `json:"skuId"`
+	// Related is what the service sent along.
+	Related Related `json:"-"`
 }
 
 // ObjectID returns the id of the error.

@@ -1,0 +1,70 @@
+package loaders
+
+import "licensegraph/internal/licensing"
+
+func (l *Loaders) addDirectoryObjects(s *scheduler) {
+	l.GroupByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
+		b.Groups(ids, l.properties("Group"), found)
+	})
+	l.DirectoryObjectByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
+		b.DirectoryObjects(ids, l.properties("DirectoryObject"), found)
+	})
+}
+
+// DirectoryObjects returns objects of any kind with all properties that the operation needs, in the order
+// of their ids.
+func (l *Loaders) DirectoryObjects(ids []string) ([]licensing.DirectoryObject, []error) {
+	return l.complete(Each(l.DirectoryObjectByID, ids))
+}
+
+// complete returns the objects that are referred to with all properties that the operation needs. What was
+// not shown, because the kind was not known or the relation shows only names, is read now.
+func (l *Loaders) complete(refs []*licensing.Reference, errs []error) ([]licensing.DirectoryObject, []error) {
+	thunks := make([]Thunk[licensing.DirectoryObject], len(refs))
+	l.Ahead(func() {
+		for i, ref := range refs {
+			if errs[i] != nil {
+				thunks[i] = func() (licensing.DirectoryObject, error) { return nil, errs[i] }
+				continue
+			}
+			thunks[i] = l.whole(ref)
+		}
+	})
+	return Wait(thunks)
+}
+
+// whole returns the object with all properties that the operation needs.
+func (l *Loaders) whole(ref *licensing.Reference) Thunk[licensing.DirectoryObject] {
+	switch object := ref.Object.(type) {
+	case *licensing.User:
+		if !l.shows(ref, "User") {
+			return asObject(l.UserByID.Load(object.ID))
+		}
+	case *licensing.Group:
+		if !l.shows(ref, "Group") {
+			return asObject(l.GroupByID.Load(object.ID))
+		}
+	}
+	return func() (licensing.DirectoryObject, error) { return ref.Object, nil }
+}
+
+// shows tells whether everything that the operation needs of the type was shown. Licence states do not
+// count: they have a loader of their own.
+func (l *Loaders) shows(ref *licensing.Reference, typeName string) bool {
+	for _, property := range l.properties(typeName) {
+		if property != licenseStates && !ref.Properties[property] {
+			return false
+		}
+	}
+	return true
+}
+
+func asObject[T licensing.DirectoryObject](thunk Thunk[T]) Thunk[licensing.DirectoryObject] {
+	return func() (licensing.DirectoryObject, error) {
+		object, err := thunk()
+		if err != nil {
+			return nil, err
+		}
+		return object, nil
+	}
+}

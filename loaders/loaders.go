@@ -1,0 +1,112 @@
+// Package loaders gathers what the resolvers of one GraphQL operation look up and reads it from Microsoft
+// Graph in as few requests as the service allows. It belongs to one operation of one caller and is
+// thrown away with it: nothing that it holds reaches another caller.
+//
+// Every look-up goes through a dataloader. All loaders of an operation share a scheduler: what they have
+// gathered when no resolver adds anything more is read as one [Batch], so that look-ups of different kinds
+// share a request.
+package loaders
+
+import (
+	"context"
+	"slices"
+
+	"licensegraph/internal/licensing"
+)
+
+// Source is Microsoft Graph as one operation sees it.
+type Source interface {
+	// AssignmentErrors returns a page of the tenant's assignment errors.
+	AssignmentErrors(context.Context, licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error)
+	// Users returns a page of the tenant's users.
+	Users(context.Context, licensing.ListQuery) (licensing.Page[*licensing.User], error)
+	// Batch returns an empty set of reads.
+	Batch() Batch
+}
+
+// Batch is a set of reads that travel together. Each method adds reads; Do sends them all and hands each
+// result to the function that came with its read, one after the other. What the service does not have is
+// handed over as an error that wraps [licensing.ErrNotFound], or not at all.
+type Batch interface {
+	// Do reads everything that was added. It ends when its context does.
+	Do(context.Context)
+
+	Users(ids, properties []string, found func(id string, user *licensing.User, err error))
+	UsersByPrincipalName(names, properties []string, found func(name string, user *licensing.User, err error))
+	Groups(ids, properties []string, found func(id string, group *licensing.Group, err error))
+	DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error))
+	AssignmentErrors(ids, properties, expand []string, found func(id string, e *licensing.AssignmentError, err error))
+	AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error))
+	AssigneesOfErrors(ids, properties []string, found func(id string, assignee *licensing.Reference, err error))
+	UsageRightsOfErrors(ids, properties []string, found func(id string, right *licensing.UsageRight, err error))
+	UsageRightsOfUsers(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error))
+	UsageRights(keys []licensing.UsageRightKey, properties []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error))
+	SubscribedSkus(properties []string, found func(skus []*licensing.SubscribedSku, err error))
+}
+
+// Properties tells which of its properties an operation needs of an upstream type, such as "User".
+type Properties func(typeName string) []string
+
+// Loaders are the look-ups of one operation, named by what they return and by their key.
+type Loaders struct {
+	UserByID                  *Loader[string, *licensing.User]
+	UserByPrincipalName       *Loader[string, *licensing.User]
+	LicenseStatesByUserID     *Loader[string, []*licensing.LicenseAssignmentState]
+	UsageRightsByUserID       *Loader[string, []*licensing.UsageRight]
+	AssignmentErrorsByUserID  *Loader[string, []*licensing.AssignmentError]
+	GroupByID                 *Loader[string, *licensing.Group]
+	DirectoryObjectByID       *Loader[string, *licensing.Reference]
+	AssignmentErrorByID       *Loader[string, *licensing.AssignmentError]
+	AssigneeByErrorID         *Loader[string, *licensing.Reference]
+	UsageRightByErrorID       *Loader[string, *licensing.UsageRight]
+	UsageRightByHolderIDAndID *Loader[licensing.UsageRightKey, *licensing.UsageRight]
+	SubscribedSkus            *Loader[tenant, []*licensing.SubscribedSku]
+
+	source     Source
+	properties Properties
+	scheduler  *scheduler
+}
+
+// tenant is the key of what a tenant has only one of.
+type tenant struct{}
+
+// New returns the loaders of the operation that ctx belongs to.
+func New(ctx context.Context, source Source, properties Properties) *Loaders {
+	s := &scheduler{ctx: ctx, newBatch: source.Batch}
+	l := &Loaders{source: source, properties: properties, scheduler: s}
+	l.addUsers(s)
+	l.addDirectoryObjects(s)
+	l.addAssignmentErrors(s)
+	l.addUsageRights(s)
+	l.addSubscribedSkus(s)
+	return l
+}
+
+type contextKey struct{}
+
+// With returns a context that carries the loaders.
+func With(ctx context.Context, l *Loaders) context.Context {
+	return context.WithValue(ctx, contextKey{}, l)
+}
+
+// For returns the loaders that the context carries; nil when it has none.
+func For(ctx context.Context) *Loaders {
+	l, _ := ctx.Value(contextKey{}).(*Loaders)
+	return l
+}
+
+// Ahead runs plan, which loads what is known to be needed next, and sends nothing before it returns: so
+// everything that it loads travels together.
+func (l *Loaders) Ahead(plan func()) {
+	l.scheduler.hold()
+	defer l.scheduler.release()
+	plan()
+}
+
+// Wait returns when everything that was loaded has been read, whether somebody waits for it or not.
+func (l *Loaders) Wait() { l.scheduler.running.Wait() }
+
+// needs tells whether the operation needs the property of the type.
+func (l *Loaders) needs(typeName, property string) bool {
+	return slices.Contains(l.properties(typeName), property)
+}

@@ -1,0 +1,248 @@
+package loaders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/graph-gophers/dataloader/v7"
+
+	"licensegraph/internal/licensing"
+)
+
+// scheduler decides when the loaders of one operation send what they have gathered. It waits for no
+// timer: it sends when no key has been added for a few turns of the Go scheduler, and never while a plan
+// holds it.
+type scheduler struct {
+	ctx      context.Context
+	newBatch func() Batch
+	loaders  []gatherer
+	// running counts what the operation has to wait for: settling, and batches on their way.
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	keys     int // ever added
+	sent     int // of them, sent
+	holds    int
+	settling bool
+}
+
+// gatherer is a loader as the scheduler sees it.
+type gatherer interface {
+	// send hands what was gathered to the round; false when that is nothing.
+	send(*round) bool
+}
+
+// settleTurns is how many turns of the Go scheduler without a new key mean that every resolver which is
+// ready to run has run.
+const settleTurns = 8
+
+func (s *scheduler) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds++
+}
+
+func (s *scheduler) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds--
+	s.wake()
+}
+
+// added counts a new key; the caller holds the lock.
+func (s *scheduler) added() {
+	s.keys++
+	s.wake()
+}
+
+// wake begins to settle if there is something to send; the caller holds the lock.
+func (s *scheduler) wake() {
+	if s.settling || s.holds > 0 || s.keys == s.sent {
+		return
+	}
+	s.settling = true
+	s.running.Go(s.settle)
+}
+
+func (s *scheduler) settle() {
+	for last, quiet := -1, 0; quiet < settleTurns; {
+		runtime.Gosched()
+		s.mu.Lock()
+		keys, held := s.keys, s.holds > 0
+		s.mu.Unlock()
+		if keys == last && !held {
+			quiet++
+		} else {
+			last, quiet = keys, 0
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settling = false
+	if s.holds > 0 {
+		return // release begins anew
+	}
+	s.sent = s.keys
+	r := &round{batch: s.newBatch(), done: make(chan struct{})}
+	for _, l := range s.loaders {
+		if l.send(r) {
+			r.missing++
+			s.running.Add(1)
+		}
+	}
+}
+
+// round is one batch and the loaders that fill it. The last loader to come sends it for all.
+type round struct {
+	batch Batch
+	done  chan struct{}
+	err   error // that the batch as a whole ended with
+
+	mu      sync.Mutex
+	missing int
+}
+
+// add adds reads to the batch and returns when the batch was read.
+func (r *round) add(ctx context.Context, reads func(Batch)) error {
+	r.mu.Lock()
+	err := guard(func() { reads(r.batch) })
+	r.missing--
+	last := r.missing == 0
+	r.mu.Unlock()
+	if last {
+		r.err = guard(func() { r.batch.Do(ctx) })
+		close(r.done)
+	}
+	<-r.done
+	return errors.Join(err, r.err)
+}
+
+// Loader looks up values by key, each key once in the life of the operation.
+type Loader[K comparable, V any] struct {
+	scheduler *scheduler
+	loader    *dataloader.Loader[K, V]
+	cache     dataloader.Cache[K, V]
+
+	// Both guarded by the scheduler's lock.
+	gathered int
+	rounds   []*round
+}
+
+// Thunk waits for a value and returns it.
+type Thunk[V any] = dataloader.Thunk[V]
+
+// newLoader returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is
+// found is answered with [licensing.ErrNotFound].
+func newLoader[K comparable, V any](s *scheduler, read func(b Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
+	l := &Loader[K, V]{scheduler: s, cache: dataloader.NewCache[K, V]()}
+	l.loader = dataloader.NewBatchedLoader(
+		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
+			defer s.running.Done()
+			found := make(map[K]*dataloader.Result[V], len(keys))
+			err := l.nextRound().add(ctx, func(b Batch) {
+				read(b, keys, func(key K, value V, err error) {
+					found[key] = &dataloader.Result[V]{Data: value, Error: err}
+				})
+			})
+			return align(keys, found, err)
+		},
+		dataloader.WithCache(l.cache),
+		dataloader.WithInputCapacity[K, V](128),
+		dataloader.WithWait[K, V](24*time.Hour), // the scheduler flushes, never the timer
+	)
+	s.loaders = append(s.loaders, l)
+	return l
+}
+
+// Load returns the value of the key when it is called. A value that was loaded or primed before costs nothing.
+func (l *Loader[K, V]) Load(key K) Thunk[V] {
+	l.scheduler.mu.Lock()
+	defer l.scheduler.mu.Unlock()
+	if thunk, ok := l.cache.Get(l.scheduler.ctx, key); ok {
+		return thunk
+	}
+	l.gathered++
+	l.scheduler.added()
+	return l.loader.Load(l.scheduler.ctx, key)
+}
+
+// Prime keeps a value that came along with something else, unless the key was loaded before.
+func (l *Loader[K, V]) Prime(key K, value V) {
+	l.scheduler.mu.Lock()
+	defer l.scheduler.mu.Unlock()
+	l.loader.Prime(l.scheduler.ctx, key, value)
+}
+
+// Wait returns what the thunks return, in their order.
+func Wait[V any](thunks []Thunk[V]) ([]V, []error) {
+	values, errs := make([]V, len(thunks)), make([]error, len(thunks))
+	for i, thunk := range thunks {
+		values[i], errs[i] = thunk()
+	}
+	return values, errs
+}
+
+// Each returns the values of the keys, in their order.
+func Each[K comparable, V any](l *Loader[K, V], keys []K) ([]V, []error) {
+	return EachOf(l, keys, func(key K) K { return key })
+}
+
+// EachOf returns the value of each parent's key, in the order of the parents.
+func EachOf[P any, K comparable, V any](l *Loader[K, V], parents []P, key func(P) K) ([]V, []error) {
+	thunks := make([]Thunk[V], len(parents))
+	l.scheduler.hold()
+	for i, parent := range parents {
+		thunks[i] = l.Load(key(parent))
+	}
+	l.scheduler.release()
+	return Wait(thunks)
+}
+
+func (l *Loader[K, V]) send(r *round) bool {
+	if l.gathered == 0 {
+		return false
+	}
+	l.gathered = 0
+	l.rounds = append(l.rounds, r)
+	l.loader.Flush()
+	return true
+}
+
+func (l *Loader[K, V]) nextRound() *round {
+	l.scheduler.mu.Lock()
+	defer l.scheduler.mu.Unlock()
+	r := l.rounds[0]
+	l.rounds = l.rounds[1:]
+	return r
+}
+
+// align puts what was found in the order of the keys.
+func align[K comparable, V any](keys []K, found map[K]*dataloader.Result[V], err error) []*dataloader.Result[V] {
+	results := make([]*dataloader.Result[V], len(keys))
+	for i, key := range keys {
+		switch result, ok := found[key]; {
+		case err != nil:
+			results[i] = &dataloader.Result[V]{Error: err}
+		case !ok:
+			results[i] = &dataloader.Result[V]{Error: licensing.ErrNotFound}
+		default:
+			results[i] = result
+		}
+	}
+	return results
+}
+
+// guard turns a panic into an error.
+func guard(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while loading: %v", p)
+		}
+	}()
+	f()
+	return nil
+}

@@ -1,0 +1,43 @@
+package loaders
+
+import "licensegraph/internal/licensing"
+
+func (l *Loaders) addSubscribedSkus(s *scheduler) {
+	l.SubscribedSkus = newLoader(s, func(b Batch, _ []tenant, found func(tenant, []*licensing.SubscribedSku, error)) {
+		b.SubscribedSkus(l.properties("SubscribedSku"), func(skus []*licensing.SubscribedSku, err error) {
+			found(tenant{}, skus, err)
+		})
+	})
+}
+
+// AllSubscribedSkus returns the products that the tenant is subscribed to.
+func (l *Loaders) AllSubscribedSkus() Thunk[[]*licensing.SubscribedSku] {
+	return l.SubscribedSkus.Load(tenant{})
+}
+
+// SubscribedSku returns one product of the tenant, by its SKU id.
+func (l *Loaders) SubscribedSku(id licensing.GUID) Thunk[*licensing.SubscribedSku] {
+	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
+}
+
+// SubscribedSkuByID returns one product of the tenant, by the id of its subscription.
+func (l *Loaders) SubscribedSkuByID(id string) Thunk[*licensing.SubscribedSku] {
+	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.ID == id })
+}
+
+// findSku searches the one list that answers for all products: the service filters it by nothing.
+func (l *Loaders) findSku(match func(*licensing.SubscribedSku) bool) Thunk[*licensing.SubscribedSku] {
+	thunk := l.AllSubscribedSkus()
+	return func() (*licensing.SubscribedSku, error) {
+		skus, err := thunk()
+		if err != nil {
+			return nil, err
+		}
+		for _, sku := range skus {
+			if match(sku) {
+				return sku, nil
+			}
+		}
+		return nil, licensing.ErrNotFound
+	}
+}
