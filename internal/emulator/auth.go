@@ -1,0 +1,80 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// identity is the caller: an application, or a person through one.
+type identity struct {
+	roles  []string
+	scopes []string
+	user   string // object id of the person; "" for an application
+}
+
+type claims struct {
+	jwt.RegisteredClaims
+	Tenant string   `json:"tid"`
+	Object string   `json:"oid"`
+	Roles  []string `json:"roles"`
+	Scopes string   `json:"scp"`
+}
+
+func (e *Emulator) authenticate(c *call) (*identity, *problem) {
+	refuse := func(message string) (*identity, *problem) {
+		p := usualProblem(http.StatusUnauthorized)
+		p.message = message
+		p.header = map[string]string{"WWW-Authenticate": fmt.Sprintf(
+			`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`, c.base)}
+		return nil, p
+	}
+	scheme, raw, _ := strings.Cut(c.header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
+		return refuse("Access token is empty.")
+	}
+	var got claims
+	_, err := jwt.ParseWithClaims(strings.TrimSpace(raw), &got,
+		func(*jwt.Token) (any, error) { return &signingKey().PublicKey, nil },
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(e.now))
+	switch {
+	case err != nil:
+		return refuse("Access token validation failure: " + strings.TrimPrefix(err.Error(), "token ") + ".")
+	case len(got.Audience) != 1 || got.Audience[0] != c.base && got.Audience[0] != worldwide:
+		return refuse("Access token validation failure. Invalid audience.")
+	case got.Tenant != e.tenant.id:
+		return refuse("Access token validation failure. Invalid tenant.")
+	}
+	who := &identity{roles: got.Roles, scopes: strings.Fields(got.Scopes)}
+	if got.Scopes != "" {
+		who.user = got.Object
+	}
+	return who, nil
+}
+
+// has says whether the caller has one of the permissions. Scopes of Graph end
+// in the same words as application roles.
+func (w *identity) has(permissions []string) bool {
+	held := w.roles
+	if w.user != "" {
+		held = w.scopes
+	}
+	return slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(held, p) })
+}
+
+func (c *call) authorize() *problem {
+	needed := c.route.app
+	if c.who.user != "" {
+		needed = c.route.scopes
+	}
+	if needed == nil || c.who.has(needed) || c.route.me && c.who.user == "" {
+		return nil
+	}
+	if c.route.cloud {
+		return cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission that this operation requires, such as %s.", needed[0])
+	}
+	return usualProblem(http.StatusForbidden)
+}

@@ -1,0 +1,74 @@
+package emulator
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// dice answers the same number for the same seed, topic and index, whatever
+// was asked before. So nothing in the tenant depends on the order in which it
+// is built, and a new topic changes nothing that exists.
+type dice uint64
+
+func (d dice) roll(topic string, i int) uint64 {
+	h := uint64(14695981039346656037) // FNV-1a over the topic,
+	for _, b := range []byte(topic) {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	h ^= mix(uint64(d)+0x9e3779b97f4a7c15) ^ mix(uint64(i)*0xd1342543de82ef95+1)
+	return mix(h) // then splitmix64 to spread the bits.
+}
+
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// pick is a number below n.
+func (d dice) pick(topic string, i, n int) int {
+	return int(d.roll(topic, i) % uint64(n))
+}
+
+func (d dice) guid(topic string, i int) guid {
+	var g guid
+	binary.BigEndian.PutUint64(g[:8], d.roll(topic, i))
+	binary.BigEndian.PutUint64(g[8:], d.roll(topic+"'", i))
+	g[6] = g[6]&0x0f | 0x40 // version 4, RFC 9562 section 5.4
+	g[8] = g[8]&0x3f | 0x80
+	return g
+}
+
+// longID is the other shape in which licensing ids are seen: 52 characters of
+// a-z and 2-7.
+func (d dice) longID(topic string, i int) string {
+	sum := sha256.Sum256([]byte(strconv.FormatUint(uint64(d), 16) + "/" + topic + "/" + strconv.Itoa(i)))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
+}
+
+// guid is compact because a tenant can have a hundred thousand people.
+type guid [16]byte
+
+func (g guid) String() string {
+	var b [36]byte
+	hex.Encode(b[0:], g[0:4])
+	hex.Encode(b[9:], g[4:6])
+	hex.Encode(b[14:], g[6:8])
+	hex.Encode(b[19:], g[8:10])
+	hex.Encode(b[24:], g[10:16])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}
+
+// parseGUID reads the 36 character form in either case.
+func parseGUID(s string) (g guid, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return g, false
+	}
+	_, err := hex.Decode(g[:], []byte(s[0:8]+s[9:13]+s[14:18]+s[19:23]+s[24:36]))
+	return g, err == nil
+}

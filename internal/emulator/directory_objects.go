@@ -1,0 +1,116 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const maxIDs = 1000
+
+// objectTypes are the names that "directoryObject: getByIds" takes.
+var objectTypes = []string{"administrativeunit", "application", "contact", "device", "directoryobject", "group", "orgcontact", "serviceprincipal", "user"}
+
+func (e *Emulator) getByIDs(c *call) (any, *problem) {
+	q, p := e.options(c, directory, optSelect)
+	if p != nil {
+		return nil, p
+	}
+	for _, name := range q.sel {
+		_, ofUser := userType.props[name]
+		_, ofGroup := groupType.props[name]
+		if !ofUser && !ofGroup {
+			return nil, notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
+		}
+	}
+	if c.variants.GetByIDsIgnoreSelect {
+		q.sel = nil
+	}
+	var body struct {
+		IDs   []string `json:"ids"`
+		Types []string `json:"types"`
+	}
+	if p := c.decode(&body); p != nil {
+		return nil, p
+	}
+	switch {
+	case len(body.IDs) == 0:
+		return nil, badRequest("The collection 'ids' must not be empty.")
+	case len(body.IDs) > maxIDs:
+		return nil, badRequest("The collection 'ids' has %d values. Max allowed: %d.", len(body.IDs), maxIDs)
+	}
+	for i, name := range body.Types {
+		body.Types[i] = strings.ToLower(name)
+		if !slices.Contains(objectTypes, body.Types[i]) {
+			return nil, badRequest("Invalid directory object type '%s'.", name)
+		}
+	}
+	wants := func(name string) bool {
+		return len(body.Types) == 0 || slices.Contains(body.Types, name) || slices.Contains(body.Types, "directoryobject")
+	}
+	wanted := make(map[guid]bool, len(body.IDs))
+	for _, id := range body.IDs {
+		g, ok := parseGUID(id)
+		if !ok {
+			return nil, badRequest("Invalid GUID: '%s'.", id)
+		}
+		wanted[g] = true
+	}
+	// Ids that nothing has are left out without a word, and the order is the
+	// service's own.
+	ids := make([]guid, 0, len(wanted))
+	for g := range wanted {
+		ids = append(ids, g)
+	}
+	slices.SortFunc(ids, func(a, b guid) int { return bytes.Compare(b[:], a[:]) })
+	t := e.tenant
+	list := []object{}
+	for _, g := range ids {
+		if i, ok := t.userByID[g]; ok && wants("user") {
+			list = append(list, asDirectoryObject(&userType, t, &t.users[i], q.sel, c, readUsers))
+		}
+		if i, ok := t.groupByID[g]; ok && wants("group") {
+			list = append(list, asDirectoryObject(&groupType, t, &t.groups[i], q.sel, c, readGroups))
+		}
+	}
+	return object{"@odata.context": c.context(fragment("directoryObjects", q.sel)), "value": list}, nil
+}
+
+// asDirectoryObject renders x among objects of other types: with its type, and
+// without licence properties, which only the type's own endpoint has. Who may
+// not read the type gets its id and nulls, see "Limited information returned
+// for inaccessible member objects".
+func asDirectoryObject[T any](et *entityType[T], t *tenant, x T, sel []string, c *call, readers []string) object {
+	o := et.render(t, x, sel, c.variants)
+	for name := range o {
+		if et.props[name].licence {
+			delete(o, name)
+		} else if name != "id" && !c.who.has(readers) {
+			o[name] = nil
+		}
+	}
+	o["@odata.type"] = "#" + et.name
+	return o
+}
+
+// decode reads a JSON body that has nothing but the members of v.
+func (c *call) decode(v any) *problem {
+	if mediaType, _, _ := mime.ParseMediaType(c.header.Get("Content-Type")); mediaType != "application/json" {
+		p := usualProblem(http.StatusUnsupportedMediaType)
+		p.code, p.message = "Request_BadRequest", "The Content-Type of the request must be application/json."
+		return p
+	}
+	d := json.NewDecoder(bytes.NewReader(c.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return badRequest("Unable to read JSON request payload: %s", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return badRequest("Unable to read JSON request payload: there is more than one value.")
+	}
+	return nil
+}

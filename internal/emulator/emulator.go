@@ -1,0 +1,130 @@
+package emulator
+
+import (
+	"bytes"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Options say which tenant to build and what to keep while it runs.
+type Options struct {
+	Users    int              // people in the tenant; 0 = 500
+	Seed     uint64           // 0 = 1; the same seed gives the same tenant, byte for byte
+	Now      func() time.Time // clock of tokens and headers; nil = time.Now; data never depends on it
+	Variants Variants
+	Record   bool // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
+}
+
+// Variants are the ways in which tenants differ, or in which the
+// documentation leaves more than one reading. The zero value of each is the
+// strictest reading.
+type Variants struct {
+	// ExpandErrors says which relations of assignment errors can be expanded:
+	// "" = "assignedTo", the only one seen to work; "none"; "both", also
+	// together; "ignore" answers as if $expand had not been asked for.
+	ExpandErrors string
+	// ExpandNestedSelect allows $expand=assignedTo($select=…).
+	ExpandNestedSelect bool
+	// WrapSingle answers single cloudLicensing entities as {"value":{…}}, as
+	// some reference pages print them.
+	WrapSingle bool
+	// PageSize is the default page size of cloudLicensing lists and the most
+	// that $top can ask for; 0 = 100.
+	PageSize int
+	// DirectoryPageSize is the default page size of users and groups; 0 = 100.
+	// $top can ask for up to 999.
+	DirectoryPageSize int
+	// EmptyPages puts an empty page with a next link before each real one.
+	EmptyPages bool
+	// NullError writes the error of a good licenseAssignmentState as null, as
+	// the reference page says, instead of the text None that the service sends.
+	NullError bool
+	// GetByIDsIgnoreSelect makes getByIds answer the default properties
+	// whatever $select says.
+	GetByIDsIgnoreSelect bool
+	// CloudLicensing: "" = available; "forbidden" answers every cloudLicensing
+	// call with 403, as where its permissions cannot be consented; "missing"
+	// with 404, as in clouds without it.
+	CloudLicensing string
+	// MissingUsageRight is the answer for the usageRight of an error that has
+	// none: "" = 204 No Content; "notFound" = 404; "null" = {"value":null}.
+	MissingUsageRight string
+	// IgnoreCloudOptions silently ignores $count, $orderby, $skip and $search
+	// on cloudLicensing lists instead of refusing them.
+	IgnoreCloudOptions bool
+	// SkuIDEqualOnly refuses the operator in for skuId on assignment errors.
+	SkuIDEqualOnly bool
+	// SubscriptionTimestamps writes the dates of an allotment's subscriptions
+	// as timestamps, as the samples do, instead of dates.
+	SubscriptionTimestamps bool
+	// UsageRightFailures is the share, 0 to 1, of usage right reads that
+	// answer 500, spread evenly.
+	UsageRightFailures float64
+	// Roles are the application roles that new tokens carry; nil = all that
+	// the endpoints need.
+	Roles []string
+}
+
+// Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
+// use.
+type Emulator struct {
+	tenant   *tenant
+	now      func() time.Time
+	variants atomic.Pointer[Variants]
+	answers  atomic.Int64 // numbers request ids
+	reads    atomic.Int64 // of usage rights, for Variants.UsageRightFailures
+	faults   faults
+	counts   counts
+
+	clientID, clientSecret string
+	linkKey                []byte // seals next links
+}
+
+// New builds the tenant. A hundred thousand people take about a second.
+func New(opts Options) *Emulator {
+	if opts.Users <= 0 {
+		opts.Users = 500
+	}
+	if opts.Seed == 0 {
+		opts.Seed = 1
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	d := dice(opts.Seed)
+	e := &Emulator{
+		tenant:       newTenant(opts.Seed, opts.Users),
+		now:          opts.Now,
+		counts:       counts{record: opts.Record},
+		clientID:     d.guid("client", 0).String(),
+		clientSecret: "not-a-secret-" + d.longID("client secret", 0)[:20],
+		linkKey:      []byte(d.longID("link key", 0)),
+	}
+	e.SetVariants(opts.Variants)
+	return e
+}
+
+// SetVariants changes the variants from the next request on.
+func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
+
+// TenantID is the directory's id. The token endpoint also knows the tenant as
+// licensegraph.example.
+func (e *Emulator) TenantID() string { return e.tenant.id }
+
+// ClientID is the application that can get tokens.
+func (e *Emulator) ClientID() string { return e.clientID }
+
+// ClientSecret is that application's secret. It is no secret.
+func (e *Emulator) ClientSecret() string { return e.clientSecret }
+
+// ServeHTTP answers one request. A [Fault] that cuts the connection makes it
+// panic with [http.ErrAbortHandler], which net/http turns into just that.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := e.newCall(r)
+	a := e.answer(c, r)
+	e.counts.add(c.label, Count{Requests: 1, ResourceUnits: a.units, Bytes: int64(len(a.body))}, Request{
+		Method: r.Method, URL: r.URL.RequestURI(), Body: bytes.Clone(c.body), Status: a.status,
+	})
+	a.write(w, c)
+}

@@ -1,0 +1,126 @@
+package emulator
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// groupType is the properties of a group, by "group resource type".
+// hasMembersWithLicenseErrors is missing on purpose: it can be filtered by,
+// but is never returned.
+var groupType = entityType[*group]{"microsoft.graph.group", map[string]property[*group]{
+	"id":              {get: func(_ *tenant, g *group, _ *Variants) any { return g.id.String() }, onDefault: true},
+	"deletedDateTime": {get: always[*group](nil), onDefault: true},
+	"classification":  {get: always[*group](nil), onDefault: true},
+	"createdDateTime": {get: func(_ *tenant, g *group, _ *Variants) any { return timestamp(g.created) }, onDefault: true},
+	"description":     {get: func(_ *tenant, g *group, _ *Variants) any { return g.description }, onDefault: true},
+	"displayName":     {get: func(_ *tenant, g *group, _ *Variants) any { return g.name }, onDefault: true},
+	"groupTypes": {get: func(_ *tenant, g *group, _ *Variants) any {
+		if g.unified {
+			return []string{"Unified"}
+		}
+		return []string{}
+	}, onDefault: true},
+	"mail": {get: func(_ *tenant, g *group, _ *Variants) any {
+		if g.unified {
+			return g.key + "@" + mainDomain
+		}
+		return nil
+	}, onDefault: true},
+	"mailEnabled":     {get: func(_ *tenant, g *group, _ *Variants) any { return g.unified }, onDefault: true},
+	"mailNickname":    {get: func(_ *tenant, g *group, _ *Variants) any { return g.key }, onDefault: true},
+	"securityEnabled": {get: func(_ *tenant, g *group, _ *Variants) any { return !g.unified }, onDefault: true},
+	"visibility":      {get: always[*group](nil), onDefault: true},
+
+	"assignedLicenses": {get: func(t *tenant, g *group, _ *Variants) any {
+		list := []object{}
+		for _, p := range g.products {
+			list = append(list, object{"skuId": t.products[p.sku].skuID, "disabledPlans": planIDs(p.off)})
+		}
+		return list
+	}, licence: true},
+	"licenseProcessingState": {get: func(_ *tenant, g *group, _ *Variants) any {
+		if len(g.products) == 0 {
+			return nil
+		}
+		return object{"state": g.state}
+	}, licence: true},
+}}
+
+var groupFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]field{
+	"id":                          {text, "eq in", "ne"},
+	"displayName":                 {text, "eq in startswith", "ne"},
+	"mailNickname":                {text, "eq in startswith", "ne"},
+	"securityEnabled":             {boolean, "eq", "ne"},
+	"mailEnabled":                 {boolean, "eq", "ne"},
+	"hasMembersWithLicenseErrors": {boolean, "eq", ""},
+	"assignedLicenses/skuId":      {guidLiteral, "any:eq", ""},
+}}
+
+func (t *tenant) groupValue(i int, path string) []string {
+	g := &t.groups[i]
+	switch path {
+	case "assignedLicenses/skuId":
+		var ids []string
+		for _, p := range g.products {
+			ids = append(ids, t.products[p.sku].skuID)
+		}
+		return ids
+	case "hasMembersWithLicenseErrors":
+		return []string{strconv.FormatBool(slices.ContainsFunc(t.errors, func(e assignmentError) bool {
+			return t.users[e.user].licences[e.licence].group == i
+		}))}
+	}
+	switch v := groupType.props[path].get(t, g, &Variants{}).(type) {
+	case string:
+		return []string{v}
+	case bool:
+		return []string{strconv.FormatBool(v)}
+	}
+	return nil
+}
+
+func (e *Emulator) getGroup(c *call) (any, *problem) {
+	q, p := e.options(c, directory, optSelect)
+	if p != nil {
+		return nil, p
+	}
+	if p := groupType.check(directory, q.sel); p != nil {
+		return nil, p
+	}
+	g, ok := parseGUID(c.params[0])
+	if !ok {
+		return nil, badRequest("Invalid object identifier '%s'.", c.params[0])
+	}
+	i, ok := e.tenant.groupByID[g]
+	if !ok {
+		return nil, noSuchObject(c.params[0])
+	}
+	o := groupType.render(e.tenant, &e.tenant.groups[i], q.sel, c.variants)
+	o["@odata.context"] = c.context(fragment("groups", q.sel) + "/$entity")
+	return o, nil
+}
+
+func (e *Emulator) listGroups(c *call) (any, *problem) {
+	q, p := e.directoryList(c, groupFilter)
+	if p != nil {
+		return nil, p
+	}
+	if p := groupType.check(directory, q.sel); p != nil {
+		return nil, p
+	}
+	t := e.tenant
+	var found []int32
+	for i := range t.groups {
+		if q.filter == nil || q.filter.match(func(path string) []string { return t.groupValue(i, path) }) {
+			found = append(found, int32(i))
+		}
+	}
+	if p := orderBy(q, found, func(i int32, path string) string { return strings.Join(t.groupValue(int(i), path), "") }); p != nil {
+		return nil, p
+	}
+	return e.page(c, q, fragment("groups", q.sel), c.directoryPageSize(q), len(found), func(i int) object {
+		return groupType.render(t, &t.groups[found[i]], q.sel, c.variants)
+	}), nil
+}

@@ -1,0 +1,63 @@
+package emulator
+
+import "time"
+
+type group struct {
+	groupSpec
+	id      guid
+	state   string // licenseProcessingState
+	created time.Time
+}
+
+// groupSpec is a group of the tenant. Those with products license their
+// members; nobody is a member of the others as far as licensing can tell.
+type groupSpec struct {
+	key         string
+	name        string
+	description string
+	products    []groupProduct
+	unified     bool // a Microsoft 365 group, with a mailbox
+	late        bool // licensed after the units of a sold out product were gone
+}
+
+type groupProduct struct {
+	sku sku
+	off []string
+}
+
+func (g *group) offOf(s sku) []string {
+	for _, p := range g.products {
+		if p.sku == s {
+			return p.off
+		}
+	}
+	panic("emulator: group " + g.key + " does not license " + catalogue()[s].skuPartNumber)
+}
+
+var groupSpecs = []groupSpec{
+	{key: "all", name: "All employees", description: "Everyone on the payroll", unified: true},
+	{key: "e3-emea", name: "Microsoft 365 E3 – EMEA", description: "Office staff in Europe, the Middle East and Africa", products: []groupProduct{{skuE3, []string{"KAIZALA_O365_P3"}}}},
+	{key: "e3-americas", name: "Microsoft 365 E3 – Américas", description: "Office staff in the Americas", products: []groupProduct{{sku: skuE3}}},
+	{key: "e3-apac", name: "Microsoft 365 E3 – アジア太平洋", description: "Office staff in Asia and the Pacific", products: []groupProduct{{skuE3, []string{"SWAY", "YAMMER_ENTERPRISE"}}}},
+	{key: "noteams", name: "Microsoft 365 E3 (no Teams)", description: "Teams is switched off for this group", products: []groupProduct{{skuE3, []string{"TEAMS1"}}}},
+	{key: "plant", name: "Usine de Lyon – E3 et Visio", description: "Two products in one group", products: []groupProduct{{sku: skuE3}, {sku: skuVisio}}},
+	{key: "e5", name: "Microsoft 365 E5 – Führungskreis", description: "Leadership and their offices", products: []groupProduct{{sku: skuE5}}},
+	{key: "stores", name: "Frontline – Magasins", description: "Shop staff", products: []groupProduct{{sku: skuF3}}},
+	{key: "warehouse", name: "Frontline – Склади", description: "Warehouse staff", products: []groupProduct{{skuF3, []string{"SWAY"}}}},
+	{key: "business", name: "Business Premium – Θυγατρική", description: "The subsidiary that joined last year", products: []groupProduct{{sku: skuBusiness}}},
+	{key: "copilot-1", name: "Copilot – wave 1", description: "First to try Copilot", products: []groupProduct{{sku: skuCopilot}}},
+	{key: "copilot-2", name: "Copilot – wave 2", description: "Second wave, licensed when no unit was left", products: []groupProduct{{sku: skuCopilot}}, late: true},
+	{key: "phone", name: "Teams Phone – 電話ユーザー", description: "People with a direct number", products: []groupProduct{{sku: skuPhone}}},
+	{key: "audio", name: "Audio Conferencing – hosts", description: "People who host dial-in meetings", products: []groupProduct{{sku: skuAudio}}},
+	{key: "analytics", name: "Workplace Analytics – pilot", description: "Trial of Workplace Analytics", products: []groupProduct{{sku: skuAnalytics}}},
+	{key: "visio", name: "Visio – מהנדסים", description: "Engineers who draw", products: []groupProduct{{sku: skuVisio}}},
+	{key: "guests", name: "Guests", description: "People of partner companies"},
+	{key: "reading", name: "读书会 – Book club", description: "One book a month", unified: true},
+	{key: "council", name: "Betriebsrat", description: "Works council", unified: true},
+	{key: "board", name: "Board", description: "Members of the board"},
+	{key: "payroll", name: "Payroll – كشوف المرتبات", description: "Runs the payroll"},
+	{key: "oncall", name: "On call", description: "Answers the pager", unified: true},
+	{key: "campus", name: "Campus Bengaluru – बेंगलुरु", description: "Everybody on the Bengaluru campus", unified: true},
+	{key: "latam", name: "Finanzas LATAM", description: "Finance in Latin America", unified: true},
+	{key: "safety", name: "안전팀 – Safety", description: "First aiders and fire wardens"},
+}

@@ -1,0 +1,239 @@
+package emulator
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxBody = 4 << 20  // of a request, after decompression
+	maxURL  = 16 << 10 // path and query of an HTTP request; parts of a batch may be longer
+)
+
+// call is one request, or one part of a batch, on its way to a handler.
+type call struct {
+	ctx      context.Context
+	variants *Variants
+	base     string // scheme and host as the client sees them
+	method   string
+	version  string // "beta" or "v1.0"
+	path     string // after the version, still escaped
+	rawQuery string
+	header   http.Header
+	body     []byte
+	part     bool
+
+	requestID, clientRequestID string
+	date                       time.Time
+
+	route  *route // nil when the path is none of Graph's
+	label  string
+	params []string // values of {id} in the route
+	who    *identity
+	query  url.Values // the options in effect: of the link's first page on later pages
+}
+
+// root is where the version's resources begin.
+func (c *call) root() string { return c.base + "/" + c.version }
+
+// context is an @odata.context.
+func (c *call) context(fragment string) string { return c.root() + "/$metadata#" + fragment }
+
+// answer is what goes back: over HTTP, or into the answer of a batch.
+type answer struct {
+	status int
+	header map[string]string
+	body   []byte // nil: no content
+	units  int    // resource units
+	cut    bool   // no answer at all
+}
+
+func (a *answer) set(name, value string) {
+	if a.header == nil {
+		a.header = map[string]string{}
+	}
+	a.header[name] = value
+}
+
+func (e *Emulator) newCall(r *http.Request) *call {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	c := &call{
+		ctx:      r.Context(),
+		variants: e.variants.Load(),
+		base:     scheme + "://" + r.Host,
+		method:   r.Method,
+		rawQuery: r.URL.RawQuery,
+		header:   r.Header,
+		date:     e.now(),
+		label:    other,
+	}
+	c.requestID = e.tenant.dice.guid("request", int(e.answers.Add(1))).String()
+	c.clientRequestID = c.requestID
+	if id := r.Header.Get("client-request-id"); id != "" && len(id) <= 128 {
+		c.clientRequestID = id
+	}
+	return c
+}
+
+// answer reads the body, finds the endpoint and lets a fault or the endpoint
+// answer.
+func (e *Emulator) answer(c *call, r *http.Request) answer {
+	body, problem := readBody(r)
+	c.body = body
+	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	if first != "beta" && first != "v1.0" {
+		return e.answerSignIn(c, first, rest)
+	}
+	c.version, c.path = first, rest
+	e.find(c)
+	real := func() answer {
+		if problem == nil && len(r.URL.RequestURI()) > maxURL {
+			problem = usualProblem(http.StatusRequestURITooLong)
+		}
+		if problem != nil {
+			return problem.answer(c)
+		}
+		return e.answerGraph(c)
+	}
+	if f := e.faults.next(c.label, r.URL.RequestURI()); f != nil {
+		return f.apply(c, real)
+	}
+	return real()
+}
+
+func readBody(r *http.Request) ([]byte, *problem) {
+	reader := io.Reader(r.Body)
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(io.LimitReader(r.Body, maxBody))
+		if err != nil {
+			return nil, notParsed("The request body is not valid gzip.")
+		}
+		reader = z
+	default:
+		return nil, usualProblem(http.StatusUnsupportedMediaType)
+	}
+	body, err := io.ReadAll(io.LimitReader(reader, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, notParsed("The request body cannot be read.")
+	case len(body) > maxBody:
+		return nil, usualProblem(http.StatusRequestEntityTooLarge)
+	}
+	return body, nil
+}
+
+// answerGraph checks the caller and runs the endpoint's handler.
+func (e *Emulator) answerGraph(c *call) answer {
+	body, p := e.handle(c)
+	units := c.cost()
+	if p != nil {
+		a := p.answer(c)
+		switch p.status {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed:
+		default:
+			a.units = units
+		}
+		return a
+	}
+	a := answer{status: http.StatusOK, units: units}
+	switch body := body.(type) {
+	case nil:
+		a.status = http.StatusNoContent
+	case answer: // of a batch, which is encoded already
+		return body
+	default:
+		a.body = encode(body)
+	}
+	return a
+}
+
+func (e *Emulator) handle(c *call) (any, *problem) {
+	who, p := e.authenticate(c)
+	if p != nil {
+		return nil, p
+	}
+	c.who = who
+	if c.route == nil {
+		return nil, e.notFound(c)
+	}
+	if c.method != c.route.method {
+		return nil, usualProblem(http.StatusMethodNotAllowed)
+	}
+	if c.route.cloud {
+		if p := cloudAvailable(c); p != nil {
+			return nil, p
+		}
+	}
+	if p := c.authorize(); p != nil {
+		return nil, p
+	}
+	if c.route.me && who.user == "" {
+		return nil, notParsed("/me request is only valid with delegated authentication flow.")
+	}
+	return c.route.handler(e, c)
+}
+
+func cloudAvailable(c *call) *problem {
+	switch c.variants.CloudLicensing {
+	case "forbidden":
+		return cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission that this operation requires.")
+	case "missing":
+		return cloud(http.StatusNotFound, "resourceNotFound", "The requested resource does not exist.")
+	}
+	return nil
+}
+
+const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+// headers are those of every answer, alone or in a batch.
+func (a *answer) headers() map[string]string {
+	h := map[string]string{"Cache-Control": "no-cache"}
+	if a.body != nil {
+		h["Content-Type"] = "application/json"
+	}
+	if a.status < 300 {
+		h["OData-Version"] = "4.0"
+		if a.body != nil {
+			h["Content-Type"] = jsonType
+		}
+	}
+	if a.units > 0 {
+		h["x-ms-resource-unit"] = strconv.Itoa(a.units)
+	}
+	for name, value := range a.header {
+		h[name] = value
+	}
+	return h
+}
+
+func (a *answer) write(w http.ResponseWriter, c *call) {
+	if a.cut {
+		panic(http.ErrAbortHandler)
+	}
+	h := w.Header()
+	for name, value := range a.headers() {
+		h.Set(name, value)
+	}
+	h.Set("request-id", c.requestID)
+	h.Set("client-request-id", c.clientRequestID)
+	h.Set("Date", c.date.UTC().Format(http.TimeFormat))
+	h.Set("x-ms-ags-diagnostic", `{"ServerInfo":{"DataCenter":"Embedded","Slice":"E","Ring":"0","ScaleUnit":"000"}}`)
+	if a.body != nil {
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	if c.method != http.MethodHead {
+		_, _ = w.Write(a.body) // Nobody is left to tell.
+	}
+}
