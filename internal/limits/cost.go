@@ -1,0 +1,266 @@
+package limits
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// counter adds up the cost of one operation. It visits each selection once:
+// what a fragment costs is kept in a form that does not depend on where the
+// fragment is spread.
+//
+// The sum is an upper bound: a field that is selected twice counts twice, and
+// so do fields of types that exclude each other.
+type counter struct {
+	weights   *weights
+	limits    Limits
+	variables map[string]any
+	fragments map[*ast.FragmentDefinition]cost
+	tooLong   *exceeded // the first list argument that is too long
+	visited   int       // selections seen, for tests
+}
+
+func newCounter(w *weights, l Limits, variables map[string]any) *counter {
+	return &counter{weights: w, limits: l, variables: variables, fragments: map[*ast.FragmentDefinition]cost{}}
+}
+
+// check returns the limit that the operation does not keep.
+func (c *counter) check(operation *ast.OperationDefinition) *exceeded {
+	total := c.set(operation.SelectionSet).with(nil, 0)
+	if c.tooLong != nil {
+		return c.tooLong
+	}
+	if total > c.limits.Cost {
+		return &exceeded{limitCost, total, c.limits.Cost, ""}
+	}
+	return nil
+}
+
+// cost is what a selection set costs, except for lists whose size is up to
+// the field that the set belongs to: a page's nodes are as many as the
+// connection's first says, and the fragment that selects nodes does not know.
+type cost struct {
+	fixed int
+	lists map[string]listCost
+}
+
+// listCost is the cost of the lists of one name in a selection set.
+type listCost struct {
+	each int // of one element
+	own  int // when nothing but the list itself tells its size
+}
+
+// with returns the cost when the named lists have size elements.
+func (c cost) with(sized []string, size int) int {
+	total := c.fixed
+	for name, list := range c.lists {
+		n := list.own
+		for _, s := range sized {
+			if s == name {
+				n = product(size, list.each)
+			}
+		}
+		total = sum(total, n)
+	}
+	return total
+}
+
+func (c *cost) add(other cost) {
+	c.fixed = sum(c.fixed, other.fixed)
+	for name, list := range other.lists {
+		c.addList(name, list)
+	}
+}
+
+func (c *cost) addList(name string, list listCost) {
+	if c.lists == nil {
+		c.lists = map[string]listCost{}
+	}
+	known := c.lists[name]
+	c.lists[name] = listCost{sum(known.each, list.each), sum(known.own, list.own)}
+}
+
+func (c *counter) set(selections ast.SelectionSet) cost {
+	var total cost
+	for _, selection := range selections {
+		c.visited++
+		switch selection := selection.(type) {
+		case *ast.Field:
+			if !c.skipped(selection.Directives) {
+				c.field(selection, &total)
+			}
+		case *ast.InlineFragment:
+			if !c.skipped(selection.Directives) {
+				total.add(c.set(selection.SelectionSet))
+			}
+		case *ast.FragmentSpread:
+			if !c.skipped(selection.Directives) {
+				total.add(c.fragment(selection.Definition))
+			}
+		}
+	}
+	return total
+}
+
+func (c *counter) fragment(definition *ast.FragmentDefinition) cost {
+	if definition == nil {
+		return cost{}
+	}
+	known, ok := c.fragments[definition]
+	if !ok {
+		known = c.set(definition.SelectionSet)
+		c.fragments[definition] = known
+	}
+	return known
+}
+
+// field adds a field with everything below it.
+func (c *counter) field(field *ast.Field, total *cost) {
+	below := c.set(field.SelectionSet)
+	weight := c.weights.fields[field.Definition]
+	if weight == nil { // __typename
+		return
+	}
+	size := c.size(field, weight)
+	each := sum(weight.each, below.with(weight.sized, size))
+	for name, w := range weight.args {
+		if field.Arguments.ForName(name) != nil {
+			total.fixed = sum(total.fixed, w)
+		}
+	}
+	switch {
+	case !weight.list:
+		total.fixed = sum(total.fixed, each)
+	case c.weights.sized[field.Name]:
+		total.addList(field.Name, listCost{each, product(size, each)})
+	default:
+		total.fixed = sum(total.fixed, product(size, each))
+	}
+}
+
+// size is the number of elements by the field's own arguments (the largest,
+// where several tell), else the size that the schema assumes.
+func (c *counter) size(field *ast.Field, weight *fieldWeight) int {
+	size, told := 0, false
+	for _, s := range weight.slicing {
+		var n int
+		var ok bool
+		if s.length {
+			n, ok = c.length(field, s.definition)
+			c.checkLength(s, n)
+		} else {
+			n, ok = c.number(field, s.definition)
+		}
+		if ok {
+			size, told = max(size, n), true
+		}
+	}
+	if !told {
+		return weight.size
+	}
+	return min(size, most)
+}
+
+func (c *counter) checkLength(s slicing, n int) {
+	allowed := c.limits.IDs
+	if s.limit == limitRepresentations {
+		allowed = c.limits.Representations
+	}
+	if n > allowed && c.tooLong == nil {
+		c.tooLong = &exceeded{s.limit, n, allowed, s.definition.Name}
+	}
+}
+
+// argument returns an argument's literal, or the value of its variable.
+func (c *counter) argument(field *ast.Field, definition *ast.ArgumentDefinition) (literal *ast.Value, variable any) {
+	argument := field.Arguments.ForName(definition.Name)
+	if argument == nil {
+		return definition.DefaultValue, nil
+	}
+	if argument.Value.Kind != ast.Variable {
+		return argument.Value, nil
+	}
+	value, given := c.variables[argument.Value.Raw]
+	if !given {
+		return definition.DefaultValue, nil
+	}
+	return nil, value
+}
+
+// number reads an argument that is a whole number. Validation has seen it;
+// what is no number after all is for the resolver to refuse.
+func (c *counter) number(field *ast.Field, definition *ast.ArgumentDefinition) (int, bool) {
+	literal, variable := c.argument(field, definition)
+	if literal != nil {
+		if literal.Kind != ast.IntValue {
+			return 0, false
+		}
+		return atoi(literal.Raw), true
+	}
+	switch v := variable.(type) {
+	case nil:
+		return 0, false
+	case json.Number:
+		return atoi(v.String()), true
+	case string:
+		return atoi(v), true
+	}
+	switch v := reflect.ValueOf(variable); {
+	case v.CanInt():
+		return int(max(0, min(v.Int(), most))), true
+	case v.CanFloat():
+		return int(max(0, min(v.Float(), most))), true
+	}
+	return 0, false
+}
+
+// atoi reads a count: nothing below zero, nothing above most.
+func atoi(text string) int {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil && n == 0 {
+		return 0
+	}
+	return int(max(0, min(n, most)))
+}
+
+// length is the number of elements of a list argument. One value stands for
+// a list of one (GraphQL, section 3.11, input coercion).
+func (c *counter) length(field *ast.Field, definition *ast.ArgumentDefinition) (int, bool) {
+	literal, variable := c.argument(field, definition)
+	switch {
+	case literal != nil && literal.Kind == ast.ListValue:
+		return len(literal.Children), true
+	case literal != nil:
+		return 1, literal.Kind != ast.NullValue
+	case variable == nil:
+		return 0, false
+	}
+	if v := reflect.ValueOf(variable); v.Kind() == reflect.Slice {
+		return v.Len(), true
+	}
+	return 1, true
+}
+
+// skipped tells whether @skip or @include leave a selection out (GraphQL,
+// section 3.13).
+func (c *counter) skipped(directives ast.DirectiveList) bool {
+	return c.condition(directives.ForName("skip"), true) || c.condition(directives.ForName("include"), false)
+}
+
+func (c *counter) condition(directive *ast.Directive, want bool) bool {
+	if directive == nil {
+		return false
+	}
+	argument := directive.Arguments.ForName("if")
+	if argument == nil {
+		return false
+	}
+	if argument.Value.Kind == ast.Variable {
+		value, ok := c.variables[argument.Value.Raw].(bool)
+		return ok && value == want
+	}
+	return argument.Value.Raw == strconv.FormatBool(want)
+}

@@ -1,0 +1,213 @@
+package limits
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/introspection"
+	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+// mainQuestion asks which assignments failed, for whom, why, through which
+// group, and what the person can still use.
+const mainQuestion = `query($first: Int!) { assignmentErrors(first: $first) {
+  nodes { code message occurrenceDateTime sku { productName }
+    assignedTo { displayName ... on User { userPrincipalName
+      licenseAssignmentStates { sku { productName } state error assignedByGroup { displayName } disabledPlans { displayName } } } }
+    usageRight { services { planName } } }
+  pageInfo { hasNextPage endCursor } } }`
+
+func TestCostOfTheSchema(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		query     string
+		variables map[string]any
+		want      int
+	}{
+		// Of each error: itself, its product, its assignee; 5 states of 8
+		// (itself, product, group, 5 plans); a usage right of 2 with 25
+		// services. The connection and its pageInfo are 1 each.
+		{"main question, 100 errors", mainQuestion, map[string]any{"first": json.Number("100")}, 2 + 100*(3+5*8+2+25)},
+		{"main question, 1,000 errors", mainQuestion, map[string]any{"first": json.Number("1000")}, 2 + 1000*(3+5*8+2+25)},
+		{"first by default", `{assignmentErrors{nodes{id}}}`, nil, 1 + 50},
+		{"first as literal", `{assignmentErrors(first: 7){nodes{id}}}`, nil, 1 + 7},
+		{"first by the variable's default", `query($n: Int! = 9){assignmentErrors(first: $n){nodes{id}}}`, nil, 1 + 9},
+		{"first by a variable without value", `query($n: Int = 9){assignmentErrors(first: $n){nodes{id}}}`, nil, 1 + 9},
+		{"edges count as nodes do", `{users(first: 7){edges{cursor node{id}}}}`, nil, 1 + 7*2},
+		{"negative first", `{users(first: -7){nodes{id}}}`, nil, 1},
+		{"huge first", `{users(first: 2147483647){nodes{usageRights{services{planName}}}}}`, nil, most},
+		{"size reaches into fragments", `{users(first: 7){...p}} fragment p on UserConnection{nodes{id} ...q} fragment q on UserConnection{edges{node{id}}}`, nil, 1 + 7 + 7*2},
+		{"one fragment in two sizes", `{a: users(first: 7){...p} b: users(first: 2){...p}} fragment p on UserConnection{nodes{id}}`, nil, 2 + 7 + 2},
+		{"assumed sizes", `{subscribedSkus{servicePlans{servicePlanName}}}`, nil, 50 * (1 + 40)},
+		{"weights of fields count for each element", `{user(id:"x"){usageRights{id} assignmentErrors{id}}}`, nil, 1 + 5*5 + 2*5},
+		{"lists of scalars are free", `{user(id:"x"){businessPhones}}`, nil, 1},
+		{"__typename is free", `{__typename user(id:"x"){__typename}}`, nil, 1},
+		{"ids count", `{nodes(ids:["a","b","c"]){id}}`, nil, 3},
+		{"ids in a variable count", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": []any{"a", "b"}}, 2},
+		{"variables within ids count", `query($id:ID!){nodes(ids:[$id,$id]){id}}`, map[string]any{"id": "a"}, 2},
+		{"one id for a list", `{nodes(ids:"a"){id}}`, nil, 1},
+		{"one id for a list in a variable", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": "a"}, 1},
+		{"representations count", `query($r:[_Any!]!){_entities(representations:$r){... on User{id} ... on Group{assignedLicenses{skuId}}}}`, map[string]any{"r": []any{map[string]any{}, map[string]any{}}}, 2 * (1 + 5)},
+		{"skipped fields are free", `query($no:Boolean!){user(id:"x"){id usageRights @include(if:$no){id} ...f @skip(if:true) ... @include(if:false){usageRights{id}}}} fragment f on User{usageRights{id}}`, map[string]any{"no": false}, 1},
+		{"included fields are not", `query($yes:Boolean!){user(id:"x"){id usageRights @include(if:$yes) @skip(if:false){id}}}`, map[string]any{"yes": true}, 1 + 5*5},
+		{"introspection", introspection.Query, nil, 13_424},
+	}
+	s := loadSchema()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			op, variables := operation(t, s, tt.query, tt.variables)
+			c := newCounter(mustWeights(t, s, Default().ListSize), Default(), variables)
+			if got := c.set(op.SelectionSet).with(nil, 0); got != tt.want {
+				t.Errorf("costs %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDefaultsFitTheMainQuestion(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		query     string
+		variables map[string]any
+		want      any
+	}{
+		{"100 errors", mainQuestion, map[string]any{"first": 100}, nil},
+		{"1,000 errors", mainQuestion, map[string]any{"first": 1000}, "cost"},
+		{"1,000 errors, ids only", `{assignmentErrors(first:1000){nodes{id assignedTo{id}}}}`, nil, nil},
+		{"introspection", clientIntrospection, nil, nil},
+		{"introspection twice", `{a:__schema{...s} b:__schema{...s}} fragment s on __Schema{types{fields{args{type{ofType{ofType{ofType{ofType{ofType{ofType{ofType{ofType{name}}}}}}}}}}}}}`, nil, "cost"},
+		{"100 ids", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": make100(100)}, nil},
+		{"101 ids", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": make100(101)}, "ids"},
+		{"101 ids as literals", `{nodes(ids:[` + strings.Repeat(`"a",`, 101) + `]){id}}`, nil, "ids"},
+		{"1,000 representations", `query($r:[_Any!]!){_entities(representations:$r){... on User{displayName}}}`, map[string]any{"r": make100(1000)}, nil},
+		{"1,001 representations", `query($r:[_Any!]!){_entities(representations:$r){__typename}}`, map[string]any{"r": make100(1001)}, "representations"},
+	}
+	s := loadSchema()
+	e := New(Limits{})
+	e.weights = mustWeights(t, s, e.limits.ListSize)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			op, variables := operation(t, s, tt.query, tt.variables)
+			var got any
+			if err := e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables}); err != nil {
+				got = err.Extensions["limit"]
+				t.Log(err.Message)
+			}
+			if got != tt.want {
+				t.Errorf("got limit %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func make100(n int) []any {
+	values := make([]any, n)
+	for i := range values {
+		values[i] = "a"
+	}
+	return values
+}
+
+// TestWeights covers what the gateway's own schema does not use yet.
+func TestWeights(t *testing.T) {
+	t.Parallel()
+	const directives = `
+		directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+		directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+	`
+	const sdl = `
+		type Query {
+			heavy: Heavy
+			light: Heavy @cost(weight: 0)
+			heavies: [Heavy!] @listSize(assumedSize: 3)
+			text: Text
+			numbers: [Int!] @cost(weight: 2)
+			window(first: Int, last: Int = 4): [Heavy!] @listSize(assumedSize: 6, slicingArguments: ["first", "last"])
+			search(text: String @cost(weight: 20)): Heavy
+			matrix: [[Heavy!]!] @listSize(assumedSize: 2)
+			page(first: Int): Page @listSize(slicingArguments: ["first"], sizedFields: ["items"], assumedSize: 8)
+		}
+		type Page { items: [Heavy!] more: [Heavy!] }
+		type Heavy @cost(weight: 10) { id: ID child: Heavy }
+		scalar Text @cost(weight: 3)
+	`
+	s := gqlparser.MustLoadSchema(&ast.Source{Input: directives + sdl})
+	tests := []struct {
+		query string
+		want  int
+	}{
+		{`{heavy{id}}`, 10},
+		{`{heavy{child{id}}}`, 20},
+		{`{light{child{id}}}`, 10},
+		{`{heavies{id}}`, 30},
+		{`{text}`, 3},
+		{`{numbers}`, 7 * 2},
+		{`{window{id}}`, 4 * 10},
+		{`{window(last:null){id}}`, 6 * 10},
+		{`{window(first:2){id}}`, 4 * 10},
+		{`{window(first:5,last:1){id}}`, 5 * 10},
+		{`{search{id}}`, 10},
+		{`{search(text:"x"){id}}`, 30},
+		{`{matrix{id}}`, 2 * 10},
+		{`{page{items{id}}}`, 1 + 8*10},
+		{`{page(first:2){items{id} more{id}}}`, 1 + 2*10 + 7*10},
+		{`query($f:Int){page(first:$f){items{id}}}`, 1 + 8*10},
+	}
+	for _, tt := range tests {
+		t.Run(tt.query, func(t *testing.T) {
+			t.Parallel()
+			op, variables := operation(t, s, tt.query, nil)
+			c := newCounter(mustWeights(t, s, 7), Default(), variables)
+			if got := c.set(op.SelectionSet).with(nil, 0); got != tt.want {
+				t.Errorf("costs %d, want %d", got, tt.want)
+			}
+		})
+	}
+
+	for sdl, want := range map[string]string{
+		`type Query { a: Int @cost(weight: -1) }`:                             "limits: Query.a: @cost(weight: -1): wants a whole number from 0",
+		`type Query { a(b: I): Int } input I { c: Int @cost(weight: 1) }`:     "limits: @cost on input field I.c is not counted",
+		`type Query { a: [Int] @listSize(slicingArguments: ["first"]) }`:      "limits: Query.a: @listSize: no argument first",
+		`type Query { a(b: Int @cost(weight: 99999999999)): Int }`:            "limits: Query.a: argument b: @cost(weight: 99999999999): wants a whole number from 0",
+		`type Query { a(b: Int): Int @listSize(slicingArguments: ["b"]) }`:    "limits: Query.a: @listSize on something that is no list wants sizedFields",
+		`type Query { a: [Int] @listSize(assumedSize: -1) }`:                  "limits: Query.a: @listSize(assumedSize: -1): wants a whole number from 0",
+		`type Query { a: [Int] } type B @cost(weight: -2) {c: B}`:             "limits: B.c: @cost(weight: -2): wants a whole number from 0",
+		`type Query { a: [Int] @listSize(assumedSize: 0, sizedFields: []) }`:  "",
+		`type Query { a: [Int!]! @listSize(assumedSize: 1) @cost(weight: 0)}`: "",
+	} {
+		var got string
+		if _, err := newWeights(gqlparser.MustLoadSchema(&ast.Source{Input: directives + sdl}), 10); err != nil {
+			got = err.Error()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sdl, diff)
+		}
+	}
+}
+
+// TestCostIsVisitedOnce holds the work to the number of selections written.
+func TestCostIsVisitedOnce(t *testing.T) {
+	t.Parallel()
+	s := gqlparser.MustLoadSchema(&ast.Source{Input: `type Query { a: Query b: Query c: Int }`})
+	query := strings.ReplaceAll(strings.Replace(bomb(60), "f60 on Q{a}", "f60 on Q{c}", 1), " on Q{", " on Query{")
+	document, errs := gqlparser.LoadQueryWithRules(s, query, rules.NewDefaultRules())
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	c := newCounter(mustWeights(t, s, 10), Default(), nil)
+	if e := c.check(document.Operations[0]); e == nil || e.measured != most {
+		t.Errorf("got %+v, want a cost of %d", e, most)
+	}
+	if want := 1 + 60*4 + 1; c.visited != want {
+		t.Errorf("visited %d selections, want %d", c.visited, want)
+	}
+}

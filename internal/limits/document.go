@@ -1,0 +1,184 @@
+package limits
+
+import (
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/lexer"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// checkDocument returns the first limit that the document's shape does not
+// keep. All operations count, also those that were not asked for, because
+// validation reads them all.
+func checkDocument(query string, limits Limits) *exceeded {
+	if tooManyTokens(query, limits.Tokens) {
+		return &exceeded{limitTokens, limits.Tokens + 1, limits.Tokens, ""}
+	}
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, limits.Tokens)
+	if err != nil {
+		return nil
+	}
+	if n := len(document.Fragments); n > limits.Fragments {
+		return &exceeded{limitFragments, n, limits.Fragments, ""}
+	}
+
+	m := newMeasurer(document)
+	whole := m.document(document)
+	if m.cycle {
+		return &exceeded{limitFragmentCycle, 1, 0, ""}
+	}
+	for _, check := range []exceeded{
+		{limitDepth, whole.depth, limits.Depth, ""},
+		{limitWidth, whole.widest, limits.Width, ""},
+		{limitRootFields, whole.width, limits.RootFields, ""},
+		{limitFields, whole.fields, limits.Fields, ""},
+		{limitAliases, whole.aliases, limits.Aliases, ""},
+		{limitDirectives, whole.directives, limits.Directives, ""},
+	} {
+		if check.measured > check.allowed {
+			return &check
+		}
+	}
+	return nil
+}
+
+// tooManyTokens reads no more of the text than it has to. A text that is not
+// GraphQL has no tokens from there on.
+func tooManyTokens(query string, allowed int) bool {
+	l := lexer.New(&ast.Source{Input: query})
+	for range allowed + 1 {
+		if token, err := l.ReadToken(); err != nil || token.Kind == lexer.EOF {
+			return false
+		}
+	}
+	return true
+}
+
+// shape is what was counted in a selection set, with all fragments written
+// out.
+type shape struct {
+	depth      int // fields on the longest way down
+	width      int // fields of the set itself
+	widest     int // width of the widest set, this one or one below
+	fields     int
+	aliases    int
+	directives int
+}
+
+// beside adds a part of the same selection set.
+func (s *shape) beside(part shape) {
+	s.width = sum(s.width, part.width)
+	s.within(part)
+}
+
+// within adds everything of a part but its width, which is its own.
+func (s *shape) within(part shape) {
+	s.depth = max(s.depth, part.depth)
+	s.widest = max(s.widest, part.widest)
+	s.fields = sum(s.fields, part.fields)
+	s.aliases = sum(s.aliases, part.aliases)
+	s.directives = sum(s.directives, part.directives)
+}
+
+// measurer counts the fields of one document. It visits each selection once.
+type measurer struct {
+	definitions map[string]*ast.FragmentDefinition
+	shapes      map[*ast.FragmentDefinition]*shape // nil while being counted
+	cycle       bool                               // a fragment spreads itself
+	visited     int                                // selections seen, for tests
+}
+
+func newMeasurer(document *ast.QueryDocument) *measurer {
+	m := &measurer{
+		definitions: make(map[string]*ast.FragmentDefinition, len(document.Fragments)),
+		shapes:      make(map[*ast.FragmentDefinition]*shape, len(document.Fragments)),
+	}
+	for _, definition := range document.Fragments {
+		if m.definitions[definition.Name] == nil {
+			m.definitions[definition.Name] = definition
+		}
+	}
+	return m
+}
+
+// document returns the largest values of any operation or fragment. A
+// fragment that no operation uses counts, because validation reads it too; its
+// width is not one of the root.
+func (m *measurer) document(document *ast.QueryDocument) shape {
+	var whole shape
+	for _, operation := range document.Operations {
+		s := m.set(operation.SelectionSet)
+		s.directives = sum(s.directives, len(operation.Directives))
+		for _, variable := range operation.VariableDefinitions {
+			s.directives = sum(s.directives, len(variable.Directives))
+		}
+		whole.larger(s)
+	}
+	for _, definition := range document.Fragments {
+		s := m.fragment(definition)
+		s.width = 0
+		whole.larger(s)
+	}
+	return whole
+}
+
+// larger keeps the larger of each value.
+func (s *shape) larger(other shape) {
+	s.depth = max(s.depth, other.depth)
+	s.width = max(s.width, other.width)
+	s.widest = max(s.widest, other.widest)
+	s.fields = max(s.fields, other.fields)
+	s.aliases = max(s.aliases, other.aliases)
+	s.directives = max(s.directives, other.directives)
+}
+
+func (m *measurer) set(selections ast.SelectionSet) shape {
+	var s shape
+	for _, selection := range selections {
+		m.visited++
+		switch selection := selection.(type) {
+		case *ast.Field:
+			s.field(selection, m.set(selection.SelectionSet))
+		case *ast.InlineFragment:
+			s.directives = sum(s.directives, len(selection.Directives))
+			s.beside(m.set(selection.SelectionSet))
+		case *ast.FragmentSpread:
+			s.directives = sum(s.directives, len(selection.Directives))
+			s.beside(m.fragment(m.definitions[selection.Name]))
+		}
+	}
+	s.widest = max(s.widest, s.width)
+	return s
+}
+
+// field adds a field with what is selected of it.
+func (s *shape) field(field *ast.Field, below shape) {
+	s.width = sum(s.width, 1)
+	s.fields = sum(s.fields, 1)
+	if field.Alias != field.Name {
+		s.aliases = sum(s.aliases, 1)
+	}
+	s.directives = sum(s.directives, len(field.Directives))
+	below.depth = sum(below.depth, 1)
+	s.within(below)
+}
+
+// fragment counts a fragment the first time that it is asked for. One that
+// does not exist has nothing; validation will say so.
+func (m *measurer) fragment(definition *ast.FragmentDefinition) shape {
+	if definition == nil {
+		return shape{}
+	}
+	known, started := m.shapes[definition]
+	switch {
+	case known != nil:
+		return *known
+	case started:
+		m.cycle = true
+		return shape{}
+	}
+	m.shapes[definition] = nil
+	s := m.set(definition.SelectionSet)
+	s.directives = sum(s.directives, len(definition.Directives))
+	m.shapes[definition] = &s
+	return s
+}

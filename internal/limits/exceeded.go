@@ -1,0 +1,100 @@
+package limits
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// limit is one of the bounds, by the name that clients read in
+// extensions.limit.
+type limit string
+
+const (
+	limitQuery           limit = "query"
+	limitOperationName   limit = "operationName"
+	limitTokens          limit = "tokens"
+	limitDepth           limit = "depth"
+	limitWidth           limit = "width"
+	limitRootFields      limit = "rootFields"
+	limitFields          limit = "fields"
+	limitAliases         limit = "aliases"
+	limitDirectives      limit = "directives"
+	limitFragments       limit = "fragments"
+	limitFragmentCycle   limit = "fragmentCycle"
+	limitCost            limit = "cost"
+	limitIDs             limit = "ids"
+	limitRepresentations limit = "representations"
+)
+
+// texts say what was measured, with a place for it and for what is allowed,
+// and what to do.
+var texts = map[limit]struct{ measured, advice string }{
+	limitQuery:           {"The query is %s bytes long; %s are allowed.", "Pass values as variables, or ask in several requests."},
+	limitOperationName:   {"The operation's name is %s bytes long; %s are allowed.", "Give the operation a shorter name."},
+	limitTokens:          {"The query has %s tokens; %s are allowed.", "Pass values as variables, or ask in several requests."},
+	limitDepth:           {"The query is %s fields deep; %s are allowed.", "Ask for the innermost objects by their ids in a second request."},
+	limitWidth:           {"A selection set of the query has %s fields, those of its fragments included; %s are allowed.", "Drop repeated fields, or ask in several requests."},
+	limitRootFields:      {"The query has %s root fields; %s are allowed.", "Use a list field such as nodes, or ask in several requests."},
+	limitFields:          {"The query has %s fields once its fragments are written out; %s are allowed.", "Spread fragments less often, or ask in several requests."},
+	limitAliases:         {"The query has %s aliased fields once its fragments are written out; %s are allowed.", "Use a list field such as nodes, or ask in several requests."},
+	limitDirectives:      {"The query has %s directives once its fragments are written out; %s are allowed.", "Put a directive on a fragment in place of each of its fields."},
+	limitFragments:       {"The query defines %s fragments; %s are allowed.", "Ask in several requests."},
+	limitFragmentCycle:   {"A fragment of the query spreads itself, directly or through others (%s; %s are allowed).", "Write out as many levels as are needed."},
+	limitCost:            {"The query costs %s; %s is allowed.", "Ask for smaller pages, or for fewer lists within lists."},
+	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
+	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
+}
+
+// exceeded is a limit that a document or an operation does not keep.
+type exceeded struct {
+	limit             limit
+	measured, allowed int
+	argument          string // for limits of an argument
+}
+
+// error is what the client reads, or nil when no limit is exceeded. It is a
+// new value each time, because whoever presents it may change it.
+func (e *exceeded) error() *gqlerror.Error {
+	if e == nil {
+		return nil
+	}
+	text := texts[e.limit]
+	args := []any{number(e.measured), number(e.allowed)}
+	switch e.limit {
+	case limitTokens: // counting stops at the first one too many
+		args[0] = "more than " + number(e.allowed)
+	case limitIDs, limitRepresentations:
+		args = append(args, e.argument)
+	}
+	return &gqlerror.Error{
+		Message: fmt.Sprintf(text.measured, args...) + " " + text.advice,
+		Extensions: map[string]any{
+			"code":  "BAD_USER_INPUT",
+			"limit": string(e.limit),
+		},
+	}
+}
+
+// number writes n; the largest one stands for everything above it.
+func number(n int) string {
+	if n >= most {
+		return fmt.Sprintf("%d or more", most)
+	}
+	return fmt.Sprint(n)
+}
+
+// most is where counting ends. Sums and products stay there.
+const most = math.MaxInt32
+
+// sum adds two counts and ends at most.
+func sum(a, b int) int { return min(a+b, most) }
+
+// product multiplies two counts and ends at most.
+func product(a, b int) int {
+	if a > 0 && b > most/a {
+		return most
+	}
+	return a * b
+}

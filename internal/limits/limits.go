@@ -1,0 +1,169 @@
+// Package limits bounds what one GraphQL document may ask, so that no request
+// of a few hundred bytes can keep the server busy for seconds.
+//
+// It works in two steps, both linear in the document. Before validation it
+// counts: tokens, depth, width, aliases and so on, as they would be with every
+// fragment written out, though each fragment is looked at once. After
+// validation, when types and variables are known, it adds up a cost by the
+// schema's own @cost and @listSize directives. The package refuses a document
+// or lets it pass; it never changes one.
+package limits
+
+import (
+	"context"
+	"crypto/sha256"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// Limits are the largest values that pass. A zero field stands for its value
+// in [Default].
+type Limits struct {
+	// QueryBytes is the length of the document's text.
+	QueryBytes int
+	// OperationNameBytes is the length of the name that picks an operation.
+	OperationNameBytes int
+	// Tokens is the number of lexical tokens, comments included.
+	Tokens int
+	// Depth is the number of fields on the longest way from the root to a leaf.
+	Depth int
+	// Width is the number of fields in one selection set, those of its
+	// fragments included.
+	Width int
+	// RootFields is the number of fields that an operation asks of the root.
+	RootFields int
+	// Fields is the number of fields of an operation with all its fragments
+	// written out.
+	Fields int
+	// Aliases is the number of aliased fields of an operation, counted alike.
+	Aliases int
+	// Directives is the number of directives of an operation, counted alike.
+	Directives int
+	// Fragments is the number of fragment definitions.
+	Fragments int
+	// Cost is the cost of an operation by the schema's @cost and @listSize.
+	Cost int
+	// ListSize is how many elements a list is taken to have when the schema
+	// does not say, as for the lists of introspection.
+	ListSize int
+	// IDs is the length of a list argument that sets a list's size, such as
+	// the ids of Query.nodes.
+	IDs int
+	// Representations is the number of entities that a federation router may
+	// ask for at once.
+	Representations int
+}
+
+// Default returns limits that let GraphiQL introspect and that let a page of
+// 100 assignment errors carry people, their licences, groups and usage rights.
+func Default() Limits {
+	return Limits{
+		QueryBytes:         64 << 10,
+		OperationNameBytes: 256,
+		Tokens:             2_000,
+		Depth:              15,
+		Width:              200,
+		RootFields:         20,
+		Fields:             2_000,
+		Aliases:            50,
+		Directives:         50,
+		Fragments:          50,
+		Cost:               20_000,
+		ListSize:           10,
+		IDs:                100,
+		Representations:    1_000,
+	}
+}
+
+// withDefaults replaces what is zero.
+func (l Limits) withDefaults() Limits {
+	d := Default()
+	for _, field := range []struct{ value, fallback *int }{
+		{&l.QueryBytes, &d.QueryBytes},
+		{&l.OperationNameBytes, &d.OperationNameBytes},
+		{&l.Tokens, &d.Tokens},
+		{&l.Depth, &d.Depth},
+		{&l.Width, &d.Width},
+		{&l.RootFields, &d.RootFields},
+		{&l.Fields, &d.Fields},
+		{&l.Aliases, &d.Aliases},
+		{&l.Directives, &d.Directives},
+		{&l.Fragments, &d.Fragments},
+		{&l.Cost, &d.Cost},
+		{&l.ListSize, &d.ListSize},
+		{&l.IDs, &d.IDs},
+		{&l.Representations, &d.Representations},
+	} {
+		if *field.value == 0 {
+			*field.value = *field.fallback
+		}
+	}
+	return l
+}
+
+// rememberedVerdicts bounds the memory of what was found about documents. An
+// entry takes about 200 bytes.
+const rememberedVerdicts = 4_096
+
+// Extension is the gqlgen extension that applies the limits. Add it before any
+// extension that reads the document.
+type Extension struct {
+	limits   Limits
+	weights  *weights // of the schema, once Validate has seen it
+	verdicts *lru[[sha256.Size]byte, *exceeded]
+}
+
+var _ interface {
+	graphql.HandlerExtension
+	graphql.OperationParameterMutator
+	graphql.OperationContextMutator
+} = (*Extension)(nil)
+
+// New returns an extension for one executor.
+func New(l Limits) *Extension {
+	return &Extension{
+		limits:   l.withDefaults(),
+		verdicts: newLRU[[sha256.Size]byte, *exceeded](rememberedVerdicts),
+	}
+}
+
+// ExtensionName names the extension in gqlgen.
+func (e *Extension) ExtensionName() string { return "Limits" }
+
+// Validate reads the weights of the schema and refuses those that make no
+// sense.
+func (e *Extension) Validate(es graphql.ExecutableSchema) error {
+	w, err := newWeights(es.Schema(), e.limits.ListSize)
+	if err != nil {
+		return err
+	}
+	e.weights = w
+	return nil
+}
+
+// MutateOperationParameters refuses a document by its shape, before it is
+// validated. A document that cannot be parsed passes: the executor, under the
+// same token limit, says what is wrong with it.
+func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
+	if n := len(params.OperationName); n > e.limits.OperationNameBytes {
+		return (&exceeded{limitOperationName, n, e.limits.OperationNameBytes, ""}).error()
+	}
+	if n := len(params.Query); n > e.limits.QueryBytes {
+		return (&exceeded{limitQuery, n, e.limits.QueryBytes, ""}).error()
+	}
+	key := sha256.Sum256([]byte(params.Query))
+	verdict, known := e.verdicts.get(key)
+	if !known {
+		verdict = checkDocument(params.Query, e.limits)
+		e.verdicts.add(key, verdict)
+	}
+	return verdict.error()
+}
+
+// MutateOperationContext refuses an operation by its cost, after validation
+// and before anything is fetched.
+func (e *Extension) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	c := newCounter(e.weights, e.limits, op.Variables)
+	return c.check(op.Operation).error()
+}

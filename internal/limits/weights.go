@@ -1,0 +1,158 @@
+package limits
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// weights are the cost directives of a schema, read once. Their meaning is
+// that of the GraphQL cost directives specification
+// (https://ibm.github.io/graphql-specs/cost-spec.html), sections 2 and 3.
+type weights struct {
+	fields map[*ast.FieldDefinition]*fieldWeight
+	// sized are the names of fields whose size a parent may set.
+	sized map[string]bool
+}
+
+// fieldWeight is what one field costs and how many elements it has.
+type fieldWeight struct {
+	each    int            // the weight of one element, selections not counted
+	list    bool           // whether the field is a list
+	size    int            // elements when no argument tells
+	slicing []slicing      // arguments that tell how many elements there are
+	sized   []string       // fields of the result that the size is meant for
+	args    map[string]int // weights of arguments
+}
+
+// slicing is an argument that tells how many elements are wanted: by its
+// value, or by its length.
+type slicing struct {
+	definition *ast.ArgumentDefinition
+	length     bool
+	limit      limit // of the length
+}
+
+func newWeights(schema *ast.Schema, listSize int) (*weights, error) {
+	w := &weights{fields: map[*ast.FieldDefinition]*fieldWeight{}, sized: map[string]bool{}}
+	for _, definition := range schema.Types {
+		for _, field := range definition.Fields {
+			if definition.Kind == ast.InputObject {
+				if field.Directives.ForName("cost") != nil {
+					return nil, fmt.Errorf("limits: @cost on input field %s.%s is not counted", definition.Name, field.Name)
+				}
+				continue
+			}
+			weight, err := newFieldWeight(schema, field, listSize)
+			if err != nil {
+				return nil, fmt.Errorf("limits: %s.%s: %w", definition.Name, field.Name, err)
+			}
+			w.fields[field] = weight
+			for _, name := range weight.sized {
+				w.sized[name] = true
+			}
+		}
+	}
+	return w, nil
+}
+
+func newFieldWeight(schema *ast.Schema, field *ast.FieldDefinition, listSize int) (*fieldWeight, error) {
+	w := &fieldWeight{list: field.Type.Elem != nil, size: listSize}
+	result := schema.Types[field.Type.Name()]
+	if result != nil && result.IsCompositeType() {
+		w.each = 1
+	}
+	lists := []ast.DirectiveList{field.Directives}
+	if result != nil {
+		lists = append(lists, result.Directives)
+	}
+	for _, directives := range lists { // the field's own weight wins over its type's
+		weight, ok, err := costOf(directives)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			w.each = weight
+			break
+		}
+	}
+	for _, argument := range field.Arguments {
+		weight, ok, err := costOf(argument.Directives)
+		if err != nil {
+			return nil, fmt.Errorf("argument %s: %w", argument.Name, err)
+		}
+		if ok {
+			if w.args == nil {
+				w.args = map[string]int{}
+			}
+			w.args[argument.Name] = weight
+		}
+	}
+	return w, w.readListSize(field)
+}
+
+// costOf reads @cost(weight:).
+func costOf(directives ast.DirectiveList) (int, bool, error) {
+	directive := directives.ForName("cost")
+	if directive == nil {
+		return 0, false, nil
+	}
+	argument := directive.Arguments.ForName("weight")
+	if argument == nil {
+		return 0, false, fmt.Errorf("@cost has no weight")
+	}
+	weight, err := strconv.Atoi(argument.Value.Raw)
+	if err != nil || weight < 0 || weight > most {
+		return 0, false, fmt.Errorf("@cost(weight: %s): wants a whole number from 0", argument.Value.Raw)
+	}
+	return weight, true, nil
+}
+
+// readListSize reads @listSize. A federation router's entities have none, as
+// gqlgen writes that field itself: their number is the length of
+// representations.
+func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
+	if field.Name == "_entities" {
+		if argument := field.Arguments.ForName("representations"); argument != nil {
+			w.slicing = []slicing{{argument, true, limitRepresentations}}
+		}
+		return nil
+	}
+	directive := field.Directives.ForName("listSize")
+	if directive == nil {
+		return nil
+	}
+	if argument := directive.Arguments.ForName("assumedSize"); argument != nil {
+		size, err := strconv.Atoi(argument.Value.Raw)
+		if err != nil || size < 0 || size > most {
+			return fmt.Errorf("@listSize(assumedSize: %s): wants a whole number from 0", argument.Value.Raw)
+		}
+		w.size = size
+	}
+	for _, name := range stringList(directive, "slicingArguments") {
+		argument := field.Arguments.ForName(name)
+		if argument == nil {
+			return fmt.Errorf("@listSize: no argument %s", name)
+		}
+		w.slicing = append(w.slicing, slicing{argument, argument.Type.Elem != nil, limitIDs})
+	}
+	w.sized = stringList(directive, "sizedFields")
+	if !w.list && len(w.sized) == 0 {
+		return fmt.Errorf("@listSize on something that is no list wants sizedFields")
+	}
+	return nil
+}
+
+// stringList reads an argument of a directive that is a list of strings.
+func stringList(directive *ast.Directive, name string) []string {
+	argument := directive.Arguments.ForName(name)
+	if argument == nil {
+		return nil
+	}
+	var values []string
+	for _, child := range argument.Value.Children {
+		values = append(values, child.Value.Raw)
+	}
+	return values
+}
