@@ -143,8 +143,9 @@ test('no request left the host and nothing complained', () => {
   assert.deepEqual(complaints, []);
 });
 
-test('an interrupt ends the gateway cleanly', async () => {
+test('an interrupt ends the gateway cleanly', { timeout: 30_000 }, async () => {
   await context.close();
+  assert.equal(gateway.exitCode, null, 'it ended before');
   gateway.kill('SIGINT');
   const [code] = await once(gateway, 'exit');
   assert.equal(code, 0);
