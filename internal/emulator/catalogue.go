@@ -115,6 +115,9 @@ func planID(name string) string {
 // trial products are bought with an allotment tagged so, close to its end.
 func (s sku) trial() bool { return s == skuAnalytics }
 
+// trialDays is how long a trial has been running.
+const trialDays = 24
+
 // soldOut products have exactly as many units as are in use.
 func (s sku) soldOut() bool { return s == skuCopilot }
 

@@ -1,5 +1,49 @@
 // Package emulator is the licensing surface of Microsoft Graph as an
-// [http.Handler], with a tenant inside it. It is for tests, demonstrations and
-// development without a tenant; it is not for production: it has no TLS, its
-// secret is printed, and it forgets everything when it stops.
+// [http.Handler], with a tenant inside it. It is for tests, for demonstrations
+// and for developers who have no tenant at hand. It is not for production: it
+// speaks no TLS, its secret is printed, and it forgets everything at its end.
+//
+// # What it serves
+//
+// Under /beta and /v1.0: users and groups (lists and items), subscribedSkus,
+// directoryObjects/getByIds, me, and $batch. Under /beta alone: the
+// cloudLicensing assignmentErrors of the tenant, of a person and of oneself,
+// with assignedTo and usageRight, and the usageRights of a person and of
+// oneself. Beside them the client credentials grant at
+// /{tenant}/oauth2/v2.0/token and the two documents that describe it. Tokens
+// are real: signed, with an audience, an end and roles, and all of it checked.
+//
+// # What it refuses
+//
+// It is never kinder than the service, so that what works here works there.
+// Query options that a reference page does not list are refused, not ignored;
+// so are properties and filters that do not exist, pages that are too large,
+// the sixteenth value of an in, links that somebody edited, and
+// calls without the permission that they need. Where the documentation leaves
+// more than one reading, the strictest is the default and [Variants] has the
+// others. It serves no writes, no delta queries, no $search, no navigation
+// between directory objects, and of cloudLicensing neither allotments nor
+// assignments but those that a usage right expands.
+//
+// # The tenant
+//
+// Everything in it follows from [Options].Seed and [Options].Users, and
+// nothing from the clock. Products, plans and their ids are real; people,
+// groups and purchases are made up. What each person was meant to have is
+// dealt out by roles.go; what takes effect follows from the rules in
+// catalogue.go, so that states, rights, units and errors cannot disagree. In
+// five hundred people there are 150 assignment errors, and 55 of them have a
+// usage right from before. Some things in it are odd on purpose:
+//
+//   - Copilot (Microsoft_365_Copilot) has no unit left: consumed equals enabled.
+//   - Visio (VISIOCLIENT) is in grace: it works, but all its units are warning.
+//   - Exchange Online Plan 1 (EXCHANGESTANDARD) is suspended: people still
+//     have it, in the state Disabled, and no right comes of it.
+//   - Workplace Analytics (WORKPLACE_ANALYTICS) is a trial near its end.
+//   - One in a hundred has a product from a group that was deleted since: its
+//     id leads nowhere.
+//   - One in a hundred has a disabled account that still holds a licence.
+//   - Some have Microsoft 365 E3 twice, directly and through a group.
+//   - One group licenses two products at once, and ten license none.
+//   - Some people have no licence, and some are guests.
 package emulator

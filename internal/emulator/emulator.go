@@ -81,7 +81,7 @@ type Emulator struct {
 	linkKey                []byte // seals next links
 }
 
-// New builds the tenant. A hundred thousand people take about a second.
+// New builds the tenant. A hundred thousand people take a fraction of a second.
 func New(opts Options) *Emulator {
 	if opts.Users <= 0 {
 		opts.Users = 500

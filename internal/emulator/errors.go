@@ -70,6 +70,7 @@ func usualProblem(status int) *problem {
 		p.code = "PreconditionFailed"
 	case http.StatusTooManyRequests:
 		p.code, p.message = "TooManyRequests", "Please retry again later."
+		p.header = map[string]string{"x-ms-throttle-information": "ResourceUnitLimitExceeded"}
 	case http.StatusInternalServerError:
 		p.code, p.message = "InternalServerError", "An unexpected error occurred."
 	case http.StatusServiceUnavailable:

@@ -259,6 +259,8 @@ type rules struct {
 	maxLength int  // of a text; 0 = any
 }
 
+// errNotAdvanced is what the service says when a filter needs more than the
+// default query capabilities.
 var errNotAdvanced = errors.New("operator not supported because the required parameters might be missing: try adding $count=true to the query and ConsistencyLevel:eventual to the header")
 
 // check says what is wrong with n at an endpoint with these rules.

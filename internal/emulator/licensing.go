@@ -12,11 +12,15 @@ import (
 func (t *tenant) license(i int, r *role) {
 	u := &t.users[i]
 	for j, g := range r.grants {
+		days := 300
+		if g.sku.trial() {
+			days = trialDays
+		}
 		l := licence{
 			sku:     g.sku,
 			group:   direct,
 			state:   active,
-			updated: t.reference.Add(-time.Duration(t.dice.pick("updated", i*8+j, 300*86400)+3600) * time.Second),
+			updated: t.reference.Add(-time.Duration(t.dice.pick("updated", i*8+j, days*86400)+3600) * time.Second),
 		}
 		switch via := t.via(i, g); via {
 		case byHand:

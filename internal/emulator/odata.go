@@ -59,7 +59,7 @@ type dialect struct {
 }
 
 var directory = dialect{unsupported, notParsed, notParsed, func(format string, args ...any) *problem {
-	return &problem{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: "Invalid filter clause: " + badRequest(format, args...).message}
+	return unsupported("Invalid filter clause: "+format, args...)
 }}
 
 var licensing = dialect{cloudProblem("invalidQuery"), cloudProblem("invalidQuery"), cloudProblem("invalidExpansion"), cloudProblem("invalidFilter")}
@@ -136,7 +136,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 			most = 1 << 30 // Capped, not refused.
 		}
 		if err != nil || n < 1 || n > most {
-			return d.unsupported("Invalid page size specified: '%s'. Must be between 1 and 999 inclusive.", value)
+			return d.unsupported("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", value, most)
 		}
 		q.top = n
 	case "$count":
@@ -145,6 +145,9 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		}
 		q.count = value == "true"
 	case "$orderby":
+		if value == "" {
+			return notParsed("The $orderby query option is empty.")
+		}
 		q.orderBy = value
 	}
 	return nil

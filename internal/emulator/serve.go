@@ -111,6 +111,9 @@ func (e *Emulator) answer(c *call, r *http.Request) answer {
 }
 
 func readBody(r *http.Request) ([]byte, *problem) {
+	if r.Body == nil {
+		return nil, nil
+	}
 	reader := io.Reader(r.Body)
 	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
 	case "", "identity":

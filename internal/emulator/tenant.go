@@ -206,7 +206,7 @@ func (t *tenant) makePeople(cast []*role) {
 			dept = &officeDepartments[t.dice.pick("department", i, len(officeDepartments))]
 		}
 		u.department, u.title = dept.name, dept.titles[t.dice.pick("title", i, len(dept.titles))]
-		u.created = t.reference.Add(-time.Duration(200+t.dice.pick("created", i, 2000)) * 24 * time.Hour).Add(time.Duration(t.dice.pick("hour", i, 36000)) * time.Second)
+		u.created = t.reference.Add(-time.Duration(330+t.dice.pick("created", i, 2000)) * 24 * time.Hour).Add(time.Duration(t.dice.pick("hour", i, 36000)) * time.Second)
 		t.userByID[u.id] = int32(i)
 		t.userByUPN[strings.ToLower(name)] = int32(i)
 	}
@@ -227,7 +227,7 @@ func (t *tenant) makeGroups(cast []*role) {
 			continue
 		}
 		g := group{groupSpec: spec, id: t.dice.guid("group", i), state: "ProcessingComplete"}
-		g.created = t.reference.Add(-time.Duration(300+t.dice.pick("group age", i, 1500)) * 24 * time.Hour)
+		g.created = t.reference.Add(-time.Duration(330+t.dice.pick("group age", i, 1500)) * 24 * time.Hour)
 		t.groupByID[g.id] = len(t.groups)
 		t.groups = append(t.groups, g)
 	}

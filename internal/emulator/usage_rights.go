@@ -91,8 +91,13 @@ func (t *tenant) subscription(s sku, v *Variants) object {
 		return at.Format(time.DateOnly)
 	}
 	tags, start, next := "none", -300, 65
-	if s.trial() {
-		tags, start, next = "trial", -24, 6
+	switch {
+	case s.trial():
+		tags, start, next = "trial", -trialDays-1, 6
+	case s.lifecycle() == warning:
+		start, next = -380, 15
+	case s.lifecycle() == suspended:
+		start, next = -430, 25
 	}
 	return object{
 		"@odata.type":       "#" + namespace + "subscription",

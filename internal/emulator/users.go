@@ -2,13 +2,13 @@ package emulator
 
 import (
 	"cmp"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-func text1(get func(*user) string) func(*tenant, *user, *Variants) any {
+// userText reads a text, or null where there is none.
+func userText(get func(*user) string) func(*tenant, *user, *Variants) any {
 	return func(_ *tenant, u *user, _ *Variants) any {
 		if s := get(u); s != "" {
 			return s
@@ -24,27 +24,27 @@ func always[T any](v any) func(*tenant, T, *Variants) any {
 // userType is the properties of a user, by "user resource type". The default
 // ones are those that page names.
 var userType = entityType[*user]{"microsoft.graph.user", map[string]property[*user]{
-	"id":                {get: text1(func(u *user) string { return u.id.String() }), onDefault: true},
-	"displayName":       {get: text1(func(u *user) string { return u.displayName }), onDefault: true},
-	"givenName":         {get: text1(func(u *user) string { return u.givenName }), onDefault: true},
-	"surname":           {get: text1(func(u *user) string { return u.surname }), onDefault: true},
-	"userPrincipalName": {get: text1(func(u *user) string { return u.userPrincipalName }), onDefault: true},
-	"mail":              {get: text1((*user).mail), onDefault: true},
-	"jobTitle":          {get: text1(func(u *user) string { return u.title }), onDefault: true},
+	"id":                {get: userText(func(u *user) string { return u.id.String() }), onDefault: true},
+	"displayName":       {get: userText(func(u *user) string { return u.displayName }), onDefault: true},
+	"givenName":         {get: userText(func(u *user) string { return u.givenName }), onDefault: true},
+	"surname":           {get: userText(func(u *user) string { return u.surname }), onDefault: true},
+	"userPrincipalName": {get: userText(func(u *user) string { return u.userPrincipalName }), onDefault: true},
+	"mail":              {get: userText((*user).mail), onDefault: true},
+	"jobTitle":          {get: userText(func(u *user) string { return u.title }), onDefault: true},
 	"businessPhones":    {get: always[*user]([]string{}), onDefault: true},
 	"mobilePhone":       {get: always[*user](nil), onDefault: true},
 	"officeLocation":    {get: always[*user](nil), onDefault: true},
-	"preferredLanguage": {get: text1(func(u *user) string { return cultures[u.culture].language }), onDefault: true},
+	"preferredLanguage": {get: userText(func(u *user) string { return cultures[u.culture].language }), onDefault: true},
 
 	"accountEnabled":  {get: func(_ *tenant, u *user, _ *Variants) any { return !u.disabled }},
 	"companyName":     {get: always[*user](nil)},
-	"country":         {get: text1(func(u *user) string { return cultures[u.culture].country })},
+	"country":         {get: userText(func(u *user) string { return cultures[u.culture].country })},
 	"createdDateTime": {get: func(_ *tenant, u *user, _ *Variants) any { return timestamp(u.created) }},
 	"deletedDateTime": {get: always[*user](nil)},
-	"department":      {get: text1(func(u *user) string { return u.department })},
-	"mailNickname":    {get: text1(func(u *user) string { name, _, _ := strings.Cut(u.userPrincipalName, "@"); return name })},
-	"usageLocation":   {get: text1((*user).usageLocation)},
-	"userType":        {get: text1((*user).kind)},
+	"department":      {get: userText(func(u *user) string { return u.department })},
+	"mailNickname":    {get: userText(func(u *user) string { name, _, _ := strings.Cut(u.userPrincipalName, "@"); return name })},
+	"usageLocation":   {get: userText((*user).usageLocation)},
+	"userType":        {get: userText((*user).kind)},
 
 	"assignedLicenses":        {get: func(t *tenant, u *user, _ *Variants) any { return t.assignedLicenses(u) }, licence: true},
 	"licenseAssignmentStates": {get: func(t *tenant, u *user, v *Variants) any { return t.assignmentStates(u, v) }, licence: true},
@@ -190,7 +190,7 @@ func (t *tenant) findUser(key string) (int32, bool) {
 	return i, ok
 }
 
-// caller is the person that the path is about: in it, or the one who asks.
+// pathUser is the person that the path names, or, at /me, the one who asks.
 func (e *Emulator) pathUser(c *call) (int32, *problem) {
 	key := c.who.user
 	if !c.route.me {
@@ -282,7 +282,7 @@ func (e *Emulator) directoryList(c *call, r rules) (*query, *problem) {
 			return nil, directory.filtering("%s", err)
 		}
 		if advanced && len(q.raw) > maxAdvanced {
-			return nil, &problem{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: "The query is longer than 2048 characters."}
+			return nil, unsupported("The query is longer than %d characters.", maxAdvanced)
 		}
 	}
 	return q, nil

@@ -1,0 +1,382 @@
+package emulator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTenantAgreesWithItself reads the whole tenant over the wire and checks
+// each statement in it against all others.
+func TestTenantAgreesWithItself(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		seed  uint64
+		users int
+	}{{1, 500}, {2026, 130}, {5, 10}, {6, 1}} {
+		t.Run(fmt.Sprintf("seed %d of %d", tt.seed, tt.users), func(t *testing.T) {
+			t.Parallel()
+			checkTenant(start(t, Options{Users: tt.users, Seed: tt.seed, Variants: Variants{ExpandErrors: "both"}}), tt.users)
+		})
+	}
+}
+
+type row = map[string]any
+
+func str(o row, name string) string { s, _ := o[name].(string); return s }
+
+func rows(o row, name string) []row {
+	var list []row
+	values, _ := o[name].([]any)
+	for _, v := range values {
+		list = append(list, v.(row))
+	}
+	return list
+}
+
+func texts(o row, name string) []string {
+	list := []string{}
+	values, _ := o[name].([]any)
+	for _, v := range values {
+		list = append(list, v.(string))
+	}
+	return list
+}
+
+func index(list []row, key string) map[string]row {
+	m := map[string]row{}
+	for _, o := range list {
+		m[str(o, key)] = o
+	}
+	return m
+}
+
+func checkTenant(c *client, n int) {
+	t := c.t
+	const props = "id,displayName,userPrincipalName,mail,usageLocation,accountEnabled,userType,createdDateTime,assignedLicenses,licenseAssignmentStates"
+	users := c.all("/beta/users?$top=999&$select=" + props)
+	groups := index(c.all("/beta/groups?$select=id,displayName,assignedLicenses,createdDateTime"), "id")
+	skus := index(c.all("/beta/subscribedSkus"), "skuId")
+	errors := c.all("/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo,usageRight")
+
+	if len(users) != n || len(index(users, "id")) != n || len(index(users, "userPrincipalName")) != n {
+		t.Fatalf("%d users, want %d with ids and names of their own", len(users), n)
+	}
+	if len(skus) != 10 {
+		t.Errorf("%d products, want 10", len(skus))
+	}
+	if want := max(1, n*120/500); len(errors) < want {
+		t.Errorf("%d errors, want at least %d", len(errors), want)
+	}
+	errorOf := map[string]row{} // by user and product
+	for _, e := range errors {
+		key := str(e["assignedTo"].(row), "id") + str(e, "skuId")
+		if errorOf[key] != nil {
+			t.Errorf("two errors of one person and product: %v", e)
+		}
+		errorOf[key] = e
+	}
+
+	codes := map[string]string{
+		"DependencyViolation": "MissingDependency", "MutuallyExclusiveViolation": "MutuallyExclusivePlans",
+		"CountViolation": "InsufficientUnits", "ProhibitedInUsageLocationViolation": "UsageLocationNotAllowed",
+		"UniquenessViolation": "ProxyAddressConflict", "Other": "AssignmentFailed",
+	}
+	holders := map[string]int{}
+	found := 0
+	for _, u := range users {
+		name := str(u, "userPrincipalName")
+		for _, r := range name + str(u, "mail") {
+			if r > 127 {
+				t.Errorf("%s is not ASCII", name)
+				break
+			}
+		}
+		if len(str(u, "usageLocation")) != 2 {
+			t.Errorf("%s has usage location %q", name, str(u, "usageLocation"))
+		}
+		rights := index(c.all("/beta/users/"+str(u, "id")+"/cloudLicensing/usageRights"), "skuId")
+		held := map[string]bool{}
+		usable := map[string]bool{}
+		have := map[string]bool{} // plans in force
+		for _, r := range rights {
+			for _, s := range rows(r, "services") {
+				have[str(s, "planId")] = true
+			}
+		}
+		for _, s := range rows(u, "licenseAssignmentStates") {
+			id, state, failure := str(s, "skuId"), str(s, "state"), str(s, "error")
+			product := skus[id]
+			if product == nil {
+				t.Fatalf("%s has the unknown product %s", name, id)
+			}
+			plans := index(rows(product, "servicePlans"), "servicePlanId")
+			for _, off := range texts(s, "disabledPlans") {
+				if plans[off] == nil {
+					t.Errorf("%s: disabled plan %s is not of %s", name, off, str(product, "skuPartNumber"))
+				}
+			}
+			if str(s, "lastUpdatedDateTime") < str(u, "createdDateTime") {
+				t.Errorf("%s was licensed before the account was made", name)
+			}
+			via := str(s, "assignedByGroup")
+			if via != "" && via != c.tenant.dice.guid("deleted group", 0).String() {
+				g := groups[via]
+				if g == nil {
+					t.Fatalf("%s: group %s does not exist", name, via)
+				}
+				licence := index(rows(g, "assignedLicenses"), "skuId")[id]
+				if licence == nil {
+					t.Errorf("%s: group %s does not license %s", name, str(g, "displayName"), str(product, "skuPartNumber"))
+				} else if !slices.Equal(texts(licence, "disabledPlans"), texts(s, "disabledPlans")) {
+					t.Errorf("%s: group %s has other plans off than the state", name, str(g, "displayName"))
+				}
+				if failure != "None" && len(rows(g, "assignedLicenses")) > 1 {
+					t.Errorf("%s: one product of a group with several failed alone", name)
+				}
+			}
+			held[id] = held[id] || state != "Error"
+			usable[id] = usable[id] || state == "Active" || state == "ActiveWithError"
+			if (state == "Disabled") != (str(product, "capabilityStatus") == "Suspended") {
+				t.Errorf("%s: state %s of a product that is %s", name, state, str(product, "capabilityStatus"))
+			}
+			if (failure != "None") != (state == "Error" || state == "ActiveWithError") {
+				t.Errorf("%s: state %s with error %s", name, state, failure)
+			}
+			if failure == "None" {
+				continue
+			}
+			found++
+			e := errorOf[str(u, "id")+id]
+			if e == nil {
+				t.Errorf("%s: no assignment error for %s of %s", name, failure, id)
+				continue
+			}
+			if str(e, "code") != codes[failure] {
+				t.Errorf("%s: code %s for %s", name, str(e, "code"), failure)
+			}
+			if !strings.HasPrefix(str(e, "occurrenceDateTime"), strings.TrimSuffix(str(s, "lastUpdatedDateTime"), "Z")) {
+				t.Errorf("%s: the error is of %s, the state of %s", name, str(e, "occurrenceDateTime"), str(s, "lastUpdatedDateTime"))
+			}
+			checkMessage(t, e, product, u, have)
+			right, _ := e["usageRight"].(row)
+			if (right != nil) != (state == "ActiveWithError") {
+				t.Errorf("%s: state %s and usage right %v", name, state, right)
+			}
+			if right != nil && fmt.Sprint(right) != fmt.Sprint(rights[id]) {
+				t.Errorf("%s: the error's right is not the person's:\n%v\n%v", name, right, rights[id])
+			}
+		}
+		for id := range skus {
+			if held[id] {
+				holders[id]++
+			}
+			if (rights[id] != nil) != usable[id] {
+				t.Errorf("%s: right %v of a product that is usable: %t", name, rights[id], usable[id])
+			}
+			if rights[id] != nil && len(rows(rights[id], "services")) == 0 {
+				t.Errorf("%s: a right without services", name)
+			}
+		}
+		if assigned := index(rows(u, "assignedLicenses"), "skuId"); len(assigned) != len(slices.DeleteFunc(mapValues(held), func(b bool) bool { return !b })) {
+			t.Errorf("%s: assignedLicenses %v do not fit what is held %v", name, assigned, held)
+		}
+	}
+	if found != len(errors) {
+		t.Errorf("%d states with an error, %d assignment errors", found, len(errors))
+	}
+	for id, s := range skus {
+		units := s["prepaidUnits"].(row)
+		total := int(units["enabled"].(float64) + units["warning"].(float64) + units["suspended"].(float64))
+		consumed := int(s["consumedUnits"].(float64))
+		if consumed != holders[id] || consumed > total {
+			t.Errorf("%s: consumed %d of %d, held by %d", str(s, "skuPartNumber"), consumed, total, holders[id])
+		}
+		if str(s, "id") != c.TenantID()+"_"+id {
+			t.Errorf("id %s", str(s, "id"))
+		}
+	}
+	for _, e := range errors {
+		if s := skus[str(e, "skuId")]; str(e, "code") == "InsufficientUnits" && s["consumedUnits"] != s["prepaidUnits"].(row)["enabled"] {
+			t.Errorf("%s has units left", str(s, "skuPartNumber"))
+		}
+	}
+}
+
+func mapValues(m map[string]bool) []bool {
+	var list []bool
+	for _, v := range m {
+		list = append(list, v)
+	}
+	return list
+}
+
+// checkMessage checks that the ids in a message are what it says they are.
+func checkMessage(t *testing.T, e, product, user row, have map[string]bool) {
+	t.Helper()
+	var ids []string
+	for _, word := range strings.FieldsFunc(str(e, "message"), func(r rune) bool { return r == ' ' || r == ',' || r == '.' }) {
+		if _, ok := parseGUID(word); ok {
+			ids = append(ids, word)
+		}
+	}
+	mine := index(rows(product, "servicePlans"), "servicePlanId")
+	switch code := str(e, "code"); code {
+	case "InsufficientUnits", "AssignmentFailed":
+		if len(ids) != 1 || ids[0] != str(e, "skuId") {
+			t.Errorf("%s does not name its product: %s", code, str(e, "message"))
+		}
+	case "MissingDependency":
+		if len(ids) != 2 || mine[ids[0]] == nil || have[ids[0]] || have[ids[1]] {
+			t.Errorf("%s: %s", code, str(e, "message"))
+		}
+	case "MutuallyExclusivePlans":
+		if len(ids) != 2 || mine[ids[0]] == nil || have[ids[0]] || !have[ids[1]] {
+			t.Errorf("%s: %s", code, str(e, "message"))
+		}
+	case "UsageLocationNotAllowed":
+		if len(ids) != 1 || mine[ids[0]] == nil || have[ids[0]] || !strings.Contains(str(e, "message"), str(user, "usageLocation")) {
+			t.Errorf("%s: %s", code, str(e, "message"))
+		}
+	case "ProxyAddressConflict":
+		if len(ids) != 1 || mine[ids[0]] == nil || have[ids[0]] {
+			t.Errorf("%s: %s", code, str(e, "message"))
+		}
+	default:
+		t.Errorf("unknown code %s", code)
+	}
+}
+
+// TestOddities needs each oddity that the package comment lists.
+func TestOddities(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	skus := index(c.all("/v1.0/subscribedSkus"), "skuPartNumber")
+	unit := func(part, kind string) int { return int(skus[part]["prepaidUnits"].(row)[kind].(float64)) }
+	if unit("Microsoft_365_Copilot", "enabled") != int(skus["Microsoft_365_Copilot"]["consumedUnits"].(float64)) {
+		t.Error("Copilot has a unit left")
+	}
+	if str(skus["VISIOCLIENT"], "capabilityStatus") != "Warning" || unit("VISIOCLIENT", "warning") == 0 || unit("VISIOCLIENT", "enabled") != 0 {
+		t.Error("Visio is not in grace")
+	}
+	if str(skus["EXCHANGESTANDARD"], "capabilityStatus") != "Suspended" || unit("EXCHANGESTANDARD", "suspended") == 0 {
+		t.Error("Exchange Online Plan 1 is not suspended")
+	}
+
+	groups := c.all("/v1.0/groups?$select=id,assignedLicenses")
+	licences := map[int]int{}
+	for _, g := range groups {
+		licences[len(rows(g, "assignedLicenses"))]++
+	}
+	if len(groups) != 25 || licences[0] != 10 || licences[2] != 1 {
+		t.Errorf("%d groups by number of products: %v", len(groups), licences)
+	}
+
+	var gone, off, twice, disabled, none, guests, trial int
+	for _, u := range c.all("/v1.0/users?$top=999&$select=id,accountEnabled,userType,licenseAssignmentStates") {
+		states := rows(u, "licenseAssignmentStates")
+		seen := map[string]int{}
+		for _, s := range states {
+			seen[str(s, "skuId")]++
+			if str(s, "state") == "Disabled" {
+				disabled++
+			}
+			if via := str(s, "assignedByGroup"); via == c.tenant.dice.guid("deleted group", 0).String() {
+				gone++
+				if r := c.get("/v1.0/groups/" + via); r.status != 404 {
+					t.Errorf("the deleted group answers %d", r.status)
+				}
+			}
+			if str(s, "skuId") == str(skus["WORKPLACE_ANALYTICS"], "skuId") && str(s, "state") == "Active" && trial == 0 {
+				trial++
+				right := c.ok("/beta/users/" + str(u, "id") + "/cloudLicensing/usageRights?$expand=allotments($select=subscriptions)&$filter=skuId eq " + str(s, "skuId"))
+				bought := rows(rows(items(right)[0], "allotments")[0], "subscriptions")[0]
+				end, err := time.Parse(time.DateOnly, str(bought, "nextLifecycleDate"))
+				if str(bought, "tags") != "trial" || err != nil || end.Sub(c.tenant.reference) > 7*24*time.Hour {
+					t.Errorf("no trial near its end: %v", bought)
+				}
+			}
+		}
+		for _, n := range seen {
+			if n == 2 {
+				twice++
+			}
+		}
+		if u["accountEnabled"] == false && len(states) > 0 {
+			off++
+		}
+		if len(states) == 0 {
+			none++
+		}
+		if str(u, "userType") == "Guest" {
+			guests++
+		}
+	}
+	for name, n := range map[string]int{
+		"a state of a deleted group": gone, "a disabled account with a licence": off, "a product twice": twice,
+		"the state Disabled": disabled, "nobody without licence": none, "a guest": guests, "a trial": trial,
+	} {
+		if n == 0 {
+			t.Errorf("there is no case of: %s", name)
+		}
+	}
+}
+
+// TestDefaultTenant holds what the package comment promises of the default.
+func TestDefaultTenant(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		tn := newTenant(seed+1, 500)
+		rights, guids := 0, 0
+		for _, e := range tn.errors {
+			if _, ok := tn.rightOf(e); ok {
+				rights++
+			}
+			if _, ok := parseGUID(e.id); ok {
+				guids++
+			} else if len(e.id) != 52 || strings.Trim(e.id, "abcdefghijklmnopqrstuvwxyz234567") != "" {
+				t.Errorf("id %q has neither shape", e.id)
+			}
+		}
+		if len(tn.errors) != 150 || rights != 55 || len(tn.groups) != 25 {
+			t.Errorf("seed %d: %d errors, %d with a right, %d groups", seed+1, len(tn.errors), rights, len(tn.groups))
+		}
+		if guids == 0 || guids == len(tn.errors) {
+			t.Errorf("seed %d: ids of one shape only", seed+1)
+		}
+	}
+}
+
+func TestTenantScales(t *testing.T) {
+	t.Parallel()
+	tn := newTenant(1, 20_000)
+	if len(tn.errors) != 6000 || len(tn.userByUPN) != 20_000 || len(tn.userByID) != 20_000 {
+		t.Errorf("%d errors, %d names, %d ids", len(tn.errors), len(tn.userByUPN), len(tn.userByID))
+	}
+}
+
+func BenchmarkTenant(b *testing.B) {
+	for b.Loop() {
+		newTenant(1, 100_000)
+	}
+}
+
+func TestRolesAddUp(t *testing.T) {
+	t.Parallel()
+	sum := 0
+	for _, r := range roles {
+		sum += r.share
+	}
+	if sum != 100 {
+		t.Errorf("the shares of all roles are %d, want 100", sum)
+	}
+	for _, c := range cultures {
+		for _, list := range []string{c.given, c.family} {
+			if shown, ascii := names(list); len(shown) != 8 || len(ascii) != 8 {
+				t.Errorf("%s: %v", c.location, shown)
+			}
+		}
+	}
+}
