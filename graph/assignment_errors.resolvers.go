@@ -7,30 +7,35 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 )
 
 func (r *assignmentErrorResolver) Sku(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: Sku - sku"))
+	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfError)))
 }
 
 func (r *assignmentErrorResolver) AssignedTo(ctx context.Context, objs []*licensing.AssignmentError) ([]licensing.DirectoryObject, error) {
-	panic(fmt.Errorf("not implemented: AssignedTo - assignedTo"))
+	return batch(r.loaders(ctx).assignedTo(selected(ctx), objs))
 }
 
 func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.UsageRight, error) {
-	panic(fmt.Errorf("not implemented: UsageRight - usageRight"))
+	return batch(r.loaders(ctx).usageRightsLeft(selected(ctx), objs))
 }
 
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
-	panic(fmt.Errorf("not implemented: AssignmentErrors - assignmentErrors"))
+	page, err := r.page(assignmentErrorsList(filter), first, after, maxAssignmentErrors)
+	if err != nil {
+		return nil, err
+	}
+	return connection(r.cursors, page, func(q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
+		return r.loaders(ctx).assignmentErrorsPage(ctx, filtered(q, filter))
+	})
 }
 
 func (r *queryResolver) AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error) {
-	panic(fmt.Errorf("not implemented: AssignmentError - assignmentError"))
+	return r.loaders(ctx).assignmentError(selected(ctx), id)
 }
 
 func (r *Resolver) AssignmentError() generated.AssignmentErrorResolver {

@@ -7,34 +7,33 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 )
 
 func (r *entityResolver) FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error) {
-	panic(fmt.Errorf("not implemented: FindManyAssignmentErrorByIDs - findManyAssignmentErrorByIDs"))
+	return batch(r.loaders(ctx).errorEntities(selected(ctx), each(reps, func(rep *model.AssignmentErrorByIDsInput) string { return rep.ID })))
 }
 
 func (r *entityResolver) FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error) {
-	panic(fmt.Errorf("not implemented: FindManyGroupByIDs - findManyGroupByIDs"))
+	return batch(r.loaders(ctx).groupEntities(selected(ctx), each(reps, func(rep *model.GroupByIDsInput) string { return rep.ID })))
 }
 
 func (r *entityResolver) FindManySubscribedSkuBySkuIDs(ctx context.Context, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: FindManySubscribedSkuBySkuIDs - findManySubscribedSkuBySkuIDs"))
+	return batch(r.loaders(ctx).skus(selected(ctx), each(reps, func(rep *model.SubscribedSkuBySkuIDsInput) *licensing.GUID { return rep.SkuID })))
 }
 
 func (r *entityResolver) FindManyUsageRightByHolderIDAndIDs(ctx context.Context, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, error) {
-	panic(fmt.Errorf("not implemented: FindManyUsageRightByHolderIDAndIDs - findManyUsageRightByHolderIDAndIDs"))
+	return batch(r.loaders(ctx).rightEntities(selected(ctx), reps))
 }
 
 func (r *entityResolver) FindManyUserByIDs(ctx context.Context, reps []*model.UserByIDsInput) ([]*licensing.User, error) {
-	panic(fmt.Errorf("not implemented: FindManyUserByIDs - findManyUserByIDs"))
+	return batch(r.loaders(ctx).userEntities(selected(ctx), representations(ctx, "User")))
 }
 
 func (r *entityResolver) FindManyUserByUserPrincipalNames(ctx context.Context, reps []*model.UserByUserPrincipalNamesInput) ([]*licensing.User, error) {
-	panic(fmt.Errorf("not implemented: FindManyUserByUserPrincipalNames - findManyUserByUserPrincipalNames"))
+	return batch(r.loaders(ctx).userEntities(selected(ctx), representations(ctx, "User")))
 }
 
 func (r *Resolver) Entity() generated.EntityResolver { return &entityResolver{r} }

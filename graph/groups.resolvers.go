@@ -7,10 +7,9 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/internal/licensing"
 )
 
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
-	panic(fmt.Errorf("not implemented: Group - group"))
+	return r.loaders(ctx).group(id)
 }

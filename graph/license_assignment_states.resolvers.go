@@ -7,21 +7,20 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/licensing"
 )
 
 func (r *licenseAssignmentStateResolver) Sku(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: Sku - sku"))
+	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfState)))
 }
 
 func (r *licenseAssignmentStateResolver) AssignedByGroup(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.Group, error) {
-	panic(fmt.Errorf("not implemented: AssignedByGroup - assignedByGroup"))
+	return batch(r.loaders(ctx).assignedByGroup(selected(ctx), objs))
 }
 
 func (r *licenseAssignmentStateResolver) DisabledPlans(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([][]*licensing.ServicePlan, error) {
-	panic(fmt.Errorf("not implemented: DisabledPlans - disabledPlans"))
+	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfState), each(objs, plansOfState)))
 }
 
 func (r *Resolver) LicenseAssignmentState() generated.LicenseAssignmentStateResolver {

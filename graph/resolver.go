@@ -1,8 +1,57 @@
+// Package graph answers GraphQL operations about the licensing data of Microsoft Graph. A resolver says
+// where a field comes from; the loaders read it.
 package graph
 
-// This file will not be regenerated automatically.
-//
-// It serves as dependency injection for your app, add any dependencies you require
-// here.
+import (
+	"context"
+	"log/slog"
+	"net/http"
 
-type Resolver struct{}
+	"github.com/99designs/gqlgen/graphql"
+
+	"licensegraph/graph/generated"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// Upstream is Microsoft Graph as one operation sees it, and what that cost.
+type Upstream interface {
+	loaders.Source
+	Report() licensing.Report
+}
+
+// Options are what the resolvers need.
+type Options struct {
+	// Begin returns Microsoft Graph as one operation sees it.
+	Begin func() Upstream
+	// TenantID binds cursors to the tenant.
+	TenantID string
+	// CursorKey seals cursors: 32 bytes, the same in each replica.
+	CursorKey []byte
+	// ShowUpstream tells, from the request's headers, whether the answer carries extensions.upstream.
+	ShowUpstream func(http.Header) bool
+	// Logger gets failures that clients cannot mend.
+	Logger *slog.Logger
+}
+
+// Resolver is the root of the resolvers.
+type Resolver struct {
+	options Options
+	cursors *cursors
+}
+
+var _ generated.ResolverRoot = (*Resolver)(nil)
+
+// New returns the resolvers. It fails on a cursor key of the wrong size.
+func New(options Options) (*Resolver, error) {
+	c, err := newCursors(options.CursorKey, options.TenantID)
+	return &Resolver{options: options, cursors: c}, err
+}
+
+// Schema returns the schema with its resolvers, for a server to execute.
+func (r *Resolver) Schema() graphql.ExecutableSchema {
+	return generated.NewExecutableSchema(generated.Config{Resolvers: r})
+}
+
+// loaders returns the loaders of the operation.
+func (r *Resolver) loaders(ctx context.Context) plan { return plan{loaders.For(ctx)} }

@@ -7,17 +7,20 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/licensing"
 )
 
 func (r *queryResolver) Node(ctx context.Context, id string) (licensing.Node, error) {
-	panic(fmt.Errorf("not implemented: Node - node"))
+	return sole(r.loaders(ctx).nodes(selected(ctx), []string{id}))
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]licensing.Node, error) {
-	panic(fmt.Errorf("not implemented: Nodes - nodes"))
+	if err := checkNodes(ids); err != nil {
+		return nil, err
+	}
+	nodes, errs := r.loaders(ctx).nodes(selected(ctx), ids)
+	return listed(ctx, nodes, errs)
 }
 
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }

@@ -7,14 +7,13 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/internal/licensing"
 )
 
 func (r *queryResolver) SubscribedSkus(ctx context.Context) ([]*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: SubscribedSkus - subscribedSkus"))
+	return r.loaders(ctx).AllSubscribedSkus()()
 }
 
 func (r *queryResolver) SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: SubscribedSku - subscribedSku"))
+	return r.loaders(ctx).SubscribedSku(skuID)()
 }

@@ -7,13 +7,12 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/licensing"
 )
 
 func (r *usageRightResolver) Sku(ctx context.Context, objs []*licensing.UsageRight) ([]*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: Sku - sku"))
+	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfRight)))
 }
 
 func (r *Resolver) UsageRight() generated.UsageRightResolver { return &usageRightResolver{r} }

@@ -7,38 +7,43 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 )
 
 func (r *assignedLicenseResolver) Sku(ctx context.Context, objs []*licensing.AssignedLicense) ([]*licensing.SubscribedSku, error) {
-	panic(fmt.Errorf("not implemented: Sku - sku"))
+	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfLicense)))
 }
 
 func (r *assignedLicenseResolver) DisabledPlans(ctx context.Context, objs []*licensing.AssignedLicense) ([][]*licensing.ServicePlan, error) {
-	panic(fmt.Errorf("not implemented: DisabledPlans - disabledPlans"))
+	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfLicense), each(objs, plansOfLicense)))
 }
 
 func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error) {
-	panic(fmt.Errorf("not implemented: User - user"))
+	return r.loaders(ctx).user(selected(ctx), id, userPrincipalName)
 }
 
 func (r *queryResolver) Users(ctx context.Context, first int32, after *string) (*model.Connection[*licensing.User], error) {
-	panic(fmt.Errorf("not implemented: Users - users"))
+	page, err := r.page("users", first, after, maxUsers)
+	if err != nil {
+		return nil, err
+	}
+	return connection(r.cursors, page, func(q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
+		return r.loaders(ctx).usersPage(ctx, q)
+	})
 }
 
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
-	panic(fmt.Errorf("not implemented: LicenseAssignmentStates - licenseAssignmentStates"))
+	return batch(r.loaders(ctx).licenseStatesOf(selected(ctx), objs))
 }
 
 func (r *userResolver) UsageRights(ctx context.Context, objs []*licensing.User) ([][]*licensing.UsageRight, error) {
-	panic(fmt.Errorf("not implemented: UsageRights - usageRights"))
+	return batch(r.loaders(ctx).usageRightsOf(selected(ctx), objs))
 }
 
 func (r *userResolver) AssignmentErrors(ctx context.Context, objs []*licensing.User) ([][]*licensing.AssignmentError, error) {
-	panic(fmt.Errorf("not implemented: AssignmentErrors - assignmentErrors"))
+	return batch(r.loaders(ctx).assignmentErrorsOf(selected(ctx), objs))
 }
 
 func (r *Resolver) AssignedLicense() generated.AssignedLicenseResolver {

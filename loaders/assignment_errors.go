@@ -41,12 +41,8 @@ func (l *Loaders) related() []string {
 
 // holdError keeps what came along with an error, so that none of it is read again.
 func (l *Loaders) holdError(e *licensing.AssignmentError) {
-	if ref := e.Related.AssignedTo; ref != nil {
-		l.AssigneeByErrorID.Prime(e.ID, ref)
-		if right := e.Related.UsageRight; right != nil {
-			id := ref.Object.ObjectID()
-			right.HolderID = &id
-		}
+	if e.Related.HasAssignedTo {
+		l.AssigneeByErrorID.Prime(e.ID, e.Related.AssignedTo)
 	}
 	if e.Related.HasUsageRight {
 		l.UsageRightByErrorID.Prime(e.ID, e.Related.UsageRight)

@@ -23,6 +23,9 @@ func (l *Loaders) complete(refs []*licensing.Reference, errs []error) ([]licensi
 	thunks := make([]Thunk[licensing.DirectoryObject], len(refs))
 	l.Ahead(func() {
 		for i, ref := range refs {
+			if ref == nil && errs[i] == nil {
+				errs[i] = licensing.ErrNotFound
+			}
 			if errs[i] != nil {
 				thunks[i] = func() (licensing.DirectoryObject, error) { return nil, errs[i] }
 				continue

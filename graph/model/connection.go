@@ -1,5 +1,5 @@
 // Package model holds the few GraphQL types that have no counterpart in Microsoft Graph: connections,
-// their pages and cursors, and the scalars. Everything else is bound to package licensing.
+// their pages, and the scalars. Everything else is bound to package licensing.
 package model
 
 import "licensegraph/internal/licensing"
@@ -12,9 +12,16 @@ type Connection[T any] struct {
 
 // Edge is an element of a page and its place in the list.
 type Edge[T any] struct {
-	Cursor string
-	Node   T
+	Node T
+
+	place func() string
 }
+
+// NewEdge returns an element with its place. The place is made when it is asked for, which is seldom.
+func NewEdge[T any](node T, place func() string) *Edge[T] { return &Edge[T]{Node: node, place: place} }
+
+// Cursor returns the place of the element in the list.
+func (e *Edge[T]) Cursor() string { return e.place() }
 
 // PageInfo tells where a page begins and ends, and whether there is more.
 type PageInfo struct {

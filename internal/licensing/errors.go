@@ -14,6 +14,8 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnauthenticated: the service did not take the gateway's token, or gave it none.
 	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrRefused: the service does not take the request as the gateway wrote it.
+	ErrRefused = errors.New("refused")
 	// ErrThrottled: the service wants fewer requests for a while.
 	ErrThrottled = errors.New("throttled")
 	// ErrUnavailable: the service could not be reached, or answered what cannot be understood.

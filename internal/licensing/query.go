@@ -30,8 +30,9 @@ type Reference struct {
 
 // Related is what came along with an assignment error.
 type Related struct {
-	// AssignedTo is nil when the assignee did not come along.
-	AssignedTo *Reference
+	// AssignedTo is the assignee, nil when it is gone, if HasAssignedTo tells that it came along.
+	AssignedTo    *Reference
+	HasAssignedTo bool
 	// UsageRight is the right, nil when there is none, if HasUsageRight tells that it came along.
 	UsageRight    *UsageRight
 	HasUsageRight bool

@@ -1,0 +1,53 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/internal/licensing"
+)
+
+// batch returns the values of a batch resolver, each with its own error.
+func batch[V any](values []V, errs []error) ([]V, error) {
+	for _, err := range errs {
+		if err != nil {
+			return values, graphql.BatchErrorList(errs)
+		}
+	}
+	return values, nil
+}
+
+// each returns what a function gives of every parent.
+func each[P, V any](parents []P, of func(P) V) []V {
+	values := make([]V, len(parents))
+	for i, parent := range parents {
+		values[i] = of(parent)
+	}
+	return values
+}
+
+// sole returns the only value of a look-up, or its error.
+func sole[V any](values []V, errs []error) (V, error) { return values[0], errs[0] }
+
+// The keys of what points to a product.
+func skuOfError(e *licensing.AssignmentError) *licensing.GUID        { return e.SkuID }
+func skuOfState(s *licensing.LicenseAssignmentState) *licensing.GUID { return s.SkuID }
+func skuOfLicense(l *licensing.AssignedLicense) *licensing.GUID      { return l.SkuID }
+func skuOfRight(u *licensing.UsageRight) *licensing.GUID             { return u.SkuID }
+
+// The service plans that are switched off in what points to a product.
+func plansOfLicense(l *licensing.AssignedLicense) []licensing.GUID      { return l.DisabledPlans }
+func plansOfState(s *licensing.LicenseAssignmentState) []licensing.GUID { return s.DisabledPlans }
+
+// listed reports the error of each element of a list at its index.
+func listed[V any](ctx context.Context, values []V, errs []error) ([]V, error) {
+	for i, err := range errs {
+		if err != nil {
+			graphql.AddError(ctx, gqlerror.WrapPath(append(graphql.GetPath(ctx), ast.PathIndex(i)), err))
+		}
+	}
+	return values, nil
+}

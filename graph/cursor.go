@@ -1,0 +1,82 @@
+package graph
+
+import (
+	"bytes"
+	"compress/flate"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"licensegraph/internal/licensing"
+)
+
+// cursor is a place in a list: after the element number Skip of an upstream page.
+type cursor struct {
+	// Link is the upstream page; empty for the first.
+	Link string `json:"l,omitempty"`
+	// Top is the size that was asked of the first page.
+	Top int `json:"t,omitempty"`
+	// Skip is how many elements of the page are before the place.
+	Skip int `json:"s,omitempty"`
+}
+
+// cursors seals cursors, so that a client can neither read nor make one: a cursor leads to where the gateway
+// sends its token next. Every gateway with the same key reads them.
+type cursors struct {
+	aead   cipher.AEAD
+	tenant string
+}
+
+const (
+	// cursorKeySize is the key size of AES-256.
+	cursorKeySize = 32
+	// maxCursor bounds what is read as a cursor.
+	maxCursor = 8 << 10
+)
+
+func newCursors(key []byte, tenant string) (*cursors, error) {
+	if len(key) != cursorKeySize {
+		return nil, fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return &cursors{aead: aead, tenant: tenant}, err
+}
+
+// seal makes a cursor valid for one list of one tenant: the field and its arguments, but for the page size.
+func (c *cursors) seal(list string, at cursor) string {
+	var plain bytes.Buffer
+	compressed, _ := flate.NewWriter(&plain, flate.BestSpeed) // fails on bad levels only
+	json.NewEncoder(compressed).Encode(at)                    //nolint:errcheck // a buffer takes all
+	compressed.Close()                                        //nolint:errcheck // a buffer takes all
+	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain.Bytes(), c.scope(list)))
+}
+
+// open reads a cursor of the list.
+func (c *cursors) open(list, text string) (cursor, error) {
+	foreign := &licensing.InputError{Message: "the cursor in `after` does not belong to this list: take `endCursor` of a page with the same filter, from the same gateway"}
+	var at cursor
+	if len(text) > maxCursor {
+		return at, foreign
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return at, foreign
+	}
+	plain, err := c.aead.Open(nil, nil, sealed, c.scope(list))
+	if err != nil {
+		return at, foreign
+	}
+	if err := json.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(plain)), 4*maxCursor)).Decode(&at); err != nil {
+		return at, foreign
+	}
+	return at, nil
+}
+
+func (c *cursors) scope(list string) []byte { return []byte(c.tenant + "\x00" + list) }

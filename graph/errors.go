@@ -1,0 +1,170 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/internal/licensing"
+)
+
+// codes maps what can go wrong upstream to the code and the words that a client reads. What is not here is
+// INTERNAL, and its words stay in the log.
+var codes = []struct {
+	kind error
+	code string
+	text string
+}{
+	{licensing.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
+	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not read this."},
+	{licensing.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
+	{licensing.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
+	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
+	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was given up before Microsoft Graph had answered."},
+	{licensing.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
+	{licensing.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
+}
+
+// PresentError turns an error into what a client may read of it.
+func PresentError(ctx context.Context, err error) *gqlerror.Error {
+	if input, ok := errors.AsType[*licensing.InputError](err); ok {
+		return presented(ctx, err, "BAD_USER_INPUT", input.Message)
+	}
+	for _, known := range codes {
+		if errors.Is(err, known.kind) {
+			e := presented(ctx, err, known.code, known.text)
+			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {
+				describe(e, upstream)
+			}
+			return e
+		}
+	}
+	if e, ok := errors.AsType[*gqlerror.Error](err); ok && e.Err == nil {
+		return ofDocument(graphql.DefaultErrorPresenter(ctx, e))
+	}
+	return presented(ctx, err, "INTERNAL", "Internal error.")
+}
+
+// ofDocument gives an error of the request's own text a code of ours.
+func ofDocument(e *gqlerror.Error) *gqlerror.Error {
+	switch code, _ := e.Extensions["code"].(string); code {
+	case errcode.ParseFailed, errcode.ValidationFailed, "":
+		errcode.Set(e, "BAD_USER_INPUT")
+	}
+	return e
+}
+
+func presented(ctx context.Context, cause error, code, text string) *gqlerror.Error {
+	e := &gqlerror.Error{Err: cause, Message: text, Extensions: map[string]any{"code": code}}
+	if path, ok := errors.AsType[*gqlerror.Error](cause); ok {
+		e.Path, e.Locations = path.Path, path.Locations
+	}
+	if e.Path == nil {
+		e.Path = graphql.GetPath(ctx)
+	}
+	return e
+}
+
+// describe adds what a client, or who asks Microsoft's support, can use of an upstream failure.
+func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
+	if upstream.Permission != "" {
+		e.Message += " It needs the permission " + upstream.Permission + "."
+		e.Extensions["permission"] = upstream.Permission
+	}
+	e.Extensions["retryable"] = upstream.Retryable
+	if upstream.RetryAfter > 0 {
+		e.Extensions["retryAfterSeconds"] = int(math.Ceil(upstream.RetryAfter.Seconds()))
+	}
+	for name, value := range map[string]string{"upstreamCode": upstream.Code, "upstreamRequestId": upstream.RequestID} {
+		if value != "" {
+			e.Extensions[name] = value
+		}
+	}
+}
+
+// Recover turns a panic into an error, and logs where it came from but not what it was about: that may be
+// somebody's data.
+func Recover(logger *slog.Logger) graphql.RecoverFunc {
+	return func(ctx context.Context, p any) error {
+		what := fmt.Sprintf("%T", p)
+		if err, ok := p.(runtime.Error); ok {
+			what = err.Error()
+		}
+		logger.ErrorContext(ctx, "panic in a resolver", "panic", what, "at", panicked(), "path", graphql.GetPath(ctx).String())
+		return errPanic
+	}
+}
+
+var errPanic = errors.New("panic in a resolver")
+
+// panicked returns the function and line that panicked.
+func panicked() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	inPanic := false
+	for {
+		frame, more := frames.Next()
+		switch {
+		case strings.HasPrefix(frame.Function, "runtime."):
+			inPanic = inPanic || strings.Contains(frame.Function, "panic")
+		case inPanic:
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// merged reports failures with the same cause once, at the first field that met it, with the number of
+// fields that did.
+func merged(errs gqlerror.List) gqlerror.List {
+	type cause struct{ code, text, path string }
+	var result gqlerror.List
+	counts := map[cause]int{}
+	first := map[cause]*gqlerror.Error{}
+	for _, e := range errs {
+		code, _ := e.Extensions["code"].(string)
+		key := cause{code: code, text: e.Message}
+		if e.Err == nil || len(e.Path) == 0 {
+			key.path = e.Path.String() + fmt.Sprint(e.Locations)
+		}
+		counts[key]++
+		if counts[key] == 1 {
+			first[key] = e
+			result = append(result, e)
+		}
+	}
+	for key, e := range first {
+		if counts[key] > 1 {
+			e.Extensions["count"] = counts[key]
+		}
+	}
+	return result
+}
+
+// log writes down, once each, failures that somebody other than the client has to know of.
+func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
+	for _, e := range errs {
+		if e.Err == nil || errors.Is(e.Err, errPanic) {
+			continue
+		}
+		attrs := []any{"code", e.Extensions["code"], "path", e.Path.String(), "count", e.Extensions["count"]}
+		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
+		switch {
+		case isUpstream && !errors.Is(e.Err, licensing.ErrNotFound):
+			logger.WarnContext(ctx, "upstream request failed", append(attrs, "cause", upstream.Error(), "retryAfter", upstream.RetryAfter.Round(time.Second))...)
+		case e.Extensions["code"] == "INTERNAL":
+			logger.ErrorContext(ctx, "internal error", append(attrs, "cause", e.Err.Error())...)
+		}
+	}
+}

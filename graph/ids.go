@@ -1,0 +1,43 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+
+	"licensegraph/internal/licensing"
+)
+
+const (
+	// maxID bounds what is taken as an id. The longest that Microsoft Graph makes has 73 characters.
+	maxID = 256
+	// maxPrincipalName is the longest value that the directory compares (Microsoft Graph, "Known limits
+	// for directory objects").
+	maxPrincipalName = 120
+	// maxNodes bounds the ids of one `nodes` field.
+	maxNodes = 100
+)
+
+// directoryID reads the object id of something in the directory, which is a GUID.
+func directoryID(id string) (string, error) {
+	guid, ok := licensing.ParseGUID(id)
+	if !ok {
+		return "", &licensing.InputError{Message: "an object id in the directory is a GUID, such as 05e9a617-0261-4cee-bb44-138d3ef5d965"}
+	}
+	return string(guid), nil
+}
+
+// opaqueID checks an id about whose form nothing is known.
+func opaqueID(id string) error {
+	if id == "" || len(id) > maxID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' || r == '\\' }) || id == "." || id == ".." {
+		return &licensing.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks nor slashes", maxID)}
+	}
+	return nil
+}
+
+// principalName checks a sign-in name.
+func principalName(name string) error {
+	if at := strings.IndexByte(name, '@'); at < 1 || at == len(name)-1 || len(name) > maxPrincipalName || opaqueID(name) != nil {
+		return &licensing.InputError{Message: fmt.Sprintf("a userPrincipalName looks like adele@example.com and has at most %d characters", maxPrincipalName)}
+	}
+	return nil
+}

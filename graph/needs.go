@@ -1,0 +1,136 @@
+package graph
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/internal/licensing"
+)
+
+// needs are the upstream properties that an operation needs, by type. They become $select for every read
+// of the type, so that nothing is read twice and nothing that was not asked for.
+type needs map[string][]string
+
+// upstream are the properties that Microsoft Graph has of a type: what its Go type reads from JSON.
+var upstream = map[string][]string{
+	"User":            jsonNames(licensing.User{}),
+	"Group":           jsonNames(licensing.Group{}),
+	"AssignmentError": append(jsonNames(licensing.AssignmentError{}), "assignedTo", "usageRight"),
+	"UsageRight":      jsonNames(licensing.UsageRight{}),
+	"SubscribedSku":   jsonNames(licensing.SubscribedSku{}),
+}
+
+// derived are the properties from which a field without a property of its own is answered.
+var derived = map[string]string{
+	"sku":                  "skuId",
+	"productName":          "skuId",
+	"appliesToText":        "appliesTo",
+	"capabilityStatusText": "capabilityStatus",
+}
+
+// needsOf reads the operation once, each fragment at most once.
+func needsOf(op *graphql.OperationContext) needs {
+	walk := needsWalk{op: op, fields: map[string]map[string]bool{}, seen: map[string]bool{}}
+	walk.selections(op.Operation.SelectionSet)
+
+	result := needs{}
+	for typeName, properties := range upstream {
+		for _, name := range satisfied(typeName) {
+			for field := range walk.fields[name] {
+				if property, ok := derived[field]; ok {
+					field = property
+				}
+				if slices.Contains(properties, field) && !slices.Contains(result[typeName], field) {
+					result[typeName] = append(result[typeName], field)
+				}
+			}
+		}
+	}
+	result.add(walk.fields["UsageRight"]["holderId"] && slices.Contains(result["AssignmentError"], "usageRight"), "AssignmentError", "assignedTo")
+	result.add(true, "SubscribedSku", "skuId", "id")
+	result.add(walk.selects("disabledPlans"), "SubscribedSku", "servicePlans")
+	result["DirectoryObject"] = append(slices.Clone(result["User"]), result["Group"]...)
+	for typeName := range result {
+		slices.Sort(result[typeName])
+		result[typeName] = slices.Compact(result[typeName])
+	}
+	return result
+}
+
+func (n needs) add(condition bool, typeName string, properties ...string) {
+	if condition {
+		n[typeName] = append(n[typeName], properties...)
+	}
+}
+
+// of returns the properties needed of a type.
+func (n needs) of(typeName string) []string { return n[typeName] }
+
+type needsWalk struct {
+	op     *graphql.OperationContext
+	fields map[string]map[string]bool // by type
+	seen   map[string]bool            // fragments
+}
+
+func (w *needsWalk) selections(set ast.SelectionSet) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if s.ObjectDefinition == nil || !w.included(s.Directives) {
+				continue
+			}
+			parent := s.ObjectDefinition.Name
+			if w.fields[parent] == nil {
+				w.fields[parent] = map[string]bool{}
+			}
+			w.fields[parent][s.Name] = true
+			w.selections(s.SelectionSet)
+		case *ast.InlineFragment:
+			if w.included(s.Directives) {
+				w.selections(s.SelectionSet)
+			}
+		case *ast.FragmentSpread:
+			if w.included(s.Directives) && !w.seen[s.Name] && s.Definition != nil {
+				w.seen[s.Name] = true
+				w.selections(s.Definition.SelectionSet)
+			}
+		}
+	}
+}
+
+// included evaluates @skip and @include.
+func (w *needsWalk) included(directives ast.DirectiveList) bool {
+	for name, wanted := range map[string]bool{"skip": false, "include": true} {
+		if d := directives.ForName(name); d != nil {
+			if value, ok := d.ArgumentMap(w.op.Variables)["if"].(bool); ok && value != wanted {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// selects tells whether a field of the name is selected of any type.
+func (w *needsWalk) selects(field string) bool {
+	for _, fields := range w.fields {
+		if fields[field] {
+			return true
+		}
+	}
+	return false
+}
+
+// jsonNames returns the names under which the fields of a struct are read.
+func jsonNames(value any) []string {
+	var names []string
+	for field := range reflect.TypeOf(value).Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}

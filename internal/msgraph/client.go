@@ -1,0 +1,155 @@
+// Package msgraph is a thin client for the licensing data of Microsoft Graph. It knows the wire: endpoints,
+// permissions, OData, $batch, paging, errors, throttling. It hands out values of package licensing and
+// keeps none of them. It does not decide what is read, only how with the fewest requests.
+//
+// Everything is read under /beta, where the cloudLicensing namespace lives, because the parts of a $batch
+// all run in the version of the batch.
+package msgraph
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options configure a [Client].
+type Options struct {
+	// GraphURL is the service's address without a version, such as https://graph.microsoft.com.
+	GraphURL string
+	// Authority is the address of the sign-in service, such as https://login.microsoftonline.com.
+	Authority string
+	// TenantID, ClientID and ClientSecret are the credentials of the gateway's application.
+	TenantID, ClientID, ClientSecret string
+	// Transport carries the requests; nil for [http.DefaultTransport] without proxies.
+	Transport http.RoundTripper
+	// RequestTimeout bounds one request with its answer; 10 s when 0.
+	RequestTimeout time.Duration
+	// Wait waits between attempts; nil for the wall clock. It returns early, with an error, when the
+	// context ends.
+	Wait func(context.Context, time.Duration) error
+}
+
+// Client reads from one tenant. It is safe for concurrent use.
+type Client struct {
+	base    *url.URL // with the version
+	http    *http.Client
+	tokens  *tokens
+	wait    func(context.Context, time.Duration) error
+	slots   chan struct{} // one per request on its way
+	refused sync.Map      // of string: expansions that an endpoint refused
+}
+
+const (
+	// version of the API; see the package comment.
+	version = "/beta"
+	// requestsAtOnce bounds the requests of a client that are on their way.
+	requestsAtOnce = 16
+	// maxBody bounds the body of an answer. A page of 999 users with their licences takes about 3 MiB.
+	maxBody = 32 << 20
+)
+
+// New returns a client. It sends nothing yet.
+func New(opts Options) (*Client, error) {
+	graphURL, err := address("Graph", opts.GraphURL)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := address("authority", opts.Authority)
+	if err != nil {
+		return nil, err
+	}
+	transport := opts.Transport
+	if transport == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.Proxy = nil
+		own.MaxIdleConnsPerHost = requestsAtOnce
+		transport = own
+	}
+	c := &Client{
+		base: graphURL.JoinPath(version),
+		http: &http.Client{
+			Transport:     transport,
+			Timeout:       cmp.Or(opts.RequestTimeout, 10*time.Second),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		wait:  opts.Wait,
+		slots: make(chan struct{}, requestsAtOnce),
+	}
+	if c.wait == nil {
+		c.wait = wait
+	}
+	c.tokens = newTokens(authority.JoinPath(opts.TenantID, "oauth2/v2.0/token").String(), opts.ClientID, opts.ClientSecret,
+		graphURL.Scheme+"://"+graphURL.Host+"/.default")
+	return c, nil
+}
+
+// address reads an address to which credentials will be sent.
+func address(name, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%s address %q is not of the form https://host", name, text)
+	}
+	host := u.Hostname()
+	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+		return nil, fmt.Errorf("%s address %q has to be https, unless it is a loopback address", name, text)
+	}
+	return u, nil
+}
+
+// wait waits by the wall clock.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Begin returns the client as one operation uses it, which counts what it costs.
+func (c *Client) Begin() *Operation {
+	return &Operation{client: c}
+}
+
+// Ready tells whether the service answers the gateway. It costs a small request.
+func (c *Client) Ready(ctx context.Context) error {
+	var failure error
+	batch := c.Begin().Batch()
+	batch.add(&read{
+		endpoint: subscribedSkusEndpoint,
+		url:      "/subscribedSkus?" + query("$select", "skuId"),
+		done:     func(_ []byte, err error) { failure = err },
+	})
+	batch.Do(ctx)
+	return failure
+}
+
+// CloseIdleConnections closes the connections that wait for the next request.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// follow returns an @odata.nextLink relative to the version, so that a token never travels to another
+// host than the configured one.
+func (c *Client) follow(link string) (string, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return "", errors.New("the next link is not a URL")
+	}
+	path, below := strings.CutPrefix(u.EscapedPath(), c.base.EscapedPath()+"/")
+	if u.Scheme != c.base.Scheme || !strings.EqualFold(u.Host, c.base.Host) || u.User != nil || !below {
+		return "", errors.New("the next link leads to another service")
+	}
+	if u.RawQuery == "" {
+		return "/" + path, nil
+	}
+	return "/" + path + "?" + u.RawQuery, nil
+}

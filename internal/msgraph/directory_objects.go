@@ -1,0 +1,138 @@
+package msgraph
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/licensing"
+)
+
+const (
+	directoryObjectsByIDsEndpoint = "POST /directoryObjects/getByIds"
+	groupsEndpoint                = "GET /groups"
+	groupEndpoint                 = "GET /groups/{id}"
+	// idsAtOnce is how many ids getByIds takes (Microsoft Graph, "directoryObject: getByIds").
+	idsAtOnce = 1000
+)
+
+// plainProperties are those with a single plain value, which getByIds brings when they are selected.
+var plainProperties = map[string]bool{
+	"id": true, "deletedDateTime": true, "displayName": true, "givenName": true, "surname": true,
+	"userPrincipalName": true, "mail": true, "jobTitle": true, "department": true, "officeLocation": true,
+	"preferredLanguage": true, "mobilePhone": true, "accountEnabled": true, "usageLocation": true, "userType": true,
+	"createdDateTime": true, "description": true, "mailEnabled": true, "securityEnabled": true,
+}
+
+// plain tells whether getByIds brings all the properties.
+func plain(properties []string) bool {
+	return !slices.ContainsFunc(properties, func(p string) bool { return !plainProperties[p] })
+}
+
+// DirectoryObjects adds reads of objects of any kind by id. Needs Directory.Read.All.
+func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error)) {
+	b.directoryObjects("", ids, properties, found)
+}
+
+// Groups adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.
+func (b *Batch) Groups(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
+	switch {
+	case len(ids) == 1:
+		b.add(one(&read{
+			endpoint: groupEndpoint,
+			url:      "/groups/" + url.PathEscape(ids[0]) + "?" + query("$select", selected(properties)),
+		}, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
+	case plain(properties):
+		b.directoryObjects("group", ids, properties, func(id string, ref *licensing.Reference, err error) {
+			if err != nil {
+				found(id, nil, err)
+			} else if group, ok := ref.Object.(*licensing.Group); ok {
+				found(id, group, nil)
+			}
+		})
+	default:
+		for chunk := range slices.Chunk(ids, inValues) {
+			b.add(all(&read{
+				endpoint: groupsEndpoint,
+				url:      "/groups?" + query("$filter", in("id", chunk), "$select", selected(properties)),
+			}, decode[licensing.Group], func(groups []*licensing.Group, err error) {
+				if err != nil {
+					for _, id := range chunk {
+						found(id, nil, err)
+					}
+					return
+				}
+				for _, group := range groups {
+					found(group.ID, group, nil)
+				}
+			}))
+		}
+	}
+}
+
+// directoryObjects adds reads by id of objects of a kind; of any kind when that is empty. Ids that the
+// service does not know are left out of its answer.
+func (b *Batch) directoryObjects(kind string, ids, properties []string, found func(string, *licensing.Reference, error)) {
+	type body struct {
+		IDs   []string `json:"ids"`
+		Types []string `json:"types,omitempty"`
+	}
+	properties = slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
+	for chunk := range slices.Chunk(ids, idsAtOnce) {
+		r := &read{
+			endpoint: directoryObjectsByIDsEndpoint,
+			method:   http.MethodPost,
+			url:      "/directoryObjects/getByIds?" + query("$select", selected(properties)),
+			body:     body{IDs: chunk},
+		}
+		if kind != "" {
+			r.body = body{IDs: chunk, Types: []string{kind}}
+		}
+		b.add(all(r, reference(""), func(refs []*licensing.Reference, err error) {
+			if err != nil {
+				for _, id := range chunk {
+					found(id, nil, err)
+				}
+				return
+			}
+			for _, ref := range refs {
+				found(ref.Object.ObjectID(), ref, nil)
+			}
+		}))
+	}
+}
+
+// reference returns a decoder of directory objects, which are of the kind given if they don't say.
+func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) {
+	return func(raw json.RawMessage) (*licensing.Reference, error) {
+		raw = unwrapped(raw)
+		var shown map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &shown); err != nil {
+			return nil, err
+		}
+		odataType := "#microsoft.graph." + kind
+		if text, ok := shown["@odata.type"]; ok {
+			if err := json.Unmarshal(text, &odataType); err != nil {
+				return nil, err
+			}
+		}
+		ref := &licensing.Reference{Properties: make(map[string]bool, len(shown))}
+		for property := range shown {
+			ref.Properties[property] = true
+		}
+		switch strings.TrimPrefix(odataType, "#") {
+		case "microsoft.graph.user":
+			ref.Object = &licensing.User{}
+		case "microsoft.graph.group":
+			ref.Object = &licensing.Group{}
+		default:
+			ref.Object = &licensing.OtherDirectoryObject{}
+		}
+		if err := json.Unmarshal(raw, ref.Object); err != nil {
+			return nil, err
+		}
+		return ref, nil
+	}
+}

@@ -1,0 +1,146 @@
+package msgraph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"licensegraph/internal/licensing"
+)
+
+// Operation is the client as one GraphQL operation uses it.
+type Operation struct {
+	client *Client
+
+	mu     sync.Mutex
+	report licensing.Report
+}
+
+// Report returns what the operation cost until now.
+func (o *Operation) Report() licensing.Report {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	report := o.report
+	report.Endpoints = maps.Clone(o.report.Endpoints)
+	return report
+}
+
+// count adds to the cost of an endpoint.
+func (o *Operation) count(endpoint string, usage licensing.Usage) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.report.Usage.Add(usage)
+	share := o.report.Endpoints[endpoint]
+	share.Add(usage)
+	if o.report.Endpoints == nil {
+		o.report.Endpoints = map[string]licensing.Usage{}
+	}
+	o.report.Endpoints[endpoint] = share
+}
+
+// answer is what the service answered to a request, or to a part of a batch.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error // nothing was answered, or nothing that can be read
+	token  string
+}
+
+// send sends one request and reads its answer.
+func (o *Operation) send(ctx context.Context, endpoint, method, relative string, body []byte) answer {
+	select {
+	case o.client.slots <- struct{}{}:
+		defer func() { <-o.client.slots }()
+	case <-ctx.Done():
+		return answer{err: ctx.Err()}
+	}
+	token, err := o.client.tokens.get(ctx, o.metered(tokenEndpoint))
+	if err != nil {
+		return answer{err: err}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, o.client.base.String()+relative, bytes.NewReader(body))
+	if err != nil {
+		return answer{err: err}
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "licensegraph")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := o.metered(endpoint).Do(req)
+	if err != nil {
+		return answer{err: withoutURL(err)}
+	}
+	defer resp.Body.Close()
+	read, err := io.ReadAll(resp.Body) // from memory: see meter
+	return answer{status: resp.StatusCode, header: resp.Header, body: read, err: err, token: token}
+}
+
+// metered returns the HTTP client as it counts for the endpoint.
+func (o *Operation) metered(endpoint string) *http.Client {
+	client := *o.client.http
+	client.Transport = &meter{next: client.Transport, operation: o, endpoint: endpoint}
+	return &client
+}
+
+// meter counts requests and what their answers hold. It reads each answer whole, up to [maxBody].
+type meter struct {
+	next      http.RoundTripper
+	operation *Operation
+	endpoint  string
+}
+
+func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
+	start := time.Now()
+	usage := licensing.Usage{Requests: 1}
+	defer func() {
+		usage.Milliseconds = licensing.Milliseconds(time.Since(start))
+		m.operation.count(m.endpoint, usage)
+	}()
+	resp, err := m.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	usage.Bytes = int64(len(body))
+	if err != nil {
+		return nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+	}
+	usage.ResourceUnits = resourceUnits(resp.Header)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
+}
+
+// resourceUnits returns the cost by which the service throttles; 0 when the answer did not state it.
+func resourceUnits(header http.Header) int {
+	units, err := strconv.Atoi(header.Get("x-ms-resource-unit"))
+	if err != nil || units < 0 {
+		return 0
+	}
+	return units
+}
+
+// withoutURL removes the URL from an error of the HTTP client: its query can hold what people are called.
+func withoutURL(err error) error {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		if outer.Timeout() {
+			return errors.New("timed out")
+		}
+		return outer.Err
+	}
+	return err
+}

@@ -1,0 +1,124 @@
+package msgraph
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+
+	"licensegraph/internal/licensing"
+)
+
+// list is the envelope of a page.
+type list struct {
+	Value    []json.RawMessage `json:"value"`
+	NextLink string            `json:"@odata.nextLink"`
+}
+
+// decodeList reads one page, each element with the function given.
+func decodeList[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) ([]T, string, error) {
+	var page list
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, "", unreadable(endpoint, err)
+	}
+	if page.Value == nil {
+		return nil, "", unreadable(endpoint, errors.New("a list without a value"))
+	}
+	items := make([]T, len(page.Value))
+	for i, raw := range page.Value {
+		var err error
+		if items[i], err = decode(raw); err != nil {
+			return nil, "", unreadable(endpoint, err)
+		}
+	}
+	return items, page.NextLink, nil
+}
+
+// nextLink returns where a page continues; empty at the end.
+func nextLink(body []byte) string {
+	var page struct {
+		NextLink string `json:"@odata.nextLink"`
+	}
+	if json.Unmarshal(body, &page) != nil {
+		return ""
+	}
+	return page.NextLink
+}
+
+// decode reads one entity, bare or in an envelope of its own: pages of the reference show both.
+func decode[T any](raw json.RawMessage) (*T, error) {
+	var entity T
+	if err := json.Unmarshal(unwrapped(raw), &entity); err != nil {
+		return nil, err
+	}
+	return &entity, nil
+}
+
+// unwrapped returns the entity inside {"value":{…}}, else what it was given.
+func unwrapped(raw json.RawMessage) json.RawMessage {
+	var envelope struct {
+		Value json.RawMessage `json:"value"`
+		ID    json.RawMessage `json:"id"`
+	}
+	if json.Unmarshal(raw, &envelope) != nil || envelope.ID != nil || !bytes.HasPrefix(envelope.Value, []byte("{")) {
+		return raw
+	}
+	return envelope.Value
+}
+
+// one makes a read of one entity.
+func one[T any](r *read, found func(*T, error)) *read {
+	r.done = func(body []byte, err error) {
+		if err != nil {
+			found(nil, err)
+			return
+		}
+		entity, err := decode[T](body)
+		if err != nil {
+			found(nil, unreadable(r.endpoint, err))
+			return
+		}
+		found(entity, nil)
+	}
+	return r
+}
+
+// all makes a read of a whole list, all its pages.
+func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T, error)) *read {
+	items := []T{}
+	r.more = nextLink
+	r.done = func(body []byte, err error) {
+		if err == nil {
+			var page []T
+			var link string
+			page, link, err = decodeList(r.endpoint, body, decode)
+			items = append(items, page...)
+			if err == nil && link != "" {
+				return
+			}
+		}
+		if err != nil {
+			r.more = nil
+			found(nil, err)
+			return
+		}
+		found(items, nil)
+	}
+	return r
+}
+
+// page makes a read of one page of a list.
+func page[T any](o *Operation, r *read, decode func(json.RawMessage) (T, error), found func(licensing.Page[T], error)) *read {
+	r.done = func(body []byte, err error) {
+		var result licensing.Page[T]
+		if err == nil {
+			result.Items, result.Next, err = decodeList(r.endpoint, body, decode)
+		}
+		if err == nil && result.Next != "" {
+			if result.Next, err = o.client.follow(result.Next); err != nil {
+				err = unreadable(r.endpoint, err)
+			}
+		}
+		found(result, err)
+	}
+	return r
+}

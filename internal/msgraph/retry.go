@@ -1,0 +1,50 @@
+package msgraph
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	// attempts is how often a request is sent at most.
+	attempts = 3
+	// maxWait is the longest wait before a request is repeated. A service that wants more is left alone,
+	// and the caller is told for how long.
+	maxWait = 10 * time.Second
+	// firstBackoff is the longest wait before the first repetition when the service does not say.
+	firstBackoff = 500 * time.Millisecond
+)
+
+// retryable tells whether a read that was answered with the status may succeed when it is sent again. All
+// that this client sends are reads. A batch as a whole is answered 424 by older revisions.
+func retryable(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusFailedDependency, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// backoff returns how long to wait before an attempt, the second being 1: what the service asked for, else
+// a random time below a bound that doubles.
+func backoff(attempt int, asked time.Duration) time.Duration {
+	if asked > 0 {
+		return asked
+	}
+	return time.Duration(rand.Int64N(int64(firstBackoff << (attempt - 1))))
+}
+
+// retryAfter reads the Retry-After header, seconds or a date (RFC 9110, section 10.2.3); 0 when there is none.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	text := header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(text); err == nil && date.After(now) {
+		return date.Sub(now)
+	}
+	return 0
+}

@@ -1,0 +1,90 @@
+package msgraph
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"licensegraph/internal/licensing"
+)
+
+const (
+	tokenEndpoint = "POST /oauth2/v2.0/token"
+	// tokenRenewal is how long before its end a token is replaced. Tokens live 60 to 90 minutes.
+	tokenRenewal = 5 * time.Minute
+)
+
+// tokens holds the access token of the gateway's application (OAuth 2.0 client credentials grant,
+// RFC 6749, section 4.4). One renewal is on its way at a time.
+type tokens struct {
+	config clientcredentials.Config
+	lock   chan struct{} // held by who reads or renews the token
+	token  *oauth2.Token
+}
+
+func newTokens(tokenURL, clientID, clientSecret, scope string) *tokens {
+	return &tokens{
+		config: clientcredentials.Config{
+			ClientID:     clientID,
+			ClientSecret: clientSecret,
+			TokenURL:     tokenURL,
+			Scopes:       []string{scope},
+			AuthStyle:    oauth2.AuthStyleInParams,
+		},
+		lock: make(chan struct{}, 1),
+	}
+}
+
+// get returns a valid token. It asks for one through the client given, if need be.
+func (t *tokens) get(ctx context.Context, client *http.Client) (string, error) {
+	select {
+	case t.lock <- struct{}{}:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	defer func() { <-t.lock }()
+	if t.token != nil && time.Until(t.token.Expiry) > tokenRenewal {
+		return t.token.AccessToken, nil
+	}
+	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
+	if err != nil {
+		return "", tokenError(err)
+	}
+	t.token = token
+	return token.AccessToken, nil
+}
+
+// drop forgets a token that the service did not take.
+func (t *tokens) drop(ctx context.Context, accessToken string) {
+	select {
+	case t.lock <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-t.lock }()
+	if t.token != nil && t.token.AccessToken == accessToken {
+		t.token = nil
+	}
+}
+
+// tokenError keeps of a failed token request what may be shown: never its body.
+func tokenError(err error) error {
+	failure := &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: tokenEndpoint, Retryable: true, Cause: withoutURL(err)}
+	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		failure.Cause = nil
+		failure.Code = answer.ErrorCode
+		failure.Status = answer.Response.StatusCode
+		failure.RetryAfter = retryAfter(answer.Response.Header, time.Now())
+		switch {
+		case failure.Status == http.StatusTooManyRequests:
+			failure.Kind = licensing.ErrThrottled
+		case failure.Status < 500 && failure.Code != "temporarily_unavailable":
+			failure.Kind, failure.Retryable = licensing.ErrUnauthenticated, false
+		}
+	}
+	return failure
+}
