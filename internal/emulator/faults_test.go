@@ -1,0 +1,116 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60, Record: true})
+	c.Inject(Fault{Endpoint: "GET /users", Contains: "$top=5&$select=id,mail", RetryAfter: "7"})
+	c.Inject(Fault{Endpoint: "GET /groups", Status: 503, Times: 2})
+	c.Inject(Fault{Endpoint: "GET /groups/{id}", Status: 403, Code: "Mine", Message: "My message"})
+	c.Inject(Fault{Endpoint: "GET /subscribedSkus", Body: `{"value":[`})
+	c.Inject(Fault{Endpoint: "GET /subscribedSkus", Rewrite: func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("SPE_E3"), []byte("SPE_X")) }})
+
+	if r := c.get("/v1.0/users?$top=6"); r.status != 200 {
+		t.Errorf("another request met the fault: %d", r.status)
+	}
+	r := c.get("/v1.0/users?%24top=5&$select=id%2Cmail")
+	if r.status != 429 || r.code() != "TooManyRequests" || r.header.Get("Retry-After") != "7" || r.header.Get("x-ms-resource-unit") != "1" {
+		t.Errorf("throttled: %d %v %s", r.status, r.header, r.raw)
+	}
+	if r := c.get("/v1.0/users?$top=5&$select=id,mail"); r.status != 200 {
+		t.Errorf("the fault came twice: %d", r.status)
+	}
+	var statuses []int
+	for range 3 {
+		statuses = append(statuses, c.get("/beta/groups").status)
+	}
+	if statuses[0] != 503 || statuses[1] != 503 || statuses[2] != 200 {
+		t.Errorf("twice 503, then 200: %v", statuses)
+	}
+	if r := c.get("/beta/groups/x"); r.status != 403 || r.code() != "Mine" || !strings.Contains(string(r.raw), "My message") {
+		t.Errorf("code and message: %d %s", r.status, r.raw)
+	}
+	if r := c.get("/v1.0/subscribedSkus"); r.status != 200 || string(r.raw) != `{"value":[` {
+		t.Errorf("malformed: %d %s", r.status, r.raw)
+	}
+	if r := c.get("/v1.0/subscribedSkus"); r.status != 200 || !strings.Contains(string(r.raw), `"SPE_X"`) {
+		t.Errorf("rewritten: %d %.80s", r.status, r.raw)
+	}
+	c.Inject(Fault{Status: 500, Times: -1})
+	c.newToken() // The token endpoint is not Graph's.
+	if a, b := c.get("/v1.0/groups"), c.get("/beta/nothing"); a.status != 500 || b.status != 500 {
+		t.Errorf("always 500: %d %d", a.status, b.status)
+	}
+	c.ClearFaults()
+	if r := c.get("/v1.0/groups"); r.status != 200 {
+		t.Errorf("cleared: %d", r.status)
+	}
+	c.Inject(Fault{Endpoint: tokenLabel, Status: 503})
+	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 503 {
+		t.Errorf("token endpoint: %d", r.status)
+	}
+}
+
+func TestFaultCut(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Record: true})
+	c.Inject(Fault{Endpoint: "POST /$batch", Cut: true})
+	c.Inject(Fault{Endpoint: "GET /groups", Cut: true})
+	if r, err := c.try("POST", "/beta/$batch", batchOf(get("1", "/users"))); err == nil {
+		t.Errorf("the batch answered %d", r.status)
+	}
+	if r, err := c.try("POST", "/beta/$batch", batchOf(get("1", "/users"), get("2", "/groups"))); err == nil {
+		t.Errorf("a cut part left an answer of %d", r.status)
+	}
+	if r := c.get("/beta/groups"); r.status != 200 {
+		t.Errorf("afterwards: %d", r.status)
+	}
+	if n := c.Counts()["POST /$batch"].Requests; n != 2 {
+		t.Errorf("%d batches were counted, want 2", n)
+	}
+}
+
+func TestFaultInBatch(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	c.Inject(Fault{Endpoint: "GET /groups", RetryAfter: "3"})
+	c.Inject(Fault{Endpoint: "GET /users", Body: "<html>"})
+	c.Inject(Fault{Endpoint: "GET /users/{id}", Contains: "/beta/users/x y?$select=id", Status: 504})
+	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(get("1", "/groups"), get("2", "/groups"), get("3", "/users"), get("4", "users/x y?$select=id"))))
+	throttled := got["1"]
+	if throttled["status"] == 200.0 {
+		throttled = got["2"]
+	}
+	if throttled["status"] != 429.0 || throttled["headers"].(row)["Retry-After"] != "3" {
+		t.Errorf("throttled part: %v", throttled)
+	}
+	if got["1"]["status"] == got["2"]["status"] {
+		t.Errorf("both parts met the one fault, or none: %v", got)
+	}
+	if got["3"]["body"] != "<html>" || got["4"]["status"] != 504.0 {
+		t.Errorf("parts 3 and 4: %v %v", got["3"], got["4"])
+	}
+}
+
+func TestFaultDelayEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	c.Inject(Fault{Endpoint: "GET /groups", Delay: time.Hour})
+	f := c.faults.next("GET /groups", "/beta/groups")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f.wait(ctx) {
+		t.Error("waited for an hour")
+	}
+	c.Inject(Fault{Endpoint: "GET /groups", Delay: time.Millisecond})
+	if r := c.get("/beta/groups"); r.status != 200 {
+		t.Errorf("after the delay: %d", r.status)
+	}
+}

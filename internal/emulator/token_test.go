@@ -1,0 +1,210 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"math/big"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func TestTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	form := func(pairs ...string) url.Values {
+		v := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()}, "scope": {worldwide + "/.default"}}
+		for i := 0; i < len(pairs); i += 2 {
+			v.Set(pairs[i], pairs[i+1])
+			if pairs[i+1] == "" {
+				v.Del(pairs[i])
+			}
+		}
+		return v
+	}
+	for _, tt := range []struct {
+		name   string
+		form   url.Values
+		status int
+		error  string
+		number float64
+	}{
+		{"worldwide", form(), 200, "", 0},
+		{"own", form("scope", c.URL+"/.default"), 200, "", 0},
+		{"extra scopes", form("scope", "openid "+c.URL+"/.default offline_access profile"), 200, "", 0},
+		{"other grant", form("grant_type", "password"), 400, "unsupported_grant_type", 70003},
+		{"no grant", form("grant_type", ""), 400, "invalid_request", 900144},
+		{"no client", form("client_id", ""), 400, "invalid_request", 900144},
+		{"other client", form("client_id", c.TenantID()), 400, "unauthorized_client", 700016},
+		{"no secret", form("client_secret", ""), 401, "invalid_client", 7000218},
+		{"other secret", form("client_secret", "guess"), 401, "invalid_client", 7000215},
+		{"no scope", form("scope", ""), 400, "invalid_request", 900144},
+		{"single permission", form("scope", worldwide+"/User.Read.All"), 400, "invalid_scope", 1002012},
+		{"no resource", form("scope", "openid"), 400, "invalid_scope", 70011},
+		{"two resources", form("scope", worldwide+"/.default "+c.URL+"/.default"), 400, "invalid_scope", 70011},
+		{"other resource", form("scope", "https://vault.example/.default"), 400, "invalid_resource", 500011},
+	} {
+		r := c.postForm(tt.form)
+		if r.status != tt.status || str(r.body, "error") != tt.error {
+			t.Errorf("%s: %d %s", tt.name, r.status, r.raw)
+			continue
+		}
+		if tt.error == "" {
+			if r.body["token_type"] != "Bearer" || r.body["expires_in"] != 3599.0 || r.body["refresh_token"] != nil {
+				t.Errorf("%s: %s", tt.name, r.raw)
+			}
+			continue
+		}
+		numbers := r.body["error_codes"].([]any)
+		if numbers[0] != tt.number || !strings.HasPrefix(str(r.body, "error_description"), "AADSTS") || str(r.body, "trace_id") == "" {
+			t.Errorf("%s: %s", tt.name, r.raw)
+		}
+	}
+
+	const formType = "application/x-www-form-urlencoded"
+	path := "/" + c.TenantID() + "/oauth2/v2.0/token"
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(c.ClientID()+":"+url.QueryEscape(c.ClientSecret())))
+	if r := c.do("POST", path, form("client_id", "", "client_secret", "").Encode(), "Content-Type", formType, "Authorization", basic); r.status != 200 {
+		t.Errorf("Basic: %d %s", r.status, r.raw)
+	}
+	if r := c.do("POST", "/"+mainDomain+"/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); r.status != 200 {
+		t.Errorf("tenant by domain: %d %s", r.status, r.raw)
+	}
+	if r := c.do("POST", "/common/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); r.status != 400 || r.body["error_codes"].([]any)[0] != 90002.0 {
+		t.Errorf("other tenant: %d %s", r.status, r.raw)
+	}
+	if r := c.do("POST", path, form().Encode(), "Content-Type", "application/json"); r.status != 400 {
+		t.Errorf("JSON: %d", r.status)
+	}
+	if r := c.do("POST", path, form().Encode()+"&scope=x", "Content-Type", formType); r.status != 400 {
+		t.Errorf("a field twice: %d", r.status)
+	}
+	if r := c.get(path); r.status != 405 {
+		t.Errorf("GET: %d", r.status)
+	}
+}
+
+// TestDiscovery checks a token with what the two documents say.
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	doc := c.ok("/" + c.TenantID() + "/v2.0/.well-known/openid-configuration")
+	if str(doc, "token_endpoint") != c.URL+"/"+c.TenantID()+"/oauth2/v2.0/token" {
+		t.Errorf("token_endpoint %q", str(doc, "token_endpoint"))
+	}
+	key := rows(c.ok(str(doc, "jwks_uri")), "keys")[0]
+	decode := func(name string) *big.Int {
+		b, err := base64.RawURLEncoding.DecodeString(str(key, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return new(big.Int).SetBytes(b)
+	}
+	public := &rsa.PublicKey{N: decode("n"), E: int(decode("e").Int64())}
+	token, err := jwt.Parse(c.token, func(*jwt.Token) (any, error) { return public, nil },
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithAudience(c.URL), jwt.WithIssuer(str(doc, "issuer")))
+	if err != nil || token.Header["kid"] != key["kid"] {
+		t.Errorf("%v, kid %v", err, token.Header["kid"])
+	}
+	if r := c.get("/common/v2.0/.well-known/openid-configuration"); r.status != 400 {
+		t.Errorf("other tenant: %d", r.status)
+	}
+}
+
+func TestUnauthorized(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	call := &call{base: c.URL, date: c.now()}
+	roles := defaultRoles
+	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := jwt.MapClaims{"aud": c.URL, "tid": c.TenantID(), "roles": roles, "exp": time.Now().Add(time.Hour).Unix()}
+	forged, _ := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(stranger)
+	unsigned, _ := jwt.NewWithClaims(jwt.SigningMethodNone, claims).SignedString(jwt.UnsafeAllowNoneSignatureType)
+	symmetric, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(keyID))
+	for name, token := range map[string]string{
+		"none": "", "nonsense": "abc", "forged": forged, "unsigned": unsigned, "symmetric": symmetric,
+		"expired":        c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": time.Now().Add(-time.Minute).Unix()}),
+		"not yet":        c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "nbf": time.Now().Add(time.Hour).Unix()}),
+		"without end":    c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": nil}),
+		"other audience": c.sign(call, jwt.MapClaims{"aud": "https://vault.example", "roles": roles}),
+		"two audiences":  c.sign(call, jwt.MapClaims{"aud": []string{c.URL, worldwide}, "roles": roles}),
+		"other tenant":   c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "tid": c.ClientID()}),
+	} {
+		for _, uri := range []string{"/v1.0/users", "/beta/nothing"} {
+			r := c.get(uri, "Authorization", strings.TrimSuffix("Bearer "+token, "Bearer "))
+			if r.status != 401 || r.code() != "InvalidAuthenticationToken" || !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer ") {
+				t.Errorf("%s: %d %v %s", name, r.status, r.header, r.raw)
+			}
+		}
+	}
+}
+
+func TestTokenExpires(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	e := New(Options{Users: 10, Now: func() time.Time { return now }})
+	token := e.sign(&call{base: "http://graph", date: now}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	c := &call{base: "http://graph", header: map[string][]string{"Authorization": {"Bearer " + token}}}
+	if _, p := e.authenticate(c); p != nil {
+		t.Errorf("a new token: %v", p)
+	}
+	now = now.Add(tokenLifetime + time.Second)
+	if _, p := e.authenticate(c); p == nil || p.status != 401 {
+		t.Errorf("an old token: %v", p)
+	}
+}
+
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 20})
+	user := c.tenant.users[0].id.String()
+	const errs = "/beta/admin/cloudLicensing/assignmentErrors"
+	uris := map[string]string{
+		"errors": errs, "assignee": errs + "/" + c.tenant.errors[0].id + "/assignedTo",
+		"rights": "/beta/users/" + user + "/cloudLicensing/usageRights",
+		"users":  "/v1.0/users", "groups": "/v1.0/groups", "skus": "/v1.0/subscribedSkus",
+	}
+	for role, allowed := range map[string]string{
+		"CloudLicensing.Read.All":           "errors assignee rights",
+		"User-CloudLicensing.Read.All":      "errors rights",
+		"User-UsageRight.Read.All":          "rights",
+		"User.Read.All":                     "errors rights users",
+		"GroupMember.Read.All":              "groups",
+		"LicenseAssignment.Read.All":        "skus",
+		"Organization.Read.All":             "skus",
+		"Directory.Read.All":                "errors assignee rights users groups skus",
+		"CloudLicensing.ReadWrite.All":      "", // on no page
+		"CloudLicensing.AssignLicenses":     "",
+		"Group-CloudLicensing.Read.All":     "",
+		"directory.read.all":                "",
+		"Directory.Read.All User.Read.All ": "",
+	} {
+		c.SetVariants(Variants{Roles: []string{role}})
+		c.token = c.newToken()
+		for name, uri := range uris {
+			want := 403
+			if strings.Contains(" "+allowed+" ", " "+name+" ") {
+				want = 200
+			}
+			if r := c.get(uri); r.status != want {
+				t.Errorf("%s reads %s: %d, want %d", role, name, r.status, want)
+			}
+		}
+	}
+	c.SetVariants(Variants{Roles: []string{}})
+	c.token = c.newToken()
+	if r := c.get(errs); r.status != 403 || r.code() != "missingRequiredPermission" {
+		t.Errorf("without roles: %d %s", r.status, r.raw)
+	}
+	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(get("1", "/users"))))
+	if got["1"]["status"] != 403.0 {
+		t.Errorf("a batch evades roles: %v", got)
+	}
+}
