@@ -101,6 +101,7 @@ func address(name, text string) (*url.URL, error) {
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
 		return nil, fmt.Errorf("%s address %q has to be https, unless it is a loopback address", name, text)
 	}
+	u.Path = strings.TrimRight(u.Path, "/") + "/" // for JoinPath
 	return u, nil
 }
 
