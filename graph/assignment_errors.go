@@ -10,26 +10,20 @@ import (
 // maxAssignmentErrors is the largest page of assignment errors.
 const maxAssignmentErrors = 1000
 
-// assignmentErrorsList names the list of assignment errors that a filter leaves, for its cursors.
-func assignmentErrorsList(filter *model.AssignmentErrorFilter) string {
-	list := "assignmentErrors"
+// allAssignmentErrors is the list of the tenant's assignment errors that a filter leaves.
+func (p plan) allAssignmentErrors(filter *model.AssignmentErrorFilter) list[*licensing.AssignmentError] {
+	l := list[*licensing.AssignmentError]{
+		name: "assignmentErrors", most: maxAssignmentErrors, typeName: "AssignmentError",
+		read: p.AssignmentErrors, plan: p.assignmentErrors,
+	}
 	if filter != nil && filter.SkuID != nil {
-		list += " skuId=" + string(*filter.SkuID)
+		l.name += " skuId=" + string(*filter.SkuID)
+		l.read = func(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
+			q.SkuID = filter.SkuID
+			return p.AssignmentErrors(ctx, q)
+		}
 	}
-	return list
-}
-
-func filtered(q licensing.ListQuery, filter *model.AssignmentErrorFilter) licensing.ListQuery {
-	if filter != nil {
-		q.SkuID = filter.SkuID
-	}
-	return q
-}
-
-func (p plan) assignmentErrorsPage(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-	page, err := p.AssignmentErrors(ctx, q)
-	p.assignmentErrors(selected(ctx).nodes("AssignmentError"), page.Items)
-	return page, err
+	return l
 }
 
 // assignmentError returns one assignment error by its id.

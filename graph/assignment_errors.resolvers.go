@@ -25,13 +25,7 @@ func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licens
 }
 
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
-	page, err := r.page(assignmentErrorsList(filter), first, after, maxAssignmentErrors)
-	if err != nil {
-		return nil, err
-	}
-	return connection(r.cursors, page, func(q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-		return r.loaders(ctx).assignmentErrorsPage(ctx, filtered(q, filter))
-	})
+	return connection(ctx, r.cursors, r.loaders(ctx).allAssignmentErrors(filter), first, after)
 }
 
 func (r *queryResolver) AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error) {

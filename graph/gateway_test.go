@@ -145,28 +145,6 @@ func (g *gateway) ask(query string, variables map[string]any) response {
 	return r
 }
 
-func TestScratch(t *testing.T) {
-	g := startGateway(t, emulator.Options{})
-	for range 2 {
-		r := g.ask(mainQuestion, nil)
-		t.Logf("%.3000s", r.raw)
-		t.Logf("%+v %s", r.Errors, g.log.String())
-		t.Logf("%+v", r.Extensions)
-		for k, v := range g.tenant.Counts() {
-			t.Log(k, v)
-		}
-		g.tenant.ResetCounts()
-		g.restart()
-	}
-}
-
-const mainQuestion = `{ assignmentErrors(first: 100) { nodes {
-	id code message occurrenceDateTime sku { skuPartNumber productName }
-	assignedTo { id displayName ... on User { userPrincipalName
-		licenseAssignmentStates { state error errorText sku { productName } assignedByGroup { displayName } disabledPlans { displayName } lastUpdatedDateTime } } }
-	usageRight { services { planName displayName } }
-} pageInfo { hasNextPage endCursor } } }`
-
 // upstream gives the resolvers the client's batches.
 type upstream struct{ *msgraph.Operation }
 

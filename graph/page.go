@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 
 	"licensegraph/graph/model"
@@ -11,74 +12,96 @@ import (
 // send pages that are short or empty and still have a next one.
 const maxUpstreamPages = 50
 
-// pageRequest asks for a page of a connection.
-type pageRequest struct {
-	list  string // the field with its arguments, but for first and after
-	first int
-	start cursor
-	after bool
+// list is an upstream list that is shown as a connection.
+type list[T any] struct {
+	// name is the field with the arguments that tell one list from another, for its cursors.
+	name string
+	// most is the largest page.
+	most int
+	// read reads an upstream page.
+	read func(context.Context, licensing.ListQuery) (licensing.Page[T], error)
+	// plan plans what is selected of the elements.
+	plan func(selection, []T)
+	// typeName is the type of the elements.
+	typeName string
 }
 
-// page reads the arguments of a connection field.
-func (r *Resolver) page(list string, first int32, after *string, most int) (pageRequest, error) {
-	p := pageRequest{list: list, first: int(first)}
-	if p.first < 1 || p.first > most {
-		return p, &licensing.InputError{Message: fmt.Sprintf("`first` has to be between 1 and %d", most)}
+// connection returns one page of a list: as many upstream pages as it takes to fill it.
+func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, after *string) (*model.Connection[T], error) {
+	if first < 1 || int(first) > l.most {
+		return nil, &licensing.InputError{Message: fmt.Sprintf("`first` has to be between 1 and %d", l.most)}
 	}
-	if after == nil {
-		return p, nil
+	at := cursor{Top: int(first)}
+	if after != nil {
+		var err error
+		if at, err = c.open(l.name, *after); err != nil {
+			return nil, err
+		}
 	}
-	var err error
-	p.after = true
-	p.start, err = r.cursors.open(list, *after)
-	return p, err
-}
-
-// connection reads upstream pages until the page is full or the list at its end.
-func connection[T any](c *cursors, p pageRequest, read func(licensing.ListQuery) (licensing.Page[T], error)) (*model.Connection[T], error) {
-	result := &model.Connection[T]{PageInfo: &model.PageInfo{HasPreviousPage: p.after}}
-	at := p.start
-	if at.Top == 0 {
-		at.Top = p.first
-	}
-	end := at
+	p := page[T]{first: int(first), end: at}
 	for range maxUpstreamPages {
-		page, err := read(licensing.ListQuery{Link: at.Link, Top: at.Top})
+		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top})
 		if err != nil {
 			return nil, err
 		}
-		items := page.Items[min(at.Skip, len(page.Items)):]
-		taken := items[:min(len(items), p.first-len(result.Edges))]
-		for i, item := range taken {
-			place := cursor{Link: at.Link, Top: at.Top, Skip: at.Skip + i + 1}
-			if place.Skip == len(page.Items) && page.Next != "" {
-				place = cursor{Link: page.Next}
-			}
-			end = place
-			result.Edges = append(result.Edges, model.NewEdge(item, func() string { return c.seal(p.list, place) }))
+		at = cursor{Link: upstream.Next}
+		if p.add(upstream, at) {
+			break
 		}
-		switch {
-		case len(taken) < len(items):
-			result.PageInfo.HasNextPage = true
-		case page.Next != "":
-			result.PageInfo.HasNextPage = true
-			at = cursor{Link: page.Next}
-			end = at
-			if len(result.Edges) < p.first {
-				continue
-			}
-		default:
-			result.PageInfo.HasNextPage = false
+	}
+	l.plan(selected(ctx).nodes(l.typeName), p.items)
+	return p.connection(func(at cursor) string { return c.seal(l.name, at) }, after != nil), nil
+}
+
+// page is a page of a connection that is being filled.
+type page[T any] struct {
+	first  int
+	items  []T
+	places []cursor // after each item
+	end    cursor   // after the last item, or the last page
+	more   bool
+}
+
+// add takes what is wanted of an upstream page, the next of which begins at next, and tells whether the
+// page is complete.
+func (p *page[T]) add(upstream licensing.Page[T], next cursor) bool {
+	start := p.end
+	rest := upstream.Items[min(start.Skip, len(upstream.Items)):]
+	taken := rest[:min(len(rest), p.first-len(p.items))]
+	for i, item := range taken {
+		p.end = cursor{Link: start.Link, Top: start.Top, Skip: start.Skip + i + 1}
+		p.items = append(p.items, item)
+		p.places = append(p.places, p.end)
+	}
+	if len(taken) < len(rest) {
+		p.more = true
+		return true
+	}
+	p.more = next.Link != ""
+	if p.more {
+		p.end = next
+		if len(taken) > 0 {
+			p.places[len(p.places)-1] = next
 		}
-		break
 	}
-	if len(result.Edges) > 0 {
-		first := result.Edges[0].Cursor()
-		result.PageInfo.StartCursor = &first
+	return !p.more || len(p.items) == p.first
+}
+
+func (p *page[T]) connection(seal func(cursor) string, after bool) *model.Connection[T] {
+	result := &model.Connection[T]{
+		Edges:    make([]*model.Edge[T], len(p.items)),
+		PageInfo: &model.PageInfo{HasNextPage: p.more, HasPreviousPage: after},
 	}
-	if len(result.Edges) > 0 || result.PageInfo.HasNextPage {
-		last := c.seal(p.list, end)
-		result.PageInfo.EndCursor = &last
+	for i, item := range p.items {
+		result.Edges[i] = model.NewEdge(item, func() string { return seal(p.places[i]) })
 	}
-	return result, nil
+	if len(p.items) > 0 {
+		start := seal(p.places[0])
+		result.PageInfo.StartCursor = &start
+	}
+	if len(p.items) > 0 || p.more {
+		end := seal(p.end)
+		result.PageInfo.EndCursor = &end
+	}
+	return result
 }

@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"context"
-
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -41,10 +39,9 @@ func (p plan) userBy(id, name *string) (loaders.Thunk[*licensing.User], error) {
 	}
 }
 
-func (p plan) usersPage(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-	page, err := p.Users(ctx, q)
-	p.users(selected(ctx).nodes("User"), page.Items)
-	return page, err
+// allUsers is the list of the tenant's users.
+func (p plan) allUsers() list[*licensing.User] {
+	return list[*licensing.User]{name: "users", most: maxUsers, typeName: "User", read: p.Users, plan: p.users}
 }
 
 // licenseStatesOf returns the licence assignment states of the users, in their order.

@@ -25,13 +25,7 @@ func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName 
 }
 
 func (r *queryResolver) Users(ctx context.Context, first int32, after *string) (*model.Connection[*licensing.User], error) {
-	page, err := r.page("users", first, after, maxUsers)
-	if err != nil {
-		return nil, err
-	}
-	return connection(r.cursors, page, func(q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-		return r.loaders(ctx).usersPage(ctx, q)
-	})
+	return connection(ctx, r.cursors, r.loaders(ctx).allUsers(), first, after)
 }
 
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
