@@ -55,8 +55,9 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	return who, nil
 }
 
-// has says whether the caller has one of the permissions. Scopes of Graph end
-// in the same words as application roles.
+// has says whether the caller has one of the permissions: as scopes of a
+// person, as roles of an application. What the person may do besides, by a role
+// in the directory, is not modelled.
 func (w *identity) has(permissions []string) bool {
 	held := w.roles
 	if w.user != "" {

@@ -207,7 +207,7 @@ func (e *Emulator) answerPart(outer *call, p *part) answer {
 		a = real()
 	}
 	e.counts.add(c.label, Count{Parts: 1, ResourceUnits: a.units}, Request{
-		Method: c.method, URL: uri, Body: bytes.Clone(p.body), Part: true, Status: a.status,
+		Method: c.method, URL: uri, Body: p.body, Part: true, Status: a.status,
 	})
 	return a
 }

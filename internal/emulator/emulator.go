@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"bytes"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -124,7 +123,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := e.newCall(r)
 	a := e.answer(c, r)
 	e.counts.add(c.label, Count{Requests: 1, ResourceUnits: a.units, Bytes: int64(len(a.body))}, Request{
-		Method: r.Method, URL: r.URL.RequestURI(), Body: bytes.Clone(c.body), Status: a.status,
+		Method: r.Method, URL: r.URL.RequestURI(), Body: c.body, Status: a.status,
 	})
 	a.write(w, c)
 }

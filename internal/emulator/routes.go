@@ -40,7 +40,7 @@ var (
 	readObjects    = []string{"Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "GroupMember.Read.All", "Group.Read.All"}
 
 	scopesCloud  = []string{"CloudLicensing.Read"}
-	scopesRights = []string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}
+	scopesRights = append([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights...)
 
 	// defaultRoles are what the application has without Variants.Roles.
 	defaultRoles = []string{"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All"}
@@ -59,8 +59,8 @@ func init() { // Not a literal: $batch leads back here.
 		{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
 		{method: get, template: "/users/{id}/cloudLicensing/assignmentErrors", handler: (*Emulator).listErrors, cloud: true, app: readUserErrors, scopes: scopesCloud},
 		{method: get, template: "/users/{id}/cloudLicensing/assignmentErrors/{id}", handler: (*Emulator).getError, cloud: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/users/{id}/cloudLicensing/usageRights", handler: (*Emulator).listRights, cloud: true, app: readRights, scopes: readRights},
-		{method: get, template: "/users/{id}/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, app: readRights, scopes: readRights},
+		{method: get, template: "/users/{id}/cloudLicensing/usageRights", handler: (*Emulator).listRights, cloud: true, app: readRights, scopes: scopesRights},
+		{method: get, template: "/users/{id}/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, app: readRights, scopes: scopesRights},
 		{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readUsers, scopes: []string{"User.Read", "User.Read.All"}},
 		{method: get, template: "/me/cloudLicensing/assignmentErrors", handler: (*Emulator).listErrors, cloud: true, me: true, app: readUserErrors, scopes: scopesCloud},
 		{method: get, template: "/me/cloudLicensing/assignmentErrors/{id}", handler: (*Emulator).getError, cloud: true, me: true, app: readUserErrors, scopes: scopesCloud},

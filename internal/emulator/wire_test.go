@@ -2,8 +2,10 @@ package emulator
 
 import (
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -215,6 +217,10 @@ func TestSelectAndOrder(t *testing.T) {
 	one := c.ok("/v1.0/users/" + str(u, "userPrincipalName") + "?$select=displayName,licenseAssignmentStates")
 	if diff := cmp.Diff([]string{"@odata.context", "displayName", "licenseAssignmentStates"}, keys(one)); diff != "" {
 		t.Errorf("selected properties (-want +got):\n%s", diff)
+	}
+	guests := items(c.ok("/v1.0/users?$filter=userType eq 'Guest'"))
+	if name := str(guests[0], "userPrincipalName"); !strings.Contains(name, "#EXT#") || c.ok("/v1.0/users/" + url.PathEscape(name))["id"] != guests[0]["id"] {
+		t.Errorf("the guest %q cannot be read by name", name)
 	}
 	var names []string
 	for _, u := range c.all("/v1.0/users?$orderby=userPrincipalName desc&$top=50") {
@@ -463,7 +469,14 @@ func TestPaging(t *testing.T) {
 	if diff := cmp.Diff([]string{"id"}, keys(items(second)[0])); diff != "" || second["@odata.count"] != nil {
 		t.Errorf("options are not kept: %v", second)
 	}
+	prefix, token, _ := strings.Cut(next, "$skiptoken=")
+	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || !strings.Contains(string(sealed), `"o":100`) {
+		t.Fatalf("token %q: %v", sealed, err)
+	}
+	moved := strings.Replace(string(sealed), `"o":100`, `"o":150`, 1)
 	for name, uri := range map[string]string{
+		"moved on":       prefix + "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(moved)),
 		"edited":         next[:len(next)-2] + "xx",
 		"cut":            next[:len(next)-20],
 		"with an option": next + "&$top=5",

@@ -1,0 +1,133 @@
+package emulator
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// samplesDir has one file for each request and answer that the reference pages
+// print. It is not part of the project.
+const samplesDir = "../../../shared/graph/examples"
+
+// TestSamples holds what is served against the reference pages: all that a
+// sample shows is there, with the same names and the same kinds of value.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(samplesDir); err != nil {
+		t.Skipf("the samples of the reference pages are not here: %v", err)
+	}
+	c := start(t, Options{Variants: Variants{SubscriptionTimestamps: true}})
+	tn := c.tenant
+	with := slices.IndexFunc(tn.errors, func(e assignmentError) bool { _, ok := tn.rightOf(e); return ok })
+	person := tn.users[tn.errors[with].user]
+	right, _ := tn.rightOf(tn.errors[with])
+	// Twice the same product, once with a plan off.
+	twice := tn.users[slices.IndexFunc(tn.users, func(u user) bool {
+		return len(u.licences) == 2 && u.licences[0].group == direct && u.licences[0].off != nil
+	})]
+	mine := "/beta/users/" + person.id.String() + "/cloudLicensing/usageRights"
+	ids := `{"ids":["` + person.id.String() + `","` + tn.groups[0].id.String() + `"],"types":["user","group","device"]}`
+
+	for _, tt := range []struct {
+		file              string
+		method, uri, body string
+		absent            []string // printed for types, or by readings, that are not served
+	}{
+		{"assignment-errors.list", "GET", "/beta/admin/cloudLicensing/assignmentErrors", "", nil},
+		{"assignment-errors.usageright", "GET", "/beta/admin/cloudLicensing/assignmentErrors/" + tn.errors[with].id + "/usageRight", "", nil},
+		{"usage-rights.get-user", "GET", mine + "/" + tn.rightID(right), "", nil},
+		{"usage-rights.get-user-expand-allotments", "GET", mine + "/" + tn.rightID(right) + "?$expand=allotments($select=id,allottedUnits,consumedUnits,subscriptions)", "", nil},
+		{"usage-rights.list-user", "GET", mine, "", nil},
+		{"directory-licensing.subscribedskus-list", "GET", "/v1.0/subscribedSkus", "", nil},
+		{"directory-licensing.user-licenseassignmentstates", "GET", "/v1.0/users/" + twice.id.String() + "?$select=id,licenseAssignmentStates", "", nil},
+		{"directory-objects.getbyids-v1", "POST", "/v1.0/directoryObjects/getByIds", ids, []string{".value[].deviceId:string"}},
+		{"tokens.client-credentials-success", "", "", "", nil},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(samplesDir, tt.file+".json"))
+			if err != nil {
+				t.Skipf("this sample is not here: %v", err)
+			}
+			var sample struct {
+				Body any `json:"responseBody"`
+			}
+			if err := json.Unmarshal(raw, &sample); err != nil {
+				t.Fatal(err)
+			}
+			var body any
+			if tt.method == "" {
+				body = c.postForm(map[string][]string{"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()}, "scope": {worldwide + "/.default"}}).body
+			} else {
+				body = c.do(tt.method, tt.uri, tt.body).body
+			}
+			got := map[string]bool{}
+			shape("", body, got)
+			want := map[string]bool{}
+			shape("", sample.Body, want)
+			for path := range want {
+				if !got[path] && !slices.Contains(tt.absent, path) {
+					t.Errorf("the sample has %s, the emulator has not", path)
+				}
+			}
+			if tt.method == "GET" && strings.Contains(tt.uri, "cloudLicensing") {
+				for path := range got { // Nothing of our own either.
+					if !want[path] && !strings.Contains(path, ".@odata.context") && !strings.Contains(path, ".@odata.nextLink") {
+						t.Errorf("the emulator has %s, the sample has not", path)
+					}
+				}
+			}
+		})
+	}
+}
+
+// shape lists every path in v with the kind of what is there.
+func shape(path string, v any, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			shape(path+"."+name, member, into)
+		}
+	case []any:
+		into[path+":array"] = true
+		for _, item := range v {
+			shape(path+"[]", item, into)
+		}
+	case string:
+		into[path+":string"] = true
+	case float64:
+		into[path+":number"] = true
+	case bool:
+		into[path+":boolean"] = true
+	case nil:
+		into[path+":null"] = true
+	}
+}
+
+// TestErrorSamples compares envelopes of errors.
+func TestErrorSamples(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join(samplesDir, "platform.error-429-field.json"))
+	if err != nil {
+		t.Skipf("the samples of the reference pages are not here: %v", err)
+	}
+	var sample struct {
+		Body any `json:"responseBody"`
+	}
+	if err := json.Unmarshal(raw, &sample); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, Options{Users: 10})
+	c.Inject(Fault{RetryAfter: "5"})
+	want, got := map[string]bool{}, map[string]bool{}
+	shape("", sample.Body, want)
+	shape("", any(c.get("/v1.0/users").body), got)
+	for path := range want {
+		if !got[path] {
+			t.Errorf("the sample has %s, the emulator has not", path)
+		}
+	}
+}
