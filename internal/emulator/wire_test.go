@@ -442,10 +442,10 @@ func TestPaging(t *testing.T) {
 	if n := len(items(c.ok(errs + "?$top=1000"))); n != len(c.tenant.errors) {
 		t.Errorf("a page of %d, want all %d", n, len(c.tenant.errors))
 	}
-	for name, v := range map[string]Variants{"small": {PageSize: 7}, "empty": {PageSize: 10, EmptyPages: true}} {
+	for _, v := range []Variants{{PageSize: 7}, {PageSize: 10, EmptyPages: true}} {
 		c.SetVariants(v)
 		if diff := cmp.Diff(whole, c.all(errs+"?$top=1000")); diff != "" {
-			t.Errorf("%s pages lose or repeat (-want +got):\n%s", name, diff)
+			t.Errorf("%+v: pages lose or repeat (-want +got):\n%s", v, diff)
 		}
 	}
 	if first := c.ok(errs); len(items(first)) != 0 || first["@odata.nextLink"] == nil {
@@ -471,10 +471,10 @@ func TestPaging(t *testing.T) {
 	}
 	prefix, token, _ := strings.Cut(next, "$skiptoken=")
 	sealed, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || !strings.Contains(string(sealed), `"o":100`) {
+	if err != nil || !strings.Contains(string(sealed), `"o":40`) {
 		t.Fatalf("token %q: %v", sealed, err)
 	}
-	moved := strings.Replace(string(sealed), `"o":100`, `"o":150`, 1)
+	moved := strings.Replace(string(sealed), `"o":40`, `"o":50`, 1)
 	for name, uri := range map[string]string{
 		"moved on":       prefix + "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(moved)),
 		"edited":         next[:len(next)-2] + "xx",
