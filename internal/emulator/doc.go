@@ -23,7 +23,8 @@
 // more than one reading, the strictest is the default and [Variants] has the
 // others. It serves no writes, no delta queries, no $search, no navigation
 // between directory objects, and of cloudLicensing neither allotments nor
-// assignments but those that a usage right expands.
+// assignments but those that a usage right expands. It never throttles or
+// fails of its own accord: see [Fault].
 //
 // # The tenant
 //

@@ -248,14 +248,14 @@ func (p *parser) literal() (literal, error) {
 // field says how a property can be filtered.
 type field struct {
 	kind     literalKind
-	ops      string // operators, between blanks
+	ops      string // operators, with blanks between; any:eq is an eq inside any
 	advanced string // operators that need an advanced query
 }
 
 // rules say which filters an endpoint takes.
 type rules struct {
 	fields    map[string]field
-	or        bool // or and, with advanced, not
+	or        bool // not only and, but or and not
 	maxLength int  // of a text; 0 = any
 }
 
@@ -267,7 +267,7 @@ var errNotAdvanced = errors.New("operator not supported because the required par
 func (r rules) check(n *node, advanced bool) error {
 	switch n.op {
 	case "and", "or", "not":
-		if n.op == "or" && !r.or || n.op == "not" && !r.or {
+		if n.op != "and" && !r.or {
 			return fmt.Errorf("operator '%s' is not supported", n.op)
 		}
 		if n.op == "not" && !advanced {
@@ -286,8 +286,7 @@ func (r rules) check(n *node, advanced bool) error {
 	f, ok := r.fields[n.path]
 	op, values := n.op, n.values
 	if op == "any" {
-		op, values = "any "+n.kids[0].op, n.kids[0].values
-		op = strings.ReplaceAll(op, " ", ":")
+		op, values = "any:"+n.kids[0].op, n.kids[0].values
 	}
 	switch {
 	case !ok:
