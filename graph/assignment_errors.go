@@ -5,6 +5,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // maxAssignmentErrors is the largest page of assignment errors.
@@ -14,7 +15,7 @@ const maxAssignmentErrors = 1000
 func (p plan) allAssignmentErrors(filter *model.AssignmentErrorFilter) list[*licensing.AssignmentError] {
 	l := list[*licensing.AssignmentError]{
 		name: "assignmentErrors", most: maxAssignmentErrors, typeName: "AssignmentError",
-		read: p.AssignmentErrors, plan: p.assignmentErrors,
+		read: p.AssignmentErrors, plan: p.assignmentError,
 	}
 	if filter != nil && filter.SkuID != nil {
 		l.name += " skuId=" + string(*filter.SkuID)
@@ -26,35 +27,10 @@ func (p plan) allAssignmentErrors(filter *model.AssignmentErrorFilter) list[*lic
 	return l
 }
 
-// assignmentError returns one assignment error by its id.
-func (p plan) assignmentError(s selection, id string) (*licensing.AssignmentError, error) {
+// findAssignmentError returns one assignment error by its id.
+func (p plan) findAssignmentError(s selection, id string) loaders.Thunk[*licensing.AssignmentError] {
 	if err := opaqueID(id); err != nil {
-		return nil, err
+		return failing[*licensing.AssignmentError](err)
 	}
-	e, err := p.AssignmentErrorByID.Load(id)()
-	if err != nil {
-		return nil, unknownID(err)
-	}
-	p.assignmentErrors(s, []*licensing.AssignmentError{e})
-	return e, nil
-}
-
-// assignedTo returns who should have got the licences, in the order of the errors.
-func (p plan) assignedTo(s selection, errs []*licensing.AssignmentError) ([]licensing.DirectoryObject, []error) {
-	objects, failures := p.AssignedTo(errs)
-	var users []*licensing.User
-	for _, object := range objects {
-		if user, ok := object.(*licensing.User); ok {
-			users = append(users, user)
-		}
-	}
-	p.users(s, users)
-	return objects, failures
-}
-
-// usageRightsLeft returns what the assignees can still use, in the order of the errors.
-func (p plan) usageRightsLeft(s selection, errs []*licensing.AssignmentError) ([]*licensing.UsageRight, []error) {
-	rights, failures := p.UsageRights(errs)
-	p.usageRights(s, rights)
-	return rights, failures
+	return unlessRefused(p.AssignmentErrorByID.Plan(id, p.assignmentError(s)))
 }

@@ -17,11 +17,11 @@ func (r *assignmentErrorResolver) Sku(ctx context.Context, objs []*licensing.Ass
 }
 
 func (r *assignmentErrorResolver) AssignedTo(ctx context.Context, objs []*licensing.AssignmentError) ([]licensing.DirectoryObject, error) {
-	return batch(r.loaders(ctx).assignedTo(selected(ctx), objs))
+	return batch(r.loaders(ctx).AssignedTo(objs))
 }
 
 func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.UsageRight, error) {
-	return batch(r.loaders(ctx).usageRightsLeft(selected(ctx), objs))
+	return batch(r.loaders(ctx).UsageRights(objs))
 }
 
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
@@ -29,7 +29,7 @@ func (r *queryResolver) AssignmentErrors(ctx context.Context, first int32, after
 }
 
 func (r *queryResolver) AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error) {
-	return r.loaders(ctx).assignmentError(selected(ctx), id)
+	return r.loaders(ctx).findAssignmentError(selected(ctx), id)()
 }
 
 func (r *Resolver) AssignmentError() generated.AssignmentErrorResolver {

@@ -2,12 +2,14 @@ package graph
 
 import (
 	"context"
+	"errors"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // batch returns the values of a batch resolver, each with its own error.
@@ -27,6 +29,37 @@ func each[P, V any](parents []P, of func(P) V) []V {
 		values[i] = of(parent)
 	}
 	return values
+}
+
+// findEach finds something for every parent, together.
+func findEach[P, V any](p plan, parents []P, find func(P) loaders.Thunk[V]) ([]V, []error) {
+	var thunks []loaders.Thunk[V]
+	p.Together(func() { thunks = each(parents, find) })
+	return loaders.Wait(thunks)
+}
+
+// held is a value that needs no look-up.
+func held[V any](value V) loaders.Thunk[V] {
+	return func() (V, error) { return value, nil }
+}
+
+// failing is a look-up that cannot be made.
+func failing[V any](err error) loaders.Thunk[V] {
+	return func() (V, error) {
+		var none V
+		return none, err
+	}
+}
+
+// unlessRefused takes the refusal of an opaque id for what it is: nothing has such an id.
+func unlessRefused[V any](thunk loaders.Thunk[V]) loaders.Thunk[V] {
+	return func() (V, error) {
+		value, err := thunk()
+		if errors.Is(err, licensing.ErrRefused) {
+			err = licensing.ErrNotFound
+		}
+		return value, err
+	}
 }
 
 // sole returns the only value of a look-up, or its error.

@@ -13,19 +13,19 @@ import (
 )
 
 func (r *entityResolver) FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error) {
-	return batch(r.loaders(ctx).errorEntities(selected(ctx), each(reps, func(rep *model.AssignmentErrorByIDsInput) string { return rep.ID })))
+	return batch(r.loaders(ctx).assignmentErrorEntities(selected(ctx), reps))
 }
 
 func (r *entityResolver) FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error) {
-	return batch(r.loaders(ctx).groupEntities(selected(ctx), each(reps, func(rep *model.GroupByIDsInput) string { return rep.ID })))
+	return batch(r.loaders(ctx).groupEntities(selected(ctx), reps))
 }
 
 func (r *entityResolver) FindManySubscribedSkuBySkuIDs(ctx context.Context, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(reps, func(rep *model.SubscribedSkuBySkuIDsInput) *licensing.GUID { return rep.SkuID })))
+	return batch(r.loaders(ctx).skuEntities(selected(ctx), reps))
 }
 
 func (r *entityResolver) FindManyUsageRightByHolderIDAndIDs(ctx context.Context, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, error) {
-	return batch(r.loaders(ctx).rightEntities(selected(ctx), reps))
+	return batch(r.loaders(ctx).usageRightEntities(selected(ctx), reps))
 }
 
 func (r *entityResolver) FindManyUserByIDs(ctx context.Context, reps []*model.UserByIDsInput) ([]*licensing.User, error) {

@@ -27,119 +27,55 @@ func representations(ctx context.Context, typeName string) []map[string]any {
 
 // userEntities returns users by either of their keys.
 func (p plan) userEntities(s selection, reps []map[string]any) ([]*licensing.User, []error) {
-	thunks := make([]loaders.Thunk[*licensing.User], len(reps))
-	p.Ahead(func() {
-		for i, rep := range reps {
-			thunks[i] = p.userEntity(s, rep)
+	return findEach(p, reps, func(rep map[string]any) loaders.Thunk[*licensing.User] {
+		id, hasID := rep["id"].(string)
+		name, hasName := rep["userPrincipalName"].(string)
+		guid, isGUID := licensing.ParseGUID(id)
+		switch {
+		case isGUID && s.only("User", "id"):
+			return held(&licensing.User{ID: string(guid)})
+		case hasID:
+			return p.findUser(s, &id, nil)
+		case hasName:
+			return p.findUser(s, nil, &name)
+		default:
+			return failing[*licensing.User](&licensing.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"})
 		}
 	})
-	users, errs := loaders.Wait(thunks)
-	p.users(s, present(users))
-	return users, errs
-}
-
-func (p plan) userEntity(s selection, rep map[string]any) loaders.Thunk[*licensing.User] {
-	if id, ok := rep["id"].(string); ok {
-		if guid, ok := licensing.ParseGUID(id); ok && s.only("User", "id") {
-			return held(&licensing.User{ID: string(guid)})
-		}
-		return failing(p.userBy(&id, nil))
-	}
-	if name, ok := rep["userPrincipalName"].(string); ok {
-		return failing(p.userBy(nil, &name))
-	}
-	return failing[*licensing.User](nil, &licensing.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"})
 }
 
 // groupEntities returns groups by their ids.
-func (p plan) groupEntities(s selection, ids []string) ([]*licensing.Group, []error) {
-	thunks := make([]loaders.Thunk[*licensing.Group], len(ids))
-	p.Ahead(func() {
-		for i, id := range ids {
-			guid, err := directoryID(id)
-			switch {
-			case err != nil:
-				thunks[i] = failing[*licensing.Group](nil, err)
-			case s.only("Group", "id"):
-				thunks[i] = held(&licensing.Group{ID: guid})
-			default:
-				thunks[i] = p.GroupByID.Load(guid)
-			}
+func (p plan) groupEntities(s selection, reps []*model.GroupByIDsInput) ([]*licensing.Group, []error) {
+	return findEach(p, reps, func(rep *model.GroupByIDsInput) loaders.Thunk[*licensing.Group] {
+		if guid, ok := licensing.ParseGUID(rep.ID); ok && s.only("Group", "id") {
+			return held(&licensing.Group{ID: string(guid)})
 		}
+		return p.findGroup(s, rep.ID)
 	})
-	return loaders.Wait(thunks)
 }
 
-// errorEntities returns assignment errors by their ids.
-func (p plan) errorEntities(s selection, ids []string) ([]*licensing.AssignmentError, []error) {
-	thunks := make([]loaders.Thunk[*licensing.AssignmentError], len(ids))
-	p.Ahead(func() {
-		for i, id := range ids {
-			if err := opaqueID(id); err != nil {
-				thunks[i] = failing[*licensing.AssignmentError](nil, err)
-				continue
-			}
-			thunks[i] = p.AssignmentErrorByID.Load(id)
-		}
+// assignmentErrorEntities returns assignment errors by their ids.
+func (p plan) assignmentErrorEntities(s selection, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, []error) {
+	return findEach(p, reps, func(rep *model.AssignmentErrorByIDsInput) loaders.Thunk[*licensing.AssignmentError] {
+		return p.findAssignmentError(s, rep.ID)
 	})
-	errs, failures := loaders.Wait(thunks)
-	for i := range failures {
-		failures[i] = unknownID(failures[i])
-	}
-	p.assignmentErrors(s, present(errs))
-	return errs, failures
 }
 
-// rightEntities returns usage rights by their holders and ids.
-func (p plan) rightEntities(s selection, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, []error) {
-	thunks := make([]loaders.Thunk[*licensing.UsageRight], len(reps))
-	p.Ahead(func() {
-		for i, rep := range reps {
-			key, err := rightKey(rep)
-			if err != nil {
-				thunks[i] = failing[*licensing.UsageRight](nil, err)
-				continue
-			}
-			thunks[i] = p.UsageRightByHolderIDAndID.Load(key)
+// usageRightEntities returns usage rights by their holders and ids.
+func (p plan) usageRightEntities(s selection, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, []error) {
+	return findEach(p, reps, func(rep *model.UsageRightByHolderIDAndIDsInput) loaders.Thunk[*licensing.UsageRight] {
+		if rep.HolderID == nil {
+			return failing[*licensing.UsageRight](&licensing.InputError{Message: "a representation of UsageRight has a `holderId`"})
 		}
+		holder, err := directoryID(*rep.HolderID)
+		if err := errors.Join(err, opaqueID(rep.ID)); err != nil {
+			return failing[*licensing.UsageRight](err)
+		}
+		return unlessRefused(p.UsageRightByHolderIDAndID.Plan(licensing.UsageRightKey{HolderID: holder, ID: rep.ID}, p.usageRight(s)))
 	})
-	rights, errs := loaders.Wait(thunks)
-	for i := range errs {
-		errs[i] = unknownID(errs[i])
-	}
-	p.usageRights(s, rights)
-	return rights, errs
 }
 
-func rightKey(rep *model.UsageRightByHolderIDAndIDsInput) (licensing.UsageRightKey, error) {
-	if rep.HolderID == nil {
-		return licensing.UsageRightKey{}, &licensing.InputError{Message: "a representation of UsageRight has a `holderId`"}
-	}
-	holder, err := directoryID(*rep.HolderID)
-	return licensing.UsageRightKey{HolderID: holder, ID: rep.ID}, errors.Join(err, opaqueID(rep.ID))
-}
-
-func held[V any](value V) loaders.Thunk[V] {
-	return func() (V, error) { return value, nil }
-}
-
-func failing[V any](thunk loaders.Thunk[V], err error) loaders.Thunk[V] {
-	if err == nil {
-		return thunk
-	}
-	return func() (V, error) {
-		var none V
-		return none, err
-	}
-}
-
-// present returns the values that are there.
-func present[T any](values []*T) []*T {
-	var there []*T
-	for _, value := range values {
-		if value != nil {
-			there = append(there, value)
-		}
-	}
-	return there
+// skuEntities returns products by their SKU ids.
+func (p plan) skuEntities(s selection, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, []error) {
+	return p.skus(s, each(reps, func(rep *model.SubscribedSkuBySkuIDsInput) *licensing.GUID { return rep.SkuID }))
 }

@@ -8,13 +8,13 @@ import (
 // assignedByGroup returns the groups of the states, in their order; nil for what is assigned directly.
 func (p plan) assignedByGroup(s selection, states []*licensing.LicenseAssignmentState) ([]*licensing.Group, []error) {
 	thunks := make([]loaders.Thunk[*licensing.Group], len(states))
-	p.Ahead(func() {
+	p.Together(func() {
 		for i, state := range states {
 			switch id := state.AssignedByGroup; {
 			case id == nil:
-				thunks[i] = func() (*licensing.Group, error) { return nil, nil }
+				thunks[i] = held[*licensing.Group](nil)
 			case s.only("Group", "id"):
-				thunks[i] = func() (*licensing.Group, error) { return &licensing.Group{ID: *id}, nil }
+				thunks[i] = held(&licensing.Group{ID: *id})
 			default:
 				thunks[i] = p.GroupByID.Load(*id)
 			}
@@ -23,11 +23,11 @@ func (p plan) assignedByGroup(s selection, states []*licensing.LicenseAssignment
 	return loaders.Wait(thunks)
 }
 
-// group returns one group by its id.
-func (p plan) group(id string) (*licensing.Group, error) {
+// findGroup returns one group by its id.
+func (p plan) findGroup(s selection, id string) loaders.Thunk[*licensing.Group] {
 	guid, err := directoryID(id)
 	if err != nil {
-		return nil, err
+		return failing[*licensing.Group](err)
 	}
-	return p.GroupByID.Load(guid)()
+	return p.GroupByID.Plan(guid, p.group(s))
 }

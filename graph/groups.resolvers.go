@@ -11,5 +11,5 @@ import (
 )
 
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
-	return r.loaders(ctx).group(id)
+	return r.loaders(ctx).findGroup(selected(ctx), id)()
 }

@@ -24,6 +24,12 @@ func (p plan) nodes(s selection, ids []string) ([]licensing.Node, []error) {
 			rest[i] = true
 		}
 	}
+	next := p.node(s)
+	p.Together(func() {
+		for _, id := range inDirectory {
+			p.PlanDirectoryObject(id, func(object licensing.DirectoryObject) { next(object) })
+		}
+	})
 	objects, failures := p.DirectoryObjects(inDirectory)
 	for n, i := range places {
 		if errors.Is(failures[n], licensing.ErrNotFound) {
@@ -34,18 +40,17 @@ func (p plan) nodes(s selection, ids []string) ([]licensing.Node, []error) {
 			nodes[i] = objects[n]
 		}
 	}
-	p.inLicensing(ids, rest, nodes, errs)
-	p.plan(s, nodes)
+	p.inLicensing(s, ids, rest, nodes, errs)
 	return nodes, errs
 }
 
 // inLicensing looks in the licensing collections for the ids at the places given, all in one batch.
-func (p plan) inLicensing(ids []string, places map[int]bool, nodes []licensing.Node, errs []error) {
+func (p plan) inLicensing(s selection, ids []string, places map[int]bool, nodes []licensing.Node, errs []error) {
 	found := map[int][2]loaders.Thunk[licensing.Node]{}
-	p.Ahead(func() {
+	p.Together(func() {
 		for i := range places {
 			found[i] = [...]loaders.Thunk[licensing.Node]{
-				asNode(p.AssignmentErrorByID.Load(ids[i])),
+				asNode(p.findAssignmentError(s, ids[i])),
 				asNode(p.SubscribedSkuByID(ids[i])),
 			}
 		}
@@ -58,18 +63,10 @@ func (p plan) inLicensing(ids []string, places map[int]bool, nodes []licensing.N
 				break
 			}
 			if errs[i] == nil || errors.Is(errs[i], licensing.ErrNotFound) {
-				errs[i] = unknownID(err)
+				errs[i] = err
 			}
 		}
 	}
-}
-
-// unknownID takes the refusal of an id for what it is: no object of the kind has such an id.
-func unknownID(err error) error {
-	if errors.Is(err, licensing.ErrRefused) {
-		return licensing.ErrNotFound
-	}
-	return err
 }
 
 func asNode[T licensing.Node](thunk loaders.Thunk[T]) loaders.Thunk[licensing.Node] {
@@ -80,24 +77,6 @@ func asNode[T licensing.Node](thunk loaders.Thunk[T]) loaders.Thunk[licensing.No
 		}
 		return node, nil
 	}
-}
-
-// plan plans what is selected of objects of any kind.
-func (p plan) plan(s selection, nodes []licensing.Node) {
-	var users []*licensing.User
-	var errs []*licensing.AssignmentError
-	for _, node := range nodes {
-		switch n := node.(type) {
-		case *licensing.User:
-			users = append(users, n)
-		case *licensing.AssignmentError:
-			errs = append(errs, n)
-		}
-	}
-	p.Ahead(func() {
-		p.users(s, users)
-		p.assignmentErrors(s, errs)
-	})
 }
 
 func checkNodes(ids []string) error {

@@ -6,6 +6,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
@@ -20,8 +21,8 @@ type list[T any] struct {
 	most int
 	// read reads an upstream page.
 	read func(context.Context, licensing.ListQuery) (licensing.Page[T], error)
-	// plan plans what is selected of the elements.
-	plan func(selection, []T)
+	// plan returns what there is to plan for an element, of which this is selected.
+	plan func(selection) func(T)
 	// typeName is the type of the elements.
 	typeName string
 }
@@ -49,7 +50,8 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 			break
 		}
 	}
-	l.plan(selected(ctx).nodes(l.typeName), p.items)
+	plans := all(l.plan(selected(ctx).nodes(l.typeName)))
+	loaders.For(ctx).Together(func() { plans(p.items) })
 	return p.connection(func(at cursor) string { return c.seal(l.name, at) }, after != nil), nil
 }
 

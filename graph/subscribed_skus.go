@@ -10,26 +10,30 @@ import (
 // skus returns the products with the ids, in their order: from the catalogue where their names are all that
 // is selected, else the tenant's own; nil where there is no id, or no subscription to the product.
 func (p plan) skus(s selection, ids []*licensing.GUID) ([]*licensing.SubscribedSku, []error) {
+	suffice := namesSuffice(s)
 	thunks := make([]loaders.Thunk[*licensing.SubscribedSku], len(ids))
 	for i, id := range ids {
-		thunks[i] = p.skuOf(s, id)
+		switch {
+		case id == nil:
+			thunks[i] = held[*licensing.SubscribedSku](nil)
+		case suffice(*id):
+			thunks[i] = held(wellKnownSku(*id))
+		default:
+			thunks[i] = ifSubscribed(p.SubscribedSku(*id))
+		}
 	}
 	return loaders.Wait(thunks)
 }
 
-func (p plan) skuOf(s selection, id *licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
-	if id == nil {
-		return func() (*licensing.SubscribedSku, error) { return nil, nil }
+func wellKnownSku(id licensing.GUID) *licensing.SubscribedSku {
+	if sku, known := licensing.WellKnownSku(id); known {
+		return sku
 	}
-	if namesSuffice(s, *id) {
-		return func() (*licensing.SubscribedSku, error) {
-			if sku, known := licensing.WellKnownSku(*id); known {
-				return sku, nil
-			}
-			return &licensing.SubscribedSku{SkuID: id}, nil
-		}
-	}
-	thunk := p.SubscribedSku(*id)
+	return &licensing.SubscribedSku{SkuID: &id}
+}
+
+// ifSubscribed makes a product that the tenant is not subscribed to nothing, rather than an error.
+func ifSubscribed(thunk loaders.Thunk[*licensing.SubscribedSku]) loaders.Thunk[*licensing.SubscribedSku] {
 	return func() (*licensing.SubscribedSku, error) {
 		sku, err := thunk()
 		if errors.Is(err, licensing.ErrNotFound) {
@@ -42,26 +46,18 @@ func (p plan) skuOf(s selection, id *licensing.GUID) loaders.Thunk[*licensing.Su
 // servicePlansOf returns the service plans of each product that have the ids, in their order: from the
 // catalogue where their names are all that is selected, else as the tenant has them.
 func (p plan) servicePlansOf(s selection, skuIDs []*licensing.GUID, ids [][]licensing.GUID) ([][]*licensing.ServicePlan, []error) {
-	plans, errs := make([][]*licensing.ServicePlan, len(ids)), make([]error, len(ids))
+	suffice := planNamesSuffice(s)
 	skus := make([]loaders.Thunk[*licensing.SubscribedSku], len(ids))
 	for i := range ids {
-		if skuIDs[i] != nil && !planNamesSuffice(s, ids[i]) {
-			skus[i] = p.SubscribedSku(*skuIDs[i])
+		skus[i] = held[*licensing.SubscribedSku](nil)
+		if skuIDs[i] != nil && !suffice(ids[i]) {
+			skus[i] = ifSubscribed(p.SubscribedSku(*skuIDs[i]))
 		}
 	}
-	for i := range ids {
-		var sku *licensing.SubscribedSku
-		if skus[i] != nil {
-			var err error
-			if sku, err = skus[i](); err != nil && !errors.Is(err, licensing.ErrNotFound) {
-				errs[i] = err
-				continue
-			}
-		}
-		plans[i] = make([]*licensing.ServicePlan, len(ids[i]))
-		for n, id := range ids[i] {
-			plans[i][n] = servicePlan(sku, id)
-		}
+	plans := make([][]*licensing.ServicePlan, len(ids))
+	found, errs := loaders.Wait(skus)
+	for i, sku := range found {
+		plans[i] = each(ids[i], func(id licensing.GUID) *licensing.ServicePlan { return servicePlan(sku, id) })
 	}
 	return plans, errs
 }

@@ -10,6 +10,7 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 func (r *assignedLicenseResolver) Sku(ctx context.Context, objs []*licensing.AssignedLicense) ([]*licensing.SubscribedSku, error) {
@@ -21,7 +22,7 @@ func (r *assignedLicenseResolver) DisabledPlans(ctx context.Context, objs []*lic
 }
 
 func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error) {
-	return r.loaders(ctx).user(selected(ctx), id, userPrincipalName)
+	return r.loaders(ctx).findUser(selected(ctx), id, userPrincipalName)()
 }
 
 func (r *queryResolver) Users(ctx context.Context, first int32, after *string) (*model.Connection[*licensing.User], error) {
@@ -29,15 +30,15 @@ func (r *queryResolver) Users(ctx context.Context, first int32, after *string) (
 }
 
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
-	return batch(r.loaders(ctx).licenseStatesOf(selected(ctx), objs))
+	return batch(loaders.EachOf(r.loaders(ctx).LicenseStatesByUserID, objs, (*licensing.User).ObjectID))
 }
 
 func (r *userResolver) UsageRights(ctx context.Context, objs []*licensing.User) ([][]*licensing.UsageRight, error) {
-	return batch(r.loaders(ctx).usageRightsOf(selected(ctx), objs))
+	return batch(loaders.EachOf(r.loaders(ctx).UsageRightsByUserID, objs, (*licensing.User).ObjectID))
 }
 
 func (r *userResolver) AssignmentErrors(ctx context.Context, objs []*licensing.User) ([][]*licensing.AssignmentError, error) {
-	return batch(r.loaders(ctx).assignmentErrorsOf(selected(ctx), objs))
+	return batch(loaders.EachOf(r.loaders(ctx).AssignmentErrorsByUserID, objs, (*licensing.User).ObjectID))
 }
 
 func (r *Resolver) AssignedLicense() generated.AssignedLicenseResolver {

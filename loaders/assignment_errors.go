@@ -65,20 +65,9 @@ func (l *Loaders) AssignedTo(errs []*licensing.AssignmentError) ([]licensing.Dir
 	return l.complete(EachOf(l.AssigneeByErrorID, errs, (*licensing.AssignmentError).ObjectID))
 }
 
-// PlanAssignedTo loads what AssignedTo will need, and returns the assignees that are already known.
-func (l *Loaders) PlanAssignedTo(errs []*licensing.AssignmentError) (users []*licensing.User) {
-	for _, e := range errs {
-		ref := e.Related.AssignedTo
-		if ref == nil {
-			l.AssigneeByErrorID.Load(e.ID)
-			continue
-		}
-		l.whole(ref)
-		if user, ok := ref.Object.(*licensing.User); ok && l.shows(ref, "User") {
-			users = append(users, user)
-		}
-	}
-	return users
+// PlanAssignedTo loads an assignee that will be asked for, and plans with next what follows from it.
+func (l *Loaders) PlanAssignedTo(e *licensing.AssignmentError, next func(licensing.DirectoryObject)) {
+	l.AssigneeByErrorID.Plan(e.ID, func(ref *licensing.Reference) { l.planWhole(ref, next) })
 }
 
 // UsageRights returns what the assignees can still use, in the order of the errors; nil where there is nothing.

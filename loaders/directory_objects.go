@@ -21,7 +21,7 @@ func (l *Loaders) DirectoryObjects(ids []string) ([]licensing.DirectoryObject, [
 // not shown, because the kind was not known or the relation shows only names, is read now.
 func (l *Loaders) complete(refs []*licensing.Reference, errs []error) ([]licensing.DirectoryObject, []error) {
 	thunks := make([]Thunk[licensing.DirectoryObject], len(refs))
-	l.Ahead(func() {
+	l.Together(func() {
 		for i, ref := range refs {
 			if ref == nil && errs[i] == nil {
 				errs[i] = licensing.ErrNotFound
@@ -49,6 +49,30 @@ func (l *Loaders) whole(ref *licensing.Reference) Thunk[licensing.DirectoryObjec
 		}
 	}
 	return func() (licensing.DirectoryObject, error) { return ref.Object, nil }
+}
+
+// PlanDirectoryObject loads an object that will be asked for, and plans with next what follows from it.
+func (l *Loaders) PlanDirectoryObject(id string, next func(licensing.DirectoryObject)) {
+	l.DirectoryObjectByID.Plan(id, func(ref *licensing.Reference) { l.planWhole(ref, next) })
+}
+
+func (l *Loaders) planWhole(ref *licensing.Reference, next func(licensing.DirectoryObject)) {
+	if ref == nil {
+		return
+	}
+	switch object := ref.Object.(type) {
+	case *licensing.User:
+		if !l.shows(ref, "User") {
+			l.UserByID.Plan(object.ID, func(user *licensing.User) { next(user) })
+			return
+		}
+	case *licensing.Group:
+		if !l.shows(ref, "Group") {
+			l.GroupByID.Plan(object.ID, func(group *licensing.Group) { next(group) })
+			return
+		}
+	}
+	next(ref.Object)
 }
 
 // shows tells whether everything that the operation needs of the type was shown. Licence states do not

@@ -95,12 +95,12 @@ func For(ctx context.Context) *Loaders {
 	return l
 }
 
-// Ahead runs plan, which loads what is known to be needed next, and sends nothing before it returns: so
-// everything that it loads travels together.
-func (l *Loaders) Ahead(plan func()) {
-	l.scheduler.hold()
+// Together runs a function that loads many things, and sends nothing before it returns: so everything that
+// it loads travels together.
+func (l *Loaders) Together(load func()) {
+	l.scheduler.hold(1)
 	defer l.scheduler.release()
-	plan()
+	load()
 }
 
 // Wait returns when everything that was loaded has been read, whether somebody waits for it or not.

@@ -14,8 +14,8 @@ import (
 )
 
 // scheduler decides when the loaders of one operation send what they have gathered. It waits for no
-// timer: it sends when no key has been added for a few turns of the Go scheduler, and never while a plan
-// holds it.
+// timer: it sends when no key has been added for a few turns of the Go scheduler, and never while it is
+// held, which it is as long as something is planned.
 type scheduler struct {
 	ctx      context.Context
 	newBatch func() Batch
@@ -40,10 +40,11 @@ type gatherer interface {
 // ready to run has run.
 const settleTurns = 8
 
-func (s *scheduler) hold() {
+// hold keeps anything from being sent until it was released as often as it was held.
+func (s *scheduler) hold(times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.holds++
+	s.holds += times
 }
 
 func (s *scheduler) release() {
@@ -87,34 +88,38 @@ func (s *scheduler) settle() {
 		return // release begins anew
 	}
 	s.sent = s.keys
-	r := &round{batch: s.newBatch(), done: make(chan struct{})}
+	r := &round{scheduler: s, batch: s.newBatch(), done: make(chan struct{})}
 	for _, l := range s.loaders {
 		if l.send(r) {
-			r.missing++
+			r.loaders++
 			s.running.Add(1)
 		}
 	}
 }
 
-// round is one batch and the loaders that fill it. The last loader to come sends it for all.
+// round is one batch and the loaders that fill it. The last loader to come sends it for all. The scheduler
+// is held until each of them has planned what follows from its part.
 type round struct {
-	batch Batch
-	done  chan struct{}
-	err   error // that the batch as a whole ended with
+	scheduler *scheduler
+	batch     Batch
+	done      chan struct{}
+	err       error // that the batch as a whole ended with
 
 	mu      sync.Mutex
-	missing int
+	loaders int // that fill the batch
+	joined  int
 }
 
-// add adds reads to the batch and returns when the batch was read.
+// add adds reads to the batch and returns when the batch was read, and the scheduler is held.
 func (r *round) add(ctx context.Context, reads func(Batch)) error {
 	r.mu.Lock()
 	err := guard(func() { reads(r.batch) })
-	r.missing--
-	last := r.missing == 0
+	r.joined++
+	last := r.joined == r.loaders
 	r.mu.Unlock()
 	if last {
 		r.err = guard(func() { r.batch.Do(ctx) })
+		r.scheduler.hold(r.loaders)
 		close(r.done)
 	}
 	<-r.done
@@ -127,9 +132,11 @@ type Loader[K comparable, V any] struct {
 	loader    *dataloader.Loader[K, V]
 	cache     dataloader.Cache[K, V]
 
-	// Both guarded by the scheduler's lock.
+	// Guarded by the scheduler's lock.
 	gathered int
 	rounds   []*round
+	arrived  map[K]V
+	plans    map[K][]func(V)
 }
 
 // Thunk waits for a value and returns it.
@@ -138,7 +145,7 @@ type Thunk[V any] = dataloader.Thunk[V]
 // newLoader returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is
 // found is answered with [licensing.ErrNotFound].
 func newLoader[K comparable, V any](s *scheduler, read func(b Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
-	l := &Loader[K, V]{scheduler: s, cache: dataloader.NewCache[K, V]()}
+	l := &Loader[K, V]{scheduler: s, cache: dataloader.NewCache[K, V](), arrived: map[K]V{}, plans: map[K][]func(V){}}
 	l.loader = dataloader.NewBatchedLoader(
 		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
 			defer s.running.Done()
@@ -148,7 +155,12 @@ func newLoader[K comparable, V any](s *scheduler, read func(b Batch, keys []K, f
 					found[key] = &dataloader.Result[V]{Data: value, Error: err}
 				})
 			})
-			return align(keys, found, err)
+			defer s.release()
+			results := align(keys, found, err)
+			if err := guard(func() { l.arrive(keys, results) }); err != nil {
+				return align(keys, found, err)
+			}
+			return results
 		},
 		dataloader.WithCache(l.cache),
 		dataloader.WithInputCapacity[K, V](128),
@@ -174,7 +186,46 @@ func (l *Loader[K, V]) Load(key K) Thunk[V] {
 func (l *Loader[K, V]) Prime(key K, value V) {
 	l.scheduler.mu.Lock()
 	defer l.scheduler.mu.Unlock()
-	l.loader.Prime(l.scheduler.ctx, key, value)
+	if _, ok := l.cache.Get(l.scheduler.ctx, key); !ok {
+		l.loader.Prime(l.scheduler.ctx, key, value)
+		l.arrived[key] = value
+	}
+}
+
+// Plan loads a value, and plans with next what follows from it. Next runs as soon as the value is known,
+// before anybody who waits for it goes on; never when it cannot be read.
+func (l *Loader[K, V]) Plan(key K, next func(V)) Thunk[V] {
+	thunk := l.Load(key)
+	l.scheduler.mu.Lock()
+	value, ok := l.arrived[key]
+	if !ok {
+		l.plans[key] = append(l.plans[key], next)
+	}
+	l.scheduler.mu.Unlock()
+	if ok {
+		next(value)
+	}
+	return thunk
+}
+
+// arrive plans what follows from the values, while the scheduler is held.
+func (l *Loader[K, V]) arrive(keys []K, results []*dataloader.Result[V]) {
+	var plans []func()
+	l.scheduler.mu.Lock()
+	for i, key := range keys {
+		value := results[i].Data
+		if results[i].Error == nil {
+			l.arrived[key] = value
+			for _, next := range l.plans[key] {
+				plans = append(plans, func() { next(value) })
+			}
+		}
+		delete(l.plans, key)
+	}
+	l.scheduler.mu.Unlock()
+	for _, next := range plans {
+		next()
+	}
 }
 
 // Wait returns what the thunks return, in their order.
@@ -194,7 +245,7 @@ func Each[K comparable, V any](l *Loader[K, V], keys []K) ([]V, []error) {
 // EachOf returns the value of each parent's key, in the order of the parents.
 func EachOf[P any, K comparable, V any](l *Loader[K, V], parents []P, key func(P) K) ([]V, []error) {
 	thunks := make([]Thunk[V], len(parents))
-	l.scheduler.hold()
+	l.scheduler.hold(1)
 	for i, parent := range parents {
 		thunks[i] = l.Load(key(parent))
 	}
