@@ -210,7 +210,7 @@ func (o *Operation) together(ctx context.Context, reads []*read) []answer {
 	}
 	whole := o.send(ctx, batchEndpoint, http.MethodPost, "/$batch", body)
 	if failure := whole.failure(batchEndpoint); failure != nil {
-		if failure.Kind == licensing.ErrRefused { // the parts are not to blame
+		if errors.Is(failure, licensing.ErrRefused) { // the parts are not to blame
 			return fill(answer{err: failure})
 		}
 		return fill(whole)

@@ -98,7 +98,7 @@ func address(name, text string) (*url.URL, error) {
 	}
 	host := u.Hostname()
 	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
 		return nil, fmt.Errorf("%s address %q has to be https, unless it is a loopback address", name, text)
 	}
 	u.Path = strings.TrimRight(u.Path, "/") + "/" // for JoinPath

@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // failure turns an answer that is not a success into an error; nil for a success.
 func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 	if a.err != nil {
-		if known, ok := a.err.(*licensing.UpstreamError); ok {
+		if known, ok := errors.AsType[*licensing.UpstreamError](a.err); ok {
 			return known
 		}
 		return &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: endpoint, Retryable: true, Cause: a.err}

@@ -37,7 +37,7 @@ func (o *Operation) Report() licensing.Report {
 func (o *Operation) count(endpoint string, usage licensing.Usage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.report.Usage.Add(usage)
+	o.report.Add(usage)
 	share := o.report.Endpoints[endpoint]
 	share.Add(usage)
 	if o.report.Endpoints == nil {
