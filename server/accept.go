@@ -1,0 +1,71 @@
+package main
+
+import (
+	"mime"
+	"strconv"
+	"strings"
+)
+
+// The media types of an answer (GraphQL over HTTP, section 6.4.1 and 6.4.2).
+const (
+	mediaTypeJSON    = "application/json"
+	mediaTypeGraphQL = "application/graphql-response+json"
+)
+
+// negotiate picks the media type of the answer by the Accept header (RFC
+// 9110, section 12.5.1), or none. Without a preference it is
+// application/json, which every client reads;
+// application/graphql-response+json has to be asked for by name.
+func negotiate(accept []string) string {
+	header := strings.Join(accept, ",")
+	if strings.TrimSpace(header) == "" {
+		return mediaTypeJSON
+	}
+	var plain, graphql preference
+	for item := range strings.SplitSeq(header, ",") {
+		mediaRange, params, err := mime.ParseMediaType(item)
+		if err != nil {
+			continue
+		}
+		q := 1.0
+		if weight, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(weight, 64); err != nil {
+				continue
+			}
+		}
+		if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+			continue
+		}
+		plain.consider(mediaRange, mediaTypeJSON, q)
+		graphql.consider(mediaRange, mediaTypeGraphQL, q)
+	}
+	switch {
+	case graphql.q > 0 && (graphql.q > plain.q || graphql.q == plain.q && graphql.specificity == 3):
+		return mediaTypeGraphQL
+	case plain.q > 0:
+		return mediaTypeJSON
+	}
+	return ""
+}
+
+// preference is how much a media type is wanted, by the most specific range
+// that it falls under.
+type preference struct {
+	q           float64
+	specificity int // 3: by name, 2: application/*, 1: */*
+}
+
+func (p *preference) consider(mediaRange, mediaType string, q float64) {
+	specificity := 0
+	switch mediaRange {
+	case mediaType:
+		specificity = 3
+	case "application/*":
+		specificity = 2
+	case "*/*":
+		specificity = 1
+	}
+	if specificity > p.specificity {
+		*p = preference{q, specificity}
+	}
+}

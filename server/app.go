@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/msgraph"
+)
+
+// app is the running program: the gateway, and the embedded tenant where one
+// is served.
+type app struct {
+	cfg       *Config
+	logger    *slog.Logger
+	listeners listeners
+	gateway   *http.Server
+	embedded  *http.Server // nil over a real tenant
+	client    *msgraph.Client
+	ready     *readiness
+	upstream  string // what the banner says of Microsoft Graph
+}
+
+const (
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10 // room for a query in a URL
+)
+
+// newApp builds everything. It serves nothing yet.
+func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, logger: logger, listeners: l}
+	services := cfg.services()
+	options := msgraph.Options{
+		GraphURL: services.graphURL, Authority: services.authority,
+		TenantID: cfg.TenantID, ClientID: cfg.ClientID, ClientSecret: cfg.clientSecret,
+	}
+	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, cfg.TenantID)
+	if cfg.embedded() {
+		tenant := emulator.New(emulator.Options{Users: cfg.EmbeddedUsers, Seed: cfg.EmbeddedSeed})
+		url := baseURL(l.embedded)
+		options = msgraph.Options{
+			GraphURL: url, Authority: url,
+			TenantID: tenant.TenantID(), ClientID: tenant.ClientID(), ClientSecret: tenant.ClientSecret(),
+		}
+		a.embedded = a.newServer(tenant)
+		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, cfg.EmbeddedUsers)
+	}
+	var err error
+	if a.client, err = msgraph.New(options); err != nil {
+		return nil, err
+	}
+	resolver, err := newResolver(cfg, a.client, options.TenantID, logger)
+	if err != nil {
+		return nil, err
+	}
+	a.ready = newReadiness(a.client.Ready, logger, time.Now)
+	exec := newExecutor(cfg, resolver.Schema(), logger, resolver.Extension())
+	handler, err := newHandler(cfg, exec, a.ready, logger)
+	if err != nil {
+		return nil, err
+	}
+	a.gateway = a.newServer(handler)
+	return a, nil
+}
+
+func (a *app) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: a.cfg.ReadHeaderTimeout,
+		// From the end of the headers, for the work and for sending it.
+		WriteTimeout:   2 * a.cfg.RequestTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// banner says where things are and how to stop.
+func (a *app) banner() string {
+	url := baseURL(a.listeners.gateway)
+	page := "off"
+	if a.cfg.GraphiQL {
+		page = url + "/"
+	}
+	return fmt.Sprintf("GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\nCtrl-C stops.\n",
+		page, url+endpointPath, a.upstream)
+}
+
+// baseURL is how this machine reaches a listener.
+func baseURL(l net.Listener) string {
+	address := l.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
+}
+
+// serve serves until the context ends or a server fails, then lets what is
+// under way come to its end.
+func (a *app) serve(ctx context.Context) error {
+	// Requests outlive the signal, and end with the time to drain.
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer a.client.CloseIdleConnections()
+
+	group, ctx := errgroup.WithContext(ctx)
+	servers := []*http.Server{a.gateway}
+	group.Go(serving(a.gateway, a.listeners.gateway, base))
+	if a.embedded != nil {
+		servers = append(servers, a.embedded)
+		group.Go(serving(a.embedded, a.listeners.embedded, base))
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		a.ready.draining.Store(true)
+		return a.drain(servers, cancel)
+	})
+	return group.Wait()
+}
+
+// serving runs a server until it is shut down.
+func serving(server *http.Server, l net.Listener, base context.Context) func() error {
+	server.BaseContext = func(net.Listener) context.Context { return base }
+	return func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// drain shuts the servers down one after another, the gateway before what it
+// reads from. When time is up it ends the requests that are left.
+func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
+	a.logger.Info("draining", "at most", a.cfg.ShutdownTimeout.String())
+	ctx, stop := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
+	defer stop()
+	var errs []error
+	for _, server := range servers {
+		if server != a.gateway {
+			a.client.CloseIdleConnections()
+		}
+		err := server.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("requests were still under way after %v and were ended", a.cfg.ShutdownTimeout)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			cancel()
+			_ = server.Close() // its connections are lost anyway
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"licensegraph/internal/limits"
+)
+
+// Config is everything that can be set. Each setting is a flag and an
+// environment variable; the secrets are files or environment variables.
+type Config struct {
+	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Where the gateway listens. Over a real tenant it has to be a loopback address, because the gateway does not know its callers."`
+	AllowedHosts []string `name:"allowed-host" group:"Addresses" placeholder:"HOST" help:"Host names under which the gateway may be called on a loopback address, besides that address and localhost: those of a proxy in front. Others are refused, so that no web page can reach it by a name of its own."`
+	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`
+	GraphiQL     bool     `name:"graphiql" group:"Addresses" default:"true" negatable:"" help:"Serve GraphiQL at /; on by default."`
+
+	EmbeddedListen string `name:"embedded-listen" group:"Embedded tenant" default:"127.0.0.1:8081" help:"Where the embedded Microsoft Graph listens: a loopback address. It runs when no real tenant is configured."`
+	EmbeddedUsers  int    `name:"embedded-users" group:"Embedded tenant" default:"500" help:"People in the embedded tenant."`
+	EmbeddedSeed   uint64 `name:"embedded-seed" group:"Embedded tenant" default:"1" help:"Number from which the embedded tenant is made; the same number makes the same tenant."`
+
+	TenantID         string `name:"tenant-id" group:"Microsoft Graph" placeholder:"ID" help:"Tenant to read: its id or a domain of it."`
+	ClientID         string `name:"client-id" group:"Microsoft Graph" placeholder:"ID" help:"Id of the application as which the gateway signs in."`
+	ClientSecretFile string `name:"client-secret-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the application's secret. The variable LICENSEGRAPH_CLIENT_SECRET can hold the secret itself; a flag cannot, because other processes could read it."`
+	Cloud            string `name:"cloud" group:"Microsoft Graph" default:"worldwide" help:"Cloud of the tenant: worldwide, us-gov-l4, us-gov-l5 or china."`
+	GraphURL         string `name:"graph-url" group:"Microsoft Graph" placeholder:"URL" help:"Address of Microsoft Graph without a version, in place of the cloud's."`
+	Authority        string `name:"authority" group:"Microsoft Graph" placeholder:"URL" help:"Address of the sign-in service, in place of the cloud's."`
+
+	Introspection  bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
+	UpstreamReport string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`
+	CursorKeyFile  string `name:"cursor-key-file" group:"Answers" placeholder:"FILE" help:"File with the key that seals cursors, 32 bytes in base64, or set LICENSEGRAPH_CURSOR_KEY to the key. Replicas need the same key. Without one, each process makes its own: cursors end with it, and no other replica takes them."`
+
+	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"How long a request may take."`
+	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request."`
+	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"How long requests may go on after the first signal. A second signal ends them at once."`
+
+	MaxBodyBytes       int64 `name:"max-body-bytes" group:"Limits of a request" default:"1048576" help:"Length of a request's body."`
+	MaxQueryBytes      int   `name:"max-query-bytes" group:"Limits of a request" default:"${query}" help:"Length of a query."`
+	MaxTokens          int   `name:"max-tokens" group:"Limits of a request" default:"${tokens}" help:"Lexical tokens of a query."`
+	MaxDepth           int   `name:"max-depth" group:"Limits of a request" default:"${depth}" help:"Fields on the longest way from the root to a leaf."`
+	MaxWidth           int   `name:"max-width" group:"Limits of a request" default:"${width}" help:"Fields in one selection set, those of its fragments included."`
+	MaxRootFields      int   `name:"max-root-fields" group:"Limits of a request" default:"${rootFields}" help:"Root fields of an operation."`
+	MaxFields          int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields of an operation with its fragments written out."`
+	MaxAliases         int   `name:"max-aliases" group:"Limits of a request" default:"${aliases}" help:"Aliased fields of an operation, counted alike."`
+	MaxDirectives      int   `name:"max-directives" group:"Limits of a request" default:"${directives}" help:"Directives of an operation, counted alike."`
+	MaxFragments       int   `name:"max-fragments" group:"Limits of a request" default:"${fragments}" help:"Fragments that a query defines."`
+	MaxCost            int   `name:"max-cost" group:"Limits of a request" default:"${cost}" help:"Cost of an operation: each object counts, as often as the lists around it are long. GraphiQL needs 14,000 to read the schema."`
+	MaxIDs             int   `name:"max-ids" group:"Limits of a request" default:"${ids}" help:"Ids in one list argument."`
+	MaxRepresentations int   `name:"max-representations" group:"Limits of a request" default:"${representations}" help:"Entities that a federation router may ask for at once."`
+
+	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"What is logged, from debug, info, warn or error upwards."`
+	LogFormat string `name:"log-format" group:"Log" default:"text" help:"How it is logged, to standard error: text or json."`
+
+	// RefusedSecret and RefusedKey catch secrets on the command line.
+	RefusedSecret refused `name:"client-secret" hidden:""`
+	RefusedKey    refused `name:"cursor-key" hidden:""`
+
+	// clientSecret and cursorKey come from a file or a variable.
+	clientSecret string
+	cursorKey    []byte // nil: one is made
+}
+
+// cloud is where Microsoft Graph and its sign-in live. Tokens of one cloud
+// are worth nothing in another
+// (https://learn.microsoft.com/graph/deployments).
+type cloud struct{ graphURL, authority string }
+
+var clouds = map[string]cloud{
+	"worldwide": {"https://graph.microsoft.com", "https://login.microsoftonline.com"},
+	"us-gov-l4": {"https://graph.microsoft.us", "https://login.microsoftonline.us"},
+	"us-gov-l5": {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us"},
+	"china":     {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"},
+}
+
+// embedded tells whether the embedded tenant is served: when nothing of a
+// real one is configured.
+func (c *Config) embedded() bool {
+	return c.TenantID == "" && c.ClientID == "" && c.ClientSecretFile == "" && c.clientSecret == ""
+}
+
+// services returns the cloud, with the addresses that were set replacing its
+// own.
+func (c *Config) services() cloud {
+	s := clouds[c.Cloud]
+	if c.GraphURL != "" {
+		s.graphURL = c.GraphURL
+	}
+	if c.Authority != "" {
+		s.authority = c.Authority
+	}
+	return s
+}
+
+// limits returns the limits of documents.
+func (c *Config) limits() limits.Limits {
+	return limits.Limits{
+		QueryBytes:      c.MaxQueryBytes,
+		Tokens:          c.MaxTokens,
+		Depth:           c.MaxDepth,
+		Width:           c.MaxWidth,
+		RootFields:      c.MaxRootFields,
+		Fields:          c.MaxFields,
+		Aliases:         c.MaxAliases,
+		Directives:      c.MaxDirectives,
+		Fragments:       c.MaxFragments,
+		Cost:            c.MaxCost,
+		IDs:             c.MaxIDs,
+		Representations: c.MaxRepresentations,
+	}
+}
+
+// setting is one flag with its value.
+type setting struct {
+	flag, group string
+	value       any
+}
+
+// settings lists what can be set, in the order of the fields.
+func (c *Config) settings() []setting {
+	var list []setting
+	value := reflect.ValueOf(c).Elem()
+	for i, field := range reflect.VisibleFields(value.Type()) {
+		if group := field.Tag.Get("group"); group != "" {
+			list = append(list, setting{field.Tag.Get("name"), group, value.Field(i).Interface()})
+		}
+	}
+	return list
+}
+
+// log writes the effective configuration, a record for each group. Of secrets
+// it says whether they are set.
+func (c *Config) log(ctx context.Context, logger *slog.Logger) {
+	list := c.settings()
+	for len(list) > 0 {
+		group := list[0].group
+		end := slices.IndexFunc(list, func(s setting) bool { return s.group != group })
+		if end < 0 {
+			end = len(list)
+		}
+		var attrs []any
+		for _, s := range list[:end] {
+			value := s.value
+			if d, ok := value.(time.Duration); ok {
+				value = d.String()
+			}
+			attrs = append(attrs, s.flag, value)
+		}
+		switch group {
+		case "Microsoft Graph":
+			attrs = append(attrs, "client-secret-set", c.clientSecret != "")
+		case "Answers":
+			attrs = append(attrs, "cursor-key-set", c.cursorKey != nil)
+		}
+		logger.InfoContext(ctx, "configuration: "+strings.ToLower(group), attrs...)
+		list = list[end:]
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// withoutDefer takes @defer out of documents. One answer holds everything, so
+// nothing can come later; gqlgen would leave deferred fields null and promise
+// more. A client that defers reads the whole answer as well.
+type withoutDefer struct{ tokens int }
+
+var _ interface {
+	graphql.HandlerExtension
+	graphql.OperationParameterMutator
+} = withoutDefer{}
+
+func (withoutDefer) ExtensionName() string                   { return "WithoutDefer" }
+func (withoutDefer) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (e withoutDefer) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
+	if !strings.Contains(params.Query, "@") || !strings.Contains(params.Query, "defer") {
+		return nil
+	}
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, e.tokens)
+	if err != nil {
+		return nil // the executor says what is wrong
+	}
+	d := deferDropper{dropped: map[string]bool{}, used: map[string]bool{}}
+	for _, operation := range document.Operations {
+		d.directives(operation.Directives)
+		operation.SelectionSet = d.set(operation.SelectionSet)
+	}
+	for _, fragment := range document.Fragments {
+		d.directives(fragment.Directives)
+		fragment.SelectionSet = d.set(fragment.SelectionSet)
+	}
+	if !d.found {
+		return nil
+	}
+	// A variable that only @defer used would now be one that nothing uses,
+	// which is an error.
+	maps.DeleteFunc(d.dropped, func(name string, _ bool) bool { return d.used[name] })
+	for _, operation := range document.Operations {
+		operation.VariableDefinitions = slices.DeleteFunc(operation.VariableDefinitions, func(v *ast.VariableDefinition) bool {
+			return d.dropped[v.Variable]
+		})
+	}
+	var text strings.Builder
+	formatter.NewFormatter(&text, formatter.WithCompacted()).FormatQueryDocument(document)
+	params.Query = text.String()
+	return nil
+}
+
+// deferDropper takes @defer from selections and notes variables on its way.
+type deferDropper struct {
+	found         bool
+	dropped, used map[string]bool // variables of @defer, and of all else
+}
+
+func (d *deferDropper) set(selections ast.SelectionSet) ast.SelectionSet {
+	for _, selection := range selections {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			d.directives(selection.Directives)
+			for _, argument := range selection.Arguments {
+				variables(argument.Value, d.used)
+			}
+			selection.SelectionSet = d.set(selection.SelectionSet)
+		case *ast.InlineFragment:
+			selection.Directives = d.drop(selection.Directives)
+			selection.SelectionSet = d.set(selection.SelectionSet)
+		case *ast.FragmentSpread:
+			selection.Directives = d.drop(selection.Directives)
+		}
+	}
+	return selections
+}
+
+func (d *deferDropper) drop(directives ast.DirectiveList) ast.DirectiveList {
+	directives = slices.DeleteFunc(directives, func(directive *ast.Directive) bool {
+		if directive.Name != "defer" {
+			return false
+		}
+		d.found = true
+		for _, argument := range directive.Arguments {
+			variables(argument.Value, d.dropped)
+		}
+		return true
+	})
+	d.directives(directives)
+	return directives
+}
+
+// directives notes the variables of directives that stay.
+func (d *deferDropper) directives(directives ast.DirectiveList) {
+	for _, directive := range directives {
+		for _, argument := range directive.Arguments {
+			variables(argument.Value, d.used)
+		}
+	}
+}
+
+// variables notes the variables of a value.
+func variables(value *ast.Value, names map[string]bool) {
+	if value.Kind == ast.Variable {
+		names[value.Raw] = true
+	}
+	for _, child := range value.Children {
+		variables(child.Value, names)
+	}
+}

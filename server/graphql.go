@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/graph"
+	"licensegraph/internal/limits"
+	"licensegraph/internal/msgraph"
+	"licensegraph/loaders"
+)
+
+const (
+	// Parsed documents that are kept, and the longest text among them.
+	cachedQueries   = 1_000
+	cachedQueryText = 16 << 10
+	// errorText is the length of an error's message, which can hold names
+	// from the query.
+	errorText = 1_000
+)
+
+// newResolver connects the resolvers with Microsoft Graph.
+func newResolver(cfg *Config, client *msgraph.Client, tenantID string, logger *slog.Logger) (*graph.Resolver, error) {
+	key := cfg.cursorKey
+	if key == nil {
+		key = make([]byte, cursorKeyBytes)
+		_, _ = rand.Read(key) // never fails
+	}
+	return graph.New(graph.Options{
+		Begin:        func() graph.Upstream { return upstream{client.Begin()} },
+		TenantID:     tenantID,
+		CursorKey:    key,
+		ShowUpstream: upstreamReport(cfg),
+		Logger:       logger,
+	})
+}
+
+// upstream is an operation of the client as the loaders see it.
+type upstream struct{ *msgraph.Operation }
+
+// Batch begins a batch of reads.
+func (u upstream) Batch() loaders.Batch { return u.Operation.Batch() }
+
+// upstreamReport tells which answers carry extensions.upstream.
+func upstreamReport(cfg *Config) func(http.Header) bool {
+	when := cfg.UpstreamReport
+	if when == "auto" {
+		when = "never"
+		if cfg.embedded() {
+			when = "always"
+		}
+	}
+	return func(h http.Header) bool {
+		return when == "always" || when == "header" && h.Get("Upstream-Report") == "true"
+	}
+}
+
+// newExecutor puts a schema behind what an operation has to pass: limits
+// before it is validated, and its cost before it is run.
+func newExecutor(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logger, extensions ...graphql.HandlerExtension) *executor.Executor {
+	e := executor.New(schema)
+	e.SetParserTokenLimit(cfg.MaxTokens)
+	e.SetDisableSuggestion(true)
+	e.SetQueryCache(limits.NewQueryCache(cachedQueries, cachedQueryText))
+	e.SetErrorPresenter(boundErrors(graph.PresentError))
+	e.SetRecoverFunc(graph.Recover(logger))
+	e.Use(limits.New(cfg.limits()))
+	e.Use(withoutDefer{cfg.MaxTokens})
+	e.Use(&strictVariables{})
+	if cfg.Introspection {
+		e.Use(extension.Introspection{})
+	}
+	for _, ext := range extensions {
+		e.Use(ext)
+	}
+	return e
+}
+
+// boundErrors cuts messages that repeat long names from a query.
+func boundErrors(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		presented := present(ctx, err)
+		presented.Message = bounded(presented.Message, errorText)
+		return presented
+	}
+}

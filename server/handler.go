@@ -1,0 +1,90 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/rs/cors"
+
+	"licensegraph/internal/graphiql"
+)
+
+const endpointPath = "/graphql"
+
+// newHandler lists all routes and what a request passes on its way to them,
+// first to last.
+func newHandler(cfg *Config, exec *executor.Executor, ready *readiness, logger *slog.Logger) (http.Handler, error) {
+	mux := http.NewServeMux()
+	mux.Handle(endpointPath, chain(endpoint{exec},
+		noStore,
+		crossOrigin(cfg.CORSOrigins),
+		sameOrigin(cfg.CORSOrigins),
+		withTimeout(cfg.RequestTimeout),
+		boundBody(cfg.MaxBodyBytes),
+	))
+	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), noStore, onlyGet))
+	mux.Handle("/readyz", chain(ready, noStore, onlyGet, withTimeout(cfg.RequestTimeout)))
+	if cfg.GraphiQL {
+		page, err := newGraphiQL(cfg)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("/", page) // it answers 404 to what it does not have
+	}
+	return chain(mux,
+		withRequestID,
+		logRequests(logger),
+		recoverPanics(logger),
+		secureHeaders,
+		hostCheck(cfg),
+	), nil
+}
+
+func newGraphiQL(cfg *Config) (http.Handler, error) {
+	config := graphiql.Config{Endpoint: endpointPath, Title: "licensegraph", Examples: graphiql.Examples()}
+	if cfg.UpstreamReport == "header" {
+		config.Headers = map[string]string{"Upstream-Report": "true"}
+	}
+	return graphiql.Handler(config)
+}
+
+// hostCheck guards a loopback address. Elsewhere the gateway cannot know its
+// names.
+func hostCheck(cfg *Config) middleware {
+	host, _, err := net.SplitHostPort(cfg.Listen)
+	if err != nil || !isLoopback(host) {
+		return func(next http.Handler) http.Handler { return next }
+	}
+	return checkHost(cfg.AllowedHosts)
+}
+
+// crossOrigin lets pages of the listed origins read answers (CORS), and
+// answers their preflights.
+func crossOrigin(origins []string) middleware {
+	if len(origins) == 0 { // to the library, none means all
+		return func(next http.Handler) http.Handler { return next }
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins:       origins,
+		AllowedMethods:       []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:       []string{"Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader},
+		ExposedHeaders:       []string{requestIDHeader},
+		MaxAge:               600,
+		OptionsSuccessStatus: http.StatusNoContent,
+	}).Handler
+}
+
+// sameOrigin refuses what a page of another origin sends without being able
+// to read the answer (CSRF). GET passes, and runs queries only.
+func sameOrigin(origins []string) middleware {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range slices.Compact(slices.Sorted(slices.Values(origins))) {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			panic(err) // validated before
+		}
+	}
+	return protection.Handler
+}

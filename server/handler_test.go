@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"licensegraph/internal/licensing"
+)
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	handler := testHandler(t, &log, hello)
+	for sent, kept := range map[string]bool{
+		"abc-123_x.y:z": true, "": false, strings.Repeat("a", 129): false, "a b": false, "a\"b": false, "ä": false, strings.Repeat("a", 128): true,
+	} {
+		w := send(t, handler, "GET", "/healthz", "", "X-Request-Id: "+sent)
+		got := w.Header().Get("X-Request-Id")
+		if kept && got != sent || !kept && !regexp.MustCompile(`^[A-Z2-7]{26}$`).MatchString(got) {
+			t.Errorf("sent %q, got %q", sent, got)
+		}
+		if !strings.Contains(log.String(), "request_id="+got) {
+			t.Errorf("no record of %s", got)
+		}
+	}
+}
+
+// TestAccessLog shows that records say enough and hold nothing of a query.
+func TestAccessLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	handler := testHandler(t, &log, hello)
+	send(t, handler, "GET", "/graphql?query=query($canary:ID){hello}&variables={\"canary\":\"canary\"}", "", "Authorization: canary")
+	send(t, handler, "POST", "/graphql", `{"query":"{hello(canary:1)}","operationName":"canary"}`, jsonBody, acceptNew)
+	send(t, handler, "GET", "/"+strings.Repeat("x", 5_000), "")
+	if strings.Contains(log.String(), "canary") || log.Len() > 1_500 {
+		t.Errorf("logs too much:\n%s", &log)
+	}
+	for _, want := range []string{`msg=request method=GET path=/graphql status=200 bytes=`, `msg=request method=POST path=/graphql status=400 bytes=`, "status=404"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no record %s in:\n%s", want, &log)
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	handler := testHandler(t, new(bytes.Buffer), hello)
+	for _, path := range []string{"/graphql?query={hello}", "/healthz", "/readyz", "/nothing", "/"} {
+		h := send(t, handler, "GET", path, "").Header()
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %v", path, h)
+		}
+		if len(h.Values("Content-Security-Policy")) != 1 {
+			t.Errorf("%s: two policies", path)
+		}
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	bare := testHandler(t, new(bytes.Buffer), hello, "--no-graphiql")
+	full := testHandler(t, new(bytes.Buffer), hello)
+	for _, tt := range []struct {
+		handler      http.Handler
+		method, path string
+		want         int
+	}{
+		{full, "GET", "/", 200}, {full, "HEAD", "/", 200}, {full, "GET", "/x", 404}, {full, "POST", "/healthz", 405},
+		{full, "GET", "/graphql/", 404}, {full, "GET", "/favicon.ico", 200},
+		{bare, "GET", "/", 404}, {bare, "GET", "/favicon.ico", 404}, {bare, "GET", "/healthz", 200}, {bare, "DELETE", "/readyz", 405},
+	} {
+		if got := send(t, tt.handler, tt.method, tt.path, "").Code; got != tt.want {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		flag, host string
+		want       int
+	}{
+		{"--log-level=info", "localhost:8080", 200},
+		{"--log-level=info", "127.0.0.1:8080", 200},
+		{"--log-level=info", "[::1]:8080", 200},
+		{"--log-level=info", "LOCALHOST", 200},
+		{"--log-level=info", "evil.example:8080", 421},
+		{"--log-level=info", "10.0.0.1", 421},
+		{"--log-level=info", "", 421},
+		{"--allowed-host=gateway.example", "Gateway.example", 200},
+		{"--allowed-host=gateway.example", "evil.example", 421},
+		{"--listen=0.0.0.0:8080", "evil.example", 200},
+	} {
+		handler := testHandler(t, new(bytes.Buffer), hello, tt.flag)
+		req := httptest.NewRequestWithContext(t.Context(), "GET", "/graphql?query={hello}", nil)
+		req.Host = tt.host
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, req)
+		if w.Code != tt.want {
+			t.Errorf("%s, host %q: %d, want %d", tt.flag, tt.host, w.Code, tt.want)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	const ours, theirs = "https://portal.example", "https://evil.example"
+	plain := testHandler(t, new(bytes.Buffer), hello)
+	open := testHandler(t, new(bytes.Buffer), hello, "--cors-origin="+ours)
+	preflight := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type"}
+	for _, tt := range []struct {
+		name    string
+		handler http.Handler
+		method  string
+		headers []string
+		status  int
+		allowed string // Access-Control-Allow-Origin
+	}{
+		{"no browser", plain, "POST", []string{jsonBody}, 200, ""},
+		{"same origin", plain, "POST", []string{jsonBody, "Origin: http://127.0.0.1:8080", "Sec-Fetch-Site: same-origin"}, 200, ""},
+		{"another origin", plain, "POST", []string{jsonBody, "Origin: " + theirs, "Sec-Fetch-Site: cross-site"}, 403, ""},
+		{"another origin, old browser", plain, "POST", []string{jsonBody, "Origin: " + theirs}, 403, ""},
+		{"listed origin", open, "POST", []string{jsonBody, "Origin: " + ours, "Sec-Fetch-Site: cross-site"}, 200, ours},
+		{"unlisted origin", open, "POST", []string{jsonBody, "Origin: " + theirs, "Sec-Fetch-Site: cross-site"}, 403, ""},
+		{"preflight of a listed origin", open, "OPTIONS", append(preflight, "Origin: "+ours), 204, ours},
+		{"preflight of another", open, "OPTIONS", append(preflight, "Origin: "+theirs), 204, ""},
+		{"preflight without any list", plain, "OPTIONS", append(preflight, "Origin: "+theirs), 204, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := send(t, tt.handler, tt.method, "/graphql", helloBody, tt.headers...)
+			if w.Code != tt.status || w.Header().Get("Access-Control-Allow-Origin") != tt.allowed {
+				t.Errorf("%d %v", w.Code, w.Header())
+			}
+		})
+	}
+}
+
+func TestPanicOutsideGraphQL(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") }), withRequestID, recoverPanics(newLogger(&log, "info", "json")))
+	w := send(t, handler, "GET", "/", "")
+	if w.Code != 500 || strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), `"request_id":"`+w.Header().Get("X-Request-Id")) {
+		t.Errorf("%d %s", w.Code, &log)
+	}
+}
+
+func TestLoggerKeepsTheRequest(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	logger := newLogger(&log, "warn", "json").With("a", 1).WithGroup("g")
+	ctx := context.WithValue(t.Context(), requestIDKey{}, "the-request")
+	logger.InfoContext(ctx, "quiet")
+	logger.WarnContext(ctx, "loud", "b", 2)
+	if got := log.String(); strings.Contains(got, "quiet") || !strings.Contains(got, "the-request") || !strings.Contains(got, `"a":1`) {
+		t.Error(got)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		answer := error(&licensing.UpstreamError{Kind: licensing.ErrUnauthenticated})
+		var log bytes.Buffer
+		r := newReadiness(func(context.Context) error {
+			time.Sleep(time.Second) // of the test's clock
+			asked++
+			return answer
+		}, newLogger(&log, "info", "text"), time.Now)
+		get := func() *httptest.ResponseRecorder { return send(t, r, "GET", "/readyz", "") }
+
+		// Many at once are one question.
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				if w := get(); w.Code != 503 || !strings.Contains(w.Body.String(), `"reason":"Microsoft Graph does not accept the gateway's credentials."`) {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			})
+		}
+		group.Wait()
+		if asked != 1 || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("asked %d times:\n%s", asked, &log)
+		}
+
+		// The answer counts for a while.
+		answer = nil
+		time.Sleep(readyFor - time.Millisecond)
+		if w := get(); w.Code != 503 || asked != 1 {
+			t.Errorf("%d, asked %d times", w.Code, asked)
+		}
+		time.Sleep(time.Millisecond)
+		if w := get(); w.Code != 200 || asked != 2 {
+			t.Errorf("%d, asked %d times", w.Code, asked)
+		}
+
+		// Who goes away does not take the answer along.
+		time.Sleep(readyFor)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = r.ask(ctx)
+		if err := r.ask(t.Context()); err != nil || asked > 3 {
+			t.Errorf("%v, asked %d times", err, asked)
+		}
+
+		r.draining.Store(true)
+		if w := get(); w.Code != 503 || !strings.Contains(w.Body.String(), "shutting down") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+func TestReadinessAnswersWhoIsInAHurry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newReadiness(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, slog.New(slog.DiscardHandler), time.Now)
+		go func() { _ = r.ask(t.Context()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.ask(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		time.Sleep(readyWait) // for the other one
+	})
+}
+
+// TestIntrospection shows the switch.
+func TestIntrospection(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string]bool{"--introspection": false, "--no-introspection": true} {
+		handler := testHandler(t, new(bytes.Buffer), func(ctx context.Context) *graphql.Response {
+			if got := graphql.GetOperationContext(ctx).DisableIntrospection; got != want {
+				t.Errorf("%s: disabled is %v", flag, got)
+			}
+			return hello(ctx)
+		}, flag)
+		send(t, handler, "GET", "/graphql?query={hello}", "")
+	}
+}

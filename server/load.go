@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"licensegraph/internal/limits"
+)
+
+// errHelp says that help was asked for and written.
+var errHelp = errors.New("help was asked for")
+
+const envPrefix = "LICENSEGRAPH_"
+
+// envName is the environment variable of a flag.
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// load reads the configuration: defaults, then environment, then flags. The
+// error joins all problems that were found.
+func load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
+	cfg := &Config{}
+	values := &valueReader{}
+	helped := false
+	d := limits.Default()
+	parser, err := kong.New(cfg,
+		kong.Name("licensegraph"),
+		kong.Description("A GraphQL gateway over the licensing data of Microsoft Graph. Without a tenant it serves an embedded one."),
+		kong.Writers(stdout, stdout),
+		kong.Exit(func(int) { helped = true }),
+		kong.Vars{
+			"query": strconv.Itoa(d.QueryBytes), "tokens": strconv.Itoa(d.Tokens), "depth": strconv.Itoa(d.Depth),
+			"width": strconv.Itoa(d.Width), "rootFields": strconv.Itoa(d.RootFields), "fields": strconv.Itoa(d.Fields),
+			"aliases": strconv.Itoa(d.Aliases), "directives": strconv.Itoa(d.Directives),
+			"fragments": strconv.Itoa(d.Fragments), "cost": strconv.Itoa(d.Cost), "ids": strconv.Itoa(d.IDs),
+			"representations": strconv.Itoa(d.Representations),
+		},
+		kong.ValueFormatter(func(value *kong.Value) string {
+			if value.Name == "help" {
+				return value.Help
+			}
+			return value.Help + " ($" + envName(value.Name) + ")"
+		}),
+		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+			if value := getenv(envName(flag.Name)); value != "" && !flag.Hidden && flag.Name != "help" {
+				return value, nil
+			}
+			return nil, nil
+		})),
+		kong.KindMapper(reflect.Int, values),
+		kong.KindMapper(reflect.Int64, values),
+		kong.KindMapper(reflect.Uint64, values),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), values),
+		kong.TypeMapper(reflect.TypeFor[refused](), values),
+		kong.KindMapper(reflect.Bool, boolReader{values}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	_, err = parser.Parse(args)
+	if helped {
+		return nil, errHelp
+	}
+	if err != nil { // what comes after it on the command line was not read
+		return nil, errors.Join(append(values.problems, err)...)
+	}
+	errs := values.problems
+	errs = append(errs, cfg.readSecrets(getenv)...)
+	if err := cfg.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return cfg, nil
+}
+
+// refused is a setting that the command line cannot take.
+type refused struct{}
+
+// valueReader reads the values of flags for kong. It notes what it cannot
+// read and goes on, so that all such problems show at once.
+type valueReader struct{ problems []error }
+
+// Decode reads one value.
+func (r *valueReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+		return err
+	}
+	name := ctx.Value.Name
+	var err error
+	switch {
+	case target.Type() == reflect.TypeFor[refused]():
+		r.note("--%s: secrets are not taken from the command line, where other processes can read them: use --%[1]s-file or set %[2]s", name, envName(name))
+	case target.Type() == reflect.TypeFor[time.Duration]():
+		var d time.Duration
+		if d, err = time.ParseDuration(text); err != nil {
+			r.note("--%s: %q is no duration such as 30s or 2m", name, text)
+		}
+		target.SetInt(int64(d))
+	case target.CanInt():
+		var n int64
+		if n, err = strconv.ParseInt(text, 10, 64); err != nil {
+			r.note("--%s: %q is no whole number", name, text)
+		}
+		target.SetInt(n)
+	default:
+		var n uint64
+		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
+			r.note("--%s: %q is no whole number from 0", name, text)
+		}
+		target.SetUint(n)
+	}
+	if err != nil { // keep the check of the value itself quiet
+		target.Set(defaultOf(ctx.Value, target))
+	}
+	return nil
+}
+
+// defaultOf returns the default of a number or duration.
+func defaultOf(value *kong.Value, target reflect.Value) reflect.Value {
+	result := reflect.New(target.Type()).Elem()
+	if d, err := time.ParseDuration(value.Default); err == nil && result.Type() == reflect.TypeFor[time.Duration]() {
+		result.SetInt(int64(d))
+	} else if n, err := strconv.ParseInt(value.Default, 10, 64); err == nil {
+		if result.CanInt() {
+			result.SetInt(n)
+		} else {
+			result.SetUint(uint64(n))
+		}
+	}
+	return result
+}
+
+func (r *valueReader) note(format string, args ...any) {
+	r.problems = append(r.problems, fmt.Errorf(format, args...))
+}
+
+// boolReader reads switches, which need no value.
+type boolReader struct{ *valueReader }
+
+// IsBool lets kong take the flag without a value.
+func (boolReader) IsBool() bool { return true }
+
+// Decode reads one switch.
+func (r boolReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	target.SetBool(true)
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		return nil
+	}
+	switch value := ctx.Scan.Pop().Value.(type) {
+	case bool:
+		target.SetBool(value)
+	case string:
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			r.note("--%s: %q is neither true nor false", ctx.Value.Name, value)
+			return nil
+		}
+		target.SetBool(b)
+	}
+	return nil
+}
+
+// readSecrets reads what is too secret for a flag.
+func (c *Config) readSecrets(getenv func(string) string) []error {
+	var errs []error
+	secret, err := readSecret("client-secret", c.ClientSecretFile, getenv)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	c.clientSecret = secret
+
+	key, err := readSecret("cursor-key", c.CursorKeyFile, getenv)
+	switch {
+	case err != nil:
+		errs = append(errs, err)
+	case key != "":
+		if c.cursorKey, err = base64.StdEncoding.DecodeString(key); err != nil || len(c.cursorKey) != cursorKeyBytes {
+			c.cursorKey = nil
+			errs = append(errs, fmt.Errorf("the cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes", cursorKeyBytes))
+		}
+	}
+	return errs
+}
+
+// cursorKeyBytes is the length of a cursor key.
+const cursorKeyBytes = 32
+
+// readSecret reads a secret from its file or its variable. An error never
+// holds the secret.
+func readSecret(name, file string, getenv func(string) string) (string, error) {
+	value := getenv(envName(name))
+	switch {
+	case file == "":
+		return value, nil
+	case value != "":
+		return "", fmt.Errorf("--%s-file and %s are both set: keep one", name, envName(name))
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--%s-file: %w", name, err)
+	}
+	secret := strings.TrimSpace(string(content))
+	if secret == "" {
+		return "", fmt.Errorf("--%s-file: %s is empty", name, file)
+	}
+	return secret, nil
+}

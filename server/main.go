@@ -1,0 +1,129 @@
+// Command server is the gateway: GraphQL over the licensing data of Microsoft
+// Graph, over HTTP. Without configuration it serves an embedded tenant with
+// made-up people. It is for one machine or many replicas, and it refuses to
+// serve a real tenant's data to a network, as it does not know its callers.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal drains. From then on a signal ends the process, as it
+	// would without us.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	report(os.Stderr, err)
+	os.Exit(exitCode(err))
+}
+
+// run serves until the context ends and what is under way is done.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	cfg, err := load(args, getenv, stdout)
+	switch {
+	case errors.Is(err, errHelp):
+		return nil
+	case err != nil:
+		return &setupError{err}
+	}
+	logger := newLogger(stderr, cfg.LogLevel, cfg.LogFormat)
+
+	listeners, err := listen(cfg)
+	if err != nil {
+		return &setupError{err}
+	}
+	app, err := newApp(cfg, listeners, logger)
+	if err != nil {
+		listeners.close()
+		return err
+	}
+	cfg.log(ctx, logger)
+	fmt.Fprint(stdout, app.banner())
+	return app.serve(ctx)
+}
+
+// setupError is a problem that the operator mends: a setting, or an address
+// that is taken.
+type setupError struct{ error }
+
+func (e *setupError) Unwrap() error { return e.error }
+
+// exitCode is 0 after a clean end, 2 when nothing was served because of the
+// setup, and 1 otherwise.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if _, ok := errors.AsType[*setupError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+// report writes each problem on a line of its own.
+func report(w io.Writer, err error) {
+	for _, problem := range problems(err) {
+		fmt.Fprintf(w, "licensegraph: %v\n", problem)
+	}
+}
+
+// problems takes joined errors apart.
+func problems(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if setup, ok := err.(*setupError); ok {
+		return problems(setup.error)
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, e := range joined.Unwrap() {
+		list = append(list, problems(e)...)
+	}
+	return list
+}
+
+// listeners are the open addresses. Listening comes before anything is
+// served, so that a taken address shows at once and port 0 becomes a port.
+type listeners struct {
+	gateway  net.Listener
+	embedded net.Listener // nil without the embedded tenant
+}
+
+func listen(cfg *Config) (listeners, error) {
+	var l listeners
+	var errs []error
+	var err error
+	if l.gateway, err = net.Listen("tcp", cfg.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("--listen: %w", err))
+	}
+	if cfg.embedded() {
+		if l.embedded, err = net.Listen("tcp", cfg.EmbeddedListen); err != nil {
+			errs = append(errs, fmt.Errorf("--embedded-listen: %w", err))
+		}
+	}
+	if len(errs) > 0 {
+		l.close()
+		return listeners{}, errors.Join(errs...)
+	}
+	return l, nil
+}
+
+func (l listeners) close() {
+	for _, listener := range []net.Listener{l.gateway, l.embedded} {
+		if listener != nil {
+			_ = listener.Close() // it was never used
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// middleware wraps a handler.
+type middleware func(http.Handler) http.Handler
+
+// chain wraps a handler so that the first middleware sees a request first.
+func chain(handler http.Handler, first ...middleware) http.Handler {
+	for _, m := range slices.Backward(first) {
+		handler = m(handler)
+	}
+	return handler
+}
+
+type requestIDKey struct{}
+
+// requestID returns the id of the request that the context belongs to.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+const requestIDHeader = "X-Request-Id"
+
+// withRequestID gives each request an id, the caller's own when that is sane,
+// and sends it back.
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(requestIDHeader)
+		if !saneRequestID(id) {
+			id = rand.Text()
+		}
+		w.Header().Set(requestIDHeader, id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+// saneRequestID keeps ids out of the log that are long or made to look like
+// something else.
+func saneRequestID(id string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
+	return id != "" && len(id) <= 128 && strings.Trim(id, allowed) == "" && !strings.ContainsFunc(id, func(r rune) bool {
+		return !strings.ContainsRune(allowed, r)
+	})
+}
+
+// logRequests writes a record for each request. It never holds the query or
+// its variables, which are in the URL of a GET.
+func logRequests(logger *slog.Logger) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			recorder := &statusRecorder{ResponseWriter: w}
+			defer func() {
+				level := slog.LevelInfo
+				if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+					level = slog.LevelDebug
+				}
+				logger.Log(r.Context(), level, "request",
+					"method", bounded(r.Method, 16), "path", bounded(r.URL.Path, 100),
+					"status", recorder.code(), "bytes", recorder.bytes,
+					"milliseconds", time.Since(start).Milliseconds())
+			}()
+			next.ServeHTTP(recorder, r)
+		})
+	}
+}
+
+// bounded cuts a text that came from outside.
+func bounded(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:bytes], "") + "…"
+}
+
+// statusRecorder remembers what was answered.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int
+}
+
+func (r *statusRecorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *statusRecorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += n
+	return n, err
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// code is the status, which is 200 when a handler said nothing.
+func (r *statusRecorder) code() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}
+
+// recoverPanics turns a panic into one record and a 500. It is the last net:
+// resolvers and the GraphQL endpoint have their own.
+func recoverPanics(logger *slog.Logger) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				switch p := recover(); p {
+				case nil:
+				case http.ErrAbortHandler:
+					panic(p)
+				default:
+					logger.ErrorContext(r.Context(), "panic in a handler", "panic", p, "stack", string(debug.Stack()))
+					http.Error(w, "internal error", http.StatusInternalServerError)
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// secureHeaders forbids a browser what no answer of the gateway needs. The
+// GraphiQL page sets its own policy.
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// checkHost refuses requests to a loopback address under a foreign name. A
+// web page can make its own name point at 127.0.0.1 and would then read
+// answers as its own (DNS rebinding).
+func checkHost(allowed []string) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			host := r.Host
+			if h, _, err := net.SplitHostPort(host); err == nil {
+				host = h
+			}
+			host = strings.ToLower(strings.Trim(host, "[]"))
+			if !isLoopback(host) && !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, host) }) {
+				http.Error(w, "the gateway is not known under this host name; see --allowed-host", http.StatusMisdirectedRequest)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// withTimeout ends the request's context when its time is up.
+func withTimeout(timeout time.Duration) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), timeout)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// boundBody lets a handler read that much of a body and no more.
+func boundBody(bytes int64) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, bytes)
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// noStore keeps answers out of every cache: they hold data of people.
+func noStore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onlyGet refuses methods that change something. (The mux cannot: to it, "/"
+// takes them.)
+func onlyGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "the method has to be GET", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+)
+
+// refusal is a request that is none of GraphQL's (GraphQL over HTTP, section
+// 5). Its text never repeats what was sent.
+type refusal struct {
+	status int
+	text   string
+	header map[string]string
+}
+
+func badRequest(format string, args ...any) *refusal {
+	return &refusal{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
+}
+
+// readRequest reads the parameters of a GET or a POST.
+func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
+	start := graphql.Now()
+	var params *graphql.RawParams
+	var problem *refusal
+	switch r.Method {
+	case http.MethodGet:
+		params, problem = readGet(r)
+	case http.MethodPost:
+		params, problem = readPost(w, r)
+	default:
+		return nil, &refusal{http.StatusMethodNotAllowed, "The method has to be GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}}
+	}
+	if problem != nil {
+		return nil, problem
+	}
+	if params.Query == "" {
+		return nil, badRequest("The parameter query is missing.")
+	}
+	params.Headers = r.Header
+	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
+	return params, nil
+}
+
+// readGet reads the parameters from the URL (section 5.3).
+func readGet(r *http.Request) (*graphql.RawParams, *refusal) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("The query component of the URL is malformed.")
+	}
+	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
+	for _, object := range []struct {
+		name   string
+		target *map[string]any
+	}{{"variables", &params.Variables}, {"extensions", &params.Extensions}} {
+		if text := values.Get(object.name); text != "" {
+			if err := decode([]byte(text), object.target); err != nil {
+				return nil, badRequest("The parameter %s is not a JSON object.", object.name)
+			}
+		}
+	}
+	return params, nil
+}
+
+// readPost reads the parameters from a JSON body (section 5.4). Members that
+// we don't know are none of our business.
+func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
+	if problem := checkContent(r.Header); problem != nil {
+		return nil, problem
+	}
+	body, problem := readBody(w, r)
+	if problem != nil {
+		return nil, problem
+	}
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
+		return nil, badRequest("The body is a list. Operations are not taken in batches: send one request for each.")
+	}
+	var members map[string]json.RawMessage
+	if err := decode(body, &members); err != nil || members == nil {
+		return nil, badRequest("The body is not a JSON object.")
+	}
+	params := &graphql.RawParams{}
+	for _, member := range []struct {
+		name, kind string
+		target     any
+	}{
+		{"query", "string", &params.Query},
+		{"operationName", "string", &params.OperationName},
+		{"variables", "object", &params.Variables},
+		{"extensions", "object", &params.Extensions},
+	} {
+		if raw, ok := members[member.name]; ok {
+			if err := decode(raw, member.target); err != nil {
+				return nil, badRequest("The member %s of the body is not a JSON %s.", member.name, member.kind)
+			}
+		}
+	}
+	return params, nil
+}
+
+// checkContent refuses bodies that are not plain JSON in UTF-8. A browser
+// sends such a body to another origin only after asking.
+func checkContent(h http.Header) *refusal {
+	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || mediaType != mediaTypeJSON {
+		return &refusal{http.StatusUnsupportedMediaType, "The Content-Type has to be application/json.", map[string]string{"Accept-Post": mediaTypeJSON}}
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return &refusal{http.StatusUnsupportedMediaType, "The charset has to be utf-8.", nil}
+	}
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		// RFC 9110, section 12.5.3: the answer names what would be taken.
+		return &refusal{http.StatusUnsupportedMediaType, "The body has to come without a content coding.", map[string]string{"Accept-Encoding": "identity"}}
+	}
+	return nil
+}
+
+// readBody reads the body until the request's time is up.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	if deadline, ok := r.Context().Deadline(); ok {
+		connection := http.NewResponseController(w)
+		if connection.SetReadDeadline(deadline) == nil { // a test's recorder has none
+			defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
+		}
+	}
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		return body, nil
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is longer than the %d bytes that are allowed.", tooLarge.Limit), nil}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+		return nil, &refusal{http.StatusRequestTimeout, "The body did not arrive in time.", nil}
+	}
+	return nil, badRequest("The body could not be read.")
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && timeout.Timeout()
+}
+
+// decode reads one JSON value and nothing after it. Numbers stay as they were
+// written.
+func decode(text []byte, target any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(target); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// stubSchema is a schema whose operations all get the answer of exec.
+type stubSchema struct {
+	schema *ast.Schema
+	exec   func(context.Context) *graphql.Response
+}
+
+func (s stubSchema) Schema() *ast.Schema { return s.schema }
+
+func (s stubSchema) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
+	return 0, false
+}
+
+func (s stubSchema) Exec(context.Context) graphql.ResponseHandler {
+	return func(ctx context.Context) *graphql.Response { return s.exec(ctx) }
+}
+
+var stub = gqlparser.MustLoadSchema(&ast.Source{Input: `
+	type Query { hello: String echo(n: Int, f: Float, s: String, i: ID, b: Boolean, e: Color, l: [Int!], o: In): Query }
+	type Mutation { hello: String }
+	type Subscription { hello: String }
+	enum Color { RED GREEN }
+	input In { n: Int = 3 s: String o: In l: [[ID]] }
+`})
+
+// hello answers every operation with data.
+func hello(context.Context) *graphql.Response {
+	return &graphql.Response{Data: []byte(`{"hello":"world"}`)}
+}
+
+// testConfig is the configuration that flags make.
+func testConfig(t *testing.T, flags ...string) *Config {
+	t.Helper()
+	cfg, err := load(flags, noEnv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// testHandler is the gateway's handler over the stub.
+func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, flags ...string) http.Handler {
+	t.Helper()
+	cfg := testConfig(t, flags...)
+	logger := newLogger(log, "debug", "text")
+	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), nil)
+	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, logger), ready, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
+// send lets a handler answer one request. Headers are "Name: value".
+func send(t *testing.T, handler http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	req.Host = "127.0.0.1:8080"
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Add(name, value)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, req)
+	return w
+}

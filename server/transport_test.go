@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	jsonBody    = "Content-Type: application/json"
+	acceptNew   = "Accept: application/graphql-response+json"
+	acceptOld   = "Accept: application/json"
+	helloBody   = `{"query":"{hello}"}`
+	helloAnswer = `{"data":{"hello":"world"}}`
+)
+
+func TestTransport(t *testing.T) {
+	t.Parallel()
+	get := func(params ...string) string {
+		values := url.Values{}
+		for i := 0; i < len(params); i += 2 {
+			values.Set(params[i], params[i+1])
+		}
+		return "/graphql?" + values.Encode()
+	}
+	tests := []struct {
+		name         string
+		method, path string
+		body         string
+		headers      []string
+		status       int
+		part         string // of the answer; what begins with "{" is all of it
+		header       string // "Name: value" of the answer
+	}{
+		{"POST", "POST", "/graphql", helloBody, []string{jsonBody}, 200, helloAnswer, "Content-Type: application/json; charset=utf-8"},
+		{"POST, new media type", "POST", "/graphql", helloBody, []string{jsonBody, acceptNew}, 200, helloAnswer, "Content-Type: application/graphql-response+json; charset=utf-8"},
+		{"POST, utf-8", "POST", "/graphql", helloBody, []string{"Content-Type: application/json; charset=UTF-8"}, 200, helloAnswer, ""},
+		{"POST, another charset", "POST", "/graphql", helloBody, []string{"Content-Type: application/json; charset=utf-16"}, 415, "utf-8", ""},
+		{"POST, another type", "POST", "/graphql", helloBody, []string{"Content-Type: text/plain"}, 415, "application/json", "Accept-Post: application/json"},
+		{"POST, no type", "POST", "/graphql", helloBody, nil, 415, "application/json", ""},
+		{"POST, form", "POST", "/graphql", "query={hello}", []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/json", ""},
+		{"POST, gzip", "POST", "/graphql", helloBody, []string{jsonBody, "Content-Encoding: gzip"}, 415, "content coding", "Accept-Encoding: identity"},
+		{"POST, no body", "POST", "/graphql", "", []string{jsonBody}, 400, "not a JSON object", ""},
+		{"POST, no JSON", "POST", "/graphql", `{"query":"{secret`, []string{jsonBody}, 400, "not a JSON object", ""},
+		{"POST, no object", "POST", "/graphql", `"secret"`, []string{jsonBody}, 400, "not a JSON object", ""},
+		{"POST, null", "POST", "/graphql", `null`, []string{jsonBody}, 400, "not a JSON object", ""},
+		{"POST, trailing JSON", "POST", "/graphql", helloBody + helloBody, []string{jsonBody}, 400, "not a JSON object", ""},
+		{"POST, batch", "POST", "/graphql", " [" + helloBody + "]", []string{jsonBody}, 400, "batches", ""},
+		{"POST, no query", "POST", "/graphql", `{"queri":"secret"}`, []string{jsonBody}, 400, "query is missing", ""},
+		{"POST, null query", "POST", "/graphql", `{"query":null}`, []string{jsonBody}, 400, "query is missing", ""},
+		{"POST, query of a wrong type", "POST", "/graphql", `{"query":{"secret":1}}`, []string{jsonBody}, 400, "query of the body is not a JSON string", ""},
+		{"POST, name of a wrong type", "POST", "/graphql", `{"query":"{hello}","operationName":["secret"]}`, []string{jsonBody}, 400, "operationName of the body is not a JSON string", ""},
+		{"POST, variables of a wrong type", "POST", "/graphql", `{"query":"{hello}","variables":["secret"]}`, []string{jsonBody}, 400, "variables of the body is not a JSON object", ""},
+		{"POST, extensions of a wrong type", "POST", "/graphql", `{"query":"{hello}","extensions":"secret"}`, []string{jsonBody}, 400, "extensions of the body is not a JSON object", ""},
+		{"POST, nulls", "POST", "/graphql", `{"query":"{hello}","operationName":null,"variables":null,"extensions":null}`, []string{jsonBody}, 200, helloAnswer, ""},
+		{"POST, unknown members", "POST", "/graphql", `{"query":"{hello}","id":1,"more":[]}`, []string{jsonBody}, 200, helloAnswer, ""},
+		{"POST, mutation", "POST", "/graphql", `{"query":"mutation{hello}"}`, []string{jsonBody}, 200, helloAnswer, ""},
+		{"POST, subscription", "POST", "/graphql", `{"query":"subscription{hello}"}`, []string{jsonBody}, 400, "Subscriptions", ""},
+		{"POST, chosen operation", "POST", "/graphql", `{"query":"query a{hello} query b{hello}","operationName":"b"}`, []string{jsonBody}, 200, helloAnswer, ""},
+		{"POST, unknown operation, old", "POST", "/graphql", `{"query":"query a{hello}","operationName":"b"}`, []string{jsonBody, acceptOld}, 200, "not found", ""},
+		{"POST, unknown operation, new", "POST", "/graphql", `{"query":"query a{hello}","operationName":"b"}`, []string{jsonBody, acceptNew}, 400, "not found", ""},
+		{"POST, no GraphQL, old", "POST", "/graphql", `{"query":"{"}`, []string{jsonBody, acceptOld}, 200, `"locations":[{"line":1,"column":2}]`, ""},
+		{"POST, no GraphQL, new", "POST", "/graphql", `{"query":"{"}`, []string{jsonBody, acceptNew}, 400, `"locations":[{"line":1,"column":2}]`, ""},
+		{"POST, invalid, old", "POST", "/graphql", `{"query":"{nope}"}`, []string{jsonBody, acceptOld}, 200, `"code":"BAD_USER_INPUT"`, ""},
+		{"POST, invalid, new", "POST", "/graphql", `{"query":"{nope}"}`, []string{jsonBody, acceptNew}, 400, `"code":"BAD_USER_INPUT"`, ""},
+		{"POST, no suggestions", "POST", "/graphql", `{"query":"{helo}"}`, []string{jsonBody}, 200, `Cannot query field \"helo\" on type \"Query\"."`, ""},
+		{"POST, bad variable", "POST", "/graphql", `{"query":"query($n:Int){echo(n:$n){hello}}","variables":{"n":"3"}}`, []string{jsonBody, acceptNew}, 400, "$n has a value that is no Int", ""},
+		{"POST, not acceptable", "POST", "/graphql", helloBody, []string{jsonBody, "Accept: text/html"}, 406, mediaTypeGraphQL, "Content-Type: application/json; charset=utf-8"},
+		{"POST, too long", "POST", "/graphql", `{"query":"` + strings.Repeat(" ", 2000) + `{hello}"}`, []string{jsonBody}, 413, "1000 bytes", ""},
+
+		{"GET", "GET", get("query", "{hello}"), "", nil, 200, helloAnswer, "Cache-Control: no-store"},
+		{"GET, everything", "GET", get("query", "query a($n:Int){echo(n:$n){hello}}", "operationName", "a", "variables", `{"n":3}`, "extensions", `{"a":1}`), "", nil, 200, helloAnswer, ""},
+		{"GET, empty parameters", "GET", get("query", "{hello}", "operationName", "", "variables", ""), "", nil, 200, helloAnswer, ""},
+		{"GET, no query", "GET", "/graphql", "", nil, 400, "query is missing", ""},
+		{"GET, variables that are none", "GET", get("query", "{hello}", "variables", `["secret"]`), "", nil, 400, "variables is not a JSON object", ""},
+		{"GET, extensions that are none", "GET", get("query", "{hello}", "extensions", `secret`), "", nil, 400, "extensions is not a JSON object", ""},
+		{"GET, malformed", "GET", "/graphql?query=%zz", "", nil, 400, "malformed", ""},
+		{"GET, mutation", "GET", get("query", "mutation{hello}"), "", nil, 405, "by POST", "Allow: POST"},
+		{"GET, mutation among queries", "GET", get("query", "query a{hello} mutation b{hello}", "operationName", "b"), "", nil, 405, "by POST", "Allow: POST"},
+		{"GET, query among mutations", "GET", get("query", "query a{hello} mutation b{hello}", "operationName", "a"), "", nil, 200, helloAnswer, ""},
+		{"GET, subscription", "GET", get("query", "subscription{hello}"), "", nil, 400, "Subscriptions", ""},
+
+		{"PUT", "PUT", "/graphql", helloBody, []string{jsonBody}, 405, "GET or POST", "Allow: GET, POST, OPTIONS"},
+		{"DELETE", "DELETE", "/graphql", "", nil, 405, "GET or POST", "Allow: GET, POST, OPTIONS"},
+		{"OPTIONS", "OPTIONS", "/graphql", "", nil, 204, "", "Allow: GET, POST, OPTIONS"},
+	}
+	handler := testHandler(t, new(bytes.Buffer), hello, "--max-body-bytes=1000")
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := send(t, handler, tt.method, tt.path, tt.body, tt.headers...)
+			body := w.Body.String()
+			if w.Code != tt.status {
+				t.Errorf("status %d, want %d", w.Code, tt.status)
+			}
+			if strings.HasPrefix(tt.part, "{") && body != tt.part || !strings.Contains(body, tt.part) {
+				t.Errorf("got %s", body)
+			}
+			if name, value, _ := strings.Cut(tt.header, ": "); w.Header().Get(name) != value {
+				t.Errorf("%s: %q, want %q", name, w.Header().Get(name), value)
+			}
+			if strings.Contains(body, `"errors"`) && strings.Contains(body, `"data"`) {
+				t.Errorf("a request error with data: %s", body)
+			}
+			if strings.Contains(body, "secret") {
+				t.Errorf("echoes the request: %s", body)
+			}
+		})
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		exec    func(context.Context) *graphql.Response
+		accept  string
+		status  int
+		want    string
+		records int // of level ERROR
+	}{
+		{"partial", func(ctx context.Context) *graphql.Response {
+			graphql.RegisterExtension(ctx, "upstream", 1)
+			return &graphql.Response{Data: []byte(`{"hello":null}`), Errors: graphql.ErrorResponse(ctx, "no").Errors}
+		}, acceptNew, 200, `{"errors":[{"message":"no"}],"data":{"hello":null},"extensions":{"upstream":1}}`, 0},
+		{"data is null", func(context.Context) *graphql.Response {
+			return &graphql.Response{Data: []byte(`null`), Errors: graphql.ErrorResponse(t.Context(), "no").Errors}
+		}, acceptNew, 200, `{"errors":[{"message":"no"}],"data":null}`, 0},
+		{"no data, new", func(context.Context) *graphql.Response { return graphql.ErrorResponse(t.Context(), "no") }, acceptNew, 400, `{"errors":[{"message":"no"}]}`, 0},
+		{"no data, old", func(context.Context) *graphql.Response { return graphql.ErrorResponse(t.Context(), "no") }, acceptOld, 200, `{"errors":[{"message":"no"}]}`, 0},
+		{"panic", func(context.Context) *graphql.Response { panic("secret") }, acceptNew, 500, `{"errors":[{"message":"Internal error.","extensions":{"code":"INTERNAL"}}]}`, 1},
+		{"out of time", func(ctx context.Context) *graphql.Response { <-ctx.Done(); return nil }, acceptNew, 504, `{"errors":[{"message":"Microsoft Graph did not answer in time.","extensions":{"code":"UPSTREAM_UNAVAILABLE"}}]}`, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			log := newJournal()
+			handler := testHandler(t, log, tt.exec, "--request-timeout=30ms")
+			w := send(t, handler, "POST", "/graphql", helloBody, jsonBody, tt.accept, "X-Request-Id: the-request")
+			if w.Code != tt.status {
+				t.Errorf("status %d, want %d", w.Code, tt.status)
+			}
+			if diff := cmp.Diff(tt.want, w.Body.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			errors := 0
+			for line := range strings.Lines(log.String()) {
+				if strings.Contains(line, "level=ERROR") {
+					errors++
+				}
+				if !strings.Contains(line, "request_id=the-request") {
+					t.Errorf("a record without the request's id: %s", line)
+				}
+			}
+			if errors != tt.records || strings.Contains(log.String(), "secret") {
+				t.Errorf("%d errors, want %d:\n%s", errors, tt.records, log)
+			}
+		})
+	}
+}
+
+// TestErrorsAreBounded sends names and mistakes by the thousand.
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	handler := testHandler(t, new(bytes.Buffer), hello)
+	many := "{"
+	for i := range 150 {
+		many += fmt.Sprintf("x%d ", i)
+	}
+	// Root fields are bounded below that.
+	many = "{echo" + many + "}}"
+	for name, query := range map[string]string{
+		"names":    "{" + strings.Repeat("x", 60_000) + "}",
+		"strings":  `{hello(a:"` + strings.Repeat("x", 60_000) + `")}`,
+		"mistakes": many,
+		"token":    `{hello "` + strings.Repeat("x", 60_000) + `"}`,
+	} {
+		w := send(t, handler, "POST", "/graphql", string(mustMarshal(map[string]string{"query": query})), jsonBody)
+		if n := w.Body.Len(); n > 10_000 || !strings.Contains(w.Body.String(), `"errors"`) {
+			t.Errorf("%s: an answer of %d bytes", name, n)
+		}
+	}
+	w := send(t, handler, "POST", "/graphql", `{"query":"{hello}","operationName":"`+strings.Repeat("x", 100_000)+`"}`, jsonBody)
+	if n := w.Body.Len(); n > 1_000 || w.Code != http.StatusOK {
+		t.Errorf("operation name: %d, %d bytes", w.Code, n)
+	}
+}
+
+func TestNegotiate(t *testing.T) {
+	t.Parallel()
+	for accept, want := range map[string]string{
+		"":                                  mediaTypeJSON,
+		"*/*":                               mediaTypeJSON,
+		"application/*":                     mediaTypeJSON,
+		"application/json":                  mediaTypeJSON,
+		"application/json; charset=utf-8":   mediaTypeJSON,
+		"application/graphql-response+json": mediaTypeGraphQL,
+		"application/graphql-response+json; charset=utf-8":                                 mediaTypeGraphQL,
+		"application/json, application/graphql-response+json":                              mediaTypeGraphQL,
+		"application/graphql-response+json, application/json;q=0.9":                        mediaTypeGraphQL,
+		"application/graphql-response+json;q=0.5, application/json":                        mediaTypeJSON,
+		"application/graphql-response+json;q=0, application/json;q=0.1":                    mediaTypeJSON,
+		"application/graphql-response+json;q=0, */*":                                       mediaTypeJSON,
+		"application/json;q=0, */*":                                                        mediaTypeGraphQL,
+		"multipart/mixed;deferSpec=20220824, application/graphql-response+json, */*;q=0.1": mediaTypeGraphQL,
+		"text/html, */*;q=0.1":                                                             mediaTypeJSON,
+		"text/html":                                                                        "",
+		"application/json;q=0":                                                             "",
+		"application/json; charset=utf-16":                                                 "",
+		"nonsense/;;, application/json":                                                    mediaTypeJSON,
+		"application/json;q=high":                                                          "",
+		"application/graphql+json":                                                         "",
+		"application/JSON":                                                                 mediaTypeJSON,
+		"text/html, application/xhtml+xml, */*;q=0":                                        "",
+	} {
+		if got := negotiate([]string{accept}); got != want {
+			t.Errorf("%q: got %q, want %q", accept, got, want)
+		}
+	}
+	if got := negotiate([]string{"text/html", "application/json"}); got != mediaTypeJSON {
+		t.Errorf("two headers: got %q", got)
+	}
+}

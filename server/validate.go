@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// validate returns all problems of the configuration, joined. It changes
+// nothing and asks nobody. (Were it exported, kong would call it before the
+// secrets are read.)
+func (c *Config) validate() error {
+	v := &validation{}
+	c.validateAddresses(v)
+	c.validateUpstream(v)
+	v.oneOf("upstream-report", c.UpstreamReport, "auto", "always", "never", "header")
+	v.oneOf("log-format", c.LogFormat, "text", "json")
+	var level slog.Level
+	if level.UnmarshalText([]byte(c.LogLevel)) != nil {
+		v.note("--log-level: %q is none of debug, info, warn, error", c.LogLevel)
+	}
+	for _, s := range c.settings() {
+		switch n := s.value.(type) {
+		case int:
+			v.atLeastOne(s.flag, int64(n))
+		case int64:
+			v.atLeastOne(s.flag, n)
+		case time.Duration:
+			if n <= 0 {
+				v.note("--%s: %v is too short", s.flag, n)
+			}
+		}
+	}
+	if c.EmbeddedUsers > maxEmbeddedUsers {
+		v.note("--embedded-users: at most %d", maxEmbeddedUsers)
+	}
+	return errors.Join(v.problems...)
+}
+
+// maxEmbeddedUsers is as large as the embedded tenant is meant to get.
+const maxEmbeddedUsers = 1_000_000
+
+func (c *Config) validateAddresses(v *validation) {
+	host, ok := v.address("listen", c.Listen)
+	if ok && !c.embedded() && !isLoopback(host) {
+		v.note("--listen: %s is open to a network, and the gateway does not know its callers: over a real tenant listen on a loopback address such as 127.0.0.1:8080", c.Listen)
+	}
+	if host, ok := v.address("embedded-listen", c.EmbeddedListen); ok && !isLoopback(host) {
+		v.note("--embedded-listen: %s is not a loopback address such as 127.0.0.1:8081", c.EmbeddedListen)
+	}
+	for _, host := range c.AllowedHosts {
+		if !domain.MatchString(host) {
+			v.note("--allowed-host: %q is no host name (without a port)", host)
+		}
+	}
+	for _, origin := range c.CORSOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+u.Host || strings.Contains(origin, "*") {
+			v.note("--cors-origin: %q is no origin such as https://portal.example.com", origin)
+		}
+	}
+}
+
+// domain is what a host name may consist of.
+var domain = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+func (c *Config) validateUpstream(v *validation) {
+	if _, ok := clouds[c.Cloud]; !ok {
+		v.note("--cloud: %q is none of worldwide, us-gov-l4, us-gov-l5, china", c.Cloud)
+	}
+	v.service("graph-url", c.GraphURL)
+	v.service("authority", c.Authority)
+	if c.embedded() {
+		for _, s := range []struct{ flag, value string }{{"graph-url", c.GraphURL}, {"authority", c.Authority}} {
+			if s.value != "" {
+				v.note("--%s is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file", s.flag)
+			}
+		}
+		if c.Cloud != "worldwide" && clouds[c.Cloud] != (cloud{}) {
+			v.note("--cloud is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file")
+		}
+		return
+	}
+	var missing []string
+	if c.TenantID == "" {
+		missing = append(missing, "--tenant-id")
+	}
+	if c.ClientID == "" {
+		missing = append(missing, "--client-id")
+	}
+	if c.clientSecret == "" && c.ClientSecretFile == "" {
+		missing = append(missing, "--client-secret-file (or "+envName("client-secret")+")")
+	}
+	if len(missing) > 0 {
+		v.note("a part of the credentials is missing: %s", strings.Join(missing, ", "))
+	}
+	for _, s := range []struct{ flag, value string }{{"tenant-id", c.TenantID}, {"client-id", c.ClientID}} {
+		if s.value != "" && !domain.MatchString(s.value) {
+			v.note("--%s: %q is no id", s.flag, s.value)
+		}
+	}
+}
+
+// validation collects problems.
+type validation struct{ problems []error }
+
+func (v *validation) note(format string, args ...any) {
+	v.problems = append(v.problems, fmt.Errorf(format, args...))
+}
+
+func (v *validation) oneOf(flag, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		v.note("--%s: %q is none of %s", flag, value, strings.Join(allowed, ", "))
+	}
+}
+
+func (v *validation) atLeastOne(flag string, n int64) {
+	if n < 1 {
+		v.note("--%s: %d is less than 1", flag, n)
+	}
+}
+
+// address checks a host with a port, and returns the host.
+func (v *validation) address(flag, address string) (string, bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		v.note("--%s: %q is no address such as 127.0.0.1:8080", flag, address)
+		return "", false
+	}
+	return host, true
+}
+
+// service checks an address that credentials are sent to. It does not repeat
+// the address: a password may be in it.
+func (v *validation) service(flag, address string) {
+	if address == "" {
+		return
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "":
+		v.note("--%s: not an address such as https://graph.microsoft.com", flag)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+		v.note("--%s: wants scheme and host only, such as https://graph.microsoft.com", flag)
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme != "https":
+		v.note("--%s: has to be https, because credentials are sent there", flag)
+	}
+}
+
+// isLoopback tells whether a host cannot be reached from elsewhere. A name
+// other than localhost is not looked up.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
