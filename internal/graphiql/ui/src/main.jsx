@@ -3,10 +3,11 @@ import 'graphiql/style.css';
 import '@graphiql/plugin-explorer/style.css';
 import './page.css';
 
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { useMonaco } from '@graphiql/react';
 import { costOf } from './cost.js';
 import { openTabs } from './tabs.js';
 
@@ -51,7 +52,22 @@ function fetcherFor({ endpoint, headers }, onCost) {
   };
 }
 
+/**
+ * Stops the editors from boxing letters that resemble Latin ones: people and
+ * groups have names in every script. Invisible characters are still shown.
+ */
+function useEveryScript() {
+  const monaco = useMonaco((state) => state.monaco);
+  useEffect(() => {
+    const relax = (editor) => editor.updateOptions({ unicodeHighlight: { ambiguousCharacters: false } });
+    monaco?.editor.getEditors().forEach(relax);
+    const listener = monaco?.editor.onDidCreateEditor(relax);
+    return () => listener?.dispose();
+  }, [monaco]);
+}
+
 function Page({ config, tabs }) {
+  useEveryScript();
   const [cost, setCost] = useState('');
   const [fetcher] = useState(() => fetcherFor(config, setCost));
   return (
