@@ -1,0 +1,7 @@
+.PHONY: generate check test run e2e
+
+generate: ; go generate ./graph
+check: ; .ci/check
+test: ; go test ./...
+run: ; go run ./server
+e2e: ; cd e2e && npm ci --no-audit --no-fund && npm test
