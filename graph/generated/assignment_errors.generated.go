@@ -417,7 +417,7 @@ func (ec *executionContext) _AssignmentErrorEdge_cursor(ctx context.Context, fie
 			return ec.fieldContext_AssignmentErrorEdge_cursor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Cursor, nil
+			return obj.Cursor(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -428,7 +428,7 @@ func (ec *executionContext) _AssignmentErrorEdge_cursor(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_AssignmentErrorEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AssignmentErrorEdge", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("AssignmentErrorEdge", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _AssignmentErrorEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.AssignmentError]) (ret graphql.Marshaler) {
