@@ -1,13 +1,13 @@
 // Drives GraphiQL in Chromium against the real gateway over its embedded
 // tenant: what an administrator sees in the first minute.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { graphiqlAddress, startGateway } from './gateway.js';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const SCREENSHOT = process.env.SCREENSHOT ?? join(tmpdir(), 'licensegraph-graphiql.png');
@@ -29,7 +29,7 @@ let page;
 let address;
 
 before(async () => {
-  gateway = startGateway();
+  gateway = startGateway(scratch);
   address = await graphiqlAddress(gateway);
 
   context = await chromium.launchPersistentContext(join(scratch, 'profile'), {
@@ -152,41 +152,6 @@ test('an interrupt ends the gateway cleanly', { timeout: 30_000 }, async () => {
   const [code] = await once(gateway, 'exit');
   assert.equal(code, 0);
 });
-
-/** Starts the binary in GATEWAY, or one built from this checkout. */
-function startGateway() {
-  let binary = process.env.GATEWAY;
-  if (!binary) {
-    binary = join(scratch, 'licensegraph');
-    execFileSync('go', ['build', '-o', binary, './server'], {
-      cwd: join(import.meta.dirname, '..'),
-      stdio: 'inherit',
-    });
-  }
-  return spawn(binary, ['--listen', '127.0.0.1:0', '--embedded-listen', '127.0.0.1:0'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-/** Reads what the gateway prints until it names GraphiQL's address. */
-function graphiqlAddress(child) {
-  return new Promise((resolve, reject) => {
-    let printed = '';
-    const timer = setTimeout(() => reject(new Error(`no address within 30 s:\n${printed}`)), 30_000);
-    const read = (chunk) => {
-      printed += chunk;
-      const match = printed.match(/GraphiQL.*?(http:\/\/127\.0\.0\.1:\d+\/)/);
-      if (match) {
-        clearTimeout(timer);
-        resolve(match[1]);
-      }
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}:\n${printed}`)));
-  });
-}
 
 function tabs() {
   return page.getByRole('tablist', { name: 'Select active operation' }).getByRole('tab');

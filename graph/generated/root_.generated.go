@@ -1420,7 +1420,7 @@ type Query {
   where nothing has the id. Takes at most 100 ids; all of them cost what one costs.
   """
   nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node]!
-    @listSize(slicingArguments: ["ids"])
+    @listSize(assumedSize: 100)
 }
 
 "An object with an id that is unique in the tenant."

@@ -109,15 +109,17 @@ func costOf(directives ast.DirectiveList) (int, bool, error) {
 	return weight, true, nil
 }
 
-// readListSize reads @listSize. A federation router's entities have none, as
-// gqlgen writes that field itself: their number is the length of
-// representations.
+// counted are the arguments that name each element of the answer. Their length
+// is the size of the list; @listSize has no way to say so.
+var counted = map[string]limit{"ids": limitIDs, "representations": limitRepresentations}
+
+// readListSize reads @listSize.
 func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
-	if field.Name == "_entities" {
-		if argument := field.Arguments.ForName("representations"); argument != nil {
-			w.slicing = []slicing{{argument, true, limitRepresentations}}
+	for name, limit := range counted {
+		if argument := field.Arguments.ForName(name); argument != nil && argument.Type.Elem != nil {
+			w.slicing = []slicing{{argument, true, limit}}
+			return nil
 		}
-		return nil
 	}
 	directive := field.Directives.ForName("listSize")
 	if directive == nil {
@@ -135,7 +137,7 @@ func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 		if argument == nil {
 			return fmt.Errorf("@listSize: no argument %s", name)
 		}
-		w.slicing = append(w.slicing, slicing{argument, argument.Type.Elem != nil, limitIDs})
+		w.slicing = append(w.slicing, slicing{argument, false, ""})
 	}
 	w.sized = stringList(directive, "sizedFields")
 	if !w.list && len(w.sized) == 0 {
