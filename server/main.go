@@ -16,10 +16,16 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal drains. From then on a signal ends the process, as it
-	// would without us.
-	context.AfterFunc(ctx, stop)
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // as long as the process
+		<-signals
+		stop()
+		<-signals
+		report(os.Stderr, errors.New("ended at once, by a second signal"))
+		os.Exit(1)
+	}()
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	report(os.Stderr, err)
 	os.Exit(exitCode(err))
