@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/loaders"
 )
@@ -17,6 +18,7 @@ type operations struct{ resolver *Resolver }
 var _ interface {
 	graphql.HandlerExtension
 	graphql.OperationInterceptor
+	graphql.RootFieldInterceptor
 	graphql.ResponseInterceptor
 } = (*operations)(nil)
 
@@ -29,7 +31,30 @@ type upstreamKey struct{}
 func (o *operations) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	upstream := o.resolver.options.Begin()
 	ctx = context.WithValue(ctx, upstreamKey{}, upstream)
-	return next(loaders.With(ctx, loaders.New(ctx, upstream, needsOf(graphql.GetOperationContext(ctx)).of)))
+	op := graphql.GetOperationContext(ctx)
+	l := loaders.New(ctx, upstream, needsOf(op).of)
+	if op.Operation.Operation == ast.Query {
+		l.Expect(rootFields(op))
+	}
+	return next(loaders.With(ctx, l))
+}
+
+// rootFields counts the fields of a query that begin at the same time.
+func rootFields(op *graphql.OperationContext) int {
+	n := 0
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
+		if field.Name != "__typename" {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+	if graphql.GetOperationContext(ctx).Operation.Operation == ast.Query {
+		loaders.For(ctx).Begun()
+	}
+	return next(ctx)
 }
 
 func (o *operations) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {

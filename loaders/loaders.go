@@ -103,6 +103,12 @@ func (l *Loaders) Together(load func()) {
 	load()
 }
 
+// Expect announces fields that will be resolved at the same time. Nothing is sent before each has [Loaders.Begun].
+func (l *Loaders) Expect(fields int) { l.scheduler.hold(fields) }
+
+// Begun says that an expected field is being resolved.
+func (l *Loaders) Begun() { l.scheduler.release() }
+
 // Wait returns when everything that was loaded has been read, whether somebody waits for it or not.
 func (l *Loaders) Wait() { l.scheduler.running.Wait() }
 

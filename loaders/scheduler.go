@@ -38,7 +38,7 @@ type gatherer interface {
 
 // settleTurns is how many turns of the Go scheduler without a new key mean that every resolver which is
 // ready to run has run.
-const settleTurns = 8
+const settleTurns = 32
 
 // hold keeps anything from being sent until it was released as often as it was held.
 func (s *scheduler) hold(times int) {
