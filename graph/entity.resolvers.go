@@ -13,27 +13,27 @@ import (
 )
 
 func (r *entityResolver) FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error) {
-	return batch(r.loaders(ctx).assignmentErrorEntities(selected(ctx), reps))
+	return batch(findEach(r.loaders(ctx), representations(ctx, "AssignmentError"), r.loaders(ctx).assignmentErrorEntity(selected(ctx))))
 }
 
 func (r *entityResolver) FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error) {
-	return batch(r.loaders(ctx).groupEntities(selected(ctx), reps))
+	return batch(findEach(r.loaders(ctx), representations(ctx, "Group"), r.loaders(ctx).groupEntity(selected(ctx))))
 }
 
 func (r *entityResolver) FindManySubscribedSkuBySkuIDs(ctx context.Context, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skuEntities(selected(ctx), reps))
+	return batch(findEach(r.loaders(ctx), representations(ctx, "SubscribedSku"), r.loaders(ctx).skuEntity(selected(ctx))))
 }
 
 func (r *entityResolver) FindManyUsageRightByHolderIDAndIDs(ctx context.Context, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, error) {
-	return batch(r.loaders(ctx).usageRightEntities(selected(ctx), reps))
+	return batch(findEach(r.loaders(ctx), representations(ctx, "UsageRight"), r.loaders(ctx).usageRightEntity(selected(ctx))))
 }
 
 func (r *entityResolver) FindManyUserByIDs(ctx context.Context, reps []*model.UserByIDsInput) ([]*licensing.User, error) {
-	return batch(r.loaders(ctx).userEntities(selected(ctx), representations(ctx, "User")))
+	return batch(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx))))
 }
 
 func (r *entityResolver) FindManyUserByUserPrincipalNames(ctx context.Context, reps []*model.UserByUserPrincipalNamesInput) ([]*licensing.User, error) {
-	return batch(r.loaders(ctx).userEntities(selected(ctx), representations(ctx, "User")))
+	return batch(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx))))
 }
 
 func (r *Resolver) Entity() generated.EntityResolver { return &entityResolver{r} }

@@ -6,17 +6,19 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
-// representations returns the raw representations of a type in the order in which its entity resolver gets
-// them. With several keys per type, gqlgen picks the resolver by the first representation and gives it all,
-// with made-up keys for those that have another.
-func representations(ctx context.Context, typeName string) []map[string]any {
+// representation is how a federation router refers to an entity: its type and one of its keys.
+type representation = map[string]any
+
+// representations returns the representations of a type in the order in which its entity resolver gets them.
+// The resolvers read them rather than their typed arguments: of a type with several keys, gqlgen picks the
+// resolver by the first representation and gives it all, with made-up keys for those that have another.
+func representations(ctx context.Context, typeName string) []representation {
 	all, _ := graphql.GetFieldContext(ctx).Args["representations"].([]map[string]any)
-	var ofType []map[string]any
+	var ofType []representation
 	for _, rep := range all {
 		if rep["__typename"] == typeName {
 			ofType = append(ofType, rep)
@@ -25,14 +27,37 @@ func representations(ctx context.Context, typeName string) []map[string]any {
 	return ofType
 }
 
-// userEntities returns users by either of their keys.
-func (p plan) userEntities(s selection, reps []map[string]any) ([]*licensing.User, []error) {
-	return findEach(p, reps, func(rep map[string]any) loaders.Thunk[*licensing.User] {
+// entities plans all representations of an _entities field, before gqlgen divides them by type.
+func (p plan) entities(s selection, values any) {
+	reps, _ := values.([]any)
+	user, group, assignmentError, right, sku := p.userEntity(s), p.groupEntity(s), p.assignmentErrorEntity(s), p.usageRightEntity(s), p.skuEntity(s)
+	p.Together(func() {
+		for _, value := range reps {
+			rep, _ := value.(representation)
+			switch rep["__typename"] {
+			case "User":
+				user(rep)
+			case "Group":
+				group(rep)
+			case "AssignmentError":
+				assignmentError(rep)
+			case "UsageRight":
+				right(rep)
+			case "SubscribedSku":
+				sku(rep)
+			}
+		}
+	})
+}
+
+func (p plan) userEntity(s selection) func(representation) loaders.Thunk[*licensing.User] {
+	idOnly := s.only("User", "id")
+	return func(rep representation) loaders.Thunk[*licensing.User] {
 		id, hasID := rep["id"].(string)
 		name, hasName := rep["userPrincipalName"].(string)
 		guid, isGUID := licensing.ParseGUID(id)
 		switch {
-		case isGUID && s.only("User", "id"):
+		case isGUID && idOnly:
 			return held(&licensing.User{ID: string(guid)})
 		case hasID:
 			return p.findUser(s, &id, nil)
@@ -41,41 +66,48 @@ func (p plan) userEntities(s selection, reps []map[string]any) ([]*licensing.Use
 		default:
 			return failing[*licensing.User](&licensing.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"})
 		}
-	})
+	}
 }
 
-// groupEntities returns groups by their ids.
-func (p plan) groupEntities(s selection, reps []*model.GroupByIDsInput) ([]*licensing.Group, []error) {
-	return findEach(p, reps, func(rep *model.GroupByIDsInput) loaders.Thunk[*licensing.Group] {
-		if guid, ok := licensing.ParseGUID(rep.ID); ok && s.only("Group", "id") {
+func (p plan) groupEntity(s selection) func(representation) loaders.Thunk[*licensing.Group] {
+	idOnly := s.only("Group", "id")
+	return func(rep representation) loaders.Thunk[*licensing.Group] {
+		id, _ := rep["id"].(string)
+		if guid, ok := licensing.ParseGUID(id); ok && idOnly {
 			return held(&licensing.Group{ID: string(guid)})
 		}
-		return p.findGroup(s, rep.ID)
-	})
+		return p.findGroup(s, id)
+	}
 }
 
-// assignmentErrorEntities returns assignment errors by their ids.
-func (p plan) assignmentErrorEntities(s selection, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, []error) {
-	return findEach(p, reps, func(rep *model.AssignmentErrorByIDsInput) loaders.Thunk[*licensing.AssignmentError] {
-		return p.findAssignmentError(s, rep.ID)
-	})
+func (p plan) assignmentErrorEntity(s selection) func(representation) loaders.Thunk[*licensing.AssignmentError] {
+	return func(rep representation) loaders.Thunk[*licensing.AssignmentError] {
+		id, _ := rep["id"].(string)
+		return p.findAssignmentError(s, id)
+	}
 }
 
-// usageRightEntities returns usage rights by their holders and ids.
-func (p plan) usageRightEntities(s selection, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, []error) {
-	return findEach(p, reps, func(rep *model.UsageRightByHolderIDAndIDsInput) loaders.Thunk[*licensing.UsageRight] {
-		if rep.HolderID == nil {
-			return failing[*licensing.UsageRight](&licensing.InputError{Message: "a representation of UsageRight has a `holderId`"})
-		}
-		holder, err := directoryID(*rep.HolderID)
-		if err := errors.Join(err, opaqueID(rep.ID)); err != nil {
+func (p plan) usageRightEntity(s selection) func(representation) loaders.Thunk[*licensing.UsageRight] {
+	next := p.usageRight(s)
+	return func(rep representation) loaders.Thunk[*licensing.UsageRight] {
+		holderID, _ := rep["holderId"].(string)
+		id, _ := rep["id"].(string)
+		holder, err := directoryID(holderID)
+		if err := errors.Join(err, opaqueID(id)); err != nil {
 			return failing[*licensing.UsageRight](err)
 		}
-		return unlessRefused(p.UsageRightByHolderIDAndID.Plan(licensing.UsageRightKey{HolderID: holder, ID: rep.ID}, p.usageRight(s)))
-	})
+		return unlessRefused(p.UsageRightByHolderIDAndID.Plan(licensing.UsageRightKey{HolderID: holder, ID: id}, next))
+	}
 }
 
-// skuEntities returns products by their SKU ids.
-func (p plan) skuEntities(s selection, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, []error) {
-	return p.skus(s, each(reps, func(rep *model.SubscribedSkuBySkuIDsInput) *licensing.GUID { return rep.SkuID }))
+func (p plan) skuEntity(s selection) func(representation) loaders.Thunk[*licensing.SubscribedSku] {
+	find := p.findSku(s)
+	return func(rep representation) loaders.Thunk[*licensing.SubscribedSku] {
+		text, _ := rep["skuId"].(string)
+		id, ok := licensing.ParseGUID(text)
+		if !ok {
+			return failing[*licensing.SubscribedSku](&licensing.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"})
+		}
+		return find(&id)
+	}
 }

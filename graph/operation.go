@@ -51,9 +51,15 @@ func rootFields(op *graphql.OperationContext) int {
 }
 
 func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-	if graphql.GetOperationContext(ctx).Operation.Operation == ast.Query {
-		loaders.For(ctx).Begun()
+	op := graphql.GetOperationContext(ctx)
+	if op.Operation.Operation != ast.Query {
+		return next(ctx)
 	}
+	if field := graphql.GetRootFieldContext(ctx).Field; field.Name == "_entities" {
+		below := selection{operation: op, sets: []ast.SelectionSet{field.Selections}}
+		o.resolver.loaders(ctx).entities(below, field.ArgumentMap(op.Variables)["representations"])
+	}
+	loaders.For(ctx).Begun()
 	return next(ctx)
 }
 

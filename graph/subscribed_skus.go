@@ -10,19 +10,22 @@ import (
 // skus returns the products with the ids, in their order: from the catalogue where their names are all that
 // is selected, else the tenant's own; nil where there is no id, or no subscription to the product.
 func (p plan) skus(s selection, ids []*licensing.GUID) ([]*licensing.SubscribedSku, []error) {
+	return loaders.Wait(each(ids, p.findSku(s)))
+}
+
+// findSku finds a product by its SKU id.
+func (p plan) findSku(s selection) func(*licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
 	suffice := namesSuffice(s)
-	thunks := make([]loaders.Thunk[*licensing.SubscribedSku], len(ids))
-	for i, id := range ids {
+	return func(id *licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
 		switch {
 		case id == nil:
-			thunks[i] = held[*licensing.SubscribedSku](nil)
+			return held[*licensing.SubscribedSku](nil)
 		case suffice(*id):
-			thunks[i] = held(wellKnownSku(*id))
+			return held(wellKnownSku(*id))
 		default:
-			thunks[i] = ifSubscribed(p.SubscribedSku(*id))
+			return ifSubscribed(p.SubscribedSku(*id))
 		}
 	}
-	return loaders.Wait(thunks)
 }
 
 func wellKnownSku(id licensing.GUID) *licensing.SubscribedSku {
