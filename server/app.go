@@ -75,6 +75,9 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: a.cfg.ReadHeaderTimeout,
+		// For a whole request, also one whose body no handler reads. Were it
+		// shorter, it would cancel requests that are being worked on.
+		ReadTimeout: a.cfg.ReadHeaderTimeout + a.cfg.RequestTimeout,
 		// From the end of the headers, for the work and for sending it.
 		WriteTimeout:   2 * a.cfg.RequestTimeout,
 		IdleTimeout:    idleTimeout,

@@ -82,6 +82,9 @@ func (s *strictVariables) check(place string, typ *ast.Type, value any) *gqlerro
 	case typ.NamedType == "ID":
 		_, isString := value.(string)
 		ok = isString || isInt(value, 64)
+	case typ.NamedType == "_Any": // an entity's representation (Apollo Federation subgraph specification)
+		object, _ := value.(map[string]any)
+		_, ok = object["__typename"].(string)
 	}
 	if !ok {
 		return gqlerror.Errorf("The variable %s has a value that is no %s.", place, typ.NamedType)

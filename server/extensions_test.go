@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -21,6 +22,9 @@ func TestStrictVariables(t *testing.T) {
 		{`{"n":null,"o":{"n":null,"o":null}}`, ""},
 		{`{"n":-2147483648,"f":2.5,"i":4}`, ""},
 		{`{"l":1}`, ""},
+		{`{"r":[{"__typename":"User","id":1}]}`, ""},
+		{`{"r":[{"__typename":"User"},{"id":"a"}]}`, "$r[1]"},
+		{`{"r":[3]}`, "$r[0]"},
 		{`{"n":"3"}`, "$n"},
 		{`{"n":2147483648}`, "$n"},
 		{`{"f":"3"}`, "$f"},
@@ -33,7 +37,7 @@ func TestStrictVariables(t *testing.T) {
 		{`{"o":{"s":1}}`, "$o.s"},
 		{`{"o":{"o":{"l":[["a"],[1.5]]}}}`, "$o.o.l[1][0]"},
 	}
-	const query = `query($n:Int,$f:Float,$s:String,$i:ID,$b:Boolean,$e:Color,$l:[Int!],$o:In){echo(n:$n,f:$f,s:$s,i:$i,b:$b,e:$e,l:$l,o:$o){hello}}`
+	const query = `query($n:Int,$f:Float,$s:String,$i:ID,$b:Boolean,$e:Color,$l:[Int!],$o:In,$r:[_Any!]){echo(n:$n,f:$f,s:$s,i:$i,b:$b,e:$e,l:$l,o:$o,r:$r){hello}}`
 	handler := testHandler(t, new(bytes.Buffer), hello)
 	for _, tt := range tests {
 		t.Run(tt.variables, func(t *testing.T) {
@@ -94,32 +98,28 @@ func words(text string) []string {
 
 func TestUpstreamReport(t *testing.T) {
 	t.Parallel()
-	real := []string{"--tenant-id=a", "--client-id=b"}
-	asked := map[string][]string{"Upstream-Report": {"true"}}
+	asked := http.Header{"Upstream-Report": {"true"}}
 	for _, tt := range []struct {
-		flags         []string
+		when          string
+		real          bool
 		plain, header bool
 	}{
-		{nil, true, true},
-		{[]string{"--upstream-report=always"}, true, true},
-		{[]string{"--upstream-report=header"}, false, true},
-		{[]string{"--upstream-report=never"}, false, false},
-		{real, false, false},
-		{append(real, "--upstream-report=header"), false, true},
-		{append(real, "--upstream-report=always"), true, true},
+		{"auto", false, true, true},
+		{"always", false, true, true},
+		{"header", false, false, true},
+		{"never", false, false, false},
+		{"auto", true, false, false},
+		{"always", true, true, true},
+		{"header", true, false, true},
+		{"never", true, false, false},
 	} {
-		cfg, err := load(tt.flags, func(name string) string {
-			if len(tt.flags) > 1 && name == "LICENSEGRAPH_CLIENT_SECRET" || strings.HasPrefix(strings.Join(tt.flags, ""), "--tenant") && name == "LICENSEGRAPH_CLIENT_SECRET" {
-				return "secret"
-			}
-			return ""
-		}, new(bytes.Buffer))
-		if err != nil {
-			t.Fatal(err)
+		cfg := &Config{UpstreamReport: tt.when}
+		if tt.real {
+			cfg.TenantID = "contoso.example"
 		}
 		show := upstreamReport(cfg)
 		if show(nil) != tt.plain || show(asked) != tt.header {
-			t.Errorf("%v: got %v and %v, want %v and %v", tt.flags, show(nil), show(asked), tt.plain, tt.header)
+			t.Errorf("%s, real tenant %v: got %v and %v, want %v and %v", tt.when, tt.real, show(nil), show(asked), tt.plain, tt.header)
 		}
 	}
 }

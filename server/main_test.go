@@ -300,6 +300,52 @@ func TestDrainHasADeadline(t *testing.T) {
 	}
 }
 
+// TestSlowBody begins a request and never ends it.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--request-timeout=50ms")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+	answer, err := io.ReadAll(conn) // until the gateway hangs up
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
+		t.Errorf("%q %v", answer, err)
+	}
+}
+
+// TestSlowBodyThatNobodyReads does the same where no handler wants a body.
+func TestSlowBodyThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--request-timeout=50ms", "--read-header-timeout=50ms")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
+	if _, err := io.ReadAll(conn); err != nil { // until the gateway hangs up
+		t.Error(err)
+	}
+}
+
+// TestSlowHeaders does the same with headers.
+func TestSlowHeaders(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--read-header-timeout=50ms")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n")
+	if _, err := io.ReadAll(conn); err != nil { // until the gateway hangs up
+		t.Error(err)
+	}
+}
+
 func noEnv(string) string { return "" }
 
 // TestSignals runs the program as a process of its own.

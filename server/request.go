@@ -127,16 +127,17 @@ func checkContent(h http.Header) *refusal {
 
 // readBody reads the body until the request's time is up.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	connection := http.NewResponseController(w)
 	if deadline, ok := r.Context().Deadline(); ok {
-		connection := http.NewResponseController(w)
-		if connection.SetReadDeadline(deadline) == nil { // a test's recorder has none
-			defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
-		}
+		_ = connection.SetReadDeadline(deadline) // a test's recorder has none
 	}
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
+		_ = connection.SetReadDeadline(time.Time{})
 		return body, nil
 	}
+	// The deadline stays: net/http reads what is left of the body before it
+	// takes the next request.
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is longer than the %d bytes that are allowed.", tooLarge.Limit), nil}
 	}

@@ -31,7 +31,8 @@ func (s stubSchema) Exec(context.Context) graphql.ResponseHandler {
 }
 
 var stub = gqlparser.MustLoadSchema(&ast.Source{Input: `
-	type Query { hello: String echo(n: Int, f: Float, s: String, i: ID, b: Boolean, e: Color, l: [Int!], o: In): Query }
+	type Query { hello: String echo(n: Int, f: Float, s: String, i: ID, b: Boolean, e: Color, l: [Int!], o: In, r: [_Any!]): Query }
+	scalar _Any
 	type Mutation { hello: String }
 	type Subscription { hello: String }
 	enum Color { RED GREEN }

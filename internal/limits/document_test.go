@@ -50,6 +50,15 @@ func flatBomb(fragments int) string {
 	return b.String()
 }
 
+// operations are operations that spread one fragment.
+func operations(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "query q%d{...f}", i)
+	}
+	return b.String()
+}
+
 // ring is a document whose fragments spread each other in a circle.
 func ring(fragments int) string {
 	var b strings.Builder
@@ -92,11 +101,17 @@ func TestDocument(t *testing.T) {
 		{"one field more", "{x" + fields(11, "f%d") + "}", limitWidth},
 		{"width through equal fields", "{x" + strings.Replace(fields(11, "f%d"), "f1", "f", 11) + "}", limitWidth},
 		{"width through fragments", "{x{...f ...f a}} fragment f on Q" + fields(5, "f%d"), limitWidth},
+		{"width of equal fields at the limit", "{x{a b c d e} x{a b c d e}}", ""},
+		{"width of equal fields", "{x{a b c d e} ... on Q{x{a b c d e}} ...f} fragment f on Q{x{a}}", limitWidth},
+		{"width of equal fields of equal fields", "{x{y{a b c d}} x{y{a b c d}} x{y{a b c}}}", limitWidth},
+		{"width of fields with two names", "{x{a b c d e f} y:x{a b c d e f}}", ""},
+		{"width of equal fields in an unused fragment", "{a} fragment f on Q{x{a b c d e f} x{a b c d e f}}", limitWidth},
 		{"root fields at the limit", fields(5, "f%d"), ""},
 		{"one root field more", fields(6, "f%d"), limitRootFields},
 		{"root fields through fragments", "{...f ...g} fragment f on Q{a b c} fragment g on Q{a b c}", limitRootFields},
 		{"fields at the limit", "{a{...f} b{...f} c{...f}} fragment f on Q" + fields(9, "f%d"), ""},
 		{"one field more in all", "{a{...f} b{...f} c{...f d}} fragment f on Q" + fields(9, "f%d"), limitFields},
+		{"fields of all operations", "query a{a{...f}} query b{a{...f}} query c{a{...f} d} fragment f on Q" + fields(9, "f%d"), limitFields},
 		{"aliases at the limit", "{a:x b:x c:x x}", ""},
 		{"one alias more", "{a:x b:x c:x d:x x}", limitAliases},
 		{"aliases through fragments", "{a{...f} b{...f}} fragment f on Q{a:x b:x}", limitAliases},
@@ -146,6 +161,8 @@ func TestHostileDocuments(t *testing.T) {
 		limits Limits
 		want   limit
 	}{
+		{"equal fields in sets of equal name", "{a{" + strings.Repeat("x ", 190) + "} " + strings.Repeat("a{"+strings.Repeat("x ", 190)+"} ", 8) + "}", Limits{}, limitWidth},
+		{"100 operations with the same fragment", operations(100) + " fragment f on Q{" + strings.Repeat("a"+fields(100, "x%d"), 5) + "}", Limits{}, limitFields},
 		{"nested fragments, 1 KB", bomb(24), Limits{}, limitDepth},
 		{"nested fragments, 1 KB, deep allowed", bomb(24), Limits{Depth: 1_000}, limitFields},
 		{"nested fragments in one set, 1 KB", flatBomb(24), Limits{}, limitWidth},
@@ -161,7 +178,7 @@ func TestHostileDocuments(t *testing.T) {
 		{"5,000 equal fields, any number of tokens", "{a{" + strings.Repeat("x ", 5_000) + "}}", open, limitWidth},
 		{"2,000 mergeable root fields", strings.Repeat("a{b}", 2_000), Limits{}, limitTokens},
 		{"51 aliases of __schema", "{x " + strings.Trim(fields(51, "s%d:__schema{types{name}}"), "{") + "", Limits{RootFields: 100}, limitAliases},
-		{"19 aliases of __schema", fields(21, "s%d:__schema{types{name}}"), Limits{}, limitRootFields},
+		{"21 aliases of __schema", fields(21, "s%d:__schema{types{name}}"), Limits{}, limitRootFields},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,6 +225,30 @@ func TestDocumentIsVisitedOnce(t *testing.T) {
 				t.Errorf("visited %d selections, want %d", m.visited, tt.want)
 			}
 		})
+	}
+}
+
+// TestWritingOutIsBounded tries to make the one step that writes fragments out
+// work hard within all other limits.
+func TestWritingOutIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string]string{
+		"fields":           "{a{" + strings.Repeat("b"+fields(90, "x%d"), 2) + "}}",
+		"inline fragments": "{a{" + strings.Repeat("b{...f}", 150) + "}} fragment f on Q{" + strings.Repeat("...{", 300) + "x" + strings.Repeat("}", 300) + "}",
+		"operations":       operations(200) + "fragment f on Q" + fields(9, "x%d"),
+	} {
+		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, Default().Tokens)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if e := checkDocument(query, Default()); e != nil {
+			continue // refused before
+		}
+		m := newMeasurer(document)
+		m.merged(document)
+		if m.written > 50*Default().Fields {
+			t.Errorf("%s: looked at %d selections", name, m.written)
+		}
 	}
 }
 

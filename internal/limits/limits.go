@@ -29,12 +29,13 @@ type Limits struct {
 	// Depth is the number of fields on the longest way from the root to a leaf.
 	Depth int
 	// Width is the number of fields in one selection set, those of its
-	// fragments included.
+	// fragments included, and those of sets that fields of the same name have
+	// beside it. Validation compares each with each.
 	Width int
 	// RootFields is the number of fields that an operation asks of the root.
 	RootFields int
-	// Fields is the number of fields of an operation with all its fragments
-	// written out.
+	// Fields is the number of fields of all operations together, with their
+	// fragments written out.
 	Fields int
 	// Aliases is the number of aliased fields of an operation, counted alike.
 	Aliases int
