@@ -28,8 +28,8 @@ type Operation struct {
 func (o *Operation) Report() licensing.Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	report := o.report
-	report.Endpoints = maps.Clone(o.report.Endpoints)
+	report := licensing.Report{Usage: o.report.Usage, Endpoints: map[string]licensing.Usage{}}
+	maps.Copy(report.Endpoints, o.report.Endpoints)
 	return report
 }
 
