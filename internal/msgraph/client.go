@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,9 @@ func (c *Client) follow(link string) (string, error) {
 	path, below := strings.CutPrefix(u.EscapedPath(), c.base.EscapedPath()+"/")
 	if u.Scheme != c.base.Scheme || !strings.EqualFold(u.Host, c.base.Host) || u.User != nil || !below {
 		return "", errors.New("the next link leads to another service")
+	}
+	if slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
+		return "", errors.New("the next link leads out of the version")
 	}
 	if u.RawQuery == "" {
 		return "/" + path, nil

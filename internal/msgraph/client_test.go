@@ -1,0 +1,145 @@
+package msgraph
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func newClient(t testing.TB, graphURL string) *Client {
+	t.Helper()
+	c, err := New(Options{GraphURL: graphURL, Authority: "https://login.example", TenantID: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		address string
+		ok      bool
+	}{
+		{"https://graph.microsoft.com", true},
+		{"https://graph.microsoft.com/", true},
+		{"https://proxy.example/graph", true},
+		{"http://127.0.0.1:8081", true},
+		{"http://[::1]:8081", true},
+		{"http://localhost:8081", true},
+		{"http://graph.microsoft.com", false},
+		{"http://127.0.0.1.example", false},
+		{"http://localhost.example", false},
+		{"https://user:password@graph.microsoft.com", false},
+		{"https://graph.microsoft.com?x=y", false},
+		{"https://graph.microsoft.com#x", false},
+		{"ftp://graph.microsoft.com", false},
+		{"graph.microsoft.com", false},
+		{"//graph.microsoft.com", false},
+		{"https://", false},
+		{"", false},
+		{"http://[::1", false},
+	} {
+		_, err := New(Options{GraphURL: tt.address, Authority: "https://login.example"})
+		_, err2 := New(Options{GraphURL: "https://graph.example", Authority: tt.address})
+		if (err == nil) != tt.ok || (err2 == nil) != tt.ok {
+			t.Errorf("%q: %v, %v", tt.address, err, err2)
+		}
+	}
+}
+
+var links = []struct{ link, want string }{
+	{"https://graph.example/beta/users?$skiptoken=x", "/users?$skiptoken=x"},
+	{"https://GRAPH.example/beta/users?$skiptoken=x", "/users?$skiptoken=x"},
+	{"HTTPS://graph.example/beta/users", "/users"},
+	{"https://graph.example/beta/users?", "/users"},
+	{"https://graph.example/beta/users?a=b?c", "/users?a=b?c"},
+	{"https://graph.example/beta/users/a%2Fb?x=%26", "/users/a%2Fb?x=%26"},
+	{"https://graph.example/beta/users#fragment", "/users"},
+
+	{"", ""},
+	{"https://graph.example", ""},
+	{"https://graph.example/", ""},
+	{"https://graph.example/beta", ""},
+	{"https://graph.example/betausers", ""},
+	{"https://graph.example/v1.0/users", ""},
+	{"https://graph.example/BETA/users", ""},
+	{"https://graph.example//beta/users", ""},
+	{"https://graph.example/beta/../v1.0/users", ""},
+	{"https://graph.example/beta/users/../../v1.0", ""},
+	{"https://graph.example/beta/..", ""},
+	{"https://graph.example/beta/%2e%2e/v1.0", ""},
+	{"https://graph.example/beta/.%2E/v1.0", ""},
+	{"https://graph.example/beta/./users", ""},
+	{"http://graph.example/beta/users", ""},
+	{"https://graph.example:444/beta/users", ""},
+	{"https://graph.example.evil.example/beta/users", ""},
+	{"https://evil.example/beta/users", ""},
+	{"https://evil.example#graph.example/beta/users", ""},
+	{"https://graph.example@evil.example/beta/users", ""},
+	{"https://user@graph.example/beta/users", ""},
+	{"https://user:password@graph.example/beta/users", ""},
+	{"https://@graph.example/beta/users", ""},
+	{"//graph.example/beta/users", ""},
+	{"//evil.example/beta/users", ""},
+	{"/beta/users", ""},
+	{"users", ""},
+	{"https:graph.example/beta/users", ""},
+	{"https:///beta/users", ""},
+	{`https:\\graph.example\beta\users`, ""},
+	{"https://graph.example\\.evil.example/beta/users", ""},
+	{"javascript:alert(1)", ""},
+	{"https://graph.example/beta/\x00", ""},
+	{"https://[::1/beta/users", ""},
+}
+
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, "https://graph.example")
+	for _, tt := range links {
+		got, err := c.follow(tt.link)
+		if got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%q: %q, %v", tt.link, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "evil") {
+			t.Errorf("the link is shown: %v", err)
+		}
+	}
+	below := newClient(t, "https://proxy.example/graph/")
+	if got, err := below.follow("https://proxy.example/graph/beta/users"); got != "/users" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, link := range []string{"https://proxy.example/beta/users", "https://proxy.example/other/beta/users", "https://proxy.example/graph/../beta/users"} {
+		if got, err := below.follow(link); err == nil {
+			t.Errorf("%q leads to %q", link, got)
+		}
+	}
+}
+
+// FuzzFollow holds that what is followed stays below the service's address, whatever the link says.
+func FuzzFollow(f *testing.F) {
+	c := newClient(f, "https://graph.example")
+	for _, tt := range links {
+		f.Add(tt.link)
+	}
+	f.Fuzz(func(t *testing.T, link string) {
+		relative, err := c.follow(link)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(c.base.String() + relative)
+		if err != nil {
+			t.Fatalf("%q: %v", relative, err)
+		}
+		if u.Scheme != "https" || u.Host != "graph.example" || u.User != nil || !strings.HasPrefix(u.Path, "/beta/") || u.Fragment != "" {
+			t.Errorf("%q leads to %v", link, u)
+		}
+		if clean := u.JoinPath(); !strings.HasPrefix(clean.Path, "/beta") { // JoinPath resolves dots
+			t.Errorf("%q leads to %v", link, clean)
+		}
+		again, err := c.follow(u.String())
+		if err != nil || again != relative {
+			t.Errorf("%q, followed twice: %q, %q, %v", link, relative, again, err)
+		}
+	})
+}
