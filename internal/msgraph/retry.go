@@ -13,6 +13,8 @@ const (
 	// maxWait is the longest wait before a request is repeated. A service that wants more is left alone,
 	// and the caller is told for how long.
 	maxWait = 10 * time.Second
+	// maxRetryAfter bounds what is believed of a Retry-After.
+	maxRetryAfter = 24 * time.Hour
 	// firstBackoff is the longest wait before the first repetition when the service does not say.
 	firstBackoff = 500 * time.Millisecond
 )
@@ -41,10 +43,10 @@ func backoff(attempt int, asked time.Duration) time.Duration {
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	text := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second
+		return time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(text); err == nil && date.After(now) {
-		return date.Sub(now)
+		return min(date.Sub(now), maxRetryAfter)
 	}
 	return 0
 }
