@@ -1,7 +1,6 @@
 package msgraph
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -86,7 +85,7 @@ func (b *Batch) AssigneesOfErrors(ids, properties []string, found func(id string
 			url:      assignmentErrorsPath + "/" + url.PathEscape(id) + "/assignedTo?" + query("$select", selected(properties)),
 		}
 		r.done = func(body []byte, err error) {
-			if err != nil {
+			if err != nil || nothing(unwrapped(body)) {
 				found(id, nil, err)
 				return
 			}
@@ -110,7 +109,7 @@ func (b *Batch) UsageRightsOfErrors(ids, properties []string, found func(id stri
 		}
 		r.done = func(body []byte, err error) {
 			// A relation to nothing is 204 (OData 4.01 Protocol, section 11.2.6), or 404 in some services.
-			if errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(body) {
+			if errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)) {
 				found(id, nil, nil)
 				return
 			}
@@ -159,10 +158,4 @@ func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 // propertiesOfError returns the value of $select without the relations.
 func propertiesOfError(properties []string) string {
 	return selected(slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return p == "assignedTo" || p == "usageRight" }))
-}
-
-// nothing tells whether a body holds no value.
-func nothing(body []byte) bool {
-	body = bytes.TrimSpace(body)
-	return len(body) == 0 || string(body) == "null"
 }

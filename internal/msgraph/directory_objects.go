@@ -108,6 +108,9 @@ func (b *Batch) directoryObjects(kind string, ids, properties []string, found fu
 func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) {
 	return func(raw json.RawMessage) (*licensing.Reference, error) {
 		raw = unwrapped(raw)
+		if nothing(raw) {
+			return nil, errNothing
+		}
 		var shown map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &shown); err != nil {
 			return nil, err

@@ -46,23 +46,37 @@ func nextLink(body []byte) string {
 
 // decode reads one entity, bare or in an envelope of its own: pages of the reference show both.
 func decode[T any](raw json.RawMessage) (*T, error) {
+	raw = unwrapped(raw)
+	if nothing(raw) {
+		return nil, errNothing
+	}
 	var entity T
-	if err := json.Unmarshal(unwrapped(raw), &entity); err != nil {
+	if err := json.Unmarshal(raw, &entity); err != nil {
 		return nil, err
 	}
 	return &entity, nil
 }
 
-// unwrapped returns the entity inside {"value":{…}}, else what it was given.
+// errNothing is the error of null where an entity has to be.
+var errNothing = errors.New("an entity without a value")
+
+// nothing tells whether a body holds no value.
+func nothing(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return len(body) == 0 || string(body) == "null"
+}
+
+// unwrapped returns the entity, or null, inside {"value":…}, else what it was given.
 func unwrapped(raw json.RawMessage) json.RawMessage {
 	var envelope struct {
 		Value json.RawMessage `json:"value"`
 		ID    json.RawMessage `json:"id"`
 	}
-	if json.Unmarshal(raw, &envelope) != nil || envelope.ID != nil || !bytes.HasPrefix(envelope.Value, []byte("{")) {
-		return raw
+	if json.Unmarshal(raw, &envelope) == nil && envelope.ID == nil &&
+		(bytes.HasPrefix(envelope.Value, []byte("{")) || string(envelope.Value) == "null") {
+		return envelope.Value
 	}
-	return envelope.Value
+	return raw
 }
 
 // one makes a read of one entity.

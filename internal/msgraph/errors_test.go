@@ -1,0 +1,152 @@
+package msgraph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"licensegraph/internal/licensing"
+)
+
+var errorCodes = []struct {
+	name, body, code, requestID string
+}{
+	{"plain", `{"error":{"code":"Request_ResourceNotFound","message":"m","innerError":{"request-id":"r","date":"d"}}}`, "Request_ResourceNotFound", "r"},
+	{"inner code wins", `{"error":{"code":"badRequest","innerError":{"code":"invalidExpansion","request-id":"r"}}}`, "invalidExpansion", "r"},
+	{"innererror", `{"error":{"code":"badRequest","innererror":{"code":"invalidExpansion","request-id":"r"}}}`, "invalidExpansion", "r"},
+	{"nested", `{"error":{"code":"a","innerError":{"code":"b","request-id":"r","innererror":{"innerError":{"code":"c"}}}}}`, "c", "r"},
+	{"empty code", `{"error":{"code":"","innerError":{"request-id":"r"}}}`, "", "r"},
+	{"empty inner code", `{"error":{"code":"a","innerError":{"code":""}}}`, "a", ""},
+	{"no inner error", `{"error":{"code":"a"}}`, "a", ""},
+	{"null", `{"error":{"code":"a","innerError":null}}`, "a", ""},
+	{"inner error of another type", `{"error":{"code":"a","innerError":"text"}}`, "a", ""},
+	{"code of another type", `{"error":{"code":5}}`, "", ""},
+	{"error of another type", `{"error":"invalid_client","error_description":"d"}`, "", ""},
+	{"no error", `{"value":[]}`, "", ""},
+	{"not JSON", `<html>`, "", ""},
+	{"nothing", ``, "", ""},
+	{"a code that is none", `{"error":{"code":"` + strings.Repeat("x", 101) + `","innerError":{"request-id":"` + strings.Repeat("x", 101) + `"}}}`, "", ""},
+	{"without an end", strings.Repeat(`{"error":{"innerError":`, 1) + strings.Repeat(`{"code":"a","innerError":`, 50) + `{"code":"z"}` + strings.Repeat("}", 52), "a", ""},
+}
+
+func TestErrorCode(t *testing.T) {
+	t.Parallel()
+	for _, tt := range errorCodes {
+		t.Run(tt.name, func(t *testing.T) {
+			if code, id := errorCode([]byte(tt.body)); code != tt.code || id != tt.requestID {
+				t.Errorf("got %q %q, want %q %q", code, id, tt.code, tt.requestID)
+			}
+		})
+	}
+}
+
+func FuzzErrorCode(f *testing.F) {
+	for _, tt := range errorCodes {
+		f.Add([]byte(tt.body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if code, id := errorCode(body); len(code) > 100 || len(id) > 100 {
+			t.Errorf("%d and %d characters", len(code), len(id))
+		}
+	})
+}
+
+// samplesDir has one file for each request and answer that the reference pages print. It is not part of
+// the project.
+const samplesDir = "../../../shared/graph/examples"
+
+// sample returns the body of the answer in a sample.
+func sample(t *testing.T, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(samplesDir, name))
+	if err != nil {
+		t.Skipf("the samples of the reference pages are not here: %v", err)
+	}
+	var s struct {
+		Body json.RawMessage `json:"responseBody"`
+	}
+	if err := json.Unmarshal(raw, &s); err != nil || s.Body == nil {
+		t.Fatalf("%s has no answer: %v", name, err)
+	}
+	return s.Body
+}
+
+func TestErrorSamples(t *testing.T) {
+	t.Parallel()
+	if code, id := errorCode(sample(t, "platform.throttled-429.json")); code == "" || id == "" {
+		t.Errorf("code %q, request id %q", code, id)
+	}
+}
+
+// TestFailure holds what each status means.
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	kinds := map[int]error{
+		400: licensing.ErrRefused, 405: licensing.ErrRefused, 501: licensing.ErrRefused,
+		401: licensing.ErrUnauthenticated, 403: licensing.ErrForbidden,
+		404: licensing.ErrNotFound, 410: licensing.ErrNotFound, 429: licensing.ErrThrottled,
+	}
+	for status := 300; status < 600; status++ {
+		a := answer{status: status, header: http.Header{"Request-Id": {"of the header"}, "Retry-After": {"9"}},
+			body: []byte(`{"error":{"code":"c","innerError":{"request-id":"of the body"}}}`)}
+		failure := a.failure(usersEndpoint)
+		want, known := kinds[status]
+		if !known {
+			want = licensing.ErrUnavailable
+		}
+		if failure == nil || !errors.Is(failure, want) {
+			t.Fatalf("%d: %v, want %v", status, failure, want)
+		}
+		if failure.Code != "c" || failure.RequestID != "of the header" || failure.RetryAfter != 9*time.Second || failure.Retryable != retryable(status) {
+			t.Errorf("%d: %+v", status, failure)
+		}
+		if (failure.Permission == "User.Read.All") != (status == 403) {
+			t.Errorf("%d: permission %q", status, failure.Permission)
+		}
+	}
+	for status := 200; status < 300; status++ {
+		a := answer{status: status}
+		if failure := a.failure(usersEndpoint); failure != nil {
+			t.Errorf("%d: %v", status, failure)
+		}
+	}
+}
+
+// TestPermissions has each endpoint name the permission that it needs.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{
+		assignmentErrorsEndpoint, assignmentErrorEndpoint, assigneeOfErrorEndpoint, usageRightOfErrorEndpoint, assignmentErrorsOfUserEndpoint,
+		usageRightsOfUserEndpoint, usageRightOfUserEndpoint, usersEndpoint, userEndpoint, groupsEndpoint, groupEndpoint,
+		directoryObjectsByIDsEndpoint, subscribedSkusEndpoint,
+	} {
+		if permissions[endpoint] == "" {
+			t.Errorf("%s has none", endpoint)
+		}
+	}
+}
+
+// TestDiscretion keeps addresses and bodies out of errors: they can hold names and secrets.
+func TestDiscretion(t *testing.T) {
+	t.Parallel()
+	secret := "https://host/?$filter=startswith(displayName,'Adele')"
+	for _, err := range []error{
+		withoutURL(&url.Error{Op: "Get", URL: secret, Err: errors.New("refused")}),
+		withoutURL(&url.Error{Op: "Get", URL: secret, Err: context.DeadlineExceeded}),
+		tokenError(&url.Error{Op: "Post", URL: secret, Err: errors.New("refused")}),
+		tokenError(&oauth2.RetrieveError{Response: &http.Response{StatusCode: 401}, Body: []byte(secret), ErrorCode: "invalid_client", ErrorDescription: secret}),
+	} {
+		if strings.Contains(err.Error(), "Adele") {
+			t.Errorf("%v", err)
+		}
+	}
+}
