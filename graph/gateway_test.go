@@ -28,12 +28,28 @@ type gateway struct {
 	url    string
 	log    *lockedBuffer
 	waits  *waits
+
+	// What a test may change before it restarts the gateway.
+	timeout  time.Duration // of an upstream request
+	graphURL string
+	key      []byte // of cursors
+	tenantID string // that cursors are bound to
+	begin    func(*msgraph.Operation) graph.Upstream
 }
 
 // waits records how long the client would have waited, instead of waiting.
 type waits struct {
 	mu   sync.Mutex
 	long []time.Duration
+}
+
+// take returns the waits until now, and forgets them.
+func (w *waits) take() []time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	long := w.long
+	w.long = nil
+	return long
 }
 
 func (w *waits) wait(ctx context.Context, d time.Duration) error {
@@ -60,10 +76,21 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
+func (b *lockedBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Reset()
+}
+
 func startGateway(t *testing.T, options emulator.Options) *gateway {
 	t.Helper()
 	options.Record = true
-	g := &gateway{t: t, tenant: emulator.Start(t, options), log: &lockedBuffer{}, waits: &waits{}}
+	g := &gateway{
+		t: t, tenant: emulator.Start(t, options), log: &lockedBuffer{}, waits: &waits{},
+		timeout: 2 * time.Second, key: make([]byte, 32),
+		begin: func(o *msgraph.Operation) graph.Upstream { return upstream{o} },
+	}
+	g.graphURL, g.tenantID = g.tenant.URL, g.tenant.TenantID()
 	g.restart()
 	return g
 }
@@ -71,9 +98,9 @@ func startGateway(t *testing.T, options emulator.Options) *gateway {
 // restart puts a new gateway, which knows nothing yet, over the same tenant.
 func (g *gateway) restart() {
 	client, err := msgraph.New(msgraph.Options{
-		GraphURL: g.tenant.URL, Authority: g.tenant.URL,
+		GraphURL: g.graphURL, Authority: g.tenant.URL,
 		TenantID: g.tenant.TenantID(), ClientID: g.tenant.ClientID(), ClientSecret: g.tenant.ClientSecret(),
-		RequestTimeout: 2 * time.Second,
+		RequestTimeout: g.timeout,
 		Wait:           g.waits.wait,
 	})
 	if err != nil {
@@ -81,9 +108,9 @@ func (g *gateway) restart() {
 	}
 	logger := slog.New(slog.NewTextHandler(g.log, nil))
 	resolver, err := graph.New(graph.Options{
-		Begin:        func() graph.Upstream { return upstream{client.Begin()} },
-		TenantID:     g.tenant.TenantID(),
-		CursorKey:    make([]byte, 32),
+		Begin:        func() graph.Upstream { return g.begin(client.Begin()) },
+		TenantID:     g.tenantID,
+		CursorKey:    g.key,
 		ShowUpstream: func(http.Header) bool { return true },
 		Logger:       logger,
 	})
@@ -105,12 +132,8 @@ func (g *gateway) restart() {
 
 // response is what a client of the gateway reads.
 type response struct {
-	Data   map[string]any `json:"data"`
-	Errors []struct {
-		Message    string         `json:"message"`
-		Path       []any          `json:"path"`
-		Extensions map[string]any `json:"extensions"`
-	} `json:"errors"`
+	Data       map[string]any  `json:"data"`
+	Errors     []responseError `json:"errors"`
 	Extensions struct {
 		Upstream struct {
 			Requests, BatchParts, ResourceUnits, Retries int
@@ -122,6 +145,12 @@ type response struct {
 		} `json:"upstream"`
 	} `json:"extensions"`
 	raw []byte
+}
+
+type responseError struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path"`
+	Extensions map[string]any `json:"extensions"`
 }
 
 func (g *gateway) ask(query string, variables map[string]any) response {

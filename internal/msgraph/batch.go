@@ -210,7 +210,8 @@ func (o *Operation) together(ctx context.Context, reads []*read) []answer {
 	}
 	whole := o.send(ctx, batchEndpoint, http.MethodPost, "/$batch", body)
 	if failure := whole.failure(batchEndpoint); failure != nil {
-		if errors.Is(failure, licensing.ErrRefused) { // the parts are not to blame
+		if errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound) {
+			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
 			return fill(answer{err: failure})
 		}
 		return fill(whole)
