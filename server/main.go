@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -74,30 +75,14 @@ func exitCode(err error) int {
 	return 1
 }
 
-// report writes each problem on a line of its own.
+// report writes each problem on a line of its own, as joined errors have them.
 func report(w io.Writer, err error) {
-	for _, problem := range problems(err) {
-		fmt.Fprintf(w, "licensegraph: %v\n", problem)
-	}
-}
-
-// problems takes joined errors apart.
-func problems(err error) []error {
 	if err == nil {
-		return nil
+		return
 	}
-	if setup, ok := err.(*setupError); ok {
-		return problems(setup.error)
+	for problem := range strings.Lines(err.Error()) {
+		fmt.Fprintf(w, "licensegraph: %s\n", strings.TrimSuffix(problem, "\n"))
 	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var list []error
-	for _, e := range joined.Unwrap() {
-		list = append(list, problems(e)...)
-	}
-	return list
 }
 
 // listeners are the open addresses. Listening comes before anything is

@@ -20,6 +20,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"licensegraph/internal/emulator"
 )
 
 // asProgram makes the test binary behave like the program.
@@ -191,6 +193,28 @@ func TestEmbeddedTenant(t *testing.T) {
 	}
 	if !strings.Contains(p.stderr.String(), "embedded-users=60") {
 		t.Errorf("the configuration was not logged:\n%s", p.stderr)
+	}
+}
+
+// TestRealTenant reads a tenant that runs elsewhere, as it would a real one.
+func TestRealTenant(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(tenant.ClientSecret()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, map[string]string{"LICENSEGRAPH_TENANT_ID": tenant.TenantID()},
+		"--client-id="+tenant.ClientID(), "--client-secret-file="+secret, "--graph-url="+tenant.URL, "--authority="+tenant.URL)
+	if want := "Microsoft Graph  " + tenant.URL + " (tenant " + tenant.TenantID() + ")\n"; !strings.Contains(p.stdout.String(), want) {
+		t.Errorf("the banner has no %q:\n%s", want, p.stdout)
+	}
+	if status, body := p.get(t, "/readyz"); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	status, body := p.ask(t, "{subscribedSkus{skuPartNumber}}")
+	if status != 200 || !strings.Contains(body, `"skuPartNumber":"`) || strings.Contains(body, `"upstream"`) {
+		t.Errorf("%d %.300s", status, body)
 	}
 }
 

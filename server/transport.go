@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -85,7 +86,7 @@ func checkOperation(method string, operation ast.Operation) *refusal {
 
 // failure is an answer that holds one error.
 func (e endpoint) failure(ctx context.Context, err error) *graphql.Response {
-	gqlErr, ok := err.(*gqlerror.Error)
+	gqlErr, ok := errors.AsType[*gqlerror.Error](err)
 	if !ok {
 		gqlErr = gqlerror.Wrap(err)
 	}
