@@ -128,16 +128,11 @@ func panicked() string {
 // merged reports failures with the same cause once, at the first field that met it, with the number of
 // fields that did.
 func merged(errs gqlerror.List) gqlerror.List {
-	type cause struct{ code, text, path string }
 	var result gqlerror.List
 	counts := map[cause]int{}
 	first := map[cause]*gqlerror.Error{}
 	for _, e := range errs {
-		code, _ := e.Extensions["code"].(string)
-		key := cause{code: code, text: e.Message}
-		if e.Err == nil || len(e.Path) == 0 {
-			key.path = e.Path.String() + fmt.Sprint(e.Locations)
-		}
+		key := causeOf(e)
 		counts[key]++
 		if counts[key] == 1 {
 			first[key] = e
@@ -150,6 +145,26 @@ func merged(errs gqlerror.List) gqlerror.List {
 		}
 	}
 	return result
+}
+
+// cause is what makes two failures the same.
+type cause struct {
+	code, text, detail string
+	status             int
+}
+
+func causeOf(e *gqlerror.Error) cause {
+	code, _ := e.Extensions["code"].(string)
+	c := cause{code: code, text: e.Message}
+	switch upstream, ok := errors.AsType[*licensing.UpstreamError](e.Err); {
+	case ok:
+		c.detail, c.status = upstream.Operation, upstream.Status
+	case e.Err == nil || code == "BAD_USER_INPUT":
+		c.detail = e.Path.String() + fmt.Sprint(e.Locations)
+	case code == "INTERNAL":
+		c.detail = e.Err.Error()
+	}
+	return c
 }
 
 // log writes down, once each, failures that somebody other than the client has to know of.
