@@ -106,7 +106,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		}
 		r.url, r.others, r.took, r.attempt = relative, nil, nil, 0
 		return true, 0
-	case errors.Is(failure.Kind, licensing.ErrRefused) && len(r.others) > 0:
+	case errors.Is(failure.Kind, licensing.ErrRefused) && a.err == nil && len(r.others) > 0:
 		r.url, r.others = r.others[0], r.others[1:]
 		r.refused++
 		return true, 0
@@ -210,11 +210,13 @@ func (o *Operation) together(ctx context.Context, reads []*read) []answer {
 	}
 	whole := o.send(ctx, batchEndpoint, http.MethodPost, "/$batch", body)
 	if failure := whole.failure(batchEndpoint); failure != nil {
-		if errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound) {
+		switch {
+		case errors.Is(failure, licensing.ErrForbidden):
+			return fill(whole) // each part says which permission it lacks
+		case errors.Is(failure, licensing.ErrRefused), errors.Is(failure, licensing.ErrNotFound):
 			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
-			return fill(answer{err: failure})
 		}
-		return fill(whole)
+		return fill(answer{err: failure, token: whole.token})
 	}
 	var got batchAnswer
 	if err := json.Unmarshal(whole.body, &got); err != nil {
