@@ -42,9 +42,9 @@ type Config struct {
 	MaxQueryBytes      int   `name:"max-query-bytes" group:"Limits of a request" default:"${query}" help:"Length of a query."`
 	MaxTokens          int   `name:"max-tokens" group:"Limits of a request" default:"${tokens}" help:"Lexical tokens of a query."`
 	MaxDepth           int   `name:"max-depth" group:"Limits of a request" default:"${depth}" help:"Fields on the longest way from the root to a leaf."`
-	MaxWidth           int   `name:"max-width" group:"Limits of a request" default:"${width}" help:"Fields in one selection set, those of its fragments included."`
+	MaxWidth           int   `name:"max-width" group:"Limits of a request" default:"${width}" help:"Fields in one selection set, those of its fragments and of equal fields beside it included."`
 	MaxRootFields      int   `name:"max-root-fields" group:"Limits of a request" default:"${rootFields}" help:"Root fields of an operation."`
-	MaxFields          int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields of an operation with its fragments written out."`
+	MaxFields          int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields of all operations together with their fragments written out."`
 	MaxAliases         int   `name:"max-aliases" group:"Limits of a request" default:"${aliases}" help:"Aliased fields of an operation, counted alike."`
 	MaxDirectives      int   `name:"max-directives" group:"Limits of a request" default:"${directives}" help:"Directives of an operation, counted alike."`
 	MaxFragments       int   `name:"max-fragments" group:"Limits of a request" default:"${fragments}" help:"Fragments that a query defines."`

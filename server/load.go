@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,35 @@ func envName(flag string) string {
 // load reads the configuration: defaults, then environment, then flags. The
 // error joins all problems that were found.
 func load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
+	cfg, problems, err := parse(args, getenv, stdout)
+	if err == nil && len(problems) == 0 {
+		return cfg, nil
+	}
+	if rest, unknown := withoutUnknownFlag(args, err); unknown { // kong stops at it
+		_, further := load(rest, getenv, stdout)
+		return nil, errors.Join(err, further)
+	}
+	return nil, errors.Join(append(problems, err)...)
+}
+
+// withoutUnknownFlag returns the arguments without the flag that parsing
+// stopped at, if that is why.
+func withoutUnknownFlag(args []string, err error) ([]string, bool) {
+	if err == nil {
+		return nil, false
+	}
+	text, unknown := strings.CutPrefix(err.Error(), "unknown flag ")
+	flag, _, _ := strings.Cut(text, ",")
+	i := slices.IndexFunc(args, func(arg string) bool { return arg == flag || strings.HasPrefix(arg, flag+"=") })
+	if !unknown || i < 0 {
+		return nil, false
+	}
+	return slices.Delete(slices.Clone(args), i, i+1), true
+}
+
+// parse reads the configuration. It notes problems of values, and fails where
+// it cannot go on.
+func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config, []error, error) {
 	cfg := &Config{}
 	values := &valueReader{}
 	helped := false
@@ -65,24 +95,20 @@ func load(args []string, getenv func(string) string, stdout io.Writer) (*Config,
 		kong.KindMapper(reflect.Bool, boolReader{values}),
 	)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	_, err = parser.Parse(args)
 	if helped {
-		return nil, errHelp
+		return nil, nil, errHelp
 	}
-	if err != nil { // what comes after it on the command line was not read
-		return nil, errors.Join(append(values.problems, err)...)
+	if err != nil {
+		return nil, values.problems, err
 	}
-	errs := values.problems
-	errs = append(errs, cfg.readSecrets(getenv)...)
+	problems := append(values.problems, cfg.readSecrets(getenv)...)
 	if err := cfg.validate(); err != nil {
-		errs = append(errs, err)
+		problems = append(problems, err)
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return cfg, nil
+	return cfg, problems, nil
 }
 
 // refused is a setting that the command line cannot take.

@@ -449,6 +449,8 @@ func TestSetupErrors(t *testing.T) {
 		want []string // lines, without the program's name
 	}{
 		{"unknown flag", []string{"--lisen=:1"}, nil, []string{`unknown flag --lisen, did you mean "--listen"?`}},
+		{"unknown flags and others", []string{"--bogus", "--max-depth=deep", "--nonsense=1", "--listen=x"}, nil, []string{
+			"unknown flag --bogus", "unknown flag --nonsense", `--max-depth: "deep" is no whole number`, `--listen: "x" is no address such as 127.0.0.1:8080`}},
 		{"argument", []string{"serve"}, nil, []string{"unexpected argument serve"}},
 		{"secret as flag", []string{"--client-secret=hunter2"}, nil, []string{"--client-secret: secrets are not taken from the command line, where other processes can read them: use --client-secret-file or set LICENSEGRAPH_CLIENT_SECRET"}},
 		{"all at once", []string{"--listen=x", "--max-depth=deep", "--request-timeout=30", "--embedded-users=0", "--log-level=loud", "--upstream-report=often", "--graphiql=maybe", "--embedded-seed=-1"}, nil, []string{
