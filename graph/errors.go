@@ -6,15 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // codes maps what can go wrong upstream to the code and the words that a client reads. What is not here is
@@ -91,39 +92,17 @@ func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
 	}
 }
 
-// Recover turns a panic into an error, and logs where it came from but not what it was about: that may be
-// somebody's data.
+// Recover turns a panic into an error, and logs where it came from.
 func Recover(logger *slog.Logger) graphql.RecoverFunc {
 	return func(ctx context.Context, p any) error {
-		what := fmt.Sprintf("%T", p)
-		if err, ok := p.(runtime.Error); ok {
-			what = err.Error()
-		}
-		logger.ErrorContext(ctx, "panic in a resolver", "panic", what, "at", panicked(), "path", graphql.GetPath(ctx).String())
+		caught := loaders.Recovered(p)
+		logger.ErrorContext(ctx, "panic in a resolver", "panic", caught.What, "at", caught.At, "path", graphql.GetPath(ctx).String())
 		return errPanic
 	}
 }
 
+// errPanic is the error of a panic that is in the log.
 var errPanic = errors.New("panic in a resolver")
-
-// panicked returns the function and line that panicked.
-func panicked() string {
-	pcs := make([]uintptr, 64)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
-	inPanic := false
-	for {
-		frame, more := frames.Next()
-		switch {
-		case strings.HasPrefix(frame.Function, "runtime."):
-			inPanic = inPanic || strings.Contains(frame.Function, "panic")
-		case inPanic:
-			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
-		}
-		if !more {
-			return ""
-		}
-	}
-}
 
 // merged reports failures with the same cause once, at the first field that met it, with the number of
 // fields that did.
@@ -137,6 +116,8 @@ func merged(errs gqlerror.List) gqlerror.List {
 		if counts[key] == 1 {
 			first[key] = e
 			result = append(result, e)
+		} else if errors.Is(e.Err, errPanic) {
+			first[key].Err = e.Err // what gqlgen tells its siblings is no cause
 		}
 	}
 	for key, e := range first {
@@ -162,9 +143,23 @@ func causeOf(e *gqlerror.Error) cause {
 	case e.Err == nil || code == "BAD_USER_INPUT":
 		c.detail = e.Path.String() + fmt.Sprint(e.Locations)
 	case code == "INTERNAL":
-		c.detail = e.Err.Error()
+		c.detail = fields(e.Path)
+		if caught, ok := errors.AsType[*loaders.PanicError](e.Err); ok {
+			c.detail = caught.At
+		}
 	}
 	return c
+}
+
+// fields returns a path without its indices.
+func fields(path ast.Path) string {
+	var names []string
+	for _, step := range path {
+		if name, ok := step.(ast.PathName); ok {
+			names = append(names, string(name))
+		}
+	}
+	return strings.Join(names, ".")
 }
 
 // log writes down, once each, failures that somebody other than the client has to know of.

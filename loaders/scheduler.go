@@ -3,7 +3,6 @@ package loaders
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -88,7 +87,7 @@ func (s *scheduler) settle() {
 		return // release begins anew
 	}
 	s.sent = s.keys
-	r := &round{scheduler: s, batch: s.newBatch(), done: make(chan struct{})}
+	r := &round{scheduler: s, done: make(chan struct{})}
 	for _, l := range s.loaders {
 		if l.send(r) {
 			r.loaders++
@@ -101,24 +100,31 @@ func (s *scheduler) settle() {
 // is held until each of them has planned what follows from its part.
 type round struct {
 	scheduler *scheduler
-	batch     Batch
 	done      chan struct{}
 	err       error // that the batch as a whole ended with
 
 	mu      sync.Mutex
-	loaders int // that fill the batch
+	batch   Batch // nil until the first loader comes
+	loaders int   // that fill the batch
 	joined  int
 }
 
 // add adds reads to the batch and returns when the batch was read, and the scheduler is held.
 func (r *round) add(ctx context.Context, reads func(Batch)) error {
 	r.mu.Lock()
-	err := guard(func() { reads(r.batch) })
+	err := guard(func() {
+		if r.batch == nil {
+			r.batch = r.scheduler.newBatch()
+		}
+		reads(r.batch)
+	})
 	r.joined++
 	last := r.joined == r.loaders
 	r.mu.Unlock()
 	if last {
-		r.err = guard(func() { r.batch.Do(ctx) })
+		if r.batch != nil {
+			r.err = guard(func() { r.batch.Do(ctx) })
+		}
 		r.scheduler.hold(r.loaders)
 		close(r.done)
 	}
@@ -285,15 +291,4 @@ func align[K comparable, V any](keys []K, found map[K]*dataloader.Result[V], err
 		}
 	}
 	return results
-}
-
-// guard turns a panic into an error.
-func guard(f func()) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic while loading: %v", p)
-		}
-	}()
-	f()
-	return nil
 }

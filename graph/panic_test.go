@@ -1,0 +1,155 @@
+package graph_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/graph"
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/loaders"
+)
+
+// trap is an upstream that panics where it is told to.
+type trap struct {
+	graph.Upstream
+	in string
+}
+
+// sprung is what it panics with: it could be anybody's data.
+const sprung = "the phone number of Adele Vance"
+
+func (u trap) spring(in string) {
+	if u.in == in {
+		panic(sprung)
+	}
+}
+
+func (u trap) Users(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
+	u.spring("a list")
+	return u.Upstream.Users(ctx, q)
+}
+
+func (u trap) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
+	page, err := u.Upstream.AssignmentErrors(ctx, q)
+	for _, e := range page.Items {
+		if u.in == "a batch resolver" { // it looks for the holder of the right
+			e.Related = licensing.Related{AssignedTo: &licensing.Reference{}, HasUsageRight: true, UsageRight: &licensing.UsageRight{}}
+		}
+	}
+	return page, err
+}
+
+func (u trap) Batch() loaders.Batch {
+	u.spring("making a batch")
+	return trapBatch{u.Upstream.Batch(), u}
+}
+
+type trapBatch struct {
+	loaders.Batch
+	from trap
+}
+
+func (b trapBatch) Do(ctx context.Context) {
+	b.from.spring("sending a batch")
+	b.Batch.Do(ctx)
+}
+
+func (b trapBatch) UsageRightsOfUsers(ids, properties []string, found func(string, []*licensing.UsageRight, error)) {
+	b.from.spring("filling a batch")
+	b.Batch.UsageRightsOfUsers(ids, properties, func(id string, rights []*licensing.UsageRight, err error) {
+		b.from.spring("reading a batch")
+		found(id, rights, err)
+	})
+}
+
+// TestPanic has an upstream panic. A client reads one INTERNAL error that says nothing, and the rest of the
+// answer; the log has one line that says where, and not about whom.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	const (
+		all = `{
+			assignmentErrors(first: 5) { nodes { id usageRight { id } } }
+			users(first: 5) { nodes { id usageRights { id } } }
+			subscribedSkus { skuId }
+		}`
+		people = `{ users(first: 5) { nodes { id usageRights { id } assignmentErrors { id } } } }`
+		errs   = "users.nodes.#.assignmentErrors"
+		rights = "users.nodes.#.usageRights"
+		right  = "assignmentErrors.nodes.#.usageRight"
+	)
+	for _, tt := range []struct {
+		in    string
+		query string
+		lost  []string
+		count int
+	}{
+		{"a list", all, []string{"users"}, 0},
+		{"a batch resolver", all, []string{right}, 5},
+		{"making a batch", all, []string{right, rights, "subscribedSkus"}, 11},
+		{"filling a batch", all, []string{rights}, 5},
+		{"sending a batch", all, []string{right, rights, "subscribedSkus"}, 11},
+		{"reading a batch", people, []string{rights, errs}, 10},
+	} {
+		t.Run(tt.in, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Users: 50})
+			whole := g.warm(tt.query)
+			g.begin = func(o *msgraph.Operation) graph.Upstream { return trap{upstream{o}, tt.in} }
+			g.restart()
+
+			r := g.ask(tt.query, nil)
+			want := without(t, whole, "")
+			for _, path := range tt.lost {
+				lose(want, strings.Split(path, "."))
+			}
+			for i := range r.Errors {
+				if !slices.Contains(tt.lost, pattern(r.Errors[i].Path)) {
+					t.Errorf("an error at %v", r.Errors[i].Path)
+				}
+				r.Errors[i].Path = nil // of whichever edge came first
+			}
+			g.fails(t, r, want, clientError{Code: "INTERNAL", Count: tt.count})
+			if len(r.Errors) > 0 && r.Errors[0].Message != "Internal error." {
+				t.Errorf("says %q", r.Errors[0].Message)
+			}
+			said := g.log.String()
+			if lines := strings.Count(said, "\n"); lines != 1 || !strings.Contains(said, "panic") || !strings.Contains(said, "licensegraph/") {
+				t.Errorf("%d lines in the log: %s", lines, said)
+			}
+			if strings.Contains(said, "Adele") || strings.Contains(string(r.raw), "Adele") {
+				t.Errorf("what it was about is shown: %s %s", said, r.raw)
+			}
+			if r := g.ask(`{ __typename }`, nil); len(r.Errors) > 0 {
+				t.Errorf("afterwards: %s", r.raw)
+			}
+		})
+	}
+}
+
+// TestImpossibleNumber has a literal in a scalar of any form that no number type holds.
+func TestImpossibleNumber(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 20})
+	for _, query := range []string{
+		`{ _entities(representations: [{__typename: "User", id: 99999999999999999999999}]) { __typename } }`,
+		`{ _entities(representations: [{__typename: "User", id: 1e999}]) { __typename } }`,
+		`{ nodes(ids: [99999999999999999999999]) { id } }`,
+		`{ users(first: 99999999999999999999999) { nodes { id } } }`,
+	} {
+		if r := g.ask(query, nil); len(r.Errors) == 0 {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+		if r := g.ask(`{ __typename }`, nil); gocmp.Diff(map[string]any{"__typename": "Query"}, r.Data) != "" {
+			t.Fatalf("afterwards: %s", r.raw)
+		}
+	}
+	if got := g.tenant.Counts(); len(got) > 0 {
+		t.Errorf("upstream was asked: %v", got)
+	}
+}

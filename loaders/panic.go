@@ -1,0 +1,52 @@
+package loaders
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// PanicError is a panic that was caught. It says where it came from but not what it was about: that may be
+// somebody's data.
+type PanicError struct{ What, At string }
+
+func (e *PanicError) Error() string { return "panic: " + e.What + " at " + e.At }
+
+// Recovered describes what recover returned to the deferred function that calls it.
+func Recovered(p any) *PanicError {
+	e := &PanicError{What: fmt.Sprintf("%T", p), At: panicked()}
+	if err, ok := p.(runtime.Error); ok {
+		e.What = err.Error()
+	}
+	return e
+}
+
+// panicked returns the function and line that panicked.
+func panicked() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	inPanic := false
+	for {
+		frame, more := frames.Next()
+		switch {
+		case strings.HasPrefix(frame.Function, "runtime."):
+			inPanic = inPanic || strings.Contains(frame.Function, "panic")
+		case inPanic:
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// guard turns a panic into an error.
+func guard(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = Recovered(p)
+		}
+	}()
+	f()
+	return nil
+}
