@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"strings"
+
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -23,7 +25,7 @@ func (p plan) findUser(s selection, id, name *string) loaders.Thunk[*licensing.U
 		if err := principalName(*name); err != nil {
 			return failing[*licensing.User](err)
 		}
-		return p.UserByPrincipalName.Plan(*name, p.user(s))
+		return p.UserByPrincipalName.Plan(strings.ToLower(*name), p.user(s)) // the directory ignores case
 	}
 }
 
