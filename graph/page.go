@@ -32,6 +32,7 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 	if first < 1 || int(first) > l.most {
 		return nil, &licensing.InputError{Message: fmt.Sprintf("`first` has to be between 1 and %d", l.most)}
 	}
+	needed := loaders.For(ctx).Properties(l.typeName)
 	at := cursor{Top: int(first)}
 	if after != nil {
 		var err error
@@ -39,6 +40,13 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 			return nil, err
 		}
 	}
+	switch {
+	case at.Link == "":
+		at.Shown = needed
+	case !at.shows(needed):
+		return nil, &licensing.InputError{Message: "the cursor in `after` comes from an operation that selected less: select the same fields for each page"}
+	}
+	shown := at.Shown
 	p := page[T]{first: int(first), end: at}
 	for range maxUpstreamPages {
 		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top})
@@ -52,7 +60,12 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 	}
 	plans := all(l.plan(selected(ctx).nodes(l.typeName)))
 	loaders.For(ctx).Together(func() { plans(p.items) })
-	return p.connection(func(at cursor) string { return c.seal(l.name, at) }, after != nil), nil
+	return p.connection(func(at cursor) string {
+		if at.Link != "" {
+			at.Shown = shown
+		}
+		return c.seal(l.name, at)
+	}, after != nil), nil
 }
 
 // page is a page of a connection that is being filled.

@@ -112,6 +112,9 @@ func (l *Loaders) Begun() { l.scheduler.release() }
 // Wait returns when everything that was loaded has been read, whether somebody waits for it or not.
 func (l *Loaders) Wait() { l.scheduler.running.Wait() }
 
+// Properties returns what the operation needs of a type.
+func (l *Loaders) Properties(typeName string) []string { return l.properties(typeName) }
+
 // needs tells whether the operation needs the property of the type.
 func (l *Loaders) needs(typeName, property string) bool {
 	return slices.Contains(l.properties(typeName), property)

@@ -1,0 +1,166 @@
+package graph
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/licensing"
+)
+
+func testCursors(t testing.TB, key byte, tenant string) *cursors {
+	t.Helper()
+	c, err := newCursors(slices.Repeat([]byte{key}, cursorKeySize), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestCursorKey(t *testing.T) {
+	t.Parallel()
+	for size := range 64 {
+		if _, err := newCursors(make([]byte, size), "t"); (err == nil) != (size == cursorKeySize) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+// TestCursorRoundTrip opens what was sealed, at any gateway with the same key and nowhere else.
+func TestCursorRoundTrip(t *testing.T) {
+	t.Parallel()
+	c, other := testCursors(t, 1, "t"), testCursors(t, 1, "t")
+	for _, at := range []cursor{
+		{},
+		{Top: 50, Skip: 3},
+		{Link: "/users?$skiptoken=x", Shown: []string{"id", "displayName"}},
+		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: upstream["User"]},
+	} {
+		text := c.seal("users", at)
+		if text == c.seal("users", at) {
+			t.Error("two cursors of one place are the same: they can be compared")
+		}
+		if len(text) > maxCursor {
+			t.Errorf("the cursor has %d characters, which is more than is read", len(text))
+		}
+		got, err := other.open("users", text)
+		if diff := cmp.Diff(at, got); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+		for name, wrong := range map[string]func() (cursor, error){
+			"another list":   func() (cursor, error) { return c.open("assignmentErrors", text) },
+			"another tenant": func() (cursor, error) { return testCursors(t, 1, "u").open("users", text) },
+			"another key":    func() (cursor, error) { return testCursors(t, 2, "t").open("users", text) },
+		} {
+			var input *licensing.InputError
+			if at, err := wrong(); !errors.As(err, &input) {
+				t.Errorf("%s reads %v, %v", name, at, err)
+			}
+		}
+	}
+	// Neither part of the scope runs into the other.
+	if _, err := testCursors(t, 1, "t").open("users", testCursors(t, 1, "tu").seal("sers", cursor{})); err == nil {
+		t.Error("tenant and list can be mistaken for each other")
+	}
+}
+
+// FuzzCursor opens texts that nobody sealed, and cursors with something put into them or cut off. None opens,
+// and none is taken for anything but a client's mistake.
+func FuzzCursor(f *testing.F) {
+	c := testCursors(f, 1, "t")
+	f.Add("", 0)
+	f.Add("A", -1)
+	f.Add("====", 10)
+	f.Add(base64.RawURLEncoding.EncodeToString(make([]byte, 28)), 0)
+	f.Add(strings.Repeat("A", maxCursor+1), 3)
+	f.Fuzz(func(t *testing.T, text string, place int) {
+		sealed := c.seal("users", cursor{Link: "/users?$skiptoken=x"})
+		place = (place%len(sealed) + len(sealed)) % len(sealed)
+		for _, forged := range []string{text, sealed[:place], sealed[:place] + text + sealed[place:], sealed[:place] + text} {
+			at, err := c.open("users", forged)
+			if err == nil && !same(forged, sealed) {
+				t.Errorf("%q opens to %+v", forged, at)
+			}
+			var input *licensing.InputError
+			if err != nil && !errors.As(err, &input) {
+				t.Errorf("%q: %v", forged, err)
+			}
+		}
+	})
+}
+
+// same tells whether two texts are the same bytes: line breaks and the last bits do not count in Base64.
+func same(a, b string) bool {
+	x, err := base64.RawURLEncoding.DecodeString(a)
+	y, err2 := base64.RawURLEncoding.DecodeString(b)
+	return err == nil && err2 == nil && string(x) == string(y)
+}
+
+// TestPageOfAnySplit reads a list that comes in upstream pages of any size, empty ones too, in pages of any
+// size, and goes on after any element: it is always the same list.
+func TestPageOfAnySplit(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(500) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			all := make([]int, r.IntN(60))
+			for i := range all {
+				all[i] = i
+			}
+			var pages [][]int // the upstream pages; the link to one is its index
+			for rest := all; len(rest) > 0 || len(pages) == 0; {
+				n := min(r.IntN(12), len(rest))
+				pages = append(pages, rest[:n])
+				rest = rest[n:]
+			}
+			for range r.IntN(3) {
+				pages = append(pages, nil)
+			}
+			read := func(at cursor) licensing.Page[int] {
+				n, _ := strconv.Atoi(at.Link)
+				page := licensing.Page[int]{Items: pages[n]}
+				if n+1 < len(pages) {
+					page.Next = strconv.Itoa(n + 1)
+				}
+				return page
+			}
+			// from reads one page, as connection does.
+			from := func(at cursor, first int) page[int] {
+				p := page[int]{first: first, end: at}
+				for done := false; !done; {
+					upstream := read(at)
+					at = cursor{Link: upstream.Next}
+					done = p.add(upstream, at)
+				}
+				return p
+			}
+			var got []int
+			var places []cursor
+			for at, more := (cursor{}), true; more; {
+				p := from(at, 1+r.IntN(15))
+				if len(p.items) > p.first || len(p.items) != len(p.places) || p.more && len(p.items) < p.first {
+					t.Fatalf("%+v", p)
+				}
+				got, places = append(got, p.items...), append(places, p.places...)
+				at, more = p.end, p.more
+			}
+			if !slices.Equal(got, all) {
+				t.Fatalf("got %v of %v", got, pages)
+			}
+			for i, at := range places {
+				want := all[i+1:]
+				p := from(at, 1+r.IntN(15))
+				if want = want[:min(len(want), p.first)]; !slices.Equal(p.items, want) {
+					t.Errorf("after %d: got %v, want %v of %v", i, p.items, want, pages)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,184 @@
+package graph_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+// connectionPage is a page of a list as a client reads it.
+type connectionPage struct {
+	ids, cursors []string // of the edges
+	end          string
+	hasNext      bool
+}
+
+func (g *gateway) page(t *testing.T, field, filter string, first int, after string) connectionPage {
+	t.Helper()
+	variables := map[string]any{"first": first}
+	if after != "" {
+		variables["after"] = after
+	}
+	r := g.ask(`query Q($first: Int!, $after: String) { list: `+field+`(first: $first, after: $after `+filter+`) {
+		nodes { id } edges { cursor node { id } } pageInfo { startCursor endCursor hasNextPage hasPreviousPage }
+	} }`, variables)
+	if len(r.Errors) > 0 {
+		t.Fatalf("%v", r.Errors)
+	}
+	list := r.Data["list"].(map[string]any)
+	info := list["pageInfo"].(map[string]any)
+	page := connectionPage{hasNext: info["hasNextPage"].(bool)}
+	page.end, _ = info["endCursor"].(string)
+	for i, edge := range list["edges"].([]any) {
+		id := edge.(map[string]any)["node"].(map[string]any)["id"].(string)
+		page.ids = append(page.ids, id)
+		page.cursors = append(page.cursors, edge.(map[string]any)["cursor"].(string))
+		if node := list["nodes"].([]any)[i].(map[string]any)["id"]; node != id {
+			t.Errorf("node %d is %v, edge %v", i, node, id)
+		}
+	}
+	if len(page.ids) > first {
+		t.Errorf("%d elements, want at most %d", len(page.ids), first)
+	}
+	if info["hasPreviousPage"] != (after != "") {
+		t.Errorf("hasPreviousPage is %v", info["hasPreviousPage"])
+	}
+	return page
+}
+
+// walkPages reads a list to its end, with the sizes given for its pages, over and over.
+func (g *gateway) walkPages(t *testing.T, field, filter string, sizes ...int) []string {
+	t.Helper()
+	var ids []string
+	after := ""
+	for i := 0; ; i++ {
+		page := g.page(t, field, filter, sizes[i%len(sizes)], after)
+		ids = append(ids, page.ids...)
+		if !page.hasNext {
+			return ids
+		}
+		if page.end == "" {
+			t.Fatal("more follows, and no cursor leads there")
+		}
+		if after = page.end; i > 1000 {
+			t.Fatal("the list has no end")
+		}
+	}
+}
+
+// TestWalk reads whole lists page by page: each element is there once, in the same order, whatever the size
+// of the pages here and upstream.
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	const e3 = `, filter: {skuId: "05e9a617-0261-4cee-bb44-138d3ef5d965"}`
+	expected := startGateway(t, emulator.Options{})
+	users, errs, filtered := expected.walkPages(t, "users", "", 999), expected.walkPages(t, "assignmentErrors", "", 1000), expected.walkPages(t, "assignmentErrors", e3, 1000)
+	if len(users) != 500 || len(errs) < 120 || len(filtered) == 0 || len(filtered) >= len(errs) {
+		t.Fatalf("%d people, %d errors, %d of one product", len(users), len(errs), len(filtered))
+	}
+	for _, list := range [][]string{users, errs} {
+		sorted := slices.Sorted(slices.Values(list))
+		if len(slices.Compact(sorted)) != len(list) {
+			t.Fatal("an element is there twice")
+		}
+	}
+	for name, variants := range map[string]emulator.Variants{
+		"strict":             {},
+		"small pages":        {PageSize: 13, DirectoryPageSize: 13},
+		"small, empty pages": {PageSize: 13, DirectoryPageSize: 13, EmptyPages: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: variants})
+			for _, sizes := range [][]int{{7}, {100}, {1, 50, 3, 99, 13, 26}} {
+				for _, list := range []struct {
+					field, filter string
+					want          []string
+				}{{"users", "", users}, {"assignmentErrors", "", errs}, {"assignmentErrors", e3, filtered}} {
+					if diff := gocmp.Diff(list.want, g.walkPages(t, list.field, list.filter, sizes...)); diff != "" {
+						t.Errorf("%s%s in pages of %v (-want +got):\n%s", list.field, list.filter, sizes, diff)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestResume reads on right after any element, at any gateway with the same key.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	for name, variants := range map[string]emulator.Variants{
+		"strict":      {},
+		"small pages": {PageSize: 13, EmptyPages: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: variants})
+			all := g.walkPages(t, "assignmentErrors", "", 1000)
+			const first = 40
+			page := g.page(t, "assignmentErrors", "", first, "")
+			later := g.page(t, "assignmentErrors", "", first, page.end)
+			again := g.page(t, "assignmentErrors", "", first, "")
+			g.restart()
+			for i := range first {
+				if page.cursors[i] == again.cursors[i] {
+					t.Fatalf("cursor %d can be compared", i)
+				}
+				for cursor, want := range map[string][]string{
+					page.cursors[i]:  all[i+1 : i+6],
+					again.cursors[i]: all[i+1 : i+6],
+					later.cursors[i]: all[first+i+1 : first+i+6],
+				} {
+					if diff := gocmp.Diff(want, g.page(t, "assignmentErrors", "", 5, cursor).ids); diff != "" {
+						t.Fatalf("after element %d (-want +got):\n%s", i, diff)
+					}
+				}
+			}
+			last := g.page(t, "assignmentErrors", "", 1000, page.end)
+			if end := g.page(t, "assignmentErrors", "", 5, last.end); len(end.ids) > 0 || end.hasNext {
+				t.Errorf("after the end: %+v", end)
+			}
+		})
+	}
+}
+
+// TestOtherSelection reads on with a cursor in an operation that needs more of each element than the one
+// that gave it. The next link is bound to what was selected then: what is missing must not read as null.
+func TestOtherSelection(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 5}})
+	for _, tt := range []struct{ field, before, after string }{
+		{"users", "id", "id displayName userPrincipalName"},
+		{"users", "id displayName", "id licenseAssignmentStates { state }"},
+		{"users", "id displayName", "displayName assignedLicenses { skuId }"},
+		{"assignmentErrors", "id", "id code message occurrenceDateTime skuId"},
+		{"assignmentErrors", "id", "id sku { skuPartNumber }"},
+		{"assignmentErrors", "id", "id assignedTo { displayName } usageRight { id }"},
+		{"assignmentErrors", "id code message occurrenceDateTime", "id code"},
+		{"users", "id displayName mail", "id mail"},
+	} {
+		t.Run(fmt.Sprintf("%s %s, %s", tt.field, tt.before, tt.after), func(t *testing.T) {
+			read := func(size int, selected, after string) response {
+				return g.ask(fmt.Sprintf(`query Q($after: String) { %s(first: %d, after: $after) { nodes { %s } pageInfo { endCursor } } }`, tt.field, size, selected),
+					map[string]any{"after": after})
+			}
+			nodes := func(r response) []any { return r.Data[tt.field].(map[string]any)["nodes"].([]any) }
+			whole := g.ask(fmt.Sprintf(`{ %s(first: 10) { nodes { %s } } }`, tt.field, tt.after), nil)
+			begin := g.ask(fmt.Sprintf(`{ %s(first: 5) { nodes { %s } pageInfo { endCursor } } }`, tt.field, tt.before), nil)
+			cursor := begin.Data[tt.field].(map[string]any)["pageInfo"].(map[string]any)["endCursor"].(string)
+			g.forget()
+			r := read(5, tt.after, cursor)
+			if len(r.Errors) > 0 {
+				g.unasked(t, r, tt.field)
+				return
+			}
+			if diff := gocmp.Diff(nodes(whole)[5:], nodes(r)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
