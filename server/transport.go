@@ -28,7 +28,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := answer{w: w, mediaType: mediaType}
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			a.status = http.StatusInternalServerError
