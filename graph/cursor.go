@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"licensegraph/internal/licensing"
 )
@@ -60,10 +61,18 @@ func newCursors(key []byte, tenant string) (*cursors, error) {
 	return &cursors{aead: aead, tenant: tenant}, err
 }
 
+// compressors are used again and again: each takes a megabyte.
+var compressors = sync.Pool{New: func() any {
+	compressor, _ := flate.NewWriter(nil, flate.BestSpeed) // fails on bad levels only
+	return compressor
+}}
+
 // seal makes a cursor valid for one list of one tenant: the field and its arguments, but for the page size.
 func (c *cursors) seal(list string, at cursor) string {
 	var plain bytes.Buffer
-	compressed, _ := flate.NewWriter(&plain, flate.BestSpeed) // fails on bad levels only
+	compressed := compressors.Get().(*flate.Writer)
+	defer compressors.Put(compressed)
+	compressed.Reset(&plain)
 	json.NewEncoder(compressed).Encode(at)                    //nolint:errcheck // a buffer takes all
 	compressed.Close()                                        //nolint:errcheck // a buffer takes all
 	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain.Bytes(), c.scope(list)))
