@@ -73,8 +73,8 @@ func (c *cursors) seal(list string, at cursor) string {
 	compressed := compressors.Get().(*flate.Writer)
 	defer compressors.Put(compressed)
 	compressed.Reset(&plain)
-	json.NewEncoder(compressed).Encode(at)                    //nolint:errcheck // a buffer takes all
-	compressed.Close()                                        //nolint:errcheck // a buffer takes all
+	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer takes all
+	compressed.Close()                     //nolint:errcheck // a buffer takes all
 	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain.Bytes(), c.scope(list)))
 }
 

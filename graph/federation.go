@@ -3,6 +3,8 @@ package graph
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -13,14 +15,34 @@ import (
 // representation is how a federation router refers to an entity: its type and one of its keys.
 type representation = map[string]any
 
-// representations returns the representations of a type in the order in which its entity resolver gets them.
-// The resolvers read them rather than their typed arguments: of a type with several keys, gqlgen picks the
-// resolver by the first representation and gives it all, with made-up keys for those that have another.
+// entityTypes are the types that a representation can be of.
+var entityTypes = []string{"User", "Group", "AssignmentError", "UsageRight", "SubscribedSku"}
+
+// realRepresentation is where a stand-in keeps what it stands for.
+const realRepresentation = "real"
+
+// standIn returns a representation that gqlgen takes, with the real one inside. By itself gqlgen refuses all
+// representations of a type for one that it cannot read; and where a type has several keys, it picks the
+// resolver by the first representation and makes up keys for those that have another.
+func standIn(rep representation) representation {
+	typeName, _ := rep["__typename"].(string)
+	if !slices.Contains(entityTypes, typeName) {
+		typeName = "User" // whose resolver refuses it
+	}
+	return representation{
+		"__typename": typeName, "id": "-", "holderId": "-", "skuId": "00000000-0000-0000-0000-000000000000",
+		realRepresentation: rep,
+	}
+}
+
+// representations returns the real representations in the order in which the entity resolver of a type gets
+// the others.
 func representations(ctx context.Context, typeName string) []representation {
 	all, _ := graphql.GetFieldContext(ctx).Args["representations"].([]map[string]any)
 	var ofType []representation
 	for _, rep := range all {
 		if rep["__typename"] == typeName {
+			rep, _ := rep[realRepresentation].(representation)
 			ofType = append(ofType, rep)
 		}
 	}
@@ -57,6 +79,8 @@ func (p plan) userEntity(s selection) func(representation) loaders.Thunk[*licens
 		name, hasName := rep["userPrincipalName"].(string)
 		guid, isGUID := licensing.ParseGUID(id)
 		switch {
+		case rep["__typename"] != "User":
+			return failing[*licensing.User](&licensing.InputError{Message: "the `__typename` of a representation is one of " + strings.Join(entityTypes, ", ")})
 		case isGUID && idOnly:
 			return held(&licensing.User{ID: string(guid)})
 		case hasID:

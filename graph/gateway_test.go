@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 
 	"licensegraph/graph"
@@ -121,6 +122,7 @@ func (g *gateway) restart() {
 	srv.AddTransport(transport.POST{})
 	srv.SetErrorPresenter(graph.PresentError)
 	srv.SetRecoverFunc(graph.Recover(logger))
+	srv.Use(extension.Introspection{})
 	srv.Use(resolver.Extension())
 	server := httptest.NewServer(srv)
 	g.t.Cleanup(func() {

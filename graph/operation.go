@@ -19,6 +19,7 @@ var _ interface {
 	graphql.HandlerExtension
 	graphql.OperationInterceptor
 	graphql.RootFieldInterceptor
+	graphql.FieldInterceptor
 	graphql.ResponseInterceptor
 } = (*operations)(nil)
 
@@ -60,6 +61,15 @@ func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootRe
 		o.resolver.loaders(ctx).entities(below, field.ArgumentMap(op.Variables)["representations"])
 	}
 	loaders.For(ctx).Begun()
+	return next(ctx)
+}
+
+// InterceptField lets each representation of an entity fail on its own.
+func (*operations) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+	if fc := graphql.GetFieldContext(ctx); fc.Field.Name == "_entities" {
+		reps, _ := fc.Args["representations"].([]map[string]any)
+		fc.Args["representations"] = each(reps, standIn)
+	}
 	return next(ctx)
 }
 

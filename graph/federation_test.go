@@ -1,0 +1,293 @@
+package graph_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+type rep = map[string]any
+
+// entities asks for entities, as a federation router does.
+func (g *gateway) entities(selected string, reps ...any) response {
+	g.t.Helper()
+	return g.ask(`query Q($reps: [_Any!]!) { _entities(representations: $reps) { __typename `+selected+` } }`, map[string]any{"reps": append([]any{}, reps...)})
+}
+
+// everything selects something that has to be read of each type.
+const everything = `
+	... on User { id displayName }
+	... on Group { id displayName }
+	... on AssignmentError { id code }
+	... on UsageRight { id holderId skuPartNumber }
+	... on SubscribedSku { skuId consumedUnits }`
+
+// samples has one object of each type and the representations of people by both keys.
+type samples struct {
+	users                []map[string]any // id, userPrincipalName, displayName
+	group, failure, sku  string
+	holder, right, plain string // a usage right, and somebody without one
+}
+
+func (g *gateway) samples(t *testing.T, people int) samples {
+	t.Helper()
+	r := g.ask(fmt.Sprintf(`{
+		users(first: %d) { nodes { id userPrincipalName displayName } }
+		assignmentErrors(first: 1) { nodes { id } }
+		subscribedSkus { skuId }
+	}`, people), nil)
+	s := samples{group: g.groupID()}
+	for _, user := range r.Data["users"].(map[string]any)["nodes"].([]any) {
+		s.users = append(s.users, user.(map[string]any))
+	}
+	s.failure = r.Data["assignmentErrors"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"].(string)
+	s.sku = r.Data["subscribedSkus"].([]any)[0].(map[string]any)["skuId"].(string)
+	r = g.ask(`{ users(first: 10) { nodes { id usageRights { id holderId } } } }`, nil)
+	walk(r.Data, func(object map[string]any) {
+		if holder, ok := object["holderId"].(string); ok {
+			s.holder, s.right = holder, object["id"].(string)
+		}
+	})
+	if s.right == "" {
+		t.Fatal("nobody has a usage right")
+	}
+	g.forget()
+	return s
+}
+
+func TestServiceSDL(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 20})
+	r := g.ask(`{ _service { sdl } }`, nil)
+	sdl, _ := r.Data["_service"].(map[string]any)["sdl"].(string)
+	for _, want := range []string{
+		`url: "https://specs.apollo.dev/federation/v2.`, `type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "userPrincipalName")`,
+		`type UsageRight @key(fields: "holderId id")`, `type SubscribedSku implements Node @key(fields: "skuId")`, "type PageInfo @shareable",
+	} {
+		if !strings.Contains(sdl, want) {
+			t.Errorf("the SDL has no %s", want)
+		}
+	}
+	if strings.Contains(sdl, "_Entity") || strings.Contains(sdl, "_Any") {
+		t.Error("the SDL has what the router adds itself")
+	}
+	if got := g.tenant.Counts(); len(got) > 0 {
+		t.Errorf("upstream was asked: %v", got)
+	}
+}
+
+// TestEntities finds an entity of each type by each of its keys, all in one call.
+func TestEntities(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 50})
+	s := g.samples(t, 4)
+	byID := func(i int) any { return rep{"__typename": "User", "id": s.users[i]["id"]} }
+	byName := func(i int) any {
+		return rep{"__typename": "User", "userPrincipalName": s.users[i]["userPrincipalName"]}
+	}
+	user := func(i int) any {
+		return map[string]any{"__typename": "User", "id": s.users[i]["id"], "displayName": s.users[i]["displayName"]}
+	}
+	group := rep{"__typename": "Group", "id": s.group}
+	others := []any{
+		group, rep{"__typename": "AssignmentError", "id": s.failure},
+		rep{"__typename": "UsageRight", "holderId": s.holder, "id": s.right}, rep{"__typename": "SubscribedSku", "skuId": strings.ToUpper(s.sku)},
+	}
+	for _, tt := range []struct {
+		name string
+		reps []any
+		want []any
+	}{
+		{"by id", []any{byID(0), byID(1)}, []any{user(0), user(1)}},
+		{"by name", []any{byName(0), byName(1)}, []any{user(0), user(1)}},
+		{"id first", []any{byID(0), byName(1), byID(2), byName(3)}, []any{user(0), user(1), user(2), user(3)}},
+		{"name first", []any{byName(0), byID(1), byName(2), byID(3)}, []any{user(0), user(1), user(2), user(3)}},
+		{"the same person by both", []any{byName(0), byID(0), byName(0), byID(0)}, []any{user(0), user(0), user(0), user(0)}},
+		{"both keys in one", []any{rep{"__typename": "User", "id": s.users[0]["id"], "userPrincipalName": s.users[0]["userPrincipalName"]}}, []any{user(0)}},
+		{"a key that is null", []any{rep{"__typename": "User", "id": nil, "userPrincipalName": s.users[0]["userPrincipalName"]}}, []any{user(0)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer g.forget()
+			r := g.entities(everything, slices.Concat(tt.reps, others)...)
+			if len(r.Errors) > 0 {
+				t.Fatal(r.Errors)
+			}
+			got := r.Data["_entities"].([]any)
+			if diff := gocmp.Diff(tt.want, got[:len(tt.want)]); diff != "" {
+				t.Errorf("people (-want +got):\n%s", diff)
+			}
+			var names []string
+			for i, entity := range got[len(tt.want):] {
+				entity := entity.(map[string]any)
+				names = append(names, entity["__typename"].(string))
+				for key, value := range others[i].(rep) {
+					if text := value.(string); key != "__typename" && entity[key] != strings.ToLower(text) {
+						t.Errorf("%v has the key %v", entity, value)
+					}
+				}
+			}
+			if diff := gocmp.Diff([]string{"Group", "AssignmentError", "UsageRight", "SubscribedSku"}, names); diff != "" {
+				t.Error(diff)
+			}
+			g.nothingTwice()
+		})
+	}
+}
+
+// TestMalformedRepresentations answers each representation on its own: one that cannot be read, or leads
+// nowhere, is one error, and the others are as they would be without it.
+func TestMalformedRepresentations(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 50})
+	s := g.samples(t, 2)
+	const guid = "11111111-2222-4333-8444-555555555555"
+	good := []any{
+		rep{"__typename": "User", "id": s.users[0]["id"]}, rep{"__typename": "User", "userPrincipalName": s.users[1]["userPrincipalName"]},
+		rep{"__typename": "Group", "id": s.group}, rep{"__typename": "AssignmentError", "id": s.failure},
+		rep{"__typename": "UsageRight", "holderId": s.holder, "id": s.right}, rep{"__typename": "SubscribedSku", "skuId": s.sku},
+	}
+	whole := g.entities(everything, good...).Data["_entities"].([]any)
+	g.forget()
+
+	for _, tt := range []struct {
+		code string
+		rep  rep
+	}{
+		{"BAD_USER_INPUT", rep{}},
+		{"BAD_USER_INPUT", rep{"__typename": nil}},
+		{"BAD_USER_INPUT", rep{"__typename": 5}},
+		{"BAD_USER_INPUT", rep{"__typename": "Device", "id": guid}},
+		{"BAD_USER_INPUT", rep{"__typename": "Query"}},
+		{"BAD_USER_INPUT", rep{"__typename": "User"}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "id": nil}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "id": 5}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "id": []any{}}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "id": "adele"}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "userPrincipalName": map[string]any{}}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "userPrincipalName": "adele"}},
+		{"BAD_USER_INPUT", rep{"__typename": "User", "name": "adele@example.com"}},
+		{"BAD_USER_INPUT", rep{"__typename": "Group"}},
+		{"BAD_USER_INPUT", rep{"__typename": "Group", "id": nil}},
+		{"BAD_USER_INPUT", rep{"__typename": "Group", "id": true}},
+		{"BAD_USER_INPUT", rep{"__typename": "AssignmentError"}},
+		{"BAD_USER_INPUT", rep{"__typename": "AssignmentError", "id": "../x"}},
+		{"BAD_USER_INPUT", rep{"__typename": "UsageRight", "id": s.right}},
+		{"BAD_USER_INPUT", rep{"__typename": "UsageRight", "holderId": nil, "id": s.right}},
+		{"BAD_USER_INPUT", rep{"__typename": "UsageRight", "holderId": s.holder}},
+		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku"}},
+		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku", "skuId": nil}},
+		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku", "skuId": "E3"}},
+		{"NOT_FOUND", rep{"__typename": "User", "id": guid}},
+		{"NOT_FOUND", rep{"__typename": "User", "userPrincipalName": "nobody@example.com"}},
+		{"NOT_FOUND", rep{"__typename": "Group", "id": guid}},
+		{"NOT_FOUND", rep{"__typename": "AssignmentError", "id": "no-such-error"}},
+		{"NOT_FOUND", rep{"__typename": "UsageRight", "holderId": guid, "id": s.right}},
+		{"NOT_FOUND", rep{"__typename": "UsageRight", "holderId": s.holder, "id": "no-such-right"}},
+		{"", rep{"__typename": "SubscribedSku", "skuId": guid}}, // null: other tenants may have it
+	} {
+		for name, place := range map[string]int{"first": 0, "last": len(good)} {
+			t.Run(fmt.Sprint(tt.rep, " ", name), func(t *testing.T) {
+				defer g.forget()
+				r := g.entities(everything, slices.Insert(slices.Clone(good), place, any(tt.rep))...)
+				if diff := gocmp.Diff(slices.Insert(slices.Clone(whole), place, nil), r.Data["_entities"]); diff != "" {
+					t.Errorf("entities (-want +got):\n%s", diff)
+				}
+				switch {
+				case tt.code == "" && len(r.Errors) == 0:
+				case len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != tt.code:
+					t.Errorf("errors: %v", r.Errors)
+				case gocmp.Diff([]any{"_entities", float64(place)}, r.Errors[0].Path) != "":
+					t.Errorf("at %v", r.Errors[0].Path)
+				}
+				if said := g.log.String(); said != "" {
+					t.Errorf("in the log: %s", said)
+				}
+			})
+		}
+	}
+	t.Run("all at once", func(t *testing.T) {
+		r := g.entities(everything, rep{"__typename": "User"}, rep{"__typename": "User", "id": "x"}, rep{}, rep{"__typename": "Group"})
+		if len(r.Errors) != 4 || len(g.tenant.Counts()) > 0 {
+			t.Errorf("%s, upstream %v", r.raw, g.tenant.Counts())
+		}
+	})
+	t.Run("none", func(t *testing.T) {
+		if r := g.entities(everything); len(r.Errors) > 0 || len(r.Data["_entities"].([]any)) > 0 {
+			t.Errorf("%s", r.raw)
+		}
+	})
+	t.Run("null", func(t *testing.T) {
+		for _, reps := range []any{nil, []any{nil}} {
+			r := g.ask(`query Q($reps: [_Any!]!) { _entities(representations: $reps) { __typename } }`, map[string]any{"reps": reps})
+			if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
+				t.Errorf("%v: %s", reps, r.raw)
+			}
+		}
+	})
+}
+
+// TestEntityCost holds how many upstream requests many representations take, and that what a router knows
+// already takes none.
+func TestEntityCost(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.samples(t, 300).users
+	errs := g.walkPages(t, "assignmentErrors", "", 1000)
+	skus := g.ask(`{ subscribedSkus { skuId } }`, nil).Data["subscribedSkus"].([]any)
+	of := func(n int, make func(i int) rep) []any {
+		reps := []any{}
+		for i := range n {
+			reps = append(reps, make(i))
+		}
+		return reps
+	}
+	byID := of(300, func(i int) rep { return rep{"__typename": "User", "id": people[i]["id"]} })
+	byName := of(300, func(i int) rep { return rep{"__typename": "User", "userPrincipalName": people[i]["userPrincipalName"]} })
+	mixed := of(300, func(i int) rep { return []any{byID[i], byName[i]}[i%2].(rep) })
+	failures := of(100, func(i int) rep { return rep{"__typename": "AssignmentError", "id": errs[i]} })
+	products := of(300, func(i int) rep {
+		return rep{"__typename": "SubscribedSku", "skuId": skus[i%len(skus)].(map[string]any)["skuId"]}
+	})
+
+	for _, tt := range []struct {
+		name, selected string
+		reps           []any
+		requests       int
+	}{
+		{"the ids of people", `... on User { id }`, byID, 0},
+		{"the ids of groups", `... on Group { id }`, of(300, func(i int) rep { return rep{"__typename": "Group", "id": people[i]["id"]} }), 0},
+		{"the ids of products", `... on SubscribedSku { skuId }`, products, 0},
+		{"the names of products", `... on SubscribedSku { skuId skuPartNumber productName }`, products, 0},
+		{"the units of products", `... on SubscribedSku { consumedUnits }`, products, 1},
+		{"people by id", `... on User { displayName }`, byID, 1},
+		{"people by id, with licences", `... on User { assignedLicenses { skuId } }`, byID, 1},
+		{"people by id, with states", `... on User { displayName licenseAssignmentStates { state } }`, byID, 1},
+		{"people by name", `... on User { displayName }`, byName, 1},
+		{"people by either", `... on User { displayName }`, mixed, 1},
+		{"errors", `... on AssignmentError { code }`, failures, 5},
+		{"errors with assignees", `... on AssignmentError { code assignedTo { displayName } }`, failures, 5},
+		{"people, errors and products", everything, slices.Concat(mixed, failures, products), 6},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g.forget()
+			r := g.entities(tt.selected, tt.reps...)
+			if len(r.Errors) > 0 {
+				t.Fatal(r.Errors)
+			}
+			for i, entity := range r.Data["_entities"].([]any) {
+				if entity == nil {
+					t.Fatalf("entity %d is missing", i)
+				}
+			}
+			if got := r.Extensions.Upstream.Requests; got != tt.requests {
+				t.Errorf("took %d requests, want %d: %+v", got, tt.requests, r.Extensions.Upstream.Endpoints)
+			}
+			g.nothingTwice()
+		})
+	}
+}
