@@ -45,11 +45,13 @@ const (
 
 // clientError is what a client reads of an error.
 type clientError struct {
-	Code, Path           string // # for any index
-	Count                int    // 0 for one alone
-	Retryable            bool
-	RetryAfter           float64
-	Permission, Upstream string
+	Code       string  `json:"code"`
+	Path       string  `json:"path"`            // # for any index
+	Count      int     `json:"count,omitempty"` // 0 for one alone
+	Retryable  bool    `json:"retryable,omitempty"`
+	RetryAfter float64 `json:"retryAfterSeconds,omitempty"`
+	Permission string  `json:"permission,omitempty"`
+	Upstream   string  `json:"upstreamCode,omitempty"`
 }
 
 func clientErrors(r response) []clientError {

@@ -1,0 +1,209 @@
+package graph_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected answers in testdata/queries")
+
+// golden is what is expected of a query.
+type golden struct {
+	Requests int            `json:"requests"` // upstream, of a gateway that has been asked before
+	Errors   []clientError  `json:"errors,omitempty"`
+	Data     map[string]any `json:"data"`
+}
+
+// goldenQueries are the files in testdata/queries, by name without extension.
+func goldenQueries(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/queries/*.graphql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no queries: %v", err)
+	}
+	queries := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queries[strings.TrimSuffix(filepath.Base(file), ".graphql")] = string(text)
+	}
+	return queries
+}
+
+func readGolden(t *testing.T, name string) golden {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata/queries", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want golden
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	return want
+}
+
+func writeGolden(t *testing.T, name string, got golden) {
+	t.Helper()
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(got); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("testdata/queries", name+".json"), text.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answerOf asks a query, and returns the answer with its cursors made equal.
+func (g *gateway) answerOf(query string) golden {
+	g.t.Helper()
+	g.forget()
+	r := g.ask(query, nil)
+	walk(r.Data, func(object map[string]any) {
+		for _, name := range []string{"cursor", "startCursor", "endCursor"} {
+			if object[name] != nil {
+				object[name] = "a cursor"
+			}
+		}
+	})
+	errs := clientErrors(r)
+	for i := range errs {
+		errs[i].Upstream = "" // one that is missing among several has no code of its own
+	}
+	return golden{Requests: r.Extensions.Upstream.Requests, Errors: errs, Data: r.Data}
+}
+
+// TestGoldenQueries holds the answers to queries, and what they cost: the least of a few times, because root
+// fields that begin at the same time can miss each other on a busy machine.
+func TestGoldenQueries(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for name, query := range goldenQueries(t) {
+		t.Run(name, func(t *testing.T) {
+			g.answerOf(query)
+			got := g.answerOf(query)
+			g.nothingTwice()
+			for range 2 {
+				got.Requests = min(got.Requests, g.answerOf(query).Requests)
+			}
+			if *update {
+				writeGolden(t, name, got)
+			}
+			if diff := gocmp.Diff(readGolden(t, name), got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestVariants asks the same of tenants that differ in all that the documentation leaves open. The answers do
+// not differ.
+func TestVariants(t *testing.T) {
+	t.Parallel()
+	queries := goldenQueries(t)
+	for name, variants := range map[string]emulator.Variants{
+		"no relation expands":         {ExpandErrors: "none"},
+		"both relations expand":       {ExpandErrors: "both"},
+		"expand is ignored":           {ExpandErrors: "ignore"},
+		"wrapped entities":            {WrapSingle: true},
+		"small pages":                 {PageSize: 3},
+		"small pages of people":       {DirectoryPageSize: 3},
+		"empty pages":                 {EmptyPages: true},
+		"no error is null":            {NullError: true},
+		"getByIds ignores select":     {GetByIDsIgnoreSelect: true},
+		"a missing right is 404":      {MissingUsageRight: "notFound"},
+		"a missing right is null":     {MissingUsageRight: "null"},
+		"nested select":               {ExpandNestedSelect: true},
+		"cloud options are ignored":   {IgnoreCloudOptions: true},
+		"skuId by eq alone":           {SkuIDEqualOnly: true},
+		"timestamps of subscriptions": {SubscriptionTimestamps: true},
+		"rights fail now and then":    {UsageRightFailures: 0.2},
+		"as kind as can be": {
+			ExpandErrors: "both", WrapSingle: true, EmptyPages: true, NullError: true, MissingUsageRight: "null", ExpandNestedSelect: true,
+			IgnoreCloudOptions: true, GetByIDsIgnoreSelect: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: variants})
+			for name, query := range queries {
+				t.Run(name, func(t *testing.T) {
+					want, got := readGolden(t, name), g.answerOf(query)
+					if variants.NullError {
+						walk(want.Data, func(object map[string]any) {
+							if object["errorText"] == "None" {
+								object["errorText"] = nil
+							}
+						})
+					}
+					got.Requests = want.Requests
+					if diff := gocmp.Diff(want, got); diff != "" {
+						t.Errorf("(-strict +variant):\n%s", diff)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestWithoutCloudLicensing has a tenant in which the licensing collections cannot be read. What the directory
+// knows is answered still.
+func TestWithoutCloudLicensing(t *testing.T) {
+	t.Parallel()
+	queries := goldenQueries(t)
+	const guid = "c085adff-3fa6-455c-a778-415ce84d502f"
+	for variant, want := range map[string]struct {
+		code, upstream                   string
+		errorPermission, rightPermission string
+	}{
+		"forbidden": {"FORBIDDEN", "missingRequiredPermission", "CloudLicensing.Read.All", "User-UsageRight.Read.All"},
+		"missing":   {"NOT_FOUND", "resourceNotFound", "", ""},
+	} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: emulator.Variants{CloudLicensing: variant}})
+			refused := func(path, permission string, count int) clientError {
+				return clientError{Code: want.code, Path: path, Count: count, Permission: permission, Upstream: want.upstream}
+			}
+			r := g.ask(queries["failed-assignments"], nil)
+			g.fails(t, r, map[string]any{"assignmentErrors": nil}, refused("assignmentErrors", want.errorPermission, 0))
+
+			for _, name := range []string{"products", "group"} {
+				if diff := gocmp.Diff(readGolden(t, name).Data, g.answerOf(queries[name]).Data); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+			r = g.ask(`{ user(id: "`+guid+`") { id displayName licenseAssignmentStates { state } usageRights { id } assignmentErrors { id } } }`, nil)
+			user := r.Data["user"].(map[string]any)
+			if user["displayName"] == nil || user["licenseAssignmentStates"] == nil || user["usageRights"] != nil || user["assignmentErrors"] != nil {
+				t.Errorf("%v", user)
+			}
+			wanted := []clientError{refused("user.assignmentErrors", want.errorPermission, 0), refused("user.usageRights", want.rightPermission, 0)}
+			if diff := gocmp.Diff(wanted, clientErrors(r)); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+			r = g.ask(`{ nodes(ids: ["`+guid+`", "`+strings.Repeat("1", 8)+guid[8:]+`"]) { id } }`, nil)
+			if nodes := r.Data["nodes"].([]any); nodes[0] == nil || nodes[1] != nil || len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != want.code {
+				t.Errorf("%s", r.raw)
+			}
+			if !slices.ContainsFunc(r.Errors, func(e responseError) bool { return pattern(e.Path) == "nodes.#" }) {
+				t.Errorf("%v", r.Errors)
+			}
+		})
+	}
+}
