@@ -1,0 +1,298 @@
+package graph
+
+import (
+	"encoding/xml"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	gqlast "github.com/vektah/gqlparser/v2/ast"
+	gqlparser "github.com/vektah/gqlparser/v2/parser"
+
+	"licensegraph/internal/licensing"
+	"licensegraph/schema"
+)
+
+// schemaFiles parses the files of the schema.
+func schemaFiles(t *testing.T) *gqlast.SchemaDocument {
+	t.Helper()
+	files, err := fs.Glob(schema.Files, "*.graphqls")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no schema: %v", err)
+	}
+	var sources []*gqlast.Source
+	for _, name := range files {
+		text, err := fs.ReadFile(schema.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, &gqlast.Source{Name: name, Input: string(text)})
+	}
+	doc, err := gqlparser.ParseSchemas(sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// TestDescriptions has every element of the schema explain itself.
+func TestDescriptions(t *testing.T) {
+	t.Parallel()
+	doc := schemaFiles(t)
+	check := func(name, description string) {
+		if text := strings.TrimSpace(description); len(text) < 5 || !strings.HasSuffix(text, ".") {
+			t.Errorf("%s is described as %q", name, text)
+		}
+	}
+	arguments := func(name string, args gqlast.ArgumentDefinitionList) {
+		for _, arg := range args {
+			check(name+"("+arg.Name+")", arg.Description)
+		}
+	}
+	for _, definition := range slices.Concat(doc.Definitions, doc.Extensions) {
+		if slices.Contains(doc.Definitions, definition) {
+			check(definition.Name, definition.Description)
+		}
+		for _, field := range definition.Fields {
+			check(definition.Name+"."+field.Name, field.Description)
+			arguments(definition.Name+"."+field.Name, field.Arguments)
+		}
+		for _, value := range definition.EnumValues {
+			check(definition.Name+"."+value.Name, value.Description)
+		}
+	}
+	for _, directive := range doc.Directives {
+		check("@"+directive.Name, directive.Description)
+		arguments("@"+directive.Name, directive.Arguments)
+	}
+	for _, definition := range doc.Schema {
+		check("schema", definition.Description)
+	}
+}
+
+// TestEnumsAreOpen has a fallback in every enumeration, for what Microsoft Graph will think of.
+func TestEnumsAreOpen(t *testing.T) {
+	t.Parallel()
+	enums := 0
+	for _, definition := range schemaFiles(t).Definitions {
+		if definition.Kind != gqlast.Enum {
+			continue
+		}
+		enums++
+		if definition.EnumValues.ForName("UNKNOWN_FUTURE_VALUE") == nil {
+			t.Errorf("%s has none", definition.Name)
+		}
+	}
+	if enums == 0 {
+		t.Error("there are no enumerations")
+	}
+}
+
+// TestGeneratedModels has nothing in the generated models but what federation needs: any other type there
+// means that a binding in gqlgen.yml is missing.
+func TestGeneratedModels(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "model/models_gen.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofFederation := regexp.MustCompile(`^(` + strings.Join(entityTypes, "|") + `)By[A-Z]\w*Input$`)
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok && !ofFederation.MatchString(spec.Name.Name) {
+			t.Errorf("%s is generated", spec.Name.Name)
+		}
+		if f, ok := n.(*ast.FuncDecl); ok {
+			t.Errorf("%s is generated", f.Name.Name)
+		}
+		return true
+	})
+}
+
+// bound are the types of the schema that are read from Microsoft Graph, and what they are read into.
+var bound = map[string]any{
+	"User": licensing.User{}, "Group": licensing.Group{}, "OtherDirectoryObject": licensing.OtherDirectoryObject{},
+	"AssignedLicense": licensing.AssignedLicense{}, "AssignedPlan": licensing.AssignedPlan{}, "LicenseProcessingState": licensing.LicenseProcessingState{},
+	"LicenseAssignmentState": licensing.LicenseAssignmentState{}, "AssignmentError": licensing.AssignmentError{},
+	"UsageRight": licensing.UsageRight{}, "LicensedService": licensing.LicensedService{}, "SubscribedSku": licensing.SubscribedSku{},
+	"LicenseUnitsDetail": licensing.LicenseUnitsDetail{}, "ServicePlan": licensing.ServicePlan{},
+}
+
+// TestFieldsArePropertiesUpstream has every field of these types come from somewhere: it is a property, is
+// derived from one, has a resolver, or is made of the catalogue. And every property is a field. So neither a
+// wrong JSON tag nor a field that is never selected goes unseen.
+func TestFieldsArePropertiesUpstream(t *testing.T) {
+	t.Parallel()
+	computed := map[string]string{ // and from what
+		"UsageRight.holderId": "id", "OtherDirectoryObject.odataType": "@odata.type",
+		"ServicePlan.displayName": "servicePlanId", "LicensedService.displayName": "planId",
+	}
+	seen := map[string]bool{}
+	for _, definition := range schemaFiles(t).Definitions {
+		value, ok := bound[definition.Name]
+		if !ok {
+			if definition.Kind == gqlast.Object && !regexp.MustCompile(`^Query$|^PageInfo$|Connection$|Edge$`).MatchString(definition.Name) {
+				t.Errorf("%s is a type that this test does not know", definition.Name)
+			}
+			continue
+		}
+		seen[definition.Name] = true
+		properties, used := jsonNames(value), map[string]bool{}
+		for _, field := range definition.Fields {
+			name := definition.Name + "." + field.Name
+			property := field.Name
+			switch {
+			case computed[name] != "":
+				property = computed[name]
+			case slices.Contains(properties, field.Name):
+			case derived[field.Name] != "":
+				property = derived[field.Name]
+			case strings.HasSuffix(field.Name, "Text"): // of an enumeration beside it
+				property = strings.TrimSuffix(field.Name, "Text")
+			case resolved(field):
+				continue
+			}
+			if !slices.Contains(properties, property) {
+				t.Errorf("%s comes from nowhere: there is no property %s in %v", name, property, properties)
+			}
+			used[property] = true
+		}
+		for _, property := range properties {
+			if !used[property] {
+				t.Errorf("%s.%s is read and cannot be asked for", definition.Name, property)
+			}
+		}
+	}
+	for name := range bound {
+		if !seen[name] {
+			t.Errorf("%s is not in the schema", name)
+		}
+	}
+}
+
+func resolved(field *gqlast.FieldDefinition) bool {
+	d := field.Directives.ForName("goField")
+	if d == nil {
+		return false
+	}
+	force := d.Arguments.ForName("forceResolver")
+	return force != nil && force.Value.Raw == "true"
+}
+
+// TestNeeds has each type that is read with $select, and each derived field, lead to properties.
+func TestNeeds(t *testing.T) {
+	t.Parallel()
+	for typeName := range upstream {
+		if bound[typeName] == nil {
+			t.Errorf("%s has needs and is bound to nothing", typeName)
+		}
+		names := slices.DeleteFunc(slices.Clone(upstream[typeName]), func(p string) bool { return p == "assignedTo" || p == "usageRight" })
+		if !reflect.DeepEqual(names, jsonNames(bound[typeName])) {
+			t.Errorf("%s: %v", typeName, names)
+		}
+	}
+	for field, property := range derived {
+		found := false
+		for _, properties := range upstream {
+			found = found || slices.Contains(properties, property)
+		}
+		if !found {
+			t.Errorf("%s is derived from %s, which no type has", field, property)
+		}
+	}
+}
+
+// csdlFile is Microsoft Graph's own description of its types, cut down to licensing. It is not part of the
+// project.
+const csdlFile = "../../shared/graph/cloudlicensing.csdl.xml"
+
+// TestPropertiesAreMicrosofts compares the names of properties with Microsoft Graph's metadata.
+func TestPropertiesAreMicrosofts(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(csdlFile)
+	if err != nil {
+		t.Skipf("the metadata is not here: %v", err)
+	}
+	type named struct {
+		Name       string `xml:",attr"`
+		BaseType   string `xml:",attr"`
+		Properties []struct {
+			Name string `xml:",attr"`
+		} `xml:"Property"`
+		Members []struct {
+			Name string `xml:",attr"`
+		} `xml:"Member"`
+	}
+	var metadata struct {
+		Schemas []struct {
+			Entities []named `xml:"EntityType"`
+			Complex  []named `xml:"ComplexType"`
+			Enums    []named `xml:"EnumType"`
+		} `xml:"DataServices>Schema"`
+	}
+	if err := xml.Unmarshal(text, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	types, enums := map[string]named{}, map[string]named{}
+	for _, s := range metadata.Schemas {
+		for _, n := range slices.Concat(s.Entities, s.Complex) {
+			types[n.Name] = n
+		}
+		for _, n := range s.Enums {
+			enums[n.Name] = n
+		}
+	}
+	var propertiesOf func(name string) []string
+	propertiesOf = func(name string) (names []string) {
+		n, ok := types[name]
+		if !ok {
+			t.Fatalf("the metadata has no %s", name)
+		}
+		if _, base, ok := strings.Cut(n.BaseType, "."); ok {
+			names = propertiesOf(base)
+		}
+		for _, p := range n.Properties {
+			names = append(names, p.Name)
+		}
+		return names
+	}
+	for ours, theirs := range map[string]string{
+		"User": "user", "Group": "group", "AssignedLicense": "assignedLicense", "AssignedPlan": "assignedPlan",
+		"LicenseProcessingState": "licenseProcessingState", "LicenseAssignmentState": "licenseAssignmentState",
+		"AssignmentError": "assignmentError", "UsageRight": "usageRight", "LicensedService": "service",
+		"SubscribedSku": "subscribedSku", "LicenseUnitsDetail": "licenseUnitsDetail", "ServicePlan": "servicePlanInfo",
+	} {
+		have, want := jsonNames(bound[ours]), propertiesOf(theirs)
+		for _, name := range want {
+			switch name {
+			case "cloudLicensing": // a path, not a value
+			case "hasMembersWithLicenseErrors": // can be filtered by and is never returned
+			default:
+				if !slices.Contains(have, name) {
+					t.Errorf("%s has no %s", ours, name)
+				}
+			}
+		}
+		if theirs == "user" || theirs == "group" {
+			continue // cut down
+		}
+		for _, name := range have {
+			if !slices.Contains(want, name) && name != "lockedOut" { // in the metadata of v1.0 alone
+				t.Errorf("%s of %s is not Microsoft's", name, ours)
+			}
+		}
+	}
+	for _, member := range enums["assigneeTypes"].Members {
+		service := licensing.LicensedService{AssignableToText: member.Name}
+		kinds := service.AssignableTo()
+		if known := len(kinds) == 1 && kinds[0] != licensing.AssigneeUnknownFuture; known != (member.Name != "none" && member.Name != "unknownFutureValue") {
+			t.Errorf("%s is read as %v", member.Name, kinds)
+		}
+	}
+}
