@@ -1,0 +1,79 @@
+package internal
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows are the packages of this module and what each may import of it. A package that is not here is new:
+// decide what it may know.
+var arrows = map[string][]string{
+	"schema":             nil,
+	"internal/licensing": nil,
+	"internal/emulator":  nil, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/graphiql":  nil,
+	"internal/limits":    nil,
+	"internal/msgraph":   {"internal/licensing"},
+	"loaders":            {"internal/licensing"},
+	"graph/model":        {"internal/licensing"},
+	"graph/generated":    {"graph/model", "internal/licensing"},
+	"graph":              {"graph/generated", "graph/model", "internal/licensing", "loaders"},
+	"server":             {"graph", "internal/emulator", "internal/graphiql", "internal/licensing", "internal/limits", "internal/msgraph", "loaders", "schema"},
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// TestImports holds the direction of imports: server, graph, loaders, licensing; and the client and the
+// embedded tenant beside them.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	const module = "licensegraph/"
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		names := strings.Fields(line)
+		name := strings.TrimPrefix(names[0], module)
+		if name == "licensegraph" || name == "internal" {
+			continue // tests of the whole
+		}
+		may, known := arrows[name]
+		if !known {
+			t.Errorf("%s is new", name)
+		}
+		for _, imported := range names[1:] {
+			if ours, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(may, ours) {
+				t.Errorf("%s imports %s", name, ours)
+			}
+		}
+	}
+}
+
+// TestLicensingStandsAlone has the domain depend on nothing but the standard library.
+func TestLicensingStandsAlone(t *testing.T) {
+	t.Parallel()
+	got := goList(t, "-deps", "-f", `{{if not .Standard}}{{.ImportPath}}{{end}}`, "./internal/licensing")
+	got = slices.DeleteFunc(got, func(line string) bool { return line == "" })
+	if !slices.Equal(got, []string{"licensegraph/internal/licensing"}) {
+		t.Errorf("it depends on %v", got)
+	}
+}
+
+// TestNobodyKnowsTheWire has neither resolvers nor loaders depend on the client or the embedded tenant, be it
+// through others.
+func TestNobodyKnowsTheWire(t *testing.T) {
+	t.Parallel()
+	for _, line := range goList(t, "-deps", "./graph", "./loaders") {
+		if line == "licensegraph/internal/msgraph" || line == "licensegraph/internal/emulator" || line == "licensegraph/server" {
+			t.Errorf("they depend on %s", line)
+		}
+	}
+}
