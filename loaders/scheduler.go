@@ -162,9 +162,13 @@ func newLoader[K comparable, V any](s *scheduler, read func(b Batch, keys []K, f
 				})
 			})
 			defer s.release()
-			results := align(keys, found, err)
+			missing := licensing.ErrNotFound
+			if ctx.Err() != nil {
+				missing = ctx.Err() // nobody knows
+			}
+			results := align(keys, found, missing, err)
 			if err := guard(func() { l.arrive(keys, results) }); err != nil {
-				return align(keys, found, err)
+				return align(keys, found, missing, err)
 			}
 			return results
 		},
@@ -277,15 +281,16 @@ func (l *Loader[K, V]) nextRound() *round {
 	return r
 }
 
-// align puts what was found in the order of the keys.
-func align[K comparable, V any](keys []K, found map[K]*dataloader.Result[V], err error) []*dataloader.Result[V] {
+// align puts what was found in the order of the keys. What was not found ends with the error missing, and
+// everything with err unless that is nil.
+func align[K comparable, V any](keys []K, found map[K]*dataloader.Result[V], missing, err error) []*dataloader.Result[V] {
 	results := make([]*dataloader.Result[V], len(keys))
 	for i, key := range keys {
 		switch result, ok := found[key]; {
 		case err != nil:
 			results[i] = &dataloader.Result[V]{Error: err}
 		case !ok:
-			results[i] = &dataloader.Result[V]{Error: licensing.ErrNotFound}
+			results[i] = &dataloader.Result[V]{Error: missing}
 		default:
 			results[i] = result
 		}
