@@ -1,0 +1,335 @@
+package licensing
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const e3 = GUID("05e9a617-0261-4cee-bb44-138d3ef5d965")
+
+func TestParseGUID(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text string
+		want GUID
+	}{
+		{string(e3), e3},
+		{strings.ToUpper(string(e3)), e3},
+		{"00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000"},
+		{"", ""},
+		{"05e9a617", ""},
+		{"05e9a61702614ceebb44138d3ef5d965", ""},
+		{"{05e9a617-0261-4cee-bb44-138d3ef5d965}", ""},
+		{"urn:uuid:05e9a617-0261-4cee-bb44-138d3ef5d965", ""},
+		{"05e9a617-0261-4cee-bb44-138d3ef5d96", ""},
+		{"05e9a617-0261-4cee-bb44-138d3ef5d9650", ""},
+		{"05e9a617-0261-4cee-bb44-138d3ef5d96g", ""},
+		{"05e9a617 0261 4cee bb44 138d3ef5d965", ""},
+		{"05e9a6170-261-4cee-bb44-138d3ef5d965", ""},
+		{" 5e9a617-0261-4cee-bb44-138d3ef5d965", ""},
+		{"05e9a617-0261-4cee-bb44-138d3ef5d96\n", ""},
+		{"05e9a617-0261-4cee-bb44-138d3ef5d9'1", ""},
+		{"０5e9a617-0261-4cee-bb44-138d3ef5d9", ""},
+	} {
+		if got, ok := ParseGUID(tt.text); got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%q: %q, %v", tt.text, got, ok)
+		}
+	}
+}
+
+func FuzzParseGUID(f *testing.F) {
+	f.Add(string(e3))
+	f.Add(strings.ToUpper(string(e3)))
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, ok := ParseGUID(text)
+		if !ok {
+			return
+		}
+		again, ok := ParseGUID(string(got))
+		if !ok || again != got || !strings.EqualFold(text, string(got)) {
+			t.Errorf("%q: %q, then %q", text, got, again)
+		}
+	})
+}
+
+func TestGUIDOnTheWire(t *testing.T) {
+	t.Parallel()
+	var license AssignedLicense
+	if err := json.Unmarshal([]byte(`{"skuId":"05E9A617-0261-4CEE-BB44-138D3EF5D965","disabledPlans":["AB","cd"]}`), &license); err != nil {
+		t.Fatal(err)
+	}
+	if *license.SkuID != e3 || !slices.Equal(license.DisabledPlans, []GUID{"ab", "cd"}) {
+		t.Errorf("%v, %v", *license.SkuID, license.DisabledPlans)
+	}
+	if err := json.Unmarshal([]byte(`{"skuId":null}`), &license); err != nil || license.SkuID != nil {
+		t.Errorf("%v, %v", license.SkuID, err)
+	}
+}
+
+func TestGUIDAsAScalar(t *testing.T) {
+	t.Parallel()
+	for _, value := range []any{"", "E3", 5, nil, true, []any{string(e3)}, string(e3) + " "} {
+		guid := GUID("unchanged")
+		var input *InputError
+		if err := guid.UnmarshalGQL(value); !errors.As(err, &input) {
+			t.Errorf("%v: %v", value, err)
+		}
+	}
+	var guid GUID
+	if err := guid.UnmarshalGQL(strings.ToUpper(string(e3))); err != nil || guid != e3 {
+		t.Errorf("%v, %v", guid, err)
+	}
+	var b strings.Builder
+	GUID(`a"b`).MarshalGQL(&b)
+	if b.String() != `"a\"b"` {
+		t.Errorf("written as %s", b.String())
+	}
+}
+
+// TestEnumerations reads each text that the service is known to send, in any case, and texts that nobody has
+// seen yet.
+func TestEnumerations(t *testing.T) {
+	t.Parallel()
+	text := func(e any) string {
+		switch e := e.(type) {
+		case *LicenseState:
+			return value(e)
+		case *LicenseErrorCode:
+			return value(e)
+		case *LicenseProcessingStage:
+			return value(e)
+		case *CapabilityStatus:
+			return value(e)
+		case *SkuTarget:
+			return value(e)
+		case *ProvisioningStatus:
+			return value(e)
+		}
+		return "?"
+	}
+	for name, tt := range map[string]struct {
+		read  func(*string) any
+		known []string
+	}{
+		"state":              {func(s *string) any { return (&LicenseAssignmentState{StateText: s}).State() }, []string{"Active", "ActiveWithError", "Disabled", "Error"}},
+		"error":              {func(s *string) any { return (&LicenseAssignmentState{ErrorText: s}).Error() }, []string{"CountViolation", "MutuallyExclusiveViolation", "DependencyViolation", "ProhibitedInUsageLocationViolation", "UniquenessViolation", "Other"}},
+		"stage":              {func(s *string) any { return (&LicenseProcessingState{StateText: s}).State() }, []string{"QueuedForProcessing", "ProcessingInProgress", "ProcessingComplete"}},
+		"capability":         {func(s *string) any { return (&SubscribedSku{CapabilityStatusText: s}).CapabilityStatus() }, []string{"Enabled", "Warning", "Suspended", "Deleted", "LockedOut"}},
+		"target of a sku":    {func(s *string) any { return (&SubscribedSku{AppliesToText: s}).AppliesTo() }, []string{"User", "Company"}},
+		"target of a plan":   {func(s *string) any { return (&ServicePlan{AppliesToText: s}).AppliesTo() }, []string{"User", "Company"}},
+		"provisioning state": {func(s *string) any { return (&ServicePlan{ProvisioningStatusText: s}).ProvisioningStatus() }, []string{"Success", "Disabled", "PendingInput", "PendingActivation", "PendingProvisioning"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, known := range tt.known {
+				for _, written := range []string{known, strings.ToLower(known), strings.ToUpper(known)} {
+					if got := text(tt.read(&written)); got != known {
+						t.Errorf("%s is read as %s", written, got)
+					}
+				}
+			}
+			for _, unknown := range []string{"BrandNew", "unknownFutureValue", " " + tt.known[0], tt.known[0] + "s "} {
+				if got := text(tt.read(&unknown)); got != unknownFutureValue {
+					t.Errorf("%q is read as %s", unknown, got)
+				}
+			}
+			empty := ""
+			for _, none := range []*string{nil, &empty} {
+				if got := text(tt.read(none)); got != "nothing" {
+					t.Errorf("nothing is read as %s", got)
+				}
+			}
+		})
+	}
+}
+
+func value[E ~string](e *E) string {
+	if e == nil {
+		return "nothing"
+	}
+	return string(*e)
+}
+
+// TestNoError takes null, absent and None for the same, and Others for Other.
+func TestNoError(t *testing.T) {
+	t.Parallel()
+	for wire, want := range map[string]string{
+		`{}`: "nothing", `{"error":null}`: "nothing", `{"error":""}`: "nothing", `{"error":"None"}`: "nothing", `{"error":"none"}`: "nothing",
+		`{"error":"Other"}`: "Other", `{"error":"Others"}`: "Other", `{"error":"others"}`: "Other", `{"error":"CountViolation"}`: "CountViolation",
+	} {
+		var state LicenseAssignmentState
+		if err := json.Unmarshal([]byte(wire), &state); err != nil {
+			t.Fatal(err)
+		}
+		if got := value(state.Error()); got != want {
+			t.Errorf("%s is %s, want %s", wire, got, want)
+		}
+	}
+}
+
+func TestAssignableTo(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]AssigneeType{
+		"":                         {},
+		"none":                     {},
+		"None":                     {},
+		",, ":                      {},
+		"user":                     {AssigneeUser},
+		"User":                     {AssigneeUser},
+		"user,group":               {AssigneeUser, AssigneeGroup},
+		" group , user ":           {AssigneeGroup, AssigneeUser},
+		"device,none":              {AssigneeDevice},
+		"user,unknownFutureValue":  {AssigneeUser, AssigneeUnknownFuture},
+		"user,robot,group":         {AssigneeUser, AssigneeUnknownFuture, AssigneeGroup},
+		"user,group,device,future": {AssigneeUser, AssigneeGroup, AssigneeDevice, AssigneeUnknownFuture},
+	} {
+		service := LicensedService{AssignableToText: text}
+		if got := service.AssignableTo(); got == nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestCatalogue reads every row, finds each id once, and leaves no name out.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	skus, plans := 0, 0
+	for i, line := range strings.Split(strings.TrimRight(catalogueText, "\n"), "\n") {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		columns := strings.Split(line, "\t")
+		if len(columns) != 4 {
+			t.Fatalf("line %d has %d columns", i+1, len(columns))
+		}
+		kind, id, short, friendly := columns[0], columns[1], columns[2], columns[3]
+		if guid, ok := ParseGUID(id); !ok || string(guid) != id {
+			t.Errorf("line %d: %q is no GUID in lower case", i+1, id)
+		}
+		if seen[id] {
+			t.Errorf("line %d: %s is there twice", i+1, id)
+		}
+		seen[id] = true
+		for _, name := range []string{short, friendly} {
+			if name == "" || name != strings.TrimSpace(name) {
+				t.Errorf("line %d: a name is %q", i+1, name)
+			}
+		}
+		guid := GUID(id)
+		switch kind {
+		case "sku":
+			skus++
+			sku, ok := WellKnownSku(guid)
+			if !ok || *sku.SkuPartNumber != short || *sku.ProductName() != friendly {
+				t.Errorf("line %d is not found", i+1)
+			}
+		case "plan":
+			plans++
+			plan, ok := WellKnownServicePlan(guid)
+			if !ok || *plan.ServicePlanName != short || *plan.DisplayName() != friendly {
+				t.Errorf("line %d is not found", i+1)
+			}
+			if service := (&LicensedService{PlanID: guid}); *service.DisplayName() != friendly {
+				t.Errorf("line %d is not found", i+1)
+			}
+		default:
+			t.Errorf("line %d is a %q", i+1, kind)
+		}
+	}
+	if len(catalogue()) != skus+plans || skus < 20 || plans < 100 {
+		t.Errorf("%d products and %d plans, %d in all", skus, plans, len(catalogue()))
+	}
+	unknown := GUID("00000000-0000-0000-0000-000000000000")
+	if _, ok := WellKnownSku(unknown); ok || (&SubscribedSku{SkuID: &unknown}).ProductName() != nil || (&ServicePlan{}).DisplayName() != nil {
+		t.Error("an id that nobody knows has a name")
+	}
+	if _, ok := WellKnownServicePlan(unknown); ok {
+		t.Error("a service plan that nobody knows has a name")
+	}
+}
+
+// TestCatalogueIsNotShared hands out values that nobody else holds.
+func TestCatalogueIsNotShared(t *testing.T) {
+	t.Parallel()
+	first, _ := WellKnownSku(e3)
+	*first.SkuPartNumber, *first.SkuID = "changed", "changed"
+	second, ok := WellKnownSku(e3)
+	if !ok || *second.SkuPartNumber != "SPE_E3" || *second.SkuID != e3 {
+		t.Errorf("%v", second)
+	}
+}
+
+// listFile is an excerpt of Microsoft's public list of products and service plans. It is not part of the
+// project.
+const listFile = "../../../shared/graph/skus.csv"
+
+// TestCatalogueIsMicrosofts compares the catalogue with the list. The list names a service plan once for each
+// product that has it, and not always in the same way; a name that is not shouted is preferred.
+func TestCatalogueIsMicrosofts(t *testing.T) {
+	t.Parallel()
+	file, err := os.Open(listFile)
+	if err != nil {
+		t.Skipf("the list is not here: %v", err)
+	}
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[GUID][]names{}
+	for _, row := range rows[1:] {
+		sku, plan := GUID(row[0]), GUID(row[3])
+		listed[sku] = append(listed[sku], names{short: row[1], friendly: row[2]})
+		listed[plan] = append(listed[plan], names{short: row[4], friendly: row[5]})
+	}
+	shouted := func(n names) bool { return n.friendly == strings.ToUpper(n.friendly) || n.friendly == n.short }
+	for id, known := range catalogue() {
+		if !slices.Contains(listed[id], known) {
+			t.Errorf("%s is %v, want one of %v", id, known, listed[id])
+		}
+		if shouted(known) && slices.ContainsFunc(listed[id], func(n names) bool { return !shouted(n) }) {
+			t.Errorf("%s is %v, want one of %v", id, known, listed[id])
+		}
+	}
+	if len(listed) != len(catalogue()) {
+		t.Errorf("%d are listed, %d are in the catalogue", len(listed), len(catalogue()))
+	}
+}
+
+func TestUpstreamError(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("broken pipe")
+	err := &UpstreamError{Kind: ErrThrottled, Operation: "GET /users/{id}", Status: 429, Code: "TooManyRequests", RequestID: "r"}
+	if got := err.Error(); got != `GET /users/{id}: throttled (status 429, code "TooManyRequests", request-id r)` {
+		t.Errorf("%s", got)
+	}
+	if !errors.Is(err, ErrThrottled) || errors.Is(err, ErrUnavailable) {
+		t.Error("it is of another kind")
+	}
+	err = &UpstreamError{Kind: ErrUnavailable, Operation: "GET /users", Cause: cause}
+	if got := err.Error(); got != "GET /users: unavailable: broken pipe" || !errors.Is(err, cause) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	u := Usage{Requests: 1, BatchParts: 2, ResourceUnits: 3, Retries: 4, Bytes: 5, Milliseconds: 6}
+	u.Add(u)
+	if u != (Usage{Requests: 2, BatchParts: 4, ResourceUnits: 6, Retries: 8, Bytes: 10, Milliseconds: 12}) {
+		t.Errorf("%+v", u)
+	}
+	for d, want := range map[time.Duration]int64{0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000} {
+		if got := Milliseconds(d); got != want {
+			t.Errorf("%v: %d, want %d", d, got, want)
+		}
+	}
+}
