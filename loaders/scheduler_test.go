@@ -160,13 +160,13 @@ func TestHeld(t *testing.T) {
 		quiet("inside")
 		all.Together(func() { l.Load("b") })
 		quiet("after an inner one")
-		all.Expect(2)
+		all.scheduler.hold(2)
 	})
-	quiet("while two are expected")
-	all.Begun()
-	quiet("while one is expected")
+	quiet("while held twice")
+	all.scheduler.release()
+	quiet("while held once")
 	l.Load("c")
-	all.Begun()
+	all.scheduler.release()
 	all.Wait()
 	if got := s.sent(); len(got) != 1 || len(got[0]) != 4 {
 		t.Errorf("sent %v", got)
@@ -184,6 +184,7 @@ func TestPlansTravelTogether(t *testing.T) {
 		all.Together(func() {
 			for _, word := range words {
 				users.Plan(word, func(n int) {
+					turn() // a busy machine
 					groups.Plan(strings.Repeat("g", n), func(n int) { rights.Load(strings.Repeat("r", n+1)) })
 					rights.Plan(strings.Repeat("r", n), func(int) {})
 				})
