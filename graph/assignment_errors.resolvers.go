@@ -29,7 +29,7 @@ func (r *queryResolver) AssignmentErrors(ctx context.Context, first int32, after
 }
 
 func (r *queryResolver) AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error) {
-	return r.loaders(ctx).findAssignmentError(selected(ctx), id)()
+	return found(r.loaders(ctx), r.loaders(ctx).findAssignmentError(selected(ctx), id))
 }
 
 func (r *Resolver) AssignmentError() generated.AssignmentErrorResolver {

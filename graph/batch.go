@@ -35,7 +35,14 @@ func each[P, V any](parents []P, of func(P) V) []V {
 func findEach[P, V any](p plan, parents []P, find func(P) loaders.Thunk[V]) ([]V, []error) {
 	var thunks []loaders.Thunk[V]
 	p.Together(func() { thunks = each(parents, find) })
+	p.Begun()
 	return loaders.Wait(thunks)
+}
+
+// found returns what a root field looks up.
+func found[V any](p plan, thunk loaders.Thunk[V]) (V, error) {
+	p.Begun()
+	return thunk()
 }
 
 // held is a value that needs no look-up.

@@ -50,12 +50,10 @@ func representations(ctx context.Context, typeName string) []representation {
 }
 
 // entities plans all representations of an _entities field, before gqlgen divides them by type.
-func (p plan) entities(s selection, values any) {
-	reps, _ := values.([]any)
+func (p plan) entities(s selection, reps []representation) {
 	user, group, assignmentError, right, sku := p.userEntity(s), p.groupEntity(s), p.assignmentErrorEntity(s), p.usageRightEntity(s), p.skuEntity(s)
 	p.Together(func() {
-		for _, value := range reps {
-			rep, _ := value.(representation)
+		for _, rep := range reps {
 			switch rep["__typename"] {
 			case "User":
 				user(rep)

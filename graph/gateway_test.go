@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,12 +16,21 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"go.uber.org/goleak"
 
 	"licensegraph/graph"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/msgraph"
 	"licensegraph/loaders"
 )
+
+// TestMain sees to it that no operation leaves anything running.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		http.DefaultClient.CloseIdleConnections()
+		os.Exit(code)
+	}))
+}
 
 // gateway is the resolvers over the embedded tenant, reached over HTTP on both sides.
 type gateway struct {

@@ -11,5 +11,5 @@ import (
 )
 
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
-	return r.loaders(ctx).findGroup(selected(ctx), id)()
+	return found(r.loaders(ctx), r.loaders(ctx).findGroup(selected(ctx), id))
 }

@@ -30,6 +30,7 @@ func (p plan) nodes(s selection, ids []string) ([]licensing.Node, []error) {
 			p.PlanDirectoryObject(id, func(object licensing.DirectoryObject) { next(object) })
 		}
 	})
+	p.Begun()
 	objects, failures := p.DirectoryObjects(inDirectory)
 	for n, i := range places {
 		if errors.Is(failures[n], licensing.ErrNotFound) {

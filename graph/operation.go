@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -19,7 +20,6 @@ var _ interface {
 	graphql.HandlerExtension
 	graphql.OperationInterceptor
 	graphql.RootFieldInterceptor
-	graphql.FieldInterceptor
 	graphql.ResponseInterceptor
 } = (*operations)(nil)
 
@@ -35,42 +35,48 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	op := graphql.GetOperationContext(ctx)
 	l := loaders.New(ctx, upstream, needsOf(op).of)
 	if op.Operation.Operation == ast.Query {
-		l.Expect(rootFields(op))
+		fields := rootFields(op)
+		l.Expect(len(fields))
+		if slices.Contains(fields, "_entities") {
+			op.ResolverMiddleware = o.entities(op.ResolverMiddleware)
+		}
 	}
 	return next(loaders.With(ctx, l))
 }
 
-// rootFields counts the fields of a query that begin at the same time.
-func rootFields(op *graphql.OperationContext) int {
-	n := 0
+// rootFields returns the fields of a query that begin at the same time.
+func rootFields(op *graphql.OperationContext) []string {
+	var names []string
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name != "__typename" {
-			n++
+			names = append(names, field.Name)
 		}
 	}
-	return n
+	return names
 }
 
+// InterceptRootField gives each root field of a query loaders that know when it has begun.
 func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-	op := graphql.GetOperationContext(ctx)
-	if op.Operation.Operation != ast.Query {
+	if graphql.GetOperationContext(ctx).Operation.Operation != ast.Query {
 		return next(ctx)
 	}
-	if field := graphql.GetRootFieldContext(ctx).Field; field.Name == "_entities" {
-		below := selection{operation: op, sets: []ast.SelectionSet{field.Selections}}
-		o.resolver.loaders(ctx).entities(below, field.ArgumentMap(op.Variables)["representations"])
-	}
-	loaders.For(ctx).Begun()
-	return next(ctx)
+	l := loaders.For(ctx).Expected()
+	defer l.Begun()
+	return next(loaders.With(ctx, l))
 }
 
-// InterceptField lets each representation of an entity fail on its own.
-func (*operations) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
-	if fc := graphql.GetFieldContext(ctx); fc.Field.Name == "_entities" {
-		reps, _ := fc.Args["representations"].([]map[string]any)
-		fc.Args["representations"] = each(reps, standIn)
+// entities plans all representations of an _entities field before gqlgen divides them by type, and lets each
+// fail on its own. It surrounds the fields of operations that ask for entities, no others: a call for each
+// field is dear.
+func (o *operations) entities(next graphql.FieldMiddleware) graphql.FieldMiddleware {
+	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
+		if fc := graphql.GetFieldContext(ctx); fc.Object == "Query" && fc.Field.Name == "_entities" {
+			reps, _ := fc.Args["representations"].([]map[string]any)
+			o.resolver.loaders(ctx).entities(selected(ctx), reps)
+			fc.Args["representations"] = each(reps, standIn)
+		}
+		return next(ctx, resolve)
 	}
-	return next(ctx)
 }
 
 func (o *operations) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {

@@ -47,6 +47,7 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 		return nil, &licensing.InputError{Message: "the cursor in `after` comes from an operation that selected less: select the same fields for each page"}
 	}
 	shown := at.Shown
+	loaders.For(ctx).Begun()
 	p := page[T]{first: int(first), end: at}
 	for range maxUpstreamPages {
 		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top})

@@ -11,9 +11,9 @@ import (
 )
 
 func (r *queryResolver) SubscribedSkus(ctx context.Context) ([]*licensing.SubscribedSku, error) {
-	return r.loaders(ctx).AllSubscribedSkus()()
+	return found(r.loaders(ctx), r.loaders(ctx).AllSubscribedSkus())
 }
 
 func (r *queryResolver) SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error) {
-	return r.loaders(ctx).SubscribedSku(skuID)()
+	return found(r.loaders(ctx), r.loaders(ctx).SubscribedSku(skuID))
 }

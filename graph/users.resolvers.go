@@ -22,7 +22,7 @@ func (r *assignedLicenseResolver) DisabledPlans(ctx context.Context, objs []*lic
 }
 
 func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error) {
-	return r.loaders(ctx).findUser(selected(ctx), id, userPrincipalName)()
+	return found(r.loaders(ctx), r.loaders(ctx).findUser(selected(ctx), id, userPrincipalName))
 }
 
 func (r *queryResolver) Users(ctx context.Context, first int32, after *string) (*model.Connection[*licensing.User], error) {

@@ -10,6 +10,7 @@ package loaders
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"licensegraph/internal/licensing"
 )
@@ -65,6 +66,7 @@ type Loaders struct {
 	source     Source
 	properties Properties
 	scheduler  *scheduler
+	begun      func() // nil unless expected
 }
 
 // tenant is the key of what a tenant has only one of.
@@ -73,6 +75,7 @@ type tenant struct{}
 // New returns the loaders of the operation that ctx belongs to.
 func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	s := &scheduler{ctx: ctx, newBatch: source.Batch}
+	context.AfterFunc(ctx, s.end)
 	l := &Loaders{source: source, properties: properties, scheduler: s}
 	l.addUsers(s)
 	l.addDirectoryObjects(s)
@@ -103,11 +106,22 @@ func (l *Loaders) Together(load func()) {
 	load()
 }
 
-// Expect announces fields that will be resolved at the same time. Nothing is sent before each has [Loaders.Begun].
+// Expect announces fields that will be resolved at the same time. Nothing is sent before each has begun.
 func (l *Loaders) Expect(fields int) { l.scheduler.hold(fields) }
 
-// Begun says that an expected field is being resolved.
-func (l *Loaders) Begun() { l.scheduler.release() }
+// Expected returns the loaders for one of the fields that were expected, which has to say when it has begun.
+func (l *Loaders) Expected() *Loaders {
+	expected := *l
+	expected.begun = sync.OnceFunc(l.scheduler.release)
+	return &expected
+}
+
+// Begun says that the field which was expected has loaded what it can, and is about to wait or has ended.
+func (l *Loaders) Begun() {
+	if l.begun != nil {
+		l.begun()
+	}
+}
 
 // Wait returns when everything that was loaded has been read, whether somebody waits for it or not.
 func (l *Loaders) Wait() { l.scheduler.running.Wait() }

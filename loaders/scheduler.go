@@ -59,9 +59,20 @@ func (s *scheduler) added() {
 	s.wake()
 }
 
+// end sends what is left when the operation has ended, held or not: it fails at once, and nobody waits for
+// it for good.
+func (s *scheduler) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
+}
+
+// held tells whether nothing may be sent; the caller holds the lock.
+func (s *scheduler) held() bool { return s.holds > 0 && s.ctx.Err() == nil }
+
 // wake begins to settle if there is something to send; the caller holds the lock.
 func (s *scheduler) wake() {
-	if s.settling || s.holds > 0 || s.keys == s.sent {
+	if s.settling || s.held() || s.keys == s.sent {
 		return
 	}
 	s.settling = true
@@ -69,23 +80,23 @@ func (s *scheduler) wake() {
 }
 
 func (s *scheduler) settle() {
-	for last, quiet := -1, 0; quiet < settleTurns; {
+	for last, quiet := -1, 0; ; {
 		runtime.Gosched()
 		s.mu.Lock()
-		keys, held := s.keys, s.holds > 0
-		s.mu.Unlock()
-		if keys == last && !held {
-			quiet++
-		} else {
-			last, quiet = keys, 0
+		if s.held() { // release begins anew
+			s.settling = false
+			s.mu.Unlock()
+			return
 		}
+		if s.keys != last {
+			last, quiet = s.keys, 0
+		} else if quiet++; quiet == settleTurns {
+			break // with the lock
+		}
+		s.mu.Unlock()
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settling = false
-	if s.holds > 0 {
-		return // release begins anew
-	}
 	s.sent = s.keys
 	r := &round{scheduler: s, done: make(chan struct{})}
 	for _, l := range s.loaders {
