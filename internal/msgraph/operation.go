@@ -8,9 +8,11 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"licensegraph/internal/licensing"
@@ -102,8 +104,14 @@ type meter struct {
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
-	usage := licensing.Usage{Requests: 1}
+	var usage licensing.Usage
+	// The transport repeats a GET by itself, on another connection, when an idle one turns out to be closed.
+	var connections atomic.Int32
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connections.Add(1) },
+	}))
 	defer func() {
+		usage.Requests = max(1, int(connections.Load()))
 		usage.Milliseconds = licensing.Milliseconds(time.Since(start))
 		m.operation.count(m.endpoint, usage)
 	}()
