@@ -38,6 +38,39 @@ func (s *strictVariables) MutateOperationContext(_ context.Context, op *graphql.
 			return err
 		}
 	}
+	return s.conditions(op, op.Operation.SelectionSet, map[string]bool{})
+}
+
+// conditions refuses null for the condition of @skip and @include, which a
+// variable with a default can have (GraphQL, section 5.8.5). It reads each
+// fragment once.
+func (s *strictVariables) conditions(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) *gqlerror.Error {
+	for _, selection := range set {
+		var directives ast.DirectiveList
+		var below ast.SelectionSet
+		switch selection := selection.(type) {
+		case *ast.Field:
+			directives, below = selection.Directives, selection.SelectionSet
+		case *ast.InlineFragment:
+			directives, below = selection.Directives, selection.SelectionSet
+		case *ast.FragmentSpread:
+			directives = selection.Directives
+			if !seen[selection.Name] && selection.Definition != nil {
+				seen[selection.Name] = true
+				below = selection.Definition.SelectionSet
+			}
+		}
+		for _, directive := range directives {
+			condition := directive.Arguments.ForName("if")
+			if condition == nil || condition.Value.Kind != ast.Variable || op.Variables[condition.Value.Raw] != nil {
+				continue
+			}
+			return gqlerror.Errorf("The variable $%s is null; @%s needs true or false.", condition.Value.Raw, directive.Name)
+		}
+		if err := s.conditions(op, below, seen); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -44,7 +44,7 @@ type Config struct {
 	MaxDepth           int   `name:"max-depth" group:"Limits of a request" default:"${depth}" help:"Fields on the longest way from the root to a leaf."`
 	MaxWidth           int   `name:"max-width" group:"Limits of a request" default:"${width}" help:"Fields in one selection set, those of its fragments and of equal fields beside it included."`
 	MaxRootFields      int   `name:"max-root-fields" group:"Limits of a request" default:"${rootFields}" help:"Root fields of an operation."`
-	MaxFields          int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields of all operations together with their fragments written out."`
+	MaxFields          int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields and fragment spreads of all operations together, with their fragments written out."`
 	MaxAliases         int   `name:"max-aliases" group:"Limits of a request" default:"${aliases}" help:"Aliased fields of an operation, counted alike."`
 	MaxDirectives      int   `name:"max-directives" group:"Limits of a request" default:"${directives}" help:"Directives of an operation, counted alike."`
 	MaxFragments       int   `name:"max-fragments" group:"Limits of a request" default:"${fragments}" help:"Fragments that a query defines."`

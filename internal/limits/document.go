@@ -155,6 +155,7 @@ func (m *measurer) set(selections ast.SelectionSet) shape {
 			s.directives = sum(s.directives, len(selection.Directives))
 			definition := m.definitions[selection.Name]
 			m.spread[definition] = true
+			s.fields = sum(s.fields, 1) // so that spreads of nothing are bounded too
 			s.beside(m.fragment(definition))
 		}
 	}

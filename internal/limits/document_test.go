@@ -59,6 +59,17 @@ func operations(n int) string {
 	return b.String()
 }
 
+// emptyBomb is one without a field, whose spreads alone double.
+func emptyBomb(fragments int) string {
+	var b strings.Builder
+	b.WriteString("{...f0}")
+	for i := range fragments {
+		fmt.Fprintf(&b, " fragment f%d on Q{...f%d ...f%d}", i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, " fragment f%d on Q{...nothing}", fragments)
+	return b.String()
+}
+
 // ring is a document whose fragments spread each other in a circle.
 func ring(fragments int) string {
 	var b strings.Builder
@@ -109,9 +120,10 @@ func TestDocument(t *testing.T) {
 		{"root fields at the limit", fields(5, "f%d"), ""},
 		{"one root field more", fields(6, "f%d"), limitRootFields},
 		{"root fields through fragments", "{...f ...g} fragment f on Q{a b c} fragment g on Q{a b c}", limitRootFields},
-		{"fields at the limit", "{a{...f} b{...f} c{...f}} fragment f on Q" + fields(9, "f%d"), ""},
-		{"one field more in all", "{a{...f} b{...f} c{...f d}} fragment f on Q" + fields(9, "f%d"), limitFields},
-		{"fields of all operations", "query a{a{...f}} query b{a{...f}} query c{a{...f} d} fragment f on Q" + fields(9, "f%d"), limitFields},
+		{"fields at the limit", "{a{...f} b{...f} c{...f}} fragment f on Q" + fields(8, "f%d"), ""},
+		{"one field more in all", "{a{...f} b{...f} c{...f d}} fragment f on Q" + fields(8, "f%d"), limitFields},
+		{"fields of all operations", "query a{a{...f}} query b{a{...f}} query c{a{...f} d} fragment f on Q" + fields(8, "f%d"), limitFields},
+		{"spreads of nothing", emptyBomb(5), limitFields},
 		{"aliases at the limit", "{a:x b:x c:x x}", ""},
 		{"one alias more", "{a:x b:x c:x d:x x}", limitAliases},
 		{"aliases through fragments", "{a{...f} b{...f}} fragment f on Q{a:x b:x}", limitAliases},
@@ -163,6 +175,7 @@ func TestHostileDocuments(t *testing.T) {
 	}{
 		{"equal fields in sets of equal name", "{a{" + strings.Repeat("x ", 190) + "} " + strings.Repeat("a{"+strings.Repeat("x ", 190)+"} ", 8) + "}", Limits{}, limitWidth},
 		{"100 operations with the same fragment", operations(100) + " fragment f on Q{" + strings.Repeat("a"+fields(100, "x%d"), 5) + "}", Limits{}, limitFields},
+		{"nested fragments of nothing, 1 KB", emptyBomb(24), Limits{}, limitFields},
 		{"nested fragments, 1 KB", bomb(24), Limits{}, limitDepth},
 		{"nested fragments, 1 KB, deep allowed", bomb(24), Limits{Depth: 1_000}, limitFields},
 		{"nested fragments in one set, 1 KB", flatBomb(24), Limits{}, limitWidth},

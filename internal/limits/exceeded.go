@@ -37,7 +37,7 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitDepth:           {"The query is %s fields deep; %s are allowed.", "Ask for the innermost objects by their ids in a second request."},
 	limitWidth:           {"A selection set of the query has %s fields, those of its fragments and of equal fields beside it included; %s are allowed.", "Drop repeated fields, or ask in several requests."},
 	limitRootFields:      {"The query has %s root fields; %s are allowed.", "Use a list field such as nodes, or ask in several requests."},
-	limitFields:          {"The query has %s fields once its fragments are written out; %s are allowed.", "Spread fragments less often, or ask in several requests."},
+	limitFields:          {"The query has %s fields and spreads once its fragments are written out; %s are allowed.", "Spread fragments less often, or ask in several requests."},
 	limitAliases:         {"The query has %s aliased fields once its fragments are written out; %s are allowed.", "Use a list field such as nodes, or ask in several requests."},
 	limitDirectives:      {"The query has %s directives once its fragments are written out; %s are allowed.", "Put a directive on a fragment in place of each of its fields."},
 	limitFragments:       {"The query defines %s fragments; %s are allowed.", "Ask in several requests."},

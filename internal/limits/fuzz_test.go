@@ -52,6 +52,7 @@ func (w *written) shape(set ast.SelectionSet, path []string) (s shape, ok bool) 
 				}
 				below.directives += len(definition.Directives)
 			}
+			below.fields++
 			below.directives += len(selection.Directives)
 		}
 		s.depth = max(s.depth, below.depth)

@@ -34,8 +34,8 @@ type Limits struct {
 	Width int
 	// RootFields is the number of fields that an operation asks of the root.
 	RootFields int
-	// Fields is the number of fields of all operations together, with their
-	// fragments written out.
+	// Fields is the number of fields and fragment spreads of all operations
+	// together, with their fragments written out.
 	Fields int
 	// Aliases is the number of aliased fields of an operation, counted alike.
 	Aliases int
