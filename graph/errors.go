@@ -1,11 +1,13 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,16 +106,19 @@ func Recover(logger *slog.Logger) graphql.RecoverFunc {
 // errPanic is the error of a panic that is in the log.
 var errPanic = errors.New("panic in a resolver")
 
+// maxPaths bounds the fields that are named of those which met the same failure.
+const maxPaths = 100
+
 // merged reports failures with the same cause once, at the first field that met it, with the number of
-// fields that did.
+// fields that did and their paths. Its order is that of the answer.
 func merged(errs gqlerror.List) gqlerror.List {
 	var result gqlerror.List
-	counts := map[cause]int{}
 	first := map[cause]*gqlerror.Error{}
+	paths := map[cause][]ast.Path{}
 	for _, e := range errs {
 		key := causeOf(e)
-		counts[key]++
-		if counts[key] == 1 {
+		paths[key] = append(paths[key], e.Path)
+		if first[key] == nil {
 			first[key] = e
 			result = append(result, e)
 		} else if errors.Is(e.Err, errPanic) {
@@ -121,11 +126,35 @@ func merged(errs gqlerror.List) gqlerror.List {
 		}
 	}
 	for key, e := range first {
-		if counts[key] > 1 {
-			e.Extensions["count"] = counts[key]
+		met := paths[key]
+		if len(met) == 1 {
+			continue
 		}
+		slices.SortFunc(met, comparePaths)
+		e.Path = met[0]
+		e.Extensions["count"] = len(met)
+		e.Extensions["paths"] = met[:min(len(met), maxPaths)]
 	}
+	slices.SortStableFunc(result, func(a, b *gqlerror.Error) int { return comparePaths(a.Path, b.Path) })
 	return result
+}
+
+// comparePaths orders paths by their fields and indices.
+func comparePaths(a, b ast.Path) int {
+	return slices.CompareFunc(a, b, func(a, b ast.PathElement) int {
+		switch a := a.(type) {
+		case ast.PathIndex:
+			if b, ok := b.(ast.PathIndex); ok {
+				return cmp.Compare(a, b)
+			}
+			return -1
+		case ast.PathName:
+			if b, ok := b.(ast.PathName); ok {
+				return cmp.Compare(a, b)
+			}
+		}
+		return 1
+	})
 }
 
 // cause is what makes two failures the same.
@@ -138,10 +167,12 @@ func causeOf(e *gqlerror.Error) cause {
 	code, _ := e.Extensions["code"].(string)
 	c := cause{code: code, text: e.Message}
 	switch upstream, ok := errors.AsType[*licensing.UpstreamError](e.Err); {
-	case ok:
+	case ok && code != "NOT_FOUND":
 		c.detail, c.status = upstream.Operation, upstream.Status
 	case e.Err == nil || code == "BAD_USER_INPUT":
 		c.detail = e.Path.String() + fmt.Sprint(e.Locations)
+	case code == "NOT_FOUND":
+		c.detail = fields(e.Path)
 	case code == "INTERNAL":
 		c.detail = fields(e.Path)
 		if caught, ok := errors.AsType[*loaders.PanicError](e.Err); ok {

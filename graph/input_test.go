@@ -228,10 +228,27 @@ func TestNoSuchObject(t *testing.T) {
 	t.Run("quotes in several names", func(t *testing.T) {
 		defer g.forget()
 		r := g.ask(`{ a: user(userPrincipalName: "`+injected+`") { id } b: user(userPrincipalName: "x'@example.com") { id } }`, nil)
-		if errs := clientErrors(r); len(errs) != 1 || errs[0].Code != "NOT_FOUND" || errs[0].Count != 2 || r.Data["a"] != nil || r.Data["b"] != nil {
+		if errs := clientErrors(r); len(errs) != 2 || errs[0].Path != "a" || errs[1].Path != "b" || errs[1].Code != "NOT_FOUND" || r.Data["a"] != nil || r.Data["b"] != nil {
 			t.Errorf("%s", r.raw)
 		}
 	})
+}
+
+// TestPathsOfOneFailure names each field that met a failure, in the order of the answer, and reports it once.
+func TestPathsOfOneFailure(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	r := g.ask(`{ nodes(ids: ["`+guid+`", "another", "third"]) { id } }`, nil)
+	if len(r.Errors) != 1 {
+		t.Fatalf("%s", r.raw)
+	}
+	want := []any{[]any{"nodes", 0.0}, []any{"nodes", 1.0}, []any{"nodes", 2.0}}
+	if diff := gocmp.Diff(want, r.Errors[0].Extensions["paths"]); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff(want[0], any(r.Errors[0].Path)); diff != "" || r.Errors[0].Extensions["count"] != 3.0 {
+		t.Errorf("%s", r.raw)
+	}
 }
 
 // TestNames finds people by their sign-in names, which are the same in any case.
