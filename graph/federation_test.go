@@ -27,11 +27,11 @@ const everything = `
 	... on UsageRight { id holderId skuPartNumber }
 	... on SubscribedSku { skuId consumedUnits }`
 
-// samples has one object of each type and the representations of people by both keys.
+// samples has people, with both of their keys, and one object of each other type.
 type samples struct {
-	users                []map[string]any // id, userPrincipalName, displayName
-	group, failure, sku  string
-	holder, right, plain string // a usage right, and somebody without one
+	users               []map[string]any // id, userPrincipalName, displayName
+	group, failure, sku string
+	holder, right       string
 }
 
 func (g *gateway) samples(t *testing.T, people int) samples {
