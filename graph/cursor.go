@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"licensegraph/internal/licensing"
@@ -25,14 +24,6 @@ type cursor struct {
 	Skip int `json:"s,omitempty"`
 	// Shown are the properties that the pages behind Link show: the link fixes them.
 	Shown []string `json:"p,omitempty"`
-}
-
-// shows tells whether all of the properties can be read at the cursor: the id always can, and relations have
-// loaders of their own.
-func (at cursor) shows(properties []string) bool {
-	return !slices.ContainsFunc(properties, func(p string) bool {
-		return !slices.Contains(at.Shown, p) && !slices.Contains([]string{"id", "assignedTo", "usageRight"}, p)
-	})
 }
 
 // cursors seals cursors, so that a client can neither read nor make one: a cursor leads to where the gateway

@@ -33,6 +33,7 @@ var codes = []struct {
 	{licensing.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
 	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was given up before Microsoft Graph had answered."},
+	{licensing.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
 	{licensing.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
 	{licensing.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
 }

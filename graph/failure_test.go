@@ -255,6 +255,9 @@ func TestFailingEdge(t *testing.T) {
 			} {
 				t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
 					defer g.forget()
+					if edge.lost == lostList && tt.code == "NOT_FOUND" {
+						tt.code = "UPSTREAM_UNAVAILABLE" // it is the list that is missing, no object of it
+					}
 					g.tenant.Inject(emulator.Fault{Endpoint: edge.endpoint, Status: tt.status, Code: "somethingWrong", Times: -1})
 					r := g.ask(thirtyErrors, nil)
 

@@ -11,7 +11,7 @@ import (
 
 // maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
 // send pages that are short or empty and still have a next one.
-const maxUpstreamPages = 50
+const maxUpstreamPages = 20
 
 // list is an upstream list that is shown as a connection.
 type list[T any] struct {
@@ -32,7 +32,6 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 	if first < 1 || int(first) > l.most {
 		return nil, &licensing.InputError{Message: fmt.Sprintf("`first` has to be between 1 and %d", l.most)}
 	}
-	needed := loaders.For(ctx).Properties(l.typeName)
 	at := cursor{Top: int(first)}
 	if after != nil {
 		var err error
@@ -40,17 +39,14 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 			return nil, err
 		}
 	}
-	switch {
-	case at.Link == "":
-		at.Shown = needed
-	case !at.shows(needed):
-		return nil, &licensing.InputError{Message: "the cursor in `after` comes from an operation that selected less: select the same fields for each page"}
+	if at.Link == "" {
+		at.Shown = loaders.For(ctx).Properties(l.typeName)
 	}
 	shown := at.Shown
 	loaders.For(ctx).Begun()
 	p := page[T]{first: int(first), end: at}
 	for range maxUpstreamPages {
-		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top})
+		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top, Properties: shown})
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,10 @@ func (u trap) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (lice
 	page, err := u.Upstream.AssignmentErrors(ctx, q)
 	for _, e := range page.Items {
 		if u.in == "a batch resolver" { // it looks for the holder of the right
-			e.Related = licensing.Related{AssignedTo: &licensing.Reference{}, HasUsageRight: true, UsageRight: &licensing.UsageRight{}}
+			e.Related = licensing.Related{
+				HasAssignedTo: true, AssignedTo: &licensing.Reference{},
+				HasUsageRight: true, UsageRight: &licensing.UsageRight{}, RightProperties: map[string]bool{"id": true},
+			}
 		}
 	}
 	return page, err
@@ -74,7 +77,7 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	const (
 		all = `{
-			assignmentErrors(first: 5) { nodes { id usageRight { id } } }
+			assignmentErrors(first: 5) { nodes { id usageRight { id holderId } } }
 			users(first: 5) { nodes { id usageRights { id } } }
 			subscribedSkus { skuId }
 		}`

@@ -181,7 +181,11 @@ func TestWithoutCloudLicensing(t *testing.T) {
 				return clientError{Code: want.code, Path: path, Count: count, Permission: permission, Upstream: want.upstream}
 			}
 			r := g.ask(queries["failed-assignments"], nil)
-			g.fails(t, r, map[string]any{"assignmentErrors": nil}, refused("assignmentErrors", want.errorPermission, 0))
+			list := refused("assignmentErrors", want.errorPermission, 0)
+			if variant == "missing" {
+				list.Code = "UPSTREAM_UNAVAILABLE"
+			}
+			g.fails(t, r, map[string]any{"assignmentErrors": nil}, list)
 
 			for _, name := range []string{"products", "group"} {
 				if diff := gocmp.Diff(readGolden(t, name).Data, g.answerOf(queries[name]).Data); diff != "" {

@@ -2,6 +2,7 @@ package loaders
 
 import (
 	"context"
+	"slices"
 
 	"licensegraph/internal/licensing"
 )
@@ -16,8 +17,11 @@ func (l *Loaders) addAssignmentErrors(s *scheduler) {
 		})
 	})
 	l.AssignmentErrorsByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.AssignmentError, error)) {
-		b.AssignmentErrorsOfUsers(ids, l.properties("AssignmentError"), l.related(), func(id string, errs []*licensing.AssignmentError, err error) {
+		withoutAssignee := slices.DeleteFunc(l.related(), func(relation string) bool { return relation == "assignedTo" })
+		b.AssignmentErrorsOfUsers(ids, l.properties("AssignmentError"), withoutAssignee, func(id string, errs []*licensing.AssignmentError, err error) {
 			for _, e := range errs {
+				e.Related.HasAssignedTo = true
+				e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"})}
 				l.holdError(e)
 			}
 			found(id, errs, err)
@@ -44,14 +48,14 @@ func (l *Loaders) holdError(e *licensing.AssignmentError) {
 	if e.Related.HasAssignedTo {
 		l.AssigneeByErrorID.Prime(e.ID, e.Related.AssignedTo)
 	}
-	if e.Related.HasUsageRight {
+	if e.Related.HasUsageRight && (e.Related.UsageRight == nil || l.shows(e.Related.RightProperties, "UsageRight")) {
 		l.UsageRightByErrorID.Prime(e.ID, e.Related.UsageRight)
 	}
 }
 
 // AssignmentErrors returns a page of the tenant's assignment errors.
 func (l *Loaders) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-	q.Properties, q.Expand = l.properties("AssignmentError"), l.related()
+	q.Expand = l.related()
 	page, err := l.source.AssignmentErrors(ctx, q)
 	for _, e := range page.Items {
 		l.holdError(e)
@@ -73,11 +77,22 @@ func (l *Loaders) PlanAssignedTo(e *licensing.AssignmentError, next func(licensi
 // UsageRights returns what the assignees can still use, in the order of the errors; nil where there is nothing.
 func (l *Loaders) UsageRights(errs []*licensing.AssignmentError) ([]*licensing.UsageRight, []error) {
 	rights, failures := EachOf(l.UsageRightByErrorID, errs, (*licensing.AssignmentError).ObjectID)
-	for i, e := range errs {
-		if ref := e.Related.AssignedTo; ref != nil && rights[i] != nil {
-			held, id := *rights[i], ref.Object.ObjectID()
-			held.HolderID = &id
-			rights[i] = &held
+	if !l.needs("AssignmentError", "assignedTo") {
+		return rights, failures
+	}
+	var held []int
+	var ids []string
+	for i, right := range rights {
+		if right != nil {
+			held, ids = append(held, i), append(ids, errs[i].ID)
+		}
+	}
+	holders, unknown := Each(l.AssigneeByErrorID, ids)
+	for n, i := range held {
+		if unknown[n] == nil && holders[n] != nil {
+			right, id := *rights[i], holders[n].Object.ObjectID()
+			right.HolderID = &id
+			rights[i] = &right
 		}
 	}
 	return rights, failures

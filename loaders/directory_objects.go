@@ -40,11 +40,11 @@ func (l *Loaders) complete(refs []*licensing.Reference, errs []error) ([]licensi
 func (l *Loaders) whole(ref *licensing.Reference) Thunk[licensing.DirectoryObject] {
 	switch object := ref.Object.(type) {
 	case *licensing.User:
-		if !l.shows(ref, "User") {
+		if !l.shows(ref.Properties, "User") {
 			return asObject(l.UserByID.Load(object.ID))
 		}
 	case *licensing.Group:
-		if !l.shows(ref, "Group") {
+		if !l.shows(ref.Properties, "Group") {
 			return asObject(l.GroupByID.Load(object.ID))
 		}
 	}
@@ -62,12 +62,12 @@ func (l *Loaders) planWhole(ref *licensing.Reference, next func(licensing.Direct
 	}
 	switch object := ref.Object.(type) {
 	case *licensing.User:
-		if !l.shows(ref, "User") {
+		if !l.shows(ref.Properties, "User") {
 			l.UserByID.Plan(object.ID, func(user *licensing.User) { next(user) })
 			return
 		}
 	case *licensing.Group:
-		if !l.shows(ref, "Group") {
+		if !l.shows(ref.Properties, "Group") {
 			l.GroupByID.Plan(object.ID, func(group *licensing.Group) { next(group) })
 			return
 		}
@@ -77,9 +77,9 @@ func (l *Loaders) planWhole(ref *licensing.Reference, next func(licensing.Direct
 
 // shows tells whether everything that the operation needs of the type was shown. Licence states do not
 // count: they have a loader of their own.
-func (l *Loaders) shows(ref *licensing.Reference, typeName string) bool {
+func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 	for _, property := range l.properties(typeName) {
-		if property != licenseStates && !ref.Properties[property] {
+		if property != licenseStates && !shown[property] {
 			return false
 		}
 	}

@@ -126,7 +126,12 @@ func TestHolder(t *testing.T) {
 	d := &directory{failures: []*licensing.AssignmentError{failure("1", "ann"), {ID: "2"}}}
 	d.failures[0].Related.HasUsageRight = true
 	d.failures[0].Related.UsageRight = &licensing.UsageRight{ID: "shown"}
-	l := New(t.Context(), d, func(string) []string { return nil })
+	l := New(t.Context(), d, func(typeName string) []string {
+		if typeName == "AssignmentError" {
+			return []string{"assignedTo"}
+		}
+		return nil
+	})
 	page, err := l.AssignmentErrors(t.Context(), licensing.ListQuery{})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,8 @@ package loaders
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"licensegraph/internal/licensing"
 )
@@ -45,10 +47,26 @@ func (l *Loaders) holdUser(user *licensing.User) {
 
 // Users returns a page of the tenant's users.
 func (l *Loaders) Users(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-	q.Properties = l.properties("User")
 	page, err := l.source.Users(ctx, q)
-	for _, user := range page.Items {
-		l.holdUser(user)
+	if err != nil {
+		return page, err
 	}
-	return page, err
+	if l.shows(set(q.Properties), "User") && (!l.needs("User", licenseStates) || slices.Contains(q.Properties, licenseStates)) {
+		for _, user := range page.Items {
+			l.holdUser(user)
+		}
+		return page, nil
+	}
+	// The page continues one of an operation that needed less.
+	users, errs := EachOf(l.UserByID, page.Items, (*licensing.User).ObjectID)
+	page.Items = users
+	return page, errors.Join(errs...)
+}
+
+func set(members []string) map[string]bool {
+	s := make(map[string]bool, len(members))
+	for _, member := range members {
+		s[member] = true
+	}
+	return s
 }

@@ -16,6 +16,8 @@ var (
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrRefused: the service does not take the request as the gateway wrote it.
 	ErrRefused = errors.New("refused")
+	// ErrNotOffered: the tenant or its cloud does not have what was asked for.
+	ErrNotOffered = errors.New("not offered")
 	// ErrThrottled: the service wants fewer requests for a while.
 	ErrThrottled = errors.New("throttled")
 	// ErrUnavailable: the service could not be reached, or answered what cannot be understood.

@@ -2,7 +2,7 @@ package licensing
 
 // ListQuery asks for one page of a list.
 type ListQuery struct {
-	// Link continues an earlier page; the other fields then only say how to read the answer.
+	// Link continues an earlier page, with what was asked of that; the other fields then only say what it was.
 	Link string
 	// Top is the number of elements wanted; the service may send fewer.
 	Top int
@@ -33,9 +33,11 @@ type Related struct {
 	// AssignedTo is the assignee, nil when it is gone, if HasAssignedTo tells that it came along.
 	AssignedTo    *Reference
 	HasAssignedTo bool
-	// UsageRight is the right, nil when there is none, if HasUsageRight tells that it came along.
-	UsageRight    *UsageRight
-	HasUsageRight bool
+	// UsageRight is the right, nil when there is none, if HasUsageRight tells that it came along, with the
+	// properties that were shown of it.
+	UsageRight      *UsageRight
+	HasUsageRight   bool
+	RightProperties map[string]bool
 }
 
 // UsageRightKey identifies a usage right, which is addressable only under its holder.

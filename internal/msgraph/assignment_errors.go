@@ -23,7 +23,8 @@ const (
 	maxCloudLicensingTop = 100
 )
 
-// AssignmentErrors returns a page of the tenant's assignment errors. Needs CloudLicensing.Read.All.
+// AssignmentErrors returns a page of the tenant's assignment errors, with all their properties: they are few,
+// and a later page may be read for an operation that selects others. Needs CloudLicensing.Read.All.
 func (o *Operation) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
 	var result licensing.Page[*licensing.AssignmentError]
 	var failure error
@@ -34,14 +35,13 @@ func (o *Operation) AssignmentErrors(ctx context.Context, q licensing.ListQuery)
 			filter = "skuId eq " + string(*q.SkuID)
 		}
 		o.client.expanding(r, q.Expand, func(expand string) string {
-			return assignmentErrorsPath + "?" + query("$select", propertiesOfError(q.Properties), "$expand", expand, "$filter", filter,
-				"$top", strconv.Itoa(min(q.Top, maxCloudLicensingTop)))
+			return assignmentErrorsPath + "?" + query("$expand", expand, "$filter", filter, "$top", strconv.Itoa(min(q.Top, maxCloudLicensingTop)))
 		})
 	}
 	batch := o.Batch()
 	batch.add(page(o, r, assignmentError, func(p licensing.Page[*licensing.AssignmentError], err error) { result, failure = p, err }))
 	batch.Do(ctx)
-	return result, failure
+	return result, listFailure(q, failure)
 }
 
 // AssignmentErrors adds reads of assignment errors by id. Needs CloudLicensing.Read.All.
@@ -151,8 +151,9 @@ func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 		if e.Related.UsageRight, err = decode[licensing.UsageRight](right); err != nil {
 			return nil, err
 		}
+		e.Related.RightProperties, err = shown(right)
 	}
-	return e, nil
+	return e, err
 }
 
 // propertiesOfError returns the value of $select without the relations.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -173,10 +174,10 @@ type batchPart struct {
 
 type batchAnswer struct {
 	Responses []struct {
-		ID      string            `json:"id"`
-		Status  int               `json:"status"`
-		Headers map[string]string `json:"headers"`
-		Body    json.RawMessage   `json:"body"`
+		ID      string          `json:"id"`
+		Status  int             `json:"status"`
+		Headers map[string]any  `json:"headers"`
+		Body    json.RawMessage `json:"body"`
 	} `json:"responses"`
 }
 
@@ -230,7 +231,7 @@ func (o *Operation) together(ctx context.Context, reads []*read) []answer {
 		}
 		header := http.Header{}
 		for name, value := range response.Headers {
-			header.Set(name, value)
+			header.Set(name, fmt.Sprint(value))
 		}
 		o.count(reads[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
 		answers[i] = answer{status: response.Status, header: header, body: response.Body, token: whole.token}

@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,7 +91,7 @@ func (b *Batch) directoryObjects(kind string, ids, properties []string, found fu
 		if kind != "" {
 			r.body = body{IDs: chunk, Types: []string{kind}}
 		}
-		b.add(all(r, reference(""), func(refs []*licensing.Reference, err error) {
+		b.add(all(r, reference(kind), func(refs []*licensing.Reference, err error) {
 			if err != nil {
 				for _, id := range chunk {
 					found(id, nil, err)
@@ -111,21 +112,18 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		if nothing(raw) {
 			return nil, errNothing
 		}
-		var shown map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &shown); err != nil {
+		properties, err := shown(raw)
+		if err != nil {
 			return nil, err
 		}
-		odataType := "#microsoft.graph." + kind
-		if text, ok := shown["@odata.type"]; ok {
-			if err := json.Unmarshal(text, &odataType); err != nil {
-				return nil, err
-			}
+		typed := struct {
+			ODataType string `json:"@odata.type"`
+		}{"#microsoft.graph." + kind}
+		if err := json.Unmarshal(raw, &typed); err != nil {
+			return nil, err
 		}
-		ref := &licensing.Reference{Properties: make(map[string]bool, len(shown))}
-		for property := range shown {
-			ref.Properties[property] = true
-		}
-		switch strings.TrimPrefix(odataType, "#") {
+		ref := &licensing.Reference{Properties: properties}
+		switch strings.TrimPrefix(typed.ODataType, "#") {
 		case "microsoft.graph.user":
 			ref.Object = &licensing.User{}
 		case "microsoft.graph.group":
@@ -136,6 +134,22 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		if err := json.Unmarshal(raw, ref.Object); err != nil {
 			return nil, err
 		}
+		if ref.Object.ObjectID() == "" {
+			return nil, errors.New("an object without an id")
+		}
 		return ref, nil
 	}
+}
+
+// shown returns the properties that an object shows, null or not.
+func shown(raw json.RawMessage) (map[string]bool, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(unwrapped(raw), &members); err != nil {
+		return nil, err
+	}
+	properties := make(map[string]bool, len(members))
+	for name := range members {
+		properties[name] = true
+	}
+	return properties, nil
 }

@@ -33,6 +33,21 @@ func decodeList[T any](endpoint string, body []byte, decode func(json.RawMessage
 	return items, page.NextLink, nil
 }
 
+// listFailure tells what the failure of a page means. A list has no id that could be wrong: what is refused or
+// missing is the place where an earlier page ended, else the list itself.
+func listFailure(q licensing.ListQuery, err error) error {
+	failure, ok := errors.AsType[*licensing.UpstreamError](err)
+	switch {
+	case !ok:
+		return err
+	case q.Link != "" && (errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound)):
+		return &licensing.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
+	case errors.Is(failure, licensing.ErrNotFound):
+		failure.Kind = licensing.ErrNotOffered
+	}
+	return failure
+}
+
 // nextLink returns where a page continues; empty at the end.
 func nextLink(body []byte) string {
 	var page struct {
@@ -53,6 +68,9 @@ func decode[T any](raw json.RawMessage) (*T, error) {
 	var entity T
 	if err := json.Unmarshal(raw, &entity); err != nil {
 		return nil, err
+	}
+	if node, ok := any(&entity).(licensing.Node); ok && node.ObjectID() == "" {
+		return nil, errors.New("an object without an id")
 	}
 	return &entity, nil
 }

@@ -14,7 +14,8 @@ import (
 
 const (
 	tokenEndpoint = "POST /oauth2/v2.0/token"
-	// tokenRenewal is how long before its end a token is replaced. Tokens live 60 to 90 minutes.
+	// tokenRenewal is how long before its end a token is replaced, or a fifth of its life if that is less.
+	// Tokens live 60 to 90 minutes.
 	tokenRenewal = 5 * time.Minute
 )
 
@@ -24,6 +25,7 @@ type tokens struct {
 	config clientcredentials.Config
 	lock   chan struct{} // held by who reads or renews the token
 	token  *oauth2.Token
+	renew  time.Time // when the token is to be replaced
 }
 
 func newTokens(tokenURL, clientID, clientSecret, scope string) *tokens {
@@ -47,15 +49,18 @@ func (t *tokens) get(ctx context.Context, client *http.Client) (string, error) {
 		return "", ctx.Err()
 	}
 	defer func() { <-t.lock }()
-	if t.token != nil && time.Until(t.token.Expiry) > tokenRenewal {
+	if t.token != nil && time.Now().Before(t.renew) {
 		return t.token.AccessToken, nil
 	}
 	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
-	if err != nil {
+	switch {
+	case err == nil:
+		t.token = token
+		t.renew = token.Expiry.Add(-min(tokenRenewal, time.Until(token.Expiry)/5))
+	case !t.token.Valid():
 		return "", tokenError(err)
 	}
-	t.token = token
-	return token.AccessToken, nil
+	return t.token.AccessToken, nil
 }
 
 // drop forgets a token that the service did not take.

@@ -31,7 +31,7 @@ func (o *Operation) Users(ctx context.Context, q licensing.ListQuery) (licensing
 	batch := o.Batch()
 	batch.add(page(o, r, decode[licensing.User], func(p licensing.Page[*licensing.User], err error) { result, failure = p, err }))
 	batch.Do(ctx)
-	return result, failure
+	return result, listFailure(q, failure)
 }
 
 // Users adds reads of users by id. Needs User.Read.All.
