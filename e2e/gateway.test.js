@@ -45,7 +45,7 @@ test('the schema composes with a subgraph that adds to its entities', async () =
     type Query { people(first: Int): PersonConnection }
     type PersonConnection { nodes: [User!]! pageInfo: PageInfo! }
     type PageInfo @shareable { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
-    type User @key(fields: "id") @key(fields: "userPrincipalName") { id: ID! userPrincipalName: String costCentre: String }
+    type User @key(fields: "id") @key(fields: "userPrincipalName") { id: ID! userPrincipalName: String @shareable displayName: String @shareable costCentre: String }
     type Group @key(fields: "id") { id: ID! owner: User }
     type SubscribedSku @key(fields: "skuId") { skuId: UUID price: Float }
     scalar UUID

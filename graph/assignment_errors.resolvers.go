@@ -24,7 +24,7 @@ func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licens
 	return batch(r.loaders(ctx).UsageRights(objs))
 }
 
-func (r *queryResolver) AssignmentErrors(ctx context.Context, first int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
+func (r *queryResolver) AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
 	return connection(ctx, r.cursors, r.loaders(ctx).allAssignmentErrors(filter), first, after)
 }
 

@@ -9,6 +9,9 @@ import (
 	"licensegraph/loaders"
 )
 
+// pageSize is the size of a page when nothing, or null, is asked for.
+const pageSize = 50
+
 // maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
 // send pages that are short or empty and still have a next one.
 const maxUpstreamPages = 20
@@ -28,11 +31,15 @@ type list[T any] struct {
 }
 
 // connection returns one page of a list: as many upstream pages as it takes to fill it.
-func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, after *string) (*model.Connection[T], error) {
-	if first < 1 || int(first) > l.most {
+func connection[T any](ctx context.Context, c *cursors, l list[T], first *int32, after *string) (*model.Connection[T], error) {
+	size := pageSize
+	if first != nil {
+		size = int(*first)
+	}
+	if size < 1 || size > l.most {
 		return nil, &licensing.InputError{Message: fmt.Sprintf("`first` has to be between 1 and %d", l.most)}
 	}
-	at := cursor{Top: int(first)}
+	at := cursor{Top: size}
 	if after != nil {
 		var err error
 		if at, err = c.open(l.name, *after); err != nil {
@@ -44,7 +51,7 @@ func connection[T any](ctx context.Context, c *cursors, l list[T], first int32, 
 	}
 	shown := at.Shown
 	loaders.For(ctx).Begun()
-	p := page[T]{first: int(first), end: at}
+	p := page[T]{first: size, end: at}
 	for range maxUpstreamPages {
 		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top, Properties: shown})
 		if err != nil {

@@ -25,7 +25,7 @@ func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName 
 	return found(r.loaders(ctx), r.loaders(ctx).findUser(selected(ctx), id, userPrincipalName))
 }
 
-func (r *queryResolver) Users(ctx context.Context, first int32, after *string) (*model.Connection[*licensing.User], error) {
+func (r *queryResolver) Users(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.User], error) {
 	return connection(ctx, r.cursors, r.loaders(ctx).allUsers(), first, after)
 }
 

@@ -142,14 +142,14 @@ type ComplexityRoot struct {
 
 	Query struct {
 		AssignmentError    func(childComplexity int, id string) int
-		AssignmentErrors   func(childComplexity int, first int32, after *string, filter *model.AssignmentErrorFilter) int
+		AssignmentErrors   func(childComplexity int, first *int32, after *string, filter *model.AssignmentErrorFilter) int
 		Group              func(childComplexity int, id string) int
 		Node               func(childComplexity int, id string) int
 		Nodes              func(childComplexity int, ids []string) int
 		SubscribedSku      func(childComplexity int, skuID licensing.GUID) int
 		SubscribedSkus     func(childComplexity int) int
 		User               func(childComplexity int, id *string, userPrincipalName *string) int
-		Users              func(childComplexity int, first int32, after *string) int
+		Users              func(childComplexity int, first *int32, after *string) int
 		__resolve__service func(childComplexity int) int
 		__resolve_entities func(childComplexity int, representations []map[string]any) int
 	}
@@ -698,7 +698,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.AssignmentErrors(childComplexity, args["first"].(int32), args["after"].(*string), args["filter"].(*model.AssignmentErrorFilter)), true
+		return e.ComplexityRoot.Query.AssignmentErrors(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.AssignmentErrorFilter)), true
 	case "Query.group":
 		if e.ComplexityRoot.Query.Group == nil {
 			break
@@ -771,7 +771,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(int32), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "Query._service":
 		if e.ComplexityRoot.Query.__resolve__service == nil {
 			break
@@ -1203,12 +1203,12 @@ var sources = []*ast.Source{
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
-    first: Int! = 50
+    first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
     "Which errors to return; all of them without it."
     filter: AssignmentErrorFilter
-  ): AssignmentErrorConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
 
   "One assignment error by its id. Costs one upstream request. Needs CloudLicensing.Read.All."
   assignmentError("Id of the error." id: ID!): AssignmentError
@@ -1250,7 +1250,7 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   occurrenceDateTime: DateTime!
   "Id of the product concerned."
   skuId: UUID
-  "The product concerned; null when the tenant is not subscribed to it."
+  "The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true)
   "Who should have got the product. Comes with the error where Microsoft Graph allows it."
   assignedTo: DirectoryObject @goField(batch: true, forceResolver: true)
@@ -1293,21 +1293,21 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
   "Object id in the directory."
   id: ID!
   "When the group was deleted; null while it is in use."
-  deletedDateTime: DateTime
+  deletedDateTime: DateTime @shareable
   "When the group was created."
-  createdDateTime: DateTime
+  createdDateTime: DateTime @shareable
   "Name that people read."
-  displayName: String
+  displayName: String @shareable
   "What the group is for."
-  description: String
+  description: String @shareable
   "Mail address of the group."
-  mail: String
+  mail: String @shareable
   "Whether the group takes mail."
-  mailEnabled: Boolean
+  mailEnabled: Boolean @shareable
   "Whether the group can be given access and licences."
-  securityEnabled: Boolean
+  securityEnabled: Boolean @shareable
   "Kinds of the group, such as ` + "`" + `Unified` + "`" + ` and ` + "`" + `DynamicMembership` + "`" + `; empty for a plain security group."
-  groupTypes: [String!] @listSize(assumedSize: 2)
+  groupTypes: [String!] @shareable @listSize(assumedSize: 2)
   "Licences that the group hands to its members."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
   "How far Microsoft Graph is in handing the group's licences to its members."
@@ -1338,7 +1338,7 @@ enum LicenseProcessingStage {
 type LicenseAssignmentState {
   "Id of the product."
   skuId: UUID
-  "The product; null when the tenant is not subscribed to it."
+  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true)
   """
   The group through which the licence came; null for a direct assignment. Its id costs nothing, other
@@ -1437,7 +1437,7 @@ type PageInfo @shareable {
   hasPreviousPage: Boolean!
   "Cursor of the first element; null on an empty page."
   startCursor: String
-  "Cursor of the last element, to be handed to ` + "`" + `after` + "`" + `; null on an empty page."
+  "Where the next page begins, to be handed to ` + "`" + `after` + "`" + `; null on an empty page that nothing follows."
   endCursor: String
 }
 
@@ -1601,7 +1601,7 @@ type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
-  "The product; null when the tenant is not subscribed to it."
+  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true)
   "Service plans that the holder may use."
   services: [LicensedService!]! @listSize(assumedSize: 25)
@@ -1651,10 +1651,10 @@ enum AssigneeType {
   """
   users(
     "How many people to return: 1 to 999."
-    first: Int! = 50
+    first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): UserConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
 }
 
 "A page of people."
@@ -1680,35 +1680,35 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   "Object id in the directory."
   id: ID!
   "When the account was deleted; null while it is in use."
-  deletedDateTime: DateTime
+  deletedDateTime: DateTime @shareable
   "Name that people read."
-  displayName: String
+  displayName: String @shareable
   "Given name."
-  givenName: String
+  givenName: String @shareable
   "Family name."
-  surname: String
+  surname: String @shareable
   "Sign-in name, such as adele@example.com."
-  userPrincipalName: String
+  userPrincipalName: String @shareable
   "Primary mail address."
-  mail: String
+  mail: String @shareable
   "Position in the company."
-  jobTitle: String
+  jobTitle: String @shareable
   "Department in the company."
-  department: String
+  department: String @shareable
   "Place of work."
-  officeLocation: String
+  officeLocation: String @shareable
   "Preferred language as an ISO 639-1 code, with a region where one is set."
-  preferredLanguage: String
+  preferredLanguage: String @shareable
   "Telephone numbers of the office."
-  businessPhones: [String!] @listSize(assumedSize: 2)
+  businessPhones: [String!] @shareable @listSize(assumedSize: 2)
   "Mobile telephone number."
-  mobilePhone: String
+  mobilePhone: String @shareable
   "Whether the account can sign in. A disabled account can still hold, and cost, licences."
-  accountEnabled: Boolean
+  accountEnabled: Boolean @shareable
   "Country by which services are allowed, as an ISO 3166-1 alpha-2 code. A direct assignment needs one."
-  usageLocation: String
+  usageLocation: String @shareable
   "` + "`" + `Member` + "`" + ` or ` + "`" + `Guest` + "`" + `."
-  userType: String
+  userType: String @shareable
   "Licences the person has, directly or through a group, not told apart."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
   "Service plans that were ever given to the person. Keeps rows of plans that are gone."
@@ -1731,7 +1731,7 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
 type AssignedLicense {
   "Id of the product."
   skuId: UUID
-  "The product; null when the tenant is not subscribed to it."
+  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true)
   "Service plans of the product that are switched off."
   disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)

@@ -24,13 +24,13 @@ import (
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (licensing.Node, error)
 	Nodes(ctx context.Context, ids []string) ([]licensing.Node, error)
-	AssignmentErrors(ctx context.Context, first int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error)
+	AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error)
 	AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error)
 	Group(ctx context.Context, id string) (*licensing.Group, error)
 	SubscribedSkus(ctx context.Context) ([]*licensing.SubscribedSku, error)
 	SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error)
 	User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error)
-	Users(ctx context.Context, first int32, after *string) (*model.Connection[*licensing.User], error)
+	Users(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.User], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -83,8 +83,8 @@ func (ec *executionContext) field_Query_assignmentErrors_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int32, error) {
-			return ec.unmarshalNInt2int32(ctx, v)
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -191,8 +191,8 @@ func (ec *executionContext) field_Query_users_args(ctx context.Context, rawArgs 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int32, error) {
-			return ec.unmarshalNInt2int32(ctx, v)
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -403,7 +403,7 @@ func (ec *executionContext) _Query_assignmentErrors(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().AssignmentErrors(ctx, fc.Args["first"].(int32), fc.Args["after"].(*string), fc.Args["filter"].(*model.AssignmentErrorFilter))
+			return ec.Resolvers.Query().AssignmentErrors(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["filter"].(*model.AssignmentErrorFilter))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*licensing.AssignmentError]) graphql.Marshaler {
@@ -655,7 +655,7 @@ func (ec *executionContext) _Query_users(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Users(ctx, fc.Args["first"].(int32), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Users(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*licensing.User]) graphql.Marshaler {

@@ -23,7 +23,7 @@ union _Entity = AssignmentError | Group | SubscribedSku | User
 extend type Query { _entities(representations: [_Any!]!): [_Entity]! }
 directive @key(fields: String!) repeatable on OBJECT
 directive @link(url: String!, import: [link__Import]) repeatable on SCHEMA
-directive @shareable on OBJECT
+directive @shareable on OBJECT | FIELD_DEFINITION
 `
 
 // TestExamplesFitTheSchema finds the example that a change of the schema has

@@ -22,7 +22,7 @@ union _Entity = AssignmentError | Group | SubscribedSku | UsageRight | User
 extend type Query { _entities(representations: [_Any!]!): [_Entity]! }
 directive @key(fields: String!) repeatable on OBJECT
 directive @link(url: String!, import: [link__Import]) repeatable on SCHEMA
-directive @shareable on OBJECT
+directive @shareable on OBJECT | FIELD_DEFINITION
 `
 
 // loadSchema returns the schema of the gateway.
