@@ -7,9 +7,23 @@ package graph
 
 import (
 	"context"
+	"licensegraph/graph/generated"
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
+
+func (r *groupResolver) UsageRights(ctx context.Context, objs []*licensing.Group) ([][]*licensing.UsageRight, error) {
+	return batch(loaders.EachOf(r.loaders(ctx).UsageRightsByGroupID, objs, (*licensing.Group).ObjectID))
+}
+
+func (r *groupResolver) MembersWithLicenseErrors(ctx context.Context, objs []*licensing.Group) ([][]licensing.DirectoryObject, error) {
+	return batch(r.loaders(ctx).MembersWithLicenseErrors(objs))
+}
 
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
 	return found(r.loaders(ctx), r.loaders(ctx).findGroup(selected(ctx), id))
 }
+
+func (r *Resolver) Group() generated.GroupResolver { return &groupResolver{r} }
+
+type groupResolver struct{ *Resolver }

@@ -67,8 +67,22 @@ func (p plan) user(s selection) func(*licensing.User) {
 }
 
 func (p plan) group(s selection) func(*licensing.Group) {
-	ofLicense := p.assignedLicense(s.of("Group", "assignedLicenses"))
-	return func(group *licensing.Group) { all(ofLicense)(group.AssignedLicenses) }
+	rights, members := s.of("Group", "usageRights"), s.of("Group", "membersWithLicenseErrors")
+	ofLicense, ofRight := p.assignedLicense(s.of("Group", "assignedLicenses")), p.usageRight(rights)
+	ofMember := func(*licensing.Reference) {}
+	if !members.empty() {
+		next := p.directoryObject(members)
+		ofMember = func(member *licensing.Reference) { p.PlanMemberWithLicenseErrors(member, next) }
+	}
+	return func(group *licensing.Group) {
+		if !rights.empty() {
+			p.UsageRightsByGroupID.Plan(group.ID, all(ofRight))
+		}
+		if !members.empty() {
+			p.MembersWithLicenseErrorsByGroupID.Plan(group.ID, all(ofMember))
+		}
+		all(ofLicense)(group.AssignedLicenses)
+	}
 }
 
 func (p plan) licenseState(s selection) func(*licensing.LicenseAssignmentState) {

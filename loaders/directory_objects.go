@@ -1,10 +1,18 @@
 package loaders
 
-import "licensegraph/internal/licensing"
+import (
+	"errors"
+	"slices"
+
+	"licensegraph/internal/licensing"
+)
 
 func (l *Loaders) addDirectoryObjects(s *scheduler) {
 	l.GroupByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
 		b.Groups(ids, l.properties("Group"), found)
+	})
+	l.MembersWithLicenseErrorsByGroupID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.Reference, error)) {
+		b.MembersWithLicenseErrors(ids, l.properties("User"), found)
 	})
 	l.DirectoryObjectByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
 		b.DirectoryObjects(ids, l.properties("DirectoryObject"), found)
@@ -15,6 +23,27 @@ func (l *Loaders) addDirectoryObjects(s *scheduler) {
 // of their ids.
 func (l *Loaders) DirectoryObjects(ids []string) ([]licensing.DirectoryObject, []error) {
 	return l.complete(Each(l.DirectoryObjectByID, ids))
+}
+
+// MembersWithLicenseErrors returns the members of each group to whom a licence of it could not be given, with
+// all properties that the operation needs, in the order of the groups.
+func (l *Loaders) MembersWithLicenseErrors(groups []*licensing.Group) ([][]licensing.DirectoryObject, []error) {
+	lists, errs := EachOf(l.MembersWithLicenseErrorsByGroupID, groups, (*licensing.Group).ObjectID)
+	every := slices.Concat(lists...)
+	objects, failures := l.complete(every, make([]error, len(every)))
+	members := make([][]licensing.DirectoryObject, len(lists))
+	for i, list := range lists {
+		n := len(list)
+		members[i] = objects[:n]
+		errs[i] = errors.Join(append(failures[:n:n], errs[i])...)
+		objects, failures = objects[n:], failures[n:]
+	}
+	return members, errs
+}
+
+// PlanMemberWithLicenseErrors plans with next what follows from a member.
+func (l *Loaders) PlanMemberWithLicenseErrors(member *licensing.Reference, next func(licensing.DirectoryObject)) {
+	l.planWhole(member, next)
 }
 
 // complete returns the objects that are referred to with all properties that the operation needs. What was

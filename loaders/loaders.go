@@ -41,6 +41,8 @@ type Batch interface {
 	AssigneesOfErrors(ids, properties []string, found func(id string, assignee *licensing.Reference, err error))
 	UsageRightsOfErrors(ids, properties []string, found func(id string, right *licensing.UsageRight, err error))
 	UsageRightsOfUsers(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error))
+	UsageRightsOfGroups(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error))
+	MembersWithLicenseErrors(ids, properties []string, found func(id string, members []*licensing.Reference, err error))
 	UsageRights(keys []licensing.UsageRightKey, properties []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error))
 	SubscribedSkus(properties []string, found func(skus []*licensing.SubscribedSku, err error))
 }
@@ -50,18 +52,20 @@ type Properties func(typeName string) []string
 
 // Loaders are the look-ups of one operation, named by what they return and by their key.
 type Loaders struct {
-	UserByID                  *Loader[string, *licensing.User]
-	UserByPrincipalName       *Loader[string, *licensing.User]
-	LicenseStatesByUserID     *Loader[string, []*licensing.LicenseAssignmentState]
-	UsageRightsByUserID       *Loader[string, []*licensing.UsageRight]
-	AssignmentErrorsByUserID  *Loader[string, []*licensing.AssignmentError]
-	GroupByID                 *Loader[string, *licensing.Group]
-	DirectoryObjectByID       *Loader[string, *licensing.Reference]
-	AssignmentErrorByID       *Loader[string, *licensing.AssignmentError]
-	AssigneeByErrorID         *Loader[string, *licensing.Reference]
-	UsageRightByErrorID       *Loader[string, *licensing.UsageRight]
-	UsageRightByHolderIDAndID *Loader[licensing.UsageRightKey, *licensing.UsageRight]
-	SubscribedSkus            *Loader[tenant, []*licensing.SubscribedSku]
+	UserByID                          *Loader[string, *licensing.User]
+	UserByPrincipalName               *Loader[string, *licensing.User]
+	LicenseStatesByUserID             *Loader[string, []*licensing.LicenseAssignmentState]
+	UsageRightsByUserID               *Loader[string, []*licensing.UsageRight]
+	AssignmentErrorsByUserID          *Loader[string, []*licensing.AssignmentError]
+	UsageRightsByGroupID              *Loader[string, []*licensing.UsageRight]
+	MembersWithLicenseErrorsByGroupID *Loader[string, []*licensing.Reference]
+	GroupByID                         *Loader[string, *licensing.Group]
+	DirectoryObjectByID               *Loader[string, *licensing.Reference]
+	AssignmentErrorByID               *Loader[string, *licensing.AssignmentError]
+	AssigneeByErrorID                 *Loader[string, *licensing.Reference]
+	UsageRightByErrorID               *Loader[string, *licensing.UsageRight]
+	UsageRightByHolderIDAndID         *Loader[licensing.UsageRightKey, *licensing.UsageRight]
+	SubscribedSkus                    *Loader[tenant, []*licensing.SubscribedSku]
 
 	source     Source
 	properties Properties

@@ -9,6 +9,9 @@ func (l *Loaders) addUsageRights(s *scheduler) {
 	l.UsageRightsByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.UsageRight, error)) {
 		b.UsageRightsOfUsers(ids, l.properties("UsageRight"), found)
 	})
+	l.UsageRightsByGroupID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.UsageRight, error)) {
+		b.UsageRightsOfGroups(ids, l.properties("UsageRight"), found)
+	})
 	l.UsageRightByHolderIDAndID = newLoader(s, func(b Batch, keys []licensing.UsageRightKey, found func(licensing.UsageRightKey, *licensing.UsageRight, error)) {
 		b.UsageRights(keys, l.properties("UsageRight"), found)
 	})

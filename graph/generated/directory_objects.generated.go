@@ -215,11 +215,62 @@ func (ec *executionContext) _OtherDirectoryObject(ctx context.Context, sel ast.S
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNDirectoryObject2licensegraphᚋinternalᚋlicensingᚐDirectoryObject(ctx context.Context, sel ast.SelectionSet, v licensing.DirectoryObject) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DirectoryObject(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalODirectoryObject2licensegraphᚋinternalᚋlicensingᚐDirectoryObject(ctx context.Context, sel ast.SelectionSet, v licensing.DirectoryObject) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._DirectoryObject(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODirectoryObject2ᚕlicensegraphᚋinternalᚋlicensingᚐDirectoryObjectᚄ(ctx context.Context, sel ast.SelectionSet, v []licensing.DirectoryObject) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	{
+		var batchItemsUser []*licensing.User
+		batchIdxMapUser := map[int]int{}
+		var batchItemsGroup []*licensing.Group
+		batchIdxMapGroup := map[int]int{}
+		for i, item := range v {
+			switch concrete := item.(type) {
+			case *licensing.User:
+				batchIdxMapUser[i] = len(batchItemsUser)
+				batchItemsUser = append(batchItemsUser, concrete)
+			case *licensing.Group:
+				batchIdxMapGroup[i] = len(batchItemsGroup)
+				batchItemsGroup = append(batchItemsGroup, concrete)
+			}
+		}
+		if len(batchItemsUser) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "User", batchItemsUser, batchIdxMapUser)
+		}
+		if len(batchItemsGroup) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
+		}
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDirectoryObject2licensegraphᚋinternalᚋlicensingᚐDirectoryObject(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -947,6 +947,8 @@ func (ec *executionContext) marshalN_Entity2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 	{
 		var batchItemsUser []*licensing.User
 		batchIdxMapUser := map[int]int{}
+		var batchItemsGroup []*licensing.Group
+		batchIdxMapGroup := map[int]int{}
 		var batchItemsAssignmentError []*licensing.AssignmentError
 		batchIdxMapAssignmentError := map[int]int{}
 		var batchItemsUsageRight []*licensing.UsageRight
@@ -956,6 +958,9 @@ func (ec *executionContext) marshalN_Entity2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 			case *licensing.User:
 				batchIdxMapUser[i] = len(batchItemsUser)
 				batchItemsUser = append(batchItemsUser, concrete)
+			case *licensing.Group:
+				batchIdxMapGroup[i] = len(batchItemsGroup)
+				batchItemsGroup = append(batchItemsGroup, concrete)
 			case *licensing.AssignmentError:
 				batchIdxMapAssignmentError[i] = len(batchItemsAssignmentError)
 				batchItemsAssignmentError = append(batchItemsAssignmentError, concrete)
@@ -966,6 +971,9 @@ func (ec *executionContext) marshalN_Entity2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 		}
 		if len(batchItemsUser) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "User", batchItemsUser, batchIdxMapUser)
+		}
+		if len(batchItemsGroup) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
 		}
 		if len(batchItemsAssignmentError) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "AssignmentError", batchItemsAssignmentError, batchIdxMapAssignmentError)

@@ -1270,6 +1270,8 @@ func (ec *executionContext) marshalNNode2ᚕlicensegraphᚋinternalᚋlicensing�
 	{
 		var batchItemsUser []*licensing.User
 		batchIdxMapUser := map[int]int{}
+		var batchItemsGroup []*licensing.Group
+		batchIdxMapGroup := map[int]int{}
 		var batchItemsAssignmentError []*licensing.AssignmentError
 		batchIdxMapAssignmentError := map[int]int{}
 		for i, item := range v {
@@ -1277,6 +1279,9 @@ func (ec *executionContext) marshalNNode2ᚕlicensegraphᚋinternalᚋlicensing�
 			case *licensing.User:
 				batchIdxMapUser[i] = len(batchItemsUser)
 				batchItemsUser = append(batchItemsUser, concrete)
+			case *licensing.Group:
+				batchIdxMapGroup[i] = len(batchItemsGroup)
+				batchItemsGroup = append(batchItemsGroup, concrete)
 			case *licensing.AssignmentError:
 				batchIdxMapAssignmentError[i] = len(batchItemsAssignmentError)
 				batchItemsAssignmentError = append(batchItemsAssignmentError, concrete)
@@ -1284,6 +1289,9 @@ func (ec *executionContext) marshalNNode2ᚕlicensegraphᚋinternalᚋlicensing�
 		}
 		if len(batchItemsUser) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "User", batchItemsUser, batchIdxMapUser)
+		}
+		if len(batchItemsGroup) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
 		}
 		if len(batchItemsAssignmentError) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "AssignmentError", batchItemsAssignmentError, batchIdxMapAssignmentError)

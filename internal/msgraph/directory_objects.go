@@ -15,6 +15,7 @@ const (
 	directoryObjectsByIDsEndpoint = "POST /directoryObjects/getByIds"
 	groupsEndpoint                = "GET /groups"
 	groupEndpoint                 = "GET /groups/{id}"
+	licenseErrorsOfGroupEndpoint  = "GET /groups/{id}/membersWithLicenseErrors"
 	// idsAtOnce is how many ids getByIds takes (Microsoft Graph, "directoryObject: getByIds").
 	idsAtOnce = 1000
 )
@@ -70,6 +71,18 @@ func (b *Batch) Groups(ids, properties []string, found func(id string, group *li
 				}
 			}))
 		}
+	}
+}
+
+// MembersWithLicenseErrors adds reads of the members of groups to whom a licence of the group could not be
+// given. Needs GroupMember.Read.All and User.Read.All.
+func (b *Batch) MembersWithLicenseErrors(ids, properties []string, found func(id string, members []*licensing.Reference, err error)) {
+	properties = slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
+	for _, id := range ids {
+		b.add(all(&read{
+			endpoint: licenseErrorsOfGroupEndpoint,
+			url:      "/groups/" + url.PathEscape(id) + "/membersWithLicenseErrors?" + query("$select", selected(properties)),
+		}, reference("user"), func(members []*licensing.Reference, err error) { found(id, members, err) }))
 	}
 }
 
