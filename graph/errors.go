@@ -194,13 +194,20 @@ func fields(path ast.Path) string {
 	return strings.Join(names, ".")
 }
 
+// shortened returns the beginning of a path, which can hold long aliases.
+func shortened(path ast.Path) string {
+	const enough = 200
+	text := path.String()
+	return text[:min(len(text), enough)]
+}
+
 // log writes down, once each, failures that somebody other than the client has to know of.
 func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
 	for _, e := range errs {
 		if e.Err == nil || errors.Is(e.Err, errPanic) {
 			continue
 		}
-		attrs := []any{"code", e.Extensions["code"], "path", e.Path.String(), "count", e.Extensions["count"]}
+		attrs := []any{"code", e.Extensions["code"], "path", shortened(e.Path), "count", e.Extensions["count"]}
 		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
 		switch {
 		case isUpstream && !errors.Is(e.Err, licensing.ErrNotFound):

@@ -15,7 +15,7 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 		if known, ok := errors.AsType[*licensing.UpstreamError](a.err); ok {
 			return known
 		}
-		return &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: endpoint, Retryable: true, Cause: a.err}
+		return &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: endpoint, Retryable: !errors.Is(a.err, errTooLarge), Cause: a.err}
 	}
 	if a.status >= 200 && a.status < 300 {
 		return nil

@@ -126,12 +126,15 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
 	if len(body) > maxBody {
-		return nil, fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+		return nil, errTooLarge
 	}
 	usage.ResourceUnits = resourceUnits(resp.Header)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
+
+// errTooLarge is an answer beyond [maxBody]. It would not be smaller at the next attempt.
+var errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
 
 // resourceUnits returns the cost by which the service throttles; 0 when the answer did not state it.
 func resourceUnits(header http.Header) int {
