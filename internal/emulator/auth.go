@@ -71,7 +71,7 @@ func (c *call) authorize() *problem {
 	if c.who.user != "" {
 		needed = c.route.scopes
 	}
-	if needed == nil || c.who.has(needed) || c.route.me && c.who.user == "" {
+	if needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.me && c.who.user == "" {
 		return nil
 	}
 	if c.route.cloud {

@@ -20,12 +20,8 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	for _, name := range q.sel {
-		_, ofUser := userType.props[name]
-		_, ofGroup := groupType.props[name]
-		if !ofUser && !ofGroup {
-			return nil, notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
-		}
+	if p := checkObjects(q.sel); p != nil {
+		return nil, p
 	}
 	if c.variants.GetByIDsIgnoreSelect {
 		q.sel = nil
@@ -78,6 +74,18 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 		}
 	}
 	return object{"@odata.context": c.context(fragment("directoryObjects", q.sel)), "value": list}, nil
+}
+
+// checkObjects refuses a $select of properties that no type here has.
+func checkObjects(sel []string) *problem {
+	for _, name := range sel {
+		_, ofUser := userType.props[name]
+		_, ofGroup := groupType.props[name]
+		if !ofUser && !ofGroup {
+			return notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
+		}
+	}
+	return nil
 }
 
 // asDirectoryObject renders x among objects of other types: with its type, and

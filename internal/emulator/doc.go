@@ -5,13 +5,14 @@
 //
 // # What it serves
 //
-// Under /beta and /v1.0: users and groups (lists and items), subscribedSkus,
-// directoryObjects/getByIds, me, and $batch. Under /beta alone: the
-// cloudLicensing assignmentErrors of the tenant, of a person and of oneself,
-// with assignedTo and usageRight, and the usageRights of a person and of
-// oneself. Beside them the client credentials grant at
-// /{tenant}/oauth2/v2.0/token and the two documents that describe it. Tokens
-// are real: signed, with an audience, an end and roles, and all of it checked.
+// Under /beta and /v1.0: users and groups (lists and items), a group's
+// membersWithLicenseErrors, subscribedSkus, directoryObjects/getByIds, me, and
+// $batch. Under /beta alone: the cloudLicensing assignmentErrors of the tenant,
+// of a person and of oneself, with assignedTo and usageRight, and the
+// usageRights of a person, of a group and of oneself. Beside them the client
+// credentials grant at /{tenant}/oauth2/v2.0/token and the two documents that
+// describe it. Tokens are real: signed, with an audience, an end and roles, and
+// all of it checked.
 //
 // # What it refuses
 //
@@ -21,10 +22,10 @@
 // the sixteenth value of an in, links that somebody edited, and
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
-// others. It serves no writes, no delta queries, no $search, no navigation
-// between directory objects, and of cloudLicensing neither allotments nor
-// assignments but those that a usage right expands. It never throttles or
-// fails of its own accord: see [Fault].
+// others. It serves no writes, no delta queries, no $search, no other
+// navigation between directory objects, and of cloudLicensing neither
+// allotments nor assignments but those that a usage right expands. It never
+// throttles or fails of its own accord: see [Fault].
 //
 // # The tenant
 //
@@ -46,5 +47,7 @@
 //   - One in a hundred has a disabled account that still holds a licence.
 //   - Some have Microsoft 365 E3 twice, directly and through a group.
 //   - One group licenses two products at once, and ten license none.
+//   - One group licenses Copilot and gets it for nobody: its usage right is of
+//     the product that all its members have from elsewhere.
 //   - Some people have no licence, and some are guests.
 package emulator

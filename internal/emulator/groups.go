@@ -68,9 +68,7 @@ func (t *tenant) groupValue(i int, path string) []string {
 		}
 		return ids
 	case "hasMembersWithLicenseErrors":
-		return []string{strconv.FormatBool(slices.ContainsFunc(t.errors, func(e assignmentError) bool {
-			return t.users[e.user].licences[e.licence].group == i
-		}))}
+		return []string{strconv.FormatBool(len(t.membersWithErrors(i)) > 0)}
 	}
 	switch v := groupType.props[path].get(t, g, &Variants{}).(type) {
 	case string:
@@ -81,6 +79,31 @@ func (t *tenant) groupValue(i int, path string) []string {
 	return nil
 }
 
+// membersWithErrors lists the people to whom group i could not give a licence
+// as it is now, in the order of the list of users.
+func (t *tenant) membersWithErrors(i int) []int32 {
+	var list []int32
+	for _, u := range t.groups[i].members {
+		if slices.ContainsFunc(t.users[u].licences, func(l licence) bool { return l.group == i && l.error != nil }) {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+// pathGroup is the group that the path names, by its object id alone.
+func (e *Emulator) pathGroup(c *call) (int, *problem) {
+	g, ok := parseGUID(c.params[0])
+	if !ok {
+		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
+	}
+	i, ok := e.tenant.groupByID[g]
+	if !ok {
+		return 0, noSuchObject(c.params[0])
+	}
+	return i, nil
+}
+
 func (e *Emulator) getGroup(c *call) (any, *problem) {
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {
@@ -89,13 +112,9 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 	if p := groupType.check(directory, q.sel); p != nil {
 		return nil, p
 	}
-	g, ok := parseGUID(c.params[0])
-	if !ok {
-		return nil, badRequest("Invalid object identifier '%s'.", c.params[0])
-	}
-	i, ok := e.tenant.groupByID[g]
-	if !ok {
-		return nil, noSuchObject(c.params[0])
+	i, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
 	}
 	o := groupType.render(e.tenant, &e.tenant.groups[i], q.sel, c.variants)
 	o["@odata.context"] = c.context(fragment("groups", q.sel) + "/$entity")
@@ -122,5 +141,26 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 	}
 	return e.page(c, q, fragment("groups", q.sel), c.directoryPageSize(q), len(found), func(i int) object {
 		return groupType.render(t, &t.groups[found[i]], q.sel, c.variants)
+	}), nil
+}
+
+// listMembersWithErrors answers directory objects, though only people can fail.
+// No page documents its options: it takes the least that is of use.
+func (e *Emulator) listMembersWithErrors(c *call) (any, *problem) {
+	q, p := e.options(c, directory, optSelect|optTop)
+	if p != nil {
+		return nil, p
+	}
+	if p := checkObjects(q.sel); p != nil {
+		return nil, p
+	}
+	group, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
+	}
+	t := e.tenant
+	found := t.membersWithErrors(group)
+	return e.page(c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), len(found), func(i int) object {
+		return asDirectoryObject(&userType, t, &t.users[found[i]], q.sel, c, readUsers)
 	}), nil
 }

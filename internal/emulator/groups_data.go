@@ -7,6 +7,7 @@ type group struct {
 	id      guid
 	state   string // licenseProcessingState
 	created time.Time
+	members []int32 // those whom it licenses, or would if it could
 }
 
 // groupSpec is a group of the tenant. Those with products license their

@@ -43,6 +43,11 @@ func (t *tenant) license(i int, r *role) {
 			}
 		}
 		u.licences = append(u.licences, l)
+		if l.group >= 0 {
+			if g := &t.groups[l.group]; !slices.Contains(g.members[max(0, len(g.members)-1):], int32(i)) {
+				g.members = append(g.members, int32(i))
+			}
+		}
 	}
 	for s := range skuCount {
 		if slices.ContainsFunc(u.licences, func(l licence) bool { return l.sku == s && l.state.holds() }) {
@@ -123,11 +128,16 @@ func (t *tenant) hasAny(u *user, l *licence, names []string) bool {
 
 // grants says whether the row l lets its holder use the plan.
 func (t *tenant) grants(l *licence, name string) bool {
-	if !l.state.usable() || slices.Contains(l.off, name) || slices.Contains(l.missing, name) {
+	if !l.allows(name) {
 		return false
 	}
 	_, ok := t.products[l.sku].plan(name)
 	return ok
+}
+
+// allows is grants for a plan that the product has.
+func (l *licence) allows(name string) bool {
+	return l.state.usable() && !slices.Contains(l.off, name) && !slices.Contains(l.missing, name)
 }
 
 // rights lists the products that u can use now, in catalogue order.
@@ -142,19 +152,10 @@ func (t *tenant) rights(u *user) []sku {
 	return skus
 }
 
-// services lists the plans that u may use of one product. A plan is off only
-// where every contributing row has it off.
-func (t *tenant) services(u *user, s sku) []plan {
-	var plans []plan
-	for _, p := range t.products[s].plans {
-		for i := range u.licences {
-			if l := &u.licences[i]; l.sku == s && t.grants(l, p.name) {
-				plans = append(plans, p)
-				break
-			}
-		}
-	}
-	return plans
+// mayUse says whether u may use a plan of one product. It is off only where
+// every contributing row has it off.
+func (u *user) mayUse(s sku, name string) bool {
+	return slices.ContainsFunc(u.licences, func(l licence) bool { return l.sku == s && l.allows(name) })
 }
 
 // units says how many a product has of each kind.

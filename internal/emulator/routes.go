@@ -17,7 +17,8 @@ type route struct {
 	me       bool // needs a signed-in person
 	app      []string
 	scopes   []string
-	units    int // base cost by "Microsoft Graph service-specific throttling limits"
+	also     []string // needed besides, of applications and persons
+	units    int      // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
 	segments []string
@@ -34,13 +35,15 @@ var (
 	readCloud      = []string{"CloudLicensing.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	readUserErrors = append([]string{"User-CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readCloud...)
 	readRights     = []string{"User-UsageRight.Read.All", "User-CloudLicensing.Read.All", "CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+	readGroupRight = []string{"Group-UsageRight.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All", "User.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	readUsers      = []string{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	readGroups     = []string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	readSkus       = []string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	readObjects    = []string{"Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "GroupMember.Read.All", "Group.Read.All"}
 
-	scopesCloud  = []string{"CloudLicensing.Read"}
-	scopesRights = append([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights...)
+	scopesCloud      = []string{"CloudLicensing.Read"}
+	scopesGroupRight = []string{"Group-UsageRight.Read.All"}
+	scopesRights     = append([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights...)
 
 	// defaultRoles are what the application has without Variants.Roles.
 	defaultRoles = []string{"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All"}
@@ -68,6 +71,9 @@ func init() { // Not a literal: $batch leads back here.
 		{method: get, template: "/me/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, me: true, app: readRights, scopes: scopesRights},
 		{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups},
 		{method: get, template: "/groups/{id}", handler: (*Emulator).getGroup, app: readGroups, scopes: readGroups},
+		{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
+		{method: get, template: "/groups/{id}/cloudLicensing/usageRights", handler: (*Emulator).listRights, cloud: true, app: readGroupRight, scopes: scopesGroupRight},
+		{method: get, template: "/groups/{id}/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, app: readGroupRight, scopes: scopesGroupRight},
 		{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
 		{method: http.MethodPost, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
 		{method: http.MethodPost, template: "/$batch", handler: (*Emulator).batch},

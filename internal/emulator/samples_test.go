@@ -29,6 +29,8 @@ func TestSamples(t *testing.T) {
 	twice := tn.users[slices.IndexFunc(tn.users, func(u user) bool {
 		return len(u.licences) == 2 && u.licences[0].group == direct && u.licences[0].off != nil
 	})]
+	stores := tn.groups[slices.IndexFunc(tn.groups, func(g group) bool { return g.key == "stores" })].id.String()
+	plan := tn.products[skuF3].plans[0].id
 	mine := "/beta/users/" + person.id.String() + "/cloudLicensing/usageRights"
 	ids := `{"ids":["` + person.id.String() + `","` + tn.groups[0].id.String() + `"],"types":["user","group","device"]}`
 
@@ -42,6 +44,8 @@ func TestSamples(t *testing.T) {
 		{"usage-rights.get-user", "GET", mine + "/" + tn.rightID(right), "", nil},
 		{"usage-rights.get-user-expand-allotments", "GET", mine + "/" + tn.rightID(right) + "?$expand=allotments($select=id,allottedUnits,consumedUnits,subscriptions)", "", nil},
 		{"usage-rights.list-user", "GET", mine, "", nil},
+		{"usage-rights.list-group-filter-plan", "GET", "/beta/groups/" + stores + "/cloudLicensing/usageRights?$filter=services/any(c:c/planId eq " + plan + ")", "", nil},
+		{"directory-licensing.group-members-with-license-errors", "GET", "/v1.0/groups/" + stores + "/membersWithLicenseErrors", "", nil},
 		{"directory-licensing.subscribedskus-list", "GET", "/v1.0/subscribedSkus", "", nil},
 		{"directory-licensing.user-licenseassignmentstates", "GET", "/v1.0/users/" + twice.id.String() + "?$select=id,licenseAssignmentStates", "", nil},
 		{"directory-objects.getbyids-v1", "POST", "/v1.0/directoryObjects/getByIds", ids, []string{".value[].deviceId:string"}},

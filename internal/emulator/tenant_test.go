@@ -85,6 +85,9 @@ func checkTenant(c *client, n int) {
 		"UniquenessViolation": "ProxyAddressConflict", "Other": "AssignmentFailed",
 	}
 	holders := map[string]int{}
+	rightsOf := map[string]map[string]row{} // by user and product
+	members := map[string][]string{}        // by group
+	failing := map[string][]string{}
 	found := 0
 	for _, u := range users {
 		name := str(u, "userPrincipalName")
@@ -98,6 +101,7 @@ func checkTenant(c *client, n int) {
 			t.Errorf("%s has usage location %q", name, str(u, "usageLocation"))
 		}
 		rights := index(c.all("/beta/users/"+str(u, "id")+"/cloudLicensing/usageRights"), "skuId")
+		rightsOf[str(u, "id")] = rights
 		held := map[string]bool{}
 		usable := map[string]bool{}
 		have := map[string]bool{} // plans in force
@@ -126,6 +130,12 @@ func checkTenant(c *client, n int) {
 				g := groups[via]
 				if g == nil {
 					t.Fatalf("%s: group %s does not exist", name, via)
+				}
+				if !slices.Contains(members[via], str(u, "id")) {
+					members[via] = append(members[via], str(u, "id"))
+				}
+				if failure != "None" && !slices.Contains(failing[via], str(u, "id")) {
+					failing[via] = append(failing[via], str(u, "id"))
 				}
 				licence := index(rows(g, "assignedLicenses"), "skuId")[id]
 				if licence == nil {
@@ -184,6 +194,21 @@ func checkTenant(c *client, n int) {
 			t.Errorf("%s: assignedLicenses %v do not fit what is held %v", name, assigned, held)
 		}
 	}
+	rightIDs := map[string]bool{}
+	for _, rights := range rightsOf {
+		for _, r := range rights {
+			rightIDs[str(r, "id")] = true
+		}
+	}
+	for id, g := range groups {
+		checkGroup(c, g, members[id], failing[id], rightsOf)
+		for _, r := range c.all("/beta/groups/" + id + "/cloudLicensing/usageRights") {
+			if rightIDs[str(r, "id")] {
+				t.Errorf("%s: a right with another's id: %v", str(g, "displayName"), r)
+			}
+			rightIDs[str(r, "id")] = true
+		}
+	}
 	if found != len(errors) {
 		t.Errorf("%d states with an error, %d assignment errors", found, len(errors))
 	}
@@ -201,6 +226,71 @@ func checkTenant(c *client, n int) {
 	for _, e := range errors {
 		if s := skus[str(e, "skuId")]; str(e, "code") == "InsufficientUnits" && s["consumedUnits"] != s["prepaidUnits"].(row)["enabled"] {
 			t.Errorf("%s has units left", str(s, "skuPartNumber"))
+		}
+	}
+}
+
+// checkGroup holds what is told of a group against what is told of its members.
+func checkGroup(c *client, g row, members, failing []string, rightsOf map[string]map[string]row) {
+	t, name, path := c.t, str(g, "displayName"), "groups/"+str(g, "id")
+	got := []string{}
+	for _, u := range c.all("/v1.0/" + path + "/membersWithLicenseErrors?$select=id") {
+		got = append(got, str(u, "id"))
+	}
+	if !slices.Equal(got, failing) {
+		t.Errorf("%s: members with errors %v, by their states %v", name, got, failing)
+	}
+	filter := "/beta/groups?$select=id&$filter=hasMembersWithLicenseErrors eq true and id eq '" + str(g, "id") + "'"
+	if n := len(items(c.ok(filter))); (n == 1) != (len(failing) > 0) {
+		t.Errorf("%s: found %d times among groups with errors, has %d", name, n, len(failing))
+	}
+
+	rights := c.all("/beta/" + path + "/cloudLicensing/usageRights?$expand=assignments,allotments")
+	mine := index(rights, "skuId")
+	licences := index(rows(g, "assignedLicenses"), "skuId")
+	if len(mine) != len(rights) {
+		t.Errorf("%s: two rights of one product: %v", name, rights)
+	}
+	for s := range skuCount {
+		id := c.tenant.products[s].skuID
+		holders := 0
+		services := map[string]int{} // by plan, how many holders may use it
+		for _, user := range members {
+			if r := rightsOf[user][id]; r != nil {
+				holders++
+				for _, s := range rows(r, "services") {
+					services[str(s, "planId")]++
+				}
+			}
+		}
+		want := holders > 0 && (licences[id] != nil || holders == len(members))
+		if (mine[id] != nil) != want {
+			t.Errorf("%s: right %v of %s, held by %d of %d", name, mine[id], id, holders, len(members))
+		}
+		if mine[id] == nil {
+			continue
+		}
+		shared := index(rows(mine[id], "services"), "planId")
+		if len(shared) == 0 {
+			t.Errorf("%s: a right without services", name)
+		}
+		for plan, n := range services {
+			if (shared[plan] != nil) != (n == holders) {
+				t.Errorf("%s: service %v, for %d of %d who have %s", name, shared[plan], n, holders, id)
+			}
+			delete(shared, plan)
+		}
+		if len(shared) > 0 {
+			t.Errorf("%s: services that nobody has: %v", name, shared)
+		}
+		if pools := rows(mine[id], "allotments"); len(pools) != 1 || str(pools[0], "skuId") != id {
+			t.Errorf("%s: allotments %v", name, pools)
+		}
+		if licences[id] != nil {
+			off := texts(licences[id], "disabledPlans")
+			if !slices.ContainsFunc(rows(mine[id], "assignments"), func(a row) bool { return slices.Equal(texts(a, "disabledServicePlanIds"), off) }) {
+				t.Errorf("%s: its own assignment of %s is not among %v", name, id, mine[id]["assignments"])
+			}
 		}
 	}
 }
@@ -273,6 +363,19 @@ func TestOddities(t *testing.T) {
 	if len(groups) != 25 || licences[0] != 10 || licences[2] != 1 {
 		t.Errorf("%d groups by number of products: %v", len(groups), licences)
 	}
+	rights, vain := map[int]int{}, 0
+	for _, g := range groups {
+		mine := index(c.all("/beta/groups/"+str(g, "id")+"/cloudLicensing/usageRights"), "skuPartNumber")
+		rights[len(mine)]++
+		for _, l := range rows(g, "assignedLicenses") {
+			if str(l, "skuId") == str(skus["Microsoft_365_Copilot"], "skuId") && len(mine) == 1 && mine["SPE_E3"] != nil {
+				vain++
+			}
+		}
+	}
+	if rights[0] != 10 || rights[1] != 12 || rights[2] != 2 || rights[3] != 1 || vain != 1 {
+		t.Errorf("groups by number of rights: %v, %d with Copilot for nobody", rights, vain)
+	}
 
 	var gone, off, twice, disabled, none, guests, trial int
 	for _, u := range c.all("/v1.0/users?$top=999&$select=id,accountEnabled,userType,licenseAssignmentStates") {
@@ -340,11 +443,44 @@ func TestDefaultTenant(t *testing.T) {
 				t.Errorf("id %q has neither shape", e.id)
 			}
 		}
+		groupRights, groupGUIDs, vain := 0, 0, 0
+		for i, g := range tn.groups {
+			for _, r := range tn.groupRights(i) {
+				groupRights++
+				if _, ok := parseGUID(tn.rightID(r)); ok {
+					groupGUIDs++
+				}
+				if g.key == "copilot-2" && r.sku == skuE3 {
+					vain++
+				}
+			}
+		}
+		if groupGUIDs == 0 || groupGUIDs == groupRights || vain != 1 {
+			t.Errorf("seed %d: %d rights of groups, %d with a GUID, %d through the second wave of Copilot", seed+1, groupRights, groupGUIDs, vain)
+		}
 		if len(tn.errors) != 150 || rights != 55 || len(tn.groups) != 25 {
 			t.Errorf("seed %d: %d errors, %d with a right, %d groups", seed+1, len(tn.errors), rights, len(tn.groups))
 		}
 		if guids == 0 || guids == len(tn.errors) {
 			t.Errorf("seed %d: ids of one shape only", seed+1)
+		}
+	}
+}
+
+// TestSourcesOfGroups needs small tenants, where a group has one member who may
+// have the same product directly.
+func TestSourcesOfGroups(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		tn := newTenant(seed+1, 10)
+		for i := range tn.groups {
+			for _, r := range tn.groupRights(i) {
+				for _, s := range tn.rightSources(r) {
+					if s.group == direct {
+						t.Errorf("seed %d: a person's assignment is behind the right of %s", seed+1, tn.groups[i].name)
+					}
+				}
+			}
 		}
 	}
 }

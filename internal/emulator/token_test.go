@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,28 +166,38 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 20})
 	user := c.tenant.users[0].id.String()
+	i := slices.IndexFunc(c.tenant.groups, func(g group) bool { return g.key == "warehouse" })
+	group := c.tenant.groups[i].id.String()
 	const errs = "/beta/admin/cloudLicensing/assignmentErrors"
 	uris := map[string]string{
 		"errors": errs, "assignee": errs + "/" + c.tenant.errors[0].id + "/assignedTo",
 		"rights": "/beta/users/" + user + "/cloudLicensing/usageRights",
 		"users":  "/v1.0/users", "groups": "/v1.0/groups", "skus": "/v1.0/subscribedSkus",
+		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.tenant.rightID(c.tenant.groupRights(i)[0]),
+		"members": "/v1.0/groups/" + group + "/membersWithLicenseErrors",
 	}
 	for role, allowed := range map[string]string{
-		"CloudLicensing.Read.All":           "errors assignee rights",
-		"User-CloudLicensing.Read.All":      "errors rights",
-		"User-UsageRight.Read.All":          "rights",
-		"User.Read.All":                     "errors rights users",
-		"GroupMember.Read.All":              "groups",
-		"LicenseAssignment.Read.All":        "skus",
-		"Organization.Read.All":             "skus",
-		"Directory.Read.All":                "errors assignee rights users groups skus",
-		"CloudLicensing.ReadWrite.All":      "", // on no page
-		"CloudLicensing.AssignLicenses":     "",
-		"Group-CloudLicensing.Read.All":     "",
-		"directory.read.all":                "",
-		"Directory.Read.All User.Read.All ": "",
+		"CloudLicensing.Read.All":            "errors assignee rights",
+		"User-CloudLicensing.Read.All":       "errors rights",
+		"User-UsageRight.Read.All":           "rights",
+		"Group-UsageRight.Read.All":          "shared one",
+		"Group-UsageRight.Read":              "",
+		"User.Read.All":                      "errors rights users shared one",
+		"GroupMember.Read.All":               "groups",
+		"GroupMember.Read.All,User.Read.All": "errors rights users groups members shared one",
+		"Group.Read.All,User.ReadWrite.All":  "errors rights users groups members shared one",
+		"Group.Read.All":                     "groups shared one",
+		"LicenseAssignment.Read.All":         "skus",
+		"Organization.Read.All":              "skus",
+		"Directory.Read.All":                 "errors assignee rights users groups skus shared one members",
+		"CloudLicensing.ReadWrite.All":       "", // on no page
+		"CloudLicensing.AssignLicenses":      "",
+		"Group-CloudLicensing.Read.All":      "shared one",
+		"Group-CloudLicensing.Read":          "",
+		"directory.read.all":                 "",
+		"Directory.Read.All User.Read.All ":  "",
 	} {
-		c.SetVariants(Variants{Roles: []string{role}})
+		c.SetVariants(Variants{Roles: strings.Split(role, ",")})
 		c.token = c.newToken()
 		for name, uri := range uris {
 			want := 403

@@ -14,10 +14,12 @@ const (
 	allotmentTypeName  = namespace + "allotment"
 )
 
-// right is the merged effect of all assignments of one product on one person.
+// right is the merged effect of all assignments of one product on one person,
+// or what this effect has in common on the direct members of a group.
 type right struct {
-	user int32
-	sku  sku
+	group int // direct: of user
+	user  int32
+	sku   sku
 }
 
 var rightType = entityType[right]{rightTypeName, map[string]property[right]{
@@ -25,7 +27,7 @@ var rightType = entityType[right]{rightTypeName, map[string]property[right]{
 	"skuId":         {get: func(t *tenant, r right, _ *Variants) any { return t.products[r.sku].skuID }, onDefault: true},
 	"skuPartNumber": {get: func(t *tenant, r right, _ *Variants) any { return t.products[r.sku].skuPartNumber }, onDefault: true},
 	"services": {get: func(t *tenant, r right, _ *Variants) any {
-		return services(t.services(&t.users[r.user], r.sku))
+		return services(t.rightServices(r))
 	}, onDefault: true},
 }}
 
@@ -111,17 +113,79 @@ func (t *tenant) subscription(s sku, v *Variants) object {
 
 // rightID has both shapes of id that are seen.
 func (t *tenant) rightID(r right) string {
-	n := int(r.user)*int(skuCount) + int(r.sku)
-	if t.dice.pick("right id", n, 2) == 0 {
-		return t.dice.guid("right", n).String()
+	topic, n := "right", int(r.user)*int(skuCount)+int(r.sku)
+	if r.group != direct {
+		topic, n = "group right", r.group*int(skuCount)+int(r.sku)
 	}
-	return t.dice.longID("right", n)
+	if t.dice.pick(topic+" id", n, 2) == 0 {
+		return t.dice.guid(topic, n).String()
+	}
+	return t.dice.longID(topic, n)
+}
+
+// rightHolders are the people whose right r is: of a group the members who can
+// use the product, whoever it comes from.
+func (t *tenant) rightHolders(r right) []int32 {
+	if r.group == direct {
+		return []int32{r.user}
+	}
+	return slices.DeleteFunc(slices.Clone(t.groups[r.group].members), func(i int32) bool {
+		return !slices.ContainsFunc(t.users[i].licences, func(l licence) bool { return l.sku == r.sku && l.state.usable() })
+	})
+}
+
+// rightServices lists the plans that every holder may use.
+func (t *tenant) rightServices(r right) []plan {
+	plans := slices.Clone(t.products[r.sku].plans)
+	for _, i := range t.rightHolders(r) {
+		plans = slices.DeleteFunc(plans, func(p plan) bool { return !t.users[i].mayUse(r.sku, p.name) })
+	}
+	return plans
+}
+
+// rightSources lists the assignments behind r. Of a group that is those to
+// groups that reach every holder, such as the one to the group itself.
+func (t *tenant) rightSources(r right) []source {
+	reaches := func(i int32, group int) bool {
+		return slices.ContainsFunc(t.users[i].licences, func(l licence) bool {
+			return l.sku == r.sku && l.state.usable() && l.group == group
+		})
+	}
+	holders := t.rightHolders(r)
+	var list []source
+	for _, l := range t.users[holders[0]].licences {
+		if l.sku != r.sku || !l.state.usable() || r.group != direct && l.group == direct {
+			continue
+		}
+		if !slices.ContainsFunc(holders, func(i int32) bool { return !reaches(i, l.group) }) {
+			list = append(list, source{l.sku, l.group, holders[0], l.off})
+		}
+	}
+	return list
+}
+
+// groupRights lists the rights that the members of a group hold: of the
+// products that the group licenses, and of those that every member has. The
+// members to whom a product could not be given don't count in its right, and
+// without any other member there is none.
+func (t *tenant) groupRights(group int) []right {
+	g := &t.groups[group]
+	var list []right
+	for s := range skuCount {
+		r := right{group: group, sku: s}
+		licensed := slices.ContainsFunc(g.products, func(p groupProduct) bool { return p.sku == s })
+		n := len(t.rightHolders(r))
+		if n > 0 && (licensed || n == len(g.members)) && len(t.rightServices(r)) > 0 {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // rightOf is the right from before the error, if one is still in force.
 func (t *tenant) rightOf(x assignmentError) (right, bool) {
 	row := t.row(x)
-	return right{x.user, row.sku}, row.state == activeWithError
+	return right{direct, x.user, row.sku}, row.state == activeWithError
 }
 
 var rightFilter = rules{fields: map[string]field{
@@ -172,12 +236,10 @@ func (e *Emulator) renderRight(c *call, q *query, r right) object {
 		list := []object{}
 		switch x.name {
 		case "assignments":
-			for _, l := range t.users[r.user].licences {
-				if l.sku == r.sku && l.state.usable() {
-					a := assignmentType.render(t, source{l.sku, l.group, r.user, l.off}, x.sel, c.variants)
-					a["@odata.type"] = "#" + assignmentTypeName
-					list = append(list, a)
-				}
+			for _, s := range t.rightSources(r) {
+				a := assignmentType.render(t, s, x.sel, c.variants)
+				a["@odata.type"] = "#" + assignmentTypeName
+				list = append(list, a)
 			}
 		case "allotments":
 			a := allotmentType.render(t, r.sku, x.sel, c.variants)
@@ -189,35 +251,54 @@ func (e *Emulator) renderRight(c *call, q *query, r right) object {
 	return o
 }
 
+// pathRights lists the rights of the person or group that the path names, with
+// the name of that set.
+func (e *Emulator) pathRights(c *call) ([]right, string, *problem) {
+	t := e.tenant
+	if c.route.segments[0] == "groups" {
+		group, p := e.pathGroup(c)
+		if p != nil {
+			return nil, "", p
+		}
+		return t.groupRights(group), "groups('" + t.groups[group].id.String() + "')/cloudLicensing/usageRights", nil
+	}
+	user, p := e.pathUser(c)
+	if p != nil {
+		return nil, "", p
+	}
+	var list []right
+	for _, s := range t.rights(&t.users[user]) {
+		list = append(list, right{direct, user, s})
+	}
+	return list, "users('" + t.users[user].id.String() + "')/cloudLicensing/usageRights", nil
+}
+
 func (e *Emulator) listRights(c *call) (any, *problem) {
 	q, p := e.rightOptions(c, optSelect|optTop|optExpand|optFilter)
 	if p != nil {
 		return nil, p
 	}
-	user, p := e.pathUser(c)
+	rights, set, p := e.pathRights(c)
 	if p != nil {
 		return nil, p
 	}
 	t := e.tenant
-	u := &t.users[user]
-	skus := t.rights(u)
 	if q.filter != nil {
-		skus = slices.DeleteFunc(skus, func(s sku) bool {
+		rights = slices.DeleteFunc(rights, func(r right) bool {
 			return !q.filter.match(func(path string) []string {
 				if path == "skuId" {
-					return []string{t.products[s].skuID}
+					return []string{t.products[r.sku].skuID}
 				}
 				var ids []string
-				for _, p := range t.services(u, s) {
+				for _, p := range t.rightServices(r) {
 					ids = append(ids, p.id)
 				}
 				return ids
 			})
 		})
 	}
-	set := "users('" + u.id.String() + "')/cloudLicensing/usageRights"
-	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(skus), func(i int) object {
-		return e.renderRight(c, q, right{user, skus[i]})
+	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(rights), func(i int) object {
+		return e.renderRight(c, q, rights[i])
 	}), nil
 }
 
@@ -226,15 +307,14 @@ func (e *Emulator) getRight(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	user, p := e.pathUser(c)
+	rights, set, p := e.pathRights(c)
 	if p != nil {
 		return nil, p
 	}
 	id := c.params[len(c.params)-1]
-	u := &e.tenant.users[user]
-	for _, s := range e.tenant.rights(u) {
-		if r := (right{user, s}); e.tenant.rightID(r) == id {
-			return c.single("users('"+u.id.String()+"')/cloudLicensing/usageRights", q, e.renderRight(c, q, r)), nil
+	for _, r := range rights {
+		if e.tenant.rightID(r) == id {
+			return c.single(set, q, e.renderRight(c, q, r)), nil
 		}
 	}
 	return nil, cloud(http.StatusNotFound, "resourceNotFound", "The usage right %s does not exist.", strconv.Quote(id))

@@ -126,8 +126,8 @@ func (t *tenant) assignedPlans(u *user) []object {
 	list := []object{}
 	seen := map[string]bool{}
 	for _, s := range t.rights(u) {
-		for _, p := range t.services(u, s) {
-			if !seen[p.id] {
+		for _, p := range t.products[s].plans {
+			if u.mayUse(s, p.name) && !seen[p.id] {
 				seen[p.id] = true
 				service, _, _ := strings.Cut(p.name, "_")
 				list = append(list, object{"assignedDateTime": timestamp(u.created), "capabilityStatus": "Enabled", "service": service, "servicePlanId": p.id})

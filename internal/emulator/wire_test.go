@@ -25,6 +25,8 @@ func TestRefusals(t *testing.T) {
 	sixteen := strings.TrimSuffix(strings.Repeat("'x',", 16), ",")
 	guids := strings.TrimSuffix(strings.Repeat(sku+",", 16), ",")
 	mine := "/beta/users/" + user + "/cloudLicensing/usageRights"
+	shared := "/beta/groups/" + group + "/cloudLicensing/usageRights"
+	failed := "/v1.0/groups/" + group + "/membersWithLicenseErrors"
 
 	for _, tt := range []struct {
 		name, uri string
@@ -38,6 +40,12 @@ func TestRefusals(t *testing.T) {
 		{"licensing under v1.0", "/v1.0/admin/cloudLicensing/assignmentErrors", 400, "BadRequest"},
 		{"user licensing under v1.0", "/v1.0/users/" + user + "/cloudLicensing/usageRights", 400, "BadRequest"},
 		{"errors of a group", "/beta/groups/" + group + "/cloudLicensing/assignmentErrors", 404, "resourceNotFound"},
+		{"group licensing under v1.0", strings.Replace(shared, "beta", "v1.0", 1), 400, "BadRequest"},
+		{"group right under v1.0", strings.Replace(shared, "beta", "v1.0", 1) + "/x", 400, "BadRequest"},
+		{"assignments of a group's right", shared + "/x/assignments", 404, "resourceNotFound"},
+		{"members with errors of a user", "/v1.0/users/" + user + "/membersWithLicenseErrors", 400, "BadRequest"},
+		{"one member with errors", failed + "/" + user, 400, "BadRequest"},
+		{"members", "/v1.0/groups/" + group + "/members", 400, "BadRequest"},
 		{"allotments", "/beta/admin/cloudLicensing/allotments", 404, "resourceNotFound"},
 		{"cloudLicensing alone", "/beta/users/" + user + "/cloudLicensing", 404, "resourceNotFound"},
 		{"allotments of a right", mine + "/x/allotments", 404, "resourceNotFound"},
@@ -50,6 +58,12 @@ func TestRefusals(t *testing.T) {
 		{"error id in other case", errs + "/" + strings.ToUpper(first) + "X", 404, "resourceNotFound"},
 		{"unknown right", mine + "/nothing", 404, "resourceNotFound"},
 		{"rights of nobody", "/beta/users/" + group + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
+		{"rights of no group", "/beta/groups/" + user + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
+		{"right of no group", "/beta/groups/" + user + "/cloudLicensing/usageRights/x", 404, "Request_ResourceNotFound"},
+		{"rights of a group by name", "/beta/groups/stores/cloudLicensing/usageRights", 400, "Request_BadRequest"},
+		{"unknown right of a group", shared + "/nothing", 404, "resourceNotFound"},
+		{"members with errors of no group", "/v1.0/groups/" + user + "/membersWithLicenseErrors", 404, "Request_ResourceNotFound"},
+		{"members with errors of a malformed id", "/beta/groups/x/membersWithLicenseErrors", 400, "Request_BadRequest"},
 		{"unknown user", "/v1.0/users/" + group, 404, "Request_ResourceNotFound"},
 		{"unknown user name", "/v1.0/users/nobody@licensegraph.example", 404, "Request_ResourceNotFound"},
 		{"unknown group", "/v1.0/groups/" + user, 404, "Request_ResourceNotFound"},
@@ -85,6 +99,32 @@ func TestRefusals(t *testing.T) {
 		{"rights: quoted plan", mine + "?$filter=services/any(c:c/planId eq '" + sku + "')", 400, "invalidFilter"},
 		{"rights: plan name", mine + "?$filter=services/any(c:c/planName eq 'TEAMS1')", 400, "invalidFilter"},
 		{"rights: not", mine + "?$filter=not (skuId eq " + sku + ")", 400, "invalidFilter"},
+
+		{"group rights: unknown property", shared + "?$select=colour", 400, "invalidQuery"},
+		{"group rights: count", shared + "?$count=true", 400, "invalidQuery"},
+		{"group rights: orderby", shared + "?$orderby=skuId", 400, "invalidQuery"},
+		{"group rights: skip", shared + "?$skip=1", 400, "invalidQuery"},
+		{"group rights: search", shared + "?$search=x", 400, "invalidQuery"},
+		{"group rights: top 0", shared + "?$top=0", 400, "invalidQuery"},
+		{"group rights: expand unknown", shared + "?$expand=members", 400, "invalidExpansion"},
+		{"group rights: two levels", shared + "?$expand=assignments($expand=allotment)", 400, "invalidExpansion"},
+		{"group rights: quoted GUID", shared + "?$filter=skuId eq '" + sku + "'", 400, "invalidFilter"},
+		{"group rights: or", shared + "?$filter=skuId eq " + sku + " or skuId eq " + sku, 400, "invalidFilter"},
+		{"group rights: sixteen values", shared + "?$filter=skuId in (" + guids + ")", 400, "invalidFilter"},
+		{"group right: top", shared + "/x?$top=1", 400, "invalidQuery"},
+		{"group right: filter", shared + "/x?$filter=skuId eq " + sku, 400, "invalidQuery"},
+
+		{"failed: unknown property", failed + "?$select=colour", 400, "BadRequest"},
+		{"failed: empty select", failed + "?$select=", 400, "BadRequest"},
+		{"failed: filter", failed + "?$filter=id eq 'x'", 400, "Request_UnsupportedQuery"},
+		{"failed: count", failed + "?$count=true", 400, "Request_UnsupportedQuery"},
+		{"failed: expand", failed + "?$expand=memberOf", 400, "Request_UnsupportedQuery"},
+		{"failed: orderby", failed + "?$orderby=displayName", 400, "Request_UnsupportedQuery"},
+		{"failed: search", failed + `?$search="displayName:a"`, 400, "Request_UnsupportedQuery"},
+		{"failed: skip", failed + "?$skip=1", 400, "Request_UnsupportedQuery"},
+		{"failed: top 0", failed + "?$top=0", 400, "Request_UnsupportedQuery"},
+		{"failed: top 1000", failed + "?$top=1000", 400, "Request_UnsupportedQuery"},
+		{"failed: made-up token", failed + "?$skiptoken=abc", 400, "Request_BadRequest"},
 
 		{"users: unknown property", "/v1.0/users?$select=colour", 400, "BadRequest"},
 		{"users: other case", "/v1.0/users?$select=DisplayName", 400, "BadRequest"},
@@ -430,6 +470,171 @@ func TestUsageRights(t *testing.T) {
 		r := c.get(path + "?$filter=" + filter)
 		if got := len(items(r.body)); want >= 0 && (r.status != 200 || got != want) {
 			t.Errorf("%s: %d with %d rights, want %d", filter, r.status, got, want)
+		}
+	}
+}
+
+// of is the id of the group that groupSpecs knows by this key.
+func (c *client) of(key string) string {
+	i := slices.IndexFunc(c.tenant.groups, func(g group) bool { return g.key == key })
+	return c.tenant.groups[i].id.String()
+}
+
+func TestUsageRightsOfGroups(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	path := "/beta/groups/" + c.of("audio") + "/cloudLicensing/usageRights"
+	body := c.ok(path)
+	all := items(body)
+	if str(body, "@odata.context") != c.URL+"/beta/$metadata#groups('"+c.of("audio")+"')/cloudLicensing/usageRights" || len(all) != 3 {
+		t.Fatalf("got %v", body)
+	}
+	if diff := cmp.Diff([]string{"@odata.type", "id", "services", "skuId", "skuPartNumber"}, keys(all[0])); diff != "" {
+		t.Errorf("properties (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(all, c.all(path+"?$top=1")); diff != "" {
+		t.Errorf("pages of one lose or repeat (-want +got):\n%s", diff)
+	}
+	next := str(c.ok(path+"?$top=1&$select=skuId"), "@odata.nextLink")
+	if diff := cmp.Diff([]string{"@odata.type", "skuId"}, keys(items(c.ok(next))[0])); diff != "" {
+		t.Errorf("options are not kept (-want +got):\n%s", diff)
+	}
+	if r := c.get(strings.Replace(next, c.of("audio"), c.of("phone"), 1)); r.status != 400 || r.code() != "invalidQuery" {
+		t.Errorf("the link of another group: %d %s", r.status, r.raw)
+	}
+	for _, r := range all {
+		one := c.ok(path + "/" + str(r, "id"))
+		delete(one, "@odata.context")
+		if diff := cmp.Diff(r, one); diff != "" {
+			t.Errorf("listed against own path (-want +got):\n%s", diff)
+		}
+		if r := c.get("/beta/groups/" + c.of("phone") + "/cloudLicensing/usageRights/" + str(r, "id")); r.status != 404 {
+			t.Errorf("another group's right answers %d", r.status)
+		}
+	}
+
+	// The members have Microsoft 365 E3 from groups that they do not share, and
+	// the rest from this group and another.
+	sources := map[string]int{}
+	for _, r := range c.all(path + "?$expand=assignments($select=id),allotments($select=id)") {
+		sources[str(r, "skuPartNumber")] = len(rows(r, "assignments"))
+		if diff := cmp.Diff([]string{"@odata.type", "id"}, keys(rows(r, "allotments")[0])); diff != "" {
+			t.Errorf("nested $select (-want +got):\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"SPE_E3": 0, "MCOMEETADV": 1, "MCOEV": 1}, sources); diff != "" {
+		t.Errorf("assignments (-want +got):\n%s", diff)
+	}
+
+	e3, phone := catalogue()[skuE3], catalogue()[skuPhone]
+	sway, _ := e3.plan("SWAY") // Off for some members.
+	teams, _ := e3.plan("TEAMS1")
+	for filter, want := range map[string]int{
+		"skuId eq " + e3.skuID: 1,
+		"skuId in (" + e3.skuID + "," + strings.ToUpper(phone.skuID) + ")":             2,
+		"services/any(c:c/planId eq " + teams.id + ")":                                 1,
+		"services/any(c:c/planId eq " + sway.id + ")":                                  0,
+		"services/any(c:c/planId in (" + teams.id + "," + phone.plans[0].id + "))":     2,
+		"services/any(c:c/planId eq " + teams.id + ") and skuId eq " + phone.skuID:     0,
+		"services/any(c:c/planId eq " + teams.id + ") and skuId in (" + e3.skuID + ")": 1,
+	} {
+		if r := c.get(path + "?$filter=" + filter); r.status != 200 || len(items(r.body)) != want {
+			t.Errorf("%s: %d with %d rights, want %d", filter, r.status, len(items(r.body)), want)
+		}
+	}
+	if got := c.ok("/beta/groups/" + c.of("board") + "/cloudLicensing/usageRights"); got["value"] == nil || len(items(got)) != 0 {
+		t.Errorf("a group that licenses nobody: %v", got)
+	}
+
+	c.SetVariants(Variants{WrapSingle: true})
+	if r := c.ok(path + "/" + str(all[0], "id")); r["value"].(row)["id"] != all[0]["id"] {
+		t.Errorf("not wrapped: %v", r)
+	}
+	c.SetVariants(Variants{UsageRightFailures: 1})
+	if r := c.get(path); r.status != 500 {
+		t.Errorf("failing rights: %d", r.status)
+	}
+	c.SetVariants(Variants{CloudLicensing: "forbidden"})
+	if r := c.get(path); r.status != 403 || r.code() != "missingRequiredPermission" {
+		t.Errorf("forbidden: %d %s", r.status, r.raw)
+	}
+	c.SetVariants(Variants{})
+	c.ResetCounts()
+	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(
+		get("list", strings.TrimPrefix(path, "/beta")+"?$select=id"),
+		get("item", strings.TrimPrefix(path, "/beta")+"/"+str(all[0], "id")),
+		get("none", "/groups/"+c.TenantID()+"/cloudLicensing/usageRights"),
+	)))
+	if got["list"]["status"] != 200.0 || len(items(got["list"]["body"].(row))) != 3 || got["item"]["status"] != 200.0 || got["none"]["status"] != 404.0 {
+		t.Errorf("in a batch: %v", got)
+	}
+	counts := c.Counts()
+	if list, item := counts["GET /groups/{id}/cloudLicensing/usageRights"], counts["GET /groups/{id}/cloudLicensing/usageRights/{id}"]; list.Parts != 2 || item.Parts != 1 || item.ResourceUnits != 1 {
+		t.Errorf("counts: %v", counts)
+	}
+	for scope, want := range map[string]int{"Group-UsageRight.Read.All": 200, "Group.Read.All": 403, "User-UsageRight.Read.All": 403} {
+		c.token = c.delegated(c.tenant.users[0].id.String(), scope)
+		if r := c.get(path); r.status != want {
+			t.Errorf("a person with %s: %d, want %d", scope, r.status, want)
+		}
+	}
+}
+
+func TestMembersWithLicenseErrors(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	path := "/groups/" + c.of("analytics") + "/membersWithLicenseErrors"
+	all := c.all("/v1.0" + path)
+	if len(all) != 30 {
+		t.Fatalf("%d members with errors, want 30", len(all))
+	}
+	for _, u := range all {
+		whole := c.ok("/v1.0/users/" + str(u, "id"))
+		delete(whole, "@odata.context")
+		whole["@odata.type"] = "#microsoft.graph.user"
+		if diff := cmp.Diff(whole, u); diff != "" {
+			t.Errorf("the user against the member (-want +got):\n%s", diff)
+		}
+	}
+	page := c.ok("/beta" + path + "?$select=id,accountEnabled,licenseAssignmentStates,groupTypes&$top=7")
+	if diff := cmp.Diff([]string{"@odata.type", "accountEnabled", "id"}, keys(items(page)[0])); diff != "" {
+		t.Errorf("selected properties (-want +got):\n%s", diff)
+	}
+	next := str(page, "@odata.nextLink")
+	if str(page, "@odata.context") != c.URL+"/beta/$metadata#directoryObjects(id,accountEnabled,licenseAssignmentStates,groupTypes)" || len(items(page)) != 7 || !strings.HasPrefix(next, c.URL+"/beta"+path+"?$skiptoken=") {
+		t.Errorf("first page: %v", page)
+	}
+	if r := c.get(next + "&$top=5"); r.status != 400 || r.code() != "Request_BadRequest" {
+		t.Errorf("an edited link: %d %s", r.status, r.raw)
+	}
+	for _, v := range []Variants{{DirectoryPageSize: 4}, {DirectoryPageSize: 30, EmptyPages: true}} {
+		c.SetVariants(v)
+		if diff := cmp.Diff(all, c.all("/v1.0"+path)); diff != "" {
+			t.Errorf("%+v: pages lose or repeat (-want +got):\n%s", v, diff)
+		}
+	}
+	c.SetVariants(Variants{CloudLicensing: "missing"})
+	if n := len(items(c.ok("/v1.0" + path + "?$top=999"))); n != 30 {
+		t.Errorf("without cloudLicensing: %d", n)
+	}
+	for _, key := range []string{"board", "noteams"} {
+		if got := c.ok("/v1.0/groups/" + c.of(key) + "/membersWithLicenseErrors"); got["value"] == nil || len(items(got)) != 0 {
+			t.Errorf("%s: %v", key, got)
+		}
+	}
+
+	c.ResetCounts()
+	got, _ := parts(t, c.do("POST", "/v1.0/$batch", batchOf(get("1", path+"?$select=id"), get("2", "/groups/"+c.TenantID()+"/membersWithLicenseErrors"))))
+	if got["1"]["status"] != 200.0 || len(items(got["1"]["body"].(row))) != 30 || got["2"]["status"] != 404.0 {
+		t.Errorf("in a batch: %v", got)
+	}
+	if n := c.Counts()["GET /groups/{id}/membersWithLicenseErrors"]; n.Parts != 2 || n.ResourceUnits != 2 {
+		t.Errorf("counts: %+v", n)
+	}
+	for scopes, want := range map[string]int{"GroupMember.Read.All User.Read.All": 200, "GroupMember.Read.All": 403, "User.Read.All": 403, "GroupMember.Read.All User.Read": 403} {
+		c.token = c.delegated(c.tenant.users[0].id.String(), scopes)
+		if r := c.get("/v1.0" + path); r.status != want || want == 403 && r.code() != "Authorization_RequestDenied" {
+			t.Errorf("a person with %s: %d %s, want %d", scopes, r.status, r.code(), want)
 		}
 	}
 }
