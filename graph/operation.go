@@ -2,11 +2,13 @@ package graph
 
 import (
 	"context"
+	"net/http"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
@@ -86,16 +88,20 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 	}
 	resp.Errors = merged(resp.Errors)
 	log(ctx, o.resolver.options.Logger, resp.Errors)
-	upstream, began := ctx.Value(upstreamKey{}).(Upstream)
-	if !began {
-		return resp
+	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began
+	if upstream, began := ctx.Value(upstreamKey{}).(Upstream); began {
+		loaders.For(ctx).Wait()
+		report = upstream.Report()
 	}
-	loaders.For(ctx).Wait()
-	if o.resolver.options.ShowUpstream(graphql.GetOperationContext(ctx).Headers) {
+	var headers http.Header
+	if graphql.HasOperationContext(ctx) {
+		headers = graphql.GetOperationContext(ctx).Headers
+	}
+	if o.resolver.options.ShowUpstream(headers) {
 		if resp.Extensions == nil {
 			resp.Extensions = map[string]any{}
 		}
-		resp.Extensions["upstream"] = upstream.Report()
+		resp.Extensions["upstream"] = report
 	}
 	return resp
 }

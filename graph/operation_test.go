@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"strings"
 	"testing"
 
 	"licensegraph/internal/emulator"
@@ -22,5 +23,15 @@ func TestRootFieldsTravelTogether(t *testing.T) {
 		if r.Extensions.Upstream.Requests != 1 {
 			t.Errorf("took %d upstream requests, want 1: %+v", r.Extensions.Upstream.Requests, r.Extensions.Upstream.Endpoints)
 		}
+	}
+}
+
+// TestCostOfARefusal tells that what was refused cost nothing.
+func TestCostOfARefusal(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 10})
+	r := g.ask(`{ unknown }`, nil)
+	if len(r.Errors) != 1 || !strings.Contains(string(r.raw), `"upstream":{"requests":0,`) || len(g.tenant.Counts()) != 0 {
+		t.Errorf("%s", r.raw)
 	}
 }
