@@ -26,8 +26,6 @@ const (
 // AssignmentErrors returns a page of the tenant's assignment errors, with all their properties: they are few,
 // and a later page may be read for an operation that selects others. Needs CloudLicensing.Read.All.
 func (o *Operation) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-	var result licensing.Page[*licensing.AssignmentError]
-	var failure error
 	r := &read{endpoint: assignmentErrorsEndpoint, url: q.Link}
 	if q.Link == "" {
 		var filter string
@@ -38,10 +36,7 @@ func (o *Operation) AssignmentErrors(ctx context.Context, q licensing.ListQuery)
 			return assignmentErrorsPath + "?" + query("$expand", expand, "$filter", filter, "$top", strconv.Itoa(min(q.Top, maxCloudLicensingTop)))
 		})
 	}
-	batch := o.Batch()
-	batch.add(page(o, r, assignmentError, func(p licensing.Page[*licensing.AssignmentError], err error) { result, failure = p, err }))
-	batch.Do(ctx)
-	return result, listFailure(q, failure)
+	return readPage(ctx, o, q, r, assignmentError)
 }
 
 // AssignmentErrors adds reads of assignment errors by id. Needs CloudLicensing.Read.All.

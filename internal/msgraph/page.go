@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -138,19 +139,26 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 	return r
 }
 
-// page makes a read of one page of a list.
-func page[T any](o *Operation, r *read, decode func(json.RawMessage) (T, error), found func(licensing.Page[T], error)) *read {
+// readPage reads one page of a list.
+func readPage[T any](ctx context.Context, o *Operation, q licensing.ListQuery, r *read, decode func(json.RawMessage) (T, error)) (licensing.Page[T], error) {
+	var page licensing.Page[T]
+	var failure error
 	r.done = func(body []byte, err error) {
-		var result licensing.Page[T]
 		if err == nil {
-			result.Items, result.Next, err = decodeList(r.endpoint, body, decode)
+			page.Items, page.Next, err = decodeList(r.endpoint, body, decode)
 		}
-		if err == nil && result.Next != "" {
-			if result.Next, err = o.client.follow(result.Next); err != nil {
+		if err == nil && page.Next != "" {
+			if page.Next, err = o.client.follow(page.Next); err != nil {
 				err = unreadable(r.endpoint, err)
 			}
 		}
-		found(result, err)
+		failure = err
 	}
-	return r
+	batch := o.Batch()
+	batch.add(r)
+	batch.Do(ctx)
+	if failure != nil {
+		return licensing.Page[T]{}, listFailure(q, failure)
+	}
+	return page, nil
 }

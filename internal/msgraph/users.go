@@ -22,16 +22,11 @@ const (
 
 // Users returns a page of the tenant's users. Needs User.Read.All.
 func (o *Operation) Users(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-	var result licensing.Page[*licensing.User]
-	var failure error
 	r := &read{endpoint: usersEndpoint, url: q.Link}
 	if q.Link == "" {
 		r.url = "/users?" + query("$select", selected(q.Properties), "$top", strconv.Itoa(min(q.Top, maxUsersTop)))
 	}
-	batch := o.Batch()
-	batch.add(page(o, r, decode[licensing.User], func(p licensing.Page[*licensing.User], err error) { result, failure = p, err }))
-	batch.Do(ctx)
-	return result, listFailure(q, failure)
+	return readPage(ctx, o, q, r, decode[licensing.User])
 }
 
 // Users adds reads of users by id. Needs User.Read.All.
