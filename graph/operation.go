@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
@@ -20,6 +21,7 @@ type operations struct{ resolver *Resolver }
 
 var _ interface {
 	graphql.HandlerExtension
+	graphql.OperationContextMutator
 	graphql.OperationInterceptor
 	graphql.RootFieldInterceptor
 	graphql.ResponseInterceptor
@@ -28,6 +30,35 @@ var _ interface {
 func (*operations) ExtensionName() string { return "Operations" }
 
 func (*operations) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationContext refuses representations that are no objects, and numbers in them that nothing can
+// hold, which gqlgen takes for faults of ours.
+func (*operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	if op.Operation.Operation != ast.Query {
+		return nil
+	}
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
+		if field.Name == "_entities" && !readable(field, op.Variables) {
+			return gqlerror.ErrorPosf(field.Position, "a representation is an object with a `__typename` and a key of that type")
+		}
+	}
+	return nil
+}
+
+// readable tells whether all representations of an _entities field are objects. gqlparser panics at numbers
+// beyond 64 bits.
+func readable(field graphql.CollectedField, variables map[string]any) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	reps, _ := field.ArgumentMap(variables)["representations"].([]any)
+	return !slices.ContainsFunc(reps, func(rep any) bool {
+		_, isObject := rep.(representation)
+		return !isObject
+	})
+}
 
 type upstreamKey struct{}
 

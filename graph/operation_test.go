@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -33,5 +34,19 @@ func TestCostOfARefusal(t *testing.T) {
 	r := g.ask(`{ unknown }`, nil)
 	if len(r.Errors) != 1 || !strings.Contains(string(r.raw), `"upstream":{"requests":0,`) || len(g.tenant.Counts()) != 0 {
 		t.Errorf("%s", r.raw)
+	}
+}
+
+// TestUnreadableRepresentations refuses what no entity can be found by, before anything is asked.
+func TestUnreadableRepresentations(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 10})
+	for _, reps := range []string{`["text"]`, `[1]`, `[[]]`, `[{__typename: "User", id: 99999999999999999999999}]`} {
+		for _, query := range []string{`{ _entities(representations: %s) { __typename } }`, `{ _service { sdl } _entities(representations: %s) { __typename } }`} {
+			r := g.ask(fmt.Sprintf(query, reps), nil)
+			if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || r.Data != nil || len(g.tenant.Counts()) != 0 {
+				t.Errorf("%s: %s", reps, r.raw)
+			}
+		}
 	}
 }
