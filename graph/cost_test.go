@@ -89,8 +89,11 @@ func (g *gateway) answered(r response, requests int) {
 	if r.Extensions.Upstream.Requests != requests {
 		g.t.Errorf("took %d upstream requests, want %d: %+v", r.Extensions.Upstream.Requests, requests, r.Extensions.Upstream.Endpoints)
 	}
-	g.costAgrees(r)
 	g.nothingTwice()
+	if requests > 0 && len(g.tenant.Requests()) == 0 {
+		g.t.Error("the tenant has no log of what it was asked")
+	}
+	g.costAgrees(r) // and forget
 }
 
 // costAgrees compares what the gateway reports with what the embedded tenant counted.

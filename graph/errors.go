@@ -41,7 +41,7 @@ var codes = []struct {
 // PresentError turns an error into what a client may read of it.
 func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	if input, ok := errors.AsType[*licensing.InputError](err); ok {
-		return presented(ctx, err, "BAD_USER_INPUT", input.Message)
+		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", input.Message))
 	}
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
@@ -53,7 +53,7 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 		}
 	}
 	if e, ok := errors.AsType[*gqlerror.Error](err); ok && e.Err == nil {
-		return ofDocument(graphql.DefaultErrorPresenter(ctx, e))
+		return ofVariable(ctx, ofDocument(graphql.DefaultErrorPresenter(ctx, e)))
 	}
 	return presented(ctx, err, "INTERNAL", "Internal error.")
 }
@@ -63,6 +63,39 @@ func ofDocument(e *gqlerror.Error) *gqlerror.Error {
 	switch code, _ := e.Extensions["code"].(string); code {
 	case errcode.ParseFailed, errcode.ValidationFailed, "":
 		errcode.Set(e, "BAD_USER_INPUT")
+	}
+	return e
+}
+
+// ofVariable gives an error of a variable the variable's name and place. gqlparser gives it a path that is not
+// one of the answer.
+func ofVariable(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
+	if len(e.Path) < 2 || e.Path[0] != ast.PathName("variable") || !graphql.HasOperationContext(ctx) {
+		return e
+	}
+	name := fmt.Sprint(e.Path[1])
+	e.Message = "$" + name + ": " + e.Message
+	e.Path = nil
+	if op := graphql.GetOperationContext(ctx).Operation; op != nil {
+		if definition := op.VariableDefinitions.ForName(name); definition != nil && definition.Position != nil {
+			e.Locations = []gqlerror.Location{{Line: definition.Position.Line, Column: definition.Position.Column}}
+		}
+	}
+	return e
+}
+
+// ofField gives an error of an argument the path and the place of its field. gqlgen adds the argument to the
+// path, which is then not one of the answer.
+func ofField(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
+	field := graphql.GetPath(ctx)
+	for len(e.Path) > len(field) && len(field) > 0 {
+		if _, argument := e.Path[len(e.Path)-1].(ast.PathName); !argument {
+			break
+		}
+		e.Path = e.Path[:len(e.Path)-1]
+	}
+	if fc := graphql.GetFieldContext(ctx); e.Locations == nil && fc != nil && fc.Field.Field != nil && fc.Field.Position != nil {
+		e.Locations = []gqlerror.Location{{Line: fc.Field.Position.Line, Column: fc.Field.Position.Column}}
 	}
 	return e
 }

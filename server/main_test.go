@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -358,12 +359,15 @@ func TestSlowBodyThatNobodyReads(t *testing.T) {
 // TestSlowHeaders does the same with headers.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "--read-header-timeout=50ms")
+	p := start(t, nil, "--read-header-timeout=50ms", "--request-timeout=1h") // the other time would not end it
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n")
 	if _, err := io.ReadAll(conn); err != nil { // until the gateway hangs up
 		t.Error(err)
