@@ -50,7 +50,7 @@ func New(options Options) (*Resolver, error) {
 
 // Schema returns the schema with its resolvers, for a server to execute.
 func (r *Resolver) Schema() graphql.ExecutableSchema {
-	return generated.NewExecutableSchema(generated.Config{Resolvers: r})
+	return generated.NewExecutableSchema(generated.Config{Schema: shownSchema(), Resolvers: r})
 }
 
 // loaders returns the loaders of the operation.

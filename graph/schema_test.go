@@ -296,3 +296,43 @@ func TestPropertiesAreMicrosofts(t *testing.T) {
 		}
 	}
 }
+
+// TestIntrospectionExplainsItself holds what GraphiQL shows, generated elements included.
+func TestIntrospectionExplainsItself(t *testing.T) {
+	t.Parallel()
+	missing := func(description string, place ...string) {
+		if description == "" {
+			t.Errorf("%s has no description", strings.Join(place, "."))
+		}
+	}
+	s := shownSchema()
+	for _, internal := range []string{"Entity", "UserByIDsInput"} {
+		if s.Types[internal] != nil {
+			t.Errorf("%s is shown", internal)
+		}
+	}
+	for typeName, definition := range s.Types {
+		if strings.HasPrefix(typeName, "__") {
+			continue
+		}
+		missing(definition.Description, typeName)
+		for _, value := range definition.EnumValues {
+			missing(value.Description, typeName, value.Name)
+		}
+		for _, field := range definition.Fields {
+			if strings.HasPrefix(field.Name, "__") {
+				continue
+			}
+			missing(field.Description, typeName, field.Name)
+			for _, argument := range field.Arguments {
+				missing(argument.Description, typeName, field.Name, argument.Name)
+			}
+		}
+	}
+	for name, directive := range s.Directives {
+		missing(directive.Description, "@"+name)
+		for _, argument := range directive.Arguments {
+			missing(argument.Description, "@"+name, argument.Name)
+		}
+	}
+}

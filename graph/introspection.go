@@ -1,0 +1,54 @@
+package graph
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/graph/generated"
+)
+
+// shownSchema is the schema as introspection shows it: without what only the code generator needs, and with
+// words for what it adds for federation routers. They read directives from the SDL in _service.
+var shownSchema = sync.OnceValue(func() *ast.Schema {
+	s := generated.NewExecutableSchema(generated.Config{}).Schema()
+	for _, field := range s.Types["Entity"].Fields {
+		for _, argument := range field.Arguments {
+			delete(s.Types, argument.Type.Name())
+		}
+	}
+	for _, internal := range []string{"Entity", "FieldSet", "federation__Policy", "federation__Scope"} {
+		delete(s.Types, internal)
+	}
+	for name, directive := range s.Directives {
+		if directive.Description == "" || slices.Contains([]string{"goField", "entityResolver", "defer"}, name) {
+			delete(s.Directives, name)
+		}
+	}
+	for place, text := range federationDescriptions {
+		typeName, fieldName, isField := strings.Cut(place, ".")
+		definition := s.Types[typeName]
+		if !isField {
+			definition.Description = text
+			continue
+		}
+		field := definition.Fields.ForName(fieldName)
+		field.Description = text
+		for _, argument := range field.Arguments {
+			argument.Description = "The entities to return, each by its `__typename` and one of its keys."
+		}
+	}
+	return s
+})
+
+// federationDescriptions describes what gqlgen adds by the Apollo Federation subgraph specification.
+var federationDescriptions = map[string]string{
+	"Query._entities": "Entities by their keys, for a federation router, in the order of the representations. All of them cost what one costs.",
+	"Query._service":  "This subgraph, for a federation router.",
+	"_Service":        "This subgraph.",
+	"_Service.sdl":    "The schema with its federation directives, in GraphQL's schema definition language.",
+	"_Entity":         "Anything that another subgraph can refer to.",
+	"_Any":            "A representation: an object with the `__typename` of an entity and one of its keys.",
+}
