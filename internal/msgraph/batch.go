@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,18 +26,32 @@ const (
 	maxPages = 100
 )
 
+// advanced is the header of what the directory calls advanced queries. It has to come with each page, since links
+// do not carry it. Shared: not to be changed.
+var advanced = map[string]string{"ConsistencyLevel": "eventual"}
+
 // Batch is a set of reads that travel in as few requests as possible: alone, or 20 to a $batch.
 type Batch struct {
 	operation *Operation
 	reads     []*read
 }
 
-// read is one request to read something.
-type read struct {
+// request is what is sent, alone or as a part of a batch.
+type request struct {
 	endpoint string // its name in permissions and reports
 	method   string // GET when empty
 	url      string // relative to the version
+	header   map[string]string
 	body     any
+}
+
+// read is one request to read something.
+type read struct {
+	request
+	// known is why it is not sent at all; nil for almost all.
+	known error
+	// optional is set where a tenant may not have the endpoint.
+	optional bool
 	// others are ways to read the same with less along with it, for when the service refuses the first.
 	others []string
 	// took is told how many ways were refused before one was taken.
@@ -49,6 +64,11 @@ type read struct {
 	attempt, refused, pages int
 }
 
+// get makes a read without a body.
+func get(endpoint, url string) *read {
+	return &read{request: request{endpoint: endpoint, url: url}}
+}
+
 // Batch returns an empty set of reads.
 func (o *Operation) Batch() *Batch { return &Batch{operation: o} }
 
@@ -56,29 +76,47 @@ func (b *Batch) add(reads ...*read) { b.reads = append(b.reads, reads...) }
 
 // Do reads everything that was added, and repeats what may succeed when it is repeated.
 func (b *Batch) Do(ctx context.Context) {
-	pending := b.reads
-	b.reads = nil
-	for len(pending) > 0 {
-		answers := b.operation.exchange(ctx, pending)
-		var next []*read
+	for pending := b.take(); len(pending) > 0; pending = append(pending, b.take()...) {
+		answers := b.operation.readAll(ctx, pending)
+		var again []*read
 		var pause time.Duration
 		for i, r := range pending {
-			again, delay := b.operation.settle(ctx, r, &answers[i])
-			if again {
-				next = append(next, r)
+			repeat, delay := b.operation.settle(ctx, r, &answers[i])
+			if repeat {
+				again = append(again, r)
 				pause = max(pause, delay)
 			}
 		}
-		if pause > 0 {
-			if err := b.operation.client.wait(ctx, pause); err != nil {
-				for _, r := range next {
+		pending = again
+		if pause == 0 {
+			continue
+		}
+		if err := b.operation.client.wait(ctx, pause); err != nil {
+			for pending = append(pending, b.take()...); len(pending) > 0; pending = b.take() {
+				for _, r := range pending {
 					r.done(nil, unreadable(r.endpoint, err))
 				}
-				return
 			}
+			return
 		}
-		pending = next
 	}
+}
+
+// take returns what was added and has to be sent.
+func (b *Batch) take() []*read {
+	var reads []*read
+	for len(b.reads) > 0 {
+		added := b.reads
+		b.reads = nil
+		for _, r := range added {
+			if r.known != nil {
+				r.done(nil, r.known)
+				continue
+			}
+			reads = append(reads, r)
+		}
+	}
+	return reads
 }
 
 // settle hands an answer over, or tells that the read has to be sent (again), after a pause.
@@ -113,13 +151,14 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		return true, 0
 	case errors.Is(failure.Kind, licensing.ErrUnauthenticated) && a.token != "" && r.attempt == 0:
 		o.client.tokens.drop(ctx, a.token)
-	case !failure.Retryable || r.attempt+1 >= attempts || ctx.Err() != nil:
+	case r.optional && a.err == nil && o.client.absent(r.endpoint, failure):
+		r.done(nil, failure)
+		return false, 0
+	case !failure.Retryable || ctx.Err() != nil:
 		r.done(nil, failure)
 		return false, 0
 	default:
-		pause = backoff(r.attempt+1, failure.RetryAfter)
-		deadline, limited := ctx.Deadline()
-		if pause > maxWait || limited && time.Until(deadline) < pause {
+		if again, pause = repeatable(ctx, r.attempt, failure.RetryAfter); !again {
 			r.done(nil, failure)
 			return false, 0
 		}
@@ -129,19 +168,42 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 	return true, pause
 }
 
-// exchange sends the reads and returns their answers in the same order.
-func (o *Operation) exchange(ctx context.Context, reads []*read) []answer {
-	if len(reads) == 1 {
-		return []answer{o.alone(ctx, reads[0])}
+// readAll sends the reads and returns their answers in the same order. A failure of a whole batch is the failure
+// of each part.
+func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
+	requests := make([]*request, len(reads))
+	for i, r := range reads {
+		requests[i] = &r.request
 	}
-	answers := make([]answer, 0, len(reads))
-	chunks := slices.Collect(slices.Chunk(reads, batchParts))
+	answers := o.exchange(ctx, o.client.http, requests, func(whole answer) answer {
+		failure := whole.failure(batchEndpoint)
+		switch {
+		case errors.Is(failure, licensing.ErrForbidden):
+			return whole // each part says which permission it lacks
+		case errors.Is(failure, licensing.ErrRefused), errors.Is(failure, licensing.ErrNotFound):
+			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
+		}
+		return answer{err: failure, token: whole.token}
+	})
+	for i, r := range reads {
+		if r.optional && answers[i].ok() {
+			o.client.learnt.learn(present(r.endpoint))
+		}
+	}
+	return answers
+}
+
+// exchange sends the requests, the parts of a batch at most together, and returns their answers in the same
+// order. When a batch fails as a whole, the function tells what that means for a part.
+func (o *Operation) exchange(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
+	answers := make([]answer, 0, len(requests))
+	chunks := slices.Collect(slices.Chunk(requests, batchParts))
 	results := make([][]answer, len(chunks))
 	var group errgroup.Group
 	group.SetLimit(batchesAtOnce)
 	for i, chunk := range chunks {
 		group.Go(func() error {
-			results[i] = o.together(ctx, chunk)
+			results[i] = o.together(ctx, client, chunk, failed)
 			return nil
 		})
 	}
@@ -152,16 +214,16 @@ func (o *Operation) exchange(ctx context.Context, reads []*read) []answer {
 	return answers
 }
 
-// alone sends a read as a request of its own.
-func (o *Operation) alone(ctx context.Context, r *read) answer {
+// alone sends a request of its own.
+func (o *Operation) alone(ctx context.Context, client *http.Client, r *request) answer {
 	var body []byte
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return answer{err: err}
+			return answer{err: err, unsent: true}
 		}
 	}
-	return o.send(ctx, r.endpoint, r.verb(), r.url, body)
+	return o.send(ctx, client, r, body)
 }
 
 type batchPart struct {
@@ -181,65 +243,57 @@ type batchAnswer struct {
 	} `json:"responses"`
 }
 
-// together sends reads as the parts of one $batch. A failure of the whole is the failure of each part.
-func (o *Operation) together(ctx context.Context, reads []*read) []answer {
-	answers := make([]answer, len(reads))
-	if len(reads) == 1 {
-		answers[0] = o.alone(ctx, reads[0])
-		return answers
+// together sends requests as the parts of one $batch.
+func (o *Operation) together(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
+	if len(requests) == 1 {
+		return []answer{o.alone(ctx, client, requests[0])}
 	}
-	var request struct {
-		Requests []batchPart `json:"requests"`
-	}
-	for i, r := range reads {
-		part := batchPart{ID: strconv.Itoa(i), Method: r.verb(), URL: r.url, Body: r.body}
+	parts := make([]batchPart, len(requests))
+	for i, r := range requests {
+		parts[i] = batchPart{ID: strconv.Itoa(i), Method: r.verb(), URL: r.url, Headers: maps.Clone(r.header), Body: r.body}
 		if r.body != nil {
-			part.Headers = map[string]string{"Content-Type": "application/json"}
+			if parts[i].Headers == nil {
+				parts[i].Headers = map[string]string{}
+			}
+			parts[i].Headers["Content-Type"] = "application/json"
 		}
-		request.Requests = append(request.Requests, part)
 		o.count(r.endpoint, licensing.Usage{BatchParts: 1})
 	}
-	fill := func(a answer) []answer {
-		for i := range answers {
-			answers[i] = a
-		}
-		return answers
+	whole := o.alone(ctx, client, &request{
+		endpoint: batchEndpoint,
+		method:   http.MethodPost,
+		url:      "/$batch",
+		body:     map[string]any{"requests": parts},
+	})
+	if !whole.ok() {
+		return slices.Repeat([]answer{failed(whole)}, len(requests))
 	}
-	body, err := json.Marshal(request)
-	if err != nil {
-		return fill(answer{err: err})
-	}
-	whole := o.send(ctx, batchEndpoint, http.MethodPost, "/$batch", body)
-	if failure := whole.failure(batchEndpoint); failure != nil {
-		switch {
-		case errors.Is(failure, licensing.ErrForbidden):
-			return fill(whole) // each part says which permission it lacks
-		case errors.Is(failure, licensing.ErrRefused), errors.Is(failure, licensing.ErrNotFound):
-			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
-		}
-		return fill(answer{err: failure, token: whole.token})
-	}
+	return o.partsOf(whole, requests)
+}
+
+// partsOf returns what a batch answered to each of its parts, which it does in any order.
+func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 	var got batchAnswer
 	if err := json.Unmarshal(whole.body, &got); err != nil {
-		return fill(answer{err: unreadable(batchEndpoint, err)})
+		return slices.Repeat([]answer{{err: unreadable(batchEndpoint, err)}}, len(requests))
 	}
-	fill(answer{err: unreadable(batchEndpoint, errors.New("a part has no answer"))})
+	answers := slices.Repeat([]answer{{err: unreadable(batchEndpoint, errors.New("a part has no answer"))}}, len(requests))
 	for _, response := range got.Responses {
 		i, err := strconv.Atoi(response.ID)
-		if err != nil || i < 0 || i >= len(reads) {
+		if err != nil || i < 0 || i >= len(requests) {
 			continue
 		}
 		header := http.Header{}
 		for name, value := range response.Headers {
 			header.Set(name, fmt.Sprint(value))
 		}
-		o.count(reads[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
+		o.count(requests[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
 		answers[i] = answer{status: response.Status, header: header, body: response.Body, token: whole.token}
 	}
 	return answers
 }
 
-func (r *read) verb() string {
+func (r *request) verb() string {
 	if r.method == "" {
 		return http.MethodGet
 	}

@@ -16,8 +16,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"licensegraph/internal/licensing"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	Authority string
 	// TenantID, ClientID and ClientSecret are the credentials of the gateway's application.
 	TenantID, ClientID, ClientSecret string
+	// TokenSource gives the tokens of a person who has signed in, in place of those of the application. Nil for
+	// the application's own.
+	TokenSource oauth2.TokenSource
 	// Transport carries the requests; nil for [http.DefaultTransport] without proxies.
 	Transport http.RoundTripper
 	// RequestTimeout bounds one request with its answer; 10 s when 0.
@@ -37,16 +41,20 @@ type Options struct {
 	// Wait waits between attempts; nil for the wall clock. It returns early, with an error, when the
 	// context ends.
 	Wait func(context.Context, time.Duration) error
+	// Now tells the time by which what the tenant does not offer is forgotten; nil for [time.Now].
+	Now func() time.Time
 }
 
-// Client reads from one tenant. It is safe for concurrent use.
+// Client reads and changes one tenant. It is safe for concurrent use.
 type Client struct {
-	base    *url.URL // with the version
-	http    *http.Client
-	tokens  *tokens
-	wait    func(context.Context, time.Duration) error
-	slots   chan struct{} // one per request on its way
-	refused sync.Map      // of string: expansions that an endpoint refused
+	base   *url.URL // with the version
+	http   *http.Client
+	writer *http.Client // for what must not be sent twice
+	tokens *tokens
+	wait   func(context.Context, time.Duration) error
+	slots  chan struct{} // one per request on its way
+	learnt memory        // what the tenant offers and what it does not
+	groups locks         // held by who changes the licences of a group
 }
 
 const (
@@ -68,29 +76,52 @@ func New(opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := opts.Transport
+	transport, writing := opts.Transport, opts.Transport
 	if transport == nil {
-		own := http.DefaultTransport.(*http.Transport).Clone()
-		own.Proxy = nil
-		own.MaxIdleConnsPerHost = requestsAtOnce
-		transport = own
+		transport, writing = transports()
 	}
 	c := &Client{
-		base: graphURL.JoinPath(version),
-		http: &http.Client{
-			Transport:     transport,
-			Timeout:       cmp.Or(opts.RequestTimeout, 10*time.Second),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		wait:  opts.Wait,
-		slots: make(chan struct{}, requestsAtOnce),
+		base:   graphURL.JoinPath(version),
+		http:   httpClient(transport, opts.RequestTimeout),
+		writer: httpClient(writing, opts.RequestTimeout),
+		wait:   opts.Wait,
+		slots:  make(chan struct{}, requestsAtOnce),
+		learnt: memory{now: opts.Now},
 	}
 	if c.wait == nil {
 		c.wait = wait
 	}
+	if c.learnt.now == nil {
+		c.learnt.now = time.Now
+	}
+	if opts.TokenSource != nil {
+		c.tokens = newPersonalTokens(opts.TokenSource)
+		return c, nil
+	}
 	c.tokens = newTokens(authority.JoinPath(opts.TenantID, "oauth2/v2.0/token").String(), opts.ClientID, opts.ClientSecret,
 		graphURL.Scheme+"://"+graphURL.Host+"/.default")
 	return c, nil
+}
+
+func httpClient(transport http.RoundTripper, timeout time.Duration) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       cmp.Or(timeout, 10*time.Second),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// transports returns what carries reads and what carries writes. Writes travel by HTTP/1.1, where the transport
+// repeats a POST, PATCH or DELETE only if nothing of it was written. In HTTP/2 it also repeats a stream that the
+// service reset with PROTOCOL_ERROR, which does not say that the service has not acted.
+func transports() (reads, writes *http.Transport) {
+	reads = http.DefaultTransport.(*http.Transport).Clone()
+	reads.Proxy = nil
+	reads.MaxIdleConnsPerHost = requestsAtOnce
+	writes = reads.Clone()
+	writes.Protocols = new(http.Protocols)
+	writes.Protocols.SetHTTP1(true)
+	return reads, writes
 }
 
 // address reads an address to which credentials will be sent.
@@ -129,11 +160,9 @@ func (c *Client) Begin() *Operation {
 func (c *Client) Ready(ctx context.Context) error {
 	var failure error
 	batch := c.Begin().Batch()
-	batch.add(&read{
-		endpoint: subscribedSkusEndpoint,
-		url:      "/subscribedSkus?" + query("$select", "skuId"),
-		done:     func(_ []byte, err error) { failure = err },
-	})
+	r := get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", "skuId"))
+	r.done = func(_ []byte, err error) { failure = err }
+	batch.add(r)
 	batch.Do(ctx)
 	if errors.Is(failure, licensing.ErrForbidden) || errors.Is(failure, licensing.ErrThrottled) {
 		return nil // it does answer
@@ -142,7 +171,10 @@ func (c *Client) Ready(ctx context.Context) error {
 }
 
 // CloseIdleConnections closes the connections that wait for the next request.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() {
+	c.http.CloseIdleConnections()
+	c.writer.CloseIdleConnections()
+}
 
 // follow returns an @odata.nextLink relative to the version, so that a token never travels to another
 // host than the configured one.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -13,9 +12,6 @@ import (
 
 const (
 	directoryObjectsByIDsEndpoint = "POST /directoryObjects/getByIds"
-	groupsEndpoint                = "GET /groups"
-	groupEndpoint                 = "GET /groups/{id}"
-	licenseErrorsOfGroupEndpoint  = "GET /groups/{id}/membersWithLicenseErrors"
 	// idsAtOnce is how many ids getByIds takes (Microsoft Graph, "directoryObject: getByIds").
 	idsAtOnce = 1000
 )
@@ -26,6 +22,7 @@ var plainProperties = map[string]bool{
 	"userPrincipalName": true, "mail": true, "jobTitle": true, "department": true, "officeLocation": true,
 	"preferredLanguage": true, "mobilePhone": true, "accountEnabled": true, "usageLocation": true, "userType": true,
 	"createdDateTime": true, "description": true, "mailEnabled": true, "securityEnabled": true,
+	"deviceId": true, "operatingSystem": true, "operatingSystemVersion": true,
 }
 
 // plain tells whether getByIds brings all the properties.
@@ -33,57 +30,14 @@ func plain(properties []string) bool {
 	return !slices.ContainsFunc(properties, func(p string) bool { return !plainProperties[p] })
 }
 
+// onlyPlain returns those of the properties that getByIds brings.
+func onlyPlain(properties []string) []string {
+	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
+}
+
 // DirectoryObjects adds reads of objects of any kind by id. Needs Directory.Read.All.
 func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error)) {
 	b.directoryObjects("", ids, properties, found)
-}
-
-// Groups adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.
-func (b *Batch) Groups(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
-	switch {
-	case len(ids) == 1:
-		b.add(one(&read{
-			endpoint: groupEndpoint,
-			url:      "/groups/" + url.PathEscape(ids[0]) + "?" + query("$select", selected(properties)),
-		}, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
-	case plain(properties):
-		b.directoryObjects("group", ids, properties, func(id string, ref *licensing.Reference, err error) {
-			if err != nil {
-				found(id, nil, err)
-			} else if group, ok := ref.Object.(*licensing.Group); ok {
-				found(id, group, nil)
-			}
-		})
-	default:
-		for chunk := range slices.Chunk(ids, inValues) {
-			b.add(all(&read{
-				endpoint: groupsEndpoint,
-				url:      "/groups?" + query("$filter", in("id", chunk), "$select", selected(properties)),
-			}, decode[licensing.Group], func(groups []*licensing.Group, err error) {
-				if err != nil {
-					for _, id := range chunk {
-						found(id, nil, err)
-					}
-					return
-				}
-				for _, group := range groups {
-					found(group.ID, group, nil)
-				}
-			}))
-		}
-	}
-}
-
-// MembersWithLicenseErrors adds reads of the members of groups to whom a licence of the group could not be
-// given. Needs GroupMember.Read.All and User.Read.All.
-func (b *Batch) MembersWithLicenseErrors(ids, properties []string, found func(id string, members []*licensing.Reference, err error)) {
-	properties = slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
-	for _, id := range ids {
-		b.add(all(&read{
-			endpoint: licenseErrorsOfGroupEndpoint,
-			url:      "/groups/" + url.PathEscape(id) + "/membersWithLicenseErrors?" + query("$select", selected(properties)),
-		}, reference("user"), func(members []*licensing.Reference, err error) { found(id, members, err) }))
-	}
 }
 
 // directoryObjects adds reads by id of objects of a kind; of any kind when that is empty. Ids that the
@@ -93,14 +47,14 @@ func (b *Batch) directoryObjects(kind string, ids, properties []string, found fu
 		IDs   []string `json:"ids"`
 		Types []string `json:"types,omitempty"`
 	}
-	properties = slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
+	properties = onlyPlain(properties)
 	for chunk := range slices.Chunk(ids, idsAtOnce) {
-		r := &read{
+		r := &read{request: request{
 			endpoint: directoryObjectsByIDsEndpoint,
 			method:   http.MethodPost,
 			url:      "/directoryObjects/getByIds?" + query("$select", selected(properties)),
 			body:     body{IDs: chunk},
-		}
+		}}
 		if kind != "" {
 			r.body = body{IDs: chunk, Types: []string{kind}}
 		}
@@ -141,6 +95,8 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 			ref.Object = &licensing.User{}
 		case "microsoft.graph.group":
 			ref.Object = &licensing.Group{}
+		case "microsoft.graph.device":
+			ref.Object = &licensing.Device{}
 		default:
 			ref.Object = &licensing.OtherDirectoryObject{}
 		}

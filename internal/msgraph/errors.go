@@ -34,7 +34,8 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 		Retryable:  retryable(a.status),
 	}
 	switch a.status {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusPreconditionFailed,
+		http.StatusUnprocessableEntity, http.StatusNotImplemented:
 		failure.Kind = licensing.ErrRefused
 	case http.StatusUnauthorized:
 		failure.Kind = licensing.ErrUnauthenticated
@@ -87,23 +88,64 @@ func errorCode(body []byte) (code, requestID string) {
 	return code, requestID
 }
 
+// notOffered is the error of an endpoint that the tenant does not have.
+func notOffered(endpoint string) *licensing.UpstreamError {
+	return &licensing.UpstreamError{Kind: licensing.ErrNotOffered, Operation: endpoint}
+}
+
 // permissions maps an endpoint to the least application permission that it needs, as its reference page
 // says. An application that holds a higher one never gets here.
 var permissions = map[string]string{
+	allotmentsEndpoint: "CloudLicensing.Read.All",
+	allotmentEndpoint:  "CloudLicensing.Read.All",
+
+	assignmentsEndpoint:                                          "CloudLicensing.Read.All",
+	assignmentEndpoint:                                           "CloudLicensing.Read.All",
+	assigneeOfAssignmentEndpoint:                                 "CloudLicensing.Read.All",
+	allotmentOfAssignmentEndpoint:                                "CloudLicensing.Read.All",
+	assignmentsOfAllotmentEndpoint:                               "CloudLicensing.Read.All",
+	"GET /users/{id}/cloudLicensing/assignments":                 "CloudLicensing.Read.All",
+	"GET /groups/{id}/cloudLicensing/assignments":                "CloudLicensing.Read.All",
+	"GET /users/{id}/cloudLicensing/assignments/{id}/allotment":  "User-CloudLicensing.Read.All",
+	"GET /groups/{id}/cloudLicensing/assignments/{id}/allotment": "Group-CloudLicensing.Read.All",
+
 	assignmentErrorsEndpoint:       "CloudLicensing.Read.All",
 	assignmentErrorEndpoint:        "CloudLicensing.Read.All",
 	assigneeOfErrorEndpoint:        "CloudLicensing.Read.All",
 	usageRightOfErrorEndpoint:      "CloudLicensing.Read.All",
 	assignmentErrorsOfUserEndpoint: "CloudLicensing.Read.All",
-	usageRightsOfUserEndpoint:      "User-UsageRight.Read.All",
-	usageRightOfUserEndpoint:       "User-UsageRight.Read.All",
-	usageRightsOfGroupEndpoint:     "Group-UsageRight.Read.All",
-	usageRightOfGroupEndpoint:      "Group-UsageRight.Read.All",
-	licenseErrorsOfGroupEndpoint:   "GroupMember.Read.All",
-	usersEndpoint:                  "User.Read.All",
-	userEndpoint:                   "User.Read.All",
-	groupsEndpoint:                 "GroupMember.Read.All",
-	groupEndpoint:                  "GroupMember.Read.All",
-	directoryObjectsByIDsEndpoint:  "Directory.Read.All",
-	subscribedSkusEndpoint:         "LicenseAssignment.Read.All",
+
+	waitingMembersOfAllotmentEndpoint:                              "CloudLicensing.Read.All",
+	waitingMemberOfAllotmentEndpoint:                               "CloudLicensing.Read.All",
+	"GET /users/{id}/cloudLicensing/waitingMembers":                "CloudLicensing.Read.All",
+	"GET /users/{id}/cloudLicensing/waitingMembers/{id}/allotment": "User-CloudLicensing.Read.All",
+	"GET /devices/{id}/cloudLicensing/waitingMembers":              "Device-CloudLicensing.Read.All",
+
+	"GET /users/{id}/cloudLicensing/usageRights":                   "User-UsageRight.Read.All",
+	"GET /users/{id}/cloudLicensing/usageRights/{id}":              "User-UsageRight.Read.All",
+	"GET /users/{id}/cloudLicensing/usageRights/{id}/assignments":  "User-CloudLicensing.Read.All",
+	"GET /groups/{id}/cloudLicensing/usageRights":                  "Group-UsageRight.Read.All",
+	"GET /groups/{id}/cloudLicensing/usageRights/{id}":             "Group-UsageRight.Read.All",
+	"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments": "Group-UsageRight.Read.All",
+	"GET /devices/{id}/cloudLicensing/usageRights":                 "CloudLicensing-UsageRights.Read.All",
+
+	meEndpoint:                    "User.Read", // of the person: applications have none
+	usersEndpoint:                 "User.Read.All",
+	userEndpoint:                  "User.Read.All",
+	licenseDetailsEndpoint:        "User.Read.All", // the page has none for applications; this is in use
+	groupsEndpoint:                "GroupMember.Read.All",
+	groupEndpoint:                 "GroupMember.Read.All",
+	membersEndpoint:               "GroupMember.Read.All",
+	licenseErrorsOfGroupEndpoint:  "GroupMember.Read.All",
+	directoryObjectsByIDsEndpoint: "Directory.Read.All",
+	subscribedSkusEndpoint:        "LicenseAssignment.Read.All",
+
+	createAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
+	createAssignmentOfDeviceEndpoint:   "CloudLicensing-Assignment.ReadWrite.All",
+	updateAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
+	deleteAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
+	reprocessAssignmentsEndpoint:       "CloudLicensing.AssignLicenses.Organization",
+	assignLicenseOfUserEndpoint:        "LicenseAssignment.ReadWrite.All",
+	assignLicenseOfGroupEndpoint:       "LicenseAssignment.ReadWrite.All",
+	reprocessLicenseAssignmentEndpoint: "LicenseAssignment.ReadWrite.All",
 }

@@ -92,6 +92,7 @@ func TestFailure(t *testing.T) {
 	t.Parallel()
 	kinds := map[int]error{
 		400: licensing.ErrRefused, 405: licensing.ErrRefused, 501: licensing.ErrRefused,
+		409: licensing.ErrRefused, 412: licensing.ErrRefused, 422: licensing.ErrRefused,
 		401: licensing.ErrUnauthenticated, 403: licensing.ErrForbidden,
 		404: licensing.ErrNotFound, 410: licensing.ErrNotFound, 429: licensing.ErrThrottled,
 	}
@@ -126,7 +127,7 @@ func TestPermissions(t *testing.T) {
 	t.Parallel()
 	for _, endpoint := range []string{
 		assignmentErrorsEndpoint, assignmentErrorEndpoint, assigneeOfErrorEndpoint, usageRightOfErrorEndpoint, assignmentErrorsOfUserEndpoint,
-		usageRightsOfUserEndpoint, usageRightOfUserEndpoint, usersEndpoint, userEndpoint, groupsEndpoint, groupEndpoint,
+		usersEndpoint, userEndpoint, groupsEndpoint, groupEndpoint,
 		directoryObjectsByIDsEndpoint, subscribedSkusEndpoint,
 	} {
 		if permissions[endpoint] == "" {

@@ -1,6 +1,13 @@
 package msgraph
 
-import "strings"
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/licensing"
+)
 
 // expansions returns the $expand values to try for the relations wanted, the fullest first, without those
 // that the endpoint has refused before. The last one is empty: the relations are then read one by one.
@@ -11,7 +18,7 @@ func (c *Client) expansions(endpoint string, wanted []string) []string {
 	var values []string
 	for n := len(wanted); n > 0; n-- {
 		value := strings.Join(wanted[:n], ",")
-		if _, refused := c.refused.Load(endpoint + " " + value); !refused {
+		if !c.learnt.knows(refuses(endpoint, value)) {
 			values = append(values, value)
 		}
 	}
@@ -19,17 +26,121 @@ func (c *Client) expansions(endpoint string, wanted []string) []string {
 }
 
 // expanding makes a read that brings relations along as far as the endpoint can. What it refuses is
-// remembered for the life of the client, once a lesser request has shown that the relations were to blame.
-func (c *Client) expanding(r *read, wanted []string, address func(expand string) string) *read {
-	values := c.expansions(r.endpoint, wanted)
-	r.url = address(values[0])
+// remembered once a lesser request has shown that the relations were to blame.
+func (c *Client) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
+	values := c.expansions(endpoint, wanted)
+	r := get(endpoint, address(values[0]))
 	for _, value := range values[1:] {
 		r.others = append(r.others, address(value))
 	}
 	r.took = func(refused int) {
 		for _, value := range values[:refused] {
-			c.refused.Store(r.endpoint+" "+value, true)
+			c.learnt.learn(refuses(endpoint, value))
 		}
 	}
 	return r
+}
+
+// complete adds reads of the relations that did not come along with entities, whether the service refused them
+// or ignored that they were asked for. It hands over nil when all is read, else the first failure. The function
+// alone returns the read of one relation of one entity, which calls filled at its end; nil when the relation
+// came, or when there is no way to read it alone.
+func complete[E any](b *Batch, entities []E, wanted []string, alone func(entity E, relation string, filled func(error)) *read, found func(error)) {
+	left := 1
+	var failure error
+	filled := func(err error) {
+		if failure == nil {
+			failure = err
+		}
+		if left--; left == 0 {
+			found(failure)
+		}
+	}
+	for _, entity := range entities {
+		for _, relation := range wanted {
+			if r := alone(entity, relation, filled); r != nil {
+				left++
+				b.add(r)
+			}
+		}
+	}
+	filled(nil)
+}
+
+// aside makes a read of one relation of one entity. What the service refuses to read alone stays unknown.
+func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T), filled func(error)) *read {
+	r.done = func(body []byte, err error) {
+		var related T
+		var failure error
+		switch {
+		case errors.Is(err, licensing.ErrRefused):
+			filled(nil)
+			return
+		case errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)):
+			set(related) // it relates to nothing, or it has gone itself
+			filled(nil)
+			return
+		case err != nil:
+			filled(err)
+			return
+		}
+		related, err = decode(body)
+		switch {
+		case err == nil:
+			set(related)
+		case !errors.Is(err, errAbsent):
+			failure = unreadable(r.endpoint, err)
+		}
+		filled(failure)
+	}
+	return r
+}
+
+// errAbsent is the error of a relation that did not come along.
+var errAbsent = errors.New("a relation that did not come along")
+
+// relations returns the members of an entity, among them the relations that came along with it. One that is null
+// is an answer; one that is absent, or came in part, is none.
+func relations(raw json.RawMessage) (map[string]json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, err
+	}
+	for name := range members {
+		if relation, more := strings.CutSuffix(name, "@odata.nextLink"); more {
+			delete(members, relation)
+		}
+	}
+	return members, nil
+}
+
+// sent decodes an entity that came along with another one.
+func sent[T any](raw json.RawMessage) (*licensing.Sent[*T], error) {
+	entity, err := decode[T](raw)
+	if err != nil {
+		return nil, err
+	}
+	properties, err := shown(raw)
+	return &licensing.Sent[*T]{Object: entity, Properties: properties}, err
+}
+
+// decodeAll decodes the elements of a relation that came along; none for null.
+func decodeAll[T any](raw json.RawMessage, decode func(json.RawMessage) (T, error)) ([]T, error) {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil {
+		return nil, err
+	}
+	items := make([]T, len(elements))
+	for i, element := range elements {
+		var err error
+		if items[i], err = decode(element); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// without returns the properties that are not relations.
+func without(properties []string, relations ...string) []string {
+	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return slices.Contains(relations, p) })
 }

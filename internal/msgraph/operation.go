@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -54,24 +55,28 @@ type answer struct {
 	header http.Header
 	body   []byte
 	err    error // nothing was answered, or nothing that can be read
+	unsent bool  // the request has certainly not reached the service
 	token  string
 }
 
+// ok tells whether the service did what it was asked to.
+func (a *answer) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
+
 // send sends one request and reads its answer.
-func (o *Operation) send(ctx context.Context, endpoint, method, relative string, body []byte) answer {
+func (o *Operation) send(ctx context.Context, client *http.Client, r *request, body []byte) answer {
 	select {
 	case o.client.slots <- struct{}{}:
 		defer func() { <-o.client.slots }()
 	case <-ctx.Done():
-		return answer{err: ctx.Err()}
+		return answer{err: ctx.Err(), unsent: true}
 	}
-	token, err := o.client.tokens.get(ctx, o.metered(tokenEndpoint))
+	token, err := o.client.tokens.get(ctx, o.metered(o.client.http, tokenEndpoint))
 	if err != nil {
-		return answer{err: err}
+		return answer{err: err, unsent: true}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, o.client.base.String()+relative, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.verb(), o.client.base.String()+r.url, bytes.NewReader(body))
 	if err != nil {
-		return answer{err: err}
+		return answer{err: err, unsent: true}
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
@@ -79,20 +84,32 @@ func (o *Operation) send(ctx context.Context, endpoint, method, relative string,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := o.metered(endpoint).Do(req)
+	for name, value := range r.header {
+		req.Header.Set(name, value)
+	}
+	if err := ctx.Err(); err != nil {
+		return answer{err: err, unsent: true}
+	}
+	resp, err := o.metered(client, r.endpoint).Do(req)
 	if err != nil {
-		return answer{err: withoutURL(err)}
+		return answer{err: withoutURL(err), unsent: notConnected(err)}
 	}
 	defer resp.Body.Close()
 	read, err := io.ReadAll(resp.Body) // from memory: see meter
 	return answer{status: resp.StatusCode, header: resp.Header, body: read, err: err, token: token}
 }
 
-// metered returns the HTTP client as it counts for the endpoint.
-func (o *Operation) metered(endpoint string) *http.Client {
-	client := *o.client.http
-	client.Transport = &meter{next: client.Transport, operation: o, endpoint: endpoint}
-	return &client
+// metered returns an HTTP client as it counts for the endpoint.
+func (o *Operation) metered(client *http.Client, endpoint string) *http.Client {
+	counting := *client
+	counting.Transport = &meter{next: client.Transport, operation: o, endpoint: endpoint}
+	return &counting
+}
+
+// notConnected tells whether a request failed because there was no connection to send it on.
+func notConnected(err error) bool {
+	failure, ok := errors.AsType[*net.OpError](err)
+	return ok && failure.Op == "dial"
 }
 
 // meter counts requests and what their answers hold. It reads each answer whole, up to [maxBody].

@@ -2,7 +2,6 @@ package msgraph
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 
@@ -13,29 +12,30 @@ import (
 type list struct {
 	Value    []json.RawMessage `json:"value"`
 	NextLink string            `json:"@odata.nextLink"`
+	Count    *int              `json:"@odata.count"` // on the first page only
 }
 
-// decodeList reads one page, each element with the function given.
-func decodeList[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) ([]T, string, error) {
-	var page list
-	if err := json.Unmarshal(body, &page); err != nil {
-		return nil, "", unreadable(endpoint, err)
+// decodePage reads one page, each element with the function given. Its link is as the service sent it.
+func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) (licensing.Page[T], error) {
+	var sent list
+	if err := json.Unmarshal(body, &sent); err != nil {
+		return licensing.Page[T]{}, unreadable(endpoint, err)
 	}
-	if page.Value == nil {
-		return nil, "", unreadable(endpoint, errors.New("a list without a value"))
+	if sent.Value == nil {
+		return licensing.Page[T]{}, unreadable(endpoint, errors.New("a list without a value"))
 	}
-	items := make([]T, len(page.Value))
-	for i, raw := range page.Value {
+	items := make([]T, len(sent.Value))
+	for i, raw := range sent.Value {
 		var err error
 		if items[i], err = decode(raw); err != nil {
-			return nil, "", unreadable(endpoint, err)
+			return licensing.Page[T]{}, unreadable(endpoint, err)
 		}
 	}
-	return items, page.NextLink, nil
+	return licensing.Page[T]{Items: items, Next: sent.NextLink, Count: sent.Count}, nil
 }
 
-// listFailure tells what the failure of a page means. A list has no id that could be wrong: what is refused or
-// missing is the place where an earlier page ended, else the list itself.
+// listFailure tells what the failure of a page means. What is refused or missing is the place where an earlier page
+// ended, else whom the list belongs to. A list of the tenant has no id that could be wrong: it is missing itself.
 func listFailure(q licensing.ListQuery, err error) error {
 	failure, ok := errors.AsType[*licensing.UpstreamError](err)
 	switch {
@@ -43,7 +43,7 @@ func listFailure(q licensing.ListQuery, err error) error {
 		return err
 	case q.Link != "" && (errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound)):
 		return &licensing.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
-	case errors.Is(failure, licensing.ErrNotFound):
+	case q.Of == "" && q.Filter.AssignedTo == "" && errors.Is(failure, licensing.ErrNotFound):
 		failure.Kind = licensing.ErrNotOffered
 	}
 	return failure
@@ -98,14 +98,17 @@ func unwrapped(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// one makes a read of one entity.
-func one[T any](r *read, found func(*T, error)) *read {
+// one makes a read of one entity that has no relations.
+func one[T any](r *read, found func(*T, error)) *read { return entity(r, decode[T], found) }
+
+// entity makes a read of one entity.
+func entity[T any](r *read, decode func(json.RawMessage) (*T, error), found func(*T, error)) *read {
 	r.done = func(body []byte, err error) {
 		if err != nil {
 			found(nil, err)
 			return
 		}
-		entity, err := decode[T](body)
+		entity, err := decode(body)
 		if err != nil {
 			found(nil, unreadable(r.endpoint, err))
 			return
@@ -121,11 +124,10 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 	r.more = nextLink
 	r.done = func(body []byte, err error) {
 		if err == nil {
-			var page []T
-			var link string
-			page, link, err = decodeList(r.endpoint, body, decode)
-			items = append(items, page...)
-			if err == nil && link != "" {
+			var p licensing.Page[T]
+			p, err = decodePage(r.endpoint, body, decode)
+			items = append(items, p.Items...)
+			if err == nil && p.Next != "" {
 				return
 			}
 		}
@@ -139,26 +141,26 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 	return r
 }
 
-// readPage reads one page of a list.
-func readPage[T any](ctx context.Context, o *Operation, q licensing.ListQuery, r *read, decode func(json.RawMessage) (T, error)) (licensing.Page[T], error) {
-	var page licensing.Page[T]
-	var failure error
+// page adds the read of one page of a list.
+func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawMessage) (T, error), found func(licensing.Page[T], error)) {
+	if q.Link != "" {
+		r.url, r.others, r.took = q.Link, nil, nil
+	}
 	r.done = func(body []byte, err error) {
+		var p licensing.Page[T]
 		if err == nil {
-			page.Items, page.Next, err = decodeList(r.endpoint, body, decode)
+			p, err = decodePage(r.endpoint, body, decode)
 		}
-		if err == nil && page.Next != "" {
-			if page.Next, err = o.client.follow(page.Next); err != nil {
+		if err == nil && p.Next != "" {
+			if p.Next, err = b.operation.client.follow(p.Next); err != nil {
 				err = unreadable(r.endpoint, err)
 			}
 		}
-		failure = err
+		if err != nil {
+			found(licensing.Page[T]{}, listFailure(q, err))
+			return
+		}
+		found(p, nil)
 	}
-	batch := o.Batch()
-	batch.add(r)
-	batch.Do(ctx)
-	if failure != nil {
-		return licensing.Page[T]{}, listFailure(q, failure)
-	}
-	return page, nil
+	b.add(r)
 }

@@ -34,7 +34,7 @@ func TestUnwrapped(t *testing.T) {
 	}
 }
 
-func TestDecodeList(t *testing.T) {
+func TestDecodePage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		body string
@@ -56,7 +56,8 @@ func TestDecodeList(t *testing.T) {
 		{``, nil, "", false},
 		{`{"value":[{"id":"a"}`, nil, "", false},
 	} {
-		users, next, err := decodeList(usersEndpoint, []byte(tt.body), decode[licensing.User])
+		page, err := decodePage(usersEndpoint, []byte(tt.body), decode[licensing.User])
+		users, next := page.Items, page.Next
 		var ids []string
 		if users != nil {
 			ids = []string{}
@@ -216,7 +217,8 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		errs, link, err := decodeList(assignmentErrorsEndpoint, body, assignmentError)
+		p, err := decodePage(assignmentErrorsEndpoint, body, assignmentError)
+		errs, link := p.Items, p.Next
 		var page list
 		if err == nil && (json.Unmarshal(body, &page) != nil || len(page.Value) != len(errs) || link != nextLink(body)) {
 			t.Errorf("%d elements of %d", len(errs), len(page.Value))

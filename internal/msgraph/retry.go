@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -19,8 +20,8 @@ const (
 	firstBackoff = 500 * time.Millisecond
 )
 
-// retryable tells whether a read that was answered with the status may succeed when it is sent again. All
-// that this client sends are reads. A batch as a whole is answered 424 by older revisions.
+// retryable tells whether a read that was answered with the status may succeed when it is sent again; for writes
+// see [Operation.Write]. A batch as a whole is answered 424 by older revisions.
 func retryable(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusFailedDependency, http.StatusTooManyRequests,
@@ -28,6 +29,16 @@ func retryable(status int) bool {
 		return true
 	}
 	return false
+}
+
+// repeatable tells whether what was sent some times before may be sent once more, and after what pause.
+func repeatable(ctx context.Context, before int, asked time.Duration) (again bool, pause time.Duration) {
+	if before+1 >= attempts {
+		return false, 0
+	}
+	pause = backoff(before+1, asked)
+	deadline, limited := ctx.Deadline()
+	return pause <= maxWait && (!limited || time.Until(deadline) >= pause), pause
 }
 
 // backoff returns how long to wait before an attempt, the second being 1: what the service asked for, else

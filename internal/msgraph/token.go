@@ -19,26 +19,49 @@ const (
 	tokenRenewal = 5 * time.Minute
 )
 
-// tokens holds the access token of the gateway's application (OAuth 2.0 client credentials grant,
-// RFC 6749, section 4.4). One renewal is on its way at a time.
+// tokens holds an access token. One renewal is on its way at a time.
 type tokens struct {
-	config clientcredentials.Config
-	lock   chan struct{} // held by who reads or renews the token
-	token  *oauth2.Token
-	renew  time.Time // when the token is to be replaced
+	personal bool // the tokens are those of a person, not of the application
+	source   func(context.Context) (*oauth2.Token, error)
+	lock     chan struct{} // held by who reads or renews the token
+	token    *oauth2.Token
+	renew    time.Time // when the token is to be replaced
 }
 
+// newTokens returns the tokens of the gateway's application (OAuth 2.0 client credentials grant, RFC 6749,
+// section 4.4).
 func newTokens(tokenURL, clientID, clientSecret, scope string) *tokens {
-	return &tokens{
-		config: clientcredentials.Config{
-			ClientID:     clientID,
-			ClientSecret: clientSecret,
-			TokenURL:     tokenURL,
-			Scopes:       []string{scope},
-			AuthStyle:    oauth2.AuthStyleInParams,
-		},
-		lock: make(chan struct{}, 1),
+	config := clientcredentials.Config{
+		ClientID:     clientID,
+		ClientSecret: clientSecret,
+		TokenURL:     tokenURL,
+		Scopes:       []string{scope},
+		AuthStyle:    oauth2.AuthStyleInParams,
 	}
+	return &tokens{source: config.Token, lock: make(chan struct{}, 1)}
+}
+
+// newPersonalTokens returns the tokens of a person. A source knows no contexts, so nobody waits for it longer
+// than their own lasts.
+func newPersonalTokens(source oauth2.TokenSource) *tokens {
+	type result struct {
+		token *oauth2.Token
+		err   error
+	}
+	ask := func(ctx context.Context) (*oauth2.Token, error) {
+		results := make(chan result, 1)
+		go func() {
+			token, err := source.Token()
+			results <- result{token, err}
+		}()
+		select {
+		case r := <-results:
+			return r.token, r.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return &tokens{personal: true, source: ask, lock: make(chan struct{}, 1)}
 }
 
 // get returns a valid token. It asks for one through the client given, if need be.
@@ -52,7 +75,7 @@ func (t *tokens) get(ctx context.Context, client *http.Client) (string, error) {
 	if t.token != nil && time.Now().Before(t.renew) {
 		return t.token.AccessToken, nil
 	}
-	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
+	token, err := t.source(context.WithValue(ctx, oauth2.HTTPClient, client))
 	switch {
 	case err == nil:
 		t.token = token
@@ -82,8 +105,10 @@ func tokenError(err error) error {
 	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		failure.Cause = nil
 		failure.Code = answer.ErrorCode
-		failure.Status = answer.Response.StatusCode
-		failure.RetryAfter = retryAfter(answer.Response.Header, time.Now())
+		if answer.Response != nil {
+			failure.Status = answer.Response.StatusCode
+			failure.RetryAfter = retryAfter(answer.Response.Header, time.Now())
+		}
 		switch {
 		case failure.Status == http.StatusTooManyRequests:
 			failure.Kind = licensing.ErrThrottled

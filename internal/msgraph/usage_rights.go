@@ -1,76 +1,222 @@
 package msgraph
 
 import (
+	"encoding/json"
 	"errors"
-	"net/url"
+	"slices"
+	"strings"
 
 	"licensegraph/internal/licensing"
 )
 
-const (
-	usageRightsOfUserEndpoint = "GET /users/{id}/cloudLicensing/usageRights"
-	usageRightOfUserEndpoint  = "GET /users/{id}/cloudLicensing/usageRights/{id}"
-
-	usageRightsOfGroupEndpoint = "GET /groups/{id}/cloudLicensing/usageRights"
-	usageRightOfGroupEndpoint  = "GET /groups/{id}/cloudLicensing/usageRights/{id}"
-)
-
 // UsageRightsOfUsers adds reads of the usage rights of users. Needs User-UsageRight.Read.All.
-func (b *Batch) UsageRightsOfUsers(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(usageRightsOfUserEndpoint, "/users/", ids, properties, found)
+func (b *Batch) UsageRightsOfUsers(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofUsers, keys, properties, expand, found)
 }
 
 // UsageRightsOfGroups adds reads of the usage rights that all direct members of groups hold. Needs
 // Group-UsageRight.Read.All.
-func (b *Batch) UsageRightsOfGroups(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(usageRightsOfGroupEndpoint, "/groups/", ids, properties, found)
+func (b *Batch) UsageRightsOfGroups(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofGroups, keys, properties, expand, found)
 }
 
-func (b *Batch) usageRights(endpoint, holders string, ids, properties []string, found func(string, []*licensing.UsageRight, error)) {
-	for _, id := range ids {
-		b.add(all(&read{
-			endpoint: endpoint,
-			url:      usageRightsPath(holders, id) + "?" + query("$select", selected(properties)),
-		}, decode[licensing.UsageRight], func(rights []*licensing.UsageRight, err error) {
-			for _, right := range rights {
-				right.HolderID = &id
-			}
-			found(id, rights, err)
-		}))
+func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properties, expand []string, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
+	for _, key := range keys {
+		filters := filtersOf(key)
+		left := len(filters)
+		rights := []*licensing.UsageRight{}
+		var failure error
+		for _, filter := range filters {
+			r := b.operation.client.expanding(h.endpoint("usageRights"), expand, func(expand string) string {
+				return at(h.below(key.HolderID, "usageRights"), "$filter", filter, "$select", propertiesOfRight(properties), "$expand", expand)
+			})
+			b.operation.client.optional(h, r)
+			b.add(all(r, usageRight, func(some []*licensing.UsageRight, err error) {
+				rights = append(rights, some...)
+				if failure == nil {
+					failure = err
+				}
+				if left--; left > 0 {
+					return
+				}
+				if failure != nil {
+					found(key, nil, failure)
+					return
+				}
+				b.completeRights(h, key.HolderID, unique(rights), expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
+			}))
+		}
 	}
+}
+
+// filtersOf returns the values of $filter that together ask for all rights with one of the products and one of the
+// service plans: several when there are more ids than one expression takes.
+func filtersOf(key licensing.UsageRightsKey) []string {
+	var filters []string
+	for _, skus := range guidsAtOnce(key.SkuIDs) {
+		for _, plans := range guidsAtOnce(key.PlanIDs) {
+			var sku, plan string
+			if skus != nil {
+				sku = guidIs("skuId", skus)
+			}
+			if plans != nil {
+				plan = "services/any(c:c/" + guidIs("planId", plans) + ")"
+			}
+			filters = append(filters, allOf(sku, plan))
+		}
+	}
+	return filters
+}
+
+// guidsAtOnce splits joined ids into as many as one expression takes; no ids are one part that has none.
+func guidsAtOnce(joined string) [][]string {
+	if joined == "" {
+		return [][]string{nil}
+	}
+	return slices.Collect(slices.Chunk(strings.Split(joined, ","), inValues))
+}
+
+// unique leaves out what was found twice.
+func unique(rights []*licensing.UsageRight) []*licensing.UsageRight {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(rights, func(right *licensing.UsageRight) bool {
+		again := seen[right.ID]
+		seen[right.ID] = true
+		return again
+	})
 }
 
 // UsageRights adds reads of usage rights by holder and id. The id of a holder does not say whether it is a user
 // or a group, so both are tried at once. Needs User-UsageRight.Read.All and Group-UsageRight.Read.All.
-func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
+func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
 	for _, key := range keys {
-		var right *licensing.UsageRight
+		var rights []*licensing.UsageRight
+		var holder holders
 		var failure error
-		left := 2
-		collect := func(got *licensing.UsageRight, err error) {
-			switch {
-			case err == nil:
-				right = got
-				right.HolderID = &key.HolderID
-			case failure == nil || errors.Is(failure, licensing.ErrNotFound):
-				failure = err
-			}
-			if left--; left > 0 {
-				return
-			}
-			if right != nil {
-				failure = nil
-			}
-			found(key, right, failure)
+		kinds := []holders{ofUsers, ofGroups}
+		left := len(kinds)
+		for _, h := range kinds {
+			r := b.operation.client.expanding(h.endpoint("usageRights/{id}"), expand, func(expand string) string {
+				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(properties), "$expand", expand)
+			})
+			b.add(entity(r, usageRight, func(right *licensing.UsageRight, err error) {
+				switch {
+				case err == nil:
+					rights, holder = []*licensing.UsageRight{right}, h
+				case failure == nil || errors.Is(failure, licensing.ErrNotFound):
+					failure = err
+				}
+				if left--; left > 0 {
+					return
+				}
+				if len(rights) == 0 {
+					found(key, nil, failure)
+					return
+				}
+				b.completeRights(holder, key.HolderID, rights, expand, func(rights []*licensing.UsageRight, err error) {
+					if err != nil {
+						found(key, nil, err)
+						return
+					}
+					found(key, rights[0], nil)
+				})
+			}))
 		}
-		path := "/" + url.PathEscape(key.ID) + "?" + query("$select", selected(properties))
-		b.add(
-			one(&read{endpoint: usageRightOfUserEndpoint, url: usageRightsPath("/users/", key.HolderID) + path}, collect),
-			one(&read{endpoint: usageRightOfGroupEndpoint, url: usageRightsPath("/groups/", key.HolderID) + path}, collect),
-		)
 	}
 }
 
-func usageRightsPath(holders, id string) string {
-	return holders + url.PathEscape(id) + "/cloudLicensing/usageRights"
+// completeRights hands over the rights of a holder with what did not come along with them.
+func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRight, expand []string, found func([]*licensing.UsageRight, error)) {
+	for _, right := range rights {
+		right.HolderID = &id
+	}
+	complete(b, rights, expand, func(right *licensing.UsageRight, relation string, filled func(error)) *read {
+		path := below(h.below(id, "usageRights"), right.ID)
+		switch {
+		case h == ofDevices: // what is below a right of a device is not documented
+		case relation == "assignments" && !right.Related.HasAssignments:
+			return assignmentsOfRight(h, path, right, filled)
+		case relation == "allotments" && !right.Related.HasAllotments:
+			return b.allotmentsOfRight(h, path, right, filled)
+		}
+		return nil
+	}, func(err error) {
+		if err != nil {
+			rights = nil
+		}
+		found(rights, err)
+	})
+}
+
+// assignmentsOfRight makes a read of the assignments that contribute to a right.
+func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func(error)) *read {
+	r := get(h.endpoint("usageRights/{id}/assignments"), path+"/assignments")
+	return all(r, assignment, func(assignments []*licensing.Assignment, err error) {
+		switch {
+		case errors.Is(err, licensing.ErrRefused):
+			err = nil
+		case err == nil || errors.Is(err, licensing.ErrNotFound):
+			right.Related.Assignments, right.Related.HasAssignments = assignments, true
+			err = nil
+		}
+		filled(err)
+	})
+}
+
+// allotmentsOfRight makes a read of a right with the allotments that contribute to it, which have no address of
+// their own; nil when that is known to be refused.
+func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func(error)) *read {
+	endpoint := h.endpoint("usageRights/{id}")
+	if b.operation.client.learnt.knows(refuses(endpoint, "allotments")) {
+		return nil
+	}
+	r := b.operation.client.expanding(endpoint, []string{"allotments"}, func(expand string) string {
+		return at(path, "$select", "id", "$expand", expand)
+	})
+	return aside(r, allotmentsCame, func(allotments []*licensing.Sent[*licensing.Allotment]) {
+		right.Related.Allotments, right.Related.HasAllotments = allotments, true
+	}, filled)
+}
+
+// allotmentsCame decodes the allotments that came along with a right.
+func allotmentsCame(raw json.RawMessage) ([]*licensing.Sent[*licensing.Allotment], error) {
+	right, err := usageRight(raw)
+	if err == nil && !right.Related.HasAllotments {
+		err = errAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	return right.Related.Allotments, nil
+}
+
+// usageRight decodes a right and what came along with it.
+func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
+	right, err := decode[licensing.UsageRight](raw)
+	if err != nil {
+		return nil, err
+	}
+	members, err := relations(unwrapped(raw))
+	if err != nil {
+		return nil, err
+	}
+	related := &right.Related
+	if assignments, came := members["assignments"]; came {
+		related.HasAssignments = true
+		if related.Assignments, err = decodeAll(assignments, assignment); err != nil {
+			return nil, err
+		}
+	}
+	if allotments, came := members["allotments"]; came {
+		related.HasAllotments = true
+		if related.Allotments, err = decodeAll(allotments, sent[licensing.Allotment]); err != nil {
+			return nil, err
+		}
+	}
+	return right, nil
+}
+
+// propertiesOfRight returns the value of $select without the relations.
+func propertiesOfRight(properties []string) string {
+	return selected(without(properties, "assignments", "allotments"))
 }

@@ -1,32 +1,68 @@
 package msgraph
 
 import (
-	"context"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"licensegraph/internal/licensing"
 )
 
 const (
+	meEndpoint    = "GET /me"
 	usersEndpoint = "GET /users"
 	userEndpoint  = "GET /users/{id}"
-	// maxUsersTop is the largest page of users (Microsoft Graph, "List users").
-	maxUsersTop = 999
+	// maxDirectoryTop is the largest page of users, groups or members (Microsoft Graph, "List users").
+	maxDirectoryTop = 999
 	// inValues is how many values one expression with `in` takes (Microsoft Graph, "Known limits for
 	// directory objects").
 	inValues = 15
 )
 
-// Users returns a page of the tenant's users. Needs User.Read.All.
-func (o *Operation) Users(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-	r := &read{endpoint: usersEndpoint, url: q.Link}
-	if q.Link == "" {
-		r.url = "/users?" + query("$select", selected(q.Properties), "$top", strconv.Itoa(min(q.Top, maxUsersTop)))
+// ListUsers adds the read of a page of the tenant's users. Needs User.Read.All.
+func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.User], error)) {
+	var licensed string
+	switch {
+	case q.Filter.Licensed && q.Filter.Unlicensed:
+		licensed = "assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0" // nobody is both
+	case q.Filter.Licensed:
+		licensed = "assignedLicenses/$count ne 0"
+	case q.Filter.Unlicensed:
+		licensed = "assignedLicenses/$count eq 0"
 	}
-	return readPage(ctx, o, q, r, decode[licensing.User])
+	r := directoryList(usersEndpoint, "/users", q, properties, licensed != "", licensed)
+	page(b, q, r, decode[licensing.User], found)
+}
+
+// directoryList makes the read of a page of users or groups that meet the conditions, and those that both know. To
+// count, and to filter together with an order, takes an advanced query, and so do some conditions (Microsoft Graph,
+// "Advanced query capabilities on Microsoft Entra ID objects").
+func directoryList(endpoint, path string, q licensing.ListQuery, properties []string, demanding bool, conditions ...string) *read {
+	if q.Filter.SkuID != "" {
+		conditions = append(conditions, "assignedLicenses/any(x:x/"+guidIs("skuId", []string{string(q.Filter.SkuID)})+")")
+	}
+	if q.Filter.DisplayNamePrefix != "" {
+		conditions = append(conditions, "startsWith(displayName,"+literal(q.Filter.DisplayNamePrefix)+")")
+	}
+	filter, order, count := allOf(conditions...), q.OrderBy.By, ""
+	if order != "" && q.OrderBy.Descending {
+		order += " desc"
+	}
+	r := get(endpoint, "")
+	if demanding || q.Count || filter != "" && order != "" {
+		r.header, count = advanced, "true"
+	}
+	r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
+		"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
+	return r
+}
+
+// Me adds a read of the person who has signed in. An application is nobody. Needs User.Read.
+func (b *Batch) Me(properties []string, found func(user *licensing.User, err error)) {
+	r := one(get(meEndpoint, "/me?"+query("$select", selected(properties))), found)
+	if !b.operation.client.tokens.personal {
+		r.known = &licensing.InputError{Message: "`me` is for people who sign in, and the gateway has signed in as an application: use `user`"}
+	}
+	b.add(r)
 }
 
 // Users adds reads of users by id. Needs User.Read.All.
@@ -67,19 +103,14 @@ func (b *Batch) UsersByPrincipalName(names, properties []string, found func(name
 
 // user reads one user by id or sign-in name.
 func user(id string, properties []string, found func(*licensing.User, error)) *read {
-	return one(&read{
-		endpoint: userEndpoint,
-		url:      "/users/" + url.PathEscape(id) + "?" + query("$select", selected(properties)),
-	}, found)
+	return one(get(userEndpoint, at(below("/users", id), "$select", selected(properties))), found)
 }
 
 // usersWhere adds reads of users by a property that has one of the values.
 func (b *Batch) usersWhere(property string, values, properties []string, key func(*licensing.User) string, found func(string, *licensing.User, error)) {
 	for chunk := range slices.Chunk(values, inValues) {
-		b.add(all(&read{
-			endpoint: usersEndpoint,
-			url:      "/users?" + query("$filter", in(property, chunk), "$select", selected(properties)),
-		}, decode[licensing.User], func(users []*licensing.User, err error) {
+		r := get(usersEndpoint, at("/users", "$filter", in(property, chunk), "$select", selected(properties)))
+		b.add(all(r, decode[licensing.User], func(users []*licensing.User, err error) {
 			if err != nil {
 				for _, value := range chunk {
 					found(value, nil, err)

@@ -1,0 +1,169 @@
+package msgraph
+
+import (
+	"encoding/json"
+
+	"licensegraph/internal/licensing"
+)
+
+const (
+	assignmentsEndpoint            = "GET /admin/cloudLicensing/assignments"
+	assignmentEndpoint             = "GET /admin/cloudLicensing/assignments/{id}"
+	allotmentOfAssignmentEndpoint  = "GET /admin/cloudLicensing/assignments/{id}/allotment"
+	assigneeOfAssignmentEndpoint   = "GET /admin/cloudLicensing/assignments/{id}/assignedTo"
+	assignmentsOfAllotmentEndpoint = "GET /admin/cloudLicensing/allotments/{id}/assignments"
+
+	assignmentsPath = "/admin/cloudLicensing/assignments"
+)
+
+// ListAssignments adds the read of a page of the assignments of the tenant or of an allotment. Needs
+// CloudLicensing.Read.All.
+func (b *Batch) ListAssignments(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.Assignment], error)) {
+	endpoint, path, apart := assignmentsEndpoint, assignmentsPath, assignmentsApart
+	if q.Of != "" {
+		endpoint, path = assignmentsOfAllotmentEndpoint, below(allotmentsPath, q.Of, "assignments")
+		apart.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
+	}
+	r := b.operation.client.expanding(endpoint, expand, func(expand string) string {
+		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
+	})
+	page(b, q, r, assignment, func(p licensing.Page[*licensing.Assignment], err error) {
+		if err != nil {
+			found(p, err)
+			return
+		}
+		complete(b, p.Items, expand, apart.assignment, func(err error) { found(p, err) })
+	})
+}
+
+// Assignments adds reads of assignments by id. Needs CloudLicensing.Read.All.
+func (b *Batch) Assignments(ids, expand []string, found func(id string, assignment *licensing.Assignment, err error)) {
+	for _, id := range ids {
+		r := b.operation.client.expanding(assignmentEndpoint, expand, func(expand string) string {
+			return at(below(assignmentsPath, id), "$expand", expand)
+		})
+		b.add(entity(r, assignment, func(a *licensing.Assignment, err error) {
+			if err != nil {
+				found(id, nil, err)
+				return
+			}
+			complete(b, []*licensing.Assignment{a}, expand, assignmentsApart.assignment, func(err error) { found(id, a, err) })
+		}))
+	}
+}
+
+// AssignmentsOfUsers adds reads of the direct assignments of users. Needs CloudLicensing.Read.All.
+func (b *Batch) AssignmentsOfUsers(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error)) {
+	b.assignmentsOf(ofUsers, ids, expand, found)
+}
+
+// AssignmentsOfGroups adds reads of the assignments of groups. Needs CloudLicensing.Read.All.
+func (b *Batch) AssignmentsOfGroups(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error)) {
+	b.assignmentsOf(ofGroups, ids, expand, found)
+}
+
+func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string, []*licensing.Assignment, error)) {
+	for _, id := range ids {
+		path := h.below(id, "assignments")
+		r := b.operation.client.expanding(h.endpoint("assignments"), expand, func(expand string) string {
+			return at(path, "$expand", expand)
+		})
+		apart := apart{
+			known: licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
+			allotment: func(id string) *read {
+				return get(h.endpoint("assignments/{id}/allotment"), below(path, id, "allotment"))
+			},
+		}
+		b.add(all(r, assignment, func(assignments []*licensing.Assignment, err error) {
+			if err != nil {
+				found(id, nil, err)
+				return
+			}
+			complete(b, assignments, expand, apart.assignment, func(err error) { found(id, assignments, err) })
+		}))
+	}
+}
+
+// assignment decodes an assignment and what came along with it.
+func assignment(raw json.RawMessage) (*licensing.Assignment, error) {
+	a, err := decode[licensing.Assignment](raw)
+	if err != nil {
+		return nil, err
+	}
+	a.Related, err = assignmentRelated(raw)
+	return a, err
+}
+
+// assignmentRelated decodes what came along with an assignment or a waiting member.
+func assignmentRelated(raw json.RawMessage) (related licensing.AssignmentRelated, err error) {
+	members, err := relations(unwrapped(raw))
+	if err != nil {
+		return related, err
+	}
+	allotment, came := members["allotment"]
+	related.HasAllotment = came
+	if came && !nothing(allotment) {
+		if related.Allotment, err = sent[licensing.Allotment](allotment); err != nil {
+			return related, err
+		}
+	}
+	assignee, came := members["assignedTo"]
+	related.HasAssignedTo = came
+	if came && !nothing(assignee) {
+		related.AssignedTo, err = reference("")(assignee)
+	}
+	return related, err
+}
+
+// apart tells how to learn what did not come along with an assignment or a waiting member.
+type apart struct {
+	// known is the same for all in a list.
+	known licensing.AssignmentRelated
+	// allotment and assignedTo read the relation of the object with the id; nil when there is no way.
+	allotment, assignedTo func(id string) *read
+	// assignee decodes what assignedTo has read; nil for an object of the directory.
+	assignee func(json.RawMessage) (*licensing.Reference, error)
+}
+
+// assignmentsApart are the assignments of the tenant.
+var assignmentsApart = apart{
+	allotment: func(id string) *read {
+		return get(allotmentOfAssignmentEndpoint, below(assignmentsPath, id, "allotment"))
+	},
+	assignedTo: func(id string) *read {
+		return get(assigneeOfAssignmentEndpoint, below(assignmentsPath, id, "assignedTo"))
+	},
+}
+
+func (p apart) assignment(a *licensing.Assignment, relation string, filled func(error)) *read {
+	return p.related(&a.Related, a.ID, relation, filled)
+}
+
+func (p apart) waitingMember(w *licensing.WaitingMember, relation string, filled func(error)) *read {
+	return p.related(&w.Related, w.ID, relation, filled)
+}
+
+// related fills in a relation if it is known, else it returns how to read it; see [complete].
+func (p apart) related(related *licensing.AssignmentRelated, id, relation string, filled func(error)) *read {
+	switch {
+	case relation == "allotment" && !related.HasAllotment:
+		if related.Allotment, related.HasAllotment = p.known.Allotment, p.known.HasAllotment; related.HasAllotment || p.allotment == nil {
+			return nil
+		}
+		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *licensing.Sent[*licensing.Allotment]) {
+			related.Allotment, related.HasAllotment = allotment, true
+		}, filled)
+	case relation == "assignedTo" && !related.HasAssignedTo:
+		if related.AssignedTo, related.HasAssignedTo = p.known.AssignedTo, p.known.HasAssignedTo; related.HasAssignedTo || p.assignedTo == nil {
+			return nil
+		}
+		assignee := p.assignee
+		if assignee == nil {
+			assignee = reference("")
+		}
+		return aside(p.assignedTo(id), assignee, func(ref *licensing.Reference) {
+			related.AssignedTo, related.HasAssignedTo = ref, true
+		}, filled)
+	}
+	return nil
+}

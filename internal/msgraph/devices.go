@@ -1,0 +1,54 @@
+package msgraph
+
+import (
+	"errors"
+
+	"licensegraph/internal/licensing"
+)
+
+// What devices have is documented, yet absent from the service's metadata: a tenant may not have it.
+
+// Devices adds reads of devices by id. Needs Directory.Read.All.
+func (b *Batch) Devices(ids, properties []string, found func(id string, device *licensing.Device, err error)) {
+	b.directoryObjects("device", ids, properties, func(id string, ref *licensing.Reference, err error) {
+		if err != nil {
+			found(id, nil, err)
+		} else if device, ok := ref.Object.(*licensing.Device); ok {
+			found(id, device, nil)
+		}
+	})
+}
+
+// UsageRightsOfDevices adds reads of the usage rights of devices. Needs CloudLicensing-UsageRights.Read.All.
+func (b *Batch) UsageRightsOfDevices(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofDevices, keys, properties, expand, found)
+}
+
+// WaitingMembersOfDevices adds reads of what devices wait for. Needs Device-CloudLicensing.Read.All.
+func (b *Batch) WaitingMembersOfDevices(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error)) {
+	for _, id := range ids {
+		b.waitingMembersOf(ofDevices, id, expand, nil, found)
+	}
+}
+
+// optional marks the read of what the tenant may not have. It is not sent when the tenant is known not to.
+func (c *Client) optional(h holders, r *read) {
+	if h != ofDevices {
+		return
+	}
+	r.optional = true
+	if c.learnt.knows(missing(r.endpoint)) && !c.learnt.knows(present(r.endpoint)) {
+		r.known = notOffered(r.endpoint)
+	}
+}
+
+// absent tells whether a failure means that the tenant does not have the endpoint, and makes that its kind. Of an
+// endpoint that has answered for others, only the object is missing.
+func (c *Client) absent(endpoint string, failure *licensing.UpstreamError) bool {
+	if !errors.Is(failure, licensing.ErrNotFound) && !errors.Is(failure, licensing.ErrRefused) || c.learnt.knows(present(endpoint)) {
+		return false
+	}
+	c.learnt.learn(missing(endpoint))
+	failure.Kind = licensing.ErrNotOffered
+	return true
+}

@@ -1,0 +1,79 @@
+package msgraph
+
+import (
+	"slices"
+
+	"licensegraph/internal/licensing"
+)
+
+const (
+	groupsEndpoint               = "GET /groups"
+	groupEndpoint                = "GET /groups/{id}"
+	membersEndpoint              = "GET /groups/{id}/members"
+	licenseErrorsOfGroupEndpoint = "GET /groups/{id}/membersWithLicenseErrors"
+	// maxLicenseErrorsTop is the page size asked of membersWithLicenseErrors, whose limit is not published.
+	maxLicenseErrorsTop = 100
+)
+
+// ListGroups adds the read of a page of the tenant's groups. Needs GroupMember.Read.All.
+func (b *Batch) ListGroups(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Group], error)) {
+	var failing string
+	if q.Filter.WithLicenseErrors {
+		failing = "hasMembersWithLicenseErrors eq true"
+	}
+	r := directoryList(groupsEndpoint, "/groups", q, properties, false, failing)
+	page(b, q, r, decode[licensing.Group], found)
+}
+
+// Groups adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.
+func (b *Batch) Groups(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
+	switch {
+	case len(ids) == 1:
+		r := get(groupEndpoint, at(below("/groups", ids[0]), "$select", selected(properties)))
+		b.add(one(r, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
+	case plain(properties):
+		b.directoryObjects("group", ids, properties, func(id string, ref *licensing.Reference, err error) {
+			if err != nil {
+				found(id, nil, err)
+			} else if group, ok := ref.Object.(*licensing.Group); ok {
+				found(id, group, nil)
+			}
+		})
+	default:
+		for chunk := range slices.Chunk(ids, inValues) {
+			r := get(groupsEndpoint, at("/groups", "$filter", in("id", chunk), "$select", selected(properties)))
+			b.add(all(r, decode[licensing.Group], func(groups []*licensing.Group, err error) {
+				if err != nil {
+					for _, id := range chunk {
+						found(id, nil, err)
+					}
+					return
+				}
+				for _, group := range groups {
+					found(group.ID, group, nil)
+				}
+			}))
+		}
+	}
+}
+
+// ListMembers adds the read of a page of the direct members of a group. Needs GroupMember.Read.All, and what it takes
+// to read the members: without that they come with their ids only.
+func (b *Batch) ListMembers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error)) {
+	var count string
+	r := get(membersEndpoint, "")
+	if q.Count {
+		r.header, count = advanced, "true"
+	}
+	r.url = at(below("/groups", q.Of, "members"), "$count", count,
+		"$select", selected(onlyPlain(properties)), "$top", atMost(q.Top, maxDirectoryTop))
+	page(b, q, r, reference(""), found)
+}
+
+// ListMembersWithLicenseErrors adds the read of a page of the members of a group to whom a licence of the group could
+// not be given. Needs GroupMember.Read.All and User.Read.All.
+func (b *Batch) ListMembersWithLicenseErrors(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error)) {
+	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),
+		"$select", selected(onlyPlain(properties)), "$top", atMost(q.Top, maxLicenseErrorsTop)))
+	page(b, q, r, reference("user"), found)
+}

@@ -1,0 +1,96 @@
+package msgraph
+
+import (
+	"encoding/json"
+
+	"licensegraph/internal/licensing"
+)
+
+const (
+	waitingMembersOfAllotmentEndpoint = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers"
+	waitingMemberOfAllotmentEndpoint  = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}"
+)
+
+// ListWaitingMembers adds the read of a page of those who wait for a unit of an allotment. Needs
+// CloudLicensing.Read.All.
+func (b *Batch) ListWaitingMembers(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.WaitingMember], error)) {
+	path := below(allotmentsPath, q.Of, "waitingMembers")
+	apart := apart{
+		known: licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true},
+		assignedTo: func(id string) *read {
+			return get(waitingMemberOfAllotmentEndpoint, at(below(path, id), "$expand", "assignedTo"))
+		},
+		assignee: assigneeWhoWaits,
+	}
+	r := b.operation.client.expanding(waitingMembersOfAllotmentEndpoint, expand, func(expand string) string {
+		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
+	})
+	page(b, q, r, waitingMember, func(p licensing.Page[*licensing.WaitingMember], err error) {
+		if err != nil {
+			found(p, err)
+			return
+		}
+		complete(b, p.Items, expand, apart.waitingMember, func(err error) { found(p, err) })
+	})
+}
+
+// WaitingMembersOfUsers adds reads of what users wait for. Needs CloudLicensing.Read.All.
+func (b *Batch) WaitingMembersOfUsers(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error)) {
+	for _, id := range ids {
+		path := ofUsers.below(id, "waitingMembers")
+		b.waitingMembersOf(ofUsers, id, expand, func(place string) *read {
+			return get(ofUsers.endpoint("waitingMembers/{id}/allotment"), below(path, place, "allotment"))
+		}, found)
+	}
+}
+
+// waitingMembersOf adds a read of what a holder waits for. Pages of the reference disagree whether relations can be
+// sent along, and none allows a page size. The function allotment reads that of a place; nil when there is no way.
+func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotment func(place string) *read, found func(string, []*licensing.WaitingMember, error)) {
+	apart := apart{
+		known:     licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
+		allotment: allotment,
+	}
+	r := b.operation.client.expanding(h.endpoint("waitingMembers"), expand, func(expand string) string {
+		return at(h.below(id, "waitingMembers"), "$expand", expand)
+	})
+	b.operation.client.optional(h, r)
+	b.add(all(r, waitingMember, func(members []*licensing.WaitingMember, err error) {
+		if err != nil {
+			found(id, nil, err)
+			return
+		}
+		complete(b, members, expand, apart.waitingMember, func(err error) { found(id, members, err) })
+	}))
+}
+
+// AllotmentsOfWaitingMembers adds reads of what users wait for, by their places. Needs User-CloudLicensing.Read.All.
+func (b *Batch) AllotmentsOfWaitingMembers(keys []licensing.WaitingMemberKey, properties []string, found func(key licensing.WaitingMemberKey, allotment *licensing.Allotment, err error)) {
+	for _, key := range keys {
+		r := get(ofUsers.endpoint("waitingMembers/{id}/allotment"),
+			at(below(ofUsers.below(key.UserID, "waitingMembers"), key.ID, "allotment"), "$select", propertiesOfAllotment(properties)))
+		b.add(one(r, func(allotment *licensing.Allotment, err error) { found(key, allotment, err) }))
+	}
+}
+
+// waitingMember decodes a place in a queue and what came along with it.
+func waitingMember(raw json.RawMessage) (*licensing.WaitingMember, error) {
+	w, err := decode[licensing.WaitingMember](raw)
+	if err != nil {
+		return nil, err
+	}
+	w.Related, err = assignmentRelated(raw)
+	return w, err
+}
+
+// assigneeWhoWaits decodes who has a place in a queue.
+func assigneeWhoWaits(raw json.RawMessage) (*licensing.Reference, error) {
+	w, err := waitingMember(raw)
+	if err == nil && !w.Related.HasAssignedTo {
+		err = errAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w.Related.AssignedTo, nil
+}
