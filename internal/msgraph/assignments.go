@@ -28,11 +28,10 @@ func (b *Batch) ListAssignments(q licensing.ListQuery, expand []string, found fu
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, assignment, func(p licensing.Page[*licensing.Assignment], err error) {
-		if err != nil {
+		complete(b, p.Items, err, expand, apart.assignment, func(items []*licensing.Assignment, err error) {
+			p.Items = items
 			found(p, err)
-			return
-		}
-		complete(b, p.Items, expand, apart.assignment, func(err error) { found(p, err) })
+		})
 	})
 }
 
@@ -47,7 +46,12 @@ func (b *Batch) Assignments(ids, expand []string, found func(id string, assignme
 				found(id, nil, err)
 				return
 			}
-			complete(b, []*licensing.Assignment{a}, expand, assignmentsApart.assignment, func(err error) { found(id, a, err) })
+			complete(b, []*licensing.Assignment{a}, nil, expand, assignmentsApart.assignment, func(items []*licensing.Assignment, err error) {
+				if err != nil {
+					a = nil
+				}
+				found(id, a, err)
+			})
 		}))
 	}
 }
@@ -75,11 +79,7 @@ func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string
 			},
 		}
 		b.add(all(r, assignment, func(assignments []*licensing.Assignment, err error) {
-			if err != nil {
-				found(id, nil, err)
-				return
-			}
-			complete(b, assignments, expand, apart.assignment, func(err error) { found(id, assignments, err) })
+			complete(b, assignments, err, expand, apart.assignment, func(assignments []*licensing.Assignment, err error) { found(id, assignments, err) })
 		}))
 	}
 }

@@ -2,7 +2,7 @@
 // permissions, OData, $batch, paging, errors, throttling. It hands out values of package licensing and
 // keeps none of them. It does not decide what is read, only how with the fewest requests.
 //
-// Everything is read under /beta, where the cloudLicensing namespace lives, because the parts of a $batch
+// Everything is read and changed under /beta, where the cloudLicensing namespace lives, because the parts of a $batch
 // all run in the version of the batch.
 package msgraph
 

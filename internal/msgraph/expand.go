@@ -41,20 +41,23 @@ func (c *Client) expanding(endpoint string, wanted []string, address func(expand
 	return r
 }
 
-// complete adds reads of the relations that did not come along with entities, whether the service refused them
-// or ignored that they were asked for. It hands over nil when all is read, else the first failure. The function
-// alone returns the read of one relation of one entity, which calls filled at its end; nil when the relation
-// came, or when there is no way to read it alone.
-func complete[E any](b *Batch, entities []E, wanted []string, alone func(entity E, relation string, filled func(error)) *read, found func(error)) {
+// complete hands over entities, or why there are none, when the relations wanted are there. Those that did not come
+// along, because the service refused them or ignored that they were asked for, are read first: the function alone
+// returns the read of one relation of one entity, which calls filled at its end; nil when the relation came, or when
+// there is no way to read it alone.
+func complete[E any](b *Batch, entities []E, failure error, wanted []string, alone func(entity E, relation string, filled func(error)) *read, found func([]E, error)) {
 	left := 1
-	var failure error
 	filled := func(err error) {
 		if failure == nil {
 			failure = err
 		}
-		if left--; left == 0 {
-			found(failure)
+		if left--; left > 0 {
+			return
 		}
+		if failure != nil {
+			entities = nil
+		}
+		found(entities, failure)
 	}
 	for _, entity := range entities {
 		for _, relation := range wanted {

@@ -62,7 +62,7 @@ func (b *Batch) Groups(ids, properties []string, found func(id string, group *li
 func (b *Batch) ListMembers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error)) {
 	var count string
 	r := get(membersEndpoint, "")
-	if q.Count {
+	if q.Count || counts(q.Link) {
 		r.header, count = advanced, "true"
 	}
 	r.url = at(below("/groups", q.Of, "members"), "$count", count,

@@ -39,11 +39,7 @@ func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properti
 				if left--; left > 0 {
 					return
 				}
-				if failure != nil {
-					found(key, nil, failure)
-					return
-				}
-				b.completeRights(h, key.HolderID, unique(rights), expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
+				b.completeRights(h, key.HolderID, unique(rights), failure, expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
 			}))
 		}
 	}
@@ -113,7 +109,7 @@ func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand [
 					found(key, nil, failure)
 					return
 				}
-				b.completeRights(holder, key.HolderID, rights, expand, func(rights []*licensing.UsageRight, err error) {
+				b.completeRights(holder, key.HolderID, rights, nil, expand, func(rights []*licensing.UsageRight, err error) {
 					if err != nil {
 						found(key, nil, err)
 						return
@@ -125,12 +121,12 @@ func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand [
 	}
 }
 
-// completeRights hands over the rights of a holder with what did not come along with them.
-func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRight, expand []string, found func([]*licensing.UsageRight, error)) {
+// completeRights hands over the rights of a holder, or why there are none, with what did not come along with them.
+func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRight, failure error, expand []string, found func([]*licensing.UsageRight, error)) {
 	for _, right := range rights {
 		right.HolderID = &id
 	}
-	complete(b, rights, expand, func(right *licensing.UsageRight, relation string, filled func(error)) *read {
+	complete(b, rights, failure, expand, func(right *licensing.UsageRight, relation string, filled func(error)) *read {
 		path := below(h.below(id, "usageRights"), right.ID)
 		switch {
 		case h == ofDevices: // what is below a right of a device is not documented
@@ -140,12 +136,7 @@ func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRi
 			return b.allotmentsOfRight(h, path, right, filled)
 		}
 		return nil
-	}, func(err error) {
-		if err != nil {
-			rights = nil
-		}
-		found(rights, err)
-	})
+	}, found)
 }
 
 // assignmentsOfRight makes a read of the assignments that contribute to a right.

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,23 +21,22 @@ const (
 
 // ListUsers adds the read of a page of the tenant's users. Needs User.Read.All.
 func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.User], error)) {
-	var licensed string
-	switch {
-	case q.Filter.Licensed && q.Filter.Unlicensed:
-		licensed = "assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0" // nobody is both
-	case q.Filter.Licensed:
+	var licensed, unlicensed string
+	if q.Filter.Licensed {
 		licensed = "assignedLicenses/$count ne 0"
-	case q.Filter.Unlicensed:
-		licensed = "assignedLicenses/$count eq 0"
 	}
-	r := directoryList(usersEndpoint, "/users", q, properties, licensed != "", licensed)
+	if q.Filter.Unlicensed {
+		unlicensed = "assignedLicenses/$count eq 0"
+	}
+	counting := q.Filter.Licensed || q.Filter.Unlicensed
+	r := directoryList(usersEndpoint, "/users", q, properties, counting, licensed, unlicensed)
 	page(b, q, r, decode[licensing.User], found)
 }
 
 // directoryList makes the read of a page of users or groups that meet the conditions, and those that both know. To
-// count, and to filter together with an order, takes an advanced query, and so do some conditions (Microsoft Graph,
-// "Advanced query capabilities on Microsoft Entra ID objects").
-func directoryList(endpoint, path string, q licensing.ListQuery, properties []string, demanding bool, conditions ...string) *read {
+// count, and to filter together with an order, takes an advanced query (Microsoft Graph, "Advanced query capabilities
+// on Microsoft Entra ID objects"), and so do conditions that are special.
+func directoryList(endpoint, path string, q licensing.ListQuery, properties []string, special bool, conditions ...string) *read {
 	if q.Filter.SkuID != "" {
 		conditions = append(conditions, "assignedLicenses/any(x:x/"+guidIs("skuId", []string{string(q.Filter.SkuID)})+")")
 	}
@@ -48,12 +48,18 @@ func directoryList(endpoint, path string, q licensing.ListQuery, properties []st
 		order += " desc"
 	}
 	r := get(endpoint, "")
-	if demanding || q.Count || filter != "" && order != "" {
+	if special || q.Count || counts(q.Link) || filter != "" && order != "" {
 		r.header, count = advanced, "true"
 	}
 	r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
 		"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
 	return r
+}
+
+// counts tells whether a link continues a page that was counted, which whoever follows it may not have asked for.
+func counts(link string) bool {
+	u, err := url.Parse(link)
+	return err == nil && u.Query().Get("$count") == "true"
 }
 
 // Me adds a read of the person who has signed in. An application is nobody. Needs User.Read.

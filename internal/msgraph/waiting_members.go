@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"encoding/json"
+	"errors"
 
 	"licensegraph/internal/licensing"
 )
@@ -26,11 +27,10 @@ func (b *Batch) ListWaitingMembers(q licensing.ListQuery, expand []string, found
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, waitingMember, func(p licensing.Page[*licensing.WaitingMember], err error) {
-		if err != nil {
+		complete(b, p.Items, err, expand, apart.waitingMember, func(items []*licensing.WaitingMember, err error) {
+			p.Items = items
 			found(p, err)
-			return
-		}
-		complete(b, p.Items, expand, apart.waitingMember, func(err error) { found(p, err) })
+		})
 	})
 }
 
@@ -56,11 +56,7 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 	})
 	b.operation.client.optional(h, r)
 	b.add(all(r, waitingMember, func(members []*licensing.WaitingMember, err error) {
-		if err != nil {
-			found(id, nil, err)
-			return
-		}
-		complete(b, members, expand, apart.waitingMember, func(err error) { found(id, members, err) })
+		complete(b, members, err, expand, apart.waitingMember, func(members []*licensing.WaitingMember, err error) { found(id, members, err) })
 	}))
 }
 
@@ -69,7 +65,11 @@ func (b *Batch) AllotmentsOfWaitingMembers(keys []licensing.WaitingMemberKey, pr
 	for _, key := range keys {
 		r := get(ofUsers.endpoint("waitingMembers/{id}/allotment"),
 			at(below(ofUsers.below(key.UserID, "waitingMembers"), key.ID, "allotment"), "$select", propertiesOfAllotment(properties)))
-		b.add(one(r, func(allotment *licensing.Allotment, err error) { found(key, allotment, err) }))
+		b.add(one(r, func(allotment *licensing.Allotment, err error) {
+			if !errors.Is(err, errNothing) {
+				found(key, allotment, err)
+			}
+		}))
 	}
 }
 

@@ -1,0 +1,198 @@
+package msgraph
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/licensing"
+)
+
+// TestAdvancedQueries sends the header that they take with each page, alone and in a batch, and never with another
+// query, which would be answered by a store that lags.
+func TestAdvancedQueries(t *testing.T) {
+	t.Parallel()
+	name := licensing.Order{By: "displayName"}
+	for _, tt := range []struct {
+		q        licensing.ListQuery
+		groups   bool
+		want     string
+		advanced bool
+	}{
+		{q: licensing.ListQuery{}, want: ""},
+		{q: licensing.ListQuery{OrderBy: name}, want: "$orderby=displayName"},
+		{q: licensing.ListQuery{OrderBy: licensing.Order{By: "displayName", Descending: true}}, want: "$orderby=displayName desc"},
+		{q: licensing.ListQuery{Filter: licensing.Filter{SkuID: sku1}}, want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ")"},
+		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "O'Br"}}, want: "$filter=startsWith(displayName,'O''Br')"},
+		{q: licensing.ListQuery{Filter: licensing.Filter{WithLicenseErrors: true}}, groups: true, want: "$filter=hasMembersWithLicenseErrors eq true"},
+		{q: licensing.ListQuery{Count: true}, want: "$count=true", advanced: true},
+		{q: licensing.ListQuery{Count: true}, groups: true, want: "$count=true", advanced: true},
+		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true}}, want: "$filter=assignedLicenses/$count ne 0&$count=true", advanced: true},
+		{q: licensing.ListQuery{Filter: licensing.Filter{Unlicensed: true, DisplayNamePrefix: "a"}},
+			want: "$filter=assignedLicenses/$count eq 0 and startsWith(displayName,'a')&$count=true", advanced: true},
+		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true, Unlicensed: true}},
+			want: "$filter=assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0&$count=true", advanced: true},
+		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "a"}, OrderBy: name}, groups: true,
+			want: "$filter=startsWith(displayName,'a')&$orderby=displayName&$count=true", advanced: true},
+	} {
+		s := newService(t, func(call) reply { return ok(`{"value":[{"id":"a"}]}`) })
+		list := func(link string, batched bool) call {
+			t.Helper()
+			q := tt.q
+			q.Link = link
+			b := s.client(t).Begin().Batch()
+			fail := func(err error) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			if tt.groups {
+				b.ListGroups(q, nil, func(_ licensing.Page[*licensing.Group], err error) { fail(err) })
+			} else {
+				b.ListUsers(q, nil, func(_ licensing.Page[*licensing.User], err error) { fail(err) })
+			}
+			if batched {
+				b.SubscribedSkus(nil, func([]*licensing.SubscribedSku, error) {})
+			}
+			b.Do(t.Context())
+			calls := s.calls()
+			i := slices.IndexFunc(calls, func(c call) bool { return c.path == "/users" || c.path == "/groups" })
+			if i < 0 {
+				t.Fatalf("%v", calls)
+			}
+			if got := calls[i].header.Get("ConsistencyLevel") == "eventual"; got != tt.advanced {
+				t.Errorf("%v: advanced is %v, want %v", calls[i], got, tt.advanced)
+			}
+			return calls[i]
+		}
+		for _, batched := range []bool{false, true} {
+			first := list("", batched)
+			want := strings.Trim(tt.want+"&$select=id", "&")
+			if first.query != want {
+				t.Errorf("got %s, want %s", first.query, want)
+			}
+			if next := list(first.path+"?$skiptoken=x", batched); next.query != "$skiptoken=x" {
+				t.Errorf("the link became %v", next)
+			}
+		}
+	}
+}
+
+// TestCountedLinks sends the header with a page that continues a counted one, though nobody asks for the count again.
+func TestCountedLinks(t *testing.T) {
+	t.Parallel()
+	for link, want := range map[string]string{
+		"/users?$count=true&$skiptoken=x": "eventual", "/users?%24count=true&%24skiptoken=x": "eventual",
+		"/users?$skiptoken=x": "", "/users?$count=false": "", "/users?$filter=x%26$count%3Dtrue": "", "/users?%zz": "",
+	} {
+		r := directoryList(usersEndpoint, "/users", licensing.ListQuery{Link: link}, nil, false)
+		if got := r.header["ConsistencyLevel"]; got != want {
+			t.Errorf("%s: %q", link, got)
+		}
+	}
+}
+
+// TestPages holds what is told about a page.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	s.answer = func(c call) reply {
+		switch c.query {
+		case "$count=true&$select=id&$top=1":
+			return ok(`{"@odata.count":2,"value":[{"id":"a"}],"@odata.nextLink":"` + s.URL + `/beta/groups/g/members?$skiptoken=x&$count=true"}`)
+		case "$skiptoken=x&$count=true":
+			return ok(`{"value":[],"@odata.nextLink":"https://elsewhere.example/beta/groups"}`)
+		}
+		return refused
+	}
+	c := s.client(t)
+	list := func(q licensing.ListQuery) (page licensing.Page[*licensing.Reference], failure error) {
+		b := c.Begin().Batch()
+		b.ListMembers(q, nil, func(p licensing.Page[*licensing.Reference], err error) { page, failure = p, err })
+		b.Do(t.Context())
+		return page, failure
+	}
+	q := licensing.ListQuery{Of: "g", Top: 1, Count: true}
+	page, err := list(q)
+	if err != nil || page.Count == nil || *page.Count != 2 || len(page.Items) != 1 || page.Next != "/groups/g/members?$skiptoken=x&$count=true" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	q.Link, q.Count = page.Next, false
+	page, err = list(q)
+	if !errors.Is(err, licensing.ErrUnavailable) || page.Items != nil {
+		t.Errorf("a link that leads elsewhere: %+v, %v", page, err)
+	}
+	for _, call := range s.calls() {
+		if call.header.Get("ConsistencyLevel") != "eventual" {
+			t.Errorf("%v has no header", call)
+		}
+	}
+	q.Link = "/groups/g/members?$skiptoken=old"
+	_, err = list(q)
+	if _, ok := errors.AsType[*licensing.InputError](err); !ok {
+		t.Errorf("an expired cursor: %v", err)
+	}
+}
+
+// TestMissingLists tells a tenant without the list from a holder that is not there.
+func TestMissingLists(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return gone })
+	b := s.client(t).Begin().Batch()
+	want := func(kind error, what string) func(error) {
+		return func(err error) {
+			if !errors.Is(err, kind) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	}
+	errs := func(q licensing.ListQuery, expect func(error)) {
+		b.ListAssignmentErrors(q, []string{"assignedTo"}, func(_ licensing.Page[*licensing.AssignmentError], err error) { expect(err) })
+	}
+	errs(licensing.ListQuery{}, want(licensing.ErrNotOffered, "errors"))
+	errs(licensing.ListQuery{Filter: licensing.Filter{AssignedTo: "u"}}, want(licensing.ErrNotFound, "errors of a user"))
+	assignments := func(of string, expect func(error)) {
+		b.ListAssignments(licensing.ListQuery{Of: of}, nil, func(_ licensing.Page[*licensing.Assignment], err error) { expect(err) })
+	}
+	assignments("", want(licensing.ErrNotOffered, "assignments"))
+	assignments("p", want(licensing.ErrNotFound, "assignments of an allotment"))
+	b.Do(t.Context())
+}
+
+// FuzzDisplayNamePrefix holds that no name can end the literal that it is put into.
+func FuzzDisplayNamePrefix(f *testing.F) {
+	for _, name := range []string{"a", "O'Brien", "') or startsWith(displayName,'", "a&$top=999", "%27", "'", "''", "é猫", " "} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		r := directoryList(usersEndpoint, "/users", licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: name, SkuID: sku1}}, nil, false)
+		u, err := url.Parse("https://host" + r.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := url.ParseQuery(u.RawQuery)
+		if err != nil || len(values) != 2 {
+			t.Fatalf("%v, %v", values, err)
+		}
+		filter := values.Get("$filter")
+		sku := "assignedLicenses/any(x:x/skuId eq " + string(sku1) + ")"
+		if name == "" {
+			if filter != sku {
+				t.Error(filter)
+			}
+			return
+		}
+		text, ok := strings.CutPrefix(filter, sku+" and startsWith(displayName,'")
+		text, closed := strings.CutSuffix(text, "')")
+		if !ok || !closed || strings.Contains(strings.ReplaceAll(text, "''", ""), "'") {
+			t.Fatalf("%q is no literal in %q", name, filter)
+		}
+		if diff := cmp.Diff(name, strings.ReplaceAll(text, "''", "'")); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

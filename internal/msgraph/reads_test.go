@@ -1,0 +1,310 @@
+package msgraph
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"licensegraph/internal/licensing"
+)
+
+// results collects what reads hand over, as text.
+type results struct{ lines []string }
+
+func (r *results) add(key string, value any, err error) {
+	r.lines = append(r.lines, strings.TrimSpace(fmt.Sprintf("%s %s", key, describe(value, err))))
+}
+
+func describe(value any, err error) string {
+	if err != nil {
+		return "error"
+	}
+	switch v := value.(type) {
+	case []string:
+		return "[" + strings.Join(v, " ") + "]"
+	case licensing.Node:
+		return v.ObjectID()
+	case *licensing.Reference:
+		return fmt.Sprintf("%T %s", v.Object, v.Object.ObjectID())
+	}
+	return fmt.Sprint(value)
+}
+
+func ids[T any](entities []T) []string {
+	all := []string{}
+	for _, e := range entities {
+		all = append(all, reflect.ValueOf(e).Elem().FieldByName("ID").String())
+	}
+	return all
+}
+
+func refIDs(refs []*licensing.Reference) []string {
+	all := []string{}
+	for _, ref := range refs {
+		all = append(all, fmt.Sprintf("%T:%s", ref.Object, ref.Object.ObjectID()))
+	}
+	return all
+}
+
+const (
+	sku1  = licensing.GUID("05e9a617-0261-4cee-bb44-138d3ef5d965")
+	sku2  = licensing.GUID("c7df2760-2c81-4ef7-b578-5b5392b571df")
+	plan1 = licensing.GUID("9aaf7827-d63c-4b61-89c3-182f06f82e5c")
+)
+
+// TestReads holds what each method asks of the service, when nothing is refused.
+func TestReads(t *testing.T) {
+	t.Parallel()
+	abc := `{"value":[{"id":"a"},{"id":"b"},{"id":"c"}]}`
+	for _, tt := range []struct {
+		name string
+		add  func(*Batch, *results)
+		body string // of each answer
+		want []string
+		got  []string // what is handed over
+	}{
+		{"me of nobody", func(b *Batch, r *results) {
+			b.Me([]string{"mail"}, func(user *licensing.User, err error) { r.add("me", user, err) })
+		}, abc, nil, []string{"me error"}},
+		{"users", func(b *Batch, r *results) {
+			b.ListUsers(licensing.ListQuery{Top: 5000}, []string{"mail"}, func(p licensing.Page[*licensing.User], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /users?$select=id,mail&$top=999"}, []string{"[a b c]"}},
+		{"groups with errors", func(b *Batch, r *results) {
+			q := licensing.ListQuery{Top: 5, Filter: licensing.Filter{WithLicenseErrors: true, SkuID: sku1, DisplayNamePrefix: "x'y"}}
+			b.ListGroups(q, nil, func(p licensing.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true and assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startsWith(displayName,'x''y')&$select=id&$top=5"}, []string{"[a b c]"}},
+		{"members", func(b *Batch, r *results) {
+			q := licensing.ListQuery{Of: "g/1", Top: 2000}
+			b.ListMembers(q, []string{"displayName", "assignedLicenses"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
+		}, `{"value":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device","id":"b"},{"@odata.type":"#microsoft.graph.group","id":"c"},{"@odata.type":"#microsoft.graph.orgContact","id":"d"}]}`,
+			[]string{"GET /groups/g%2F1/members?$select=displayName,id&$top=999"},
+			[]string{"[*licensing.User:a *licensing.Device:b *licensing.Group:c *licensing.OtherDirectoryObject:d]"}},
+		{"members with errors", func(b *Batch, r *results) {
+			q := licensing.ListQuery{Of: "g", Top: 2000}
+			b.ListMembersWithLicenseErrors(q, []string{"mail"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
+		}, abc, []string{"GET /groups/g/membersWithLicenseErrors?$select=id,mail&$top=100"}, []string{"[*licensing.User:a *licensing.User:b *licensing.User:c]"}},
+		{"assignment errors", func(b *Batch, r *results) {
+			q := licensing.ListQuery{Top: 500, Filter: licensing.Filter{SkuID: sku1}}
+			b.ListAssignmentErrors(q, []string{"assignedTo"}, func(p licensing.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$filter=skuId eq " + string(sku1) + "&$top=100"}, []string{"[a b c]"}},
+		{"assignment errors of a user", func(b *Batch, r *results) {
+			q := licensing.ListQuery{Top: 5, Filter: licensing.Filter{AssignedTo: "u"}}
+			b.ListAssignmentErrors(q, nil, func(p licensing.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /users/u/cloudLicensing/assignmentErrors?$top=5"}, []string{"[a b c]"}},
+		{"assignments", func(b *Batch, r *results) {
+			b.ListAssignments(licensing.ListQuery{Top: 20}, nil, func(p licensing.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /admin/cloudLicensing/assignments?$top=20"}, []string{"[a b c]"}},
+		{"assignments of an allotment", func(b *Batch, r *results) {
+			b.ListAssignments(licensing.ListQuery{Of: "p"}, nil, func(p licensing.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/assignments"}, []string{"[a b c]"}},
+		{"waiting members", func(b *Batch, r *results) {
+			b.ListWaitingMembers(licensing.ListQuery{Of: "p", Top: 101}, nil, func(p licensing.Page[*licensing.WaitingMember], err error) { r.add("", ids(p.Items), err) })
+		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/waitingMembers?$top=100"}, []string{"[a b c]"}},
+		{"allotments", func(b *Batch, r *results) {
+			b.Allotments([]string{"subscriptions", "assignments", "waitingMembers"}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
+		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,subscriptions"}, []string{"[a b c]"}},
+		{"one allotment", func(b *Batch, r *results) {
+			b.AllotmentsByID([]string{"a"}, []string{"skuId"}, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
+		}, `{"id":"a"}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id,skuId"}, []string{"a a"}},
+		{"one allotment in an envelope", func(b *Batch, r *results) {
+			b.AllotmentsByID([]string{"a"}, nil, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
+		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id"}, []string{"a a"}},
+		{"no allotment", func(b *Batch, r *results) {
+			b.AllotmentsByID(nil, nil, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
+		}, abc, nil, nil},
+		{"several allotments", func(b *Batch, r *results) {
+			b.AllotmentsByID([]string{"a", "x", "c"}, []string{"skuId"}, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
+		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,skuId"}, []string{"a a", "c c"}},
+		{"devices", func(b *Batch, r *results) {
+			b.Devices([]string{"a", "b"}, []string{"deviceId", "operatingSystem"}, func(id string, d *licensing.Device, err error) { r.add(id, d, err) })
+		}, abc, []string{`POST /directoryObjects/getByIds?$select=deviceId,id,operatingSystem`}, []string{"a a", "b b", "c c"}},
+		{"an assignment", func(b *Batch, r *results) {
+			b.Assignments([]string{"a"}, nil, func(id string, a *licensing.Assignment, err error) { r.add(id, a, err) })
+		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/assignments/a"}, []string{"a a"}},
+		{"assignments of users", func(b *Batch, r *results) {
+			b.AssignmentsOfUsers([]string{"u"}, nil, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
+		}, abc, []string{"GET /users/u/cloudLicensing/assignments"}, []string{"u [a b c]"}},
+		{"assignments of groups", func(b *Batch, r *results) {
+			b.AssignmentsOfGroups([]string{"g"}, nil, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
+		}, abc, []string{"GET /groups/g/cloudLicensing/assignments"}, []string{"g [a b c]"}},
+		{"waiting members of users", func(b *Batch, r *results) {
+			b.WaitingMembersOfUsers([]string{"u"}, nil, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
+		}, abc, []string{"GET /users/u/cloudLicensing/waitingMembers"}, []string{"u [a b c]"}},
+		{"waiting members of devices", func(b *Batch, r *results) {
+			b.WaitingMembersOfDevices([]string{"d"}, nil, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
+		}, abc, []string{"GET /devices/d/cloudLicensing/waitingMembers"}, []string{"d [a b c]"}},
+		{"the allotment of a waiting member", func(b *Batch, r *results) {
+			key := licensing.WaitingMemberKey{UserID: "u", ID: "w"}
+			b.AllotmentsOfWaitingMembers([]licensing.WaitingMemberKey{key}, []string{"skuId"}, func(key licensing.WaitingMemberKey, a *licensing.Allotment, err error) {
+				r.add(key.UserID+key.ID, a, err)
+			})
+		}, `{"id":"a"}`, []string{"GET /users/u/cloudLicensing/waitingMembers/w/allotment?$select=id,skuId"}, []string{"uw a"}},
+		{"no allotment of a waiting member", func(b *Batch, r *results) {
+			b.AllotmentsOfWaitingMembers([]licensing.WaitingMemberKey{{UserID: "u", ID: "w"}}, nil, func(_ licensing.WaitingMemberKey, a *licensing.Allotment, err error) {
+				r.add("", a, err)
+			})
+		}, `{"value":null}`, []string{"GET /users/u/cloudLicensing/waitingMembers/w/allotment?$select=id"}, nil},
+		{"license details", func(b *Batch, r *results) {
+			b.LicenseDetailsOfUsers([]string{"u"}, []string{"skuId"}, func(id string, d []*licensing.LicenseDetails, err error) { r.add(id, ids(d), err) })
+		}, abc, []string{"GET /users/u/licenseDetails?$select=id,skuId"}, []string{"u [a b c]"}},
+		{"usage rights of users", func(b *Batch, r *results) {
+			key := licensing.UsageRightsKey{HolderID: "u"}
+			b.UsageRightsOfUsers([]licensing.UsageRightsKey{key}, []string{"services", "assignments", "allotments"}, nil, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+				r.add(key.HolderID, ids(rights), err)
+			})
+		}, abc, []string{"GET /users/u/cloudLicensing/usageRights?$select=id,services"}, []string{"u [a b c]"}},
+		{"usage rights of groups with a product", func(b *Batch, r *results) {
+			key := licensing.UsageRightsKey{HolderID: "g", SkuIDs: string(sku1)}
+			b.UsageRightsOfGroups([]licensing.UsageRightsKey{key}, nil, nil, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+				r.add(key.HolderID, ids(rights), err)
+			})
+		}, abc, []string{"GET /groups/g/cloudLicensing/usageRights?$filter=skuId eq " + string(sku1) + "&$select=id"}, []string{"g [a b c]"}},
+		{"usage rights of devices with products and a plan", func(b *Batch, r *results) {
+			key := licensing.UsageRightsKey{HolderID: "d", SkuIDs: string(sku1 + "," + sku2), PlanIDs: string(plan1)}
+			b.UsageRightsOfDevices([]licensing.UsageRightsKey{key}, nil, nil, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+				r.add(key.HolderID, ids(rights), err)
+			})
+		}, abc, []string{"GET /devices/d/cloudLicensing/usageRights?$filter=skuId in (" + string(sku1) + ", " + string(sku2) + ") and services/any(c:c/planId eq " + string(plan1) + ")&$select=id"}, []string{"d [a b c]"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, func(call) reply { return ok(tt.body) })
+			o := s.client(t).Begin()
+			b := o.Batch()
+			var r results
+			tt.add(b, &r)
+			if len(r.lines) > 0 {
+				t.Fatalf("%v before anything was read", r.lines)
+			}
+			b.Do(t.Context())
+			if diff := cmp.Diff(tt.want, s.texts()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.got, r.lines); diff != "" {
+				t.Errorf("results (-want +got):\n%s", diff)
+			}
+			authorized(t, o)
+
+			// The same as a part of a batch.
+			b = o.Batch()
+			r = results{}
+			tt.add(b, &r)
+			for range 2 {
+				b.SubscribedSkus(nil, func([]*licensing.SubscribedSku, error) {})
+			}
+			b.Do(t.Context())
+			var parts []string
+			for _, c := range s.calls() {
+				if !c.batched {
+					t.Errorf("%v travelled alone", c)
+				}
+				if c.path != "/subscribedSkus" {
+					parts = append(parts, c.String())
+				}
+			}
+			if diff := cmp.Diff(tt.want, parts); diff != "" {
+				t.Errorf("parts (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.got, r.lines, cmpopts.SortSlices(strings.Compare)); diff != "" {
+				t.Errorf("results (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTypes asks getByIds for devices only.
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
+	b := s.client(t).Begin().Batch()
+	b.Devices([]string{"a"}, []string{"displayName", "licenseAssignmentStates"}, func(string, *licensing.Device, error) {})
+	b.Do(t.Context())
+	calls := s.calls()
+	if len(calls) != 1 || calls[0].body != `{"ids":["a"],"types":["device"]}` || calls[0].query != "$select=displayName,id" {
+		t.Errorf("%v with %s", calls, calls[0].body)
+	}
+}
+
+// TestAllotmentsFail hands the failure of the list to each that was asked for.
+func TestAllotmentsFail(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return forbidden })
+	b := s.client(t).Begin().Batch()
+	failed := map[string]bool{}
+	b.AllotmentsByID([]string{"a", "b"}, nil, func(id string, a *licensing.Allotment, err error) {
+		var failure *licensing.UpstreamError
+		failed[id] = a == nil && errors.As(err, &failure) && failure.Permission == "CloudLicensing.Read.All"
+	})
+	b.Do(t.Context())
+	if !failed["a"] || !failed["b"] {
+		t.Error(failed)
+	}
+}
+
+// TestManyIDs splits filters that are too long, and brings what several of them found once.
+func TestManyIDs(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return ok(`{"value":[{"id":"a"},{"id":"b"}]}`) })
+	b := s.client(t).Begin().Batch()
+	many := strings.Repeat(string(sku1)+",", 16) + string(sku2) // 17
+	var r results
+	b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u", SkuIDs: many, PlanIDs: many}}, nil, nil,
+		func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			r.add("", ids(rights), err)
+			for _, right := range rights {
+				if right.HolderID == nil || *right.HolderID != "u" {
+					t.Errorf("%s is held by %v", right.ID, right.HolderID)
+				}
+			}
+		})
+	b.Do(t.Context())
+	if diff := cmp.Diff([]string{"[a b]"}, r.lines); diff != "" {
+		t.Error(diff)
+	}
+	calls := s.texts()
+	if len(calls) != 4 {
+		t.Fatalf("%d calls", len(calls))
+	}
+	for _, c := range calls {
+		if strings.Count(c, string(sku1))+strings.Count(c, string(sku2)) > 2*inValues {
+			t.Errorf("%s asks for too many", c)
+		}
+	}
+}
+
+// TestRightByKey finds a right under whichever kind of holder has it.
+func TestRightByKey(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"/users", "/groups"} {
+		s := newService(t, func(c call) reply {
+			if strings.HasPrefix(c.path, kind) {
+				return ok(`{"id":"r"}`)
+			}
+			return gone
+		})
+		b := s.client(t).Begin().Batch()
+		var got *licensing.UsageRight
+		b.UsageRights([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, nil, nil, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
+			got = right
+		})
+		b.Do(t.Context())
+		if got == nil || got.ID != "r" || *got.HolderID != "h" {
+			t.Errorf("%s: %+v", kind, got)
+		}
+	}
+	s := newService(t, func(call) reply { return gone })
+	b := s.client(t).Begin().Batch()
+	var failure error
+	b.UsageRights([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, nil, []string{"allotments"}, func(_ licensing.UsageRightKey, _ *licensing.UsageRight, err error) {
+		failure = err
+	})
+	b.Do(t.Context())
+	if !errors.Is(failure, licensing.ErrNotFound) {
+		t.Error(failure)
+	}
+}

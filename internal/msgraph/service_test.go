@@ -1,0 +1,210 @@
+package msgraph
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// call is a request as the service sees it: alone, or as a part of a batch.
+type call struct {
+	method, path, query string // the query in clear text
+	header              http.Header
+	body                string
+	batched             bool
+}
+
+func (c call) String() string {
+	if c.query == "" {
+		return c.method + " " + c.path
+	}
+	return c.method + " " + c.path + "?" + c.query
+}
+
+// reply is the answer to a call.
+type reply struct {
+	status int // 200 when 0
+	header map[string]string
+	body   string
+	raw    bool // the connection is cut instead
+}
+
+// refused, gone and so on are replies without more to say.
+var (
+	done      = reply{status: 204}
+	refused   = reply{status: 400, body: `{"error":{"code":"badRequest","innerError":{"code":"invalidExpansion"}}}`}
+	gone      = reply{status: 404, body: `{"error":{"code":"ResourceNotFound"}}`}
+	forbidden = reply{status: 403, body: `{"error":{"code":"Forbidden"}}`}
+	busy      = reply{status: 429, header: map[string]string{"Retry-After": "7"}}
+)
+
+func ok(body string) reply { return reply{body: body} }
+
+// service stands in for Microsoft Graph. It answers each call as the function says, whichever way it came.
+type service struct {
+	*httptest.Server
+	answer func(call) reply
+	// whole answers a batch as such; nil to have its parts answered.
+	whole func() *reply
+
+	mu      sync.Mutex
+	seen    []call
+	tokens  int
+	batches int
+}
+
+func newService(t testing.TB, answer func(call) reply) *service {
+	t.Helper()
+	s := &service{answer: answer}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if strings.HasSuffix(r.URL.Path, "/token") {
+		s.mu.Lock()
+		s.tokens++
+		s.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600}`)
+		return
+	}
+	if r.URL.Path != "/beta/$batch" {
+		write(w, s.take(r.Method, r.URL.RequestURI(), r.Header, string(body), false))
+		return
+	}
+	s.mu.Lock()
+	s.batches++
+	s.mu.Unlock()
+	if s.whole != nil {
+		if whole := s.whole(); whole != nil {
+			write(w, *whole)
+			return
+		}
+	}
+	var request struct {
+		Requests []struct {
+			ID, Method, URL string
+			Headers         map[string]string
+			Body            json.RawMessage
+		}
+	}
+	if json.Unmarshal(body, &request) != nil || len(request.Requests) > 20 {
+		write(w, refused)
+		return
+	}
+	responses := []map[string]any{}
+	for _, part := range request.Requests {
+		header := http.Header{}
+		for name, value := range part.Headers {
+			header.Set(name, value)
+		}
+		a := s.take(part.Method, "/beta"+part.URL, header, string(part.Body), true)
+		if a.raw {
+			continue // a part without an answer
+		}
+		response := map[string]any{"id": part.ID, "status": a.code(), "headers": a.header}
+		if a.body != "" {
+			response["body"] = json.RawMessage(a.body)
+		}
+		responses = append(responses, response)
+	}
+	slices.Reverse(responses) // in any order
+	encoded, _ := json.Marshal(map[string]any{"responses": responses})
+	write(w, reply{body: string(encoded)})
+}
+
+func (s *service) take(method, uri string, header http.Header, body string, batched bool) reply {
+	u, _ := url.ParseRequestURI(uri)
+	clear, _ := url.QueryUnescape(u.RawQuery)
+	c := call{method, strings.TrimPrefix(u.EscapedPath(), "/beta"), clear, header, body, batched}
+	s.mu.Lock()
+	s.seen = append(s.seen, c)
+	s.mu.Unlock()
+	return s.answer(c)
+}
+
+func (r reply) code() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}
+
+func write(w http.ResponseWriter, r reply) {
+	if r.raw {
+		panic(http.ErrAbortHandler)
+	}
+	for name, value := range r.header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(r.code())
+	io.WriteString(w, r.body)
+}
+
+// calls returns the calls until now, and forgets them.
+func (s *service) calls() []call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.seen
+	s.seen = nil
+	return seen
+}
+
+// texts returns the calls until now as text, and forgets them.
+func (s *service) texts() []string {
+	var texts []string
+	for _, c := range s.calls() {
+		texts = append(texts, c.String())
+	}
+	return texts
+}
+
+// client returns a client of the service whose waits take no time.
+func (s *service) client(t testing.TB, changes ...func(*Options)) *Client {
+	t.Helper()
+	opts := Options{
+		GraphURL: s.URL, Authority: s.URL, TenantID: "t",
+		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	}
+	for _, change := range changes {
+		change(&opts)
+	}
+	c, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// authorized fails the test when an endpoint in the report names no permission.
+func authorized(t *testing.T, o *Operation) {
+	t.Helper()
+	for endpoint := range o.Report().Endpoints {
+		if endpoint != batchEndpoint && endpoint != tokenEndpoint && permissions[endpoint] == "" {
+			t.Errorf("%s needs no permission", endpoint)
+		}
+	}
+}
+
+// contextThatEnds returns a context that ends at the first wait between attempts.
+func contextThatEnds(t testing.TB) (context.Context, func(context.Context, time.Duration) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx, func(ctx context.Context, _ time.Duration) error {
+		cancel()
+		return ctx.Err()
+	}
+}
