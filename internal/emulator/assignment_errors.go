@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,60 +18,58 @@ var errorType = entityType[assignmentError]{errorTypeName, map[string]property[a
 		ticks := t.dice.pick("ticks", int(e.user), 10_000_000)
 		return preciseTimestamp(t.row(e).updated.Add(time.Duration(ticks) * 100))
 	}, onDefault: true},
-	"skuId": {get: func(t *tenant, e assignmentError, _ *Variants) any { return t.products[t.row(e).sku].skuID }, onDefault: true},
+	"skuId": {get: func(t *tenant, e assignmentError, _ *Variants) any { return t.products[e.sku].skuID }, onDefault: true},
 }}
 
-// row is the assignment state that reports the same failure.
-func (t *tenant) row(e assignmentError) *licence { return &t.users[e.user].licences[e.licence] }
+// row is the assignment state that reports the same failure: of several the
+// one that left a right in force.
+func (t *tenant) row(e assignmentError) *licence {
+	var found *licence
+	for _, l := range t.users[e.user].states() {
+		if l.sku == e.sku && l.error != nil && (found == nil || found.state == errorState && l.state == activeWithError) {
+			found = &l
+		}
+	}
+	return found
+}
 
-var (
-	errorFilter   = rules{fields: map[string]field{"skuId": {guidLiteral, "eq in", ""}}}
-	errorFilterEq = rules{fields: map[string]field{"skuId": {guidLiteral, "eq", ""}}}
-)
+// errorRelations are the relations that can be expanded, by
+// Variants.ExpandErrors.
+var errorRelations = map[string]relations{
+	"":           {"assignedTo": {check: nestedAssignee}},
+	"assignedTo": {"assignedTo": {check: nestedAssignee}},
+	"both":       {"assignedTo": {check: nestedAssignee}, "usageRight": {check: rightType.nested}},
+	"none":       {},
+}
 
-// errorOptions reads the options of a list or of one error, and decides which
-// relations are expanded.
 func (e *Emulator) errorOptions(c *call, allowed option) (*query, *problem) {
-	q, p := e.options(c, licensing, allowed)
-	if p != nil {
-		return nil, p
+	known, checked := errorRelations[c.variants.ExpandErrors]
+	if checked {
+		return e.cloudOptions(c, allowed, errorType.nested, known, c.skuFilter())
 	}
-	if p := errorType.check(licensing, q.sel); p != nil {
-		return nil, p
-	}
-	if q.filter != nil {
-		r := errorFilter
-		if c.variants.SkuIDEqualOnly {
-			r = errorFilterEq
-		}
-		if err := r.check(q.filter, false); err != nil {
-			return nil, licensing.filtering("%s", err)
-		}
-	}
-	relations := map[string][]string{"": {"assignedTo"}, "assignedTo": {"assignedTo"}, "both": {"assignedTo", "usageRight"}, "none": {}}[c.variants.ExpandErrors]
-	if c.variants.ExpandErrors == "ignore" {
+	// Variants.ExpandErrors is "ignore": answer as if it had not been asked.
+	q, p := e.cloudOptions(c, allowed, errorType.nested, errorRelations["both"], c.skuFilter())
+	if p == nil {
 		q.expand = nil
 	}
-	for _, x := range q.expand {
-		if !slices.Contains(relations, x.name) {
-			return nil, licensing.expanding("The relation '%s' of '%s' cannot be expanded.", x.name, errorTypeName)
-		}
-		if x.sel == nil {
-			continue
-		}
-		if x.name == "assignedTo" && !c.variants.ExpandNestedSelect {
-			return nil, licensing.expanding("$select is not supported inside $expand=assignedTo.")
-		}
-		if x.name == "assignedTo" {
-			p = userType.check(licensing, x.sel)
-		} else {
-			p = rightType.check(licensing, x.sel)
-		}
-		if p != nil {
-			return nil, p
-		}
+	return q, p
+}
+
+// nestedAssignee checks a $select inside $expand=assignedTo.
+func nestedAssignee(c *call, sel []string) *problem {
+	if sel != nil && !c.variants.ExpandNestedSelect {
+		return licensing.expanding("$select is not supported inside $expand=assignedTo.")
 	}
-	return q, nil
+	return checkAssignee(sel)
+}
+
+// checkAssignee refuses a $select of properties that nobody has to whom
+// something can be assigned.
+func checkAssignee(sel []string) *problem {
+	if p := checkObjects(sel); p != nil {
+		return licensing.selecting("%s", p.message)
+	}
+	return nil
 }
 
 func (e *Emulator) renderError(c *call, q *query, x assignmentError) object {
@@ -79,7 +78,7 @@ func (e *Emulator) renderError(c *call, q *query, x assignmentError) object {
 	for _, relation := range q.expand {
 		switch relation.name {
 		case "assignedTo":
-			o["assignedTo"] = e.renderAssignee(c, x.user, relation.sel)
+			o["assignedTo"] = e.renderHolder(c, holder{userHolder, x.user}, relation.sel)
 		case "usageRight":
 			o["usageRight"] = nil
 			if r, ok := e.tenant.rightOf(x); ok {
@@ -88,16 +87,6 @@ func (e *Emulator) renderError(c *call, q *query, x assignmentError) object {
 		}
 	}
 	return o
-}
-
-// assigneeProperties are what the samples show of an expanded assignee.
-var assigneeProperties = []string{"id", "displayName", "userPrincipalName"}
-
-func (e *Emulator) renderAssignee(c *call, user int32, sel []string) object {
-	if sel == nil {
-		sel = assigneeProperties
-	}
-	return asDirectoryObject(&userType, e.tenant, &e.tenant.users[user], sel, c, append(slices.Clone(readCloud), readUserErrors...))
 }
 
 func (e *Emulator) listErrors(c *call) (any, *problem) {
@@ -118,7 +107,7 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 	}
 	if q.filter != nil {
 		errors = slices.DeleteFunc(slices.Clone(errors), func(x assignmentError) bool {
-			return !q.filter.match(func(string) []string { return []string{t.products[t.row(x).sku].skuID} })
+			return !q.filter.match(func(string) []string { return t.skuIDs(x.sku) })
 		})
 	}
 	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(errors), func(i int) object {
@@ -129,28 +118,20 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 // errorsOf lists one person's errors in the order of the whole list.
 func (t *tenant) errorsOf(user int32) []assignmentError {
 	var list []assignmentError
-	for _, id := range t.errorIDs(user) {
-		list = append(list, t.errors[t.errorByID[id]])
-	}
-	return list
-}
-
-func (t *tenant) errorIDs(user int32) []string {
-	var ids []string
-	for j := range t.users[user].licences {
-		if t.users[user].licences[j].error != nil {
-			ids = append(ids, t.errorID(int(user), j))
+	for _, l := range t.users[user].licences {
+		if l.error != nil && !slices.ContainsFunc(list, func(e assignmentError) bool { return e.sku == l.sku }) {
+			list = append(list, assignmentError{t.errorID(user, l.sku), user, l.sku})
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	slices.SortFunc(list, func(a, b assignmentError) int { return strings.Compare(a.id, b.id) })
+	return list
 }
 
 // pathError finds the error that the path ends in or goes through. Under a
 // person only that person's are found.
 func (e *Emulator) pathError(c *call) (assignmentError, *problem) {
 	id := c.params[len(c.params)-1]
-	i, ok := e.tenant.errorByID[id]
+	i, ok := slices.BinarySearchFunc(e.tenant.errors, id, func(e assignmentError, id string) int { return strings.Compare(e.id, id) })
 	if ok && c.route.segments[0] != "admin" {
 		user, p := e.pathUser(c)
 		if p != nil {
@@ -181,14 +162,14 @@ func (e *Emulator) getErrorAssignee(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := userType.check(licensing, q.sel); p != nil {
+	if p := checkAssignee(q.sel); p != nil {
 		return nil, p
 	}
 	x, p := e.pathError(c)
 	if p != nil {
 		return nil, p
 	}
-	return c.single("directoryObjects", q, e.renderAssignee(c, x.user, q.sel)), nil
+	return c.single("directoryObjects", q, e.renderHolder(c, holder{userHolder, x.user}, q.sel)), nil
 }
 
 // getErrorRight answers 204 when there is no right, as OData Version 4.01

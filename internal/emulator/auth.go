@@ -45,7 +45,7 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 		return refuse("Access token validation failure: " + strings.TrimPrefix(err.Error(), "token ") + ".")
 	case len(got.Audience) != 1 || got.Audience[0] != c.base && got.Audience[0] != worldwide:
 		return refuse("Access token validation failure. Invalid audience.")
-	case got.Tenant != e.tenant.id:
+	case got.Tenant != e.id:
 		return refuse("Access token validation failure. Invalid tenant.")
 	}
 	who := &identity{roles: got.Roles, scopes: strings.Fields(got.Scopes)}

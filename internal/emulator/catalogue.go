@@ -35,6 +35,24 @@ func (p *product) plan(name string) (plan, bool) {
 	return p.plans[i], true
 }
 
+func (p *product) planByID(id string) (plan, bool) {
+	i := slices.IndexFunc(p.plans, func(pl plan) bool { return strings.EqualFold(pl.id, id) })
+	if i < 0 {
+		return plan{}, false
+	}
+	return p.plans[i], true
+}
+
+// deviceProduct has no name and no id, as allotments may.
+func deviceProduct() product {
+	var made product
+	for _, name := range []string{"UNIVERSAL_PRINT_01", "Windows_Autopatch", "WINDOWSUPDATEFORBUSINESS_DEPLOYMENTSERVICE"} {
+		p, _ := catalogue()[skuE3].plan(name)
+		made.plans = append(made.plans, p)
+	}
+	return made
+}
+
 // catalogue is the same for every tenant and never changes.
 var catalogue = sync.OnceValue(func() []product {
 	var file struct {
@@ -80,6 +98,9 @@ const (
 	skuExchange
 	skuVisio
 	skuCount
+
+	// noSku is what devices get: a pool that no product of the directory backs.
+	noSku = skuCount
 )
 
 // lifecycle is what became of the purchase behind a product.

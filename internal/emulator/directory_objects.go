@@ -72,6 +72,12 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 		if i, ok := t.groupByID[g]; ok && wants("group") {
 			list = append(list, asDirectoryObject(&groupType, t, &t.groups[i], q.sel, c, readGroups))
 		}
+		if i, ok := t.deviceByID[g]; ok && wants("device") {
+			list = append(list, asDirectoryObject(&deviceType, t, &t.devices[i], q.sel, c, readDevices))
+		}
+		if g == t.principal() && wants("serviceprincipal") {
+			list = append(list, asDirectoryObject(&principalType, t, g, q.sel, c, readPrincipals))
+		}
 	}
 	return object{"@odata.context": c.context(fragment("directoryObjects", q.sel)), "value": list}, nil
 }
@@ -81,7 +87,9 @@ func checkObjects(sel []string) *problem {
 	for _, name := range sel {
 		_, ofUser := userType.props[name]
 		_, ofGroup := groupType.props[name]
-		if !ofUser && !ofGroup {
+		_, ofDevice := deviceType.props[name]
+		_, ofPrincipal := principalType.props[name]
+		if !ofUser && !ofGroup && !ofDevice && !ofPrincipal {
 			return notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
 		}
 	}

@@ -7,9 +7,10 @@
 //
 // Under /beta and /v1.0: users and groups (lists and items), a group's
 // membersWithLicenseErrors, subscribedSkus, directoryObjects/getByIds, me, and
-// $batch. Under /beta alone: the cloudLicensing assignmentErrors of the tenant,
-// of a person and of oneself, with assignedTo and usageRight, and the
-// usageRights of a person, of a group and of oneself. Beside them the client
+// $batch. Under /beta alone the reads of cloudLicensing: allotments,
+// assignments, waitingMembers, assignmentErrors and usageRights, of the tenant,
+// of a person, of a group and of oneself, as far as pages document them, with
+// the relations between them. Beside them the client
 // credentials grant at /{tenant}/oauth2/v2.0/token and the two documents that
 // describe it. Tokens are real: signed, with an audience, an end and roles, and
 // all of it checked.
@@ -22,10 +23,8 @@
 // the sixteenth value of an in, links that somebody edited, and
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
-// others. It serves no writes, no delta queries, no $search, no other
-// navigation between directory objects, and of cloudLicensing neither
-// allotments nor assignments but those that a usage right expands. It never
-// throttles or fails of its own accord: see [Fault].
+// others. It serves no writes, no delta queries, no $search and no other
+// navigation between directory objects. It never throttles or fails of its own accord: see [Fault].
 //
 // # The tenant
 //
@@ -49,5 +48,10 @@
 //   - One group licenses two products at once, and ten license none.
 //   - One group licenses Copilot and gets it for nobody: its usage right is of
 //     the product that all its members have from elsewhere.
-//   - Some people have no licence, and some are guests.
+//   - Some people have no licence, and some are guests: they have no usage
+//     location either.
+//   - The units of Microsoft 365 E3 and F3 are split into two allotments each,
+//     and E5 has a second one that nobody draws on, for people alone.
+//   - People wait for Copilot, in a queue.
+//   - The units that devices have come from an allotment without a product.
 package emulator

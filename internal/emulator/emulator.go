@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -52,11 +53,33 @@ type Variants struct {
 	// IgnoreCloudOptions silently ignores $count, $orderby, $skip and $search
 	// on cloudLicensing lists instead of refusing them.
 	IgnoreCloudOptions bool
-	// SkuIDEqualOnly refuses the operator in for skuId on assignment errors.
+	// SkuIDEqualOnly refuses the operator in for skuId on assignment errors and
+	// allotments.
 	SkuIDEqualOnly bool
 	// SubscriptionTimestamps writes the dates of an allotment's subscriptions
 	// as timestamps, as the samples do, instead of dates.
 	SubscriptionTimestamps bool
+	// SubscriptionsOnSelect leaves the subscriptions out of lists of allotments
+	// and of expanded ones unless $select names them, as the samples do.
+	SubscriptionsOnSelect bool
+	// ExpandOne allows one relation of assignments at a time to be expanded.
+	ExpandOne bool
+	// ExpandWithoutLink cuts expanded cloudLicensing collections after a page
+	// without a link to the rest.
+	ExpandWithoutLink bool
+	// NestedFilterDrops drops assignments whose expanded allotment does not fit
+	// the $filter inside $expand, instead of leaving the allotment null.
+	NestedFilterDrops bool
+	// AssignmentFilter allows $filter=id eq '…' on assignments.
+	AssignmentFilter bool
+	// ApplyUnsupported answers $apply with 501.
+	ApplyUnsupported bool
+	// RightAllotments serves usageRights/{id}/allotments, which only the
+	// metadata knows.
+	RightAllotments bool
+	// MyAssignments serves the list /me/cloudLicensing/assignments, which no
+	// page has.
+	MyAssignments bool
 	// UsageRightFailures is the share, 0 to 1, of usage right reads that
 	// answer 500, spread evenly.
 	UsageRightFailures float64
@@ -68,7 +91,11 @@ type Variants struct {
 // Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
 // use.
 type Emulator struct {
-	tenant   *tenant
+	mu       sync.RWMutex
+	tenant   *tenant // under mu
+	dice     dice
+	id       string // of the tenant
+	users    int
 	now      func() time.Time
 	variants atomic.Pointer[Variants]
 	answers  atomic.Int64 // numbers request ids
@@ -92,8 +119,12 @@ func New(opts Options) *Emulator {
 		opts.Now = time.Now
 	}
 	d := dice(opts.Seed)
+	t := newTenant(opts.Seed, opts.Users)
 	e := &Emulator{
-		tenant:       newTenant(opts.Seed, opts.Users),
+		tenant:       t,
+		dice:         d,
+		id:           t.id,
+		users:        opts.Users,
 		now:          opts.Now,
 		counts:       counts{record: opts.Record},
 		clientID:     d.guid("client", 0).String(),
@@ -104,12 +135,21 @@ func New(opts Options) *Emulator {
 	return e
 }
 
+// Reset brings the tenant back to its first state. Counts, faults and variants
+// stay.
+func (e *Emulator) Reset() {
+	t := newTenant(uint64(e.dice), e.users)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tenant = t
+}
+
 // SetVariants changes the variants from the next request on.
 func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
 
 // TenantID is the directory's id. The token endpoint also knows the tenant as
 // licensegraph.example.
-func (e *Emulator) TenantID() string { return e.tenant.id }
+func (e *Emulator) TenantID() string { return e.id }
 
 // ClientID is the application that can get tokens.
 func (e *Emulator) ClientID() string { return e.clientID }

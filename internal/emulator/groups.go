@@ -35,18 +35,32 @@ var groupType = entityType[*group]{"microsoft.graph.group", map[string]property[
 
 	"assignedLicenses": {get: func(t *tenant, g *group, _ *Variants) any {
 		list := []object{}
-		for _, p := range g.products {
-			list = append(list, object{"skuId": t.products[p.sku].skuID, "disabledPlans": planIDs(p.off)})
+		for _, l := range t.licensed(g) {
+			list = append(list, object{"skuId": t.products[l.sku].skuID, "disabledPlans": planIDs(l.off)})
 		}
 		return list
 	}, licence: true},
 	"licenseProcessingState": {get: func(_ *tenant, g *group, _ *Variants) any {
-		if len(g.products) == 0 {
+		if len(g.assigned) == 0 {
 			return nil
 		}
 		return object{"state": g.state}
 	}, licence: true},
 }}
+
+// licensed lists what a group gives, each product once.
+func (t *tenant) licensed(g *group) []groupProduct {
+	var list []groupProduct
+	for _, a := range g.assigned {
+		s := t.skuOf(a)
+		if i := slices.IndexFunc(list, func(p groupProduct) bool { return p.sku == s }); i >= 0 {
+			list[i].off = slices.DeleteFunc(slices.Clone(list[i].off), func(name string) bool { return !slices.Contains(a.off, name) })
+			continue
+		}
+		list = append(list, groupProduct{s, a.off})
+	}
+	return list
+}
 
 var groupFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]field{
 	"id":                          {text, "eq in", "ne"},
@@ -63,8 +77,8 @@ func (t *tenant) groupValue(i int, path string) []string {
 	switch path {
 	case "assignedLicenses/skuId":
 		var ids []string
-		for _, p := range g.products {
-			ids = append(ids, t.products[p.sku].skuID)
+		for _, a := range g.assigned {
+			ids = append(ids, t.products[t.skuOf(a)].skuID)
 		}
 		return ids
 	case "hasMembersWithLicenseErrors":

@@ -7,11 +7,15 @@ type group struct {
 	id      guid
 	state   string // licenseProcessingState
 	created time.Time
-	members []int32 // those whom it licenses, or would if it could
+
+	assigned []*assignment
+	members  []int32 // people
+	groups   []int   // indexes into groups
+	devices  []int32
 }
 
-// groupSpec is a group of the tenant. Those with products license their
-// members; nobody is a member of the others as far as licensing can tell.
+// groupSpec is a group of the tenant as it begins. Those with products license
+// the people who are direct members.
 type groupSpec struct {
 	key         string
 	name        string
@@ -19,6 +23,11 @@ type groupSpec struct {
 	products    []groupProduct
 	unified     bool // a Microsoft 365 group, with a mailbox
 	late        bool // licensed after the units of a sold out product were gone
+	second      bool // draws on the second pool of its product
+
+	holds    string // keys of groups that are members
+	machines int    // devices that are members
+	app      bool   // so is the service principal
 }
 
 type groupProduct struct {
@@ -26,25 +35,16 @@ type groupProduct struct {
 	off []string
 }
 
-func (g *group) offOf(s sku) []string {
-	for _, p := range g.products {
-		if p.sku == s {
-			return p.off
-		}
-	}
-	panic("emulator: group " + g.key + " does not license " + catalogue()[s].skuPartNumber)
-}
-
 var groupSpecs = []groupSpec{
 	{key: "all", name: "All employees", description: "Everyone on the payroll", unified: true},
 	{key: "e3-emea", name: "Microsoft 365 E3 – EMEA", description: "Office staff in Europe, the Middle East and Africa", products: []groupProduct{{skuE3, []string{"KAIZALA_O365_P3"}}}},
 	{key: "e3-americas", name: "Microsoft 365 E3 – Américas", description: "Office staff in the Americas", products: []groupProduct{{sku: skuE3}}},
-	{key: "e3-apac", name: "Microsoft 365 E3 – アジア太平洋", description: "Office staff in Asia and the Pacific", products: []groupProduct{{skuE3, []string{"SWAY", "YAMMER_ENTERPRISE"}}}},
+	{key: "e3-apac", name: "Microsoft 365 E3 – アジア太平洋", description: "Office staff in Asia and the Pacific", products: []groupProduct{{skuE3, []string{"SWAY", "YAMMER_ENTERPRISE"}}}, second: true},
 	{key: "noteams", name: "Microsoft 365 E3 (no Teams)", description: "Teams is switched off for this group", products: []groupProduct{{skuE3, []string{"TEAMS1"}}}},
 	{key: "plant", name: "Usine de Lyon – E3 et Visio", description: "Two products in one group", products: []groupProduct{{sku: skuE3}, {sku: skuVisio}}},
 	{key: "e5", name: "Microsoft 365 E5 – Führungskreis", description: "Leadership and their offices", products: []groupProduct{{sku: skuE5}}},
-	{key: "stores", name: "Frontline – Magasins", description: "Shop staff", products: []groupProduct{{sku: skuF3}}},
-	{key: "warehouse", name: "Frontline – Склади", description: "Warehouse staff", products: []groupProduct{{skuF3, []string{"SWAY"}}}},
+	{key: "stores", name: "Frontline – Magasins", description: "Shop staff", products: []groupProduct{{sku: skuF3}}, machines: 6, holds: "safety"},
+	{key: "warehouse", name: "Frontline – Склади", description: "Warehouse staff", products: []groupProduct{{skuF3, []string{"SWAY"}}}, second: true},
 	{key: "business", name: "Business Premium – Θυγατρική", description: "The subsidiary that joined last year", products: []groupProduct{{sku: skuBusiness}}},
 	{key: "copilot-1", name: "Copilot – wave 1", description: "First to try Copilot", products: []groupProduct{{sku: skuCopilot}}},
 	{key: "copilot-2", name: "Copilot – wave 2", description: "Second wave, licensed when no unit was left", products: []groupProduct{{sku: skuCopilot}}, late: true},
@@ -56,9 +56,9 @@ var groupSpecs = []groupSpec{
 	{key: "reading", name: "读书会 – Book club", description: "One book a month", unified: true},
 	{key: "council", name: "Betriebsrat", description: "Works council", unified: true},
 	{key: "board", name: "Board", description: "Members of the board"},
-	{key: "payroll", name: "Payroll – كشوف المرتبات", description: "Runs the payroll"},
-	{key: "oncall", name: "On call", description: "Answers the pager", unified: true},
-	{key: "campus", name: "Campus Bengaluru – बेंगलुरु", description: "Everybody on the Bengaluru campus", unified: true},
+	{key: "payroll", name: "Payroll – كشوف المرتبات", description: "Runs the payroll", app: true},
+	{key: "oncall", name: "On call", description: "Answers the pager", unified: true, app: true},
+	{key: "campus", name: "Campus Bengaluru – बेंगलुरु", description: "Everybody on the Bengaluru campus", unified: true, holds: "oncall reading", machines: 9},
 	{key: "latam", name: "Finanzas LATAM", description: "Finance in Latin America", unified: true},
 	{key: "safety", name: "안전팀 – Safety", description: "First aiders and fire wardens"},
 }

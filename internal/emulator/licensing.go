@@ -1,15 +1,15 @@
 package emulator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// license gives person i what the role grants, in order, and decides by the
-// rules of catalogue.go what takes effect. The causes and their order follow
-// Microsoft Learn, "Resolve group license assignment problems".
-func (t *tenant) license(i int, r *role) {
+// license gives person i what the role grants, in order, and lets judge decide
+// what takes effect.
+func (t *tenant) license(i int32, r *role) {
 	u := &t.users[i]
 	for j, g := range r.grants {
 		days := 300
@@ -19,47 +19,156 @@ func (t *tenant) license(i int, r *role) {
 		l := licence{
 			sku:     g.sku,
 			group:   direct,
-			state:   active,
-			updated: t.reference.Add(-time.Duration(t.dice.pick("updated", i*8+j, days*86400)+3600) * time.Second),
+			pool:    t.pool(g.sku, cultures[u.culture].region == "apac"),
+			state:   errorState,
+			updated: t.reference.Add(-time.Duration(t.dice.pick("updated", int(i)*8+j, days*86400)+3600) * time.Second),
+			fault:   g.fault,
 		}
-		switch via := t.via(i, g); via {
+		if g.before {
+			l.state = activeWithError
+		}
+		switch via := t.via(int(i), g); via {
 		case byHand:
-			if t.dice.pick("off", i, 2) == 0 && g.sku == skuE3 {
+			if t.dice.pick("off", int(i), 2) == 0 && g.sku == skuE3 {
 				l.off = []string{"SWAY"}
 			}
+			l.from = &assignment{id: t.assignmentID((1000+int(i))*int(skuCount) + int(g.sku)), pool: l.pool, to: holder{userHolder, i}, off: l.off}
+			t.grant(l.from)
 		case byGone:
 			l.group = goneGroup
 		default:
 			l.group = slices.IndexFunc(t.groups, func(g group) bool { return g.key == via })
-			l.off = t.groups[l.group].offOf(g.sku)
-		}
-		if g.sku.lifecycle() == suspended {
-			l.state = disabledState
-		} else if v, failing := t.violation(i, &l, g.fault); v != nil {
-			l.error = v
-			l.state = errorState
-			if g.before {
-				l.state, l.missing = activeWithError, failing
-			}
+			at := slices.IndexFunc(t.groups[l.group].assigned, func(a *assignment) bool { return t.skuOf(a) == g.sku })
+			l.from = t.groups[l.group].assigned[at]
+			l.pool, l.off = l.from.pool, l.from.off
+			t.join(i, l.group)
 		}
 		u.licences = append(u.licences, l)
-		if l.group >= 0 {
-			if g := &t.groups[l.group]; !slices.Contains(g.members[max(0, len(g.members)-1):], int32(i)) {
-				g.members = append(g.members, int32(i))
-			}
+	}
+	t.judge(i, u.licences, 0)
+	t.count(i, 0, time.Time{})
+}
+
+// poolSet has a bit for each allotment.
+type poolSet uint64
+
+// held is the allotments of which u has a unit.
+func (u *user) held() poolSet {
+	var set poolSet
+	for _, l := range u.licences {
+		if l.state.holds() {
+			set |= 1 << l.pool
 		}
 	}
-	for s := range skuCount {
-		if slices.ContainsFunc(u.licences, func(l licence) bool { return l.sku == s && l.state.holds() }) {
-			t.holders[s]++
+	return set
+}
+
+// count brings the allotments up to date with what person i has now and held
+// before: the units in use, and the queues.
+func (t *tenant) count(i int32, before poolSet, now time.Time) {
+	u := &t.users[i]
+	after := u.held()
+	var waits poolSet
+	for _, l := range u.licences {
+		if l.error != nil && l.error.kind == noUnits {
+			waits |= 1 << l.pool
+		}
+	}
+	for at := range t.allotments {
+		a, bit := &t.allotments[at], poolSet(1)<<at
+		switch {
+		case before&bit == 0 && after&bit != 0:
+			a.consumed++
+		case before&bit != 0 && after&bit == 0:
+			a.consumed--
+		}
+		if !t.built && waits&bit != 0 {
+			a.waiting = append(a.waiting, place{user: i}) // makeQueues does the rest.
+			continue
+		}
+		queued := slices.IndexFunc(a.waiting, func(p place) bool { return p.user == i })
+		switch {
+		case queued < 0 && waits&bit != 0:
+			a.waiting = append(a.waiting, place{i, now})
+		case queued >= 0 && waits&bit == 0:
+			a.waiting = slices.Delete(a.waiting, queued, queued+1)
 		}
 	}
 }
 
-// violation is the first rule that l breaks, if any, with the names of all
-// plans that break the same rule.
-func (t *tenant) violation(i int, l *licence, f fault) (*violation, []string) {
-	u := &t.users[i]
+// makeQueues puts those who wait in the order in which they failed.
+func (t *tenant) makeQueues() {
+	for at := range t.allotments {
+		a := &t.allotments[at]
+		for i := range a.waiting {
+			p := &a.waiting[i]
+			for _, l := range t.users[p.user].licences {
+				if l.pool == at && l.error != nil && (p.since.IsZero() || l.updated.Before(p.since)) {
+					p.since = l.updated.Add(time.Duration(t.dice.pick("waiting ticks", int(p.user), 10_000_000)) * 100)
+				}
+			}
+		}
+		slices.SortStableFunc(a.waiting, func(a, b place) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.user, b.user)) })
+	}
+}
+
+// judge decides by the rules of catalogue.go which of a person's rows take
+// effect, with held the units that the person had. A row that comes first wins
+// against those after it. A plan that a row needs may come from any, so rows
+// are judged again until nothing changes.
+func (t *tenant) judge(i int32, rows []licence, held poolSet) {
+	usable := make([]bool, len(rows)) // before
+	for j := range rows {
+		usable[j] = rows[j].state.usable()
+	}
+	failed := map[int]bool{} // groups of several products, one of which failed
+	for round := range 8 {
+		changed := false
+		for j := range rows {
+			others := rows
+			if round == 0 {
+				others = rows[:j]
+			}
+			l := rows[j]
+			l.state, l.error, l.missing = active, nil, nil
+			if l.sku.lifecycle() == suspended {
+				l.state = disabledState
+			} else {
+				l.error, l.missing = t.violation(i, others, &l, held)
+				if l.error == nil && failed[l.group] {
+					l.error = &violation{otherViolation, fmt.Sprintf("Product %s could not be assigned because another product of the same group could not be.", t.products[l.sku].skuID)}
+				}
+			}
+			if l.error != nil {
+				l.state = errorState
+				if usable[j] {
+					l.state = activeWithError
+				} else {
+					l.missing = nil
+				}
+			}
+			changed = changed || round == 0 || l.state != rows[j].state || !slices.Equal(l.missing, rows[j].missing)
+			rows[j] = l
+		}
+		if changed {
+			continue
+		}
+		for _, l := range rows {
+			if l.error != nil && l.group >= 0 && len(t.groups[l.group].assigned) > 1 && !failed[l.group] {
+				failed[l.group], changed = true, true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// violation is the first rule that l breaks beside others, if any, with the
+// names of all plans that break the same rule. The causes and their order
+// follow Microsoft Learn, "Resolve group license assignment problems".
+func (t *tenant) violation(i int32, others []licence, l *licence, held poolSet) (*violation, []string) {
+	location := cmp.Or(t.users[i].usageLocation(), tenantLocation)
 	var failing []string
 	first := func(kind *violationKind, format string, args ...any) (*violation, []string) {
 		return &violation{kind, fmt.Sprintf(format, args...)}, failing
@@ -67,18 +176,18 @@ func (t *tenant) violation(i int, l *licence, f fault) (*violation, []string) {
 	on := slices.DeleteFunc(slices.Clone(t.products[l.sku].ruled), func(p plan) bool { return slices.Contains(l.off, p.name) })
 
 	for _, p := range on {
-		if slices.Contains(notOffered[p.name], u.usageLocation()) {
+		if slices.Contains(notOffered[p.name], location) {
 			failing = append(failing, p.name)
 		}
 	}
 	if failing != nil {
-		return first(wrongLocation, "Service plan %s cannot be assigned because it is not offered in usage location %s.", planID(failing[0]), u.usageLocation())
+		return first(wrongLocation, "Service plan %s cannot be assigned because it is not offered in usage location %s.", planID(failing[0]), location)
 	}
 
 	other := ""
 	for _, p := range on {
 		for _, name := range excludes[p.name] {
-			if t.hasPlan(u, name, l.sku) {
+			if t.hasPlan(others, name, l.sku) {
 				failing = append(failing, p.name)
 				other = name
 			}
@@ -89,7 +198,7 @@ func (t *tenant) violation(i int, l *licence, f fault) (*violation, []string) {
 	}
 
 	for _, p := range on {
-		if needs := requires[p.name]; needs != nil && !t.hasAny(u, l, needs) {
+		if needs := requires[p.name]; needs != nil && !t.hasAny(others, l, needs) {
 			failing = append(failing, p.name)
 		}
 	}
@@ -98,14 +207,14 @@ func (t *tenant) violation(i int, l *licence, f fault) (*violation, []string) {
 		return first(missingDependency, "Service plan %s cannot be assigned without service plan %s, which this user does not currently have.", planID(failing[0]), planID(requires[failing[0]][0]))
 	}
 
-	if l.sku.soldOut() && l.group >= 0 && t.groups[l.group].late {
+	if !t.canTake(i, l, held) {
 		return first(noUnits, "Product %s cannot be assigned because all of its units are in use.", t.products[l.sku].skuID)
 	}
 
-	switch f {
+	switch l.fault {
 	case proxyTaken:
 		failing = []string{"EXCHANGE_S_ENTERPRISE"}
-		taken := t.users[(i+1)%len(t.users)].userPrincipalName
+		taken := t.users[(int(i)+1)%len(t.users)].userPrincipalName
 		return first(takenAddress, "Service plan %s cannot be assigned because the proxy address smtp:%s is in use by another object.", planID(failing[0]), taken)
 	case concurrent:
 		return first(otherViolation, "Product %s could not be updated: LicenseAssignmentAttributeConcurrencyException. The assignment is tried again later.", t.products[l.sku].skuID)
@@ -113,16 +222,27 @@ func (t *tenant) violation(i int, l *licence, f fault) (*violation, []string) {
 	return nil, nil
 }
 
-// hasPlan says whether u can use the plan thanks to another product than but.
-func (t *tenant) hasPlan(u *user, name string, but sku) bool {
-	return slices.ContainsFunc(u.licences, func(l licence) bool {
+// canTake says whether there is a unit for l: the one that the person has
+// already, or a free one that nobody waits for.
+func (t *tenant) canTake(i int32, l *licence, held poolSet) bool {
+	a := &t.allotments[l.pool]
+	if a.units == unlimited { // The tenant is not built yet.
+		return !l.sku.soldOut() || l.group < 0 || !t.groups[l.group].late
+	}
+	return held&(1<<l.pool) != 0 || a.free() > 0 && (len(a.waiting) == 0 || a.waiting[0].user == i)
+}
+
+// hasPlan says whether one of rows lets its holder use the plan thanks to
+// another product than but.
+func (t *tenant) hasPlan(rows []licence, name string, but sku) bool {
+	return slices.ContainsFunc(rows, func(l licence) bool {
 		return l.sku != but && t.grants(&l, name)
 	})
 }
 
-func (t *tenant) hasAny(u *user, l *licence, names []string) bool {
+func (t *tenant) hasAny(others []licence, l *licence, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
-		return t.grants(l, name) || t.hasPlan(u, name, l.sku)
+		return t.grants(l, name) || t.hasPlan(others, name, l.sku)
 	})
 }
 
@@ -156,20 +276,4 @@ func (t *tenant) rights(u *user) []sku {
 // every contributing row has it off.
 func (u *user) mayUse(s sku, name string) bool {
 	return slices.ContainsFunc(u.licences, func(l licence) bool { return l.sku == s && l.allows(name) })
-}
-
-// units says how many a product has of each kind.
-func (t *tenant) units(s sku) (enabledUnits, warningUnits, suspendedUnits int) {
-	n := t.holders[s]
-	if !s.soldOut() {
-		n += 5 + n/8
-	}
-	switch s.lifecycle() {
-	case warning:
-		return 0, n, 0
-	case suspended:
-		return 0, 0, n
-	default:
-		return n, 0, 0
-	}
 }

@@ -19,15 +19,18 @@ const (
 	optTop
 	optCount
 	optOrderBy
+	optSearch
+	optApply
 )
 
 var optionNames = map[string]option{
 	"$select": optSelect, "$expand": optExpand, "$filter": optFilter,
 	"$top": optTop, "$count": optCount, "$orderby": optOrderBy,
+	"$search": optSearch, "$apply": optApply,
 }
 
 // otherOptions are system query options that no endpoint here has.
-var otherOptions = []string{"$skip", "$search", "$apply", "$format", "$compute", "$index", "$levels", "$deltatoken", "$id", "$schemaversion"}
+var otherOptions = []string{"$skip", "$format", "$compute", "$index", "$levels", "$deltatoken", "$id", "$schemaversion"}
 
 // query is what the options of a request mean.
 type query struct {
@@ -37,6 +40,8 @@ type query struct {
 	top     int // 0: not given
 	count   bool
 	orderBy string // property and, after a blank, asc or desc
+	search  *search
+	apply   *aggregation
 
 	raw    string // the options of the first page
 	offset int    // where this page starts
@@ -46,8 +51,65 @@ type query struct {
 
 // expansion is one relation of $expand.
 type expansion struct {
-	name string
-	sel  []string // of a nested $select
+	name   string
+	sel    []string // of a nested $select
+	filter *node    // of a nested $filter
+}
+
+// relation is what may be asked of a relation inside $expand.
+type relation struct {
+	check  func(c *call, sel []string) *problem // of a nested $select
+	filter *rules                               // of a nested $filter; nil: there is none
+}
+
+// relations are those of a type by name.
+type relations map[string]relation
+
+// check refuses what cannot be expanded.
+func (rs relations) check(c *call, q *query) *problem {
+	for _, x := range q.expand {
+		r, ok := rs[x.name]
+		if !ok {
+			return licensing.expanding("The relation '%s' cannot be expanded.", x.name)
+		}
+		if p := r.check(c, x.sel); p != nil {
+			return p
+		}
+		if x.filter == nil {
+			continue
+		}
+		if r.filter == nil {
+			return licensing.expanding("$filter is not supported inside $expand=%s.", x.name)
+		}
+		if err := r.filter.check(x.filter, false); err != nil {
+			return licensing.filtering("%s", err)
+		}
+	}
+	return nil
+}
+
+// nested checks a $select inside $expand.
+func (et *entityType[T]) nested(_ *call, sel []string) *problem { return et.check(licensing, sel) }
+
+// cloudOptions reads the options of a cloudLicensing resource and checks them
+// against what its type has.
+func (e *Emulator) cloudOptions(c *call, allowed option, check func(*call, []string) *problem, known relations, filter rules) (*query, *problem) {
+	q, p := e.options(c, licensing, allowed)
+	if p != nil {
+		return nil, p
+	}
+	if p := check(c, q.sel); p != nil {
+		return nil, p
+	}
+	if q.filter != nil {
+		if err := filter.check(q.filter, false); err != nil {
+			return nil, licensing.filtering("%s", err)
+		}
+	}
+	if p := known.check(c, q); p != nil {
+		return nil, p
+	}
+	return q, nil
 }
 
 // dialect is how a family of resources refuses options.
@@ -73,7 +135,7 @@ func cloudProblem(inner string) func(format string, args ...any) *problem {
 // options reads the query of a call. Whatever the endpoint does not document
 // is refused: the service may ignore it silently, which is worse.
 func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem) {
-	values, err := url.ParseQuery(c.rawQuery)
+	values, err := parseQuery(c.rawQuery)
 	if err != nil {
 		return nil, d.unsupported("The query cannot be parsed.")
 	}
@@ -91,6 +153,12 @@ func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem
 		}
 	}
 	return q, nil
+}
+
+// parseQuery leaves semicolons alone, which stand between options inside
+// $expand.
+func parseQuery(raw string) (url.Values, error) {
+	return url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
 }
 
 func (q *query) read(c *call, d dialect, allowed option, name string, values []string) *problem {
@@ -144,6 +212,21 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 			return notParsed("Invalid value '%s' for $count query option found. Valid values are 'true' and 'false'.", value)
 		}
 		q.count = value == "true"
+	case "$search":
+		var p *problem
+		q.search, p = parseSearch(value)
+		return p
+	case "$apply":
+		if len(c.query) > 1 {
+			return d.unsupported("'$apply' cannot be combined with other query options.")
+		}
+		if c.variants.ApplyUnsupported {
+			return cloud(http.StatusNotImplemented, "invalidQuery", "'$apply' is not implemented.")
+		}
+		var err error
+		if q.apply, err = parseApply(value); err != nil {
+			return d.unsupported("Invalid $apply: %s.", err)
+		}
 	case "$orderby":
 		if value == "" {
 			return notParsed("The $orderby query option is empty.")
@@ -154,45 +237,82 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 }
 
 // parseExpand reads "assignedTo,allotments($select=id,allottedUnits)": one
-// level, with $select as the only nested option.
+// level, with $select and $filter as the only nested options.
 func parseExpand(d dialect, s string) ([]expansion, *problem) {
+	if len(s) > maxFilterLength {
+		return nil, d.expanding("$expand is too long.")
+	}
 	var list []expansion
-	for s != "" {
+	for more := true; more; {
 		end := strings.IndexAny(s, ",(")
 		x := expansion{name: strings.TrimSpace(s)}
-		if end < 0 {
-			s = ""
-		} else {
+		more = end >= 0
+		if more {
 			x.name = strings.TrimSpace(s[:end])
-			rest := s[end:]
-			if rest[0] == '(' {
-				inner, after, closed := strings.Cut(rest[1:], ")")
-				names, isSelect := strings.CutPrefix(strings.TrimSpace(inner), "$select=")
-				if !closed || !isSelect || strings.ContainsAny(names, "(;$") {
-					return nil, d.expanding("Only $select is supported inside $expand, and only one level of it.")
+			s = s[end:]
+			if s[0] == '(' {
+				inner, rest, ok := nestedOptions(s[1:])
+				if !ok {
+					return nil, d.expanding("There is an unmatched parenthesis in $expand.")
 				}
-				for name := range strings.SplitSeq(names, ",") {
-					x.sel = append(x.sel, strings.TrimSpace(name))
+				if p := x.read(d, inner); p != nil {
+					return nil, p
 				}
-				rest = strings.TrimSpace(after)
-				if rest != "" && rest[0] != ',' {
-					return nil, d.expanding("Parsing $expand failed at '%s'.", rest)
-				}
+				s = strings.TrimSpace(rest)
 			}
-			if rest == "," {
-				return nil, d.expanding("$expand ends in a comma.")
+			if more = s != ""; more {
+				if s[0] != ',' {
+					return nil, d.expanding("Parsing $expand failed at '%.40s'.", s)
+				}
+				s = s[1:]
 			}
-			s = strings.TrimPrefix(rest, ",")
 		}
 		if x.name == "" || slices.ContainsFunc(list, func(y expansion) bool { return y.name == x.name }) {
-			return nil, d.expanding("$expand names the relation '%s' wrongly or twice.", x.name)
+			return nil, d.expanding("$expand names the relation '%.40s' wrongly or twice.", x.name)
 		}
 		list = append(list, x)
 	}
-	if list == nil {
-		return nil, d.expanding("$expand is empty.")
-	}
 	return list, nil
+}
+
+// nestedOptions cuts s behind the parenthesis that closes it.
+func nestedOptions(s string) (inner, rest string, ok bool) {
+	depth, quoted := 1, false
+	for i := range len(s) {
+		switch {
+		case s[i] == '\'':
+			quoted = !quoted
+		case quoted:
+		case s[i] == '(':
+			depth++
+		case s[i] == ')':
+			if depth--; depth == 0 {
+				return s[:i], s[i+1:], true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// read takes the options inside the parentheses of one relation.
+func (x *expansion) read(d dialect, inner string) *problem {
+	for nested := range strings.SplitSeq(inner, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(nested), "=")
+		switch {
+		case name == "$select" && x.sel == nil:
+			for name := range strings.SplitSeq(value, ",") {
+				x.sel = append(x.sel, strings.TrimSpace(name))
+			}
+		case name == "$filter" && x.filter == nil:
+			var err error
+			if x.filter, err = parseFilter(value); err != nil {
+				return d.filtering("%s", err)
+			}
+		default:
+			return d.expanding("'%.40s' is not supported inside $expand.", name)
+		}
+	}
+	return nil
 }
 
 // property is a property of an entity type: how to read it, and what may be

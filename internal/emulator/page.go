@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
+	"strings"
 )
 
 // link is what a next link carries: everything that the next page needs.
@@ -45,7 +45,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	if len(sealed) < macSize || !hmac.Equal(sealed[:macSize], e.mac(sealed[macSize:])) || json.Unmarshal(sealed[macSize:], &l) != nil {
 		return bad
 	}
-	values, err := url.ParseQuery(l.Query)
+	values, err := parseQuery(l.Query)
 	if err != nil || l.Path != c.version+"/"+c.path {
 		return bad
 	}
@@ -56,9 +56,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 
 // page writes one page of a list of n items, with the link to the next.
 func (e *Emulator) page(c *call, q *query, context string, size, n int, at func(i int) object) object {
-	next := func(offset int, real bool) string {
-		return c.root() + "/" + c.path + "?$skiptoken=" + e.seal(link{c.version + "/" + c.path, q.raw, offset, real})
-	}
+	next := func(offset int, real bool) string { return e.nextLink(c, c.path, q.raw, offset, real) }
 	body := object{"@odata.context": c.context(context), "value": []object{}}
 	if q.count && !q.later {
 		body["@odata.count"] = n
@@ -78,6 +76,28 @@ func (e *Emulator) page(c *call, q *query, context string, size, n int, at func(
 		body["@odata.nextLink"] = next(end, false)
 	}
 	return body
+}
+
+func (e *Emulator) nextLink(c *call, path, raw string, offset int, real bool) string {
+	return c.root() + "/" + path + "?$skiptoken=" + e.seal(link{c.version + "/" + path, raw, offset, real})
+}
+
+// expandList puts an expanded cloudLicensing collection of n items into o: a
+// page of it, with a link to the rest at its own path.
+func (e *Emulator) expandList(c *call, o object, x expansion, path string, n int, at func(i int) object) {
+	size := min(n, c.cloudPageSize(&query{}))
+	list := make([]object, 0, size)
+	for i := range size {
+		list = append(list, at(i))
+	}
+	o[x.name] = list
+	if size < n && !c.variants.ExpandWithoutLink {
+		raw := ""
+		if x.sel != nil {
+			raw = "$select=" + strings.Join(x.sel, ",")
+		}
+		o[x.name+"@odata.nextLink"] = e.nextLink(c, path+x.name, raw, size, true)
+	}
 }
 
 // directoryPageSize is that of users and groups.

@@ -17,8 +17,9 @@ type route struct {
 	me       bool // needs a signed-in person
 	app      []string
 	scopes   []string
-	also     []string // needed besides, of applications and persons
-	units    int      // base cost by "Microsoft Graph service-specific throttling limits"
+	also     []string             // needed besides, of applications and persons
+	off      func(*Variants) bool // says that the endpoint is not there
+	units    int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
 	segments []string
@@ -26,63 +27,134 @@ type route struct {
 
 const (
 	other      = "other"
+	batchLabel = "POST /$batch"
 	tokenLabel = "POST /oauth2/v2.0/token"
 )
 
 // The permissions are those of the endpoints' reference pages, least
-// privileged first.
+// privileged first. Directory.Read.All reads everything.
 var (
-	readCloud      = []string{"CloudLicensing.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	readUserErrors = append([]string{"User-CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readCloud...)
-	readRights     = []string{"User-UsageRight.Read.All", "User-CloudLicensing.Read.All", "CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	readGroupRight = []string{"Group-UsageRight.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All", "User.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	readUsers      = []string{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	readGroups     = []string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	readSkus       = []string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	readObjects    = []string{"Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "GroupMember.Read.All", "Group.Read.All"}
+	readDirectory   = []string{"Directory.Read.All", "Directory.ReadWrite.All"}
+	readCloud       = with([]string{"CloudLicensing.Read.All"}, readDirectory)
+	readUserErrors  = with([]string{"User-CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readCloud)
+	readRights      = with([]string{"User-UsageRight.Read.All", "User-CloudLicensing.Read.All", "CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readGroupRight  = with([]string{"Group-UsageRight.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All", "User.Read.All"}, readDirectory)
+	readOfUser      = with([]string{"User-CloudLicensing.Read.All", "User.Read.All"}, readCloud)
+	readOfGroup     = with([]string{"Group-CloudLicensing.Read.All", "Group.Read.All"}, readCloud)
+	readOfAllotment = with(readOfUser, readOfGroup)
+	readUserItem    = with([]string{"User-CloudLicensing.Read.All"}, readDirectory)
+	readGroupItem   = with([]string{"Group-CloudLicensing.Read.All"}, readDirectory)
+	readGroupSource = with([]string{"Group-UsageRight.Read.All"}, readDirectory)
+	readWaiting     = with([]string{"User-UsageRight.Read.All"}, readCloud)
+	readAssignees   = with(readUserErrors, readOfGroup)
+	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
+	readDevices     = with([]string{"Device.Read.All"}, readDirectory)
+	readPrincipals  = with([]string{"Application.Read.All"}, readDirectory)
+	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All"}, readDirectory)
+	readObjects     = with(readDirectory, []string{"User.Read.All", "GroupMember.Read.All", "Group.Read.All"})
 
 	scopesCloud      = []string{"CloudLicensing.Read"}
 	scopesGroupRight = []string{"Group-UsageRight.Read.All"}
-	scopesRights     = append([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights...)
+	scopesRights     = with([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights)
+	scopesOfUser     = with(scopesCloud, []string{"User-CloudLicensing.Read.All", "User.Read.All"})
+	scopesOfGroup    = with(scopesCloud, []string{"Group-CloudLicensing.Read.All", "Group.Read.All"})
+	scopesUserItem   = []string{"User-CloudLicensing.Read"}
+	scopesGroupItem  = []string{"Group-CloudLicensing.Read"}
+	scopesWaiting    = with(scopesCloud, []string{"User-UsageRight.Read"})
 
 	// defaultRoles are what the application has without Variants.Roles.
 	defaultRoles = []string{"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All"}
 )
 
+func with(list ...[]string) []string { return slices.Concat(list...) }
+
 var routes []route
 
 func init() { // Not a literal: $batch leads back here.
-	get := http.MethodGet
-	routes = []route{
-		{method: get, template: "/admin/cloudLicensing/assignmentErrors", handler: (*Emulator).listErrors, cloud: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/admin/cloudLicensing/assignmentErrors/{id}", handler: (*Emulator).getError, cloud: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/admin/cloudLicensing/assignmentErrors/{id}/assignedTo", handler: (*Emulator).getErrorAssignee, cloud: true, app: readCloud, scopes: scopesCloud},
-		{method: get, template: "/admin/cloudLicensing/assignmentErrors/{id}/usageRight", handler: (*Emulator).getErrorRight, cloud: true, app: readCloud, scopes: scopesCloud},
-		{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
-		{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
-		{method: get, template: "/users/{id}/cloudLicensing/assignmentErrors", handler: (*Emulator).listErrors, cloud: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/users/{id}/cloudLicensing/assignmentErrors/{id}", handler: (*Emulator).getError, cloud: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/users/{id}/cloudLicensing/usageRights", handler: (*Emulator).listRights, cloud: true, app: readRights, scopes: scopesRights},
-		{method: get, template: "/users/{id}/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, app: readRights, scopes: scopesRights},
-		{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readUsers, scopes: []string{"User.Read", "User.Read.All"}},
-		{method: get, template: "/me/cloudLicensing/assignmentErrors", handler: (*Emulator).listErrors, cloud: true, me: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/me/cloudLicensing/assignmentErrors/{id}", handler: (*Emulator).getError, cloud: true, me: true, app: readUserErrors, scopes: scopesCloud},
-		{method: get, template: "/me/cloudLicensing/usageRights", handler: (*Emulator).listRights, cloud: true, me: true, app: readRights, scopes: scopesRights},
-		{method: get, template: "/me/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, me: true, app: readRights, scopes: scopesRights},
-		{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups},
-		{method: get, template: "/groups/{id}", handler: (*Emulator).getGroup, app: readGroups, scopes: readGroups},
-		{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
-		{method: get, template: "/groups/{id}/cloudLicensing/usageRights", handler: (*Emulator).listRights, cloud: true, app: readGroupRight, scopes: scopesGroupRight},
-		{method: get, template: "/groups/{id}/cloudLicensing/usageRights/{id}", handler: (*Emulator).getRight, cloud: true, app: readGroupRight, scopes: scopesGroupRight},
-		{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
-		{method: http.MethodPost, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
-		{method: http.MethodPost, template: "/$batch", handler: (*Emulator).batch},
+	const get = http.MethodGet
+	// cloud is an endpoint of cloudLicensing.
+	cloud := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) route {
+		return route{method: method, template: template, handler: handler, app: app, scopes: scopes,
+			cloud: true, me: strings.HasPrefix(template, "/me/")}
 	}
+	// Where the path begins with a person, it can begin with oneself.
+	people := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) []route {
+		return []route{
+			cloud(method, "/users/{id}/cloudLicensing/"+template, handler, app, scopes),
+			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
+		}
+	}
+	absent := func(r route, off func(*Variants) bool) route { r.off = off; return r }
+	const admin, group = "/admin/cloudLicensing/", "/groups/{id}/cloudLicensing/"
+
+	routes = slices.Concat(
+		[]route{
+			cloud(get, admin+"allotments", (*Emulator).listAllotments, readCloud, scopesCloud),
+			cloud(get, admin+"allotments/{id}", (*Emulator).getAllotment, readCloud, scopesCloud),
+			cloud(get, admin+"allotments/{id}/assignments", (*Emulator).listAssignments, readOfAllotment, scopesCloud),
+			cloud(get, admin+"allotments/{id}/assignments/{id}", (*Emulator).getAssignment, readCloud, scopesCloud),
+			cloud(get, admin+"allotments/{id}/waitingMembers", (*Emulator).listWaiting, readCloud, scopesCloud),
+			cloud(get, admin+"allotments/{id}/waitingMembers/{id}", (*Emulator).getWaiting, readCloud, scopesCloud),
+			cloud(get, admin+"assignments", (*Emulator).listAssignments, readCloud, scopesCloud),
+			cloud(get, admin+"assignments/{id}", (*Emulator).getAssignment, readCloud, scopesCloud),
+			cloud(get, admin+"assignments/{id}/assignedTo", (*Emulator).getAssignmentHolder, readCloud, scopesCloud),
+			cloud(get, admin+"assignments/{id}/allotment", (*Emulator).getAssignmentAllotment, readCloud, scopesCloud),
+			cloud(get, admin+"assignmentErrors", (*Emulator).listErrors, readUserErrors, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}", (*Emulator).getError, readUserErrors, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}/assignedTo", (*Emulator).getErrorAssignee, readCloud, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}/usageRight", (*Emulator).getErrorRight, readCloud, scopesCloud),
+		},
+		[]route{
+			cloud(get, "/users/{id}/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser),
+			absent(cloud(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser),
+				func(v *Variants) bool { return !v.MyAssignments }),
+		},
+		people(get, "assignments/{id}", (*Emulator).getAssignment, readUserItem, scopesUserItem),
+		people(get, "assignments/{id}/allotment", (*Emulator).getAssignmentAllotment, readUserItem, scopesUserItem),
+		people(get, "assignmentErrors", (*Emulator).listErrors, readUserErrors, scopesCloud),
+		people(get, "assignmentErrors/{id}", (*Emulator).getError, readUserErrors, scopesCloud),
+		people(get, "usageRights", (*Emulator).listRights, readRights, scopesRights),
+		people(get, "usageRights/{id}", (*Emulator).getRight, readRights, scopesRights),
+		people(get, "usageRights/{id}/assignments", (*Emulator).listAssignments, readUserItem, scopesUserItem),
+		people(get, "waitingMembers", (*Emulator).listWaiting, readWaiting, scopesWaiting),
+		people(get, "waitingMembers/{id}", (*Emulator).getWaiting, readCloud, scopesCloud),
+		people(get, "waitingMembers/{id}/allotment", (*Emulator).getWaitingAllotment, readUserItem, scopesUserItem),
+		[]route{
+			cloud(get, group+"assignments", (*Emulator).listAssignments, readOfGroup, scopesOfGroup),
+			cloud(get, group+"assignments/{id}", (*Emulator).getAssignment, readGroupItem, scopesGroupItem),
+			cloud(get, group+"assignments/{id}/allotment", (*Emulator).getAssignmentAllotment, readGroupItem, scopesGroupItem),
+			cloud(get, group+"usageRights", (*Emulator).listRights, readGroupRight, scopesGroupRight),
+			cloud(get, group+"usageRights/{id}", (*Emulator).getRight, readGroupRight, scopesGroupRight),
+			cloud(get, group+"usageRights/{id}/assignments", (*Emulator).listAssignments, readGroupSource, scopesGroupRight),
+		},
+		rightAllotments(people(get, "usageRights/{id}/allotments", (*Emulator).listRightAllotments, readUserItem, scopesUserItem)...),
+		rightAllotments(cloud(get, group+"usageRights/{id}/allotments", (*Emulator).listRightAllotments, readGroupSource, scopesGroupRight)),
+		[]route{
+			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
+			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
+			{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readUsers, scopes: []string{"User.Read", "User.Read.All"}},
+			{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups},
+			{method: get, template: "/groups/{id}", handler: (*Emulator).getGroup, app: readGroups, scopes: readGroups},
+			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
+			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
+			{method: http.MethodPost, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
+			{method: http.MethodPost, template: "/$batch", handler: (*Emulator).batch},
+		},
+	)
 	for i := range routes {
 		r := &routes[i]
 		r.label = r.method + " " + r.template
 		r.segments = strings.Split(r.template[1:], "/")
 	}
+}
+
+// rightAllotments are endpoints that only the metadata knows.
+func rightAllotments(list ...route) []route {
+	for i := range list {
+		list[i].off = func(v *Variants) bool { return !v.RightAllotments }
+	}
+	return list
 }
 
 // find sets the call's route, label and params. A path that another method
@@ -105,11 +177,17 @@ func (e *Emulator) find(c *call) {
 		if !ok {
 			continue
 		}
-		c.route, c.params = r, params
+		there := r.off == nil || !r.off(c.variants)
 		if r.method == c.method {
-			c.label = r.label
+			c.route, c.params = nil, nil
+			if there {
+				c.route, c.params, c.label = r, params, r.label
+			}
+			return
 		}
-		return
+		if there && c.route == nil {
+			c.route, c.params = r, params
+		}
 	}
 }
 
@@ -155,7 +233,7 @@ func (e *Emulator) notFound(c *call) *problem {
 // cost is the price of the call in resource units.
 func (c *call) cost() int {
 	switch {
-	case c.route == nil || c.label == "POST /$batch":
+	case c.route == nil || c.label == batchLabel:
 		return 0
 	case c.route.cloud:
 		return 1 // Its limits are not published.

@@ -76,7 +76,7 @@ func (e *Emulator) newCall(r *http.Request) *call {
 		date:     e.now(),
 		label:    other,
 	}
-	c.requestID = e.tenant.dice.guid("request", int(e.answers.Add(1))).String()
+	c.requestID = e.dice.guid("request", int(e.answers.Add(1))).String()
 	c.clientRequestID = c.requestID
 	if id := r.Header.Get("client-request-id"); id != "" && len(id) <= 128 {
 		c.clientRequestID = id
@@ -136,8 +136,18 @@ func readBody(r *http.Request) ([]byte, *problem) {
 	return body, nil
 }
 
+// enter takes the lock that the call needs.
+func (e *Emulator) enter(c *call) (leave func()) {
+	if c.label == batchLabel {
+		return func() {} // Each part takes its own.
+	}
+	e.mu.RLock()
+	return e.mu.RUnlock
+}
+
 // answerGraph checks the caller and runs the endpoint's handler.
 func (e *Emulator) answerGraph(c *call) answer {
+	defer e.enter(c)()
 	body, p := e.handle(c)
 	units := c.cost()
 	if p != nil {

@@ -11,7 +11,7 @@ var skuType = entityType[sku]{"microsoft.graph.subscribedSku", map[string]proper
 	"capabilityStatus": {get: func(_ *tenant, s sku, _ *Variants) any {
 		return [...]string{enabled: "Enabled", warning: "Warning", suspended: "Suspended"}[s.lifecycle()]
 	}, onDefault: true},
-	"consumedUnits": {get: func(t *tenant, s sku, _ *Variants) any { return t.holders[s] }, onDefault: true},
+	"consumedUnits": {get: func(t *tenant, s sku, _ *Variants) any { return t.consumed(s) }, onDefault: true},
 	"prepaidUnits": {get: func(t *tenant, s sku, _ *Variants) any {
 		on, grace, off := t.units(s)
 		return object{"enabled": on, "warning": grace, "suspended": off, "lockedOut": 0}

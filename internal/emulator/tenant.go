@@ -14,8 +14,8 @@ const (
 	asiaDomain = "asia.licensegraph.example"
 )
 
-// tenant is everything the emulator answers from. It never changes after
-// newTenant, so requests share it without locks.
+// tenant is everything the emulator answers from. Who reads it holds
+// Emulator.mu, who writes to it holds it alone.
 type tenant struct {
 	dice dice
 	id   string
@@ -25,13 +25,18 @@ type tenant struct {
 	products  []product
 	groups    []group
 	users     []user
-	errors    []assignmentError // by id
-	holders   [skuCount]int     // people who hold a unit
+	devices   []device
 
-	userByID  map[guid]int32
-	userByUPN map[string]int32 // lower case
-	groupByID map[guid]int
-	errorByID map[string]int
+	allotments  []allotment
+	pools       [skuCount + 1][]int // indexes into allotments, by product
+	assignments []*assignment       // by id
+	errors      []assignmentError   // by id
+	built       bool
+
+	userByID   map[guid]int32
+	userByUPN  map[string]int32 // lower case
+	groupByID  map[guid]int
+	deviceByID map[guid]int32
 }
 
 type user struct {
@@ -44,20 +49,35 @@ type user struct {
 	guest              bool
 	title, department  string
 	created            time.Time
+	memberOf           []int32       // indexes into groups, direct membership
+	assigned           []*assignment // to this very person
 	licences           []licence
 }
 
-func (u *user) usageLocation() string { return cultures[u.culture].location }
+// usageLocation is "" for guests, about whom nobody has said where they are.
+func (u *user) usageLocation() string {
+	if u.guest {
+		return ""
+	}
+	return cultures[u.culture].location
+}
 
-// licence is one row of licenseAssignmentStates: a product from one source.
+// tenantLocation stands in where a group licenses a person without a location.
+const tenantLocation = "DE"
+
+// licence is what one assignment means to one person: a row of
+// licenseAssignmentStates. settle works it out.
 type licence struct {
 	sku     sku
-	group   int // index into groups; direct or goneGroup
+	group   int         // index into groups; direct or goneGroup
+	from    *assignment // nil when it went with the deleted group
+	pool    int         // index into allotments
 	off     []string
 	state   licenceState
 	error   *violation
 	missing []string // plans that the right in force lacks because of error
 	updated time.Time
+	fault   fault // a cause of failure that does not follow from products and places
 }
 
 const (
@@ -102,31 +122,39 @@ var (
 
 // assignmentError is one failure: of one person and one product.
 type assignmentError struct {
-	id      string
-	user    int32
-	licence int
+	id   string
+	user int32
+	sku  sku
 }
 
 func newTenant(seed uint64, users int) *tenant {
 	d := dice(seed)
 	t := &tenant{
-		dice:      d,
-		id:        d.guid("tenant", 0).String(),
-		reference: time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, d.pick("reference", 0, 150)),
-		products:  catalogue(),
-		users:     make([]user, users),
-		userByID:  make(map[guid]int32, users),
-		userByUPN: make(map[string]int32, users),
-		groupByID: map[guid]int{},
-		errorByID: map[string]int{},
+		dice:       d,
+		id:         d.guid("tenant", 0).String(),
+		reference:  time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, d.pick("reference", 0, 150)),
+		products:   append(slices.Clip(catalogue()), deviceProduct()),
+		users:      make([]user, users),
+		userByID:   make(map[guid]int32, users),
+		userByUPN:  make(map[string]int32, users),
+		groupByID:  map[guid]int{},
+		deviceByID: map[guid]int32{},
 	}
 	plans := t.castRoles()
 	t.makePeople(plans)
+	t.makeAllotments()
 	t.makeGroups(plans)
 	for i := range t.users {
-		t.license(i, plans[i])
+		t.license(int32(i), plans[i])
+		t.errors = append(t.errors, t.errorsOf(int32(i))...)
 	}
-	t.makeErrors()
+	t.buyUnits()
+	t.makeQueues()
+	t.makeDevices()
+	t.makeMembers()
+	slices.SortFunc(t.assignments, byID)
+	slices.SortFunc(t.errors, func(a, b assignmentError) int { return cmp.Compare(a.id, b.id) })
+	t.built = true
 	return t
 }
 
@@ -228,9 +256,75 @@ func (t *tenant) makeGroups(cast []*role) {
 		}
 		g := group{groupSpec: spec, id: t.dice.guid("group", i), state: "ProcessingComplete"}
 		g.created = t.reference.Add(-time.Duration(330+t.dice.pick("group age", i, 1500)) * 24 * time.Hour)
-		t.groupByID[g.id] = len(t.groups)
+		at := len(t.groups)
+		t.groupByID[g.id] = at
 		t.groups = append(t.groups, g)
+		for _, p := range spec.products {
+			t.grant(&assignment{id: t.assignmentID(i*int(skuCount) + int(p.sku)), pool: t.pool(p.sku, spec.second), to: holder{groupHolder, int32(at)}, off: p.off})
+		}
 	}
+}
+
+// pool is the first allotment of a product, or the second if there is one.
+func (t *tenant) pool(s sku, second bool) int {
+	if pools := t.pools[s]; second && len(pools) > 1 {
+		return pools[1]
+	}
+	return t.pools[s][0]
+}
+
+// makeMembers fills the groups that license nobody, and puts into some groups
+// what is no person.
+func (t *tenant) makeMembers() {
+	unlicensed := slices.IndexFunc(t.users, func(u user) bool { return !u.guest && len(u.licences) == 0 })
+	for i := range t.groups {
+		g := &t.groups[i]
+		for _, key := range strings.Fields(g.holds) {
+			if j := slices.IndexFunc(t.groups, func(g group) bool { return g.key == key }); j >= 0 {
+				g.groups = append(g.groups, j)
+			}
+		}
+		for j := range g.machines {
+			g.devices = append(g.devices, int32(t.dice.pick("machine of "+g.key, 0, deviceCount)+j)%deviceCount)
+		}
+		slices.Sort(g.devices)
+		if len(g.products) > 0 {
+			continue
+		}
+		chosen := map[int32]bool{}
+		switch g.key {
+		case "all", "guests":
+			for j := range t.users {
+				if t.users[j].guest == (g.key == "guests") {
+					chosen[int32(j)] = true
+				}
+			}
+		default:
+			for j := range min(8+t.dice.pick("size of "+g.key, 0, 16), len(t.users)) {
+				if n := t.dice.pick("member of "+g.key, j, len(t.users)); !t.users[n].guest {
+					chosen[int32(n)] = true
+				}
+			}
+			if unlicensed >= 0 { // So that they have no product in common.
+				chosen[int32(unlicensed)] = true
+			}
+		}
+		for j := range t.users {
+			if chosen[int32(j)] {
+				t.join(int32(j), i)
+			}
+		}
+	}
+}
+
+// join makes person i a direct member of a group.
+func (t *tenant) join(i int32, group int) {
+	g := &t.groups[group]
+	if slices.Contains(g.members[max(0, len(g.members)-1):], i) {
+		return
+	}
+	g.members = append(g.members, i)
+	t.users[i].memberOf = append(t.users[i].memberOf, int32(group))
 }
 
 // via is the key of the group through which person i gets a grant.
@@ -241,25 +335,9 @@ func (t *tenant) via(i int, g grant) string {
 	return g.via
 }
 
-func (t *tenant) makeErrors() {
-	for i := range t.users {
-		u := &t.users[i]
-		for j := range u.licences {
-			if u.licences[j].error == nil {
-				continue
-			}
-			t.errors = append(t.errors, assignmentError{t.errorID(i, j), int32(i), j})
-		}
-	}
-	slices.SortFunc(t.errors, func(a, b assignmentError) int { return cmp.Compare(a.id, b.id) })
-	for i, e := range t.errors {
-		t.errorByID[e.id] = i
-	}
-}
-
-// errorID names the error of one row of one person. Both shapes of id occur.
-func (t *tenant) errorID(user, row int) string {
-	n := user*int(skuCount) + int(t.users[user].licences[row].sku)
+// errorID names the error of one person and product. Both shapes of id occur.
+func (t *tenant) errorID(user int32, s sku) string {
+	n := int(user)*int(skuCount) + int(s)
 	if t.dice.pick("error id", n, 4) == 0 {
 		return t.dice.longID("error", n)
 	}

@@ -56,14 +56,14 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) answer {
 }
 
 func (e *Emulator) knows(tenant string) bool {
-	return strings.EqualFold(tenant, e.tenant.id) || strings.EqualFold(tenant, mainDomain)
+	return strings.EqualFold(tenant, e.id) || strings.EqualFold(tenant, mainDomain)
 }
 
 func (e *Emulator) discovery(c *call, tenant string) answer {
 	if !e.knows(tenant) {
 		return e.refuse(c, http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '%s' not found.", tenant)
 	}
-	authority := c.base + "/" + e.tenant.id
+	authority := c.base + "/" + e.id
 	return answer{status: http.StatusOK, body: encode(object{
 		"issuer":                                authority + "/v2.0",
 		"token_endpoint":                        authority + "/oauth2/v2.0/token",
@@ -176,15 +176,15 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 // sign makes an access token with the given claims and those that all have.
 func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
 	all := jwt.MapClaims{
-		"iss":   c.base + "/" + e.tenant.id + "/v2.0",
+		"iss":   c.base + "/" + e.id + "/v2.0",
 		"iat":   c.date.Unix(),
 		"nbf":   c.date.Unix(),
 		"exp":   c.date.Add(tokenLifetime).Unix(),
 		"appid": e.clientID,
 		"azp":   e.clientID,
-		"oid":   e.tenant.dice.guid("service principal", 0).String(),
-		"sub":   e.tenant.dice.guid("service principal", 0).String(),
-		"tid":   e.tenant.id,
+		"oid":   e.dice.guid("service principal", 0).String(),
+		"sub":   e.dice.guid("service principal", 0).String(),
+		"tid":   e.id,
 		"uti":   c.requestID,
 		"ver":   "2.0",
 	}

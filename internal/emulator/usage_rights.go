@@ -4,119 +4,52 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 )
 
-const (
-	namespace          = "microsoft.graph.cloudLicensing."
-	rightTypeName      = namespace + "usageRight"
-	assignmentTypeName = namespace + "assignment"
-	allotmentTypeName  = namespace + "allotment"
-)
+const rightTypeName = namespace + "usageRight"
 
-// right is the merged effect of all assignments of one product on one person,
-// or what this effect has in common on the direct members of a group.
+// right is the merged effect of all assignments of one product on one person
+// or device, or what this effect has in common on the direct members of a
+// group.
 type right struct {
-	group int // direct: of user
-	user  int32
-	sku   sku
+	of  holder
+	sku sku
 }
 
 var rightType = entityType[right]{rightTypeName, map[string]property[right]{
 	"id":            {get: func(t *tenant, r right, _ *Variants) any { return t.rightID(r) }, onDefault: true},
-	"skuId":         {get: func(t *tenant, r right, _ *Variants) any { return t.products[r.sku].skuID }, onDefault: true},
-	"skuPartNumber": {get: func(t *tenant, r right, _ *Variants) any { return t.products[r.sku].skuPartNumber }, onDefault: true},
+	"skuId":         {get: func(t *tenant, r right, _ *Variants) any { return orNull(t.products[r.sku].skuID) }, onDefault: true},
+	"skuPartNumber": {get: func(t *tenant, r right, _ *Variants) any { return orNull(t.products[r.sku].skuPartNumber) }, onDefault: true},
 	"services": {get: func(t *tenant, r right, _ *Variants) any {
-		return services(t.rightServices(r))
+		return services(r.sku, t.rightServices(r))
 	}, onDefault: true},
 }}
 
-func services(plans []plan) []object {
+func services(s sku, plans []plan) []object {
 	list := []object{}
 	for _, p := range plans {
 		list = append(list, object{
 			"@odata.type":  namespace + "service", // Without the #, as in the samples.
-			"assignableTo": p.assignableTo(), "planId": p.id, "planName": p.name,
+			"assignableTo": p.assignableTo(s), "planId": p.id, "planName": p.name,
 		})
 	}
 	return list
 }
 
-func (p plan) assignableTo() string {
-	if p.tenantLevel {
+func (p plan) assignableTo(s sku) string {
+	switch {
+	case p.tenantLevel:
 		return "none"
+	case s == noSku:
+		return "user,device,group"
 	}
 	return "user,group"
 }
 
-// source is one assignment of a product: of a person, or of a group.
-type source struct {
-	sku   sku
-	group int // direct: of user
-	user  int32
-	off   []string
-}
-
-// assignmentType and allotmentType can only be seen expanded.
-var assignmentType = entityType[source]{assignmentTypeName, map[string]property[source]{
-	"id": {get: func(t *tenant, s source, _ *Variants) any {
-		n := s.group
-		if s.group == direct {
-			n = 1000 + int(s.user)
-		}
-		return t.dice.guid("assignment", n*int(skuCount)+int(s.sku)).String()
-	}, onDefault: true},
-	"disabledServicePlanIds": {get: func(_ *tenant, s source, _ *Variants) any { return planIDs(s.off) }, onDefault: true},
-}}
-
-// There is one allotment for each product.
-var allotmentType = entityType[sku]{allotmentTypeName, map[string]property[sku]{
-	"id": {get: func(t *tenant, s sku, _ *Variants) any { return t.dice.longID("allotment", int(s)) }, onDefault: true},
-	"allottedUnits": {get: func(t *tenant, s sku, _ *Variants) any {
-		on, grace, off := t.units(s)
-		return on + grace + off
-	}, onDefault: true},
-	"consumedUnits": {get: func(t *tenant, s sku, _ *Variants) any { return t.holders[s] }, onDefault: true},
-	"assignableTo":  {get: always[sku]("user,group"), onDefault: true},
-	"services":      {get: func(t *tenant, s sku, _ *Variants) any { return services(t.products[s].plans) }, onDefault: true},
-	"skuId":         {get: func(t *tenant, s sku, _ *Variants) any { return t.products[s].skuID }, onDefault: true},
-	"skuPartNumber": {get: func(t *tenant, s sku, _ *Variants) any { return t.products[s].skuPartNumber }, onDefault: true},
-	"subscriptions": {get: func(t *tenant, s sku, v *Variants) any { return []object{t.subscription(s, v)} }, onDefault: true},
-}}
-
-func (t *tenant) subscription(s sku, v *Variants) object {
-	day := func(days int) string {
-		at := t.reference.Truncate(24*time.Hour).AddDate(0, 0, days)
-		if v.SubscriptionTimestamps {
-			return at.Format("2006-01-02T15:04:05.000Z")
-		}
-		return at.Format(time.DateOnly)
-	}
-	tags, start, next := "none", -300, 65
-	switch {
-	case s.trial():
-		tags, start, next = "trial", -trialDays-1, 6
-	case s.lifecycle() == warning:
-		start, next = -380, 15
-	case s.lifecycle() == suspended:
-		start, next = -430, 25
-	}
-	return object{
-		"@odata.type":       "#" + namespace + "subscription",
-		"subscriptionId":    t.subscriptionID(s),
-		"startDate":         day(start),
-		"nextLifecycleDate": day(next),
-		"state":             [...]string{enabled: "active", warning: "warning", suspended: "suspended"}[s.lifecycle()],
-		"tags":              tags,
-	}
-}
-
 // rightID has both shapes of id that are seen.
 func (t *tenant) rightID(r right) string {
-	topic, n := "right", int(r.user)*int(skuCount)+int(r.sku)
-	if r.group != direct {
-		topic, n = "group right", r.group*int(skuCount)+int(r.sku)
-	}
+	topic := [...]string{userHolder: "right", groupHolder: "group right", deviceHolder: "device right"}[r.of.kind]
+	n := int(r.of.at)*int(skuCount) + int(r.sku)
 	if t.dice.pick(topic+" id", n, 2) == 0 {
 		return t.dice.guid(topic, n).String()
 	}
@@ -126,17 +59,26 @@ func (t *tenant) rightID(r right) string {
 // rightHolders are the people whose right r is: of a group the members who can
 // use the product, whoever it comes from.
 func (t *tenant) rightHolders(r right) []int32 {
-	if r.group == direct {
-		return []int32{r.user}
+	if r.of.kind == userHolder {
+		return []int32{r.of.at}
 	}
-	return slices.DeleteFunc(slices.Clone(t.groups[r.group].members), func(i int32) bool {
-		return !slices.ContainsFunc(t.users[i].licences, func(l licence) bool { return l.sku == r.sku && l.state.usable() })
-	})
+	var list []int32
+	for _, i := range t.groups[r.of.at].members {
+		if slices.ContainsFunc(t.users[i].licences, func(l licence) bool { return l.sku == r.sku && l.state.usable() }) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // rightServices lists the plans that every holder may use.
 func (t *tenant) rightServices(r right) []plan {
 	plans := slices.Clone(t.products[r.sku].plans)
+	if r.of.kind == deviceHolder {
+		return slices.DeleteFunc(plans, func(p plan) bool {
+			return !slices.ContainsFunc(t.rightSources(r), func(a *assignment) bool { return !slices.Contains(a.off, p.name) })
+		})
+	}
 	for _, i := range t.rightHolders(r) {
 		plans = slices.DeleteFunc(plans, func(p plan) bool { return !t.users[i].mayUse(r.sku, p.name) })
 	}
@@ -145,20 +87,37 @@ func (t *tenant) rightServices(r right) []plan {
 
 // rightSources lists the assignments behind r. Of a group that is those to
 // groups that reach every holder, such as the one to the group itself.
-func (t *tenant) rightSources(r right) []source {
-	reaches := func(i int32, group int) bool {
-		return slices.ContainsFunc(t.users[i].licences, func(l licence) bool {
-			return l.sku == r.sku && l.state.usable() && l.group == group
-		})
+func (t *tenant) rightSources(r right) []*assignment {
+	var list []*assignment
+	if r.of.kind == deviceHolder {
+		for _, a := range t.devices[r.of.at].assigned {
+			if t.skuOf(a) == r.sku {
+				list = append(list, a)
+			}
+		}
+		return list
+	}
+	reaches := func(i int32, a *assignment) bool {
+		return slices.ContainsFunc(t.users[i].licences, func(l licence) bool { return l.from == a && l.state.usable() })
 	}
 	holders := t.rightHolders(r)
-	var list []source
 	for _, l := range t.users[holders[0]].licences {
-		if l.sku != r.sku || !l.state.usable() || r.group != direct && l.group == direct {
+		if l.sku != r.sku || l.from == nil || r.of.kind == groupHolder && l.group == direct {
 			continue
 		}
-		if !slices.ContainsFunc(holders, func(i int32) bool { return !reaches(i, l.group) }) {
-			list = append(list, source{l.sku, l.group, holders[0], l.off})
+		if !slices.ContainsFunc(holders, func(i int32) bool { return !reaches(i, l.from) }) {
+			list = append(list, l.from)
+		}
+	}
+	return list
+}
+
+// rightPools lists the allotments behind r, each once.
+func (t *tenant) rightPools(r right) []*allotment {
+	var list []*allotment
+	for _, a := range t.rightSources(r) {
+		if pool := &t.allotments[a.pool]; !slices.Contains(list, pool) {
+			list = append(list, pool)
 		}
 	}
 	return list
@@ -172,8 +131,8 @@ func (t *tenant) groupRights(group int) []right {
 	g := &t.groups[group]
 	var list []right
 	for s := range skuCount {
-		r := right{group: group, sku: s}
-		licensed := slices.ContainsFunc(g.products, func(p groupProduct) bool { return p.sku == s })
+		r := right{holder{groupHolder, int32(group)}, s}
+		licensed := slices.ContainsFunc(g.assigned, func(a *assignment) bool { return t.skuOf(a) == s })
 		n := len(t.rightHolders(r))
 		if n > 0 && (licensed || n == len(g.members)) && len(t.rightServices(r)) > 0 {
 			list = append(list, r)
@@ -182,10 +141,28 @@ func (t *tenant) groupRights(group int) []right {
 	return list
 }
 
+// rightsOf lists the rights of a person, group or device.
+func (t *tenant) rightsOf(h holder) []right {
+	var list []right
+	switch h.kind {
+	case groupHolder:
+		return t.groupRights(int(h.at))
+	case deviceHolder:
+		if r := (right{h, noSku}); len(t.rightSources(r)) > 0 {
+			list = append(list, r)
+		}
+	default:
+		for _, s := range t.rights(&t.users[h.at]) {
+			list = append(list, right{h, s})
+		}
+	}
+	return list
+}
+
 // rightOf is the right from before the error, if one is still in force.
 func (t *tenant) rightOf(x assignmentError) (right, bool) {
 	row := t.row(x)
-	return right{direct, x.user, row.sku}, row.state == activeWithError
+	return right{holder{userHolder, x.user}, row.sku}, row.state == activeWithError
 }
 
 var rightFilter = rules{fields: map[string]field{
@@ -193,31 +170,13 @@ var rightFilter = rules{fields: map[string]field{
 	"services/planId": {guidLiteral, "any:eq any:in", ""},
 }}
 
+// rightRelations are the relations of a usage right that can be expanded.
+var rightRelations = relations{"assignments": {check: assignmentType.nested}, "allotments": {check: allotmentType.nested}}
+
 func (e *Emulator) rightOptions(c *call, allowed option) (*query, *problem) {
-	q, p := e.options(c, licensing, allowed)
+	q, p := e.cloudOptions(c, allowed, rightType.nested, rightRelations, rightFilter)
 	if p != nil {
 		return nil, p
-	}
-	if p := rightType.check(licensing, q.sel); p != nil {
-		return nil, p
-	}
-	if q.filter != nil {
-		if err := rightFilter.check(q.filter, false); err != nil {
-			return nil, licensing.filtering("%s", err)
-		}
-	}
-	for _, x := range q.expand {
-		switch x.name {
-		case "assignments":
-			p = assignmentType.check(licensing, x.sel)
-		case "allotments":
-			p = allotmentType.check(licensing, x.sel)
-		default:
-			p = licensing.expanding("The relation '%s' of '%s' cannot be expanded.", x.name, rightTypeName)
-		}
-		if p != nil {
-			return nil, p
-		}
 	}
 	// A share of f fails: one whenever the running total passes a whole number.
 	if f := c.variants.UsageRightFailures; f > 0 {
@@ -236,41 +195,27 @@ func (e *Emulator) renderRight(c *call, q *query, r right) object {
 		list := []object{}
 		switch x.name {
 		case "assignments":
-			for _, s := range t.rightSources(r) {
-				a := assignmentType.render(t, s, x.sel, c.variants)
-				a["@odata.type"] = "#" + assignmentTypeName
-				list = append(list, a)
+			for _, a := range t.rightSources(r) {
+				list = append(list, e.renderAssignment(c, x.sel, a))
 			}
 		case "allotments":
-			a := allotmentType.render(t, r.sku, x.sel, c.variants)
-			a["@odata.type"] = "#" + allotmentTypeName
-			list = append(list, a)
+			for _, a := range t.rightPools(r) {
+				list = append(list, e.renderAllotment(c, x.sel, a, true))
+			}
 		}
 		o[x.name] = list
 	}
 	return o
 }
 
-// pathRights lists the rights of the person or group that the path names, with
-// the name of that set.
+// pathRights lists the rights of whom the path names, with the name of that
+// set.
 func (e *Emulator) pathRights(c *call) ([]right, string, *problem) {
-	t := e.tenant
-	if c.route.segments[0] == "groups" {
-		group, p := e.pathGroup(c)
-		if p != nil {
-			return nil, "", p
-		}
-		return t.groupRights(group), "groups('" + t.groups[group].id.String() + "')/cloudLicensing/usageRights", nil
-	}
-	user, p := e.pathUser(c)
+	h, p := e.pathHolder(c)
 	if p != nil {
 		return nil, "", p
 	}
-	var list []right
-	for _, s := range t.rights(&t.users[user]) {
-		list = append(list, right{direct, user, s})
-	}
-	return list, "users('" + t.users[user].id.String() + "')/cloudLicensing/usageRights", nil
+	return e.tenant.rightsOf(h), e.tenant.set(h) + "/usageRights", nil
 }
 
 func (e *Emulator) listRights(c *call) (any, *problem) {
@@ -287,7 +232,7 @@ func (e *Emulator) listRights(c *call) (any, *problem) {
 		rights = slices.DeleteFunc(rights, func(r right) bool {
 			return !q.filter.match(func(path string) []string {
 				if path == "skuId" {
-					return []string{t.products[r.sku].skuID}
+					return t.skuIDs(r.sku)
 				}
 				var ids []string
 				for _, p := range t.rightServices(r) {
@@ -302,20 +247,45 @@ func (e *Emulator) listRights(c *call) (any, *problem) {
 	}), nil
 }
 
+// pathRight is the usage right that the path ends in or goes through.
+func (e *Emulator) pathRight(c *call) (right, string, *problem) {
+	rights, set, p := e.pathRights(c)
+	if p != nil {
+		return right{}, "", p
+	}
+	id := c.params[1%len(c.params)]
+	for _, r := range rights {
+		if e.tenant.rightID(r) == id {
+			return r, set, nil
+		}
+	}
+	return right{}, "", cloud(http.StatusNotFound, "resourceNotFound", "The usage right %s does not exist.", strconv.Quote(id))
+}
+
 func (e *Emulator) getRight(c *call) (any, *problem) {
 	q, p := e.rightOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
 	}
-	rights, set, p := e.pathRights(c)
+	r, set, p := e.pathRight(c)
 	if p != nil {
 		return nil, p
 	}
-	id := c.params[len(c.params)-1]
-	for _, r := range rights {
-		if e.tenant.rightID(r) == id {
-			return c.single(set, q, e.renderRight(c, q, r)), nil
-		}
+	return c.single(set, q, e.renderRight(c, q, r)), nil
+}
+
+func (e *Emulator) listRightAllotments(c *call) (any, *problem) {
+	q, p := e.allotmentOptions(c, optSelect|optTop|optExpand)
+	if p != nil {
+		return nil, p
 	}
-	return nil, cloud(http.StatusNotFound, "resourceNotFound", "The usage right %s does not exist.", strconv.Quote(id))
+	r, set, p := e.pathRight(c)
+	if p != nil {
+		return nil, p
+	}
+	list := e.tenant.rightPools(r)
+	set += "('" + e.tenant.rightID(r) + "')/allotments"
+	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(list), func(i int) object {
+		return e.expandAllotment(c, q, e.renderAllotment(c, q.sel, list[i], true), list[i])
+	}), nil
 }

@@ -94,10 +94,57 @@ func planIDs(names []string) []string {
 	return ids
 }
 
+// states has one row for each product and source: where two pools give the same
+// product in the same way, both in one.
+func (u *user) states() []licence {
+	same := func(a licence) func(licence) bool {
+		return func(b licence) bool { return a.sku == b.sku && a.group == b.group }
+	}
+	var list []licence
+	for i, l := range u.licences {
+		j := slices.IndexFunc(list, same(l))
+		switch {
+		case j >= 0:
+			list[j] = merge(list[j], l)
+		case list != nil:
+			list = append(list, l)
+		case slices.ContainsFunc(u.licences[:i], same(l)):
+			list = slices.Clone(u.licences[:i])
+			j = slices.IndexFunc(list, same(l))
+			list[j] = merge(list[j], l)
+		}
+	}
+	if list == nil {
+		return u.licences
+	}
+	return list
+}
+
+// merge makes one row of two: a plan is off where both have it off, and a
+// failure of either shows.
+func merge(a, b licence) licence {
+	usable := a.state.usable() || b.state.usable()
+	if a.error == nil {
+		a.error = b.error
+	}
+	if a.error != nil {
+		a.state = errorState
+		if usable {
+			a.state = activeWithError
+		}
+	}
+	a.off = slices.DeleteFunc(slices.Clone(a.off), func(name string) bool { return !slices.Contains(b.off, name) })
+	if b.updated.After(a.updated) {
+		a.updated = b.updated
+	}
+	return a
+}
+
 func (t *tenant) assignmentStates(u *user, v *Variants) []object {
-	list := make([]object, 0, len(u.licences))
-	for i := range u.licences {
-		l := &u.licences[i]
+	states := u.states()
+	list := make([]object, 0, len(states))
+	for i := range states {
+		l := &states[i]
 		row := object{
 			"skuId":               t.products[l.sku].skuID,
 			"disabledPlans":       planIDs(l.off),

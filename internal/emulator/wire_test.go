@@ -42,11 +42,11 @@ func TestRefusals(t *testing.T) {
 		{"errors of a group", "/beta/groups/" + group + "/cloudLicensing/assignmentErrors", 404, "resourceNotFound"},
 		{"group licensing under v1.0", strings.Replace(shared, "beta", "v1.0", 1), 400, "BadRequest"},
 		{"group right under v1.0", strings.Replace(shared, "beta", "v1.0", 1) + "/x", 400, "BadRequest"},
-		{"assignments of a group's right", shared + "/x/assignments", 404, "resourceNotFound"},
+		{"assignments of an unknown right", shared + "/x/assignments", 404, "resourceNotFound"},
 		{"members with errors of a user", "/v1.0/users/" + user + "/membersWithLicenseErrors", 400, "BadRequest"},
 		{"one member with errors", failed + "/" + user, 400, "BadRequest"},
 		{"members", "/v1.0/groups/" + group + "/members", 400, "BadRequest"},
-		{"allotments", "/beta/admin/cloudLicensing/allotments", 404, "resourceNotFound"},
+		{"allotments under v1.0", "/v1.0/admin/cloudLicensing/allotments", 400, "BadRequest"},
 		{"cloudLicensing alone", "/beta/users/" + user + "/cloudLicensing", 404, "resourceNotFound"},
 		{"allotments of a right", mine + "/x/allotments", 404, "resourceNotFound"},
 		{"me for an application", "/beta/me", 400, "BadRequest"},
@@ -518,8 +518,13 @@ func TestUsageRightsOfGroups(t *testing.T) {
 	sources := map[string]int{}
 	for _, r := range c.all(path + "?$expand=assignments($select=id),allotments($select=id)") {
 		sources[str(r, "skuPartNumber")] = len(rows(r, "assignments"))
-		if diff := cmp.Diff([]string{"@odata.type", "id"}, keys(rows(r, "allotments")[0])); diff != "" {
-			t.Errorf("nested $select (-want +got):\n%s", diff)
+		for _, a := range rows(r, "allotments") {
+			if diff := cmp.Diff([]string{"@odata.type", "id"}, keys(a)); diff != "" {
+				t.Errorf("nested $select (-want +got):\n%s", diff)
+			}
+		}
+		if len(rows(r, "allotments")) != len(rows(r, "assignments")) {
+			t.Errorf("allotments are not those of the assignments: %v", r)
 		}
 	}
 	if diff := cmp.Diff(map[string]int{"SPE_E3": 0, "MCOMEETADV": 1, "MCOEV": 1}, sources); diff != "" {
