@@ -9,6 +9,7 @@ package msgraph
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -121,6 +122,10 @@ func transports() (reads, writes *http.Transport) {
 	writes = reads.Clone()
 	writes.Protocols = new(http.Protocols)
 	writes.Protocols.SetHTTP1(true)
+	if writes.TLSClientConfig == nil {
+		writes.TLSClientConfig = &tls.Config{}
+	}
+	writes.TLSClientConfig.NextProtos = []string{"http/1.1"} // the clone offers HTTP/2 as well
 	return reads, writes
 }
 

@@ -161,6 +161,13 @@ func (s *service) calls() []call {
 	return seen
 }
 
+// asked returns how many batches and tokens were asked for until now.
+func (s *service) asked() (batches, tokens int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.batches, s.tokens
+}
+
 // texts returns the calls until now as text, and forgets them.
 func (s *service) texts() []string {
 	var texts []string

@@ -1,0 +1,128 @@
+package msgraph
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"licensegraph/internal/licensing"
+)
+
+// rightsOfDevices reads the usage rights of devices in one batch, and returns the errors by device.
+func rightsOfDevices(t *testing.T, c *Client, devices ...string) map[string]error {
+	t.Helper()
+	o := c.Begin()
+	b := o.Batch()
+	got := map[string]error{}
+	for _, id := range devices {
+		b.UsageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: id}}, nil, []string{"assignments"}, func(key licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+			got[key.HolderID] = err
+		})
+	}
+	b.Do(t.Context())
+	authorized(t, o)
+	if len(got) != len(devices) {
+		t.Errorf("%d of %d were handed over", len(got), len(devices))
+	}
+	return got
+}
+
+// TestDevicesNotOffered asks a tenant that has nothing of devices only once, until it may have been extended.
+func TestDevicesNotOffered(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 400, 405, 501} {
+		offered := false
+		s := newService(t, func(c call) reply {
+			if offered {
+				return ok(`{"value":[{"id":"r"}]}`)
+			}
+			return reply{status: status}
+		})
+		now := &clock{time.Date(2026, 9, 25, 8, 0, 0, 0, time.UTC)}
+		c := s.client(t, func(o *Options) { o.Now = now.Now })
+		if err := rightsOfDevices(t, c, "a")["a"]; !errors.Is(err, licensing.ErrNotOffered) {
+			t.Errorf("%d: %v", status, err)
+		}
+		s.calls()
+		for id, err := range rightsOfDevices(t, c, "a", "b") {
+			if !errors.Is(err, licensing.ErrNotOffered) {
+				t.Errorf("%d: %s: %v", status, id, err)
+			}
+		}
+		if calls := s.texts(); len(calls) > 0 {
+			t.Errorf("%d: asked again: %v", status, calls)
+		}
+		b := c.Begin().Batch()
+		b.WaitingMembersOfDevices([]string{"a"}, nil, func(_ string, _ []*licensing.WaitingMember, err error) {
+			if !errors.Is(err, licensing.ErrNotOffered) {
+				t.Errorf("%d: queue: %v", status, err)
+			}
+		})
+		b.Do(t.Context())
+		if calls := s.texts(); len(calls) != 1 {
+			t.Errorf("%d: each endpoint has its own answer: %v", status, calls)
+		}
+		offered = true
+		now.now = now.now.Add(remembered)
+		if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
+			t.Errorf("%d: an hour later: %v", status, err)
+		}
+	}
+}
+
+// TestDeletedDevice does not take the absence of a device for that of the endpoint, whichever answers first.
+func TestDeletedDevice(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][]string{{"deleted", "a"}, {"a", "deleted"}, {"a", "b", "deleted", "c"}} {
+		s := newService(t, func(c call) reply {
+			if strings.Contains(c.path, "deleted") {
+				return gone
+			}
+			return ok(`{"value":[]}`)
+		})
+		c := s.client(t)
+		for range 2 {
+			for id, err := range rightsOfDevices(t, c, order...) {
+				if wrong := id == "deleted"; errors.Is(err, licensing.ErrNotFound) != wrong || (err != nil) != wrong {
+					t.Errorf("%v: %s: %v", order, id, err)
+				}
+			}
+		}
+		if err := rightsOfDevices(t, c, "deleted")["deleted"]; !errors.Is(err, licensing.ErrNotFound) {
+			t.Errorf("%v: alone: %v", order, err)
+		}
+		if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
+			t.Errorf("%v: switched off: %v", order, err)
+		}
+	}
+}
+
+// TestDevicesFail does not take any other failure for an absence.
+func TestDevicesFail(t *testing.T) {
+	t.Parallel()
+	for status, kind := range map[int]error{403: licensing.ErrForbidden, 429: licensing.ErrThrottled, 500: licensing.ErrUnavailable, 401: licensing.ErrUnauthenticated} {
+		s := newService(t, func(call) reply { return reply{status: status} })
+		c := s.client(t)
+		for range 2 {
+			if err := rightsOfDevices(t, c, "a")["a"]; !errors.Is(err, kind) {
+				t.Errorf("%d: %v", status, err)
+			}
+			if len(s.calls()) == 0 {
+				t.Errorf("%d: was not asked", status)
+			}
+		}
+	}
+	// A batch that is refused as a whole says nothing of its parts.
+	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
+	s.whole = func() *reply { return &reply{status: 404} }
+	c := s.client(t)
+	for id, err := range rightsOfDevices(t, c, "a", "b") {
+		if !errors.Is(err, licensing.ErrUnavailable) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,689 @@
+package msgraph
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/licensing"
+)
+
+var (
+	toUser   = licensing.Assignee{Type: licensing.AssigneeUser, ID: "u1"}
+	toGroup  = licensing.Assignee{Type: licensing.AssigneeGroup, ID: "g1"}
+	toDevice = licensing.Assignee{Type: licensing.AssigneeDevice, ID: "d1"}
+)
+
+// writesOf returns changes of as many users, which do not have to wait for each other.
+func writesOf(users ...string) []licensing.Write {
+	var writes []licensing.Write
+	for _, id := range users {
+		writes = append(writes, licensing.ReprocessAssignments{UserID: id})
+	}
+	return writes
+}
+
+func outcomes(results []licensing.WriteResult) []licensing.Outcome {
+	var all []licensing.Outcome
+	for _, r := range results {
+		all = append(all, r.Outcome)
+	}
+	return all
+}
+
+func upstream(t *testing.T, r licensing.WriteResult) *licensing.UpstreamError {
+	t.Helper()
+	failure, is := errors.AsType[*licensing.UpstreamError](r.Err)
+	if !is {
+		t.Fatalf("%+v does not say why", r)
+	}
+	return failure
+}
+
+// TestWrites holds what each change sends, alone and as a part of a batch.
+func TestWrites(t *testing.T) {
+	t.Parallel()
+	skuID := sku1
+	for _, tt := range []struct {
+		write licensing.Write
+		want  string
+		body  string // HOST stands for the service
+		reply reply
+		id    string
+	}{
+		{licensing.CreateAssignment{AllotmentID: "p/1", AssignedTo: toUser, DisabledServicePlanIDs: []licensing.GUID{plan1}},
+			"POST /admin/cloudLicensing/assignments",
+			`{"allotment@odata.bind":"HOST/beta/admin/cloudLicensing/allotments/p%2F1","assignedTo@odata.bind":"HOST/beta/users/u1","disabledServicePlanIds":["` + string(plan1) + `"]}`,
+			reply{status: 201, body: `{"id":"x"}`}, "x"},
+		{licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: toGroup},
+			"POST /admin/cloudLicensing/assignments",
+			`{"allotment@odata.bind":"HOST/beta/admin/cloudLicensing/allotments/p1","assignedTo@odata.bind":"HOST/beta/groups/g1","disabledServicePlanIds":[]}`,
+			reply{status: 201, body: `{"value":{"id":"x"}}`}, "x"},
+		{licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: toDevice},
+			"POST /devices/d1/cloudLicensing/assignments",
+			`{"allotment@odata.bind":"HOST/beta/admin/cloudLicensing/allotments/p1","disabledServicePlanIds":[]}`,
+			reply{status: 201, body: `{"disabledServicePlanIds":[]}`}, ""},
+		{licensing.UpdateAssignment{ID: "x", AssignedTo: "u1"}, "PATCH /admin/cloudLicensing/assignments/x",
+			`{"disabledServicePlanIds":[]}`, ok(`{"id":"y"}`), ""},
+		{licensing.DeleteAssignment{ID: "x", AssignedTo: "u1"}, "DELETE /admin/cloudLicensing/assignments/x", ``, done, ""},
+		{licensing.ReprocessAssignments{UserID: "u1"}, "POST /users/u1/cloudLicensing/assignments/reprocessAssignments", `{}`, done, ""},
+		{licensing.AssignLicense{AssignedTo: toUser, Add: []licensing.AssignedLicense{{SkuID: &skuID}}}, "POST /users/u1/assignLicense",
+			`{"addLicenses":[{"skuId":"` + string(sku1) + `","disabledPlans":[]}],"removeLicenses":[]}`, ok(`{"id":"u1"}`), ""},
+		{licensing.AssignLicense{AssignedTo: toGroup, Remove: []licensing.GUID{sku2}}, "POST /groups/g1/assignLicense",
+			`{"addLicenses":[],"removeLicenses":["` + string(sku2) + `"]}`, reply{status: 202, body: `{"id":"g1"}`}, ""},
+		{licensing.ReprocessLicenseAssignment{UserID: "u1"}, "POST /users/u1/reprocessLicenseAssignment", `{}`, ok(`{"id":"u1"}`), ""},
+	} {
+		s := newService(t, func(c call) reply {
+			if c.String() == tt.want {
+				return tt.reply
+			}
+			return done
+		})
+		c := s.client(t)
+		for _, others := range [][]licensing.Write{nil, writesOf("other")} {
+			o := c.Begin()
+			results := o.Write(t.Context(), append([]licensing.Write{tt.write}, others...))
+			if diff := cmp.Diff(licensing.WriteResult{Outcome: licensing.WriteDone, ID: tt.id}, results[0]); diff != "" || len(results) != 1+len(others) {
+				t.Errorf("%s (-want +got):\n%s", tt.want, diff)
+			}
+			sent := s.calls()[0]
+			if sent.String() != tt.want || sent.batched != (others != nil) {
+				t.Errorf("%v was sent for %s", sent, tt.want)
+			}
+			if want := strings.ReplaceAll(tt.body, "HOST", s.URL); !sameJSON(t, want, sent.body) {
+				t.Errorf("%s sends %s, want %s", tt.want, sent.body, want)
+			}
+			if (sent.header.Get("Content-Type") == "application/json") != (tt.body != "") {
+				t.Errorf("%s sends the type %q", tt.want, sent.header.Get("Content-Type"))
+			}
+			if o.Report().Endpoints[strings.NewReplacer("/x", "/{id}", "u1", "{id}", "g1", "{id}", "d1", "{id}").Replace(tt.want)] == (licensing.Usage{}) {
+				t.Errorf("%s is not in the report: %v", tt.want, o.Report().Endpoints)
+			}
+			authorized(t, o)
+		}
+	}
+}
+
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	if a == "" || b == "" {
+		return a == b
+	}
+	var x, y any
+	if err := errors.Join(json.Unmarshal([]byte(a), &x), json.Unmarshal([]byte(b), &y)); err != nil {
+		t.Fatal(err)
+	}
+	return cmp.Equal(x, y)
+}
+
+// TestInvalidWrites sends nothing of what nobody can do, and the rest.
+func TestInvalidWrites(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return done })
+	results := s.client(t).Begin().Write(t.Context(), []licensing.Write{
+		licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: licensing.Assignee{Type: licensing.AssigneeUnknownFuture, ID: "x"}},
+		licensing.DeleteAssignment{ID: "x"},
+		licensing.AssignLicense{AssignedTo: toDevice},
+	})
+	for _, i := range []int{0, 2} {
+		if _, is := errors.AsType[*licensing.InputError](results[i].Err); !is || results[i].Outcome != licensing.WriteNotDone {
+			t.Errorf("%+v", results[i])
+		}
+	}
+	if diff := cmp.Diff([]string{"DELETE /admin/cloudLicensing/assignments/x"}, s.texts()); diff != "" || results[1].Outcome != licensing.WriteDone {
+		t.Errorf("%v\n%s", results[1], diff)
+	}
+	if got := s.client(t).Begin().Write(t.Context(), nil); len(got) != 0 {
+		t.Error(got)
+	}
+}
+
+// TestOutcomes holds what each status says of a change, how often it is sent, and that it is the same in a batch.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	kinds := map[int]error{
+		400: licensing.ErrRefused, 405: licensing.ErrRefused, 409: licensing.ErrRefused, 412: licensing.ErrRefused, 422: licensing.ErrRefused, 501: licensing.ErrRefused,
+		401: licensing.ErrUnauthenticated, 403: licensing.ErrForbidden, 404: licensing.ErrNotFound, 410: licensing.ErrNotFound, 429: licensing.ErrThrottled,
+	}
+	for status := 200; status < 600; status++ {
+		for _, header := range []map[string]string{nil, {"Retry-After": "1"}} {
+			want, sent := licensing.WriteUnknown, 1
+			switch {
+			case status < 300:
+				want = licensing.WriteDone
+			case status == 429 || status == 503 && header != nil:
+				want, sent = licensing.WriteNotDone, attempts
+			case status == 401:
+				want, sent = licensing.WriteNotDone, 2
+			case status >= 400 && status < 500:
+				want = licensing.WriteNotDone
+			}
+			kind, known := kinds[status]
+			if !known {
+				kind = licensing.ErrUnavailable
+			}
+			s := newService(t, func(c call) reply {
+				if strings.Contains(c.path, "/x/") {
+					return reply{status: status, header: header, body: `{"error":{"code":"badRequest","innerError":{"code":"noAvailableLicenses"}}}`}
+				}
+				return done
+			})
+			c := s.client(t)
+			for _, users := range [][]string{{"x"}, {"a", "x", "b"}} {
+				results := c.Begin().Write(t.Context(), writesOf(users...))
+				x := slices.Index(users, "x")
+				n := 0
+				for _, text := range s.texts() {
+					if strings.Contains(text, "/x/") {
+						n++
+					}
+				}
+				if results[x].Outcome != want || n != sent {
+					t.Errorf("%d %v of %v: %s, sent %d times; want %s, %d times", status, header, users, results[x].Outcome, n, want, sent)
+				}
+				for i, r := range results {
+					if i != x && r != (licensing.WriteResult{Outcome: licensing.WriteDone}) {
+						t.Errorf("%d %v: a bystander: %+v", status, header, r)
+					}
+				}
+				if want == licensing.WriteDone {
+					continue
+				}
+				failure := upstream(t, results[x])
+				if !errors.Is(failure, kind) || failure.Status != status || status >= 400 && failure.Code != "noAvailableLicenses" || failure.Operation != reprocessAssignmentsEndpoint {
+					t.Errorf("%d of %v: %+v", status, users, failure)
+				}
+				if (failure.Permission != "") != (status == 403) || failure.Retryable && want == licensing.WriteUnknown {
+					t.Errorf("%d of %v: %+v", status, users, failure)
+				}
+			}
+			s.Close()
+		}
+	}
+}
+
+// TestWholeBatch holds what the failure of a batch as a whole says of its parts.
+func TestWholeBatch(t *testing.T) {
+	t.Parallel()
+	const notDone, unknown = licensing.WriteNotDone, licensing.WriteUnknown
+	for _, tt := range []struct {
+		name    string
+		whole   reply
+		outcome licensing.Outcome
+		batches int
+		kind    error
+	}{
+		{"bad request", reply{status: 400}, notDone, 1, licensing.ErrUnavailable},
+		{"forbidden", forbidden, notDone, 1, licensing.ErrForbidden},
+		{"not found", gone, notDone, 1, licensing.ErrUnavailable},
+		{"not allowed", reply{status: 405}, notDone, 1, licensing.ErrUnavailable},
+		{"too large", reply{status: 413}, notDone, 1, licensing.ErrUnavailable},
+		{"throttled", busy, notDone, attempts, licensing.ErrThrottled},
+		{"put off", reply{status: 503, header: map[string]string{"Retry-After": "1"}}, notDone, attempts, licensing.ErrUnavailable},
+		{"unauthenticated", reply{status: 401}, notDone, 2, licensing.ErrUnauthenticated},
+		{"put off for nobody knows how long", reply{status: 503}, unknown, 1, licensing.ErrUnavailable},
+		{"failed dependency", reply{status: 424}, unknown, 1, licensing.ErrUnavailable},
+		{"conflict", reply{status: 409}, unknown, 1, licensing.ErrRefused},
+		{"server error", reply{status: 500}, unknown, 1, licensing.ErrUnavailable},
+		{"gateway timeout", reply{status: 504}, unknown, 1, licensing.ErrUnavailable},
+		{"redirect", reply{status: 307, header: map[string]string{"Location": "/beta/$batch"}}, unknown, 1, licensing.ErrUnavailable},
+		{"cut", reply{raw: true}, unknown, 1, licensing.ErrUnavailable},
+		{"no JSON", ok(`<html>`), unknown, 1, licensing.ErrUnavailable},
+		{"no responses", ok(`{}`), unknown, 1, licensing.ErrUnavailable},
+		{"other parts", ok(`{"responses":[{"id":"7","status":204},{"id":"x","status":204}]}`), unknown, 1, licensing.ErrUnavailable},
+		{"parts without a status", ok(`{"responses":[{"id":"0"},{"id":"1"}]}`), unknown, 1, licensing.ErrUnavailable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, func(call) reply { return done })
+			s.whole = func() *reply { return &tt.whole }
+			results := s.client(t).Begin().Write(t.Context(), writesOf("a", "b"))
+			if batches, _ := s.asked(); batches != tt.batches || len(s.calls()) > 0 {
+				t.Errorf("%d batches, want %d", batches, tt.batches)
+			}
+			for _, r := range results {
+				if failure := upstream(t, r); r.Outcome != tt.outcome || !errors.Is(failure, tt.kind) {
+					t.Errorf("%s: %v, want %s: %v", r.Outcome, failure, tt.outcome, tt.kind)
+				} else if tt.kind == licensing.ErrForbidden && failure.Permission != "CloudLicensing.AssignLicenses.Organization" {
+					t.Errorf("needs %q", failure.Permission)
+				}
+			}
+		})
+	}
+}
+
+// TestPartWithoutAnswer knows nothing of one part, and everything of the others.
+func TestPartWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(c call) reply { return reply{status: 204, raw: strings.Contains(c.path, "/b/")} })
+	results := s.client(t).Begin().Write(t.Context(), writesOf("a", "b", "c"))
+	if diff := cmp.Diff([]licensing.Outcome{licensing.WriteDone, licensing.WriteUnknown, licensing.WriteDone}, outcomes(results)); diff != "" || len(s.calls()) != 3 {
+		t.Error(diff)
+	}
+	upstream(t, results[1])
+}
+
+// TestThrottledPart sends again only what was put off, after the time that the service asked for.
+func TestThrottledPart(t *testing.T) {
+	t.Parallel()
+	var times atomic.Int32
+	s := newService(t, func(c call) reply {
+		if strings.Contains(c.path, "/b/") && times.Add(1) == 1 {
+			return busy
+		}
+		return done
+	})
+	var waits []time.Duration
+	c := s.client(t, func(o *Options) {
+		o.Wait = func(_ context.Context, d time.Duration) error {
+			waits = append(waits, d)
+			return nil
+		}
+	})
+	o := c.Begin()
+	results := o.Write(t.Context(), writesOf("a", "b", "c"))
+	if diff := cmp.Diff([]licensing.Outcome{licensing.WriteDone, licensing.WriteDone, licensing.WriteDone}, outcomes(results)); diff != "" {
+		t.Error(diff)
+	}
+	calls := s.calls()
+	if len(calls) != 4 || calls[3].batched || !strings.Contains(calls[3].path, "/b/") {
+		t.Errorf("%v", calls)
+	}
+	if diff := cmp.Diff([]time.Duration{7 * time.Second}, waits); diff != "" {
+		t.Error(diff)
+	}
+	if got := o.Report(); got.Retries != 1 || got.BatchParts != 3 || got.Requests != 3 { // with that for the token
+		t.Errorf("%+v", got.Usage)
+	}
+}
+
+// TestLongThrottling leaves a service alone that wants more time than anybody waits.
+func TestLongThrottling(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return reply{status: 429, header: map[string]string{"Retry-After": "550"}} })
+	result := s.client(t).Begin().Write(t.Context(), writesOf("a"))[0]
+	if failure := upstream(t, result); result.Outcome != licensing.WriteNotDone || failure.RetryAfter != 550*time.Second || len(s.calls()) != 1 {
+		t.Errorf("%+v", result)
+	}
+}
+
+// TestManyWrites splits changes into batches and keeps their order.
+func TestManyWrites(t *testing.T) {
+	t.Parallel()
+	var users []string
+	for i := range 45 {
+		users = append(users, fmt.Sprint("u", i))
+	}
+	s := newService(t, func(c call) reply {
+		if strings.HasPrefix(c.path, "/users/u7/") || strings.HasPrefix(c.path, "/users/u33/") {
+			return gone
+		}
+		return done
+	})
+	for i, r := range s.client(t).Begin().Write(t.Context(), writesOf(users...)) {
+		if (r.Outcome == licensing.WriteNotDone) != (i == 7 || i == 33) {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	if batches, _ := s.asked(); batches != 3 || len(s.calls()) != 45 {
+		t.Errorf("%d batches", batches)
+	}
+}
+
+// TestNoToken makes no change without a token.
+func TestNoToken(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return done })
+	c := s.client(t, func(o *Options) { o.Authority = "http://127.0.0.1:1" })
+	for _, r := range c.Begin().Write(t.Context(), writesOf("a", "b")) {
+		if upstream(t, r); r.Outcome != licensing.WriteNotDone {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// TestNoConnection knows that a change has not been made to which nobody listened.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return done })
+	c := s.client(t, func(o *Options) { o.GraphURL = "http://127.0.0.1:1" })
+	for _, users := range [][]string{{"a"}, {"a", "b"}} {
+		for _, r := range c.Begin().Write(t.Context(), writesOf(users...)) {
+			if upstream(t, r); r.Outcome != licensing.WriteNotDone {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+}
+
+// TestEndedContext tells changes that were not sent when the context ended from those that were.
+func TestEndedContext(t *testing.T) {
+	t.Parallel()
+	t.Run("before", func(t *testing.T) {
+		t.Parallel()
+		s := newService(t, func(call) reply { return done })
+		c := s.client(t)
+		c.Begin().Write(t.Context(), writesOf("a")) // the token is there
+		s.calls()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 20 { // a select between what is ready is random
+			writes := append(writesOf("a", "b"), licensing.AssignLicense{AssignedTo: toGroup}, licensing.AssignLicense{AssignedTo: toGroup})
+			for _, r := range c.Begin().Write(ctx, writes) {
+				if failure := upstream(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) {
+					t.Errorf("%+v", r)
+				}
+			}
+		}
+		if calls := s.texts(); len(calls) > 0 {
+			t.Errorf("%v", calls)
+		}
+	})
+	for _, users := range [][]string{{"a"}, {"a", "b"}} {
+		t.Run(fmt.Sprint("while ", users), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			s := newService(t, nil)
+			s.answer = func(call) reply {
+				cancel()
+				return reply{raw: true}
+			}
+			s.whole = func() *reply {
+				cancel()
+				return &reply{raw: true}
+			}
+			for _, r := range s.client(t).Begin().Write(ctx, writesOf(users...)) {
+				if upstream(t, r); r.Outcome != licensing.WriteUnknown {
+					t.Errorf("%+v", r)
+				}
+			}
+		})
+	}
+	t.Run("between attempts", func(t *testing.T) {
+		t.Parallel()
+		s := newService(t, func(c call) reply {
+			if strings.Contains(c.path, "/b/") {
+				return busy
+			}
+			return done
+		})
+		ctx, wait := contextThatEnds(t)
+		results := s.client(t, func(o *Options) { o.Wait = wait }).Begin().Write(ctx, writesOf("a", "b"))
+		if diff := cmp.Diff([]licensing.Outcome{licensing.WriteDone, licensing.WriteNotDone}, outcomes(results)); diff != "" {
+			t.Error(diff)
+		}
+		if failure := upstream(t, results[1]); !errors.Is(failure, licensing.ErrThrottled) {
+			t.Error(failure)
+		}
+	})
+}
+
+// TestNoReplay reads a request on a connection that has served another one, and closes it without an answer: nobody
+// knows whether the change was made, and it must not arrive again.
+func TestNoReplay(t *testing.T) {
+	t.Parallel()
+	for name, writes := range map[string][]licensing.Write{
+		"POST":   {licensing.ReprocessAssignments{UserID: "a"}},
+		"PATCH":  {licensing.UpdateAssignment{ID: "x"}},
+		"DELETE": {licensing.DeleteAssignment{ID: "x"}},
+		"batch":  {licensing.DeleteAssignment{ID: "x"}, licensing.DeleteAssignment{ID: "y"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			var connections, requests atomic.Int32
+			go func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					connections.Add(1)
+					go func() {
+						defer conn.Close()
+						for r := bufio.NewReader(conn); ; {
+							req, err := http.ReadRequest(r)
+							if err != nil {
+								return
+							}
+							io.Copy(io.Discard, req.Body)
+							if requests.Add(1) > 1 {
+								return
+							}
+							io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+						}
+					}()
+				}
+			}()
+			s := newService(t, nil) // for the token
+			c := s.client(t, func(o *Options) { o.GraphURL = "http://" + listener.Addr().String() })
+			if r := c.Begin().Write(t.Context(), writesOf("a"))[0]; r.Outcome != licensing.WriteDone {
+				t.Fatalf("%+v", r)
+			}
+			for _, r := range c.Begin().Write(t.Context(), writes) {
+				if upstream(t, r); r.Outcome != licensing.WriteUnknown {
+					t.Errorf("%+v", r)
+				}
+			}
+			if requests.Load() != 2 || connections.Load() != 1 {
+				t.Errorf("%d requests on %d connections, want 2 on 1", requests.Load(), connections.Load())
+			}
+		})
+	}
+}
+
+// TestWritesByHTTP1 sends changes by HTTP/1.1 to a service that speaks HTTP/2 as well; see transports.
+func TestWritesByHTTP1(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	protocols := map[string]int{}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		protocols[r.Method] = r.ProtoMajor
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600,"value":[]}`)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	c, err := New(Options{GraphURL: s.URL, Authority: s.URL, TenantID: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	roots := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	for _, client := range []*http.Client{c.http, c.writer} {
+		client.Transport.(*http.Transport).TLSClientConfig.RootCAs = roots
+	}
+	if err := c.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "x"}})[0]; r.Outcome != licensing.WriteDone {
+		t.Fatalf("%+v", r)
+	}
+	if protocols["GET"] != 2 || protocols["DELETE"] != 1 {
+		t.Errorf("%v", protocols)
+	}
+}
+
+// overlaps records how many changes of a group are made at once.
+type overlaps struct {
+	mu        sync.Mutex
+	now, most map[string]int
+}
+
+// during counts a change of a group while the function runs.
+func (o *overlaps) during(group string, f func()) {
+	add := func(n int) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.now == nil {
+			o.now, o.most = map[string]int{}, map[string]int{}
+		}
+		o.now[group] += n
+		o.most[group] = max(o.most[group], o.now[group])
+	}
+	add(1)
+	defer add(-1)
+	f()
+}
+
+// wanted returns how many hold the lock of a group or wait for it.
+func (l *locks) wanted(group string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := l.keys[group]; k != nil {
+		return k.wanted
+	}
+	return 0
+}
+
+// changeGroups changes groups in this order, in an operation of its own.
+func changeGroups(t *testing.T, c *Client, groups ...string) {
+	t.Helper()
+	var writes []licensing.Write
+	for _, id := range groups {
+		writes = append(writes, licensing.AssignLicense{AssignedTo: licensing.Assignee{Type: licensing.AssigneeGroup, ID: id}})
+	}
+	for i, r := range c.Begin().Write(t.Context(), writes) {
+		if r.Outcome != licensing.WriteDone {
+			t.Errorf("%s: %+v", groups[i], r)
+		}
+	}
+}
+
+// TestOneAtATime holds a change of a group up until everybody else who wants to change it waits, and has another group
+// changed meanwhile.
+func TestOneAtATime(t *testing.T) {
+	t.Parallel()
+	var seen overlaps
+	arrived, proceed := make(chan string, 100), make(chan struct{})
+	s := newService(t, func(c call) reply {
+		id := strings.ToLower(strings.Split(c.path, "/")[2])
+		seen.during(id, func() {
+			if id == "g1" {
+				arrived <- id
+				<-proceed
+			}
+		})
+		return done
+	})
+	c := s.client(t)
+	var operations sync.WaitGroup
+	operations.Go(func() { changeGroups(t, c, "g1", "G1") })
+	operations.Go(func() { changeGroups(t, c, "g1") })
+	operations.Go(func() { changeGroups(t, c, "g1") })
+	<-arrived
+	changeGroups(t, c, "g2")
+	for c.groups.wanted("g1") < 3 && len(arrived) == 0 {
+		runtime.Gosched()
+	}
+	close(proceed)
+	operations.Wait()
+	if diff := cmp.Diff(map[string]int{"g1": 1, "g2": 1}, seen.most); diff != "" || len(s.calls()) != 5 {
+		t.Errorf("at once (-want +got):\n%s", diff)
+	}
+	if len(c.groups.keys) > 0 {
+		t.Errorf("locks are kept: %v", c.groups.keys)
+	}
+}
+
+// TestNoDeadlock changes the same groups in different orders.
+func TestNoDeadlock(t *testing.T) {
+	t.Parallel()
+	var seen overlaps
+	s := newService(t, func(c call) reply {
+		seen.during(strings.Split(c.path, "/")[2], runtime.Gosched)
+		return done
+	})
+	c := s.client(t)
+	var operations sync.WaitGroup
+	for _, groups := range [][]string{{"a", "b", "c"}, {"c", "b", "a"}, {"b", "a", "b"}, {"c", "a"}, {"a", "c"}, {"b", "b"}} {
+		operations.Go(func() {
+			for range 10 {
+				changeGroups(t, c, groups...)
+			}
+		})
+	}
+	operations.Wait()
+	if diff := cmp.Diff(map[string]int{"a": 1, "b": 1, "c": 1}, seen.most); diff != "" {
+		t.Errorf("at once (-want +got):\n%s", diff)
+	}
+}
+
+// TestRounds keeps the order of the changes of a group, and everything else together.
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return done })
+	c := s.client(t)
+	writes := []licensing.Write{
+		licensing.DeleteAssignment{ID: "1", AssignedTo: "g1"},
+		licensing.UpdateAssignment{ID: "2", AssignedTo: "G1"},
+		licensing.ReprocessAssignments{UserID: "u1"},
+		licensing.CreateAssignment{AllotmentID: "3", AssignedTo: toGroup},
+		licensing.CreateAssignment{AllotmentID: "4", AssignedTo: toUser},
+		licensing.CreateAssignment{AllotmentID: "5", AssignedTo: toUser},
+		licensing.DeleteAssignment{ID: "6", AssignedTo: "g2"},
+	}
+	var changes []*change
+	for i, w := range writes {
+		changes = append(changes, c.change(w))
+		changes[i].url = fmt.Sprint(i + 1)
+	}
+	var got []string
+	for _, round := range rounds(changes) {
+		var urls []string
+		for _, c := range round {
+			urls = append(urls, c.url)
+		}
+		got = append(got, strings.Join(urls, " "))
+	}
+	if diff := cmp.Diff([]string{"1 3 5 6 7", "2", "4"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestWaitForGroup ends to wait for a group with the context; what waits for nothing else is not sent.
+func TestWaitForGroup(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return done })
+	c := s.client(t)
+	release, err := c.groups.hold(t.Context(), []string{"g1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	results := make(chan []licensing.WriteResult)
+	go func() {
+		results <- c.Begin().Write(ctx, []licensing.Write{licensing.AssignLicense{AssignedTo: toGroup}})
+	}()
+	cancel()
+	r := (<-results)[0]
+	if failure := upstream(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) || len(s.calls()) > 0 {
+		t.Errorf("%+v", r)
+	}
+	release()
+	if r := c.Begin().Write(t.Context(), []licensing.Write{licensing.AssignLicense{AssignedTo: toGroup}})[0]; r.Outcome != licensing.WriteDone {
+		t.Errorf("%+v", r)
+	}
+}
