@@ -1,30 +1,60 @@
 package graph
 
 import (
-	"context"
+	"strings"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
-// maxAssignmentErrors is the largest page of assignment errors.
-const maxAssignmentErrors = 1000
+const (
+	// maxAssignmentErrors is the largest page of the licensing collections.
+	maxAssignmentErrors = 1000
+	// licensingAtOnce is the largest page of them upstream that is known to be in use.
+	licensingAtOnce = 100
+)
 
-// allAssignmentErrors is the list of the tenant's assignment errors that a filter leaves.
-func (p plan) allAssignmentErrors(filter *model.AssignmentErrorFilter) list[*licensing.AssignmentError] {
-	l := list[*licensing.AssignmentError]{
-		name: "assignmentErrors", most: maxAssignmentErrors, typeName: "AssignmentError",
-		read: p.AssignmentErrors, plan: p.assignmentError,
-	}
-	if filter != nil && filter.SkuID != nil {
-		l.name += " skuId=" + string(*filter.SkuID)
-		l.read = func(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-			q.SkuID = filter.SkuID
-			return p.AssignmentErrors(ctx, q)
+// errorsConnection returns a page of the tenant's assignment errors that a filter leaves.
+func (p plan) errorsConnection(s selection, filter *model.AssignmentErrorFilter, first *int32, after *string) (*model.AssignmentErrorConnection, error) {
+	f := deref(filter)
+	l := p.errorList("assignmentErrors", f)
+	l.query.Filter.SkuID = deref(f.SkuID)
+	if f.AssignedTo != nil {
+		id, err := directoryID(*f.AssignedTo)
+		if err != nil {
+			return nil, err
 		}
+		l.query.Filter.AssignedTo = id
 	}
+	l.keep = keepErrors(f)
+	return connection(p, s, l, first, after)
+}
+
+// assignmentErrorsOfSku is the list of a product's assignment errors.
+func (p plan) assignmentErrorsOfSku(id string) list[*licensing.AssignmentError, *licensing.AssignmentError] {
+	l := p.errorList("assignmentErrors of", id)
+	l.query.Filter.SkuID = licensing.GUID(id)
 	return l
+}
+
+func (p plan) errorList(field string, arguments any) list[*licensing.AssignmentError, *licensing.AssignmentError] {
+	return list[*licensing.AssignmentError, *licensing.AssignmentError]{
+		name: listName(field, arguments), most: maxAssignmentErrors, mostUpstream: licensingAtOnce, typeName: "AssignmentError",
+		loader: p.AssignmentErrorsByQuery, whole: asSent[*licensing.AssignmentError], plan: p.assignmentError,
+	}
+}
+
+// keepErrors returns what is filtered here; nil when nothing is.
+func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) bool {
+	if f.Code == nil && f.OccurredFrom == nil && f.OccurredBefore == nil {
+		return nil
+	}
+	return func(e *licensing.AssignmentError) bool {
+		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
+			(f.OccurredFrom == nil || !e.OccurrenceDateTime.Before(*f.OccurredFrom)) &&
+			(f.OccurredBefore == nil || e.OccurrenceDateTime.Before(*f.OccurredBefore))
+	}
 }
 
 // findAssignmentError returns one assignment error by its id.
@@ -33,4 +63,9 @@ func (p plan) findAssignmentError(s selection, id string) loaders.Thunk[*licensi
 		return failing[*licensing.AssignmentError](err)
 	}
 	return unlessRefused(p.AssignmentErrorByID.Plan(id, p.assignmentError(s)))
+}
+
+// errorsOfSku is the list of a product's assignment errors.
+func (p plan) errorsOfSku(sku *licensing.SubscribedSku) list[*licensing.AssignmentError, *licensing.AssignmentError] {
+	return p.assignmentErrorsOfSku(string(deref(sku.SkuID)))
 }

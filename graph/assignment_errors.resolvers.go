@@ -24,8 +24,16 @@ func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licens
 	return batch(r.loaders(ctx).UsageRights(objs))
 }
 
+func (r *assignmentErrorResolver) ServicePlans(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.ServicePlan, error) {
+	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfError), each(objs, (*licensing.AssignmentError).ServicePlanIDs)))
+}
+
+func (r *assignmentErrorResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, error) {
+	return batch(r.loaders(ctx).LicenseStatesOfErrors(objs))
+}
+
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
-	return connection(ctx, r.cursors, r.loaders(ctx).allAssignmentErrors(filter), first, after)
+	return r.loaders(ctx).errorsConnection(selected(ctx), filter, first, after)
 }
 
 func (r *queryResolver) AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error) {

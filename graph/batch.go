@@ -8,6 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -77,10 +78,19 @@ func skuOfError(e *licensing.AssignmentError) *licensing.GUID        { return e.
 func skuOfState(s *licensing.LicenseAssignmentState) *licensing.GUID { return s.SkuID }
 func skuOfLicense(l *licensing.AssignedLicense) *licensing.GUID      { return l.SkuID }
 func skuOfRight(u *licensing.UsageRight) *licensing.GUID             { return u.SkuID }
+func skuOfAllotment(a *licensing.Allotment) *licensing.GUID          { return a.SkuID }
+func skuOfDetails(d *licensing.LicenseDetails) *licensing.GUID       { return d.SkuID }
+func skuOfCount(c *model.AssignmentErrorsOfProduct) *licensing.GUID  { return c.SkuID }
 
 // The service plans that are switched off in what points to a product.
 func plansOfLicense(l *licensing.AssignedLicense) []licensing.GUID      { return l.DisabledPlans }
 func plansOfState(s *licensing.LicenseAssignmentState) []licensing.GUID { return s.DisabledPlans }
+func plansOfAssignment(a *licensing.Assignment) []licensing.GUID        { return a.DisabledServicePlanIDs }
+
+// The ids of what results and counts point to.
+func createdID(r *model.CreateAssignmentResult) string      { return r.AssignmentID }
+func userOfResult(r *model.ReprocessResult) string          { return r.UserID }
+func groupOfCount(c *model.AssignmentErrorsOfGroup) *string { return c.GroupID }
 
 // listed reports the error of each element of a list at its index.
 func listed[V any](ctx context.Context, values []V, errs []error) ([]V, error) {

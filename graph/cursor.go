@@ -22,8 +22,12 @@ type cursor struct {
 	Top int `json:"t,omitempty"`
 	// Skip is how many elements of the page are before the place.
 	Skip int `json:"s,omitempty"`
-	// Shown are the properties that the pages behind Link show: the link fixes them.
-	Shown []string `json:"p,omitempty"`
+	// Shown are the properties that the pages behind Link show, joined with commas: the link fixes them.
+	Shown string `json:"p,omitempty"`
+	// Count is the number of elements in the whole list, which the service tells with its first page only.
+	Count *int32 `json:"n,omitempty"`
+	// ID is the element of a held list that the cursor is at.
+	ID string `json:"i,omitempty"`
 }
 
 // cursors seals cursors, so that a client can neither read nor make one: a cursor leads to where the gateway
@@ -69,9 +73,9 @@ func (c *cursors) seal(list string, at cursor) string {
 	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain.Bytes(), c.scope(list)))
 }
 
-// open reads a cursor of the list.
-func (c *cursors) open(list, text string) (cursor, error) {
-	foreign := &licensing.InputError{Message: "the cursor in `after` does not belong to this list: take `endCursor` of a page with the same filter, from the same gateway"}
+// open reads a cursor of the list, handed to an argument.
+func (c *cursors) open(list, argument, text string) (cursor, error) {
+	foreign := &licensing.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: take a cursor of a page with the same arguments, from the same gateway"}
 	var at cursor
 	if len(text) > maxCursor {
 		return at, foreign

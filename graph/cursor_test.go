@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 func testCursors(t testing.TB, key byte, tenant string) *cursors {
@@ -40,8 +41,8 @@ func TestCursorRoundTrip(t *testing.T) {
 	for _, at := range []cursor{
 		{},
 		{Top: 50, Skip: 3},
-		{Link: "/users?$skiptoken=x", Shown: []string{"id", "displayName"}},
-		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: upstream["User"]},
+		{Link: "/users?$skiptoken=x", Shown: "id,displayName"},
+		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: strings.Join(upstream["User"], ",")},
 	} {
 		text := c.seal("users", at)
 		if text == c.seal("users", at) {
@@ -50,14 +51,14 @@ func TestCursorRoundTrip(t *testing.T) {
 		if len(text) > maxCursor {
 			t.Errorf("the cursor has %d characters, which is more than is read", len(text))
 		}
-		got, err := other.open("users", text)
+		got, err := other.open("users", "after", text)
 		if diff := cmp.Diff(at, got); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}
 		for name, wrong := range map[string]func() (cursor, error){
-			"another list":   func() (cursor, error) { return c.open("assignmentErrors", text) },
-			"another tenant": func() (cursor, error) { return testCursors(t, 1, "u").open("users", text) },
-			"another key":    func() (cursor, error) { return testCursors(t, 2, "t").open("users", text) },
+			"another list":   func() (cursor, error) { return c.open("assignmentErrors", "after", text) },
+			"another tenant": func() (cursor, error) { return testCursors(t, 1, "u").open("users", "after", text) },
+			"another key":    func() (cursor, error) { return testCursors(t, 2, "t").open("users", "after", text) },
 		} {
 			var input *licensing.InputError
 			if at, err := wrong(); !errors.As(err, &input) {
@@ -66,7 +67,7 @@ func TestCursorRoundTrip(t *testing.T) {
 		}
 	}
 	// Neither part of the scope runs into the other.
-	if _, err := testCursors(t, 1, "t").open("users", testCursors(t, 1, "tu").seal("sers", cursor{})); err == nil {
+	if _, err := testCursors(t, 1, "t").open("users", "after", testCursors(t, 1, "tu").seal("sers", cursor{})); err == nil {
 		t.Error("tenant and list can be mistaken for each other")
 	}
 }
@@ -84,7 +85,7 @@ func FuzzCursor(f *testing.F) {
 		sealed := c.seal("users", cursor{Link: "/users?$skiptoken=x"})
 		place = (place%len(sealed) + len(sealed)) % len(sealed)
 		for _, forged := range []string{text, sealed[:place], sealed[:place] + text + sealed[place:], sealed[:place] + text} {
-			at, err := c.open("users", forged)
+			at, err := c.open("users", "after", forged)
 			if err == nil && !same(forged, sealed) {
 				t.Errorf("%q opens to %+v", forged, at)
 			}
@@ -137,7 +138,11 @@ func TestPageOfAnySplit(t *testing.T) {
 				for done := false; !done; {
 					upstream := read(at)
 					at = cursor{Link: upstream.Next}
-					done = p.add(upstream, at)
+					items := make([]loaders.Found[int], len(upstream.Items))
+					for i, item := range upstream.Items {
+						items[i] = loaders.Found[int]{Value: item, OK: true}
+					}
+					done = p.add(items, nil, at)
 				}
 				return p
 			}
@@ -171,7 +176,7 @@ func TestPageOfAnySplit(t *testing.T) {
 // BenchmarkSeal makes the cursor of one edge; a page can have a thousand.
 func BenchmarkSeal(b *testing.B) {
 	c := testCursors(b, 1, "t")
-	at := cursor{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 20), Skip: 998, Shown: upstream["User"]}
+	at := cursor{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 20), Skip: 998, Shown: strings.Join(upstream["User"], ",")}
 	b.ReportAllocs()
 	for b.Loop() {
 		c.seal("users", at)

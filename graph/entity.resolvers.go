@@ -12,8 +12,20 @@ import (
 	"licensegraph/internal/licensing"
 )
 
+func (r *entityResolver) FindManyAllotmentByIDs(ctx context.Context, reps []*model.AllotmentByIDsInput) ([]*licensing.Allotment, error) {
+	return batch(findEach(r.loaders(ctx), representations(ctx, "Allotment"), r.loaders(ctx).allotmentEntity(selected(ctx))))
+}
+
+func (r *entityResolver) FindManyAssignmentByIDs(ctx context.Context, reps []*model.AssignmentByIDsInput) ([]*licensing.Assignment, error) {
+	return batch(findEach(r.loaders(ctx), representations(ctx, "Assignment"), r.loaders(ctx).assignmentEntity(selected(ctx))))
+}
+
 func (r *entityResolver) FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error) {
 	return batch(findEach(r.loaders(ctx), representations(ctx, "AssignmentError"), r.loaders(ctx).assignmentErrorEntity(selected(ctx))))
+}
+
+func (r *entityResolver) FindManyDeviceByIDs(ctx context.Context, reps []*model.DeviceByIDsInput) ([]*licensing.Device, error) {
+	return batch(findEach(r.loaders(ctx), representations(ctx, "Device"), r.loaders(ctx).deviceEntity(selected(ctx))))
 }
 
 func (r *entityResolver) FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error) {

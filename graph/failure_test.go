@@ -543,7 +543,7 @@ func TestBrokenConnection(t *testing.T) {
 		t.Run("once", func(t *testing.T) {
 			defer g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Delay: time.Minute})
-			r := g.ask(`{ subscribedSkus { skuId } }`, nil)
+			r := g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil)
 			if len(r.Errors) > 0 || r.Extensions.Upstream.Retries == 0 {
 				t.Errorf("%d retries: %v", r.Extensions.Upstream.Retries, r.Errors)
 			}
@@ -629,10 +629,10 @@ func TestUnknownValues(t *testing.T) {
 		{"state", usersEndpoint, "state", `{ users(first: 1) { nodes { licenseAssignmentStates { value: state text: stateText } } } }`, ""},
 		{"error", usersEndpoint, "error", `{ users(first: 1) { nodes { licenseAssignmentStates { value: error text: errorText } } } }`, ""},
 		{"stage of a group", "GET /groups/{id}", "state", `{ group(id: "` + group + `") { licenseProcessingState { value: state text: stateText } } }`, ""},
-		{"capability", skusEndpoint, "capabilityStatus", `{ subscribedSkus { value: capabilityStatus text: capabilityStatusText } }`, ""},
-		{"target of a product", skusEndpoint, "appliesTo", `{ subscribedSkus { value: appliesTo text: appliesToText } }`, ""},
-		{"target of a plan", skusEndpoint, "appliesTo", `{ subscribedSkus { servicePlans { value: appliesTo text: appliesToText } } }`, ""},
-		{"provisioning", skusEndpoint, "provisioningStatus", `{ subscribedSkus { servicePlans { value: provisioningStatus text: provisioningStatusText } } }`, ""},
+		{"capability", skusEndpoint, "capabilityStatus", `{ subscribedSkus { nodes { value: capabilityStatus text: capabilityStatusText } } }`, ""},
+		{"target of a product", skusEndpoint, "appliesTo", `{ subscribedSkus { nodes { value: appliesTo text: appliesToText } } }`, ""},
+		{"target of a plan", skusEndpoint, "appliesTo", `{ subscribedSkus { nodes { servicePlans { value: appliesTo text: appliesToText } } } }`, ""},
+		{"provisioning", skusEndpoint, "provisioningStatus", `{ subscribedSkus { nodes { servicePlans { value: provisioningStatus text: provisioningStatusText } } } }`, ""},
 		{"assignee", rightEndpoint, "assignableTo", `{ assignmentErrors(first: 20) { nodes { usageRight { services { value: assignableTo text: assignableToText } } } } }`, "[UNKNOWN_FUTURE_VALUE]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -875,7 +875,7 @@ func TestRedirect(t *testing.T) {
 	g.graphURL = redirecting.URL
 	g.restart()
 	g.tenant.Inject(emulator.Fault{Endpoint: tokenEndpoint, Body: `{"access_token":"eyJ","token_type":"Bearer","expires_in":3600}`, Times: -1})
-	r := g.ask(`{ subscribedSkus { skuId } }`, nil)
+	r := g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil)
 	if diff := gocmp.Diff([]clientError{{Code: "UPSTREAM_UNAVAILABLE", Path: "subscribedSkus"}}, clientErrors(r)); diff != "" {
 		t.Error(diff, tenant)
 	}
@@ -885,7 +885,7 @@ func TestRedirect(t *testing.T) {
 // TestToken fails the token endpoint.
 func TestToken(t *testing.T) {
 	t.Parallel()
-	const query = `{ subscribedSkus { skuId } }`
+	const query = `{ subscribedSkus { nodes { skuId } } }`
 	wrong := `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided: embedded-tenant-secret"}`
 	for _, tt := range []struct {
 		name   string
@@ -944,7 +944,7 @@ func TestToken(t *testing.T) {
 	t.Run("roles taken away", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{Users: 20, Variants: emulator.Variants{Roles: []string{"User.Read.All"}}})
-		r := g.ask(`{ subscribedSkus { skuId } users(first: 2) { nodes { id } } }`, nil)
+		r := g.ask(`{ subscribedSkus { nodes { skuId } } users(first: 2) { nodes { id } } }`, nil)
 		if diff := gocmp.Diff([]clientError{{Code: "FORBIDDEN", Path: "subscribedSkus", Permission: "LicenseAssignment.Read.All", Upstream: "Authorization_RequestDenied"}}, clientErrors(r)); diff != "" {
 			t.Error(diff)
 		}
@@ -965,7 +965,7 @@ func TestInnerCode(t *testing.T) {
 		`{"ERROR":{"Code":"missingRequiredPermission"}}`,
 	} {
 		g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Status: 403, Body: body})
-		r := g.ask(`{ subscribedSkus { skuId } }`, nil)
+		r := g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil)
 		if diff := gocmp.Diff([]clientError{{Code: "FORBIDDEN", Path: "subscribedSkus", Permission: "LicenseAssignment.Read.All", Upstream: "missingRequiredPermission"}}, clientErrors(r)); diff != "" {
 			t.Errorf("%s\n%s", body, diff)
 		}

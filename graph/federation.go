@@ -16,7 +16,7 @@ import (
 type representation = map[string]any
 
 // entityTypes are the types that a representation can be of.
-var entityTypes = []string{"User", "Group", "AssignmentError", "UsageRight", "SubscribedSku"}
+var entityTypes = []string{"User", "Group", "Device", "Allotment", "Assignment", "AssignmentError", "UsageRight", "SubscribedSku"}
 
 // realRepresentation is where a stand-in keeps what it stands for.
 const realRepresentation = "real"
@@ -51,7 +51,8 @@ func representations(ctx context.Context, typeName string) []representation {
 
 // entities plans all representations of an _entities field, before gqlgen divides them by type.
 func (p plan) entities(s selection, reps []representation) {
-	user, group, assignmentError, right, sku := p.userEntity(s), p.groupEntity(s), p.assignmentErrorEntity(s), p.usageRightEntity(s), p.skuEntity(s)
+	user, group, device, sku := p.userEntity(s), p.groupEntity(s), p.deviceEntity(s), p.skuEntity(s)
+	allotment, assignment, assignmentError, right := p.allotmentEntity(s), p.assignmentEntity(s), p.assignmentErrorEntity(s), p.usageRightEntity(s)
 	p.Together(func() {
 		for _, rep := range reps {
 			switch rep["__typename"] {
@@ -59,6 +60,12 @@ func (p plan) entities(s selection, reps []representation) {
 				user(rep)
 			case "Group":
 				group(rep)
+			case "Device":
+				device(rep)
+			case "Allotment":
+				allotment(rep)
+			case "Assignment":
+				assignment(rep)
 			case "AssignmentError":
 				assignmentError(rep)
 			case "UsageRight":
@@ -99,6 +106,36 @@ func (p plan) groupEntity(s selection) func(representation) loaders.Thunk[*licen
 			return held(&licensing.Group{ID: string(guid)})
 		}
 		return p.findGroup(s, id)
+	}
+}
+
+func (p plan) deviceEntity(s selection) func(representation) loaders.Thunk[*licensing.Device] {
+	idOnly, next := s.only("Device", "id"), p.device(s)
+	return func(rep representation) loaders.Thunk[*licensing.Device] {
+		text, _ := rep["id"].(string)
+		id, err := directoryID(text)
+		switch {
+		case err != nil:
+			return failing[*licensing.Device](err)
+		case idOnly:
+			return held(&licensing.Device{ID: id})
+		default:
+			return p.DeviceByID.Plan(id, next)
+		}
+	}
+}
+
+func (p plan) allotmentEntity(s selection) func(representation) loaders.Thunk[*licensing.Allotment] {
+	return func(rep representation) loaders.Thunk[*licensing.Allotment] {
+		id, _ := rep["id"].(string)
+		return p.findAllotment(s, id)
+	}
+}
+
+func (p plan) assignmentEntity(s selection) func(representation) loaders.Thunk[*licensing.Assignment] {
+	return func(rep representation) loaders.Thunk[*licensing.Assignment] {
+		id, _ := rep["id"].(string)
+		return p.findAssignment(s, id)
 	}
 }
 

@@ -39,14 +39,14 @@ func (g *gateway) samples(t *testing.T, people int) samples {
 	r := g.ask(fmt.Sprintf(`{
 		users(first: %d) { nodes { id userPrincipalName displayName } }
 		assignmentErrors(first: 1) { nodes { id } }
-		subscribedSkus { skuId }
+		subscribedSkus { nodes { skuId } }
 	}`, people), nil)
 	s := samples{group: g.groupID()}
 	for _, user := range r.Data["users"].(map[string]any)["nodes"].([]any) {
 		s.users = append(s.users, user.(map[string]any))
 	}
 	s.failure = r.Data["assignmentErrors"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"].(string)
-	s.sku = r.Data["subscribedSkus"].([]any)[0].(map[string]any)["skuId"].(string)
+	s.sku = r.Data["subscribedSkus"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["skuId"].(string)
 	r = g.ask(`{ users(first: 10) { nodes { id usageRights { id holderId } } } }`, nil)
 	walk(r.Data, func(object map[string]any) {
 		if holder, ok := object["holderId"].(string); ok {
@@ -161,7 +161,7 @@ func TestMalformedRepresentations(t *testing.T) {
 		{"BAD_USER_INPUT", rep{}},
 		{"BAD_USER_INPUT", rep{"__typename": nil}},
 		{"BAD_USER_INPUT", rep{"__typename": 5}},
-		{"BAD_USER_INPUT", rep{"__typename": "Device", "id": guid}},
+		{"BAD_USER_INPUT", rep{"__typename": "Printer", "id": guid}},
 		{"BAD_USER_INPUT", rep{"__typename": "Query"}},
 		{"BAD_USER_INPUT", rep{"__typename": "User"}},
 		{"BAD_USER_INPUT", rep{"__typename": "User", "id": nil}},
@@ -238,7 +238,7 @@ func TestEntityCost(t *testing.T) {
 	g := startGateway(t, emulator.Options{})
 	people := g.samples(t, 300).users
 	errs := g.walkPages(t, "assignmentErrors", "", 1000)
-	skus := g.ask(`{ subscribedSkus { skuId } }`, nil).Data["subscribedSkus"].([]any)
+	skus := g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil).Data["subscribedSkus"].(map[string]any)["nodes"].([]any)
 	of := func(n int, make func(i int) rep) []any {
 		reps := []any{}
 		for i := range n {

@@ -117,6 +117,7 @@ func (g *gateway) restart() {
 		TenantID:     g.tenantID,
 		CursorKey:    g.key,
 		ShowUpstream: func(http.Header) bool { return true },
+		AllowWrites:  true,
 		Logger:       logger,
 	})
 	if err != nil {

@@ -1,19 +1,26 @@
 package graph
 
 import (
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
 // assignedByGroup returns the groups of the states, in their order; nil for what is assigned directly.
 func (p plan) assignedByGroup(s selection, states []*licensing.LicenseAssignmentState) ([]*licensing.Group, []error) {
-	thunks := make([]loaders.Thunk[*licensing.Group], len(states))
+	return p.groupsByID(s, each(states, func(state *licensing.LicenseAssignmentState) *string { return state.AssignedByGroup }))
+}
+
+// groupsByID returns the groups with the ids, in their order; nil where there is no id.
+func (p plan) groupsByID(s selection, ids []*string) ([]*licensing.Group, []error) {
+	idSuffices := s.only("Group", "id")
+	thunks := make([]loaders.Thunk[*licensing.Group], len(ids))
 	p.Together(func() {
-		for i, state := range states {
-			switch id := state.AssignedByGroup; {
+		for i, id := range ids {
+			switch {
 			case id == nil:
 				thunks[i] = held[*licensing.Group](nil)
-			case s.only("Group", "id"):
+			case idSuffices:
 				thunks[i] = held(&licensing.Group{ID: *id})
 			default:
 				thunks[i] = p.GroupByID.Load(*id)
@@ -30,4 +37,46 @@ func (p plan) findGroup(s selection, id string) loaders.Thunk[*licensing.Group] 
 		return failing[*licensing.Group](err)
 	}
 	return p.GroupByID.Plan(guid, p.group(s))
+}
+
+// groupsConnection returns a page of the groups that a filter leaves.
+func (p plan) groupsConnection(s selection, filter *model.GroupFilter, order *model.GroupOrder, first *int32, after *string) (*model.GroupConnection, error) {
+	f := deref(filter)
+	if err := namePrefix(f.DisplayNameStartsWith); err != nil {
+		return nil, err
+	}
+	if f.HasMembersWithLicenseErrors != nil && !*f.HasMembersWithLicenseErrors {
+		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` takes true only: Microsoft Graph cannot search for groups without"}
+	}
+	return connection(p, s, list[*licensing.Group, *licensing.Group]{
+		name: listName("groups", f, order),
+		query: licensing.ListQuery{
+			OrderBy: orderBy(order),
+			Filter: licensing.Filter{
+				SkuID: deref(f.SkuID), DisplayNamePrefix: deref(f.DisplayNameStartsWith), WithLicenseErrors: f.HasMembersWithLicenseErrors != nil,
+			},
+		},
+		most: maxUsers, mostUpstream: maxUsers, typeName: "Group",
+		loader: p.GroupsByQuery, whole: p.PlanGroups, counted: true, plan: p.group,
+	}, first, after)
+}
+
+// members is the list of a group's direct members.
+func (p plan) members(id string) list[*licensing.Reference, licensing.DirectoryObject] {
+	return p.objectsOf("members", id, p.MembersByQuery, true)
+}
+
+// membersWithLicenseErrors is the list of a group's members to whom a licence of it could not be given.
+func (p plan) membersWithLicenseErrors(id string) list[*licensing.Reference, licensing.DirectoryObject] {
+	return p.objectsOf("membersWithLicenseErrors", id, p.MembersWithLicenseErrorsByQuery, false)
+}
+
+func (p plan) objectsOf(field, id string, byQuery *loaders.Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
+	return list[*licensing.Reference, licensing.DirectoryObject]{
+		name: listName(field, id), query: licensing.ListQuery{Of: id}, most: maxUsers, mostUpstream: maxUsers, typeName: "DirectoryObject",
+		loader: byQuery, counted: counted, plan: p.directoryObject,
+		whole: func(_ licensing.ListQuery, members []*licensing.Reference, next func([]loaders.Found[licensing.DirectoryObject])) func() error {
+			return p.PlanWhole(members, next)
+		},
+	}
 }

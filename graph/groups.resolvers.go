@@ -8,20 +8,33 @@ package graph
 import (
 	"context"
 	"licensegraph/graph/generated"
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
-func (r *groupResolver) UsageRights(ctx context.Context, objs []*licensing.Group) ([][]*licensing.UsageRight, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).UsageRightsByGroupID, objs, (*licensing.Group).ObjectID))
+func (r *groupResolver) Assignments(ctx context.Context, objs []*licensing.Group) ([][]*licensing.Assignment, error) {
+	return batch(loaders.EachOf(r.loaders(ctx).AssignmentsByGroupID, objs, (*licensing.Group).ObjectID))
 }
 
-func (r *groupResolver) MembersWithLicenseErrors(ctx context.Context, objs []*licensing.Group) ([][]licensing.DirectoryObject, error) {
-	return batch(r.loaders(ctx).MembersWithLicenseErrors(objs))
+func (r *groupResolver) UsageRights(ctx context.Context, objs []*licensing.Group, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error) {
+	return batch(usageRightsOf(r.loaders(ctx).UsageRightsByGroupID, objs, skuIds, planIds))
+}
+
+func (r *groupResolver) Members(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
+	return batch(connections(r.loaders(ctx), selected(ctx), each(each(objs, (*licensing.Group).ObjectID), r.loaders(ctx).members), first, after))
+}
+
+func (r *groupResolver) MembersWithLicenseErrors(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
+	return batch(connections(r.loaders(ctx), selected(ctx), each(each(objs, (*licensing.Group).ObjectID), r.loaders(ctx).membersWithLicenseErrors), first, after))
 }
 
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
 	return found(r.loaders(ctx), r.loaders(ctx).findGroup(selected(ctx), id))
+}
+
+func (r *queryResolver) Groups(ctx context.Context, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) (*model.Connection[*licensing.Group], error) {
+	return r.loaders(ctx).groupsConnection(selected(ctx), filter, orderBy, first, after)
 }
 
 func (r *Resolver) Group() generated.GroupResolver { return &groupResolver{r} }

@@ -271,7 +271,7 @@ func TestNodes(t *testing.T) {
 	r := g.ask(`{
 		users(first: 2) { nodes { id } }
 		assignmentErrors(first: 1) { nodes { id } }
-		subscribedSkus { id }
+		subscribedSkus { nodes { id } }
 	}`, nil)
 	ids := func(value any) (ids []string) {
 		walk(value, func(object map[string]any) {

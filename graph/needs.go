@@ -15,21 +15,33 @@ import (
 // of the type, so that nothing is read twice and nothing that was not asked for.
 type needs map[string][]string
 
-// upstream are the properties that Microsoft Graph has of a type: what its Go type reads from JSON.
+// upstream are the properties and relations that Microsoft Graph has of a type: what its Go type reads from JSON.
 var upstream = map[string][]string{
 	"User":            jsonNames(licensing.User{}),
 	"Group":           jsonNames(licensing.Group{}),
+	"Device":          jsonNames(licensing.Device{}),
+	"LicenseDetails":  jsonNames(licensing.LicenseDetails{}),
+	"Allotment":       jsonNames(licensing.Allotment{}),
+	"Assignment":      append(jsonNames(licensing.Assignment{}), "assignedTo", "allotment"),
+	"WaitingMember":   append(jsonNames(licensing.WaitingMember{}), "assignedTo", "allotment"),
 	"AssignmentError": append(jsonNames(licensing.AssignmentError{}), "assignedTo", "usageRight"),
-	"UsageRight":      jsonNames(licensing.UsageRight{}),
+	"UsageRight":      append(jsonNames(licensing.UsageRight{}), "assignments", "allotments"),
 	"SubscribedSku":   jsonNames(licensing.SubscribedSku{}),
 }
 
 // derived are the properties from which a field without a property of its own is answered.
-var derived = map[string]string{
-	"sku":                  "skuId",
-	"productName":          "skuId",
-	"appliesToText":        "appliesTo",
-	"capabilityStatusText": "capabilityStatus",
+var derived = map[string][]string{
+	"sku":                          {"skuId"},
+	"productName":                  {"skuId"},
+	"appliesToText":                {"appliesTo"},
+	"capabilityStatusText":         {"capabilityStatus"},
+	"assignableToText":             {"assignableTo"},
+	"availableUnits":               {"allottedUnits", "consumedUnits"},
+	"units":                        {"prepaidUnits", "consumedUnits"},
+	"disabledServicePlans":         {"disabledServicePlanIds"},
+	"AssignmentError.remedy":       {"code"},
+	"AssignmentError.servicePlans": {"message", "skuId"},
+	"AssignmentError.licenseAssignmentStates": {"skuId", "assignedTo"},
 }
 
 // needsOf reads the operation once, each fragment at most once.
@@ -41,24 +53,36 @@ func needsOf(op *graphql.OperationContext) needs {
 	for typeName, properties := range upstream {
 		for _, name := range satisfied(typeName) {
 			for field := range walk.fields[name] {
-				if property, ok := derived[field]; ok {
-					field = property
-				}
-				if slices.Contains(properties, field) && !slices.Contains(result[typeName], field) {
-					result[typeName] = append(result[typeName], field)
+				for _, property := range from(typeName, field) {
+					result.add(slices.Contains(properties, property), typeName, property)
 				}
 			}
 		}
 	}
 	result.add(walk.fields["UsageRight"]["holderId"] && slices.Contains(result["AssignmentError"], "usageRight"), "AssignmentError", "assignedTo")
+	result.add(walk.states, "User", "licenseAssignmentStates")
+	result.add(walk.fields["AssignmentErrorOverview"]["byGroup"], "AssignmentError", "assignedTo")
 	result.add(true, "SubscribedSku", "skuId", "id")
-	result.add(walk.selects("disabledPlans"), "SubscribedSku", "servicePlans")
-	result["DirectoryObject"] = append(slices.Clone(result["User"]), result["Group"]...)
+	result.add(walk.selects("disabledPlans", "disabledServicePlans") || walk.fields["ServicePlan"]["subscribedSkus"] || walk.fields["AssignmentError"]["servicePlans"], "SubscribedSku", "servicePlans")
+	result.add(walk.ordersSkus || walk.fields["LicensingOverview"]["products"], "SubscribedSku", "skuPartNumber", "consumedUnits", "prepaidUnits")
+	result.add(true, "Allotment", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits")
+	result.add(walk.selects("nextLifecycleDate"), "Allotment", "subscriptions")
+	result["DirectoryObject"] = slices.Concat(result["User"], result["Group"], result["Device"])
 	for typeName := range result {
 		slices.Sort(result[typeName])
 		result[typeName] = slices.Compact(result[typeName])
 	}
 	return result
+}
+
+// from returns the properties from which a field is answered.
+func from(typeName, field string) []string {
+	for _, name := range []string{typeName + "." + field, field} {
+		if properties, ok := derived[name]; ok {
+			return properties
+		}
+	}
+	return []string{field}
 }
 
 func (n needs) add(condition bool, typeName string, properties ...string) {
@@ -71,9 +95,10 @@ func (n needs) add(condition bool, typeName string, properties ...string) {
 func (n needs) of(typeName string) []string { return n[typeName] }
 
 type needsWalk struct {
-	op     *graphql.OperationContext
-	fields map[string]map[string]bool // by type
-	seen   map[string]bool            // fragments
+	op                 *graphql.OperationContext
+	fields             map[string]map[string]bool // by type
+	seen               map[string]bool            // fragments
+	states, ordersSkus bool                       // what Query.users filters by here, and Query.subscribedSkus orders
 }
 
 func (w *needsWalk) selections(set ast.SelectionSet) {
@@ -88,6 +113,11 @@ func (w *needsWalk) selections(set ast.SelectionSet) {
 				w.fields[parent] = map[string]bool{}
 			}
 			w.fields[parent][s.Name] = true
+			if parent == "Query" {
+				arguments := s.ArgumentMap(w.op.Variables)
+				w.states = w.states || s.Name == "users" && filtersStates(arguments["filter"])
+				w.ordersSkus = w.ordersSkus || s.Name == "subscribedSkus" && arguments["orderBy"] != nil
+			}
 			w.selections(s.SelectionSet)
 		case *ast.InlineFragment:
 			if w.included(s.Directives) {
@@ -114,10 +144,10 @@ func (w *needsWalk) included(directives ast.DirectiveList) bool {
 	return true
 }
 
-// selects tells whether a field of the name is selected of any type.
-func (w *needsWalk) selects(field string) bool {
+// selects tells whether a field of one of the names is selected of any type.
+func (w *needsWalk) selects(names ...string) bool {
 	for _, fields := range w.fields {
-		if fields[field] {
+		if slices.ContainsFunc(names, func(name string) bool { return fields[name] }) {
 			return true
 		}
 	}

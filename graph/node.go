@@ -47,10 +47,12 @@ func (p plan) nodes(s selection, ids []string) ([]licensing.Node, []error) {
 
 // inLicensing looks in the licensing collections for the ids at the places given, all in one batch.
 func (p plan) inLicensing(s selection, ids []string, places map[int]bool, nodes []licensing.Node, errs []error) {
-	found := map[int][2]loaders.Thunk[licensing.Node]{}
+	found := map[int][]loaders.Thunk[licensing.Node]{}
 	p.Together(func() {
 		for i := range places {
-			found[i] = [...]loaders.Thunk[licensing.Node]{
+			found[i] = []loaders.Thunk[licensing.Node]{
+				asNode(p.findAllotment(s, ids[i])),
+				asNode(p.findAssignment(s, ids[i])),
 				asNode(p.findAssignmentError(s, ids[i])),
 				asNode(p.SubscribedSkuByID(ids[i])),
 			}

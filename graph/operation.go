@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -33,9 +34,9 @@ func (*operations) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext refuses representations that are no objects, and numbers in them that nothing can
 // hold, which gqlgen takes for faults of ours.
-func (*operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (o *operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if op.Operation.Operation != ast.Query {
-		return nil
+		return o.refuseChanges(op)
 	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name == "_entities" && !readable(field, op.Variables) {
@@ -43,6 +44,16 @@ func (*operations) MutateOperationContext(_ context.Context, op *graphql.Operati
 		}
 	}
 	return nil
+}
+
+// refuseChanges refuses mutations where they are switched off.
+func (o *operations) refuseChanges(op *graphql.OperationContext) *gqlerror.Error {
+	if o.resolver.options.AllowWrites || op.Operation.Operation != ast.Mutation {
+		return nil
+	}
+	e := gqlerror.ErrorPosf(op.Operation.Position, "changes are switched off at this gateway: its operator can allow them with --allow-writes")
+	errcode.Set(e, "FORBIDDEN")
+	return e
 }
 
 // readable tells whether all representations of an _entities field are objects. gqlparser panics at numbers
@@ -61,6 +72,9 @@ func readable(field graphql.CollectedField, variables map[string]any) (ok bool) 
 }
 
 type upstreamKey struct{}
+
+// upstreamOf returns Microsoft Graph as the operation sees it.
+func upstreamOf(ctx context.Context) Upstream { return ctx.Value(upstreamKey{}).(Upstream) }
 
 func (o *operations) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	upstream := o.resolver.options.Begin()
@@ -88,10 +102,15 @@ func rootFields(op *graphql.OperationContext) []string {
 	return names
 }
 
-// InterceptRootField gives each root field of a query loaders that know when it has begun.
+// InterceptRootField gives each root field of a query loaders that know when it has begun, and each of a mutation
+// loaders of its own.
 func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-	if graphql.GetOperationContext(ctx).Operation.Operation != ast.Query {
-		return next(ctx)
+	op := graphql.GetOperationContext(ctx)
+	if op.Operation.Operation != ast.Query {
+		// What a payload shows is read after the change: nothing that an earlier field has read.
+		l := loaders.New(ctx, upstreamOf(ctx), needsOf(op).of)
+		defer l.Wait()
+		return next(loaders.With(ctx, l))
 	}
 	l := loaders.For(ctx).Expected()
 	defer l.Begun()

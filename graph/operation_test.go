@@ -17,7 +17,7 @@ func TestRootFieldsTravelTogether(t *testing.T) {
 	for range 50 {
 		r := g.ask(`query ($id: ID!) {
 			user(id: $id) { displayName }
-			subscribedSkus { skuId }
+			subscribedSkus { nodes { skuId } }
 			assignmentError(id: "unknown") { id }
 			node(id: $id) { id ... on User { department } }
 		}`, map[string]any{"id": id})

@@ -1,115 +1,273 @@
 package graph
 
 import (
-	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
-// pageSize is the size of a page when nothing, or null, is asked for.
-const pageSize = 50
+const (
+	// pageSize is the size of a page when nothing, or null, is asked for.
+	pageSize = 50
+	// maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
+	// send pages that are short or empty and still have a next one.
+	maxUpstreamPages = 20
+	// scanBudget is the same for a page whose elements are filtered here.
+	scanBudget = 10
+)
 
-// maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
-// send pages that are short or empty and still have a next one.
-const maxUpstreamPages = 20
-
-// list is an upstream list that is shown as a connection.
-type list[T any] struct {
-	// name is the field with the arguments that tell one list from another, for its cursors.
+// list is an upstream list of R that is shown as a connection of T.
+type list[R, T any] struct {
+	// name is the field with the arguments that tell one list from another, for its cursors; see listName.
 	name string
-	// most is the largest page.
-	most int
-	// read reads an upstream page.
-	read func(context.Context, licensing.ListQuery) (licensing.Page[T], error)
-	// plan returns what there is to plan for an element, of which this is selected.
-	plan func(selection) func(T)
+	// query is what to ask for.
+	query licensing.ListQuery
+	// most is the largest page, and mostUpstream that of the service.
+	most, mostUpstream int
 	// typeName is the type of the elements.
 	typeName string
+	loader   *loaders.Loader[licensing.ListQuery, licensing.Page[R]]
+	// whole plans what follows from the elements of an upstream page, once they have everything that is needed.
+	whole func(licensing.ListQuery, []R, func([]loaders.Found[T])) (wait func() error)
+	// keep tells which elements are wanted, when the service cannot; nil for all of them.
+	keep func(T) bool
+	// counted tells that the service can count the list.
+	counted bool
+	// plan returns what there is to plan for an element, of which this is selected.
+	plan func(selection) func(T)
 }
 
-// connection returns one page of a list: as many upstream pages as it takes to fill it.
-func connection[T any](ctx context.Context, c *cursors, l list[T], first *int32, after *string) (*model.Connection[T], error) {
-	size := pageSize
-	if first != nil {
-		size = int(*first)
+// listName names a list by its field and what narrows it down: cursors of one list are none of another.
+func listName(field string, arguments ...any) string {
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		panic(err) // arguments are plain values
 	}
-	if size < 1 || size > l.most {
-		return nil, &licensing.InputError{Message: fmt.Sprintf("`first` has to be between 1 and %d", l.most)}
+	return field + " " + string(text)
+}
+
+// asSent is the whole function of lists whose elements come with everything.
+func asSent[T any](_ licensing.ListQuery, items []T, next func([]loaders.Found[T])) func() error {
+	found := make([]loaders.Found[T], len(items))
+	for i, item := range items {
+		found[i] = loaders.Found[T]{Value: item, OK: true}
+	}
+	next(found)
+	return func() error { return nil }
+}
+
+// pager fills a page of a connection: as many upstream pages as it takes, each planned as soon as the one before is
+// known.
+type pager[R, T any] struct {
+	list    list[R, T]
+	cursors *cursors
+	next    func(T) // what there is to plan for an element
+
+	mu    sync.Mutex
+	page  page[T]
+	at    cursor // what is read next
+	waits []func() error
+	done  bool
+}
+
+// pager returns what fills the page that the arguments ask for.
+func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pager[R, T], error) {
+	size, err := sizeOf("first", first, l.most)
+	if err != nil {
+		return nil, err
 	}
 	at := cursor{Top: size}
+	if l.keep != nil {
+		at.Top = l.mostUpstream // few of them may be wanted
+	}
 	if after != nil {
-		var err error
-		if at, err = c.open(l.name, *after); err != nil {
+		if at, err = p.cursors.open(l.name, "after", *after); err != nil {
 			return nil, err
 		}
 	}
+	l.counted = l.counted && l.keep == nil && !s.of(l.typeName+"Connection", "totalCount").empty()
 	if at.Link == "" {
-		at.Shown = loaders.For(ctx).Properties(l.typeName)
+		at.Shown = strings.Join(p.Properties(l.typeName), ",")
 	}
-	shown := at.Shown
-	loaders.For(ctx).Begun()
-	p := page[T]{first: size, end: at}
-	for range maxUpstreamPages {
-		upstream, err := l.read(ctx, licensing.ListQuery{Link: at.Link, Top: at.Top, Properties: shown})
-		if err != nil {
+	next := all(l.plan(s.nodes(l.typeName)))
+	return &pager[R, T]{
+		list: l, cursors: p.cursors, at: at,
+		next: func(item T) { next([]T{item}) },
+		page: page[T]{first: size, end: at, after: after != nil},
+	}, nil
+}
+
+func sizeOf(name string, wanted *int32, most int) (int, error) {
+	size := pageSize
+	if wanted != nil {
+		size = int(*wanted)
+	}
+	if size < 1 || size > most {
+		return 0, &licensing.InputError{Message: fmt.Sprintf("`%s` has to be between 1 and %d", name, most)}
+	}
+	return size, nil
+}
+
+// load plans the next upstream page, and what follows from it.
+func (p *pager[R, T]) load() {
+	q := p.list.query
+	q.Link, q.Top, q.Shown = p.at.Link, min(p.at.Top, p.list.mostUpstream), p.at.Shown
+	q.Count = p.list.counted && p.at.Link == ""
+	p.page.upstream++
+	thunk := p.list.loader.Plan(q, func(upstream licensing.Page[R]) {
+		p.wait(p.list.whole(q, upstream.Items, func(items []loaders.Found[T]) { p.add(q, upstream, items) }))
+	})
+	p.wait(func() error {
+		_, err := thunk()
+		return err
+	})
+}
+
+func (p *pager[R, T]) wait(wait func() error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waits = append(p.waits, wait)
+}
+
+// add takes what is wanted of an upstream page. It plans for what was taken when the page is full.
+func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []loaders.Found[T]) {
+	count := p.at.Count
+	if upstream.Count != nil {
+		total := int32(*upstream.Count)
+		count = &total
+	}
+	p.at = cursor{Link: upstream.Next, Top: p.at.Top, Shown: q.Shown, Count: count}
+	p.page.count = count
+	budget := maxUpstreamPages
+	if p.list.keep != nil {
+		budget = scanBudget
+	}
+	full := p.page.add(items, p.list.keep, p.at)
+	if !full && p.page.upstream < budget {
+		p.load()
+		return
+	}
+	p.page.stopped = !full
+	for _, item := range p.page.items {
+		p.next(item)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = true
+}
+
+// connection waits until the page is full.
+func (p *pager[R, T]) connection() (*model.Connection[T], error) {
+	for i := 0; ; i++ {
+		p.mu.Lock()
+		done := p.done
+		var wait func() error
+		if i < len(p.waits) {
+			wait = p.waits[i]
+		}
+		p.mu.Unlock()
+		switch {
+		case done:
+			return p.result(), nil
+		case wait == nil:
+			return nil, errors.New("a page that nothing fills")
+		}
+		if err := wait(); err != nil {
 			return nil, err
 		}
-		at = cursor{Link: upstream.Next}
-		if p.add(upstream, at) {
-			break
+	}
+}
+
+func (p *pager[R, T]) result() *model.Connection[T] {
+	result := p.page.connection(func(at cursor) string {
+		at.Top, at.Count = p.at.Top, p.page.count
+		if at.Link != "" {
+			at.Shown = p.at.Shown
+		}
+		return p.cursors.seal(p.list.name, at)
+	})
+	if p.list.keep != nil {
+		result.Scan = &model.Scan{Read: int32(p.page.read), Budget: int32(scanBudget), Stopped: p.page.stopped}
+	}
+	return result
+}
+
+// connection returns the page of a list that a root field asks for.
+func connection[R, T any](p plan, s selection, l list[R, T], first *int32, after *string) (*model.Connection[T], error) {
+	return sole(connections(p, s, []list[R, T]{l}, first, after))
+}
+
+// connections returns the same page of several lists, those of several objects.
+func connections[R, T any](p plan, s selection, lists []list[R, T], first *int32, after *string) ([]*model.Connection[T], []error) {
+	pagers, errs := make([]*pager[R, T], len(lists)), make([]error, len(lists))
+	p.Together(func() {
+		for i, l := range lists {
+			if pagers[i], errs[i] = l.pager(p, s, first, after); errs[i] == nil {
+				pagers[i].load()
+			}
+		}
+	})
+	p.Begun()
+	results := make([]*model.Connection[T], len(lists))
+	for i, pager := range pagers {
+		if errs[i] == nil {
+			results[i], errs[i] = pager.connection()
 		}
 	}
-	plans := all(l.plan(selected(ctx).nodes(l.typeName)))
-	loaders.For(ctx).Together(func() { plans(p.items) })
-	return p.connection(func(at cursor) string {
-		if at.Link != "" {
-			at.Shown = shown
-		}
-		return c.seal(l.name, at)
-	}, after != nil), nil
+	return results, errs
 }
 
 // page is a page of a connection that is being filled.
 type page[T any] struct {
-	first  int
-	items  []T
-	places []cursor // after each item
-	end    cursor   // after the last item, or the last page
-	more   bool
+	first   int
+	after   bool
+	items   []T
+	places  []cursor // after each item
+	end     cursor   // after the last item, or the last page
+	more    bool
+	stopped bool // by the budget
+	count   *int32
+	// upstream is how many upstream pages were asked for, read how many elements they had.
+	upstream, read int
 }
 
 // add takes what is wanted of an upstream page, the next of which begins at next, and tells whether the
 // page is complete.
-func (p *page[T]) add(upstream licensing.Page[T], next cursor) bool {
-	start := p.end
-	rest := upstream.Items[min(start.Skip, len(upstream.Items)):]
-	taken := rest[:min(len(rest), p.first-len(p.items))]
-	for i, item := range taken {
-		p.end = cursor{Link: start.Link, Top: start.Top, Skip: start.Skip + i + 1}
-		p.items = append(p.items, item)
-		p.places = append(p.places, p.end)
-	}
-	if len(taken) < len(rest) {
-		p.more = true
-		return true
-	}
-	p.more = next.Link != ""
-	if p.more {
-		p.end = next
-		if len(taken) > 0 {
-			p.places[len(p.places)-1] = next
+func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) bool {
+	start, taken := p.end, false
+	for i := start.Skip; i < len(items); i++ {
+		p.read++
+		if !items[i].OK || keep != nil && !keep(items[i].Value) {
+			continue
 		}
+		if len(p.items) == p.first {
+			p.more = true
+			return true
+		}
+		p.end = cursor{Link: start.Link, Skip: i + 1}
+		p.items, p.places, taken = append(p.items, items[i].Value), append(p.places, p.end), true
+	}
+	p.end = cursor{Link: start.Link, Skip: len(items)}
+	if p.more = next.Link != ""; p.more {
+		p.end = cursor{Link: next.Link}
+	}
+	if taken {
+		p.places[len(p.places)-1] = p.end
 	}
 	return !p.more || len(p.items) == p.first
 }
 
-func (p *page[T]) connection(seal func(cursor) string, after bool) *model.Connection[T] {
+func (p *page[T]) connection(seal func(cursor) string) *model.Connection[T] {
 	result := &model.Connection[T]{
-		Edges:    make([]*model.Edge[T], len(p.items)),
-		PageInfo: &model.PageInfo{HasNextPage: p.more, HasPreviousPage: after},
+		Edges:      make([]*model.Edge[T], len(p.items)),
+		PageInfo:   &model.PageInfo{HasNextPage: p.more, HasPreviousPage: p.after},
+		TotalCount: p.count,
 	}
 	for i, item := range p.items {
 		result.Edges[i] = model.NewEdge(item, func() string { return seal(p.places[i]) })

@@ -30,24 +30,6 @@ func (u trap) spring(in string) {
 	}
 }
 
-func (u trap) Users(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-	u.spring("a list")
-	return u.Upstream.Users(ctx, q)
-}
-
-func (u trap) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-	page, err := u.Upstream.AssignmentErrors(ctx, q)
-	for _, e := range page.Items {
-		if u.in == "a batch resolver" { // it looks for the holder of the right
-			e.Related = licensing.Related{
-				HasAssignedTo: true, AssignedTo: &licensing.Reference{},
-				HasUsageRight: true, UsageRight: &licensing.UsageRight{}, RightProperties: map[string]bool{"id": true},
-			}
-		}
-	}
-	return page, err
-}
-
 func (u trap) Batch() loaders.Batch {
 	u.spring("making a batch")
 	return trapBatch{u.Upstream.Batch(), u}
@@ -63,11 +45,30 @@ func (b trapBatch) Do(ctx context.Context) {
 	b.Batch.Do(ctx)
 }
 
-func (b trapBatch) UsageRightsOfUsers(ids, properties []string, found func(string, []*licensing.UsageRight, error)) {
+func (b trapBatch) ListUsers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.User], error)) {
+	b.from.spring("a list")
+	b.Batch.ListUsers(q, properties, found)
+}
+
+func (b trapBatch) ListAssignmentErrors(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.AssignmentError], error)) {
+	b.Batch.ListAssignmentErrors(q, expand, func(page licensing.Page[*licensing.AssignmentError], err error) {
+		for _, e := range page.Items {
+			if b.from.in == "a batch resolver" { // it looks for the holder of the right
+				e.Related = licensing.Related{
+					HasAssignedTo: true, AssignedTo: &licensing.Reference{},
+					HasUsageRight: true, UsageRight: &licensing.UsageRight{}, RightProperties: map[string]bool{"id": true},
+				}
+			}
+		}
+		found(page, err)
+	})
+}
+
+func (b trapBatch) UsageRightsOfUsers(keys []licensing.UsageRightsKey, properties, expand []string, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 	b.from.spring("filling a batch")
-	b.Batch.UsageRightsOfUsers(ids, properties, func(id string, rights []*licensing.UsageRight, err error) {
+	b.Batch.UsageRightsOfUsers(keys, properties, expand, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 		b.from.spring("reading a batch")
-		found(id, rights, err)
+		found(key, rights, err)
 	})
 }
 
@@ -79,13 +80,14 @@ func TestPanic(t *testing.T) {
 		all = `{
 			assignmentErrors(first: 5) { nodes { id usageRight { id holderId } } }
 			users(first: 5) { nodes { id usageRights { id } } }
-			subscribedSkus { skuId }
+			subscribedSkus { nodes { skuId } }
 		}`
 		people = `{ users(first: 5) { nodes { id usageRights { id } assignmentErrors { id } } } }`
 		errs   = "users.nodes.#.assignmentErrors"
 		rights = "users.nodes.#.usageRights"
 		right  = "assignmentErrors.nodes.#.usageRight"
 	)
+	roots := []string{"assignmentErrors", "users", "subscribedSkus"}
 	for _, tt := range []struct {
 		in    string
 		query string
@@ -94,9 +96,9 @@ func TestPanic(t *testing.T) {
 	}{
 		{"a list", all, []string{"users"}, 0},
 		{"a batch resolver", all, []string{right}, 5},
-		{"making a batch", all, []string{right, rights, "subscribedSkus"}, 11},
+		{"making a batch", all, roots, 3},
 		{"filling a batch", all, []string{rights}, 5},
-		{"sending a batch", all, []string{right, rights, "subscribedSkus"}, 11},
+		{"sending a batch", all, roots, 3},
 		{"reading a batch", people, []string{rights, errs}, 10},
 	} {
 		t.Run(tt.in, func(t *testing.T) {

@@ -14,74 +14,119 @@ import (
 // Each method takes what is selected of a type and returns what there is to plan for one object of it.
 type plan struct {
 	*loaders.Loaders
+
+	cursors *cursors
 }
 
 func (p plan) assignmentError(s selection) func(*licensing.AssignmentError) {
-	right, assignee := s.of("AssignmentError", "usageRight"), s.of("AssignmentError", "assignedTo")
-	sku, ofRight, ofAssignee := p.sku(s.of("AssignmentError", "sku")), p.usageRight(right), p.directoryObject(assignee)
+	if s.empty() {
+		return nothing[*licensing.AssignmentError]
+	}
+	right, assignee, states := s.of("AssignmentError", "usageRight"), s.of("AssignmentError", "assignedTo"), s.of("AssignmentError", "licenseAssignmentStates")
+	sku, plans := p.sku(s.of("AssignmentError", "sku")), p.servicePlans(s.of("AssignmentError", "servicePlans"))
+	ofRight, ofAssignee, ofState := p.usageRight(right), p.directoryObject(assignee), p.licenseState(states)
 	return func(e *licensing.AssignmentError) {
 		sku(e.SkuID)
+		plans(e.ServicePlanIDs())
 		if !right.empty() {
 			p.UsageRightByErrorID.Plan(e.ID, ofRight)
 		}
 		if !assignee.empty() {
 			p.PlanAssignedTo(e, ofAssignee)
 		}
+		if !states.empty() {
+			p.PlanLicenseStates(e, all(ofState))
+		}
 	}
 }
 
 func (p plan) directoryObject(s selection) func(licensing.DirectoryObject) {
 	if s.empty() {
-		return func(licensing.DirectoryObject) {}
+		return nothing[licensing.DirectoryObject]
 	}
-	ofUser, ofGroup := p.user(s), p.group(s)
+	ofUser, ofGroup, ofDevice := p.user(s), p.group(s), p.device(s)
 	return func(object licensing.DirectoryObject) {
 		switch o := object.(type) {
 		case *licensing.User:
 			ofUser(o)
 		case *licensing.Group:
 			ofGroup(o)
+		case *licensing.Device:
+			ofDevice(o)
 		}
 	}
 }
 
 func (p plan) user(s selection) func(*licensing.User) {
-	states, rights, errs := s.of("User", "licenseAssignmentStates"), s.of("User", "usageRights"), s.of("User", "assignmentErrors")
-	ofState, ofRight, ofLicense := p.licenseState(states), p.usageRight(rights), p.assignedLicense(s.of("User", "assignedLicenses"))
-	var ofError func(*licensing.AssignmentError)
-	if !errs.empty() {
-		ofError = p.assignmentError(errs)
+	if s.empty() {
+		return nothing[*licensing.User]
+	}
+	ofLicense := p.assignedLicense(s.of("User", "assignedLicenses"))
+	parts := []func(id string){
+		following(s.of("User", "licenseAssignmentStates"), p.LicenseStatesByUserID, p.licenseState),
+		following(s.of("User", "licenseDetails"), p.LicenseDetailsByUserID, p.licenseDetails),
+		following(s.of("User", "assignments"), p.AssignmentsByUserID, p.assignment),
+		following(s.of("User", "assignmentErrors"), p.AssignmentErrorsByUserID, p.assignmentError),
+		following(s.of("User", "waitingMembers"), p.WaitingMembersByUserID, p.waitingMember),
+		p.usageRights("User", s, p.UsageRightsByUserID),
 	}
 	return func(user *licensing.User) {
-		if !states.empty() {
-			p.LicenseStatesByUserID.Plan(user.ID, all(ofState))
-		}
-		if !rights.empty() {
-			p.UsageRightsByUserID.Plan(user.ID, all(ofRight))
-		}
-		if !errs.empty() {
-			p.AssignmentErrorsByUserID.Plan(user.ID, all(ofError))
+		for _, part := range parts {
+			part(user.ID)
 		}
 		all(ofLicense)(user.AssignedLicenses)
 	}
 }
 
 func (p plan) group(s selection) func(*licensing.Group) {
-	rights, members := s.of("Group", "usageRights"), s.of("Group", "membersWithLicenseErrors")
-	ofLicense, ofRight := p.assignedLicense(s.of("Group", "assignedLicenses")), p.usageRight(rights)
-	ofMember := func(*licensing.Reference) {}
-	if !members.empty() {
-		next := p.directoryObject(members)
-		ofMember = func(member *licensing.Reference) { p.PlanMemberWithLicenseErrors(member, next) }
+	if s.empty() {
+		return nothing[*licensing.Group]
+	}
+	ofLicense := p.assignedLicense(s.of("Group", "assignedLicenses"))
+	parts := []func(id string){
+		following(s.of("Group", "assignments"), p.AssignmentsByGroupID, p.assignment),
+		p.usageRights("Group", s, p.UsageRightsByGroupID),
+		pages(p, s.fields("Group", "members"), p.members),
+		pages(p, s.fields("Group", "membersWithLicenseErrors"), p.membersWithLicenseErrors),
 	}
 	return func(group *licensing.Group) {
-		if !rights.empty() {
-			p.UsageRightsByGroupID.Plan(group.ID, all(ofRight))
-		}
-		if !members.empty() {
-			p.MembersWithLicenseErrorsByGroupID.Plan(group.ID, all(ofMember))
+		for _, part := range parts {
+			part(group.ID)
 		}
 		all(ofLicense)(group.AssignedLicenses)
+	}
+}
+
+func (p plan) device(s selection) func(*licensing.Device) {
+	if s.empty() {
+		return nothing[*licensing.Device]
+	}
+	parts := []func(id string){
+		following(s.of("Device", "waitingMembers"), p.WaitingMembersByDeviceID, p.waitingMember),
+		p.usageRights("Device", s, p.UsageRightsByDeviceID),
+	}
+	return func(device *licensing.Device) {
+		for _, part := range parts {
+			part(device.ID)
+		}
+	}
+}
+
+// usageRights returns what there is to plan for the usage rights of a holder.
+func (p plan) usageRights(typeName string, s selection, byKey *loaders.Loader[licensing.UsageRightsKey, []*licensing.UsageRight]) func(id string) {
+	fields := s.fields(typeName, "usageRights")
+	next := make([]func([]*licensing.UsageRight), len(fields))
+	for i, f := range fields {
+		next[i] = all(p.usageRight(f.selection))
+	}
+	return func(id string) {
+		for i, f := range fields {
+			skus, ok := f.guids("skuIds")
+			plans, also := f.guids("planIds")
+			if key, err := rightsKey(id, skus, plans); ok && also && err == nil {
+				byKey.Plan(key, next[i])
+			}
+		}
 	}
 }
 
@@ -106,42 +151,188 @@ func (p plan) assignedLicense(s selection) func(*licensing.AssignedLicense) {
 	}
 }
 
+func (p plan) licenseDetails(s selection) func(*licensing.LicenseDetails) {
+	sku := p.sku(s.of("LicenseDetails", "sku"))
+	plans := p.plansWithSkus(s.of("LicenseDetails", "servicePlans"))
+	return func(details *licensing.LicenseDetails) {
+		sku(details.SkuID)
+		plans()
+	}
+}
+
 func (p plan) usageRight(s selection) func(*licensing.UsageRight) {
+	if s.empty() {
+		return nothing[*licensing.UsageRight]
+	}
 	sku := p.sku(s.of("UsageRight", "sku"))
+	assignments, allotments := s.of("UsageRight", "assignments"), s.of("UsageRight", "allotments")
+	ofAssignment, ofAllotment := p.assignment(assignments), p.allotment(allotments)
 	return func(right *licensing.UsageRight) {
-		if right != nil {
-			sku(right.SkuID)
+		if right == nil {
+			return
+		}
+		sku(right.SkuID)
+		if !assignments.empty() || !allotments.empty() {
+			p.PlanRight(right, ofAssignment, ofAllotment)
 		}
 	}
 }
 
+func (p plan) allotment(s selection) func(*licensing.Allotment) {
+	if s.empty() {
+		return nothing[*licensing.Allotment]
+	}
+	sku := p.sku(s.of("Allotment", "sku"))
+	assignments := pages(p, s.fields("Allotment", "assignments"), p.assignmentsOf)
+	waiting := pages(p, s.fields("Allotment", "waitingMembers"), p.waitingMembersOf)
+	return func(allotment *licensing.Allotment) {
+		sku(allotment.SkuID)
+		assignments(allotment.ID)
+		waiting(allotment.ID)
+	}
+}
+
+func (p plan) assignment(s selection) func(*licensing.Assignment) {
+	if s.empty() {
+		return nothing[*licensing.Assignment]
+	}
+	allotment, assignee := s.of("Assignment", "allotment"), s.of("Assignment", "assignedTo")
+	ofAllotment, ofAssignee := p.allotmentIf(allotment), p.assigneeIf(assignee)
+	plans := p.servicePlans(s.of("Assignment", "disabledServicePlans"))
+	return func(a *licensing.Assignment) {
+		plans(a.DisabledServicePlanIDs)
+		if ofAllotment != nil || ofAssignee != nil {
+			p.PlanRelated(a, ofAllotment, ofAssignee)
+		}
+	}
+}
+
+func (p plan) waitingMember(s selection) func(*licensing.WaitingMember) {
+	ofAllotment, ofAssignee := p.allotmentIf(s.of("WaitingMember", "allotment")), p.assigneeIf(s.of("WaitingMember", "assignedTo"))
+	return func(w *licensing.WaitingMember) { p.PlanWaitingMember(w, ofAllotment, ofAssignee) }
+}
+
+// allotmentIf returns what there is to plan for an allotment; nil when it is not selected.
+func (p plan) allotmentIf(s selection) func(*licensing.Allotment) {
+	if s.empty() {
+		return nil
+	}
+	return p.allotment(s)
+}
+
+// assigneeIf returns what there is to plan for an assignee; nil when it is not selected.
+func (p plan) assigneeIf(s selection) func(licensing.DirectoryObject) {
+	if s.empty() {
+		return nil
+	}
+	return p.directoryObject(s)
+}
+
+// sku plans for what points to a product.
 func (p plan) sku(s selection) func(*licensing.GUID) {
-	suffice := namesSuffice(s)
+	suffice, next := namesSuffice(s), p.subscribedSku(s)
 	return func(id *licensing.GUID) {
-		if id != nil && !suffice(*id) {
-			p.AllSubscribedSkus()
+		switch {
+		case id == nil || s.empty():
+		case suffice(*id):
+			next(wellKnownSku(*id))
+		default:
+			p.SubscribedSkus.Plan(loaders.Tenant, func(skus []*licensing.SubscribedSku) {
+				for _, sku := range skus {
+					if sku.SkuID != nil && *sku.SkuID == *id {
+						next(sku)
+					}
+				}
+			})
+		}
+	}
+}
+
+// subscribedSku plans for a product itself.
+func (p plan) subscribedSku(s selection) func(*licensing.SubscribedSku) {
+	if s.empty() {
+		return nothing[*licensing.SubscribedSku]
+	}
+	allotments := s.of("SubscribedSku", "allotments")
+	ofAllotment := p.allotmentIf(allotments)
+	errs := pages(p, s.fields("SubscribedSku", "assignmentErrors"), p.assignmentErrorsOfSku)
+	plans := p.plansWithSkus(s.of("SubscribedSku", "servicePlans"))
+	return func(sku *licensing.SubscribedSku) {
+		plans()
+		if sku.SkuID == nil {
+			return
+		}
+		errs(string(*sku.SkuID))
+		if ofAllotment != nil {
+			p.Allotments.Plan(loaders.Tenant, func(every []*licensing.Allotment) {
+				for _, allotment := range every {
+					if allotment.SkuID != nil && *allotment.SkuID == *sku.SkuID {
+						ofAllotment(allotment)
+					}
+				}
+			})
 		}
 	}
 }
 
 func (p plan) servicePlans(s selection) func([]licensing.GUID) {
-	suffice := planNamesSuffice(s)
+	suffice, skus := planNamesSuffice(s), p.plansWithSkus(s)
 	return func(ids []licensing.GUID) {
+		if s.empty() || len(ids) == 0 {
+			return
+		}
 		if !suffice(ids) {
 			p.AllSubscribedSkus()
 		}
+		skus()
 	}
+}
+
+// plansWithSkus plans for the products that contain service plans.
+func (p plan) plansWithSkus(s selection) func() {
+	below := s.of("ServicePlan", "subscribedSkus")
+	if below.empty() {
+		return func() {}
+	}
+	next := p.subscribedSku(below)
+	return func() { p.SubscribedSkus.Plan(loaders.Tenant, all(next)) }
 }
 
 // node plans what is selected of an object of any kind.
 func (p plan) node(s selection) func(licensing.Node) {
-	ofObject, ofError := p.directoryObject(s), p.assignmentError(s)
+	ofObject, ofError, ofAllotment, ofAssignment, ofSku := p.directoryObject(s), p.assignmentError(s), p.allotment(s), p.assignment(s), p.subscribedSku(s)
 	return func(node licensing.Node) {
 		switch n := node.(type) {
 		case licensing.DirectoryObject:
 			ofObject(n)
 		case *licensing.AssignmentError:
 			ofError(n)
+		case *licensing.Allotment:
+			ofAllotment(n)
+		case *licensing.Assignment:
+			ofAssignment(n)
+		case *licensing.SubscribedSku:
+			ofSku(n)
+		}
+	}
+}
+
+// following plans a list of an object, and what follows from its elements; nothing when it is not selected.
+func following[T any](s selection, byID *loaders.Loader[string, []T], of func(selection) func(T)) func(id string) {
+	if s.empty() {
+		return func(string) {}
+	}
+	next := all(of(s))
+	return func(id string) { byID.Plan(id, next) }
+}
+
+// pages plans the pages of an object's list that are asked for, under each alias.
+func pages[R, T any](p plan, fields []field, of func(id string) list[R, T]) func(id string) {
+	return func(id string) {
+		for _, f := range fields {
+			if pager, err := of(id).pager(p, f.selection, f.int("first"), f.string("after")); err == nil {
+				pager.load()
+			}
 		}
 	}
 }
@@ -155,9 +346,13 @@ func all[T any](of func(T)) func([]T) {
 	}
 }
 
+// nothing is what there is to plan for what is not selected.
+func nothing[T any](T) {}
+
 // namesSuffice tells of a product whether the catalogue answers what is selected of it.
 func namesSuffice(s selection) func(licensing.GUID) bool {
-	id, names := s.only("SubscribedSku", "skuId"), s.only("SubscribedSku", "skuId", "skuPartNumber", "productName")
+	const errs = "assignmentErrors" // are asked for by the product's id
+	id, names := s.only("SubscribedSku", "skuId", "allotments", errs), s.only("SubscribedSku", "skuId", "skuPartNumber", "productName", "allotments", errs)
 	return func(sku licensing.GUID) bool {
 		_, known := licensing.WellKnownSku(sku)
 		return id || names && known
@@ -166,7 +361,8 @@ func namesSuffice(s selection) func(licensing.GUID) bool {
 
 // planNamesSuffice tells of service plans whether the catalogue answers what is selected of them.
 func planNamesSuffice(s selection) func([]licensing.GUID) bool {
-	id, names := s.only("ServicePlan", "servicePlanId"), s.only("ServicePlan", "servicePlanId", "servicePlanName", "displayName")
+	const skus = "subscribedSkus" // are asked for by the plan's id
+	id, names := s.only("ServicePlan", "servicePlanId", skus), s.only("ServicePlan", "servicePlanId", "servicePlanName", "displayName", skus)
 	return func(plans []licensing.GUID) bool {
 		return id || !slices.ContainsFunc(plans, func(plan licensing.GUID) bool {
 			_, known := licensing.WellKnownServicePlan(plan)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -17,6 +18,10 @@ import (
 // Upstream is Microsoft Graph as one operation sees it, and what that cost.
 type Upstream interface {
 	loaders.Source
+	// Write makes changes, and returns what became of each, in their order.
+	Write(context.Context, []licensing.Write) []licensing.WriteResult
+	// Wait waits, unless the context ends before.
+	Wait(context.Context, time.Duration) error
 	Report() licensing.Report
 }
 
@@ -30,6 +35,8 @@ type Options struct {
 	CursorKey []byte
 	// ShowUpstream tells, from the request's headers, whether the answer carries extensions.upstream.
 	ShowUpstream func(http.Header) bool
+	// AllowWrites lets mutations through.
+	AllowWrites bool
 	// Logger gets failures that clients cannot mend.
 	Logger *slog.Logger
 }
@@ -54,4 +61,6 @@ func (r *Resolver) Schema() graphql.ExecutableSchema {
 }
 
 // loaders returns the loaders of the operation.
-func (r *Resolver) loaders(ctx context.Context) plan { return plan{loaders.For(ctx)} }
+func (r *Resolver) loaders(ctx context.Context) plan {
+	return plan{Loaders: loaders.For(ctx), cursors: r.cursors}
+}

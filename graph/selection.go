@@ -6,6 +6,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/internal/licensing"
 )
 
 // selection is what an operation selects below one of its fields. It tells a resolver what will be asked
@@ -37,6 +39,62 @@ func (s selection) of(typeName, field string) selection {
 	return below
 }
 
+// field is a field that is selected, with what is selected below it.
+type field struct {
+	selection
+	args map[string]any
+}
+
+// fields returns each selection of a field of a type: under several aliases it can have several arguments.
+func (s selection) fields(typeName, name string) []field {
+	var fields []field
+	for _, set := range s.sets {
+		for _, f := range graphql.CollectFields(s.operation, set, satisfied(typeName)) {
+			if f.Name == name {
+				below := selection{operation: s.operation, sets: []ast.SelectionSet{f.Selections}}
+				fields = append(fields, field{below, f.ArgumentMap(s.operation.Variables)})
+			}
+		}
+	}
+	return fields
+}
+
+// int reads an argument; nil when it is null or no number that can be.
+func (f field) int(name string) *int32 {
+	n, err := graphql.UnmarshalInt32(f.args[name])
+	if f.args[name] == nil || err != nil {
+		return nil
+	}
+	return &n
+}
+
+// string reads an argument; nil when it is null.
+func (f field) string(name string) *string {
+	text, ok := f.args[name].(string)
+	if !ok {
+		return nil
+	}
+	return &text
+}
+
+// guids reads an argument; false when one of its elements is no GUID.
+func (f field) guids(name string) ([]licensing.GUID, bool) {
+	var ids []licensing.GUID
+	elements, ok := f.args[name].([]any)
+	if !ok && f.args[name] != nil {
+		elements = []any{f.args[name]} // a single value stands for a list of one
+	}
+	for _, element := range elements {
+		text, _ := element.(string)
+		id, ok := licensing.ParseGUID(text)
+		if !ok {
+			return nil, false
+		}
+		ids = append(ids, id)
+	}
+	return ids, true
+}
+
 // nodes returns what is selected of the nodes of a connection.
 func (s selection) nodes(typeName string) selection {
 	nodes := s.of(typeName+"Connection", "nodes")
@@ -61,9 +119,9 @@ func (s selection) only(typeName string, fields ...string) bool {
 // satisfied returns the names by which a fragment can select fields of a type: its own and its interfaces'.
 func satisfied(typeName string) []string {
 	switch typeName {
-	case "User", "Group", "OtherDirectoryObject":
+	case "User", "Group", "Device", "OtherDirectoryObject":
 		return []string{typeName, "DirectoryObject", "Node", "_Entity"}
-	case "AssignmentError", "SubscribedSku":
+	case "Allotment", "Assignment", "AssignmentError", "SubscribedSku":
 		return []string{typeName, "Node", "_Entity"}
 	case "UsageRight":
 		return []string{typeName, "_Entity"}

@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -78,4 +80,67 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 		return plan
 	}
 	return &licensing.ServicePlan{ServicePlanID: &id}
+}
+
+// skusConnection returns a page of the products that the tenant is subscribed to.
+func (p plan) skusConnection(s selection, order *model.SubscribedSkuOrder, w window) (*model.SubscribedSkuConnection, error) {
+	return planHeld(p, w, p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) (*model.SubscribedSkuConnection, error) {
+		return heldConnection(p.cursors, listName("subscribedSkus", order), ordered(skus, order, compareSkus), w)
+	})
+}
+
+func compareSkus(field model.SubscribedSkuOrderField, a, b *licensing.SubscribedSku) int {
+	switch field {
+	case model.SkusByProductName:
+		return compareText(nameOf(a), nameOf(b))
+	case model.SkusByConsumedUnits:
+		return cmp.Compare(deref(a.ConsumedUnits), deref(b.ConsumedUnits))
+	case model.SkusByFreeUnits:
+		return cmp.Compare(deref(a.Units()).Free, deref(b.Units()).Free)
+	default:
+		return compareText(deref(a.SkuPartNumber), deref(b.SkuPartNumber))
+	}
+}
+
+// nameOf returns the name of a product that people read, the short one where there is none.
+func nameOf(sku *licensing.SubscribedSku) string {
+	return cmp.Or(deref(sku.ProductName()), deref(sku.SkuPartNumber))
+}
+
+// skusWithPlans returns the products that contain each service plan; nil where it has no id.
+func (p plan) skusWithPlans(plans []*licensing.ServicePlan) ([][]*licensing.SubscribedSku, []error) {
+	return loaders.Wait(each(plans, func(plan *licensing.ServicePlan) loaders.Thunk[[]*licensing.SubscribedSku] {
+		if plan.ServicePlanID == nil {
+			return held[[]*licensing.SubscribedSku](nil)
+		}
+		return p.SubscribedSkusWith(*plan.ServicePlanID)
+	}))
+}
+
+// servicePlansByID returns the service plans with each of the ids, of whatever product: from the catalogue where their
+// names are all that is selected, else as the tenant has them.
+func (p plan) servicePlansByID(s selection, ids [][]licensing.GUID) ([][]*licensing.ServicePlan, []error) {
+	suffice := planNamesSuffice(s)
+	return loaders.Wait(each(ids, func(ids []licensing.GUID) loaders.Thunk[[]*licensing.ServicePlan] {
+		every := held[[]*licensing.SubscribedSku](nil)
+		if !suffice(ids) {
+			every = p.AllSubscribedSkus()
+		}
+		return func() ([]*licensing.ServicePlan, error) {
+			skus, err := every()
+			return each(ids, func(id licensing.GUID) *licensing.ServicePlan { return servicePlanOfAny(skus, id) }), err
+		}
+	}))
+}
+
+// servicePlanOfAny returns what is known of a service plan: as part of a product that has it, else by its names, else its id.
+func servicePlanOfAny(skus []*licensing.SubscribedSku, id licensing.GUID) *licensing.ServicePlan {
+	for _, sku := range skus {
+		for _, plan := range sku.ServicePlans {
+			if is(plan.ServicePlanID, id) {
+				return plan
+			}
+		}
+	}
+	return servicePlan(nil, id)
 }

@@ -7,13 +7,27 @@ package graph
 
 import (
 	"context"
+	"licensegraph/graph/generated"
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 )
 
-func (r *queryResolver) SubscribedSkus(ctx context.Context) ([]*licensing.SubscribedSku, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).AllSubscribedSkus())
+func (r *queryResolver) SubscribedSkus(ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) (*model.Connection[*licensing.SubscribedSku], error) {
+	return r.loaders(ctx).skusConnection(selected(ctx), orderBy, window{first, last, after, before})
 }
 
 func (r *queryResolver) SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error) {
 	return found(r.loaders(ctx), r.loaders(ctx).SubscribedSku(skuID))
 }
+
+func (r *subscribedSkuResolver) Allotments(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.Allotment, error) {
+	return batch(r.loaders(ctx).allotmentsOfSkus(objs))
+}
+
+func (r *subscribedSkuResolver) AssignmentErrors(ctx context.Context, objs []*licensing.SubscribedSku, first *int32, after *string) ([]*model.Connection[*licensing.AssignmentError], error) {
+	return batch(connections(r.loaders(ctx), selected(ctx), each(objs, r.loaders(ctx).errorsOfSku), first, after))
+}
+
+func (r *Resolver) SubscribedSku() generated.SubscribedSkuResolver { return &subscribedSkuResolver{r} }
+
+type subscribedSkuResolver struct{ *Resolver }

@@ -15,6 +15,14 @@ func (r *usageRightResolver) Sku(ctx context.Context, objs []*licensing.UsageRig
 	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfRight)))
 }
 
+func (r *usageRightResolver) Assignments(ctx context.Context, objs []*licensing.UsageRight) ([][]*licensing.Assignment, error) {
+	return batch(r.loaders(ctx).AssignmentsOfRights(objs))
+}
+
+func (r *usageRightResolver) Allotments(ctx context.Context, objs []*licensing.UsageRight) ([][]*licensing.Allotment, error) {
+	return batch(r.loaders(ctx).AllotmentsOfRights(objs))
+}
+
 func (r *Resolver) UsageRight() generated.UsageRightResolver { return &usageRightResolver{r} }
 
 type usageRightResolver struct{ *Resolver }

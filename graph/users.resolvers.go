@@ -21,33 +21,58 @@ func (r *assignedLicenseResolver) DisabledPlans(ctx context.Context, objs []*lic
 	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfLicense), each(objs, plansOfLicense)))
 }
 
+func (r *licenseDetailsResolver) Sku(ctx context.Context, objs []*licensing.LicenseDetails) ([]*licensing.SubscribedSku, error) {
+	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfDetails)))
+}
+
 func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error) {
 	return found(r.loaders(ctx), r.loaders(ctx).findUser(selected(ctx), id, userPrincipalName))
 }
 
-func (r *queryResolver) Users(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.User], error) {
-	return connection(ctx, r.cursors, r.loaders(ctx).allUsers(), first, after)
+func (r *queryResolver) Me(ctx context.Context) (*licensing.User, error) {
+	return found(r.loaders(ctx), r.loaders(ctx).PlanMe(r.loaders(ctx).user(selected(ctx))))
+}
+
+func (r *queryResolver) Users(ctx context.Context, first *int32, after *string, filter *model.UserFilter, orderBy *model.Order[model.UserOrderField]) (*model.Connection[*licensing.User], error) {
+	return r.loaders(ctx).usersConnection(selected(ctx), filter, orderBy, first, after)
 }
 
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
 	return batch(loaders.EachOf(r.loaders(ctx).LicenseStatesByUserID, objs, (*licensing.User).ObjectID))
 }
 
-func (r *userResolver) UsageRights(ctx context.Context, objs []*licensing.User) ([][]*licensing.UsageRight, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).UsageRightsByUserID, objs, (*licensing.User).ObjectID))
+func (r *userResolver) LicenseDetails(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseDetails, error) {
+	return batch(loaders.EachOf(r.loaders(ctx).LicenseDetailsByUserID, objs, (*licensing.User).ObjectID))
+}
+
+func (r *userResolver) Assignments(ctx context.Context, objs []*licensing.User) ([][]*licensing.Assignment, error) {
+	return batch(loaders.EachOf(r.loaders(ctx).AssignmentsByUserID, objs, (*licensing.User).ObjectID))
+}
+
+func (r *userResolver) UsageRights(ctx context.Context, objs []*licensing.User, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error) {
+	return batch(usageRightsOf(r.loaders(ctx).UsageRightsByUserID, objs, skuIds, planIds))
 }
 
 func (r *userResolver) AssignmentErrors(ctx context.Context, objs []*licensing.User) ([][]*licensing.AssignmentError, error) {
 	return batch(loaders.EachOf(r.loaders(ctx).AssignmentErrorsByUserID, objs, (*licensing.User).ObjectID))
 }
 
+func (r *userResolver) WaitingMembers(ctx context.Context, objs []*licensing.User) ([][]*licensing.WaitingMember, error) {
+	return batch(loaders.EachOf(r.loaders(ctx).WaitingMembersByUserID, objs, (*licensing.User).ObjectID))
+}
+
 func (r *Resolver) AssignedLicense() generated.AssignedLicenseResolver {
 	return &assignedLicenseResolver{r}
+}
+
+func (r *Resolver) LicenseDetails() generated.LicenseDetailsResolver {
+	return &licenseDetailsResolver{r}
 }
 
 func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
 
 type (
 	assignedLicenseResolver struct{ *Resolver }
+	licenseDetailsResolver  struct{ *Resolver }
 	userResolver            struct{ *Resolver }
 )

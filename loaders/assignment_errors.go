@@ -1,13 +1,22 @@
 package loaders
 
 import (
-	"context"
 	"slices"
 
 	"licensegraph/internal/licensing"
 )
 
 func (l *Loaders) addAssignmentErrors(s *scheduler) {
+	l.AssignmentErrorsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.AssignmentError], error)) {
+		for _, q := range queries {
+			b.ListAssignmentErrors(q, l.related(), func(page licensing.Page[*licensing.AssignmentError], err error) {
+				for _, e := range page.Items {
+					l.holdError(e)
+				}
+				found(q, page, err)
+			})
+		}
+	})
 	l.AssignmentErrorByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.AssignmentError, error)) {
 		b.AssignmentErrors(ids, l.properties("AssignmentError"), l.related(), func(id string, e *licensing.AssignmentError, err error) {
 			if err == nil {
@@ -53,16 +62,6 @@ func (l *Loaders) holdError(e *licensing.AssignmentError) {
 	}
 }
 
-// AssignmentErrors returns a page of the tenant's assignment errors.
-func (l *Loaders) AssignmentErrors(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-	q.Expand = l.related()
-	page, err := l.source.AssignmentErrors(ctx, q)
-	for _, e := range page.Items {
-		l.holdError(e)
-	}
-	return page, err
-}
-
 // AssignedTo returns who should have got the licences, with all properties that the operation needs, in the
 // order of the errors.
 func (l *Loaders) AssignedTo(errs []*licensing.AssignmentError) ([]licensing.DirectoryObject, []error) {
@@ -96,4 +95,41 @@ func (l *Loaders) UsageRights(errs []*licensing.AssignmentError) ([]*licensing.U
 		}
 	}
 	return rights, failures
+}
+
+// LicenseStatesOfErrors returns in which ways the product of each error is assigned to its assignee.
+func (l *Loaders) LicenseStatesOfErrors(errs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, []error) {
+	assignees, failures := EachOf(l.AssigneeByErrorID, errs, (*licensing.AssignmentError).ObjectID)
+	thunks := make([]Thunk[[]*licensing.LicenseAssignmentState], len(errs))
+	l.Together(func() {
+		for i, assignee := range assignees {
+			if failures[i] != nil || assignee == nil {
+				thunks[i] = func() ([]*licensing.LicenseAssignmentState, error) { return nil, failures[i] }
+				continue
+			}
+			thunks[i] = l.LicenseStatesByUserID.Load(assignee.Object.ObjectID())
+		}
+	})
+	states, failures := Wait(thunks)
+	for i, e := range errs {
+		states[i] = StatesOf(e, states[i])
+	}
+	return states, failures
+}
+
+// PlanLicenseStates loads the states of an error that will be asked for, and plans with next what follows.
+func (l *Loaders) PlanLicenseStates(e *licensing.AssignmentError, next func([]*licensing.LicenseAssignmentState)) {
+	l.AssigneeByErrorID.Plan(e.ID, func(ref *licensing.Reference) {
+		if ref != nil {
+			l.LicenseStatesByUserID.Plan(ref.Object.ObjectID(), func(states []*licensing.LicenseAssignmentState) { next(StatesOf(e, states)) })
+		}
+	})
+}
+
+// StatesOf returns those of a person's states that are of the error's product.
+func StatesOf(e *licensing.AssignmentError, states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
+	if states == nil || e.SkuID == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool { return s.SkuID == nil || *s.SkuID != *e.SkuID })
 }

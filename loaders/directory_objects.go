@@ -1,18 +1,39 @@
 package loaders
 
 import (
-	"errors"
-	"slices"
+	"strings"
 
 	"licensegraph/internal/licensing"
 )
 
 func (l *Loaders) addDirectoryObjects(s *scheduler) {
+	l.GroupsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Group], error)) {
+		for _, q := range queries {
+			b.ListGroups(q, l.properties("Group"), func(page licensing.Page[*licensing.Group], err error) {
+				if l.covers(q, "Group") {
+					for _, group := range page.Items {
+						l.GroupByID.Prime(group.ID, group)
+					}
+				}
+				found(q, page, err)
+			})
+		}
+	})
 	l.GroupByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
 		b.Groups(ids, l.properties("Group"), found)
 	})
-	l.MembersWithLicenseErrorsByGroupID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.Reference, error)) {
-		b.MembersWithLicenseErrors(ids, l.properties("User"), found)
+	l.DeviceByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Device, error)) {
+		b.Devices(ids, l.properties("Device"), found)
+	})
+	l.MembersByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
+		for _, q := range queries {
+			b.ListMembers(q, l.properties("DirectoryObject"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
+		}
+	})
+	l.MembersWithLicenseErrorsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
+		for _, q := range queries {
+			b.ListMembersWithLicenseErrors(q, l.properties("User"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
+		}
 	})
 	l.DirectoryObjectByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
 		b.DirectoryObjects(ids, l.properties("DirectoryObject"), found)
@@ -25,25 +46,30 @@ func (l *Loaders) DirectoryObjects(ids []string) ([]licensing.DirectoryObject, [
 	return l.complete(Each(l.DirectoryObjectByID, ids))
 }
 
-// MembersWithLicenseErrors returns the members of each group to whom a licence of it could not be given, with
-// all properties that the operation needs, in the order of the groups.
-func (l *Loaders) MembersWithLicenseErrors(groups []*licensing.Group) ([][]licensing.DirectoryObject, []error) {
-	lists, errs := EachOf(l.MembersWithLicenseErrorsByGroupID, groups, (*licensing.Group).ObjectID)
-	every := slices.Concat(lists...)
-	objects, failures := l.complete(every, make([]error, len(every)))
-	members := make([][]licensing.DirectoryObject, len(lists))
-	for i, list := range lists {
-		n := len(list)
-		members[i] = objects[:n]
-		errs[i] = errors.Join(append(failures[:n:n], errs[i])...)
-		objects, failures = objects[n:], failures[n:]
-	}
-	return members, errs
+// DirectoryObjectNow returns an object of which the id and the kind are known.
+func (l *Loaders) DirectoryObjectNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
+	return l.whole(&licensing.Reference{Object: object, Properties: set([]string{"id"})})()
 }
 
-// PlanMemberWithLicenseErrors plans with next what follows from a member.
-func (l *Loaders) PlanMemberWithLicenseErrors(member *licensing.Reference, next func(licensing.DirectoryObject)) {
-	l.planWhole(member, next)
+// PlanWhole plans with next what follows from objects, once all of them have all properties that the operation
+// needs. Those that are gone meanwhile are left open.
+func (l *Loaders) PlanWhole(refs []*licensing.Reference, next func([]Found[licensing.DirectoryObject])) (wait func() error) {
+	return gather(len(refs), func(i int, found func(licensing.DirectoryObject, error)) func() {
+		return l.planEitherWhole(refs[i], found)
+	}, next)
+}
+
+// PlanUsersAmong plans with next what follows from those of the objects that are users, the others left open, once
+// all of them have all properties that the operation needs.
+func (l *Loaders) PlanUsersAmong(refs []*licensing.Reference, next func([]Found[*licensing.User])) (wait func() error) {
+	return gather(len(refs), func(i int, found func(*licensing.User, error)) func() {
+		if _, ok := refs[i].Object.(*licensing.User); !ok {
+			found(nil, licensing.ErrNotFound)
+			return func() {}
+		}
+		thunk := l.UserByID.planEither(refs[i].Object.ObjectID(), found)
+		return func() { thunk() } //nolint:errcheck // found is told
+	}, next)
 }
 
 // complete returns the objects that are referred to with all properties that the operation needs. What was
@@ -76,6 +102,10 @@ func (l *Loaders) whole(ref *licensing.Reference) Thunk[licensing.DirectoryObjec
 		if !l.shows(ref.Properties, "Group") {
 			return asObject(l.GroupByID.Load(object.ID))
 		}
+	case *licensing.Device:
+		if !l.shows(ref.Properties, "Device") {
+			return asObject(l.DeviceByID.Load(object.ID))
+		}
 	}
 	return func() (licensing.DirectoryObject, error) { return ref.Object, nil }
 }
@@ -86,22 +116,37 @@ func (l *Loaders) PlanDirectoryObject(id string, next func(licensing.DirectoryOb
 }
 
 func (l *Loaders) planWhole(ref *licensing.Reference, next func(licensing.DirectoryObject)) {
-	if ref == nil {
-		return
+	if ref != nil {
+		l.planEitherWhole(ref, func(object licensing.DirectoryObject, err error) {
+			if err == nil {
+				next(object)
+			}
+		})
 	}
+}
+
+func (l *Loaders) planEitherWhole(ref *licensing.Reference, next func(licensing.DirectoryObject, error)) (wait func()) {
 	switch object := ref.Object.(type) {
 	case *licensing.User:
 		if !l.shows(ref.Properties, "User") {
-			l.UserByID.Plan(object.ID, func(user *licensing.User) { next(user) })
-			return
+			return planObject(l.UserByID, object.ID, next)
 		}
 	case *licensing.Group:
 		if !l.shows(ref.Properties, "Group") {
-			l.GroupByID.Plan(object.ID, func(group *licensing.Group) { next(group) })
-			return
+			return planObject(l.GroupByID, object.ID, next)
+		}
+	case *licensing.Device:
+		if !l.shows(ref.Properties, "Device") {
+			return planObject(l.DeviceByID, object.ID, next)
 		}
 	}
-	next(ref.Object)
+	next(ref.Object, nil)
+	return func() {}
+}
+
+func planObject[T licensing.DirectoryObject](l *Loader[string, T], id string, next func(licensing.DirectoryObject, error)) (wait func()) {
+	thunk := l.planEither(id, func(object T, err error) { next(object, err) })
+	return func() { thunk() } //nolint:errcheck // next is told
 }
 
 // shows tells whether everything that the operation needs of the type was shown. Licence states do not
@@ -113,6 +158,15 @@ func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 		}
 	}
 	return true
+}
+
+// covers tells whether a page shows everything that the operation needs of its elements.
+func (l *Loaders) covers(q licensing.ListQuery, typeName string) bool {
+	if q.Link == "" {
+		return true
+	}
+	shown := set(strings.Split(q.Shown, ","))
+	return l.shows(shown, typeName) && (!l.needs(typeName, licenseStates) || shown[licenseStates])
 }
 
 func asObject[T licensing.DirectoryObject](thunk Thunk[T]) Thunk[licensing.DirectoryObject] {

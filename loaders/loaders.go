@@ -17,10 +17,6 @@ import (
 
 // Source is Microsoft Graph as one operation sees it.
 type Source interface {
-	// AssignmentErrors returns a page of the tenant's assignment errors.
-	AssignmentErrors(context.Context, licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error)
-	// Users returns a page of the tenant's users.
-	Users(context.Context, licensing.ListQuery) (licensing.Page[*licensing.User], error)
 	// Batch returns an empty set of reads.
 	Batch() Batch
 }
@@ -28,23 +24,51 @@ type Source interface {
 // Batch is a set of reads that travel together. Each method adds reads; Do sends them all and hands each
 // result to the function that came with its read, one after the other. What the service does not have is
 // handed over as an error that wraps [licensing.ErrNotFound], or not at all.
+//
+// Properties are those to read of each object, its id always; expand are the relations to send along with
+// each, where the service can.
 type Batch interface {
 	// Do reads everything that was added. It ends when its context does.
 	Do(context.Context)
 
+	// One page of a list.
+	ListUsers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.User], error))
+	ListGroups(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Group], error))
+	ListMembers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error))
+	ListMembersWithLicenseErrors(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error))
+	ListAssignmentErrors(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.AssignmentError], error))
+	ListAssignments(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.Assignment], error))
+	ListWaitingMembers(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.WaitingMember], error))
+
+	// A whole list.
+	Allotments(properties []string, found func(allotments []*licensing.Allotment, err error))
+	SubscribedSkus(properties []string, found func(skus []*licensing.SubscribedSku, err error))
+
+	// Objects by their ids.
+	Me(properties []string, found func(user *licensing.User, err error))
 	Users(ids, properties []string, found func(id string, user *licensing.User, err error))
 	UsersByPrincipalName(names, properties []string, found func(name string, user *licensing.User, err error))
 	Groups(ids, properties []string, found func(id string, group *licensing.Group, err error))
+	Devices(ids, properties []string, found func(id string, device *licensing.Device, err error))
 	DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error))
+	AllotmentsByID(ids, properties []string, found func(id string, allotment *licensing.Allotment, err error))
+	Assignments(ids, expand []string, found func(id string, assignment *licensing.Assignment, err error))
 	AssignmentErrors(ids, properties, expand []string, found func(id string, e *licensing.AssignmentError, err error))
-	AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error))
+	UsageRights(keys []licensing.UsageRightKey, properties, expand []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error))
+
+	// What belongs to objects, whole, by their ids.
 	AssigneesOfErrors(ids, properties []string, found func(id string, assignee *licensing.Reference, err error))
 	UsageRightsOfErrors(ids, properties []string, found func(id string, right *licensing.UsageRight, err error))
-	UsageRightsOfUsers(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error))
-	UsageRightsOfGroups(ids, properties []string, found func(id string, rights []*licensing.UsageRight, err error))
-	MembersWithLicenseErrors(ids, properties []string, found func(id string, members []*licensing.Reference, err error))
-	UsageRights(keys []licensing.UsageRightKey, properties []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error))
-	SubscribedSkus(properties []string, found func(skus []*licensing.SubscribedSku, err error))
+	AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error))
+	AssignmentsOfUsers(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error))
+	AssignmentsOfGroups(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error))
+	UsageRightsOfUsers(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
+	UsageRightsOfGroups(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
+	UsageRightsOfDevices(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
+	WaitingMembersOfUsers(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error))
+	WaitingMembersOfDevices(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error))
+	AllotmentsOfWaitingMembers(keys []licensing.WaitingMemberKey, properties []string, found func(key licensing.WaitingMemberKey, allotment *licensing.Allotment, err error))
+	LicenseDetailsOfUsers(ids, properties []string, found func(id string, details []*licensing.LicenseDetails, err error))
 }
 
 // Properties tells which of its properties an operation needs of an upstream type, such as "User".
@@ -52,39 +76,64 @@ type Properties func(typeName string) []string
 
 // Loaders are the look-ups of one operation, named by what they return and by their key.
 type Loaders struct {
-	UserByID                          *Loader[string, *licensing.User]
-	UserByPrincipalName               *Loader[string, *licensing.User]
-	LicenseStatesByUserID             *Loader[string, []*licensing.LicenseAssignmentState]
-	UsageRightsByUserID               *Loader[string, []*licensing.UsageRight]
-	AssignmentErrorsByUserID          *Loader[string, []*licensing.AssignmentError]
-	UsageRightsByGroupID              *Loader[string, []*licensing.UsageRight]
-	MembersWithLicenseErrorsByGroupID *Loader[string, []*licensing.Reference]
-	GroupByID                         *Loader[string, *licensing.Group]
-	DirectoryObjectByID               *Loader[string, *licensing.Reference]
-	AssignmentErrorByID               *Loader[string, *licensing.AssignmentError]
-	AssigneeByErrorID                 *Loader[string, *licensing.Reference]
-	UsageRightByErrorID               *Loader[string, *licensing.UsageRight]
-	UsageRightByHolderIDAndID         *Loader[licensing.UsageRightKey, *licensing.UsageRight]
-	SubscribedSkus                    *Loader[tenant, []*licensing.SubscribedSku]
+	UsersByQuery                    *Loader[licensing.ListQuery, licensing.Page[*licensing.User]]
+	GroupsByQuery                   *Loader[licensing.ListQuery, licensing.Page[*licensing.Group]]
+	MembersByQuery                  *Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]]
+	MembersWithLicenseErrorsByQuery *Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]]
+	AssignmentErrorsByQuery         *Loader[licensing.ListQuery, licensing.Page[*licensing.AssignmentError]]
+	AssignmentsByQuery              *Loader[licensing.ListQuery, licensing.Page[*licensing.Assignment]]
+	WaitingMembersByQuery           *Loader[licensing.ListQuery, licensing.Page[*licensing.WaitingMember]]
 
-	source     Source
+	Me                        *Loader[TenantKey, *licensing.User]
+	UserByID                  *Loader[string, *licensing.User]
+	UserByPrincipalName       *Loader[string, *licensing.User]
+	LicenseStatesByUserID     *Loader[string, []*licensing.LicenseAssignmentState]
+	LicenseDetailsByUserID    *Loader[string, []*licensing.LicenseDetails]
+	AssignmentErrorsByUserID  *Loader[string, []*licensing.AssignmentError]
+	AssignmentsByUserID       *Loader[string, []*licensing.Assignment]
+	WaitingMembersByUserID    *Loader[string, []*licensing.WaitingMember]
+	UsageRightsByUserID       *Loader[licensing.UsageRightsKey, []*licensing.UsageRight]
+	GroupByID                 *Loader[string, *licensing.Group]
+	AssignmentsByGroupID      *Loader[string, []*licensing.Assignment]
+	UsageRightsByGroupID      *Loader[licensing.UsageRightsKey, []*licensing.UsageRight]
+	DeviceByID                *Loader[string, *licensing.Device]
+	UsageRightsByDeviceID     *Loader[licensing.UsageRightsKey, []*licensing.UsageRight]
+	WaitingMembersByDeviceID  *Loader[string, []*licensing.WaitingMember]
+	DirectoryObjectByID       *Loader[string, *licensing.Reference]
+	AssignmentErrorByID       *Loader[string, *licensing.AssignmentError]
+	AssigneeByErrorID         *Loader[string, *licensing.Reference]
+	UsageRightByErrorID       *Loader[string, *licensing.UsageRight]
+	UsageRightByHolderIDAndID *Loader[licensing.UsageRightKey, *licensing.UsageRight]
+	AllotmentByID             *Loader[string, *licensing.Allotment]
+	AllotmentByWaitingMember  *Loader[licensing.WaitingMemberKey, *licensing.Allotment]
+	AssignmentByID            *Loader[string, *licensing.Assignment]
+	RelatedByAssignmentID     *Loader[string, *licensing.AssignmentRelated]
+	Allotments                *Loader[TenantKey, []*licensing.Allotment]
+	SubscribedSkus            *Loader[TenantKey, []*licensing.SubscribedSku]
+
 	properties Properties
 	scheduler  *scheduler
 	begun      func() // nil unless expected
 }
 
-// tenant is the key of what a tenant has only one of.
-type tenant struct{}
+// TenantKey is the type of [Tenant].
+type TenantKey struct{}
+
+// Tenant is the key of what a tenant has only one of.
+var Tenant TenantKey
 
 // New returns the loaders of the operation that ctx belongs to.
 func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	s := &scheduler{ctx: ctx, newBatch: source.Batch}
 	context.AfterFunc(ctx, s.end)
-	l := &Loaders{source: source, properties: properties, scheduler: s}
+	l := &Loaders{properties: properties, scheduler: s}
 	l.addUsers(s)
 	l.addDirectoryObjects(s)
 	l.addAssignmentErrors(s)
 	l.addUsageRights(s)
+	l.addAllotments(s)
+	l.addAssignments(s)
+	l.addWaitingMembers(s)
 	l.addSubscribedSkus(s)
 	return l
 }

@@ -17,10 +17,6 @@ type directory struct {
 	read     []string
 }
 
-func (d *directory) AssignmentErrors(context.Context, licensing.ListQuery) (licensing.Page[*licensing.AssignmentError], error) {
-	return licensing.Page[*licensing.AssignmentError]{Items: d.failures}, nil
-}
-
 func (d *directory) Batch() Batch { return &directoryBatch{directory: d} }
 
 type directoryBatch struct {
@@ -46,6 +42,10 @@ func (b *directoryBatch) Users(ids, properties []string, found func(string, *lic
 			found(id, user, nil)
 		})
 	}
+}
+
+func (b *directoryBatch) ListAssignmentErrors(_ licensing.ListQuery, _ []string, found func(licensing.Page[*licensing.AssignmentError], error)) {
+	b.done = append(b.done, func() { found(licensing.Page[*licensing.AssignmentError]{Items: b.directory.failures}, nil) })
 }
 
 func (b *directoryBatch) UsageRightsOfErrors(ids, _ []string, found func(string, *licensing.UsageRight, error)) {
@@ -93,7 +93,7 @@ func TestHeldIsNotRead(t *testing.T) {
 				failure("1", "ann", "id", "displayName"), failure("2", "bob", "id", "displayName"), failure("3", "ann", "id", "displayName"), failure("4", ""),
 			}}
 			l := New(t.Context(), d, func(typeName string) []string { return map[string][]string{"User": tt.needs}[typeName] })
-			page, err := l.AssignmentErrors(t.Context(), licensing.ListQuery{})
+			page, err := l.AssignmentErrorsByQuery.Load(licensing.ListQuery{})()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +132,7 @@ func TestHolder(t *testing.T) {
 		}
 		return nil
 	})
-	page, err := l.AssignmentErrors(t.Context(), licensing.ListQuery{})
+	page, err := l.AssignmentErrorsByQuery.Load(licensing.ListQuery{})()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,8 +152,8 @@ type Loader[K comparable, V any] struct {
 	// Guarded by the scheduler's lock.
 	gathered int
 	rounds   []*round
-	arrived  map[K]V
-	plans    map[K][]func(V)
+	arrived  map[K]*dataloader.Result[V]
+	plans    map[K][]func(V, error)
 }
 
 // Thunk waits for a value and returns it.
@@ -162,7 +162,7 @@ type Thunk[V any] = dataloader.Thunk[V]
 // newLoader returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is
 // found is answered with [licensing.ErrNotFound].
 func newLoader[K comparable, V any](s *scheduler, read func(b Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
-	l := &Loader[K, V]{scheduler: s, cache: dataloader.NewCache[K, V](), arrived: map[K]V{}, plans: map[K][]func(V){}}
+	l := &Loader[K, V]{scheduler: s, cache: dataloader.NewCache[K, V](), arrived: map[K]*dataloader.Result[V]{}, plans: map[K][]func(V, error){}}
 	l.loader = dataloader.NewBatchedLoader(
 		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
 			defer s.running.Done()
@@ -209,22 +209,31 @@ func (l *Loader[K, V]) Prime(key K, value V) {
 	defer l.scheduler.mu.Unlock()
 	if _, ok := l.cache.Get(l.scheduler.ctx, key); !ok {
 		l.loader.Prime(l.scheduler.ctx, key, value)
-		l.arrived[key] = value
+		l.arrived[key] = &dataloader.Result[V]{Data: value}
 	}
 }
 
 // Plan loads a value, and plans with next what follows from it. Next runs as soon as the value is known,
 // before anybody who waits for it goes on; never when it cannot be read.
 func (l *Loader[K, V]) Plan(key K, next func(V)) Thunk[V] {
+	return l.planEither(key, func(value V, err error) {
+		if err == nil {
+			next(value)
+		}
+	})
+}
+
+// planEither is Plan for what follows from a value or from its failure.
+func (l *Loader[K, V]) planEither(key K, next func(V, error)) Thunk[V] {
 	thunk := l.Load(key)
 	l.scheduler.mu.Lock()
-	value, ok := l.arrived[key]
+	result, ok := l.arrived[key]
 	if !ok {
 		l.plans[key] = append(l.plans[key], next)
 	}
 	l.scheduler.mu.Unlock()
 	if ok {
-		next(value)
+		next(result.Data, result.Error)
 	}
 	return thunk
 }
@@ -234,12 +243,10 @@ func (l *Loader[K, V]) arrive(keys []K, results []*dataloader.Result[V]) {
 	var plans []func()
 	l.scheduler.mu.Lock()
 	for i, key := range keys {
-		value := results[i].Data
-		if results[i].Error == nil {
-			l.arrived[key] = value
-			for _, next := range l.plans[key] {
-				plans = append(plans, func() { next(value) })
-			}
+		result := results[i]
+		l.arrived[key] = result
+		for _, next := range l.plans[key] {
+			plans = append(plans, func() { next(result.Data, result.Error) })
 		}
 		delete(l.plans, key)
 	}

@@ -1,26 +1,30 @@
 package loaders
 
-import "licensegraph/internal/licensing"
+import (
+	"slices"
+
+	"licensegraph/internal/licensing"
+)
 
 func (l *Loaders) addSubscribedSkus(s *scheduler) {
-	l.SubscribedSkus = newLoader(s, func(b Batch, _ []tenant, found func(tenant, []*licensing.SubscribedSku, error)) {
+	l.SubscribedSkus = newLoader(s, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.SubscribedSku, error)) {
 		b.SubscribedSkus(l.properties("SubscribedSku"), func(skus []*licensing.SubscribedSku, err error) {
-			found(tenant{}, skus, err)
+			found(Tenant, skus, err)
 		})
 	})
 }
 
 // AllSubscribedSkus returns the products that the tenant is subscribed to.
 func (l *Loaders) AllSubscribedSkus() Thunk[[]*licensing.SubscribedSku] {
-	return l.SubscribedSkus.Load(tenant{})
+	return l.SubscribedSkus.Load(Tenant)
 }
 
-// SubscribedSku returns one product of the tenant, by its SKU id.
+// SubscribedSku returns one product of the TenantKey, by its SKU id.
 func (l *Loaders) SubscribedSku(id licensing.GUID) Thunk[*licensing.SubscribedSku] {
 	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
 }
 
-// SubscribedSkuByID returns one product of the tenant, by the id of its subscription.
+// SubscribedSkuByID returns one product of the TenantKey, by the id of its subscription.
 func (l *Loaders) SubscribedSkuByID(id string) Thunk[*licensing.SubscribedSku] {
 	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.ID == id })
 }
@@ -39,5 +43,19 @@ func (l *Loaders) findSku(match func(*licensing.SubscribedSku) bool) Thunk[*lice
 			}
 		}
 		return nil, licensing.ErrNotFound
+	}
+}
+
+// SubscribedSkusWith returns the products that contain a service plan.
+func (l *Loaders) SubscribedSkusWith(plan licensing.GUID) Thunk[[]*licensing.SubscribedSku] {
+	thunk := l.AllSubscribedSkus()
+	return func() ([]*licensing.SubscribedSku, error) {
+		skus, err := thunk()
+		if err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(slices.Clone(skus), func(sku *licensing.SubscribedSku) bool {
+			return !slices.ContainsFunc(sku.ServicePlans, func(p *licensing.ServicePlan) bool { return p.ServicePlanID != nil && *p.ServicePlanID == plan })
+		}), nil
 	}
 }

@@ -1,16 +1,31 @@
 package loaders
 
-import (
-	"context"
-	"errors"
-	"slices"
-
-	"licensegraph/internal/licensing"
-)
+import "licensegraph/internal/licensing"
 
 const licenseStates = "licenseAssignmentStates"
 
 func (l *Loaders) addUsers(s *scheduler) {
+	l.UsersByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.User], error)) {
+		for _, q := range queries {
+			b.ListUsers(q, l.properties("User"), func(page licensing.Page[*licensing.User], err error) {
+				if l.covers(q, "User") {
+					for _, user := range page.Items {
+						l.holdUser(user)
+					}
+				}
+				found(q, page, err)
+			})
+		}
+	})
+	l.Me = newLoader(s, func(b Batch, _ []TenantKey, found func(TenantKey, *licensing.User, error)) {
+		b.Me(l.properties("User"), func(user *licensing.User, err error) {
+			l.holdUser(user)
+			found(Tenant, user, err)
+		})
+	})
+	l.LicenseDetailsByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.LicenseDetails, error)) {
+		b.LicenseDetailsOfUsers(ids, l.properties("LicenseDetails"), found)
+	})
 	l.UserByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.User, error)) {
 		b.Users(ids, l.properties("User"), func(id string, user *licensing.User, err error) {
 			l.holdUser(user)
@@ -45,22 +60,36 @@ func (l *Loaders) holdUser(user *licensing.User) {
 	}
 }
 
-// Users returns a page of the tenant's users.
-func (l *Loaders) Users(ctx context.Context, q licensing.ListQuery) (licensing.Page[*licensing.User], error) {
-	page, err := l.source.Users(ctx, q)
-	if err != nil {
-		return page, err
-	}
-	if l.shows(set(q.Properties), "User") && (!l.needs("User", licenseStates) || slices.Contains(q.Properties, licenseStates)) {
-		for _, user := range page.Items {
-			l.holdUser(user)
+// PlanMe loads the user who asks, and plans with next what follows.
+func (l *Loaders) PlanMe(next func(*licensing.User)) Thunk[*licensing.User] {
+	return l.Me.Plan(Tenant, next)
+}
+
+// PlanUsers plans with next what follows from the users of a page, once all of them have all properties that the
+// operation needs: the page may continue one of an operation that needed less. Those that are gone meanwhile are left open.
+func (l *Loaders) PlanUsers(q licensing.ListQuery, users []*licensing.User, next func([]Found[*licensing.User])) (wait func() error) {
+	return planCovered(l, l.UserByID, "User", q, users, next)
+}
+
+// PlanGroups is PlanUsers for groups.
+func (l *Loaders) PlanGroups(q licensing.ListQuery, groups []*licensing.Group, next func([]Found[*licensing.Group])) (wait func() error) {
+	return planCovered(l, l.GroupByID, "Group", q, groups, next)
+}
+
+func planCovered[T licensing.Node](l *Loaders, byID *Loader[string, T], typeName string, q licensing.ListQuery, items []T, next func([]Found[T])) func() error {
+	if l.covers(q, typeName) {
+		found := make([]Found[T], len(items))
+		for i, item := range items {
+			found[i] = Found[T]{Value: item, OK: true}
 		}
-		return page, nil
+		next(found)
+		return func() error { return nil }
 	}
-	// The page continues one of an operation that needed less.
-	users, errs := EachOf(l.UserByID, page.Items, (*licensing.User).ObjectID)
-	page.Items = users
-	return page, errors.Join(errs...)
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = item.ObjectID()
+	}
+	return byID.PlanEach(ids, next)
 }
 
 func set(members []string) map[string]bool {

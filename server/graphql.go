@@ -38,6 +38,7 @@ func newResolver(cfg *Config, client *msgraph.Client, tenantID string, logger *s
 		TenantID:     tenantID,
 		CursorKey:    key,
 		ShowUpstream: upstreamReport(cfg),
+		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
 		Logger:       logger,
 	})
 }

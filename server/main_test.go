@@ -213,7 +213,7 @@ func TestRealTenant(t *testing.T) {
 	if status, body := p.get(t, "/readyz"); status != 200 {
 		t.Errorf("%d %s", status, body)
 	}
-	status, body := p.ask(t, "{subscribedSkus{skuPartNumber}}")
+	status, body := p.ask(t, "{subscribedSkus{nodes{skuPartNumber}}}")
 	if status != 200 || !strings.Contains(body, `"skuPartNumber":"`) || strings.Contains(body, `"upstream"`) {
 		t.Errorf("%d %.300s", status, body)
 	}
@@ -287,7 +287,7 @@ func TestDrain(t *testing.T) {
 	<-reading // the gateway waits for the body
 	p.stop()
 	p.stderr.wait("draining")
-	fmt.Fprint(rest, `{"query":"{subscribedSkus{skuPartNumber}}"}`)
+	fmt.Fprint(rest, `{"query":"{subscribedSkus{nodes{skuPartNumber}}}"}`)
 	rest.Close()
 
 	got := <-results
@@ -554,7 +554,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	if status, body := p.get(t, "/healthz"); status != http.StatusOK {
 		t.Errorf("healthz: %d %s", status, body)
 	}
-	_, answer := p.ask(t, "{subscribedSkus{skuId}}")
+	_, answer := p.ask(t, "{subscribedSkus{nodes{skuId}}}")
 	if !strings.Contains(answer, "UPSTREAM_UNAVAILABLE") || strings.Contains(answer, `"upstream":`) {
 		t.Errorf("answer: %s", answer)
 	}

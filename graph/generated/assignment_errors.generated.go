@@ -22,6 +22,8 @@ type AssignmentErrorResolver interface {
 	Sku(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.SubscribedSku, error)
 	AssignedTo(ctx context.Context, objs []*licensing.AssignmentError) ([]licensing.DirectoryObject, error)
 	UsageRight(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.UsageRight, error)
+	ServicePlans(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.ServicePlan, error)
+	LicenseAssignmentStates(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -312,6 +314,148 @@ func (ec *executionContext) resolveBatch_AssignmentError_usageRight(ctx context.
 	)
 }
 
+func (ec *executionContext) _AssignmentError_servicePlans(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentError_servicePlans(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AssignmentError_servicePlans(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.ServicePlan) graphql.Marshaler {
+			return ec.marshalOServicePlan2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐServicePlanᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentError_servicePlans(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignmentError",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServicePlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AssignmentError_servicePlans(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (any, error) {
+	resolver := ec.Resolvers.AssignmentError()
+	if batch, ok := graphql.BatchParentsFor[*licensing.AssignmentError](ctx, "AssignmentError"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.ServicePlans(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.ServicePlan](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AssignmentError.servicePlans",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.ServicePlans(ctx, []*licensing.AssignmentError{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.ServicePlan](
+		ctx,
+		results,
+		err,
+		"AssignmentError.servicePlans",
+	)
+}
+
+func (ec *executionContext) _AssignmentError_licenseAssignmentStates(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentError_licenseAssignmentStates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AssignmentError_licenseAssignmentStates(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.LicenseAssignmentState) graphql.Marshaler {
+			return ec.marshalOLicenseAssignmentState2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseAssignmentStateᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentError_licenseAssignmentStates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignmentError",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LicenseAssignmentState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AssignmentError_licenseAssignmentStates(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (any, error) {
+	resolver := ec.Resolvers.AssignmentError()
+	if batch, ok := graphql.BatchParentsFor[*licensing.AssignmentError](ctx, "AssignmentError"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.LicenseAssignmentStates(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.LicenseAssignmentState](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AssignmentError.licenseAssignmentStates",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.LicenseAssignmentStates(ctx, []*licensing.AssignmentError{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.LicenseAssignmentState](
+		ctx,
+		results,
+		err,
+		"AssignmentError.licenseAssignmentStates",
+	)
+}
+
+func (ec *executionContext) _AssignmentError_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentError_remedy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remedy(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
+			return ec.marshalORemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentError_remedy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignmentError",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Remedy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _AssignmentErrorConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.AssignmentError]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -408,6 +552,61 @@ func (ec *executionContext) fieldContext_AssignmentErrorConnection_pageInfo(_ co
 	return fc, nil
 }
 
+func (ec *executionContext) _AssignmentErrorConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.AssignmentError]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentErrorConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentErrorConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssignmentErrorConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AssignmentErrorConnection_scan(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.AssignmentError]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentErrorConnection_scan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Scan) graphql.Marshaler {
+			return ec.marshalOScan2ᚖlicensegraphᚋgraphᚋmodelᚐScan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentErrorConnection_scan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignmentErrorConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Scan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _AssignmentErrorEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.AssignmentError]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -478,7 +677,7 @@ func (ec *executionContext) unmarshalInputAssignmentErrorFilter(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"skuId"}
+	fieldsInOrder := [...]string{"skuId", "assignedTo", "code", "occurredFrom", "occurredBefore"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -492,6 +691,34 @@ func (ec *executionContext) unmarshalInputAssignmentErrorFilter(ctx context.Cont
 				return it, err
 			}
 			it.SkuID = data
+		case "assignedTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignedTo"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AssignedTo = data
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "occurredFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("occurredFrom"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OccurredFrom = data
+		case "occurredBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("occurredBefore"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OccurredBefore = data
 		}
 	}
 	return it, nil
@@ -656,6 +883,87 @@ func (ec *executionContext) _AssignmentError(ctx context.Context, sel ast.Select
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "servicePlans":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AssignmentError_servicePlans(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "licenseAssignmentStates":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AssignmentError_licenseAssignmentStates(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "remedy":
+			out.Values[i] = ec._AssignmentError_remedy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -702,6 +1010,16 @@ func (ec *executionContext) _AssignmentErrorConnection(ctx context.Context, sel 
 		case "pageInfo":
 			out.Values[i] = ec._AssignmentErrorConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._AssignmentErrorConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "scan":
+			out.Values[i] = ec._AssignmentErrorConnection_scan(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"math"
 	"strconv"
@@ -25,6 +26,180 @@ import (
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _DirectoryObjectConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[licensing.DirectoryObject]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DirectoryObjectConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []licensing.DirectoryObject) graphql.Marshaler {
+			return ec.marshalNDirectoryObject2ᚕlicensegraphᚋinternalᚋlicensingᚐDirectoryObjectᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DirectoryObjectConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DirectoryObjectConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DirectoryObjectConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[licensing.DirectoryObject]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DirectoryObjectConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[licensing.DirectoryObject]) graphql.Marshaler {
+			return ec.marshalNDirectoryObjectEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DirectoryObjectConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DirectoryObjectConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DirectoryObjectEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DirectoryObjectConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[licensing.DirectoryObject]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DirectoryObjectConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖlicensegraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DirectoryObjectConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DirectoryObjectConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DirectoryObjectConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Connection[licensing.DirectoryObject]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DirectoryObjectConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DirectoryObjectConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DirectoryObjectConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DirectoryObjectEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[licensing.DirectoryObject]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DirectoryObjectEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DirectoryObjectEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DirectoryObjectEdge", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _DirectoryObjectEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[licensing.DirectoryObject]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DirectoryObjectEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v licensing.DirectoryObject) graphql.Marshaler {
+			return ec.marshalNDirectoryObject2licensegraphᚋinternalᚋlicensingᚐDirectoryObject(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DirectoryObjectEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DirectoryObjectEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _OtherDirectoryObject_id(ctx context.Context, field graphql.CollectedField, obj *licensing.OtherDirectoryObject) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -145,6 +320,11 @@ func (ec *executionContext) _DirectoryObject(ctx context.Context, sel ast.Select
 			return graphql.Null
 		}
 		return ec._Group(ctx, sel, obj)
+	case *licensing.Device:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Device(ctx, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -157,6 +337,102 @@ func (ec *executionContext) _DirectoryObject(ctx context.Context, sel ast.Select
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var directoryObjectConnectionImplementors = []string{"DirectoryObjectConnection"}
+
+func (ec *executionContext) _DirectoryObjectConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[licensing.DirectoryObject]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, directoryObjectConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DirectoryObjectConnection")
+		case "nodes":
+			out.Values[i] = ec._DirectoryObjectConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._DirectoryObjectConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._DirectoryObjectConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._DirectoryObjectConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var directoryObjectEdgeImplementors = []string{"DirectoryObjectEdge"}
+
+func (ec *executionContext) _DirectoryObjectEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[licensing.DirectoryObject]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, directoryObjectEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DirectoryObjectEdge")
+		case "cursor":
+			out.Values[i] = ec._DirectoryObjectEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._DirectoryObjectEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
 
 var otherDirectoryObjectImplementors = []string{"OtherDirectoryObject", "DirectoryObject", "Node"}
 
@@ -225,22 +501,14 @@ func (ec *executionContext) marshalNDirectoryObject2licensegraphᚋinternalᚋli
 	return ec._DirectoryObject(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalODirectoryObject2licensegraphᚋinternalᚋlicensingᚐDirectoryObject(ctx context.Context, sel ast.SelectionSet, v licensing.DirectoryObject) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._DirectoryObject(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalODirectoryObject2ᚕlicensegraphᚋinternalᚋlicensingᚐDirectoryObjectᚄ(ctx context.Context, sel ast.SelectionSet, v []licensing.DirectoryObject) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
+func (ec *executionContext) marshalNDirectoryObject2ᚕlicensegraphᚋinternalᚋlicensingᚐDirectoryObjectᚄ(ctx context.Context, sel ast.SelectionSet, v []licensing.DirectoryObject) graphql.Marshaler {
 	{
 		var batchItemsUser []*licensing.User
 		batchIdxMapUser := map[int]int{}
 		var batchItemsGroup []*licensing.Group
 		batchIdxMapGroup := map[int]int{}
+		var batchItemsDevice []*licensing.Device
+		batchIdxMapDevice := map[int]int{}
 		for i, item := range v {
 			switch concrete := item.(type) {
 			case *licensing.User:
@@ -249,6 +517,9 @@ func (ec *executionContext) marshalODirectoryObject2ᚕlicensegraphᚋinternal�
 			case *licensing.Group:
 				batchIdxMapGroup[i] = len(batchItemsGroup)
 				batchItemsGroup = append(batchItemsGroup, concrete)
+			case *licensing.Device:
+				batchIdxMapDevice[i] = len(batchItemsDevice)
+				batchItemsDevice = append(batchItemsDevice, concrete)
 			}
 		}
 		if len(batchItemsUser) > 0 {
@@ -256,6 +527,9 @@ func (ec *executionContext) marshalODirectoryObject2ᚕlicensegraphᚋinternal�
 		}
 		if len(batchItemsGroup) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
+		}
+		if len(batchItemsDevice) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Device", batchItemsDevice, batchIdxMapDevice)
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -271,6 +545,46 @@ func (ec *executionContext) marshalODirectoryObject2ᚕlicensegraphᚋinternal�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNDirectoryObjectEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[licensing.DirectoryObject]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDirectoryObjectEdge2ᚖlicensegraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDirectoryObjectEdge2ᚖlicensegraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[licensing.DirectoryObject]) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DirectoryObjectEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODirectoryObject2licensegraphᚋinternalᚋlicensingᚐDirectoryObject(ctx context.Context, sel ast.SelectionSet, v licensing.DirectoryObject) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DirectoryObject(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODirectoryObjectConnection2ᚖlicensegraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[licensing.DirectoryObject]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DirectoryObjectConnection(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -20,7 +20,10 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type EntityResolver interface {
+	FindManyAllotmentByIDs(ctx context.Context, reps []*model.AllotmentByIDsInput) ([]*licensing.Allotment, error)
+	FindManyAssignmentByIDs(ctx context.Context, reps []*model.AssignmentByIDsInput) ([]*licensing.Assignment, error)
 	FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error)
+	FindManyDeviceByIDs(ctx context.Context, reps []*model.DeviceByIDsInput) ([]*licensing.Device, error)
 	FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error)
 	FindManySubscribedSkuBySkuIDs(ctx context.Context, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, error)
 	FindManyUsageRightByHolderIDAndIDs(ctx context.Context, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, error)
@@ -32,12 +35,54 @@ type EntityResolver interface {
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_Entity_findManyAllotmentByIDs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "reps",
+		func(ctx context.Context, v any) ([]*model.AllotmentByIDsInput, error) {
+			return ec.unmarshalNAllotmentByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐAllotmentByIDsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reps"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Entity_findManyAssignmentByIDs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "reps",
+		func(ctx context.Context, v any) ([]*model.AssignmentByIDsInput, error) {
+			return ec.unmarshalNAssignmentByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐAssignmentByIDsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reps"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Entity_findManyAssignmentErrorByIDs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "reps",
 		func(ctx context.Context, v any) ([]*model.AssignmentErrorByIDsInput, error) {
 			return ec.unmarshalNAssignmentErrorByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐAssignmentErrorByIDsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reps"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Entity_findManyDeviceByIDs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "reps",
+		func(ctx context.Context, v any) ([]*model.DeviceByIDsInput, error) {
+			return ec.unmarshalNDeviceByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐDeviceByIDsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -120,6 +165,94 @@ func (ec *executionContext) field_Entity_findManyUserByUserPrincipalNames_args(c
 
 // region    **************************** field.gotpl *****************************
 
+func (ec *executionContext) _Entity_findManyAllotmentByIDs(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Entity_findManyAllotmentByIDs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Entity().FindManyAllotmentByIDs(ctx, fc.Args["reps"].([]*model.AllotmentByIDsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Allotment) graphql.Marshaler {
+			return ec.marshalOAllotment2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAllotment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Entity_findManyAllotmentByIDs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Entity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Allotment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Entity_findManyAllotmentByIDs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Entity_findManyAssignmentByIDs(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Entity_findManyAssignmentByIDs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Entity().FindManyAssignmentByIDs(ctx, fc.Args["reps"].([]*model.AssignmentByIDsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Assignment) graphql.Marshaler {
+			return ec.marshalOAssignment2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAssignment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Entity_findManyAssignmentByIDs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Entity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Assignment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Entity_findManyAssignmentByIDs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Entity_findManyAssignmentErrorByIDs(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -158,6 +291,50 @@ func (ec *executionContext) fieldContext_Entity_findManyAssignmentErrorByIDs(ctx
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Entity_findManyAssignmentErrorByIDs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Entity_findManyDeviceByIDs(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Entity_findManyDeviceByIDs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Entity().FindManyDeviceByIDs(ctx, fc.Args["reps"].([]*model.DeviceByIDsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Device) graphql.Marshaler {
+			return ec.marshalODevice2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐDevice(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Entity_findManyDeviceByIDs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Entity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Device(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Entity_findManyDeviceByIDs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -411,8 +588,98 @@ func (ec *executionContext) fieldContext__Service_sdl(_ context.Context, field g
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAllotmentByIDsInput(ctx context.Context, obj any) (model.AllotmentByIDsInput, error) {
+	var it model.AllotmentByIDsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ID"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ID":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ID"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAssignmentByIDsInput(ctx context.Context, obj any) (model.AssignmentByIDsInput, error) {
+	var it model.AssignmentByIDsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ID"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ID":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ID"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAssignmentErrorByIDsInput(ctx context.Context, obj any) (model.AssignmentErrorByIDsInput, error) {
 	var it model.AssignmentErrorByIDsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ID"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ID":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ID"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeviceByIDsInput(ctx context.Context, obj any) (model.DeviceByIDsInput, error) {
+	var it model.DeviceByIDsInput
 	if obj == nil {
 		return it, nil
 	}
@@ -616,6 +883,11 @@ func (ec *executionContext) __Entity(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._Group(ctx, sel, obj)
+	case *licensing.Device:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Device(ctx, sel, obj)
 	case *licensing.SubscribedSku:
 		if obj == nil {
 			return graphql.Null
@@ -626,6 +898,16 @@ func (ec *executionContext) __Entity(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._AssignmentError(ctx, sel, obj)
+	case *licensing.Assignment:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Assignment(ctx, sel, obj)
+	case *licensing.Allotment:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Allotment(ctx, sel, obj)
 	case *licensing.UsageRight:
 		if obj == nil {
 			return graphql.Null
@@ -664,6 +946,50 @@ func (ec *executionContext) _Entity(ctx context.Context, sel ast.SelectionSet) g
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Entity")
+		case "findManyAllotmentByIDs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Entity_findManyAllotmentByIDs(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "findManyAssignmentByIDs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Entity_findManyAssignmentByIDs(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "findManyAssignmentErrorByIDs":
 			field := field
 
@@ -674,6 +1000,28 @@ func (ec *executionContext) _Entity(ctx context.Context, sel ast.SelectionSet) g
 					}
 				}()
 				res = ec._Entity_findManyAssignmentErrorByIDs(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "findManyDeviceByIDs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Entity_findManyDeviceByIDs(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -859,6 +1207,34 @@ func (ec *executionContext) __Service(ctx context.Context, sel ast.SelectionSet,
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAllotmentByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐAllotmentByIDsInput(ctx context.Context, v any) ([]*model.AllotmentByIDsInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.AllotmentByIDsInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalOAllotmentByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐAllotmentByIDsInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNAssignmentByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐAssignmentByIDsInput(ctx context.Context, v any) ([]*model.AssignmentByIDsInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.AssignmentByIDsInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalOAssignmentByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentByIDsInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalNAssignmentErrorByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐAssignmentErrorByIDsInput(ctx context.Context, v any) ([]*model.AssignmentErrorByIDsInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -866,6 +1242,20 @@ func (ec *executionContext) unmarshalNAssignmentErrorByIDsInput2ᚕᚖlicensegra
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
 		res[i], err = ec.unmarshalOAssignmentErrorByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentErrorByIDsInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNDeviceByIDsInput2ᚕᚖlicensegraphᚋgraphᚋmodelᚐDeviceByIDsInput(ctx context.Context, v any) ([]*model.DeviceByIDsInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.DeviceByIDsInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalODeviceByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐDeviceByIDsInput(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -949,8 +1339,16 @@ func (ec *executionContext) marshalN_Entity2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 		batchIdxMapUser := map[int]int{}
 		var batchItemsGroup []*licensing.Group
 		batchIdxMapGroup := map[int]int{}
+		var batchItemsDevice []*licensing.Device
+		batchIdxMapDevice := map[int]int{}
+		var batchItemsSubscribedSku []*licensing.SubscribedSku
+		batchIdxMapSubscribedSku := map[int]int{}
 		var batchItemsAssignmentError []*licensing.AssignmentError
 		batchIdxMapAssignmentError := map[int]int{}
+		var batchItemsAssignment []*licensing.Assignment
+		batchIdxMapAssignment := map[int]int{}
+		var batchItemsAllotment []*licensing.Allotment
+		batchIdxMapAllotment := map[int]int{}
 		var batchItemsUsageRight []*licensing.UsageRight
 		batchIdxMapUsageRight := map[int]int{}
 		for i, item := range v {
@@ -961,9 +1359,21 @@ func (ec *executionContext) marshalN_Entity2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 			case *licensing.Group:
 				batchIdxMapGroup[i] = len(batchItemsGroup)
 				batchItemsGroup = append(batchItemsGroup, concrete)
+			case *licensing.Device:
+				batchIdxMapDevice[i] = len(batchItemsDevice)
+				batchItemsDevice = append(batchItemsDevice, concrete)
+			case *licensing.SubscribedSku:
+				batchIdxMapSubscribedSku[i] = len(batchItemsSubscribedSku)
+				batchItemsSubscribedSku = append(batchItemsSubscribedSku, concrete)
 			case *licensing.AssignmentError:
 				batchIdxMapAssignmentError[i] = len(batchItemsAssignmentError)
 				batchItemsAssignmentError = append(batchItemsAssignmentError, concrete)
+			case *licensing.Assignment:
+				batchIdxMapAssignment[i] = len(batchItemsAssignment)
+				batchItemsAssignment = append(batchItemsAssignment, concrete)
+			case *licensing.Allotment:
+				batchIdxMapAllotment[i] = len(batchItemsAllotment)
+				batchItemsAllotment = append(batchItemsAllotment, concrete)
 			case *licensing.UsageRight:
 				batchIdxMapUsageRight[i] = len(batchItemsUsageRight)
 				batchItemsUsageRight = append(batchItemsUsageRight, concrete)
@@ -975,8 +1385,20 @@ func (ec *executionContext) marshalN_Entity2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 		if len(batchItemsGroup) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
 		}
+		if len(batchItemsDevice) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Device", batchItemsDevice, batchIdxMapDevice)
+		}
+		if len(batchItemsSubscribedSku) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SubscribedSku", batchItemsSubscribedSku, batchIdxMapSubscribedSku)
+		}
 		if len(batchItemsAssignmentError) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "AssignmentError", batchItemsAssignmentError, batchIdxMapAssignmentError)
+		}
+		if len(batchItemsAssignment) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Assignment", batchItemsAssignment, batchIdxMapAssignment)
+		}
+		if len(batchItemsAllotment) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Allotment", batchItemsAllotment, batchIdxMapAllotment)
 		}
 		if len(batchItemsUsageRight) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "UsageRight", batchItemsUsageRight, batchIdxMapUsageRight)
@@ -995,11 +1417,35 @@ func (ec *executionContext) marshalN_Service2githubᚗcomᚋ99designsᚋgqlgen�
 	return ec.__Service(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalOAllotmentByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐAllotmentByIDsInput(ctx context.Context, v any) (*model.AllotmentByIDsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAllotmentByIDsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAssignmentByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentByIDsInput(ctx context.Context, v any) (*model.AssignmentByIDsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAssignmentByIDsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOAssignmentErrorByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentErrorByIDsInput(ctx context.Context, v any) (*model.AssignmentErrorByIDsInput, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputAssignmentErrorByIDsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalODeviceByIDsInput2ᚖlicensegraphᚋgraphᚋmodelᚐDeviceByIDsInput(ctx context.Context, v any) (*model.DeviceByIDsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputDeviceByIDsInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

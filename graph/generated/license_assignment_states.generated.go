@@ -334,6 +334,107 @@ func (ec *executionContext) fieldContext_LicenseAssignmentState_lastUpdatedDateT
 	return graphql.NewScalarFieldContext("LicenseAssignmentState", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
+func (ec *executionContext) _LicenseAssignmentState_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseAssignmentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseAssignmentState_remedy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remedy(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
+			return ec.marshalORemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseAssignmentState_remedy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LicenseAssignmentState",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Remedy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Remedy_action(ctx context.Context, field graphql.CollectedField, obj *licensing.Remedy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Remedy_action(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Action, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v licensing.RemedyAction) graphql.Marshaler {
+			return ec.marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Remedy_action(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Remedy", field, false, false, errors.New("field of type RemedyAction does not have child fields"))
+}
+
+func (ec *executionContext) _Remedy_text(ctx context.Context, field graphql.CollectedField, obj *licensing.Remedy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Remedy_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Remedy_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Remedy", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Remedy_reprocess(ctx context.Context, field graphql.CollectedField, obj *licensing.Remedy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Remedy_reprocess(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reprocess, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Remedy_reprocess(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Remedy", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -502,6 +603,59 @@ func (ec *executionContext) _LicenseAssignmentState(ctx context.Context, sel ast
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "remedy":
+			out.Values[i] = ec._LicenseAssignmentState_remedy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var remedyImplementors = []string{"Remedy"}
+
+func (ec *executionContext) _Remedy(ctx context.Context, sel ast.SelectionSet, obj *licensing.Remedy) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, remedyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Remedy")
+		case "action":
+			out.Values[i] = ec._Remedy_action(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = ec._Remedy_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reprocess":
+			out.Values[i] = ec._Remedy_reprocess(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -536,6 +690,42 @@ func (ec *executionContext) marshalNLicenseAssignmentState2ᚖlicensegraphᚋint
 	}
 	return ec._LicenseAssignmentState(ctx, sel, v)
 }
+
+func (ec *executionContext) unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction(ctx context.Context, v any) (licensing.RemedyAction, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction(ctx context.Context, sel ast.SelectionSet, v licensing.RemedyAction) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction = map[string]licensing.RemedyAction{
+		"PROVIDE_UNITS":            licensing.ProvideUnits,
+		"RESOLVE_CONFLICT":         licensing.ResolveConflict,
+		"PROVIDE_REQUIRED_PLAN":    licensing.ProvideRequiredPlan,
+		"CORRECT_USAGE_LOCATION":   licensing.CorrectUsageLocation,
+		"REMOVE_DUPLICATE_ADDRESS": licensing.RemoveDuplicateAddress,
+		"READ_AUDIT_LOG":           licensing.ReadAuditLog,
+	}
+	marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction = map[licensing.RemedyAction]string{
+		licensing.ProvideUnits:           "PROVIDE_UNITS",
+		licensing.ResolveConflict:        "RESOLVE_CONFLICT",
+		licensing.ProvideRequiredPlan:    "PROVIDE_REQUIRED_PLAN",
+		licensing.CorrectUsageLocation:   "CORRECT_USAGE_LOCATION",
+		licensing.RemoveDuplicateAddress: "REMOVE_DUPLICATE_ADDRESS",
+		licensing.ReadAuditLog:           "READ_AUDIT_LOG",
+	}
+)
 
 func (ec *executionContext) marshalOLicenseAssignmentState2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseAssignmentStateᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.LicenseAssignmentState) graphql.Marshaler {
 	if v == nil {
@@ -632,5 +822,12 @@ var (
 		licensing.LicenseStateUnknownFuture: "UNKNOWN_FUTURE_VALUE",
 	}
 )
+
+func (ec *executionContext) marshalORemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx context.Context, sel ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Remedy(ctx, sel, v)
+}
 
 // endregion ***************************** type.gotpl *****************************

@@ -23,20 +23,82 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Allotment() AllotmentResolver
+	AssignLicensePayload() AssignLicensePayloadResolver
 	AssignedLicense() AssignedLicenseResolver
+	Assignment() AssignmentResolver
 	AssignmentError() AssignmentErrorResolver
+	AssignmentErrorOverview() AssignmentErrorOverviewResolver
+	AssignmentErrorsOfGroup() AssignmentErrorsOfGroupResolver
+	AssignmentErrorsOfProduct() AssignmentErrorsOfProductResolver
+	CreateAssignmentResult() CreateAssignmentResultResolver
+	DeleteAssignmentPayload() DeleteAssignmentPayloadResolver
+	Device() DeviceResolver
 	Entity() EntityResolver
 	Group() GroupResolver
 	LicenseAssignmentState() LicenseAssignmentStateResolver
+	LicenseDetails() LicenseDetailsResolver
+	LicensingOverview() LicensingOverviewResolver
+	Mutation() MutationResolver
+	ProductOverview() ProductOverviewResolver
 	Query() QueryResolver
+	ReprocessResult() ReprocessResultResolver
+	ServicePlan() ServicePlanResolver
+	SubscribedSku() SubscribedSkuResolver
+	UpdateAssignmentPayload() UpdateAssignmentPayloadResolver
 	UsageRight() UsageRightResolver
 	User() UserResolver
+	WaitingMember() WaitingMemberResolver
 }
 
 type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	Allotment struct {
+		AllottedUnits    func(childComplexity int) int
+		AssignableTo     func(childComplexity int) int
+		AssignableToText func(childComplexity int) int
+		Assignments      func(childComplexity int, first *int32, after *string) int
+		AvailableUnits   func(childComplexity int) int
+		ConsumedUnits    func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Services         func(childComplexity int) int
+		Sku              func(childComplexity int) int
+		SkuID            func(childComplexity int) int
+		SkuPartNumber    func(childComplexity int) int
+		Subscriptions    func(childComplexity int) int
+		WaitingMembers   func(childComplexity int, first *int32, after *string) int
+	}
+
+	AllotmentConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AllotmentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	AllotmentSubscription struct {
+		NextLifecycleDate func(childComplexity int) int
+		StartDate         func(childComplexity int) int
+		State             func(childComplexity int) int
+		StateText         func(childComplexity int) int
+		SubscriptionID    func(childComplexity int) int
+		Tags              func(childComplexity int) int
+		TagsText          func(childComplexity int) int
+	}
+
+	AssignLicensePayload struct {
+		AssignedTo func(childComplexity int) int
+		Outcome    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AssignedLicense struct {
 		DisabledPlans func(childComplexity int) int
 		Sku           func(childComplexity int) int
@@ -50,21 +112,46 @@ type ComplexityRoot struct {
 		ServicePlanID    func(childComplexity int) int
 	}
 
+	Assignment struct {
+		Allotment              func(childComplexity int) int
+		AssignedTo             func(childComplexity int) int
+		DisabledServicePlanIDs func(childComplexity int) int
+		DisabledServicePlans   func(childComplexity int) int
+		ID                     func(childComplexity int) int
+	}
+
+	AssignmentConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AssignmentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	AssignmentError struct {
-		AssignedTo         func(childComplexity int) int
-		Code               func(childComplexity int) int
-		ID                 func(childComplexity int) int
-		Message            func(childComplexity int) int
-		OccurrenceDateTime func(childComplexity int) int
-		Sku                func(childComplexity int) int
-		SkuID              func(childComplexity int) int
-		UsageRight         func(childComplexity int) int
+		AssignedTo              func(childComplexity int) int
+		Code                    func(childComplexity int) int
+		ID                      func(childComplexity int) int
+		LicenseAssignmentStates func(childComplexity int) int
+		Message                 func(childComplexity int) int
+		OccurrenceDateTime      func(childComplexity int) int
+		Remedy                  func(childComplexity int) int
+		ServicePlans            func(childComplexity int) int
+		Sku                     func(childComplexity int) int
+		SkuID                   func(childComplexity int) int
+		UsageRight              func(childComplexity int) int
 	}
 
 	AssignmentErrorConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		Scan       func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	AssignmentErrorEdge struct {
@@ -72,8 +159,79 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	AssignmentErrorOverview struct {
+		ByCode    func(childComplexity int) int
+		ByGroup   func(childComplexity int) int
+		ByProduct func(childComplexity int) int
+		Complete  func(childComplexity int) int
+		Total     func(childComplexity int) int
+	}
+
+	AssignmentErrorsOfCode struct {
+		Code  func(childComplexity int) int
+		Count func(childComplexity int) int
+	}
+
+	AssignmentErrorsOfGroup struct {
+		Count func(childComplexity int) int
+		Group func(childComplexity int) int
+	}
+
+	AssignmentErrorsOfProduct struct {
+		Count func(childComplexity int) int
+		Sku   func(childComplexity int) int
+		SkuID func(childComplexity int) int
+	}
+
+	CreateAssignmentResult struct {
+		AssignedToID func(childComplexity int) int
+		Assignment   func(childComplexity int) int
+		Outcome      func(childComplexity int) int
+		UserErrors   func(childComplexity int) int
+	}
+
+	CreateAssignmentsPayload struct {
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	DeleteAssignmentPayload struct {
+		Allotment           func(childComplexity int) int
+		AssignedTo          func(childComplexity int) int
+		DeletedAssignmentID func(childComplexity int) int
+		Outcome             func(childComplexity int) int
+		UserErrors          func(childComplexity int) int
+	}
+
+	Device struct {
+		AccountEnabled         func(childComplexity int) int
+		DeletedDateTime        func(childComplexity int) int
+		DeviceID               func(childComplexity int) int
+		DisplayName            func(childComplexity int) int
+		ID                     func(childComplexity int) int
+		OperatingSystem        func(childComplexity int) int
+		OperatingSystemVersion func(childComplexity int) int
+		UsageRights            func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
+		WaitingMembers         func(childComplexity int) int
+	}
+
+	DirectoryObjectConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	DirectoryObjectEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Entity struct {
+		FindManyAllotmentByIDs             func(childComplexity int, reps []*model.AllotmentByIDsInput) int
+		FindManyAssignmentByIDs            func(childComplexity int, reps []*model.AssignmentByIDsInput) int
 		FindManyAssignmentErrorByIDs       func(childComplexity int, reps []*model.AssignmentErrorByIDsInput) int
+		FindManyDeviceByIDs                func(childComplexity int, reps []*model.DeviceByIDsInput) int
 		FindManyGroupByIDs                 func(childComplexity int, reps []*model.GroupByIDsInput) int
 		FindManySubscribedSkuBySkuIDs      func(childComplexity int, reps []*model.SubscribedSkuBySkuIDsInput) int
 		FindManyUsageRightByHolderIDAndIDs func(childComplexity int, reps []*model.UsageRightByHolderIDAndIDsInput) int
@@ -83,6 +241,7 @@ type ComplexityRoot struct {
 
 	Group struct {
 		AssignedLicenses         func(childComplexity int) int
+		Assignments              func(childComplexity int) int
 		CreatedDateTime          func(childComplexity int) int
 		DeletedDateTime          func(childComplexity int) int
 		Description              func(childComplexity int) int
@@ -92,9 +251,22 @@ type ComplexityRoot struct {
 		LicenseProcessingState   func(childComplexity int) int
 		Mail                     func(childComplexity int) int
 		MailEnabled              func(childComplexity int) int
-		MembersWithLicenseErrors func(childComplexity int) int
+		Members                  func(childComplexity int, first *int32, after *string) int
+		MembersWithLicenseErrors func(childComplexity int, first *int32, after *string) int
 		SecurityEnabled          func(childComplexity int) int
-		UsageRights              func(childComplexity int) int
+		UsageRights              func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
+	}
+
+	GroupConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	GroupEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	LicenseAssignmentState struct {
@@ -103,10 +275,19 @@ type ComplexityRoot struct {
 		Error               func(childComplexity int) int
 		ErrorText           func(childComplexity int) int
 		LastUpdatedDateTime func(childComplexity int) int
+		Remedy              func(childComplexity int) int
 		Sku                 func(childComplexity int) int
 		SkuID               func(childComplexity int) int
 		State               func(childComplexity int) int
 		StateText           func(childComplexity int) int
+	}
+
+	LicenseDetails struct {
+		ID            func(childComplexity int) int
+		ServicePlans  func(childComplexity int) int
+		Sku           func(childComplexity int) int
+		SkuID         func(childComplexity int) int
+		SkuPartNumber func(childComplexity int) int
 	}
 
 	LicenseProcessingState struct {
@@ -129,6 +310,21 @@ type ComplexityRoot struct {
 		PlanName         func(childComplexity int) int
 	}
 
+	LicensingOverview struct {
+		AssignmentErrors func(childComplexity int) int
+		Products         func(childComplexity int) int
+		WaitingMembers   func(childComplexity int) int
+	}
+
+	Mutation struct {
+		AssignLicense              func(childComplexity int, input model.AssignLicenseInput) int
+		CreateAssignments          func(childComplexity int, input model.CreateAssignmentsInput) int
+		DeleteAssignment           func(childComplexity int, input model.DeleteAssignmentInput) int
+		ReprocessAssignments       func(childComplexity int, input model.ReprocessInput) int
+		ReprocessLicenseAssignment func(childComplexity int, input model.ReprocessInput) int
+		UpdateAssignment           func(childComplexity int, input model.UpdateAssignmentInput) int
+	}
+
 	OtherDirectoryObject struct {
 		DeletedDateTime func(childComplexity int) int
 		DisplayName     func(childComplexity int) int
@@ -143,18 +339,55 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	ProductOverview struct {
+		NextLifecycleDate func(childComplexity int) int
+		Sku               func(childComplexity int) int
+		Units             func(childComplexity int) int
+	}
+
 	Query struct {
+		Allotment          func(childComplexity int, id string) int
+		Allotments         func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) int
+		Assignment         func(childComplexity int, id string) int
 		AssignmentError    func(childComplexity int, id string) int
 		AssignmentErrors   func(childComplexity int, first *int32, after *string, filter *model.AssignmentErrorFilter) int
+		Assignments        func(childComplexity int, first *int32, after *string) int
 		Group              func(childComplexity int, id string) int
+		Groups             func(childComplexity int, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) int
+		LicensingOverview  func(childComplexity int) int
+		Me                 func(childComplexity int) int
 		Node               func(childComplexity int, id string) int
 		Nodes              func(childComplexity int, ids []string) int
 		SubscribedSku      func(childComplexity int, skuID licensing.GUID) int
-		SubscribedSkus     func(childComplexity int) int
+		SubscribedSkus     func(childComplexity int, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) int
 		User               func(childComplexity int, id *string, userPrincipalName *string) int
-		Users              func(childComplexity int, first *int32, after *string) int
+		Users              func(childComplexity int, first *int32, after *string, filter *model.UserFilter, orderBy *model.Order[model.UserOrderField]) int
 		__resolve__service func(childComplexity int) int
 		__resolve_entities func(childComplexity int, representations []map[string]any) int
+	}
+
+	Remedy struct {
+		Action    func(childComplexity int) int
+		Reprocess func(childComplexity int) int
+		Text      func(childComplexity int) int
+	}
+
+	ReprocessPayload struct {
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ReprocessResult struct {
+		Outcome    func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		UserID     func(childComplexity int) int
+	}
+
+	Scan struct {
+		Budget  func(childComplexity int) int
+		Read    func(childComplexity int) int
+		Stopped func(childComplexity int) int
 	}
 
 	ServicePlan struct {
@@ -165,13 +398,16 @@ type ComplexityRoot struct {
 		ProvisioningStatusText func(childComplexity int) int
 		ServicePlanID          func(childComplexity int) int
 		ServicePlanName        func(childComplexity int) int
+		SubscribedSkus         func(childComplexity int) int
 	}
 
 	SubscribedSku struct {
 		AccountID            func(childComplexity int) int
 		AccountName          func(childComplexity int) int
+		Allotments           func(childComplexity int) int
 		AppliesTo            func(childComplexity int) int
 		AppliesToText        func(childComplexity int) int
+		AssignmentErrors     func(childComplexity int, first *int32, after *string) int
 		CapabilityStatus     func(childComplexity int) int
 		CapabilityStatusText func(childComplexity int) int
 		ConsumedUnits        func(childComplexity int) int
@@ -182,9 +418,39 @@ type ComplexityRoot struct {
 		SkuID                func(childComplexity int) int
 		SkuPartNumber        func(childComplexity int) int
 		SubscriptionIDs      func(childComplexity int) int
+		Units                func(childComplexity int) int
+	}
+
+	SubscribedSkuConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SubscribedSkuEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	Units struct {
+		Consumed  func(childComplexity int) int
+		Free      func(childComplexity int) int
+		InGrace   func(childComplexity int) int
+		LockedOut func(childComplexity int) int
+		Owned     func(childComplexity int) int
+		Suspended func(childComplexity int) int
+	}
+
+	UpdateAssignmentPayload struct {
+		Assignment func(childComplexity int) int
+		Outcome    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	UsageRight struct {
+		Allotments    func(childComplexity int) int
+		Assignments   func(childComplexity int) int
 		HolderID      func(childComplexity int) int
 		ID            func(childComplexity int) int
 		Services      func(childComplexity int) int
@@ -198,6 +464,7 @@ type ComplexityRoot struct {
 		AssignedLicenses        func(childComplexity int) int
 		AssignedPlans           func(childComplexity int) int
 		AssignmentErrors        func(childComplexity int) int
+		Assignments             func(childComplexity int) int
 		BusinessPhones          func(childComplexity int) int
 		DeletedDateTime         func(childComplexity int) int
 		Department              func(childComplexity int) int
@@ -206,24 +473,60 @@ type ComplexityRoot struct {
 		ID                      func(childComplexity int) int
 		JobTitle                func(childComplexity int) int
 		LicenseAssignmentStates func(childComplexity int) int
+		LicenseDetails          func(childComplexity int) int
 		Mail                    func(childComplexity int) int
 		MobilePhone             func(childComplexity int) int
 		OfficeLocation          func(childComplexity int) int
 		PreferredLanguage       func(childComplexity int) int
 		Surname                 func(childComplexity int) int
 		UsageLocation           func(childComplexity int) int
-		UsageRights             func(childComplexity int) int
+		UsageRights             func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
 		UserPrincipalName       func(childComplexity int) int
 		UserType                func(childComplexity int) int
+		WaitingMembers          func(childComplexity int) int
 	}
 
 	UserConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		Scan       func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	UserEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	UserError struct {
+		Code    func(childComplexity int) int
+		Field   func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
+	WaitingMember struct {
+		Allotment            func(childComplexity int) int
+		AssignedTo           func(childComplexity int) int
+		ID                   func(childComplexity int) int
+		WaitingSinceDateTime func(childComplexity int) int
+	}
+
+	WaitingMemberConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	WaitingMemberCount struct {
+		Allotment    func(childComplexity int) int
+		Complete     func(childComplexity int) int
+		Count        func(childComplexity int) int
+		LongestSince func(childComplexity int) int
+	}
+
+	WaitingMemberEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
 	}
@@ -246,6 +549,195 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "Allotment.allottedUnits":
+		if e.ComplexityRoot.Allotment.AllottedUnits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.AllottedUnits(childComplexity), true
+	case "Allotment.assignableTo":
+		if e.ComplexityRoot.Allotment.AssignableTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.AssignableTo(childComplexity), true
+	case "Allotment.assignableToText":
+		if e.ComplexityRoot.Allotment.AssignableToText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.AssignableToText(childComplexity), true
+	case "Allotment.assignments":
+		if e.ComplexityRoot.Allotment.Assignments == nil {
+			break
+		}
+
+		args, err := ec.field_Allotment_assignments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Allotment.Assignments(childComplexity, args["first"].(*int32), args["after"].(*string)), true
+	case "Allotment.availableUnits":
+		if e.ComplexityRoot.Allotment.AvailableUnits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.AvailableUnits(childComplexity), true
+	case "Allotment.consumedUnits":
+		if e.ComplexityRoot.Allotment.ConsumedUnits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.ConsumedUnits(childComplexity), true
+	case "Allotment.id":
+		if e.ComplexityRoot.Allotment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.ID(childComplexity), true
+	case "Allotment.services":
+		if e.ComplexityRoot.Allotment.Services == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.Services(childComplexity), true
+	case "Allotment.sku":
+		if e.ComplexityRoot.Allotment.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.Sku(childComplexity), true
+	case "Allotment.skuId":
+		if e.ComplexityRoot.Allotment.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.SkuID(childComplexity), true
+	case "Allotment.skuPartNumber":
+		if e.ComplexityRoot.Allotment.SkuPartNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.SkuPartNumber(childComplexity), true
+	case "Allotment.subscriptions":
+		if e.ComplexityRoot.Allotment.Subscriptions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.Subscriptions(childComplexity), true
+	case "Allotment.waitingMembers":
+		if e.ComplexityRoot.Allotment.WaitingMembers == nil {
+			break
+		}
+
+		args, err := ec.field_Allotment_waitingMembers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Allotment.WaitingMembers(childComplexity, args["first"].(*int32), args["after"].(*string)), true
+
+	case "AllotmentConnection.edges":
+		if e.ComplexityRoot.AllotmentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentConnection.Edges(childComplexity), true
+	case "AllotmentConnection.nodes":
+		if e.ComplexityRoot.AllotmentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentConnection.Nodes(childComplexity), true
+	case "AllotmentConnection.pageInfo":
+		if e.ComplexityRoot.AllotmentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentConnection.PageInfo(childComplexity), true
+	case "AllotmentConnection.totalCount":
+		if e.ComplexityRoot.AllotmentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentConnection.TotalCount(childComplexity), true
+
+	case "AllotmentEdge.cursor":
+		if e.ComplexityRoot.AllotmentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentEdge.Cursor(childComplexity), true
+	case "AllotmentEdge.node":
+		if e.ComplexityRoot.AllotmentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentEdge.Node(childComplexity), true
+
+	case "AllotmentSubscription.nextLifecycleDate":
+		if e.ComplexityRoot.AllotmentSubscription.NextLifecycleDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.NextLifecycleDate(childComplexity), true
+	case "AllotmentSubscription.startDate":
+		if e.ComplexityRoot.AllotmentSubscription.StartDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.StartDate(childComplexity), true
+	case "AllotmentSubscription.state":
+		if e.ComplexityRoot.AllotmentSubscription.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.State(childComplexity), true
+	case "AllotmentSubscription.stateText":
+		if e.ComplexityRoot.AllotmentSubscription.StateText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.StateText(childComplexity), true
+	case "AllotmentSubscription.subscriptionId":
+		if e.ComplexityRoot.AllotmentSubscription.SubscriptionID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.SubscriptionID(childComplexity), true
+	case "AllotmentSubscription.tags":
+		if e.ComplexityRoot.AllotmentSubscription.Tags == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.Tags(childComplexity), true
+	case "AllotmentSubscription.tagsText":
+		if e.ComplexityRoot.AllotmentSubscription.TagsText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.TagsText(childComplexity), true
+
+	case "AssignLicensePayload.assignedTo":
+		if e.ComplexityRoot.AssignLicensePayload.AssignedTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignLicensePayload.AssignedTo(childComplexity), true
+	case "AssignLicensePayload.outcome":
+		if e.ComplexityRoot.AssignLicensePayload.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignLicensePayload.Outcome(childComplexity), true
+	case "AssignLicensePayload.userErrors":
+		if e.ComplexityRoot.AssignLicensePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignLicensePayload.UserErrors(childComplexity), true
 
 	case "AssignedLicense.disabledPlans":
 		if e.ComplexityRoot.AssignedLicense.DisabledPlans == nil {
@@ -291,6 +783,75 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AssignedPlan.ServicePlanID(childComplexity), true
 
+	case "Assignment.allotment":
+		if e.ComplexityRoot.Assignment.Allotment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Assignment.Allotment(childComplexity), true
+	case "Assignment.assignedTo":
+		if e.ComplexityRoot.Assignment.AssignedTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Assignment.AssignedTo(childComplexity), true
+	case "Assignment.disabledServicePlanIds":
+		if e.ComplexityRoot.Assignment.DisabledServicePlanIDs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Assignment.DisabledServicePlanIDs(childComplexity), true
+	case "Assignment.disabledServicePlans":
+		if e.ComplexityRoot.Assignment.DisabledServicePlans == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Assignment.DisabledServicePlans(childComplexity), true
+	case "Assignment.id":
+		if e.ComplexityRoot.Assignment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Assignment.ID(childComplexity), true
+
+	case "AssignmentConnection.edges":
+		if e.ComplexityRoot.AssignmentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentConnection.Edges(childComplexity), true
+	case "AssignmentConnection.nodes":
+		if e.ComplexityRoot.AssignmentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentConnection.Nodes(childComplexity), true
+	case "AssignmentConnection.pageInfo":
+		if e.ComplexityRoot.AssignmentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentConnection.PageInfo(childComplexity), true
+	case "AssignmentConnection.totalCount":
+		if e.ComplexityRoot.AssignmentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentConnection.TotalCount(childComplexity), true
+
+	case "AssignmentEdge.cursor":
+		if e.ComplexityRoot.AssignmentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentEdge.Cursor(childComplexity), true
+	case "AssignmentEdge.node":
+		if e.ComplexityRoot.AssignmentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentEdge.Node(childComplexity), true
+
 	case "AssignmentError.assignedTo":
 		if e.ComplexityRoot.AssignmentError.AssignedTo == nil {
 			break
@@ -309,6 +870,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentError.ID(childComplexity), true
+	case "AssignmentError.licenseAssignmentStates":
+		if e.ComplexityRoot.AssignmentError.LicenseAssignmentStates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentError.LicenseAssignmentStates(childComplexity), true
 	case "AssignmentError.message":
 		if e.ComplexityRoot.AssignmentError.Message == nil {
 			break
@@ -321,6 +888,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentError.OccurrenceDateTime(childComplexity), true
+	case "AssignmentError.remedy":
+		if e.ComplexityRoot.AssignmentError.Remedy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentError.Remedy(childComplexity), true
+	case "AssignmentError.servicePlans":
+		if e.ComplexityRoot.AssignmentError.ServicePlans == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentError.ServicePlans(childComplexity), true
 	case "AssignmentError.sku":
 		if e.ComplexityRoot.AssignmentError.Sku == nil {
 			break
@@ -358,6 +937,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentErrorConnection.PageInfo(childComplexity), true
+	case "AssignmentErrorConnection.scan":
+		if e.ComplexityRoot.AssignmentErrorConnection.Scan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorConnection.Scan(childComplexity), true
+	case "AssignmentErrorConnection.totalCount":
+		if e.ComplexityRoot.AssignmentErrorConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorConnection.TotalCount(childComplexity), true
 
 	case "AssignmentErrorEdge.cursor":
 		if e.ComplexityRoot.AssignmentErrorEdge.Cursor == nil {
@@ -372,6 +963,271 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AssignmentErrorEdge.Node(childComplexity), true
 
+	case "AssignmentErrorOverview.byCode":
+		if e.ComplexityRoot.AssignmentErrorOverview.ByCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorOverview.ByCode(childComplexity), true
+	case "AssignmentErrorOverview.byGroup":
+		if e.ComplexityRoot.AssignmentErrorOverview.ByGroup == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorOverview.ByGroup(childComplexity), true
+	case "AssignmentErrorOverview.byProduct":
+		if e.ComplexityRoot.AssignmentErrorOverview.ByProduct == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorOverview.ByProduct(childComplexity), true
+	case "AssignmentErrorOverview.complete":
+		if e.ComplexityRoot.AssignmentErrorOverview.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorOverview.Complete(childComplexity), true
+	case "AssignmentErrorOverview.total":
+		if e.ComplexityRoot.AssignmentErrorOverview.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorOverview.Total(childComplexity), true
+
+	case "AssignmentErrorsOfCode.code":
+		if e.ComplexityRoot.AssignmentErrorsOfCode.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfCode.Code(childComplexity), true
+	case "AssignmentErrorsOfCode.count":
+		if e.ComplexityRoot.AssignmentErrorsOfCode.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfCode.Count(childComplexity), true
+
+	case "AssignmentErrorsOfGroup.count":
+		if e.ComplexityRoot.AssignmentErrorsOfGroup.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfGroup.Count(childComplexity), true
+	case "AssignmentErrorsOfGroup.group":
+		if e.ComplexityRoot.AssignmentErrorsOfGroup.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfGroup.Group(childComplexity), true
+
+	case "AssignmentErrorsOfProduct.count":
+		if e.ComplexityRoot.AssignmentErrorsOfProduct.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfProduct.Count(childComplexity), true
+	case "AssignmentErrorsOfProduct.sku":
+		if e.ComplexityRoot.AssignmentErrorsOfProduct.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfProduct.Sku(childComplexity), true
+	case "AssignmentErrorsOfProduct.skuId":
+		if e.ComplexityRoot.AssignmentErrorsOfProduct.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorsOfProduct.SkuID(childComplexity), true
+
+	case "CreateAssignmentResult.assignedToId":
+		if e.ComplexityRoot.CreateAssignmentResult.AssignedToID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentResult.AssignedToID(childComplexity), true
+	case "CreateAssignmentResult.assignment":
+		if e.ComplexityRoot.CreateAssignmentResult.Assignment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentResult.Assignment(childComplexity), true
+	case "CreateAssignmentResult.outcome":
+		if e.ComplexityRoot.CreateAssignmentResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentResult.Outcome(childComplexity), true
+	case "CreateAssignmentResult.userErrors":
+		if e.ComplexityRoot.CreateAssignmentResult.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentResult.UserErrors(childComplexity), true
+
+	case "CreateAssignmentsPayload.results":
+		if e.ComplexityRoot.CreateAssignmentsPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentsPayload.Results(childComplexity), true
+	case "CreateAssignmentsPayload.userErrors":
+		if e.ComplexityRoot.CreateAssignmentsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentsPayload.UserErrors(childComplexity), true
+
+	case "DeleteAssignmentPayload.allotment":
+		if e.ComplexityRoot.DeleteAssignmentPayload.Allotment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.Allotment(childComplexity), true
+	case "DeleteAssignmentPayload.assignedTo":
+		if e.ComplexityRoot.DeleteAssignmentPayload.AssignedTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.AssignedTo(childComplexity), true
+	case "DeleteAssignmentPayload.deletedAssignmentId":
+		if e.ComplexityRoot.DeleteAssignmentPayload.DeletedAssignmentID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.DeletedAssignmentID(childComplexity), true
+	case "DeleteAssignmentPayload.outcome":
+		if e.ComplexityRoot.DeleteAssignmentPayload.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.Outcome(childComplexity), true
+	case "DeleteAssignmentPayload.userErrors":
+		if e.ComplexityRoot.DeleteAssignmentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.UserErrors(childComplexity), true
+
+	case "Device.accountEnabled":
+		if e.ComplexityRoot.Device.AccountEnabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.AccountEnabled(childComplexity), true
+	case "Device.deletedDateTime":
+		if e.ComplexityRoot.Device.DeletedDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.DeletedDateTime(childComplexity), true
+	case "Device.deviceId":
+		if e.ComplexityRoot.Device.DeviceID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.DeviceID(childComplexity), true
+	case "Device.displayName":
+		if e.ComplexityRoot.Device.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.DisplayName(childComplexity), true
+	case "Device.id":
+		if e.ComplexityRoot.Device.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.ID(childComplexity), true
+	case "Device.operatingSystem":
+		if e.ComplexityRoot.Device.OperatingSystem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.OperatingSystem(childComplexity), true
+	case "Device.operatingSystemVersion":
+		if e.ComplexityRoot.Device.OperatingSystemVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.OperatingSystemVersion(childComplexity), true
+	case "Device.usageRights":
+		if e.ComplexityRoot.Device.UsageRights == nil {
+			break
+		}
+
+		args, err := ec.field_Device_usageRights_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Device.UsageRights(childComplexity, args["skuIds"].([]licensing.GUID), args["planIds"].([]licensing.GUID)), true
+	case "Device.waitingMembers":
+		if e.ComplexityRoot.Device.WaitingMembers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Device.WaitingMembers(childComplexity), true
+
+	case "DirectoryObjectConnection.edges":
+		if e.ComplexityRoot.DirectoryObjectConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryObjectConnection.Edges(childComplexity), true
+	case "DirectoryObjectConnection.nodes":
+		if e.ComplexityRoot.DirectoryObjectConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryObjectConnection.Nodes(childComplexity), true
+	case "DirectoryObjectConnection.pageInfo":
+		if e.ComplexityRoot.DirectoryObjectConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryObjectConnection.PageInfo(childComplexity), true
+	case "DirectoryObjectConnection.totalCount":
+		if e.ComplexityRoot.DirectoryObjectConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryObjectConnection.TotalCount(childComplexity), true
+
+	case "DirectoryObjectEdge.cursor":
+		if e.ComplexityRoot.DirectoryObjectEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryObjectEdge.Cursor(childComplexity), true
+	case "DirectoryObjectEdge.node":
+		if e.ComplexityRoot.DirectoryObjectEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryObjectEdge.Node(childComplexity), true
+
+	case "Entity.findManyAllotmentByIDs":
+		if e.ComplexityRoot.Entity.FindManyAllotmentByIDs == nil {
+			break
+		}
+
+		args, err := ec.field_Entity_findManyAllotmentByIDs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Entity.FindManyAllotmentByIDs(childComplexity, args["reps"].([]*model.AllotmentByIDsInput)), true
+	case "Entity.findManyAssignmentByIDs":
+		if e.ComplexityRoot.Entity.FindManyAssignmentByIDs == nil {
+			break
+		}
+
+		args, err := ec.field_Entity_findManyAssignmentByIDs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Entity.FindManyAssignmentByIDs(childComplexity, args["reps"].([]*model.AssignmentByIDsInput)), true
 	case "Entity.findManyAssignmentErrorByIDs":
 		if e.ComplexityRoot.Entity.FindManyAssignmentErrorByIDs == nil {
 			break
@@ -383,6 +1239,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Entity.FindManyAssignmentErrorByIDs(childComplexity, args["reps"].([]*model.AssignmentErrorByIDsInput)), true
+	case "Entity.findManyDeviceByIDs":
+		if e.ComplexityRoot.Entity.FindManyDeviceByIDs == nil {
+			break
+		}
+
+		args, err := ec.field_Entity_findManyDeviceByIDs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Entity.FindManyDeviceByIDs(childComplexity, args["reps"].([]*model.DeviceByIDsInput)), true
 	case "Entity.findManyGroupByIDs":
 		if e.ComplexityRoot.Entity.FindManyGroupByIDs == nil {
 			break
@@ -445,6 +1312,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Group.AssignedLicenses(childComplexity), true
+	case "Group.assignments":
+		if e.ComplexityRoot.Group.Assignments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Group.Assignments(childComplexity), true
 	case "Group.createdDateTime":
 		if e.ComplexityRoot.Group.CreatedDateTime == nil {
 			break
@@ -499,12 +1372,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Group.MailEnabled(childComplexity), true
+	case "Group.members":
+		if e.ComplexityRoot.Group.Members == nil {
+			break
+		}
+
+		args, err := ec.field_Group_members_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Group.Members(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "Group.membersWithLicenseErrors":
 		if e.ComplexityRoot.Group.MembersWithLicenseErrors == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Group.MembersWithLicenseErrors(childComplexity), true
+		args, err := ec.field_Group_membersWithLicenseErrors_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Group.MembersWithLicenseErrors(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "Group.securityEnabled":
 		if e.ComplexityRoot.Group.SecurityEnabled == nil {
 			break
@@ -516,7 +1405,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Group.UsageRights(childComplexity), true
+		args, err := ec.field_Group_usageRights_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Group.UsageRights(childComplexity, args["skuIds"].([]licensing.GUID), args["planIds"].([]licensing.GUID)), true
+
+	case "GroupConnection.edges":
+		if e.ComplexityRoot.GroupConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupConnection.Edges(childComplexity), true
+	case "GroupConnection.nodes":
+		if e.ComplexityRoot.GroupConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupConnection.Nodes(childComplexity), true
+	case "GroupConnection.pageInfo":
+		if e.ComplexityRoot.GroupConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupConnection.PageInfo(childComplexity), true
+	case "GroupConnection.totalCount":
+		if e.ComplexityRoot.GroupConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupConnection.TotalCount(childComplexity), true
+
+	case "GroupEdge.cursor":
+		if e.ComplexityRoot.GroupEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupEdge.Cursor(childComplexity), true
+	case "GroupEdge.node":
+		if e.ComplexityRoot.GroupEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupEdge.Node(childComplexity), true
 
 	case "LicenseAssignmentState.assignedByGroup":
 		if e.ComplexityRoot.LicenseAssignmentState.AssignedByGroup == nil {
@@ -548,6 +1480,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LicenseAssignmentState.LastUpdatedDateTime(childComplexity), true
+	case "LicenseAssignmentState.remedy":
+		if e.ComplexityRoot.LicenseAssignmentState.Remedy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseAssignmentState.Remedy(childComplexity), true
 	case "LicenseAssignmentState.sku":
 		if e.ComplexityRoot.LicenseAssignmentState.Sku == nil {
 			break
@@ -572,6 +1510,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LicenseAssignmentState.StateText(childComplexity), true
+
+	case "LicenseDetails.id":
+		if e.ComplexityRoot.LicenseDetails.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseDetails.ID(childComplexity), true
+	case "LicenseDetails.servicePlans":
+		if e.ComplexityRoot.LicenseDetails.ServicePlans == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseDetails.ServicePlans(childComplexity), true
+	case "LicenseDetails.sku":
+		if e.ComplexityRoot.LicenseDetails.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseDetails.Sku(childComplexity), true
+	case "LicenseDetails.skuId":
+		if e.ComplexityRoot.LicenseDetails.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseDetails.SkuID(childComplexity), true
+	case "LicenseDetails.skuPartNumber":
+		if e.ComplexityRoot.LicenseDetails.SkuPartNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseDetails.SkuPartNumber(childComplexity), true
 
 	case "LicenseProcessingState.state":
 		if e.ComplexityRoot.LicenseProcessingState.State == nil {
@@ -642,6 +1611,92 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LicensedService.PlanName(childComplexity), true
 
+	case "LicensingOverview.assignmentErrors":
+		if e.ComplexityRoot.LicensingOverview.AssignmentErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicensingOverview.AssignmentErrors(childComplexity), true
+	case "LicensingOverview.products":
+		if e.ComplexityRoot.LicensingOverview.Products == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicensingOverview.Products(childComplexity), true
+	case "LicensingOverview.waitingMembers":
+		if e.ComplexityRoot.LicensingOverview.WaitingMembers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicensingOverview.WaitingMembers(childComplexity), true
+
+	case "Mutation.assignLicense":
+		if e.ComplexityRoot.Mutation.AssignLicense == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_assignLicense_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AssignLicense(childComplexity, args["input"].(model.AssignLicenseInput)), true
+	case "Mutation.createAssignments":
+		if e.ComplexityRoot.Mutation.CreateAssignments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createAssignments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAssignments(childComplexity, args["input"].(model.CreateAssignmentsInput)), true
+	case "Mutation.deleteAssignment":
+		if e.ComplexityRoot.Mutation.DeleteAssignment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteAssignment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAssignment(childComplexity, args["input"].(model.DeleteAssignmentInput)), true
+	case "Mutation.reprocessAssignments":
+		if e.ComplexityRoot.Mutation.ReprocessAssignments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reprocessAssignments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReprocessAssignments(childComplexity, args["input"].(model.ReprocessInput)), true
+	case "Mutation.reprocessLicenseAssignment":
+		if e.ComplexityRoot.Mutation.ReprocessLicenseAssignment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reprocessLicenseAssignment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReprocessLicenseAssignment(childComplexity, args["input"].(model.ReprocessInput)), true
+	case "Mutation.updateAssignment":
+		if e.ComplexityRoot.Mutation.UpdateAssignment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateAssignment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAssignment(childComplexity, args["input"].(model.UpdateAssignmentInput)), true
+
 	case "OtherDirectoryObject.deletedDateTime":
 		if e.ComplexityRoot.OtherDirectoryObject.DeletedDateTime == nil {
 			break
@@ -692,6 +1747,58 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "ProductOverview.nextLifecycleDate":
+		if e.ComplexityRoot.ProductOverview.NextLifecycleDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductOverview.NextLifecycleDate(childComplexity), true
+	case "ProductOverview.sku":
+		if e.ComplexityRoot.ProductOverview.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductOverview.Sku(childComplexity), true
+	case "ProductOverview.units":
+		if e.ComplexityRoot.ProductOverview.Units == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductOverview.Units(childComplexity), true
+
+	case "Query.allotment":
+		if e.ComplexityRoot.Query.Allotment == nil {
+			break
+		}
+
+		args, err := ec.field_Query_allotment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Allotment(childComplexity, args["id"].(string)), true
+	case "Query.allotments":
+		if e.ComplexityRoot.Query.Allotments == nil {
+			break
+		}
+
+		args, err := ec.field_Query_allotments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Allotments(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*model.AllotmentFilter), args["orderBy"].(*model.Order[model.AllotmentOrderField])), true
+	case "Query.assignment":
+		if e.ComplexityRoot.Query.Assignment == nil {
+			break
+		}
+
+		args, err := ec.field_Query_assignment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Assignment(childComplexity, args["id"].(string)), true
 	case "Query.assignmentError":
 		if e.ComplexityRoot.Query.AssignmentError == nil {
 			break
@@ -714,6 +1821,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.AssignmentErrors(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.AssignmentErrorFilter)), true
+	case "Query.assignments":
+		if e.ComplexityRoot.Query.Assignments == nil {
+			break
+		}
+
+		args, err := ec.field_Query_assignments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Assignments(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "Query.group":
 		if e.ComplexityRoot.Query.Group == nil {
 			break
@@ -725,7 +1843,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Group(childComplexity, args["id"].(string)), true
+	case "Query.groups":
+		if e.ComplexityRoot.Query.Groups == nil {
+			break
+		}
 
+		args, err := ec.field_Query_groups_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Groups(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.GroupFilter), args["orderBy"].(*model.Order[model.GroupOrderField])), true
+
+	case "Query.licensingOverview":
+		if e.ComplexityRoot.Query.LicensingOverview == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.LicensingOverview(childComplexity), true
+	case "Query.me":
+		if e.ComplexityRoot.Query.Me == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Me(childComplexity), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -764,7 +1905,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Query.SubscribedSkus(childComplexity), true
+		args, err := ec.field_Query_subscribedSkus_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SubscribedSkus(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["orderBy"].(*model.Order[model.SubscribedSkuOrderField])), true
 	case "Query.user":
 		if e.ComplexityRoot.Query.User == nil {
 			break
@@ -786,7 +1932,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int32), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.UserFilter), args["orderBy"].(*model.Order[model.UserOrderField])), true
 	case "Query._service":
 		if e.ComplexityRoot.Query.__resolve__service == nil {
 			break
@@ -804,6 +1950,82 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.__resolve_entities(childComplexity, args["representations"].([]map[string]any)), true
+
+	case "Remedy.action":
+		if e.ComplexityRoot.Remedy.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Remedy.Action(childComplexity), true
+	case "Remedy.reprocess":
+		if e.ComplexityRoot.Remedy.Reprocess == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Remedy.Reprocess(childComplexity), true
+	case "Remedy.text":
+		if e.ComplexityRoot.Remedy.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Remedy.Text(childComplexity), true
+
+	case "ReprocessPayload.results":
+		if e.ComplexityRoot.ReprocessPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessPayload.Results(childComplexity), true
+	case "ReprocessPayload.userErrors":
+		if e.ComplexityRoot.ReprocessPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessPayload.UserErrors(childComplexity), true
+
+	case "ReprocessResult.outcome":
+		if e.ComplexityRoot.ReprocessResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessResult.Outcome(childComplexity), true
+	case "ReprocessResult.user":
+		if e.ComplexityRoot.ReprocessResult.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessResult.User(childComplexity), true
+	case "ReprocessResult.userErrors":
+		if e.ComplexityRoot.ReprocessResult.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessResult.UserErrors(childComplexity), true
+	case "ReprocessResult.userId":
+		if e.ComplexityRoot.ReprocessResult.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessResult.UserID(childComplexity), true
+
+	case "Scan.budget":
+		if e.ComplexityRoot.Scan.Budget == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Scan.Budget(childComplexity), true
+	case "Scan.read":
+		if e.ComplexityRoot.Scan.Read == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Scan.Read(childComplexity), true
+	case "Scan.stopped":
+		if e.ComplexityRoot.Scan.Stopped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Scan.Stopped(childComplexity), true
 
 	case "ServicePlan.appliesTo":
 		if e.ComplexityRoot.ServicePlan.AppliesTo == nil {
@@ -847,6 +2069,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServicePlan.ServicePlanName(childComplexity), true
+	case "ServicePlan.subscribedSkus":
+		if e.ComplexityRoot.ServicePlan.SubscribedSkus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServicePlan.SubscribedSkus(childComplexity), true
 
 	case "SubscribedSku.accountId":
 		if e.ComplexityRoot.SubscribedSku.AccountID == nil {
@@ -860,6 +2088,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubscribedSku.AccountName(childComplexity), true
+	case "SubscribedSku.allotments":
+		if e.ComplexityRoot.SubscribedSku.Allotments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSku.Allotments(childComplexity), true
 	case "SubscribedSku.appliesTo":
 		if e.ComplexityRoot.SubscribedSku.AppliesTo == nil {
 			break
@@ -872,6 +2106,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubscribedSku.AppliesToText(childComplexity), true
+	case "SubscribedSku.assignmentErrors":
+		if e.ComplexityRoot.SubscribedSku.AssignmentErrors == nil {
+			break
+		}
+
+		args, err := ec.field_SubscribedSku_assignmentErrors_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.SubscribedSku.AssignmentErrors(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "SubscribedSku.capabilityStatus":
 		if e.ComplexityRoot.SubscribedSku.CapabilityStatus == nil {
 			break
@@ -932,7 +2177,119 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubscribedSku.SubscriptionIDs(childComplexity), true
+	case "SubscribedSku.units":
+		if e.ComplexityRoot.SubscribedSku.Units == nil {
+			break
+		}
 
+		return e.ComplexityRoot.SubscribedSku.Units(childComplexity), true
+
+	case "SubscribedSkuConnection.edges":
+		if e.ComplexityRoot.SubscribedSkuConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSkuConnection.Edges(childComplexity), true
+	case "SubscribedSkuConnection.nodes":
+		if e.ComplexityRoot.SubscribedSkuConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSkuConnection.Nodes(childComplexity), true
+	case "SubscribedSkuConnection.pageInfo":
+		if e.ComplexityRoot.SubscribedSkuConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSkuConnection.PageInfo(childComplexity), true
+	case "SubscribedSkuConnection.totalCount":
+		if e.ComplexityRoot.SubscribedSkuConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSkuConnection.TotalCount(childComplexity), true
+
+	case "SubscribedSkuEdge.cursor":
+		if e.ComplexityRoot.SubscribedSkuEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSkuEdge.Cursor(childComplexity), true
+	case "SubscribedSkuEdge.node":
+		if e.ComplexityRoot.SubscribedSkuEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSkuEdge.Node(childComplexity), true
+
+	case "Units.consumed":
+		if e.ComplexityRoot.Units.Consumed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.Consumed(childComplexity), true
+	case "Units.free":
+		if e.ComplexityRoot.Units.Free == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.Free(childComplexity), true
+	case "Units.inGrace":
+		if e.ComplexityRoot.Units.InGrace == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.InGrace(childComplexity), true
+	case "Units.lockedOut":
+		if e.ComplexityRoot.Units.LockedOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.LockedOut(childComplexity), true
+	case "Units.owned":
+		if e.ComplexityRoot.Units.Owned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.Owned(childComplexity), true
+	case "Units.suspended":
+		if e.ComplexityRoot.Units.Suspended == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.Suspended(childComplexity), true
+
+	case "UpdateAssignmentPayload.assignment":
+		if e.ComplexityRoot.UpdateAssignmentPayload.Assignment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAssignmentPayload.Assignment(childComplexity), true
+	case "UpdateAssignmentPayload.outcome":
+		if e.ComplexityRoot.UpdateAssignmentPayload.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAssignmentPayload.Outcome(childComplexity), true
+	case "UpdateAssignmentPayload.userErrors":
+		if e.ComplexityRoot.UpdateAssignmentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAssignmentPayload.UserErrors(childComplexity), true
+
+	case "UsageRight.allotments":
+		if e.ComplexityRoot.UsageRight.Allotments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UsageRight.Allotments(childComplexity), true
+	case "UsageRight.assignments":
+		if e.ComplexityRoot.UsageRight.Assignments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UsageRight.Assignments(childComplexity), true
 	case "UsageRight.holderId":
 		if e.ComplexityRoot.UsageRight.HolderID == nil {
 			break
@@ -994,6 +2351,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.AssignmentErrors(childComplexity), true
+	case "User.assignments":
+		if e.ComplexityRoot.User.Assignments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Assignments(childComplexity), true
 	case "User.businessPhones":
 		if e.ComplexityRoot.User.BusinessPhones == nil {
 			break
@@ -1042,6 +2405,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.LicenseAssignmentStates(childComplexity), true
+	case "User.licenseDetails":
+		if e.ComplexityRoot.User.LicenseDetails == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.LicenseDetails(childComplexity), true
 	case "User.mail":
 		if e.ComplexityRoot.User.Mail == nil {
 			break
@@ -1083,7 +2452,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.User.UsageRights(childComplexity), true
+		args, err := ec.field_User_usageRights_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.UsageRights(childComplexity, args["skuIds"].([]licensing.GUID), args["planIds"].([]licensing.GUID)), true
 	case "User.userPrincipalName":
 		if e.ComplexityRoot.User.UserPrincipalName == nil {
 			break
@@ -1096,6 +2470,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.UserType(childComplexity), true
+	case "User.waitingMembers":
+		if e.ComplexityRoot.User.WaitingMembers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.WaitingMembers(childComplexity), true
 
 	case "UserConnection.edges":
 		if e.ComplexityRoot.UserConnection.Edges == nil {
@@ -1115,6 +2495,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserConnection.PageInfo(childComplexity), true
+	case "UserConnection.scan":
+		if e.ComplexityRoot.UserConnection.Scan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.Scan(childComplexity), true
+	case "UserConnection.totalCount":
+		if e.ComplexityRoot.UserConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.TotalCount(childComplexity), true
 
 	case "UserEdge.cursor":
 		if e.ComplexityRoot.UserEdge.Cursor == nil {
@@ -1128,6 +2520,113 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserEdge.Node(childComplexity), true
+
+	case "UserError.code":
+		if e.ComplexityRoot.UserError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.Code(childComplexity), true
+	case "UserError.field":
+		if e.ComplexityRoot.UserError.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.Field(childComplexity), true
+	case "UserError.message":
+		if e.ComplexityRoot.UserError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.Message(childComplexity), true
+
+	case "WaitingMember.allotment":
+		if e.ComplexityRoot.WaitingMember.Allotment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMember.Allotment(childComplexity), true
+	case "WaitingMember.assignedTo":
+		if e.ComplexityRoot.WaitingMember.AssignedTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMember.AssignedTo(childComplexity), true
+	case "WaitingMember.id":
+		if e.ComplexityRoot.WaitingMember.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMember.ID(childComplexity), true
+	case "WaitingMember.waitingSinceDateTime":
+		if e.ComplexityRoot.WaitingMember.WaitingSinceDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMember.WaitingSinceDateTime(childComplexity), true
+
+	case "WaitingMemberConnection.edges":
+		if e.ComplexityRoot.WaitingMemberConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberConnection.Edges(childComplexity), true
+	case "WaitingMemberConnection.nodes":
+		if e.ComplexityRoot.WaitingMemberConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberConnection.Nodes(childComplexity), true
+	case "WaitingMemberConnection.pageInfo":
+		if e.ComplexityRoot.WaitingMemberConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberConnection.PageInfo(childComplexity), true
+	case "WaitingMemberConnection.totalCount":
+		if e.ComplexityRoot.WaitingMemberConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberConnection.TotalCount(childComplexity), true
+
+	case "WaitingMemberCount.allotment":
+		if e.ComplexityRoot.WaitingMemberCount.Allotment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberCount.Allotment(childComplexity), true
+	case "WaitingMemberCount.complete":
+		if e.ComplexityRoot.WaitingMemberCount.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberCount.Complete(childComplexity), true
+	case "WaitingMemberCount.count":
+		if e.ComplexityRoot.WaitingMemberCount.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberCount.Count(childComplexity), true
+	case "WaitingMemberCount.longestSince":
+		if e.ComplexityRoot.WaitingMemberCount.LongestSince == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberCount.LongestSince(childComplexity), true
+
+	case "WaitingMemberEdge.cursor":
+		if e.ComplexityRoot.WaitingMemberEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberEdge.Cursor(childComplexity), true
+	case "WaitingMemberEdge.node":
+		if e.ComplexityRoot.WaitingMemberEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WaitingMemberEdge.Node(childComplexity), true
 
 	case "_Service.sdl":
 		if e.ComplexityRoot._Service.SDL == nil {
@@ -1144,13 +2643,30 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAddLicenseInput,
+		ec.unmarshalInputAllotmentByIDsInput,
+		ec.unmarshalInputAllotmentFilter,
+		ec.unmarshalInputAllotmentOrder,
+		ec.unmarshalInputAssignLicenseInput,
+		ec.unmarshalInputAssigneeInput,
+		ec.unmarshalInputAssignmentByIDsInput,
 		ec.unmarshalInputAssignmentErrorByIDsInput,
 		ec.unmarshalInputAssignmentErrorFilter,
+		ec.unmarshalInputCreateAssignmentsInput,
+		ec.unmarshalInputDeleteAssignmentInput,
+		ec.unmarshalInputDeviceByIDsInput,
 		ec.unmarshalInputGroupByIDsInput,
+		ec.unmarshalInputGroupFilter,
+		ec.unmarshalInputGroupOrder,
+		ec.unmarshalInputReprocessInput,
 		ec.unmarshalInputSubscribedSkuBySkuIDsInput,
+		ec.unmarshalInputSubscribedSkuOrder,
+		ec.unmarshalInputUpdateAssignmentInput,
 		ec.unmarshalInputUsageRightByHolderIDAndIDsInput,
 		ec.unmarshalInputUserByIDsInput,
 		ec.unmarshalInputUserByUserPrincipalNamesInput,
+		ec.unmarshalInputUserFilter,
+		ec.unmarshalInputUserOrder,
 	)
 	first := true
 
@@ -1185,6 +2701,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 
 			return &response
 		}
+	case ast.Mutation:
+		return func(ctx context.Context) *graphql.Response {
+			if !first {
+				return nil
+			}
+			first = false
+			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
+			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
+			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -1211,6 +2742,175 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../../schema/allotments.graphqls", Input: `extend type Query {
+  """
+  Pools of units that the tenant has, one or several for each product. The tenant has few: one upstream request
+  for each 100 answers all such questions of an operation. Null when they cannot be read; what a product
+  has of units is then known from ` + "`" + `subscribedSkus` + "`" + ` still. Needs CloudLicensing.Read.All.
+  """
+  allotments(
+    "How many allotments to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
+    first: Int
+    "Cursor behind which to begin."
+    after: String
+    "How many allotments to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
+    last: Int
+    "Cursor before which to end."
+    before: String
+    "Which allotments to return; all of them without it."
+    filter: AllotmentFilter
+    "How they are ordered; as Microsoft Graph has them without it."
+    orderBy: AllotmentOrder
+  ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+
+  "One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
+  allotment("Id of the allotment." id: ID!): Allotment
+}
+
+"Which allotments to return. All conditions have to hold."
+input AllotmentFilter {
+  "Allotments of this product only."
+  skuId: UUID
+  "Allotments with at least so many free units."
+  minAvailableUnits: Int
+}
+
+"How allotments are ordered."
+input AllotmentOrder {
+  "By what."
+  field: AllotmentOrderField!
+  "Which end comes first."
+  direction: OrderDirection! = ASC
+}
+
+"What allotments can be ordered by."
+enum AllotmentOrderField {
+  "Short name of the product."
+  SKU_PART_NUMBER
+  "Units in the pool."
+  ALLOTTED_UNITS
+  "Units in use."
+  CONSUMED_UNITS
+  "Units that are free."
+  AVAILABLE_UNITS
+}
+
+"Which end of an order comes first."
+enum OrderDirection {
+  "The least first."
+  ASC
+  "The greatest first."
+  DESC
+}
+
+"A page of allotments."
+type AllotmentConnection {
+  "The allotments of this page."
+  nodes: [Allotment!]!
+  "The allotments of this page, each with its cursor."
+  edges: [AllotmentEdge!]!
+  "Where this page begins and ends."
+  pageInfo: PageInfo!
+  "How many allotments the filter leaves; exact, and free of cost."
+  totalCount: Int
+}
+
+"An allotment in a page."
+type AllotmentEdge {
+  "Place of the allotment in the list, to be handed to ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The allotment."
+  node: Allotment!
+}
+
+"A pool of units of one product, fed by one or several purchases. Assignments draw on it."
+type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
+  "Id of the allotment: opaque, compared exactly."
+  id: ID!
+  "Id of the product; null when no product of the directory stands behind the pool."
+  skuId: UUID
+  "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
+  skuPartNumber: String
+  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  "Units in the pool."
+  allottedUnits: Int!
+  "Units in use. Each assignee counts once."
+  consumedUnits: Int!
+  "Units that are free: those in the pool less those in use, never less than 0."
+  availableUnits: Int!
+  "Kinds of assignee that can get units; empty for none."
+  assignableTo: [AssigneeType!]! @listSize(assumedSize: 2)
+  "Kinds of assignee as Microsoft Graph wrote them."
+  assignableToText: String!
+  "Service plans that the product consists of."
+  services: [LicensedService!]! @listSize(assumedSize: 40)
+  "Purchases that feed the pool; null when Microsoft Graph does not show them."
+  subscriptions: [AllotmentSubscription!] @listSize(assumedSize: 3)
+  """
+  What draws on the pool. Read pool by pool, a page of 20 pools in one upstream request for each 100 assignments.
+  Needs CloudLicensing.Read.All.
+  """
+  assignments(
+    "How many assignments to return: 1 to 1,000."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): AssignmentConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  """
+  Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in
+  one upstream request for each 100 places. Needs CloudLicensing.Read.All.
+  """
+  waitingMembers(
+    "How many places to return: 1 to 1,000."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): WaitingMemberConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+}
+
+"A purchase that feeds an allotment; Microsoft Graph calls it subscription."
+type AllotmentSubscription {
+  "Id of the purchase."
+  subscriptionId: String!
+  "When it began."
+  startDate: Date
+  "When its state changes next: it is renewed, expires, or is gone."
+  nextLifecycleDate: Date
+  "Whether it can be used; null when Microsoft Graph reports nothing."
+  state: SubscriptionState
+  "The state as Microsoft Graph wrote it."
+  stateText: String!
+  "What is special about it."
+  tags: [SubscriptionTag!]! @listSize(assumedSize: 1)
+  "The tags as Microsoft Graph wrote them."
+  tagsText: String!
+}
+
+"Whether a purchase can be used."
+enum SubscriptionState {
+  "It can be used."
+  ACTIVE
+  "It has expired and still works, in grace."
+  WARNING
+  "Its grace is over: data is kept, nothing new can be assigned."
+  SUSPENDED
+  "Access is cut."
+  LOCKED_OUT
+  "It is gone."
+  DELETED
+  "A state that this schema does not know; the text beside it says which."
+  UNKNOWN_FUTURE_VALUE
+}
+
+"What is special about a purchase."
+enum SubscriptionTag {
+  "It is a trial."
+  TRIAL
+  "A tag that this schema does not know; the text beside it says which."
+  UNKNOWN_FUTURE_VALUE
+}
+`, BuiltIn: false},
 	{Name: "../../schema/assignment_errors.graphqls", Input: `extend type Query {
   """
   Licence assignments that failed, over the whole tenant. Costs one upstream request for each 100 errors of
@@ -1231,8 +2931,16 @@ var sources = []*ast.Source{
 
 "Which assignment errors to return. All conditions have to hold."
 input AssignmentErrorFilter {
-  "Errors of this product only."
+  "Errors of this product only. Microsoft Graph itself filters."
   skuId: UUID
+  "Errors of this person only, an object id. Microsoft Graph itself filters."
+  assignedTo: ID
+  "Errors with this code only, without regard to case. Filtered here, page by page."
+  code: String
+  "Errors that last occurred at this time or later. Filtered here, page by page."
+  occurredFrom: DateTime
+  "Errors that last occurred before this time. Filtered here, page by page."
+  occurredBefore: DateTime
 }
 
 "A page of assignment errors."
@@ -1243,6 +2951,10 @@ type AssignmentErrorConnection {
   edges: [AssignmentErrorEdge!]!
   "Where this page begins and ends."
   pageInfo: PageInfo!
+  "Null: Microsoft Graph does not count errors. ` + "`" + `licensingOverview` + "`" + ` counts them."
+  totalCount: Int
+  "How much was read to fill this page, when the filter is applied here; null otherwise."
+  scan: Scan
 }
 
 "An assignment error in a page."
@@ -1274,6 +2986,196 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   Null when there is none. Where Microsoft Graph does not send it along, 20 rights are one upstream request.
   """
   usageRight: UsageRight @goField(batch: true, forceResolver: true) @cost(weight: 2)
+  """
+  Service plans that the message names, in its order: the plan that could not be given first, then those that it
+  needs or excludes. Names of well-known plans cost nothing.
+  """
+  servicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  """
+  Each way in which the product is assigned to the person, hence the group that did it. Comes with the person where
+  the person is read, else for 300 people in one upstream request. Needs User.Read.All.
+  """
+  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  "What an administrator can do about it; null for a code whose cure is not known."
+  remedy: Remedy
+}
+`, BuiltIn: false},
+	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
+  """
+  Everything that is assigned in the tenant, to users, groups and devices. Costs one upstream request for each 100
+  assignments of the page, assignees and allotments included. Needs CloudLicensing.Read.All.
+  """
+  assignments(
+    "How many assignments to return: 1 to 1,000."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+
+  "One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
+  assignment("Id of the assignment." id: ID!): Assignment
+}
+
+"A page of assignments."
+type AssignmentConnection {
+  "The assignments of this page."
+  nodes: [Assignment!]!
+  "The assignments of this page, each with its cursor."
+  edges: [AssignmentEdge!]!
+  "Where this page begins and ends."
+  pageInfo: PageInfo!
+  "Null: Microsoft Graph does not count assignments."
+  totalCount: Int
+}
+
+"An assignment in a page."
+type AssignmentEdge {
+  "Place of the assignment in the list, to be handed to ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The assignment."
+  node: Assignment!
+}
+
+"A unit of an allotment given to a user, a group or a device."
+type Assignment implements Node @key(fields: "id") @entityResolver(multi: true) {
+  "Id of the assignment: opaque, compared exactly."
+  id: ID!
+  "Ids of the service plans that are switched off; empty when everything is on."
+  disabledServicePlanIds: [UUID!]! @listSize(assumedSize: 5)
+  "Service plans that are switched off, with their names. Names of well-known plans cost nothing."
+  disabledServicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
+  "The pool that the assignment draws on. Comes with the assignment where Microsoft Graph allows it."
+  allotment: Allotment @goField(batch: true, forceResolver: true)
+  "Who got it. Comes with the assignment where Microsoft Graph allows it."
+  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true)
+}
+
+"What is assigned to whom. Give either ` + "`" + `allotmentId` + "`" + ` or ` + "`" + `skuId` + "`" + `."
+input CreateAssignmentsInput {
+  "Who gets a unit each: 1 to 100."
+  assignedTo: [AssigneeInput!]!
+  "The allotment on which the assignments draw."
+  allotmentId: ID
+  "The product, when its allotment does not matter: units are taken where most are free."
+  skuId: UUID
+  "Service plans to switch off, by their ids or their short names, such as ` + "`" + `SWAY` + "`" + `."
+  disabledServicePlans: [String!]! = []
+}
+
+"What became of each assignment."
+type CreateAssignmentsPayload {
+  "One result per assignee, in the order of the input; empty when the product or the plans are wrong: nothing was sent then."
+  results: [CreateAssignmentResult!]! @listSize(assumedSize: 20)
+  "Everything in the input that its caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
+}
+
+"What became of one assignment."
+type CreateAssignmentResult {
+  "Object id of the assignee."
+  assignedToId: ID!
+  "What became of it."
+  outcome: WriteOutcome!
+  "The assignment, read after the change; null when it was not made."
+  assignment: Assignment @goField(batch: true, forceResolver: true)
+  "What the caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+
+"Which service plans are switched off."
+input UpdateAssignmentInput {
+  "Id of the assignment."
+  id: ID!
+  "All service plans to be off, by their ids or their short names: a plan that is not named is switched on."
+  disabledServicePlans: [String!]!
+}
+
+"What became of the assignment."
+type UpdateAssignmentPayload {
+  "What became of the change; null when nothing was sent."
+  outcome: WriteOutcome
+  "The assignment, read after the change."
+  assignment: Assignment @goField(forceResolver: true)
+  "What the caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 2)
+}
+
+"Which assignment is taken back."
+input DeleteAssignmentInput {
+  "Id of the assignment."
+  id: ID!
+}
+
+"What became of the assignment."
+type DeleteAssignmentPayload {
+  "What became of the change; null when nothing was sent."
+  outcome: WriteOutcome
+  "Id of the assignment that is gone; null when it is not."
+  deletedAssignmentId: ID
+  "The allotment that it drew on, read after the change."
+  allotment: Allotment @goField(forceResolver: true)
+  "Who had it, read after the change."
+  assignedTo: DirectoryObject @goField(forceResolver: true)
+  "What the caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+
+"What is given to a user or group, and what is taken away."
+input AssignLicenseInput {
+  "A user or a group."
+  assignedTo: AssigneeInput!
+  "Products to give, at most 20. One that is assigned directly already gets the plans named here."
+  addLicenses: [AddLicenseInput!]! = []
+  "Products to take away, at most 20: those that are assigned directly."
+  removeLicenses: [UUID!]! = []
+}
+
+"A product to give."
+input AddLicenseInput {
+  "Id of the product."
+  skuId: UUID!
+  "Service plans to switch off, by their ids or their short names."
+  disabledPlans: [String!]! = []
+}
+
+"What became of the licences."
+type AssignLicensePayload {
+  "What became of the change; null when nothing was sent."
+  outcome: WriteOutcome
+  "The user or group, read after the change."
+  assignedTo: DirectoryObject @goField(forceResolver: true)
+  "What the caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 2)
+}
+`, BuiltIn: false},
+	{Name: "../../schema/devices.graphqls", Input: `"""
+A computer or a telephone, which can be given licences of its own. Microsoft documents the licensing of devices
+and does not offer it everywhere: where it is not offered, the fields that need it are null with an error.
+"""
+type Device implements DirectoryObject & Node @key(fields: "id") @entityResolver(multi: true) {
+  "Object id in the directory."
+  id: ID!
+  "When the device was deleted; null while it is in use."
+  deletedDateTime: DateTime @shareable
+  "Name that people read."
+  displayName: String @shareable
+  "Id that the device was registered with."
+  deviceId: String @shareable
+  "Whether the device can sign in."
+  accountEnabled: Boolean @shareable
+  "Operating system."
+  operatingSystem: String @shareable
+  "Version of the operating system."
+  operatingSystemVersion: String @shareable
+  "What the device may use, one right per product. Read device by device, 20 in one upstream request. Needs CloudLicensing-UsageRights.Read.All."
+  usageRights(
+    "Rights to one of these products only: at most 15."
+    skuIds: [UUID!]
+    "Rights with one of these service plans only: at most 15."
+    planIds: [UUID!]
+  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  "Units for which the device waits. Read device by device, 20 in one upstream request. Needs Device-CloudLicensing.Read.All."
+  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/directory_objects.graphqls", Input: `"Anything in the directory that a licence or an error can point to."
@@ -1297,10 +3199,89 @@ type OtherDirectoryObject implements DirectoryObject & Node {
   "Microsoft Graph's name of the kind, such as ` + "`" + `#microsoft.graph.servicePrincipal` + "`" + `."
   odataType: String!
 }
+
+"A page of directory objects."
+type DirectoryObjectConnection {
+  "The objects of this page."
+  nodes: [DirectoryObject!]!
+  "The objects of this page, each with its cursor."
+  edges: [DirectoryObjectEdge!]!
+  "Where this page begins and ends."
+  pageInfo: PageInfo!
+  "How many objects the whole list has, where Microsoft Graph counts them: known on every page if the first one asked for it; null elsewhere."
+  totalCount: Int
+}
+
+"A directory object in a page."
+type DirectoryObjectEdge {
+  "Place of the object in the list, to be handed to ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The object."
+  node: DirectoryObject!
+}
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
   "One group by its object id. Costs one upstream request. Needs GroupMember.Read.All."
   group("Object id, a GUID." id: ID!): Group
+
+  """
+  Groups of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
+  each 999 groups of the page. Null when they cannot be read. Needs GroupMember.Read.All.
+  """
+  groups(
+    "How many groups to return: 1 to 999."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+    "Which groups to return; all of them without it. Microsoft Graph itself filters."
+    filter: GroupFilter
+    "How they are ordered; as Microsoft Graph has them without it."
+    orderBy: GroupOrder
+  ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+}
+
+"Which groups to return. All conditions have to hold."
+input GroupFilter {
+  "Groups that hand out this product."
+  skuId: UUID
+  "With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search for those without."
+  hasMembersWithLicenseErrors: Boolean
+  "Groups whose name begins so, without regard to case: 1 to 120 characters."
+  displayNameStartsWith: String
+}
+
+"How groups are ordered."
+input GroupOrder {
+  "By what."
+  field: GroupOrderField!
+  "Which end comes first."
+  direction: OrderDirection! = ASC
+}
+
+"What groups can be ordered by."
+enum GroupOrderField {
+  "Name that people read."
+  DISPLAY_NAME
+}
+
+"A page of groups."
+type GroupConnection {
+  "The groups of this page."
+  nodes: [Group!]!
+  "The groups of this page, each with its cursor."
+  edges: [GroupEdge!]!
+  "Where this page begins and ends."
+  pageInfo: PageInfo!
+  "How many groups the filter leaves, as Microsoft Graph counts: known on every page if the first one asked for it. Eventually consistent."
+  totalCount: Int
+}
+
+"A group in a page."
+type GroupEdge {
+  "Place of the group in the list, to be handed to ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The group."
+  node: Group!
 }
 
 "A group, through which its direct members can inherit licences."
@@ -1328,15 +3309,40 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
   "How far Microsoft Graph is in handing the group's licences to its members."
   licenseProcessingState: LicenseProcessingState
   """
+  What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request.
+  Needs CloudLicensing.Read.All.
+  """
+  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  """
   What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by
   group: 20 groups are one upstream request. Needs Group-UsageRight.Read.All.
   """
-  usageRights: [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  usageRights(
+    "Rights to one of these products only: at most 15."
+    skuIds: [UUID!]
+    "Rights with one of these service plans only: at most 15."
+    planIds: [UUID!]
+  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
   """
-  Members to whom a licence of the group could not be given. Read group by group, 20 groups in one upstream
-  request for each 100 members. Needs GroupMember.Read.All and User.Read.All.
+  Direct members of the group: people, groups, devices and others. Read group by group, a page of 20 groups in one
+  upstream request. Needs GroupMember.Read.All.
   """
-  membersWithLicenseErrors: [DirectoryObject!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 20) @cost(weight: 5)
+  members(
+    "How many members to return: 1 to 999."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  """
+  Members to whom a licence of the group could not be given. Read group by group, a page of 20 groups in one
+  upstream request. Needs GroupMember.Read.All and User.Read.All.
+  """
+  membersWithLicenseErrors(
+    "How many members to return: 1 to 999."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
 }
 
 "How far the licences of a group have reached its members."
@@ -1382,6 +3388,34 @@ type LicenseAssignmentState {
   errorText: String
   "When this assignment last changed."
   lastUpdatedDateTime: DateTime
+  "What an administrator can do about the error; null when there is none."
+  remedy: Remedy
+}
+
+"What an administrator can do about a licence that could not be given."
+type Remedy {
+  "The first thing to do, for a program to offer."
+  action: RemedyAction!
+  "What to do, in words."
+  text: String!
+  "Whether the assignment has to be reprocessed afterwards: ` + "`" + `reprocessAssignments` + "`" + ` does that."
+  reprocess: Boolean!
+}
+
+"What to do about a licence that could not be given."
+enum RemedyAction {
+  "Buy units of the product, or free some."
+  PROVIDE_UNITS
+  "Switch off one of the plans that exclude each other, or drop one of the products."
+  RESOLVE_CONFLICT
+  "Keep or add the plan that is needed, or switch off the one that needs it."
+  PROVIDE_REQUIRED_PLAN
+  "Correct the person's usage location, or switch off the plan."
+  CORRECT_USAGE_LOCATION
+  "Remove the mail address where it is used twice."
+  REMOVE_DUPLICATE_ADDRESS
+  "Read what the directory's audit log says, then reprocess."
+  READ_AUDIT_LOG
 }
 
 "Whether an assigned licence works."
@@ -1416,6 +3450,221 @@ enum LicenseErrorCode {
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
+	{Name: "../../schema/licensing_overview.graphqls", Input: `extend type Query {
+  """
+  What an administrator looks at first: units of each product, what failed, and who waits. Each part is read when it
+  is selected, and one that cannot be read is null with an error while the others are answered. Upstream requests,
+  for a tenant with p products, a allotments, e errors and g groups concerned: ` + "`" + `products` + "`" + ` 1, and 1 for each 100 allotments if
+  ` + "`" + `nextLifecycleDate` + "`" + ` is selected; ` + "`" + `assignmentErrors` + "`" + ` 1 for each 100 errors, up to 10, then ` + "`" + `byGroup` + "`" + ` 1 for each 300 people
+  concerned and 1 for the groups' names; ` + "`" + `waitingMembers` + "`" + ` 1 for each 100 allotments and 1 for each 20 of those without a free unit. What can
+  travel in the same request does: five requests answer everything for up to 100 errors and 20 allotments.
+  Needs LicenseAssignment.Read.All and CloudLicensing.Read.All.
+  """
+  licensingOverview: LicensingOverview!
+}
+
+"Licensing of the whole tenant in numbers."
+type LicensingOverview {
+  "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
+  products: [ProductOverview!] @goField(forceResolver: true) @listSize(assumedSize: 50)
+  "What failed, counted. Needs CloudLicensing.Read.All."
+  assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true)
+  "Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.All."
+  waitingMembers: [WaitingMemberCount!] @goField(forceResolver: true) @listSize(assumedSize: 20)
+}
+
+"A product and its units."
+type ProductOverview {
+  "The product."
+  sku: SubscribedSku!
+  "What the tenant has of the product and uses of it."
+  units: Units!
+  "The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment says."
+  nextLifecycleDate: Date @goField(batch: true, forceResolver: true)
+}
+
+"Licence assignments that failed, counted."
+type AssignmentErrorOverview {
+  "How many errors were counted."
+  total: Int!
+  "Whether these are all errors of the tenant. At most 1,000 are counted."
+  complete: Boolean!
+  "Errors by code, the most frequent first."
+  byCode: [AssignmentErrorsOfCode!]! @listSize(assumedSize: 10)
+  "Errors by product, the most frequent first."
+  byProduct: [AssignmentErrorsOfProduct!]! @listSize(assumedSize: 20)
+  """
+  Errors by the group that assigned the product, the most frequent first; those of direct assignments under null.
+  An error with several sources counts for each. Needs User.Read.All.
+  """
+  byGroup: [AssignmentErrorsOfGroup!] @goField(forceResolver: true) @listSize(assumedSize: 20)
+}
+
+"How many errors have a code."
+type AssignmentErrorsOfCode {
+  "The code."
+  code: String!
+  "How many errors."
+  count: Int!
+}
+
+"How many errors concern a product."
+type AssignmentErrorsOfProduct {
+  "Id of the product; null for errors that name none."
+  skuId: UUID
+  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  "How many errors."
+  count: Int!
+}
+
+"How many errors come from the licences of a group."
+type AssignmentErrorsOfGroup {
+  "The group; null for direct assignments. Its id costs nothing."
+  group: Group @goField(batch: true, forceResolver: true)
+  "How many errors."
+  count: Int!
+}
+
+"How many wait for units of an allotment."
+type WaitingMemberCount {
+  "Whether all of them are counted. At most 1,000 are."
+  complete: Boolean!
+  "The allotment."
+  allotment: Allotment!
+  "How many wait."
+  count: Int!
+  "Since when the first of them waits."
+  longestSince: DateTime!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/mutations.graphqls", Input: `"""
+What an operation may change. Everything that can be checked before something is sent is checked, and what the
+caller can mend comes back in ` + "`" + `userErrors` + "`" + `. A change is never sent twice when nobody knows what became of it: it is
+read back instead. What a payload shows was read after the change. Fields of one operation run one after the other.
+"""
+type Mutation {
+  """
+  Gives a unit of a product to each of several users, groups or devices. Costs an upstream request to check, one for
+  each 20 assignments, and one for each 20 to read them back. Needs CloudLicensing.AssignLicenses.Organization.
+  """
+  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
+
+  """
+  Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
+  upstream requests. Needs CloudLicensing.AssignLicenses.Organization.
+  """
+  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
+
+  """
+  Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
+  CloudLicensing.AssignLicenses.Organization.
+  """
+  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
+
+  """
+  Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause
+  was removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload
+  shows. Needs CloudLicensing.AssignLicenses.Organization.
+  """
+  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload
+
+  """
+  Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
+  allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see
+  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All.
+  """
+  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
+
+  """
+  Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
+  people, and one for what the payload shows. Needs LicenseAssignment.ReadWrite.All.
+  """
+  reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload
+}
+
+"Something in the input of a mutation that its caller can mend."
+type UserError {
+  "Where it is in the input, such as [\"input\", \"assignedTo\", \"0\"]."
+  field: [String!]! @listSize(assumedSize: 3)
+  "What is wrong, for a program."
+  code: UserErrorCode!
+  "What is wrong and what to do, for people."
+  message: String!
+}
+
+"What is wrong in the input of a mutation."
+enum UserErrorCode {
+  "The value is not one that this input takes."
+  INVALID
+  "Nothing has this id."
+  NOT_FOUND
+  "The tenant has no such product, or no allotment of it."
+  UNKNOWN_PRODUCT
+  "No service plan has this id or name."
+  UNKNOWN_PLAN
+  "The service plan is not part of the product."
+  PLAN_NOT_IN_PRODUCT
+  "No unit is free."
+  NO_FREE_UNIT
+  "The person has no usage location, or one in which the product is not offered."
+  USAGE_LOCATION
+  "The allotment has no units for this kind of assignee."
+  NOT_ASSIGNABLE
+  "It is assigned already."
+  ALREADY_ASSIGNED
+  "It is not assigned directly: it comes through a group, or not at all."
+  NOT_ASSIGNED
+  "Service plans exclude each other, or one needs another."
+  PLAN_CONFLICT
+  "Microsoft Graph refused it for a reason of its own; the message has its code."
+  REFUSED
+}
+
+"What became of a change."
+enum WriteOutcome {
+  "It was made. Where Microsoft Graph works through a group's members, it was accepted."
+  DONE
+  "It was not made."
+  NOT_DONE
+  "Nobody knows: it was sent, no answer came, and reading back did not tell. Look before you send it again."
+  UNKNOWN
+}
+
+"Who gets a licence."
+input AssigneeInput {
+  "Kind of the assignee."
+  type: AssigneeType! = USER
+  "Object id in the directory, a GUID."
+  id: ID!
+}
+
+"Whose licences are to be processed again."
+input ReprocessInput {
+  "Object ids of 1 to 100 people."
+  userIds: [ID!]!
+}
+
+"What became of each person's licences."
+type ReprocessPayload {
+  "One result per person, in the order of the input."
+  results: [ReprocessResult!]! @listSize(assumedSize: 20)
+  "Everything in the input that its caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
+}
+
+"What became of one person's licences."
+type ReprocessResult {
+  "Object id of the person."
+  userId: ID!
+  "Whether Microsoft Graph took the order. Its effect can take a while."
+  outcome: WriteOutcome!
+  "The person, read after the change."
+  user: User @goField(batch: true, forceResolver: true)
+  "What the caller can mend."
+  userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+`, BuiltIn: false},
 	{Name: "../../schema/schema.graphqls", Input: `"""
 Microsoft Graph licensing as one graph: who has a licence that did not take effect, why, through
 which group, and what they can still use. Names of types and properties are Microsoft Graph's own.
@@ -1426,6 +3675,7 @@ schema
     import: ["@key", "@shareable", "@cost", "@listSize"]
   ) {
   query: Query
+  mutation: Mutation
 }
 
 """
@@ -1434,8 +3684,8 @@ error with the field's path then says which.
 """
 type Query {
   """
-  Any object by its Microsoft Graph id: directory objects first, then assignment errors and subscribed
-  SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
+  Any object by its Microsoft Graph id: directory objects first, then allotments, assignments, assignment errors and
+  subscribed SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
   directory object has the id.
   """
   node("Microsoft Graph's id of the object." id: ID!): Node
@@ -1458,13 +3708,29 @@ interface Node {
 type PageInfo @shareable {
   "Whether more may follow. Microsoft Graph can announce one more page and then find it empty."
   hasNextPage: Boolean!
-  "Whether something precedes this page. Pages are only walked forward, so true means that ` + "`" + `after` + "`" + ` was given."
+  "Whether something precedes this page. On lists that are only walked forward, true means that ` + "`" + `after` + "`" + ` was given."
   hasPreviousPage: Boolean!
   "Cursor of the first element; null on an empty page."
   startCursor: String
   "Where the next page begins, to be handed to ` + "`" + `after` + "`" + `; null on an empty page that nothing follows."
   endCursor: String
 }
+
+"""
+How much was read to fill a page whose filter Microsoft Graph does not have. Reading stops when the page is full, and at a
+budget: the page can then be short, or empty, and ` + "`" + `hasNextPage` + "`" + ` and ` + "`" + `endCursor` + "`" + ` lead on.
+"""
+type Scan {
+  "How many elements were read for this page."
+  read: Int!
+  "How many upstream pages are read for one page at most."
+  budget: Int!
+  "Whether the budget ended the page before it was full."
+  stopped: Boolean!
+}
+
+"A day, as in 2026-09-25."
+scalar Date @specifiedBy(url: "https://scalars.graphql.org/andimarek/local-date.html")
 
 "A point in time with its offset, as in 2026-09-25T08:00:00Z."
 scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time.html")
@@ -1520,6 +3786,8 @@ type ServicePlan {
   appliesTo: SkuTarget
   "Whom the plan is for, as Microsoft Graph wrote it."
   appliesToText: String
+  "Products of the tenant that contain the plan. One upstream request answers for all plans. Needs LicenseAssignment.Read.All."
+  subscribedSkus: [SubscribedSku!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
 }
 
 "Whether a service is ready in the tenant."
@@ -1539,11 +3807,65 @@ enum ProvisioningStatus {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/subscribed_skus.graphqls", Input: `extend type Query {
-  "Products that the tenant is subscribed to. One upstream request answers all of them. Needs LicenseAssignment.Read.All."
-  subscribedSkus: [SubscribedSku!] @listSize(assumedSize: 50)
+  """
+  Products that the tenant is subscribed to. One upstream request answers all such questions of an operation.
+  Null when they cannot be read. Needs LicenseAssignment.Read.All.
+  """
+  subscribedSkus(
+    "How many products to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
+    first: Int
+    "Cursor behind which to begin."
+    after: String
+    "How many products to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
+    last: Int
+    "Cursor before which to end."
+    before: String
+    "How they are ordered; as Microsoft Graph has them without it."
+    orderBy: SubscribedSkuOrder
+  ): SubscribedSkuConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
 
-  "One product of the tenant by its SKU id. Costs one upstream request. Needs LicenseAssignment.Read.All."
+  "One product of the tenant by its SKU id. Costs one upstream request. Null with NOT_FOUND when the tenant is not subscribed to it. Needs LicenseAssignment.Read.All."
   subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku
+}
+
+"How products are ordered."
+input SubscribedSkuOrder {
+  "By what."
+  field: SubscribedSkuOrderField!
+  "Which end comes first."
+  direction: OrderDirection! = ASC
+}
+
+"What products can be ordered by."
+enum SubscribedSkuOrderField {
+  "Short name of the product."
+  SKU_PART_NUMBER
+  "Name of the product that people read, the short one where there is none."
+  PRODUCT_NAME
+  "Units that are assigned."
+  CONSUMED_UNITS
+  "Units that are free."
+  FREE_UNITS
+}
+
+"A page of products."
+type SubscribedSkuConnection {
+  "The products of this page."
+  nodes: [SubscribedSku!]!
+  "The products of this page, each with its cursor."
+  edges: [SubscribedSkuEdge!]!
+  "Where this page begins and ends."
+  pageInfo: PageInfo!
+  "How many products the tenant is subscribed to; exact, and free of cost."
+  totalCount: Int
+}
+
+"A product in a page."
+type SubscribedSkuEdge {
+  "Place of the product in the list, to be handed to ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The product."
+  node: SubscribedSku!
 }
 
 "A product (stock keeping unit) that the tenant is subscribed to."
@@ -1576,6 +3898,39 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
   "Ids of the purchases behind the product."
   subscriptionIds: [String!] @listSize(assumedSize: 3)
+  "What the tenant has of the product and uses of it, computed from ` + "`" + `prepaidUnits` + "`" + ` and ` + "`" + `consumedUnits` + "`" + `."
+  units: Units
+  """
+  Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products.
+  Needs CloudLicensing.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
+  """
+  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3)
+  """
+  Assignments of the product that failed. Read product by product, a page of 20 products in one upstream
+  request for each 100 errors. Needs CloudLicensing.Read.All.
+  """
+  assignmentErrors(
+    "How many errors to return: 1 to 1,000."
+    first: Int = 50
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): AssignmentErrorConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+}
+
+"Units of a product: what the tenant has, and what it uses."
+type Units {
+  "Units that can be used: enabled ones and those in grace."
+  owned: Int!
+  "Units that are assigned."
+  consumed: Int!
+  "Units that can be used and are not assigned; never less than 0."
+  free: Int!
+  "Units of an expired purchase that still work; they are part of ` + "`" + `owned` + "`" + `."
+  inGrace: Int!
+  "Units whose grace is over: data is kept, nothing new can be assigned."
+  suspended: Int!
+  "Units whose access is cut."
+  lockedOut: Int!
 }
 
 "Units of a product by their state."
@@ -1620,7 +3975,7 @@ enum SkuTarget {
 type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   "Id of the right, unique for its holder: opaque, compared exactly."
   id: ID!
-  "Object id of the person or group that holds the right; null when Microsoft Graph did not say who holds it."
+  "Object id of the person, group or device that holds the right; null when Microsoft Graph did not say who holds it."
   holderId: ID
   "Id of the product."
   skuId: UUID
@@ -1630,9 +3985,16 @@ type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   sku: SubscribedSku @goField(batch: true, forceResolver: true)
   "Service plans that the holder may use."
   services: [LicensedService!]! @listSize(assumedSize: 25)
+  """
+  All assignments that contribute to the right, direct ones and those of groups. Come with the right where Microsoft
+  Graph allows it. Null when it is not known who holds the right.
+  """
+  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  "All allotments that contribute to the right. Come with the right where Microsoft Graph allows it. Null when it is not known who holds the right."
+  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
 }
 
-"A service plan as part of a usage right."
+"A service plan as part of a usage right or an allotment."
 type LicensedService {
   "Id of the service plan."
   planId: UUID!
@@ -1671,15 +4033,64 @@ enum AssigneeType {
   ): User
 
   """
-  All people of the tenant in Microsoft Graph's order. Costs one upstream request for each 999 people of
-  the page, licence assignment states included. Needs User.Read.All.
+  The person who asks, with everything a user has. Costs one upstream request. Only where the gateway asks
+  Microsoft Graph in the caller's name; with an application's own credentials it is null with BAD_USER_INPUT:
+  use ` + "`" + `user` + "`" + ` there. Needs User.Read.
+  """
+  me: User
+
+  """
+  People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
+  each 999 people of the page, licence assignment states included. Filters on a licence's state, error or source
+  are applied here: see ` + "`" + `scan` + "`" + `. Null when people cannot be read. Needs User.Read.All.
   """
   users(
     "How many people to return: 1 to 999."
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
+    "Whom to return; all people without it."
+    filter: UserFilter
+    "How they are ordered; as Microsoft Graph has them without it."
+    orderBy: UserOrder
   ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+}
+
+"Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same licence."
+input UserFilter {
+  "People who have this product. Microsoft Graph itself filters, unless ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` or ` + "`" + `assignedByGroup` + "`" + ` is given too: then people with such an assignment of the product, whether it works or not."
+  skuId: UUID
+  "With true people who have any licence, with false people who have none. Microsoft Graph itself filters."
+  licensed: Boolean
+  "People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters."
+  displayNameStartsWith: String
+  "People with a licence in this state. Filtered here, page by page."
+  state: LicenseState
+  "People with a licence that failed for this reason. Filtered here, page by page."
+  error: LicenseErrorCode
+  "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused."
+  hasLicenseErrors: Boolean
+  """
+  People with a licence that came through this group, a GUID: its direct members are read, one upstream request for
+  each 300, and filtered here. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
+  """
+  assignedByGroup: ID
+}
+
+"How people are ordered."
+input UserOrder {
+  "By what."
+  field: UserOrderField!
+  "Which end comes first."
+  direction: OrderDirection! = ASC
+}
+
+"What people can be ordered by."
+enum UserOrderField {
+  "Name that people read."
+  DISPLAY_NAME
+  "Sign-in name."
+  USER_PRINCIPAL_NAME
 }
 
 "A page of people."
@@ -1690,6 +4101,13 @@ type UserConnection {
   edges: [UserEdge!]!
   "Where this page begins and ends."
   pageInfo: PageInfo!
+  """
+  How many people the filter leaves, as Microsoft Graph counts: known on every page if the first one asked for it.
+  Eventually consistent. Null where the filter is applied here.
+  """
+  totalCount: Int
+  "How much was read to fill this page, when the filter is applied here; null otherwise."
+  scan: Scan
 }
 
 "A person in a page."
@@ -1744,12 +4162,35 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   """
   licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
   """
-  What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights
-  person by person: 20 people are one upstream request, and each counts for throttling.
+  Products that the person has, directly or through a group, with their service plans and how far those are. Read
+  person by person, 20 people in one upstream request. Needs LicenseAssignment.Read.All or User.Read.All.
   """
-  usageRights: [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5)
-  "Licence assignments of the person that failed. Read person by person, 20 people in one upstream request."
+  licenseDetails: [LicenseDetails!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5)
+  """
+  What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
+  request. Needs CloudLicensing.Read.All.
+  """
+  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  """
+  What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights
+  person by person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.All.
+  """
+  usageRights(
+    "Rights to one of these products only: at most 15."
+    skuIds: [UUID!]
+    "Rights with one of these service plans only: at most 15."
+    planIds: [UUID!]
+  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5)
+  """
+  Licence assignments of the person that failed. Read person by person, 20 people in one upstream request.
+  Needs CloudLicensing.Read.All.
+  """
   assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5)
+  """
+  Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
+  CloudLicensing.Read.All.
+  """
+  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5)
 }
 
 "A product that is assigned, and the plans of it that are switched off."
@@ -1772,6 +4213,52 @@ type AssignedPlan {
   service: String
   "Id of the service plan."
   servicePlanId: UUID
+}
+
+"A product that a person has, directly or through a group, not told apart."
+type LicenseDetails {
+  "Id of the details: opaque, compared exactly."
+  id: ID!
+  "Id of the product."
+  skuId: UUID
+  "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
+  skuPartNumber: String
+  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  "Service plans of the product, and how far they are for the person."
+  servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
+}
+`, BuiltIn: false},
+	{Name: "../../schema/waiting_members.graphqls", Input: `"A place in the queue for a unit of an allotment. Who waits longest gets the next unit."
+type WaitingMember {
+  "Id of the place: opaque, compared exactly."
+  id: ID!
+  "Since when the member waits."
+  waitingSinceDateTime: DateTime!
+  "The allotment that has no unit left."
+  allotment: Allotment @goField(batch: true, forceResolver: true)
+  "Who waits."
+  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true)
+}
+
+"A page of waiting members."
+type WaitingMemberConnection {
+  "The waiting members of this page."
+  nodes: [WaitingMember!]!
+  "The waiting members of this page, each with its cursor."
+  edges: [WaitingMemberEdge!]!
+  "Where this page begins and ends."
+  pageInfo: PageInfo!
+  "Null: Microsoft Graph does not count waiting members."
+  totalCount: Int
+}
+
+"A waiting member in a page."
+type WaitingMemberEdge {
+  "Place of the waiting member in the list, to be handed to ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The waiting member."
+  node: WaitingMember!
 }
 `, BuiltIn: false},
 	{Name: "../../federation/directives.graphql", Input: `
@@ -1828,9 +4315,21 @@ type AssignedPlan {
 `, BuiltIn: true},
 	{Name: "../../federation/entity.graphql", Input: `
 # a union of all types that use the @key directive
-union _Entity = AssignmentError | Group | SubscribedSku | UsageRight | User
+union _Entity = Allotment | Assignment | AssignmentError | Device | Group | SubscribedSku | UsageRight | User
+
+input AllotmentByIDsInput {
+	ID: ID!
+}
+
+input AssignmentByIDsInput {
+	ID: ID!
+}
 
 input AssignmentErrorByIDsInput {
+	ID: ID!
+}
+
+input DeviceByIDsInput {
 	ID: ID!
 }
 
@@ -1857,7 +4356,10 @@ input UserByUserPrincipalNamesInput {
 
 # fake type to build resolver interfaces for users to implement
 type Entity {
+	findManyAllotmentByIDs(reps: [AllotmentByIDsInput]!): [Allotment]
+	findManyAssignmentByIDs(reps: [AssignmentByIDsInput]!): [Assignment]
 	findManyAssignmentErrorByIDs(reps: [AssignmentErrorByIDsInput]!): [AssignmentError]
+	findManyDeviceByIDs(reps: [DeviceByIDsInput]!): [Device]
 	findManyGroupByIDs(reps: [GroupByIDsInput]!): [Group]
 	findManySubscribedSkuBySkuIDs(reps: [SubscribedSkuBySkuIDsInput]!): [SubscribedSku]
 	findManyUsageRightByHolderIDAndIDs(reps: [UsageRightByHolderIDAndIDsInput]!): [UsageRight]
@@ -1880,6 +4382,94 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_Allotment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Allotment_id(ctx, field)
+	case "skuId":
+		return ec.fieldContext_Allotment_skuId(ctx, field)
+	case "skuPartNumber":
+		return ec.fieldContext_Allotment_skuPartNumber(ctx, field)
+	case "sku":
+		return ec.fieldContext_Allotment_sku(ctx, field)
+	case "allottedUnits":
+		return ec.fieldContext_Allotment_allottedUnits(ctx, field)
+	case "consumedUnits":
+		return ec.fieldContext_Allotment_consumedUnits(ctx, field)
+	case "availableUnits":
+		return ec.fieldContext_Allotment_availableUnits(ctx, field)
+	case "assignableTo":
+		return ec.fieldContext_Allotment_assignableTo(ctx, field)
+	case "assignableToText":
+		return ec.fieldContext_Allotment_assignableToText(ctx, field)
+	case "services":
+		return ec.fieldContext_Allotment_services(ctx, field)
+	case "subscriptions":
+		return ec.fieldContext_Allotment_subscriptions(ctx, field)
+	case "assignments":
+		return ec.fieldContext_Allotment_assignments(ctx, field)
+	case "waitingMembers":
+		return ec.fieldContext_Allotment_waitingMembers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Allotment", field.Name)
+}
+
+func (ec *executionContext) childFields_AllotmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AllotmentConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_AllotmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AllotmentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AllotmentConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AllotmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AllotmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AllotmentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AllotmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AllotmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AllotmentSubscription(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subscriptionId":
+		return ec.fieldContext_AllotmentSubscription_subscriptionId(ctx, field)
+	case "startDate":
+		return ec.fieldContext_AllotmentSubscription_startDate(ctx, field)
+	case "nextLifecycleDate":
+		return ec.fieldContext_AllotmentSubscription_nextLifecycleDate(ctx, field)
+	case "state":
+		return ec.fieldContext_AllotmentSubscription_state(ctx, field)
+	case "stateText":
+		return ec.fieldContext_AllotmentSubscription_stateText(ctx, field)
+	case "tags":
+		return ec.fieldContext_AllotmentSubscription_tags(ctx, field)
+	case "tagsText":
+		return ec.fieldContext_AllotmentSubscription_tagsText(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AllotmentSubscription", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignLicensePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "outcome":
+		return ec.fieldContext_AssignLicensePayload_outcome(ctx, field)
+	case "assignedTo":
+		return ec.fieldContext_AssignLicensePayload_assignedTo(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AssignLicensePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignLicensePayload", field.Name)
+}
 
 func (ec *executionContext) childFields_AssignedLicense(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -1907,6 +4497,46 @@ func (ec *executionContext) childFields_AssignedPlan(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type AssignedPlan", field.Name)
 }
 
+func (ec *executionContext) childFields_Assignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Assignment_id(ctx, field)
+	case "disabledServicePlanIds":
+		return ec.fieldContext_Assignment_disabledServicePlanIds(ctx, field)
+	case "disabledServicePlans":
+		return ec.fieldContext_Assignment_disabledServicePlans(ctx, field)
+	case "allotment":
+		return ec.fieldContext_Assignment_allotment(ctx, field)
+	case "assignedTo":
+		return ec.fieldContext_Assignment_assignedTo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Assignment", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AssignmentConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_AssignmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AssignmentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AssignmentConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AssignmentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AssignmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignmentEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_AssignmentError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -1925,6 +4555,12 @@ func (ec *executionContext) childFields_AssignmentError(ctx context.Context, fie
 		return ec.fieldContext_AssignmentError_assignedTo(ctx, field)
 	case "usageRight":
 		return ec.fieldContext_AssignmentError_usageRight(ctx, field)
+	case "servicePlans":
+		return ec.fieldContext_AssignmentError_servicePlans(ctx, field)
+	case "licenseAssignmentStates":
+		return ec.fieldContext_AssignmentError_licenseAssignmentStates(ctx, field)
+	case "remedy":
+		return ec.fieldContext_AssignmentError_remedy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignmentError", field.Name)
 }
@@ -1937,6 +4573,10 @@ func (ec *executionContext) childFields_AssignmentErrorConnection(ctx context.Co
 		return ec.fieldContext_AssignmentErrorConnection_edges(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_AssignmentErrorConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AssignmentErrorConnection_totalCount(ctx, field)
+	case "scan":
+		return ec.fieldContext_AssignmentErrorConnection_scan(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorConnection", field.Name)
 }
@@ -1949,6 +4589,142 @@ func (ec *executionContext) childFields_AssignmentErrorEdge(ctx context.Context,
 		return ec.fieldContext_AssignmentErrorEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignmentErrorOverview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_AssignmentErrorOverview_total(ctx, field)
+	case "complete":
+		return ec.fieldContext_AssignmentErrorOverview_complete(ctx, field)
+	case "byCode":
+		return ec.fieldContext_AssignmentErrorOverview_byCode(ctx, field)
+	case "byProduct":
+		return ec.fieldContext_AssignmentErrorOverview_byProduct(ctx, field)
+	case "byGroup":
+		return ec.fieldContext_AssignmentErrorOverview_byGroup(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorOverview", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignmentErrorsOfCode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_AssignmentErrorsOfCode_code(ctx, field)
+	case "count":
+		return ec.fieldContext_AssignmentErrorsOfCode_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorsOfCode", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignmentErrorsOfGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "group":
+		return ec.fieldContext_AssignmentErrorsOfGroup_group(ctx, field)
+	case "count":
+		return ec.fieldContext_AssignmentErrorsOfGroup_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorsOfGroup", field.Name)
+}
+
+func (ec *executionContext) childFields_AssignmentErrorsOfProduct(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "skuId":
+		return ec.fieldContext_AssignmentErrorsOfProduct_skuId(ctx, field)
+	case "sku":
+		return ec.fieldContext_AssignmentErrorsOfProduct_sku(ctx, field)
+	case "count":
+		return ec.fieldContext_AssignmentErrorsOfProduct_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorsOfProduct", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateAssignmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "assignedToId":
+		return ec.fieldContext_CreateAssignmentResult_assignedToId(ctx, field)
+	case "outcome":
+		return ec.fieldContext_CreateAssignmentResult_outcome(ctx, field)
+	case "assignment":
+		return ec.fieldContext_CreateAssignmentResult_assignment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateAssignmentResult_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAssignmentResult", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateAssignmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_CreateAssignmentsPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateAssignmentsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAssignmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteAssignmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "outcome":
+		return ec.fieldContext_DeleteAssignmentPayload_outcome(ctx, field)
+	case "deletedAssignmentId":
+		return ec.fieldContext_DeleteAssignmentPayload_deletedAssignmentId(ctx, field)
+	case "allotment":
+		return ec.fieldContext_DeleteAssignmentPayload_allotment(ctx, field)
+	case "assignedTo":
+		return ec.fieldContext_DeleteAssignmentPayload_assignedTo(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteAssignmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteAssignmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Device(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Device_id(ctx, field)
+	case "deletedDateTime":
+		return ec.fieldContext_Device_deletedDateTime(ctx, field)
+	case "displayName":
+		return ec.fieldContext_Device_displayName(ctx, field)
+	case "deviceId":
+		return ec.fieldContext_Device_deviceId(ctx, field)
+	case "accountEnabled":
+		return ec.fieldContext_Device_accountEnabled(ctx, field)
+	case "operatingSystem":
+		return ec.fieldContext_Device_operatingSystem(ctx, field)
+	case "operatingSystemVersion":
+		return ec.fieldContext_Device_operatingSystemVersion(ctx, field)
+	case "usageRights":
+		return ec.fieldContext_Device_usageRights(ctx, field)
+	case "waitingMembers":
+		return ec.fieldContext_Device_waitingMembers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Device", field.Name)
+}
+
+func (ec *executionContext) childFields_DirectoryObjectConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_DirectoryObjectConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_DirectoryObjectConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_DirectoryObjectConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_DirectoryObjectConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DirectoryObjectConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_DirectoryObjectEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_DirectoryObjectEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_DirectoryObjectEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DirectoryObjectEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Group(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1975,12 +4751,40 @@ func (ec *executionContext) childFields_Group(ctx context.Context, field graphql
 		return ec.fieldContext_Group_assignedLicenses(ctx, field)
 	case "licenseProcessingState":
 		return ec.fieldContext_Group_licenseProcessingState(ctx, field)
+	case "assignments":
+		return ec.fieldContext_Group_assignments(ctx, field)
 	case "usageRights":
 		return ec.fieldContext_Group_usageRights(ctx, field)
+	case "members":
+		return ec.fieldContext_Group_members(ctx, field)
 	case "membersWithLicenseErrors":
 		return ec.fieldContext_Group_membersWithLicenseErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Group", field.Name)
+}
+
+func (ec *executionContext) childFields_GroupConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_GroupConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_GroupConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_GroupConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_GroupConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GroupConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_GroupEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_GroupEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_GroupEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GroupEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_LicenseAssignmentState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2003,8 +4807,26 @@ func (ec *executionContext) childFields_LicenseAssignmentState(ctx context.Conte
 		return ec.fieldContext_LicenseAssignmentState_errorText(ctx, field)
 	case "lastUpdatedDateTime":
 		return ec.fieldContext_LicenseAssignmentState_lastUpdatedDateTime(ctx, field)
+	case "remedy":
+		return ec.fieldContext_LicenseAssignmentState_remedy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LicenseAssignmentState", field.Name)
+}
+
+func (ec *executionContext) childFields_LicenseDetails(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LicenseDetails_id(ctx, field)
+	case "skuId":
+		return ec.fieldContext_LicenseDetails_skuId(ctx, field)
+	case "skuPartNumber":
+		return ec.fieldContext_LicenseDetails_skuPartNumber(ctx, field)
+	case "sku":
+		return ec.fieldContext_LicenseDetails_sku(ctx, field)
+	case "servicePlans":
+		return ec.fieldContext_LicenseDetails_servicePlans(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicenseDetails", field.Name)
 }
 
 func (ec *executionContext) childFields_LicenseProcessingState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2047,6 +4869,18 @@ func (ec *executionContext) childFields_LicensedService(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type LicensedService", field.Name)
 }
 
+func (ec *executionContext) childFields_LicensingOverview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "products":
+		return ec.fieldContext_LicensingOverview_products(ctx, field)
+	case "assignmentErrors":
+		return ec.fieldContext_LicensingOverview_assignmentErrors(ctx, field)
+	case "waitingMembers":
+		return ec.fieldContext_LicensingOverview_waitingMembers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicensingOverview", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -2059,6 +4893,66 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductOverview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_ProductOverview_sku(ctx, field)
+	case "units":
+		return ec.fieldContext_ProductOverview_units(ctx, field)
+	case "nextLifecycleDate":
+		return ec.fieldContext_ProductOverview_nextLifecycleDate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductOverview", field.Name)
+}
+
+func (ec *executionContext) childFields_Remedy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "action":
+		return ec.fieldContext_Remedy_action(ctx, field)
+	case "text":
+		return ec.fieldContext_Remedy_text(ctx, field)
+	case "reprocess":
+		return ec.fieldContext_Remedy_reprocess(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Remedy", field.Name)
+}
+
+func (ec *executionContext) childFields_ReprocessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_ReprocessPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReprocessPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReprocessPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReprocessResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userId":
+		return ec.fieldContext_ReprocessResult_userId(ctx, field)
+	case "outcome":
+		return ec.fieldContext_ReprocessResult_outcome(ctx, field)
+	case "user":
+		return ec.fieldContext_ReprocessResult_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReprocessResult_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReprocessResult", field.Name)
+}
+
+func (ec *executionContext) childFields_Scan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "read":
+		return ec.fieldContext_Scan_read(ctx, field)
+	case "budget":
+		return ec.fieldContext_Scan_budget(ctx, field)
+	case "stopped":
+		return ec.fieldContext_Scan_stopped(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Scan", field.Name)
 }
 
 func (ec *executionContext) childFields_ServicePlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2077,6 +4971,8 @@ func (ec *executionContext) childFields_ServicePlan(ctx context.Context, field g
 		return ec.fieldContext_ServicePlan_appliesTo(ctx, field)
 	case "appliesToText":
 		return ec.fieldContext_ServicePlan_appliesToText(ctx, field)
+	case "subscribedSkus":
+		return ec.fieldContext_ServicePlan_subscribedSkus(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServicePlan", field.Name)
 }
@@ -2111,8 +5007,68 @@ func (ec *executionContext) childFields_SubscribedSku(ctx context.Context, field
 		return ec.fieldContext_SubscribedSku_servicePlans(ctx, field)
 	case "subscriptionIds":
 		return ec.fieldContext_SubscribedSku_subscriptionIds(ctx, field)
+	case "units":
+		return ec.fieldContext_SubscribedSku_units(ctx, field)
+	case "allotments":
+		return ec.fieldContext_SubscribedSku_allotments(ctx, field)
+	case "assignmentErrors":
+		return ec.fieldContext_SubscribedSku_assignmentErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SubscribedSku", field.Name)
+}
+
+func (ec *executionContext) childFields_SubscribedSkuConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SubscribedSkuConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SubscribedSkuConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SubscribedSkuConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SubscribedSkuConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SubscribedSkuConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SubscribedSkuEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SubscribedSkuEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SubscribedSkuEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SubscribedSkuEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Units(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "owned":
+		return ec.fieldContext_Units_owned(ctx, field)
+	case "consumed":
+		return ec.fieldContext_Units_consumed(ctx, field)
+	case "free":
+		return ec.fieldContext_Units_free(ctx, field)
+	case "inGrace":
+		return ec.fieldContext_Units_inGrace(ctx, field)
+	case "suspended":
+		return ec.fieldContext_Units_suspended(ctx, field)
+	case "lockedOut":
+		return ec.fieldContext_Units_lockedOut(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Units", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateAssignmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "outcome":
+		return ec.fieldContext_UpdateAssignmentPayload_outcome(ctx, field)
+	case "assignment":
+		return ec.fieldContext_UpdateAssignmentPayload_assignment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateAssignmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateAssignmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UsageRight(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2129,6 +5085,10 @@ func (ec *executionContext) childFields_UsageRight(ctx context.Context, field gr
 		return ec.fieldContext_UsageRight_sku(ctx, field)
 	case "services":
 		return ec.fieldContext_UsageRight_services(ctx, field)
+	case "assignments":
+		return ec.fieldContext_UsageRight_assignments(ctx, field)
+	case "allotments":
+		return ec.fieldContext_UsageRight_allotments(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UsageRight", field.Name)
 }
@@ -2173,10 +5133,16 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_assignedPlans(ctx, field)
 	case "licenseAssignmentStates":
 		return ec.fieldContext_User_licenseAssignmentStates(ctx, field)
+	case "licenseDetails":
+		return ec.fieldContext_User_licenseDetails(ctx, field)
+	case "assignments":
+		return ec.fieldContext_User_assignments(ctx, field)
 	case "usageRights":
 		return ec.fieldContext_User_usageRights(ctx, field)
 	case "assignmentErrors":
 		return ec.fieldContext_User_assignmentErrors(ctx, field)
+	case "waitingMembers":
+		return ec.fieldContext_User_waitingMembers(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -2189,6 +5155,10 @@ func (ec *executionContext) childFields_UserConnection(ctx context.Context, fiel
 		return ec.fieldContext_UserConnection_edges(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_UserConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_UserConnection_totalCount(ctx, field)
+	case "scan":
+		return ec.fieldContext_UserConnection_scan(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserConnection", field.Name)
 }
@@ -2201,6 +5171,70 @@ func (ec *executionContext) childFields_UserEdge(ctx context.Context, field grap
 		return ec.fieldContext_UserEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return ec.fieldContext_UserError_field(ctx, field)
+	case "code":
+		return ec.fieldContext_UserError_code(ctx, field)
+	case "message":
+		return ec.fieldContext_UserError_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_WaitingMember(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_WaitingMember_id(ctx, field)
+	case "waitingSinceDateTime":
+		return ec.fieldContext_WaitingMember_waitingSinceDateTime(ctx, field)
+	case "allotment":
+		return ec.fieldContext_WaitingMember_allotment(ctx, field)
+	case "assignedTo":
+		return ec.fieldContext_WaitingMember_assignedTo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WaitingMember", field.Name)
+}
+
+func (ec *executionContext) childFields_WaitingMemberConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_WaitingMemberConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_WaitingMemberConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WaitingMemberConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_WaitingMemberConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WaitingMemberConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WaitingMemberCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "complete":
+		return ec.fieldContext_WaitingMemberCount_complete(ctx, field)
+	case "allotment":
+		return ec.fieldContext_WaitingMemberCount_allotment(ctx, field)
+	case "count":
+		return ec.fieldContext_WaitingMemberCount_count(ctx, field)
+	case "longestSince":
+		return ec.fieldContext_WaitingMemberCount_longestSince(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WaitingMemberCount", field.Name)
+}
+
+func (ec *executionContext) childFields_WaitingMemberEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WaitingMemberEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WaitingMemberEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WaitingMemberEdge", field.Name)
 }
 
 func (ec *executionContext) childFields__Service(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -16,6 +16,10 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type ServicePlanResolver interface {
+	SubscribedSkus(ctx context.Context, objs []*licensing.ServicePlan) ([][]*licensing.SubscribedSku, error)
+}
+
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
@@ -185,6 +189,61 @@ func (ec *executionContext) fieldContext_ServicePlan_appliesToText(_ context.Con
 	return graphql.NewScalarFieldContext("ServicePlan", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ServicePlan_subscribedSkus(ctx context.Context, field graphql.CollectedField, obj *licensing.ServicePlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServicePlan_subscribedSkus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ServicePlan_subscribedSkus(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalOSubscribedSku2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSkuᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServicePlan_subscribedSkus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServicePlan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ServicePlan_subscribedSkus(ctx context.Context, field graphql.CollectedField, obj *licensing.ServicePlan) (any, error) {
+	resolver := ec.Resolvers.ServicePlan()
+	if batch, ok := graphql.BatchParentsFor[*licensing.ServicePlan](ctx, "ServicePlan"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.SubscribedSkus(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.SubscribedSku](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ServicePlan.subscribedSkus",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.SubscribedSkus(ctx, []*licensing.ServicePlan{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.SubscribedSku](
+		ctx,
+		results,
+		err,
+		"ServicePlan.subscribedSkus",
+	)
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -212,38 +271,76 @@ func (ec *executionContext) _ServicePlan(ctx context.Context, sel ast.SelectionS
 		case "servicePlanId":
 			out.Values[i] = ec._ServicePlan_servicePlanId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "servicePlanName":
 			out.Values[i] = ec._ServicePlan_servicePlanName(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "displayName":
 			out.Values[i] = ec._ServicePlan_displayName(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "provisioningStatus":
 			out.Values[i] = ec._ServicePlan_provisioningStatus(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "provisioningStatusText":
 			out.Values[i] = ec._ServicePlan_provisioningStatusText(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "appliesTo":
 			out.Values[i] = ec._ServicePlan_appliesTo(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "appliesToText":
 			out.Values[i] = ec._ServicePlan_appliesToText(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "subscribedSkus":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ServicePlan_subscribedSkus(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -270,6 +367,7 @@ func (ec *executionContext) _ServicePlan(ctx context.Context, sel ast.SelectionS
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNServicePlan2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐServicePlanᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.ServicePlan) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "ServicePlan", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -337,6 +435,7 @@ func (ec *executionContext) marshalOServicePlan2ᚕᚖlicensegraphᚋinternalᚋ
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "ServicePlan", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]

@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"errors"
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"math"
 	"strconv"
@@ -16,9 +17,36 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type SubscribedSkuResolver interface {
+	Allotments(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.Allotment, error)
+	AssignmentErrors(ctx context.Context, objs []*licensing.SubscribedSku, first *int32, after *string) ([]*model.Connection[*licensing.AssignmentError], error)
+}
+
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_SubscribedSku_assignmentErrors_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
 
 // endregion ***************************** args.gotpl *****************************
 
@@ -456,9 +484,516 @@ func (ec *executionContext) fieldContext_SubscribedSku_subscriptionIds(_ context
 	return graphql.NewScalarFieldContext("SubscribedSku", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _SubscribedSku_units(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSku_units(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Units(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Units) graphql.Marshaler {
+			return ec.marshalOUnits2ᚖlicensegraphᚋinternalᚋlicensingᚐUnits(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSku_units(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSku",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Units(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SubscribedSku_allotments(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSku_allotments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SubscribedSku_allotments(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Allotment) graphql.Marshaler {
+			return ec.marshalOAllotment2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAllotmentᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSku_allotments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSku",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Allotment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SubscribedSku_allotments(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (any, error) {
+	resolver := ec.Resolvers.SubscribedSku()
+	if batch, ok := graphql.BatchParentsFor[*licensing.SubscribedSku](ctx, "SubscribedSku"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Allotments(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.Allotment](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SubscribedSku.allotments",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Allotments(ctx, []*licensing.SubscribedSku{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.Allotment](
+		ctx,
+		results,
+		err,
+		"SubscribedSku.allotments",
+	)
+}
+
+func (ec *executionContext) _SubscribedSku_assignmentErrors(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSku_assignmentErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SubscribedSku_assignmentErrors(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*licensing.AssignmentError]) graphql.Marshaler {
+			return ec.marshalOAssignmentErrorConnection2ᚖlicensegraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSku_assignmentErrors(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSku",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AssignmentErrorConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_SubscribedSku_assignmentErrors_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SubscribedSku_assignmentErrors(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (any, error) {
+	resolver := ec.Resolvers.SubscribedSku()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*licensing.SubscribedSku](ctx, "SubscribedSku"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.AssignmentErrors(ctx, batch.Parents, fc.Args["first"].(*int32), fc.Args["after"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[*licensing.AssignmentError]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SubscribedSku.assignmentErrors",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.AssignmentErrors(ctx, []*licensing.SubscribedSku{obj}, fc.Args["first"].(*int32), fc.Args["after"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[*licensing.AssignmentError]](
+		ctx,
+		results,
+		err,
+		"SubscribedSku.assignmentErrors",
+	)
+}
+
+func (ec *executionContext) _SubscribedSkuConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.SubscribedSku]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSkuConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalNSubscribedSku2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSkuᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSkuConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSkuConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SubscribedSkuConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.SubscribedSku]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSkuConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.SubscribedSku]) graphql.Marshaler {
+			return ec.marshalNSubscribedSkuEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSkuConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSkuConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSkuEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SubscribedSkuConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.SubscribedSku]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSkuConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖlicensegraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSkuConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSkuConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SubscribedSkuConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.SubscribedSku]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSkuConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSkuConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SubscribedSkuConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SubscribedSkuEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.SubscribedSku]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSkuEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSkuEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SubscribedSkuEdge", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SubscribedSkuEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.SubscribedSku]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSkuEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalNSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSkuEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSkuEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Units_owned(ctx context.Context, field graphql.CollectedField, obj *licensing.Units) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Units_owned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Owned, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Units_owned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Units", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Units_consumed(ctx context.Context, field graphql.CollectedField, obj *licensing.Units) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Units_consumed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Consumed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Units_consumed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Units", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Units_free(ctx context.Context, field graphql.CollectedField, obj *licensing.Units) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Units_free(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Free, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Units_free(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Units", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Units_inGrace(ctx context.Context, field graphql.CollectedField, obj *licensing.Units) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Units_inGrace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InGrace, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Units_inGrace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Units", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Units_suspended(ctx context.Context, field graphql.CollectedField, obj *licensing.Units) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Units_suspended(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Suspended, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Units_suspended(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Units", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Units_lockedOut(ctx context.Context, field graphql.CollectedField, obj *licensing.Units) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Units_lockedOut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LockedOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Units_lockedOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Units", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputSubscribedSkuOrder(ctx context.Context, obj any) (model.Order[model.SubscribedSkuOrderField], error) {
+	var it model.Order[model.SubscribedSkuOrderField]
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
 
 // endregion **************************** input.gotpl *****************************
 
@@ -536,71 +1071,311 @@ func (ec *executionContext) _SubscribedSku(ctx context.Context, sel ast.Selectio
 		case "id":
 			out.Values[i] = ec._SubscribedSku_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "skuId":
 			out.Values[i] = ec._SubscribedSku_skuId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "skuPartNumber":
 			out.Values[i] = ec._SubscribedSku_skuPartNumber(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "productName":
 			out.Values[i] = ec._SubscribedSku_productName(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "accountId":
 			out.Values[i] = ec._SubscribedSku_accountId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "accountName":
 			out.Values[i] = ec._SubscribedSku_accountName(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "appliesTo":
 			out.Values[i] = ec._SubscribedSku_appliesTo(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "appliesToText":
 			out.Values[i] = ec._SubscribedSku_appliesToText(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "capabilityStatus":
 			out.Values[i] = ec._SubscribedSku_capabilityStatus(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "capabilityStatusText":
 			out.Values[i] = ec._SubscribedSku_capabilityStatusText(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "consumedUnits":
 			out.Values[i] = ec._SubscribedSku_consumedUnits(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "prepaidUnits":
 			out.Values[i] = ec._SubscribedSku_prepaidUnits(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "servicePlans":
 			out.Values[i] = ec._SubscribedSku_servicePlans(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "subscriptionIds":
 			out.Values[i] = ec._SubscribedSku_subscriptionIds(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "units":
+			out.Values[i] = ec._SubscribedSku_units(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "allotments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SubscribedSku_allotments(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "assignmentErrors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SubscribedSku_assignmentErrors(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var subscribedSkuConnectionImplementors = []string{"SubscribedSkuConnection"}
+
+func (ec *executionContext) _SubscribedSkuConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[*licensing.SubscribedSku]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscribedSkuConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SubscribedSkuConnection")
+		case "nodes":
+			out.Values[i] = ec._SubscribedSkuConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._SubscribedSkuConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SubscribedSkuConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._SubscribedSkuConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var subscribedSkuEdgeImplementors = []string{"SubscribedSkuEdge"}
+
+func (ec *executionContext) _SubscribedSkuEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[*licensing.SubscribedSku]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscribedSkuEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SubscribedSkuEdge")
+		case "cursor":
+			out.Values[i] = ec._SubscribedSkuEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._SubscribedSkuEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var unitsImplementors = []string{"Units"}
+
+func (ec *executionContext) _Units(ctx context.Context, sel ast.SelectionSet, obj *licensing.Units) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unitsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Units")
+		case "owned":
+			out.Values[i] = ec._Units_owned(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "consumed":
+			out.Values[i] = ec._Units_consumed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "free":
+			out.Values[i] = ec._Units_free(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inGrace":
+			out.Values[i] = ec._Units_inGrace(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "suspended":
+			out.Values[i] = ec._Units_suspended(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lockedOut":
+			out.Values[i] = ec._Units_lockedOut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -628,6 +1403,23 @@ func (ec *executionContext) _SubscribedSku(ctx context.Context, sel ast.Selectio
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNSubscribedSku2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSkuᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.SubscribedSku) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "SubscribedSku", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx context.Context, sel ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -636,6 +1428,74 @@ func (ec *executionContext) marshalNSubscribedSku2ᚖlicensegraphᚋinternalᚋl
 		return graphql.Null
 	}
 	return ec._SubscribedSku(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSubscribedSkuEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[*licensing.SubscribedSku]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSubscribedSkuEdge2ᚖlicensegraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSubscribedSkuEdge2ᚖlicensegraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[*licensing.SubscribedSku]) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SubscribedSkuEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField(ctx context.Context, v any) (model.SubscribedSkuOrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField(ctx context.Context, sel ast.SelectionSet, v model.SubscribedSkuOrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField = map[string]model.SubscribedSkuOrderField{
+		"SKU_PART_NUMBER": model.SkusByPartNumber,
+		"PRODUCT_NAME":    model.SkusByProductName,
+		"CONSUMED_UNITS":  model.SkusByConsumedUnits,
+		"FREE_UNITS":      model.SkusByFreeUnits,
+	}
+	marshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField = map[model.SubscribedSkuOrderField]string{
+		model.SkusByPartNumber:    "SKU_PART_NUMBER",
+		model.SkusByProductName:   "PRODUCT_NAME",
+		model.SkusByConsumedUnits: "CONSUMED_UNITS",
+		model.SkusByFreeUnits:     "FREE_UNITS",
+	}
+)
+
+func (ec *executionContext) marshalNUnits2ᚖlicensegraphᚋinternalᚋlicensingᚐUnits(ctx context.Context, sel ast.SelectionSet, v *licensing.Units) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Units(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus(ctx context.Context, v any) (*licensing.CapabilityStatus, error) {
@@ -719,6 +1579,7 @@ func (ec *executionContext) marshalOSubscribedSku2ᚕᚖlicensegraphᚋinternal�
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "SubscribedSku", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -732,6 +1593,7 @@ func (ec *executionContext) marshalOSubscribedSku2ᚕᚖlicensegraphᚋinternal�
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "SubscribedSku", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -752,6 +1614,28 @@ func (ec *executionContext) marshalOSubscribedSku2ᚖlicensegraphᚋinternalᚋl
 		return graphql.Null
 	}
 	return ec._SubscribedSku(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSubscribedSkuConnection2ᚖlicensegraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[*licensing.SubscribedSku]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SubscribedSkuConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSubscribedSkuOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.SubscribedSkuOrderField], error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSubscribedSkuOrder(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUnits2ᚖlicensegraphᚋinternalᚋlicensingᚐUnits(ctx context.Context, sel ast.SelectionSet, v *licensing.Units) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Units(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

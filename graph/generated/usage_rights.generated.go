@@ -18,6 +18,9 @@ import (
 
 type UsageRightResolver interface {
 	Sku(ctx context.Context, objs []*licensing.UsageRight) ([]*licensing.SubscribedSku, error)
+
+	Assignments(ctx context.Context, objs []*licensing.UsageRight) ([][]*licensing.Assignment, error)
+	Allotments(ctx context.Context, objs []*licensing.UsageRight) ([][]*licensing.Allotment, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -322,6 +325,116 @@ func (ec *executionContext) fieldContext_UsageRight_services(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _UsageRight_assignments(ctx context.Context, field graphql.CollectedField, obj *licensing.UsageRight) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageRight_assignments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_UsageRight_assignments(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Assignment) graphql.Marshaler {
+			return ec.marshalOAssignment2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAssignmentᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageRight_assignments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageRight",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Assignment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_UsageRight_assignments(ctx context.Context, field graphql.CollectedField, obj *licensing.UsageRight) (any, error) {
+	resolver := ec.Resolvers.UsageRight()
+	if batch, ok := graphql.BatchParentsFor[*licensing.UsageRight](ctx, "UsageRight"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Assignments(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.Assignment](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"UsageRight.assignments",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Assignments(ctx, []*licensing.UsageRight{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.Assignment](
+		ctx,
+		results,
+		err,
+		"UsageRight.assignments",
+	)
+}
+
+func (ec *executionContext) _UsageRight_allotments(ctx context.Context, field graphql.CollectedField, obj *licensing.UsageRight) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageRight_allotments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_UsageRight_allotments(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Allotment) graphql.Marshaler {
+			return ec.marshalOAllotment2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAllotmentᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageRight_allotments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageRight",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Allotment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_UsageRight_allotments(ctx context.Context, field graphql.CollectedField, obj *licensing.UsageRight) (any, error) {
+	resolver := ec.Resolvers.UsageRight()
+	if batch, ok := graphql.BatchParentsFor[*licensing.UsageRight](ctx, "UsageRight"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Allotments(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.Allotment](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"UsageRight.allotments",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Allotments(ctx, []*licensing.UsageRight{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.Allotment](
+		ctx,
+		results,
+		err,
+		"UsageRight.allotments",
+	)
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -467,6 +580,82 @@ func (ec *executionContext) _UsageRight(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "assignments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UsageRight_assignments(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "allotments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UsageRight_allotments(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

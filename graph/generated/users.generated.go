@@ -22,15 +22,43 @@ type AssignedLicenseResolver interface {
 	Sku(ctx context.Context, objs []*licensing.AssignedLicense) ([]*licensing.SubscribedSku, error)
 	DisabledPlans(ctx context.Context, objs []*licensing.AssignedLicense) ([][]*licensing.ServicePlan, error)
 }
+type LicenseDetailsResolver interface {
+	Sku(ctx context.Context, objs []*licensing.LicenseDetails) ([]*licensing.SubscribedSku, error)
+}
 type UserResolver interface {
 	LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error)
-	UsageRights(ctx context.Context, objs []*licensing.User) ([][]*licensing.UsageRight, error)
+	LicenseDetails(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseDetails, error)
+	Assignments(ctx context.Context, objs []*licensing.User) ([][]*licensing.Assignment, error)
+	UsageRights(ctx context.Context, objs []*licensing.User, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error)
 	AssignmentErrors(ctx context.Context, objs []*licensing.User) ([][]*licensing.AssignmentError, error)
+	WaitingMembers(ctx context.Context, objs []*licensing.User) ([][]*licensing.WaitingMember, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_User_usageRights_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "skuIds",
+		func(ctx context.Context, v any) ([]licensing.GUID, error) {
+			return ec.unmarshalOUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["skuIds"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "planIds",
+		func(ctx context.Context, v any) ([]licensing.GUID, error) {
+			return ec.unmarshalOUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["planIds"] = arg1
+	return args, nil
+}
 
 // endregion ***************************** args.gotpl *****************************
 
@@ -259,6 +287,162 @@ func (ec *executionContext) _AssignedPlan_servicePlanId(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_AssignedPlan_servicePlanId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AssignedPlan", field, false, false, errors.New("field of type UUID does not have child fields"))
+}
+
+func (ec *executionContext) _LicenseDetails_id(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseDetails_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseDetails_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LicenseDetails", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _LicenseDetails_skuId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseDetails_skuId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SkuID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
+			return ec.marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseDetails_skuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LicenseDetails", field, false, false, errors.New("field of type UUID does not have child fields"))
+}
+
+func (ec *executionContext) _LicenseDetails_skuPartNumber(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseDetails_skuPartNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SkuPartNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseDetails_skuPartNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LicenseDetails", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LicenseDetails_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseDetails_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_LicenseDetails_sku(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalOSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseDetails_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LicenseDetails",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_LicenseDetails_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (any, error) {
+	resolver := ec.Resolvers.LicenseDetails()
+	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseDetails](ctx, "LicenseDetails"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Sku(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.SubscribedSku](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"LicenseDetails.sku",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Sku(ctx, []*licensing.LicenseDetails{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.SubscribedSku](
+		ctx,
+		results,
+		err,
+		"LicenseDetails.sku",
+	)
+}
+
+func (ec *executionContext) _LicenseDetails_servicePlans(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseDetails_servicePlans(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServicePlans, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.ServicePlan) graphql.Marshaler {
+			return ec.marshalNServicePlan2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐServicePlanᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseDetails_servicePlans(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LicenseDetails",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServicePlan(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _User_id(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
@@ -748,6 +932,116 @@ func (ec *executionContext) resolveBatch_User_licenseAssignmentStates(ctx contex
 	)
 }
 
+func (ec *executionContext) _User_licenseDetails(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_licenseDetails(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_User_licenseDetails(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.LicenseDetails) graphql.Marshaler {
+			return ec.marshalOLicenseDetails2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseDetailsᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_licenseDetails(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LicenseDetails(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_User_licenseDetails(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (any, error) {
+	resolver := ec.Resolvers.User()
+	if batch, ok := graphql.BatchParentsFor[*licensing.User](ctx, "User"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.LicenseDetails(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.LicenseDetails](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"User.licenseDetails",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.LicenseDetails(ctx, []*licensing.User{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.LicenseDetails](
+		ctx,
+		results,
+		err,
+		"User.licenseDetails",
+	)
+}
+
+func (ec *executionContext) _User_assignments(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_assignments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_User_assignments(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Assignment) graphql.Marshaler {
+			return ec.marshalOAssignment2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAssignmentᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_assignments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Assignment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_User_assignments(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (any, error) {
+	resolver := ec.Resolvers.User()
+	if batch, ok := graphql.BatchParentsFor[*licensing.User](ctx, "User"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Assignments(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.Assignment](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"User.assignments",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Assignments(ctx, []*licensing.User{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.Assignment](
+		ctx,
+		results,
+		err,
+		"User.assignments",
+	)
+}
+
 func (ec *executionContext) _User_usageRights(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -767,7 +1061,7 @@ func (ec *executionContext) _User_usageRights(ctx context.Context, field graphql
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_User_usageRights(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_User_usageRights(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "User",
 		Field:      field,
@@ -777,13 +1071,25 @@ func (ec *executionContext) fieldContext_User_usageRights(_ context.Context, fie
 			return ec.childFields_UsageRight(ctx, field)
 		},
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_User_usageRights_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
 	return fc, nil
 }
 func (ec *executionContext) resolveBatch_User_usageRights(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (any, error) {
 	resolver := ec.Resolvers.User()
+	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*licensing.User](ctx, "User"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.UsageRights(ctx, batch.Parents)
+			return resolver.UsageRights(ctx, batch.Parents, fc.Args["skuIds"].([]licensing.GUID), fc.Args["planIds"].([]licensing.GUID))
 		})
 		return graphql.ResolveBatchGroupResult[[]*licensing.UsageRight](
 			ctx,
@@ -794,7 +1100,7 @@ func (ec *executionContext) resolveBatch_User_usageRights(ctx context.Context, f
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.UsageRights(ctx, []*licensing.User{obj})
+	results, err := resolver.UsageRights(ctx, []*licensing.User{obj}, fc.Args["skuIds"].([]licensing.GUID), fc.Args["planIds"].([]licensing.GUID))
 	return graphql.ResolveBatchSingleResult[[]*licensing.UsageRight](
 		ctx,
 		results,
@@ -855,6 +1161,61 @@ func (ec *executionContext) resolveBatch_User_assignmentErrors(ctx context.Conte
 		results,
 		err,
 		"User.assignmentErrors",
+	)
+}
+
+func (ec *executionContext) _User_waitingMembers(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_waitingMembers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_User_waitingMembers(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.WaitingMember) graphql.Marshaler {
+			return ec.marshalOWaitingMember2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐWaitingMemberᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_waitingMembers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WaitingMember(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_User_waitingMembers(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (any, error) {
+	resolver := ec.Resolvers.User()
+	if batch, ok := graphql.BatchParentsFor[*licensing.User](ctx, "User"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.WaitingMembers(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.WaitingMember](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"User.waitingMembers",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.WaitingMembers(ctx, []*licensing.User{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.WaitingMember](
+		ctx,
+		results,
+		err,
+		"User.waitingMembers",
 	)
 }
 
@@ -954,6 +1315,61 @@ func (ec *executionContext) fieldContext_UserConnection_pageInfo(_ context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _UserConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.User]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _UserConnection_scan(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.User]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserConnection_scan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Scan) graphql.Marshaler {
+			return ec.marshalOScan2ᚖlicensegraphᚋgraphᚋmodelᚐScan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserConnection_scan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Scan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UserEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1012,6 +1428,119 @@ func (ec *executionContext) fieldContext_UserEdge_node(_ context.Context, field 
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj any) (model.UserFilter, error) {
+	var it model.UserFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"skuId", "licensed", "displayNameStartsWith", "state", "error", "hasLicenseErrors", "assignedByGroup"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "skuId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("skuId"))
+			data, err := ec.unmarshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SkuID = data
+		case "licensed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("licensed"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Licensed = data
+		case "displayNameStartsWith":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("displayNameStartsWith"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DisplayNameStartsWith = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		case "error":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("error"))
+			data, err := ec.unmarshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Error = data
+		case "hasLicenseErrors":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hasLicenseErrors"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HasLicenseErrors = data
+		case "assignedByGroup":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignedByGroup"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AssignedByGroup = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUserOrder(ctx context.Context, obj any) (model.Order[model.UserOrderField], error) {
+	var it model.Order[model.UserOrderField]
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
 
 // endregion **************************** input.gotpl *****************************
 
@@ -1188,6 +1717,97 @@ func (ec *executionContext) _AssignedPlan(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var licenseDetailsImplementors = []string{"LicenseDetails"}
+
+func (ec *executionContext) _LicenseDetails(ctx context.Context, sel ast.SelectionSet, obj *licensing.LicenseDetails) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, licenseDetailsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LicenseDetails")
+		case "id":
+			out.Values[i] = ec._LicenseDetails_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "skuId":
+			out.Values[i] = ec._LicenseDetails_skuId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "skuPartNumber":
+			out.Values[i] = ec._LicenseDetails_skuPartNumber(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sku":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LicenseDetails_sku(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "servicePlans":
+			out.Values[i] = ec._LicenseDetails_servicePlans(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var userImplementors = []string{"User", "DirectoryObject", "Node", "_Entity"}
 
 func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *licensing.User) graphql.Marshaler {
@@ -1328,6 +1948,82 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "licenseDetails":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_licenseDetails(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "assignments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_assignments(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "usageRights":
 			field := field
 
@@ -1404,6 +2100,44 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "waitingMembers":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_waitingMembers(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1450,6 +2184,16 @@ func (ec *executionContext) _UserConnection(ctx context.Context, sel ast.Selecti
 		case "pageInfo":
 			out.Values[i] = ec._UserConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._UserConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "scan":
+			out.Values[i] = ec._UserConnection_scan(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -1540,6 +2284,16 @@ func (ec *executionContext) marshalNAssignedPlan2ᚖlicensegraphᚋinternalᚋli
 	return ec._AssignedPlan(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNLicenseDetails2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseDetails(ctx context.Context, sel ast.SelectionSet, v *licensing.LicenseDetails) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._LicenseDetails(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNUser2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.User) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "User", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -1593,6 +2347,34 @@ func (ec *executionContext) marshalNUserEdge2ᚖlicensegraphᚋgraphᚋmodelᚐE
 	return ec._UserEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField(ctx context.Context, v any) (model.UserOrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField(ctx context.Context, sel ast.SelectionSet, v model.UserOrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField = map[string]model.UserOrderField{
+		"DISPLAY_NAME":        model.UsersByDisplayName,
+		"USER_PRINCIPAL_NAME": model.UsersByPrincipalName,
+	}
+	marshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField = map[model.UserOrderField]string{
+		model.UsersByDisplayName:   "DISPLAY_NAME",
+		model.UsersByPrincipalName: "USER_PRINCIPAL_NAME",
+	}
+)
+
 func (ec *executionContext) marshalOAssignedLicense2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAssignedLicenseᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.AssignedLicense) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -1632,6 +2414,26 @@ func (ec *executionContext) marshalOAssignedPlan2ᚕᚖlicensegraphᚋinternal�
 	return ret
 }
 
+func (ec *executionContext) marshalOLicenseDetails2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseDetailsᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.LicenseDetails) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "LicenseDetails", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLicenseDetails2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseDetails(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOUser2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐUser(ctx context.Context, sel ast.SelectionSet, v []*licensing.User) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -1658,6 +2460,22 @@ func (ec *executionContext) marshalOUserConnection2ᚖlicensegraphᚋgraphᚋmod
 		return graphql.Null
 	}
 	return ec._UserConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOUserFilter2ᚖlicensegraphᚋgraphᚋmodelᚐUserFilter(ctx context.Context, v any) (*model.UserFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUserFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUserOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.UserOrderField], error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUserOrder(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 // endregion ***************************** type.gotpl *****************************

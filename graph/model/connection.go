@@ -8,6 +8,16 @@ import "licensegraph/internal/licensing"
 type Connection[T any] struct {
 	Edges    []*Edge[T]
 	PageInfo *PageInfo
+	// TotalCount is the number of elements in the whole list; nil when nobody counts them.
+	TotalCount *int32
+	// Scan is what was read for the page when elements are filtered here; nil otherwise.
+	Scan *Scan
+}
+
+// Scan is how much was read to fill a page.
+type Scan struct {
+	Read, Budget int32
+	Stopped      bool
 }
 
 // Edge is an element of a page and its place in the list.
@@ -44,11 +54,18 @@ func (c *Connection[T]) Nodes() []T {
 type (
 	UserConnection            = Connection[*licensing.User]
 	UserEdge                  = Edge[*licensing.User]
+	GroupConnection           = Connection[*licensing.Group]
+	GroupEdge                 = Edge[*licensing.Group]
+	DirectoryObjectConnection = Connection[licensing.DirectoryObject]
+	DirectoryObjectEdge       = Edge[licensing.DirectoryObject]
+	AllotmentConnection       = Connection[*licensing.Allotment]
+	AllotmentEdge             = Edge[*licensing.Allotment]
+	AssignmentConnection      = Connection[*licensing.Assignment]
+	AssignmentEdge            = Edge[*licensing.Assignment]
 	AssignmentErrorConnection = Connection[*licensing.AssignmentError]
 	AssignmentErrorEdge       = Edge[*licensing.AssignmentError]
+	WaitingMemberConnection   = Connection[*licensing.WaitingMember]
+	WaitingMemberEdge         = Edge[*licensing.WaitingMember]
+	SubscribedSkuConnection   = Connection[*licensing.SubscribedSku]
+	SubscribedSkuEdge         = Edge[*licensing.SubscribedSku]
 )
-
-// AssignmentErrorFilter narrows a list of assignment errors; all conditions have to hold.
-type AssignmentErrorFilter struct {
-	SkuID *licensing.GUID
-}

@@ -6,7 +6,19 @@ import (
 	"licensegraph/internal/licensing"
 )
 
+type AllotmentByIDsInput struct {
+	ID string `json:"ID"`
+}
+
+type AssignmentByIDsInput struct {
+	ID string `json:"ID"`
+}
+
 type AssignmentErrorByIDsInput struct {
+	ID string `json:"ID"`
+}
+
+type DeviceByIDsInput struct {
 	ID string `json:"ID"`
 }
 

@@ -10,7 +10,10 @@ import (
 var catalogueText string
 
 // names are the short name of a product or a service plan and the one that people read.
-type names struct{ short, friendly string }
+type names struct {
+	short, friendly string
+	plan            bool
+}
 
 // catalogue maps the ids of well-known products and service plans to their names.
 var catalogue = sync.OnceValue(func() map[GUID]names {
@@ -18,7 +21,7 @@ var catalogue = sync.OnceValue(func() map[GUID]names {
 	for line := range strings.Lines(catalogueText) {
 		columns := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(columns) == 4 {
-			byID[GUID(columns[1])] = names{short: columns[2], friendly: columns[3]}
+			byID[GUID(columns[1])] = names{short: columns[2], friendly: columns[3], plan: columns[0] == "plan"}
 		}
 	}
 	return byID
@@ -49,6 +52,17 @@ func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
 		return nil, false
 	}
 	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &known.short}, true
+}
+
+// IsWellKnownPlan tells whether the catalogue has a service plan with the id or the short name.
+func IsWellKnownPlan(name string) bool {
+	id, _ := ParseGUID(name)
+	for known, names := range catalogue() {
+		if names.plan && (known == id || strings.EqualFold(names.short, name)) {
+			return true
+		}
+	}
+	return false
 }
 
 func friendly(id *GUID) *string {

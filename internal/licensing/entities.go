@@ -16,3 +16,12 @@ func (*UsageRight) IsEntity() {}
 
 // IsEntity marks an entity.
 func (*SubscribedSku) IsEntity() {}
+
+// IsEntity marks an entity.
+func (*Device) IsEntity() {}
+
+// IsEntity marks an entity.
+func (*Allotment) IsEntity() {}
+
+// IsEntity marks an entity.
+func (*Assignment) IsEntity() {}

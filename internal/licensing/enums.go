@@ -19,6 +19,10 @@ type (
 	ProvisioningStatus string
 	// AssigneeType is a kind of assignee.
 	AssigneeType string
+	// SubscriptionState tells whether a purchase can be used.
+	SubscriptionState string
+	// SubscriptionTag is something special about a purchase.
+	SubscriptionTag string
 )
 
 // Members of the enumerations, in the wire's own spelling; see the licenseAssignmentState, subscribedSku,
@@ -65,6 +69,16 @@ const (
 	AssigneeGroup         AssigneeType = "group"
 	AssigneeDevice        AssigneeType = "device"
 	AssigneeUnknownFuture AssigneeType = unknownFutureValue
+
+	SubscriptionActive        SubscriptionState = "active"
+	SubscriptionWarning       SubscriptionState = "warning"
+	SubscriptionSuspended     SubscriptionState = "suspended"
+	SubscriptionLockedOut     SubscriptionState = "lockedOut"
+	SubscriptionDeleted       SubscriptionState = "deleted"
+	SubscriptionUnknownFuture SubscriptionState = unknownFutureValue
+
+	SubscriptionTrial            SubscriptionTag = "trial"
+	SubscriptionTagUnknownFuture SubscriptionTag = unknownFutureValue
 
 	unknownFutureValue = "unknownFutureValue"
 )
@@ -116,15 +130,41 @@ func (p *ServicePlan) ProvisioningStatus() *ProvisioningStatus {
 }
 
 // AssignableTo reads the comma-joined kinds in the order in which they were written; `none` is empty.
-func (s *LicensedService) AssignableTo() []AssigneeType {
-	kinds := []AssigneeType{}
-	for text := range strings.SplitSeq(s.AssignableToText, ",") {
+func (s *LicensedService) AssignableTo() []AssigneeType { return assigneeTypes(s.AssignableToText) }
+
+// AssignableTo reads the comma-joined kinds in the order in which they were written; `none` is empty.
+func (a *Allotment) AssignableTo() []AssigneeType { return assigneeTypes(a.AssignableToText) }
+
+func assigneeTypes(text string) []AssigneeType {
+	return flags(text, AssigneeUser, AssigneeGroup, AssigneeDevice)
+}
+
+// State reads the state's text; nil when there is none. The reference page calls the state multi-valued, the
+// metadata does not: of several the first counts.
+func (s *AllotmentSubscription) State() *SubscriptionState {
+	states := flags(s.StateText, SubscriptionActive, SubscriptionWarning, SubscriptionSuspended,
+		SubscriptionLockedOut, SubscriptionDeleted)
+	if len(states) == 0 {
+		return nil
+	}
+	return &states[0]
+}
+
+// Tags reads the comma-joined tags in the order in which they were written; `none` is empty.
+func (s *AllotmentSubscription) Tags() []SubscriptionTag {
+	return flags(s.TagsText, SubscriptionTrial)
+}
+
+// flags reads comma-joined members; `none` is empty.
+func flags[E ~string](joined string, members ...E) []E {
+	set := []E{}
+	for text := range strings.SplitSeq(joined, ",") {
 		text = strings.TrimSpace(text)
 		if text != "" && !strings.EqualFold(text, "none") {
-			kinds = append(kinds, *member(&text, AssigneeUser, AssigneeGroup, AssigneeDevice))
+			set = append(set, *member(&text, members...))
 		}
 	}
-	return kinds
+	return set
 }
 
 // member returns the one of the members that the text names, without regard to case, else the fallback.

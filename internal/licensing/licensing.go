@@ -56,7 +56,7 @@ func (g *GUID) UnmarshalGQL(v any) error {
 }
 
 // DirectoryObject is anything in the directory that a licence or an error can point to: a *[User], a
-// *[Group] or an *[OtherDirectoryObject].
+// *[Group], a *[Device] or an *[OtherDirectoryObject].
 type DirectoryObject interface {
 	Node
 	isDirectoryObject()
@@ -113,6 +113,17 @@ type Group struct {
 	LicenseProcessingState *LicenseProcessingState `json:"licenseProcessingState"`
 }
 
+// Device is a computer or a telephone that can be given licences.
+type Device struct {
+	ID                     string     `json:"id"`
+	DeletedDateTime        *time.Time `json:"deletedDateTime"`
+	DisplayName            *string    `json:"displayName"`
+	DeviceID               *string    `json:"deviceId"`
+	AccountEnabled         *bool      `json:"accountEnabled"`
+	OperatingSystem        *string    `json:"operatingSystem"`
+	OperatingSystemVersion *string    `json:"operatingSystemVersion"`
+}
+
 // ObjectID returns the object id in the directory.
 func (u *User) ObjectID() string { return u.ID }
 
@@ -120,10 +131,14 @@ func (u *User) ObjectID() string { return u.ID }
 func (g *Group) ObjectID() string { return g.ID }
 
 // ObjectID returns the object id in the directory.
+func (d *Device) ObjectID() string { return d.ID }
+
+// ObjectID returns the object id in the directory.
 func (o *OtherDirectoryObject) ObjectID() string { return o.ID }
 
 func (*User) isDirectoryObject()                 {}
 func (*Group) isDirectoryObject()                {}
+func (*Device) isDirectoryObject()               {}
 func (*OtherDirectoryObject) isDirectoryObject() {}
 
 // AssignedLicense is a product that is assigned, and the plans of it that are switched off.
@@ -169,6 +184,66 @@ type AssignmentError struct {
 // ObjectID returns the id of the error.
 func (e *AssignmentError) ObjectID() string { return e.ID }
 
+// Allotment is a pool of units of one product.
+type Allotment struct {
+	ID               string                   `json:"id"`
+	SkuID            *GUID                    `json:"skuId"`
+	SkuPartNumber    *string                  `json:"skuPartNumber"`
+	AllottedUnits    int32                    `json:"allottedUnits"`
+	ConsumedUnits    int32                    `json:"consumedUnits"`
+	AssignableToText string                   `json:"assignableTo"`
+	Services         []*LicensedService       `json:"services"`
+	Subscriptions    []*AllotmentSubscription `json:"subscriptions"`
+}
+
+// ObjectID returns the id of the allotment.
+func (a *Allotment) ObjectID() string { return a.ID }
+
+// AvailableUnits returns how many units are free; never less than none.
+func (a *Allotment) AvailableUnits() int32 { return max(0, a.AllottedUnits-a.ConsumedUnits) }
+
+// AllotmentSubscription is a purchase that feeds an allotment.
+type AllotmentSubscription struct {
+	SubscriptionID    string `json:"subscriptionId"`
+	StartDate         *Date  `json:"startDate"`
+	NextLifecycleDate *Date  `json:"nextLifecycleDate"`
+	StateText         string `json:"state"`
+	TagsText          string `json:"tags"`
+}
+
+// Assignment links an allotment to who gets a unit of it.
+type Assignment struct {
+	ID                     string `json:"id"`
+	DisabledServicePlanIDs []GUID `json:"disabledServicePlanIds"`
+	// Related is what the service sent along.
+	Related AssignmentRelated `json:"-"`
+}
+
+// ObjectID returns the id of the assignment.
+func (a *Assignment) ObjectID() string { return a.ID }
+
+// WaitingMember is a place in the queue of an allotment without a free unit.
+type WaitingMember struct {
+	ID                   string    `json:"id"`
+	WaitingSinceDateTime time.Time `json:"waitingSinceDateTime"`
+	// Related is what the service sent along.
+	Related AssignmentRelated `json:"-"`
+}
+
+// ObjectID returns the id of the place.
+func (w *WaitingMember) ObjectID() string { return w.ID }
+
+// LicenseDetails is one product that a person has, with its service plans.
+type LicenseDetails struct {
+	ID            string         `json:"id"`
+	SkuID         *GUID          `json:"skuId"`
+	SkuPartNumber *string        `json:"skuPartNumber"`
+	ServicePlans  []*ServicePlan `json:"servicePlans"`
+}
+
+// ObjectID returns the id of the details.
+func (d *LicenseDetails) ObjectID() string { return d.ID }
+
 // UsageRight is what a holder may use of one product, all assignments of it merged.
 type UsageRight struct {
 	ID            string             `json:"id"`
@@ -176,9 +251,11 @@ type UsageRight struct {
 	SkuID         *GUID              `json:"skuId"`
 	SkuPartNumber *string            `json:"skuPartNumber"`
 	Services      []*LicensedService `json:"services"`
+	// Related is what the service sent along.
+	Related RightRelated `json:"-"`
 }
 
-// LicensedService is a service plan as part of a usage right.
+// LicensedService is a service plan as part of a usage right or an allotment.
 type LicensedService struct {
 	PlanID           GUID    `json:"planId"`
 	PlanName         *string `json:"planName"`
@@ -209,6 +286,36 @@ type LicenseUnitsDetail struct {
 	Suspended *int32 `json:"suspended"`
 	Warning   *int32 `json:"warning"`
 	LockedOut *int32 `json:"lockedOut"`
+}
+
+// Units is what the tenant has of a product, and what it uses.
+type Units struct {
+	// Owned are the units that can be used, those InGrace among them.
+	Owned, Consumed, Free, InGrace int32
+	Suspended, LockedOut           int32
+}
+
+// Units computes the units from what the service reports; nil when it reports none. Units that are in grace still
+// work, and can be assigned.
+func (s *SubscribedSku) Units() *Units {
+	if s.PrepaidUnits == nil {
+		return nil
+	}
+	value := func(n *int32) int32 {
+		if n == nil {
+			return 0
+		}
+		return *n
+	}
+	u := Units{
+		Consumed:  value(s.ConsumedUnits),
+		InGrace:   value(s.PrepaidUnits.Warning),
+		Suspended: value(s.PrepaidUnits.Suspended),
+		LockedOut: value(s.PrepaidUnits.LockedOut),
+	}
+	u.Owned = value(s.PrepaidUnits.Enabled) + u.InGrace
+	u.Free = max(0, u.Owned-u.Consumed)
+	return &u
 }
 
 // ServicePlan is one feature within a product.

@@ -1,17 +1,41 @@
 package licensing
 
-// ListQuery asks for one page of a list.
+// ListQuery asks for one page of a list. Two queries that are equal have the same answer.
 type ListQuery struct {
+	// Of is the id of the object whose list it is; empty for a list of the tenant.
+	Of string
 	// Link continues an earlier page, with what was asked of that; the other fields then only say what it was.
 	Link string
 	// Top is the number of elements wanted; the service may send fewer.
 	Top int
-	// Properties are the properties to read of each element.
-	Properties []string
-	// Expand are the relations to read along with each element, where the service can.
-	Expand []string
-	// SkuID keeps elements of this product only.
-	SkuID *GUID
+	// Count asks for the number of elements in the whole list, where the service can count.
+	Count bool
+	// Filter leaves out elements, and OrderBy says how they are ordered, where the service can.
+	Filter  Filter
+	OrderBy Order
+	// Shown are the properties that a later page shows, joined with commas: the link fixes them.
+	Shown string
+}
+
+// Filter says which elements of a list are wanted. All conditions have to hold; the zero value of each has none.
+type Filter struct {
+	// SkuID is the product of an assignment error, or one of the products that a user or a group has.
+	SkuID GUID
+	// AssignedTo is the id of the user whom an assignment error concerns.
+	AssignedTo string
+	// DisplayNamePrefix is what the name of a user or group begins with, without regard to case.
+	DisplayNamePrefix string
+	// Licensed and Unlicensed tell users with any licence from those without.
+	Licensed, Unlicensed bool
+	// WithLicenseErrors are groups with members to whom a licence could not be given.
+	WithLicenseErrors bool
+}
+
+// Order says how a list of users or groups is ordered. The zero value leaves that to the service.
+type Order struct {
+	// By is a property, such as displayName.
+	By         string
+	Descending bool
 }
 
 // Page is one page of a list.
@@ -19,14 +43,19 @@ type Page[T any] struct {
 	Items []T
 	// Next continues the list; empty at its end. A page may be empty and still have a next one.
 	Next string
+	// Count is the number of elements in the whole list; nil when the service did not say.
+	Count *int
 }
 
-// Reference is a directory object as far as an answer showed it.
-type Reference struct {
-	Object DirectoryObject
+// Sent is an object that came along with another one, as far as it was shown.
+type Sent[T any] struct {
+	Object T
 	// Properties are the properties that were shown, null or not.
 	Properties map[string]bool
 }
+
+// Reference is a directory object as far as an answer showed it.
+type Reference = Sent[DirectoryObject]
 
 // Related is what came along with an assignment error.
 type Related struct {
@@ -40,5 +69,32 @@ type Related struct {
 	RightProperties map[string]bool
 }
 
+// AssignmentRelated is what came along with an assignment or a waiting member.
+type AssignmentRelated struct {
+	// Allotment is the pool, nil when it is gone, if HasAllotment tells that it came along.
+	Allotment    *Sent[*Allotment]
+	HasAllotment bool
+	// AssignedTo is the assignee, nil when it is gone, if HasAssignedTo tells that it came along.
+	AssignedTo    *Reference
+	HasAssignedTo bool
+}
+
+// RightRelated is what came along with a usage right.
+type RightRelated struct {
+	// Assignments contribute to the right, if HasAssignments tells that they came along.
+	Assignments    []*Assignment
+	HasAssignments bool
+	// Allotments contribute to the right, if HasAllotments tells that they came along.
+	Allotments    []*Sent[*Allotment]
+	HasAllotments bool
+}
+
 // UsageRightKey identifies a usage right, which is addressable only under its holder.
 type UsageRightKey struct{ HolderID, ID string }
+
+// UsageRightsKey identifies the usage rights of a holder that have one of the products and one of the service
+// plans: ids joined with commas, empty for any.
+type UsageRightsKey struct{ HolderID, SkuIDs, PlanIDs string }
+
+// WaitingMemberKey identifies a place in a queue under the user who waits.
+type WaitingMemberKey struct{ UserID, ID string }

@@ -1,0 +1,69 @@
+package graph
+
+import (
+	"cmp"
+	"slices"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// findAllotment returns one allotment by its id.
+func (p plan) findAllotment(s selection, id string) loaders.Thunk[*licensing.Allotment] {
+	if err := opaqueID(id); err != nil {
+		return failing[*licensing.Allotment](err)
+	}
+	return unlessRefused(p.AllotmentByID.Plan(id, p.allotment(s)))
+}
+
+// allotmentsConnection returns a page of the tenant's allotments that a filter leaves.
+func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, order *model.AllotmentOrder, w window) (*model.AllotmentConnection, error) {
+	page := func(allotments []*licensing.Allotment) (*model.AllotmentConnection, error) {
+		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !keepAllotment(filter, a) })
+		return heldConnection(p.cursors, listName("allotments", filter, order), ordered(left, order, compareAllotments), w)
+	}
+	return planHeld(p, w, p.Allotments, p.allotment(s.nodes("Allotment")), page)
+}
+
+func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {
+	return f == nil || (f.SkuID == nil || is(a.SkuID, *f.SkuID)) && (f.MinAvailableUnits == nil || a.AvailableUnits() >= *f.MinAvailableUnits)
+}
+
+func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotment) int {
+	switch field {
+	case model.AllotmentsByAllottedUnits:
+		return cmp.Compare(a.AllottedUnits, b.AllottedUnits)
+	case model.AllotmentsByConsumedUnits:
+		return cmp.Compare(a.ConsumedUnits, b.ConsumedUnits)
+	case model.AllotmentsByAvailableUnits:
+		return cmp.Compare(a.AvailableUnits(), b.AvailableUnits())
+	default:
+		return compareText(deref(a.SkuPartNumber), deref(b.SkuPartNumber))
+	}
+}
+
+// assignmentsOf is the list of what draws on an allotment.
+func (p plan) assignmentsOf(id string) list[*licensing.Assignment, *licensing.Assignment] {
+	l := p.allAssignments()
+	l.name, l.query.Of = listName("assignments of", id), id
+	return l
+}
+
+// waitingMembersOf is the list of who waits for a unit of an allotment.
+func (p plan) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
+	return list[*licensing.WaitingMember, *licensing.WaitingMember]{
+		name: listName("waitingMembers", id), query: licensing.ListQuery{Of: id}, most: maxAssignmentErrors, mostUpstream: licensingAtOnce,
+		typeName: "WaitingMember", loader: p.WaitingMembersByQuery, whole: asSent[*licensing.WaitingMember], plan: p.waitingMember,
+	}
+}
+
+// allotmentsOfSkus returns the allotments of each product; nil where it has no id.
+func (p plan) allotmentsOfSkus(skus []*licensing.SubscribedSku) ([][]*licensing.Allotment, []error) {
+	return loaders.Wait(each(skus, func(sku *licensing.SubscribedSku) loaders.Thunk[[]*licensing.Allotment] {
+		if sku.SkuID == nil {
+			return held[[]*licensing.Allotment](nil)
+		}
+		return p.AllotmentsOfSku(*sku.SkuID)
+	}))
+}

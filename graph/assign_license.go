@@ -1,0 +1,208 @@
+package graph
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// maxLicenses bounds the products of one assignLicense.
+const maxLicenses = 20
+
+// forLicenses are the properties by which a change of licences is checked and read back.
+var forLicenses = map[string][]string{
+	"User":          {"id", "usageLocation", "assignedLicenses", "licenseAssignmentStates"},
+	"Group":         {"id", "assignedLicenses"},
+	"SubscribedSku": {"id", "skuId", "consumedUnits", "prepaidUnits", "servicePlans"},
+}
+
+// holder is who has licences, as the directory shows it.
+type holder struct {
+	user  *licensing.User
+	group *licensing.Group
+}
+
+// holder looks at who gets licences.
+func (p plan) holder(a licensing.Assignee) func() (holder, error) {
+	if a.Type == licensing.AssigneeGroup {
+		group := p.GroupByID.Load(a.ID)
+		return func() (holder, error) {
+			g, err := group()
+			return holder{group: g}, err
+		}
+	}
+	user := p.UserByID.Load(a.ID)
+	return func() (holder, error) {
+		u, err := user()
+		return holder{user: u}, err
+	}
+}
+
+// direct returns the plans that are switched off in a product that is assigned directly; false when it is not.
+func (h holder) direct(sku licensing.GUID) ([]licensing.GUID, bool) {
+	if h.group != nil {
+		for _, license := range h.group.AssignedLicenses {
+			if is(license.SkuID, sku) {
+				return license.DisabledPlans, true
+			}
+		}
+		return nil, false
+	}
+	for _, state := range h.user.LicenseAssignmentStates {
+		if state.AssignedByGroup == nil && is(state.SkuID, sku) {
+			return state.DisabledPlans, true
+		}
+	}
+	return nil, false
+}
+
+// has tells whether the holder has a product, in whatever way.
+func (h holder) has(sku licensing.GUID) bool {
+	_, direct := h.direct(sku)
+	return direct || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
+}
+
+// assignLicense gives products to a user or group, and takes others away.
+func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLicensePayload, error) {
+	payload := &model.AssignLicensePayload{}
+	write, ok := c.licenses(input)
+	if payload.UserErrors = c.errs; !ok {
+		return payload, nil
+	}
+	h, skus, err := c.lookAtHolder(write.AssignedTo)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.errs) == 0 {
+		c.checkLicenses(input, &write, h, skus)
+	}
+	if payload.UserErrors = c.errs; len(c.errs) > 0 {
+		return payload, nil
+	}
+	result := c.write([]licensing.Write{write}, func([]int) map[int]licensing.WriteResult {
+		now, _, err := c.lookAtHolder(write.AssignedTo)
+		if err != nil {
+			return map[int]licensing.WriteResult{0: {Outcome: licensing.WriteUnknown}}
+		}
+		return map[int]licensing.WriteResult{0: {Outcome: became(write, h, now)}}
+	})[0]
+	payload.Outcome = &result.Outcome
+	payload.Assignee = licensing.DirectoryObject(&licensing.User{ID: write.AssignedTo.ID})
+	if write.AssignedTo.Type == licensing.AssigneeGroup {
+		payload.Assignee = &licensing.Group{ID: write.AssignedTo.ID}
+	}
+	c.refused(result.Err, []any{"assignedTo"}, ast.PathName("outcome"))
+	payload.UserErrors = c.errs
+	return payload, nil
+}
+
+// licenses reads the input as far as that goes without asking.
+func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicense, bool) {
+	id, ok := licensing.ParseGUID(input.AssignedTo.ID)
+	if !ok {
+		c.mend(model.UserErrorInvalid, "An object id is a GUID.", "assignedTo", "id")
+	}
+	if t := input.AssignedTo.Type; t != licensing.AssigneeUser && t != licensing.AssigneeGroup {
+		c.mend(model.UserErrorInvalid, "The type is USER or GROUP: the directory licenses nothing else.", "assignedTo", "type")
+	}
+	if n := len(input.AddLicenses) + len(input.RemoveLicenses); n < 1 || len(input.AddLicenses) > maxLicenses || len(input.RemoveLicenses) > maxLicenses {
+		c.mend(model.UserErrorInvalid, "Give 1 to 20 products in `addLicenses` or `removeLicenses`.", "addLicenses")
+	}
+	seen := map[licensing.GUID]bool{}
+	once := func(sku licensing.GUID, field ...any) {
+		if seen[sku] {
+			c.mend(model.UserErrorInvalid, "The product is there twice.", field...)
+		}
+		seen[sku] = true
+	}
+	for i, add := range input.AddLicenses {
+		once(add.SkuID, "addLicenses", i, "skuId")
+	}
+	for i, sku := range input.RemoveLicenses {
+		once(sku, "removeLicenses", i)
+	}
+	return licensing.AssignLicense{
+		AssignedTo: licensing.Assignee{Type: input.AssignedTo.Type, ID: string(id)}, Remove: input.RemoveLicenses,
+	}, len(c.errs) == 0
+}
+
+// lookAtHolder reads who gets licences, and the products of the tenant.
+func (c *change) lookAtHolder(a licensing.Assignee) (h holder, skus []*licensing.SubscribedSku, err error) {
+	var unread error
+	c.look(forLicenses, func(p plan) {
+		var find func() (holder, error)
+		var products loaders.Thunk[[]*licensing.SubscribedSku]
+		p.Together(func() { find, products = p.holder(a), p.AllSubscribedSkus() })
+		h, err = find()
+		skus, unread = products()
+	})
+	if errors.Is(err, licensing.ErrNotFound) {
+		c.mend(model.UserErrorNotFound, "Nothing of this type has this id.", "assignedTo", "id")
+		return h, nil, nil
+	}
+	return h, skus, errors.Join(err, unread)
+}
+
+// checkLicenses checks what is given and taken, and completes the change with the plans.
+func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.AssignLicense, h holder, skus []*licensing.SubscribedSku) {
+	for i, add := range input.AddLicenses {
+		at := slices.IndexFunc(skus, func(sku *licensing.SubscribedSku) bool { return is(sku.SkuID, add.SkuID) })
+		if at < 0 {
+			c.mend(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
+			continue
+		}
+		disabled := c.plansIn(add.DisabledPlans, skus[at].ServicePlans, "addLicenses", i, "disabledPlans")
+		write.Add = append(write.Add, licensing.AssignedLicense{SkuID: &add.SkuID, DisabledPlans: disabled})
+		if units := skus[at].Units(); h.user != nil && units != nil && units.Free == 0 && !h.has(add.SkuID) {
+			c.mend(model.UserErrorNoFreeUnit, "No unit of the product is free. Free or buy units.", "addLicenses", i, "skuId")
+		}
+	}
+	if h.user != nil && len(input.AddLicenses) > 0 && deref(h.user.UsageLocation) == "" {
+		c.mend(model.UserErrorUsageLocation, "The person has no usage location. Set it first.", "assignedTo", "id")
+	}
+	for i, sku := range input.RemoveLicenses {
+		if _, direct := h.direct(sku); !direct {
+			c.mend(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
+		}
+	}
+}
+
+// became tells from what the directory showed before and shows now whether a change was made.
+func became(write licensing.AssignLicense, before, now holder) licensing.Outcome {
+	made, left := 0, 0
+	count := func(isMade, wasMade bool) {
+		switch {
+		case isMade && !wasMade:
+			made++
+		case !isMade:
+			left++
+		}
+	}
+	for _, add := range write.Add {
+		count(now.gives(add), before.gives(add))
+	}
+	for _, sku := range write.Remove {
+		_, has := now.direct(sku)
+		_, had := before.direct(sku)
+		count(!has, !had)
+	}
+	switch {
+	case left == 0:
+		return licensing.WriteDone
+	case made == 0 && now.user != nil:
+		return licensing.WriteNotDone
+	default:
+		return licensing.WriteUnknown // in part, or of a group, whose licences show late
+	}
+}
+
+// gives tells whether the holder has a product directly with just these plans switched off.
+func (h holder) gives(license licensing.AssignedLicense) bool {
+	disabled, ok := h.direct(*license.SkuID)
+	return ok && sameIDs(disabled, license.DisabledPlans)
+}

@@ -1,0 +1,261 @@
+package graph
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// forAssignments are the properties by which an assignment is checked and read back.
+var forAssignments = map[string][]string{
+	"User":       {"id", "usageLocation", "assignedLicenses"},
+	"Group":      {"id"},
+	"Device":     {"id"},
+	"Allotment":  jsonNames(licensing.Allotment{}),
+	"Assignment": {"id", "disabledServicePlanIds", "allotment"},
+}
+
+// candidate is somebody who is to get a unit.
+type candidate struct {
+	index    int
+	assignee licensing.Assignee
+
+	user     *licensing.User
+	existing map[string]bool // ids of direct assignments
+	pools    map[string]bool // ids of the allotments that those draw on
+	err      error
+}
+
+// createAssignments gives a unit of a product to each of several assignees.
+func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
+	payload := &model.CreateAssignmentsPayload{Results: []*model.CreateAssignmentResult{}}
+	candidates := c.candidates(input.AssignedTo)
+	if (input.AllotmentID == nil) == (input.SkuID == nil) {
+		c.mend(model.UserErrorInvalid, "Give either `allotmentId` or `skuId`.")
+	} else if input.AllotmentID != nil && opaqueID(*input.AllotmentID) != nil {
+		c.mend(model.UserErrorInvalid, "This is no id of an allotment.", "allotmentId")
+	}
+	if len(c.errs) > 0 {
+		payload.UserErrors = c.errs
+		return payload, nil
+	}
+	pools, err := c.pools(input, candidates)
+	if err != nil {
+		return nil, err
+	}
+	var disabled []licensing.GUID
+	if len(pools) > 0 {
+		disabled = c.plansIn(input.DisabledServicePlans, servicePlansOfAllotment(pools[0]), "disabledServicePlans")
+	}
+	if len(c.errs) > 0 {
+		payload.UserErrors = c.errs
+		return payload, nil
+	}
+	var writes []licensing.Write
+	var writers []*candidate
+	for _, candidate := range candidates {
+		result := &model.CreateAssignmentResult{AssignedToID: candidate.assignee.ID, Outcome: licensing.WriteNotDone, UserErrors: []*model.UserError{}}
+		payload.Results = append(payload.Results, result)
+		pool, refused := c.pool(candidate, pools, input.AllotmentID == nil)
+		if refused != nil {
+			result.UserErrors = append(result.UserErrors, refused)
+			continue
+		}
+		writes = append(writes, licensing.CreateAssignment{AllotmentID: pool.ID, AssignedTo: candidate.assignee, DisabledServicePlanIDs: disabled})
+		writers = append(writers, candidate)
+	}
+	c.report(payload, writers, c.write(writes, func(unknown []int) map[int]licensing.WriteResult {
+		return c.created(unknown, writes, writers)
+	}))
+	payload.UserErrors = c.errs
+	return payload, nil
+}
+
+// candidates reads who is to get a unit.
+func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
+	ids := c.directoryIDs(each(inputs, func(a *model.AssigneeInput) string { return a.ID }), "assignedTo")
+	for i, input := range inputs {
+		if input.Type == licensing.AssigneeUnknownFuture {
+			c.mend(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
+		}
+	}
+	if len(c.errs) > 0 {
+		return nil
+	}
+	candidates := make([]*candidate, len(inputs))
+	for i, input := range inputs {
+		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: input.Type, ID: ids[i]}, existing: map[string]bool{}, pools: map[string]bool{}}
+	}
+	return candidates
+}
+
+// pools returns the allotments that can be drawn on, and looks at those who are to get a unit.
+func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candidate) (pools []*licensing.Allotment, err error) {
+	c.look(forAssignments, func(p plan) {
+		var find loaders.Thunk[[]*licensing.Allotment]
+		var looks []func()
+		p.Together(func() {
+			if input.SkuID != nil {
+				find = p.AllotmentsOfSku(*input.SkuID)
+			} else {
+				one := unlessRefused(p.AllotmentByID.Load(*input.AllotmentID))
+				find = func() ([]*licensing.Allotment, error) {
+					allotment, err := one()
+					return []*licensing.Allotment{allotment}, err
+				}
+			}
+			for _, candidate := range candidates {
+				looks = append(looks, candidate.look(p))
+			}
+		})
+		pools, err = find()
+		for _, look := range looks {
+			look()
+		}
+	})
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+		c.mend(model.UserErrorNotFound, "Nothing has this id: `allotments` lists those of the tenant.", "allotmentId")
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(pools) == 0:
+		c.mend(model.UserErrorUnknownProduct, "The tenant has no allotment of this product: `subscribedSkus` and `allotments` list what it has.", "skuId")
+	}
+	for _, candidate := range candidates {
+		if candidate.err != nil && !errors.Is(candidate.err, licensing.ErrNotFound) {
+			return nil, candidate.err
+		}
+	}
+	return pools, nil
+}
+
+// look reads who is to get a unit, and what that has already; the function returned waits for it.
+func (d *candidate) look(p plan) func() {
+	var object func() error
+	assignments := held[[]*licensing.Assignment](nil)
+	switch d.assignee.Type {
+	case licensing.AssigneeUser:
+		user := p.UserByID.Load(d.assignee.ID)
+		object = func() (err error) {
+			d.user, err = user()
+			return err
+		}
+		assignments = p.AssignmentsByUserID.Load(d.assignee.ID)
+	case licensing.AssigneeGroup:
+		object = exists(p.GroupByID.Load(d.assignee.ID))
+		assignments = p.AssignmentsByGroupID.Load(d.assignee.ID)
+	default:
+		object = exists(p.DeviceByID.Load(d.assignee.ID))
+	}
+	return func() {
+		d.err = object()
+		list, err := assignments()
+		if d.err == nil {
+			d.err = err
+		}
+		for _, a := range list {
+			d.existing[a.ID] = true
+			if a.Related.Allotment != nil {
+				d.pools[a.Related.Allotment.Object.ID] = true
+			}
+		}
+	}
+}
+
+func exists[T any](thunk loaders.Thunk[T]) func() error {
+	return func() error {
+		_, err := thunk()
+		return err
+	}
+}
+
+// pool takes a unit for an assignee, from where most are free, or says why there is none to take.
+func (c *change) pool(d *candidate, pools []*licensing.Allotment, anyPool bool) (*licensing.Allotment, *model.UserError) {
+	no := func(code model.UserErrorCode, message string) (*licensing.Allotment, *model.UserError) {
+		return nil, c.mend(code, message, "assignedTo", d.index)
+	}
+	if d.err != nil {
+		return no(model.UserErrorNotFound, "Nothing of this type has this id.")
+	}
+	if d.user != nil && deref(d.user.UsageLocation) == "" {
+		return no(model.UserErrorUsageLocation, "The person has no usage location. Set it first.")
+	}
+	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool { return !slices.Contains(a.AssignableTo(), d.assignee.Type) })
+	if len(usable) == 0 {
+		return no(model.UserErrorNotAssignable, "The allotment has no units for this kind of assignee.")
+	}
+	if slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return d.pools[a.ID] }) {
+		return no(model.UserErrorAlreadyAssigned, "It is assigned directly already: `updateAssignment` changes it.")
+	}
+	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(a.AvailableUnits(), b.AvailableUnits()) })
+	if d.assignee.Type == licensing.AssigneeGroup {
+		return pool, nil // its members take units, or wait for them
+	}
+	if pool.AvailableUnits() == 0 {
+		if d.has(pool.SkuID) {
+			return pool, nil // it may have the unit already; the service knows
+		}
+		return no(model.UserErrorNoFreeUnit, "No unit is free. Free or buy units, or assign through a group, whose members wait for units.")
+	}
+	pool.ConsumedUnits++
+	return pool, nil
+}
+
+// has tells whether a user has a product, in whatever way.
+func (d *candidate) has(sku *licensing.GUID) bool {
+	return d.user != nil && sku != nil && slices.ContainsFunc(d.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, *sku) })
+}
+
+// created looks for assignments that were sent and not answered: one of the same allotment that was not there before.
+func (c *change) created(unknown []int, writes []licensing.Write, writers []*candidate) map[int]licensing.WriteResult {
+	results := map[int]licensing.WriteResult{}
+	c.look(forAssignments, func(p plan) {
+		now := map[int]*candidate{}
+		var looks []func()
+		p.Together(func() {
+			for _, i := range unknown {
+				if writers[i].assignee.Type != licensing.AssigneeDevice { // whose assignments cannot be read
+					now[i] = &candidate{assignee: writers[i].assignee, existing: map[string]bool{}, pools: map[string]bool{}}
+					looks = append(looks, now[i].look(p))
+				}
+			}
+		})
+		for _, look := range looks {
+			look()
+		}
+		for i, d := range now {
+			results[i] = d.since(writers[i], writes[i].(licensing.CreateAssignment).AllotmentID)
+		}
+	})
+	return results
+}
+
+// since tells whether an assignee has got an assignment since it was looked at before.
+func (d *candidate) since(before *candidate, allotmentID string) licensing.WriteResult {
+	if d.err != nil {
+		return licensing.WriteResult{Outcome: licensing.WriteUnknown}
+	}
+	for id := range d.existing {
+		if !before.existing[id] && d.pools[allotmentID] {
+			return licensing.WriteResult{Outcome: licensing.WriteDone, ID: id}
+		}
+	}
+	return licensing.WriteResult{Outcome: licensing.WriteNotDone}
+}
+
+// report says of each assignment what became of it.
+func (c *change) report(payload *model.CreateAssignmentsPayload, writers []*candidate, results []licensing.WriteResult) {
+	for n, written := range results {
+		i := writers[n].index
+		result := payload.Results[i]
+		result.Outcome, result.AssignmentID = written.Outcome, written.ID
+		result.UserErrors = append(result.UserErrors, c.refused(written.Err, []any{"assignedTo", i}, ast.PathName("results"), ast.PathIndex(i))...)
+	}
+}

@@ -1,0 +1,215 @@
+package graph
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// maxCounted bounds what the overview counts.
+const maxCounted = 1000
+
+// overview plans what is selected of the overview, so that its parts travel together.
+func (p plan) overview(s selection) *model.LicensingOverview {
+	products, errs, waiting := s.of("LicensingOverview", "products"), s.of("LicensingOverview", "assignmentErrors"), s.of("LicensingOverview", "waitingMembers")
+	p.Together(func() {
+		if !products.empty() {
+			p.SubscribedSkus.Plan(loaders.Tenant, all(p.subscribedSku(products.of("ProductOverview", "sku"))))
+			if !products.of("ProductOverview", "nextLifecycleDate").empty() {
+				p.AllAllotments()
+			}
+		}
+		if !errs.empty() {
+			if pager, err := p.countedErrors(errs).pager(p, selection{}, counted(), nil); err == nil {
+				pager.load()
+			}
+		}
+		if !waiting.empty() {
+			next := p.allotment(waiting.of("WaitingMemberCount", "allotment"))
+			p.Allotments.Plan(loaders.Tenant, func(allotments []*licensing.Allotment) {
+				for _, allotment := range exhausted(allotments) {
+					next(allotment)
+					if pager, err := p.countedMembers(allotment.ID).pager(p, selection{}, counted(), nil); err == nil {
+						pager.load()
+					}
+				}
+			})
+		}
+	})
+	p.Begun()
+	return &model.LicensingOverview{}
+}
+
+func counted() *int32 {
+	n := int32(maxCounted)
+	return &n
+}
+
+// products returns each product of the tenant with its units, by name.
+func (p plan) products() ([]*model.ProductOverview, error) {
+	skus, err := p.AllSubscribedSkus()()
+	if err != nil {
+		return nil, err
+	}
+	products := []*model.ProductOverview{}
+	for _, sku := range ordered(skus, &model.SubscribedSkuOrder{Field: model.SkusByProductName}, compareSkus) {
+		if units := sku.Units(); units != nil {
+			products = append(products, &model.ProductOverview{Sku: sku, Units: units})
+		}
+	}
+	return products, nil
+}
+
+// nextLifecycleDates returns for each product the first day on which a purchase of it changes.
+func (p plan) nextLifecycleDates(products []*model.ProductOverview) ([]*licensing.Date, []error) {
+	return loaders.Wait(each(products, func(product *model.ProductOverview) loaders.Thunk[*licensing.Date] {
+		if product.Sku.SkuID == nil {
+			return held[*licensing.Date](nil)
+		}
+		thunk := p.AllotmentsOfSku(*product.Sku.SkuID)
+		return func() (next *licensing.Date, err error) {
+			allotments, err := thunk()
+			for _, allotment := range allotments {
+				for _, subscription := range allotment.Subscriptions {
+					if day := subscription.NextLifecycleDate; day != nil && (next == nil || *day < *next) {
+						next = day
+					}
+				}
+			}
+			return next, err
+		}
+	}))
+}
+
+// countedErrors is the list of errors that the overview counts, with the plan of what it shows of them.
+func (p plan) countedErrors(s selection) list[*licensing.AssignmentError, *licensing.AssignmentError] {
+	l := p.errorList("licensingOverview", "assignmentErrors")
+	sku := p.sku(s.of("AssignmentErrorOverview", "byProduct").of("AssignmentErrorsOfProduct", "sku"))
+	groups := s.of("AssignmentErrorOverview", "byGroup")
+	group := groups.of("AssignmentErrorsOfGroup", "group")
+	idSuffices, ofGroup := group.only("Group", "id"), p.group(group)
+	l.plan = func(selection) func(*licensing.AssignmentError) {
+		return func(e *licensing.AssignmentError) {
+			sku(e.SkuID)
+			if groups.empty() {
+				return
+			}
+			p.PlanLicenseStates(e, func(states []*licensing.LicenseAssignmentState) {
+				for _, state := range failed(states) {
+					if state.AssignedByGroup != nil && !idSuffices {
+						p.GroupByID.Plan(*state.AssignedByGroup, ofGroup)
+					}
+				}
+			})
+		}
+	}
+	return l
+}
+
+// failed returns the states that have an error.
+func failed(states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
+	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool { return s.Error() == nil })
+}
+
+// countErrors counts what failed.
+func (p plan) countErrors(s selection) (*model.AssignmentErrorOverview, error) {
+	page, err := connection(p, selection{}, p.countedErrors(s), counted(), nil)
+	if err != nil {
+		return nil, err
+	}
+	overview := &model.AssignmentErrorOverview{Errors: page.Nodes(), Complete: !page.PageInfo.HasNextPage}
+	codes, products := map[string]int32{}, map[licensing.GUID]int32{}
+	for _, e := range overview.Errors {
+		codes[e.Code]++
+		products[deref(e.SkuID)]++
+	}
+	overview.ByCode = []*model.AssignmentErrorsOfCode{}
+	for _, code := range frequent(codes) {
+		overview.ByCode = append(overview.ByCode, &model.AssignmentErrorsOfCode{Code: code, Count: codes[code]})
+	}
+	overview.ByProduct = []*model.AssignmentErrorsOfProduct{}
+	for _, id := range frequent(products) {
+		overview.ByProduct = append(overview.ByProduct, &model.AssignmentErrorsOfProduct{SkuID: unlessZero(id), Count: products[id]})
+	}
+	return overview, nil
+}
+
+// countByGroup counts errors by the groups that assigned their products.
+func (p plan) countByGroup(errs []*licensing.AssignmentError) ([]*model.AssignmentErrorsOfGroup, error) {
+	states, failures := p.LicenseStatesOfErrors(errs)
+	counts := map[string]int32{}
+	for i, list := range states {
+		if failures[i] != nil {
+			return nil, failures[i]
+		}
+		for _, state := range failed(list) {
+			counts[deref(state.AssignedByGroup)]++
+		}
+	}
+	result := []*model.AssignmentErrorsOfGroup{}
+	for _, id := range frequent(counts) {
+		result = append(result, &model.AssignmentErrorsOfGroup{GroupID: unlessZero(id), Count: counts[id]})
+	}
+	return result, nil
+}
+
+// countedMembers is the list of waiting members that the overview counts.
+func (p plan) countedMembers(allotmentID string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
+	l := p.waitingMembersOf(allotmentID)
+	l.plan = func(selection) func(*licensing.WaitingMember) { return nothing[*licensing.WaitingMember] }
+	return l
+}
+
+// exhausted returns the allotments without a free unit: who waits, waits for these.
+func exhausted(allotments []*licensing.Allotment) []*licensing.Allotment {
+	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return a.AvailableUnits() > 0 })
+}
+
+// countWaiting counts who waits for units of each allotment.
+func (p plan) countWaiting() ([]*model.WaitingMemberCount, error) {
+	allotments, err := p.AllAllotments()()
+	if err != nil {
+		return nil, err
+	}
+	allotments = exhausted(allotments)
+	pages, errs := connections(p, selection{}, each(allotments, func(a *licensing.Allotment) list[*licensing.WaitingMember, *licensing.WaitingMember] {
+		return p.countedMembers(a.ID)
+	}), counted(), nil)
+	counts := []*model.WaitingMemberCount{}
+	for i, page := range pages {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		if members := page.Nodes(); len(members) > 0 {
+			counts = append(counts, &model.WaitingMemberCount{
+				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),
+			})
+		}
+	}
+	slices.SortStableFunc(counts, func(a, b *model.WaitingMemberCount) int { return cmp.Compare(b.Count, a.Count) })
+	return counts, nil
+}
+
+// longest returns since when the first of those who wait waits.
+func longest(members []*licensing.WaitingMember) time.Time {
+	return slices.MinFunc(members, func(a, b *licensing.WaitingMember) int { return a.WaitingSinceDateTime.Compare(b.WaitingSinceDateTime) }).WaitingSinceDateTime
+}
+
+// frequent returns the keys of counts, the most frequent first.
+func frequent[K cmp.Ordered](counts map[K]int32) []K {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b K) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+}
+
+// unlessZero returns a pointer to a value; nil for the zero value.
+func unlessZero[T comparable](value T) *T {
+	var zero T
+	if value == zero {
+		return nil
+	}
+	return &value
+}

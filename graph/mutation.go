@@ -1,0 +1,226 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// maxWrites bounds the changes of one mutation field.
+const maxWrites = 100
+
+// readBacks are the waits before a change of which nobody knows the outcome is read back, until it shows. What the
+// service has done can take a while to be seen.
+var readBacks = []time.Duration{0, time.Second, 3 * time.Second}
+
+// change is one mutation field: what it looks at before, what it sends, and what the caller can mend.
+type change struct {
+	ctx      context.Context
+	upstream Upstream
+	errs     []*model.UserError
+}
+
+// changing begins a change.
+func changing(ctx context.Context) *change {
+	return &change{ctx: ctx, upstream: upstreamOf(ctx), errs: []*model.UserError{}}
+}
+
+// look reads, through loaders of its own, what is needed to check or to read back: nothing that was known before.
+func (c *change) look(properties map[string][]string, read func(plan)) {
+	l := loaders.New(c.ctx, c.upstream, func(typeName string) []string { return properties[typeName] })
+	defer l.Wait()
+	read(plan{Loaders: l})
+}
+
+// mend notes what the caller can mend, at a place in the input.
+func (c *change) mend(code model.UserErrorCode, message string, field ...any) *model.UserError {
+	path := []string{"input"}
+	for _, step := range field {
+		path = append(path, fmt.Sprint(step))
+	}
+	e := &model.UserError{Field: path, Code: code, Message: message}
+	c.errs = append(c.errs, e)
+	return e
+}
+
+// refused notes what the service said of a change that it did not make: something that the caller can mend, or an
+// error at the place given of the answer.
+func (c *change) refused(err error, field []any, at ...ast.PathElement) []*model.UserError {
+	if err == nil {
+		return nil
+	}
+	upstream, ok := errors.AsType[*licensing.UpstreamError](err)
+	switch {
+	case ok && errors.Is(err, licensing.ErrNotFound):
+		return []*model.UserError{c.mend(model.UserErrorNotFound, "Microsoft Graph has no such object.", field...)}
+	case ok && errors.Is(err, licensing.ErrRefused):
+		code, message := refusal(upstream.Code)
+		return []*model.UserError{c.mend(code, message, field...)}
+	}
+	graphql.AddError(c.ctx, gqlerror.WrapPath(append(slices.Clone(graphql.GetPath(c.ctx)), at...), err))
+	return nil
+}
+
+// refusals are what the service's codes mean for the caller. Microsoft publishes none for these requests; they are
+// those of the API's design, and what is not among them is shown as it is.
+var refusals = map[string]struct {
+	code    model.UserErrorCode
+	message string
+}{
+	"noAvailableLicenses":           {model.UserErrorNoFreeUnit, "No unit of the allotment is free. Free or buy units."},
+	"invalidUsageLocation":          {model.UserErrorUsageLocation, "The person has no usage location, or one in which the product is not offered. Set it first."},
+	"mutuallyExclusiveServicePlans": {model.UserErrorPlanConflict, "A service plan excludes another one that the assignee has. Switch one of them off."},
+	"dependencyViolation":           {model.UserErrorPlanConflict, "A service plan needs another one that the assignee does not have."},
+	"invalidAssigneeType":           {model.UserErrorNotAssignable, "The allotment has no units for this kind of assignee."},
+	"notFound":                      {model.UserErrorNotFound, "Microsoft Graph has no such object."},
+	"resourceNotFound":              {model.UserErrorNotFound, "Microsoft Graph has no such object."},
+}
+
+func refusal(code string) (model.UserErrorCode, string) {
+	if known, ok := refusals[code]; ok {
+		return known.code, known.message
+	}
+	if code == "" {
+		code = "none"
+	}
+	return model.UserErrorRefused, "Microsoft Graph refused it; its code is " + code + "."
+}
+
+// write makes the changes, and finds out what became of those that got no answer: read tells of each, by its
+// index, whether it shows, or that this cannot be told.
+func (c *change) write(writes []licensing.Write, readBack func(unknown []int) map[int]licensing.WriteResult) []licensing.WriteResult {
+	results := c.upstream.Write(c.ctx, writes)
+	for _, pause := range readBacks {
+		unknown := unknowns(results)
+		if len(unknown) == 0 || readBack == nil || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
+			return results
+		}
+		for i, result := range readBack(unknown) {
+			result.Err = errors.Join(result.Err, results[i].Err)
+			if result.Outcome == licensing.WriteDone {
+				result.Err = nil
+			}
+			if result.Outcome != licensing.WriteNotDone || pause == readBacks[len(readBacks)-1] {
+				results[i] = result
+			}
+		}
+	}
+	return results
+}
+
+// unknowns returns the indices of the changes of which nobody knows what became.
+func unknowns(results []licensing.WriteResult) []int {
+	var indices []int
+	for i, result := range results {
+		if result.Outcome == licensing.WriteUnknown {
+			indices = append(indices, i)
+		}
+	}
+	return indices
+}
+
+// plansIn returns the ids of the service plans that are named, by id or by short name, among those of a product.
+func (c *change) plansIn(names []string, services []*licensing.ServicePlan, field ...any) []licensing.GUID {
+	ids := []licensing.GUID{}
+	for i, name := range names {
+		at := append(slices.Clone(field), i)
+		switch id, ok := planNamed(name, services); {
+		case ok && slices.Contains(ids, id):
+			c.mend(model.UserErrorInvalid, "The service plan is there twice.", at...)
+		case ok:
+			ids = append(ids, id)
+		case licensing.IsWellKnownPlan(name):
+			c.mend(model.UserErrorPlanNotInProduct, "The service plan is not part of the product.", at...)
+		default:
+			c.mend(model.UserErrorUnknownPlan, "No service plan has this id or short name. `servicePlans` of the product lists them.", at...)
+		}
+	}
+	return ids
+}
+
+func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, bool) {
+	id, _ := licensing.ParseGUID(name)
+	for _, plan := range services {
+		if plan.ServicePlanID != nil && (*plan.ServicePlanID == id || plan.ServicePlanName != nil && strings.EqualFold(*plan.ServicePlanName, name)) {
+			return *plan.ServicePlanID, true
+		}
+	}
+	return "", false
+}
+
+// servicePlansOfAllotment returns the plans of an allotment as those of a product.
+func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
+	return each(a.Services, func(s *licensing.LicensedService) *licensing.ServicePlan {
+		return &licensing.ServicePlan{ServicePlanID: &s.PlanID, ServicePlanName: s.PlanName}
+	})
+}
+
+// directoryIDs reads object ids of which each may be there once.
+func (c *change) directoryIDs(ids []string, field string) []string {
+	var read []string
+	for i, id := range ids {
+		switch guid, ok := licensing.ParseGUID(id); {
+		case !ok:
+			c.mend(model.UserErrorInvalid, "An object id is a GUID.", field, i)
+		case slices.Contains(read, string(guid)):
+			c.mend(model.UserErrorInvalid, "The id is there twice.", field, i)
+		default:
+			read = append(read, string(guid))
+		}
+	}
+	c.length(len(ids), field)
+	return read
+}
+
+// length checks how many elements a list has.
+func (c *change) length(n int, field string) {
+	if n < 1 || n > maxWrites {
+		c.mend(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
+	}
+}
+
+// sameIDs tells whether two lists hold the same ids.
+func sameIDs(a, b []licensing.GUID) bool { return joined(a) == joined(b) }
+
+// assignmentsNow returns the assignments with the ids as they are after a change; nil where there is no id.
+func (p plan) assignmentsNow(s selection, ids []string) ([]*licensing.Assignment, []error) {
+	next := p.assignment(s)
+	var thunks []loaders.Thunk[*licensing.Assignment]
+	p.Together(func() {
+		thunks = each(ids, func(id string) loaders.Thunk[*licensing.Assignment] {
+			if id == "" {
+				return held[*licensing.Assignment](nil)
+			}
+			return p.AssignmentByID.Plan(id, next)
+		})
+	})
+	return loaders.Wait(thunks)
+}
+
+// allotmentNow returns an allotment as it is after a change; nil when there is no id.
+func (p plan) allotmentNow(s selection, id string) (*licensing.Allotment, error) {
+	if id == "" {
+		return nil, nil
+	}
+	return p.AllotmentByID.Plan(id, p.allotment(s))()
+}
+
+// assigneeNow returns an object as it is after a change; nil when it is not known.
+func (p plan) assigneeNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
+	if object == nil {
+		return nil, nil
+	}
+	return p.DirectoryObjectNow(object)
+}

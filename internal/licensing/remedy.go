@@ -1,0 +1,89 @@
+package licensing
+
+import (
+	"slices"
+	"strings"
+)
+
+// Remedy is what an administrator can do about a licence that could not be given.
+type Remedy struct {
+	Action RemedyAction
+	Text   string
+	// Reprocess tells whether the assignment has to be reprocessed afterwards.
+	Reprocess bool
+}
+
+// RemedyAction is the first thing to do.
+type RemedyAction string
+
+// What can be done; see Microsoft Learn, "Identify and resolve license assignment problems for a group".
+const (
+	ProvideUnits           RemedyAction = "provideUnits"
+	ResolveConflict        RemedyAction = "resolveConflict"
+	ProvideRequiredPlan    RemedyAction = "provideRequiredPlan"
+	CorrectUsageLocation   RemedyAction = "correctUsageLocation"
+	RemoveDuplicateAddress RemedyAction = "removeDuplicateAddress"
+	ReadAuditLog           RemedyAction = "readAuditLog"
+)
+
+var remedies = map[LicenseErrorCode]*Remedy{
+	CountViolation: {ProvideUnits,
+		"No unit of the product was free. Buy units, or take them from those who do not need them; then reprocess the person.", true},
+	MutuallyExclusiveViolation: {ResolveConflict,
+		"A plan of the product excludes a plan that the person has from another product. Switch one of the two off, or drop a product: " +
+			"an administrator has to choose. Plans of Exchange Online that used to exclude each other go together today: reprocessing is enough for them.", true},
+	DependencyViolation: {ProvideRequiredPlan,
+		"A plan needs another one that the person does not have, or is taken away while another one needs it. Keep or add the plan that is " +
+			"needed, or switch the one that needs it off. Assign an add-on in the same group as the product that it extends.", true},
+	ProhibitedInUsageLocationViolation: {CorrectUsageLocation,
+		"A service of the product is not offered in the person's usage location. Correct the usage location, or switch the plan off.", true},
+	UniquenessViolation: {RemoveDuplicateAddress,
+		"A mail address that the licence would bring is already in use. Find the object that has it, remove it there, then reprocess the person.", true},
+	OtherLicenseError: {ReadAuditLog,
+		"The directory gives no cause. Read what its audit log says about the person at that time, then reprocess; some of these it retries by itself.", true},
+}
+
+// Remedy returns what to do about the error; nil when there is none, or when nothing is known about it.
+func (s *LicenseAssignmentState) Remedy() *Remedy {
+	code := s.Error()
+	if code == nil {
+		return nil
+	}
+	return remedies[*code]
+}
+
+// Remedy returns what to do about the error; nil when its code is not known. Microsoft prints one code only,
+// MissingDependency; codes of licenseAssignmentState are read where they occur.
+func (e *AssignmentError) Remedy() *Remedy {
+	if strings.EqualFold(e.Code, "MissingDependency") {
+		return remedies[DependencyViolation]
+	}
+	for code, remedy := range remedies {
+		if strings.EqualFold(e.Code, string(code)) {
+			return remedy
+		}
+	}
+	return nil
+}
+
+// ServicePlanIDs returns the ids of the service plans that the message names, each once, in its order: what
+// looks like a GUID and is not the product's own id.
+func (e *AssignmentError) ServicePlanIDs() []GUID {
+	const size = 36
+	ids := []GUID{}
+	for i := 0; i+size <= len(e.Message); i++ {
+		id, ok := ParseGUID(e.Message[i : i+size])
+		if !ok || i > 0 && isHex(e.Message[i-1]) || i+size < len(e.Message) && isHex(e.Message[i+size]) {
+			continue
+		}
+		if (e.SkuID == nil || id != *e.SkuID) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		i += size - 1
+	}
+	return ids
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' || c == '-'
+}

@@ -1,0 +1,89 @@
+package licensing
+
+// Write is one change of the tenant's licences: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
+// [ReprocessAssignments], [AssignLicense] or [ReprocessLicenseAssignment].
+type Write interface {
+	// Target is the id of the user, group or device that the change concerns. Changes of one group are made one
+	// after the other: the service can lose one of two that meet.
+	Target() string
+}
+
+// Assignee is who gets a licence.
+type Assignee struct {
+	// Type is [AssigneeUser], [AssigneeGroup] or [AssigneeDevice].
+	Type AssigneeType
+	ID   string
+}
+
+// CreateAssignment gives a unit of an allotment to an assignee.
+type CreateAssignment struct {
+	AllotmentID            string
+	AssignedTo             Assignee
+	DisabledServicePlanIDs []GUID
+}
+
+// UpdateAssignment replaces the service plans that are switched off in an assignment.
+type UpdateAssignment struct {
+	ID                     string
+	AssignedTo             string
+	DisabledServicePlanIDs []GUID
+}
+
+// DeleteAssignment takes an assignment back.
+type DeleteAssignment struct {
+	ID         string
+	AssignedTo string
+}
+
+// ReprocessAssignments has the service try again to give a user what is assigned to it.
+type ReprocessAssignments struct{ UserID string }
+
+// AssignLicense gives products to a user or a group, and takes others away.
+type AssignLicense struct {
+	AssignedTo Assignee
+	Add        []AssignedLicense
+	Remove     []GUID
+}
+
+// ReprocessLicenseAssignment has the directory try again to give a user the licences of its groups.
+type ReprocessLicenseAssignment struct{ UserID string }
+
+// Target returns the id of the assignee.
+func (w CreateAssignment) Target() string { return w.AssignedTo.ID }
+
+// Target returns the id of the assignee.
+func (w UpdateAssignment) Target() string { return w.AssignedTo }
+
+// Target returns the id of the assignee.
+func (w DeleteAssignment) Target() string { return w.AssignedTo }
+
+// Target returns the id of the user.
+func (w ReprocessAssignments) Target() string { return w.UserID }
+
+// Target returns the id of the assignee.
+func (w AssignLicense) Target() string { return w.AssignedTo.ID }
+
+// Target returns the id of the user.
+func (w ReprocessLicenseAssignment) Target() string { return w.UserID }
+
+// Outcome tells what became of a write.
+type Outcome string
+
+// Outcomes of a write.
+const (
+	// WriteDone: the service has made the change.
+	WriteDone Outcome = "done"
+	// WriteNotDone: the service has not made the change.
+	WriteNotDone Outcome = "notDone"
+	// WriteUnknown: nobody knows. The write was sent, and no answer says what became of it.
+	WriteUnknown Outcome = "unknown"
+)
+
+// WriteResult is what became of a write.
+type WriteResult struct {
+	Outcome Outcome
+	// ID is that of a new assignment, as far as the service said.
+	ID string
+	// Err tells why a change was not made, or is not known; nil when it was made. It wraps an [UpstreamError].
+	Err error
+}

@@ -1,0 +1,76 @@
+package loaders
+
+import (
+	"slices"
+
+	"licensegraph/internal/licensing"
+)
+
+func (l *Loaders) addAllotments(s *scheduler) {
+	l.Allotments = newLoader(s, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.Allotment, error)) {
+		b.Allotments(l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
+			for _, allotment := range allotments {
+				l.AllotmentByID.Prime(allotment.ID, allotment)
+			}
+			found(Tenant, allotments, err)
+		})
+	})
+	l.AllotmentByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Allotment, error)) {
+		b.AllotmentsByID(ids, l.properties("Allotment"), found)
+	})
+	l.AllotmentByWaitingMember = newLoader(s, func(b Batch, keys []licensing.WaitingMemberKey, found func(licensing.WaitingMemberKey, *licensing.Allotment, error)) {
+		b.AllotmentsOfWaitingMembers(keys, l.properties("Allotment"), found)
+	})
+}
+
+// AllAllotments returns the allotments of the tenant.
+func (l *Loaders) AllAllotments() Thunk[[]*licensing.Allotment] { return l.Allotments.Load(Tenant) }
+
+// AllotmentsOfSku returns the allotments of a product.
+func (l *Loaders) AllotmentsOfSku(id licensing.GUID) Thunk[[]*licensing.Allotment] {
+	thunk := l.AllAllotments()
+	return func() ([]*licensing.Allotment, error) {
+		allotments, err := thunk()
+		if err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return a.SkuID == nil || *a.SkuID != id }), nil
+	}
+}
+
+// wholeAllotment returns an allotment with all properties that the operation needs.
+func (l *Loaders) wholeAllotment(sent *licensing.Sent[*licensing.Allotment]) Thunk[*licensing.Allotment] {
+	switch {
+	case sent == nil:
+		return func() (*licensing.Allotment, error) { return nil, licensing.ErrNotFound }
+	case l.shows(sent.Properties, "Allotment"):
+		return func() (*licensing.Allotment, error) { return sent.Object, nil }
+	default:
+		return l.AllotmentByID.Load(sent.Object.ID)
+	}
+}
+
+func (l *Loaders) planWholeAllotment(sent *licensing.Sent[*licensing.Allotment], next func(*licensing.Allotment)) {
+	switch {
+	case sent == nil:
+	case l.shows(sent.Properties, "Allotment"):
+		next(sent.Object)
+	default:
+		l.AllotmentByID.Plan(sent.Object.ID, next)
+	}
+}
+
+// wholeAllotments returns the allotments that are referred to with all properties that the operation needs.
+func (l *Loaders) wholeAllotments(sent []*licensing.Sent[*licensing.Allotment], errs []error) ([]*licensing.Allotment, []error) {
+	thunks := make([]Thunk[*licensing.Allotment], len(sent))
+	l.Together(func() {
+		for i, allotment := range sent {
+			if errs[i] != nil {
+				thunks[i] = func() (*licensing.Allotment, error) { return nil, errs[i] }
+				continue
+			}
+			thunks[i] = l.wholeAllotment(allotment)
+		}
+	})
+	return Wait(thunks)
+}
