@@ -53,11 +53,13 @@ var deviceType = entityType[*device]{"microsoft.graph.device", map[string]proper
 var principalType = entityType[guid]{"microsoft.graph.servicePrincipal", map[string]property[guid]{
 	"id":                   {get: func(_ *tenant, g guid, _ *Variants) any { return g.String() }, onDefault: true},
 	"appId":                {get: func(t *tenant, _ guid, _ *Variants) any { return t.dice.guid("client", 0).String() }, onDefault: true},
-	"displayName":          {get: always[guid]("License reports"), onDefault: true},
+	"displayName":          {get: always[guid](principalName), onDefault: true},
 	"servicePrincipalType": {get: always[guid]("Application"), onDefault: true},
 	"accountEnabled":       {get: always[guid](true), onDefault: true},
 	"deletedDateTime":      {get: always[guid](nil), onDefault: true},
 }}
+
+const principalName = "License reports"
 
 func (t *tenant) principal() guid { return t.dice.guid("service principal", 0) }
 

@@ -2,9 +2,12 @@ package emulator
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // Options say which tenant to build and what to keep while it runs.
@@ -80,6 +83,8 @@ type Variants struct {
 	// MyAssignments serves the list /me/cloudLicensing/assignments, which no
 	// page has.
 	MyAssignments bool
+	// Devices serves the cloudLicensing of devices, which the metadata lacks.
+	Devices bool
 	// UsageRightFailures is the share, 0 to 1, of usage right reads that
 	// answer 500, spread evenly.
 	UsageRightFailures float64
@@ -142,6 +147,13 @@ func (e *Emulator) Reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tenant = t
+}
+
+// DelegatedToken is a token of a signed-in person with these permissions, such
+// as a sign-in would give, which the token endpoint does not serve.
+func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
+	c := &call{base: worldwide, date: e.now(), requestID: e.dice.guid("delegated", 0).String()}
+	return e.sign(c, jwt.MapClaims{"aud": worldwide, "oid": userID, "sub": userID, "scp": strings.Join(scopes, " ")})
 }
 
 // SetVariants changes the variants from the next request on.

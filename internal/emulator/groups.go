@@ -136,7 +136,7 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 }
 
 func (e *Emulator) listGroups(c *call) (any, *problem) {
-	q, p := e.directoryList(c, groupFilter)
+	q, p := e.directoryList(c, groupFilter, listOptions, "displayName", "description", "mailNickname")
 	if p != nil {
 		return nil, p
 	}
@@ -146,7 +146,8 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 	t := e.tenant
 	var found []int32
 	for i := range t.groups {
-		if q.filter == nil || q.filter.match(func(path string) []string { return t.groupValue(i, path) }) {
+		get := func(path string) []string { return t.groupValue(i, path) }
+		if q.search.finds(func(path string) string { return strings.Join(get(path), "") }) && (q.filter == nil || q.filter.match(get)) {
 			found = append(found, int32(i))
 		}
 	}

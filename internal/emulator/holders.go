@@ -12,12 +12,12 @@ const (
 	userHolder holderKind = iota
 	groupHolder
 	deviceHolder
+	principalHolder // can be a member, but nothing is assigned to it
 )
 
-func (k holderKind) String() string { return [...]string{"user", "group", "device"}[k] }
-
-// path names the holder in a URL, without the version.
-func (t *tenant) path(h holder) string { return h.kind.String() + "s/" + t.holderID(h).String() }
+func (k holderKind) String() string {
+	return [...]string{"user", "group", "device", "servicePrincipal"}[k]
+}
 
 func (t *tenant) holderID(h holder) guid {
 	switch h.kind {
@@ -25,6 +25,8 @@ func (t *tenant) holderID(h holder) guid {
 		return t.groups[h.at].id
 	case deviceHolder:
 		return t.devices[h.at].id
+	case principalHolder:
+		return t.principal()
 	default:
 		return t.users[h.at].id
 	}

@@ -18,7 +18,7 @@ type route struct {
 	app      []string
 	scopes   []string
 	also     []string             // needed besides, of applications and persons
-	off      func(*Variants) bool // says that the endpoint is not there
+	there    func(*Variants) bool // nil: always
 	units    int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
@@ -49,6 +49,8 @@ var (
 	readAssignees   = with(readUserErrors, readOfGroup)
 	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
 	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
+	readDeviceRight = with([]string{"CloudLicensing-UsageRights.Read.All"}, readDirectory)
+	readDeviceQueue = with([]string{"Device-CloudLicensing.Read.All"}, readDirectory)
 	readDevices     = with([]string{"Device.Read.All"}, readDirectory)
 	readPrincipals  = with([]string{"Application.Read.All"}, readDirectory)
 	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All"}, readDirectory)
@@ -62,6 +64,10 @@ var (
 	scopesUserItem   = []string{"User-CloudLicensing.Read"}
 	scopesGroupItem  = []string{"Group-CloudLicensing.Read"}
 	scopesWaiting    = with(scopesCloud, []string{"User-UsageRight.Read"})
+
+	scopesDeviceRight = []string{"CloudLicensing-UsageRights.Read"}
+	scopesDeviceQueue = []string{"Device-CloudLicensing.Read"}
+	scopesDetails     = []string{"LicenseAssignment.Read.All"}
 
 	// defaultRoles are what the application has without Variants.Roles.
 	defaultRoles = []string{"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All"}
@@ -85,8 +91,14 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
 		}
 	}
-	absent := func(r route, off func(*Variants) bool) route { r.off = off; return r }
-	const admin, group = "/admin/cloudLicensing/", "/groups/{id}/cloudLicensing/"
+	// absent endpoints are there where a variant says so.
+	absent := func(there func(*Variants) bool, list ...route) []route {
+		for i := range list {
+			list[i].there = there
+		}
+		return list
+	}
+	const admin, group, device = "/admin/cloudLicensing/", "/groups/{id}/cloudLicensing/", "/devices/{id}/cloudLicensing/"
 
 	routes = slices.Concat(
 		[]route{
@@ -107,8 +119,6 @@ func init() { // Not a literal: $batch leads back here.
 		},
 		[]route{
 			cloud(get, "/users/{id}/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser),
-			absent(cloud(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser),
-				func(v *Variants) bool { return !v.MyAssignments }),
 		},
 		people(get, "assignments/{id}", (*Emulator).getAssignment, readUserItem, scopesUserItem),
 		people(get, "assignments/{id}/allotment", (*Emulator).getAssignmentAllotment, readUserItem, scopesUserItem),
@@ -128,14 +138,23 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(get, group+"usageRights/{id}", (*Emulator).getRight, readGroupRight, scopesGroupRight),
 			cloud(get, group+"usageRights/{id}/assignments", (*Emulator).listAssignments, readGroupSource, scopesGroupRight),
 		},
-		rightAllotments(people(get, "usageRights/{id}/allotments", (*Emulator).listRightAllotments, readUserItem, scopesUserItem)...),
-		rightAllotments(cloud(get, group+"usageRights/{id}/allotments", (*Emulator).listRightAllotments, readGroupSource, scopesGroupRight)),
+		absent(func(v *Variants) bool { return v.RightAllotments },
+			people(get, "usageRights/{id}/allotments", (*Emulator).listRightAllotments, readUserItem, scopesUserItem)...),
+		absent(func(v *Variants) bool { return v.RightAllotments },
+			cloud(get, group+"usageRights/{id}/allotments", (*Emulator).listRightAllotments, readGroupSource, scopesGroupRight)),
+		absent(func(v *Variants) bool { return v.MyAssignments },
+			cloud(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser)),
+		absent(func(v *Variants) bool { return v.Devices },
+			cloud(get, device+"usageRights", (*Emulator).listRights, readDeviceRight, scopesDeviceRight),
+			cloud(get, device+"waitingMembers", (*Emulator).listWaiting, readDeviceQueue, scopesDeviceQueue)),
 		[]route{
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
+			{method: get, template: "/users/{id}/licenseDetails", handler: (*Emulator).listDetails, app: readUsers, scopes: scopesDetails, units: 2},
 			{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readUsers, scopes: []string{"User.Read", "User.Read.All"}},
 			{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups},
 			{method: get, template: "/groups/{id}", handler: (*Emulator).getGroup, app: readGroups, scopes: readGroups},
+			{method: get, template: "/groups/{id}/members", handler: (*Emulator).listMembers, app: readGroups, scopes: readGroups, units: 3},
 			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
 			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
 			{method: http.MethodPost, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
@@ -147,14 +166,6 @@ func init() { // Not a literal: $batch leads back here.
 		r.label = r.method + " " + r.template
 		r.segments = strings.Split(r.template[1:], "/")
 	}
-}
-
-// rightAllotments are endpoints that only the metadata knows.
-func rightAllotments(list ...route) []route {
-	for i := range list {
-		list[i].off = func(v *Variants) bool { return !v.RightAllotments }
-	}
-	return list
 }
 
 // find sets the call's route, label and params. A path that another method
@@ -177,7 +188,7 @@ func (e *Emulator) find(c *call) {
 		if !ok {
 			continue
 		}
-		there := r.off == nil || !r.off(c.variants)
+		there := r.there == nil || r.there(c.variants)
 		if r.method == c.method {
 			c.route, c.params = nil, nil
 			if there {

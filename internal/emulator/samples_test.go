@@ -32,7 +32,7 @@ func TestSamples(t *testing.T) {
 	stores := tn.groups[slices.IndexFunc(tn.groups, func(g group) bool { return g.key == "stores" })].id.String()
 	plan := tn.products[skuF3].plans[0].id
 	mine := "/beta/users/" + person.id.String() + "/cloudLicensing/usageRights"
-	ids := `{"ids":["` + person.id.String() + `","` + tn.groups[0].id.String() + `"],"types":["user","group","device"]}`
+	ids := `{"ids":["` + person.id.String() + `","` + tn.groups[0].id.String() + `","` + tn.devices[0].id.String() + `"],"types":["user","group","device"]}`
 
 	first := func(uri string) string { return str(items(c.ok(uri))[0], "id") }
 	ofPerson := "/beta/admin/cloudLicensing/assignments/" + tn.assignments[slices.IndexFunc(tn.assignments, func(a *assignment) bool {
@@ -60,10 +60,11 @@ func TestSamples(t *testing.T) {
 		{"usage-rights.get-user-expand-allotments", "GET", mine + "/" + tn.rightID(right) + "?$expand=allotments($select=id,allottedUnits,consumedUnits,subscriptions)", "", nil},
 		{"usage-rights.list-user", "GET", mine, "", nil},
 		{"usage-rights.list-group-filter-plan", "GET", "/beta/groups/" + stores + "/cloudLicensing/usageRights?$filter=services/any(c:c/planId eq " + plan + ")", "", nil},
+		{"usage-rights.list-device", "GET", "/beta/devices/" + tn.devices[0].id.String() + "/cloudLicensing/usageRights", "", []string{".value[].skuId:string", ".value[].skuPartNumber:string"}},
 		{"directory-licensing.group-members-with-license-errors", "GET", "/v1.0/groups/" + stores + "/membersWithLicenseErrors", "", nil},
 		{"directory-licensing.subscribedskus-list", "GET", "/v1.0/subscribedSkus", "", nil},
 		{"directory-licensing.user-licenseassignmentstates", "GET", "/v1.0/users/" + twice.id.String() + "?$select=id,licenseAssignmentStates", "", nil},
-		{"directory-objects.getbyids-v1", "POST", "/v1.0/directoryObjects/getByIds", ids, []string{".value[].deviceId:string"}},
+		{"directory-objects.getbyids-v1", "POST", "/v1.0/directoryObjects/getByIds", ids, nil},
 		{"tokens.client-credentials-success", "", "", "", nil},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
@@ -78,7 +79,7 @@ func TestSamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Pages wrap some single entities and not others.
-			v := Variants{SubscriptionTimestamps: true, SubscriptionsOnSelect: true}
+			v := Variants{SubscriptionTimestamps: true, SubscriptionsOnSelect: true, Devices: true}
 			whole, _ := sample.Body.(row)
 			_, v.WrapSingle = whole["value"].(row)
 			c.SetVariants(v)

@@ -15,9 +15,13 @@ func parseSearch(s string) (*search, *problem) {
 	return &search{property, text}, nil
 }
 
-// finds says whether a word of what get knows begins with the text. See
+// finds says whether a word of what get knows begins with the text, and yes
+// where nothing is searched. See
 // Microsoft Learn, "Use the $search query parameter".
 func (s *search) finds(get func(property string) string) bool {
+	if s == nil {
+		return true
+	}
 	want := strings.ToLower(s.text)
 	got := strings.ToLower(get(s.property))
 	for at := got; at != ""; {

@@ -86,6 +86,11 @@ func (t *tenant) assignedLicenses(u *user) []object {
 	return list
 }
 
+// holdsProduct says whether u has a unit of a product from any source.
+func (u *user) holdsProduct(s sku) bool {
+	return slices.ContainsFunc(u.licences, func(l licence) bool { return l.sku == s && l.state.holds() })
+}
+
 func planIDs(names []string) []string {
 	ids := make([]string, 0, len(names))
 	for _, name := range names {
@@ -268,7 +273,7 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 }
 
 func (e *Emulator) listUsers(c *call) (any, *problem) {
-	q, p := e.directoryList(c, userFilter)
+	q, p := e.directoryList(c, userFilter, listOptions, "displayName", "givenName", "surname", "mail", "userPrincipalName")
 	if p != nil {
 		return nil, p
 	}
@@ -277,8 +282,13 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 	}
 	t := e.tenant
 	n, at := len(t.users), func(i int) int { return i }
-	if q.filter != nil || q.orderBy != "" {
+	if q.filter != nil || q.orderBy != "" || q.search != nil {
 		found := t.filterUsers(q.filter)
+		if q.search != nil {
+			found = slices.DeleteFunc(found, func(i int32) bool {
+				return !q.search.finds(func(path string) string { return strings.Join(t.userValue(&t.users[i], path), "") })
+			})
+		}
 		if p := orderBy(q, found, func(i int32, path string) string { return strings.Join(t.userValue(&t.users[i], path), "") }); p != nil {
 			return nil, p
 		}
@@ -309,10 +319,14 @@ func (t *tenant) filterUsers(f *node) []int32 {
 	return found
 }
 
-// directoryList reads the options of users and groups. See Microsoft Learn,
-// "Advanced query capabilities on Microsoft Entra ID objects".
-func (e *Emulator) directoryList(c *call, r rules) (*query, *problem) {
-	q, p := e.options(c, directory, optSelect|optFilter|optTop|optCount|optOrderBy)
+// listOptions are those of users and groups.
+const listOptions = optSelect | optFilter | optTop | optCount | optOrderBy | optSearch
+
+// directoryList reads the options of users, groups and members, with the
+// properties that can be searched. See Microsoft Learn, "Advanced query
+// capabilities on Microsoft Entra ID objects".
+func (e *Emulator) directoryList(c *call, r rules, allowed option, searchable ...string) (*query, *problem) {
+	q, p := e.options(c, directory, allowed)
 	if p != nil {
 		return nil, p
 	}
@@ -321,6 +335,14 @@ func (e *Emulator) directoryList(c *call, r rules) (*query, *problem) {
 		return nil, unsupported("$count is not currently supported without the header ConsistencyLevel: eventual.")
 	}
 	advanced := q.count && eventual
+	if q.search != nil {
+		if !advanced {
+			return nil, unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual', and with $count=true.")
+		}
+		if !slices.Contains(searchable, q.search.property) {
+			return nil, unsupported("Property '%s' cannot be searched.", q.search.property)
+		}
+	}
 	if q.filter != nil && q.orderBy != "" && !advanced {
 		return nil, unsupported("Sorting not supported for current query.")
 	}
@@ -328,9 +350,9 @@ func (e *Emulator) directoryList(c *call, r rules) (*query, *problem) {
 		if err := r.check(q.filter, advanced); err != nil {
 			return nil, directory.filtering("%s", err)
 		}
-		if advanced && len(q.raw) > maxAdvanced {
-			return nil, unsupported("The query is longer than %d characters.", maxAdvanced)
-		}
+	}
+	if advanced && len(q.raw) > maxAdvanced {
+		return nil, unsupported("The query is longer than %d characters.", maxAdvanced)
 	}
 	return q, nil
 }

@@ -45,7 +45,6 @@ func TestRefusals(t *testing.T) {
 		{"assignments of an unknown right", shared + "/x/assignments", 404, "resourceNotFound"},
 		{"members with errors of a user", "/v1.0/users/" + user + "/membersWithLicenseErrors", 400, "BadRequest"},
 		{"one member with errors", failed + "/" + user, 400, "BadRequest"},
-		{"members", "/v1.0/groups/" + group + "/members", 400, "BadRequest"},
 		{"allotments under v1.0", "/v1.0/admin/cloudLicensing/allotments", 400, "BadRequest"},
 		{"cloudLicensing alone", "/beta/users/" + user + "/cloudLicensing", 404, "resourceNotFound"},
 		{"allotments of a right", mine + "/x/allotments", 404, "resourceNotFound"},

@@ -1,0 +1,189 @@
+package emulator
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var eventual = []string{"ConsistencyLevel", "eventual"}
+
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	path := "/v1.0/groups/" + c.of("campus") + "/members"
+	all := c.all(path)
+	kinds := map[string]int{}
+	for _, m := range all {
+		kinds[strings.TrimPrefix(str(m, "@odata.type"), "#microsoft.graph.")]++
+	}
+	if kinds["user"] < 5 || kinds["group"] != 2 || kinds["device"] != 9 {
+		t.Errorf("members by kind: %v", kinds)
+	}
+	if n := len(slices.DeleteFunc(c.all("/v1.0/groups/"+c.of("oncall")+"/members"), func(m row) bool { return str(m, "@odata.type") != "#microsoft.graph.servicePrincipal" })); n != 1 {
+		t.Errorf("%d service principals, want 1", n)
+	}
+	if diff := cmp.Diff(all, c.all(path+"?$top=3")); diff != "" {
+		t.Errorf("pages of three lose or repeat (-want +got):\n%s", diff)
+	}
+	some := items(c.ok(path + "?$select=id,displayName,deviceId,licenseAssignmentStates"))
+	for _, m := range some {
+		want := []string{"@odata.type", "displayName", "id"}
+		if strings.HasSuffix(str(m, "@odata.type"), "device") {
+			want = []string{"@odata.type", "deviceId", "displayName", "id"}
+		}
+		if diff := cmp.Diff(want, keys(m)); diff != "" {
+			t.Errorf("selected properties (-want +got):\n%s", diff)
+		}
+	}
+	count := c.ok(path+"?$count=true&$top=5", eventual...)
+	if count["@odata.count"] != float64(len(all)) {
+		t.Errorf("@odata.count = %v, want %d", count["@odata.count"], len(all))
+	}
+	if r := c.get(str(count, "@odata.nextLink")); r.status != 400 || r.code() != "Request_UnsupportedQuery" {
+		t.Errorf("the next page without the header: %d %s", r.status, r.raw)
+	}
+	if n := len(c.all(str(count, "@odata.nextLink"), eventual...)); n != len(all)-5 {
+		t.Errorf("%d on the next pages", n)
+	}
+	kiosks := c.all(path+"?$count=true&$filter=startswith(displayName,'kiosk')", eventual...)
+	if diff := cmp.Diff(kiosks, c.all(path+`?$count=true&$search="displayName:kiosk"`, eventual...)); diff != "" || len(kiosks) == 0 {
+		t.Errorf("%d kiosks by $filter, by $search (-filter +search):\n%s", len(kiosks), diff)
+	}
+	if n := len(c.all("/v1.0/groups/" + c.of("all") + "/members?$top=999")); n != 490 {
+		t.Errorf("%d employees", n)
+	}
+
+	c.SetVariants(Variants{Roles: []string{"GroupMember.Read.All", "User.Read.All"}})
+	c.token = c.newToken()
+	for _, m := range c.all(path + "?$select=id,displayName") {
+		_, named := m["displayName"]
+		readable := strings.HasSuffix(str(m, "@odata.type"), "user") || strings.HasSuffix(str(m, "@odata.type"), "group")
+		if named != readable || str(m, "id") == "" {
+			t.Errorf("limited information: %v", m)
+		}
+	}
+	c.SetVariants(Variants{Roles: []string{"User.Read.All"}})
+	c.token = c.newToken()
+	if r := c.get(path); r.status != 403 {
+		t.Errorf("without GroupMember.Read.All: %d", r.status)
+	}
+}
+
+func TestRefusedDirectory(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60})
+	path := "/v1.0/groups/" + c.tenant.groups[0].id.String() + "/members"
+	user := "/v1.0/users/" + c.tenant.users[0].id.String()
+	const unsupported, advanced = "Request_UnsupportedQuery", "&$count=true"
+	c.refuses([]refusal{
+		{"members: count without header", path + "?$count=true", 400, unsupported},
+		{"members: filter without header", path + "?$filter=startswith(displayName,'a')", 400, unsupported},
+		{"members: search without header", path + `?$search="displayName:a"`, 400, unsupported},
+		{"members: orderby", path + "?$orderby=displayName", 400, unsupported},
+		{"members: expand", path + "?$expand=memberOf", 400, unsupported},
+		{"members: skip", path + "?$skip=1", 400, unsupported},
+		{"members: top", path + "?$top=1000", 400, unsupported},
+		{"members: unknown property", path + "?$select=colour", 400, "BadRequest"},
+		{"members of no group", "/v1.0/groups/" + c.TenantID() + "/members", 404, "Request_ResourceNotFound"},
+		{"members of a malformed id", "/v1.0/groups/x/members", 400, "Request_BadRequest"},
+		{"one member", path + "/x", 400, "BadRequest"},
+		{"groups: errors selected", "/v1.0/groups?$select=id,hasMembersWithLicenseErrors", 400, "BadRequest"},
+		{"details: top", user + "/licenseDetails?$top=1", 400, unsupported},
+		{"details: expand", user + "/licenseDetails?$expand=x", 400, unsupported},
+		{"details: unknown property", user + "/licenseDetails?$select=colour", 400, "BadRequest"},
+		{"details of nobody", "/v1.0/users/" + c.TenantID() + "/licenseDetails", 404, "Request_ResourceNotFound"},
+		{"devices", "/v1.0/devices", 400, "BadRequest"},
+	})
+	for name, uri := range map[string]string{
+		"members: search for another property": path + `?$search="mail:a"` + advanced,
+		"members: search without quotes":       path + `?$search=displayName:a` + advanced,
+		"members: two searches":                path + `?$search="displayName:a" OR "displayName:b"` + advanced,
+		"members: filter by name of account":   path + "?$filter=userPrincipalName eq 'a'" + advanced,
+		"users: search for another property":   `/v1.0/users?$search="department:a"` + advanced,
+		"users: search without count":          `/v1.0/users?$search="displayName:a"`,
+		"users: search for nothing":            `/v1.0/users?$search="displayName:"` + advanced,
+		"groups: long query":                   "/v1.0/groups?$count=true&$filter=id in (" + strings.Repeat("'x',", 600) + "'x')",
+	} {
+		if r := c.get(uri, eventual...); r.status != 400 || r.code() != unsupported {
+			t.Errorf("%s: %d %s", name, r.status, r.raw)
+		}
+	}
+}
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	word := func(name string) bool {
+		return slices.ContainsFunc(strings.Fields(strings.ToLower(name)), func(w string) bool { return strings.HasPrefix(w, "mü") })
+	}
+	want := []string{}
+	for _, u := range c.all("/v1.0/users?$top=999") {
+		if word(str(u, "displayName")) {
+			want = append(want, str(u, "id"))
+		}
+	}
+	got := []string{}
+	for _, u := range c.all(`/v1.0/users?$search="displayName:Mü"&$count=true&$top=2`, eventual...) {
+		got = append(got, str(u, "id"))
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+		t.Errorf("%d found (-want +got):\n%s", len(got), diff)
+	}
+	if n := len(c.all(`/v1.0/groups?$search="displayName:copilot"&$count=true&$orderby=displayName desc`, eventual...)); n != 2 {
+		t.Errorf("%d groups found", n)
+	}
+}
+
+func TestLicenseDetails(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	u := items(c.ok("/v1.0/users?$filter=assignedLicenses/any(l:l/skuId eq " + catalogue()[skuExchange].skuID + ")&$top=1"))[0]
+	path := "/v1.0/users/" + str(u, "id") + "/licenseDetails"
+	r := c.get(path)
+	all := items(r.body)
+	if len(all) != 2 || r.header.Get("x-ms-resource-unit") != "2" || str(r.body, "@odata.context") != c.URL+"/v1.0/$metadata#users('"+str(u, "id")+"')/licenseDetails" {
+		t.Fatalf("%d %s", r.status, r.raw)
+	}
+	if diff := cmp.Diff([]string{"id", "servicePlans", "skuId", "skuPartNumber"}, keys(all[0])); diff != "" {
+		t.Errorf("properties (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"skuPartNumber"}, keys(items(c.ok(path + "?$select=skuPartNumber"))[0])); diff != "" {
+		t.Errorf("selected properties (-want +got):\n%s", diff)
+	}
+	for scope, want := range map[string]int{"LicenseAssignment.Read.All": 200, "User.Read.All": 403} {
+		if r := c.get(path, "Authorization", "Bearer "+c.DelegatedToken(str(u, "id"), scope)); r.status != want {
+			t.Errorf("a person with %s: %d", scope, r.status)
+		}
+	}
+}
+
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Variants: Variants{Devices: true}})
+	with, without := c.tenant.devices[0], c.tenant.devices[2]
+	path := "/beta/devices/" + with.id.String() + "/cloudLicensing/"
+	rights := items(c.ok(path + "usageRights?$expand=assignments,allotments($select=id)"))
+	if len(rights) != 1 || rights[0]["skuId"] != nil || len(rows(rights[0], "services")) != 2 || str(rows(rights[0], "allotments")[0], "id") != c.pool(noSku, 0) {
+		t.Errorf("rights: %v", rights)
+	}
+	if got := c.ok("/beta/devices/" + without.id.String() + "/cloudLicensing/usageRights"); got["value"] == nil || len(items(got)) != 0 {
+		t.Errorf("a device without units: %v", got)
+	}
+	if got := c.ok(path + "waitingMembers?$select=id"); got["value"] == nil || len(items(got)) != 0 {
+		t.Errorf("waiting: %v", got)
+	}
+	c.refuses([]refusal{
+		{"queue: top", path + "waitingMembers?$top=5", 400, "invalidQuery"},
+		{"unknown device", "/beta/devices/" + c.TenantID() + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
+		{"malformed id", "/beta/devices/x/cloudLicensing/usageRights", 400, "Request_BadRequest"},
+		{"one right", path + "usageRights/x", 404, "resourceNotFound"},
+		{"devices", "/beta/devices", 400, "BadRequest"},
+	})
+	r := c.do("POST", "/v1.0/directoryObjects/getByIds", `{"ids":["`+with.id.String()+`","`+c.tenant.principal().String()+`"],"types":["device"]}`)
+	if got := items(r.body); len(got) != 1 || str(got[0], "@odata.type") != "#microsoft.graph.device" || str(got[0], "deviceId") != with.deviceID.String() {
+		t.Errorf("by id: %s", r.raw)
+	}
+}
