@@ -35,7 +35,8 @@ type Options struct {
 	// TokenSource gives the tokens of a person who has signed in, in place of those of the application. Nil for
 	// the application's own.
 	TokenSource oauth2.TokenSource
-	// Transport carries the requests; nil for [http.DefaultTransport] without proxies.
+	// Transport carries the requests, and repeats none that may have been processed, unless it is a GET; nil for
+	// [http.DefaultTransport] without proxies.
 	Transport http.RoundTripper
 	// RequestTimeout bounds one request with its answer; 10 s when 0.
 	RequestTimeout time.Duration

@@ -98,6 +98,18 @@ func TestDeletedDevice(t *testing.T) {
 	}
 }
 
+// TestPresentWins goes by what has answered, when two operations have learnt different things at the same time.
+func TestPresentWins(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
+	c := s.client(t)
+	c.learnt.learn(present(ofDevices.endpoint("usageRights")))
+	c.learnt.learn(missing(ofDevices.endpoint("usageRights")))
+	if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDevicesFail does not take any other failure for an absence.
 func TestDevicesFail(t *testing.T) {
 	t.Parallel()

@@ -27,17 +27,17 @@ func TestAdvancedQueries(t *testing.T) {
 		{q: licensing.ListQuery{OrderBy: name}, want: "$orderby=displayName"},
 		{q: licensing.ListQuery{OrderBy: licensing.Order{By: "displayName", Descending: true}}, want: "$orderby=displayName desc"},
 		{q: licensing.ListQuery{Filter: licensing.Filter{SkuID: sku1}}, want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ")"},
-		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "O'Br"}}, want: "$filter=startsWith(displayName,'O''Br')"},
+		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "O'Br"}}, want: "$filter=startswith(displayName,'O''Br')"},
 		{q: licensing.ListQuery{Filter: licensing.Filter{WithLicenseErrors: true}}, groups: true, want: "$filter=hasMembersWithLicenseErrors eq true"},
 		{q: licensing.ListQuery{Count: true}, want: "$count=true", advanced: true},
 		{q: licensing.ListQuery{Count: true}, groups: true, want: "$count=true", advanced: true},
 		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true}}, want: "$filter=assignedLicenses/$count ne 0&$count=true", advanced: true},
 		{q: licensing.ListQuery{Filter: licensing.Filter{Unlicensed: true, DisplayNamePrefix: "a"}},
-			want: "$filter=assignedLicenses/$count eq 0 and startsWith(displayName,'a')&$count=true", advanced: true},
+			want: "$filter=assignedLicenses/$count eq 0 and startswith(displayName,'a')&$count=true", advanced: true},
 		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true, Unlicensed: true}},
 			want: "$filter=assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0&$count=true", advanced: true},
 		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "a"}, OrderBy: name}, groups: true,
-			want: "$filter=startsWith(displayName,'a')&$orderby=displayName&$count=true", advanced: true},
+			want: "$filter=startswith(displayName,'a')&$orderby=displayName&$count=true", advanced: true},
 	} {
 		s := newService(t, func(call) reply { return ok(`{"value":[{"id":"a"}]}`) })
 		list := func(link string, batched bool) call {
@@ -165,7 +165,7 @@ func TestMissingLists(t *testing.T) {
 
 // FuzzDisplayNamePrefix holds that no name can end the literal that it is put into.
 func FuzzDisplayNamePrefix(f *testing.F) {
-	for _, name := range []string{"a", "O'Brien", "') or startsWith(displayName,'", "a&$top=999", "%27", "'", "''", "é猫", " "} {
+	for _, name := range []string{"a", "O'Brien", "') or startswith(displayName,'", "a&$top=999", "%27", "'", "''", "é猫", " "} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -186,7 +186,7 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 			}
 			return
 		}
-		text, ok := strings.CutPrefix(filter, sku+" and startsWith(displayName,'")
+		text, ok := strings.CutPrefix(filter, sku+" and startswith(displayName,'")
 		text, closed := strings.CutSuffix(text, "')")
 		if !ok || !closed || strings.Contains(strings.ReplaceAll(text, "''", ""), "'") {
 			t.Fatalf("%q is no literal in %q", name, filter)

@@ -147,6 +147,13 @@ func TestSamples(t *testing.T) {
 		{"assignment-errors.usageright.json", &licensing.UsageRight{}},
 		{"usage-rights.get-user.json", &licensing.UsageRight{}},
 		{"usage-rights.list-user.json", &[]licensing.UsageRight{}},
+		{"usage-rights.list-device.json", &[]licensing.UsageRight{}},
+		{"usage-rights.list-group-filter-plan.json", &[]licensing.UsageRight{}},
+		{"allotments.get.json", &licensing.Allotment{}},
+		{"allotments.list.json", &[]licensing.Allotment{}},
+		{"assignments-read.allotment.json", &licensing.Allotment{}},
+		{"assignments-read.list.json", &[]licensing.Assignment{}},
+		{"waiting-members.list-of-allotment.json", &[]licensing.WaitingMember{}},
 		{"directory-licensing.subscribedskus-list.json", &[]licensing.SubscribedSku{}},
 		{"directory-licensing.user-licenseassignmentstates.json", &licensing.User{}},
 	} {
@@ -175,6 +182,50 @@ func TestSamples(t *testing.T) {
 			}
 			unread(t, "", printed, read)
 		})
+	}
+}
+
+// TestRelationSamples decodes what the reference pages print of relations that came along.
+func TestRelationSamples(t *testing.T) {
+	t.Parallel()
+	assignments, err := decodePage(assignmentsEndpoint, sample(t, "assignments-read.list-expand-assignedto-allotment.json"), assignment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := showRelated(assignments.Items[0].Related), "allotment fde42873-30b6-436b-b361-21af5a6b84aetrue, assignedTo *licensing.User a6c034b8-621b-dee3-6abb-52cbce801fe9"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	one, err := assignment(sample(t, "assignments-read.get-expand-assignedto.json"))
+	if err != nil || one.Related.HasAllotment || !one.Related.HasAssignedTo {
+		t.Errorf("%+v, %v", one, err)
+	}
+	waiting, err := waitingMember(sample(t, "waiting-members.get-of-user-expand-assignedto.json"))
+	if err != nil || waiting.WaitingSinceDateTime.IsZero() || waiting.Related.HasAllotment || !waiting.Related.AssignedTo.Properties["displayName"] {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+	right, err := usageRight(sample(t, "usage-rights.get-user-expand-allotments.json"))
+	if err != nil || right.Related.HasAssignments || len(right.Related.Allotments) == 0 || !right.Related.Allotments[0].Properties["subscriptions"] {
+		t.Errorf("%+v, %v", right, err)
+	}
+}
+
+// TestDates reads days as the metadata has them and as samples show them.
+func TestDates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]licensing.Date{
+		`"2025-07-18"`: "2025-07-18", `"2025-07-18T00:00:00.000Z"`: "2025-07-18", `"2025-07-18T00:00:00.0000000+00:00"`: "2025-07-18",
+		`"2025-07-18T00:00:00Z"`: "2025-07-18", `"18.7.2025"`: "", `"2025-07-18 "`: "", `"2025-13-01"`: "", `""`: "", `5`: "",
+	} {
+		a, err := decode[licensing.Allotment](json.RawMessage(`{"id":"a","subscriptions":[{"startDate":` + text + `,"nextLifecycleDate":null}]}`))
+		if want == "" {
+			if err == nil {
+				t.Errorf("%s is %v", text, *a.Subscriptions[0].StartDate)
+			}
+			continue
+		}
+		if err != nil || *a.Subscriptions[0].StartDate != want || a.Subscriptions[0].NextLifecycleDate != nil {
+			t.Errorf("%s: %+v, %v", text, a, err)
+		}
 	}
 }
 
@@ -213,6 +264,8 @@ func FuzzDecode(f *testing.F) {
 		``, `null`, `{}`, `[]`, `{"value":[]}`, `{"value":null}`, `{"value":{"id":"a"}}`, `{"value":[null,{"id":"a","assignedTo":null}],"@odata.nextLink":"n"}`,
 		`{"id":"e","assignedTo":{"@odata.type":"#microsoft.graph.user","id":"u"},"usageRight":{"id":"r","services":[{"planId":"A"}]}}`,
 		`{"id":"e","occurrenceDateTime":"2026-09-25T08:00:00.0000000+00:00"}`,
+		`{"id":"a","allotment":{"id":"p","subscriptions":[{"startDate":"2025-07-18"}]},"assignedTo":null}`,
+		`{"id":"r","assignments":[{"id":"a"}],"allotments":[null],"assignments@odata.nextLink":"n"}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -229,8 +282,14 @@ func FuzzDecode(f *testing.F) {
 		if ref, err := reference("user")(body); err == nil && ref.Object == nil {
 			t.Error("a reference to nothing")
 		}
-		if _, err := decode[licensing.UsageRight](body); err == nil && !json.Valid(body) {
+		if right, err := usageRight(body); err == nil && (!json.Valid(body) || right == nil) {
 			t.Error("what is not JSON was read")
+		}
+		if a, err := assignment(body); err == nil && (a.ID == "" || a.Related.Allotment != nil && !a.Related.HasAllotment) {
+			t.Errorf("%+v", a)
+		}
+		if ref, err := assigneeWhoWaits(body); err == nil && ref != nil && ref.Object == nil {
+			t.Error("nobody waits")
 		}
 	})
 }

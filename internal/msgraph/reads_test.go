@@ -77,7 +77,7 @@ func TestReads(t *testing.T) {
 		{"groups with errors", func(b *Batch, r *results) {
 			q := licensing.ListQuery{Top: 5, Filter: licensing.Filter{WithLicenseErrors: true, SkuID: sku1, DisplayNamePrefix: "x'y"}}
 			b.ListGroups(q, nil, func(p licensing.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
-		}, abc, []string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true and assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startsWith(displayName,'x''y')&$select=id&$top=5"}, []string{"[a b c]"}},
+		}, abc, []string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true and assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startswith(displayName,'x''y')&$select=id&$top=5"}, []string{"[a b c]"}},
 		{"members", func(b *Batch, r *results) {
 			q := licensing.ListQuery{Of: "g/1", Top: 2000}
 			b.ListMembers(q, []string{"displayName", "assignedLicenses"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })

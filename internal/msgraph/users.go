@@ -41,7 +41,7 @@ func directoryList(endpoint, path string, q licensing.ListQuery, properties []st
 		conditions = append(conditions, "assignedLicenses/any(x:x/"+guidIs("skuId", []string{string(q.Filter.SkuID)})+")")
 	}
 	if q.Filter.DisplayNamePrefix != "" {
-		conditions = append(conditions, "startsWith(displayName,"+literal(q.Filter.DisplayNamePrefix)+")")
+		conditions = append(conditions, "startswith(displayName,"+literal(q.Filter.DisplayNamePrefix)+")")
 	}
 	filter, order, count := allOf(conditions...), q.OrderBy.By, ""
 	if order != "" && q.OrderBy.Descending {

@@ -322,6 +322,18 @@ func TestLongThrottling(t *testing.T) {
 	}
 }
 
+// TestDeadline does not wait for what would come too late.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return busy })
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // asked for are 7
+	defer cancel()
+	result := s.client(t).Begin().Write(ctx, writesOf("a"))[0]
+	if failure := upstream(t, result); result.Outcome != licensing.WriteNotDone || !errors.Is(failure, licensing.ErrThrottled) || len(s.calls()) != 1 {
+		t.Errorf("%+v", result)
+	}
+}
+
 // TestManyWrites splits changes into batches and keeps their order.
 func TestManyWrites(t *testing.T) {
 	t.Parallel()
