@@ -17,7 +17,7 @@ const (
 	pageSize = 50
 	// maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
 	// send pages that are short or empty and still have a next one.
-	maxUpstreamPages = 20
+	maxUpstreamPages = 100
 	// scanBudget is the same for a page whose elements are filtered here.
 	scanBudget = 10
 )
@@ -118,7 +118,7 @@ func sizeOf(name string, wanted *int32, most int) (int, error) {
 func (p *pager[R, T]) load() {
 	q := p.list.query
 	q.Link, q.Top, q.Shown = p.at.Link, min(p.at.Top, p.list.mostUpstream), p.at.Shown
-	q.Count = p.list.counted && p.at.Link == ""
+	q.Count = p.list.counted && p.at.Link == "" || p.at.Count != nil // or was counted: such pages are read in a way of their own
 	p.page.upstream++
 	thunk := p.list.loader.Plan(q, func(upstream licensing.Page[R]) {
 		p.wait(p.list.whole(q, upstream.Items, func(items []loaders.Found[T]) { p.add(q, upstream, items) }))
@@ -242,7 +242,9 @@ type page[T any] struct {
 func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) bool {
 	start, taken := p.end, false
 	for i := start.Skip; i < len(items); i++ {
-		p.read++
+		if len(p.items) < p.first {
+			p.read++
+		}
 		if !items[i].OK || keep != nil && !keep(items[i].Value) {
 			continue
 		}

@@ -273,6 +273,7 @@ func TestPropertiesAreMicrosofts(t *testing.T) {
 		"LicenseProcessingState": "licenseProcessingState", "LicenseAssignmentState": "licenseAssignmentState",
 		"AssignmentError": "assignmentError", "UsageRight": "usageRight", "LicensedService": "service",
 		"SubscribedSku": "subscribedSku", "LicenseUnitsDetail": "licenseUnitsDetail", "ServicePlan": "servicePlanInfo",
+		"Allotment": "allotment", "AllotmentSubscription": "subscription", "Assignment": "assignment", "WaitingMember": "waitingMember", "LicenseDetails": "licenseDetails",
 	} {
 		have, want := jsonNames(bound[ours]), propertiesOf(theirs)
 		for _, name := range want {
