@@ -30,7 +30,7 @@ type Config struct {
 	GraphURL         string `name:"graph-url" group:"Microsoft Graph" placeholder:"URL" help:"Address of Microsoft Graph without a version, in place of the cloud's."`
 	Authority        string `name:"authority" group:"Microsoft Graph" placeholder:"URL" help:"Address of the sign-in service, in place of the cloud's."`
 
-	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" help:"Let mutations change the tenant. Off by default, because the gateway does not know its callers; with the embedded tenant they always may."`
+	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant. Off by default, because the gateway does not know its callers; with the embedded tenant they always may."`
 
 	Introspection  bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
 	UpstreamReport string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`

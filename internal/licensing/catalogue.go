@@ -10,10 +10,7 @@ import (
 var catalogueText string
 
 // names are the short name of a product or a service plan and the one that people read.
-type names struct {
-	short, friendly string
-	plan            bool
-}
+type names struct{ short, friendly string }
 
 // catalogue maps the ids of well-known products and service plans to their names.
 var catalogue = sync.OnceValue(func() map[GUID]names {
@@ -21,7 +18,7 @@ var catalogue = sync.OnceValue(func() map[GUID]names {
 	for line := range strings.Lines(catalogueText) {
 		columns := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(columns) == 4 {
-			byID[GUID(columns[1])] = names{short: columns[2], friendly: columns[3], plan: columns[0] == "plan"}
+			byID[GUID(columns[1])] = names{short: columns[2], friendly: columns[3]}
 		}
 	}
 	return byID
@@ -54,16 +51,19 @@ func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
 	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &known.short}, true
 }
 
-// IsWellKnownPlan tells whether the catalogue has a service plan with the id or the short name.
-func IsWellKnownPlan(name string) bool {
-	id, _ := ParseGUID(name)
-	for known, names := range catalogue() {
-		if names.plan && (known == id || strings.EqualFold(names.short, name)) {
-			return true
+// wellKnownPlans holds the ids, and the short names in lower case, of the service plans in the catalogue.
+var wellKnownPlans = sync.OnceValue(func() map[string]bool {
+	plans := map[string]bool{}
+	for line := range strings.Lines(catalogueText) {
+		if columns := strings.Split(line, "\t"); len(columns) == 4 && columns[0] == "plan" {
+			plans[columns[1]], plans[strings.ToLower(columns[2])] = true, true
 		}
 	}
-	return false
-}
+	return plans
+})
+
+// IsWellKnownPlan tells whether the catalogue has a service plan with the id or the short name, without regard to case.
+func IsWellKnownPlan(name string) bool { return wellKnownPlans()[strings.ToLower(name)] }
 
 func friendly(id *GUID) *string {
 	if id == nil {

@@ -8,7 +8,8 @@ type ListQuery struct {
 	Link string
 	// Top is the number of elements wanted; the service may send fewer.
 	Top int
-	// Count asks for the number of elements in the whole list, where the service can count.
+	// Count asks for the number of elements in the whole list, where the service can count, or says that the page which
+	// Link continues has asked.
 	Count bool
 	// Filter leaves out elements, and OrderBy says how they are ordered, where the service can.
 	Filter  Filter
