@@ -10,13 +10,7 @@ import (
 
 // Devices adds reads of devices by id. Needs Directory.Read.All.
 func (b *Batch) Devices(ids, properties []string, found func(id string, device *licensing.Device, err error)) {
-	b.directoryObjects("device", ids, properties, func(id string, ref *licensing.Reference, err error) {
-		if err != nil {
-			found(id, nil, err)
-		} else if device, ok := ref.Object.(*licensing.Device); ok {
-			found(id, device, nil)
-		}
-	})
+	byIDs(b, "device", ids, properties, nil, found)
 }
 
 // UsageRightsOfDevices adds reads of the usage rights of devices. Needs CloudLicensing-UsageRights.Read.All.

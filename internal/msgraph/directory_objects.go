@@ -37,12 +37,60 @@ func onlyPlain(properties []string) []string {
 
 // DirectoryObjects adds reads of objects of any kind by id. Needs Directory.Read.All.
 func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error)) {
-	b.directoryObjects("", ids, properties, found)
+	b.getByIDs("", ids, properties, func(chunk []string, refs []*licensing.Reference, err error) {
+		if err != nil {
+			for _, id := range chunk {
+				found(id, nil, err)
+			}
+			return
+		}
+		for _, ref := range refs {
+			found(ref.Object.ObjectID(), ref, nil)
+		}
+	})
 }
 
-// directoryObjects adds reads by id of objects of a kind; of any kind when that is empty. Ids that the
-// service does not know are left out of its answer.
-func (b *Batch) directoryObjects(kind string, ids, properties []string, found func(string, *licensing.Reference, error)) {
+// byIDs adds reads of objects of a kind by id. The function where adds reads of them that bring all properties, at the
+// price of more requests; nil when there are none. It is used for what getByIds does not bring, as where it ignores
+// $select, which its page does not mention.
+func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties []string, where func(ids []string), found func(id string, object T, err error)) {
+	ignored := refuses(directoryObjectsByIDsEndpoint, "$select")
+	if where != nil && (!plain(properties) || b.operation.client.learnt.knows(ignored)) {
+		where(ids)
+		return
+	}
+	b.getByIDs(kind, ids, properties, func(chunk []string, refs []*licensing.Reference, err error) {
+		if err != nil {
+			for _, id := range chunk {
+				var none T
+				found(id, none, err)
+			}
+			return
+		}
+		var lacking []string
+		for _, ref := range refs {
+			object, ok := ref.Object.(T)
+			switch {
+			case !ok:
+			case where != nil && slices.ContainsFunc(properties, func(p string) bool { return !ref.Properties[p] }):
+				lacking = append(lacking, object.ObjectID())
+			default:
+				found(object.ObjectID(), object, nil)
+			}
+		}
+		if len(lacking) == 0 {
+			return
+		}
+		if len(lacking) == len(refs) {
+			b.operation.client.learnt.learn(ignored)
+		}
+		where(lacking)
+	})
+}
+
+// getByIDs adds reads by id of objects of a kind; of any kind when that is empty. Ids that the service does not know
+// are left out of its answer.
+func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk []string, refs []*licensing.Reference, err error)) {
 	type body struct {
 		IDs   []string `json:"ids"`
 		Types []string `json:"types,omitempty"`
@@ -58,17 +106,7 @@ func (b *Batch) directoryObjects(kind string, ids, properties []string, found fu
 		if kind != "" {
 			r.body = body{IDs: chunk, Types: []string{kind}}
 		}
-		b.add(all(r, reference(kind), func(refs []*licensing.Reference, err error) {
-			if err != nil {
-				for _, id := range chunk {
-					found(id, nil, err)
-				}
-				return
-			}
-			for _, ref := range refs {
-				found(ref.Object.ObjectID(), ref, nil)
-			}
-		}))
+		b.add(all(r, reference(kind), func(refs []*licensing.Reference, err error) { found(chunk, refs, err) }))
 	}
 }
 

@@ -27,33 +27,29 @@ func (b *Batch) ListGroups(q licensing.ListQuery, properties []string, found fun
 
 // Groups adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.
 func (b *Batch) Groups(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
-	switch {
-	case len(ids) == 1:
+	if len(ids) == 1 {
 		r := get(groupEndpoint, at(below("/groups", ids[0]), "$select", selected(properties)))
 		b.add(one(r, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
-	case plain(properties):
-		b.directoryObjects("group", ids, properties, func(id string, ref *licensing.Reference, err error) {
+		return
+	}
+	byIDs(b, "group", ids, properties, func(ids []string) { b.groupsByID(ids, properties, found) }, found)
+}
+
+// groupsByID adds reads of groups by id, with properties of any kind.
+func (b *Batch) groupsByID(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
+	for chunk := range slices.Chunk(ids, inValues) {
+		r := get(groupsEndpoint, at("/groups", "$filter", in("id", chunk), "$select", selected(properties)))
+		b.add(all(r, decode[licensing.Group], func(groups []*licensing.Group, err error) {
 			if err != nil {
-				found(id, nil, err)
-			} else if group, ok := ref.Object.(*licensing.Group); ok {
-				found(id, group, nil)
+				for _, id := range chunk {
+					found(id, nil, err)
+				}
+				return
 			}
-		})
-	default:
-		for chunk := range slices.Chunk(ids, inValues) {
-			r := get(groupsEndpoint, at("/groups", "$filter", in("id", chunk), "$select", selected(properties)))
-			b.add(all(r, decode[licensing.Group], func(groups []*licensing.Group, err error) {
-				if err != nil {
-					for _, id := range chunk {
-						found(id, nil, err)
-					}
-					return
-				}
-				for _, group := range groups {
-					found(group.ID, group, nil)
-				}
-			}))
-		}
+			for _, group := range groups {
+				found(group.ID, group, nil)
+			}
+		}))
 	}
 }
 

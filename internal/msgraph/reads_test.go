@@ -230,6 +230,61 @@ func TestTypes(t *testing.T) {
 	}
 }
 
+// TestGetByIDs reads objects by id: plain properties all at once, others, and what does not come, in another way.
+func TestGetByIDs(t *testing.T) {
+	t.Parallel()
+	const bulk = "POST /directoryObjects/getByIds?$select=department,id"
+	filtered := func(ids string) string { return "GET /users?$filter=id in (" + ids + ")&$select=department,id" }
+	for _, tt := range []struct {
+		name        string
+		bulk        string
+		first, then []string
+		want        []string
+	}{
+		{"brings all", `{"value":[{"id":"a","department":null},{"id":"b","department":"B"}]}`, []string{bulk}, []string{bulk}, []string{"a ", "b B"}},
+		{"ignores what is selected", `{"value":[{"id":"a","mail":"m"},{"id":"b"}]}`,
+			[]string{bulk, filtered("'a','b'")}, []string{filtered("'a','b','c'")}, []string{"a x", "b x"}},
+		{"shows one in part", `{"value":[{"id":"a","department":"A"},{"id":"b"}]}`,
+			[]string{bulk, filtered("'b'")}, []string{bulk, filtered("'b'")}, []string{"a A", "b x"}},
+		{"brings another kind", `{"value":[{"id":"a","department":"A"},{"@odata.type":"#microsoft.graph.group","id":"b"}]}`, []string{bulk}, []string{bulk}, []string{"a A"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, func(c call) reply {
+				if c.method == "POST" {
+					return ok(tt.bulk)
+				}
+				var users []string
+				for _, id := range []string{"a", "b"} {
+					if strings.Contains(c.query, "'"+id+"'") {
+						users = append(users, `{"id":"`+id+`","department":"x"}`)
+					}
+				}
+				return ok(`{"value":[` + strings.Join(users, ",") + `]}`)
+			})
+			c := s.client(t)
+			for _, calls := range [][]string{tt.first, tt.then} {
+				var r results
+				b := c.Begin().Batch()
+				b.Users([]string{"a", "b", "c"}, []string{"department"}, func(id string, user *licensing.User, err error) {
+					department := ""
+					if user.Department != nil {
+						department = *user.Department
+					}
+					r.lines = append(r.lines, id+" "+department)
+				})
+				b.Do(t.Context())
+				if diff := cmp.Diff(calls, s.texts()); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(tt.want, r.lines); diff != "" {
+					t.Errorf("users (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
 // TestAllotmentsFail hands the failure of the list to each that was asked for.
 func TestAllotmentsFail(t *testing.T) {
 	t.Parallel()

@@ -73,20 +73,13 @@ func (b *Batch) Me(properties []string, found func(user *licensing.User, err err
 
 // Users adds reads of users by id. Needs User.Read.All.
 func (b *Batch) Users(ids, properties []string, found func(id string, user *licensing.User, err error)) {
-	switch {
-	case len(ids) == 1:
+	if len(ids) == 1 {
 		b.add(user(ids[0], properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
-	case plain(properties):
-		b.directoryObjects("user", ids, properties, func(id string, ref *licensing.Reference, err error) {
-			if err != nil {
-				found(id, nil, err)
-			} else if user, ok := ref.Object.(*licensing.User); ok {
-				found(id, user, nil)
-			}
-		})
-	default:
-		b.usersWhere("id", ids, properties, func(user *licensing.User) string { return user.ID }, found)
+		return
 	}
+	byIDs(b, "user", ids, properties, func(ids []string) {
+		b.usersWhere("id", ids, properties, func(user *licensing.User) string { return user.ID }, found)
+	}, found)
 }
 
 // UsersByPrincipalName adds reads of users by their sign-in names. Needs User.Read.All.
