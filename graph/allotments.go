@@ -19,11 +19,10 @@ func (p plan) findAllotment(s selection, id string) loaders.Thunk[*licensing.All
 
 // allotmentsConnection returns a page of the tenant's allotments that a filter leaves.
 func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, order *model.AllotmentOrder, w window) (*model.AllotmentConnection, error) {
-	page := func(allotments []*licensing.Allotment) (*model.AllotmentConnection, error) {
+	return planHeld(p, w, listName("allotments", filter, order), p.Allotments, p.allotment(s.nodes("Allotment")), func(allotments []*licensing.Allotment) []*licensing.Allotment {
 		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !keepAllotment(filter, a) })
-		return heldConnection(p.cursors, listName("allotments", filter, order), ordered(left, order, compareAllotments), w)
-	}
-	return planHeld(p, w, p.Allotments, p.allotment(s.nodes("Allotment")), page)
+		return ordered(left, order, compareAllotments)
+	})
 }
 
 func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {

@@ -19,35 +19,63 @@ type window struct {
 	after, before *string
 }
 
-// heldConnection returns one page of a list that was read as a whole, forward or backward, as the GraphQL Cursor
-// Connections Specification has it, section 4.3.
-func heldConnection[T licensing.Node](c *cursors, name string, items []T, w window) (*model.Connection[T], error) {
-	if err := w.check(); err != nil {
-		return nil, err
+// heldPage is a window that can be opened: the ids of the elements around it, and how many are wanted.
+type heldPage struct {
+	cursors       *cursors
+	name          string
+	after, before string // empty for the ends of the list
+	size          int
+	backward      bool
+}
+
+// open checks a window on the list of the name, before anything is read.
+func (w window) open(c *cursors, name string) (p heldPage, err error) {
+	p = heldPage{cursors: c, name: name, backward: w.last != nil}
+	if w.first != nil && w.last != nil {
+		return p, &licensing.InputError{Message: "give `first` or `last`, not both"}
 	}
+	if p.backward {
+		p.size, err = sizeOf("last", w.last, maxHeld)
+	} else {
+		p.size, err = sizeOf("first", w.first, maxHeld)
+	}
+	for argument, text := range map[string]*string{"after": w.after, "before": w.before} {
+		if text == nil || err != nil {
+			continue
+		}
+		var at cursor
+		at, err = c.open(name, argument, *text)
+		if argument == "after" {
+			p.after = at.ID
+		} else {
+			p.before = at.ID
+		}
+	}
+	return p, err
+}
+
+// heldConnection returns one page of a list that was read as a whole, forward or backward, as the GraphQL Cursor
+// Connections Specification has it, section 4.4.
+func heldConnection[T licensing.Node](p heldPage, items []T) (*model.Connection[T], error) {
 	start, end := 0, len(items)
-	if w.after != nil {
-		i, err := placeOf(c, name, "after", *w.after, items)
+	if p.after != "" {
+		i, err := placeOf(items, p.after, "after")
 		if err != nil {
 			return nil, err
 		}
 		start = i + 1
 	}
-	if w.before != nil {
-		i, err := placeOf(c, name, "before", *w.before, items)
+	if p.before != "" {
+		i, err := placeOf(items, p.before, "before")
 		if err != nil {
 			return nil, err
 		}
 		end = max(start, i)
 	}
-	if w.last != nil {
-		start = max(start, end-int(*w.last))
+	if p.backward {
+		start = max(start, end-p.size)
 	} else {
-		size := int32(pageSize)
-		if w.first != nil {
-			size = *w.first
-		}
-		end = min(end, start+int(size))
+		end = min(end, start+p.size)
 	}
 	total := int32(len(items))
 	result := &model.Connection[T]{
@@ -55,7 +83,7 @@ func heldConnection[T licensing.Node](c *cursors, name string, items []T, w wind
 		TotalCount: &total,
 	}
 	for _, item := range items[start:end] {
-		result.Edges = append(result.Edges, model.NewEdge(item, func() string { return c.seal(name, cursor{ID: item.ObjectID()}) }))
+		result.Edges = append(result.Edges, model.NewEdge(item, func() string { return p.cursors.seal(p.name, cursor{ID: item.ObjectID()}) }))
 	}
 	if start < end {
 		first, last := result.Edges[0].Cursor(), result.Edges[end-start-1].Cursor()
@@ -64,25 +92,9 @@ func heldConnection[T licensing.Node](c *cursors, name string, items []T, w wind
 	return result, nil
 }
 
-// check refuses what no page can be.
-func (w window) check() error {
-	if w.first != nil && w.last != nil {
-		return &licensing.InputError{Message: "give `first` or `last`, not both"}
-	}
-	_, err := sizeOf("first", w.first, maxHeld)
-	if err == nil {
-		_, err = sizeOf("last", w.last, maxHeld)
-	}
-	return err
-}
-
 // placeOf returns the index of the element that a cursor is at.
-func placeOf[T licensing.Node](c *cursors, name, argument, text string, items []T) (int, error) {
-	at, err := c.open(name, argument, text)
-	if err != nil {
-		return 0, err
-	}
-	i := slices.IndexFunc(items, func(item T) bool { return item.ObjectID() == at.ID })
+func placeOf[T licensing.Node](items []T, id, argument string) (int, error) {
+	i := slices.IndexFunc(items, func(item T) bool { return item.ObjectID() == id })
 	if i < 0 {
 		return 0, &licensing.InputError{Message: "the element at the cursor in `" + argument + "` is gone: begin with the first page"}
 	}
@@ -116,15 +128,16 @@ func deref[T any](p *T) T {
 // compareText orders texts without regard to case.
 func compareText(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
-// planHeld returns a page of a list that the tenant has one of, and plans what follows from its elements.
-func planHeld[T any](p plan, w window, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), page func([]T) (*model.Connection[T], error)) (*model.Connection[T], error) {
-	if err := w.check(); err != nil {
+// planHeld returns a page of a list that the tenant has one of, after it was narrowed and ordered, and plans what
+// follows from its elements.
+func planHeld[T licensing.Node](p plan, w window, name string, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), arrange func([]T) []T) (*model.Connection[T], error) {
+	page, err := w.open(p.cursors, name)
+	if err != nil {
 		return nil, err
 	}
 	var result *model.Connection[T]
-	var failure error
 	thunk := loader.Plan(loaders.Tenant, func(items []T) {
-		if result, failure = page(items); failure == nil {
+		if result, err = heldConnection(page, arrange(items)); err == nil {
 			all(next)(result.Nodes())
 		}
 	})
@@ -132,5 +145,5 @@ func planHeld[T any](p plan, w window, loader *loaders.Loader[loaders.TenantKey,
 	if _, err := thunk(); err != nil {
 		return nil, err
 	}
-	return result, failure
+	return result, err
 }

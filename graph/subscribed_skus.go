@@ -84,8 +84,8 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 
 // skusConnection returns a page of the products that the tenant is subscribed to.
 func (p plan) skusConnection(s selection, order *model.SubscribedSkuOrder, w window) (*model.SubscribedSkuConnection, error) {
-	return planHeld(p, w, p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) (*model.SubscribedSkuConnection, error) {
-		return heldConnection(p.cursors, listName("subscribedSkus", order), ordered(skus, order, compareSkus), w)
+	return planHeld(p, w, listName("subscribedSkus", order), p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) []*licensing.SubscribedSku {
+		return ordered(skus, order, compareSkus)
 	})
 }
 

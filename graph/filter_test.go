@@ -1,0 +1,370 @@
+package graph_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+type object = map[string]any
+
+// nodesOf asks for a connection, and returns its nodes.
+func (g *gateway) nodesOf(t *testing.T, field, arguments, selected string) []object {
+	t.Helper()
+	r := g.ask(fmt.Sprintf(`{ list: %s(%s) { nodes { %s } } }`, field, arguments, selected), nil)
+	if len(r.Errors) > 0 {
+		t.Fatalf("%s(%s): %v", field, arguments, r.Errors)
+	}
+	var nodes []object
+	for _, node := range r.Data["list"].(object)["nodes"].([]any) {
+		nodes = append(nodes, node.(object))
+	}
+	return nodes
+}
+
+func idsOf(nodes []object) []string {
+	var ids []string
+	for _, node := range nodes {
+		ids = append(ids, node["id"].(string))
+	}
+	return ids
+}
+
+// TestUserFilters compares what each filter leaves, with pages of every size, with what a client would leave of all people.
+func TestUserFilters(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	people := g.nodesOf(t, "users", "first: 999", `id displayName assignedLicenses { skuId } licenseAssignmentStates { skuId state error assignedByGroup { id } }`)
+	states := func(keep func(state object) bool) func(object) bool {
+		return func(person object) bool {
+			return slices.ContainsFunc(person["licenseAssignmentStates"].([]any), func(state any) bool { return keep(state.(object)) })
+		}
+	}
+	group := ""
+	for _, person := range people {
+		states(func(state object) bool {
+			if by, ok := state["assignedByGroup"].(object); ok && state["error"] != nil && group == "" {
+				group = by["id"].(string)
+			}
+			return false
+		})(person)
+	}
+	throughGroup := func(state object) bool {
+		by, ok := state["assignedByGroup"].(object)
+		return ok && by["id"] == group
+	}
+	for filter, keep := range map[string]func(person object) bool{
+		`licensed: true`:               func(p object) bool { return len(p["assignedLicenses"].([]any)) > 0 },
+		`licensed: false`:              func(p object) bool { return len(p["assignedLicenses"].([]any)) == 0 },
+		`displayNameStartsWith: "zOË"`:  func(p object) bool { return strings.HasPrefix(strings.ToLower(p["displayName"].(string)), "zoë") },
+		`displayNameStartsWith: "O'C"`: func(p object) bool { return strings.HasPrefix(p["displayName"].(string), "O'C") },
+		`skuId: "` + e3 + `"`: func(p object) bool {
+			return slices.ContainsFunc(p["assignedLicenses"].([]any), func(l any) bool { return l.(object)["skuId"] == e3 })
+		},
+		`state: ERROR`:                                     states(func(s object) bool { return s["state"] == "ERROR" }),
+		`error: COUNT_VIOLATION`:                           states(func(s object) bool { return s["error"] == "COUNT_VIOLATION" }),
+		`hasLicenseErrors: true`:                           states(func(s object) bool { return s["error"] != nil }),
+		`state: ACTIVE, error: OTHER`:                      states(func(s object) bool { return s["state"] == "ACTIVE" && s["error"] == "OTHER" }),
+		`skuId: "` + e3 + `", state: ERROR`:                states(func(s object) bool { return s["skuId"] == e3 && s["state"] == "ERROR" }),
+		`assignedByGroup: "GROUP"`:                         states(throughGroup),
+		`assignedByGroup: "GROUP", hasLicenseErrors: true`: states(func(s object) bool { return throughGroup(s) && s["error"] != nil }),
+	} {
+		t.Run(filter, func(t *testing.T) {
+			filter = strings.ReplaceAll(filter, "GROUP\"", strings.ToUpper(group)+"\"")
+			want := idsOf(slices.DeleteFunc(slices.Clone(people), func(p object) bool { return !keep(p) }))
+			if strings.Contains(filter, "assignedByGroup") {
+				slices.Sort(want)
+			}
+			if len(want) == 0 && !strings.Contains(filter, "ACTIVE") && !strings.Contains(filter, "O'C") {
+				t.Fatal("nobody is left: this proves nothing")
+			}
+			for _, sizes := range [][]int{{999}, {7}, {1, 50, 3}} {
+				if len(want) > 100 && sizes[0] == 1 {
+					continue
+				}
+				got := g.walkPages(t, "users", ", filter: {"+filter+"}", sizes...)
+				if strings.Contains(filter, "assignedByGroup") {
+					slices.Sort(got)
+				}
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestErrorFilters does the same for assignment errors.
+func TestErrorFilters(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	all := g.nodesOf(t, "assignmentErrors", "first: 1000", `id code occurrenceDateTime skuId assignedTo { id }`)
+	slices.SortFunc(all, func(a, b object) int {
+		return strings.Compare(a["occurrenceDateTime"].(string), b["occurrenceDateTime"].(string))
+	})
+	middle := all[len(all)/2]
+	at, person := middle["occurrenceDateTime"].(string), middle["assignedTo"].(object)["id"].(string)
+	sku := middle["skuId"].(string)
+	for filter, keep := range map[string]func(e object) bool{
+		`code: "missingDEPENDENCY"`:                          func(e object) bool { return e["code"] == "MissingDependency" },
+		`code: "none such"`:                                  func(object) bool { return false },
+		`occurredFrom: "` + at + `"`:                         func(e object) bool { return e["occurrenceDateTime"].(string) >= at },
+		`occurredBefore: "` + at + `"`:                       func(e object) bool { return e["occurrenceDateTime"].(string) < at },
+		`assignedTo: "` + strings.ToUpper(person) + `"`:      func(e object) bool { return e["assignedTo"].(object)["id"] == person },
+		`assignedTo: "` + person + `", skuId: "` + sku + `"`: func(e object) bool { return e["assignedTo"].(object)["id"] == person && e["skuId"] == sku },
+		`skuId: "` + sku + `", code: "MissingDependency"`:    func(e object) bool { return e["skuId"] == sku && e["code"] == "MissingDependency" },
+	} {
+		t.Run(filter, func(t *testing.T) {
+			want := idsOf(slices.DeleteFunc(slices.Clone(all), func(e object) bool { return !keep(e) }))
+			slices.Sort(want)
+			for _, sizes := range [][]int{{1000}, {7}, {1, 20}} {
+				got := g.walkPages(t, "assignmentErrors", ", filter: {"+filter+"}", sizes...)
+				slices.Sort(got)
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestScanBudget reads on where the budget has ended a page, and says so.
+func TestScanBudget(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 5}})
+	r := g.ask(`{ assignmentErrors(first: 50, filter: {code: "none such"}) { nodes { id } scan { read budget stopped } pageInfo { hasNextPage endCursor } } }`, nil)
+	page := r.Data["assignmentErrors"].(object)
+	if diff := gocmp.Diff(object{"read": 50.0, "budget": 10.0, "stopped": true}, page["scan"]); diff != "" {
+		t.Errorf("scan (-want +got):\n%s", diff)
+	}
+	info := page["pageInfo"].(object)
+	if len(page["nodes"].([]any)) != 0 || info["hasNextPage"] != true || info["endCursor"] == nil {
+		t.Errorf("%v", page)
+	}
+	if r.Extensions.Upstream.Requests > 12 {
+		t.Errorf("took %d requests", r.Extensions.Upstream.Requests)
+	}
+	if left := g.walkPages(t, "assignmentErrors", `, filter: {code: "MissingDependency"}`, 50); len(left) < 50 {
+		t.Errorf("%d left", len(left))
+	}
+}
+
+// TestGroupFilters has Microsoft Graph filter groups, and compares that with all groups.
+func TestGroupFilters(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	groups := g.nodesOf(t, "groups", "first: 999", `id displayName assignedLicenses { skuId } membersWithLicenseErrors(first: 1) { nodes { id } }`)
+	if len(groups) != 25 {
+		t.Errorf("%d groups", len(groups))
+	}
+	for filter, keep := range map[string]func(group object) bool{
+		`hasMembersWithLicenseErrors: true`: func(g object) bool { return len(g["membersWithLicenseErrors"].(object)["nodes"].([]any)) > 0 },
+		`displayNameStartsWith: "copilot"`:  func(g object) bool { return strings.HasPrefix(g["displayName"].(string), "Copilot") },
+		`skuId: "` + e3 + `"`: func(g object) bool {
+			return slices.ContainsFunc(g["assignedLicenses"].([]any), func(l any) bool { return l.(object)["skuId"] == e3 })
+		},
+	} {
+		t.Run(filter, func(t *testing.T) {
+			want := idsOf(slices.DeleteFunc(slices.Clone(groups), func(g object) bool { return !keep(g) }))
+			if len(want) == 0 {
+				t.Fatal("no group is left: this proves nothing")
+			}
+			for _, sizes := range [][]int{{999}, {2}} {
+				if diff := gocmp.Diff(want, g.walkPages(t, "groups", ", filter: {"+filter+"}", sizes...)); diff != "" {
+					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestOrder orders people, groups and products, alone and with a filter, page by page.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for _, tt := range []struct{ field, arguments, by string }{
+		{"users", `orderBy: {field: DISPLAY_NAME}`, "displayName"},
+		{"users", `orderBy: {field: USER_PRINCIPAL_NAME}, filter: {displayNameStartsWith: "A"}`, "userPrincipalName"},
+		{"groups", `orderBy: {field: DISPLAY_NAME}`, "displayName"},
+		{"subscribedSkus", `orderBy: {field: PRODUCT_NAME}`, "productName"},
+		{"subscribedSkus", `orderBy: {field: CONSUMED_UNITS}`, "consumedUnits"},
+		{"allotments", `orderBy: {field: AVAILABLE_UNITS}`, "availableUnits"},
+		{"allotments", `orderBy: {field: SKU_PART_NUMBER}`, "skuPartNumber"},
+	} {
+		t.Run(tt.field+" "+tt.by, func(t *testing.T) {
+			up := g.nodesOf(t, tt.field, "first: 500, "+tt.arguments, "id "+tt.by)
+			if !slices.IsSortedFunc(up, func(a, b object) int {
+				if n, ok := a[tt.by].(float64); ok {
+					return int(n - b[tt.by].(float64))
+				}
+				x, _ := a[tt.by].(string) // null comes first
+				y, _ := b[tt.by].(string)
+				return strings.Compare(strings.ToLower(x), strings.ToLower(y))
+			}) || len(up) < 5 {
+				t.Errorf("%v", up)
+			}
+			down := g.nodesOf(t, tt.field, "first: 500, "+strings.Replace(tt.arguments, "}", ", direction: DESC}", 1), tt.by)
+			slices.Reverse(down)
+			for i := range down {
+				if down[i][tt.by] != up[i][tt.by] {
+					t.Fatalf("%d: %v, the other way %v", i, up[i], down[i])
+				}
+			}
+			if tt.field == "users" || tt.field == "groups" {
+				if diff := gocmp.Diff(idsOf(up), g.walkPages(t, tt.field, ", "+tt.arguments, 9)); diff != "" {
+					t.Errorf("page by page (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestTotalCount counts where Microsoft Graph does, on every page, and nowhere else.
+func TestTotalCount(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	count := func(field, arguments, after string) (total any, end string) {
+		t.Helper()
+		if after != "" {
+			arguments += `, after: "` + after + `"`
+		}
+		r := g.ask(fmt.Sprintf(`{ list: %s(%s) { totalCount nodes { id } pageInfo { endCursor } } }`, field, arguments), nil)
+		if len(r.Errors) > 0 {
+			t.Fatalf("%s(%s): %v", field, arguments, r.Errors)
+		}
+		list := r.Data["list"].(object)
+		return list["totalCount"], list["pageInfo"].(object)["endCursor"].(string)
+	}
+	for _, tt := range []struct {
+		field, arguments string
+		want             any
+	}{
+		{"users", "first: 3", 500.0},
+		{"users", `first: 3, filter: {licensed: false}`, 35.0},
+		{"users", `first: 3, filter: {state: ERROR}`, nil},
+		{"groups", "first: 3", 25.0},
+		{"subscribedSkus", "first: 3", 10.0},
+		{"allotments", "first: 3", 14.0},
+		{"allotments", `first: 1, filter: {minAvailableUnits: 1}`, nil}, // whatever it is
+		{"assignmentErrors", "first: 3", nil},
+		{"assignments", "first: 3", nil},
+	} {
+		total, end := count(tt.field, tt.arguments, "")
+		later, _ := count(tt.field, tt.arguments, end)
+		if tt.want != nil && total != tt.want || total != later {
+			t.Errorf("%s(%s): %v, then %v, want %v", tt.field, tt.arguments, total, later, tt.want)
+		}
+		if held := tt.field == "allotments" || tt.want != nil; held != (total != nil) {
+			t.Errorf("%s(%s): %v", tt.field, tt.arguments, total)
+		}
+	}
+	// Whoever did not ask at first is not told later, and nothing is lost by it.
+	_, end := count("assignments", "first: 3", "")
+	if _, next := count("assignments", "first: 3", end); next == end {
+		t.Error("the same page again")
+	}
+}
+
+// TestHeldPages walks lists that are held from either end.
+func TestHeldPages(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for _, field := range []string{"allotments", "subscribedSkus"} {
+		t.Run(field, func(t *testing.T) {
+			all := idsOf(g.nodesOf(t, field, "first: 1000", "id"))
+			for size := 1; size <= len(all)+1; size++ {
+				var forward, backward []string
+				for _, way := range []struct {
+					ids                        *[]string
+					size, cursor, more, before string
+					end                        string
+				}{
+					{&forward, "first", "after", "hasNextPage", "hasPreviousPage", "endCursor"},
+					{&backward, "last", "before", "hasPreviousPage", "hasNextPage", "startCursor"},
+				} {
+					arguments := fmt.Sprintf("%s: %d", way.size, size)
+					for page := 0; ; page++ {
+						r := g.ask(fmt.Sprintf(`{ list: %s(%s) { edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`, field, arguments), nil)
+						if len(r.Errors) > 0 {
+							t.Fatal(r.Errors)
+						}
+						list := r.Data["list"].(object)
+						info := list["pageInfo"].(object)
+						var ids []string
+						for _, edge := range list["edges"].([]any) {
+							ids = append(ids, edge.(object)["node"].(object)["id"].(string))
+						}
+						if way.size == "first" {
+							forward = append(forward, ids...)
+						} else {
+							backward = append(slices.Clone(ids), backward...)
+						}
+						if info[way.before] != (page > 0) {
+							t.Fatalf("%s: %v on page %d", way.before, info[way.before], page)
+						}
+						if info[way.more] != true {
+							break
+						}
+						if page > len(all) {
+							t.Fatal("no end")
+						}
+						arguments = fmt.Sprintf("%s: %d, %s: %q", way.size, size, way.cursor, info[way.end])
+					}
+				}
+				if !slices.Equal(forward, all) || !slices.Equal(backward, all) {
+					t.Errorf("pages of %d: %v forward, %v backward, of %v", size, forward, backward, all)
+				}
+			}
+		})
+	}
+	for query, want := range map[string]string{
+		`{ allotments(first: 1, last: 1) { nodes { id } } }`:                                                            "not both",
+		`{ allotments(first: 0) { nodes { id } } }`:                                                                     "`first`",
+		`{ allotments(last: 1001) { nodes { id } } }`:                                                                   "`last`",
+		`{ allotments(before: "x") { nodes { id } } }`:                                                                  "`before`",
+		`{ users(filter: {hasLicenseErrors: false}) { nodes { id } } }`:                                                 "true only",
+		`{ users(filter: {displayNameStartsWith: ""}) { nodes { id } } }`:                                               "1 to 120",
+		`{ users(filter: {assignedByGroup: "x"}) { nodes { id } } }`:                                                    "GUID",
+		`{ users(filter: {assignedByGroup: "05e9a617-0261-4cee-bb44-138d3ef5d965", licensed: true}) { nodes { id } } }`: "goes together",
+		`{ groups(filter: {hasMembersWithLicenseErrors: false}) { nodes { id } } }`:                                     "true only",
+		`{ assignmentErrors(filter: {assignedTo: "x"}) { nodes { id } } }`:                                              "GUID",
+		`{ me { id } }`: "`user`",
+	} {
+		g.forget()
+		r := g.ask(query, nil)
+		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || !strings.Contains(r.Errors[0].Message, want) {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+		if got := g.tenant.Counts(); len(got) > 0 {
+			t.Errorf("%s: upstream was asked: %v", query, got)
+		}
+	}
+}
+
+// TestManyRows walks ten thousand people in pages of a hundred: each is there once.
+func TestManyRows(t *testing.T) {
+	t.Parallel()
+	const people = 10_000
+	g := startGateway(t, emulator.Options{Users: people})
+	ids := g.walkPages(t, "users", "", 100)
+	slices.Sort(ids)
+	if len(ids) != people || len(slices.Compact(ids)) != people {
+		t.Errorf("%d people, %d different ones", len(ids), len(slices.Compact(ids)))
+	}
+}
+
+// TestDuplicateQuestions asks the same list under two names: it is read once.
+func TestDuplicateQuestions(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.ask(`{ subscribedSkus { nodes { id } } }`, nil)
+	g.forget()
+	g.answered(g.ask(`{ a: users(first: 5) { nodes { id } } b: users(first: 5) { nodes { id displayName } } c: groups { nodes { id } } d: subscribedSkus(last: 1) { nodes { id } } e: subscribedSkus { totalCount } }`, nil), 1)
+}
