@@ -23,6 +23,7 @@ type assignment struct {
 	// For people and devices that is no difference.
 	reaches bool
 	reach   []string // off, as far as it is known
+	gone    bool     // deleted
 }
 
 // assignmentID names an assignment of the first state of the tenant. Both

@@ -115,9 +115,7 @@ func asDirectoryObject[T any](et *entityType[T], t *tenant, x T, sel []string, c
 
 // decode reads a JSON body that has nothing but the members of v.
 func (c *call) decode(v any) *problem {
-	if mediaType, _, _ := mime.ParseMediaType(c.header.Get("Content-Type")); mediaType != "application/json" {
-		p := usualProblem(http.StatusUnsupportedMediaType)
-		p.code, p.message = "Request_BadRequest", "The Content-Type of the request must be application/json."
+	if p := c.jsonType(); p != nil {
 		return p
 	}
 	d := json.NewDecoder(bytes.NewReader(c.body))
@@ -127,6 +125,15 @@ func (c *call) decode(v any) *problem {
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return badRequest("Unable to read JSON request payload: there is more than one value.")
+	}
+	return nil
+}
+
+func (c *call) jsonType() *problem {
+	if mediaType, _, _ := mime.ParseMediaType(c.header.Get("Content-Type")); mediaType != "application/json" {
+		p := usualProblem(http.StatusUnsupportedMediaType)
+		p.code, p.message = "Request_BadRequest", "The Content-Type of the request must be application/json."
+		return p
 	}
 	return nil
 }

@@ -5,15 +5,16 @@
 //
 // # What it serves
 //
-// Under /beta and /v1.0: users and groups (lists and items), a group's
-// membersWithLicenseErrors, subscribedSkus, directoryObjects/getByIds, me, and
-// $batch. Under /beta alone the reads of cloudLicensing: allotments,
-// assignments, waitingMembers, assignmentErrors and usageRights, of the tenant,
-// of a person, of a group and of oneself, as far as pages document them, with
-// the relations between them. Beside them the client
-// credentials grant at /{tenant}/oauth2/v2.0/token and the two documents that
-// describe it. Tokens are real: signed, with an audience, an end and roles, and
-// all of it checked.
+// Under /beta and /v1.0: users and groups (lists and items), licenseDetails,
+// a group's members and membersWithLicenseErrors, subscribedSkus,
+// directoryObjects/getByIds, me, assignLicense, reprocessLicenseAssignment, and
+// $batch. Under /beta alone cloudLicensing: allotments, assignments,
+// waitingMembers, assignmentErrors and usageRights, of the tenant, of a person,
+// of a group and of oneself, as far as pages document them, with the relations
+// between them; and the writes: assignments can be made, changed and deleted,
+// and a person's be processed again. Beside them the client credentials grant at
+// /{tenant}/oauth2/v2.0/token and the two documents that describe it. Tokens are
+// real: signed, with an audience, an end and roles, and all of it checked.
 //
 // # What it refuses
 //
@@ -23,18 +24,31 @@
 // the sixteenth value of an in, links that somebody edited, and
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
-// others. It serves no writes, no delta queries, no $search and no other
-// navigation between directory objects. It never throttles or fails of its own accord: see [Fault].
+// others. It serves no delta queries, no other navigation between directory
+// objects and no writes but those of licences. It never throttles or fails of
+// its own accord: see [Fault].
+//
+// # What a write does
+//
+// What a person has follows from the assignments that reach the person, by the
+// rules in licensing.go and catalogue.go, and from nothing else: settle works it
+// out again after each write. An assignment to a person or a device that cannot
+// have a unit is refused. Members of a group for whom there is no unit wait,
+// and get one as soon as it is free: first come, first served. A plan that
+// lacks another one that it needs is an assignment error until the other one
+// comes; assignLicense refuses it. What worked before a change that fails stays
+// in force as far as it can. Members learn of a change of their group at once
+// or, with [Variants].GroupEffects, later. [Emulator.Reset] undoes everything.
 //
 // # The tenant
 //
-// Everything in it follows from [Options].Seed and [Options].Users, and
-// nothing from the clock. Products, plans and their ids are real; people,
-// groups and purchases are made up. What each person was meant to have is
-// dealt out by roles.go; what takes effect follows from the rules in
-// catalogue.go, so that states, rights, units and errors cannot disagree. In
-// five hundred people there are 150 assignment errors, and 55 of them have a
-// usage right from before. Some things in it are odd on purpose:
+// Everything in its first state follows from [Options].Seed and
+// [Options].Users, and nothing from the clock. Products, plans and their ids are
+// real; people, groups and purchases are made up. What each person was meant to
+// have is dealt out by roles.go; what takes effect follows from the rules, so
+// that states, rights, units and errors cannot disagree. In five hundred people
+// there are 150 assignment errors, and 55 of them have a usage right from
+// before. Some things in it are odd on purpose:
 //
 //   - Copilot (Microsoft_365_Copilot) has no unit left: consumed equals enabled.
 //   - Visio (VISIOCLIENT) is in grace: it works, but all its units are warning.

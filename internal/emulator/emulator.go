@@ -83,6 +83,15 @@ type Variants struct {
 	// MyAssignments serves the list /me/cloudLicensing/assignments, which no
 	// page has.
 	MyAssignments bool
+	// ReprocessOK answers reprocessAssignments with 200 instead of 204.
+	ReprocessOK bool
+	// OmitCreatedID leaves the id out of the answer to a new assignment of a
+	// person, group or device, as the samples do.
+	OmitCreatedID bool
+	// GroupEffects is how long a change of a group's assignments takes to reach
+	// the members. At 0 they know at once. Until then, and in any case until
+	// the clock has moved on, licenseProcessingState says ProcessingInProgress.
+	GroupEffects time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
 	// UsageRightFailures is the share, 0 to 1, of usage right reads that

@@ -15,6 +15,8 @@ type problem struct {
 	inner   string // a more specific code, in innerError
 	message string
 	header  map[string]string
+
+	property string // the property that is wrong, in innerError
 }
 
 func badRequest(format string, args ...any) *problem {
@@ -34,7 +36,7 @@ func notParsed(format string, args ...any) *problem {
 // cloud is an error of a cloudLicensing resource: a general code with the
 // specific one inside.
 func cloud(status int, inner, format string, args ...any) *problem {
-	code := map[int]string{http.StatusBadRequest: "badRequest", http.StatusForbidden: "forbidden", http.StatusNotFound: "notFound"}[status]
+	code := map[int]string{http.StatusBadRequest: "badRequest", http.StatusForbidden: "forbidden", http.StatusNotFound: "notFound", http.StatusConflict: "conflict", http.StatusNotImplemented: "notImplemented"}[status]
 	return &problem{status: status, code: code, inner: inner, message: fmt.Sprintf(format, args...)}
 }
 
@@ -87,6 +89,9 @@ func (p *problem) answer(c *call) answer {
 	}
 	if p.inner != "" {
 		inner["code"] = p.inner
+	}
+	if p.property != "" {
+		inner["propertyName"] = p.property
 	}
 	a := answer{status: p.status, body: encode(object{"error": object{"code": p.code, "message": p.message, "innerError": inner}})}
 	for name, value := range p.header {

@@ -41,7 +41,7 @@ var groupType = entityType[*group]{"microsoft.graph.group", map[string]property[
 		return list
 	}, licence: true},
 	"licenseProcessingState": {get: func(_ *tenant, g *group, _ *Variants) any {
-		if len(g.assigned) == 0 {
+		if len(g.assigned) == 0 && g.state == processed {
 			return nil
 		}
 		return object{"state": g.state}

@@ -140,11 +140,8 @@ func (t *tenant) judge(i int32, rows []licence, held poolSet) {
 				}
 			}
 			if l.error != nil {
-				l.state = errorState
-				if usable[j] {
-					l.state = activeWithError
-				} else {
-					l.missing = nil
+				if l.state = activeWithError; !usable[j] || !t.remains(&l) {
+					l.state, l.missing = errorState, nil
 				}
 			}
 			changed = changed || round == 0 || l.state != rows[j].state || !slices.Equal(l.missing, rows[j].missing)
@@ -240,10 +237,20 @@ func (t *tenant) hasPlan(rows []licence, name string, but sku) bool {
 	})
 }
 
+// hasAny says whether l or one of others lets its holder use one of the plans.
+// What the same product gives from another source counts.
 func (t *tenant) hasAny(others []licence, l *licence, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
-		return t.grants(l, name) || t.hasPlan(others, name, l.sku)
+		return t.grants(l, name) || slices.ContainsFunc(others, func(o licence) bool {
+			itself := o.sku == l.sku && o.group == l.group && o.from == l.from
+			return !itself && t.grants(&o, name)
+		})
 	})
+}
+
+// remains says whether anything is left of the right that l was.
+func (t *tenant) remains(l *licence) bool {
+	return slices.ContainsFunc(t.products[l.sku].plans, func(p plan) bool { return l.allows(p.name) })
 }
 
 // grants says whether the row l lets its holder use the plan.

@@ -19,6 +19,7 @@ type route struct {
 	scopes   []string
 	also     []string             // needed besides, of applications and persons
 	there    func(*Variants) bool // nil: always
+	writes   bool                 // changes the tenant
 	units    int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
@@ -67,10 +68,30 @@ var (
 
 	scopesDeviceRight = []string{"CloudLicensing-UsageRights.Read"}
 	scopesDeviceQueue = []string{"Device-CloudLicensing.Read"}
+	writeCloud        = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
+	writeUser         = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeGroup        = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	createGroup       = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
+	writeDevice       = []string{"CloudLicensing-Assignment.ReadWrite.All"}
+	changeCloud       = []string{"CloudLicensing.AssignLicenses.Organization"}
+	changeUser        = []string{"User-CloudLicensing.AssignLicenses.Organization"}
+	changeGroup       = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
+	assignUser        = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	assignGroup       = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	reprocess         = []string{"LicenseAssignment.ReadWrite.All"}
+
+	scopesWrite       = []string{"CloudLicensing.AssignLicenses"}
+	scopesChangeUser  = []string{"User-CloudLicensing.AssignLicenses"}
+	scopesChangeGroup = []string{"Group-CloudLicensing.AssignLicenses"}
+	scopesWriteDevice = []string{"CloudLicensing-Assignment.ReadWrite"}
 	scopesDetails     = []string{"LicenseAssignment.Read.All"}
 
 	// defaultRoles are what the application has without Variants.Roles.
-	defaultRoles = []string{"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All"}
+	defaultRoles = []string{
+		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All",
+		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
+		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All",
+	}
 )
 
 func with(list ...[]string) []string { return slices.Concat(list...) }
@@ -78,7 +99,7 @@ func with(list ...[]string) []string { return slices.Concat(list...) }
 var routes []route
 
 func init() { // Not a literal: $batch leads back here.
-	const get = http.MethodGet
+	const get, post = http.MethodGet, http.MethodPost
 	// cloud is an endpoint of cloudLicensing.
 	cloud := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) route {
 		return route{method: method, template: template, handler: handler, app: app, scopes: scopes,
@@ -89,6 +110,13 @@ func init() { // Not a literal: $batch leads back here.
 		return []route{
 			cloud(method, "/users/{id}/cloudLicensing/"+template, handler, app, scopes),
 			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
+		}
+	}
+	// An assignment can be changed wherever it is.
+	changes := func(template string, app, scopes []string) []route {
+		return []route{
+			cloud(http.MethodPatch, template, (*Emulator).updateAssignment, app, scopes),
+			cloud(http.MethodDelete, template, (*Emulator).deleteAssignment, app, scopes),
 		}
 	}
 	// absent endpoints are there where a variant says so.
@@ -146,7 +174,20 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser)),
 		absent(func(v *Variants) bool { return v.Devices },
 			cloud(get, device+"usageRights", (*Emulator).listRights, readDeviceRight, scopesDeviceRight),
-			cloud(get, device+"waitingMembers", (*Emulator).listWaiting, readDeviceQueue, scopesDeviceQueue)),
+			cloud(get, device+"waitingMembers", (*Emulator).listWaiting, readDeviceQueue, scopesDeviceQueue),
+			cloud(post, device+"assignments", (*Emulator).createAssignment, writeDevice, scopesWriteDevice)),
+		[]route{
+			cloud(post, admin+"assignments", (*Emulator).createAssignment, writeCloud, scopesWrite),
+			cloud(post, admin+"allotments/{id}/assignments", (*Emulator).createAssignment, writeCloud, scopesWrite),
+			cloud(post, group+"assignments", (*Emulator).createAssignment, createGroup, changeCloud),
+			cloud(post, "/users/{id}/cloudLicensing/assignments/reprocessAssignments", (*Emulator).reprocessAssignments, changeCloud, scopesWrite),
+		},
+		people(post, "assignments", (*Emulator).createAssignment, writeUser, changeUser),
+		changes(admin+"assignments/{id}", changeCloud, scopesWrite),
+		changes(admin+"allotments/{id}/assignments/{id}", changeCloud, scopesWrite),
+		changes("/users/{id}/cloudLicensing/assignments/{id}", changeUser, scopesChangeUser),
+		changes("/me/cloudLicensing/assignments/{id}", changeUser, scopesChangeUser),
+		changes(group+"assignments/{id}", changeGroup, scopesChangeGroup),
 		[]route{
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
@@ -157,14 +198,19 @@ func init() { // Not a literal: $batch leads back here.
 			{method: get, template: "/groups/{id}/members", handler: (*Emulator).listMembers, app: readGroups, scopes: readGroups, units: 3},
 			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
 			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
-			{method: http.MethodPost, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
-			{method: http.MethodPost, template: "/$batch", handler: (*Emulator).batch},
+			{method: post, template: "/users/{id}/assignLicense", handler: (*Emulator).assignUserLicense, app: assignUser, scopes: assignUser},
+			{method: post, template: "/me/assignLicense", handler: (*Emulator).assignUserLicense, me: true, app: assignUser, scopes: assignUser},
+			{method: post, template: "/users/{id}/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, app: reprocess, scopes: reprocess},
+			{method: post, template: "/groups/{id}/assignLicense", handler: (*Emulator).assignGroupLicense, app: assignGroup, scopes: assignGroup},
+			{method: post, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
+			{method: post, template: "/$batch", handler: (*Emulator).batch},
 		},
 	)
 	for i := range routes {
 		r := &routes[i]
 		r.label = r.method + " " + r.template
 		r.segments = strings.Split(r.template[1:], "/")
+		r.writes = r.method != get && r.template != "/$batch" && r.template != "/directoryObjects/getByIds"
 	}
 }
 

@@ -136,13 +136,21 @@ func readBody(r *http.Request) ([]byte, *problem) {
 	return body, nil
 }
 
-// enter takes the lock that the call needs.
+// enter takes the lock that the call needs, and lets happen what is due by then.
 func (e *Emulator) enter(c *call) (leave func()) {
 	if c.label == batchLabel {
 		return func() {} // Each part takes its own.
 	}
-	e.mu.RLock()
-	return e.mu.RUnlock
+	if c.route == nil || !c.route.writes {
+		e.mu.RLock()
+		if !e.tenant.due(c.date) {
+			return e.mu.RUnlock
+		}
+		e.mu.RUnlock()
+	}
+	e.mu.Lock()
+	e.tenant.advance(c.date)
+	return e.mu.Unlock
 }
 
 // answerGraph checks the caller and runs the endpoint's handler.
@@ -163,6 +171,11 @@ func (e *Emulator) answerGraph(c *call) answer {
 	switch body := body.(type) {
 	case nil:
 		a.status = http.StatusNoContent
+	case outcome:
+		a.status, a.header = body.status, body.header
+		if body.body != nil {
+			a.body = encode(body.body)
+		}
 	case answer: // of a batch, which is encoded already
 		return body
 	default:

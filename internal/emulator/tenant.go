@@ -32,6 +32,8 @@ type tenant struct {
 	assignments []*assignment       // by id
 	errors      []assignmentError   // by id
 	built       bool
+	made        int      // assignments made since, numbers their ids
+	pending     []effect // by due
 
 	userByID   map[guid]int32
 	userByUPN  map[string]int32 // lower case
@@ -153,7 +155,7 @@ func newTenant(seed uint64, users int) *tenant {
 	t.makeDevices()
 	t.makeMembers()
 	slices.SortFunc(t.assignments, byID)
-	slices.SortFunc(t.errors, func(a, b assignmentError) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(t.errors, byErrorID)
 	t.built = true
 	return t
 }
@@ -254,7 +256,7 @@ func (t *tenant) makeGroups(cast []*role) {
 		if small && !needed[spec.key] && i > 0 {
 			continue
 		}
-		g := group{groupSpec: spec, id: t.dice.guid("group", i), state: "ProcessingComplete"}
+		g := group{groupSpec: spec, id: t.dice.guid("group", i), state: processed}
 		g.created = t.reference.Add(-time.Duration(330+t.dice.pick("group age", i, 1500)) * 24 * time.Hour)
 		at := len(t.groups)
 		t.groupByID[g.id] = at
@@ -334,6 +336,8 @@ func (t *tenant) via(i int, g grant) string {
 	}
 	return g.via
 }
+
+func byErrorID(a, b assignmentError) int { return cmp.Compare(a.id, b.id) }
 
 // errorID names the error of one person and product. Both shapes of id occur.
 func (t *tenant) errorID(user int32, s sku) string {

@@ -37,6 +37,7 @@ var userType = entityType[*user]{"microsoft.graph.user", map[string]property[*us
 	"preferredLanguage": {get: userText(func(u *user) string { return cultures[u.culture].language }), onDefault: true},
 
 	"accountEnabled":  {get: func(_ *tenant, u *user, _ *Variants) any { return !u.disabled }},
+	"city":            {get: always[*user](nil)},
 	"companyName":     {get: always[*user](nil)},
 	"country":         {get: userText(func(u *user) string { return cultures[u.culture].country })},
 	"createdDateTime": {get: func(_ *tenant, u *user, _ *Variants) any { return timestamp(u.created) }},
