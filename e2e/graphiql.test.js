@@ -13,10 +13,12 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const SCREENSHOT = process.env.SCREENSHOT ?? join(tmpdir(), 'licensegraph-graphiql.png');
 const EXAMPLES = [
   { name: 'FailedAssignments', field: 'assignmentErrors' },
-  { name: 'PersonByName', field: 'user' },
-  { name: 'ProductsAndUnits', field: 'subscribedSkus' },
-  { name: 'PeoplePage', field: 'users' },
-  { name: 'GroupById', field: 'group' },
+  { name: 'PeopleWithErrors', field: 'users' },
+  { name: 'Person', field: 'user' },
+  { name: 'Products', field: 'subscribedSkus' },
+  { name: 'Group', field: 'group' },
+  { name: 'Overview', field: 'licensingOverview' },
+  { name: 'Fix', field: 'reprocessAssignments' },
   { name: 'FederatedEntities', field: '_entities' },
 ];
 

@@ -9,7 +9,7 @@ import (
 //go:embed examples
 var examples embed.FS
 
-// Example is a query that opens in a tab of its own.
+// Example is an operation that opens in a tab of its own.
 type Example struct {
 	// Name is the operation's name; the tab shows it.
 	Name string `json:"name"`
@@ -19,7 +19,7 @@ type Example struct {
 	Variables string `json:"variables,omitempty"`
 }
 
-var operation = regexp.MustCompile(`(?m)^query (\w+)`)
+var operation = regexp.MustCompile(`(?m)^(?:query|mutation) (\w+)`)
 
 // Examples returns the queries of this package in the order of their file
 // names. Their variables name people and groups of the embedded tenant.

@@ -19,7 +19,7 @@ import (
 const federation = `
 scalar _Any
 scalar link__Import
-union _Entity = AssignmentError | Group | SubscribedSku | User
+union _Entity = Allotment | Assignment | AssignmentError | Device | Group | SubscribedSku | User
 extend type Query { _entities(representations: [_Any!]!): [_Entity]! }
 directive @key(fields: String!) repeatable on OBJECT
 directive @link(url: String!, import: [link__Import]) repeatable on SCHEMA
