@@ -264,6 +264,11 @@ func checkUnits(t *testing.T, e *Emulator) {
 		}
 	}
 	for at := range tn.allotments {
+		for _, p := range tn.allotments[at].waiting {
+			if tn.users[p.user].waits>>at&1 == 0 {
+				t.Errorf("allotment %d: %d waits and does not know", at, p.user)
+			}
+		}
 		if a := &tn.allotments[at]; a.consumed != consumed[at] || len(a.waiting) != waiting[at] || a.free() < 0 {
 			t.Errorf("allotment %d: %d of %d units in use and %d wait, counted %d and %d", at, a.consumed, a.units, len(a.waiting), consumed[at], waiting[at])
 		}

@@ -22,6 +22,7 @@ type allotment struct {
 	units        int // unlimited until the tenant is built
 	consumed     int // each assignee counts once, however many assignments lead here
 	waiting      []place
+	left         int // of waiting, those who do not wait any more
 }
 
 const unlimited = math.MaxInt

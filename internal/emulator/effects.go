@@ -89,12 +89,15 @@ func (t *tenant) settle(people []int32, now time.Time) {
 		}
 	}
 	for at := 0; at < len(t.allotments); at++ {
-		if a := &t.allotments[at]; a.free() > 0 && len(a.waiting) > 0 {
-			i := a.waiting[0].user
+		a := &t.allotments[at]
+		if i, queue := t.first(a); queue && a.free() > 0 {
 			changed[i] = true
 			t.settleOne(i, now)
 			at = -1 // What one person got can have changed any allotment.
 		}
+	}
+	for at := range t.allotments {
+		t.tidy(&t.allotments[at])
 	}
 	t.errors = slices.DeleteFunc(t.errors, func(e assignmentError) bool { return changed[e.user] })
 	for i := range changed {

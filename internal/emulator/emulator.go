@@ -21,7 +21,15 @@ type Options struct {
 
 // Variants are the ways in which tenants differ, or in which the
 // documentation leaves more than one reading. The zero value of each is the
-// strictest reading.
+// strictest reading. By the numbers of the open points in the wire contract
+// they are: 1 ExpandErrors, 2 ExpandOne, 3 ExpandNestedSelect,
+// 4 NestedFilterDrops, 7 WrapSingle, 8 PageSize, EmptyPages and
+// ExpandWithoutLink, 9 IgnoreCloudOptions, 10 AssignmentFilter,
+// 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID,
+// 17 RightAllotments, 18 MyAssignments, 19 Devices, 20 SubscriptionTimestamps,
+// 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
+// 26 CloudLicensing, 27 GroupEffects, 28 UsageRightFailures. Point 25, the
+// limits of throttling, has none: see [Fault]. The others leave no choice.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also

@@ -21,6 +21,7 @@ type Fault struct {
 	Code       string                   // of that envelope; "" = the usual one for the status
 	Message    string                   // of that envelope; "" = the usual one for the status
 	RetryAfter string                   // header, as is
+	Act        bool                     // first do what was asked, and only then go wrong: the effect stays, the answer is lost
 	Delay      time.Duration            // wait before answering; ends when the request's context does
 	Cut        bool                     // cut the connection without an answer; of a part: of the whole batch
 	Body       string                   // answer this text, with Status or 200
@@ -111,6 +112,10 @@ func (f *Fault) wait(ctx context.Context) bool {
 
 // apply answers in place of real, or with an edited real.
 func (f *Fault) apply(c *call, real func() answer) answer {
+	if f.Act {
+		done := real()
+		real = func() answer { return done }
+	}
 	if !f.wait(c.ctx) {
 		return answer{cut: true}
 	}

@@ -114,3 +114,60 @@ func TestFaultDelayEndsWithTheRequest(t *testing.T) {
 		t.Errorf("after the delay: %d", r.status)
 	}
 }
+
+// TestFaultAfterTheEffect: what was asked for is done, and nobody says so.
+func TestFaultAfterTheEffect(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Record: true})
+	user := c.bare(0)
+	mine := "/users/" + user + "/cloudLicensing/assignments"
+	const label = "POST /users/{id}/cloudLicensing/assignments"
+	create := func(s sku) string {
+		return body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), disabledPlans, off())
+	}
+	part := func(id string, s sku) string {
+		return `{"id":"` + id + `","method":"POST","url":"` + mine + `","headers":{"Content-Type":"application/json"},"body":` + create(s) + `}`
+	}
+	count := func(want int, when string) {
+		t.Helper()
+		if n := len(c.all("/beta" + mine)); n != want {
+			t.Errorf("%s: %d assignments, want %d", when, n, want)
+		}
+	}
+	c.Inject(Fault{Endpoint: label, Cut: true})
+	if r, err := c.try("POST", "/beta"+mine, create(skuE3)); err == nil {
+		t.Errorf("cut: %d", r.status)
+	}
+	count(0, "cut before the effect")
+	c.Inject(Fault{Endpoint: label, Act: true, Cut: true})
+	if r, err := c.try("POST", "/beta"+mine, create(skuE3)); err == nil {
+		t.Errorf("cut: %d", r.status)
+	}
+	count(1, "cut after the effect")
+	c.Inject(Fault{Endpoint: label, Act: true, Status: 504})
+	if r := c.do("POST", "/beta"+mine, create(skuVisio)); r.status != 504 {
+		t.Errorf("timed out: %d %s", r.status, r.raw)
+	}
+	count(2, "timed out after the effect")
+	c.Inject(Fault{Endpoint: label, Act: true, Delay: time.Millisecond, Status: 503, RetryAfter: "1"})
+	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(part("1", skuPhone), get("2", mine))))
+	if got["1"]["status"] != 503.0 || got["2"]["status"] != 200.0 {
+		t.Errorf("one part: %v", got)
+	}
+	count(3, "a part that failed after the effect")
+	c.Inject(Fault{Endpoint: label, Act: true, Cut: true})
+	if r, err := c.try("POST", "/beta/$batch", batchOf(get("1", mine), part("2", skuE5))); err == nil {
+		t.Errorf("cut by a part: %d", r.status)
+	}
+	count(4, "a part that cut the batch after the effect")
+	c.Inject(Fault{Endpoint: batchLabel, Act: true, Cut: true})
+	if r, err := c.try("POST", "/beta/$batch", batchOf(part("1", skuAnalytics))); err == nil {
+		t.Errorf("cut batch: %d", r.status)
+	}
+	count(5, "a batch cut after the effect")
+	if n := c.Counts()[label]; n.Requests != 3 || n.Parts != 3 {
+		t.Errorf("counts: %+v", n)
+	}
+	c.Reset()
+	count(0, "reset")
+}

@@ -82,17 +82,33 @@ func (t *tenant) count(i int32, before poolSet, now time.Time) {
 		case before&bit != 0 && after&bit == 0:
 			a.consumed--
 		}
-		if !t.built && waits&bit != 0 {
-			a.waiting = append(a.waiting, place{user: i}) // makeQueues does the rest.
-			continue
-		}
-		queued := slices.IndexFunc(a.waiting, func(p place) bool { return p.user == i })
 		switch {
-		case queued < 0 && waits&bit != 0:
+		case u.waits&bit == 0 && waits&bit != 0:
+			t.tidy(a) // The person may have left this very queue just now.
 			a.waiting = append(a.waiting, place{i, now})
-		case queued >= 0 && waits&bit == 0:
-			a.waiting = slices.Delete(a.waiting, queued, queued+1)
+		case u.waits&bit != 0 && waits&bit == 0:
+			a.left++
 		}
+	}
+	u.waits = waits
+}
+
+// first is who waits longest for a unit of a, without those who left.
+func (t *tenant) first(a *allotment) (int32, bool) {
+	for ; len(a.waiting) > 0; a.waiting = a.waiting[1:] {
+		if i := a.waiting[0].user; t.users[i].waits>>a.at&1 == 1 {
+			return i, true
+		}
+		a.left--
+	}
+	return 0, false
+}
+
+// tidy takes out of a queue those who left it.
+func (t *tenant) tidy(a *allotment) {
+	if a.left > 0 {
+		a.waiting = slices.DeleteFunc(a.waiting, func(p place) bool { return t.users[p.user].waits>>a.at&1 == 0 })
+		a.left = 0
 	}
 }
 
@@ -226,7 +242,14 @@ func (t *tenant) canTake(i int32, l *licence, held poolSet) bool {
 	if a.units == unlimited { // The tenant is not built yet.
 		return !l.sku.soldOut() || l.group < 0 || !t.groups[l.group].late
 	}
-	return held&(1<<l.pool) != 0 || a.free() > 0 && (len(a.waiting) == 0 || a.waiting[0].user == i)
+	if held>>l.pool&1 == 1 {
+		return true
+	}
+	if a.free() <= 0 {
+		return false
+	}
+	first, queue := t.first(a)
+	return !queue || first == i
 }
 
 // hasPlan says whether one of rows lets its holder use the plan thanks to

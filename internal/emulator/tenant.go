@@ -54,6 +54,7 @@ type user struct {
 	memberOf           []int32       // indexes into groups, direct membership
 	assigned           []*assignment // to this very person
 	licences           []licence
+	waits              poolSet // the allotments in whose queues the person is
 }
 
 // usageLocation is "" for guests, about whom nobody has said where they are.

@@ -79,11 +79,12 @@ func (e *Emulator) pathWaiting(c *call) ([]waitingMember, string, *problem) {
 		return nil, "", p
 	}
 	for i := range t.allotments {
-		for _, place := range t.allotments[i].waiting {
-			if h == (holder{userHolder, place.user}) {
-				list = append(list, waitingMember{&t.allotments[i], place})
-			}
+		if h.kind != userHolder || t.users[h.at].waits>>i&1 == 0 {
+			continue
 		}
+		a := &t.allotments[i]
+		at := slices.IndexFunc(a.waiting, func(p place) bool { return p.user == h.at })
+		list = append(list, waitingMember{a, a.waiting[at]})
 	}
 	return list, t.set(h) + "/waitingMembers", nil
 }

@@ -1,0 +1,95 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// TestReadersAndWriters is for the race detector.
+func TestReadersAndWriters(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60, Variants: Variants{GroupEffects: time.Millisecond, ExpandErrors: "both"}})
+	uris := []string{
+		granted + "?$expand=assignedTo,allotment", pools + "?$expand=waitingMembers,assignments", "/v1.0/users?$select=id,licenseAssignmentStates,assignedPlans",
+		"/v1.0/groups?$select=id,assignedLicenses,licenseProcessingState", "/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo,usageRight",
+		"/v1.0/groups/" + c.of("e3-emea") + "/members", "/beta/groups/" + c.of("e3-emea") + "/cloudLicensing/usageRights?$expand=assignments",
+	}
+	create := func(s sku, to string) string {
+		return body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), assigneeBind, bind(to), disabledPlans, off())
+	}
+	writes := []string{create(skuVisio, "groups/"+c.of("board")), create(skuE5, "users/"+c.tenant.users[5].id.String())}
+	var wg sync.WaitGroup
+	for _, uri := range uris {
+		wg.Go(func() {
+			for range 5 {
+				if r, err := c.try("GET", uri, ""); err != nil || r.status != 200 {
+					t.Errorf("%s: %v %d", uri, err, r.status)
+				}
+			}
+		})
+	}
+	for _, text := range writes {
+		wg.Go(func() {
+			for range 10 {
+				r, err := c.try("POST", granted, text)
+				if err != nil {
+					t.Error(err)
+				} else if r.status == 201 {
+					_, _ = c.try("DELETE", granted+"/"+str(r.body, "id"), "")
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 3 {
+			c.Reset()
+			time.Sleep(time.Millisecond)
+		}
+	})
+	wg.Wait()
+	time.Sleep(5 * time.Millisecond)
+	c.ok(granted)
+	checkUnits(t, c.Emulator)
+}
+
+// TestWritesScale gives and takes a product for nearly everybody of a large
+// tenant, most of whom have to wait.
+func TestWritesScale(t *testing.T) {
+	t.Parallel()
+	e := New(Options{Users: 20_000})
+	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	ask := func(method, uri, body string) (int, string) {
+		req, _ := http.NewRequestWithContext(t.Context(), method, "http://graph"+uri, strings.NewReader(body))
+		req.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
+		w := &recorder{header: http.Header{}}
+		e.ServeHTTP(w, req)
+		return w.status, w.body.String()
+	}
+	all := e.tenant.groups[0].id.String()
+	visio := catalogue()[skuVisio].skuID
+	uri := "/v1.0/groups/" + all + "/assignLicense"
+	if status, text := ask("POST", uri, body("addLicenses", []row{{"skuId": visio}}, "removeLicenses", off())); status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+	a := e.tenant.allotments[e.tenant.pools[skuVisio][0]]
+	if a.free() != 0 || len(a.waiting) < 18_000 || len(e.tenant.errors) < len(a.waiting) {
+		t.Errorf("%d units free, %d wait, %d errors", a.free(), len(a.waiting), len(e.tenant.errors))
+	}
+	if status, text := ask("GET", fmt.Sprintf("%s/%s?$expand=waitingMembers", pools, a.id), ""); status != 200 || !strings.Contains(text, "waitingMembers@odata.nextLink") {
+		t.Errorf("%d %.200s", status, text)
+	}
+	checkUnits(t, e)
+	if status, text := ask("POST", uri, body("addLicenses", off(), "removeLicenses", off(visio))); status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+	checkUnits(t, e)
+	if len(e.tenant.errors) != 6000 {
+		t.Errorf("%d errors, want as many as at first", len(e.tenant.errors))
+	}
+}
