@@ -89,7 +89,6 @@ func plansOfAssignment(a *licensing.Assignment) []licensing.GUID        { return
 
 // The ids of what results and counts point to.
 func createdID(r *model.CreateAssignmentResult) string      { return r.AssignmentID }
-func userOfResult(r *model.ReprocessResult) string          { return r.UserID }
 func groupOfCount(c *model.AssignmentErrorsOfGroup) *string { return c.GroupID }
 
 // listed reports the error of each element of a list at its index.

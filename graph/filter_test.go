@@ -62,7 +62,7 @@ func TestUserFilters(t *testing.T) {
 	for filter, keep := range map[string]func(person object) bool{
 		`licensed: true`:               func(p object) bool { return len(p["assignedLicenses"].([]any)) > 0 },
 		`licensed: false`:              func(p object) bool { return len(p["assignedLicenses"].([]any)) == 0 },
-		`displayNameStartsWith: "zOË"`:  func(p object) bool { return strings.HasPrefix(strings.ToLower(p["displayName"].(string)), "zoë") },
+		`displayNameStartsWith: "zOË"`: func(p object) bool { return strings.HasPrefix(strings.ToLower(p["displayName"].(string)), "zoë") },
 		`displayNameStartsWith: "O'C"`: func(p object) bool { return strings.HasPrefix(p["displayName"].(string), "O'C") },
 		`skuId: "` + e3 + `"`: func(p object) bool {
 			return slices.ContainsFunc(p["assignedLicenses"].([]any), func(l any) bool { return l.(object)["skuId"] == e3 })

@@ -16,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"go.uber.org/goleak"
+	"golang.org/x/oauth2"
 
 	"licensegraph/graph"
 	"licensegraph/internal/emulator"
@@ -40,6 +41,8 @@ type gateway struct {
 	key      []byte // of cursors
 	tenantID string // that cursors are bound to
 	begin    func(*msgraph.Operation) graph.Upstream
+	readOnly bool
+	person   oauth2.TokenSource // nil for the application itself
 }
 
 // waits records how long the client would have waited, instead of waiting.
@@ -105,6 +108,7 @@ func (g *gateway) restart() {
 	client, err := msgraph.New(msgraph.Options{
 		GraphURL: g.graphURL, Authority: g.tenant.URL,
 		TenantID: g.tenant.TenantID(), ClientID: g.tenant.ClientID(), ClientSecret: g.tenant.ClientSecret(),
+		TokenSource:    g.person,
 		RequestTimeout: g.timeout,
 		Wait:           g.waits.wait,
 	})
@@ -117,7 +121,7 @@ func (g *gateway) restart() {
 		TenantID:     g.tenantID,
 		CursorKey:    g.key,
 		ShowUpstream: func(http.Header) bool { return true },
-		AllowWrites:  true,
+		AllowWrites:  !g.readOnly,
 		Logger:       logger,
 	})
 	if err != nil {

@@ -209,6 +209,21 @@ func (p plan) assignmentsNow(s selection, ids []string) ([]*licensing.Assignment
 	return loaders.Wait(thunks)
 }
 
+// usersNow returns the people of results as they are after a change; nil for those whom the service does not know.
+func (p plan) usersNow(s selection, results []*model.ReprocessResult) ([]*licensing.User, []error) {
+	next := p.user(s)
+	var thunks []loaders.Thunk[*licensing.User]
+	p.Together(func() {
+		thunks = each(results, func(result *model.ReprocessResult) loaders.Thunk[*licensing.User] {
+			if len(result.UserErrors) > 0 {
+				return held[*licensing.User](nil)
+			}
+			return p.UserByID.Plan(result.UserID, next)
+		})
+	})
+	return loaders.Wait(thunks)
+}
+
 // allotmentNow returns an allotment as it is after a change; nil when there is no id.
 func (p plan) allotmentNow(s selection, id string) (*licensing.Allotment, error) {
 	if id == "" {

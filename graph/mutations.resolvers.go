@@ -10,7 +10,6 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 func (r *mutationResolver) CreateAssignments(ctx context.Context, input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
@@ -38,7 +37,7 @@ func (r *mutationResolver) ReprocessLicenseAssignment(ctx context.Context, input
 }
 
 func (r *reprocessResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).UserByID, objs, userOfResult))
+	return batch(r.loaders(ctx).usersNow(selected(ctx), objs))
 }
 
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }

@@ -1,0 +1,513 @@
+package graph_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/oauth2"
+
+	"licensegraph/internal/emulator"
+)
+
+const (
+	createEndpoint    = "POST /admin/cloudLicensing/assignments"
+	changeEndpoint    = "PATCH /admin/cloudLicensing/assignments/{id}"
+	deleteEndpoint    = "DELETE /admin/cloudLicensing/assignments/{id}"
+	reprocessEndpoint = "POST /users/{id}/cloudLicensing/assignments/reprocessAssignments"
+	licenseEndpoint   = "POST /users/{id}/assignLicense"
+	ofGroupEndpoint   = "POST /groups/{id}/assignLicense"
+
+	skuE3      = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	skuCopilot = "639dec6b-bb19-468b-871c-c5c441c4b0cb"
+	nobodysID  = "11111111-2222-4333-8444-555555555555"
+)
+
+var changes = []string{createEndpoint, changeEndpoint, deleteEndpoint, reprocessEndpoint, licenseEndpoint, ofGroupEndpoint,
+	"POST /users/{id}/reprocessLicenseAssignment"}
+
+// written counts the changes that reached the tenant.
+func (g *gateway) written() int {
+	counts := g.tenant.Counts()
+	n := 0
+	for _, endpoint := range changes {
+		n += counts[endpoint].Requests + counts[endpoint].Parts
+	}
+	return n
+}
+
+// change asks for a change, without GraphQL errors.
+func (g *gateway) change(t *testing.T, mutation string, variables object) object {
+	t.Helper()
+	r := g.ask(mutation, variables)
+	if len(r.Errors) > 0 {
+		t.Fatalf("%s", r.raw)
+	}
+	for _, payload := range r.Data {
+		return payload.(object)
+	}
+	return nil
+}
+
+// unlicensed returns the ids of people without any licence, who have a usage location.
+func (g *gateway) unlicensed(t *testing.T, n int) []string {
+	t.Helper()
+	people := slices.DeleteFunc(g.nodesOf(t, "users", "first: 999, filter: {licensed: false}", "id usageLocation licenseAssignmentStates { state }"),
+		func(p object) bool { return p["usageLocation"] == nil || len(p["licenseAssignmentStates"].([]any)) > 0 })
+	if len(people) < n {
+		t.Fatalf("%d people without a licence", len(people))
+	}
+	return idsOf(people[:n])
+}
+
+// directly returns the ids of a person's direct assignments of a product.
+func (g *gateway) directly(t *testing.T, person, skuPartNumber string) []string {
+	t.Helper()
+	r := g.ask(fmt.Sprintf(`{ user(id: %q) { assignments { id allotment { skuPartNumber } } } }`, person), nil)
+	if len(r.Errors) > 0 {
+		t.Fatalf("%s", r.raw)
+	}
+	var ids []string
+	for _, a := range r.Data["user"].(object)["assignments"].([]any) {
+		if a.(object)["allotment"].(object)["skuPartNumber"] == skuPartNumber {
+			ids = append(ids, a.(object)["id"].(string))
+		}
+	}
+	return ids
+}
+
+const create = `mutation Create($input: CreateAssignmentsInput!) { createAssignments(input: $input) {
+	results {
+		assignedToId outcome userErrors { field code }
+		assignment { id disabledServicePlans { servicePlanName } allotment { id skuPartNumber availableUnits } assignedTo { __typename id ... on User { assignedLicenses { skuId } } } }
+	}
+	userErrors { field code message }
+} }`
+
+func assignees(ids ...string) []any {
+	var list []any
+	for _, id := range ids {
+		list = append(list, object{"type": "USER", "id": id})
+	}
+	return list
+}
+
+// TestCreateAssignments gives a product to many people and a group at once. Each is told what became of it, with what
+// was read after the change.
+func TestCreateAssignments(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 1000})
+	people := g.unlicensed(t, 24)
+	group := g.nodesOf(t, "groups", `filter: {displayNameStartsWith: "Guests"}`, "id")[0]["id"].(string)
+	before := g.nodesOf(t, "allotments", fmt.Sprintf("filter: {skuId: %q}, orderBy: {field: AVAILABLE_UNITS, direction: DESC}", skuE3), "id availableUnits")
+	input := object{
+		"skuId": skuE3, "disabledServicePlans": []any{"sway", "57ff2da0-773e-42df-b2af-ffb7a2317929"},
+		"assignedTo": append(assignees(people...), object{"type": "USER", "id": nobodysID}, object{"type": "GROUP", "id": group}),
+	}
+	g.forget()
+	r := g.ask(create, object{"input": input})
+	if len(r.Errors) > 0 {
+		t.Fatalf("%s", r.raw)
+	}
+	// One to check people in parts of 15, their assignments, the group and its, and the allotments, 31 parts in two; 25
+	// changes in two; what became of them in two, then the people's licences in one.
+	if got := r.Extensions.Upstream.Requests; got > 7 {
+		t.Errorf("took %d requests: %+v", got, r.Extensions.Upstream.Endpoints)
+	}
+	if got := g.written(); got != 25 {
+		t.Errorf("sent %d changes, want 25", got)
+	}
+	g.costAgrees(r)
+	payload := r.Data["createAssignments"].(object)
+	results := payload["results"].([]any)
+	if len(results) != 26 {
+		t.Fatalf("%d results", len(results))
+	}
+	for i, result := range results {
+		result := result.(object)
+		if i == 24 {
+			want := []any{object{"field": []any{"input", "assignedTo", "24"}, "code": "NOT_FOUND"}}
+			if diff := gocmp.Diff(want, result["userErrors"]); diff != "" || result["outcome"] != "NOT_DONE" || result["assignment"] != nil {
+				t.Errorf("nobody: %v", result)
+			}
+			continue
+		}
+		a, _ := result["assignment"].(object)
+		if result["outcome"] != "DONE" || a == nil || len(result["userErrors"].([]any)) > 0 {
+			t.Fatalf("%d: %v", i, result)
+		}
+		if to := a["assignedTo"].(object); to["id"] != result["assignedToId"] || i < 24 && len(to["assignedLicenses"].([]any)) != 1 {
+			t.Errorf("%d: %v", i, a)
+		}
+		if diff := gocmp.Diff([]any{object{"servicePlanName": "SWAY"}, object{"servicePlanName": "TEAMS1"}}, a["disabledServicePlans"]); diff != "" {
+			t.Errorf("plans (-want +got):\n%s", diff)
+		}
+	}
+	if errs := payload["userErrors"].([]any); len(errs) != 1 {
+		t.Errorf("%v", errs)
+	}
+	after := g.nodesOf(t, "allotments", fmt.Sprintf("filter: {skuId: %q}", skuE3), "id availableUnits")
+	sum := func(nodes []object) (n float64) {
+		for _, node := range nodes {
+			n += node["availableUnits"].(float64)
+		}
+		return n
+	}
+	if sum(before)-sum(after) < 24 {
+		t.Errorf("units: %v before, %v after", before, after)
+	}
+	g.forget()
+	again := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people[0])}})
+	if e := again["userErrors"].([]any)[0].(object); e["code"] != "ALREADY_ASSIGNED" || g.written() != 0 {
+		t.Errorf("a second time: %v, %d changes", again, g.written())
+	}
+}
+
+// TestChecksBeforeChanges has everything that can be checked come back at its place in the input, with nothing changed.
+func TestChecksBeforeChanges(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	devices := g.nodesOf(t, "allotments", `orderBy: {field: SKU_PART_NUMBER}`, "id skuId assignableTo")
+	deviceOnly := slices.IndexFunc(devices, func(a object) bool { return slices.Equal(a["assignableTo"].([]any), []any{"DEVICE"}) })
+	nowhere := slices.IndexFunc(g.nodesOf(t, "users", "first: 500", "id usageLocation"), func(p object) bool { return p["usageLocation"] == nil })
+	if deviceOnly < 0 || nowhere < 0 {
+		t.Fatal("the tenant has nobody without a usage location, or no allotment for devices alone")
+	}
+	homeless := g.nodesOf(t, "users", "first: 500", "id usageLocation")[nowhere]["id"].(string)
+	throughGroup := ""
+	for _, p := range g.nodesOf(t, "users", fmt.Sprintf("first: 50, filter: {skuId: %q}", skuE3), "id licenseAssignmentStates { skuId assignedByGroup { id } }") {
+		states := p["licenseAssignmentStates"].([]any)
+		if len(states) == 1 && states[0].(object)["assignedByGroup"] != nil {
+			throughGroup = p["id"].(string)
+			break
+		}
+	}
+	many := assignees(g.unlicensed(t, 10)...)
+	for len(many) <= 100 {
+		many = append(many, object{"type": "USER", "id": fmt.Sprintf("00000000-0000-4000-8000-%012d", len(many))})
+	}
+	creating := func(input object) (string, object) {
+		return `mutation M($input: CreateAssignmentsInput!) { createAssignments(input: $input) { results { outcome } userErrors { field code message } } }`, input
+	}
+	licensing := func(input object) (string, object) {
+		return `mutation M($input: AssignLicenseInput!) { assignLicense(input: $input) { outcome userErrors { field code message } } }`, input
+	}
+	type mutation func(object) (string, object)
+	for name, tt := range map[string]struct {
+		mutation mutation
+		input    object
+		want     string // code and place of the first
+	}{
+		"no product":           {creating, object{"assignedTo": assignees(person)}, "INVALID input"},
+		"two products":         {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "allotmentId": "x"}, "INVALID input"},
+		"nobody":               {creating, object{"assignedTo": []any{}, "skuId": skuE3}, "INVALID input.assignedTo"},
+		"too many":             {creating, object{"assignedTo": many, "skuId": skuE3}, "INVALID input.assignedTo"},
+		"no GUID":              {creating, object{"assignedTo": assignees("me"), "skuId": skuE3}, "INVALID input.assignedTo.0"},
+		"twice":                {creating, object{"assignedTo": assignees(person, strings.ToUpper(person)), "skuId": skuE3}, "INVALID input.assignedTo.1"},
+		"a type of the future": {creating, object{"assignedTo": []any{object{"type": "UNKNOWN_FUTURE_VALUE", "id": person}}, "skuId": skuE3}, "INVALID input.assignedTo.0.type"},
+		"unknown allotment":    {creating, object{"assignedTo": assignees(person), "allotmentId": "nothing-has-this-id"}, "NOT_FOUND input.allotmentId"},
+		"no id":                {creating, object{"assignedTo": assignees(person), "allotmentId": "a/b"}, "INVALID input.allotmentId"},
+		"unknown product":      {creating, object{"assignedTo": assignees(person), "skuId": nobodysID}, "UNKNOWN_PRODUCT input.skuId"},
+		"unknown plan":         {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"SWAY", "SWAN"}}, "UNKNOWN_PLAN input.disabledServicePlans.1"},
+		"plan of another":      {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"MCOEV"}}, "PLAN_NOT_IN_PRODUCT input.disabledServicePlans.0"},
+		"plan twice":           {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"SWAY", "sway"}}, "INVALID input.disabledServicePlans.1"},
+		"no free unit":         {creating, object{"assignedTo": assignees(person), "skuId": skuCopilot}, "NO_FREE_UNIT input.assignedTo.0"},
+		"no usage location":    {creating, object{"assignedTo": assignees(homeless), "skuId": skuE3}, "USAGE_LOCATION input.assignedTo.0"},
+		"for devices only":     {creating, object{"assignedTo": assignees(person), "allotmentId": devices[deviceOnly]["id"]}, "NOT_ASSIGNABLE input.assignedTo.0"},
+		"unknown person":       {creating, object{"assignedTo": assignees(nobodysID), "skuId": skuE3}, "NOT_FOUND input.assignedTo.0"},
+
+		"no licences":             {licensing, object{"assignedTo": object{"id": person}}, "INVALID input.addLicenses"},
+		"licence of a device":     {licensing, object{"assignedTo": object{"id": person, "type": "DEVICE"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.type"},
+		"licence of no GUID":      {licensing, object{"assignedTo": object{"id": "x"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.id"},
+		"given and taken":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3}}, "removeLicenses": []any{skuE3}}, "INVALID input.removeLicenses.0"},
+		"licence of nobody":       {licensing, object{"assignedTo": object{"id": nobodysID}, "removeLicenses": []any{skuE3}}, "NOT_FOUND input.assignedTo.id"},
+		"unknown licence":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": nobodysID}}}, "UNKNOWN_PRODUCT input.addLicenses.0.skuId"},
+		"licence without a unit":  {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuCopilot}}}, "NO_FREE_UNIT input.addLicenses.0.skuId"},
+		"plan of no licence":      {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3, "disabledPlans": []any{"MCOEV"}}}}, "PLAN_NOT_IN_PRODUCT input.addLicenses.0.disabledPlans.0"},
+		"licence and no place":    {licensing, object{"assignedTo": object{"id": homeless}, "addLicenses": []any{object{"skuId": skuE3}}}, "USAGE_LOCATION input.assignedTo.id"},
+		"not assigned":            {licensing, object{"assignedTo": object{"id": person}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"assigned by a group":     {licensing, object{"assignedTo": object{"id": throughGroup}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"group without a licence": {licensing, object{"assignedTo": object{"id": g.groupID(), "type": "GROUP"}, "removeLicenses": []any{nobodysID}}, "NOT_ASSIGNED input.removeLicenses.0"},
+
+		"no assignment": {func(in object) (string, object) {
+			return `mutation M($input: UpdateAssignmentInput!) { updateAssignment(input: $input) { outcome assignment { id } userErrors { field code message } } }`, in
+		}, object{"id": "nothing-has-this-id", "disabledServicePlans": []any{}}, "NOT_FOUND input.id"},
+		"none to delete": {func(in object) (string, object) {
+			return `mutation M($input: DeleteAssignmentInput!) { deleteAssignment(input: $input) { outcome deletedAssignmentId allotment { id } assignedTo { id } userErrors { field code message } } }`, in
+		}, object{"id": "nothing-has-this-id"}, "NOT_FOUND input.id"},
+		"nobody to reprocess": {func(in object) (string, object) {
+			return `mutation M($input: ReprocessInput!) { reprocessAssignments(input: $input) { results { outcome } userErrors { field code message } } }`, in
+		}, object{"userIds": []any{}}, "INVALID input.userIds"},
+		"reprocess no GUID": {func(in object) (string, object) {
+			return `mutation M($input: ReprocessInput!) { reprocessLicenseAssignment(input: $input) { results { outcome } userErrors { field code message } } }`, in
+		}, object{"userIds": []any{person, "x"}}, "INVALID input.userIds.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g.forget()
+			text, input := tt.mutation(tt.input)
+			payload := g.change(t, text, object{"input": input})
+			errs := payload["userErrors"].([]any)
+			if len(errs) == 0 {
+				t.Fatalf("%v", payload)
+			}
+			e := errs[0].(object)
+			var place []string
+			for _, step := range e["field"].([]any) {
+				place = append(place, step.(string))
+			}
+			if got := e["code"].(string) + " " + strings.Join(place, "."); got != tt.want {
+				t.Errorf("%s: %s, want %s", got, e["message"], tt.want)
+			}
+			if g.written() != 0 {
+				t.Errorf("sent %v", g.tenant.Counts())
+			}
+			if results, ok := payload["results"].([]any); ok {
+				for _, result := range results {
+					if result.(object)["outcome"] != "NOT_DONE" {
+						t.Errorf("%v", result)
+					}
+				}
+			} else if payload["outcome"] != nil {
+				t.Errorf("outcome %v", payload["outcome"])
+			}
+		})
+	}
+}
+
+// lost are the ways in which an answer to a change is lost: with the change made or not.
+var lost = map[string]emulator.Fault{
+	"cut":                  {Cut: true},
+	"cut after the effect": {Cut: true, Act: true},
+	"504":                  {Status: http.StatusGatewayTimeout},
+	"504 after the effect": {Status: http.StatusGatewayTimeout, Act: true},
+	"500 after the effect": {Status: http.StatusInternalServerError, Act: true},
+	"503 without a date":   {Status: http.StatusServiceUnavailable},
+}
+
+// TestLostAnswers loses the answer to a change. What became of it is read back; it is never sent again.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	outcome := func(fault emulator.Fault) string {
+		if fault.Act {
+			return "DONE"
+		}
+		return "NOT_DONE"
+	}
+	for name, fault := range lost {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{})
+			people := g.unlicensed(t, 6)
+
+			lose := func(endpoint string) {
+				g.forget()
+				f := fault
+				f.Endpoint = endpoint
+				g.tenant.Inject(f)
+			}
+			said := func(r response) {
+				t.Helper()
+				if errs := clientErrors(r); fault.Act && len(errs) > 0 || !fault.Act && len(errs) != 1 {
+					t.Errorf("errors %v", errs)
+				}
+				if got := g.written(); got != 1 {
+					t.Errorf("sent %d changes", got)
+				}
+			}
+			lose(createEndpoint)
+			r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people[0])}})
+			said(r)
+			result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
+			if result["outcome"] != outcome(fault) || (result["assignment"] != nil) != fault.Act {
+				t.Errorf("create: %v", result)
+			}
+			if got := g.directly(t, people[0], "SPE_E3"); len(got) > 1 || (len(got) == 1) != fault.Act {
+				t.Errorf("create: %d assignments", len(got))
+			}
+
+			created := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people[1:3]...)}})
+			var ids []string
+			for _, result := range created["results"].([]any) {
+				ids = append(ids, result.(object)["assignment"].(object)["id"].(string))
+			}
+			lose(changeEndpoint)
+			r = g.ask(fmt.Sprintf(`mutation { updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome assignment { disabledServicePlanIds } } }`, ids[0]), nil)
+			said(r)
+			payload := r.Data["updateAssignment"].(object)
+			if off := payload["assignment"].(object)["disabledServicePlanIds"].([]any); payload["outcome"] != outcome(fault) || (len(off) == 1) != fault.Act {
+				t.Errorf("update: %v", payload)
+			}
+
+			lose(deleteEndpoint)
+			r = g.ask(fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome deletedAssignmentId } }`, ids[1]), nil)
+			said(r)
+			payload = r.Data["deleteAssignment"].(object)
+			if payload["outcome"] != outcome(fault) || (payload["deletedAssignmentId"] == ids[1]) != fault.Act {
+				t.Errorf("delete: %v", payload)
+			}
+
+			lose(licenseEndpoint)
+			r = g.ask(fmt.Sprintf(`mutation { assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q, disabledPlans: ["SWAY"]}]}) {
+				outcome assignedTo { ... on User { assignedLicenses { skuId } } } } }`, people[3], skuE3), nil)
+			said(r)
+			payload = r.Data["assignLicense"].(object)
+			if has := len(payload["assignedTo"].(object)["assignedLicenses"].([]any)); payload["outcome"] != outcome(fault) || (has == 1) != fault.Act {
+				t.Errorf("assignLicense: %v", payload)
+			}
+
+			// Of what cannot be read back nobody knows what became.
+			lose(reprocessEndpoint)
+			r = g.ask(fmt.Sprintf(`mutation { reprocessAssignments(input: {userIds: [%q]}) { results { outcome user { id } } } }`, people[4]), nil)
+			if result := r.Data["reprocessAssignments"].(object)["results"].([]any)[0].(object); result["outcome"] != "UNKNOWN" || len(r.Errors) != 1 || g.written() != 1 {
+				t.Errorf("reprocess: %s", r.raw)
+			}
+		})
+	}
+}
+
+// TestLostBatch loses the answer to a whole batch after some of its parts had taken effect, and that to a part alone.
+func TestLostBatch(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]emulator.Fault{
+		"a part cut":  {Endpoint: createEndpoint, Cut: true, Act: true},
+		"a part lost": {Endpoint: createEndpoint, Status: http.StatusGatewayTimeout, Act: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{})
+			people := g.unlicensed(t, 5)
+			g.forget()
+			g.tenant.Inject(fault)
+			r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people...)}})
+			if got := g.written(); got > 5 {
+				t.Errorf("sent %d changes", got)
+			}
+			for i, result := range r.Data["createAssignments"].(object)["results"].([]any) {
+				made := len(g.directly(t, people[i], "SPE_E3"))
+				if want := map[int]string{0: "NOT_DONE", 1: "DONE"}[made]; result.(object)["outcome"] != want {
+					t.Errorf("%d: %v, and has %d", i, result, made)
+				}
+			}
+		})
+	}
+}
+
+// TestUnreadOutcome cannot read back either: nobody knows, and that is what is said.
+func TestUnreadOutcome(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	g.forget()
+	g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Cut: true, Act: true})
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}/cloudLicensing/assignments", Contains: person, Rewrite: func(b []byte) []byte { return b }}) // the look before
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}/cloudLicensing/assignments", Contains: person, Status: http.StatusForbidden, Times: -1})
+	r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
+	result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
+	if result["outcome"] != "UNKNOWN" || result["assignment"] != nil || len(r.Errors) != 1 || g.written() != 1 {
+		t.Errorf("%s", r.raw)
+	}
+	g.tenant.ClearFaults()
+	if got := g.directly(t, person, "SPE_E3"); len(got) != 1 {
+		t.Errorf("%d assignments", len(got))
+	}
+}
+
+// TestThrottledChange repeats what the service has certainly not done.
+func TestThrottledChange(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 4)
+	g.forget()
+	g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Status: http.StatusTooManyRequests, RetryAfter: "2"})
+	payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people...)}})
+	for i, result := range payload["results"].([]any) {
+		if got := len(g.directly(t, people[i], "SPE_E3")); result.(object)["outcome"] != "DONE" || got != 1 {
+			t.Errorf("%d: %v, %d assignments", i, result, got)
+		}
+	}
+	if got := g.written(); got != 5 {
+		t.Errorf("sent %d changes, want 5", got)
+	}
+}
+
+// TestChangesOfOneOperation sees in each field what the ones before have changed.
+func TestChangesOfOneOperation(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	r := g.ask(fmt.Sprintf(`mutation {
+		none: reprocessAssignments(input: {userIds: [%[1]q]}) { results { user { assignedLicenses { skuId } } } }
+		given: assignLicense(input: {assignedTo: {id: %[1]q}, addLicenses: [{skuId: %[2]q}]}) { outcome assignedTo { ... on User { assignedLicenses { skuId } } } }
+		taken: assignLicense(input: {assignedTo: {id: %[1]q}, removeLicenses: [%[2]q]}) { outcome assignedTo { ... on User { assignedLicenses { skuId } } } }
+	}`, person, skuE3), nil)
+	licenses := func(holder any) int { return len(holder.(object)["assignedLicenses"].([]any)) }
+	if len(r.Errors) > 0 ||
+		licenses(r.Data["none"].(object)["results"].([]any)[0].(object)["user"]) != 0 ||
+		licenses(r.Data["given"].(object)["assignedTo"]) != 1 || licenses(r.Data["taken"].(object)["assignedTo"]) != 0 {
+		t.Errorf("%s", r.raw)
+	}
+}
+
+// TestChangesOfVariants changes tenants that differ in what the documentation leaves open.
+func TestChangesOfVariants(t *testing.T) {
+	t.Parallel()
+	for name, variants := range map[string]emulator.Variants{
+		"no id of what was created": {OmitCreatedID: true},
+		"200 for reprocessing":      {ReprocessOK: true},
+		"wrapped":                   {WrapSingle: true},
+		"one relation at a time":    {ExpandOne: true},
+		"devices":                   {Devices: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: variants})
+			person := g.unlicensed(t, 1)[0]
+			payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
+			a := payload["results"].([]any)[0].(object)["assignment"].(object)
+			if a["assignedTo"].(object)["id"] != person || a["allotment"].(object)["skuPartNumber"] != "SPE_E3" {
+				t.Errorf("%v", a)
+			}
+			payload = g.change(t, fmt.Sprintf(`mutation { reprocessAssignments(input: {userIds: [%q]}) { results { outcome } } }`, person), nil)
+			if payload["results"].([]any)[0].(object)["outcome"] != "DONE" {
+				t.Errorf("%v", payload)
+			}
+			payload = g.change(t, fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome allotment { skuPartNumber } assignedTo { id } } }`, a["id"]), nil)
+			want := object{"outcome": "DONE", "allotment": object{"skuPartNumber": "SPE_E3"}, "assignedTo": object{"id": person}}
+			if diff := gocmp.Diff(want, payload); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSwitchedOff refuses changes where they are not allowed, before anything is asked.
+func TestSwitchedOff(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.readOnly = true
+	g.restart()
+	r := g.ask(`mutation { deleteAssignment(input: {id: "x"}) { outcome } }`, nil)
+	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || len(g.tenant.Counts()) > 0 {
+		t.Errorf("%s, %v", r.raw, g.tenant.Counts())
+	}
+}
+
+// TestMe answers for the person who has signed in.
+func TestMe(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const selected = `{ id displayName licenseAssignmentStates { state } assignments { id } usageRights { id } assignmentErrors { id } waitingMembers { id } licenseDetails { id } }`
+	person := g.nodesOf(t, "users", `first: 1, filter: {error: COUNT_VIOLATION}`, "id")[0]["id"].(string)
+	want := g.ask(fmt.Sprintf(`{ me: user(id: %q) %s }`, person, selected), nil)
+	g.person = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: g.tenant.DelegatedToken(person,
+		"User.Read.All", "CloudLicensing.Read", "User-CloudLicensing.Read", "User-UsageRight.Read", "LicenseAssignment.Read.All")})
+	g.restart()
+	got := g.ask(`{ me `+selected+` }`, nil)
+	if diff := gocmp.Diff(want.Data, got.Data); diff != "" || len(got.Errors) > 0 || len(want.Errors) > 0 {
+		t.Errorf("%s %s (-want +got):\n%s", want.raw, got.raw, diff)
+	}
+}
