@@ -77,6 +77,32 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
+// TestRootFieldsSay has the description of each root field say which permission it needs, what it costs upstream, and of
+// queries what null means.
+func TestRootFieldsSay(t *testing.T) {
+	t.Parallel()
+	fields := 0
+	for _, definition := range slices.Concat(schemaFiles(t).Definitions, schemaFiles(t).Extensions) {
+		if definition.Name != "Query" && definition.Name != "Mutation" {
+			continue
+		}
+		for _, field := range definition.Fields {
+			fields++
+			for _, want := range []string{`\bNeeds\s[A-Z]`, `(?s)(upstream\srequest)`, `(?i)\bnull\b`} {
+				if want == `(?i)\bnull\b` && definition.Name == "Mutation" {
+					continue
+				}
+				if !regexp.MustCompile(want).MatchString(field.Description) {
+					t.Errorf("%s.%s does not say %s: %s", definition.Name, field.Name, want, field.Description)
+				}
+			}
+		}
+	}
+	if fields < 20 {
+		t.Errorf("%d root fields", fields)
+	}
+}
+
 // TestEnumsAreOpen has a fallback in every enumeration, for what Microsoft Graph will think of; those that are the
 // gateway's own need none.
 func TestEnumsAreOpen(t *testing.T) {

@@ -2914,7 +2914,8 @@ enum SubscriptionTag {
 	{Name: "../../schema/assignment_errors.graphqls", Input: `extend type Query {
   """
   Licence assignments that failed, over the whole tenant. Costs one upstream request for each 100 errors of
-  the page, assignees included. Needs CloudLicensing.Read.All.
+  the page, assignees included. Filters on code and age are applied here: see ` + "`" + `scan` + "`" + `. Null when errors cannot be
+  read; whose licences failed is then known from ` + "`" + `users` + "`" + ` with ` + "`" + `hasLicenseErrors` + "`" + ` still. Needs CloudLicensing.Read.All.
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
@@ -2925,7 +2926,7 @@ enum SubscriptionTag {
     filter: AssignmentErrorFilter
   ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
 
-  "One assignment error by its id. Costs one upstream request. Needs CloudLicensing.Read.All."
+  "One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
   assignmentError("Id of the error." id: ID!): AssignmentError
 }
 
@@ -3003,7 +3004,8 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
   """
   Everything that is assigned in the tenant, to users, groups and devices. Costs one upstream request for each 100
-  assignments of the page, assignees and allotments included. Needs CloudLicensing.Read.All.
+  assignments of the page, assignees and allotments included. Null when they cannot be read; what people and groups
+  have is then known from their ` + "`" + `assignedLicenses` + "`" + ` still. Needs CloudLicensing.Read.All.
   """
   assignments(
     "How many assignments to return: 1 to 1,000."
@@ -3221,7 +3223,7 @@ type DirectoryObjectEdge {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
-  "One group by its object id. Costs one upstream request. Needs GroupMember.Read.All."
+  "One group by its object id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs GroupMember.Read.All."
   group("Object id, a GUID." id: ID!): Group
 
   """
@@ -3453,12 +3455,12 @@ enum LicenseErrorCode {
 	{Name: "../../schema/licensing_overview.graphqls", Input: `extend type Query {
   """
   What an administrator looks at first: units of each product, what failed, and who waits. Each part is read when it
-  is selected, and one that cannot be read is null with an error while the others are answered. Upstream requests,
-  for a tenant with p products, a allotments, e errors and g groups concerned: ` + "`" + `products` + "`" + ` 1, and 1 for each 100 allotments if
-  ` + "`" + `nextLifecycleDate` + "`" + ` is selected; ` + "`" + `assignmentErrors` + "`" + ` 1 for each 100 errors, up to 10, then ` + "`" + `byGroup` + "`" + ` 1 for each 300 people
-  concerned and 1 for the groups' names; ` + "`" + `waitingMembers` + "`" + ` 1 for each 100 allotments and 1 for each 20 of those without a free unit. What can
-  travel in the same request does: five requests answer everything for up to 100 errors and 20 allotments.
-  Needs LicenseAssignment.Read.All and CloudLicensing.Read.All.
+  is selected, and one that cannot be read is null with an error while the others are answered; the overview itself is
+  never null. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if ` + "`" + `nextLifecycleDate` + "`" + ` is
+  selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then ` + "`" + `byGroup` + "`" + ` one for each 300 people concerned and one
+  for the names of their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100 allotments, then one for each 20 of them without a free
+  unit. What can travel in the same request does: three answer everything for up to 100 errors and 20 such allotments, and
+  four for up to 200. Needs LicenseAssignment.Read.All, CloudLicensing.Read.All, User.Read.All and GroupMember.Read.All.
   """
   licensingOverview: LicensingOverview!
 }
@@ -3686,13 +3688,14 @@ type Query {
   """
   Any object by its Microsoft Graph id: directory objects first, then allotments, assignments, assignment errors and
   subscribed SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
-  directory object has the id.
+  directory object has the id. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
   """
   node("Microsoft Graph's id of the object." id: ID!): Node
 
   """
   Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error
-  where nothing has the id. Takes at most 100 ids; all of them cost what one costs.
+  where nothing has the id. Takes at most 100 ids; all of them cost one upstream request, and one for each 9 ids that
+  no directory object has. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
   """
   nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node]!
     @listSize(assumedSize: 100)
@@ -4023,7 +4026,7 @@ enum AssigneeType {
 	{Name: "../../schema/users.graphqls", Input: `extend type Query {
   """
   One person by object id or by user principal name; give exactly one of the two. Costs one upstream request.
-  Needs User.Read.All.
+  Null with NOT_FOUND when there is none. Needs User.Read.All.
   """
   user(
     "Object id, a GUID."
