@@ -475,6 +475,54 @@ func TestOddities(t *testing.T) {
 	}
 }
 
+// TestAllotmentOddities needs what is odd about allotments.
+func TestAllotmentOddities(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	var split, reserve, queue, nameless, grace, trial, two int
+	seen := map[string]int{} // allotments in use, by product
+	for _, a := range c.all(pools + "?$expand=waitingMembers") {
+		if used := a["consumedUnits"].(float64) > 0; used {
+			if seen[str(a, "skuId")]++; seen[str(a, "skuId")] == 2 {
+				split++
+			}
+		} else if str(a, "assignableTo") == "user" {
+			reserve++
+		}
+		if len(rows(a, "waitingMembers")) > 0 && a["consumedUnits"] == a["allottedUnits"] {
+			queue++
+		}
+		if a["skuId"] == nil && a["skuPartNumber"] == nil && str(a, "assignableTo") == "device" {
+			nameless++
+		}
+		if len(rows(a, "subscriptions")) == 2 {
+			two++
+		}
+		for _, s := range rows(a, "subscriptions") {
+			if str(s, "state") == "warning" {
+				grace++
+			}
+			if str(s, "tags") == "trial" {
+				trial++
+			}
+			if !(str(s, "startDate") < str(s, "nextLifecycleDate")) {
+				t.Errorf("a subscription ends before it begins: %v", s)
+			}
+		}
+	}
+	for name, n := range map[string]int{
+		"a reserve": reserve, "a queue": queue, "no product": nameless,
+		"grace": grace, "a trial": trial, "two purchases": two,
+	} {
+		if n == 0 {
+			t.Errorf("there is no case of: %s", name)
+		}
+	}
+	if split != 2 {
+		t.Errorf("%d products are split, want 2", split)
+	}
+}
+
 // TestDefaultTenant holds what the package comment promises of the default.
 func TestDefaultTenant(t *testing.T) {
 	t.Parallel()
