@@ -222,7 +222,7 @@ func TestAssignmentOfGroup(t *testing.T) {
 	}
 	now = now.Add(time.Minute)
 	checkTenant(c, 500, false)
-	checkAllotments(c)
+	checkAllotments(c, false)
 }
 
 // TestQueue: a unit that becomes free goes to who waits longest.
@@ -272,7 +272,7 @@ func TestQueue(t *testing.T) {
 	own = c.all("/beta/groups/" + second + "/cloudLicensing/assignments")
 	c.write("DELETE", granted+"/"+str(own[0], "id"), "", 204)
 	checkTenant(c, 500, false)
-	checkAllotments(c)
+	checkAllotments(c, false)
 	if n := len(queue()); n != 0 {
 		t.Errorf("%d still wait", n)
 	}
@@ -315,7 +315,7 @@ func TestQueueInOrder(t *testing.T) {
 			t.Errorf("not the first of the queue was served (-want +got):\n%s", diff)
 		}
 	}
-	checkAllotments(c)
+	checkAllotments(c, false)
 }
 
 // TestCauses: an error goes away with its cause, and comes with it.
@@ -490,7 +490,7 @@ func TestAssignGroupLicense(t *testing.T) {
 	}
 	c.write("POST", uri, body("addLicenses", off(), "removeLicenses", off(skus[skuVisio].skuID, skus[skuCopilot].skuID)), 202)
 	checkTenant(c, 500, false)
-	checkAllotments(c)
+	checkAllotments(c, false)
 }
 
 // TestRefusedAssignments is everything that is wrong with a new assignment, or
@@ -741,7 +741,7 @@ func TestTenantStaysInAgreement(t *testing.T) {
 				t.Errorf("%d of %d writes were taken", done, tt.writes)
 			}
 			checkTenant(c, tt.users, false)
-			checkAllotments(c)
+			checkAllotments(c, false)
 			c.Reset()
 			if diff := cmp.Diff(first, everything()); diff != "" {
 				t.Errorf("Reset does not lead back to the first state (-want +got):\n%s", diff)
