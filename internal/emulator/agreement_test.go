@@ -31,7 +31,7 @@ func sorted(list []string) []string {
 
 // checkAllotments holds allotments, assignments and waiting members against
 // each other, and against products, people, groups and usage rights.
-func checkAllotments(c *client) {
+func checkAllotments(c *client, fresh bool) {
 	t := c.t
 	pools := index(c.all(pools+"?$expand=assignments,waitingMembers"), "id")
 	skus := index(c.all("/v1.0/subscribedSkus"), "skuId")
@@ -110,11 +110,8 @@ func checkAllotments(c *client) {
 				if from != c.dice.guid("deleted group", 0).String() {
 					t.Errorf("%s: a state without assignment: %v", str(u, "displayName"), s)
 				}
-				alone := !slices.ContainsFunc(rows(u, "licenseAssignmentStates"), func(o row) bool {
-					return str(o, "skuId") == sku && str(o, "assignedByGroup") != from && str(o, "state") != "Error"
-				})
 				for pool, a := range pools { // Nobody can tell which it draws on.
-					unsure[pool] = unsure[pool] || alone && str(a, "skuId") == sku
+					unsure[pool] = unsure[pool] || !fresh && str(a, "skuId") == sku
 				}
 				continue
 			}

@@ -35,21 +35,20 @@ func (t *tenant) assignmentID(n int) string {
 	return t.dice.guid("assignment", n).String()
 }
 
-// grant files a new assignment that everybody knows of.
+// grant files an assignment that everybody knows of.
 func (t *tenant) grant(a *assignment) {
 	a.reaches, a.reach = true, a.off
 	t.file(a)
 }
 
+// file puts an assignment where it is found.
 func (t *tenant) file(a *assignment) {
 	list := t.assigned(a.to)
 	*list = append(*list, a)
-	t.assignments = append(t.assignments, a)
-	if !t.built {
-		return // All are sorted in the end.
+	i := len(t.assignments)
+	if t.built { // Before that, all are sorted in the end.
+		i, _ = t.findAssignment(a.id)
 	}
-	t.assignments = t.assignments[:len(t.assignments)-1]
-	i, _ := t.findAssignment(a.id)
 	t.assignments = slices.Insert(t.assignments, i, a)
 }
 
@@ -205,7 +204,7 @@ func (e *Emulator) listAssignments(c *call) (any, *problem) {
 func (e *Emulator) pathAssignment(c *call) (*assignment, *problem) {
 	t := e.tenant
 	id := c.params[len(c.params)-1]
-	var missing = cloud(http.StatusNotFound, "resourceNotFound", "The assignment '%s' does not exist.", id)
+	missing := cloud(http.StatusNotFound, "resourceNotFound", "The assignment '%s' does not exist.", id)
 	i, found := t.findAssignment(id)
 	switch {
 	case c.route.segments[0] != "admin":

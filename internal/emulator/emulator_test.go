@@ -215,7 +215,8 @@ func TestSameSeedSameBytes(t *testing.T) {
 		"/beta/groups/{group}/cloudLicensing/usageRights?$expand=assignments", "/v1.0/groups/{group}/membersWithLicenseErrors",
 		"/beta/users?$select=id,displayName,licenseAssignmentStates&$top=20",
 		"/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$top=5",
-		"/beta/groups?$select=id,assignedLicenses", "/v1.0/subscribedSkus",
+		"/beta/groups?$select=id,assignedLicenses", "/v1.0/subscribedSkus", "/v1.0/groups?$expand=members&$select=id",
+		granted + "?$expand=assignedTo,allotment", pools + "?$expand=waitingMembers,assignments",
 	} {
 		first := get(7, path(7, uri))
 		if diff := cmp.Diff(string(first), string(get(7, path(7, uri)))); diff != "" {

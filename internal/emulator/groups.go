@@ -118,29 +118,65 @@ func (e *Emulator) pathGroup(c *call) (int, *problem) {
 	return i, nil
 }
 
+// maxExpanded is how many directory objects $expand gives. There is no link to
+// the rest.
+const maxExpanded = 20
+
+// checkGroupOptions refuses what groups do not have. The one relation that can
+// be expanded has no options of its own and does not go with advanced queries.
+func checkGroupOptions(q *query) *problem {
+	if p := groupType.check(directory, q.sel); p != nil {
+		return p
+	}
+	for _, x := range q.expand {
+		switch {
+		case x.name != "members":
+			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.name, groupType.name)
+		case x.sel != nil || x.filter != nil:
+			return directory.expanding("Options inside $expand=members are not supported.")
+		case q.count:
+			return unsupported("$expand is not supported in advanced queries.")
+		}
+	}
+	return nil
+}
+
+func (e *Emulator) renderGroup(c *call, q *query, i int) object {
+	o := groupType.render(e.tenant, &e.tenant.groups[i], q.sel, c.variants)
+	if len(q.expand) > 0 {
+		list := []object{}
+		members := e.tenant.membersOf(i)
+		for _, m := range members[:min(len(members), maxExpanded)] {
+			list = append(list, e.renderMember(c, m, nil))
+		}
+		o["members"] = list
+	}
+	return o
+}
+
 func (e *Emulator) getGroup(c *call) (any, *problem) {
-	q, p := e.options(c, directory, optSelect)
+	q, p := e.options(c, directory, optSelect|optExpand)
 	if p != nil {
 		return nil, p
 	}
-	if p := groupType.check(directory, q.sel); p != nil {
+	if p := checkGroupOptions(q); p != nil {
 		return nil, p
 	}
 	i, p := e.pathGroup(c)
 	if p != nil {
 		return nil, p
 	}
-	o := groupType.render(e.tenant, &e.tenant.groups[i], q.sel, c.variants)
+	o := e.renderGroup(c, q, i)
 	o["@odata.context"] = c.context(fragment("groups", q.sel) + "/$entity")
 	return o, nil
 }
 
 func (e *Emulator) listGroups(c *call) (any, *problem) {
-	q, p := e.directoryList(c, groupFilter, listOptions, "displayName", "description", "mailNickname")
+	q, p := e.directoryList(c, groupFilter, listOptions|optExpand, "displayName", "description", "mailNickname")
 	if p != nil {
 		return nil, p
 	}
-	if p := groupType.check(directory, q.sel); p != nil {
+	if p := checkGroupOptions(q); p != nil {
 		return nil, p
 	}
 	t := e.tenant
@@ -155,7 +191,7 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 		return nil, p
 	}
 	return e.page(c, q, fragment("groups", q.sel), c.directoryPageSize(q), len(found), func(i int) object {
-		return groupType.render(t, &t.groups[found[i]], q.sel, c.variants)
+		return e.renderGroup(c, q, int(found[i]))
 	}), nil
 }
 

@@ -167,7 +167,7 @@ func (t *tenant) judge(i int32, rows []licence, held poolSet) {
 			continue
 		}
 		for _, l := range rows {
-			if l.error != nil && l.group >= 0 && len(t.groups[l.group].assigned) > 1 && !failed[l.group] {
+			if l.group >= 0 && !failed[l.group] && t.failsGroup(rows, l.group, l.sku) {
 				failed[l.group], changed = true, true
 			}
 		}
@@ -175,6 +175,22 @@ func (t *tenant) judge(i int32, rows []licence, held poolSet) {
 			return
 		}
 	}
+}
+
+// failsGroup says whether a group of several products could not give this one,
+// from whatever allotment. Then it gives none.
+func (t *tenant) failsGroup(rows []licence, group int, s sku) bool {
+	several := false
+	for _, l := range rows {
+		if l.group != group {
+			continue
+		}
+		if l.sku == s && l.error == nil {
+			return false
+		}
+		several = several || l.sku != s
+	}
+	return several
 }
 
 // violation is the first rule that l breaks beside others, if any, with the

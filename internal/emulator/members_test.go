@@ -72,6 +72,34 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// TestExpandedMembers: twenty of them, and nothing tells of the rest.
+func TestExpandedMembers(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	all := "/v1.0/groups/" + c.of("all")
+	g := c.ok(all + "?$select=id&$expand=members")
+	if diff := cmp.Diff(c.all(all + "/members?$top=999")[:20], rows(g, "members")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"@odata.context", "id", "members"}, keys(g)); diff != "" {
+		t.Errorf("properties (-want +got):\n%s", diff)
+	}
+	for _, g := range c.all("/v1.0/groups?$expand=members") {
+		if n := len(c.all("/v1.0/groups/" + str(g, "id") + "/members?$top=999")); g["members"] == nil || len(rows(g, "members")) != min(n, 20) {
+			t.Errorf("%s: %d expanded of %d", str(g, "displayName"), len(rows(g, "members")), n)
+		}
+	}
+	c.refuses([]refusal{
+		{"nested select", all + "?$expand=members($select=id)", 400, "BadRequest"},
+		{"other relation", all + "?$expand=owners", 400, "BadRequest"},
+		{"cloudLicensing", all + "?$expand=cloudLicensing/assignments", 400, "BadRequest"},
+		{"members with errors", all + "?$expand=membersWithLicenseErrors", 400, "BadRequest"},
+	})
+	if r := c.get("/v1.0/groups?$expand=members&$count=true", eventual...); r.status != 400 || r.code() != "Request_UnsupportedQuery" {
+		t.Errorf("with an advanced query: %d %s", r.status, r.raw)
+	}
+}
+
 func TestRefusedDirectory(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})

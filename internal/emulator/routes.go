@@ -57,34 +57,33 @@ var (
 	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All"}, readDirectory)
 	readObjects     = with(readDirectory, []string{"User.Read.All", "GroupMember.Read.All", "Group.Read.All"})
 
-	scopesCloud      = []string{"CloudLicensing.Read"}
-	scopesGroupRight = []string{"Group-UsageRight.Read.All"}
-	scopesRights     = with([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights)
-	scopesOfUser     = with(scopesCloud, []string{"User-CloudLicensing.Read.All", "User.Read.All"})
-	scopesOfGroup    = with(scopesCloud, []string{"Group-CloudLicensing.Read.All", "Group.Read.All"})
-	scopesUserItem   = []string{"User-CloudLicensing.Read"}
-	scopesGroupItem  = []string{"Group-CloudLicensing.Read"}
-	scopesWaiting    = with(scopesCloud, []string{"User-UsageRight.Read"})
+	writeUser   = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeGroup  = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeCloud  = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
+	createGroup = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
+	writeDevice = []string{"CloudLicensing-Assignment.ReadWrite.All"}
+	changeCloud = []string{"CloudLicensing.AssignLicenses.Organization"}
+	changeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization"}
+	changeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
+	assignUser  = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	assignGroup = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	reprocess   = []string{"LicenseAssignment.ReadWrite.All"}
 
+	scopesCloud       = []string{"CloudLicensing.Read"}
+	scopesGroupRight  = []string{"Group-UsageRight.Read.All"}
+	scopesRights      = with([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights)
+	scopesOfUser      = with(scopesCloud, []string{"User-CloudLicensing.Read.All", "User.Read.All"})
+	scopesOfGroup     = with(scopesCloud, []string{"Group-CloudLicensing.Read.All", "Group.Read.All"})
+	scopesUserItem    = []string{"User-CloudLicensing.Read"}
+	scopesGroupItem   = []string{"Group-CloudLicensing.Read"}
+	scopesWaiting     = with(scopesCloud, []string{"User-UsageRight.Read"})
 	scopesDeviceRight = []string{"CloudLicensing-UsageRights.Read"}
 	scopesDeviceQueue = []string{"Device-CloudLicensing.Read"}
-	writeCloud        = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
-	writeUser         = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
-	writeGroup        = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	createGroup       = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
-	writeDevice       = []string{"CloudLicensing-Assignment.ReadWrite.All"}
-	changeCloud       = []string{"CloudLicensing.AssignLicenses.Organization"}
-	changeUser        = []string{"User-CloudLicensing.AssignLicenses.Organization"}
-	changeGroup       = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
-	assignUser        = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
-	assignGroup       = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	reprocess         = []string{"LicenseAssignment.ReadWrite.All"}
-
+	scopesDetails     = []string{"LicenseAssignment.Read.All"}
 	scopesWrite       = []string{"CloudLicensing.AssignLicenses"}
 	scopesChangeUser  = []string{"User-CloudLicensing.AssignLicenses"}
 	scopesChangeGroup = []string{"Group-CloudLicensing.AssignLicenses"}
 	scopesWriteDevice = []string{"CloudLicensing-Assignment.ReadWrite"}
-	scopesDetails     = []string{"LicenseAssignment.Read.All"}
 
 	// defaultRoles are what the application has without Variants.Roles.
 	defaultRoles = []string{

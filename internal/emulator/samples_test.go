@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -155,5 +156,99 @@ func TestErrorSamples(t *testing.T) {
 		if !got[path] {
 			t.Errorf("the sample has %s, the emulator has not", path)
 		}
+	}
+}
+
+// TestWriteSamples sends the bodies that the reference pages print, with ids of
+// the tenant in place of theirs.
+func TestWriteSamples(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(samplesDir); err != nil {
+		t.Skipf("the samples of the reference pages are not here: %v", err)
+	}
+	skus := catalogue()
+	sway, _ := skus[skuE3].plan("SWAY")
+	for _, tt := range []struct {
+		file   string
+		made   bool // there is an assignment before
+		absent []string
+		v      Variants
+	}{
+		{file: "assignments-write.create-admin"},
+		{file: "assignments-write.create-for-group", v: Variants{OmitCreatedID: true}},
+		{file: "assignments-write.update-me", made: true},
+		{file: "assignments-write.reprocess-user", v: Variants{ReprocessOK: true}},
+		{file: "directory-licensing.group-assignlicense-remove", made: true},
+		{file: "directory-licensing.user-assignlicense", made: true, absent: []string{".city:string", ".companyName:string"}},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			t.Parallel()
+			raw, err := os.ReadFile(filepath.Join(samplesDir, tt.file+".json"))
+			if err != nil {
+				t.Skipf("this sample is not here: %v", err)
+			}
+			var sample struct {
+				Method   string          `json:"method"`
+				Path     string          `json:"path"`
+				Request  json.RawMessage `json:"requestBody"`
+				Status   int             `json:"status"`
+				Response any             `json:"responseBody"`
+				Headers  row             `json:"responseHeaders"`
+			}
+			if err := json.Unmarshal(raw, &sample); err != nil {
+				t.Fatal(err)
+			}
+			c := start(t, Options{Variants: tt.v})
+			user, group := c.bare(0), c.of("guests")
+			assignment := ""
+			if tt.made {
+				r := c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), assigneeBind, bind("users/"+user), disabledPlans, off()), 201)
+				assignment = str(r.body, "id")
+				for _, s := range []sku{skuVisio, skuE5} {
+					c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), assigneeBind, bind("groups/"+group), disabledPlans, off()), 201)
+				}
+				c.token = c.DelegatedToken(user, "User-CloudLicensing.AssignLicenses", "LicenseAssignment.ReadWrite.All")
+			}
+			// Ids by where they stand, the rest by their places in the sample.
+			real := func(s string) string {
+				for where, id := range map[string]string{
+					`(/users/)[^/"]+`: user, `(/groups/)[^/"]+`: group, `(/allotments/)[^/"]+`: c.pool(skuE3, 0), `(/assignments/)[0-9a-f-]{36}`: assignment,
+					`("disabledServicePlanIds":\s*\[\s*")[^"]+`: sway.id, `("disabledPlans":\s*\[\s*")[^"]+`: skus[skuE5].plans[0].id,
+					`("skuId":\s*")[^"]+`: skus[skuE5].skuID, `("removeLicenses":\s*\[\s*")[^"]+`: skus[skuE3].skuID,
+				} {
+					s = regexp.MustCompile(where).ReplaceAllString(s, "${1}"+id)
+				}
+				return s
+			}
+			text := real(string(sample.Request))
+			if strings.Contains(tt.file, "group-assignlicense") {
+				text = body("addLicenses", off(), "removeLicenses", off(skus[skuVisio].skuID, skus[skuE5].skuID))
+			}
+			if text == "null" {
+				text = ""
+			}
+			r := c.do(sample.Method, real(sample.Path), text)
+			if r.status != sample.Status {
+				t.Fatalf("%s %s %s: %d %s, want %d", sample.Method, real(sample.Path), text, r.status, r.raw, sample.Status)
+			}
+			want, got := map[string]bool{}, map[string]bool{}
+			shape("", sample.Response, want)
+			if sample.Response != nil {
+				shape("", any(r.body), got)
+				delete(want, ":null")
+			} else if len(r.raw) > 0 {
+				t.Errorf("an answer without a body has %s", r.raw)
+			}
+			for path := range want {
+				if sample.Response != nil && !got[path] && !slices.Contains(tt.absent, path) {
+					t.Errorf("the sample has %s, the emulator has not", path)
+				}
+			}
+			for name := range sample.Headers {
+				if r.header.Get(name) == "" {
+					t.Errorf("there is no header %s", name)
+				}
+			}
+		})
 	}
 }
