@@ -185,7 +185,7 @@ func (t *tenant) change(h holder, change *licenceChange, pools []int, c *call) {
 		}
 		changed = append(changed, mine...)
 	}
-	t.spread(changed, c.date, c.variants.GroupEffects)
+	t.spread(changed, c.date, c.variants.groupEffects())
 }
 
 // answerUser is a person with the licences.

@@ -70,7 +70,7 @@ func (e *Emulator) createAssignment(c *call) (any, *problem) {
 		return nil, p
 	}
 	a := t.assign(pool.at, to, off)
-	t.spread([]*assignment{a}, c.date, c.variants.GroupEffects)
+	t.spread([]*assignment{a}, c.date, c.variants.groupEffects())
 	o := e.renderAssignment(c, nil, a)
 	o["@odata.context"] = c.context(assignmentSet + "/$entity")
 	if !admin && c.variants.OmitCreatedID {
@@ -116,7 +116,7 @@ func (e *Emulator) updateAssignment(c *call) (any, *problem) {
 		return nil, p
 	}
 	a.off = off
-	t.spread([]*assignment{a}, c.date, c.variants.GroupEffects)
+	t.spread([]*assignment{a}, c.date, c.variants.groupEffects())
 	o := e.renderAssignment(c, nil, a)
 	o["@odata.context"] = c.context(assignmentSet + "/$entity")
 	return o, nil
@@ -131,7 +131,7 @@ func (e *Emulator) deleteAssignment(c *call) (any, *problem) {
 		return nil, p
 	}
 	e.tenant.unassign(a)
-	e.tenant.spread([]*assignment{a}, c.date, c.variants.GroupEffects)
+	e.tenant.spread([]*assignment{a}, c.date, c.variants.groupEffects())
 	return nil, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 // TestReadersAndWriters is for the race detector.
 func TestReadersAndWriters(t *testing.T) {
 	t.Parallel()
-	c := start(t, Options{Users: 60, Variants: Variants{GroupEffects: time.Millisecond, ExpandErrors: "both"}})
+	var clock atomic.Int64 // moves on with each look at it
+	begin := time.Now()
+	now := func() time.Time { return begin.Add(time.Duration(clock.Add(1)) * time.Millisecond) }
+	c := start(t, Options{Users: 60, Now: now, Variants: Variants{GroupEffects: 5 * time.Millisecond, ExpandErrors: "both"}})
 	uris := []string{
 		granted + "?$expand=assignedTo,allotment", pools + "?$expand=waitingMembers,assignments", "/v1.0/users?$select=id,licenseAssignmentStates,assignedPlans",
 		"/v1.0/groups?$select=id,assignedLicenses,licenseProcessingState", "/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo,usageRight",
@@ -49,11 +53,10 @@ func TestReadersAndWriters(t *testing.T) {
 	wg.Go(func() {
 		for range 3 {
 			c.Reset()
-			time.Sleep(time.Millisecond)
 		}
 	})
 	wg.Wait()
-	time.Sleep(5 * time.Millisecond)
+	clock.Add(5)
 	c.ok(granted)
 	checkUnits(t, c.Emulator)
 }
@@ -62,7 +65,7 @@ func TestReadersAndWriters(t *testing.T) {
 // tenant, most of whom have to wait.
 func TestWritesScale(t *testing.T) {
 	t.Parallel()
-	e := New(Options{Users: 20_000})
+	e := New(Options{Users: 20_000, Variants: Variants{GroupEffects: Immediately}})
 	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 	ask := func(method, uri, body string) (int, string) {
 		req, _ := http.NewRequestWithContext(t.Context(), method, "http://graph"+uri, strings.NewReader(body))
@@ -91,5 +94,15 @@ func TestWritesScale(t *testing.T) {
 	checkUnits(t, e)
 	if len(e.tenant.errors) != 6000 {
 		t.Errorf("%d errors, want as many as at first", len(e.tenant.errors))
+	}
+}
+
+// TestGroupEffects is not kinder than the service unless told to.
+func TestGroupEffects(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, Immediately: 0, time.Minute: time.Minute} {
+		if got := (&Variants{GroupEffects: set}).groupEffects(); got != want {
+			t.Errorf("%s is %s, want %s", set, got, want)
+		}
 	}
 }

@@ -37,8 +37,8 @@
 // and get one as soon as it is free: first come, first served. A plan that
 // lacks another one that it needs is an assignment error until the other one
 // comes; assignLicense refuses it. What worked before a change that fails stays
-// in force as far as it can. Members learn of a change of their group at once
-// or, with [Variants].GroupEffects, later. [Emulator.Reset] undoes everything.
+// in force as far as it can. Members learn of a change of their group later, see
+// [Variants].GroupEffects. [Emulator.Reset] undoes everything.
 //
 // # The tenant
 //

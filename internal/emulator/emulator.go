@@ -97,8 +97,9 @@ type Variants struct {
 	// person, group or device, as the samples do.
 	OmitCreatedID bool
 	// GroupEffects is how long a change of a group's assignments takes to reach
-	// the members. At 0 they know at once. Until then, and in any case until
-	// the clock has moved on, licenseProcessingState says ProcessingInProgress.
+	// the members; 0 = five seconds, [Immediately] = at once. Until then, and in
+	// any case until the clock has moved on, licenseProcessingState says
+	// ProcessingInProgress.
 	GroupEffects time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
@@ -108,6 +109,19 @@ type Variants struct {
 	// Roles are the application roles that new tokens carry; nil = all that
 	// the endpoints need.
 	Roles []string
+}
+
+// Immediately has changes of groups reach their members at once.
+const Immediately time.Duration = -1
+
+func (v *Variants) groupEffects() time.Duration {
+	switch v.GroupEffects {
+	case 0:
+		return 5 * time.Second
+	case Immediately:
+		return 0
+	}
+	return v.GroupEffects
 }
 
 // Emulator is one tenant behind an [http.Handler]. It is safe for concurrent

@@ -35,6 +35,9 @@ type reply struct {
 
 func start(t *testing.T, opts Options) *client {
 	t.Helper()
+	if opts.Variants.GroupEffects == 0 { // most tests have no clock of their own
+		opts.Variants.GroupEffects = Immediately
+	}
 	s := Start(t, opts)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)

@@ -102,7 +102,7 @@ func TestSamples(t *testing.T) {
 			if tt.method == "GET" && strings.Contains(tt.uri, "cloudLicensing") {
 				for path := range got { // Nothing of our own either.
 					of, null := strings.CutSuffix(path, ":null")
-					if !want[path] && !(null && want[of+":string"]) && !strings.Contains(path, ".@odata.context") && !strings.Contains(path, ".@odata.nextLink") {
+					if !want[path] && (!null || !want[of+":string"]) && !strings.Contains(path, ".@odata.context") && !strings.Contains(path, ".@odata.nextLink") {
 						t.Errorf("the emulator has %s, the sample has not", path)
 					}
 				}

@@ -76,7 +76,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.tokens++
 		s.mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600}`)
+		_, _ = io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600}`)
 		return
 	}
 	if r.URL.Path != "/beta/$batch" {
@@ -149,7 +149,7 @@ func write(w http.ResponseWriter, r reply) {
 		w.Header().Set(name, value)
 	}
 	w.WriteHeader(r.code())
-	io.WriteString(w, r.body)
+	_, _ = io.WriteString(w, r.body)
 }
 
 // calls returns the calls until now, and forgets them.

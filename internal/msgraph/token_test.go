@@ -3,6 +3,7 @@ package msgraph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestPersonalTokens(t *testing.T) {
 		return ok(`{"id":"u1"}`)
 	})
 	source := sourceFunc(func() (*oauth2.Token, error) {
-		return &oauth2.Token{AccessToken: string('0' + rune(asked.Add(1))), Expiry: time.Now().Add(time.Hour)}, nil
+		return &oauth2.Token{AccessToken: fmt.Sprint(asked.Add(1)), Expiry: time.Now().Add(time.Hour)}, nil
 	})
 	c := s.client(t, func(o *Options) { o.TokenSource = source })
 	for range 3 {

@@ -259,7 +259,7 @@ func TestWholeBatch(t *testing.T) {
 			for _, r := range results {
 				if failure := upstream(t, r); r.Outcome != tt.outcome || !errors.Is(failure, tt.kind) {
 					t.Errorf("%s: %v, want %s: %v", r.Outcome, failure, tt.outcome, tt.kind)
-				} else if tt.kind == licensing.ErrForbidden && failure.Permission != "CloudLicensing.AssignLicenses.Organization" {
+				} else if errors.Is(tt.kind, licensing.ErrForbidden) && failure.Permission != "CloudLicensing.AssignLicenses.Organization" {
 					t.Errorf("needs %q", failure.Permission)
 				}
 			}
@@ -275,7 +275,7 @@ func TestPartWithoutAnswer(t *testing.T) {
 	if diff := cmp.Diff([]licensing.Outcome{licensing.WriteDone, licensing.WriteUnknown, licensing.WriteDone}, outcomes(results)); diff != "" || len(s.calls()) != 3 {
 		t.Error(diff)
 	}
-	upstream(t, results[1])
+	_ = upstream(t, results[1])
 }
 
 // TestThrottledPart sends again only what was put off, after the time that the service asked for.
@@ -363,7 +363,7 @@ func TestNoToken(t *testing.T) {
 	s := newService(t, func(call) reply { return done })
 	c := s.client(t, func(o *Options) { o.Authority = "http://127.0.0.1:1" })
 	for _, r := range c.Begin().Write(t.Context(), writesOf("a", "b")) {
-		if upstream(t, r); r.Outcome != licensing.WriteNotDone {
+		if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -376,7 +376,7 @@ func TestNoConnection(t *testing.T) {
 	c := s.client(t, func(o *Options) { o.GraphURL = "http://127.0.0.1:1" })
 	for _, users := range [][]string{{"a"}, {"a", "b"}} {
 		for _, r := range c.Begin().Write(t.Context(), writesOf(users...)) {
-			if upstream(t, r); r.Outcome != licensing.WriteNotDone {
+			if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
 				t.Errorf("%+v", r)
 			}
 		}
@@ -420,7 +420,7 @@ func TestEndedContext(t *testing.T) {
 				return &reply{raw: true}
 			}
 			for _, r := range s.client(t).Begin().Write(ctx, writesOf(users...)) {
-				if upstream(t, r); r.Outcome != licensing.WriteUnknown {
+				if _ = upstream(t, r); r.Outcome != licensing.WriteUnknown {
 					t.Errorf("%+v", r)
 				}
 			}
@@ -477,11 +477,11 @@ func TestNoReplay(t *testing.T) {
 							if err != nil {
 								return
 							}
-							io.Copy(io.Discard, req.Body)
+							_, _ = io.Copy(io.Discard, req.Body)
 							if requests.Add(1) > 1 {
 								return
 							}
-							io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+							_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
 						}
 					}()
 				}
@@ -492,7 +492,7 @@ func TestNoReplay(t *testing.T) {
 				t.Fatalf("%+v", r)
 			}
 			for _, r := range c.Begin().Write(t.Context(), writes) {
-				if upstream(t, r); r.Outcome != licensing.WriteUnknown {
+				if _ = upstream(t, r); r.Outcome != licensing.WriteUnknown {
 					t.Errorf("%+v", r)
 				}
 			}
