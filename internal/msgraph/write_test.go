@@ -513,7 +513,7 @@ func TestWritesByHTTP1(t *testing.T) {
 		defer mu.Unlock()
 		protocols[r.Method] = r.ProtoMajor
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600,"value":[]}`)
+		_, _ = io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600,"value":[]}`)
 	}))
 	s.EnableHTTP2 = true
 	s.StartTLS()
