@@ -1,0 +1,553 @@
+package graph_test
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/oauth2"
+
+	"licensegraph/graph/generated"
+	"licensegraph/internal/emulator"
+)
+
+// edgeCost is what one field costs a gateway that has a token and knows what the service refuses.
+type edgeCost struct {
+	// name is the field as Type.field, and what is special about the question.
+	name string
+	// query asks for a page of N parents. Or it names a list of the tenant, such as $users: then it is asked once for
+	// each of N elements, or for N of them at once where it is in brackets.
+	query string
+	// steps are the reads, in the order in which one has to wait for another.
+	steps []step
+}
+
+// field is the name of the edge; empty for a root field.
+func (c edgeCost) field() string {
+	name, _, _ := strings.Cut(c.name, " ")
+	typeName, field, _ := strings.Cut(name, ".")
+	if typeName == "Query" || typeName == "Entity" {
+		return ""
+	}
+	return field
+}
+
+// A step says of n parents, and of what was answered, how many reads travel together: one number for each time that
+// the gateway has to wait.
+type step func(n int, r response) []int
+
+// one read, whatever is asked.
+func one(int, response) []int { return []int{1} }
+
+// each parent takes a read.
+func each(n int, _ response) []int { return []int{n} }
+
+// several reads for each parent, and some for all.
+func several(perParent, forAll int) step {
+	return func(n int, _ response) []int { return []int{n*perParent + forAll} }
+}
+
+// pages of 100 elements follow each other by their links.
+func pages(n int, _ response) []int { return slices.Repeat([]int{1}, ceil(n, 100)) }
+
+// chunks of 15 parents: so many an expression with `in` takes.
+func chunks(n int, _ response) []int { return []int{ceil(n, 15)} }
+
+// eachAt takes a read for each different value at a path of the answer, chunksAt one for 15 of them.
+func eachAt(path string) step {
+	return func(_ int, r response) []int { return []int{len(valuesAt(r.Data, path))} }
+}
+
+func chunksAt(path string) step {
+	return func(_ int, r response) []int { return []int{ceil(len(valuesAt(r.Data, path)), 15)} }
+}
+
+func ceil(n, size int) int { return (n + size - 1) / size }
+
+// valuesAt returns the different texts at a path of an answer; lists on the way are walked through.
+func valuesAt(value any, path string) []string {
+	values := map[string]bool{}
+	var collect func(value any, path string)
+	collect = func(value any, path string) {
+		name, rest, _ := strings.Cut(path, ".")
+		switch v := value.(type) {
+		case []any:
+			for _, element := range v {
+				collect(element, path)
+			}
+		case object:
+			collect(v[name], rest)
+		case string:
+			values[v] = true
+		}
+	}
+	collect(value, path)
+	return slices.Sorted(maps.Keys(values))
+}
+
+// pagesAt reads a connection of each parent, 100 elements to a page: the pages that come next travel together.
+func pagesAt(root, connection string) step {
+	return func(_ int, r response) (rounds []int) {
+		for _, parent := range r.Data[root].(object)["nodes"].([]any) {
+			elements := len(parent.(object)[connection].(object)["nodes"].([]any))
+			for page := range max(1, ceil(elements, 100)) {
+				if page == len(rounds) {
+					rounds = append(rounds, 0)
+				}
+				rounds[page]++
+			}
+		}
+		return rounds
+	}
+}
+
+// atMostOne is a read, if it is there at all, of what a path of the answer shows.
+func atMostOne(path string) step {
+	return func(_ int, r response) []int { return []int{min(1, len(valuesAt(r.Data, path)))} }
+}
+
+// carried returns the requests that carry the reads, and the parts of those that carry several: 20 at most.
+func carried(rounds []int) (requests, parts int) {
+	for _, reads := range rounds {
+		requests += ceil(reads, 20)
+		if parts += reads; reads%20 == 1 {
+			parts-- // alone
+		}
+	}
+	return requests, parts
+}
+
+const aProduct, aPlan = "05e9a617-0261-4cee-bb44-138d3ef5d965", "efb87545-963c-4e0d-99df-69c6916d9eb0"
+
+// edgeCosts has every root field and every edge. Names of products and plans come from the catalogue; consumedUnits and
+// provisioningStatus do not.
+var edgeCosts = []edgeCost{
+	{"Query.node", `node(id: $users) { ... on User { displayName } }`, []step{one}},
+	{"Query.nodes", `nodes(ids: [$users]) { ... on User { displayName } }`, []step{one}},
+	{"Query.nodes with states", `nodes(ids: [$users]) { ... on User { displayName licenseAssignmentStates { state } } }`, []step{one, chunks}},
+	// What no directory object has is looked for in both lists of the tenant, and in two collections by its id.
+	{"Query.nodes of errors", `nodes(ids: [$errors]) { ... on AssignmentError { code } }`, []step{one, several(2, 2)}},
+	{"Query.nodes of products", `nodes(ids: [$subscriptions]) { ... on SubscribedSku { consumedUnits } }`, []step{several(2, 2)}},
+
+	{"Query.user", `user(id: $users) { displayName }`, []step{one}},
+	{"Query.user with states", `user(id: $users) { displayName licenseAssignmentStates { state } }`, []step{chunks}},
+	{"Query.user by name", `user(userPrincipalName: $names) { displayName }`, []step{chunks}},
+	{"Query.users", `users(first: N) { totalCount nodes { displayName licenseAssignmentStates { state } assignedLicenses { skuId } } }`, []step{one}},
+	{"Query.users of a product", `users(first: N, filter: {skuId: "` + aProduct + `"}) { totalCount nodes { id } }`, []step{one}},
+	{"Query.users in order", `users(first: N, orderBy: {field: DISPLAY_NAME}, filter: {licensed: true}) { nodes { id } }`, []step{one}},
+	{"Query.group", `group(id: $groups) { displayName }`, []step{one}},
+	{"Query.group with licences", `group(id: $groups) { assignedLicenses { skuId } }`, []step{chunks}},
+	{"Query.groups", `groups(first: N) { totalCount nodes { displayName assignedLicenses { skuId } } }`, []step{one}},
+	{"Query.allotment", `allotment(id: $allotments) { services { planId } }`, []step{one}},
+	{"Query.allotments", `allotments(first: N) { totalCount nodes { services { planId } subscriptions { state } } }`, []step{one}},
+	{"Query.assignment", `assignment(id: $assignments) { disabledServicePlanIds }`, []step{each}},
+	{"Query.assignments", `assignments(first: N) { nodes { disabledServicePlanIds } }`, []step{pages}},
+	{"Query.assignmentError", `assignmentError(id: $errors) { message }`, []step{each}},
+	{"Query.assignmentErrors", `assignmentErrors(first: N) { nodes { message } }`, []step{pages}},
+	{"Query.subscribedSku", `subscribedSku(skuId: $products) { consumedUnits }`, []step{one}},
+	{"Query.subscribedSkus", `subscribedSkus(first: N) { totalCount nodes { units { free } } }`, []step{one}},
+
+	{"Entity.findManyUserByIDs", `_entities(representations: [$User]) { ... on User { displayName } }`, []step{one}},
+	{"Entity.findManyUserByIDs known", `_entities(representations: [$User]) { ... on User { id } }`, nil},
+	{"Entity.findManyUserByIDs with states", `_entities(representations: [$User]) { ... on User { licenseAssignmentStates { state } } }`, []step{chunks}},
+	{"Entity.findManyUserByUserPrincipalNames", `_entities(representations: [$UserByName]) { ... on User { displayName } }`, []step{chunks}},
+	{"Entity.findManyGroupByIDs", `_entities(representations: [$Group]) { ... on Group { displayName } }`, []step{one}},
+	{"Entity.findManyDeviceByIDs", `_entities(representations: [$Device]) { ... on Device { displayName } }`, []step{one}},
+	{"Entity.findManyAllotmentByIDs", `_entities(representations: [$Allotment]) { ... on Allotment { allottedUnits } }`, []step{one}},
+	{"Entity.findManyAssignmentByIDs", `_entities(representations: [$Assignment]) { ... on Assignment { disabledServicePlanIds } }`, []step{each}},
+	{"Entity.findManyAssignmentErrorByIDs", `_entities(representations: [$AssignmentError]) { ... on AssignmentError { code } }`, []step{each}},
+	{"Entity.findManySubscribedSkuBySkuIDs", `_entities(representations: [$SubscribedSku]) { ... on SubscribedSku { consumedUnits } }`, []step{one}},
+	// Nobody says whether the holder is a person or a group: both are asked for.
+	{"Entity.findManyUsageRightByHolderIDAndIDs", `_entities(representations: [$UsageRight]) { ... on UsageRight { skuId } }`, []step{several(2, 0)}},
+
+	{"Allotment.sku", `allotments(first: N) { nodes { sku { consumedUnits } } }`, []step{one, one}},
+	{"Allotment.sku names", `allotments(first: N) { nodes { sku { skuPartNumber productName } } }`, []step{one}},
+	{"Allotment.assignments", `allotments(first: N) { nodes { assignments(first: 1) { nodes { id allotment { id } } } } }`, []step{one, each}},
+	{"Allotment.assignments with assignees", `allotments(first: N) { nodes { assignments(first: 1) { nodes { assignedTo { displayName } } } } }`, []step{one, each}},
+	{"Allotment.waitingMembers", `allotments(first: N) { nodes { waitingMembers(first: 1) { nodes { id } } } }`, []step{one, each}},
+
+	{"WaitingMember.allotment", `allotments(first: N) { nodes { waitingMembers { nodes { allotment { services { planId } } } } } }`, []step{one, each}},
+	{"WaitingMember.allotment of people", `users(first: N) { nodes { waitingMembers { allotment { skuPartNumber } } } }`, []step{one, each}},
+	{"WaitingMember.assignedTo", `allotments(first: N) { nodes { waitingMembers { nodes { assignedTo { displayName } } } } }`, []step{one, each}},
+	{"WaitingMember.assignedTo with more", `allotments(first: N, orderBy: {field: AVAILABLE_UNITS}) { nodes { waitingMembers { nodes { assignedTo { ... on User { department } } } } } }`, []step{one, each, one}},
+	{"WaitingMember.assignedTo of people", `users(first: N) { nodes { waitingMembers { assignedTo { displayName } } } }`, []step{one, each}},
+
+	{"Assignment.allotment", `assignments(first: N) { nodes { allotment { skuPartNumber services { planId } } } }`, []step{pages}},
+	{"Assignment.allotment product", `assignments(first: N) { nodes { allotment { sku { consumedUnits } } } }`, []step{pages, one}},
+	{"Assignment.assignedTo", `assignments(first: N) { nodes { assignedTo { displayName } } }`, []step{pages}},
+	{"Assignment.assignedTo and allotment", `assignments(first: N) { nodes { assignedTo { displayName } allotment { skuPartNumber } } }`, []step{pages}},
+	{"Assignment.assignedTo with more", `assignments(first: N) { nodes { assignedTo { __typename ... on User { department } ... on Group { mail } ... on Device { operatingSystem } } } }`,
+		[]step{pages, eachAt("assignments.nodes.assignedTo.__typename")}},
+	{"Assignment.disabledServicePlans", `assignments(first: N) { nodes { disabledServicePlans { servicePlanName displayName } } }`, []step{pages}},
+	{"Assignment.disabledServicePlans with more", `assignments(first: N) { nodes { disabledServicePlans { provisioningStatus } } }`,
+		[]step{pages, atMostOne("assignments.nodes.disabledServicePlans.provisioningStatus")}},
+
+	{"AssignmentError.sku", `assignmentErrors(first: N) { nodes { sku { consumedUnits } } }`, []step{pages, one}},
+	{"AssignmentError.sku names", `assignmentErrors(first: N) { nodes { sku { productName } } }`, []step{pages}},
+	{"AssignmentError.assignedTo", `assignmentErrors(first: N) { nodes { assignedTo { displayName ... on User { userPrincipalName } } } }`, []step{pages}},
+	{"AssignmentError.assignedTo with more", `assignmentErrors(first: N) { nodes { assignedTo { ... on User { department } } } }`, []step{pages, one}},
+	{"AssignmentError.assignedTo with states", `assignmentErrors(first: N) { nodes { assignedTo { id ... on User { licenseAssignmentStates { state } } } } }`,
+		[]step{pages, chunksAt("assignmentErrors.nodes.assignedTo.id")}},
+	{"AssignmentError.usageRight", `assignmentErrors(first: N) { nodes { usageRight { services { planName } } } }`, []step{pages, each}},
+	{"AssignmentError.servicePlans", `assignmentErrors(first: N) { nodes { servicePlans { displayName } } }`, []step{pages}},
+	{"AssignmentError.servicePlans with more", `assignmentErrors(first: N) { nodes { servicePlans { provisioningStatus } } }`, []step{pages, one}},
+	{"AssignmentError.licenseAssignmentStates", `assignmentErrors(first: N) { nodes { assignedTo { id } licenseAssignmentStates { state } } }`,
+		[]step{pages, chunksAt("assignmentErrors.nodes.assignedTo.id")}},
+
+	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{one, one}},
+	{"LicenseAssignmentState.sku names", `users(first: N) { nodes { licenseAssignmentStates { sku { productName } } } }`, []step{one}},
+	{"LicenseAssignmentState.assignedByGroup", `users(first: N) { nodes { licenseAssignmentStates { assignedByGroup { displayName } } } }`, []step{one, one}},
+	{"LicenseAssignmentState.assignedByGroup id", `users(first: N) { nodes { licenseAssignmentStates { assignedByGroup { id } } } }`, []step{one}},
+	{"LicenseAssignmentState.disabledPlans", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { displayName } } } }`, []step{one}},
+	{"LicenseAssignmentState.disabledPlans with more", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { provisioningStatus } } } }`, []step{one, one}},
+	{"AssignedLicense.sku", `users(first: N) { nodes { assignedLicenses { sku { consumedUnits } } } }`, []step{one, one}},
+	{"AssignedLicense.sku of groups", `groups(first: N) { nodes { assignedLicenses { sku { productName } } } }`, []step{one}},
+	{"AssignedLicense.disabledPlans", `users(first: N) { nodes { assignedLicenses { disabledPlans { displayName } } } }`, []step{one}},
+	{"AssignedLicense.disabledPlans with more", `users(first: N) { nodes { assignedLicenses { disabledPlans { provisioningStatus } } } }`, []step{one, one}},
+
+	{"User.licenseAssignmentStates", `users(first: N) { nodes { licenseAssignmentStates { skuId state error } } }`, []step{one}},
+	{"User.licenseDetails", `users(first: N) { nodes { licenseDetails { servicePlans { servicePlanName } } } }`, []step{one, each}},
+	{"LicenseDetails.sku", `users(first: N) { nodes { licenseDetails { sku { consumedUnits } } } }`, []step{one, each, one}},
+	{"LicenseDetails.sku names", `users(first: N) { nodes { licenseDetails { sku { productName } } } }`, []step{one, each}},
+	{"User.assignments", `users(first: N) { nodes { assignments { allotment { skuPartNumber } assignedTo { displayName } } } }`, []step{one, each}},
+	{"User.usageRights", `users(first: N) { nodes { usageRights { services { planName } } } }`, []step{one, each}},
+	{"User.usageRights of a product", `users(first: N) { nodes { usageRights(skuIds: ["` + aProduct + `"]) { id } } }`, []step{one, each}},
+	{"User.usageRights with a plan", `users(first: N) { nodes { usageRights(planIds: ["` + aPlan + `"]) { id } } }`, []step{one, each}},
+	{"User.assignmentErrors", `users(first: N) { nodes { assignmentErrors { code assignedTo { id } } } }`, []step{one, each}},
+	{"User.waitingMembers", `users(first: N) { nodes { waitingMembers { id } } }`, []step{one, each}},
+	{"User.usageRights and everything else", `users(first: N) { nodes { assignments { id } usageRights { id } assignmentErrors { id } waitingMembers { id } licenseDetails { id } } }`,
+		[]step{one, several(5, 0)}},
+
+	{"UsageRight.sku", `users(first: N) { nodes { usageRights { sku { consumedUnits } } } }`, []step{one, each, one}},
+	{"UsageRight.sku names", `users(first: N) { nodes { usageRights { sku { productName } } } }`, []step{one, each}},
+	{"UsageRight.assignments", `users(first: N) { nodes { usageRights { assignments { id disabledServicePlanIds } } } }`, []step{one, each}},
+	{"UsageRight.assignments with assignees", `users(first: N) { nodes { usageRights { assignments { id assignedTo { displayName } allotment { skuPartNumber } } } } }`,
+		[]step{one, each, eachAt("users.nodes.usageRights.assignments.id")}},
+	{"UsageRight.allotments", `users(first: N) { nodes { usageRights { allotments { skuPartNumber consumedUnits } } } }`, []step{one, each}},
+	{"UsageRight.allotments and assignments", `users(first: N) { nodes { usageRights { allotments { id } assignments { id } } } }`, []step{one, each}},
+	{"UsageRight.assignments of groups", `groups(first: N) { nodes { usageRights { assignments { id } } } }`, []step{one, each}},
+
+	{"Group.assignments", `groups(first: N) { nodes { assignments { allotment { skuPartNumber } assignedTo { displayName } } } }`, []step{one, each}},
+	{"Group.usageRights", `groups(first: N) { nodes { usageRights { services { planName } } } }`, []step{one, each}},
+	{"Group.members", `groups(first: N) { nodes { members(first: 2) { nodes { displayName ... on User { department } } } } }`, []step{one, each}},
+	{"Group.members with states", `groups(first: N) { nodes { members(first: 2) { nodes { ... on User { id licenseAssignmentStates { state } } } } } }`,
+		[]step{one, each, chunksAt("groups.nodes.members.nodes.id")}},
+	{"Group.membersWithLicenseErrors", `groups(first: N) { nodes { membersWithLicenseErrors(first: 2) { nodes { displayName } } } }`, []step{one, each}},
+
+	{"Device.usageRights", `nodes(ids: [$devices]) { ... on Device { usageRights { assignments { id } allotments { id } } } }`, []step{one, each}},
+	{"Device.waitingMembers", `nodes(ids: [$devices]) { ... on Device { waitingMembers { id } } }`, []step{one, each}},
+
+	{"SubscribedSku.allotments", `subscribedSkus(first: N) { nodes { allotments { availableUnits } } }`, []step{one, one}},
+	{"SubscribedSku.assignmentErrors", `subscribedSkus(first: N) { nodes { assignmentErrors(first: 1) { nodes { code assignedTo { displayName } } } } }`, []step{one, each}},
+	{"SubscribedSku.assignmentErrors in pages", `subscribedSkus(first: N) { nodes { assignmentErrors(first: 1000) { nodes { id } } } }`,
+		[]step{one, pagesAt("subscribedSkus", "assignmentErrors")}},
+	{"ServicePlan.subscribedSkus", `subscribedSkus(first: N) { nodes { servicePlans { subscribedSkus { consumedUnits } } } }`, []step{one}},
+	{"ServicePlan.subscribedSkus of people", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { subscribedSkus { consumedUnits } } } } }`, []step{one, one}},
+}
+
+// edgeTenant is a tenant with lists of what can be asked for, as GraphQL writes it.
+type edgeTenant struct {
+	*gateway
+	lists map[string][]string
+	sizes map[string]int // of the root connections
+}
+
+func startEdgeTenant(t *testing.T) *edgeTenant {
+	t.Helper()
+	g := startGateway(t, emulator.Options{Users: 2000, Variants: emulator.Variants{Devices: true}})
+	e := &edgeTenant{gateway: g, lists: map[string][]string{}, sizes: map[string]int{}}
+	r := g.ask(`{
+		users(first: 999) { nodes { id userPrincipalName } }
+		groups(first: 999) { nodes { id members(first: 999) { nodes { __typename id } } } }
+		allotments(first: 1000) { nodes { id } }
+		assignments(first: 1000) { nodes { id } }
+		assignmentErrors(first: 1000) { nodes { id } }
+		subscribedSkus(first: 1000) { nodes { id skuId } }
+		rights: users(first: 200) { nodes { usageRights { holderId id } } }
+	}`, nil)
+	if len(r.Errors) > 0 {
+		t.Fatal(r.Errors)
+	}
+	list := func(name, form string, keys ...string) func(object) {
+		return func(o object) {
+			var values []any
+			for _, key := range keys {
+				values = append(values, o[key])
+			}
+			e.lists[name] = append(e.lists[name], fmt.Sprintf(form, values...))
+		}
+	}
+	for root, lists := range map[string][]func(object){
+		"users": {
+			list("users", "%q", "id"), list("names", "%q", "userPrincipalName"),
+			list("User", `{__typename: "User", id: %q}`, "id"), list("UserByName", `{__typename: "User", userPrincipalName: %q}`, "userPrincipalName"),
+		},
+		"groups":           {list("groups", "%q", "id"), list("Group", `{__typename: "Group", id: %q}`, "id")},
+		"allotments":       {list("allotments", "%q", "id"), list("Allotment", `{__typename: "Allotment", id: %q}`, "id")},
+		"assignments":      {list("assignments", "%q", "id"), list("Assignment", `{__typename: "Assignment", id: %q}`, "id")},
+		"assignmentErrors": {list("AssignmentError", `{__typename: "AssignmentError", id: %q}`, "id")},
+		"subscribedSkus": {
+			list("subscriptions", "%q", "id"), list("products", "%q", "skuId"), list("SubscribedSku", `{__typename: "SubscribedSku", skuId: %q}`, "skuId"),
+		},
+	} {
+		nodes := r.Data[root].(object)["nodes"].([]any)
+		e.sizes[root] = len(nodes)
+		for _, node := range nodes {
+			for _, add := range lists {
+				add(node.(object))
+			}
+		}
+	}
+	const guid = 36
+	for _, id := range valuesAt(r.Data, "assignmentErrors.nodes.id") {
+		if len(id) == guid { // as ids of directory objects are
+			e.lists["errors"] = append(e.lists["errors"], fmt.Sprintf("%q", id))
+		}
+	}
+	devices := map[string]bool{}
+	walk(r.Data, func(o object) {
+		if o["__typename"] == "Device" && !devices[o["id"].(string)] {
+			devices[o["id"].(string)] = true
+			list("devices", "%q", "id")(o)
+			list("Device", `{__typename: "Device", id: %q}`, "id")(o)
+		}
+		if o["holderId"] != nil {
+			list("UsageRight", `{__typename: "UsageRight", holderId: %q, id: %q}`, "holderId", "id")(o)
+		}
+	})
+	for name, list := range e.lists {
+		if len(list) < 10 {
+			t.Fatalf("%d %s: this proves nothing", len(list), name)
+		}
+	}
+	g.forget()
+	return e
+}
+
+var listName = regexp.MustCompile(`\$\w+`)
+
+// question writes a query for n parents, or as many as the tenant has, and tells how many that are.
+func (e *edgeTenant) question(query string, n int) (text string, parents int) {
+	name := listName.FindString(query)
+	root, _, _ := strings.Cut(query, "(")
+	if name == "" {
+		return "{ " + strings.ReplaceAll(query, "first: N", fmt.Sprint("first: ", n)) + " }", min(n, e.sizes[root])
+	}
+	list := e.lists[name[1:]]
+	list = list[:min(n, len(list))]
+	if strings.Contains(query, "["+name+"]") {
+		if root == "nodes" {
+			list = list[:min(100, len(list))] // it takes no more
+		}
+		return "{ " + strings.Replace(query, name, strings.Join(list, ", "), 1) + " }", len(list)
+	}
+	for i, id := range list {
+		text += fmt.Sprintf(" a%d: %s", i, strings.Replace(query, name, id, 1))
+	}
+	return "{" + text + " }", len(list)
+}
+
+// parentsOf counts what was found.
+func parentsOf(r response) (found int) {
+	roots := slices.Collect(maps.Values(r.Data))
+	for _, value := range roots {
+		switch v := value.(type) {
+		case []any:
+			roots = v
+		case object:
+			if nodes, ok := v["nodes"].([]any); ok {
+				roots = nodes
+			}
+		}
+	}
+	for _, value := range roots {
+		if value != nil {
+			found++
+		}
+	}
+	return found
+}
+
+// shows tells whether an answer has something at a field.
+func shows(r response, field string) (found bool) {
+	walk(r.Data, func(o object) {
+		switch v := o[field].(type) {
+		case nil:
+		case []any:
+			found = found || len(v) > 0
+		case object:
+			nodes, connection := v["nodes"].([]any)
+			found = found || !connection || len(nodes) > 0
+		default:
+			found = true
+		}
+	})
+	return found
+}
+
+// TestEdgeCosts holds how many upstream requests, and parts of batches, each root field and each edge takes for 1, 50
+// and 200 parents, or as many as there are.
+func TestEdgeCosts(t *testing.T) {
+	t.Parallel()
+	e := startEdgeTenant(t)
+	for _, tt := range edgeCosts {
+		t.Run(tt.name, func(t *testing.T) {
+			e.t = t
+			first, _ := e.question(tt.query, 1)
+			field := tt.field()
+			e.ask(first, nil) // learns what the service refuses
+			asked, shown := 0, false
+			for _, n := range []int{1, 50, 200} {
+				text, parents := e.question(tt.query, n)
+				if parents == asked {
+					continue // there are no more
+				}
+				asked = parents
+				e.forget()
+				r := e.ask(text, nil)
+				if got := parentsOf(r); got != parents {
+					t.Fatalf("%d parents, want %d: %.1000s", got, parents, r.raw)
+				}
+				shown = shown || shows(r, field)
+				var rounds []int
+				for _, reads := range tt.steps {
+					rounds = append(rounds, reads(parents, r)...)
+				}
+				requests, parts := carried(rounds)
+				if got := r.Extensions.Upstream.BatchParts; got != parts {
+					t.Errorf("%d parents: %d parts of batches, want %d of the rounds %v", parents, got, parts, rounds)
+				}
+				e.readsNobodyElse(strings.HasPrefix(tt.query, "users("))
+				e.answered(r, requests)
+			}
+			if !shown && field != "" && tt.name != "Device.waitingMembers" { // no device waits
+				t.Error("there is nothing at the edge: this proves nothing")
+			}
+		})
+	}
+}
+
+// readsNobodyElse checks that people are read by who they are, and not all of them to find some: but for the one
+// page that was asked for.
+func (g *gateway) readsNobodyElse(page bool) {
+	g.t.Helper()
+	for _, request := range g.tenant.Requests() {
+		if request.Endpoint != usersEndpoint || strings.Contains(request.URL, "$filter=") {
+			continue
+		}
+		if !page {
+			g.t.Errorf("people were read who were not asked for: %s", request.URL)
+		}
+		page = false
+	}
+}
+
+// overviewCosts are the parts of the overview of a tenant with so many errors, people who have them, and pools without a
+// free unit. The steps get the number of errors as n.
+func overviewCosts(people, exhausted int) []edgeCost {
+	states := func(int, response) []int { return []int{ceil(people, 15)} }
+	queues := func(int, response) []int { return []int{exhausted} }
+	groups := atMostOne("licensingOverview.assignmentErrors.byGroup.group.displayName")
+	// together is what the parts take when they travel together, errors page by page.
+	together := func(errs int, r response) []int {
+		rounds := append(pages(errs, r), states(errs, r)...)
+		rounds = append(rounds, groups(errs, r)...)
+		rounds[0] += 2         // both lists of the tenant
+		rounds[1] += exhausted // which one of them has told
+		return rounds
+	}
+	return []edgeCost{
+		{"Query.licensingOverview", `__typename`, nil},
+		{"LicensingOverview.products", `products { sku { skuPartNumber } units { free } }`, []step{one}},
+		{"ProductOverview.nextLifecycleDate", `products { nextLifecycleDate }`, []step{several(0, 2)}},
+		{"LicensingOverview.assignmentErrors", `assignmentErrors { total byCode { count } byProduct { skuId count } }`, []step{pages}},
+		{"AssignmentErrorsOfProduct.sku", `assignmentErrors { byProduct { sku { consumedUnits } } }`, []step{pages, one}},
+		{"AssignmentErrorsOfProduct.sku names", `assignmentErrors { byProduct { sku { productName } } }`, []step{pages}},
+		{"AssignmentErrorOverview.byGroup", `assignmentErrors { byGroup { count group { id } } }`, []step{pages, states}},
+		{"AssignmentErrorsOfGroup.group", `assignmentErrors { byGroup { group { displayName } } }`, []step{pages, states, groups}},
+		{"LicensingOverview.waitingMembers", `waitingMembers { count longestSince allotment { skuPartNumber } }`, []step{one, queues}},
+		{"Query.licensingOverview of everything", `
+			products { sku { productName } nextLifecycleDate }
+			assignmentErrors { byProduct { sku { consumedUnits } } byGroup { group { displayName } } }
+			waitingMembers { count allotment { skuPartNumber } }`, []step{together}},
+	}
+}
+
+// TestOverviewCosts holds the same of the parts of the overview, for tenants of 1, 50, 200 and 2000 people.
+func TestOverviewCosts(t *testing.T) {
+	t.Parallel()
+	for _, users := range []int{1, 50, 200, 2000} {
+		t.Run(fmt.Sprint(users), func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Users: users})
+			r := g.ask(`{ assignmentErrors(first: 1000) { nodes { id assignedTo { id } } } allotments(filter: {minAvailableUnits: 1}) { totalCount } all: allotments { totalCount } }`, nil)
+			totals := func(name string) int { return int(r.Data[name].(object)["totalCount"].(float64)) }
+			errs, people := valuesAt(r.Data, "assignmentErrors.nodes.id"), valuesAt(r.Data, "assignmentErrors.nodes.assignedTo.id")
+			for _, tt := range overviewCosts(len(people), totals("all")-totals("allotments")) {
+				t.Run(tt.name, func(t *testing.T) {
+					g.t = t
+					text := `{ licensingOverview { ` + tt.query + ` } }`
+					g.ask(text, nil)
+					g.forget()
+					r := g.ask(text, nil)
+					var rounds []int
+					for _, reads := range tt.steps {
+						rounds = append(rounds, reads(len(errs), r)...)
+					}
+					requests, parts := carried(rounds)
+					if got := r.Extensions.Upstream.BatchParts; got != parts {
+						t.Errorf("%d parts of batches, want %d of the rounds %v", got, parts, rounds)
+					}
+					if field := tt.field(); field != "" && users == 2000 && !shows(r, field) {
+						t.Error("there is nothing at the edge: this proves nothing")
+					}
+					g.readsNobodyElse(false)
+					g.answered(r, requests)
+				})
+			}
+		})
+	}
+}
+
+// TestCostOfMe holds what the person costs who asks: one request, and one for all that belongs to the person.
+func TestCostOfMe(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 50})
+	person := g.nodesOf(t, "users", "first: 1", "id")[0]["id"].(string)
+	g.person = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: g.tenant.DelegatedToken(person, "User.Read.All", "CloudLicensing.Read", "User-UsageRight.Read")})
+	g.restart()
+	g.forget()
+	g.answered(g.ask(`{ me { displayName licenseAssignmentStates { state } } }`, nil), 1)
+	g.answered(g.ask(`{ me { displayName usageRights { id } assignmentErrors { id } } }`, nil), 2)
+}
+
+// TestEveryEdgeHasItsCost has a row for each root field and each edge: for whatever a resolver answers.
+func TestEveryEdgeHasItsCost(t *testing.T) {
+	t.Parallel()
+	have := map[string]bool{"query.me": true} // TestCostOfMe
+	for _, row := range slices.Concat(edgeCosts, overviewCosts(0, 0)) {
+		name, _, _ := strings.Cut(row.name, " ")
+		have[strings.ToLower(name)] = true
+	}
+	want := map[string]bool{}
+	for root := range reflect.TypeFor[generated.ResolverRoot]().Methods() {
+		// What changes something, and what it shows afterwards, is counted where changes are.
+		if root.Name == "Mutation" || strings.HasSuffix(root.Name, "Payload") || strings.HasSuffix(root.Name, "Result") {
+			continue
+		}
+		for field := range root.Type.Out(0).Methods() {
+			want[strings.ToLower(root.Name+"."+field.Name)] = true
+		}
+	}
+	if len(want) < 60 {
+		t.Errorf("%d fields with resolvers: this proves nothing", len(want))
+	}
+	if diff := gocmp.Diff(want, have); diff != "" {
+		t.Errorf("(-resolvers +rows):\n%s", diff)
+	}
+}
