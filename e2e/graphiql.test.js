@@ -163,7 +163,7 @@ function tabs() {
 async function open(index) {
   await tabs().nth(index).click();
   await page.waitForFunction(
-    (name) => localStorage.getItem('graphiql:query')?.includes(`query ${name}`),
+    (name) => new RegExp(`^(query|mutation) ${name}\\b`, 'm').test(localStorage.getItem('graphiql:query')),
     EXAMPLES[index].name,
   );
 }

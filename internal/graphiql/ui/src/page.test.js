@@ -46,6 +46,17 @@ test('a memory in disorder counts as none', () => {
   assert.deepEqual(store.tabs(), ['People: query People { a }', 'Groups: query Groups { b }']);
 });
 
+test('every tab that is left says what its variables are', () => {
+  const store = storage({ 'graphiql:examplesSeen': JSON.stringify([groups]) });
+  store.left([{ ...tab(groups), variables: '' }]);
+  openTabs([{ ...groups, query: 'query Groups { c }' }, { ...people, variables: undefined }], store);
+  const { tabs } = JSON.parse(store.getItem('graphiql:tabState'));
+  assert.deepEqual(
+    tabs.map(({ variables }) => variables),
+    [null, null],
+  );
+});
+
 test('a later visit', async (t) => {
   const cases = [
     {

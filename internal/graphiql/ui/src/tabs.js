@@ -27,7 +27,7 @@ export function openTabs(examples, storage) {
     const old = seen.find((entry) => entry?.name === example.name);
     if (old) {
       for (const tab of state.tabs.filter((tab) => sameText(tab, old))) {
-        Object.assign(tab, { query: example.query, variables: example.variables });
+        Object.assign(tab, { query: example.query, variables: example.variables ?? null });
       }
     } else if (!state.tabs.some(({ title }) => title === example.name)) {
       state.tabs.push(tabOf(example));
@@ -48,7 +48,7 @@ function tabOf({ name, query, variables }) {
     title: name,
     operationName: name,
     query,
-    variables,
+    variables: variables ?? null, // GraphiQL drops all tabs for one without
     headers: null,
     response: null,
   };
