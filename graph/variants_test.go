@@ -6,9 +6,11 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -111,33 +113,73 @@ func TestGoldenQueries(t *testing.T) {
 	}
 }
 
+// variantCases are all in which tenants can differ, one by one and together.
+var variantCases = map[string]emulator.Variants{
+	"no relation expands":           {ExpandErrors: "none"},
+	"both relations expand":         {ExpandErrors: "both"},
+	"expand is ignored":             {ExpandErrors: "ignore"},
+	"one relation at a time":        {ExpandOne: true},
+	"nested select":                 {ExpandNestedSelect: true},
+	"expanded lists are cut":        {ExpandWithoutLink: true},
+	"nested filters drop":           {NestedFilterDrops: true},
+	"wrapped entities":              {WrapSingle: true},
+	"small pages":                   {PageSize: 3},
+	"small pages of people":         {DirectoryPageSize: 3},
+	"empty pages":                   {EmptyPages: true},
+	"no error is null":              {NullError: true},
+	"getByIds ignores select":       {GetByIDsIgnoreSelect: true},
+	"a missing right is 404":        {MissingUsageRight: "notFound"},
+	"a missing right is null":       {MissingUsageRight: "null"},
+	"cloud options are ignored":     {IgnoreCloudOptions: true},
+	"skuId by eq alone":             {SkuIDEqualOnly: true},
+	"assignments by id":             {AssignmentFilter: true},
+	"no apply":                      {ApplyUnsupported: true},
+	"timestamps of subscriptions":   {SubscriptionTimestamps: true},
+	"subscriptions when selected":   {SubscriptionsOnSelect: true},
+	"allotments of rights":          {RightAllotments: true},
+	"my assignments":                {MyAssignments: true},
+	"devices":                       {Devices: true},
+	"rights fail now and then":      {UsageRightFailures: 0.2},
+	"reprocessing is 200":           {ReprocessOK: true},
+	"created without an id":         {OmitCreatedID: true},
+	"groups take their time":        {GroupEffects: time.Minute},
+	"one relation, small pages":     {ExpandOne: true, PageSize: 4, EmptyPages: true, SubscriptionsOnSelect: true},
+	"no relation, nothing selected": {ExpandErrors: "ignore", GetByIDsIgnoreSelect: true, WrapSingle: true, SubscriptionsOnSelect: true, MissingUsageRight: "notFound"},
+	"as kind as can be": {
+		ExpandErrors: "both", WrapSingle: true, EmptyPages: true, NullError: true, MissingUsageRight: "null", ExpandNestedSelect: true,
+		IgnoreCloudOptions: true, GetByIDsIgnoreSelect: true, AssignmentFilter: true, RightAllotments: true, MyAssignments: true, Devices: true,
+	},
+}
+
+// TestEveryVariantHasACase has all fields of Variants set in one case alone, but for what takes answers away: see
+// TestWithoutCloudLicensing and TestPermissions.
+func TestEveryVariantHasACase(t *testing.T) {
+	t.Parallel()
+	have := map[string]bool{"CloudLicensing": true, "Roles": true}
+	for _, variants := range variantCases {
+		var set []string
+		for field, value := range reflect.ValueOf(variants).Fields() {
+			if !value.IsZero() {
+				set = append(set, field.Name)
+			}
+		}
+		if len(set) == 1 {
+			have[set[0]] = true
+		}
+	}
+	for field := range reflect.TypeFor[emulator.Variants]().Fields() {
+		if !have[field.Name] {
+			t.Errorf("%s has no case", field.Name)
+		}
+	}
+}
+
 // TestVariants asks the same of tenants that differ in all that the documentation leaves open. The answers do
 // not differ.
 func TestVariants(t *testing.T) {
 	t.Parallel()
 	queries := goldenQueries(t)
-	for name, variants := range map[string]emulator.Variants{
-		"no relation expands":         {ExpandErrors: "none"},
-		"both relations expand":       {ExpandErrors: "both"},
-		"expand is ignored":           {ExpandErrors: "ignore"},
-		"wrapped entities":            {WrapSingle: true},
-		"small pages":                 {PageSize: 3},
-		"small pages of people":       {DirectoryPageSize: 3},
-		"empty pages":                 {EmptyPages: true},
-		"no error is null":            {NullError: true},
-		"getByIds ignores select":     {GetByIDsIgnoreSelect: true},
-		"a missing right is 404":      {MissingUsageRight: "notFound"},
-		"a missing right is null":     {MissingUsageRight: "null"},
-		"nested select":               {ExpandNestedSelect: true},
-		"cloud options are ignored":   {IgnoreCloudOptions: true},
-		"skuId by eq alone":           {SkuIDEqualOnly: true},
-		"timestamps of subscriptions": {SubscriptionTimestamps: true},
-		"rights fail now and then":    {UsageRightFailures: 0.2},
-		"as kind as can be": {
-			ExpandErrors: "both", WrapSingle: true, EmptyPages: true, NullError: true, MissingUsageRight: "null", ExpandNestedSelect: true,
-			IgnoreCloudOptions: true, GetByIDsIgnoreSelect: true,
-		},
-	} {
+	for name, variants := range variantCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, emulator.Options{Variants: variants})
