@@ -368,3 +368,59 @@ func TestDuplicateQuestions(t *testing.T) {
 	g.forget()
 	g.answered(g.ask(`{ a: users(first: 5) { nodes { id } } b: users(first: 5) { nodes { id displayName } } c: groups { nodes { id } } d: subscribedSkus(last: 1) { nodes { id } } e: subscribedSkus { totalCount } }`, nil), 1)
 }
+
+// TestForeignCursors hands the cursor of each list to lists that differ in one argument: none takes it, and nothing is asked.
+func TestForeignCursors(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	groups := idsOf(g.nodesOf(t, "groups", `filter: {skuId: "05e9a617-0261-4cee-bb44-138d3ef5d965"}`, "id"))
+	allotments := idsOf(g.nodesOf(t, "allotments", "", "id"))
+	lists := []string{
+		`users(first: 1, %s)`, `users(first: 1, filter: {licensed: true}, %s)`, `users(first: 1, filter: {licensed: false}, %s)`,
+		`users(first: 1, filter: {state: ERROR}, %s)`, `users(first: 1, filter: {state: ACTIVE}, %s)`, `users(first: 1, orderBy: {field: DISPLAY_NAME}, %s)`,
+		`users(first: 1, orderBy: {field: DISPLAY_NAME, direction: DESC}, %s)`, `users(first: 1, filter: {assignedByGroup: "` + groups[0] + `"}, %s)`,
+		`users(first: 1, filter: {assignedByGroup: "` + groups[1] + `"}, %s)`,
+		`groups(first: 1, %s)`, `groups(first: 1, filter: {hasMembersWithLicenseErrors: true}, %s)`,
+		`assignmentErrors(first: 1, %s)`, `assignmentErrors(first: 1, filter: {code: "MissingDependency"}, %s)`, `assignments(first: 1, %s)`,
+		`allotments(first: 1, %s)`, `allotments(first: 1, filter: {minAvailableUnits: 1}, %s)`, `subscribedSkus(first: 1, %s)`,
+		`subscribedSkus(first: 1, orderBy: {field: PRODUCT_NAME}, %s)`,
+	}
+	nested := []string{
+		`group(id: "` + groups[0] + `") { list: members(first: 1, %s)`, `group(id: "` + groups[1] + `") { list: members(first: 1, %s)`,
+		`group(id: "` + groups[0] + `") { list: membersWithLicenseErrors(first: 1, %s)`,
+		`allotment(id: "` + allotments[0] + `") { list: assignments(first: 1, %s)`, `allotment(id: "` + allotments[1] + `") { list: assignments(first: 1, %s)`,
+		`subscribedSku(skuId: "05e9a617-0261-4cee-bb44-138d3ef5d965") { list: assignmentErrors(first: 1, %s)`,
+	}
+	type place struct{ query, cursor string }
+	var places []place
+	for _, list := range append(lists, nested...) {
+		end := ""
+		if slices.Contains(nested, list) {
+			end = " }"
+		} else {
+			list = "list: " + list
+		}
+		query := `{ ` + list + ` { nodes { __typename } pageInfo { endCursor } }` + end + ` }`
+		r := g.ask(strings.Replace(query, ", %s", "", 1), nil)
+		cursor := ""
+		walk(r.Data, func(object object) {
+			if text, ok := object["endCursor"].(string); ok {
+				cursor = text
+			}
+		})
+		if len(r.Errors) > 0 || cursor == "" {
+			t.Fatalf("%s: %s", query, r.raw)
+		}
+		places = append(places, place{query, cursor})
+	}
+	for i, from := range places {
+		for j, to := range places {
+			g.forget()
+			r := g.ask(strings.Replace(to.query, "%s", fmt.Sprintf("after: %q", from.cursor), 1), nil)
+			refused := len(r.Errors) == 1 && r.Errors[0].Extensions["code"] == "BAD_USER_INPUT"
+			if refused != (i != j) {
+				t.Errorf("%s\ntakes the cursor of %s: %s", to.query, from.query, r.raw)
+			}
+		}
+	}
+}

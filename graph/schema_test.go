@@ -162,7 +162,7 @@ func TestFieldsArePropertiesUpstream(t *testing.T) {
 	computed := map[string]string{ // and from what
 		"LicenseAssignmentState.remedy": "error", "Allotment.assignableToText": "assignableTo", "AllotmentSubscription.stateText": "state", "AllotmentSubscription.tagsText": "tags",
 		"UsageRight.holderId": "id", "OtherDirectoryObject.odataType": "@odata.type",
-		"ServicePlan.displayName": "servicePlanId", "LicensedService.displayName": "planId",
+		"ServicePlan.displayName": "servicePlanId", "AssignedPlan.displayName": "servicePlanId", "LicensedService.displayName": "planId",
 	}
 	seen := map[string]bool{}
 	for _, definition := range schemaFiles(t).Definitions {

@@ -108,6 +108,7 @@ type ComplexityRoot struct {
 	AssignedPlan struct {
 		AssignedDateTime func(childComplexity int) int
 		CapabilityStatus func(childComplexity int) int
+		DisplayName      func(childComplexity int) int
 		Service          func(childComplexity int) int
 		ServicePlanID    func(childComplexity int) int
 	}
@@ -770,6 +771,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignedPlan.CapabilityStatus(childComplexity), true
+	case "AssignedPlan.displayName":
+		if e.ComplexityRoot.AssignedPlan.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignedPlan.DisplayName(childComplexity), true
 	case "AssignedPlan.service":
 		if e.ComplexityRoot.AssignedPlan.Service == nil {
 			break
@@ -4216,6 +4223,8 @@ type AssignedPlan {
   service: String
   "Id of the service plan."
   servicePlanId: UUID
+  "Name of the service plan that people read; null where the catalogue has none."
+  displayName: String
 }
 
 "A product that a person has, directly or through a group, not told apart."
@@ -4496,6 +4505,8 @@ func (ec *executionContext) childFields_AssignedPlan(ctx context.Context, field 
 		return ec.fieldContext_AssignedPlan_service(ctx, field)
 	case "servicePlanId":
 		return ec.fieldContext_AssignedPlan_servicePlanId(ctx, field)
+	case "displayName":
+		return ec.fieldContext_AssignedPlan_displayName(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignedPlan", field.Name)
 }

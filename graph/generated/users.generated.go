@@ -289,6 +289,29 @@ func (ec *executionContext) fieldContext_AssignedPlan_servicePlanId(_ context.Co
 	return graphql.NewScalarFieldContext("AssignedPlan", field, false, false, errors.New("field of type UUID does not have child fields"))
 }
 
+func (ec *executionContext) _AssignedPlan_displayName(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignedPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignedPlan_displayName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DisplayName(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignedPlan_displayName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssignedPlan", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _LicenseDetails_id(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1693,6 +1716,11 @@ func (ec *executionContext) _AssignedPlan(ctx context.Context, sel ast.Selection
 			}
 		case "servicePlanId":
 			out.Values[i] = ec._AssignedPlan_servicePlanId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "displayName":
+			out.Values[i] = ec._AssignedPlan_displayName(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -40,6 +40,9 @@ func (s *SubscribedSku) ProductName() *string { return friendly(s.SkuID) }
 func (p *ServicePlan) DisplayName() *string { return friendly(p.ServicePlanID) }
 
 // DisplayName returns the name that people read; nil when the catalogue has none.
+func (p *AssignedPlan) DisplayName() *string { return friendly(p.ServicePlanID) }
+
+// DisplayName returns the name that people read; nil when the catalogue has none.
 func (s *LicensedService) DisplayName() *string { return friendly(&s.PlanID) }
 
 // WellKnownServicePlan returns what the catalogue knows of a service plan, its id and names; false when it has none.
