@@ -374,7 +374,7 @@ func TestForeignCursors(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	groups := idsOf(g.nodesOf(t, "groups", `filter: {skuId: "05e9a617-0261-4cee-bb44-138d3ef5d965"}`, "id"))
-	allotments := idsOf(g.nodesOf(t, "allotments", "", "id"))
+	allotments := idsOf(g.nodesOf(t, "allotments", "first: 50", "id"))
 	lists := []string{
 		`users(first: 1, %s)`, `users(first: 1, filter: {licensed: true}, %s)`, `users(first: 1, filter: {licensed: false}, %s)`,
 		`users(first: 1, filter: {state: ERROR}, %s)`, `users(first: 1, filter: {state: ACTIVE}, %s)`, `users(first: 1, orderBy: {field: DISPLAY_NAME}, %s)`,
