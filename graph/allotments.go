@@ -52,7 +52,7 @@ func (p plan) assignmentsOf(id string) list[*licensing.Assignment, *licensing.As
 // waitingMembersOf is the list of who waits for a unit of an allotment.
 func (p plan) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
 	return list[*licensing.WaitingMember, *licensing.WaitingMember]{
-		name: listName("waitingMembers", id), query: licensing.ListQuery{Of: id}, most: maxAssignmentErrors, mostUpstream: licensingAtOnce,
+		name: listName("waitingMembers", id), query: licensing.ListQuery{Of: id}, most: maxLicensing, mostUpstream: licensingAtOnce,
 		typeName: "WaitingMember", loader: p.WaitingMembersByQuery, whole: asSent[*licensing.WaitingMember], plan: p.waitingMember,
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 // maxLicenses bounds the products of one assignLicense.
@@ -74,22 +73,24 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	if payload.UserErrors = c.errs; !ok {
 		return payload, nil
 	}
-	h, skus, err := c.lookAtHolder(write.AssignedTo)
-	if err != nil {
+	h, skus, err := c.lookAtHolder(write.AssignedTo, len(input.AddLicenses) > 0)
+	switch {
+	case errors.Is(err, licensing.ErrNotFound):
+		c.mend(model.UserErrorNotFound, "Nothing of this type has this id.", "assignedTo", "id")
+	case err != nil:
 		return nil, err
-	}
-	if len(c.errs) == 0 {
+	default:
 		c.checkLicenses(input, &write, h, skus)
 	}
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
 	}
 	result := c.write([]licensing.Write{write}, func([]int) map[int]licensing.WriteResult {
-		now, _, err := c.lookAtHolder(write.AssignedTo)
-		if err != nil {
-			return map[int]licensing.WriteResult{0: {Outcome: licensing.WriteUnknown}}
+		outcome := licensing.WriteUnknown
+		if now, _, err := c.lookAtHolder(write.AssignedTo, false); err == nil && now.shows(write) {
+			outcome = licensing.WriteDone
 		}
-		return map[int]licensing.WriteResult{0: {Outcome: became(write, h, now)}}
+		return map[int]licensing.WriteResult{0: {Outcome: outcome}}
 	})[0]
 	payload.Outcome = &result.Outcome
 	payload.Assignee = licensing.DirectoryObject(&licensing.User{ID: write.AssignedTo.ID})
@@ -131,21 +132,25 @@ func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicen
 	}, len(c.errs) == 0
 }
 
-// lookAtHolder reads who gets licences, and the products of the tenant.
-func (c *change) lookAtHolder(a licensing.Assignee) (h holder, skus []*licensing.SubscribedSku, err error) {
+// lookAtHolder reads who gets licences, and the products of the tenant where they matter.
+func (c *change) lookAtHolder(a licensing.Assignee, withSkus bool) (h holder, skus []*licensing.SubscribedSku, err error) {
 	var unread error
 	c.look(forLicenses, func(p plan) {
 		var find func() (holder, error)
-		var products loaders.Thunk[[]*licensing.SubscribedSku]
-		p.Together(func() { find, products = p.holder(a), p.AllSubscribedSkus() })
+		products := held[[]*licensing.SubscribedSku](nil)
+		p.Together(func() {
+			find = p.holder(a)
+			if withSkus {
+				products = p.AllSubscribedSkus()
+			}
+		})
 		h, err = find()
 		skus, unread = products()
 	})
-	if errors.Is(err, licensing.ErrNotFound) {
-		c.mend(model.UserErrorNotFound, "Nothing of this type has this id.", "assignedTo", "id")
-		return h, nil, nil
+	if err == nil {
+		err = unread
 	}
-	return h, skus, errors.Join(err, unread)
+	return h, skus, err
 }
 
 // checkLicenses checks what is given and taken, and completes the change with the plans.
@@ -172,33 +177,13 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 	}
 }
 
-// became tells from what the directory showed before and shows now whether a change was made.
-func became(write licensing.AssignLicense, before, now holder) licensing.Outcome {
-	made, left := 0, 0
-	count := func(isMade, wasMade bool) {
-		switch {
-		case isMade && !wasMade:
-			made++
-		case !isMade:
-			left++
-		}
-	}
-	for _, add := range write.Add {
-		count(now.gives(add), before.gives(add))
-	}
-	for _, sku := range write.Remove {
-		_, has := now.direct(sku)
-		_, had := before.direct(sku)
-		count(!has, !had)
-	}
-	switch {
-	case left == 0:
-		return licensing.WriteDone
-	case made == 0 && now.user != nil:
-		return licensing.WriteNotDone
-	default:
-		return licensing.WriteUnknown // in part, or of a group, whose licences show late
-	}
+// shows tells whether everything that a change gives and takes shows.
+func (h holder) shows(write licensing.AssignLicense) bool {
+	return !slices.ContainsFunc(write.Add, func(add licensing.AssignedLicense) bool { return !h.gives(add) }) &&
+		!slices.ContainsFunc(write.Remove, func(sku licensing.GUID) bool {
+			_, has := h.direct(sku)
+			return has
+		})
 }
 
 // gives tells whether the holder has a product directly with just these plans switched off.

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxAssignmentErrors is the largest page of the licensing collections.
-	maxAssignmentErrors = 1000
+	// maxLicensing is the largest page of the licensing collections.
+	maxLicensing = 1000
 	// licensingAtOnce is the largest page of them upstream that is known to be in use.
 	licensingAtOnce = 100
 )
@@ -40,7 +40,7 @@ func (p plan) assignmentErrorsOfSku(id string) list[*licensing.AssignmentError, 
 
 func (p plan) errorList(field string, arguments any) list[*licensing.AssignmentError, *licensing.AssignmentError] {
 	return list[*licensing.AssignmentError, *licensing.AssignmentError]{
-		name: listName(field, arguments), most: maxAssignmentErrors, mostUpstream: licensingAtOnce, typeName: "AssignmentError",
+		name: listName(field, arguments), most: maxLicensing, mostUpstream: licensingAtOnce, typeName: "AssignmentError",
 		loader: p.AssignmentErrorsByQuery, whole: asSent[*licensing.AssignmentError], plan: p.assignmentError,
 	}
 }
@@ -65,7 +65,10 @@ func (p plan) findAssignmentError(s selection, id string) loaders.Thunk[*licensi
 	return unlessRefused(p.AssignmentErrorByID.Plan(id, p.assignmentError(s)))
 }
 
-// errorsOfSku is the list of a product's assignment errors.
-func (p plan) errorsOfSku(sku *licensing.SubscribedSku) list[*licensing.AssignmentError, *licensing.AssignmentError] {
-	return p.assignmentErrorsOfSku(string(deref(sku.SkuID)))
+// errorsOfSku is the same list for a product that may have no id: then there is none.
+func (p plan) errorsOfSku(sku *licensing.SubscribedSku) (l list[*licensing.AssignmentError, *licensing.AssignmentError]) {
+	if sku.SkuID == nil {
+		return l
+	}
+	return p.assignmentErrorsOfSku(string(*sku.SkuID))
 }

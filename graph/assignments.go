@@ -8,7 +8,7 @@ import (
 // allAssignments is the list of everything that is assigned in the tenant.
 func (p plan) allAssignments() list[*licensing.Assignment, *licensing.Assignment] {
 	return list[*licensing.Assignment, *licensing.Assignment]{
-		name: listName("assignments"), most: maxAssignmentErrors, mostUpstream: licensingAtOnce, typeName: "Assignment",
+		name: listName("assignments"), most: maxLicensing, mostUpstream: licensingAtOnce, typeName: "Assignment",
 		loader: p.AssignmentsByQuery, whole: asSent[*licensing.Assignment], plan: p.assignment,
 	}
 }

@@ -16,41 +16,51 @@ var forAssignment = map[string][]string{
 	"Assignment": {"id", "disabledServicePlanIds", "allotment", "assignedTo"},
 }
 
-// assignment reads an assignment with its allotment and its assignee; nil, noted, when there is none.
-func (c *change) assignment(id string) (a *licensing.Assignment, allotment *licensing.Allotment, err error) {
+// assignment reads an assignment; nil, noted, when there is none.
+func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 	if opaqueID(id) != nil {
 		c.mend(model.UserErrorInvalid, "This is no id of an assignment.", "id")
-		return nil, nil, nil
+		return nil, nil
 	}
-	c.look(forAssignment, func(p plan) {
-		if a, err = unlessRefused(p.AssignmentByID.Load(id))(); err == nil {
-			allotment, err = sole(p.AllotmentsOfAssignments([]*licensing.Assignment{a}))
-		}
-	})
-	if errors.Is(err, licensing.ErrNotFound) && a == nil {
+	c.look(forAssignment, func(p plan) { a, err = unlessRefused(p.AssignmentByID.Load(id))() })
+	if errors.Is(err, licensing.ErrNotFound) {
 		c.mend(model.UserErrorNotFound, "Nothing has this id.", "id")
-		return nil, nil, nil
+		return nil, nil
 	}
-	return a, allotment, err
+	return a, err
+}
+
+// allotmentOf reads the allotment that an assignment draws on; nil when nobody says which it is.
+func (c *change) allotmentOf(a *licensing.Assignment) (allotment *licensing.Allotment, err error) {
+	c.look(forAssignment, func(p plan) { allotment, err = p.WholeAllotment(a.Related.Allotment) })
+	return allotment, err
 }
 
 // updateAssignment replaces the service plans that are switched off.
 func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.UpdateAssignmentPayload, error) {
-	a, allotment, err := c.assignment(input.ID)
+	payload := &model.UpdateAssignmentPayload{}
+	a, err := c.assignment(input.ID)
+	if payload.UserErrors = c.errs; a == nil {
+		return payload, err
+	}
+	allotment, err := c.allotmentOf(a)
 	if err != nil {
 		return nil, err
-	}
-	payload := &model.UpdateAssignmentPayload{UserErrors: c.errs}
-	if a == nil {
-		return payload, nil
 	}
 	disabled := c.plansIn(input.DisabledServicePlans, servicePlansOfAllotment(allotment), "disabledServicePlans")
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
 	}
 	update := licensing.UpdateAssignment{ID: a.ID, AssignedTo: assigneeOf(a), DisabledServicePlanIDs: disabled}
-	result := c.write([]licensing.Write{update}, c.reread(a.ID, func(now *licensing.Assignment) bool {
-		return now != nil && sameIDs(now.DisabledServicePlanIDs, disabled)
+	result := c.write([]licensing.Write{update}, c.reread(a.ID, func(now *licensing.Assignment) licensing.Outcome {
+		switch {
+		case now == nil:
+			return licensing.WriteNotDone // it is gone
+		case sameIDs(now.DisabledServicePlanIDs, disabled):
+			return licensing.WriteDone
+		default:
+			return licensing.WriteUnknown
+		}
 	}))[0]
 	payload.Outcome, payload.AssignmentID = &result.Outcome, a.ID
 	c.refused(result.Err, []any{"id"}, ast.PathName("assignment"))
@@ -60,17 +70,19 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 
 // deleteAssignment takes an assignment back.
 func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.DeleteAssignmentPayload, error) {
-	a, allotment, err := c.assignment(input.ID)
-	if err != nil {
-		return nil, err
-	}
-	payload := &model.DeleteAssignmentPayload{UserErrors: c.errs}
-	if a == nil {
-		return payload, nil
+	payload := &model.DeleteAssignmentPayload{}
+	a, err := c.assignment(input.ID)
+	if payload.UserErrors = c.errs; a == nil {
+		return payload, err
 	}
 	result := c.write([]licensing.Write{licensing.DeleteAssignment{ID: a.ID, AssignedTo: assigneeOf(a)}},
-		c.reread(a.ID, func(now *licensing.Assignment) bool { return now == nil }))[0]
-	payload.Outcome, payload.AllotmentID = &result.Outcome, allotment.ID
+		c.reread(a.ID, func(now *licensing.Assignment) licensing.Outcome {
+			if now == nil {
+				return licensing.WriteDone
+			}
+			return licensing.WriteUnknown
+		}))[0]
+	payload.Outcome, payload.AllotmentID = &result.Outcome, poolOf(a)
 	if a.Related.AssignedTo != nil {
 		payload.Assignee = a.Related.AssignedTo.Object
 	}
@@ -90,21 +102,15 @@ func assigneeOf(a *licensing.Assignment) string {
 	return a.Related.AssignedTo.Object.ObjectID()
 }
 
-// reread reads an assignment back, nil when it is gone, and tells whether it is as was wanted.
-func (c *change) reread(id string, done func(*licensing.Assignment) bool) func([]int) map[int]licensing.WriteResult {
+// reread reads an assignment back, nil when it is gone, and has judged what became of it.
+func (c *change) reread(id string, judge func(*licensing.Assignment) licensing.Outcome) func([]int) map[int]licensing.WriteResult {
 	return func([]int) map[int]licensing.WriteResult {
-		var now *licensing.Assignment
-		var err error
+		outcome := licensing.WriteUnknown
 		c.look(map[string][]string{"Assignment": {"id", "disabledServicePlanIds"}}, func(p plan) {
-			now, err = p.AssignmentByID.Load(id)()
+			if now, err := p.AssignmentByID.Load(id)(); err == nil || errors.Is(err, licensing.ErrNotFound) {
+				outcome = judge(now)
+			}
 		})
-		outcome := licensing.WriteNotDone
-		switch {
-		case err != nil && !errors.Is(err, licensing.ErrNotFound):
-			outcome = licensing.WriteUnknown
-		case done(now):
-			outcome = licensing.WriteDone
-		}
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}
 	}
 }

@@ -26,10 +26,9 @@ type candidate struct {
 	index    int
 	assignee licensing.Assignee
 
-	user     *licensing.User
-	existing map[string]bool // ids of direct assignments
-	pools    map[string]bool // ids of the allotments that those draw on
-	err      error
+	user        *licensing.User
+	assignments []*licensing.Assignment // direct ones
+	err         error
 }
 
 // createAssignments gives a unit of a product to each of several assignees.
@@ -80,6 +79,9 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 // candidates reads who is to get a unit.
 func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 	ids := c.directoryIDs(each(inputs, func(a *model.AssigneeInput) string { return a.ID }), "assignedTo")
+	if len(ids) == 0 {
+		return nil
+	}
 	for i, input := range inputs {
 		if input.Type == licensing.AssigneeUnknownFuture {
 			c.mend(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
@@ -90,7 +92,7 @@ func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 	}
 	candidates := make([]*candidate, len(inputs))
 	for i, input := range inputs {
-		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: input.Type, ID: ids[i]}, existing: map[string]bool{}, pools: map[string]bool{}}
+		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: input.Type, ID: ids[i]}}
 	}
 	return candidates
 }
@@ -156,15 +158,9 @@ func (d *candidate) look(p plan) func() {
 	}
 	return func() {
 		d.err = object()
-		list, err := assignments()
-		if d.err == nil {
+		var err error
+		if d.assignments, err = assignments(); d.err == nil {
 			d.err = err
-		}
-		for _, a := range list {
-			d.existing[a.ID] = true
-			if a.Related.Allotment != nil {
-				d.pools[a.Related.Allotment.Object.ID] = true
-			}
 		}
 	}
 }
@@ -191,17 +187,17 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, anyPool bool) 
 	if len(usable) == 0 {
 		return no(model.UserErrorNotAssignable, "The allotment has no units for this kind of assignee.")
 	}
-	if slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return d.pools[a.ID] }) {
+	if slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return d.draws(a.ID) }) {
 		return no(model.UserErrorAlreadyAssigned, "It is assigned directly already: `updateAssignment` changes it.")
 	}
 	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(a.AvailableUnits(), b.AvailableUnits()) })
 	if d.assignee.Type == licensing.AssigneeGroup {
 		return pool, nil // its members take units, or wait for them
 	}
+	if d.has(pool.SkuID) {
+		return pool, nil // it may have a unit of the pool already, which counts once; the service knows
+	}
 	if pool.AvailableUnits() == 0 {
-		if d.has(pool.SkuID) {
-			return pool, nil // it may have the unit already; the service knows
-		}
 		return no(model.UserErrorNoFreeUnit, "No unit is free. Free or buy units, or assign through a group, whose members wait for units.")
 	}
 	pool.ConsumedUnits++
@@ -213,16 +209,28 @@ func (d *candidate) has(sku *licensing.GUID) bool {
 	return d.user != nil && sku != nil && slices.ContainsFunc(d.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, *sku) })
 }
 
-// created looks for assignments that were sent and not answered: one of the same allotment that was not there before.
+// draws tells whether an assignee has a direct assignment of an allotment, as far as that is known.
+func (d *candidate) draws(allotmentID string) bool {
+	return slices.ContainsFunc(d.assignments, func(a *licensing.Assignment) bool { return poolOf(a) == allotmentID })
+}
+
+// poolOf returns the id of the allotment that an assignment draws on; empty when nobody said.
+func poolOf(a *licensing.Assignment) string {
+	if a.Related.Allotment == nil {
+		return ""
+	}
+	return a.Related.Allotment.Object.ID
+}
+
+// created looks for assignments that were sent and not answered. Those of devices cannot be read.
 func (c *change) created(unknown []int, writes []licensing.Write, writers []*candidate) map[int]licensing.WriteResult {
-	results := map[int]licensing.WriteResult{}
+	now := map[int]*candidate{}
 	c.look(forAssignments, func(p plan) {
-		now := map[int]*candidate{}
 		var looks []func()
 		p.Together(func() {
 			for _, i := range unknown {
-				if writers[i].assignee.Type != licensing.AssigneeDevice { // whose assignments cannot be read
-					now[i] = &candidate{assignee: writers[i].assignee, existing: map[string]bool{}, pools: map[string]bool{}}
+				if writers[i].assignee.Type != licensing.AssigneeDevice {
+					now[i] = &candidate{assignee: writers[i].assignee}
 					looks = append(looks, now[i].look(p))
 				}
 			}
@@ -230,24 +238,23 @@ func (c *change) created(unknown []int, writes []licensing.Write, writers []*can
 		for _, look := range looks {
 			look()
 		}
-		for i, d := range now {
-			results[i] = d.since(writers[i], writes[i].(licensing.CreateAssignment).AllotmentID)
-		}
 	})
+	results := map[int]licensing.WriteResult{}
+	for i, d := range now {
+		results[i] = d.since(writers[i], writes[i].(licensing.CreateAssignment))
+	}
 	return results
 }
 
-// since tells whether an assignee has got an assignment since it was looked at before.
-func (d *candidate) since(before *candidate, allotmentID string) licensing.WriteResult {
-	if d.err != nil {
-		return licensing.WriteResult{Outcome: licensing.WriteUnknown}
-	}
-	for id := range d.existing {
-		if !before.existing[id] && d.pools[allotmentID] {
-			return licensing.WriteResult{Outcome: licensing.WriteDone, ID: id}
+// since tells whether an assignee has, since it was looked at before, an assignment that is just what was sent.
+func (d *candidate) since(before *candidate, sent licensing.CreateAssignment) licensing.WriteResult {
+	for _, a := range d.assignments {
+		old := slices.ContainsFunc(before.assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
+		if !old && poolOf(a) == sent.AllotmentID && sameIDs(a.DisabledServicePlanIDs, sent.DisabledServicePlanIDs) {
+			return licensing.WriteResult{Outcome: licensing.WriteDone, ID: a.ID}
 		}
 	}
-	return licensing.WriteResult{Outcome: licensing.WriteNotDone}
+	return licensing.WriteResult{Outcome: licensing.WriteUnknown}
 }
 
 // report says of each assignment what became of it.

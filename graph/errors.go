@@ -28,7 +28,7 @@ var codes = []struct {
 	text string
 }{
 	{licensing.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
-	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not read this."},
+	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
 	{licensing.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
 	{licensing.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
@@ -203,7 +203,9 @@ func causeOf(e *gqlerror.Error) cause {
 	switch upstream, ok := errors.AsType[*licensing.UpstreamError](e.Err); {
 	case ok && code != "NOT_FOUND":
 		c.detail, c.status = upstream.Operation, upstream.Status
-	case e.Err == nil || code == "BAD_USER_INPUT":
+	case code == "BAD_USER_INPUT" && e.Err != nil:
+		c.detail = fields(e.Path) + fmt.Sprint(e.Locations)
+	case e.Err == nil:
 		c.detail = e.Path.String() + fmt.Sprint(e.Locations)
 	case code == "NOT_FOUND":
 		c.detail = fields(e.Path)

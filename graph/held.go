@@ -39,19 +39,22 @@ func (w window) open(c *cursors, name string) (p heldPage, err error) {
 	} else {
 		p.size, err = sizeOf("first", w.first, maxHeld)
 	}
-	for argument, text := range map[string]*string{"after": w.after, "before": w.before} {
-		if text == nil || err != nil {
-			continue
-		}
-		var at cursor
-		at, err = c.open(name, argument, *text)
-		if argument == "after" {
-			p.after = at.ID
-		} else {
-			p.before = at.ID
-		}
+	if err == nil {
+		p.after, err = placeIn(c, name, "after", w.after)
+	}
+	if err == nil {
+		p.before, err = placeIn(c, name, "before", w.before)
 	}
 	return p, err
+}
+
+// placeIn returns the id of the element that a cursor is at; empty without a cursor.
+func placeIn(c *cursors, name, argument string, text *string) (string, error) {
+	if text == nil {
+		return "", nil
+	}
+	at, err := c.open(name, argument, *text)
+	return at.ID, err
 }
 
 // heldConnection returns one page of a list that was read as a whole, forward or backward, as the GraphQL Cursor

@@ -21,8 +21,8 @@ import (
 // maxWrites bounds the changes of one mutation field.
 const maxWrites = 100
 
-// readBacks are the waits before a change of which nobody knows the outcome is read back, until it shows. What the
-// service has done can take a while to be seen.
+// readBacks are the waits before each time that a change without an answer is looked for, until it shows. What the
+// service has done can take longer than that to show.
 var readBacks = []time.Duration{0, time.Second, 3 * time.Second}
 
 // change is one mutation field: what it looks at before, what it sends, and what the caller can mend.
@@ -98,27 +98,33 @@ func refusal(code string) (model.UserErrorCode, string) {
 	return model.UserErrorRefused, "Microsoft Graph refused it; its code is " + code + "."
 }
 
-// write makes the changes, and finds out what became of those that got no answer: read tells of each, by its
-// index, whether it shows, or that this cannot be told.
+// write makes the changes, and finds out what became of those that got no answer: readBack tells of each, by its
+// index, what shows; nothing when nothing can be read. That a change does not show is no proof that it was not made.
 func (c *change) write(writes []licensing.Write, readBack func(unknown []int) map[int]licensing.WriteResult) []licensing.WriteResult {
 	results := c.upstream.Write(c.ctx, writes)
 	for _, pause := range readBacks {
 		unknown := unknowns(results)
-		if len(unknown) == 0 || readBack == nil || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
-			return results
+		if len(unknown) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
+			break
 		}
-		for i, result := range readBack(unknown) {
-			result.Err = errors.Join(result.Err, results[i].Err)
-			if result.Outcome == licensing.WriteDone {
-				result.Err = nil
-			}
-			if result.Outcome != licensing.WriteNotDone || pause == readBacks[len(readBacks)-1] {
+		shown := readBack(unknown)
+		if len(shown) == 0 {
+			break
+		}
+		for i, result := range shown {
+			switch result.Outcome {
+			case licensing.WriteDone:
 				results[i] = result
+			case licensing.WriteNotDone:
+				results[i].Outcome = licensing.WriteNotDone
 			}
 		}
 	}
 	return results
 }
+
+// unreadable is the readBack of changes that leave nothing to read.
+func unreadable([]int) map[int]licensing.WriteResult { return nil }
 
 // unknowns returns the indices of the changes of which nobody knows what became.
 func unknowns(results []licensing.WriteResult) []int {
@@ -131,16 +137,27 @@ func unknowns(results []licensing.WriteResult) []int {
 	return indices
 }
 
-// plansIn returns the ids of the service plans that are named, by id or by short name, among those of a product.
+// plansIn returns the ids of the service plans that are named, by id or by short name, among those of a product. Where
+// those are not known, nil, they have to be named by id.
 func (c *change) plansIn(names []string, services []*licensing.ServicePlan, field ...any) []licensing.GUID {
 	ids := []licensing.GUID{}
+	if len(names) > maxWrites {
+		c.mend(model.UserErrorInvalid, "At most "+strconv.Itoa(maxWrites)+" plans.", field...)
+		return ids
+	}
 	for i, name := range names {
 		at := append(slices.Clone(field), i)
-		switch id, ok := planNamed(name, services); {
+		id, ok := planNamed(name, services)
+		if services == nil {
+			id, ok = licensing.ParseGUID(name)
+		}
+		switch {
 		case ok && slices.Contains(ids, id):
 			c.mend(model.UserErrorInvalid, "The service plan is there twice.", at...)
 		case ok:
 			ids = append(ids, id)
+		case services == nil:
+			c.mend(model.UserErrorInvalid, "The product is not known: name plans by their ids.", at...)
 		case licensing.IsWellKnownPlan(name):
 			c.mend(model.UserErrorPlanNotInProduct, "The service plan is not part of the product.", at...)
 		default:
@@ -160,8 +177,11 @@ func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, 
 	return "", false
 }
 
-// servicePlansOfAllotment returns the plans of an allotment as those of a product.
+// servicePlansOfAllotment returns the plans of an allotment as those of a product; nil when the allotment is not known.
 func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
+	if a == nil {
+		return nil
+	}
 	return each(a.Services, func(s *licensing.LicensedService) *licensing.ServicePlan {
 		return &licensing.ServicePlan{ServicePlanID: &s.PlanID, ServicePlanName: s.PlanName}
 	})
@@ -169,6 +189,10 @@ func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
 
 // directoryIDs reads object ids of which each may be there once.
 func (c *change) directoryIDs(ids []string, field string) []string {
+	if len(ids) < 1 || len(ids) > maxWrites {
+		c.mend(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
+		return nil
+	}
 	var read []string
 	for i, id := range ids {
 		switch guid, ok := licensing.ParseGUID(id); {
@@ -180,15 +204,7 @@ func (c *change) directoryIDs(ids []string, field string) []string {
 			read = append(read, string(guid))
 		}
 	}
-	c.length(len(ids), field)
 	return read
-}
-
-// length checks how many elements a list has.
-func (c *change) length(n int, field string) {
-	if n < 1 || n > maxWrites {
-		c.mend(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
-	}
 }
 
 // sameIDs tells whether two lists hold the same ids.
@@ -226,10 +242,14 @@ func (p plan) usersNow(s selection, results []*model.ReprocessResult) ([]*licens
 
 // allotmentNow returns an allotment as it is after a change; nil when there is no id.
 func (p plan) allotmentNow(s selection, id string) (*licensing.Allotment, error) {
-	if id == "" {
+	switch {
+	case id == "":
 		return nil, nil
+	case s.only("Allotment", "id"):
+		return &licensing.Allotment{ID: id}, nil
+	default:
+		return p.AllotmentByID.Plan(id, p.allotment(s))()
 	}
-	return p.AllotmentByID.Plan(id, p.allotment(s))()
 }
 
 // assigneeNow returns an object as it is after a change; nil when it is not known.

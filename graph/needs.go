@@ -59,7 +59,8 @@ func needsOf(op *graphql.OperationContext) needs {
 			}
 		}
 	}
-	result.add(walk.fields["UsageRight"]["holderId"] && slices.Contains(result["AssignmentError"], "usageRight"), "AssignmentError", "assignedTo")
+	right := walk.fields["UsageRight"]
+	result.add((right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight"), "AssignmentError", "assignedTo")
 	result.add(walk.states, "User", "licenseAssignmentStates")
 	result.add(walk.fields["AssignmentErrorOverview"]["byGroup"], "AssignmentError", "assignedTo")
 	result.add(true, "SubscribedSku", "skuId", "id")

@@ -32,8 +32,8 @@ func (*operations) ExtensionName() string { return "Operations" }
 
 func (*operations) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationContext refuses representations that are no objects, and numbers in them that nothing can
-// hold, which gqlgen takes for faults of ours.
+// MutateOperationContext refuses mutations where they are switched off, representations that are no objects, and
+// numbers in them that nothing can hold, which gqlgen takes for faults of ours.
 func (o *operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if op.Operation.Operation != ast.Query {
 		return o.refuseChanges(op)

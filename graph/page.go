@@ -208,6 +208,9 @@ func connections[R, T any](p plan, s selection, lists []list[R, T], first *int32
 	pagers, errs := make([]*pager[R, T], len(lists)), make([]error, len(lists))
 	p.Together(func() {
 		for i, l := range lists {
+			if l.loader == nil {
+				continue // of an object that cannot have the list: null
+			}
 			if pagers[i], errs[i] = l.pager(p, s, first, after); errs[i] == nil {
 				pagers[i].load()
 			}
@@ -216,7 +219,7 @@ func connections[R, T any](p plan, s selection, lists []list[R, T], first *int32
 	p.Begun()
 	results := make([]*model.Connection[T], len(lists))
 	for i, pager := range pagers {
-		if errs[i] == nil {
+		if pager != nil && errs[i] == nil {
 			results[i], errs[i] = pager.connection()
 		}
 	}

@@ -29,7 +29,7 @@ func (p plan) assignmentError(s selection) func(*licensing.AssignmentError) {
 		sku(e.SkuID)
 		plans(e.ServicePlanIDs())
 		if !right.empty() {
-			p.UsageRightByErrorID.Plan(e.ID, ofRight)
+			p.PlanUsageRight(e, ofRight)
 		}
 		if !assignee.empty() {
 			p.PlanAssignedTo(e, ofAssignee)

@@ -14,7 +14,7 @@ func (c *change) reprocess(input model.ReprocessInput, write func(userID string)
 	if len(c.errs) > 0 {
 		return payload, nil
 	}
-	for i, written := range c.write(each(ids, write), nil) {
+	for i, written := range c.write(each(ids, write), unreadable) {
 		result := &model.ReprocessResult{UserID: ids[i], Outcome: written.Outcome}
 		result.UserErrors = append([]*model.UserError{}, c.refused(written.Err, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
 		payload.Results = append(payload.Results, result)

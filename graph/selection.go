@@ -79,9 +79,12 @@ func (f field) string(name string) *string {
 
 // guids reads an argument; false when one of its elements is no GUID.
 func (f field) guids(name string) ([]licensing.GUID, bool) {
-	var ids []licensing.GUID
+	if f.args[name] == nil {
+		return nil, true
+	}
+	ids := []licensing.GUID{}
 	elements, ok := f.args[name].([]any)
-	if !ok && f.args[name] != nil {
+	if !ok {
 		elements = []any{f.args[name]} // a single value stands for a list of one
 	}
 	for _, element := range elements {

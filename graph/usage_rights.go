@@ -16,9 +16,9 @@ const maxRightValues = 15
 // rightsKey returns the key of a holder's usage rights to one of the products, with one of the service plans.
 func rightsKey(holder string, skus, plans []licensing.GUID) (licensing.UsageRightsKey, error) {
 	key := licensing.UsageRightsKey{HolderID: holder, SkuIDs: joined(skus), PlanIDs: joined(plans)}
-	for name, ids := range map[string][]licensing.GUID{"skuIds": skus, "planIds": plans} {
+	for _, ids := range [][]licensing.GUID{skus, plans} {
 		if len(ids) > maxRightValues || ids != nil && len(ids) == 0 {
-			return key, &licensing.InputError{Message: fmt.Sprintf("`%s` takes 1 to %d ids: leave it out for all", name, maxRightValues)}
+			return key, &licensing.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` take 1 to %d ids each: leave them out for all", maxRightValues)}
 		}
 	}
 	return key, nil

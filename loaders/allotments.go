@@ -16,10 +16,23 @@ func (l *Loaders) addAllotments(s *scheduler) {
 		})
 	})
 	l.AllotmentByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Allotment, error)) {
-		b.AllotmentsByID(ids, l.properties("Allotment"), found)
-	})
-	l.AllotmentByWaitingMember = newLoader(s, func(b Batch, keys []licensing.WaitingMemberKey, found func(licensing.WaitingMemberKey, *licensing.Allotment, error)) {
-		b.AllotmentsOfWaitingMembers(keys, l.properties("Allotment"), found)
+		if len(ids) == 1 {
+			b.Allotment(ids[0], l.properties("Allotment"), func(allotment *licensing.Allotment, err error) { found(ids[0], allotment, err) })
+			return
+		}
+		b.Allotments(l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
+			if err != nil {
+				for _, id := range ids {
+					found(id, nil, err)
+				}
+				return
+			}
+			l.Allotments.Prime(Tenant, allotments)
+			for _, allotment := range allotments {
+				l.AllotmentByID.Prime(allotment.ID, allotment)
+				found(allotment.ID, allotment, nil)
+			}
+		})
 	})
 }
 
@@ -38,11 +51,11 @@ func (l *Loaders) AllotmentsOfSku(id licensing.GUID) Thunk[[]*licensing.Allotmen
 	}
 }
 
-// wholeAllotment returns an allotment with all properties that the operation needs.
+// wholeAllotment returns an allotment with all properties that the operation needs; nil when nobody said which it is.
 func (l *Loaders) wholeAllotment(sent *licensing.Sent[*licensing.Allotment]) Thunk[*licensing.Allotment] {
 	switch {
 	case sent == nil:
-		return func() (*licensing.Allotment, error) { return nil, licensing.ErrNotFound }
+		return func() (*licensing.Allotment, error) { return nil, nil }
 	case l.shows(sent.Properties, "Allotment"):
 		return func() (*licensing.Allotment, error) { return sent.Object, nil }
 	default:
@@ -58,6 +71,12 @@ func (l *Loaders) planWholeAllotment(sent *licensing.Sent[*licensing.Allotment],
 	default:
 		l.AllotmentByID.Plan(sent.Object.ID, next)
 	}
+}
+
+// WholeAllotment returns an allotment that came along, with all properties that the operation needs; nil when nobody
+// said which it is.
+func (l *Loaders) WholeAllotment(sent *licensing.Sent[*licensing.Allotment]) (*licensing.Allotment, error) {
+	return l.wholeAllotment(sent)()
 }
 
 // wholeAllotments returns the allotments that are referred to with all properties that the operation needs.

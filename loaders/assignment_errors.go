@@ -86,15 +86,34 @@ func (l *Loaders) UsageRights(errs []*licensing.AssignmentError) ([]*licensing.U
 			held, ids = append(held, i), append(ids, errs[i].ID)
 		}
 	}
-	holders, unknown := Each(l.AssigneeByErrorID, ids)
+	assignees, unknown := Each(l.AssigneeByErrorID, ids)
 	for n, i := range held {
-		if unknown[n] == nil && holders[n] != nil {
-			right, id := *rights[i], holders[n].Object.ObjectID()
-			right.HolderID = &id
-			rights[i] = &right
+		if unknown[n] == nil {
+			rights[i] = heldBy(assignees[n], rights[i])
 		}
 	}
 	return rights, failures
+}
+
+// PlanUsageRight loads the right of an error that will be asked for, and plans with next what follows from it.
+func (l *Loaders) PlanUsageRight(e *licensing.AssignmentError, next func(*licensing.UsageRight)) {
+	l.UsageRightByErrorID.Plan(e.ID, func(right *licensing.UsageRight) {
+		if right == nil || l.cameAlong(right) {
+			next(right)
+			return
+		}
+		l.AssigneeByErrorID.Plan(e.ID, func(assignee *licensing.Reference) { next(heldBy(assignee, right)) })
+	})
+}
+
+// heldBy returns a right that came with an error, with who holds it: a user, as all whom errors concern.
+func heldBy(assignee *licensing.Reference, right *licensing.UsageRight) *licensing.UsageRight {
+	if assignee == nil {
+		return right
+	}
+	held, id := *right, assignee.Object.ObjectID()
+	held.HolderID, held.HolderType = &id, licensing.AssigneeUser
+	return &held
 }
 
 // LicenseStatesOfErrors returns in which ways the product of each error is assigned to its assignee.

@@ -76,7 +76,7 @@ func (l *Loaders) holdAssignmentsOf(assignee licensing.DirectoryObject, assignme
 // holdAssignment keeps what came along with an assignment, if it is everything that the operation needs, so that
 // none of it is read again.
 func (l *Loaders) holdAssignment(a *licensing.Assignment) {
-	if (a.Related.HasAllotment || !l.needs("Assignment", "allotment")) && (a.Related.HasAssignedTo || !l.needs("Assignment", "assignedTo")) {
+	if (a.Related.HasAllotment || a.Related.AllotmentErr != nil || !l.needs("Assignment", "allotment")) && (a.Related.HasAssignedTo || a.Related.AssignedToErr != nil || !l.needs("Assignment", "assignedTo")) {
 		l.RelatedByAssignmentID.Prime(a.ID, &a.Related)
 	}
 }
@@ -84,13 +84,13 @@ func (l *Loaders) holdAssignment(a *licensing.Assignment) {
 // AllotmentsOfAssignments returns the pool of each assignment with all properties that the operation needs.
 func (l *Loaders) AllotmentsOfAssignments(assignments []*licensing.Assignment) ([]*licensing.Allotment, []error) {
 	related, errs := EachOf(l.RelatedByAssignmentID, assignments, (*licensing.Assignment).ObjectID)
-	return l.wholeAllotments(allotmentsOf(related), errs)
+	return l.wholeAllotments(allotmentsOf(related, errs))
 }
 
 // AssigneesOfAssignments returns who has each assignment with all properties that the operation needs.
 func (l *Loaders) AssigneesOfAssignments(assignments []*licensing.Assignment) ([]licensing.DirectoryObject, []error) {
 	related, errs := EachOf(l.RelatedByAssignmentID, assignments, (*licensing.Assignment).ObjectID)
-	return l.complete(assigneesOf(related), errs)
+	return l.complete(assigneesOf(related, errs))
 }
 
 // PlanRelated loads the pool and the assignee of an assignment that will be asked for, and plans what follows.
@@ -107,22 +107,24 @@ func (l *Loaders) planRelated(related *licensing.AssignmentRelated, ofAllotment 
 	}
 }
 
-func allotmentsOf(related []*licensing.AssignmentRelated) []*licensing.Sent[*licensing.Allotment] {
+// allotmentsOf returns the allotments that came along, each or why it did not.
+func allotmentsOf(related []*licensing.AssignmentRelated, errs []error) ([]*licensing.Sent[*licensing.Allotment], []error) {
 	allotments := make([]*licensing.Sent[*licensing.Allotment], len(related))
 	for i, r := range related {
-		if r != nil {
-			allotments[i] = r.Allotment
+		if r != nil && errs[i] == nil {
+			allotments[i], errs[i] = r.Allotment, r.AllotmentErr
 		}
 	}
-	return allotments
+	return allotments, errs
 }
 
-func assigneesOf(related []*licensing.AssignmentRelated) []*licensing.Reference {
+// assigneesOf returns the assignees that came along, each or why it did not.
+func assigneesOf(related []*licensing.AssignmentRelated, errs []error) ([]*licensing.Reference, []error) {
 	assignees := make([]*licensing.Reference, len(related))
 	for i, r := range related {
-		if r != nil {
-			assignees[i] = r.AssignedTo
+		if r != nil && errs[i] == nil {
+			assignees[i], errs[i] = r.AssignedTo, r.AssignedToErr
 		}
 	}
-	return assignees
+	return assignees, errs
 }

@@ -1,6 +1,7 @@
 package loaders
 
 import (
+	"slices"
 	"strings"
 
 	"licensegraph/internal/licensing"
@@ -149,11 +150,14 @@ func planObject[T licensing.DirectoryObject](l *Loader[string, T], id string, ne
 	return func() { thunk() } //nolint:errcheck // next is told
 }
 
-// shows tells whether everything that the operation needs of the type was shown. Licence states do not
-// count: they have a loader of their own.
+// relations are what properties of a type lists besides properties.
+var relations = []string{"assignments", "allotments", "allotment", "assignedTo", "usageRight"}
+
+// shows tells whether everything that the operation needs of the type was shown. Licence states and relations do not
+// count: they have loaders of their own.
 func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 	for _, property := range l.properties(typeName) {
-		if property != licenseStates && !shown[property] {
+		if !shown[property] && property != licenseStates && !slices.Contains(relations, property) {
 			return false
 		}
 	}

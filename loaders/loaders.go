@@ -51,14 +51,14 @@ type Batch interface {
 	Groups(ids, properties []string, found func(id string, group *licensing.Group, err error))
 	Devices(ids, properties []string, found func(id string, device *licensing.Device, err error))
 	DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error))
-	AllotmentsByID(ids, properties []string, found func(id string, allotment *licensing.Allotment, err error))
+	Allotment(id string, properties []string, found func(allotment *licensing.Allotment, err error))
 	Assignments(ids, expand []string, found func(id string, assignment *licensing.Assignment, err error))
 	AssignmentErrors(ids, properties, expand []string, found func(id string, e *licensing.AssignmentError, err error))
 	UsageRights(keys []licensing.UsageRightKey, properties, expand []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error))
 
 	// What belongs to objects, whole, by their ids.
 	AssigneesOfErrors(ids, properties []string, found func(id string, assignee *licensing.Reference, err error))
-	UsageRightsOfErrors(ids, properties []string, found func(id string, right *licensing.UsageRight, err error))
+	UsageRightsOfErrors(ids, properties, expand []string, found func(id string, right *licensing.UsageRight, err error))
 	AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error))
 	AssignmentsOfUsers(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error))
 	AssignmentsOfGroups(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error))
@@ -67,7 +67,6 @@ type Batch interface {
 	UsageRightsOfDevices(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
 	WaitingMembersOfUsers(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error))
 	WaitingMembersOfDevices(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error))
-	AllotmentsOfWaitingMembers(keys []licensing.WaitingMemberKey, properties []string, found func(key licensing.WaitingMemberKey, allotment *licensing.Allotment, err error))
 	LicenseDetailsOfUsers(ids, properties []string, found func(id string, details []*licensing.LicenseDetails, err error))
 }
 
@@ -105,7 +104,6 @@ type Loaders struct {
 	UsageRightByErrorID       *Loader[string, *licensing.UsageRight]
 	UsageRightByHolderIDAndID *Loader[licensing.UsageRightKey, *licensing.UsageRight]
 	AllotmentByID             *Loader[string, *licensing.Allotment]
-	AllotmentByWaitingMember  *Loader[licensing.WaitingMemberKey, *licensing.Allotment]
 	AssignmentByID            *Loader[string, *licensing.Assignment]
 	RelatedByAssignmentID     *Loader[string, *licensing.AssignmentRelated]
 	Allotments                *Loader[TenantKey, []*licensing.Allotment]

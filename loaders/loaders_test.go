@@ -48,7 +48,7 @@ func (b *directoryBatch) ListAssignmentErrors(_ licensing.ListQuery, _ []string,
 	b.done = append(b.done, func() { found(licensing.Page[*licensing.AssignmentError]{Items: b.directory.failures}, nil) })
 }
 
-func (b *directoryBatch) UsageRightsOfErrors(ids, _ []string, found func(string, *licensing.UsageRight, error)) {
+func (b *directoryBatch) UsageRightsOfErrors(ids, _, _ []string, found func(string, *licensing.UsageRight, error)) {
 	b.directory.read = append(b.directory.read, fmt.Sprint("rights ", ids))
 	for _, id := range ids {
 		b.done = append(b.done, func() { found(id, &licensing.UsageRight{ID: "right of " + id}, nil) })

@@ -19,12 +19,12 @@ func (l *Loaders) AllSubscribedSkus() Thunk[[]*licensing.SubscribedSku] {
 	return l.SubscribedSkus.Load(Tenant)
 }
 
-// SubscribedSku returns one product of the TenantKey, by its SKU id.
+// SubscribedSku returns one product of the tenant, by its SKU id.
 func (l *Loaders) SubscribedSku(id licensing.GUID) Thunk[*licensing.SubscribedSku] {
 	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
 }
 
-// SubscribedSkuByID returns one product of the TenantKey, by the id of its subscription.
+// SubscribedSkuByID returns one product of the tenant, by the id of its subscription.
 func (l *Loaders) SubscribedSkuByID(id string) Thunk[*licensing.SubscribedSku] {
 	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.ID == id })
 }

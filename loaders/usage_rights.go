@@ -4,7 +4,7 @@ import "licensegraph/internal/licensing"
 
 func (l *Loaders) addUsageRights(s *scheduler) {
 	l.UsageRightByErrorID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.UsageRight, error)) {
-		b.UsageRightsOfErrors(ids, l.properties("UsageRight"), found)
+		b.UsageRightsOfErrors(ids, l.properties("UsageRight"), l.relatedOfRight(), found)
 	})
 	l.UsageRightsByUserID = newLoader(s, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 		b.UsageRightsOfUsers(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
@@ -41,16 +41,18 @@ func (l *Loaders) rightsFound(found func(licensing.UsageRightsKey, []*licensing.
 	}
 }
 
-// related returns what came along with a right, or reads the right again to get it; nil when nobody knows who holds it.
+// relatedRight returns a right with what came along with it, or reads the right again to get it; nil when nobody knows who holds it.
 func (l *Loaders) relatedRight(right *licensing.UsageRight) Thunk[*licensing.UsageRight] {
 	if right.HolderID == nil || l.cameAlong(right) {
 		return func() (*licensing.UsageRight, error) { return right, nil }
 	}
-	return l.UsageRightByHolderIDAndID.Load(licensing.UsageRightKey{HolderID: *right.HolderID, ID: right.ID})
+	return l.UsageRightByHolderIDAndID.Load(keyOf(right))
 }
 
 func (l *Loaders) cameAlong(right *licensing.UsageRight) bool {
-	return (right.Related.HasAssignments || !l.needs("UsageRight", "assignments")) && (right.Related.HasAllotments || !l.needs("UsageRight", "allotments"))
+	r := right.Related
+	return (r.HasAssignments || r.AssignmentsErr != nil || !l.needs("UsageRight", "assignments")) &&
+		(r.HasAllotments || r.AllotmentsErr != nil || !l.needs("UsageRight", "allotments"))
 }
 
 func (l *Loaders) relatedRights(rights []*licensing.UsageRight) ([]*licensing.UsageRight, []error) {
@@ -68,8 +70,8 @@ func (l *Loaders) AssignmentsOfRights(rights []*licensing.UsageRight) ([][]*lice
 	related, errs := l.relatedRights(rights)
 	lists := make([][]*licensing.Assignment, len(rights))
 	for i, right := range related {
-		if right != nil {
-			lists[i] = right.Related.Assignments
+		if right != nil && errs[i] == nil {
+			lists[i], errs[i] = right.Related.Assignments, right.Related.AssignmentsErr
 		}
 	}
 	return lists, errs
@@ -91,7 +93,10 @@ func (l *Loaders) AllotmentsOfRights(rights []*licensing.UsageRight) ([][]*licen
 	})
 	lists := make([][]*licensing.Allotment, len(rights))
 	for i, right := range related {
-		if right == nil || !right.Related.HasAllotments {
+		if right == nil || errs[i] != nil || !right.Related.HasAllotments {
+			if right != nil && errs[i] == nil {
+				errs[i] = right.Related.AllotmentsErr
+			}
 			continue
 		}
 		lists[i] = []*licensing.Allotment{}
@@ -121,5 +126,9 @@ func (l *Loaders) PlanRight(right *licensing.UsageRight, ofAssignment func(*lice
 		next(right)
 		return
 	}
-	l.UsageRightByHolderIDAndID.Plan(licensing.UsageRightKey{HolderID: *right.HolderID, ID: right.ID}, next)
+	l.UsageRightByHolderIDAndID.Plan(keyOf(right), next)
+}
+
+func keyOf(right *licensing.UsageRight) licensing.UsageRightKey {
+	return licensing.UsageRightKey{HolderID: *right.HolderID, ID: right.ID, HolderType: right.HolderType}
 }

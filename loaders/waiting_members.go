@@ -34,44 +34,26 @@ func waits(who licensing.DirectoryObject, members []*licensing.WaitingMember) {
 	}
 }
 
-// AllotmentsOfWaitingMembers returns the allotment that each waits for with all properties that the operation needs.
+// AllotmentsOfWaitingMembers returns the allotment that each waits for with all properties that the operation needs;
+// nil when nobody said which it is.
 func (l *Loaders) AllotmentsOfWaitingMembers(members []*licensing.WaitingMember) ([]*licensing.Allotment, []error) {
-	thunks := make([]Thunk[*licensing.Allotment], len(members))
-	l.Together(func() {
-		for i, w := range members {
-			if w.Related.HasAllotment {
-				thunks[i] = l.wholeAllotment(w.Related.Allotment)
-			} else {
-				thunks[i] = l.AllotmentByWaitingMember.Load(waitingMemberKey(w))
-			}
-		}
-	})
-	return Wait(thunks)
+	return l.wholeAllotments(allotmentsOf(relatedOf(members), make([]error, len(members))))
 }
 
 // WaitingAssignees returns who waits, with all properties that the operation needs.
 func (l *Loaders) WaitingAssignees(members []*licensing.WaitingMember) ([]licensing.DirectoryObject, []error) {
-	refs := make([]*licensing.Reference, len(members))
+	return l.complete(assigneesOf(relatedOf(members), make([]error, len(members))))
+}
+
+func relatedOf(members []*licensing.WaitingMember) []*licensing.AssignmentRelated {
+	related := make([]*licensing.AssignmentRelated, len(members))
 	for i, w := range members {
-		refs[i] = w.Related.AssignedTo
+		related[i] = &w.Related
 	}
-	return l.complete(refs, make([]error, len(members)))
+	return related
 }
 
 // PlanWaitingMember loads the allotment and the assignee of a place that will be asked for, and plans what follows.
 func (l *Loaders) PlanWaitingMember(w *licensing.WaitingMember, ofAllotment func(*licensing.Allotment), ofAssignee func(licensing.DirectoryObject)) {
-	if ofAllotment != nil && !w.Related.HasAllotment {
-		l.AllotmentByWaitingMember.Plan(waitingMemberKey(w), ofAllotment)
-		ofAllotment = nil
-	}
 	l.planRelated(&w.Related, ofAllotment, ofAssignee)
-}
-
-// waitingMemberKey returns where a place can be read whose allotment did not come along: only those of users can.
-func waitingMemberKey(w *licensing.WaitingMember) licensing.WaitingMemberKey {
-	key := licensing.WaitingMemberKey{ID: w.ID}
-	if w.Related.AssignedTo != nil {
-		key.UserID = w.Related.AssignedTo.Object.ObjectID()
-	}
-	return key
 }

@@ -3555,19 +3555,20 @@ read back instead. What a payload shows was read after the change. Fields of one
 type Mutation {
   """
   Gives a unit of a product to each of several users, groups or devices. Costs an upstream request to check, one for
-  each 20 assignments, and one for each 20 to read them back. Needs CloudLicensing.AssignLicenses.Organization.
+  each 20 assignments, and one for each 20 to read them back. Needs CloudLicensing.AssignLicenses.Organization, and to
+  check and read CloudLicensing.Read.All, User.Read.All, GroupMember.Read.All.
   """
   createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
-  upstream requests. Needs CloudLicensing.AssignLicenses.Organization.
+  upstream requests. Needs CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All.
   """
   updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organization.
+  CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All.
   """
   deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
 
@@ -3581,7 +3582,7 @@ type Mutation {
   """
   Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
   allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see
-  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All.
+  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or GroupMember.Read.All.
   """
   assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
 
@@ -3636,7 +3637,7 @@ enum WriteOutcome {
   DONE
   "It was not made."
   NOT_DONE
-  "Nobody knows: it was sent, no answer came, and reading back did not tell. Look before you send it again."
+  "Nobody knows: it was sent, no answer came, and it did not show when it was looked for, several seconds long. What was done can show later: look again before you send it again."
   UNKNOWN
 }
 

@@ -248,6 +248,7 @@ func (d *LicenseDetails) ObjectID() string { return d.ID }
 type UsageRight struct {
 	ID            string             `json:"id"`
 	HolderID      *string            `json:"-"`
+	HolderType    AssigneeType       `json:"-"` // empty when nobody said
 	SkuID         *GUID              `json:"skuId"`
 	SkuPartNumber *string            `json:"skuPartNumber"`
 	Services      []*LicensedService `json:"services"`

@@ -78,6 +78,8 @@ type AssignmentRelated struct {
 	// AssignedTo is the assignee, nil when it is gone, if HasAssignedTo tells that it came along.
 	AssignedTo    *Reference
 	HasAssignedTo bool
+	// AllotmentErr and AssignedToErr tell why one that did not come along could not be read.
+	AllotmentErr, AssignedToErr error
 }
 
 // RightRelated is what came along with a usage right.
@@ -88,14 +90,17 @@ type RightRelated struct {
 	// Allotments contribute to the right, if HasAllotments tells that they came along.
 	Allotments    []*Sent[*Allotment]
 	HasAllotments bool
+	// AssignmentsErr and AllotmentsErr tell why those that did not come along could not be read.
+	AssignmentsErr, AllotmentsErr error
 }
 
 // UsageRightKey identifies a usage right, which is addressable only under its holder.
-type UsageRightKey struct{ HolderID, ID string }
+type UsageRightKey struct {
+	HolderID, ID string
+	// HolderType is what the holder is; empty when nobody said.
+	HolderType AssigneeType
+}
 
 // UsageRightsKey identifies the usage rights of a holder that have one of the products and one of the service
 // plans: ids joined with commas, empty for any.
 type UsageRightsKey struct{ HolderID, SkuIDs, PlanIDs string }
-
-// WaitingMemberKey identifies a place in a queue under the user who waits.
-type WaitingMemberKey struct{ UserID, ID string }

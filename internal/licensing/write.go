@@ -2,11 +2,7 @@ package licensing
 
 // Write is one change of the tenant's licences: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
 // [ReprocessAssignments], [AssignLicense] or [ReprocessLicenseAssignment].
-type Write interface {
-	// Target is the id of the user, group or device that the change concerns. Changes of one group are made one
-	// after the other: the service can lose one of two that meet.
-	Target() string
-}
+type Write interface{ isWrite() }
 
 // Assignee is who gets a licence.
 type Assignee struct {
@@ -48,23 +44,12 @@ type AssignLicense struct {
 // ReprocessLicenseAssignment has the directory try again to give a user the licences of its groups.
 type ReprocessLicenseAssignment struct{ UserID string }
 
-// Target returns the id of the assignee.
-func (w CreateAssignment) Target() string { return w.AssignedTo.ID }
-
-// Target returns the id of the assignee.
-func (w UpdateAssignment) Target() string { return w.AssignedTo }
-
-// Target returns the id of the assignee.
-func (w DeleteAssignment) Target() string { return w.AssignedTo }
-
-// Target returns the id of the user.
-func (w ReprocessAssignments) Target() string { return w.UserID }
-
-// Target returns the id of the assignee.
-func (w AssignLicense) Target() string { return w.AssignedTo.ID }
-
-// Target returns the id of the user.
-func (w ReprocessLicenseAssignment) Target() string { return w.UserID }
+func (CreateAssignment) isWrite()           {}
+func (UpdateAssignment) isWrite()           {}
+func (DeleteAssignment) isWrite()           {}
+func (ReprocessAssignments) isWrite()       {}
+func (AssignLicense) isWrite()              {}
+func (ReprocessLicenseAssignment) isWrite() {}
 
 // Outcome tells what became of a write.
 type Outcome string

@@ -12,30 +12,14 @@ const (
 // Allotments adds a read of all allotments of the tenant. Needs CloudLicensing.Read.All.
 func (b *Batch) Allotments(properties []string, found func(allotments []*licensing.Allotment, err error)) {
 	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(properties)))
-	b.add(all(r, decode[licensing.Allotment], found))
+	b.add(all(r, decode[licensing.Allotment], func(allotments []*licensing.Allotment, err error) {
+		found(allotments, listFailure(licensing.ListQuery{}, err))
+	}))
 }
 
-// AllotmentsByID adds reads of allotments by id. A tenant has few of them: several are found in the list of all. Needs
-// CloudLicensing.Read.All.
-func (b *Batch) AllotmentsByID(ids, properties []string, found func(id string, allotment *licensing.Allotment, err error)) {
-	switch len(ids) {
-	case 0:
-	case 1:
-		r := get(allotmentEndpoint, at(below(allotmentsPath, ids[0]), "$select", propertiesOfAllotment(properties)))
-		b.add(one(r, func(allotment *licensing.Allotment, err error) { found(ids[0], allotment, err) }))
-	default:
-		b.Allotments(properties, func(allotments []*licensing.Allotment, err error) {
-			byID := map[string]*licensing.Allotment{}
-			for _, allotment := range allotments {
-				byID[allotment.ID] = allotment
-			}
-			for _, id := range ids {
-				if allotment, ok := byID[id]; ok || err != nil {
-					found(id, allotment, err)
-				}
-			}
-		})
-	}
+// Allotment adds a read of one allotment. Needs CloudLicensing.Read.All.
+func (b *Batch) Allotment(id string, properties []string, found func(allotment *licensing.Allotment, err error)) {
+	b.add(one(get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(properties))), found))
 }
 
 // propertiesOfAllotment returns the value of $select without the relations. What is wanted has to be named: a list

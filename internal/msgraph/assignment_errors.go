@@ -78,9 +78,11 @@ func (b *Batch) AssigneesOfErrors(ids, properties []string, found func(id string
 
 // UsageRightsOfErrors adds reads of what the assignees of errors can still use; nil where there is nothing.
 // Needs CloudLicensing.Read.All.
-func (b *Batch) UsageRightsOfErrors(ids, properties []string, found func(id string, right *licensing.UsageRight, err error)) {
+func (b *Batch) UsageRightsOfErrors(ids, properties, expand []string, found func(id string, right *licensing.UsageRight, err error)) {
 	for _, id := range ids {
-		r := get(usageRightOfErrorEndpoint, at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(properties)))
+		r := b.operation.client.expanding(usageRightOfErrorEndpoint, expand, func(expand string) string {
+			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(properties), "$expand", expand)
+		})
 		r.done = func(body []byte, err error) {
 			// A relation to nothing is 204 (OData 4.01 Protocol, section 11.2.6), or 404 in some services.
 			if errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)) {
@@ -91,7 +93,7 @@ func (b *Batch) UsageRightsOfErrors(ids, properties []string, found func(id stri
 				found(id, nil, err)
 				return
 			}
-			right, err := decode[licensing.UsageRight](body)
+			right, err := usageRight(unwrapped(body))
 			if err != nil {
 				err = unreadable(r.endpoint, err)
 			}

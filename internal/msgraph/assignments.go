@@ -46,12 +46,7 @@ func (b *Batch) Assignments(ids, expand []string, found func(id string, assignme
 				found(id, nil, err)
 				return
 			}
-			complete(b, []*licensing.Assignment{a}, nil, expand, assignmentsApart.assignment, func(items []*licensing.Assignment, err error) {
-				if err != nil {
-					a = nil
-				}
-				found(id, a, err)
-			})
+			complete(b, []*licensing.Assignment{a}, nil, expand, assignmentsApart.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
 		}))
 	}
 }
@@ -135,23 +130,23 @@ var assignmentsApart = apart{
 	},
 }
 
-func (p apart) assignment(a *licensing.Assignment, relation string, filled func(error)) *read {
+func (p apart) assignment(a *licensing.Assignment, relation string, filled func()) *read {
 	return p.related(&a.Related, a.ID, relation, filled)
 }
 
-func (p apart) waitingMember(w *licensing.WaitingMember, relation string, filled func(error)) *read {
+func (p apart) waitingMember(w *licensing.WaitingMember, relation string, filled func()) *read {
 	return p.related(&w.Related, w.ID, relation, filled)
 }
 
 // related fills in a relation if it is known, else it returns how to read it; see [complete].
-func (p apart) related(related *licensing.AssignmentRelated, id, relation string, filled func(error)) *read {
+func (p apart) related(related *licensing.AssignmentRelated, id, relation string, filled func()) *read {
 	switch {
 	case relation == "allotment" && !related.HasAllotment:
 		if related.Allotment, related.HasAllotment = p.known.Allotment, p.known.HasAllotment; related.HasAllotment || p.allotment == nil {
 			return nil
 		}
-		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *licensing.Sent[*licensing.Allotment]) {
-			related.Allotment, related.HasAllotment = allotment, true
+		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *licensing.Sent[*licensing.Allotment], err error) {
+			related.Allotment, related.HasAllotment, related.AllotmentErr = allotment, err == nil, err
 		}, filled)
 	case relation == "assignedTo" && !related.HasAssignedTo:
 		if related.AssignedTo, related.HasAssignedTo = p.known.AssignedTo, p.known.HasAssignedTo; related.HasAssignedTo || p.assignedTo == nil {
@@ -161,8 +156,8 @@ func (p apart) related(related *licensing.AssignmentRelated, id, relation string
 		if assignee == nil {
 			assignee = reference("")
 		}
-		return aside(p.assignedTo(id), assignee, func(ref *licensing.Reference) {
-			related.AssignedTo, related.HasAssignedTo = ref, true
+		return aside(p.assignedTo(id), assignee, func(ref *licensing.Reference, err error) {
+			related.AssignedTo, related.HasAssignedTo, related.AssignedToErr = ref, err == nil, err
 		}, filled)
 	}
 	return nil

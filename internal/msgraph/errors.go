@@ -136,7 +136,7 @@ var permissions = map[string]string{
 	groupsEndpoint:                "GroupMember.Read.All",
 	groupEndpoint:                 "GroupMember.Read.All",
 	membersEndpoint:               "GroupMember.Read.All",
-	licenseErrorsOfGroupEndpoint:  "GroupMember.Read.All",
+	licenseErrorsOfGroupEndpoint:  "GroupMember.Read.All and User.Read.All",
 	directoryObjectsByIDsEndpoint: "Directory.Read.All",
 	subscribedSkusEndpoint:        "LicenseAssignment.Read.All",
 

@@ -44,20 +44,17 @@ func (c *Client) expanding(endpoint string, wanted []string, address func(expand
 // complete hands over entities, or why there are none, when the relations wanted are there. Those that did not come
 // along, because the service refused them or ignored that they were asked for, are read first: the function alone
 // returns the read of one relation of one entity, which calls filled at its end; nil when the relation came, or when
-// there is no way to read it alone.
-func complete[E any](b *Batch, entities []E, failure error, wanted []string, alone func(entity E, relation string, filled func(error)) *read, found func([]E, error)) {
+// there is no way to read it alone. A relation that cannot be read costs that relation.
+func complete[E any](b *Batch, entities []E, failure error, wanted []string, alone func(entity E, relation string, filled func()) *read, found func([]E, error)) {
+	if failure != nil {
+		found(nil, failure)
+		return
+	}
 	left := 1
-	filled := func(err error) {
-		if failure == nil {
-			failure = err
+	filled := func() {
+		if left--; left == 0 {
+			found(entities, nil)
 		}
-		if left--; left > 0 {
-			return
-		}
-		if failure != nil {
-			entities = nil
-		}
-		found(entities, failure)
 	}
 	for _, entity := range entities {
 		for _, relation := range wanted {
@@ -67,34 +64,29 @@ func complete[E any](b *Batch, entities []E, failure error, wanted []string, alo
 			}
 		}
 	}
-	filled(nil)
+	filled()
 }
 
-// aside makes a read of one relation of one entity. What the service refuses to read alone stays unknown.
-func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T), filled func(error)) *read {
+// aside makes a read of one relation of one entity, and sets it or why it cannot be read. What the service refuses to
+// read alone stays unknown.
+func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, error), filled func()) *read {
 	r.done = func(body []byte, err error) {
+		defer filled()
 		var related T
-		var failure error
 		switch {
 		case errors.Is(err, licensing.ErrRefused):
-			filled(nil)
 			return
 		case errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)):
-			set(related) // it relates to nothing, or it has gone itself
-			filled(nil)
+			set(related, nil) // it relates to nothing, or it has gone itself
 			return
-		case err != nil:
-			filled(err)
-			return
-		}
-		related, err = decode(body)
-		switch {
 		case err == nil:
-			set(related)
-		case !errors.Is(err, errAbsent):
-			failure = unreadable(r.endpoint, err)
+			if related, err = decode(body); err != nil && !errors.Is(err, errAbsent) {
+				err = unreadable(r.endpoint, err)
+			}
 		}
-		filled(failure)
+		if !errors.Is(err, errAbsent) {
+			set(related, err)
+		}
 	}
 	return r
 }

@@ -33,3 +33,10 @@ func (h holders) reference(id string) *licensing.Reference {
 	}
 	return ref
 }
+
+// assignee returns what the holders are.
+func (h holders) assignee() licensing.AssigneeType {
+	return map[holders]licensing.AssigneeType{
+		ofUsers: licensing.AssigneeUser, ofGroups: licensing.AssigneeGroup, ofDevices: licensing.AssigneeDevice,
+	}[h]
+}

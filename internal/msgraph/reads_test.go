@@ -109,17 +109,11 @@ func TestReads(t *testing.T) {
 			b.Allotments([]string{"subscriptions", "assignments", "waitingMembers"}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,subscriptions"}, []string{"[a b c]"}},
 		{"one allotment", func(b *Batch, r *results) {
-			b.AllotmentsByID([]string{"a"}, []string{"skuId"}, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
+			b.Allotment("a", []string{"skuId"}, func(a *licensing.Allotment, err error) { r.add("a", a, err) })
 		}, `{"id":"a"}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id,skuId"}, []string{"a a"}},
 		{"one allotment in an envelope", func(b *Batch, r *results) {
-			b.AllotmentsByID([]string{"a"}, nil, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
+			b.Allotment("a", nil, func(a *licensing.Allotment, err error) { r.add("a", a, err) })
 		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id"}, []string{"a a"}},
-		{"no allotment", func(b *Batch, r *results) {
-			b.AllotmentsByID(nil, nil, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
-		}, abc, nil, nil},
-		{"several allotments", func(b *Batch, r *results) {
-			b.AllotmentsByID([]string{"a", "x", "c"}, []string{"skuId"}, func(id string, a *licensing.Allotment, err error) { r.add(id, a, err) })
-		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,skuId"}, []string{"a a", "c c"}},
 		{"devices", func(b *Batch, r *results) {
 			b.Devices([]string{"a", "b"}, []string{"deviceId", "operatingSystem"}, func(id string, d *licensing.Device, err error) { r.add(id, d, err) })
 		}, abc, []string{`POST /directoryObjects/getByIds?$select=deviceId,id,operatingSystem`}, []string{"a a", "b b", "c c"}},
@@ -138,17 +132,6 @@ func TestReads(t *testing.T) {
 		{"waiting members of devices", func(b *Batch, r *results) {
 			b.WaitingMembersOfDevices([]string{"d"}, nil, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
 		}, abc, []string{"GET /devices/d/cloudLicensing/waitingMembers"}, []string{"d [a b c]"}},
-		{"the allotment of a waiting member", func(b *Batch, r *results) {
-			key := licensing.WaitingMemberKey{UserID: "u", ID: "w"}
-			b.AllotmentsOfWaitingMembers([]licensing.WaitingMemberKey{key}, []string{"skuId"}, func(key licensing.WaitingMemberKey, a *licensing.Allotment, err error) {
-				r.add(key.UserID+key.ID, a, err)
-			})
-		}, `{"id":"a"}`, []string{"GET /users/u/cloudLicensing/waitingMembers/w/allotment?$select=id,skuId"}, []string{"uw a"}},
-		{"no allotment of a waiting member", func(b *Batch, r *results) {
-			b.AllotmentsOfWaitingMembers([]licensing.WaitingMemberKey{{UserID: "u", ID: "w"}}, nil, func(_ licensing.WaitingMemberKey, a *licensing.Allotment, err error) {
-				r.add("", a, err)
-			})
-		}, `{"value":null}`, []string{"GET /users/u/cloudLicensing/waitingMembers/w/allotment?$select=id"}, nil},
 		{"license details", func(b *Batch, r *results) {
 			b.LicenseDetailsOfUsers([]string{"u"}, []string{"skuId"}, func(id string, d []*licensing.LicenseDetails, err error) { r.add(id, ids(d), err) })
 		}, abc, []string{"GET /users/u/licenseDetails?$select=id,skuId"}, []string{"u [a b c]"}},
@@ -282,53 +265,6 @@ func TestGetByIDs(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestAllotmentsFail hands the failure of the list to each that was asked for.
-func TestAllotmentsFail(t *testing.T) {
-	t.Parallel()
-	s := newService(t, func(call) reply { return forbidden })
-	b := s.client(t).Begin().Batch()
-	failed := map[string]bool{}
-	b.AllotmentsByID([]string{"a", "b"}, nil, func(id string, a *licensing.Allotment, err error) {
-		var failure *licensing.UpstreamError
-		failed[id] = a == nil && errors.As(err, &failure) && failure.Permission == "CloudLicensing.Read.All"
-	})
-	b.Do(t.Context())
-	if !failed["a"] || !failed["b"] {
-		t.Error(failed)
-	}
-}
-
-// TestManyIDs splits filters that are too long, and brings what several of them found once.
-func TestManyIDs(t *testing.T) {
-	t.Parallel()
-	s := newService(t, func(call) reply { return ok(`{"value":[{"id":"a"},{"id":"b"}]}`) })
-	b := s.client(t).Begin().Batch()
-	many := strings.Repeat(string(sku1)+",", 16) + string(sku2) // 17
-	var r results
-	b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u", SkuIDs: many, PlanIDs: many}}, nil, nil,
-		func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
-			r.add("", ids(rights), err)
-			for _, right := range rights {
-				if right.HolderID == nil || *right.HolderID != "u" {
-					t.Errorf("%s is held by %v", right.ID, right.HolderID)
-				}
-			}
-		})
-	b.Do(t.Context())
-	if diff := cmp.Diff([]string{"[a b]"}, r.lines); diff != "" {
-		t.Error(diff)
-	}
-	calls := s.texts()
-	if len(calls) != 4 {
-		t.Fatalf("%d calls", len(calls))
-	}
-	for _, c := range calls {
-		if strings.Count(c, string(sku1))+strings.Count(c, string(sku2)) > 2*inValues {
-			t.Errorf("%s asks for too many", c)
-		}
 	}
 }
 

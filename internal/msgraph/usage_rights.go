@@ -3,7 +3,6 @@ package msgraph
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 
 	"licensegraph/internal/licensing"
@@ -22,74 +21,36 @@ func (b *Batch) UsageRightsOfGroups(keys []licensing.UsageRightsKey, properties,
 
 func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properties, expand []string, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 	for _, key := range keys {
-		filters := filtersOf(key)
-		left := len(filters)
-		rights := []*licensing.UsageRight{}
-		var failure error
-		for _, filter := range filters {
-			r := b.operation.client.expanding(h.endpoint("usageRights"), expand, func(expand string) string {
-				return at(h.below(key.HolderID, "usageRights"), "$filter", filter, "$select", propertiesOfRight(properties), "$expand", expand)
-			})
-			b.operation.client.optional(h, r)
-			b.add(all(r, usageRight, func(some []*licensing.UsageRight, err error) {
-				rights = append(rights, some...)
-				if failure == nil {
-					failure = err
-				}
-				if left--; left > 0 {
-					return
-				}
-				b.completeRights(h, key.HolderID, unique(rights), failure, expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
-			}))
-		}
+		r := b.operation.client.expanding(h.endpoint("usageRights"), expand, func(expand string) string {
+			return at(h.below(key.HolderID, "usageRights"), "$filter", filterOf(key), "$select", propertiesOfRight(properties), "$expand", expand)
+		})
+		b.operation.client.optional(h, r)
+		b.add(all(r, usageRight, func(rights []*licensing.UsageRight, err error) {
+			b.completeRights(h, key.HolderID, rights, err, expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
+		}))
 	}
 }
 
-// filtersOf returns the values of $filter that together ask for all rights with one of the products and one of the
-// service plans: several when there are more ids than one expression takes.
-func filtersOf(key licensing.UsageRightsKey) []string {
-	var filters []string
-	for _, skus := range guidsAtOnce(key.SkuIDs) {
-		for _, plans := range guidsAtOnce(key.PlanIDs) {
-			var sku, plan string
-			if skus != nil {
-				sku = guidIs("skuId", skus)
-			}
-			if plans != nil {
-				plan = "services/any(c:c/" + guidIs("planId", plans) + ")"
-			}
-			filters = append(filters, allOf(sku, plan))
-		}
+// filterOf returns the value of $filter that asks for the rights with one of the products and one of the service plans.
+func filterOf(key licensing.UsageRightsKey) string {
+	var sku, plan string
+	if key.SkuIDs != "" {
+		sku = guidIs("skuId", strings.Split(key.SkuIDs, ","))
 	}
-	return filters
-}
-
-// guidsAtOnce splits joined ids into as many as one expression takes; no ids are one part that has none.
-func guidsAtOnce(joined string) [][]string {
-	if joined == "" {
-		return [][]string{nil}
+	if key.PlanIDs != "" {
+		plan = "services/any(c:c/" + guidIs("planId", strings.Split(key.PlanIDs, ",")) + ")"
 	}
-	return slices.Collect(slices.Chunk(strings.Split(joined, ","), inValues))
+	return allOf(sku, plan)
 }
 
-// unique leaves out what was found twice.
-func unique(rights []*licensing.UsageRight) []*licensing.UsageRight {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(rights, func(right *licensing.UsageRight) bool {
-		again := seen[right.ID]
-		seen[right.ID] = true
-		return again
-	})
-}
-
-// UsageRights adds reads of usage rights by holder and id. The id of a holder does not say whether it is a user
-// or a group, so both are tried at once. Needs User-UsageRight.Read.All and Group-UsageRight.Read.All.
+// UsageRights adds reads of usage rights by holder and id. Where nobody said whether the holder is a user or a group,
+// both are tried at once. Needs User-UsageRight.Read.All and Group-UsageRight.Read.All.
 func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
 	for _, key := range keys {
 		var rights []*licensing.UsageRight
 		var holder holders
 		var failure error
-		kinds := []holders{ofUsers, ofGroups}
+		kinds := holdersOf(key.HolderType)
 		left := len(kinds)
 		for _, h := range kinds {
 			r := b.operation.client.expanding(h.endpoint("usageRights/{id}"), expand, func(expand string) string {
@@ -121,12 +82,26 @@ func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand [
 	}
 }
 
+// holdersOf returns the collections in which a holder can be.
+func holdersOf(kind licensing.AssigneeType) []holders {
+	switch kind {
+	case licensing.AssigneeUser:
+		return []holders{ofUsers}
+	case licensing.AssigneeGroup:
+		return []holders{ofGroups}
+	case licensing.AssigneeDevice:
+		return []holders{ofDevices}
+	default:
+		return []holders{ofUsers, ofGroups}
+	}
+}
+
 // completeRights hands over the rights of a holder, or why there are none, with what did not come along with them.
 func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRight, failure error, expand []string, found func([]*licensing.UsageRight, error)) {
 	for _, right := range rights {
-		right.HolderID = &id
+		right.HolderID, right.HolderType = &id, h.assignee()
 	}
-	complete(b, rights, failure, expand, func(right *licensing.UsageRight, relation string, filled func(error)) *read {
+	complete(b, rights, failure, expand, func(right *licensing.UsageRight, relation string, filled func()) *read {
 		path := below(h.below(id, "usageRights"), right.ID)
 		switch {
 		case h == ofDevices: // what is below a right of a device is not documented
@@ -140,23 +115,23 @@ func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRi
 }
 
 // assignmentsOfRight makes a read of the assignments that contribute to a right.
-func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func(error)) *read {
+func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	r := get(h.endpoint("usageRights/{id}/assignments"), path+"/assignments")
 	return all(r, assignment, func(assignments []*licensing.Assignment, err error) {
+		defer filled()
 		switch {
 		case errors.Is(err, licensing.ErrRefused):
-			err = nil
 		case err == nil || errors.Is(err, licensing.ErrNotFound):
 			right.Related.Assignments, right.Related.HasAssignments = assignments, true
-			err = nil
+		default:
+			right.Related.AssignmentsErr = err
 		}
-		filled(err)
 	})
 }
 
 // allotmentsOfRight makes a read of a right with the allotments that contribute to it, which have no address of
 // their own; nil when that is known to be refused.
-func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func(error)) *read {
+func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	endpoint := h.endpoint("usageRights/{id}")
 	if b.operation.client.learnt.knows(refuses(endpoint, "allotments")) {
 		return nil
@@ -164,8 +139,8 @@ func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.Usage
 	r := b.operation.client.expanding(endpoint, []string{"allotments"}, func(expand string) string {
 		return at(path, "$select", "id", "$expand", expand)
 	})
-	return aside(r, allotmentsCame, func(allotments []*licensing.Sent[*licensing.Allotment]) {
-		right.Related.Allotments, right.Related.HasAllotments = allotments, true
+	return aside(r, allotmentsCame, func(allotments []*licensing.Sent[*licensing.Allotment], err error) {
+		right.Related.Allotments, right.Related.HasAllotments, right.Related.AllotmentsErr = allotments, err == nil, err
 	}, filled)
 }
 

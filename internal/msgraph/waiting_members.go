@@ -2,7 +2,6 @@ package msgraph
 
 import (
 	"encoding/json"
-	"errors"
 
 	"licensegraph/internal/licensing"
 )
@@ -58,19 +57,6 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 	b.add(all(r, waitingMember, func(members []*licensing.WaitingMember, err error) {
 		complete(b, members, err, expand, apart.waitingMember, func(members []*licensing.WaitingMember, err error) { found(id, members, err) })
 	}))
-}
-
-// AllotmentsOfWaitingMembers adds reads of what users wait for, by their places. Needs User-CloudLicensing.Read.All.
-func (b *Batch) AllotmentsOfWaitingMembers(keys []licensing.WaitingMemberKey, properties []string, found func(key licensing.WaitingMemberKey, allotment *licensing.Allotment, err error)) {
-	for _, key := range keys {
-		r := get(ofUsers.endpoint("waitingMembers/{id}/allotment"),
-			at(below(ofUsers.below(key.UserID, "waitingMembers"), key.ID, "allotment"), "$select", propertiesOfAllotment(properties)))
-		b.add(one(r, func(allotment *licensing.Allotment, err error) {
-			if !errors.Is(err, errNothing) {
-				found(key, allotment, err)
-			}
-		}))
-	}
 }
 
 // waitingMember decodes a place in a queue and what came along with it.
