@@ -28,18 +28,14 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	refuse := func(message string) (*identity, *problem) {
 		p := usualProblem(http.StatusUnauthorized)
 		p.message = message
-		p.header = map[string]string{"WWW-Authenticate": fmt.Sprintf(
-			`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`, c.base)}
+		p.header = e.refusalHeaders(c, p.status)
 		return nil, p
 	}
 	scheme, raw, _ := strings.Cut(c.header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
 		return refuse("Access token is empty.")
 	}
-	var got claims
-	_, err := jwt.ParseWithClaims(strings.TrimSpace(raw), &got,
-		func(*jwt.Token) (any, error) { return &signingKey().PublicKey, nil },
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(e.now))
+	got, err := e.verify(strings.TrimSpace(raw))
 	switch {
 	case err != nil:
 		return refuse("Access token validation failure: " + strings.TrimPrefix(err.Error(), "token ") + ".")
@@ -53,6 +49,21 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 		who.user = got.Object
 	}
 	return who, nil
+}
+
+// challenge is the header of a 401.
+func (c *call) challenge() string {
+	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`, c.base)
+}
+
+// verify checks what all tokens of this tenant have in common: who signed them,
+// and when.
+func (e *Emulator) verify(raw string) (claims, error) {
+	var got claims
+	_, err := jwt.ParseWithClaims(raw, &got,
+		func(*jwt.Token) (any, error) { return &signingKey().PublicKey, nil },
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(e.now))
+	return got, err
 }
 
 // has says whether the caller has one of the permissions: as scopes of a

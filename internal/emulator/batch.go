@@ -202,7 +202,7 @@ func (e *Emulator) answerPart(outer *call, p *part) answer {
 	real := func() answer { return e.answerGraph(c) }
 	var a answer
 	if f := e.faults.next(c.label, uri); f != nil {
-		a = f.apply(c, real)
+		a = f.apply(e, c, real)
 	} else {
 		a = real()
 	}

@@ -75,6 +75,16 @@ func TestBatch(t *testing.T) {
 	if v1["1"]["status"] != 400.0 {
 		t.Errorf("beta resource in a v1.0 batch: %v", v1["1"])
 	}
+	post := func(id, url string) string {
+		return `{"id":"` + id + `","method":"POST","url":"` + url + `","headers":{"Content-Type":"application/json"},"body":{}}`
+	}
+	const action = "/cloudLicensing/assignments/reprocessAssignments"
+	for version, want := range map[string][3]float64{"v1.0": {405, 405, 405}, "beta": {204, 405, 404}} {
+		got, _ := parts(t, c.do("POST", "/"+version+"/$batch", batchOf(post("1", "/users/"+id+action), post("2", "/users/"+id+"/fly"), post("3", "/users/"+id+"/cloudLicensing/fly"))))
+		if statuses := [3]any{got["1"]["status"], got["2"]["status"], got["3"]["status"]}; statuses != [3]any{want[0], want[1], want[2]} {
+			t.Errorf("actions in a %s batch: %v, want %v", version, statuses, want)
+		}
+	}
 }
 
 func TestBatchWithoutContent(t *testing.T) {

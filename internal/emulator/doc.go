@@ -12,9 +12,11 @@
 // waitingMembers, assignmentErrors and usageRights, of the tenant, of a person,
 // of a group and of oneself, as far as pages document them, with the relations
 // between them; and the writes: assignments can be made, changed and deleted,
-// and a person's be processed again. Beside them the client credentials grant at
-// /{tenant}/oauth2/v2.0/token and the two documents that describe it. Tokens are
-// real: signed, with an audience, an end and roles, and all of it checked.
+// and a person's be processed again. Beside them two grants at
+// /{tenant}/oauth2/v2.0/token, client credentials with a secret and on behalf of
+// a person, and the two documents that describe it. Tokens are real: signed, with
+// an audience, an end and roles or scopes, and all of it checked. There is no
+// page to sign in at: [Emulator.UserToken] is what it would end in.
 //
 // # What it refuses
 //

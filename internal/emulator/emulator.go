@@ -2,12 +2,9 @@ package emulator
 
 import (
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // Options say which tenant to build and what to keep while it runs.
@@ -29,7 +26,9 @@ type Options struct {
 // 17 RightAllotments, 18 MyAssignments, 19 Devices, 20 SubscriptionTimestamps,
 // 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
 // 26 CloudLicensing, 27 GroupEffects, 28 UsageRightFailures. Point 25, the
-// limits of throttling, has none: see [Fault]. The others leave no choice.
+// limits of throttling, has none: see [Fault]. The others, 5, 6, 12, 16, 23, 29
+// and 30, leave no choice. DirectoryPageSize, MissingUsageRight, OnBehalfOf and
+// Roles belong to no point.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
@@ -106,6 +105,11 @@ type Variants struct {
 	// UsageRightFailures is the share, 0 to 1, of usage right reads that
 	// answer 500, spread evenly.
 	UsageRightFailures float64
+	// OnBehalfOf is what stands in the way of the on-behalf-of grant:
+	// "" = nothing. With interaction_required and the claims to ask the person
+	// for are answered "mfa" = AADSTS50076, "enroll" = 50079 and "policy" =
+	// 53003; with invalid_grant "consent" = 65001.
+	OnBehalfOf string
 	// Roles are the application roles that new tokens carry; nil = all that
 	// the endpoints need.
 	Roles []string
@@ -180,11 +184,19 @@ func (e *Emulator) Reset() {
 	e.tenant = t
 }
 
-// DelegatedToken is a token of a signed-in person with these permissions, such
-// as a sign-in would give, which the token endpoint does not serve.
+// DelegatedToken is a token to Graph of a signed-in person with these
+// permissions, such as a sign-in would give. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
 	c := &call{base: worldwide, date: e.now(), requestID: e.dice.guid("delegated", 0).String()}
-	return e.sign(c, jwt.MapClaims{"aud": worldwide, "oid": userID, "sub": userID, "scp": strings.Join(scopes, " ")})
+	return e.sign(c, personClaims(worldwide, userID, scopes))
+}
+
+// UserToken is a token with which a person calls the application itself: its
+// audience is [Emulator.ClientID], and the scopes are those of the application.
+// The token endpoint takes it as the assertion of the on-behalf-of grant. Of a
+// [Server] its issuer is the one that the discovery document names.
+func (e *Emulator) UserToken(userID string, scopes ...string) string {
+	return e.userToken(signIn, userID, scopes)
 }
 
 // SetVariants changes the variants from the next request on.

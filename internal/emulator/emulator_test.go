@@ -182,6 +182,48 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestHeadersOfEveryAnswer holds what comes with all statuses, of Graph and of
+// the token endpoint.
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60})
+	user, group := c.bare(0), c.of("e5")
+	mine := "/beta/users/" + user + "/cloudLicensing/assignments"
+	made := body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 0)), disabledPlans, off())
+	token := "/" + c.TenantID() + "/oauth2/v2.0/token"
+	c.Inject(Fault{Contains: "fault=429", RetryAfter: "1"})
+	for _, tt := range []struct {
+		method, uri, body string
+		status            int
+		odata             string
+	}{
+		{"GET", "/v1.0/users", "", 200, "4.0"},
+		{"POST", mine, made, 201, "4.0"},
+		{"POST", "/v1.0/groups/" + group + "/assignLicense", body("addLicenses", off(), "removeLicenses", off(catalogue()[skuE5].skuID)), 202, "4.0"},
+		{"POST", mine + "/reprocessAssignments", "", 204, "4.0"},
+		{"POST", "/v1.0/$batch", batchOf(get("1", "/nothing")), 200, "4.0"},
+		{"GET", "/v1.0/users?$top=0", "", 400, ""},
+		{"GET", "/v1.0/users/nobody", "", 404, ""},
+		{"PUT", "/v1.0/users", "", 405, ""},
+		{"GET", "/v1.0/users?fault=429", "", 429, ""},
+		{"GET", "/" + c.TenantID() + "/discovery/v2.0/keys", "", 200, ""},
+		{"POST", token, "", 400, ""},
+		{"GET", "/nothing", "", 404, ""},
+	} {
+		r := c.do(tt.method, tt.uri, tt.body, "client-request-id", "mine")
+		h := r.header
+		if r.status != tt.status || h.Get("OData-Version") != tt.odata || h.Get("client-request-id") != "mine" || len(h.Get("request-id")) != 36 || h.Get("Date") == "" || !json.Valid([]byte(h.Get("x-ms-ags-diagnostic"))) {
+			t.Errorf("%s %s: %d %v %s", tt.method, tt.uri, r.status, h, r.raw)
+		}
+		if location := h.Get("Location"); (location != "") != (tt.status == 202) || location != "" && !strings.HasPrefix(location, c.URL+"/v2/"+c.TenantID()+"/directoryObjects/"+group) {
+			t.Errorf("%s %s: location %q", tt.method, tt.uri, location)
+		}
+		if len(r.raw) > 0 && !strings.HasPrefix(h.Get("Content-Type"), "application/json") {
+			t.Errorf("%s %s: type %q", tt.method, tt.uri, h.Get("Content-Type"))
+		}
+	}
+}
+
 func TestErrorEnvelope(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})

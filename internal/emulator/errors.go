@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -16,7 +17,8 @@ type problem struct {
 	message string
 	header  map[string]string
 
-	property string // the property that is wrong, in innerError
+	property string         // the property that is wrong, in innerError
+	more     map[string]any // of innerError
 }
 
 func badRequest(format string, args ...any) *problem {
@@ -72,7 +74,6 @@ func usualProblem(status int) *problem {
 		p.code = "PreconditionFailed"
 	case http.StatusTooManyRequests:
 		p.code, p.message = "TooManyRequests", "Please retry again later."
-		p.header = map[string]string{"x-ms-throttle-information": "ResourceUnitLimitExceeded"}
 	case http.StatusInternalServerError:
 		p.code, p.message = "InternalServerError", "An unexpected error occurred."
 	case http.StatusServiceUnavailable:
@@ -87,6 +88,7 @@ func (p *problem) answer(c *call) answer {
 		"request-id":        c.requestID,
 		"client-request-id": c.clientRequestID,
 	}
+	maps.Copy(inner, p.more)
 	if p.inner != "" {
 		inner["code"] = p.inner
 	}

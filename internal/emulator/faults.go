@@ -20,7 +20,9 @@ type Fault struct {
 	Status     int                      // answer this status with Graph's error envelope; 0 with a RetryAfter or a Code = 429
 	Code       string                   // of that envelope; "" = the usual one for the status
 	Message    string                   // of that envelope; "" = the usual one for the status
+	Inner      map[string]any           // more members of that envelope's innerError, such as a code of its own
 	RetryAfter string                   // header, as is
+	Header     map[string]string        // more headers, as they are, such as the Location of a 410
 	Act        bool                     // first do what was asked, and only then go wrong: the effect stays, the answer is lost
 	Delay      time.Duration            // wait before answering; ends when the request's context does
 	Cut        bool                     // cut the connection without an answer; of a part: of the whole batch
@@ -111,7 +113,7 @@ func (f *Fault) wait(ctx context.Context) bool {
 }
 
 // apply answers in place of real, or with an edited real.
-func (f *Fault) apply(c *call, real func() answer) answer {
+func (f *Fault) apply(e *Emulator, c *call, real func() answer) answer {
 	if f.Act {
 		done := real()
 		real = func() answer { return done }
@@ -128,11 +130,15 @@ func (f *Fault) apply(c *call, real func() answer) answer {
 		}
 	case f.Status != 0:
 		p := usualProblem(f.Status)
+		p.more = f.Inner
 		if f.Code != "" {
 			p.code = f.Code
 		}
 		if f.Message != "" {
 			p.message = f.Message
+		}
+		if c.version != "" {
+			p.header = e.refusalHeaders(c, f.Status)
 		}
 		a = p.answer(c)
 		if f.Status == http.StatusTooManyRequests {
@@ -147,5 +153,28 @@ func (f *Fault) apply(c *call, real func() answer) answer {
 	if f.RetryAfter != "" {
 		a.set("Retry-After", f.RetryAfter)
 	}
+	for name, value := range f.Header {
+		a.set(name, value)
+	}
 	return a
+}
+
+// refusalHeaders are what Graph sends with some statuses. Those of 429 name the
+// limit that was met, by Microsoft Learn, "Microsoft Graph throttling
+// guidance".
+func (e *Emulator) refusalHeaders(c *call, status int) map[string]string {
+	switch status {
+	case http.StatusUnauthorized:
+		return map[string]string{"WWW-Authenticate": c.challenge()}
+	case http.StatusTooManyRequests:
+		limit, information := "Read", "ResourceUnitLimitExceeded"
+		if c.route != nil && c.route.writes {
+			limit, information = "Write", "WriteLimitExceeded"
+		}
+		return map[string]string{
+			"x-ms-throttle-scope":       "Tenant_Application/" + limit + "/" + e.clientID + "/" + e.id,
+			"x-ms-throttle-information": information,
+		}
+	}
+	return nil
 }

@@ -58,6 +58,66 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestThrottled names the limit that was met, alone and in a part.
+func TestThrottled(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	user := c.tenant.users[0].id.String()
+	c.Inject(Fault{Status: 429, Times: 4})
+	read := c.get("/v1.0/users")
+	write := c.do("POST", "/v1.0/users/"+user+"/reprocessLicenseAssignment", "")
+	whole := c.do("POST", "/v1.0/$batch", batchOf(get("1", "/users")))
+	nothing := c.get("/v1.0/nothing")
+	for name, tt := range map[string]struct {
+		reply
+		limit, information string
+	}{
+		"read": {read, "Read", "ResourceUnitLimitExceeded"}, "write": {write, "Write", "WriteLimitExceeded"},
+		"batch": {whole, "Read", "ResourceUnitLimitExceeded"}, "nothing": {nothing, "Read", "ResourceUnitLimitExceeded"},
+	} {
+		scope := "Tenant_Application/" + tt.limit + "/" + c.ClientID() + "/" + c.TenantID()
+		if tt.status != 429 || tt.header.Get("x-ms-throttle-scope") != scope || tt.header.Get("x-ms-throttle-information") != tt.information || tt.header.Get("Retry-After") != "" {
+			t.Errorf("%s: %d %v", name, tt.status, tt.header)
+		}
+	}
+	c.Inject(Fault{Endpoint: "GET /users", RetryAfter: "3"})
+	got, _ := parts(t, c.do("POST", "/v1.0/$batch", batchOf(get("1", "/users"))))
+	if h := got["1"]["headers"].(row); h["Retry-After"] != "3" || !strings.HasPrefix(str(h, "x-ms-throttle-scope"), "Tenant_Application/Read/") || h["x-ms-throttle-information"] == nil {
+		t.Errorf("a part: %v", h)
+	}
+	c.Inject(Fault{Endpoint: tokenLabel, Status: 429})
+	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 429 || r.header.Get("x-ms-throttle-scope") != "" {
+		t.Errorf("token endpoint: %d %v", r.status, r.header)
+	}
+}
+
+// TestFaultHeaders sends what some statuses come with.
+func TestFaultHeaders(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	const claims = `Bearer realm="", error="insufficient_claims", claims="e30="`
+	c.Inject(Fault{Status: 410, Header: map[string]string{"Location": "/v1.0/users"}})
+	c.Inject(Fault{Status: 401})
+	c.Inject(Fault{Status: 401, Header: map[string]string{"WWW-Authenticate": claims}})
+	c.Inject(Fault{Status: 500, Inner: map[string]any{"code": "mine", "innerError": map[string]any{"code": "deeper"}}})
+	c.Inject(Fault{Header: map[string]string{"x-ms-throttle-limit-percentage": "0.9"}})
+	if r := c.get("/v1.0/users"); r.status != 410 || r.header.Get("Location") == "" {
+		t.Errorf("gone: %d %v", r.status, r.header)
+	}
+	if r := c.get("/v1.0/users"); r.status != 401 || !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer realm") {
+		t.Errorf("no token: %d %v", r.status, r.header)
+	}
+	if r := c.get("/v1.0/users"); r.status != 401 || r.header.Get("WWW-Authenticate") != claims {
+		t.Errorf("claims: %d %v", r.status, r.header)
+	}
+	if r := c.get("/v1.0/users", "client-request-id", "own"); r.status != 500 || r.code() != "mine" || !strings.Contains(string(r.raw), `"client-request-id":"own"`) || !strings.Contains(string(r.raw), "deeper") {
+		t.Errorf("inner errors: %d %s", r.status, r.raw)
+	}
+	if r := c.get("/v1.0/users"); r.status != 200 || r.header.Get("x-ms-throttle-limit-percentage") != "0.9" {
+		t.Errorf("near the limit: %d %v", r.status, r.header)
+	}
+}
+
 func TestFaultCut(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Record: true})

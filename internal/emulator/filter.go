@@ -248,7 +248,7 @@ func (p *parser) literal() (literal, error) {
 // field says how a property can be filtered.
 type field struct {
 	kind     literalKind
-	ops      string // operators, with blanks between; any:eq is an eq inside any
+	ops      string // operators, with blanks between; any:eq is an eq inside any, eq:null one with null
 	advanced string // operators that need an advanced query
 }
 
@@ -288,6 +288,10 @@ func (r rules) check(n *node, advanced bool) error {
 	if op == "any" {
 		op, values = "any:"+n.kids[0].op, n.kids[0].values
 	}
+	toNull := (op == "eq" || op == "ne") && values[0].kind == null
+	if toNull {
+		op += ":null"
+	}
 	switch {
 	case !ok:
 		return fmt.Errorf("property '%s' does not exist or is not filterable", n.path)
@@ -301,7 +305,7 @@ func (r rules) check(n *node, advanced bool) error {
 		return fmt.Errorf("too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d", len(values), maxValues)
 	}
 	for _, v := range values {
-		if v.kind != f.kind {
+		if v.kind != f.kind && !toNull {
 			return fmt.Errorf("a literal does not fit the type of property '%s'", n.path)
 		}
 		if r.maxLength > 0 && len(v.text) > r.maxLength {
@@ -338,7 +342,10 @@ func (n *node) match(get func(path string) []string) bool {
 		return slices.ContainsFunc(get(n.path), func(s string) bool { return kid.compare(s) })
 	}
 	got := get(n.path)
-	if len(got) == 0 {
+	switch {
+	case n.values[0].kind == null:
+		return (len(got) == 0) == (n.op == "eq")
+	case len(got) == 0:
 		return n.op == "ne"
 	}
 	return n.compare(got[0])

@@ -91,6 +91,14 @@ var (
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
 		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All",
 	}
+	// defaultScopes are what has been consented to on behalf of people.
+	defaultScopes = []string{
+		"User.Read", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All",
+		"CloudLicensing.Read", "User-CloudLicensing.Read", "Group-CloudLicensing.Read", "Device-CloudLicensing.Read",
+		"User-UsageRight.Read", "Group-UsageRight.Read.All", "CloudLicensing-UsageRights.Read",
+		"CloudLicensing.AssignLicenses", "User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses", "CloudLicensing-Assignment.ReadWrite",
+		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization",
+	}
 )
 
 func with(list ...[]string) []string { return slices.Concat(list...) }
@@ -267,14 +275,17 @@ func (r *route) match(segments []string) (params []string, ok bool) {
 // that the service has never heard of.
 func (e *Emulator) notFound(c *call) *problem {
 	segments := strings.Split(c.path, "/")
-	if i := slices.Index(segments, "cloudLicensing"); i >= 0 {
-		if c.version != "beta" {
-			return noSuchSegment("cloudLicensing")
-		}
+	licensed := slices.Contains(segments, "cloudLicensing")
+	switch {
+	case licensed && c.version == "beta":
 		if p := cloudAvailable(c); p != nil {
 			return p
 		}
 		return cloud(http.StatusNotFound, "resourceNotFound", "The requested resource does not exist.")
+	case c.part && c.method == http.MethodPost: // an action that this version does not have
+		return usualProblem(http.StatusMethodNotAllowed)
+	case licensed:
+		return noSuchSegment("cloudLicensing")
 	}
 	known := []string{"users", "groups", "me", "subscribedSkus", "directoryObjects", "admin"}
 	for i, s := range segments {

@@ -51,6 +51,7 @@ type answer struct {
 	header map[string]string
 	body   []byte // nil: no content
 	units  int    // resource units
+	plain  bool   // not of Graph: no OData
 	cut    bool   // no answer at all
 }
 
@@ -105,7 +106,7 @@ func (e *Emulator) answer(c *call, r *http.Request) answer {
 		return e.answerGraph(c)
 	}
 	if f := e.faults.next(c.label, r.URL.RequestURI()); f != nil {
-		return f.apply(c, real)
+		return f.apply(e, c, real)
 	}
 	return real()
 }
@@ -228,7 +229,7 @@ func (a *answer) headers() map[string]string {
 	if a.body != nil {
 		h["Content-Type"] = "application/json"
 	}
-	if a.status < 300 {
+	if a.status < 300 && !a.plain {
 		h["OData-Version"] = "4.0"
 		if a.body != nil {
 			h["Content-Type"] = jsonType

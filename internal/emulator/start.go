@@ -19,6 +19,11 @@ type Server struct {
 	URL string // such as http://127.0.0.1:40123
 }
 
+// UserToken is that of the emulator, with the issuer of this server.
+func (s *Server) UserToken(userID string, scopes ...string) string {
+	return s.userToken(s.URL, userID, scopes)
+}
+
 // Start runs an emulator on a free port of the loopback interface until the
 // test ends.
 func Start(t TB, opts Options) *Server {

@@ -34,7 +34,8 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 
 // answerSignIn serves what is not under a version of Graph: the token
 // endpoint and the two documents about it.
-func (e *Emulator) answerSignIn(c *call, tenant, path string) answer {
+func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
+	defer func() { a.plain = true }()
 	real := func() answer { return answer{status: http.StatusNotFound} }
 	switch path {
 	case "oauth2/v2.0/token":
@@ -49,7 +50,7 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) answer {
 	}
 	if c.label == tokenLabel {
 		if f := e.faults.next(c.label, "/"+tenant+"/"+path); f != nil {
-			return f.apply(c, real)
+			return f.apply(e, c, real)
 		}
 	}
 	return real()
@@ -85,9 +86,9 @@ func (e *Emulator) keys() answer {
 	}}})}
 }
 
-// token answers the client credentials grant, RFC 6749 section 4.4, in the way
-// of Microsoft Learn, "OAuth 2.0 client credentials flow on the Microsoft
-// identity platform".
+// token answers two grants: client credentials, RFC 6749 section 4.4, in the
+// way of Microsoft Learn, "OAuth 2.0 client credentials flow on the Microsoft
+// identity platform", and on behalf of a person.
 func (e *Emulator) token(c *call, tenant string) answer {
 	if c.method != http.MethodPost {
 		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests.")
@@ -109,8 +110,9 @@ func (e *Emulator) token(c *call, tenant string) answer {
 	if user, password, ok := basicAuth(c.header); ok {
 		id, secret = user, password
 	}
-	switch grant := form.Get("grant_type"); grant {
-	case "client_credentials":
+	grant := form.Get("grant_type")
+	switch grant {
+	case "client_credentials", onBehalfOfGrant:
 	case "":
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'.")
 	default:
@@ -128,9 +130,12 @@ func (e *Emulator) token(c *call, tenant string) answer {
 	case form.Get("scope") == "":
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
 	}
+	if grant == onBehalfOfGrant {
+		return e.onBehalfOf(c, form)
+	}
 	audience := ""
 	for _, scope := range strings.Fields(form.Get("scope")) {
-		if slices.Contains([]string{"openid", "offline_access", "profile"}, scope) {
+		if slices.Contains(signInScopes, scope) {
 			continue
 		}
 		resource, ok := strings.CutSuffix(scope, "/.default")
@@ -173,7 +178,8 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 	return user, password, ok
 }
 
-// sign makes an access token with the given claims and those that all have.
+// sign makes an access token with the given claims and those that all have,
+// except where nil is given.
 func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
 	all := jwt.MapClaims{
 		"iss":   c.base + "/" + e.id + "/v2.0",
@@ -190,6 +196,9 @@ func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
 	}
 	for name, value := range claims {
 		all[name] = value
+		if value == nil {
+			delete(all, name)
+		}
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, all)
 	token.Header["kid"] = keyID
@@ -203,8 +212,12 @@ func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
 // refuse is an error of the token endpoint, RFC 6749 section 5.2, with what
 // Entra ID adds.
 func (e *Emulator) refuse(c *call, status int, code string, number int, format string, args ...any) answer {
+	return answer{status: status, body: encode(c.refusal(code, number, format, args...))}
+}
+
+func (c *call) refusal(code string, number int, format string, args ...any) object {
 	at := c.date.UTC().Format("2006-01-02 15:04:05Z")
-	return answer{status: status, body: encode(object{
+	return object{
 		"error": code,
 		"error_description": fmt.Sprintf("AADSTS%d: %s\r\nTrace ID: %s\r\nCorrelation ID: %s\r\nTimestamp: %s",
 			number, fmt.Sprintf(format, args...), c.requestID, c.clientRequestID, at),
@@ -212,5 +225,5 @@ func (e *Emulator) refuse(c *call, status int, code string, number int, format s
 		"timestamp":      at,
 		"trace_id":       c.requestID,
 		"correlation_id": c.clientRequestID,
-	})}
+	}
 }

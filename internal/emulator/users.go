@@ -193,19 +193,23 @@ func (t *tenant) assignedPlans(u *user) []object {
 const (
 	textOps     = "eq in startswith"
 	textOpsMore = "ne endswith"
+	nullOps     = " eq:null ne:null"
 )
 
+// userFilter is what people can be filtered by. What can be null can be
+// compared with it, in an advanced query.
 var userFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]field{
 	"id":                      {text, "eq in", "ne"},
-	"displayName":             {text, textOps, "ne"},
-	"givenName":               {text, textOps, "ne"},
-	"surname":                 {text, textOps, "ne"},
+	"displayName":             {text, textOps, "ne" + nullOps},
+	"givenName":               {text, textOps, "ne" + nullOps},
+	"surname":                 {text, textOps, "ne" + nullOps},
 	"userPrincipalName":       {text, textOps, textOpsMore},
-	"mail":                    {text, textOps, textOpsMore},
-	"jobTitle":                {text, textOps, "ne"},
-	"department":              {text, "eq in startswith", "ne"},
-	"usageLocation":           {text, "eq in startswith", "ne"},
-	"userType":                {text, "eq in", "ne"},
+	"mail":                    {text, textOps, textOpsMore + nullOps},
+	"jobTitle":                {text, textOps, "ne" + nullOps},
+	"city":                    {text, textOps, "ne" + nullOps},
+	"department":              {text, textOps, "ne" + nullOps},
+	"usageLocation":           {text, textOps, "ne" + nullOps},
+	"userType":                {text, "eq in", "ne" + nullOps},
 	"accountEnabled":          {boolean, "eq", "ne"},
 	"assignedLicenses/skuId":  {guidLiteral, "any:eq", ""},
 	"assignedLicenses/$count": {number, "", "eq ne"},

@@ -146,6 +146,10 @@ func TestRefusals(t *testing.T) {
 		{"users: sixteen clauses", "/v1.0/users?$filter=" + strings.TrimSuffix(strings.Repeat("id eq 'x' or ", 16), " or "), 400, "Request_UnsupportedQuery"},
 		{"users: long value", "/v1.0/users?$filter=displayName eq '" + strings.Repeat("x", 121) + "'", 400, "Request_UnsupportedQuery"},
 		{"users: ne without header", "/v1.0/users?$filter=displayName ne 'x'", 400, "Request_UnsupportedQuery"},
+		{"users: null without header", "/v1.0/users?$filter=usageLocation eq null", 400, "Request_UnsupportedQuery"},
+		{"users: null among values", "/v1.0/users?$filter=usageLocation in ('DE',null)", 400, "Request_UnsupportedQuery"},
+		{"users: id that is null", "/v1.0/users?$filter=id eq null", 400, "Request_UnsupportedQuery"},
+		{"errors: null", errs + "?$filter=skuId eq null", 400, "invalidFilter"},
 		{"users: not without header", "/v1.0/users?$filter=not startswith(displayName,'x')", 400, "Request_UnsupportedQuery"},
 		{"users: endswith without header", "/v1.0/users?$filter=endswith(mail,'x')", 400, "Request_UnsupportedQuery"},
 		{"users: no licence without header", "/v1.0/users?$filter=assignedLicenses/$count eq 0", 400, "Request_UnsupportedQuery"},
@@ -215,6 +219,8 @@ func TestFilters(t *testing.T) {
 		{"assignedLicenses/$count ne 0", true, func(u row) bool { return len(rows(u, "assignedLicenses")) != 0 }},
 		{"endswith(mail,'@asia.licensegraph.example')", true, func(u row) bool { return strings.HasSuffix(str(u, "mail"), "@asia.licensegraph.example") }},
 		{"usageLocation ne 'DE'", true, func(u row) bool { return u["usageLocation"] != "DE" }},
+		{"usageLocation eq null", true, func(u row) bool { return u["usageLocation"] == nil }},
+		{"usageLocation ne null and city eq null", true, func(u row) bool { return u["usageLocation"] != nil }},
 		{"department ne 'Legal'", true, func(u row) bool { return u["department"] != "Legal" }},
 	} {
 		t.Run(tt.filter, func(t *testing.T) {

@@ -1,0 +1,362 @@
+package emulator
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOpenPoints goes through the points that the documentation leaves open, by
+// their numbers in the wire contract: first the strictest reading, then each
+// variant.
+func TestOpenPoints(t *testing.T) {
+	t.Parallel()
+	const errs = "/beta/admin/cloudLicensing/assignmentErrors"
+	e3, f3 := catalogue()[skuE3].skuID, catalogue()[skuF3].skuID
+	sixteen := strings.TrimSuffix(strings.Repeat(e3+",", 16), ",")
+	const (
+		expanding, filtering, querying = "invalidExpansion", "invalidFilter", "invalidQuery"
+		missing                        = "resourceNotFound"
+	)
+	// is asks, and wants a status and, of a refusal, a code.
+	is := func(c *client, uri string, status int, code string) reply {
+		c.t.Helper()
+		r := c.get(uri)
+		if r.status != status || r.code() != code {
+			c.t.Errorf("%s: %d %s %.300s, want %d %s", uri, r.status, r.code(), r.raw, status, code)
+		}
+		return r
+	}
+	count := func(c *client, uri string, want int) row {
+		c.t.Helper()
+		page := c.ok(uri)
+		if n := len(items(page)); n != want {
+			c.t.Errorf("%s: %d items, want %d", uri, n, want)
+		}
+		return page
+	}
+	rightsOf := func(c *client) (all, one string) {
+		x, r := c.upset()
+		all = "/beta/users/" + c.tenant.users[x.user].id.String() + "/cloudLicensing/usageRights"
+		return all, all + "/" + c.tenant.rightID(r)
+	}
+	grant := func(c *client, path string) reply {
+		c.t.Helper()
+		return c.write("POST", path, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), disabledPlans, off()), 201)
+	}
+
+	for number, check := range []func(c *client){
+		nil,
+		func(c *client) { // 1: what can be expanded of errors
+			is(c, errs+"?$expand=assignedTo", 200, "")
+			is(c, errs+"?$expand=usageRight", 400, expanding)
+			is(c, errs+"?$expand=assignedTo,usageRight", 400, expanding)
+			c.SetVariants(Variants{ExpandErrors: "none"})
+			is(c, errs+"?$expand=assignedTo", 400, expanding)
+			c.SetVariants(Variants{ExpandErrors: "both"})
+			if x := items(c.ok(errs + "?$expand=assignedTo,usageRight"))[0]; x["assignedTo"] == nil {
+				c.t.Errorf("both: %v", x)
+			}
+			c.SetVariants(Variants{ExpandErrors: "ignore"})
+			if x := items(c.ok(errs + "?$expand=assignedTo,usageRight"))[0]; x["assignedTo"] != nil {
+				c.t.Errorf("ignored: %v", x)
+			}
+		},
+		func(c *client) { // 2: two relations of assignments
+			is(c, granted+"?$expand=assignedTo,allotment", 200, "")
+			c.SetVariants(Variants{ExpandOne: true})
+			is(c, granted+"?$expand=assignedTo,allotment", 400, expanding)
+			is(c, granted+"?$expand=assignedTo", 200, "")
+		},
+		func(c *client) { // 3: $select inside $expand=assignedTo
+			nested := "?$expand=assignedTo($select=id)"
+			queue := pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers"
+			for _, list := range []string{errs, granted, queue} {
+				c.SetVariants(Variants{})
+				is(c, list+nested, 400, expanding)
+				c.SetVariants(Variants{ExpandNestedSelect: true})
+				is(c, list+nested, 200, "")
+			}
+		},
+		func(c *client) { // 4: $filter inside $expand=allotment
+			all := len(c.all(granted))
+			filtered := granted + "?$expand=allotment($filter=skuId in (" + e3 + "))"
+			with := 0
+			for _, a := range c.all(filtered) {
+				all--
+				if a["allotment"] != nil {
+					with++
+				}
+			}
+			c.SetVariants(Variants{NestedFilterDrops: true})
+			if n := len(c.all(filtered)); all != 0 || with == 0 || n != with {
+				c.t.Errorf("%d too few, %d with an allotment, %d left", all, with, n)
+			}
+		},
+		func(c *client) { // 5: two levels
+			rights, one := rightsOf(c)
+			is(c, rights+"?$expand=assignments($expand=allotment)", 400, expanding)
+			is(c, one+"?$expand=assignments($expand=allotment)", 400, expanding)
+			is(c, granted+"?$expand=allotment($expand=assignments)", 400, expanding)
+		},
+		func(c *client) { // 6: cloudLicensing of people and groups
+			for list, id := range map[string]string{"/beta/users": c.tenant.users[0].id.String(), "/beta/groups": c.tenant.groups[0].id.String()} {
+				for _, uri := range []string{list, list + "/" + id} {
+					if r := c.get(uri + "?$expand=cloudLicensing/usageRights"); r.status != 400 {
+						c.t.Errorf("%s: %d", uri, r.status)
+					}
+				}
+			}
+		},
+		func(c *client) { // 7: the envelope of one entity
+			x, _ := c.upset()
+			_, right := rightsOf(c)
+			one := granted + "/" + c.ofPerson()
+			for _, wrap := range []bool{false, true} {
+				c.SetVariants(Variants{WrapSingle: wrap})
+				for _, uri := range []string{pools + "/" + c.pool(skuE3, 0), one, one + "/allotment", one + "/assignedTo", errs + "/" + x.id, errs + "/" + x.id + "/assignedTo", right} {
+					got := c.ok(uri)
+					inner, wrapped := got["value"].(row)
+					if wrapped != wrap || wrap && inner["id"] == nil || !wrap && got["id"] == nil {
+						c.t.Errorf("wrapped %t: %v", wrap, got)
+					}
+				}
+			}
+		},
+		func(c *client) { // 8: sizes of pages
+			for _, uri := range []string{errs, errs + "?$top=1000"} {
+				if page := count(c, uri, 100); page["@odata.nextLink"] == nil {
+					c.t.Errorf("%s: no link", uri)
+				}
+			}
+			count(c, granted+"?$top=5", 5)
+			for _, g := range items(c.ok("/v1.0/groups?$expand=members")) {
+				if _, linked := g["members@odata.nextLink"]; linked || len(rows(g, "members")) > 20 {
+					c.t.Errorf("%d members, linked %t", len(rows(g, "members")), linked)
+				}
+			}
+			c.SetVariants(Variants{PageSize: 7})
+			count(c, granted, 7)
+			c.SetVariants(Variants{EmptyPages: true})
+			if page := count(c, granted, 0); page["@odata.nextLink"] == nil {
+				c.t.Error("an empty page ends the list")
+			}
+			c.SetVariants(Variants{PageSize: 999})
+			count(c, errs+"?$top=120", 120)
+		},
+		func(c *client) { // 9: options that no page has
+			rights, _ := rightsOf(c)
+			for _, list := range []string{errs, granted, pools, rights, pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers"} {
+				for _, option := range []string{"$count=true", "$orderby=id", "$skip=1", "$search=x"} {
+					c.SetVariants(Variants{})
+					is(c, list+"?"+option, 400, querying)
+					c.SetVariants(Variants{IgnoreCloudOptions: true})
+					is(c, list+"?"+option, 200, "")
+				}
+			}
+		},
+		func(c *client) { // 10: $filter on assignments
+			byID := granted + "?$filter=id eq '" + c.ofPerson() + "'"
+			is(c, byID, 400, filtering)
+			c.SetVariants(Variants{AssignmentFilter: true})
+			count(c, byID, 1)
+		},
+		func(c *client) { // 11: operators on skuId
+			for _, list := range []string{pools, errs} {
+				c.SetVariants(Variants{})
+				is(c, list+"?$filter=skuId eq "+e3, 200, "")
+				is(c, list+"?$filter=skuId in ("+e3+","+f3+")", 200, "")
+				is(c, list+"?$filter=skuId in ("+sixteen+")", 400, filtering)
+				is(c, list+"?$filter=skuId ne "+e3, 400, filtering)
+				c.SetVariants(Variants{SkuIDEqualOnly: true})
+				is(c, list+"?$filter=skuId eq "+e3, 200, "")
+				is(c, list+"?$filter=skuId in ("+e3+")", 400, filtering)
+			}
+		},
+		func(c *client) { // 12: $filter on rights
+			rights, _ := rightsOf(c)
+			plan := "services/any(c:c/planId eq " + c.tenant.products[skuE3].plans[0].id + ")"
+			is(c, rights+"?$filter=skuId eq "+e3+" and "+plan, 200, "")
+			is(c, rights+"?$filter=skuId eq "+e3+" or "+plan, 400, filtering)
+			is(c, rights+"?$filter=not "+plan, 400, filtering)
+			is(c, rights+"?$filter=startswith(skuPartNumber,'S')", 400, filtering)
+			is(c, rights+"?$filter=services/all(c:c/planId eq "+e3+")", 400, filtering)
+		},
+		func(c *client) { // 13: $apply
+			shown := pools + "?$apply=groupby((skuId,skuPartNumber), aggregate(allottedUnits with sum as totalAllottedUnits, consumedUnits with sum as totalConsumedUnits))"
+			is(c, shown, 200, "")
+			is(c, pools+"?$apply=groupby((skuId),aggregate(allottedUnits with max as most))", 400, querying)
+			is(c, pools+"?$apply=aggregate(allottedUnits with sum as total)", 400, querying)
+			c.SetVariants(Variants{ApplyUnsupported: true})
+			is(c, shown, 501, querying)
+		},
+		func(c *client) { // 14: reprocessAssignments
+			action := "/beta/users/" + c.bare(0) + "/cloudLicensing/assignments/reprocessAssignments"
+			c.write("POST", action, "", 204)
+			c.SetVariants(Variants{ReprocessOK: true})
+			c.write("POST", action, "", 200)
+		},
+		func(c *client) { // 15: the id of what was made
+			user := "/beta/users/" + c.bare(0) + "/cloudLicensing/assignments"
+			other := "/beta/users/" + c.bare(1) + "/cloudLicensing/assignments"
+			group := "/beta/groups/" + c.of("guests") + "/cloudLicensing/assignments"
+			if r := grant(c, user); r.body["id"] == nil {
+				c.t.Errorf("%s", r.raw)
+			}
+			c.SetVariants(Variants{OmitCreatedID: true})
+			for _, path := range []string{other, group} {
+				if r := grant(c, path); r.body["id"] != nil {
+					c.t.Errorf("%s", r.raw)
+				}
+			}
+		},
+		func(c *client) { // 16: reprocessing of groups and of oneself
+			const action = "/cloudLicensing/assignments/reprocessAssignments"
+			c.write("POST", "/beta/groups/"+c.of("e5")+action, "", 405)
+			c.token = c.DelegatedToken(c.bare(0), "CloudLicensing.AssignLicenses")
+			c.write("POST", "/beta/me"+action, "", 405)
+		},
+		func(c *client) { // 17: allotments of a right
+			_, right := rightsOf(c)
+			is(c, right+"/allotments", 404, missing)
+			c.SetVariants(Variants{RightAllotments: true})
+			is(c, right+"/allotments", 200, "")
+		},
+		func(c *client) { // 18: the list of one's own assignments
+			c.token = c.DelegatedToken(c.bare(0), "CloudLicensing.Read")
+			is(c, "/beta/me/cloudLicensing/assignments", 404, missing)
+			c.SetVariants(Variants{MyAssignments: true})
+			is(c, "/beta/me/cloudLicensing/assignments", 200, "")
+		},
+		func(c *client) { // 19: devices
+			device := "/beta/devices/" + aDevice(c)[0] + "/cloudLicensing/"
+			c.SetVariants(Variants{Devices: true})
+			is(c, device+"usageRights", 200, "")
+			is(c, device+"waitingMembers", 200, "")
+			c.write("POST", device+"assignments", body(), 400)
+			c.SetVariants(Variants{})
+			is(c, device+"usageRights", 404, missing)
+			is(c, device+"waitingMembers", 404, missing)
+			c.write("POST", device+"assignments", body(), 404)
+		},
+		func(c *client) { // 20: dates of subscriptions
+			for layout, v := range map[string]Variants{time.DateOnly: {}, "2006-01-02T15:04:05.000Z": {SubscriptionTimestamps: true}} {
+				c.SetVariants(v)
+				purchase := rows(c.ok(pools+"/"+c.pool(skuE3, 0)), "subscriptions")[0]
+				for _, name := range []string{"startDate", "nextLifecycleDate"} {
+					if _, err := time.Parse(layout, str(purchase, name)); err != nil {
+						c.t.Error(err)
+					}
+				}
+			}
+		},
+		func(c *client) { // 21: subscriptions in lists
+			for _, v := range []Variants{{}, {SubscriptionsOnSelect: true}} {
+				c.SetVariants(v)
+				if a := items(c.ok(pools))[0]; (a["subscriptions"] == nil) != v.SubscriptionsOnSelect {
+					c.t.Errorf("%+v: %v", v, a)
+				}
+				if a := items(c.ok(pools + "?$select=subscriptions"))[0]; a["subscriptions"] == nil {
+					c.t.Errorf("%+v: selected: %v", v, a)
+				}
+			}
+		},
+		func(c *client) { // 22: the error of a good state
+			user := c.bare(0)
+			grant(c, "/beta/users/"+user+"/cloudLicensing/assignments")
+			if s := c.states(user)[0]; s["error"] != "None" {
+				c.t.Errorf("%v", s)
+			}
+			c.SetVariants(Variants{NullError: true})
+			if s := c.states(user)[0]; s["error"] != nil {
+				c.t.Errorf("%v", s)
+			}
+		},
+		func(c *client) { // 23: ids that getByIds cannot find, and too many
+			const path = "/v1.0/directoryObjects/getByIds"
+			user := c.tenant.users[0].id.String()
+			if r := c.write("POST", path, body("ids", ids(user, c.TenantID())), 200); len(items(r.body)) != 1 {
+				c.t.Errorf("%s", r.raw)
+			}
+			many := make([]string, maxIDs+1)
+			for i := range many {
+				many[i] = user
+			}
+			c.write("POST", path, body("ids", many), 400)
+			c.write("POST", path, body("ids", many[1:]), 200)
+			c.write("POST", path, body("ids", ids("x")), 400)
+			c.write("POST", path, body("ids", ids()), 400)
+		},
+		func(c *client) { // 24: $select of getByIds
+			path := "/v1.0/directoryObjects/getByIds?$select=id,accountEnabled,licenseAssignmentStates"
+			text := body("ids", ids(c.tenant.users[0].id.String()))
+			if u := items(c.write("POST", path, text, 200).body)[0]; len(u) != 3 || u["accountEnabled"] == nil || u["@odata.type"] == nil {
+				c.t.Errorf("%v", u)
+			}
+			c.SetVariants(Variants{GetByIDsIgnoreSelect: true})
+			if u := items(c.write("POST", path, text, 200).body)[0]; u["accountEnabled"] != nil || u["displayName"] == nil {
+				c.t.Errorf("%v", u)
+			}
+		},
+		nil, // 25: what is throttled, which only a Fault is as yet
+		func(c *client) { // 26: a tenant without cloudLicensing
+			user := "/beta/users/" + c.bare(0) + "/cloudLicensing/"
+			is(c, pools, 200, "")
+			for variant, status := range map[string]int{"forbidden": 403, "missing": 404} {
+				c.SetVariants(Variants{CloudLicensing: variant})
+				for _, uri := range []string{pools, granted, errs, user + "usageRights", user + "assignments", user + "waitingMembers"} {
+					if r := c.get(uri); r.status != status {
+						c.t.Errorf("%s: %s: %d", variant, uri, r.status)
+					}
+				}
+				c.write("POST", user+"assignments", body(), status)
+				is(c, "/v1.0/subscribedSkus", 200, "")
+			}
+		},
+		nil, // 27: how long effects take: see TestGroupEffects, which has a clock of its own
+		func(c *client) { // 28: rights that fail now and then
+			rights, _ := rightsOf(c)
+			for share, want := range map[float64]int{0: 0, 0.5: 5, 1: 10} {
+				c.SetVariants(Variants{UsageRightFailures: share})
+				failed := 0
+				for range 10 {
+					if c.get(rights).status == 500 {
+						failed++
+					}
+				}
+				if failed != want {
+					c.t.Errorf("share %v: %d of 10 fail", share, failed)
+				}
+			}
+		},
+		func(c *client) { // 29: binds in a PATCH
+			user := c.bare(0)
+			one := granted + "/" + str(grant(c, "/beta/users/"+user+"/cloudLicensing/assignments").body, "id")
+			change := func(pool, user string) string {
+				return body(allotmentBind, bind(allotmentSet+"/"+pool), assigneeBind, bind("users/"+user), disabledPlans, off())
+			}
+			c.write("PATCH", one, change(c.pool(skuE3, 0), user), 200)
+			for _, other := range []string{change(c.pool(skuE5, 0), user), change(c.pool(skuE3, 0), c.bare(1))} {
+				if r := c.write("PATCH", one, other, 400); r.code() != "immutablePropertyModified" {
+					c.t.Errorf("%s", r.raw)
+				}
+			}
+		},
+		func(c *client) { // 30: a token of another tenant
+			other := New(Options{Users: 10, Seed: 2})
+			c.token = other.DelegatedToken(other.tenant.users[0].id.String(), "User.Read")
+			is(c, "/v1.0/me", 401, "InvalidAuthenticationToken")
+			c.token = c.newToken()
+			is(c, "/v1.0/users/"+other.tenant.users[0].id.String(), 404, "Request_ResourceNotFound")
+		},
+	} {
+		if check == nil {
+			continue
+		}
+		t.Run(strconv.Itoa(number), func(t *testing.T) {
+			t.Parallel()
+			check(start(t, Options{}))
+		})
+	}
+}
