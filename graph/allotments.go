@@ -14,12 +14,14 @@ func (p plan) findAllotment(s selection, id string) loaders.Thunk[*licensing.All
 	if err := opaqueID(id); err != nil {
 		return failing[*licensing.Allotment](err)
 	}
+	p.ahead(s)
+	p.belowAllotment(s)(id)
 	return unlessRefused(p.AllotmentByID.Plan(id, p.allotment(s)))
 }
 
 // allotmentsConnection returns a page of the tenant's allotments that a filter leaves.
 func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, order *model.AllotmentOrder, w window) (*model.AllotmentConnection, error) {
-	return planHeld(p, w, listName("allotments", filter, order), p.Allotments, p.allotment(s.nodes("Allotment")), func(allotments []*licensing.Allotment) []*licensing.Allotment {
+	return planHeld(p, s, w, listName("allotments", filter, order), p.Allotments, p.allotment(s.nodes("Allotment")), func(allotments []*licensing.Allotment) []*licensing.Allotment {
 		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !keepAllotment(filter, a) })
 		return ordered(left, order, compareAllotments)
 	})

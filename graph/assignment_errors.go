@@ -62,6 +62,7 @@ func (p plan) findAssignmentError(s selection, id string) loaders.Thunk[*licensi
 	if err := opaqueID(id); err != nil {
 		return failing[*licensing.AssignmentError](err)
 	}
+	p.ahead(s)
 	return unlessRefused(p.AssignmentErrorByID.Plan(id, p.assignmentError(s)))
 }
 

@@ -18,5 +18,6 @@ func (p plan) findAssignment(s selection, id string) loaders.Thunk[*licensing.As
 	if err := opaqueID(id); err != nil {
 		return failing[*licensing.Assignment](err)
 	}
+	p.ahead(s)
 	return unlessRefused(p.AssignmentByID.Plan(id, p.assignment(s)))
 }

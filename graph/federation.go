@@ -110,7 +110,7 @@ func (p plan) groupEntity(s selection) func(representation) loaders.Thunk[*licen
 }
 
 func (p plan) deviceEntity(s selection) func(representation) loaders.Thunk[*licensing.Device] {
-	idOnly, next := s.only("Device", "id"), p.device(s)
+	idOnly, below, next := s.only("Device", "id"), p.belowDevice(s), p.device(s)
 	return func(rep representation) loaders.Thunk[*licensing.Device] {
 		text, _ := rep["id"].(string)
 		id, err := directoryID(text)
@@ -120,6 +120,7 @@ func (p plan) deviceEntity(s selection) func(representation) loaders.Thunk[*lice
 		case idOnly:
 			return held(&licensing.Device{ID: id})
 		default:
+			below(id)
 			return p.DeviceByID.Plan(id, next)
 		}
 	}

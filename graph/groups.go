@@ -36,6 +36,8 @@ func (p plan) findGroup(s selection, id string) loaders.Thunk[*licensing.Group] 
 	if err != nil {
 		return failing[*licensing.Group](err)
 	}
+	p.ahead(s)
+	p.belowGroup(s)(guid)
 	return p.GroupByID.Plan(guid, p.group(s))
 }
 

@@ -133,11 +133,12 @@ func compareText(a, b string) int { return cmp.Compare(strings.ToLower(a), strin
 
 // planHeld returns a page of a list that the tenant has one of, after it was narrowed and ordered, and plans what
 // follows from its elements.
-func planHeld[T licensing.Node](p plan, w window, name string, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), arrange func([]T) []T) (*model.Connection[T], error) {
+func planHeld[T licensing.Node](p plan, s selection, w window, name string, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), arrange func([]T) []T) (*model.Connection[T], error) {
 	page, err := w.open(p.cursors, name)
 	if err != nil {
 		return nil, err
 	}
+	p.ahead(s)
 	var result *model.Connection[T]
 	thunk := loader.Plan(loaders.Tenant, func(items []T) {
 		if result, err = heldConnection(page, arrange(items)); err == nil {

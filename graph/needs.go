@@ -133,6 +133,26 @@ func (w *needsWalk) selections(set ast.SelectionSet) {
 	}
 }
 
+// below reads what is selected of the fields of a selection, not those fields themselves.
+func (w *needsWalk) below(set ast.SelectionSet) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if w.included(s.Directives) {
+				w.selections(s.SelectionSet)
+			}
+		case *ast.InlineFragment:
+			if w.included(s.Directives) {
+				w.below(s.SelectionSet)
+			}
+		case *ast.FragmentSpread:
+			if w.included(s.Directives) && s.Definition != nil {
+				w.below(s.Definition.SelectionSet)
+			}
+		}
+	}
+}
+
 // included evaluates @skip and @include.
 func (w *needsWalk) included(directives ast.DirectiveList) bool {
 	for name, wanted := range map[string]bool{"skip": false, "include": true} {

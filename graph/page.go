@@ -200,6 +200,11 @@ func (p *pager[R, T]) result() *model.Connection[T] {
 
 // connection returns the page of a list that a root field asks for.
 func connection[R, T any](p plan, s selection, l list[R, T], first *int32, after *string) (*model.Connection[T], error) {
+	p.Together(func() {
+		if _, err := l.pager(p, s, first, after); err == nil {
+			p.ahead(s)
+		}
+	})
 	return sole(connections(p, s, []list[R, T]{l}, first, after))
 }
 

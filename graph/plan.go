@@ -62,54 +62,61 @@ func (p plan) user(s selection) func(*licensing.User) {
 		return nothing[*licensing.User]
 	}
 	ofLicense := p.assignedLicense(s.of("User", "assignedLicenses"))
-	parts := []func(id string){
-		following(s.of("User", "licenseAssignmentStates"), p.LicenseStatesByUserID, p.licenseState),
+	states, below := following(s.of("User", "licenseAssignmentStates"), p.LicenseStatesByUserID, p.licenseState), p.belowUser(s)
+	return func(user *licensing.User) {
+		states(user.ID)
+		below(user.ID)
+		all(ofLicense)(user.AssignedLicenses)
+	}
+}
+
+// belowUser returns what there is to plan for a user of whom no more than the id is known: what has an address below
+// the user's need not wait for the user.
+func (p plan) belowUser(s selection) func(id string) {
+	return alike(
 		following(s.of("User", "licenseDetails"), p.LicenseDetailsByUserID, p.licenseDetails),
 		following(s.of("User", "assignments"), p.AssignmentsByUserID, p.assignment),
 		following(s.of("User", "assignmentErrors"), p.AssignmentErrorsByUserID, p.assignmentError),
 		following(s.of("User", "waitingMembers"), p.WaitingMembersByUserID, p.waitingMember),
 		p.usageRights("User", s, p.UsageRightsByUserID),
-	}
-	return func(user *licensing.User) {
-		for _, part := range parts {
-			part(user.ID)
-		}
-		all(ofLicense)(user.AssignedLicenses)
-	}
+	)
 }
 
 func (p plan) group(s selection) func(*licensing.Group) {
 	if s.empty() {
 		return nothing[*licensing.Group]
 	}
-	ofLicense := p.assignedLicense(s.of("Group", "assignedLicenses"))
-	parts := []func(id string){
+	ofLicense, below := p.assignedLicense(s.of("Group", "assignedLicenses")), p.belowGroup(s)
+	return func(group *licensing.Group) {
+		below(group.ID)
+		all(ofLicense)(group.AssignedLicenses)
+	}
+}
+
+// belowGroup is belowUser for groups.
+func (p plan) belowGroup(s selection) func(id string) {
+	return alike(
 		following(s.of("Group", "assignments"), p.AssignmentsByGroupID, p.assignment),
 		p.usageRights("Group", s, p.UsageRightsByGroupID),
 		pages(p, s.fields("Group", "members"), p.members),
 		pages(p, s.fields("Group", "membersWithLicenseErrors"), p.membersWithLicenseErrors),
-	}
-	return func(group *licensing.Group) {
-		for _, part := range parts {
-			part(group.ID)
-		}
-		all(ofLicense)(group.AssignedLicenses)
-	}
+	)
 }
 
 func (p plan) device(s selection) func(*licensing.Device) {
 	if s.empty() {
 		return nothing[*licensing.Device]
 	}
-	parts := []func(id string){
+	below := p.belowDevice(s)
+	return func(device *licensing.Device) { below(device.ID) }
+}
+
+// belowDevice is belowUser for devices.
+func (p plan) belowDevice(s selection) func(id string) {
+	return alike(
 		following(s.of("Device", "waitingMembers"), p.WaitingMembersByDeviceID, p.waitingMember),
 		p.usageRights("Device", s, p.UsageRightsByDeviceID),
-	}
-	return func(device *licensing.Device) {
-		for _, part := range parts {
-			part(device.ID)
-		}
-	}
+	)
 }
 
 // usageRights returns what there is to plan for the usage rights of a holder.
@@ -182,14 +189,19 @@ func (p plan) allotment(s selection) func(*licensing.Allotment) {
 	if s.empty() {
 		return nothing[*licensing.Allotment]
 	}
-	sku := p.sku(s.of("Allotment", "sku"))
-	assignments := pages(p, s.fields("Allotment", "assignments"), p.assignmentsOf)
-	waiting := pages(p, s.fields("Allotment", "waitingMembers"), p.waitingMembersOf)
+	sku, below := p.sku(s.of("Allotment", "sku")), p.belowAllotment(s)
 	return func(allotment *licensing.Allotment) {
 		sku(allotment.SkuID)
-		assignments(allotment.ID)
-		waiting(allotment.ID)
+		below(allotment.ID)
 	}
+}
+
+// belowAllotment is belowUser for allotments.
+func (p plan) belowAllotment(s selection) func(id string) {
+	return alike(
+		pages(p, s.fields("Allotment", "assignments"), p.assignmentsOf),
+		pages(p, s.fields("Allotment", "waitingMembers"), p.waitingMembersOf),
+	)
 }
 
 func (p plan) assignment(s selection) func(*licensing.Assignment) {
@@ -317,6 +329,28 @@ func (p plan) node(s selection) func(licensing.Node) {
 	}
 }
 
+// ahead plans the lists of the tenant that what is selected leads to, whoever points into them: they need not wait for
+// that.
+func (p plan) ahead(s selection) {
+	if s.leadsTo(func(typeName, field string) bool {
+		return typeName == "SubscribedSku" && !slices.Contains(namesOfSku, field) || typeName == "ServicePlan" && field == "subscribedSkus"
+	}) {
+		p.AllSubscribedSkus()
+	}
+	if s.leadsTo(func(typeName, field string) bool { return typeName == "SubscribedSku" && field == "allotments" }) {
+		p.AllAllotments()
+	}
+}
+
+// alike returns what does several things alike.
+func alike[T any](parts ...func(T)) func(T) {
+	return func(of T) {
+		for _, part := range parts {
+			part(of)
+		}
+	}
+}
+
 // following plans a list of an object, and what follows from its elements; nothing when it is not selected.
 func following[T any](s selection, byID *loaders.Loader[string, []T], of func(selection) func(T)) func(id string) {
 	if s.empty() {
@@ -349,10 +383,13 @@ func all[T any](of func(T)) func([]T) {
 // nothing is what there is to plan for what is not selected.
 func nothing[T any](T) {}
 
+// namesOfSku are the fields of a product that the catalogue answers, and those that are asked for by the product's id.
+var namesOfSku = []string{"skuId", "skuPartNumber", "productName", "allotments", "assignmentErrors", "__typename"}
+
 // namesSuffice tells of a product whether the catalogue answers what is selected of it.
 func namesSuffice(s selection) func(licensing.GUID) bool {
-	const errs = "assignmentErrors" // are asked for by the product's id
-	id, names := s.only("SubscribedSku", "skuId", "allotments", errs), s.only("SubscribedSku", "skuId", "skuPartNumber", "productName", "allotments", errs)
+	names := s.only("SubscribedSku", namesOfSku...)
+	id := names && s.only("SubscribedSku", slices.DeleteFunc(slices.Clone(namesOfSku), func(name string) bool { return name == "skuPartNumber" || name == "productName" })...)
 	return func(sku licensing.GUID) bool {
 		_, known := licensing.WellKnownSku(sku)
 		return id || names && known

@@ -107,6 +107,22 @@ func (s selection) nodes(typeName string) selection {
 
 func (s selection) empty() bool { return len(s.sets) == 0 }
 
+// leadsTo tells whether a field of an object further below is selected for which wanted holds.
+func (s selection) leadsTo(wanted func(typeName, field string) bool) bool {
+	w := needsWalk{op: s.operation, fields: map[string]map[string]bool{}, seen: map[string]bool{}}
+	for _, set := range s.sets {
+		w.below(set)
+	}
+	for typeName, fields := range w.fields {
+		for field := range fields {
+			if wanted(typeName, field) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // only tells whether nothing but the given fields of a type is selected.
 func (s selection) only(typeName string, fields ...string) bool {
 	for _, set := range s.sets {

@@ -15,6 +15,13 @@ func (p plan) skus(s selection, ids []*licensing.GUID) ([]*licensing.SubscribedS
 	return loaders.Wait(each(ids, p.findSku(s)))
 }
 
+// theSku finds the product that a root field asks for.
+func (p plan) theSku(s selection, id licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
+	p.ahead(s)
+	p.subscribedSku(s)(&licensing.SubscribedSku{SkuID: &id})
+	return p.SubscribedSku(id)
+}
+
 // findSku finds a product by its SKU id.
 func (p plan) findSku(s selection) func(*licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
 	suffice := namesSuffice(s)
@@ -84,7 +91,7 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 
 // skusConnection returns a page of the products that the tenant is subscribed to.
 func (p plan) skusConnection(s selection, order *model.SubscribedSkuOrder, w window) (*model.SubscribedSkuConnection, error) {
-	return planHeld(p, w, listName("subscribedSkus", order), p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) []*licensing.SubscribedSku {
+	return planHeld(p, s, w, listName("subscribedSkus", order), p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) []*licensing.SubscribedSku {
 		return ordered(skus, order, compareSkus)
 	})
 }

@@ -17,7 +17,7 @@ func (r *queryResolver) SubscribedSkus(ctx context.Context, first *int32, after 
 }
 
 func (r *queryResolver) SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).SubscribedSku(skuID))
+	return found(r.loaders(ctx), r.loaders(ctx).theSku(selected(ctx), skuID))
 }
 
 func (r *subscribedSkuResolver) Allotments(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.Allotment, error) {

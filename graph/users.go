@@ -22,11 +22,14 @@ func (p plan) findUser(s selection, id, name *string) loaders.Thunk[*licensing.U
 		if err != nil {
 			return failing[*licensing.User](err)
 		}
+		p.ahead(s)
+		p.belowUser(s)(guid)
 		return p.UserByID.Plan(guid, p.user(s))
 	default:
 		if err := principalName(*name); err != nil {
 			return failing[*licensing.User](err)
 		}
+		p.ahead(s)
 		return p.UserByPrincipalName.Plan(strings.ToLower(*name), p.user(s)) // the directory ignores case
 	}
 }

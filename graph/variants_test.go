@@ -155,7 +155,7 @@ var variantCases = map[string]emulator.Variants{
 // TestWithoutCloudLicensing and TestPermissions.
 func TestEveryVariantHasACase(t *testing.T) {
 	t.Parallel()
-	have := map[string]bool{"CloudLicensing": true, "Roles": true}
+	have := map[string]bool{"CloudLicensing": true, "Roles": true, "OnBehalfOf": true}
 	for _, variants := range variantCases {
 		var set []string
 		for field, value := range reflect.ValueOf(variants).Fields() {

@@ -16,24 +16,32 @@ func (l *Loaders) addAllotments(s *scheduler) {
 		})
 	})
 	l.AllotmentByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Allotment, error)) {
-		if len(ids) == 1 {
+		all, held := l.Allotments.held(Tenant)
+		switch {
+		case held:
+			handOver(all, found)
+		case len(ids) == 1:
 			b.Allotment(ids[0], l.properties("Allotment"), func(allotment *licensing.Allotment, err error) { found(ids[0], allotment, err) })
-			return
-		}
-		b.Allotments(l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
-			if err != nil {
+		default: // a tenant has few: the list of all is one read
+			b.Allotments(l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
 				for _, id := range ids {
-					found(id, nil, err)
+					if err != nil {
+						found(id, nil, err)
+					}
 				}
-				return
-			}
-			l.Allotments.Prime(Tenant, allotments)
-			for _, allotment := range allotments {
-				l.AllotmentByID.Prime(allotment.ID, allotment)
-				found(allotment.ID, allotment, nil)
-			}
-		})
+				if err == nil {
+					l.Allotments.Prime(Tenant, allotments)
+					handOver(allotments, found)
+				}
+			})
+		}
 	})
+}
+
+func handOver(allotments []*licensing.Allotment, found func(string, *licensing.Allotment, error)) {
+	for _, allotment := range allotments {
+		found(allotment.ID, allotment, nil)
+	}
 }
 
 // AllAllotments returns the allotments of the tenant.

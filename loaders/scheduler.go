@@ -213,6 +213,16 @@ func (l *Loader[K, V]) Prime(key K, value V) {
 	}
 }
 
+// held returns a value that is there already.
+func (l *Loader[K, V]) held(key K) (value V, ok bool) {
+	l.scheduler.mu.Lock()
+	defer l.scheduler.mu.Unlock()
+	if result := l.arrived[key]; result != nil && result.Error == nil {
+		return result.Data, true
+	}
+	return value, false
+}
+
 // Plan loads a value, and plans with next what follows from it. Next runs as soon as the value is known,
 // before anybody who waits for it goes on; never when it cannot be read.
 func (l *Loader[K, V]) Plan(key K, next func(V)) Thunk[V] {

@@ -45,6 +45,10 @@ func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string,
 			return
 		}
 		for _, ref := range refs {
+			if err := hidden(ref, properties); err != nil {
+				found(ref.Object.ObjectID(), nil, err)
+				continue
+			}
 			found(ref.Object.ObjectID(), ref, nil)
 		}
 	})
@@ -60,9 +64,9 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 		return
 	}
 	b.getByIDs(kind, ids, properties, func(chunk []string, refs []*licensing.Reference, err error) {
+		var none T
 		if err != nil {
 			for _, id := range chunk {
-				var none T
 				found(id, none, err)
 			}
 			return
@@ -70,8 +74,11 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 		var lacking []string
 		for _, ref := range refs {
 			object, ok := ref.Object.(T)
+			err := hidden(ref, properties)
 			switch {
 			case !ok:
+			case err != nil:
+				found(object.ObjectID(), none, err)
 			case where != nil && slices.ContainsFunc(properties, func(p string) bool { return !ref.Properties[p] }):
 				lacking = append(lacking, object.ObjectID())
 			default:
@@ -95,7 +102,7 @@ func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk
 		IDs   []string `json:"ids"`
 		Types []string `json:"types,omitempty"`
 	}
-	properties = onlyPlain(properties)
+	properties = telling(kind, onlyPlain(properties))
 	for chunk := range slices.Chunk(ids, idsAtOnce) {
 		r := &read{request: request{
 			endpoint: directoryObjectsByIDsEndpoint,
@@ -108,6 +115,47 @@ func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk
 		}
 		b.add(all(r, reference(kind), func(refs []*licensing.Reference, err error) { found(chunk, refs, err) }))
 	}
+}
+
+// telling adds to the properties of objects one that no readable object lacks. Of an object that may not be read the
+// service sends the id alone, and null for the rest (Microsoft Graph, "Limited information returned for inaccessible
+// member objects").
+func telling(kind string, properties []string) []string {
+	if !asksMore(properties) {
+		return properties
+	}
+	properties = slices.Clone(properties)
+	if kind == "user" || kind == "" {
+		properties = append(properties, "userPrincipalName")
+	}
+	if kind == "group" || kind == "" {
+		properties = append(properties, "displayName")
+	}
+	return properties
+}
+
+// asksMore tells whether more is asked than what is sent of objects that may not be read.
+func asksMore(properties []string) bool {
+	return slices.ContainsFunc(properties, func(p string) bool { return p != "id" && p != "deletedDateTime" })
+}
+
+// hidden returns the error of an object that may not be read, when more than its id is asked.
+func hidden(ref *licensing.Reference, properties []string) error {
+	endpoint := ""
+	switch o := ref.Object.(type) {
+	case *licensing.User:
+		if o.UserPrincipalName == nil && o.DisplayName == nil {
+			endpoint = userEndpoint
+		}
+	case *licensing.Group:
+		if o.DisplayName == nil {
+			endpoint = groupEndpoint
+		}
+	}
+	if endpoint == "" || properties != nil && !asksMore(properties) {
+		return nil
+	}
+	return &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
 }
 
 // reference returns a decoder of directory objects, which are of the kind given if they don't say.
@@ -143,6 +191,9 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		}
 		if ref.Object.ObjectID() == "" {
 			return nil, errors.New("an object without an id")
+		}
+		if hidden(ref, nil) != nil { // what it shows as null is not known
+			ref.Properties = map[string]bool{"id": true}
 		}
 		return ref, nil
 	}

@@ -62,7 +62,7 @@ func (b *Batch) ListMembers(q licensing.ListQuery, properties []string, found fu
 		r.header, count = advanced, "true"
 	}
 	r.url = at(below("/groups", q.Of, "members"), "$count", count,
-		"$select", selected(onlyPlain(properties)), "$top", atMost(q.Top, maxDirectoryTop))
+		"$select", selected(telling("", onlyPlain(properties))), "$top", atMost(q.Top, maxDirectoryTop))
 	page(b, q, r, reference(""), found)
 }
 
@@ -70,6 +70,6 @@ func (b *Batch) ListMembers(q licensing.ListQuery, properties []string, found fu
 // not be given. Needs GroupMember.Read.All and User.Read.All.
 func (b *Batch) ListMembersWithLicenseErrors(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error)) {
 	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),
-		"$select", selected(onlyPlain(properties)), "$top", atMost(q.Top, maxLicenseErrorsTop)))
+		"$select", selected(telling("user", onlyPlain(properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))
 	page(b, q, r, reference("user"), found)
 }

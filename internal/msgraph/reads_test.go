@@ -82,12 +82,12 @@ func TestReads(t *testing.T) {
 			q := licensing.ListQuery{Of: "g/1", Top: 2000}
 			b.ListMembers(q, []string{"displayName", "assignedLicenses"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
 		}, `{"value":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device","id":"b"},{"@odata.type":"#microsoft.graph.group","id":"c"},{"@odata.type":"#microsoft.graph.orgContact","id":"d"}]}`,
-			[]string{"GET /groups/g%2F1/members?$select=displayName,id&$top=999"},
+			[]string{"GET /groups/g%2F1/members?$select=displayName,id,userPrincipalName&$top=999"},
 			[]string{"[*licensing.User:a *licensing.Device:b *licensing.Group:c *licensing.OtherDirectoryObject:d]"}},
 		{"members with errors", func(b *Batch, r *results) {
 			q := licensing.ListQuery{Of: "g", Top: 2000}
 			b.ListMembersWithLicenseErrors(q, []string{"mail"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
-		}, abc, []string{"GET /groups/g/membersWithLicenseErrors?$select=id,mail&$top=100"}, []string{"[*licensing.User:a *licensing.User:b *licensing.User:c]"}},
+		}, abc, []string{"GET /groups/g/membersWithLicenseErrors?$select=id,mail,userPrincipalName&$top=100"}, []string{"[*licensing.User:a *licensing.User:b *licensing.User:c]"}},
 		{"assignment errors", func(b *Batch, r *results) {
 			q := licensing.ListQuery{Top: 500, Filter: licensing.Filter{SkuID: sku1}}
 			b.ListAssignmentErrors(q, []string{"assignedTo"}, func(p licensing.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
@@ -213,10 +213,32 @@ func TestTypes(t *testing.T) {
 	}
 }
 
+// TestHiddenObjects tells of objects that may not be read, of which the service sends the id alone, that they may not.
+func TestHiddenObjects(t *testing.T) {
+	t.Parallel()
+	for kind, permission := range map[string]string{"user": "User.Read.All", "group": "GroupMember.Read.All"} {
+		s := newService(t, func(call) reply {
+			return ok(`{"value":[{"@odata.type":"#microsoft.graph.` + kind + `","id":"a","displayName":null},{"@odata.type":"#microsoft.graph.device","id":"b"}]}`)
+		})
+		b := s.client(t).Begin().Batch()
+		named, bare := map[string]error{}, map[string]error{}
+		b.DirectoryObjects([]string{"a", "b"}, []string{"displayName"}, func(id string, _ *licensing.Reference, err error) { named[id] = err })
+		b.DirectoryObjects([]string{"a", "b"}, []string{"id"}, func(id string, _ *licensing.Reference, err error) { bare[id] = err })
+		b.Do(t.Context())
+		failure, _ := errors.AsType[*licensing.UpstreamError](named["a"])
+		if failure == nil || !errors.Is(failure, licensing.ErrForbidden) || failure.Permission != permission || named["b"] != nil || len(named) != 2 {
+			t.Errorf("%s: %v", kind, named)
+		}
+		if len(bare) != 2 || bare["a"] != nil || bare["b"] != nil {
+			t.Errorf("%s by ids alone: %v", kind, bare)
+		}
+	}
+}
+
 // TestGetByIDs reads objects by id: plain properties all at once, others, and what does not come, in another way.
 func TestGetByIDs(t *testing.T) {
 	t.Parallel()
-	const bulk = "POST /directoryObjects/getByIds?$select=department,id"
+	const bulk = "POST /directoryObjects/getByIds?$select=department,id,userPrincipalName"
 	filtered := func(ids string) string { return "GET /users?$filter=id in (" + ids + ")&$select=department,id" }
 	for _, tt := range []struct {
 		name        string
@@ -224,12 +246,12 @@ func TestGetByIDs(t *testing.T) {
 		first, then []string
 		want        []string
 	}{
-		{"brings all", `{"value":[{"id":"a","department":null},{"id":"b","department":"B"}]}`, []string{bulk}, []string{bulk}, []string{"a ", "b B"}},
-		{"ignores what is selected", `{"value":[{"id":"a","mail":"m"},{"id":"b"}]}`,
+		{"brings all", `{"value":[{"id":"a","userPrincipalName":"a@x","department":null},{"id":"b","userPrincipalName":"b@x","department":"B"}]}`, []string{bulk}, []string{bulk}, []string{"a ", "b B"}},
+		{"ignores what is selected", `{"value":[{"id":"a","userPrincipalName":"a@x","mail":"m"},{"id":"b","userPrincipalName":"b@x"}]}`,
 			[]string{bulk, filtered("'a','b'")}, []string{filtered("'a','b','c'")}, []string{"a x", "b x"}},
-		{"shows one in part", `{"value":[{"id":"a","department":"A"},{"id":"b"}]}`,
+		{"shows one in part", `{"value":[{"id":"a","userPrincipalName":"a@x","department":"A"},{"id":"b","userPrincipalName":"b@x"}]}`,
 			[]string{bulk, filtered("'b'")}, []string{bulk, filtered("'b'")}, []string{"a A", "b x"}},
-		{"brings another kind", `{"value":[{"id":"a","department":"A"},{"@odata.type":"#microsoft.graph.group","id":"b"}]}`, []string{bulk}, []string{bulk}, []string{"a A"}},
+		{"brings another kind", `{"value":[{"id":"a","userPrincipalName":"a@x","department":"A"},{"@odata.type":"#microsoft.graph.group","id":"b"}]}`, []string{bulk}, []string{bulk}, []string{"a A"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
