@@ -1,6 +1,8 @@
 package graph_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -509,5 +511,178 @@ func TestMe(t *testing.T) {
 	got := g.ask(`{ me `+selected+` }`, nil)
 	if diff := gocmp.Diff(want.Data, got.Data); diff != "" || len(got.Errors) > 0 || len(want.Errors) > 0 {
 		t.Errorf("%s %s (-want +got):\n%s", want.raw, got.raw, diff)
+	}
+}
+
+// TestLookingBackFinds has somebody else at work while an answer is lost: only what was sent counts as done.
+func TestLookingBackFinds(t *testing.T) {
+	t.Parallel()
+	ofUser := "GET /users/{id}/cloudLicensing/assignments"
+	assignment := func(id, pool string, off ...any) string {
+		if off == nil {
+			off = []any{}
+		}
+		text, _ := json.Marshal(object{"id": id, "disabledServicePlanIds": off, "allotment": object{"id": pool}})
+		return string(text)
+	}
+	for name, tt := range map[string]struct {
+		shown   func(pool string) string // of the person's assignments, when read back
+		outcome string
+	}{
+		"nothing":            {func(string) string { return "" }, "UNKNOWN"},
+		"of another pool":    {func(string) string { return assignment("theirs", "another") }, "UNKNOWN"},
+		"with other plans":   {func(pool string) string { return assignment("theirs", pool, nobodysID) }, "UNKNOWN"},
+		"of a hidden pool":   {func(string) string { return `{"id":"theirs","disabledServicePlanIds":[],"allotment":null}` }, "UNKNOWN"},
+		"two, one as it was": {func(pool string) string { return assignment("theirs", "another") + "," + assignment("ours", pool) }, "DONE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{})
+			person := g.unlicensed(t, 1)[0]
+			pool := g.nodesOf(t, "allotments", fmt.Sprintf("filter: {skuId: %q}, orderBy: {field: AVAILABLE_UNITS, direction: DESC}", skuE3), "id")[0]["id"].(string)
+			g.forget()
+			g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Cut: true})
+			g.tenant.Inject(emulator.Fault{Endpoint: ofUser, Rewrite: func(b []byte) []byte { return b }}) // the look before
+			g.tenant.Inject(emulator.Fault{Endpoint: ofUser, Times: -1, Body: `{"value":[` + tt.shown(pool) + `]}`})
+			r := g.ask(fmt.Sprintf(`mutation { createAssignments(input: {allotmentId: %q, assignedTo: [{id: %q}]}) { results { outcome } } }`, pool, person), nil)
+			result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
+			if result["outcome"] != tt.outcome || g.written() != 1 {
+				t.Errorf("%s", r.raw)
+			}
+		})
+	}
+}
+
+// TestHolderGone loses the answer to a change of licences, and finds nobody when it looks back.
+func TestHolderGone(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	g.forget()
+	g.tenant.Inject(emulator.Fault{Endpoint: licenseEndpoint, Cut: true, Act: true})
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}", Rewrite: func(b []byte) []byte { return b }})
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}", Status: http.StatusNotFound, Times: -1})
+	r := g.ask(fmt.Sprintf(`mutation { assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } } }`, person, skuE3), nil)
+	payload := r.Data["assignLicense"].(object)
+	if payload["outcome"] != "UNKNOWN" || len(payload["userErrors"].([]any)) != 0 || len(r.Errors) != 1 {
+		t.Errorf("%s", r.raw)
+	}
+	if counts := g.tenant.Counts(); counts[skusEndpoint].Requests+counts[skusEndpoint].Parts != 1 {
+		t.Errorf("products were read again: %v", counts)
+	}
+}
+
+// TestUnitsOfHolders does not count a unit twice of who has one already, through a group.
+func TestUnitsOfHolders(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	pools := g.nodesOf(t, "allotments", fmt.Sprintf("filter: {skuId: %q}, orderBy: {field: AVAILABLE_UNITS, direction: DESC}", skuE3), "id allottedUnits consumedUnits")
+	pool := pools[0]["id"].(string)
+	member := ""
+	for _, p := range g.nodesOf(t, "users", fmt.Sprintf("first: 200, filter: {skuId: %q}", skuE3), "id assignments { id } usageRights { skuId allotments { id } }") {
+		for _, right := range p["usageRights"].([]any) {
+			if pools := right.(object)["allotments"].([]any); right.(object)["skuId"] == skuE3 && len(pools) == 1 && pools[0].(object)["id"] == pool && len(p["assignments"].([]any)) == 0 {
+				member = p["id"].(string)
+			}
+		}
+	}
+	if member == "" {
+		t.Fatal("nobody has the product from this pool through a group alone")
+	}
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments/{id}", Rewrite: func(b []byte) []byte {
+		return bytes.ReplaceAll(b, fmt.Appendf(nil, `"consumedUnits":%v`, pools[0]["consumedUnits"]), fmt.Appendf(nil, `"consumedUnits":%v`, pools[0]["allottedUnits"].(float64)-1))
+	}})
+	payload := g.change(t, fmt.Sprintf(`mutation($to: [AssigneeInput!]!) { createAssignments(input: {allotmentId: %q, assignedTo: $to}) { results { outcome userErrors { code } } } }`, pool),
+		object{"to": assignees(member, g.unlicensed(t, 1)[0])})
+	for i, result := range payload["results"].([]any) {
+		if result.(object)["outcome"] != "DONE" {
+			t.Errorf("%d: %v", i, result)
+		}
+	}
+}
+
+// TestAssignmentWithoutAllotment changes what has an allotment that nobody shows.
+func TestAssignmentWithoutAllotment(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	created := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
+	id := created["results"].([]any)[0].(object)["assignment"].(object)["id"].(string)
+	hide := emulator.Fault{Endpoint: "GET /admin/cloudLicensing/assignments/{id}", Times: -1, Rewrite: func(b []byte) []byte {
+		var a object
+		_ = json.Unmarshal(b, &a)
+		a["allotment"] = nil
+		b, _ = json.Marshal(a)
+		return b
+	}}
+	g.tenant.Inject(hide)
+	payload := g.change(t, fmt.Sprintf(`mutation { updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome userErrors { code message } } }`, id), nil)
+	if payload["outcome"] != nil || len(payload["userErrors"].([]any)) != 1 {
+		t.Errorf("by name: %v", payload)
+	}
+	payload = g.change(t, fmt.Sprintf(`mutation { updateAssignment(input: {id: %q, disabledServicePlans: ["a23b959c-7ce8-4e57-9140-b90eb88a9e97"]}) { outcome } }`, id), nil)
+	if payload["outcome"] != "DONE" {
+		t.Errorf("by id: %v", payload)
+	}
+	g.tenant.ClearFaults()
+	g.tenant.Inject(hide)
+	payload = g.change(t, fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome deletedAssignmentId allotment { id } assignedTo { id } } }`, id), nil)
+	want := object{"outcome": "DONE", "deletedAssignmentId": id, "allotment": nil, "assignedTo": object{"id": person}}
+	if diff := gocmp.Diff(want, payload); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCostOfChanges holds the upstream requests of each change, looks before and after it included.
+func TestCostOfChanges(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
+	people := g.unlicensed(t, 4)
+	created := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people[0])}})
+	id := created["results"].([]any)[0].(object)["assignment"].(object)["id"].(string)
+	for _, tt := range []struct {
+		mutation string
+		requests int
+	}{
+		{fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome } }`, skuE3, people[1]), 2},
+		{fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { assignment { id allotment { id availableUnits } } } }`, skuE3, people[2]), 3},
+		{fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome }`, id), 2},
+		{fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: []}) { assignment { disabledServicePlanIds } }`, id), 3},
+		{fmt.Sprintf(`deleteAssignment(input: {id: %q}) { deletedAssignmentId allotment { id } assignedTo { id } }`, id), 2},
+		{fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { outcome }`, people[3], skuE3), 2},
+		{fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { assignedTo { ... on User { assignedLicenses { skuId } } } }`, people[3], skuE3), 3},
+		{fmt.Sprintf(`reprocessAssignments(input: {userIds: [%q, %q]}) { results { outcome } }`, people[0], people[1]), 1},
+		{fmt.Sprintf(`reprocessLicenseAssignment(input: {userIds: [%q, %q]}) { results { user { displayName } } }`, people[0], people[1]), 2},
+	} {
+		g.forget()
+		r := g.ask("mutation { "+tt.mutation+" }", nil)
+		if len(r.Errors) > 0 || r.Extensions.Upstream.Requests != tt.requests {
+			t.Errorf("%s took %d requests, want %d: %s", tt.mutation, r.Extensions.Upstream.Requests, tt.requests, r.raw)
+		}
+		g.costAgrees(r)
+	}
+}
+
+// TestManyMistakes bounds what a client gets back of a list without end.
+func TestManyMistakes(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	empty := make([]any, 30_000)
+	for i := range empty {
+		empty[i] = ""
+	}
+	for _, mutation := range []string{
+		`mutation($ids: [ID!]!) { reprocessAssignments(input: {userIds: $ids}) { userErrors { message } } }`,
+		`mutation($ids: [String!]!) { createAssignments(input: {skuId: "` + skuE3 + `", disabledServicePlans: $ids, assignedTo: [{id: "` + g.unlicensed(t, 1)[0] + `"}]}) { userErrors { message } } }`,
+	} {
+		r := g.ask(mutation, object{"ids": empty})
+		for _, payload := range r.Data {
+			if errs := payload.(object)["userErrors"].([]any); len(errs) != 1 {
+				t.Errorf("%d errors", len(errs))
+			}
+		}
+		if len(r.raw) > 2000 || g.written() > 0 {
+			t.Errorf("%d bytes", len(r.raw))
+		}
 	}
 }

@@ -1,0 +1,88 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"licensegraph/internal/emulator"
+)
+
+// TestRelationsOfErrorRights has what contributes to the right of an error, whatever else is selected.
+func TestRelationsOfErrorRights(t *testing.T) {
+	t.Parallel()
+	for name, variants := range map[string]emulator.Variants{"strict": {}, "both relations expand": {ExpandErrors: "both"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: variants})
+			for _, selected := range []string{"assignments { id }", "allotments { id }", "id assignments { id } allotments { id }", "holderId assignments { id allotment { skuPartNumber } }"} {
+				r := g.ask(`{ assignmentErrors(first: 100) { nodes { usageRight { `+selected+` } } } }`, nil)
+				if len(r.Errors) > 0 {
+					t.Fatalf("%s", r.raw)
+				}
+				rights := 0
+				for _, node := range r.Data["assignmentErrors"].(object)["nodes"].([]any) {
+					right, ok := node.(object)["usageRight"].(object)
+					if !ok {
+						continue
+					}
+					rights++
+					for edge, value := range right {
+						if list, ok := value.([]any); strings.HasPrefix(edge, "a") && (!ok || len(list) == 0) {
+							t.Errorf("%s: %v", selected, right)
+						}
+					}
+				}
+				if rights < 10 {
+					t.Errorf("%d rights: this proves nothing", rights)
+				}
+			}
+		})
+	}
+}
+
+// TestProductWithoutID has no errors and no allotments rather than everybody's.
+func TestProductWithoutID(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Times: -1, Rewrite: func(b []byte) []byte {
+		var list struct {
+			Value []object `json:"value"`
+		}
+		_ = json.Unmarshal(b, &list)
+		for _, sku := range list.Value {
+			sku["skuId"] = nil
+		}
+		b, _ = json.Marshal(list)
+		return b
+	}})
+	r := g.ask(`{ subscribedSkus { nodes { assignmentErrors { nodes { id } } allotments { id } } } }`, nil)
+	for _, node := range r.Data["subscribedSkus"].(object)["nodes"].([]any) {
+		if sku := node.(object); sku["assignmentErrors"] != nil || sku["allotments"] != nil || len(r.Errors) > 0 {
+			t.Errorf("%s", r.raw)
+		}
+	}
+}
+
+// TestSameMistake reports a bad argument once, however many objects its field is asked of, and before it costs anything.
+func TestSameMistake(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for _, tt := range []struct{ parents, field string }{
+		{"users(first: 200)", "usageRights(skuIds: []) { id }"},
+		{"users(first: 200)", "usageRights(planIds: [" + strings.Repeat(`"`+skuE3+`", `, 16) + "]) { id }"},
+		{"groups(first: 20)", "members(first: 0) { nodes { id } }"},
+		{"allotments(first: 10)", `assignments(after: "x") { nodes { id } }`},
+	} {
+		whole := g.ask(fmt.Sprintf(`{ %s { nodes { id } } }`, tt.parents), nil)
+		g.forget()
+		r := g.ask(fmt.Sprintf(`{ %s { nodes { id %s } } }`, tt.parents, tt.field), nil)
+		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || r.Errors[0].Extensions["count"].(float64) < 10 {
+			t.Errorf("%s: %d errors", tt.field, len(r.Errors))
+		}
+		if r.Extensions.Upstream.Requests != 1 || r.Extensions.Upstream.BatchParts > 0 || len(whole.Errors) > 0 {
+			t.Errorf("%s: %+v", tt.field, r.Extensions.Upstream)
+		}
+	}
+}
