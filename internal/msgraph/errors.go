@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"licensegraph/internal/licensing"
@@ -77,7 +78,7 @@ func errorCode(body []byte) (code, requestID string) {
 		if len(next) == 0 || json.Unmarshal(next, &e) != nil {
 			break
 		}
-		if e.Code != "" && len(e.Code) <= 100 {
+		if e.Code != "" && len(e.Code) <= 100 && strings.Trim(e.Code, "0123456789") != "" { // some repeat the status
 			code = e.Code
 		}
 		if e.RequestID != "" && len(e.RequestID) <= 100 {
