@@ -67,6 +67,22 @@ func chunksAt(path string) step {
 	return func(_ int, r response) []int { return []int{ceil(len(valuesAt(r.Data, path)), 15)} }
 }
 
+// atOnce is the steps that need not wait for each other: their first reads travel together, then their second, and so
+// on. So do the lists of the tenant with what points into them, and what is below a given id with who has the id.
+func atOnce(steps ...step) step {
+	return func(n int, r response) (rounds []int) {
+		for _, reads := range steps {
+			for i, count := range reads(n, r) {
+				if i == len(rounds) {
+					rounds = append(rounds, 0)
+				}
+				rounds[i] += count
+			}
+		}
+		return rounds
+	}
+}
+
 func ceil(n, size int) int { return (n + size - 1) / size }
 
 // valuesAt returns the different texts at a path of an answer; lists on the way are walked through.
@@ -138,6 +154,7 @@ var edgeCosts = []edgeCost{
 	{"Query.users", `users(first: N) { totalCount nodes { displayName licenseAssignmentStates { state } assignedLicenses { skuId } } }`, []step{one}},
 	{"Query.users of a product", `users(first: N, filter: {skuId: "` + skuE3 + `"}) { totalCount nodes { id } }`, []step{one}},
 	{"Query.users in order", `users(first: N, orderBy: {field: DISPLAY_NAME}, filter: {licensed: true}) { nodes { id } }`, []step{one}},
+	{"Query.users without what is left out", `users(first: N) { nodes { assignedLicenses { skuId sku @include(if: false) { consumedUnits allotments { id } } } } }`, []step{one}},
 	{"Query.group", `group(id: $groups) { displayName }`, []step{one}},
 	{"Query.group with licences", `group(id: $groups) { assignedLicenses { skuId } }`, []step{chunks}},
 	{"Query.groups", `groups(first: N) { totalCount nodes { displayName assignedLicenses { skuId } } }`, []step{one}},
@@ -163,11 +180,15 @@ var edgeCosts = []edgeCost{
 	// Nobody says whether the holder is a person or a group: both are asked for.
 	{"Entity.findManyUsageRightByHolderIDAndIDs", `_entities(representations: [$UsageRight]) { ... on UsageRight { skuId } }`, []step{several(2, 0)}},
 
-	{"Allotment.sku", `allotments(first: N) { nodes { sku { consumedUnits } } }`, []step{one, one}},
+	{"Allotment.sku", `allotments(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(one, one)}},
+	{"Allotment.sku of given allotments", `allotment(id: $allotments) { sku { units { free } } }`, []step{atOnce(one, one)}},
+	{"Allotment.sku of given assignments", `assignment(id: $assignments) { allotment { sku { units { free } } } }`, []step{atOnce(each, one)}},
 	{"Allotment.sku names", `allotments(first: N) { nodes { sku { skuPartNumber productName } } }`, []step{one}},
 	{"Allotment.assignments", `allotments(first: N) { nodes { assignments(first: 1) { nodes { id allotment { id } } } } }`, []step{one, each}},
 	{"Allotment.assignments with assignees", `allotments(first: N) { nodes { assignments(first: 1) { nodes { assignedTo { displayName } } } } }`, []step{one, each}},
 	{"Allotment.waitingMembers", `allotments(first: N) { nodes { waitingMembers(first: 1) { nodes { id } } } }`, []step{one, each}},
+	{"Allotment.waitingMembers of given allotments", `allotment(id: $allotments) { skuPartNumber assignments { nodes { id } } waitingMembers { nodes { id } } }`,
+		[]step{several(2, 1)}},
 
 	{"WaitingMember.allotment", `allotments(first: N) { nodes { waitingMembers { nodes { allotment { services { planId } } } } } }`, []step{one, each}},
 	{"WaitingMember.allotment of people", `users(first: N) { nodes { waitingMembers { allotment { skuPartNumber } } } }`, []step{one, each}},
@@ -176,7 +197,7 @@ var edgeCosts = []edgeCost{
 	{"WaitingMember.assignedTo of people", `users(first: N) { nodes { waitingMembers { assignedTo { displayName } } } }`, []step{one, each}},
 
 	{"Assignment.allotment", `assignments(first: N) { nodes { allotment { skuPartNumber services { planId } } } }`, []step{pages}},
-	{"Assignment.allotment product", `assignments(first: N) { nodes { allotment { sku { consumedUnits } } } }`, []step{pages, one}},
+	{"Assignment.allotment product", `assignments(first: N) { nodes { allotment { sku { consumedUnits } } } }`, []step{atOnce(pages, one)}},
 	{"Assignment.assignedTo", `assignments(first: N) { nodes { assignedTo { displayName } } }`, []step{pages}},
 	{"Assignment.assignedTo and allotment", `assignments(first: N) { nodes { assignedTo { displayName } allotment { skuPartNumber } } }`, []step{pages}},
 	{"Assignment.assignedTo with more", `assignments(first: N) { nodes { assignedTo { __typename ... on User { department } ... on Group { mail } ... on Device { operatingSystem } } } }`,
@@ -185,7 +206,9 @@ var edgeCosts = []edgeCost{
 	{"Assignment.disabledServicePlans with more", `assignments(first: N) { nodes { disabledServicePlans { provisioningStatus } } }`,
 		[]step{pages, atMostOne("assignments.nodes.disabledServicePlans.provisioningStatus")}},
 
-	{"AssignmentError.sku", `assignmentErrors(first: N) { nodes { sku { consumedUnits } } }`, []step{pages, one}},
+	{"AssignmentError.sku", `assignmentErrors(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(pages, one)}},
+	{"AssignmentError.sku with allotments", `assignmentErrors(first: N) { nodes { sku { units { free } allotments { id } } } }`, []step{atOnce(pages, one, one)}},
+	{"AssignmentError.sku of given errors", `assignmentError(id: $errors) { sku { units { free } } }`, []step{atOnce(each, one)}},
 	{"AssignmentError.sku names", `assignmentErrors(first: N) { nodes { sku { productName } } }`, []step{pages}},
 	{"AssignmentError.assignedTo", `assignmentErrors(first: N) { nodes { assignedTo { displayName ... on User { userPrincipalName } } } }`, []step{pages}},
 	{"AssignmentError.assignedTo with more", `assignmentErrors(first: N) { nodes { assignedTo { ... on User { department } } } }`, []step{pages, one}},
@@ -197,20 +220,21 @@ var edgeCosts = []edgeCost{
 	{"AssignmentError.licenseAssignmentStates", `assignmentErrors(first: N) { nodes { assignedTo { id } licenseAssignmentStates { state } } }`,
 		[]step{pages, chunksAt("assignmentErrors.nodes.assignedTo.id")}},
 
-	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{one, one}},
+	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{atOnce(one, one)}},
 	{"LicenseAssignmentState.sku names", `users(first: N) { nodes { licenseAssignmentStates { sku { productName } } } }`, []step{one}},
 	{"LicenseAssignmentState.assignedByGroup", `users(first: N) { nodes { licenseAssignmentStates { assignedByGroup { displayName } } } }`, []step{one, one}},
 	{"LicenseAssignmentState.assignedByGroup id", `users(first: N) { nodes { licenseAssignmentStates { assignedByGroup { id } } } }`, []step{one}},
 	{"LicenseAssignmentState.disabledPlans", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { displayName } } } }`, []step{one}},
 	{"LicenseAssignmentState.disabledPlans with more", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { provisioningStatus } } } }`, []step{one, one}},
-	{"AssignedLicense.sku", `users(first: N) { nodes { assignedLicenses { sku { consumedUnits } } } }`, []step{one, one}},
+	{"AssignedLicense.sku", `users(first: N) { nodes { assignedLicenses { sku { consumedUnits } } } }`, []step{atOnce(one, one)}},
+	{"AssignedLicense.sku of named people", `user(userPrincipalName: $names) { assignedLicenses { sku { units { free } } } }`, []step{atOnce(chunks, one)}},
 	{"AssignedLicense.sku of groups", `groups(first: N) { nodes { assignedLicenses { sku { productName } } } }`, []step{one}},
 	{"AssignedLicense.disabledPlans", `users(first: N) { nodes { assignedLicenses { disabledPlans { displayName } } } }`, []step{one}},
 	{"AssignedLicense.disabledPlans with more", `users(first: N) { nodes { assignedLicenses { disabledPlans { provisioningStatus } } } }`, []step{one, one}},
 
 	{"User.licenseAssignmentStates", `users(first: N) { nodes { licenseAssignmentStates { skuId state error } } }`, []step{one}},
 	{"User.licenseDetails", `users(first: N) { nodes { licenseDetails { servicePlans { servicePlanName } } } }`, []step{one, each}},
-	{"LicenseDetails.sku", `users(first: N) { nodes { licenseDetails { sku { consumedUnits } } } }`, []step{one, each, one}},
+	{"LicenseDetails.sku", `users(first: N) { nodes { licenseDetails { sku { consumedUnits } } } }`, []step{atOnce(one, one), each}},
 	{"LicenseDetails.sku names", `users(first: N) { nodes { licenseDetails { sku { productName } } } }`, []step{one, each}},
 	{"User.assignments", `users(first: N) { nodes { assignments { allotment { skuPartNumber } assignedTo { displayName } } } }`, []step{one, each}},
 	{"User.usageRights", `users(first: N) { nodes { usageRights { services { planName } } } }`, []step{one, each}},
@@ -220,14 +244,20 @@ var edgeCosts = []edgeCost{
 	{"User.waitingMembers", `users(first: N) { nodes { waitingMembers { id } } }`, []step{one, each}},
 	{"User.usageRights and everything else", `users(first: N) { nodes { assignments { id } usageRights { id } assignmentErrors { id } waitingMembers { id } licenseDetails { id } } }`,
 		[]step{one, several(5, 0)}},
+	{"User.usageRights of given people", `user(id: $users) { displayName usageRights { id } assignmentErrors { id } assignments { id } }`, []step{several(3, 1)}},
+	{"User.usageRights of given people with states", `user(id: $users) { displayName licenseAssignmentStates { state } usageRights { id } }`, []step{atOnce(chunks, each)}},
+	{"User.usageRights of entities", `_entities(representations: [$User]) { ... on User { displayName usageRights { id } } }`, []step{several(1, 1)}},
+	{"User.usageRights of named people", `user(userPrincipalName: $names) { displayName usageRights { id } }`, []step{chunks, each}}, // who says only then which id
+	{"User.licenseDetails of given people", `user(id: $users) { displayName licenseDetails { sku { units { free } } } waitingMembers { id } }`, []step{several(2, 2)}},
 
-	{"UsageRight.sku", `users(first: N) { nodes { usageRights { sku { consumedUnits } } } }`, []step{one, each, one}},
+	{"UsageRight.sku", `users(first: N) { nodes { usageRights { sku { consumedUnits } } } }`, []step{atOnce(one, one), each}},
 	{"UsageRight.sku names", `users(first: N) { nodes { usageRights { sku { productName } } } }`, []step{one, each}},
 	{"UsageRight.assignments", `users(first: N) { nodes { usageRights { assignments { id disabledServicePlanIds } } } }`, []step{one, each}},
 	{"UsageRight.assignments with assignees", `users(first: N) { nodes { usageRights { assignments { id assignedTo { displayName } allotment { skuPartNumber } } } } }`,
 		[]step{one, each, eachAt("users.nodes.usageRights.assignments.id")}},
 	{"UsageRight.allotments", `users(first: N) { nodes { usageRights { allotments { skuPartNumber consumedUnits } } } }`, []step{one, each}},
 	{"UsageRight.allotments and assignments", `users(first: N) { nodes { usageRights { allotments { id } assignments { id } } } }`, []step{one, each}},
+	{"UsageRight.assignments of errors", `assignmentErrors(first: N) { nodes { usageRight { id holderId assignments { id } } } }`, []step{pages, each}},
 	{"UsageRight.assignments of groups", `groups(first: N) { nodes { usageRights { assignments { id } } } }`, []step{one, each}},
 
 	{"Group.assignments", `groups(first: N) { nodes { assignments { allotment { skuPartNumber } assignedTo { displayName } } } }`, []step{one, each}},
@@ -236,16 +266,20 @@ var edgeCosts = []edgeCost{
 	{"Group.members with states", `groups(first: N) { nodes { members(first: 2) { nodes { ... on User { id licenseAssignmentStates { state } } } } } }`,
 		[]step{one, each, chunksAt("groups.nodes.members.nodes.id")}},
 	{"Group.membersWithLicenseErrors", `groups(first: N) { nodes { membersWithLicenseErrors(first: 2) { nodes { displayName } } } }`, []step{one, each}},
+	{"Group.members of given groups", `group(id: $groups) { displayName members(first: 5) { nodes { id } } membersWithLicenseErrors(first: 5) { nodes { id } } usageRights { id } assignments { id } }`,
+		[]step{several(4, 1)}},
 
 	{"Device.usageRights", `nodes(ids: [$devices]) { ... on Device { usageRights { assignments { id } allotments { id } } } }`, []step{one, each}},
+	{"Device.usageRights of entities", `_entities(representations: [$Device]) { ... on Device { displayName usageRights { id } waitingMembers { id } } }`, []step{several(2, 1)}},
 	{"Device.waitingMembers", `nodes(ids: [$devices]) { ... on Device { waitingMembers { id } } }`, []step{one, each}},
 
-	{"SubscribedSku.allotments", `subscribedSkus(first: N) { nodes { allotments { availableUnits } } }`, []step{one, one}},
+	{"SubscribedSku.allotments", `subscribedSkus(first: N) { nodes { allotments { availableUnits } } }`, []step{atOnce(one, one)}},
+	{"SubscribedSku.assignmentErrors of given products", `subscribedSku(skuId: $products) { units { free } allotments { id } assignmentErrors { nodes { id } } }`, []step{several(1, 2)}},
 	{"SubscribedSku.assignmentErrors", `subscribedSkus(first: N) { nodes { assignmentErrors(first: 1) { nodes { code assignedTo { displayName } } } } }`, []step{one, each}},
 	{"SubscribedSku.assignmentErrors in pages", `subscribedSkus(first: N) { nodes { assignmentErrors(first: 1000) { nodes { id } } } }`,
 		[]step{one, pagesAt("subscribedSkus", "assignmentErrors")}},
 	{"ServicePlan.subscribedSkus", `subscribedSkus(first: N) { nodes { servicePlans { subscribedSkus { consumedUnits } } } }`, []step{one}},
-	{"ServicePlan.subscribedSkus of people", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { subscribedSkus { consumedUnits } } } } }`, []step{one, one}},
+	{"ServicePlan.subscribedSkus of people", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { subscribedSkus { consumedUnits } } } } }`, []step{atOnce(one, one)}},
 }
 
 // edgeTenant is a tenant with lists of what can be asked for, as GraphQL writes it.
@@ -514,52 +548,126 @@ func TestOverviewCosts(t *testing.T) {
 	}
 }
 
-// TestFewestRequests has what could take fewer requests than it does, with the number that the reference allows.
-func TestFewestRequests(t *testing.T) {
+// TestCostOfAnyIDs reads the list of allotments once, for ids that no directory object can have and for others, which
+// are looked for in the directory before.
+func TestCostOfAnyIDs(t *testing.T) {
 	t.Parallel()
-	const (
-		below  = "what an object of which the id is given has does not have to wait for the object"
-		list   = "a list of the tenant does not have to wait for who points into it: what is selected tells that it will be needed"
-		expand = "the page of the right of an error lists $expand, and its holder is a person: no right has to be looked for below a group. " +
-			"Nothing plans for it either, so the number of requests differs from time to time"
-	)
 	e := startEdgeTenant(t)
+	text := "{"
+	for i, id := range slices.Concat(e.lists["errors"][:2], e.lists["longErrors"][:2]) {
+		text += fmt.Sprintf(" a%d: node(id: %s) { id }", i, id)
+	}
+	e.answered(e.ask(text+" }", nil), 2)
+}
+
+// TestCostOfNothing asks for objects that do not exist, and for what is below them at the same time: one request, and
+// one error that says so.
+func TestCostOfNothing(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 20, Variants: emulator.Variants{Devices: true}})
+	const none = `"11111111-2222-4333-8444-555555555555"`
+	person := g.nodesOf(t, "users", "first: 1", "id")[0]["id"].(string)
+	const ofUser = ` displayName usageRights { id } assignmentErrors { id } assignments { id } `
 	for _, tt := range []struct {
-		query           string
-		requests, parts int
-		why             string
+		query, path string
+		parts       int
 	}{
-		{`user(id: $users) { displayName usageRights { id } }`, 1, 2, below},
-		{`group(id: $groups) { displayName members(first: 5) { nodes { id } } }`, 1, 2, below},
-		{`allotment(id: $allotments) { skuPartNumber assignments { nodes { id } } }`, 1, 2, below},
-		{`subscribedSku(skuId: $products) { units { free } allotments { id } assignmentErrors { nodes { id } } }`, 1, 3, below},
-		{`_entities(representations: [$User]) { ... on User { displayName usageRights { id } } }`, 1, 2, below},
-		{`subscribedSkus(first: N) { nodes { units { free } allotments { id } } }`, 1, 2, list},
-		{`allotments(first: N) { nodes { sku { units { free } } } }`, 1, 2, list},
-		{`assignmentErrors(first: N) { nodes { sku { units { free } } } }`, 1, 2, list},
-		{`users(first: N) { nodes { assignedLicenses { sku { units { free } } } } }`, 1, 2, list},
-		{`assignmentErrors(first: 50) { nodes { usageRight { id holderId assignments { id } } } }`, 4, 50, expand},
+		{`user(id: ` + none + `) {` + ofUser + `}`, "user", 4},
+		{`user(id: ` + none + `) {` + ofUser + `licenseDetails { id } waitingMembers { id } assignedLicenses { sku { units { free } } } }`, "user", 7},
+		{fmt.Sprintf(`a: user(id: %q) {`, person) + ofUser + `} b: user(id: ` + none + `) {` + ofUser + `}`, "b", 7},
+		{`group(id: ` + none + `) { displayName usageRights { id } assignments { id } members { nodes { id } } membersWithLicenseErrors { nodes { id } } }`, "group", 5},
+		{`allotment(id: ` + none + `) { skuPartNumber assignments { nodes { id } } waitingMembers { nodes { id } } }`, "allotment", 3},
+		{`subscribedSku(skuId: ` + none + `) { units { free } allotments { id } assignmentErrors { nodes { id } } }`, "subscribedSku", 3},
+		{`_entities(representations: [{__typename: "User", id: ` + none + `}]) { ... on User {` + ofUser + `} }`, "_entities.#", 4},
+		{`_entities(representations: [{__typename: "Group", id: ` + none + `}]) { ... on Group { displayName members { nodes { id } } } }`, "_entities.#", 2},
+		{`_entities(representations: [{__typename: "Device", id: ` + none + `}]) { ... on Device { displayName usageRights { id } waitingMembers { id } } }`, "_entities.#", 3},
 	} {
 		t.Run(tt.query, func(t *testing.T) {
-			e.t = t
-			text, _ := e.question(tt.query, 1)
-			e.ask(text, nil)
-			e.forget()
-			r := e.ask(text, nil)
+			g.t = t
+			g.forget()
+			r := g.ask("{ "+tt.query+" }", nil)
+			if errs := clientErrors(r); len(errs) != 1 || errs[0].Code != "NOT_FOUND" || errs[0].Path != tt.path || errs[0].Count > 0 {
+				t.Errorf("want one NOT_FOUND at %s: %s", tt.path, r.raw)
+			}
+			for name, value := range r.Data {
+				if found := parentsOf(response{Data: object{name: value}}) > 0; found != (name == "a") {
+					t.Errorf("%s: %s", name, r.raw)
+				}
+			}
 			if got := r.Extensions.Upstream.BatchParts; got != tt.parts {
 				t.Errorf("%d parts of batches, want %d", got, tt.parts)
 			}
-			e.answered(r, tt.requests)
+			if said := g.log.String(); said != "" {
+				t.Errorf("in the log: %s", said)
+			}
+			g.answered(r, 1)
 		})
 	}
-	t.Run("nothing twice", func(t *testing.T) {
-		e.t = t
-		text := "{"
-		for i, id := range slices.Concat(e.lists["errors"][:2], e.lists["longErrors"][:2]) {
-			text += fmt.Sprintf(" a%d: node(id: %s) { id }", i, id)
+}
+
+// TestBadInputCostsNothing refuses what cannot be before it asks for anything, be it a list of the tenant that what is
+// selected will need.
+func TestBadInputCostsNothing(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 50})
+	r := g.ask(`{ users(first: 1) { pageInfo { endCursor } } groups(first: 1) { pageInfo { endCursor } } allotments(first: 1) { pageInfo { endCursor } } }`, nil)
+	var cursors []string // by the list that they are of
+	for field, connection := range r.Data {
+		cursors = append(cursors, "$"+field, fmt.Sprintf("%q", connection.(object)["pageInfo"].(object)["endCursor"]))
+	}
+	const (
+		guid        = "11111111-2222-4333-8444-555555555555"
+		lists       = `units { free } allotments { id }`
+		ofProduct   = `sku { ` + lists + ` }`
+		ofLicenses  = `assignedLicenses { ` + ofProduct + ` }`
+		ofAllotment = `allotment { ` + ofProduct + ` }`
+	)
+	for root, tt := range map[string]struct {
+		selected  string
+		arguments []string
+	}{
+		"users": {`nodes { ` + ofLicenses + ` }`, []string{
+			`first: 0`, `first: 1000`, `after: "x"`, `after: $groups`, `filter: {licensed: true}, after: $users`,
+			`filter: {hasLicenseErrors: false}`, `filter: {assignedByGroup: "x"}`, `filter: {displayNameStartsWith: ""}`,
+		}},
+		"groups":           {`nodes { ` + ofLicenses + ` }`, []string{`first: 0`, `after: $users`, `filter: {hasMembersWithLicenseErrors: false}`}},
+		"allotments":       {`nodes { ` + ofProduct + ` }`, []string{`first: 0`, `last: 0`, `first: 1, last: 1`, `after: $users`, `before: $groups`}},
+		"subscribedSkus":   {`nodes { ` + lists + ` }`, []string{`first: 0`, `first: 1001`, `after: $allotments`}},
+		"assignments":      {`nodes { ` + ofAllotment + ` }`, []string{`first: 0`, `after: $users`}},
+		"assignmentErrors": {`nodes { ` + ofProduct + ` }`, []string{`first: 0`, `after: $users`}},
+
+		"user":            {ofLicenses, []string{`id: "x"`, `id: null`, `userPrincipalName: "x"`, `id: "` + guid + `", userPrincipalName: "a@example.com"`}},
+		"group":           {ofLicenses, []string{`id: "x"`}},
+		"allotment":       {ofProduct, []string{`id: ""`, `id: "a/b"`}},
+		"assignment":      {ofAllotment, []string{`id: "a/b"`}},
+		"assignmentError": {ofProduct, []string{`id: "a/b"`}},
+		"subscribedSku":   {lists, []string{`skuId: "x"`}},
+		"node":            {`... on SubscribedSku { ` + lists + ` }`, []string{`id: "a/b"`}},
+		"_entities": {
+			`... on User { ` + ofLicenses + ` } ... on Group { ` + ofLicenses + ` } ... on Device { usageRights { ` + ofProduct + ` } } ... on Allotment { ` + ofProduct + ` }
+			... on Assignment { ` + ofAllotment + ` } ... on AssignmentError { ` + ofProduct + ` } ... on UsageRight { ` + ofProduct + ` } ... on SubscribedSku { ` + lists + ` }`,
+			[]string{
+				`representations: {__typename: "User", id: "x"}`, `representations: {__typename: "User", userPrincipalName: "x"}`,
+				`representations: {__typename: "Group", id: "x"}`, `representations: {__typename: "Device", id: "x"}`,
+				`representations: {__typename: "Allotment", id: "a/b"}`, `representations: {__typename: "Assignment", id: "a/b"}`,
+				`representations: {__typename: "AssignmentError", id: "a/b"}`, `representations: {__typename: "SubscribedSku", skuId: "x"}`,
+				`representations: {__typename: "UsageRight", holderId: "x", id: "y"}`, `representations: {__typename: "UsageRight", holderId: "` + guid + `", id: "a/b"}`,
+			},
+		},
+	} {
+		for _, arguments := range tt.arguments {
+			t.Run(root+"("+arguments+")", func(t *testing.T) {
+				g.t = t
+				g.forget()
+				path := root
+				if root == "_entities" {
+					path = "_entities.#"
+				}
+				query := fmt.Sprintf("{ %s(%s) { %s } }", root, strings.NewReplacer(cursors...).Replace(arguments), tt.selected)
+				g.unasked(t, g.ask(query, nil), path)
+			})
 		}
-		e.answered(e.ask(text+" }", nil), 2)
-	})
+	}
 }
 
 // TestCostOfMe holds what the person costs who asks: one request, and one for all that belongs to the person.
