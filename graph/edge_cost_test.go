@@ -244,6 +244,9 @@ var edgeCosts = []edgeCost{
 	{"User.waitingMembers", `users(first: N) { nodes { waitingMembers { id } } }`, []step{one, each}},
 	{"User.usageRights and everything else", `users(first: N) { nodes { assignments { id } usageRights { id } assignmentErrors { id } waitingMembers { id } licenseDetails { id } } }`,
 		[]step{one, several(5, 0)}},
+	{"Query.nodes with states only", `nodes(ids: [$users]) { ... on User { licenseAssignmentStates { state } } }`, []step{one, chunks}},
+	{"User.usageRights of given people alone", `user(id: $users) { usageRights { id } }`, []step{several(1, 1)}},
+	{"Group.usageRights of given groups alone", `group(id: $groups) { usageRights { id } }`, []step{several(1, 1)}},
 	{"User.usageRights of given people", `user(id: $users) { displayName usageRights { id } assignmentErrors { id } assignments { id } }`, []step{several(3, 1)}},
 	{"User.usageRights of given people with states", `user(id: $users) { displayName licenseAssignmentStates { state } usageRights { id } }`, []step{atOnce(chunks, each)}},
 	{"User.usageRights of entities", `_entities(representations: [$User]) { ... on User { displayName usageRights { id } } }`, []step{several(1, 1)}},
@@ -706,4 +709,13 @@ func TestEveryEdgeHasItsCost(t *testing.T) {
 	if diff := gocmp.Diff(want, have); diff != "" {
 		t.Errorf("(-resolvers +rows):\n%s", diff)
 	}
+}
+
+// TestAllotmentsOnce reads the list of allotments once, whoever wants it at the same time.
+func TestAllotmentsOnce(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	ids := idsOf(g.nodesOf(t, "allotments", "first: 3", "id"))
+	g.forget()
+	g.answered(g.ask(fmt.Sprintf(`{ a: allotment(id: %q) { sku { allotments { id } } } b: allotment(id: %q) { sku { allotments { id } } } c: allotments { totalCount } }`, ids[0], ids[1]), nil), 1)
 }

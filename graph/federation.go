@@ -161,13 +161,14 @@ func (p plan) usageRightEntity(s selection) func(representation) loaders.Thunk[*
 }
 
 func (p plan) skuEntity(s selection) func(representation) loaders.Thunk[*licensing.SubscribedSku] {
-	find := p.findSku(s)
+	find, plan := p.findSku(s), p.subscribedSku(s)
 	return func(rep representation) loaders.Thunk[*licensing.SubscribedSku] {
 		text, _ := rep["skuId"].(string)
 		id, ok := licensing.ParseGUID(text)
 		if !ok {
 			return failing[*licensing.SubscribedSku](&licensing.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"})
 		}
+		plan(&licensing.SubscribedSku{SkuID: &id})
 		return find(&id)
 	}
 }

@@ -2,13 +2,14 @@ package loaders
 
 import (
 	"slices"
+	"sync"
 
 	"licensegraph/internal/licensing"
 )
 
 func (l *Loaders) addAllotments(s *scheduler) {
 	l.Allotments = newLoader(s, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.Allotment, error)) {
-		b.Allotments(l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
+		l.allotments.read(b, l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
 			for _, allotment := range allotments {
 				l.AllotmentByID.Prime(allotment.ID, allotment)
 			}
@@ -23,7 +24,7 @@ func (l *Loaders) addAllotments(s *scheduler) {
 		case len(ids) == 1:
 			b.Allotment(ids[0], l.properties("Allotment"), func(allotment *licensing.Allotment, err error) { found(ids[0], allotment, err) })
 		default: // a tenant has few: the list of all is one read
-			b.Allotments(l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
+			l.allotments.read(b, l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
 				for _, id := range ids {
 					if err != nil {
 						found(id, nil, err)
@@ -34,6 +35,32 @@ func (l *Loaders) addAllotments(s *scheduler) {
 					handOver(allotments, found)
 				}
 			})
+		}
+	})
+}
+
+// allotmentsRead reads the list of allotments once for all in a batch who want it.
+type allotmentsRead struct {
+	mu     sync.Mutex
+	batch  Batch // the last one
+	wanted *[]func([]*licensing.Allotment, error)
+}
+
+func (r *allotmentsRead) read(b Batch, properties []string, found func([]*licensing.Allotment, error)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.batch == b {
+		*r.wanted = append(*r.wanted, found)
+		return
+	}
+	wanted := &[]func([]*licensing.Allotment, error){found}
+	r.batch, r.wanted = b, wanted
+	b.Allotments(properties, func(allotments []*licensing.Allotment, err error) {
+		r.mu.Lock()
+		all := *wanted // nobody adds to a batch that was sent
+		r.mu.Unlock()
+		for _, found := range all {
+			found(allotments, err)
 		}
 	})
 }

@@ -111,6 +111,7 @@ type Loaders struct {
 
 	properties Properties
 	scheduler  *scheduler
+	allotments *allotmentsRead
 	begun      func() // nil unless expected
 }
 
@@ -124,7 +125,7 @@ var Tenant TenantKey
 func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	s := &scheduler{ctx: ctx, newBatch: source.Batch}
 	context.AfterFunc(ctx, s.end)
-	l := &Loaders{properties: properties, scheduler: s}
+	l := &Loaders{properties: properties, scheduler: s, allotments: &allotmentsRead{}}
 	l.addUsers(s)
 	l.addDirectoryObjects(s)
 	l.addAssignmentErrors(s)

@@ -37,7 +37,8 @@ func onlyPlain(properties []string) []string {
 
 // DirectoryObjects adds reads of objects of any kind by id. Needs Directory.Read.All.
 func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error)) {
-	b.getByIDs("", ids, properties, func(chunk []string, refs []*licensing.Reference, err error) {
+	asked := telling("", onlyPlain(properties))
+	b.getByIDs("", ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
 		if err != nil {
 			for _, id := range chunk {
 				found(id, nil, err)
@@ -45,7 +46,7 @@ func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string,
 			return
 		}
 		for _, ref := range refs {
-			if err := hidden(ref, properties); err != nil {
+			if err := hidden(ref, asked); err != nil {
 				found(ref.Object.ObjectID(), nil, err)
 				continue
 			}
@@ -63,7 +64,8 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 		where(ids)
 		return
 	}
-	b.getByIDs(kind, ids, properties, func(chunk []string, refs []*licensing.Reference, err error) {
+	asked := telling(kind, onlyPlain(properties))
+	b.getByIDs(kind, ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
 		var none T
 		if err != nil {
 			for _, id := range chunk {
@@ -74,7 +76,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 		var lacking []string
 		for _, ref := range refs {
 			object, ok := ref.Object.(T)
-			err := hidden(ref, properties)
+			err := hidden(ref, asked)
 			switch {
 			case !ok:
 			case err != nil:
@@ -102,7 +104,6 @@ func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk
 		IDs   []string `json:"ids"`
 		Types []string `json:"types,omitempty"`
 	}
-	properties = telling(kind, onlyPlain(properties))
 	for chunk := range slices.Chunk(ids, idsAtOnce) {
 		r := &read{request: request{
 			endpoint: directoryObjectsByIDsEndpoint,
@@ -139,20 +140,23 @@ func asksMore(properties []string) bool {
 	return slices.ContainsFunc(properties, func(p string) bool { return p != "id" && p != "deletedDateTime" })
 }
 
-// hidden returns the error of an object that may not be read, when more than its id is asked.
-func hidden(ref *licensing.Reference, properties []string) error {
+// hidden returns the error of an object that may not be read: which lacks what it shows as null, or was asked for.
+func hidden(ref *licensing.Reference, asked []string) error {
+	lacks := func(property string, value *string) bool {
+		return value == nil && (ref.Properties[property] || slices.Contains(asked, property))
+	}
 	endpoint := ""
 	switch o := ref.Object.(type) {
 	case *licensing.User:
-		if o.UserPrincipalName == nil && o.DisplayName == nil {
+		if o.DisplayName == nil && lacks("userPrincipalName", o.UserPrincipalName) {
 			endpoint = userEndpoint
 		}
 	case *licensing.Group:
-		if o.DisplayName == nil {
+		if lacks("displayName", o.DisplayName) {
 			endpoint = groupEndpoint
 		}
 	}
-	if endpoint == "" || properties != nil && !asksMore(properties) {
+	if endpoint == "" {
 		return nil
 	}
 	return &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
