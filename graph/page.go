@@ -200,12 +200,16 @@ func (p *pager[R, T]) result() *model.Connection[T] {
 
 // connection returns the page of a list that a root field asks for.
 func connection[R, T any](p plan, s selection, l list[R, T], first *int32, after *string) (*model.Connection[T], error) {
+	pager, err := l.pager(p, s, first, after)
+	if err != nil {
+		return nil, err
+	}
 	p.Together(func() {
-		if _, err := l.pager(p, s, first, after); err == nil {
-			p.ahead(s)
-		}
+		p.ahead(s)
+		pager.load()
 	})
-	return sole(connections(p, s, []list[R, T]{l}, first, after))
+	p.Begun()
+	return pager.connection()
 }
 
 // connections returns the same page of several lists, those of several objects.
@@ -221,7 +225,6 @@ func connections[R, T any](p plan, s selection, lists []list[R, T], first *int32
 			}
 		}
 	})
-	p.Begun()
 	results := make([]*model.Connection[T], len(lists))
 	for i, pager := range pagers {
 		if pager != nil && errs[i] == nil {
