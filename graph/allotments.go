@@ -28,7 +28,8 @@ func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, o
 }
 
 func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {
-	return f == nil || (f.SkuID == nil || is(a.SkuID, *f.SkuID)) && (f.MinAvailableUnits == nil || a.AvailableUnits() >= *f.MinAvailableUnits)
+	return f == nil || (f.SkuID == nil || is(a.SkuID, *f.SkuID)) && (f.MinAvailableUnits == nil || a.AvailableUnits() >= *f.MinAvailableUnits) &&
+		(f.MaxAvailableUnits == nil || a.AvailableUnits() <= *f.MaxAvailableUnits)
 }
 
 func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotment) int {

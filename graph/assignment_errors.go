@@ -73,3 +73,23 @@ func (p plan) errorsOfSku(sku *licensing.SubscribedSku) (l list[*licensing.Assig
 	}
 	return p.assignmentErrorsOfSku(string(*sku.SkuID))
 }
+
+// remedies returns what can be done about each error: by its code, else by the states of its assignee.
+func (p plan) remedies(errs []*licensing.AssignmentError) ([]*licensing.Remedy, []error) {
+	remedies, failures := each(errs, (*licensing.AssignmentError).RemedyByCode), make([]error, len(errs))
+	var open []*licensing.AssignmentError
+	var places []int
+	for i, e := range errs {
+		if remedies[i] == nil {
+			open, places = append(open, e), append(places, i)
+		}
+	}
+	states, unread := p.LicenseStatesOfErrors(open)
+	for n, i := range places {
+		failures[i] = unread[n]
+		for _, state := range failed(states[n]) {
+			remedies[i] = state.Remedy()
+		}
+	}
+	return remedies, failures
+}

@@ -32,6 +32,10 @@ func (r *assignmentErrorResolver) LicenseAssignmentStates(ctx context.Context, o
 	return batch(r.loaders(ctx).LicenseStatesOfErrors(objs))
 }
 
+func (r *assignmentErrorResolver) Remedy(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.Remedy, error) {
+	return batch(r.loaders(ctx).remedies(objs))
+}
+
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
 	return r.loaders(ctx).errorsConnection(selected(ctx), filter, first, after)
 }

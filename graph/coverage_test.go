@@ -66,6 +66,30 @@ func TestCoverageLeadsSomewhere(t *testing.T) {
 	}
 }
 
+// TestCoverageIsRight has each member of a type at the field of its own name, on the type that has the place of its own.
+// What is elsewhere, or nowhere, is listed here.
+func TestCoverageIsRight(t *testing.T) {
+	t.Parallel()
+	rows := coverage(t)["Types, properties, relations, actions"]
+	elsewhere := []string{"admin.cloudLicensing", "user.cloudLicensing", "group.cloudLicensing", "group.hasMembersWithLicenseErrors", "assigneeTypes.none", "subscriptionTags.none"}
+	nowhere := []string{"group.memberOf", "group.transitiveMembers", "user.memberOf", "user.transitiveMemberOf", "function delta(Collection(group))", "function delta(Collection(user))"}
+	for name, place := range rows {
+		if strings.HasPrefix(place, "none: ") != slices.Contains(nowhere, name) {
+			t.Errorf("%s: %s", name, place)
+		}
+		typeName, member, isMember := strings.Cut(name, ".")
+		if !isMember || slices.Contains(elsewhere, name) || slices.Contains(nowhere, name) {
+			continue
+		}
+		of := strings.Trim(rows[typeName], "`")
+		if constant := capitals.ReplaceAllString(member, "_$1"); place != "`"+of+"."+member+"`" && place != "`"+of+"."+strings.ToUpper(constant)+"`" {
+			t.Errorf("%s is at %s, not at its namesake of %s", name, place, of)
+		}
+	}
+}
+
+var capitals = regexp.MustCompile(`([A-Z])`)
+
 // inSchema tells whether the schema has a type, a field, or a member of an enumeration.
 func inSchema(schema *gqlast.Schema, place string) bool {
 	typeName, member, isMember := strings.Cut(place, ".")

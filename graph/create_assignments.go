@@ -26,6 +26,7 @@ type candidate struct {
 	index    int
 	assignee licensing.Assignee
 
+	mistake     *model.UserError // in the input; nothing is looked up or sent then
 	user        *licensing.User
 	assignments []*licensing.Assignment // direct ones
 	err         error
@@ -35,13 +36,13 @@ type candidate struct {
 func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
 	payload := &model.CreateAssignmentsPayload{Results: []*model.CreateAssignmentResult{}}
 	candidates := c.candidates(input.AssignedTo)
+	mistakes := len(c.errs)
 	if (input.AllotmentID == nil) == (input.SkuID == nil) {
 		c.mend(model.UserErrorInvalid, "Give either `allotmentId` or `skuId`.")
 	} else if input.AllotmentID != nil && opaqueID(*input.AllotmentID) != nil {
 		c.mend(model.UserErrorInvalid, "This is no id of an allotment.", "allotmentId")
 	}
-	if len(c.errs) > 0 {
-		payload.UserErrors = c.errs
+	if payload.UserErrors = c.errs; len(candidates) == 0 || len(c.errs) > mistakes {
 		return payload, nil
 	}
 	pools, err := c.pools(input, candidates)
@@ -52,20 +53,21 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 	if len(pools) > 0 {
 		disabled = c.plansIn(input.DisabledServicePlans, servicePlansOfAllotment(pools[0]), "disabledServicePlans")
 	}
-	if len(c.errs) > 0 {
-		payload.UserErrors = c.errs
+	if payload.UserErrors = c.errs; len(c.errs) > mistakes {
 		return payload, nil
 	}
 	var writes []licensing.Write
 	var writers []*candidate
+	taken := map[string]int32{}
 	for _, candidate := range candidates {
 		result := &model.CreateAssignmentResult{AssignedToID: candidate.assignee.ID, Outcome: licensing.WriteNotDone, UserErrors: []*model.UserError{}}
 		payload.Results = append(payload.Results, result)
-		pool, refused := c.pool(candidate, pools, input.AllotmentID == nil)
+		pool, refused := c.pool(candidate, pools, taken)
 		if refused != nil {
 			result.UserErrors = append(result.UserErrors, refused)
 			continue
 		}
+		taken[pool.ID]++
 		writes = append(writes, licensing.CreateAssignment{AllotmentID: pool.ID, AssignedTo: candidate.assignee, DisabledServicePlanIDs: disabled})
 		writers = append(writers, candidate)
 	}
@@ -76,23 +78,15 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 	return payload, nil
 }
 
-// candidates reads who is to get a unit.
+// candidates reads who is to get a unit; nothing when there are none, or too many.
 func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 	ids := c.directoryIDs(each(inputs, func(a *model.AssigneeInput) string { return a.ID }), "assignedTo")
-	if len(ids) == 0 {
-		return nil
-	}
-	for i, input := range inputs {
-		if input.Type == licensing.AssigneeUnknownFuture {
-			c.mend(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
+	candidates := make([]*candidate, len(ids))
+	for i, id := range ids {
+		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: inputs[i].Type, ID: id.text}, mistake: id.mistake}
+		if id.mistake == nil && inputs[i].Type == licensing.AssigneeUnknownFuture {
+			candidates[i].mistake = c.mend(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
 		}
-	}
-	if len(c.errs) > 0 {
-		return nil
-	}
-	candidates := make([]*candidate, len(inputs))
-	for i, input := range inputs {
-		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: input.Type, ID: ids[i]}}
 	}
 	return candidates
 }
@@ -113,7 +107,9 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 				}
 			}
 			for _, candidate := range candidates {
-				looks = append(looks, candidate.look(p))
+				if candidate.mistake == nil {
+					looks = append(looks, candidate.look(p))
+				}
 			}
 		})
 		pools, err = find()
@@ -172,15 +168,18 @@ func exists[T any](thunk loaders.Thunk[T]) func() error {
 	}
 }
 
-// pool takes a unit for an assignee, from where most are free, or says why there is none to take.
-func (c *change) pool(d *candidate, pools []*licensing.Allotment, anyPool bool) (*licensing.Allotment, *model.UserError) {
+// pool says from where an assignee takes a unit, or why not: where most are free after what others have taken. Some of
+// those may be refused in the end, so that others can still be free.
+func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[string]int32) (*licensing.Allotment, *model.UserError) {
 	no := func(code model.UserErrorCode, message string) (*licensing.Allotment, *model.UserError) {
 		return nil, c.mend(code, message, "assignedTo", d.index)
 	}
-	if d.err != nil {
+	switch {
+	case d.mistake != nil:
+		return nil, d.mistake
+	case d.err != nil:
 		return no(model.UserErrorNotFound, "Nothing of this type has this id.")
-	}
-	if d.user != nil && deref(d.user.UsageLocation) == "" {
+	case d.user != nil && deref(d.user.UsageLocation) == "":
 		return no(model.UserErrorUsageLocation, "The person has no usage location. Set it first.")
 	}
 	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool { return !slices.Contains(a.AssignableTo(), d.assignee.Type) })
@@ -190,17 +189,12 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, anyPool bool) 
 	if slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return d.draws(a.ID) }) {
 		return no(model.UserErrorAlreadyAssigned, "It is assigned directly already: `updateAssignment` changes it.")
 	}
-	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(a.AvailableUnits(), b.AvailableUnits()) })
-	if d.assignee.Type == licensing.AssigneeGroup {
-		return pool, nil // its members take units, or wait for them
-	}
-	if d.has(pool.SkuID) {
-		return pool, nil // it may have a unit of the pool already, which counts once; the service knows
-	}
-	if pool.AvailableUnits() == 0 {
+	left := func(a *licensing.Allotment) int32 { return a.AvailableUnits() - taken[a.ID] }
+	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(left(a), left(b)) })
+	free := slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return a.AvailableUnits() > 0 })
+	if d.assignee.Type != licensing.AssigneeGroup && !free && !d.has(pool.SkuID) { // members of groups wait; who has the product may have a unit
 		return no(model.UserErrorNoFreeUnit, "No unit is free. Free or buy units, or assign through a group, whose members wait for units.")
 	}
-	pool.ConsumedUnits++
 	return pool, nil
 }
 

@@ -67,6 +67,17 @@ func chunksAt(path string) step {
 	return func(_ int, r response) []int { return []int{ceil(len(valuesAt(r.Data, path)), 15)} }
 }
 
+// unknownCodes takes a read for 15 people with errors whose codes Microsoft does not print: their states tell.
+func unknownCodes(_ int, r response) []int {
+	people := map[any]bool{}
+	for _, e := range r.Data["assignmentErrors"].(object)["nodes"].([]any) {
+		if e := e.(object); e["code"] != "MissingDependency" {
+			people[e["assignedTo"].(object)["id"]] = true
+		}
+	}
+	return []int{ceil(len(people), 15)}
+}
+
 // atOnce is the steps that need not wait for each other: their first reads travel together, then their second, and so
 // on. So do the lists of the tenant with what points into them, and what is below a given id with who has the id.
 func atOnce(steps ...step) step {
@@ -219,6 +230,7 @@ var edgeCosts = []edgeCost{
 	{"AssignmentError.servicePlans with more", `assignmentErrors(first: N) { nodes { servicePlans { provisioningStatus } } }`, []step{pages, one}},
 	{"AssignmentError.licenseAssignmentStates", `assignmentErrors(first: N) { nodes { assignedTo { id } licenseAssignmentStates { state } } }`,
 		[]step{pages, chunksAt("assignmentErrors.nodes.assignedTo.id")}},
+	{"AssignmentError.remedy", `assignmentErrors(first: N) { nodes { code assignedTo { id } remedy { action } } }`, []step{pages, unknownCodes}},
 
 	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{atOnce(one, one)}},
 	{"LicenseAssignmentState.sku names", `users(first: N) { nodes { licenseAssignmentStates { sku { productName } } } }`, []step{one}},

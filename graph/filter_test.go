@@ -113,6 +113,7 @@ func TestErrorFilters(t *testing.T) {
 	sku := middle["skuId"].(string)
 	for filter, keep := range map[string]func(e object) bool{
 		`code: "missingDEPENDENCY"`:                          func(e object) bool { return e["code"] == "MissingDependency" },
+		`code: "Missing"`:                                    func(object) bool { return false },
 		`code: "none such"`:                                  func(object) bool { return false },
 		`occurredFrom: "` + at + `"`:                         func(e object) bool { return e["occurrenceDateTime"].(string) >= at },
 		`occurredBefore: "` + at + `"`:                       func(e object) bool { return e["occurrenceDateTime"].(string) < at },
@@ -420,6 +421,67 @@ func TestForeignCursors(t *testing.T) {
 			refused := len(r.Errors) == 1 && r.Errors[0].Extensions["code"] == "BAD_USER_INPUT"
 			if refused != (i != j) {
 				t.Errorf("%s\ntakes the cursor of %s: %s", to.query, from.query, r.raw)
+			}
+		}
+	}
+}
+
+// TestOverview compares what the overview counts with what there is.
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	for _, people := range []int{500, 4000} {
+		g := startGateway(t, emulator.Options{Users: people})
+		r := g.ask(`{
+			licensingOverview {
+				products { sku { skuId } units { free } nextLifecycleDate }
+				assignmentErrors { total complete byCode { count } byProduct { count } }
+				waitingMembers { count complete longestSince allotment { id } }
+			}
+			allotments { nodes { id skuId subscriptions { nextLifecycleDate } waitingMembers(first: 1000) { nodes { waitingSinceDateTime } } } }
+		}`, nil)
+		if len(r.Errors) > 0 {
+			t.Fatalf("%s", r.raw)
+		}
+		overview := r.Data["licensingOverview"].(object)
+		errs, counted := len(g.walkPages(t, "assignmentErrors", "", 1000)), overview["assignmentErrors"].(object)
+		if counted["total"] != float64(min(errs, 1000)) || counted["complete"] != (errs <= 1000) {
+			t.Errorf("%v of %d errors", counted, errs)
+		}
+		for _, by := range []string{"byCode", "byProduct"} {
+			sum := 0.0
+			for _, row := range counted[by].([]any) {
+				sum += row.(object)["count"].(float64)
+			}
+			if sum != counted["total"] {
+				t.Errorf("%s adds up to %v", by, sum)
+			}
+		}
+		first, waiting := map[any]string{}, map[any][]string{}
+		for _, node := range r.Data["allotments"].(object)["nodes"].([]any) {
+			a := node.(object)
+			for _, s := range a["subscriptions"].([]any) {
+				if day := s.(object)["nextLifecycleDate"].(string); first[a["skuId"]] == "" || day < first[a["skuId"]] {
+					first[a["skuId"]] = day
+				}
+			}
+			for _, m := range a["waitingMembers"].(object)["nodes"].([]any) {
+				waiting[a["id"]] = append(waiting[a["id"]], m.(object)["waitingSinceDateTime"].(string))
+			}
+		}
+		for _, product := range overview["products"].([]any) {
+			if p := product.(object); p["nextLifecycleDate"] != first[p["sku"].(object)["skuId"]] {
+				t.Errorf("%v, want %v", p, first[p["sku"].(object)["skuId"]])
+			}
+		}
+		rows := overview["waitingMembers"].([]any)
+		if len(rows) != len(waiting) || len(rows) == 0 {
+			t.Errorf("%d queues, want %d", len(rows), len(waiting))
+		}
+		for _, row := range rows {
+			q := row.(object)
+			since := waiting[q["allotment"].(object)["id"]]
+			if q["count"] != float64(len(since)) || q["longestSince"] != slices.Min(since) || q["complete"] != true {
+				t.Errorf("%v, want %d", q, len(since))
 			}
 		}
 	}

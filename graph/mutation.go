@@ -167,12 +167,21 @@ func (c *change) plansIn(names []string, services []*licensing.ServicePlan, fiel
 	return ids
 }
 
+// planNamed finds a service plan by its id, its short name, or the name that people read if no other plan has that.
 func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, bool) {
 	id, _ := licensing.ParseGUID(name)
+	var alike []licensing.GUID
 	for _, plan := range services {
-		if plan.ServicePlanID != nil && (*plan.ServicePlanID == id || plan.ServicePlanName != nil && strings.EqualFold(*plan.ServicePlanName, name)) {
+		switch {
+		case plan.ServicePlanID == nil:
+		case *plan.ServicePlanID == id, plan.ServicePlanName != nil && strings.EqualFold(*plan.ServicePlanName, name):
 			return *plan.ServicePlanID, true
+		case strings.EqualFold(deref(plan.DisplayName()), name):
+			alike = append(alike, *plan.ServicePlanID)
 		}
+	}
+	if len(alike) == 1 {
+		return alike[0], true
 	}
 	return "", false
 }
@@ -187,24 +196,39 @@ func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
 	})
 }
 
-// directoryIDs reads object ids of which each may be there once.
-func (c *change) directoryIDs(ids []string, field string) []string {
-	if len(ids) < 1 || len(ids) > maxWrites {
+// inputID is an object id of a list, or what is wrong with it.
+type inputID struct {
+	text    string
+	mistake *model.UserError
+}
+
+// directoryIDs reads object ids of which each may be there once; nothing when there are none, or too many.
+func (c *change) directoryIDs(inputs []string, field string) []inputID {
+	if len(inputs) < 1 || len(inputs) > maxWrites {
 		c.mend(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
 		return nil
 	}
-	var read []string
-	for i, id := range ids {
-		switch guid, ok := licensing.ParseGUID(id); {
+	seen := map[licensing.GUID]bool{}
+	return indexed(inputs, func(i int, text string) inputID {
+		guid, ok := licensing.ParseGUID(text)
+		switch {
 		case !ok:
-			c.mend(model.UserErrorInvalid, "An object id is a GUID.", field, i)
-		case slices.Contains(read, string(guid)):
-			c.mend(model.UserErrorInvalid, "The id is there twice.", field, i)
-		default:
-			read = append(read, string(guid))
+			return inputID{text[:min(len(text), maxID)], c.mend(model.UserErrorInvalid, "An object id is a GUID.", field, i)}
+		case seen[guid]:
+			return inputID{string(guid), c.mend(model.UserErrorInvalid, "The id is there twice.", field, i)}
 		}
+		seen[guid] = true
+		return inputID{text: string(guid)}
+	})
+}
+
+// indexed returns what a function gives of every element and its index.
+func indexed[E, V any](elements []E, of func(int, E) V) []V {
+	values := make([]V, len(elements))
+	for i, element := range elements {
+		values[i] = of(i, element)
 	}
-	return read
+	return values
 }
 
 // sameIDs tells whether two lists hold the same ids.

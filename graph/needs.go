@@ -36,10 +36,10 @@ var derived = map[string][]string{
 	"appliesToText":                {"appliesTo"},
 	"capabilityStatusText":         {"capabilityStatus"},
 	"assignableToText":             {"assignableTo"},
-	"availableUnits":               {"allottedUnits", "consumedUnits"},
+	"availableUnits":               {"allottedUnits", "consumedUnits", "subscriptions"},
 	"units":                        {"prepaidUnits", "consumedUnits"},
 	"disabledServicePlans":         {"disabledServicePlanIds"},
-	"AssignmentError.remedy":       {"code"},
+	"AssignmentError.remedy":       {"code", "skuId", "assignedTo"},
 	"AssignmentError.servicePlans": {"message", "skuId"},
 	"AssignmentError.licenseAssignmentStates": {"skuId", "assignedTo"},
 }
@@ -66,8 +66,7 @@ func needsOf(op *graphql.OperationContext) needs {
 	result.add(true, "SubscribedSku", "skuId", "id")
 	result.add(walk.selects("disabledPlans", "disabledServicePlans") || walk.fields["ServicePlan"]["subscribedSkus"] || walk.fields["AssignmentError"]["servicePlans"], "SubscribedSku", "servicePlans")
 	result.add(walk.ordersSkus || walk.fields["LicensingOverview"]["products"], "SubscribedSku", "skuPartNumber", "consumedUnits", "prepaidUnits")
-	result.add(true, "Allotment", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits")
-	result.add(walk.selects("nextLifecycleDate"), "Allotment", "subscriptions")
+	result.add(true, "Allotment", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "subscriptions")
 	result["DirectoryObject"] = slices.Concat(result["User"], result["Group"], result["Device"])
 	for typeName := range result {
 		slices.Sort(result[typeName])

@@ -24,6 +24,7 @@ func (p plan) assignmentError(s selection) func(*licensing.AssignmentError) {
 	}
 	right, assignee, states := s.of("AssignmentError", "usageRight"), s.of("AssignmentError", "assignedTo"), s.of("AssignmentError", "licenseAssignmentStates")
 	sku, plans := p.sku(s.of("AssignmentError", "sku")), p.servicePlans(s.of("AssignmentError", "servicePlans"))
+	remedy := s.of("AssignmentError", "remedy")
 	ofRight, ofAssignee, ofState := p.usageRight(right), p.directoryObject(assignee), p.licenseState(states)
 	return func(e *licensing.AssignmentError) {
 		sku(e.SkuID)
@@ -36,6 +37,9 @@ func (p plan) assignmentError(s selection) func(*licensing.AssignmentError) {
 		}
 		if !states.empty() {
 			p.PlanLicenseStates(e, all(ofState))
+		}
+		if !remedy.empty() && e.RemedyByCode() == nil {
+			p.PlanLicenseStates(e, nothing[[]*licensing.LicenseAssignmentState])
 		}
 	}
 }

@@ -9,15 +9,23 @@ import (
 
 // reprocess has the licences of several users processed again. Whether that was done cannot be read back.
 func (c *change) reprocess(input model.ReprocessInput, write func(userID string) licensing.Write) (*model.ReprocessPayload, error) {
-	ids := c.directoryIDs(input.UserIDs, "userIds")
-	payload := &model.ReprocessPayload{Results: []*model.ReprocessResult{}, UserErrors: c.errs}
-	if len(c.errs) > 0 {
-		return payload, nil
-	}
-	for i, written := range c.write(each(ids, write), unreadable) {
-		result := &model.ReprocessResult{UserID: ids[i], Outcome: written.Outcome}
-		result.UserErrors = append([]*model.UserError{}, c.refused(written.Err, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
+	payload := &model.ReprocessPayload{Results: []*model.ReprocessResult{}}
+	var writes []licensing.Write
+	var written []int
+	for i, id := range c.directoryIDs(input.UserIDs, "userIds") {
+		result := &model.ReprocessResult{UserID: id.text, Outcome: licensing.WriteNotDone, UserErrors: []*model.UserError{}}
 		payload.Results = append(payload.Results, result)
+		if id.mistake != nil {
+			result.UserErrors = append(result.UserErrors, id.mistake)
+			continue
+		}
+		writes, written = append(writes, write(id.text)), append(written, i)
+	}
+	for n, became := range c.write(writes, unreadable) {
+		i := written[n]
+		result := payload.Results[i]
+		result.Outcome = became.Outcome
+		result.UserErrors = append(result.UserErrors, c.refused(became.Err, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
 	}
 	payload.UserErrors = c.errs
 	return payload, nil

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
@@ -128,7 +129,7 @@ func is[T comparable](value *T, wanted T) bool { return value != nil && *value =
 
 // namePrefix checks what a name begins with.
 func namePrefix(prefix *string) error {
-	if prefix != nil && (*prefix == "" || len(*prefix) > maxPrincipalName) {
+	if prefix != nil && (*prefix == "" || utf8.RuneCountInString(*prefix) > maxPrincipalName) {
 		return &licensing.InputError{Message: fmt.Sprintf("`displayNameStartsWith` has 1 to %d characters", maxPrincipalName)}
 	}
 	return nil

@@ -863,7 +863,7 @@ func (ec *executionContext) unmarshalInputAllotmentFilter(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"skuId", "minAvailableUnits"}
+	fieldsInOrder := [...]string{"skuId", "minAvailableUnits", "maxAvailableUnits"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -884,6 +884,13 @@ func (ec *executionContext) unmarshalInputAllotmentFilter(ctx context.Context, o
 				return it, err
 			}
 			it.MinAvailableUnits = data
+		case "maxAvailableUnits":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxAvailableUnits"))
+			data, err := ec.unmarshalOInt2ᚖint32(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxAvailableUnits = data
 		}
 	}
 	return it, nil

@@ -24,6 +24,7 @@ type AssignmentErrorResolver interface {
 	UsageRight(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.UsageRight, error)
 	ServicePlans(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.ServicePlan, error)
 	LicenseAssignmentStates(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, error)
+	Remedy(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.Remedy, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -433,7 +434,7 @@ func (ec *executionContext) _AssignmentError_remedy(ctx context.Context, field g
 			return ec.fieldContext_AssignmentError_remedy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Remedy(), nil
+			return ec.resolveBatch_AssignmentError_remedy(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
@@ -448,12 +449,35 @@ func (ec *executionContext) fieldContext_AssignmentError_remedy(_ context.Contex
 		Object:     "AssignmentError",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Remedy(ctx, field)
 		},
 	}
 	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AssignmentError_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (any, error) {
+	resolver := ec.Resolvers.AssignmentError()
+	if batch, ok := graphql.BatchParentsFor[*licensing.AssignmentError](ctx, "AssignmentError"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Remedy(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.Remedy](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AssignmentError.remedy",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Remedy(ctx, []*licensing.AssignmentError{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.Remedy](
+		ctx,
+		results,
+		err,
+		"AssignmentError.remedy",
+	)
 }
 
 func (ec *executionContext) _AssignmentErrorConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.AssignmentError]) (ret graphql.Marshaler) {
@@ -960,10 +984,43 @@ func (ec *executionContext) _AssignmentError(ctx context.Context, sel ast.Select
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "remedy":
-			out.Values[i] = ec._AssignmentError_remedy(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AssignmentError_remedy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -19,6 +19,7 @@ import (
 
 type LicenseAssignmentStateResolver interface {
 	Sku(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.SubscribedSku, error)
+
 	AssignedByGroup(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.Group, error)
 	DisabledPlans(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([][]*licensing.ServicePlan, error)
 }
@@ -107,6 +108,29 @@ func (ec *executionContext) resolveBatch_LicenseAssignmentState_sku(ctx context.
 		err,
 		"LicenseAssignmentState.sku",
 	)
+}
+
+func (ec *executionContext) _LicenseAssignmentState_assignedByGroupId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseAssignmentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseAssignmentState_assignedByGroupId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AssignedByGroupID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseAssignmentState_assignedByGroupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LicenseAssignmentState", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _LicenseAssignmentState_assignedByGroup(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseAssignmentState) (ret graphql.Marshaler) {
@@ -502,6 +526,11 @@ func (ec *executionContext) _LicenseAssignmentState(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "assignedByGroupId":
+			out.Values[i] = ec._LicenseAssignmentState_assignedByGroupId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "assignedByGroup":
 			field := field
 

@@ -272,6 +272,7 @@ type ComplexityRoot struct {
 
 	LicenseAssignmentState struct {
 		AssignedByGroup     func(childComplexity int) int
+		AssignedByGroupID   func(childComplexity int) int
 		DisabledPlans       func(childComplexity int) int
 		Error               func(childComplexity int) int
 		ErrorText           func(childComplexity int) int
@@ -1463,6 +1464,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LicenseAssignmentState.AssignedByGroup(childComplexity), true
+	case "LicenseAssignmentState.assignedByGroupId":
+		if e.ComplexityRoot.LicenseAssignmentState.AssignedByGroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseAssignmentState.AssignedByGroupID(childComplexity), true
 	case "LicenseAssignmentState.disabledPlans":
 		if e.ComplexityRoot.LicenseAssignmentState.DisabledPlans == nil {
 			break
@@ -2780,6 +2787,8 @@ input AllotmentFilter {
   skuId: UUID
   "Allotments with at least so many free units."
   minAvailableUnits: Int
+  "Allotments with at most so many free units: 0 for those that are exhausted."
+  maxAvailableUnits: Int
 }
 
 "How allotments are ordered."
@@ -2844,7 +2853,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
   allottedUnits: Int!
   "Units in use. Each assignee counts once."
   consumedUnits: Int!
-  "Units that are free: those in the pool less those in use, never less than 0."
+  "Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool are suspended, locked or gone."
   availableUnits: Int!
   "Kinds of assignee that can get units; empty for none."
   assignableTo: [AssigneeType!]! @listSize(assumedSize: 2)
@@ -2930,7 +2939,7 @@ enum SubscriptionTag {
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
     "Which errors to return; all of them without it."
-    filter: AssignmentErrorFilter
+    filter: AssignmentErrorFilter @cost(weight: 500)
   ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
 
   "One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
@@ -3004,8 +3013,11 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   the person is read, else for 300 people in one upstream request. Needs User.Read.All.
   """
   licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
-  "What an administrator can do about it; null for a code whose cure is not known."
-  remedy: Remedy
+  """
+  What an administrator can do about it: by its code or, as Microsoft publishes no list of those, by the error of the
+  assignee's licence states, for 300 people in one upstream request. Null when neither tells. Needs User.Read.All then.
+  """
+  remedy: Remedy @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
@@ -3067,13 +3079,13 @@ input CreateAssignmentsInput {
   allotmentId: ID
   "The product, when its allotment does not matter: units are taken where most are free."
   skuId: UUID
-  "Service plans to switch off, by their ids or their short names, such as ` + "`" + `SWAY` + "`" + `."
+  "Service plans to switch off, by their ids, their short names, such as ` + "`" + `SWAY` + "`" + `, or the names that people read."
   disabledServicePlans: [String!]! = []
 }
 
 "What became of each assignment."
 type CreateAssignmentsPayload {
-  "One result per assignee, in the order of the input; empty when the product or the plans are wrong: nothing was sent then."
+  "One result per assignee, in the order of the input. Empty when the product, the plans or the number of assignees are wrong: nothing was sent then."
   results: [CreateAssignmentResult!]! @listSize(assumedSize: 20)
   "Everything in the input that its caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
@@ -3380,9 +3392,12 @@ type LicenseAssignmentState {
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  "Object id of the group through which the licence came; null for a direct assignment."
+  assignedByGroupId: ID
   """
-  The group through which the licence came; null for a direct assignment. Its id costs nothing, other
-  properties one upstream request for up to 1,000 groups.
+  The group through which the licence came; null for a direct assignment, and with an error for a group that is gone or
+  may not be read: ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Its id costs nothing, other properties one upstream request
+  for up to 1,000 groups.
   """
   assignedByGroup: Group @goField(batch: true, forceResolver: true)
   "Service plans of the product that are switched off in this assignment."
@@ -3554,41 +3569,45 @@ read back instead. What a payload shows was read after the change. Fields of one
 """
 type Mutation {
   """
-  Gives a unit of a product to each of several users, groups or devices. Costs an upstream request to check, one for
-  each 20 assignments, and one for each 20 to read them back. Needs CloudLicensing.AssignLicenses.Organization, and to
-  check and read CloudLicensing.Read.All, User.Read.All, GroupMember.Read.All.
+  Gives a unit of a product to each of several users, groups or devices. Costs for each 18 or so of them an upstream
+  request to check, one to change, and one to read what the payload shows. Needs CloudLicensing.AssignLicenses.Organization,
+  for devices CloudLicensing-Assignment.ReadWrite.All, and to check and read CloudLicensing.Read.All, User.Read.All and
+  GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
   createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
-  upstream requests. Needs CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All.
+  upstream requests. Needs CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an
+  error, when the assignment cannot be read: nothing was sent then.
   """
   updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All.
+  CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an error, when the assignment cannot
+  be read: nothing was sent then.
   """
   deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
 
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause
   was removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload
-  shows. Needs CloudLicensing.AssignLicenses.Organization.
+  shows. Needs CloudLicensing.AssignLicenses.Organization. Never null: each person has a result.
   """
   reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload
 
   """
   Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
   allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see
-  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or GroupMember.Read.All.
+  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or
+  GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
   assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
 
   """
   Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs LicenseAssignment.ReadWrite.All.
+  people, and one for what the payload shows. Needs LicenseAssignment.ReadWrite.All. Never null: each person has a result.
   """
   reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload
 }
@@ -3657,7 +3676,7 @@ input ReprocessInput {
 
 "What became of each person's licences."
 type ReprocessPayload {
-  "One result per person, in the order of the input."
+  "One result per person, in the order of the input. Empty when there are none, or too many."
   results: [ReprocessResult!]! @listSize(assumedSize: 20)
   "Everything in the input that its caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
@@ -4053,7 +4072,8 @@ enum AssigneeType {
   """
   People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
   each 999 people of the page, licence assignment states included. Filters on a licence's state, error or source
-  are applied here: see ` + "`" + `scan` + "`" + `. Null when people cannot be read. Needs User.Read.All.
+  are applied here: see ` + "`" + `scan` + "`" + `. Null when people cannot be read. Needs User.Read.All, and
+  GroupMember.Read.All with ` + "`" + `assignedByGroup` + "`" + `.
   """
   users(
     "How many people to return: 1 to 999."
@@ -4061,7 +4081,7 @@ enum AssigneeType {
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
     "Whom to return; all people without it."
-    filter: UserFilter
+    filter: UserFilter @cost(weight: 2000)
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: UserOrder
   ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
@@ -4082,8 +4102,8 @@ input UserFilter {
   "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused."
   hasLicenseErrors: Boolean
   """
-  People with a licence that came through this group, a GUID: its direct members are read, one upstream request for
-  each 300, and filtered here. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
+  People with a licence that came through this group, a GUID: its direct members are read, two upstream requests for
+  each 300, and filtered here. Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
   """
   assignedByGroup: ID
 }
@@ -4808,6 +4828,8 @@ func (ec *executionContext) childFields_LicenseAssignmentState(ctx context.Conte
 		return ec.fieldContext_LicenseAssignmentState_skuId(ctx, field)
 	case "sku":
 		return ec.fieldContext_LicenseAssignmentState_sku(ctx, field)
+	case "assignedByGroupId":
+		return ec.fieldContext_LicenseAssignmentState_assignedByGroupId(ctx, field)
 	case "assignedByGroup":
 		return ec.fieldContext_LicenseAssignmentState_assignedByGroup(ctx, field)
 	case "disabledPlans":

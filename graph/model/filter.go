@@ -37,6 +37,7 @@ type GroupFilter struct {
 type AllotmentFilter struct {
 	SkuID             *licensing.GUID
 	MinAvailableUnits *int32
+	MaxAvailableUnits *int32
 }
 
 // OrderDirection tells which end of an order comes first.

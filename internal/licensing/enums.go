@@ -83,6 +83,9 @@ const (
 	unknownFutureValue = "unknownFutureValue"
 )
 
+// AssignedByGroupID returns the id of the group through which the licence came; nil for a direct assignment.
+func (s *LicenseAssignmentState) AssignedByGroupID() *string { return s.AssignedByGroup }
+
 // State reads the state's text; nil when there is none.
 func (s *LicenseAssignmentState) State() *LicenseState {
 	return member(s.StateText, LicenseActive, LicenseActiveWithError, LicenseDisabled, LicenseError)

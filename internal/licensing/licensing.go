@@ -5,6 +5,7 @@ package licensing
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -199,8 +200,17 @@ type Allotment struct {
 // ObjectID returns the id of the allotment.
 func (a *Allotment) ObjectID() string { return a.ID }
 
-// AvailableUnits returns how many units are free; never less than none.
-func (a *Allotment) AvailableUnits() int32 { return max(0, a.AllottedUnits-a.ConsumedUnits) }
+// AvailableUnits returns how many units are free; none when all purchases that feed the pool are suspended, locked or gone.
+func (a *Allotment) AvailableUnits() int32 {
+	over := func(s *AllotmentSubscription) bool {
+		state := s.State()
+		return state != nil && (*state == SubscriptionSuspended || *state == SubscriptionLockedOut || *state == SubscriptionDeleted)
+	}
+	if len(a.Subscriptions) > 0 && !slices.ContainsFunc(a.Subscriptions, func(s *AllotmentSubscription) bool { return !over(s) }) {
+		return 0
+	}
+	return max(0, a.AllottedUnits-a.ConsumedUnits)
+}
 
 // AllotmentSubscription is a purchase that feeds an allotment.
 type AllotmentSubscription struct {

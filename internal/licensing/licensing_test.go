@@ -333,3 +333,40 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestRemedies has a cure for each error that the reference lists, and none for what it does not.
+func TestRemedies(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]RemedyAction{
+		"CountViolation": ProvideUnits, "MutuallyExclusiveViolation": ResolveConflict, "DependencyViolation": ProvideRequiredPlan,
+		"ProhibitedInUsageLocationViolation": CorrectUsageLocation, "UniquenessViolation": RemoveDuplicateAddress,
+		"Other": ReadAuditLog, "None": "", "": "", "Unheard": "",
+	} {
+		state, e := LicenseAssignmentState{ErrorText: &text}, AssignmentError{Code: text}
+		for name, got := range map[string]*Remedy{"state": state.Remedy(), "error": e.RemedyByCode()} {
+			if (got == nil) != (want == "") || got != nil && (got.Action != want || got.Text == "" || !got.Reprocess) {
+				t.Errorf("%s %q: %+v, want %s", name, text, got, want)
+			}
+		}
+	}
+	if remedy := (&AssignmentError{Code: "missingdependency"}).RemedyByCode(); remedy == nil || remedy.Action != ProvideRequiredPlan {
+		t.Errorf("MissingDependency: %+v", remedy)
+	}
+}
+
+// TestAvailableUnits has none free in a pool whose purchases are all over.
+func TestAvailableUnits(t *testing.T) {
+	t.Parallel()
+	for states, want := range map[string]int32{"": 3, "active": 3, "warning": 3, "suspended": 0, "deleted lockedOut": 0, "suspended active": 3, "unheardOf": 3} {
+		a := Allotment{AllottedUnits: 5, ConsumedUnits: 2}
+		for state := range strings.FieldsSeq(states) {
+			a.Subscriptions = append(a.Subscriptions, &AllotmentSubscription{StateText: state})
+		}
+		if got := a.AvailableUnits(); got != want {
+			t.Errorf("%q: %d free, want %d", states, got, want)
+		}
+	}
+	if got := (&Allotment{AllottedUnits: 1, ConsumedUnits: 2}).AvailableUnits(); got != 0 {
+		t.Errorf("overdrawn: %d", got)
+	}
+}

@@ -52,9 +52,9 @@ func (s *LicenseAssignmentState) Remedy() *Remedy {
 	return remedies[*code]
 }
 
-// Remedy returns what to do about the error; nil when its code is not known. Microsoft prints one code only,
+// RemedyByCode returns what to do about the error; nil when its code is not known. Microsoft prints one code only,
 // MissingDependency; codes of licenseAssignmentState are read where they occur.
-func (e *AssignmentError) Remedy() *Remedy {
+func (e *AssignmentError) RemedyByCode() *Remedy {
 	if strings.EqualFold(e.Code, "MissingDependency") {
 		return remedies[DependencyViolation]
 	}

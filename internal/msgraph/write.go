@@ -193,6 +193,9 @@ func (c *change) settle(a *answer) {
 	}
 	failure := *a.failure(c.endpoint)
 	failure.Retryable = failure.Retryable && c.result.Outcome == licensing.WriteNotDone
+	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, licensing.ErrNotFound) {
+		failure.Kind = licensing.ErrNotOffered // as the reads of devices: callers have seen the device
+	}
 	c.result.Err = &failure
 }
 
