@@ -431,6 +431,11 @@ func TestOverview(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{500, 4000} {
 		g := startGateway(t, emulator.Options{Users: people})
+		g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments", Rewrite: editedList(func(i int, a object) {
+			for _, s := range a["subscriptions"].([]any) {
+				s.(object)["nextLifecycleDate"] = fmt.Sprintf("2027-01-%02d", 10+(i*7)%20)
+			}
+		})})
 		r := g.ask(`{
 			licensingOverview {
 				products { sku { skuId } units { free } nextLifecycleDate }

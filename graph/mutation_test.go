@@ -730,3 +730,66 @@ func TestLastUnits(t *testing.T) {
 		}
 	}
 }
+
+// editedList edits each element of a list that the tenant answers.
+func editedList(edit func(i int, element object)) func([]byte) []byte {
+	return func(b []byte) []byte {
+		var list object
+		_ = json.Unmarshal(b, &list)
+		for i, element := range list["value"].([]any) {
+			edit(i, element.(object))
+		}
+		b, _ = json.Marshal(list)
+		return b
+	}
+}
+
+// TestUnitsOfPools takes units where most are free, after what others of the same change take.
+func TestUnitsOfPools(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 2)
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments", Rewrite: editedList(func(_ int, a object) {
+		a["consumedUnits"] = a["allottedUnits"].(float64) - 1
+	})})
+	payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people...)}})
+	pools := map[any]bool{}
+	for _, result := range payload["results"].([]any) {
+		pools[result.(object)["assignment"].(object)["allotment"].(object)["id"]] = true
+	}
+	if len(pools) != 2 {
+		t.Errorf("%v", payload)
+	}
+}
+
+// TestDevicesNotOffered does not say of a device that is there that it is not, where devices cannot be licensed.
+func TestDevicesNotOffered(t *testing.T) {
+	t.Parallel()
+	for _, offered := range []bool{true, false} {
+		g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: offered}})
+		allotments := g.nodesOf(t, "allotments", "first: 50, filter: {minAvailableUnits: 1}", "id assignableTo")
+		pool := allotments[slices.IndexFunc(allotments, func(a object) bool { return slices.Contains(a["assignableTo"].([]any), any("DEVICE")) })]
+		taken := map[any]bool{}
+		device := ""
+		for _, a := range g.nodesOf(t, "assignments", "first: 1000", "assignedTo { __typename id }") {
+			taken[a["assignedTo"].(object)["id"]] = true
+		}
+		for _, group := range g.nodesOf(t, "groups", "first: 50", "members(first: 999) { nodes { __typename id } }") {
+			for _, m := range group["members"].(object)["nodes"].([]any) {
+				if m := m.(object); m["__typename"] == "Device" && !taken[m["id"]] {
+					device = m["id"].(string)
+				}
+			}
+		}
+		if device == "" {
+			t.Fatal("no group has a device without a licence")
+		}
+		r := g.ask(fmt.Sprintf(`mutation { createAssignments(input: {allotmentId: %q, assignedTo: [{type: DEVICE, id: %q}]}) { results { outcome } userErrors { code } } }`, pool["id"], device), nil)
+		payload := r.Data["createAssignments"].(object)
+		outcome := payload["results"].([]any)[0].(object)["outcome"]
+		if offered && (outcome != "DONE" || len(r.Errors) > 0) ||
+			!offered && (outcome != "NOT_DONE" || len(payload["userErrors"].([]any)) > 0 || len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE") {
+			t.Errorf("offered %v: %s", offered, r.raw)
+		}
+	}
+}
