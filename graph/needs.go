@@ -145,7 +145,8 @@ func (w *needsWalk) below(set ast.SelectionSet) {
 				w.below(s.SelectionSet)
 			}
 		case *ast.FragmentSpread:
-			if w.included(s.Directives) && s.Definition != nil {
+			if top := "top of " + s.Name; w.included(s.Directives) && !w.seen[top] && s.Definition != nil {
+				w.seen[top] = true
 				w.below(s.Definition.SelectionSet)
 			}
 		}
