@@ -213,7 +213,7 @@ func (c *change) directoryIDs(inputs []string, field string) []inputID {
 		guid, ok := licensing.ParseGUID(text)
 		switch {
 		case !ok:
-			return inputID{text[:min(len(text), maxID)], c.mend(model.UserErrorInvalid, "An object id is a GUID.", field, i)}
+			return inputID{strings.ToValidUTF8(text[:min(len(text), maxID)], ""), c.mend(model.UserErrorInvalid, "An object id is a GUID.", field, i)}
 		case seen[guid]:
 			return inputID{string(guid), c.mend(model.UserErrorInvalid, "The id is there twice.", field, i)}
 		}

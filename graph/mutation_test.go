@@ -704,6 +704,11 @@ func TestEachElement(t *testing.T) {
 	if diff := gocmp.Diff(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
 		t.Errorf("create (-want +got):\n%s", diff)
 	}
+	long := "x" + strings.Repeat("é", 400)
+	payload = g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(long)}})
+	if id := payload["results"].([]any)[0].(object)["assignedToId"].(string); len(id) > 256 || !strings.HasPrefix(long, id) {
+		t.Errorf("%q stands for what is no id", id)
+	}
 	for _, field := range []string{"reprocessAssignments", "reprocessLicenseAssignment"} {
 		payload = g.change(t, `mutation($ids: [ID!]!) { `+field+`(input: {userIds: $ids}) { results { userId outcome userErrors { code field } } userErrors { code } } }`, object{"ids": mixed})
 		if diff := gocmp.Diff(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
