@@ -1,18 +1,4 @@
-package emulator
-
-import "time"
-
-type group struct {
-	groupSpec
-	id      guid
-	state   string // licenseProcessingState
-	created time.Time
-
-	assigned []*assignment
-	members  []int32 // people
-	groups   []int   // indexes into groups
-	devices  []int32
-}
+package tenant
 
 // groupSpec is a group of the tenant as it begins. Those with products license
 // the people who are direct members.
@@ -22,7 +8,6 @@ type groupSpec struct {
 	description string
 	products    []groupProduct
 	unified     bool // a Microsoft 365 group, with a mailbox
-	late        bool // licensed after the units of a sold out product were gone
 	second      bool // draws on the second pool of its product
 
 	holds    string // keys of groups that are members
@@ -31,9 +16,12 @@ type groupSpec struct {
 }
 
 type groupProduct struct {
-	sku sku
+	sku Sku
 	off []string
 }
+
+// lateGroup was licensed when the units of its product were gone already.
+const lateGroup = "copilot-2"
 
 var groupSpecs = []groupSpec{
 	{key: "all", name: "All employees", description: "Everyone on the payroll", unified: true},
@@ -47,7 +35,7 @@ var groupSpecs = []groupSpec{
 	{key: "warehouse", name: "Frontline – Склади", description: "Warehouse staff", products: []groupProduct{{skuF3, []string{"SWAY"}}}, second: true},
 	{key: "business", name: "Business Premium – Θυγατρική", description: "The subsidiary that joined last year", products: []groupProduct{{sku: skuBusiness}}},
 	{key: "copilot-1", name: "Copilot – wave 1", description: "First to try Copilot", products: []groupProduct{{sku: skuCopilot}}},
-	{key: "copilot-2", name: "Copilot – wave 2", description: "Second wave, licensed when no unit was left", products: []groupProduct{{sku: skuCopilot}}, late: true},
+	{key: "copilot-2", name: "Copilot – wave 2", description: "Second wave, licensed when no unit was left", products: []groupProduct{{sku: skuCopilot}}},
 	{key: "phone", name: "Teams Phone – 電話ユーザー", description: "People with a direct number", products: []groupProduct{{sku: skuPhone}}},
 	{key: "audio", name: "Audio Conferencing – hosts", description: "People who host dial-in meetings", products: []groupProduct{{sku: skuAudio}}},
 	{key: "analytics", name: "Workplace Analytics – pilot", description: "Trial of Workplace Analytics", products: []groupProduct{{sku: skuAnalytics}}},

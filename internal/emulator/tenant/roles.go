@@ -1,7 +1,7 @@
-package emulator
+package tenant
 
 // role says what one in a hundred people of the tenant has and is. What comes
-// of it is not written here: license finds out from the rules in catalogue.go.
+// of it is not written here: license finds out from the rules.
 type role struct {
 	share      int // people in a hundred
 	grants     []grant
@@ -14,12 +14,13 @@ type role struct {
 
 // grant is one product that somebody wanted a person to have.
 type grant struct {
-	sku sku
+	sku Sku
 	via string // a group's key, regional, or one of the two below
 	// before: the person had the product already, with the plan that fails now
 	// switched off, and that right stays in force.
 	before bool
-	fault  fault
+	taken  bool // somebody else has the person's mail address
+	busy   bool // something else is changing the person's licences
 }
 
 const (
@@ -29,15 +30,6 @@ const (
 	farAway  = "AE CN EG" // where some plans are not offered
 	china    = "CN"
 	anywhere = "DE FR ES PL CZ GB US BR MX GR UA BG IL JP KR IN TH VN TR"
-)
-
-// fault is a failure that does not follow from products and places.
-type fault uint8
-
-const (
-	noFault    fault = iota
-	proxyTaken       // the mail address belongs to another object already
-	concurrent       // a concurrent change of the same person
 )
 
 // roles add up to a hundred.
@@ -80,7 +72,7 @@ var roles = []role{
 	{share: 1, places: china, grants: []grant{{sku: skuE3, via: regional}, {sku: skuCopilot, via: "copilot-1"}}},
 	{share: 1, places: "CN EG", grants: []grant{{sku: skuE3, via: regional}, {sku: skuAudio, via: byHand}}},
 	// The rest.
-	{share: 1, grants: []grant{{sku: skuE3, via: regional, fault: proxyTaken}}},
-	{share: 1, grants: []grant{{sku: skuE3, via: regional, before: true, fault: proxyTaken}}},
-	{share: 1, grants: []grant{{sku: skuE3, via: regional, before: true, fault: concurrent}}},
+	{share: 1, grants: []grant{{sku: skuE3, via: regional, taken: true}}},
+	{share: 1, grants: []grant{{sku: skuE3, via: regional, before: true, taken: true}}},
+	{share: 1, grants: []grant{{sku: skuE3, via: regional, before: true, busy: true}}},
 }

@@ -1,4 +1,4 @@
-package emulator
+package tenant
 
 import (
 	"crypto/sha256"
@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// dice answers the same number for the same seed, topic and index, whatever
+// Dice answers the same number for the same seed, topic and index, whatever
 // was asked before. So nothing in the tenant depends on the order in which it
 // is built, and a new topic changes nothing that exists.
-type dice uint64
+type Dice uint64
 
-func (d dice) roll(topic string, i int) uint64 {
+func (d Dice) Roll(topic string, i int) uint64 {
 	h := uint64(14695981039346656037) // FNV-1a over the topic,
 	for _, b := range []byte(topic) {
 		h = (h ^ uint64(b)) * 1099511628211
@@ -29,31 +29,31 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// pick is a number below n.
-func (d dice) pick(topic string, i, n int) int {
-	return int(d.roll(topic, i) % uint64(n))
+// Pick is a number below n.
+func (d Dice) Pick(topic string, i, n int) int {
+	return int(d.Roll(topic, i) % uint64(n))
 }
 
-func (d dice) guid(topic string, i int) guid {
-	var g guid
-	binary.BigEndian.PutUint64(g[:8], d.roll(topic, i))
-	binary.BigEndian.PutUint64(g[8:], d.roll(topic+"'", i))
+func (d Dice) GUID(topic string, i int) GUID {
+	var g GUID
+	binary.BigEndian.PutUint64(g[:8], d.Roll(topic, i))
+	binary.BigEndian.PutUint64(g[8:], d.Roll(topic+"'", i))
 	g[6] = g[6]&0x0f | 0x40 // version 4, RFC 9562 section 5.4
 	g[8] = g[8]&0x3f | 0x80
 	return g
 }
 
-// longID is the other shape in which licensing ids are seen: 52 characters of
+// LongID is the other shape in which licensing ids are seen: 52 characters of
 // a-z and 2-7.
-func (d dice) longID(topic string, i int) string {
+func (d Dice) LongID(topic string, i int) string {
 	sum := sha256.Sum256([]byte(strconv.FormatUint(uint64(d), 16) + "/" + topic + "/" + strconv.Itoa(i)))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
 }
 
-// guid is compact because a tenant can have a hundred thousand people.
-type guid [16]byte
+// GUID is compact because a tenant can have a hundred thousand people.
+type GUID [16]byte
 
-func (g guid) String() string {
+func (g GUID) String() string {
 	var b [36]byte
 	hex.Encode(b[0:], g[0:4])
 	hex.Encode(b[9:], g[4:6])
@@ -64,8 +64,8 @@ func (g guid) String() string {
 	return string(b[:])
 }
 
-// parseGUID reads the 36 character form in either case.
-func parseGUID(s string) (g guid, ok bool) {
+// ParseGUID reads the 36 character form in either case.
+func ParseGUID(s string) (g GUID, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return g, false
 	}

@@ -1,0 +1,255 @@
+package tenant
+
+import (
+	"slices"
+)
+
+// Assign makes an assignment from an allotment. It writes.
+func (t *Tenant) Assign(pool *Allotment, to Ref, off PlanSet, w When) (*Assignment, *Refusal) {
+	if r := t.refuseNew(pool, to, off); r != nil {
+		return nil, r
+	}
+	a := &Assignment{Pool: pool, To: to, Off: off}
+	t.file(a)
+	t.spread([]*Assignment{a}, w)
+	t.noteLicences(to)
+	return a, nil
+}
+
+// Change replaces the plans that an assignment has off. It writes.
+func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
+	if r := t.refuseChange(a, off); r != nil {
+		return r
+	}
+	a.Off = off
+	t.spread([]*Assignment{a}, w)
+	t.noteLicences(a.To)
+	return nil
+}
+
+// Unassign takes an assignment away. It writes.
+func (t *Tenant) Unassign(a *Assignment, w When) {
+	t.unfile(a)
+	t.spread([]*Assignment{a}, w)
+	t.noteLicences(a.To)
+}
+
+// noteLicences tells that what a group gives has changed. Of people settle
+// tells.
+func (t *Tenant) noteLicences(of Ref) {
+	if of.Kind == GroupKind {
+		t.journal.add(Change{Of: of, What: LicencesChanged})
+	}
+}
+
+// refuseNew says why there cannot be such an assignment.
+func (t *Tenant) refuseNew(pool *Allotment, to Ref, off PlanSet) *Refusal {
+	if !pool.AssignableTo.Has(to.Kind) {
+		return refuse(InvalidAssignee, "assignedTo", "Units of this allotment cannot be assigned to a %s.", to.Kind)
+	}
+	if t.drawsOn(to, pool) {
+		return refuse(AlreadyAssigned, "", "The assignee has an assignment from this allotment already.")
+	}
+	none := refuse(NoAvailableUnits, "", "The allotment has no available units.")
+	if !pool.works() {
+		return none
+	}
+	if to.Kind == GroupKind {
+		return nil // Members wait until there is a unit.
+	}
+	i := t.person(to)
+	held := units(t.people[i].rows)
+	if to.Kind == User {
+		if r := t.refuseRow(i, row{sku: pool.Sku, group: direct, pool: uint8(pool.At), off: off}, held); r != nil {
+			return r
+		}
+	}
+	if !t.canTake(i, pool.At, held) {
+		return none
+	}
+	return nil
+}
+
+// refuseChange says why an assignment cannot have these plans off.
+func (t *Tenant) refuseChange(a *Assignment, off PlanSet) *Refusal {
+	if a.To.Kind != User || !a.Pool.works() {
+		return nil
+	}
+	return t.refuseRow(a.To.At, row{from: a, sku: a.Sku(), group: direct, pool: uint8(a.Pool.At), off: off}, ^poolSet(0))
+}
+
+// refuseRow says why the service refuses such a licence of somebody's own at
+// once. A plan that another one needs may still come; until then there is an
+// assignment error.
+func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
+	if t.people[i].Text("usageLocation") == "" {
+		return refuse(InvalidLocation, "", "The user has no usage location.")
+	}
+	switch t.violation(i, &r, t.people[i].rows, held); r.cause {
+	case Location:
+		return refuse(InvalidLocation, "", "%s", t.message(i, &r))
+	case Exclusive:
+		return refuse(ExclusivePlans, "", "%s", t.message(i, &r))
+	case Count:
+		return refuse(NoAvailableUnits, "", "%s", t.message(i, &r))
+	case Uniqueness:
+		return refuse(AddressConflict, "", "%s", t.message(i, &r))
+	}
+	return nil
+}
+
+// violation checks a licence that somebody is to have beside others.
+func (t *Tenant) violation(i int32, r *row, others []row, held poolSet) {
+	itself := -1
+	if r.from != nil {
+		itself = slices.IndexFunc(others, func(o row) bool { return o.from == r.from })
+	}
+	r.state = InForce
+	t.check(i, r, itself, others, held)
+}
+
+// LicenceChange is what assignLicense asks for.
+type LicenceChange struct {
+	Add    []Licensed
+	Remove []Sku
+}
+
+// assignedOf lists the assignments of a product to a holder itself.
+func (t *Tenant) assignedOf(h Ref, s Sku) []*Assignment {
+	return slices.DeleteFunc(slices.Clone(*t.assigned(h)), func(a *Assignment) bool { return a.Sku() != s })
+}
+
+// AssignUserLicense changes the licences of a person's own: everything that is
+// asked for, or nothing. It writes.
+func (t *Tenant) AssignUserLicense(i int32, change LicenceChange, w When) *Refusal {
+	pools, r := t.refuseLicences(i, change)
+	if r != nil {
+		return r
+	}
+	t.changeLicences(Ref{User, i}, change, pools, w)
+	return nil
+}
+
+// refuseLicences says why a person cannot have these licences. Else it finds a
+// pool with a free unit for each that is new.
+func (t *Tenant) refuseLicences(i int32, change LicenceChange) ([]*Allotment, *Refusal) {
+	p := &t.people[i]
+	me := Ref{User, i}
+	bad := func(format string, args ...any) ([]*Allotment, *Refusal) {
+		return nil, refuse(BadRequest, "", format, args...)
+	}
+	for _, s := range change.Remove {
+		switch {
+		case len(t.assignedOf(me, s)) > 0:
+		case slices.ContainsFunc(p.rows, func(r row) bool { return r.sku == s }):
+			return bad("User license is inherited from a group membership and it cannot be removed directly from the user.")
+		default:
+			return bad("User does not have a corresponding license.")
+		}
+	}
+	if len(change.Add) > 0 && p.Text("usageLocation") == "" {
+		return bad("License assignment cannot be done for user with invalid usage location.")
+	}
+	var rows []row
+	for _, r := range p.rows {
+		changed := r.group == direct && (slices.Contains(change.Remove, r.sku) ||
+			slices.ContainsFunc(change.Add, func(l Licensed) bool { return l.Sku == r.sku }))
+		if !changed {
+			rows = append(rows, r)
+		}
+	}
+	for _, add := range change.Add { // Those of one call help each other.
+		rows = append(rows, row{sku: add.Sku, group: direct, off: add.Off, state: InForce})
+	}
+	held := units(p.rows)
+	pools := make([]*Allotment, len(change.Add))
+	for n, add := range change.Add {
+		r := row{sku: add.Sku, group: direct, off: add.Off}
+		if len(t.assignedOf(me, add.Sku)) == 0 {
+			candidates := t.Pools(add.Sku)
+			at := slices.IndexFunc(candidates, func(a *Allotment) bool { return a.takes(User) && t.canTake(i, a.At, held) })
+			if at < 0 {
+				return bad("Subscription with SKU %s does not have any available licenses.", t.products[add.Sku].SkuID)
+			}
+			pools[n] = candidates[at]
+			r.pool = uint8(pools[n].At)
+		}
+		switch t.violation(i, &r, rows, ^poolSet(0)); r.cause {
+		case NoCause, Contention:
+		case Location:
+			return bad("License assignment cannot be done for user with invalid usage location.")
+		default:
+			return bad("License assignment failed. %s", t.message(i, &r))
+		}
+	}
+	// What stays must not lose a plan that it needs.
+	for j := range rows {
+		r := rows[j]
+		if r.from == nil || r.group != direct || r.cause != NoCause || !r.state.usable() {
+			continue
+		}
+		if t.violation(i, &r, rows, ^poolSet(0)); r.cause == Dependency {
+			return bad("License assignment failed. %s", t.message(i, &r))
+		}
+	}
+	return pools, nil
+}
+
+// takes says whether new units of a can go to such an assignee.
+func (a *Allotment) takes(kind Kind) bool { return a.works() && a.AssignableTo.Has(kind) }
+
+// AssignGroupLicense changes the licences that a group gives. What comes of it
+// for the members, their states tell. It writes.
+func (t *Tenant) AssignGroupLicense(group int32, change LicenceChange, w When) *Refusal {
+	h := Ref{GroupKind, group}
+	for _, s := range change.Remove {
+		if len(t.assignedOf(h, s)) == 0 {
+			return refuse(BadRequest, "", "Group does not have a corresponding license.")
+		}
+	}
+	pools := make([]*Allotment, len(change.Add))
+	for n, add := range change.Add {
+		candidates := slices.DeleteFunc(t.Pools(add.Sku), func(a *Allotment) bool { return !a.takes(GroupKind) })
+		if len(candidates) == 0 {
+			return refuse(BadRequest, "", "Subscription with SKU %s does not have any available licenses.", t.products[add.Sku].SkuID)
+		}
+		at := slices.IndexFunc(candidates, func(a *Allotment) bool { return a.Free() > 0 })
+		pools[n] = candidates[max(at, 0)]
+	}
+	t.changeLicences(h, change, pools, w)
+	return nil
+}
+
+// changeLicences does what assignLicense asks for: it deletes all assignments
+// of a product, or updates all there are, or makes one from the given pool.
+func (t *Tenant) changeLicences(h Ref, change LicenceChange, pools []*Allotment, w When) {
+	var changed []*Assignment
+	for _, s := range change.Remove {
+		for _, a := range t.assignedOf(h, s) {
+			t.unfile(a)
+			changed = append(changed, a)
+		}
+	}
+	for n, add := range change.Add {
+		mine := t.assignedOf(h, add.Sku)
+		if len(mine) == 0 {
+			a := &Assignment{Pool: pools[n], To: h}
+			t.file(a)
+			mine = append(mine, a)
+		}
+		for _, a := range mine {
+			a.Off = add.Off
+		}
+		changed = append(changed, mine...)
+	}
+	t.spread(changed, w)
+	if len(changed) > 0 {
+		t.noteLicences(h)
+	}
+}
+
+// Reprocess tries again what failed for a person. It writes.
+func (t *Tenant) Reprocess(i int32, w When) {
+	t.people[i].busy = false
+	t.settle([]int32{i}, w.Now)
+}

@@ -1,0 +1,386 @@
+package tenant
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// trialDays is how long a trial has been running.
+const trialDays = 24
+
+// empty is a tenant with nothing in it.
+func empty(seed uint64, c *catalogue) *Tenant {
+	d := Dice(seed)
+	return &Tenant{
+		catalogue: c,
+		dice:      d,
+		ids:       newIDs(d),
+		id:        d.GUID("tenant", 0).String(),
+		byID:      map[GUID]ref{},
+		byName:    map[string]int32{},
+		addresses: map[string]Ref{},
+		aliases:   map[Ref][]string{},
+		named:     map[string]*Assignment{},
+		joining:   map[membership]bool{},
+		leaving:   map[membership]bool{},
+		touched:   map[int32]time.Time{},
+		queued:    map[queuing]place{},
+		again:     map[drawing]uint32{},
+	}
+}
+
+// New makes a tenant of so many people from a seed: the same from the same.
+// What each person was meant to have is dealt out by roles; what takes effect
+// follows from the rules.
+func New(seed uint64, users int) *Tenant {
+	t := empty(seed, defaultCatalogue())
+	t.reference = time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, t.dice.Pick("reference", 0, 150))
+	t.people = make([]Person, users, users+deviceCount)
+	t.byID, t.byName = make(map[GUID]ref, users), make(map[string]int32, users)
+	t.present = users
+	cast := t.castRoles(users)
+	t.makePeople(cast)
+	t.makeAllotments()
+	t.makeGroups(cast)
+	type latecomer struct {
+		i     int32
+		since time.Time
+		row   row
+	}
+	var late []latecomer
+	for i := range int32(users) {
+		rows, last := t.deal(i, cast[i])
+		for _, r := range last {
+			since := time.Unix(r.updated, int64(t.dice.Pick("waiting ticks", int(i), 10_000_000))*100)
+			late = append(late, latecomer{i, since, r})
+		}
+		t.judge(i, rows, 0)
+		t.commit(i, rows, t.reference)
+	}
+	t.buyUnits()
+	// Then came those for whom there was no unit left.
+	slices.SortFunc(late, func(a, b latecomer) int { return a.since.Compare(b.since) })
+	for _, l := range late {
+		rows := append(slices.Clone(t.people[l.i].rows), l.row)
+		t.judge(l.i, rows, units(t.people[l.i].rows))
+		t.commit(l.i, rows, l.since)
+	}
+	t.makeDevices()
+	t.makeMembers(users)
+	t.journal.on = true
+	return t
+}
+
+// castRoles decides which role each person plays. Each hundred people hold
+// every role as often as roles says, in an order of the seed's own, and the
+// very first person is one with an error, so that the smallest tenant has one.
+func (t *Tenant) castRoles(users int) []*role {
+	var deck []*role
+	for i := range roles {
+		for range roles[i].share {
+			deck = append(deck, &roles[i])
+		}
+	}
+	cast := make([]*role, 0, users+len(deck))
+	for block := 0; len(cast) < users; block++ {
+		r := rand.New(rand.NewPCG(uint64(t.dice), uint64(block)))
+		shuffled := slices.Clone(deck)
+		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		if block == 0 {
+			first := slices.IndexFunc(shuffled, func(r *role) bool { return r.first })
+			shuffled[0], shuffled[first] = shuffled[first], shuffled[0]
+		}
+		cast = append(cast, shuffled...)
+	}
+	return cast[:users]
+}
+
+func (t *Tenant) makePeople(cast []*role) {
+	taken := map[string]int{}
+	for i := range cast {
+		role := cast[i]
+		ci := t.dice.Pick("culture", i, len(cultures))
+		if role.places != "" {
+			places := strings.Fields(role.places)
+			want := places[t.dice.Pick("place", i, len(places))]
+			ci = slices.IndexFunc(cultures, func(c culture) bool { return c.location == want })
+		}
+		g := t.dice.Pick("given", i, namesEach)
+		f := t.dice.Pick("family", i, namesEach)
+
+		p := &t.people[i]
+		p.id = t.dice.GUID("user", i)
+		p.culture, p.given, p.surname = uint8(ci), uint8(g), uint8(f)
+		domain := MainDomain
+		if cultures[ci].region == "apac" {
+			domain = asiaDomain
+		}
+		local := shown[ci].plainGiven[g] + "." + shown[ci].plainSurname[f]
+		if role.guest {
+			local, domain = local+"_partner.example#EXT#", MainDomain
+		}
+		p.name = local + "@" + domain
+		taken[p.name]++
+		if n := taken[p.name]; n > 1 {
+			p.name = local + strconv.Itoa(n) + "@" + domain
+		}
+		p.guest, p.disabled = role.guest, role.disabled
+		dept := t.dice.Pick("department", i, len(officeDepartments))
+		if role.department != nil {
+			dept = slices.IndexFunc(departments, func(d department) bool { return d.name == role.department.name })
+		}
+		p.department = uint8(dept)
+		p.title = uint8(t.dice.Pick("title", i, len(departments[dept].titles)))
+		p.created = t.reference.Add(-time.Duration(330+t.dice.Pick("created", i, 2000))*24*time.Hour).Unix() + int64(t.dice.Pick("hour", i, 36000))
+		t.byID[p.id] = Ref{User, int32(i)}
+		t.byName[strings.ToLower(p.name)] = int32(i)
+	}
+}
+
+// allotmentSpecs are the pools. Two products have two of them in use, Microsoft
+// 365 E5 has a reserve that nobody draws on, and the last pool has no product
+// of the directory behind it.
+var allotmentSpecs = []struct {
+	sku          Sku
+	assignableTo Kinds
+}{
+	{skuE3, kinds(User, GroupKind)}, {skuE3, kinds(User, GroupKind)},
+	{skuE5, kinds(User, GroupKind)}, {skuE5, kinds(User)},
+	{skuBusiness, kinds(User, GroupKind)},
+	{skuF3, kinds(User, GroupKind)}, {skuF3, kinds(User, GroupKind)},
+	{skuCopilot, kinds(User, GroupKind)},
+	{skuAudio, kinds(User, GroupKind)},
+	{skuPhone, kinds(User, GroupKind)},
+	{skuAnalytics, kinds(User, GroupKind)},
+	{skuExchange, kinds(User, GroupKind)},
+	{skuVisio, kinds(User, GroupKind)},
+	{noSku, kinds(DeviceKind, GroupKind)},
+}
+
+func (t *Tenant) makeAllotments() {
+	for i, spec := range allotmentSpecs {
+		a := &Allotment{At: i, Sku: spec.sku, AssignableTo: spec.assignableTo, owned: unlimited, Subscriptions: t.purchases(spec.sku)}
+		if len(t.pools[spec.sku]) == 0 {
+			a.ID = t.dice.LongID("allotment", int(spec.sku))
+		} else {
+			a.ID = t.dice.GUID("allotment", i).String()
+		}
+		t.pools[spec.sku] = append(t.pools[spec.sku], i)
+		t.allotments = append(t.allotments, a)
+	}
+}
+
+// purchases are those behind the pools of a product. They share them.
+func (t *Tenant) purchases(s Sku) []Subscription {
+	made := func(number int, state Lifecycle, trial bool, start, next int) Subscription {
+		day := t.reference.Truncate(24 * time.Hour)
+		return Subscription{t.dice.GUID("subscription", number).String(), state, trial, day.AddDate(0, 0, start), day.AddDate(0, 0, next)}
+	}
+	n := int(s)
+	switch s {
+	case noSku:
+		return []Subscription{made(n, Active, false, -300, 65), made(n+1, Warning, true, -40, 20)}
+	case skuAnalytics:
+		return []Subscription{made(n, Active, true, -trialDays-1, 6)}
+	case skuVisio:
+		return []Subscription{made(n, Warning, false, -380, 15)}
+	case skuExchange:
+		return []Subscription{made(n, Suspended, false, -430, 25)}
+	}
+	return []Subscription{made(n, Active, false, -300, 65)}
+}
+
+// buyUnits says how many units there are, now that it is known who holds them:
+// those, and some more unless the product is sold out.
+func (t *Tenant) buyUnits() {
+	for s := range noSku {
+		_, consumed := t.Units(s)
+		spare := 5 + consumed/8
+		if s == skuCopilot {
+			spare = 0
+		}
+		pools := t.Pools(s)
+		for i := len(pools) - 1; i >= 0; i-- {
+			mine := spare
+			if i > 0 {
+				mine = spare / 3
+			}
+			spare -= mine
+			pools[i].owned = pools[i].consumed + mine
+		}
+	}
+}
+
+// makeGroups keeps, in a tenant too small for all of them, the groups that
+// someone needs.
+func (t *Tenant) makeGroups(cast []*role) {
+	needed := map[string]bool{}
+	for i, role := range cast {
+		for _, g := range role.grants {
+			needed[t.via(i, g)] = true
+		}
+	}
+	for i, spec := range groupSpecs {
+		if len(cast) < 50 && !needed[spec.key] && i > 0 {
+			continue
+		}
+		at := int32(len(t.groups))
+		g := &Group{
+			id: t.dice.GUID("group", i), At: at, Name: spec.name, Nickname: spec.key, About: spec.description, Unified: spec.unified,
+			Created: t.reference.Add(-time.Duration(330+t.dice.Pick("group age", i, 1500)) * 24 * time.Hour),
+		}
+		t.byID[g.id] = Ref{GroupKind, at}
+		t.groups = append(t.groups, g)
+		for _, p := range spec.products {
+			t.grant(t.pool(p.sku, spec.second), Ref{GroupKind, at}, t.plansNamed(p.sku, p.off))
+		}
+	}
+}
+
+func (t *Tenant) plansNamed(s Sku, names []string) PlanSet {
+	var set PlanSet
+	for _, name := range names {
+		set.add(t.products[s].PlanNamed(name))
+	}
+	return set
+}
+
+// grant makes an assignment that everybody knows of.
+func (t *Tenant) grant(pool *Allotment, to Ref, off PlanSet) *Assignment {
+	a := &Assignment{Pool: pool, To: to, Off: off}
+	a.spread()
+	t.file(a)
+	return a
+}
+
+// pool is the first allotment of a product, or the second if there is one.
+func (t *Tenant) pool(s Sku, second bool) *Allotment {
+	if pools := t.pools[s]; second && len(pools) > 1 {
+		return t.allotments[pools[1]]
+	}
+	return t.allotments[t.pools[s][0]]
+}
+
+// via is the key of the group through which person i gets a grant.
+func (t *Tenant) via(i int, g grant) string {
+	if g.via == regional {
+		return "e3-" + cultures[t.people[i].culture].region
+	}
+	return g.via
+}
+
+// deal gives person i what the role grants, in order, for judge to decide what
+// takes effect. Those through groups that came late are apart.
+func (t *Tenant) deal(i int32, r *role) (rows, late []row) {
+	p := &t.people[i]
+	for j, g := range r.grants {
+		days := 300
+		if g.sku == skuAnalytics {
+			days = trialDays
+		}
+		pool := t.pool(g.sku, cultures[p.culture].region == "apac")
+		l := row{
+			sku: g.sku, group: direct, pool: uint8(pool.At),
+			updated: t.reference.Unix() - int64(t.dice.Pick("updated", int(i)*8+j, days*86400)+3600),
+		}
+		if g.before {
+			l.state = PartlyInForce
+		}
+		p.busy = p.busy || g.busy
+		if next := (i + 1) % int32(len(t.people)); g.taken && next != i {
+			t.setAddresses(Ref{User, next}, []string{p.name})
+		}
+		switch via := t.via(int(i), g); via {
+		case byHand:
+			if t.dice.Pick("off", int(i), 2) == 0 && g.sku == skuE3 {
+				l.off = t.plansNamed(skuE3, []string{"SWAY"})
+			}
+			l.from = t.grant(pool, Ref{User, i}, l.off)
+		case byGone:
+			l.group = goneGroup
+		default:
+			l.group = int32(slices.IndexFunc(t.groups, func(g *Group) bool { return g.Nickname == via }))
+			group := t.groups[l.group]
+			at := slices.IndexFunc(group.assigned, func(a *Assignment) bool { return a.Sku() == g.sku })
+			l.from = group.assigned[at]
+			l.pool, l.off = uint8(l.from.Pool.At), l.from.Off
+			t.joinGroup(group, i)
+			if via == lateGroup {
+				late = append(late, l)
+				continue
+			}
+		}
+		rows = append(rows, l)
+	}
+	return rows, late
+}
+
+// makeDevices gives two of three devices units of the pool for devices.
+func (t *Tenant) makeDevices() {
+	pool := t.pool(noSku, false)
+	for i := range deviceCount {
+		kind := deviceKinds[i%len(deviceKinds)]
+		d := &Device{
+			ID: t.dice.GUID("device", i), DeviceID: t.dice.GUID("device id", i),
+			Name: fmt.Sprintf("%s-%03d", kind.name, i+1), System: kind.system, person: int32(len(t.people)),
+		}
+		t.devices = append(t.devices, d)
+		t.people = append(t.people, Person{id: d.ID, device: int32(i) + 1})
+		t.byID[d.ID] = Ref{DeviceKind, int32(i)}
+		if i%3 == 2 {
+			continue
+		}
+		var off []string
+		if i%5 == 0 {
+			off = []string{"UNIVERSAL_PRINT_01"}
+		}
+		t.grant(pool, Ref{DeviceKind, int32(i)}, t.plansNamed(noSku, off))
+		t.settleOne(d.person, t.reference)
+	}
+	pool.owned = pool.consumed + 6
+}
+
+// makeMembers fills the groups that license nobody, and puts into some groups
+// what is no person.
+func (t *Tenant) makeMembers(users int) {
+	people := t.people[:users]
+	unlicensed := slices.IndexFunc(people, func(p Person) bool { return !p.guest && len(p.rows) == 0 })
+	for _, g := range t.groups {
+		spec := groupSpecs[slices.IndexFunc(groupSpecs, func(s groupSpec) bool { return s.key == g.Nickname })]
+		for _, key := range strings.Fields(spec.holds) {
+			if j := slices.IndexFunc(t.groups, func(g *Group) bool { return g.Nickname == key }); j >= 0 {
+				g.groups = append(g.groups, int32(j))
+			}
+		}
+		slices.Sort(g.groups)
+		g.app = spec.app
+		for j := range spec.machines {
+			at := (t.dice.Pick("machine of "+spec.key, 0, deviceCount) + j) % deviceCount
+			t.joinGroup(g, t.devices[at].person)
+		}
+		if len(spec.products) > 0 {
+			continue
+		}
+		switch spec.key {
+		case "all", "guests":
+			for j := range people {
+				if people[j].guest == (spec.key == "guests") {
+					t.joinGroup(g, int32(j))
+				}
+			}
+		default:
+			for j := range min(8+t.dice.Pick("size of "+spec.key, 0, 16), users) {
+				if n := t.dice.Pick("member of "+spec.key, j, users); !people[n].guest {
+					t.joinGroup(g, int32(n))
+				}
+			}
+			if unlicensed >= 0 { // So that they have no product in common.
+				t.joinGroup(g, int32(unlicensed))
+			}
+		}
+	}
+}

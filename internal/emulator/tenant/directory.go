@@ -1,0 +1,337 @@
+package tenant
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// TextProperties are the properties of a user that can be written and are
+// texts or null, besides the user principal name.
+var TextProperties = []string{
+	"city", "companyName", "country", "department", "displayName", "givenName", "jobTitle", "mail", "mailNickname",
+	"mobilePhone", "officeLocation", "preferredLanguage", "surname", "usageLocation", "userType",
+}
+
+// CreateUser makes a person from properties by their names, which have the
+// right types: texts, nil, or of accountEnabled a bool. It writes.
+func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal) {
+	i := int32(len(t.people))
+	t.people = append(t.people, Person{created: w.Now.Unix(), written: map[string]any{"userType": "Member"}})
+	p := &t.people[i]
+	p.department = uint8(len(departments) - 1) // of nobody in particular
+	for _, name := range TextProperties {
+		if _, ok := properties[name]; !ok && name != "userType" {
+			p.written[name] = nil
+		}
+	}
+	t.made++
+	p.id = t.dice.GUID("made user", t.made)
+	if r := t.writeUser(i, properties); r != nil {
+		t.people = t.people[:i]
+		return 0, r
+	}
+	t.present++
+	t.byID[p.id] = Ref{User, i}
+	t.journal.add(Change{Of: Ref{User, i}, What: Created})
+	return i, nil
+}
+
+// WriteUser changes properties of a person, as CreateUser takes them. A new
+// usage location counts when the person is processed next. It writes.
+func (t *Tenant) WriteUser(i int32, properties map[string]any, _ When) *Refusal {
+	if r := t.writeUser(i, properties); r != nil {
+		return r
+	}
+	t.journal.add(Change{Of: Ref{User, i}, What: ProfileChanged})
+	return nil
+}
+
+func (t *Tenant) writeUser(i int32, properties map[string]any) *Refusal {
+	p := &t.people[i]
+	name, renamed := properties["userPrincipalName"].(string)
+	if other, taken := t.byName[strings.ToLower(name)]; renamed && taken && other != i {
+		return refuse(ObjectConflict, "userPrincipalName", "Another object with the same value for property userPrincipalName already exists.")
+	}
+	mail, mailed := properties["mail"].(string)
+	if mailed && t.hasAddress(mail, i) {
+		return refuse(ObjectConflict, "proxyAddresses", "Another object with the same value for property proxyAddresses already exists.")
+	}
+	p.written = maps.Clone(p.written)
+	if p.written == nil {
+		p.written = map[string]any{}
+	}
+	for name, value := range properties {
+		switch name {
+		case "userPrincipalName":
+		case "accountEnabled":
+			p.disabled = value == false
+		default:
+			p.written[name] = value
+		}
+	}
+	p.guest = p.Text("userType") == "Guest"
+	if renamed {
+		delete(t.byName, strings.ToLower(p.name))
+		p.name = name
+		t.byName[strings.ToLower(name)] = i
+	}
+	if _, ok := properties["mail"]; ok {
+		var list []string
+		if mailed {
+			list = append(list, mail)
+		}
+		t.setAddresses(Ref{User, i}, list)
+	}
+	t.order.forget()
+	return nil
+}
+
+// hasAddress says whether another object than person i has a mail address:
+// because it was given, or because a mailbox came with it.
+func (t *Tenant) hasAddress(address string, i int32) bool {
+	address = strings.ToLower(address)
+	if holder, ok := t.addresses[address]; ok && holder != (Ref{User, i}) {
+		return true
+	}
+	j, ok := t.byName[address]
+	return ok && j != i && t.hasMailbox(j)
+}
+
+// hasMailbox says whether somebody may use a plan that comes with a mailbox.
+func (t *Tenant) hasMailbox(i int32) bool {
+	for j := range t.people[i].rows {
+		r := &t.people[i].rows[j]
+		if t.products[r.sku].ruled(t.allows(r))&t.mailbox != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Addresses lists the proxy addresses of a person, the first one first.
+func (t *Tenant) Addresses(i int32) []string {
+	list := []string{}
+	if t.hasMailbox(i) {
+		list = append(list, "SMTP:"+t.people[i].name)
+	}
+	for _, address := range t.aliases[Ref{User, i}] {
+		list = append(list, "smtp:"+address)
+	}
+	return list
+}
+
+func (t *Tenant) setAddresses(of Ref, list []string) {
+	for _, address := range t.aliases[of] {
+		delete(t.addresses, strings.ToLower(address))
+	}
+	delete(t.aliases, of)
+	for _, address := range list {
+		t.addresses[strings.ToLower(address)] = of
+		t.aliases[of] = append(t.aliases[of], address)
+	}
+}
+
+// DeleteUser takes a person out of the directory, and out of all groups, with
+// what was assigned to the person. It writes.
+func (t *Tenant) DeleteUser(i int32, w When) {
+	p := &t.people[i]
+	for _, a := range slices.Clone(p.assigned) {
+		t.unfile(a)
+		a.spread()
+	}
+	for _, g := range slices.Clone(p.memberOf) {
+		t.leaveGroup(t.groups[g], i)
+	}
+	maps.DeleteFunc(t.joining, func(m membership, _ bool) bool { return m.person == i })
+	maps.DeleteFunc(t.leaving, func(m membership, _ bool) bool { return m.person == i })
+	p.gone = w.Now.Unix()
+	p.busy = false
+	t.settle([]int32{i}, w.Now)
+	t.setAddresses(Ref{User, i}, nil)
+	delete(t.byID, p.id)
+	delete(t.byName, strings.ToLower(p.name))
+	t.present--
+	t.order.forget()
+	t.journal.add(Change{Of: Ref{User, i}, What: Deleted})
+}
+
+// CreateGroup makes a group without members. It writes.
+func (t *Tenant) CreateGroup(name, nickname, about string, unified bool, w When) (int32, *Refusal) {
+	t.made++
+	i := int32(len(t.groups))
+	g := &Group{id: t.dice.GUID("made group", t.made), At: i, Name: name, Nickname: nickname, About: about, Unified: unified, Created: w.Now.UTC()}
+	t.groups = append(t.groups, g)
+	t.byID[g.id] = Ref{GroupKind, i}
+	t.journal.add(Change{Of: Ref{GroupKind, i}, What: Created})
+	return i, nil
+}
+
+// WriteGroup changes a group's texts; nil leaves one as it is. It writes.
+func (t *Tenant) WriteGroup(i int32, name, nickname, about *string, _ When) *Refusal {
+	g := t.groups[i]
+	for text, to := range map[*string]*string{&g.Name: name, &g.Nickname: nickname, &g.About: about} {
+		if to != nil {
+			*text = *to
+		}
+	}
+	t.journal.add(Change{Of: Ref{GroupKind, i}, What: ProfileChanged})
+	return nil
+}
+
+// DeleteGroup takes a group out of the directory. One that gives licences
+// cannot be deleted, by Microsoft Learn, "Assign licenses to a group". It
+// writes.
+func (t *Tenant) DeleteGroup(i int32, _ When) *Refusal {
+	g := t.groups[i]
+	if len(g.assigned) > 0 {
+		return refuse(BadRequest, "", "The group cannot be deleted because it has licenses assigned. Remove them first.")
+	}
+	for person := range g.members.after(-1) {
+		p := &t.people[person]
+		p.memberOf = slices.DeleteFunc(slices.Clone(p.memberOf), func(at int32) bool { return at == i })
+	}
+	for _, other := range t.groups {
+		other.groups = slices.DeleteFunc(other.groups, func(at int32) bool { return at == i })
+	}
+	g.members, g.groups, g.app, g.people, g.rights, g.failing = set{}, nil, false, 0, nil, set{}
+	g.deleted = true
+	delete(t.byID, g.id)
+	t.journal.add(Change{Of: Ref{GroupKind, i}, What: Deleted})
+	return nil
+}
+
+// Join makes something a direct member of a group. What the group gives
+// reaches the member later. It writes.
+func (t *Tenant) Join(group int32, who Ref, w When) *Refusal {
+	g := t.groups[group]
+	if t.IsMember(g, who) {
+		return refuse(BadRequest, "members", "One or more added object references already exist for the following modified properties: 'members'.")
+	}
+	switch who.Kind {
+	case GroupKind:
+		if who.At == group {
+			return refuse(BadRequest, "members", "A group cannot be a member of itself.")
+		}
+		g.groups = append(g.groups, who.At)
+		slices.Sort(g.groups)
+	case Principal:
+		g.app = true
+	default:
+		i := t.person(who)
+		t.joinGroup(g, i)
+		m := membership{i, group}
+		if t.leaving[m] {
+			delete(t.leaving, m) // As if nothing had happened.
+		} else {
+			t.joining[m] = true
+		}
+		t.member(m, w)
+	}
+	t.journal.add(Change{Ref{GroupKind, group}, MemberAdded, who})
+	return nil
+}
+
+// Leave is the reverse of Join. It writes.
+func (t *Tenant) Leave(group int32, who Ref, w When) bool {
+	g := t.groups[group]
+	if !t.IsMember(g, who) {
+		return false
+	}
+	switch who.Kind {
+	case GroupKind:
+		g.groups = slices.DeleteFunc(g.groups, func(at int32) bool { return at == who.At })
+	case Principal:
+		g.app = false
+	default:
+		i := t.person(who)
+		t.leaveGroup(g, i)
+		m := membership{i, group}
+		if t.joining[m] {
+			delete(t.joining, m)
+		} else {
+			t.leaving[m] = true
+		}
+		t.member(m, w)
+	}
+	t.journal.add(Change{Ref{GroupKind, group}, MemberRemoved, who})
+	return true
+}
+
+// member lets a membership that began or ended take effect.
+func (t *Tenant) member(m membership, w When) {
+	if len(t.groups[m.group].assigned) == 0 && !t.leaving[m] {
+		delete(t.joining, m)
+		return // There is nothing to give.
+	}
+	if w.Delay > 0 {
+		t.postpone(effect{since: w.Now, due: w.Now.Add(w.Delay), group: int(m.group), people: []int32{m.person}})
+		return
+	}
+	delete(t.joining, m)
+	delete(t.leaving, m)
+	t.settle([]int32{m.person}, w.Now)
+}
+
+// joinGroup makes person i a direct member of a group.
+func (t *Tenant) joinGroup(g *Group, i int32) {
+	if g.members.has(i) {
+		return
+	}
+	g.members.put(i, true)
+	if t.people[i].device == 0 {
+		g.people++
+	}
+	p := &t.people[i]
+	p.memberOf = append(p.memberOf, int32(g.At))
+	t.tally(i, []int32{g.At}, 1)
+	for j := range p.rows {
+		if r := &p.rows[j]; r.group == g.At && r.cause != NoCause {
+			g.failing.put(i, true)
+		}
+	}
+}
+
+func (t *Tenant) leaveGroup(g *Group, i int32) {
+	p := &t.people[i]
+	t.tally(i, []int32{g.At}, -1)
+	p.memberOf = slices.DeleteFunc(slices.Clone(p.memberOf), func(at int32) bool { return at == g.At })
+	g.members.put(i, false)
+	g.failing.put(i, false)
+	if p.device == 0 {
+		g.people--
+	}
+}
+
+// Provide says how many units an allotment owns, and in which state all of its
+// purchases are. What is in use beyond the units stays in grace. That is what
+// commerce does; nobody does it through Microsoft Graph. It writes.
+func (t *Tenant) Provide(a *Allotment, units int, state Lifecycle, w When) {
+	a.grace = max(0, a.consumed-units)
+	a.owned = units
+	worked := a.works()
+	for i := range a.Subscriptions {
+		a.Subscriptions[i].State = state
+	}
+	var people []int32
+	if worked != a.works() {
+		for i := range t.people {
+			if slices.ContainsFunc(t.people[i].rows, func(r row) bool { return int(r.pool) == a.At }) {
+				people = append(people, int32(i))
+			}
+		}
+	}
+	t.settle(people, w.Now)
+}
+
+// SetAddresses gives a person proxy addresses besides the one of the user
+// principal name, as Exchange does. It writes.
+func (t *Tenant) SetAddresses(i int32, list []string, _ When) *Refusal {
+	for _, address := range list {
+		if t.hasAddress(address, i) {
+			return refuse(ObjectConflict, "proxyAddresses", "Another object with the same value for property proxyAddresses already exists.")
+		}
+	}
+	t.setAddresses(Ref{User, i}, list)
+	return nil
+}

@@ -1,0 +1,176 @@
+package tenant
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+// judge decides by the rules of the package comment which of somebody's rows
+// take effect. held is the allotments of which there was a unit before. A row
+// that comes first wins against those after it. A plan that a row needs may
+// come from any, so rows are judged again until nothing changes.
+func (t *Tenant) judge(i int32, rows []row, held poolSet) {
+	usable := t.usable[:0] // before
+	for j := range rows {
+		usable = append(usable, rows[j].state.usable())
+	}
+	t.usable = usable
+	var failed []int32 // groups of several products, one of which failed
+	for round := range 8 {
+		changed := false
+		for j := range rows {
+			others := rows
+			if round == 0 {
+				others = rows[:j]
+			}
+			r := rows[j]
+			r.state, r.cause, r.missing = InForce, NoCause, 0
+			if !t.allotments[r.pool].works() {
+				r.state = Disabled
+			} else {
+				t.check(i, &r, j, others, held)
+				if r.cause == NoCause && slices.Contains(failed, r.group) {
+					r.cause = GroupFailed
+				}
+			}
+			if r.cause != NoCause {
+				r.state = PartlyInForce
+				if !usable[j] || t.allows(&r).empty() {
+					r.state, r.missing = Failed, 0
+				}
+			}
+			changed = changed || round == 0 || r.state != rows[j].state || r.missing != rows[j].missing
+			rows[j] = r
+		}
+		if changed {
+			continue
+		}
+		for _, r := range rows {
+			if r.group >= 0 && !slices.Contains(failed, r.group) && failsGroup(rows, r.group, r.sku) {
+				failed, changed = append(failed, r.group), true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// failsGroup says whether a group of several products could not give this one,
+// from whatever allotment. Then it gives none.
+func failsGroup(rows []row, group int32, s Sku) bool {
+	several := false
+	for _, r := range rows {
+		if r.group != group {
+			continue
+		}
+		if r.sku == s && r.cause == NoCause {
+			return false
+		}
+		several = several || r.sku != s
+	}
+	return several
+}
+
+// check finds the first rule that r, the row at j, breaks beside others, if
+// any, and all plans that break it too.
+func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
+	p := &t.products[r.sku]
+	on := p.ruled(p.all.andNot(r.off))
+	if on != 0 {
+		location := cmp.Or(t.people[i].Text("usageLocation"), tenantLocation)
+		if failing := on & t.notOffered[location]; failing != 0 {
+			r.fail(Location, failing, t.placeNumber(location))
+			return
+		}
+		var same, elsewhere ruledSet // what the person may use, of this product and of others
+		for k := range others {
+			o := &others[k]
+			if k == j || !o.state.usable() {
+				continue
+			}
+			op := &t.products[o.sku]
+			if set := op.ruled(op.all.andNot(o.off)) &^ o.missing; o.sku == r.sku {
+				same |= set
+			} else {
+				elsewhere |= set
+			}
+		}
+		var failing, other ruledSet
+		for set := on; set != 0; set &= set - 1 {
+			n := bits.TrailingZeros64(uint64(set))
+			if against := t.excludes[n] & elsewhere; against != 0 {
+				failing |= 1 << n
+				other |= against
+			}
+		}
+		if failing != 0 {
+			r.fail(Exclusive, failing, uint8(bits.TrailingZeros64(uint64(other))))
+			return
+		}
+		for set := on; set != 0; set &= set - 1 {
+			n := bits.TrailingZeros64(uint64(set))
+			if needs := t.requires[n]; needs != 0 && needs&(on|same|elsewhere) == 0 {
+				failing |= 1 << n
+			}
+		}
+		if failing != 0 {
+			r.fail(Dependency, failing, t.requiresID[bits.TrailingZeros64(uint64(failing))])
+			return
+		}
+	}
+	if !t.canTake(i, int(r.pool), held) {
+		r.fail(Count, 0, 0)
+		return
+	}
+	if stamped := on & t.mailbox; stamped != 0 && t.addressTaken(i) {
+		r.fail(Uniqueness, stamped, 0)
+		return
+	}
+	if t.people[i].busy {
+		r.fail(Contention, 0, 0)
+	}
+}
+
+func (r *row) fail(c Cause, failing ruledSet, other uint8) {
+	r.cause, r.missing, r.other = c, failing, other
+	if failing != 0 {
+		r.plan = uint8(bits.TrailingZeros64(uint64(failing)))
+	}
+}
+
+// placeNumber is the number of a usage location.
+func (t *Tenant) placeNumber(location string) uint8 {
+	n := slices.Index(t.places, location)
+	if n < 0 {
+		n = len(t.places)
+		t.places = append(t.places, location)
+	}
+	return uint8(n)
+}
+
+// addressTaken says whether another object has the address that a mailbox of
+// somebody would be given.
+func (t *Tenant) addressTaken(i int32) bool {
+	if len(t.addresses) == 0 {
+		return false
+	}
+	holder, taken := t.addresses[strings.ToLower(t.people[i].name)]
+	return taken && holder != t.refOf(i)
+}
+
+// canTake says whether there is a unit of an allotment for somebody: the one
+// that the person has already, or a free one that nobody waits for.
+func (t *Tenant) canTake(i int32, pool int, held poolSet) bool {
+	if held>>pool&1 == 1 {
+		return true
+	}
+	a := t.allotments[pool]
+	if a.Free() <= 0 {
+		return false
+	}
+	first, queue := t.first(a)
+	return !queue || first == i
+}

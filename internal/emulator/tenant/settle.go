@@ -1,0 +1,194 @@
+package tenant
+
+import (
+	"slices"
+	"time"
+)
+
+// settle works out again what people have, and hands on the units that became
+// free: first come, first served.
+func (t *Tenant) settle(people []int32, now time.Time) {
+	for _, i := range people {
+		t.settleOne(i, now)
+	}
+	for at := 0; at < len(t.allotments); at++ {
+		a := t.allotments[at]
+		if !a.works() || a.Free() == 0 {
+			continue
+		}
+		if i, queue := t.first(a); queue {
+			t.settleOne(i, now)
+			at = -1 // What one person got can have changed any allotment.
+		}
+	}
+}
+
+// settleOne works out what somebody has: from all assignments that reach the
+// person, by the rules. Nothing else decides that.
+func (t *Tenant) settleOne(i int32, now time.Time) {
+	p := &t.people[i]
+	before := p.rows
+	held := units(before)
+	rows := make([]row, 0, len(before)+1)
+	for _, r := range before {
+		switch {
+		case r.from == nil:
+			if p.gone == 0 {
+				rows = append(rows, r)
+			}
+		case t.reaches(i, r.from):
+			r.off = r.from.reach
+			rows = append(rows, r)
+		}
+	}
+	known := len(rows)
+	fresh := func(list []*Assignment, group int32) {
+		for _, a := range list {
+			if !a.reaches || !t.suits(a, i) || slices.ContainsFunc(rows[:known], func(r row) bool { return r.from == a }) {
+				continue
+			}
+			rows = append(rows, row{from: a, off: a.reach, group: group, pool: uint8(a.Pool.At), sku: a.Sku()})
+		}
+	}
+	fresh(p.assigned, direct)
+	for _, g := range p.memberOf {
+		if len(t.groups[g].assigned) > 0 && !t.joining[membership{i, g}] {
+			fresh(t.groups[g].assigned, g)
+		}
+	}
+	t.judge(i, rows, held)
+	for j := range rows {
+		r := &rows[j]
+		if !slices.ContainsFunc(before, func(b row) bool { return b.from == r.from && b.same(r) }) {
+			r.updated = now.Unix()
+		}
+	}
+	t.commit(i, rows, now)
+}
+
+// suits says whether a unit from the pool of an assignment to a group can go to
+// such a member.
+func (t *Tenant) suits(a *Assignment, i int32) bool {
+	return a.To.Kind != GroupKind || a.Pool.AssignableTo.Has(t.refOf(i).Kind)
+}
+
+// reaches says whether an assignment is one of somebody's, as far as it is
+// known.
+func (t *Tenant) reaches(i int32, a *Assignment) bool {
+	switch {
+	case !a.reaches:
+		return false
+	case a.To.Kind != GroupKind:
+		return true // It is the person's own, for good.
+	}
+	m := membership{i, a.To.At}
+	return t.leaving[m] || slices.Contains(t.people[i].memberOf, a.To.At) && !t.joining[m]
+}
+
+// same says whether two rows tell the same.
+func (r *row) same(o *row) bool {
+	return r.state == o.state && r.cause == o.cause && r.plan == o.plan && r.other == o.other && r.off == o.off
+}
+
+// commit gives somebody new rows, and brings up to date what is counted: units,
+// queues, errors and the rights of groups.
+func (t *Tenant) commit(i int32, rows []row, now time.Time) {
+	p := &t.people[i]
+	before := p.rows
+	if slices.Equal(before, rows) {
+		return
+	}
+	t.tally(i, p.memberOf, -1)
+	p.rows = rows
+	t.tally(i, p.memberOf, 1)
+
+	had, has := units(before), units(rows)
+	var waits poolSet
+	for j := range rows {
+		if rows[j].cause == Count {
+			waits |= 1 << rows[j].pool
+		}
+	}
+	for at, a := range t.allotments {
+		bit := poolSet(1) << at
+		switch {
+		case had&bit == 0 && has&bit != 0:
+			a.consumed++
+		case had&bit != 0 && has&bit == 0:
+			a.giveBack()
+		}
+		switch {
+		case p.waits&bit == 0 && waits&bit != 0:
+			t.enqueue(a, i, now.UTC().Truncate(100*time.Nanosecond))
+		case p.waits&bit != 0 && waits&bit == 0:
+			t.leave(a, i)
+		}
+	}
+	if p.device != 0 {
+		return
+	}
+	for _, list := range [2][]row{before, rows} {
+		for j := range list {
+			s := list[j].sku
+			fails := slices.ContainsFunc(rows, func(r row) bool { return r.sku == s && r.cause != NoCause })
+			t.failing[s].put(i, fails)
+			if g := list[j].group; g >= 0 {
+				t.groups[g].failing.put(i, slices.Contains(p.memberOf, g) && slices.ContainsFunc(rows, func(r row) bool { return r.group == g && r.cause != NoCause }))
+			}
+		}
+	}
+	if t.journal.on {
+		if !slices.EqualFunc(heldOf(before), heldOf(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {
+			t.journal.add(Change{Of: Ref{User, i}, What: LicencesChanged})
+		}
+	}
+}
+
+func heldOf(rows []row) []row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !r.state.holds() })
+}
+
+// giveBack returns a unit. One beyond those that are owned is gone with that.
+func (a *Allotment) giveBack() {
+	a.consumed--
+	a.grace = max(0, min(a.grace, a.consumed-a.owned))
+}
+
+// tally adds what somebody may use to the rights of groups, or takes it away.
+func (t *Tenant) tally(i int32, groups []int32, sign int) {
+	rows := t.people[i].rows
+	if len(rows) == 0 || len(groups) == 0 || t.people[i].device != 0 {
+		return
+	}
+	var done uint64 // products
+	for j := range rows {
+		s := rows[j].sku
+		if !rows[j].state.usable() || done>>s&1 == 1 {
+			continue
+		}
+		done |= 1 << s
+		lacks := t.products[s].all.andNot(t.MayUse(i, s))
+		for _, at := range groups {
+			g := t.groups[at]
+			if len(g.rights) <= int(s) {
+				g.rights = append(g.rights, make([]groupRight, int(s)+1-len(g.rights))...)
+			}
+			right := &g.rights[s]
+			right.holders += sign
+			if right.lacks == nil {
+				right.lacks = make([]int32, len(t.products[s].Plans))
+				right.through = map[*Assignment]int{}
+			}
+			for plan := range lacks.all {
+				right.lacks[plan] += int32(sign)
+			}
+			for k := range rows {
+				if r := &rows[k]; r.sku == s && r.group >= 0 && r.state.usable() {
+					if right.through[r.from] += sign; right.through[r.from] == 0 {
+						delete(right.through, r.from)
+					}
+				}
+			}
+		}
+	}
+}
