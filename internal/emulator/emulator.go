@@ -136,7 +136,8 @@ type Emulator struct {
 	dice     dice
 	id       string // of the tenant
 	users    int
-	now      func() time.Time
+	clock    *clock
+	now      func() time.Time // of the clock
 	variants atomic.Pointer[Variants]
 	answers  atomic.Int64 // numbers request ids
 	reads    atomic.Int64 // of usage rights, for Variants.UsageRightFailures
@@ -158,14 +159,15 @@ func New(opts Options) *Emulator {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	d := dice(opts.Seed)
+	d, c := dice(opts.Seed), &clock{base: opts.Now}
 	t := newTenant(opts.Seed, opts.Users)
 	e := &Emulator{
 		tenant:       t,
 		dice:         d,
 		id:           t.id,
 		users:        opts.Users,
-		now:          opts.Now,
+		clock:        c,
+		now:          c.now,
 		counts:       counts{record: opts.Record},
 		clientID:     d.guid("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.longID("client secret", 0)[:20],
