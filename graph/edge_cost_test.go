@@ -306,7 +306,9 @@ type edgeTenant struct {
 
 func startEdgeTenant(t *testing.T) *edgeTenant {
 	t.Helper()
-	g := startGateway(t, emulator.Options{Users: 2000, Variants: emulator.Variants{Devices: true}})
+	g := startGateway(t, emulator.Options{Users: 2000, Variants: emulator.Variants{
+		Devices: true, Throttling: emulator.Throttling{Off: true}, // more is asked in seconds than the service takes
+	}})
 	e := &edgeTenant{gateway: g, lists: map[string][]string{}, sizes: map[string]int{}}
 	r := g.ask(`{
 		users(first: 999) { nodes { id userPrincipalName } }

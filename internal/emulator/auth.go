@@ -11,6 +11,7 @@ import (
 
 // identity is the caller: an application, or a person through one.
 type identity struct {
+	app    string // its client id
 	roles  []string
 	scopes []string
 	user   string // object id of the person; "" for an application
@@ -20,6 +21,7 @@ type claims struct {
 	jwt.RegisteredClaims
 	Tenant string   `json:"tid"`
 	Object string   `json:"oid"`
+	App    string   `json:"appid"`
 	Roles  []string `json:"roles"`
 	Scopes string   `json:"scp"`
 }
@@ -44,7 +46,7 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	case got.Tenant != e.id:
 		return refuse("Access token validation failure. Invalid tenant.")
 	}
-	who := &identity{roles: got.Roles, scopes: strings.Fields(got.Scopes)}
+	who := &identity{app: got.App, roles: got.Roles, scopes: strings.Fields(got.Scopes)}
 	if got.Scopes != "" {
 		who.user = got.Object
 	}

@@ -27,8 +27,9 @@
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
 // others. It serves no delta queries, no other navigation between directory
-// objects and no writes but those of licences. It never throttles or fails of
-// its own accord: see [Fault].
+// objects and no writes but those of licences. It throttles as the
+// service does, at the published limits, see [Throttling]; it fails on demand
+// alone, see [Fault].
 //
 // # What a write does
 //

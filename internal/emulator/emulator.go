@@ -25,10 +25,9 @@ type Options struct {
 // 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID,
 // 17 RightAllotments, 18 MyAssignments, 19 Devices, 20 SubscriptionTimestamps,
 // 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
-// 26 CloudLicensing, 27 GroupEffects, 28 UsageRightFailures. Point 25, the
-// limits of throttling, has none: see [Fault]. The others, 5, 6, 12, 16, 23, 29
-// and 30, leave no choice. DirectoryPageSize, MissingUsageRight, OnBehalfOf and
-// Roles belong to no point.
+// 25 Throttling, 26 CloudLicensing, 27 GroupEffects, 28 UsageRightFailures. The
+// others, 5, 6, 12, 16, 23, 29 and 30, leave no choice. DirectoryPageSize,
+// MissingUsageRight, OnBehalfOf and Roles belong to no point.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
@@ -102,6 +101,9 @@ type Variants struct {
 	GroupEffects time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
+	// Throttling is how much is taken before the answer is 429; the zero value
+	// is the published limits.
+	Throttling Throttling
 	// UsageRightFailures is the share, 0 to 1, of usage right reads that
 	// answer 500, spread evenly.
 	UsageRightFailures float64
@@ -136,11 +138,13 @@ type Emulator struct {
 	dice     dice
 	id       string // of the tenant
 	users    int
-	now      func() time.Time
+	clock    *clock
+	now      func() time.Time // of the clock
 	variants atomic.Pointer[Variants]
 	answers  atomic.Int64 // numbers request ids
 	reads    atomic.Int64 // of usage rights, for Variants.UsageRightFailures
 	faults   faults
+	throttle throttle
 	counts   counts
 
 	clientID, clientSecret string
@@ -158,14 +162,15 @@ func New(opts Options) *Emulator {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	d := dice(opts.Seed)
+	d, c := dice(opts.Seed), &clock{base: opts.Now}
 	t := newTenant(opts.Seed, opts.Users)
 	e := &Emulator{
 		tenant:       t,
 		dice:         d,
 		id:           t.id,
 		users:        opts.Users,
-		now:          opts.Now,
+		clock:        c,
+		now:          c.now,
 		counts:       counts{record: opts.Record},
 		clientID:     d.guid("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.longID("client secret", 0)[:20],
@@ -175,13 +180,14 @@ func New(opts Options) *Emulator {
 	return e
 }
 
-// Reset brings the tenant back to its first state. Counts, faults and variants
-// stay.
+// Reset brings the tenant back to its first state, and nobody is throttled any
+// more. Counts, faults, variants and the clock stay.
 func (e *Emulator) Reset() {
 	t := newTenant(uint64(e.dice), e.users)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tenant = t
+	e.throttle.forget()
 }
 
 // DelegatedToken is a token to Graph of a signed-in person with these

@@ -37,6 +37,10 @@ type call struct {
 	params []string // values of {id} in the route
 	who    *identity
 	query  url.Values // the options in effect: of the link's first page on later pages
+
+	paid         *ticket // what it was charged; nil when nothing was
+	usage        float64 // of the nearest limit
+	refusedUnits int     // its price, when it was throttled
 }
 
 // root is where the version's resources begin.
@@ -157,12 +161,20 @@ func (e *Emulator) enter(c *call) (leave func()) {
 // answerGraph checks the caller and runs the endpoint's handler.
 func (e *Emulator) answerGraph(c *call) answer {
 	defer e.enter(c)()
+	a := e.answerCharged(c)
+	e.charged(c, &a)
+	return a
+}
+
+func (e *Emulator) answerCharged(c *call) answer {
 	body, p := e.handle(c)
 	units := c.cost()
 	if p != nil {
 		a := p.answer(c)
 		switch p.status {
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed:
+		case http.StatusTooManyRequests:
+			a.units = max(c.refusedUnits, 1) // Throttled calls still count.
 		default:
 			a.units = units
 		}
@@ -191,6 +203,9 @@ func (e *Emulator) handle(c *call) (any, *problem) {
 		return nil, p
 	}
 	c.who = who
+	if p := e.throttled(c); p != nil {
+		return nil, p
+	}
 	if c.route == nil {
 		return nil, e.notFound(c)
 	}
