@@ -1,10 +1,11 @@
 package emulator
 
 import (
-	"math"
 	"net/http"
-	"slices"
+	"strings"
 	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const (
@@ -13,152 +14,55 @@ const (
 	allotmentSet      = "admin/cloudLicensing/allotments"
 )
 
-// allotment is a pool of units of one product.
-type allotment struct {
-	id           string
-	at           int // index into allotments
-	sku          sku
-	assignableTo string
-	units        int // unlimited until the tenant is built
-	consumed     int // each assignee counts once, however many assignments lead here
-	waiting      []place
-	left         int // of waiting, those who do not wait any more
-}
-
-const unlimited = math.MaxInt
-
-func (a *allotment) free() int { return a.units - a.consumed }
-
-// allotmentSpecs are the pools. Two products have two of them in use, Microsoft
-// 365 E5 has a reserve that nobody draws on, and the last pool has no product
-// of the directory behind it.
-var allotmentSpecs = []struct {
-	sku          sku
-	assignableTo string
-}{
-	{skuE3, "user,group"}, {skuE3, "user,group"},
-	{skuE5, "user,group"}, {skuE5, "user"},
-	{skuBusiness, "user,group"},
-	{skuF3, "user,group"}, {skuF3, "user,group"},
-	{skuCopilot, "user,group"},
-	{skuAudio, "user,group"},
-	{skuPhone, "user,group"},
-	{skuAnalytics, "user,group"},
-	{skuExchange, "user,group"},
-	{skuVisio, "user,group"},
-	{noSku, "device"},
-}
-
-func (t *tenant) makeAllotments() {
-	for i, spec := range allotmentSpecs {
-		a := allotment{at: i, sku: spec.sku, assignableTo: spec.assignableTo, units: unlimited}
-		if len(t.pools[spec.sku]) == 0 {
-			a.id = t.dice.longID("allotment", int(spec.sku))
-		} else {
-			a.id = t.dice.guid("allotment", i).String()
-		}
-		t.pools[spec.sku] = append(t.pools[spec.sku], i)
-		t.allotments = append(t.allotments, a)
-	}
-}
-
-// buyUnits says how many units there are, now that it is known who holds them:
-// those, and some more unless the product is sold out.
-func (t *tenant) buyUnits() {
-	for s := range skuCount {
-		spare := 0
-		if !s.soldOut() {
-			spare = 5 + t.consumed(s)/8
-		}
-		pools := t.pools[s]
-		for i := len(pools) - 1; i >= 0; i-- {
-			mine := spare
-			if i > 0 {
-				mine = spare / 3
-			}
-			spare -= mine
-			t.allotments[pools[i]].units = t.allotments[pools[i]].consumed + mine
-		}
-	}
-}
-
-// consumed counts the units of a product that are in use, over all its pools.
-func (t *tenant) consumed(s sku) int {
-	n := 0
-	for _, i := range t.pools[s] {
-		n += t.allotments[i].consumed
-	}
-	return n
-}
-
-// units says how many a product has of each kind.
-func (t *tenant) units(s sku) (enabledUnits, warningUnits, suspendedUnits int) {
-	n := 0
-	for _, i := range t.pools[s] {
-		n += t.allotments[i].units
-	}
-	switch s.lifecycle() {
-	case warning:
-		return 0, n, 0
-	case suspended:
-		return 0, 0, n
-	default:
-		return n, 0, 0
-	}
-}
-
-var allotmentType = entityType[*allotment]{allotmentTypeName, map[string]property[*allotment]{
-	"id":            {get: func(_ *tenant, a *allotment, _ *Variants) any { return a.id }, onDefault: true},
-	"allottedUnits": {get: func(_ *tenant, a *allotment, _ *Variants) any { return a.units }, onDefault: true},
-	"consumedUnits": {get: func(_ *tenant, a *allotment, _ *Variants) any { return a.consumed }, onDefault: true},
-	"assignableTo":  {get: func(_ *tenant, a *allotment, _ *Variants) any { return a.assignableTo }, onDefault: true},
-	"services": {get: func(t *tenant, a *allotment, _ *Variants) any {
-		return services(a.sku, t.products[a.sku].plans)
+var allotmentType = entityType[*tenant.Allotment]{allotmentTypeName, map[string]property[*tenant.Allotment]{
+	"id":            {get: func(_ *call, a *tenant.Allotment) any { return a.ID }, onDefault: true},
+	"allottedUnits": {get: func(_ *call, a *tenant.Allotment) any { return a.Allotted() }, onDefault: true},
+	"consumedUnits": {get: func(_ *call, a *tenant.Allotment) any { return a.Consumed() }, onDefault: true},
+	"assignableTo":  {get: func(_ *call, a *tenant.Allotment) any { return assignableTo(a.AssignableTo) }, onDefault: true},
+	"services": {get: func(c *call, a *tenant.Allotment) any {
+		return services(c.tenant.Product(a.Sku), c.tenant.Product(a.Sku).All())
 	}, onDefault: true},
-	"skuId":         {get: func(t *tenant, a *allotment, _ *Variants) any { return orNull(t.products[a.sku].skuID) }, onDefault: true},
-	"skuPartNumber": {get: func(t *tenant, a *allotment, _ *Variants) any { return orNull(t.products[a.sku].skuPartNumber) }, onDefault: true},
-	"subscriptions": {get: func(t *tenant, a *allotment, v *Variants) any { return t.subscriptions(a.sku, v) }, onDefault: true},
+	"skuId":         {get: textOf(func(c *call, a *tenant.Allotment) string { return c.tenant.Product(a.Sku).SkuID }), onDefault: true},
+	"skuPartNumber": {get: textOf(func(c *call, a *tenant.Allotment) string { return c.tenant.Product(a.Sku).SkuPartNumber }), onDefault: true},
+	"subscriptions": {get: func(c *call, a *tenant.Allotment) any { return c.subscriptions(a) }, onDefault: true},
 }}
 
-func orNull(s string) any {
-	if s == "" {
-		return nil
+// assignableTo writes kinds of assignees as the flags that they are.
+func assignableTo(k tenant.Kinds) string {
+	var names []string
+	for _, kind := range []tenant.Kind{tenant.User, tenant.DeviceKind, tenant.GroupKind} {
+		if k.Has(kind) {
+			names = append(names, kind.String())
+		}
 	}
-	return s
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, ",")
 }
 
-// subscriptions are the purchases behind a pool. The pools of one product share
-// one purchase.
-func (t *tenant) subscriptions(s sku, v *Variants) []object {
-	made := func(id, state, tags string, start, next int) object {
-		day := func(days int) string {
-			at := t.reference.Truncate(24*time.Hour).AddDate(0, 0, days)
-			if v.SubscriptionTimestamps {
-				return at.Format("2006-01-02T15:04:05.000Z")
-			}
-			return at.Format(time.DateOnly)
+// subscriptions are the purchases behind a pool.
+func (c *call) subscriptions(a *tenant.Allotment) []object {
+	layout := time.DateOnly
+	if c.variants.SubscriptionTimestamps {
+		layout = "2006-01-02T15:04:05.000Z"
+	}
+	list := []object{}
+	for _, s := range a.Subscriptions {
+		tags := "none"
+		if s.Trial {
+			tags = "trial"
 		}
-		return object{
+		list = append(list, object{
 			"@odata.type":       "#" + namespace + "subscription",
-			"subscriptionId":    id,
-			"startDate":         day(start),
-			"nextLifecycleDate": day(next),
-			"state":             state,
+			"subscriptionId":    s.ID,
+			"startDate":         s.Start.Format(layout),
+			"nextLifecycleDate": s.NextLifecycle.Format(layout),
+			"state":             s.State,
 			"tags":              tags,
-		}
+		})
 	}
-	id := t.subscriptionID(s)
-	switch {
-	case s == noSku:
-		return []object{made(id, "active", "none", -300, 65), made(t.subscriptionID(s+1), "warning", "trial", -40, 20)}
-	case s.trial():
-		return []object{made(id, "active", "trial", -trialDays-1, 6)}
-	case s.lifecycle() == warning:
-		return []object{made(id, "warning", "none", -380, 15)}
-	case s.lifecycle() == suspended:
-		return []object{made(id, "suspended", "none", -430, 25)}
-	}
-	return []object{made(id, "active", "none", -300, 65)}
+	return list
 }
 
 // allotmentRelations are the relations of an allotment that can be expanded.
@@ -173,8 +77,8 @@ func (e *Emulator) allotmentOptions(c *call, allowed option) (*query, *problem) 
 
 // renderAllotment writes an allotment. Of a list, or of a relation, the
 // subscriptions can be left out.
-func (e *Emulator) renderAllotment(c *call, sel []string, a *allotment, listed bool) object {
-	o := allotmentType.render(e.tenant, a, sel, c.variants)
+func (e *Emulator) renderAllotment(c *call, sel []string, a *tenant.Allotment, listed bool) object {
+	o := allotmentType.render(c, a, sel)
 	if listed && sel == nil && c.variants.SubscriptionsOnSelect {
 		delete(o, "subscriptions")
 	}
@@ -182,17 +86,14 @@ func (e *Emulator) renderAllotment(c *call, sel []string, a *allotment, listed b
 	return o
 }
 
-func (e *Emulator) expandAllotment(c *call, q *query, o object, a *allotment) object {
-	path := allotmentSet + "/" + a.id + "/"
+func (e *Emulator) expandAllotment(c *call, q *query, o object, a *tenant.Allotment) object {
+	path := allotmentSet + "/" + a.ID + "/"
 	for _, x := range q.expand {
 		switch x.name {
 		case "assignments":
-			list := e.tenant.drawing(a)
-			e.expandList(c, o, x, path, len(list), func(i int) object { return e.renderAssignment(c, x.sel, list[i]) })
+			expandList(e, c, o, x, path, c.drawing(a), func(one *tenant.Assignment) object { return e.renderAssignment(c, x.sel, one) })
 		case "waitingMembers":
-			e.expandList(c, o, x, path, len(a.waiting), func(i int) object {
-				return e.renderWaiting(c, x.sel, waitingMember{a, a.waiting[i]})
-			})
+			expandList(e, c, o, x, path, c.waiting(a), func(w tenant.WaitingMember) object { return e.renderWaiting(c, x.sel, w) })
 		}
 	}
 	return o
@@ -203,27 +104,26 @@ func (e *Emulator) listAllotments(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	t := e.tenant
-	found := make([]*allotment, 0, len(t.allotments))
-	for i := range t.allotments {
-		if q.filter == nil || q.filter.match(func(string) []string { return t.skuIDs(t.allotments[i].sku) }) {
-			found = append(found, &t.allotments[i])
+	var found []*tenant.Allotment
+	for _, a := range c.tenant.Allotments() {
+		if q.filter == nil || q.filter.match(func(string) []string { return c.skuIDs(a.Sku) }) {
+			found = append(found, a)
 		}
 	}
 	if q.apply != nil {
-		return e.aggregate(c, q.apply, found), nil
+		return aggregate(c, q.apply, found), nil
 	}
-	return e.page(c, q, fragment(allotmentSet, q.sel), c.cloudPageSize(q), len(found), func(i int) object {
-		return e.expandAllotment(c, q, e.renderAllotment(c, q.sel, found[i], true), found[i])
+	return page(e, c, q, fragment(allotmentSet, q.sel), c.cloudPageSize(q), listed(found), func(a *tenant.Allotment) object {
+		return e.expandAllotment(c, q, e.renderAllotment(c, q.sel, a, true), a)
 	}), nil
 }
 
 // skuIDs is the value of skuId for a filter: none where it is null.
-func (t *tenant) skuIDs(s sku) []string {
-	if s == noSku {
-		return nil
+func (c *call) skuIDs(s tenant.Sku) []string {
+	if id := c.tenant.Product(s).SkuID; id != "" {
+		return []string{id}
 	}
-	return []string{t.products[s].skuID}
+	return nil
 }
 
 func (e *Emulator) getAllotment(c *call) (any, *problem) {
@@ -239,17 +139,9 @@ func (e *Emulator) getAllotment(c *call) (any, *problem) {
 }
 
 // pathAllotment is the allotment that the path names first.
-func (e *Emulator) pathAllotment(c *call) (*allotment, *problem) {
-	if a := e.tenant.allotment(c.params[0]); a != nil {
+func (e *Emulator) pathAllotment(c *call) (*tenant.Allotment, *problem) {
+	if a := c.tenant.Allotment(c.params[0]); a != nil {
 		return a, nil
 	}
 	return nil, cloud(http.StatusNotFound, "resourceNotFound", "The allotment '%s' does not exist.", c.params[0])
-}
-
-func (t *tenant) allotment(id string) *allotment {
-	i := slices.IndexFunc(t.allotments, func(a allotment) bool { return a.id == id })
-	if i < 0 {
-		return nil
-	}
-	return &t.allotments[i]
 }

@@ -1,11 +1,12 @@
 package emulator
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const (
@@ -14,10 +15,10 @@ const (
 )
 
 // pool is the id of an allotment of a product, counted from 0.
-func (c *client) pool(s sku, n int) string {
+func (c *client) pool(s tenant.Sku, n int) string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.tenant.allotments[c.tenant.pools[s][n]].id
+	return c.tenant.Pools(s)[n].ID
 }
 
 // refusal is something that a client can get wrong, and what it is told.
@@ -56,14 +57,13 @@ func TestAllotments(t *testing.T) {
 			t.Errorf("listed against own path (-want +got):\n%s", diff)
 		}
 	}
-	skus := catalogue()
 	for filter, want := range map[string]int{
-		"skuId eq " + skus[skuE3].skuID:                                                2,
-		"skuId eq " + strings.ToUpper(skus[skuCopilot].skuID):                          1,
-		"skuId in (" + skus[skuE3].skuID + "," + skus[skuE5].skuID + ")":               4,
-		"skuId eq " + c.TenantID():                                                     0,
-		"skuId eq " + skus[skuE3].skuID + " and skuId in (" + skus[skuE5].skuID + ")":  0,
-		"skuId eq " + skus[skuE3].skuID + " and skuId in ( " + skus[skuE3].skuID + ")": 2,
+		"skuId eq " + skuID(skuE3):                                           2,
+		"skuId eq " + strings.ToUpper(skuID(skuCopilot)):                     1,
+		"skuId in (" + skuID(skuE3) + "," + skuID(skuE5) + ")":               4,
+		"skuId eq " + c.TenantID():                                           0,
+		"skuId eq " + skuID(skuE3) + " and skuId in (" + skuID(skuE5) + ")":  0,
+		"skuId eq " + skuID(skuE3) + " and skuId in ( " + skuID(skuE3) + ")": 2,
 	} {
 		if r := c.get(pools + "?$filter=" + filter); r.status != 200 || len(items(r.body)) != want {
 			t.Errorf("%s: %d with %d allotments, want %d", filter, r.status, len(items(r.body)), want)
@@ -162,7 +162,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		body := e.aggregate(&call{variants: &Variants{}}, a, []*allotment{&e.tenant.allotments[0]})
+		body := aggregate(&call{variants: &Variants{}, tenant: e.tenant}, a, e.tenant.Allotments()[:1])
 		if n := len(body["value"].([]object)[0]); n != len(a.by)+len(a.sums) {
 			t.Errorf("%q: a row of %d names", s, n)
 		}
@@ -241,7 +241,7 @@ func TestAssignments(t *testing.T) {
 		}
 	}
 
-	e3 := catalogue()[skuE3].skuID
+	e3 := skuID(skuE3)
 	filtered := "?$expand=allotment($select=skuId;$filter=skuId in (" + e3 + "))"
 	with := 0
 	kept := c.all(granted + filtered)
@@ -321,12 +321,12 @@ func TestWaitingMembers(t *testing.T) {
 func TestMyAssignments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	i := slices.IndexFunc(c.tenant.users, func(u user) bool { return len(u.assigned) > 0 })
-	me := &c.tenant.users[i]
-	right := c.tenant.rightID(c.tenant.rightsOf(holder{userHolder, int32(i)})[0])
-	c.token = c.delegated(me.id.String(), "CloudLicensing.Read User-CloudLicensing.Read")
-	c.ok("/beta/me/cloudLicensing/assignments/" + me.assigned[0].id)
-	c.ok("/beta/me/cloudLicensing/assignments/" + me.assigned[0].id + "/allotment")
+	me := holder{Kind: tenant.User, At: c.userWhere(func(i int32) bool { return len(c.tenant.Assigned(holder{At: i})) > 0 })}
+	right := c.tenant.RightID(c.tenant.Rights(me)[0])
+	mine := c.tenant.AssignmentID(c.tenant.Assigned(me)[0])
+	c.token = c.delegated(c.userID(me.At), "CloudLicensing.Read User-CloudLicensing.Read")
+	c.ok("/beta/me/cloudLicensing/assignments/" + mine)
+	c.ok("/beta/me/cloudLicensing/assignments/" + mine + "/allotment")
 	if n := len(items(c.ok("/beta/me/cloudLicensing/usageRights/" + right + "/assignments?$expand=assignedTo"))); n == 0 {
 		t.Error("my right has no assignments")
 	}
@@ -337,7 +337,7 @@ func TestMyAssignments(t *testing.T) {
 		t.Errorf("the allotments of a right: %d %s", r.status, r.raw)
 	}
 	c.SetVariants(Variants{MyAssignments: true, RightAllotments: true})
-	if got := items(c.ok("/beta/me/cloudLicensing/assignments")); len(got) != len(me.assigned) {
+	if got := items(c.ok("/beta/me/cloudLicensing/assignments")); len(got) != len(c.tenant.Assigned(me)) {
 		t.Errorf("the list: %v", got)
 	}
 	if got := items(c.ok("/beta/me/cloudLicensing/usageRights/" + right + "/allotments")); len(got) == 0 {
@@ -349,11 +349,11 @@ func TestRefusedAllotments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	pool := pools + "/" + c.pool(skuE3, 0)
-	user := "/beta/users/" + c.tenant.users[0].id.String() + "/cloudLicensing"
-	group := "/beta/groups/" + c.tenant.groups[0].id.String() + "/cloudLicensing"
-	device := "/beta/devices/" + c.tenant.devices[0].id.String()
-	one := granted + "/" + c.tenant.assignments[0].id
-	e3 := catalogue()[skuE3].skuID
+	user := "/beta/users/" + c.userID(0) + "/cloudLicensing"
+	group := "/beta/groups/" + c.groupID(0) + "/cloudLicensing"
+	device := "/beta/devices/" + c.deviceID(0)
+	one := granted + "/" + c.firstAssignment()
+	e3 := skuID(skuE3)
 	c.refuses([]refusal{
 		{"unknown property", pools + "?$select=colour", 400, "invalidQuery"},
 		{"count", pools + "?$count=true", 400, "invalidQuery"},
@@ -390,7 +390,7 @@ func TestRefusedAllotments(t *testing.T) {
 		{"assignments: nested filter of assignee", granted + "?$expand=assignedTo($filter=id eq 'x')", 400, "invalidExpansion"},
 		{"assignments: nested filter by units", granted + "?$expand=allotment($filter=consumedUnits eq 5)", 400, "invalidFilter"},
 		{"unknown assignment", granted + "/nothing", 404, "resourceNotFound"},
-		{"assignment of another allotment", pools + "/" + c.pool(skuVisio, 0) + "/assignments/" + c.tenant.assignments[0].id, 404, "resourceNotFound"},
+		{"assignment of another allotment", pools + "/" + c.pool(skuVisio, 0) + "/assignments/" + c.firstAssignment(), 404, "resourceNotFound"},
 		{"assignee: expand", one + "/assignedTo?$expand=manager", 400, "invalidQuery"},
 		{"assignee: unknown property", one + "/assignedTo?$select=colour", 400, "invalidQuery"},
 		{"assignee under an allotment", pool + "/assignments/x/assignedTo", 404, "resourceNotFound"},

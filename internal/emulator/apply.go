@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const maxApplyLength = 2 << 10
@@ -92,7 +94,7 @@ func parseApply(s string) (*aggregation, error) {
 
 // aggregate answers rows that have the grouped and the summed names alone, in
 // the order of the first allotment of each.
-func (e *Emulator) aggregate(c *call, a *aggregation, list []*allotment) object {
+func aggregate(c *call, a *aggregation, list []*tenant.Allotment) object {
 	type total struct {
 		row  object
 		sums []int
@@ -100,7 +102,7 @@ func (e *Emulator) aggregate(c *call, a *aggregation, list []*allotment) object 
 	var totals []*total
 	places := map[string]*total{}
 	for _, one := range list {
-		row := allotmentType.render(e.tenant, one, a.by, c.variants)
+		row := allotmentType.render(c, one, a.by)
 		key, _ := json.Marshal(row) // Texts and numbers always work.
 		t := places[string(key)]
 		if t == nil {
@@ -109,7 +111,7 @@ func (e *Emulator) aggregate(c *call, a *aggregation, list []*allotment) object 
 			totals = append(totals, t)
 		}
 		for i, s := range a.sums {
-			t.sums[i] += allotmentType.props[s.of].get(e.tenant, one, c.variants).(int)
+			t.sums[i] += allotmentType.props[s.of].get(c, one).(int)
 		}
 	}
 	names := slices.Clone(a.by)

@@ -1,37 +1,25 @@
 package emulator
 
 import (
+	"iter"
 	"net/http"
 	"slices"
-	"strings"
-	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const errorTypeName = "microsoft.graph.cloudLicensing.assignmentError"
 
 // errorType is the properties of an assignmentError.
-var errorType = entityType[assignmentError]{errorTypeName, map[string]property[assignmentError]{
-	"id":      {get: func(_ *tenant, e assignmentError, _ *Variants) any { return e.id }, onDefault: true},
-	"code":    {get: func(t *tenant, e assignmentError, _ *Variants) any { return t.row(e).error.kind.code }, onDefault: true},
-	"message": {get: func(t *tenant, e assignmentError, _ *Variants) any { return t.row(e).error.message }, onDefault: true},
-	"occurrenceDateTime": {get: func(t *tenant, e assignmentError, _ *Variants) any {
-		ticks := t.dice.pick("ticks", int(e.user), 10_000_000)
-		return preciseTimestamp(t.row(e).updated.Add(time.Duration(ticks) * 100))
+var errorType = entityType[tenant.AssignmentError]{errorTypeName, map[string]property[tenant.AssignmentError]{
+	"id":      {get: func(c *call, x tenant.AssignmentError) any { return c.tenant.ErrorID(x) }, onDefault: true},
+	"code":    {get: func(c *call, x tenant.AssignmentError) any { return c.tenant.Failure(x).Cause.Code() }, onDefault: true},
+	"message": {get: func(c *call, x tenant.AssignmentError) any { return c.tenant.Failure(x).Message }, onDefault: true},
+	"occurrenceDateTime": {get: func(c *call, x tenant.AssignmentError) any {
+		return preciseTimestamp(c.tenant.Failure(x).Occurred)
 	}, onDefault: true},
-	"skuId": {get: func(t *tenant, e assignmentError, _ *Variants) any { return t.products[e.sku].skuID }, onDefault: true},
+	"skuId": {get: textOf(func(c *call, x tenant.AssignmentError) string { return c.tenant.Product(x.Sku).SkuID }), onDefault: true},
 }}
-
-// row is the assignment state that reports the same failure: of several the
-// one that left a right in force.
-func (t *tenant) row(e assignmentError) *licence {
-	var found *licence
-	for _, l := range t.users[e.user].states() {
-		if l.sku == e.sku && l.error != nil && (found == nil || found.state == errorState && l.state == activeWithError) {
-			found = &l
-		}
-	}
-	return found
-}
 
 // errorRelations are the relations that can be expanded, by
 // Variants.ExpandErrors.
@@ -72,16 +60,16 @@ func checkAssignee(sel []string) *problem {
 	return nil
 }
 
-func (e *Emulator) renderError(c *call, q *query, x assignmentError) object {
-	o := errorType.render(e.tenant, x, q.sel, c.variants)
+func (e *Emulator) renderError(c *call, q *query, x tenant.AssignmentError) object {
+	o := errorType.render(c, x, q.sel)
 	o["@odata.type"] = "#" + errorTypeName
 	for _, relation := range q.expand {
 		switch relation.name {
 		case "assignedTo":
-			o["assignedTo"] = e.renderHolder(c, holder{userHolder, x.user}, relation.sel)
+			o["assignedTo"] = e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, relation.sel)
 		case "usageRight":
 			o["usageRight"] = nil
-			if r, ok := e.tenant.rightOf(x); ok {
+			if r, ok := c.tenant.RightOf(x); ok {
 				o["usageRight"] = e.renderRight(c, &query{sel: relation.sel}, r)
 			}
 		}
@@ -94,55 +82,48 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	t := e.tenant
-	errors := t.errors
-	set := "admin/cloudLicensing/assignmentErrors"
-	if c.route.segments[0] != "admin" {
-		user, p := e.pathUser(c)
-		if p != nil {
-			return nil, p
+	t := c.tenant
+	render := func(x tenant.AssignmentError) object { return e.renderError(c, q, x) }
+	fits := func(s tenant.Sku) bool {
+		return q.filter == nil || q.filter.match(func(string) []string { return c.skuIDs(s) })
+	}
+	if c.route.segments[0] == "admin" {
+		var of []tenant.Sku
+		for _, s := range t.Skus() {
+			if fits(s) {
+				of = append(of, s)
+			}
 		}
-		errors = t.errorsOf(user)
-		set = "users('" + t.users[user].id.String() + "')/cloudLicensing/assignmentErrors"
+		list := listing[tenant.AssignmentError]{after: func(place int64) iter.Seq2[int64, tenant.AssignmentError] {
+			return t.Errors(place, of)
+		}}
+		return page(e, c, q, fragment("admin/cloudLicensing/assignmentErrors", q.sel), c.cloudPageSize(q), list, render), nil
 	}
-	if q.filter != nil {
-		errors = slices.DeleteFunc(slices.Clone(errors), func(x assignmentError) bool {
-			return !q.filter.match(func(string) []string { return t.skuIDs(x.sku) })
-		})
+	user, p := e.pathUser(c)
+	if p != nil {
+		return nil, p
 	}
-	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(errors), func(i int) object {
-		return e.renderError(c, q, errors[i])
-	}), nil
-}
-
-// errorsOf lists one person's errors in the order of the whole list.
-func (t *tenant) errorsOf(user int32) []assignmentError {
-	var list []assignmentError
-	for _, l := range t.users[user].licences {
-		if l.error != nil && !slices.ContainsFunc(list, func(e assignmentError) bool { return e.sku == l.sku }) {
-			list = append(list, assignmentError{t.errorID(user, l.sku), user, l.sku})
-		}
-	}
-	slices.SortFunc(list, func(a, b assignmentError) int { return strings.Compare(a.id, b.id) })
-	return list
+	list := slices.DeleteFunc(t.ErrorsOf(user), func(x tenant.AssignmentError) bool { return !fits(x.Sku) })
+	set := c.set(holder{Kind: tenant.User, At: user}) + "/assignmentErrors"
+	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(list), render), nil
 }
 
 // pathError finds the error that the path ends in or goes through. Under a
 // person only that person's are found.
-func (e *Emulator) pathError(c *call) (assignmentError, *problem) {
+func (e *Emulator) pathError(c *call) (tenant.AssignmentError, *problem) {
 	id := c.params[len(c.params)-1]
-	i, ok := slices.BinarySearchFunc(e.tenant.errors, id, func(e assignmentError, id string) int { return strings.Compare(e.id, id) })
-	if ok && c.route.segments[0] != "admin" {
+	x, ok := c.tenant.Error(id)
+	if c.route.segments[0] != "admin" {
 		user, p := e.pathUser(c)
 		if p != nil {
-			return assignmentError{}, p
+			return x, p
 		}
-		ok = e.tenant.errors[i].user == user
+		ok = ok && x.User == user
 	}
 	if !ok {
-		return assignmentError{}, cloud(http.StatusNotFound, "resourceNotFound", "The assignment error '%s' does not exist.", id)
+		return x, cloud(http.StatusNotFound, "resourceNotFound", "The assignment error '%s' does not exist.", id)
 	}
-	return e.tenant.errors[i], nil
+	return x, nil
 }
 
 func (e *Emulator) getError(c *call) (any, *problem) {
@@ -169,7 +150,7 @@ func (e *Emulator) getErrorAssignee(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	return c.single("directoryObjects", q, e.renderHolder(c, holder{userHolder, x.user}, q.sel)), nil
+	return c.single("directoryObjects", q, e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, q.sel)), nil
 }
 
 // getErrorRight answers 204 when there is no right, as OData Version 4.01
@@ -184,17 +165,17 @@ func (e *Emulator) getErrorRight(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	r, ok := e.tenant.rightOf(x)
+	r, ok := c.tenant.RightOf(x)
 	if !ok {
 		switch c.variants.MissingUsageRight {
 		case "notFound":
-			return nil, cloud(http.StatusNotFound, "resourceNotFound", "The assignment error '%s' has no usage right.", x.id)
+			return nil, cloud(http.StatusNotFound, "resourceNotFound", "The assignment error '%s' has no usage right.", c.tenant.ErrorID(x))
 		case "null":
 			return object{"value": nil}, nil
 		}
 		return nil, nil
 	}
-	return c.single("admin/cloudLicensing/assignmentErrors('"+x.id+"')/usageRight", q, e.renderRight(c, q, r)), nil
+	return c.single("admin/cloudLicensing/assignmentErrors('"+c.tenant.ErrorID(x)+"')/usageRight", q, e.renderRight(c, q, r)), nil
 }
 
 // single finishes one cloudLicensing entity.

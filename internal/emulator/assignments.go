@@ -1,9 +1,11 @@
 package emulator
 
 import (
+	"iter"
 	"net/http"
 	"slices"
-	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const (
@@ -11,71 +13,28 @@ const (
 	assignmentSet      = "admin/cloudLicensing/assignments"
 )
 
-// assignment links a pool of units to a person, a group or a device. What
-// comes of it for people is worked out by settle alone.
-type assignment struct {
-	id   string
-	pool int // index into allotments
-	to   holder
-	off  []string // names of plans
-
-	// What members know of the assignment to a group, which they learn later.
-	// For people and devices that is no difference.
-	reaches bool
-	reach   []string // off, as far as it is known
-	gone    bool     // deleted
+// drawing is the assignments that draw on an allotment.
+func (c *call) drawing(a *tenant.Allotment) listing[*tenant.Assignment] {
+	return assignmentsIn(func(after int) iter.Seq2[int, *tenant.Assignment] { return c.tenant.AssignmentsFrom(a, after) })
 }
 
-// assignmentID names an assignment of the first state of the tenant. Both
-// shapes of id occur.
-func (t *tenant) assignmentID(n int) string {
-	if t.dice.pick("assignment id", n, 4) == 0 {
-		return t.dice.longID("assignment", n)
-	}
-	return t.dice.guid("assignment", n).String()
-}
-
-// grant files an assignment that everybody knows of.
-func (t *tenant) grant(a *assignment) {
-	a.reaches, a.reach = true, a.off
-	t.file(a)
-}
-
-// file puts an assignment where it is found.
-func (t *tenant) file(a *assignment) {
-	list := t.assigned(a.to)
-	*list = append(*list, a)
-	i := len(t.assignments)
-	if t.built { // Before that, all are sorted in the end.
-		i, _ = t.findAssignment(a.id)
-	}
-	t.assignments = slices.Insert(t.assignments, i, a)
-}
-
-func byID(a, b *assignment) int { return strings.Compare(a.id, b.id) }
-
-func (t *tenant) findAssignment(id string) (int, bool) {
-	return slices.BinarySearchFunc(t.assignments, id, func(a *assignment, id string) int { return strings.Compare(a.id, id) })
-}
-
-// drawing lists the assignments that draw on an allotment.
-func (t *tenant) drawing(a *allotment) []*assignment {
-	var list []*assignment
-	for _, one := range t.assignments {
-		if one.pool == a.at {
-			list = append(list, one)
+func assignmentsIn(seq func(after int) iter.Seq2[int, *tenant.Assignment]) listing[*tenant.Assignment] {
+	return listing[*tenant.Assignment]{after: func(place int64) iter.Seq2[int64, *tenant.Assignment] {
+		return func(yield func(int64, *tenant.Assignment) bool) {
+			for at, a := range seq(int(place)) {
+				if !yield(int64(at), a) {
+					return
+				}
+			}
 		}
-	}
-	return list
+	}}
 }
 
-// skuOf is the product that an assignment is about. The assignment itself does
-// not tell.
-func (t *tenant) skuOf(a *assignment) sku { return t.allotments[a.pool].sku }
-
-var assignmentType = entityType[*assignment]{assignmentTypeName, map[string]property[*assignment]{
-	"id":                     {get: func(_ *tenant, a *assignment, _ *Variants) any { return a.id }, onDefault: true},
-	"disabledServicePlanIds": {get: func(_ *tenant, a *assignment, _ *Variants) any { return planIDs(a.off) }, onDefault: true},
+var assignmentType = entityType[*tenant.Assignment]{assignmentTypeName, map[string]property[*tenant.Assignment]{
+	"id": {get: func(c *call, a *tenant.Assignment) any { return c.tenant.AssignmentID(a) }, onDefault: true},
+	"disabledServicePlanIds": {get: func(c *call, a *tenant.Assignment) any {
+		return c.tenant.Product(a.Sku()).PlanIDs(a.Off)
+	}, onDefault: true},
 }}
 
 // assignmentRelations are the relations of an assignment that can be expanded.
@@ -110,22 +69,22 @@ func (e *Emulator) assignmentOptions(c *call, allowed option) (*query, *problem)
 	return q, p
 }
 
-func (e *Emulator) renderAssignment(c *call, sel []string, a *assignment) object {
-	o := assignmentType.render(e.tenant, a, sel, c.variants)
+func (e *Emulator) renderAssignment(c *call, sel []string, a *tenant.Assignment) object {
+	o := assignmentType.render(c, a, sel)
 	o["@odata.type"] = "#" + assignmentTypeName
 	return o
 }
 
-func (e *Emulator) expandAssignment(c *call, q *query, a *assignment) object {
+func (e *Emulator) expandAssignment(c *call, q *query, a *tenant.Assignment) object {
 	o := e.renderAssignment(c, q.sel, a)
 	for _, x := range q.expand {
 		switch x.name {
 		case "assignedTo":
-			o[x.name] = e.renderHolder(c, a.to, x.sel)
+			o[x.name] = e.renderHolder(c, a.To, x.sel)
 		case "allotment":
 			o[x.name] = nil
-			if e.tenant.fits(x, a) {
-				o[x.name] = e.renderAllotment(c, x.sel, &e.tenant.allotments[a.pool], true)
+			if c.fits(x, a) {
+				o[x.name] = e.renderAllotment(c, x.sel, a.Pool, true)
 			}
 		}
 	}
@@ -133,43 +92,41 @@ func (e *Emulator) expandAssignment(c *call, q *query, a *assignment) object {
 }
 
 // fits says whether the allotment of a satisfies the filter inside x.
-func (t *tenant) fits(x expansion, a *assignment) bool {
-	return x.filter == nil || x.filter.match(func(string) []string { return t.skuIDs(t.skuOf(a)) })
+func (c *call) fits(x expansion, a *tenant.Assignment) bool {
+	return x.filter == nil || x.filter.match(func(string) []string { return c.skuIDs(a.Sku()) })
 }
 
 // pathAssignments lists the assignments below what the path names, with the
 // name of that set: of a person or a group those to that very holder, of a
 // usage right those that contribute to it.
-func (e *Emulator) pathAssignments(c *call) ([]*assignment, string, *problem) {
-	t := e.tenant
+func (e *Emulator) pathAssignments(c *call) (l listing[*tenant.Assignment], set string, p *problem) {
+	t := c.tenant
 	switch {
 	case slices.Contains(c.route.segments, "usageRights"):
 		r, set, p := e.pathRight(c)
 		if p != nil {
-			return nil, "", p
+			return l, "", p
 		}
-		return t.rightSources(r), set + "('" + t.rightID(r) + "')/assignments", nil
+		return listed(t.RightSources(r)), set + "('" + t.RightID(r) + "')/assignments", nil
 	case c.route.segments[0] != "admin":
 		h, p := e.pathHolder(c)
 		if p != nil {
-			return nil, "", p
+			return l, "", p
 		}
-		list := slices.Clone(*t.assigned(h))
-		slices.SortFunc(list, byID)
-		return list, t.set(h) + "/assignments", nil
+		return listed(t.Assigned(h)), c.set(h) + "/assignments", nil
 	case c.route.segments[2] == "allotments":
 		a, p := e.pathAllotment(c)
 		if p != nil {
-			return nil, "", p
+			return l, "", p
 		}
-		return t.drawing(a), allotmentSet + "('" + a.id + "')/assignments", nil
+		return c.drawing(a), allotmentSet + "('" + a.ID + "')/assignments", nil
 	}
-	return t.assignments, assignmentSet, nil
+	return assignmentsIn(t.Assignments), assignmentSet, nil
 }
 
 // set is the name of the cloudLicensing of h in an @odata.context.
-func (t *tenant) set(h holder) string {
-	return h.kind.String() + "s('" + t.holderID(h).String() + "')/cloudLicensing"
+func (c *call) set(h holder) string {
+	return h.Kind.String() + "s('" + c.tenant.IDOf(h).String() + "')/cloudLicensing"
 }
 
 func (e *Emulator) listAssignments(c *call) (any, *problem) {
@@ -185,45 +142,44 @@ func (e *Emulator) listAssignments(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	kept := func(a *assignment) bool {
-		if q.filter != nil && !q.filter.match(func(string) []string { return []string{a.id} }) {
-			return false
-		}
-		return !c.variants.NestedFilterDrops || !slices.ContainsFunc(q.expand, func(x expansion) bool { return !e.tenant.fits(x, a) })
+	if q.filter != nil {
+		list = list.where(func(a *tenant.Assignment) bool {
+			return q.filter.match(func(string) []string { return []string{c.tenant.AssignmentID(a)} })
+		})
 	}
-	if q.filter != nil || c.variants.NestedFilterDrops {
-		list = slices.DeleteFunc(slices.Clone(list), func(a *assignment) bool { return !kept(a) })
+	if c.variants.NestedFilterDrops {
+		list = list.where(func(a *tenant.Assignment) bool {
+			return !slices.ContainsFunc(q.expand, func(x expansion) bool { return !c.fits(x, a) })
+		})
 	}
-	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(list), func(i int) object {
-		return e.expandAssignment(c, q, list[i])
+	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), list, func(a *tenant.Assignment) object {
+		return e.expandAssignment(c, q, a)
 	}), nil
 }
 
 // pathAssignment is the assignment that the path ends in or goes through. Only
 // those below the path's beginning are found.
-func (e *Emulator) pathAssignment(c *call) (*assignment, *problem) {
-	t := e.tenant
+func (e *Emulator) pathAssignment(c *call) (*tenant.Assignment, *problem) {
 	id := c.params[len(c.params)-1]
-	missing := cloud(http.StatusNotFound, "resourceNotFound", "The assignment '%s' does not exist.", id)
-	i, found := t.findAssignment(id)
+	a, found := c.tenant.Assignment(id)
 	switch {
 	case c.route.segments[0] != "admin":
 		h, p := e.pathHolder(c)
 		if p != nil {
 			return nil, p
 		}
-		found = found && t.assignments[i].to == h
+		found = found && a.To == h
 	case c.route.segments[2] == "allotments":
-		a, p := e.pathAllotment(c)
+		pool, p := e.pathAllotment(c)
 		if p != nil {
 			return nil, p
 		}
-		found = found && t.assignments[i].pool == a.at
+		found = found && a.Pool == pool
 	}
 	if !found {
-		return nil, missing
+		return nil, cloud(http.StatusNotFound, "resourceNotFound", "The assignment '%s' does not exist.", id)
 	}
-	return t.assignments[i], nil
+	return a, nil
 }
 
 func (e *Emulator) getAssignment(c *call) (any, *problem) {
@@ -250,7 +206,7 @@ func (e *Emulator) getAssignmentHolder(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	return c.single("directoryObjects", q, e.renderHolder(c, a.to, q.sel)), nil
+	return c.single("directoryObjects", q, e.renderHolder(c, a.To, q.sel)), nil
 }
 
 func (e *Emulator) getAssignmentAllotment(c *call) (any, *problem) {
@@ -262,6 +218,5 @@ func (e *Emulator) getAssignmentAllotment(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	pool := &e.tenant.allotments[a.pool]
-	return c.single(allotmentSet, q, e.expandAllotment(c, q, e.renderAllotment(c, q.sel, pool, true), pool)), nil
+	return c.single(allotmentSet, q, e.expandAllotment(c, q, e.renderAllotment(c, q.sel, a.Pool, true), a.Pool)), nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const (
@@ -30,9 +32,9 @@ func (e *Emulator) createAssignment(c *call) (any, *problem) {
 	if _, p := e.options(c, licensing, 0); p != nil {
 		return nil, p
 	}
-	t := e.tenant
+	t := c.tenant
 	required := []string{disabledPlans}
-	var pool *allotment
+	var pool *tenant.Allotment
 	var to holder
 	var p *problem
 	admin := c.route.segments[0] == "admin"
@@ -62,15 +64,14 @@ func (e *Emulator) createAssignment(c *call) (any, *problem) {
 			return nil, p
 		}
 	}
-	off, p := t.plansOff(body[disabledPlans], &t.products[pool.sku])
+	off, p := plansOff(body[disabledPlans], t.Product(pool.Sku))
 	if p != nil {
 		return nil, p
 	}
-	if p := t.refuseNew(pool, to, off); p != nil {
-		return nil, p
+	a, refused := t.Assign(pool, to, off, c.when())
+	if refused != nil {
+		return nil, cloudRefusal(refused)
 	}
-	a := t.assign(pool.at, to, off)
-	t.spread([]*assignment{a}, c.date, c.variants.groupEffects())
 	o := e.renderAssignment(c, nil, a)
 	o["@odata.context"] = c.context(assignmentSet + "/$entity")
 	if !admin && c.variants.OmitCreatedID {
@@ -93,30 +94,27 @@ func (e *Emulator) updateAssignment(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	t := e.tenant
 	if body[allotmentBind] != nil {
 		if pool, p := e.boundAllotment(c, body); p != nil {
 			return nil, p
-		} else if pool.at != a.pool {
+		} else if pool != a.Pool {
 			return nil, immutable("allotment")
 		}
 	}
 	if body[assigneeBind] != nil {
 		if to, p := e.boundAssignee(c, body); p != nil {
 			return nil, p
-		} else if to != a.to {
+		} else if to != a.To {
 			return nil, immutable("assignedTo")
 		}
 	}
-	off, p := t.plansOff(body[disabledPlans], &t.products[t.skuOf(a)])
+	off, p := plansOff(body[disabledPlans], c.tenant.Product(a.Sku()))
 	if p != nil {
 		return nil, p
 	}
-	if p := t.refuseChange(a, off); p != nil {
-		return nil, p
+	if refused := c.tenant.Change(a, off, c.when()); refused != nil {
+		return nil, cloudRefusal(refused)
 	}
-	a.off = off
-	t.spread([]*assignment{a}, c.date, c.variants.groupEffects())
 	o := e.renderAssignment(c, nil, a)
 	o["@odata.context"] = c.context(assignmentSet + "/$entity")
 	return o, nil
@@ -130,8 +128,7 @@ func (e *Emulator) deleteAssignment(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	e.tenant.unassign(a)
-	e.tenant.spread([]*assignment{a}, c.date, c.variants.groupEffects())
+	c.tenant.Unassign(a, c.when())
 	return nil, nil
 }
 
@@ -146,14 +143,29 @@ func (e *Emulator) reprocessAssignments(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	e.tenant.reprocess(i, c.date)
+	c.tenant.Reprocess(i, c.when())
 	if c.variants.ReprocessOK {
 		return outcome{status: http.StatusOK}, nil
 	}
 	return nil, nil
 }
 
-func assigneeKinds(assignableTo string) []string { return strings.Split(assignableTo, ",") }
+// when is now, and how long changes of groups take.
+func (c *call) when() tenant.When {
+	return tenant.When{Now: c.date, Delay: c.variants.groupEffects()}
+}
+
+// cloudRefusal is what a cloudLicensing resource says about a change that the
+// tenant refuses.
+func cloudRefusal(r *tenant.Refusal) *problem {
+	status := http.StatusBadRequest
+	if r.Code == tenant.AlreadyAssigned {
+		status = http.StatusConflict
+	}
+	p := cloud(status, string(r.Code), "%s", r.Message)
+	p.property = r.Property
+	return p
+}
 
 func immutable(property string) *problem {
 	p := cloud(http.StatusBadRequest, "immutablePropertyModified", "The property '%s' of an assignment cannot change.", property)
@@ -239,13 +251,13 @@ func (c *call) bound(raw json.RawMessage, name string) ([]string, *problem) {
 	return strings.Split(path, "/"), nil
 }
 
-func (e *Emulator) boundAllotment(c *call, body map[string]json.RawMessage) (*allotment, *problem) {
+func (e *Emulator) boundAllotment(c *call, body map[string]json.RawMessage) (*tenant.Allotment, *problem) {
 	path, p := c.bound(body[allotmentBind], allotmentBind)
 	if p != nil {
 		return nil, p
 	}
 	if len(path) == 4 && strings.Join(path[:3], "/") == allotmentSet {
-		if a := e.tenant.allotment(path[3]); a != nil {
+		if a := c.tenant.Allotment(path[3]); a != nil {
 			return a, nil
 		}
 	}
@@ -266,22 +278,9 @@ func (e *Emulator) boundAssignee(c *call, body map[string]json.RawMessage) (hold
 	if !ok {
 		return holder{}, missing
 	}
-	var h holder
-	switch path[0] {
-	case "users":
-		h.at, ok = e.tenant.userByID[id]
-	case "groups":
-		var i int
-		i, ok = e.tenant.groupByID[id]
-		h = holder{groupHolder, int32(i)}
-	case "devices":
-		h.kind = deviceHolder
-		h.at, ok = e.tenant.deviceByID[id]
-		ok = ok && c.variants.Devices
-	default:
-		ok = false
-	}
-	if !ok {
+	h, ok := c.tenant.Find(id)
+	switch {
+	case !ok, h.Kind == tenant.Principal, path[0] != h.Kind.String()+"s", h.Kind == tenant.DeviceKind && !c.variants.Devices:
 		return holder{}, missing
 	}
 	return h, nil
@@ -293,89 +292,22 @@ func noSuchProperty(property, format string, args ...any) *problem {
 	return p
 }
 
-// plansOff reads a list of plans of a product, each once.
-func (t *tenant) plansOff(raw json.RawMessage, of *product) ([]string, *problem) {
+// plansOff reads a list of plans of a product.
+func plansOff(raw json.RawMessage, of *tenant.Product) (tenant.PlanSet, *problem) {
+	var off tenant.PlanSet
 	var ids []*string
-	if json.Unmarshal(raw, &ids) != nil || len(ids) > maxPlans {
-		return nil, badRequest("The value of '%s' is not a list of GUIDs.", disabledPlans)
+	if json.Unmarshal(raw, &ids) != nil || len(ids) > maxPlans || slices.Contains(ids, nil) {
+		return off, badRequest("The value of '%s' is not a list of GUIDs.", disabledPlans)
 	}
-	var off []string
 	for _, id := range ids {
-		if id == nil {
-			return nil, badRequest("The value of '%s' is not a list of GUIDs.", disabledPlans)
-		}
 		if _, ok := parseGUID(*id); !ok {
-			return nil, badRequest("The value '%.80s' in '%s' is not a GUID.", *id, disabledPlans)
+			return off, badRequest("The value '%.80s' in '%s' is not a GUID.", *id, disabledPlans)
 		}
-		plan, ok := of.planByID(*id)
-		if !ok {
-			return nil, noSuchProperty(disabledPlans, "The service plan '%s' is not part of the product.", *id)
+		at := of.PlanWithID(*id)
+		if at < 0 {
+			return off, noSuchProperty(disabledPlans, "The service plan '%s' is not part of the product.", *id)
 		}
-		if !slices.Contains(off, plan.name) {
-			off = append(off, plan.name)
-		}
+		off.Add(at)
 	}
 	return off, nil
-}
-
-// refuseNew says why there cannot be such an assignment. That one holder has
-// one assignment from an allotment at most is our own reading.
-func (t *tenant) refuseNew(pool *allotment, to holder, off []string) *problem {
-	if !slices.Contains(assigneeKinds(pool.assignableTo), to.kind.String()) {
-		p := cloud(http.StatusBadRequest, "invalidAssigneeType", "Units of this allotment cannot be assigned to a %s.", to.kind)
-		p.property = "assignedTo"
-		return p
-	}
-	if t.drawn(to, pool.at) > 0 {
-		return cloud(http.StatusConflict, "conflict", "The assignee has an assignment from this allotment already.")
-	}
-	none := cloud(http.StatusBadRequest, "noAvailableLicenses", "The allotment has no available units.")
-	if pool.sku.lifecycle() == suspended || to.kind == deviceHolder && pool.free() <= 0 {
-		return none
-	}
-	if to.kind != userHolder {
-		return nil // Members of groups wait until there is a unit.
-	}
-	u := &t.users[to.at]
-	l := licence{sku: pool.sku, group: direct, pool: pool.at, off: off}
-	if p := refuseViolation(t.objection(to.at, u.licences, l, u.held())); p != nil {
-		return p
-	}
-	if !t.canTake(to.at, &l, u.held()) {
-		return none
-	}
-	return nil
-}
-
-// refuseChange says why an assignment cannot have these plans off.
-func (t *tenant) refuseChange(a *assignment, off []string) *problem {
-	if a.to.kind != userHolder || t.skuOf(a).lifecycle() == suspended {
-		return nil
-	}
-	u := &t.users[a.to.at]
-	v := t.objection(a.to.at, u.licences, licence{sku: t.skuOf(a), group: direct, from: a, pool: a.pool, off: off}, ^poolSet(0))
-	return refuseViolation(v)
-}
-
-// objection is the rule that a direct assignment breaks beside others.
-func (t *tenant) objection(i int32, others []licence, l licence, held poolSet) *violation {
-	if t.users[i].usageLocation() == "" {
-		return &violation{wrongLocation, "The user has no usage location."}
-	}
-	l.state = active
-	v, _ := t.violation(i, others, &l, held)
-	return v
-}
-
-// refuseViolation refuses what the service refuses at once. A plan that another
-// one needs may still come; until then there is an assignment error.
-func refuseViolation(v *violation) *problem {
-	if v == nil {
-		return nil
-	}
-	inner := map[*violationKind]string{wrongLocation: "invalidUsageLocation", mutuallyExclusive: "mutuallyExclusiveServicePlans", noUnits: "noAvailableLicenses"}[v.kind]
-	if inner == "" {
-		return nil
-	}
-	return cloud(http.StatusBadRequest, inner, "%s", v.message)
 }

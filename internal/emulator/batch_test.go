@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // parts are the responses of a batch by id, and their order.
@@ -90,8 +92,8 @@ func TestBatch(t *testing.T) {
 func TestBatchWithoutContent(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 100})
-	i := slices.IndexFunc(c.tenant.errors, func(e assignmentError) bool { _, ok := c.tenant.rightOf(e); return !ok })
-	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(get("1", "/admin/cloudLicensing/assignmentErrors/"+c.tenant.errors[i].id+"/usageRight"))))
+	x := c.errorWhere(func(x tenant.AssignmentError) bool { _, ok := c.tenant.RightOf(x); return !ok })
+	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(get("1", "/admin/cloudLicensing/assignmentErrors/"+c.tenant.ErrorID(x)+"/usageRight"))))
 	if _, has := got["1"]["body"]; got["1"]["status"] != 204.0 || has {
 		t.Errorf("got %v", got["1"])
 	}
@@ -100,7 +102,7 @@ func TestBatchWithoutContent(t *testing.T) {
 func TestBatchBodyAsText(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	id := c.tenant.users[0].id.String()
+	id := c.userID(0)
 	// base64url of {"ids":["…"]}
 	encoded := strings.TrimRight(base64url(`{"ids":["`+id+`"]}`), "=")
 	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // TestReadersAndWriters is for the race detector.
@@ -24,10 +26,10 @@ func TestReadersAndWriters(t *testing.T) {
 		"/v1.0/groups?$select=id,assignedLicenses,licenseProcessingState", "/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo,usageRight",
 		"/v1.0/groups/" + c.of("e3-emea") + "/members", "/beta/groups/" + c.of("e3-emea") + "/cloudLicensing/usageRights?$expand=assignments",
 	}
-	create := func(s sku, to string) string {
+	create := func(s tenant.Sku, to string) string {
 		return body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), assigneeBind, bind(to), disabledPlans, off())
 	}
-	writes := []string{create(skuVisio, "groups/"+c.of("board")), create(skuE5, "users/"+c.tenant.users[5].id.String())}
+	writes := []string{create(skuVisio, "groups/"+c.of("board")), create(skuE5, "users/"+c.userID(5))}
 	var wg sync.WaitGroup
 	for _, uri := range uris {
 		wg.Go(func() {
@@ -74,17 +76,17 @@ func TestWritesScale(t *testing.T) {
 		e.ServeHTTP(w, req)
 		return w.status, w.body.String()
 	}
-	all := e.tenant.groups[0].id.String()
-	visio := catalogue()[skuVisio].skuID
+	all := e.groupID(0)
+	visio := skuID(skuVisio)
 	uri := "/v1.0/groups/" + all + "/assignLicense"
 	if status, text := ask("POST", uri, body("addLicenses", []row{{"skuId": visio}}, "removeLicenses", off())); status != 202 {
 		t.Fatalf("%d %s", status, text)
 	}
-	a := e.tenant.allotments[e.tenant.pools[skuVisio][0]]
-	if a.free() != 0 || len(a.waiting) < 18_000 || len(e.tenant.errors) < len(a.waiting) {
-		t.Errorf("%d units free, %d wait, %d errors", a.free(), len(a.waiting), len(e.tenant.errors))
+	a := e.tenant.Pools(skuVisio)[0]
+	if a.Free() != 0 || a.WaitingCount() < 18_000 || len(e.errors()) < a.WaitingCount() {
+		t.Errorf("%d units free, %d wait, %d errors", a.Free(), a.WaitingCount(), len(e.errors()))
 	}
-	if status, text := ask("GET", fmt.Sprintf("%s/%s?$expand=waitingMembers", pools, a.id), ""); status != 200 || !strings.Contains(text, "waitingMembers@odata.nextLink") {
+	if status, text := ask("GET", fmt.Sprintf("%s/%s?$expand=waitingMembers", pools, a.ID), ""); status != 200 || !strings.Contains(text, "waitingMembers@odata.nextLink") {
 		t.Errorf("%d %.200s", status, text)
 	}
 	checkUnits(t, e)
@@ -92,8 +94,8 @@ func TestWritesScale(t *testing.T) {
 		t.Fatalf("%d %s", status, text)
 	}
 	checkUnits(t, e)
-	if len(e.tenant.errors) != 6000 {
-		t.Errorf("%d errors, want as many as at first", len(e.tenant.errors))
+	if n := len(e.errors()); n != 6000 {
+		t.Errorf("%d errors, want as many as at first", n)
 	}
 }
 

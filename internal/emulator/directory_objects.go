@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const maxIDs = 1000
@@ -48,7 +50,7 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 	wants := func(name string) bool {
 		return len(body.Types) == 0 || slices.Contains(body.Types, name) || slices.Contains(body.Types, "directoryobject")
 	}
-	wanted := make(map[guid]bool, len(body.IDs))
+	wanted := make(map[tenant.GUID]bool, len(body.IDs))
 	for _, id := range body.IDs {
 		g, ok := parseGUID(id)
 		if !ok {
@@ -58,28 +60,35 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 	}
 	// Ids that nothing has are left out without a word, and the order is the
 	// service's own.
-	ids := make([]guid, 0, len(wanted))
+	ids := make([]tenant.GUID, 0, len(wanted))
 	for g := range wanted {
 		ids = append(ids, g)
 	}
-	slices.SortFunc(ids, func(a, b guid) int { return bytes.Compare(b[:], a[:]) })
-	t := e.tenant
+	slices.SortFunc(ids, func(a, b tenant.GUID) int { return bytes.Compare(b[:], a[:]) })
 	list := []object{}
 	for _, g := range ids {
-		if i, ok := t.userByID[g]; ok && wants("user") {
-			list = append(list, asDirectoryObject(&userType, t, &t.users[i], q.sel, c, readUsers))
-		}
-		if i, ok := t.groupByID[g]; ok && wants("group") {
-			list = append(list, asDirectoryObject(&groupType, t, &t.groups[i], q.sel, c, readGroups))
-		}
-		if i, ok := t.deviceByID[g]; ok && wants("device") {
-			list = append(list, asDirectoryObject(&deviceType, t, &t.devices[i], q.sel, c, readDevices))
-		}
-		if g == t.principal() && wants("serviceprincipal") {
-			list = append(list, asDirectoryObject(&principalType, t, g, q.sel, c, readPrincipals))
+		if r, ok := c.tenant.Find(g); ok && wants(strings.ToLower(r.Kind.String())) {
+			list = append(list, c.directoryObject(r, q.sel, readersOf[r.Kind]))
 		}
 	}
 	return object{"@odata.context": c.context(fragment("directoryObjects", q.sel)), "value": list}, nil
+}
+
+// readersOf are the permissions that read a kind of object.
+var readersOf = [...][]string{tenant.User: readUsers, tenant.GroupKind: readGroups, tenant.DeviceKind: readDevices, tenant.Principal: readPrincipals}
+
+// directoryObject writes an object among objects of other types.
+func (c *call) directoryObject(r holder, sel, readers []string) object {
+	switch r.Kind {
+	case tenant.GroupKind:
+		return asDirectoryObject(&groupType, c.tenant.Group(r.At), sel, c, readers)
+	case tenant.DeviceKind:
+		return asDirectoryObject(&deviceType, c.tenant.Devices()[r.At], sel, c, readers)
+	case tenant.Principal:
+		return asDirectoryObject(&principalType, c.tenant.PrincipalID(), sel, c, readers)
+	default:
+		return asDirectoryObject(&userType, r.At, sel, c, readers)
+	}
 }
 
 // checkObjects refuses a $select of properties that no type here has.
@@ -100,8 +109,8 @@ func checkObjects(sel []string) *problem {
 // without licence properties, which only the type's own endpoint has. Who may
 // not read the type gets its id and nulls, see "Limited information returned
 // for inaccessible member objects".
-func asDirectoryObject[T any](et *entityType[T], t *tenant, x T, sel []string, c *call, readers []string) object {
-	o := et.render(t, x, sel, c.variants)
+func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, readers []string) object {
+	o := et.render(c, x, sel)
 	for name := range o {
 		if et.props[name].licence {
 			delete(o, name)

@@ -1,10 +1,14 @@
 package emulator
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // Options say which tenant to build and what to keep while it runs.
@@ -134,7 +138,7 @@ func (v *Variants) groupEffects() time.Duration {
 // use.
 type Emulator struct {
 	mu       sync.RWMutex
-	tenant   *tenant // under mu
+	tenant   *tenant.Tenant // under mu
 	dice     dice
 	id       string // of the tenant
 	users    int
@@ -148,7 +152,8 @@ type Emulator struct {
 	counts   counts
 
 	clientID, clientSecret string
-	linkKey                []byte // seals next links
+	linkKey                []byte
+	links                  cipher.AEAD // of linkKey, seals next links
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
@@ -163,18 +168,25 @@ func New(opts Options) *Emulator {
 		opts.Now = time.Now
 	}
 	d, c := dice(opts.Seed), &clock{base: opts.Now}
-	t := newTenant(opts.Seed, opts.Users)
+	t := tenant.New(opts.Seed, opts.Users)
 	e := &Emulator{
 		tenant:       t,
 		dice:         d,
-		id:           t.id,
+		id:           t.ID(),
 		users:        opts.Users,
 		clock:        c,
 		now:          c.now,
 		counts:       counts{record: opts.Record},
-		clientID:     d.guid("client", 0).String(),
-		clientSecret: "not-a-secret-" + d.longID("client secret", 0)[:20],
-		linkKey:      []byte(d.longID("link key", 0)),
+		clientID:     d.GUID("client", 0).String(),
+		clientSecret: "not-a-secret-" + d.LongID("client secret", 0)[:20],
+		linkKey:      []byte(d.LongID("link key", 0))[:32],
+	}
+	block, err := aes.NewCipher(e.linkKey)
+	if err == nil {
+		e.links, err = cipher.NewGCM(block)
+	}
+	if err != nil {
+		panic(err) // The key has the right length.
 	}
 	e.SetVariants(opts.Variants)
 	return e
@@ -183,7 +195,7 @@ func New(opts Options) *Emulator {
 // Reset brings the tenant back to its first state, and nobody is throttled any
 // more. Counts, faults, variants and the clock stay.
 func (e *Emulator) Reset() {
-	t := newTenant(uint64(e.dice), e.users)
+	t := tenant.New(uint64(e.dice), e.users)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tenant = t
@@ -193,7 +205,7 @@ func (e *Emulator) Reset() {
 // DelegatedToken is a token to Graph of a signed-in person with these
 // permissions, such as a sign-in would give. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
-	c := &call{base: worldwide, date: e.now(), requestID: e.dice.guid("delegated", 0).String()}
+	c := &call{base: worldwide, date: e.now(), requestID: e.dice.GUID("delegated", 0).String()}
 	return e.sign(c, personClaims(worldwide, userID, scopes))
 }
 

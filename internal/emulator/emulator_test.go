@@ -6,13 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -199,7 +200,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	}{
 		{"GET", "/v1.0/users", "", 200, "4.0"},
 		{"POST", mine, made, 201, "4.0"},
-		{"POST", "/v1.0/groups/" + group + "/assignLicense", body("addLicenses", off(), "removeLicenses", off(catalogue()[skuE5].skuID)), 202, "4.0"},
+		{"POST", "/v1.0/groups/" + group + "/assignLicense", body("addLicenses", off(), "removeLicenses", off(skuID(skuE5))), 202, "4.0"},
 		{"POST", mine + "/reprocessAssignments", "", 204, "4.0"},
 		{"POST", "/v1.0/$batch", batchOf(get("1", "/nothing")), 200, "4.0"},
 		{"GET", "/v1.0/users?$top=0", "", 400, ""},
@@ -252,9 +253,13 @@ func TestSameSeedSameBytes(t *testing.T) {
 		return w.body.Bytes()
 	}
 	path := func(seed uint64, uri string) string {
-		tn := newTenant(seed, 60)
-		i := slices.IndexFunc(tn.groups, func(g group) bool { return g.key == "stores" })
-		return strings.ReplaceAll(uri, "{group}", tn.groups[i].id.String())
+		tn := tenant.New(seed, 60)
+		for i := range tn.Groups(-1) {
+			if tn.Group(i).Nickname == "stores" {
+				return strings.ReplaceAll(uri, "{group}", tn.Group(i).ID().String())
+			}
+		}
+		panic("there are no stores")
 	}
 	for _, uri := range []string{
 		"/beta/groups/{group}/cloudLicensing/usageRights?$expand=assignments", "/v1.0/groups/{group}/membersWithLicenseErrors",

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 func TestFaults(t *testing.T) {
@@ -62,7 +64,7 @@ func TestFaults(t *testing.T) {
 func TestThrottled(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	user := c.tenant.users[0].id.String()
+	user := c.userID(0)
 	c.Inject(Fault{Status: 429, Times: 4})
 	read := c.get("/v1.0/users")
 	write := c.do("POST", "/v1.0/users/"+user+"/reprocessLicenseAssignment", "")
@@ -182,10 +184,10 @@ func TestFaultAfterTheEffect(t *testing.T) {
 	user := c.bare(0)
 	mine := "/users/" + user + "/cloudLicensing/assignments"
 	const label = "POST /users/{id}/cloudLicensing/assignments"
-	create := func(s sku) string {
+	create := func(s tenant.Sku) string {
 		return body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), disabledPlans, off())
 	}
-	part := func(id string, s sku) string {
+	part := func(id string, s tenant.Sku) string {
 		return `{"id":"` + id + `","method":"POST","url":"` + mine + `","headers":{"Content-Type":"application/json"},"body":` + create(s) + `}`
 	}
 	count := func(want int, when string) {

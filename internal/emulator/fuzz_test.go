@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }
@@ -48,14 +50,16 @@ func FuzzFilter(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	t1 := newTenant(1, 5)
+	inside := &call{tenant: tenant.New(1, 5), variants: &Variants{}}
 	f.Fuzz(func(t *testing.T, s string) {
 		n, err := parseFilter(s)
 		if (n == nil) == (err == nil) {
 			t.Fatalf("%q: %v and %v", s, n, err)
 		}
 		if err == nil && userFilter.check(n, true) == nil {
-			t1.filterUsers(n)
+			for i := range inside.tenant.Users(-1) {
+				inside.userMatcher(n)(i)
+			}
 		}
 	})
 }

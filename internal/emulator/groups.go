@@ -1,63 +1,57 @@
 package emulator
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // groupType is the properties of a group, by "group resource type".
 // hasMembersWithLicenseErrors is missing on purpose: it can be filtered by,
 // but is never returned.
-var groupType = entityType[*group]{"microsoft.graph.group", map[string]property[*group]{
-	"id":              {get: func(_ *tenant, g *group, _ *Variants) any { return g.id.String() }, onDefault: true},
-	"deletedDateTime": {get: always[*group](nil), onDefault: true},
-	"classification":  {get: always[*group](nil), onDefault: true},
-	"createdDateTime": {get: func(_ *tenant, g *group, _ *Variants) any { return timestamp(g.created) }, onDefault: true},
-	"description":     {get: func(_ *tenant, g *group, _ *Variants) any { return g.description }, onDefault: true},
-	"displayName":     {get: func(_ *tenant, g *group, _ *Variants) any { return g.name }, onDefault: true},
-	"groupTypes": {get: func(_ *tenant, g *group, _ *Variants) any {
-		if g.unified {
+var groupType = entityType[*tenant.Group]{"microsoft.graph.group", map[string]property[*tenant.Group]{
+	"id":              {get: func(_ *call, g *tenant.Group) any { return g.ID().String() }, onDefault: true},
+	"deletedDateTime": {get: always[*tenant.Group](nil), onDefault: true},
+	"classification":  {get: always[*tenant.Group](nil), onDefault: true},
+	"createdDateTime": {get: func(_ *call, g *tenant.Group) any { return timestamp(g.Created) }, onDefault: true},
+	"description":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.About }), onDefault: true},
+	"displayName":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.Name }), onDefault: true},
+	"groupTypes": {get: func(_ *call, g *tenant.Group) any {
+		if g.Unified {
 			return []string{"Unified"}
 		}
 		return []string{}
 	}, onDefault: true},
-	"mail": {get: func(_ *tenant, g *group, _ *Variants) any {
-		if g.unified {
-			return g.key + "@" + mainDomain
+	"mail": {get: func(_ *call, g *tenant.Group) any {
+		if g.Unified {
+			return g.Nickname + "@" + mainDomain
 		}
 		return nil
 	}, onDefault: true},
-	"mailEnabled":     {get: func(_ *tenant, g *group, _ *Variants) any { return g.unified }, onDefault: true},
-	"mailNickname":    {get: func(_ *tenant, g *group, _ *Variants) any { return g.key }, onDefault: true},
-	"securityEnabled": {get: func(_ *tenant, g *group, _ *Variants) any { return !g.unified }, onDefault: true},
-	"visibility":      {get: always[*group](nil), onDefault: true},
+	"mailEnabled":     {get: func(_ *call, g *tenant.Group) any { return g.Unified }, onDefault: true},
+	"mailNickname":    {get: textOf(func(_ *call, g *tenant.Group) string { return g.Nickname }), onDefault: true},
+	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return !g.Unified }, onDefault: true},
+	"visibility":      {get: always[*tenant.Group](nil), onDefault: true},
 
-	"assignedLicenses": {get: func(t *tenant, g *group, _ *Variants) any {
-		list := []object{}
-		for _, l := range t.licensed(g) {
-			list = append(list, object{"skuId": t.products[l.sku].skuID, "disabledPlans": planIDs(l.off)})
+	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, licence: true},
+	"licenseProcessingState": {get: func(c *call, g *tenant.Group) any {
+		if state := c.tenant.ProcessingState(g, c.date); state != "" {
+			return object{"state": state}
 		}
-		return list
-	}, licence: true},
-	"licenseProcessingState": {get: func(_ *tenant, g *group, _ *Variants) any {
-		if len(g.assigned) == 0 && g.state == processed {
-			return nil
-		}
-		return object{"state": g.state}
+		return nil
 	}, licence: true},
 }}
 
-// licensed lists what a group gives, each product once.
-func (t *tenant) licensed(g *group) []groupProduct {
-	var list []groupProduct
-	for _, a := range g.assigned {
-		s := t.skuOf(a)
-		if i := slices.IndexFunc(list, func(p groupProduct) bool { return p.sku == s }); i >= 0 {
-			list[i].off = slices.DeleteFunc(slices.Clone(list[i].off), func(name string) bool { return !slices.Contains(a.off, name) })
-			continue
+// assignedLicenses writes products with the plans that are off.
+func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
+	list := []object{}
+	for _, l := range licensed {
+		if p := c.tenant.Product(l.Sku); p.SkuID != "" { // The directory knows no others.
+			list = append(list, object{"skuId": p.SkuID, "disabledPlans": p.PlanIDs(l.Off)})
 		}
-		list = append(list, groupProduct{s, a.off})
 	}
 	return list
 }
@@ -72,19 +66,18 @@ var groupFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]
 	"assignedLicenses/skuId":      {guidLiteral, "any:eq", ""},
 }}
 
-func (t *tenant) groupValue(i int, path string) []string {
-	g := &t.groups[i]
+func (c *call) groupValue(g *tenant.Group, path string) []string {
 	switch path {
 	case "assignedLicenses/skuId":
 		var ids []string
-		for _, a := range g.assigned {
-			ids = append(ids, t.products[t.skuOf(a)].skuID)
+		for _, l := range g.Licensed() {
+			ids = append(ids, c.skuIDs(l.Sku)...)
 		}
 		return ids
 	case "hasMembersWithLicenseErrors":
-		return []string{strconv.FormatBool(len(t.membersWithErrors(i)) > 0)}
+		return []string{strconv.FormatBool(g.FailingCount() > 0)}
 	}
-	switch v := groupType.props[path].get(t, g, &Variants{}).(type) {
+	switch v := groupType.props[path].get(c, g).(type) {
 	case string:
 		return []string{v}
 	case bool:
@@ -93,29 +86,17 @@ func (t *tenant) groupValue(i int, path string) []string {
 	return nil
 }
 
-// membersWithErrors lists the people to whom group i could not give a licence
-// as it is now, in the order of the list of users.
-func (t *tenant) membersWithErrors(i int) []int32 {
-	var list []int32
-	for _, u := range t.groups[i].members {
-		if slices.ContainsFunc(t.users[u].licences, func(l licence) bool { return l.group == i && l.error != nil }) {
-			list = append(list, u)
-		}
-	}
-	return list
-}
-
 // pathGroup is the group that the path names, by its object id alone.
-func (e *Emulator) pathGroup(c *call) (int, *problem) {
+func (e *Emulator) pathGroup(c *call) (int32, *problem) {
 	g, ok := parseGUID(c.params[0])
 	if !ok {
 		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
 	}
-	i, ok := e.tenant.groupByID[g]
-	if !ok {
+	r, ok := c.tenant.Find(g)
+	if !ok || r.Kind != tenant.GroupKind {
 		return 0, noSuchObject(c.params[0])
 	}
-	return i, nil
+	return r.At, nil
 }
 
 // maxExpanded is how many directory objects $expand gives. There is no link to
@@ -141,13 +122,15 @@ func checkGroupOptions(q *query) *problem {
 	return nil
 }
 
-func (e *Emulator) renderGroup(c *call, q *query, i int) object {
-	o := groupType.render(e.tenant, &e.tenant.groups[i], q.sel, c.variants)
+func (e *Emulator) renderGroup(c *call, q *query, g *tenant.Group) object {
+	o := groupType.render(c, g, q.sel)
 	if len(q.expand) > 0 {
 		list := []object{}
-		members := e.tenant.membersOf(i)
-		for _, m := range members[:min(len(members), maxExpanded)] {
-			list = append(list, e.renderMember(c, m, nil))
+		for _, m := range c.tenant.Members(g, -1) {
+			if len(list) == maxExpanded {
+				break
+			}
+			list = append(list, c.renderMember(m, nil))
 		}
 		o["members"] = list
 	}
@@ -166,7 +149,7 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	o := e.renderGroup(c, q, i)
+	o := e.renderGroup(c, q, c.tenant.Group(i))
 	o["@odata.context"] = c.context(fragment("groups", q.sel) + "/$entity")
 	return o, nil
 }
@@ -179,19 +162,25 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 	if p := checkGroupOptions(q); p != nil {
 		return nil, p
 	}
-	t := e.tenant
-	var found []int32
-	for i := range t.groups {
-		get := func(path string) []string { return t.groupValue(i, path) }
-		if q.search.finds(func(path string) string { return strings.Join(get(path), "") }) && (q.filter == nil || q.filter.match(get)) {
-			found = append(found, int32(i))
+	t := c.tenant
+	value := func(i int32, path string) []string { return c.groupValue(t.Group(i), path) }
+	var fits func(int32) bool
+	if q.filter != nil || q.search != nil {
+		fits = func(i int32) bool {
+			get := func(path string) []string { return value(i, path) }
+			return q.search.finds(func(path string) string { return strings.Join(get(path), "") }) && (q.filter == nil || q.filter.match(get))
 		}
 	}
-	if p := orderBy(q, found, func(i int32, path string) string { return strings.Join(t.groupValue(int(i), path), "") }); p != nil {
-		return nil, p
+	groups := numbered(t.Groups, func() int { return len(slices.Collect(t.Groups(-1))) }).where(fits)
+	if q.orderBy != "" {
+		property, descending, p := orderBy(q)
+		if p != nil {
+			return nil, p
+		}
+		groups = sortedBy(slices.Collect(t.Groups(-1)), fits, func(i int32) string { return strings.ToLower(strings.Join(value(i, property), "")) }, descending)
 	}
-	return e.page(c, q, fragment("groups", q.sel), c.directoryPageSize(q), len(found), func(i int) object {
-		return e.renderGroup(c, q, int(found[i]))
+	return page(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
+		return e.renderGroup(c, q, t.Group(i))
 	}), nil
 }
 
@@ -205,13 +194,13 @@ func (e *Emulator) listMembersWithErrors(c *call) (any, *problem) {
 	if p := checkObjects(q.sel); p != nil {
 		return nil, p
 	}
-	group, p := e.pathGroup(c)
+	i, p := e.pathGroup(c)
 	if p != nil {
 		return nil, p
 	}
-	t := e.tenant
-	found := t.membersWithErrors(group)
-	return e.page(c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), len(found), func(i int) object {
-		return asDirectoryObject(&userType, t, &t.users[found[i]], q.sel, c, readUsers)
+	g := c.tenant.Group(i)
+	failing := numbered(func(after int32) iter.Seq[int32] { return c.tenant.Failing(g, after) }, g.FailingCount)
+	return page(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), failing, func(i int32) object {
+		return asDirectoryObject(&userType, i, q.sel, c, readUsers)
 	}), nil
 }

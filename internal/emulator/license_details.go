@@ -1,29 +1,19 @@
 package emulator
 
+import "licensegraph/internal/emulator/tenant"
+
 // licenseDetails is what a person has of one product, however it came.
 type licenseDetails struct {
 	user int32
-	sku  sku
+	sku  tenant.Sku
 }
 
 // detailsType is the properties of licenseDetails, all of them default ones.
 var detailsType = entityType[licenseDetails]{"microsoft.graph.licenseDetails", map[string]property[licenseDetails]{
-	"id": {get: func(t *tenant, l licenseDetails, _ *Variants) any {
-		return t.dice.longID("license details", int(l.user)*int(skuCount)+int(l.sku))
-	}, onDefault: true},
-	"skuId":         {get: func(t *tenant, l licenseDetails, _ *Variants) any { return t.products[l.sku].skuID }, onDefault: true},
-	"skuPartNumber": {get: func(t *tenant, l licenseDetails, _ *Variants) any { return t.products[l.sku].skuPartNumber }, onDefault: true},
-	"servicePlans": {get: func(t *tenant, l licenseDetails, _ *Variants) any {
-		list := []object{}
-		for _, p := range t.products[l.sku].plans {
-			status := p.provisioning(l.sku)
-			if !t.users[l.user].mayUse(l.sku, p.name) {
-				status = "Disabled"
-			}
-			list = append(list, object{"servicePlanId": p.id, "servicePlanName": p.name, "provisioningStatus": status, "appliesTo": p.appliesTo()})
-		}
-		return list
-	}, onDefault: true},
+	"id":            {get: func(c *call, l licenseDetails) any { return c.tenant.DetailsID(l.user, l.sku) }, onDefault: true},
+	"skuId":         {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuID }, onDefault: true},
+	"skuPartNumber": {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuPartNumber }, onDefault: true},
+	"servicePlans":  {get: func(c *call, l licenseDetails) any { return c.planInfos(l.sku, c.tenant.MayUse(l.user, l.sku)) }, onDefault: true},
 }}
 
 // listDetails answers everything at once; $select is the only option.
@@ -39,13 +29,10 @@ func (e *Emulator) listDetails(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	t := e.tenant
 	list := []object{}
-	for s := range skuCount {
-		if t.users[user].holdsProduct(s) {
-			list = append(list, detailsType.render(t, licenseDetails{user, s}, q.sel, c.variants))
-		}
+	for _, held := range c.tenant.Held(user) {
+		list = append(list, detailsType.render(c, licenseDetails{user, held.Sku}, q.sel))
 	}
-	set := "users('" + t.users[user].id.String() + "')/licenseDetails"
+	set := "users('" + c.tenant.User(user).ID().String() + "')/licenseDetails"
 	return object{"@odata.context": c.context(fragment(set, q.sel)), "value": list}, nil
 }

@@ -103,8 +103,8 @@ func TestExpandedMembers(t *testing.T) {
 func TestRefusedDirectory(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
-	path := "/v1.0/groups/" + c.tenant.groups[0].id.String() + "/members"
-	user := "/v1.0/users/" + c.tenant.users[0].id.String()
+	path := "/v1.0/groups/" + c.groupID(0) + "/members"
+	user := "/v1.0/users/" + c.userID(0)
 	const unsupported, advanced = "Request_UnsupportedQuery", "&$count=true"
 	c.refuses([]refusal{
 		{"members: count without header", path + "?$count=true", 400, unsupported},
@@ -168,7 +168,7 @@ func TestSearch(t *testing.T) {
 func TestLicenseDetails(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	u := items(c.ok("/v1.0/users?$filter=assignedLicenses/any(l:l/skuId eq " + catalogue()[skuExchange].skuID + ")&$top=1"))[0]
+	u := items(c.ok("/v1.0/users?$filter=assignedLicenses/any(l:l/skuId eq " + skuID(skuExchange) + ")&$top=1"))[0]
 	path := "/v1.0/users/" + str(u, "id") + "/licenseDetails"
 	r := c.get(path)
 	all := items(r.body)
@@ -191,13 +191,13 @@ func TestLicenseDetails(t *testing.T) {
 func TestDevices(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
-	with, without := c.tenant.devices[0], c.tenant.devices[2]
-	path := "/beta/devices/" + with.id.String() + "/cloudLicensing/"
+	with, without := c.tenant.Devices()[0], c.tenant.Devices()[2]
+	path := "/beta/devices/" + with.ID.String() + "/cloudLicensing/"
 	rights := items(c.ok(path + "usageRights?$expand=assignments,allotments($select=id)"))
 	if len(rights) != 1 || rights[0]["skuId"] != nil || len(rows(rights[0], "services")) != 2 || str(rows(rights[0], "allotments")[0], "id") != c.pool(noSku, 0) {
 		t.Errorf("rights: %v", rights)
 	}
-	if got := c.ok("/beta/devices/" + without.id.String() + "/cloudLicensing/usageRights"); got["value"] == nil || len(items(got)) != 0 {
+	if got := c.ok("/beta/devices/" + without.ID.String() + "/cloudLicensing/usageRights"); got["value"] == nil || len(items(got)) != 0 {
 		t.Errorf("a device without units: %v", got)
 	}
 	if got := c.ok(path + "waitingMembers?$select=id"); got["value"] == nil || len(items(got)) != 0 {
@@ -210,8 +210,8 @@ func TestDevices(t *testing.T) {
 		{"one right", path + "usageRights/x", 404, "resourceNotFound"},
 		{"devices", "/beta/devices", 400, "BadRequest"},
 	})
-	r := c.do("POST", "/v1.0/directoryObjects/getByIds", `{"ids":["`+with.id.String()+`","`+c.tenant.principal().String()+`"],"types":["device"]}`)
-	if got := items(r.body); len(got) != 1 || str(got[0], "@odata.type") != "#microsoft.graph.device" || str(got[0], "deviceId") != with.deviceID.String() {
+	r := c.do("POST", "/v1.0/directoryObjects/getByIds", `{"ids":["`+with.ID.String()+`","`+c.tenant.PrincipalID().String()+`"],"types":["device"]}`)
+	if got := items(r.body); len(got) != 1 || str(got[0], "@odata.type") != "#microsoft.graph.device" || str(got[0], "deviceId") != with.DeviceID.String() {
 		t.Errorf("by id: %s", r.raw)
 	}
 }

@@ -43,10 +43,10 @@ type query struct {
 	search  *search
 	apply   *aggregation
 
-	raw    string // the options of the first page
-	offset int    // where this page starts
-	later  bool   // this is not the first page
-	real   bool   // with Variants.EmptyPages: the empty page has been seen
+	raw   string // the options of the first page
+	after int64  // the place behind which this page starts
+	later bool   // this is not the first page
+	real  bool   // with Variants.EmptyPages: the empty page has been seen
 }
 
 // expansion is one relation of $expand.
@@ -87,9 +87,6 @@ func (rs relations) check(c *call, q *query) *problem {
 	}
 	return nil
 }
-
-// nested checks a $select inside $expand.
-func (et *entityType[T]) nested(_ *call, sel []string) *problem { return et.check(licensing, sel) }
 
 // cloudOptions reads the options of a cloudLicensing resource and checks them
 // against what its type has.
@@ -140,7 +137,7 @@ func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem
 		return nil, d.unsupported("The query cannot be parsed.")
 	}
 	c.query = values
-	q := &query{raw: c.rawQuery}
+	q := &query{raw: c.rawQuery, after: -1}
 	if values.Has("$skiptoken") {
 		if p := e.resume(c, q, allowed); p != nil {
 			return nil, p
@@ -313,49 +310,6 @@ func (x *expansion) read(d dialect, inner string) *problem {
 		}
 	}
 	return nil
-}
-
-// property is a property of an entity type: how to read it, and what may be
-// done with it.
-type property[T any] struct {
-	get       func(t *tenant, x T, v *Variants) any
-	onDefault bool // returned without $select
-	licence   bool // never through directoryObjects
-}
-
-// entityType is the properties of a type by name.
-type entityType[T any] struct {
-	name  string // such as microsoft.graph.user
-	props map[string]property[T]
-}
-
-// check refuses a $select of properties that the type does not have.
-func (et *entityType[T]) check(d dialect, sel []string) *problem {
-	for _, name := range sel {
-		if _, ok := et.props[name]; !ok {
-			return d.selecting("Parsing OData Select and Expand failed: Could not find a property named '%s' on type '%s'.", name, et.name)
-		}
-	}
-	return nil
-}
-
-// render writes the selected properties of x, or the default ones.
-func (et *entityType[T]) render(t *tenant, x T, sel []string, v *Variants) object {
-	o := make(object, max(len(sel), 12))
-	if sel == nil {
-		for name, p := range et.props {
-			if p.onDefault {
-				o[name] = p.get(t, x, v)
-			}
-		}
-		return o
-	}
-	for _, name := range sel {
-		if p, ok := et.props[name]; ok {
-			o[name] = p.get(t, x, v)
-		}
-	}
-	return o
 }
 
 // fragment is the part of an @odata.context that names what was selected.

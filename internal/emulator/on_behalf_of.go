@@ -25,9 +25,9 @@ func personClaims(audience, userID string, scopes []string) jwt.MapClaims {
 // userToken is a token to the application itself, as another one gets it that
 // people sign in to.
 func (e *Emulator) userToken(base, userID string, scopes []string) string {
-	c := &call{base: base, date: e.now(), requestID: e.dice.guid("user token", 0).String()}
+	c := &call{base: base, date: e.now(), requestID: e.dice.GUID("user token", 0).String()}
 	all := personClaims(e.clientID, userID, scopes)
-	all["appid"], all["azp"], all["azpacr"] = nil, e.dice.guid("front end", 0).String(), "0"
+	all["appid"], all["azp"], all["azpacr"] = nil, e.dice.GUID("front end", 0).String(), "0"
 	return e.sign(c, all)
 }
 
@@ -62,7 +62,7 @@ func (e *Emulator) onBehalfOf(c *call, form url.Values) answer {
 		"access_token":   e.sign(c, personClaims(audience, person, scopes)),
 	}
 	if slices.Contains(strings.Fields(form.Get("scope")), "offline_access") {
-		body["refresh_token"] = e.dice.longID("refresh token "+c.requestID, 0) // The grant that takes it is not served.
+		body["refresh_token"] = e.dice.LongID("refresh token "+c.requestID, 0) // The grant that takes it is not served.
 	}
 	return answer{status: http.StatusOK, header: map[string]string{"Cache-Control": "no-store"}, body: encode(body)}
 }
@@ -88,15 +88,15 @@ func (e *Emulator) asserted(c *call, assertion string) (string, *answer) {
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	id, _ := parseGUID(got.Object)
-	i, ok := e.tenant.userByID[id]
-	switch {
+	_, isID := parseGUID(got.Object)
+	i, ok := e.tenant.FindUser(got.Object)
+	switch ok = ok && isID; {
 	case !ok:
 		return refuse(50034, "The user account %s does not exist in the directory.", got.Object)
-	case e.tenant.users[i].disabled:
+	case !e.tenant.User(i).Enabled():
 		return refuse(50057, "The user account is disabled.")
 	}
-	return id.String(), nil
+	return e.tenant.User(i).ID().String(), nil
 }
 
 // delegatedScopes reads what is asked for: permissions of one resource by name,
@@ -163,7 +163,7 @@ func (e *Emulator) interaction(c *call) *answer {
 	default:
 		return nil
 	}
-	policy := e.dice.guid("conditional access policy", 0).String()
+	policy := e.dice.GUID("conditional access policy", 0).String()
 	body["claims"] = string(encode(object{"access_token": object{"polids": object{"essential": true, "values": []string{policy}}}}))
 	return &answer{status: http.StatusBadRequest, body: encode(body)}
 }

@@ -35,7 +35,7 @@ func (c *client) onBehalf(assertion string, pairs ...string) url.Values {
 func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 20})
-	me := c.tenant.users[0].id.String()
+	me := c.userID(0)
 	mine := c.UserToken(me, "access_as_user")
 	for _, tt := range []struct {
 		scope, granted string
@@ -101,7 +101,7 @@ func TestOnBehalfOf(t *testing.T) {
 func TestUserToken(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	me := c.tenant.users[0].id.String()
+	me := c.userID(0)
 	doc := c.ok("/" + c.TenantID() + "/v2.0/.well-known/openid-configuration")
 	for token, issuer := range map[string]string{
 		c.UserToken(me, "a", "b"):          str(doc, "issuer"),
@@ -126,8 +126,8 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 	var late atomic.Int64
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	c := start(t, Options{Users: 200, Now: func() time.Time { return at.Add(time.Duration(late.Load())) }})
-	me := c.tenant.users[0].id.String()
-	off := c.tenant.users[slices.IndexFunc(c.tenant.users, func(u user) bool { return u.disabled })].id.String()
+	me := c.userID(0)
+	off := c.userID(c.userWhere(func(i int32) bool { return !c.tenant.User(i).Enabled() }))
 	mine := c.UserToken(me, "access_as_user")
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -169,7 +169,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 		{"application", c.onBehalf(own(jwt.MapClaims{"scp": nil, "roles": []string{"User.Read.All"}, "idtyp": "app"})), 400, "invalid_grant", 7000114},
 		{"application to Graph", c.onBehalf(c.token), 400, "invalid_grant", 50013},
 		{"nobody", c.onBehalf(c.UserToken(c.TenantID(), "access_as_user")), 400, "invalid_grant", 50034},
-		{"by name", c.onBehalf(c.UserToken(c.tenant.users[0].userPrincipalName, "access_as_user")), 400, "invalid_grant", 50034},
+		{"by name", c.onBehalf(c.UserToken(c.userName(0), "access_as_user")), 400, "invalid_grant", 50034},
 		{"disabled", c.onBehalf(c.UserToken(off, "access_as_user")), 400, "invalid_grant", 50057},
 
 		{"no resource", c.onBehalf(mine, "scope", "openid offline_access"), 400, "invalid_scope", 70011},

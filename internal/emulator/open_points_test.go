@@ -13,7 +13,7 @@ import (
 func TestOpenPoints(t *testing.T) {
 	t.Parallel()
 	const errs = "/beta/admin/cloudLicensing/assignmentErrors"
-	e3, f3 := catalogue()[skuE3].skuID, catalogue()[skuF3].skuID
+	e3, f3 := skuID(skuE3), skuID(skuF3)
 	sixteen := strings.TrimSuffix(strings.Repeat(e3+",", 16), ",")
 	const (
 		expanding, filtering, querying = "invalidExpansion", "invalidFilter", "invalidQuery"
@@ -38,8 +38,8 @@ func TestOpenPoints(t *testing.T) {
 	}
 	rightsOf := func(c *client) (all, one string) {
 		x, r := c.upset()
-		all = "/beta/users/" + c.tenant.users[x.user].id.String() + "/cloudLicensing/usageRights"
-		return all, all + "/" + c.tenant.rightID(r)
+		all = "/beta/users/" + c.userID(x.User) + "/cloudLicensing/usageRights"
+		return all, all + "/" + c.tenant.RightID(r)
 	}
 	grant := func(c *client, path string) reply {
 		c.t.Helper()
@@ -101,7 +101,7 @@ func TestOpenPoints(t *testing.T) {
 			is(c, granted+"?$expand=allotment($expand=assignments)", 400, expanding)
 		},
 		func(c *client) { // 6: cloudLicensing of people and groups
-			for list, id := range map[string]string{"/beta/users": c.tenant.users[0].id.String(), "/beta/groups": c.tenant.groups[0].id.String()} {
+			for list, id := range map[string]string{"/beta/users": c.userID(0), "/beta/groups": c.groupID(0)} {
 				for _, uri := range []string{list, list + "/" + id} {
 					if r := c.get(uri + "?$expand=cloudLicensing/usageRights"); r.status != 400 {
 						c.t.Errorf("%s: %d", uri, r.status)
@@ -115,7 +115,7 @@ func TestOpenPoints(t *testing.T) {
 			one := granted + "/" + c.ofPerson()
 			for _, wrap := range []bool{false, true} {
 				c.SetVariants(Variants{WrapSingle: wrap})
-				for _, uri := range []string{pools + "/" + c.pool(skuE3, 0), one, one + "/allotment", one + "/assignedTo", errs + "/" + x.id, errs + "/" + x.id + "/assignedTo", right} {
+				for _, uri := range []string{pools + "/" + c.pool(skuE3, 0), one, one + "/allotment", one + "/assignedTo", errs + "/" + c.tenant.ErrorID(x), errs + "/" + c.tenant.ErrorID(x) + "/assignedTo", right} {
 					got := c.ok(uri)
 					inner, wrapped := got["value"].(row)
 					if wrapped != wrap || wrap && inner["id"] == nil || !wrap && got["id"] == nil {
@@ -176,7 +176,7 @@ func TestOpenPoints(t *testing.T) {
 		},
 		func(c *client) { // 12: $filter on rights
 			rights, _ := rightsOf(c)
-			plan := "services/any(c:c/planId eq " + c.tenant.products[skuE3].plans[0].id + ")"
+			plan := "services/any(c:c/planId eq " + c.tenant.Product(skuE3).Plans[0].ID + ")"
 			is(c, rights+"?$filter=skuId eq "+e3+" and "+plan, 200, "")
 			is(c, rights+"?$filter=skuId eq "+e3+" or "+plan, 400, filtering)
 			is(c, rights+"?$filter=not "+plan, 400, filtering)
@@ -275,7 +275,7 @@ func TestOpenPoints(t *testing.T) {
 		},
 		func(c *client) { // 23: ids that getByIds cannot find, and too many
 			const path = "/v1.0/directoryObjects/getByIds"
-			user := c.tenant.users[0].id.String()
+			user := c.userID(0)
 			if r := c.write("POST", path, body("ids", ids(user, c.TenantID())), 200); len(items(r.body)) != 1 {
 				c.t.Errorf("%s", r.raw)
 			}
@@ -290,7 +290,7 @@ func TestOpenPoints(t *testing.T) {
 		},
 		func(c *client) { // 24: $select of getByIds
 			path := "/v1.0/directoryObjects/getByIds?$select=id,accountEnabled,licenseAssignmentStates"
-			text := body("ids", ids(c.tenant.users[0].id.String()))
+			text := body("ids", ids(c.userID(0)))
 			if u := items(c.write("POST", path, text, 200).body)[0]; len(u) != 3 || u["accountEnabled"] == nil || u["@odata.type"] == nil {
 				c.t.Errorf("%v", u)
 			}
@@ -345,10 +345,10 @@ func TestOpenPoints(t *testing.T) {
 		},
 		func(c *client) { // 30: a token of another tenant
 			other := New(Options{Users: 10, Seed: 2})
-			c.token = other.DelegatedToken(other.tenant.users[0].id.String(), "User.Read")
+			c.token = other.DelegatedToken(other.userID(0), "User.Read")
 			is(c, "/v1.0/me", 401, "InvalidAuthenticationToken")
 			c.token = c.newToken()
-			is(c, "/v1.0/users/"+other.tenant.users[0].id.String(), 404, "Request_ResourceNotFound")
+			is(c, "/v1.0/users/"+other.userID(0), 404, "Request_ResourceNotFound")
 		},
 	} {
 		if check == nil {

@@ -1,103 +1,122 @@
 package emulator
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
 // link is what a next link carries: everything that the next page needs.
 type link struct {
-	Path   string `json:"p"` // version and path it belongs to
-	Query  string `json:"q"` // the options of the first page
-	Offset int    `json:"o"`
-	Real   bool   `json:"r,omitempty"`
+	Path  string `json:"p"` // version and path it belongs to
+	Query string `json:"q"` // the options of the first page
+	After int64  `json:"a"` // the place of the last item before
+	Real  bool   `json:"r,omitempty"`
+	Made  int64  `json:"t"` // seconds since 1970
 }
 
-// seal makes l opaque and safe against edits.
-func (e *Emulator) seal(l link) string {
+// linkLifetime is how long a next link works. The service's own is not
+// documented.
+const linkLifetime = time.Hour
+
+// seal makes l opaque and safe against edits. The nonce follows from the text,
+// so that equal answers are equal bytes.
+func (e *Emulator) seal(l any) string {
 	text := encode(l)
-	return base64.RawURLEncoding.EncodeToString(append(e.mac(text), text...))
+	sum := sha256.Sum256(append(slices.Clip(e.linkKey), text...))
+	nonce := sum[:e.links.NonceSize()]
+	return base64.RawURLEncoding.EncodeToString(e.links.Seal(nonce, nonce, text, nil))
 }
 
-const macSize = 16
-
-func (e *Emulator) mac(text []byte) []byte {
-	h := hmac.New(sha256.New, e.linkKey)
-	h.Write(text)
-	return h.Sum(nil)[:macSize]
+// unseal reads what seal wrote.
+func (e *Emulator) unseal(text string, l any) bool {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	size := e.links.NonceSize()
+	if err != nil || len(sealed) < size {
+		return false
+	}
+	opened, err := e.links.Open(nil, sealed[:size], sealed[size:], nil)
+	return err == nil && json.Unmarshal(opened, l) == nil
 }
 
 // resume reads the token of a next link into q. The link is to be followed as
 // it is: nothing beside the token, and no other path.
 func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	bad := badRequest("The value of $skiptoken is not valid for this request.")
+	old := &problem{status: http.StatusBadRequest, code: "DirectoryPageTokenNotFoundException", message: "The page token is expired. Start from the first page."}
 	if c.route.cloud {
 		bad = cloudProblem("invalidQuery")("The value of $skiptoken is not valid for this request.")
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(c.query.Get("$skiptoken"))
-	if err != nil || len(c.query) != 1 || len(c.query["$skiptoken"]) != 1 || allowed&optTop == 0 {
-		return bad
+		old = cloudProblem("invalidQuery")("The value of $skiptoken is expired.")
 	}
 	var l link
-	if len(sealed) < macSize || !hmac.Equal(sealed[:macSize], e.mac(sealed[macSize:])) || json.Unmarshal(sealed[macSize:], &l) != nil {
+	if len(c.query) != 1 || len(c.query["$skiptoken"]) != 1 || allowed&optTop == 0 || !e.unseal(c.query.Get("$skiptoken"), &l) {
 		return bad
 	}
 	values, err := parseQuery(l.Query)
 	if err != nil || l.Path != c.version+"/"+c.path {
 		return bad
 	}
+	if c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime {
+		return old
+	}
 	c.query = values
-	q.raw, q.offset, q.real, q.later = l.Query, l.Offset, l.Real, true
+	q.raw, q.after, q.real, q.later = l.Query, l.After, l.Real, true
 	return nil
 }
 
-// page writes one page of a list of n items, with the link to the next.
-func (e *Emulator) page(c *call, q *query, context string, size, n int, at func(i int) object) object {
-	next := func(offset int, real bool) string { return e.nextLink(c, c.path, q.raw, offset, real) }
+// page writes one page of a list, with the link to the next.
+func page[T any](e *Emulator, c *call, q *query, context string, size int, l listing[T], render func(T) object) object {
 	body := object{"@odata.context": c.context(context), "value": []object{}}
 	if q.count && !q.later {
-		body["@odata.count"] = n
+		body["@odata.count"] = l.count()
 	}
-	start := min(q.offset, n)
 	if c.variants.EmptyPages && !q.real {
-		body["@odata.nextLink"] = next(start, true)
+		body["@odata.nextLink"] = e.nextLink(c, c.path, q.raw, q.after, true)
 		return body
 	}
-	end := min(start+size, n)
-	items := make([]object, 0, end-start)
-	for i := start; i < end; i++ {
-		items = append(items, at(i))
+	items := make([]object, 0, min(size, 1000))
+	last := q.after
+	for place, x := range l.after(q.after) {
+		if len(items) == size {
+			body["@odata.nextLink"] = e.nextLink(c, c.path, q.raw, last, false)
+			break
+		}
+		items = append(items, render(x))
+		last = place
 	}
 	body["value"] = items
-	if end < n {
-		body["@odata.nextLink"] = next(end, false)
-	}
 	return body
 }
 
-func (e *Emulator) nextLink(c *call, path, raw string, offset int, real bool) string {
-	return c.root() + "/" + path + "?$skiptoken=" + e.seal(link{c.version + "/" + path, raw, offset, real})
+func (e *Emulator) nextLink(c *call, path, raw string, after int64, real bool) string {
+	return c.root() + "/" + path + "?$skiptoken=" + e.seal(link{c.version + "/" + path, raw, after, real, c.date.Unix()})
 }
 
-// expandList puts an expanded cloudLicensing collection of n items into o: a
-// page of it, with a link to the rest at its own path.
-func (e *Emulator) expandList(c *call, o object, x expansion, path string, n int, at func(i int) object) {
-	size := min(n, c.cloudPageSize(&query{}))
-	list := make([]object, 0, size)
-	for i := range size {
-		list = append(list, at(i))
+// expandList puts an expanded cloudLicensing collection into o: a page of it,
+// with a link to the rest at its own path.
+func expandList[T any](e *Emulator, c *call, o object, x expansion, path string, l listing[T], render func(T) object) {
+	list := []object{}
+	last := int64(-1)
+	size := c.cloudPageSize(&query{})
+	for place, item := range l.after(-1) {
+		if len(list) == size {
+			if !c.variants.ExpandWithoutLink {
+				raw := ""
+				if x.sel != nil {
+					raw = "$select=" + strings.Join(x.sel, ",")
+				}
+				o[x.name+"@odata.nextLink"] = e.nextLink(c, path+x.name, raw, last, true)
+			}
+			break
+		}
+		list = append(list, render(item))
+		last = place
 	}
 	o[x.name] = list
-	if size < n && !c.variants.ExpandWithoutLink {
-		raw := ""
-		if x.sel != nil {
-			raw = "$select=" + strings.Join(x.sel, ",")
-		}
-		o[x.name+"@odata.nextLink"] = e.nextLink(c, path+x.name, raw, size, true)
-	}
 }
 
 // directoryPageSize is that of users and groups.

@@ -1,9 +1,10 @@
 package emulator
 
 import (
-	"slices"
 	"strings"
 	"testing"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // TestReadPermissions asks each endpoint of allotments, assignments and waiting
@@ -11,15 +12,15 @@ import (
 func TestReadPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
-	i := slices.IndexFunc(c.tenant.users, func(u user) bool { return len(u.assigned) > 0 })
-	person := "/beta/users/" + c.tenant.users[i].id.String() + "/cloudLicensing/"
-	own := c.tenant.users[i].assigned[0].id
-	right := c.tenant.rightID(c.tenant.rightsOf(holder{userHolder, int32(i)})[0])
-	g := slices.IndexFunc(c.tenant.groups, func(g group) bool { return g.key == "e5" })
+	i := c.userWhere(func(i int32) bool { return len(c.tenant.Assigned(holder{At: i})) > 0 })
+	person := "/beta/users/" + c.userID(i) + "/cloudLicensing/"
+	own := c.tenant.AssignmentID(c.tenant.Assigned(holder{At: i})[0])
+	right := c.tenant.RightID(c.tenant.Rights(holder{Kind: tenant.User, At: i})[0])
+	e5 := holder{Kind: tenant.GroupKind, At: c.groupNamed("e5")}
 	group := "/beta/groups/" + c.of("e5") + "/cloudLicensing/"
-	groupOwn := c.tenant.groups[g].assigned[0].id
-	groupRight := c.tenant.rightID(c.tenant.groupRights(g)[0])
-	device := "/beta/devices/" + c.tenant.devices[0].id.String() + "/cloudLicensing/"
+	groupOwn := c.tenant.AssignmentID(c.tenant.Assigned(e5)[0])
+	groupRight := c.tenant.RightID(c.tenant.Rights(e5)[0])
+	device := "/beta/devices/" + c.deviceID(0) + "/cloudLicensing/"
 	pool := pools + "/" + c.pool(skuCopilot, 0)
 	place := items(c.ok(pool + "/waitingMembers?$expand=assignedTo"))[0]
 	waiting := "/beta/users/" + str(place["assignedTo"].(row), "id") + "/cloudLicensing/waitingMembers/" + str(place, "id")
@@ -32,7 +33,7 @@ func TestReadPermissions(t *testing.T) {
 		"ours": group + "assignments", "ourOne": group + "assignments/" + groupOwn, "ourOneOf": group + "assignments/" + groupOwn + "/allotment",
 		"ourSources": group + "usageRights/" + groupRight + "/assignments",
 		"device":     device + "usageRights", "deviceQueue": device + "waitingMembers",
-		"details": "/v1.0/users/" + c.tenant.users[i].id.String() + "/licenseDetails", "members": "/v1.0/groups/" + c.of("e5") + "/members",
+		"details": "/v1.0/users/" + c.userID(i) + "/licenseDetails", "members": "/v1.0/groups/" + c.of("e5") + "/members",
 	}
 	ask := func(who, allowed string) {
 		for name, uri := range uris {
@@ -76,7 +77,7 @@ func TestReadPermissions(t *testing.T) {
 		"LicenseAssignment.Read.All":      "details",
 		"CloudLicensing.Read.All":         "",
 	} {
-		c.token = c.DelegatedToken(c.tenant.users[0].id.String(), scope)
+		c.token = c.DelegatedToken(c.userID(0), scope)
 		ask("a person with "+scope, allowed)
 	}
 }
@@ -86,7 +87,7 @@ func TestMoreVariants(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	all := c.all(granted)
-	sku := catalogue()[skuF3].skuID
+	sku := skuID(skuF3)
 	for _, tt := range []struct {
 		name   string
 		v      Variants
@@ -102,7 +103,7 @@ func TestMoreVariants(t *testing.T) {
 		{"assignments by another property", Variants{AssignmentFilter: true}, granted + "?$filter=disabledServicePlanIds eq 'x'", 400},
 		{"forbidden", Variants{CloudLicensing: "forbidden"}, pools, 403},
 		{"missing", Variants{CloudLicensing: "missing"}, pools, 404},
-		{"forbidden leaves the directory", Variants{CloudLicensing: "forbidden"}, "/v1.0/groups/" + c.tenant.groups[0].id.String() + "/members", 200},
+		{"forbidden leaves the directory", Variants{CloudLicensing: "forbidden"}, "/v1.0/groups/" + c.groupID(0) + "/members", 200},
 	} {
 		c.SetVariants(tt.v)
 		if r := c.get(tt.uri); r.status != tt.status {
@@ -130,5 +131,5 @@ func TestMoreVariants(t *testing.T) {
 	// Where cloudLicensing cannot be used, the directory can.
 	c.SetVariants(Variants{CloudLicensing: "forbidden"})
 	c.write("POST", granted, `{}`, 403)
-	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", off(), "removeLicenses", off(catalogue()[skuE5].skuID)), 200)
+	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", off(), "removeLicenses", off(skuID(skuE5))), 200)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // samplesDir has one file for each request and answer that the reference pages
@@ -78,13 +80,13 @@ var sampleCases = map[string]func(*testing.T, sample){
 	"assignment-errors.list": reads(nil),
 	"assignment-errors.usageright": reads(func(c *client) []string {
 		x, _ := c.upset()
-		return ids(x.id)
+		return ids(c.tenant.ErrorID(x))
 	}),
 
 	"usage-rights.get-user":                   reads(rightOfPerson),
 	"usage-rights.get-user-expand-allotments": reads(rightOfPerson),
 	"usage-rights.list-user":                  reads(func(c *client) []string { return rightOfPerson(c)[:1] }),
-	"usage-rights.list-group-filter-plan":     reads(func(c *client) []string { return ids(c.of("stores"), c.tenant.products[skuF3].plans[0].id) }),
+	"usage-rights.list-group-filter-plan":     reads(func(c *client) []string { return ids(c.of("stores"), c.tenant.Product(skuF3).Plans[0].ID) }),
 	// The units of devices come from no product.
 	"usage-rights.list-device": reads(aDevice, ".value[].skuId:string", ".value[].skuPartNumber:string"),
 
@@ -98,16 +100,17 @@ var sampleCases = map[string]func(*testing.T, sample){
 	"directory-licensing.subscribedskus-list":               reads(nil),
 	// It prints an id that it does not select.
 	"directory-licensing.user-licenseassignmentstates": reads(func(c *client) []string {
-		twice := slices.IndexFunc(c.tenant.users, func(u user) bool { // the same product, once with a plan off
-			return len(u.licences) == 2 && u.licences[0].group == direct && u.licences[0].off != nil
+		twice := c.userWhere(func(i int32) bool { // the same product, once with a plan off
+			l := c.tenant.Licences(i)
+			return len(l) == 2 && l[0].Group == (tenant.GUID{}) && l[0].Off != (tenant.PlanSet{})
 		})
-		return ids(c.tenant.users[twice].id.String())
+		return ids(c.userID(twice))
 	}, ".id:string"),
 	"directory-licensing.user-assignlicense":         writes(Variants{}, true, ".city:string", ".companyName:string"),
 	"directory-licensing.group-assignlicense-remove": writes(Variants{}, true),
 
 	"directory-objects.getbyids-v1": reads(func(c *client) []string {
-		return ids(c.tenant.users[0].id.String(), c.tenant.groups[0].id.String(), c.tenant.devices[0].id.String(), c.tenant.users[1].id.String())
+		return ids(c.userID(0), c.groupID(0), c.deviceID(0), c.userID(1))
 	}),
 
 	"platform.batch":           holdBatch,
@@ -122,26 +125,30 @@ func ids(list ...string) []string { return list }
 
 // ofPerson is an assignment to a person, with a plan off.
 func (c *client) ofPerson() string {
-	return c.tenant.assignments[slices.IndexFunc(c.tenant.assignments, func(a *assignment) bool { return a.to.kind == userHolder && a.off != nil })].id
+	for _, a := range c.tenant.Assignments(-1) {
+		if a.To.Kind == tenant.User && a.Off != (tenant.PlanSet{}) {
+			return c.tenant.AssignmentID(a)
+		}
+	}
+	panic("there is no such assignment")
 }
 
 // upset is an error with a right from before.
-func (c *client) upset() (assignmentError, right) {
-	for _, x := range c.tenant.errors {
-		if r, ok := c.tenant.rightOf(x); ok {
-			return x, r
-		}
-	}
-	c.t.Fatal("no error has a right")
-	return assignmentError{}, right{}
+func (c *client) upset() (tenant.AssignmentError, tenant.Right) {
+	x := c.errorWhere(func(x tenant.AssignmentError) bool {
+		_, ok := c.tenant.RightOf(x)
+		return ok
+	})
+	r, _ := c.tenant.RightOf(x)
+	return x, r
 }
 
 func rightOfPerson(c *client) []string {
 	x, r := c.upset()
-	return ids(c.tenant.users[x.user].id.String(), c.tenant.rightID(r))
+	return ids(c.userID(x.User), c.tenant.RightID(r))
 }
 
-func aDevice(c *client) []string { return ids(c.tenant.devices[0].id.String()) }
+func aDevice(c *client) []string { return ids(c.deviceID(0)) }
 
 // sampleID is either shape of id.
 var sampleID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z2-7]{52}`)
@@ -254,15 +261,14 @@ func shape(path string, v any, into map[string]bool) {
 // its own, and with an assignment made before if the request needs one.
 func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 	return func(t *testing.T, s sample) {
-		skus := catalogue()
-		sway, _ := skus[skuE3].plan("SWAY")
+		sway := planID(skuE3, "SWAY")
 		c := start(t, Options{Variants: v})
 		user, group := c.bare(0), c.of("guests")
 		assignment := ""
 		if made {
 			r := c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), assigneeBind, bind("users/"+user), disabledPlans, off()), 201)
 			assignment = str(r.body, "id")
-			for _, s := range []sku{skuVisio, skuE5} {
+			for _, s := range []tenant.Sku{skuVisio, skuE5} {
 				c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), assigneeBind, bind("groups/"+group), disabledPlans, off()), 201)
 			}
 			c.token = c.DelegatedToken(user, "User-CloudLicensing.AssignLicenses", "LicenseAssignment.ReadWrite.All")
@@ -271,8 +277,8 @@ func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 		real := func(s string) string {
 			for where, id := range map[string]string{
 				`(/users/)[^/"]+`: user, `(/groups/)[^/"]+`: group, `(/allotments/)[^/"]+`: c.pool(skuE3, 0), `(/assignments/)[0-9a-f-]{36}`: assignment,
-				`("disabledServicePlanIds":\s*\[\s*")[^"]+`: sway.id, `("disabledPlans":\s*\[\s*")[^"]+`: skus[skuE5].plans[0].id,
-				`("skuId":\s*")[^"]+`: skus[skuE5].skuID, `("removeLicenses":\s*\[\s*")[^"]+`: skus[skuE3].skuID,
+				`("disabledServicePlanIds":\s*\[\s*")[^"]+`: sway, `("disabledPlans":\s*\[\s*")[^"]+`: small.Product(skuE5).Plans[0].ID,
+				`("skuId":\s*")[^"]+`: skuID(skuE5), `("removeLicenses":\s*\[\s*")[^"]+`: skuID(skuE3),
 			} {
 				s = regexp.MustCompile(where).ReplaceAllString(s, "${1}"+id)
 			}
@@ -280,7 +286,7 @@ func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 		}
 		text := real(string(s.Request))
 		if strings.Contains(s.Path, "/groups/") && strings.Contains(s.Path, "assignLicense") {
-			text = fill(t, string(s.Request), ids(skus[skuVisio].skuID, skus[skuE5].skuID))
+			text = fill(t, string(s.Request), ids(skuID(skuVisio), skuID(skuE5)))
 		}
 		if text == "null" {
 			text = ""
@@ -379,7 +385,7 @@ func holdClientCredentials(t *testing.T, s sample) {
 func holdOnBehalfOf(t *testing.T, s sample) {
 	c := start(t, Options{Users: 10})
 	form := s.form(t, c)
-	form.Set("assertion", c.UserToken(c.tenant.users[0].id.String(), "access_as_user"))
+	form.Set("assertion", c.UserToken(c.userID(0), "access_as_user"))
 	if r := c.postForm(form); r.status != 200 || !strings.HasSuffix(str(r.body, "scope"), "/User.Read") || str(r.body, "refresh_token") == "" {
 		t.Errorf("without a reason to refuse: %d %s", r.status, r.raw)
 	}

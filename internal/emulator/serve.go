@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const (
@@ -20,7 +22,8 @@ const (
 type call struct {
 	ctx      context.Context
 	variants *Variants
-	base     string // scheme and host as the client sees them
+	tenant   *tenant.Tenant // with the lock that the call needs
+	base     string         // scheme and host as the client sees them
 	method   string
 	version  string // "beta" or "v1.0"
 	path     string // after the version, still escaped
@@ -81,7 +84,7 @@ func (e *Emulator) newCall(r *http.Request) *call {
 		date:     e.now(),
 		label:    other,
 	}
-	c.requestID = e.dice.guid("request", int(e.answers.Add(1))).String()
+	c.requestID = e.dice.GUID("request", int(e.answers.Add(1))).String()
 	c.clientRequestID = c.requestID
 	if id := r.Header.Get("client-request-id"); id != "" && len(id) <= 128 {
 		c.clientRequestID = id
@@ -148,13 +151,14 @@ func (e *Emulator) enter(c *call) (leave func()) {
 	}
 	if c.route == nil || !c.route.writes {
 		e.mu.RLock()
-		if !e.tenant.due(c.date) {
+		if c.tenant = e.tenant; !c.tenant.Due(c.date) {
 			return e.mu.RUnlock
 		}
 		e.mu.RUnlock()
 	}
 	e.mu.Lock()
-	e.tenant.advance(c.date)
+	c.tenant = e.tenant
+	c.tenant.Advance(c.date)
 	return e.mu.Unlock
 }
 

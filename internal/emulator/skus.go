@@ -1,55 +1,71 @@
 package emulator
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/tenant"
+)
 
 // skuType is the properties of a subscribedSku, all of them default ones.
-var skuType = entityType[sku]{"microsoft.graph.subscribedSku", map[string]property[sku]{
-	"id":          {get: func(t *tenant, s sku, _ *Variants) any { return t.id + "_" + t.products[s].skuID }, onDefault: true},
-	"accountId":   {get: func(t *tenant, _ sku, _ *Variants) any { return t.dice.guid("account", 0).String() }, onDefault: true},
-	"accountName": {get: func(t *tenant, _ sku, _ *Variants) any { return strings.TrimSuffix(mainDomain, ".example") }, onDefault: true},
-	"appliesTo":   {get: always[sku]("User"), onDefault: true},
-	"capabilityStatus": {get: func(_ *tenant, s sku, _ *Variants) any {
-		return [...]string{enabled: "Enabled", warning: "Warning", suspended: "Suspended"}[s.lifecycle()]
+var skuType = entityType[tenant.Sku]{"microsoft.graph.subscribedSku", map[string]property[tenant.Sku]{
+	"id":               {get: func(c *call, s tenant.Sku) any { return c.tenant.ID() + "_" + c.tenant.Product(s).SkuID }, onDefault: true},
+	"accountId":        {get: func(c *call, _ tenant.Sku) any { return c.tenant.Dice().GUID("account", 0).String() }, onDefault: true},
+	"accountName":      {get: always[tenant.Sku](strings.TrimSuffix(mainDomain, ".example")), onDefault: true},
+	"appliesTo":        {get: always[tenant.Sku]("User"), onDefault: true},
+	"capabilityStatus": {get: func(c *call, s tenant.Sku) any { return capabilities[c.tenant.Lifecycle(s)] }, onDefault: true},
+	"consumedUnits": {get: func(c *call, s tenant.Sku) any {
+		_, consumed := c.tenant.Units(s)
+		return consumed
 	}, onDefault: true},
-	"consumedUnits": {get: func(t *tenant, s sku, _ *Variants) any { return t.consumed(s) }, onDefault: true},
-	"prepaidUnits": {get: func(t *tenant, s sku, _ *Variants) any {
-		on, grace, off := t.units(s)
-		return object{"enabled": on, "warning": grace, "suspended": off, "lockedOut": 0}
+	"prepaidUnits": {get: func(c *call, s tenant.Sku) any {
+		n, _ := c.tenant.Units(s)
+		return object{"enabled": n[tenant.Active], "warning": n[tenant.Warning], "suspended": n[tenant.Suspended], "lockedOut": n[tenant.LockedOut]}
 	}, onDefault: true},
-	"servicePlans": {get: func(t *tenant, s sku, _ *Variants) any {
-		list := []object{}
-		for _, p := range t.products[s].plans {
-			list = append(list, object{"servicePlanId": p.id, "servicePlanName": p.name, "provisioningStatus": p.provisioning(s), "appliesTo": p.appliesTo()})
+	"servicePlans": {get: func(c *call, s tenant.Sku) any {
+		p := c.tenant.Product(s)
+		return c.planInfos(s, p.All())
+	}, onDefault: true},
+	"skuId":         {get: func(c *call, s tenant.Sku) any { return c.tenant.Product(s).SkuID }, onDefault: true},
+	"skuPartNumber": {get: func(c *call, s tenant.Sku) any { return c.tenant.Product(s).SkuPartNumber }, onDefault: true},
+	"subscriptionIds": {get: func(c *call, s tenant.Sku) any {
+		ids := []string{}
+		for _, a := range c.tenant.Pools(s) {
+			for _, one := range a.Subscriptions {
+				if !slices.Contains(ids, one.ID) {
+					ids = append(ids, one.ID)
+				}
+			}
 		}
-		return list
-	}, onDefault: true},
-	"skuId":         {get: func(t *tenant, s sku, _ *Variants) any { return t.products[s].skuID }, onDefault: true},
-	"skuPartNumber": {get: func(t *tenant, s sku, _ *Variants) any { return t.products[s].skuPartNumber }, onDefault: true},
-	"subscriptionIds": {get: func(t *tenant, s sku, _ *Variants) any {
-		return []string{t.subscriptionID(s)}
+		return ids
 	}, onDefault: true},
 }}
 
-func (t *tenant) subscriptionID(s sku) string { return t.dice.guid("subscription", int(s)).String() }
-
-func (p plan) appliesTo() string {
-	if p.tenantLevel {
-		return "Company"
-	}
-	return "User"
+var capabilities = map[tenant.Lifecycle]string{
+	tenant.Active: "Enabled", tenant.Warning: "Warning", tenant.Suspended: "Suspended", tenant.LockedOut: "LockedOut", tenant.Lapsed: "Deleted",
 }
 
-func (p plan) provisioning(s sku) string {
-	switch {
-	case s.lifecycle() == suspended:
-		return "Disabled"
-	case p.name == "INTUNE_O365":
-		return "PendingActivation"
-	case p.name == "GRAPH_CONNECTORS_SEARCH_INDEX":
-		return "PendingProvisioning"
-	default:
-		return "Success"
+// planInfos lists the plans of a product, those disabled that are not in use.
+func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
+	state := c.tenant.Lifecycle(s)
+	list := []object{}
+	for at, p := range c.tenant.Product(s).Plans {
+		status := "Success"
+		switch {
+		case !use.Has(at), state != tenant.Active && state != tenant.Warning:
+			status = "Disabled"
+		case p.Name == "INTUNE_O365":
+			status = "PendingActivation"
+		case p.Name == "GRAPH_CONNECTORS_SEARCH_INDEX":
+			status = "PendingProvisioning"
+		}
+		appliesTo := "User"
+		if p.TenantLevel {
+			appliesTo = "Company"
+		}
+		list = append(list, object{"servicePlanId": p.ID, "servicePlanName": p.Name, "provisioningStatus": status, "appliesTo": appliesTo})
 	}
+	return list
 }
 
 // listSkus answers everything at once; $select is the only option.
@@ -62,8 +78,8 @@ func (e *Emulator) listSkus(c *call) (any, *problem) {
 		return nil, p
 	}
 	list := []object{}
-	for s := range skuCount {
-		list = append(list, skuType.render(e.tenant, s, q.sel, c.variants))
+	for _, s := range c.tenant.Skus() {
+		list = append(list, skuType.render(c, s, q.sel))
 	}
 	return object{"@odata.context": c.context(fragment("subscribedSkus", q.sel)), "value": list}, nil
 }

@@ -1,8 +1,6 @@
 package emulator
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -378,17 +376,13 @@ func (e *Emulator) price(c *call) (units int, cost amounts) {
 	return units, cost
 }
 
-// peek reads a next link without trusting it.
+// peek reads a next link.
 func (e *Emulator) peek(raw string) (l link, ok bool) {
 	values, err := parseQuery(raw)
 	if err != nil {
 		return l, false
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(values.Get("$skiptoken"))
-	if err != nil || len(sealed) < macSize {
-		return l, false
-	}
-	return l, json.Unmarshal(sealed[macSize:], &l) == nil
+	return l, e.unseal(values.Get("$skiptoken"), &l)
 }
 
 // throttled charges the call. Parts of a batch are charged one by one, the batch

@@ -287,7 +287,7 @@ func TestThrottledParts(t *testing.T) {
 func TestWriteLimit(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{Writes: 1, CloudLicensing: 3}}})
-	user := c.tenant.users[0].id.String()
+	user := c.userID(0)
 	uri := "/v1.0/users/" + user + "/reprocessLicenseAssignment"
 	if r := c.do("POST", uri, ""); r.status != 200 {
 		t.Fatalf("first: %d %s", r.status, r.raw)

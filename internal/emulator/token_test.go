@@ -6,12 +6,13 @@ import (
 	"encoding/base64"
 	"math/big"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 func TestTokenEndpoint(t *testing.T) {
@@ -165,15 +166,14 @@ func TestTokenExpires(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 20})
-	user := c.tenant.users[0].id.String()
-	i := slices.IndexFunc(c.tenant.groups, func(g group) bool { return g.key == "warehouse" })
-	group := c.tenant.groups[i].id.String()
+	user := c.userID(0)
+	group := c.of("warehouse")
 	const errs = "/beta/admin/cloudLicensing/assignmentErrors"
 	uris := map[string]string{
-		"errors": errs, "assignee": errs + "/" + c.tenant.errors[0].id + "/assignedTo",
+		"errors": errs, "assignee": errs + "/" + c.tenant.ErrorID(c.errors()[0]) + "/assignedTo",
 		"rights": "/beta/users/" + user + "/cloudLicensing/usageRights",
 		"users":  "/v1.0/users", "groups": "/v1.0/groups", "skus": "/v1.0/subscribedSkus",
-		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.tenant.rightID(c.tenant.groupRights(i)[0]),
+		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.tenant.RightID(c.tenant.Rights(holder{Kind: tenant.GroupKind, At: c.groupNamed("warehouse")})[0]),
 		"members": "/v1.0/groups/" + group + "/membersWithLicenseErrors",
 	}
 	for role, allowed := range map[string]string{

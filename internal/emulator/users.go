@@ -1,173 +1,70 @@
 package emulator
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
-// userText reads a text, or null where there is none.
-func userText(get func(*user) string) func(*tenant, *user, *Variants) any {
-	return func(_ *tenant, u *user, _ *Variants) any {
-		if s := get(u); s != "" {
-			return s
-		}
-		return nil
-	}
-}
-
-func always[T any](v any) func(*tenant, T, *Variants) any {
-	return func(*tenant, T, *Variants) any { return v }
+func written(name string) func(*call, int32) any {
+	return textOf(func(c *call, i int32) string { return c.tenant.User(i).Text(name) })
 }
 
 // userType is the properties of a user, by "user resource type". The default
 // ones are those that page names.
-var userType = entityType[*user]{"microsoft.graph.user", map[string]property[*user]{
-	"id":                {get: userText(func(u *user) string { return u.id.String() }), onDefault: true},
-	"displayName":       {get: userText(func(u *user) string { return u.displayName }), onDefault: true},
-	"givenName":         {get: userText(func(u *user) string { return u.givenName }), onDefault: true},
-	"surname":           {get: userText(func(u *user) string { return u.surname }), onDefault: true},
-	"userPrincipalName": {get: userText(func(u *user) string { return u.userPrincipalName }), onDefault: true},
-	"mail":              {get: userText((*user).mail), onDefault: true},
-	"jobTitle":          {get: userText(func(u *user) string { return u.title }), onDefault: true},
-	"businessPhones":    {get: always[*user]([]string{}), onDefault: true},
-	"mobilePhone":       {get: always[*user](nil), onDefault: true},
-	"officeLocation":    {get: always[*user](nil), onDefault: true},
-	"preferredLanguage": {get: userText(func(u *user) string { return cultures[u.culture].language }), onDefault: true},
+var userType = entityType[int32]{"microsoft.graph.user", map[string]property[int32]{
+	"id":                {get: func(c *call, i int32) any { return c.tenant.User(i).ID().String() }, onDefault: true},
+	"displayName":       {get: written("displayName"), onDefault: true},
+	"givenName":         {get: written("givenName"), onDefault: true},
+	"surname":           {get: written("surname"), onDefault: true},
+	"userPrincipalName": {get: written("userPrincipalName"), onDefault: true},
+	"mail":              {get: written("mail"), onDefault: true},
+	"jobTitle":          {get: written("jobTitle"), onDefault: true},
+	"businessPhones":    {get: always[int32]([]string{}), onDefault: true},
+	"mobilePhone":       {get: written("mobilePhone"), onDefault: true},
+	"officeLocation":    {get: written("officeLocation"), onDefault: true},
+	"preferredLanguage": {get: written("preferredLanguage"), onDefault: true},
 
-	"accountEnabled":  {get: func(_ *tenant, u *user, _ *Variants) any { return !u.disabled }},
-	"city":            {get: always[*user](nil)},
-	"companyName":     {get: always[*user](nil)},
-	"country":         {get: userText(func(u *user) string { return cultures[u.culture].country })},
-	"createdDateTime": {get: func(_ *tenant, u *user, _ *Variants) any { return timestamp(u.created) }},
-	"deletedDateTime": {get: always[*user](nil)},
-	"department":      {get: userText(func(u *user) string { return u.department })},
-	"mailNickname":    {get: userText(func(u *user) string { name, _, _ := strings.Cut(u.userPrincipalName, "@"); return name })},
-	"usageLocation":   {get: userText((*user).usageLocation)},
-	"userType":        {get: userText((*user).kind)},
+	"accountEnabled":  {get: func(c *call, i int32) any { return c.tenant.User(i).Enabled() }},
+	"city":            {get: written("city")},
+	"companyName":     {get: written("companyName")},
+	"country":         {get: written("country")},
+	"createdDateTime": {get: func(c *call, i int32) any { return timestamp(c.tenant.User(i).Created()) }},
+	"deletedDateTime": {get: func(c *call, i int32) any {
+		if at := c.tenant.User(i).Deleted(); !at.IsZero() {
+			return timestamp(at)
+		}
+		return nil
+	}},
+	"department":     {get: written("department")},
+	"mailNickname":   {get: written("mailNickname")},
+	"proxyAddresses": {get: func(c *call, i int32) any { return c.tenant.Addresses(i) }},
+	"usageLocation":  {get: written("usageLocation")},
+	"userType":       {get: written("userType")},
 
-	"assignedLicenses":        {get: func(t *tenant, u *user, _ *Variants) any { return t.assignedLicenses(u) }, licence: true},
-	"licenseAssignmentStates": {get: func(t *tenant, u *user, v *Variants) any { return t.assignmentStates(u, v) }, licence: true},
-	"assignedPlans":           {get: func(t *tenant, u *user, _ *Variants) any { return t.assignedPlans(u) }, licence: true},
+	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.Held(i)) }, licence: true},
+	"licenseAssignmentStates": {get: func(c *call, i int32) any { return c.assignmentStates(i) }, licence: true},
+	"assignedPlans":           {get: func(c *call, i int32) any { return c.assignedPlans(i) }, licence: true},
 }}
 
-func (u *user) kind() string {
-	if u.guest {
-		return "Guest"
-	}
-	return "Member"
-}
-
-// mail is the address of a person's own mailbox, or of a guest's home.
-func (u *user) mail() string {
-	if local, domain, ok := strings.Cut(strings.TrimSuffix(u.userPrincipalName, "@"+mainDomain), "_partner.example#EXT#"); ok {
-		return local + domain + "@partner.example"
-	}
-	return u.userPrincipalName
-}
-
-// assignedLicenses does not tell direct from inherited and has each product
-// that a person holds once.
-func (t *tenant) assignedLicenses(u *user) []object {
+func (c *call) assignmentStates(i int32) []object {
 	list := []object{}
-	for s := range skuCount {
-		rows := slices.DeleteFunc(slices.Clone(u.licences), func(l licence) bool { return l.sku != s || !l.state.holds() })
-		if len(rows) == 0 {
-			continue
-		}
-		off := []string{} // Off only where every row has it off.
-		for _, name := range rows[0].off {
-			if !slices.ContainsFunc(rows, func(l licence) bool { return !slices.Contains(l.off, name) }) {
-				off = append(off, name)
-			}
-		}
-		list = append(list, object{"skuId": t.products[s].skuID, "disabledPlans": planIDs(off)})
-	}
-	return list
-}
-
-// holdsProduct says whether u has a unit of a product from any source.
-func (u *user) holdsProduct(s sku) bool {
-	return slices.ContainsFunc(u.licences, func(l licence) bool { return l.sku == s && l.state.holds() })
-}
-
-func planIDs(names []string) []string {
-	ids := make([]string, 0, len(names))
-	for _, name := range names {
-		ids = append(ids, planID(name))
-	}
-	return ids
-}
-
-// states has one row for each product and source: where two pools give the same
-// product in the same way, both in one.
-func (u *user) states() []licence {
-	same := func(a licence) func(licence) bool {
-		return func(b licence) bool { return a.sku == b.sku && a.group == b.group }
-	}
-	var list []licence
-	for i, l := range u.licences {
-		j := slices.IndexFunc(list, same(l))
-		switch {
-		case j >= 0:
-			list[j] = merge(list[j], l)
-		case list != nil:
-			list = append(list, l)
-		case slices.ContainsFunc(u.licences[:i], same(l)):
-			list = slices.Clone(u.licences[:i])
-			j = slices.IndexFunc(list, same(l))
-			list[j] = merge(list[j], l)
-		}
-	}
-	if list == nil {
-		return u.licences
-	}
-	return list
-}
-
-// merge makes one row of two: a plan is off where both have it off, and a
-// failure of either shows.
-func merge(a, b licence) licence {
-	usable := a.state.usable() || b.state.usable()
-	if a.error == nil {
-		a.error = b.error
-	}
-	if a.error != nil {
-		a.state = errorState
-		if usable {
-			a.state = activeWithError
-		}
-	}
-	a.off = slices.DeleteFunc(slices.Clone(a.off), func(name string) bool { return !slices.Contains(b.off, name) })
-	if b.updated.After(a.updated) {
-		a.updated = b.updated
-	}
-	return a
-}
-
-func (t *tenant) assignmentStates(u *user, v *Variants) []object {
-	states := u.states()
-	list := make([]object, 0, len(states))
-	for i := range states {
-		l := &states[i]
+	for _, l := range c.tenant.Licences(i) {
+		p := c.tenant.Product(l.Sku)
 		row := object{
-			"skuId":               t.products[l.sku].skuID,
-			"disabledPlans":       planIDs(l.off),
+			"skuId":               orNull(p.SkuID),
+			"disabledPlans":       p.PlanIDs(l.Off),
 			"assignedByGroup":     nil,
-			"state":               l.state,
-			"error":               "None",
-			"lastUpdatedDateTime": timestamp(l.updated),
+			"state":               l.State.String(),
+			"error":               l.Cause.String(),
+			"lastUpdatedDateTime": timestamp(l.Updated),
 		}
-		switch {
-		case l.group >= 0:
-			row["assignedByGroup"] = t.groups[l.group].id.String()
-		case l.group == goneGroup:
-			row["assignedByGroup"] = t.dice.guid("deleted group", 0).String()
+		if l.Group != (tenant.GUID{}) {
+			row["assignedByGroup"] = l.Group.String()
 		}
-		if l.error != nil {
-			row["error"] = l.error.kind.state
-		} else if v.NullError {
+		if l.Cause == tenant.NoCause && c.variants.NullError {
 			row["error"] = nil
 		}
 		list = append(list, row)
@@ -175,15 +72,17 @@ func (t *tenant) assignmentStates(u *user, v *Variants) []object {
 	return list
 }
 
-func (t *tenant) assignedPlans(u *user) []object {
+func (c *call) assignedPlans(i int32) []object {
 	list := []object{}
 	seen := map[string]bool{}
-	for _, s := range t.rights(u) {
-		for _, p := range t.products[s].plans {
-			if u.mayUse(s, p.name) && !seen[p.id] {
-				seen[p.id] = true
-				service, _, _ := strings.Cut(p.name, "_")
-				list = append(list, object{"assignedDateTime": timestamp(u.created), "capabilityStatus": "Enabled", "service": service, "servicePlanId": p.id})
+	created := timestamp(c.tenant.User(i).Created())
+	for _, s := range c.tenant.Usable(i) {
+		plans := c.tenant.MayUse(i, s)
+		for at, p := range c.tenant.Product(s).Plans {
+			if plans.Has(at) && !seen[p.ID] {
+				seen[p.ID] = true
+				service, _, _ := strings.Cut(p.Name, "_")
+				list = append(list, object{"assignedDateTime": created, "capabilityStatus": "Enabled", "service": service, "servicePlanId": p.ID})
 			}
 		}
 	}
@@ -215,20 +114,18 @@ var userFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]f
 	"assignedLicenses/$count": {number, "", "eq ne"},
 }}
 
-func (t *tenant) userValue(u *user, path string) []string {
+func (c *call) userValue(i int32, path string) []string {
 	switch path {
 	case "assignedLicenses/skuId":
 		var ids []string
-		for _, l := range u.licences {
-			if l.state.holds() {
-				ids = append(ids, t.products[l.sku].skuID)
-			}
+		for _, l := range c.tenant.Held(i) {
+			ids = append(ids, c.skuIDs(l.Sku)...)
 		}
 		return ids
 	case "assignedLicenses/$count":
-		return []string{strconv.Itoa(len(t.assignedLicenses(u)))}
+		return []string{strconv.Itoa(len(c.tenant.Held(i)))}
 	}
-	switch v := userType.props[path].get(t, u, &Variants{}).(type) {
+	switch v := userType.props[path].get(c, i).(type) {
 	case string:
 		return []string{v}
 	case bool:
@@ -237,14 +134,40 @@ func (t *tenant) userValue(u *user, path string) []string {
 	return nil
 }
 
-// findUser takes an object id or a user principal name.
-func (t *tenant) findUser(key string) (int32, bool) {
-	if g, ok := parseGUID(key); ok {
-		i, ok := t.userByID[g]
-		return i, ok
+// userMatcher says which people satisfy f. Of a property with few values each
+// is looked at once.
+func (c *call) userMatcher(f *node) func(int32) bool {
+	switch f.op {
+	case "and", "or", "not":
+		var kids []func(int32) bool
+		for _, kid := range f.kids {
+			kids = append(kids, c.userMatcher(kid))
+		}
+		if f.op == "not" {
+			return func(i int32) bool { return !kids[0](i) }
+		}
+		return func(i int32) bool {
+			return slices.ContainsFunc(kids, func(fits func(int32) bool) bool { return fits(i) == (f.op == "or") }) == (f.op == "or")
+		}
 	}
-	i, ok := t.userByUPN[strings.ToLower(key)]
-	return i, ok
+	var known []int8 // by choice: 1 fits, -1 does not
+	return func(i int32) bool {
+		fits := func() bool { return f.match(func(path string) []string { return c.userValue(i, path) }) }
+		choice, of, few := c.tenant.User(i).Choice(f.path)
+		if !few {
+			return fits()
+		}
+		if known == nil {
+			known = make([]int8, of)
+		}
+		if known[choice] == 0 {
+			known[choice] = -1
+			if fits() {
+				known[choice] = 1
+			}
+		}
+		return known[choice] > 0
+	}
 }
 
 // pathUser is the person that the path names, or, at /me, the one who asks.
@@ -253,7 +176,7 @@ func (e *Emulator) pathUser(c *call) (int32, *problem) {
 	if !c.route.me {
 		key = c.params[0]
 	}
-	i, ok := e.tenant.findUser(key)
+	i, ok := c.tenant.FindUser(key)
 	if !ok {
 		return 0, noSuchObject(key)
 	}
@@ -272,7 +195,7 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	o := userType.render(e.tenant, &e.tenant.users[i], q.sel, c.variants)
+	o := userType.render(c, i, q.sel)
 	o["@odata.context"] = c.context(fragment("users", q.sel) + "/$entity")
 	return o, nil
 }
@@ -285,43 +208,53 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 	if p := userType.check(directory, q.sel); p != nil {
 		return nil, p
 	}
-	t := e.tenant
-	n, at := len(t.users), func(i int) int { return i }
-	if q.filter != nil || q.orderBy != "" || q.search != nil {
-		found := t.filterUsers(q.filter)
-		if q.search != nil {
-			found = slices.DeleteFunc(found, func(i int32) bool {
-				return !q.search.finds(func(path string) string { return strings.Join(t.userValue(&t.users[i], path), "") })
-			})
+	t := c.tenant
+	var filter, fits func(int32) bool
+	if q.filter != nil {
+		filter = c.userMatcher(q.filter)
+		fits = filter
+	}
+	if q.search != nil {
+		fits = func(i int32) bool {
+			return (filter == nil || filter(i)) &&
+				q.search.finds(func(path string) string { return t.User(i).Text(path) })
 		}
-		if p := orderBy(q, found, func(i int32, path string) string { return strings.Join(t.userValue(&t.users[i], path), "") }); p != nil {
+	}
+	users := numbered(t.Users, t.UserCount).where(fits)
+	if found, ok := c.usersNamed(q.filter); ok {
+		users = listed(found).where(fits)
+	}
+	if q.orderBy != "" {
+		property, descending, p := orderBy(q)
+		if p != nil {
 			return nil, p
 		}
-		n, at = len(found), func(i int) int { return int(found[i]) }
+		order := t.UsersBy(property)
+		if descending {
+			order = slices.Clone(order)
+			slices.Reverse(order)
+		}
+		users = listed(order).where(fits)
 	}
-	return e.page(c, q, fragment("users", q.sel), c.directoryPageSize(q), n, func(i int) object {
-		return userType.render(t, &t.users[at(i)], q.sel, c.variants)
+	return page(e, c, q, fragment("users", q.sel), c.directoryPageSize(q), users, func(i int32) object {
+		return userType.render(c, i, q.sel)
 	}), nil
 }
 
-// filterUsers finds the people who match, by index where the filter names them.
-func (t *tenant) filterUsers(f *node) []int32 {
+// usersNamed finds the people whom a filter names by id or by user principal
+// name, in the directory's order, without looking at all.
+func (c *call) usersNamed(f *node) ([]int32, bool) {
+	if f == nil || f.op != "eq" && f.op != "in" || f.path != "id" && f.path != "userPrincipalName" {
+		return nil, false
+	}
 	var found []int32
-	if f != nil && (f.op == "eq" || f.op == "in") && (f.path == "id" || f.path == "userPrincipalName") {
-		for _, v := range f.values {
-			if i, ok := t.findUser(v.text); ok && f.match(func(path string) []string { return t.userValue(&t.users[i], path) }) {
-				found = append(found, i)
-			}
-		}
-		slices.Sort(found)
-		return slices.Compact(found)
-	}
-	for i := range t.users {
-		if f == nil || f.match(func(path string) []string { return t.userValue(&t.users[i], path) }) {
-			found = append(found, int32(i))
+	for _, v := range f.values {
+		if i, ok := c.tenant.FindUser(v.text); ok {
+			found = append(found, i)
 		}
 	}
-	return found
+	slices.Sort(found)
+	return slices.Compact(found), true
 }
 
 // listOptions are those of users and groups.
@@ -362,25 +295,12 @@ func (e *Emulator) directoryList(c *call, r rules, allowed option, searchable ..
 	return q, nil
 }
 
-// orderBy sorts what was found by displayName or userPrincipalName.
-func orderBy(q *query, found []int32, get func(i int32, path string) string) *problem {
-	if q.orderBy == "" {
-		return nil
-	}
+// orderBy reads by what users and groups are to be sorted.
+func orderBy(q *query) (property string, descending bool, p *problem) {
 	words := strings.Fields(q.orderBy)
-	descending := len(words) == 2 && words[1] == "desc"
+	descending = len(words) == 2 && words[1] == "desc"
 	if len(words) > 2 || len(words) == 2 && words[1] != "asc" && words[1] != "desc" || words[0] != "displayName" && words[0] != "userPrincipalName" {
-		return unsupported("Sorting not supported for '%s'.", q.orderBy)
+		return "", false, unsupported("Sorting not supported for '%s'.", q.orderBy)
 	}
-	keys := make(map[int32]string, len(found))
-	for _, i := range found {
-		keys[i] = strings.ToLower(get(i, words[0]))
-	}
-	slices.SortStableFunc(found, func(a, b int32) int {
-		if descending {
-			a, b = b, a
-		}
-		return cmp.Compare(keys[a], keys[b])
-	})
-	return nil
+	return words[0], descending, nil
 }

@@ -1,37 +1,31 @@
 package emulator
 
 import (
+	"iter"
 	"net/http"
-	"slices"
-	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 const waitingTypeName = namespace + "waitingMember"
 
-// place is a place in the queue for the units of an allotment: first come,
-// first served.
-type place struct {
-	user  int32
-	since time.Time
-}
-
-type waitingMember struct {
-	allotment *allotment
-	place
-}
-
-func (t *tenant) waitingID(w waitingMember) string {
-	n := int(w.user)*len(allotmentSpecs) + w.allotment.at
-	if t.dice.pick("waiting id", n, 4) == 0 {
-		return t.dice.longID("waiting", n)
-	}
-	return t.dice.guid("waiting", n).String()
-}
-
-var waitingType = entityType[waitingMember]{waitingTypeName, map[string]property[waitingMember]{
-	"id":                   {get: func(t *tenant, w waitingMember, _ *Variants) any { return t.waitingID(w) }, onDefault: true},
-	"waitingSinceDateTime": {get: func(_ *tenant, w waitingMember, _ *Variants) any { return preciseTimestamp(w.since) }, onDefault: true},
+var waitingType = entityType[tenant.WaitingMember]{waitingTypeName, map[string]property[tenant.WaitingMember]{
+	"id":                   {get: func(c *call, w tenant.WaitingMember) any { return c.tenant.WaitingID(w) }, onDefault: true},
+	"waitingSinceDateTime": {get: func(_ *call, w tenant.WaitingMember) any { return preciseTimestamp(w.Since) }, onDefault: true},
 }}
+
+// waiting is the queue of an allotment.
+func (c *call) waiting(a *tenant.Allotment) listing[tenant.WaitingMember] {
+	return listing[tenant.WaitingMember]{after: func(place int64) iter.Seq2[int64, tenant.WaitingMember] {
+		return func(yield func(int64, tenant.WaitingMember) bool) {
+			for at, w := range c.tenant.Waiting(a, int(place)) {
+				if !yield(int64(at), w) {
+					return
+				}
+			}
+		}
+	}}
+}
 
 // waitingRelations are the relations of a waiting member that can be expanded.
 var waitingRelations = relations{"assignedTo": {check: nestedAssignee}, "allotment": {check: allotmentType.nested}}
@@ -40,20 +34,20 @@ func (e *Emulator) waitingOptions(c *call, allowed option) (*query, *problem) {
 	return e.cloudOptions(c, allowed, waitingType.nested, waitingRelations, rules{})
 }
 
-func (e *Emulator) renderWaiting(c *call, sel []string, w waitingMember) object {
-	o := waitingType.render(e.tenant, w, sel, c.variants)
+func (e *Emulator) renderWaiting(c *call, sel []string, w tenant.WaitingMember) object {
+	o := waitingType.render(c, w, sel)
 	o["@odata.type"] = "#" + waitingTypeName
 	return o
 }
 
-func (e *Emulator) expandWaiting(c *call, q *query, w waitingMember) object {
+func (e *Emulator) expandWaiting(c *call, q *query, w tenant.WaitingMember) object {
 	o := e.renderWaiting(c, q.sel, w)
 	for _, x := range q.expand {
 		switch x.name {
 		case "assignedTo":
-			o[x.name] = e.renderHolder(c, holder{userHolder, w.user}, x.sel)
+			o[x.name] = e.renderHolder(c, w.Who, x.sel)
 		case "allotment":
-			o[x.name] = e.renderAllotment(c, x.sel, w.allotment, true)
+			o[x.name] = e.renderAllotment(c, x.sel, w.Allotment, true)
 		}
 	}
 	return o
@@ -61,32 +55,19 @@ func (e *Emulator) expandWaiting(c *call, q *query, w waitingMember) object {
 
 // pathWaiting lists the waiting members of the allotment, person or device
 // that the path names, with the name of that set.
-func (e *Emulator) pathWaiting(c *call) ([]waitingMember, string, *problem) {
-	t := e.tenant
-	list := []waitingMember{}
+func (e *Emulator) pathWaiting(c *call) (l listing[tenant.WaitingMember], set string, p *problem) {
 	if c.route.segments[0] == "admin" {
 		a, p := e.pathAllotment(c)
 		if p != nil {
-			return nil, "", p
+			return l, "", p
 		}
-		for _, place := range a.waiting {
-			list = append(list, waitingMember{a, place})
-		}
-		return list, allotmentSet + "('" + a.id + "')/waitingMembers", nil
+		return c.waiting(a), allotmentSet + "('" + a.ID + "')/waitingMembers", nil
 	}
 	h, p := e.pathHolder(c)
 	if p != nil {
-		return nil, "", p
+		return l, "", p
 	}
-	for i := range t.allotments {
-		if h.kind != userHolder || t.users[h.at].waits>>i&1 == 0 {
-			continue
-		}
-		a := &t.allotments[i]
-		at := slices.IndexFunc(a.waiting, func(p place) bool { return p.user == h.at })
-		list = append(list, waitingMember{a, a.waiting[at]})
-	}
-	return list, t.set(h) + "/waitingMembers", nil
+	return listed(c.tenant.WaitsOf(h)), c.set(h) + "/waitingMembers", nil
 }
 
 func (e *Emulator) listWaiting(c *call) (any, *problem) {
@@ -102,22 +83,27 @@ func (e *Emulator) listWaiting(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	return e.page(c, q, fragment(set, q.sel), c.cloudPageSize(q), len(list), func(i int) object {
-		return e.expandWaiting(c, q, list[i])
+	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), list, func(w tenant.WaitingMember) object {
+		return e.expandWaiting(c, q, w)
 	}), nil
 }
 
-func (e *Emulator) pathWaitingMember(c *call) (waitingMember, string, *problem) {
-	list, set, p := e.pathWaiting(c)
+func (e *Emulator) pathWaitingMember(c *call) (w tenant.WaitingMember, set string, p *problem) {
+	_, set, p = e.pathWaiting(c) // Who is asked must be there.
 	if p != nil {
-		return waitingMember{}, "", p
+		return w, "", p
 	}
 	id := c.params[len(c.params)-1]
-	i := slices.IndexFunc(list, func(w waitingMember) bool { return e.tenant.waitingID(w) == id })
-	if i < 0 {
-		return waitingMember{}, "", cloud(http.StatusNotFound, "resourceNotFound", "The waiting member '%s' does not exist.", id)
+	w, found := c.tenant.WaitingMember(id)
+	if c.route.segments[0] == "admin" {
+		found = found && w.Allotment.ID == c.params[0]
+	} else if h, p := e.pathHolder(c); p == nil {
+		found = found && w.Who == h
 	}
-	return list[i], set, nil
+	if !found {
+		return w, "", cloud(http.StatusNotFound, "resourceNotFound", "The waiting member '%s' does not exist.", id)
+	}
+	return w, set, nil
 }
 
 func (e *Emulator) getWaiting(c *call) (any, *problem) {
@@ -141,5 +127,5 @@ func (e *Emulator) getWaitingAllotment(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	return c.single(allotmentSet, q, e.expandAllotment(c, q, e.renderAllotment(c, q.sel, w.allotment, true), w.allotment)), nil
+	return c.single(allotmentSet, q, e.expandAllotment(c, q, e.renderAllotment(c, q.sel, w.Allotment, true), w.Allotment)), nil
 }

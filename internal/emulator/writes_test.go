@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // body writes JSON from pairs of names and values.
@@ -38,10 +40,10 @@ func (c *client) write(method, uri, body string, want int) reply {
 
 // bare is a person with a usage location and without any licence.
 func (c *client) bare(n int) string {
-	for i := range c.tenant.users {
-		if u := &c.tenant.users[i]; !u.guest && len(u.licences) == 0 {
+	for i := range c.tenant.Users(-1) {
+		if !c.tenant.User(i).Guest() && len(c.tenant.Licences(i)) == 0 {
 			if n--; n < 0 {
-				return u.id.String()
+				return c.userID(i)
 			}
 		}
 	}
@@ -53,7 +55,7 @@ func (c *client) states(user string) []row {
 	return rows(c.ok("/v1.0/users/"+user+"?$select=licenseAssignmentStates"), "licenseAssignmentStates")
 }
 
-func (c *client) units(s sku, n int) (allotted, consumed int) {
+func (c *client) units(s tenant.Sku, n int) (allotted, consumed int) {
 	a := c.ok(pools + "/" + c.pool(s, n))
 	return int(a["allottedUnits"].(float64)), int(a["consumedUnits"].(float64))
 }
@@ -64,13 +66,12 @@ func TestAssignmentOfPerson(t *testing.T) {
 	c := start(t, Options{Record: true})
 	user := c.bare(0)
 	mine := "/beta/users/" + user + "/cloudLicensing/"
-	e5 := catalogue()[skuE5]
-	sway, _ := e5.plan("SWAY")
-	teams, _ := e5.plan("TEAMS1")
+	sway := planID(skuE5, "SWAY")
+	teams := planID(skuE5, "TEAMS1")
 	_, before := c.units(skuE5, 1)
 
 	r := c.write("POST", granted, body("@odata.type", "#microsoft.graph.cloudLicensing.assignment",
-		allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 1)), assigneeBind, bind("users/"+user), disabledPlans, off(sway.id)), 201)
+		allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 1)), assigneeBind, bind("users/"+user), disabledPlans, off(sway)), 201)
 	id := str(r.body, "id")
 	if diff := cmp.Diff([]string{"@odata.context", "@odata.type", "disabledServicePlanIds", "id"}, keys(r.body)); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -97,13 +98,13 @@ func TestAssignmentOfPerson(t *testing.T) {
 			t.Errorf("rights %v", rights)
 		}
 	}
-	check(sway.id, 1)
-	r = c.write("PATCH", mine+"assignments/"+id, body(disabledPlans, off(strings.ToUpper(teams.id), teams.id),
+	check(sway, 1)
+	r = c.write("PATCH", mine+"assignments/"+id, body(disabledPlans, off(strings.ToUpper(teams), teams),
 		allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 1)), assigneeBind, bind("users/"+user)), 200)
-	if diff := cmp.Diff([]any{teams.id}, r.body["disabledServicePlanIds"]); diff != "" || r.body["id"] != id {
+	if diff := cmp.Diff([]any{teams}, r.body["disabledServicePlanIds"]); diff != "" || r.body["id"] != id {
 		t.Errorf("changed (-want +got):\n%s", diff)
 	}
-	check(teams.id, 1)
+	check(teams, 1)
 	if r := c.write("DELETE", pools+"/"+c.pool(skuE5, 1)+"/assignments/"+id, "", 204); len(r.raw) != 0 {
 		t.Errorf("deleted: %s", r.raw)
 	}
@@ -123,7 +124,7 @@ func TestAssignmentOfPerson(t *testing.T) {
 	r = c.write("POST", mine+"assignments", body(allotmentBind, c.URL+"/beta/"+allotmentSet+"/"+c.pool(skuE5, 0), disabledPlans, off()), 201)
 	c.write("DELETE", mine+"assignments/"+str(r.body, "id"), "", 204)
 	r = c.write("POST", pools+"/"+c.pool(skuE5, 0)+"/assignments", body(assigneeBind, bind("users/"+user), disabledPlans, off()), 201)
-	c.write("PATCH", pools+"/"+c.pool(skuE5, 0)+"/assignments/"+str(r.body, "id"), body(disabledPlans, off(sway.id)), 200)
+	c.write("PATCH", pools+"/"+c.pool(skuE5, 0)+"/assignments/"+str(r.body, "id"), body(disabledPlans, off(sway)), 200)
 	c.write("DELETE", granted+"/"+str(r.body, "id"), "", 204)
 	c.SetVariants(Variants{OmitCreatedID: true})
 	if r = c.write("POST", mine+"assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 0)), disabledPlans, off()), 201); r.body["id"] != nil {
@@ -138,16 +139,16 @@ func TestMyAssignment(t *testing.T) {
 	c := start(t, Options{})
 	user := c.bare(0)
 	c.token = c.DelegatedToken(user, "User-CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses", "User-CloudLicensing.Read", "LicenseAssignment.ReadWrite.All")
-	sway, _ := catalogue()[skuE3].plan("SWAY")
+	sway := planID(skuE3, "SWAY")
 	const mine = "/beta/me/cloudLicensing/assignments"
 	r := c.write("POST", mine, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), disabledPlans, off()), 201)
 	uri := mine + "/" + str(r.body, "id")
-	c.write("PATCH", uri, body(disabledPlans, off(sway.id)), 200)
-	if a := c.ok(uri); !slices.Equal(texts(a, disabledPlans), off(sway.id)) {
+	c.write("PATCH", uri, body(disabledPlans, off(sway)), 200)
+	if a := c.ok(uri); !slices.Equal(texts(a, disabledPlans), off(sway)) {
 		t.Errorf("changed: %v", a)
 	}
 	c.write("DELETE", uri, "", 204)
-	c.write("POST", "/v1.0/me/assignLicense", body("addLicenses", []row{{"skuId": catalogue()[skuE3].skuID}}, "removeLicenses", off()), 200)
+	c.write("POST", "/v1.0/me/assignLicense", body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off()), 200)
 }
 
 // TestAssignmentOfGroup: a group's assignment is its members'.
@@ -197,18 +198,18 @@ func TestAssignmentOfGroup(t *testing.T) {
 
 	c.SetVariants(Variants{GroupEffects: time.Minute, ExpandErrors: "both"})
 	r = c.write("POST", uri, create, 201)
-	if processing() != "ProcessingInProgress" || reached() != 0 || len(c.all(uri)) != 1 {
+	if processing() != "QueuedForProcessing" || reached() != 0 || len(c.all(uri)) != 1 {
 		t.Errorf("before the delay: %s, %d", processing(), reached())
 	}
 	now = now.Add(59 * time.Second)
-	if reached() != 0 {
+	if reached() != 0 || processing() != "ProcessingInProgress" {
 		t.Errorf("a second before: %d", reached())
 	}
 	now = now.Add(time.Second)
 	if processing() != "ProcessingComplete" || reached() != len(people) {
 		t.Errorf("after the delay: %s, %d", processing(), reached())
 	}
-	plan := catalogue()[skuVisio].plans[0].id
+	plan := small.Product(skuVisio).Plans[0].ID
 	c.write("PATCH", uri+"/"+str(r.body, "id"), body(disabledPlans, off(plan)), 200)
 	now = now.Add(time.Minute)
 	for _, s := range c.states(people[0]) {
@@ -283,21 +284,21 @@ func TestQueueInOrder(t *testing.T) {
 	copilot := pools + "/" + c.pool(skuCopilot, 0)
 	waiting := func() []row { return c.all(copilot + "/waitingMembers?$expand=assignedTo") }
 	c.mu.Lock() // Units for all who wait, and three more.
-	c.tenant.allotments[c.tenant.pools[skuCopilot][0]].units += 28
-	c.tenant.settle(nil, time.Now())
+	pool := c.tenant.Pools(skuCopilot)[0]
+	c.tenant.Provide(pool, pool.Allotted()+28, tenant.Active, tenant.When{Now: time.Now()})
 	c.mu.Unlock()
 	if n := len(waiting()); n != 0 {
 		t.Fatalf("%d wait", n)
 	}
 	reading := c.of("reading")
 	var ids []string
-	for i := range c.tenant.users {
-		u := &c.tenant.users[i]
-		in := slices.ContainsFunc(u.memberOf, func(g int32) bool { return c.tenant.groups[g].id.String() == reading })
-		if in || u.usageLocation() == "CN" || len(u.licences) != 1 || u.licences[0].sku != skuE5 {
+	for i := range c.tenant.Users(-1) {
+		in := c.tenant.IsMember(c.tenant.Group(c.groupNamed("reading")), holder{At: i})
+		l := c.tenant.Licences(i)
+		if in || c.tenant.User(i).Text("usageLocation") == "CN" || len(l) != 1 || l[0].Sku != skuE5 {
 			continue
 		}
-		r := c.write("POST", copilot+"/assignments", body(assigneeBind, bind("users/"+u.id.String()), disabledPlans, off()), 201)
+		r := c.write("POST", copilot+"/assignments", body(assigneeBind, bind("users/"+c.userID(i)), disabledPlans, off()), 201)
 		if ids = append(ids, str(r.body, "id")); len(ids) == 3 {
 			break
 		}
@@ -321,7 +322,7 @@ func TestCauses(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	user := c.bare(0)
-	post := func(s sku) string {
+	post := func(s tenant.Sku) string {
 		return str(c.write("POST", pools+"/"+c.pool(s, 0)+"/assignments", body(assigneeBind, bind("users/"+user), disabledPlans, off()), 201).body, "id")
 	}
 	errors := func() []string {
@@ -377,21 +378,20 @@ func TestAssignLicense(t *testing.T) {
 	c := start(t, Options{})
 	user := c.bare(0)
 	uri := "/v1.0/users/" + user + "/assignLicense"
-	skus := catalogue()
-	sway, _ := skus[skuE3].plan("SWAY")
+	sway := planID(skuE3, "SWAY")
 	change := func(add []row, remove ...string) string {
 		return body("addLicenses", append([]row{}, add...), "removeLicenses", off(remove...))
 	}
 	// An add-on with its base, in either order.
-	r := c.write("POST", uri, change([]row{{"skuId": skus[skuPhone].skuID}, {"skuId": strings.ToUpper(skus[skuE3].skuID), "disabledPlans": off(sway.id)}}), 200)
-	if got := rows(r.body, "assignedLicenses"); r.body["id"] != user || len(got) != 2 || !slices.Equal(texts(got[0], "disabledPlans"), off(sway.id)) {
+	r := c.write("POST", uri, change([]row{{"skuId": skuID(skuPhone)}, {"skuId": strings.ToUpper(skuID(skuE3)), "disabledPlans": off(sway)}}), 200)
+	if got := rows(r.body, "assignedLicenses"); r.body["id"] != user || len(got) != 2 || !slices.Equal(texts(got[0], "disabledPlans"), off(sway)) {
 		t.Errorf("answer: %s", r.raw)
 	}
 	if got := c.states(user); len(got) != 2 || str(got[0], "error") != "None" || str(got[1], "error") != "None" {
 		t.Errorf("states: %v", got)
 	}
 	mine := c.all("/beta/users/" + user + "/cloudLicensing/assignments")
-	c.write("POST", uri, change([]row{{"skuId": skus[skuE3].skuID}}), 200)
+	c.write("POST", uri, change([]row{{"skuId": skuID(skuE3)}}), 200)
 	if again := c.all("/beta/users/" + user + "/cloudLicensing/assignments"); len(again) != 2 || again[0]["id"] != mine[0]["id"] {
 		t.Errorf("adding again made another: %v", again)
 	}
@@ -399,29 +399,29 @@ func TestAssignLicense(t *testing.T) {
 
 	guest := items(c.ok("/v1.0/users?$filter=userType eq 'Guest'&$top=1"))[0]
 	inherited := ""
-	for i := range c.tenant.users {
-		if u := &c.tenant.users[i]; len(u.licences) > 0 && u.licences[0].group >= 0 && u.licences[0].sku == skuE3 {
-			inherited = u.id.String()
+	for i := range c.tenant.Users(-1) {
+		if l := c.tenant.Licences(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.tenant.Assigned(holder{At: i})) == 0 {
+			inherited = c.userID(i)
 			break
 		}
 	}
 	for _, tt := range []struct{ name, user, body, message string }{
-		{"inherited", inherited, change(nil, skus[skuE3].skuID), "inherited from a group"},
-		{"not there", user, change(nil, skus[skuVisio].skuID), "does not have a corresponding license"},
-		{"no location", str(guest, "id"), change([]row{{"skuId": skus[skuE3].skuID}}), "invalid usage location"},
-		{"no units", user, change([]row{{"skuId": skus[skuCopilot].skuID}}), "does not have any available licenses"},
-		{"suspended", user, change([]row{{"skuId": skus[skuExchange].skuID}}), "does not have any available licenses"},
-		{"exclusive", user, change([]row{{"skuId": skus[skuF3].skuID}}), "cannot be assigned together with"},
-		{"exclusive with each other", c.bare(1), change([]row{{"skuId": skus[skuF3].skuID}, {"skuId": skus[skuE3].skuID}}), "cannot be assigned together with"},
-		{"dependent", c.bare(1), change([]row{{"skuId": skus[skuPhone].skuID}}), "cannot be assigned without"},
-		{"needed by another", user, change(nil, skus[skuE3].skuID), "cannot be assigned without"},
+		{"inherited", inherited, change(nil, skuID(skuE3)), "inherited from a group"},
+		{"not there", user, change(nil, skuID(skuVisio)), "does not have a corresponding license"},
+		{"no location", str(guest, "id"), change([]row{{"skuId": skuID(skuE3)}}), "invalid usage location"},
+		{"no units", user, change([]row{{"skuId": skuID(skuCopilot)}}), "does not have any available licenses"},
+		{"suspended", user, change([]row{{"skuId": skuID(skuExchange)}}), "does not have any available licenses"},
+		{"exclusive", user, change([]row{{"skuId": skuID(skuF3)}}), "cannot be assigned together with"},
+		{"exclusive with each other", c.bare(1), change([]row{{"skuId": skuID(skuF3)}, {"skuId": skuID(skuE3)}}), "cannot be assigned together with"},
+		{"dependent", c.bare(1), change([]row{{"skuId": skuID(skuPhone)}}), "cannot be assigned without"},
+		{"needed by another", user, change(nil, skuID(skuE3)), "cannot be assigned without"},
 		{"unknown product", user, change([]row{{"skuId": c.TenantID()}}), "valid company License"},
 		{"unknown product taken away", user, change(nil, c.TenantID()), "valid company License"},
-		{"plan of another product", user, change([]row{{"skuId": skus[skuE3].skuID, "disabledPlans": off(c.TenantID())}}), "not part of the product"},
-		{"twice", user, change([]row{{"skuId": skus[skuE3].skuID}}, skus[skuE3].skuID), "more than once"},
+		{"plan of another product", user, change([]row{{"skuId": skuID(skuE3), "disabledPlans": off(c.TenantID())}}), "not part of the product"},
+		{"twice", user, change([]row{{"skuId": skuID(skuE3)}}, skuID(skuE3)), "more than once"},
 		{"no product", user, change([]row{{"disabledPlans": off()}}), "skuId"},
 		{"no GUID", user, change([]row{{"skuId": "SPE_E3"}}), "skuId"},
-		{"unknown member of a licence", user, change([]row{{"skuId": skus[skuE3].skuID, "colour": 1}}), "colour"},
+		{"unknown member of a licence", user, change([]row{{"skuId": skuID(skuE3), "colour": 1}}), "colour"},
 		{"unknown member", user, body("addLicenses", off(), "removeLicenses", off(), "colour", 1), "colour"},
 		{"nothing to add", user, body("removeLicenses", off()), "addLicenses"},
 		{"nothing to remove", user, body("addLicenses", off()), "removeLicenses"},
@@ -446,7 +446,7 @@ func TestAssignLicense(t *testing.T) {
 	if r := c.do("POST", uri+"?$select=id", change(nil)); r.status != 400 {
 		t.Errorf("with an option: %d", r.status)
 	}
-	c.write("POST", uri, change(nil, skus[skuE3].skuID, skus[skuPhone].skuID), 200)
+	c.write("POST", uri, change(nil, skuID(skuE3), skuID(skuPhone)), 200)
 	if got := c.states(user); len(got) != 0 {
 		t.Errorf("all taken away: %v", got)
 	}
@@ -455,10 +455,9 @@ func TestAssignLicense(t *testing.T) {
 func TestAssignGroupLicense(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 130, Variants: Variants{ExpandErrors: "both"}})
-	skus := catalogue()
 	group := c.of("latam")
 	uri := "/v1.0/groups/" + group + "/assignLicense"
-	r := c.write("POST", uri, body("addLicenses", []row{{"skuId": skus[skuVisio].skuID, "disabledPlans": off()}}, "removeLicenses", off()), 202)
+	r := c.write("POST", uri, body("addLicenses", []row{{"skuId": skuID(skuVisio), "disabledPlans": off()}}, "removeLicenses", off()), 202)
 	want := c.URL + "/v2/" + c.TenantID() + "/directoryObjects/" + group + "/Microsoft.DirectoryServices.Group"
 	if r.body["id"] != group || r.header.Get("Location") != want {
 		t.Errorf("%v %s", r.header, r.raw)
@@ -471,22 +470,22 @@ func TestAssignGroupLicense(t *testing.T) {
 	}
 	// No unit is left, and still it is accepted: the members wait.
 	waiting := len(c.all(pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers"))
-	c.write("POST", uri, body("addLicenses", []row{{"skuId": skus[skuCopilot].skuID}}, "removeLicenses", off()), 202)
+	c.write("POST", uri, body("addLicenses", []row{{"skuId": skuID(skuCopilot)}}, "removeLicenses", off()), 202)
 	if n := len(c.all(pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers")); n <= waiting {
 		t.Errorf("%d wait, %d before", n, waiting)
 	}
 	checkUnits(t, c.Emulator)
 	for name, text := range map[string]string{
-		"not there":       body("addLicenses", off(), "removeLicenses", off(skus[skuE3].skuID)),
+		"not there":       body("addLicenses", off(), "removeLicenses", off(skuID(skuE3))),
 		"unknown product": body("addLicenses", []row{{"skuId": c.TenantID()}}, "removeLicenses", off()),
-		"suspended":       body("addLicenses", []row{{"skuId": skus[skuExchange].skuID}}, "removeLicenses", off()),
+		"suspended":       body("addLicenses", []row{{"skuId": skuID(skuExchange)}}, "removeLicenses", off()),
 		"no JSON":         `x`,
 	} {
 		if r := c.do("POST", uri, text); r.status != 400 || r.code() != "Request_BadRequest" {
 			t.Errorf("%s: %d %s", name, r.status, r.raw)
 		}
 	}
-	c.write("POST", uri, body("addLicenses", off(), "removeLicenses", off(skus[skuVisio].skuID, skus[skuCopilot].skuID)), 202)
+	c.write("POST", uri, body("addLicenses", off(), "removeLicenses", off(skuID(skuVisio), skuID(skuCopilot))), 202)
 	checkTenant(c, 130, false)
 	checkAllotments(c, false)
 }
@@ -497,14 +496,14 @@ func TestRefusedAssignments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	user, guest := c.bare(0), str(items(c.ok("/v1.0/users?$filter=userType eq 'Guest'&$top=1"))[0], "id")
-	of := func(s sku) string { return bind(allotmentSet + "/" + c.pool(s, 0)) }
+	of := func(s tenant.Sku) string { return bind(allotmentSet + "/" + c.pool(s, 0)) }
 	to := bind("users/" + user)
 	inChina := str(items(c.ok("/v1.0/users?$filter=usageLocation eq 'CN' and userType eq 'Member'&$top=1"))[0], "id")
 	created := c.write("POST", granted, body(allotmentBind, of(skuE3), assigneeBind, to, disabledPlans, off()), 201)
 	mine := granted + "/" + str(created.body, "id")
-	sharepoint, _ := catalogue()[skuF3].plan("SHAREPOINTDESKLESS")
+	sharepoint := planID(skuF3, "SHAREPOINTDESKLESS")
 	business := "/beta/users/" + user + "/cloudLicensing/assignments"
-	f3 := c.write("POST", business, body(allotmentBind, of(skuF3), disabledPlans, off(sharepoint.id)), 201)
+	f3 := c.write("POST", business, body(allotmentBind, of(skuF3), disabledPlans, off(sharepoint)), 201)
 	before := c.all(granted)
 
 	for _, tt := range []struct {
@@ -522,16 +521,16 @@ func TestRefusedAssignments(t *testing.T) {
 		{"a user as a group", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, bind("groups/"+user), disabledPlans, off()), 400, "notFound", "assignedTo"},
 		{"assignee by name", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, bind("users/x@y.example"), disabledPlans, off()), 400, "notFound", "assignedTo"},
 		{"a directory object", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, bind("directoryObjects/"+user), disabledPlans, off()), 400, "notFound", "assignedTo"},
-		{"a device while they are off", "POST", granted, body(allotmentBind, of(noSku), assigneeBind, bind("devices/"+c.tenant.devices[2].id.String()), disabledPlans, off()), 400, "notFound", "assignedTo"},
+		{"a device while they are off", "POST", granted, body(allotmentBind, of(noSku), assigneeBind, bind("devices/"+c.deviceID(2)), disabledPlans, off()), 400, "notFound", "assignedTo"},
 		{"a relative URL", "POST", granted, body(allotmentBind, allotmentSet+"/"+c.pool(skuE5, 0), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"another host", "POST", granted, body(allotmentBind, "https://graph.example/beta/"+allotmentSet+"/"+c.pool(skuE5, 0), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"another version", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, worldwide+"/v1.0/users/"+user, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"a bind of a number", "POST", granted, body(allotmentBind, 5, assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
-		{"plan of another product", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off(sharepoint.id)), 400, "notFound", disabledPlans},
+		{"plan of another product", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off(sharepoint)), 400, "notFound", disabledPlans},
 		{"plan that is no GUID", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off("SWAY")), 400, "Request_BadRequest", ""},
 		{"plan null", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, []any{nil}), 400, "Request_BadRequest", ""},
-		{"plans no list", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, sharepoint.id), 400, "Request_BadRequest", ""},
-		{"too many plans", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, slices.Repeat(off(sharepoint.id), maxPlans+1)), 400, "Request_BadRequest", ""},
+		{"plans no list", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, sharepoint), 400, "Request_BadRequest", ""},
+		{"too many plans", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, slices.Repeat(off(sharepoint), maxPlans+1)), 400, "Request_BadRequest", ""},
 		{"unknown member", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off(), "skuId", c.TenantID()), 400, "Request_BadRequest", ""},
 		{"other case", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, "DisabledServicePlanIds", off()), 400, "Request_BadRequest", ""},
 		{"other type", "POST", granted, body("@odata.type", "#microsoft.graph.user", allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
@@ -579,7 +578,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"write on the queue", "POST", pools + "/" + c.pool(skuE3, 0) + "/waitingMembers", `{}`, 405, "Request_BadRequest", ""},
 		{"write on a right", "DELETE", "/beta/users/" + user + "/cloudLicensing/usageRights/x", "", 405, "Request_BadRequest", ""},
 		{"put", "PUT", mine, body(disabledPlans, off()), 405, "Request_BadRequest", ""},
-		{"below devices while they are off", "POST", "/beta/devices/" + c.tenant.devices[2].id.String() + "/cloudLicensing/assignments", `{}`, 404, "resourceNotFound", ""},
+		{"below devices while they are off", "POST", "/beta/devices/" + c.deviceID(2) + "/cloudLicensing/assignments", `{}`, 404, "resourceNotFound", ""},
 		{"under v1.0", "POST", strings.Replace(granted, "beta", "v1.0", 1), `{}`, 400, "BadRequest", ""},
 	} {
 		r := c.do(tt.method, tt.uri, tt.body)
@@ -596,7 +595,7 @@ func TestRefusedAssignments(t *testing.T) {
 	}
 
 	c.SetVariants(Variants{Devices: true})
-	device := c.tenant.devices[2].id.String()
+	device := c.deviceID(2)
 	uri := "/beta/devices/" + device + "/cloudLicensing/assignments"
 	_, n := c.units(noSku, 0)
 	c.write("POST", uri, body(allotmentBind, of(noSku), disabledPlans, off()), 201)
@@ -607,7 +606,7 @@ func TestRefusedAssignments(t *testing.T) {
 		t.Errorf("a device of a person's product: %d %s", r.status, r.raw)
 	}
 	for i := 5; ; i += 3 {
-		r := c.do("POST", granted, body(allotmentBind, of(noSku), assigneeBind, bind("devices/"+c.tenant.devices[i].id.String()), disabledPlans, off()))
+		r := c.do("POST", granted, body(allotmentBind, of(noSku), assigneeBind, bind("devices/"+c.deviceID(i)), disabledPlans, off()))
 		if r.status != 201 {
 			if r.code() != "noAvailableLicenses" {
 				t.Errorf("the last unit: %d %s", r.status, r.raw)
@@ -621,7 +620,7 @@ func TestRefusedAssignments(t *testing.T) {
 func TestWritePermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	user, board := c.tenant.users[0].id.String(), c.of("board")
+	user, board := c.userID(0), c.of("board")
 	const mine, shared = "/cloudLicensing/assignments/x", "/cloudLicensing/assignments"
 	uris := map[string][2]string{
 		"create": {"POST", granted}, "draw": {"POST", pools + "/x/assignments"},
@@ -754,34 +753,38 @@ func (c *client) scribble(dice *rand.Rand, n int) int {
 	done := 0
 	tn := c.tenant
 	for range n {
-		user := tn.users[dice.IntN(len(tn.users))].id.String()
-		group := tn.groups[dice.IntN(len(tn.groups))].id.String()
-		pool := &tn.allotments[dice.IntN(len(tn.allotments))]
-		product := tn.products[pool.sku]
+		user := c.userID(int32(dice.IntN(tn.UserCount())))
+		group := c.groupID(int32(dice.IntN(len(slices.Collect(tn.Groups(-1))))))
+		pool := tn.Allotments()[dice.IntN(len(tn.Allotments()))]
+		product := tn.Product(pool.Sku)
 		disabled := off()
-		for range dice.IntN(1 + len(product.plans)/3) {
-			disabled = append(disabled, product.plans[dice.IntN(len(product.plans))].id)
+		for range dice.IntN(1 + len(product.Plans)/3) {
+			disabled = append(disabled, product.Plans[dice.IntN(len(product.Plans))].ID)
 		}
 		to := "users/" + user
 		if dice.IntN(3) == 0 {
 			to = "groups/" + group
 		}
 		some := ""
-		if len(tn.assignments) > 0 {
-			some = tn.assignments[dice.IntN(len(tn.assignments))].id
+		var all []string
+		for _, a := range tn.Assignments(-1) {
+			all = append(all, tn.AssignmentID(a))
+		}
+		if len(all) > 0 {
+			some = all[dice.IntN(len(all))]
 		}
 		add, remove := []row{}, off()
-		if product.skuID != "" {
+		if product.SkuID != "" {
 			if dice.IntN(2) == 0 {
-				add = append(add, row{"skuId": product.skuID, "disabledPlans": disabled})
+				add = append(add, row{"skuId": product.SkuID, "disabledPlans": disabled})
 			} else {
-				remove = append(remove, product.skuID)
+				remove = append(remove, product.SkuID)
 			}
 		}
 		var r reply
 		switch dice.IntN(8) {
 		case 0, 1, 2:
-			r = c.do("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+pool.id), assigneeBind, bind(to), disabledPlans, disabled))
+			r = c.do("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+pool.ID), assigneeBind, bind(to), disabledPlans, disabled))
 		case 3:
 			r = c.do("PATCH", granted+"/"+some, body(disabledPlans, off()))
 		case 4:
@@ -806,11 +809,11 @@ func (c *client) scribble(dice *rand.Rand, n int) int {
 // FuzzAssignmentBody: whatever is sent, nothing breaks and the units add up.
 func FuzzAssignmentBody(f *testing.F) {
 	e, ask := inProcess()
-	pool := e.tenant.allotments[0].id
-	user := e.tenant.users[0].id.String()
+	pool := e.tenant.Allotments()[0].ID
+	user := e.userID(0)
 	for _, s := range []string{
 		body(allotmentBind, bind(allotmentSet+"/"+pool), assigneeBind, bind("users/"+user), disabledPlans, off()),
-		body("addLicenses", []row{{"skuId": catalogue()[skuE3].skuID}}, "removeLicenses", off()),
+		body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off()),
 		body(disabledPlans, off()), `{"disabledServicePlanIds":[[[]]]}`, `{"a":{"a":{"a":1}}}`, `null`, `"`, ``, strings.Repeat("[", 10_000),
 	} {
 		f.Add(s)
@@ -818,7 +821,7 @@ func FuzzAssignmentBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, at := range [][2]string{
 			{"POST", granted}, {"POST", "/beta/users/" + user + "/cloudLicensing/assignments"}, {"POST", "/v1.0/users/" + user + "/assignLicense"},
-			{"POST", "/v1.0/groups/" + e.tenant.groups[0].id.String() + "/assignLicense"}, {"PATCH", granted + "/" + e.tenant.assignments[0].id},
+			{"POST", "/v1.0/groups/" + e.groupID(0) + "/assignLicense"}, {"PATCH", granted + "/" + e.firstAssignment()},
 		} {
 			if status, answer := ask(at[0], at[1], s); status >= 500 || len(answer) > 0 && !json.Valid(answer) {
 				t.Errorf("%s %s %q: %d %s", at[0], at[1], s, status, answer)

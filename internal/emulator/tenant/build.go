@@ -244,7 +244,7 @@ func (t *Tenant) makeGroups(cast []*role) {
 func (t *Tenant) plansNamed(s Sku, names []string) PlanSet {
 	var set PlanSet
 	for _, name := range names {
-		set.add(t.products[s].PlanNamed(name))
+		set.Add(t.products[s].PlanNamed(name))
 	}
 	return set
 }

@@ -20,7 +20,8 @@ const maxPlans = 128
 // Has says whether the plan at a place is in the set.
 func (s PlanSet) Has(at int) bool { return s[at/64]>>(at%64)&1 == 1 }
 
-func (s *PlanSet) add(at int) { s[at/64] |= 1 << (at % 64) }
+// Add puts the plan at a place into the set.
+func (s *PlanSet) Add(at int) { s[at/64] |= 1 << (at % 64) }
 
 func (s PlanSet) and(o PlanSet) PlanSet    { return PlanSet{s[0] & o[0], s[1] & o[1]} }
 func (s PlanSet) or(o PlanSet) PlanSet     { return PlanSet{s[0] | o[0], s[1] | o[1]} }
@@ -112,7 +113,7 @@ func (p *Product) plans(set ruledSet) PlanSet {
 	var s PlanSet
 	for _, r := range p.rules {
 		if set&r.mask != 0 {
-			s.add(r.at)
+			s.Add(r.at)
 		}
 	}
 	return s
@@ -273,7 +274,7 @@ func (p *Product) index(numbers map[string]int8) error {
 			return fmt.Errorf("product %s has plan %s twice", p.SkuPartNumber, plan.ID)
 		}
 		p.names[plan.Name], p.ids[plan.ID] = at, at
-		p.all.add(at)
+		p.all.Add(at)
 		plan.ruled = -1
 		if n, ok := numbers[plan.Name]; ok {
 			plan.ruled = n
@@ -336,3 +337,6 @@ var defaultCatalogue = sync.OnceValue(func() *catalogue {
 	}
 	return c
 })
+
+// All is the set of all plans of the product.
+func (p *Product) All() PlanSet { return p.all }

@@ -46,14 +46,9 @@ func (t *Tenant) failed(i int32) []Sku {
 	return list
 }
 
-// Errors runs over the errors of some products, or of all without any, after a
-// place, -1 for all, with their places: in the order of people and products.
-func (t *Tenant) Errors(after int64, of ...Sku) iter.Seq2[int64, AssignmentError] {
-	if of == nil {
-		for s := range t.products {
-			of = append(of, Sku(s))
-		}
-	}
+// Errors runs over the errors of some products after a place, -1 for all, with
+// their places: in the order of people and products.
+func (t *Tenant) Errors(after int64, of []Sku) iter.Seq2[int64, AssignmentError] {
 	slices.Sort(of)
 	return func(yield func(int64, AssignmentError) bool) {
 		// The place is that of the person, times maxProducts, and the product's.

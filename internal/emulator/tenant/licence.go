@@ -243,3 +243,8 @@ func units(rows []row) poolSet {
 	}
 	return set
 }
+
+// DetailsID is the id of what somebody has of a product, however it came.
+func (t *Tenant) DetailsID(i int32, s Sku) string {
+	return t.ids.id(detailsTopic, uint32(i), uint32(s))
+}

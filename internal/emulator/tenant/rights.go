@@ -49,7 +49,7 @@ func (t *Tenant) RightPlans(r Right) PlanSet {
 	var set PlanSet
 	for plan, lack := range t.groups[r.Of.At].rights[r.Sku].lacks {
 		if lack == 0 {
-			set.add(plan)
+			set.Add(plan)
 		}
 	}
 	return set

@@ -1,0 +1,80 @@
+package emulator
+
+import (
+	"slices"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+// The products of a tenant made from a seed, in their order.
+const (
+	skuE3 tenant.Sku = iota
+	skuE5
+	skuBusiness
+	skuF3
+	skuCopilot
+	skuAudio
+	skuPhone
+	skuAnalytics
+	skuExchange
+	skuVisio
+	noSku
+)
+
+var small = tenant.New(1, 1)
+
+func skuID(s tenant.Sku) string { return small.Product(s).SkuID }
+
+func (e *Emulator) userID(i int32) string   { return e.tenant.User(i).ID().String() }
+func (e *Emulator) userName(i int32) string { return e.tenant.User(i).UserPrincipalName() }
+func (e *Emulator) groupID(i int32) string  { return e.tenant.Group(i).ID().String() }
+func (e *Emulator) deviceID(i int) string   { return e.tenant.Devices()[i].ID.String() }
+
+// userWhere is the first person who fits.
+func (e *Emulator) userWhere(fits func(i int32) bool) int32 {
+	for i := range e.tenant.Users(-1) {
+		if fits(i) {
+			return i
+		}
+	}
+	panic("nobody fits")
+}
+
+// firstAssignment is the id of the oldest assignment.
+func (e *Emulator) firstAssignment() string {
+	for _, a := range e.tenant.Assignments(-1) {
+		return e.tenant.AssignmentID(a)
+	}
+	panic("there is no assignment")
+}
+
+// errors lists all assignment errors.
+func (e *Emulator) errors() []tenant.AssignmentError {
+	var list []tenant.AssignmentError
+	for _, x := range e.tenant.Errors(-1, e.tenant.Skus()) {
+		list = append(list, x)
+	}
+	return list
+}
+
+// errorWhere is the first error that fits.
+func (e *Emulator) errorWhere(fits func(tenant.AssignmentError) bool) tenant.AssignmentError {
+	list := e.errors()
+	return list[slices.IndexFunc(list, fits)]
+}
+
+// groupNamed is the group with a mailNickname.
+func (e *Emulator) groupNamed(nickname string) int32 {
+	for i := range e.tenant.Groups(-1) {
+		if e.tenant.Group(i).Nickname == nickname {
+			return i
+		}
+	}
+	panic("there is no group " + nickname)
+}
+
+// planID is the id of a plan of a product.
+func planID(s tenant.Sku, name string) string {
+	p := small.Product(s)
+	return p.Plans[p.PlanNamed(name)].ID
+}

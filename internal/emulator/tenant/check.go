@@ -1,0 +1,134 @@
+package tenant
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Check counts again what is counted along, and says what does not hold of the
+// laws of a tenant: no allotment gives more units than it owns and has in
+// grace, each right has an assignment behind it, what is not in force has a
+// cause and the reverse, everybody without a unit waits for it, and nobody
+// waits beside a free unit.
+func (t *Tenant) Check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	consumed := make([]int, len(t.allotments))
+	waiting := make([]int, len(t.allotments))
+	failing := make([]int, len(t.products))
+	groups := make([]struct{ people, failing, members int }, len(t.groups))
+	rights := map[Right]*groupRight{}
+	for i := range int32(len(t.people)) {
+		p := &t.people[i]
+		var waits poolSet
+		for j := range p.rows {
+			r := &p.rows[j]
+			switch {
+			case r.from == nil && r.group != goneGroup:
+				bad("%s has a licence from nowhere", p.id)
+			case r.from != nil && (r.from.gone || !t.reaches(i, r.from)) && len(t.pending) == 0:
+				bad("%s has a licence from an assignment that does not reach it", p.id)
+			case (r.cause == NoCause) != (r.state == InForce || r.state == Disabled):
+				bad("%s has a licence in state %s because of %s", p.id, r.state, r.cause)
+			case r.state.usable() && t.allows(r).empty() && r.missing != 0:
+				bad("%s has an empty right", p.id)
+			}
+			if r.cause == Count {
+				waits |= 1 << r.pool
+			}
+			if slices.ContainsFunc(p.rows[:j], func(o row) bool { return o.from == r.from && r.from != nil }) {
+				bad("%s has an assignment twice", p.id)
+			}
+		}
+		if waits != p.waits {
+			bad("%s waits for %b and lacks %b", p.id, p.waits, waits)
+		}
+		has := units(p.rows)
+		for at := range t.allotments {
+			consumed[at] += int(has >> at & 1)
+			waiting[at] += int(waits >> at & 1)
+			if _, queued := t.queued[queuing{i, at}]; queued != (waits>>at&1 == 1) {
+				bad("%s and the queue of allotment %d do not agree", p.id, at)
+			}
+		}
+		if p.device == 0 {
+			for _, s := range t.failed(i) {
+				failing[s]++
+				if !t.failing[s].has(i) {
+					bad("%s has an error that is not listed", p.id)
+				}
+			}
+		}
+		for _, g := range p.memberOf {
+			if !t.groups[g].members.has(i) {
+				bad("%s is a member of group %d, which does not know", p.id, g)
+			}
+			groups[g].members++
+			if p.device != 0 {
+				continue
+			}
+			groups[g].people++
+			if slices.ContainsFunc(p.rows, func(r row) bool { return r.group == g && r.cause != NoCause }) {
+				groups[g].failing++
+			}
+			for _, s := range t.Usable(i) {
+				key := Right{Ref{GroupKind, g}, s}
+				if rights[key] == nil {
+					rights[key] = &groupRight{lacks: make([]int32, len(t.products[s].Plans)), through: map[*Assignment]int{}}
+				}
+				rights[key].holders++
+				for plan := range t.products[s].all.andNot(t.MayUse(i, s)).all {
+					rights[key].lacks[plan]++
+				}
+				for _, r := range p.rows {
+					if r.sku == s && r.group >= 0 && r.state.usable() {
+						rights[key].through[r.from]++
+					}
+				}
+			}
+		}
+	}
+	for at, a := range t.allotments {
+		if a.consumed != consumed[at] || a.WaitingCount() != waiting[at] {
+			bad("allotment %d: %d in use and %d waiting, counted %d and %d", at, a.consumed, a.WaitingCount(), consumed[at], waiting[at])
+		}
+		if a.consumed > a.owned+a.grace {
+			bad("allotment %d: %d of %d and %d units are in use", at, a.consumed, a.owned, a.grace)
+		}
+		if _, queue := t.first(a); queue && a.Free() > 0 && a.works() {
+			bad("allotment %d: somebody waits beside %d free units", at, a.Free())
+		}
+		if n := len(slices.Collect(second(t.AssignmentsFrom(a, -1)))); n != a.drawn.n {
+			bad("allotment %d: %d assignments, counted %d", at, a.drawn.n, n)
+		}
+	}
+	for s := range t.products {
+		if t.failing[s].n != failing[s] {
+			bad("product %d: %d errors, counted %d", s, t.failing[s].n, failing[s])
+		}
+	}
+	for at, g := range t.groups {
+		if g.people != groups[at].people || g.failing.n != groups[at].failing || g.members.n != groups[at].members {
+			bad("group %s: %d people, %d failing, %d members, counted %+v", g.Name, g.people, g.failing.n, g.members.n, groups[at])
+		}
+		for s := range g.rights {
+			want := rights[Right{Ref{GroupKind, int32(at)}, Sku(s)}]
+			if want == nil {
+				want = &groupRight{}
+			}
+			got := &g.rights[s]
+			if got.holders != want.holders || got.holders > 0 && (!slices.Equal(got.lacks, want.lacks) || !maps.Equal(got.through, want.through)) {
+				bad("group %s: the right to product %d is %+v, counted %+v", g.Name, s, *got, *want)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func second[K, V any](seq func(func(K, V) bool)) func(func(V) bool) {
+	return func(yield func(V) bool) {
+		seq(func(_ K, v V) bool { return yield(v) })
+	}
+}

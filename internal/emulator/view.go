@@ -1,0 +1,169 @@
+package emulator
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+const mainDomain = tenant.MainDomain
+
+// The short names of what the tenant is made of.
+type (
+	dice   = tenant.Dice
+	holder = tenant.Ref
+)
+
+func parseGUID(s string) (tenant.GUID, bool) { return tenant.ParseGUID(s) }
+
+// property is a property of an entity type: how to read it, and what may be
+// done with it.
+type property[T any] struct {
+	get       func(c *call, x T) any
+	onDefault bool // returned without $select
+	licence   bool // never through directoryObjects
+}
+
+// entityType is the properties of a type by name.
+type entityType[T any] struct {
+	name  string // such as microsoft.graph.user
+	props map[string]property[T]
+}
+
+// textOf is a property that is a text, or null where there is none.
+func textOf[T any](get func(c *call, x T) string) func(*call, T) any {
+	return func(c *call, x T) any { return orNull(get(c, x)) }
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func always[T any](v any) func(*call, T) any {
+	return func(*call, T) any { return v }
+}
+
+// check refuses a $select of properties that the type does not have.
+func (et *entityType[T]) check(d dialect, sel []string) *problem {
+	for _, name := range sel {
+		if _, ok := et.props[name]; !ok {
+			return d.selecting("Parsing OData Select and Expand failed: Could not find a property named '%s' on type '%s'.", name, et.name)
+		}
+	}
+	return nil
+}
+
+// nested checks a $select inside $expand.
+func (et *entityType[T]) nested(_ *call, sel []string) *problem { return et.check(licensing, sel) }
+
+// render writes the selected properties of x, or the default ones.
+func (et *entityType[T]) render(c *call, x T, sel []string) object {
+	o := make(object, max(len(sel), 12))
+	if sel == nil {
+		for name, p := range et.props {
+			if p.onDefault {
+				o[name] = p.get(c, x)
+			}
+		}
+		return o
+	}
+	for _, name := range sel {
+		if p, ok := et.props[name]; ok {
+			o[name] = p.get(c, x)
+		}
+	}
+	return o
+}
+
+// defaults are the names of the properties that come without $select.
+func (et *entityType[T]) defaults() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(et.props)), func(name string) bool { return !et.props[name].onDefault })
+}
+
+// listing is a list that pages are cut from. Its places grow, and a page begins
+// behind the place of the item before, so that nothing is skipped or told twice
+// when items come and go.
+type listing[T any] struct {
+	after func(place int64) iter.Seq2[int64, T]
+	count func() int // for $count
+}
+
+// listed is the listing of a short list, by the places in it.
+func listed[T any](list []T) listing[T] {
+	return listing[T]{
+		after: func(place int64) iter.Seq2[int64, T] {
+			return func(yield func(int64, T) bool) {
+				for i := place + 1; i < int64(len(list)); i++ {
+					if !yield(i, list[i]) {
+						return
+					}
+				}
+			}
+		},
+		count: func() int { return len(list) },
+	}
+}
+
+// numbered is the listing of numbers that are their own places.
+func numbered(seq func(after int32) iter.Seq[int32], count func() int) listing[int32] {
+	return listing[int32]{count: count, after: func(place int64) iter.Seq2[int64, int32] {
+		return func(yield func(int64, int32) bool) {
+			for i := range seq(int32(place)) {
+				if !yield(int64(i), i) {
+					return
+				}
+			}
+		}
+	}}
+}
+
+// where leaves out the items that do not fit.
+func (l listing[T]) where(fits func(T) bool) listing[T] {
+	if fits == nil {
+		return l
+	}
+	return listing[T]{
+		after: func(place int64) iter.Seq2[int64, T] {
+			return func(yield func(int64, T) bool) {
+				for at, x := range l.after(place) {
+					if fits(x) && !yield(at, x) {
+						return
+					}
+				}
+			}
+		},
+		count: func() int {
+			n := 0
+			for _, x := range l.after(-1) {
+				if fits(x) {
+					n++
+				}
+			}
+			return n
+		},
+	}
+}
+
+// sortedBy is the listing of numbers that fit by a text, in ascending order or
+// the reverse.
+func sortedBy(list []int32, fits func(int32) bool, get func(int32) string, descending bool) listing[int32] {
+	kept := make([]int32, 0, len(list))
+	for _, i := range list {
+		if fits == nil || fits(i) {
+			kept = append(kept, i)
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b int32) int {
+		if descending {
+			a, b = b, a
+		}
+		return cmp.Compare(get(a), get(b))
+	})
+	return listed(kept)
+}
