@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/cipher"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,8 @@ type Options struct {
 	Seed     uint64           // 0 = 1; the same seed gives the same tenant, byte for byte
 	Now      func() time.Time // clock of tokens and headers; nil = time.Now; data never depends on it
 	Variants Variants
-	Record   bool // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
+	SignIn   SignIn // how applications and people sign in
+	Record   bool   // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
 }
 
 // Variants are the ways in which tenants differ, or in which the
@@ -149,6 +151,14 @@ type Emulator struct {
 
 	clientID, clientSecret string
 	linkKey                []byte // seals next links
+
+	signIn            SignIn
+	keyRing           *keyRing
+	sealer            cipher.AEAD  // seals codes and refresh tokens
+	demo              atomic.Bool  // somebody has the certificate of demoPair
+	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
+	assertions, codes once
+	deviceCodes       deviceCodes
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
@@ -175,6 +185,9 @@ func New(opts Options) *Emulator {
 		clientID:     d.guid("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.longID("client secret", 0)[:20],
 		linkKey:      []byte(d.longID("link key", 0)),
+		signIn:       opts.SignIn,
+		keyRing:      newKeyRing(),
+		sealer:       newSealer(),
 	}
 	e.SetVariants(opts.Variants)
 	return e
@@ -191,10 +204,11 @@ func (e *Emulator) Reset() {
 }
 
 // DelegatedToken is a token to Graph of a signed-in person with these
-// permissions, such as a sign-in would give. See also [Emulator.UserToken].
+// permissions, such as a sign-in would give. What it allows is what the person
+// may do besides, see [Emulator.PersonInRole]. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
-	c := &call{base: worldwide, date: e.now(), requestID: e.dice.guid("delegated", 0).String()}
-	return e.sign(c, personClaims(worldwide, userID, scopes))
+	token, _ := e.accessToken(e.outside(worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: worldwide, person: e.whoever(userID), scopes: scopes})
+	return token
 }
 
 // UserToken is a token with which a person calls the application itself: its
@@ -211,12 +225,6 @@ func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
 // TenantID is the directory's id. The token endpoint also knows the tenant as
 // licensegraph.example.
 func (e *Emulator) TenantID() string { return e.id }
-
-// ClientID is the application that can get tokens.
-func (e *Emulator) ClientID() string { return e.clientID }
-
-// ClientSecret is that application's secret. It is no secret.
-func (e *Emulator) ClientSecret() string { return e.clientSecret }
 
 // ServeHTTP answers one request. A [Fault] that cuts the connection makes it
 // panic with [http.ErrAbortHandler], which net/http turns into just that.

@@ -41,7 +41,7 @@ func start(t *testing.T, opts Options) *client {
 	s := Start(t, opts)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c := &client{Server: s, t: t, http: &http.Client{Transport: transport}}
+	c := &client{Server: s, t: t, http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	c.token = c.newToken()
 	return c
 }
@@ -153,10 +153,18 @@ func (r reply) code() string {
 	return code
 }
 
-// delegated is a token of a person, which the token endpoint does not give.
+// delegated is a token of a person, for this server alone.
 func (c *client) delegated(user, scopes string) string {
-	call := &call{base: c.URL, date: c.now(), requestID: "test"}
-	return c.sign(call, jwt.MapClaims{"aud": c.URL, "oid": user, "scp": scopes})
+	token, _ := c.accessToken(c.outside(c.URL), bearer{app: c.confidentialClient(), acr: "1", audience: c.URL, person: c.whoever(user), scopes: strings.Fields(scopes)})
+	return token
+}
+
+// administering is a token of a person as if they were a License Administrator.
+func (c *client) administering(user string, scopes ...string) string {
+	p := c.whoever(user)
+	p.role = &directoryRoles[1]
+	token, _ := c.accessToken(c.outside(worldwide), bearer{app: c.confidentialClient(), acr: "1", audience: worldwide, person: p, scopes: scopes})
+	return token
 }
 
 func TestHeaders(t *testing.T) {

@@ -67,14 +67,10 @@ func (a *answer) set(name, value string) {
 }
 
 func (e *Emulator) newCall(r *http.Request) *call {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
 	c := &call{
 		ctx:      r.Context(),
 		variants: e.variants.Load(),
-		base:     scheme + "://" + r.Host,
+		base:     origin(r),
 		method:   r.Method,
 		rawQuery: r.URL.RawQuery,
 		header:   r.Header,
