@@ -54,7 +54,7 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
 		real = func() answer { return e.instance(c) }
 	}
 	if c.label == tokenLabel {
-		if f := e.faults.next(c.label, "/"+tenant+"/"+path); f != nil {
+		if f := e.faults.next(c, "/"+tenant+"/"+path); f != nil {
 			return f.apply(e, c, real)
 		}
 	}
