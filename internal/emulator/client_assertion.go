@@ -121,11 +121,16 @@ func digest(text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// urlAlphabet turns base64 into base64url: the library for Go writes thumbprints
+// in the former, and the service takes them.
+var urlAlphabet = strings.NewReplacer("+", "-", "/", "_", "=", "")
+
 // certificateKey is the key of the certificate that the header names by one of
 // its thumbprints: nil when it is not registered.
 func (e *Emulator) certificateKey(header map[string]any) any {
 	long, _ := header["x5t#S256"].(string)
 	short, _ := header["x5t"].(string)
+	long, short = urlAlphabet.Replace(long), urlAlphabet.Replace(short)
 	if short == "" && long == "" {
 		short, _ = header["kid"].(string)
 	}

@@ -157,6 +157,7 @@ func (c *client) asserting(assertion string) url.Values {
 func TestClientAssertion(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
+	whole := sha256.Sum256(demoCertificate().Raw)
 	short := map[string]any{"x5t": thumbprint(demoCertificate().Raw)}
 	now := c.now()
 	for _, tt := range []struct {
@@ -164,6 +165,7 @@ func TestClientAssertion(t *testing.T) {
 	}{
 		{"PS256", c.assertion(nil, jwt.SigningMethodPS256, nil), ""},
 		{"RS256", c.assertion(nil, jwt.SigningMethodRS256, short), ""},
+		{"base64", c.assertion(nil, jwt.SigningMethodPS256, map[string]any{"x5t#S256": base64.StdEncoding.EncodeToString(whole[:])}), ""},
 		{"issuer as audience", c.assertion(jwt.MapClaims{"aud": c.URL + "/" + c.TenantID() + "/v2.0"}, jwt.SigningMethodPS256, nil), ""},
 		{"without nbf", c.assertion(jwt.MapClaims{"nbf": nil}, jwt.SigningMethodPS256, nil), ""},
 

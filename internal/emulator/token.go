@@ -93,6 +93,7 @@ func (e *Emulator) token(c *call, tenant string) answer {
 		"refresh_token":      e.refresh,
 		"password":           e.password,
 		deviceGrant:          e.redeemDevice,
+		"device_code":        e.redeemDevice, // as some libraries call it
 	}
 	name := form.Get("grant_type")
 	grant, ok := grants[name]
