@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/cipher"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,9 @@ type Options struct {
 	Variants Variants
 	SignIn   SignIn // how applications and people sign in
 	Record   bool   // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
+	// Control says who may steer the emulator under /-/: "" = programs on this
+	// machine, that is no web page; "open" = whoever reaches it; "off" = nobody.
+	Control string
 }
 
 // Variants are the ways in which tenants differ, or in which the
@@ -149,6 +153,8 @@ type Emulator struct {
 	throttle throttle
 	counts   counts
 
+	controlFor string // Options.Control
+
 	clientID, clientSecret string
 	linkKey                []byte // seals next links
 
@@ -185,6 +191,7 @@ func New(opts Options) *Emulator {
 		clientID:     d.guid("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.longID("client secret", 0)[:20],
 		linkKey:      []byte(d.longID("link key", 0)),
+		controlFor:   opts.Control,
 		signIn:       opts.SignIn,
 		keyRing:      newKeyRing(),
 		sealer:       newSealer(),
@@ -219,6 +226,9 @@ func (e *Emulator) UserToken(userID string, scopes ...string) string {
 	return e.userToken(signIn, userID, scopes)
 }
 
+// Variants are those in force.
+func (e *Emulator) Variants() Variants { return *e.variants.Load() }
+
 // SetVariants changes the variants from the next request on.
 func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
 
@@ -229,6 +239,10 @@ func (e *Emulator) TenantID() string { return e.id }
 // ServeHTTP answers one request. A [Fault] that cuts the connection makes it
 // panic with [http.ErrAbortHandler], which net/http turns into just that.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, controlPath) && e.controlFor != "off" {
+		e.serveControl(w, r)
+		return
+	}
 	c := e.newCall(r)
 	a := e.answer(c, r)
 	e.counts.add(c.label, Count{Requests: 1, ResourceUnits: a.units, Bytes: int64(len(a.body))}, Request{

@@ -17,6 +17,9 @@ var variantValues = map[string][]string{
 	"onBehalfOf":        {"mfa", "enroll", "policy", "consent"},
 }
 
+// maxNumber keeps sums of numbers in range.
+const maxNumber = 1_000_000_000
+
 // MarshalJSON writes all variants by their names with a small first letter,
 // durations as text.
 func (v Variants) MarshalJSON() ([]byte, error) {
@@ -71,11 +74,11 @@ func validate(v reflect.Value, path string) error {
 		switch {
 		case settingName(f) == "":
 		case field.Type() == durationType:
-			if d := time.Duration(field.Int()); d < 0 && d != Immediately {
-				return wrongSetting(name, "it is negative")
+			if d := time.Duration(field.Int()); d < 0 && d != Immediately || d > maxAhead {
+				return wrongSetting(name, "it is negative, or longer than a hundred years")
 			}
-		case field.Kind() == reflect.Int && field.Int() < 0:
-			return wrongSetting(name, "it is negative")
+		case field.Kind() == reflect.Int && (field.Int() < 0 || field.Int() > maxNumber):
+			return wrongSetting(name, "it is negative, or more than %d", maxNumber)
 		case field.Kind() == reflect.Float64 && !(field.Float() >= 0 && field.Float() <= 1):
 			return wrongSetting(name, "it is a share between 0 and 1")
 		case field.Kind() == reflect.String && field.String() != "":

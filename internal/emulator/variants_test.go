@@ -59,6 +59,7 @@ func TestVariantsStay(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"nullError":false,"pagesize":1}`:                `there is no "pagesize"; there are expandErrors, `,
 		`{"nullError":false,"pageSize":-1}`:               "pageSize: it is negative",
+		`{"pageSize":1000000001}`:                         "more than",
 		`{"nullError":false,"throttling":{"writes":"3"}}`: "throttling.writes: it is a whole number",
 		`{"nullError":false,"throttling":{"reads":3}}`:    `throttling: there is no "reads"; there are off, resourceUnits`,
 		`{"nullError":false,"throttling":{"writes":-3}}`:  "throttling.writes: it is negative",
