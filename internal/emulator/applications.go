@@ -83,24 +83,17 @@ var demoCertificate = sync.OnceValue(func() *x509.Certificate {
 })
 
 // Certificate is a certificate of the application with its private key, in PEM
-// (PKCS #8): made by the process, good in every embedded tenant of it, and
-// nowhere else.
+// (PKCS #8). The process makes one for all its embedded tenants.
 func (e *Emulator) Certificate() (certificate, key []byte) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(demoPair())
 	if err != nil {
 		panic(err) // It is our own.
 	}
-	e.demo.Store(true)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: demoCertificate().Raw}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-// certificates are the registered ones. The one that nobody has asked for
-// cannot have signed anything.
 func (e *Emulator) certificates() []*x509.Certificate {
-	if !e.demo.Load() {
-		return e.signIn.Certificates
-	}
 	return append(slices.Clip(e.signIn.Certificates), demoCertificate())
 }
 

@@ -33,15 +33,31 @@ func isHost(text string) bool {
 	return err == nil && text != "" && len(text) <= 260 && u.Host == text && u.Hostname() != "" && !strings.ContainsAny(text, "/?#@\\ ,")
 }
 
+// issuerOf is whose tokens one gets at a tenant's address: at that of all, a
+// pattern with {tenantid} for that of the person.
+func (e *Emulator) issuerOf(c *call, tenant string) (string, *answer) {
+	switch {
+	case c.method != http.MethodGet && c.method != http.MethodHead:
+		a := e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET requests. Received a %s request.", c.method)
+		return "", &a
+	case e.knows(tenant):
+		return e.issuer(c), nil
+	case e.takesPeople(tenant):
+		return c.base + "/{tenantid}/v2.0", nil
+	}
+	a := e.refuse(c, http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
+	return "", &a
+}
+
 // discovery is OpenID Connect Discovery 1.0, section 3.
 func (e *Emulator) discovery(c *call, tenant string) answer {
-	if !e.takesPeople(tenant) {
-		return e.refuse(c, http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
+	issuer, refused := e.issuerOf(c, tenant)
+	if refused != nil {
+		return *refused
 	}
-	authority, issuer := e.authority(c), e.issuer(c)
+	authority := e.authority(c)
 	if !e.knows(tenant) {
 		authority = c.base + "/" + tenant
-		issuer = c.base + "/{tenantid}/v2.0" // of whichever tenant the person is
 	}
 	return answer{status: http.StatusOK, header: map[string]string{"Access-Control-Allow-Origin": "*"}, body: encode(object{
 		"issuer":                                issuer,

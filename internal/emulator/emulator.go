@@ -161,7 +161,6 @@ type Emulator struct {
 	signIn            SignIn
 	keyRing           *keyRing
 	sealer            cipher.AEAD  // seals codes and refresh tokens
-	demo              atomic.Bool  // somebody has the certificate of demoPair
 	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
 	assertions, codes once
 	deviceCodes       deviceCodes

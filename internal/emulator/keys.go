@@ -124,7 +124,11 @@ func (r *keyRing) find(id string, now time.Time) (*rsa.PublicKey, error) {
 func (e *Emulator) RotateKeys() { e.keyRing.rotate(e.now()) }
 
 // keys is the key set, RFC 7517 section 5, with what Entra ID adds.
-func (e *Emulator) keys(c *call) answer {
+func (e *Emulator) keys(c *call, tenant string) answer {
+	issuer, refused := e.issuerOf(c, tenant)
+	if refused != nil {
+		return *refused
+	}
 	encoded := base64.RawURLEncoding.EncodeToString
 	set := []object{}
 	for _, k := range e.keyRing.published(c.date) {
@@ -133,7 +137,7 @@ func (e *Emulator) keys(c *call) answer {
 			"n":      encoded(k.private.N.Bytes()),
 			"e":      encoded(big.NewInt(int64(k.private.E)).Bytes()),
 			"x5c":    []string{base64.StdEncoding.EncodeToString(k.certificate)},
-			"issuer": e.issuer(c),
+			"issuer": issuer,
 		})
 	}
 	return answer{status: http.StatusOK, header: map[string]string{"Access-Control-Allow-Origin": "*"}, body: encode(object{"keys": set})}

@@ -372,8 +372,16 @@ func TestDiscoveryDocuments(t *testing.T) {
 		if str(doc, "authorization_endpoint") != c.URL+"/"+want[0]+"/oauth2/v2.0/authorize" || str(doc, "issuer") != c.URL+"/"+want[1]+"/v2.0" {
 			t.Errorf("%s: %v", tenant, doc)
 		}
-		if r := c.get(str(doc, "jwks_uri")); r.status != 200 {
-			t.Errorf("%s: keys %d", tenant, r.status)
+		if set := c.ok(str(doc, "jwks_uri")); str(rows(set, "keys")[0], "issuer") != str(doc, "issuer") {
+			t.Errorf("%s: %v", tenant, set)
+		}
+	}
+	for _, path := range []string{"/v2.0/.well-known/openid-configuration", "/discovery/v2.0/keys"} {
+		if r := c.get("/elsewhere.example" + path); refusedWith(r) != "invalid_tenant 90002" {
+			t.Errorf("%s: %d %s", path, r.status, r.raw)
+		}
+		if r := c.do("POST", "/common"+path, ""); r.status != 405 {
+			t.Errorf("%s: %d %s", path, r.status, r.raw)
 		}
 	}
 	ask := func(endpoint string) reply {

@@ -49,7 +49,7 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
 	case "v2.0/.well-known/openid-configuration":
 		real = func() answer { return e.discovery(c, tenant) }
 	case "discovery/v2.0/keys":
-		real = func() answer { return e.keys(c) }
+		real = func() answer { return e.keys(c, tenant) }
 	case "discovery/instance":
 		real = func() answer { return e.instance(c) }
 	}
@@ -103,8 +103,11 @@ func (e *Emulator) token(c *call, tenant string) answer {
 	case !ok:
 		return e.refuse(c, http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'.", name)
 	}
-	if anywhere := name != "client_credentials" && e.takesPeople(tenant); !anywhere && !e.knows(tenant) {
+	switch {
+	case !e.takesPeople(tenant):
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
+	case name == "client_credentials" && !e.knows(tenant):
+		return e.refuse(c, http.StatusBadRequest, "invalid_request", 50059, "No tenant-identifying information found in either the request or implied by any provided credentials.")
 	}
 	app, acr, refused := e.authenticateClient(c, tenant, form)
 	if refused != nil {

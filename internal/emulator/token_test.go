@@ -82,8 +82,11 @@ func TestTokenEndpoint(t *testing.T) {
 	if r := c.do("POST", "/"+mainDomain+"/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); r.status != 200 {
 		t.Errorf("tenant by domain: %d %s", r.status, r.raw)
 	}
-	if r := c.do("POST", "/common/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); r.status != 400 || r.body["error_codes"].([]any)[0] != 90002.0 {
+	if r := c.do("POST", "/elsewhere.example/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); refusedWith(r) != "invalid_request 90002" {
 		t.Errorf("other tenant: %d %s", r.status, r.raw)
+	}
+	if r := c.do("POST", "/common/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); refusedWith(r) != "invalid_request 50059" {
+		t.Errorf("no tenant: %d %s", r.status, r.raw)
 	}
 	if r := c.do("POST", path, form().Encode(), "Content-Type", "application/json"); r.status != 400 {
 		t.Errorf("JSON: %d", r.status)
