@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"licensegraph/internal/emulator"
 	"licensegraph/internal/msgraph"
 )
 
@@ -44,14 +43,14 @@ func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
 	}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, cfg.TenantID)
 	if cfg.embedded() {
-		tenant := emulator.New(emulator.Options{Users: cfg.EmbeddedUsers, Seed: cfg.EmbeddedSeed})
+		tenant := cfg.Embedded.tenant()
 		url := baseURL(l.embedded)
 		options = msgraph.Options{
 			GraphURL: url, Authority: url,
 			TenantID: tenant.TenantID(), ClientID: tenant.ClientID(), ClientSecret: tenant.ClientSecret(),
 		}
 		a.embedded = a.newServer(tenant)
-		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, cfg.EmbeddedUsers)
+		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, cfg.Embedded.Users)
 	}
 	var err error
 	if a.client, err = msgraph.New(options); err != nil {

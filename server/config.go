@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"licensegraph/internal/emulator"
 	"licensegraph/internal/limits"
 )
 
@@ -19,9 +21,7 @@ type Config struct {
 	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`
 	GraphiQL     bool     `name:"graphiql" group:"Addresses" default:"true" negatable:"" help:"Serve GraphiQL at /; on by default."`
 
-	EmbeddedListen string `name:"embedded-listen" group:"Embedded tenant" default:"127.0.0.1:8081" help:"Where the embedded Microsoft Graph listens: a loopback address. It runs when no real tenant is configured."`
-	EmbeddedUsers  int    `name:"embedded-users" group:"Embedded tenant" default:"500" help:"People in the embedded tenant."`
-	EmbeddedSeed   uint64 `name:"embedded-seed" group:"Embedded tenant" default:"1" help:"Number from which the embedded tenant is made; the same number makes the same tenant."`
+	Embedded Embedded `embed:"" prefix:"embedded-" group:"Embedded tenant"`
 
 	TenantID         string `name:"tenant-id" group:"Microsoft Graph" placeholder:"ID" help:"Tenant to read: its id or a domain of it."`
 	ClientID         string `name:"client-id" group:"Microsoft Graph" placeholder:"ID" help:"Id of the application as which the gateway signs in."`
@@ -64,6 +64,20 @@ type Config struct {
 	// clientSecret and cursorKey come from a file or a variable.
 	clientSecret string
 	cursorKey    []byte // nil: one is made
+}
+
+// Embedded is what can be set of the embedded tenant, by flags of the gateway
+// that begin with --embedded- and by those of the command embedded. Both read the
+// variables that begin with LICENSEGRAPH_EMBEDDED_.
+type Embedded struct {
+	Listen string `name:"listen" default:"127.0.0.1:8081" help:"Where the embedded Microsoft Graph listens: a loopback address. With the gateway it runs when no real tenant is configured."`
+	Users  int    `name:"users" default:"500" help:"People in the embedded tenant."`
+	Seed   uint64 `name:"seed" default:"1" help:"Number from which the embedded tenant is made; the same number makes the same tenant."`
+}
+
+// tenant builds the embedded tenant.
+func (c *Embedded) tenant() *emulator.Emulator {
+	return emulator.New(emulator.Options{Users: c.Users, Seed: c.Seed})
 }
 
 // cloud is where Microsoft Graph and its sign-in live. Tokens of one cloud
@@ -117,17 +131,21 @@ func (c *Config) limits() limits.Limits {
 
 // setting is one flag with its value.
 type setting struct {
-	flag, group string
-	value       any
+	flag, group, help string
+	value             any
 }
 
 // settings lists what can be set, in the order of the fields.
-func (c *Config) settings() []setting {
+func (c *Config) settings() []setting { return settingsOf(reflect.ValueOf(c).Elem(), "", "") }
+
+func settingsOf(value reflect.Value, prefix, group string) []setting {
 	var list []setting
-	value := reflect.ValueOf(c).Elem()
 	for i, field := range reflect.VisibleFields(value.Type()) {
-		if group := field.Tag.Get("group"); group != "" {
-			list = append(list, setting{field.Tag.Get("name"), group, value.Field(i).Interface()})
+		own := cmp.Or(field.Tag.Get("group"), group)
+		if _, embedded := field.Tag.Lookup("embed"); embedded {
+			list = append(list, settingsOf(value.Field(i), prefix+field.Tag.Get("prefix"), own)...)
+		} else if name := field.Tag.Get("name"); name != "" && own != "" {
+			list = append(list, setting{prefix + name, own, field.Tag.Get("help"), value.Field(i).Interface()})
 		}
 	}
 	return list

@@ -60,12 +60,28 @@ func withoutUnknownFlag(args []string, err error) ([]string, bool) {
 // it cannot go on.
 func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config, []error, error) {
 	cfg := &Config{}
+	problems, err := parseInto(cfg, args, getenv, stdout, "licensegraph", envName,
+		"A GraphQL gateway over the licensing data of Microsoft Graph. Without a tenant it serves an embedded one. "+
+			"As \"licensegraph embedded\" it serves the embedded one alone, for clients of Microsoft Graph: see its own -h.")
+	if err != nil {
+		return nil, problems, err
+	}
+	problems = append(problems, cfg.readSecrets(getenv)...)
+	if err := cfg.validate(); err != nil {
+		problems = append(problems, err)
+	}
+	return cfg, problems, nil
+}
+
+// parseInto reads a command's settings into the struct that cfg points to, each
+// from its flag or the variable that env names.
+func parseInto(cfg any, args []string, getenv func(string) string, stdout io.Writer, name string, env func(flag string) string, description string) ([]error, error) {
 	values := &valueReader{}
 	helped := false
 	d := limits.Default()
 	parser, err := kong.New(cfg,
-		kong.Name("licensegraph"),
-		kong.Description("A GraphQL gateway over the licensing data of Microsoft Graph. Without a tenant it serves an embedded one."),
+		kong.Name(name),
+		kong.Description(description),
 		kong.Writers(stdout, stdout),
 		kong.Exit(func(int) { helped = true }),
 		kong.Vars{
@@ -79,10 +95,10 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config
 			if value.Name == "help" {
 				return value.Help
 			}
-			return value.Help + " ($" + envName(value.Name) + ")"
+			return value.Help + " ($" + env(value.Name) + ")"
 		}),
 		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-			if value := getenv(envName(flag.Name)); value != "" && !flag.Hidden && flag.Name != "help" {
+			if value := getenv(env(flag.Name)); value != "" && !flag.Hidden && flag.Name != "help" {
 				return value, nil
 			}
 			return nil, nil
@@ -95,20 +111,13 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config
 		kong.KindMapper(reflect.Bool, boolReader{values}),
 	)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	_, err = parser.Parse(args)
 	if helped {
-		return nil, nil, errHelp
+		return nil, errHelp
 	}
-	if err != nil {
-		return nil, values.problems, err
-	}
-	problems := append(values.problems, cfg.readSecrets(getenv)...)
-	if err := cfg.validate(); err != nil {
-		problems = append(problems, err)
-	}
-	return cfg, problems, nil
+	return values.problems, err
 }
 
 // refused is a setting that the command line cannot take.

@@ -34,6 +34,9 @@ func main() {
 
 // run serves until the context ends and what is under way is done.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "embedded" {
+		return runEmbedded(ctx, args[1:], getenv, stdout, stderr)
+	}
 	cfg, err := load(args, getenv, stdout)
 	switch {
 	case errors.Is(err, errHelp):
@@ -100,7 +103,7 @@ func listen(cfg *Config) (listeners, error) {
 		errs = append(errs, fmt.Errorf("--listen: %w", err))
 	}
 	if cfg.embedded() {
-		if l.embedded, err = net.Listen("tcp", cfg.EmbeddedListen); err != nil {
+		if l.embedded, err = net.Listen("tcp", cfg.Embedded.Listen); err != nil {
 			errs = append(errs, fmt.Errorf("--embedded-listen: %w", err))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -48,11 +47,7 @@ func settingsTable(t *testing.T) string {
 		if value != "" {
 			value = "`" + value + "`"
 		}
-		field, _ := reflect.TypeFor[Config]().FieldByNameFunc(func(name string) bool {
-			f, _ := reflect.TypeFor[Config]().FieldByName(name)
-			return f.Tag.Get("name") == s.flag
-		})
-		meaning, _, _ := strings.Cut(field.Tag.Get("help"), ". ")
+		meaning, _, _ := strings.Cut(s.help, ". ")
 		fmt.Fprintf(&table, "| `--%s` | `%s` | %s | %s |\n", s.flag, envName(s.flag), value, strings.TrimSuffix(meaning, "."))
 	}
 	fmt.Fprintf(&table, "| | `%s` | | The application's secret itself |\n", envName("client-secret"))

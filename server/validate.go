@@ -39,9 +39,7 @@ func (c *Config) validate() error {
 			}
 		}
 	}
-	if c.EmbeddedUsers > maxEmbeddedUsers {
-		v.note("--embedded-users: at most %d", maxEmbeddedUsers)
-	}
+	v.atMost("embedded-users", c.Embedded.Users, maxEmbeddedUsers)
 	return errors.Join(v.problems...)
 }
 
@@ -53,8 +51,8 @@ func (c *Config) validateAddresses(v *validation) {
 	if ok && !c.embedded() && !isLoopback(host) {
 		v.note("--listen: %s is open to a network, and the gateway does not know its callers: over a real tenant listen on a loopback address such as 127.0.0.1:8080", c.Listen)
 	}
-	if host, ok := v.address("embedded-listen", c.EmbeddedListen); ok && !isLoopback(host) {
-		v.note("--embedded-listen: %s is not a loopback address such as 127.0.0.1:8081", c.EmbeddedListen)
+	if host, ok := v.address("embedded-listen", c.Embedded.Listen); ok && !isLoopback(host) {
+		v.note("--embedded-listen: %s is not a loopback address such as 127.0.0.1:8081", c.Embedded.Listen)
 	}
 	for _, host := range c.AllowedHosts {
 		if !domain.MatchString(host) {
@@ -114,6 +112,12 @@ type validation struct{ problems []error }
 
 func (v *validation) note(format string, args ...any) {
 	v.problems = append(v.problems, fmt.Errorf(format, args...))
+}
+
+func (v *validation) atMost(flag string, n, most int) {
+	if n > most {
+		v.note("--%s: at most %d", flag, most)
+	}
 }
 
 func (v *validation) oneOf(flag, value string, allowed ...string) {

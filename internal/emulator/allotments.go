@@ -113,7 +113,7 @@ func (e *Emulator) listAllotments(c *call) (any, *problem) {
 	if q.apply != nil {
 		return aggregate(c, q.apply, found), nil
 	}
-	return page(e, c, q, fragment(allotmentSet, q.sel), c.cloudPageSize(q), listed(found), func(a *tenant.Allotment) object {
+	return pageOf(e, c, q, fragment(allotmentSet, q.sel), c.cloudPageSize(q), listed(found), func(a *tenant.Allotment) object {
 		return e.expandAllotment(c, q, e.renderAllotment(c, q.sel, a, true), a)
 	}), nil
 }

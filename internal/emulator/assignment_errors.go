@@ -97,7 +97,7 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 		list := listing[tenant.AssignmentError]{after: func(place int64) iter.Seq2[int64, tenant.AssignmentError] {
 			return t.Errors(place, of)
 		}}
-		return page(e, c, q, fragment("admin/cloudLicensing/assignmentErrors", q.sel), c.cloudPageSize(q), list, render), nil
+		return pageOf(e, c, q, fragment("admin/cloudLicensing/assignmentErrors", q.sel), c.cloudPageSize(q), list, render), nil
 	}
 	user, p := e.pathUser(c)
 	if p != nil {
@@ -105,7 +105,7 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 	}
 	list := slices.DeleteFunc(t.ErrorsOf(user), func(x tenant.AssignmentError) bool { return !fits(x.Sku) })
 	set := c.set(holder{Kind: tenant.User, At: user}) + "/assignmentErrors"
-	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(list), render), nil
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(list), render), nil
 }
 
 // pathError finds the error that the path ends in or goes through. Under a

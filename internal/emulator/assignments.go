@@ -152,7 +152,7 @@ func (e *Emulator) listAssignments(c *call) (any, *problem) {
 			return !slices.ContainsFunc(q.expand, func(x expansion) bool { return !c.fits(x, a) })
 		})
 	}
-	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), list, func(a *tenant.Assignment) object {
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), list, func(a *tenant.Assignment) object {
 		return e.expandAssignment(c, q, a)
 	}), nil
 }

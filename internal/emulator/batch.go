@@ -76,8 +76,12 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 		slices.Reverse(order)
 	}
 	responses := make([]partAnswer, 0, len(parts))
+	whole := answer{status: http.StatusOK}
 	for _, i := range order {
 		me := &parts[i]
+		if me.damage != "" { // The connection is that of all parts.
+			whole.damage, whole.stall = me.damage, me.stall
+		}
 		if me.cut {
 			return answer{cut: true}, nil
 		}
@@ -87,7 +91,8 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 		}
 		responses = append(responses, out)
 	}
-	return answer{status: http.StatusOK, body: encode(object{"responses": responses})}, nil
+	whole.body = encode(object{"responses": responses})
+	return whole, nil
 }
 
 // parts reads and checks the payload.
@@ -201,7 +206,7 @@ func (e *Emulator) answerPart(outer *call, p *part) answer {
 	uri := "/" + c.version + "/" + strings.TrimPrefix(p.URL, "/")
 	real := func() answer { return e.answerGraph(c) }
 	var a answer
-	if f := e.faults.next(c.label, uri); f != nil {
+	if f := e.faults.next(c, uri); f != nil {
 		a = f.apply(e, c, real)
 	} else {
 		a = real()

@@ -20,15 +20,15 @@ func TestAdvance(t *testing.T) {
 	if err := c.Advance(1<<63 - 1); err == nil {
 		t.Error("it went too far")
 	}
-	for _, d := range []time.Duration{30 * time.Minute, 31 * time.Minute} {
+	for _, d := range []time.Duration{60 * time.Minute, 31 * time.Minute} {
 		if err := c.Advance(d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := c.Now().Sub(at); got != 61*time.Minute {
+	if got := c.Now().Sub(at); got != 91*time.Minute {
 		t.Errorf("it is %v ahead", got)
 	}
-	if r := c.get("/v1.0/groups"); r.status != 401 || r.header.Get("Date") != "Fri, 25 Sep 2026 09:01:00 GMT" {
+	if r := c.get("/v1.0/groups"); r.status != 401 || r.header.Get("Date") != "Fri, 25 Sep 2026 09:31:00 GMT" {
 		t.Errorf("the token did not end: %d %v", r.status, r.header)
 	}
 	c.token = c.newToken()

@@ -3,6 +3,7 @@ package emulator
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -24,7 +25,10 @@ type Request struct {
 	Status   int // 0 when the connection was cut
 }
 
-const maxLog = 10_000
+const (
+	maxLog      = 10_000
+	maxLogBytes = 64 << 20 // of all bodies; then the oldest are forgotten
+)
 
 // counts keeps totals by endpoint and, if it records, the last maxLog
 // requests in a ring.
@@ -32,10 +36,13 @@ type counts struct {
 	mu     sync.Mutex
 	totals map[string]Count
 	record bool
-	log    []Request
-	oldest int
+	log    []Request // request n is at n % maxLog
+	next   int       // number of the next request
+	bare   int       // number of the first one that can have a body
+	bytes  int       // of all bodies
 }
 
+// add counts a request. What somebody signs in with is not kept.
 func (c *counts) add(label string, n Count, r Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,12 +59,42 @@ func (c *counts) add(label string, n Count, r Request) {
 		return
 	}
 	r.Endpoint = label
+	if !strings.HasPrefix(r.URL, "/beta/") && !strings.HasPrefix(r.URL, "/v1.0/") {
+		r.Body = nil
+		r.URL, _, _ = strings.Cut(r.URL, "?")
+	}
 	if len(c.log) < maxLog {
 		c.log = append(c.log, r)
-		return
+	} else {
+		c.bytes -= len(c.log[c.next%maxLog].Body)
+		c.log[c.next%maxLog] = r
 	}
-	c.log[c.oldest] = r
-	c.oldest = (c.oldest + 1) % maxLog
+	c.bytes += len(r.Body)
+	c.next++
+	for c.bare = max(c.bare, c.next-len(c.log)); c.bytes > maxLogBytes; c.bare++ {
+		old := &c.log[c.bare%maxLog]
+		c.bytes -= len(old.Body)
+		old.Body = nil
+	}
+}
+
+// keep begins or ends the log.
+func (c *counts) keep(record bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.record = record
+}
+
+// last is the end of the log, oldest first, and whether it goes on.
+func (c *counts) last(n int) ([]Request, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	oldest := 0
+	if len(c.log) == maxLog {
+		oldest = c.next % maxLog
+	}
+	all := slices.Concat(c.log[oldest:], c.log[:oldest])
+	return all[max(len(all)-n, 0):], c.record
 }
 
 // Counts is a copy of the totals by endpoint label, such as
@@ -75,13 +112,15 @@ func (e *Emulator) Counts() map[string]Count {
 func (e *Emulator) ResetCounts() {
 	e.counts.mu.Lock()
 	defer e.counts.mu.Unlock()
-	e.counts.totals, e.counts.log, e.counts.oldest = nil, nil, 0
+	c := &e.counts
+	c.totals, c.log, c.next, c.bare, c.bytes = nil, nil, 0, 0, 0
 }
 
 // Requests is the log, oldest first, when [Options].Record is set. The parts
-// of a batch come before the batch itself, in the order in which they ended.
+// of a batch come before the batch itself, in the order in which they ended. Of
+// requests that are none to Graph it knows neither query nor body: those hold what
+// people sign in with. The oldest bodies are missing when all together pass 64 MiB.
 func (e *Emulator) Requests() []Request {
-	e.counts.mu.Lock()
-	defer e.counts.mu.Unlock()
-	return slices.Concat(e.counts.log[e.counts.oldest:], e.counts.log[:e.counts.oldest])
+	log, _ := e.counts.last(maxLog)
+	return log
 }

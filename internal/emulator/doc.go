@@ -1,7 +1,8 @@
 // Package emulator is the licensing surface of Microsoft Graph as an
 // [http.Handler], with a tenant inside it. It is for tests, for demonstrations
-// and for developers who have no tenant at hand. It is not for production: it
-// speaks no TLS, its secret is printed, and it forgets everything at its end.
+// and for developers who have no tenant at hand. It is not for production: anybody
+// can sign in as anybody, its secret is printed, and it forgets everything at its
+// end.
 //
 // # What it serves
 //
@@ -12,11 +13,23 @@
 // waitingMembers, assignmentErrors and usageRights, of the tenant, of a person,
 // of a group and of oneself, as far as pages document them, with the relations
 // between them; and the writes: assignments can be made, changed and deleted,
-// and a person's be processed again. Beside them two grants at
-// /{tenant}/oauth2/v2.0/token, client credentials with a secret and on behalf of
-// a person, and the two documents that describe it. Tokens are real: signed, with
-// an audience, an end and roles or scopes, and all of it checked. There is no
-// page to sign in at: [Emulator.UserToken] is what it would end in.
+// and a person's be processed again.
+//
+// # Signing in
+//
+// Under /{tenant} there is what libraries sign in with: the token endpoint with
+// client credentials (a secret, a certificate or a federated credential),
+// authorization codes with PKCE, device codes, passwords, refresh tokens, and on
+// behalf of a person; the page where people sign in, which lets one choose who to
+// be; and the discovery documents. [SignIn] says which credentials there are
+// beside the secret. Tokens are real: signed with keys that can be rotated, with
+// an audience, an end that differs from token to token, and roles or scopes, and
+// all of it checked. What an application may do for a person is what both may:
+// some people have a directory role, see [Emulator.PersonInRole].
+// [Emulator.UserToken] and [Emulator.DelegatedToken] are what signing in ends in.
+// Libraries want HTTPS: see [StartTLS] and [ServerCertificate]. A proxy on the
+// same machine may say with X-Forwarded-Proto and X-Forwarded-Host how clients
+// see it.
 //
 // # What it refuses
 //

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,11 @@ type Options struct {
 	Seed     uint64           // 0 = 1; the same seed gives the same tenant, byte for byte
 	Now      func() time.Time // clock of tokens and headers; nil = time.Now; data never depends on it
 	Variants Variants
-	Record   bool // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
+	SignIn   SignIn // how applications and people sign in
+	Record   bool   // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
+	// Control says who may steer the emulator under /-/: "" = programs on this
+	// machine, that is no web page; "open" = whoever reaches it; "off" = nobody.
+	Control string
 }
 
 // Variants are the ways in which tenants differ, or in which the
@@ -151,9 +156,18 @@ type Emulator struct {
 	throttle throttle
 	counts   counts
 
+	controlFor string // Options.Control
+
 	clientID, clientSecret string
 	linkKey                []byte
 	links                  cipher.AEAD // of linkKey, seals next links
+
+	signIn            SignIn
+	keyRing           *keyRing
+	sealer            cipher.AEAD  // seals codes and refresh tokens
+	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
+	assertions, codes once
+	deviceCodes       deviceCodes
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
@@ -180,6 +194,10 @@ func New(opts Options) *Emulator {
 		clientID:     d.GUID("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.LongID("client secret", 0)[:20],
 		linkKey:      []byte(d.LongID("link key", 0))[:32],
+		controlFor:   opts.Control,
+		signIn:       opts.SignIn,
+		keyRing:      newKeyRing(),
+		sealer:       newSealer(),
 	}
 	block, err := aes.NewCipher(e.linkKey)
 	if err == nil {
@@ -203,10 +221,11 @@ func (e *Emulator) Reset() {
 }
 
 // DelegatedToken is a token to Graph of a signed-in person with these
-// permissions, such as a sign-in would give. See also [Emulator.UserToken].
+// permissions, such as a sign-in would give. What it allows is what the person
+// may do besides, see [Emulator.PersonInRole]. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
-	c := &call{base: worldwide, date: e.now(), requestID: e.dice.GUID("delegated", 0).String()}
-	return e.sign(c, personClaims(worldwide, userID, scopes))
+	token, _ := e.accessToken(e.outside(worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: worldwide, person: e.whoever(userID), scopes: scopes})
+	return token
 }
 
 // UserToken is a token with which a person calls the application itself: its
@@ -217,6 +236,9 @@ func (e *Emulator) UserToken(userID string, scopes ...string) string {
 	return e.userToken(signIn, userID, scopes)
 }
 
+// Variants are those in force.
+func (e *Emulator) Variants() Variants { return *e.variants.Load() }
+
 // SetVariants changes the variants from the next request on.
 func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
 
@@ -224,15 +246,13 @@ func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
 // licensegraph.example.
 func (e *Emulator) TenantID() string { return e.id }
 
-// ClientID is the application that can get tokens.
-func (e *Emulator) ClientID() string { return e.clientID }
-
-// ClientSecret is that application's secret. It is no secret.
-func (e *Emulator) ClientSecret() string { return e.clientSecret }
-
 // ServeHTTP answers one request. A [Fault] that cuts the connection makes it
 // panic with [http.ErrAbortHandler], which net/http turns into just that.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, controlPath) && e.controlFor != "off" {
+		e.serveControl(w, r)
+		return
+	}
 	c := e.newCall(r)
 	a := e.answer(c, r)
 	e.counts.add(c.label, Count{Requests: 1, ResourceUnits: a.units, Bytes: int64(len(a.body))}, Request{

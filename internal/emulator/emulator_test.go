@@ -42,7 +42,7 @@ func start(t *testing.T, opts Options) *client {
 	s := Start(t, opts)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c := &client{Server: s, t: t, http: &http.Client{Transport: transport}}
+	c := &client{Server: s, t: t, http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	c.token = c.newToken()
 	return c
 }
@@ -154,10 +154,18 @@ func (r reply) code() string {
 	return code
 }
 
-// delegated is a token of a person, which the token endpoint does not give.
+// delegated is a token of a person, for this server alone.
 func (c *client) delegated(user, scopes string) string {
-	call := &call{base: c.URL, date: c.now(), requestID: "test"}
-	return c.sign(call, jwt.MapClaims{"aud": c.URL, "oid": user, "scp": scopes})
+	token, _ := c.accessToken(c.outside(c.URL), bearer{app: c.confidentialClient(), acr: "1", audience: c.URL, person: c.whoever(user), scopes: strings.Fields(scopes)})
+	return token
+}
+
+// administering is a token of a person as if they were a License Administrator.
+func (c *client) administering(user string, scopes ...string) string {
+	p := c.whoever(user)
+	p.role = &directoryRoles[1]
+	token, _ := c.accessToken(c.outside(worldwide), bearer{app: c.confidentialClient(), acr: "1", audience: worldwide, person: p, scopes: scopes})
+	return token
 }
 
 func TestHeaders(t *testing.T) {
@@ -337,9 +345,52 @@ func TestLogIsBounded(t *testing.T) {
 	for i := range maxLog + 3 {
 		c.add(other, Count{}, Request{Status: i})
 	}
-	e := Emulator{counts: counts{log: c.log, oldest: c.oldest}}
-	log := e.Requests()
+	log, _ := c.last(maxLog)
 	if len(log) != maxLog || log[0].Status != 3 || log[maxLog-1].Status != maxLog+2 {
 		t.Errorf("log of %d from %d to %d", len(log), log[0].Status, log[len(log)-1].Status)
+	}
+	if last, _ := c.last(2); len(last) != 2 || last[1].Status != maxLog+2 {
+		t.Errorf("the last two: %+v", last)
+	}
+}
+
+// TestLoggedBodiesAreBounded forgets the oldest bodies, not the requests.
+func TestLoggedBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, before := range []int{0, 3, maxLog, maxLog + 7} {
+		c := counts{record: true}
+		for range before {
+			c.add(other, Count{}, Request{URL: "/beta/x", Body: []byte("small")})
+		}
+		body := make([]byte, maxBody)
+		for i := range 40 {
+			c.add(other, Count{}, Request{URL: "/beta/x", Body: body, Status: i})
+		}
+		log, _ := c.last(maxLog)
+		sum, kept := 0, 0
+		for _, r := range log {
+			sum += len(r.Body)
+			if len(r.Body) == maxBody {
+				kept++
+			}
+		}
+		if sum > maxLogBytes || sum != c.bytes || kept != maxLogBytes/maxBody || len(log[len(log)-1].Body) != maxBody || len(log) != min(before+40, maxLog) {
+			t.Errorf("after %d: %d requests, %d bytes, %d known of, %d bodies", before, len(log), sum, c.bytes, kept)
+		}
+	}
+}
+
+// TestLogHasNoSecrets: what somebody signs in with is not kept.
+func TestLogHasNoSecrets(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Record: true})
+	c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?code_challenge=mine")
+	for _, r := range c.Requests() {
+		if strings.Contains(r.URL+string(r.Body), c.ClientSecret()) || strings.Contains(r.URL, "mine") {
+			t.Errorf("it holds %s %s %s", r.Method, r.URL, r.Body)
+		}
+	}
+	if n := len(c.Requests()); n != 2 {
+		t.Errorf("%d requests, want 2", n)
 	}
 }

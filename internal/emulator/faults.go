@@ -2,50 +2,226 @@ package emulator
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
-// Fault makes one answer, or several, go wrong on purpose. Faults are consumed
-// in the order in which they were injected; a request or a part of a batch
-// meets at most one.
+// Fault makes answers go wrong on purpose. The first fields say which requests it
+// meets: those that fit all of them; the others say what happens. Faults are tried
+// in the order in which they were injected; a request or a part of a batch meets at
+// most one. All but Rewrite can be written as JSON, with names that begin with a
+// small letter and durations such as "1.5s". The same faults and seeds do the same
+// to the same requests.
 type Fault struct {
-	Endpoint   string                   // label; "" = any Graph endpoint, the batch and its parts included
-	Contains   string                   // must occur in the decoded path and query, such as "/beta/users?$top=5"; "" = any
-	Times      int                      // how often; 0 = once; negative = always
-	Status     int                      // answer this status with Graph's error envelope; 0 with a RetryAfter or a Code = 429
-	Code       string                   // of that envelope; "" = the usual one for the status
-	Message    string                   // of that envelope; "" = the usual one for the status
-	Inner      map[string]any           // more members of that envelope's innerError, such as a code of its own
-	RetryAfter string                   // header, as is
-	Header     map[string]string        // more headers, as they are, such as the Location of a 410
-	Act        bool                     // first do what was asked, and only then go wrong: the effect stays, the answer is lost
-	Delay      time.Duration            // wait before answering; ends when the request's context does
-	Cut        bool                     // cut the connection without an answer; of a part: of the whole batch
-	Body       string                   // answer this text, with Status or 200
-	Rewrite    func(body []byte) []byte // edit the JSON of the real answer
+	Endpoint string        // label, such as "GET /users/{id}"; "" = any Graph endpoint, the batch and its parts included, but not "POST /oauth2/v2.0/token"
+	Contains string        // must occur in the decoded path and query, such as "/beta/users?$top=5"; "" = any
+	Method   string        // such as "PATCH"; "" = any
+	App      string        // client id of the caller; "" = any
+	Times    int           // how often; 0 = once, or always where Every, Rate or Until choose; negative = always
+	Every    int           // of the requests that fit, each nth: 3 = the third, the sixth …; 0 = all
+	Rate     float64       // of the requests that fit, this share; 0 = all
+	Seed     uint64        // of Rate and Spread
+	From     time.Duration // not before, from the injection on by the emulator's clock
+	Until    time.Duration // not from then on; 0 = for ever
+
+	Status     int               // answer this status with Graph's error envelope; 0 with a RetryAfter or a Code = 429
+	Code       string            // of that envelope; "" = the usual one for the status
+	Message    string            // of that envelope; "" = the usual one for the status
+	Inner      map[string]any    // more members of that envelope's innerError, such as a code of its own
+	RetryAfter string            // header, as is
+	Header     map[string]string // more headers, as they are, such as the Location of a 410 or another Content-Type
+	Body       string            // answer this text, with Status or 200
+
+	Act      bool          // first do what was asked, and only then go wrong: the effect stays, the answer is lost
+	Cut      bool          // cut the connection without an answer; of a part: of the whole batch
+	Delay    time.Duration // wait before answering; ends when the request's context does
+	Spread   string        // of Delay: "" = always as long; "uniform" = between nothing and twice as long; "exponential" = so long on average
+	MaxDelay time.Duration // the longest with Spread; 0 = ten times Delay
+	Skew     time.Duration // the clock that the answer shows: its Date, and the times in a token; can be negative
+
+	Page   string         // of the pages of a list: "duplicate" = the next link leads to the same page again; "empty" = no elements, and a next link to the page itself; "expired" = a page token is refused
+	Omit   []string       // properties to leave out, wherever they are
+	Set    map[string]any // properties to change, wherever they are, such as an unknown member of an enumeration
+	Add    map[string]any // properties to add to each entity, which is what has an id, such as an unknown @odata.type
+	Damage string         // of the body: "truncated" = half of it, as if it were all; "malformed" = no JSON; "cut" = half of it, then the connection; "stalled" = half of it, then nothing
+	Stall  time.Duration  // how long "stalled" lasts unless the client leaves; 0 = a minute
+
+	Rewrite func(body []byte) []byte // edit the JSON of the real answer
+}
+
+// faultValues are what texts of a fault can be besides "".
+var faultValues = map[string][]string{
+	"spread": {"uniform", "exponential"},
+	"page":   {"duplicate", "empty", "expired"},
+	"damage": {"truncated", "malformed", "cut", "stalled"},
+}
+
+// Validate says what is wrong with the fault.
+func (f Fault) Validate() error {
+	v := reflect.ValueOf(f)
+	for field, value := range v.Fields() {
+		name := settingName(field)
+		switch {
+		case name == "times" || name == "skew" || name == "": // can be negative
+		case value.Kind() == reflect.Int || value.Kind() == reflect.Int64:
+			if value.Int() < 0 {
+				return wrongSetting(name, "it is negative")
+			}
+		case value.Kind() == reflect.String && value.String() != "":
+			if values := faultValues[name]; values != nil && !slices.Contains(values, value.String()) {
+				return wrongSetting(name, "it is one of %s", strings.Join(values, ", "))
+			}
+		}
+	}
+	if !(f.Rate >= 0 && f.Rate <= 1) {
+		return wrongSetting("rate", "it is a share between 0 and 1")
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		return wrongSetting("status", "it is between 200 and 599")
+	}
+	if f.Until != 0 && f.Until <= f.From {
+		return wrongSetting("until", "it is not after from")
+	}
+	headers := map[string]string{"Retry-After": f.RetryAfter}
+	for name, value := range f.Header {
+		headers[name] = value
+	}
+	for name, value := range headers {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) ||
+			strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) { // RFC 9110 section 5
+			return wrongSetting("header", "%q cannot be a header", shortened(name))
+		}
+	}
+	return nil
+}
+
+// MarshalJSON writes what is set, but not Rewrite.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	return json.Marshal(encodeSettings(reflect.ValueOf(f), false))
+}
+
+// UnmarshalJSON reads what [Fault.MarshalJSON] writes. A name or a value that does
+// not exist is an error that lists those that do.
+func (f *Fault) UnmarshalJSON(raw []byte) error {
+	var fresh Fault
+	if err := decodeSettings(reflect.ValueOf(&fresh).Elem(), "", raw); err != nil {
+		return err
+	}
+	if err := fresh.Validate(); err != nil {
+		return err
+	}
+	*f = fresh
+	return nil
+}
+
+// ParseFault reads a fault as a flag has it: names and values such as
+//
+//	endpoint=GET /users,status=503,rate=0.1,seed=7
+//
+// or a JSON object. A comma stands between two of them only where a name and = come
+// next; header.Location, inner.code, set.state and add.x are members of objects; a
+// name alone is true.
+func ParseFault(text string) (Fault, error) {
+	var f Fault
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "{") {
+		return f, f.UnmarshalJSON([]byte(text))
+	}
+	v := reflect.ValueOf(&f).Elem()
+	for _, pair := range pairs(text, settingNames(v.Type())) {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			value = "true"
+		}
+		if err := setText(v, "", strings.TrimSpace(name), value); err != nil {
+			return Fault{}, err
+		}
+	}
+	if err := f.Validate(); err != nil {
+		return Fault{}, err
+	}
+	if reflect.ValueOf(f).IsZero() {
+		return f, wrongSetting("", "the fault is empty; it has %s", strings.Join(settingNames(v.Type()), ", "))
+	}
+	return f, nil
+}
+
+// pairs splits a text before each comma that a known name follows.
+func pairs(text string, names []string) []string {
+	var list []string
+	for chunk := range strings.SplitSeq(text, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(chunk), "=")
+		name, _, _ = strings.Cut(name, ".")
+		if len(list) > 0 && !slices.Contains(names, name) {
+			list[len(list)-1] += "," + chunk
+			continue
+		}
+		list = append(list, chunk)
+	}
+	return list
+}
+
+// maxFaults bounds the queue.
+const maxFaults = 1_000
+
+var errTooManyFaults = fmt.Errorf("emulator: there are %d faults already", maxFaults)
+
+// queued is a fault that waits for requests.
+type queued struct {
+	Fault
+	since time.Time
+	fit   int // requests that fitted
+	met   int // requests that it met
 }
 
 type faults struct {
 	mu    sync.Mutex
-	queue []*Fault
+	queue []*queued // at most maxFaults
 }
 
-// Inject adds a fault to the end of the queue.
+// Inject adds a fault to the end of the queue. It panics if [Fault.Validate] finds
+// something wrong or a thousand faults wait already.
 func (e *Emulator) Inject(f Fault) {
-	if f.Times == 0 {
-		f.Times = 1
+	if err := e.inject(f); err != nil {
+		panic(err)
 	}
-	if f.Status == 0 && f.Body == "" && (f.RetryAfter != "" || f.Code != "") {
-		f.Status = http.StatusTooManyRequests
+}
+
+// inject adds faults, all or none.
+func (e *Emulator) inject(list ...Fault) error {
+	fresh := make([]*queued, 0, len(list))
+	for _, f := range list {
+		if err := f.Validate(); err != nil {
+			return err
+		}
+		if f.Times == 0 {
+			f.Times = 1
+			if f.Every > 0 || f.Rate > 0 || f.Until > 0 {
+				f.Times = -1
+			}
+		}
+		if f.Status == 0 && f.Body == "" && (f.RetryAfter != "" || f.Code != "") {
+			f.Status = http.StatusTooManyRequests
+		}
+		fresh = append(fresh, &queued{Fault: f, since: e.now()})
 	}
 	e.faults.mu.Lock()
 	defer e.faults.mu.Unlock()
-	e.faults.queue = append(e.faults.queue, &f)
+	if len(e.faults.queue)+len(fresh) > maxFaults {
+		return errTooManyFaults
+	}
+	e.faults.queue = append(e.faults.queue, fresh...)
+	return nil
 }
 
 // ClearFaults empties the queue.
@@ -55,31 +231,87 @@ func (e *Emulator) ClearFaults() {
 	e.faults.queue = nil
 }
 
+// list is a copy of what waits, as it is now.
+func (q *faults) list() []queued {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list := make([]queued, len(q.queue))
+	for i, f := range q.queue {
+		list[i] = *f
+	}
+	return list
+}
+
+// hit is a fault that a request met, as its nth.
+type hit struct {
+	Fault
+	nth int
+}
+
 // next takes the first fault that is meant for this request.
-func (q *faults) next(label, uri string) *Fault {
+func (q *faults) next(c *call, uri string) *hit {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.queue) == 0 {
 		return nil
 	}
 	uri = decoded(uri)
+	q.queue = slices.DeleteFunc(q.queue, func(f *queued) bool { return f.Until > 0 && c.date.Sub(f.since) >= f.Until })
 	for i, f := range q.queue {
-		if f.Endpoint != label && (f.Endpoint != "" || label == tokenLabel) {
+		if !f.fits(c, uri) {
 			continue
 		}
-		if !strings.Contains(uri, f.Contains) {
+		f.fit++
+		if f.Every > 0 && f.fit%f.Every != 0 {
 			continue
 		}
+		if f.Rate > 0 && share(dice(f.Seed).Roll("fault", f.fit)) >= f.Rate {
+			continue
+		}
+		f.met++
 		if f.Times > 0 {
 			f.Times--
 			if f.Times == 0 {
 				q.queue = slices.Delete(q.queue, i, i+1)
 			}
 		}
-		taken := *f
-		return &taken
+		return &hit{f.Fault, f.met}
 	}
 	return nil
+}
+
+// share is a number from 0 to below 1.
+func share(roll uint64) float64 { return float64(roll>>11) / (1 << 53) }
+
+func (f *queued) fits(c *call, uri string) bool {
+	switch {
+	case f.Endpoint != c.label && (f.Endpoint != "" || c.label == tokenLabel):
+	case f.Method != "" && !strings.EqualFold(f.Method, c.method):
+	case !strings.Contains(uri, f.Contains):
+	case f.Page == "expired" && !strings.Contains(uri, "$skiptoken="):
+	case f.From > 0 && c.date.Sub(f.since) < f.From:
+	case f.App != "" && !strings.EqualFold(f.App, c.application()):
+	default:
+		return true
+	}
+	return false
+}
+
+// application is the client id that the request names, checked or not.
+func (c *call) application() string {
+	if c.label == tokenLabel {
+		if id, _, ok := basicAuth(c.header); ok {
+			return id
+		}
+		form, _ := url.ParseQuery(string(c.body)) // What cannot be read names nobody.
+		return form.Get("client_id")
+	}
+	_, raw, _ := strings.Cut(c.header.Get("Authorization"), " ")
+	var named claims
+	if _, _, err := jwt.NewParser().ParseUnverified(strings.TrimSpace(raw), &named); err != nil {
+		return ""
+	}
+	return named.App
 }
 
 // decoded undoes percent-encoding, and the plus signs of the query.
@@ -97,64 +329,102 @@ func decoded(uri string) string {
 	return path
 }
 
+// delay is how long this request waits.
+func (h *hit) delay() time.Duration {
+	d := float64(h.Delay)
+	u := share(dice(h.Seed).Roll("delay", h.nth))
+	switch h.Spread {
+	case "uniform":
+		d *= 2 * u
+	case "exponential":
+		d *= -math.Log(1 - u)
+	default:
+		return h.Delay
+	}
+	longest := h.MaxDelay
+	if longest == 0 {
+		longest = 10 * min(h.Delay, math.MaxInt64/10)
+	}
+	return time.Duration(min(d, float64(longest)))
+}
+
 // wait sleeps for the fault's delay. It reports whether the request is still
 // wanted and is to be answered.
-func (f *Fault) wait(ctx context.Context) bool {
-	if f.Delay > 0 {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return false
-		}
+func (h *hit) wait(ctx context.Context) bool {
+	return sleep(ctx, h.delay()) == nil && !h.Cut
+}
+
+// sleep ends with an error when the context does before the time is over.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
 	}
-	return !f.Cut
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // apply answers in place of real, or with an edited real.
-func (f *Fault) apply(e *Emulator, c *call, real func() answer) answer {
-	if f.Act {
+func (h *hit) apply(e *Emulator, c *call, real func() answer) answer {
+	if c.label == tokenLabel {
+		c.date = c.date.Add(h.Skew) // of the token's times as well
+	}
+	if h.Act {
 		done := real()
 		real = func() answer { return done }
 	}
-	if !f.wait(c.ctx) {
+	if !h.wait(c.ctx) {
 		return answer{cut: true}
 	}
-	var a answer
+	a := h.answer(e, c, real)
+	if c.label != tokenLabel {
+		c.date = c.date.Add(h.Skew)
+	}
+	if h.RetryAfter != "" {
+		a.set("Retry-After", h.RetryAfter)
+	}
+	for name, value := range h.Header {
+		a.set(name, value)
+	}
+	if !a.cut {
+		h.edit(c, &a)
+	}
+	return a
+}
+
+func (h *hit) answer(e *Emulator, c *call, real func() answer) answer {
 	switch {
-	case f.Body != "":
-		a = answer{status: f.Status, body: []byte(f.Body)}
-		if a.status == 0 {
-			a.status = http.StatusOK
+	case h.Body != "":
+		return answer{status: positive(h.Status, http.StatusOK), body: []byte(h.Body)}
+	case h.Page == "expired":
+		return (&problem{status: http.StatusBadRequest, code: "Directory_ExpiredPageToken",
+			message: "The specified page token value has expired and can no longer be included in your request."}).answer(c)
+	case h.Status != 0:
+		p := usualProblem(h.Status)
+		p.more = h.Inner
+		if h.Code != "" {
+			p.code = h.Code
 		}
-	case f.Status != 0:
-		p := usualProblem(f.Status)
-		p.more = f.Inner
-		if f.Code != "" {
-			p.code = f.Code
-		}
-		if f.Message != "" {
-			p.message = f.Message
+		if h.Message != "" {
+			p.message = h.Message
 		}
 		if c.version != "" {
-			p.header = e.refusalHeaders(c, f.Status)
+			p.header = e.refusalHeaders(c, h.Status)
 		}
-		a = p.answer(c)
-		if f.Status == http.StatusTooManyRequests {
+		a := p.answer(c)
+		if h.Status == http.StatusTooManyRequests {
 			a.units = 1 // Throttled calls still count.
 		}
-	default:
-		a = real()
-		if f.Rewrite != nil && !a.cut {
-			a.body = f.Rewrite(a.body)
-		}
+		return a
 	}
-	if f.RetryAfter != "" {
-		a.set("Retry-After", f.RetryAfter)
-	}
-	for name, value := range f.Header {
-		a.set(name, value)
+	a := real()
+	if h.Rewrite != nil && !a.cut {
+		a.body = h.Rewrite(a.body)
 	}
 	return a
 }
@@ -171,8 +441,12 @@ func (e *Emulator) refusalHeaders(c *call, status int) map[string]string {
 		if c.route != nil && c.route.writes {
 			limit, information = "Write", "WriteLimitExceeded"
 		}
+		app := c.application()
+		if _, ok := parseGUID(app); !ok {
+			app = e.clientID
+		}
 		return map[string]string{
-			"x-ms-throttle-scope":       "Tenant_Application/" + limit + "/" + e.clientID + "/" + e.id,
+			"x-ms-throttle-scope":       "Tenant_Application/" + limit + "/" + app + "/" + e.id,
 			"x-ms-throttle-information": information,
 		}
 	}

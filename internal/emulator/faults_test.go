@@ -165,7 +165,7 @@ func TestFaultDelayEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
 	c.Inject(Fault{Endpoint: "GET /groups", Delay: time.Hour})
-	f := c.faults.next("GET /groups", "/beta/groups")
+	f := c.faults.next(&call{label: "GET /groups"}, "/beta/groups")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if f.wait(ctx) {

@@ -179,7 +179,7 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 		}
 		groups = sortedBy(slices.Collect(t.Groups(-1)), fits, func(i int32) string { return strings.ToLower(strings.Join(value(i, property), "")) }, descending)
 	}
-	return page(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
+	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
 		return e.renderGroup(c, q, t.Group(i))
 	}), nil
 }
@@ -200,7 +200,7 @@ func (e *Emulator) listMembersWithErrors(c *call) (any, *problem) {
 	}
 	g := c.tenant.Group(i)
 	failing := numbered(func(after int32) iter.Seq[int32] { return c.tenant.Failing(g, after) }, g.FailingCount)
-	return page(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), failing, func(i int32) object {
+	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), failing, func(i int32) object {
 		return asDirectoryObject(&userType, i, q.sel, c, readUsers)
 	}), nil
 }

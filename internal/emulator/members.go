@@ -52,7 +52,7 @@ func (e *Emulator) listMembers(c *call) (any, *problem) {
 			return q.search.finds(get) && (q.filter == nil || q.filter.match(func(path string) []string { return []string{get(path)} }))
 		})
 	}
-	return page(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h holder) object {
+	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h holder) object {
 		return c.renderMember(h, q.sel)
 	}), nil
 }

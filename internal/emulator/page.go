@@ -68,8 +68,8 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	return nil
 }
 
-// page writes one page of a list, with the link to the next.
-func page[T any](e *Emulator, c *call, q *query, context string, size int, l listing[T], render func(T) object) object {
+// pageOf writes one page of a list, with the link to the next.
+func pageOf[T any](e *Emulator, c *call, q *query, context string, size int, l listing[T], render func(T) object) object {
 	body := object{"@odata.context": c.context(context), "value": []object{}}
 	if q.count && !q.later {
 		body["@odata.count"] = l.count()

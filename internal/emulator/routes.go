@@ -185,7 +185,7 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(post, device+"assignments", (*Emulator).createAssignment, writeDevice, scopesWriteDevice)),
 		[]route{
 			cloud(post, admin+"assignments", (*Emulator).createAssignment, writeCloud, scopesWrite),
-			cloud(post, admin+"allotments/{id}/assignments", (*Emulator).createAssignment, writeCloud, scopesWrite),
+			cloud(post, admin+"allotments/{id}/assignments", (*Emulator).createAssignment, changeCloud, scopesWrite),
 			cloud(post, group+"assignments", (*Emulator).createAssignment, createGroup, changeCloud),
 			cloud(post, "/users/{id}/cloudLicensing/assignments/reprocessAssignments", (*Emulator).reprocessAssignments, changeCloud, scopesWrite),
 		},

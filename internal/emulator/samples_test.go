@@ -271,7 +271,7 @@ func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 			for _, s := range []tenant.Sku{skuVisio, skuE5} {
 				c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(s, 0)), assigneeBind, bind("groups/"+group), disabledPlans, off()), 201)
 			}
-			c.token = c.DelegatedToken(user, "User-CloudLicensing.AssignLicenses", "LicenseAssignment.ReadWrite.All")
+			c.token = c.administering(user, "User-CloudLicensing.AssignLicenses", "LicenseAssignment.ReadWrite.All")
 		}
 		// Ids by where they stand, the rest by their places in the sample.
 		real := func(s string) string {

@@ -60,6 +60,9 @@ type answer struct {
 	units  int    // resource units
 	plain  bool   // not of Graph: no OData
 	cut    bool   // no answer at all
+
+	damage string        // how the connection ends in the middle: "cut" or "stalled"; "" = it does not
+	stall  time.Duration // how long "stalled" takes
 }
 
 func (a *answer) set(name, value string) {
@@ -70,14 +73,10 @@ func (a *answer) set(name, value string) {
 }
 
 func (e *Emulator) newCall(r *http.Request) *call {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
 	c := &call{
 		ctx:      r.Context(),
 		variants: e.variants.Load(),
-		base:     scheme + "://" + r.Host,
+		base:     origin(r),
 		method:   r.Method,
 		rawQuery: r.URL.RawQuery,
 		header:   r.Header,
@@ -112,7 +111,7 @@ func (e *Emulator) answer(c *call, r *http.Request) answer {
 		}
 		return e.answerGraph(c)
 	}
-	if f := e.faults.next(c.label, r.URL.RequestURI()); f != nil {
+	if f := e.faults.next(c, r.URL.RequestURI()); f != nil {
 		return f.apply(e, c, real)
 	}
 	return real()
@@ -279,6 +278,9 @@ func (a *answer) write(w http.ResponseWriter, c *call) {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
+	if a.damage != "" {
+		a.abandon(w, c)
+	}
 	if c.method != http.MethodHead {
 		_, _ = w.Write(a.body) // Nobody is left to tell.
 	}

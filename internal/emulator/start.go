@@ -1,6 +1,10 @@
 package emulator
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -16,7 +20,8 @@ type TB interface {
 // Server is an emulator that listens.
 type Server struct {
 	*Emulator
-	URL string // such as http://127.0.0.1:40123
+	URL       string // such as http://127.0.0.1:40123
+	Authority []byte // whom to trust with its certificate, in PEM; nil without TLS
 }
 
 // UserToken is that of the emulator, with the issuer of this server.
@@ -28,20 +33,51 @@ func (s *Server) UserToken(userID string, scopes ...string) string {
 // test ends.
 func Start(t TB, opts Options) *Server {
 	t.Helper()
+	return serve(t, opts, nil)
+}
+
+// StartTLS is Start with HTTPS, which the libraries that sign in insist on. Its
+// certificate is made on the spot, see [ServerCertificate].
+func StartTLS(t TB, opts Options) *Server {
+	t.Helper()
+	certificate, authority, err := ServerCertificate()
+	if err != nil {
+		t.Fatalf("emulator: %v", err)
+	}
+	s := serve(t, opts, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}})
+	s.Authority = authority
+	return s
+}
+
+func serve(t TB, opts Options, config *tls.Config) *Server {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
 	}
+	url := "http://" + l.Addr().String()
 	e := New(opts)
-	srv := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	run := func() error { return srv.Serve(l) }
+	if config != nil {
+		url = "https://" + l.Addr().String()
+		run = func() error { return srv.ServeTLS(l, "", "") }
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = srv.Serve(l) // Close ends it with http.ErrServerClosed.
+		_ = run() // Close ends it with http.ErrServerClosed.
 	}()
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-done
 	})
-	return &Server{Emulator: e, URL: "http://" + l.Addr().String()}
+	return &Server{Emulator: e, URL: url}
+}
+
+// Client trusts the server. Whoever uses it closes its idle connections.
+func (s *Server) Client() *http.Client {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.Authority)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}}
 }

@@ -1,39 +1,34 @@
 package emulator
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"math/big"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
-	worldwide     = "https://graph.microsoft.com"
-	keyID         = "embedded-tenant-key"
-	tokenLifetime = 3599 * time.Second
+	worldwide = "https://graph.microsoft.com"
+	graphID   = "00000003-0000-0000-c000-000000000000" // of Graph, as an application
+	signIn    = "https://login.microsoftonline.com"
+
+	// Access tokens live that long at least and at most, by Microsoft Learn,
+	// "Access tokens in the Microsoft identity platform". They begin before they
+	// are made, for those whose clock is late.
+	minLifetime = 60 * time.Minute
+	maxLifetime = 90 * time.Minute
+	backdated   = 5 * time.Minute
 )
 
-// signingKey is made once per process, when the first token is asked for.
-var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-// answerSignIn serves what is not under a version of Graph: the token
-// endpoint and the two documents about it.
+// answerSignIn serves what is not under a version of Graph: what people and
+// applications sign in with.
 func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
 	defer func() { a.plain = true }()
 	real := func() answer { return answer{status: http.StatusNotFound} }
@@ -43,95 +38,111 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
 		if c.method == http.MethodPost {
 			c.label = tokenLabel
 		}
+	case "oauth2/v2.0/authorize":
+		real = func() answer { return e.authorize(c, tenant) }
+	case "oauth2/v2.0/devicecode":
+		real = func() answer { return e.startDevice(c, tenant) }
+	case "oauth2/v2.0/deviceauth":
+		real = func() answer { return e.approveDevice(c) }
+	case "oauth2/v2.0/logout":
+		real = func() answer { return e.signOut(c) }
 	case "v2.0/.well-known/openid-configuration":
 		real = func() answer { return e.discovery(c, tenant) }
 	case "discovery/v2.0/keys":
-		real = e.keys
+		real = func() answer { return e.keys(c, tenant) }
+	case "discovery/instance":
+		real = func() answer { return e.instance(c) }
 	}
 	if c.label == tokenLabel {
-		if f := e.faults.next(c.label, "/"+tenant+"/"+path); f != nil {
+		if f := e.faults.next(c, "/"+tenant+"/"+path); f != nil {
 			return f.apply(e, c, real)
 		}
 	}
 	return real()
 }
 
+// knows says whether a path names this tenant.
 func (e *Emulator) knows(tenant string) bool {
 	return strings.EqualFold(tenant, e.id) || strings.EqualFold(tenant, mainDomain)
 }
 
-func (e *Emulator) discovery(c *call, tenant string) answer {
-	if !e.knows(tenant) {
-		return e.refuse(c, http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '%s' not found.", tenant)
-	}
-	authority := c.base + "/" + e.id
-	return answer{status: http.StatusOK, body: encode(object{
-		"issuer":                                authority + "/v2.0",
-		"token_endpoint":                        authority + "/oauth2/v2.0/token",
-		"jwks_uri":                              authority + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
-		"id_token_signing_alg_values_supported": []string{"RS256"},
-		"response_types_supported":              []string{"code"},
-		"subject_types_supported":               []string{"pairwise"},
-		"tenant_region_scope":                   "EU",
-	})}
+// takesPeople says whether people of this tenant can sign in there: the
+// applications are for any tenant, and this one is all there are.
+func (e *Emulator) takesPeople(tenant string) bool {
+	return e.knows(tenant) || tenant == "common" || tenant == "organizations"
 }
 
-func (e *Emulator) keys() answer {
-	public := signingKey().PublicKey
-	encoded := base64.RawURLEncoding.EncodeToString
-	return answer{status: http.StatusOK, body: encode(object{"keys": []object{{
-		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID,
-		"n": encoded(public.N.Bytes()), "e": encoded(big.NewInt(int64(public.E)).Bytes()),
-	}}})}
-}
+// authority is where this tenant signs in, and issuer who its tokens are of.
+func (e *Emulator) authority(c *call) string { return c.base + "/" + e.id }
+func (e *Emulator) issuer(c *call) string    { return e.authority(c) + "/v2.0" }
 
-// token answers two grants: client credentials, RFC 6749 section 4.4, in the
-// way of Microsoft Learn, "OAuth 2.0 client credentials flow on the Microsoft
-// identity platform", and on behalf of a person.
+// token is the token endpoint, RFC 6749 section 3.2, in the way of Microsoft
+// Learn, "Microsoft identity platform and OAuth 2.0".
 func (e *Emulator) token(c *call, tenant string) answer {
 	if c.method != http.MethodPost {
-		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests.")
+		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.method)
 	}
-	if !e.knows(tenant) {
+	form, refused := e.form(c)
+	if refused != nil {
+		return *refused
+	}
+	grants := map[string]func(*call, url.Values, *registration, string) answer{
+		"client_credentials": e.clientCredentials,
+		onBehalfOfGrant:      e.onBehalfOf,
+		"authorization_code": e.redeemCode,
+		"refresh_token":      e.refresh,
+		"password":           e.password,
+		deviceGrant:          e.redeemDevice,
+		"device_code":        e.redeemDevice, // as some libraries call it
+	}
+	name := form.Get("grant_type")
+	grant, ok := grants[name]
+	switch {
+	case name == "":
+		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'.")
+	case !ok:
+		return e.refuse(c, http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'.", name)
+	}
+	switch {
+	case !e.takesPeople(tenant):
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
+	case name == "client_credentials" && !e.knows(tenant):
+		return e.refuse(c, http.StatusBadRequest, "invalid_request", 50059, "No tenant-identifying information found in either the request or implied by any provided credentials.")
+	}
+	app, acr, refused := e.authenticateClient(c, tenant, form)
+	if refused != nil {
+		return *refused
+	}
+	return grant(c, form, app, acr)
+}
+
+// form reads a form of which no field comes twice, RFC 6749 section 3.2.
+func (e *Emulator) form(c *call) (url.Values, *answer) {
+	refuse := func(number int, format string, args ...any) (url.Values, *answer) {
+		a := e.refuse(c, http.StatusBadRequest, "invalid_request", number, format, args...)
+		return nil, &a
 	}
 	mediaType, _, _ := mime.ParseMediaType(c.header.Get("Content-Type"))
 	form, err := url.ParseQuery(string(c.body))
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
-		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'.")
+		return refuse(900144, "The request body must contain the following parameter: 'grant_type'.")
 	}
 	for name, values := range form {
 		if len(values) > 1 {
-			return e.refuse(c, http.StatusBadRequest, "invalid_request", 9000411, "The parameter '%s' is duplicated.", name)
+			return refuse(9000411, "The parameter '%s' is duplicated.", name)
 		}
 	}
-	id, secret := form.Get("client_id"), form.Get("client_secret")
-	if user, password, ok := basicAuth(c.header); ok {
-		id, secret = user, password
-	}
-	grant := form.Get("grant_type")
-	switch grant {
-	case "client_credentials", onBehalfOfGrant:
-	case "":
-		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'.")
-	default:
-		return e.refuse(c, http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'.", grant)
-	}
+	return form, nil
+}
+
+// clientCredentials answers RFC 6749 section 4.4, in the way of Microsoft
+// Learn, "OAuth 2.0 client credentials flow on the Microsoft identity platform".
+func (e *Emulator) clientCredentials(c *call, form url.Values, app *registration, acr string) answer {
 	switch {
-	case id == "":
-		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'client_id'.")
-	case !strings.EqualFold(id, e.clientID):
-		return e.refuse(c, http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'.", id, tenant)
-	case secret == "":
+	case app.public:
 		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
-	case secret != e.clientSecret:
-		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided.")
 	case form.Get("scope") == "":
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
-	}
-	if grant == onBehalfOfGrant {
-		return e.onBehalfOf(c, form)
 	}
 	audience := ""
 	for _, scope := range strings.Fields(form.Get("scope")) {
@@ -144,7 +155,9 @@ func (e *Emulator) token(c *call, tenant string) answer {
 			return e.refuse(c, http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope %s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier.", scope)
 		case audience != "":
 			return e.refuse(c, http.StatusBadRequest, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid: more than one resource.")
-		case resource != c.base && resource != worldwide:
+		case e.isOwnAPI(resource):
+			resource = e.clientID
+		case !c.isGraph(resource):
 			return e.refuse(c, http.StatusBadRequest, "invalid_resource", 500011, "The resource principal named %s was not found in the tenant.", resource)
 		}
 		audience = resource
@@ -152,47 +165,110 @@ func (e *Emulator) token(c *call, tenant string) answer {
 	if audience == "" {
 		return e.refuse(c, http.StatusBadRequest, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid.")
 	}
-	roles := c.variants.Roles
-	if roles == nil {
-		roles = defaultRoles
-	}
-	return answer{status: http.StatusOK, header: map[string]string{"Cache-Control": "no-store"}, body: encode(object{
+	token, expires := e.accessToken(c, bearer{app: app, acr: acr, audience: audience})
+	return tokens(object{
 		"token_type":     "Bearer",
-		"expires_in":     int(tokenLifetime.Seconds()),
-		"ext_expires_in": int(tokenLifetime.Seconds()),
-		"access_token":   e.sign(c, jwt.MapClaims{"aud": audience, "idtyp": "app", "roles": roles}),
-	})}
+		"expires_in":     expires,
+		"ext_expires_in": expires,
+		"access_token":   token,
+	})
 }
 
-// basicAuth reads the header as RFC 6749 section 2.3.1 has it: both halves are
-// form-encoded first.
-func basicAuth(h http.Header) (user, password string, ok bool) {
-	r := http.Request{Header: h}
-	user, password, ok = r.BasicAuth()
-	if u, err := url.QueryUnescape(user); err == nil {
-		user = u
+// isOwnAPI says whether a resource is the application, as an API.
+func (e *Emulator) isOwnAPI(resource string) bool {
+	return strings.EqualFold(strings.TrimPrefix(resource, "api://"), e.clientID)
+}
+
+func tokens(body object) answer {
+	return answer{status: http.StatusOK, header: map[string]string{"Cache-Control": "no-store", "Pragma": "no-cache"}, body: encode(body)}
+}
+
+// bearer is who a token speaks for, and to whom.
+type bearer struct {
+	audience string // the name of Graph by which it was asked for, or an application's id
+	app      *registration
+	acr      string
+	person   *person // nil: the application for itself
+	scopes   []string
+}
+
+// accessToken makes a token and says for how many seconds it is good. Its
+// claims are those of Microsoft Learn, "Access token claims reference": Graph
+// gets tokens of version 1.0 and others of 2.0.
+func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
+	lifetime := e.lifetime()
+	all := jwt.MapClaims{"aud": b.audience, "exp": c.date.Add(lifetime).Unix()}
+	graph := b.audience != e.clientID
+	if graph {
+		all["appid"], all["appidacr"], all["app_displayname"] = b.app.id, b.acr, b.app.name
+	} else {
+		all["azp"], all["azpacr"] = b.app.id, b.acr
 	}
-	if p, err := url.QueryUnescape(password); err == nil {
-		password = p
+	if b.person == nil {
+		all["idtyp"] = "app"
+		if graph {
+			all["roles"], all["wids"] = c.roles(), []string{applicationRole}
+		}
+		return e.sign(c, all), int(lifetime.Seconds()) - 1
 	}
-	return user, password, ok
+	p := b.person
+	all["oid"], all["sub"], all["scp"], all["name"] = p.id, e.pairwise(p.id, b.audience), strings.Join(b.scopes, " "), p.name
+	switch {
+	case !graph:
+		all["preferred_username"] = p.principalName
+	case p.guest:
+		all["idp"], all["acct"], all["unique_name"] = "https://sts.windows.net/"+e.dice.GUID("home of guests", 0).String()+"/", 1, p.principalName
+	default:
+		all["acct"], all["unique_name"], all["upn"] = 0, p.principalName, p.principalName
+	}
+	if graph {
+		all["idtyp"], all["acr"], all["amr"], all["wids"] = "user", "1", []string{"pwd"}, p.wids()
+		all["given_name"], all["family_name"] = p.givenName, p.surname
+	}
+	return e.sign(c, all), int(lifetime.Seconds()) - 1
+}
+
+// roles are what the application may do.
+func (c *call) roles() []string {
+	if c.variants != nil && c.variants.Roles != nil {
+		return c.variants.Roles
+	}
+	return defaultRoles
+}
+
+// lifetime is that of the next token: it differs, as the service's does.
+func (e *Emulator) lifetime() time.Duration {
+	seconds := int((maxLifetime - minLifetime).Seconds())
+	return minLifetime + time.Duration(e.dice.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
+}
+
+// pairwise is the subject of a person at an application, OpenID Connect Core
+// section 8.1.
+func (e *Emulator) pairwise(userID, audience string) string {
+	sum := sha256.Sum256([]byte(e.id + "/" + audience + "/" + userID))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // sign makes an access token with the given claims and those that all have,
 // except where nil is given.
 func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
+	principal := e.dice.GUID("service principal", 0).String()
+	uti := sha256.Sum256([]byte(c.requestID))
 	all := jwt.MapClaims{
-		"iss":   c.base + "/" + e.id + "/v2.0",
-		"iat":   c.date.Unix(),
-		"nbf":   c.date.Unix(),
-		"exp":   c.date.Add(tokenLifetime).Unix(),
-		"appid": e.clientID,
-		"azp":   e.clientID,
-		"oid":   e.dice.GUID("service principal", 0).String(),
-		"sub":   e.dice.GUID("service principal", 0).String(),
-		"tid":   e.id,
-		"uti":   c.requestID,
-		"ver":   "2.0",
+		"iat": c.date.Add(-backdated).Unix(),
+		"nbf": c.date.Add(-backdated).Unix(),
+		"exp": c.date.Add(minLifetime).Unix(),
+		"oid": principal,
+		"sub": principal,
+		"tid": e.id,
+		"uti": base64.RawURLEncoding.EncodeToString(uti[:16]),
+		"rh":  "1." + base64.RawURLEncoding.EncodeToString(uti[16:]) + ".",
+	}
+	if claims["aud"] == e.clientID {
+		all["iss"], all["ver"] = e.issuer(c), "2.0"
+	} else {
+		issuer := "https://sts.windows.net/" + e.id + "/"
+		all["iss"], all["idp"], all["ver"], all["appid"], all["tenant_region_scope"] = issuer, issuer, "1.0", e.clientID, "EU"
 	}
 	for name, value := range claims {
 		all[name] = value
@@ -200,9 +276,14 @@ func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
 			delete(all, name)
 		}
 	}
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, all)
-	token.Header["kid"] = keyID
-	signed, err := token.SignedString(signingKey())
+	return e.keyRing.sign(all)
+}
+
+func (r *keyRing) sign(claims jwt.MapClaims) string {
+	key := r.signing()
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	token.Header["kid"], token.Header["x5t"] = key.id, key.id
+	signed, err := token.SignedString(key.private)
 	if err != nil {
 		panic(err) // The key and the claims are our own.
 	}
@@ -212,7 +293,9 @@ func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
 // refuse is an error of the token endpoint, RFC 6749 section 5.2, with what
 // Entra ID adds.
 func (e *Emulator) refuse(c *call, status int, code string, number int, format string, args ...any) answer {
-	return answer{status: status, body: encode(c.refusal(code, number, format, args...))}
+	a := answer{status: status, body: encode(c.refusal(code, number, format, args...))}
+	a.set("Cache-Control", "no-store")
+	return a
 }
 
 func (c *call) refusal(code string, number int, format string, args ...any) object {
@@ -225,5 +308,6 @@ func (c *call) refusal(code string, number int, format string, args ...any) obje
 		"timestamp":      at,
 		"trace_id":       c.requestID,
 		"correlation_id": c.clientRequestID,
+		"error_uri":      fmt.Sprintf("%s/error?code=%d", signIn, number),
 	}
 }

@@ -112,7 +112,7 @@ func (e *Emulator) listRights(c *call) (any, *problem) {
 			})
 		})
 	}
-	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(rights), func(r tenant.Right) object {
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(rights), func(r tenant.Right) object {
 		return e.renderRight(c, q, r)
 	}), nil
 }
@@ -154,7 +154,7 @@ func (e *Emulator) listRightAllotments(c *call) (any, *problem) {
 		return nil, p
 	}
 	set += "('" + c.tenant.RightID(r) + "')/allotments"
-	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(c.tenant.RightPools(r)), func(a *tenant.Allotment) object {
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(c.tenant.RightPools(r)), func(a *tenant.Allotment) object {
 		return e.expandAllotment(c, q, e.renderAllotment(c, q.sel, a, true), a)
 	}), nil
 }

@@ -236,7 +236,7 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 		}
 		users = listed(order).where(fits)
 	}
-	return page(e, c, q, fragment("users", q.sel), c.directoryPageSize(q), users, func(i int32) object {
+	return pageOf(e, c, q, fragment("users", q.sel), c.directoryPageSize(q), users, func(i int32) object {
 		return userType.render(c, i, q.sel)
 	}), nil
 }

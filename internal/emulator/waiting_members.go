@@ -83,7 +83,7 @@ func (e *Emulator) listWaiting(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	return page(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), list, func(w tenant.WaitingMember) object {
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), list, func(w tenant.WaitingMember) object {
 		return e.expandWaiting(c, q, w)
 	}), nil
 }

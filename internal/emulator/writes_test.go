@@ -138,7 +138,7 @@ func TestMyAssignment(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	user := c.bare(0)
-	c.token = c.DelegatedToken(user, "User-CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses", "User-CloudLicensing.Read", "LicenseAssignment.ReadWrite.All")
+	c.token = c.administering(user, "User-CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses", "User-CloudLicensing.Read", "LicenseAssignment.ReadWrite.All")
 	sway := planID(skuE3, "SWAY")
 	const mine = "/beta/me/cloudLicensing/assignments"
 	r := c.write("POST", mine, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), disabledPlans, off()), 201)
@@ -642,11 +642,11 @@ func TestWritePermissions(t *testing.T) {
 	}
 	for role, allowed := range map[string]string{
 		"CloudLicensing.AssignLicenses.Organization":       "create draw group change drop reprocess",
-		"User-CloudLicensing.AssignLicenses.Organization":  "create draw user changeUser dropUser",
-		"Group-CloudLicensing.AssignLicenses.Organization": "create draw group changeGroup dropGroup",
-		"User.ReadWrite.All":                               "create draw user group legacy",
-		"Group.ReadWrite.All":                              "create draw group legacyGroup",
-		"Directory.ReadWrite.All":                          "create draw user group legacy legacyGroup",
+		"User-CloudLicensing.AssignLicenses.Organization":  "create user changeUser dropUser",
+		"Group-CloudLicensing.AssignLicenses.Organization": "create group changeGroup dropGroup",
+		"User.ReadWrite.All":                               "create user group legacy",
+		"Group.ReadWrite.All":                              "create group legacyGroup",
+		"Directory.ReadWrite.All":                          "create user group legacy legacyGroup",
 		"LicenseAssignment.ReadWrite.All":                  "legacy legacyGroup legacyReprocess",
 		"CloudLicensing.ReadWrite.All":                     "", // on no page
 		"CloudLicensing.AssignLicenses":                    "",

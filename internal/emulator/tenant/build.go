@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// directoryRoles is how many roles there are, see [Person.Role].
+const directoryRoles = 7
+
 // trialDays is how long a trial has been running.
 const trialDays = 24
 
@@ -71,6 +74,13 @@ func New(seed uint64, users int) *Tenant {
 	}
 	t.makeDevices()
 	t.makeMembers(users)
+	role := uint8(1)
+	for i := 0; i < users && role <= directoryRoles; i++ {
+		if p := &t.people[i]; !p.guest && !p.disabled {
+			p.role = role
+			role++
+		}
+	}
 	t.journal.on = true
 	return t
 }

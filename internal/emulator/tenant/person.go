@@ -28,6 +28,7 @@ type Person struct {
 	guest      bool
 	disabled   bool
 	busy       bool // something else is changing the person's licences
+	role       uint8
 }
 
 func (p *Person) isUser() bool { return p.device == 0 && p.gone == 0 }
@@ -54,6 +55,11 @@ func (p *Person) Guest() bool { return p.guest }
 
 // Enabled says whether one can sign in.
 func (p *Person) Enabled() bool { return !p.disabled }
+
+// Role is the number of the person's role in the directory, counted from 1, or
+// 0 for none. The first seven people of a tenant who can have one do, each
+// another.
+func (p *Person) Role() int { return int(p.role) }
 
 // Text is a property by its name in Microsoft Graph, such as displayName. It is
 // "" where it is null, and for what is no text.

@@ -1,0 +1,171 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// SignIn is what the applications of the tenant can sign in with besides the
+// secret, and where people come back to from the sign-in page.
+type SignIn struct {
+	// Certificates of the application: their keys, RSA of at least 2,048 bits,
+	// sign its assertions. That of [Emulator.Certificate] is always one of them.
+	Certificates []*x509.Certificate
+	// Federated are external issuers whose tokens the application can sign in
+	// with.
+	Federated []Federated
+	// RedirectURIs are compared as they are. Besides them both applications
+	// have http://localhost, http://127.0.0.1 and http://[::1] with any port and
+	// path (RFC 8252 section 7.3).
+	RedirectURIs []string
+}
+
+// registration is an application that is registered in the tenant.
+type registration struct {
+	id, name string
+	public   bool // has no credential, RFC 6749 section 2.1
+}
+
+// ClientID is the application that can get tokens, with a secret or a
+// certificate. It is also an API of its own, see [Emulator.UserToken].
+func (e *Emulator) ClientID() string { return e.clientID }
+
+// ClientSecret is that application's secret. It is no secret.
+func (e *Emulator) ClientSecret() string { return e.clientSecret }
+
+// PublicClientID is the other application: one without a credential, such as
+// runs on people's own machines. It gets tokens for people alone: to Graph, or
+// to the first application (the scope access_as_user of api://{ClientID}).
+func (e *Emulator) PublicClientID() string { return e.publicClient().id }
+
+func (e *Emulator) publicClient() *registration {
+	return &registration{e.dice.GUID("front end", 0).String(), "Embedded tenant's public client", true}
+}
+
+func (e *Emulator) confidentialClient() *registration {
+	return &registration{e.clientID, "Embedded tenant's application", false}
+}
+
+func (e *Emulator) application(id string) *registration {
+	for _, a := range []*registration{e.confidentialClient(), e.publicClient()} {
+		if strings.EqualFold(a.id, id) {
+			return a
+		}
+	}
+	return nil
+}
+
+// demoPair serves all tenants of a process, because it takes time to make.
+var demoPair = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+var demoCertificate = sync.OnceValue(func() *x509.Certificate {
+	cert, err := x509.ParseCertificate(selfSigned(demoPair(), "Embedded tenant, application", 365*24*time.Hour))
+	if err != nil {
+		panic(err) // It is our own.
+	}
+	return cert
+})
+
+// Certificate is a certificate of the application with its private key, in PEM
+// (PKCS #8). The process makes one for all its embedded tenants.
+func (e *Emulator) Certificate() (certificate, key []byte) {
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(demoPair())
+	if err != nil {
+		panic(err) // It is our own.
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: demoCertificate().Raw}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+}
+
+func (e *Emulator) certificates() []*x509.Certificate {
+	return append(slices.Clip(e.signIn.Certificates), demoCertificate())
+}
+
+// authenticateClient finds out which application asks, RFC 6749 section 2.3, and
+// how it has proved it: acr is 0 for not at all, 1 for a secret, 2 for a
+// certificate or a federated credential.
+func (e *Emulator) authenticateClient(c *call, tenant string, form url.Values) (app *registration, acr string, refused *answer) {
+	refuse := func(status int, code string, number int, format string, args ...any) (*registration, string, *answer) {
+		a := e.refuse(c, status, code, number, format, args...)
+		return nil, "", &a
+	}
+	id, secret, assertion := form.Get("client_id"), form.Get("client_secret"), form.Get("client_assertion")
+	if user, password, ok := basicAuth(c.header); ok {
+		if secret != "" || assertion != "" || id != "" && !strings.EqualFold(id, user) {
+			return refuse(http.StatusBadRequest, "invalid_request", 90100, "The client presents more than one credential.")
+		}
+		id, secret = user, password
+	}
+	if id == "" {
+		return refuse(http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'client_id'.")
+	}
+	if app = e.application(id); app == nil {
+		return refuse(http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'.", id, tenant)
+	}
+	switch {
+	case app.public && (secret != "" || assertion != ""):
+		return refuse(http.StatusUnauthorized, "invalid_client", 700025, "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")
+	case app.public:
+		return app, "0", nil
+	case secret != "" && assertion != "":
+		return refuse(http.StatusBadRequest, "invalid_request", 90100, "The client presents more than one credential.")
+	case assertion != "":
+		if refused := e.checkAssertion(c, app, tenant, form.Get("client_assertion_type"), assertion); refused != nil {
+			return nil, "", refused
+		}
+		return app, "2", nil
+	case secret == "":
+		return refuse(http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+	case subtle.ConstantTimeCompare([]byte(secret), []byte(e.clientSecret)) != 1:
+		return refuse(http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", app.id)
+	}
+	return app, "1", nil
+}
+
+// basicAuth reads the header as RFC 6749 section 2.3.1 has it: both halves are
+// form-encoded first.
+func basicAuth(h http.Header) (user, password string, ok bool) {
+	r := http.Request{Header: h}
+	user, password, ok = r.BasicAuth()
+	if u, err := url.QueryUnescape(user); err == nil {
+		user = u
+	}
+	if p, err := url.QueryUnescape(password); err == nil {
+		password = p
+	}
+	return user, password, ok
+}
+
+// redirectsTo says whether people may be sent there.
+func (e *Emulator) redirectsTo(uri string) bool {
+	if slices.Contains(e.signIn.RedirectURIs, uri) {
+		return true
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" || u.User != nil || u.Opaque != "" || strings.Contains(uri, "#") {
+		return false
+	}
+	return isLoopback(u.Hostname())
+}
+
+// isLoopback says whether a host is this machine.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback() && address.Zone() == ""
+}

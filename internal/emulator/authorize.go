@@ -1,0 +1,180 @@
+package emulator
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+)
+
+const (
+	codeLifetime = 10 * time.Minute
+	// shownPeople are on the sign-in page; others can be named.
+	shownPeople = 12
+)
+
+// authorize is the authorization endpoint, RFC 6749 section 4.1.1 with RFC 7636,
+// in the way of Microsoft Learn, "Microsoft identity platform and OAuth 2.0
+// authorization code flow". There are no passwords here: the page lets one choose
+// who to be, and a login_hint that names somebody chooses at once, unless prompt
+// wants to be asked.
+func (e *Emulator) authorize(c *call, tenant string) answer {
+	query := c.rawQuery
+	switch c.method {
+	case http.MethodGet:
+	case http.MethodPost:
+		query = string(c.body)
+	default:
+		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET, POST requests. Received a %s request.", c.method)
+	}
+	asks, err := url.ParseQuery(query)
+	twice := false
+	for _, values := range asks {
+		twice = twice || len(values) > 1
+	}
+	app := e.application(asks.Get("client_id"))
+	redirect := asks.Get("redirect_uri")
+	switch { // What is wrong with these is not told to whoever asks in their name.
+	case err != nil || twice || len(query) > maxURL:
+		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or comes twice.")
+	case !e.takesPeople(tenant):
+		return e.signInError(c, 90002, "Tenant '"+tenant+"' not found.")
+	case asks.Get("client_id") == "":
+		return e.signInError(c, 900144, "The request must contain the following parameter: 'client_id'.")
+	case app == nil:
+		return e.signInError(c, 700016, "The application was not found in the directory.")
+	case redirect == "":
+		return e.signInError(c, 900144, "The request must contain the following parameter: 'redirect_uri'.")
+	case !e.redirectsTo(redirect):
+		return e.signInError(c, 50011, "The redirect URI specified in the request does not match the redirect URIs configured for the application.")
+	}
+	back := func(values url.Values) answer { return sendBack(asks, values) }
+	refuse := func(code string, number int, format string, args ...any) answer {
+		r := c.refusal(code, number, format, args...)
+		return back(url.Values{"error": {code}, "error_description": {r["error_description"].(string)}, "error_uri": {r["error_uri"].(string)}})
+	}
+	mode, prompt, challenge := asks.Get("response_mode"), asks.Get("prompt"), asks.Get("code_challenge")
+	switch {
+	case mode != "" && mode != "query" && mode != "fragment" && mode != "form_post":
+		asks.Del("response_mode")
+		return refuse("invalid_request", 70007, "'%s' is not a supported value of 'response_mode'.", mode)
+	case asks.Get("response_type") == "":
+		return refuse("invalid_request", 900144, "The request must contain the following parameter: 'response_type'.")
+	case asks.Get("response_type") != "code":
+		return refuse("unsupported_response_type", 700051, "response_type '%s' is not enabled for the application.", asks.Get("response_type"))
+	case asks.Get("scope") == "":
+		return refuse("invalid_request", 900144, "The request must contain the following parameter: 'scope'.")
+	case app.public && challenge == "":
+		return refuse("invalid_request", 9002325, "Proof Key for Code Exchange is required for cross-origin authorization code redemption.")
+	case challenge != "" && !verifierShape.MatchString(challenge):
+		return refuse("invalid_request", 501491, "Invalid size of Code_Challenge parameter.")
+	case challenge == "" && asks.Get("code_challenge_method") != "", challenge != "" && !isChallengeMethod(asks.Get("code_challenge_method")):
+		return refuse("invalid_request", 501491, "Invalid code_challenge_method.")
+	case prompt != "" && prompt != "none" && prompt != "login" && prompt != "consent" && prompt != "select_account":
+		return refuse("invalid_request", 90023, "Unsupported 'prompt' value.")
+	}
+	if _, refused := e.askedScopes(c, asks.Get("scope")); refused != nil {
+		return back(answerAsForm(*refused))
+	}
+	if prompt == "none" {
+		return refuse("login_required", 50058, "A silent sign-in request was sent but no user is signed in.")
+	}
+	hint := asks.Get("login_hint")
+	if hint == "" || prompt != "" && prompt != "consent" && asks.Get("chosen") == "" {
+		return e.choose(c, asks, "")
+	}
+	p, refused := e.signInAs(c, hint)
+	if refused != nil {
+		return e.choose(c, asks, "Nobody by that name can sign in here.")
+	}
+	values := url.Values{"code": {e.sealConsent(consent{
+		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Ends: c.date.Add(codeLifetime).Unix(),
+		Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
+	})}, "session_state": {e.pairwise(p.id, "session")[:22]}}
+	if asks.Get("client_info") == "1" {
+		values.Set("client_info", e.clientInfo(&p))
+	}
+	return back(values)
+}
+
+var verifierShape = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`) // RFC 7636 section 4.1
+
+func isChallengeMethod(method string) bool {
+	return method == "" || method == "plain" || method == "S256"
+}
+
+// redeemCode answers RFC 6749 section 4.1.3.
+func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr string) answer {
+	for _, name := range []string{"code", "redirect_uri"} {
+		if form.Get(name) == "" {
+			return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)
+		}
+	}
+	refuse := func(number int, format string, args ...any) answer {
+		return e.refuse(c, http.StatusBadRequest, "invalid_grant", number, format, args...)
+	}
+	g, ok := e.openConsent(codeKind, form.Get("code"))
+	verifier := form.Get("code_verifier")
+	switch {
+	case !ok:
+		return refuse(9002313, "Invalid request. Request is malformed or invalid.")
+	case g.Client != app.id:
+		return refuse(700005, "The provided authorization code was issued to another client.")
+	case c.date.Unix() >= g.Ends:
+		return refuse(70008, "The provided authorization code or refresh token has expired due to inactivity.")
+	case g.Redirect != form.Get("redirect_uri"):
+		return refuse(500112, "The reply address '%s' does not match the reply address provided when requesting Authorization code.", form.Get("redirect_uri"))
+	case g.Challenge == "" && verifier != "":
+		return refuse(501481, "The Code_Verifier does not match the code_challenge supplied in the authorization request.")
+	case g.Challenge != "" && verifier == "":
+		return refuse(50148, "A code_verifier is missing for PKCE.")
+	case g.Challenge != "" && !proves(verifier, g.Challenge, g.Method):
+		return refuse(501481, "The Code_Verifier does not match the code_challenge supplied in the authorization request.")
+	}
+	if e.codes.use(digest(form.Get("code")), c.requestID, c.date, time.Unix(g.Ends, 0)) != c.requestID {
+		return refuse(54005, "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.")
+	}
+	p, refused := e.signInAs(c, g.Person)
+	if refused != nil {
+		return *refused
+	}
+	asked, refused := e.askedScopes(c, cmp.Or(form.Get("scope"), g.Scope))
+	if refused != nil {
+		return *refused
+	}
+	return e.personal(c, form, app, acr, &p, asked, g.Nonce)
+}
+
+// proves says whether the challenge was made from the verifier, RFC 7636
+// section 4.6.
+func proves(verifier, challenge, method string) bool {
+	if !verifierShape.MatchString(verifier) {
+		return false
+	}
+	if method == "S256" {
+		sum := sha256.Sum256([]byte(verifier))
+		verifier = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return subtle.ConstantTimeCompare([]byte(verifier), []byte(challenge)) == 1
+}
+
+// signOut forgets nothing, because nothing is remembered.
+func (e *Emulator) signOut(c *call) answer {
+	query, _ := url.ParseQuery(c.rawQuery)
+	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(to) {
+		u, _ := url.Parse(to) // redirectsTo has parsed it, or it was registered.
+		if u != nil {
+			if state := query.Get("state"); state != "" {
+				q := u.Query()
+				q.Set("state", state)
+				u.RawQuery = q.Encode()
+			}
+			return answer{status: http.StatusFound, header: map[string]string{"Location": u.String()}}
+		}
+	}
+	return page{Title: "Signed out"}.answer(http.StatusOK, "")
+}

@@ -1,0 +1,134 @@
+package emulator
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestContractPermissions holds each endpoint to the permissions of its
+// reference page: delegated ones before the bar, those of applications after it,
+// least privileged first. D stands for Directory.Read.All and
+// Directory.ReadWrite.All, which are higher permissions of every read.
+func TestContractPermissions(t *testing.T) {
+	t.Parallel()
+	const (
+		cloud      = "CloudLicensing.Read | CloudLicensing.Read.All D"
+		ofUser     = "User-CloudLicensing.Read | User-CloudLicensing.Read.All D"
+		ofGroup    = "Group-CloudLicensing.Read | Group-CloudLicensing.Read.All D"
+		errs       = "CloudLicensing.Read | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All User.ReadWrite.All D"
+		rights     = "User-UsageRight.Read User.Read User-CloudLicensing.Read User-UsageRight.Read.All User-CloudLicensing.Read.All CloudLicensing.Read.All User.Read.All User.ReadWrite.All D | User-UsageRight.Read.All User-CloudLicensing.Read.All CloudLicensing.Read.All User.Read.All User.ReadWrite.All D"
+		groupRight = "Group-UsageRight.Read.All | Group-UsageRight.Read.All Group-CloudLicensing.Read.All Group.Read.All User.Read.All D"
+		waiting    = "CloudLicensing.Read User-UsageRight.Read | CloudLicensing.Read.All User-UsageRight.Read.All D"
+		mine       = "CloudLicensing.Read User-CloudLicensing.Read.All User.Read.All | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All D"
+
+		changeCloud = "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization"
+		changeUser  = "User-CloudLicensing.AssignLicenses | User-CloudLicensing.AssignLicenses.Organization"
+		changeGroup = "Group-CloudLicensing.AssignLicenses | Group-CloudLicensing.AssignLicenses.Organization"
+		createUser  = "User-CloudLicensing.AssignLicenses.Organization | User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All"
+		users       = "User.Read.All User.ReadWrite.All D"
+		groups      = "GroupMember.Read.All Group.Read.All Group.ReadWrite.All D"
+		licences    = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
+	)
+	same := func(both string) string { return both + " | " + both }
+	want := map[string]string{
+		"GET /admin/cloudLicensing/allotments":                             cloud,
+		"GET /admin/cloudLicensing/allotments/{id}":                        cloud,
+		"GET /admin/cloudLicensing/allotments/{id}/assignments":            "CloudLicensing.Read | CloudLicensing.Read.All User-CloudLicensing.Read.All Group-CloudLicensing.Read.All User.Read.All Group.Read.All D",
+		"GET /admin/cloudLicensing/allotments/{id}/assignments/{id}":       cloud,
+		"GET /admin/cloudLicensing/allotments/{id}/waitingMembers":         cloud,
+		"GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}":    cloud,
+		"GET /admin/cloudLicensing/assignments":                            cloud,
+		"GET /admin/cloudLicensing/assignments/{id}":                       cloud,
+		"GET /admin/cloudLicensing/assignments/{id}/assignedTo":            cloud,
+		"GET /admin/cloudLicensing/assignments/{id}/allotment":             cloud,
+		"GET /admin/cloudLicensing/assignmentErrors":                       errs,
+		"GET /admin/cloudLicensing/assignmentErrors/{id}":                  errs,
+		"GET /admin/cloudLicensing/assignmentErrors/{id}/assignedTo":       cloud,
+		"GET /admin/cloudLicensing/assignmentErrors/{id}/usageRight":       cloud,
+		"GET /users/{id}/cloudLicensing/assignments":                       mine,
+		"GET /groups/{id}/cloudLicensing/assignments":                      "CloudLicensing.Read Group-CloudLicensing.Read.All Group.Read.All | CloudLicensing.Read.All Group-CloudLicensing.Read.All Group.Read.All D",
+		"GET /groups/{id}/cloudLicensing/assignments/{id}":                 ofGroup,
+		"GET /groups/{id}/cloudLicensing/assignments/{id}/allotment":       ofGroup,
+		"GET /groups/{id}/cloudLicensing/usageRights":                      groupRight,
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}":                 groupRight,
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments":     "Group-UsageRight.Read.All | Group-UsageRight.Read.All D",
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}/allotments":      "Group-UsageRight.Read.All | Group-UsageRight.Read.All D",
+		"GET /me/cloudLicensing/assignments":                               mine,
+		"GET /devices/{id}/cloudLicensing/usageRights":                     "CloudLicensing-UsageRights.Read | CloudLicensing-UsageRights.Read.All D",
+		"GET /devices/{id}/cloudLicensing/waitingMembers":                  "Device-CloudLicensing.Read | Device-CloudLicensing.Read.All D",
+		"POST /devices/{id}/cloudLicensing/assignments":                    "CloudLicensing-Assignment.ReadWrite | CloudLicensing-Assignment.ReadWrite.All",
+		"POST /admin/cloudLicensing/assignments":                           "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization User-CloudLicensing.AssignLicenses.Organization Group-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All",
+		"POST /admin/cloudLicensing/allotments/{id}/assignments":           changeCloud,
+		"POST /groups/{id}/cloudLicensing/assignments":                     "CloudLicensing.AssignLicenses.Organization | CloudLicensing.AssignLicenses.Organization Group-CloudLicensing.AssignLicenses.Organization Group.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All",
+		"POST /users/{id}/cloudLicensing/assignments/reprocessAssignments": changeCloud,
+
+		"GET /users":                     same(users),
+		"GET /users/{id}":                same(users),
+		"GET /users/{id}/licenseDetails": "LicenseAssignment.Read.All | " + users,
+		"GET /me":                        "User.Read User.Read.All | " + users,
+		"GET /groups":                    same(groups),
+		"GET /groups/{id}":               same(groups),
+		"GET /groups/{id}/members":       same(groups),
+		"GET /groups/{id}/membersWithLicenseErrors":   same(groups),
+		"GET /subscribedSkus":                         same("LicenseAssignment.Read.All Organization.Read.All LicenseAssignment.ReadWrite.All D"),
+		"POST /users/{id}/assignLicense":              same(licences),
+		"POST /me/assignLicense":                      same(licences),
+		"POST /users/{id}/reprocessLicenseAssignment": same("LicenseAssignment.ReadWrite.All"),
+		"POST /groups/{id}/assignLicense":             same("LicenseAssignment.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"),
+		"POST /directoryObjects/getByIds":             same("D User.Read.All GroupMember.Read.All Group.Read.All"),
+		"POST /$batch":                                " | ",
+	}
+	for template, permissions := range map[string]string{
+		"GET assignments/{id}": ofUser, "GET assignments/{id}/allotment": ofUser, "GET assignmentErrors": errs, "GET assignmentErrors/{id}": errs,
+		"GET usageRights": rights, "GET usageRights/{id}": rights, "GET usageRights/{id}/assignments": ofUser, "GET usageRights/{id}/allotments": ofUser,
+		"GET waitingMembers": waiting, "GET waitingMembers/{id}": cloud, "GET waitingMembers/{id}/allotment": ofUser, "POST assignments": createUser,
+	} {
+		method, path, _ := strings.Cut(template, " ")
+		want[method+" /users/{id}/cloudLicensing/"+path], want[method+" /me/cloudLicensing/"+path] = permissions, permissions
+	}
+	for path, permissions := range map[string]string{
+		"/admin/cloudLicensing/assignments/{id}": changeCloud, "/admin/cloudLicensing/allotments/{id}/assignments/{id}": changeCloud,
+		"/users/{id}/cloudLicensing/assignments/{id}": changeUser, "/me/cloudLicensing/assignments/{id}": changeUser, "/groups/{id}/cloudLicensing/assignments/{id}": changeGroup,
+	} {
+		want["PATCH "+path], want["DELETE "+path] = permissions, permissions
+	}
+	set := func(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+	names := func(text string) []string {
+		var list []string
+		for _, name := range strings.Fields(text) {
+			if name == "D" {
+				list = append(list, "Directory.Read.All", "Directory.ReadWrite.All")
+			} else {
+				list = append(list, name)
+			}
+		}
+		return set(list)
+	}
+	for _, r := range routes {
+		permissions, ok := want[r.label]
+		if !ok {
+			t.Errorf("%s is on no page", r.label)
+			continue
+		}
+		delete(want, r.label)
+		delegated, application, _ := strings.Cut(permissions, "|")
+		if diff := cmp.Diff(names(delegated), set(r.scopes)); diff != "" {
+			t.Errorf("%s, delegated (-want +got):\n%s", r.label, diff)
+		}
+		if diff := cmp.Diff(names(application), set(r.app)); diff != "" {
+			t.Errorf("%s, application (-want +got):\n%s", r.label, diff)
+		}
+		if least := strings.Fields(delegated); len(least) > 0 && least[0] != "D" && r.scopes[0] != least[0] {
+			t.Errorf("%s names %s before %s", r.label, r.scopes[0], least[0])
+		}
+		if (r.also != nil) != strings.HasSuffix(r.label, "/membersWithLicenseErrors") {
+			t.Errorf("%s needs %v besides", r.label, r.also)
+		}
+	}
+	for label := range want {
+		t.Errorf("%s is not served", label)
+	}
+}

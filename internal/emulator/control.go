@@ -1,0 +1,353 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The control endpoint is under /-/ on the same listener. It is no part of Graph:
+// with it, whoever runs the emulator steers it from another process. See
+// [Options].Control for who may.
+const (
+	controlPath    = "/-/"
+	controlNotice  = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
+	maxControlBody = 256 << 10
+	maxShown       = 1_000    // entries of the log in one answer
+	maxShownBody   = 16 << 10 // of each
+)
+
+// control is one of its endpoints: what it answers, or what the caller did wrong.
+type control struct {
+	method, path, about string
+	handler             func(*Emulator, *http.Request, []byte) (any, error)
+}
+
+var controls []control
+
+func init() { // Not a literal: the first one lists them all.
+	controls = []control{
+		{"GET", "", "this list", (*Emulator).controlIndex},
+		{"GET", "faults", "the faults that wait for requests", (*Emulator).controlFaults},
+		{"POST", "faults", `add a fault, or {"faults":[…]}: names are those of the Go type, with a small first letter`, (*Emulator).controlInject},
+		{"DELETE", "faults", "forget all faults", (*Emulator).controlClear},
+		{"GET", "variants", "how this tenant differs", (*Emulator).controlVariants},
+		{"PATCH", "variants", "change the variants that are named; null is the default", (*Emulator).controlVary},
+		{"GET", "clock", "the time, and how far it was moved on", (*Emulator).controlClock},
+		{"POST", "clock", `{"advance":"30s"} moves the clock on`, (*Emulator).controlAdvance},
+		{"POST", "reset", "bring the tenant back to its first state", (*Emulator).controlReset},
+		{"GET", "counts", "what each endpoint was asked for, and what it cost", (*Emulator).controlCounts},
+		{"DELETE", "counts", "forget counts and log", (*Emulator).controlForget},
+		{"GET", "requests", "the log, oldest first; ?last=100 is how many", (*Emulator).controlRequests},
+		{"PATCH", "requests", `{"record":true} begins to keep the log`, (*Emulator).controlRecord},
+		{"POST", "keys/rotate", "sign tokens with the next key", (*Emulator).controlRotate},
+		{"POST", "tokens", `{"user":"id or principal name","scopes":["User.Read"]} or {"roles":["User.Read.All"]}; without roles all that the endpoints need`, (*Emulator).controlToken},
+	}
+}
+
+// controlError is what the caller did wrong.
+type controlError struct {
+	status        int
+	code, message string
+}
+
+func (e *controlError) Error() string { return e.message }
+
+func controlProblem(status int, code, format string, args ...any) error {
+	return &controlError{status, code, fmt.Sprintf(format, args...)}
+}
+
+// serveControl answers a request to the control endpoint.
+func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
+	body, err := e.control(r)
+	status := http.StatusOK
+	if err != nil {
+		problem := &controlError{http.StatusBadRequest, "invalidRequest", err.Error()}
+		_ = errors.As(err, &problem) // Other errors are about what was sent.
+		status, body = problem.status, object{"error": object{"code": problem.code, "message": problem.message}}
+	}
+	if o, ok := body.(object); ok {
+		o["notice"] = controlNotice
+	}
+	h := w.Header()
+	h.Set("X-Embedded-Tenant", "control")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(encode(body), '\n')) // Nobody is left to tell.
+}
+
+func (e *Emulator) control(r *http.Request) (any, error) {
+	if err := e.guard(r); err != nil {
+		return nil, err
+	}
+	path := strings.TrimPrefix(r.URL.Path, controlPath)
+	var methods []string
+	for _, c := range controls {
+		if c.path != path {
+			continue
+		}
+		if c.method != r.Method {
+			methods = append(methods, c.method)
+			continue
+		}
+		body, err := controlBody(r)
+		if err != nil {
+			return nil, err
+		}
+		return c.handler(e, r, body)
+	}
+	if methods != nil {
+		return nil, controlProblem(http.StatusMethodNotAllowed, "methodNotAllowed", "%s takes %s.", r.URL.Path, strings.Join(methods, ", "))
+	}
+	return nil, controlProblem(http.StatusNotFound, "notFound", "There is no such thing here. GET %s lists what is.", controlPath)
+}
+
+// guard refuses what a web page can do in somebody's browser, be it under a name
+// of its own that leads here (DNS rebinding); and other machines, unless the
+// endpoint is open.
+func (e *Emulator) guard(r *http.Request) error {
+	refuse := func(format string, args ...any) error {
+		return controlProblem(http.StatusForbidden, "forbidden", format, args...)
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || u.Host != r.Host {
+			return refuse("Web pages of other origins cannot use the control endpoint.")
+		}
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return refuse("Web pages of other sites cannot use the control endpoint.")
+	}
+	if e.controlFor == "open" {
+		return nil
+	}
+	if host := (&url.URL{Host: r.Host}).Hostname(); !isLoopback(host) {
+		return refuse("The control endpoint answers under the names of this machine, such as localhost. Start the emulator with an open one for others.")
+	}
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || !isLoopback(peer) {
+		return refuse("The control endpoint answers this machine alone. Start the emulator with an open one for others.")
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"} {
+		if r.Header.Get(name) != "" {
+			return refuse("The control endpoint does not answer through a proxy. Start the emulator with an open one for that.")
+		}
+	}
+	return nil
+}
+
+// controlBody reads a body, which is JSON if there is one.
+func controlBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxControlBody+1))
+	switch {
+	case err != nil:
+		return nil, controlProblem(http.StatusBadRequest, "invalidRequest", "The body cannot be read.")
+	case len(body) > maxControlBody:
+		return nil, controlProblem(http.StatusRequestEntityTooLarge, "tooLarge", "The body is longer than %d bytes.", maxControlBody)
+	case len(body) == 0:
+		return nil, nil
+	}
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+		return nil, controlProblem(http.StatusUnsupportedMediaType, "unsupportedMediaType", "The body has to be sent with Content-Type: application/json.")
+	}
+	return body, nil
+}
+
+// settings reads a body into a struct.
+func settings(body []byte, v any) error {
+	return decodeSettings(reflect.ValueOf(v).Elem(), "", body)
+}
+
+func (e *Emulator) controlIndex(*http.Request, []byte) (any, error) {
+	list := []object{}
+	for _, c := range controls {
+		list = append(list, object{"method": c.method, "path": controlPath + c.path, "about": c.about})
+	}
+	return object{"endpoints": list, "tenantId": e.id, "clientId": e.clientID}, nil
+}
+
+func (e *Emulator) controlFaults(*http.Request, []byte) (any, error) {
+	list := []object{}
+	for _, f := range e.faults.list() {
+		list = append(list, object{"fault": f.Fault, "since": timestamp(f.since), "fitted": f.fit, "met": f.met})
+	}
+	return object{"faults": list}, nil
+}
+
+func (e *Emulator) controlInject(r *http.Request, body []byte) (any, error) {
+	var list struct{ Faults []Fault }
+	var several struct{ Faults json.RawMessage }
+	if json.Unmarshal(body, &several) == nil && several.Faults != nil {
+		if err := settings(body, &list); err != nil {
+			return nil, err
+		}
+	} else {
+		var f Fault
+		if err := f.UnmarshalJSON(body); err != nil {
+			return nil, err
+		}
+		list.Faults = []Fault{f}
+	}
+	for _, f := range list.Faults {
+		if reflect.ValueOf(f).IsZero() {
+			return nil, wrongSetting("", "a fault is empty; it has %s", strings.Join(settingNames(reflect.TypeFor[Fault]()), ", "))
+		}
+	}
+	if err := e.inject(list.Faults...); errors.Is(err, errTooManyFaults) {
+		return nil, controlProblem(http.StatusConflict, "tooMany", "%d faults wait already. DELETE %sfaults forgets them.", maxFaults, controlPath)
+	} else if err != nil {
+		return nil, err
+	}
+	return e.controlFaults(r, nil)
+}
+
+func (e *Emulator) controlClear(r *http.Request, _ []byte) (any, error) {
+	e.ClearFaults()
+	return e.controlFaults(r, nil)
+}
+
+func (e *Emulator) controlVariants(*http.Request, []byte) (any, error) {
+	return encodeSettings(reflect.ValueOf(*e.variants.Load()), true), nil
+}
+
+func (e *Emulator) controlVary(r *http.Request, body []byte) (any, error) {
+	for {
+		before := e.variants.Load()
+		after := *before
+		if err := after.UnmarshalJSON(body); err != nil {
+			return nil, err
+		}
+		if e.variants.CompareAndSwap(before, &after) {
+			return e.controlVariants(r, nil)
+		}
+	}
+}
+
+func (e *Emulator) controlClock(*http.Request, []byte) (any, error) {
+	return object{"now": e.now().UTC().Format(time.RFC3339Nano), "ahead": time.Duration(e.clock.by.Load()).String()}, nil
+}
+
+func (e *Emulator) controlAdvance(r *http.Request, body []byte) (any, error) {
+	var wanted struct{ Advance time.Duration }
+	if err := settings(body, &wanted); err != nil {
+		return nil, err
+	}
+	if wanted.Advance == 0 {
+		return nil, wrongSetting("advance", `it is a duration, such as "30s"`)
+	}
+	if err := e.Advance(wanted.Advance); err != nil {
+		return nil, wrongSetting("advance", "%s", strings.TrimPrefix(err.Error(), "emulator: "))
+	}
+	return e.controlClock(r, nil)
+}
+
+func (e *Emulator) controlReset(*http.Request, []byte) (any, error) {
+	e.Reset()
+	return object{"reset": true}, nil
+}
+
+func (e *Emulator) controlCounts(*http.Request, []byte) (any, error) {
+	list := object{}
+	for label, n := range e.Counts() {
+		list[label] = encodeSettings(reflect.ValueOf(n), true)
+	}
+	return object{"counts": list}, nil
+}
+
+func (e *Emulator) controlForget(r *http.Request, _ []byte) (any, error) {
+	e.ResetCounts()
+	return e.controlCounts(r, nil)
+}
+
+func (e *Emulator) controlRequests(r *http.Request, _ []byte) (any, error) {
+	last := 100
+	if text := r.URL.Query().Get("last"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxShown {
+			return nil, wrongSetting("last", "it is a number from 1 to %d", maxShown)
+		}
+		last = n
+	}
+	log, recording := e.counts.last(last)
+	list := []object{}
+	for _, entry := range log {
+		o := encodeSettings(reflect.ValueOf(entry), true)
+		delete(o, "body")
+		switch body := entry.Body; {
+		case len(body) == 0:
+		case len(body) > maxShownBody:
+			o["body"], o["bodyCut"] = strings.ToValidUTF8(string(body[:maxShownBody]), "\uFFFD"), true
+		case json.Valid(body):
+			o["body"] = json.RawMessage(body)
+		case utf8.Valid(body):
+			o["body"] = string(body)
+		}
+		list = append(list, o)
+	}
+	return object{"record": recording, "requests": list}, nil
+}
+
+func (e *Emulator) controlRecord(_ *http.Request, body []byte) (any, error) {
+	var wanted struct{ Record bool }
+	if err := settings(body, &wanted); err != nil {
+		return nil, err
+	}
+	e.counts.keep(wanted.Record)
+	return object{"record": wanted.Record}, nil
+}
+
+func (e *Emulator) controlRotate(*http.Request, []byte) (any, error) {
+	e.RotateKeys()
+	return object{"rotated": true}, nil
+}
+
+func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
+	var wanted struct {
+		User          string
+		Scopes, Roles []string
+	}
+	if body != nil {
+		if err := settings(body, &wanted); err != nil {
+			return nil, err
+		}
+	}
+	c := e.outside(worldwide)
+	b := bearer{app: e.confidentialClient(), acr: "1", audience: worldwide}
+	switch {
+	case wanted.User == "" && wanted.Scopes != nil:
+		return nil, wrongSetting("scopes", "an application has roles; scopes go with a user")
+	case wanted.User != "" && wanted.Roles != nil:
+		return nil, wrongSetting("roles", "a user has scopes; roles are an application's")
+	case wanted.User != "":
+		p, ok := e.person(wanted.User)
+		if !ok {
+			return nil, controlProblem(http.StatusNotFound, "notFound", "There is no user %q. GET /v1.0/users lists them.", shortened(wanted.User))
+		}
+		if len(wanted.Scopes) == 0 || slices.ContainsFunc(wanted.Scopes, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\r\n") }) {
+			return nil, wrongSetting("scopes", `they are a list such as ["User.Read"]`)
+		}
+		b.person, b.scopes = &p, wanted.Scopes
+	case wanted.Roles != nil:
+		v := *c.variants
+		v.Roles = wanted.Roles
+		c.variants = &v
+	}
+	token, seconds := e.accessToken(c, b)
+	return object{"token_type": "Bearer", "access_token": token, "expires_in": seconds}, nil
+}

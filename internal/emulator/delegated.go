@@ -1,0 +1,272 @@
+package emulator
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Password is that of everybody in the tenant, for the grant of that name. It is
+// no secret.
+const Password = "not-a-password"
+
+// refreshLifetime is that of refresh tokens, by Microsoft Learn, "Refresh tokens
+// in the Microsoft identity platform".
+const refreshLifetime = 90 * 24 * time.Hour
+
+// signInScopes are those of no resource.
+var signInScopes = []string{"openid", "profile", "email", "offline_access"}
+
+// ownScope is the permission of the application as an API.
+const ownScope = "access_as_user"
+
+// askedScopes are what a person is to let an application do.
+type askedScopes struct {
+	audience string   // "" = no resource was named
+	scopes   []string // of it that are granted
+	shown    []string // the same as the answer names them
+	signIn   []string // those of no resource
+}
+
+func (a *askedScopes) has(scope string) bool { return slices.Contains(a.signIn, scope) }
+
+// askedScopes reads what is asked for: permissions of one resource by name, or
+// all that were consented to. Names are compared without regard to case.
+func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
+	refuse := func(code string, number int, format string, args ...any) (askedScopes, *answer) {
+		a := e.refuse(c, http.StatusBadRequest, code, number, format, args...)
+		return askedScopes{}, &a
+	}
+	var asked askedScopes
+	all := ""
+	for _, name := range strings.Fields(scope) {
+		if slices.Contains(signInScopes, name) {
+			asked.signIn = append(asked.signIn, name)
+			continue
+		}
+		resource, prefix, permission := worldwide, "", name // Without a resource it is Graph's.
+		if at := strings.LastIndexByte(name, '/'); at >= 0 {
+			resource, prefix, permission = name[:at], name[:at+1], name[at+1:]
+		}
+		audience, consented := resource, defaultScopes
+		switch {
+		case c.isGraph(resource):
+		case e.isOwnAPI(resource):
+			audience, consented = e.clientID, []string{ownScope}
+		default:
+			return refuse("invalid_resource", 500011, "The resource principal named %s was not found in the tenant.", resource)
+		}
+		same := func(other string) bool { return strings.EqualFold(other, permission) }
+		at := slices.IndexFunc(consented, same)
+		switch {
+		case asked.audience != "" && audience != asked.audience:
+			return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid: more than one resource.")
+		case all != "" || permission == ".default" && asked.scopes != nil:
+			return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid: .default scope can't be combined with resource-specific scopes.")
+		case permission == ".default":
+			all, asked.scopes = prefix, consented
+			for _, s := range append(slices.Clip(consented), ".default") {
+				asked.shown = append(asked.shown, prefix+s)
+			}
+		case at >= 0:
+			if !slices.Contains(asked.scopes, consented[at]) {
+				asked.scopes, asked.shown = append(asked.scopes, consented[at]), append(asked.shown, prefix+consented[at])
+			}
+		case slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.scopes, same) }):
+			return refuse("invalid_grant", 65001, "The user or administrator has not consented to use the application with ID '%s' and the scope %s.", e.clientID, name)
+		default:
+			return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid. The scope %s does not exist.", name)
+		}
+		asked.audience = audience
+	}
+	return asked, nil
+}
+
+// signInAs is the person who is to sign in, by object id or name.
+func (e *Emulator) signInAs(c *call, name string) (person, *answer) {
+	p, ok := e.person(name)
+	switch {
+	case !ok:
+		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", 50034, "The user account %s does not exist in the directory.", name)
+		return person{}, &a
+	case p.disabled:
+		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", 50057, "The user account is disabled.")
+		return person{}, &a
+	}
+	return p, nil
+}
+
+// personal is the answer of the token endpoint to whoever may act for a person.
+func (e *Emulator) personal(c *call, form url.Values, app *registration, acr string, p *person, asked askedScopes, nonce string) answer {
+	audience, scopes, shown := asked.audience, asked.scopes, asked.shown
+	if audience == "" { // Signing in alone is a right at Graph.
+		audience = worldwide
+	}
+	for _, s := range asked.signIn {
+		if s == "offline_access" {
+			continue
+		}
+		shown = append(slices.Clip(shown), s)
+		if asked.audience == "" {
+			scopes = append(slices.Clip(scopes), s)
+		}
+	}
+	token, seconds := e.accessToken(c, bearer{app: app, acr: acr, audience: audience, person: p, scopes: scopes})
+	body := object{
+		"token_type":     "Bearer",
+		"scope":          strings.Join(shown, " "),
+		"expires_in":     seconds,
+		"ext_expires_in": seconds,
+		"access_token":   token,
+	}
+	if asked.has("offline_access") {
+		body["refresh_token"] = e.sealConsent(consent{
+			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Ends: c.date.Add(refreshLifetime).Unix(),
+		})
+	}
+	if asked.has("openid") {
+		body["id_token"] = e.idToken(c, app, p, asked, nonce)
+	}
+	if form.Get("client_info") == "1" {
+		body["client_info"] = e.clientInfo(p)
+	}
+	return tokens(body)
+}
+
+// clientInfo is what MSAL names an account by.
+func (e *Emulator) clientInfo(p *person) string {
+	return base64.RawURLEncoding.EncodeToString(encode(object{"uid": p.id, "utid": e.id}))
+}
+
+// idToken is one of Microsoft Learn, "ID token claims reference".
+func (e *Emulator) idToken(c *call, app *registration, p *person, asked askedScopes, nonce string) string {
+	all := jwt.MapClaims{
+		"aud": app.id, "iss": e.issuer(c), "ver": "2.0", "tid": e.id, "oid": p.id, "sub": e.pairwise(p.id, app.id),
+		"iat": c.date.Add(-backdated).Unix(), "nbf": c.date.Add(-backdated).Unix(), "exp": c.date.Add(time.Hour).Unix(),
+		"uti": digest(c.requestID)[:22],
+	}
+	if nonce != "" {
+		all["nonce"] = nonce
+	}
+	if asked.has("profile") {
+		all["name"], all["preferred_username"] = p.name, p.principalName
+	}
+	if asked.has("email") && !p.guest {
+		all["email"] = p.principalName
+	}
+	return e.keyRing.sign(all)
+}
+
+// consent is what a person has allowed: the inside of codes and refresh tokens. It
+// is kept by whom it is given to, sealed.
+type consent struct {
+	Kind      string `json:"k"`
+	Client    string `json:"c"`
+	Person    string `json:"p"`
+	Scope     string `json:"s"`
+	Ends      int64  `json:"e"`
+	Redirect  string `json:"r,omitempty"`
+	Nonce     string `json:"n,omitempty"`
+	Challenge string `json:"h,omitempty"`
+	Method    string `json:"m,omitempty"`
+}
+
+const (
+	codeKind    = "code"
+	refreshKind = "refresh"
+)
+
+// newSealer makes the key that seals grants: each tenant of each process has its
+// own.
+func newSealer() cipher.AEAD {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // It never fails.
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err)
+	}
+	sealer, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err)
+	}
+	return sealer
+}
+
+func (e *Emulator) sealConsent(g consent) string {
+	return "1." + base64.RawURLEncoding.EncodeToString(e.sealer.Seal(nil, nil, encode(g), []byte(g.Kind)))
+}
+
+func (e *Emulator) openConsent(kind, text string) (g consent, ok bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, "1."))
+	if err != nil {
+		return g, false
+	}
+	plain, err := e.sealer.Open(nil, nil, sealed, []byte(kind))
+	return g, err == nil && json.Unmarshal(plain, &g) == nil
+}
+
+// refresh answers RFC 6749 section 6. Each answer has a new refresh token; the
+// old one stays good, as the service's does, until it ends.
+func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr string) answer {
+	if form.Get("refresh_token") == "" {
+		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'refresh_token'.")
+	}
+	g, ok := e.openConsent(refreshKind, form.Get("refresh_token"))
+	switch {
+	case !ok:
+		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
+	case g.Client != app.id:
+		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700005, "The provided token was issued to another client.")
+	case c.date.Unix() >= g.Ends:
+		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700082, "The refresh token has expired due to inactivity.")
+	}
+	p, refused := e.signInAs(c, g.Person)
+	if refused != nil {
+		return *refused
+	}
+	scope := form.Get("scope")
+	if scope == "" {
+		scope = g.Scope
+	}
+	asked, refused := e.askedScopes(c, scope)
+	if refused != nil {
+		return *refused
+	}
+	if !asked.has("offline_access") { // It comes with the grant.
+		asked.signIn = append(asked.signIn, "offline_access")
+	}
+	return e.personal(c, form, app, acr, &p, asked, "")
+}
+
+// password answers RFC 6749 section 4.3, which Entra ID allows public clients.
+func (e *Emulator) password(c *call, form url.Values, app *registration, acr string) answer {
+	for _, name := range []string{"username", "password", "scope"} {
+		if form.Get(name) == "" {
+			return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)
+		}
+	}
+	if !app.public {
+		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The application does not allow public client flows.")
+	}
+	p, refused := e.signInAs(c, form.Get("username"))
+	switch {
+	case refused != nil:
+		return *refused
+	case form.Get("password") != Password:
+		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 50126, "Error validating credentials due to invalid username or password.")
+	}
+	asked, refused := e.askedScopes(c, form.Get("scope"))
+	if refused != nil {
+		return *refused
+	}
+	return e.personal(c, form, app, acr, &p, asked, "")
+}

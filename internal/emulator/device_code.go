@@ -1,0 +1,161 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	deviceGrant    = "urn:ietf:params:oauth:grant-type:device_code"
+	deviceLifetime = 15 * time.Minute
+	deviceInterval = 5 * time.Second
+	pendingDevices = 1000 // the oldest give way
+)
+
+// deviceCodes are the sign-ins that wait for a person elsewhere.
+type deviceCodes struct {
+	mu      sync.Mutex
+	pending []*deviceCode // oldest first
+}
+
+type deviceCode struct {
+	code, userCode string
+	client, scope  string
+	ends, polled   time.Time
+	person         string // "" until somebody approves
+}
+
+// startDevice is the device authorization endpoint, RFC 8628 section 3.1.
+func (e *Emulator) startDevice(c *call, tenant string) answer {
+	if c.method != http.MethodPost {
+		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.method)
+	}
+	form, refused := e.form(c)
+	if refused != nil {
+		return *refused
+	}
+	app := e.application(form.Get("client_id"))
+	switch {
+	case !e.takesPeople(tenant):
+		return e.refuse(c, http.StatusBadRequest, "invalid_request", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
+	case app == nil:
+		return e.refuse(c, http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'.", form.Get("client_id"), tenant)
+	case !app.public:
+		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The application does not allow public client flows.")
+	case form.Get("scope") == "":
+		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
+	}
+	if _, refused := e.askedScopes(c, form.Get("scope")); refused != nil {
+		return *refused
+	}
+	d := &deviceCode{code: rand.Text(), userCode: rand.Text()[:9], client: app.id, scope: form.Get("scope"), ends: c.date.Add(deviceLifetime)}
+	e.deviceCodes.mu.Lock()
+	e.deviceCodes.pending = append(e.deviceCodes.pending, d)
+	if n := len(e.deviceCodes.pending) - pendingDevices; n > 0 {
+		e.deviceCodes.pending = e.deviceCodes.pending[n:]
+	}
+	e.deviceCodes.mu.Unlock()
+	uri := c.base + "/common/oauth2/v2.0/deviceauth"
+	return tokens(object{
+		"device_code":      d.code,
+		"user_code":        d.userCode,
+		"verification_uri": uri,
+		"expires_in":       int(deviceLifetime.Seconds()),
+		"interval":         int(deviceInterval.Seconds()),
+		"message":          "To sign in, use a web browser to open the page " + uri + " and enter the code " + d.userCode + " to authenticate.",
+	})
+}
+
+// find is a pending sign-in. The caller holds the lock.
+func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
+	for _, p := range d.pending {
+		if is(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+// approveDevice is the page on which a person lets a device sign in: with
+// user_code and login_hint at once.
+func (e *Emulator) approveDevice(c *call) answer {
+	query := c.rawQuery
+	if c.method == http.MethodPost {
+		query = string(c.body)
+	}
+	asks, _ := url.ParseQuery(query)
+	userCode, hint := strings.ToUpper(strings.TrimSpace(asks.Get("user_code"))), asks.Get("login_hint")
+	ask := page{Title: "Enter code", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"user_code", "Code:"}}
+	if userCode == "" {
+		return ask.answer(http.StatusOK, "")
+	}
+	e.deviceCodes.mu.Lock()
+	d := e.deviceCodes.find(func(d *deviceCode) bool { return d.userCode == userCode && d.person == "" && c.date.Before(d.ends) })
+	e.deviceCodes.mu.Unlock()
+	if d == nil {
+		ask.Problem = "That code didn't work. Check the code and try again."
+		return ask.answer(http.StatusOK, "")
+	}
+	p, refused := e.signInAs(c, hint)
+	if hint == "" || refused != nil {
+		choices := page{Title: "Pick an account", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}, Hidden: []input{{"user_code", userCode}}}
+		if hint != "" {
+			choices.Problem = "Nobody by that name can sign in here."
+		}
+		for _, somebody := range e.choices() {
+			again := url.Values{"user_code": {userCode}, "login_hint": {somebody.principalName}}
+			choices.People = append(choices.People, choice{"deviceauth?" + again.Encode(), somebody.name, somebody.detail()})
+		}
+		return choices.answer(http.StatusOK, "")
+	}
+	e.deviceCodes.mu.Lock()
+	d.person = p.id
+	e.deviceCodes.mu.Unlock()
+	return page{Title: "You have signed in on your device"}.answer(http.StatusOK, "")
+}
+
+// redeemDevice answers RFC 8628 section 3.4.
+func (e *Emulator) redeemDevice(c *call, form url.Values, app *registration, acr string) answer {
+	refuse := func(code string, number int, text string) answer {
+		return e.refuse(c, http.StatusBadRequest, code, number, "%s", text)
+	}
+	if form.Get("device_code") == "" {
+		return refuse("invalid_request", 900144, "The request body must contain the following parameter: 'device_code'.")
+	}
+	e.deviceCodes.mu.Lock()
+	defer e.deviceCodes.mu.Unlock()
+	d := e.deviceCodes.find(func(d *deviceCode) bool { return d.code == form.Get("device_code") })
+	switch {
+	case d == nil:
+		return refuse("bad_verification_code", 70019, "The device code is not known, or was redeemed already.")
+	case d.client != app.id:
+		return refuse("invalid_grant", 700005, "The provided device code was issued to another client.")
+	case !c.date.Before(d.ends):
+		return refuse("expired_token", 70020, "The provided value for the input parameter 'device_code' is not valid. This device code has expired.")
+	case d.person == "" && c.date.Sub(d.polled) < deviceInterval-time.Second:
+		d.polled = c.date
+		return refuse("slow_down", 70018, "The client polls more often than the interval says.")
+	case d.person == "":
+		d.polled = c.date
+		return refuse("authorization_pending", 70016, "OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
+	}
+	for i, p := range e.deviceCodes.pending {
+		if p == d {
+			e.deviceCodes.pending = append(e.deviceCodes.pending[:i:i], e.deviceCodes.pending[i+1:]...)
+			break
+		}
+	}
+	p, refused := e.signInAs(c, d.person)
+	if refused != nil {
+		return *refused
+	}
+	asked, refused := e.askedScopes(c, d.scope)
+	if refused != nil {
+		return *refused
+	}
+	return e.personal(c, form, app, acr, &p, asked, "")
+}

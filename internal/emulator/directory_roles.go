@@ -1,0 +1,178 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+// directoryRole is what a person may do beside what everybody may. What an
+// application may do on behalf of a person is what both may: see [clearance].
+type directoryRole struct {
+	name      string
+	id        string // of its template, as the claim wids has it
+	clearance clearance
+}
+
+// directoryRoles are dealt to the first people of the tenant who are neither
+// guests nor disabled, in this order. The ids are those of Microsoft Learn,
+// "Microsoft Entra built-in roles".
+var directoryRoles = []directoryRole{
+	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", changesLicences},
+	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicences},
+	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", changesLicences},
+	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", changesLicences},
+	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicences},
+	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicences},
+	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicences},
+}
+
+// Everybody has one of these in wids, and applications a third.
+const (
+	memberRole      = "b79fbf4d-3ef9-4689-8143-76b194e85509"
+	guestRole       = "10dae51f-b6af-4016-8d66-8c2a99b929b3"
+	applicationRole = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
+)
+
+// clearance is how much of the tenant a person may see and change: each includes
+// those before. Guests have the first and members the second, by Microsoft
+// Learn, "What are the default user permissions in Microsoft Entra ID?"; who may
+// change licences is on the pages of assignLicense. For cloudLicensing no page
+// names roles: the strict reading is that what is of others takes one.
+type clearance int
+
+const (
+	readsOneself clearance = iota
+	readsDirectory
+	readsLicences
+	changesLicences
+)
+
+// clearanceOf is what the roles in a token amount to.
+func clearanceOf(wids []string) clearance {
+	most := readsOneself
+	for _, id := range wids {
+		if id == memberRole {
+			most = max(most, readsDirectory)
+		}
+		if i := slices.IndexFunc(directoryRoles, func(r directoryRole) bool { return r.id == id }); i >= 0 {
+			most = max(most, directoryRoles[i].clearance)
+		}
+	}
+	return most
+}
+
+// own says whether the call is about the very person who makes it.
+func (c *call) own() bool {
+	if c.route.me {
+		return true
+	}
+	return strings.HasPrefix(c.route.template, "/users/{id}") && (strings.EqualFold(c.params[0], c.who.user) || strings.EqualFold(c.params[0], c.who.name))
+}
+
+// needs is the clearance that the call takes of a person.
+func (c *call) needs() clearance {
+	switch {
+	case c.route.template == "/$batch":
+		return readsOneself
+	case c.route.writes:
+		return changesLicences
+	case c.own():
+		return readsOneself
+	case c.route.cloud, strings.HasSuffix(c.route.template, "/membersWithLicenseErrors"):
+		return readsLicences
+	}
+	return readsDirectory
+}
+
+// person is what sign-in has to know of somebody.
+type person struct {
+	id, name, givenName, surname, principalName string
+	guest, disabled                             bool
+	role                                        *directoryRole
+}
+
+// wids are the roles that the person's tokens carry.
+func (p *person) wids() []string {
+	switch {
+	case p.guest:
+		return []string{guestRole}
+	case p.role != nil:
+		return []string{p.role.id, memberRole}
+	}
+	return []string{memberRole}
+}
+
+// people are all of the tenant, in order, for as long as yield says so.
+func (e *Emulator) people(yield func(person) bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for i := range e.tenant.Users(-1) {
+		if !yield(personAt(e.tenant, i)) {
+			return
+		}
+	}
+}
+
+// person finds somebody by object id or user principal name, in any case.
+func (e *Emulator) person(name string) (person, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	i, ok := e.tenant.FindUser(name)
+	if !ok {
+		return person{}, false
+	}
+	return personAt(e.tenant, i), true
+}
+
+func personAt(t *tenant.Tenant, i int32) person {
+	u := t.User(i)
+	p := person{
+		id: u.ID().String(), name: u.Text("displayName"), givenName: u.Text("givenName"), surname: u.Text("surname"),
+		principalName: u.UserPrincipalName(), guest: u.Guest(), disabled: !u.Enabled(),
+	}
+	if n := u.Role(); n > 0 && n <= len(directoryRoles) {
+		p.role = &directoryRoles[n-1]
+	}
+	return p
+}
+
+// PersonInRole is the object id of somebody with this directory role, such as
+// "License Administrator", or with none where the role is "", and then no guest.
+// It is "" where there is nobody. The roles are those of Global Administrator,
+// License Administrator, User Administrator, Directory Writers, Directory
+// Readers, Global Reader and Helpdesk Administrator.
+func (e *Emulator) PersonInRole(role string) (userID string) {
+	e.people(func(p person) bool {
+		switch {
+		case p.role != nil && p.role.name == role, p.role == nil && role == "" && !p.guest && !p.disabled:
+			userID = p.id
+			return false
+		}
+		return true
+	})
+	return userID
+}
+
+// authorize checks the caller's permission: of an application its roles, of a
+// person the scopes, and besides what the person may.
+func (c *call) authorize() *problem {
+	needed := c.route.app
+	person := c.who.user != ""
+	if person {
+		needed = c.route.scopes
+	}
+	if person && !c.own() { // User.Read is of oneself.
+		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return p == "User.Read" })
+	}
+	allowed := needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.me && !person
+	if allowed && (!person || c.who.clearance >= c.needs()) {
+		return nil
+	}
+	if c.route.cloud {
+		return cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission that this operation requires, such as %s.", needed[0])
+	}
+	return usualProblem(http.StatusForbidden)
+}

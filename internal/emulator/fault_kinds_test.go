@@ -1,0 +1,330 @@
+package emulator
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// met says of n requests which ones answer 503.
+func (c *client) met(n int, uri string) string {
+	c.t.Helper()
+	var b strings.Builder
+	for range n {
+		if c.get(uri).status == 503 {
+			b.WriteByte('x')
+		} else {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
+}
+
+// TestFaultChoice holds which of many requests a fault meets.
+func TestFaultChoice(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Now: func() time.Time { return noon }})
+	for _, tt := range []struct {
+		name  string
+		fault Fault
+		want  string
+	}{
+		{"once", Fault{}, "x........."},
+		{"thrice", Fault{Times: 3}, "xxx......."},
+		{"always", Fault{Times: -1}, "xxxxxxxxxx"},
+		{"every third", Fault{Every: 3}, "..x..x..x."},
+		{"every third, twice", Fault{Every: 3, Times: 2}, "..x..x...."},
+		{"a share of them", Fault{Rate: 0.3, Seed: 7}, ".xx..xx.xx"},
+		{"a share of them again", Fault{Rate: 0.3, Seed: 7}, ".xx..xx.xx"},
+		{"another share of them", Fault{Rate: 0.3, Seed: 8}, "..x..x..x."},
+		{"all of them by share", Fault{Rate: 1}, "xxxxxxxxxx"},
+		{"another method", Fault{Method: "POST"}, ".........."},
+		{"the method", Fault{Method: "get"}, "x........."},
+		{"another application", Fault{App: "00000000-0000-0000-0000-000000000000"}, ".........."},
+		{"the application", Fault{App: strings.ToUpper(c.ClientID())}, "x........."},
+		{"not yet", Fault{From: time.Second}, ".........."},
+	} {
+		tt.fault.Status = 503
+		c.Inject(tt.fault)
+		if got := c.met(10, "/v1.0/groups"); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+		c.ClearFaults()
+	}
+}
+
+// TestFaultSchedule moves the clock through a fault that has a beginning and an end.
+func TestFaultSchedule(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Now: func() time.Time { return noon }})
+	c.Inject(Fault{Status: 503, From: 10 * time.Second, Until: 20 * time.Second})
+	got := c.met(1, "/v1.0/groups")
+	for range 5 {
+		if err := c.Advance(5 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		got += c.met(1, "/v1.0/groups")
+	}
+	if got != "..xx.." {
+		t.Errorf("every five seconds: %s", got)
+	}
+	if n := len(c.faults.list()); n != 0 {
+		t.Errorf("%d faults are left after their time", n)
+	}
+}
+
+func TestFaultQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	e := New(Options{Users: 1})
+	for range maxFaults {
+		e.Inject(Fault{Status: 500})
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("there is room for one more")
+		}
+	}()
+	e.Inject(Fault{Status: 500})
+}
+
+func TestWrongFaults(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]Fault{
+		"rate": {Rate: 1.1}, "status": {Status: 99}, "spread": {Spread: "normal"}, "page": {Page: "x"}, "damage": {Damage: "x"},
+		"until": {From: 2, Until: 1}, "delay": {Delay: -1}, "every": {Every: -1},
+		"header": {Header: map[string]string{"a b": ""}}, "header value": {Header: map[string]string{"a": "b\r\nc: d"}},
+	} {
+		if err := f.Validate(); err == nil || !strings.HasPrefix(err.Error(), strings.Fields(name)[0]+": ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := (Fault{Times: -1, Skew: -time.Hour, Rate: 1, Status: 503}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFaultTexts reads faults as flags have them; each has a JSON form that reads as
+// the same.
+func TestFaultTexts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Fault{
+		"endpoint=GET /users,status=503,rate=0.1,seed=7":                       {Endpoint: "GET /users", Status: 503, Rate: 0.1, Seed: 7},
+		"contains=$select=id,mail&$top=5,cut":                                  {Contains: "$select=id,mail&$top=5", Cut: true},
+		"header.Location=/a=b,status=410,method=GET":                           {Header: map[string]string{"Location": "/a=b"}, Status: 410, Method: "GET"},
+		"delay=1.5s,spread=exponential,maxDelay=1m":                            {Delay: 1500 * time.Millisecond, Spread: "exponential", MaxDelay: time.Minute},
+		"set.state=future,set.skuId=null,set.units=5,add.new={\"a\":1}":        {Set: map[string]any{"state": "future", "skuId": nil, "units": 5.0}, Add: map[string]any{"new": map[string]any{"a": 1.0}}},
+		"omit=id, skuId,times=-1":                                              {Omit: []string{"id", "skuId"}, Times: -1},
+		`inner.code=x,status=400,act=true,skew=-5m`:                            {Inner: map[string]any{"code": "x"}, Status: 400, Act: true, Skew: -5 * time.Minute},
+		`{"page":"empty","damage":"stalled","stall":"5s","every":2}`:           {Page: "empty", Damage: "stalled", Stall: 5 * time.Second, Every: 2},
+		" body=<html>,from=1m,until=1h,app=x,message=a, b,code=c,retryAfter=7": {Body: "<html>", From: time.Minute, Until: time.Hour, App: "x", Message: "a, b", Code: "c", RetryAfter: "7"},
+	} {
+		got, err := ParseFault(text)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Fault{}, "Rewrite")); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", text, err, diff)
+			continue
+		}
+		raw, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseFault(string(raw))
+		if diff := cmp.Diff(want, again, cmpopts.IgnoreFields(Fault{}, "Rewrite")); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", raw, err, diff)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                        `there is no ""`,
+		"endpoint":                "",
+		"satus=503":               `there is no "satus"; there are endpoint, contains`,
+		"status=many":             `status: "many" is not a whole number`,
+		"delay=5":                 "a duration",
+		"rate=2":                  "between 0 and 1",
+		"status.x=1":              "nothing inside",
+		"rewrite=x":               "there is no",
+		`{"status":"503"}`:        "status: it is a whole number",
+		`{"status":503`:           "not a JSON object",
+		`{"delay":5}`:             "a duration",
+		`{"omit":"id"}`:           "a list of texts",
+		`{"Status":503}`:          `there is no "Status"`,
+		`{"header":{"a":1}}`:      "an object",
+		`{"endpoint":1}`:          "a text",
+		`{"cut":"yes"}`:           "true or false",
+		`{"damage":"completely"}`: "one of truncated",
+	} {
+		if f, err := ParseFault(text); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v %+v", text, err, f)
+		}
+	}
+}
+
+// TestFaultEdits changes what the JSON of real answers says.
+func TestFaultEdits(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 30})
+	c.Inject(Fault{Endpoint: "GET /users", Omit: []string{"displayName"}, Set: map[string]any{"userType": "Future", "@odata.context": 7}, Add: map[string]any{"@odata.type": "#microsoft.graph.future"}})
+	body := c.ok("/v1.0/users?$top=2&$select=id,displayName,userType")
+	u := items(body)[1]
+	if _, has := u["displayName"]; has || u["userType"] != "Future" || u["@odata.type"] != "#microsoft.graph.future" || u["id"] == nil || body["@odata.context"] != 7.0 || body["@odata.type"] != nil {
+		t.Errorf("edited: %v", body)
+	}
+	c.Inject(Fault{Endpoint: batchLabel, Set: map[string]any{"status": 299, "skuPartNumber": nil}})
+	got, _ := parts(t, c.do("POST", "/v1.0/$batch", batchOf(get("1", "/subscribedSkus"))))
+	if p := got["1"]; p["status"] != 299.0 || items(p["body"].(row))[0]["skuPartNumber"] != nil {
+		t.Errorf("edited batch: %.300v", p)
+	}
+	c.Inject(Fault{Status: 500, Omit: []string{"code"}})
+	if r := c.get("/v1.0/users"); r.status != 500 || strings.Contains(string(r.raw), `"code"`) {
+		t.Errorf("error without a code: %s", r.raw)
+	}
+	c.Inject(Fault{Header: map[string]string{"Content-Type": "text/html"}})
+	if r := c.get("/v1.0/users"); r.status != 200 || r.header.Get("Content-Type") != "text/html" {
+		t.Errorf("another type: %d %v", r.status, r.header)
+	}
+}
+
+// TestFaultPages puts pages twice and between, and refuses page tokens.
+func TestFaultPages(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 30})
+	want := c.all("/v1.0/users?$top=10&$select=id")
+	c.Inject(Fault{Endpoint: "GET /users", Page: "empty"})
+	if got := c.all("/v1.0/users?$top=10&$select=id"); cmp.Diff(want, got) != "" {
+		t.Errorf("after an empty page: %d people, want %d", len(got), len(want))
+	}
+	c.Inject(Fault{Endpoint: "GET /users", Contains: "skiptoken", Page: "duplicate"})
+	got := c.all("/v1.0/users?$top=10&$select=id")
+	if len(got) != len(want)+10 || got[10]["id"] != got[20]["id"] {
+		t.Errorf("a page twice: %d people, want %d", len(got), len(want)+10)
+	}
+	c.Inject(Fault{Page: "expired"})
+	first := c.ok("/v1.0/users?$top=10&$select=id")
+	if r := c.get(first["@odata.nextLink"].(string)); r.status != 400 || r.code() != "Directory_ExpiredPageToken" {
+		t.Errorf("expired: %d %s", r.status, r.raw)
+	}
+	c.Inject(Fault{Endpoint: "GET /users", Page: "duplicate"})
+	inBatch, _ := parts(t, c.do("POST", "/v1.0/$batch", batchOf(get("1", "users?$top=10&$filter=accountEnabled eq true"))))
+	if next := str(inBatch["1"]["body"].(row), "@odata.nextLink"); next != c.URL+"/v1.0/users?$top=10&$filter=accountEnabled%20eq%20true" {
+		t.Errorf("link of a part: %s", next)
+	}
+}
+
+// TestFaultDamage breaks the bytes of answers.
+func TestFaultDamage(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 30})
+	whole := c.get("/v1.0/groups")
+	c.Inject(Fault{Damage: "truncated"})
+	if r := c.get("/v1.0/groups"); r.status != 200 || len(r.raw) != len(whole.raw)/2 {
+		t.Errorf("truncated: %d, %d bytes of %d", r.status, len(r.raw), len(whole.raw))
+	}
+	c.Inject(Fault{Damage: "malformed"})
+	if r := c.get("/v1.0/groups"); r.status != 200 || json.NewDecoder(strings.NewReader(string(r.raw))).Decode(new(any)) == nil {
+		t.Errorf("malformed: %d %.50s", r.status, r.raw)
+	}
+	for _, uri := range []string{"/v1.0/groups", "/v1.0/$batch"} {
+		c.Inject(Fault{Endpoint: "GET /groups", Damage: "cut"})
+		method, body := "GET", ""
+		if uri != "/v1.0/groups" {
+			method, body = "POST", batchOf(get("1", "/groups"))
+		}
+		if r, err := c.try(method, uri, body); err == nil {
+			t.Errorf("%s cut: %d", uri, r.status)
+		}
+	}
+	if r := c.get("/v1.0/groups"); string(r.raw) != string(whole.raw) {
+		t.Errorf("afterwards: %d", r.status)
+	}
+}
+
+// TestFaultStall sends headers and half of the body, and the rest never: until its
+// time is over, or the client leaves.
+func TestFaultStall(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 30})
+	whole := c.get("/v1.0/groups")
+	for _, stall := range []time.Duration{time.Millisecond, time.Hour} {
+		c.Inject(Fault{Damage: "stalled", Stall: stall})
+		req, err := http.NewRequestWithContext(t.Context(), "GET", c.URL+"/v1.0/groups", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+c.token)
+		resp, err := c.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half := make([]byte, len(whole.raw)/2)
+		if n, err := io.ReadFull(resp.Body, half); err != nil || string(half) != string(whole.raw[:n]) {
+			t.Errorf("first half: %d %v", n, err)
+		}
+		if stall == time.Millisecond {
+			if _, err := io.ReadAll(resp.Body); err == nil {
+				t.Error("the second half came")
+			}
+		}
+		_ = resp.Body.Close() // The handler's end is seen by the server's.
+	}
+}
+
+// TestFaultDelays spreads delays by the seed, around a mean and below a cap.
+func TestFaultDelays(t *testing.T) {
+	t.Parallel()
+	mean := func(f Fault) (m, longest time.Duration) {
+		const n = 2_000
+		for i := range n {
+			d := (&hit{f, i}).delay()
+			m += d / n
+			longest = max(longest, d)
+		}
+		return m, longest
+	}
+	for name, tt := range map[string]struct {
+		fault        Fault
+		mean, within time.Duration
+		longest      time.Duration
+	}{
+		"fixed":       {Fault{Delay: time.Second}, time.Second, time.Millisecond, time.Second},
+		"uniform":     {Fault{Delay: time.Second, Spread: "uniform", Seed: 3}, time.Second, 50 * time.Millisecond, 2 * time.Second},
+		"exponential": {Fault{Delay: time.Second, Spread: "exponential", Seed: 3}, time.Second, 100 * time.Millisecond, 10 * time.Second},
+		"capped":      {Fault{Delay: time.Second, Spread: "exponential", MaxDelay: time.Second}, 632 * time.Millisecond, 50 * time.Millisecond, time.Second},
+	} {
+		m, longest := mean(tt.fault)
+		if m < tt.mean-tt.within || m > tt.mean+tt.within || longest > tt.longest {
+			t.Errorf("%s: on average %v, at most %v", name, m, longest)
+		}
+	}
+	first := func(seed uint64) time.Duration {
+		return (&hit{Fault{Delay: 1e9, Spread: "uniform", Seed: seed}, 1}).delay()
+	}
+	if a, again, b := first(1), first(1), first(2); a != again || a == b {
+		t.Errorf("the seed decides something else: %v %v %v", a, again, b)
+	}
+}
+
+// TestFaultSkew shifts the clock that answers and tokens show, and no other.
+func TestFaultSkew(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Now: func() time.Time { return noon }})
+	c.Inject(Fault{Skew: -10 * time.Minute})
+	if r := c.get("/v1.0/groups"); r.header.Get("Date") != "Fri, 25 Sep 2026 11:50:00 GMT" {
+		t.Errorf("late: %v", r.header)
+	}
+	c.Inject(Fault{Endpoint: tokenLabel, Skew: time.Hour})
+	good := c.token
+	c.token = c.newToken()
+	if r := c.get("/v1.0/groups"); r.status != 401 || r.header.Get("Date") != "Fri, 25 Sep 2026 12:00:00 GMT" {
+		t.Errorf("with a token of the next hour: %d %v", r.status, r.header)
+	}
+	c.token = good
+	c.Inject(Fault{Endpoint: tokenLabel, Skew: -2 * time.Hour, App: c.ClientID()})
+	c.token = c.newToken()
+	if r := c.get("/v1.0/groups"); r.status != 401 {
+		t.Errorf("with a token of the last hour but one: %d", r.status)
+	}
+}

@@ -1,0 +1,42 @@
+package emulator
+
+import (
+	"sync"
+	"time"
+)
+
+// rememberedUses bounds what [once] remembers. Beyond it the oldest are
+// forgotten.
+const rememberedUses = 10_000
+
+// once remembers what has been used, until it would end anyway.
+type once struct {
+	mu    sync.Mutex
+	uses  map[string]use
+	order []string
+}
+
+type use struct {
+	by    string
+	until time.Time
+}
+
+// use says who used the key before; nobody did when that is by.
+func (o *once) use(key, by string, now, until time.Time) (first string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.uses == nil {
+		o.uses = map[string]use{}
+	}
+	for len(o.order) > 0 && (len(o.order) >= rememberedUses || !now.Before(o.uses[o.order[0]].until)) {
+		delete(o.uses, o.order[0])
+		o.order = o.order[1:]
+	}
+	if u, ok := o.uses[key]; ok && now.Before(u.until) {
+		return u.by
+	} else if !ok {
+		o.order = append(o.order, key)
+	}
+	o.uses[key] = use{by, until}
+	return by
+}

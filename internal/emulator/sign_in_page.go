@@ -1,0 +1,198 @@
+package emulator
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// page is what a browser shows. It has no script: what goes to and fro are links
+// and forms.
+type page struct {
+	Title   string
+	Problem string
+	Action  string // where the form goes; "" = there is none
+	Method  string
+	Hidden  []input
+	Ask     *input // what is to be typed
+	Button  string
+	People  []choice
+}
+
+type input struct{ Name, Value string }
+
+// choice is somebody to be.
+type choice struct{ Link, Name, Detail string }
+
+const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}` +
+	`h1{font-size:1.4rem}ul{list-style:none;padding:0}a{display:block;padding:.5rem;border-bottom:1px solid #ccc;color:#0b57d0;text-decoration:none}` +
+	`a:hover,a:focus{background:#eef3fc}small{display:block;color:#444}input,button{font:inherit;padding:.4rem}` +
+	`[role=alert]{color:#a4000f}`
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title><style>` + style + `</style></head>
+<body><h1>{{.Title}}</h1>
+<p>Embedded tenant: everybody here is made up, and nothing is a secret.</p>
+{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
+{{with .Action}}<form method="{{$.Method}}" action="{{.}}">
+{{range $.Hidden}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
+{{end}}{{with $.Ask}}<label>{{.Value}} <input name="{{.Name}}" required autocomplete="off"></label> {{end}}<button>{{$.Button}}</button></form>{{end}}
+{{with .People}}<ul>
+{{range .}}<li><a href="{{.Link}}">{{.Name}}<small>{{.Detail}}</small></a></li>
+{{end}}</ul>{{end}}
+</body></html>
+`))
+
+var styleSource = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}()
+
+// answer is the page. A form of it may lead to one origin besides its own.
+func (p page) answer(status int, formOrigin string) answer {
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		panic(err) // The template and the page are our own.
+	}
+	a := answer{status: status, body: b.Bytes()}
+	a.set("Content-Type", "text/html; charset=utf-8")
+	a.set("Cache-Control", "no-store")
+	a.set("Content-Security-Policy", "default-src 'none'; style-src "+styleSource+"; form-action 'self' "+formOrigin+"; base-uri 'none'; frame-ancestors 'none'")
+	a.set("Referrer-Policy", "no-referrer")
+	a.set("X-Content-Type-Options", "nosniff")
+	a.set("X-Frame-Options", "DENY")
+	return a
+}
+
+// signInError is for what cannot be told to the application.
+func (e *Emulator) signInError(c *call, number int, text string) answer {
+	return page{Title: "Sorry, but we're having trouble signing you in.", Problem: fmt.Sprintf("AADSTS%d: %s", number, text)}.answer(http.StatusBadRequest, "")
+}
+
+// choose asks who to be.
+func (e *Emulator) choose(c *call, asks url.Values, problem string) answer {
+	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}}
+	for _, name := range slices.Sorted(keysOf(asks)) {
+		if name != "login_hint" && name != "chosen" {
+			p.Hidden = append(p.Hidden, input{name, asks.Get(name)})
+		}
+	}
+	p.Hidden = append(p.Hidden, input{"chosen", "1"})
+	for _, somebody := range e.choices() {
+		again := url.Values{}
+		for name := range asks {
+			again.Set(name, asks.Get(name))
+		}
+		again.Set("chosen", "1")
+		again.Set("login_hint", somebody.principalName)
+		p.People = append(p.People, choice{"authorize?" + again.Encode(), somebody.name, somebody.detail()})
+	}
+	return p.answer(http.StatusOK, originOf(asks.Get("redirect_uri")))
+}
+
+func keysOf(values url.Values) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range values {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+func (p *person) detail() string {
+	switch {
+	case p.guest:
+		return p.principalName + ", guest"
+	case p.role != nil:
+		return p.principalName + ", " + p.role.name
+	}
+	return p.principalName
+}
+
+// choices are who the page offers: those with a role, a guest, and others.
+func (e *Emulator) choices() []person {
+	var list []person
+	plain, guests := 0, 0
+	e.people(func(p person) bool {
+		switch {
+		case p.disabled:
+			return true
+		case p.guest:
+			if guests++; guests > 1 {
+				return true
+			}
+		case p.role == nil:
+			if plain++; plain > shownPeople-len(directoryRoles)-1 {
+				return guests == 0
+			}
+		}
+		list = append(list, p)
+		return len(list) < shownPeople
+	})
+	return list
+}
+
+// originOf is what a policy calls a redirect URI.
+func originOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// sendBack answers the application by way of the browser, in its response
+// mode: OAuth 2.0 Multiple Response Types and Form Post Response Mode.
+func sendBack(asks, values url.Values) answer {
+	redirect := asks.Get("redirect_uri")
+	if state := asks.Get("state"); state != "" {
+		values.Set("state", state)
+	}
+	u, err := url.Parse(redirect)
+	if err != nil {
+		panic(err) // It was compared with what is registered.
+	}
+	switch asks.Get("response_mode") {
+	case "form_post":
+		p := page{Title: "Back to the application", Action: redirect, Method: "post", Button: "Continue"}
+		for _, name := range slices.Sorted(keysOf(values)) {
+			p.Hidden = append(p.Hidden, input{name, values.Get(name)})
+		}
+		return p.answer(http.StatusOK, originOf(redirect))
+	case "fragment":
+		u.Fragment = ""
+		return found(u.String() + "#" + values.Encode())
+	}
+	query := u.Query()
+	for name := range values {
+		query.Set(name, values.Get(name))
+	}
+	u.RawQuery = query.Encode()
+	return found(u.String())
+}
+
+func found(location string) answer {
+	return answer{status: http.StatusFound, header: map[string]string{"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}}
+}
+
+// answerAsForm turns an error of the token endpoint into what goes back by way
+// of the browser.
+func answerAsForm(a answer) url.Values {
+	var body struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	_ = json.Unmarshal(a.body, &body) // It is our own.
+	if body.Error == "invalid_grant" {
+		body.Error = "consent_required"
+	}
+	return url.Values{"error": {body.Error}, "error_description": {body.Description}}
+}

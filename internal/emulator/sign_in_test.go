@@ -1,0 +1,847 @@
+package emulator
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+)
+
+// inside is what a token says, without a look at who signed it.
+func inside(t *testing.T, token string) jwt.MapClaims {
+	t.Helper()
+	var got jwt.MapClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(token, &got); err != nil {
+		t.Fatalf("%q: %v", token, err)
+	}
+	return got
+}
+
+// refusedWith is an error of the token endpoint: "invalid_grant 54005".
+func refusedWith(r reply) string {
+	numbers, _ := r.body["error_codes"].([]any)
+	if len(numbers) != 1 || r.body["access_token"] != nil {
+		return string(r.raw)
+	}
+	number, _ := numbers[0].(float64)
+	return str(r.body, "error") + " " + strings.TrimSuffix(jsonNumber(number), ".0")
+}
+
+func jsonNumber(n float64) string { return string(encode(n)) }
+
+// changed is v with fields in pairs put in, or out where the value is "".
+func changed(v url.Values, pairs ...string) url.Values {
+	w := url.Values{}
+	for name, values := range v {
+		w[name] = values
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		w.Set(pairs[i], pairs[i+1])
+		if pairs[i+1] == "" {
+			w.Del(pairs[i])
+		}
+	}
+	return w
+}
+
+func TestTokenClaims(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := start(t, Options{Users: 300, Now: func() time.Time { return at }})
+	admin, plain := c.PersonInRole("License Administrator"), c.PersonInRole("")
+	var guest string
+	c.people(func(p person) bool {
+		guest = p.id
+		return !p.guest
+	})
+	for _, tt := range []struct {
+		name, token string
+		want        jwt.MapClaims
+		absent      string
+	}{
+		{"application", c.newToken(), jwt.MapClaims{
+			"iss": "https://sts.windows.net/" + c.TenantID() + "/", "aud": c.URL, "ver": "1.0", "appid": c.ClientID(), "appidacr": "1", "idtyp": "app",
+			"wids": []any{applicationRole}, "tid": c.TenantID(),
+		}, "scp name upn azp acct"},
+		{"member", c.DelegatedToken(plain, "User.Read"), jwt.MapClaims{
+			"aud": worldwide, "ver": "1.0", "appid": c.ClientID(), "idtyp": "user", "scp": "User.Read", "oid": plain, "wids": []any{memberRole}, "acct": 0.0,
+		}, "roles azp"},
+		{"administrator", c.DelegatedToken(admin, "User.Read"), jwt.MapClaims{"wids": []any{"4d6ac14f-3453-41d0-bef9-a3e0c569773a", memberRole}}, "roles"},
+		{"guest", c.DelegatedToken(guest, "User.Read"), jwt.MapClaims{"wids": []any{guestRole}, "acct": 1.0, "oid": guest}, "roles upn"},
+		{"own API", c.UserToken(plain, "a"), jwt.MapClaims{
+			"iss": c.URL + "/" + c.TenantID() + "/v2.0", "aud": c.ClientID(), "ver": "2.0", "azp": c.PublicClientID(), "azpacr": "0", "scp": "a", "oid": plain,
+		}, "roles wids appid upn"},
+	} {
+		got := inside(t, tt.token)
+		for name, want := range tt.want {
+			if diff := cmp.Diff(want, got[name]); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", tt.name, name, diff)
+			}
+		}
+		for _, name := range strings.Fields(tt.absent) {
+			if got[name] != nil {
+				t.Errorf("%s: %s is %v", tt.name, name, got[name])
+			}
+		}
+		life := time.Duration(got["exp"].(float64)-float64(at.Unix())) * time.Second
+		if life < minLifetime || life > maxLifetime || got["nbf"] != got["iat"] || got["sub"] == nil || got["uti"] == nil {
+			t.Errorf("%s: lives %v: %v", tt.name, life, got)
+		}
+	}
+	lives := map[any]bool{}
+	for range 20 {
+		lives[inside(t, c.DelegatedToken(plain, "User.Read"))["exp"]] = true
+	}
+	if len(lives) < 10 {
+		t.Errorf("twenty tokens end at %d times", len(lives))
+	}
+	if a, b := inside(t, c.UserToken(plain))["sub"], inside(t, c.DelegatedToken(plain, "x"))["sub"]; a == b {
+		t.Error("a person is the same to two applications")
+	}
+}
+
+// assertion is one of the client, signed with the demonstration pair.
+func (c *client) assertion(claims jwt.MapClaims, method jwt.SigningMethod, header map[string]any) string {
+	c.t.Helper()
+	c.Certificate()
+	now := c.now()
+	all := jwt.MapClaims{
+		"aud": c.URL + "/" + c.TenantID() + "/oauth2/v2.0/token", "iss": c.ClientID(), "sub": c.ClientID(),
+		"jti": rand.Text(), "nbf": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(),
+	}
+	for name, value := range claims {
+		all[name] = value
+		if value == nil {
+			delete(all, name)
+		}
+	}
+	token := jwt.NewWithClaims(method, all)
+	if header == nil {
+		header = map[string]any{"x5t#S256": digest(string(demoCertificate().Raw))}
+	}
+	for name, value := range header {
+		token.Header[name] = value
+	}
+	signed, err := token.SignedString(demoPair())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return signed
+}
+
+func (c *client) asserting(assertion string) url.Values {
+	return url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "scope": {worldwide + "/.default"},
+		"client_assertion_type": {assertionType}, "client_assertion": {assertion},
+	}
+}
+
+func TestClientAssertion(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	whole := sha256.Sum256(demoCertificate().Raw)
+	short := map[string]any{"x5t": thumbprint(demoCertificate().Raw)}
+	now := c.now()
+	for _, tt := range []struct {
+		name, assertion, want string
+	}{
+		{"PS256", c.assertion(nil, jwt.SigningMethodPS256, nil), ""},
+		{"RS256", c.assertion(nil, jwt.SigningMethodRS256, short), ""},
+		{"base64", c.assertion(nil, jwt.SigningMethodPS256, map[string]any{"x5t#S256": base64.StdEncoding.EncodeToString(whole[:])}), ""},
+		{"issuer as audience", c.assertion(jwt.MapClaims{"aud": c.URL + "/" + c.TenantID() + "/v2.0"}, jwt.SigningMethodPS256, nil), ""},
+		{"without nbf", c.assertion(jwt.MapClaims{"nbf": nil}, jwt.SigningMethodPS256, nil), ""},
+
+		{"other algorithm", c.assertion(nil, jwt.SigningMethodPS384, nil), "invalid_client 700027"},
+		{"other certificate", c.assertion(nil, jwt.SigningMethodPS256, map[string]any{"x5t#S256": "x"}), "invalid_client 700027"},
+		{"no certificate", c.assertion(nil, jwt.SigningMethodPS256, map[string]any{}), "invalid_client 700027"},
+		{"no jti", c.assertion(jwt.MapClaims{"jti": nil}, jwt.SigningMethodPS256, nil), "invalid_client 50027"},
+		{"other subject", c.assertion(jwt.MapClaims{"sub": c.TenantID()}, jwt.SigningMethodPS256, nil), "invalid_client 700021"},
+		{"other audience", c.assertion(jwt.MapClaims{"aud": worldwide}, jwt.SigningMethodPS256, nil), "invalid_client 700023"},
+		{"two audiences", c.assertion(jwt.MapClaims{"aud": []string{c.URL + "/" + c.TenantID() + "/v2.0", worldwide}}, jwt.SigningMethodPS256, nil), "invalid_client 700023"},
+		{"too long", c.assertion(jwt.MapClaims{"exp": now.Add(11 * time.Minute).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
+		{"too long, without nbf", c.assertion(jwt.MapClaims{"nbf": nil, "exp": now.Add(time.Hour).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
+		{"expired", c.assertion(jwt.MapClaims{"nbf": nil, "exp": now.Add(-6 * time.Minute).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
+		{"not yet", c.assertion(jwt.MapClaims{"nbf": now.Add(7 * time.Minute).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
+		{"without end", c.assertion(jwt.MapClaims{"exp": nil}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
+		{"other issuer", c.assertion(jwt.MapClaims{"iss": "https://issuer.example"}, jwt.SigningMethodPS256, nil), "invalid_client 700211"},
+		{"nonsense", "abc", "invalid_request 50027"},
+		{"very long", strings.Repeat("a", maxAssertion+1), "invalid_request 50027"},
+		{"forged", c.assertion(nil, jwt.SigningMethodPS256, nil)[:600] + "AAAA", "invalid_client 700027"},
+	} {
+		r := c.postForm(c.asserting(tt.assertion))
+		if tt.want != "" {
+			if got := refusedWith(r); got != tt.want {
+				t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+			}
+		} else if r.status != 200 || inside(t, str(r.body, "access_token"))["appidacr"] != "2" {
+			t.Errorf("%s: %d %s", tt.name, r.status, r.raw)
+		}
+	}
+	one := c.assertion(jwt.MapClaims{"jti": "one"}, jwt.SigningMethodPS256, nil)
+	for range 2 { // as libraries do that cache theirs
+		if r := c.postForm(c.asserting(one)); r.status != 200 {
+			t.Errorf("again: %d %s", r.status, r.raw)
+		}
+	}
+	if r := c.postForm(c.asserting(c.assertion(jwt.MapClaims{"jti": "one"}, jwt.SigningMethodPS256, nil))); refusedWith(r) != "invalid_client 700027" {
+		t.Errorf("replay: %d %s", r.status, r.raw)
+	}
+	if r := c.postForm(changed(c.asserting(one), "client_secret", c.ClientSecret())); refusedWith(r) != "invalid_request 90100" {
+		t.Errorf("two credentials: %s", r.raw)
+	}
+	if r := c.postForm(changed(c.asserting(one), "client_assertion_type", "")); refusedWith(r) != "invalid_request 900144" {
+		t.Errorf("no type: %s", r.raw)
+	}
+	if r := c.postForm(changed(c.asserting(one), "client_id", c.PublicClientID())); refusedWith(r) != "invalid_client 700025" {
+		t.Errorf("public client: %s", r.raw)
+	}
+	me := c.UserToken(c.PersonInRole(""), "access_as_user")
+	r := c.postForm(changed(c.onBehalf(me), "client_secret", "", "client_assertion_type", assertionType, "client_assertion", one))
+	if r.status != 200 || inside(t, str(r.body, "access_token"))["appidacr"] != "2" {
+		t.Errorf("on behalf of: %d %s", r.status, r.raw)
+	}
+}
+
+// TestForeignCertificate signs in with a pair that the tenant did not make.
+func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
+	key := secondKey().private
+	cert, err := x509.ParseCertificate(secondKey().certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for registered, want := range map[bool]int{true: 200, false: 401} {
+		opts := Options{Users: 10}
+		if registered {
+			opts.SignIn.Certificates = []*x509.Certificate{cert}
+		}
+		c := start(t, opts)
+		token := jwt.NewWithClaims(jwt.SigningMethodPS256, jwt.MapClaims{
+			"aud": c.URL + "/" + c.TenantID() + "/oauth2/v2.0/token", "iss": c.ClientID(), "sub": c.ClientID(), "jti": "1",
+			"nbf": c.now().Unix(), "exp": c.now().Add(time.Minute).Unix(),
+		})
+		token.Header["x5t#S256"] = digest(string(cert.Raw))
+		signed, err := token.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := c.postForm(c.asserting(signed)); r.status != want {
+			t.Errorf("registered %v: %d %s", registered, r.status, r.raw)
+		}
+	}
+}
+
+func TestFederatedCredential(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded := base64.RawURLEncoding.EncodeToString
+	set := encode(object{"keys": []object{{"kty": "EC", "crv": "P-256", "kid": "k", "x": encoded(point[1:33]), "y": encoded(point[33:])}}})
+	c := start(t, Options{Users: 10, SignIn: SignIn{Federated: []Federated{{Issuer: "https://ci.example", Subject: "repo:a", Keys: set}}}})
+	sign := func(kid string, key *ecdsa.PrivateKey, pairs ...string) url.Values {
+		all := jwt.MapClaims{"iss": "https://ci.example", "sub": "repo:a", "aud": "api://AzureADTokenExchange", "exp": c.now().Add(time.Hour).Unix()}
+		for i := 0; i < len(pairs); i += 2 {
+			all[pairs[i]] = pairs[i+1]
+		}
+		token := jwt.NewWithClaims(jwt.SigningMethodES256, all)
+		token.Header["kid"] = kid
+		signed, err := token.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.asserting(signed)
+	}
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := c.postForm(sign("k", key)); r.status != 200 || inside(t, str(r.body, "access_token"))["appidacr"] != "2" {
+		t.Errorf("%d %s", r.status, r.raw)
+	}
+	for name, tt := range map[string]struct {
+		form url.Values
+		want string
+	}{
+		"issuer":      {sign("k", key, "iss", "https://ci.example/"), "invalid_client 700211"},
+		"subject":     {sign("k", key, "sub", "repo:b"), "invalid_client 700213"},
+		"audience":    {sign("k", key, "aud", worldwide), "invalid_client 700212"},
+		"unknown key": {sign("other", key), "invalid_client 700027"},
+		"forged":      {sign("k", stranger), "invalid_client 700027"},
+	} {
+		if got := refusedWith(c.postForm(tt.form)); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestKeySet reads what cannot be read, and what is too weak.
+func TestKeySet(t *testing.T) {
+	t.Parallel()
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Skip("weak keys cannot be made any more")
+	}
+	n := base64.RawURLEncoding.EncodeToString(weak.N.Bytes())
+	for _, set := range []string{"", "{}", "[]", `{"keys":[{}]}`, `{"keys":[{"kty":"RSA","n":"` + n + `","e":"AQAB"}]}`, `{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`, `{"keys":[{"kty":"oct","k":"AA"}]}`} {
+		if k := keyOf([]byte(set), ""); k != nil {
+			t.Errorf("%s: %v", set, k)
+		}
+	}
+}
+
+func TestRotateKeys(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := start(t, Options{Users: 10, Now: func() time.Time { return at.Add(time.Duration(ahead.Load())) }})
+	ids := func() (list []string) {
+		for _, k := range rows(c.ok("/"+c.TenantID()+"/discovery/v2.0/keys"), "keys") {
+			der, err := base64.StdEncoding.DecodeString(k["x5c"].([]any)[0].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cert, err := x509.ParseCertificate(der)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if thumbprint(cert.Raw) != k["kid"] || k["x5t"] != k["kid"] || str(k, "issuer") != c.URL+"/"+c.TenantID()+"/v2.0" {
+				t.Errorf("%v", k)
+			}
+			list = append(list, str(k, "kid"))
+		}
+		return list
+	}
+	usable := func(token string) int { return c.get("/v1.0/groups", "Authorization", "Bearer "+token).status }
+	before, old := ids(), c.newToken()
+	if len(before) != 2 {
+		t.Errorf("keys %v", before)
+	}
+	c.RotateKeys()
+	after := ids()
+	if len(after) != 3 || after[0] != before[1] || after[2] != before[0] || after[1] == before[0] || after[1] == before[1] {
+		t.Errorf("keys %v, then %v", before, after)
+	}
+	fresh := c.newToken()
+	if usable(old) != 200 || usable(fresh) != 200 {
+		t.Errorf("after a rotation: %d %d", usable(old), usable(fresh))
+	}
+	c.RotateKeys()
+	if usable(old) != 401 || usable(fresh) != 200 {
+		t.Errorf("after two: %d %d", usable(old), usable(fresh))
+	}
+	ahead.Store(int64(KeyGrace))
+	if got := ids(); len(got) != 2 {
+		t.Errorf("after the grace: %v", got)
+	}
+}
+
+func TestDiscoveryDocuments(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	for tenant, want := range map[string][2]string{
+		c.TenantID():    {c.TenantID(), c.TenantID()},
+		mainDomain:      {c.TenantID(), c.TenantID()},
+		"common":        {"common", "{tenantid}"},
+		"organizations": {"organizations", "{tenantid}"},
+	} {
+		doc := c.ok("/" + tenant + "/v2.0/.well-known/openid-configuration")
+		if str(doc, "authorization_endpoint") != c.URL+"/"+want[0]+"/oauth2/v2.0/authorize" || str(doc, "issuer") != c.URL+"/"+want[1]+"/v2.0" {
+			t.Errorf("%s: %v", tenant, doc)
+		}
+		if set := c.ok(str(doc, "jwks_uri")); str(rows(set, "keys")[0], "issuer") != str(doc, "issuer") {
+			t.Errorf("%s: %v", tenant, set)
+		}
+	}
+	for _, path := range []string{"/v2.0/.well-known/openid-configuration", "/discovery/v2.0/keys"} {
+		if r := c.get("/elsewhere.example" + path); refusedWith(r) != "invalid_tenant 90002" {
+			t.Errorf("%s: %d %s", path, r.status, r.raw)
+		}
+		if r := c.do("POST", "/common"+path, ""); r.status != 405 {
+			t.Errorf("%s: %d %s", path, r.status, r.raw)
+		}
+	}
+	ask := func(endpoint string) reply {
+		return c.get("/common/discovery/instance?api-version=1.1&authorization_endpoint=" + url.QueryEscape(endpoint))
+	}
+	if r := ask(c.URL + "/" + c.TenantID() + "/oauth2/v2.0/authorize"); str(r.body, "tenant_discovery_endpoint") != c.URL+"/"+c.TenantID()+"/v2.0/.well-known/openid-configuration" {
+		t.Errorf("%d %s", r.status, r.raw)
+	}
+	if r := ask("https://login.example/common/oauth2/v2.0/authorize"); r.status != 400 || str(r.body, "error") != "invalid_instance" {
+		t.Errorf("another instance: %d %s", r.status, r.raw)
+	}
+}
+
+func TestForwarded(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 300})
+	for name, tt := range map[string]struct{ proto, host, want string }{
+		"proxy":      {"https", "graph.example:8443", "https://graph.example:8443"},
+		"IPv6":       {"https", "[::1]:8443", "https://[::1]:8443"},
+		"host alone": {"", "graph.example", "http://graph.example"},
+		"no scheme":  {"gopher", "", c.URL},
+		"path":       {"", "graph.example/x", c.URL},
+		"two":        {"", "a.example, b.example", c.URL},
+		"user":       {"", "a@b.example", c.URL},
+	} {
+		headers := []string{"X-Forwarded-Proto", tt.proto, "X-Forwarded-Host", tt.host}
+		doc := c.ok("/common/v2.0/.well-known/openid-configuration", headers...)
+		if got := str(doc, "token_endpoint"); got != tt.want+"/common/oauth2/v2.0/token" {
+			t.Errorf("%s: %s", name, got)
+		}
+		token := c.DelegatedToken(c.PersonInRole("Global Reader"), "User.Read.All")
+		if got := str(c.ok("/v1.0/users?$top=5", append(headers, "Authorization", "Bearer "+token)...), "@odata.nextLink"); !strings.HasPrefix(got, tt.want+"/v1.0/users") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://graph/", nil)
+	r.RemoteAddr = "192.0.2.1:1234"
+	r.Header.Set("X-Forwarded-Proto", "https")
+	if got := origin(r); got != "http://graph" {
+		t.Errorf("a stranger is believed: %s", got)
+	}
+}
+
+func TestStartTLS(t *testing.T) {
+	t.Parallel()
+	s := StartTLS(t, Options{Users: 10})
+	http1 := s.Client()
+	t.Cleanup(http1.CloseIdleConnections)
+	for _, base := range []string{s.URL, strings.Replace(s.URL, "127.0.0.1", "localhost", 1)} {
+		resp, err := http1.Get(base + "/common/v2.0/.well-known/openid-configuration")
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != 200 || !strings.Contains(string(raw), base+"/common/oauth2/v2.0/token") {
+			t.Errorf("%s: %d %s", base, resp.StatusCode, raw)
+		}
+	}
+	// Its authority is good for no other name.
+	block, _ := pem.Decode(s.Authority)
+	root, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(root.PermittedDNSDomains, []string{"localhost"}) || !root.PermittedDNSDomainsCritical || !root.MaxPathLenZero {
+		t.Errorf("%v", root.PermittedDNSDomains)
+	}
+	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.URL, "https://"), &tls.Config{}); err == nil {
+		t.Error("trusted by everybody")
+	}
+}
+
+// authorization is what an application sends people with, and its verifier.
+func (c *client) authorization(pairs ...string) (url.Values, string) {
+	verifier := rand.Text() + rand.Text()
+	sum := sha256.Sum256([]byte(verifier))
+	return changed(url.Values{
+		"client_id": {c.PublicClientID()}, "response_type": {"code"}, "redirect_uri": {"http://localhost:1/back"},
+		"scope": {"openid profile offline_access User.Read"}, "state": {"s&t"}, "nonce": {"n"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}, pairs...), verifier
+}
+
+func (c *client) authorizing(asks url.Values) reply {
+	c.t.Helper()
+	return c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + asks.Encode())
+}
+
+// returned is what came back to the application in the query.
+func returned(t *testing.T, r reply) url.Values {
+	t.Helper()
+	u, err := url.Parse(r.header.Get("Location"))
+	if r.status != 302 || err != nil || !strings.HasPrefix(u.String(), "http://localhost:1/back?") {
+		t.Fatalf("%d %v %s", r.status, r.header, r.raw)
+	}
+	return u.Query()
+}
+
+func TestAuthorizationCode(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 200})
+	me := c.tenant.User(0)
+	asks, verifier := c.authorization("login_hint", strings.ToUpper(me.UserPrincipalName()), "client_info", "1")
+	got := returned(t, c.authorizing(asks))
+	if got.Get("state") != "s&t" || got.Get("error") != "" {
+		t.Fatalf("%v", got)
+	}
+	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {c.PublicClientID()}, "code": {got.Get("code")},
+		"redirect_uri": {"http://localhost:1/back"}, "code_verifier": {verifier}, "client_info": {"1"}}
+	for name, tt := range map[string]struct {
+		form url.Values
+		want string
+	}{
+		"other verifier":   {changed(form, "code_verifier", rand.Text()+rand.Text()), "invalid_grant 501481"},
+		"no verifier":      {changed(form, "code_verifier", ""), "invalid_grant 50148"},
+		"other address":    {changed(form, "redirect_uri", "http://localhost:2/back"), "invalid_grant 500112"},
+		"other client":     {changed(form, "client_id", c.ClientID(), "client_secret", c.ClientSecret()), "invalid_grant 700005"},
+		"credential":       {changed(form, "client_secret", c.ClientSecret()), "invalid_client 700025"},
+		"no code":          {changed(form, "code", ""), "invalid_request 900144"},
+		"nonsense":         {changed(form, "code", "x"), "invalid_grant 9002313"},
+		"as refresh token": {changed(form, "grant_type", "refresh_token", "refresh_token", got.Get("code")), "invalid_grant 9002313"},
+	} {
+		if got := refusedWith(c.postForm(tt.form)); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+	r := c.postForm(form)
+	if r.status != 200 || str(r.body, "scope") != "User.Read openid profile" || !lives(r) {
+		t.Fatalf("%d %s", r.status, r.raw)
+	}
+	id := inside(t, str(r.body, "id_token"))
+	if id["aud"] != c.PublicClientID() || id["nonce"] != "n" || id["oid"] != me.ID().String() || id["preferred_username"] != me.UserPrincipalName() || id["iss"] != c.URL+"/"+c.TenantID()+"/v2.0" {
+		t.Errorf("%v", id)
+	}
+	if info, err := base64.RawURLEncoding.DecodeString(str(r.body, "client_info")); err != nil || !strings.Contains(string(info), me.ID().String()) {
+		t.Errorf("client_info %s", info)
+	}
+	if got := c.ok("/v1.0/me", "Authorization", "Bearer "+str(r.body, "access_token")); got["id"] != me.ID().String() {
+		t.Errorf("me is %v", got)
+	}
+	if r := c.get("/v1.0/me", "Authorization", "Bearer "+str(r.body, "id_token")); r.status != 401 {
+		t.Errorf("an id token reads: %d", r.status)
+	}
+	if got := refusedWith(c.postForm(form)); got != "invalid_grant 54005" {
+		t.Errorf("a code twice: %s", got)
+	}
+
+	// Refresh, also for the application's own API.
+	again := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}, "refresh_token": {str(r.body, "refresh_token")}}
+	for range 2 {
+		r := c.postForm(again)
+		if r.status != 200 || str(r.body, "scope") != "User.Read openid profile" || str(r.body, "refresh_token") == again.Get("refresh_token") || str(r.body, "id_token") == "" {
+			t.Errorf("%d %s", r.status, r.raw)
+		}
+	}
+	r = c.postForm(changed(again, "scope", "api://"+c.ClientID()+"/access_as_user"))
+	mine := str(r.body, "access_token")
+	if r.status != 200 || inside(t, mine)["aud"] != c.ClientID() {
+		t.Fatalf("%d %s", r.status, r.raw)
+	}
+	if r := c.postForm(c.onBehalf(mine)); r.status != 200 {
+		t.Errorf("on behalf of: %d %s", r.status, r.raw)
+	}
+	for name, tt := range map[string]struct {
+		form url.Values
+		want string
+	}{
+		"other client": {changed(again, "client_id", c.ClientID(), "client_secret", c.ClientSecret()), "invalid_grant 700005"},
+		"edited":       {changed(again, "refresh_token", again.Get("refresh_token")+"A"), "invalid_grant 9002313"},
+		"no token":     {changed(again, "refresh_token", ""), "invalid_request 900144"},
+		"more":         {changed(again, "scope", "Directory.ReadWrite.All"), "invalid_grant 65001"},
+	} {
+		if got := refusedWith(c.postForm(tt.form)); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestConfidentialCode has the application with a secret redeem a code, without
+// a challenge.
+func TestConfidentialCode(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	asks, _ := c.authorization("client_id", c.ClientID(), "code_challenge", "", "code_challenge_method", "", "login_hint", c.PersonInRole(""))
+	code := returned(t, c.authorizing(asks)).Get("code")
+	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {c.ClientID()}, "code": {code}, "redirect_uri": {"http://localhost:1/back"}}
+	if got := refusedWith(c.postForm(form)); got != "invalid_client 7000218" {
+		t.Errorf("without the secret: %s", got)
+	}
+	form.Set("client_secret", c.ClientSecret())
+	if got := refusedWith(c.postForm(changed(form, "code_verifier", rand.Text()+rand.Text()))); got != "invalid_grant 501481" {
+		t.Errorf("with a verifier of nothing: %s", got)
+	}
+	if r := c.postForm(form); r.status != 200 || inside(t, str(r.body, "access_token"))["appidacr"] != "1" {
+		t.Errorf("%d %s", r.status, r.raw)
+	}
+}
+
+func TestRefusedAuthorization(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := start(t, Options{Users: 200, Now: func() time.Time { return at.Add(time.Duration(ahead.Load())) }, SignIn: SignIn{RedirectURIs: []string{"https://app.example/back"}}})
+	me := c.userName(0)
+	// What the application is not told:
+	for name, pairs := range map[string][]string{
+		"other client":   {"client_id", c.TenantID()},
+		"no client":      {"client_id", ""},
+		"no address":     {"redirect_uri", ""},
+		"other address":  {"redirect_uri", "https://evil.example/"},
+		"like loopback":  {"redirect_uri", "http://localhost.evil.example/"},
+		"user":           {"redirect_uri", "http://localhost@evil.example/"},
+		"fragment":       {"redirect_uri", "http://localhost/#x"},
+		"script":         {"redirect_uri", "javascript:alert(1)"},
+		"registered, +x": {"redirect_uri", "https://app.example/back/x"},
+	} {
+		asks, _ := c.authorization(append(pairs, "login_hint", me)...)
+		if r := c.authorizing(asks); r.status != 400 || r.header.Get("Location") != "" || !strings.Contains(string(r.raw), "AADSTS") {
+			t.Errorf("%s: %d %v %s", name, r.status, r.header, r.raw)
+		}
+	}
+	asks, _ := c.authorization("redirect_uri", "https://app.example/back", "login_hint", me)
+	if r := c.authorizing(asks); r.status != 302 || !strings.HasPrefix(r.header.Get("Location"), "https://app.example/back?") {
+		t.Errorf("registered: %d %v", r.status, r.header)
+	}
+	if r := c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + asks.Encode() + "&client_id=x"); r.status != 400 {
+		t.Errorf("a parameter twice: %d", r.status)
+	}
+	if r := c.get("/elsewhere.example/oauth2/v2.0/authorize?" + asks.Encode()); r.status != 400 {
+		t.Errorf("another tenant: %d", r.status)
+	}
+	// What it is:
+	for name, tt := range map[string]struct {
+		pairs []string
+		want  string
+	}{
+		"no challenge":     {[]string{"code_challenge", "", "code_challenge_method", ""}, "invalid_request"},
+		"short challenge":  {[]string{"code_challenge", "x"}, "invalid_request"},
+		"other method":     {[]string{"code_challenge_method", "S512"}, "invalid_request"},
+		"method alone":     {[]string{"client_id", c.ClientID(), "code_challenge", ""}, "invalid_request"},
+		"implicit":         {[]string{"response_type", "token"}, "unsupported_response_type"},
+		"no response type": {[]string{"response_type", ""}, "invalid_request"},
+		"other mode":       {[]string{"response_mode", "web_message"}, "invalid_request"},
+		"other prompt":     {[]string{"prompt", "maybe"}, "invalid_request"},
+		"silent":           {[]string{"prompt", "none"}, "login_required"},
+		"no scope":         {[]string{"scope", ""}, "invalid_request"},
+		"no such scope":    {[]string{"scope", "User.Fly"}, "invalid_scope"},
+		"not consented to": {[]string{"scope", "Directory.ReadWrite.All"}, "consent_required"},
+	} {
+		asks, _ := c.authorization(append(tt.pairs, "login_hint", me)...)
+		if got := returned(t, c.authorizing(asks)); got.Get("error") != tt.want || got.Get("code") != "" || got.Get("state") != "s&t" || !strings.HasPrefix(got.Get("error_description"), "AADSTS") {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	asks, verifier := c.authorization("login_hint", me)
+	code := returned(t, c.authorizing(asks)).Get("code")
+	ahead.Store(int64(codeLifetime))
+	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {c.PublicClientID()}, "code": {code}, "redirect_uri": {"http://localhost:1/back"}, "code_verifier": {verifier}}
+	if got := refusedWith(c.postForm(form)); got != "invalid_grant 70008" {
+		t.Errorf("ten minutes later: %s", got)
+	}
+}
+
+var personLink = regexp.MustCompile(`<a href="([^"]+)">`)
+
+// TestSignInPage chooses somebody on the page, in each response mode.
+func TestSignInPage(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 200})
+	for _, mode := range []string{"", "query", "fragment", "form_post"} {
+		asks, _ := c.authorization("response_mode", mode, "state", `"><script>`, "prompt", "select_account", "login_hint", c.userName(0))
+		r := c.authorizing(asks)
+		policy := r.header.Get("Content-Security-Policy")
+		if r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") || strings.Contains(string(r.raw), "<script") ||
+			!strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "script-src") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "form-action 'self' http://localhost:1;") {
+			t.Fatalf("%s: %d %v %s", mode, r.status, r.header, r.raw)
+		}
+		links := personLink.FindAllStringSubmatch(string(r.raw), -1)
+		if len(links) != shownPeople || !strings.Contains(string(r.raw), "License Administrator") || !strings.Contains(string(r.raw), ", guest") {
+			t.Errorf("%s: %d people: %s", mode, len(links), r.raw)
+		}
+		r = c.get("/" + c.TenantID() + "/oauth2/v2.0/" + html.UnescapeString(links[1][1]))
+		switch location := r.header.Get("Location"); mode {
+		case "form_post":
+			if r.status != 200 || !strings.Contains(string(r.raw), `<form method="post" action="http://localhost:1/back">`) || !strings.Contains(string(r.raw), `name="code"`) || strings.Contains(string(r.raw), "<script") {
+				t.Errorf("%s: %d %s", mode, r.status, r.raw)
+			}
+		case "fragment":
+			if r.status != 302 || !strings.HasPrefix(location, "http://localhost:1/back#") || !strings.Contains(location, "code=") {
+				t.Errorf("%s: %d %s", mode, r.status, location)
+			}
+		default:
+			if got := returned(t, r); got.Get("code") == "" || got.Get("state") != `"><script>` {
+				t.Errorf("%s: %v", mode, got)
+			}
+		}
+	}
+	off := c.userName(c.userWhere(func(i int32) bool { return !c.tenant.User(i).Enabled() }))
+	for _, name := range []string{"nobody", off, "<b>"} {
+		asks, _ := c.authorization("login_hint", name)
+		if r := c.authorizing(asks); r.status != 200 || !strings.Contains(string(r.raw), "Nobody by that name") || strings.Contains(string(r.raw), "<b>") {
+			t.Errorf("%s: %d %s", name, r.status, r.raw)
+		}
+	}
+	if r := c.get("/common/oauth2/v2.0/logout?state=x&post_logout_redirect_uri=" + url.QueryEscape("http://localhost:1/bye")); r.header.Get("Location") != "http://localhost:1/bye?state=x" {
+		t.Errorf("%d %v", r.status, r.header)
+	}
+	if r := c.get("/common/oauth2/v2.0/logout?post_logout_redirect_uri=" + url.QueryEscape("https://evil.example")); r.status != 200 || r.header.Get("Location") != "" {
+		t.Errorf("%d %v", r.status, r.header)
+	}
+}
+
+func TestPasswordGrant(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {c.userName(0)}, "password": {Password}, "scope": {"openid User.Read"}}
+	if r := c.postForm(form); r.status != 200 || str(r.body, "id_token") == "" || r.body["refresh_token"] != nil {
+		t.Errorf("%d %s", r.status, r.raw)
+	}
+	for name, tt := range map[string]struct {
+		form url.Values
+		want string
+	}{
+		"password":     {changed(form, "password", "x"), "invalid_grant 50126"},
+		"person":       {changed(form, "username", "nobody@licensegraph.example"), "invalid_grant 50034"},
+		"confidential": {changed(form, "client_id", c.ClientID(), "client_secret", c.ClientSecret()), "invalid_client 7000218"},
+		"missing":      {changed(form, "password", ""), "invalid_request 900144"},
+	} {
+		if got := refusedWith(c.postForm(tt.form)); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+func TestDeviceCode(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	c := start(t, Options{Users: 10, Now: func() time.Time { return at.Add(time.Duration(ahead.Load())) }})
+	const formType = "application/x-www-form-urlencoded"
+	begin := func(client string) reply {
+		return c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/devicecode", url.Values{"client_id": {client}, "scope": {"User.Read offline_access"}}.Encode(), "Content-Type", formType)
+	}
+	if r := begin(c.ClientID()); refusedWith(r) != "invalid_client 7000218" {
+		t.Errorf("confidential client: %s", r.raw)
+	}
+	d := begin(c.PublicClientID()).body
+	poll := url.Values{"grant_type": {deviceGrant}, "client_id": {c.PublicClientID()}, "device_code": {str(d, "device_code")}}
+	wait := func(t time.Duration) { ahead.Add(int64(t)) }
+	if got := refusedWith(c.postForm(poll)); got != "authorization_pending 70016" {
+		t.Errorf("at once: %s", got)
+	}
+	if got := refusedWith(c.postForm(poll)); got != "slow_down 70018" {
+		t.Errorf("again at once: %s", got)
+	}
+	if r := c.get(str(d, "verification_uri")); r.status != 200 || !strings.Contains(string(r.raw), "user_code") {
+		t.Errorf("%d %s", r.status, r.raw)
+	}
+	approve := str(d, "verification_uri") + "?user_code="
+	if r := c.get(approve + "WRONG"); !strings.Contains(string(r.raw), "didn&#39;t work") {
+		t.Errorf("%s", r.raw)
+	}
+	r := c.get(approve + strings.ToLower(str(d, "user_code")))
+	links := personLink.FindAllStringSubmatch(string(r.raw), -1)
+	if len(links) == 0 {
+		t.Fatalf("%s", r.raw)
+	}
+	c.get("/common/oauth2/v2.0/" + html.UnescapeString(links[0][1]))
+	wait(deviceInterval)
+	if got := refusedWith(c.postForm(changed(poll, "client_id", c.ClientID(), "client_secret", c.ClientSecret()))); got != "invalid_grant 700005" {
+		t.Errorf("another client: %s", got)
+	}
+	if r := c.postForm(poll); r.status != 200 || str(r.body, "refresh_token") == "" {
+		t.Errorf("%d %s", r.status, r.raw)
+	}
+	if got := refusedWith(c.postForm(poll)); got != "bad_verification_code 70019" {
+		t.Errorf("twice: %s", got)
+	}
+	poll.Set("device_code", str(begin(c.PublicClientID()).body, "device_code"))
+	wait(deviceLifetime)
+	if got := refusedWith(c.postForm(poll)); got != "expired_token 70020" {
+		t.Errorf("too late: %s", got)
+	}
+	for range pendingDevices + 10 {
+		begin(c.PublicClientID())
+	}
+	if n := len(c.deviceCodes.pending); n != pendingDevices {
+		t.Errorf("%d wait", n)
+	}
+}
+
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	var o once
+	at := time.Unix(0, 0)
+	if o.use("a", "1", at, at.Add(time.Minute)) != "1" || o.use("a", "2", at, at.Add(time.Minute)) != "1" {
+		t.Error("used twice")
+	}
+	if o.use("a", "3", at.Add(time.Minute), at.Add(time.Hour)) != "3" {
+		t.Error("remembered for too long")
+	}
+	for i := range rememberedUses + 100 {
+		o.use(jsonNumber(float64(i)), "x", at, at.Add(time.Hour))
+	}
+	if len(o.uses) > rememberedUses || len(o.order) != len(o.uses) {
+		t.Errorf("%d uses, %d in order", len(o.uses), len(o.order))
+	}
+}
+
+// TestDirectoryRoles asks with every consented scope, so that what people may
+// themselves decides.
+func TestDirectoryRoles(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 300})
+	var guest person
+	c.people(func(p person) bool {
+		guest = p
+		return !p.guest
+	})
+	someone := c.userID(200)
+	board := c.of("board")
+	who := map[string]string{"member": c.PersonInRole(""), "guest": guest.id}
+	for _, r := range directoryRoles {
+		if who[r.name] = c.PersonInRole(r.name); who[r.name] == "" {
+			t.Fatalf("nobody is %s", r.name)
+		}
+	}
+	for name, id := range who {
+		c.token = c.DelegatedToken(id, append(defaultScopes, "User-CloudLicensing.Read.All", "Group.Read.All")...)
+		has := readsOneself
+		switch name {
+		case "guest":
+		case "member":
+			has = readsDirectory
+		default:
+			has = directoryRoles[slices.IndexFunc(directoryRoles, func(r directoryRole) bool { return r.name == name })].clearance
+		}
+		for uri, needs := range map[string]clearance{
+			"/v1.0/me": readsOneself, "/v1.0/users/" + id: readsOneself, "/beta/me/cloudLicensing/usageRights": readsOneself, "/beta/users/" + strings.ToUpper(id) + "/cloudLicensing/assignments": readsOneself,
+			"/v1.0/users": readsDirectory, "/v1.0/users/" + someone: readsDirectory, "/v1.0/groups/" + board + "/members": readsDirectory, "/v1.0/subscribedSkus": readsDirectory,
+			pools: readsLicences, granted: readsLicences, "/beta/users/" + someone + "/cloudLicensing/usageRights": readsLicences, "/beta/groups/" + board + "/cloudLicensing/usageRights": readsLicences,
+			"/v1.0/groups/" + board + "/membersWithLicenseErrors": readsLicences,
+		} {
+			if r := c.get(uri); (r.status == 200) != (has >= needs) || r.status != 200 && r.status != 403 {
+				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
+			}
+		}
+		for _, uri := range []string{"/v1.0/users/" + someone + "/assignLicense", "/v1.0/me/assignLicense", "/v1.0/groups/" + board + "/assignLicense", granted} {
+			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) != (has < changesLicences) {
+				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
+			}
+		}
+	}
+	// The scope User.Read is of oneself, whoever one is.
+	c.token = c.DelegatedToken(who["Global Administrator"], "User.Read")
+	if r := c.get("/beta/users/" + someone + "/cloudLicensing/usageRights"); r.status != 403 {
+		t.Errorf("User.Read reads others: %d", r.status)
+	}
+	if r := c.get("/beta/users/" + who["Global Administrator"] + "/cloudLicensing/usageRights"); r.status != 200 {
+		t.Errorf("User.Read does not read oneself: %d %s", r.status, r.raw)
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"licensegraph/internal/emulator"
+)
+
+// embeddedConfig is what can be set of the command embedded.
+type embeddedConfig struct {
+	Embedded        `embed:""`
+	AllowNetwork    bool   `name:"allow-network" help:"Listen on an address that others in the network reach, too. Anybody there can sign in as anybody."`
+	TLS             bool   `name:"tls" help:"Speak HTTPS, with a certificate made at start."`
+	CAFile          string `name:"ca-file" placeholder:"FILE" help:"Where to write the certificate (PEM) that clients have to trust, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE."`
+	CertificateFile string `name:"certificate-file" placeholder:"FILE" help:"Where to write a certificate of the application with its key (PEM), for clients that sign in with one."`
+}
+
+func (c *embeddedConfig) validate() error {
+	v := &validation{}
+	if host, ok := v.address("listen", c.Listen); ok && !c.AllowNetwork && !isLoopback(host) {
+		v.note("--listen: %s is not a loopback address such as 127.0.0.1:8081: --allow-network lets others in", c.Listen)
+	}
+	v.atLeastOne("users", int64(c.Users))
+	v.atMost("users", c.Users, maxEmbeddedUsers)
+	if c.CAFile != "" && !c.TLS {
+		v.note("--ca-file: there is no certificate to trust without --tls")
+	}
+	return errors.Join(v.problems...)
+}
+
+// embeddedEnv is the variable of a flag of the command: the same as with the
+// gateway.
+func embeddedEnv(flag string) string { return envName("embedded-" + flag) }
+
+// runEmbedded serves the embedded tenant alone until the context ends.
+func runEmbedded(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	cfg := &embeddedConfig{}
+	problems, err := parseInto(cfg, args, getenv, stdout, "licensegraph embedded", embeddedEnv,
+		"A Microsoft Graph with licences of made-up people, and the sign-in for it: for tests of clients, not for production.")
+	switch {
+	case errors.Is(err, errHelp):
+		return nil
+	case err == nil:
+		err = cfg.validate()
+	}
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return &setupError{err}
+	}
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return &setupError{fmt.Errorf("--listen: %w", err)}
+	}
+	defer l.Close() // Serving closes it too.
+	tenant, url := cfg.tenant(), baseURL(l)
+	server := newEmbeddedServer(tenant, newLogger(stderr, "info", "text"))
+	if cfg.TLS {
+		url = strings.Replace(url, "http:", "https:", 1)
+		certificate, authority, err := emulator.ServerCertificate(l.Addr().(*net.TCPAddr).IP.String())
+		if err != nil {
+			return err
+		}
+		if cfg.CAFile != "" {
+			if err := os.WriteFile(cfg.CAFile, authority, 0o644); err != nil {
+				return &setupError{fmt.Errorf("--ca-file: %w", err)}
+			}
+		}
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	}
+	if cfg.CertificateFile != "" {
+		certificate, key := tenant.Certificate()
+		if err := writePrivate(cfg.CertificateFile, append(certificate, key...)); err != nil {
+			return &setupError{fmt.Errorf("--certificate-file: %w", err)}
+		}
+	}
+	fmt.Fprintf(stdout, "Microsoft Graph  %s/beta and /v1.0 (%d made-up people)\nSign-in          %s/%s\nTenant           %[4]s\nClient           %[5]s\nSecret           %[6]s\nPublic client    %[7]s\nPassword         %[8]s (of everybody)\nCtrl-C stops.\n",
+		url, cfg.Users, url, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
+	return serveEmbedded(ctx, server, l)
+}
+
+func newEmbeddedServer(tenant http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           tenant,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      5 * time.Minute, // Some faults take their time.
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// serveEmbedded serves until the context ends. What is under way then ends a few
+// seconds later at the latest.
+func serveEmbedded(ctx context.Context, server *http.Server, l net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		serve := server.Serve
+		if server.TLSConfig != nil {
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		}
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		end, stop := context.WithTimeout(context.Background(), 5*time.Second)
+		defer stop()
+		if server.Shutdown(end) != nil {
+			_ = server.Close() // Its connections are lost anyway.
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// writePrivate writes a file that nobody else can read.
+func writePrivate(name string, content []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(f.Chmod(0o600), func() error { _, err := f.Write(content); return err }())
+	return errors.Join(err, f.Close())
+}

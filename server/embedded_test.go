@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func noVariables(string) string { return "" }
+
+// TestEmbedded starts the embedded tenant alone, and reads from it as its client.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, pair := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "client.pem")
+	if err := os.WriteFile(pair, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stdout, ended := newJournal(), make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"embedded", "--listen=127.0.0.1:0", "--tls", "--ca-file=" + ca, "--certificate-file=" + pair},
+			func(name string) string { return map[string]string{"LICENSEGRAPH_EMBEDDED_USERS": "20"}[name] }, stdout, newJournal())
+		_, _ = io.WriteString(stdout, "Ctrl-C") // ends the wait below
+	}()
+	stdout.wait("Ctrl-C")
+	printed := stdout.String()
+	value := func(name string) string {
+		found := regexp.MustCompile(`(?m)^` + name + ` +(\S+)`).FindStringSubmatch(printed)
+		if found == nil {
+			t.Fatalf("no %s: %s", name, printed)
+		}
+		return found[1]
+	}
+	if !strings.Contains(printed, "(20 made-up people)") {
+		t.Errorf("%s", printed)
+	}
+
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatalf("%s", pem)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	client := &http.Client{Transport: transport}
+	resp, err := client.PostForm(value("Sign-in")+"/oauth2/v2.0/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {value("Client")}, "client_secret": {value("Secret")}, "scope": {"https://graph.microsoft.com/.default"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if resp.StatusCode != 200 || !strings.Contains(string(body), "access_token") || !strings.HasSuffix(value("Sign-in"), value("Tenant")) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	transport.CloseIdleConnections()
+
+	if _, err := tls.LoadX509KeyPair(pair, pair); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(pair); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEmbeddedRefuses(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"network":  {[]string{"--listen=0.0.0.0:0"}, "--listen: 0.0.0.0:0 is not a loopback address such as 127.0.0.1:8081: --allow-network lets others in"},
+		"nobody":   {[]string{"--users=0"}, "--users: 0 is less than 1"},
+		"many":     {[]string{"--users=1000001"}, "--users: at most 1000000"},
+		"no TLS":   {[]string{"--ca-file=x"}, "--ca-file: there is no certificate to trust without --tls"},
+		"number":   {[]string{"--seed=x"}, `--seed: "x" is no whole number from 0`},
+		"flag":     {[]string{"--graphiql"}, "unknown flag --graphiql"},
+		"the file": {[]string{"--listen=127.0.0.1:0", "--certificate-file=" + filepath.Join(t.TempDir(), "a", "b")}, "--certificate-file: open"},
+	} {
+		err := run(t.Context(), append([]string{"embedded"}, tt.args...), noVariables, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || exitCode(err) != 2 {
+			t.Errorf("%s: %v, want %s", name, err, tt.want)
+		}
+	}
+	help := newJournal()
+	if err := run(t.Context(), []string{"embedded", "-h"}, noVariables, help, io.Discard); err != nil || !strings.Contains(help.String(), "LICENSEGRAPH_EMBEDDED_CA_FILE") {
+		t.Errorf("%v %s", err, help)
+	}
+}
