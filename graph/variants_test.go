@@ -126,6 +126,7 @@ var variantCases = map[string]emulator.Variants{
 	"small pages":                   {PageSize: 3},
 	"small pages of people":         {DirectoryPageSize: 3},
 	"empty pages":                   {EmptyPages: true},
+	"parts without codes":           {EmptyPartCodes: true},
 	"no throttling":                 {Throttling: emulator.Throttling{Off: true}},
 	"no error is null":              {NullError: true},
 	"getByIds ignores select":       {GetByIDsIgnoreSelect: true},

@@ -36,7 +36,7 @@ type Options struct {
 // 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
 // 25 Throttling, 26 CloudLicensing, 27 GroupEffects, 28 UsageRightFailures. The
 // others, 5, 6, 12, 16, 23, 29 and 30, leave no choice. DirectoryPageSize,
-// MissingUsageRight, OnBehalfOf and Roles belong to no point.
+// EmptyPartCodes, MissingUsageRight, OnBehalfOf and Roles belong to no point.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
@@ -110,6 +110,9 @@ type Variants struct {
 	GroupEffects time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
+	// EmptyPartCodes leaves the error code of parts of a batch empty that answer
+	// 403, as a sample of the batching page does.
+	EmptyPartCodes bool
 	// Throttling is how much is taken before the answer is 429; the zero value
 	// is the published limits.
 	Throttling Throttling

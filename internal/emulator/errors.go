@@ -89,6 +89,9 @@ func (p *problem) answer(c *call) answer {
 		"client-request-id": c.clientRequestID,
 	}
 	maps.Copy(inner, p.more)
+	if c.part && p.status == http.StatusForbidden && c.variants.EmptyPartCodes {
+		p.code = ""
+	}
 	if p.inner != "" {
 		inner["code"] = p.inner
 	}

@@ -101,6 +101,9 @@ func (e *Emulator) answer(c *call, r *http.Request) answer {
 		return e.answerSignIn(c, first, rest)
 	}
 	c.version, c.path = first, rest
+	if a, ok := c.preflight(); ok {
+		return a
+	}
 	e.find(c)
 	real := func() answer {
 		if problem == nil && len(r.URL.RequestURI()) > maxURL {
@@ -273,15 +276,39 @@ func (a *answer) write(w http.ResponseWriter, c *call) {
 	h.Set("request-id", c.requestID)
 	h.Set("client-request-id", c.clientRequestID)
 	h.Set("Date", c.date.UTC().Format(http.TimeFormat))
-	h.Set("x-ms-ags-diagnostic", `{"ServerInfo":{"DataCenter":"Embedded","Slice":"E","Ring":"0","ScaleUnit":"000"}}`)
-	if a.body != nil {
+	h.Set("x-ms-ags-diagnostic", `{"ServerInfo":{"DataCenter":"Embedded","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"EMBEDDED"}}`)
+	if c.version != "" {
+		c.setGraphHeaders(h)
+	}
+	zip := a.damage == "" && len(a.body) >= minGzip && acceptsGzip(c.header)
+	switch {
+	case zip:
+		h.Set("Content-Encoding", "gzip")
+	case a.body != nil:
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
-	if a.damage != "" {
+	switch {
+	case a.damage != "":
 		a.abandon(w, c)
-	}
-	if c.method != http.MethodHead {
+	case c.method == http.MethodHead:
+	case zip:
+		writeGzip(w, a.body)
+	default:
 		_, _ = w.Write(a.body) // Nobody is left to tell.
+	}
+}
+
+// setGraphHeaders are those of every HTTP answer of Graph, as seen on the wire.
+// Strict-Transport-Security is not said of localhost: a browser would apply it to
+// all that runs there.
+func (c *call) setGraphHeaders(h http.Header) {
+	h.Set("Vary", "Accept-Encoding")
+	if u, err := url.Parse(c.base); err == nil && u.Scheme == "https" && u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost") {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	if c.header.Get("Origin") != "" {
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", exposed)
 	}
 }
