@@ -71,7 +71,7 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 	}
 	wg.Wait()
 
-	order := rand.New(rand.NewPCG(uint64(e.dice), e.dice.roll(c.requestID, len(parts)))).Perm(len(parts))
+	order := rand.New(rand.NewPCG(uint64(e.dice), e.dice.Roll(c.requestID, len(parts)))).Perm(len(parts))
 	if slices.IsSorted(order) {
 		slices.Reverse(order)
 	}

@@ -494,7 +494,7 @@ func TestAllotmentOddities(t *testing.T) {
 		if len(rows(a, "waitingMembers")) > 0 && a["consumedUnits"] == a["allottedUnits"] {
 			queue++
 		}
-		if a["skuId"] == nil && a["skuPartNumber"] == nil && str(a, "assignableTo") == "device,group" {
+		if a["skuId"] == nil && a["skuPartNumber"] == nil && str(a, "assignableTo") == "device" {
 			nameless++
 		}
 		if len(rows(a, "subscriptions")) == 2 {

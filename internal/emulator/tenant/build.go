@@ -168,7 +168,7 @@ var allotmentSpecs = []struct {
 	{skuAnalytics, kinds(User, GroupKind)},
 	{skuExchange, kinds(User, GroupKind)},
 	{skuVisio, kinds(User, GroupKind)},
-	{noSku, kinds(DeviceKind, GroupKind)},
+	{noSku, kinds(DeviceKind)},
 }
 
 func (t *Tenant) makeAllotments() {
