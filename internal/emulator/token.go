@@ -48,12 +48,14 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
 		real = func() answer { return e.signOut(c) }
 	case "v2.0/.well-known/openid-configuration":
 		real = func() answer { return e.discovery(c, tenant) }
+		c.label = discoveryLabel
 	case "discovery/v2.0/keys":
 		real = func() answer { return e.keys(c, tenant) }
+		c.label = keysLabel
 	case "discovery/instance":
 		real = func() answer { return e.instance(c) }
 	}
-	if c.label == tokenLabel {
+	if c.label != other {
 		if f := e.faults.next(c, "/"+tenant+"/"+path); f != nil {
 			return f.apply(e, c, real)
 		}
