@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -28,6 +29,7 @@ type claims struct {
 	Roles  []string `json:"roles"`
 	Scopes string   `json:"scp"`
 	Wids   []string `json:"wids"`
+	Can    []string `json:"xms_cc"`
 }
 
 func (e *Emulator) authenticate(c *call) (*identity, *problem) {
@@ -49,6 +51,11 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 		return refuse("Access token validation failure. Invalid audience.")
 	case got.Tenant != e.id:
 		return refuse("Access token validation failure. Invalid tenant.")
+	}
+	if since := e.revoked(got.Object); got.Scopes != "" && got.Can != nil && got.IssuedAt != nil && got.IssuedAt.Before(since.Truncate(time.Second)) {
+		_, p := refuse("Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp")
+		p.header["WWW-Authenticate"] = c.claimsChallenge(since)
+		return nil, p
 	}
 	who := &identity{app: got.App, roles: got.Roles, scopes: strings.Fields(got.Scopes)}
 	if got.Scopes != "" {

@@ -92,7 +92,7 @@ func (e *Emulator) authorize(c *call, tenant string) answer {
 		return e.choose(c, asks, "Nobody by that name can sign in here.")
 	}
 	values := url.Values{"code": {e.sealConsent(consent{
-		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Ends: c.date.Add(codeLifetime).Unix(),
+		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Made: c.date.UnixMilli(), Ends: c.date.Add(codeLifetime).Unix(),
 		Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
 	})}, "session_state": {e.pairwise(p.id, "session")[:22]}}
 	if asks.Get("client_info") == "1" {
@@ -126,6 +126,8 @@ func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr s
 		return refuse(700005, "The provided authorization code was issued to another client.")
 	case c.date.Unix() >= g.Ends:
 		return refuse(70008, "The provided authorization code or refresh token has expired due to inactivity.")
+	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
+		return refuse(50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed.")
 	case g.Redirect != form.Get("redirect_uri"):
 		return refuse(500112, "The reply address '%s' does not match the reply address provided when requesting Authorization code.", form.Get("redirect_uri"))
 	case g.Challenge == "" && verifier != "":

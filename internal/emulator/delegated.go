@@ -120,7 +120,7 @@ func (e *Emulator) personal(c *call, form url.Values, app *registration, acr str
 			scopes = append(slices.Clip(scopes), s)
 		}
 	}
-	token, seconds := e.accessToken(c, bearer{app: app, acr: acr, audience: audience, person: p, scopes: scopes})
+	token, seconds := e.accessToken(c, bearer{app: app, acr: acr, audience: audience, person: p, scopes: scopes, continuous: continuous(form)})
 	body := object{
 		"token_type":     "Bearer",
 		"scope":          strings.Join(shown, " "),
@@ -130,7 +130,7 @@ func (e *Emulator) personal(c *call, form url.Values, app *registration, acr str
 	}
 	if asked.has("offline_access") {
 		body["refresh_token"] = e.sealConsent(consent{
-			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Ends: c.date.Add(refreshLifetime).Unix(),
+			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.date.UnixMilli(), Ends: c.date.Add(refreshLifetime).Unix(),
 		})
 	}
 	if asked.has("openid") {
@@ -173,6 +173,7 @@ type consent struct {
 	Client    string `json:"c"`
 	Person    string `json:"p"`
 	Scope     string `json:"s"`
+	Made      int64  `json:"t"` // in milliseconds
 	Ends      int64  `json:"e"`
 	Redirect  string `json:"r,omitempty"`
 	Nonce     string `json:"n,omitempty"`
@@ -228,6 +229,8 @@ func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr stri
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700005, "The provided token was issued to another client.")
 	case c.date.Unix() >= g.Ends:
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700082, "The refresh token has expired due to inactivity.")
+	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
+		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.")
 	}
 	p, refused := e.signInAs(c, g.Person)
 	if refused != nil {

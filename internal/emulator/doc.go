@@ -40,9 +40,24 @@
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
 // others. It serves no delta queries, no other navigation between directory
-// objects and no writes but those of licences. It throttles as the
-// service does, at the published limits, see [Throttling]; it fails on demand
-// alone, see [Fault].
+// objects and no writes but those of licences. It
+// throttles as the service does, at the published limits, see [Throttling]; it
+// fails on demand alone, see [Fault].
+//
+// # Steering it
+//
+// Faults, variants and the clock can be changed while it runs: from Go with
+// [Emulator.Inject], [Emulator.SetVariants] and [Emulator.Advance]; from the texts
+// of flags with [ParseFault] and [Variants.Set]; and from any program on the same
+// machine under /-/, which GET /-/ lists and which is no part of Graph. For
+// example:
+//
+//	curl -H 'Content-Type: application/json' http://localhost:8080/-/faults \
+//	     -d '{"endpoint":"GET /users","status":503,"rate":0.1,"seed":7}'
+//	curl -X PATCH -H 'Content-Type: application/json' http://localhost:8080/-/variants \
+//	     -d '{"expandErrors":"both","throttling":{"resourceUnits":100}}'
+//	curl -H 'Content-Type: application/json' http://localhost:8080/-/clock -d '{"advance":"1h"}'
+//	curl -H 'Content-Type: application/json' http://localhost:8080/-/tokens -d '{"roles":["User.Read.All"]}'
 //
 // # What a write does
 //

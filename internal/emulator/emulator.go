@@ -171,6 +171,7 @@ type Emulator struct {
 	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
 	assertions, codes once
 	deviceCodes       deviceCodes
+	revocations       revocations
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.

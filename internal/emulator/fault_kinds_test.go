@@ -97,7 +97,7 @@ func TestWrongFaults(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]Fault{
 		"rate": {Rate: 1.1}, "status": {Status: 99}, "spread": {Spread: "normal"}, "page": {Page: "x"}, "damage": {Damage: "x"},
-		"until": {From: 2, Until: 1}, "delay": {Delay: -1}, "every": {Every: -1},
+		"until": {From: 2, Until: 1}, "delay": {Delay: -1}, "stall": {Stall: 25 * time.Hour}, "every": {Every: -1},
 		"header": {Header: map[string]string{"a b": ""}}, "header value": {Header: map[string]string{"a": "b\r\nc: d"}},
 	} {
 		if err := f.Validate(); err == nil || !strings.HasPrefix(err.Error(), strings.Fields(name)[0]+": ") {
@@ -304,6 +304,26 @@ func TestFaultDelays(t *testing.T) {
 	}
 	if a, again, b := first(1), first(1), first(2); a != again || a == b {
 		t.Errorf("the seed decides something else: %v %v %v", a, again, b)
+	}
+}
+
+// TestFaultsOfSigningIn has what clients sign in with fail, alone.
+func TestFaultsOfSigningIn(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	paths := map[string]string{keysLabel: "/common/discovery/v2.0/keys", discoveryLabel: "/common/v2.0/.well-known/openid-configuration"}
+	c.Inject(Fault{Status: 500}) // of Graph
+	for label, path := range paths {
+		if r := c.get(path); r.status != 200 {
+			t.Errorf("%s met a fault of Graph: %d", path, r.status)
+		}
+		c.Inject(Fault{Endpoint: label, Status: 503})
+		if a, b := c.get(path), c.get(path); a.status != 503 || b.status != 200 {
+			t.Errorf("%s: %d, then %d", path, a.status, b.status)
+		}
+	}
+	if r := c.get("/v1.0/users"); r.status != 500 {
+		t.Errorf("Graph: %d", r.status)
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 // small letter and durations such as "1.5s". The same faults and seeds do the same
 // to the same requests.
 type Fault struct {
-	Endpoint string        // label, such as "GET /users/{id}"; "" = any Graph endpoint, the batch and its parts included, but not "POST /oauth2/v2.0/token"
+	Endpoint string        // label, such as "GET /users/{id}" or "POST /oauth2/v2.0/token"; "" = any of Graph, the batch and its parts included
 	Contains string        // must occur in the decoded path and query, such as "/beta/users?$top=5"; "" = any
 	Method   string        // such as "PATCH"; "" = any
 	App      string        // client id of the caller; "" = any
@@ -66,6 +66,9 @@ var faultValues = map[string][]string{
 	"damage": {"truncated", "malformed", "cut", "stalled"},
 }
 
+// maxDelay is how long a request can be kept waiting.
+const maxDelay = 24 * time.Hour
+
 // Validate says what is wrong with the fault.
 func (f Fault) Validate() error {
 	v := reflect.ValueOf(f)
@@ -76,6 +79,9 @@ func (f Fault) Validate() error {
 		case value.Kind() == reflect.Int || value.Kind() == reflect.Int64:
 			if value.Int() < 0 {
 				return wrongSetting(name, "it is negative")
+			}
+			if waits := name == "delay" || name == "maxDelay" || name == "stall"; waits && value.Int() > int64(maxDelay) {
+				return wrongSetting(name, "it is longer than a day")
 			}
 		case value.Kind() == reflect.String && value.String() != "":
 			if values := faultValues[name]; values != nil && !slices.Contains(values, value.String()) {
@@ -154,6 +160,15 @@ func ParseFault(text string) (Fault, error) {
 		return f, wrongSetting("", "the fault is empty; it has %s", strings.Join(settingNames(v.Type()), ", "))
 	}
 	return f, nil
+}
+
+// UnmarshalText is [ParseFault], for libraries that read flags.
+func (f *Fault) UnmarshalText(text []byte) error {
+	read, err := ParseFault(string(text))
+	if err == nil {
+		*f = read
+	}
+	return err
 }
 
 // pairs splits a text before each comma that a known name follows.
@@ -285,7 +300,7 @@ func share(roll uint64) float64 { return float64(roll>>11) / (1 << 53) }
 
 func (f *queued) fits(c *call, uri string) bool {
 	switch {
-	case f.Endpoint != c.label && (f.Endpoint != "" || c.label == tokenLabel):
+	case f.Endpoint != c.label && (f.Endpoint != "" || c.version == ""):
 	case f.Method != "" && !strings.EqualFold(f.Method, c.method):
 	case !strings.Contains(uri, f.Contains):
 	case f.Page == "expired" && !strings.Contains(uri, "$skiptoken="):
@@ -343,7 +358,7 @@ func (h *hit) delay() time.Duration {
 	}
 	longest := h.MaxDelay
 	if longest == 0 {
-		longest = 10 * min(h.Delay, math.MaxInt64/10)
+		longest = min(10*h.Delay, maxDelay)
 	}
 	return time.Duration(min(d, float64(longest)))
 }

@@ -30,6 +30,9 @@ const (
 	other      = "other"
 	batchLabel = "POST /$batch"
 	tokenLabel = "POST /oauth2/v2.0/token"
+
+	discoveryLabel = "GET /v2.0/.well-known/openid-configuration"
+	keysLabel      = "GET /discovery/v2.0/keys"
 )
 
 // The permissions are those of the endpoints' reference pages, least
@@ -304,7 +307,7 @@ func (c *call) cost() int {
 		return 0
 	case c.route.cloud:
 		return 1 // Its limits are not published.
-	case c.route.units == 5: // getByIds: 2 with $select.
+	case c.route.template == "/directoryObjects/getByIds": // 2 with $select.
 		if c.query.Has("$select") {
 			return 2
 		}

@@ -48,12 +48,14 @@ func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
 		real = func() answer { return e.signOut(c) }
 	case "v2.0/.well-known/openid-configuration":
 		real = func() answer { return e.discovery(c, tenant) }
+		c.label = discoveryLabel
 	case "discovery/v2.0/keys":
 		real = func() answer { return e.keys(c, tenant) }
+		c.label = keysLabel
 	case "discovery/instance":
 		real = func() answer { return e.instance(c) }
 	}
-	if c.label == tokenLabel {
+	if c.label != other {
 		if f := e.faults.next(c, "/"+tenant+"/"+path); f != nil {
 			return f.apply(e, c, real)
 		}
@@ -165,7 +167,7 @@ func (e *Emulator) clientCredentials(c *call, form url.Values, app *registration
 	if audience == "" {
 		return e.refuse(c, http.StatusBadRequest, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid.")
 	}
-	token, expires := e.accessToken(c, bearer{app: app, acr: acr, audience: audience})
+	token, expires := e.accessToken(c, bearer{app: app, acr: acr, audience: audience, continuous: continuous(form)})
 	return tokens(object{
 		"token_type":     "Bearer",
 		"expires_in":     expires,
@@ -190,15 +192,24 @@ type bearer struct {
 	acr      string
 	person   *person // nil: the application for itself
 	scopes   []string
+	// continuous: the client understands claims challenges.
+	continuous bool
 }
 
 // accessToken makes a token and says for how many seconds it is good. Its
 // claims are those of Microsoft Learn, "Access token claims reference": Graph
 // gets tokens of version 1.0 and others of 2.0.
 func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
-	lifetime := e.lifetime()
-	all := jwt.MapClaims{"aud": b.audience, "exp": c.date.Add(lifetime).Unix()}
 	graph := b.audience != e.clientID
+	least, most := minLifetime, maxLifetime
+	if b.continuous = b.continuous && graph; b.continuous {
+		least, most = minContinuous, maxContinuous
+	}
+	lifetime := e.lifetime(least, most)
+	all := jwt.MapClaims{"aud": b.audience, "exp": c.date.Add(lifetime).Unix()}
+	if b.continuous {
+		all["xms_cc"] = []string{"cp1"}
+	}
 	if graph {
 		all["appid"], all["appidacr"], all["app_displayname"] = b.app.id, b.acr, b.app.name
 	} else {
@@ -212,6 +223,9 @@ func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
 		return e.sign(c, all), int(lifetime.Seconds()) - 1
 	}
 	p := b.person
+	if since := e.revoked(p.id); c.date.Add(-backdated).Before(since) {
+		all["iat"], all["nbf"] = since.Unix(), since.Unix()
+	}
 	all["oid"], all["sub"], all["scp"], all["name"] = p.id, e.pairwise(p.id, b.audience), strings.Join(b.scopes, " "), p.name
 	switch {
 	case !graph:
@@ -237,9 +251,9 @@ func (c *call) roles() []string {
 }
 
 // lifetime is that of the next token: it differs, as the service's does.
-func (e *Emulator) lifetime() time.Duration {
-	seconds := int((maxLifetime - minLifetime).Seconds())
-	return minLifetime + time.Duration(e.dice.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
+func (e *Emulator) lifetime(least, most time.Duration) time.Duration {
+	seconds := int((most - least).Seconds())
+	return least + time.Duration(e.dice.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
 }
 
 // pairwise is the subject of a person at an application, OpenID Connect Core

@@ -1,0 +1,87 @@
+package emulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// FuzzTokenEndpoint: whatever is sent, the answer is an error in the endpoint's
+// own form, or a token.
+func FuzzTokenEndpoint(f *testing.F) {
+	e := New(Options{Users: 10})
+	who := "&client_id=" + e.PublicClientID()
+	for _, s := range []string{
+		"grant_type=client_credentials&client_id=" + e.ClientID() + "&client_secret=" + e.ClientSecret() + "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
+		"grant_type=refresh_token&refresh_token=1.AAAA" + who, "grant_type=authorization_code&code=1.&redirect_uri=x" + who,
+		"grant_type=password&username=a&password=b&scope=c" + who, "grant_type=device_code&device_code=x" + who,
+		"grant_type=client_credentials&client_assertion=a.b.c&client_assertion_type=" + assertionType + "&client_id=" + e.ClientID() + "&scope=/.default",
+		"grant_type=" + onBehalfOfGrant + "&assertion=e30.e30.&requested_token_use=on_behalf_of&scope=/&client_secret=" + e.ClientSecret() + "&client_id=" + e.ClientID(),
+		"claims=%7B%7D&scope=%2F+%2F.default", "=&=", "%", "",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, form string) {
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", "http://graph/"+e.TenantID()+"/oauth2/v2.0/token", strings.NewReader(form))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := &recorder{header: http.Header{}}
+		e.ServeHTTP(w, req)
+		var body struct {
+			Token string `json:"access_token"`
+			Error string `json:"error"`
+			Codes []int  `json:"error_codes"`
+		}
+		if err := json.Unmarshal(w.body.Bytes(), &body); err != nil || (w.status == 200) != (body.Token != "") || (body.Error == "") != (w.status == 200) || len(body.Codes) > 1 {
+			t.Errorf("%q: %d %s", form, w.status, w.body.Bytes())
+		}
+	})
+}
+
+// FuzzAuthorize: nobody is sent to an address that is not registered, and no
+// page carries what was asked as anything but text.
+func FuzzAuthorize(f *testing.F) {
+	e := New(Options{Users: 10})
+	name := ""
+	e.people(func(p person) bool { name = p.principalName; return false })
+	f.Add("http://localhost/", "s", "query", name)
+	f.Add("http://127.0.0.1:80@evil.example/", "<script>", "form_post", name)
+	f.Add("http://[::1]/#", "%0d%0aSet-Cookie: a=b", "fragment", "<b>")
+	f.Add("http://localhost\\@evil.example/", "\r\n", "", name)
+	f.Add("javascript:alert(1)//localhost", "", "form_post", name)
+	f.Add("http://localhost?a=b;c", "", "query", name)
+	f.Fuzz(func(t *testing.T, redirect, state, mode, hint string) {
+		asks := url.Values{"client_id": {e.ClientID()}, "response_type": {"code"}, "scope": {"User.Read"},
+			"redirect_uri": {redirect}, "state": {state}, "response_mode": {mode}, "login_hint": {hint}}
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://graph/common/oauth2/v2.0/authorize?"+asks.Encode(), nil)
+		if err != nil {
+			t.Skip()
+		}
+		w := &recorder{header: http.Header{}}
+		e.ServeHTTP(w, req)
+		if location := w.header.Get("Location"); location != "" {
+			u, err := url.Parse(location)
+			if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) || strings.ContainsAny(location, "\r\n") {
+				t.Errorf("%q leads to %q", redirect, location)
+			}
+		} else if page := w.body.String(); strings.Contains(strings.ToLower(page), "<script") || strings.Contains(page, `action="javascript`) {
+			t.Errorf("%q: %s", redirect, page)
+		}
+	})
+}
+
+// FuzzForwarded: what a proxy calls itself becomes an address or nothing.
+func FuzzForwarded(f *testing.F) {
+	for _, s := range []string{"a.example", "a:1", "[::1]:2", "a/b", "a@b", "a, b", "é", "", "[", "a:b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		if !isHost(host) {
+			return
+		}
+		if u, err := url.Parse("https://" + host + "/v1.0/users"); err != nil || u.Host != host || u.Path != "/v1.0/users" {
+			t.Errorf("%q is no host", host)
+		}
+	})
+}
