@@ -16,7 +16,7 @@ import (
 
 // KeyGrace is how long tokens of the key before last are still taken after
 // [Emulator.RotateKeys]: longer than any token lives.
-const KeyGrace = 2 * time.Hour
+const KeyGrace = 30 * time.Hour
 
 // signingKey signs tokens. Its certificate stands beside it in the key set.
 type signingKey struct {

@@ -353,9 +353,15 @@ func TestRotateKeys(t *testing.T) {
 	if usable(old) != 401 || usable(fresh) != 200 {
 		t.Errorf("after two: %d %d", usable(old), usable(fresh))
 	}
+	long := c.sign(c.outside(c.URL), jwt.MapClaims{"aud": c.URL, "roles": defaultRoles, "exp": at.Add(1000 * time.Hour).Unix()})
+	c.RotateKeys()
+	ahead.Store(int64(KeyGrace) - 1)
+	if got := usable(long); got != 200 || maxContinuous >= KeyGrace {
+		t.Errorf("before the end of the grace: %d", got)
+	}
 	ahead.Store(int64(KeyGrace))
-	if got := ids(); len(got) != 2 {
-		t.Errorf("after the grace: %v", got)
+	if got := ids(); len(got) != 2 || usable(long) != 401 {
+		t.Errorf("after the grace: %v, %d", got, usable(long))
 	}
 }
 
@@ -595,6 +601,9 @@ func TestRefusedAuthorization(t *testing.T) {
 		"other address":  {"redirect_uri", "https://evil.example/"},
 		"like loopback":  {"redirect_uri", "http://localhost.evil.example/"},
 		"user":           {"redirect_uri", "http://localhost@evil.example/"},
+		"user, loopback": {"redirect_uri", "http://me@localhost/"},
+		"other scheme":   {"redirect_uri", "ftp://localhost/"},
+		"https":          {"redirect_uri", "https://localhost/"},
 		"fragment":       {"redirect_uri", "http://localhost/#x"},
 		"script":         {"redirect_uri", "javascript:alert(1)"},
 		"registered, +x": {"redirect_uri", "https://app.example/back/x"},
@@ -639,6 +648,17 @@ func TestRefusedAuthorization(t *testing.T) {
 	}
 	asks, verifier := c.authorization("login_hint", me)
 	code := returned(t, c.authorizing(asks)).Get("code")
+	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}}
+	r := c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {me}, "password": {Password}, "scope": {"offline_access"}})
+	refresh.Set("refresh_token", str(r.body, "refresh_token"))
+	ahead.Store(int64(refreshLifetime) - int64(time.Second))
+	if r := c.postForm(refresh); r.status != 200 {
+		t.Errorf("ninety days less a second later: %d %s", r.status, r.raw)
+	}
+	ahead.Store(int64(refreshLifetime))
+	if got := refusedWith(c.postForm(refresh)); got != "invalid_grant 700082" {
+		t.Errorf("ninety days later: %s", got)
+	}
 	ahead.Store(int64(codeLifetime))
 	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {c.PublicClientID()}, "code": {code}, "redirect_uri": {"http://localhost:1/back"}, "code_verifier": {verifier}}
 	if got := refusedWith(c.postForm(form)); got != "invalid_grant 70008" {
@@ -751,6 +771,9 @@ func TestDeviceCode(t *testing.T) {
 		t.Fatalf("%s", r.raw)
 	}
 	c.get("/common/oauth2/v2.0/" + html.UnescapeString(links[0][1]))
+	if r := c.get(approve + str(d, "user_code")); !strings.Contains(string(r.raw), "didn&#39;t work") {
+		t.Errorf("approved twice: %s", r.raw)
+	}
 	wait(deviceInterval)
 	if got := refusedWith(c.postForm(changed(poll, "client_id", c.ClientID(), "client_secret", c.ClientSecret()))); got != "invalid_grant 700005" {
 		t.Errorf("another client: %s", got)
