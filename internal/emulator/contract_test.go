@@ -24,13 +24,15 @@ func TestContractPermissions(t *testing.T) {
 		waiting    = "CloudLicensing.Read User-UsageRight.Read | CloudLicensing.Read.All User-UsageRight.Read.All D"
 		mine       = "CloudLicensing.Read User-CloudLicensing.Read.All User.Read.All | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All D"
 
-		changeCloud = "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization"
-		changeUser  = "User-CloudLicensing.AssignLicenses | User-CloudLicensing.AssignLicenses.Organization"
-		changeGroup = "Group-CloudLicensing.AssignLicenses | Group-CloudLicensing.AssignLicenses.Organization"
-		createUser  = "User-CloudLicensing.AssignLicenses.Organization | User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All"
-		users       = "User.Read.All User.ReadWrite.All D"
-		groups      = "GroupMember.Read.All Group.Read.All Group.ReadWrite.All D"
-		licences    = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
+		changeCloud  = "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization"
+		changeUser   = "User-CloudLicensing.AssignLicenses | User-CloudLicensing.AssignLicenses.Organization"
+		changeGroup  = "Group-CloudLicensing.AssignLicenses | Group-CloudLicensing.AssignLicenses.Organization"
+		createUser   = "User-CloudLicensing.AssignLicenses.Organization | User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All"
+		users        = "User.Read.All User.ReadWrite.All D"
+		groups       = "GroupMember.Read.All Group.Read.All Group.ReadWrite.All D"
+		changeUsers  = "User.ReadWrite.All Directory.ReadWrite.All"
+		changeGroups = "Group.ReadWrite.All Directory.ReadWrite.All"
+		licences     = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
 	)
 	same := func(both string) string { return both + " | " + both }
 	want := map[string]string{
@@ -80,6 +82,18 @@ func TestContractPermissions(t *testing.T) {
 		"POST /groups/{id}/assignLicense":             same("LicenseAssignment.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"),
 		"POST /directoryObjects/getByIds":             same("D User.Read.All GroupMember.Read.All Group.Read.All"),
 		"POST /$batch":                                " | ",
+
+		"GET /users/delta":  same(users),
+		"GET /groups/delta": same(groups),
+		// These are on the pages of the directory.
+		"POST /users":                           same(changeUsers),
+		"PATCH /users/{id}":                     same(changeUsers),
+		"DELETE /users/{id}":                    same(changeUsers),
+		"POST /groups":                          changeGroups + " | Group.Create " + changeGroups,
+		"PATCH /groups/{id}":                    same(changeGroups),
+		"DELETE /groups/{id}":                   same(changeGroups),
+		"POST /groups/{id}/members/$ref":        same("GroupMember.ReadWrite.All " + changeGroups),
+		"DELETE /groups/{id}/members/{id}/$ref": same("GroupMember.ReadWrite.All " + changeGroups),
 	}
 	for template, permissions := range map[string]string{
 		"GET assignments/{id}": ofUser, "GET assignments/{id}/allotment": ofUser, "GET assignmentErrors": errs, "GET assignmentErrors/{id}": errs,

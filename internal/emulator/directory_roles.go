@@ -20,10 +20,10 @@ type directoryRole struct {
 // guests nor disabled, in this order. The ids are those of Microsoft Learn,
 // "Microsoft Entra built-in roles".
 var directoryRoles = []directoryRole{
-	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", changesLicences},
+	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", writesDirectory},
 	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicences},
-	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", changesLicences},
-	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", changesLicences},
+	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", writesDirectory},
+	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", writesDirectory},
 	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicences},
 	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicences},
 	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicences},
@@ -48,6 +48,7 @@ const (
 	readsDirectory
 	readsLicences
 	changesLicences
+	writesDirectory
 )
 
 // clearanceOf is what the roles in a token amount to.
@@ -77,6 +78,8 @@ func (c *call) needs() clearance {
 	switch {
 	case c.route.template == "/$batch":
 		return readsOneself
+	case c.route.clearance > 0:
+		return c.route.clearance
 	case c.route.writes:
 		return changesLicences
 	case c.own():

@@ -147,6 +147,7 @@ func (v *Variants) groupEffects() time.Duration {
 type Emulator struct {
 	mu       sync.RWMutex
 	tenant   *tenant.Tenant // under mu
+	epoch    int64          // how often it was replaced, under mu
 	dice     dice
 	id       string // of the tenant
 	users    int
@@ -217,10 +218,15 @@ func New(opts Options) *Emulator {
 // Reset brings the tenant back to its first state, and nobody is throttled any
 // more. Counts, faults, variants and the clock stay.
 func (e *Emulator) Reset() {
-	t := tenant.New(uint64(e.dice), e.users)
+	e.replace(tenant.New(uint64(e.dice), e.users))
+}
+
+// replace puts another tenant in place. Delta tokens of the one before end.
+func (e *Emulator) replace(t *tenant.Tenant) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tenant = t
+	e.epoch++
 	e.throttle.forget()
 }
 

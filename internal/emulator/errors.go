@@ -17,6 +17,7 @@ type problem struct {
 	message string
 	header  map[string]string
 
+	details  []object       // of single mistakes
 	property string         // the property that is wrong, in innerError
 	more     map[string]any // of innerError
 }
@@ -98,7 +99,11 @@ func (p *problem) answer(c *call) answer {
 	if p.property != "" {
 		inner["propertyName"] = p.property
 	}
-	a := answer{status: p.status, body: encode(object{"error": object{"code": p.code, "message": p.message, "innerError": inner}})}
+	said := object{"code": p.code, "message": p.message, "innerError": inner}
+	if p.details != nil {
+		said["details"] = p.details
+	}
+	a := answer{status: p.status, body: encode(object{"error": said})}
 	for name, value := range p.header {
 		a.set(name, value)
 	}

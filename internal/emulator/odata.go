@@ -21,16 +21,17 @@ const (
 	optOrderBy
 	optSearch
 	optApply
+	optDelta
 )
 
 var optionNames = map[string]option{
 	"$select": optSelect, "$expand": optExpand, "$filter": optFilter,
 	"$top": optTop, "$count": optCount, "$orderby": optOrderBy,
-	"$search": optSearch, "$apply": optApply,
+	"$search": optSearch, "$apply": optApply, "$deltatoken": optDelta,
 }
 
 // otherOptions are system query options that no endpoint here has.
-var otherOptions = []string{"$skip", "$format", "$compute", "$index", "$levels", "$deltatoken", "$id", "$schemaversion"}
+var otherOptions = []string{"$skip", "$format", "$compute", "$index", "$levels", "$id", "$schemaversion"}
 
 // query is what the options of a request mean.
 type query struct {

@@ -10,17 +10,18 @@ import (
 
 // route is one endpoint of Graph.
 type route struct {
-	method   string
-	template string
-	handler  func(*Emulator, *call) (any, *problem)
-	cloud    bool // a cloudLicensing resource: under beta only
-	me       bool // needs a signed-in person
-	app      []string
-	scopes   []string
-	also     []string             // needed besides, of applications and persons
-	there    func(*Variants) bool // nil: always
-	writes   bool                 // changes the tenant
-	units    int                  // base cost by "Microsoft Graph service-specific throttling limits"
+	method    string
+	template  string
+	handler   func(*Emulator, *call) (any, *problem)
+	cloud     bool // a cloudLicensing resource: under beta only
+	me        bool // needs a signed-in person
+	app       []string
+	scopes    []string
+	also      []string             // needed besides, of applications and persons
+	there     func(*Variants) bool // nil: always
+	writes    bool                 // changes the tenant
+	clearance clearance            // of a person who writes; 0 = changesLicences
+	units     int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
 	segments []string
@@ -72,6 +73,11 @@ var (
 	assignGroup = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
 	reprocess   = []string{"LicenseAssignment.ReadWrite.All"}
 
+	changeUsers   = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	createGroups  = with([]string{"Group.Create"}, changeGroups)
+	changeMembers = with([]string{"GroupMember.ReadWrite.All"}, changeGroups)
+
 	scopesCloud       = []string{"CloudLicensing.Read"}
 	scopesGroupRight  = []string{"Group-UsageRight.Read.All"}
 	scopesRights      = with([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights)
@@ -92,7 +98,7 @@ var (
 	defaultRoles = []string{
 		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All",
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
-		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All",
+		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All",
 	}
 	// defaultScopes are what has been consented to on behalf of people.
 	defaultScopes = []string{
@@ -100,7 +106,7 @@ var (
 		"CloudLicensing.Read", "User-CloudLicensing.Read", "Group-CloudLicensing.Read", "Device-CloudLicensing.Read",
 		"User-UsageRight.Read", "Group-UsageRight.Read.All", "CloudLicensing-UsageRights.Read",
 		"CloudLicensing.AssignLicenses", "User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses", "CloudLicensing-Assignment.ReadWrite",
-		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization",
+		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Group.ReadWrite.All",
 	}
 )
 
@@ -199,6 +205,16 @@ func init() { // Not a literal: $batch leads back here.
 		changes("/me/cloudLicensing/assignments/{id}", changeUser, scopesChangeUser),
 		changes(group+"assignments/{id}", changeGroup, scopesChangeGroup),
 		[]route{
+			{method: get, template: "/users/delta", handler: (*Emulator).deltaUsers, app: readUsers, scopes: readUsers, units: 2},
+			{method: get, template: "/groups/delta", handler: (*Emulator).deltaGroups, app: readGroups, scopes: readGroups},
+			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: writesDirectory},
+			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changeUsers, scopes: changeUsers},
+			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: changeUsers, scopes: changeUsers, clearance: writesDirectory},
+			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: writesDirectory},
+			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeGroups, scopes: changeGroups, clearance: writesDirectory},
+			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: changeGroups, scopes: changeGroups, clearance: writesDirectory},
+			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
+			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
 			{method: get, template: "/users/{id}/licenseDetails", handler: (*Emulator).listDetails, app: readUsers, scopes: scopesDetails, units: 2},

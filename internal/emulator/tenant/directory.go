@@ -157,18 +157,18 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 }
 
 // CreateGroup makes a group without members. It writes.
-func (t *Tenant) CreateGroup(name, nickname, about string, unified bool, w When) (int32, *Refusal) {
+func (t *Tenant) CreateGroup(name, nickname, about string, unified bool, w When) int32 {
 	t.made++
 	i := int32(len(t.groups))
 	g := &Group{id: t.dice.GUID("made group", t.made), At: i, Name: name, Nickname: nickname, About: about, Unified: unified, Created: w.Now.UTC()}
 	t.groups = append(t.groups, g)
 	t.byID[g.id] = Ref{GroupKind, i}
 	t.journal.add(Change{Of: Ref{GroupKind, i}, What: Created})
-	return i, nil
+	return i
 }
 
 // WriteGroup changes a group's texts; nil leaves one as it is. It writes.
-func (t *Tenant) WriteGroup(i int32, name, nickname, about *string, _ When) *Refusal {
+func (t *Tenant) WriteGroup(i int32, name, nickname, about *string) {
 	g := t.groups[i]
 	for text, to := range map[*string]*string{&g.Name: name, &g.Nickname: nickname, &g.About: about} {
 		if to != nil {
@@ -176,13 +176,12 @@ func (t *Tenant) WriteGroup(i int32, name, nickname, about *string, _ When) *Ref
 		}
 	}
 	t.journal.add(Change{Of: Ref{GroupKind, i}, What: ProfileChanged})
-	return nil
 }
 
 // DeleteGroup takes a group out of the directory. One that gives licences
 // cannot be deleted, by Microsoft Learn, "Assign licenses to a group". It
 // writes.
-func (t *Tenant) DeleteGroup(i int32, _ When) *Refusal {
+func (t *Tenant) DeleteGroup(i int32) *Refusal {
 	g := t.groups[i]
 	if len(g.assigned) > 0 {
 		return refuse(BadRequest, "", "The group cannot be deleted because it has licenses assigned. Remove them first.")

@@ -1,0 +1,350 @@
+package emulator
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+// directory is write for users and groups.
+func (c *client) directory(method, path string, status int, members ...any) reply {
+	c.t.Helper()
+	text := ""
+	if members != nil {
+		text = body(members...)
+	}
+	return c.write(method, "/v1.0/"+path, text, status)
+}
+
+func (c *client) newUser(name string, more ...any) string {
+	c.t.Helper()
+	all := append([]any{"displayName", name, "mailNickname", name, "userPrincipalName", name + "@" + mainDomain, "accountEnabled", true,
+		"passwordProfile", row{"password": "not-a-secret"}}, more...)
+	return str(c.directory("POST", "users", 201, all...).body, "id")
+}
+
+func memberRef(c *client, id string) []any {
+	return []any{"@odata.id", c.URL + "/v1.0/directoryObjects/" + id}
+}
+
+// TestLocation: a new usage location clears an error when the person is
+// processed again, and not before.
+func TestLocation(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	x := c.errorWhere(func(x tenant.AssignmentError) bool { return c.tenant.Failure(x).Cause == tenant.Location })
+	user := c.userID(x.User)
+	failing := func() bool {
+		return slices.ContainsFunc(c.states(user), func(s row) bool { return str(s, "error") == "ProhibitedInUsageLocationViolation" })
+	}
+	c.directory("PATCH", "users/"+user, 204, "usageLocation", "NO")
+	if got := c.ok("/v1.0/users/" + user + "?$select=usageLocation"); str(got, "usageLocation") != "NO" || !failing() {
+		t.Fatalf("before it is processed: %v", got)
+	}
+	c.directory("POST", "users/"+user+"/reprocessLicenseAssignment", 200)
+	if failing() {
+		t.Errorf("afterwards: %v", c.states(user))
+	}
+	checkUnits(t, c.Emulator)
+}
+
+// TestAddressConflict has somebody take the address that another one's mailbox
+// would have, and give it back.
+func TestAddressConflict(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	taker := c.newUser("taker", "usageLocation", "DE", "mail", "wanted@"+mainDomain)
+	user := c.newUser("wanted", "usageLocation", "DE")
+	assign := body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off())
+	uri := "/beta/users/" + user + "/cloudLicensing/assignments"
+	direct := body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), disabledPlans, off())
+	if r := c.write("POST", uri, direct, 400); r.body["error"].(row)["innerError"].(row)["code"] != "proxyAddressConflict" {
+		t.Errorf("%s", r.raw)
+	}
+	c.directory("POST", "groups/"+c.of("plant")+"/members/$ref", 204, memberRef(c, user)...)
+	c.Advance(time.Minute)
+	if got := c.states(user); len(got) != 2 || str(got[0], "error") != "UniquenessViolation" || str(got[1], "error") != "Other" {
+		t.Errorf("through a group of two products: %v", got)
+	}
+	c.directory("PATCH", "users/"+taker, 204, "mail", nil)
+	c.directory("POST", "users/"+user+"/reprocessLicenseAssignment", 200)
+	if got := c.states(user); len(got) != 2 || str(got[0], "state") != "Active" || str(got[1], "state") != "Active" {
+		t.Errorf("afterwards: %v", got)
+	}
+	// Now the mailbox has the address.
+	if r := c.directory("PATCH", "users/"+taker, 400, "mail", "wanted@"+mainDomain); rows(r.body["error"].(row), "details")[0]["target"] != "proxyAddresses" {
+		t.Errorf("%s", r.raw)
+	}
+	c.write("POST", "/v1.0/users/"+user+"/assignLicense", assign, 200)
+	checkUnits(t, c.Emulator)
+}
+
+// TestMembership follows the licences of somebody who joins a group and leaves
+// it again, which takes its time.
+func TestMembership(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Variants: Variants{GroupEffects: time.Minute}})
+	user := c.newUser("joiner", "usageLocation", "DE")
+	group := c.of("visio")
+	inherited := func() int { return len(c.states(user)) }
+	_, before := c.units(skuVisio, 0)
+	c.directory("POST", "groups/"+group+"/members/$ref", 204, memberRef(c, user)...)
+	c.directory("POST", "groups/"+group+"/members/$ref", 400, memberRef(c, user)...)
+	if inherited() != 0 || !slices.Contains(c.texts("/v1.0/groups/"+group+"/members", "id"), user) {
+		t.Error("who joins is a member at once and licensed later")
+	}
+	c.Advance(time.Minute)
+	if _, n := c.units(skuVisio, 0); inherited() != 1 || n != before+1 {
+		t.Errorf("a minute later: %d licences, %d units", inherited(), n-before)
+	}
+	c.directory("DELETE", "groups/"+group+"/members/"+user+"/$ref", 204)
+	c.directory("DELETE", "groups/"+group+"/members/"+user+"/$ref", 404)
+	if inherited() != 1 {
+		t.Error("who leaves loses the licence at once")
+	}
+	c.Advance(time.Minute)
+	if _, n := c.units(skuVisio, 0); inherited() != 0 || n != before {
+		t.Errorf("a minute later: %d licences, %d units", inherited(), n-before)
+	}
+	checkUnits(t, c.Emulator)
+}
+
+func (c *client) texts(uri, name string) []string {
+	var list []string
+	for _, o := range c.all(uri) {
+		list = append(list, str(o, name))
+	}
+	return list
+}
+
+// TestDeletedPerson: units of somebody who is deleted go to who waits longest.
+func TestDeletedPerson(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	queue := pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers?$expand=assignedTo"
+	first := str(items(c.ok(queue))[0]["assignedTo"].(row), "id")
+	holder := c.userID(c.userWhere(func(i int32) bool { return c.tenant.HoldsProduct(i, skuCopilot) }))
+	c.directory("DELETE", "users/"+holder, 204)
+	c.directory("DELETE", "users/"+holder, 404)
+	if next := str(items(c.ok(queue))[0]["assignedTo"].(row), "id"); next == first {
+		t.Error("the first of the queue still waits")
+	}
+	if slices.ContainsFunc(c.states(first), func(s row) bool { return str(s, "error") == "CountViolation" }) {
+		t.Errorf("%v", c.states(first))
+	}
+	if r := c.get("/v1.0/users/" + holder); r.status != 404 {
+		t.Errorf("the deleted one: %d", r.status)
+	}
+	checkUnits(t, c.Emulator)
+}
+
+func TestGroupsChange(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	user := c.newUser("member", "usageLocation", "DE")
+	r := c.directory("POST", "groups", 201, "displayName", "New", "mailNickname", "new", "mailEnabled", false, "securityEnabled", true,
+		membersBind, off(c.URL+"/v1.0/users/"+user))
+	group := str(r.body, "id")
+	if got := c.texts("/v1.0/groups/"+group+"/members", "id"); !slices.Equal(got, []string{user}) {
+		t.Errorf("members: %v", got)
+	}
+	c.directory("PATCH", "groups/"+group, 204, "description", "Something", membersBind, off(c.URL+"/v1.0/directoryObjects/"+c.userID(0)))
+	if got := c.ok("/v1.0/groups/" + group); str(got, "description") != "Something" || len(c.all("/v1.0/groups/"+group+"/members")) != 2 {
+		t.Errorf("changed: %v", got)
+	}
+	made := c.write("POST", "/beta/groups/"+group+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuVisio, 0)), disabledPlans, off()), 201)
+	if r := c.directory("DELETE", "groups/"+group, 400); r.code() != "Request_BadRequest" {
+		t.Errorf("a group with licences: %s", r.raw)
+	}
+	c.write("DELETE", granted+"/"+str(made.body, "id"), "", 204)
+	c.directory("DELETE", "groups/"+group, 204)
+	if r := c.get("/v1.0/groups/" + group); r.status != 404 {
+		t.Errorf("the deleted one: %d", r.status)
+	}
+	checkUnits(t, c.Emulator)
+}
+
+func TestRefusedDirectoryWrites(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	user, group := c.userID(0), c.groupID(0)
+	c.newUser("taken")
+	person := func(more ...any) []any {
+		return append([]any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + mainDomain, "accountEnabled", true, "passwordProfile", row{"password": "x"}}, more...)
+	}
+	for name, tt := range map[string]struct {
+		method, path string
+		status       int
+		members      []any
+	}{
+		"no name":               {"POST", "users", 400, []any{"accountEnabled", true}},
+		"no password":           {"POST", "users", 400, []any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + mainDomain, "accountEnabled", true}},
+		"name of another":       {"POST", "users", 400, person("userPrincipalName", "TAKEN@"+mainDomain)},
+		"foreign domain":        {"POST", "users", 400, person("userPrincipalName", "a@elsewhere.example")},
+		"unknown property":      {"PATCH", "users/" + user, 400, []any{"colour", "red"}},
+		"read-only property":    {"PATCH", "users/" + user, 400, []any{"assignedLicenses", off()}},
+		"read-only addresses":   {"PATCH", "users/" + user, 400, []any{"proxyAddresses", off()}},
+		"no country":            {"PATCH", "users/" + user, 400, []any{"usageLocation", "Norway"}},
+		"no text":               {"PATCH", "users/" + user, 400, []any{"displayName", 5}},
+		"no null":               {"PATCH", "users/" + user, 400, []any{"displayName", nil}},
+		"nobody":                {"PATCH", "users/" + c.TenantID(), 404, []any{"city", "Oslo"}},
+		"neither kind of group": {"POST", "groups", 400, []any{"displayName", "A", "mailNickname", "a", "mailEnabled", false, "securityEnabled", false}},
+		"computed of a group":   {"PATCH", "groups/" + group, 400, []any{"assignedLicenses", off()}},
+		"foreign reference":     {"POST", "groups/" + group + "/members/$ref", 400, []any{"@odata.id", "https://elsewhere.example/v1.0/users/" + user}},
+		"reference to nothing":  {"POST", "groups/" + group + "/members/$ref", 404, memberRef(c, c.TenantID())},
+		"reference to itself":   {"POST", "groups/" + group + "/members/$ref", 400, memberRef(c, group)},
+		"too many members":      {"PATCH", "groups/" + group, 400, []any{membersBind, slices.Repeat(off(c.URL+"/v1.0/users/"+user), 21)}},
+		"a member twice":        {"PATCH", "groups/" + c.of("board"), 400, []any{membersBind, slices.Repeat(off(c.URL+"/v1.0/users/"+user), 2)}},
+		"not a member":          {"DELETE", "groups/" + c.of("board") + "/members/" + c.deviceID(0) + "/$ref", 404, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := c.directory(tt.method, tt.path, tt.status, tt.members...); r.status == 400 && r.code() != "Request_BadRequest" {
+				t.Errorf("%s", r.raw)
+			}
+		})
+	}
+	// What a role of the directory allows.
+	for role, want := range map[string][2]int{"License Administrator": {204, 403}, "User Administrator": {204, 204}, "Directory Readers": {403, 403}, "": {403, 403}} {
+		c.token = c.DelegatedToken(c.PersonInRole(role), "User.ReadWrite.All")
+		c.directory("PATCH", "users/"+user, want[0], "usageLocation", "FR")
+		c.directory("PATCH", "users/"+user, want[1], "usageLocation", "FR", "city", "Lyon")
+	}
+}
+
+// follow walks a delta query to its end and returns the objects and the link
+// for the next time.
+func (c *client) follow(uri string) (list []row, next string) {
+	c.t.Helper()
+	for range 1000 {
+		page := c.ok(uri)
+		list = append(list, items(page)...)
+		delta, _ := page["@odata.deltaLink"].(string)
+		more, _ := page["@odata.nextLink"].(string)
+		if (delta == "") == (more == "") {
+			c.t.Fatalf("a page with both links or none: %v", page)
+		}
+		if delta != "" {
+			return list, delta
+		}
+		uri = more
+	}
+	c.t.Fatal("there is no end")
+	return nil, ""
+}
+
+func TestDeltaOfUsers(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	all, link := c.follow("/v1.0/users/delta?$select=displayName,assignedLicenses")
+	if len(all) != 500 || len(index(all, "id")) != 500 || all[0]["mail"] != nil {
+		t.Fatalf("%d people, the first is %v", len(all), all[0])
+	}
+	if list, again := c.follow(link); len(list) != 0 || again == "" {
+		t.Errorf("nothing has changed: %v", list)
+	}
+	user := c.newUser("fresh", "usageLocation", "DE")
+	c.directory("PATCH", "users/"+c.userID(3), 204, "displayName", "Renamed")
+	c.directory("PATCH", "users/"+c.userID(4), 204, "usageLocation", "FR")
+	c.directory("DELETE", "users/"+c.userID(5), 204)
+	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off()), 200)
+	list, next := c.follow(link)
+	got := index(list, "id")
+	switch {
+	case len(list) > len(got):
+		t.Error("somebody comes twice on one page")
+	case got[user] == nil || len(rows(got[user], "assignedLicenses")) != 1:
+		t.Errorf("the new one: %v", got[user])
+	case str(got[c.userID(3)], "displayName") != "Renamed":
+		t.Errorf("the renamed one: %v", got[c.userID(3)])
+	case got[c.userID(5)]["@removed"].(row)["reason"] != "changed" || len(got[c.userID(5)]) != 2:
+		t.Errorf("the deleted one: %v", got[c.userID(5)])
+	}
+	if list, _ := c.follow(next); len(list) != 0 {
+		t.Errorf("what is known comes again: %v", list)
+	}
+	if list, _ := c.follow(link); len(list) != len(got) {
+		t.Errorf("the same link tells %d, first %d", len(list), len(got))
+	}
+
+	// What is not tracked: licenseAssignmentStates.
+	_, states := c.follow("/v1.0/users/delta?$select=licenseAssignmentStates&$deltatoken=latest")
+	_, only := c.follow("/v1.0/users/delta?$filter=id eq '" + c.userID(7) + "' or id eq '" + c.userID(8) + "'")
+	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", []row{}, "removeLicenses", off(skuID(skuE3))), 200)
+	c.directory("PATCH", "users/"+c.userID(8), 204, "city", "Oslo")
+	c.directory("PATCH", "users/"+c.userID(9), 204, "city", "Oslo")
+	if list, _ := c.follow(states); len(list) != 0 {
+		t.Errorf("changes of states are told: %v", list)
+	}
+	if list, _ := c.follow(only); len(list) != 1 || str(list[0], "id") != c.userID(8) {
+		t.Errorf("by id: %v", list)
+	}
+
+	c.refuses([]refusal{
+		{"expand", "/v1.0/users/delta?$expand=manager", 400, "Request_UnsupportedQuery"},
+		{"top", "/v1.0/users/delta?$top=5", 400, "Request_UnsupportedQuery"},
+		{"order", "/v1.0/users/delta?$orderby=displayName", 400, "Request_UnsupportedQuery"},
+		{"filter", "/v1.0/users/delta?$filter=displayName eq 'A'", 400, "Request_UnsupportedQuery"},
+		{"property", "/v1.0/users/delta?$select=colour", 400, "BadRequest"},
+		{"token", "/v1.0/users/delta?$deltatoken=AAAA", 400, "Request_BadRequest"},
+		{"token of another path", "/v1.0/groups/delta?" + link[len(c.URL+"/v1.0/users/delta?"):], 400, "Request_BadRequest"},
+		{"token and an option", link + "&$select=id", 400, "Request_BadRequest"},
+	})
+	c.Advance(7*24*time.Hour + time.Second)
+	c.token = c.newToken()
+	if r := c.get(link); r.status != 410 || r.code() != "resyncRequired" || r.header.Get("Location") == "" {
+		t.Errorf("an old token: %d %s", r.status, r.raw)
+	} else if list, _ := c.follow(r.header.Get("Location")); len(list) != 500 {
+		t.Errorf("from the beginning: %d", len(list))
+	}
+	_, link = c.follow("/v1.0/users/delta?$deltatoken=latest")
+	c.Reset()
+	if r := c.get(link); r.status != 400 || r.code() != "syncStateNotFound" {
+		t.Errorf("a token from before the reset: %d %s", r.status, r.raw)
+	}
+}
+
+func TestDeltaOfGroups(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	members := map[string]int{}
+	list, link := c.follow("/v1.0/groups/delta")
+	for _, g := range list {
+		members[str(g, "id")] += len(rows(g, "members@delta"))
+	}
+	if len(list) <= len(members) {
+		t.Error("no group is so large that it comes again")
+	}
+	for id, n := range members {
+		if want := len(c.all("/v1.0/groups/" + id + "/members")); n != want {
+			t.Errorf("%s: %d members, want %d", id, n, want)
+		}
+	}
+	board := c.of("board")
+	c.directory("POST", "groups/"+board+"/members/$ref", 204, memberRef(c, c.deviceID(1))...)
+	c.directory("DELETE", "groups/"+c.of("visio")+"/members/"+c.texts("/v1.0/groups/"+c.of("visio")+"/members", "id")[0]+"/$ref", 204)
+	c.directory("DELETE", "groups/"+c.of("payroll"), 204)
+	c.directory("DELETE", "groups/"+c.of("latam"), 204)
+	gone := map[string]string{}
+	list, _ = c.follow(link)
+	got := index(list, "id")
+	for id, g := range got {
+		if r, ok := g["@removed"].(row); ok {
+			gone[id] = str(r, "reason")
+		}
+	}
+	if m := rows(got[board], "members@delta"); len(m) != 1 || str(m[0], "@odata.type") != "#microsoft.graph.device" || m[0]["@removed"] != nil {
+		t.Errorf("added: %v", m)
+	}
+	if m := rows(got[c.of("visio")], "members@delta"); len(m) != 1 || m[0]["@removed"].(row)["reason"] != "deleted" {
+		t.Errorf("removed: %v", m)
+	}
+	reasons := map[string]bool{}
+	for _, reason := range gone {
+		reasons[reason] = true
+	}
+	if len(gone) != 2 || !reasons["deleted"] || !reasons["changed"] {
+		t.Errorf("a security group is gone for good, a Microsoft 365 group is not: %v", gone)
+	}
+}

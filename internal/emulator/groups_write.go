@@ -1,0 +1,241 @@
+package emulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+// maxBound is how many members one request can add, by "Add members".
+const maxBound = 20
+
+const membersBind = "members@odata.bind"
+
+// groupChange is what a request says about a group. What it does not name is
+// nil.
+type groupChange struct {
+	name, nickname, about *string
+	unified               bool
+	members               []holder
+}
+
+func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
+	body, p := c.rawMembers()
+	if p != nil {
+		return nil, p
+	}
+	g := &groupChange{}
+	var mailEnabled, securityEnabled *bool
+	for name, raw := range body {
+		invalid := badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
+		read := func(v any) *problem {
+			if json.Unmarshal(raw, v) != nil {
+				return invalid
+			}
+			return nil
+		}
+		var p *problem
+		switch name {
+		case "displayName":
+			p = read(&g.name)
+		case "mailNickname":
+			p = read(&g.nickname)
+		case "description":
+			p = read(&g.about)
+		case "mailEnabled":
+			p = read(&mailEnabled)
+		case "securityEnabled":
+			p = read(&securityEnabled)
+		case "groupTypes":
+			var types []string
+			p = read(&types)
+			g.unified = slices.Contains(types, "Unified")
+			if p == nil && (!create || len(types) > 1 || len(types) == 1 && !g.unified) {
+				return nil, badRequest("The groupTypes of a group are [] or ['Unified'] here, and cannot change.")
+			}
+		case membersBind:
+			g.members, p = e.boundMembers(c, raw)
+		default:
+			if _, known := groupType.props[name]; known {
+				return nil, badRequest("Property '%s' is read-only and cannot be set.", name)
+			}
+			return nil, badRequest("The property '%.80s' does not exist on type 'microsoft.graph.group'.", name)
+		}
+		if p != nil {
+			return nil, p
+		}
+	}
+	for name, text := range map[string]*string{"displayName": g.name, "mailNickname": g.nickname, "description": g.about} {
+		required := name != "description"
+		switch {
+		case text == nil && create && required:
+			return nil, badRequest("A value is required for property '%s' of resource 'Group'.", name)
+		case text != nil && (len(*text) > maxText*4 || required && (*text == "" || len(*text) > maxText) || strings.Contains(*text, "\x00")):
+			return nil, badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
+		}
+	}
+	if create && (mailEnabled == nil || securityEnabled == nil || *mailEnabled != g.unified || !g.unified && !*securityEnabled) {
+		return nil, badRequest("A group is either a security group, or a Microsoft 365 group with mailEnabled and the groupTypes ['Unified'].")
+	}
+	if !create && (mailEnabled != nil || securityEnabled != nil) {
+		return nil, badRequest("The kind of a group cannot change.")
+	}
+	return g, nil
+}
+
+// boundMembers reads the URLs of directory objects.
+func (e *Emulator) boundMembers(c *call, raw json.RawMessage) ([]holder, *problem) {
+	var urls []json.RawMessage
+	if json.Unmarshal(raw, &urls) != nil || len(urls) == 0 || len(urls) > maxBound {
+		return nil, badRequest("The value of '%s' is not a list of 1 to %d URLs.", membersBind, maxBound)
+	}
+	var list []holder
+	for _, one := range urls {
+		r, p := c.boundObject(one)
+		if p != nil {
+			return nil, p
+		}
+		if slices.Contains(list, r) {
+			return nil, badRequest("The list '%s' names an object twice.", membersBind)
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// boundObject reads the URL of a directory object, in either version.
+func (c *call) boundObject(raw json.RawMessage) (holder, *problem) {
+	wrong := badRequest("The reference is not the absolute URL of a directory object, such as %s/directoryObjects/{id}.", c.root())
+	var url string
+	if json.Unmarshal(raw, &url) != nil || len(url) > maxAdvanced {
+		return holder{}, wrong
+	}
+	rest, ok := strings.CutPrefix(url, c.base+"/")
+	if !ok {
+		rest, ok = strings.CutPrefix(url, worldwide+"/")
+	}
+	segments := strings.Split(rest, "/")
+	if !ok || len(segments) != 3 || segments[0] != "v1.0" && segments[0] != "beta" {
+		return holder{}, wrong
+	}
+	id, isID := parseGUID(segments[2])
+	if !isID {
+		return holder{}, wrong
+	}
+	r, found := c.tenant.Find(id)
+	if !found || segments[1] != "directoryObjects" && segments[1] != r.Kind.String()+"s" {
+		return holder{}, noSuchObject(segments[2])
+	}
+	return r, nil
+}
+
+// createGroup makes a group, by "Create group".
+func (e *Emulator) createGroup(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	g, p := e.readGroup(c, true)
+	if p != nil {
+		return nil, p
+	}
+	about := ""
+	if g.about != nil {
+		about = *g.about
+	}
+	i := c.tenant.CreateGroup(*g.name, *g.nickname, about, g.unified, c.when())
+	for _, m := range g.members {
+		_ = c.tenant.Join(i, m, c.when()) // A new group has no members that could be in the way.
+	}
+	o := groupType.render(c, c.tenant.Group(i), nil)
+	o["@odata.context"] = c.context("groups/$entity")
+	location := c.root() + "/groups/" + c.tenant.Group(i).ID().String()
+	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
+}
+
+// updateGroup changes a group, by "Update group", or adds members.
+func (e *Emulator) updateGroup(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	i, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
+	}
+	g, p := e.readGroup(c, false)
+	if p != nil {
+		return nil, p
+	}
+	for _, m := range g.members {
+		if c.tenant.IsMember(c.tenant.Group(i), m) || m == (holder{Kind: tenant.GroupKind, At: i}) {
+			return nil, badRequest("One or more added object references already exist for the following modified properties: 'members'.")
+		}
+	}
+	if g.name != nil || g.nickname != nil || g.about != nil {
+		c.tenant.WriteGroup(i, g.name, g.nickname, g.about)
+	}
+	for _, m := range g.members {
+		_ = c.tenant.Join(i, m, c.when()) // Checked above.
+	}
+	return nil, nil
+}
+
+// deleteGroup deletes a group that gives no licences.
+func (e *Emulator) deleteGroup(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	i, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
+	}
+	if refused := c.tenant.DeleteGroup(i); refused != nil {
+		return nil, directoryRefusal(refused)
+	}
+	return nil, nil
+}
+
+// addMember adds one member by a reference, by "Add members".
+func (e *Emulator) addMember(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	i, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
+	}
+	body, p := c.members([]string{"@odata.id"})
+	if p != nil {
+		return nil, p
+	}
+	who, p := c.boundObject(body["@odata.id"])
+	if p != nil {
+		return nil, p
+	}
+	if refused := c.tenant.Join(i, who, c.when()); refused != nil {
+		return nil, directoryRefusal(refused)
+	}
+	return nil, nil
+}
+
+// removeMember takes one member out, by "Remove member".
+func (e *Emulator) removeMember(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	i, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
+	}
+	id, ok := parseGUID(c.params[1])
+	if !ok {
+		return nil, badRequest("Invalid object identifier '%s'.", c.params[1])
+	}
+	who, found := c.tenant.Find(id)
+	if !found || !c.tenant.Leave(i, who, c.when()) {
+		return nil, noSuchObject(c.params[1])
+	}
+	return nil, nil
+}

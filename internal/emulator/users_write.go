@@ -1,0 +1,176 @@
+package emulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+// maxText is how long a text property of a user or a group may be. The service
+// has limits of their own for some; none is longer.
+const maxText = 256
+
+// writeOnly is taken and thrown away: nobody signs in with a password.
+const writeOnly = "passwordProfile"
+
+// directoryRefusal is what the directory says about a change that the tenant refuses.
+func directoryRefusal(r *tenant.Refusal) *problem {
+	p := badRequest("%s", r.Message)
+	if r.Code == tenant.ObjectConflict {
+		p.details = []object{{"code": string(r.Code), "message": r.Message, "target": r.Property}}
+	}
+	return p
+}
+
+// textMember reads a text or null.
+func textMember(name string, raw json.RawMessage) (value any, p *problem) {
+	var s *string
+	switch {
+	case json.Unmarshal(raw, &s) != nil:
+		return nil, badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+	case s == nil:
+		return nil, nil
+	case len(*s) > maxText || *s == "" || strings.ContainsAny(*s, "\x00\r\n"):
+		return nil, badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+	}
+	return *s, nil
+}
+
+// rawMembers reads a body that is one JSON object, nulls included.
+func (c *call) rawMembers() (map[string]json.RawMessage, *problem) {
+	if p := c.jsonType(); p != nil {
+		return nil, p
+	}
+	var body map[string]json.RawMessage
+	if json.Unmarshal(c.body, &body) != nil || body == nil {
+		return nil, badRequest("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
+	}
+	delete(body, "@odata.type")
+	return body, nil
+}
+
+// readUser reads the properties of a user that can be written.
+func (c *call) readUser() (map[string]any, *problem) {
+	body, p := c.rawMembers()
+	if p != nil {
+		return nil, p
+	}
+	properties := map[string]any{}
+	for name, raw := range body {
+		invalid := badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+		switch {
+		case name == writeOnly:
+			continue
+		case name == "accountEnabled":
+			var on *bool
+			if json.Unmarshal(raw, &on) != nil || on == nil {
+				return nil, invalid
+			}
+			properties[name] = *on
+			continue
+		case name != "userPrincipalName" && !slices.Contains(tenant.TextProperties, name):
+			if _, known := userType.props[name]; known {
+				return nil, badRequest("Property '%s' is read-only and cannot be set.", name)
+			}
+			return nil, badRequest("The property '%.80s' does not exist on type 'microsoft.graph.user'.", name)
+		}
+		value, p := textMember(name, raw)
+		if p != nil {
+			return nil, p
+		}
+		s, _ := value.(string)
+		local, domain, at := strings.Cut(s, "@")
+		switch name {
+		case "displayName", "mailNickname":
+			if value == nil {
+				return nil, invalid
+			}
+		case "userPrincipalName":
+			if !at || local == "" || domain != mainDomain && !strings.HasSuffix(domain, "."+mainDomain) {
+				return nil, badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization, such as %s.", mainDomain)
+			}
+		case "mail":
+			if value != nil && (!at || local == "" || domain == "") {
+				return nil, invalid
+			}
+		case "usageLocation":
+			if value != nil && (len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+				return nil, badRequest("Invalid value specified for property 'usageLocation' of resource 'User': a two letter country code of ISO 3166 is needed.")
+			}
+		case "userType":
+			if s != "Member" && s != "Guest" {
+				return nil, invalid
+			}
+		}
+		properties[name] = value
+	}
+	return properties, nil
+}
+
+// createUser makes a person, by "Create user".
+func (e *Emulator) createUser(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	properties, p := c.readUser()
+	if p != nil {
+		return nil, p
+	}
+	for _, name := range []string{"accountEnabled", "displayName", "mailNickname", "userPrincipalName"} {
+		if properties[name] == nil {
+			return nil, badRequest("A value is required for property '%s' of resource 'User'.", name)
+		}
+	}
+	body, _ := c.rawMembers()
+	var profile struct{ Password string }
+	if json.Unmarshal(body[writeOnly], &profile) != nil || profile.Password == "" {
+		return nil, badRequest("A password must be specified to create a new user.")
+	}
+	i, refused := c.tenant.CreateUser(properties, c.when())
+	if refused != nil {
+		return nil, directoryRefusal(refused)
+	}
+	o := userType.render(c, i, nil)
+	o["@odata.context"] = c.context("users/$entity")
+	location := c.root() + "/users/" + c.tenant.User(i).ID().String()
+	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
+}
+
+// updateUser changes a person, by "Update user". With the licences of the new
+// usage location or address it takes until the person is processed.
+func (e *Emulator) updateUser(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	i, p := e.pathUser(c)
+	if p != nil {
+		return nil, p
+	}
+	properties, p := c.readUser()
+	if p != nil {
+		return nil, p
+	}
+	if _, onlyPlace := properties["usageLocation"]; c.who.user != "" && c.who.clearance < writesDirectory && (!onlyPlace || len(properties) > 1) {
+		return nil, usualProblem(http.StatusForbidden) // A License Administrator sets usage locations alone.
+	}
+	if refused := c.tenant.WriteUser(i, properties, c.when()); refused != nil {
+		return nil, directoryRefusal(refused)
+	}
+	return nil, nil
+}
+
+// deleteUser deletes a person, who can no more be restored here.
+func (e *Emulator) deleteUser(c *call) (any, *problem) {
+	if _, p := e.options(c, directory, 0); p != nil {
+		return nil, p
+	}
+	i, p := e.pathUser(c)
+	if p != nil {
+		return nil, p
+	}
+	c.tenant.DeleteUser(i, c.when())
+	return nil, nil
+}
