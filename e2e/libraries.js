@@ -118,6 +118,15 @@ test('MSAL: on behalf of, with a secret and with a certificate', async () => {
   }
 });
 
+test('MSAL: the address of all tenants', async () => {
+  const person = await somebody();
+  const anywhere = new PublicClientApplication({ auth: { clientId: env.PUBLIC_CLIENT_ID, authority: `${base}/common`, knownAuthorities: [new URL(base).host] } });
+  const result = await anywhere.acquireTokenByUsernamePassword({ scopes: ['User.Read'], username: person.userPrincipalName, password: env.PASSWORD });
+  assert.equal(result.account.tenantId, env.TENANT_ID);
+  assert.equal(claims(result.idToken).iss, `${authority}/v2.0`);
+  assert.equal((await anywhere.acquireTokenSilent({ account: result.account, scopes: ['User.Read'] })).fromCache, true);
+});
+
 test('MSAL: device code', async () => {
   const person = await somebody();
   const result = await publicClient.acquireTokenByDeviceCode({

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"licensegraph/internal/emulator"
 	"licensegraph/internal/msgraph"
 )
 
@@ -43,7 +44,7 @@ func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
 	}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, cfg.TenantID)
 	if cfg.embedded() {
-		tenant := cfg.Embedded.tenant()
+		tenant := emulator.New(cfg.Embedded.options())
 		url := baseURL(l.embedded)
 		options = msgraph.Options{
 			GraphURL: url, Authority: url,

@@ -75,9 +75,9 @@ type Embedded struct {
 	Seed   uint64 `name:"seed" default:"1" help:"Number from which the embedded tenant is made; the same number makes the same tenant."`
 }
 
-// tenant builds the embedded tenant.
-func (c *Embedded) tenant() *emulator.Emulator {
-	return emulator.New(emulator.Options{Users: c.Users, Seed: c.Seed})
+// options are those of the embedded tenant.
+func (c *Embedded) options() emulator.Options {
+	return emulator.Options{Users: c.Users, Seed: c.Seed}
 }
 
 // cloud is where Microsoft Graph and its sign-in live. Tokens of one cloud

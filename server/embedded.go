@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -21,10 +22,11 @@ import (
 // embeddedConfig is what can be set of the command embedded.
 type embeddedConfig struct {
 	Embedded        `embed:""`
-	AllowNetwork    bool   `name:"allow-network" help:"Listen on an address that others in the network reach, too. Anybody there can sign in as anybody."`
-	TLS             bool   `name:"tls" help:"Speak HTTPS, with a certificate made at start."`
-	CAFile          string `name:"ca-file" placeholder:"FILE" help:"Where to write the certificate (PEM) that clients have to trust, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE."`
-	CertificateFile string `name:"certificate-file" placeholder:"FILE" help:"Where to write a certificate of the application with its key (PEM), for clients that sign in with one."`
+	AllowNetwork    bool     `name:"allow-network" help:"Listen on an address that others in the network reach, too. Anybody there can sign in as anybody."`
+	TLS             bool     `name:"tls" help:"Speak HTTPS, with a certificate made at start."`
+	CAFile          string   `name:"ca-file" placeholder:"FILE" help:"Where to write the certificate (PEM) that clients have to trust, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE."`
+	RedirectURIs    []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people may be sent back to after they have signed in, besides http://localhost and the loopback addresses with any port. Can be given more than once."`
+	CertificateFile string   `name:"certificate-file" placeholder:"FILE" help:"Where to write a certificate of the application with its key (PEM), for clients that sign in with one."`
 }
 
 func (c *embeddedConfig) validate() error {
@@ -36,6 +38,11 @@ func (c *embeddedConfig) validate() error {
 	v.atMost("users", c.Users, maxEmbeddedUsers)
 	if c.CAFile != "" && !c.TLS {
 		v.note("--ca-file: there is no certificate to trust without --tls")
+	}
+	for _, uri := range c.RedirectURIs {
+		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
+			v.note("--redirect-uri: %q is no address such as https://app.example.com/signin", uri)
+		}
 	}
 	return errors.Join(v.problems...)
 }
@@ -63,10 +70,12 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 		return &setupError{fmt.Errorf("--listen: %w", err)}
 	}
 	defer l.Close() // Serving closes it too.
-	tenant, url := cfg.tenant(), baseURL(l)
+	options := cfg.options()
+	options.SignIn.RedirectURIs = cfg.RedirectURIs
+	tenant, address := emulator.New(options), baseURL(l)
 	server := newEmbeddedServer(tenant, newLogger(stderr, "info", "text"))
 	if cfg.TLS {
-		url = strings.Replace(url, "http:", "https:", 1)
+		address = strings.Replace(address, "http:", "https:", 1)
 		certificate, authority, err := emulator.ServerCertificate(l.Addr().(*net.TCPAddr).IP.String())
 		if err != nil {
 			return err
@@ -85,7 +94,7 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 		}
 	}
 	fmt.Fprintf(stdout, "Microsoft Graph  %s/beta and /v1.0 (%d made-up people)\nSign-in          %s/%s\nTenant           %[4]s\nClient           %[5]s\nSecret           %[6]s\nPublic client    %[7]s\nPassword         %[8]s (of everybody)\nCtrl-C stops.\n",
-		url, cfg.Users, url, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
+		address, cfg.Users, address, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
 	return serveEmbedded(ctx, server, l)
 }
 

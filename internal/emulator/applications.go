@@ -154,11 +154,11 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 
 // redirectsTo says whether people may be sent there.
 func (e *Emulator) redirectsTo(uri string) bool {
-	if slices.Contains(e.signIn.RedirectURIs, uri) {
-		return true
-	}
 	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "http" || u.User != nil || u.Opaque != "" || strings.Contains(uri, "#") {
+	if err != nil || slices.Contains(e.signIn.RedirectURIs, uri) {
+		return err == nil
+	}
+	if u.Scheme != "http" || u.User != nil || u.Opaque != "" || strings.Contains(uri, "#") {
 		return false
 	}
 	return isLoopback(u.Hostname())

@@ -168,15 +168,8 @@ func proves(verifier, challenge, method string) bool {
 func (e *Emulator) signOut(c *call) answer {
 	query, _ := url.ParseQuery(c.rawQuery)
 	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(to) {
-		u, _ := url.Parse(to) // redirectsTo has parsed it, or it was registered.
-		if u != nil {
-			if state := query.Get("state"); state != "" {
-				q := u.Query()
-				q.Set("state", state)
-				u.RawQuery = q.Encode()
-			}
-			return answer{status: http.StatusFound, header: map[string]string{"Location": u.String()}}
-		}
+		asks := url.Values{"redirect_uri": {to}, "state": {query.Get("state")}}
+		return sendBack(asks, url.Values{})
 	}
 	return page{Title: "Signed out"}.answer(http.StatusOK, "")
 }

@@ -171,10 +171,13 @@ func (c *call) authorize() *problem {
 		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return p == "User.Read" })
 	}
 	allowed := needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.me && !person
-	if allowed && (!person || c.who.clearance >= c.needs()) {
+	refused := person && c.who.clearance < c.needs()
+	switch {
+	case allowed && !refused:
 		return nil
-	}
-	if c.route.cloud {
+	case allowed && c.route.cloud:
+		return cloud(http.StatusForbidden, "missingRequiredPermission", "The signed-in user has no directory role that allows this operation.")
+	case c.route.cloud:
 		return cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission that this operation requires, such as %s.", needed[0])
 	}
 	return usualProblem(http.StatusForbidden)

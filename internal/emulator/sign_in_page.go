@@ -158,7 +158,7 @@ func sendBack(asks, values url.Values) answer {
 	}
 	u, err := url.Parse(redirect)
 	if err != nil {
-		panic(err) // It was compared with what is registered.
+		panic(err) // redirectsTo has parsed it.
 	}
 	switch asks.Get("response_mode") {
 	case "form_post":

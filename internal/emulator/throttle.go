@@ -324,9 +324,6 @@ func (t *throttle) ask(name string, now time.Time, p priority, cost, sizes amoun
 		}
 	}
 	if v.refused {
-		if told := &a.told[v.limit][p]; until.After(told.until) {
-			told.until = until
-		}
 		v.wait = until.Sub(now)
 	}
 	return v

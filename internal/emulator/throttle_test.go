@@ -170,11 +170,11 @@ func TestGiveBack(t *testing.T) {
 		th.giveBack(v.ticket, 0)
 	}
 	v := th.ask("app", now, normal, amounts{unitsPerPair: 5}, sizes)
-	now = now.Add(time.Hour)
+	now = now.Add(2 * (slots + 1) * limits[unitsPerPair].span / slots) // where the ring is at the same place
 	th.ask("app", now, normal, amounts{unitsPerPair: 10}, sizes)
 	th.giveBack(v.ticket, 0) // long forgotten
 	if v := th.ask("app", now, normal, amounts{unitsPerPair: 1}, sizes); !v.refused {
-		t.Error("what was charged an hour ago was given back now")
+		t.Error("what was charged long ago was given back now")
 	}
 }
 
@@ -189,6 +189,24 @@ func TestTenantLimitIsShared(t *testing.T) {
 	}
 	if v := th.ask("last", noon, normal, one, amounts{writesPerTenant: 3}); !v.refused || v.limit != writesPerTenant || v.usage < 1 {
 		t.Errorf("let through: %+v", v)
+	}
+}
+
+// TestLongestLimit: of several limits that refuse, the answer names the one that
+// takes longest.
+func TestLongestLimit(t *testing.T) {
+	t.Parallel()
+	for _, want := range []int{unitsPerPair, writesPerPair, writesPerTenant} {
+		var th throttle
+		cost, sizes := amounts{requestsPerApp: 1}, amounts{requestsPerApp: 1}
+		cost[want], sizes[want] = 1, 1
+		if want == unitsPerPair {
+			cost[requestsPerApp], sizes[requestsPerApp] = 0, 0
+		}
+		th.ask("app", noon, normal, cost, sizes)
+		if v := th.ask("app", noon, normal, cost, sizes); !v.refused || v.limit != want || v.wait < limits[want].span {
+			t.Errorf("limit %d: %d refused for %v", want, v.limit, v.wait)
+		}
 	}
 }
 
@@ -304,6 +322,20 @@ func TestWriteLimit(t *testing.T) {
 		if r := c.get("/beta/admin/cloudLicensing/allotments"); (r.status == 200) != (i < 3) {
 			t.Errorf("cloudLicensing call %d: %d", i, r.status)
 		}
+	}
+}
+
+// TestPriceOfPages: a later page is not charged more than it costs, not even until
+// it is answered.
+func TestPriceOfPages(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 2}}})
+	next := c.ok("/v1.0/users?$top=30&$select=id")["@odata.nextLink"].(string)
+	if r := c.get(next); r.status != 200 {
+		t.Errorf("one unit is left, and the next page costs one: %d %v", r.status, r.header)
+	}
+	if r := c.get("/v1.0/groups"); r.status != 429 {
+		t.Errorf("no unit is left: %d", r.status)
 	}
 }
 
