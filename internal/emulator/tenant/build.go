@@ -61,7 +61,7 @@ func New(seed uint64, users int) *Tenant {
 			since := time.Unix(r.updated, int64(t.dice.Pick("waiting ticks", int(i), 10_000_000))*100)
 			late = append(late, latecomer{i, since, r})
 		}
-		t.judge(i, rows, 0)
+		t.judge(i, rows, ^poolSet(0)) // There is enough for all, so far.
 		t.commit(i, rows, t.reference)
 	}
 	t.buyUnits()

@@ -42,6 +42,13 @@ func (t *Tenant) Check() error {
 				bad("%s has an assignment twice", p.id)
 			}
 		}
+		if p.device == 0 {
+			for _, s := range t.Usable(i) {
+				if len(t.RightSources(Right{Ref{User, i}, s})) == 0 {
+					bad("%s has a right to product %d without an assignment", p.id, s)
+				}
+			}
+		}
 		if waits != p.waits {
 			bad("%s waits for %b and lacks %b", p.id, p.waits, waits)
 		}

@@ -18,13 +18,13 @@
 //     that came first wins.
 //  3. Dependency: a plan that needs another finds it in some licence, whichever
 //     came first.
-//  4. Count: there is a unit in the allotment, and nobody waits for it longer. A
+//  4. Uniqueness: the mail address that a plan with a mailbox comes with, the
+//     user principal name, belongs to no other object.
+//  5. Contention: nothing else changed the person's licences within the second
+//     before a group's change arrived. The service tries again after a minute.
+//  6. Count: there is a unit in the allotment, and nobody waits for it longer. A
 //     person takes one unit of an allotment, however many assignments draw on
 //     it. Members of groups who get none wait: first come, first served.
-//  5. Uniqueness: the mail address that a plan with a mailbox comes with, the
-//     user principal name, belongs to no other object.
-//  6. Contention: nothing else changed the person's licences within the second
-//     before a group's change arrived. The service tries again after a minute.
 //
 // A group that gives several products and cannot give one of them gives none.
 // What a person could use before a change that fails stays in force without the

@@ -27,13 +27,16 @@ func (t *Tenant) judge(i int32, rows []row, held poolSet) {
 			}
 			r := rows[j]
 			r.state, r.cause, r.missing = InForce, NoCause, 0
-			if !t.allotments[r.pool].works() {
-				r.state = Disabled
-			} else {
+			switch {
+			case t.allotments[r.pool].works():
 				t.check(i, &r, j, others, held)
 				if r.cause == NoCause && slices.Contains(failed, r.group) {
 					r.cause = GroupFailed
 				}
+			case held>>r.pool&1 == 1:
+				r.state = Disabled
+			default: // Of what is suspended nobody gets a unit.
+				r.cause = Count
 			}
 			if r.cause != NoCause {
 				r.state = PartlyInForce
@@ -121,16 +124,16 @@ func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
 			return
 		}
 	}
-	if !t.canTake(i, int(r.pool), held) {
-		r.fail(Count, 0, 0)
-		return
-	}
 	if stamped := on & t.mailbox; stamped != 0 && t.addressTaken(i) {
 		r.fail(Uniqueness, stamped, 0)
 		return
 	}
 	if t.people[i].busy {
 		r.fail(Contention, 0, 0)
+		return
+	}
+	if !t.canTake(i, int(r.pool), held) { // A unit is looked for when all else is well.
+		r.fail(Count, 0, 0)
 	}
 }
 

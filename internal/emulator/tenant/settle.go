@@ -57,6 +57,13 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 		}
 	}
 	t.judge(i, rows, held)
+	orphan := func(r row) bool { // What a deleted group left goes with the last real source.
+		return r.from == nil && !slices.ContainsFunc(rows, func(o row) bool { return o.from != nil && o.sku == r.sku && o.state.holds() })
+	}
+	if slices.ContainsFunc(rows, orphan) {
+		rows = slices.DeleteFunc(slices.Clone(rows), orphan)
+		t.judge(i, rows, held)
+	}
 	for j := range rows {
 		r := &rows[j]
 		if !slices.ContainsFunc(before, func(b row) bool { return b.from == r.from && b.same(r) }) {

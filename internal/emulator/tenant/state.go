@@ -1,0 +1,761 @@
+package tenant
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// stateFormat is what a state begins with. A change that older states do not fit
+// gets another number.
+const stateFormat = "licensegraph tenant 1"
+
+// document is a tenant as one JSON value, for [Load]. Only what a tenant cannot work
+// out must be in it: ids and licences can be left out, and are made then.
+type document struct {
+	Format    string    `json:"format"`
+	Seed      uint64    `json:"seed,omitempty"`     // of what has to be made; 0 = 1
+	TenantID  string    `json:"tenantId,omitempty"` // "": made
+	Today     time.Time `json:"today"`              // stands for "today" where nothing says otherwise
+	Made      int       `json:"made,omitempty"`     // objects made through writes so far
+	Products  []product `json:"products,omitempty"` // none: the ten that tenants from a seed have, and that of devices
+	Rules     *Rules    `json:"rules,omitempty"`    // none: DefaultRules
+	Users     []user    `json:"users"`
+	Groups    []group   `json:"groups,omitempty"`
+	Devices   []device  `json:"devices,omitempty"`
+	Allotment []pool    `json:"allotments,omitempty"`
+	Assigned  []granted `json:"assignments,omitempty"`
+	Past      []past    `json:"pastAssignments,omitempty"`
+	Pending   []pending `json:"pending,omitempty"`
+	Joining   []pair    `json:"joining,omitempty"` // members whom the group's licences have not reached
+	Leaving   []pair    `json:"leaving,omitempty"` // members of before who still have them
+}
+
+type (
+	product struct {
+		SkuID         string `json:"skuId,omitempty"`
+		SkuPartNumber string `json:"skuPartNumber,omitempty"`
+		ServicePlans  []plan `json:"servicePlans"`
+	}
+	plan struct {
+		ID          string `json:"servicePlanId"`
+		Name        string `json:"servicePlanName"`
+		TenantLevel bool   `json:"tenantLevel,omitempty"`
+	}
+	user struct {
+		ID                string            `json:"id,omitempty"`
+		UserPrincipalName string            `json:"userPrincipalName"`
+		Properties        map[string]string `json:"properties,omitempty"` // texts by their names in Microsoft Graph
+		Disabled          bool              `json:"disabled,omitempty"`
+		ProxyAddresses    []string          `json:"proxyAddresses,omitempty"` // besides the user principal name
+		Role              int               `json:"directoryRole,omitempty"`
+		Busy              bool              `json:"busy,omitempty"`
+		Created           time.Time         `json:"createdDateTime,omitzero"`
+		Deleted           time.Time         `json:"deletedDateTime,omitzero"`
+		Licences          []licence         `json:"licences"` // not there: they follow from the rest; but they can tell what stayed from before
+	}
+	licence struct {
+		Assignment string    `json:"assignment,omitempty"` // "": left over from a deleted group
+		Allotment  string    `json:"allotment,omitempty"`  // of that
+		Off        []string  `json:"disabledPlans,omitempty"`
+		State      string    `json:"state"`
+		Cause      string    `json:"cause,omitempty"`
+		Plan       string    `json:"plan,omitempty"`
+		Other      string    `json:"other,omitempty"` // a plan or a usage location
+		Missing    []string  `json:"missing,omitempty"`
+		Updated    time.Time `json:"lastUpdatedDateTime"`
+	}
+	group struct {
+		ID       string    `json:"id,omitempty"`
+		Name     string    `json:"displayName"`
+		Nickname string    `json:"mailNickname"`
+		About    string    `json:"description,omitempty"`
+		Unified  bool      `json:"microsoft365,omitempty"`
+		Created  time.Time `json:"createdDateTime,omitzero"`
+		Deleted  bool      `json:"deleted,omitempty"`
+		App      bool      `json:"servicePrincipal,omitempty"` // is a member
+		Members  []string  `json:"members,omitempty"`          // ids, or user principal names
+	}
+	device struct {
+		ID       string    `json:"id,omitempty"`
+		DeviceID string    `json:"deviceId,omitempty"`
+		Name     string    `json:"displayName"`
+		System   string    `json:"operatingSystem,omitempty"`
+		Licences []licence `json:"licences"` // as those of people
+	}
+	pool struct {
+		ID            string         `json:"id,omitempty"`
+		SkuPartNumber string         `json:"skuPartNumber,omitempty"` // of the product; "": the one without
+		AssignableTo  []string       `json:"assignableTo"`
+		Units         int            `json:"allottedUnits"`
+		Grace         int            `json:"grace,omitempty"`
+		Subscriptions []Subscription `json:"subscriptions,omitempty"`
+		Waiting       []waiting      `json:"waiting,omitempty"`
+	}
+	waiting struct {
+		Assignee string    `json:"assignedTo"`
+		Since    time.Time `json:"waitingSinceDateTime"`
+	}
+	granted struct {
+		ID        string    `json:"id,omitempty"`
+		Allotment string    `json:"allotment"`
+		To        string    `json:"assignedTo"` // an id, or a user principal name
+		Off       []string  `json:"disabledServicePlanIds,omitempty"`
+		Known     *[]string `json:"knownDisabledServicePlanIds,omitempty"` // what members know of it, where that is something else
+		Unknown   bool      `json:"unknown,omitempty"`                     // to members, so far
+		Deleted   bool      `json:"deleted,omitempty"`                     // and members do not know
+	}
+	past struct {
+		To        string `json:"assignedTo"`
+		Allotment string `json:"allotment"`
+		Count     uint32 `json:"count"`
+	}
+	pending struct {
+		Since       time.Time `json:"since"`
+		Due         time.Time `json:"due"`
+		Group       string    `json:"group,omitempty"`
+		Assignments []string  `json:"assignments,omitempty"`
+		People      []string  `json:"people,omitempty"`
+	}
+	pair struct {
+		Person string `json:"person"`
+		Group  string `json:"group"`
+	}
+)
+
+// Save writes the tenant as JSON. [Load] makes the same of it.
+func (t *Tenant) Save(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(t.document())
+}
+
+func (t *Tenant) document() *document {
+	s := &document{Format: stateFormat, Seed: uint64(t.dice), TenantID: t.id, Today: t.reference, Made: t.made}
+	if t.catalogue != defaultCatalogue() {
+		for i := range t.products {
+			p := product{SkuID: t.products[i].SkuID, SkuPartNumber: t.products[i].SkuPartNumber}
+			for _, one := range t.products[i].Plans {
+				p.ServicePlans = append(p.ServicePlans, plan{one.ID, one.Name, one.TenantLevel})
+			}
+			s.Products = append(s.Products, p)
+		}
+		s.Rules = &t.rules
+	}
+	var gone []*Assignment // those that members still have
+	remember := func(a *Assignment) {
+		if a != nil && a.gone && !slices.Contains(gone, a) {
+			gone = append(gone, a)
+		}
+	}
+	licences := func(p *Person) []licence {
+		list := []licence{}
+		for j := range p.rows {
+			remember(p.rows[j].from)
+			list = append(list, t.licence(&p.rows[j]))
+		}
+		return list
+	}
+	id := func(i int32) string { return t.people[i].id.String() }
+	for i := range t.people {
+		p := &t.people[i]
+		if p.device != 0 {
+			continue
+		}
+		u := user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled,
+			ProxyAddresses: t.aliases[Ref{User, int32(i)}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licences: licences(p)}
+		for _, name := range TextProperties {
+			if text := p.Text(name); text != "" {
+				u.Properties[name] = text
+			}
+		}
+		s.Users = append(s.Users, u)
+	}
+	for _, g := range t.groups {
+		one := group{ID: g.id.String(), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Created: g.Created, Deleted: g.deleted, App: g.app}
+		for i := range g.members.after(-1) {
+			one.Members = append(one.Members, id(i))
+		}
+		for _, other := range g.groups {
+			one.Members = append(one.Members, t.groups[other].id.String())
+		}
+		s.Groups = append(s.Groups, one)
+	}
+	for _, d := range t.devices {
+		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, licences(&t.people[d.person])})
+	}
+	for _, a := range t.allotments {
+		one := pool{ID: a.ID, SkuPartNumber: t.products[a.Sku].SkuPartNumber, Units: a.owned, Grace: a.grace, Subscriptions: a.Subscriptions}
+		for _, kind := range []Kind{User, DeviceKind, GroupKind} {
+			if a.AssignableTo.Has(kind) {
+				one.AssignableTo = append(one.AssignableTo, kind.String())
+			}
+		}
+		for _, w := range t.Waiting(a, -1) {
+			one.Waiting = append(one.Waiting, waiting{t.IDOf(w.Who).String(), w.Since})
+		}
+		s.Allotment = append(s.Allotment, one)
+	}
+	for _, e := range t.pending {
+		one := pending{Since: e.since, Due: e.due}
+		if e.group >= 0 {
+			one.Group = t.groups[e.group].id.String()
+		}
+		for _, a := range e.assignments {
+			remember(a)
+			one.Assignments = append(one.Assignments, t.AssignmentID(a))
+		}
+		for _, i := range e.people {
+			one.People = append(one.People, id(i))
+		}
+		s.Pending = append(s.Pending, one)
+	}
+	all := slices.Collect(second(t.Assignments(-1)))
+	for _, a := range append(all, gone...) {
+		p := &t.products[a.Sku()]
+		one := granted{ID: t.AssignmentID(a), Allotment: a.Pool.ID, To: t.IDOf(a.To).String(), Off: p.PlanIDs(a.Off), Unknown: !a.reaches, Deleted: a.gone}
+		if a.reach != a.Off && a.reaches {
+			known := p.PlanIDs(a.reach)
+			one.Known = &known
+		}
+		s.Assigned = append(s.Assigned, one)
+	}
+	for d, n := range t.again {
+		s.Past = append(s.Past, past{t.IDOf(d.to).String(), t.allotments[d.pool].ID, n})
+	}
+	slices.SortFunc(s.Past, func(a, b past) int { return strings.Compare(a.To+a.Allotment, b.To+b.Allotment) })
+	pairs := func(set map[membership]bool) []pair {
+		var list []pair
+		for m := range set {
+			list = append(list, pair{id(m.person), t.groups[m.group].id.String()})
+		}
+		slices.SortFunc(list, func(a, b pair) int { return strings.Compare(a.Person+a.Group, b.Person+b.Group) })
+		return list
+	}
+	s.Joining, s.Leaving = pairs(t.joining), pairs(t.leaving)
+	return s
+}
+
+func (t *Tenant) licence(r *row) licence {
+	l := licence{State: r.state.String(), Off: t.products[r.sku].PlanIDs(r.off), Updated: time.Unix(r.updated, 0).UTC()}
+	if r.from != nil {
+		l.Assignment = t.AssignmentID(r.from)
+	} else {
+		l.Allotment = t.allotments[r.pool].ID
+	}
+	if r.cause != NoCause {
+		l.Cause = r.cause.name()
+		l.Missing = t.products[r.sku].PlanIDs(t.products[r.sku].plans(r.missing))
+		switch r.cause {
+		case Location:
+			l.Plan, l.Other = t.ruledIDs[r.plan], t.places[r.other]
+		case Exclusive, Dependency:
+			l.Plan, l.Other = t.ruledIDs[r.plan], t.ruledIDs[r.other]
+		case Uniqueness:
+			l.Plan = t.ruledIDs[r.plan]
+		}
+	}
+	return l
+}
+
+var causeNames = [...]string{"", "location", "exclusive", "dependency", "count", "uniqueness", "groupFailed", "contention"}
+
+func (c Cause) name() string { return causeNames[c] }
+
+// Load reads what [Tenant.Save] wrote, or what somebody wrote by hand. It says
+// what is wrong with it, all of it where that is possible. Names that a state
+// does not have are refused.
+func Load(r io.Reader) (*Tenant, error) {
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	var s document
+	if err := d.Decode(&s); err != nil {
+		return nil, fmt.Errorf("the state of a tenant: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("the state of a tenant: there is something behind it")
+	}
+	if s.Format != stateFormat {
+		return nil, fmt.Errorf("the state of a tenant: format is %q, not %q", s.Format, stateFormat)
+	}
+	l := &loader{state: &s, gone: map[GUID]Ref{}}
+	t := l.load()
+	if len(l.errs) > 0 {
+		return nil, fmt.Errorf("the state of a tenant: %w", errors.Join(l.errs...))
+	}
+	if err := t.Check(); err != nil {
+		return nil, fmt.Errorf("the state of a tenant contradicts itself: %w", err)
+	}
+	return t, nil
+}
+
+const maxLoadErrors = 20
+
+// loader is a tenant on its way in.
+type loader struct {
+	state *document
+	t     *Tenant
+	known map[string]*Assignment // by id
+	gone  map[GUID]Ref           // objects that are deleted
+	errs  []error
+}
+
+func (l *loader) bad(format string, args ...any) {
+	if len(l.errs) < maxLoadErrors {
+		l.errs = append(l.errs, fmt.Errorf(format, args...))
+	}
+}
+
+func (l *loader) load() *Tenant {
+	s := l.state
+	if s.Seed == 0 {
+		s.Seed = 1
+	}
+	c := l.catalogue()
+	if c == nil {
+		return nil
+	}
+	t := empty(s.Seed, c)
+	l.t = t
+	t.made = s.Made
+	t.reference = s.Today
+	if t.reference.IsZero() {
+		t.reference = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if s.TenantID != "" {
+		t.id = l.guid(s.TenantID, "tenantId").String()
+	}
+	l.users()
+	l.groups()
+	l.pools()
+	l.assignments()
+	if len(l.errs) > 0 {
+		return nil
+	}
+	l.pending()
+	l.licences()
+	t.journal.on = true
+	return t
+}
+
+func (l *loader) catalogue() *catalogue {
+	s := l.state
+	if s.Products == nil && s.Rules == nil {
+		return defaultCatalogue()
+	}
+	products := defaultCatalogue().products
+	if s.Products != nil {
+		products = nil
+		for _, p := range s.Products {
+			made := Product{SkuID: strings.ToLower(p.SkuID), SkuPartNumber: p.SkuPartNumber}
+			if _, ok := ParseGUID(p.SkuID); !ok && p.SkuID != "" {
+				l.bad("product %s: skuId is no GUID", p.SkuPartNumber)
+			}
+			for _, one := range p.ServicePlans {
+				made.Plans = append(made.Plans, Plan{ID: one.ID, Name: one.Name, TenantLevel: one.TenantLevel})
+			}
+			products = append(products, made)
+		}
+	} else {
+		for i := range products {
+			products[i] = Product{SkuID: products[i].SkuID, SkuPartNumber: products[i].SkuPartNumber, Plans: slices.Clone(products[i].Plans)}
+		}
+	}
+	rules := DefaultRules
+	if s.Rules != nil {
+		rules = *s.Rules
+	}
+	c, err := newCatalogue(products, rules)
+	if err != nil {
+		l.bad("%w", err)
+		return nil
+	}
+	return c
+}
+
+func (l *loader) guid(text, where string) GUID {
+	g, ok := ParseGUID(text)
+	if !ok {
+		l.bad("%s: %q is no GUID", where, text)
+	}
+	return g
+}
+
+// take gives an object its id, or one that is made.
+func (l *loader) take(id, topic string, n int, r Ref) GUID {
+	g := l.t.dice.GUID(topic, n)
+	if id != "" {
+		g = l.guid(id, topic)
+	}
+	if _, taken := l.t.byID[g]; taken {
+		l.bad("the id %s is used twice", g)
+	}
+	l.t.byID[g] = r
+	return g
+}
+
+func (l *loader) users() {
+	t := l.t
+	like := map[string][3]uint8{} // by displayName
+	for c := range cultures {
+		for g := range namesEach {
+			for s := range namesEach {
+				like[shownName(c, g, s)] = [3]uint8{uint8(c), uint8(g), uint8(s)}
+			}
+		}
+	}
+	for i, u := range l.state.Users {
+		r := Ref{User, int32(i)}
+		t.people = append(t.people, Person{name: u.UserPrincipalName, disabled: u.Disabled, guest: u.Properties["userType"] == "Guest",
+			role: uint8(u.Role), busy: u.Busy, created: u.Created.Unix()})
+		p := &t.people[i]
+		if u.Created.IsZero() {
+			p.created = t.reference.Unix()
+		}
+		p.id = l.take(u.ID, "user", i, r)
+		if choice, ok := like[u.Properties["displayName"]]; ok {
+			p.culture, p.given, p.surname = choice[0], choice[1], choice[2]
+		}
+		p.department = uint8(len(departments) - 1)
+		if at := slices.IndexFunc(departments, func(d department) bool { return d.name == u.Properties["department"] }); at >= 0 {
+			p.department = uint8(at)
+			p.title = uint8(max(0, slices.Index(departments[at].titles, u.Properties["jobTitle"])))
+		}
+		for name := range u.Properties {
+			if !slices.Contains(TextProperties, name) {
+				l.bad("user %s: there is no text property %q", u.UserPrincipalName, name)
+			}
+		}
+		if _, ok := u.Properties["userType"]; !ok && u.Properties != nil {
+			u.Properties["userType"] = "Member"
+		}
+		for _, name := range TextProperties { // what does not follow from a choice
+			if text := u.Properties[name]; text != p.Text(name) && (name != "userType" || text != "") {
+				if p.written == nil {
+					p.written = map[string]any{}
+				}
+				if p.written[name] = nil; text != "" {
+					p.written[name] = text
+				}
+			}
+		}
+		t.setAddresses(r, u.ProxyAddresses)
+		if !u.Deleted.IsZero() {
+			p.gone = u.Deleted.Unix()
+			delete(t.byID, p.id)
+			l.gone[p.id] = r
+			continue
+		}
+		t.present++
+		name := strings.ToLower(u.UserPrincipalName)
+		if _, twice := t.byName[name]; twice || !strings.Contains(name, "@") {
+			l.bad("user %d: the userPrincipalName %q is none, or used twice", i, u.UserPrincipalName)
+		}
+		t.byName[name] = r.At
+	}
+	for i, d := range l.state.Devices {
+		one := &Device{Name: d.Name, System: d.System, person: int32(len(t.people)), DeviceID: t.dice.GUID("device id", i)}
+		if d.DeviceID != "" {
+			one.DeviceID = l.guid(d.DeviceID, "deviceId")
+		}
+		one.ID = l.take(d.ID, "device", i, Ref{DeviceKind, int32(i)})
+		t.devices = append(t.devices, one)
+		t.people = append(t.people, Person{id: one.ID, device: int32(i) + 1})
+	}
+}
+
+// find is the object with an id, or the person with a user principal name.
+func (l *loader) find(text, where string) (Ref, bool) {
+	if g, ok := ParseGUID(text); ok {
+		if r, ok := l.t.byID[g]; ok {
+			return r, true
+		}
+		if r, ok := l.gone[g]; ok {
+			return r, true
+		}
+	} else if i, ok := l.t.byName[strings.ToLower(text)]; ok {
+		return Ref{User, i}, true
+	}
+	l.bad("%s: there is no %q", where, text)
+	return Ref{}, false
+}
+
+func (l *loader) groups() {
+	t := l.t
+	for i, g := range l.state.Groups {
+		one := &Group{At: int32(i), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Created: g.Created.UTC(), deleted: g.Deleted, app: g.App}
+		if g.Created.IsZero() {
+			one.Created = t.reference
+		}
+		if g.Name == "" || g.Nickname == "" {
+			l.bad("group %d: displayName and mailNickname are needed", i)
+		}
+		one.id = l.take(g.ID, "group", i, Ref{GroupKind, int32(i)})
+		if g.Deleted {
+			delete(t.byID, one.id)
+			l.gone[one.id] = Ref{GroupKind, int32(i)}
+		}
+		t.groups = append(t.groups, one)
+	}
+	for i, g := range l.state.Groups {
+		for _, member := range g.Members {
+			switch r, ok := l.find(member, "member of "+g.Name); {
+			case !ok:
+			case r.Kind == GroupKind:
+				t.groups[i].groups = append(t.groups[i].groups, r.At)
+			default:
+				t.joinGroup(t.groups[i], t.person(r))
+			}
+		}
+		slices.Sort(t.groups[i].groups)
+	}
+}
+
+func (l *loader) pools() {
+	t := l.t
+	if len(l.state.Allotment) > maxAllotments {
+		l.bad("there are %d allotments; at most %d can be", len(l.state.Allotment), maxAllotments)
+		return
+	}
+	for i, p := range l.state.Allotment {
+		a := &Allotment{ID: p.ID, At: i, owned: p.Units, grace: p.Grace, Subscriptions: p.Subscriptions}
+		if a.ID == "" {
+			a.ID = t.dice.GUID("allotment", i).String()
+		}
+		if t.Allotment(a.ID) != nil {
+			l.bad("the id of allotment %s is used twice", a.ID)
+		}
+		at := slices.IndexFunc(t.products, func(one Product) bool { return one.SkuPartNumber == p.SkuPartNumber })
+		if at < 0 {
+			l.bad("allotment %s: there is no product %q", a.ID, p.SkuPartNumber)
+			continue
+		}
+		a.Sku = Sku(at)
+		for _, name := range p.AssignableTo {
+			kind := slices.Index([]string{"user", "group", "device"}, name)
+			if kind < 0 {
+				l.bad("allotment %s: units go to user, group or device, not to %q", a.ID, name)
+				continue
+			}
+			a.AssignableTo |= kinds(Kind(kind))
+		}
+		for _, s := range p.Subscriptions {
+			if !slices.Contains(lifecycles, s.State) {
+				l.bad("allotment %s: a subscription is active, warning, suspended, lockedOut or deleted, not %q", a.ID, s.State)
+			}
+		}
+		if p.Subscriptions == nil {
+			day := t.reference.Truncate(24 * time.Hour)
+			a.Subscriptions = []Subscription{{ID: t.dice.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0)}}
+		}
+		if p.Units < 0 || p.Units > unlimited || p.Grace < 0 || p.Grace > unlimited {
+			l.bad("allotment %s: it cannot have %d units", a.ID, p.Units)
+		}
+		t.pools[at] = append(t.pools[at], i)
+		t.allotments = append(t.allotments, a)
+	}
+}
+
+func (l *loader) plans(of *Product, ids []string, where string) PlanSet {
+	var s PlanSet
+	for _, id := range ids {
+		at := of.PlanWithID(id)
+		if at < 0 {
+			at = of.PlanNamed(id)
+		}
+		if at < 0 {
+			l.bad("%s: %s has no plan %q", where, of.SkuPartNumber, id)
+			continue
+		}
+		s.Add(at)
+	}
+	return s
+}
+
+func (l *loader) assignments() {
+	t := l.t
+	known := map[string]*Assignment{}
+	for i, g := range l.state.Assigned {
+		where := fmt.Sprintf("assignment %d", i)
+		to, ok := l.find(g.To, where)
+		a := &Assignment{Pool: t.Allotment(g.Allotment), To: to, reaches: !g.Unknown}
+		switch {
+		case !ok:
+			continue
+		case a.Pool == nil:
+			l.bad("%s: there is no allotment %q", where, g.Allotment)
+			continue
+		case to.Kind == Principal || !a.Pool.AssignableTo.Has(to.Kind):
+			l.bad("%s: units of %s do not go to a %s", where, g.Allotment, to.Kind)
+			continue
+		case !g.Deleted && t.drawsOn(to, a.Pool):
+			l.bad("%s: %s has one from %s already", where, g.To, g.Allotment)
+			continue
+		}
+		p := &t.products[a.Sku()]
+		a.Off = l.plans(p, g.Off, where)
+		if a.reach = a.Off; g.Known != nil {
+			a.reach = l.plans(p, *g.Known, where)
+		}
+		if of, at, rest, made := t.ids.open(g.ID); made && of == assignmentTopic+topic(to.Kind) && int32(at) == to.At && int(rest&0xff) == a.Pool.At {
+			a.nth = rest >> 8
+			t.again[drawing{to, a.Pool.At}] = a.nth
+		} else {
+			a.id = g.ID
+		}
+		if a.gone = g.Deleted; !a.gone {
+			t.file(a)
+		}
+		id := t.AssignmentID(a)
+		if known[id] != nil {
+			l.bad("the id of assignment %s is used twice", id)
+		}
+		known[id] = a
+	}
+	clear(t.again)
+	for _, p := range l.state.Past {
+		if to, ok := l.find(p.To, "pastAssignments"); ok {
+			if a := t.Allotment(p.Allotment); a != nil {
+				t.again[drawing{to, a.At}] = p.Count
+			}
+		}
+	}
+	l.known = known
+}
+
+func (l *loader) pending() {
+	t := l.t
+	person := func(id string) int32 {
+		r, ok := l.find(id, "pending")
+		if !ok || r.Kind != User && r.Kind != DeviceKind {
+			return 0
+		}
+		return t.person(r)
+	}
+	for _, p := range l.state.Pending {
+		e := effect{since: p.Since, due: p.Due, group: -1}
+		if p.Group != "" {
+			if r, ok := l.find(p.Group, "pending"); ok && r.Kind == GroupKind {
+				e.group = int(r.At)
+			}
+		}
+		for _, id := range p.Assignments {
+			if a := l.known[id]; a != nil && a.To.Kind == GroupKind {
+				e.assignments = append(e.assignments, a)
+			} else {
+				l.bad("pending: there is no assignment %s to a group", id)
+			}
+		}
+		for _, id := range p.People {
+			e.people = append(e.people, person(id))
+		}
+		t.postpone(e)
+	}
+	for set, pairs := range map[*map[membership]bool][]pair{&t.joining: l.state.Joining, &t.leaving: l.state.Leaving} {
+		for _, p := range pairs {
+			if r, ok := l.find(p.Group, "joining or leaving"); ok && r.Kind == GroupKind {
+				(*set)[membership{person(p.Person), r.At}] = true
+			}
+		}
+	}
+}
+
+// licences gives everybody the licences that the state has, and works out those
+// that it leaves out.
+func (l *loader) licences() {
+	t := l.t
+	var open []int32 // whose licences the state leaves out
+	give := func(i int32, licences []licence, of string) {
+		var rows []row
+		for _, one := range licences {
+			if r, ok := l.row(one, of); ok {
+				rows = append(rows, r)
+			}
+		}
+		t.commit(i, rows, t.reference)
+		if licences == nil {
+			open = append(open, i)
+		}
+	}
+	for i, u := range l.state.Users {
+		give(int32(i), u.Licences, u.UserPrincipalName)
+	}
+	for i, d := range l.state.Devices {
+		give(t.devices[i].person, d.Licences, d.Name)
+	}
+	for at, a := range t.allotments {
+		a.waiting, a.left = nil, 0
+		for _, w := range l.state.Allotment[at].Waiting {
+			r, ok := l.find(w.Assignee, "waiting")
+			if !ok || r.Kind != User && r.Kind != DeviceKind {
+				continue
+			}
+			t.enqueue(a, t.person(r), w.Since)
+		}
+		for key := range maps.Clone(t.queued) {
+			waits := slices.ContainsFunc(a.waiting, func(p place) bool { return p.person == key.person })
+			if key.pool == at && !waits { // Nobody said where in the queue: at its end.
+				t.enqueue(a, key.person, t.reference)
+			}
+		}
+	}
+	if len(l.errs) > 0 {
+		return
+	}
+	t.settle(open, t.reference)
+}
+
+func (l *loader) row(one licence, of string) (r row, ok bool) {
+	t := l.t
+	where := "licence of " + of
+	r = row{group: goneGroup, updated: one.Updated.Unix()}
+	pool := t.Allotment(one.Allotment)
+	if one.Assignment != "" {
+		a := l.known[one.Assignment]
+		if a == nil {
+			l.bad("%s: there is no assignment %s", where, one.Assignment)
+			return r, false
+		}
+		r.from, pool, r.group = a, a.Pool, direct
+		if a.To.Kind == GroupKind {
+			r.group = a.To.At
+		}
+	}
+	if pool == nil {
+		l.bad("%s: there is no allotment %q", where, one.Allotment)
+		return r, false
+	}
+	r.pool, r.sku = uint8(pool.At), pool.Sku
+	p := &t.products[r.sku]
+	r.off = l.plans(p, one.Off, where)
+	state := slices.Index([]string{"Error", "Active", "ActiveWithError", "Disabled"}, one.State)
+	cause := slices.Index(causeNames[:], one.Cause)
+	if state < 0 || cause < 0 {
+		l.bad("%s: there is no state %q with cause %q", where, one.State, one.Cause)
+		return r, false
+	}
+	r.state, r.cause = State(state), Cause(cause)
+	r.missing = p.ruled(l.plans(p, one.Missing, where))
+	number := func(id string) uint8 {
+		n := slices.IndexFunc(t.ruledIDs, func(ruled string) bool { return strings.EqualFold(ruled, id) })
+		if n < 0 {
+			l.bad("%s: no rule is about plan %q", where, id)
+		}
+		return uint8(max(n, 0))
+	}
+	switch r.cause {
+	case Location:
+		r.plan, r.other = number(one.Plan), t.placeNumber(one.Other)
+	case Exclusive, Dependency:
+		r.plan, r.other = number(one.Plan), number(one.Other)
+	case Uniqueness:
+		r.plan = number(one.Plan)
+	}
+	return r, true
+}

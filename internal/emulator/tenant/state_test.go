@@ -1,0 +1,152 @@
+package tenant
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func (t *Tenant) saved(tb testing.TB) string {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := t.Save(&b); err != nil {
+		tb.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestSaveAndLoad saves tenants with a history, in the middle of changes that
+// are on their way: what is loaded is saved alike, and goes on alike.
+func TestSaveAndLoad(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		people := 5 + r.IntN(40)
+		tn := New(seed+1, people)
+		now := tn.reference
+		happen := func(n int, all ...*Tenant) {
+			for range n {
+				now = now.Add(time.Duration(r.IntN(2500)) * time.Millisecond)
+				c := randomChange(r, people)
+				for _, one := range all {
+					one.Advance(now)
+					c.apply(one, now)
+				}
+			}
+		}
+		happen(40, tn)
+		text := tn.saved(t)
+		again, err := Load(strings.NewReader(text))
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%.3000s", seed, err, text)
+		}
+		if diff := cmp.Diff(text, again.saved(t)); diff != "" {
+			t.Fatalf("seed %d: saved again (-first +second):\n%.3000s", seed, diff)
+		}
+		now = now.Add(2 * contention) // Who was touched last is forgotten.
+		happen(20, tn, again)
+		for _, one := range []*Tenant{tn, again} {
+			now = now.Add(time.Hour)
+			one.Advance(now)
+			if err := one.Check(); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+		}
+		if diff := cmp.Diff(tn.told(), again.told()); diff != "" {
+			t.Fatalf("seed %d: afterwards (-kept +loaded):\n%s", seed, diff)
+		}
+	}
+}
+
+// TestWrittenByHand loads what a person would write: no ids, no licences.
+func TestWrittenByHand(t *testing.T) {
+	t.Parallel()
+	const text = `{
+		"format": "licensegraph tenant 1",
+		"users": [
+			{"userPrincipalName": "ada@contoso.example", "properties": {"displayName": "Ada", "usageLocation": "GB"}},
+			{"userPrincipalName": "ben@contoso.example", "properties": {"displayName": "Ben", "usageLocation": "CN"}},
+			{"userPrincipalName": "cleo@contoso.example", "properties": {"displayName": "Cleo", "usageLocation": "FR"}}],
+		"groups": [{"displayName": "Sales", "mailNickname": "sales", "members": ["ada@contoso.example", "ben@contoso.example", "cleo@contoso.example"]}],
+		"devices": [{"displayName": "KIOSK"}],
+		"allotments": [
+			{"id": "e3", "skuPartNumber": "SPE_E3", "assignableTo": ["user", "group"], "allottedUnits": 5},
+			{"id": "copilot", "skuPartNumber": "Microsoft_365_Copilot", "assignableTo": ["user", "group"], "allottedUnits": 1}],
+		"assignments": [
+			{"allotment": "e3", "assignedTo": "ada@contoso.example"},
+			{"allotment": "e3", "assignedTo": "ben@contoso.example", "disabledServicePlanIds": ["SWAY"]},
+			{"allotment": "e3", "assignedTo": "cleo@contoso.example"},
+			{"allotment": "copilot", "assignedTo": "ada@contoso.example"}]}`
+	tn, err := Load(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := int32(0)
+	tn.people[0].rows[0].state = InForce
+	if _, refused := tn.Assign(tn.Allotment("copilot"), Ref{GroupKind, group}, PlanSet{}, When{Now: tn.reference}); refused != nil {
+		t.Fatal(refused)
+	}
+	got := map[string]string{}
+	for i := range tn.Users(-1) {
+		for _, l := range tn.Licences(i) {
+			got[tn.User(i).Text("displayName")] += tn.Product(l.Sku).SkuPartNumber + " " + l.Cause.String() + ", "
+		}
+	}
+	want := map[string]string{
+		"Ada":  "SPE_E3 None, Microsoft_365_Copilot None, Microsoft_365_Copilot None, ",
+		"Ben":  "SPE_E3 None, Microsoft_365_Copilot ProhibitedInUsageLocationViolation, ",
+		"Cleo": "SPE_E3 None, Microsoft_365_Copilot CountViolation, ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := tn.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRefusedStates says what is wrong, all of it.
+func TestRefusedStates(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"nothing":        {``, "EOF"},
+		"no state":       {`{"users": []}`, `format is ""`},
+		"unknown name":   {`{"format": "licensegraph tenant 1", "colour": 1}`, "colour"},
+		"two values":     {`{"format": "licensegraph tenant 1"} {}`, "something behind it"},
+		"no name":        {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "x"}, {"userPrincipalName": "a@b"}, {"userPrincipalName": "A@B"}]}`, "user 2"},
+		"no member":      {`{"format": "licensegraph tenant 1", "groups": [{"displayName": "a", "mailNickname": "a", "members": ["x@y"]}]}`, `there is no "x@y"`},
+		"no product":     {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "x", "assignableTo": ["cat"]}]}`, `there is no product "x"`},
+		"no allotment":   {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}], "assignments": [{"allotment": "x", "assignedTo": "a@b"}]}`, `there is no allotment "x"`},
+		"no guid":        {`{"format": "licensegraph tenant 1", "users": [{"id": "5", "userPrincipalName": "a@b"}]}`, `"5" is no GUID`},
+		"too many units": {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": -1}]}`, "-1 units"},
+		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licences": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
+			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1}]}`, `no rule is about plan "x"`},
+	} {
+		if _, err := Load(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzLoad: whatever is read, it is refused or makes a tenant that agrees with
+// itself.
+func FuzzLoad(f *testing.F) {
+	f.Add(New(1, 3).saved(f))
+	f.Add(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "directoryRole": 99999}], "allotments": [{"skuPartNumber": "SPE_E3"}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		tn, err := Load(strings.NewReader(text))
+		if err == nil {
+			again, err := Load(strings.NewReader(tn.saved(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tn.told(), again.told()); diff != "" {
+				t.Error(diff)
+			}
+		}
+	})
+}
