@@ -587,6 +587,61 @@ func TestConfidentialCode(t *testing.T) {
 	}
 }
 
+// TestSinglePage signs in as a page in a browser does.
+func TestSinglePage(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	const home = "https://app.example/spa"
+	c := start(t, Options{Users: 10, Now: func() time.Time { return at.Add(time.Duration(ahead.Load())) }, SignIn: SignIn{SinglePage: []string{home}}})
+	ask := func(origin string, form url.Values) reply {
+		return c.do("POST", "/common/oauth2/v2.0/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Origin", origin, "Authorization", "")
+	}
+	code := func(redirect string) url.Values {
+		asks, verifier := c.authorization("login_hint", c.PersonInRole(""), "redirect_uri", redirect)
+		u, err := url.Parse(c.authorizing(asks).header.Get("Location"))
+		if err != nil || u.Query().Get("code") == "" {
+			t.Fatalf("%s: %v %v", redirect, u, err)
+		}
+		return url.Values{"grant_type": {"authorization_code"}, "client_id": {c.PublicClientID()}, "code": {u.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}}
+	}
+	const origin = "https://app.example"
+	if r := ask(origin, code("http://localhost:1/back")); refusedWith(r) != "invalid_request 9002326" || r.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("a code of another kind, in a browser: %v %s", r.header, r.raw)
+	}
+	form := code(home)
+	if got := refusedWith(ask("", form)); got != "invalid_request 9002327" {
+		t.Errorf("not in a browser: %s", got)
+	}
+	r := ask(origin, form)
+	if r.status != 200 || r.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("%d %v %s", r.status, r.header, r.raw)
+	}
+	for range 2 {
+		ahead.Add(int64(pageLifetime / 2))
+		form = url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}, "refresh_token": {str(r.body, "refresh_token")}}
+		if ahead.Load() == int64(pageLifetime) {
+			break
+		}
+		if got := refusedWith(ask("", form)); got != "invalid_request 9002327" {
+			t.Errorf("refreshed elsewhere: %s", got)
+		}
+		if r = ask(origin, form); r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+	}
+	if got := refusedWith(ask(origin, form)); got != "invalid_grant 700082" {
+		t.Errorf("a day later: %s", got)
+	}
+	asks, _ := c.authorization("client_id", c.ClientID(), "redirect_uri", home)
+	if r := c.authorizing(asks); r.status != 400 {
+		t.Errorf("the other client: %d", r.status)
+	}
+	if r := start(t, Options{Users: 10}).do("POST", "/common/oauth2/v2.0/token", form.Encode(), "Origin", origin); r.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("without such a client: %v", r.header)
+	}
+}
+
 func TestRefusedAuthorization(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
