@@ -325,6 +325,11 @@ func TestWriteLimit(t *testing.T) {
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{Writes: 1, CloudLicensing: 3}}})
 	user := c.userID(0)
 	uri := "/v1.0/users/" + user + "/reprocessLicenseAssignment"
+	for range 3 {
+		if r := c.get(uri); r.status != 405 {
+			t.Fatalf("no write: %d", r.status)
+		}
+	}
 	if r := c.do("POST", uri, ""); r.status != 200 {
 		t.Fatalf("first: %d %s", r.status, r.raw)
 	}
