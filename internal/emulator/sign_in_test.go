@@ -914,6 +914,26 @@ func TestDirectoryRoles(t *testing.T) {
 			}
 		}
 	}
+	// By the name of somebody else that once was one's own, one reads nothing.
+	me, plain := who["member"], c.token
+	c.SetVariants(Variants{Roles: []string{"User.ReadWrite.All"}, GroupEffects: Immediately})
+	c.token = c.newToken()
+	name := func(id, name string) {
+		if r := c.do("PATCH", "/v1.0/users/"+id, string(encode(object{"userPrincipalName": name}))); r.status != 204 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+	}
+	old := str(c.ok("/v1.0/users/"+me), "userPrincipalName")
+	before := c.DelegatedToken(me, "User.Read", "CloudLicensing.Read")
+	name(me, "renamed@"+mainDomain)
+	name(someone, old)
+	c.token = before
+	for as, want := range map[string]int{old: 403, "RENAMED@" + mainDomain: 200, me: 200} {
+		if r := c.get("/beta/users/" + as + "/cloudLicensing/usageRights"); r.status != want {
+			t.Errorf("as %s: %d %s", as, r.status, r.raw)
+		}
+	}
+	c.token = plain
 	// The scope User.Read is of oneself, whoever one is.
 	c.token = c.DelegatedToken(who["Global Administrator"], "User.Read")
 	if r := c.get("/beta/users/" + someone + "/cloudLicensing/usageRights"); r.status != 403 {
