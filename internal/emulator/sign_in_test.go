@@ -792,6 +792,33 @@ func TestPasswordGrant(t *testing.T) {
 	}
 }
 
+// TestLeavers: whoever is deleted or disabled cannot sign in any more, nor go on.
+func TestLeavers(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Variants: Variants{Roles: []string{"User.ReadWrite.All"}}})
+	for _, leave := range []func(id string){
+		func(id string) { c.directory("PATCH", "users/"+id, 204, "accountEnabled", false) },
+		func(id string) { c.directory("DELETE", "users/"+id, 204) },
+	} {
+		id := c.newUser("leaver")
+		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {"leaver@" + mainDomain}, "password": {Password}, "scope": {"offline_access"}}
+		r := c.postForm(form)
+		if r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+		leave(id)
+		refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}, "refresh_token": {str(r.body, "refresh_token")}}
+		for _, form := range []url.Values{form, refresh, c.onBehalf(c.UserToken(id, "access_as_user"))} {
+			if got := refusedWith(c.postForm(form)); got != "invalid_grant 50057" && got != "invalid_grant 50034" {
+				t.Errorf("%s: %s", form.Get("grant_type"), got)
+			}
+		}
+		if r := c.do("DELETE", "/v1.0/users/"+id, ""); r.status != 204 && r.status != 404 {
+			t.Errorf("%d %s", r.status, r.raw)
+		}
+	}
+}
+
 func TestDeviceCode(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
