@@ -14,11 +14,11 @@ const complaints = [];
 const received = [];
 let tenant;
 let application;
+let home;
 let browser;
 let page;
 
 before(async () => {
-  tenant = await startTenant(scratch);
   application = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += chunk));
@@ -33,6 +33,8 @@ before(async () => {
     });
   }).listen(0, '127.0.0.1');
   await once(application, 'listening');
+  home = `http://127.0.0.1:${application.address().port}`;
+  tenant = await startTenant(scratch, '--single-page-uri', `${home}/back/page`);
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
@@ -54,7 +56,7 @@ after(async () => {
 async function signIn(mode, choose) {
   const { TENANT_URL, TENANT_ID, CLIENT_ID } = tenant.variables;
   const query = new URLSearchParams({
-    client_id: CLIENT_ID, response_type: 'code', redirect_uri: `http://127.0.0.1:${application.address().port}/back`,
+    client_id: CLIENT_ID, response_type: 'code', redirect_uri: `${home}/back`,
     scope: 'openid User.Read', state: '<&"', response_mode: mode,
   });
   await page.goto(`${TENANT_URL}/${TENANT_ID}/oauth2/v2.0/authorize?${query}`);
@@ -90,5 +92,30 @@ for (const mode of ['query', 'form_post']) {
     assert.ok(fields.get('code'));
   });
 }
+
+test('a single-page application signs in and reads', async () => {
+  const { TENANT_URL, TENANT_ID, PUBLIC_CLIENT_ID } = tenant.variables;
+  const authority = `${TENANT_URL}/${TENANT_ID}/oauth2/v2.0`;
+  const common = { client_id: PUBLIC_CLIENT_ID, redirect_uri: `${home}/back/page`, scope: 'User.Read offline_access' };
+  const verifier = 'v'.repeat(43);
+  await page.goto(`${authority}/authorize?${new URLSearchParams({ ...common, response_type: 'code', response_mode: 'fragment', code_challenge: verifier })}`);
+  await page.getByRole('link').first().click();
+  await page.waitForURL('**/back/page#**');
+  const read = await page.evaluate(
+    async ([token, graph, fields]) => {
+      const code = new URLSearchParams(location.hash.slice(1)).get('code');
+      const body = new URLSearchParams({ ...fields, grant_type: 'authorization_code', code });
+      const tokens = await (await fetch(token, { method: 'POST', body })).json();
+      const response = await fetch(graph, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+      return { status: response.status, id: response.headers.get('request-id'), tokens };
+    },
+    [`${authority}/token`, `${TENANT_URL}/v1.0/me`, { ...common, code_verifier: verifier }],
+  );
+  assert.equal(read.status, 200, JSON.stringify(read));
+  assert.ok(read.id);
+  const again = new URLSearchParams({ client_id: PUBLIC_CLIENT_ID, grant_type: 'refresh_token', refresh_token: read.tokens.refresh_token });
+  const refreshed = await page.evaluate(async ([token, body]) => (await fetch(token, { method: 'POST', body: new URLSearchParams(body) })).status, [`${authority}/token`, `${again}`]);
+  assert.equal(refreshed, 200);
+});
 
 test('the browser had nothing to complain about', () => assert.deepEqual(complaints, []));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
  * Starts the binary in GATEWAY, or one built from this checkout into a folder, and waits until it says where things are.
  * The variables are what the clients of the tenant need.
  */
-export async function startTenant(scratch) {
+export async function startTenant(scratch, ...flags) {
   let binary = process.env.GATEWAY;
   if (!binary) {
     binary = join(scratch, 'licensegraph');
@@ -16,7 +16,7 @@ export async function startTenant(scratch) {
   const certificate = join(scratch, 'certificate.pem');
   const child = spawn(
     binary,
-    ['embedded', '--listen', '127.0.0.1:0', '--tls', '--ca-file', ca, '--certificate-file', certificate],
+    ['embedded', '--listen', '127.0.0.1:0', '--tls', '--ca-file', ca, '--certificate-file', certificate, ...flags],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const printed = await new Promise((resolve, reject) => {

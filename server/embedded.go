@@ -26,6 +26,7 @@ type embeddedConfig struct {
 	TLS             bool     `name:"tls" help:"Speak HTTPS, with a certificate made at start."`
 	CAFile          string   `name:"ca-file" placeholder:"FILE" help:"Where to write the certificate (PEM) that clients have to trust, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE."`
 	RedirectURIs    []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people may be sent back to after they have signed in, besides http://localhost and the loopback addresses with any port. Can be given more than once."`
+	SinglePageURIs  []string `name:"single-page-uri" sep:"none" placeholder:"URI" help:"The same for single-page applications: what people come back with is redeemed by a page in a browser, and by nothing else."`
 	CertificateFile string   `name:"certificate-file" placeholder:"FILE" help:"Where to write a certificate of the application with its key (PEM), for clients that sign in with one."`
 }
 
@@ -39,12 +40,17 @@ func (c *embeddedConfig) validate() error {
 	if c.CAFile != "" && !c.TLS {
 		v.note("--ca-file: there is no certificate to trust without --tls")
 	}
-	for _, uri := range c.RedirectURIs {
+	v.redirects("redirect-uri", c.RedirectURIs)
+	v.redirects("single-page-uri", c.SinglePageURIs)
+	return errors.Join(v.problems...)
+}
+
+func (v *validation) redirects(flag string, list []string) {
+	for _, uri := range list {
 		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
-			v.note("--redirect-uri: %q is no address such as https://app.example.com/signin", uri)
+			v.note("--%s: %q is no address such as https://app.example.com/signin", flag, uri)
 		}
 	}
-	return errors.Join(v.problems...)
 }
 
 // embeddedEnv is the variable of a flag of the command: the same as with the
@@ -71,7 +77,7 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 	}
 	defer l.Close() // Serving closes it too.
 	options := cfg.options()
-	options.SignIn.RedirectURIs = cfg.RedirectURIs
+	options.SignIn.RedirectURIs, options.SignIn.SinglePage = cfg.RedirectURIs, cfg.SinglePageURIs
 	tenant, address := emulator.New(options), baseURL(l)
 	server := newEmbeddedServer(tenant, newLogger(stderr, "info", "text"))
 	if cfg.TLS {

@@ -28,6 +28,9 @@ type SignIn struct {
 	// have http://localhost, http://127.0.0.1 and http://[::1] with any port and
 	// path (RFC 8252 section 7.3).
 	RedirectURIs []string
+	// SinglePage are redirect URIs of the public client whose codes are redeemed
+	// by a page in a browser, from another origin, and by nothing else.
+	SinglePage []string
 }
 
 // registration is an application that is registered in the tenant.
@@ -152,17 +155,21 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 	return user, password, ok
 }
 
-// redirectsTo says whether people may be sent there.
-func (e *Emulator) redirectsTo(uri string) bool {
+// redirectsTo says whether an application may have people sent there.
+func (e *Emulator) redirectsTo(app *registration, uri string) bool {
 	u, err := url.Parse(uri)
-	if err != nil || slices.Contains(e.signIn.RedirectURIs, uri) {
-		return err == nil
-	}
-	if u.Scheme != "http" || u.User != nil || u.Opaque != "" || strings.Contains(uri, "#") {
+	switch {
+	case err != nil:
+		return false
+	case slices.Contains(e.signIn.RedirectURIs, uri), app.public && e.isSinglePage(uri):
+		return true
+	case u.Scheme != "http" || u.User != nil || u.Opaque != "" || strings.Contains(uri, "#"):
 		return false
 	}
 	return isLoopback(u.Hostname())
 }
+
+func (e *Emulator) isSinglePage(uri string) bool { return slices.Contains(e.signIn.SinglePage, uri) }
 
 // isLoopback says whether a host is this machine.
 func isLoopback(host string) bool {

@@ -16,7 +16,6 @@ type identity struct {
 	roles     []string
 	scopes    []string
 	user      string    // object id of the person; "" for an application
-	name      string    // the person's user principal name
 	clearance clearance // the person's
 }
 
@@ -25,7 +24,6 @@ type claims struct {
 	Tenant string   `json:"tid"`
 	Object string   `json:"oid"`
 	App    string   `json:"appid"`
-	Name   string   `json:"upn"`
 	Roles  []string `json:"roles"`
 	Scopes string   `json:"scp"`
 	Wids   []string `json:"wids"`
@@ -59,7 +57,7 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	}
 	who := &identity{app: got.App, roles: got.Roles, scopes: strings.Fields(got.Scopes)}
 	if got.Scopes != "" {
-		who.user, who.name, who.clearance = got.Object, got.Name, clearanceOf(got.Wids)
+		who.user, who.clearance = got.Object, clearanceOf(got.Wids)
 	}
 	return who, nil
 }

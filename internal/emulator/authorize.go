@@ -49,7 +49,7 @@ func (e *Emulator) authorize(c *call, tenant string) answer {
 		return e.signInError(c, 700016, "The application was not found in the directory.")
 	case redirect == "":
 		return e.signInError(c, 900144, "The request must contain the following parameter: 'redirect_uri'.")
-	case !e.redirectsTo(redirect):
+	case !e.redirectsTo(app, redirect):
 		return e.signInError(c, 50011, "The redirect URI specified in the request does not match the redirect URIs configured for the application.")
 	}
 	back := func(values url.Values) answer { return sendBack(asks, values) }
@@ -93,7 +93,7 @@ func (e *Emulator) authorize(c *call, tenant string) answer {
 	}
 	values := url.Values{"code": {e.sealConsent(consent{
 		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Made: c.date.UnixMilli(), Ends: c.date.Add(codeLifetime).Unix(),
-		Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
+		SinglePage: e.isSinglePage(redirect), Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
 	})}, "session_state": {e.pairwise(p.id, "session")[:22]}}
 	if asks.Get("client_info") == "1" {
 		values.Set("client_info", e.clientInfo(&p))
@@ -137,6 +137,9 @@ func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr s
 	case g.Challenge != "" && !proves(verifier, g.Challenge, g.Method):
 		return refuse(501481, "The Code_Verifier does not match the code_challenge supplied in the authorization request.")
 	}
+	if refused := e.crossOrigin(c, g); refused != nil {
+		return *refused
+	}
 	if e.codes.use(digest(form.Get("code")), c.requestID, c.date, time.Unix(g.Ends, 0)) != c.requestID {
 		return refuse(54005, "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.")
 	}
@@ -148,7 +151,22 @@ func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr s
 	if refused != nil {
 		return *refused
 	}
-	return e.personal(c, form, app, acr, &p, asked, g.Nonce)
+	return e.personal(c, form, app, acr, &p, asked, g)
+}
+
+// crossOrigin holds grants of single-page applications to browsers, and others
+// to anything else.
+func (e *Emulator) crossOrigin(c *call, g consent) *answer {
+	var a answer
+	switch browser := c.header.Get("Origin") != ""; {
+	case browser && !g.SinglePage:
+		a = e.refuse(c, http.StatusBadRequest, "invalid_request", 9002326, "Cross-origin token redemption is permitted only for the 'Single-Page Application' client-type.")
+	case !browser && g.SinglePage:
+		a = e.refuse(c, http.StatusBadRequest, "invalid_request", 9002327, "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.")
+	default:
+		return nil
+	}
+	return &a
 }
 
 // proves says whether the challenge was made from the verifier, RFC 7636
@@ -167,7 +185,7 @@ func proves(verifier, challenge, method string) bool {
 // signOut forgets nothing, because nothing is remembered.
 func (e *Emulator) signOut(c *call) answer {
 	query, _ := url.ParseQuery(c.rawQuery)
-	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(to) {
+	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(e.publicClient(), to) {
 		asks := url.Values{"redirect_uri": {to}, "state": {query.Get("state")}}
 		return sendBack(asks, url.Values{})
 	}

@@ -21,7 +21,10 @@ const Password = "not-a-password"
 
 // refreshLifetime is that of refresh tokens, by Microsoft Learn, "Refresh tokens
 // in the Microsoft identity platform".
-const refreshLifetime = 90 * 24 * time.Hour
+const (
+	refreshLifetime = 90 * 24 * time.Hour
+	pageLifetime    = 24 * time.Hour // of a single-page application's: renewed ones end with the first
+)
 
 // signInScopes are those of no resource.
 var signInScopes = []string{"openid", "profile", "email", "offline_access"}
@@ -105,8 +108,9 @@ func (e *Emulator) signInAs(c *call, name string) (person, *answer) {
 	return p, nil
 }
 
-// personal is the answer of the token endpoint to whoever may act for a person.
-func (e *Emulator) personal(c *call, form url.Values, app *registration, acr string, p *person, asked askedScopes, nonce string) answer {
+// personal is the answer of the token endpoint to whoever may act for a person,
+// by a code or a refresh token, or by something else.
+func (e *Emulator) personal(c *call, form url.Values, app *registration, acr string, p *person, asked askedScopes, by consent) answer {
 	audience, scopes, shown := asked.audience, asked.scopes, asked.shown
 	if audience == "" { // Signing in alone is a right at Graph.
 		audience = worldwide
@@ -129,12 +133,19 @@ func (e *Emulator) personal(c *call, form url.Values, app *registration, acr str
 		"access_token":   token,
 	}
 	if asked.has("offline_access") {
+		ends := c.date.Add(refreshLifetime).Unix()
+		switch {
+		case by.SinglePage && by.Kind == refreshKind:
+			ends = by.Ends
+		case by.SinglePage:
+			ends = c.date.Add(pageLifetime).Unix()
+		}
 		body["refresh_token"] = e.sealConsent(consent{
-			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.date.UnixMilli(), Ends: c.date.Add(refreshLifetime).Unix(),
+			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.date.UnixMilli(), Ends: ends, SinglePage: by.SinglePage,
 		})
 	}
 	if asked.has("openid") {
-		body["id_token"] = e.idToken(c, app, p, asked, nonce)
+		body["id_token"] = e.idToken(c, app, p, asked, by.Nonce)
 	}
 	if form.Get("client_info") == "1" {
 		body["client_info"] = e.clientInfo(p)
@@ -169,16 +180,18 @@ func (e *Emulator) idToken(c *call, app *registration, p *person, asked askedSco
 // consent is what a person has allowed: the inside of codes and refresh tokens. It
 // is kept by whom it is given to, sealed.
 type consent struct {
-	Kind      string `json:"k"`
-	Client    string `json:"c"`
-	Person    string `json:"p"`
-	Scope     string `json:"s"`
-	Made      int64  `json:"t"` // in milliseconds
-	Ends      int64  `json:"e"`
-	Redirect  string `json:"r,omitempty"`
-	Nonce     string `json:"n,omitempty"`
-	Challenge string `json:"h,omitempty"`
-	Method    string `json:"m,omitempty"`
+	Kind   string `json:"k"`
+	Client string `json:"c"`
+	Person string `json:"p"`
+	Scope  string `json:"s"`
+	Made   int64  `json:"t"` // in milliseconds
+	Ends   int64  `json:"e"`
+	// SinglePage: a page in a browser has it.
+	SinglePage bool   `json:"b,omitempty"`
+	Redirect   string `json:"r,omitempty"`
+	Nonce      string `json:"n,omitempty"`
+	Challenge  string `json:"h,omitempty"`
+	Method     string `json:"m,omitempty"`
 }
 
 const (
@@ -232,6 +245,9 @@ func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr stri
 	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.")
 	}
+	if refused := e.crossOrigin(c, g); refused != nil {
+		return *refused
+	}
 	p, refused := e.signInAs(c, g.Person)
 	if refused != nil {
 		return *refused
@@ -247,7 +263,7 @@ func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr stri
 	if !asked.has("offline_access") { // It comes with the grant.
 		asked.signIn = append(asked.signIn, "offline_access")
 	}
-	return e.personal(c, form, app, acr, &p, asked, "")
+	return e.personal(c, form, app, acr, &p, asked, g)
 }
 
 // password answers RFC 6749 section 4.3, which Entra ID allows public clients.
@@ -271,5 +287,5 @@ func (e *Emulator) password(c *call, form url.Values, app *registration, acr str
 	if refused != nil {
 		return *refused
 	}
-	return e.personal(c, form, app, acr, &p, asked, "")
+	return e.personal(c, form, app, acr, &p, asked, consent{})
 }

@@ -157,5 +157,5 @@ func (e *Emulator) redeemDevice(c *call, form url.Values, app *registration, acr
 	if refused != nil {
 		return *refused
 	}
-	return e.personal(c, form, app, acr, &p, asked, "")
+	return e.personal(c, form, app, acr, &p, asked, consent{})
 }

@@ -65,16 +65,21 @@ func clearanceOf(wids []string) clearance {
 	return most
 }
 
-// own says whether the call is about the very person who makes it.
-func (c *call) own() bool {
+// own says whether the call is about the very person who makes it, whatever
+// the path calls that person. It is asked under the tenant's lock.
+func (e *Emulator) own(c *call) bool {
 	if c.route.me {
 		return true
 	}
-	return strings.HasPrefix(c.route.template, "/users/{id}") && (strings.EqualFold(c.params[0], c.who.user) || strings.EqualFold(c.params[0], c.who.name))
+	if !strings.HasPrefix(c.route.template, "/users/{id}") {
+		return false
+	}
+	i, ok := e.tenant.FindUser(c.params[0])
+	return ok && e.tenant.User(i).ID().String() == c.who.user
 }
 
 // needs is the clearance that the call takes of a person.
-func (c *call) needs() clearance {
+func (e *Emulator) needs(c *call) clearance {
 	switch {
 	case c.route.template == "/$batch":
 		return readsOneself
@@ -82,7 +87,7 @@ func (c *call) needs() clearance {
 		return c.route.clearance
 	case c.route.writes:
 		return changesLicences
-	case c.own():
+	case e.own(c):
 		return readsOneself
 	case c.route.cloud, strings.HasSuffix(c.route.template, "/membersWithLicenseErrors"):
 		return readsLicences
@@ -159,19 +164,19 @@ func (e *Emulator) PersonInRole(role string) (userID string) {
 	return userID
 }
 
-// authorize checks the caller's permission: of an application its roles, of a
+// permit checks the caller's permission: of an application its roles, of a
 // person the scopes, and besides what the person may.
-func (c *call) authorize() *problem {
+func (e *Emulator) permit(c *call) *problem {
 	needed := c.route.app
 	person := c.who.user != ""
 	if person {
 		needed = c.route.scopes
 	}
-	if person && !c.own() { // User.Read is of oneself.
+	if person && !e.own(c) { // User.Read is of oneself.
 		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return p == "User.Read" })
 	}
 	allowed := needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.me && !person
-	refused := person && c.who.clearance < c.needs()
+	refused := person && c.who.clearance < e.needs(c)
 	switch {
 	case allowed && !refused:
 		return nil

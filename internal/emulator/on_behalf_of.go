@@ -61,7 +61,7 @@ func (e *Emulator) onBehalfOf(c *call, form url.Values, app *registration, acr s
 	if refused := e.interaction(c); refused != nil {
 		return *refused
 	}
-	return e.personal(c, form, app, acr, &p, asked, "")
+	return e.personal(c, form, app, acr, &p, asked, consent{})
 }
 
 // asserted is the person whose token the assertion is.

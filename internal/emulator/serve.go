@@ -223,7 +223,7 @@ func (e *Emulator) handle(c *call) (any, *problem) {
 			return nil, p
 		}
 	}
-	if p := c.authorize(); p != nil {
+	if p := e.permit(c); p != nil {
 		return nil, p
 	}
 	if c.route.me && who.user == "" {

@@ -587,6 +587,61 @@ func TestConfidentialCode(t *testing.T) {
 	}
 }
 
+// TestSinglePage signs in as a page in a browser does.
+func TestSinglePage(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	const home = "https://app.example/spa"
+	c := start(t, Options{Users: 10, Now: func() time.Time { return at.Add(time.Duration(ahead.Load())) }, SignIn: SignIn{SinglePage: []string{home}}})
+	ask := func(origin string, form url.Values) reply {
+		return c.do("POST", "/common/oauth2/v2.0/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Origin", origin, "Authorization", "")
+	}
+	code := func(redirect string) url.Values {
+		asks, verifier := c.authorization("login_hint", c.PersonInRole(""), "redirect_uri", redirect)
+		u, err := url.Parse(c.authorizing(asks).header.Get("Location"))
+		if err != nil || u.Query().Get("code") == "" {
+			t.Fatalf("%s: %v %v", redirect, u, err)
+		}
+		return url.Values{"grant_type": {"authorization_code"}, "client_id": {c.PublicClientID()}, "code": {u.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier}}
+	}
+	const origin = "https://app.example"
+	if r := ask(origin, code("http://localhost:1/back")); refusedWith(r) != "invalid_request 9002326" || r.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("a code of another kind, in a browser: %v %s", r.header, r.raw)
+	}
+	form := code(home)
+	if got := refusedWith(ask("", form)); got != "invalid_request 9002327" {
+		t.Errorf("not in a browser: %s", got)
+	}
+	r := ask(origin, form)
+	if r.status != 200 || r.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("%d %v %s", r.status, r.header, r.raw)
+	}
+	for range 2 {
+		ahead.Add(int64(pageLifetime / 2))
+		form = url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}, "refresh_token": {str(r.body, "refresh_token")}}
+		if ahead.Load() == int64(pageLifetime) {
+			break
+		}
+		if got := refusedWith(ask("", form)); got != "invalid_request 9002327" {
+			t.Errorf("refreshed elsewhere: %s", got)
+		}
+		if r = ask(origin, form); r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+	}
+	if got := refusedWith(ask(origin, form)); got != "invalid_grant 700082" {
+		t.Errorf("a day later: %s", got)
+	}
+	asks, _ := c.authorization("client_id", c.ClientID(), "redirect_uri", home)
+	if r := c.authorizing(asks); r.status != 400 {
+		t.Errorf("the other client: %d", r.status)
+	}
+	if r := start(t, Options{Users: 10}).do("POST", "/common/oauth2/v2.0/token", form.Encode(), "Origin", origin); r.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("without such a client: %v", r.header)
+	}
+}
+
 func TestRefusedAuthorization(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
@@ -737,6 +792,33 @@ func TestPasswordGrant(t *testing.T) {
 	}
 }
 
+// TestLeavers: whoever is deleted or disabled cannot sign in any more, nor go on.
+func TestLeavers(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10, Variants: Variants{Roles: []string{"User.ReadWrite.All"}}})
+	for _, leave := range []func(id string){
+		func(id string) { c.directory("PATCH", "users/"+id, 204, "accountEnabled", false) },
+		func(id string) { c.directory("DELETE", "users/"+id, 204) },
+	} {
+		id := c.newUser("leaver")
+		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {"leaver@" + mainDomain}, "password": {Password}, "scope": {"offline_access"}}
+		r := c.postForm(form)
+		if r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+		leave(id)
+		refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}, "refresh_token": {str(r.body, "refresh_token")}}
+		for _, form := range []url.Values{form, refresh, c.onBehalf(c.UserToken(id, "access_as_user"))} {
+			if got := refusedWith(c.postForm(form)); got != "invalid_grant 50057" && got != "invalid_grant 50034" {
+				t.Errorf("%s: %s", form.Get("grant_type"), got)
+			}
+		}
+		if r := c.do("DELETE", "/v1.0/users/"+id, ""); r.status != 204 && r.status != 404 {
+			t.Errorf("%d %s", r.status, r.raw)
+		}
+	}
+}
+
 func TestDeviceCode(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
@@ -859,6 +941,26 @@ func TestDirectoryRoles(t *testing.T) {
 			}
 		}
 	}
+	// By the name of somebody else that once was one's own, one reads nothing.
+	me, plain := who["member"], c.token
+	c.SetVariants(Variants{Roles: []string{"User.ReadWrite.All"}, GroupEffects: Immediately})
+	c.token = c.newToken()
+	name := func(id, name string) {
+		if r := c.do("PATCH", "/v1.0/users/"+id, string(encode(object{"userPrincipalName": name}))); r.status != 204 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+	}
+	old := str(c.ok("/v1.0/users/"+me), "userPrincipalName")
+	before := c.DelegatedToken(me, "User.Read", "CloudLicensing.Read")
+	name(me, "renamed@"+mainDomain)
+	name(someone, old)
+	c.token = before
+	for as, want := range map[string]int{old: 403, "RENAMED@" + mainDomain: 200, me: 200} {
+		if r := c.get("/beta/users/" + as + "/cloudLicensing/usageRights"); r.status != want {
+			t.Errorf("as %s: %d %s", as, r.status, r.raw)
+		}
+	}
+	c.token = plain
 	// The scope User.Read is of oneself, whoever one is.
 	c.token = c.DelegatedToken(who["Global Administrator"], "User.Read")
 	if r := c.get("/beta/users/" + someone + "/cloudLicensing/usageRights"); r.status != 403 {

@@ -364,7 +364,7 @@ func (e *Emulator) price(c *call) (units int, cost amounts) {
 	units = c.cost()
 	c.query = asked
 	cost = amounts{unitsPerPair: units, unitsPerApp: units, requestsPerApp: 1}
-	if c.route != nil && c.route.writes {
+	if c.route != nil && c.route.writes && c.route.method == c.method { // otherwise it is refused
 		cost[writesPerPair], cost[writesPerTenant], cost[writesPerApp] = 1, 1, 1
 	}
 	if c.route != nil && c.route.cloud {
@@ -393,7 +393,7 @@ func (e *Emulator) throttled(c *call) *problem {
 	if app == "" {
 		app = e.clientID
 	}
-	v := e.throttle.ask(app, c.date, priorityOf(c.header), cost, c.variants.Throttling.sizes(e.users))
+	v := e.throttle.ask(app, c.date, priorityOf(c.header), cost, c.variants.Throttling.sizes(c.tenant.UserCount()))
 	c.usage = v.usage
 	if !v.refused {
 		c.paid = &v.ticket

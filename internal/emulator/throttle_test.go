@@ -279,6 +279,24 @@ func TestThrottledOnTheWire(t *testing.T) {
 	}
 }
 
+// TestThrottledByApplication: what one application has used up is there for the
+// other one, and for all after a reset.
+func TestThrottledByApplication(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 2}}})
+	other, _ := c.accessToken(c.outside(worldwide), bearer{app: c.publicClient(), acr: "0", audience: worldwide, person: c.whoever(c.PersonInRole("Global Reader")), scopes: []string{"User.Read.All"}})
+	for auth, app := range map[string]string{c.token: c.ClientID(), other: c.PublicClientID()} {
+		a, b := c.get("/v1.0/users", "Authorization", "Bearer "+auth), c.get("/v1.0/users", "Authorization", "Bearer "+auth)
+		if a.status != 200 || b.status != 429 || !strings.Contains(b.header.Get("x-ms-throttle-scope"), "/"+app+"/") {
+			t.Errorf("%s: %d, then %d %v", app, a.status, b.status, b.header)
+		}
+	}
+	c.Reset()
+	if r := c.get("/v1.0/users"); r.status != 200 {
+		t.Errorf("after a reset: %d", r.status)
+	}
+}
+
 // TestThrottledParts counts each part of a batch; the batch itself is well.
 func TestThrottledParts(t *testing.T) {
 	t.Parallel()
@@ -307,6 +325,11 @@ func TestWriteLimit(t *testing.T) {
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{Writes: 1, CloudLicensing: 3}}})
 	user := c.userID(0)
 	uri := "/v1.0/users/" + user + "/reprocessLicenseAssignment"
+	for range 3 {
+		if r := c.get(uri); r.status != 405 {
+			t.Fatalf("no write: %d", r.status)
+		}
+	}
 	if r := c.do("POST", uri, ""); r.status != 200 {
 		t.Fatalf("first: %d %s", r.status, r.raw)
 	}

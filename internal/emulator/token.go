@@ -115,7 +115,11 @@ func (e *Emulator) token(c *call, tenant string) answer {
 	if refused != nil {
 		return *refused
 	}
-	return grant(c, form, app, acr)
+	a := grant(c, form, app, acr)
+	if app.public && len(e.signIn.SinglePage) > 0 && c.header.Get("Origin") != "" {
+		a.set("Access-Control-Allow-Origin", "*")
+	}
+	return a
 }
 
 // form reads a form of which no field comes twice, RFC 6749 section 3.2.
