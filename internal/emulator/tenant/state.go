@@ -696,7 +696,13 @@ func (l *loader) licences() {
 			if !ok || r.Kind != User && r.Kind != DeviceKind {
 				continue
 			}
-			t.enqueue(a, t.person(r), w.Since)
+			i := t.person(r)
+			twice := slices.ContainsFunc(a.waiting, func(p place) bool { return p.person == i })
+			if t.people[i].waits>>at&1 == 0 || twice {
+				l.bad("allotment %s: %s waits twice, or has no licence that waits for a unit", a.ID, w.Assignee)
+				continue
+			}
+			t.enqueue(a, i, w.Since)
 		}
 		for key := range maps.Clone(t.queued) {
 			waits := slices.ContainsFunc(a.waiting, func(p place) bool { return p.person == key.person })

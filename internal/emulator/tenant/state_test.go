@@ -123,6 +123,8 @@ func TestRefusedStates(t *testing.T) {
 		"no allotment":   {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}], "assignments": [{"allotment": "x", "assignedTo": "a@b"}]}`, `there is no allotment "x"`},
 		"no guid":        {`{"format": "licensegraph tenant 1", "users": [{"id": "5", "userPrincipalName": "a@b"}]}`, `"5" is no GUID`},
 		"too many units": {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": -1}]}`, "-1 units"},
+		"nobody who waits": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}],
+			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1, "waiting": [{"assignedTo": "a@b"}]}]}`, "a@b waits"},
 		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licences": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1}]}`, `no rule is about plan "x"`},
 	} {
