@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ const (
 	controlPath    = "/-/"
 	controlNotice  = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
 	maxControlBody = 256 << 10
+	maxState       = 256 << 20
 	maxShown       = 1_000    // entries of the log in one answer
 	maxShownBody   = 16 << 10 // of each
 )
@@ -46,6 +48,10 @@ func init() { // Not a literal: the first one lists them all.
 		{"PATCH", "variants", "change the variants that are named; null is the default", (*Emulator).controlVary},
 		{"GET", "clock", "the time, and how far it was moved on", (*Emulator).controlClock},
 		{"POST", "clock", `{"advance":"30s"} moves the clock on`, (*Emulator).controlAdvance},
+		{"GET", "state", "the tenant as JSON, for PUT and for --state", (*Emulator).controlSave},
+		{"PUT", "state", "put a tenant in place that GET has saved, or one written by hand", (*Emulator).controlLoad},
+		{"PATCH", "allotments/{id}", `{"allottedUnits":50,"state":"suspended"} buys or returns units, or changes the state of the purchases`, (*Emulator).controlAllotment},
+		{"PATCH", "users/{id}", `{"proxyAddresses":["a@b.example"],"busy":"true"} does what other services do to a person`, (*Emulator).controlUser},
 		{"POST", "reset", "bring the tenant back to its first state", (*Emulator).controlReset},
 		{"GET", "counts", "what each endpoint was asked for, and what it cost", (*Emulator).controlCounts},
 		{"DELETE", "counts", "forget counts and log", (*Emulator).controlForget},
@@ -77,8 +83,12 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		_ = errors.As(err, &problem) // Other errors are about what was sent.
 		status, body = problem.status, object{"error": object{"code": problem.code, "message": problem.message}}
 	}
+	text, saved := body.([]byte)
 	if o, ok := body.(object); ok {
 		o["notice"] = controlNotice
+	}
+	if !saved {
+		text = append(encode(body), '\n')
 	}
 	h := w.Header()
 	h.Set("X-Embedded-Tenant", "control")
@@ -86,7 +96,7 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(encode(body), '\n')) // Nobody is left to tell.
+	_, _ = w.Write(text) // Nobody is left to tell.
 }
 
 func (e *Emulator) control(r *http.Request) (any, error) {
@@ -96,14 +106,18 @@ func (e *Emulator) control(r *http.Request) (any, error) {
 	path := strings.TrimPrefix(r.URL.Path, controlPath)
 	var methods []string
 	for _, c := range controls {
-		if c.path != path {
+		if prefix, of := strings.CutSuffix(c.path, "{id}"); c.path != path && (!of || !strings.HasPrefix(path, prefix) || strings.Count(path, "/") != 1 || len(path) == len(prefix)) {
 			continue
 		}
 		if c.method != r.Method {
 			methods = append(methods, c.method)
 			continue
 		}
-		body, err := controlBody(r)
+		limit := int64(maxControlBody)
+		if c.path == "state" {
+			limit = maxState
+		}
+		body, err := controlBody(r, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -150,16 +164,16 @@ func (e *Emulator) guard(r *http.Request) error {
 }
 
 // controlBody reads a body, which is JSON if there is one.
-func controlBody(r *http.Request) ([]byte, error) {
+func controlBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxControlBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	switch {
 	case err != nil:
 		return nil, controlProblem(http.StatusBadRequest, "invalidRequest", "The body cannot be read.")
-	case len(body) > maxControlBody:
-		return nil, controlProblem(http.StatusRequestEntityTooLarge, "tooLarge", "The body is longer than %d bytes.", maxControlBody)
+	case int64(len(body)) > limit:
+		return nil, controlProblem(http.StatusRequestEntityTooLarge, "tooLarge", "The body is longer than %d bytes.", limit)
 	case len(body) == 0:
 		return nil, nil
 	}
@@ -255,6 +269,21 @@ func (e *Emulator) controlAdvance(r *http.Request, body []byte) (any, error) {
 		return nil, wrongSetting("advance", "%s", strings.TrimPrefix(err.Error(), "emulator: "))
 	}
 	return e.controlClock(r, nil)
+}
+
+func (e *Emulator) controlSave(*http.Request, []byte) (any, error) {
+	var b bytes.Buffer
+	if err := e.Save(&b); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func (e *Emulator) controlLoad(_ *http.Request, body []byte) (any, error) {
+	if err := e.Load(bytes.NewReader(body)); err != nil {
+		return nil, err
+	}
+	return object{"loaded": true}, nil
 }
 
 func (e *Emulator) controlReset(*http.Request, []byte) (any, error) {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"net/http"
@@ -23,6 +24,9 @@ type Options struct {
 	// Control says who may steer the emulator under /-/: "" = programs on this
 	// machine, that is no web page; "open" = whoever reaches it; "off" = nobody.
 	Control string
+	// State is a tenant to begin with, as [Emulator.Save] writes one, in place
+	// of one of so many Users.
+	State []byte
 }
 
 // Variants are the ways in which tenants differ, or in which the
@@ -34,7 +38,8 @@ type Options struct {
 // 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID,
 // 17 RightAllotments, 18 MyAssignments, 19 Devices, 20 SubscriptionTimestamps,
 // 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
-// 25 Throttling, 26 CloudLicensing, 27 GroupEffects, 28 UsageRightFailures. The
+// 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
+// ReplicationLag, 28 UsageRightFailures. The
 // others, 5, 6, 12, 16, 23, 29 and 30, leave no choice. DirectoryPageSize,
 // EmptyPartCodes, MissingUsageRight, OnBehalfOf and Roles belong to no point.
 type Variants struct {
@@ -108,6 +113,10 @@ type Variants struct {
 	// any case until the clock has moved on, licenseProcessingState says
 	// ProcessingInProgress.
 	GroupEffects time.Duration
+	// ReplicationLag is how long a change can take to be seen: who reads gets what
+	// was before the first change of the last so many seconds, as from a replica.
+	// Each first change copies the tenant, which takes its time in a large one.
+	ReplicationLag time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
 	// EmptyPartCodes leaves the error code of parts of a batch empty that answer
@@ -148,9 +157,12 @@ type Emulator struct {
 	mu       sync.RWMutex
 	tenant   *tenant.Tenant // under mu
 	epoch    int64          // how often it was replaced, under mu
+	replica  *tenant.Tenant // what readers see meanwhile, by Variants.ReplicationLag; under mu
+	until    time.Time      // how long they do
 	dice     dice
 	id       string // of the tenant
 	users    int
+	state    []byte // Options.State
 	clock    *clock
 	now      func() time.Time // of the clock
 	variants atomic.Pointer[Variants]
@@ -177,6 +189,15 @@ type Emulator struct {
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
 func New(opts Options) *Emulator {
+	e, err := Open(opts)
+	if err != nil {
+		panic(err)
+	}
+	return e
+}
+
+// Open is New for options with a State, which can be wrong.
+func Open(opts Options) (*Emulator, error) {
 	if opts.Users <= 0 {
 		opts.Users = 500
 	}
@@ -186,13 +207,22 @@ func New(opts Options) *Emulator {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	d, c := dice(opts.Seed), &clock{base: opts.Now}
-	t := tenant.New(opts.Seed, opts.Users)
+	var t *tenant.Tenant
+	if opts.State != nil {
+		var err error
+		if t, err = tenant.Load(bytes.NewReader(opts.State), nil); err != nil {
+			return nil, err
+		}
+	} else {
+		t = tenant.New(opts.Seed, opts.Users)
+	}
+	d, c := t.Dice(), &clock{base: opts.Now}
 	e := &Emulator{
 		tenant:       t,
 		dice:         d,
 		id:           t.ID(),
 		users:        opts.Users,
+		state:        opts.State,
 		clock:        c,
 		now:          c.now,
 		counts:       counts{record: opts.Record},
@@ -212,20 +242,28 @@ func New(opts Options) *Emulator {
 		panic(err) // The key has the right length.
 	}
 	e.SetVariants(opts.Variants)
-	return e
+	return e, nil
 }
 
 // Reset brings the tenant back to its first state, and nobody is throttled any
 // more. Counts, faults, variants and the clock stay.
 func (e *Emulator) Reset() {
-	e.replace(tenant.New(uint64(e.dice), e.users))
+	if e.state == nil {
+		e.replace(tenant.New(uint64(e.dice), e.users))
+		return
+	}
+	t, err := tenant.Load(bytes.NewReader(e.state), nil)
+	if err != nil {
+		panic(err) // It was good at first.
+	}
+	e.replace(t)
 }
 
 // replace puts another tenant in place. Delta tokens of the one before end.
 func (e *Emulator) replace(t *tenant.Tenant) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.tenant = t
+	e.tenant, e.replica = t, nil
 	e.epoch++
 	e.throttle.forget()
 }

@@ -151,17 +151,43 @@ func (e *Emulator) enter(c *call) (leave func()) {
 	if c.label == batchLabel {
 		return func() {} // Each part takes its own.
 	}
-	if c.route == nil || !c.route.writes {
+	writes := c.route != nil && c.route.writes
+	if !writes {
 		e.mu.RLock()
-		if c.tenant = e.tenant; !c.tenant.Due(c.date) {
+		if c.tenant = e.readable(c); !c.tenant.Due(c.date) {
 			return e.mu.RUnlock
 		}
 		e.mu.RUnlock()
 	}
 	e.mu.Lock()
-	c.tenant = e.tenant
+	e.tenant.Advance(c.date)
+	if c.tenant = e.readable(c); writes {
+		e.replicate(c)
+		c.tenant = e.tenant
+	}
 	c.tenant.Advance(c.date)
 	return e.mu.Unlock
+}
+
+// readable is the tenant that readers see.
+func (e *Emulator) readable(c *call) *tenant.Tenant {
+	if e.replica != nil && c.date.Before(e.until) {
+		return e.replica
+	}
+	return e.tenant
+}
+
+// replicate keeps, before a change, what readers are to see for a while.
+func (e *Emulator) replicate(c *call) {
+	lag := c.variants.ReplicationLag
+	if lag <= 0 || e.replica != nil && c.date.Before(e.until) {
+		return
+	}
+	copied, err := e.tenant.Copy()
+	if err != nil {
+		panic(err) // What is saved can be loaded: tests hold it over random histories.
+	}
+	e.replica, e.until = copied, c.date.Add(lag)
 }
 
 // answerGraph checks the caller and runs the endpoint's handler.

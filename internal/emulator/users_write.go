@@ -156,7 +156,7 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 	if _, onlyPlace := properties["usageLocation"]; c.who.user != "" && c.who.clearance < writesDirectory && (!onlyPlace || len(properties) > 1) {
 		return nil, usualProblem(http.StatusForbidden) // A License Administrator sets usage locations alone.
 	}
-	if refused := c.tenant.WriteUser(i, properties, c.when()); refused != nil {
+	if refused := c.tenant.WriteUser(i, properties); refused != nil {
 		return nil, directoryRefusal(refused)
 	}
 	return nil, nil

@@ -71,6 +71,9 @@ const (
 
 var lifecycles = []Lifecycle{Active, Warning, Suspended, LockedOut, Lapsed}
 
+// KnownLifecycle says whether a state is one of those.
+func KnownLifecycle(state Lifecycle) bool { return slices.Contains(lifecycles, state) }
+
 // Lifecycle is the best state of the purchases behind a.
 func (a *Allotment) Lifecycle() Lifecycle {
 	best := len(lifecycles) - 1

@@ -39,7 +39,7 @@ func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal)
 
 // WriteUser changes properties of a person, as CreateUser takes them. A new
 // usage location counts when the person is processed next. It writes.
-func (t *Tenant) WriteUser(i int32, properties map[string]any, _ When) *Refusal {
+func (t *Tenant) WriteUser(i int32, properties map[string]any) *Refusal {
 	if r := t.writeUser(i, properties); r != nil {
 		return r
 	}
@@ -325,7 +325,7 @@ func (t *Tenant) Provide(a *Allotment, units int, state Lifecycle, w When) {
 
 // SetAddresses gives a person proxy addresses besides the one of the user
 // principal name, as Exchange does. It writes.
-func (t *Tenant) SetAddresses(i int32, list []string, _ When) *Refusal {
+func (t *Tenant) SetAddresses(i int32, list []string) *Refusal {
 	for _, address := range list {
 		if t.hasAddress(address, i) {
 			return refuse(ObjectConflict, "proxyAddresses", "Another object with the same value for property proxyAddresses already exists.")
@@ -334,3 +334,7 @@ func (t *Tenant) SetAddresses(i int32, list []string, _ When) *Refusal {
 	t.setAddresses(Ref{User, i}, list)
 	return nil
 }
+
+// SetBusy says whether something else is changing a person's licences, so that
+// no other change goes through until the person is processed again. It writes.
+func (t *Tenant) SetBusy(i int32, busy bool) { t.people[i].busy = busy }

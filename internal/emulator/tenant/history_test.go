@@ -89,9 +89,9 @@ func (c change) apply(t *Tenant, now time.Time) {
 		t.Leave(group, Ref{User, c.person}, w)
 	case 11:
 		if present {
-			_ = t.WriteUser(c.person, map[string]any{"usageLocation": orNil(c.text)}, w)
+			_ = t.WriteUser(c.person, map[string]any{"usageLocation": orNil(c.text)})
 			if c.units%2 == 0 {
-				_ = t.WriteUser(c.person, map[string]any{"mail": t.people[(c.person+1)%int32(len(t.people)-deviceCount)].name}, w)
+				_ = t.WriteUser(c.person, map[string]any{"mail": t.people[(c.person+1)%int32(len(t.people)-deviceCount)].name})
 			}
 		}
 	case 12:

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -134,6 +135,21 @@ func (t *Tenant) Save(w io.Writer) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
 	return e.Encode(t.document())
+}
+
+// Copy is a tenant that is alike and changes on its own.
+func (t *Tenant) Copy() (*Tenant, error) {
+	var b bytes.Buffer
+	if err := t.Save(&b); err != nil {
+		return nil, err
+	}
+	c, err := Load(&b, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.journal = t.journal
+	c.journal.changes = slices.Clone(t.journal.changes)
+	return c, nil
 }
 
 func (t *Tenant) document() *document {
@@ -271,7 +287,10 @@ func (c Cause) name() string { return causeNames[c] }
 // Load reads what [Tenant.Save] wrote, or what somebody wrote by hand. It says
 // what is wrong with it, all of it where that is possible. Names that a state
 // does not have are refused.
-func Load(r io.Reader) (*Tenant, error) {
+//
+// In place of a tenant that runs, the state has to be of the same directory: it
+// can leave its id and its seed out, but not have others.
+func Load(r io.Reader, running *Tenant) (*Tenant, error) {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
 	var s document
@@ -285,6 +304,12 @@ func Load(r io.Reader) (*Tenant, error) {
 		return nil, fmt.Errorf("the state of a tenant: format is %q, not %q", s.Format, stateFormat)
 	}
 	l := &loader{state: &s, gone: map[GUID]Ref{}}
+	if running != nil {
+		if s.Seed != 0 && s.Seed != uint64(running.dice) || s.TenantID != "" && !strings.EqualFold(s.TenantID, running.id) {
+			return nil, fmt.Errorf("the state of a tenant: it is of tenant %q with seed %d, not of %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
+		}
+		s.Seed, s.TenantID = uint64(running.dice), running.id
+	}
 	t := l.load()
 	if len(l.errs) > 0 {
 		return nil, fmt.Errorf("the state of a tenant: %w", errors.Join(l.errs...))

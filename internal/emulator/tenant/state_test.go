@@ -40,7 +40,7 @@ func TestSaveAndLoad(t *testing.T) {
 		}
 		happen(40, tn)
 		text := tn.saved(t)
-		again, err := Load(strings.NewReader(text))
+		again, err := Load(strings.NewReader(text), nil)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%.3000s", seed, err, text)
 		}
@@ -81,7 +81,7 @@ func TestWrittenByHand(t *testing.T) {
 			{"allotment": "e3", "assignedTo": "ben@contoso.example", "disabledServicePlanIds": ["SWAY"]},
 			{"allotment": "e3", "assignedTo": "cleo@contoso.example"},
 			{"allotment": "copilot", "assignedTo": "ada@contoso.example"}]}`
-	tn, err := Load(strings.NewReader(text))
+	tn, err := Load(strings.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestRefusedStates(t *testing.T) {
 		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licences": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1}]}`, `no rule is about plan "x"`},
 	} {
-		if _, err := Load(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Load(strings.NewReader(tt.text), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -140,9 +140,9 @@ func FuzzLoad(f *testing.F) {
 	f.Add(New(1, 3).saved(f))
 	f.Add(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "directoryRole": 99999}], "allotments": [{"skuPartNumber": "SPE_E3"}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		tn, err := Load(strings.NewReader(text))
+		tn, err := Load(strings.NewReader(text), nil)
 		if err == nil {
-			again, err := Load(strings.NewReader(tn.saved(t)))
+			again, err := Load(strings.NewReader(tn.saved(t)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,96 @@
+package emulator
+
+import (
+	"net/http"
+	"strings"
+
+	"licensegraph/internal/emulator/tenant"
+)
+
+// What happens to a tenant outside of Microsoft Graph: units are bought and
+// purchases end, Exchange gives addresses, and other services hold on to a
+// person's licences. The control endpoint does it.
+
+// maxUnits is how many units one allotment can have.
+const maxUnits = 10_000_000
+
+// controlAllotment changes the units of an allotment, or the state of its
+// purchases.
+func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
+	var wanted struct {
+		AllottedUnits int
+		State         string
+	}
+	wanted.AllottedUnits = -1
+	if err := settings(body, &wanted); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tenant.Advance(e.now())
+	a := e.tenant.Allotment(lastSegment(r))
+	if a == nil {
+		return nil, controlProblem(http.StatusNotFound, "notFound", "There is no such allotment.")
+	}
+	state := tenant.Lifecycle(wanted.State)
+	if state == "" {
+		state = a.Lifecycle()
+	}
+	if !tenant.KnownLifecycle(state) {
+		return nil, wrongSetting("state", "it is active, warning, suspended, lockedOut or deleted")
+	}
+	units := wanted.AllottedUnits
+	if units == -1 {
+		units = a.Allotted()
+	}
+	if units < 0 || units > maxUnits {
+		return nil, wrongSetting("allottedUnits", "it is a number from 0 to %d", maxUnits)
+	}
+	e.tenant.Provide(a, units, state, e.when())
+	return object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}, nil
+}
+
+// controlUser changes what others than Microsoft Graph know of a person.
+func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
+	var wanted struct {
+		ProxyAddresses []string
+		Busy           string
+	}
+	if err := settings(body, &wanted); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tenant.Advance(e.now())
+	i, ok := e.tenant.FindUser(lastSegment(r))
+	if !ok {
+		return nil, controlProblem(http.StatusNotFound, "notFound", "There is no such person.")
+	}
+	if wanted.ProxyAddresses != nil {
+		for _, address := range wanted.ProxyAddresses {
+			if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxText {
+				return nil, wrongSetting("proxyAddresses", "%q is no address", shortened(address))
+			}
+		}
+		if refused := e.tenant.SetAddresses(i, wanted.ProxyAddresses); refused != nil {
+			return nil, wrongSetting("proxyAddresses", "%s", refused.Message)
+		}
+	}
+	switch wanted.Busy {
+	case "":
+	case "true", "false":
+		e.tenant.SetBusy(i, wanted.Busy == "true")
+	default:
+		return nil, wrongSetting("busy", `it is "true" or "false"`)
+	}
+	return object{"id": e.tenant.User(i).ID().String(), "proxyAddresses": e.tenant.Addresses(i)}, nil
+}
+
+// when is now, for a change from outside of Graph.
+func (e *Emulator) when() tenant.When {
+	return tenant.When{Now: e.now(), Delay: e.variants.Load().groupEffects()}
+}
+
+func lastSegment(r *http.Request) string {
+	return r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+}
