@@ -64,7 +64,7 @@ func TestAddressConflict(t *testing.T) {
 		t.Errorf("%s", r.raw)
 	}
 	c.directory("POST", "groups/"+c.of("plant")+"/members/$ref", 204, memberRef(c, user)...)
-	c.Advance(time.Minute)
+	c.later(time.Minute)
 	if got := c.states(user); len(got) != 2 || str(got[0], "error") != "UniquenessViolation" || str(got[1], "error") != "Other" {
 		t.Errorf("through a group of two products: %v", got)
 	}
@@ -95,7 +95,7 @@ func TestMembership(t *testing.T) {
 	if inherited() != 0 || !slices.Contains(c.texts("/v1.0/groups/"+group+"/members", "id"), user) {
 		t.Error("who joins is a member at once and licensed later")
 	}
-	c.Advance(time.Minute)
+	c.later(time.Minute)
 	if _, n := c.units(skuVisio, 0); inherited() != 1 || n != before+1 {
 		t.Errorf("a minute later: %d licences, %d units", inherited(), n-before)
 	}
@@ -104,7 +104,7 @@ func TestMembership(t *testing.T) {
 	if inherited() != 1 {
 		t.Error("who leaves loses the licence at once")
 	}
-	c.Advance(time.Minute)
+	c.later(time.Minute)
 	if _, n := c.units(skuVisio, 0); inherited() != 0 || n != before {
 		t.Errorf("a minute later: %d licences, %d units", inherited(), n-before)
 	}
@@ -291,7 +291,7 @@ func TestDeltaOfUsers(t *testing.T) {
 		{"token of another path", "/v1.0/groups/delta?" + link[len(c.URL+"/v1.0/users/delta?"):], 400, "Request_BadRequest"},
 		{"token and an option", link + "&$select=id", 400, "Request_BadRequest"},
 	})
-	c.Advance(7*24*time.Hour + time.Second)
+	c.later(7*24*time.Hour + time.Second)
 	c.token = c.newToken()
 	if r := c.get(link); r.status != 410 || r.code() != "resyncRequired" || r.header.Get("Location") == "" {
 		t.Errorf("an old token: %d %s", r.status, r.raw)

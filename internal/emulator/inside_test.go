@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"slices"
+	"time"
 
 	"licensegraph/internal/emulator/tenant"
 )
@@ -77,4 +78,12 @@ func (e *Emulator) groupNamed(nickname string) int32 {
 func planID(s tenant.Sku, name string) string {
 	p := small.Product(s)
 	return p.Plans[p.PlanNamed(name)].ID
+}
+
+// later moves the clock on.
+func (c *client) later(d time.Duration) {
+	c.t.Helper()
+	if err := c.Advance(d); err != nil {
+		c.t.Fatal(err)
+	}
 }

@@ -132,11 +132,11 @@ func TestReplicationLag(t *testing.T) {
 		t.Errorf("at once: %d", r.status)
 	}
 	c.directory("PATCH", "users/"+user, 204, "displayName", "Later") // Writers know.
-	c.Advance(29 * time.Second)
+	c.later(29 * time.Second)
 	if r := c.get("/v1.0/users/" + user); r.status != 404 {
 		t.Errorf("a second before: %d", r.status)
 	}
-	c.Advance(time.Second)
+	c.later(time.Second)
 	if got := c.ok("/v1.0/users/" + user); str(got, "displayName") != "Later" || seen() != 1 {
 		t.Errorf("afterwards: %v", got)
 	}

@@ -282,7 +282,7 @@ func (t *Tenant) joinGroup(g *Group, i int32) {
 		g.people++
 	}
 	p := &t.people[i]
-	p.memberOf = append(p.memberOf, int32(g.At))
+	p.memberOf = append(p.memberOf, g.At)
 	t.tally(i, []int32{g.At}, 1)
 	for j := range p.rows {
 		if r := &p.rows[j]; r.group == g.At && r.cause != NoCause {

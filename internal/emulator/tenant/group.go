@@ -16,7 +16,6 @@ type Group struct {
 	Unified  bool // a Microsoft 365 group, with a mailbox
 	Created  time.Time
 	deleted  bool
-	written  map[string]any
 
 	assigned []*Assignment
 	members  set          // people and devices, by their place among people

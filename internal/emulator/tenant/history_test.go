@@ -217,9 +217,9 @@ func (c change) footprint(t *Tenant) (people, scarce map[int32]bool) {
 		for i := range group.members.after(-1) {
 			people[i] = true
 		}
-		people[-1-int32(group.At)] = true // the group itself
+		people[-1-group.At] = true // the group itself
 	case 9, 10:
-		people[-1-int32(group.At)] = true
+		people[-1-group.At] = true
 		people[c.person] = true
 	case 11:
 		people[c.person] = true
