@@ -26,7 +26,8 @@ type app struct {
 	embedded  *http.Server // nil over a real tenant
 	client    *msgraph.Client
 	ready     *readiness
-	upstream  string // what the banner says of Microsoft Graph
+	tenant    *emulator.Emulator // nil over a real tenant
+	upstream  string             // what the banner says of Microsoft Graph
 }
 
 const (
@@ -44,14 +45,18 @@ func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
 	}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, cfg.TenantID)
 	if cfg.embedded() {
-		tenant := emulator.New(cfg.Embedded.options())
+		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{})
+		if err != nil {
+			return nil, err
+		}
 		url := baseURL(l.embedded)
 		options = msgraph.Options{
 			GraphURL: url, Authority: url,
 			TenantID: tenant.TenantID(), ClientID: tenant.ClientID(), ClientSecret: tenant.ClientSecret(),
 		}
 		a.embedded = a.newServer(tenant)
-		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, cfg.Embedded.Users)
+		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, tenant.UserCount())
+		a.tenant = tenant
 	}
 	var err error
 	if a.client, err = msgraph.New(options); err != nil {
@@ -127,7 +132,11 @@ func (a *app) serve(ctx context.Context) error {
 		a.ready.draining.Store(true)
 		return a.drain(servers, cancel)
 	})
-	return group.Wait()
+	err := group.Wait()
+	if a.tenant != nil {
+		err = errors.Join(err, a.cfg.Embedded.save(a.tenant))
+	}
+	return err
 }
 
 // serving runs a server until it is shut down.

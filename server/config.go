@@ -3,7 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -73,11 +77,71 @@ type Embedded struct {
 	Listen string `name:"listen" default:"127.0.0.1:8081" help:"Where the embedded Microsoft Graph listens: a loopback address. With the gateway it runs when no real tenant is configured."`
 	Users  int    `name:"users" default:"500" help:"People in the embedded tenant."`
 	Seed   uint64 `name:"seed" default:"1" help:"Number from which the embedded tenant is made; the same number makes the same tenant."`
+
+	State     string   `name:"state" placeholder:"FILE" help:"JSON file with a tenant to begin with: one that was saved, or one written by hand (docs/emulator.md)."`
+	SaveState string   `name:"save-state" placeholder:"FILE" help:"Where to save the tenant at the end, for --state."`
+	Variants  []string `name:"variant" sep:"none" placeholder:"NAME=VALUE" help:"A way in which the tenant differs, such as expandErrors=both, throttling=off or replicationLag=30s; docs/emulator.md lists them. Can be given more than once."`
+	Faults    []string `name:"fault" sep:"none" placeholder:"FAULT" help:"Something that goes wrong, such as endpoint=GET /users,status=503,rate=0.1,times=-1; docs/emulator.md lists what can. Can be given more than once."`
+	Control   string   `name:"control" default:"local" help:"Who may steer the embedded tenant under /-/: local (programs on this machine), open (whoever reaches it) or off."`
 }
 
-// options are those of the embedded tenant.
-func (c *Embedded) options() emulator.Options {
-	return emulator.Options{Users: c.Users, Seed: c.Seed}
+// open makes the embedded tenant. flag is how a setting of it is written.
+func (c *Embedded) open(flag func(name string) string, signIn emulator.SignIn) (*emulator.Emulator, error) {
+	opts := emulator.Options{Users: c.Users, Seed: c.Seed, Control: c.Control, SignIn: signIn}
+	var problems []error
+	note := func(name string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", flag(name), err))
+		}
+	}
+	switch c.Control {
+	case "local":
+		opts.Control = ""
+	case "open", "off":
+	default:
+		note("control", fmt.Errorf("%q is none of local, open, off", c.Control))
+	}
+	for _, text := range c.Variants {
+		note("variant", opts.Variants.Set(text))
+	}
+	var faults []emulator.Fault
+	for _, text := range c.Faults {
+		f, err := emulator.ParseFault(text)
+		note("fault", err)
+		faults = append(faults, f)
+	}
+	if c.State != "" {
+		var err error
+		opts.State, err = os.ReadFile(c.State)
+		note("state", err)
+	}
+	if problems != nil {
+		return nil, &setupError{errors.Join(problems...)}
+	}
+	tenant, err := emulator.Open(opts)
+	if err != nil {
+		return nil, &setupError{fmt.Errorf("%s: %w", flag("state"), err)}
+	}
+	for _, f := range faults {
+		tenant.Inject(f)
+	}
+	return tenant, nil
+}
+
+// save writes the tenant to a file where one is wanted: all of it or nothing.
+func (c *Embedded) save(tenant *emulator.Emulator) error {
+	if c.SaveState == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(c.SaveState), filepath.Base(c.SaveState)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // It is not there any more when all went well.
+	if err := errors.Join(tenant.Save(f), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), c.SaveState)
 }
 
 // cloud is where Microsoft Graph and its sign-in live. Tokens of one cloud

@@ -76,9 +76,12 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 		return &setupError{fmt.Errorf("--listen: %w", err)}
 	}
 	defer l.Close() // Serving closes it too.
-	options := cfg.options()
-	options.SignIn.RedirectURIs, options.SignIn.SinglePage = cfg.RedirectURIs, cfg.SinglePageURIs
-	tenant, address := emulator.New(options), baseURL(l)
+	signIn := emulator.SignIn{RedirectURIs: cfg.RedirectURIs, SinglePage: cfg.SinglePageURIs}
+	tenant, err := cfg.open(func(name string) string { return "--" + name }, signIn)
+	if err != nil {
+		return err
+	}
+	address := baseURL(l)
 	server := newEmbeddedServer(tenant, newLogger(stderr, "info", "text"))
 	if cfg.TLS {
 		address = strings.Replace(address, "http:", "https:", 1)
@@ -100,8 +103,8 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 		}
 	}
 	fmt.Fprintf(stdout, "Microsoft Graph  %s/beta and /v1.0 (%d made-up people)\nSign-in          %s/%s\nTenant           %[4]s\nClient           %[5]s\nSecret           %[6]s\nPublic client    %[7]s\nPassword         %[8]s (of everybody)\nCtrl-C stops.\n",
-		address, cfg.Users, address, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
-	return serveEmbedded(ctx, server, l)
+		address, tenant.UserCount(), address, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
+	return errors.Join(serveEmbedded(ctx, server, l), cfg.save(tenant))
 }
 
 func newEmbeddedServer(tenant http.Handler, logger *slog.Logger) *http.Server {

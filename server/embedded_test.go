@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -103,5 +105,84 @@ func TestEmbeddedRefuses(t *testing.T) {
 	help := newJournal()
 	if err := run(t.Context(), []string{"embedded", "-h"}, noVariables, help, io.Discard); err != nil || !strings.Contains(help.String(), "LICENSEGRAPH_EMBEDDED_CA_FILE") {
 		t.Errorf("%v %s", err, help)
+	}
+}
+
+// TestEmbeddedState begins with a tenant from a file, in which it differs and
+// fails as the flags say, and saves it at the end.
+func TestEmbeddedState(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first.json"), filepath.Join(dir, "second.json")
+	serve := func(args []string, during func(url string)) error {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		stdout, ended := newJournal(), make(chan error, 1)
+		go func() {
+			ended <- run(ctx, append([]string{"embedded", "--listen=127.0.0.1:0"}, args...), func(string) string { return "" }, stdout, newJournal())
+			_, _ = io.WriteString(stdout, "Ctrl-C") // ends the wait below
+		}()
+		stdout.wait("Ctrl-C")
+		if found := regexp.MustCompile(`http://\S+?:\d+`).FindString(stdout.String()); found != "" {
+			during(found)
+		}
+		stop()
+		return <-ended
+	}
+	steer := func(method, url, body string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	if err := serve([]string{"--users=30", "--save-state=" + first}, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	err := serve([]string{"--state=" + first, "--save-state=" + second, "--variant=expandErrors=both", "--fault=endpoint=GET /users,status=503,times=-1"}, func(url string) {
+		if status, text := steer("GET", url+"/-/variants", ""); status != 200 || !strings.Contains(text, `"expandErrors":"both"`) {
+			t.Errorf("%d %s", status, text)
+		}
+		if status, text := steer("GET", url+"/-/faults", ""); status != 200 || !strings.Contains(text, "503") {
+			t.Errorf("%d %s", status, text)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err1 := os.ReadFile(first)
+	two, err2 := os.ReadFile(second)
+	if err := errors.Join(err1, err2); err != nil || len(one) == 0 || !bytes.Equal(one, two) {
+		t.Errorf("%d and %d bytes: %v", len(one), len(two), err)
+	}
+	err = serve([]string{"--control=off"}, func(url string) {
+		if status, text := steer("GET", url+"/-/variants", ""); status == 200 {
+			t.Errorf("steered: %s", text)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = serve([]string{"--state=" + filepath.Join(dir, "none"), "--variant=colour=red", "--fault=nothing", "--control=perhaps"}, func(url string) { t.Error("it runs") })
+	for _, part := range []string{"--state: ", "--variant: ", "--fault: ", "--control: "} {
+		if err == nil || !strings.Contains(err.Error(), part) || exitCode(err) != 2 {
+			t.Errorf("%s: %v", part, err)
+		}
+	}
+	if err := os.WriteFile(first, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := serve([]string{"--state=" + first}, func(url string) { t.Error("it runs") }); err == nil || !strings.Contains(err.Error(), "--state: ") {
+		t.Errorf("a state that is none: %v", err)
 	}
 }

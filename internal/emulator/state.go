@@ -28,3 +28,10 @@ func (e *Emulator) Load(r io.Reader) error {
 	e.replace(t)
 	return nil
 }
+
+// UserCount is how many people there are.
+func (e *Emulator) UserCount() int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.tenant.UserCount()
+}
