@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,6 +222,12 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 		}
 	}
 	users := numbered(t.Users, t.UserCount).where(fits)
+	if s, rest, ok := c.usersLicensed(q.filter); ok {
+		users = numbered(func(after int32) iter.Seq[int32] { return t.Holders(s, after) }, func() int { return t.HolderCount(s) })
+		if rest || q.search != nil {
+			users = users.where(fits)
+		}
+	}
 	if found, ok := c.usersNamed(q.filter); ok {
 		users = listed(found).where(fits)
 	}
@@ -239,6 +246,27 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 	return pageOf(e, c, q, fragment("users", q.sel), c.directoryPageSize(q), users, func(i int32) object {
 		return userType.render(c, i, q.sel)
 	}), nil
+}
+
+// usersLicensed finds the product of which a filter wants everybody to have a
+// unit, and says whether it wants more.
+func (c *call) usersLicensed(f *node) (s tenant.Sku, rest, ok bool) {
+	if f == nil {
+		return 0, false, false
+	}
+	if f.op == "and" {
+		for _, kid := range f.kids {
+			if s, _, ok := c.usersLicensed(kid); ok {
+				return s, true, true
+			}
+		}
+		return 0, false, false
+	}
+	if f.op != "any" || f.path != "assignedLicenses/skuId" || f.kids[0].op != "eq" {
+		return 0, false, false
+	}
+	s, ok = c.tenant.SkuWithID(f.kids[0].values[0].text)
+	return s, false, ok
 }
 
 // usersNamed finds the people whom a filter names by id or by user principal

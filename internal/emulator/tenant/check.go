@@ -17,7 +17,7 @@ func (t *Tenant) Check() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	consumed := make([]int, len(t.allotments))
 	waiting := make([]int, len(t.allotments))
-	failing := make([]int, len(t.products))
+	failing, holding := make([]int, len(t.products)), make([]int, len(t.products))
 	groups := make([]struct{ people, failing, members int }, len(t.groups))
 	rights := map[Right]*groupRight{}
 	for i := range int32(len(t.people)) {
@@ -61,6 +61,11 @@ func (t *Tenant) Check() error {
 			}
 		}
 		if p.device == 0 {
+			for _, l := range t.Held(i) {
+				if holding[l.Sku]++; !t.holding[l.Sku].has(i) {
+					bad("%s has a unit of a product without being one of its holders", p.id)
+				}
+			}
 			for _, s := range t.failed(i) {
 				failing[s]++
 				if !t.failing[s].has(i) {
@@ -112,8 +117,8 @@ func (t *Tenant) Check() error {
 		}
 	}
 	for s := range t.products {
-		if t.failing[s].n != failing[s] {
-			bad("product %d: %d errors, counted %d", s, t.failing[s].n, failing[s])
+		if t.failing[s].n != failing[s] || t.holding[s].n != holding[s] {
+			bad("product %d: %d errors and %d holders, counted %d and %d", s, t.failing[s].n, t.holding[s].n, failing[s], holding[s])
 		}
 	}
 	for at, g := range t.groups {

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -221,6 +222,13 @@ func (t *Tenant) Held(i int32) []Licensed {
 func (t *Tenant) HoldsProduct(i int32, s Sku) bool {
 	return slices.ContainsFunc(t.people[i].rows, func(r row) bool { return r.sku == s && r.state.holds() })
 }
+
+// Holders runs over the people who have a unit of a product, after a place, -1
+// for all, in the directory's order.
+func (t *Tenant) Holders(s Sku, after int32) iter.Seq[int32] { return t.holding[s].after(after) }
+
+// HolderCount is how many they are.
+func (t *Tenant) HolderCount(s Sku) int { return t.holding[s].n }
 
 func skusWhere(rows []row, is func(State) bool) []Sku {
 	var list []Sku

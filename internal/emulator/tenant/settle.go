@@ -139,6 +139,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 			s := list[j].sku
 			fails := slices.ContainsFunc(rows, func(r row) bool { return r.sku == s && r.cause != NoCause })
 			t.failing[s].put(i, fails)
+			t.holding[s].put(i, t.HoldsProduct(i, s))
 			if g := list[j].group; g >= 0 {
 				t.groups[g].failing.put(i, slices.Contains(p.memberOf, g) && slices.ContainsFunc(rows, func(r row) bool { return r.group == g && r.cause != NoCause }))
 			}

@@ -37,6 +37,7 @@ type Tenant struct {
 
 	assignments ledger
 	failing     [maxProducts]set // people with an assignment error, by product
+	holding     [maxProducts]set // people with a unit, by product
 
 	byID      map[GUID]ref
 	byName    map[string]int32 // people by user principal name in lower case
