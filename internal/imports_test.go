@@ -12,7 +12,8 @@ import (
 var arrows = map[string][]string{
 	"schema":                   nil,
 	"internal/licensing":       nil,
-	"internal/emulator":        {"internal/emulator/tenant"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator":        {"internal/emulator/odata", "internal/emulator/tenant"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator/odata":  nil,
 	"internal/emulator/tenant": nil,
 	"internal/graphiql":        nil,
 	"internal/limits":          nil,
