@@ -97,6 +97,9 @@ func (e *Emulator) answer(c *call, r *http.Request) answer {
 	body, problem := readBody(r)
 	c.body = body
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	if first == "" && rest == "" {
+		return e.frontPage(c)
+	}
 	if first != "beta" && first != "v1.0" {
 		return e.answerSignIn(c, first, rest)
 	}

@@ -34,7 +34,9 @@ type choice struct{ Link, Name, Detail string }
 const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}` +
 	`h1{font-size:1.4rem}ul{list-style:none;padding:0}a{display:block;padding:.5rem;border-bottom:1px solid #ccc;color:#0b57d0;text-decoration:none}` +
 	`a:hover,a:focus{background:#eef3fc}small{display:block;color:#444}input,button{font:inherit;padding:.4rem}` +
-	`[role=alert]{color:#a4000f}`
+	`[role=alert]{color:#a4000f}.wide{max-width:72rem}h2{font-size:1.15rem}table{border-collapse:collapse;width:100%}` +
+	`th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #ddd}.wide td:first-child code{white-space:nowrap}.plain{list-style:disc;padding-left:1.2rem}` +
+	`pre{background:#f5f5f5;padding:.75rem;overflow:auto}code{font-size:.9em;overflow-wrap:anywhere}`
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title><style>` + style + `</style></head>
@@ -61,14 +63,20 @@ func (p page) answer(status int, formOrigin string) answer {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		panic(err) // The template and the page are our own.
 	}
-	a := answer{status: status, body: b.Bytes()}
-	a.set("Content-Type", "text/html; charset=utf-8")
-	a.set("Cache-Control", "no-store")
-	a.set("Content-Security-Policy", "default-src 'none'; style-src "+styleSource+"; form-action 'self' "+formOrigin+"; base-uri 'none'; frame-ancestors 'none'")
-	a.set("Referrer-Policy", "no-referrer")
-	a.set("X-Content-Type-Options", "nosniff")
-	a.set("X-Frame-Options", "DENY")
-	return a
+	return answer{status: status, body: b.Bytes(), header: pageHeaders(formOrigin)}
+}
+
+// pageHeaders are those of a page, from which a form may lead to one origin
+// besides its own.
+func pageHeaders(formOrigin string) map[string]string {
+	return map[string]string{
+		"Content-Type":            "text/html; charset=utf-8",
+		"Cache-Control":           "no-store",
+		"Content-Security-Policy": "default-src 'none'; style-src " + styleSource + "; form-action 'self' " + formOrigin + "; base-uri 'none'; frame-ancestors 'none'",
+		"Referrer-Policy":         "no-referrer",
+		"X-Content-Type-Options":  "nosniff",
+		"X-Frame-Options":         "DENY",
+	}
 }
 
 // signInError is for what cannot be told to the application.

@@ -1,0 +1,39 @@
+package emulator
+
+import (
+	"html"
+	"strings"
+	"testing"
+)
+
+// TestFrontPage: it names every endpoint, and its first request works.
+func TestFrontPage(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60})
+	c.token = ""
+	r := c.get("/")
+	text := html.UnescapeString(string(r.raw))
+	if r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") || !strings.Contains(r.header.Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Fatalf("%d %v", r.status, r.header)
+	}
+	for i := range routes {
+		if !strings.Contains(text, "<code>"+routes[i].label+"</code>") {
+			t.Errorf("it does not name %s", routes[i].label)
+		}
+	}
+	for _, part := range []string{c.URL + "/v1.0", c.TenantID(), c.ClientID(), c.ClientSecret(), c.PublicClientID(), "60 made-up people", "switched off", "Change notifications", "PUT /-/state"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not have %s", part)
+		}
+	}
+	if strings.Contains(text, "<script") || strings.Contains(text, "src=") {
+		t.Error("it loads something")
+	}
+	if r := c.do("POST", "/", ""); r.status != 405 {
+		t.Errorf("POST: %d", r.status)
+	}
+	off := start(t, Options{Users: 5, Control: "off"})
+	if r := off.get("/"); strings.Contains(string(r.raw), "/-/state") {
+		t.Error("it names a control endpoint that is off")
+	}
+}
