@@ -10,19 +10,20 @@ import (
 // arrows are the packages of this module and what each may import of it. A package that is not here is new:
 // decide what it may know.
 var arrows = map[string][]string{
-	"schema":                   nil,
-	"internal/licensing":       nil,
-	"internal/emulator":        {"internal/emulator/odata", "internal/emulator/tenant"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
-	"internal/emulator/odata":  nil,
-	"internal/emulator/tenant": nil,
-	"internal/graphiql":        nil,
-	"internal/limits":          nil,
-	"internal/msgraph":         {"internal/licensing"},
-	"loaders":                  {"internal/licensing"},
-	"graph/model":              {"internal/licensing"},
-	"graph/generated":          {"graph/model", "internal/licensing"},
-	"graph":                    {"graph/generated", "graph/model", "internal/licensing", "loaders"},
-	"server":                   {"graph", "internal/emulator", "internal/graphiql", "internal/licensing", "internal/limits", "internal/msgraph", "loaders", "schema"},
+	"schema":                     nil,
+	"internal/licensing":         nil,
+	"internal/emulator":          {"internal/emulator/contract", "internal/emulator/odata", "internal/emulator/tenant"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator/contract": nil,
+	"internal/emulator/odata":    nil,
+	"internal/emulator/tenant":   nil,
+	"internal/graphiql":          nil,
+	"internal/limits":            nil,
+	"internal/msgraph":           {"internal/licensing"},
+	"loaders":                    {"internal/licensing"},
+	"graph/model":                {"internal/licensing"},
+	"graph/generated":            {"graph/model", "internal/licensing"},
+	"graph":                      {"graph/generated", "graph/model", "internal/licensing", "loaders"},
+	"server":                     {"graph", "internal/emulator", "internal/graphiql", "internal/licensing", "internal/limits", "internal/msgraph", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

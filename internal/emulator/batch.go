@@ -82,6 +82,9 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 		if me.damage != "" { // The connection is that of all parts.
 			whole.damage, whole.stall = me.damage, me.stall
 		}
+		if me.faulty {
+			whole.faultyParts = append(whole.faultyParts, me.ID)
+		}
 		if me.cut {
 			return answer{cut: true}, nil
 		}

@@ -91,6 +91,9 @@ func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
 		}
 		asked.audience = audience
 	}
+	if asked.audience == "" && len(asked.signIn) > 0 && !slices.ContainsFunc(asked.signIn, func(s string) bool { return s != "offline_access" }) {
+		return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid. The scope offline_access is not valid alone.")
+	}
 	return asked, nil
 }
 

@@ -409,6 +409,7 @@ func (h *hit) apply(e *Emulator, c *call, real func() answer) answer {
 	if !a.cut {
 		h.edit(c, &a)
 	}
+	a.faulty = true
 	return a
 }
 

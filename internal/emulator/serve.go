@@ -61,6 +61,9 @@ type answer struct {
 	plain  bool   // not of Graph: no OData
 	cut    bool   // no answer at all
 
+	faulty      bool     // a fault made it or changed it
+	faultyParts []string // the same of parts of a batch, by their ids
+
 	damage string        // how the connection ends in the middle: "cut" or "stalled"; "" = it does not
 	stall  time.Duration // how long "stalled" takes
 }

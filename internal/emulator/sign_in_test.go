@@ -704,7 +704,7 @@ func TestRefusedAuthorization(t *testing.T) {
 	asks, verifier := c.authorization("login_hint", me)
 	code := returned(t, c.authorizing(asks)).Get("code")
 	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}}
-	r := c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {me}, "password": {Password}, "scope": {"offline_access"}})
+	r := c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {me}, "password": {Password}, "scope": {"openid offline_access"}})
 	refresh.Set("refresh_token", str(r.body, "refresh_token"))
 	ahead.Store(int64(refreshLifetime) - int64(time.Second))
 	if r := c.postForm(refresh); r.status != 200 {
@@ -801,7 +801,7 @@ func TestLeavers(t *testing.T) {
 		func(id string) { c.directory("DELETE", "users/"+id, 204) },
 	} {
 		id := c.newUser("leaver")
-		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {"leaver@" + mainDomain}, "password": {Password}, "scope": {"offline_access"}}
+		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {"leaver@" + mainDomain}, "password": {Password}, "scope": {"openid offline_access"}}
 		r := c.postForm(form)
 		if r.status != 200 {
 			t.Fatalf("%d %s", r.status, r.raw)

@@ -14,6 +14,7 @@ import (
 type TB interface {
 	Helper()
 	Cleanup(func())
+	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
@@ -30,7 +31,9 @@ func (s *Server) UserToken(userID string, scopes ...string) string {
 }
 
 // Start runs an emulator on a free port of the loopback interface until the
-// test ends.
+// test ends. Every answer is held against what is written down about Graph, but
+// for those that a [Fault] made or changed; one that Graph would not give fails
+// the test.
 func Start(t TB, opts Options) *Server {
 	t.Helper()
 	return serve(t, opts, nil)
@@ -57,6 +60,7 @@ func serve(t TB, opts Options, config *tls.Config) *Server {
 	}
 	url := "http://" + l.Addr().String()
 	e := New(opts)
+	report := e.checked(t)
 	srv := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 	run := func() error { return srv.Serve(l) }
 	if config != nil {
@@ -71,6 +75,7 @@ func serve(t TB, opts Options, config *tls.Config) *Server {
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-done
+		report()
 	})
 	return &Server{Emulator: e, URL: url}
 }

@@ -1,0 +1,83 @@
+package contract
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// batch holds the answer of each part against the part that it answers.
+func (c *checker) batch(o object) {
+	var asked struct {
+		Requests []struct {
+			ID      string            `json:"id"`
+			Method  string            `json:"method"`
+			URL     string            `json:"url"`
+			Headers map[string]string `json:"headers"`
+			Body    json.RawMessage   `json:"body"`
+		} `json:"requests"`
+	}
+	if err := json.Unmarshal(c.Request, &asked); err != nil {
+		c.say("a batch that cannot be read was answered: %v", err)
+		return
+	}
+	places := map[string]int{}
+	for i, r := range asked.Requests {
+		places[r.ID] = i
+	}
+	c.only(o, "responses")
+	c.in("responses", func() {
+		c.items(o["responses"], func(item any) {
+			o, ok := item.(object)
+			if !ok {
+				c.say("it is %s, no object", kindOf(item))
+				return
+			}
+			c.only(o, "id", "status", "headers", "body")
+			id, _ := o["id"].(string)
+			i, known := places[id]
+			if !known {
+				c.say("id %s was not asked for, or is answered twice", kindOf(o["id"]))
+				return
+			}
+			delete(places, id)
+			if c.Skip != nil && c.Skip(id) {
+				return
+			}
+			r := asked.Requests[i]
+			part := &checker{Exchange: c.Exchange, model: c.model, part: true, place: c.place, index: c.index, found: c.found}
+			part.Method, part.Request, part.Header = strings.ToUpper(r.Method), r.Body, http.Header{}
+			part.URL = "/" + c.version + "/" + strings.TrimPrefix(r.URL, "/")
+			for name := range r.Headers {
+				if strings.EqualFold(name, "Authorization") {
+					part.Permissions = nil
+				}
+			}
+			n, _ := o["status"].(number)
+			part.Status, _ = strconv.Atoi(n.String())
+			if part.Status < 100 {
+				c.say("status is %s", kindOf(o["status"]))
+				return
+			}
+			headers, _ := o["headers"].(object)
+			for name, v := range headers {
+				text, ok := v.(string)
+				if !ok {
+					c.say("the header %s is %s", name, kindOf(v))
+				}
+				part.Header.Set(name, text)
+			}
+			body, has := o["body"]
+			has = has && body != nil
+			part.graphHeaders(part.Header, has)
+			part.push(part.Method + " " + shortened(part.URL))
+			part.answer(body, has)
+			part.pop()
+			c.found = part.found
+		})
+	})
+	for id := range places {
+		c.say("the part %q is not answered", id)
+	}
+}

@@ -1,0 +1,647 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Most is how many complaints [Check] lists about one answer.
+const Most = 20
+
+// Reading says which of two readings of the documentation is in force. The zero
+// value of each is the strictest.
+type Reading struct {
+	Wrapped           bool // single cloudLicensing entities are in {"value":…}
+	NullError         bool // the error of a good licenseAssignmentState is null instead of None
+	Timestamps        bool // the dates of subscriptions are timestamps
+	NoSubscriptions   bool // listed and expanded allotments have subscriptions only when selected
+	NoCreatedID       bool // new assignments below a person, group or device have no id
+	NoErrorRelations  bool // $expand of assignment errors is ignored
+	NullRight         bool // the usage right that an error does not have is {"value":null}
+	ReprocessAnswers  bool // reprocessAssignments answers 200
+	NoObjectSelect    bool // getByIds ignores $select
+	NoCodesOfParts    bool // the code of an error in a batch can be empty
+	CloudPage         int  // the most on a page of cloudLicensing; 0 = 100
+	CloudRelationsEnd bool // expanded cloudLicensing collections end without a link
+}
+
+// Exchange is a request with its answer, alone or as the whole of a batch.
+type Exchange struct {
+	Base          string // scheme and host as the client sees them
+	Method        string
+	URL           string // path and query
+	RequestHeader http.Header
+	Request       []byte // body
+	Status        int
+	Header        http.Header
+	Body          []byte // before compression
+
+	Reading
+	// Permissions are those of the caller, or nil: whoever may not read a type
+	// sees less of it.
+	Permissions []string
+	// First is the query of the first page that a page's token belongs to.
+	First func(token string) (query string, ok bool)
+	// Skip leaves out parts of a batch by their ids.
+	Skip func(id string) bool
+}
+
+// Check lists what is wrong with an answer, at most [Most] complaints. Whether the
+// status is the right one for the request it does not know.
+func Check(x Exchange) []string {
+	c := &checker{Exchange: x, model: written()}
+	c.headers()
+	if x.Method == http.MethodOptions || x.Method == http.MethodHead {
+		return c.found
+	}
+	if len(x.Body) == 0 {
+		c.answer(nil, false)
+		return c.found
+	}
+	if c.text() {
+		return c.found
+	}
+	d := json.NewDecoder(bytes.NewReader(x.Body))
+	d.UseNumber()
+	var body any
+	if err := d.Decode(&body); err != nil {
+		c.say("the body is no JSON: %v", err)
+		return c.found
+	}
+	if _, err := d.Token(); err != io.EOF {
+		c.say("the body is more than one JSON value")
+	}
+	c.answer(body, true)
+	return c.found
+}
+
+type (
+	object = map[string]any
+	number = json.Number
+)
+
+// checker goes through one answer.
+type checker struct {
+	Exchange
+	model *model
+	part  bool
+	place []string // names on the way to the value
+	index []int    // and places in lists; -1 = none
+	found []string
+
+	version string
+	at      *endpoint
+	ids     []string
+	asked   asked
+}
+
+func (c *checker) say(format string, args ...any) {
+	if len(c.found) >= Most {
+		return
+	}
+	where := ""
+	for i, name := range c.place {
+		where += "/" + name
+		if c.index[i] >= 0 {
+			where += "[" + strconv.Itoa(c.index[i]) + "]"
+		}
+	}
+	if where != "" {
+		where += ": "
+	}
+	c.found = append(c.found, where+fmt.Sprintf(format, args...))
+}
+
+func (c *checker) push(name string) {
+	c.place, c.index = append(c.place, name), append(c.index, -1)
+}
+
+func (c *checker) pop() {
+	c.place, c.index = c.place[:len(c.place)-1], c.index[:len(c.index)-1]
+}
+
+// in does something for a member of the object in hand.
+func (c *checker) in(name string, do func()) {
+	c.push(name)
+	do()
+	c.pop()
+}
+
+// items does something for each element of a list.
+func (c *checker) items(v any, do func(item any)) {
+	list, ok := v.([]any)
+	if !ok {
+		c.say("it is %s, no list", kindOf(v))
+		return
+	}
+	last := len(c.index) - 1
+	for i, item := range list {
+		c.index[last] = i
+		do(item)
+	}
+	c.index[last] = -1
+}
+
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case number:
+		return "the number " + v.String()
+	case string:
+		return strconv.Quote(shortened(v))
+	case []any:
+		return "a list"
+	}
+	return "an object"
+}
+
+func shortened(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}
+
+// split parts the URL into version, path and query.
+func (c *checker) split() (version, path, query string) {
+	path, query, _ = strings.Cut(strings.TrimPrefix(c.URL, "/"), "?")
+	version, path, _ = strings.Cut(path, "/")
+	if version != "v1.0" && version != "beta" {
+		path, version = version+"/"+path, "sign-in"
+	}
+	return version, path, query
+}
+
+// text says whether the answer is a page for people, or another text that is no
+// JSON.
+func (c *checker) text() bool {
+	version, _, _ := c.split()
+	return version == "sign-in" && strings.HasPrefix(c.Header.Get("Content-Type"), "text/html")
+}
+
+// answer goes through the body of an answer, alone or of a part.
+func (c *checker) answer(body any, has bool) {
+	version, path, query := c.split()
+	c.version = version
+	c.at, c.ids = c.model.find(version, c.Method, path)
+	if version == "sign-in" {
+		c.signIn(body, has)
+		return
+	}
+	if c.Status >= 300 {
+		c.failure(body, has)
+		return
+	}
+	if c.at == nil {
+		c.say("%s %s is no endpoint that is written down", c.Method, shortened(path))
+		return
+	}
+	c.asked = options(query, c.First)
+	switch status := c.at.status; {
+	case strings.HasSuffix(c.at.path, "/reprocessAssignments") && c.ReprocessAnswers:
+		if c.Status != http.StatusOK || has {
+			c.say("status %d, want 200 without a body", c.Status)
+		}
+		return
+	case c.at.nullable && !has && c.Status == http.StatusNoContent && !c.NullRight:
+		return
+	case c.Status != status:
+		c.say("status %d, want %d", c.Status, status)
+	}
+	if has != (c.at.answer != "-") {
+		c.say("there is a body: %t", has)
+		return
+	}
+	if !has {
+		return
+	}
+	o, ok := body.(object)
+	switch {
+	case !ok:
+		c.say("the body is %s, no object", kindOf(body))
+	case c.at.answer == "batch":
+		c.batch(o)
+	case c.at.delta:
+		c.delta(o)
+	case c.at.list:
+		c.list(o)
+	default:
+		c.single(o)
+	}
+}
+
+// context holds the @odata.context against the set that it has to name.
+func (c *checker) context(o object, entity bool) {
+	got, _ := o["@odata.context"].(string)
+	fragment, ok := strings.CutPrefix(got, c.Base+"/"+c.version+"/$metadata#")
+	if !ok {
+		c.say("@odata.context is %q", got)
+		return
+	}
+	if entity {
+		if fragment, ok = strings.CutSuffix(fragment, "/$entity"); !ok {
+			c.say("@odata.context %q does not end in /$entity", got)
+		}
+	}
+	want := c.at.context
+	for i, id := range c.ids {
+		if isDirectory := i == 0 && c.at.segments[0] == "users"; isDirectory && !isGUID(strings.ToLower(id)) {
+			id = "{guid}" // A person goes by other names as well.
+		}
+		want = strings.ReplaceAll(want, "{"+strconv.Itoa(i+1)+"}", id)
+	}
+	list := ""
+	switch {
+	case c.asked.apply != nil:
+		list = "(" + strings.Join(c.asked.apply, ",") + ")"
+	case c.asked.sel != nil && !c.at.delta:
+		list = "(" + strings.Join(c.asked.sel, ",") + ")"
+	}
+	if fragment, ok = strings.CutSuffix(fragment, list); !ok {
+		c.say("@odata.context %q does not name what is selected, %s", got, list)
+	}
+	if before, after, found := strings.Cut(want, "{guid}"); found {
+		rest, ok := strings.CutPrefix(fragment, before)
+		ok = ok && len(rest) >= 36 && isGUID(rest[:36])
+		if ok && rest[36:] == after {
+			return
+		}
+	}
+	if !strings.EqualFold(fragment, want) {
+		c.say("@odata.context names %q, want %q", fragment, want)
+	}
+}
+
+// link is a next or delta link: absolute, below the version, at a path, and with
+// nothing but a token.
+func (c *checker) link(v any, path, token string) {
+	text, _ := v.(string)
+	u, err := url.Parse(text)
+	if err != nil {
+		c.say("%q is no URL", shortened(text))
+		return
+	}
+	want, err := url.PathUnescape(path)
+	if err != nil {
+		want = path
+	}
+	values := u.Query()
+	if u.Scheme+"://"+u.Host != c.Base || u.Path != "/"+c.version+"/"+want {
+		c.say("it leads to %q, want %s", shortened(text), c.Base+"/"+c.version+"/"+want)
+	}
+	if len(values) != 1 || values.Get(token) == "" {
+		c.say("%q has no %s, or more than that", shortened(text), token)
+	}
+}
+
+// only complains about members that are none of those.
+func (c *checker) only(o object, names ...string) {
+	for name := range o {
+		if !slices.Contains(names, name) {
+			c.say("%q is not known here", name)
+		}
+	}
+}
+
+func (c *checker) list(o object) {
+	if c.at.path == "/directoryObjects/getByIds" && c.NoObjectSelect {
+		c.asked.sel = nil
+	}
+	c.context(o, false)
+	c.only(o, "@odata.context", "value", "@odata.nextLink", "@odata.count")
+	_, path, _ := c.split()
+	if next, ok := o["@odata.nextLink"]; ok {
+		if !c.at.is("top") && !strings.HasPrefix(c.at.path, "/devices/") {
+			c.say("there is a next link, though all comes at once")
+		}
+		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken") })
+	}
+	count, has := o["@odata.count"]
+	if want := c.asked.count && !c.asked.later && c.at.is("count"); has != want {
+		c.say("there is an @odata.count: %t, want %t", has, want)
+	} else if has {
+		c.in("@odata.count", func() { c.value(count, &property{typeName: "Edm.Int64"}, nil) })
+	}
+	most := 0
+	switch {
+	case c.at.of.cloud():
+		most = c.cloudPage()
+		if c.asked.top > 0 {
+			most = min(most, c.asked.top)
+		}
+	case c.at.is("top"):
+		if most = 999; c.asked.top > 0 {
+			most = c.asked.top
+		}
+	}
+	items, _ := o["value"].([]any)
+	if most > 0 && len(items) > most && c.asked.apply == nil {
+		c.say("%d on a page of at most %d", len(items), most)
+	}
+	c.in("value", func() {
+		c.items(o["value"], func(item any) {
+			if c.asked.apply != nil {
+				c.row(item)
+				return
+			}
+			c.entity(item, c.at.of, form{sel: c.asked.sel, expand: c.relations(), listed: true})
+		})
+	})
+}
+
+func (c *checker) cloudPage() int {
+	if c.CloudPage > 0 {
+		return c.CloudPage
+	}
+	return 100
+}
+
+// relations are those that the answer has to show.
+func (c *checker) relations() []expansion {
+	if c.NoErrorRelations && c.at.of.name == "cloudLicensing.assignmentError" {
+		return nil
+	}
+	return c.asked.expand
+}
+
+// row is one of the rows of $apply.
+func (c *checker) row(v any) {
+	o, ok := v.(object)
+	if !ok {
+		c.say("it is %s, no object", kindOf(v))
+		return
+	}
+	c.only(o, c.asked.apply...)
+	for _, name := range c.asked.apply {
+		v, there := o[name]
+		p := c.at.of.all[name]
+		if p == nil {
+			p = &property{typeName: "Edm.Int64"}
+		}
+		c.in(name, func() {
+			if !there {
+				c.say("it is missing")
+				return
+			}
+			c.value(v, p, c.at.of)
+		})
+	}
+}
+
+func (c *checker) single(o object) {
+	if c.NullRight && c.at.nullable {
+		if v, there := o["value"]; there && v == nil && len(o) == 1 {
+			return
+		}
+	}
+	c.context(o, true)
+	f := form{sel: c.asked.sel, expand: c.relations(), top: true}
+	cloudPath := slices.Contains(c.at.segments, "cloudLicensing")
+	f.assignee = c.at.of.name == "directoryObject"
+	f.listed = c.at.segments[len(c.at.segments)-1] == "allotment"
+	f.noID = c.NoCreatedID && c.Method == http.MethodPost && cloudPath && c.at.segments[0] != "admin"
+	if c.at.is("licences") { // The answers of these actions have more than the default.
+		f.more = []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
+	}
+	if c.Wrapped && cloudPath && c.Method == http.MethodGet {
+		c.only(o, "@odata.context", "value")
+		f.top = false
+		c.in("value", func() { c.entity(o["value"], c.at.of, f) })
+		return
+	}
+	c.entity(o, c.at.of, f)
+}
+
+// delta is a page of changes.
+func (c *checker) delta(o object) {
+	fragment, _ := o["@odata.context"].(string)
+	if want := c.Base + "/" + c.version + "/$metadata#" + c.at.context; !strings.HasPrefix(fragment, want) ||
+		!slices.Contains([]string{"", "/$delta", "(" + strings.Join(c.asked.sel, ",") + ")", "(" + strings.Join(c.asked.sel, ",") + ")/$delta"}, fragment[len(want):]) {
+		c.say("@odata.context is %q", fragment)
+	}
+	c.only(o, "@odata.context", "value", "@odata.nextLink", "@odata.deltaLink")
+	_, path, _ := c.split()
+	next, hasNext := o["@odata.nextLink"]
+	end, hasEnd := o["@odata.deltaLink"]
+	switch {
+	case hasNext == hasEnd:
+		c.say("there is neither a next nor a delta link, or both")
+	case hasNext:
+		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken") })
+	default:
+		c.in("@odata.deltaLink", func() { c.link(end, path, "$deltatoken") })
+	}
+	var sel []string
+	for _, name := range c.asked.sel {
+		if name != "members" {
+			sel = append(sel, name)
+		}
+	}
+	if c.asked.sel != nil && !slices.Contains(sel, "id") {
+		sel = append(sel, "id")
+	}
+	c.in("value", func() {
+		c.items(o["value"], func(item any) {
+			o, ok := item.(object)
+			if !ok {
+				c.say("it is %s, no object", kindOf(item))
+				return
+			}
+			if _, gone := o["@removed"]; gone {
+				c.removed(o)
+				return
+			}
+			if members, ok := o["members@delta"]; ok && c.at.of.name == "group" {
+				c.in("members@delta", func() { c.items(members, c.memberChange) })
+				o = maps.Clone(o)
+				delete(o, "members@delta")
+			}
+			c.entity(o, c.at.of, form{sel: sel, listed: true})
+		})
+	})
+}
+
+func (c *checker) memberChange(v any) {
+	o, ok := v.(object)
+	if !ok {
+		c.say("it is %s, no object", kindOf(v))
+		return
+	}
+	name, _ := o["@odata.type"].(string)
+	if t := c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]; t == nil || t.base != "directoryObject" || name[0] != '#' {
+		c.say("@odata.type is %q", name)
+	}
+	o = maps.Clone(o)
+	delete(o, "@odata.type")
+	c.removed(o)
+}
+
+// removed is a mention of an object by its id, with or without saying that it is
+// gone.
+func (c *checker) removed(o object) {
+	c.only(o, "id", "@removed")
+	if id, _ := o["id"].(string); !isGUID(id) {
+		c.say("id is %s", kindOf(o["id"]))
+	}
+	if removed, there := o["@removed"]; there {
+		inner, _ := removed.(object)
+		if reason := inner["reason"]; len(inner) != 1 || reason != "changed" && reason != "deleted" {
+			c.say("@removed is %v", removed)
+		}
+	}
+}
+
+// failure is the envelope of an error.
+func (c *checker) failure(body any, has bool) {
+	if !slices.Contains(failures, c.Status) && (!c.part || c.Status != http.StatusFailedDependency) {
+		c.say("status %d is no error of Graph", c.Status)
+	}
+	if !has {
+		c.say("an error without a body")
+		return
+	}
+	c.closed(body, c.model.types["errorEnvelope"])
+	o, _ := body.(object)
+	said, _ := o["error"].(object)
+	inner, _ := said["innerError"].(object)
+	if code, ok := said["code"].(string); ok && code == "" && (!c.part || !c.NoCodesOfParts) {
+		c.say("the code is empty")
+	}
+	if !c.part && len(inner) > 0 {
+		for _, name := range []string{"request-id", "client-request-id"} {
+			if inner[name] != c.Header.Get(name) {
+				c.say("%s is %v inside and %q outside", name, inner[name], c.Header.Get(name))
+			}
+		}
+	}
+}
+
+// failures are the statuses of "Microsoft Graph error responses and resource
+// types", and 414 of RFC 9110.
+var failures = []int{400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 416, 422, 423, 429, 500, 501, 503, 504, 507, 509}
+
+// signIn is the token endpoint and what belongs to it.
+func (c *checker) signIn(body any, has bool) {
+	switch {
+	case c.at == nil || c.Status >= 300 && c.Status < 400:
+		if c.Status < 300 && has {
+			c.say("%s %s is no endpoint that is written down", c.Method, shortened(c.URL))
+		}
+	case c.Status != c.at.status:
+		c.closed(body, c.model.types["tokenError"])
+	default:
+		c.closed(body, c.at.of)
+		if o, ok := body.(object); ok && c.at.of.name == "tokenAnswer" {
+			c.token(o)
+		}
+	}
+}
+
+// token holds the members of a token answer that depend on the grant.
+func (c *checker) token(o object) {
+	form, _ := url.ParseQuery(string(c.Request))
+	_, refresh := o["refresh_token"]
+	_, scope := o["scope"]
+	switch form.Get("grant_type") {
+	case "client_credentials":
+		if refresh || scope || o["id_token"] != nil {
+			c.say("an application gets neither scope nor refresh nor id token")
+		}
+	default:
+		if !scope {
+			c.say("there is no scope")
+		}
+		asked := form.Get("scope")
+		if refresh && asked != "" && form.Get("requested_token_use") == "on_behalf_of" && !slices.Contains(strings.Fields(asked), "offline_access") {
+			c.say("there is a refresh token, though offline_access was not asked for")
+		}
+	}
+	for _, name := range []string{"expires_in", "ext_expires_in"} {
+		n, _ := o[name].(number)
+		if seconds, err := n.Int64(); err != nil || seconds <= 0 || seconds > 28*3600 {
+			c.say("%s is %s", name, kindOf(o[name]))
+		}
+	}
+}
+
+// headers are those of an answer over HTTP.
+func (c *checker) headers() {
+	h := c.Header
+	version, _, _ := c.split()
+	if id := h.Get("request-id"); !isGUID(id) {
+		c.say("the header request-id is %q", id)
+	}
+	want := c.RequestHeader.Get("client-request-id")
+	if want == "" || len(want) > 128 {
+		want = h.Get("request-id")
+	}
+	if got := h.Get("client-request-id"); got != want {
+		c.say("the header client-request-id is %q, want %q", got, want)
+	}
+	if _, err := time.Parse(http.TimeFormat, h.Get("Date")); err != nil {
+		c.say("the header Date is %q", h.Get("Date"))
+	}
+	if d := h.Get("x-ms-ags-diagnostic"); !json.Valid([]byte(d)) {
+		c.say("the header x-ms-ags-diagnostic is no JSON: %q", d)
+	}
+	if version != "sign-in" && c.Method != http.MethodOptions {
+		c.graphHeaders(h, len(c.Body) > 0)
+	} else if len(c.Body) > 0 && h.Get("Content-Type") == "" {
+		c.say("there is no Content-Type")
+	}
+}
+
+// graphHeaders are those of every answer of Graph, of parts as well.
+func (c *checker) graphHeaders(h http.Header, body bool) {
+	contentType, odata := h.Get("Content-Type"), h.Get("OData-Version")
+	good := c.Status < 300
+	switch {
+	case !body && contentType != "":
+		c.say("there is a Content-Type without a body: %q", contentType)
+	case body && good && !strings.HasPrefix(contentType, "application/json;odata.metadata=minimal;"), body && !good && contentType != "application/json":
+		c.say("the Content-Type is %q", contentType)
+	}
+	if good != (odata == "4.0") {
+		c.say("the header OData-Version is %q with status %d", odata, c.Status)
+	}
+	if h.Get("Cache-Control") == "" {
+		c.say("there is no Cache-Control")
+	}
+	if units := h.Get("x-ms-resource-unit"); units != "" {
+		if n, err := strconv.Atoi(units); err != nil || n < 1 {
+			c.say("the header x-ms-resource-unit is %q", units)
+		}
+	}
+	if retry := h.Get("Retry-After"); retry != "" {
+		if n, err := strconv.Atoi(retry); err != nil || n < 1 {
+			c.say("the header Retry-After is %q", retry)
+		}
+	}
+	location := h.Get("Location")
+	switch c.Status {
+	case http.StatusUnauthorized:
+		if !strings.HasPrefix(h.Get("WWW-Authenticate"), "Bearer ") {
+			c.say("the header WWW-Authenticate is %q", h.Get("WWW-Authenticate"))
+		}
+	case http.StatusTooManyRequests:
+		if scope := strings.Split(h.Get("x-ms-throttle-scope"), "/"); len(scope) != 4 || h.Get("x-ms-throttle-information") == "" {
+			c.say("429 without x-ms-throttle-scope or -information: %v", scope)
+		}
+	case http.StatusAccepted, http.StatusGone:
+		if !strings.HasPrefix(location, c.Base+"/") {
+			c.say("the header Location is %q", location)
+		}
+	}
+}
