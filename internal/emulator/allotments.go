@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -89,11 +90,11 @@ func (e *Emulator) renderAllotment(c *call, sel []string, a *tenant.Allotment, l
 func (e *Emulator) expandAllotment(c *call, q *query, o object, a *tenant.Allotment) object {
 	path := allotmentSet + "/" + a.ID + "/"
 	for _, x := range q.expand {
-		switch x.name {
+		switch x.Path {
 		case "assignments":
-			expandList(e, c, o, x, path, c.drawing(a), func(one *tenant.Assignment) object { return e.renderAssignment(c, x.sel, one) })
+			expandList(e, c, o, x, path, c.drawing(a), func(one *tenant.Assignment) object { return e.renderAssignment(c, x.Select, one) })
 		case "waitingMembers":
-			expandList(e, c, o, x, path, c.waiting(a), func(w tenant.WaitingMember) object { return e.renderWaiting(c, x.sel, w) })
+			expandList(e, c, o, x, path, c.waiting(a), func(w tenant.WaitingMember) object { return e.renderWaiting(c, x.Select, w) })
 		}
 	}
 	return o
@@ -104,9 +105,10 @@ func (e *Emulator) listAllotments(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
+	fits := c.skuFits(q.filter)
 	var found []*tenant.Allotment
 	for _, a := range c.tenant.Allotments() {
-		if q.filter == nil || q.filter.match(func(string) []string { return c.skuIDs(a.Sku) }) {
+		if fits(a.Sku) {
 			found = append(found, a)
 		}
 	}
@@ -118,12 +120,14 @@ func (e *Emulator) listAllotments(c *call) (any, *problem) {
 	}), nil
 }
 
-// skuIDs is the value of skuId for a filter: none where it is null.
-func (c *call) skuIDs(s tenant.Sku) []string {
-	if id := c.tenant.Product(s).SkuID; id != "" {
-		return []string{id}
+// skuFits says which products satisfy a filter by skuId, all without one.
+func (c *call) skuFits(f *odata.Filter) func(tenant.Sku) bool {
+	if f == nil {
+		return func(tenant.Sku) bool { return true }
 	}
-	return nil
+	return compile(f, source[tenant.Sku]{value: func(string) func(tenant.Sku) value {
+		return func(s tenant.Sku) value { return textValue(c.tenant.Product(s).SkuID) }
+	}})
 }
 
 func (e *Emulator) getAllotment(c *call) (any, *problem) {

@@ -64,13 +64,13 @@ func (e *Emulator) renderError(c *call, q *query, x tenant.AssignmentError) obje
 	o := errorType.render(c, x, q.sel)
 	o["@odata.type"] = "#" + errorTypeName
 	for _, relation := range q.expand {
-		switch relation.name {
+		switch relation.Path {
 		case "assignedTo":
-			o["assignedTo"] = e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, relation.sel)
+			o["assignedTo"] = e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, relation.Select)
 		case "usageRight":
 			o["usageRight"] = nil
 			if r, ok := c.tenant.RightOf(x); ok {
-				o["usageRight"] = e.renderRight(c, &query{sel: relation.sel}, r)
+				o["usageRight"] = e.renderRight(c, &query{sel: relation.Select}, r)
 			}
 		}
 	}
@@ -84,9 +84,7 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 	}
 	t := c.tenant
 	render := func(x tenant.AssignmentError) object { return e.renderError(c, q, x) }
-	fits := func(s tenant.Sku) bool {
-		return q.filter == nil || q.filter.match(func(string) []string { return c.skuIDs(s) })
-	}
+	fits := c.skuFits(q.filter)
 	if c.route.segments[0] == "admin" {
 		var of []tenant.Sku
 		for _, s := range t.Skus() {

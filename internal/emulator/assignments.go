@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -45,9 +46,9 @@ var assignmentRelations = relations{
 }
 
 var (
-	skuFilter   = rules{fields: map[string]field{"skuId": {guidLiteral, "eq in", ""}}}
-	skuFilterEq = rules{fields: map[string]field{"skuId": {guidLiteral, "eq", ""}}}
-	idFilter    = rules{fields: map[string]field{"id": {text, "eq", ""}}}
+	skuFilter   = rules{resource: "cloudLicensing", fields: map[string]field{"skuId": {odata.GUID, "eq in", ""}}}
+	skuFilterEq = rules{resource: "cloudLicensing", fields: map[string]field{"skuId": {odata.GUID, "eq", ""}}}
+	idFilter    = rules{resource: assignmentTypeName, fields: map[string]field{"id": {odata.String, "eq", ""}}}
 )
 
 func (c *call) skuFilter() rules {
@@ -58,7 +59,7 @@ func (c *call) skuFilter() rules {
 }
 
 func (e *Emulator) assignmentOptions(c *call, allowed option) (*query, *problem) {
-	var filter rules // No page names a property to filter by.
+	filter := rules{resource: assignmentTypeName} // No page names a property to filter by.
 	if c.variants.AssignmentFilter {
 		filter = idFilter
 	}
@@ -78,13 +79,13 @@ func (e *Emulator) renderAssignment(c *call, sel []string, a *tenant.Assignment)
 func (e *Emulator) expandAssignment(c *call, q *query, a *tenant.Assignment) object {
 	o := e.renderAssignment(c, q.sel, a)
 	for _, x := range q.expand {
-		switch x.name {
+		switch x.Path {
 		case "assignedTo":
-			o[x.name] = e.renderHolder(c, a.To, x.sel)
+			o[x.Path] = e.renderHolder(c, a.To, x.Select)
 		case "allotment":
-			o[x.name] = nil
+			o[x.Path] = nil
 			if c.fits(x, a) {
-				o[x.name] = e.renderAllotment(c, x.sel, a.Pool, true)
+				o[x.Path] = e.renderAllotment(c, x.Select, a.Pool, true)
 			}
 		}
 	}
@@ -93,7 +94,7 @@ func (e *Emulator) expandAssignment(c *call, q *query, a *tenant.Assignment) obj
 
 // fits says whether the allotment of a satisfies the filter inside x.
 func (c *call) fits(x expansion, a *tenant.Assignment) bool {
-	return x.filter == nil || x.filter.match(func(string) []string { return c.skuIDs(a.Sku()) })
+	return c.skuFits(x.Filter)(a.Sku())
 }
 
 // pathAssignments lists the assignments below what the path names, with the
@@ -143,9 +144,9 @@ func (e *Emulator) listAssignments(c *call) (any, *problem) {
 		return nil, p
 	}
 	if q.filter != nil {
-		list = list.where(func(a *tenant.Assignment) bool {
-			return q.filter.match(func(string) []string { return []string{c.tenant.AssignmentID(a)} })
-		})
+		list = list.where(compile(q.filter, source[*tenant.Assignment]{value: func(string) func(*tenant.Assignment) value {
+			return func(a *tenant.Assignment) value { return textValue(c.tenant.AssignmentID(a)) }
+		}}))
 	}
 	if c.variants.NestedFilterDrops {
 		list = list.where(func(a *tenant.Assignment) bool {

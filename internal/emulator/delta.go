@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -71,7 +72,7 @@ func (e *Emulator) delta(c *call, kind tenant.Kind) (any, *problem) {
 
 // readDelta reads the options, or the token of a link, which stands alone.
 func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) {
-	values, err := parseQuery(c.rawQuery)
+	values, err := c.named(c.rawQuery)
 	if err != nil {
 		return nil, unsupported("The query cannot be parsed.")
 	}
@@ -140,18 +141,18 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 }
 
 // filter reads the one kind of filter that delta queries have, of ids.
-func (d *deltaQuery) filter(f *node) *problem {
-	if f.op == "or" {
-		for _, kid := range f.kids {
+func (d *deltaQuery) filter(f *odata.Filter) *problem {
+	if f.Op == odata.Or {
+		for _, kid := range f.Kids {
 			if p := d.filter(kid); p != nil {
 				return p
 			}
 		}
 		return nil
 	}
-	id, ok := tenant.GUID{}, f.op == "eq" && f.path == "id"
+	id, ok := tenant.GUID{}, f.Op == odata.Eq && f.Path == "id" && f.Values[0].Kind == odata.String
 	if ok {
-		id, ok = parseGUID(f.values[0].text)
+		id, ok = parseGUID(f.Values[0].Text)
 	}
 	if !ok || len(d.only) == maxDeltaFiltered {
 		return unsupported("The filter of a delta query can name up to %d ids: id eq '…' or id eq '…'.", maxDeltaFiltered)

@@ -4,256 +4,31 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"licensegraph/internal/emulator/odata"
 )
 
 const (
-	maxFilterLength = 8 << 10
-	maxFilterDepth  = 32
-	maxValues       = 15  // values of in, or clauses joined with or, without advanced query
-	maxValueLength  = 120 // of a text compared on a directory property
-	maxAdvanced     = 2048
+	maxValues      = 15  // values of in, or clauses joined with or, without advanced query
+	maxValueLength = 120 // of a text compared on a directory property
+	maxAdvanced    = 2048
 )
-
-// node is a $filter, or a part of one.
-type node struct {
-	op     string // and or not eq ne in startswith endswith any
-	path   string // the property; of any: the collection
-	values []literal
-	kids   []*node
-}
-
-type literalKind uint8
-
-const (
-	text literalKind = iota
-	guidLiteral
-	boolean
-	number
-	null
-)
-
-type literal struct {
-	kind literalKind
-	text string // without quotes; lower case unless a text
-}
-
-// parser reads the part of OData's filter language (OData Version 4.01 Part 2:
-// URL Conventions, section 5.1.1) that some endpoint documents.
-type parser struct {
-	rest  string
-	depth int
-}
-
-func parseFilter(s string) (*node, error) {
-	if len(s) > maxFilterLength {
-		return nil, errors.New("the expression is too long")
-	}
-	p := &parser{rest: s}
-	n, err := p.or()
-	if err != nil {
-		return nil, err
-	}
-	if p.skip(); p.rest != "" {
-		return nil, fmt.Errorf("syntax error at '%.40s'", p.rest)
-	}
-	return n, nil
-}
-
-func (p *parser) skip() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
-
-// take consumes a punctuation mark.
-func (p *parser) take(mark string) bool {
-	p.skip()
-	rest, ok := strings.CutPrefix(p.rest, mark)
-	if ok {
-		p.rest = rest
-	}
-	return ok
-}
-
-// peek is the next word, not consumed.
-func (p *parser) peek() string {
-	p.skip()
-	end := strings.IndexFunc(p.rest, func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && !strings.ContainsRune("_./$-", r)
-	})
-	if end < 0 {
-		return p.rest
-	}
-	return p.rest[:end]
-}
-
-func (p *parser) word() string {
-	w := p.peek()
-	p.rest = p.rest[len(w):]
-	return w
-}
-
-func (p *parser) or() (*node, error)  { return p.chain("or", p.and) }
-func (p *parser) and() (*node, error) { return p.chain("and", p.unary) }
-
-func (p *parser) chain(op string, operand func() (*node, error)) (*node, error) {
-	first, err := operand()
-	if err != nil || p.peek() != op {
-		return first, err
-	}
-	n := &node{op: op, kids: []*node{first}}
-	for p.peek() == op {
-		p.word()
-		kid, err := operand()
-		if err != nil {
-			return nil, err
-		}
-		n.kids = append(n.kids, kid)
-	}
-	return n, nil
-}
-
-func (p *parser) unary() (*node, error) {
-	if p.depth++; p.depth > maxFilterDepth {
-		return nil, errors.New("the expression is nested too deeply")
-	}
-	defer func() { p.depth-- }()
-	if p.take("(") {
-		n, err := p.or()
-		if err == nil && !p.take(")") {
-			err = fmt.Errorf("expected ')' at '%.40s'", p.rest)
-		}
-		return n, err
-	}
-	switch name := p.word(); name {
-	case "":
-		return nil, fmt.Errorf("syntax error at '%.40s'", p.rest)
-	case "not":
-		kid, err := p.unary()
-		return &node{op: "not", kids: []*node{kid}}, err
-	case "startswith", "endswith":
-		return p.function(name)
-	default:
-		if collection, ok := strings.CutSuffix(name, "/any"); ok {
-			return p.any(collection)
-		}
-		return p.comparison(name)
-	}
-}
-
-// function reads "startswith(displayName,'A')" from behind the name.
-func (p *parser) function(name string) (*node, error) {
-	if !p.take("(") {
-		return nil, fmt.Errorf("expected '(' after %s", name)
-	}
-	n := &node{op: name, path: p.word()}
-	if n.path == "" || !p.take(",") {
-		return nil, fmt.Errorf("%s needs a property and a text", name)
-	}
-	v, err := p.literal()
-	if err != nil {
-		return nil, err
-	}
-	if v.kind != text || !p.take(")") {
-		return nil, fmt.Errorf("%s needs a property and a text", name)
-	}
-	n.values = []literal{v}
-	return n, nil
-}
-
-// any reads "services/any(c:c/planId eq …)" from behind "any".
-func (p *parser) any(collection string) (*node, error) {
-	if !p.take("(") {
-		return nil, errors.New("expected '(' after any")
-	}
-	variable := p.word()
-	if variable == "" || !p.take(":") {
-		return nil, errors.New("any needs a range variable")
-	}
-	member, ok := strings.CutPrefix(p.word(), variable+"/")
-	if !ok {
-		return nil, fmt.Errorf("the body of any must be about '%s/…'", variable)
-	}
-	kid, err := p.comparison(member)
-	if err != nil {
-		return nil, err
-	}
-	if !p.take(")") {
-		return nil, fmt.Errorf("expected ')' at '%.40s'", p.rest)
-	}
-	return &node{op: "any", path: collection + "/" + member, kids: []*node{kid}}, nil
-}
-
-// comparison reads "eq …", "ne …" or "in (…)" from behind the property.
-func (p *parser) comparison(path string) (*node, error) {
-	n := &node{path: path, op: p.word()}
-	switch n.op {
-	case "eq", "ne":
-		v, err := p.literal()
-		n.values = []literal{v}
-		return n, err
-	case "in":
-		if !p.take("(") {
-			return nil, errors.New("expected '(' after in")
-		}
-		for {
-			v, err := p.literal()
-			if err != nil {
-				return nil, err
-			}
-			n.values = append(n.values, v)
-			if p.take(")") {
-				return n, nil
-			}
-			if !p.take(",") {
-				return nil, fmt.Errorf("expected ',' or ')' at '%.40s'", p.rest)
-			}
-		}
-	case "":
-		return nil, fmt.Errorf("an operator is missing after '%s'", path)
-	default:
-		return nil, fmt.Errorf("operator '%.40s' is not supported", n.op)
-	}
-}
-
-func (p *parser) literal() (literal, error) {
-	if p.take("'") {
-		var b strings.Builder
-		for {
-			part, rest, closed := strings.Cut(p.rest, "'")
-			if !closed {
-				return literal{}, errors.New("there is an unterminated string literal")
-			}
-			b.WriteString(part)
-			if p.rest = rest; !strings.HasPrefix(rest, "'") {
-				return literal{text, b.String()}, nil
-			}
-			b.WriteByte('\'') // Two quotes stand for one.
-			p.rest = rest[1:]
-		}
-	}
-	w := p.word()
-	if g, ok := parseGUID(w); ok {
-		return literal{guidLiteral, g.String()}, nil
-	}
-	switch {
-	case w == "true", w == "false":
-		return literal{boolean, w}, nil
-	case w == "null":
-		return literal{null, w}, nil
-	case w != "" && strings.Trim(w, "0123456789") == "":
-		return literal{number, w}, nil
-	}
-	return literal{}, fmt.Errorf("invalid literal at '%.40s'", w+p.rest)
-}
 
 // field says how a property can be filtered.
 type field struct {
-	kind     literalKind
+	kind     odata.Kind
 	ops      string // operators, with blanks between; any:eq is an eq inside any, eq:null one with null
 	advanced string // operators that need an advanced query
 }
 
-// rules say which filters an endpoint takes.
+// rules say which filters an endpoint takes. The path of a member of a
+// collection is that of the collection, a slash and its name.
 type rules struct {
+	resource  string // as error texts have it
 	fields    map[string]field
 	or        bool // not only and, but or and not
 	maxLength int  // of a text; 0 = any
@@ -263,104 +38,267 @@ type rules struct {
 // default query capabilities.
 var errNotAdvanced = errors.New("operator not supported because the required parameters might be missing: try adding $count=true to the query and ConsistencyLevel:eventual to the header")
 
-// check says what is wrong with n at an endpoint with these rules.
-func (r rules) check(n *node, advanced bool) error {
-	switch n.op {
-	case "and", "or", "not":
-		if n.op != "and" && !r.or {
-			return fmt.Errorf("operator '%s' is not supported", n.op)
-		}
-		if n.op == "not" && !advanced {
+// check says what is wrong with f at an endpoint with these rules.
+func (r rules) check(f *odata.Filter, advanced bool) error { return r.within(f, nil, advanced) }
+
+// within checks a part of a filter that is inside an any, or not.
+func (r rules) within(f, of *odata.Filter, advanced bool) error {
+	switch f.Op {
+	case odata.And, odata.Or, odata.Not:
+		switch {
+		case !r.or && (f.Op != odata.And || of != nil):
+			return fmt.Errorf("operator '%s' is not supported here", f.Op)
+		case f.Op == odata.Not && !advanced:
 			return errNotAdvanced
+		case f.Op == odata.Or && !advanced && f.Clauses() > maxValues:
+			return tooMany(f.Clauses())
 		}
-		for _, kid := range n.kids {
-			if err := r.check(kid, advanced); err != nil {
+		for _, kid := range f.Kids {
+			if err := r.within(kid, of, advanced); err != nil {
 				return err
 			}
 		}
-		if n.op == "or" && !advanced && n.clauses() > maxValues {
-			return fmt.Errorf("too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d", n.clauses(), maxValues)
-		}
 		return nil
+	case odata.Any:
+		if of != nil || f.Kids == nil {
+			return r.unsupported(f.Path)
+		}
+		return r.within(f.Kids[0], f, advanced)
 	}
-	f, ok := r.fields[n.path]
-	op, values := n.op, n.values
-	if op == "any" {
-		op, values = "any:"+n.kids[0].op, n.kids[0].values
+	path, op := f.Path, f.Op.String()
+	if of != nil {
+		member, ok := memberOf(f.Path, of.Variable)
+		if !ok {
+			return fmt.Errorf("the body of any must be about '%s'", of.Variable)
+		}
+		path, op = of.Path+member, "any:"+op
 	}
-	toNull := (op == "eq" || op == "ne") && values[0].kind == null
+	toNull := (f.Op == odata.Eq || f.Op == odata.Ne) && f.Values[0].Kind == odata.Null
 	if toNull {
 		op += ":null"
 	}
+	known, ok := r.fields[path]
 	switch {
 	case !ok:
-		return fmt.Errorf("property '%s' does not exist or is not filterable", n.path)
-	case slices.Contains(strings.Fields(f.ops), op):
-	case !slices.Contains(strings.Fields(f.advanced), op):
-		return fmt.Errorf("operator '%s' is not supported for property '%s'", n.op, n.path)
+		return r.unsupported(path)
+	case slices.Contains(strings.Fields(known.ops), op):
+	case !slices.Contains(strings.Fields(known.advanced), op):
+		return fmt.Errorf("unsupported property filter clause operator '%s' for property '%s'", f.Op, path)
 	case !advanced:
 		return errNotAdvanced
 	}
-	if len(values) > maxValues && !advanced {
-		return fmt.Errorf("too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d", len(values), maxValues)
+	if len(f.Values) > maxValues && !advanced {
+		return tooMany(len(f.Values))
 	}
-	for _, v := range values {
-		if v.kind != f.kind && !toNull {
-			return fmt.Errorf("a literal does not fit the type of property '%s'", n.path)
+	for _, v := range f.Values {
+		if v.Kind != known.kind && !toNull {
+			return fmt.Errorf("a binary operator with incompatible types was detected: found operand types '%s' and '%s' for operator '%s'", known.kind, v.Kind, f.Op)
 		}
-		if r.maxLength > 0 && len(v.text) > r.maxLength {
+		if r.maxLength > 0 && len(v.Text) > r.maxLength {
 			return fmt.Errorf("a value is longer than %d characters", r.maxLength)
 		}
 	}
 	return nil
 }
 
-// clauses counts the comparisons in n, each value of in as one.
-func (n *node) clauses() int {
-	if n.kids == nil {
-		return max(len(n.values), 1)
-	}
-	sum := 0
-	for _, kid := range n.kids {
-		sum += kid.clauses()
-	}
-	return sum
+func (r rules) unsupported(path string) error {
+	return fmt.Errorf("unsupported or invalid query filter clause specified for property '%s' of resource '%s'", path, r.resource)
 }
 
-// match says whether what get knows satisfies n. It gives the texts of a
-// property: one, or those of a collection.
-func (n *node) match(get func(path string) []string) bool {
-	switch n.op {
-	case "and":
-		return !slices.ContainsFunc(n.kids, func(k *node) bool { return !k.match(get) })
-	case "or":
-		return slices.ContainsFunc(n.kids, func(k *node) bool { return k.match(get) })
-	case "not":
-		return !n.kids[0].match(get)
-	case "any":
-		kid := *n.kids[0]
-		return slices.ContainsFunc(get(n.path), func(s string) bool { return kid.compare(s) })
-	}
-	got := get(n.path)
-	switch {
-	case n.values[0].kind == null:
-		return (len(got) == 0) == (n.op == "eq")
-	case len(got) == 0:
-		return n.op == "ne"
-	}
-	return n.compare(got[0])
+func tooMany(n int) error {
+	return fmt.Errorf("too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d", n, maxValues)
 }
 
-// compare ignores case, as the directory does.
-func (n *node) compare(s string) bool {
-	switch n.op {
-	case "ne":
-		return !strings.EqualFold(s, n.values[0].text)
-	case "startswith":
-		return strings.HasPrefix(strings.ToLower(s), strings.ToLower(n.values[0].text))
-	case "endswith":
-		return strings.HasSuffix(strings.ToLower(s), strings.ToLower(n.values[0].text))
-	default: // eq, in
-		return slices.ContainsFunc(n.values, func(v literal) bool { return strings.EqualFold(s, v.text) })
+// memberOf cuts a range variable off a path: what is left is "" or begins with a
+// slash.
+func memberOf(path, variable string) (member string, ok bool) {
+	member, ok = strings.CutPrefix(path, variable)
+	return member, ok && (member == "" || member[0] == '/')
+}
+
+// value is that of a property, to be compared.
+type value struct {
+	text string
+	n    int64 // of a number; of a boolean 1 for true; of a time in nanoseconds
+	null bool
+}
+
+// textValue is the value of a text, which is null where there is none.
+func textValue(s string) value { return value{text: s, null: s == ""} }
+
+func truth(yes bool) value {
+	if yes {
+		return value{n: 1}
 	}
+	return value{}
+}
+
+// source is how to read what a filter is about.
+type source[T any] struct {
+	// value reads a property.
+	value func(path string) func(T) value
+	// each reads a collection, if a filter can be about one.
+	each func(path string) collection[T]
+	// direct is a shorter way to the answer of a comparison, or nil.
+	direct func(f *odata.Filter) func(T) bool
+	// known remembers answers for properties with few values, if it is there.
+	known func(path string, fits func(T) bool) func(T) bool
+}
+
+// element is an item of a collection, as the values of its members.
+type element [3]string
+
+// collection is one that any can be asked about.
+type collection[T any] struct {
+	members []string                                 // with a slash before; "" is the item itself
+	some    func(of T, fits func(element) bool) bool // whether some item fits
+}
+
+// compile turns a filter that has been checked into a function. It allocates
+// once, not for each item.
+func compile[T any](f *odata.Filter, from source[T]) func(T) bool {
+	if from.direct != nil {
+		if fits := from.direct(f); fits != nil {
+			return fits
+		}
+	}
+	switch f.Op {
+	case odata.And, odata.Or, odata.Not:
+		kids := make([]func(T) bool, len(f.Kids))
+		for i, kid := range f.Kids {
+			kids[i] = compile(kid, from)
+		}
+		if f.Op == odata.Not {
+			return func(x T) bool { return !kids[0](x) }
+		}
+		ends := f.Op == odata.Or // what one kid says ends the rest
+		return func(x T) bool {
+			for _, fits := range kids {
+				if fits(x) == ends {
+					return ends
+				}
+			}
+			return !ends
+		}
+	case odata.Any:
+		c := from.each(f.Path)
+		body := compileBody(f, c.members)
+		return func(x T) bool { return c.some(x, body) }
+	}
+	get, compare := from.value(f.Path), comparison(f)
+	fits := func(x T) bool { return compare(get(x)) }
+	if from.known != nil {
+		return from.known(f.Path, fits)
+	}
+	return fits
+}
+
+// compileBody turns what is inside an any into a function.
+func compileBody(f *odata.Filter, members []string) func(element) bool {
+	return compile(f.Kids[0], source[element]{value: func(path string) func(element) value {
+		member, _ := memberOf(path, f.Variable)
+		i := slices.Index(members, member)
+		return func(e element) value { return textValue(e[i]) }
+	}})
+}
+
+// comparison is what a comparison says of a value. Texts are compared regardless
+// of case, as the directory does. Null is different from every value and has no
+// place among them.
+func comparison(f *odata.Filter) func(value) bool {
+	first := f.Values[0]
+	if first.Kind == odata.Null {
+		return func(v value) bool { return v.null == (f.Op == odata.Eq) }
+	}
+	switch first.Kind {
+	case odata.Bool, odata.Int, odata.DateTimeOffset:
+		want := make([]int64, len(f.Values))
+		for i, v := range f.Values {
+			switch v.Kind {
+			case odata.Bool:
+				want[i] = truth(v.Text == "true").n
+			case odata.Int:
+				want[i], _ = strconv.ParseInt(v.Text, 10, 64)
+			default:
+				want[i] = v.Time().UnixNano()
+			}
+		}
+		if f.Op == odata.In {
+			return func(v value) bool { return !v.null && slices.Contains(want, v.n) }
+		}
+		return func(v value) bool {
+			if v.null {
+				return f.Op == odata.Ne
+			}
+			return ordered(f.Op, int(min(max(v.n-want[0], -1), 1)))
+		}
+	}
+	switch f.Op {
+	case odata.Eq, odata.In:
+		return func(v value) bool {
+			return !v.null && slices.ContainsFunc(f.Values, func(l odata.Literal) bool { return strings.EqualFold(v.text, l.Text) })
+		}
+	case odata.Ne:
+		return func(v value) bool { return v.null || !strings.EqualFold(v.text, first.Text) }
+	case odata.StartsWith:
+		return func(v value) bool { return !v.null && hasPrefixFold(v.text, first.Text) }
+	case odata.EndsWith:
+		return func(v value) bool { return !v.null && hasSuffixFold(v.text, first.Text) }
+	default:
+		return func(v value) bool { return !v.null && ordered(f.Op, compareFold(v.text, first.Text)) }
+	}
+}
+
+// ordered says whether an order, as of cmp.Compare, satisfies the operator.
+func ordered(op odata.Op, order int) bool {
+	switch op {
+	case odata.Eq:
+		return order == 0
+	case odata.Ne:
+		return order != 0
+	case odata.Gt:
+		return order > 0
+	case odata.Ge:
+		return order >= 0
+	case odata.Lt:
+		return order < 0
+	default: // le
+		return order <= 0
+	}
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	for _, want := range prefix {
+		got, size := utf8.DecodeRuneInString(s)
+		if size == 0 || unicode.ToLower(got) != unicode.ToLower(want) {
+			return false
+		}
+		s = s[size:]
+	}
+	return true
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	for suffix != "" {
+		want, behind := utf8.DecodeLastRuneInString(suffix)
+		got, size := utf8.DecodeLastRuneInString(s)
+		if size == 0 || unicode.ToLower(got) != unicode.ToLower(want) {
+			return false
+		}
+		s, suffix = s[:len(s)-size], suffix[:len(suffix)-behind]
+	}
+	return true
+}
+
+// compareFold compares by code points in lower case, as sorting does.
+func compareFold(a, b string) int {
+	for a != "" && b != "" {
+		x, behindX := utf8.DecodeRuneInString(a)
+		y, behindY := utf8.DecodeRuneInString(b)
+		if x, y = unicode.ToLower(x), unicode.ToLower(y); x != y {
+			return int(x - y)
+		}
+		a, b = a[behindX:], b[behindY:]
+	}
+	return len(a) - len(b)
 }

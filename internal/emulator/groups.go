@@ -3,9 +3,10 @@ package emulator
 import (
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -56,34 +57,64 @@ func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
 	return list
 }
 
-var groupFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]field{
-	"id":                          {text, "eq in", "ne"},
-	"displayName":                 {text, "eq in startswith", "ne"},
-	"mailNickname":                {text, "eq in startswith", "ne"},
-	"securityEnabled":             {boolean, "eq", "ne"},
-	"mailEnabled":                 {boolean, "eq", "ne"},
-	"hasMembersWithLicenseErrors": {boolean, "eq", ""},
-	"assignedLicenses/skuId":      {guidLiteral, "any:eq", ""},
+// groupFilter is what groups can be filtered by, by "group resource type" and
+// Microsoft Learn, "Advanced query capabilities on Microsoft Entra ID objects".
+var groupFilter = rules{resource: "Group", or: true, maxLength: maxValueLength, fields: map[string]field{
+	"id":                          {odata.String, "eq in", "ne"},
+	"displayName":                 {odata.String, "eq in startswith", "ne ge le eq:null ne:null"},
+	"description":                 {odata.String, "eq startswith", "ne ge le eq:null ne:null"},
+	"mail":                        {odata.String, "eq in startswith", "ne ge le endswith eq:null ne:null"},
+	"mailNickname":                {odata.String, "eq in startswith", "ne ge le"},
+	"createdDateTime":             {odata.DateTimeOffset, "eq ge le", "ne in"},
+	"securityEnabled":             {odata.Bool, "eq", "ne in"},
+	"mailEnabled":                 {odata.Bool, "eq", "ne"},
+	"hasMembersWithLicenseErrors": {odata.Bool, "eq", ""},
+	"groupTypes":                  {odata.String, "any:eq", ""},
+	"assignedLicenses/skuId":      {odata.GUID, "any:eq", ""},
 }}
 
-func (c *call) groupValue(g *tenant.Group, path string) []string {
-	switch path {
-	case "assignedLicenses/skuId":
-		var ids []string
-		for _, l := range g.Licensed() {
-			ids = append(ids, c.skuIDs(l.Sku)...)
-		}
-		return ids
-	case "hasMembersWithLicenseErrors":
-		return []string{strconv.FormatBool(g.FailingCount() > 0)}
+var groupOptions = listRules{
+	filter: groupFilter,
+	search: []string{"displayName", "description", "mail", "mailNickname"},
+	order:  map[string]bool{"displayName": false},
+}
+
+// groupSource is how filters read groups.
+func (c *call) groupSource() source[int32] {
+	t := c.tenant
+	return source[int32]{
+		value: func(path string) func(int32) value {
+			switch path {
+			case "hasMembersWithLicenseErrors":
+				return func(i int32) value { return truth(t.Group(i).FailingCount() > 0) }
+			case "createdDateTime":
+				return func(i int32) value { return value{n: t.Group(i).Created.Truncate(time.Second).UnixNano()} }
+			}
+			get := groupType.props[path].get
+			return func(i int32) value {
+				switch v := get(c, t.Group(i)).(type) {
+				case string:
+					return textValue(v)
+				case bool:
+					return truth(v)
+				}
+				return value{null: true}
+			}
+		},
+		each: func(path string) collection[int32] {
+			if path == "groupTypes" {
+				return collection[int32]{[]string{""}, func(i int32, fits func(element) bool) bool {
+					return t.Group(i).Unified && fits(element{"Unified"})
+				}}
+			}
+			return collection[int32]{[]string{"/skuId"}, func(i int32, fits func(element) bool) bool {
+				return slices.ContainsFunc(t.Group(i).Licensed(), func(l tenant.Licensed) bool {
+					id := t.Product(l.Sku).SkuID
+					return id != "" && fits(element{id})
+				})
+			}}
+		},
 	}
-	switch v := groupType.props[path].get(c, g).(type) {
-	case string:
-		return []string{v}
-	case bool:
-		return []string{strconv.FormatBool(v)}
-	}
-	return nil
 }
 
 // pathGroup is the group that the path names, by its object id alone.
@@ -111,9 +142,9 @@ func checkGroupOptions(q *query) *problem {
 	}
 	for _, x := range q.expand {
 		switch {
-		case x.name != "members":
-			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.name, groupType.name)
-		case x.sel != nil || x.filter != nil:
+		case x.Path != "members":
+			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, groupType.name)
+		case !x.Bare():
 			return directory.expanding("Options inside $expand=members are not supported.")
 		case q.count:
 			return unsupported("$expand is not supported in advanced queries.")
@@ -155,7 +186,7 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 }
 
 func (e *Emulator) listGroups(c *call) (any, *problem) {
-	q, p := e.directoryList(c, groupFilter, listOptions|optExpand, "displayName", "description", "mailNickname")
+	q, p := e.directoryList(c, groupOptions, listOptions|optExpand)
 	if p != nil {
 		return nil, p
 	}
@@ -163,25 +194,36 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 		return nil, p
 	}
 	t := c.tenant
-	value := func(i int32, path string) []string { return c.groupValue(t.Group(i), path) }
-	var fits func(int32) bool
-	if q.filter != nil || q.search != nil {
-		fits = func(i int32) bool {
-			get := func(path string) []string { return value(i, path) }
-			return q.search.finds(func(path string) string { return strings.Join(get(path), "") }) && (q.filter == nil || q.filter.match(get))
+	groups := c.groups(q)
+	if len(q.orderBy) > 0 {
+		var all []int32
+		for _, i := range groups.after(-1) {
+			all = append(all, i)
 		}
-	}
-	groups := numbered(t.Groups, func() int { return len(slices.Collect(t.Groups(-1))) }).where(fits)
-	if q.orderBy != "" {
-		property, descending, p := orderBy(q)
-		if p != nil {
-			return nil, p
-		}
-		groups = sortedBy(slices.Collect(t.Groups(-1)), fits, func(i int32) string { return strings.ToLower(strings.Join(value(i, property), "")) }, descending)
+		groups = sortedBy(all, nil, func(i int32) string { return strings.ToLower(t.Group(i).Name) }, q.orderBy[0].Descending)
 	}
 	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
 		return e.renderGroup(c, q, t.Group(i))
 	}), nil
+}
+
+func (e *Emulator) countGroups(c *call) (any, *problem) {
+	q, p := e.directoryCount(c, groupOptions)
+	if p != nil {
+		return nil, p
+	}
+	return plainCount(c, c.groups(q).count()), nil
+}
+
+// groups lists the groups that fit.
+func (c *call) groups(q *query) listing[int32] {
+	t := c.tenant
+	from := c.groupSource()
+	text := func(property string) func(int32) string {
+		get := from.value(property)
+		return func(i int32) string { return get(i).text }
+	}
+	return numbered(t.Groups, func() int { return len(slices.Collect(t.Groups(-1))) }).where(fitting(q, from, text))
 }
 
 // listMembersWithErrors answers directory objects, though only people can fail.

@@ -3,15 +3,18 @@ package emulator
 import (
 	"iter"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
 // memberFilter is what members of all kinds can be filtered by, which is an
 // advanced query in any case. See "List group members".
-var memberFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]field{
-	"id":          {text, "", "eq in ne"},
-	"displayName": {text, "", "eq in ne startswith"},
+var memberFilter = rules{resource: "DirectoryObject", or: true, maxLength: maxValueLength, fields: map[string]field{
+	"id":          {odata.String, "", "eq in ne"},
+	"displayName": {odata.String, "", "eq in ne startswith"},
 }}
+
+var memberOptions = listRules{filter: memberFilter, search: []string{"displayName"}}
 
 func (c *call) memberValue(h holder, path string) string {
 	if path == "id" {
@@ -30,31 +33,50 @@ func (c *call) memberValue(h holder, path string) string {
 }
 
 func (e *Emulator) listMembers(c *call) (any, *problem) {
-	q, p := e.directoryList(c, memberFilter, optSelect|optFilter|optTop|optCount|optSearch, "displayName")
+	q, p := e.directoryList(c, memberOptions, optSelect|optFilter|optTop|optCount|optSearch)
 	if p != nil {
 		return nil, p
 	}
 	if p := checkObjects(q.sel); p != nil {
 		return nil, p
 	}
-	group, p := e.pathGroup(c)
+	members, p := e.members(c, q)
 	if p != nil {
 		return nil, p
+	}
+	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h holder) object {
+		return c.renderMember(h, q.sel)
+	}), nil
+}
+
+func (e *Emulator) countMembers(c *call) (any, *problem) {
+	q, p := e.directoryCount(c, memberOptions)
+	if p != nil {
+		return nil, p
+	}
+	members, p := e.members(c, q)
+	if p != nil {
+		return nil, p
+	}
+	return plainCount(c, members.count()), nil
+}
+
+// members lists those of the group that the path names, as far as they fit.
+func (e *Emulator) members(c *call, q *query) (none listing[holder], p *problem) {
+	group, p := e.pathGroup(c)
+	if p != nil {
+		return none, p
 	}
 	g := c.tenant.Group(group)
 	members := listing[holder]{
 		after: func(place int64) iter.Seq2[int64, holder] { return c.tenant.Members(g, place) },
 		count: g.MemberCount,
 	}
-	if q.filter != nil || q.search != nil {
-		members = members.where(func(h holder) bool {
-			get := func(path string) string { return c.memberValue(h, path) }
-			return q.search.finds(get) && (q.filter == nil || q.filter.match(func(path string) []string { return []string{get(path)} }))
-		})
-	}
-	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h holder) object {
-		return c.renderMember(h, q.sel)
-	}), nil
+	text := func(path string) func(holder) string { return func(h holder) string { return c.memberValue(h, path) } }
+	return members.where(fitting(q, source[holder]{value: func(path string) func(holder) value {
+		get := text(path)
+		return func(h holder) value { return textValue(get(h)) }
+	}}, text)), nil
 }
 
 // renderMember writes one member. Of what the caller may not read there is

@@ -128,7 +128,9 @@ func TestRefusedDirectory(t *testing.T) {
 	for name, uri := range map[string]string{
 		"members: search for another property": path + `?$search="mail:a"` + advanced,
 		"members: search without quotes":       path + `?$search=displayName:a` + advanced,
-		"members: two searches":                path + `?$search="displayName:a" OR "displayName:b"` + advanced,
+		"members: two searches side by side":   path + `?$search="displayName:a" "displayName:b"` + advanced,
+		"members: or in lower case":            path + `?$search="displayName:a" or "displayName:b"` + advanced,
+		"members: one of two searches":         path + `?$search="displayName:a" OR "mail:b"` + advanced,
 		"members: filter by name of account":   path + "?$filter=userPrincipalName eq 'a'" + advanced,
 		"users: search for another property":   `/v1.0/users?$search="department:a"` + advanced,
 		"users: search without count":          `/v1.0/users?$search="displayName:a"`,

@@ -1,12 +1,14 @@
 package emulator
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+
+	"licensegraph/internal/emulator/odata"
 )
 
 // option is a bit for each system query option that an endpoint documents.
@@ -37,12 +39,12 @@ var otherOptions = []string{"$skip", "$format", "$compute", "$index", "$levels",
 type query struct {
 	sel     []string // nil: the default properties
 	expand  []expansion
-	filter  *node
+	filter  *odata.Filter
 	top     int // 0: not given
 	count   bool
-	orderBy string // property and, after a blank, asc or desc
-	search  *search
-	apply   *aggregation
+	orderBy []odata.Order
+	search  *odata.Search
+	apply   *odata.Aggregation
 
 	raw   string // the options of the first page
 	after int64  // the place behind which this page starts
@@ -51,11 +53,7 @@ type query struct {
 }
 
 // expansion is one relation of $expand.
-type expansion struct {
-	name   string
-	sel    []string // of a nested $select
-	filter *node    // of a nested $filter
-}
+type expansion = odata.Expansion
 
 // relation is what may be asked of a relation inside $expand.
 type relation struct {
@@ -66,24 +64,28 @@ type relation struct {
 // relations are those of a type by name.
 type relations map[string]relation
 
-// check refuses what cannot be expanded.
+// check refuses what cannot be expanded. One level is all there is, and of the
+// options inside only $select and, at one relation, $filter.
 func (rs relations) check(c *call, q *query) *problem {
 	for _, x := range q.expand {
-		r, ok := rs[x.name]
+		r, ok := rs[x.Path]
 		if !ok {
-			return licensing.expanding("The relation '%s' cannot be expanded.", x.name)
+			return licensing.expanding("The relation '%s' cannot be expanded.", x.Path)
 		}
-		if p := r.check(c, x.sel); p != nil {
+		if x.Expand != nil || x.OrderBy != nil || x.Top != nil || x.Skip != nil || x.Count != nil {
+			return licensing.expanding("Only $select and $filter are supported inside $expand=%s.", x.Path)
+		}
+		if p := r.check(c, x.Select); p != nil {
 			return p
 		}
-		if x.filter == nil {
+		if x.Filter == nil {
 			continue
 		}
 		if r.filter == nil {
-			return licensing.expanding("$filter is not supported inside $expand=%s.", x.name)
+			return licensing.expanding("$filter is not supported inside $expand=%s.", x.Path)
 		}
-		if err := r.filter.check(x.filter, false); err != nil {
-			return licensing.filtering("%s", err)
+		if err := r.filter.check(x.Filter, false); err != nil {
+			return licensing.filtering("%s", sentence(err))
 		}
 	}
 	return nil
@@ -101,7 +103,7 @@ func (e *Emulator) cloudOptions(c *call, allowed option, check func(*call, []str
 	}
 	if q.filter != nil {
 		if err := filter.check(q.filter, false); err != nil {
-			return nil, licensing.filtering("%s", err)
+			return nil, licensing.filtering("%s", sentence(err))
 		}
 	}
 	if p := known.check(c, q); p != nil {
@@ -118,9 +120,7 @@ type dialect struct {
 	filtering   func(format string, args ...any) *problem
 }
 
-var directory = dialect{unsupported, notParsed, notParsed, func(format string, args ...any) *problem {
-	return unsupported("Invalid filter clause: "+format, args...)
-}}
+var directory = dialect{unsupported, notParsed, notParsed, unsupported}
 
 var licensing = dialect{cloudProblem("invalidQuery"), cloudProblem("invalidQuery"), cloudProblem("invalidExpansion"), cloudProblem("invalidFilter")}
 
@@ -133,9 +133,12 @@ func cloudProblem(inner string) func(format string, args ...any) *problem {
 // options reads the query of a call. Whatever the endpoint does not document
 // is refused: the service may ignore it silently, which is worse.
 func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem) {
-	values, err := parseQuery(c.rawQuery)
+	values, err := c.named(c.rawQuery)
+	if err == nil && len(c.rawQuery) > maxRaw && !values.Has("$skiptoken") {
+		err = &odata.Error{Position: maxRaw, Want: fmt.Sprintf("at most %d bytes", maxRaw)}
+	}
 	if err != nil {
-		return nil, d.unsupported("The query cannot be parsed.")
+		return nil, d.unsupported("The query cannot be parsed: %s.", err)
 	}
 	c.query = values
 	q := &query{raw: c.rawQuery, after: -1}
@@ -153,10 +156,26 @@ func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem
 	return q, nil
 }
 
-// parseQuery leaves semicolons alone, which stand between options inside
-// $expand.
-func parseQuery(raw string) (url.Values, error) {
-	return url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
+// maxRaw bounds the options of a first page: the links to the others carry them.
+const maxRaw = 16 << 10
+
+func parseQuery(raw string) (url.Values, error) { return odata.ParseQuery(raw) }
+
+// named decodes a query. Under beta the dollar before the name of a system query
+// option can be missing: see Microsoft Learn, "Use query parameters to customize
+// responses".
+func (c *call) named(raw string) (url.Values, error) {
+	values, err := parseQuery(raw)
+	if err != nil || c.version != "beta" {
+		return values, err
+	}
+	for _, name := range slices.Collect(maps.Keys(values)) {
+		if full := "$" + name; optionNames[full] != 0 || slices.Contains(otherOptions, full) {
+			values[full] = append(values[full], values[name]...)
+			delete(values, name)
+		}
+	}
+	return values, nil
 }
 
 func (q *query) read(c *call, d dialect, allowed option, name string, values []string) *problem {
@@ -180,40 +199,38 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		}
 		return d.unsupported("'%s' is not supported by the service.", name)
 	}
-	value := strings.TrimSpace(values[0])
+	value := values[0]
+	var err error
 	switch name {
 	case "$select":
-		for name := range strings.SplitSeq(value, ",") {
-			q.sel = append(q.sel, strings.TrimSpace(name))
+		if q.sel, err = odata.ParseSelect(value); err != nil {
+			return d.selecting("Parsing OData Select and Expand failed: %s.", err)
 		}
 	case "$expand":
-		var p *problem
-		q.expand, p = parseExpand(d, value)
-		return p
+		if q.expand, err = odata.ParseExpand(value); err != nil {
+			return d.expanding("Parsing OData Select and Expand failed: %s.", err)
+		}
 	case "$filter":
-		var err error
-		if q.filter, err = parseFilter(value); err != nil {
-			return d.filtering("%s", err)
+		if q.filter, err = odata.ParseFilter(value); err != nil {
+			return d.filtering("Invalid filter clause: %s.", err)
 		}
 	case "$top":
-		n, err := strconv.Atoi(value)
+		q.top, err = odata.Number(strings.TrimSpace(value))
 		most := 999
 		if c.route.cloud {
 			most = 1 << 30 // Capped, not refused.
 		}
-		if err != nil || n < 1 || n > most {
+		if err != nil || q.top < 1 || q.top > most {
 			return d.unsupported("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", value, most)
 		}
-		q.top = n
 	case "$count":
-		if value != "true" && value != "false" {
+		if q.count, err = odata.Boolean(strings.TrimSpace(value)); err != nil {
 			return notParsed("Invalid value '%s' for $count query option found. Valid values are 'true' and 'false'.", value)
 		}
-		q.count = value == "true"
 	case "$search":
-		var p *problem
-		q.search, p = parseSearch(value)
-		return p
+		if q.search, err = odata.ParseSearch(value); err != nil {
+			return unsupported("Unrecognized query argument specified: '$search': %s.", err)
+		}
 	case "$apply":
 		if len(c.query) > 1 {
 			return d.unsupported("'$apply' cannot be combined with other query options.")
@@ -221,96 +238,24 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		if c.variants.ApplyUnsupported {
 			return cloud(http.StatusNotImplemented, "invalidQuery", "'$apply' is not implemented.")
 		}
-		var err error
-		if q.apply, err = parseApply(value); err != nil {
+		if q.apply, err = odata.ParseApply(value); err == nil {
+			err = checkApply(q.apply)
+		}
+		if err != nil {
 			return d.unsupported("Invalid $apply: %s.", err)
 		}
 	case "$orderby":
-		if value == "" {
-			return notParsed("The $orderby query option is empty.")
-		}
-		q.orderBy = value
-	}
-	return nil
-}
-
-// parseExpand reads "assignedTo,allotments($select=id,allottedUnits)": one
-// level, with $select and $filter as the only nested options.
-func parseExpand(d dialect, s string) ([]expansion, *problem) {
-	if len(s) > maxFilterLength {
-		return nil, d.expanding("$expand is too long.")
-	}
-	var list []expansion
-	for more := true; more; {
-		end := strings.IndexAny(s, ",(")
-		x := expansion{name: strings.TrimSpace(s)}
-		more = end >= 0
-		if more {
-			x.name = strings.TrimSpace(s[:end])
-			s = s[end:]
-			if s[0] == '(' {
-				inner, rest, ok := nestedOptions(s[1:])
-				if !ok {
-					return nil, d.expanding("There is an unmatched parenthesis in $expand.")
-				}
-				if p := x.read(d, inner); p != nil {
-					return nil, p
-				}
-				s = strings.TrimSpace(rest)
-			}
-			if more = s != ""; more {
-				if s[0] != ',' {
-					return nil, d.expanding("Parsing $expand failed at '%.40s'.", s)
-				}
-				s = s[1:]
-			}
-		}
-		if x.name == "" || slices.ContainsFunc(list, func(y expansion) bool { return y.name == x.name }) {
-			return nil, d.expanding("$expand names the relation '%.40s' wrongly or twice.", x.name)
-		}
-		list = append(list, x)
-	}
-	return list, nil
-}
-
-// nestedOptions cuts s behind the parenthesis that closes it.
-func nestedOptions(s string) (inner, rest string, ok bool) {
-	depth, quoted := 1, false
-	for i := range len(s) {
-		switch {
-		case s[i] == '\'':
-			quoted = !quoted
-		case quoted:
-		case s[i] == '(':
-			depth++
-		case s[i] == ')':
-			if depth--; depth == 0 {
-				return s[:i], s[i+1:], true
-			}
-		}
-	}
-	return "", "", false
-}
-
-// read takes the options inside the parentheses of one relation.
-func (x *expansion) read(d dialect, inner string) *problem {
-	for nested := range strings.SplitSeq(inner, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(nested), "=")
-		switch {
-		case name == "$select" && x.sel == nil:
-			for name := range strings.SplitSeq(value, ",") {
-				x.sel = append(x.sel, strings.TrimSpace(name))
-			}
-		case name == "$filter" && x.filter == nil:
-			var err error
-			if x.filter, err = parseFilter(value); err != nil {
-				return d.filtering("%s", err)
-			}
-		default:
-			return d.expanding("'%.40s' is not supported inside $expand.", name)
+		if q.orderBy, err = odata.ParseOrderBy(value); err != nil {
+			return notParsed("Invalid $orderby: %s.", err)
 		}
 	}
 	return nil
+}
+
+// sentence is what an error says to whom it is answered.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // fragment is the part of an @odata.context that names what was selected.

@@ -56,7 +56,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	if len(c.query) != 1 || len(c.query["$skiptoken"]) != 1 || allowed&optTop == 0 || !e.unseal(c.query.Get("$skiptoken"), &l) {
 		return bad
 	}
-	values, err := parseQuery(l.Query)
+	values, err := c.named(l.Query)
 	if err != nil || l.Path != c.version+"/"+c.path {
 		return bad
 	}
@@ -106,17 +106,17 @@ func expandList[T any](e *Emulator, c *call, o object, x expansion, path string,
 		if len(list) == size {
 			if !c.variants.ExpandWithoutLink {
 				raw := ""
-				if x.sel != nil {
-					raw = "$select=" + strings.Join(x.sel, ",")
+				if x.Select != nil {
+					raw = "$select=" + strings.Join(x.Select, ",")
 				}
-				o[x.name+"@odata.nextLink"] = e.nextLink(c, path+x.name, raw, last, true)
+				o[x.Path+"@odata.nextLink"] = e.nextLink(c, path+x.Path, raw, last, true)
 			}
 			break
 		}
 		list = append(list, render(item))
 		last = place
 	}
-	o[x.name] = list
+	o[x.Path] = list
 }
 
 // directoryPageSize is that of users and groups.

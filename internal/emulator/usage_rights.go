@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -41,9 +42,9 @@ func services(of *tenant.Product, plans tenant.PlanSet) []object {
 	return list
 }
 
-var rightFilter = rules{fields: map[string]field{
-	"skuId":           {guidLiteral, "eq in", ""},
-	"services/planId": {guidLiteral, "any:eq any:in", ""},
+var rightFilter = rules{resource: rightTypeName, fields: map[string]field{
+	"skuId":           {odata.GUID, "eq in", ""},
+	"services/planId": {odata.GUID, "any:eq any:in", ""},
 }}
 
 // rightRelations are the relations of a usage right that can be expanded.
@@ -68,17 +69,17 @@ func (e *Emulator) renderRight(c *call, q *query, r tenant.Right) object {
 	o["@odata.type"] = "#" + rightTypeName
 	for _, x := range q.expand {
 		list := []object{}
-		switch x.name {
+		switch x.Path {
 		case "assignments":
 			for _, a := range c.tenant.RightSources(r) {
-				list = append(list, e.renderAssignment(c, x.sel, a))
+				list = append(list, e.renderAssignment(c, x.Select, a))
 			}
 		case "allotments":
 			for _, a := range c.tenant.RightPools(r) {
-				list = append(list, e.renderAllotment(c, x.sel, a, true))
+				list = append(list, e.renderAllotment(c, x.Select, a, true))
 			}
 		}
-		o[x.name] = list
+		o[x.Path] = list
 	}
 	return o
 }
@@ -103,14 +104,17 @@ func (e *Emulator) listRights(c *call) (any, *problem) {
 		return nil, p
 	}
 	if q.filter != nil {
-		rights = slices.DeleteFunc(rights, func(r tenant.Right) bool {
-			return !q.filter.match(func(path string) []string {
-				if path == "skuId" {
-					return c.skuIDs(r.Sku)
-				}
-				return c.tenant.Product(r.Sku).PlanIDs(c.tenant.RightPlans(r))
-			})
+		fits := compile(q.filter, source[tenant.Right]{
+			value: func(string) func(tenant.Right) value {
+				return func(r tenant.Right) value { return textValue(c.tenant.Product(r.Sku).SkuID) }
+			},
+			each: func(string) collection[tenant.Right] {
+				return collection[tenant.Right]{[]string{"/planId"}, func(r tenant.Right, fits func(element) bool) bool {
+					return slices.ContainsFunc(c.tenant.Product(r.Sku).PlanIDs(c.tenant.RightPlans(r)), func(id string) bool { return fits(element{id}) })
+				}}
+			},
 		})
+		rights = slices.DeleteFunc(rights, func(r tenant.Right) bool { return !fits(r) })
 	}
 	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(rights), func(r tenant.Right) object {
 		return e.renderRight(c, q, r)

@@ -3,9 +3,9 @@ package emulator
 import (
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -82,93 +82,166 @@ func (c *call) assignedPlans(i int32) []object {
 		for at, p := range c.tenant.Product(s).Plans {
 			if plans.Has(at) && !seen[p.ID] {
 				seen[p.ID] = true
-				service, _, _ := strings.Cut(p.Name, "_")
-				list = append(list, object{"assignedDateTime": created, "capabilityStatus": "Enabled", "service": service, "servicePlanId": p.ID})
+				list = append(list, object{"assignedDateTime": created, "capabilityStatus": planEnabled, "service": serviceOf(&p), "servicePlanId": p.ID})
 			}
 		}
 	}
 	return list
 }
 
-const (
-	textOps     = "eq in startswith"
-	textOpsMore = "ne endswith"
-	nullOps     = " eq:null ne:null"
-)
+const planEnabled = "Enabled"
 
-// userFilter is what people can be filtered by. What can be null can be
-// compared with it, in an advanced query.
-var userFilter = rules{or: true, maxLength: maxValueLength, fields: map[string]field{
-	"id":                      {text, "eq in", "ne"},
-	"displayName":             {text, textOps, "ne" + nullOps},
-	"givenName":               {text, textOps, "ne" + nullOps},
-	"surname":                 {text, textOps, "ne" + nullOps},
-	"userPrincipalName":       {text, textOps, textOpsMore},
-	"mail":                    {text, textOps, textOpsMore + nullOps},
-	"jobTitle":                {text, textOps, "ne" + nullOps},
-	"city":                    {text, textOps, "ne" + nullOps},
-	"department":              {text, textOps, "ne" + nullOps},
-	"usageLocation":           {text, textOps, "ne" + nullOps},
-	"userType":                {text, "eq in", "ne" + nullOps},
-	"accountEnabled":          {boolean, "eq", "ne"},
-	"assignedLicenses/skuId":  {guidLiteral, "any:eq", ""},
-	"assignedLicenses/$count": {number, "", "eq ne"},
-}}
-
-func (c *call) userValue(i int32, path string) []string {
-	switch path {
-	case "assignedLicenses/skuId":
-		var ids []string
-		for _, l := range c.tenant.Held(i) {
-			ids = append(ids, c.skuIDs(l.Sku)...)
-		}
-		return ids
-	case "assignedLicenses/$count":
-		return []string{strconv.Itoa(len(c.tenant.Held(i)))}
-	}
-	switch v := userType.props[path].get(c, i).(type) {
-	case string:
-		return []string{v}
-	case bool:
-		return []string{strconv.FormatBool(v)}
-	}
-	return nil
+func serviceOf(p *tenant.Plan) string {
+	service, _, _ := strings.Cut(p.Name, "_")
+	return service
 }
 
-// userMatcher says which people satisfy f. Of a property with few values each
-// is looked at once.
-func (c *call) userMatcher(f *node) func(int32) bool {
-	switch f.op {
-	case "and", "or", "not":
-		var kids []func(int32) bool
-		for _, kid := range f.kids {
-			kids = append(kids, c.userMatcher(kid))
-		}
-		if f.op == "not" {
-			return func(i int32) bool { return !kids[0](i) }
-		}
-		return func(i int32) bool {
-			return slices.ContainsFunc(kids, func(fits func(int32) bool) bool { return fits(i) == (f.op == "or") }) == (f.op == "or")
+// somePlan says whether some of somebody's assignedPlans fits.
+func (c *call) somePlan(i int32, fits func(*tenant.Plan) bool) bool {
+	for _, s := range c.tenant.Usable(i) {
+		plans := c.tenant.MayUse(i, s)
+		all := c.tenant.Product(s).Plans
+		for at := range all {
+			if plans.Has(at) && fits(&all[at]) {
+				return true
+			}
 		}
 	}
+	return false
+}
+
+const (
+	nullOps  = " eq:null ne:null"
+	textOps  = "eq in startswith ge le"
+	textMore = "ne" + nullOps
+	lateOps  = textOps + " " + textMore // of what is in the advanced index alone
+)
+
+// userFilter is what people can be filtered by, by Microsoft Learn, "Advanced query
+// capabilities on Microsoft Entra ID objects". What can be null can be compared
+// with it, in an advanced query.
+var userFilter = rules{resource: "User", or: true, maxLength: maxValueLength, fields: map[string]field{
+	"id":                             {odata.String, "eq in", "ne"},
+	"displayName":                    {odata.String, "eq in startswith", "ge le " + textMore},
+	"givenName":                      {odata.String, textOps, textMore},
+	"surname":                        {odata.String, textOps, textMore},
+	"userPrincipalName":              {odata.String, "eq in startswith le", "ne ge endswith"},
+	"mail":                           {odata.String, textOps, "endswith " + textMore},
+	"mailNickname":                   {odata.String, textOps, textMore},
+	"jobTitle":                       {odata.String, textOps, textMore},
+	"city":                           {odata.String, "eq in startswith ge", "le " + textMore},
+	"country":                        {odata.String, textOps, textMore},
+	"department":                     {odata.String, textOps, textMore},
+	"usageLocation":                  {odata.String, textOps, textMore},
+	"userType":                       {odata.String, "eq in", textMore},
+	"companyName":                    {odata.String, "", lateOps},
+	"mobilePhone":                    {odata.String, "", lateOps},
+	"officeLocation":                 {odata.String, "", lateOps},
+	"preferredLanguage":              {odata.String, "", lateOps},
+	"accountEnabled":                 {odata.Bool, "eq in", "ne"},
+	"createdDateTime":                {odata.DateTimeOffset, "eq ge le", "ne in"},
+	"proxyAddresses":                 {odata.String, "any:eq any:startswith any:ge any:le", "any:endswith"},
+	"assignedLicenses/skuId":         {odata.GUID, "any:eq", ""},
+	"assignedLicenses/$count":        {odata.Int, "", "eq ne"},
+	"assignedPlans/servicePlanId":    {odata.GUID, "any:eq", ""},
+	"assignedPlans/capabilityStatus": {odata.String, "any:eq", ""},
+	"assignedPlans/service":          {odata.String, "any:eq", ""},
+}}
+
+var userOptions = listRules{
+	filter: userFilter,
+	search: []string{"displayName", "givenName", "surname", "mail", "userPrincipalName"},
+	order:  map[string]bool{"displayName": false, "userPrincipalName": false},
+}
+
+// userSource is how filters read people, without memory of their own for each.
+func (c *call) userSource() source[int32] {
+	t := c.tenant
+	skus := t.Skus()
+	return source[int32]{
+		value: func(path string) func(int32) value {
+			switch path {
+			case "accountEnabled":
+				return func(i int32) value { return truth(t.User(i).Enabled()) }
+			case "createdDateTime":
+				return func(i int32) value { return value{n: t.User(i).Created().UnixNano()} }
+			case "assignedLicenses/$count":
+				return func(i int32) value {
+					n := int64(0)
+					for _, s := range skus {
+						if t.HoldsProduct(i, s) {
+							n++
+						}
+					}
+					return value{n: n}
+				}
+			}
+			return func(i int32) value { return textValue(t.User(i).Text(path)) }
+		},
+		each: func(path string) collection[int32] {
+			if path == "proxyAddresses" {
+				return collection[int32]{[]string{""}, func(i int32, fits func(element) bool) bool {
+					return slices.ContainsFunc(t.Addresses(i), func(s string) bool { return fits(element{s}) })
+				}}
+			}
+			return collection[int32]{[]string{"/servicePlanId", "/capabilityStatus", "/service"}, func(i int32, fits func(element) bool) bool {
+				return c.somePlan(i, func(p *tenant.Plan) bool { return fits(element{p.ID, planEnabled, serviceOf(p)}) })
+			}}
+		},
+		direct: func(f *odata.Filter) func(int32) bool {
+			if f.Op == odata.Any && f.Path == "assignedLicenses" { // There are few products.
+				body := compileBody(f, []string{"/skuId"})
+				of := slices.DeleteFunc(slices.Clone(skus), func(s tenant.Sku) bool { return !body(element{t.Product(s).SkuID}) })
+				return func(i int32) bool {
+					for _, s := range of {
+						if t.HoldsProduct(i, s) {
+							return true
+						}
+					}
+					return false
+				}
+			}
+			if f.Path != "id" {
+				return nil
+			}
+			named := map[tenant.GUID]bool{} // by whether it is meant
+			for _, v := range f.Values {
+				if id, ok := parseGUID(v.Text); ok {
+					named[id] = true
+				}
+			}
+			return func(i int32) bool { return named[t.User(i).ID()] == (f.Op != odata.Ne) }
+		},
+		known: c.byChoice,
+	}
+}
+
+// byChoice looks at each value once of a property with few values.
+func (c *call) byChoice(property string, fits func(int32) bool) func(int32) bool {
 	var known []int8 // by choice: 1 fits, -1 does not
 	return func(i int32) bool {
-		fits := func() bool { return f.match(func(path string) []string { return c.userValue(i, path) }) }
-		choice, of, few := c.tenant.User(i).Choice(f.path)
+		choice, of, few := c.tenant.User(i).Choice(property)
 		if !few {
-			return fits()
+			return fits(i)
 		}
 		if known == nil {
 			known = make([]int8, of)
 		}
 		if known[choice] == 0 {
 			known[choice] = -1
-			if fits() {
+			if fits(i) {
 				known[choice] = 1
 			}
 		}
 		return known[choice] > 0
 	}
+}
+
+// fitsUser says which people are asked for, nil: all.
+func (c *call) fitsUser(q *query) func(int32) bool {
+	return fitting(q, c.userSource(), func(property string) func(int32) string {
+		return func(i int32) string { return c.tenant.User(i).Text(property) }
+	})
 }
 
 // pathUser is the person that the path names, or, at /me, the one who asks.
@@ -202,46 +275,21 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 }
 
 func (e *Emulator) listUsers(c *call) (any, *problem) {
-	q, p := e.directoryList(c, userFilter, listOptions, "displayName", "givenName", "surname", "mail", "userPrincipalName")
+	q, p := e.directoryList(c, userOptions, listOptions)
 	if p != nil {
 		return nil, p
 	}
 	if p := userType.check(directory, q.sel); p != nil {
 		return nil, p
 	}
-	t := c.tenant
-	var filter, fits func(int32) bool
-	if q.filter != nil {
-		filter = c.userMatcher(q.filter)
-		fits = filter
-	}
-	if q.search != nil {
-		fits = func(i int32) bool {
-			return (filter == nil || filter(i)) &&
-				q.search.finds(func(path string) string { return t.User(i).Text(path) })
-		}
-	}
-	users := numbered(t.Users, t.UserCount).where(fits)
-	if s, rest, ok := c.usersLicensed(q.filter); ok {
-		users = numbered(func(after int32) iter.Seq[int32] { return t.Holders(s, after) }, func() int { return t.HolderCount(s) })
-		if rest || q.search != nil {
-			users = users.where(fits)
-		}
-	}
-	if found, ok := c.usersNamed(q.filter); ok {
-		users = listed(found).where(fits)
-	}
-	if q.orderBy != "" {
-		property, descending, p := orderBy(q)
-		if p != nil {
-			return nil, p
-		}
-		order := t.UsersBy(property)
-		if descending {
+	users := c.users(q)
+	if len(q.orderBy) > 0 {
+		order := c.tenant.UsersBy(q.orderBy[0].Path)
+		if q.orderBy[0].Descending {
 			order = slices.Clone(order)
 			slices.Reverse(order)
 		}
-		users = listed(order).where(fits)
+		users = listed(order).where(c.fitsUser(q))
 	}
 	return pageOf(e, c, q, fragment("users", q.sel), c.directoryPageSize(q), users, func(i int32) object {
 		return userType.render(c, i, q.sel)
@@ -250,85 +298,61 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 
 // usersLicensed finds the product of which a filter wants everybody to have a
 // unit, and says whether it wants more.
-func (c *call) usersLicensed(f *node) (s tenant.Sku, rest, ok bool) {
+func (c *call) usersLicensed(f *odata.Filter) (s tenant.Sku, rest, ok bool) {
 	if f == nil {
 		return 0, false, false
 	}
-	if f.op == "and" {
-		for _, kid := range f.kids {
+	if f.Op == odata.And {
+		for _, kid := range f.Kids {
 			if s, _, ok := c.usersLicensed(kid); ok {
 				return s, true, true
 			}
 		}
 		return 0, false, false
 	}
-	if f.op != "any" || f.path != "assignedLicenses/skuId" || f.kids[0].op != "eq" {
+	if f.Op != odata.Any || f.Path != "assignedLicenses" || f.Kids[0].Op != odata.Eq {
 		return 0, false, false
 	}
-	s, ok = c.tenant.SkuWithID(f.kids[0].values[0].text)
+	s, ok = c.tenant.SkuWithID(f.Kids[0].Values[0].Text)
 	return s, false, ok
+}
+
+func (e *Emulator) countUsers(c *call) (any, *problem) {
+	q, p := e.directoryCount(c, userOptions)
+	if p != nil {
+		return nil, p
+	}
+	return plainCount(c, c.users(q).count()), nil
+}
+
+// users lists the people who fit.
+func (c *call) users(q *query) listing[int32] {
+	if found, ok := c.usersNamed(q.filter); ok {
+		return listed(found).where(c.fitsUser(q))
+	}
+	t := c.tenant
+	if s, rest, ok := c.usersLicensed(q.filter); ok {
+		users := numbered(func(after int32) iter.Seq[int32] { return t.Holders(s, after) }, func() int { return t.HolderCount(s) })
+		if rest || q.search != nil {
+			users = users.where(c.fitsUser(q))
+		}
+		return users
+	}
+	return numbered(t.Users, t.UserCount).where(c.fitsUser(q))
 }
 
 // usersNamed finds the people whom a filter names by id or by user principal
 // name, in the directory's order, without looking at all.
-func (c *call) usersNamed(f *node) ([]int32, bool) {
-	if f == nil || f.op != "eq" && f.op != "in" || f.path != "id" && f.path != "userPrincipalName" {
+func (c *call) usersNamed(f *odata.Filter) ([]int32, bool) {
+	if f == nil || f.Op != odata.Eq && f.Op != odata.In || f.Path != "id" && f.Path != "userPrincipalName" {
 		return nil, false
 	}
 	var found []int32
-	for _, v := range f.values {
-		if i, ok := c.tenant.FindUser(v.text); ok {
+	for _, v := range f.Values {
+		if i, ok := c.tenant.FindUser(v.Text); ok {
 			found = append(found, i)
 		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found), true
-}
-
-// listOptions are those of users and groups.
-const listOptions = optSelect | optFilter | optTop | optCount | optOrderBy | optSearch
-
-// directoryList reads the options of users, groups and members, with the
-// properties that can be searched. See Microsoft Learn, "Advanced query
-// capabilities on Microsoft Entra ID objects".
-func (e *Emulator) directoryList(c *call, r rules, allowed option, searchable ...string) (*query, *problem) {
-	q, p := e.options(c, directory, allowed)
-	if p != nil {
-		return nil, p
-	}
-	eventual := strings.EqualFold(c.header.Get("ConsistencyLevel"), "eventual")
-	if q.count && !eventual {
-		return nil, unsupported("$count is not currently supported without the header ConsistencyLevel: eventual.")
-	}
-	advanced := q.count && eventual
-	if q.search != nil {
-		if !advanced {
-			return nil, unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual', and with $count=true.")
-		}
-		if !slices.Contains(searchable, q.search.property) {
-			return nil, unsupported("Property '%s' cannot be searched.", q.search.property)
-		}
-	}
-	if q.filter != nil && q.orderBy != "" && !advanced {
-		return nil, unsupported("Sorting not supported for current query.")
-	}
-	if q.filter != nil {
-		if err := r.check(q.filter, advanced); err != nil {
-			return nil, directory.filtering("%s", err)
-		}
-	}
-	if advanced && len(q.raw) > maxAdvanced {
-		return nil, unsupported("The query is longer than %d characters.", maxAdvanced)
-	}
-	return q, nil
-}
-
-// orderBy reads by what users and groups are to be sorted.
-func orderBy(q *query) (property string, descending bool, p *problem) {
-	words := strings.Fields(q.orderBy)
-	descending = len(words) == 2 && words[1] == "desc"
-	if len(words) > 2 || len(words) == 2 && words[1] != "asc" && words[1] != "desc" || words[0] != "displayName" && words[0] != "userPrincipalName" {
-		return "", false, unsupported("Sorting not supported for '%s'.", q.orderBy)
-	}
-	return words[0], descending, nil
 }

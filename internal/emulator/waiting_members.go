@@ -31,7 +31,7 @@ func (c *call) waiting(a *tenant.Allotment) listing[tenant.WaitingMember] {
 var waitingRelations = relations{"assignedTo": {check: nestedAssignee}, "allotment": {check: allotmentType.nested}}
 
 func (e *Emulator) waitingOptions(c *call, allowed option) (*query, *problem) {
-	return e.cloudOptions(c, allowed, waitingType.nested, waitingRelations, rules{})
+	return e.cloudOptions(c, allowed, waitingType.nested, waitingRelations, rules{resource: waitingTypeName})
 }
 
 func (e *Emulator) renderWaiting(c *call, sel []string, w tenant.WaitingMember) object {
@@ -43,11 +43,11 @@ func (e *Emulator) renderWaiting(c *call, sel []string, w tenant.WaitingMember) 
 func (e *Emulator) expandWaiting(c *call, q *query, w tenant.WaitingMember) object {
 	o := e.renderWaiting(c, q.sel, w)
 	for _, x := range q.expand {
-		switch x.name {
+		switch x.Path {
 		case "assignedTo":
-			o[x.name] = e.renderHolder(c, w.Who, x.sel)
+			o[x.Path] = e.renderHolder(c, w.Who, x.Select)
 		case "allotment":
-			o[x.name] = e.renderAllotment(c, x.sel, w.Allotment, true)
+			o[x.Path] = e.renderAllotment(c, x.Select, w.Allotment, true)
 		}
 	}
 	return o

@@ -1,0 +1,120 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"licensegraph/internal/emulator/odata"
+)
+
+// listOptions are those of users and groups.
+const listOptions = optSelect | optFilter | optTop | optCount | optOrderBy | optSearch
+
+// listRules are what may be asked of a list of directory objects.
+type listRules struct {
+	filter rules
+	search []string        // properties
+	order  map[string]bool // properties to sort by, and whether that takes an advanced query
+}
+
+// directoryList reads the options of users, groups and members. See Microsoft
+// Learn, "Advanced query capabilities on Microsoft Entra ID objects".
+func (e *Emulator) directoryList(c *call, r listRules, allowed option) (*query, *problem) {
+	q, p := e.options(c, directory, allowed)
+	if p != nil {
+		return nil, p
+	}
+	if q.count && !c.eventual() {
+		return nil, unsupported("$count is not currently supported without the header ConsistencyLevel: eventual.")
+	}
+	if p := r.check(q, q.count); p != nil {
+		return nil, p
+	}
+	return q, nil
+}
+
+// directoryCount reads the options of a number alone, which is an advanced query
+// in itself.
+func (e *Emulator) directoryCount(c *call, r listRules) (*query, *problem) {
+	if !c.eventual() {
+		return nil, badRequest("$count is not currently supported.")
+	}
+	q, p := e.options(c, directory, optFilter|optSearch)
+	if p != nil {
+		return nil, p
+	}
+	if p := r.check(q, true); p != nil {
+		return nil, p
+	}
+	return q, nil
+}
+
+func (c *call) eventual() bool {
+	return strings.EqualFold(c.header.Get("ConsistencyLevel"), "eventual")
+}
+
+func (r listRules) check(q *query, advanced bool) *problem {
+	if q.search != nil {
+		if !advanced {
+			return unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual', and with $count=true.")
+		}
+		if p := r.searchable(q.search); p != nil {
+			return p
+		}
+	}
+	if len(q.orderBy) > 0 {
+		needs, known := r.order[q.orderBy[0].Path]
+		switch {
+		case q.filter != nil && !advanced:
+			return unsupported("Sorting not supported for current query.")
+		case len(q.orderBy) > 1 || !known || needs && !advanced:
+			return unsupported("Sorting not supported for '%s'.", odata.OrderString(q.orderBy))
+		}
+	}
+	if q.filter != nil {
+		if err := r.filter.check(q.filter, advanced); err != nil {
+			return directory.filtering("%s", sentence(err))
+		}
+	}
+	if advanced && len(q.raw) > maxAdvanced {
+		return unsupported("The query is longer than %d characters.", maxAdvanced)
+	}
+	return nil
+}
+
+func (r listRules) searchable(s *odata.Search) (p *problem) {
+	s.Clauses(func(clause *odata.Search) bool {
+		switch {
+		case !slices.Contains(r.search, clause.Property):
+			p = unsupported("Property '%s' cannot be searched.", clause.Property)
+		case len(clause.Text) > maxValueLength:
+			p = unsupported("A text to search for is longer than %d characters.", maxValueLength)
+		}
+		return p == nil
+	})
+	return p
+}
+
+// fitting is what a query's filter and search say of an item, both at once; nil
+// where there is neither.
+func fitting[T any](q *query, from source[T], text func(property string) func(T) string) func(T) bool {
+	switch {
+	case q.filter == nil && q.search == nil:
+		return nil
+	case q.search == nil:
+		return compile(q.filter, from)
+	case q.filter == nil:
+		return compileSearch(q.search, text, from.known)
+	}
+	filter, search := compile(q.filter, from), compileSearch(q.search, text, from.known)
+	return func(x T) bool { return filter(x) && search(x) }
+}
+
+// plainCount answers a number as text.
+func plainCount(c *call, n int) answer {
+	a := answer{status: http.StatusOK, units: c.cost(), body: strconv.AppendInt(nil, int64(n), 10)}
+	a.set("Content-Type", "text/plain")
+	return a
+}
