@@ -3,9 +3,16 @@ package contract
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// partHeaders are those that parts have.
+var partHeaders = []string{
+	"Cache-Control", "Content-Type", "OData-Version", "Location", "Retry-After", "WWW-Authenticate",
+	"x-ms-resource-unit", "x-ms-throttle-information", "x-ms-throttle-limit-percentage", "x-ms-throttle-scope",
+}
 
 // batch holds the answer of each part against the part that it answers.
 func (c *checker) batch(o object) {
@@ -46,7 +53,7 @@ func (c *checker) batch(o object) {
 				return
 			}
 			r := asked.Requests[i]
-			part := &checker{Exchange: c.Exchange, model: c.model, part: true, place: c.place, index: c.index, found: c.found}
+			part := &checker{Exchange: c.Exchange, model: c.model, part: true, place: c.place, index: c.index}
 			part.Method, part.Request, part.Header = strings.ToUpper(r.Method), r.Body, http.Header{}
 			part.URL = "/" + c.version + "/" + strings.TrimPrefix(r.URL, "/")
 			for name := range r.Headers {
@@ -66,10 +73,14 @@ func (c *checker) batch(o object) {
 				if !ok {
 					c.say("the header %s is %s", name, kindOf(v))
 				}
+				if !slices.ContainsFunc(partHeaders, func(known string) bool { return strings.EqualFold(known, name) }) {
+					c.say("the header %s is not known", name)
+				}
 				part.Header.Set(name, text)
 			}
 			body, has := o["body"]
 			has = has && body != nil
+			part.found = c.found
 			part.graphHeaders(part.Header, has)
 			part.push(part.Method + " " + shortened(part.URL))
 			part.answer(body, has)

@@ -184,6 +184,11 @@ func (c *checker) split() (version, path, query string) {
 	return version, path, query
 }
 
+func (c *checker) versionOf() string {
+	version, _, _ := c.split()
+	return version
+}
+
 // text says whether the answer is a page for people, or another text that is no
 // JSON.
 func (c *checker) text() bool {
@@ -229,6 +234,10 @@ func (c *checker) answer(body any, has bool) {
 	}
 	o, ok := body.(object)
 	switch {
+	case c.at.answer == "number":
+		if n, _ := body.(number); n == "" || strings.Trim(n.String(), "0123456789") != "" {
+			c.say("the body is %s, no number of objects", kindOf(body))
+		}
 	case !ok:
 		c.say("the body is %s, no object", kindOf(body))
 	case c.at.answer == "batch":
@@ -607,10 +616,14 @@ func (c *checker) headers() {
 func (c *checker) graphHeaders(h http.Header, body bool) {
 	contentType, odata := h.Get("Content-Type"), h.Get("OData-Version")
 	good := c.Status < 300
+	success := "application/json;odata.metadata=minimal;"
+	if path, _, _ := strings.Cut(c.URL, "?"); strings.HasSuffix(path, "/$count") {
+		success = "text/plain" // OData Version 4.01 Part 1: Protocol, section 11.2.10
+	}
 	switch {
 	case !body && contentType != "":
 		c.say("there is a Content-Type without a body: %q", contentType)
-	case body && good && !strings.HasPrefix(contentType, "application/json;odata.metadata=minimal;"), body && !good && contentType != "application/json":
+	case body && good && !strings.HasPrefix(contentType, success), body && !good && contentType != "application/json":
 		c.say("the Content-Type is %q", contentType)
 	}
 	if good != (odata == "4.0") {
@@ -619,7 +632,7 @@ func (c *checker) graphHeaders(h http.Header, body bool) {
 	if h.Get("Cache-Control") == "" {
 		c.say("there is no Cache-Control")
 	}
-	if units := h.Get("x-ms-resource-unit"); units != "" {
+	if units := h.Get("x-ms-resource-unit"); units != "" || good && !strings.HasPrefix(c.URL, "/"+c.versionOf()+"/$batch") {
 		if n, err := strconv.Atoi(units); err != nil || n < 1 {
 			c.say("the header x-ms-resource-unit is %q", units)
 		}

@@ -200,7 +200,7 @@ type endpoint struct {
 	method   string
 	path     string
 	status   int
-	answer   string // "-", "batch", or "type"
+	answer   string // "-", "batch", "number", or "type"
 	of       *definition
 	list     bool
 	delta    bool
@@ -225,7 +225,7 @@ func (m *model) readEndpoints(text string) error {
 		if len(words) > 5 {
 			e.context, e.words = words[5], words[6:]
 		}
-		if e.answer != "-" && e.answer != "batch" {
+		if e.answer != "-" && e.answer != "batch" && e.answer != "number" {
 			name := e.answer
 			e.answer = "type"
 			name, e.delta = strings.CutPrefix(name, "delta:")
