@@ -237,12 +237,14 @@ func (t *Tenant) leave(a *Allotment, i int32) {
 	}
 }
 
-// first is who waits longest for a unit of a.
+// first is who waits longest for a unit of a. It writes: what is void before is
+// gone then.
 func (t *Tenant) first(a *Allotment) (int32, bool) {
-	for _, p := range a.waiting {
-		if !t.void(a, p) {
-			return p.person, true
+	for ; len(a.waiting) > 0; a.waiting = a.waiting[1:] {
+		if !t.void(a, a.waiting[0]) {
+			return a.waiting[0].person, true
 		}
+		a.left--
 	}
 	return 0, false
 }

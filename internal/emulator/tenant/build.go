@@ -74,6 +74,7 @@ func New(seed uint64, users int) *Tenant {
 	}
 	t.makeDevices()
 	t.makeMembers(users)
+	t.makeTeams(users)
 	role := uint8(1)
 	for i := 0; i < users && role <= directoryRoles; i++ {
 		if p := &t.people[i]; !p.guest && !p.disabled {
@@ -391,6 +392,30 @@ func (t *Tenant) makeMembers(users int) {
 			if unlicensed >= 0 { // So that they have no product in common.
 				t.joinGroup(g, int32(unlicensed))
 			}
+		}
+	}
+}
+
+// teamSize is how many people there are in a large tenant for each team: a group
+// that licenses nobody.
+const teamSize = 1000
+
+// makeTeams adds, from two thousand people on, as many groups as such a tenant
+// would have, so that they fill pages.
+func (t *Tenant) makeTeams(users int) {
+	if users < 2*teamSize {
+		return
+	}
+	for n := range users / teamSize {
+		at := int32(len(t.groups))
+		g := &Group{
+			id: t.dice.GUID("team", n), At: at, Name: fmt.Sprintf("Team %04d", n+1), Nickname: fmt.Sprintf("team%04d", n+1), About: "A team", Unified: true,
+			Created: t.reference.Add(-time.Duration(10+t.dice.Pick("team age", n, 1500)) * 24 * time.Hour),
+		}
+		t.byID[g.id] = Ref{GroupKind, at}
+		t.groups = append(t.groups, g)
+		for j := range 5 + t.dice.Pick("team size", n, 40) {
+			t.joinGroup(g, int32(t.dice.Pick("team member", n*64+j, users)))
 		}
 	}
 }

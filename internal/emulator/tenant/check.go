@@ -109,7 +109,7 @@ func (t *Tenant) Check() error {
 		if a.consumed > a.owned+a.grace {
 			bad("allotment %d: %d of %d and %d units are in use", at, a.consumed, a.owned, a.grace)
 		}
-		if _, queue := t.first(a); queue && a.Free() > 0 && a.works() {
+		if waiting[at] > 0 && a.Free() > 0 && a.works() {
 			bad("allotment %d: somebody waits beside %d free units", at, a.Free())
 		}
 		if n := len(slices.Collect(second(t.AssignmentsFrom(a, -1)))); n != a.drawn.n {
