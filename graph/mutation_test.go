@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/oauth2"
@@ -479,6 +480,26 @@ func TestChangesOfVariants(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestReplicationLag has what is written be seen later: it is done, sent once, and known as soon as it is seen.
+func TestReplicationLag(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{ReplicationLag: time.Minute}})
+	person := g.unlicensed(t, 1)[0]
+	input := object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}}
+	const create = `mutation($input: CreateAssignmentsInput!) { createAssignments(input: $input) { results { outcome assignment { id } } userErrors { code } } }`
+	r := g.ask(create, input)
+	result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
+	if result["outcome"] != "DONE" || g.tenant.Counts()["POST /admin/cloudLicensing/assignments"].Parts+g.tenant.Counts()["POST /admin/cloudLicensing/assignments"].Requests != 1 {
+		t.Errorf("%s %v", r.raw, g.tenant.Counts())
+	}
+	if err := g.tenant.Advance(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if r := g.ask(create, input); !strings.Contains(string(r.raw), "ALREADY_ASSIGNED") {
+		t.Errorf("%s", r.raw)
 	}
 }
 
