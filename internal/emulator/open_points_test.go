@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -299,7 +300,25 @@ func TestOpenPoints(t *testing.T) {
 				c.t.Errorf("%v", u)
 			}
 		},
-		nil, // 25: what is throttled, which only a Fault is as yet
+		func(c *client) { // 25: the price of cloudLicensing
+			throttled := func(v Throttling, asked ...int) {
+				c.t.Helper()
+				c.Reset()
+				c.SetVariants(Variants{Throttling: v})
+				for i, status := range asked {
+					uri := pools
+					if i == len(asked)-1 {
+						uri = "/v1.0/groups"
+					}
+					if r := c.get(uri); r.status != status || uri == pools && r.header.Get("x-ms-resource-unit") != "1" {
+						c.t.Errorf("%+v: request %d: %d %v", v, i, r.status, r.header)
+					}
+				}
+			}
+			throttled(Throttling{ResourceUnits: 3}, 200, 200, 200, 429) // One bucket for all.
+			throttled(Throttling{CloudLicensing: 2}, 200, 200, 429, 200)
+			throttled(Throttling{ResourceUnits: 1, CloudLicensing: 1, Off: true}, 200, 200, 200)
+		},
 		func(c *client) { // 26: a tenant without cloudLicensing
 			user := "/beta/users/" + c.bare(0) + "/cloudLicensing/"
 			is(c, pools, 200, "")
@@ -314,7 +333,50 @@ func TestOpenPoints(t *testing.T) {
 				is(c, "/v1.0/subscribedSkus", 200, "")
 			}
 		},
-		nil, // 27: how long effects take: see TestGroupEffects, which has a clock of its own
+		func(c *client) { // 27: how long effects take
+			group := c.of("guests")
+			member := str(items(c.ok("/v1.0/groups/" + group + "/members"))[0], "id")
+			reached := func() bool {
+				return slices.ContainsFunc(c.states(member), func(s row) bool { return s["skuId"] == skuID(skuVisio) && s["assignedByGroup"] == group })
+			}
+			for _, takes := range []time.Duration{0, time.Minute, Immediately} {
+				c.Reset()
+				c.SetVariants(Variants{GroupEffects: takes})
+				c.directory("POST", "groups/"+group+"/assignLicense", 202, "addLicenses", []row{{"skuId": skuID(skuVisio)}}, "removeLicenses", off())
+				if takes == Immediately {
+					if !reached() {
+						c.t.Error("it does not reach the member at once")
+					}
+					continue
+				}
+				if takes == 0 {
+					takes = 5 * time.Second
+				}
+				c.later(takes - time.Second)
+				if reached() {
+					c.t.Errorf("%s: it reaches the member too early", takes)
+				}
+				c.later(time.Second)
+				if !reached() {
+					c.t.Errorf("%s: it does not reach the member", takes)
+				}
+			}
+			user, moved := "users/"+member, func() bool { return str(c.ok("/v1.0/users/"+member), "jobTitle") == "Guest of honour" }
+			c.directory("PATCH", user, 204, "jobTitle", "Guest of honour")
+			if !moved() {
+				c.t.Error("a change is not seen at once")
+			}
+			c.Reset()
+			c.SetVariants(Variants{ReplicationLag: 30 * time.Second})
+			c.directory("PATCH", user, 204, "jobTitle", "Guest of honour")
+			if moved() {
+				c.t.Error("a change is seen at once")
+			}
+			c.later(30 * time.Second)
+			if !moved() {
+				c.t.Error("a change is not seen")
+			}
+		},
 		func(c *client) { // 28: rights that fail now and then
 			rights, _ := rightsOf(c)
 			for share, want := range map[float64]int{0: 0, 0.5: 5, 1: 10} {
