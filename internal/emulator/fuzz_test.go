@@ -16,9 +16,11 @@ import (
 
 func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }
 
-// inProcess asks a small emulator without a network in between.
+// inProcess asks a small emulator without a network in between. It panics at an
+// answer that Graph would not give.
 func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 	e := New(Options{Users: 20})
+	wrong := e.checked()
 	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 	return e, func(method, uri, body string) (int, []byte) {
 		u, err := url.ParseRequestURI(uri)
@@ -35,6 +37,9 @@ func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 			req, _ := http.NewRequest(method, "http://graph"+uri, strings.NewReader(body))
 			req.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
 			e.ServeHTTP(w, req)
+		}
+		if list := wrong.take(); list != nil {
+			panic("the tenant answers what Graph does not: " + strings.Join(list, "; "))
 		}
 		return w.status, w.body.Bytes()
 	}
