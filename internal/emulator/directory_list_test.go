@@ -122,6 +122,7 @@ func TestFilterMeaning(t *testing.T) {
 		{"createdDateTime eq " + middle, func(u row) bool { return str(u, "createdDateTime") == middle }},
 		{"country ge 'm'", func(u row) bool { return strings.ToLower(str(u, "country")) >= "m" }},
 		{"country le 'Japan'", func(u row) bool { return str(u, "country") != "" && strings.ToLower(str(u, "country")) <= "japan" }},
+		{"companyName ne ''", func(row) bool { return true }},
 		{"companyName eq null", func(u row) bool { return u["companyName"] == nil }},
 		{"not (department in ('Sales','legal'))", func(u row) bool { return str(u, "department") != "Sales" && str(u, "department") != "Legal" }},
 		{"displayName GE 'a'", nil},
@@ -176,6 +177,10 @@ func TestFilterMeaning(t *testing.T) {
 		if string(r.raw) != strconv.Itoa(len(want)) || r.header.Get("Content-Type") != "text/plain" {
 			t.Errorf("%s counts %s as %q, want %d", tt.filter, r.raw, r.header.Get("Content-Type"), len(want))
 		}
+	}
+	sorted := c.texts("/v1.0/users?$select=createdDateTime&$count=true&$orderby=createdDateTime desc", "createdDateTime", eventual...)
+	if len(sorted) != len(all) || !slices.IsSortedFunc(sorted, func(a, b string) int { return strings.Compare(b, a) }) {
+		t.Errorf("%d people by createdDateTime, of %d", len(sorted), len(all))
 	}
 	unified := c.all("/v1.0/groups?$filter=groupTypes/any(c:c eq 'unified')")
 	for _, g := range c.all("/v1.0/groups") {
@@ -295,6 +300,7 @@ func TestOptionNames(t *testing.T) {
 		"/beta/users?$Top=5":                                                                      "BadRequest",
 		"/beta/users?skip=5":                                                                      "Request_UnsupportedQuery",
 		"/v1.0/groups?$orderby=userPrincipalName":                                                 "Request_UnsupportedQuery",
+		"/v1.0/users?$orderby=createdDateTime":                                                    "Request_UnsupportedQuery",
 		"/v1.0/users?$orderby=displayName,userPrincipalName":                                      "Request_UnsupportedQuery",
 		"/v1.0/users?$orderby=displayName up":                                                     "BadRequest",
 		"/v1.0/users?$filter=displayName eq 'a":                                                   "Request_UnsupportedQuery",
