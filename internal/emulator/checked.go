@@ -31,10 +31,19 @@ func (l *complaints) add(about string, found []string) {
 	}
 }
 
+// take empties the list.
+func (l *complaints) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.list
+	l.list = nil
+	return list
+}
+
 // checked holds every answer from now on against what is written down about
-// Graph, and fails the test in the end. Answers that a [Fault] has made or
-// changed are left out, and what [Variants] change is expected.
-func (e *Emulator) checked(t TB) (report func()) {
+// Graph. Answers that a [Fault] has made or changed are left out, and what
+// [Variants] change is expected. It is called before the first request.
+func (e *Emulator) checked() *complaints {
 	l := &complaints{}
 	e.check = func(c *call, w http.ResponseWriter, r *http.Request, a *answer) {
 		if a.faulty || l.full() {
@@ -43,14 +52,7 @@ func (e *Emulator) checked(t TB) (report func()) {
 		_ = http.NewResponseController(w).Flush() // Nobody waits for the check.
 		l.add(fmt.Sprintf("%s %.200s", r.Method, r.URL.RequestURI()), contract.Check(e.exchange(c, w.Header(), r, a)))
 	}
-	return func() {
-		t.Helper()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for _, text := range l.list {
-			t.Errorf("the tenant answers what Graph does not: %s", text)
-		}
-	}
+	return l
 }
 
 func (e *Emulator) exchange(c *call, header http.Header, r *http.Request, a *answer) contract.Exchange {

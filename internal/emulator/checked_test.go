@@ -389,3 +389,65 @@ func TestCheckedSeesValues(t *testing.T) {
 		t.Errorf("%d complaints: %q", len(found), found)
 	}
 }
+
+// heard is a test that keeps what is said.
+type heard struct {
+	*testing.T
+	said     []string
+	cleanups []func()
+}
+
+func (h *heard) Errorf(format string, args ...any) {
+	h.said = append(h.said, fmt.Sprintf(format, args...))
+}
+func (h *heard) Cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
+
+// TestStartFails: a test in which the tenant answers what Graph does not fails at
+// its end, but not for what a fault did, alone or in a batch.
+func TestStartFails(t *testing.T) {
+	t.Parallel()
+	run := func(do func(c *client)) []string {
+		h := &heard{T: t}
+		c := &client{Server: Start(h, Options{Users: 10, Variants: Variants{DirectoryPageSize: 5}}), t: t, http: &http.Client{Transport: &http.Transport{}}}
+		c.tenant.Allotments()[0].ID = "two words"
+		c.token = c.newToken()
+		do(c)
+		c.http.CloseIdleConnections()
+		for _, f := range h.cleanups {
+			f()
+		}
+		return h.said
+	}
+	twice := batchOf(get("1", "/admin/cloudLicensing/allotments?$top=1&$select=id"), get("2", "/admin/cloudLicensing/allotments?$top=1&$select=allottedUnits"))
+	for _, tt := range []struct {
+		name  string
+		do    func(c *client)
+		fails int
+	}{
+		{"nothing is wrong", func(c *client) { c.ok("/v1.0/users"); c.ok(pools + "?$select=allottedUnits") }, 0},
+		{"an id is wrong", func(c *client) { c.ok(pools + "?$top=1&$select=id") }, 1},
+		{"one part is wrong", func(c *client) { c.do("POST", "/beta/$batch", twice) }, 1},
+		{"very much is wrong", func(c *client) {
+			for range 2 * contract.Most {
+				c.ok(pools + "?$top=1&$select=id")
+			}
+		}, contract.Most},
+		{"a fault", func(c *client) {
+			c.Inject(Fault{Set: map[string]any{"allottedUnits": "many"}})
+			c.ok(pools + "?$select=allottedUnits")
+		}, 0},
+		{"a fault in a part", func(c *client) {
+			c.Inject(Fault{Contains: "select=id", Body: "<html>"})
+			c.do("POST", "/beta/$batch", twice)
+		}, 0},
+		{"a fault in the other part", func(c *client) {
+			c.Inject(Fault{Contains: "select=allottedUnits", Body: "<html>"})
+			c.do("POST", "/beta/$batch", twice)
+		}, 1},
+	} {
+		said := run(tt.do)
+		if len(said) != tt.fails || tt.fails > 0 && !strings.Contains(said[0], `id: it is "two words"`) {
+			t.Errorf("%s: %q", tt.name, said)
+		}
+	}
+}

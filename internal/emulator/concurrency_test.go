@@ -68,6 +68,12 @@ func TestReadersAndWriters(t *testing.T) {
 func TestWritesScale(t *testing.T) {
 	t.Parallel()
 	e := New(Options{Users: 20_000, Variants: Variants{GroupEffects: Immediately}})
+	wrong := e.checked()
+	defer func() {
+		for _, text := range wrong.take() {
+			t.Error(text)
+		}
+	}()
 	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 	ask := func(method, uri, body string) (int, string) {
 		req, _ := http.NewRequestWithContext(t.Context(), method, "http://graph"+uri, strings.NewReader(body))

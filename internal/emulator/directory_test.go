@@ -111,9 +111,9 @@ func TestMembership(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-func (c *client) texts(uri, name string) []string {
+func (c *client) texts(uri, name string, headers ...string) []string {
 	var list []string
-	for _, o := range c.all(uri) {
+	for _, o := range c.all(uri, headers...) {
 		list = append(list, str(o, name))
 	}
 	return list

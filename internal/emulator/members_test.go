@@ -129,6 +129,7 @@ func TestRefusedDirectory(t *testing.T) {
 		"members: search for another property": path + `?$search="mail:a"` + advanced,
 		"members: search without quotes":       path + `?$search=displayName:a` + advanced,
 		"members: two searches side by side":   path + `?$search="displayName:a" "displayName:b"` + advanced,
+		"users: search for a long text":        `/v1.0/users?$search="displayName:` + strings.Repeat("x", maxValueLength+1) + `"` + advanced,
 		"members: or in lower case":            path + `?$search="displayName:a" or "displayName:b"` + advanced,
 		"members: one of two searches":         path + `?$search="displayName:a" OR "mail:b"` + advanced,
 		"members: filter by name of account":   path + "?$filter=userPrincipalName eq 'a'" + advanced,

@@ -60,7 +60,7 @@ func serve(t TB, opts Options, config *tls.Config) *Server {
 	}
 	url := "http://" + l.Addr().String()
 	e := New(opts)
-	report := e.checked(t)
+	wrong := e.checked()
 	srv := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 	run := func() error { return srv.Serve(l) }
 	if config != nil {
@@ -75,7 +75,9 @@ func serve(t TB, opts Options, config *tls.Config) *Server {
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-done
-		report()
+		for _, text := range wrong.take() {
+			t.Errorf("the tenant answers what Graph does not: %s", text)
+		}
 	})
 	return &Server{Emulator: e, URL: url}
 }

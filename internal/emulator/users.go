@@ -151,7 +151,7 @@ var userFilter = rules{resource: "User", or: true, maxLength: maxValueLength, fi
 var userOptions = listRules{
 	filter: userFilter,
 	search: []string{"displayName", "givenName", "surname", "mail", "userPrincipalName"},
-	order:  map[string]bool{"displayName": false, "userPrincipalName": false},
+	order:  map[string]bool{"displayName": false, "userPrincipalName": false, "createdDateTime": true},
 }
 
 // userSource is how filters read people, without memory of their own for each.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // orders keeps people in other orders than the directory's, each from when it
@@ -20,8 +21,8 @@ func (o *orders) forget() {
 	o.by = nil
 }
 
-// UsersBy lists the people by a text property, regardless of case, and equal
-// ones in the directory's order. The list must not be changed.
+// UsersBy lists the people by a text property, regardless of case, or by
+// createdDateTime, and equal ones in the directory's order. The list must not be changed.
 func (t *Tenant) UsersBy(property string) []int32 {
 	t.order.mu.Lock()
 	defer t.order.mu.Unlock()
@@ -40,6 +41,9 @@ func (t *Tenant) UsersBy(property string) []int32 {
 		text, known := folded[choice]
 		if !few || !known {
 			text = strings.ToLower(p.Text(property))
+		}
+		if property == "createdDateTime" {
+			text = p.Created().Format(time.RFC3339)
 		}
 		if few {
 			folded[choice] = text
