@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -448,6 +449,76 @@ func TestStartFails(t *testing.T) {
 		said := run(tt.do)
 		if len(said) != tt.fails || tt.fails > 0 && !strings.Contains(said[0], `id: it is "two words"`) {
 			t.Errorf("%s: %q", tt.name, said)
+		}
+	}
+}
+
+// TestCheckedReadsTokens changes each claim of tokens of each kind.
+func TestCheckedReadsTokens(t *testing.T) {
+	t.Parallel()
+	x := newExchanges(t, Variants{})
+	token := "/" + x.TenantID() + "/oauth2/v2.0/token"
+	sign := func(pairs ...string) contract.Exchange {
+		t.Helper()
+		form := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		return x.ask("POST", token, form.Encode(), 200)
+	}
+	app := []string{"grant_type", "client_credentials", "client_id", x.ClientID(), "client_secret", x.ClientSecret(), "scope"}
+	person := []string{"grant_type", "password", "client_id", x.PublicClientID(), "username", x.userName(0), "password", Password, "scope"}
+	optional := []string{"rh", "app_displayname", "tenant_region_scope", "wids", "acct", "acr", "amr", "name", "given_name", "family_name", "upn", "unique_name", "preferred_username", "xms_cc"}
+	for _, one := range []struct {
+		member   string
+		exchange contract.Exchange
+	}{
+		{"access_token", sign(append(app, worldwide+"/.default")...)},
+		{"access_token", sign(append(app, x.ClientID()+"/.default")...)},
+		{"access_token", sign(append(person, "User.Read")...)},
+		{"access_token", sign(append(person, "api://"+x.ClientID()+"/access_as_user")...)},
+		{"id_token", sign(append(person, "openid profile User.Read")...)},
+	} {
+		answered := one.exchange
+		var body, claims map[string]any
+		if err := json.Unmarshal(answered.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		sections := strings.Split(str(body, one.member), ".")
+		raw, err := base64.RawURLEncoding.DecodeString(sections[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, &claims); err != nil {
+			t.Fatal(err)
+		}
+		try := func(how string) {
+			body[one.member] = sections[0] + "." + base64.RawURLEncoding.EncodeToString(encode(claims)) + "." + sections[2]
+			answered.Body = encode(body)
+			if len(contract.Check(answered)) == 0 {
+				t.Errorf("%s of version %v: nothing is said: %s", one.member, claims["ver"], how)
+			}
+		}
+		for name, old := range claims {
+			if !slices.Contains(optional, name) && (name != "uti" || one.member != "id_token") && (name != "roles" || claims["ver"] != "1.0") && (name != "idtyp" || claims["scp"] == nil) {
+				delete(claims, name)
+				try(name + " is missing")
+			}
+			for _, wrong := range []any{nil, true, 1.5, []any{1}, row{}} {
+				if fmt.Sprintf("%T", wrong) != fmt.Sprintf("%T", old) {
+					claims[name] = wrong
+					try(fmt.Sprintf("%s is %v", name, wrong))
+				}
+			}
+			claims[name] = old
+		}
+		for name, wrong := range map[string]any{"exp": 5, "iss": "https://sts.windows.net/x/", "tid": "x", "oid": "x", "ver": "3.0", "more": "x"} {
+			old, there := claims[name]
+			claims[name] = wrong
+			try(fmt.Sprintf("%s is %v", name, wrong))
+			if claims[name] = old; !there {
+				delete(claims, name)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -561,6 +562,14 @@ func (c *checker) signIn(body any, has bool) {
 // token holds the members of a token answer that depend on the grant.
 func (c *checker) token(o object) {
 	form, _ := url.ParseQuery(string(c.Request))
+	c.in("access_token", func() {
+		if isApp := c.jwt(o["access_token"], "accessToken"); isApp != (form.Get("grant_type") == "client_credentials") {
+			c.say("it is an application's: %t", isApp)
+		}
+	})
+	if id, there := o["id_token"]; there {
+		c.in("id_token", func() { c.jwt(id, "idToken") })
+	}
 	_, refresh := o["refresh_token"]
 	_, scope := o["scope"]
 	switch form.Get("grant_type") {
@@ -583,6 +592,50 @@ func (c *checker) token(o object) {
 			c.say("%s is %s", name, kindOf(o[name]))
 		}
 	}
+}
+
+// jwt holds the claims of a token, RFC 7519, and says whether an application holds
+// it for itself.
+func (c *checker) jwt(v any, typeName string) (isApp bool) {
+	text, _ := v.(string)
+	sections := strings.Split(text, ".")
+	if len(sections) != 3 {
+		return false
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(sections[1])
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var claims object
+	if err != nil || d.Decode(&claims) != nil {
+		c.say("its claims cannot be read")
+		return false
+	}
+	if typeName == "accessToken" {
+		version, _ := claims["ver"].(string)
+		typeName += version
+	}
+	t := c.model.types[typeName]
+	if t == nil {
+		c.say("its version is %s", kindOf(claims["ver"]))
+		return false
+	}
+	c.closed(claims, t)
+	var times [3]int64
+	for i, name := range []string{"nbf", "iat", "exp"} {
+		n, _ := claims[name].(number)
+		times[i], _ = n.Int64()
+	}
+	if times[0] > times[1] || times[1] >= times[2] {
+		c.say("nbf, iat and exp are %v", times)
+	}
+	_, scope := claims["scp"]
+	_, roles := claims["roles"]
+	switch isApp = claims["idtyp"] == "app"; {
+	case typeName == "idToken":
+	case isApp == scope, scope && roles:
+		c.say("idtyp is %s, with scp: %t, roles: %t", kindOf(claims["idtyp"]), scope, roles)
+	}
+	return isApp
 }
 
 // headers are those of an answer over HTTP.
