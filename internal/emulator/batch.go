@@ -201,8 +201,9 @@ func (e *Emulator) answerPart(outer *call, p *part) answer {
 		c.header.Set("Authorization", outer.header.Get("Authorization"))
 	}
 	c.path, c.rawQuery, _ = strings.Cut(strings.TrimPrefix(p.URL, "/"), "?")
-	// Blanks and the like may be raw in a part's url.
-	if u, err := url.Parse("/" + c.path); err == nil {
+	// Blanks and the like may be raw in a part's url. A request has no fragment,
+	// RFC 9112 section 3.2.
+	if u, err := url.Parse("/" + strings.ReplaceAll(c.path, "#", "%23")); err == nil {
 		c.path = strings.TrimPrefix(u.EscapedPath(), "/")
 	}
 	e.find(c)

@@ -89,6 +89,17 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// TestBatchFragment: a part's url has no fragment, so that # is a character like
+// others.
+func TestBatchFragment(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 10})
+	got, _ := parts(t, c.do("POST", "/v1.0/$batch", batchOf(get("1", "/groups#x"), get("2", "/groups"))))
+	if code := str(got["1"]["body"].(row)["error"].(row), "code"); code != "BadRequest" || got["2"]["status"] != 200.0 {
+		t.Errorf("%v", got["1"])
+	}
+}
+
 func TestBatchWithoutContent(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 100})
@@ -177,7 +188,7 @@ func FuzzBatch(f *testing.F) {
 		`{"requests":[{"id":"1","method":"GET","url":"/users","dependsOn":["1"]}]}`,
 		`{"requests":[{"id":"1","method":"POST","url":"/directoryObjects/getByIds","headers":{"Content-Type":"application/json"},"body":{"ids":["x"]}}]}`,
 		`{"requests":[{"id":"1","method":"GET","url":"?$top"},{"id":"2","method":"GET","url":"//%2f/#?"}]}`,
-		`{"requests":[null]}`, `{"requests":{}}`, `[[[[`, ``,
+		`{"requests":[null]}`, `{"requests":{}}`, `[[[[`, ``, batchOf(get("1", "/groups#x")),
 	} {
 		f.Add(s)
 	}
