@@ -126,6 +126,8 @@ func TestFilterMeaning(t *testing.T) {
 		{"companyName eq null", func(u row) bool { return u["companyName"] == nil }},
 		{"not (department in ('Sales','legal'))", func(u row) bool { return str(u, "department") != "Sales" && str(u, "department") != "Legal" }},
 		{"displayName GE 'a'", nil},
+		{"id ne '" + str(all[3], "id") + "'", func(u row) bool { return u["id"] != all[3]["id"] }},
+		{"id ne 'nobody' and not (id in ('" + str(all[3], "id") + "','" + str(all[4], "id") + "'))", func(u row) bool { return u["id"] != all[3]["id"] && u["id"] != all[4]["id"] }},
 		{"proxyAddresses/any(p:startswith(p,'smtp:a'))", func(u row) bool {
 			return slices.ContainsFunc(texts(u, "proxyAddresses"), func(s string) bool { return strings.HasPrefix(strings.ToLower(s), "smtp:a") })
 		}},
@@ -177,6 +179,10 @@ func TestFilterMeaning(t *testing.T) {
 		if string(r.raw) != strconv.Itoa(len(want)) || r.header.Get("Content-Type") != "text/plain" {
 			t.Errorf("%s counts %s as %q, want %d", tt.filter, r.raw, r.header.Get("Content-Type"), len(want))
 		}
+	}
+	named := len(c.all(`/v1.0/users?$count=true&$search="displayName:m"&$filter=assignedLicenses/any(l:l/skuId eq `+e3+`)`, eventual...))
+	if holders := len(c.all("/v1.0/users?$filter=assignedLicenses/any(l:l/skuId eq " + e3 + ")")); named == 0 || named >= holders {
+		t.Errorf("%d of %d with a licence are found by name", named, holders)
 	}
 	sorted := c.texts("/v1.0/users?$select=createdDateTime&$count=true&$orderby=createdDateTime desc", "createdDateTime", eventual...)
 	if len(sorted) != len(all) || !slices.IsSortedFunc(sorted, func(a, b string) int { return strings.Compare(b, a) }) {
@@ -321,7 +327,7 @@ func TestOptionNames(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", uri, r.status, r.raw, code)
 		}
 	}
-	long := "/users?$filter=id in ('" + strings.Repeat("x", maxRaw) + "')"
+	long := "/users?custom=" + strings.Repeat("x", maxRaw)
 	r := c.do("POST", "/beta/$batch", string(encode(object{"requests": []object{
 		{"id": "1", "method": "GET", "url": "/users?$filter=accountEnabled eq true and startswith(displayName,'a')&$top=1"},
 		{"id": "2", "method": "GET", "url": "users?$filter=accountEnabled+eq+true&$top=1"},

@@ -286,6 +286,7 @@ func TestDeltaOfUsers(t *testing.T) {
 		{"top", "/v1.0/users/delta?$top=5", 400, "Request_UnsupportedQuery"},
 		{"order", "/v1.0/users/delta?$orderby=displayName", 400, "Request_UnsupportedQuery"},
 		{"filter", "/v1.0/users/delta?$filter=displayName eq 'A'", 400, "Request_UnsupportedQuery"},
+		{"filter by an id without quotes", "/v1.0/users/delta?$filter=id eq " + c.userID(7), 400, "Request_UnsupportedQuery"},
 		{"property", "/v1.0/users/delta?$select=colour", 400, "BadRequest"},
 		{"token", "/v1.0/users/delta?$deltatoken=AAAA", 400, "Request_BadRequest"},
 		{"token of another path", "/v1.0/groups/delta?" + link[len(c.URL+"/v1.0/users/delta?"):], 400, "Request_BadRequest"},

@@ -148,6 +148,7 @@ var refused = map[string][]struct {
 		{"a eq 2024-02-30", 5, "a literal"},
 		{"a eq 2024-02-28T25:00:00Z", 5, "a literal"},
 		{"a eq INF", 5, "a literal"},
+		{"a eq 9999-12-31T23:59:59-01:00", 5, "a literal"},
 		{"a eq @p", 5, "a name, a literal or a mark"},
 		{"é eq 1", 0, "a name, a literal or a mark"},
 		{"a eq 1\nor b eq 2", 6, "a name, a literal or a mark"},
