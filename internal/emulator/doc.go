@@ -6,7 +6,7 @@
 //
 // # What it serves
 //
-// Under /beta and /v1.0: users and groups (lists and items), licenseDetails,
+// Under /beta and /v1.0: users and groups (lists, items and counts), licenseDetails,
 // a group's members and membersWithLicenseErrors, subscribedSkus,
 // directoryObjects/getByIds, me, assignLicense, reprocessLicenseAssignment, and
 // $batch. Under /beta alone cloudLicensing: allotments, assignments,
