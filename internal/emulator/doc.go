@@ -13,7 +13,9 @@
 // waitingMembers, assignmentErrors and usageRights, of the tenant, of a person,
 // of a group and of oneself, as far as pages document them, with the relations
 // between them; and the writes: assignments can be made, changed and deleted,
-// and a person's be processed again.
+// and a person's be processed again. People, groups and members can be made,
+// changed and deleted, and delta queries tell what changed, because licences
+// follow from them. At the root is a page that lists it all.
 //
 // # Signing in
 //
@@ -39,9 +41,7 @@
 // the sixteenth value of an in, links that somebody edited, and
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
-// others. It serves no delta queries, no other navigation between directory
-// objects and no writes but those of licences. It
-// throttles as the service does, at the published limits, see [Throttling]; it
+// others. It serves no other navigation between directory objects. It throttles as the service does, at the published limits, see [Throttling]; it
 // fails on demand alone, see [Fault].
 //
 // # Steering it
@@ -62,21 +62,22 @@
 // # What a write does
 //
 // What a person has follows from the assignments that reach the person, by the
-// rules in licensing.go and catalogue.go, and from nothing else: settle works it
-// out again after each write. An assignment to a person or a device that cannot
+// rules of package tenant, and from nothing else. An assignment to a person or a device that cannot
 // have a unit is refused. Members of a group for whom there is no unit wait,
 // and get one as soon as it is free: first come, first served. A plan that
 // lacks another one that it needs is an assignment error until the other one
 // comes; assignLicense refuses it. What worked before a change that fails stays
 // in force as far as it can. Members learn of a change of their group later, see
-// [Variants].GroupEffects. [Emulator.Reset] undoes everything.
+// [Variants].GroupEffects. [Emulator.Save] writes the tenant as it is then, and
+// [Options].State begins with what it wrote, or with one written by hand.
+// [Emulator.Reset] undoes everything.
 //
 // # The tenant
 //
 // Everything in its first state follows from [Options].Seed and
 // [Options].Users, and nothing from the clock. Products, plans and their ids are
 // real; people, groups and purchases are made up. What each person was meant to
-// have is dealt out by roles.go; what takes effect follows from the rules, so
+// have is dealt out; what takes effect follows from the rules, so
 // that states, rights, units and errors cannot disagree. In five hundred people
 // there are 150 assignment errors, and 55 of them have a usage right from
 // before. Some things in it are odd on purpose:
