@@ -112,7 +112,7 @@ func (c *Embedded) open(flag func(name string) string, signIn emulator.SignIn) (
 	}
 	if c.State != "" {
 		var err error
-		opts.State, err = os.ReadFile(c.State)
+		opts.State, err = os.Open(c.State) // For as long as the tenant lives: a reset reads it again.
 		note("state", err)
 	}
 	if problems != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -83,12 +84,13 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		_ = errors.As(err, &problem) // Other errors are about what was sent.
 		status, body = problem.status, object{"error": object{"code": problem.code, "message": problem.message}}
 	}
-	text, saved := body.([]byte)
+	file, saved := body.(*os.File)
+	if saved {
+		defer os.Remove(file.Name())
+		defer file.Close()
+	}
 	if o, ok := body.(object); ok {
 		o["notice"] = controlNotice
-	}
-	if !saved {
-		text = append(encode(body), '\n')
 	}
 	h := w.Header()
 	h.Set("X-Embedded-Tenant", "control")
@@ -96,7 +98,11 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // Nobody is left to tell.
+	if saved {
+		_, _ = io.Copy(w, file)
+		return
+	}
+	_, _ = w.Write(append(encode(body), '\n')) // Nobody is left to tell.
 }
 
 func (e *Emulator) control(r *http.Request) (any, error) {
@@ -272,11 +278,21 @@ func (e *Emulator) controlAdvance(r *http.Request, body []byte) (any, error) {
 }
 
 func (e *Emulator) controlSave(*http.Request, []byte) (any, error) {
-	var b bytes.Buffer
-	if err := e.Save(&b); err != nil {
+	// Into a file first: nobody has to wait for whoever reads slowly.
+	f, err := os.CreateTemp("", "tenant-*.json")
+	if err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	err = e.Save(f)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+		return nil, controlProblem(http.StatusInternalServerError, "internal", "The tenant cannot be saved: %s", err)
+	}
+	return f, nil
 }
 
 func (e *Emulator) controlLoad(_ *http.Request, body []byte) (any, error) {

@@ -44,7 +44,7 @@ func TestManual(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	c := start(t, Options{State: []byte(block(t, text, "json"))})
+	c := start(t, Options{State: strings.NewReader(block(t, text, "json"))})
 	if n := len(c.all("/v1.0/users")); n != 2 {
 		t.Errorf("%d people", n)
 	}

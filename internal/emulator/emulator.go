@@ -1,9 +1,9 @@
 package emulator
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -25,8 +25,8 @@ type Options struct {
 	// machine, that is no web page; "open" = whoever reaches it; "off" = nobody.
 	Control string
 	// State is a tenant to begin with, as [Emulator.Save] writes one, in place
-	// of one of so many Users.
-	State []byte
+	// of one of so many Users. It is read again at each [Emulator.Reset].
+	State io.ReadSeeker
 }
 
 // Variants are the ways in which tenants differ, or in which the
@@ -162,7 +162,8 @@ type Emulator struct {
 	dice     dice
 	id       string // of the tenant
 	users    int
-	state    []byte // Options.State
+	state    io.ReadSeeker // Options.State
+	resets   sync.Mutex    // of who reads it
 	clock    *clock
 	now      func() time.Time // of the clock
 	variants atomic.Pointer[Variants]
@@ -212,7 +213,7 @@ func Open(opts Options) (*Emulator, error) {
 	var t *tenant.Tenant
 	if opts.State != nil {
 		var err error
-		if t, err = tenant.Load(bytes.NewReader(opts.State), nil); err != nil {
+		if t, err = tenant.Load(opts.State, nil); err != nil {
 			return nil, err
 		}
 	} else {
@@ -254,7 +255,9 @@ func (e *Emulator) Reset() {
 		e.replace(tenant.New(uint64(e.dice), e.users))
 		return
 	}
-	t, err := tenant.Load(bytes.NewReader(e.state), nil)
+	e.resets.Lock()
+	defer e.resets.Unlock()
+	t, err := tenant.Load(e.state, nil)
 	if err != nil {
 		panic(err) // It was good at first.
 	}

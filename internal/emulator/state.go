@@ -17,7 +17,7 @@ func (e *Emulator) Save(w io.Writer) error {
 
 // Load puts another tenant in place: a state of the same directory, or one that
 // names neither its id nor its seed. Delta tokens of the one before end.
-func (e *Emulator) Load(r io.Reader) error {
+func (e *Emulator) Load(r io.ReadSeeker) error {
 	e.mu.RLock()
 	running := e.tenant
 	e.mu.RUnlock()

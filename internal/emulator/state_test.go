@@ -35,7 +35,7 @@ func TestState(t *testing.T) {
 	}
 	text := saved.raw
 
-	other := start(t, Options{State: text})
+	other := start(t, Options{State: bytes.NewReader(text)})
 	other.token = other.newToken()
 	if diff := cmp.Diff(want, everything(other)); diff != "" {
 		t.Errorf("another process (-saved +loaded):\n%s", diff)
@@ -56,12 +56,12 @@ func TestState(t *testing.T) {
 	if diff := cmp.Diff(want, everything(c)); diff != "" {
 		t.Errorf("put back (-saved +loaded):\n%s", diff)
 	}
-	for _, wrong := range []string{"", "{", `{"format":"licensegraph tenant 1","tenantId":"` + user + `"}`, strings.Replace(string(text), `"seed": 1`, `"seed": 2`, 1)} {
+	for _, wrong := range []string{"", "{", `{"format":"licensegraph tenant 1","tenantId":"` + user + `"}`, strings.Replace(string(text), `"seed":1`, `"seed":2`, 1)} {
 		if r := c.steer("PUT", "state", wrong); r.status != 400 {
 			t.Errorf("%.60q: %s", wrong, r.raw)
 		}
 	}
-	if _, err := Open(Options{State: []byte("{}")}); err == nil {
+	if _, err := Open(Options{State: strings.NewReader("{}")}); err == nil {
 		t.Error("a state that is none is opened")
 	}
 	var again bytes.Buffer

@@ -1,12 +1,15 @@
 package tenant
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -16,8 +19,10 @@ import (
 // gets another number.
 const stateFormat = "licensegraph tenant 1"
 
-// document is a tenant as one JSON value, for [Load]. Only what a tenant cannot work
-// out must be in it: ids and licences can be left out, and are made then.
+// document is a tenant as one JSON value, for [Load], without its member users:
+// there can be a million of them, so they are written and read one by one. Only
+// what a tenant cannot work out must be in it: ids and licences can be left out,
+// and are made then.
 type document struct {
 	Format    string    `json:"format"`
 	Seed      uint64    `json:"seed,omitempty"`     // of what has to be made; 0 = 1
@@ -26,7 +31,6 @@ type document struct {
 	Made      int       `json:"made,omitempty"`     // objects made through writes so far
 	Products  []product `json:"products,omitempty"` // none: the ten that tenants from a seed have, and that of devices
 	Rules     *Rules    `json:"rules,omitempty"`    // none: DefaultRules
-	Users     []user    `json:"users"`
 	Groups    []group   `json:"groups,omitempty"`
 	Devices   []device  `json:"devices,omitempty"`
 	Allotment []pool    `json:"allotments,omitempty"`
@@ -131,10 +135,59 @@ type (
 
 // Save writes the tenant as JSON. [Load] makes the same of it.
 func (t *Tenant) Save(w io.Writer) error {
-	e := json.NewEncoder(w)
+	b := bufio.NewWriterSize(w, 64<<10)
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(t.document())
+	gone := map[*Assignment]bool{}         // those that members still have
+	_, _ = b.WriteString("{\"users\":[\n") // Flush tells what went wrong.
+	for i, first := 0, true; i < len(t.people); i++ {
+		if t.people[i].device != 0 {
+			continue
+		}
+		if !first {
+			_ = b.WriteByte(',')
+		}
+		first = false
+		if err := e.Encode(t.user(int32(i), gone)); err != nil {
+			return err
+		}
+	}
+	_, _ = b.WriteString("],")
+	value := reflect.ValueOf(t.document(gone)).Elem()
+	first := true
+	for f, v := range value.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if options != "" && v.IsZero() {
+			continue
+		}
+		if !first {
+			_ = b.WriteByte(',')
+		}
+		first = false
+		_, _ = fmt.Fprintf(b, "%q:", name)
+		if err := encodeLines(b, e, v); err != nil {
+			return err
+		}
+	}
+	_, _ = b.WriteString("}\n")
+	return b.Flush()
+}
+
+// encodeLines writes a value, and of a list each element on a line of its own.
+func encodeLines(b *bufio.Writer, e *json.Encoder, v reflect.Value) error {
+	if v.Kind() != reflect.Slice {
+		return e.Encode(v.Interface())
+	}
+	_, _ = b.WriteString("[\n")
+	for i := range v.Len() {
+		if i > 0 {
+			_ = b.WriteByte(',')
+		}
+		if err := e.Encode(v.Index(i).Interface()); err != nil {
+			return err
+		}
+	}
+	return b.WriteByte(']')
 }
 
 // Copy is a tenant that is alike and changes on its own.
@@ -143,7 +196,7 @@ func (t *Tenant) Copy() (*Tenant, error) {
 	if err := t.Save(&b); err != nil {
 		return nil, err
 	}
-	c, err := Load(&b, nil)
+	c, err := Load(bytes.NewReader(b.Bytes()), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +205,33 @@ func (t *Tenant) Copy() (*Tenant, error) {
 	return c, nil
 }
 
-func (t *Tenant) document() *document {
+// user is what is saved of a person.
+func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
+	p := &t.people[i]
+	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled,
+		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licences: t.savedLicences(p, gone)}
+	for _, name := range TextProperties {
+		if text := p.Text(name); text != "" {
+			u.Properties[name] = text
+		}
+	}
+	return u
+}
+
+// savedLicences lists somebody's licences, and notes the assignments in them that
+// are gone.
+func (t *Tenant) savedLicences(p *Person, gone map[*Assignment]bool) []licence {
+	list := make([]licence, 0, len(p.rows))
+	for j := range p.rows {
+		if a := p.rows[j].from; a != nil && a.gone {
+			gone[a] = true
+		}
+		list = append(list, t.licence(&p.rows[j]))
+	}
+	return list
+}
+
+func (t *Tenant) document(gone map[*Assignment]bool) *document {
 	s := &document{Format: stateFormat, Seed: uint64(t.dice), TenantID: t.id, Today: t.reference, Made: t.made}
 	if t.catalogue != defaultCatalogue() {
 		for i := range t.products {
@@ -164,35 +243,7 @@ func (t *Tenant) document() *document {
 		}
 		s.Rules = &t.rules
 	}
-	var gone []*Assignment // those that members still have
-	remember := func(a *Assignment) {
-		if a != nil && a.gone && !slices.Contains(gone, a) {
-			gone = append(gone, a)
-		}
-	}
-	licences := func(p *Person) []licence {
-		list := []licence{}
-		for j := range p.rows {
-			remember(p.rows[j].from)
-			list = append(list, t.licence(&p.rows[j]))
-		}
-		return list
-	}
 	id := func(i int32) string { return t.people[i].id.String() }
-	for i := range t.people {
-		p := &t.people[i]
-		if p.device != 0 {
-			continue
-		}
-		u := user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled,
-			ProxyAddresses: t.aliases[Ref{User, int32(i)}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licences: licences(p)}
-		for _, name := range TextProperties {
-			if text := p.Text(name); text != "" {
-				u.Properties[name] = text
-			}
-		}
-		s.Users = append(s.Users, u)
-	}
 	for _, g := range t.groups {
 		one := group{ID: g.id.String(), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Created: g.Created, Deleted: g.deleted, App: g.app}
 		for i := range g.members.after(-1) {
@@ -204,7 +255,7 @@ func (t *Tenant) document() *document {
 		s.Groups = append(s.Groups, one)
 	}
 	for _, d := range t.devices {
-		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, licences(&t.people[d.person])})
+		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, t.savedLicences(&t.people[d.person], gone)})
 	}
 	for _, a := range t.allotments {
 		one := pool{ID: a.ID, SkuPartNumber: t.products[a.Sku].SkuPartNumber, Units: a.owned, Grace: a.grace, Subscriptions: a.Subscriptions}
@@ -224,7 +275,9 @@ func (t *Tenant) document() *document {
 			one.Group = t.groups[e.group].id.String()
 		}
 		for _, a := range e.assignments {
-			remember(a)
+			if a.gone {
+				gone[a] = true
+			}
 			one.Assignments = append(one.Assignments, t.AssignmentID(a))
 		}
 		for _, i := range e.people {
@@ -233,7 +286,7 @@ func (t *Tenant) document() *document {
 		s.Pending = append(s.Pending, one)
 	}
 	all := slices.Collect(second(t.Assignments(-1)))
-	for _, a := range append(all, gone...) {
+	for _, a := range append(all, slices.SortedFunc(maps.Keys(gone), func(a, b *Assignment) int { return cmp.Compare(a.place, b.place) })...) {
 		p := &t.products[a.Sku()]
 		one := granted{ID: t.AssignmentID(a), Allotment: a.Pool.ID, To: t.IDOf(a.To).String(), Off: p.PlanIDs(a.Off), Unknown: !a.reaches, Deleted: a.gone}
 		if a.reach != a.Off && a.reaches {
@@ -290,29 +343,24 @@ func (c Cause) name() string { return causeNames[c] }
 //
 // In place of a tenant that runs, the state has to be of the same directory: it
 // can leave its id and its seed out, but not have others.
-func Load(r io.Reader, running *Tenant) (*Tenant, error) {
-	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
-	var s document
-	if err := d.Decode(&s); err != nil {
+func Load(r io.ReadSeeker, running *Tenant) (*Tenant, error) {
+	l := &loader{input: r, state: &document{}, gone: map[GUID]Ref{}}
+	if err := l.read(func(*user) {}); err != nil {
 		return nil, fmt.Errorf("the state of a tenant: %w", err)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("the state of a tenant: there is something behind it")
-	}
+	s := l.state
 	if s.Format != stateFormat {
 		return nil, fmt.Errorf("the state of a tenant: format is %q, not %q", s.Format, stateFormat)
 	}
-	l := &loader{state: &s, gone: map[GUID]Ref{}}
 	if running != nil {
 		if s.Seed != 0 && s.Seed != uint64(running.dice) || s.TenantID != "" && !strings.EqualFold(s.TenantID, running.id) {
 			return nil, fmt.Errorf("the state of a tenant: it is of tenant %q with seed %d, not of %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
 		}
 		s.Seed, s.TenantID = uint64(running.dice), running.id
 	}
-	t := l.load()
-	if len(l.errs) > 0 {
-		return nil, fmt.Errorf("the state of a tenant: %w", errors.Join(l.errs...))
+	t, err := l.load()
+	if err := errors.Join(append(l.errs, err)...); err != nil {
+		return nil, fmt.Errorf("the state of a tenant: %w", err)
 	}
 	if err := t.Check(); err != nil {
 		return nil, fmt.Errorf("the state of a tenant contradicts itself: %w", err)
@@ -320,10 +368,76 @@ func Load(r io.Reader, running *Tenant) (*Tenant, error) {
 	return t, nil
 }
 
+// read reads the document, and gives the people to a function one by one. It
+// reads it from the beginning each time.
+func (l *loader) read(each func(*user)) error {
+	if _, err := l.input.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bufio.NewReaderSize(l.input, 64<<10))
+	d.DisallowUnknownFields()
+	if err := expect(d, json.Delim('{')); err != nil {
+		return err
+	}
+	fields := map[string]any{"users": nil}
+	for f, v := range reflect.ValueOf(l.state).Elem().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		v.SetZero()
+		fields[name] = v.Addr().Interface()
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		field, known := fields[name]
+		switch {
+		case !known:
+			return fmt.Errorf("there is no %q in it, or it is there twice", name)
+		case name == "users":
+			if err := expect(d, json.Delim('[')); err != nil {
+				return err
+			}
+			for d.More() {
+				var u user
+				if err := d.Decode(&u); err != nil {
+					return err
+				}
+				each(&u)
+			}
+			if _, err := d.Token(); err != nil {
+				return err
+			}
+		default:
+			if err := d.Decode(field); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		delete(fields, name)
+	}
+	if err := expect(d, json.Delim('}')); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("there is something behind it")
+	}
+	return nil
+}
+
+func expect(d *json.Decoder, want json.Delim) error {
+	got, err := d.Token()
+	if err == nil && got != want {
+		err = fmt.Errorf("%v where %v is expected", got, want)
+	}
+	return err
+}
+
 const maxLoadErrors = 20
 
 // loader is a tenant on its way in.
 type loader struct {
+	input io.ReadSeeker
 	state *document
 	t     *Tenant
 	known map[string]*Assignment // by id
@@ -337,14 +451,14 @@ func (l *loader) bad(format string, args ...any) {
 	}
 }
 
-func (l *loader) load() *Tenant {
+func (l *loader) load() (*Tenant, error) {
 	s := l.state
 	if s.Seed == 0 {
 		s.Seed = 1
 	}
 	c := l.catalogue()
 	if c == nil {
-		return nil
+		return nil, nil
 	}
 	t := empty(s.Seed, c)
 	l.t = t
@@ -356,17 +470,25 @@ func (l *loader) load() *Tenant {
 	if s.TenantID != "" {
 		t.id = l.guid(s.TenantID, "tenantId").String()
 	}
-	l.users()
+	seed, id := s.Seed, s.TenantID
+	add := l.users()
+	if err := l.read(add); err != nil { // Now that products and the seed are known.
+		return nil, err
+	}
+	s.Seed, s.TenantID = seed, id
+	l.devices()
 	l.groups()
 	l.pools()
 	l.assignments()
 	if len(l.errs) > 0 {
-		return nil
+		return nil, nil
 	}
 	l.pending()
-	l.licences()
+	if err := l.licences(); err != nil {
+		return nil, err
+	}
 	t.journal.on = true
-	return t
+	return t, nil
 }
 
 func (l *loader) catalogue() *catalogue {
@@ -425,7 +547,8 @@ func (l *loader) take(id, topic string, n int, r Ref) GUID {
 	return g
 }
 
-func (l *loader) users() {
+// users returns what takes in one person after another.
+func (l *loader) users() func(*user) {
 	t := l.t
 	like := map[string][3]uint8{} // by displayName
 	for c := range cultures {
@@ -435,7 +558,8 @@ func (l *loader) users() {
 			}
 		}
 	}
-	for i, u := range l.state.Users {
+	return func(u *user) {
+		i := len(t.people)
 		r := Ref{User, int32(i)}
 		t.people = append(t.people, Person{name: u.UserPrincipalName, disabled: u.Disabled, guest: u.Properties["userType"] == "Guest",
 			role: uint8(u.Role), busy: u.Busy, created: u.Created.Unix()})
@@ -475,7 +599,7 @@ func (l *loader) users() {
 			p.gone = u.Deleted.Unix()
 			delete(t.byID, p.id)
 			l.gone[p.id] = r
-			continue
+			return
 		}
 		t.present++
 		name := strings.ToLower(u.UserPrincipalName)
@@ -484,6 +608,10 @@ func (l *loader) users() {
 		}
 		t.byName[name] = r.At
 	}
+}
+
+func (l *loader) devices() {
+	t := l.t
 	for i, d := range l.state.Devices {
 		one := &Device{Name: d.Name, System: d.System, person: int32(len(t.people)), DeviceID: t.dice.GUID("device id", i)}
 		if d.DeviceID != "" {
@@ -693,7 +821,7 @@ func (l *loader) pending() {
 
 // licences gives everybody the licences that the state has, and works out those
 // that it leaves out.
-func (l *loader) licences() {
+func (l *loader) licences() error {
 	t := l.t
 	var open []int32 // whose licences the state leaves out
 	give := func(i int32, licences []licence, of string) {
@@ -708,15 +836,21 @@ func (l *loader) licences() {
 			open = append(open, i)
 		}
 	}
-	for i, u := range l.state.Users {
-		give(int32(i), u.Licences, u.UserPrincipalName)
+	devices, pools := l.state.Devices, l.state.Allotment
+	i := int32(0)
+	err := l.read(func(u *user) {
+		give(i, u.Licences, u.UserPrincipalName)
+		i++
+	})
+	if err != nil {
+		return err
 	}
-	for i, d := range l.state.Devices {
+	for i, d := range devices {
 		give(t.devices[i].person, d.Licences, d.Name)
 	}
 	for at, a := range t.allotments {
 		a.waiting, a.left = nil, 0
-		for _, w := range l.state.Allotment[at].Waiting {
+		for _, w := range pools[at].Waiting {
 			r, ok := l.find(w.Assignee, "waiting")
 			if !ok || r.Kind != User && r.Kind != DeviceKind {
 				continue
@@ -736,10 +870,10 @@ func (l *loader) licences() {
 			}
 		}
 	}
-	if len(l.errs) > 0 {
-		return
+	if len(l.errs) == 0 {
+		t.settle(open, t.reference)
 	}
-	t.settle(open, t.reference)
+	return nil
 }
 
 func (l *loader) row(one licence, of string) (r row, ok bool) {

@@ -42,10 +42,10 @@ func TestSaveAndLoad(t *testing.T) {
 		text := tn.saved(t)
 		again, err := Load(strings.NewReader(text), nil)
 		if err != nil {
-			t.Fatalf("seed %d: %v\n%.3000s", seed, err, text)
+			t.Fatalf("seed %d: %v\n%.300s", seed, err, text)
 		}
 		if diff := cmp.Diff(text, again.saved(t)); diff != "" {
-			t.Fatalf("seed %d: saved again (-first +second):\n%.3000s", seed, diff)
+			t.Fatalf("seed %d: saved again (-first +second):\n%.300s", seed, diff)
 		}
 		now = now.Add(2 * contention) // Who was touched last is forgotten.
 		happen(20, tn, again)
