@@ -98,14 +98,17 @@ func TestWrongFaults(t *testing.T) {
 	for name, f := range map[string]Fault{
 		"rate": {Rate: 1.1}, "status": {Status: 99}, "spread": {Spread: "normal"}, "page": {Page: "x"}, "damage": {Damage: "x"},
 		"until": {From: 2, Until: 1}, "delay": {Delay: -1}, "stall": {Stall: 25 * time.Hour}, "every": {Every: -1},
+		"endpoint": {Endpoint: "GET /user"}, "endpoint of another version": {Endpoint: "GET /v1.0/users"},
 		"header": {Header: map[string]string{"a b": ""}}, "header value": {Header: map[string]string{"a": "b\r\nc: d"}},
 	} {
 		if err := f.Validate(); err == nil || !strings.HasPrefix(err.Error(), strings.Fields(name)[0]+": ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := (Fault{Times: -1, Skew: -time.Hour, Rate: 1, Status: 503}).Validate(); err != nil {
-		t.Error(err)
+	for _, endpoint := range []string{"", "GET /users/{id}", "POST /$batch", tokenLabel, keysLabel} {
+		if err := (Fault{Endpoint: endpoint, Times: -1, Skew: -time.Hour, Rate: 1, Status: 503}).Validate(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -140,7 +143,8 @@ func TestFaultTexts(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"":                        `there is no ""`,
-		"endpoint":                "",
+		"endpoint":                `endpoint: there is no "true"`,
+		"endpoint=GET /user":      `endpoint: there is no "GET /user"`,
 		"satus=503":               `there is no "satus"; there are endpoint, contains`,
 		"status=many":             `status: "many" is not a whole number`,
 		"delay=5":                 "a duration",

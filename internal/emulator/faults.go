@@ -1,9 +1,11 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -34,10 +36,10 @@ type Fault struct {
 	From     time.Duration // not before, from the injection on by the emulator's clock
 	Until    time.Duration // not from then on; 0 = for ever
 
-	Status     int               // answer this status with Graph's error envelope; 0 with a RetryAfter or a Code = 429
+	Status     int               // answer this status with Graph's error envelope, or that of the token endpoint; 0 with a RetryAfter or a Code = 429
 	Code       string            // of that envelope; "" = the usual one for the status
 	Message    string            // of that envelope; "" = the usual one for the status
-	Inner      map[string]any    // more members of that envelope's innerError, such as a code of its own
+	Inner      map[string]any    // more members of that envelope's innerError, such as a code of its own; of the envelope itself at the token endpoint, such as claims
 	RetryAfter string            // header, as is
 	Header     map[string]string // more headers, as they are, such as the Location of a 410 or another Content-Type
 	Body       string            // answer this text, with Status or 200
@@ -88,6 +90,9 @@ func (f Fault) Validate() error {
 				return wrongSetting(name, "it is one of %s", strings.Join(values, ", "))
 			}
 		}
+	}
+	if f.Endpoint != "" && !isLabel(f.Endpoint) {
+		return wrongSetting("endpoint", "there is no %q; it is a method and a template such as GET /users/{id}, as listed at /", shortened(f.Endpoint))
 	}
 	if !(f.Rate >= 0 && f.Rate <= 1) {
 		return wrongSetting("rate", "it is a share between 0 and 1")
@@ -420,6 +425,8 @@ func (h *hit) answer(e *Emulator, c *call, real func() answer) answer {
 	case h.Page == "expired":
 		return (&problem{status: http.StatusBadRequest, code: "Directory_ExpiredPageToken",
 			message: "The specified page token value has expired and can no longer be included in your request."}).answer(c)
+	case h.Status != 0 && c.label == tokenLabel:
+		return h.refusal(e, c)
 	case h.Status != 0:
 		p := usualProblem(h.Status)
 		p.more = h.Inner
@@ -442,6 +449,23 @@ func (h *hit) answer(e *Emulator, c *call, real func() answer) answer {
 	if h.Rewrite != nil && !a.cut {
 		a.body = h.Rewrite(a.body)
 	}
+	return a
+}
+
+// refusal is what the token endpoint says with the fault's status: Microsoft
+// Learn, "Microsoft Entra authentication and authorization error codes".
+func (h *hit) refusal(e *Emulator, c *call) answer {
+	code, number, message := "invalid_request", 9002313, "Invalid request. Request is malformed or invalid."
+	switch {
+	case h.Status == http.StatusTooManyRequests:
+		code, number, message = "temporarily_unavailable", 90055, "There are too many incoming requests. Retry later."
+	case h.Status >= http.StatusInternalServerError:
+		code, number, message = "temporarily_unavailable", 90033, "A transient error has occurred. Please try again."
+	}
+	said := c.refusal(cmp.Or(h.Code, code), number, "%s", cmp.Or(h.Message, message))
+	maps.Copy(said, h.Inner)
+	a := answer{status: h.Status, body: encode(said)}
+	a.set("Cache-Control", "no-store")
 	return a
 }
 

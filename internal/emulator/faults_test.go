@@ -3,6 +3,7 @@ package emulator
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -55,8 +56,14 @@ func TestFaults(t *testing.T) {
 		t.Errorf("cleared: %d", r.status)
 	}
 	c.Inject(Fault{Endpoint: tokenLabel, Status: 503})
-	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 503 {
-		t.Errorf("token endpoint: %d", r.status)
+	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 503 || r.body["error"] != "temporarily_unavailable" ||
+		!strings.HasPrefix(fmt.Sprint(r.body["error_description"]), "AADSTS90033: ") { // RFC 6749 section 5.2
+		t.Errorf("token endpoint: %d %s", r.status, r.raw)
+	}
+	c.Inject(Fault{Endpoint: tokenLabel, Status: 400, Code: "interaction_required", Message: "Mine.", Inner: map[string]any{"claims": "{}"}})
+	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 400 || r.body["error"] != "interaction_required" || r.body["claims"] != "{}" ||
+		!strings.Contains(fmt.Sprint(r.body["error_description"]), ": Mine.") {
+		t.Errorf("its own code: %d %s", r.status, r.raw)
 	}
 }
 

@@ -243,6 +243,15 @@ func init() { // Not a literal: $batch leads back here.
 	}
 }
 
+// isLabel says whether some endpoint has that label.
+func isLabel(s string) bool {
+	switch s {
+	case other, tokenLabel, discoveryLabel, keysLabel:
+		return true
+	}
+	return slices.ContainsFunc(routes, func(r route) bool { return r.label == s })
+}
+
 // find sets the call's route, label and params. A path that another method
 // serves keeps that method's route, to be refused with 405, but not its label.
 func (e *Emulator) find(c *call) {

@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -105,6 +106,12 @@ func tokenError(err error) error {
 	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		failure.Cause = nil
 		failure.Code = answer.ErrorCode
+		var told struct {
+			TraceID string `json:"trace_id"` // what the support of Entra ID asks for
+		}
+		if json.Unmarshal(answer.Body, &told) == nil && len(told.TraceID) <= 100 {
+			failure.RequestID = told.TraceID
+		}
 		if answer.Response != nil {
 			failure.Status = answer.Response.StatusCode
 			failure.RetryAfter = retryAfter(answer.Response.Header, time.Now())
