@@ -11,9 +11,6 @@ import (
 // purchases end, Exchange gives addresses, and other services hold on to a
 // person's licences. The control endpoint does it.
 
-// maxUnits is how many units one allotment can have.
-const maxUnits = 10_000_000
-
 // controlAllotment changes the units of an allotment, or the state of its
 // purchases.
 func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
@@ -43,8 +40,8 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 	if units == -1 {
 		units = a.Allotted()
 	}
-	if units < 0 || units > maxUnits {
-		return nil, wrongSetting("allottedUnits", "it is a number from 0 to %d", maxUnits)
+	if units < 0 || units > tenant.MaxUnits {
+		return nil, wrongSetting("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
 	}
 	e.tenant.Provide(a, units, state, e.when())
 	return object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}, nil

@@ -78,6 +78,7 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 	}
 	d := &deltaQuery{kind: kind}
 	d.Path, d.Query, d.All, d.After, d.Member = c.version+"/"+c.path, c.rawQuery, true, -1, -1
+	d.Until = c.tenant.LastChange() // What changes on the way is told in the next round.
 	for _, name := range []string{"$skiptoken", "$deltatoken"} {
 		token := values.Get(name)
 		if token == "" || token == "latest" {
@@ -89,13 +90,17 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 		}
 		again := object{"Location": c.root() + "/" + c.path + "?$deltatoken="}
 		switch {
-		case old.Epoch != e.epoch:
+		case old.Epoch != e.epoch, old.Until > c.tenant.LastChange():
 			return nil, &problem{status: http.StatusBadRequest, code: "syncStateNotFound", message: "The sync state is not found. Start anew, without a token."}
 		case c.date.Sub(time.Unix(old.Made, 0)) > deltaLifetime:
 			return nil, &problem{status: http.StatusGone, code: "resyncRequired", message: "The token is too old. Start anew at the URL of the header Location.",
 				header: map[string]string{"Location": again["Location"].(string)}}
 		}
-		if _, known := c.tenant.ChangesSince(old.Since); !known {
+		oldest := old.Since
+		if old.All {
+			oldest = old.Until
+		}
+		if _, known := c.tenant.ChangesSince(oldest); !known {
 			return nil, &problem{status: http.StatusGone, code: "resyncRequired", message: "So many changes were made since that they are not all known. Start anew at the URL of the header Location.",
 				header: map[string]string{"Location": again["Location"].(string)}}
 		}
@@ -105,9 +110,6 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 		}
 	}
 	d.Epoch, d.Made = e.epoch, c.date.Unix()
-	if d.Until == 0 && d.All {
-		d.Until = c.tenant.LastChange() // What changes on the way is told in the next round.
-	}
 	saved := *c
 	saved.rawQuery = d.Query
 	q, p := e.options(&saved, directory, optSelect|optFilter|optDelta)
@@ -175,11 +177,14 @@ func (d *deltaQuery) everything(c *call) []object {
 	}
 	after := d.After
 	if d.Member >= 0 {
-		after-- // The same group again.
+		after-- // The same group again, if it is still there.
 	}
 	for i := range objects(int32(after)) {
 		if len(items) == deltaPage {
 			return items
+		}
+		if d.Member >= 0 && int64(i) != d.After {
+			d.Member = -1
 		}
 		d.After = int64(i)
 		if !d.wants(c.tenant, holder{Kind: d.kind, At: i}) {
@@ -278,7 +283,7 @@ func (d *deltaQuery) changes(c *call) []object {
 func (d *deltaQuery) concerns(one tenant.Change) bool {
 	switch one.What {
 	case tenant.LicencesChanged:
-		return d.tracks("assignedLicenses")
+		return d.tracks("assignedLicenses") || slices.Contains(d.sel, "proxyAddresses") // A mailbox comes with one.
 	case tenant.MemberAdded, tenant.MemberRemoved:
 		return d.tracks("members")
 	case tenant.ProfileChanged:

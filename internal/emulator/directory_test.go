@@ -349,3 +349,187 @@ func TestDeltaOfGroups(t *testing.T) {
 		t.Errorf("a security group is gone for good, a Microsoft 365 group is not: %v", gone)
 	}
 }
+
+// TestGroupOnItsWayOut: a group cannot be deleted while its licences are being
+// removed, and nobody keeps a unit.
+func TestGroupOnItsWayOut(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Variants: Variants{GroupEffects: 10 * time.Second}})
+	group := c.of("e5")
+	_, before := c.units(skuE5, 0)
+	c.write("POST", "/v1.0/groups/"+group+"/assignLicense", body("addLicenses", []row{}, "removeLicenses", off(skuID(skuE5))), 202)
+	c.directory("DELETE", "groups/"+group, 400)
+	c.later(time.Minute)
+	c.directory("DELETE", "groups/"+group, 204)
+	if _, after := c.units(skuE5, 0); before == 0 || after != 0 {
+		t.Errorf("%d units before, %d after", before, after)
+	}
+	checkUnits(t, c.Emulator)
+}
+
+// TestJoinAgain: who leaves and joins again waits from the last time on.
+func TestJoinAgain(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Variants: Variants{GroupEffects: time.Minute}})
+	user := c.newUser("again", "usageLocation", "DE")
+	member := "groups/" + c.of("visio") + "/members/"
+	c.directory("POST", member+"$ref", 204, memberRef(c, user)...)
+	c.later(30 * time.Second)
+	c.directory("DELETE", member+user+"/$ref", 204)
+	c.later(20 * time.Second)
+	c.directory("POST", member+"$ref", 204, memberRef(c, user)...)
+	c.later(59 * time.Second)
+	if n := len(c.states(user)); n != 0 {
+		t.Errorf("%d licences a second before", n)
+	}
+	c.later(time.Second)
+	if n := len(c.states(user)); n != 1 {
+		t.Errorf("%d licences a minute later", n)
+	}
+}
+
+// TestDeltaUnderChange changes what a first round is about while it goes on.
+func TestDeltaUnderChange(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	page := c.ok("/v1.0/users/delta?$select=displayName")
+	c.directory("PATCH", "users/"+c.userID(0), 204, "displayName", "Meanwhile")
+	rest, link := c.follow(page["@odata.nextLink"].(string))
+	told, _ := c.follow(link)
+	if len(items(page))+len(rest) != 500 || len(told) != 1 || str(told[0], "displayName") != "Meanwhile" {
+		t.Errorf("%d and %d people, then %v", len(items(page)), len(rest), told)
+	}
+
+	// A group that goes between two of its pages takes no members of the next with it.
+	var groups []string
+	for n := range 2 {
+		r := c.directory("POST", "groups", 201, "displayName", "Large", "mailNickname", "large", "mailEnabled", false, "securityEnabled", true)
+		groups = append(groups, str(r.body, "id"))
+		for i := range int32(maxDeltaMembers + 50) {
+			if i%maxBound == 0 {
+				urls := []string{}
+				for j := i; j < min(i+maxBound, maxDeltaMembers+50); j++ {
+					urls = append(urls, c.URL+"/v1.0/users/"+c.userID(j))
+				}
+				c.directory("PATCH", "groups/"+groups[n], 204, membersBind, urls)
+			}
+		}
+	}
+	members := 0
+	uri := "/v1.0/groups/delta?$select=members&$filter=id eq '" + groups[0] + "' or id eq '" + groups[1] + "'"
+	for range 10 {
+		page := c.ok(uri)
+		for _, g := range items(page) {
+			if str(g, "id") == groups[1] {
+				members += len(rows(g, "members@delta"))
+			} else if str(g, "id") == groups[0] {
+				c.directory("DELETE", "groups/"+groups[0], 204)
+			}
+		}
+		next, _ := page["@odata.nextLink"].(string)
+		if next == "" {
+			break
+		}
+		uri = next
+	}
+	if members != maxDeltaMembers+50 {
+		t.Errorf("%d members of the second group", members)
+	}
+}
+
+// TestOldLinks: links of before a reset, or of another process, lead nowhere.
+func TestOldLinks(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	next := c.ok("/v1.0/users?$top=5")["@odata.nextLink"].(string)
+	_, link := c.follow("/v1.0/users/delta?$deltatoken=latest")
+	other := start(t, Options{})
+	other.token = other.newToken()
+	move := func(uri string) string { return uri[len(c.URL):] }
+	c.Reset()
+	for _, at := range []*client{c, other} {
+		if r := at.get(move(next)); r.status != 400 || r.code() != "DirectoryPageTokenNotFoundException" {
+			t.Errorf("a page: %d %s", r.status, r.raw)
+		}
+		if r := at.get(move(link)); r.status != 400 || r.code() != "syncStateNotFound" {
+			t.Errorf("changes: %d %s", r.status, r.raw)
+		}
+	}
+}
+
+// TestLapsedPlans: what was taken away stays in assignedPlans, as Deleted.
+func TestLapsedPlans(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	user := c.newUser("lapsed", "usageLocation", "DE")
+	plans := func() map[string]int {
+		n := map[string]int{}
+		for _, p := range rows(c.ok("/v1.0/users/"+user+"?$select=assignedPlans"), "assignedPlans") {
+			n[str(p, "capabilityStatus")]++
+		}
+		return n
+	}
+	own := c.assign("users/"+user, c.pool(skuE3, 0))
+	all := plans()["Enabled"]
+	c.write("PATCH", granted+"/"+own, body(disabledPlans, off(planID(skuE3, "SWAY"))), 200)
+	if n := plans(); n["Enabled"] != all-1 || n["Deleted"] != 1 {
+		t.Errorf("without one: %v of %d", n, all)
+	}
+	c.write("DELETE", granted+"/"+own, "", 204)
+	if n := plans(); n["Enabled"] != 0 || n["Deleted"] != all {
+		t.Errorf("without any: %v of %d", n, all)
+	}
+	c.assign("users/"+user, c.pool(skuE3, 0))
+	if n := plans(); n["Enabled"] != all || n["Deleted"] != 0 {
+		t.Errorf("with all again: %v of %d", n, all)
+	}
+}
+
+// TestBusyKeepsPlace: who cannot take a unit now keeps the place in the queue.
+func TestBusyKeepsPlace(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	queue := pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers?$expand=assignedTo"
+	waiting := func() []string {
+		var ids []string
+		for _, w := range c.all(queue) {
+			ids = append(ids, str(w["assignedTo"].(row), "id"))
+		}
+		return ids
+	}
+	before := waiting()
+	c.steer("PATCH", "users/"+before[0], `{"busy":"true"}`)
+	c.assign("users/"+before[0], c.pool(skuVisio, 0)) // It is looked at again.
+	if after := waiting(); !slices.Equal(before, after) {
+		t.Errorf("busy: %d in the queue, the first is another: %t", len(after), after[0] != before[0])
+	}
+	allotted, _ := c.units(skuCopilot, 0)
+	c.steer("PATCH", "allotments/"+c.pool(skuCopilot, 0), body("allottedUnits", allotted+1))
+	if after := waiting(); !slices.Equal(append(before[:1:1], before[2:]...), after) {
+		t.Error("the unit did not go to the second")
+	}
+	c.directory("POST", "users/"+before[0]+"/reprocessLicenseAssignment", 200)
+	c.steer("PATCH", "allotments/"+c.pool(skuCopilot, 0), body("allottedUnits", allotted+2))
+	if after := waiting(); !slices.Equal(before[2:], after) {
+		t.Error("the next unit did not go to the first")
+	}
+	checkUnits(t, c.Emulator)
+}
+
+// TestLaggingDelta: what is written while readers lag is told afterwards.
+func TestLaggingDelta(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60, Variants: Variants{ReplicationLag: 30 * time.Second, GroupEffects: 50 * time.Second}})
+	_, link := c.follow("/v1.0/users/delta?$deltatoken=latest")
+	c.assign("groups/"+c.of("all"), c.pool(skuVisio, 0))
+	c.later(25 * time.Second)
+	_, during := c.follow(link)
+	c.directory("PATCH", "users/"+c.userID(1), 204, "displayName", "During")
+	c.later(40 * time.Second)
+	for _, from := range []string{link, during} {
+		told, _ := c.follow(from)
+		if got := index(told, "id")[c.userID(1)]; str(got, "displayName") != "During" {
+			t.Errorf("%d changes, without that one: %v", len(told), got)
+		}
+	}
+}

@@ -156,7 +156,7 @@ func (v *Variants) groupEffects() time.Duration {
 type Emulator struct {
 	mu       sync.RWMutex
 	tenant   *tenant.Tenant // under mu
-	epoch    int64          // how often it was replaced, under mu
+	epoch    int64          // which tenant this is, of all that this and other processes had; under mu
 	replica  *tenant.Tenant // what readers see meanwhile, by Variants.ReplicationLag; under mu
 	until    time.Time      // how long they do
 	dice     dice
@@ -244,6 +244,7 @@ func Open(opts Options) (*Emulator, error) {
 	if err != nil {
 		panic(err) // The key has the right length.
 	}
+	e.epoch = c.now().UnixNano()
 	e.SetVariants(opts.Variants)
 	return e, nil
 }

@@ -17,6 +17,7 @@ type link struct {
 	After int64  `json:"a"` // the place of the last item before
 	Real  bool   `json:"r,omitempty"`
 	Made  int64  `json:"t"` // seconds since 1970
+	Epoch int64  `json:"e"` // which tenant it is about, see Emulator.epoch
 }
 
 // linkLifetime is how long a next link works. The service's own is not
@@ -60,7 +61,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	if err != nil || l.Path != c.version+"/"+c.path {
 		return bad
 	}
-	if c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime {
+	if l.Epoch != e.epoch || c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime {
 		return old
 	}
 	c.query = values
@@ -93,7 +94,7 @@ func pageOf[T any](e *Emulator, c *call, q *query, context string, size int, l l
 }
 
 func (e *Emulator) nextLink(c *call, path, raw string, after int64, real bool) string {
-	return c.root() + "/" + path + "?$skiptoken=" + e.seal(link{c.version + "/" + path, raw, after, real, c.date.Unix()})
+	return c.root() + "/" + path + "?$skiptoken=" + e.seal(link{c.version + "/" + path, raw, after, real, c.date.Unix(), e.epoch})
 }
 
 // expandList puts an expanded cloudLicensing collection into o: a page of it,

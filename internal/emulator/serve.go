@@ -166,12 +166,19 @@ func (e *Emulator) enter(c *call) (leave func()) {
 		e.mu.RUnlock()
 	}
 	e.mu.Lock()
+	entered := false
+	defer func() {
+		if !entered { // by a panic
+			e.mu.Unlock()
+		}
+	}()
 	e.tenant.Advance(c.date)
 	if c.tenant = e.readable(c); writes {
 		e.replicate(c)
 		c.tenant = e.tenant
 	}
 	c.tenant.Advance(c.date)
+	entered = true
 	return e.mu.Unlock
 }
 

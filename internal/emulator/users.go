@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
@@ -73,41 +74,62 @@ func (c *call) assignmentStates(i int32) []object {
 	return list
 }
 
+// assignedPlans lists the plans that somebody can use, and after them those of
+// before: a client has to look at capabilityStatus.
 func (c *call) assignedPlans(i int32) []object {
 	list := []object{}
 	seen := map[string]bool{}
-	created := timestamp(c.tenant.User(i).Created())
-	for _, s := range c.tenant.Usable(i) {
-		plans := c.tenant.MayUse(i, s)
-		for at, p := range c.tenant.Product(s).Plans {
-			if plans.Has(at) && !seen[p.ID] {
-				seen[p.ID] = true
-				list = append(list, object{"assignedDateTime": created, "capabilityStatus": planEnabled, "service": serviceOf(&p), "servicePlanId": p.ID})
-			}
+	created := c.tenant.User(i).Created()
+	c.eachPlan(i, func(p *tenant.Plan, status string, since time.Time) bool {
+		if since.IsZero() {
+			since = created
 		}
-	}
+		if !seen[p.ID] {
+			seen[p.ID] = true
+			list = append(list, object{"assignedDateTime": timestamp(since), "capabilityStatus": status, "service": serviceOf(p), "servicePlanId": p.ID})
+		}
+		return true
+	})
 	return list
 }
-
-const planEnabled = "Enabled"
 
 func serviceOf(p *tenant.Plan) string {
 	service, _, _ := strings.Cut(p.Name, "_")
 	return service
 }
 
-// somePlan says whether some of somebody's assignedPlans fits.
-func (c *call) somePlan(i int32, fits func(*tenant.Plan) bool) bool {
-	for _, s := range c.tenant.Usable(i) {
-		plans := c.tenant.MayUse(i, s)
+// eachPlan goes through the plans that somebody can use or could once, until
+// yield says no.
+func (c *call) eachPlan(i int32, yield func(p *tenant.Plan, status string, since time.Time) bool) {
+	some := func(s tenant.Sku, plans tenant.PlanSet, status string, since time.Time) bool {
 		all := c.tenant.Product(s).Plans
 		for at := range all {
-			if plans.Has(at) && fits(&all[at]) {
-				return true
+			if plans.Has(at) && !yield(&all[at], status, since) {
+				return false
 			}
 		}
+		return true
 	}
-	return false
+	for _, s := range c.tenant.Usable(i) {
+		if !some(s, c.tenant.MayUse(i, s), "Enabled", time.Time{}) {
+			return
+		}
+	}
+	for _, l := range c.tenant.Lapsed(i) {
+		if !some(l.Sku, l.Plans, "Deleted", l.Since) {
+			return
+		}
+	}
+}
+
+// somePlan says whether some of somebody's assignedPlans fits.
+func (c *call) somePlan(i int32, fits func(p *tenant.Plan, status string) bool) bool {
+	found := false
+	c.eachPlan(i, func(p *tenant.Plan, status string, _ time.Time) bool {
+		found = fits(p, status)
+		return !found
+	})
+	return found
 }
 
 const (
@@ -185,7 +207,7 @@ func (c *call) userSource() source[int32] {
 				}}
 			}
 			return collection[int32]{[]string{"/servicePlanId", "/capabilityStatus", "/service"}, func(i int32, fits func(element) bool) bool {
-				return c.somePlan(i, func(p *tenant.Plan) bool { return fits(element{p.ID, planEnabled, serviceOf(p)}) })
+				return c.somePlan(i, func(p *tenant.Plan, status string) bool { return fits(element{p.ID, status, serviceOf(p)}) })
 			}}
 		},
 		direct: func(f *odata.Filter) func(int32) bool {

@@ -98,6 +98,9 @@ func (a *Allotment) Consumed() int { return a.consumed }
 // Free is how many units can be assigned.
 func (a *Allotment) Free() int { return max(0, a.owned+a.grace-a.consumed) }
 
+// MaxUnits is how many units one allotment can have.
+const MaxUnits = 10_000_000
+
 // unlimited is the units of an allotment until the tenant is built.
 const unlimited = math.MaxInt32
 
@@ -237,14 +240,16 @@ func (t *Tenant) leave(a *Allotment, i int32) {
 	}
 }
 
-// first is who waits longest for a unit of a. It writes: what is void before is
-// gone then.
+// first is who waits longest for a unit of a and can take one: who is busy keeps
+// the place and is passed over. It writes: what is void in front is gone then.
 func (t *Tenant) first(a *Allotment) (int32, bool) {
-	for ; len(a.waiting) > 0; a.waiting = a.waiting[1:] {
-		if !t.void(a, a.waiting[0]) {
-			return a.waiting[0].person, true
-		}
+	for ; len(a.waiting) > 0 && t.void(a, a.waiting[0]); a.waiting = a.waiting[1:] {
 		a.left--
+	}
+	for _, p := range a.waiting {
+		if !t.void(a, p) && !t.people[p.person].busy {
+			return p.person, true
+		}
 	}
 	return 0, false
 }

@@ -28,8 +28,9 @@ func empty(seed uint64, c *catalogue) *Tenant {
 		addresses: map[string]Ref{},
 		aliases:   map[Ref][]string{},
 		named:     map[string]*Assignment{},
-		joining:   map[membership]bool{},
-		leaving:   map[membership]bool{},
+		joining:   map[membership]time.Time{},
+		leaving:   map[membership]time.Time{},
+		lapsed:    map[int32][]lapse{},
 		touched:   map[int32]time.Time{},
 		queued:    map[queuing]place{},
 		again:     map[drawing]uint32{},
@@ -82,7 +83,7 @@ func New(seed uint64, users int) *Tenant {
 			role++
 		}
 	}
-	t.journal.on = true
+	t.journal.on, t.built = true, true
 	return t
 }
 

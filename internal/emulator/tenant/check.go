@@ -16,7 +16,7 @@ func (t *Tenant) Check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	consumed := make([]int, len(t.allotments))
-	waiting := make([]int, len(t.allotments))
+	waiting, ready := make([]int, len(t.allotments)), make([]int, len(t.allotments))
 	failing, holding := make([]int, len(t.products)), make([]int, len(t.products))
 	groups := make([]struct{ people, failing, members int }, len(t.groups))
 	rights := map[Right]*groupRight{}
@@ -35,8 +35,11 @@ func (t *Tenant) Check() error {
 			case r.state.usable() && t.allows(r).empty() && r.missing != 0:
 				bad("%s has an empty right", p.id)
 			}
-			if r.cause == Count {
+			switch r.cause {
+			case Count:
 				waits |= 1 << r.pool
+			case Contention:
+				waits |= p.waits & (1 << r.pool)
 			}
 			if slices.ContainsFunc(p.rows[:j], func(o row) bool { return o.from == r.from && r.from != nil }) {
 				bad("%s has an assignment twice", p.id)
@@ -56,6 +59,9 @@ func (t *Tenant) Check() error {
 		for at := range t.allotments {
 			consumed[at] += int(has >> at & 1)
 			waiting[at] += int(waits >> at & 1)
+			if !p.busy {
+				ready[at] += int(waits >> at & 1)
+			}
 			if _, queued := t.queued[queuing{i, at}]; queued != (waits>>at&1 == 1) {
 				bad("%s and the queue of allotment %d do not agree", p.id, at)
 			}
@@ -109,7 +115,7 @@ func (t *Tenant) Check() error {
 		if a.consumed > a.owned+a.grace {
 			bad("allotment %d: %d of %d and %d units are in use", at, a.consumed, a.owned, a.grace)
 		}
-		if waiting[at] > 0 && a.Free() > 0 && a.works() {
+		if ready[at] > 0 && a.Free() > 0 && a.works() {
 			bad("allotment %d: somebody waits beside %d free units", at, a.Free())
 		}
 		if n := len(slices.Collect(second(t.AssignmentsFrom(a, -1)))); n != a.drawn.n {

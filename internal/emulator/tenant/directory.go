@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // TextProperties are the properties of a user that can be written and are
@@ -54,6 +55,7 @@ func (t *Tenant) writeUser(i int32, properties map[string]any) *Refusal {
 		return refuse(ObjectConflict, "userPrincipalName", "Another object with the same value for property userPrincipalName already exists.")
 	}
 	mail, mailed := properties["mail"].(string)
+	before := p.Text("mail")
 	if mailed && t.hasAddress(mail, i) {
 		return refuse(ObjectConflict, "proxyAddresses", "Another object with the same value for property proxyAddresses already exists.")
 	}
@@ -76,12 +78,13 @@ func (t *Tenant) writeUser(i int32, properties map[string]any) *Refusal {
 		p.name = name
 		t.byName[strings.ToLower(name)] = i
 	}
-	if _, ok := properties["mail"]; ok {
-		var list []string
-		if mailed {
+	if _, ok := properties["mail"]; ok { // The address takes the place of the one that was mail.
+		me := Ref{User, i}
+		list := slices.DeleteFunc(slices.Clone(t.aliases[me]), func(address string) bool { return strings.EqualFold(address, before) })
+		if mailed && !slices.ContainsFunc(list, func(address string) bool { return strings.EqualFold(address, mail) }) {
 			list = append(list, mail)
 		}
-		t.setAddresses(Ref{User, i}, list)
+		t.setAddresses(me, list)
 	}
 	t.order.forget()
 	return nil
@@ -142,9 +145,10 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 	}
 	for _, g := range slices.Clone(p.memberOf) {
 		t.leaveGroup(t.groups[g], i)
+		t.journal.add(Change{Ref{GroupKind, g}, MemberRemoved, Ref{User, i}})
 	}
-	maps.DeleteFunc(t.joining, func(m membership, _ bool) bool { return m.person == i })
-	maps.DeleteFunc(t.leaving, func(m membership, _ bool) bool { return m.person == i })
+	maps.DeleteFunc(t.joining, func(m membership, _ time.Time) bool { return m.person == i })
+	maps.DeleteFunc(t.leaving, func(m membership, _ time.Time) bool { return m.person == i })
 	p.gone = w.Now.Unix()
 	p.busy = false
 	t.settle([]int32{i}, w.Now)
@@ -186,6 +190,9 @@ func (t *Tenant) DeleteGroup(i int32) *Refusal {
 	if len(g.assigned) > 0 {
 		return refuse(BadRequest, "", "The group cannot be deleted because it has licenses assigned. Remove them first.")
 	}
+	if slices.ContainsFunc(t.pending, func(e effect) bool { return e.group == int(i) }) {
+		return refuse(BadRequest, "", "The group cannot be deleted because its licenses are still being processed. Try again later.")
+	}
 	for person := range g.members.after(-1) {
 		p := &t.people[person]
 		p.memberOf = slices.DeleteFunc(slices.Clone(p.memberOf), func(at int32) bool { return at == i })
@@ -220,12 +227,11 @@ func (t *Tenant) Join(group int32, who Ref, w When) *Refusal {
 		i := t.person(who)
 		t.joinGroup(g, i)
 		m := membership{i, group}
-		if t.leaving[m] {
+		if t.isLeaving(m) {
 			delete(t.leaving, m) // As if nothing had happened.
 		} else {
-			t.joining[m] = true
+			t.member(m, t.joining, w)
 		}
-		t.member(m, w)
 	}
 	t.journal.add(Change{Ref{GroupKind, group}, MemberAdded, who})
 	return nil
@@ -246,29 +252,29 @@ func (t *Tenant) Leave(group int32, who Ref, w When) bool {
 		i := t.person(who)
 		t.leaveGroup(g, i)
 		m := membership{i, group}
-		if t.joining[m] {
+		if t.isJoining(m) {
 			delete(t.joining, m)
 		} else {
-			t.leaving[m] = true
+			t.member(m, t.leaving, w)
 		}
-		t.member(m, w)
 	}
 	t.journal.add(Change{Ref{GroupKind, group}, MemberRemoved, who})
 	return true
 }
 
-// member lets a membership that began or ended take effect.
-func (t *Tenant) member(m membership, w When) {
-	if len(t.groups[m.group].assigned) == 0 && !t.leaving[m] {
-		delete(t.joining, m)
-		return // There is nothing to give.
-	}
-	if w.Delay > 0 {
-		t.postpone(effect{since: w.Now, due: w.Now.Add(w.Delay), group: int(m.group), people: []int32{m.person}})
+// member lets a membership that began or ended take effect, where the group has
+// something to give or to take.
+func (t *Tenant) member(m membership, waits map[membership]time.Time, w When) {
+	given := func(r row) bool { return r.group == m.group }
+	if len(t.groups[m.group].assigned) == 0 && !slices.ContainsFunc(t.people[m.person].rows, given) {
 		return
 	}
-	delete(t.joining, m)
-	delete(t.leaving, m)
+	if w.Delay > 0 {
+		due := w.Now.Add(w.Delay)
+		waits[m] = due
+		t.postpone(effect{since: w.Now, due: due, group: int(m.group), people: []int32{m.person}})
+		return
+	}
 	t.settle([]int32{m.person}, w.Now)
 }
 
@@ -331,9 +337,12 @@ func (t *Tenant) SetAddresses(i int32, list []string) *Refusal {
 			return refuse(ObjectConflict, "proxyAddresses", "Another object with the same value for property proxyAddresses already exists.")
 		}
 	}
-	t.setAddresses(Ref{User, i}, list)
+	t.setAddresses(Ref{User, i}, slices.CompactFunc(slices.SortedFunc(slices.Values(list), compareFold), strings.EqualFold))
+	t.journal.add(Change{Of: Ref{User, i}, What: ProfileChanged})
 	return nil
 }
+
+func compareFold(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
 // SetBusy says whether something else is changing a person's licences, so that
 // no other change goes through until the person is processed again. It writes.

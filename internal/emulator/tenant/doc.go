@@ -8,7 +8,8 @@
 //
 // A person has one licence for each assignment that reaches the person: those of
 // the person's own, and those of the groups of which the person is a direct
-// member. They are looked at in the order in which they came, and for each the
+// member. They are looked at in the order in which they came, those that are in
+// force before the others, and for each the
 // first of these that is broken is its cause:
 //
 //  1. Location: each plan is offered where the person is. For somebody without

@@ -87,8 +87,7 @@ func (t *Tenant) Advance(now time.Time) {
 		}
 		for _, i := range e.people {
 			if e.group >= 0 {
-				delete(t.joining, membership{i, int32(e.group)})
-				delete(t.leaving, membership{i, int32(e.group)})
+				t.arrive(membership{i, int32(e.group)}, e.due)
 			} else {
 				t.people[i].busy = false
 			}
@@ -101,6 +100,15 @@ func (t *Tenant) Advance(now time.Time) {
 	for i, at := range t.touched {
 		if now.Sub(at) > contention {
 			delete(t.touched, i)
+		}
+	}
+}
+
+// arrive ends what a membership waits for, unless that is something later.
+func (t *Tenant) arrive(m membership, due time.Time) {
+	for _, waits := range []map[membership]time.Time{t.joining, t.leaving} {
+		if until, ok := waits[m]; ok && !until.After(due) {
+			delete(waits, m)
 		}
 	}
 }

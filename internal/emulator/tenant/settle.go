@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -52,10 +53,13 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 	}
 	fresh(p.assigned, direct)
 	for _, g := range p.memberOf {
-		if len(t.groups[g].assigned) > 0 && !t.joining[membership{i, g}] {
+		if len(t.groups[g].assigned) > 0 && !t.isJoining(membership{i, g}) {
 			fresh(t.groups[g].assigned, g)
 		}
 	}
+	slices.SortStableFunc(rows, func(a, b row) int { // What is in force goes first.
+		return cmp.Compare(b.rank(), a.rank())
+	})
 	t.judge(i, rows, held)
 	orphan := func(r row) bool { // What a deleted group left goes with the last real source.
 		return r.from == nil && !slices.ContainsFunc(rows, func(o row) bool { return o.from != nil && o.sku == r.sku && o.state.holds() })
@@ -89,7 +93,25 @@ func (t *Tenant) reaches(i int32, a *Assignment) bool {
 		return true // It is the person's own, for good.
 	}
 	m := membership{i, a.To.At}
-	return t.leaving[m] || slices.Contains(t.people[i].memberOf, a.To.At) && !t.joining[m]
+	return t.isLeaving(m) || slices.Contains(t.people[i].memberOf, a.To.At) && !t.isJoining(m)
+}
+
+func (t *Tenant) isJoining(m membership) bool {
+	_, ok := t.joining[m]
+	return ok
+}
+
+func (t *Tenant) isLeaving(m membership) bool {
+	_, ok := t.leaving[m]
+	return ok
+}
+
+// rank is higher for a row that is in force.
+func (r *row) rank() int {
+	if r.state.usable() {
+		return 1
+	}
+	return 0
 }
 
 // same says whether two rows tell the same.
@@ -112,8 +134,11 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 	had, has := units(before), units(rows)
 	var waits poolSet
 	for j := range rows {
-		if rows[j].cause == Count {
+		switch rows[j].cause {
+		case Count:
 			waits |= 1 << rows[j].pool
+		case Contention: // It keeps a place in the queue.
+			waits |= p.waits & (1 << rows[j].pool)
 		}
 	}
 	for at, a := range t.allotments {
@@ -144,6 +169,9 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 				t.groups[g].failing.put(i, slices.Contains(p.memberOf, g) && slices.ContainsFunc(rows, func(r row) bool { return r.group == g && r.cause != NoCause }))
 			}
 		}
+	}
+	if t.built {
+		t.lapse(i, before, now)
 	}
 	if t.journal.on {
 		if !slices.EqualFunc(heldOf(before), heldOf(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // stateFormat is what a state begins with. A change that older states do not fit
@@ -62,7 +63,13 @@ type (
 		Busy              bool              `json:"busy,omitempty"`
 		Created           time.Time         `json:"createdDateTime,omitzero"`
 		Deleted           time.Time         `json:"deletedDateTime,omitzero"`
+		Lapsed            []lapsed          `json:"lapsedPlans,omitempty"`
 		Licences          []licence         `json:"licences"` // not there: they follow from the rest; but they can tell what stayed from before
+	}
+	lapsed struct {
+		SkuPartNumber string    `json:"skuPartNumber"`
+		Plans         []string  `json:"servicePlans"`
+		Since         time.Time `json:"since"`
 	}
 	licence struct {
 		Assignment string    `json:"assignment,omitempty"` // "": left over from a deleted group
@@ -91,7 +98,8 @@ type (
 		DeviceID string    `json:"deviceId,omitempty"`
 		Name     string    `json:"displayName"`
 		System   string    `json:"operatingSystem,omitempty"`
-		Licences []licence `json:"licences"` // as those of people
+		Licences []licence `json:"licences"`        // as those of people
+		Place    *int      `json:"place,omitempty"` // among people and devices; none: behind all
 	}
 	pool struct {
 		ID            string         `json:"id,omitempty"`
@@ -128,8 +136,9 @@ type (
 		People      []string  `json:"people,omitempty"`
 	}
 	pair struct {
-		Person string `json:"person"`
-		Group  string `json:"group"`
+		Person string    `json:"person"`
+		Group  string    `json:"group"`
+		Until  time.Time `json:"until"`
 	}
 )
 
@@ -190,18 +199,20 @@ func encodeLines(b *bufio.Writer, e *json.Encoder, v reflect.Value) error {
 	return b.WriteByte(']')
 }
 
-// Copy is a tenant that is alike and changes on its own.
+// Copy is a tenant that is alike and changes on its own. Its changes are not told.
 func (t *Tenant) Copy() (*Tenant, error) {
 	var b bytes.Buffer
 	if err := t.Save(&b); err != nil {
 		return nil, err
 	}
-	c, err := Load(bytes.NewReader(b.Bytes()), nil)
+	l := &loader{input: bytes.NewReader(b.Bytes()), state: &document{}, gone: map[GUID]Ref{}}
+	c, err := l.tenant(nil)
 	if err != nil {
 		return nil, err
 	}
 	c.journal = t.journal
 	c.journal.changes = slices.Clone(t.journal.changes)
+	c.journal.on = false // Who is asked later numbers what happens later.
 	return c, nil
 }
 
@@ -214,6 +225,10 @@ func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 		if text := p.Text(name); text != "" {
 			u.Properties[name] = text
 		}
+	}
+	for _, one := range t.lapsed[i] {
+		p := &t.products[one.sku]
+		u.Lapsed = append(u.Lapsed, lapsed{p.SkuPartNumber, p.PlanIDs(one.plans), time.Unix(one.at, 0).UTC()})
 	}
 	return u
 }
@@ -255,7 +270,7 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 		s.Groups = append(s.Groups, one)
 	}
 	for _, d := range t.devices {
-		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, t.savedLicences(&t.people[d.person], gone)})
+		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, t.savedLicences(&t.people[d.person], gone), new(int(d.person))})
 	}
 	for _, a := range t.allotments {
 		one := pool{ID: a.ID, SkuPartNumber: t.products[a.Sku].SkuPartNumber, Units: a.owned, Grace: a.grace, Subscriptions: a.Subscriptions}
@@ -299,10 +314,10 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 		s.Past = append(s.Past, past{t.IDOf(d.to).String(), t.allotments[d.pool].ID, n})
 	}
 	slices.SortFunc(s.Past, func(a, b past) int { return strings.Compare(a.To+a.Allotment, b.To+b.Allotment) })
-	pairs := func(set map[membership]bool) []pair {
+	pairs := func(set map[membership]time.Time) []pair {
 		var list []pair
-		for m := range set {
-			list = append(list, pair{id(m.person), t.groups[m.group].id.String()})
+		for m, until := range set {
+			list = append(list, pair{id(m.person), t.groups[m.group].id.String(), until})
 		}
 		slices.SortFunc(list, func(a, b pair) int { return strings.Compare(a.Person+a.Group, b.Person+b.Group) })
 		return list
@@ -345,25 +360,34 @@ func (c Cause) name() string { return causeNames[c] }
 // can leave its id and its seed out, but not have others.
 func Load(r io.ReadSeeker, running *Tenant) (*Tenant, error) {
 	l := &loader{input: r, state: &document{}, gone: map[GUID]Ref{}}
-	if err := l.read(func(*user) {}); err != nil {
+	t, err := l.tenant(running)
+	if err != nil {
 		return nil, fmt.Errorf("the state of a tenant: %w", err)
+	}
+	if err := t.Check(); err != nil {
+		return nil, fmt.Errorf("the state of a tenant contradicts itself: %w", err)
+	}
+	return t, nil
+}
+
+// tenant is what the state says.
+func (l *loader) tenant(running *Tenant) (*Tenant, error) {
+	if err := l.read(func(*user) {}); err != nil {
+		return nil, err
 	}
 	s := l.state
 	if s.Format != stateFormat {
-		return nil, fmt.Errorf("the state of a tenant: format is %q, not %q", s.Format, stateFormat)
+		return nil, fmt.Errorf("format is %q, not %q", s.Format, stateFormat)
 	}
 	if running != nil {
 		if s.Seed != 0 && s.Seed != uint64(running.dice) || s.TenantID != "" && !strings.EqualFold(s.TenantID, running.id) {
-			return nil, fmt.Errorf("the state of a tenant: it is of tenant %q with seed %d, not of %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
+			return nil, fmt.Errorf("it is of tenant %q with seed %d, not of %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
 		}
 		s.Seed, s.TenantID = uint64(running.dice), running.id
 	}
 	t, err := l.load()
 	if err := errors.Join(append(l.errs, err)...); err != nil {
-		return nil, fmt.Errorf("the state of a tenant: %w", err)
-	}
-	if err := t.Check(); err != nil {
-		return nil, fmt.Errorf("the state of a tenant contradicts itself: %w", err)
+		return nil, err
 	}
 	return t, nil
 }
@@ -443,6 +467,8 @@ type loader struct {
 	known map[string]*Assignment // by id
 	gone  map[GUID]Ref           // objects that are deleted
 	errs  []error
+
+	devicesLeft []numberedDevice // that are not taken in
 }
 
 func (l *loader) bad(format string, args ...any) {
@@ -462,7 +488,9 @@ func (l *loader) load() (*Tenant, error) {
 	}
 	t := empty(s.Seed, c)
 	l.t = t
-	t.made = s.Made
+	if t.made = s.Made; t.made < 0 {
+		l.bad("made cannot be %d", t.made)
+	}
 	t.reference = s.Today
 	if t.reference.IsZero() {
 		t.reference = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -471,12 +499,20 @@ func (l *loader) load() (*Tenant, error) {
 		t.id = l.guid(s.TenantID, "tenantId").String()
 	}
 	seed, id := s.Seed, s.TenantID
+	t.devices = make([]*Device, len(s.Devices))
+	for at, d := range s.Devices {
+		l.devicesLeft = append(l.devicesLeft, numberedDevice{d, at})
+	}
 	add := l.users()
-	if err := l.read(add); err != nil { // Now that products and the seed are known.
+	err := l.read(func(u *user) { // Now that products and the seed are known.
+		l.devices(false)
+		add(u)
+	})
+	if err != nil {
 		return nil, err
 	}
 	s.Seed, s.TenantID = seed, id
-	l.devices()
+	l.devices(true)
 	l.groups()
 	l.pools()
 	l.assignments()
@@ -487,7 +523,7 @@ func (l *loader) load() (*Tenant, error) {
 	if err := l.licences(); err != nil {
 		return nil, err
 	}
-	t.journal.on = true
+	t.journal.on, t.built = true, true
 	return t, nil
 }
 
@@ -568,6 +604,17 @@ func (l *loader) users() func(*user) {
 			p.created = t.reference.Unix()
 		}
 		p.id = l.take(u.ID, "user", i, r)
+		if u.Role < 0 || u.Role > directoryRoles {
+			l.bad("user %s: there is no directory role %d", u.UserPrincipalName, u.Role)
+		}
+		if kind := u.Properties["userType"]; kind != "" && kind != "Member" && kind != "Guest" {
+			l.bad("user %s: a userType is Member or Guest, not %q", u.UserPrincipalName, kind)
+		}
+		for _, address := range u.ProxyAddresses {
+			if _, taken := t.addresses[strings.ToLower(address)]; taken {
+				l.bad("user %s: the proxy address %q is somebody's already", u.UserPrincipalName, address)
+			}
+		}
 		if choice, ok := like[u.Properties["displayName"]]; ok {
 			p.culture, p.given, p.surname = choice[0], choice[1], choice[2]
 		}
@@ -595,6 +642,14 @@ func (l *loader) users() func(*user) {
 			}
 		}
 		t.setAddresses(r, u.ProxyAddresses)
+		for _, one := range u.Lapsed {
+			s := slices.IndexFunc(t.products, func(p Product) bool { return p.SkuPartNumber == one.SkuPartNumber })
+			if s < 0 {
+				l.bad("user %s: there is no product %q", u.UserPrincipalName, one.SkuPartNumber)
+				continue
+			}
+			t.lapsed[r.At] = append(t.lapsed[r.At], lapse{Sku(s), l.plans(&t.products[s], one.Plans, u.UserPrincipalName), one.Since.Unix()})
+		}
 		if !u.Deleted.IsZero() {
 			p.gone = u.Deleted.Unix()
 			delete(t.byID, p.id)
@@ -603,24 +658,54 @@ func (l *loader) users() func(*user) {
 		}
 		t.present++
 		name := strings.ToLower(u.UserPrincipalName)
-		if _, twice := t.byName[name]; twice || !strings.Contains(name, "@") {
+		if _, twice := t.byName[name]; twice || !strings.Contains(name, "@") || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
 			l.bad("user %d: the userPrincipalName %q is none, or used twice", i, u.UserPrincipalName)
 		}
 		t.byName[name] = r.At
 	}
 }
 
-func (l *loader) devices() {
+// devices takes in the devices whose place it is, or all that are left.
+func (l *loader) devices(all bool) {
 	t := l.t
-	for i, d := range l.state.Devices {
-		one := &Device{Name: d.Name, System: d.System, person: int32(len(t.people)), DeviceID: t.dice.GUID("device id", i)}
-		if d.DeviceID != "" {
-			one.DeviceID = l.guid(d.DeviceID, "deviceId")
+	for more := true; more; {
+		more = false
+		for i := range l.devicesLeft {
+			d := l.devicesLeft[i]
+			if here := d.Place != nil && *d.Place == len(t.people); !here && !all {
+				continue
+			}
+			l.devicesLeft = slices.Delete(l.devicesLeft, i, i+1)
+			l.device(&d.device, d.at)
+			more = true
+			break
 		}
-		one.ID = l.take(d.ID, "device", i, Ref{DeviceKind, int32(i)})
-		t.devices = append(t.devices, one)
-		t.people = append(t.people, Person{id: one.ID, device: int32(i) + 1})
 	}
+}
+
+// numberedDevice is a device with its place among devices.
+type numberedDevice struct {
+	device
+	at int
+}
+
+func (l *loader) device(d *device, i int) {
+	t := l.t
+	one := &Device{Name: d.Name, System: d.System, person: int32(len(t.people)), DeviceID: t.dice.GUID("device id", i)}
+	if d.DeviceID != "" {
+		one.DeviceID = l.guid(d.DeviceID, "deviceId")
+	}
+	one.ID = l.take(d.ID, "device", i, Ref{DeviceKind, int32(i)})
+	t.devices[i] = one
+	t.people = append(t.people, Person{id: one.ID, device: int32(i) + 1})
+}
+
+const maxName = 256
+
+// isGone says whether an object is deleted.
+func (l *loader) isGone(r Ref) bool {
+	_, present := l.t.byID[l.t.IDOf(r)]
+	return !present
 }
 
 // find is the object with an id, or the person with a user principal name.
@@ -660,6 +745,8 @@ func (l *loader) groups() {
 		for _, member := range g.Members {
 			switch r, ok := l.find(member, "member of "+g.Name); {
 			case !ok:
+			case l.isGone(r), r == Ref{GroupKind, int32(i)}:
+				l.bad("member of %s: %q is deleted, or the group itself", g.Name, member)
 			case r.Kind == GroupKind:
 				t.groups[i].groups = append(t.groups[i].groups, r.At)
 			default:
@@ -707,7 +794,10 @@ func (l *loader) pools() {
 			day := t.reference.Truncate(24 * time.Hour)
 			a.Subscriptions = []Subscription{{ID: t.dice.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0)}}
 		}
-		if p.Units < 0 || p.Units > unlimited || p.Grace < 0 || p.Grace > unlimited {
+		if len(a.ID) > maxName || strings.ContainsAny(a.ID, "/?#%\x00 ") {
+			l.bad("allotment %d: the id %q cannot be in a path", i, a.ID)
+		}
+		if p.Units < 0 || p.Units > MaxUnits || p.Grace < 0 || p.Grace > MaxUnits {
 			l.bad("allotment %s: it cannot have %d units", a.ID, p.Units)
 		}
 		t.pools[at] = append(t.pools[at], i)
@@ -743,6 +833,9 @@ func (l *loader) assignments() {
 			continue
 		case a.Pool == nil:
 			l.bad("%s: there is no allotment %q", where, g.Allotment)
+			continue
+		case !g.Deleted && l.isGone(to):
+			l.bad("%s: %s is deleted", where, g.To)
 			continue
 		case to.Kind == Principal || !a.Pool.AssignableTo.Has(to.Kind):
 			l.bad("%s: units of %s do not go to a %s", where, g.Allotment, to.Kind)
@@ -810,10 +903,10 @@ func (l *loader) pending() {
 		}
 		t.postpone(e)
 	}
-	for set, pairs := range map[*map[membership]bool][]pair{&t.joining: l.state.Joining, &t.leaving: l.state.Leaving} {
+	for set, pairs := range map[*map[membership]time.Time][]pair{&t.joining: l.state.Joining, &t.leaving: l.state.Leaving} {
 		for _, p := range pairs {
 			if r, ok := l.find(p.Group, "joining or leaving"); ok && r.Kind == GroupKind {
-				(*set)[membership{person(p.Person), r.At}] = true
+				(*set)[membership{person(p.Person), r.At}] = p.Until
 			}
 		}
 	}
@@ -839,6 +932,9 @@ func (l *loader) licences() error {
 	devices, pools := l.state.Devices, l.state.Allotment
 	i := int32(0)
 	err := l.read(func(u *user) {
+		for t.people[i].device != 0 {
+			i++
+		}
 		give(i, u.Licences, u.UserPrincipalName)
 		i++
 	})
@@ -850,24 +946,29 @@ func (l *loader) licences() error {
 	}
 	for at, a := range t.allotments {
 		a.waiting, a.left = nil, 0
+		placed := map[int32]bool{}
 		for _, w := range pools[at].Waiting {
 			r, ok := l.find(w.Assignee, "waiting")
 			if !ok || r.Kind != User && r.Kind != DeviceKind {
 				continue
 			}
 			i := t.person(r)
-			twice := slices.ContainsFunc(a.waiting, func(p place) bool { return p.person == i })
-			if t.people[i].waits>>at&1 == 0 || twice {
+			if placed[i] || !slices.ContainsFunc(t.people[i].rows, func(r row) bool { return int(r.pool) == at && (r.cause == Count || r.cause == Contention) }) {
 				l.bad("allotment %s: %s waits twice, or has no licence that waits for a unit", a.ID, w.Assignee)
 				continue
 			}
+			placed[i] = true
 			t.enqueue(a, i, w.Since)
 		}
-		for key := range maps.Clone(t.queued) {
-			waits := slices.ContainsFunc(a.waiting, func(p place) bool { return p.person == key.person })
-			if key.pool == at && !waits { // Nobody said where in the queue: at its end.
-				t.enqueue(a, key.person, t.reference)
+		var rest []int32 // Nobody said where in the queue: at its end.
+		for key := range t.queued {
+			if key.pool == at && !placed[key.person] {
+				rest = append(rest, key.person)
 			}
+		}
+		slices.Sort(rest)
+		for _, i := range rest {
+			t.enqueue(a, i, t.reference)
 		}
 	}
 	if len(l.errs) == 0 {

@@ -113,16 +113,25 @@ func TestWrittenByHand(t *testing.T) {
 func TestRefusedStates(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"nothing":        {``, "EOF"},
-		"no state":       {`{"users": []}`, `format is ""`},
-		"unknown name":   {`{"format": "licensegraph tenant 1", "colour": 1}`, "colour"},
-		"two values":     {`{"format": "licensegraph tenant 1"} {}`, "something behind it"},
-		"no name":        {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "x"}, {"userPrincipalName": "a@b"}, {"userPrincipalName": "A@B"}]}`, "user 2"},
-		"no member":      {`{"format": "licensegraph tenant 1", "groups": [{"displayName": "a", "mailNickname": "a", "members": ["x@y"]}]}`, `there is no "x@y"`},
-		"no product":     {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "x", "assignableTo": ["cat"]}]}`, `there is no product "x"`},
-		"no allotment":   {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}], "assignments": [{"allotment": "x", "assignedTo": "a@b"}]}`, `there is no allotment "x"`},
-		"no guid":        {`{"format": "licensegraph tenant 1", "users": [{"id": "5", "userPrincipalName": "a@b"}]}`, `"5" is no GUID`},
-		"too many units": {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": -1}]}`, "-1 units"},
+		"nothing":                {``, "EOF"},
+		"no state":               {`{"users": []}`, `format is ""`},
+		"unknown name":           {`{"format": "licensegraph tenant 1", "colour": 1}`, "colour"},
+		"two values":             {`{"format": "licensegraph tenant 1"} {}`, "something behind it"},
+		"no name":                {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "x"}, {"userPrincipalName": "a@b"}, {"userPrincipalName": "A@B"}]}`, "user 2"},
+		"no member":              {`{"format": "licensegraph tenant 1", "groups": [{"displayName": "a", "mailNickname": "a", "members": ["x@y"]}]}`, `there is no "x@y"`},
+		"no product":             {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "x", "assignableTo": ["cat"]}]}`, `there is no product "x"`},
+		"no allotment":           {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}], "assignments": [{"allotment": "x", "assignedTo": "a@b"}]}`, `there is no allotment "x"`},
+		"no guid":                {`{"format": "licensegraph tenant 1", "users": [{"id": "5", "userPrincipalName": "a@b"}]}`, `"5" is no GUID`},
+		"too many units":         {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": -1}]}`, "-1 units"},
+		"a role that is none":    {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "directoryRole": 257}]}`, `directory role 257`},
+		"an address twice":       {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "proxyAddresses": ["x@y"]}, {"userPrincipalName": "c@d", "proxyAddresses": ["X@y"]}]}`, `somebody's already`},
+		"a kind that is none":    {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "properties": {"userType": "Alien"}}]}`, `not "Alien"`},
+		"a group in itself":      {`{"format": "licensegraph tenant 1", "groups": [{"id": "00000000-0000-4000-8000-000000000001", "displayName": "a", "mailNickname": "a", "members": ["00000000-0000-4000-8000-000000000001"]}]}`, `the group itself`},
+		"a deleted member":       {`{"format": "licensegraph tenant 1", "users": [{"id": "00000000-0000-4000-8000-000000000001", "userPrincipalName": "a@b", "deletedDateTime": "2026-01-01T00:00:00Z"}], "groups": [{"displayName": "a", "mailNickname": "a", "members": ["00000000-0000-4000-8000-000000000001"]}]}`, `is deleted`},
+		"an id with a slash":     {`{"format": "licensegraph tenant 1", "allotments": [{"id": "a/b", "skuPartNumber": "SPE_E3"}]}`, `cannot be in a path`},
+		"far too many units":     {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": 2147483647}]}`, `2147483647 units`},
+		"a number below nothing": {`{"format": "licensegraph tenant 1", "made": -5}`, `made cannot be -5`},
+		"twice the same name":    {`{"format": "licensegraph tenant 1", "made": 1, "made": 2}`, `twice`},
 		"nobody who waits": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1, "waiting": [{"assignedTo": "a@b"}]}]}`, "a@b waits"},
 		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licences": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
@@ -151,4 +160,54 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPlaces: who was made later has the same ids in a tenant that was loaded.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	tn := New(1, 20)
+	w := When{Now: tn.reference}
+	i, refused := tn.CreateUser(map[string]any{"userPrincipalName": "later@" + MainDomain, "displayName": "Later", "usageLocation": "DE"}, w)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	if _, refused := tn.Assign(tn.Pools(skuPhone)[0], Ref{User, i}, PlanSet{}, w); refused != nil {
+		t.Fatal(refused)
+	}
+	again, err := Load(strings.NewReader(tn.saved(t)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ := again.FindUser("later@" + MainDomain)
+	a, b := tn.ErrorsOf(i), again.ErrorsOf(j)
+	if i != j || len(a) != 1 || len(b) != 1 || tn.ErrorID(a[0]) != again.ErrorID(b[0]) {
+		t.Errorf("place %d and %d, errors %v and %v", i, j, a, b)
+	}
+}
+
+// TestQueueOfNobody: where a state does not say who waits first, it is the order
+// of people each time.
+func TestQueueOfNobody(t *testing.T) {
+	t.Parallel()
+	text := New(1, 500).saved(t)
+	before, rest, _ := strings.Cut(text, `"waiting":[`)
+	_, after, _ := strings.Cut(rest, "]")
+	text = before + `"waiting":[` + "]" + after
+	var first []string
+	for range 5 {
+		tn, err := Load(strings.NewReader(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, w := range tn.Waiting(tn.Pools(skuCopilot)[0], -1) {
+			ids = append(ids, tn.IDOf(w.Who).String())
+		}
+		if first == nil {
+			first = ids
+		}
+		if diff := cmp.Diff(first, ids); diff != "" || len(ids) != 25 {
+			t.Fatalf("%d wait, in another order:\n%s", len(ids), diff)
+		}
+	}
 }

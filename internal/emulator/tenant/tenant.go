@@ -45,16 +45,18 @@ type Tenant struct {
 	aliases   map[Ref][]string // the same by who has them
 	named     map[string]*Assignment
 
-	pending   []effect // by due
-	joining   map[membership]bool
-	leaving   map[membership]bool
-	touched   map[int32]time.Time // when the licences of people were changed directly
+	pending   []effect                 // by due
+	joining   map[membership]time.Time // until when the group's licences do not reach a member
+	leaving   map[membership]time.Time // until when they still reach who has left
+	lapsed    map[int32][]lapse        // plans that people could use
+	touched   map[int32]time.Time      // when the licences of people were changed directly
 	queued    map[queuing]place
 	again     map[drawing]uint32 // how many assignments to a holder from a pool are gone
 	lastPlace int                // of assignments
 	made      int                // objects made since, numbers their ids
 	places    []string           // usage locations that messages name
 	journal   journal
+	built     bool // what is taken away from now on was there before
 	order     orders
 	usable    []bool // of judge
 }

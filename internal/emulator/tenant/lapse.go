@@ -1,0 +1,62 @@
+package tenant
+
+import "time"
+
+// lapse is what somebody could use of a product and cannot any more.
+type lapse struct {
+	sku   Sku
+	plans PlanSet
+	at    int64 // seconds since 1970
+}
+
+// Lapse is plans of a product that somebody could use, and cannot any more.
+type Lapse struct {
+	Sku   Sku
+	Plans PlanSet
+	Since time.Time
+}
+
+// Lapsed lists what somebody could use and cannot any more, oldest first. It
+// goes when it can be used again.
+func (t *Tenant) Lapsed(i int32) []Lapse {
+	var list []Lapse
+	for _, l := range t.lapsed[i] {
+		if plans := l.plans.andNot(t.MayUse(i, l.sku)); !plans.empty() {
+			list = append(list, Lapse{l.sku, plans, time.Unix(l.at, 0).UTC()})
+		}
+	}
+	return list
+}
+
+// lapse notes what somebody could use before and cannot now.
+func (t *Tenant) lapse(i int32, before []row, now time.Time) {
+	var skus uint64
+	for j := range before {
+		skus |= 1 << before[j].sku
+	}
+	for s := range Sku(len(t.products)) {
+		if skus>>s&1 == 0 {
+			continue
+		}
+		var could PlanSet
+		for j := range before {
+			if before[j].sku == s {
+				could = could.or(t.allows(&before[j]))
+			}
+		}
+		lost := could.andNot(t.MayUse(i, s))
+		if lost.empty() {
+			continue
+		}
+		kept := t.lapsed[i][:0:0]
+		for _, l := range t.lapsed[i] {
+			if l.sku == s {
+				l.plans = l.plans.andNot(lost)
+			}
+			if !l.plans.empty() {
+				kept = append(kept, l)
+			}
+		}
+		t.lapsed[i] = append(kept, lapse{s, lost, now.Unix()})
+	}
+}
