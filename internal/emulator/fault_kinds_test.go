@@ -331,6 +331,28 @@ func TestFaultsOfSigningIn(t *testing.T) {
 	}
 }
 
+// TestFaultDelayHasAnEnd: however unlikely, no delay is longer than ten times the
+// average, or than MaxDelay.
+func TestFaultDelayHasAnEnd(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault   Fault
+		longest time.Duration
+	}{
+		{Fault{Delay: time.Second, Spread: "exponential"}, 10 * time.Second},
+		{Fault{Delay: time.Second, Spread: "exponential", MaxDelay: 3 * time.Second}, 3 * time.Second},
+		{Fault{Delay: 20 * time.Hour, Spread: "uniform"}, maxDelay},
+	} {
+		var longest time.Duration
+		for n := range 200_000 {
+			longest = max(longest, (&hit{tt.fault, n}).delay())
+		}
+		if longest != tt.longest {
+			t.Errorf("%+v: %v, want %v", tt.fault, longest, tt.longest)
+		}
+	}
+}
+
 // TestFaultSkew shifts the clock that answers and tokens show, and no other.
 func TestFaultSkew(t *testing.T) {
 	t.Parallel()
