@@ -222,6 +222,18 @@ func (p *patience) refuse(now, room time.Time) time.Time {
 	return p.until
 }
 
+// heldUntil is when the wait ends that holds for a priority at a limit: its own, or
+// that of a more urgent one.
+func (a *application) heldUntil(limit int, p priority) time.Time {
+	var until time.Time
+	for _, told := range a.told[limit][p:] {
+		if told.until.After(until) {
+			until = told.until
+		}
+	}
+	return until
+}
+
 // application is one caller of the tenant.
 type application struct {
 	windows [limitCount]window
@@ -296,7 +308,7 @@ func (t *throttle) ask(name string, now time.Time, p priority, cost, sizes amoun
 		v.cost[i] = min(cost[i], size)
 		w := t.window(a, i)
 		w.at(now, limits[i].span)
-		if now.Before(a.told[i][p].until) || w.room(now, limits[i].span, p, v.cost[i], size).After(now) {
+		if now.Before(a.heldUntil(i, p)) || w.room(now, limits[i].span, p, v.cost[i], size).After(now) {
 			v.refused = true
 		}
 	}
@@ -313,7 +325,10 @@ func (t *throttle) ask(name string, now time.Time, p priority, cost, sizes amoun
 			continue
 		}
 		room := w.room(now, limits[i].span, p, v.cost[i], p.share(size))
-		if full || now.Before(told.until) {
+		if held := a.heldUntil(i, p); full || now.Before(held) {
+			if held.After(told.until) && held.After(room) { // Whose wait it is, told as one's own.
+				room = held
+			}
 			room = told.refuse(now, room)
 			if room.After(worst) {
 				v.limit, worst = i, room
