@@ -20,9 +20,12 @@ func (e *Emulator) readLicenceChange(c *call) (change tenant.LicenceChange, p *p
 		return change, p
 	}
 	var add, remove []json.RawMessage
-	for name, list := range map[string]*[]json.RawMessage{"addLicenses": &add, "removeLicenses": &remove} {
-		if json.Unmarshal(body[name], list) != nil || *list == nil || len(*list) > maxLicences {
-			return change, badRequest("The parameter '%s' is missing or is not a collection of at most %d.", name, maxLicences)
+	for _, one := range []struct {
+		name string
+		list *[]json.RawMessage
+	}{{"addLicenses", &add}, {"removeLicenses", &remove}} {
+		if json.Unmarshal(body[one.name], one.list) != nil || *one.list == nil || len(*one.list) > maxLicences {
+			return change, badRequest("The parameter '%s' is missing or is not a collection of at most %d.", one.name, maxLicences)
 		}
 	}
 	seen := map[tenant.Sku]bool{}

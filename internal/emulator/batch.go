@@ -86,7 +86,7 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 			whole.faultyParts = append(whole.faultyParts, me.ID)
 		}
 		if me.cut {
-			return answer{cut: true}, nil
+			return answer{cut: true, stall: me.stall}, nil
 		}
 		out := partAnswer{me.ID, me.status, me.headers(), me.answer.body}
 		if out.Body != nil && !json.Valid(out.Body) {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"maps"
@@ -11,10 +12,18 @@ import (
 	"time"
 )
 
-// edit changes the body of an answer: first what its JSON says, then the bytes.
+// edit changes the body of an answer: first what its JSON says, then the bytes. An
+// answer without a body, such as 204, has no bytes: damage takes the connection.
 func (h *hit) edit(c *call, a *answer) {
 	if h.Page != "" || len(h.Omit)+len(h.Set)+len(h.Add) > 0 {
 		h.editJSON(c, a)
+	}
+	if h.Damage != "" && len(a.body) == 0 { // There is nothing but the connection.
+		a.cut = true
+		if h.Damage == "stalled" {
+			a.stall = cmp.Or(h.Stall, time.Minute)
+		}
+		return
 	}
 	switch h.Damage {
 	case "truncated":
@@ -23,10 +32,7 @@ func (h *hit) edit(c *call, a *answer) {
 		at := bytes.IndexAny(a.body, "{[") + 1
 		a.body = slices.Concat(a.body[:at], []byte("{,"), a.body[at:])
 	case "cut", "stalled":
-		a.damage, a.stall = h.Damage, h.Stall
-		if a.stall == 0 {
-			a.stall = time.Minute
-		}
+		a.damage, a.stall = h.Damage, cmp.Or(h.Stall, time.Minute)
 	}
 }
 

@@ -55,7 +55,7 @@ type Fault struct {
 	Omit   []string       // properties to leave out, wherever they are
 	Set    map[string]any // properties to change, wherever they are, such as an unknown member of an enumeration
 	Add    map[string]any // properties to add to each entity, which is what has an id, such as an unknown @odata.type
-	Damage string         // of the body: "truncated" = half of it, as if it were all; "malformed" = no JSON; "cut" = half of it, then the connection; "stalled" = half of it, then nothing
+	Damage string         // of the body: "truncated" = half of it, as if it were all; "malformed" = no JSON; "cut" = half of it, then the connection; "stalled" = half of it, then nothing. Without a body, as with 204, each of them cuts the connection without an answer, "stalled" after the wait
 	Stall  time.Duration  // how long "stalled" lasts unless the client leaves; 0 = a minute
 
 	Rewrite func(body []byte) []byte // edit the JSON of the real answer
@@ -107,7 +107,8 @@ func (f Fault) Validate() error {
 	for name, value := range f.Header {
 		headers[name] = value
 	}
-	for name, value := range headers {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		value := headers[name]
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) ||
 			strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) { // RFC 9110 section 5
 			return wrongSetting("header", "%q cannot be a header", shortened(name))

@@ -65,7 +65,7 @@ type answer struct {
 	faultyParts []string // the same of parts of a batch, by their ids
 
 	damage string        // how the connection ends in the middle: "cut" or "stalled"; "" = it does not
-	stall  time.Duration // how long "stalled" takes
+	stall  time.Duration // how long "stalled" takes, or what is cut
 }
 
 func (a *answer) set(name, value string) {
@@ -306,6 +306,7 @@ func (a *answer) headers() map[string]string {
 
 func (a *answer) write(w http.ResponseWriter, c *call) {
 	if a.cut {
+		_ = sleep(c.ctx, a.stall) // Either way the connection ends.
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()

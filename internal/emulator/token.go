@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -133,8 +134,8 @@ func (e *Emulator) form(c *call) (url.Values, *answer) {
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
 		return refuse(900144, "The request body must contain the following parameter: 'grant_type'.")
 	}
-	for name, values := range form {
-		if len(values) > 1 {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		if len(form[name]) > 1 {
 			return refuse(9000411, "The parameter '%s' is duplicated.", name)
 		}
 	}
