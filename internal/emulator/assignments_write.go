@@ -63,6 +63,9 @@ func (e *Emulator) createAssignment(c *call) (any, *problem) {
 		if to, p = e.boundAssignee(c, body); p != nil {
 			return nil, p
 		}
+		if c.who.user == "" && !c.who.has(writeCloudTo[to.Kind]) {
+			return nil, cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission to assign licenses to a %s.", to.Kind)
+		}
 	}
 	off, p := plansOff(body[disabledPlans], t.Product(pool.Sku))
 	if p != nil {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -50,7 +49,7 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	case got.Tenant != e.id:
 		return refuse("Access token validation failure. Invalid tenant.")
 	}
-	if since := e.revoked(got.Object); got.Scopes != "" && got.Can != nil && got.IssuedAt != nil && got.IssuedAt.Before(since.Truncate(time.Second)) {
+	if since, ends := e.ended(c, &got); ends {
 		_, p := refuse("Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp")
 		p.header["WWW-Authenticate"] = c.claimsChallenge(since)
 		return nil, p

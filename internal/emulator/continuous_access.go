@@ -63,6 +63,26 @@ func (e *Emulator) revoked(userID string) time.Time {
 	return e.revocations.since[userID]
 }
 
+// ended says whether a token for a client that understands claims challenges is no
+// longer good, and since when a new one has to be: because the person's sessions
+// were revoked, or the account is disabled or gone, the events of Microsoft Learn,
+// "Critical event evaluation". All other tokens stay good until they end.
+func (e *Emulator) ended(c *call, got *claims) (since time.Time, ends bool) {
+	if got.Scopes == "" || got.Can == nil {
+		return since, false
+	}
+	since = e.revoked(got.Object)
+	if got.IssuedAt != nil && got.IssuedAt.Before(since.Truncate(time.Second)) {
+		return since, true
+	}
+	if c.tenant == nil { // A batch has not entered the tenant: its parts do.
+		e.mu.RLock()
+		defer e.mu.RUnlock()
+	}
+	i, there := e.tenant.FindUser(got.Object)
+	return c.date, !there || !e.tenant.User(i).Enabled()
+}
+
 // claimsChallenge is the header of a 401 that wants a token from after a time.
 func (c *call) claimsChallenge(since time.Time) string {
 	claims := encode(object{"access_token": object{"nbf": object{"essential": true, "value": strconv.FormatInt(since.Unix(), 10)}}})

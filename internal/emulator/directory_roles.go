@@ -14,19 +14,21 @@ type directoryRole struct {
 	name      string
 	id        string // of its template, as the claim wids has it
 	clearance clearance
+	guarded   clearance // of who may do sensitive things to its holders; 0 = whoever may to people without a role
 }
 
 // directoryRoles are dealt to the first people of the tenant who are neither
 // guests nor disabled, in this order. The ids are those of Microsoft Learn,
-// "Microsoft Entra built-in roles".
+// "Microsoft Entra built-in roles"; who may do what to their holders is in "Who can
+// perform sensitive actions".
 var directoryRoles = []directoryRole{
-	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", writesDirectory},
-	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicences},
-	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", writesDirectory},
-	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", writesDirectory},
-	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicences},
-	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicences},
-	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicences},
+	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", managesAll, managesAll},
+	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicences, managesAll},
+	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", deletesObjects, deletesObjects},
+	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", writesDirectory, managesAll},
+	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicences, 0},
+	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicences, managesAll},
+	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicences, deletesObjects},
 }
 
 // Everybody has one of these in wids, and applications a third.
@@ -48,7 +50,9 @@ const (
 	readsDirectory
 	readsLicences
 	changesLicences
-	writesDirectory
+	writesDirectory // makes and changes people and groups
+	deletesObjects  // and deletes them
+	managesAll      // and those who have roles
 )
 
 // clearanceOf is what the roles in a token amount to.

@@ -247,7 +247,7 @@ func TestDeltaOfUsers(t *testing.T) {
 	user := c.newUser("fresh", "usageLocation", "DE")
 	c.directory("PATCH", "users/"+c.userID(3), 204, "displayName", "Renamed")
 	c.directory("PATCH", "users/"+c.userID(4), 204, "usageLocation", "FR")
-	c.directory("DELETE", "users/"+c.userID(5), 204)
+	c.directory("DELETE", "users/"+c.userID(10), 204)
 	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off()), 200)
 	list, next := c.follow(link)
 	got := index(list, "id")
@@ -258,8 +258,8 @@ func TestDeltaOfUsers(t *testing.T) {
 		t.Errorf("the new one: %v", got[user])
 	case str(got[c.userID(3)], "displayName") != "Renamed":
 		t.Errorf("the renamed one: %v", got[c.userID(3)])
-	case got[c.userID(5)]["@removed"].(row)["reason"] != "changed" || len(got[c.userID(5)]) != 2:
-		t.Errorf("the deleted one: %v", got[c.userID(5)])
+	case got[c.userID(10)]["@removed"].(row)["reason"] != "changed" || len(got[c.userID(5)]) != 2:
+		t.Errorf("the deleted one: %v", got[c.userID(10)])
 	}
 	if list, _ := c.follow(next); len(list) != 0 {
 		t.Errorf("what is known comes again: %v", list)

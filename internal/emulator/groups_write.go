@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,10 +30,11 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 	}
 	g := &groupChange{}
 	var mailEnabled, securityEnabled *bool
-	for name, raw := range body {
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		raw := body[name]
 		invalid := badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
 		read := func(v any) *problem {
-			if json.Unmarshal(raw, v) != nil {
+			if json.Unmarshal(raw, v) != nil || string(raw) == "null" && name != "description" {
 				return invalid
 			}
 			return nil
@@ -68,12 +70,16 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 			return nil, p
 		}
 	}
-	for name, text := range map[string]*string{"displayName": g.name, "mailNickname": g.nickname, "description": g.about} {
+	for _, one := range []struct {
+		name string
+		text *string
+	}{{"displayName", g.name}, {"mailNickname", g.nickname}, {"description", g.about}} {
+		name, text := one.name, one.text
 		required := name != "description"
 		switch {
 		case text == nil && create && required:
 			return nil, badRequest("A value is required for property '%s' of resource 'Group'.", name)
-		case text != nil && (len(*text) > maxText*4 || required && (*text == "" || len(*text) > maxText) || strings.Contains(*text, "\x00")):
+		case text != nil && (len(*text) > maxText*4 || required && (*text == "" || len(*text) > maxText) || strings.Contains(*text, "\x00") || name == "mailNickname" && !isNickname(*text)):
 			return nil, badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
 		}
 	}
@@ -84,6 +90,21 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 		return nil, badRequest("The kind of a group cannot change.")
 	}
 	return g, nil
+}
+
+// freeNickname refuses one that another Microsoft 365 group has: theirs are unique
+// in a tenant, by "group resource type".
+func (c *call) freeNickname(g *groupChange, of int32, unified bool) *problem {
+	if g.nickname == nil || !unified {
+		return nil
+	}
+	for i := range c.tenant.Groups(-1) {
+		if other := c.tenant.Group(i); i != of && other.Unified && strings.EqualFold(other.Nickname, *g.nickname) {
+			return directoryRefusal(&tenant.Refusal{Code: tenant.ObjectConflict, Property: "mailNickname",
+				Message: "Another object with the same value for property mailNickname already exists."})
+		}
+	}
+	return nil
 }
 
 // boundMembers reads the URLs of directory objects.
@@ -145,6 +166,9 @@ func (e *Emulator) createGroup(c *call) (any, *problem) {
 	if g.about != nil {
 		about = *g.about
 	}
+	if p := c.freeNickname(g, -1, g.unified); p != nil {
+		return nil, p
+	}
 	i := c.tenant.CreateGroup(*g.name, *g.nickname, about, g.unified, c.when())
 	for _, m := range g.members {
 		_ = c.tenant.Join(i, m, c.when()) // A new group has no members that could be in the way.
@@ -166,6 +190,9 @@ func (e *Emulator) updateGroup(c *call) (any, *problem) {
 	}
 	g, p := e.readGroup(c, false)
 	if p != nil {
+		return nil, p
+	}
+	if p := c.freeNickname(g, i, c.tenant.Group(i).Unified); p != nil {
 		return nil, p
 	}
 	for _, m := range g.members {

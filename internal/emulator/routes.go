@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // route is one endpoint of Graph.
@@ -61,17 +63,20 @@ var (
 	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All"}, readDirectory)
 	readObjects     = with(readDirectory, []string{"User.Read.All", "GroupMember.Read.All", "Group.Read.All"})
 
-	writeUser   = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
-	writeGroup  = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	writeCloud  = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
-	createGroup = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
-	writeDevice = []string{"CloudLicensing-Assignment.ReadWrite.All"}
-	changeCloud = []string{"CloudLicensing.AssignLicenses.Organization"}
-	changeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization"}
-	changeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
-	assignUser  = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
-	assignGroup = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	reprocess   = []string{"LicenseAssignment.ReadWrite.All"}
+	writeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeCloud = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
+	// writeCloudTo are those of writeCloud that an assignee of each kind takes.
+	writeCloudTo = map[tenant.Kind][]string{tenant.User: with(writeBoth, writeUser), tenant.GroupKind: with(writeBoth, writeGroup), tenant.DeviceKind: writeBoth}
+	writeBoth    = []string{"CloudLicensing.AssignLicenses.Organization", "Directory.ReadWrite.All"}
+	createGroup  = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
+	writeDevice  = []string{"CloudLicensing-Assignment.ReadWrite.All"}
+	changeCloud  = []string{"CloudLicensing.AssignLicenses.Organization"}
+	changeUser   = []string{"User-CloudLicensing.AssignLicenses.Organization"}
+	changeGroup  = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
+	assignUser   = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	assignGroup  = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	reprocess    = []string{"LicenseAssignment.ReadWrite.All"}
 
 	changeUsers   = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
 	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -209,10 +214,10 @@ func init() { // Not a literal: $batch leads back here.
 			{method: get, template: "/groups/delta", handler: (*Emulator).deltaGroups, app: readGroups, scopes: readGroups},
 			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: writesDirectory},
 			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changeUsers, scopes: changeUsers},
-			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: changeUsers, scopes: changeUsers, clearance: writesDirectory},
+			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: changeUsers, scopes: changeUsers, clearance: deletesObjects},
 			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: writesDirectory},
 			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeGroups, scopes: changeGroups, clearance: writesDirectory},
-			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: changeGroups, scopes: changeGroups, clearance: writesDirectory},
+			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: changeGroups, scopes: changeGroups, clearance: deletesObjects},
 			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
 			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},

@@ -1,7 +1,9 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,24 +54,35 @@ func (c *call) rawMembers() (map[string]json.RawMessage, *problem) {
 	return body, nil
 }
 
+// userChange is what a request says about a person.
+type userChange struct {
+	names      []string // of all properties
+	properties map[string]any
+	password   bool // one is set
+}
+
 // readUser reads the properties of a user that can be written.
-func (c *call) readUser() (map[string]any, *problem) {
+func (c *call) readUser() (*userChange, *problem) {
 	body, p := c.rawMembers()
 	if p != nil {
 		return nil, p
 	}
-	properties := map[string]any{}
-	for name, raw := range body {
+	change := &userChange{names: slices.Sorted(maps.Keys(body)), properties: map[string]any{}}
+	for _, name := range change.names {
+		raw := body[name]
 		invalid := badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
 		switch {
 		case name == writeOnly:
+			if change.password, p = readPassword(raw); p != nil {
+				return nil, p
+			}
 			continue
 		case name == "accountEnabled":
 			var on *bool
 			if json.Unmarshal(raw, &on) != nil || on == nil {
 				return nil, invalid
 			}
-			properties[name] = *on
+			change.properties[name] = *on
 			continue
 		case name != "userPrincipalName" && !slices.Contains(tenant.TextProperties, name):
 			if _, known := userType.props[name]; known {
@@ -84,12 +97,19 @@ func (c *call) readUser() (map[string]any, *problem) {
 		s, _ := value.(string)
 		local, domain, at := strings.Cut(s, "@")
 		switch name {
-		case "displayName", "mailNickname":
+		case "displayName":
 			if value == nil {
 				return nil, invalid
 			}
+		case "mailNickname":
+			if !isNickname(s) {
+				return nil, invalid
+			}
 		case "userPrincipalName":
-			if !at || local == "" || domain != mainDomain && !strings.HasSuffix(domain, "."+mainDomain) {
+			if !isPrincipalName(s) {
+				return nil, invalid
+			}
+			if !c.tenant.HasDomain(domain) {
 				return nil, badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization, such as %s.", mainDomain)
 			}
 		case "mail":
@@ -97,7 +117,7 @@ func (c *call) readUser() (map[string]any, *problem) {
 				return nil, invalid
 			}
 		case "usageLocation":
-			if value != nil && (len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+			if value != nil && !isCountry(s) {
 				return nil, badRequest("Invalid value specified for property 'usageLocation' of resource 'User': a two letter country code of ISO 3166 is needed.")
 			}
 		case "userType":
@@ -105,9 +125,24 @@ func (c *call) readUser() (map[string]any, *problem) {
 				return nil, invalid
 			}
 		}
-		properties[name] = value
+		change.properties[name] = value
 	}
-	return properties, nil
+	return change, nil
+}
+
+// readPassword checks a passwordProfile and says whether it sets a password.
+func readPassword(raw json.RawMessage) (set bool, p *problem) {
+	var profile struct {
+		Password     *string `json:"password"`
+		Next         *bool   `json:"forceChangePasswordNextSignIn"`
+		NextTwoSteps *bool   `json:"forceChangePasswordNextSignInWithMfa"`
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if string(raw) == "null" || d.Decode(&profile) != nil || profile.Password != nil && *profile.Password == "" {
+		return false, badRequest("Invalid value specified for property '%s' of resource 'User'.", writeOnly)
+	}
+	return profile.Password != nil, nil
 }
 
 // createUser makes a person, by "Create user".
@@ -115,21 +150,19 @@ func (e *Emulator) createUser(c *call) (any, *problem) {
 	if _, p := e.options(c, directory, 0); p != nil {
 		return nil, p
 	}
-	properties, p := c.readUser()
+	change, p := c.readUser()
 	if p != nil {
 		return nil, p
 	}
 	for _, name := range []string{"accountEnabled", "displayName", "mailNickname", "userPrincipalName"} {
-		if properties[name] == nil {
+		if change.properties[name] == nil {
 			return nil, badRequest("A value is required for property '%s' of resource 'User'.", name)
 		}
 	}
-	body, _ := c.rawMembers()
-	var profile struct{ Password string }
-	if json.Unmarshal(body[writeOnly], &profile) != nil || profile.Password == "" {
+	if !change.password {
 		return nil, badRequest("A password must be specified to create a new user.")
 	}
-	i, refused := c.tenant.CreateUser(properties, c.when())
+	i, refused := c.tenant.CreateUser(change.properties, c.when())
 	if refused != nil {
 		return nil, directoryRefusal(refused)
 	}
@@ -149,14 +182,23 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	properties, p := c.readUser()
+	change, p := c.readUser()
 	if p != nil {
 		return nil, p
 	}
-	if _, onlyPlace := properties["usageLocation"]; c.who.user != "" && c.who.clearance < writesDirectory && (!onlyPlace || len(properties) > 1) {
+	if c.who.user != "" && c.who.clearance < writesDirectory && !slices.Equal(change.names, []string{"usageLocation"}) {
 		return nil, usualProblem(http.StatusForbidden) // A License Administrator sets usage locations alone.
 	}
-	if refused := c.tenant.WriteUser(i, properties); refused != nil {
+	if len(change.names) == 0 {
+		return nil, nil // Nothing to do is done.
+	}
+	if p := e.mayGuard(c, i, change.names); p != nil {
+		return nil, p
+	}
+	if len(change.properties) == 0 {
+		return nil, nil
+	}
+	if refused := c.tenant.WriteUser(i, change.properties); refused != nil {
 		return nil, directoryRefusal(refused)
 	}
 	return nil, nil
@@ -169,6 +211,9 @@ func (e *Emulator) deleteUser(c *call) (any, *problem) {
 	}
 	i, p := e.pathUser(c)
 	if p != nil {
+		return nil, p
+	}
+	if p := e.mayGuard(c, i, nil); p != nil {
 		return nil, p
 	}
 	c.tenant.DeleteUser(i, c.when())

@@ -87,14 +87,16 @@ func (et *entityType[T]) defaults() []string {
 }
 
 // listing is a list that pages are cut from. Its places grow, and a page begins
-// behind the place of the item before, so that nothing is skipped or told twice
-// when items come and go.
+// behind the place of the item before. In the directory's order an item keeps its
+// place, so that nothing is skipped or told twice when others come and go; in
+// another order, or in a short list, the place is the position: what is renamed,
+// comes or goes between two pages can shift those behind it.
 type listing[T any] struct {
 	after func(place int64) iter.Seq2[int64, T]
 	count func() int // for $count
 }
 
-// listed is the listing of a short list, by the places in it.
+// listed is the listing of a list as it is now, by the positions in it.
 func listed[T any](list []T) listing[T] {
 	return listing[T]{
 		after: func(place int64) iter.Seq2[int64, T] {
