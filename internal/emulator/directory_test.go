@@ -258,7 +258,7 @@ func TestDeltaOfUsers(t *testing.T) {
 		t.Errorf("the new one: %v", got[user])
 	case str(got[c.userID(3)], "displayName") != "Renamed":
 		t.Errorf("the renamed one: %v", got[c.userID(3)])
-	case got[c.userID(10)]["@removed"].(row)["reason"] != "changed" || len(got[c.userID(5)]) != 2:
+	case got[c.userID(10)]["@removed"].(row)["reason"] != "changed" || len(got[c.userID(10)]) != 2:
 		t.Errorf("the deleted one: %v", got[c.userID(10)])
 	}
 	if list, _ := c.follow(next); len(list) != 0 {
