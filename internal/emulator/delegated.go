@@ -84,7 +84,7 @@ func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
 			if !slices.Contains(asked.scopes, consented[at]) {
 				asked.scopes, asked.shown = append(asked.scopes, consented[at]), append(asked.shown, prefix+consented[at])
 			}
-		case slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.scopes, same) }):
+		case slices.ContainsFunc(guarding, same), slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.scopes, same) }):
 			return refuse("invalid_grant", 65001, "The user or administrator has not consented to use the application with ID '%s' and the scope %s.", e.clientID, name)
 		default:
 			return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid. The scope %s does not exist.", name)

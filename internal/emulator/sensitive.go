@@ -10,8 +10,14 @@ import (
 var sensitive = []string{"accountEnabled", "businessPhones", "mobilePhone", writeOnly, "userPrincipalName"}
 
 // everybodys is the permission that lets an application do all that the person
-// may who signed in.
-const everybodys = "Directory.AccessAsUser.All"
+// may who signed in, and passwords the one to set them.
+const (
+	everybodys = "Directory.AccessAsUser.All"
+	passwords  = "User-PasswordProfile.ReadWrite.All"
+)
+
+// guarding are permissions that nobody has consented to.
+var guarding = []string{everybodys, passwords}
 
 // mayGuard refuses what the caller may not do to a person, by the directory roles
 // of both. The properties are those to be written; none is deletion. People without
@@ -37,7 +43,7 @@ func (e *Emulator) mayGuard(c *call, i int32, properties []string) *problem {
 		refused = refused || person && c.who.clearance < deletesObjects
 	}
 	if slices.Contains(properties, writeOnly) {
-		refused = refused || !c.who.has([]string{"User-PasswordProfile.ReadWrite.All", everybodys})
+		refused = refused || !c.who.has(guarding)
 	}
 	if refused {
 		return usualProblem(http.StatusForbidden)

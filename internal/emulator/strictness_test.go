@@ -125,6 +125,11 @@ func TestSensitiveActions(t *testing.T) {
 			}
 		}
 	}
+	// Nobody has consented to that for whoever asks.
+	form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {plain}, "password": {Password}, "scope": {everybodys}}
+	if got := refusedWith(c.postForm(form)); got != "invalid_grant 65001" {
+		t.Errorf("the scope %s: %s", everybodys, got)
+	}
 	// What is not sensitive, and groups.
 	c.Reset()
 	group := str(c.directory("POST", "groups", 201, "displayName", "New", "mailNickname", "new", "mailEnabled", false, "securityEnabled", true).body, "id")
