@@ -41,6 +41,9 @@ func (t *Tenant) Check() error {
 			case Contention:
 				waits |= p.waits & (1 << r.pool)
 			}
+			if r.group >= 0 && failsGroup(p.rows, r.group, r.sku) && slices.ContainsFunc(p.rows, func(o row) bool { return o.group == r.group && o.cause == NoCause && o.state != Disabled }) {
+				bad("%s has a product of a group that could not give all of its products", p.id)
+			}
 			if slices.ContainsFunc(p.rows[:j], func(o row) bool { return o.from == r.from && r.from != nil }) {
 				bad("%s has an assignment twice", p.id)
 			}

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -19,6 +20,9 @@ func (t *Tenant) settle(people []int32, now time.Time) {
 		}
 		if i, queue := t.first(a); queue {
 			t.settleOne(i, now)
+			if next, queue := t.first(a); queue && next == i {
+				panic(fmt.Sprintf("tenant: the first in the queue of allotment %s neither takes a free unit nor leaves", a.ID))
+			}
 			at = -1 // What one person got can have changed any allotment.
 		}
 	}
