@@ -424,8 +424,7 @@ func (h *hit) answer(e *Emulator, c *call, real func() answer) answer {
 	case h.Body != "":
 		return answer{status: positive(h.Status, http.StatusOK), body: []byte(h.Body)}
 	case h.Page == "expired":
-		return (&problem{status: http.StatusBadRequest, code: "Directory_ExpiredPageToken",
-			message: "The specified page token value has expired and can no longer be included in your request."}).answer(c)
+		return expiredPage().answer(c)
 	case h.Status != 0 && c.label == tokenLabel:
 		return h.refusal(e, c)
 	case h.Status != 0:

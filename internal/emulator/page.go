@@ -48,9 +48,11 @@ func (e *Emulator) unseal(text string, l any) bool {
 // it is: nothing beside the token, and no other path.
 func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	bad := badRequest("The value of $skiptoken is not valid for this request.")
-	old := &problem{status: http.StatusBadRequest, code: "DirectoryPageTokenNotFoundException", message: "The page token is expired. Start from the first page."}
+	unknown := &problem{status: http.StatusBadRequest, code: "DirectoryPageTokenNotFoundException", message: "The page token is not known. Start from the first page."}
+	old := expiredPage()
 	if c.route.cloud {
 		bad = cloudProblem("invalidQuery")("The value of $skiptoken is not valid for this request.")
+		unknown = cloudProblem("invalidQuery")("The value of $skiptoken is not known.")
 		old = cloudProblem("invalidQuery")("The value of $skiptoken is expired.")
 	}
 	var l link
@@ -61,12 +63,21 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	if err != nil || l.Path != c.version+"/"+c.path {
 		return bad
 	}
-	if l.Epoch != e.epoch || c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime {
+	switch {
+	case l.Epoch != e.epoch:
+		return unknown
+	case c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime:
 		return old
 	}
 	c.query = values
 	q.raw, q.after, q.real, q.later = l.Query, l.After, l.Real, true
 	return nil
+}
+
+// expiredPage is what the directory says of a link that is too old.
+func expiredPage() *problem {
+	return &problem{status: http.StatusBadRequest, code: "Directory_ExpiredPageToken",
+		message: "The specified page token value has expired and can no longer be included in your request."}
 }
 
 // pageOf writes one page of a list, with the link to the next.

@@ -10,7 +10,7 @@ import (
 func TestLinksExpire(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	for path, code := range map[string]string{"/v1.0/users?$top=3": "DirectoryPageTokenNotFoundException", "/beta/admin/cloudLicensing/assignments?$top=3": "invalidQuery"} {
+	for path, code := range map[string]string{"/v1.0/users?$top=3": "Directory_ExpiredPageToken", "/beta/admin/cloudLicensing/assignments?$top=3": "invalidQuery"} {
 		link := c.ok(path)["@odata.nextLink"].(string)[len(c.URL):]
 		c.later(59 * time.Minute)
 		c.token = c.newToken()
