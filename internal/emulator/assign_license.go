@@ -12,9 +12,6 @@ import (
 const maxLicences = 100
 
 func (e *Emulator) readLicenceChange(c *call) (change tenant.LicenceChange, p *problem) {
-	if _, p := e.options(c, directory, 0); p != nil {
-		return change, p
-	}
 	body, p := c.members([]string{"addLicenses", "removeLicenses"})
 	if p != nil {
 		return change, p
@@ -120,9 +117,6 @@ func (e *Emulator) assignGroupLicense(c *call) (any, *problem) {
 }
 
 func (e *Emulator) reprocessLicenses(c *call) (any, *problem) {
-	if _, p := e.options(c, directory, 0); p != nil {
-		return nil, p
-	}
 	if p := c.emptyBody(); p != nil {
 		return nil, p
 	}

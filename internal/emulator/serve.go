@@ -268,6 +268,15 @@ func (e *Emulator) handle(c *call) (any, *problem) {
 	if c.route.me && who.user == "" {
 		return nil, notParsed("/me request is only valid with delegated authentication flow.")
 	}
+	if c.route.writes { // None of them documents a query option.
+		d := directory
+		if c.route.cloud {
+			d = licensing
+		}
+		if _, p := e.options(c, d, 0); p != nil {
+			return nil, p
+		}
+	}
 	return c.route.handler(e, c)
 }
 

@@ -147,9 +147,6 @@ func readPassword(raw json.RawMessage) (set bool, p *problem) {
 
 // createUser makes a person, by "Create user".
 func (e *Emulator) createUser(c *call) (any, *problem) {
-	if _, p := e.options(c, directory, 0); p != nil {
-		return nil, p
-	}
 	change, p := c.readUser()
 	if p != nil {
 		return nil, p
@@ -175,9 +172,6 @@ func (e *Emulator) createUser(c *call) (any, *problem) {
 // updateUser changes a person, by "Update user". With the licences of the new
 // usage location or address it takes until the person is processed.
 func (e *Emulator) updateUser(c *call) (any, *problem) {
-	if _, p := e.options(c, directory, 0); p != nil {
-		return nil, p
-	}
 	i, p := e.pathUser(c)
 	if p != nil {
 		return nil, p
@@ -206,9 +200,6 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 
 // deleteUser deletes a person, who can no more be restored here.
 func (e *Emulator) deleteUser(c *call) (any, *problem) {
-	if _, p := e.options(c, directory, 0); p != nil {
-		return nil, p
-	}
 	i, p := e.pathUser(c)
 	if p != nil {
 		return nil, p
