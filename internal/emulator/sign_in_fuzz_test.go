@@ -56,7 +56,7 @@ func FuzzAuthorize(f *testing.F) {
 			"redirect_uri": {redirect}, "state": {state}, "response_mode": {mode}, "login_hint": {hint}}
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://graph/common/oauth2/v2.0/authorize?"+asks.Encode(), nil)
 		if err != nil {
-			t.Skip()
+			return // It cannot be asked for.
 		}
 		w := &recorder{header: http.Header{}}
 		e.ServeHTTP(w, req)
