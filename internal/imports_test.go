@@ -17,6 +17,7 @@ var arrows = map[string][]string{
 	"internal/emulator/odata":    nil,
 	"internal/emulator/tenant":   nil,
 	"internal/graphiql":          nil,
+	"internal/identity":          nil,
 	"internal/limits":            nil,
 	"internal/msgraph":           {"internal/licensing"},
 	"loaders":                    {"internal/licensing"},
