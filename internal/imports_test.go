@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"internal/emulator/contract": nil,
 	"internal/emulator/odata":    nil,
 	"internal/emulator/tenant":   nil,
+	"internal/entra":             {"internal/identity"},
 	"internal/graphiql":          nil,
 	"internal/identity":          nil,
 	"internal/limits":            nil,
