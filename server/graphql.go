@@ -10,6 +10,8 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"licensegraph/graph"
 	"licensegraph/internal/limits"
@@ -69,6 +71,7 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logg
 	e := executor.New(schema)
 	e.SetParserTokenLimit(cfg.MaxTokens)
 	e.SetDisableSuggestion(true)
+	e.SetDefaultRulesFn(rulesWithoutSuggestions)
 	e.SetQueryCache(limits.NewQueryCache(cachedQueries, cachedQueryText))
 	e.SetErrorPresenter(boundErrors(graph.PresentError))
 	e.SetRecoverFunc(graph.Recover(logger))
@@ -82,6 +85,22 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logg
 		e.Use(ext)
 	}
 	return e
+}
+
+// rulesWithoutSuggestions are the rules of validation, none of which suggests
+// a name of the schema for one that is unknown: that would tell the schema to
+// whoever may not read it, and compares the unknown name with each. The
+// executor's own switch knows of two rules.
+func rulesWithoutSuggestions() *rules.Rules {
+	set := rules.NewDefaultRules()
+	for name, rule := range map[string]core.Rule{
+		rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
+		rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	} {
+		set.ReplaceRule(name, rule.RuleFunc)
+	}
+	return set
 }
 
 // boundErrors cuts messages that repeat long names from a query.

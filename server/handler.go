@@ -18,7 +18,7 @@ const endpointPath = "/graphql"
 // first to last.
 func newHandler(cfg *Config, exec *executor.Executor, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle(endpointPath, chain(endpoint{exec},
+	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec),
 		noStore,
 		crossOrigin(cfg.CORSOrigins),
 		sameOrigin(cfg.CORSOrigins),

@@ -14,14 +14,23 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/internal/limits"
 )
 
 // refusal is a request that is none of GraphQL's (GraphQL over HTTP, section
 // 5). Its text never repeats what was sent.
 type refusal struct {
-	status int
-	text   string
-	header map[string]string
+	status     int
+	text       string
+	header     map[string]string
+	extensions map[string]any // of the error
+}
+
+// tooMuch is a request of which something is too large.
+func tooMuch(err *gqlerror.Error) *refusal {
+	return &refusal{http.StatusBadRequest, err.Message, nil, err.Extensions}
 }
 
 func badRequest(format string, args ...any) *refusal {
@@ -29,17 +38,17 @@ func badRequest(format string, args ...any) *refusal {
 }
 
 // readRequest reads the parameters of a GET or a POST.
-func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
+func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
 	start := graphql.Now()
 	var params *graphql.RawParams
 	var problem *refusal
 	switch r.Method {
 	case http.MethodGet:
-		params, problem = readGet(r)
+		params, problem = readGet(r, bounds)
 	case http.MethodPost:
-		params, problem = readPost(w, r)
+		params, problem = readPost(w, r, bounds)
 	default:
-		return nil, &refusal{http.StatusMethodNotAllowed, "The method has to be GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}}
+		return nil, &refusal{http.StatusMethodNotAllowed, "The method has to be GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}, nil}
 	}
 	if problem != nil {
 		return nil, problem
@@ -53,10 +62,15 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *r
 }
 
 // readGet reads the parameters from the URL (section 5.3).
-func readGet(r *http.Request) (*graphql.RawParams, *refusal) {
+func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, badRequest("The query component of the URL is malformed.")
+	}
+	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+		if len(values[name]) > 1 {
+			return nil, badRequest("The parameter %s is there more than once.", name)
+		}
 	}
 	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
 	for _, object := range []struct {
@@ -64,6 +78,9 @@ func readGet(r *http.Request) (*graphql.RawParams, *refusal) {
 		target *map[string]any
 	}{{"variables", &params.Variables}, {"extensions", &params.Extensions}} {
 		if text := values.Get(object.name); text != "" {
+			if err := bounds.CheckJSON([]byte(text)); err != nil {
+				return nil, tooMuch(err)
+			}
 			if err := decode([]byte(text), object.target); err != nil {
 				return nil, badRequest("The parameter %s is not a JSON object.", object.name)
 			}
@@ -74,7 +91,7 @@ func readGet(r *http.Request) (*graphql.RawParams, *refusal) {
 
 // readPost reads the parameters from a JSON body (section 5.4). Members that
 // we don't know are none of our business.
-func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
+func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
 	if problem := checkContent(r.Header); problem != nil {
 		return nil, problem
 	}
@@ -84,6 +101,9 @@ func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refu
 	}
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
 		return nil, badRequest("The body is a list. Operations are not taken in batches: send one request for each.")
+	}
+	if err := bounds.CheckJSON(body); err != nil {
+		return nil, tooMuch(err)
 	}
 	var members map[string]json.RawMessage
 	if err := decode(body, &members); err != nil || members == nil {
@@ -113,14 +133,14 @@ func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refu
 func checkContent(h http.Header) *refusal {
 	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || mediaType != mediaTypeJSON {
-		return &refusal{http.StatusUnsupportedMediaType, "The Content-Type has to be application/json.", map[string]string{"Accept-Post": mediaTypeJSON}}
+		return &refusal{http.StatusUnsupportedMediaType, "The Content-Type has to be application/json.", map[string]string{"Accept-Post": mediaTypeJSON}, nil}
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return &refusal{http.StatusUnsupportedMediaType, "The charset has to be utf-8.", nil}
+		return &refusal{http.StatusUnsupportedMediaType, "The charset has to be utf-8.", nil, nil}
 	}
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		// RFC 9110, section 12.5.3: the answer names what would be taken.
-		return &refusal{http.StatusUnsupportedMediaType, "The body has to come without a content coding.", map[string]string{"Accept-Encoding": "identity"}}
+		return &refusal{http.StatusUnsupportedMediaType, "The body has to come without a content coding.", map[string]string{"Accept-Encoding": "identity"}, nil}
 	}
 	return nil
 }
@@ -139,10 +159,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	// The deadline stays: net/http reads what is left of the body before it
 	// takes the next request.
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is longer than the %d bytes that are allowed.", tooLarge.Limit), nil}
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is longer than the %d bytes that are allowed.", tooLarge.Limit), nil, nil}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-		return nil, &refusal{http.StatusRequestTimeout, "The body did not arrive in time.", nil}
+		return nil, &refusal{http.StatusRequestTimeout, "The body did not arrive in time.", nil, nil}
 	}
 	return nil, badRequest("The body could not be read.")
 }

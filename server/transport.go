@@ -12,12 +12,21 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/internal/limits"
 )
 
 // endpoint answers operations over HTTP, as the GraphQL over HTTP draft says
 // (https://graphql.github.io/graphql-over-http/draft/): a GET for queries, a
 // POST for queries and mutations, one answer for each.
-type endpoint struct{ executor *executor.Executor }
+type endpoint struct {
+	executor *executor.Executor
+	limits   limits.Limits
+}
+
+func newEndpoint(cfg *Config, exec *executor.Executor) endpoint {
+	return endpoint{executor: exec, limits: cfg.limits()}
+}
 
 // errorsAtMost bounds the errors of a document that are reported at once.
 const errorsAtMost = 50
@@ -37,7 +46,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if mediaType == "" {
 		a.mediaType = mediaTypeJSON
-		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "The answer can be " + mediaTypeGraphQL + " or " + mediaTypeJSON + ".", nil})
+		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "The answer can be " + mediaTypeGraphQL + " or " + mediaTypeJSON + ".", nil, nil})
 		return
 	}
 	if r.Method == http.MethodOptions { // one that is no preflight
@@ -45,7 +54,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	params, problem := readRequest(w, r)
+	params, problem := readRequest(w, r, e.limits)
 	if problem != nil {
 		a.refuse(ctx, e, problem)
 		return
@@ -79,7 +88,7 @@ func checkOperation(method string, operation ast.Operation) *refusal {
 	case operation == ast.Subscription:
 		return badRequest("Subscriptions are not served over this transport.")
 	case method == http.MethodGet && operation != ast.Query:
-		return &refusal{http.StatusMethodNotAllowed, "A GET runs queries only: send this operation by POST.", map[string]string{"Allow": "POST"}}
+		return &refusal{http.StatusMethodNotAllowed, "A GET runs queries only: send this operation by POST.", map[string]string{"Allow": "POST"}, nil}
 	}
 	return nil
 }
@@ -105,7 +114,7 @@ func (a *answer) refuse(ctx context.Context, e endpoint, problem *refusal) {
 		a.w.Header().Set(name, value)
 	}
 	a.status = problem.status
-	a.write(e.failure(ctx, gqlerror.Errorf("%s", problem.text)))
+	a.write(e.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}))
 }
 
 // write sends the response. Without data it is a request error: a 400, or a

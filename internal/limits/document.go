@@ -1,6 +1,9 @@
 package limits
 
 import (
+	"strings"
+	"unicode/utf8"
+
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/lexer"
 	"github.com/vektah/gqlparser/v2/parser"
@@ -10,8 +13,8 @@ import (
 // keep. All operations count, also those that were not asked for, because
 // validation reads them all.
 func checkDocument(query string, limits Limits) *exceeded {
-	if tooManyTokens(query, limits.Tokens) {
-		return &exceeded{limitTokens, limits.Tokens + 1, limits.Tokens, ""}
+	if e := checkTokens(query, limits); e != nil {
+		return e
 	}
 	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, limits.Tokens)
 	if err != nil {
@@ -19,6 +22,14 @@ func checkDocument(query string, limits Limits) *exceeded {
 	}
 	if n := len(document.Fragments); n > limits.Fragments {
 		return &exceeded{limitFragments, n, limits.Fragments, ""}
+	}
+	if n := len(document.Operations); n > limits.Operations {
+		return &exceeded{limitOperations, n, limits.Operations, ""}
+	}
+	for _, operation := range document.Operations {
+		if n := len(operation.VariableDefinitions); n > limits.Variables {
+			return &exceeded{limitVariables, n, limits.Variables, ""}
+		}
 	}
 
 	m := newMeasurer(document)
@@ -45,16 +56,42 @@ func checkDocument(query string, limits Limits) *exceeded {
 	return nil
 }
 
-// tooManyTokens reads no more of the text than it has to. A text that is not
+// checkTokens reads no more of the text than it has to. A text that is not
 // GraphQL has no tokens from there on.
-func tooManyTokens(query string, allowed int) bool {
+func checkTokens(query string, limits Limits) *exceeded {
+	if !utf8.ValidString(query) {
+		return &exceeded{limitEncoding, 1, 0, ""}
+	}
 	l := lexer.New(&ast.Source{Input: query})
-	for range allowed + 1 {
-		if token, err := l.ReadToken(); err != nil || token.Kind == lexer.EOF {
-			return false
+	for range limits.Tokens {
+		token, err := l.ReadToken()
+		if err != nil {
+			return nil
+		}
+		switch token.Kind {
+		case lexer.EOF:
+			return nil
+		case lexer.Name:
+			if n := len(token.Value); n > limits.NameBytes {
+				return &exceeded{limitNames, n, limits.NameBytes, ""}
+			}
+		case lexer.Int, lexer.Float:
+			if n := len(token.Value); n > numberBytes {
+				return &exceeded{limitNumber, n, numberBytes, ""}
+			}
+		case lexer.String, lexer.BlockString:
+			if n := len(token.Value); n > limits.StringBytes {
+				return &exceeded{limitString, n, limits.StringBytes, ""}
+			}
+			if n := strings.Count(token.Value, "\x00"); n > 0 {
+				return &exceeded{limitNUL, n, 0, ""}
+			}
 		}
 	}
-	return true
+	if token, err := l.ReadToken(); err != nil || token.Kind == lexer.EOF {
+		return nil
+	}
+	return &exceeded{limitTokens, limits.Tokens + 1, limits.Tokens, ""}
 }
 
 // shape is what was counted in a selection set, with all fragments written

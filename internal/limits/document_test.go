@@ -94,6 +94,7 @@ func TestDocument(t *testing.T) {
 	t.Parallel()
 	small := Limits{
 		Tokens: 150, Depth: 4, Width: 10, RootFields: 5, Fields: 30, Aliases: 3, Directives: 3, Fragments: 6,
+		Operations: 3, Variables: 3, StringBytes: 20,
 	}.withDefaults()
 	tests := []struct {
 		name  string
@@ -139,6 +140,23 @@ func TestDocument(t *testing.T) {
 		{"a ring of fragments", ring(6), limitFragmentCycle},
 		{"a fragment in itself", "{...f} fragment f on Q{a{...f}}", limitFragmentCycle},
 		{"a ring that nobody spreads", "{a} fragment f on Q{...g} fragment g on Q{...f}", limitFragmentCycle},
+		{"a name at the limit", "{" + strings.Repeat("a", 128) + "}", ""},
+		{"one letter more", "{" + strings.Repeat("a", 129) + "}", limitNames},
+		{"a long alias", "{" + strings.Repeat("a", 129) + ":b}", limitNames},
+		{"a long name of a variable", "query($" + strings.Repeat("a", 129) + ":I){a}", limitNames},
+		{"operations at the limit", operations(3) + "fragment f on Q{a}", ""},
+		{"one operation more", operations(4) + "fragment f on Q{a}", limitOperations},
+		{"variables at the limit", "query($a:I $b:I $c:I){a}", ""},
+		{"one variable more", "query($a:I $b:I $c:I $d:I){a}", limitVariables},
+		{"a long number", "{a(b:" + strings.Repeat("1", 41) + ")}", limitNumber},
+		{"a string at the limit", `{a(b:"12345678901234567890")}`, ""},
+		{"one byte more", `{a(b:"123456789012345678901")}`, limitString},
+		{"a long block string", `{a(b:"""123456789012345678901""")}`, limitString},
+		{"a description of what has none", `"""123456789012345678901""" {a}`, limitString},
+		{"NUL in a string", `{a(b:"\u0000")}`, limitNUL},
+		{"bad UTF-8", "{a(b:\"\xff\")}", limitEncoding},
+		{"bad UTF-8 in a comment", "{a}#\xc3", limitEncoding},
+		{"a byte order mark", "\ufeff{a}", ""},
 		{"an unknown fragment is for validation", "{...f}", ""},
 		{"twice the same fragment is for validation", "{...f} fragment f on Q{a} fragment f on Q{b}", ""},
 		{"what is no GraphQL is for the parser", "{a", ""},
@@ -174,7 +192,8 @@ func TestHostileDocuments(t *testing.T) {
 		want   limit
 	}{
 		{"equal fields in sets of equal name", "{a{" + strings.Repeat("x ", 190) + "} " + strings.Repeat("a{"+strings.Repeat("x ", 190)+"} ", 8) + "}", Limits{}, limitWidth},
-		{"100 operations with the same fragment", operations(100) + " fragment f on Q{" + strings.Repeat("a"+fields(100, "x%d"), 5) + "}", Limits{}, limitFields},
+		{"100 operations", operations(100) + " fragment f on Q{a}", Limits{}, limitOperations},
+		{"100 operations with the same fragment", operations(100) + " fragment f on Q{" + strings.Repeat("a"+fields(100, "x%d"), 5) + "}", Limits{Operations: 100}, limitFields},
 		{"nested fragments of nothing, 1 KB", emptyBomb(24), Limits{}, limitFields},
 		{"nested fragments, 1 KB", bomb(24), Limits{}, limitDepth},
 		{"nested fragments, 1 KB, deep allowed", bomb(24), Limits{Depth: 1_000}, limitFields},
@@ -248,7 +267,7 @@ func TestWritingOutIsBounded(t *testing.T) {
 	for name, query := range map[string]string{
 		"fields":           "{a{" + strings.Repeat("b"+fields(90, "x%d"), 2) + "}}",
 		"inline fragments": "{a{" + strings.Repeat("b{...f}", 150) + "}} fragment f on Q{" + strings.Repeat("...{", 300) + "x" + strings.Repeat("}", 300) + "}",
-		"operations":       operations(200) + "fragment f on Q" + fields(9, "x%d"),
+		"operations":       operations(20) + "fragment f on Q" + fields(90, "x%d"),
 	} {
 		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, Default().Tokens)
 		if err != nil {

@@ -26,6 +26,20 @@ const (
 	limitCost            limit = "cost"
 	limitIDs             limit = "ids"
 	limitRepresentations limit = "representations"
+
+	limitNames      limit = "names"
+	limitOperations limit = "operations"
+	limitVariables  limit = "variables"
+
+	limitEncoding  limit = "encoding"
+	limitNUL       limit = "nul"
+	limitValues    limit = "values"
+	limitNesting   limit = "nesting"
+	limitList      limit = "list"
+	limitString    limit = "string"
+	limitNumber    limit = "number"
+	limitMagnitude limit = "magnitude"
+	limitMembers   limit = "members"
 )
 
 // texts say what was measured, with a place for it and for what is allowed,
@@ -45,6 +59,20 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitCost:            {"The query costs %s; %s is allowed.", "Ask for smaller pages, or for fewer lists within lists."},
 	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
 	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
+
+	limitNames:      {"A name or alias of the query is %s bytes long; %s are allowed.", "Answers repeat it for each object: choose a shorter one."},
+	limitOperations: {"The query has %s operations; %s are allowed.", "One of them runs: send the others in requests of their own."},
+	limitVariables:  {"An operation defines %s variables; %s are allowed.", "Pass input objects or lists."},
+
+	limitEncoding:  {"The request is not UTF-8 (%s faults; %s are allowed).", "Encode it anew."},
+	limitNUL:       {"A string of the request has %s NUL characters; %s are allowed.", "No id, name or filter has one: leave them out."},
+	limitValues:    {"The request has %s JSON values; %s are allowed.", "Ask in several requests."},
+	limitNesting:   {"The JSON of the request is nested %s levels deep; %s are allowed.", "No input of the schema is that deep."},
+	limitList:      {"A list of the request has %s elements; %s are allowed.", "Ask in several requests."},
+	limitString:    {"A string of the request is %s bytes long; %s are allowed.", "No id, name, filter or cursor is that long."},
+	limitNumber:    {"A number of the request is %s digits long; %s are allowed.", "Write it with fewer digits."},
+	limitMagnitude: {"A number of the request is beyond what a Float holds (%s; %s are allowed).", "Ints go to 2147483647."},
+	limitMembers:   {"An object of the request has a member %s times; %s is allowed.", "Programs differ in which one counts."},
 }
 
 // exceeded is a limit that a document or an operation does not keep.
@@ -63,7 +91,7 @@ func (e *exceeded) error() *gqlerror.Error {
 	text := texts[e.limit]
 	args := []any{number(e.measured), number(e.allowed)}
 	switch e.limit {
-	case limitTokens: // counting stops at the first one too many
+	case limitTokens, limitValues, limitNesting, limitList: // counting stops at the first one too many
 		args[0] = "more than " + number(e.allowed)
 	case limitIDs, limitRepresentations:
 		args = append(args, e.argument)

@@ -12,6 +12,7 @@ package limits
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -54,6 +55,25 @@ type Limits struct {
 	// Representations is the number of entities that a federation router may
 	// ask for at once.
 	Representations int
+	// NameBytes is the length of a name or an alias.
+	NameBytes int
+	// Operations is the number of operations in a document, of which one runs.
+	Operations int
+	// Variables is the number of variables that an operation defines.
+	Variables int
+	// Values is the number of JSON values in a request, variables and all.
+	Values int
+	// Nesting is how deep objects and lists of a request's JSON are in each
+	// other.
+	Nesting int
+	// ListElements is the length of any list in a request's JSON, unless IDs
+	// or Representations are more.
+	ListElements int
+	// StringBytes is the length of a string in a document or in variables. The
+	// longest that is of use is a cursor.
+	StringBytes int
+	// Errors is the number of errors in an answer.
+	Errors int
 }
 
 // Default returns limits that let GraphiQL introspect and that let a page of
@@ -74,6 +94,14 @@ func Default() Limits {
 		ListSize:           10,
 		IDs:                100,
 		Representations:    1_000,
+		NameBytes:          128,
+		Operations:         20,
+		Variables:          100,
+		Values:             20_000,
+		Nesting:            20,
+		ListElements:       1_000,
+		StringBytes:        16 << 10,
+		Errors:             200,
 	}
 }
 
@@ -95,6 +123,14 @@ func (l Limits) withDefaults() Limits {
 		{&l.ListSize, &d.ListSize},
 		{&l.IDs, &d.IDs},
 		{&l.Representations, &d.Representations},
+		{&l.NameBytes, &d.NameBytes},
+		{&l.Operations, &d.Operations},
+		{&l.Variables, &d.Variables},
+		{&l.Values, &d.Values},
+		{&l.Nesting, &d.Nesting},
+		{&l.ListElements, &d.ListElements},
+		{&l.StringBytes, &d.StringBytes},
+		{&l.Errors, &d.Errors},
 	} {
 		if *field.value == 0 {
 			*field.value = *field.fallback
@@ -119,6 +155,7 @@ var _ interface {
 	graphql.HandlerExtension
 	graphql.OperationParameterMutator
 	graphql.OperationContextMutator
+	graphql.ResponseInterceptor
 } = (*Extension)(nil)
 
 // New returns an extension for one executor.
@@ -167,4 +204,19 @@ func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql
 func (e *Extension) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	c := newCounter(e.weights, e.limits, op.Variables)
 	return c.check(op.Operation).error()
+}
+
+// InterceptResponse cuts the errors of an answer: a page of objects that all
+// lack the same can have one each.
+func (e *Extension) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	response := next(ctx)
+	if response == nil || len(response.Errors) <= e.limits.Errors {
+		return response
+	}
+	more := len(response.Errors) - e.limits.Errors
+	response.Errors = append(response.Errors[:e.limits.Errors:e.limits.Errors], &gqlerror.Error{
+		Message:    fmt.Sprintf("There are %d more errors.", more),
+		Extensions: map[string]any{"code": response.Errors[e.limits.Errors].Extensions["code"], "count": more},
+	})
+	return response
 }
