@@ -21,11 +21,12 @@ var arrows = map[string][]string{
 	"internal/identity":          nil,
 	"internal/limits":            nil,
 	"internal/msgraph":           {"internal/licensing"},
+	"internal/quota":             {"internal/identity"},
 	"loaders":                    {"internal/licensing"},
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
 	"graph":                      {"graph/generated", "graph/model", "internal/licensing", "loaders"},
-	"server":                     {"graph", "internal/emulator", "internal/graphiql", "internal/licensing", "internal/limits", "internal/msgraph", "loaders", "schema"},
+	"server":                     {"graph", "internal/emulator", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -122,7 +122,7 @@ func (a *app) serve(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	servers := []*http.Server{a.gateway}
-	group.Go(serving(a.gateway, a.listeners.gateway, base))
+	group.Go(serving(a.gateway, boundConnections(a.listeners.gateway, a.cfg.MaxConnections), base))
 	if a.embedded != nil {
 		servers = append(servers, a.embedded)
 		group.Go(serving(a.embedded, a.listeners.embedded, base))

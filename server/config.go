@@ -58,6 +58,12 @@ type Config struct {
 	MaxIDs             int   `name:"max-ids" group:"Limits of a request" default:"${ids}" help:"Ids in one list argument."`
 	MaxRepresentations int   `name:"max-representations" group:"Limits of a request" default:"${representations}" help:"Entities that a federation router may ask for at once."`
 
+	CallerRate       int `name:"caller-rate" group:"Limits of callers" default:"100" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one."`
+	CallerBurst      int `name:"caller-burst" group:"Limits of callers" default:"200" help:"Operations that a caller may begin at once after a pause."`
+	CallerOperations int `name:"caller-operations" group:"Limits of callers" default:"50" help:"Operations that one caller may have under way."`
+	MaxOperations    int `name:"max-operations" group:"Limits of callers" default:"256" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
+	MaxConnections   int `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
+
 	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"What is logged, from debug, info, warn or error upwards."`
 	LogFormat string `name:"log-format" group:"Log" default:"text" help:"How it is logged, to standard error: text or json."`
 

@@ -71,7 +71,7 @@ func crossOrigin(origins []string) middleware {
 		AllowedOrigins:       origins,
 		AllowedMethods:       []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:       []string{"Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader},
-		ExposedHeaders:       []string{requestIDHeader},
+		ExposedHeaders:       []string{requestIDHeader, "Retry-After"},
 		MaxAge:               600,
 		OptionsSuccessStatus: http.StatusNoContent,
 	}).Handler

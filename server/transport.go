@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/limits"
+	"licensegraph/internal/quota"
 )
 
 // endpoint answers operations over HTTP, as the GraphQL over HTTP draft says
@@ -22,10 +23,11 @@ import (
 type endpoint struct {
 	executor *executor.Executor
 	limits   limits.Limits
+	quota    quota.Quota
 }
 
 func newEndpoint(cfg *Config, exec *executor.Executor) endpoint {
-	return endpoint{executor: exec, limits: cfg.limits()}
+	return endpoint{executor: exec, limits: cfg.limits(), quota: quota.New(cfg.quota(), nil)}
 }
 
 // errorsAtMost bounds the errors of a document that are reported at once.
@@ -54,6 +56,12 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	end, problem := admit(ctx, e.quota)
+	if problem != nil {
+		a.refuse(ctx, e, problem)
+		return
+	}
+	defer end()
 	params, problem := readRequest(w, r, e.limits)
 	if problem != nil {
 		a.refuse(ctx, e, problem)
