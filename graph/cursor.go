@@ -11,6 +11,7 @@ import (
 	"io"
 	"sync"
 
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 )
 
@@ -54,6 +55,14 @@ func newCursors(key []byte, tenant string) (*cursors, error) {
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	return &cursors{aead: aead, tenant: tenant}, err
+}
+
+// of returns the cursors as a caller has them, which are those of the caller's tenant.
+func (c *cursors) of(caller *identity.Caller) *cursors {
+	if caller == nil || caller.TenantID == c.tenant {
+		return c
+	}
+	return &cursors{aead: c.aead, tenant: caller.TenantID}
 }
 
 // compressors are used again and again: each takes a megabyte.

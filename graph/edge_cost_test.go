@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/oauth2"
 
 	"licensegraph/graph/generated"
 	"licensegraph/internal/emulator"
@@ -692,7 +691,7 @@ func TestCostOfMe(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
 	person := g.nodesOf(t, "users", "first: 1", "id")[0]["id"].(string)
-	g.person = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: g.tenant.DelegatedToken(person, "User.Read.All", "CloudLicensing.Read", "User-UsageRight.Read")})
+	g.person = personalToken(g.tenant.DelegatedToken(person, "User.Read.All", "CloudLicensing.Read", "User-UsageRight.Read"))
 	g.restart()
 	g.forget()
 	g.answered(g.ask(`{ me { displayName licenseAssignmentStates { state } } }`, nil), 1)

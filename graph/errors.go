@@ -28,6 +28,8 @@ var codes = []struct {
 	text string
 }{
 	{licensing.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
+	{licensing.ErrSignIn, "UNAUTHENTICATED", "Microsoft Graph wants you to sign in again."},
+	{licensing.ErrNotAPerson, "FORBIDDEN", "The gateway asks Microsoft Graph in the name of people, and you are an application: sign in as a person."},
 	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
 	{licensing.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
 	{licensing.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
@@ -48,6 +50,9 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 			e := presented(ctx, err, known.code, known.text)
 			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {
 				describe(e, upstream)
+				if upstream.Personal && errors.Is(err, licensing.ErrForbidden) {
+					e.Message = "Microsoft Graph does not let you do this."
+				}
 			}
 			return e
 		}

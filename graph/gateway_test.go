@@ -16,11 +16,13 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"go.uber.org/goleak"
-	"golang.org/x/oauth2"
 
 	"licensegraph/graph"
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/msgraph"
+	"licensegraph/internal/outbound"
 	"licensegraph/loaders"
 )
 
@@ -42,8 +44,15 @@ type gateway struct {
 	tenantID string // that cursors are bound to
 	begin    func(*msgraph.Operation) graph.Upstream
 	readOnly bool
-	person   oauth2.TokenSource // nil for the application itself
+	person   personalToken // empty for the application itself
 }
+
+// personalToken is the token of somebody who has signed in.
+type personalToken string
+
+func (p personalToken) Token(context.Context, *http.Client) (string, error) { return string(p), nil }
+
+func (personalToken) Refused(string, string) bool { return false }
 
 // waits records how long the client would have waited, instead of waiting.
 type waits struct {
@@ -105,10 +114,21 @@ func startGateway(t *testing.T, options emulator.Options) *gateway {
 
 // restart puts a new gateway, which knows nothing yet, over the same tenant.
 func (g *gateway) restart() {
+	out, err := outbound.New(outbound.Options{Services: []string{g.graphURL, g.tenant.URL}})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	application, err := entra.NewApplication(entra.Options{
+		Authority: g.tenant.URL, GraphURL: g.graphURL,
+		ClientID: g.tenant.ClientID(), Credential: entra.Secret(identity.Secret(g.tenant.ClientSecret())),
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
 	client, err := msgraph.New(msgraph.Options{
-		GraphURL: g.graphURL, Authority: g.tenant.URL,
-		TenantID: g.tenant.TenantID(), ClientID: g.tenant.ClientID(), ClientSecret: g.tenant.ClientSecret(),
-		TokenSource:    g.person,
+		GraphURL:       g.graphURL,
+		Out:            out,
+		Tokens:         application.Tokens(g.tenant.TenantID()),
 		RequestTimeout: g.timeout,
 		Wait:           g.waits.wait,
 	})
@@ -117,7 +137,12 @@ func (g *gateway) restart() {
 	}
 	logger := slog.New(slog.NewTextHandler(g.log, nil))
 	resolver, err := graph.New(graph.Options{
-		Begin:        func() graph.Upstream { return g.begin(client.Begin()) },
+		Begin: func(context.Context) (graph.Upstream, error) {
+			if g.person != "" {
+				return g.begin(client.BeginAs(identity.Key{TenantID: g.tenantID, ObjectID: "person"}, g.person)), nil
+			}
+			return g.begin(client.Begin()), nil
+		},
 		TenantID:     g.tenantID,
 		CursorKey:    g.key,
 		ShowUpstream: func(http.Header) bool { return true },

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/oauth2"
 
 	"licensegraph/internal/emulator"
 )
@@ -522,8 +521,8 @@ func TestMe(t *testing.T) {
 	const selected = `{ id displayName licenseAssignmentStates { state } assignments { id } usageRights { id } assignmentErrors { id } waitingMembers { id } licenseDetails { id } }`
 	person := g.nodesOf(t, "users", `first: 1, filter: {error: COUNT_VIOLATION}`, "id")[0]["id"].(string)
 	want := g.ask(fmt.Sprintf(`{ me: user(id: %q) %s }`, person, selected), nil)
-	g.person = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: g.tenant.DelegatedToken(person,
-		"User.Read.All", "CloudLicensing.Read", "User-CloudLicensing.Read", "User-UsageRight.Read", "LicenseAssignment.Read.All")})
+	g.person = personalToken(g.tenant.DelegatedToken(person,
+		"User.Read.All", "CloudLicensing.Read", "User-CloudLicensing.Read", "User-UsageRight.Read", "LicenseAssignment.Read.All"))
 	g.restart()
 	got := g.ask(`{ me `+selected+` }`, nil)
 	if diff := gocmp.Diff(want.Data, got.Data); diff != "" || len(got.Errors) > 0 || len(want.Errors) > 0 {

@@ -77,9 +77,17 @@ type upstreamKey struct{}
 func upstreamOf(ctx context.Context) Upstream { return ctx.Value(upstreamKey{}).(Upstream) }
 
 func (o *operations) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	upstream := o.resolver.options.Begin()
-	ctx = context.WithValue(ctx, upstreamKey{}, upstream)
 	op := graphql.GetOperationContext(ctx)
+	upstream, err := o.resolver.options.Begin(ctx)
+	if err == nil {
+		ctx = context.WithValue(ctx, upstreamKey{}, upstream)
+		if !introspects(op) {
+			err = upstream.SignIn(ctx)
+		}
+	}
+	if err != nil {
+		return o.refuse(ctx, err)
+	}
 	l := loaders.New(ctx, upstream, needsOf(op).of)
 	if op.Operation.Operation == ast.Query {
 		fields := rootFields(op)
@@ -89,6 +97,20 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 		}
 	}
 	return next(loaders.With(ctx, l))
+}
+
+// refuse answers an operation that was not begun: without data.
+func (o *operations) refuse(ctx context.Context, err error) graphql.ResponseHandler {
+	return graphql.OneShot(o.InterceptResponse(ctx, func(ctx context.Context) *graphql.Response {
+		return &graphql.Response{Errors: gqlerror.List{PresentError(ctx, err)}}
+	}))
+}
+
+// introspects tells whether an operation asks for nothing but the schema.
+func introspects(op *graphql.OperationContext) bool {
+	return op.Operation.Operation == ast.Query && !slices.ContainsFunc(rootFields(op), func(name string) bool {
+		return name != "__schema" && name != "__type" && name != "_service"
+	})
 }
 
 // rootFields returns the fields of a query that begin at the same time.
@@ -140,7 +162,9 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 	log(ctx, o.resolver.options.Logger, resp.Errors)
 	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began
 	if upstream, began := ctx.Value(upstreamKey{}).(Upstream); began {
-		loaders.For(ctx).Wait()
+		if l := loaders.For(ctx); l != nil {
+			l.Wait()
+		}
 		report = upstream.Report()
 	}
 	var headers http.Header

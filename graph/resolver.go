@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"licensegraph/graph/generated"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -18,6 +19,8 @@ import (
 // Upstream is Microsoft Graph as one operation sees it, and what that cost.
 type Upstream interface {
 	loaders.Source
+	// SignIn makes sure that the caller is let in, where Microsoft Graph is asked in the caller's name.
+	SignIn(context.Context) error
 	// Write makes changes, and returns what became of each, in their order.
 	Write(context.Context, []licensing.Write) []licensing.WriteResult
 	// Wait waits, unless the context ends before.
@@ -27,9 +30,9 @@ type Upstream interface {
 
 // Options are what the resolvers need.
 type Options struct {
-	// Begin returns Microsoft Graph as one operation sees it.
-	Begin func() Upstream
-	// TenantID binds cursors to the tenant.
+	// Begin returns Microsoft Graph as one operation of the context's caller sees it.
+	Begin func(context.Context) (Upstream, error)
+	// TenantID binds cursors to the tenant where nobody is asked who they are, else that of the caller does.
 	TenantID string
 	// CursorKey seals cursors: 32 bytes, the same in each replica.
 	CursorKey []byte
@@ -62,5 +65,5 @@ func (r *Resolver) Schema() graphql.ExecutableSchema {
 
 // loaders returns the loaders of the operation.
 func (r *Resolver) loaders(ctx context.Context) plan {
-	return plan{Loaders: loaders.For(ctx), cursors: r.cursors}
+	return plan{Loaders: loaders.For(ctx), cursors: r.cursors.of(identity.From(ctx))}
 }

@@ -16,17 +16,18 @@ var arrows = map[string][]string{
 	"internal/emulator/contract": nil,
 	"internal/emulator/odata":    nil,
 	"internal/emulator/tenant":   nil,
-	"internal/entra":             {"internal/identity"},
+	"internal/entra":             {"internal/identity", "internal/licensing", "internal/outbound"},
 	"internal/graphiql":          nil,
 	"internal/identity":          nil,
 	"internal/limits":            nil,
-	"internal/msgraph":           {"internal/licensing"},
+	"internal/msgraph":           {"internal/identity", "internal/licensing", "internal/outbound"},
+	"internal/outbound":          nil,
 	"internal/quota":             {"internal/identity"},
 	"loaders":                    {"internal/licensing"},
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
-	"graph":                      {"graph/generated", "graph/model", "internal/licensing", "loaders"},
-	"server":                     {"graph", "internal/emulator", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/quota", "loaders", "schema"},
+	"graph":                      {"graph/generated", "graph/model", "internal/identity", "internal/licensing", "loaders"},
+	"server":                     {"graph", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

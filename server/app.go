@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"licensegraph/internal/emulator"
-	"licensegraph/internal/msgraph"
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
 )
 
 // app is the running program: the gateway, and the embedded tenant where one
@@ -24,7 +26,7 @@ type app struct {
 	listeners listeners
 	gateway   *http.Server
 	embedded  *http.Server // nil over a real tenant
-	client    *msgraph.Client
+	tenants   *tenants
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
 	upstream  string             // what the banner says of Microsoft Graph
@@ -39,34 +41,29 @@ const (
 func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, logger: logger, listeners: l}
 	services := cfg.services()
-	options := msgraph.Options{
-		GraphURL: services.graphURL, Authority: services.authority,
-		TenantID: cfg.TenantID, ClientID: cfg.ClientID, ClientSecret: cfg.clientSecret,
-	}
-	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, cfg.TenantID)
+	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.credential}
+	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, strings.Join(ids, ", "))
 	if cfg.embedded() {
 		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{})
 		if err != nil {
 			return nil, err
 		}
 		url := baseURL(l.embedded)
-		options = msgraph.Options{
-			GraphURL: url, Authority: url,
-			TenantID: tenant.TenantID(), ClientID: tenant.ClientID(), ClientSecret: tenant.ClientSecret(),
-		}
+		services = cloud{url, url}
+		ids, application = []string{tenant.TenantID()}, entra.Options{ClientID: tenant.ClientID(), Credential: entra.Secret(identity.Secret(tenant.ClientSecret()))}
 		a.embedded = a.newServer(tenant)
 		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, tenant.UserCount())
 		a.tenant = tenant
 	}
 	var err error
-	if a.client, err = msgraph.New(options); err != nil {
+	if a.tenants, err = newTenants(cfg, ids, services, application); err != nil {
 		return nil, err
 	}
-	resolver, err := newResolver(cfg, a.client, options.TenantID, logger)
+	resolver, err := newResolver(cfg, a.tenants, logger)
 	if err != nil {
 		return nil, err
 	}
-	a.ready = newReadiness(a.client.Ready, logger, time.Now)
+	a.ready = newReadiness(a.tenants.ready, logger, time.Now)
 	exec := newExecutor(cfg, resolver.Schema(), logger, resolver.Extension())
 	handler, err := newHandler(cfg, exec, a.ready, logger)
 	if err != nil {
@@ -118,7 +115,7 @@ func (a *app) serve(ctx context.Context) error {
 	// Requests outlive the signal, and end with the time to drain.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer a.client.CloseIdleConnections()
+	defer a.tenants.out.CloseIdleConnections()
 
 	group, ctx := errgroup.WithContext(ctx)
 	servers := []*http.Server{a.gateway}
@@ -159,7 +156,7 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	var errs []error
 	for _, server := range servers {
 		if server != a.gateway {
-			a.client.CloseIdleConnections()
+			a.tenants.out.CloseIdleConnections()
 		}
 		err := server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/limits"
 )
 
@@ -27,12 +30,22 @@ type Config struct {
 
 	Embedded Embedded `embed:"" prefix:"embedded-" group:"Embedded tenant"`
 
-	TenantID         string `name:"tenant-id" group:"Microsoft Graph" placeholder:"ID" help:"Tenant to read: its id or a domain of it."`
-	ClientID         string `name:"client-id" group:"Microsoft Graph" placeholder:"ID" help:"Id of the application as which the gateway signs in."`
-	ClientSecretFile string `name:"client-secret-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the application's secret. The variable LICENSEGRAPH_CLIENT_SECRET can hold the secret itself; a flag cannot, because other processes could read it."`
-	Cloud            string `name:"cloud" group:"Microsoft Graph" default:"worldwide" help:"Cloud of the tenant: worldwide, us-gov-l4, us-gov-l5 or china."`
-	GraphURL         string `name:"graph-url" group:"Microsoft Graph" placeholder:"URL" help:"Address of Microsoft Graph without a version, in place of the cloud's."`
-	Authority        string `name:"authority" group:"Microsoft Graph" placeholder:"URL" help:"Address of the sign-in service, in place of the cloud's."`
+	TenantIDs []string `name:"tenant-id" group:"Microsoft Graph" placeholder:"ID" help:"Tenant to read: its id or a domain of it. Can be given more than once, by ids, where the gateway knows its callers: each then reads the caller's own tenant."`
+	ClientID  string   `name:"client-id" group:"Microsoft Graph" placeholder:"ID" help:"Id of the application as which the gateway signs in."`
+
+	ClientSecretFile      string `name:"client-secret-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the application's secret. The variable LICENSEGRAPH_CLIENT_SECRET can hold the secret itself; a flag cannot, because other processes could read it."`
+	ClientCertificateFile string `name:"client-certificate-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with a certificate of the application (PEM), in place of a secret. It can hold the key as well."`
+	ClientKeyFile         string `name:"client-key-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the key of the certificate (PEM, RSA, not encrypted), if it is not beside the certificate."`
+	FederatedTokenFile    string `name:"federated-token-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with a token of an issuer that the application trusts, in place of a secret. All these files are read again for each new token, so that they can be replaced at any time."`
+
+	Outbound  string `name:"outbound" group:"Microsoft Graph" default:"app" help:"In whose name Microsoft Graph is asked: app (the gateway's application) or on-behalf-of (each caller, who has to be a person)."`
+	Cloud     string `name:"cloud" group:"Microsoft Graph" default:"worldwide" help:"Cloud of the tenant: worldwide, us-gov-l4, us-gov-l5 or china."`
+	GraphURL  string `name:"graph-url" group:"Microsoft Graph" placeholder:"URL" help:"Address of Microsoft Graph without a version, in place of the cloud's."`
+	Authority string `name:"authority" group:"Microsoft Graph" placeholder:"URL" help:"Address of the sign-in service, in place of the cloud's."`
+
+	CAFile               string `name:"ca-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with certificates (PEM) of authorities that are trusted besides those of the system, such as that of a proxy which looks inside."`
+	Proxy                string `name:"proxy" group:"Microsoft Graph" placeholder:"URL" help:"Proxy on the way to Microsoft Graph and its sign-in: http, https or socks5, with a port and without credentials. None by default: the variables HTTP_PROXY and HTTPS_PROXY do not count."`
+	ProxyCredentialsFile string `name:"proxy-credentials-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the proxy's user and password, a colon between, or set LICENSEGRAPH_PROXY_CREDENTIALS to them."`
 
 	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant. Off by default, because the gateway does not know its callers; with the embedded tenant they always may."`
 
@@ -70,10 +83,13 @@ type Config struct {
 	// RefusedSecret and RefusedKey catch secrets on the command line.
 	RefusedSecret refused `name:"client-secret" hidden:""`
 	RefusedKey    refused `name:"cursor-key" hidden:""`
+	RefusedProxy  refused `name:"proxy-credentials" hidden:""`
 
-	// clientSecret and cursorKey come from a file or a variable.
-	clientSecret string
-	cursorKey    []byte // nil: one is made
+	// What comes from files and from variables that are no flags.
+	credential entra.Credential // nil: there is none that is good
+	secret     identity.Secret  // of the variable
+	proxy      *url.URL         // with its credentials; nil for none
+	cursorKey  []byte           // nil: one is made
 }
 
 // Embedded is what can be set of the embedded tenant, by flags of the gateway
@@ -165,7 +181,7 @@ var clouds = map[string]cloud{
 // embedded tells whether the embedded tenant is served: when nothing of a
 // real one is configured.
 func (c *Config) embedded() bool {
-	return c.TenantID == "" && c.ClientID == "" && c.ClientSecretFile == "" && c.clientSecret == ""
+	return len(c.TenantIDs) == 0 && c.ClientID == "" && len(c.credentials()) == 0
 }
 
 // services returns the cloud, with the addresses that were set replacing its
@@ -241,7 +257,7 @@ func (c *Config) log(ctx context.Context, logger *slog.Logger) {
 		}
 		switch group {
 		case "Microsoft Graph":
-			attrs = append(attrs, "client-secret-set", c.clientSecret != "")
+			attrs = append(attrs, "client-secret-set", c.secret != "" || c.ClientSecretFile != "", "proxy-credentials-set", c.proxy != nil && c.proxy.User != nil)
 		case "Answers":
 			attrs = append(attrs, "cursor-key-set", c.cursorKey != nil)
 		}

@@ -115,7 +115,7 @@ func TestUpstreamReport(t *testing.T) {
 	} {
 		cfg := &Config{UpstreamReport: tt.when}
 		if tt.real {
-			cfg.TenantID = "contoso.example"
+			cfg.TenantIDs = []string{"contoso.example"}
 		}
 		show := upstreamReport(cfg)
 		if show(nil) != tt.plain || show(asked) != tt.header {

@@ -15,8 +15,6 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/limits"
-	"licensegraph/internal/msgraph"
-	"licensegraph/loaders"
 )
 
 const (
@@ -29,27 +27,21 @@ const (
 )
 
 // newResolver connects the resolvers with Microsoft Graph.
-func newResolver(cfg *Config, client *msgraph.Client, tenantID string, logger *slog.Logger) (*graph.Resolver, error) {
+func newResolver(cfg *Config, tenants *tenants, logger *slog.Logger) (*graph.Resolver, error) {
 	key := cfg.cursorKey
 	if key == nil {
 		key = make([]byte, cursorKeyBytes)
 		_, _ = rand.Read(key) // never fails
 	}
 	return graph.New(graph.Options{
-		Begin:        func() graph.Upstream { return upstream{client.Begin()} },
-		TenantID:     tenantID,
+		Begin:        tenants.begin,
+		TenantID:     tenants.ids[0],
 		CursorKey:    key,
 		ShowUpstream: upstreamReport(cfg),
 		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
 		Logger:       logger,
 	})
 }
-
-// upstream is an operation of the client as the loaders see it.
-type upstream struct{ *msgraph.Operation }
-
-// Batch begins a batch of reads.
-func (u upstream) Batch() loaders.Batch { return u.Operation.Batch() }
 
 // upstreamReport tells which answers carry extensions.upstream.
 func upstreamReport(cfg *Config) func(http.Header) bool {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"licensegraph/internal/identity"
 	"licensegraph/internal/limits"
 )
 
@@ -211,12 +212,11 @@ func (r boolReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error 
 // readSecrets reads what is too secret for a flag.
 func (c *Config) readSecrets(getenv func(string) string) []error {
 	var errs []error
-	secret, err := readSecret("client-secret", c.ClientSecretFile, getenv)
-	if err != nil {
+	c.secret = identity.Secret(getenv(envName("client-secret")))
+	errs = append(errs, c.readCredential()...)
+	if err := c.readProxy(getenv); err != nil {
 		errs = append(errs, err)
 	}
-	c.clientSecret = secret
-
 	key, err := readSecret("cursor-key", c.CursorKeyFile, getenv)
 	switch {
 	case err != nil:

@@ -476,9 +476,9 @@ func TestSetupErrors(t *testing.T) {
 			`--listen: "127.0.0.1:70000" is no address such as 127.0.0.1:8080`,
 			`--embedded-listen: 0.0.0.0:1 is not a loopback address such as 127.0.0.1:8081`,
 		}},
-		{"tenant only", []string{"--tenant-id=contoso.example"}, nil, []string{"a part of the credentials is missing: --client-id, --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET)"}},
+		{"tenant only", []string{"--tenant-id=contoso.example"}, nil, []string{"a part of the credentials is missing: --client-id, one of --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET), --client-certificate-file, --federated-token-file"}},
 		{"secret only", nil, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"a part of the credentials is missing: --tenant-id, --client-id"}},
-		{"no secret", real, nil, []string{"a part of the credentials is missing: --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET)"}},
+		{"no secret", real, nil, []string{"a part of the credentials is missing: one of --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET), --client-certificate-file, --federated-token-file"}},
 		{"missing secret file", append(real, "--client-secret-file="+dir+"/none"), nil, []string{"--client-secret-file: open " + dir + "/none: no such file or directory"}},
 		{"empty secret file", append(real, "--client-secret-file="+empty), nil, []string{"--client-secret-file: " + empty + " is empty"}},
 		{"secret twice", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"--client-secret-file and LICENSEGRAPH_CLIENT_SECRET are both set: keep one"}},
@@ -564,7 +564,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			t.Errorf("%q was written:\n%s", secret, all)
 		}
 	}
-	for _, want := range []string{"client-secret-set=true", "cursor-key-set=true", "tenant-id=contoso.example", "request-timeout=30s"} {
+	for _, want := range []string{"client-secret-set=true", "cursor-key-set=true", "tenant-id=[contoso.example]", "request-timeout=30s"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%s was not written:\n%s", want, all)
 		}

@@ -74,10 +74,13 @@ func (c *Config) validateUpstream(v *validation) {
 	if _, ok := clouds[c.Cloud]; !ok {
 		v.note("--cloud: %q is none of worldwide, us-gov-l4, us-gov-l5, china", c.Cloud)
 	}
+	v.oneOf("outbound", c.Outbound, "app", "on-behalf-of")
 	v.service("graph-url", c.GraphURL)
 	v.service("authority", c.Authority)
 	if c.embedded() {
-		for _, s := range []struct{ flag, value string }{{"graph-url", c.GraphURL}, {"authority", c.Authority}} {
+		for _, s := range []struct{ flag, value string }{
+			{"graph-url", c.GraphURL}, {"authority", c.Authority}, {"ca-file", c.CAFile}, {"proxy", c.Proxy}, {"client-key-file", c.ClientKeyFile},
+		} {
 			if s.value != "" {
 				v.note("--%s is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file", s.flag)
 			}
@@ -88,23 +91,27 @@ func (c *Config) validateUpstream(v *validation) {
 		return
 	}
 	var missing []string
-	if c.TenantID == "" {
+	if len(c.TenantIDs) == 0 {
 		missing = append(missing, "--tenant-id")
 	}
 	if c.ClientID == "" {
 		missing = append(missing, "--client-id")
 	}
-	if c.clientSecret == "" && c.ClientSecretFile == "" {
-		missing = append(missing, "--client-secret-file (or "+envName("client-secret")+")")
+	if len(c.credentials()) == 0 {
+		missing = append(missing, "one of --client-secret-file (or "+envName("client-secret")+"), --client-certificate-file, --federated-token-file")
 	}
 	if len(missing) > 0 {
 		v.note("a part of the credentials is missing: %s", strings.Join(missing, ", "))
 	}
-	for _, s := range []struct{ flag, value string }{{"tenant-id", c.TenantID}, {"client-id", c.ClientID}} {
-		if s.value != "" && !domain.MatchString(s.value) {
-			v.note("--%s: %q is no id", s.flag, s.value)
+	for _, id := range c.TenantIDs {
+		if !domain.MatchString(id) {
+			v.note("--tenant-id: %q is no id", id)
 		}
 	}
+	if c.ClientID != "" && !domain.MatchString(c.ClientID) {
+		v.note("--client-id: %q is no id", c.ClientID)
+	}
+	c.validateIdentities(v)
 }
 
 // validation collects problems.

@@ -14,6 +14,10 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnauthenticated: the service did not take the gateway's token, or gave it none.
 	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrSignIn: the service wants the caller to sign in again, or to prove more; see [UpstreamError.Claims].
+	ErrSignIn = errors.New("the caller has to sign in again")
+	// ErrNotAPerson: the service is asked in the name of people, and the caller is an application.
+	ErrNotAPerson = errors.New("the caller is not a person")
 	// ErrRefused: the service does not take the request as the gateway wrote it.
 	ErrRefused = errors.New("refused")
 	// ErrNotOffered: the tenant or its cloud does not have what was asked for.
@@ -46,6 +50,11 @@ type UpstreamError struct {
 	RetryAfter time.Duration
 	// Permission is the least permission that the request needs, set on ErrForbidden.
 	Permission string
+	// Claims are what the caller's next token has to prove, set on some of ErrSignIn: a JSON object (OpenID Connect Core,
+	// section 5.5), at most 4 KiB, which the caller hands to the sign-in service.
+	Claims string
+	// Personal tells that the request was made in the name of the caller, not of the gateway's application.
+	Personal bool
 	// Retryable tells whether the same request may succeed later.
 	Retryable bool
 	// Cause is the error of the transport or of decoding; nil when the service answered an error.

@@ -31,7 +31,7 @@ func (b *Batch) ListAssignmentErrors(q licensing.ListQuery, expand []string, fou
 	if q.Filter.SkuID != "" {
 		filter = guidIs("skuId", []string{string(q.Filter.SkuID)})
 	}
-	r := b.operation.client.expanding(endpoint, expand, func(expand string) string {
+	r := b.operation.expanding(endpoint, expand, func(expand string) string {
 		return at(path, "$expand", expand, "$filter", filter, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, assignmentError, found)
@@ -40,7 +40,7 @@ func (b *Batch) ListAssignmentErrors(q licensing.ListQuery, expand []string, fou
 // AssignmentErrors adds reads of assignment errors by id. Needs CloudLicensing.Read.All.
 func (b *Batch) AssignmentErrors(ids, properties, expand []string, found func(id string, e *licensing.AssignmentError, err error)) {
 	for _, id := range ids {
-		r := b.operation.client.expanding(assignmentErrorEndpoint, expand, func(expand string) string {
+		r := b.operation.expanding(assignmentErrorEndpoint, expand, func(expand string) string {
 			return at(below(assignmentErrorsPath, id), "$select", propertiesOfError(properties), "$expand", expand)
 		})
 		b.add(entity(r, assignmentError, func(e *licensing.AssignmentError, err error) { found(id, e, err) }))
@@ -50,7 +50,7 @@ func (b *Batch) AssignmentErrors(ids, properties, expand []string, found func(id
 // AssignmentErrorsOfUsers adds reads of the assignment errors of users. Needs CloudLicensing.Read.All.
 func (b *Batch) AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error)) {
 	for _, id := range ids {
-		r := b.operation.client.expanding(assignmentErrorsOfUserEndpoint, expand, func(expand string) string {
+		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, expand, func(expand string) string {
 			return at(ofUsers.below(id, "assignmentErrors"), "$select", propertiesOfError(properties), "$expand", expand)
 		})
 		b.add(all(r, assignmentError, func(errs []*licensing.AssignmentError, err error) { found(id, errs, err) }))
@@ -80,7 +80,7 @@ func (b *Batch) AssigneesOfErrors(ids, properties []string, found func(id string
 // Needs CloudLicensing.Read.All.
 func (b *Batch) UsageRightsOfErrors(ids, properties, expand []string, found func(id string, right *licensing.UsageRight, err error)) {
 	for _, id := range ids {
-		r := b.operation.client.expanding(usageRightOfErrorEndpoint, expand, func(expand string) string {
+		r := b.operation.expanding(usageRightOfErrorEndpoint, expand, func(expand string) string {
 			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(properties), "$expand", expand)
 		})
 		r.done = func(body []byte, err error) {

@@ -24,7 +24,7 @@ func (b *Batch) ListAssignments(q licensing.ListQuery, expand []string, found fu
 		endpoint, path = assignmentsOfAllotmentEndpoint, below(allotmentsPath, q.Of, "assignments")
 		apart.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
 	}
-	r := b.operation.client.expanding(endpoint, expand, func(expand string) string {
+	r := b.operation.expanding(endpoint, expand, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, assignment, func(p licensing.Page[*licensing.Assignment], err error) {
@@ -38,7 +38,7 @@ func (b *Batch) ListAssignments(q licensing.ListQuery, expand []string, found fu
 // Assignments adds reads of assignments by id. Needs CloudLicensing.Read.All.
 func (b *Batch) Assignments(ids, expand []string, found func(id string, assignment *licensing.Assignment, err error)) {
 	for _, id := range ids {
-		r := b.operation.client.expanding(assignmentEndpoint, expand, func(expand string) string {
+		r := b.operation.expanding(assignmentEndpoint, expand, func(expand string) string {
 			return at(below(assignmentsPath, id), "$expand", expand)
 		})
 		b.add(entity(r, assignment, func(a *licensing.Assignment, err error) {
@@ -64,7 +64,7 @@ func (b *Batch) AssignmentsOfGroups(ids, expand []string, found func(id string, 
 func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string, []*licensing.Assignment, error)) {
 	for _, id := range ids {
 		path := h.below(id, "assignments")
-		r := b.operation.client.expanding(h.endpoint("assignments"), expand, func(expand string) string {
+		r := b.operation.expanding(h.endpoint("assignments"), expand, func(expand string) string {
 			return at(path, "$expand", expand)
 		})
 		apart := apart{

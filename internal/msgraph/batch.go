@@ -149,9 +149,8 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		r.url, r.others = r.others[0], r.others[1:]
 		r.refused++
 		return true, 0
-	case errors.Is(failure.Kind, licensing.ErrUnauthenticated) && a.token != "" && r.attempt == 0:
-		o.client.tokens.drop(ctx, a.token)
-	case r.optional && a.err == nil && o.client.absent(r.endpoint, failure):
+	case r.attempt == 0 && o.refused(a):
+	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
 		r.done(nil, failure)
 		return false, 0
 	case !failure.Retryable || ctx.Err() != nil:
@@ -183,11 +182,11 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 		case errors.Is(failure, licensing.ErrRefused), errors.Is(failure, licensing.ErrNotFound):
 			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
 		}
-		return answer{err: failure, token: whole.token}
+		return answer{err: failure, status: whole.status, header: whole.header, token: whole.token, personal: whole.personal}
 	})
 	for i, r := range reads {
 		if r.optional && answers[i].ok() {
-			o.client.learnt.learn(present(r.endpoint))
+			o.learnt.learn(present(r.endpoint))
 		}
 	}
 	return answers
@@ -288,7 +287,7 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 			header.Set(name, fmt.Sprint(value))
 		}
 		o.count(requests[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
-		answers[i] = answer{status: response.Status, header: header, body: response.Body, token: whole.token}
+		answers[i] = answer{status: response.Status, header: header, body: response.Body, token: whole.token, personal: whole.personal}
 	}
 	return answers
 }

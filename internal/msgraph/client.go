@@ -7,37 +7,27 @@
 package msgraph
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/outbound"
 )
 
 // Options configure a [Client].
 type Options struct {
 	// GraphURL is the service's address without a version, such as https://graph.microsoft.com.
 	GraphURL string
-	// Authority is the address of the sign-in service, such as https://login.microsoftonline.com.
-	Authority string
-	// TenantID, ClientID and ClientSecret are the credentials of the gateway's application.
-	TenantID, ClientID, ClientSecret string
-	// TokenSource gives the tokens of a person who has signed in, in place of those of the application. Nil for
-	// the application's own.
-	TokenSource oauth2.TokenSource
-	// Transport carries the requests, and repeats none that may have been processed, unless it is a GET; nil for
-	// [http.DefaultTransport] without proxies.
-	Transport http.RoundTripper
+	// Out is the way to the service, and to that where tokens are had.
+	Out *outbound.Out
+	// Tokens are those of the gateway's application.
+	Tokens Tokens
 	// RequestTimeout bounds one request with its answer; 10 s when 0.
 	RequestTimeout time.Duration
 	// Wait waits between attempts; nil for the wall clock. It returns early, with an error, when the
@@ -47,15 +37,27 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Tokens are the access tokens of the gateway's application, or of one person.
+type Tokens interface {
+	// Token returns a token that is valid. It asks for one through the client, if need be.
+	Token(ctx context.Context, client *http.Client) (string, error)
+	// Refused is told that the service did not take a token, and the claims that it demands of another one, a JSON
+	// object; empty when it demanded none. It tells whether to try again, with another token.
+	Refused(token, claims string) (again bool)
+}
+
 // Client reads and changes one tenant. It is safe for concurrent use.
 type Client struct {
 	base   *url.URL // with the version
 	http   *http.Client
 	writer *http.Client // for what must not be sent twice
-	tokens *tokens
+	close  func()       // closes idle connections
+	tokens Tokens       // of the application
+	now    func() time.Time
 	wait   func(context.Context, time.Duration) error
 	slots  chan struct{} // one per request on its way
-	learnt memory        // what the tenant offers and what it does not
+	learnt *memory       // what the tenant offers to the application and what it does not
+	people people        // what it offers to people
 	groups locks         // held by who changes the licences of a group
 }
 
@@ -70,79 +72,28 @@ const (
 
 // New returns a client. It sends nothing yet.
 func New(opts Options) (*Client, error) {
-	graphURL, err := address("Graph", opts.GraphURL)
+	graphURL, err := outbound.Address("Graph's", opts.GraphURL)
 	if err != nil {
 		return nil, err
-	}
-	authority, err := address("authority", opts.Authority)
-	if err != nil {
-		return nil, err
-	}
-	transport, writing := opts.Transport, opts.Transport
-	if transport == nil {
-		transport, writing = transports()
 	}
 	c := &Client{
 		base:   graphURL.JoinPath(version),
-		http:   httpClient(transport, opts.RequestTimeout),
-		writer: httpClient(writing, opts.RequestTimeout),
+		http:   opts.Out.Reader(opts.RequestTimeout),
+		writer: opts.Out.Writer(opts.RequestTimeout),
+		close:  opts.Out.CloseIdleConnections,
+		tokens: opts.Tokens,
 		wait:   opts.Wait,
+		now:    opts.Now,
 		slots:  make(chan struct{}, requestsAtOnce),
-		learnt: memory{now: opts.Now},
 	}
 	if c.wait == nil {
 		c.wait = wait
 	}
-	if c.learnt.now == nil {
-		c.learnt.now = time.Now
+	if c.now == nil {
+		c.now = time.Now
 	}
-	if opts.TokenSource != nil {
-		c.tokens = newPersonalTokens(opts.TokenSource)
-		return c, nil
-	}
-	c.tokens = newTokens(authority.JoinPath(opts.TenantID, "oauth2/v2.0/token").String(), opts.ClientID, opts.ClientSecret,
-		graphURL.Scheme+"://"+graphURL.Host+"/.default")
+	c.learnt, c.people = newMemory(c.now), newPeople(c.now)
 	return c, nil
-}
-
-func httpClient(transport http.RoundTripper, timeout time.Duration) *http.Client {
-	return &http.Client{
-		Transport:     transport,
-		Timeout:       cmp.Or(timeout, 10*time.Second),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// transports returns what carries reads and what carries writes. Writes travel by HTTP/1.1, where the transport
-// repeats a POST, PATCH or DELETE only if nothing of it was written. In HTTP/2 it also repeats a stream that the
-// service reset with PROTOCOL_ERROR, which does not say that the service has not acted.
-func transports() (reads, writes *http.Transport) {
-	reads = http.DefaultTransport.(*http.Transport).Clone()
-	reads.Proxy = nil
-	reads.MaxIdleConnsPerHost = requestsAtOnce
-	writes = reads.Clone()
-	writes.Protocols = new(http.Protocols)
-	writes.Protocols.SetHTTP1(true)
-	if writes.TLSClientConfig == nil {
-		writes.TLSClientConfig = &tls.Config{}
-	}
-	writes.TLSClientConfig.NextProtos = []string{"http/1.1"} // the clone offers HTTP/2 as well
-	return reads, writes
-}
-
-// address reads an address to which credentials will be sent.
-func address(name, text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%s address %q is not of the form https://host", name, text)
-	}
-	host := u.Hostname()
-	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
-		return nil, fmt.Errorf("%s address %q has to be https, unless it is a loopback address", name, text)
-	}
-	u.Path = strings.TrimRight(u.Path, "/") + "/" // for JoinPath
-	return u, nil
 }
 
 // wait waits by the wall clock.
@@ -157,9 +108,15 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Begin returns the client as one operation uses it, which counts what it costs.
+// Begin returns the client as one operation of the application uses it, which counts what it costs.
 func (c *Client) Begin() *Operation {
-	return &Operation{client: c}
+	return &Operation{client: c, tokens: c.tokens, learnt: c.learnt}
+}
+
+// BeginAs returns the client as one operation in the name of a person uses it. The tokens are those of the person. What
+// the tenant refuses one person is not held against another.
+func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
+	return &Operation{client: c, tokens: tokens, personal: true, learnt: c.people.memory(person)}
 }
 
 // Ready tells whether the service answers the gateway. It costs a small request.
@@ -178,8 +135,7 @@ func (c *Client) Ready(ctx context.Context) error {
 
 // CloseIdleConnections closes the connections that wait for the next request.
 func (c *Client) CloseIdleConnections() {
-	c.http.CloseIdleConnections()
-	c.writer.CloseIdleConnections()
+	c.close()
 }
 
 // follow returns an @odata.nextLink relative to the version, so that a token never travels to another
@@ -190,7 +146,7 @@ func (c *Client) follow(link string) (string, error) {
 		return "", errors.New("the next link is not a URL")
 	}
 	path, below := strings.CutPrefix(u.EscapedPath(), c.base.EscapedPath()+"/")
-	if u.Scheme != c.base.Scheme || !strings.EqualFold(u.Host, c.base.Host) || u.User != nil || !below {
+	if !outbound.SameHost(u, c.base) || u.User != nil || !below {
 		return "", errors.New("the next link leads to another service")
 	}
 	if slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {

@@ -26,23 +26,23 @@ func (b *Batch) WaitingMembersOfDevices(ids, expand []string, found func(id stri
 }
 
 // optional marks the read of what the tenant may not have. It is not sent when the tenant is known not to.
-func (c *Client) optional(h holders, r *read) {
+func (o *Operation) optional(h holders, r *read) {
 	if h != ofDevices {
 		return
 	}
 	r.optional = true
-	if c.learnt.knows(missing(r.endpoint)) && !c.learnt.knows(present(r.endpoint)) {
+	if o.learnt.knows(missing(r.endpoint)) && !o.learnt.knows(present(r.endpoint)) {
 		r.known = notOffered(r.endpoint)
 	}
 }
 
 // absent tells whether a failure means that the tenant does not have the endpoint, and makes that its kind. Of an
 // endpoint that has answered for others, only the object is missing.
-func (c *Client) absent(endpoint string, failure *licensing.UpstreamError) bool {
-	if !errors.Is(failure, licensing.ErrNotFound) && !errors.Is(failure, licensing.ErrRefused) || c.learnt.knows(present(endpoint)) {
+func (o *Operation) absent(endpoint string, failure *licensing.UpstreamError) bool {
+	if !errors.Is(failure, licensing.ErrNotFound) && !errors.Is(failure, licensing.ErrRefused) || o.learnt.knows(present(endpoint)) {
 		return false
 	}
-	c.learnt.learn(missing(endpoint))
+	o.learnt.learn(missing(endpoint))
 	failure.Kind = licensing.ErrNotOffered
 	return true
 }

@@ -60,7 +60,7 @@ func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string,
 // $select, which its page does not mention.
 func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties []string, where func(ids []string), found func(id string, object T, err error)) {
 	ignored := refuses(directoryObjectsByIDsEndpoint, "$select")
-	if where != nil && (!plain(properties) || b.operation.client.learnt.knows(ignored)) {
+	if where != nil && (!plain(properties) || b.operation.learnt.knows(ignored)) {
 		where(ids)
 		return
 	}
@@ -91,7 +91,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 			return
 		}
 		if len(lacking) == len(refs) {
-			b.operation.client.learnt.learn(ignored)
+			b.operation.learnt.learn(ignored)
 		}
 		where(lacking)
 	})

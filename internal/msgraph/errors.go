@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/outbound"
 )
 
 // failure turns an answer that is not a success into an error; nil for a success.
@@ -31,8 +32,9 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 		Status:     a.status,
 		Code:       code,
 		RequestID:  requestID,
-		RetryAfter: retryAfter(a.header, time.Now()),
+		RetryAfter: outbound.RetryAfter(a.header, time.Now()),
 		Retryable:  retryable(a.status),
+		Personal:   a.personal,
 	}
 	switch a.status {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusPreconditionFailed,
@@ -40,8 +42,14 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 		failure.Kind = licensing.ErrRefused
 	case http.StatusUnauthorized:
 		failure.Kind = licensing.ErrUnauthenticated
+		if a.personal {
+			failure.Kind, failure.Claims = licensing.ErrSignIn, claimsChallenge(a.header)
+		}
 	case http.StatusForbidden:
-		failure.Kind, failure.Permission = licensing.ErrForbidden, permissions[endpoint]
+		failure.Kind = licensing.ErrForbidden
+		if !a.personal { // people need others
+			failure.Permission = permissions[endpoint]
+		}
 	case http.StatusNotFound, http.StatusGone:
 		failure.Kind = licensing.ErrNotFound
 	case http.StatusTooManyRequests:

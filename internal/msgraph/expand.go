@@ -14,11 +14,11 @@ import (
 //
 // Of the relations of an assignment error the reference allows both together and shows neither; assignedTo
 // alone is in use. So the order in which they are given is the order of what is worth keeping.
-func (c *Client) expansions(endpoint string, wanted []string) []string {
+func (o *Operation) expansions(endpoint string, wanted []string) []string {
 	var values []string
 	for n := len(wanted); n > 0; n-- {
 		value := strings.Join(wanted[:n], ",")
-		if !c.learnt.knows(refuses(endpoint, value)) {
+		if !o.learnt.knows(refuses(endpoint, value)) {
 			values = append(values, value)
 		}
 	}
@@ -27,15 +27,15 @@ func (c *Client) expansions(endpoint string, wanted []string) []string {
 
 // expanding makes a read that brings relations along as far as the endpoint can. What it refuses is
 // remembered once a lesser request has shown that the relations were to blame.
-func (c *Client) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
-	values := c.expansions(endpoint, wanted)
+func (o *Operation) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
+	values := o.expansions(endpoint, wanted)
 	r := get(endpoint, address(values[0]))
 	for _, value := range values[1:] {
 		r.others = append(r.others, address(value))
 	}
 	r.took = func(refused int) {
 		for _, value := range values[:refused] {
-			c.learnt.learn(refuses(endpoint, value))
+			o.learnt.learn(refuses(endpoint, value))
 		}
 	}
 	return r

@@ -3,12 +3,17 @@ package msgraph
 import (
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"licensegraph/internal/identity"
 )
 
 // remembered is how long the client goes by what it has learnt about a tenant, which can change.
 const remembered = time.Hour
 
-// memory holds what the client has learnt about a tenant.
+// memory holds what the client has learnt about a tenant from the answers to one identity. What is refused, or is said
+// not to be there, may be so for that identity alone.
 type memory struct {
 	now func() time.Time
 
@@ -16,12 +21,13 @@ type memory struct {
 	until map[string]time.Time
 }
 
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, until: map[string]time.Time{}}
+}
+
 func (m *memory) learn(fact string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.until == nil {
-		m.until = map[string]time.Time{}
-	}
 	m.until[fact] = m.now().Add(remembered)
 }
 
@@ -29,6 +35,33 @@ func (m *memory) knows(fact string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.now().Before(m.until[fact])
+}
+
+// maxPeople bounds the people of whom the client has a memory.
+const maxPeople = 1_000
+
+// people are the memories of the answers to people, of those who have asked last.
+type people struct {
+	now func() time.Time
+	mu  *sync.Mutex
+	of  *simplelru.LRU[identity.Key, *memory]
+}
+
+func newPeople(now func() time.Time) people {
+	of, _ := simplelru.NewLRU[identity.Key, *memory](maxPeople, nil) // fails on bad sizes only
+	return people{now: now, mu: new(sync.Mutex), of: of}
+}
+
+// memory returns that of a person, which may be a new one.
+func (p *people) memory(person identity.Key) *memory {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m, known := p.of.Get(person)
+	if !known {
+		m = newMemory(p.now)
+		p.of.Add(person, m)
+	}
+	return m
 }
 
 // The facts: an endpoint refuses an expansion; it has answered; it is not there.

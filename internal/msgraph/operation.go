@@ -10,18 +10,21 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/outbound"
 )
 
 // Operation is the client as one GraphQL operation uses it.
 type Operation struct {
-	client *Client
+	client   *Client
+	tokens   Tokens
+	personal bool    // the tokens are those of a person, not of the application
+	learnt   *memory // what the tenant offers to whom the tokens are of, and what it does not
 
 	mu     sync.Mutex
 	report licensing.Report
@@ -57,6 +60,8 @@ type answer struct {
 	err    error // nothing was answered, or nothing that can be read
 	unsent bool  // the request has certainly not reached the service
 	token  string
+	// personal: it was asked in the name of a person.
+	personal bool
 }
 
 // ok tells whether the service did what it was asked to.
@@ -70,7 +75,7 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, b
 	case <-ctx.Done():
 		return answer{err: ctx.Err(), unsent: true}
 	}
-	token, err := o.client.tokens.get(ctx, o.metered(o.client.http, tokenEndpoint))
+	token, err := o.token(ctx)
 	if err != nil {
 		return answer{err: err, unsent: true}
 	}
@@ -92,11 +97,35 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, b
 	}
 	resp, err := o.metered(client, r.endpoint).Do(req)
 	if err != nil {
-		return answer{err: withoutURL(err), unsent: notConnected(err)}
+		return answer{err: outbound.WithoutURL(err), unsent: notConnected(err)}
 	}
 	defer resp.Body.Close()
 	read, err := io.ReadAll(resp.Body) // from memory: see meter
-	return answer{status: resp.StatusCode, header: resp.Header, body: read, err: err, token: token}
+	return answer{status: resp.StatusCode, header: resp.Header, body: read, err: err, token: token, personal: o.personal}
+}
+
+// tokenEndpoint names token requests in reports.
+const tokenEndpoint = "POST /oauth2/v2.0/token"
+
+// token returns a token of whom the operation is made for.
+func (o *Operation) token(ctx context.Context) (string, error) {
+	return o.tokens.Token(ctx, o.metered(o.client.http, tokenEndpoint))
+}
+
+// SignIn makes sure that a person is let in, before anything is asked in the person's name. An application's token is
+// had with the first request.
+func (o *Operation) SignIn(ctx context.Context) error {
+	if !o.personal {
+		return nil
+	}
+	select {
+	case o.client.slots <- struct{}{}:
+		defer func() { <-o.client.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := o.token(ctx)
+	return err
 }
 
 // metered returns an HTTP client as it counts for the endpoint.
@@ -109,7 +138,7 @@ func (o *Operation) metered(client *http.Client, endpoint string) *http.Client {
 // notConnected tells whether a request failed because there was no connection to send it on.
 func notConnected(err error) bool {
 	failure, ok := errors.AsType[*net.OpError](err)
-	return ok && failure.Op == "dial"
+	return ok && failure.Op == "dial" || errors.Is(err, outbound.ErrRefused)
 }
 
 // meter counts requests and what their answers hold. It reads each answer whole, up to [maxBody].
@@ -160,15 +189,4 @@ func resourceUnits(header http.Header) int {
 		return 0
 	}
 	return units
-}
-
-// withoutURL removes the URL from an error of the HTTP client: its query can hold what people are called.
-func withoutURL(err error) error {
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		if outer.Timeout() {
-			return errors.New("timed out")
-		}
-		return outer.Err
-	}
-	return err
 }

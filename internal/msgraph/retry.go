@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -14,8 +13,6 @@ const (
 	// maxWait is the longest wait before a request is repeated. A service that wants more is left alone,
 	// and the caller is told for how long.
 	maxWait = 10 * time.Second
-	// maxRetryAfter bounds what is believed of a Retry-After.
-	maxRetryAfter = 24 * time.Hour
 	// firstBackoff is the longest wait before the first repetition when the service does not say.
 	firstBackoff = 500 * time.Millisecond
 )
@@ -48,16 +45,4 @@ func backoff(attempt int, asked time.Duration) time.Duration {
 		return asked
 	}
 	return time.Duration(rand.Int64N(int64(firstBackoff << (attempt - 1))))
-}
-
-// retryAfter reads the Retry-After header, seconds or a date (RFC 9110, section 10.2.3); 0 when there is none.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	text := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
-	}
-	if date, err := http.ParseTime(text); err == nil && date.After(now) {
-		return min(date.Sub(now), maxRetryAfter)
-	}
-	return 0
 }

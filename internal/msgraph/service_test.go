@@ -12,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"licensegraph/internal/entra"
+	"licensegraph/internal/outbound"
 )
 
 // call is a request as the service sees it: alone, or as a part of a batch.
@@ -177,11 +180,34 @@ func (s *service) texts() []string {
 	return texts
 }
 
+// nowhere is an address where nobody listens.
+const nowhere = "http://127.0.0.1:1"
+
+// way returns a way to these services alone.
+func way(t testing.TB, caFile string, services ...string) *outbound.Out {
+	t.Helper()
+	out, err := outbound.New(outbound.Options{Services: services, CAFile: caFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// application returns the tokens of an application that signs in there.
+func application(t testing.TB, authority, graphURL string) Tokens {
+	t.Helper()
+	a, err := entra.NewApplication(entra.Options{Authority: authority, GraphURL: graphURL, ClientID: "c", Credential: entra.Secret("s")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Tokens("t")
+}
+
 // client returns a client of the service whose waits take no time.
 func (s *service) client(t testing.TB, changes ...func(*Options)) *Client {
 	t.Helper()
 	opts := Options{
-		GraphURL: s.URL, Authority: s.URL, TenantID: "t",
+		GraphURL: s.URL, Out: way(t, "", s.URL, nowhere), Tokens: application(t, s.URL, s.URL),
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}
 	for _, change := range changes {

@@ -2,27 +2,55 @@ package msgraph
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"net/http"
+	"sync"
 	"testing"
-	"time"
 
-	"golang.org/x/oauth2"
-
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 )
 
-// sourceFunc gives tokens.
-type sourceFunc func() (*oauth2.Token, error)
+// countingTokens gives the tokens 1, 2 and so on, and remembers what was refused.
+type countingTokens struct {
+	mu      sync.Mutex
+	given   int
+	refused []string
+	again   bool  // what to say to a refusal
+	fails   error // instead of a token
+}
 
-func (f sourceFunc) Token() (*oauth2.Token, error) { return f() }
+func (c *countingTokens) Token(context.Context, *http.Client) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fails != nil {
+		return "", c.fails
+	}
+	return fmt.Sprint(c.given + 1), nil
+}
 
-func me(t *testing.T, ctx context.Context, c *Client) (user *licensing.User, failure error) {
+func (c *countingTokens) Refused(token, claims string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if token == fmt.Sprint(c.given+1) {
+		c.given++
+		c.refused = append(c.refused, claims)
+	}
+	return c.again
+}
+
+var (
+	adele = identity.Key{TenantID: "t", ObjectID: "adele"}
+	megan = identity.Key{TenantID: "t", ObjectID: "megan"}
+)
+
+func me(t *testing.T, o *Operation) (user *licensing.User, failure error) {
 	t.Helper()
-	b := c.Begin().Batch()
+	b := o.Batch()
 	b.Me([]string{"mail"}, func(u *licensing.User, err error) { user, failure = u, err })
-	b.Do(ctx)
+	b.Do(t.Context())
 	return user, failure
 }
 
@@ -30,15 +58,14 @@ func me(t *testing.T, ctx context.Context, c *Client) (user *licensing.User, fai
 func TestMe(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"id":"u1"}`) })
-	_, err := me(t, t.Context(), s.client(t))
+	_, err := me(t, s.client(t).Begin())
 	if _, is := errors.AsType[*licensing.InputError](err); !is {
 		t.Errorf("an application: %v", err)
 	}
 	if _, tokens := s.asked(); len(s.calls()) > 0 || tokens > 0 {
 		t.Errorf("an application asks, for %d tokens as well", tokens)
 	}
-	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "personal"})
-	user, err := me(t, t.Context(), s.client(t, func(o *Options) { o.TokenSource = source }))
+	user, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
 	if err != nil || user.ID != "u1" {
 		t.Errorf("a person: %v, %v", user, err)
 	}
@@ -46,48 +73,163 @@ func TestMe(t *testing.T) {
 	if _, tokens := s.asked(); tokens > 0 {
 		t.Errorf("a person asks for %d tokens of the application", tokens)
 	}
-	if len(calls) != 1 || calls[0].String() != "GET /me?$select=id,mail" || calls[0].header.Get("Authorization") != "Bearer personal" {
+	if len(calls) != 1 || calls[0].String() != "GET /me?$select=id,mail" || calls[0].header.Get("Authorization") != "Bearer 1" {
 		t.Errorf("a person asks: %v", calls)
 	}
 }
 
-// TestPersonalTokens renews tokens from their source, and waits for it no longer than the context lasts.
-func TestPersonalTokens(t *testing.T) {
+// TestSignIn gets a person's token before anything is asked, and none for an application.
+func TestSignIn(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int32
-	s := newService(t, func(c call) reply {
-		if c.header.Get("Authorization") == "Bearer 1" {
-			return reply{status: 401}
-		}
-		return ok(`{"id":"u1"}`)
-	})
-	source := sourceFunc(func() (*oauth2.Token, error) {
-		return &oauth2.Token{AccessToken: fmt.Sprint(asked.Add(1)), Expiry: time.Now().Add(time.Hour)}, nil
-	})
-	c := s.client(t, func(o *Options) { o.TokenSource = source })
-	for range 3 {
-		if _, err := me(t, t.Context(), c); err != nil {
-			t.Error(err)
-		}
+	s := newService(t, func(call) reply { return ok(`{"id":"u1"}`) })
+	c := s.client(t)
+	if err := c.Begin().SignIn(t.Context()); err != nil {
+		t.Error(err)
 	}
-	if n := asked.Load(); n != 2 {
-		t.Errorf("%d tokens", n)
+	wanted := errors.New("no token")
+	if err := c.BeginAs(adele, &countingTokens{fails: wanted}).SignIn(t.Context()); !errors.Is(err, wanted) {
+		t.Error(err)
 	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for range requestsAtOnce {
+		c.slots <- struct{}{} // all are taken
+	}
+	if err := c.BeginAs(adele, &countingTokens{}).SignIn(ended); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, tokens := s.asked(); tokens > 0 || len(s.calls()) > 0 {
+		t.Error("it asks the service")
+	}
+}
 
-	failing := sourceFunc(func() (*oauth2.Token, error) { return nil, &oauth2.RetrieveError{ErrorCode: "invalid_grant"} })
-	if _, err := me(t, t.Context(), s.client(t, func(o *Options) { o.TokenSource = failing })); !errors.Is(err, licensing.ErrUnauthenticated) {
-		t.Errorf("no token: %v", err)
-	}
+// demanding is the answer to a token that lacks what the claims say.
+func demanding(claims string) reply {
+	return reply{status: 401, header: map[string]string{
+		"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.example/common/oauth2/authorize", client_id="x", error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`,
+	}}
+}
 
-	release := make(chan struct{})
-	defer close(release)
-	ctx, cancel := context.WithCancel(t.Context())
-	slow := sourceFunc(func() (*oauth2.Token, error) {
-		cancel()
-		<-release
-		return nil, errors.New("too late")
+const nbf = `{"access_token":{"nbf":{"essential":true,"value":"1563308371"}}}`
+
+// TestRefusedTokens asks again with another token, once, unless the person has to prove something first. It does so
+// alone, in a batch, and where the batch as such is refused.
+func TestRefusedTokens(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		refusal  reply
+		person   bool
+		again    bool // what the tokens say
+		answered bool
+		claims   string // of the refusal, as the tokens are told
+		error    string // claims of the error
+	}{
+		{"application", reply{status: 401}, false, true, true, "", ""},
+		{"application with claims", demanding(nbf), false, true, true, nbf, ""},
+		{"person", reply{status: 401}, true, true, true, "", ""},
+		{"person with claims", demanding(nbf), true, false, false, nbf, nbf},
+	} {
+		for _, way := range []string{"alone", "part", "whole"} {
+			refused := func(c call) bool { return c.header.Get("Authorization") == "Bearer 1" }
+			var mu sync.Mutex
+			first := true
+			s := newService(t, func(c call) reply {
+				mu.Lock()
+				defer mu.Unlock()
+				if way == "alone" && refused(c) || way == "part" && first && c.path == "/groups/b" {
+					first = false
+					return tt.refusal
+				}
+				return ok(`{"id":"` + c.path[len(c.path)-1:] + `"}`)
+			})
+			if way == "whole" {
+				s.whole = func() *reply {
+					mu.Lock()
+					defer mu.Unlock()
+					if !first {
+						return nil
+					}
+					first = false
+					return &tt.refusal
+				}
+			}
+			tokens := &countingTokens{again: tt.again}
+			c := s.client(t, func(o *Options) { o.Tokens = tokens })
+			o := c.Begin()
+			if tt.person {
+				o = c.BeginAs(adele, tokens)
+			}
+			var failed error
+			b := o.Batch()
+			ids := []string{"b"}
+			if way != "alone" {
+				ids = []string{"a", "b"}
+			}
+			for _, id := range ids {
+				r := get(groupEndpoint, "/groups/"+id)
+				r.done = func(_ []byte, err error) { failed = errors.Join(failed, err) }
+				b.add(r)
+			}
+			b.Do(t.Context())
+			if (failed == nil) != tt.answered || len(tokens.refused) != 1 || tokens.refused[0] != tt.claims {
+				t.Errorf("%s, %s: %v; refused %q", tt.name, way, failed, tokens.refused)
+			}
+			if tt.answered {
+				continue
+			}
+			failure, is := errors.AsType[*licensing.UpstreamError](failed)
+			if !is || !errors.Is(failure, licensing.ErrSignIn) || failure.Claims != tt.error || !failure.Personal {
+				t.Errorf("%s, %s: %+v", tt.name, way, failure)
+			}
+		}
+	}
+}
+
+// TestForbiddenPerson names no permission of applications to a person.
+func TestForbiddenPerson(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return forbidden })
+	_, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
+	if failure, is := errors.AsType[*licensing.UpstreamError](err); !is || !errors.Is(err, licensing.ErrForbidden) || failure.Permission != "" || !failure.Personal {
+		t.Errorf("%+v", err)
+	}
+}
+
+// TestMemoryOfPeople holds what one person was refused against nobody else: not against another person, and not against
+// the application.
+func TestMemoryOfPeople(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	gives := false
+	s := newService(t, func(call) reply {
+		mu.Lock()
+		defer mu.Unlock()
+		if gives {
+			return ok(`{"value":[]}`)
+		}
+		return gone
 	})
-	if _, err := me(t, ctx, s.client(t, func(o *Options) { o.TokenSource = slow })); !errors.Is(err, context.Canceled) {
-		t.Errorf("a slow source: %v", err)
+	c := s.client(t)
+	rights := func(o *Operation) (failure error) {
+		b := o.Batch()
+		b.UsageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, nil, nil, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) { failure = err })
+		b.Do(t.Context())
+		return failure
+	}
+	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, licensing.ErrNotOffered) {
+		t.Error(err)
+	}
+	s.calls()
+	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, licensing.ErrNotOffered) || len(s.calls()) > 0 {
+		t.Errorf("what a person was told is not remembered: %v", err)
+	}
+	mu.Lock()
+	gives = true
+	mu.Unlock()
+	for name, o := range map[string]*Operation{"another person": c.BeginAs(megan, &countingTokens{}), "the application": c.Begin()} {
+		if err := rights(o); err != nil || len(s.calls()) != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

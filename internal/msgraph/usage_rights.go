@@ -21,10 +21,10 @@ func (b *Batch) UsageRightsOfGroups(keys []licensing.UsageRightsKey, properties,
 
 func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properties, expand []string, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 	for _, key := range keys {
-		r := b.operation.client.expanding(h.endpoint("usageRights"), expand, func(expand string) string {
+		r := b.operation.expanding(h.endpoint("usageRights"), expand, func(expand string) string {
 			return at(h.below(key.HolderID, "usageRights"), "$filter", filterOf(key), "$select", propertiesOfRight(properties), "$expand", expand)
 		})
-		b.operation.client.optional(h, r)
+		b.operation.optional(h, r)
 		b.add(all(r, usageRight, func(rights []*licensing.UsageRight, err error) {
 			b.completeRights(h, key.HolderID, rights, err, expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
 		}))
@@ -53,7 +53,7 @@ func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand [
 		kinds := holdersOf(key.HolderType)
 		left := len(kinds)
 		for _, h := range kinds {
-			r := b.operation.client.expanding(h.endpoint("usageRights/{id}"), expand, func(expand string) string {
+			r := b.operation.expanding(h.endpoint("usageRights/{id}"), expand, func(expand string) string {
 				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(properties), "$expand", expand)
 			})
 			b.add(entity(r, usageRight, func(right *licensing.UsageRight, err error) {
@@ -133,10 +133,10 @@ func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, fil
 // their own; nil when that is known to be refused.
 func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	endpoint := h.endpoint("usageRights/{id}")
-	if b.operation.client.learnt.knows(refuses(endpoint, "allotments")) {
+	if b.operation.learnt.knows(refuses(endpoint, "allotments")) {
 		return nil
 	}
-	r := b.operation.client.expanding(endpoint, []string{"allotments"}, func(expand string) string {
+	r := b.operation.expanding(endpoint, []string{"allotments"}, func(expand string) string {
 		return at(path, "$select", "id", "$expand", expand)
 	})
 	return aside(r, allotmentsCame, func(allotments []*licensing.Sent[*licensing.Allotment], err error) {

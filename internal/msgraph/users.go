@@ -65,7 +65,7 @@ func counts(link string) bool {
 // Me adds a read of the person who has signed in. An application is nobody. Needs User.Read.
 func (b *Batch) Me(properties []string, found func(user *licensing.User, err error)) {
 	r := one(get(meEndpoint, "/me?"+query("$select", selected(properties))), found)
-	if !b.operation.client.tokens.personal {
+	if !b.operation.personal {
 		r.known = &licensing.InputError{Message: "`me` is for people who sign in, and the gateway has signed in as an application: use `user`"}
 	}
 	b.add(r)

@@ -22,7 +22,7 @@ func (b *Batch) ListWaitingMembers(q licensing.ListQuery, expand []string, found
 		},
 		assignee: assigneeWhoWaits,
 	}
-	r := b.operation.client.expanding(waitingMembersOfAllotmentEndpoint, expand, func(expand string) string {
+	r := b.operation.expanding(waitingMembersOfAllotmentEndpoint, expand, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, waitingMember, func(p licensing.Page[*licensing.WaitingMember], err error) {
@@ -50,10 +50,10 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 		known:     licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
 		allotment: allotment,
 	}
-	r := b.operation.client.expanding(h.endpoint("waitingMembers"), expand, func(expand string) string {
+	r := b.operation.expanding(h.endpoint("waitingMembers"), expand, func(expand string) string {
 		return at(h.below(id, "waitingMembers"), "$expand", expand)
 	})
-	b.operation.client.optional(h, r)
+	b.operation.optional(h, r)
 	b.add(all(r, waitingMember, func(members []*licensing.WaitingMember, err error) {
 		complete(b, members, err, expand, apart.waitingMember, func(members []*licensing.WaitingMember, err error) { found(id, members, err) })
 	}))

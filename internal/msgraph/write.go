@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/outbound"
 )
 
 const (
@@ -153,7 +154,7 @@ func outcome(a *answer) licensing.Outcome {
 		return licensing.WriteDone
 	case a.unsent,
 		a.err == nil && a.status >= 400 && a.status < 500,
-		a.err == nil && a.status == http.StatusServiceUnavailable && retryAfter(a.header, time.Now()) > 0:
+		a.err == nil && a.status == http.StatusServiceUnavailable && outbound.RetryAfter(a.header, time.Now()) > 0:
 		return licensing.WriteNotDone
 	}
 	return licensing.WriteUnknown
@@ -167,13 +168,9 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 	}
 	switch a.status {
 	case http.StatusUnauthorized:
-		if a.token == "" || c.attempt > 0 {
-			return false, 0
-		}
-		o.client.tokens.drop(ctx, a.token)
-		return true, 0
+		return c.attempt == 0 && o.refused(a), 0
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return repeatable(ctx, c.attempt, retryAfter(a.header, time.Now()))
+		return repeatable(ctx, c.attempt, outbound.RetryAfter(a.header, time.Now()))
 	}
 	return false, 0
 }

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -361,7 +364,7 @@ func TestManyWrites(t *testing.T) {
 func TestNoToken(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
-	c := s.client(t, func(o *Options) { o.Authority = "http://127.0.0.1:1" })
+	c := s.client(t, func(o *Options) { o.Tokens = application(t, nowhere, s.URL) })
 	for _, r := range c.Begin().Write(t.Context(), writesOf("a", "b")) {
 		if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
 			t.Errorf("%+v", r)
@@ -373,7 +376,7 @@ func TestNoToken(t *testing.T) {
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
-	c := s.client(t, func(o *Options) { o.GraphURL = "http://127.0.0.1:1" })
+	c := s.client(t, func(o *Options) { o.GraphURL = nowhere })
 	for _, users := range [][]string{{"a"}, {"a", "b"}} {
 		for _, r := range c.Begin().Write(t.Context(), writesOf(users...)) {
 			if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
@@ -487,7 +490,8 @@ func TestNoReplay(t *testing.T) {
 				}
 			}()
 			s := newService(t, nil) // for the token
-			c := s.client(t, func(o *Options) { o.GraphURL = "http://" + listener.Addr().String() })
+			address := "http://" + listener.Addr().String()
+			c := s.client(t, func(o *Options) { o.GraphURL, o.Out = address, way(t, "", s.URL, address) })
 			if r := c.Begin().Write(t.Context(), writesOf("a"))[0]; r.Outcome != licensing.WriteDone {
 				t.Fatalf("%+v", r)
 			}
@@ -503,7 +507,7 @@ func TestNoReplay(t *testing.T) {
 	}
 }
 
-// TestWritesByHTTP1 sends changes by HTTP/1.1 to a service that speaks HTTP/2 as well; see transports.
+// TestWritesByHTTP1 sends changes by HTTP/1.1 to a service that speaks HTTP/2 as well; see [outbound.New].
 func TestWritesByHTTP1(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -518,15 +522,15 @@ func TestWritesByHTTP1(t *testing.T) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	defer s.Close()
-	c, err := New(Options{GraphURL: s.URL, Authority: s.URL, TenantID: "t"})
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Options{GraphURL: s.URL, Out: way(t, file, s.URL), Tokens: application(t, s.URL, s.URL)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.CloseIdleConnections()
-	roots := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	for _, client := range []*http.Client{c.http, c.writer} {
-		client.Transport.(*http.Transport).TLSClientConfig.RootCAs = roots
-	}
 	if err := c.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}

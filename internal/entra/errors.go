@@ -1,0 +1,94 @@
+package entra
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/outbound"
+)
+
+const (
+	// tokenEndpoint names token requests in errors.
+	tokenEndpoint = "POST /oauth2/v2.0/token"
+	// maxClaims bounds the claims that are passed on. They travel in a header.
+	maxClaims = 4 << 10
+	// maxName bounds what is passed on of the service's codes and ids.
+	maxName = 100
+)
+
+// tokenError keeps of a failed token request what may be shown: never its body.
+func tokenError(err error) *licensing.UpstreamError {
+	if known, ok := errors.AsType[*licensing.UpstreamError](err); ok {
+		return known
+	}
+	failure := &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: tokenEndpoint, Retryable: true}
+	answer, answered := errors.AsType[*oauth2.RetrieveError](err)
+	if !answered {
+		failure.Cause = outbound.WithoutURL(err)
+		return failure
+	}
+	failure.Code = short(answer.ErrorCode)
+	var told struct {
+		TraceID string `json:"trace_id"` // what the support of Entra ID asks for
+	}
+	if json.Unmarshal(answer.Body, &told) == nil {
+		failure.RequestID = short(told.TraceID)
+	}
+	if answer.Response != nil {
+		failure.Status = answer.Response.StatusCode
+		failure.RetryAfter = outbound.RetryAfter(answer.Response.Header, time.Now())
+	}
+	switch {
+	case failure.Status == http.StatusTooManyRequests:
+		failure.Kind = licensing.ErrThrottled
+	case failure.Status < 500 && failure.Code != "temporarily_unavailable":
+		failure.Kind, failure.Retryable = licensing.ErrUnauthenticated, false
+	}
+	return failure
+}
+
+// personError is tokenError for a request in the name of a person, which the person can be the reason of: the token has
+// ended or was revoked, nobody has consented, or there is something to prove first, which the claims then say.
+func personError(err error) *licensing.UpstreamError {
+	failure := tokenError(err)
+	if !errors.Is(failure.Kind, licensing.ErrUnauthenticated) {
+		return failure
+	}
+	switch failure.Code {
+	case "invalid_grant", "interaction_required":
+		failure.Kind = licensing.ErrSignIn
+		failure.Claims = demanded(err)
+	}
+	return failure
+}
+
+// demanded returns the claims that a refused token request names, a JSON object; empty when it names none.
+func demanded(err error) string {
+	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok {
+		return ""
+	}
+	var told struct {
+		Claims string `json:"claims"`
+	}
+	if json.Unmarshal(answer.Body, &told) != nil || len(told.Claims) > maxClaims {
+		return ""
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal([]byte(told.Claims), &members) != nil || len(members) == 0 {
+		return ""
+	}
+	return told.Claims
+}
+
+func short(text string) string {
+	if len(text) > maxName {
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,108 @@
+package entra
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/oauth2"
+
+	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
+)
+
+// maxPeople bounds the tokens that are kept of people: about 5 KiB each.
+const maxPeople = 10_000
+
+// OnBehalfOf gets tokens in the name of the people who call the gateway, by the tokens with which they call it
+// (Microsoft Learn, "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow"). It is safe for concurrent use.
+type OnBehalfOf struct {
+	application *Application
+
+	mu     sync.Mutex
+	people *simplelru.LRU[[sha256.Size]byte, *PersonalTokens]
+}
+
+// OnBehalfOf returns what gets tokens in the name of people.
+func (a *Application) OnBehalfOf() *OnBehalfOf {
+	people, _ := simplelru.NewLRU[[sha256.Size]byte, *PersonalTokens](maxPeople, nil) // fails on bad sizes only
+	return &OnBehalfOf{application: a, people: people}
+}
+
+// PersonalTokens are those in the name of one person, by one token of the person. They are safe for concurrent use.
+type PersonalTokens struct {
+	application *Application
+	tenantID    string
+	assertion   identity.Secret
+	until       time.Time // when the assertion ends
+	held        held
+}
+
+// Tokens returns those of the caller, who has to be a person. The same token of a caller has the same tokens, and no
+// other one has.
+func (o *OnBehalfOf) Tokens(caller *identity.Caller) (*PersonalTokens, error) {
+	switch {
+	case caller == nil || caller.Token == "":
+		return nil, &licensing.UpstreamError{Kind: licensing.ErrSignIn, Operation: tokenEndpoint, Personal: true}
+	case caller.App:
+		return nil, &licensing.UpstreamError{Kind: licensing.ErrNotAPerson, Operation: tokenEndpoint, Personal: true}
+	}
+	k := cacheKey(caller.TenantID, o.application.clientID, o.application.scope, caller.Token.Reveal())
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if known, ok := o.people.Get(k); ok {
+		return known, nil
+	}
+	now := o.application.now()
+	for _, oldest, ok := o.people.GetOldest(); ok && oldest.over(now); _, oldest, ok = o.people.GetOldest() {
+		o.people.RemoveOldest()
+	}
+	tokens := &PersonalTokens{application: o.application, tenantID: caller.TenantID, assertion: caller.Token, until: caller.Expires}
+	o.people.Add(k, tokens)
+	return tokens, nil
+}
+
+// cacheKey tells a token in the name of a person from all others. Each part comes with its length.
+func cacheKey(parts ...string) [sha256.Size]byte {
+	var text []byte
+	for _, part := range parts {
+		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	return sha256.Sum256(text)
+}
+
+// over tells whether the tokens are of no use any more.
+func (t *PersonalTokens) over(now time.Time) bool { return !now.Before(t.until) }
+
+// Token returns a token that is valid. It asks for one through the client, if need be.
+func (t *PersonalTokens) Token(ctx context.Context, client *http.Client) (string, error) {
+	a := t.application
+	if t.over(a.now()) {
+		return "", &licensing.UpstreamError{Kind: licensing.ErrSignIn, Operation: tokenEndpoint, Personal: true}
+	}
+	return t.held.get(ctx, a.now, func(ctx context.Context, claims string) (*oauth2.Token, error) {
+		token, err := a.ask(ctx, client, t.tenantID, url.Values{
+			"grant_type":          {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+			"requested_token_use": {"on_behalf_of"},
+			"assertion":           {t.assertion.Reveal()},
+			"claims":              {capable(claims)},
+		})
+		if err != nil {
+			return nil, personError(err)
+		}
+		return token, nil
+	})
+}
+
+// Refused has a token forgotten that Microsoft Graph did not take. Where it demanded claims, the person has to bring a
+// token that proves them, and asking again is of no use.
+func (t *PersonalTokens) Refused(token, claims string) (again bool) {
+	t.held.drop(token, claims)
+	return claims == ""
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"licensegraph/internal/entra"
+	"licensegraph/internal/outbound"
+)
+
+// credentials names the settings with which the application can prove itself, of those that are set. One is enough.
+func (c *Config) credentials() []string {
+	var set []string
+	for _, s := range []struct {
+		setting string
+		set     bool
+	}{
+		{"--client-secret-file", c.ClientSecretFile != ""},
+		{envName("client-secret"), c.secret != ""},
+		{"--client-certificate-file", c.ClientCertificateFile != ""},
+		{"--federated-token-file", c.FederatedTokenFile != ""},
+	} {
+		if s.set {
+			set = append(set, s.setting)
+		}
+	}
+	return set
+}
+
+// readCredential reads that of the application. Its errors hold no secret.
+func (c *Config) readCredential() []error {
+	var errs []error
+	if set := c.credentials(); len(set) == 2 {
+		errs = append(errs, fmt.Errorf("%s and %s are both set: keep one", set[0], set[1]))
+	} else if len(set) > 2 {
+		errs = append(errs, fmt.Errorf("%s are all set: keep one", strings.Join(set, ", ")))
+	}
+	if c.ClientKeyFile != "" && c.ClientCertificateFile == "" {
+		errs = append(errs, errors.New("--client-key-file is set, and the certificate of the key is not: set --client-certificate-file"))
+	}
+	var err error
+	flag := ""
+	switch {
+	case len(errs) > 0:
+	case c.ClientSecretFile != "":
+		flag = "client-secret-file"
+		c.credential, err = entra.SecretFile(c.ClientSecretFile)
+	case c.secret != "":
+		c.credential = entra.Secret(c.secret)
+	case c.ClientCertificateFile != "":
+		flag = "client-certificate-file"
+		c.credential, err = entra.Certificate(c.ClientCertificateFile, c.ClientKeyFile)
+	case c.FederatedTokenFile != "":
+		flag = "federated-token-file"
+		c.credential, err = entra.FederatedTokenFile(c.FederatedTokenFile)
+	}
+	if err != nil {
+		errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+	}
+	return errs
+}
+
+// readProxy reads the proxy's address and its credentials. Its errors hold neither.
+func (c *Config) readProxy(getenv func(string) string) error {
+	credentials, err := readSecret("proxy-credentials", c.ProxyCredentialsFile, getenv)
+	switch {
+	case err != nil:
+		return err
+	case c.Proxy == "" && credentials != "":
+		return errors.New("the credentials of a proxy are set, and the proxy is not: set --proxy")
+	case c.Proxy == "":
+		return nil
+	}
+	if c.proxy, err = outbound.Proxy(c.Proxy, ""); err != nil {
+		c.Proxy = "" // a password may be in it
+		return fmt.Errorf("--proxy: %w", err)
+	}
+	if c.proxy, err = outbound.Proxy(c.Proxy, credentials); err != nil {
+		return fmt.Errorf("--proxy-credentials-file: %w", err)
+	}
+	return nil
+}
+
+// authenticatesCallers tells whether the gateway knows its callers.
+func (c *Config) authenticatesCallers() bool { return false }
+
+// guid is the form of a tenant's id.
+var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// validateIdentities checks in whose name which tenants are read.
+func (c *Config) validateIdentities(v *validation) {
+	if c.Outbound == "on-behalf-of" && !c.authenticatesCallers() {
+		v.note("--outbound: on-behalf-of needs inbound authentication")
+	}
+	if len(c.TenantIDs) < 2 {
+		return
+	}
+	if !c.authenticatesCallers() {
+		v.note("--tenant-id: more than one needs inbound authentication")
+	}
+	lower := map[string]bool{}
+	for _, id := range c.TenantIDs {
+		if !guid.MatchString(id) {
+			v.note("--tenant-id: of several tenants each has to be given by its id, which %q is not", id)
+		}
+		if lower[strings.ToLower(id)] {
+			v.note("--tenant-id: %q is given more than once", id)
+		}
+		lower[strings.ToLower(id)] = true
+	}
+}
+
+// out returns the only way out: to the services of the cloud.
+func (c *Config) out(s cloud) (*outbound.Out, error) {
+	out, err := outbound.New(outbound.Options{Services: []string{s.graphURL, s.authority}, CAFile: c.CAFile, Proxy: c.proxy})
+	if err != nil {
+		return nil, &setupError{fmt.Errorf("--ca-file: %w", err)} // the addresses were validated before
+	}
+	return out, nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"licensegraph/graph"
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/outbound"
+	"licensegraph/loaders"
+)
+
+// tenants are those that the gateway reads, each through a client of its own.
+type tenants struct {
+	out     *outbound.Out
+	ids     []string
+	clients map[string]*msgraph.Client // by id in lower case
+	people  *entra.OnBehalfOf          // nil: Microsoft Graph is asked in the application's name
+}
+
+// newTenants connects with the tenants, as the application. It sends nothing yet.
+func newTenants(cfg *Config, ids []string, services cloud, application entra.Options) (*tenants, error) {
+	out, err := cfg.out(services)
+	if err != nil {
+		return nil, err
+	}
+	application.Authority, application.GraphURL = services.authority, services.graphURL
+	app, err := entra.NewApplication(application)
+	if err != nil {
+		return nil, err
+	}
+	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}}
+	if cfg.Outbound == "on-behalf-of" {
+		t.people = app.OnBehalfOf()
+	}
+	for _, id := range ids {
+		client, err := msgraph.New(msgraph.Options{GraphURL: services.graphURL, Out: out, Tokens: app.Tokens(id)})
+		if err != nil {
+			return nil, err
+		}
+		t.clients[strings.ToLower(id)] = client
+	}
+	return t, nil
+}
+
+// begin returns Microsoft Graph as one operation of the caller sees it: the caller's own tenant, and no other. Where
+// nobody is asked who they are, there is one tenant, and everybody asks as the application.
+func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
+	caller := identity.From(ctx)
+	id := t.ids[0]
+	if caller != nil {
+		id = caller.TenantID
+	}
+	client := t.clients[strings.ToLower(id)]
+	switch {
+	case client == nil || caller == nil && len(t.ids) > 1:
+		return nil, &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: "the tenant of the caller, which is not one of the gateway's"}
+	case t.people == nil:
+		return upstream{client.Begin()}, nil
+	}
+	tokens, err := t.people.Tokens(caller)
+	if err != nil {
+		return nil, err
+	}
+	return upstream{client.BeginAs(caller.Key(), tokens)}, nil
+}
+
+// ready tells whether Microsoft Graph answers in one of the tenants at least.
+func (t *tenants) ready(ctx context.Context) error {
+	var err error
+	for _, id := range t.ids {
+		if err = t.clients[strings.ToLower(id)].Ready(ctx); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// upstream is an operation of a client as the loaders see it.
+type upstream struct{ *msgraph.Operation }
+
+// Batch begins a batch of reads.
+func (u upstream) Batch() loaders.Batch { return u.Operation.Batch() }
