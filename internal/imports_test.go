@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"internal/emulator/contract": nil,
 	"internal/emulator/odata":    nil,
 	"internal/emulator/tenant":   nil,
+	"internal/documents":         {"internal/identity"},
 	"internal/entra":             {"internal/identity", "internal/licensing", "internal/outbound"},
 	"internal/graphiql":          nil,
 	"internal/identity":          nil,
@@ -27,7 +28,7 @@ var arrows = map[string][]string{
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
 	"graph":                      {"graph/generated", "graph/model", "internal/identity", "internal/licensing", "loaders"},
-	"server":                     {"graph", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
+	"server":                     {"graph", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"licensegraph/internal/documents"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
@@ -29,6 +30,7 @@ type app struct {
 	tenants   *tenants
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
+	trusted   *documents.Trusted // nil without a list
 	upstream  string             // what the banner says of Microsoft Graph
 }
 
@@ -64,7 +66,11 @@ func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.ready = newReadiness(a.tenants.ready, logger, time.Now)
-	exec := newExecutor(cfg, resolver.Schema(), logger, resolver.Extension())
+	var docs *documents.Extension
+	if a.trusted, docs, err = newDocuments(cfg, resolver.Schema(), logger); err != nil {
+		return nil, err
+	}
+	exec := newExecutor(cfg, resolver.Schema(), docs, logger, resolver.Extension())
 	handler, err := newHandler(cfg, exec, a.ready, logger)
 	if err != nil {
 		return nil, err
@@ -123,6 +129,14 @@ func (a *app) serve(ctx context.Context) error {
 	if a.embedded != nil {
 		servers = append(servers, a.embedded)
 		group.Go(serving(a.embedded, a.listeners.embedded, base))
+	}
+	if a.trusted != nil {
+		group.Go(func() error {
+			ticker := time.NewTicker(trustedEvery)
+			defer ticker.Stop()
+			a.trusted.Watch(ctx, ticker.C, a.logger)
+			return nil
+		})
 	}
 	group.Go(func() error {
 		<-ctx.Done()

@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"licensegraph/graph"
+	"licensegraph/internal/documents"
 	"licensegraph/internal/limits"
 )
 
@@ -57,9 +58,9 @@ func upstreamReport(cfg *Config) func(http.Header) bool {
 	}
 }
 
-// newExecutor puts a schema behind what an operation has to pass: limits
-// before it is validated, and its cost before it is run.
-func newExecutor(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logger, extensions ...graphql.HandlerExtension) *executor.Executor {
+// newExecutor puts a schema behind what an operation has to pass: the list of
+// documents and limits before it is validated, and its cost before it is run.
+func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.Extension, logger *slog.Logger, extensions ...graphql.HandlerExtension) *executor.Executor {
 	e := executor.New(schema)
 	e.SetParserTokenLimit(cfg.MaxTokens)
 	e.SetDisableSuggestion(true)
@@ -67,6 +68,7 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logg
 	e.SetQueryCache(limits.NewQueryCache(cachedQueries, cachedQueryText))
 	e.SetErrorPresenter(boundErrors(graph.PresentError))
 	e.SetRecoverFunc(graph.Recover(logger))
+	e.Use(docs)
 	e.Use(limits.New(cfg.limits()))
 	e.Use(withoutDefer{cfg.MaxTokens})
 	e.Use(&strictVariables{})

@@ -16,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/internal/documents"
 	"licensegraph/internal/limits"
 )
 
@@ -53,7 +54,7 @@ func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (
 	if problem != nil {
 		return nil, problem
 	}
-	if params.Query == "" {
+	if params.Query == "" && params.Extensions[documents.IDExtension] == nil && params.Extensions["persistedQuery"] == nil {
 		return nil, badRequest("The parameter query is missing.")
 	}
 	params.Headers = r.Header
@@ -67,7 +68,7 @@ func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusa
 	if err != nil {
 		return nil, badRequest("The query component of the URL is malformed.")
 	}
-	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+	for _, name := range []string{"query", "operationName", "variables", "extensions", "documentId"} {
 		if len(values[name]) > 1 {
 			return nil, badRequest("The parameter %s is there more than once.", name)
 		}
@@ -86,6 +87,7 @@ func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusa
 			}
 		}
 	}
+	nameDocument(params, values.Get("documentId"))
 	return params, nil
 }
 
@@ -110,6 +112,7 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 		return nil, badRequest("The body is not a JSON object.")
 	}
 	params := &graphql.RawParams{}
+	var documentID string
 	for _, member := range []struct {
 		name, kind string
 		target     any
@@ -118,6 +121,7 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 		{"operationName", "string", &params.OperationName},
 		{"variables", "object", &params.Variables},
 		{"extensions", "object", &params.Extensions},
+		{"documentId", "string", &documentID},
 	} {
 		if raw, ok := members[member.name]; ok {
 			if err := decode(raw, member.target); err != nil {
@@ -125,7 +129,20 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 			}
 		}
 	}
+	nameDocument(params, documentID)
 	return params, nil
+}
+
+// nameDocument notes the id of a persisted document (GraphQL over HTTP,
+// appendix on persisted documents) where package documents looks for it.
+func nameDocument(params *graphql.RawParams, id string) {
+	if id == "" {
+		return
+	}
+	if params.Extensions == nil {
+		params.Extensions = map[string]any{}
+	}
+	params.Extensions[documents.IDExtension] = id
 }
 
 // checkContent refuses bodies that are not plain JSON in UTF-8. A browser

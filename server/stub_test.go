@@ -60,7 +60,11 @@ func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphq
 	cfg := testConfig(t, flags...)
 	logger := newLogger(log, "debug", "text")
 	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), nil)
-	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, logger), ready, logger)
+	_, docs, err := newDocuments(cfg, stubSchema{stub, exec}, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), ready, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

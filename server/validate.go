@@ -22,6 +22,10 @@ func (c *Config) validate() error {
 	c.validateAddresses(v)
 	c.validateUpstream(v)
 	v.oneOf("upstream-report", c.UpstreamReport, "auto", "always", "never", "header")
+	v.oneOf("trusted-documents-mode", c.TrustedDocumentsMode, "off", "log", "enforce")
+	if c.TrustedDocuments == "" && c.TrustedDocumentsMode != "off" {
+		v.note("--trusted-documents-mode: %s wants the documents: set --trusted-documents", c.TrustedDocumentsMode)
+	}
 	v.oneOf("log-format", c.LogFormat, "text", "json")
 	var level slog.Level
 	if level.UnmarshalText([]byte(c.LogLevel)) != nil {

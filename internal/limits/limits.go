@@ -180,6 +180,15 @@ func (e *Extension) Validate(es graphql.ExecutableSchema) error {
 	return nil
 }
 
+// CheckDocument returns the limit that a document does not keep by its shape. One that cannot be parsed passes.
+func (l Limits) CheckDocument(query string) *gqlerror.Error {
+	l = l.withDefaults()
+	if n := len(query); n > l.QueryBytes {
+		return (&exceeded{limitQuery, n, l.QueryBytes, ""}).error()
+	}
+	return checkDocument(query, l).error()
+}
+
 // MutateOperationParameters refuses a document by its shape, before it is
 // validated. A document that cannot be parsed passes: the executor, under the
 // same token limit, says what is wrong with it.

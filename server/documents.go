@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"licensegraph/internal/documents"
+)
+
+const (
+	// Automatic persisted queries that are kept, and bytes of them.
+	automaticDocuments = 2_000
+	automaticBytes     = 16 << 20
+	// trustedEvery is how often the file of trusted documents is looked at.
+	trustedEvery = 5 * time.Second
+)
+
+// newDocuments reads the trusted documents, each of which has to run against the schema.
+func newDocuments(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logger) (*documents.Trusted, *documents.Extension, error) {
+	options := documents.Options{Mode: documents.Mode(cfg.TrustedDocumentsMode), Logger: logger}
+	if cfg.AutomaticDocuments {
+		options.Automatic = documents.NewMemory(automaticDocuments, automaticBytes)
+	}
+	if cfg.TrustedDocuments != "" {
+		trusted, err := documents.Open(cfg.TrustedDocuments, checkDocument(cfg, schema))
+		if err != nil {
+			return nil, nil, &setupError{fmt.Errorf("--trusted-documents: %w", err)}
+		}
+		options.Trusted = trusted
+	}
+	return options.Trusted, documents.New(options), nil
+}
+
+// checkDocument tells what keeps a document from running, whatever its variables are.
+func checkDocument(cfg *Config, schema graphql.ExecutableSchema) func(text string) error {
+	bounds := cfg.limits()
+	return func(text string) error {
+		if err := bounds.CheckDocument(text); err != nil {
+			return err
+		}
+		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, cfg.MaxTokens)
+		if err != nil {
+			return err
+		}
+		if errs := validator.ValidateWithRules(schema.Schema(), document, rulesWithoutSuggestions()); len(errs) > 0 {
+			return errs[0]
+		}
+		return nil
+	}
+}

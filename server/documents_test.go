@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"licensegraph/internal/identity"
+)
+
+// hashOf is what clients name a document by.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// operation is the body of a request; members that are empty are left out.
+type operation struct {
+	Query      string         `json:"query,omitempty"`
+	DocumentID string         `json:"documentId,omitempty"`
+	Extensions map[string]any `json:"extensions,omitempty"`
+}
+
+// persisted is the extension of Apollo's protocol.
+func persisted(hash string) map[string]any {
+	return map[string]any{"persistedQuery": map[string]any{"version": 1, "sha256Hash": hash}}
+}
+
+func (o operation) post(t *testing.T, handler http.Handler, caller *identity.Caller) string {
+	t.Helper()
+	body, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return askAs(t, handler, caller, "POST", "/graphql", string(body)).Body.String()
+}
+
+func (o operation) get(t *testing.T, handler http.Handler, caller *identity.Caller) string {
+	t.Helper()
+	values := url.Values{}
+	if o.Query != "" {
+		values.Set("query", o.Query)
+	}
+	if o.DocumentID != "" {
+		values.Set("documentId", o.DocumentID)
+	}
+	if o.Extensions != nil {
+		extensions, err := json.Marshal(o.Extensions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values.Set("extensions", string(extensions))
+	}
+	return askAs(t, handler, caller, "GET", "/graphql?"+values.Encode(), "").Body.String()
+}
+
+const (
+	notFoundAnswer = `{"errors":[{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"}}]}`
+	queryA         = "query A{hello}"
+	queryB         = "query B{hello}"
+)
+
+// TestAutomaticDocuments follows Apollo's protocol, by POST and by GET.
+func TestAutomaticDocuments(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"POST", "GET"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			handler := testHandler(t, new(bytes.Buffer), hello)
+			ask := func(tenant string, o operation, want string) {
+				t.Helper()
+				var caller *identity.Caller
+				if tenant != "" {
+					caller = &identity.Caller{TenantID: tenant, ObjectID: "a"}
+				}
+				got := o.post(t, handler, caller)
+				if method == "GET" {
+					got = o.get(t, handler, caller)
+				}
+				if !strings.Contains(got, want) {
+					t.Errorf("%+v: got %s, want %s", o, got, want)
+				}
+			}
+			byHash, register := operation{Extensions: persisted(hashOf(queryA))}, operation{Query: queryA, Extensions: persisted(hashOf(queryA))}
+			ask("t", byHash, notFoundAnswer)
+			ask("t", register, helloAnswer)
+			ask("t", byHash, helloAnswer)
+			ask("u", byHash, notFoundAnswer) // nobody learns what another tenant asks
+			ask("", byHash, notFoundAnswer)
+			ask("t", operation{DocumentID: "sha256:" + hashOf(queryA)}, notFoundAnswer) // ids are of the operator's list
+
+			ask("t", operation{Query: queryA, Extensions: persisted(hashOf(queryB))}, "provided sha does not match query")
+			ask("t", operation{Extensions: persisted(hashOf(queryB))}, notFoundAnswer)
+			for _, broken := range []string{"{nope}", "{", "{a:hello " + strings.Repeat("b:hello ", 60) + "}", "query($n:Int!){echo(n:$n){hello}}"} {
+				ask("t", operation{Query: broken, Extensions: persisted(hashOf(broken))}, `"errors"`)
+				ask("t", operation{Extensions: persisted(hashOf(broken))}, notFoundAnswer) // it was not kept
+			}
+			deferred := "{...@defer{hello}}"
+			ask("t", operation{Query: deferred, Extensions: persisted(hashOf(deferred))}, helloAnswer)
+			ask("t", operation{Extensions: persisted(hashOf(deferred))}, helloAnswer)
+
+			for _, broken := range []any{"1", []any{}, map[string]any{"version": 2, "sha256Hash": "a"}, map[string]any{"version": 1}, map[string]any{"version": 1, "sha256Hash": 1}, map[string]any{"sha256Hash": "a"}} {
+				ask("t", operation{Query: queryA, Extensions: map[string]any{"persistedQuery": broken}}, `"code":"BAD_USER_INPUT"`)
+			}
+			ask("t", operation{Extensions: persisted("../../etc/passwd")}, notFoundAnswer)
+			ask("t", operation{Query: queryA, DocumentID: "a"}, "not both")
+			ask("t", operation{DocumentID: "a"}, notFoundAnswer)
+			ask("t", operation{Extensions: map[string]any{"persistedQuery": nil}}, "query is missing")
+		})
+	}
+	t.Run("mutation", func(t *testing.T) {
+		t.Parallel()
+		handler := testHandler(t, new(bytes.Buffer), hello)
+		mutation := "mutation{hello}"
+		_ = operation{Query: mutation, Extensions: persisted(hashOf(mutation))}.post(t, handler, nil)
+		byHash := operation{Extensions: persisted(hashOf(mutation))}
+		if got := byHash.post(t, handler, nil); got != helloAnswer {
+			t.Errorf("POST: %s", got)
+		}
+		if got := byHash.get(t, handler, nil); !strings.Contains(got, "by POST") {
+			t.Errorf("GET: %s", got)
+		}
+	})
+	t.Run("off", func(t *testing.T) {
+		t.Parallel()
+		handler := testHandler(t, new(bytes.Buffer), hello, "--no-apq")
+		if got := (operation{Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); !strings.Contains(got, `{"message":"PersistedQueryNotSupported","extensions":{"code":"PERSISTED_QUERY_NOT_SUPPORTED"}}`) {
+			t.Errorf("by hash: %s", got)
+		}
+		if got := (operation{Query: queryA, Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); got != helloAnswer {
+			t.Errorf("with its text: %s", got)
+		}
+	})
+}
+
+// TestTrustedDocuments has documents on and off the list, in each mode.
+func TestTrustedDocuments(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "documents.json")
+	mutation := "mutation M{hello}"
+	if err := os.WriteFile(path, []byte(fmt.Sprintf(`{"portal/a":%q,"sha256:%s":%q}`, queryA, hashOf(mutation), mutation)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const refused, introspection = `"code":"FORBIDDEN"`, "{__schema{types{name}}}"
+	for _, mode := range []string{"off", "log", "enforce"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			log := new(bytes.Buffer)
+			handler := testHandler(t, log, hello, "--trusted-documents="+path, "--trusted-documents-mode="+mode)
+			others, lost := helloAnswer, helloAnswer
+			if mode == "enforce" {
+				others, lost = refused, notFoundAnswer
+			}
+			caller := &identity.Caller{TenantID: "tenant", ObjectID: "object"}
+			for _, tt := range []struct {
+				name string
+				o    operation
+				want string
+			}{
+				{"id", operation{DocumentID: "portal/a"}, helloAnswer},
+				{"id in the extensions", operation{Extensions: map[string]any{"documentId": "portal/a"}}, helloAnswer},
+				{"hash", operation{DocumentID: "sha256:" + hashOf(queryA)}, helloAnswer},
+				{"hash of Apollo", operation{Extensions: persisted(hashOf(queryA))}, helloAnswer},
+				{"id of Apollo", operation{Extensions: persisted("portal/a")}, helloAnswer},
+				{"id of Apollo with its text", operation{Query: queryA, Extensions: persisted("portal/a")}, helloAnswer},
+				{"id of Apollo with another text", operation{Query: queryB, Extensions: persisted("portal/a")}, "does not match"},
+				{"hash and text", operation{Query: queryA, Extensions: persisted(hashOf(queryA))}, helloAnswer},
+				{"text", operation{Query: queryA}, helloAnswer},
+				{"unknown id", operation{DocumentID: "portal/b"}, notFoundAnswer},
+				{"unknown hash", operation{DocumentID: "sha256:" + hashOf(queryB)}, notFoundAnswer},
+				{"other text", operation{Query: queryB}, others},
+				{"other text with its hash", operation{Query: queryB, Extensions: persisted(hashOf(queryB))}, others},
+				{"which was not kept when enforced", operation{Extensions: persisted(hashOf(queryB))}, lost},
+				{"the text with a blank", operation{Query: queryA + " "}, others},
+				{"introspection", operation{Query: introspection}, others},
+				{"no GraphQL", operation{Query: "{"}, map[bool]string{true: refused, false: `"code":"BAD_USER_INPUT"`}[mode == "enforce"]},
+			} {
+				if got := tt.o.post(t, handler, caller); !strings.Contains(got, tt.want) {
+					t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+				}
+			}
+			if got := (operation{DocumentID: "portal/a"}).get(t, handler, caller); got != helloAnswer {
+				t.Errorf("GET: %s", got)
+			}
+			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).get(t, handler, caller); !strings.Contains(got, "by POST") {
+				t.Errorf("GET of a mutation: %s", got)
+			}
+			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).post(t, handler, caller); got != helloAnswer {
+				t.Errorf("mutation: %s", got)
+			}
+
+			const record = "not on the list of trusted documents"
+			want := map[string]int{"off": 0, "log": 5, "enforce": 0}[mode]
+			if got := strings.Count(log.String(), record); got != want {
+				t.Errorf("%d records, want %d:\n%s", got, want, log)
+			}
+			if mode == "log" && !strings.Contains(log.String(), "hash="+hashOf(queryB)+" operation=B caller.tenant=tenant caller.object=object") {
+				t.Errorf("log: %s", log)
+			}
+			if strings.Contains(log.String(), "{") {
+				t.Errorf("the log has a text: %s", log)
+			}
+		})
+	}
+}
+
+// TestTrustedDocumentsAtStart has documents that cannot run.
+func TestTrustedDocumentsAtStart(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"not in the schema": {`{"one":"{nope}"}`, `id "one": input:1:2: Cannot query field "nope"`},
+		"too deep":          {`{"one":"` + strings.Repeat("{echo", 20) + "{hello}" + strings.Repeat("}", 20) + `"}`, "fields deep"},
+		"too long":          {`{"one":"{hello}#` + strings.Repeat("x", 70_000) + `"}`, "bytes long"},
+		"a wrong hash":      {`{"` + hashOf("{a}") + `":"{hello}"}`, "not the hash"},
+	} {
+		path := filepath.Join(t.TempDir(), "documents.json")
+		if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg := testConfig(t, "--trusted-documents="+path)
+		_, _, err := newDocuments(cfg, stubSchema{stub, hello}, newLogger(io.Discard, "debug", "text"))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || exitCode(err) != 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for want, flags := range map[string][]string{
+		"wants the documents":       {"--trusted-documents-mode=enforce"},
+		"none of off, log, enforce": {"--trusted-documents-mode=on", "--trusted-documents=x"},
+	} {
+		if _, err := load(flags, noEnv, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
+}
+
+// TestTrustedDocumentsThroughTheWire has the whole program hold its clients to a list.
+func TestTrustedDocumentsThroughTheWire(t *testing.T) {
+	t.Parallel()
+	const listed = "query Errors{assignmentErrors(first:1){nodes{code}}}"
+	path := filepath.Join(t.TempDir(), "documents.json")
+	manifest := fmt.Sprintf(`{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id":%q,"name":"Errors","type":"query","body":%q}]}`, hashOf(listed), listed)
+	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, "--trusted-documents="+path, "--trusted-documents-mode=enforce")
+	if status, body := p.ask(t, listed); status != 200 || !strings.Contains(body, `"code":"`) || strings.Contains(body, `"errors"`) {
+		t.Errorf("listed: %d %.300s", status, body)
+	}
+	if status, body := p.ask(t, "{__typename}"); status != 400 || !strings.Contains(body, `"code":"FORBIDDEN"`) {
+		t.Errorf("not listed: %d %.300s", status, body)
+	}
+}
