@@ -31,6 +31,42 @@ type SignIn struct {
 	// SinglePage are redirect URIs of the public client whose codes are redeemed
 	// by a page in a browser, from another origin, and by nothing else.
 	SinglePage []string
+	// Scopes are the permissions of the application as an API, which both
+	// applications have been consented; access_as_user when there are none.
+	Scopes []string
+}
+
+// ownScopes are the permissions of the application as an API.
+func (e *Emulator) ownScopes() []string {
+	if len(e.signIn.Scopes) == 0 {
+		return []string{"access_as_user"}
+	}
+	return e.signIn.Scopes
+}
+
+// appRoles are those of the application as an API, by the object id of a person
+// or the client id of an application.
+type appRoles struct {
+	mu sync.Mutex
+	of map[string][]string
+}
+
+// AssignAppRoles sets the app roles that a person, by object id, or an
+// application, by client id, has at the application as an API: the claim roles of
+// tokens from now on. Without roles there are none any more.
+func (e *Emulator) AssignAppRoles(principal string, roles ...string) {
+	e.appRoles.mu.Lock()
+	defer e.appRoles.mu.Unlock()
+	if e.appRoles.of == nil {
+		e.appRoles.of = map[string][]string{}
+	}
+	e.appRoles.of[strings.ToLower(principal)] = slices.Clone(roles)
+}
+
+func (a *appRoles) at(principal string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of[strings.ToLower(principal)]
 }
 
 // registration is an application that is registered in the tenant.
@@ -48,7 +84,8 @@ func (e *Emulator) ClientSecret() string { return e.clientSecret }
 
 // PublicClientID is the other application: one without a credential, such as
 // runs on people's own machines. It gets tokens for people alone: to Graph, or
-// to the first application (the scope access_as_user of api://{ClientID}).
+// to the first application (the scope access_as_user of api://{ClientID}, unless
+// [SignIn] names others).
 func (e *Emulator) PublicClientID() string { return e.publicClient().id }
 
 func (e *Emulator) publicClient() *registration {

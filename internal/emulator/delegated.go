@@ -29,9 +29,6 @@ const (
 // signInScopes are those of no resource.
 var signInScopes = []string{"openid", "profile", "email", "offline_access"}
 
-// ownScope is the permission of the application as an API.
-const ownScope = "access_as_user"
-
 // askedScopes are what a person is to let an application do.
 type askedScopes struct {
 	audience string   // "" = no resource was named
@@ -64,7 +61,7 @@ func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
 		switch {
 		case c.isGraph(resource):
 		case e.isOwnAPI(resource):
-			audience, consented = e.clientID, []string{ownScope}
+			audience, consented = e.clientID, e.ownScopes()
 		default:
 			return refuse("invalid_resource", 500011, "The resource principal named %s was not found in the tenant.", resource)
 		}

@@ -182,6 +182,7 @@ type Emulator struct {
 	links                  cipher.AEAD // of linkKey, seals next links
 
 	signIn            SignIn
+	appRoles          appRoles
 	keyRing           *keyRing
 	sealer            cipher.AEAD  // seals codes and refresh tokens
 	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes

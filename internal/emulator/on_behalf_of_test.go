@@ -219,3 +219,38 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 		t.Errorf("an hour later: %d %s", r.status, r.raw)
 	}
 }
+
+// TestAppRoles has the application as an API with scopes of its own, and roles for some.
+func TestAppRoles(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 20, SignIn: SignIn{Scopes: []string{"Things.Read", "Things.Write"}}})
+	admin, other := c.PersonInRole("License Administrator"), c.PersonInRole("")
+	c.AssignAppRoles(admin, "Things.Read.All")
+	c.AssignAppRoles(c.ClientID(), "Things.Write.All")
+	api := "api://" + c.ClientID() + "/"
+	people := func(id, scope string) reply {
+		return c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {c.whoever(id).principalName}, "password": {Password}, "scope": {scope}})
+	}
+	for name, tt := range map[string]struct {
+		r            reply
+		scopes, role any
+	}{
+		"one scope":      {people(admin, api+"Things.Read"), "Things.Read", []any{"Things.Read.All"}},
+		"all scopes":     {people(admin, api+".default"), "Things.Read Things.Write", []any{"Things.Read.All"}},
+		"no roles":       {people(other, api+"Things.Read"), "Things.Read", nil},
+		"not of Graph":   {people(admin, "User.Read"), "User.Read", nil},
+		"an application": {c.postForm(url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()}, "scope": {api + ".default"}}), nil, []any{"Things.Write.All"}},
+	} {
+		if tt.r.status != 200 {
+			t.Errorf("%s: %d %s", name, tt.r.status, tt.r.raw)
+			continue
+		}
+		claims := inside(t, str(tt.r.body, "access_token"))
+		if diff := cmp.Diff([]any{tt.scopes, tt.role}, []any{claims["scp"], claims["roles"]}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := refusedWith(people(admin, api+"access_as_user")); got != "invalid_scope 70011" {
+		t.Errorf("a scope that it does not have: %s", got)
+	}
+}

@@ -220,6 +220,13 @@ func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
 	} else {
 		all["azp"], all["azpacr"] = b.app.id, b.acr
 	}
+	principal := b.app.id
+	if b.person != nil {
+		principal = b.person.id
+	}
+	if roles := e.appRoles.at(principal); !graph && len(roles) > 0 {
+		all["roles"] = roles
+	}
 	if b.person == nil {
 		all["idtyp"] = "app"
 		if graph {
