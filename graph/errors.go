@@ -45,6 +45,11 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	if input, ok := errors.AsType[*licensing.InputError](err); ok {
 		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", input.Message))
 	}
+	if right, ok := errors.AsType[*rightError](err); ok {
+		e := presented(ctx, err, "FORBIDDEN", right.Error())
+		e.Extensions["requiredScopes"] = right.alternatives
+		return e
+	}
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
 			e := presented(ctx, err, known.code, known.text)

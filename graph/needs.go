@@ -46,13 +46,16 @@ var derived = map[string][]string{
 
 // needsOf reads the operation once, each fragment at most once.
 func needsOf(op *graphql.OperationContext) needs {
-	walk := needsWalk{op: op, fields: map[string]map[string]bool{}, seen: map[string]bool{}}
+	walk := needsWalk{op: op, denied: deniedIn(op), fields: map[string]map[string]bool{}, seen: map[string]bool{}}
 	walk.selections(op.Operation.SelectionSet)
 
 	result := needs{}
 	for typeName, properties := range upstream {
 		for _, name := range satisfied(typeName) {
 			for field := range walk.fields[name] {
+				if walk.denied.has(typeName, field) {
+					continue
+				}
 				for _, property := range from(typeName, field) {
 					result.add(slices.Contains(properties, property), typeName, property)
 				}
@@ -96,6 +99,7 @@ func (n needs) of(typeName string) []string { return n[typeName] }
 
 type needsWalk struct {
 	op                 *graphql.OperationContext
+	denied             *denied
 	fields             map[string]map[string]bool // by type
 	seen               map[string]bool            // fragments
 	states, ordersSkus bool                       // what Query.users filters by here, and Query.subscribedSkus orders
@@ -109,6 +113,9 @@ func (w *needsWalk) selections(set ast.SelectionSet) {
 				continue
 			}
 			parent := s.ObjectDefinition.Name
+			if w.denied.has(parent, s.Name) || w.denied.hasPlace(s) {
+				continue
+			}
 			if w.fields[parent] == nil {
 				w.fields[parent] = map[string]bool{}
 			}

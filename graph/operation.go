@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -88,6 +89,10 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	if err != nil {
 		return o.refuse(ctx, err)
 	}
+	denied := o.resolver.rights.deniedTo(identity.From(ctx), op)
+	if denied != nil {
+		op.Stats.SetExtension(deniedKey, denied)
+	}
 	l := loaders.New(ctx, upstream, needsOf(op).of)
 	if op.Operation.Operation == ast.Query {
 		fields := rootFields(op)
@@ -95,6 +100,9 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 		if slices.Contains(fields, "_entities") {
 			op.ResolverMiddleware = o.entities(op.ResolverMiddleware)
 		}
+	}
+	if denied != nil {
+		op.ResolverMiddleware = denied.middleware(op.ResolverMiddleware)
 	}
 	return next(loaders.With(ctx, l))
 }

@@ -48,6 +48,7 @@ type Options struct {
 type Resolver struct {
 	options Options
 	cursors *cursors
+	rights  *rights
 }
 
 var _ generated.ResolverRoot = (*Resolver)(nil)
@@ -55,7 +56,7 @@ var _ generated.ResolverRoot = (*Resolver)(nil)
 // New returns the resolvers. It fails on a cursor key of the wrong size.
 func New(options Options) (*Resolver, error) {
 	c, err := newCursors(options.CursorKey, options.TenantID)
-	return &Resolver{options: options, cursors: c}, err
+	return &Resolver{options: options, cursors: c, rights: newRights(shownSchema())}, err
 }
 
 // Schema returns the schema with its resolvers, for a server to execute.

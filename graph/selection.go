@@ -29,6 +29,9 @@ func selected(ctx context.Context) selection {
 // of returns what is selected below a field of a type. It is empty when the field is not selected.
 func (s selection) of(typeName, field string) selection {
 	below := selection{operation: s.operation}
+	if deniedIn(s.operation).has(typeName, field) {
+		return below
+	}
 	for _, set := range s.sets {
 		for _, f := range graphql.CollectFields(s.operation, set, satisfied(typeName)) {
 			if f.Name == field {
@@ -48,6 +51,9 @@ type field struct {
 // fields returns each selection of a field of a type: under several aliases it can have several arguments.
 func (s selection) fields(typeName, name string) []field {
 	var fields []field
+	if deniedIn(s.operation).has(typeName, name) {
+		return nil
+	}
 	for _, set := range s.sets {
 		for _, f := range graphql.CollectFields(s.operation, set, satisfied(typeName)) {
 			if f.Name == name {
@@ -109,7 +115,7 @@ func (s selection) empty() bool { return len(s.sets) == 0 }
 
 // leadsTo tells whether a field of an object further below is selected for which wanted holds.
 func (s selection) leadsTo(wanted func(typeName, field string) bool) bool {
-	w := needsWalk{op: s.operation, fields: map[string]map[string]bool{}, seen: map[string]bool{}}
+	w := needsWalk{op: s.operation, denied: deniedIn(s.operation), fields: map[string]map[string]bool{}, seen: map[string]bool{}}
 	for _, set := range s.sets {
 		w.below(set)
 	}
@@ -127,7 +133,7 @@ func (s selection) leadsTo(wanted func(typeName, field string) bool) bool {
 func (s selection) only(typeName string, fields ...string) bool {
 	for _, set := range s.sets {
 		for _, f := range graphql.CollectFields(s.operation, set, satisfied(typeName)) {
-			if f.Name != "__typename" && !slices.Contains(fields, f.Name) {
+			if f.Name != "__typename" && !slices.Contains(fields, f.Name) && !deniedIn(s.operation).has(typeName, f.Name) {
 				return false
 			}
 		}

@@ -1369,16 +1369,6 @@ func (ec *executionContext) marshalNAssignmentErrorsOfProduct2ᚖlicensegraphᚋ
 	return ec._AssignmentErrorsOfProduct(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNLicensingOverview2ᚖlicensegraphᚋgraphᚋmodelᚐLicensingOverview(ctx context.Context, sel ast.SelectionSet, v *model.LicensingOverview) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._LicensingOverview(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalNProductOverview2ᚖlicensegraphᚋgraphᚋmodelᚐProductOverview(ctx context.Context, sel ast.SelectionSet, v *model.ProductOverview) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -1424,6 +1414,13 @@ func (ec *executionContext) marshalOAssignmentErrorsOfGroup2ᚕᚖlicensegraph�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOLicensingOverview2ᚖlicensegraphᚋgraphᚋmodelᚐLicensingOverview(ctx context.Context, sel ast.SelectionSet, v *model.LicensingOverview) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._LicensingOverview(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOProductOverview2ᚕᚖlicensegraphᚋgraphᚋmodelᚐProductOverviewᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ProductOverview) graphql.Marshaler {

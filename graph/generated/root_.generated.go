@@ -2775,10 +2775,10 @@ var sources = []*ast.Source{
     filter: AllotmentFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: AllotmentOrder
-  ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   "One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
-  allotment("Id of the allotment." id: ID!): Allotment
+  allotment("Id of the allotment." id: ID!): Allotment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "Which allotments to return. All conditions have to hold."
@@ -2940,10 +2940,10 @@ enum SubscriptionTag {
     after: String
     "Which errors to return; all of them without it."
     filter: AssignmentErrorFilter @cost(weight: 500)
-  ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   "One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
-  assignmentError("Id of the error." id: ID!): AssignmentError
+  assignmentError("Id of the error." id: ID!): AssignmentError @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "Which assignment errors to return. All conditions have to hold."
@@ -2961,7 +2961,7 @@ input AssignmentErrorFilter {
 }
 
 "A page of assignment errors."
-type AssignmentErrorConnection {
+type AssignmentErrorConnection @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
   "The errors of this page."
   nodes: [AssignmentError!]!
   "The errors of this page, each with its cursor."
@@ -2983,7 +2983,7 @@ type AssignmentErrorEdge {
 }
 
 "A product that could not be given to a person, or not in full. One per person and product, as long as it lasts."
-type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: true) {
+type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
   "Id of the error: opaque, compared exactly."
   id: ID!
   "What went wrong, such as ` + "`" + `MissingDependency` + "`" + `. Microsoft publishes no list: treat it as open."
@@ -3031,10 +3031,10 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   "One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
-  assignment("Id of the assignment." id: ID!): Assignment
+  assignment("Id of the assignment." id: ID!): Assignment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "A page of assignments."
@@ -3179,7 +3179,7 @@ type Device implements DirectoryObject & Node @key(fields: "id") @entityResolver
   "When the device was deleted; null while it is in use."
   deletedDateTime: DateTime @shareable
   "Name that people read."
-  displayName: String @shareable
+  displayName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Id that the device was registered with."
   deviceId: String @shareable
   "Whether the device can sign in."
@@ -3216,7 +3216,7 @@ type OtherDirectoryObject implements DirectoryObject & Node {
   "When the object was deleted; null while it is in use."
   deletedDateTime: DateTime
   "Name that people read; null where the object has none or it may not be read."
-  displayName: String
+  displayName: String @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Microsoft Graph's name of the kind, such as ` + "`" + `#microsoft.graph.servicePrincipal` + "`" + `."
   odataType: String!
 }
@@ -3243,7 +3243,7 @@ type DirectoryObjectEdge {
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
   "One group by its object id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs GroupMember.Read.All."
-  group("Object id, a GUID." id: ID!): Group
+  group("Object id, a GUID." id: ID!): Group @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   """
   Groups of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
@@ -3258,7 +3258,7 @@ type DirectoryObjectEdge {
     filter: GroupFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: GroupOrder
-  ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "Which groups to return. All conditions have to hold."
@@ -3363,7 +3363,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
 }
 
 "How far the licences of a group have reached its members."
@@ -3407,13 +3407,13 @@ type LicenseAssignmentState {
   "The state as Microsoft Graph wrote it."
   stateText: String
   "Why the licence does not work; null when there is no error."
-  error: LicenseErrorCode
+  error: LicenseErrorCode @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
   "The error as Microsoft Graph wrote it, ` + "`" + `None` + "`" + ` included."
-  errorText: String
+  errorText: String @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
   "When this assignment last changed."
   lastUpdatedDateTime: DateTime
   "What an administrator can do about the error; null when there is none."
-  remedy: Remedy
+  remedy: Remedy @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
 }
 
 "What an administrator can do about a licence that could not be given."
@@ -3484,7 +3484,7 @@ enum LicenseErrorCode {
   unit. What can travel in the same request does: three answer everything for up to 100 errors and 20 such allotments, and
   four for up to 200. Needs LicenseAssignment.Read.All, CloudLicensing.Read.All, User.Read.All and GroupMember.Read.All.
   """
-  licensingOverview: LicensingOverview!
+  licensingOverview: LicensingOverview @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "Licensing of the whole tenant in numbers."
@@ -3492,7 +3492,7 @@ type LicensingOverview {
   "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
   products: [ProductOverview!] @goField(forceResolver: true) @listSize(assumedSize: 50)
   "What failed, counted. Needs CloudLicensing.Read.All."
-  assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true)
+  assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
   "Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.All."
   waitingMembers: [WaitingMemberCount!] @goField(forceResolver: true) @listSize(assumedSize: 20)
 }
@@ -3574,28 +3574,28 @@ type Mutation {
   for devices CloudLicensing-Assignment.ReadWrite.All, and to check and read CloudLicensing.Read.All, User.Read.All and
   GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
-  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
+  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
   upstream requests. Needs CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an
   error, when the assignment cannot be read: nothing was sent then.
   """
-  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
+  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
   CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an error, when the assignment cannot
   be read: nothing was sent then.
   """
-  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
+  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
 
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause
   was removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload
   shows. Needs CloudLicensing.AssignLicenses.Organization. Never null: each person has a result.
   """
-  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload
+  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
 
   """
   Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
@@ -3603,13 +3603,13 @@ type Mutation {
   its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or
   GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
-  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
+  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
 
   """
   Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
   people, and one for what the payload shows. Needs LicenseAssignment.ReadWrite.All. Never null: each person has a result.
   """
-  reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload
+  reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
 }
 
 "Something in the input of a mutation that its caller can mend."
@@ -3701,7 +3701,7 @@ which group, and what they can still use. Names of types and properties are Micr
 schema
   @link(
     url: "https://specs.apollo.dev/federation/v2.9"
-    import: ["@key", "@shareable", "@cost", "@listSize"]
+    import: ["@key", "@shareable", "@cost", "@listSize", "@authenticated", "@requiresScopes"]
   ) {
   query: Query
   mutation: Mutation
@@ -3717,14 +3717,14 @@ type Query {
   subscribed SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
   directory object has the id. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
   """
-  node("Microsoft Graph's id of the object." id: ID!): Node
+  node("Microsoft Graph's id of the object." id: ID!): Node @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   """
   Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error
   where nothing has the id. Takes at most 100 ids; all of them cost one upstream request, and one for each 9 ids that
   no directory object has. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
   """
-  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node]!
+  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node] @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @listSize(assumedSize: 100)
 }
 
@@ -3852,10 +3852,10 @@ enum ProvisioningStatus {
     before: String
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: SubscribedSkuOrder
-  ): SubscribedSkuConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): SubscribedSkuConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   "One product of the tenant by its SKU id. Costs one upstream request. Null with NOT_FOUND when the tenant is not subscribed to it. Needs LicenseAssignment.Read.All."
-  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku
+  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "How products are ordered."
@@ -4060,14 +4060,14 @@ enum AssigneeType {
     id: ID
     "Sign-in name such as adele@example.com."
     userPrincipalName: String
-  ): User
+  ): User @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   """
   The person who asks, with everything a user has. Costs one upstream request. Only where the gateway asks
   Microsoft Graph in the caller's name; with an application's own credentials it is null with BAD_USER_INPUT:
   use ` + "`" + `user` + "`" + ` there. Needs User.Read.
   """
-  me: User
+  me: User @authenticated
 
   """
   People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
@@ -4084,7 +4084,7 @@ enum AssigneeType {
     filter: UserFilter @cost(weight: 2000)
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: UserOrder
-  ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+  ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
 "Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same licence."
@@ -4156,27 +4156,27 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   "When the account was deleted; null while it is in use."
   deletedDateTime: DateTime @shareable
   "Name that people read."
-  displayName: String @shareable
+  displayName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Given name."
-  givenName: String @shareable
+  givenName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Family name."
-  surname: String @shareable
+  surname: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Sign-in name, such as adele@example.com."
-  userPrincipalName: String @shareable
+  userPrincipalName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Primary mail address."
-  mail: String @shareable
+  mail: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Position in the company."
-  jobTitle: String @shareable
+  jobTitle: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Department in the company."
-  department: String @shareable
+  department: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Place of work."
-  officeLocation: String @shareable
+  officeLocation: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Preferred language as an ISO 639-1 code, with a region where one is set."
-  preferredLanguage: String @shareable
+  preferredLanguage: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Telephone numbers of the office."
-  businessPhones: [String!] @shareable @listSize(assumedSize: 2)
+  businessPhones: [String!] @shareable @listSize(assumedSize: 2) @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Mobile telephone number."
-  mobilePhone: String @shareable
+  mobilePhone: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Whether the account can sign in. A disabled account can still hold, and cost, licences."
   accountEnabled: Boolean @shareable
   "Country by which services are allowed, as an ISO 3166-1 alpha-2 code. A direct assignment needs one."
@@ -4216,7 +4216,7 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   Licence assignments of the person that failed. Read person by person, 20 people in one upstream request.
   Needs CloudLicensing.Read.All.
   """
-  assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5)
+  assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
   """
   Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
   CloudLicensing.Read.All.

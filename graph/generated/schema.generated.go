@@ -574,10 +574,10 @@ func (ec *executionContext) _Query_nodes(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []licensing.Node) graphql.Marshaler {
-			return ec.marshalNNode2ᚕlicensegraphᚋinternalᚋlicensingᚐNode(ctx, selections, v)
+			return ec.marshalONode2ᚕlicensegraphᚋinternalᚋlicensingᚐNode(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_nodes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -969,10 +969,10 @@ func (ec *executionContext) _Query_licensingOverview(ctx context.Context, field 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.LicensingOverview) graphql.Marshaler {
-			return ec.marshalNLicensingOverview2ᚖlicensegraphᚋgraphᚋmodelᚐLicensingOverview(ctx, selections, v)
+			return ec.marshalOLicensingOverview2ᚖlicensegraphᚋgraphᚋmodelᚐLicensingOverview(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_licensingOverview(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -1592,7 +1592,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_nodes(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -1790,7 +1790,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_licensingOverview(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -2059,78 +2059,6 @@ func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, se
 	return res
 }
 
-func (ec *executionContext) marshalNNode2ᚕlicensegraphᚋinternalᚋlicensingᚐNode(ctx context.Context, sel ast.SelectionSet, v []licensing.Node) graphql.Marshaler {
-	{
-		var batchItemsUser []*licensing.User
-		batchIdxMapUser := map[int]int{}
-		var batchItemsGroup []*licensing.Group
-		batchIdxMapGroup := map[int]int{}
-		var batchItemsDevice []*licensing.Device
-		batchIdxMapDevice := map[int]int{}
-		var batchItemsSubscribedSku []*licensing.SubscribedSku
-		batchIdxMapSubscribedSku := map[int]int{}
-		var batchItemsAssignmentError []*licensing.AssignmentError
-		batchIdxMapAssignmentError := map[int]int{}
-		var batchItemsAssignment []*licensing.Assignment
-		batchIdxMapAssignment := map[int]int{}
-		var batchItemsAllotment []*licensing.Allotment
-		batchIdxMapAllotment := map[int]int{}
-		for i, item := range v {
-			switch concrete := item.(type) {
-			case *licensing.User:
-				batchIdxMapUser[i] = len(batchItemsUser)
-				batchItemsUser = append(batchItemsUser, concrete)
-			case *licensing.Group:
-				batchIdxMapGroup[i] = len(batchItemsGroup)
-				batchItemsGroup = append(batchItemsGroup, concrete)
-			case *licensing.Device:
-				batchIdxMapDevice[i] = len(batchItemsDevice)
-				batchItemsDevice = append(batchItemsDevice, concrete)
-			case *licensing.SubscribedSku:
-				batchIdxMapSubscribedSku[i] = len(batchItemsSubscribedSku)
-				batchItemsSubscribedSku = append(batchItemsSubscribedSku, concrete)
-			case *licensing.AssignmentError:
-				batchIdxMapAssignmentError[i] = len(batchItemsAssignmentError)
-				batchItemsAssignmentError = append(batchItemsAssignmentError, concrete)
-			case *licensing.Assignment:
-				batchIdxMapAssignment[i] = len(batchItemsAssignment)
-				batchItemsAssignment = append(batchItemsAssignment, concrete)
-			case *licensing.Allotment:
-				batchIdxMapAllotment[i] = len(batchItemsAllotment)
-				batchItemsAllotment = append(batchItemsAllotment, concrete)
-			}
-		}
-		if len(batchItemsUser) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "User", batchItemsUser, batchIdxMapUser)
-		}
-		if len(batchItemsGroup) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
-		}
-		if len(batchItemsDevice) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "Device", batchItemsDevice, batchIdxMapDevice)
-		}
-		if len(batchItemsSubscribedSku) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "SubscribedSku", batchItemsSubscribedSku, batchIdxMapSubscribedSku)
-		}
-		if len(batchItemsAssignmentError) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "AssignmentError", batchItemsAssignmentError, batchIdxMapAssignmentError)
-		}
-		if len(batchItemsAssignment) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "Assignment", batchItemsAssignment, batchIdxMapAssignment)
-		}
-		if len(batchItemsAllotment) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "Allotment", batchItemsAllotment, batchIdxMapAllotment)
-		}
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalONode2licensegraphᚋinternalᚋlicensingᚐNode(ctx, sel, v[i])
-	})
-
-	return ret
-}
-
 func (ec *executionContext) marshalNPageInfo2ᚖlicensegraphᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -2219,6 +2147,81 @@ func (ec *executionContext) marshalONode2licensegraphᚋinternalᚋlicensingᚐN
 		return graphql.Null
 	}
 	return ec._Node(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalONode2ᚕlicensegraphᚋinternalᚋlicensingᚐNode(ctx context.Context, sel ast.SelectionSet, v []licensing.Node) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	{
+		var batchItemsUser []*licensing.User
+		batchIdxMapUser := map[int]int{}
+		var batchItemsGroup []*licensing.Group
+		batchIdxMapGroup := map[int]int{}
+		var batchItemsDevice []*licensing.Device
+		batchIdxMapDevice := map[int]int{}
+		var batchItemsSubscribedSku []*licensing.SubscribedSku
+		batchIdxMapSubscribedSku := map[int]int{}
+		var batchItemsAssignmentError []*licensing.AssignmentError
+		batchIdxMapAssignmentError := map[int]int{}
+		var batchItemsAssignment []*licensing.Assignment
+		batchIdxMapAssignment := map[int]int{}
+		var batchItemsAllotment []*licensing.Allotment
+		batchIdxMapAllotment := map[int]int{}
+		for i, item := range v {
+			switch concrete := item.(type) {
+			case *licensing.User:
+				batchIdxMapUser[i] = len(batchItemsUser)
+				batchItemsUser = append(batchItemsUser, concrete)
+			case *licensing.Group:
+				batchIdxMapGroup[i] = len(batchItemsGroup)
+				batchItemsGroup = append(batchItemsGroup, concrete)
+			case *licensing.Device:
+				batchIdxMapDevice[i] = len(batchItemsDevice)
+				batchItemsDevice = append(batchItemsDevice, concrete)
+			case *licensing.SubscribedSku:
+				batchIdxMapSubscribedSku[i] = len(batchItemsSubscribedSku)
+				batchItemsSubscribedSku = append(batchItemsSubscribedSku, concrete)
+			case *licensing.AssignmentError:
+				batchIdxMapAssignmentError[i] = len(batchItemsAssignmentError)
+				batchItemsAssignmentError = append(batchItemsAssignmentError, concrete)
+			case *licensing.Assignment:
+				batchIdxMapAssignment[i] = len(batchItemsAssignment)
+				batchItemsAssignment = append(batchItemsAssignment, concrete)
+			case *licensing.Allotment:
+				batchIdxMapAllotment[i] = len(batchItemsAllotment)
+				batchItemsAllotment = append(batchItemsAllotment, concrete)
+			}
+		}
+		if len(batchItemsUser) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "User", batchItemsUser, batchIdxMapUser)
+		}
+		if len(batchItemsGroup) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Group", batchItemsGroup, batchIdxMapGroup)
+		}
+		if len(batchItemsDevice) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Device", batchItemsDevice, batchIdxMapDevice)
+		}
+		if len(batchItemsSubscribedSku) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SubscribedSku", batchItemsSubscribedSku, batchIdxMapSubscribedSku)
+		}
+		if len(batchItemsAssignmentError) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "AssignmentError", batchItemsAssignmentError, batchIdxMapAssignmentError)
+		}
+		if len(batchItemsAssignment) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Assignment", batchItemsAssignment, batchIdxMapAssignment)
+		}
+		if len(batchItemsAllotment) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Allotment", batchItemsAllotment, batchIdxMapAllotment)
+		}
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalONode2licensegraphᚋinternalᚋlicensingᚐNode(ctx, sel, v[i])
+	})
+
+	return ret
 }
 
 func (ec *executionContext) marshalOScan2ᚖlicensegraphᚋgraphᚋmodelᚐScan(ctx context.Context, sel ast.SelectionSet, v *model.Scan) graphql.Marshaler {

@@ -1,0 +1,214 @@
+package graph
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/internal/identity"
+)
+
+// right is what it takes to do something: all demands have to be met, each by one of its alternatives, which is a list
+// of scopes or app roles that all have to count.
+type right [][][]string
+
+// missing returns the first demand that a caller does not meet; nil when there is none.
+func (r right) missing(caller *identity.Caller) *rightError {
+	for _, alternatives := range r {
+		if !caller.May(alternatives) {
+			return &rightError{alternatives}
+		}
+	}
+	return nil
+}
+
+// rightError is a right that the caller lacks.
+type rightError struct{ alternatives [][]string }
+
+// Error says what would help.
+func (e *rightError) Error() string {
+	var names []string
+	for _, all := range e.alternatives {
+		names = append(names, strings.Join(all, " and "))
+	}
+	return "You may not do this. It needs the scope " + strings.Join(names, ", or as an application the app role ") + "."
+}
+
+// rights are what the fields of the schema demand: @authenticated and @requiresScopes of the field, of the type that
+// has it, and of the type that it returns (Apollo Federation, "Federated GraphQL directives").
+type rights struct {
+	schema *ast.Schema
+	fields map[string]right // by Type.field
+}
+
+// The rights that are not in the schema, because no directive can be where they belong.
+var (
+	// entitiesRight is that of the field that a federation router reads entities by: that of the root fields.
+	entitiesRight = "Query.node"
+	// inputRights are those of input fields and arguments by which one finds out what one may not read: those of
+	// what they filter or order by.
+	inputRights = map[string]string{
+		"UserFilter.displayNameStartsWith":        "User.displayName",
+		"UserFilter.error":                        "LicenseAssignmentState.error",
+		"UserFilter.hasLicenseErrors":             "LicenseAssignmentState.error",
+		"UserOrder.field":                         "User.displayName",
+		"GroupFilter.hasMembersWithLicenseErrors": "Group.membersWithLicenseErrors",
+	}
+)
+
+func newRights(schema *ast.Schema) *rights {
+	r := &rights{schema: schema, fields: map[string]right{}}
+	for _, definition := range schema.Types {
+		if definition.Kind != ast.Object && definition.Kind != ast.Interface {
+			continue
+		}
+		for _, field := range definition.Fields {
+			directives := slices.Concat(field.Directives, definition.Directives)
+			if returned := schema.Types[field.Type.Name()]; returned != nil {
+				directives = append(directives, returned.Directives...)
+			}
+			if demands := demandsOf(directives); demands != nil {
+				r.fields[definition.Name+"."+field.Name] = demands
+			}
+		}
+	}
+	r.fields["Query._entities"] = r.fields[entitiesRight]
+	return r
+}
+
+func demandsOf(directives ast.DirectiveList) right {
+	var demands right
+	for _, directive := range directives.ForNames("requiresScopes") {
+		var alternatives [][]string
+		for _, all := range directive.Arguments.ForName("scopes").Value.Children {
+			var scopes []string
+			for _, scope := range all.Value.Children {
+				scopes = append(scopes, scope.Value.Raw)
+			}
+			alternatives = append(alternatives, scopes)
+		}
+		demands = append(demands, alternatives)
+	}
+	return demands
+}
+
+// denied are the fields of an operation that its caller has no right to. They are neither planned nor read, and
+// answer with an error each. The nil value denies nothing.
+type denied struct {
+	rights *rights
+	caller *identity.Caller
+	places map[*ast.Field]*rightError // fields with arguments that the caller may not give
+	fields map[string]*rightError     // that the operation selects, by Type.field
+}
+
+// deniedTo reads an operation, each fragment once; nil when the caller may do all of it.
+func (r *rights) deniedTo(caller *identity.Caller, op *graphql.OperationContext) *denied {
+	if caller == nil {
+		return nil
+	}
+	d := &denied{rights: r, caller: caller, places: map[*ast.Field]*rightError{}, fields: map[string]*rightError{}}
+	d.walk(op, op.Operation.SelectionSet, map[string]bool{})
+	if len(d.fields) == 0 && len(d.places) == 0 {
+		return nil
+	}
+	return d
+}
+
+func (d *denied) walk(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			d.field(op, s)
+			d.walk(op, s.SelectionSet, seen)
+		case *ast.InlineFragment:
+			d.walk(op, s.SelectionSet, seen)
+		case *ast.FragmentSpread:
+			if s.Definition != nil && !seen[s.Name] {
+				seen[s.Name] = true
+				d.walk(op, s.Definition.SelectionSet, seen)
+			}
+		}
+	}
+}
+
+func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
+	if f.ObjectDefinition == nil || f.Definition == nil {
+		return
+	}
+	types := []*ast.Definition{f.ObjectDefinition}
+	if f.ObjectDefinition.Kind != ast.Object {
+		types = d.rights.schema.GetPossibleTypes(f.ObjectDefinition)
+	}
+	for _, t := range types {
+		name := t.Name + "." + f.Name
+		if missing := d.rights.fields[name].missing(d.caller); missing != nil {
+			d.fields[name] = missing
+		}
+	}
+	var arguments map[string]any
+	for _, argument := range f.Definition.Arguments {
+		if f.Arguments.ForName(argument.Name) == nil {
+			continue
+		}
+		if arguments == nil {
+			arguments = f.ArgumentMap(op.Variables)
+		}
+		given, _ := arguments[argument.Name].(map[string]any)
+		for member, value := range given {
+			if of, guarded := inputRights[argument.Type.Name()+"."+member]; guarded && value != nil {
+				if missing := d.rights.fields[of].missing(d.caller); missing != nil {
+					d.places[f] = missing
+				}
+			}
+		}
+	}
+}
+
+// has tells whether a field of a type is denied.
+func (d *denied) has(typeName, field string) bool {
+	return d != nil && d.fields[typeName+"."+field] != nil
+}
+
+// hasPlace tells whether this field is denied for its arguments.
+func (d *denied) hasPlace(f *ast.Field) bool { return d != nil && d.places[f] != nil }
+
+// middleware answers the denied fields.
+func (d *denied) middleware(next graphql.FieldMiddleware) graphql.FieldMiddleware {
+	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
+		fc := graphql.GetFieldContext(ctx)
+		if missing := d.fields[fc.Object+"."+fc.Field.Name]; missing != nil {
+			return nil, missing
+		}
+		if missing := d.places[fc.Field.Field]; missing != nil {
+			return nil, missing
+		}
+		return next(ctx, resolve)
+	}
+}
+
+// names lists what is denied, for the audit log.
+func (d *denied) names() []string {
+	var names []string
+	for name := range d.fields {
+		names = append(names, name)
+	}
+	for f := range d.places {
+		names = append(names, f.ObjectDefinition.Name+"."+f.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// deniedKey is where an operation keeps what is denied.
+const deniedKey = "denied"
+
+func deniedIn(op *graphql.OperationContext) *denied {
+	if op == nil { // nothing is selected
+		return nil
+	}
+	d, _ := op.Stats.GetExtension(deniedKey).(*denied)
+	return d
+}
