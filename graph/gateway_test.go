@@ -44,7 +44,9 @@ type gateway struct {
 	tenantID string // that cursors are bound to
 	begin    func(*msgraph.Operation) graph.Upstream
 	readOnly bool
-	person   personalToken // empty for the application itself
+	person   personalToken    // empty for the application itself
+	caller   *identity.Caller // nil for anyone
+	audit    *lockedBuffer
 }
 
 // personalToken is the token of somebody who has signed in.
@@ -103,7 +105,7 @@ func startGateway(t *testing.T, options emulator.Options) *gateway {
 	t.Helper()
 	options.Record = true
 	g := &gateway{
-		t: t, tenant: emulator.Start(t, options), log: &lockedBuffer{}, waits: &waits{},
+		t: t, tenant: emulator.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{},
 		timeout: 2 * time.Second, key: make([]byte, 32),
 		begin: func(o *msgraph.Operation) graph.Upstream { return upstream{o} },
 	}
@@ -147,6 +149,7 @@ func (g *gateway) restart() {
 		CursorKey:    g.key,
 		ShowUpstream: func(http.Header) bool { return true },
 		AllowWrites:  !g.readOnly,
+		Audit:        slog.New(slog.NewJSONHandler(g.audit, nil)),
 		Logger:       logger,
 	})
 	if err != nil {
@@ -158,7 +161,9 @@ func (g *gateway) restart() {
 	srv.SetRecoverFunc(graph.Recover(logger))
 	srv.Use(extension.Introspection{})
 	srv.Use(resolver.Extension())
-	server := httptest.NewServer(srv)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		srv.ServeHTTP(w, r.WithContext(identity.With(r.Context(), g.caller)))
+	}))
 	g.t.Cleanup(func() {
 		server.Close()
 		client.CloseIdleConnections()

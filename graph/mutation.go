@@ -52,6 +52,7 @@ func (c *change) mend(code model.UserErrorCode, message string, field ...any) *m
 	}
 	e := &model.UserError{Field: path, Code: code, Message: message}
 	c.errs = append(c.errs, e)
+	trailOf(c.ctx).mistaken(fmt.Sprint(code))
 	return e
 }
 
@@ -120,6 +121,7 @@ func (c *change) write(writes []licensing.Write, readBack func(unknown []int) ma
 			}
 		}
 	}
+	trailOf(c.ctx).wrote(results)
 	return results
 }
 

@@ -35,9 +35,9 @@ func (*operations) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext refuses mutations where they are switched off, representations that are no objects, and
 // numbers in them that nothing can hold, which gqlgen takes for faults of ours.
-func (o *operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (o *operations) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if op.Operation.Operation != ast.Query {
-		return o.refuseChanges(op)
+		return o.refuseChanges(ctx, op)
 	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name == "_entities" && !readable(field, op.Variables) {
@@ -48,12 +48,13 @@ func (o *operations) MutateOperationContext(_ context.Context, op *graphql.Opera
 }
 
 // refuseChanges refuses mutations where they are switched off.
-func (o *operations) refuseChanges(op *graphql.OperationContext) *gqlerror.Error {
+func (o *operations) refuseChanges(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if o.resolver.options.AllowWrites || op.Operation.Operation != ast.Mutation {
 		return nil
 	}
 	e := gqlerror.ErrorPosf(op.Operation.Position, "changes are switched off at this gateway: its operator can allow them with --allow-writes")
 	errcode.Set(e, "FORBIDDEN")
+	o.deny(ctx, op, []string{"Mutation"})
 	return e
 }
 
@@ -92,6 +93,7 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	denied := o.resolver.rights.deniedTo(identity.From(ctx), op)
 	if denied != nil {
 		op.Stats.SetExtension(deniedKey, denied)
+		o.deny(ctx, op, denied.names())
 	}
 	l := loaders.New(ctx, upstream, needsOf(op).of)
 	if op.Operation.Operation == ast.Query {
@@ -140,7 +142,7 @@ func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootRe
 		// What a payload shows is read after the change: nothing that an earlier field has read.
 		l := loaders.New(ctx, upstreamOf(ctx), needsOf(op).of)
 		defer l.Wait()
-		return next(loaders.With(ctx, l))
+		return o.audited(loaders.With(ctx, l), next)
 	}
 	l := loaders.For(ctx).Expected()
 	defer l.Begun()

@@ -40,6 +40,8 @@ type Options struct {
 	ShowUpstream func(http.Header) bool
 	// AllowWrites lets mutations through.
 	AllowWrites bool
+	// Audit gets a record of each mutation field and of what a caller was denied.
+	Audit *slog.Logger
 	// Logger gets failures that clients cannot mend.
 	Logger *slog.Logger
 }

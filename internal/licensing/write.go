@@ -69,6 +69,8 @@ type WriteResult struct {
 	Outcome Outcome
 	// ID is that of a new assignment, as far as the service said.
 	ID string
+	// RequestID is the service's own id of the request that made the change, for who asks what happened.
+	RequestID string
 	// Err tells why a change was not made, or is not known; nil when it was made. It wraps an [UpstreamError].
 	Err error
 }

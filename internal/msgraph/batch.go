@@ -287,6 +287,9 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 			header.Set(name, fmt.Sprint(value))
 		}
 		o.count(requests[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
+		if header.Get("request-id") == "" { // a part has none of its own
+			header.Set("request-id", whole.header.Get("request-id"))
+		}
 		answers[i] = answer{status: response.Status, header: header, body: response.Body, token: whole.token, personal: whole.personal}
 	}
 	return answers

@@ -177,7 +177,7 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 
 // settle notes what became of a change, as far as the answer tells.
 func (c *change) settle(a *answer) {
-	*c.result = licensing.WriteResult{Outcome: outcome(a)}
+	*c.result = licensing.WriteResult{Outcome: outcome(a), RequestID: requestID(a.header)}
 	if c.result.Outcome == licensing.WriteDone {
 		if c.creates {
 			c.result.ID = idOf(a.body)
@@ -194,6 +194,15 @@ func (c *change) settle(a *answer) {
 		failure.Kind = licensing.ErrNotOffered // as the reads of devices: callers have seen the device
 	}
 	c.result.Err = &failure
+}
+
+// requestID returns the service's own id of a request; empty when it shows none that is sane.
+func requestID(header http.Header) string {
+	id := header.Get("request-id")
+	if len(id) > 100 {
+		return ""
+	}
+	return id
 }
 
 // idOf returns the id of the entity in an answer; empty when it shows none.

@@ -1,0 +1,136 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+// records returns the audit log since the last look, without what differs each time.
+func (g *gateway) records(t *testing.T) []object {
+	t.Helper()
+	var records []object
+	for line := range strings.Lines(g.audit.String()) {
+		var record object
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if hash, _ := record["sha256"].(string); len(hash) != 64 {
+			t.Errorf("the hash of the document is %q", hash)
+		}
+		for _, name := range []string{"time", "level", "sha256"} {
+			delete(record, name)
+		}
+		records = append(records, record)
+	}
+	g.audit.reset()
+	return records
+}
+
+// TestAudit has a record of each mutation field and each denied field, and of nothing else.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 60})
+	people := g.unlicensed(t, 3)
+	pool := ""
+	for _, node := range g.ask(`{ allotments { nodes { id availableUnits assignableTo } } }`, nil).Data["allotments"].(object)["nodes"].([]any) {
+		if units, _ := node.(object)["availableUnits"].(float64); units > 3 && slices.Contains(node.(object)["assignableTo"].([]any), any("USER")) {
+			pool = node.(object)["id"].(string)
+		}
+	}
+	if got := g.records(t); len(got) != 0 {
+		t.Fatalf("queries are recorded: %v", got)
+	}
+	count := func(done, notDone, unknown float64) object {
+		return object{"done": done, "notDone": notDone, "unknown": unknown}
+	}
+	with := func(parts ...object) object {
+		all := object{"userErrors": nil, "errors": nil}
+		for _, part := range parts {
+			maps.Copy(all, part)
+		}
+		return all
+	}
+	create := `mutation Give($a: [AssigneeInput!]!) { given: createAssignments(input: {allotmentId: "` + pool + `", assignedTo: $a}) { results { outcome } userErrors { code } } }`
+	assignees := func(ids ...string) object {
+		list := []any{}
+		for _, id := range ids {
+			list = append(list, object{"type": "USER", "id": id})
+		}
+		return object{"a": list}
+	}
+	for _, tt := range []struct {
+		name      string
+		before    func()
+		mutation  string
+		variables object
+		want      []object
+		requests  int // of Graph that are named
+	}{
+		{
+			name: "made", mutation: create, variables: assignees(people[0]), requests: 1,
+			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{people[0], pool}, "outcome": "done"}, count(1, 0, 0))},
+		},
+		{
+			name: "several", mutation: create, variables: assignees(people[1], people[2]), requests: 1,
+			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{people[1], people[2], pool}, "outcome": "done"}, count(2, 0, 0))},
+		},
+		{
+			name: "a mistake", mutation: create, variables: assignees("nobody@example.com"),
+			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{pool}, "outcome": "not done", "userErrors": []any{"INVALID"}}, count(0, 0, 0))},
+		},
+		{
+			name: "two fields", mutation: `mutation { a: reprocessAssignments(input: {userIds: ["` + people[0] + `"]}) { results { userId } } b: deleteAssignment(input: {id: "none"}) { outcome } }`,
+			want: []object{
+				with(object{"msg": "mutation", "operation": "", "field": "reprocessAssignments", "targets": []any{people[0]}, "outcome": "done"}, count(1, 0, 0)),
+				with(object{"msg": "mutation", "operation": "", "field": "deleteAssignment", "targets": []any{"none"}, "outcome": "not done", "userErrors": []any{"NOT_FOUND"}}, count(0, 0, 0)),
+			},
+			requests: 1,
+		},
+		{
+			name: "refused upstream", before: func() { g.withRoles(readLicensing, readDirectory) },
+			mutation: `mutation { reprocessAssignments(input: {userIds: ["` + people[0] + `"]}) { results { userId } } }`, requests: 1,
+			want: []object{with(object{"msg": "mutation", "operation": "", "field": "reprocessAssignments", "targets": []any{people[0]}, "outcome": "not done", "errors": []any{"FORBIDDEN"}}, count(0, 1, 0))},
+		},
+		{
+			name: "denied", before: func() { g.as(read) }, mutation: `mutation No { deleteAssignment(input: {id: "x"}) { outcome } }`,
+			want: []object{
+				{"msg": "denied", "operation": "No", "outcome": "denied", "fields": []any{"Mutation.deleteAssignment"}},
+				with(object{"msg": "mutation", "operation": "No", "field": "deleteAssignment", "targets": []any{"x"}, "outcome": "denied", "errors": []any{"FORBIDDEN"}}, count(0, 0, 0)),
+			},
+		},
+		{
+			name: "a denied query", before: func() { g.as(read) }, mutation: `query Look { users(first: 1, orderBy: {field: DISPLAY_NAME}) { nodes { displayName } } groups { nodes { id } } }`,
+			want: []object{{"msg": "denied", "operation": "Look", "outcome": "denied", "fields": []any{"Query.users", "User.displayName"}}},
+		},
+		{
+			name: "switched off", before: func() { g.caller, g.readOnly = nil, true; g.restart() }, mutation: `mutation Off { deleteAssignment(input: {id: "x"}) { outcome } }`,
+			want: []object{{"msg": "denied", "operation": "Off", "outcome": "denied", "fields": []any{"Mutation"}}},
+		},
+	} {
+		if tt.before != nil {
+			tt.before()
+		}
+		g.records(t)
+		r := g.ask(tt.mutation, tt.variables)
+		got := g.records(t)
+		requests := 0
+		for _, record := range got {
+			ids, _ := record["upstreamRequestIds"].([]any)
+			requests += len(ids)
+			delete(record, "upstreamRequestIds")
+		}
+		if diff := gocmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s\n%s", tt.name, diff, r.raw)
+		}
+		if requests != tt.requests {
+			t.Errorf("%s: %d requests of Graph are named, want %d", tt.name, requests, tt.requests)
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/graph"
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/identity"
+)
+
+// firstAt returns the first value at a path of an answer
+func firstAt(data any, path string) string {
+	for _, value := range valuesAt(data, path) {
+		return value
+	}
+	return ""
+}
+
+// as has somebody ask who may do these things alone.
+func (g *gateway) as(scopes ...string) {
+	g.caller = &identity.Caller{TenantID: g.tenantID, ObjectID: "11111111-0000-4000-8000-000000000001", ClientID: "portal", Scopes: scopes}
+	g.restart()
+	g.tenant.ResetCounts()
+}
+
+const (
+	read         = "Licenses.Read"
+	readPersonal = "Licenses.ReadPersonal"
+	readErrors   = "Licenses.ReadErrors"
+	write        = "Licenses.Write"
+)
+
+// TestRightsOfSchema has each field that reads or changes demand a right, and the personal ones one more.
+func TestRightsOfSchema(t *testing.T) {
+	t.Parallel()
+	r, err := graph.New(graph.Options{CursorKey: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := r.Schema().Schema()
+	demands := func(directives ast.DirectiveList) string {
+		if d := directives.ForName("requiresScopes"); d != nil {
+			return d.Arguments.ForName("scopes").Value.String()
+		}
+		if directives.ForName("authenticated") != nil {
+			return "authenticated"
+		}
+		return ""
+	}
+	of := func(right string) string { return fmt.Sprintf("[[%q],[%q]]", right, right+".All") }
+	for _, field := range schema.Query.Fields {
+		want := of(read)
+		switch {
+		case strings.HasPrefix(field.Name, "_"):
+			continue
+		case field.Name == "me":
+			want = "authenticated"
+		}
+		if got := demands(field.Directives); got != want {
+			t.Errorf("Query.%s demands %s", field.Name, got)
+		}
+		if field.Type.NonNull {
+			t.Errorf("Query.%s cannot be denied alone: it is never null", field.Name)
+		}
+	}
+	for _, field := range schema.Mutation.Fields {
+		if got := demands(field.Directives); got != of(write) || field.Type.NonNull {
+			t.Errorf("Mutation.%s demands %s", field.Name, got)
+		}
+	}
+	notPersonal := []string{
+		"id", "deletedDateTime", "accountEnabled", "usageLocation", "userType", "assignedLicenses", "assignedPlans", "licenseAssignmentStates",
+		"licenseDetails", "assignments", "usageRights", "waitingMembers", "deviceId", "operatingSystem", "operatingSystemVersion", "odataType",
+	}
+	for _, typeName := range []string{"User", "Device", "OtherDirectoryObject"} {
+		for _, field := range schema.Types[typeName].Fields {
+			want := of(readPersonal)
+			switch {
+			case slices.Contains(notPersonal, field.Name):
+				want = ""
+			case field.Name == "assignmentErrors":
+				want = of(readErrors)
+			}
+			if got := demands(field.Directives); got != want {
+				t.Errorf("%s.%s demands %q, want %q", typeName, field.Name, got, want)
+			}
+		}
+	}
+}
+
+// TestNoRights has somebody who may do nothing learn nothing, at no cost upstream.
+func TestNoRights(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 20})
+	person := firstAt(g.ask(`{ users(first: 1) { nodes { id } } }`, nil).Data, "users.nodes.id")
+	g.as("openid", "Licenses.Read.All.x", "licenses.read")
+	for _, query := range []string{
+		`{ users { nodes { id } } }`, `{ user(id: "` + person + `") { id } }`, `{ groups { nodes { id } } }`, `{ group(id: "` + person + `") { id } }`,
+		`{ node(id: "` + person + `") { id } }`, `{ nodes(ids: ["` + person + `"]) { __typename } }`, `{ assignmentErrors { nodes { id } } }`,
+		`{ allotments { nodes { id } } }`, `{ assignments { nodes { id } } }`, `{ subscribedSkus { nodes { id } } }`, `{ licensingOverview { products { units { consumed } } } }`,
+		`{ _entities(representations: [{__typename: "User", id: "` + person + `"}]) { ... on User { id } } }`,
+		`query ($on: Boolean = true) { ...Q @include(if: $on) } fragment Q on Query { a: users { b: nodes { id } } }`,
+		`mutation { deleteAssignment(input: {id: "x"}) { outcome } }`,
+		`mutation { reprocessLicenseAssignment(input: {userIds: ["` + person + `"]}) { results { userId } } }`,
+	} {
+		r := g.ask(query, nil)
+		if len(r.Errors) == 0 || strings.Contains(string(r.raw), person) && !strings.Contains(query, "mutation") {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+		for _, e := range r.Errors {
+			if e.Extensions["code"] != "FORBIDDEN" || !strings.Contains(e.Message, "Licenses.") {
+				t.Errorf("%s: %v", query, e)
+			}
+		}
+	}
+	if n := len(g.tenant.Requests()); n != 0 {
+		t.Errorf("%d requests reached the tenant", n)
+	}
+	r := g.ask(`{ __typename __schema { queryType { name } } _service { sdl } }`, nil)
+	if len(r.Errors) != 0 || !strings.Contains(firstAt(r.Data, "_service.sdl"), `@requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])`) {
+		t.Errorf("the schema: %.300s", r.raw)
+	}
+}
+
+// TestRights has the denied fields of an answer be null, each with an error, and not be read at all.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 60})
+	const all = `{
+		users(first: 3) { nodes { __typename id usageLocation ...Names states: licenseAssignmentStates { state why: error errorText remedy { text } } assignmentErrors { id code } } }
+		errors: assignmentErrors(first: 2) { nodes { id message assignedTo { id displayName } } }
+		groups(first: 1) { nodes { id displayName membersWithLicenseErrors(first: 1) { nodes { id ... on User { jobTitle } } } } }
+		licensingOverview { products { units { consumed } } assignmentErrors { total } }
+	}
+	fragment Names on DirectoryObject { name: displayName ... on User { mail userPrincipalName businessPhones } }`
+	everything := g.ask(all, nil)
+	if len(everything.Errors) != 0 {
+		t.Fatalf("%s", everything.raw)
+	}
+	personal := []string{"displayName", "mail", "userPrincipalName", "businessPhones"}
+	for _, tt := range []struct {
+		name   string
+		scopes []string
+		denied map[string]int // how often, by the right
+		unread []string
+	}{
+		{"a person who reads", []string{read}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors", "licenseDetails", "membersWithLicenseErrors")},
+		{"an application that reads", []string{"Licenses.Read.All"}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors")},
+		{"with names", []string{read, readPersonal}, map[string]int{readErrors: 1}, []string{"cloudLicensing/assignmentErrors", "jobTitle"}},
+		{"with errors", []string{read, readErrors}, map[string]int{readPersonal: 3*4 + 2}, personal},
+		{"with both", []string{read, readErrors, readPersonal}, nil, nil},
+	} {
+		g.as(tt.scopes...)
+		r := g.ask(all, nil)
+		got := map[string]int{}
+		for _, e := range r.Errors {
+			if e.Extensions["code"] != "FORBIDDEN" {
+				t.Errorf("%s: %v", tt.name, e)
+			}
+			right, _ := e.Extensions["requiredScopes"].([]any)
+			count, ok := e.Extensions["count"].(float64)
+			if !ok {
+				count = 1
+			}
+			if len(right) == 2 {
+				got[right[0].([]any)[0].(string)] += int(count)
+			}
+		}
+		if want := tt.denied[readErrors]; want > 0 { // as many as there are states, and lists
+			if got[readErrors] < 3*1+2 {
+				t.Errorf("%s: %d errors are denied", tt.name, got[readErrors])
+			}
+			got[readErrors] = want
+		}
+		if !maps.Equal(got, tt.denied) {
+			t.Errorf("%s: denied %v, want %v", tt.name, got, tt.denied)
+		}
+		var asked strings.Builder
+		for _, request := range g.tenant.Requests() {
+			// Groups have names for all to read.
+			if !strings.Contains(request.URL, "/groups") {
+				fmt.Fprintf(&asked, "%s %s\n", request.URL, groupless(request.Body))
+			}
+		}
+		for _, property := range tt.unread {
+			if strings.Contains(asked.String(), property) {
+				t.Errorf("%s: %s is read:\n%s", tt.name, property, asked.String())
+			}
+		}
+		agree(t, tt.name, "", everything.Data, r.Data)
+	}
+}
+
+// groupless returns a batch without the parts that are about groups.
+func groupless(body []byte) string {
+	var batch struct {
+		Requests []struct {
+			URL  string          `json:"url"`
+			Body json.RawMessage `json:"body"`
+		} `json:"requests"`
+	}
+	if json.Unmarshal(body, &batch) != nil {
+		return string(body)
+	}
+	var kept []string
+	for _, part := range batch.Requests {
+		if !strings.HasPrefix(part.URL, "/groups") {
+			kept = append(kept, part.URL+" "+string(part.Body))
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// agree has an answer hold nothing but what the whole one does, or null.
+func agree(t *testing.T, name, path string, whole, part any) {
+	t.Helper()
+	switch part := part.(type) {
+	case nil:
+	case map[string]any:
+		for key, value := range part {
+			agree(t, name, path+"."+key, whole.(map[string]any)[key], value)
+		}
+	case []any:
+		for i, value := range part {
+			agree(t, name, fmt.Sprintf("%s.%d", path, i), whole.([]any)[i], value)
+		}
+	default:
+		if diff := gocmp.Diff(whole, part); diff != "" {
+			t.Errorf("%s: %s (-all rights +some):\n%s", name, path, diff)
+		}
+	}
+}
+
+// TestRightsOfObjects has objects be reached by their ids, where no root field tells what they are.
+func TestRightsOfObjects(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 60})
+	failure := firstAt(g.ask(`{ assignmentErrors(first: 1) { nodes { id } } }`, nil).Data, "assignmentErrors.nodes.id")
+	person := firstAt(g.ask(`{ users(first: 1) { nodes { id } } }`, nil).Data, "users.nodes.id")
+	g.as(read)
+	for _, query := range []string{
+		`{ node(id: "` + failure + `") { id ... on AssignmentError { code } } }`,
+		`{ nodes(ids: ["` + failure + `"]) { id ... on AssignmentError { message } } }`,
+		`{ _entities(representations: [{__typename: "AssignmentError", id: "` + failure + `"}]) { ... on AssignmentError { id message } } }`,
+		`{ node(id: "` + person + `") { ... on DirectoryObject { displayName } } }`,
+		`{ nodes(ids: ["` + person + `"]) { ... on User { displayName } } }`,
+		`{ _entities(representations: [{__typename: "User", id: "` + person + `"}]) { ... on User { displayName } } }`,
+	} {
+		r := g.ask(query, nil)
+		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+	}
+	if r := g.ask(`{ node(id: "`+person+`") { id __typename ... on User { usageLocation } } }`, nil); len(r.Errors) != 0 {
+		t.Errorf("what is not personal: %s", r.raw)
+	}
+}
+
+// TestRightsOfArguments lets nobody find out by a filter, or an order, what they may not read.
+func TestRightsOfArguments(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 20})
+	for _, tt := range []struct {
+		field     string
+		variables map[string]any
+		right     string
+	}{
+		{`users(filter: {displayNameStartsWith: "A"}) { nodes { id } }`, nil, readPersonal},
+		{`users(orderBy: {field: DISPLAY_NAME}) { nodes { id } }`, nil, readPersonal},
+		{`users(filter: $filter) { nodes { id } }`, map[string]any{"filter": map[string]any{"displayNameStartsWith": "A"}}, readPersonal},
+		{`users(filter: {displayNameStartsWith: $text}) { nodes { id } }`, map[string]any{"text": "A"}, readPersonal},
+		{`users(filter: {error: COUNT_VIOLATION}) { nodes { id } }`, nil, readErrors},
+		{`users(filter: {hasLicenseErrors: true}) { nodes { id } }`, nil, readErrors},
+		{`groups(filter: {hasMembersWithLicenseErrors: true}) { nodes { id } }`, nil, readErrors},
+		{`users(filter: {licensed: true, displayNameStartsWith: null}) { nodes { id } }`, nil, ""},
+		{`users(filter: $filter) { nodes { id } }`, nil, ""},
+		{`groups(filter: {displayNameStartsWith: "A"}, orderBy: {field: DISPLAY_NAME}) { nodes { id } }`, nil, ""},
+	} {
+		query := `query ($filter: UserFilter, $text: String) { x: ` + tt.field + ` __typename @skip(if: false) y: users(first: 1, filter: $filter) @skip(if: true) { nodes { id } } z: users(first: 1, filter: {displayNameStartsWith: $text}) @skip(if: true) { nodes { id } } }`
+		g.as(read)
+		r := g.ask(query, tt.variables)
+		if tt.right == "" {
+			if len(r.Errors) != 0 {
+				t.Errorf("%s: %s", tt.field, r.raw)
+			}
+			continue
+		}
+		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || !strings.Contains(r.Errors[0].Message, tt.right) || r.Data["x"] != nil {
+			t.Errorf("%s: %s", tt.field, r.raw)
+		}
+		if n := len(g.tenant.Requests()); n != 0 {
+			t.Errorf("%s: %d requests", tt.field, n)
+		}
+		g.as(read, tt.right)
+		if r := g.ask(query, tt.variables); len(r.Errors) != 0 {
+			t.Errorf("%s with the right: %s", tt.field, r.raw)
+		}
+	}
+}
