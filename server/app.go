@@ -28,6 +28,7 @@ type app struct {
 	gateway   *http.Server
 	embedded  *http.Server // nil over a real tenant
 	tenants   *tenants
+	auth      *authenticator
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
 	trusted   *documents.Trusted // nil without a list
@@ -40,20 +41,21 @@ const (
 )
 
 // newApp builds everything. It serves nothing yet.
-func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
+func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, logger: logger, listeners: l}
 	services := cfg.services()
 	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.credential}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, strings.Join(ids, ", "))
 	if cfg.embedded() {
-		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{})
+		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: scopes})
 		if err != nil {
 			return nil, err
 		}
 		url := baseURL(l.embedded)
-		services = cloud{url, url}
+		services = cloud{graphURL: url, authority: url}
 		ids, application = []string{tenant.TenantID()}, entra.Options{ClientID: tenant.ClientID(), Credential: entra.Secret(identity.Secret(tenant.ClientSecret()))}
 		a.embedded = a.newServer(tenant)
+		assignRoles(tenant)
 		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, tenant.UserCount())
 		a.tenant = tenant
 	}
@@ -61,17 +63,23 @@ func newApp(cfg *Config, l listeners, logger *slog.Logger) (*app, error) {
 	if a.tenants, err = newTenants(cfg, ids, services, application); err != nil {
 		return nil, err
 	}
-	resolver, err := newResolver(cfg, a.tenants, logger)
+	resolver, err := newResolver(cfg, a.tenants, audit, logger)
 	if err != nil {
 		return nil, err
 	}
-	a.ready = newReadiness(a.tenants.ready, logger, time.Now)
+	a.auth = newAuthenticator(cfg, entra.VerifierOptions{
+		Authority: services.authority, IssuerV1: services.issuerV1, TenantIDs: ids, Audiences: cfg.audiences(application.ClientID),
+		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
+	}, audit)
+	a.ready = newReadiness(func(ctx context.Context) error {
+		return errors.Join(a.tenants.ready(ctx), a.auth.ready(ctx))
+	}, logger, time.Now)
 	var docs *documents.Extension
 	if a.trusted, docs, err = newDocuments(cfg, resolver.Schema(), logger); err != nil {
 		return nil, err
 	}
 	exec := newExecutor(cfg, resolver.Schema(), docs, logger, resolver.Extension())
-	handler, err := newHandler(cfg, exec, a.ready, logger)
+	handler, err := newHandler(cfg, exec, a.auth, a.ready, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +146,10 @@ func (a *app) serve(ctx context.Context) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		a.auth.run(ctx)
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		a.ready.draining.Store(true)

@@ -23,7 +23,7 @@ import (
 // Config is everything that can be set. Each setting is a flag and an
 // environment variable; the secrets are files or environment variables.
 type Config struct {
-	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Where the gateway listens. Over a real tenant it has to be a loopback address, because the gateway does not know its callers."`
+	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Where the gateway listens. Over a real tenant it has to be a loopback address, unless callers say who they are (--inbound)."`
 	AllowedHosts []string `name:"allowed-host" group:"Addresses" placeholder:"HOST" help:"Host names under which the gateway may be called on a loopback address, besides that address and localhost: those of a proxy in front. Others are refused, so that no web page can reach it by a name of its own."`
 	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`
 	GraphiQL     bool     `name:"graphiql" group:"Addresses" default:"true" negatable:"" help:"Serve GraphiQL at /; on by default."`
@@ -48,6 +48,11 @@ type Config struct {
 	ProxyCredentialsFile string `name:"proxy-credentials-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the proxy's user and password, a colon between, or set LICENSEGRAPH_PROXY_CREDENTIALS to them."`
 
 	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant. Off by default, because the gateway does not know its callers; with the embedded tenant they always may."`
+
+	Inbound     string   `name:"inbound" group:"Callers" default:"none" help:"How callers say who they are: none (nobody is asked; over a real tenant only on a loopback address) or entra (each presents an access token of Entra ID for this gateway, and may do what its scopes and app roles say)."`
+	Audiences   []string `name:"audience" group:"Callers" placeholder:"ID" help:"Names of this gateway in access tokens: the client id of its registration and its application ID URI. By default --client-id and api:// with it."`
+	ScopesAlone bool     `name:"scopes-alone" group:"Callers" negatable:"" help:"Let the scopes of a person's token count without app roles of the same names: where everybody who can sign in may do everything that their portal may."`
+	AuditLog    string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field and each denied access: stdout, stderr, or a file that is appended to."`
 
 	Introspection  bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
 	UpstreamReport string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`
@@ -173,13 +178,16 @@ func (c *Embedded) save(tenant *emulator.Emulator) error {
 // cloud is where Microsoft Graph and its sign-in live. Tokens of one cloud
 // are worth nothing in another
 // (https://learn.microsoft.com/graph/deployments).
-type cloud struct{ graphURL, authority string }
+type cloud struct {
+	graphURL, authority string
+	issuerV1            string // of version 1.0 tokens, without the tenant
+}
 
 var clouds = map[string]cloud{
-	"worldwide": {"https://graph.microsoft.com", "https://login.microsoftonline.com"},
-	"us-gov-l4": {"https://graph.microsoft.us", "https://login.microsoftonline.us"},
-	"us-gov-l5": {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us"},
-	"china":     {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"},
+	"worldwide": {"https://graph.microsoft.com", "https://login.microsoftonline.com", "https://sts.windows.net"},
+	"us-gov-l4": {"https://graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net"},
+	"us-gov-l5": {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net"},
+	"china":     {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn", "https://sts.chinacloudapi.cn"},
 }
 
 // embedded tells whether the embedded tenant is served: when nothing of a
@@ -199,6 +207,14 @@ func (c *Config) services() cloud {
 		s.authority = c.Authority
 	}
 	return s
+}
+
+// audiences are the names of the gateway in access tokens.
+func (c *Config) audiences(clientID string) []string {
+	if len(c.Audiences) > 0 {
+		return c.Audiences
+	}
+	return []string{clientID, "api://" + clientID}
 }
 
 // limits returns the limits of documents.

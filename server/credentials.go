@@ -3,10 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"licensegraph/internal/entra"
+	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
 )
 
@@ -84,26 +84,23 @@ func (c *Config) readProxy(getenv func(string) string) error {
 }
 
 // authenticatesCallers tells whether the gateway knows its callers.
-func (c *Config) authenticatesCallers() bool { return false }
-
-// guid is the form of a tenant's id.
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+func (c *Config) authenticatesCallers() bool { return c.Inbound == "entra" }
 
 // validateIdentities checks in whose name which tenants are read.
 func (c *Config) validateIdentities(v *validation) {
 	if c.Outbound == "on-behalf-of" && !c.authenticatesCallers() {
-		v.note("--outbound: on-behalf-of needs inbound authentication")
-	}
-	if len(c.TenantIDs) < 2 {
-		return
+		v.note("--outbound: on-behalf-of needs to know the callers: set --inbound=entra")
 	}
 	if !c.authenticatesCallers() {
-		v.note("--tenant-id: more than one needs inbound authentication")
+		if len(c.TenantIDs) > 1 {
+			v.note("--tenant-id: more than one is for callers who are known: set --inbound=entra")
+		}
+		return
 	}
 	lower := map[string]bool{}
 	for _, id := range c.TenantIDs {
-		if !guid.MatchString(id) {
-			v.note("--tenant-id: of several tenants each has to be given by its id, which %q is not", id)
+		if _, ok := licensing.ParseGUID(id); !ok {
+			v.note("--tenant-id: with --inbound=entra it has to be the id, a GUID, which %q is not: tokens name their tenant by it", id)
 		}
 		if lower[strings.ToLower(id)] {
 			v.note("--tenant-id: %q is given more than once", id)

@@ -19,6 +19,26 @@ import (
 	"licensegraph/internal/emulator"
 )
 
+// scopes are what a token can let its bearer do: a person's scopes, and with .All the app roles of people and
+// applications. The schema says which field takes which.
+var scopes = []string{"Licenses.Read", "Licenses.ReadPersonal", "Licenses.ReadErrors", "Licenses.Write"}
+
+// assignRoles gives some of the embedded tenant's people, and its application, app roles at the gateway.
+func assignRoles(tenant *emulator.Emulator) {
+	for principal, n := range map[string]int{
+		tenant.PersonInRole("Global Administrator"):  len(scopes),
+		tenant.PersonInRole("License Administrator"): len(scopes),
+		tenant.PersonInRole("Global Reader"):         len(scopes) - 1, // all but writing
+		tenant.ClientID():                            len(scopes),
+	} {
+		var roles []string
+		for _, scope := range scopes[:n] {
+			roles = append(roles, scope+".All")
+		}
+		tenant.AssignAppRoles(principal, roles...)
+	}
+}
+
 // embeddedConfig is what can be set of the command embedded.
 type embeddedConfig struct {
 	Embedded        `embed:""`

@@ -28,7 +28,7 @@ const (
 )
 
 // newResolver connects the resolvers with Microsoft Graph.
-func newResolver(cfg *Config, tenants *tenants, logger *slog.Logger) (*graph.Resolver, error) {
+func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*graph.Resolver, error) {
 	key := cfg.cursorKey
 	if key == nil {
 		key = make([]byte, cursorKeyBytes)
@@ -40,6 +40,7 @@ func newResolver(cfg *Config, tenants *tenants, logger *slog.Logger) (*graph.Res
 		CursorKey:    key,
 		ShowUpstream: upstreamReport(cfg),
 		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
+		Audit:        audit,
 		Logger:       logger,
 	})
 }

@@ -16,9 +16,9 @@ const endpointPath = "/graphql"
 
 // newHandler lists all routes and what a request passes on its way to them,
 // first to last.
-func newHandler(cfg *Config, exec *executor.Executor, ready *readiness, logger *slog.Logger) (http.Handler, error) {
+func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec),
+	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth),
 		noStore,
 		crossOrigin(cfg.CORSOrigins),
 		sameOrigin(cfg.CORSOrigins),
@@ -71,7 +71,7 @@ func crossOrigin(origins []string) middleware {
 		AllowedOrigins:       origins,
 		AllowedMethods:       []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:       []string{"Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader},
-		ExposedHeaders:       []string{requestIDHeader, "Retry-After"},
+		ExposedHeaders:       []string{requestIDHeader, "Retry-After", "WWW-Authenticate"},
 		MaxAge:               600,
 		OptionsSuccessStatus: http.StatusNoContent,
 	}).Handler

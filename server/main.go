@@ -50,7 +50,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return &setupError{err}
 	}
-	app, err := newApp(cfg, listeners, logger)
+	auditStream, end, err := openAudit(cfg.AuditLog, stdout, stderr)
+	if err != nil {
+		listeners.close()
+		return err
+	}
+	defer end() //nolint:errcheck // each record was written at once
+	app, err := newApp(cfg, listeners, newAudit(auditStream, logger), logger)
 	if err != nil {
 		listeners.close()
 		return err

@@ -467,6 +467,17 @@ func TestSetupErrors(t *testing.T) {
 			`--log-level: "loud" is none of debug, info, warn, error`,
 			`--embedded-users: 0 is less than 1`,
 		}},
+		{"callers of nobody", []string{"--inbound=some", "--audience=a b", "--scopes-alone"}, nil, []string{
+			"--inbound: \"some\" is none of none, entra",
+			`--audience: "a b" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+		{"callers who are not asked", []string{"--audience=x", "--scopes-alone"}, nil, []string{
+			"--audience: nobody is asked who they are with --inbound=none: set --inbound=entra",
+			"--scopes-alone: nobody is asked who they are with --inbound=none: set --inbound=entra"}},
+		{"callers of a domain", append([]string{"--inbound=entra", "--listen=:0", "--audience=https://graph.microsoft.com", "--client-secret-file=" + secret}, real...), nil, []string{
+			`--tenant-id: with --inbound=entra it has to be the id, a GUID, which "contoso.example" is not: tokens name their tenant by it`,
+			`--audience: "https://graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+		{"audit log that cannot be", []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--audit-log=" + dir}, nil, []string{
+			"--audit-log: open " + dir + ": is a directory"}},
 		{"environment", nil, map[string]string{"LICENSEGRAPH_MAX_COST": "0", "LICENSEGRAPH_REQUEST_TIMEOUT": "-1s", "LICENSEGRAPH_LOG_FORMAT": "xml"}, []string{
 			`--log-format: "xml" is none of text, json`,
 			`--request-timeout: -1s is too short`,
@@ -495,8 +506,8 @@ func TestSetupErrors(t *testing.T) {
 			"--graph-url: has to be https, because credentials are sent there",
 			"--authority: wants scheme and host only, such as https://graph.microsoft.com",
 		}},
-		{"open to a network", append(real, "--client-secret-file="+secret, "--listen=0.0.0.0:8080"), nil, []string{"--listen: 0.0.0.0:8080 is open to a network, and the gateway does not know its callers: over a real tenant listen on a loopback address such as 127.0.0.1:8080"}},
-		{"open to every network", append(real, "--client-secret-file="+secret, "--listen=:8080"), nil, []string{"--listen: :8080 is open to a network, and the gateway does not know its callers: over a real tenant listen on a loopback address such as 127.0.0.1:8080"}},
+		{"open to a network", append(real, "--client-secret-file="+secret, "--listen=0.0.0.0:8080"), nil, []string{"--listen: 0.0.0.0:8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
+		{"open to every network", append(real, "--client-secret-file="+secret, "--listen=:8080"), nil, []string{"--listen: :8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
 		{"origins and hosts", []string{"--cors-origin=*,https://a.example/,null,https://ok.example", "--allowed-host=a:1"}, nil, []string{
 			`--allowed-host: "a:1" is no host name (without a port)`,
 			`--cors-origin: "*" is no origin such as https://portal.example.com`,

@@ -64,7 +64,7 @@ func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphq
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), ready, logger)
+	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), &authenticator{}, ready, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

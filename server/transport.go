@@ -22,12 +22,13 @@ import (
 // POST for queries and mutations, one answer for each.
 type endpoint struct {
 	executor *executor.Executor
+	auth     *authenticator
 	limits   limits.Limits
 	quota    quota.Quota
 }
 
-func newEndpoint(cfg *Config, exec *executor.Executor) endpoint {
-	return endpoint{executor: exec, limits: cfg.limits(), quota: quota.New(cfg.quota(), nil)}
+func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator) endpoint {
+	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), quota: quota.New(cfg.quota(), nil)}
 }
 
 // errorsAtMost bounds the errors of a document that are reported at once.
@@ -54,6 +55,11 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodOptions { // one that is no preflight
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
 		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	ctx, problem := e.auth.request(r.WithContext(ctx))
+	if problem != nil {
+		a.refuse(ctx, e, problem)
 		return
 	}
 	end, problem := admit(ctx, e.quota)

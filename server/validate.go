@@ -21,6 +21,7 @@ func (c *Config) validate() error {
 	v := &validation{}
 	c.validateAddresses(v)
 	c.validateUpstream(v)
+	c.validateCallers(v)
 	v.oneOf("upstream-report", c.UpstreamReport, "auto", "always", "never", "header")
 	v.oneOf("trusted-documents-mode", c.TrustedDocumentsMode, "off", "log", "enforce")
 	if c.TrustedDocuments == "" && c.TrustedDocumentsMode != "off" {
@@ -52,8 +53,8 @@ const maxEmbeddedUsers = 1_000_000
 
 func (c *Config) validateAddresses(v *validation) {
 	host, ok := v.address("listen", c.Listen)
-	if ok && !c.embedded() && !isLoopback(host) {
-		v.note("--listen: %s is open to a network, and the gateway does not know its callers: over a real tenant listen on a loopback address such as 127.0.0.1:8080", c.Listen)
+	if ok && !c.embedded() && !isLoopback(host) && c.Inbound == "none" {
+		v.note("--listen: %s is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080", c.Listen)
 	}
 	if host, ok := v.address("embedded-listen", c.Embedded.Listen); ok && !isLoopback(host) {
 		v.note("--embedded-listen: %s is not a loopback address such as 127.0.0.1:8081", c.Embedded.Listen)
@@ -70,6 +71,30 @@ func (c *Config) validateAddresses(v *validation) {
 		}
 	}
 }
+
+func (c *Config) validateCallers(v *validation) {
+	v.oneOf("inbound", c.Inbound, "none", "entra")
+	if c.Inbound == "none" {
+		for _, s := range []struct {
+			flag string
+			set  bool
+		}{{"audience", len(c.Audiences) > 0}, {"scopes-alone", c.ScopesAlone}} {
+			if s.set {
+				v.note("--%s: nobody is asked who they are with --inbound=none: set --inbound=entra", s.flag)
+			}
+		}
+		return
+	}
+	for _, audience := range c.Audiences {
+		if audience == "" || strings.ContainsAny(audience, " \t") || strings.Contains(strings.ToLower(audience), "graph.microsoft") || audience == graphAppID {
+			v.note("--audience: %q is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>", audience)
+		}
+	}
+}
+
+// graphAppID is Microsoft Graph as an application. Its tokens are for it alone
+// (Microsoft Learn, "Access tokens in the Microsoft identity platform").
+const graphAppID = "00000003-0000-0000-c000-000000000000"
 
 // domain is what a host name may consist of.
 var domain = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)

@@ -42,8 +42,8 @@ type VerifierOptions struct {
 	// ScopesAlone lets the scopes of a person count without app roles: because Microsoft Graph decides what the
 	// person may do, or because everybody in the tenant may read everything.
 	ScopesAlone bool
-	// Transport carries the requests for keys.
-	Transport http.RoundTripper
+	// Client carries the requests for keys. It follows no redirects.
+	Client *http.Client
 	// Logger gets what became of them.
 	Logger *slog.Logger
 	// Now tells the time; nil for [time.Now].
@@ -62,15 +62,11 @@ func NewVerifier(options VerifierOptions) *Verifier {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	client := &http.Client{
-		Transport:     options.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	v := &Verifier{options: options, keys: map[string]*keySet{}}
 	for i, id := range options.TenantIDs {
 		id = strings.ToLower(id)
 		v.options.TenantIDs = slices.Replace(slices.Clone(v.options.TenantIDs), i, i+1, id)
-		v.keys[id] = newKeySet(options.Authority+"/"+url.PathEscape(id)+"/discovery/v2.0/keys", client, options.Now, v.reporter(id))
+		v.keys[id] = newKeySet(options.Authority+"/"+url.PathEscape(id)+"/discovery/v2.0/keys", options.Client, options.Now, v.reporter(id))
 	}
 	return v
 }

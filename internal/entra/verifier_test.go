@@ -139,7 +139,7 @@ func with(claims map[string]any, changes map[string]any) map[string]any {
 func newTestVerifier(a *authority, now func() time.Time, scopesAlone bool) *Verifier {
 	return NewVerifier(VerifierOptions{
 		Authority: a.URL, IssuerV1: issuer1, TenantIDs: []string{strings.ToUpper(home)}, Audiences: []string{gateway, "api://" + gateway},
-		ScopesAlone: scopesAlone, Transport: http.DefaultTransport, Logger: slog.New(slog.DiscardHandler), Now: now,
+		ScopesAlone: scopesAlone, Client: a.Client(), Logger: slog.New(slog.DiscardHandler), Now: now,
 	})
 }
 
@@ -439,14 +439,14 @@ func TestRun(t *testing.T) {
 		var fetches atomic.Int32
 		v := NewVerifier(VerifierOptions{
 			Authority: "https://login.example.com", TenantIDs: []string{home}, Logger: slog.New(slog.DiscardHandler),
-			Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 				if fetches.Add(1) == 1 {
 					return nil, errors.New("down")
 				}
 				w := httptest.NewRecorder()
 				w.WriteString(set) //nolint:errcheck // a recorder takes all
 				return w.Result(), nil
-			}),
+			})},
 		})
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -475,7 +475,7 @@ func FuzzVerify(f *testing.F) {
 	ours, _ := newKey()
 	v := NewVerifier(VerifierOptions{
 		Authority: "https://login.example.com", IssuerV1: issuer1, TenantIDs: []string{home}, Audiences: []string{gateway}, Logger: slog.New(slog.DiscardHandler),
-		Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("down") }),
+		Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("down") })},
 	})
 	keys := map[string]key{"ours": {&ours.PublicKey, ""}, "": {&ours.PublicKey, ""}}
 	v.keys[home].held.Store(&keys)

@@ -23,6 +23,9 @@ extend type Query { _entities(representations: [_Any!]!): [_Entity]! }
 directive @key(fields: String!) repeatable on OBJECT
 directive @link(url: String!, import: [link__Import]) repeatable on SCHEMA
 directive @shareable on OBJECT | FIELD_DEFINITION
+		directive @authenticated on FIELD_DEFINITION | OBJECT
+		directive @requiresScopes(scopes: [[federation__Scope!]!]!) on FIELD_DEFINITION | OBJECT
+		scalar federation__Scope
 `
 
 // loadSchema returns the schema of the gateway.

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"licensegraph/internal/identity"
+)
+
+// openAudit opens the stream of the audit log. A file is appended to, so that it can be cut while the gateway runs.
+func openAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() error, err error) {
+	switch name {
+	case "stdout":
+		return stdout, func() error { return nil }, nil
+	case "stderr":
+		return stderr, func() error { return nil }, nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, &setupError{fmt.Errorf("--audit-log: %w", err)}
+	}
+	return f, f.Close, nil
+}
+
+// newAudit returns the audit log: a line of JSON for each record, with who asks.
+func newAudit(w io.Writer, logger *slog.Logger) *slog.Logger {
+	return slog.New(requestIDHandler{callerHandler{slog.NewJSONHandler(reportingWriter{w, logger}, nil)}})
+}
+
+// reportingWriter says in the log when a record cannot be written: nobody else would.
+type reportingWriter struct {
+	io.Writer
+	logger *slog.Logger
+}
+
+func (w reportingWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil {
+		w.logger.Error("a record of the audit log is lost", "cause", err.Error())
+	}
+	return n, err
+}
+
+// callerHandler adds who asks to records.
+type callerHandler struct{ slog.Handler }
+
+func (h callerHandler) Handle(ctx context.Context, record slog.Record) error {
+	record.AddAttrs(slog.Any("caller", identity.From(ctx)))
+	return h.Handler.Handle(ctx, record)
+}

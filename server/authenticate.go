@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
+)
+
+// authenticator finds out who asks.
+type authenticator struct {
+	verifier  *entra.Verifier // nil: nobody is asked
+	authority string          // where tokens are to be had, for those who come without
+	audit     *slog.Logger
+}
+
+// newAuthenticator returns what the configuration asks for, for callers of these tenants.
+func newAuthenticator(cfg *Config, options entra.VerifierOptions, audit *slog.Logger) *authenticator {
+	a := &authenticator{audit: audit}
+	if cfg.Inbound == "none" {
+		return a
+	}
+	tenant := "organizations"
+	if len(options.TenantIDs) == 1 {
+		tenant = options.TenantIDs[0]
+	}
+	a.authority = options.Authority + "/" + tenant + "/oauth2/v2.0/authorize"
+	a.verifier = entra.NewVerifier(options)
+	return a
+}
+
+// run keeps the keys fresh by which tokens are checked, until the context ends.
+func (a *authenticator) run(ctx context.Context) {
+	if a.verifier != nil {
+		a.verifier.Run(ctx)
+	}
+}
+
+// ready tells whether tokens can be checked.
+func (a *authenticator) ready(ctx context.Context) error {
+	if a.verifier == nil {
+		return nil
+	}
+	return a.verifier.Ready(ctx)
+}
+
+// request returns a context of what a request asks, which says who does.
+func (a *authenticator) request(r *http.Request) (context.Context, *refusal) {
+	ctx := r.Context()
+	if a.verifier == nil {
+		return ctx, nil
+	}
+	token, problem := bearer(r.Header)
+	if problem != "" {
+		return ctx, a.refuse(ctx, problem, "")
+	}
+	return a.token(ctx, token)
+}
+
+// token returns a context of what the bearer of an access token asks.
+func (a *authenticator) token(ctx context.Context, token string) (context.Context, *refusal) {
+	if a.verifier == nil {
+		return ctx, nil
+	}
+	caller, err := a.verifier.Verify(ctx, token)
+	if err == nil {
+		return identity.With(ctx, caller), nil
+	}
+	if refused, ok := errors.AsType[*entra.RefusedError](err); ok {
+		return ctx, a.refuse(ctx, "The access token is not taken: "+refused.Reason, refused.Reason)
+	}
+	return ctx, &refusal{http.StatusServiceUnavailable, "The access token cannot be checked for now.", map[string]string{"Retry-After": "15"}, map[string]any{
+		"code": "UPSTREAM_UNAVAILABLE", "retryable": true, "retryAfterSeconds": 15,
+	}}
+}
+
+// refuse says where a token is to be had (RFC 6750, section 3), and notes that somebody was not let in. The reason is
+// empty when there was no token.
+func (a *authenticator) refuse(ctx context.Context, text, reason string) *refusal {
+	a.audit.InfoContext(ctx, "denied", "outcome", "unauthenticated", "reason", text)
+	challenge := `Bearer realm="licensegraph", authorization_uri="` + a.authority + `"`
+	if reason != "" {
+		challenge += `, error="invalid_token", error_description="` + strings.NewReplacer(`"`, "'", `\`, "").Replace(reason) + `"`
+	}
+	return &refusal{http.StatusUnauthorized, text, map[string]string{"WWW-Authenticate": challenge}, map[string]any{"code": "UNAUTHENTICATED"}}
+}
+
+// bearer returns the access token of a request (RFC 6750, section 2.1: in the header, and nowhere else), or what is
+// wrong with it.
+func bearer(h http.Header) (token, problem string) {
+	values := h.Values("Authorization")
+	if len(values) == 0 {
+		return "", "An access token is missing: send it in the header Authorization: Bearer."
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.Trim(token, " ")
+	switch {
+	case len(values) > 1:
+		return "", "The header Authorization is there more than once."
+	case !strings.EqualFold(scheme, "Bearer") || token == "":
+		return "", "The header Authorization has to be Bearer with an access token."
+	case len(token) > entra.MaxToken || strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(token68, r) }):
+		return "", "What is in the header Authorization is no access token."
+	}
+	return token, ""
+}
+
+// token68 is what a token may consist of (RFC 9110, section 11.2).
+const token68 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="

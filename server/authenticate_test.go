@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"licensegraph/internal/emulator"
+)
+
+// tokenFor signs somebody in at the embedded tenant of a running gateway: a person by user principal name, or the
+// application itself for "".
+func tokenFor(t *testing.T, tenant *emulator.Server, person string, scopes ...string) string {
+	t.Helper()
+	api := "api://" + tenant.ClientID() + "/"
+	if person == "" {
+		return tokenBy(t, tenant, url.Values{"grant_type": {"client_credentials"}, "client_id": {tenant.ClientID()}, "client_secret": {tenant.ClientSecret()}, "scope": {api + ".default"}})
+	}
+	return tokenBy(t, tenant, url.Values{"grant_type": {"password"}, "client_id": {tenant.PublicClientID()}, "username": {person}, "password": {emulator.Password}, "scope": {api + strings.Join(scopes, " "+api)}})
+}
+
+// graphToken is the application's own for Microsoft Graph.
+func graphToken(t *testing.T, tenant *emulator.Server) string {
+	t.Helper()
+	return tokenBy(t, tenant, url.Values{"grant_type": {"client_credentials"}, "client_id": {tenant.ClientID()}, "client_secret": {tenant.ClientSecret()}, "scope": {"https://graph.microsoft.com/.default"}})
+}
+
+func tokenBy(t *testing.T, tenant *emulator.Server, form url.Values) string {
+	t.Helper()
+	resp, err := http.PostForm(tenant.URL+"/"+tenant.TenantID()+"/oauth2/v2.0/token", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || json.Unmarshal(body, &answer) != nil || answer.Token == "" {
+		t.Fatalf("no token: %v %s", err, body)
+	}
+	return answer.Token
+}
+
+// startOver runs the program over a tenant that runs elsewhere, as it would a real one.
+func startOver(t *testing.T, tenant *emulator.Server, args ...string) *program {
+	t.Helper()
+	env := map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()}
+	return start(t, env, append([]string{"--tenant-id=" + tenant.TenantID(), "--client-id=" + tenant.ClientID(), "--graph-url=" + tenant.URL, "--authority=" + tenant.URL}, args...)...)
+}
+
+// reply is what the gateway answers.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// as sends an operation with headers, "Name: value".
+func (p *program) as(t *testing.T, query string, headers ...string) reply {
+	t.Helper()
+	req := post(t, p.url+endpointPath, mustMarshal(map[string]string{"query": query}))
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Add(name, value)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{resp.StatusCode, resp.Header, string(body)}
+}
+
+func bearing(token string) string { return "Authorization: Bearer " + token }
+
+// nameOf is the user principal name of somebody in a directory role of the tenant.
+func nameOf(t *testing.T, tenant *emulator.Server, role string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tenant.URL+"/beta/users/"+tenant.PersonInRole(role)+"?$select=userPrincipalName", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+graphToken(t, tenant))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var person struct {
+		Name string `json:"userPrincipalName"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&person); err != nil || person.Name == "" {
+		t.Fatalf("nobody is %s: %v", role, err)
+	}
+	return person.Name
+}
+
+// TestAuthentication lets in who has a token for the gateway, and nobody else.
+func TestAuthentication(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	foreign := emulator.Start(t, emulator.Options{Users: 20, Seed: 2, SignIn: emulator.SignIn{Scopes: scopes}})
+	assignRoles(tenant.Emulator)
+	p := startOver(t, tenant, "--inbound=entra", "--cors-origin=https://portal.example.com")
+	tenant.ResetCounts()
+
+	admin, nobody := nameOf(t, tenant, "License Administrator"), nameOf(t, tenant, "")
+	good := tokenFor(t, tenant, admin, scopes...)
+	const query = `{ subscribedSkus(first: 1) { nodes { skuPartNumber } } }`
+	for name, tt := range map[string]struct {
+		headers []string
+		want    string // of the challenge
+	}{
+		"nothing":                 {nil, ""},
+		"another scheme":          {[]string{"Authorization: Basic YTpi"}, ""},
+		"no token":                {[]string{"Authorization: Bearer "}, ""},
+		"no scheme":               {[]string{"Authorization: " + good}, ""},
+		"two headers":             {[]string{bearing(good), bearing(good)}, ""},
+		"two tokens":              {[]string{bearing(good + " " + good)}, ""},
+		"no JSON Web Token":       {[]string{bearing("letmein")}, "invalid_token"},
+		"of Graph":                {[]string{bearing(graphToken(t, tenant))}, "invalid_token"},
+		"of a person, for Graph":  {[]string{bearing(tenant.DelegatedToken(tenant.PersonInRole("Global Administrator"), "User.Read"))}, "invalid_token"},
+		"of another tenant":       {[]string{bearing(tokenFor(t, foreign, nameOf(t, foreign, "Global Administrator"), scopes...))}, "invalid_token"},
+		"another issuer's":        {[]string{bearing(tenant.Emulator.UserToken(tenant.PersonInRole(""), scopes...))}, "invalid_token"},
+		"signature cut":           {[]string{bearing(good[:len(good)-4])}, "invalid_token"},
+		"an unsigned one":         {[]string{bearing("eyJhbGciOiJub25lIn0." + strings.Split(good, ".")[1] + ".")}, "invalid_token"},
+		"in another header":       {[]string{"X-Access-Token: " + good}, ""},
+		"in a cookie":             {[]string{"Cookie: access_token=" + good}, ""},
+		"a quote in it":           {[]string{bearing(`a"b`)}, ""},
+		"a router's own identity": {[]string{"X-MS-CLIENT-PRINCIPAL-ID: " + tenant.PersonInRole("Global Administrator")}, ""},
+	} {
+		r := p.as(t, query, tt.headers...)
+		challenge := r.header.Get("WWW-Authenticate")
+		if r.status != http.StatusUnauthorized || !strings.Contains(r.body, `"code":"UNAUTHENTICATED"`) || strings.Contains(r.body, `"data"`) {
+			t.Errorf("%s: %d %s", name, r.status, r.body)
+		}
+		if !strings.HasPrefix(challenge, `Bearer realm="licensegraph", authorization_uri="`+tenant.URL+"/"+tenant.TenantID()+`/oauth2/v2.0/authorize"`) || strings.Contains(challenge, "error=") != (tt.want != "") || !strings.Contains(challenge, tt.want) {
+			t.Errorf("%s: %s", name, challenge)
+		}
+		if strings.Contains(r.body+challenge, good[:30]) {
+			t.Errorf("%s: the token is repeated", name)
+		}
+		if !strings.Contains(p.stdout.String(), `"msg":"denied","outcome":"unauthenticated"`) {
+			t.Errorf("%s: no record:\n%s", name, p.stdout)
+		}
+	}
+	if n := tenant.Counts()["GET /subscribedSkus"].Requests; n != 0 {
+		t.Errorf("%d requests reached the tenant", n)
+	}
+	if status, body := p.get(t, "/graphql?query=%7B__typename%7D&access_token="+good); status != http.StatusUnauthorized {
+		t.Errorf("a token in the URL: %d %s", status, body)
+	}
+	if r := p.as(t, query, "Origin: https://portal.example.com"); r.status != 401 || r.header.Get("Access-Control-Allow-Origin") == "" || !strings.Contains(strings.ToLower(r.header.Get("Access-Control-Expose-Headers")), "www-authenticate") {
+		t.Errorf("a portal cannot read why: %d %v", r.status, r.header)
+	}
+
+	for name, tt := range map[string]struct{ token, want string }{
+		"an administrator":           {good, `"skuPartNumber":"`},
+		"an application":             {tokenFor(t, tenant, ""), `"skuPartNumber":"`},
+		"somebody without roles":     {tokenFor(t, tenant, nobody, scopes...), `"code":"FORBIDDEN"`},
+		"a portal that may not read": {tokenFor(t, tenant, admin, "Licenses.Write"), `"code":"FORBIDDEN"`},
+	} {
+		if r := p.as(t, query, bearing(tt.token)); r.status != 200 || !strings.Contains(r.body, tt.want) {
+			t.Errorf("%s: %d %s", name, r.status, r.body)
+		}
+	}
+	if r := p.as(t, query, "Authorization: bearer  "+good); r.status != 200 {
+		t.Errorf("schemes are equal without regard to case: %d %s", r.status, r.body)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/", "/graphiql.json"} {
+		if status, body := p.get(t, path); status != 200 {
+			t.Errorf("%s: %d %.200s", path, status, body)
+		}
+	}
+
+	// New keys: those that were shown before, and those of an emergency.
+	tenant.RotateKeys()
+	if r := p.as(t, query, bearing(tokenFor(t, tenant, admin, scopes...))); r.status != 200 {
+		t.Errorf("the next key: %d %s", r.status, r.body)
+	}
+	if r := p.as(t, query, bearing(good)); r.status != 200 {
+		t.Errorf("the last key: %d %s", r.status, r.body)
+	}
+	if leaked := p.stdout.String() + p.stderr.String(); strings.Contains(leaked, good[:40]) || strings.Contains(leaked, good[len(good)-40:]) || strings.Contains(leaked, admin) {
+		t.Error("a token or a name is in the log")
+	}
+}
+
+// TestCallersOfTheEmbeddedTenant has the embedded tenant's people come in as a real one's do.
+func TestCallersOfTheEmbeddedTenant(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--inbound=entra")
+	if status, body := p.get(t, "/readyz"); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	if r := p.as(t, "{__typename}"); r.status != 401 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// FuzzBearer returns a token that can stand in a header, or says what is wrong.
+func FuzzBearer(f *testing.F) {
+	for _, value := range []string{"Bearer a.b.c", "bearer  x", "Basic YTpi", "Bearer", "Bearer a b", "Bearer \x00", ""} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		token, problem := bearer(http.Header{"Authorization": {value}})
+		if (token == "") == (problem == "") || token != "" && !strings.HasSuffix(strings.TrimRight(value, " "), token) {
+			t.Fatalf("%q: %q, %q", value, token, problem)
+		}
+		if problem != "" && len(value) > 12 && strings.Contains(problem, value) {
+			t.Fatalf("%q is repeated", value)
+		}
+	})
+}
