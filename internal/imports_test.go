@@ -1,7 +1,11 @@
 package internal
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -83,5 +87,42 @@ func TestNobodyKnowsTheWire(t *testing.T) {
 		if line == "licensegraph/internal/msgraph" || line == "licensegraph/internal/emulator" || line == "licensegraph/server" {
 			t.Errorf("they depend on %s", line)
 		}
+	}
+}
+
+// TestOneWayOut has nobody but package outbound make a client or a connection: what others hold is what it gave them.
+// The embedded tenant contacts nobody.
+func TestOneWayOut(t *testing.T) {
+	t.Parallel()
+	forbidden := regexp.MustCompile(`http\.(DefaultTransport|DefaultClient|Transport\{|Client\{|Get\(|Head\(|Post\(|PostForm\(|ProxyFromEnvironment)|net\.(Dial|DialTimeout|Dialer)\b|tls\.(Dial|Dialer)\b|InsecureSkipVerify`)
+	known := map[string]string{
+		"../internal/emulator/start.go": "a client for tests, of the server that they start",
+		"../internal/entra/verifier.go": "its transport is handed to it",
+	}
+	files := 0
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if name := entry.Name(); path == filepath.Join("..", "internal", "outbound") || path == filepath.Join("..", "e2e") || len(name) > 2 && strings.HasPrefix(name, ".") {
+				return fs.SkipDir
+			}
+			return nil
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		if found := forbidden.Find(text); found != nil && known[filepath.ToSlash(path)] == "" {
+			t.Errorf("%s has a way out of its own: %s", path, found)
+		}
+		return nil
+	})
+	if err != nil || files < 100 {
+		t.Errorf("%d files: %v", files, err)
 	}
 }

@@ -149,7 +149,7 @@ func (c *Client) follow(link string) (string, error) {
 	if !outbound.SameHost(u, c.base) || u.User != nil || !below {
 		return "", errors.New("the next link leads to another service")
 	}
-	if slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
+	if slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." || strings.Contains(s, `\`) }) {
 		return "", errors.New("the next link leads out of the version")
 	}
 	if u.RawQuery == "" {

@@ -23,6 +23,10 @@ var links = []struct{ link, want string }{
 	{"https://graph.example/beta/users?a=b?c", "/users?a=b?c"},
 	{"https://graph.example/beta/users/a%2Fb?x=%26", "/users/a%2Fb?x=%26"},
 	{"https://graph.example/beta/users#fragment", "/users"},
+	{"https://graph.example:443/beta/users", "/users"},
+	{"https://graph.example:/beta/users", "/users"},
+	{"https://graph.example/beta//evil.example/users", "//evil.example/users"}, // a path below the version all the same
+	{"https://graph.example/beta/%252e%252e/v1.0", "/%252e%252e/v1.0"},         // a name that looks odd
 
 	{"", ""},
 	{"https://graph.example", ""},
@@ -55,6 +59,28 @@ var links = []struct{ link, want string }{
 	{"https:///beta/users", ""},
 	{`https:\\graph.example\beta\users`, ""},
 	{"https://graph.example\\.evil.example/beta/users", ""},
+	{`https://evil.example\@graph.example/beta/users`, ""},
+	{`https://graph.example\@evil.example/beta/users`, ""},
+	{`https://graph.example/beta/..\v1.0/users`, ""},
+	{"https://graph.example/beta/..%5cv1.0/users", ""},
+	{"https://graph.example/beta/%2e%2e%2fv1.0/users", ""},
+	{"https://graph.example/beta/..%2Fv1.0/users", ""},
+	{"https://graph.example:80/beta/users", ""},
+	{"https://graph.example:0443/beta/users", ""},
+	{"https://graph.example./beta/users", ""},
+	{"https://ｇraph.example/beta/users", ""},
+	{"https://gr\u00e4ph.example/beta/users", ""},
+	{"https://graph%2Eexample.evil.example/beta/users", ""},
+	{"https://graph.example%00.evil.example/beta/users", ""},
+	{"https://graph.example%2fevil.example/beta/users", ""},
+	{"https://xn--raph-n6a.example/beta/users", ""},
+	{"wss://graph.example/beta/users", ""},
+	{"ftp://graph.example/beta/users", ""},
+	{"file:///beta/users", ""},
+	{"https:////graph.example/beta/users", ""},
+	{"\\\\graph.example\\beta\\users", ""},
+	{" https://graph.example/beta/users", ""},
+	{"https://graph.example /beta/users", ""},
 	{"javascript:alert(1)", ""},
 	{"https://graph.example/beta/\x00", ""},
 	{"https://[::1/beta/users", ""},
@@ -70,6 +96,13 @@ func TestFollow(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "evil") {
 			t.Errorf("the link is shown: %v", err)
+		}
+	}
+	for _, link := range []string{"https://graph.micro\u017foft.com/beta/users", "https://graph.\u212aoft.com/beta/users"} { // letters that fold to s and k
+		for _, host := range []string{"https://graph.microsoft.com", "https://graph.koft.com"} {
+			if got, err := newClient(t, host).follow(link); err == nil {
+				t.Errorf("%q leads to %q of %s", link, got, host)
+			}
 		}
 	}
 	below := newClient(t, "https://proxy.example/graph/")

@@ -1,0 +1,301 @@
+package entra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"licensegraph/internal/identity"
+)
+
+// issuer gives the tokens 1, 2 and so on, of an hour, and notes what was asked for.
+type issuer struct {
+	mu     sync.Mutex
+	at     time.Time
+	asked  int
+	claims []string
+	err    error
+	during func(context.Context) error // what happens meanwhile
+}
+
+func newIssuer() *issuer { return &issuer{at: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)} }
+
+func (i *issuer) now() time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.at
+}
+
+func (i *issuer) pass(d time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.at = i.at.Add(d)
+}
+
+func (i *issuer) ask(ctx context.Context, claims string) (*oauth2.Token, error) {
+	i.mu.Lock()
+	i.asked++
+	i.claims = append(i.claims, claims)
+	n, err, during, end := i.asked, i.err, i.during, i.at.Add(time.Hour)
+	i.mu.Unlock()
+	if during != nil {
+		if err := during(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &oauth2.Token{AccessToken: fmt.Sprint(n), Expiry: end}, err
+}
+
+func (i *issuer) get(t *testing.T, h *held, want string) {
+	t.Helper()
+	if got, err := h.get(t.Context(), i.now, i.ask); got != want || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestHeldRenews(t *testing.T) {
+	t.Parallel()
+	i, h := newIssuer(), &held{}
+	i.get(t, h, "1")
+	i.pass(55*time.Minute - time.Second)
+	i.get(t, h, "1")
+	i.pass(time.Second)
+	i.get(t, h, "2") // five minutes before its end
+	i.err = errors.New("no")
+	i.pass(56 * time.Minute)
+	i.get(t, h, "2") // the old one does
+	i.get(t, h, "2")
+	if i.asked != 3 {
+		t.Errorf("asked %d times: what fails is asked for again at once", i.asked)
+	}
+	i.pass(askAgain)
+	i.get(t, h, "2")
+	if i.asked != 4 {
+		t.Errorf("asked %d times: what failed is never asked for again", i.asked)
+	}
+	i.pass(4 * time.Minute)
+	if got, err := h.get(t.Context(), i.now, i.ask); !errors.Is(err, i.err) {
+		t.Errorf("after its end: %q, %v", got, err)
+	}
+	i.err = nil
+	i.get(t, h, "6")
+}
+
+// TestHeldLives has a token live a while of which nobody says for how long, and none renewed that just began.
+func TestHeldLives(t *testing.T) {
+	t.Parallel()
+	for life, renewed := range map[time.Duration]time.Duration{0: 4 * time.Minute, time.Minute: 48 * time.Second, 24 * time.Hour: 24*time.Hour - 5*time.Minute} {
+		i, h := newIssuer(), &held{}
+		ask := func(ctx context.Context, claims string) (*oauth2.Token, error) {
+			token, err := i.ask(ctx, claims)
+			token.Expiry = i.now().Add(life)
+			if life == 0 {
+				token.Expiry = time.Time{}
+			}
+			return token, err
+		}
+		get := func() string { got, _ := h.get(t.Context(), i.now, ask); return got }
+		first := get()
+		i.pass(renewed - time.Second)
+		second := get()
+		i.pass(time.Second)
+		if third := get(); first != "1" || second != "1" || third != "2" {
+			t.Errorf("%v: %s %s %s", life, first, second, third)
+		}
+	}
+}
+
+func TestHeldRefused(t *testing.T) {
+	t.Parallel()
+	i, h := newIssuer(), &held{}
+	i.get(t, h, "1")
+	h.drop("another", "{}")
+	i.get(t, h, "1")
+	h.drop("1", `{"a":1}`)
+	h.drop("1", "") // by who met it later
+	i.err = errors.New("no")
+	if _, err := h.get(t.Context(), i.now, i.ask); err == nil {
+		t.Error("what was refused is handed out")
+	}
+	i.err = nil
+	i.get(t, h, "3")
+	h.drop("3", "")
+	i.get(t, h, "4")
+	if got := fmt.Sprint(i.claims); got != `[ {"a":1} {"a":1} ]` {
+		t.Errorf("asked for %s", got)
+	}
+}
+
+// TestOneRequest has fifty callers wait for one request. Those whose time is up leave.
+func TestOneRequest(t *testing.T) {
+	t.Parallel()
+	i, h := newIssuer(), &held{}
+	asking, answer := make(chan struct{}), make(chan struct{})
+	i.during = func(context.Context) error { close(asking); <-answer; return nil }
+	results := make(chan string, 50)
+	wait := func(ctx context.Context) {
+		token, err := h.get(ctx, i.now, i.ask)
+		results <- fmt.Sprint(token, err)
+	}
+	go wait(t.Context())
+	<-asking
+	ended, end := context.WithCancel(t.Context())
+	for range 49 {
+		go wait(t.Context())
+	}
+	end()
+	if _, err := h.get(ended, i.now, i.ask); !errors.Is(err, context.Canceled) {
+		t.Errorf("whose time is up gets %v", err)
+	}
+	close(answer)
+	for range 50 {
+		if got := <-results; got != "1<nil>" {
+			t.Error(got)
+		}
+	}
+	if i.asked != 1 {
+		t.Errorf("asked %d times", i.asked)
+	}
+}
+
+// TestOneFailure tells all who wait what failed; but another takes over from who gave up.
+func TestOneFailure(t *testing.T) {
+	t.Parallel()
+	for _, gaveUp := range []bool{false, true} {
+		i, h := newIssuer(), &held{}
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		asking, answer := make(chan struct{}), make(chan struct{})
+		failure := errors.New("no")
+		i.during = func(ctx context.Context) error {
+			i.mu.Lock()
+			first := i.asked == 1
+			i.mu.Unlock()
+			if !first {
+				return nil
+			}
+			close(asking)
+			<-answer
+			if gaveUp {
+				end()
+			}
+			return failure
+		}
+		first, second := make(chan error, 1), make(chan string, 1)
+		go func() {
+			_, err := h.get(ctx, i.now, i.ask)
+			first <- err
+		}()
+		<-asking
+		go func() {
+			token, err := h.get(t.Context(), i.now, i.ask)
+			second <- fmt.Sprint(token, err)
+		}()
+		close(answer)
+		if err := <-first; !errors.Is(err, failure) {
+			t.Errorf("who asks: %v", err)
+		}
+		got := <-second
+		if took := got == "2<nil>"; gaveUp && !took || !gaveUp && !took && got != "no" {
+			t.Errorf("who waits, gave up %v: %s", gaveUp, got)
+		}
+	}
+}
+
+// TestWhileRenewed serves the old token while somebody gets the next.
+func TestWhileRenewed(t *testing.T) {
+	t.Parallel()
+	i, h := newIssuer(), &held{}
+	i.get(t, h, "1")
+	i.pass(56 * time.Minute)
+	asking, answer, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	i.during = func(context.Context) error { close(asking); <-answer; return nil }
+	go func() {
+		defer close(done)
+		i.get(t, h, "2")
+	}()
+	<-asking
+	i.get(t, h, "1")
+	close(answer)
+	<-done
+	i.get(t, h, "2")
+}
+
+// TestPanicWhileAsking leaves nobody waiting.
+func TestPanicWhileAsking(t *testing.T) {
+	t.Parallel()
+	i, h := newIssuer(), &held{}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = h.get(t.Context(), i.now, func(context.Context, string) (*oauth2.Token, error) { panic("x") })
+	}()
+	i.get(t, h, "1")
+}
+
+// TestCacheKey tells apart what the same letters make up.
+func TestCacheKey(t *testing.T) {
+	t.Parallel()
+	seen := map[[32]byte]bool{}
+	for _, parts := range [][]string{{"a", "b", "c", "d"}, {"ab", "", "c", "d"}, {"a", "bc", "", "d"}, {"a", "b", "cd", ""}, {"abcd", "", "", ""}, {"", "", "", "abcd"}, {"a", "b", "c", "D"}} {
+		k := cacheKey(parts...)
+		if seen[k] {
+			t.Errorf("%q is one of the others", parts)
+		}
+		seen[k] = true
+	}
+}
+
+// TestPeopleAreBounded keeps no more tokens of people than that, and none that are over beside new ones.
+func TestPeopleAreBounded(t *testing.T) {
+	t.Parallel()
+	i := newIssuer()
+	a, err := NewApplication(Options{Authority: "https://login.example", GraphURL: "https://graph.example", ClientID: "c", Credential: Secret("s"), Now: i.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := a.OnBehalfOf()
+	tokens := func(n int) *PersonalTokens {
+		token, err := o.Tokens(&identity.Caller{TenantID: "t", ObjectID: "o", Token: identity.Secret(fmt.Sprint(n)), Expires: i.now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	first := tokens(0)
+	if tokens(0) != first {
+		t.Error("the same token has other tokens")
+	}
+	for n := range maxPeople + 10 {
+		tokens(n)
+	}
+	if n := o.people.Len(); n != maxPeople {
+		t.Errorf("%d are kept", n)
+	}
+	i.pass(time.Hour)
+	tokens(-1)
+	if n := o.people.Len(); n != 1 {
+		t.Errorf("%d are kept that are over", n-1)
+	}
+}
+
+func TestCapable(t *testing.T) {
+	t.Parallel()
+	const cc = `"xms_cc":{"values":["cp1"]}`
+	for claims, want := range map[string]string{
+		"":                            `{"access_token":{` + cc + `}}`,
+		"x":                           `{"access_token":{` + cc + `}}`,
+		"null":                        `{"access_token":{` + cc + `}}`,
+		`{"access_token":null}`:       `{"access_token":{` + cc + `}}`,
+		`{"access_token":{"nbf":{}}}`: `{"access_token":{"nbf":{},` + cc + `}}`,
+		`{"access_token":{"xms_cc":{}},"id_token":{"a":1}}`: `{"access_token":{` + cc + `},"id_token":{"a":1}}`,
+	} {
+		if got := capable(claims); got != want {
+			t.Errorf("%s: %s", claims, got)
+		}
+	}
+}
