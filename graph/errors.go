@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -55,6 +56,9 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 			e := presented(ctx, err, known.code, known.text)
 			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {
 				describe(e, upstream)
+				if identity.From(ctx) != nil && errors.Is(err, licensing.ErrUnauthenticated) {
+					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // nothing that the caller's signing in would mend
+				}
 				if upstream.Personal && errors.Is(err, licensing.ErrForbidden) {
 					e.Message = "Microsoft Graph does not let you do this."
 				}
@@ -131,7 +135,7 @@ func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
 	if upstream.RetryAfter > 0 {
 		e.Extensions["retryAfterSeconds"] = int(math.Ceil(upstream.RetryAfter.Seconds()))
 	}
-	for name, value := range map[string]string{"upstreamCode": upstream.Code, "upstreamRequestId": upstream.RequestID} {
+	for name, value := range map[string]string{"claims": upstream.Claims, "upstreamCode": upstream.Code, "upstreamRequestId": upstream.RequestID} {
 		if value != "" {
 			e.Extensions[name] = value
 		}

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
 )
 
 // authenticator finds out who asks.
@@ -78,15 +82,38 @@ func (a *authenticator) token(ctx context.Context, token string) (context.Contex
 	}}
 }
 
-// refuse says where a token is to be had (RFC 6750, section 3), and notes that somebody was not let in. The reason is
-// empty when there was no token.
+// refuse says where a token is to be had, and notes that somebody was not let in. The reason is empty when there was
+// no token.
 func (a *authenticator) refuse(ctx context.Context, text, reason string) *refusal {
 	a.audit.InfoContext(ctx, "denied", "outcome", "unauthenticated", "reason", text)
-	challenge := `Bearer realm="licensegraph", authorization_uri="` + a.authority + `"`
+	challenge := a.challenge()
 	if reason != "" {
 		challenge += `, error="invalid_token", error_description="` + strings.NewReplacer(`"`, "'", `\`, "").Replace(reason) + `"`
 	}
 	return &refusal{http.StatusUnauthorized, text, map[string]string{"WWW-Authenticate": challenge}, map[string]any{"code": "UNAUTHENTICATED"}}
+}
+
+// signInAgain returns the challenge for a caller in whose name Microsoft Graph could not be asked; empty when none of
+// the errors is of that kind. The claims that the next token has to prove travel in it (Microsoft Learn, "Claims
+// challenges, claims requests and client capabilities").
+func (a *authenticator) signInAgain(errs gqlerror.List) string {
+	challenge := ""
+	for _, e := range errs {
+		upstream, ok := errors.AsType[*licensing.UpstreamError](e.Err)
+		if !ok || !errors.Is(upstream.Kind, licensing.ErrSignIn) {
+			continue
+		}
+		if upstream.Claims != "" {
+			return a.challenge() + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(upstream.Claims)) + `"`
+		}
+		challenge = a.challenge() + `, error="invalid_token", error_description="Microsoft Graph cannot be asked in your name. Sign in again."`
+	}
+	return challenge
+}
+
+// challenge says where a token is to be had (RFC 6750, section 3).
+func (a *authenticator) challenge() string {
+	return `Bearer realm="licensegraph", authorization_uri="` + a.authority + `"`
 }
 
 // bearer returns the access token of a request (RFC 6750, section 2.1: in the header, and nowhere else), or what is

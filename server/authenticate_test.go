@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -191,6 +192,62 @@ func TestAuthentication(t *testing.T) {
 	}
 	if leaked := p.stdout.String() + p.stderr.String(); strings.Contains(leaked, good[:40]) || strings.Contains(leaked, good[len(good)-40:]) || strings.Contains(leaked, admin) {
 		t.Error("a token or a name is in the log")
+	}
+}
+
+// TestOnBehalfOfCallers asks Microsoft Graph in the name of who asks, and passes on what the sign-in service wants of
+// them.
+func TestOnBehalfOfCallers(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	assignRoles(tenant.Emulator)
+	p := startOver(t, tenant, "--inbound=entra", "--outbound=on-behalf-of", "--allow-writes")
+	admin, nobody := nameOf(t, tenant, "License Administrator"), nameOf(t, tenant, "")
+	const me, all = `{ me { id userPrincipalName } }`, `query { users(first: 2) { nodes { id userPrincipalName } } }`
+
+	for name, tt := range map[string]struct {
+		token, query string
+		want         string
+	}{
+		"the person":           {tokenFor(t, tenant, admin, scopes...), me, tenant.PersonInRole("License Administrator")},
+		"another person":       {tokenFor(t, tenant, nobody, scopes...), me, tenant.PersonInRole("")},
+		"what Graph allows":    {tokenFor(t, tenant, admin, scopes...), all, `"nodes":[{`},
+		"roles are not needed": {tokenFor(t, tenant, nobody, "Licenses.Read"), `{ subscribedSkus(first: 1) { nodes { id } } }`, `"subscribedSkus":{`},
+		"scopes are":           {tokenFor(t, tenant, admin, "Licenses.Write"), all, `"code":"FORBIDDEN"`},
+		"an application":       {tokenFor(t, tenant, ""), all, `you are an application: sign in as a person`},
+	} {
+		if r := p.as(t, tt.query, bearing(tt.token)); r.status == 401 || !strings.Contains(r.body, tt.want) {
+			t.Errorf("%s: %d %s", name, r.status, r.body)
+		}
+	}
+
+	for name, tt := range map[string]struct {
+		variant, challenge string
+		claims             bool
+	}{
+		"a second factor is needed": {"mfa", `error="insufficient_claims"`, true},
+		"a policy forbids":          {"policy", `error="insufficient_claims"`, true},
+		"consent is missing":        {"consent", `error="invalid_token"`, false},
+	} {
+		tenant.SetVariants(emulator.Variants{OnBehalfOf: tt.variant})
+		// A token that the gateway has not seen yet.
+		token := tokenFor(t, tenant, nobody, scopes...)
+		for _, query := range []string{me, `mutation { deleteAssignment(input: {id: "x"}) { outcome } }`} {
+			r := p.as(t, query, bearing(token))
+			challenge := r.header.Get("WWW-Authenticate")
+			if r.status != 401 || !strings.Contains(challenge, tt.challenge) || !strings.Contains(r.body, `"code":"UNAUTHENTICATED"`) || strings.Contains(r.body, `"data"`) {
+				t.Errorf("%s: %d %s %s", name, r.status, challenge, r.body)
+			}
+			_, claims, found := strings.Cut(challenge, `claims="`)
+			decoded, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(claims, `"`))
+			if found != tt.claims || found && (err != nil || !strings.Contains(string(decoded), "polids")) {
+				t.Errorf("%s: the claims are %q, %v", name, decoded, err)
+			}
+		}
+	}
+	tenant.SetVariants(emulator.Variants{})
+	if r := p.as(t, me, bearing(tokenFor(t, tenant, nobody, scopes...))); r.status != 200 {
+		t.Errorf("afterwards: %d %s", r.status, r.body)
 	}
 }
 

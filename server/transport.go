@@ -92,6 +92,13 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.status = http.StatusGatewayTimeout
 		response = e.failure(ctx, context.Cause(ctx))
 	}
+	if again := e.auth.signInAgain(response.Errors); again != "" {
+		w.Header().Set("WWW-Authenticate", again)
+		// What a mutation has done has to be read all the same.
+		if response.Data == nil || operation.Operation.Operation == ast.Query {
+			a.status = http.StatusUnauthorized
+		}
+	}
 	a.write(response)
 }
 
