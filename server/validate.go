@@ -106,6 +106,7 @@ func (c *Config) validateUpstream(v *validation) {
 	v.oneOf("outbound", c.Outbound, "app", "on-behalf-of")
 	v.service("graph-url", c.GraphURL)
 	v.service("authority", c.Authority)
+	c.validateIdentities(v)
 	if c.embedded() {
 		for _, s := range []struct{ flag, value string }{
 			{"graph-url", c.GraphURL}, {"authority", c.Authority}, {"ca-file", c.CAFile}, {"proxy", c.Proxy}, {"client-key-file", c.ClientKeyFile},
@@ -140,7 +141,6 @@ func (c *Config) validateUpstream(v *validation) {
 	if c.ClientID != "" && !domain.MatchString(c.ClientID) {
 		v.note("--client-id: %q is no id", c.ClientID)
 	}
-	c.validateIdentities(v)
 }
 
 // validation collects problems.

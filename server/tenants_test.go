@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
+)
+
+// TestClouds has tokens of each cloud asked for at its own sign-in, for its own Graph: those of another are worth
+// nothing there.
+func TestClouds(t *testing.T) {
+	t.Parallel()
+	want := map[string][2]string{
+		"worldwide": {"https://login.microsoftonline.com/t/oauth2/v2.0/token", "https://graph.microsoft.com/.default"},
+		"us-gov-l4": {"https://login.microsoftonline.us/t/oauth2/v2.0/token", "https://graph.microsoft.us/.default"},
+		"us-gov-l5": {"https://login.microsoftonline.us/t/oauth2/v2.0/token", "https://dod-graph.microsoft.us/.default"},
+		"china":     {"https://login.chinacloudapi.cn/t/oauth2/v2.0/token", "https://microsoftgraph.chinacloudapi.cn/.default"},
+	}
+	for name := range clouds {
+		for _, mode := range []string{"app", "on-behalf-of"} {
+			cfg := testConfig(t, "--cloud="+name, "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
+			services := cfg.services()
+			app, err := entra.NewApplication(entra.Options{Authority: services.authority, GraphURL: services.graphURL, ClientID: cfg.ClientID, Credential: cfg.credential})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got [2]string
+			stop := errors.New("seen enough")
+			client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				form, err := url.ParseQuery(string(body))
+				got = [2]string{r.URL.String(), form.Get("scope")}
+				return nil, errors.Join(stop, err)
+			})}
+			if mode == "app" {
+				_, err = app.Tokens("t").Token(t.Context(), client)
+			} else {
+				tokens, err2 := app.OnBehalfOf().Tokens(&identity.Caller{TenantID: "t", Token: "x", Expires: farAway})
+				if err2 != nil {
+					t.Fatal(err2)
+				}
+				_, err = tokens.Token(t.Context(), client)
+			}
+			if !errors.Is(err, stop) || got != want[name] {
+				t.Errorf("%s, %s: %q, %v", name, mode, got, err)
+			}
+		}
+	}
+	if len(want) != len(clouds) {
+		t.Error("a cloud is missing")
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// neighbours are tenants behind one address, as real ones are: a request is for the tenant in its path, or in its token.
+type neighbours struct {
+	url     string
+	tenants []*emulator.Server
+}
+
+func startNeighbours(t *testing.T, options ...emulator.Options) *neighbours {
+	t.Helper()
+	n := &neighbours{}
+	front := httptest.NewServer(n)
+	t.Cleanup(front.Close)
+	n.url = front.URL
+	for _, opts := range options {
+		opts.SignIn.Scopes = scopes
+		e := emulator.New(opts)
+		assignRoles(e)
+		n.tenants = append(n.tenants, &emulator.Server{Emulator: e, URL: front.URL})
+	}
+	return n
+}
+
+func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := slices.IndexFunc(n.tenants, func(s *emulator.Server) bool {
+		return strings.HasPrefix(strings.ToLower(r.URL.Path), "/"+s.TenantID()+"/") || tenantOf(r.Header.Get("Authorization")) == s.TenantID()
+	})
+	if at < 0 {
+		http.Error(w, "no such tenant", http.StatusNotFound)
+		return
+	}
+	// An application is the same in each tenant, which that of the embedded one is not.
+	if strings.HasSuffix(r.URL.Path, "/token") {
+		body, _ := io.ReadAll(r.Body)
+		body = bytes.ReplaceAll(body, []byte("client_id="+n.tenants[0].ClientID()), []byte("client_id="+n.tenants[at].ClientID()))
+		body = bytes.ReplaceAll(body, []byte("client_secret="+n.tenants[0].ClientSecret()), []byte("client_secret="+n.tenants[at].ClientSecret()))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	n.tenants[at].ServeHTTP(w, r)
+}
+
+// tenantOf is the tenant that a token names.
+func tenantOf(authorization string) string {
+	_, token, _ := strings.Cut(authorization, " ")
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct{ Tid string }
+	_ = json.Unmarshal(payload, &claims)
+	return claims.Tid
+}
+
+// TestTwoTenants has people of two tenants ask at the same time, over and over: each reads the own tenant, as the
+// application and on behalf of the person, and what one was given leads the other nowhere.
+func TestTwoTenants(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"app", "on-behalf-of"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			n := startNeighbours(t, emulator.Options{Users: 40}, emulator.Options{Users: 40, Seed: 2})
+			p := start(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": n.tenants[0].ClientSecret()},
+				"--tenant-id="+n.tenants[0].TenantID(), "--tenant-id="+strings.ToUpper(n.tenants[1].TenantID()), "--client-id="+n.tenants[0].ClientID(),
+				"--graph-url="+n.url, "--authority="+n.url, "--inbound=entra", "--outbound="+mode,
+				"--audience="+n.tenants[0].ClientID(), "--audience="+n.tenants[1].ClientID())
+			var tokens, own [2]string
+			for i, tenant := range n.tenants {
+				tokens[i] = tokenFor(t, tenant, nameOf(t, tenant, "Global Administrator"), scopes...)
+				own[i] = tenant.PersonInRole("Global Administrator")
+				tenant.ResetCounts()
+			}
+			query := func(i int) string {
+				return fmt.Sprintf(`{ users(first: 5) { nodes { id } pageInfo { endCursor } } user(id: %q) { id } other: user(id: %q) { id } }`, own[i], own[1-i])
+			}
+			var mu sync.Mutex
+			var cursors [2]string
+			var group sync.WaitGroup
+			for range 8 {
+				for i := range n.tenants {
+					group.Go(func() {
+						r := p.as(t, query(i), bearing(tokens[i]))
+						var got struct {
+							Data struct {
+								Users struct {
+									Nodes    []struct{ ID string }
+									PageInfo struct{ EndCursor string }
+								}
+								User, Other *struct{ ID string }
+							}
+						}
+						if err := json.Unmarshal([]byte(r.body), &got); err != nil || got.Data.User == nil || got.Data.User.ID != own[i] || got.Data.Other != nil || len(got.Data.Users.Nodes) != 5 {
+							t.Errorf("%d: %v %s", i, err, r.body)
+							return
+						}
+						for _, node := range got.Data.Users.Nodes {
+							if name(n.tenants[i], node.ID) == "" || name(n.tenants[1-i], node.ID) != "" {
+								t.Errorf("%d: %s is not of the tenant", i, node.ID)
+							}
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						cursors[i] = got.Data.Users.PageInfo.EndCursor
+					})
+				}
+			}
+			group.Wait()
+			for i := range n.tenants {
+				for j, cursor := range cursors {
+					r := p.as(t, fmt.Sprintf(`{ users(first: 5, after: %q) { nodes { id } } }`, cursor), bearing(tokens[i]))
+					if belongs := strings.Contains(r.body, `"id":"`); belongs != (i == j) || !belongs && !strings.Contains(r.body, "BAD_USER_INPUT") {
+						t.Errorf("tenant %d with the cursor of %d: %s", i, j, r.body)
+					}
+				}
+				if asked := n.tenants[i].Counts()["POST /oauth2/v2.0/token"].Requests; asked != 1 {
+					t.Errorf("tenant %d: %d tokens were asked for", i, asked)
+				}
+			}
+		})
+	}
+}
+
+// name is a user's name in the tenant; empty when there is no such user.
+func name(tenant *emulator.Server, id string) string {
+	req := httptest.NewRequest(http.MethodGet, "/beta/users/"+id+"?$select=displayName", nil)
+	req.Header.Set("Authorization", "Bearer "+tenant.DelegatedToken(tenant.PersonInRole("Global Administrator"), "User.Read.All"))
+	w := httptest.NewRecorder()
+	tenant.ServeHTTP(w, req)
+	var user struct{ DisplayName string }
+	_ = json.Unmarshal(w.Body.Bytes(), &user)
+	return user.DisplayName
+}
+
+// TestOnBehalfOf has Graph asked in the caller's name, and whoever is no person refused before anything is asked.
+func TestOnBehalfOf(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	assignRoles(tenant.Emulator)
+	p := startOver(t, tenant, "--inbound=entra", "--outbound=on-behalf-of", "--upstream-report=always")
+	admin, nobody := tenant.PersonInRole("Global Administrator"), tenant.PersonInRole("")
+	tokens := map[string]string{admin: tokenFor(t, tenant, nameOf(t, tenant, "Global Administrator"), scopes...), nobody: tokenFor(t, tenant, nameOf(t, tenant, ""), scopes...)}
+	app := tokenFor(t, tenant, "")
+	tenant.ResetCounts()
+
+	const me, others = `{ me { id } }`, `{ subscribedSkus(first: 1) { nodes { skuId } } me { id } }`
+	for id, token := range tokens {
+		for range 2 {
+			if r := p.as(t, me, bearing(token)); r.status != 200 || !strings.Contains(r.body, `"data":{"me":{"id":"`+id+`"}}`) {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		}
+	}
+	if n := tenant.Counts()["POST /oauth2/v2.0/token"].Requests; n != 2 {
+		t.Errorf("%d tokens were asked for two people", n)
+	}
+	// Graph decides, and each is told what Graph says to the own person.
+	if r := p.as(t, others, bearing(tokens[admin])); strings.Contains(r.body, `"errors"`) {
+		t.Errorf("an administrator: %s", r.body)
+	}
+	tenant.ResetCounts()
+	r := p.as(t, `{ users(first: 1) { nodes { id } } }`, bearing(app))
+	if !strings.Contains(r.body, `"code":"FORBIDDEN"`) || !strings.Contains(r.body, "you are an application") || strings.Contains(r.body, `"data"`) || len(tenant.Counts()) != 0 {
+		t.Errorf("an application: %s, %v", r.body, tenant.Counts())
+	}
+	// A schema is nobody's secret.
+	fresh := tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...)
+	tenant.ResetCounts()
+	if r := p.as(t, `{ __typename __schema { queryType { name } } _service { sdl } }`, bearing(fresh)); r.status != 200 || strings.Contains(r.body, `"errors"`) || len(tenant.Counts()) != 0 {
+		t.Errorf("introspection: %d %.300s, %v", r.status, r.body, tenant.Counts())
+	}
+	// What the person has to do comes before anything is answered.
+	for variant, claims := range map[string]bool{"mfa": true, "consent": false} {
+		tenant.SetVariants(emulator.Variants{OnBehalfOf: variant})
+		tenant.ResetCounts()
+		r := p.as(t, others, bearing(fresh))
+		if !strings.Contains(r.body, `"code":"UNAUTHENTICATED"`) || strings.Contains(r.body, `"data"`) || tenant.Counts()["GET /subscribedSkus"].Requests != 0 {
+			t.Errorf("%s, claims %v: %d %s", variant, claims, r.status, r.body)
+		}
+		if !strings.Contains(r.body, `"upstream":{"requests":1,`) {
+			t.Errorf("the token request is not counted: %s", r.body)
+		}
+	}
+	tenant.SetVariants(emulator.Variants{})
+	// Graph ends what it let in before.
+	if !tenant.RevokeSignInSessions(admin) {
+		t.Fatal("nobody was signed out")
+	}
+	if r := p.as(t, me, bearing(tokens[admin])); !strings.Contains(r.body, `"code":"UNAUTHENTICATED"`) || strings.Contains(r.body, admin) {
+		t.Errorf("signed out: %d %s", r.status, r.body)
+	}
+	if r := p.as(t, me, bearing(tokens[nobody])); !strings.Contains(r.body, nobody) {
+		t.Errorf("somebody else is signed out as well: %s", r.body)
+	}
+	for _, token := range tokens {
+		if strings.Contains(p.stdout.String()+p.stderr.String(), token[len(token)-40:]) {
+			t.Error("a token is in the log")
+		}
+	}
+}
+
+// TestNoTenantOfTheirs reads nothing for callers whose tenant is not one of the gateway's, were they let in.
+func TestNoTenantOfTheirs(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, "--cloud=worldwide", "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
+	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.services(), entra.Options{ClientID: "c", Credential: cfg.credential})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, ok := range map[string]bool{"a": true, "B": true, "c": false, "": false} {
+		if _, err := tenants.begin(identity.With(t.Context(), &identity.Caller{TenantID: id})); (err == nil) != ok {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	if _, err := tenants.begin(context.Background()); err == nil {
+		t.Error("who is not asked reads the first of several tenants")
+	}
+}
+
+// farAway is when the tokens of these tests end.
+var farAway = time.Now().Add(time.Hour)
+
+// secretFile writes a file that is gone after the test.
+func secretFile(t *testing.T, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
