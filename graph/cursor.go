@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
@@ -34,9 +35,12 @@ type cursor struct {
 // cursors seals cursors, so that a client can neither read nor make one: a cursor leads to where the gateway
 // sends its token next. Every gateway with the same key reads them.
 type cursors struct {
-	aead   cipher.AEAD
+	keys   *atomic.Pointer[cursorKeys]
 	tenant string
 }
+
+// cursorKeys seal with the key of now, and open what it or the one before it has sealed.
+type cursorKeys struct{ now, before cipher.AEAD }
 
 const (
 	// cursorKeySize is the key size of AES-256.
@@ -46,15 +50,29 @@ const (
 )
 
 func newCursors(key []byte, tenant string) (*cursors, error) {
+	c := &cursors{keys: &atomic.Pointer[cursorKeys]{}, tenant: tenant}
+	return c, c.change(key)
+}
+
+// change has cursors be sealed with another key from now on.
+func (c *cursors) change(key []byte) error {
 	if len(key) != cursorKeySize {
-		return nil, fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
+		return fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &cursors{aead: aead, tenant: tenant}, err
+	if err != nil {
+		return err
+	}
+	keys := &cursorKeys{now: aead}
+	if last := c.keys.Load(); last != nil {
+		keys.before = last.now
+	}
+	c.keys.Store(keys)
+	return nil
 }
 
 // of returns the cursors as a caller has them, which are those of the caller's tenant.
@@ -62,7 +80,7 @@ func (c *cursors) of(caller *identity.Caller) *cursors {
 	if caller == nil || caller.TenantID == c.tenant {
 		return c
 	}
-	return &cursors{aead: c.aead, tenant: caller.TenantID}
+	return &cursors{keys: c.keys, tenant: caller.TenantID}
 }
 
 // compressors are used again and again: each takes a megabyte.
@@ -79,7 +97,7 @@ func (c *cursors) seal(list string, at cursor) string {
 	compressed.Reset(&plain)
 	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer takes all
 	compressed.Close()                     //nolint:errcheck // a buffer takes all
-	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain.Bytes(), c.scope(list)))
+	return base64.RawURLEncoding.EncodeToString(c.keys.Load().now.Seal(nil, nil, plain.Bytes(), c.scope(list)))
 }
 
 // open reads a cursor of the list, handed to an argument.
@@ -93,7 +111,11 @@ func (c *cursors) open(list, argument, text string) (cursor, error) {
 	if err != nil {
 		return at, foreign
 	}
-	plain, err := c.aead.Open(nil, nil, sealed, c.scope(list))
+	keys := c.keys.Load()
+	plain, err := keys.now.Open(nil, nil, sealed, c.scope(list))
+	if err != nil && keys.before != nil {
+		plain, err = keys.before.Open(nil, nil, sealed, c.scope(list))
+	}
 	if err != nil {
 		return at, foreign
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -69,6 +70,29 @@ func TestCursorRoundTrip(t *testing.T) {
 	// Neither part of the scope runs into the other.
 	if _, err := testCursors(t, 1, "t").open("users", "after", testCursors(t, 1, "tu").seal("sers", cursor{})); err == nil {
 		t.Error("tenant and list can be mistaken for each other")
+	}
+}
+
+// TestCursorKeyChanges has cursors outlive one change of the key, and not two.
+func TestCursorKeyChanges(t *testing.T) {
+	t.Parallel()
+	c := testCursors(t, 1, "t")
+	seen := c.of(&identity.Caller{TenantID: "other"})
+	first, theirs := c.seal("users", cursor{Skip: 1}), seen.seal("users", cursor{Skip: 2})
+	opens := func(c *cursors, text string) bool { _, err := c.open("users", "after", text); return err == nil }
+	for changes, want := range []bool{true, true, false} {
+		if got := opens(c, first); got != want || opens(seen, theirs) != want {
+			t.Errorf("after %d changes it opens: %v", changes, got)
+		}
+		if text := c.seal("users", cursor{Skip: 3}); !opens(c, text) || opens(seen, text) {
+			t.Errorf("after %d changes a new one", changes)
+		}
+		if err := c.change(slices.Repeat([]byte{byte(changes + 2)}, cursorKeySize)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.change([]byte("short")) == nil || !opens(c, c.seal("users", cursor{})) {
+		t.Error("a key of the wrong size is taken")
 	}
 }
 

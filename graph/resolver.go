@@ -61,6 +61,10 @@ func New(options Options) (*Resolver, error) {
 	return &Resolver{options: options, cursors: c, rights: newRights(shownSchema())}, err
 }
 
+// ChangeCursorKey has cursors be sealed with another key from now on. Those of the last one are still read. It fails on
+// a key of the wrong size.
+func (r *Resolver) ChangeCursorKey(key []byte) error { return r.cursors.change(key) }
+
 // Schema returns the schema with its resolvers, for a server to execute.
 func (r *Resolver) Schema() graphql.ExecutableSchema {
 	return generated.NewExecutableSchema(generated.Config{Schema: shownSchema(), Resolvers: r})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"licensegraph/graph"
 	"licensegraph/internal/documents"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
@@ -29,6 +31,7 @@ type app struct {
 	embedded  *http.Server // nil over a real tenant
 	tenants   *tenants
 	auth      *authenticator
+	resolver  *graph.Resolver
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
 	trusted   *documents.Trusted // nil without a list
@@ -37,7 +40,8 @@ type app struct {
 
 const (
 	idleTimeout    = 2 * time.Minute
-	maxHeaderBytes = 64 << 10 // room for a query in a URL
+	cursorKeyEvery = 10 * time.Second // is the file of the cursor key looked at
+	maxHeaderBytes = 64 << 10         // room for a query in a URL
 )
 
 // newApp builds everything. It serves nothing yet.
@@ -67,6 +71,7 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 	if err != nil {
 		return nil, err
 	}
+	a.resolver = resolver
 	a.auth = newAuthenticator(cfg, entra.VerifierOptions{
 		Authority: services.authority, IssuerV1: services.issuerV1, TenantIDs: ids, Audiences: cfg.audiences(application.ClientID),
 		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
@@ -150,6 +155,14 @@ func (a *app) serve(ctx context.Context) error {
 		a.auth.run(ctx)
 		return nil
 	})
+	if a.cfg.CursorKeyFile != "" {
+		group.Go(func() error {
+			ticker := time.NewTicker(cursorKeyEvery)
+			defer ticker.Stop()
+			a.watchCursorKey(ctx, ticker.C)
+			return nil
+		})
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		a.ready.draining.Store(true)
@@ -160,6 +173,35 @@ func (a *app) serve(ctx context.Context) error {
 		err = errors.Join(err, a.cfg.Embedded.save(a.tenant))
 	}
 	return err
+}
+
+// watchCursorKey looks at the file of the cursor key at each tick, until the context ends. A file that cannot be read
+// leaves the key as it is.
+func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
+	last, problem := a.cfg.cursorKey, ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+		}
+		text, err := readSecret("cursor-key", a.cfg.CursorKeyFile, func(string) string { return "" })
+		var key []byte
+		if err == nil {
+			key, err = decodeCursorKey(text)
+		}
+		if err == nil && !bytes.Equal(key, last) {
+			last, err = key, a.resolver.ChangeCursorKey(key)
+			a.logger.InfoContext(ctx, "the cursor key has changed")
+		}
+		if err != nil && err.Error() != problem {
+			a.logger.ErrorContext(ctx, "the cursor key cannot be read again: the last one stays", "cause", err.Error())
+		}
+		problem = ""
+		if err != nil {
+			problem = err.Error()
+		}
+	}
 }
 
 // serving runs a server until it is shut down.

@@ -218,16 +218,21 @@ func (c *Config) readSecrets(getenv func(string) string) []error {
 		errs = append(errs, err)
 	}
 	key, err := readSecret("cursor-key", c.CursorKeyFile, getenv)
-	switch {
-	case err != nil:
+	if err == nil && key != "" {
+		c.cursorKey, err = decodeCursorKey(key)
+	}
+	if err != nil {
 		errs = append(errs, err)
-	case key != "":
-		if c.cursorKey, err = base64.StdEncoding.DecodeString(key); err != nil || len(c.cursorKey) != cursorKeyBytes {
-			c.cursorKey = nil
-			errs = append(errs, fmt.Errorf("the cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes", cursorKeyBytes))
-		}
 	}
 	return errs
+}
+
+func decodeCursorKey(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != cursorKeyBytes {
+		return nil, fmt.Errorf("the cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes", cursorKeyBytes)
+	}
+	return key, nil
 }
 
 // cursorKeyBytes is the length of a cursor key.
