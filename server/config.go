@@ -47,7 +47,7 @@ type Config struct {
 	Proxy                string `name:"proxy" group:"Microsoft Graph" placeholder:"URL" help:"Proxy on the way to Microsoft Graph and its sign-in: http, https or socks5, with a port and without credentials. None by default: the variables HTTP_PROXY and HTTPS_PROXY do not count."`
 	ProxyCredentialsFile string `name:"proxy-credentials-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the proxy's user and password, a colon between, or set LICENSEGRAPH_PROXY_CREDENTIALS to them."`
 
-	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant. Off by default, because the gateway does not know its callers; with the embedded tenant they always may."`
+	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant, of callers who may (--inbound). Off by default; with the embedded tenant they always may."`
 
 	Inbound     string   `name:"inbound" group:"Callers" default:"none" help:"How callers say who they are: none (nobody is asked; over a real tenant only on a loopback address) or entra (each presents an access token of Entra ID for this gateway, and may do what its scopes and app roles say)."`
 	Audiences   []string `name:"audience" group:"Callers" placeholder:"ID" help:"Names of this gateway in access tokens: the client id of its registration and its application ID URI. By default --client-id and api:// with it."`

@@ -1,7 +1,7 @@
 // Command server is the gateway: GraphQL over the licensing data of Microsoft
 // Graph, over HTTP. Without configuration it serves an embedded tenant with
 // made-up people. It is for one machine or many replicas, and it refuses to
-// serve a real tenant's data to a network, as it does not know its callers.
+// serve a real tenant's data to a network unless its callers say who they are.
 package main
 
 import (

@@ -4,19 +4,29 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/graph"
 )
 
 var update = flag.Bool("update", false, "rewrite the README's table of settings")
 
-// TestReadmeSettings holds the README's table to the settings.
-func TestReadmeSettings(t *testing.T) {
-	t.Parallel()
-	const begin, end = "<!-- settings -->\n", "<!-- /settings -->"
+// TestReadmeTables holds the README's tables to the settings and to the schema.
+func TestReadmeTables(t *testing.T) { // not in parallel: it rewrites
+	holdTable(t, "settings", settingsTable(t))
+	holdTable(t, "rights", rightsTable(t))
+}
+
+func holdTable(t *testing.T, name, want string) {
+	t.Helper()
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -24,9 +34,8 @@ func TestReadmeSettings(t *testing.T) {
 	before, rest, ok := strings.Cut(string(text), begin)
 	got, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatal("the README has no table of settings")
+		t.Fatalf("the README has no table of %s", name)
 	}
-	want := settingsTable(t)
 	if got == want {
 		return
 	}
@@ -52,6 +61,52 @@ func settingsTable(t *testing.T) string {
 	}
 	fmt.Fprintf(&table, "| | `%s` | | The application's secret itself |\n", envName("client-secret"))
 	fmt.Fprintf(&table, "| | `%s` | | The key that seals cursors itself |\n", envName("cursor-key"))
+	return table.String()
+}
+
+// rightsTable lists by right the fields that the schema gives with it.
+func rightsTable(t *testing.T) string {
+	t.Helper()
+	resolver, err := graph.New(graph.Options{CursorKey: make([]byte, cursorKeyBytes)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := resolver.Schema().Schema()
+	fields := map[string]map[string][]string{} // by scope and type
+	note := func(directives ast.DirectiveList, typeName, field string) {
+		for _, d := range directives.ForNames("requiresScopes") {
+			scope, role := d.Arguments.ForName("scopes").Value.Children[0].Value.Children[0].Value.Raw, d.Arguments.ForName("scopes").Value.Children[1].Value.Children[0].Value.Raw
+			if role != scope+".All" || !slices.Contains(scopes, scope) {
+				t.Errorf("%s.%s takes %s or %s", typeName, field, scope, role)
+			}
+			if fields[scope] == nil {
+				fields[scope] = map[string][]string{}
+			}
+			fields[scope][typeName] = append(fields[scope][typeName], field)
+		}
+	}
+	for _, definition := range schema.Types {
+		note(definition.Directives, definition.Name, "")
+		for _, field := range definition.Fields {
+			note(field.Directives, definition.Name, field.Name)
+		}
+	}
+	var table strings.Builder
+	table.WriteString("| scope | app role | gives |\n| --- | --- | --- |\n")
+	for _, scope := range scopes {
+		var gives []string
+		for _, typeName := range slices.Sorted(maps.Keys(fields[scope])) {
+			switch names := fields[scope][typeName]; {
+			case typeName == "Query" || typeName == "Mutation":
+				gives = append(gives, "`"+typeName+"`")
+			case names[0] == "":
+				gives = append(gives, "`"+typeName+"`")
+			default:
+				gives = append(gives, "of `"+typeName+"` `"+strings.Join(names, "`, `")+"`")
+			}
+		}
+		fmt.Fprintf(&table, "| `%s` | `%[1]s.All` | %s |\n", scope, strings.Join(gives, "; "))
+	}
 	return table.String()
 }
 

@@ -3265,7 +3265,7 @@ type DirectoryObjectEdge {
 input GroupFilter {
   "Groups that hand out this product."
   skuId: UUID
-  "With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search for those without."
+  "With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search for those without. Needs the scope Licenses.ReadErrors where callers are known."
   hasMembersWithLicenseErrors: Boolean
   "Groups whose name begins so, without regard to case: 1 to 120 characters."
   displayNameStartsWith: String
@@ -4093,13 +4093,13 @@ input UserFilter {
   skuId: UUID
   "With true people who have any licence, with false people who have none. Microsoft Graph itself filters."
   licensed: Boolean
-  "People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters."
+  "People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters. Needs the scope Licenses.ReadPersonal where callers are known."
   displayNameStartsWith: String
   "People with a licence in this state. Filtered here, page by page."
   state: LicenseState
-  "People with a licence that failed for this reason. Filtered here, page by page."
+  "People with a licence that failed for this reason. Filtered here, page by page. Needs the scope Licenses.ReadErrors where callers are known."
   error: LicenseErrorCode
-  "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused."
+  "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused. Needs the scope Licenses.ReadErrors where callers are known."
   hasLicenseErrors: Boolean
   """
   People with a licence that came through this group, a GUID: its direct members are read, two upstream requests for
@@ -4108,7 +4108,7 @@ input UserFilter {
   assignedByGroup: ID
 }
 
-"How people are ordered."
+"How people are ordered. Needs the scope Licenses.ReadPersonal where callers are known."
 input UserOrder {
   "By what."
   field: UserOrderField!
@@ -4149,7 +4149,10 @@ type UserEdge {
   node: User!
 }
 
-"A person (or another account) in the directory, who may hold licences."
+"""
+A person (or another account) in the directory, who may hold licences. Names, addresses, numbers and positions need the
+scope Licenses.ReadPersonal where callers are known.
+"""
 type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "userPrincipalName") @entityResolver(multi: true) {
   "Object id in the directory."
   id: ID!
