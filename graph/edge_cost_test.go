@@ -445,6 +445,7 @@ func shows(r response, field string) (found bool) {
 func TestEdgeCosts(t *testing.T) {
 	t.Parallel()
 	e := startEdgeTenant(t)
+	upstream := newEstimator(t)
 	for _, tt := range edgeCosts {
 		t.Run(tt.name, func(t *testing.T) {
 			e.t = t
@@ -462,6 +463,9 @@ func TestEdgeCosts(t *testing.T) {
 				r := e.ask(text, nil)
 				if got := parentsOf(r); got != parents {
 					t.Fatalf("%d parents, want %d: %.1000s", got, parents, r.raw)
+				}
+				if estimate, got := upstream.of(t, text, nil), requestsOf(r); got > estimate {
+					t.Errorf("%d parents: took %d, and the estimate is %d", parents, got, estimate)
 				}
 				shown = shown || shows(r, field)
 				var rounds []int

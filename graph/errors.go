@@ -34,6 +34,7 @@ var codes = []struct {
 	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
 	{licensing.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
 	{licensing.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
+	{licensing.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation has sent as many requests to Microsoft Graph as one may. Ask for smaller pages, or in several operations."},
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
 	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was given up before Microsoft Graph had answered."},
 	{licensing.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
@@ -132,6 +133,9 @@ func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
 		e.Extensions["permission"] = upstream.Permission
 	}
 	e.Extensions["retryable"] = upstream.Retryable
+	if upstream.Spent > 0 {
+		e.Extensions["upstreamRequests"] = upstream.Spent
+	}
 	if upstream.RetryAfter > 0 {
 		e.Extensions["retryAfterSeconds"] = int(math.Ceil(upstream.RetryAfter.Seconds()))
 	}

@@ -39,6 +39,7 @@ type gateway struct {
 
 	// What a test may change before it restarts the gateway.
 	timeout  time.Duration // of an upstream request
+	budget   int           // of an operation; 0: any number of requests
 	graphURL string
 	key      []byte // of cursors
 	tenantID string // that cursors are bound to
@@ -133,6 +134,8 @@ func (g *gateway) restart() {
 		Tokens:         application.Tokens(g.tenant.TenantID()),
 		RequestTimeout: g.timeout,
 		Wait:           g.waits.wait,
+
+		RequestsPerOperation: g.budget,
 	})
 	if err != nil {
 		g.t.Fatal(err)

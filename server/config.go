@@ -66,19 +66,20 @@ type Config struct {
 	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request."`
 	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"How long requests may go on after the first signal. A second signal ends them at once."`
 
-	MaxBodyBytes       int64 `name:"max-body-bytes" group:"Limits of a request" default:"1048576" help:"Length of a request's body."`
-	MaxQueryBytes      int   `name:"max-query-bytes" group:"Limits of a request" default:"${query}" help:"Length of a query."`
-	MaxTokens          int   `name:"max-tokens" group:"Limits of a request" default:"${tokens}" help:"Lexical tokens of a query."`
-	MaxDepth           int   `name:"max-depth" group:"Limits of a request" default:"${depth}" help:"Fields on the longest way from the root to a leaf."`
-	MaxWidth           int   `name:"max-width" group:"Limits of a request" default:"${width}" help:"Fields in one selection set, those of its fragments and of equal fields beside it included."`
-	MaxRootFields      int   `name:"max-root-fields" group:"Limits of a request" default:"${rootFields}" help:"Root fields of an operation."`
-	MaxFields          int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields and fragment spreads of all operations together, with their fragments written out."`
-	MaxAliases         int   `name:"max-aliases" group:"Limits of a request" default:"${aliases}" help:"Aliased fields of an operation, counted alike."`
-	MaxDirectives      int   `name:"max-directives" group:"Limits of a request" default:"${directives}" help:"Directives of an operation, counted alike."`
-	MaxFragments       int   `name:"max-fragments" group:"Limits of a request" default:"${fragments}" help:"Fragments that a query defines."`
-	MaxCost            int   `name:"max-cost" group:"Limits of a request" default:"${cost}" help:"Cost of an operation: each object counts, as often as the lists around it are long. GraphiQL needs 14,000 to read the schema."`
-	MaxIDs             int   `name:"max-ids" group:"Limits of a request" default:"${ids}" help:"Ids in one list argument."`
-	MaxRepresentations int   `name:"max-representations" group:"Limits of a request" default:"${representations}" help:"Entities that a federation router may ask for at once."`
+	MaxBodyBytes        int64 `name:"max-body-bytes" group:"Limits of a request" default:"1048576" help:"Length of a request's body."`
+	MaxQueryBytes       int   `name:"max-query-bytes" group:"Limits of a request" default:"${query}" help:"Length of a query."`
+	MaxTokens           int   `name:"max-tokens" group:"Limits of a request" default:"${tokens}" help:"Lexical tokens of a query."`
+	MaxDepth            int   `name:"max-depth" group:"Limits of a request" default:"${depth}" help:"Fields on the longest way from the root to a leaf."`
+	MaxWidth            int   `name:"max-width" group:"Limits of a request" default:"${width}" help:"Fields in one selection set, those of its fragments and of equal fields beside it included."`
+	MaxRootFields       int   `name:"max-root-fields" group:"Limits of a request" default:"${rootFields}" help:"Root fields of an operation."`
+	MaxFields           int   `name:"max-fields" group:"Limits of a request" default:"${fields}" help:"Fields and fragment spreads of all operations together, with their fragments written out."`
+	MaxAliases          int   `name:"max-aliases" group:"Limits of a request" default:"${aliases}" help:"Aliased fields of an operation, counted alike."`
+	MaxDirectives       int   `name:"max-directives" group:"Limits of a request" default:"${directives}" help:"Directives of an operation, counted alike."`
+	MaxFragments        int   `name:"max-fragments" group:"Limits of a request" default:"${fragments}" help:"Fragments that a query defines."`
+	MaxCost             int   `name:"max-cost" group:"Limits of a request" default:"${cost}" help:"Cost of an operation: each object counts, as often as the lists around it are long. GraphiQL needs 14,000 to read the schema."`
+	MaxUpstreamRequests int   `name:"max-upstream-requests" group:"Limits of a request" default:"${upstreamRequests}" help:"Requests that an operation may take at Microsoft Graph, each part of a batch for itself. What could take more by the schema's @upstream is refused before it begins; what takes more after all is not sent, and the fields that needed it are null with an error."`
+	MaxIDs              int   `name:"max-ids" group:"Limits of a request" default:"${ids}" help:"Ids in one list argument."`
+	MaxRepresentations  int   `name:"max-representations" group:"Limits of a request" default:"${representations}" help:"Entities that a federation router may ask for at once."`
 
 	CallerRate       int `name:"caller-rate" group:"Limits of callers" default:"100" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one."`
 	CallerBurst      int `name:"caller-burst" group:"Limits of callers" default:"200" help:"Operations that a caller may begin at once after a pause."`
@@ -220,18 +221,19 @@ func (c *Config) audiences(clientID string) []string {
 // limits returns the limits of documents.
 func (c *Config) limits() limits.Limits {
 	return limits.Limits{
-		QueryBytes:      c.MaxQueryBytes,
-		Tokens:          c.MaxTokens,
-		Depth:           c.MaxDepth,
-		Width:           c.MaxWidth,
-		RootFields:      c.MaxRootFields,
-		Fields:          c.MaxFields,
-		Aliases:         c.MaxAliases,
-		Directives:      c.MaxDirectives,
-		Fragments:       c.MaxFragments,
-		Cost:            c.MaxCost,
-		IDs:             c.MaxIDs,
-		Representations: c.MaxRepresentations,
+		QueryBytes:       c.MaxQueryBytes,
+		Tokens:           c.MaxTokens,
+		Depth:            c.MaxDepth,
+		Width:            c.MaxWidth,
+		RootFields:       c.MaxRootFields,
+		Fields:           c.MaxFields,
+		Aliases:          c.MaxAliases,
+		Directives:       c.MaxDirectives,
+		Fragments:        c.MaxFragments,
+		Cost:             c.MaxCost,
+		UpstreamRequests: c.MaxUpstreamRequests,
+		IDs:              c.MaxIDs,
+		Representations:  c.MaxRepresentations,
 	}
 }
 

@@ -89,7 +89,7 @@ func parseInto(cfg any, args []string, getenv func(string) string, stdout io.Wri
 			"query": strconv.Itoa(d.QueryBytes), "tokens": strconv.Itoa(d.Tokens), "depth": strconv.Itoa(d.Depth),
 			"width": strconv.Itoa(d.Width), "rootFields": strconv.Itoa(d.RootFields), "fields": strconv.Itoa(d.Fields),
 			"aliases": strconv.Itoa(d.Aliases), "directives": strconv.Itoa(d.Directives),
-			"fragments": strconv.Itoa(d.Fragments), "cost": strconv.Itoa(d.Cost), "ids": strconv.Itoa(d.IDs),
+			"fragments": strconv.Itoa(d.Fragments), "cost": strconv.Itoa(d.Cost), "ids": strconv.Itoa(d.IDs), "upstreamRequests": strconv.Itoa(d.UpstreamRequests),
 			"representations": strconv.Itoa(d.Representations),
 		},
 		kong.ValueFormatter(func(value *kong.Value) string {

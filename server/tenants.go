@@ -37,7 +37,9 @@ func newTenants(cfg *Config, ids []string, services cloud, application entra.Opt
 		t.people = app.OnBehalfOf()
 	}
 	for _, id := range ids {
-		client, err := msgraph.New(msgraph.Options{GraphURL: services.graphURL, Out: out, Tokens: app.Tokens(id)})
+		client, err := msgraph.New(msgraph.Options{
+			GraphURL: services.graphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests,
+		})
 		if err != nil {
 			return nil, err
 		}

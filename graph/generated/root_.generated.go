@@ -2775,10 +2775,10 @@ var sources = []*ast.Source{
     filter: AllotmentFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: AllotmentOrder
-  ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 3)
 
   "One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
-  allotment("Id of the allotment." id: ID!): Allotment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  allotment("Id of the allotment." id: ID!): Allotment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
 "Which allotments to return. All conditions have to hold."
@@ -2848,7 +2848,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "Units in the pool."
   allottedUnits: Int!
   "Units in use. Each assignee counts once."
@@ -2872,7 +2872,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  ): AssignmentConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
   """
   Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in
   one upstream request for each 100 places. Needs CloudLicensing.Read.All.
@@ -2882,7 +2882,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): WaitingMemberConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  ): WaitingMemberConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
 "A purchase that feeds an allotment; Microsoft Graph calls it subscription."
@@ -2940,10 +2940,10 @@ enum SubscriptionTag {
     after: String
     "Which errors to return; all of them without it."
     filter: AssignmentErrorFilter @cost(weight: 500)
-  ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
 
   "One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
-  assignmentError("Id of the error." id: ID!): AssignmentError @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignmentError("Id of the error." id: ID!): AssignmentError @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
 "Which assignment errors to return. All conditions have to hold."
@@ -2953,11 +2953,11 @@ input AssignmentErrorFilter {
   "Errors of this person only, an object id. Microsoft Graph itself filters."
   assignedTo: ID
   "Errors with this code only, without regard to case. Filtered here, page by page."
-  code: String
+  code: String @upstream(each: 9)
   "Errors that last occurred at this time or later. Filtered here, page by page."
-  occurredFrom: DateTime
+  occurredFrom: DateTime @upstream(each: 9)
   "Errors that last occurred before this time. Filtered here, page by page."
-  occurredBefore: DateTime
+  occurredBefore: DateTime @upstream(each: 9)
 }
 
 "A page of assignment errors."
@@ -2995,29 +2995,29 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   "Id of the product concerned."
   skuId: UUID
   "The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "Who should have got the product. Comes with the error where Microsoft Graph allows it."
-  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true)
+  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
   """
   What the person can still use of the product: a right from before that could not be brought up to date.
   Null when there is none. Where Microsoft Graph does not send it along, 20 rights are one upstream request.
   """
-  usageRight: UsageRight @goField(batch: true, forceResolver: true) @cost(weight: 2)
+  usageRight: UsageRight @goField(batch: true, forceResolver: true) @cost(weight: 2) @upstream(each: 1)
   """
   Service plans that the message names, in its order: the plan that could not be given first, then those that it
   needs or excludes. Names of well-known plans cost nothing.
   """
-  servicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  servicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(once: 1)
   """
   Each way in which the product is assigned to the person, hence the group that did it. Comes with the person where
   the person is read, else for 300 people in one upstream request. Needs User.Read.All.
   """
-  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1, shared: 15)
   """
   What an administrator can do about it: by its code or, as Microsoft publishes no list of those, by the error of the
   assignee's licence states, for 300 people in one upstream request. Null when neither tells. Needs User.Read.All then.
   """
-  remedy: Remedy @goField(batch: true, forceResolver: true)
+  remedy: Remedy @goField(batch: true, forceResolver: true) @upstream(shared: 15)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
@@ -3031,10 +3031,10 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
 
   "One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
-  assignment("Id of the assignment." id: ID!): Assignment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignment("Id of the assignment." id: ID!): Assignment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
 "A page of assignments."
@@ -3064,11 +3064,11 @@ type Assignment implements Node @key(fields: "id") @entityResolver(multi: true) 
   "Ids of the service plans that are switched off; empty when everything is on."
   disabledServicePlanIds: [UUID!]! @listSize(assumedSize: 5)
   "Service plans that are switched off, with their names. Names of well-known plans cost nothing."
-  disabledServicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
+  disabledServicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
   "The pool that the assignment draws on. Comes with the assignment where Microsoft Graph allows it."
-  allotment: Allotment @goField(batch: true, forceResolver: true)
+  allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
   "Who got it. Comes with the assignment where Microsoft Graph allows it."
-  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true)
+  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
 }
 
 "What is assigned to whom. Give either ` + "`" + `allotmentId` + "`" + ` or ` + "`" + `skuId` + "`" + `."
@@ -3098,7 +3098,7 @@ type CreateAssignmentResult {
   "What became of it."
   outcome: WriteOutcome!
   "The assignment, read after the change; null when it was not made."
-  assignment: Assignment @goField(batch: true, forceResolver: true)
+  assignment: Assignment @goField(batch: true, forceResolver: true) @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3116,7 +3116,7 @@ type UpdateAssignmentPayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   "The assignment, read after the change."
-  assignment: Assignment @goField(forceResolver: true)
+  assignment: Assignment @goField(forceResolver: true) @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -3134,9 +3134,9 @@ type DeleteAssignmentPayload {
   "Id of the assignment that is gone; null when it is not."
   deletedAssignmentId: ID
   "The allotment that it drew on, read after the change."
-  allotment: Allotment @goField(forceResolver: true)
+  allotment: Allotment @goField(forceResolver: true) @upstream(each: 1)
   "Who had it, read after the change."
-  assignedTo: DirectoryObject @goField(forceResolver: true)
+  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3164,7 +3164,7 @@ type AssignLicensePayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   "The user or group, read after the change."
-  assignedTo: DirectoryObject @goField(forceResolver: true)
+  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -3194,9 +3194,9 @@ type Device implements DirectoryObject & Node @key(fields: "id") @entityResolver
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   "Units for which the device waits. Read device by device, 20 in one upstream request. Needs Device-CloudLicensing.Read.All."
-  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5)
+  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/directory_objects.graphqls", Input: `"Anything in the directory that a licence or an error can point to."
@@ -3243,7 +3243,7 @@ type DirectoryObjectEdge {
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
   "One group by its object id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs GroupMember.Read.All."
-  group("Object id, a GUID." id: ID!): Group @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  group("Object id, a GUID." id: ID!): Group @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 
   """
   Groups of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
@@ -3258,7 +3258,7 @@ type DirectoryObjectEdge {
     filter: GroupFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: GroupOrder
-  ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
 }
 
 "Which groups to return. All conditions have to hold."
@@ -3333,7 +3333,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
   What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request.
   Needs CloudLicensing.Read.All.
   """
-  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by
   group: 20 groups are one upstream request. Needs Group-UsageRight.Read.All.
@@ -3343,7 +3343,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   Direct members of the group: people, groups, devices and others. Read group by group, a page of 20 groups in one
   upstream request. Needs GroupMember.Read.All.
@@ -3353,7 +3353,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 999)
   """
   Members to whom a licence of the group could not be given. Read group by group, a page of 20 groups in one
   upstream request. Needs GroupMember.Read.All and User.Read.All.
@@ -3363,7 +3363,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(pageSize: 100)
 }
 
 "How far the licences of a group have reached its members."
@@ -3391,7 +3391,7 @@ type LicenseAssignmentState {
   "Id of the product."
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "Object id of the group through which the licence came; null for a direct assignment."
   assignedByGroupId: ID
   """
@@ -3399,9 +3399,9 @@ type LicenseAssignmentState {
   may not be read: ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Its id costs nothing, other properties one upstream request
   for up to 1,000 groups.
   """
-  assignedByGroup: Group @goField(batch: true, forceResolver: true)
+  assignedByGroup: Group @goField(batch: true, forceResolver: true) @upstream(shared: 1000)
   "Service plans of the product that are switched off in this assignment."
-  disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
+  disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
   "Whether the licence works; null when Microsoft Graph reports none."
   state: LicenseState
   "The state as Microsoft Graph wrote it."
@@ -3490,11 +3490,11 @@ enum LicenseErrorCode {
 "Licensing of the whole tenant in numbers."
 type LicensingOverview {
   "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
-  products: [ProductOverview!] @goField(forceResolver: true) @listSize(assumedSize: 50)
+  products: [ProductOverview!] @goField(forceResolver: true) @listSize(assumedSize: 50) @upstream(once: 1)
   "What failed, counted. Needs CloudLicensing.Read.All."
-  assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+  assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(once: 10)
   "Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.All."
-  waitingMembers: [WaitingMemberCount!] @goField(forceResolver: true) @listSize(assumedSize: 20)
+  waitingMembers: [WaitingMemberCount!] @goField(forceResolver: true) @listSize(assumedSize: 20) @upstream(once: 60)
 }
 
 "A product and its units."
@@ -3504,7 +3504,7 @@ type ProductOverview {
   "What the tenant has of the product and uses of it."
   units: Units!
   "The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment says."
-  nextLifecycleDate: Date @goField(batch: true, forceResolver: true)
+  nextLifecycleDate: Date @goField(batch: true, forceResolver: true) @upstream(once: 3)
 }
 
 "Licence assignments that failed, counted."
@@ -3521,7 +3521,7 @@ type AssignmentErrorOverview {
   Errors by the group that assigned the product, the most frequent first; those of direct assignments under null.
   An error with several sources counts for each. Needs User.Read.All.
   """
-  byGroup: [AssignmentErrorsOfGroup!] @goField(forceResolver: true) @listSize(assumedSize: 20)
+  byGroup: [AssignmentErrorsOfGroup!] @goField(forceResolver: true) @listSize(assumedSize: 20) @upstream(once: 1070)
 }
 
 "How many errors have a code."
@@ -3537,7 +3537,7 @@ type AssignmentErrorsOfProduct {
   "Id of the product; null for errors that name none."
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "How many errors."
   count: Int!
 }
@@ -3545,7 +3545,7 @@ type AssignmentErrorsOfProduct {
 "How many errors come from the licences of a group."
 type AssignmentErrorsOfGroup {
   "The group; null for direct assignments. Its id costs nothing."
-  group: Group @goField(batch: true, forceResolver: true)
+  group: Group @goField(batch: true, forceResolver: true) @upstream(shared: 1000)
   "How many errors."
   count: Int!
 }
@@ -3574,28 +3574,28 @@ type Mutation {
   for devices CloudLicensing-Assignment.ReadWrite.All, and to check and read CloudLicensing.Read.All, User.Read.All and
   GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
-  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 4, each: 6, elements: "input.assignedTo")
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
   upstream requests. Needs CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an
   error, when the assignment cannot be read: nothing was sent then.
   """
-  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 8)
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
   CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an error, when the assignment cannot
   be read: nothing was sent then.
   """
-  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 6)
 
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause
   was removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload
   shows. Needs CloudLicensing.AssignLicenses.Organization. Never null: each person has a result.
   """
-  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 
   """
   Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
@@ -3603,13 +3603,13 @@ type Mutation {
   its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or
   GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
-  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 8)
 
   """
   Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
   people, and one for what the payload shows. Needs LicenseAssignment.ReadWrite.All. Never null: each person has a result.
   """
-  reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+  reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }
 
 "Something in the input of a mutation that its caller can mend."
@@ -3689,7 +3689,7 @@ type ReprocessResult {
   "Whether Microsoft Graph took the order. Its effect can take a while."
   outcome: WriteOutcome!
   "The person, read after the change."
-  user: User @goField(batch: true, forceResolver: true)
+  user: User @goField(batch: true, forceResolver: true) @upstream(shared: 15)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3717,14 +3717,14 @@ type Query {
   subscribed SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
   directory object has the id. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
   """
-  node("Microsoft Graph's id of the object." id: ID!): Node @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  node("Microsoft Graph's id of the object." id: ID!): Node @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 6)
 
   """
   Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error
   where nothing has the id. Takes at most 100 ids; all of them cost one upstream request, and one for each 9 ids that
   no directory object has. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
   """
-  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node] @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node] @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(perElement: 5, each: 2)
     @listSize(assumedSize: 100)
 }
 
@@ -3786,6 +3786,25 @@ directive @listSize(
   requireOneSlicingArgument: Boolean = true
 ) on FIELD_DEFINITION
 
+"""
+How many requests a field takes at Microsoft Graph, at most: each part of a ` + "`" + `$batch` + "`" + ` is one, as it is for the service's
+throttling. An operation that could take more than the gateway allows is refused before it begins. A field without it takes none.
+"""
+directive @upstream(
+  "Requests for the field in a whole operation, however many objects have it."
+  once: Int
+  "Requests for each object that has the field; of an argument or a part of one, for each that is asked with it."
+  each: Int
+  "Requests for each element of the list."
+  perElement: Int
+  "Elements of the list that one request returns."
+  pageSize: Int
+  "Objects that have the field and for all of which one request is enough."
+  shared: Int
+  "Where in the arguments the list is whose elements count, such as input.userIds, in place of the field's own."
+  elements: String
+) on ARGUMENT_DEFINITION | FIELD_DEFINITION | INPUT_FIELD_DEFINITION
+
 "How the generated server reads a field."
 directive @goField(
   "Whether a resolver answers the field."
@@ -3817,7 +3836,7 @@ type ServicePlan {
   "Whom the plan is for, as Microsoft Graph wrote it."
   appliesToText: String
   "Products of the tenant that contain the plan. One upstream request answers for all plans. Needs LicenseAssignment.Read.All."
-  subscribedSkus: [SubscribedSku!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
+  subscribedSkus: [SubscribedSku!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
 }
 
 "Whether a service is ready in the tenant."
@@ -3852,10 +3871,10 @@ enum ProvisioningStatus {
     before: String
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: SubscribedSkuOrder
-  ): SubscribedSkuConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): SubscribedSkuConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 1)
 
   "One product of the tenant by its SKU id. Costs one upstream request. Null with NOT_FOUND when the tenant is not subscribed to it. Needs LicenseAssignment.Read.All."
-  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 1)
 }
 
 "How products are ordered."
@@ -3934,7 +3953,7 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
   Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products.
   Needs CloudLicensing.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
   """
-  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3)
+  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @upstream(once: 3)
   """
   Assignments of the product that failed. Read product by product, a page of 20 products in one upstream
   request for each 100 errors. Needs CloudLicensing.Read.All.
@@ -3944,7 +3963,7 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentErrorConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5)
+  ): AssignmentErrorConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
 "Units of a product: what the tenant has, and what it uses."
@@ -4012,16 +4031,16 @@ type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "Service plans that the holder may use."
   services: [LicensedService!]! @listSize(assumedSize: 25)
   """
   All assignments that contribute to the right, direct ones and those of groups. Come with the right where Microsoft
   Graph allows it. Null when it is not known who holds the right.
   """
-  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1)
   "All allotments that contribute to the right. Come with the right where Microsoft Graph allows it. Null when it is not known who holds the right."
-  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2)
+  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1)
 }
 
 "A service plan as part of a usage right or an allotment."
@@ -4060,14 +4079,14 @@ enum AssigneeType {
     id: ID
     "Sign-in name such as adele@example.com."
     userPrincipalName: String
-  ): User @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): User @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 
   """
   The person who asks, with everything a user has. Costs one upstream request. Only where the gateway asks
   Microsoft Graph in the caller's name; with an application's own credentials it is null with BAD_USER_INPUT:
   use ` + "`" + `user` + "`" + ` there. Needs User.Read.
   """
-  me: User @authenticated
+  me: User @authenticated @upstream(each: 1)
 
   """
   People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
@@ -4084,7 +4103,7 @@ enum AssigneeType {
     filter: UserFilter @cost(weight: 2000)
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: UserOrder
-  ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
 }
 
 "Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same licence."
@@ -4096,16 +4115,16 @@ input UserFilter {
   "People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters. Needs the scope Licenses.ReadPersonal where callers are known."
   displayNameStartsWith: String
   "People with a licence in this state. Filtered here, page by page."
-  state: LicenseState
+  state: LicenseState @upstream(each: 9)
   "People with a licence that failed for this reason. Filtered here, page by page. Needs the scope Licenses.ReadErrors where callers are known."
-  error: LicenseErrorCode
+  error: LicenseErrorCode @upstream(each: 9)
   "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused. Needs the scope Licenses.ReadErrors where callers are known."
-  hasLicenseErrors: Boolean
+  hasLicenseErrors: Boolean @upstream(each: 9)
   """
   People with a licence that came through this group, a GUID: its direct members are read, two upstream requests for
   each 300, and filtered here. Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
   """
-  assignedByGroup: ID
+  assignedByGroup: ID @upstream(each: 210)
 }
 
 "How people are ordered. Needs the scope Licenses.ReadPersonal where callers are known."
@@ -4194,17 +4213,17 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   Each product assigned to the person, once per way in which it came: directly, or through a group. Comes
   with the person where the person is read, else for 300 people in one upstream request.
   """
-  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
+  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(shared: 15)
   """
   Products that the person has, directly or through a group, with their service plans and how far those are. Read
   person by person, 20 people in one upstream request. Needs LicenseAssignment.Read.All or User.Read.All.
   """
-  licenseDetails: [LicenseDetails!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5)
+  licenseDetails: [LicenseDetails!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
   """
   What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
   request. Needs CloudLicensing.Read.All.
   """
-  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5)
+  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights
   person by person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.All.
@@ -4214,17 +4233,17 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5)
+  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
   """
   Licence assignments of the person that failed. Read person by person, 20 people in one upstream request.
   Needs CloudLicensing.Read.All.
   """
-  assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+  assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(each: 1)
   """
   Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
   CloudLicensing.Read.All.
   """
-  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5)
+  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
 }
 
 "A product that is assigned, and the plans of it that are switched off."
@@ -4232,9 +4251,9 @@ type AssignedLicense {
   "Id of the product."
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "Service plans of the product that are switched off."
-  disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5)
+  disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
 }
 
 "A service plan that was given to a person."
@@ -4260,7 +4279,7 @@ type LicenseDetails {
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true)
+  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
   "Service plans of the product, and how far they are for the person."
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
 }
@@ -4272,9 +4291,9 @@ type WaitingMember {
   "Since when the member waits."
   waitingSinceDateTime: DateTime!
   "The allotment that has no unit left."
-  allotment: Allotment @goField(batch: true, forceResolver: true)
+  allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
   "Who waits."
-  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true)
+  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
 }
 
 "A page of waiting members."

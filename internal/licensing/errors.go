@@ -24,6 +24,8 @@ var (
 	ErrNotOffered = errors.New("not offered")
 	// ErrThrottled: the service wants fewer requests for a while.
 	ErrThrottled = errors.New("throttled")
+	// ErrBudget: the operation has sent as many requests as one may; see [UpstreamError.Spent].
+	ErrBudget = errors.New("the operation has spent its requests")
 	// ErrUnavailable: the service could not be reached, or answered what cannot be understood.
 	ErrUnavailable = errors.New("unavailable")
 )
@@ -53,6 +55,8 @@ type UpstreamError struct {
 	// Claims are what the caller's next token has to prove, set on some of ErrSignIn: a JSON object (OpenID Connect Core,
 	// section 5.5), at most 4 KiB, which the caller hands to the sign-in service.
 	Claims string
+	// Spent is how many requests the operation had sent, each part of a $batch for itself; set on ErrBudget.
+	Spent int
 	// Personal tells that the request was made in the name of the caller, not of the gateway's application.
 	Personal bool
 	// Retryable tells whether the same request may succeed later.

@@ -8,7 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// counter adds up the cost of one operation. It visits each selection once:
+// counter adds up the cost of one operation, or the requests that it takes
+// upstream. It visits each selection once:
 // what a fragment costs is kept in a form that does not depend on where the
 // fragment is spread.
 //
@@ -18,6 +19,7 @@ type counter struct {
 	weights   *weights
 	limits    Limits
 	variables map[string]any
+	upstream  bool // requests are added up, in thousandths, in place of the cost
 	fragments map[*ast.FragmentDefinition]cost
 	tooLong   *exceeded // the first list argument that is too long
 	visited   int       // selections seen, for tests
@@ -44,6 +46,7 @@ func (c *counter) check(operation *ast.OperationDefinition) *exceeded {
 // connection's first says, and the fragment that selects nodes does not know.
 type cost struct {
 	fixed int
+	once  int // whatever the number of objects
 	lists map[string]listCost
 }
 
@@ -70,6 +73,7 @@ func (c cost) with(sized []string, size int) int {
 
 func (c *cost) add(other cost) {
 	c.fixed = sum(c.fixed, other.fixed)
+	c.once = sum(c.once, other.once)
 	for name, list := range other.lists {
 		c.addList(name, list)
 	}
@@ -125,11 +129,14 @@ func (c *counter) field(field *ast.Field, total *cost) {
 		return
 	}
 	size := c.size(field, weight)
-	each := sum(weight.each, below.with(weight.sized, size))
-	for name, w := range weight.args {
-		if field.Arguments.ForName(name) != nil {
-			total.fixed = sum(total.fixed, w)
-		}
+	total.once = sum(total.once, below.once)
+	each := below.with(weight.sized, size)
+	if c.upstream {
+		own, once := c.upstreamOf(field, &weight.upstream, size)
+		total.fixed, total.once = sum(total.fixed, own), sum(total.once, once)
+	} else {
+		each = sum(each, weight.each)
+		total.arguments(field, weight)
 	}
 	switch {
 	case !weight.list:
@@ -138,6 +145,15 @@ func (c *counter) field(field *ast.Field, total *cost) {
 		total.addList(field.Name, listCost{each, product(size, each)})
 	default:
 		total.fixed = sum(total.fixed, product(size, each))
+	}
+}
+
+// arguments adds the weights of a field's arguments.
+func (c *cost) arguments(field *ast.Field, weight *fieldWeight) {
+	for name, w := range weight.args {
+		if field.Arguments.ForName(name) != nil {
+			c.fixed = sum(c.fixed, w)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	limitIDs             limit = "ids"
 	limitRepresentations limit = "representations"
 
+	limitUpstream   limit = "upstream"
 	limitNames      limit = "names"
 	limitOperations limit = "operations"
 	limitVariables  limit = "variables"
@@ -60,6 +61,7 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
 	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
 
+	limitUpstream:   {"The operation could take %[1]s requests at Microsoft Graph, most of them for %[3]s; %[2]s are allowed.", "Ask for smaller pages, for fewer lists within lists, or for what is read object by object, such as usageRights, of fewer objects."},
 	limitNames:      {"A name or alias of the query is %s bytes long; %s are allowed.", "Answers repeat it for each object: choose a shorter one."},
 	limitOperations: {"The query has %s operations; %s are allowed.", "One of them runs: send the others in requests of their own."},
 	limitVariables:  {"An operation defines %s variables; %s are allowed.", "Pass input objects or lists."},
@@ -93,16 +95,14 @@ func (e *exceeded) error() *gqlerror.Error {
 	switch e.limit {
 	case limitTokens, limitValues, limitNesting, limitList: // counting stops at the first one too many
 		args[0] = "more than " + number(e.allowed)
-	case limitIDs, limitRepresentations:
+	case limitIDs, limitRepresentations, limitUpstream:
 		args = append(args, e.argument)
 	}
-	return &gqlerror.Error{
-		Message: fmt.Sprintf(text.measured, args...) + " " + text.advice,
-		Extensions: map[string]any{
-			"code":  "BAD_USER_INPUT",
-			"limit": string(e.limit),
-		},
+	extensions := map[string]any{"code": "BAD_USER_INPUT", "limit": string(e.limit)}
+	if e.limit == limitUpstream {
+		extensions["code"], extensions["upstreamRequests"] = "UPSTREAM_BUDGET_EXCEEDED", e.measured
 	}
+	return &gqlerror.Error{Message: fmt.Sprintf(text.measured, args...) + " " + text.advice, Extensions: extensions}
 }
 
 // number writes n; the largest one stands for everything above it.

@@ -46,6 +46,9 @@ type Limits struct {
 	Fragments int
 	// Cost is the cost of an operation by the schema's @cost and @listSize.
 	Cost int
+	// UpstreamRequests is how many requests an operation may take at Microsoft
+	// Graph, by the schema's @upstream; each part of a $batch is one.
+	UpstreamRequests int
 	// ListSize is how many elements a list is taken to have when the schema
 	// does not say, as for the lists of introspection.
 	ListSize int
@@ -78,6 +81,9 @@ type Limits struct {
 
 // Default returns limits that let GraphiQL introspect and that let a page of
 // 100 assignment errors carry people, their licences, groups and usage rights.
+// The requests of an operation are what Microsoft Graph takes of one application
+// in ten seconds in a small tenant ("Microsoft Graph service-specific throttling
+// limits", identity and access).
 func Default() Limits {
 	return Limits{
 		QueryBytes:         64 << 10,
@@ -91,6 +97,7 @@ func Default() Limits {
 		Directives:         50,
 		Fragments:          50,
 		Cost:               20_000,
+		UpstreamRequests:   3_500,
 		ListSize:           10,
 		IDs:                100,
 		Representations:    1_000,
@@ -120,6 +127,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Directives, &d.Directives},
 		{&l.Fragments, &d.Fragments},
 		{&l.Cost, &d.Cost},
+		{&l.UpstreamRequests, &d.UpstreamRequests},
 		{&l.ListSize, &d.ListSize},
 		{&l.IDs, &d.IDs},
 		{&l.Representations, &d.Representations},
@@ -208,11 +216,19 @@ func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql
 	return verdict.error()
 }
 
-// MutateOperationContext refuses an operation by its cost, after validation
+// MutateOperationContext refuses an operation by its cost and by what it would take upstream, after validation
 // and before anything is fetched.
 func (e *Extension) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	c := newCounter(e.weights, e.limits, op.Variables)
-	return c.check(op.Operation).error()
+	if e := newCounter(e.weights, e.limits, op.Variables).check(op.Operation); e != nil {
+		return e.error()
+	}
+	return newUpstreamCounter(e.weights, e.limits, op.Variables).checkUpstream(op.Operation).error()
+}
+
+// UpstreamRequests is how many requests an operation takes at Microsoft Graph at
+// most, if its lists are as long as the schema takes them to be.
+func (e *Extension) UpstreamRequests(op *graphql.OperationContext) int {
+	return newUpstreamCounter(e.weights, e.limits, op.Variables).requests(op.Operation.SelectionSet)
 }
 
 // InterceptResponse cuts the errors of an answer: a page of objects that all

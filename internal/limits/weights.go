@@ -24,6 +24,8 @@ type fieldWeight struct {
 	slicing []slicing      // arguments that tell how many elements there are
 	sized   []string       // fields of the result that the size is meant for
 	args    map[string]int // weights of arguments
+
+	upstream upstreamWeight
 }
 
 // slicing is an argument that tells how many elements are wanted: by its
@@ -89,7 +91,10 @@ func newFieldWeight(schema *ast.Schema, field *ast.FieldDefinition, listSize int
 			w.args[argument.Name] = weight
 		}
 	}
-	return w, w.readListSize(field)
+	if err := w.readListSize(field); err != nil {
+		return nil, err
+	}
+	return w, w.upstream.read(schema, field)
 }
 
 // costOf reads @cost(weight:).

@@ -196,7 +196,8 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 // order. When a batch fails as a whole, the function tells what that means for a part.
 func (o *Operation) exchange(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
 	answers := make([]answer, 0, len(requests))
-	chunks := slices.Collect(slices.Chunk(requests, batchParts))
+	affordable := o.budget.spend(len(requests))
+	chunks := slices.Collect(slices.Chunk(requests[:affordable], batchParts))
 	results := make([][]answer, len(chunks))
 	var group errgroup.Group
 	group.SetLimit(batchesAtOnce)
@@ -209,6 +210,9 @@ func (o *Operation) exchange(ctx context.Context, client *http.Client, requests 
 	group.Wait() //nolint:errcheck // nothing returns one
 	for _, result := range results {
 		answers = append(answers, result...)
+	}
+	for _, r := range requests[affordable:] {
+		answers = append(answers, o.budget.exceeded(r.endpoint))
 	}
 	return answers
 }

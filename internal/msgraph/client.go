@@ -30,6 +30,8 @@ type Options struct {
 	Tokens Tokens
 	// RequestTimeout bounds one request with its answer; 10 s when 0.
 	RequestTimeout time.Duration
+	// RequestsPerOperation bounds what one operation sends, each part of a $batch for itself; no bound when 0.
+	RequestsPerOperation int
 	// Wait waits between attempts; nil for the wall clock. It returns early, with an error, when the
 	// context ends.
 	Wait func(context.Context, time.Duration) error
@@ -59,6 +61,7 @@ type Client struct {
 	learnt *memory       // what the tenant offers to the application and what it does not
 	people people        // what it offers to people
 	groups locks         // held by who changes the licences of a group
+	budget int           // of one operation
 }
 
 const (
@@ -85,6 +88,7 @@ func New(opts Options) (*Client, error) {
 		wait:   opts.Wait,
 		now:    opts.Now,
 		slots:  make(chan struct{}, requestsAtOnce),
+		budget: opts.RequestsPerOperation,
 	}
 	if c.wait == nil {
 		c.wait = wait
@@ -110,13 +114,13 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // Begin returns the client as one operation of the application uses it, which counts what it costs.
 func (c *Client) Begin() *Operation {
-	return &Operation{client: c, tokens: c.tokens, learnt: c.learnt}
+	return &Operation{client: c, tokens: c.tokens, learnt: c.learnt, budget: budget{most: c.budget}}
 }
 
 // BeginAs returns the client as one operation in the name of a person uses it. The tokens are those of the person. What
 // the tenant refuses one person is not held against another.
 func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
-	return &Operation{client: c, tokens: tokens, personal: true, learnt: c.people.memory(person)}
+	return &Operation{client: c, tokens: tokens, personal: true, learnt: c.people.memory(person), budget: budget{most: c.budget}}
 }
 
 // Ready tells whether the service answers the gateway. It costs a small request.

@@ -25,6 +25,7 @@ type Operation struct {
 	tokens   Tokens
 	personal bool    // the tokens are those of a person, not of the application
 	learnt   *memory // what the tenant offers to whom the tokens are of, and what it does not
+	budget   budget
 
 	mu     sync.Mutex
 	report licensing.Report

@@ -1,0 +1,124 @@
+package graph_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"licensegraph/graph/generated"
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/limits"
+)
+
+// estimator tells what the schema's @upstream says that an operation takes at most.
+type estimator struct {
+	schema graphql.ExecutableSchema
+	limits *limits.Extension
+}
+
+func newEstimator(t *testing.T) *estimator {
+	t.Helper()
+	e := &estimator{generated.NewExecutableSchema(generated.Config{}), limits.New(limits.Limits{})}
+	if err := e.limits.Validate(e.schema); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// of returns the estimate of an operation.
+func (e *estimator) of(t *testing.T, query string, variables map[string]any) int {
+	t.Helper()
+	document, errs := gqlparser.LoadQueryWithRules(e.schema.Schema(), query, rules.NewDefaultRules())
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	values, err := validator.VariableValues(e.schema.Schema(), document.Operations[0], variables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := &graphql.OperationContext{Operation: document.Operations[0], Variables: values}
+	return e.limits.UpstreamRequests(op)
+}
+
+// requestsOf is what an operation took, as Microsoft Graph counts: each part of a batch for itself, and no tokens.
+func requestsOf(r response) int {
+	n := 0
+	for endpoint, usage := range r.Extensions.Upstream.Endpoints {
+		if strings.HasSuffix(endpoint, "/token") || strings.HasSuffix(endpoint, "/$batch") {
+			continue
+		}
+		n += usage.Requests + usage.BatchParts
+	}
+	return n
+}
+
+// TestUpstreamEstimate holds that no golden query takes more than was said before it began, in tenants that differ in
+// what comes along with what, and of a gateway that has yet to find out.
+func TestUpstreamEstimate(t *testing.T) {
+	t.Parallel()
+	e := newEstimator(t)
+	for name, variants := range map[string]emulator.Variants{
+		"as documented":                     {},
+		"no relation comes with an error":   {ExpandErrors: "none"},
+		"both relations come with an error": {ExpandErrors: "both"},
+		"one relation at a time":            {ExpandOne: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: variants})
+			for name, query := range goldenQueries(t) {
+				estimate := e.of(t, query, nil)
+				if most := limits.Default().UpstreamRequests; estimate > most {
+					t.Errorf("%s: the estimate is %d, and %d are allowed", name, estimate, most)
+				}
+				for _, state := range []string{"cold", "warm"} {
+					if state == "cold" {
+						g.restart()
+					}
+					r := g.ask(query, nil)
+					t.Logf("%s: estimate %d, took %d, %d requests", name, estimate, requestsOf(r), r.Extensions.Upstream.Requests)
+					if got := requestsOf(r); got > estimate || got == 0 && estimate == 0 {
+						t.Errorf("%s, %s: took %d, and the estimate is %d: %+v", name, state, got, estimate, r.Extensions.Upstream.Endpoints)
+					}
+					if got := r.Extensions.Upstream.Requests; state == "warm" && got > estimate {
+						t.Errorf("%s: took %d requests, and the estimate is %d", name, got, estimate)
+					}
+				}
+			}
+			for _, first := range []int{1, 20, 100} {
+				query := strings.Replace(mainQuestion, "100", fmt.Sprint(first), 1)
+				if estimate, got := e.of(t, query, nil), requestsOf(g.ask(query, nil)); got > estimate {
+					t.Errorf("the main question over %d errors took %d, and the estimate is %d", first, got, estimate)
+				}
+			}
+		})
+	}
+}
+
+// TestUpstreamBudget stops an operation that takes more than it may, and says so at the edges that are left.
+func TestUpstreamBudget(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.budget = 12
+	g.restart()
+	r := g.ask(`{ assignmentErrors(first: 30) { nodes { id usageRight { id } } } }`, nil)
+	nodes := r.Data["assignmentErrors"].(map[string]any)["nodes"].([]any)
+	if len(nodes) != 30 || len(r.Errors) != 1 {
+		t.Fatalf("%d errors of assignments, errors %v", len(nodes), r.Errors)
+	}
+	e := r.Errors[0]
+	if e.Extensions["code"] != "UPSTREAM_BUDGET_EXCEEDED" || e.Extensions["upstreamRequests"] != 12.0 || e.Extensions["retryable"] != false {
+		t.Errorf("%+v", e)
+	}
+	if got := requestsOf(r); got != 12 {
+		t.Errorf("took %d", got)
+	}
+	if r := g.ask(`{ assignmentErrors(first: 5) { nodes { id usageRight { id } } } }`, nil); len(r.Errors) > 0 {
+		t.Errorf("the next operation: %v", r.Errors)
+	}
+}
