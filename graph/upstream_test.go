@@ -122,3 +122,47 @@ func TestUpstreamBudget(t *testing.T) {
 		t.Errorf("the next operation: %v", r.Errors)
 	}
 }
+
+// TestUpstreamBudgetOfChanges loses the answer to a change when nothing is left to read it back with: nobody knows, and
+// that is what is said. A change that cannot be sent any more was not made.
+func TestUpstreamBudgetOfChanges(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 2)
+	input := func(people ...string) object {
+		return object{"input": object{"skuId": skuE3, "assignedTo": assignees(people...)}}
+	}
+	g.forget()
+	whole := requestsOf(g.ask(create, input(people[0])))
+	reads := whole - 1 // before the change, and of what the payload shows after it
+	if g.written() != 1 {
+		t.Fatalf("wrote %d times", g.written())
+	}
+	seen := map[string]bool{}
+	for budget := 1; budget <= reads; budget++ {
+		g.budget = budget
+		g.restart()
+		g.forget()
+		g.tenant.ClearFaults()
+		g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Cut: true})
+		r := g.ask(create, input(people[1]))
+		if len(r.Errors) == 0 || g.written() > 1 {
+			t.Errorf("budget %d: wrote %d times: %s", budget, g.written(), r.raw)
+		}
+		payload, _ := r.Data["createAssignments"].(object)
+		if payload == nil {
+			if g.written() != 0 {
+				t.Errorf("budget %d: wrote, and says nothing: %s", budget, r.raw)
+			}
+			continue
+		}
+		outcome := payload["results"].([]any)[0].(object)["outcome"].(string)
+		seen[outcome] = true
+		if want := map[int]string{0: "NOT_DONE", 1: "UNKNOWN"}[g.written()]; outcome != want {
+			t.Errorf("budget %d: %s, want %s: %s", budget, outcome, want, r.raw)
+		}
+	}
+	if !seen["NOT_DONE"] || !seen["UNKNOWN"] {
+		t.Errorf("saw only %v: this proves too little", seen)
+	}
+}

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql/introspection"
@@ -79,6 +80,11 @@ func (w *written) cost(c *counter, set ast.SelectionSet, sized []string, parentS
 			if weight == nil || c.skipped(selection.Directives) {
 				continue
 			}
+			for name, n := range weight.args {
+				if selection.Arguments.ForName(name) != nil {
+					total = sum(total, n)
+				}
+			}
 			size := c.size(selection, weight)
 			each := sum(weight.each, w.cost(c, selection.SelectionSet, weight.sized, size))
 			switch {
@@ -101,6 +107,29 @@ func (w *written) cost(c *counter, set ast.SelectionSet, sized []string, parentS
 	return total
 }
 
+// inline writes each fragment in the place where it is spread.
+func (w *written) inline(set ast.SelectionSet) ast.SelectionSet {
+	var out ast.SelectionSet
+	for _, selection := range set {
+		if w.budget--; w.budget < 0 {
+			return nil
+		}
+		switch selection := selection.(type) {
+		case *ast.Field:
+			field := *selection
+			field.SelectionSet = w.inline(selection.SelectionSet)
+			out = append(out, &field)
+		case *ast.InlineFragment:
+			fragment := *selection
+			fragment.SelectionSet = w.inline(selection.SelectionSet)
+			out = append(out, &fragment)
+		case *ast.FragmentSpread:
+			out = append(out, &ast.InlineFragment{Directives: selection.Directives, SelectionSet: w.inline(selection.Definition.SelectionSet)})
+		}
+	}
+	return out
+}
+
 // FuzzDocument shows that no text makes the package panic and that it counts
 // as if every fragment were written out.
 func FuzzDocument(f *testing.F) {
@@ -108,6 +137,8 @@ func FuzzDocument(f *testing.F) {
 		"", "{", "{a}", mainQuestion, clientIntrospection, introspection.Query,
 		bomb(4), flatBomb(4), ring(3), nest(20), definitions(3), fields(5, "f%d"),
 		`{users(first: 7){...p nodes{id}}} fragment p on UserConnection{nodes{id} edges{node{usageRights{id}}}}`,
+		`{users(first: 7, filter: {state: ERROR}){...p ...p}} fragment p on UserConnection{nodes{...u}} fragment u on User{usageRights{assignments{id}} licenseAssignmentStates{state}}`,
+		`{a("` + strings.Repeat("a", 20_000), "{a(b:" + strings.Repeat("1", 50), "{" + strings.Repeat("a", 200),
 		`{nodes(ids:["a"]){... on User @skip(if: false){a:id @include(if: true)}}}`,
 		"query @a($v:[I!]=[1] @b){x(y:{z:[$v]}) @c ...f @d} fragment f on Q @e{x}",
 		"{...f} fragment f on Q{...f}",
@@ -122,7 +153,8 @@ func FuzzDocument(f *testing.F) {
 
 		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, Default().Tokens)
 		if err != nil {
-			if verdict != nil && verdict.limit != limitTokens {
+			lexical := []limit{limitTokens, limitNames, limitNumber, limitString, limitNUL, limitEncoding}
+			if verdict != nil && !slices.Contains(lexical, verdict.limit) {
 				t.Fatalf("no document, and yet %+v", verdict)
 			}
 			return
@@ -159,6 +191,15 @@ func FuzzDocument(f *testing.F) {
 		want := w.cost(c, op.SelectionSet, nil, 0)
 		if got := c.set(op.SelectionSet).with(nil, 0); w.budget >= 0 && got != want {
 			t.Errorf("costs %d, want %d", got, want)
+		}
+		w = &written{document, 10_000}
+		out := w.inline(op.SelectionSet)
+		if w.budget < 0 {
+			return
+		}
+		upstream, slow := newUpstreamCounter(weights, Default(), variables), newUpstreamCounter(weights, Default(), variables)
+		if got, want := upstream.requests(op.SelectionSet), slow.requests(out); got != want {
+			t.Errorf("takes %d requests, want %d", got, want)
 		}
 	})
 }
