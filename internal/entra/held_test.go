@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -124,9 +125,11 @@ func TestHeldRefused(t *testing.T) {
 	}
 	i.err = nil
 	i.get(t, h, "3")
-	h.drop("3", "")
-	i.get(t, h, "4")
-	if got := fmt.Sprint(i.claims); got != `[ {"a":1} {"a":1} ]` {
+	i.pass(time.Hour)
+	i.get(t, h, "4") // what was asked for once need not be asked for again
+	h.drop("4", "")
+	i.get(t, h, "5")
+	if got := fmt.Sprint(i.claims); got != `[ {"a":1} {"a":1}  ]` {
 		t.Errorf("asked for %s", got)
 	}
 }
@@ -134,6 +137,10 @@ func TestHeldRefused(t *testing.T) {
 // TestOneRequest has fifty callers wait for one request. Those whose time is up leave.
 func TestOneRequest(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testOneRequest)
+}
+
+func testOneRequest(t *testing.T) {
 	i, h := newIssuer(), &held{}
 	asking, answer := make(chan struct{}), make(chan struct{})
 	i.during = func(context.Context) error { close(asking); <-answer; return nil }
@@ -148,6 +155,7 @@ func TestOneRequest(t *testing.T) {
 	for range 49 {
 		go wait(t.Context())
 	}
+	synctest.Wait() // until they all wait
 	end()
 	if _, err := h.get(ended, i.now, i.ask); !errors.Is(err, context.Canceled) {
 		t.Errorf("whose time is up gets %v", err)
@@ -167,43 +175,48 @@ func TestOneRequest(t *testing.T) {
 func TestOneFailure(t *testing.T) {
 	t.Parallel()
 	for _, gaveUp := range []bool{false, true} {
-		i, h := newIssuer(), &held{}
-		ctx, end := context.WithCancel(t.Context())
-		defer end()
-		asking, answer := make(chan struct{}), make(chan struct{})
-		failure := errors.New("no")
-		i.during = func(ctx context.Context) error {
-			i.mu.Lock()
-			first := i.asked == 1
-			i.mu.Unlock()
-			if !first {
-				return nil
-			}
-			close(asking)
-			<-answer
-			if gaveUp {
-				end()
-			}
-			return failure
+		synctest.Test(t, func(t *testing.T) { testOneFailure(t, gaveUp) })
+	}
+}
+
+func testOneFailure(t *testing.T, gaveUp bool) {
+	i, h := newIssuer(), &held{}
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	asking, answer := make(chan struct{}), make(chan struct{})
+	failure := errors.New("no")
+	i.during = func(ctx context.Context) error {
+		i.mu.Lock()
+		first := i.asked == 1
+		i.mu.Unlock()
+		if !first {
+			return nil
 		}
-		first, second := make(chan error, 1), make(chan string, 1)
-		go func() {
-			_, err := h.get(ctx, i.now, i.ask)
-			first <- err
-		}()
-		<-asking
-		go func() {
-			token, err := h.get(t.Context(), i.now, i.ask)
-			second <- fmt.Sprint(token, err)
-		}()
-		close(answer)
-		if err := <-first; !errors.Is(err, failure) {
-			t.Errorf("who asks: %v", err)
+		close(asking)
+		<-answer
+		if gaveUp {
+			end()
 		}
-		got := <-second
-		if took := got == "2<nil>"; gaveUp && !took || !gaveUp && !took && got != "no" {
-			t.Errorf("who waits, gave up %v: %s", gaveUp, got)
-		}
+		return failure
+	}
+	first, second := make(chan error, 1), make(chan string, 1)
+	go func() {
+		_, err := h.get(ctx, i.now, i.ask)
+		first <- err
+	}()
+	<-asking
+	go func() {
+		token, err := h.get(t.Context(), i.now, i.ask)
+		second <- fmt.Sprint(token, err)
+	}()
+	synctest.Wait() // until the second waits
+	close(answer)
+	if err := <-first; !errors.Is(err, failure) {
+		t.Errorf("who asks: %v", err)
+	}
+	want := map[bool]string{false: "no", true: "2<nil>"}[gaveUp]
+	if got := <-second; got != want {
+		t.Errorf("who waits, gave up %v: %s", gaveUp, got)
 	}
 }
 

@@ -182,7 +182,7 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 		case errors.Is(failure, licensing.ErrRefused), errors.Is(failure, licensing.ErrNotFound):
 			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
 		}
-		return answer{err: failure, status: whole.status, header: whole.header, token: whole.token, personal: whole.personal}
+		return answer{err: failure, status: whole.status, header: whole.header, token: whole.token}
 	})
 	for i, r := range reads {
 		if r.optional && answers[i].ok() {

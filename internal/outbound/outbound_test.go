@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -378,6 +379,14 @@ func TestAuthorities(t *testing.T) {
 		if status, err := get(t, client, s.URL); status != 200 || err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	want, err := x509.SystemCertPool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.AddCert(s.Certificate())
+	if got, err := authorities(file); err != nil || !got.Equal(want) {
+		t.Errorf("those of the system are lost: %v", err)
 	}
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("canary")})
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("canary")})
