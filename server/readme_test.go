@@ -60,6 +60,7 @@ func settingsTable(t *testing.T) string {
 		fmt.Fprintf(&table, "| `--%s` | `%s` | %s | %s |\n", s.flag, envName(s.flag), value, strings.TrimSuffix(meaning, "."))
 	}
 	fmt.Fprintf(&table, "| | `%s` | | The application's secret itself |\n", envName("client-secret"))
+	fmt.Fprintf(&table, "| | `%s` | | The proxy's user and password, a colon between |\n", envName("proxy-credentials"))
 	fmt.Fprintf(&table, "| | `%s` | | The key that seals cursors itself |\n", envName("cursor-key"))
 	return table.String()
 }

@@ -304,3 +304,54 @@ func secretFile(t *testing.T, content string) string {
 	}
 	return file
 }
+
+// TestByCertificate reads a tenant over HTTPS, whose authority nobody knows, as an application with a certificate.
+func TestByCertificate(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.StartTLS(t, emulator.Options{Users: 20})
+	certificate, key := tenant.Certificate()
+	p := start(t, nil, "--tenant-id="+tenant.TenantID(), "--client-id="+tenant.ClientID(), "--graph-url="+tenant.URL, "--authority="+tenant.URL,
+		"--client-certificate-file="+secretFile(t, string(certificate)), "--client-key-file="+secretFile(t, string(key)), "--ca-file="+secretFile(t, string(tenant.Authority)))
+	if status, body := p.get(t, "/readyz"); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, body := p.ask(t, `{ subscribedSkus(first: 1) { nodes { skuPartNumber } } }`); !strings.Contains(body, `"skuPartNumber":"`) {
+		t.Error(body)
+	}
+	if log := p.stderr.String(); strings.Contains(log, "PRIVATE KEY") || !strings.Contains(log, "client-secret-set=false") {
+		t.Error(log)
+	}
+}
+
+// TestProxyStaysSecret goes through a proxy and no other way, and writes its password nowhere.
+func TestProxyStaysSecret(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 10)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- r.Host + " " + r.Header.Get("Proxy-Authorization"):
+		default:
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(proxy.Close)
+	p := start(t, map[string]string{"LICENSEGRAPH_PROXY_CREDENTIALS": "user:canary-7f3a", "LICENSEGRAPH_CLIENT_SECRET": "canary-7f3b"},
+		"--tenant-id=contoso.example", "--client-id=c", "--proxy="+proxy.URL, "--log-level=debug")
+	_, answer := p.ask(t, `{ subscribedSkus(first: 1) { nodes { skuPartNumber } } }`)
+	status, ready := p.get(t, "/readyz")
+	if !strings.Contains(answer, "UPSTREAM_UNAVAILABLE") || status != http.StatusServiceUnavailable {
+		t.Errorf("%s %d %s", answer, status, ready)
+	}
+	if got, want := <-asked, "login.microsoftonline.com:443 Basic "+base64.StdEncoding.EncodeToString([]byte("user:canary-7f3a")); got != want {
+		t.Errorf("the proxy is asked for %q", got)
+	}
+	all := answer + ready + p.stdout.String() + p.stderr.String()
+	for _, secret := range []string{"canary", base64.StdEncoding.EncodeToString([]byte("user:canary-7f3a"))} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%s was written:\n%s", secret, all)
+		}
+	}
+	if !strings.Contains(all, "proxy-credentials-set=true") {
+		t.Error(all)
+	}
+}

@@ -354,6 +354,24 @@ func TestAssertion(t *testing.T) {
 	}
 }
 
+// TestDemandedClaims asks with the claims that Graph demanded of the application, and without them afterwards.
+func TestDemandedClaims(t *testing.T) {
+	t.Parallel()
+	a := made[*entra.Application](t)(entra.NewApplication(entra.Options{Authority: "https://login.example", GraphURL: "https://graph.example", ClientID: "client", Credential: entra.Secret("s")}))
+	tokens, r := a.Tokens("tenant"), &recorder{}
+	for _, claims := range []string{`{"access_token":{"nbf":{"essential":true,"value":"1"}}}`, "", ""} {
+		token, err := tokens.Token(t.Context(), &http.Client{Transport: r})
+		if err != nil || !tokens.Refused(token, claims) {
+			t.Errorf("%q: %v", claims, err)
+		}
+	}
+	for i, want := range []string{"", `{"access_token":{"nbf":{"essential":true,"value":"1"}}}`, ""} {
+		if got := r.forms[i].Get("claims"); got != want {
+			t.Errorf("request %d: %q", i, got)
+		}
+	}
+}
+
 // TestTokenErrors keeps what may be shown, in the error that fits.
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()

@@ -71,6 +71,8 @@ const (
 	requestsAtOnce = 16
 	// maxBody bounds the body of an answer. A page of 999 users with their licences takes about 3 MiB.
 	maxBody = 32 << 20
+	// maxTokenBody bounds that of a token request. A token takes about 3 KiB.
+	maxTokenBody = 256 << 10
 )
 
 // New returns a client. It sends nothing yet.

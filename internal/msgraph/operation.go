@@ -119,6 +119,22 @@ func (o *Operation) SignIn(ctx context.Context) error {
 	if !o.personal {
 		return nil
 	}
+	for attempt := 0; ; attempt++ {
+		err := o.signIn(ctx)
+		failure, known := errors.AsType[*licensing.UpstreamError](err)
+		if !known || !failure.Retryable || ctx.Err() != nil {
+			return err
+		}
+		again, pause := repeatable(ctx, attempt, failure.RetryAfter)
+		if !again || o.client.wait(ctx, pause) != nil {
+			return err
+		}
+		o.count(tokenEndpoint, licensing.Usage{Retries: 1})
+	}
+}
+
+// signIn gets a token once.
+func (o *Operation) signIn(ctx context.Context) error {
 	select {
 	case o.client.slots <- struct{}{}:
 		defer func() { <-o.client.slots }()
@@ -132,21 +148,26 @@ func (o *Operation) SignIn(ctx context.Context) error {
 // metered returns an HTTP client as it counts for the endpoint.
 func (o *Operation) metered(client *http.Client, endpoint string) *http.Client {
 	counting := *client
-	counting.Transport = &meter{next: client.Transport, operation: o, endpoint: endpoint}
+	m := &meter{next: client.Transport, operation: o, endpoint: endpoint, most: maxBody}
+	if endpoint == tokenEndpoint {
+		m.most = maxTokenBody
+	}
+	counting.Transport = m
 	return &counting
 }
 
 // notConnected tells whether a request failed because there was no connection to send it on.
 func notConnected(err error) bool {
 	failure, ok := errors.AsType[*net.OpError](err)
-	return ok && failure.Op == "dial" || errors.Is(err, outbound.ErrRefused)
+	return ok && (failure.Op == "dial" || failure.Op == "proxyconnect") || errors.Is(err, outbound.ErrRefused)
 }
 
-// meter counts requests and what their answers hold. It reads each answer whole, up to [maxBody].
+// meter counts requests and what their answers hold. It reads each answer whole, up to its bound.
 type meter struct {
 	next      http.RoundTripper
 	operation *Operation
 	endpoint  string
+	most      int64 // bytes of an answer
 }
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -167,12 +188,12 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, m.most+1))
 	usage.Bytes = int64(len(body))
 	if err != nil {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
-	if len(body) > maxBody {
+	if int64(len(body)) > m.most {
 		return nil, errTooLarge
 	}
 	usage.ResourceUnits = resourceUnits(resp.Header)
@@ -180,8 +201,8 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// errTooLarge is an answer beyond [maxBody]. It would not be smaller at the next attempt.
-var errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+// errTooLarge is an answer beyond [maxBody] or [maxTokenBody]. It would not be smaller at the next attempt.
+var errTooLarge = errors.New("the answer is larger than any that the service gives")
 
 // resourceUnits returns the cost by which the service throttles; 0 when the answer did not state it.
 func resourceUnits(header http.Header) int {

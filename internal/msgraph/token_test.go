@@ -16,6 +16,7 @@ import (
 // countingTokens gives the tokens 1, 2 and so on, and remembers what was refused.
 type countingTokens struct {
 	mu      sync.Mutex
+	asked   int
 	given   int
 	refused []string
 	again   bool  // what to say to a refusal
@@ -25,6 +26,7 @@ type countingTokens struct {
 func (c *countingTokens) Token(context.Context, *http.Client) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked++
 	if c.fails != nil {
 		return "", c.fails
 	}
@@ -89,6 +91,13 @@ func TestSignIn(t *testing.T) {
 	wanted := errors.New("no token")
 	if err := c.BeginAs(adele, &countingTokens{fails: wanted}).SignIn(t.Context()); !errors.Is(err, wanted) {
 		t.Error(err)
+	}
+	for kind, want := range map[bool]int{true: attempts, false: 1} {
+		tokens := &countingTokens{fails: &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Retryable: kind}}
+		o := c.BeginAs(adele, tokens)
+		if err := o.SignIn(t.Context()); !errors.Is(err, licensing.ErrUnavailable) || tokens.asked != want || o.Report().Retries != want-1 {
+			t.Errorf("retryable %v: %v, asked %d times", kind, err, tokens.asked)
+		}
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()

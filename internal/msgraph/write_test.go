@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/outbound"
 )
 
 var (
@@ -376,11 +377,25 @@ func TestNoToken(t *testing.T) {
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
-	c := s.client(t, func(o *Options) { o.GraphURL = nowhere })
-	for _, users := range [][]string{{"a"}, {"a", "b"}} {
-		for _, r := range c.Begin().Write(t.Context(), writesOf(users...)) {
-			if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
-				t.Errorf("%+v", r)
+	proxy, err := outbound.Proxy(nowhere, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxied, err := outbound.New(outbound.Options{Services: []string{s.URL}, Proxy: proxy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Options){
+		"nobody listens":  func(o *Options) { o.GraphURL = nowhere },
+		"no proxy":        func(o *Options) { o.Out, o.Tokens = proxied, &countingTokens{} },
+		"not a service's": func(o *Options) { o.Out, o.Tokens = way(t, "", nowhere), &countingTokens{} },
+	} {
+		c := s.client(t, change)
+		for _, users := range [][]string{{"a"}, {"a", "b"}} {
+			for _, r := range c.Begin().Write(t.Context(), writesOf(users...)) {
+				if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
+					t.Errorf("%s: %+v", name, r)
+				}
 			}
 		}
 	}
