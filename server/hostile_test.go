@@ -155,3 +155,25 @@ func TestRequestTimeoutReachesUpstream(t *testing.T) {
 		})
 	}
 }
+
+// TestUpstreamRequestsThroughTheWire refuses what could take too much, and stops what does after all: here because the
+// tenant's pages are small.
+func TestUpstreamRequestsThroughTheWire(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--max-upstream-requests=5", "--embedded-variant=pageSize=3")
+	for _, tt := range []struct {
+		query  string
+		status int
+		want   string
+	}{
+		{"{users(first:4){nodes{usageRights{id}}}}", 200, `"usageRights":[`},
+		{"{users(first:5){nodes{usageRights{id}}}}", 400, "could take 6 requests at Microsoft Graph, most of them for users; 5 are allowed"},
+		{"{assignments(first:60){nodes{id}}}", 200, `"upstreamRequests":5`},
+	} {
+		status, body := p.ask(t, tt.query)
+		exceeded := strings.Contains(body, `"code":"UPSTREAM_BUDGET_EXCEEDED"`)
+		if status != tt.status || !strings.Contains(body, tt.want) || exceeded != !strings.Contains(tt.want, "usageRights") {
+			t.Errorf("%s: %d %.400s", tt.query, status, body)
+		}
+	}
+}
