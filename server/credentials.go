@@ -74,7 +74,6 @@ func (c *Config) readProxy(getenv func(string) string) error {
 		return nil
 	}
 	if c.proxy, err = outbound.Proxy(c.Proxy, ""); err != nil {
-		c.Proxy = "" // a password may be in it
 		return fmt.Errorf("--proxy: %w", err)
 	}
 	if c.proxy, err = outbound.Proxy(c.Proxy, credentials); err != nil {

@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -109,6 +112,26 @@ func TestSignIn(t *testing.T) {
 	}
 	if _, tokens := s.asked(); tokens > 0 || len(s.calls()) > 0 {
 		t.Error("it asks the service")
+	}
+}
+
+// TestLongToken reads no token without end.
+func TestLongToken(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[int]bool{maxTokenBody / 2: true, maxTokenBody: false} {
+		login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"access_token":"x","expires_in":3600,"pad":"`+strings.Repeat("x", length)+`"}`)
+		}))
+		s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
+		c := s.client(t, func(o *Options) {
+			o.Out, o.Tokens = way(t, "", s.URL, login.URL), application(t, login.URL, s.URL)
+		})
+		if err := c.Ready(t.Context()); (err == nil) != want {
+			t.Errorf("%d bytes: %v", length, err)
+		}
+		c.CloseIdleConnections()
+		login.Close()
 	}
 }
 
