@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
 )
@@ -118,6 +119,21 @@ func codesAt(ctx context.Context, alias string) []string {
 // deny writes a record of what a caller was denied.
 func (o *operations) deny(ctx context.Context, op *graphql.OperationContext, names []string) {
 	o.audit(ctx, "denied", op, "fields", names[:min(len(names), maxTargets)], "outcome", "denied")
+}
+
+// denyAll writes a record of an operation that was not begun because its caller may not do it: by a switch or a list of
+// the operator's, or because nothing can be asked in the caller's name.
+func (o *operations) denyAll(ctx context.Context, op *graphql.OperationContext, errs gqlerror.List) {
+	var codes []string
+	for _, e := range errs {
+		code, _ := e.Extensions["code"].(string)
+		if (code == "FORBIDDEN" || code == "UNAUTHENTICATED") && !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
+	if codes != nil {
+		o.audit(ctx, "denied", op, "errors", codes, "outcome", "denied")
+	}
 }
 
 // audit writes a record about an operation. Who asks is in the context, and the logger's business.

@@ -111,7 +111,7 @@ func TestAudit(t *testing.T) {
 		},
 		{
 			name: "switched off", before: func() { g.caller, g.readOnly = nil, true; g.restart() }, mutation: `mutation Off { deleteAssignment(input: {id: "x"}) { outcome } }`,
-			want: []object{{"msg": "denied", "operation": "Off", "outcome": "denied", "fields": []any{"Mutation"}}},
+			want: []object{{"msg": "denied", "operation": "Off", "outcome": "denied", "errors": []any{"FORBIDDEN"}}},
 		},
 	} {
 		if tt.before != nil {

@@ -35,9 +35,9 @@ func (*operations) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext refuses mutations where they are switched off, representations that are no objects, and
 // numbers in them that nothing can hold, which gqlgen takes for faults of ours.
-func (o *operations) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (o *operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if op.Operation.Operation != ast.Query {
-		return o.refuseChanges(ctx, op)
+		return o.refuseChanges(op)
 	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name == "_entities" && !readable(field, op.Variables) {
@@ -48,13 +48,12 @@ func (o *operations) MutateOperationContext(ctx context.Context, op *graphql.Ope
 }
 
 // refuseChanges refuses mutations where they are switched off.
-func (o *operations) refuseChanges(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (o *operations) refuseChanges(op *graphql.OperationContext) *gqlerror.Error {
 	if o.resolver.options.AllowWrites || op.Operation.Operation != ast.Mutation {
 		return nil
 	}
 	e := gqlerror.ErrorPosf(op.Operation.Position, "changes are switched off at this gateway: its operator can allow them with --allow-writes")
 	errcode.Set(e, "FORBIDDEN")
-	o.deny(ctx, op, []string{"Mutation"})
 	return e
 }
 
@@ -169,6 +168,9 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 		return nil
 	}
 	resp.Errors = merged(resp.Errors)
+	if resp.Data == nil && graphql.HasOperationContext(ctx) {
+		o.denyAll(ctx, graphql.GetOperationContext(ctx), resp.Errors)
+	}
 	log(ctx, o.resolver.options.Logger, resp.Errors)
 	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began
 	if upstream, began := ctx.Value(upstreamKey{}).(Upstream); began {

@@ -245,6 +245,9 @@ func TestOnBehalfOfCallers(t *testing.T) {
 			}
 		}
 	}
+	if n := strings.Count(p.stdout.String(), `"msg":"denied"`); n < 7 || !strings.Contains(p.stdout.String(), `"errors":["UNAUTHENTICATED"]`) || !strings.Contains(p.stdout.String(), `"errors":["FORBIDDEN"]`) {
+		t.Errorf("%d records:\n%s", n, p.stdout)
+	}
 	tenant.SetVariants(emulator.Variants{})
 	if r := p.as(t, me, bearing(tokenFor(t, tenant, nobody, scopes...))); r.status != 200 {
 		t.Errorf("afterwards: %d %s", r.status, r.body)
