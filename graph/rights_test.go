@@ -50,21 +50,14 @@ func TestRightsOfSchema(t *testing.T) {
 		if d := directives.ForName("requiresScopes"); d != nil {
 			return d.Arguments.ForName("scopes").Value.String()
 		}
-		if directives.ForName("authenticated") != nil {
-			return "authenticated"
-		}
 		return ""
 	}
 	of := func(right string) string { return fmt.Sprintf("[[%q],[%q]]", right, right+".All") }
 	for _, field := range schema.Query.Fields {
-		want := of(read)
-		switch {
-		case strings.HasPrefix(field.Name, "_"):
+		if strings.HasPrefix(field.Name, "_") {
 			continue
-		case field.Name == "me":
-			want = "authenticated"
 		}
-		if got := demands(field.Directives); got != want {
+		if got := demands(field.Directives); got != of(read) {
 			t.Errorf("Query.%s demands %s", field.Name, got)
 		}
 		if field.Type.NonNull {
@@ -74,6 +67,25 @@ func TestRightsOfSchema(t *testing.T) {
 	for _, field := range schema.Mutation.Fields {
 		if got := demands(field.Directives); got != of(write) || field.Type.NonNull {
 			t.Errorf("Mutation.%s demands %s", field.Name, got)
+		}
+	}
+	// What a change shows of the tenant is read.
+	for _, field := range schema.Mutation.Fields {
+		payloads := []*ast.Definition{schema.Types[field.Type.Name()]}
+		for len(payloads) > 0 {
+			payload := payloads[0]
+			payloads = payloads[1:]
+			for _, shown := range payload.Fields {
+				switch returned := schema.Types[shown.Type.Name()]; {
+				case !returned.IsCompositeType():
+				case slices.Contains(returned.Interfaces, "Node") || returned.Kind == ast.Interface:
+					if got := demands(shown.Directives); got != of(read) {
+						t.Errorf("%s.%s demands %q", payload.Name, shown.Name, got)
+					}
+				default:
+					payloads = append(payloads, returned)
+				}
+			}
 		}
 	}
 	notPersonal := []string{

@@ -99,7 +99,7 @@ func rightsTable(t *testing.T) string {
 		for _, typeName := range slices.Sorted(maps.Keys(fields[scope])) {
 			switch names := fields[scope][typeName]; {
 			case typeName == "Query" || typeName == "Mutation":
-				gives = append(gives, "`"+typeName+"`")
+				gives = slices.Insert(gives, 0, "all fields of `"+typeName+"`")
 			case names[0] == "":
 				gives = append(gives, "`"+typeName+"`")
 			default:

@@ -3098,7 +3098,7 @@ type CreateAssignmentResult {
   "What became of it."
   outcome: WriteOutcome!
   "The assignment, read after the change; null when it was not made."
-  assignment: Assignment @goField(batch: true, forceResolver: true) @upstream(each: 1)
+  assignment: Assignment @goField(batch: true, forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3116,7 +3116,7 @@ type UpdateAssignmentPayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   "The assignment, read after the change."
-  assignment: Assignment @goField(forceResolver: true) @upstream(each: 1)
+  assignment: Assignment @goField(forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -3134,9 +3134,9 @@ type DeleteAssignmentPayload {
   "Id of the assignment that is gone; null when it is not."
   deletedAssignmentId: ID
   "The allotment that it drew on, read after the change."
-  allotment: Allotment @goField(forceResolver: true) @upstream(each: 1)
+  allotment: Allotment @goField(forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "Who had it, read after the change."
-  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2)
+  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3164,7 +3164,7 @@ type AssignLicensePayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   "The user or group, read after the change."
-  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2)
+  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -3689,7 +3689,7 @@ type ReprocessResult {
   "Whether Microsoft Graph took the order. Its effect can take a while."
   outcome: WriteOutcome!
   "The person, read after the change."
-  user: User @goField(batch: true, forceResolver: true) @upstream(shared: 15)
+  user: User @goField(batch: true, forceResolver: true) @upstream(shared: 15) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -4086,7 +4086,7 @@ enum AssigneeType {
   Microsoft Graph in the caller's name; with an application's own credentials it is null with BAD_USER_INPUT:
   use ` + "`" + `user` + "`" + ` there. Needs User.Read.
   """
-  me: User @authenticated @upstream(each: 1)
+  me: User @upstream(each: 1) @authenticated @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   """
   People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
