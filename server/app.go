@@ -31,6 +31,7 @@ type app struct {
 	embedded  *http.Server // nil over a real tenant
 	tenants   *tenants
 	auth      *authenticator
+	streams   *streams
 	resolver  *graph.Resolver
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
@@ -84,7 +85,8 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 		return nil, err
 	}
 	exec := newExecutor(cfg, resolver.Schema(), docs, logger, resolver.Extension())
-	handler, err := newHandler(cfg, exec, a.auth, a.ready, logger)
+	a.streams = newStreams(cfg)
+	handler, err := newHandler(cfg, exec, a.auth, a.streams, a.ready, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -222,11 +224,15 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	ctx, stop := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
 	defer stop()
 	var errs []error
+	a.streams.drain()
 	for _, server := range servers {
 		if server != a.gateway {
 			a.tenants.out.CloseIdleConnections()
 		}
 		err := server.Shutdown(ctx)
+		if server == a.gateway && err == nil {
+			err = a.streams.wait(ctx) // the server does not know WebSockets any more
+		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("requests were still under way after %v and were ended", a.cfg.ShutdownTimeout)
 		}

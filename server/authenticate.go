@@ -111,6 +111,18 @@ func (a *authenticator) signInAgain(errs gqlerror.List) string {
 	return challenge
 }
 
+// challengeIn puts the challenge into the errors of an answer without headers: extensions.wwwAuthenticate.
+func (a *authenticator) challengeIn(errs gqlerror.List) {
+	for _, e := range errs {
+		if challenge := a.signInAgain(gqlerror.List{e}); challenge != "" {
+			if e.Extensions == nil {
+				e.Extensions = map[string]any{}
+			}
+			e.Extensions["wwwAuthenticate"] = challenge
+		}
+	}
+}
+
 // challenge says where a token is to be had (RFC 6750, section 3).
 func (a *authenticator) challenge() string {
 	return `Bearer realm="licensegraph", authorization_uri="` + a.authority + `"`

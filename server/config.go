@@ -63,7 +63,7 @@ type Config struct {
 	AutomaticDocuments   bool   `name:"apq" group:"Documents" default:"true" negatable:"" help:"Take automatic persisted queries (APQ): a client sends a query once and its hash from then on; on by default. Not with --trusted-documents-mode=enforce."`
 
 	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"How long a request may take."`
-	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request."`
+	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request, or connection_init over a WebSocket."`
 	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"How long requests may go on after the first signal. A second signal ends them at once."`
 
 	MaxBodyBytes        int64 `name:"max-body-bytes" group:"Limits of a request" default:"1048576" help:"Length of a request's body."`
@@ -84,6 +84,8 @@ type Config struct {
 	CallerRate       int `name:"caller-rate" group:"Limits of callers" default:"100" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one."`
 	CallerBurst      int `name:"caller-burst" group:"Limits of callers" default:"200" help:"Operations that a caller may begin at once after a pause."`
 	CallerOperations int `name:"caller-operations" group:"Limits of callers" default:"50" help:"Operations that one caller may have under way."`
+	CallerStreams    int `name:"caller-streams" group:"Limits of callers" default:"20" help:"WebSockets and event streams that one caller may have open."`
+	MaxStreams       int `name:"max-streams" group:"Limits of callers" default:"1000" help:"WebSockets and event streams that all callers may have open."`
 	MaxOperations    int `name:"max-operations" group:"Limits of callers" default:"256" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
 	MaxConnections   int `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
 

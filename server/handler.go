@@ -16,13 +16,12 @@ const endpointPath = "/graphql"
 
 // newHandler lists all routes and what a request passes on its way to them,
 // first to last.
-func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, ready *readiness, logger *slog.Logger) (http.Handler, error) {
+func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth),
+	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live),
 		noStore,
 		crossOrigin(cfg.CORSOrigins),
-		sameOrigin(cfg.CORSOrigins),
-		withTimeout(cfg.RequestTimeout),
+		sameOrigin(cfg.CORSOrigins, auth.audit),
 		boundBody(cfg.MaxBodyBytes),
 	))
 	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), noStore, onlyGet))
@@ -39,7 +38,7 @@ func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, ready
 		logRequests(logger),
 		recoverPanics(logger),
 		secureHeaders,
-		hostCheck(cfg),
+		hostCheck(cfg, auth.audit),
 	), nil
 }
 
@@ -53,12 +52,12 @@ func newGraphiQL(cfg *Config) (http.Handler, error) {
 
 // hostCheck guards a loopback address. Elsewhere the gateway cannot know its
 // names.
-func hostCheck(cfg *Config) middleware {
+func hostCheck(cfg *Config, audit *slog.Logger) middleware {
 	host, _, err := net.SplitHostPort(cfg.Listen)
 	if err != nil || !isLoopback(host) {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	return checkHost(cfg.AllowedHosts)
+	return checkHost(cfg.AllowedHosts, audit)
 }
 
 // crossOrigin lets pages of the listed origins read answers (CORS), and
@@ -77,14 +76,27 @@ func crossOrigin(origins []string) middleware {
 	}).Handler
 }
 
-// sameOrigin refuses what a page of another origin sends without being able
-// to read the answer (CSRF). GET passes, and runs queries only.
-func sameOrigin(origins []string) middleware {
+// sameOrigin refuses what a page of another origin sends, whether or not it
+// could read the answer: that is CSRF, and with a WebSocket it would be able to
+// read. A GET runs queries and opens WebSockets, so it is held to what a POST
+// is: an image, a form or a link of another site runs nothing. What comes from
+// no browser has neither of the headers Sec-Fetch-Site and Origin, and passes.
+func sameOrigin(origins []string, audit *slog.Logger) middleware {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range slices.Compact(slices.Sorted(slices.Values(origins))) {
 		if err := protection.AddTrustedOrigin(origin); err != nil {
 			panic(err) // validated before
 		}
 	}
-	return protection.Handler
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asPost := *r
+			asPost.Method = http.MethodPost
+			if r.Method != http.MethodOptions && protection.Check(&asPost) != nil {
+				deny(w, r, audit, http.StatusForbidden, "A page of another origin sent this: its origin has to be one of --cors-origin.")
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }

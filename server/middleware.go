@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // middleware wraps a handler.
@@ -155,7 +158,7 @@ func secureHeaders(next http.Handler) http.Handler {
 // checkHost refuses requests to a loopback address under a foreign name. A
 // web page can make its own name point at 127.0.0.1 and would then read
 // answers as its own (DNS rebinding).
-func checkHost(allowed []string) middleware {
+func checkHost(allowed []string, audit *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			host := r.Host
@@ -164,12 +167,25 @@ func checkHost(allowed []string) middleware {
 			}
 			host = strings.ToLower(strings.Trim(host, "[]"))
 			if !isLoopback(host) && !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, host) }) {
-				http.Error(w, "the gateway is not known under this host name; see --allowed-host", http.StatusMisdirectedRequest)
+				deny(w, r, audit, http.StatusMisdirectedRequest, "The gateway is not known under this host name: see --allowed-host.")
 				return
 			}
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// deny refuses a request before anything of it is read, and notes that. It is
+// an answer of GraphQL where one is expected.
+func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int, text string) {
+	audit.InfoContext(r.Context(), "denied", "outcome", "forbidden", "reason", text)
+	if r.URL.Path != endpointPath {
+		http.Error(w, text, status)
+		return
+	}
+	w.Header().Set("Content-Type", mediaTypeJSON+"; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(encode(&graphql.Response{Errors: gqlerror.List{{Message: text, Extensions: map[string]any{"code": "FORBIDDEN"}}}})) // whoever asked has gone
 }
 
 // withTimeout ends the request's context when its time is up.

@@ -54,12 +54,20 @@ func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (
 	if problem != nil {
 		return nil, problem
 	}
-	if params.Query == "" && params.Extensions[documents.IDExtension] == nil && params.Extensions["persistedQuery"] == nil {
-		return nil, badRequest("The parameter query is missing.")
+	if problem := checkQuery(params); problem != nil {
+		return nil, problem
 	}
 	params.Headers = r.Header
 	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
 	return params, nil
+}
+
+// checkQuery refuses parameters that name no document.
+func checkQuery(params *graphql.RawParams) *refusal {
+	if params.Query == "" && params.Extensions[documents.IDExtension] == nil && params.Extensions["persistedQuery"] == nil {
+		return badRequest("The parameter query is missing.")
+	}
+	return nil
 }
 
 // readGet reads the parameters from the URL (section 5.3).
@@ -91,8 +99,7 @@ func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusa
 	return params, nil
 }
 
-// readPost reads the parameters from a JSON body (section 5.4). Members that
-// we don't know are none of our business.
+// readPost reads the parameters from a JSON body (section 5.4).
 func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
 	if problem := checkContent(r.Header); problem != nil {
 		return nil, problem
@@ -107,9 +114,15 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 	if err := bounds.CheckJSON(body); err != nil {
 		return nil, tooMuch(err)
 	}
+	return readParams("body", body)
+}
+
+// readParams reads the parameters from JSON that was counted before. Members
+// that we don't know are none of our business.
+func readParams(name string, text []byte) (*graphql.RawParams, *refusal) {
 	var members map[string]json.RawMessage
-	if err := decode(body, &members); err != nil || members == nil {
-		return nil, badRequest("The body is not a JSON object.")
+	if err := decode(text, &members); err != nil || members == nil {
+		return nil, badRequest("The %s is not a JSON object.", name)
 	}
 	params := &graphql.RawParams{}
 	var documentID string
@@ -125,7 +138,7 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 	} {
 		if raw, ok := members[member.name]; ok {
 			if err := decode(raw, member.target); err != nil {
-				return nil, badRequest("The member %s of the body is not a JSON %s.", member.name, member.kind)
+				return nil, badRequest("The member %s of the %s is not a JSON %s.", member.name, name, member.kind)
 			}
 		}
 	}

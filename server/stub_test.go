@@ -57,6 +57,13 @@ func testConfig(t *testing.T, flags ...string) *Config {
 // testHandler is the gateway's handler over the stub.
 func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, flags ...string) http.Handler {
 	t.Helper()
+	handler, _ := testGateway(t, log, exec, &authenticator{audit: newAudit(log, slog.New(slog.DiscardHandler))}, flags...)
+	return handler
+}
+
+// testGateway is testHandler with callers, and with the streams that its handler has open.
+func testGateway(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, auth *authenticator, flags ...string) (http.Handler, *streams) {
+	t.Helper()
 	cfg := testConfig(t, flags...)
 	logger := newLogger(log, "debug", "text")
 	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), nil)
@@ -64,11 +71,12 @@ func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphq
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), &authenticator{}, ready, logger)
+	live := newStreams(cfg)
+	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), auth, live, ready, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler
+	return handler, live
 }
 
 // send lets a handler answer one request. Headers are "Name: value".

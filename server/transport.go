@@ -25,17 +25,26 @@ type endpoint struct {
 	auth     *authenticator
 	limits   limits.Limits
 	quota    quota.Quota
+	streams  *streams
+	cfg      *Config
 }
 
-func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator) endpoint {
-	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), quota: quota.New(cfg.quota(), nil)}
+func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams) endpoint {
+	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), quota: quota.New(cfg.quota(), nil), streams: live, cfg: cfg}
 }
 
 // errorsAtMost bounds the errors of a document that are reported at once.
 const errorsAtMost = 50
 
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := graphql.StartOperationTrace(r.Context())
+	if isUpgrade(r) {
+		e.serveSocket(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), e.cfg.RequestTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	ctx = graphql.StartOperationTrace(ctx)
 	mediaType := negotiate(r.Header.Values("Accept"))
 	a := answer{w: w, mediaType: mediaType}
 	defer func() {
@@ -74,12 +83,9 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	operation, errs := e.executor.CreateOperationContext(ctx, params)
-	if len(errs) > 0 {
-		if len(errs) > errorsAtMost {
-			errs = errs[:errorsAtMost]
-		}
-		a.write(e.executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs))
+	operation, refused := e.prepare(ctx, params)
+	if refused != nil {
+		a.write(refused)
 		return
 	}
 	if problem := checkOperation(r.Method, operation.Operation.Operation); problem != nil {
@@ -100,6 +106,16 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.write(response)
+}
+
+// prepare makes an operation ready to run: it is parsed, validated and within
+// the limits. Otherwise the answer says why not.
+func (e endpoint) prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, *graphql.Response) {
+	operation, errs := e.executor.CreateOperationContext(ctx, params)
+	if len(errs) == 0 {
+		return operation, nil
+	}
+	return nil, e.executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
 }
 
 // checkOperation keeps GET safe (section 5.3: a GET must not run a mutation)

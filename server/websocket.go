@@ -1,0 +1,553 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/coder/websocket"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"golang.org/x/time/rate"
+
+	"licensegraph/internal/identity"
+)
+
+// subprotocol is the one that is spoken over WebSockets
+// (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
+const subprotocol = "graphql-transport-ws"
+
+// The subprotocol's reasons for closing a connection.
+const (
+	closeInvalid     websocket.StatusCode = 4400
+	closeNoCaller    websocket.StatusCode = 4401
+	closeForbidden   websocket.StatusCode = 4403 // clients come again with a new token
+	closeSubprotocol websocket.StatusCode = 4406
+	closeInitLate    websocket.StatusCode = 4408
+	closeIDTaken     websocket.StatusCode = 4409
+	closeInitAgain   websocket.StatusCode = 4429
+)
+
+const (
+	pingEvery     = 30 * time.Second
+	pongWait      = 20 * time.Second
+	closeWait     = 5 * time.Second // for the other side to close, too
+	operationID   = 128             // bytes
+	closeReason   = 123             // bytes (RFC 6455, section 5.5)
+	socketVersion = "13"            // RFC 6455, section 4.2.1
+)
+
+// isUpgrade tells whether a request wants to become a WebSocket.
+func isUpgrade(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// checkUpgrade refuses what is no handshake (RFC 6455, section 4.2.1).
+func checkUpgrade(r *http.Request) *refusal {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	switch {
+	case r.Header.Get("Sec-WebSocket-Version") != socketVersion:
+		return &refusal{http.StatusUpgradeRequired, "The WebSocket has to be of version 13.", map[string]string{"Sec-WebSocket-Version": socketVersion, "Upgrade": "websocket", "Connection": "Upgrade"}, nil}
+	case err != nil || len(key) != 16 || len(r.Header.Values("Sec-WebSocket-Key")) != 1 || !strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade"):
+		return badRequest("The handshake of the WebSocket is malformed.")
+	}
+	return nil
+}
+
+// serveSocket answers operations over a WebSocket until it closes. Whoever opens one with an access token in a header
+// is known from then on; others send it in connection_init, as browsers have to.
+func (e endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
+	a := answer{w: w, mediaType: mediaTypeJSON}
+	problem := checkUpgrade(r)
+	ctx := r.Context()
+	if problem == nil && len(r.Header.Values("Authorization")) > 0 {
+		ctx, problem = e.auth.request(r)
+	}
+	var done func()
+	if problem == nil {
+		done, problem = e.streams.begin()
+	}
+	if problem != nil {
+		a.refuse(graphql.StartOperationTrace(ctx), e, problem)
+		return
+	}
+	defer done()
+	hijacked := &hijacker{ResponseWriter: w}
+	handshake := r.Clone(ctx)
+	handshake.Header.Del("Origin") // sameOrigin has checked it, by other rules than the library
+	conn, err := websocket.Accept(hijacked, handshake, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}})
+	if err != nil {
+		return // it has answered
+	}
+	conn.SetReadLimit(e.cfg.MaxBodyBytes)
+	s := &socket{
+		endpoint: e, header: r.Header, conn: conn, raw: hijacked.conn, whole: ctx,
+		messages: rate.NewLimiter(rate.Limit(2*e.cfg.CallerRate), 2*e.cfg.CallerBurst),
+		began:    make(chan time.Time, 1), operations: map[string]*socketOperation{},
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.serve()
+}
+
+// hijacker remembers the connection that the WebSocket takes over.
+type hijacker struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn = conn
+	return conn, buffer, err
+}
+
+// socket is one WebSocket. Three goroutines serve it: one reads, one watches what ends it, one pings. Each operation
+// has one of its own, which also writes its answers: a client that reads slowly holds up its own operations, until the
+// time to write is over.
+type socket struct {
+	endpoint
+	header   http.Header // of the handshake
+	conn     *websocket.Conn
+	raw      net.Conn
+	whole    context.Context // until the process ends; to cancel a read or a write closes the connection
+	ctx      context.Context // until the connection closes
+	cancel   context.CancelFunc
+	messages *rate.Limiter
+	began    chan time.Time // when the token ends that opened the connection; zero: never
+	once     sync.Once      // closes
+
+	// Of the reader.
+	caller  context.Context // of who asks; nil before connection_init
+	ends    time.Time
+	counted func()
+	number  int // of operations so far
+
+	mu         sync.Mutex
+	closing    bool                        // no operation may begin any more
+	operations map[string]*socketOperation // by the client's ids
+	running    int                         // also those that the client has completed
+	group      sync.WaitGroup
+}
+
+// socketOperation is one operation of a WebSocket.
+type socketOperation struct {
+	id     string
+	cancel context.CancelFunc
+}
+
+// message is what both sides send.
+type message struct {
+	ID      *string         `json:"id"`
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// closing is why a connection is closed.
+type closing struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+func invalid(reason string) *closing { return &closing{closeInvalid, reason} }
+
+func (s *socket) serve() {
+	var watching sync.WaitGroup
+	watching.Go(s.watch)
+	watching.Go(s.ping)
+	if s.conn.Subprotocol() != subprotocol {
+		s.close(closing{closeSubprotocol, "Subprotocol not acceptable"})
+	} else if why := s.read(); why != nil {
+		s.close(*why)
+	}
+	s.cancel()
+	watching.Wait()
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.group.Wait()
+	_ = s.raw.Close() // in whatever state it is
+	_ = s.conn.CloseNow()
+	if s.counted != nil {
+		s.counted()
+	}
+}
+
+// close ends what is under way and then the connection, once.
+func (s *socket) close(why closing) {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closing = true
+		s.mu.Unlock()
+		s.cancel()
+		_ = s.raw.SetDeadline(time.Now().Add(closeWait))
+		_ = s.conn.Close(why.code, bounded(why.reason, closeReason-len("…"))) // the other side may be gone
+	})
+}
+
+// watch closes the connection when its time is up.
+func (s *socket) watch() {
+	why := closing{closeInitLate, "Connection initialisation timeout"}
+	limit := time.NewTimer(s.cfg.ReadHeaderTimeout)
+	defer limit.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case ends := <-s.began:
+			if limit.Stop(); !ends.IsZero() {
+				why = tokenEnded
+				limit.Reset(time.Until(ends))
+			}
+		case <-limit.C:
+			s.close(why)
+			return
+		case <-s.streams.life.Done():
+			s.mu.Lock()
+			s.closing = true
+			s.mu.Unlock()
+			s.group.Wait() // subscriptions end by themselves
+			s.close(closing{websocket.StatusGoingAway, "The gateway is shutting down."})
+			return
+		}
+	}
+}
+
+var tokenEnded = closing{closeForbidden, "The access token has expired: open a connection with a new one."}
+
+// ping finds out when the other side is gone.
+func (s *socket) ping() {
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-ticker.C:
+			ctx, cancel := context.WithTimeout(s.ctx, pongWait)
+			err := s.conn.Ping(ctx)
+			cancel()
+			if err != nil && s.ctx.Err() == nil {
+				_ = s.raw.Close() // which ends the reader
+				return
+			}
+		}
+	}
+}
+
+// read handles messages until the connection ends, or for a reason to end it.
+func (s *socket) read() *closing {
+	for {
+		kind, text, err := s.next()
+		switch {
+		case err != nil:
+			return nil
+		case kind != websocket.MessageText:
+			return invalid("A message has to be text.")
+		}
+		if err := s.limits.CheckJSON(text); err != nil {
+			return invalid(err.Message)
+		}
+		var m message
+		if decode(text, &m) != nil || m.Type == "" {
+			return invalid("A message has to be a JSON object with a type.")
+		}
+		if why := s.handle(m); why != nil {
+			return why
+		}
+	}
+}
+
+// next returns a message. Its first byte may take as long as it wants, the rest as long as a request.
+func (s *socket) next() (websocket.MessageType, []byte, error) {
+	if err := s.messages.Wait(s.ctx); err != nil {
+		return 0, nil, err
+	}
+	kind, r, err := s.conn.Reader(s.whole)
+	if err != nil {
+		return 0, nil, err
+	}
+	late := time.AfterFunc(s.cfg.RequestTimeout, func() { _ = s.raw.Close() })
+	defer late.Stop()
+	text, err := io.ReadAll(r)
+	return kind, text, err
+}
+
+func (s *socket) handle(m message) *closing {
+	switch m.Type {
+	case "connection_init":
+		return s.initialise(m.Payload)
+	case "ping":
+		s.send([]byte(`{"type":"pong"}`))
+		return nil
+	case "pong":
+		return nil
+	case "subscribe":
+		return s.subscribe(m)
+	case "complete":
+		if m.ID == nil {
+			return invalid("The message has no id.")
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if op := s.operations[*m.ID]; op != nil { // it may have ended meanwhile
+			delete(s.operations, *m.ID)
+			op.cancel()
+		}
+		return nil
+	}
+	return invalid("The type of the message is unknown.")
+}
+
+// initialise finds out who asks.
+func (s *socket) initialise(payload json.RawMessage) *closing {
+	if s.caller != nil {
+		return &closing{closeInitAgain, "Too many initialisation requests"}
+	}
+	header, why := authorization(payload)
+	if why != nil {
+		return why
+	}
+	ctx := s.whole
+	if given := identity.From(ctx); given == nil {
+		var problem *refusal
+		if ctx, problem = s.auth.request((&http.Request{Header: header}).WithContext(ctx)); problem != nil {
+			return refusedConnection(problem)
+		}
+	} else if token, problem := bearer(header); len(header) > 0 && (problem != "" || token != given.Token.Reveal()) {
+		return &closing{closeNoCaller, "The handshake and connection_init have different access tokens."}
+	}
+	if caller := identity.From(ctx); caller != nil {
+		if s.ends = caller.Expires; !time.Now().Before(s.ends) {
+			return &tokenEnded
+		}
+	}
+	var problem *refusal
+	if s.counted, problem = s.streams.admit(identity.From(ctx).Key()); problem != nil {
+		return refusedConnection(problem)
+	}
+	s.caller = ctx
+	s.began <- s.ends
+	s.send([]byte(`{"type":"connection_ack"}`))
+	return nil
+}
+
+// refusedConnection is how a connection closes where a request would be refused.
+func refusedConnection(problem *refusal) *closing {
+	switch problem.status {
+	case http.StatusUnauthorized:
+		return &closing{closeNoCaller, problem.text}
+	case http.StatusForbidden:
+		return &closing{closeForbidden, problem.text}
+	}
+	return &closing{websocket.StatusTryAgainLater, problem.text}
+}
+
+// authorization reads the connection's parameters: Authorization is what a header of that name would be.
+func authorization(payload json.RawMessage) (http.Header, *closing) {
+	var members map[string]json.RawMessage
+	if len(payload) > 0 && decode(payload, &members) != nil {
+		return nil, invalid("The payload of connection_init is not a JSON object.")
+	}
+	header := http.Header{}
+	for name, value := range members {
+		if !strings.EqualFold(name, "Authorization") {
+			continue
+		}
+		var text *string
+		if decode(value, &text) != nil {
+			return nil, invalid("Authorization in the payload of connection_init is not a JSON string.")
+		}
+		if text != nil {
+			header.Add("Authorization", *text)
+		}
+	}
+	return header, nil
+}
+
+// subscribe begins an operation of any kind.
+func (s *socket) subscribe(m message) *closing {
+	switch {
+	case s.caller == nil:
+		return &closing{closeNoCaller, "Unauthorized"}
+	case m.ID == nil || *m.ID == "" || len(*m.ID) > operationID:
+		return invalid(fmt.Sprintf("The message has no id of at most %d bytes.", operationID))
+	case !s.ends.IsZero() && !time.Now().Before(s.ends):
+		return &tokenEnded
+	}
+	start := graphql.Now()
+	params, problem := readParams("payload", m.Payload)
+	if problem == nil {
+		problem = checkQuery(params)
+	}
+	if problem != nil {
+		return invalid(problem.text)
+	}
+	params.Headers = s.header
+	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
+
+	s.number++
+	ctx := context.WithValue(s.caller, requestIDKey{}, fmt.Sprintf("%s.%d", requestID(s.whole), s.number))
+	ctx, cancel := context.WithCancel(graphql.StartOperationTrace(ctx))
+	op := &socketOperation{*m.ID, cancel}
+	end, why := s.begin(ctx, op)
+	if end == nil {
+		cancel()
+		return why
+	}
+	stop := context.AfterFunc(s.ctx, cancel)
+	go func() {
+		defer s.group.Done()
+		defer end()
+		defer cancel()
+		defer stop()
+		s.run(ctx, op, params, end)
+	}()
+	return nil
+}
+
+// begin notes an operation, if there may be one more. Call end when it has ended.
+func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), why *closing) {
+	s.mu.Lock()
+	_, taken := s.operations[op.id]
+	closes, busy := s.closing, s.running >= s.cfg.CallerOperations
+	s.mu.Unlock() // only the reader begins operations
+	switch {
+	case taken:
+		return nil, &closing{closeIDTaken, "Subscriber for " + op.id + " already exists"}
+	case closes:
+		return nil, nil
+	}
+	var admitted func()
+	problem := &refusal{text: fmt.Sprintf("The connection has %d operations under way, as many as it may have.", s.cfg.CallerOperations), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
+	if !busy {
+		admitted, problem = admit(ctx, s.quota)
+	}
+	if problem != nil {
+		s.send(operationMessage(op.id, "error", mustMarshal(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors)))
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		admitted()
+		return nil, nil
+	}
+	s.operations[op.id] = op
+	s.running++
+	s.group.Add(1)
+	return admitted, nil
+}
+
+// run answers an operation until it or its client has completed it.
+func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.RawParams, end func()) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running--
+	}()
+	defer func() {
+		if p := recover(); p != nil {
+			s.finish(op, "error", mustMarshal(s.failure(ctx, s.executor.PresentRecoveredError(ctx, p)).Errors))
+		}
+	}()
+	operation, refused := s.prepare(ctx, params)
+	if refused != nil {
+		s.finish(op, "error", mustMarshal(refused.Errors))
+		return
+	}
+	ctx, cancel := s.bound(ctx, operation, end)
+	defer cancel()
+	responses, ctx := s.executor.DispatchOperation(ctx, operation)
+	for {
+		response := responses(ctx)
+		switch {
+		case response == nil && operation.Operation.Operation == ast.Subscription:
+			s.finish(op, "complete", nil)
+			return
+		case response == nil:
+			response = s.failure(ctx, context.Cause(ctx))
+		}
+		s.auth.challengeIn(response.Errors)
+		if response.Data == nil {
+			s.finish(op, "error", mustMarshal(response.Errors))
+			return
+		}
+		if !s.under(op) {
+			return
+		}
+		s.send(operationMessage(op.id, "next", encode(response)))
+		if operation.Operation.Operation != ast.Subscription {
+			s.finish(op, "complete", nil)
+			return
+		}
+	}
+}
+
+// bound holds an operation to its time: a query or a mutation to that of a request, a subscription to that of the
+// gateway. A subscription does not count as an operation under way, which would keep out those that end.
+func (e endpoint) bound(ctx context.Context, operation *graphql.OperationContext, end func()) (context.Context, context.CancelFunc) {
+	if operation.Operation.Operation != ast.Subscription {
+		return context.WithTimeout(ctx, e.cfg.RequestTimeout)
+	}
+	end()
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(e.streams.life, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// under tells whether the client still waits for an operation.
+func (s *socket) under(op *socketOperation) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.operations[op.id] == op && s.ctx.Err() == nil
+}
+
+// finish sends the last message of an operation, unless the client has completed it. From then on its id is free.
+func (s *socket) finish(op *socketOperation, kind string, payload []byte) {
+	s.mu.Lock()
+	waited := s.operations[op.id] == op && s.ctx.Err() == nil
+	if waited {
+		delete(s.operations, op.id)
+	}
+	s.mu.Unlock()
+	if waited {
+		s.send(operationMessage(op.id, kind, payload))
+	}
+}
+
+func operationMessage(id, kind string, payload []byte) []byte {
+	var b bytes.Buffer
+	b.Grow(len(id) + len(payload) + 64)
+	b.WriteString(`{"id":`)
+	b.Write(mustMarshal(id))
+	b.WriteString(`,"type":"` + kind + `"`)
+	if payload != nil {
+		b.WriteString(`,"payload":`)
+		b.Write(payload)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// send sends a message. A client that does not take it in time loses the connection.
+func (s *socket) send(text []byte) {
+	ctx, cancel := context.WithTimeout(s.whole, s.cfg.RequestTimeout)
+	defer cancel()
+	if err := s.conn.Write(ctx, websocket.MessageText, text); err != nil && !errors.Is(err, net.ErrClosed) {
+		_ = s.raw.Close() // which ends the reader
+	}
+}
