@@ -328,9 +328,7 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 		return &closing{closeNoCaller, "The handshake and connection_init have different access tokens."}
 	}
 	if caller := identity.From(ctx); caller != nil {
-		if s.ends = caller.Expires; !time.Now().Before(s.ends) {
-			return &tokenEnded
-		}
+		s.ends = caller.Expires
 	}
 	var problem *refusal
 	if s.counted, problem = s.streams.admit(identity.From(ctx).Key()); problem != nil {
@@ -382,7 +380,7 @@ func (s *socket) subscribe(m message) *closing {
 		return &closing{closeNoCaller, "Unauthorized"}
 	case m.ID == nil || *m.ID == "" || len(*m.ID) > operationID:
 		return invalid(fmt.Sprintf("The message has no id of at most %d bytes.", operationID))
-	case !s.ends.IsZero() && !time.Now().Before(s.ends):
+	case !s.ends.IsZero() && !time.Now().Before(s.ends): // the timer of watch stands still while the machine sleeps
 		return &tokenEnded
 	}
 	start := graphql.Now()
