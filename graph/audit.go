@@ -184,7 +184,7 @@ func (r *rights) collect(typ *ast.Type, value any, ids *[]string) {
 		// An id that is none can be anything, a name as well.
 		if guid, ok := licensing.ParseGUID(value); ok && (typ.Name() == "ID" || typ.Name() == "UUID") {
 			*ids = append(*ids, string(guid))
-		} else if typ.Name() == "ID" && opaqueID(value) == nil && !strings.Contains(value, "@") {
+		} else if typ.Name() == "ID" && opaqueID(value) == nil {
 			*ids = append(*ids, value)
 		}
 	}

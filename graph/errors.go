@@ -82,13 +82,19 @@ func ofDocument(e *gqlerror.Error) *gqlerror.Error {
 	return e
 }
 
+// invalidEnum is what gqlparser says of a variable that is no member of an enumeration.
+const invalidEnum = " is not a valid "
+
 // ofVariable gives an error of a variable the variable's name and place. gqlparser gives it a path that is not
-// one of the answer.
+// one of the answer. The value is not repeated.
 func ofVariable(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
 	if len(e.Path) < 2 || e.Path[0] != ast.PathName("variable") || !graphql.HasOperationContext(ctx) {
 		return e
 	}
 	name := fmt.Sprint(e.Path[1])
+	if at := strings.LastIndex(e.Message, invalidEnum); at >= 0 { // before it is the value
+		e.Message = "the value" + e.Message[at:]
+	}
 	e.Message = "$" + name + ": " + e.Message
 	e.Path = nil
 	if op := graphql.GetOperationContext(ctx).Operation; op != nil {

@@ -26,17 +26,23 @@ func directoryID(id string) (string, error) {
 	return string(guid), nil
 }
 
-// opaqueID checks an id about whose form nothing is known.
+// opaqueID checks an id about whose form nothing is known, but that it is nobody's address: it becomes a part of a URL.
 func opaqueID(id string) error {
-	if id == "" || len(id) > maxID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' || r == '\\' }) || id == "." || id == ".." {
-		return &licensing.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks nor slashes", maxID)}
+	if !segment(id) || strings.Contains(id, "@") {
+		return &licensing.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks, slashes nor @", maxID)}
 	}
 	return nil
 }
 
+// segment tells whether a text can be a segment of a path.
+func segment(text string) bool {
+	return text != "" && len(text) <= maxID && text != "." && text != ".." &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' || r == '\\' })
+}
+
 // principalName checks a sign-in name.
 func principalName(name string) error {
-	if at := strings.IndexByte(name, '@'); at < 1 || at == len(name)-1 || len(name) > maxPrincipalName || opaqueID(name) != nil {
+	if at := strings.IndexByte(name, '@'); at < 1 || at == len(name)-1 || len(name) > maxPrincipalName || !segment(name) {
 		return &licensing.InputError{Message: fmt.Sprintf("a userPrincipalName looks like adele@example.com and has at most %d characters", maxPrincipalName)}
 	}
 	return nil

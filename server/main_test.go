@@ -79,6 +79,7 @@ type program struct {
 	stop           context.CancelFunc
 	ended          chan error
 	client         *http.Client
+	pid            int // of its own process, if it has one
 }
 
 // start runs the program on free ports until the test ends.

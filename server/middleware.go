@@ -13,6 +13,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/loaders"
 )
 
 // middleware wraps a handler.
@@ -59,7 +61,8 @@ func saneRequestID(id string) bool {
 }
 
 // logRequests writes a record for each request. It never holds the query or
-// its variables, which are in the URL of a GET.
+// its variables, which are in the URL of a GET, nor a path that is none of the
+// gateway's: it says which route was taken.
 func logRequests(logger *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +74,7 @@ func logRequests(logger *slog.Logger) middleware {
 					level = slog.LevelDebug
 				}
 				logger.Log(r.Context(), level, "request",
-					"method", bounded(r.Method, 16), "path", bounded(r.URL.Path, 100),
+					"method", bounded(r.Method, 16), "path", r.Pattern,
 					"status", recorder.code(), "bytes", recorder.bytes,
 					"milliseconds", time.Since(start).Milliseconds())
 			}()
@@ -123,7 +126,8 @@ func (r *statusRecorder) code() int {
 }
 
 // recoverPanics turns a panic into one record and a 500. It is the last net:
-// resolvers and the GraphQL endpoint have their own.
+// resolvers and the GraphQL endpoint have their own. The record says where it
+// happened and not what it said, which can be about somebody.
 func recoverPanics(logger *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +137,8 @@ func recoverPanics(logger *slog.Logger) middleware {
 				case http.ErrAbortHandler:
 					panic(p)
 				default:
-					logger.ErrorContext(r.Context(), "panic in a handler", "panic", p, "stack", string(debug.Stack()))
+					caught := loaders.Recovered(p)
+					logger.ErrorContext(r.Context(), "panic in a handler", "panic", caught.What, "at", caught.At, "stack", string(debug.Stack()))
 					http.Error(w, "internal error", http.StatusInternalServerError)
 				}
 			}()
