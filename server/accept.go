@@ -6,22 +6,27 @@ import (
 	"strings"
 )
 
-// The media types of an answer (GraphQL over HTTP, section 6.4.1 and 6.4.2).
+// The media types of an answer (GraphQL over HTTP, section 6.4.1 and 6.4.2),
+// and that of a stream of answers.
 const (
 	mediaTypeJSON    = "application/json"
 	mediaTypeGraphQL = "application/graphql-response+json"
+	mediaTypeEvents  = "text/event-stream"
 )
 
 // negotiate picks the media type of the answer by the Accept header (RFC
 // 9110, section 12.5.1), or none. Without a preference it is
 // application/json, which every client reads;
-// application/graphql-response+json has to be asked for by name.
-func negotiate(accept []string) string {
+// application/graphql-response+json has to be asked for by name, and so has
+// text/event-stream, which is picked when nothing else is wanted as much.
+// Whether it would do at all is what events tells: some clients name all that
+// they know for every operation.
+func negotiate(accept []string) (mediaType string, events bool) {
 	header := strings.Join(accept, ",")
 	if strings.TrimSpace(header) == "" {
-		return mediaTypeJSON
+		return mediaTypeJSON, false
 	}
-	var plain, graphql preference
+	var plain, graphql, stream preference
 	for item := range strings.SplitSeq(header, ",") {
 		mediaRange, params, err := mime.ParseMediaType(item)
 		if err != nil {
@@ -38,14 +43,20 @@ func negotiate(accept []string) string {
 		}
 		plain.consider(mediaRange, mediaTypeJSON, q)
 		graphql.consider(mediaRange, mediaTypeGraphQL, q)
+		if mediaRange == mediaTypeEvents {
+			stream.consider(mediaRange, mediaTypeEvents, q)
+		}
 	}
+	events = stream.q > 0
 	switch {
+	case stream.q > max(graphql.q, plain.q):
+		return mediaTypeEvents, true
 	case graphql.q > 0 && (graphql.q > plain.q || graphql.q == plain.q && graphql.specificity == 3):
-		return mediaTypeGraphQL
+		return mediaTypeGraphQL, events
 	case plain.q > 0:
-		return mediaTypeJSON
+		return mediaTypeJSON, events
 	}
-	return ""
+	return "", false
 }
 
 // preference is how much a media type is wanted, by the most specific range

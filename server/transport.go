@@ -41,12 +41,16 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.serveSocket(w, r)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), e.cfg.RequestTimeout)
+	whole := r.Context()
+	ctx, cancel := context.WithTimeout(whole, e.cfg.RequestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	ctx = graphql.StartOperationTrace(ctx)
-	mediaType := negotiate(r.Header.Values("Accept"))
+	mediaType, streams := negotiate(r.Header.Values("Accept"))
 	a := answer{w: w, mediaType: mediaType}
+	if mediaType == mediaTypeEvents {
+		a.mediaType = mediaTypeJSON // of what is refused
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -58,7 +62,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if mediaType == "" {
 		a.mediaType = mediaTypeJSON
-		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "The answer can be " + mediaTypeGraphQL + " or " + mediaTypeJSON + ".", nil, nil})
+		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "The answer can be " + mediaTypeGraphQL + ", " + mediaTypeJSON + " or " + mediaTypeEvents + ".", nil, nil})
 		return
 	}
 	if r.Method == http.MethodOptions { // one that is no preflight
@@ -84,12 +88,25 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	operation, refused := e.prepare(ctx, params)
+	if refused != nil && mediaType == mediaTypeEvents {
+		_ = (eventStream{w, e.cfg.RequestTimeout}).once(refused) // whoever asked has gone
+		return
+	}
 	if refused != nil {
 		a.write(refused)
 		return
 	}
-	if problem := checkOperation(r.Method, operation.Operation.Operation); problem != nil {
+	live := operation.Operation.Operation == ast.Subscription
+	if problem := checkOperation(r.Method, operation.Operation.Operation, streams); problem != nil {
 		a.refuse(ctx, e, problem)
+		return
+	}
+	if live || mediaType == mediaTypeEvents {
+		ctx, leave := detached(ctx, whole)
+		defer leave()
+		if problem := e.serveEvents(ctx, w, operation, end); problem != nil {
+			a.refuse(ctx, e, problem)
+		}
 		return
 	}
 	responses, ctx := e.executor.DispatchOperation(ctx, operation)
@@ -120,11 +137,11 @@ func (e endpoint) prepare(ctx context.Context, params *graphql.RawParams) (*grap
 
 // checkOperation keeps GET safe (section 5.3: a GET must not run a mutation)
 // and refuses what one answer cannot hold.
-func checkOperation(method string, operation ast.Operation) *refusal {
+func checkOperation(method string, operation ast.Operation, streams bool) *refusal {
 	switch {
-	case operation == ast.Subscription:
-		return badRequest("Subscriptions are not served over this transport.")
-	case method == http.MethodGet && operation != ast.Query:
+	case operation == ast.Subscription && !streams:
+		return badRequest("One answer cannot hold a subscription: accept %s, or open a WebSocket with the subprotocol %s.", mediaTypeEvents, subprotocol)
+	case method == http.MethodGet && operation == ast.Mutation:
 		return &refusal{http.StatusMethodNotAllowed, "A GET runs queries only: send this operation by POST.", map[string]string{"Allow": "POST"}, nil}
 	}
 	return nil

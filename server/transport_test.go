@@ -62,7 +62,7 @@ func TestTransport(t *testing.T) {
 		{"POST, nulls", "POST", "/graphql", `{"query":"{hello}","operationName":null,"variables":null,"extensions":null}`, []string{jsonBody}, 200, helloAnswer, ""},
 		{"POST, unknown members", "POST", "/graphql", `{"query":"{hello}","id":1,"more":[]}`, []string{jsonBody}, 200, helloAnswer, ""},
 		{"POST, mutation", "POST", "/graphql", `{"query":"mutation{hello}"}`, []string{jsonBody}, 200, helloAnswer, ""},
-		{"POST, subscription", "POST", "/graphql", `{"query":"subscription{hello}"}`, []string{jsonBody}, 400, "Subscriptions", ""},
+		{"POST, subscription", "POST", "/graphql", `{"query":"subscription{hello}"}`, []string{jsonBody}, 400, "cannot hold a subscription", ""},
 		{"POST, chosen operation", "POST", "/graphql", `{"query":"query a{hello} query b{hello}","operationName":"b"}`, []string{jsonBody}, 200, helloAnswer, ""},
 		{"POST, unknown operation, old", "POST", "/graphql", `{"query":"query a{hello}","operationName":"b"}`, []string{jsonBody, acceptOld}, 200, "not found", ""},
 		{"POST, unknown operation, new", "POST", "/graphql", `{"query":"query a{hello}","operationName":"b"}`, []string{jsonBody, acceptNew}, 400, "not found", ""},
@@ -103,7 +103,7 @@ func TestTransport(t *testing.T) {
 		{"GET, mutation", "GET", get("query", "mutation{hello}"), "", nil, 405, "by POST", "Allow: POST"},
 		{"GET, mutation among queries", "GET", get("query", "query a{hello} mutation b{hello}", "operationName", "b"), "", nil, 405, "by POST", "Allow: POST"},
 		{"GET, query among mutations", "GET", get("query", "query a{hello} mutation b{hello}", "operationName", "a"), "", nil, 200, helloAnswer, ""},
-		{"GET, subscription", "GET", get("query", "subscription{hello}"), "", nil, 400, "Subscriptions", ""},
+		{"GET, subscription", "GET", get("query", "subscription{hello}"), "", nil, 400, "cannot hold a subscription", ""},
 
 		{"PUT", "PUT", "/graphql", helloBody, []string{jsonBody}, 405, "GET or POST", "Allow: GET, POST, OPTIONS"},
 		{"DELETE", "DELETE", "/graphql", "", nil, 405, "GET or POST", "Allow: GET, POST, OPTIONS"},
@@ -238,11 +238,23 @@ func TestNegotiate(t *testing.T) {
 		"application/JSON":                                                                 mediaTypeJSON,
 		"text/html, application/xhtml+xml, */*;q=0":                                        "",
 	} {
-		if got := negotiate([]string{accept}); got != want {
+		if got, events := negotiate([]string{accept}); got != want || events {
 			t.Errorf("%q: got %q, want %q", accept, got, want)
 		}
 	}
-	if got := negotiate([]string{"text/html", "application/json"}); got != mediaTypeJSON {
+	for accept, want := range map[string]string{
+		"text/event-stream":                         mediaTypeEvents,
+		"text/event-stream, */*;q=0.1":              mediaTypeEvents,
+		"application/json;q=0.9, text/event-stream": mediaTypeEvents,
+		"text/event-stream;q=0.9, application/json": mediaTypeJSON,
+		"application/graphql-response+json, application/json, text/event-stream, */*;q=0": mediaTypeGraphQL,
+		"text/event-stream, */*": mediaTypeJSON,
+	} {
+		if got, events := negotiate([]string{accept}); got != want || !events {
+			t.Errorf("%q: got %q, want %q", accept, got, want)
+		}
+	}
+	if got, _ := negotiate([]string{"text/html", "application/json"}); got != mediaTypeJSON {
 		t.Errorf("two headers: got %q", got)
 	}
 }

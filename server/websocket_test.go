@@ -465,7 +465,7 @@ func servePipes(t *testing.T, handler http.Handler, live *streams) *http.Client 
 	t.Helper()
 	l := pipes{ch: make(chan net.Conn)}
 	l.done, l.end = context.WithCancel(context.Background())
-	server := &http.Server{Handler: handler}
+	server := &http.Server{Handler: handler, ReadTimeout: 15 * time.Second, WriteTimeout: 20 * time.Second} // as in newServer
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(l) })
 	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {

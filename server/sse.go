@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/internal/identity"
+)
+
+// keepAliveEvery is how often an event stream shows that it is alive, to
+// proxies which cut what is silent (HTML, "Server-sent events", authoring
+// notes).
+const keepAliveEvery = 15 * time.Second
+
+var errTokenEnded = errors.New("the access token has expired")
+
+// detached returns a context with what is known of a request, but without the
+// request's time limit. It ends when the client has gone.
+func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(whole, func() { cancel(context.Cause(whole)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// serveEvents answers an operation with a stream of events: next for each
+// answer, and complete at the end (GraphQL over Server-Sent Events, distinct
+// connections mode,
+// https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). It ends
+// when the caller's token does, with an error that says so. When the gateway
+// ends, it ends without complete, so that clients come again.
+func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end func()) *refusal {
+	live := operation.Operation.Operation == ast.Subscription
+	caller := identity.From(ctx)
+	if live {
+		counted, problem := e.streams.admit(caller.Key())
+		if problem != nil {
+			return problem
+		}
+		defer counted()
+	}
+	if caller != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, caller.Expires, errTokenEnded)
+		defer cancel()
+	}
+	ctx, cancel := e.bound(ctx, operation, end)
+	answers := make(chan *graphql.Response)
+	var pulling sync.WaitGroup
+	pulling.Go(func() {
+		defer close(answers)
+		e.pull(ctx, operation, answers)
+	})
+	defer func() {
+		cancel()
+		for range answers { // nobody wants them any more
+		}
+		pulling.Wait()
+	}()
+
+	stream := eventStream{w, e.cfg.RequestTimeout}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a test's recorder has none
+	if stream.begin() != nil {
+		return nil
+	}
+	alive := time.NewTicker(keepAliveEvery)
+	defer alive.Stop()
+	for {
+		var err error
+		select {
+		case response, more := <-answers:
+			switch {
+			case more:
+				e.auth.challengeIn(response.Errors)
+				err = stream.send("next", encode(response))
+			case errors.Is(context.Cause(ctx), errTokenEnded):
+				_ = stream.last(e.failure(ctx, &gqlerror.Error{Message: tokenEnded.reason, Extensions: map[string]any{"code": "UNAUTHENTICATED"}}))
+				return nil
+			case live && ctx.Err() != nil: // the client, or the gateway
+				return nil
+			default:
+				_ = stream.send("complete", nil)
+				return nil
+			}
+		case <-alive.C:
+			err = stream.write(":\n\n")
+		}
+		if err != nil {
+			return nil // the client has gone, or does not read
+		}
+	}
+}
+
+// pull passes on the answers of an operation until it ends.
+func (e endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response) {
+	defer func() {
+		if p := recover(); p != nil {
+			answers <- e.failure(ctx, e.executor.PresentRecoveredError(ctx, p))
+		}
+	}()
+	live := operation.Operation.Operation == ast.Subscription
+	responses, ctx := e.executor.DispatchOperation(ctx, operation)
+	for {
+		response := responses(ctx)
+		switch {
+		case response == nil && live, errors.Is(context.Cause(ctx), errTokenEnded):
+			return
+		case response == nil:
+			response = e.failure(ctx, context.Cause(ctx))
+		}
+		answers <- response
+		if !live {
+			return
+		}
+	}
+}
+
+// eventStream writes events (HTML, "Server-sent events"). JSON of ours has no
+// line breaks.
+type eventStream struct {
+	w       http.ResponseWriter
+	timeout time.Duration // for a client to take an event
+}
+
+func (s eventStream) begin() error {
+	h := s.w.Header()
+	h.Set("Content-Type", mediaTypeEvents)
+	h.Set("X-Accel-Buffering", "no") // nginx would collect events
+	h.Add("Vary", "Accept")
+	return s.write("")
+}
+
+// once is a whole stream with one answer.
+func (s eventStream) once(response *graphql.Response) error {
+	return errors.Join(s.begin(), s.last(response))
+}
+
+func (s eventStream) last(response *graphql.Response) error {
+	return errors.Join(s.send("next", encode(response)), s.send("complete", nil))
+}
+
+func (s eventStream) send(event string, data []byte) error {
+	return s.write("event: " + event + "\ndata: " + string(data) + "\n\n") // without data, EventSource drops an event
+}
+
+func (s eventStream) write(text string) error {
+	connection := http.NewResponseController(s.w)
+	_ = connection.SetWriteDeadline(time.Now().Add(s.timeout)) // a test's recorder has none
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return connection.Flush()
+}

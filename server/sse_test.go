@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"licensegraph/internal/emulator"
+)
+
+const acceptEvents = "Accept: text/event-stream"
+
+// events is an event stream as its client reads it.
+type events struct {
+	t      *testing.T
+	reply  reply
+	stream *bufio.Reader
+	leave  func()
+}
+
+// open asks by POST, or by GET where the body is empty.
+func open(t *testing.T, client *http.Client, url, body string, headers ...string) *events {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	method := http.MethodPost
+	if body == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, header := range append([]string{jsonBody, acceptEvents}, headers...) {
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaving := func() {
+		leave()
+		_ = resp.Body.Close()
+	}
+	t.Cleanup(leaving)
+	return &events{t, reply{status: resp.StatusCode, header: resp.Header}, bufio.NewReader(resp.Body), leaving}
+}
+
+// want reads events, without comments, and then the end where the last is "".
+func (e *events) want(texts ...string) {
+	e.t.Helper()
+	for _, text := range texts {
+		got, err := "", error(nil)
+		for err == nil && !strings.HasSuffix(got, "\n\n") {
+			var line string
+			if line, err = e.stream.ReadString('\n'); line == ":\n" {
+				_, err = e.stream.ReadString('\n')
+				continue
+			}
+			got += line
+		}
+		if text == "" && errors.Is(err, io.EOF) && got == "" {
+			return
+		}
+		if err != nil || got != text {
+			e.t.Fatalf("got %q, %v; want %q", got, err, text)
+		}
+	}
+}
+
+const (
+	helloEvent    = "event: next\ndata: " + helloAnswer + "\n\n"
+	completeEvent = "event: complete\ndata: \n\n"
+	subscription  = `{"query":"subscription {hello}"}`
+)
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	ticks, ended := make(chan string, 3), make(chan struct{}, 1)
+	address, live := serveStub(t, ticking(ticks, ended), "--caller-streams=1")
+	endpoint := address + endpointPath
+
+	query := open(t, http.DefaultClient, endpoint, helloBody)
+	query.want(helloEvent, completeEvent, "")
+	if query.reply.status != 200 || query.reply.header.Get("Content-Type") != "text/event-stream" || query.reply.header.Get("Cache-Control") != "no-store" {
+		t.Error(query.reply)
+	}
+	open(t, http.DefaultClient, endpoint+"?query="+url.QueryEscape("{hello}"), "").want(helloEvent, completeEvent, "")
+	open(t, http.DefaultClient, endpoint, `{"query":"mutation {hello}"}`).want(helloEvent, completeEvent, "")
+	open(t, http.DefaultClient, endpoint, `{"query":"{nothing}"}`).want(`event: next`+"\n"+`data: {"errors":[{"message":"Cannot query field \"nothing\" on type \"Query\".","locations":[{"line":1,"column":2}],"extensions":{"code":"BAD_USER_INPUT"}}]}`+"\n\n", completeEvent, "")
+
+	// A subscription, by whoever accepts its answers.
+	ticks <- `{"hello":"1"}`
+	for _, accept := range []string{"text/event-stream", "application/json, text/event-stream"} {
+		s := open(t, http.DefaultClient, endpoint, subscription, "Accept: "+accept)
+		s.want("event: next\ndata: {\"data\":{\"hello\":\"1\"}}\n\n")
+		second := open(t, http.DefaultClient, endpoint+"?query="+url.QueryEscape("subscription{hello}"), "")
+		if second.reply.status != http.StatusTooManyRequests || second.reply.header.Get("Retry-After") == "" {
+			t.Errorf("a second one: %v", second.reply)
+		}
+		s.leave()
+		<-ended
+		for live.count() > 0 { // the place is free a moment later
+			runtime.Gosched()
+		}
+		ticks <- `{"hello":"1"}`
+	}
+	close(ticks)
+	open(t, http.DefaultClient, endpoint, subscription).want("event: next\ndata: {\"data\":{\"hello\":\"1\"}}\n\n", completeEvent, "")
+
+	for name, tt := range map[string]struct {
+		url, body, header string
+		status            int
+	}{
+		"a mutation by GET":         {endpoint + "?query=" + url.QueryEscape("mutation{hello}"), "", acceptEvents, 405},
+		"a subscription for JSON":   {endpoint, subscription, "Accept: application/json", 400},
+		"a page of another origin":  {endpoint, helloBody, "Origin: https://evil.example", 403},
+		"an EventSource of another": {endpoint + "?query={hello}", "", "Sec-Fetch-Site: cross-site", 403},
+		"no JSON":                   {endpoint, "{", acceptEvents, 400},
+		"a form":                    {endpoint, "query={hello}", "Content-Type: application/x-www-form-urlencoded", 415},
+		"deep JSON":                 {endpoint, `{"query":"{hello}","variables":` + strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 501), acceptEvents, 400},
+	} {
+		r := open(t, http.DefaultClient, tt.url, tt.body, tt.header)
+		body, _ := io.ReadAll(r.stream)
+		if r.reply.status != tt.status || !strings.HasPrefix(string(body), `{"errors":[{"message":`) {
+			t.Errorf("%s: %d %s", name, r.reply.status, body)
+		}
+	}
+}
+
+// count is how many streams are counted.
+func (s *streams) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// TestEventsEndWithTheToken: to the second, with an error that says so.
+func TestEventsEndWithTheToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		token, auth := tokenWithin(t, emulator.New(emulator.Options{Users: 20, SignIn: emulator.SignIn{Scopes: scopes}}))
+		caller, err := auth.verifier.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{}, 1)
+		handler, live := testGateway(t, io.Discard, ticking(nil, ended), auth)
+		client := servePipes(t, handler, live)
+		const url = "http://127.0.0.1:8080/graphql"
+		if r := open(t, client, url, subscription); r.reply.status != 401 || r.reply.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("without a token: %v", r.reply)
+		}
+		s := open(t, client, url, subscription, bearing(token))
+		s.want("event: next\ndata: {\"errors\":[{\"message\":\"The access token has expired: open a connection with a new one.\",\"extensions\":{\"code\":\"UNAUTHENTICATED\"}}]}\n\n", completeEvent, "")
+		if late := time.Since(caller.Expires); late < 0 || late > time.Second {
+			t.Errorf("ended %v after the token", late)
+		}
+		<-ended
+		time.Sleep(2 * time.Minute)
+		if r := open(t, client, url, subscription, bearing(token)); r.reply.status != 401 {
+			t.Errorf("afterwards: %v", r.reply)
+		}
+	})
+}
+
+// TestEventsTimes shows the bounds of waiting.
+func TestEventsTimes(t *testing.T) {
+	t.Parallel()
+	const url = "http://127.0.0.1:8080/graphql"
+	run := func(name string, exec func(context.Context) *graphql.Response, test func(t *testing.T, client *http.Client, live *streams)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				handler, live := testGateway(t, io.Discard, exec, &authenticator{audit: slog.New(slog.DiscardHandler)}, "--request-timeout=10s")
+				test(t, servePipes(t, handler, live), live)
+			})
+		})
+	}
+	ended := make(chan struct{}, 10)
+	run("a silent one stays, with comments", ticking(nil, ended), func(t *testing.T, client *http.Client, live *streams) {
+		s := open(t, client, url+"?query=subscription{hello}", "")
+		for range 240 {
+			if line, err := s.stream.ReadString('\n'); line != ":\n" || err != nil {
+				t.Fatalf("%q %v", line, err)
+			}
+			_, _ = s.stream.ReadString('\n')
+		}
+		// At the end it ends without complete, so that the client comes again.
+		live.drain()
+		s.want("")
+	})
+	run("a query takes too long", func(ctx context.Context) *graphql.Response {
+		<-ctx.Done()
+		return nil
+	}, func(t *testing.T, client *http.Client, _ *streams) {
+		start := time.Now()
+		open(t, client, url, helloBody).want("event: next\ndata: {\"errors\":[{\"message\":\"Microsoft Graph did not answer in time.\",\"extensions\":{\"code\":\"UPSTREAM_UNAVAILABLE\"}}]}\n\n", completeEvent, "")
+		if waited := time.Since(start); waited != 10*time.Second {
+			t.Error(waited)
+		}
+	})
+	run("nobody reads", func(ctx context.Context) *graphql.Response {
+		if ctx.Err() != nil {
+			ended <- struct{}{}
+			return nil
+		}
+		return &graphql.Response{Data: []byte(`"` + strings.Repeat("x", 100_000) + `"`)}
+	}, func(t *testing.T, client *http.Client, live *streams) {
+		start := time.Now()
+		_ = open(t, client, url, subscription)
+		for live.count() > 0 {
+			time.Sleep(time.Second)
+		}
+		if waited := time.Since(start); waited < 10*time.Second || waited > 12*time.Second {
+			t.Error(waited)
+		}
+	})
+	run("a panic", func(context.Context) *graphql.Response { panic("secret") }, func(t *testing.T, client *http.Client, _ *streams) {
+		open(t, client, url, subscription).want("event: next\ndata: {\"errors\":[{\"message\":\"Internal error.\",\"extensions\":{\"code\":\"INTERNAL\"}}]}\n\n", completeEvent, "")
+	})
+}
