@@ -19,13 +19,12 @@ const endpointPath = "/graphql"
 func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live),
-		noStore,
 		crossOrigin(cfg.CORSOrigins),
 		sameOrigin(cfg.CORSOrigins, auth.audit),
 		boundBody(cfg.MaxBodyBytes),
 	))
-	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), noStore, onlyGet))
-	mux.Handle("/readyz", chain(ready, noStore, onlyGet, withTimeout(cfg.RequestTimeout)))
+	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), onlyGet))
+	mux.Handle("/readyz", chain(ready, onlyGet, withTimeout(cfg.RequestTimeout)))
 	if cfg.GraphiQL {
 		page, err := newGraphiQL(cfg)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/licensing"
 )
@@ -55,16 +57,73 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// TestHeaders holds what every answer has, errors and refusals included.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	handler := testHandler(t, new(bytes.Buffer), hello)
-	for _, path := range []string{"/graphql?query={hello}", "/healthz", "/readyz", "/nothing", "/"} {
-		h := send(t, handler, "GET", path, "").Header()
-		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") {
-			t.Errorf("%s: %v", path, h)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		headers      []string
+	}{
+		{"GET", "/graphql?query={hello}", 200, nil},
+		{"GET", "/graphql", 400, nil},
+		{"PUT", "/graphql", 405, nil},
+		{"POST", "/graphql", 403, []string{"Origin: https://evil.example"}},
+		{"GET", "/graphql", 426, []string{"Upgrade: websocket", "Connection: Upgrade"}},
+		{"GET", "/graphql?query={hello}", 200, []string{acceptEvents}},
+		{"GET", "/healthz", 200, nil},
+		{"GET", "/readyz", 200, nil},
+		{"POST", "/healthz", 405, nil},
+		{"GET", "/nothing", 404, nil},
+	} {
+		w := send(t, handler, tt.method, tt.path, "", tt.headers...)
+		got := map[string]string{"status": strconv.Itoa(w.Code)}
+		want := map[string]string{
+			"status":                       strconv.Itoa(tt.status),
+			"Cache-Control":                "no-store",
+			"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
+			"Cross-Origin-Opener-Policy":   "same-origin",
+			"Cross-Origin-Resource-Policy": "same-origin",
+			"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+			"Referrer-Policy":              "no-referrer",
+			"Strict-Transport-Security":    "",
+			"X-Content-Type-Options":       "nosniff",
+			"X-Frame-Options":              "DENY",
 		}
-		if len(h.Values("Content-Security-Policy")) != 1 {
-			t.Errorf("%s: two policies", path)
+		for name := range want {
+			if name != "status" {
+				got[name] = strings.Join(w.Header().Values(name), " AND ")
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", tt.method, tt.path, diff)
+		}
+	}
+	if h := send(t, handler, "GET", "/", "").Header(); len(h.Values("Content-Security-Policy")) != 1 || h.Get("Cache-Control") != "no-cache" || h.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("the page: %v", h)
+	}
+}
+
+// TestStrictTransport: where TLS ends in front of the gateway, for hosts that are nobody's own machine.
+func TestStrictTransport(t *testing.T) {
+	t.Parallel()
+	handler := testHandler(t, new(bytes.Buffer), hello, "--listen=0.0.0.0:8080")
+	for _, tt := range []struct{ host, proto, want string }{
+		{"gateway.example", "https", "max-age=31536000"},
+		{"gateway.example:8443", "https", "max-age=31536000"},
+		{"gateway.example", "http", ""},
+		{"gateway.example", "", ""},
+		{"localhost:8080", "https", ""},
+		{"127.0.0.1", "https", ""},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), "GET", "/healthz", nil)
+		req.Host = tt.host
+		req.Header.Set("X-Forwarded-Proto", tt.proto)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, req)
+		if got := w.Header().Get("Strict-Transport-Security"); got != tt.want {
+			t.Errorf("%s by %s: %q", tt.host, tt.proto, got)
 		}
 	}
 }
@@ -138,15 +197,69 @@ func TestOrigins(t *testing.T) {
 		{"unlisted origin", open, "POST", []string{jsonBody, "Origin: " + theirs, "Sec-Fetch-Site: cross-site"}, 403, ""},
 		{"preflight of a listed origin", open, "OPTIONS", append(preflight, "Origin: "+ours), 204, ours},
 		{"preflight of another", open, "OPTIONS", append(preflight, "Origin: "+theirs), 204, ""},
+		{"null", open, "POST", []string{jsonBody, "Origin: null"}, 403, ""},
+		{"below a listed one", open, "POST", []string{jsonBody, "Origin: https://a.portal.example"}, 403, ""},
+		{"above a listed one", open, "POST", []string{jsonBody, "Origin: https://example"}, 403, ""},
+		{"another port", open, "POST", []string{jsonBody, "Origin: " + ours + ":8443"}, 403, ""},
+		{"another scheme", open, "POST", []string{jsonBody, "Origin: http://portal.example"}, 403, ""},
+		{"a suffix", open, "POST", []string{jsonBody, "Origin: " + ours + ".evil.example"}, 403, ""},
+		{"a prefix", open, "POST", []string{jsonBody, "Origin: https://evil-portal.example"}, 403, ""},
+		{"a path", open, "POST", []string{jsonBody, "Origin: " + ours + "/"}, 403, ""},
+		{"preflight of null", open, "OPTIONS", append(preflight, "Origin: null"), 204, ""},
+		{"preflight below a listed one", open, "OPTIONS", append(preflight, "Origin: https://a.portal.example"), 204, ""},
+		{"preflight for another method", open, "OPTIONS", []string{"Access-Control-Request-Method: PUT", "Origin: " + ours}, 204, ""},
+		{"preflight for another header", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x-evil", "Origin: " + ours}, 204, ""},
+		{"preflight for a token", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type", "Origin: " + ours}, 204, ours},
+		{"GET of a listed origin", open, "GET", []string{"Origin: " + ours, "Sec-Fetch-Site: cross-site"}, 200, ours},
+		{"an image, form or link of another site", plain, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"}, 403, ""},
+		{"the same for a listed one", open, "GET", []string{"Sec-Fetch-Site: cross-site"}, 403, ""},
+		{"an image of another name of the site", plain, "GET", []string{"Sec-Fetch-Site: same-site"}, 403, ""},
+		{"GET of another origin", plain, "GET", []string{"Origin: " + theirs}, 403, ""},
+		{"GET of the page itself", plain, "GET", []string{"Sec-Fetch-Site: same-origin"}, 200, ""},
+		{"an address that somebody typed", plain, "GET", []string{"Sec-Fetch-Site: none"}, 200, ""},
+		{"GET of no browser", plain, "GET", nil, 200, ""},
 		{"preflight without any list", plain, "OPTIONS", append(preflight, "Origin: "+theirs), 204, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := send(t, tt.handler, tt.method, "/graphql", helloBody, tt.headers...)
+			w := send(t, tt.handler, tt.method, "/graphql?query={hello}", helloBody, tt.headers...)
 			if w.Code != tt.status || w.Header().Get("Access-Control-Allow-Origin") != tt.allowed {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
+			if tt.allowed != "" && !strings.Contains(strings.Join(w.Header().Values("Vary"), ","), "Origin") {
+				t.Errorf("caches mix origins: %v", w.Header())
+			}
+			if w.Header().Get("Access-Control-Allow-Credentials") != "" {
+				t.Error("lets cookies in")
+			}
+			if w.Code == 403 && !strings.HasPrefix(w.Body.String(), `{"errors":[{"message":"A page of another origin`) {
+				t.Error(w.Body)
+			}
 		})
+	}
+}
+
+// TestDenied: what is refused at the door is on record.
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	handler := testHandler(t, &log, hello)
+	for status, header := range map[int]string{403: "Origin: https://evil.example", 421: "Host: evil.example"} {
+		log.Reset()
+		req := httptest.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:8080/graphql", strings.NewReader(helloBody))
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+		if name == "Host" {
+			req.Host = value
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, req)
+		if w.Code != status || !strings.Contains(w.Body.String(), `"code":"FORBIDDEN"`) || w.Header().Get("Content-Type") != "application/json; charset=utf-8" {
+			t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+		}
+		if !strings.Contains(log.String(), `"msg":"denied","outcome":"forbidden","reason":"`) || strings.Contains(log.String(), "evil") {
+			t.Errorf("%d: %s", status, &log)
+		}
 	}
 }
 

@@ -530,11 +530,13 @@ func TestSetupErrors(t *testing.T) {
 		}},
 		{"open to a network", append(real, "--client-secret-file="+secret, "--listen=0.0.0.0:8080"), nil, []string{"--listen: 0.0.0.0:8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
 		{"open to every network", append(real, "--client-secret-file="+secret, "--listen=:8080"), nil, []string{"--listen: :8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
-		{"origins and hosts", []string{"--cors-origin=*,https://a.example/,null,https://ok.example", "--allowed-host=a:1"}, nil, []string{
+		{"origins and hosts", []string{"--cors-origin=*,https://a.example/,null,https://A.example,https://a.example:443,https://ok.example", "--allowed-host=a:1"}, nil, []string{
 			`--allowed-host: "a:1" is no host name (without a port)`,
 			`--cors-origin: "*" is no origin such as https://portal.example.com`,
 			`--cors-origin: "https://a.example/" is no origin such as https://portal.example.com`,
 			`--cors-origin: "null" is no origin such as https://portal.example.com`,
+			`--cors-origin: "https://A.example" is no origin such as https://portal.example.com`,
+			`--cors-origin: "https://a.example:443" is no origin such as https://portal.example.com`,
 		}},
 		{"taken ports", []string{"--listen=" + taken.Addr().String(), "--embedded-listen=" + taken.Addr().String()}, nil, []string{
 			"--listen: listen tcp " + taken.Addr().String() + ": bind: address already in use",

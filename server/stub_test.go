@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
@@ -66,7 +67,7 @@ func testGateway(t *testing.T, log io.Writer, exec func(context.Context) *graphq
 	t.Helper()
 	cfg := testConfig(t, flags...)
 	logger := newLogger(log, "debug", "text")
-	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), nil)
+	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), time.Now)
 	_, docs, err := newDocuments(cfg, stubSchema{stub, exec}, logger)
 	if err != nil {
 		t.Fatal(err)

@@ -66,7 +66,7 @@ func (c *Config) validateAddresses(v *validation) {
 	}
 	for _, origin := range c.CORSOrigins {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+u.Host || strings.Contains(origin, "*") {
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") || u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] && u.Port() != "" {
 			v.note("--cors-origin: %q is no origin such as https://portal.example.com", origin)
 		}
 	}

@@ -70,12 +70,14 @@ func (p page) answer(status int, formOrigin string) answer {
 // besides its own.
 func pageHeaders(formOrigin string) map[string]string {
 	return map[string]string{
-		"Content-Type":            "text/html; charset=utf-8",
-		"Cache-Control":           "no-store",
-		"Content-Security-Policy": "default-src 'none'; style-src " + styleSource + "; form-action 'self' " + formOrigin + "; base-uri 'none'; frame-ancestors 'none'",
-		"Referrer-Policy":         "no-referrer",
-		"X-Content-Type-Options":  "nosniff",
-		"X-Frame-Options":         "DENY",
+		"Content-Type":                 "text/html; charset=utf-8",
+		"Cache-Control":                "no-store",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+		"Content-Security-Policy":      "default-src 'none'; style-src " + styleSource + "; form-action 'self' " + formOrigin + "; base-uri 'none'; frame-ancestors 'none'",
+		"Referrer-Policy":              "no-referrer",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
 	}
 }
 
