@@ -246,6 +246,7 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 	// What the person has to do comes before anything is answered.
 	for variant, claims := range map[string]bool{"mfa": true, "consent": false} {
+		fresh := tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...) // what was refused is not asked again
 		tenant.SetVariants(emulator.Variants{OnBehalfOf: variant})
 		tenant.ResetCounts()
 		r := p.as(t, others, bearing(fresh))
@@ -254,6 +255,14 @@ func TestOnBehalfOf(t *testing.T) {
 		}
 		if !strings.Contains(r.body, `"upstream":{"requests":1,`) {
 			t.Errorf("the token request is not counted: %s", r.body)
+		}
+		for range 5 {
+			if r := p.as(t, others, bearing(fresh)); !strings.Contains(r.body, `"code":"UNAUTHENTICATED"`) {
+				t.Errorf("%s again: %d %s", variant, r.status, r.body)
+			}
+		}
+		if n := tenant.Counts()["POST /oauth2/v2.0/token"].Requests; n != 1 {
+			t.Errorf("%s: %d tokens were asked for, which only the person can get", variant, n)
 		}
 	}
 	tenant.SetVariants(emulator.Variants{})

@@ -37,7 +37,11 @@ type Application struct {
 	scope      string
 	credential Credential
 	now        func() time.Time
+	asks       chan struct{} // one per token request on its way
 }
+
+// asksAtOnce bounds the token requests that are on their way, of all callers in all tenants.
+const asksAtOnce = 16
 
 // NewApplication returns the application. It sends nothing yet.
 func NewApplication(opts Options) (*Application, error) {
@@ -50,7 +54,7 @@ func NewApplication(opts Options) (*Application, error) {
 		return nil, err
 	}
 	a := &Application{
-		authority: authority, clientID: opts.ClientID, credential: opts.Credential, now: opts.Now,
+		authority: authority, clientID: opts.ClientID, credential: opts.Credential, now: opts.Now, asks: make(chan struct{}, asksAtOnce),
 		scope: graphURL.Scheme + "://" + graphURL.Host + "/.default",
 	}
 	if a.now == nil {
@@ -97,6 +101,12 @@ func (t *Tokens) Refused(token, claims string) (again bool) {
 
 // ask sends a token request with the fields given and those that all have.
 func (a *Application) ask(ctx context.Context, client *http.Client, tenantID string, fields url.Values) (*oauth2.Token, error) {
+	select {
+	case a.asks <- struct{}{}:
+		defer func() { <-a.asks }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	config := clientcredentials.Config{
 		ClientID:       a.clientID,
 		TokenURL:       a.authority.JoinPath(tenantID, "oauth2/v2.0/token").String(),

@@ -2,10 +2,13 @@ package entra
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"licensegraph/internal/licensing"
 )
 
 const (
@@ -14,6 +17,11 @@ const (
 	renewal = 5 * time.Minute
 	// askAgain is how long a token that could not be replaced is used before the next attempt.
 	askAgain = 30 * time.Second
+	// refusedFor is how long a refusal counts that only the person can mend, by signing in again: libraries that ask all
+	// the same get the application throttled for everybody (Microsoft Learn, "Handle errors and exceptions in MSAL").
+	refusedFor = time.Minute
+	// mostPause bounds how long the service can have nobody ask.
+	mostPause = 5 * time.Minute
 	// unsaid is the life of a token whose answer does not tell it, which RFC 6749, section 5.1, allows.
 	unsaid = 5 * time.Minute
 )
@@ -26,6 +34,8 @@ type held struct {
 	end    time.Time // of the token
 	claims string    // that the next request has to ask for
 	asking *asking   // nil: nobody does
+	failed error     // why the last request failed, which counts for a while
+	until  time.Time // that it counts
 }
 
 // asking is a request for a token that is on its way.
@@ -44,6 +54,10 @@ func (h *held) get(ctx context.Context, now func() time.Time, ask func(ctx conte
 		if valid && (h.asking != nil || now().Before(h.renew)) {
 			h.mu.Unlock()
 			return token, nil
+		}
+		if h.failed != nil && now().Before(h.until) && !valid {
+			defer h.mu.Unlock()
+			return "", h.failed
 		}
 		other := h.asking
 		if other == nil {
@@ -80,13 +94,18 @@ func (h *held) replace(ctx context.Context, own *asking, claims string, now func
 	at := now()
 	if err != nil {
 		own.err, own.gaveUp = err, ctx.Err() != nil
+		pause, final := counts(err)
+		h.failed, h.until = err, at.Add(pause)
+		if final {
+			h.token = ""
+		}
 		if h.token == "" || !at.Before(h.end) {
 			return "", err
 		}
 		h.renew = at.Add(askAgain)
 		return h.token, nil
 	}
-	own.gaveUp = false
+	own.gaveUp, h.failed = false, nil
 	h.token, h.end = token.AccessToken, token.Expiry
 	if token.Expiry.IsZero() {
 		h.end = at.Add(unsaid)
@@ -96,6 +115,20 @@ func (h *held) replace(ctx context.Context, own *asking, claims string, now func
 		h.claims = ""
 	}
 	return h.token, nil
+}
+
+// counts tells how long a failure stands for further requests, and whether it ends the token that is held as well:
+// what the person has to mend does.
+func counts(err error) (pause time.Duration, final bool) {
+	failure, ok := errors.AsType[*licensing.UpstreamError](err)
+	switch {
+	case !ok:
+		return 0, false
+	case errors.Is(failure.Kind, licensing.ErrSignIn):
+		return refusedFor, true
+	default:
+		return min(failure.RetryAfter, mostPause), false
+	}
 }
 
 // drop forgets a token that was refused, and notes the claims that the next one needs.

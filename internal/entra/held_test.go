@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
 )
 
 // issuer gives the tokens 1, 2 and so on, of an hour, and notes what was asked for.
@@ -309,6 +310,51 @@ func TestCapable(t *testing.T) {
 	} {
 		if got := capable(claims); got != want {
 			t.Errorf("%s: %s", claims, got)
+		}
+	}
+}
+
+// TestHeldRemembersRefusals asks no more, for a while, where only the person or time can help, and gives no old token to
+// a person who has to sign in again.
+func TestHeldRemembersRefusals(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err   error
+		pause time.Duration // in which nobody asks
+		old   bool          // a token that was held goes on
+	}{
+		"the person has to sign in": {&licensing.UpstreamError{Kind: licensing.ErrSignIn}, refusedFor, false},
+		"the service wants a pause": {&licensing.UpstreamError{Kind: licensing.ErrThrottled, RetryAfter: 20 * time.Second, Retryable: true}, 20 * time.Second, true},
+		"a pause without end":       {&licensing.UpstreamError{Kind: licensing.ErrThrottled, RetryAfter: time.Hour, Retryable: true}, mostPause, true},
+		"the service is down":       {&licensing.UpstreamError{Kind: licensing.ErrUnavailable, Retryable: true}, 0, true},
+	} {
+		at := time.Now()
+		now := func() time.Time { return at }
+		asked := 0
+		refuse := func(context.Context, string) (*oauth2.Token, error) { asked++; return nil, tt.err }
+		get := func(h *held) error { _, err := h.get(t.Context(), now, refuse); return err }
+
+		var h held
+		for range 3 {
+			if err := get(&h); !errors.Is(err, tt.err) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if want := map[bool]int{true: 1, false: 3}[tt.pause > 0]; asked != want {
+			t.Errorf("%s: asked %d times, want %d", name, asked, want)
+		}
+		at = at.Add(tt.pause)
+		asked = 0
+		if err := get(&h); err == nil || asked != 1 {
+			t.Errorf("%s: after the pause it asked %d times, %v", name, asked, err)
+		}
+
+		h = held{token: "old", renew: at.Add(-time.Second), end: at.Add(time.Minute)}
+		if err := get(&h); (err == nil) != tt.old {
+			t.Errorf("%s: with an old token: %v", name, err)
+		}
+		if err := get(&h); (err == nil) != tt.old {
+			t.Errorf("%s: with an old token, again: %v", name, err)
 		}
 	}
 }

@@ -70,15 +70,15 @@ func (a *answer) ok() bool { return a.err == nil && a.status >= 200 && a.status 
 
 // send sends one request and reads its answer.
 func (o *Operation) send(ctx context.Context, client *http.Client, r *request, body []byte) answer {
+	token, err := o.token(ctx) // first: who waits for a token keeps nobody from Graph
+	if err != nil {
+		return answer{err: err, unsent: true}
+	}
 	select {
 	case o.client.slots <- struct{}{}:
 		defer func() { <-o.client.slots }()
 	case <-ctx.Done():
 		return answer{err: ctx.Err(), unsent: true}
-	}
-	token, err := o.token(ctx)
-	if err != nil {
-		return answer{err: err, unsent: true}
 	}
 	req, err := http.NewRequestWithContext(ctx, r.verb(), o.client.base.String()+r.url, bytes.NewReader(body))
 	if err != nil {
@@ -120,7 +120,7 @@ func (o *Operation) SignIn(ctx context.Context) error {
 		return nil
 	}
 	for attempt := 0; ; attempt++ {
-		err := o.signIn(ctx)
+		_, err := o.token(ctx)
 		failure, known := errors.AsType[*licensing.UpstreamError](err)
 		if !known || !failure.Retryable || ctx.Err() != nil {
 			return err
@@ -131,18 +131,6 @@ func (o *Operation) SignIn(ctx context.Context) error {
 		}
 		o.count(tokenEndpoint, licensing.Usage{Retries: 1})
 	}
-}
-
-// signIn gets a token once.
-func (o *Operation) signIn(ctx context.Context) error {
-	select {
-	case o.client.slots <- struct{}{}:
-		defer func() { <-o.client.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	_, err := o.token(ctx)
-	return err
 }
 
 // metered returns an HTTP client as it counts for the endpoint.
