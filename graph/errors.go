@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,9 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 		e.Extensions["requiredScopes"] = right.alternatives
 		return e
 	}
+	if isOverflow(err) {
+		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", "an Int is a whole number of 32 bits with a sign"))
+	}
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
 			e := presented(ctx, err, known.code, known.text)
@@ -71,6 +75,12 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 		return ofVariable(ctx, ofDocument(graphql.DefaultErrorPresenter(ctx, e)))
 	}
 	return presented(ctx, err, "INTERNAL", "Internal error.")
+}
+
+// isOverflow tells whether a number in the text of a request was too large for its type.
+func isOverflow(err error) bool {
+	_, ok := errors.AsType[*graphql.NumberOverflowError](err)
+	return ok || errors.Is(err, strconv.ErrRange)
 }
 
 // ofDocument gives an error of the request's own text a code of ours.

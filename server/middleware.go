@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -218,15 +219,28 @@ func withTimeout(timeout time.Duration) middleware {
 	}
 }
 
-// boundBody lets a handler read that much of a body and no more.
+// boundBody lets a handler read that much of a body and no more. Of one that
+// says that it is longer, the handler does not wait for anything.
 func boundBody(bytes int64) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ContentLength > bytes {
+				w.Header().Set("Connection", "close") // who would read it?
+				r.Body = tooLong{r.Body, bytes}
+			}
 			r.Body = http.MaxBytesReader(w, r.Body, bytes)
 			next.ServeHTTP(w, r)
 		})
 	}
 }
+
+// tooLong is a body of which nothing is read.
+type tooLong struct {
+	io.Closer
+	limit int64
+}
+
+func (b tooLong) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
 
 // onlyGet refuses methods that change something. (The mux cannot: to it, "/"
 // takes them.)

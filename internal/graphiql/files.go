@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,10 +33,12 @@ var contentTypes = map[string]string{
 	".ttf":  "font/ttf",
 }
 
-// file is one built file, held compressed.
+// file is one built file, held compressed, and as it is from when somebody wants it so: whoever reads slowly holds no
+// copy of it.
 type file struct {
 	contentType string
 	packed      []byte
+	unpacked    func() ([]byte, error)
 	hash        string
 }
 
@@ -56,7 +59,7 @@ func embedded() (map[string]file, error) {
 			return fmt.Errorf("no content type for %s", short)
 		}
 		sum := sha256.Sum256(packed)
-		files[short] = file{contentType, packed, hex.EncodeToString(sum[:8])}
+		files[short] = file{contentType, packed, sync.OnceValues(func() ([]byte, error) { return unpack(packed) }), hex.EncodeToString(sum[:8])}
 		return nil
 	})
 	return files, err
@@ -74,7 +77,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Encoding", "gzip")
 	} else {
 		var err error
-		if body, err = unpack(f.packed); err != nil {
+		if body, err = f.unpacked(); err != nil {
 			http.Error(w, "the embedded file is damaged", http.StatusInternalServerError)
 			return
 		}
