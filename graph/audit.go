@@ -5,13 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
 )
@@ -26,10 +26,9 @@ const (
 
 // trail is what one mutation field does, for its record in the audit log.
 type trail struct {
-	mu         sync.Mutex
-	outcomes   map[licensing.Outcome]int
-	requestIDs []string
-	mistakes   []string // codes of what the caller can mend
+	mu       sync.Mutex
+	writes   [][]licensing.WriteResult // of each set of changes, as far as is known
+	mistakes []string                  // codes of what the caller can mend
 }
 
 type trailKey struct{}
@@ -39,20 +38,35 @@ func trailOf(ctx context.Context) *trail {
 	return t
 }
 
-// wrote notes what became of changes.
-func (t *trail) wrote(results []licensing.WriteResult) {
+// writing notes that changes are about to be sent. Until known is called, nobody knows what became of them.
+func (t *trail) writing(n int) (known func([]licensing.WriteResult)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, result := range results {
-		t.outcomes[result.Outcome]++
+	set := len(t.writes)
+	t.writes = append(t.writes, slices.Repeat([]licensing.WriteResult{{Outcome: licensing.WriteUnknown}}, n))
+	return func(results []licensing.WriteResult) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.writes[set] = slices.Clone(results)
+	}
+}
+
+// outcomes returns how many changes had which outcome, and the service's ids of the requests that made them.
+func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	counts = map[licensing.Outcome]int{}
+	for _, result := range slices.Concat(t.writes...) {
+		counts[result.Outcome]++
 		id := result.RequestID
 		if upstream, ok := errors.AsType[*licensing.UpstreamError](result.Err); ok && id == "" {
 			id = upstream.RequestID
 		}
-		if id != "" && !slices.Contains(t.requestIDs, id) {
-			t.requestIDs = append(t.requestIDs, id)
+		if id != "" && !slices.Contains(requestIDs, id) {
+			requestIDs = append(requestIDs, id)
 		}
 	}
+	return counts, requestIDs
 }
 
 // mistaken notes something that the caller can mend.
@@ -66,31 +80,32 @@ func (t *trail) mistaken(code string) {
 
 // audited runs one mutation field and writes a record of it: also when it panics.
 func (o *operations) audited(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-	t := &trail{outcomes: map[licensing.Outcome]int{}}
+	t := &trail{}
 	ctx = context.WithValue(ctx, trailKey{}, t)
 	defer func() {
 		op, fc := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
 		codes := codesAt(ctx, fc.Field.Alias)
+		counts, requestIDs := t.outcomes()
 		o.audit(ctx, "mutation", op,
 			"field", fc.Field.Name,
-			"targets", o.resolver.rights.ids(fc.Field, op.Variables),
-			"outcome", t.outcome(codes),
-			"done", t.outcomes[licensing.WriteDone],
-			"notDone", t.outcomes[licensing.WriteNotDone],
-			"unknown", t.outcomes[licensing.WriteUnknown],
+			"targets", o.resolver.rights.ids(op, fc.Field.Field),
+			"outcome", outcome(counts, codes),
+			"done", counts[licensing.WriteDone],
+			"notDone", counts[licensing.WriteNotDone],
+			"unknown", counts[licensing.WriteUnknown],
 			"userErrors", t.mistakes,
 			"errors", codes,
-			"upstreamRequestIds", t.requestIDs,
+			"upstreamRequestIds", requestIDs,
 		)
 	}()
 	return next(ctx)
 }
 
-// outcome is that of all changes together.
-func (t *trail) outcome(codes []string) string {
-	done, notDone, unknown := t.outcomes[licensing.WriteDone], t.outcomes[licensing.WriteNotDone], t.outcomes[licensing.WriteUnknown]
+// outcome is that of all changes of a field together.
+func outcome(counts map[licensing.Outcome]int, codes []string) string {
+	done, notDone := counts[licensing.WriteDone], counts[licensing.WriteNotDone]
 	switch {
-	case unknown > 0:
+	case counts[licensing.WriteUnknown] > 0:
 		return "unknown"
 	case done > 0 && notDone > 0:
 		return "partly done"
@@ -116,43 +131,86 @@ func codesAt(ctx context.Context, alias string) []string {
 	return codes
 }
 
-// deny writes a record of what a caller was denied.
-func (o *operations) deny(ctx context.Context, op *graphql.OperationContext, names []string) {
-	o.audit(ctx, "denied", op, "fields", names[:min(len(names), maxTargets)], "outcome", "denied")
-}
-
-// denyAll writes a record of an operation that was not begun because its caller may not do it: by a switch or a list of
-// the operator's, or because nothing can be asked in the caller's name.
-func (o *operations) denyAll(ctx context.Context, op *graphql.OperationContext, errs gqlerror.List) {
-	var codes []string
-	for _, e := range errs {
+// denials writes a record of what the caller of an operation was denied: fields, by the gateway or by Microsoft Graph in
+// the caller's name, or all of it, by a switch or a list of the operator's or because nothing can be asked in the
+// caller's name.
+func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, resp *graphql.Response) {
+	names := deniedIn(op).names()
+	var codes, requestIDs []string
+	for _, e := range resp.Errors {
 		code, _ := e.Extensions["code"].(string)
-		if (code == "FORBIDDEN" || code == "UNAUTHENTICATED") && !slices.Contains(codes, code) {
-			codes = append(codes, code)
+		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
+		personal := isUpstream && upstream.Personal && code != "UPSTREAM_UNAVAILABLE"
+		whole := resp.Data == nil && !isUpstream
+		if code != "FORBIDDEN" && code != "UNAUTHENTICATED" || !personal && !whole && !isRight(e.Err) {
+			continue
+		}
+		codes = append(codes, code)
+		if personal {
+			if name := fields(e.Path); name != "" {
+				names = append(names, name)
+			}
+			if upstream.RequestID != "" {
+				requestIDs = append(requestIDs, upstream.RequestID)
+			}
 		}
 	}
-	if codes != nil {
-		o.audit(ctx, "denied", op, "errors", codes, "outcome", "denied")
+	if codes == nil {
+		return
 	}
+	slices.Sort(codes)
+	attrs := []any{"outcome", "denied", "errors", slices.Compact(codes)}
+	if names != nil {
+		attrs = append(attrs, "fields", names[:min(len(names), maxTargets)])
+	}
+	if targets := o.targets(op); targets != nil {
+		attrs = append(attrs, "targets", targets)
+	}
+	if requestIDs != nil {
+		attrs = append(attrs, "upstreamRequestIds", requestIDs)
+	}
+	o.audit(ctx, "denied", op, attrs...)
+}
+
+func isRight(err error) bool {
+	_, ok := errors.AsType[*rightError](err)
+	return ok
+}
+
+// targets returns the ids in the arguments of a mutation that was not begun.
+func (o *operations) targets(op *graphql.OperationContext) []string {
+	var ids []string
+	if op.Operation == nil || op.Operation.Operation != ast.Mutation {
+		return nil
+	}
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Mutation"}) {
+		ids = append(ids, o.resolver.rights.ids(op, field.Field)...)
+	}
+	return ids[:min(len(ids), maxTargets)]
 }
 
 // audit writes a record about an operation. Who asks is in the context, and the logger's business.
 func (o *operations) audit(ctx context.Context, event string, op *graphql.OperationContext, attrs ...any) {
-	hash := sha256.Sum256([]byte(op.RawQuery))
-	name := ""
+	hash, name := "", ""
+	if o.resolver.options.Document != nil {
+		hash, name = o.resolver.options.Document(op)
+	}
+	if hash == "" && op.RawQuery != "" {
+		sum := sha256.Sum256([]byte(op.RawQuery))
+		hash = hex.EncodeToString(sum[:])
+	}
 	if op.Operation != nil {
 		name = op.Operation.Name
 	}
 	o.resolver.options.Audit.InfoContext(ctx, event, append([]any{
-		"operation", strings.ToValidUTF8(name[:min(len(name), maxAuditName)], ""),
-		"sha256", hex.EncodeToString(hash[:]),
+		"operation", strings.ToValidUTF8(name[:min(len(name), maxAuditName)], ""), "sha256", hash,
 	}, attrs...)...)
 }
 
 // ids returns the ids in the arguments of a field: what its schema says is an ID or a UUID.
-func (r *rights) ids(field graphql.CollectedField, variables map[string]any) []string {
+func (r *rights) ids(op *graphql.OperationContext, field *ast.Field) []string {
 	var ids []string
-	arguments := field.ArgumentMap(variables)
+	arguments := field.ArgumentMap(op.Variables)
 	for _, argument := range field.Definition.Arguments {
 		r.collect(argument.Type, arguments[argument.Name], &ids)
 	}
@@ -181,11 +239,14 @@ func (r *rights) collect(typ *ast.Type, value any, ids *[]string) {
 			r.collect(member.Type, value[member.Name], ids)
 		}
 	case string:
-		// An id that is none can be anything, a name as well.
 		if guid, ok := licensing.ParseGUID(value); ok && (typ.Name() == "ID" || typ.Name() == "UUID") {
 			*ids = append(*ids, string(guid))
-		} else if typ.Name() == "ID" && opaqueID(value) == nil {
+		} else if typ.Name() == "ID" && assignmentID.MatchString(value) {
 			*ids = append(*ids, value)
 		}
 	}
 }
+
+// assignmentID is what the ids of assignments and allotments look like. Another text that is given for an id can be
+// anything, a name as well, and nothing has it.
+var assignmentID = regexp.MustCompile(`^[A-Za-z0-9_-]{20,200}$`)

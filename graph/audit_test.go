@@ -89,7 +89,7 @@ func TestAudit(t *testing.T) {
 			name: "two fields", mutation: `mutation { a: reprocessAssignments(input: {userIds: ["` + people[0] + `"]}) { results { userId } } b: deleteAssignment(input: {id: "none"}) { outcome } }`,
 			want: []object{
 				with(object{"msg": "mutation", "operation": "", "field": "reprocessAssignments", "targets": []any{people[0]}, "outcome": "done"}, count(1, 0, 0)),
-				with(object{"msg": "mutation", "operation": "", "field": "deleteAssignment", "targets": []any{"none"}, "outcome": "not done", "userErrors": []any{"NOT_FOUND"}}, count(0, 0, 0)),
+				with(object{"msg": "mutation", "operation": "", "field": "deleteAssignment", "targets": nil, "outcome": "not done", "userErrors": []any{"NOT_FOUND"}}, count(0, 0, 0)),
 			},
 			requests: 1,
 		},
@@ -99,19 +99,22 @@ func TestAudit(t *testing.T) {
 			want: []object{with(object{"msg": "mutation", "operation": "", "field": "reprocessAssignments", "targets": []any{people[0]}, "outcome": "not done", "errors": []any{"FORBIDDEN"}}, count(0, 1, 0))},
 		},
 		{
-			name: "denied", before: func() { g.as(read) }, mutation: `mutation No { deleteAssignment(input: {id: "x"}) { outcome } }`,
+			name: "denied", before: func() { g.as(read) }, mutation: `mutation No { deleteAssignment(input: {id: "` + pool + `"}) { outcome } }`,
 			want: []object{
-				{"msg": "denied", "operation": "No", "outcome": "denied", "fields": []any{"Mutation.deleteAssignment"}},
-				with(object{"msg": "mutation", "operation": "No", "field": "deleteAssignment", "targets": []any{"x"}, "outcome": "denied", "errors": []any{"FORBIDDEN"}}, count(0, 0, 0)),
+				with(object{"msg": "mutation", "operation": "No", "field": "deleteAssignment", "targets": []any{pool}, "outcome": "denied", "errors": []any{"FORBIDDEN"}}, count(0, 0, 0)),
+				{"msg": "denied", "operation": "No", "outcome": "denied", "errors": []any{"FORBIDDEN"}, "fields": []any{"Mutation.deleteAssignment"}, "targets": []any{pool}},
 			},
 		},
 		{
-			name: "a denied query", before: func() { g.as(read) }, mutation: `query Look { users(first: 1, orderBy: {field: DISPLAY_NAME}) { nodes { displayName } } groups { nodes { id } } }`,
-			want: []object{{"msg": "denied", "operation": "Look", "outcome": "denied", "fields": []any{"Query.users", "User.displayName"}}},
+			name: "a denied query", before: func() { g.as(read) }, mutation: `query Look($no: Boolean = false) { users(first: 1, orderBy: {field: DISPLAY_NAME}) { nodes { displayName } } u: users(first: 1) { nodes { mail mobilePhone @include(if: $no) } } groups { nodes { id } } }`,
+			want: []object{{"msg": "denied", "operation": "Look", "outcome": "denied", "errors": []any{"FORBIDDEN"}, "fields": []any{"Query.users", "User.mail"}}},
 		},
 		{
-			name: "switched off", before: func() { g.caller, g.readOnly = nil, true; g.restart() }, mutation: `mutation Off { deleteAssignment(input: {id: "x"}) { outcome } }`,
-			want: []object{{"msg": "denied", "operation": "Off", "outcome": "denied", "errors": []any{"FORBIDDEN"}}},
+			name: "nothing denied", before: func() { g.as(read) }, mutation: `query Fine($no: Boolean = false) { node(id: "` + people[0] + `") { id ... on User { displayName @include(if: $no) } ... on AssignmentError { code } } }`,
+		},
+		{
+			name: "switched off", before: func() { g.caller, g.readOnly = nil, true; g.restart() }, mutation: `mutation Off { deleteAssignment(input: {id: "` + pool + `"}) { outcome } }`,
+			want: []object{{"msg": "denied", "operation": "Off", "outcome": "denied", "errors": []any{"FORBIDDEN"}, "targets": []any{pool}}},
 		},
 	} {
 		if tt.before != nil {

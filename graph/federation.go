@@ -79,6 +79,7 @@ func (p plan) entities(s selection, reps []representation) {
 
 func (p plan) userEntity(s selection) func(representation) loaders.Thunk[*licensing.User] {
 	idOnly := s.only("User", "id")
+	signInName := deniedIn(s.operation).signInName()
 	return func(rep representation) loaders.Thunk[*licensing.User] {
 		id, hasID := rep["id"].(string)
 		name, hasName := rep["userPrincipalName"].(string)
@@ -90,6 +91,8 @@ func (p plan) userEntity(s selection) func(representation) loaders.Thunk[*licens
 			return held(&licensing.User{ID: string(guid)})
 		case hasID:
 			return p.findUser(s, &id, nil)
+		case hasName && signInName != nil:
+			return failing[*licensing.User](signInName)
 		case hasName:
 			return p.findUser(s, nil, &name)
 		default:

@@ -102,7 +102,9 @@ func refusal(code string) (model.UserErrorCode, string) {
 // write makes the changes, and finds out what became of those that got no answer: readBack tells of each, by its
 // index, what shows; nothing when nothing can be read. That a change does not show is no proof that it was not made.
 func (c *change) write(writes []licensing.Write, readBack func(unknown []int) map[int]licensing.WriteResult) []licensing.WriteResult {
+	known := trailOf(c.ctx).writing(len(writes))
 	results := c.upstream.Write(c.ctx, writes)
+	known(results)
 	for _, pause := range readBacks {
 		unknown := unknowns(results)
 		if len(unknown) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
@@ -121,7 +123,7 @@ func (c *change) write(writes []licensing.Write, readBack func(unknown []int) ma
 			}
 		}
 	}
-	trailOf(c.ctx).wrote(results)
+	known(results)
 	return results
 }
 

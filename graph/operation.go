@@ -92,7 +92,6 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	denied := o.resolver.rights.deniedTo(identity.From(ctx), op)
 	if denied != nil {
 		op.Stats.SetExtension(deniedKey, denied)
-		o.deny(ctx, op, denied.names())
 	}
 	l := loaders.New(ctx, upstream, needsOf(op).of)
 	if op.Operation.Operation == ast.Query {
@@ -168,8 +167,8 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 		return nil
 	}
 	resp.Errors = merged(resp.Errors)
-	if resp.Data == nil && graphql.HasOperationContext(ctx) {
-		o.denyAll(ctx, graphql.GetOperationContext(ctx), resp.Errors)
+	if graphql.HasOperationContext(ctx) {
+		o.denials(ctx, graphql.GetOperationContext(ctx), resp)
 	}
 	log(ctx, o.resolver.options.Logger, resp.Errors)
 	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began

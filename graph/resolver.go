@@ -40,6 +40,9 @@ type Options struct {
 	ShowUpstream func(http.Header) bool
 	// AllowWrites lets mutations through.
 	AllowWrites bool
+	// Document tells the hash of an operation's document as it was sent, and the operation's name, where they are known
+	// from elsewhere than the operation; nil where they never are.
+	Document func(*graphql.OperationContext) (sha256, operation string)
 	// Audit gets a record of each mutation field and of what a caller was denied.
 	Audit *slog.Logger
 	// Logger gets failures that clients cannot mend.

@@ -2,8 +2,10 @@ package graph
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -51,11 +53,10 @@ var (
 	// inputRights are those of input fields and arguments by which one finds out what one may not read: those of
 	// what they filter or order by.
 	inputRights = map[string]string{
-		"UserFilter.displayNameStartsWith":        "User.displayName",
-		"UserFilter.error":                        "LicenseAssignmentState.error",
-		"UserFilter.hasLicenseErrors":             "LicenseAssignmentState.error",
-		"UserOrder.field":                         "User.displayName",
-		"GroupFilter.hasMembersWithLicenseErrors": "Group.membersWithLicenseErrors",
+		"UserFilter.displayNameStartsWith": "User.displayName",
+		"UserFilter.error":                 "LicenseAssignmentState.error",
+		"UserOrder.field":                  "User.displayName",
+		"Query.user.userPrincipalName":     "User.userPrincipalName",
 	}
 )
 
@@ -102,6 +103,10 @@ type denied struct {
 	caller *identity.Caller
 	places map[*ast.Field]*rightError // fields with arguments that the caller may not give
 	fields map[string]*rightError     // that the operation selects, by Type.field
+	signIn *rightError                // entities that are named by nothing but a sign-in name
+
+	mu  sync.Mutex
+	met map[string]bool // the denied fields that were to be answered, by Type.field
 }
 
 // deniedTo reads an operation, each fragment once; nil when the caller may do all of it.
@@ -111,22 +116,27 @@ func (r *rights) deniedTo(caller *identity.Caller, op *graphql.OperationContext)
 	}
 	d := &denied{rights: r, caller: caller, places: map[*ast.Field]*rightError{}, fields: map[string]*rightError{}}
 	d.walk(op, op.Operation.SelectionSet, map[string]bool{})
-	if len(d.fields) == 0 && len(d.places) == 0 {
+	if len(d.fields) == 0 && len(d.places) == 0 && d.signIn == nil {
 		return nil
 	}
 	return d
 }
 
 func (d *denied) walk(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) {
+	included := (&needsWalk{op: op}).included
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
-			d.field(op, s)
-			d.walk(op, s.SelectionSet, seen)
+			if included(s.Directives) {
+				d.field(op, s)
+				d.walk(op, s.SelectionSet, seen)
+			}
 		case *ast.InlineFragment:
-			d.walk(op, s.SelectionSet, seen)
+			if included(s.Directives) {
+				d.walk(op, s.SelectionSet, seen)
+			}
 		case *ast.FragmentSpread:
-			if s.Definition != nil && !seen[s.Name] {
+			if s.Definition != nil && !seen[s.Name] && included(s.Directives) {
 				seen[s.Name] = true
 				d.walk(op, s.Definition.SelectionSet, seen)
 			}
@@ -156,15 +166,50 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 		if arguments == nil {
 			arguments = f.ArgumentMap(op.Variables)
 		}
-		given, _ := arguments[argument.Name].(map[string]any)
+		value := arguments[argument.Name]
+		d.input(f, f.ObjectDefinition.Name+"."+f.Name+"."+argument.Name, value)
+		given, _ := value.(map[string]any)
 		for member, value := range given {
-			if of, guarded := inputRights[argument.Type.Name()+"."+member]; guarded && value != nil {
-				if missing := d.rights.fields[of].missing(d.caller); missing != nil {
-					d.places[f] = missing
-				}
-			}
+			d.input(f, argument.Type.Name()+"."+member, value)
 		}
 	}
+	if reps, _ := arguments["representations"].([]any); f.ObjectDefinition.Name == "Query" && f.Name == "_entities" && slices.ContainsFunc(reps, bySignInName) {
+		d.signIn = d.rights.fields["User.userPrincipalName"].missing(d.caller)
+	}
+}
+
+// input notes a field whose input the caller may not give.
+func (d *denied) input(f *ast.Field, name string, value any) {
+	if of, guarded := inputRights[name]; guarded && value != nil {
+		if missing := d.rights.fields[of].missing(d.caller); missing != nil {
+			d.places[f] = missing
+		}
+	}
+}
+
+// bySignInName tells whether a representation names a person by nothing but the sign-in name.
+func bySignInName(rep any) bool {
+	members, _ := rep.(representation)
+	return members["__typename"] == "User" && members["id"] == nil && members["userPrincipalName"] != nil
+}
+
+// signInName returns why people may not be named by their sign-in names; nil when they may.
+func (d *denied) signInName() error {
+	if d == nil || d.signIn == nil {
+		return nil
+	}
+	d.meet("User.userPrincipalName")
+	return d.signIn
+}
+
+// meet notes that a denied field was to be answered.
+func (d *denied) meet(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.met == nil {
+		d.met = map[string]bool{}
+	}
+	d.met[name] = true
 }
 
 // has tells whether a field of a type is denied.
@@ -179,27 +224,27 @@ func (d *denied) hasPlace(f *ast.Field) bool { return d != nil && d.places[f] !=
 func (d *denied) middleware(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
-		if missing := d.fields[fc.Object+"."+fc.Field.Name]; missing != nil {
-			return nil, missing
+		name := fc.Object + "." + fc.Field.Name
+		missing := d.fields[name]
+		if missing == nil {
+			missing = d.places[fc.Field.Field]
 		}
-		if missing := d.places[fc.Field.Field]; missing != nil {
+		if missing != nil {
+			d.meet(name)
 			return nil, missing
 		}
 		return next(ctx, resolve)
 	}
 }
 
-// names lists what is denied, for the audit log.
+// names lists what was denied, for the audit log.
 func (d *denied) names() []string {
-	var names []string
-	for name := range d.fields {
-		names = append(names, name)
+	if d == nil {
+		return nil
 	}
-	for f := range d.places {
-		names = append(names, f.ObjectDefinition.Name+"."+f.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.met))
 }
 
 // deniedKey is where an operation keeps what is denied.

@@ -149,7 +149,7 @@ func TestRights(t *testing.T) {
 	const all = `{
 		users(first: 3) { nodes { __typename id usageLocation ...Names states: licenseAssignmentStates { state why: error errorText remedy { text } } assignmentErrors { id code } } }
 		errors: assignmentErrors(first: 2) { nodes { id message assignedTo { id displayName } } }
-		groups(first: 1) { nodes { id displayName membersWithLicenseErrors(first: 1) { nodes { id ... on User { jobTitle } } } } }
+		groups(first: 1) { nodes { id displayName membersWithLicenseErrors(first: 1) { nodes { id } } } } deniedAlone: assignmentErrors(first: 1) { nodes { assignedTo { ... on User { jobTitle } } } }
 		licensingOverview { products { units { consumed } } assignmentErrors { total } }
 	}
 	fragment Names on DirectoryObject { name: displayName ... on User { mail userPrincipalName businessPhones } }`
@@ -164,10 +164,10 @@ func TestRights(t *testing.T) {
 		denied map[string]int // how often, by the right
 		unread []string
 	}{
-		{"a person who reads", []string{read}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors", "licenseDetails", "membersWithLicenseErrors")},
+		{"a person who reads", []string{read}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors", "licenseDetails")},
 		{"an application that reads", []string{"Licenses.Read.All"}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors")},
 		{"with names", []string{read, readPersonal}, map[string]int{readErrors: 1}, []string{"cloudLicensing/assignmentErrors", "jobTitle"}},
-		{"with errors", []string{read, readErrors}, map[string]int{readPersonal: 3*4 + 2}, personal},
+		{"with errors", []string{read, readErrors}, map[string]int{readPersonal: 3*4 + 3}, personal},
 		{"with both", []string{read, readErrors, readPersonal}, nil, nil},
 	} {
 		g.as(tt.scopes...)
@@ -290,8 +290,11 @@ func TestRightsOfArguments(t *testing.T) {
 		{`users(filter: $filter) { nodes { id } }`, map[string]any{"filter": map[string]any{"displayNameStartsWith": "A"}}, readPersonal},
 		{`users(filter: {displayNameStartsWith: $text}) { nodes { id } }`, map[string]any{"text": "A"}, readPersonal},
 		{`users(filter: {error: COUNT_VIOLATION}) { nodes { id } }`, nil, readErrors},
-		{`users(filter: {hasLicenseErrors: true}) { nodes { id } }`, nil, readErrors},
-		{`groups(filter: {hasMembersWithLicenseErrors: true}) { nodes { id } }`, nil, readErrors},
+		{`user(userPrincipalName: "nobody@licensegraph.example") { id }`, nil, readPersonal},
+		{`user(userPrincipalName: $text) { id }`, map[string]any{"text": "nobody@licensegraph.example"}, readPersonal},
+		{`_entities(representations: [{__typename: "User", userPrincipalName: "nobody@licensegraph.example"}]) { ... on User { id } }`, nil, readPersonal},
+		{`users(filter: {hasLicenseErrors: true}) { nodes { id } }`, nil, ""},
+		{`groups(filter: {hasMembersWithLicenseErrors: true}) { nodes { id } }`, nil, ""},
 		{`users(filter: {licensed: true, displayNameStartsWith: null}) { nodes { id } }`, nil, ""},
 		{`users(filter: $filter) { nodes { id } }`, nil, ""},
 		{`groups(filter: {displayNameStartsWith: "A"}, orderBy: {field: DISPLAY_NAME}) { nodes { id } }`, nil, ""},
@@ -305,14 +308,18 @@ func TestRightsOfArguments(t *testing.T) {
 			}
 			continue
 		}
-		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || !strings.Contains(r.Errors[0].Message, tt.right) || r.Data["x"] != nil {
+		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || !strings.Contains(r.Errors[0].Message, tt.right) || firstAt(r.Data, "x.id") != "" || firstAt(r.Data, "x.nodes.id") != "" {
 			t.Errorf("%s: %s", tt.field, r.raw)
 		}
 		if n := len(g.tenant.Requests()); n != 0 {
 			t.Errorf("%s: %d requests", tt.field, n)
 		}
+		if log := g.audit.String(); !strings.Contains(log, `"msg":"denied"`) {
+			t.Errorf("%s: no record: %s", tt.field, log)
+		}
+		g.audit.reset()
 		g.as(read, tt.right)
-		if r := g.ask(query, tt.variables); len(r.Errors) != 0 {
+		if r := g.ask(query, tt.variables); strings.Contains(string(r.raw), "FORBIDDEN") {
 			t.Errorf("%s with the right: %s", tt.field, r.raw)
 		}
 	}

@@ -258,4 +258,7 @@ func TestTrustedDocumentsThroughTheWire(t *testing.T) {
 	if status, body := p.ask(t, "{__typename}"); status != 400 || !strings.Contains(body, `"code":"FORBIDDEN"`) {
 		t.Errorf("not listed: %d %.300s", status, body)
 	}
+	if want := `"sha256":"` + hashOf("{__typename}") + `"`; !strings.Contains(p.stdout.String(), want) {
+		t.Errorf("no record with %s:\n%s", want, p.stdout)
+	}
 }

@@ -40,6 +40,7 @@ func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*gr
 		CursorKey:    key,
 		ShowUpstream: upstreamReport(cfg),
 		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
+		Document:     documents.Sent,
 		Audit:        audit,
 		Logger:       logger,
 	})

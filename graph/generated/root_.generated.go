@@ -3265,7 +3265,7 @@ type DirectoryObjectEdge {
 input GroupFilter {
   "Groups that hand out this product."
   skuId: UUID
-  "With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search for those without. Needs the scope Licenses.ReadErrors where callers are known."
+  "With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search for those without."
   hasMembersWithLicenseErrors: Boolean
   "Groups whose name begins so, without regard to case: 1 to 120 characters."
   displayNameStartsWith: String
@@ -3363,7 +3363,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(pageSize: 100)
+  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
 "How far the licences of a group have reached its members."
@@ -4077,7 +4077,7 @@ enum AssigneeType {
   user(
     "Object id, a GUID."
     id: ID
-    "Sign-in name such as adele@example.com."
+    "Sign-in name such as adele@example.com. Needs the scope Licenses.ReadPersonal where callers are known."
     userPrincipalName: String
   ): User @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 
@@ -4118,7 +4118,7 @@ input UserFilter {
   state: LicenseState @upstream(each: 9)
   "People with a licence that failed for this reason. Filtered here, page by page. Needs the scope Licenses.ReadErrors where callers are known."
   error: LicenseErrorCode @upstream(each: 9)
-  "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused. Needs the scope Licenses.ReadErrors where callers are known."
+  "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused."
   hasLicenseErrors: Boolean @upstream(each: 9)
   """
   People with a licence that came through this group, a GUID: its direct members are read, two upstream requests for

@@ -66,13 +66,24 @@ func (*Extension) Validate(graphql.ExecutableSchema) error { return nil }
 
 // found is what is known of an operation's document once its text is.
 type found struct {
-	text    string
-	hash    string
-	trusted bool
-	keep    bool // as an automatic persisted query, once it has proved valid
+	text      string
+	hash      string
+	operation string // that the request names
+	trusted   bool
+	keep      bool // as an automatic persisted query, once it has proved valid
 }
 
 const foundKey = "documents"
+
+// Sent returns the hash of an operation's document as it was sent, and the name by which the request picks an operation
+// of it; empty when its text was not found.
+func Sent(op *graphql.OperationContext) (sha256, operation string) {
+	document, ok := op.Stats.GetExtension(foundKey).(*found)
+	if !ok {
+		return "", ""
+	}
+	return document.hash, document.operation
+}
 
 // MutateOperationParameters finds the text, and refuses what is not on the list.
 func (e *Extension) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
@@ -87,7 +98,8 @@ func (e *Extension) MutateOperationParameters(ctx context.Context, params *graph
 			return problem
 		}
 	}
-	document := &found{text: params.Query, hash: hashOf(params.Query)}
+	document := &found{text: params.Query, hash: hashOf(params.Query), operation: params.OperationName}
+	graphql.GetOperationContext(ctx).Stats.SetExtension(foundKey, document)
 	document.trusted = manifest.has(document.hash)
 	if sent && named.hash != "" && named.hash != document.hash {
 		if text, ok := manifest.find(named.hash); !ok || text != params.Query {
@@ -98,7 +110,6 @@ func (e *Extension) MutateOperationParameters(ctx context.Context, params *graph
 		return failure("FORBIDDEN", "Only documents on the operator's list run here, and this one is not on it. Send the id or the exact text of one that is.")
 	}
 	document.keep = !document.trusted && named.hash == document.hash && e.automatic() != nil
-	graphql.GetOperationContext(ctx).Stats.SetExtension(foundKey, document)
 	return nil
 }
 
