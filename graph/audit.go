@@ -140,7 +140,7 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 	for _, e := range resp.Errors {
 		code, _ := e.Extensions["code"].(string)
 		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
-		personal := isUpstream && upstream.Personal && code != "UPSTREAM_UNAVAILABLE"
+		personal := isUpstream && (upstream.Personal || errors.Is(upstream.Kind, licensing.ErrSignIn))
 		whole := resp.Data == nil && !isUpstream
 		if code != "FORBIDDEN" && code != "UNAUTHENTICATED" || !personal && !whole && !isRight(e.Err) {
 			continue

@@ -59,8 +59,16 @@ func (personalToken) Refused(string, string) bool { return false }
 
 // waits records how long the client would have waited, instead of waiting.
 type waits struct {
-	mu   sync.Mutex
-	long []time.Duration
+	mu    sync.Mutex
+	long  []time.Duration
+	total time.Duration
+}
+
+// now is the time, had it waited.
+func (w *waits) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.total)
 }
 
 // take returns the waits until now, and forgets them.
@@ -76,6 +84,7 @@ func (w *waits) wait(ctx context.Context, d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.long = append(w.long, d)
+	w.total += d
 	return ctx.Err()
 }
 
@@ -123,7 +132,7 @@ func (g *gateway) restart() {
 	}
 	application, err := entra.NewApplication(entra.Options{
 		Authority: g.tenant.URL, GraphURL: g.graphURL,
-		ClientID: g.tenant.ClientID(), Credential: entra.Secret(identity.Secret(g.tenant.ClientSecret())),
+		ClientID: g.tenant.ClientID(), Credential: entra.Secret(identity.Secret(g.tenant.ClientSecret())), Now: g.waits.now,
 	})
 	if err != nil {
 		g.t.Fatal(err)
