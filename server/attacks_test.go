@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
@@ -520,7 +519,7 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 				group.Go(func() {
 					for i := range 500 {
 						query := fmt.Sprintf("query q%d_%d{__typename #%s\n}", worker, i, strings.Repeat("x", 30_000))
-						r := v.hostilely(t, mustMarshal(map[string]any{"query": query, "extensions": persisted(hashOf(query))}))
+						r := v.send(t, mustMarshal(map[string]any{"query": query, "extensions": persisted(hashOf(query))}), v.hostile)
 						if r.status != 200 {
 							t.Errorf("%d %s", r.status, r.body)
 							return
@@ -563,21 +562,4 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 	if log := v.stderr.String(); strings.Contains(log, "panic") {
 		t.Errorf("something panicked:\n%.3000s", log)
 	}
-}
-
-// hostilely sends a body as the hostile caller.
-func (v *victim) hostilely(t *testing.T, body []byte) reply {
-	t.Helper()
-	req := post(t, v.url+endpointPath, body)
-	req.Header.Set("Authorization", "Bearer "+v.hostile)
-	resp, err := v.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(bufio.NewReader(resp.Body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reply{resp.StatusCode, resp.Header, string(answer)}
 }

@@ -68,6 +68,12 @@ func (p *program) as(t *testing.T, query string, headers ...string) reply {
 		name, value, _ := strings.Cut(header, ": ")
 		req.Header.Add(name, value)
 	}
+	return p.do(t, req)
+}
+
+// do sends a request.
+func (p *program) do(t *testing.T, req *http.Request) reply {
+	t.Helper()
 	resp, err := p.client.Do(req)
 	if err != nil {
 		t.Fatal(err)

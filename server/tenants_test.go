@@ -80,6 +80,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 type neighbours struct {
 	url     string
 	tenants []*emulator.Server
+	asked   sync.Map // claims of the tokens that Microsoft Graph was asked with, and by which tenant it was answered
 }
 
 func startNeighbours(t *testing.T, options ...emulator.Options) *neighbours {
@@ -99,11 +100,14 @@ func startNeighbours(t *testing.T, options ...emulator.Options) *neighbours {
 
 func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := slices.IndexFunc(n.tenants, func(s *emulator.Server) bool {
-		return strings.HasPrefix(strings.ToLower(r.URL.Path), "/"+s.TenantID()+"/") || tenantOf(r.Header.Get("Authorization")) == s.TenantID()
+		return strings.HasPrefix(strings.ToLower(r.URL.Path), "/"+s.TenantID()+"/") || claimsOf(r).Tid == s.TenantID()
 	})
 	if at < 0 {
 		http.Error(w, "no such tenant", http.StatusNotFound)
 		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/beta/") || strings.HasPrefix(r.URL.Path, "/v1.0/") {
+		n.asked.Store(claimsOf(r), at)
 	}
 	// An application is the same in each tenant, which that of the embedded one is not.
 	if strings.HasSuffix(r.URL.Path, "/token") {
@@ -115,17 +119,18 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.tenants[at].ServeHTTP(w, r)
 }
 
-// tenantOf is the tenant that a token names.
-func tenantOf(authorization string) string {
-	_, token, _ := strings.Cut(authorization, " ")
-	parts := strings.Split(token, ".")
+// claims are those of a token that say whose it is.
+type claims struct{ Tid, Oid, Idtyp string }
+
+// claimsOf reads the token of a request.
+func claimsOf(r *http.Request) (c claims) {
+	parts := strings.Split(r.Header.Get("Authorization"), ".")
 	if len(parts) != 3 {
-		return ""
+		return c
 	}
 	payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
-	var claims struct{ Tid string }
-	_ = json.Unmarshal(payload, &claims)
-	return claims.Tid
+	_ = json.Unmarshal(payload, &c)
+	return c
 }
 
 // TestTwoTenants has people of two tenants ask at the same time, over and over: each reads the own tenant, as the
