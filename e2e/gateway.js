@@ -2,8 +2,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-/** Starts the binary in GATEWAY, or one built from this checkout into a folder. */
-export function startGateway(scratch) {
+/** Starts the binary in GATEWAY, or one built from this checkout into a folder, with flags. */
+export function startGateway(scratch, ...flags) {
   let binary = process.env.GATEWAY;
   if (!binary) {
     binary = join(scratch, 'licensegraph');
@@ -12,7 +12,7 @@ export function startGateway(scratch) {
       stdio: 'inherit',
     });
   }
-  return spawn(binary, ['--listen', '127.0.0.1:0', '--embedded-listen', '127.0.0.1:0'], {
+  return spawn(binary, ['--listen', '127.0.0.1:0', '--embedded-listen', '127.0.0.1:0', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

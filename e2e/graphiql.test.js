@@ -6,10 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { openBrowser } from './browser.js';
 import { graphiqlAddress, startGateway } from './gateway.js';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const SCREENSHOT = process.env.SCREENSHOT ?? join(tmpdir(), 'licensegraph-graphiql.png');
 const EXAMPLES = [
   { name: 'FailedAssignments', field: 'assignmentErrors' },
@@ -23,8 +22,8 @@ const EXAMPLES = [
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), 'licensegraph-e2e-'));
-const origins = new Set();
-const complaints = [];
+let origins;
+let complaints;
 let gateway;
 let context;
 let page;
@@ -34,40 +33,7 @@ before(async () => {
   gateway = startGateway(scratch);
   address = await graphiqlAddress(gateway);
 
-  context = await chromium.launchPersistentContext(join(scratch, 'profile'), {
-    executablePath: CHROMIUM,
-    headless: true,
-    viewport: { width: 1440, height: 900 },
-    colorScheme: 'light',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-  context.on('request', (request) => {
-    const { origin, protocol } = new URL(request.url());
-    if (protocol !== 'data:') {
-      origins.add(origin);
-    }
-  });
-  context.on('weberror', (error) => complaints.push(`uncaught: ${error.error()}`));
-  context.on('console', (message) => {
-    if (message.type() === 'error') {
-      complaints.push(`console: ${message.text()} ${message.location().url}`);
-    }
-  });
-  await context.exposeFunction('reportViolation', (text) => complaints.push(`policy: ${text}`));
-  await context.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (event) => {
-      window.reportViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
-    });
-  });
-
+  ({ context, origins, complaints } = await openBrowser(scratch));
   page = context.pages()[0] ?? (await context.newPage());
   await page.goto(address);
   await page.locator('.graphiql-query-editor .view-line').first().waitFor();

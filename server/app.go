@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.credential}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, strings.Join(ids, ", "))
 	if cfg.embedded() {
-		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: scopes})
+		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: scopes, SinglePage: pages(l.gateway)})
 		if err != nil {
 			return nil, err
 		}
@@ -77,6 +78,9 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 		Authority: services.authority, IssuerV1: services.issuerV1, TenantIDs: ids, Audiences: cfg.audiences(application.ClientID),
 		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
 	}, audit)
+	if a.tenant != nil {
+		a.auth.signIn.ClientID = cmp.Or(a.auth.signIn.ClientID, a.tenant.PublicClientID())
+	}
 	a.ready = newReadiness(func(ctx context.Context) error {
 		return errors.Join(a.tenants.ready(ctx), a.auth.ready(ctx))
 	}, logger, time.Now)
@@ -116,8 +120,18 @@ func (a *app) banner() string {
 	if a.cfg.GraphiQL {
 		page = url + "/"
 	}
-	return fmt.Sprintf("GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\nCtrl-C stops.\n",
-		page, url+endpointPath, a.upstream)
+	signIn := ""
+	if a.tenant != nil && a.auth.verifier != nil {
+		signIn = "Sign in          as a License Administrator (may do everything) or a Global Reader (may read everything); no password\n"
+	}
+	return fmt.Sprintf("GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n",
+		page, url+endpointPath, a.upstream, signIn)
+}
+
+// pages are the addresses of GraphiQL on this machine, to which people come back from signing in.
+func pages(l net.Listener) []string {
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return []string{baseURL(l) + "/", "http://localhost:" + port + "/"}
 }
 
 // baseURL is how this machine reaches a listener.

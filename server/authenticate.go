@@ -11,15 +11,16 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/entra"
+	"licensegraph/internal/graphiql"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 )
 
 // authenticator finds out who asks.
 type authenticator struct {
-	verifier  *entra.Verifier // nil: nobody is asked
-	authority string          // where tokens are to be had, for those who come without
-	audit     *slog.Logger
+	verifier *entra.Verifier // nil: nobody is asked
+	signIn   graphiql.SignIn // where tokens are to be had, for those who come without
+	audit    *slog.Logger
 }
 
 // newAuthenticator returns what the configuration asks for, for callers of these tenants.
@@ -32,9 +33,19 @@ func newAuthenticator(cfg *Config, options entra.VerifierOptions, audit *slog.Lo
 	if len(options.TenantIDs) == 1 {
 		tenant = options.TenantIDs[0]
 	}
-	a.authority = options.Authority + "/" + tenant + "/oauth2/v2.0/authorize"
+	a.signIn = graphiql.SignIn{Authority: options.Authority + "/" + tenant, ClientID: cfg.GraphiQLClientID, Scope: resource(options.Audiences) + "/.default"}
 	a.verifier = entra.NewVerifier(options)
 	return a
+}
+
+// resource is the gateway as scopes name it: its application ID URI, or else its client id.
+func resource(audiences []string) string {
+	for _, audience := range audiences {
+		if strings.Contains(audience, "://") {
+			return audience
+		}
+	}
+	return audiences[0]
 }
 
 // run keeps the keys fresh by which tokens are checked, until the context ends.
@@ -125,7 +136,7 @@ func (a *authenticator) challengeIn(errs gqlerror.List) {
 
 // challenge says where a token is to be had (RFC 6750, section 3).
 func (a *authenticator) challenge() string {
-	return `Bearer realm="licensegraph", authorization_uri="` + a.authority + `"`
+	return `Bearer realm="licensegraph", authorization_uri="` + a.signIn.Authority + `/oauth2/v2.0/authorize"`
 }
 
 // bearer returns the access token of a request (RFC 6750, section 2.1: in the header, and nowhere else), or what is

@@ -49,10 +49,11 @@ type Config struct {
 
 	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant, of callers who may (--inbound). Off by default; with the embedded tenant they always may."`
 
-	Inbound     string   `name:"inbound" group:"Callers" default:"none" help:"How callers say who they are: none (nobody is asked; over a real tenant only on a loopback address) or entra (each presents an access token of Entra ID for this gateway, and may do what its scopes and app roles say)."`
-	Audiences   []string `name:"audience" group:"Callers" placeholder:"ID" help:"Names of this gateway in access tokens: the client id of its registration and its application ID URI. By default --client-id and api:// with it."`
-	ScopesAlone bool     `name:"scopes-alone" group:"Callers" negatable:"" help:"Let the scopes of a person's token count without app roles of the same names: where everybody who can sign in may do everything that their portal may."`
-	AuditLog    string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field and each denied access: stdout, stderr, or a file that is appended to."`
+	Inbound          string   `name:"inbound" group:"Callers" default:"none" help:"How callers say who they are: none (nobody is asked; over a real tenant only on a loopback address) or entra (each presents an access token of Entra ID for this gateway, and may do what its scopes and app roles say)."`
+	Audiences        []string `name:"audience" group:"Callers" placeholder:"ID" help:"Names of this gateway in access tokens: the client id of its registration and its application ID URI. By default --client-id and api:// with it."`
+	ScopesAlone      bool     `name:"scopes-alone" group:"Callers" negatable:"" help:"Let the scopes of a person's token count without app roles of the same names: where everybody who can sign in may do everything that their portal may."`
+	GraphiQLClientID string   `name:"graphiql-client-id" group:"Callers" placeholder:"ID" help:"Client id of the registration as which GraphiQL signs people in: a single-page application whose redirect URI is GraphiQL's address, with this gateway's scopes among its permissions. With the embedded tenant it has one."`
+	AuditLog         string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field and each denied access: stdout, stderr, or a file that is appended to."`
 
 	Introspection  bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
 	UpstreamReport string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`

@@ -26,7 +26,7 @@ func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live 
 	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), onlyGet))
 	mux.Handle("/readyz", chain(ready, onlyGet, withTimeout(cfg.RequestTimeout)))
 	if cfg.GraphiQL {
-		page, err := newGraphiQL(cfg)
+		page, err := newGraphiQL(cfg, auth)
 		if err != nil {
 			return nil, err
 		}
@@ -41,10 +41,13 @@ func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live 
 	), nil
 }
 
-func newGraphiQL(cfg *Config) (http.Handler, error) {
+func newGraphiQL(cfg *Config, auth *authenticator) (http.Handler, error) {
 	config := graphiql.Config{Endpoint: endpointPath, Title: "licensegraph", Examples: graphiql.Examples()}
 	if cfg.UpstreamReport == "header" {
 		config.Headers = map[string]string{"Upstream-Report": "true"}
+	}
+	if auth.verifier != nil {
+		config.SignIn = &auth.signIn
 	}
 	return graphiql.Handler(config)
 }

@@ -468,12 +468,14 @@ func TestSetupErrors(t *testing.T) {
 			`--log-level: "loud" is none of debug, info, warn, error`,
 			`--embedded-users: 0 is less than 1`,
 		}},
-		{"callers of nobody", []string{"--inbound=some", "--audience=a b", "--scopes-alone"}, nil, []string{
+		{"callers of nobody", []string{"--inbound=some", "--audience=a b", "--scopes-alone", "--graphiql-client-id=page"}, nil, []string{
 			"--inbound: \"some\" is none of none, entra",
+			`--graphiql-client-id: "page" is no client id, a GUID`,
 			`--audience: "a b" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
-		{"callers who are not asked", []string{"--audience=x", "--scopes-alone"}, nil, []string{
+		{"callers who are not asked", []string{"--audience=x", "--scopes-alone", "--graphiql-client-id=x"}, nil, []string{
 			"--audience: nobody is asked who they are with --inbound=none: set --inbound=entra",
-			"--scopes-alone: nobody is asked who they are with --inbound=none: set --inbound=entra"}},
+			"--scopes-alone: nobody is asked who they are with --inbound=none: set --inbound=entra",
+			"--graphiql-client-id: nobody is asked who they are with --inbound=none: set --inbound=entra"}},
 		{"callers of a domain", append([]string{"--inbound=entra", "--listen=:0", "--audience=https://graph.microsoft.com", "--client-secret-file=" + secret}, real...), nil, []string{
 			`--tenant-id: with --inbound=entra it has to be the id, a GUID, which "contoso.example" is not: tokens name their tenant by it`,
 			`--audience: "https://graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},

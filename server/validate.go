@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"licensegraph/internal/licensing"
 )
 
 // validate returns all problems of the configuration, joined. It changes
@@ -78,12 +80,15 @@ func (c *Config) validateCallers(v *validation) {
 		for _, s := range []struct {
 			flag string
 			set  bool
-		}{{"audience", len(c.Audiences) > 0}, {"scopes-alone", c.ScopesAlone}} {
+		}{{"audience", len(c.Audiences) > 0}, {"scopes-alone", c.ScopesAlone}, {"graphiql-client-id", c.GraphiQLClientID != ""}} {
 			if s.set {
 				v.note("--%s: nobody is asked who they are with --inbound=none: set --inbound=entra", s.flag)
 			}
 		}
 		return
+	}
+	if _, ok := licensing.ParseGUID(c.GraphiQLClientID); c.GraphiQLClientID != "" && !ok {
+		v.note("--graphiql-client-id: %q is no client id, a GUID", c.GraphiQLClientID)
 	}
 	for _, audience := range c.Audiences {
 		if audience == "" || strings.ContainsAny(audience, " \t") || strings.Contains(strings.ToLower(audience), "graph.microsoft") || audience == graphAppID {

@@ -4,7 +4,8 @@
 //
 // The page, its editor, its workers and its fonts are embedded compressed, as
 // "npm ci && npm run build" in ui/ leaves them in dist/. No request leaves the
-// host, and the page's Content-Security-Policy would refuse one. The package
+// host but to the sign-in service, and the page's Content-Security-Policy would
+// refuse one. The package
 // knows nothing of the schema and answers no GraphQL: it sends the page to
 // Config.Endpoint.
 package graphiql
@@ -12,9 +13,12 @@ package graphiql
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,14 +33,41 @@ type Config struct {
 	// Headers go with every request of the page. Whoever can read the page
 	// can read them, so they must not hold secrets.
 	Headers map[string]string `json:"headers"`
+	// SignIn is how people get an access token for the endpoint; nil where it asks for none.
+	SignIn *SignIn `json:"signIn,omitempty"`
 }
 
-// contentSecurityPolicy lets the page load and call its own origin only. The
-// editor writes style elements as it goes, hence 'unsafe-inline' for styles;
-// fonts are data URLs in the style sheets.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-	"font-src 'self' data:; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// SignIn is where the page signs people in: authorization code with PKCE (RFC 7636), as a single-page application
+// whose redirect URI is the page's own address.
+type SignIn struct {
+	// Authority is the tenant at the sign-in service, such as https://login.microsoftonline.com/contoso.com.
+	Authority string `json:"authority"`
+	// ClientID is the public client as which the page signs in. Without one it shows no button, and says what is
+	// missing: people can still paste a header.
+	ClientID string `json:"clientId"`
+	// Scope is what the page asks a token for, such as api://<client id of the endpoint>/.default.
+	Scope string `json:"scope"`
+}
+
+// origin is that of the sign-in service; empty where the page does not call it.
+func (s *SignIn) origin() (string, error) {
+	if s == nil || s.ClientID == "" {
+		return "", nil
+	}
+	u, err := url.Parse(s.Authority)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(u.Host, " ;,'\"") {
+		return "", errors.New("graphiql: the authority is no address")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// contentSecurityPolicy lets the page load from its own origin only, and call besides it the sign-in service alone. The
+// editor writes style elements as it goes, hence 'unsafe-inline' for styles; fonts are data URLs in the style sheets.
+func contentSecurityPolicy(signIn string) string {
+	return strings.Replace("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "+
+		"font-src 'self' data:; img-src 'self' data:; connect-src 'self' SIGN-IN; worker-src 'self'; "+
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'", " SIGN-IN", strings.TrimRight(" "+signIn, " "), 1)
+}
 
 // Handler serves the page at "/" and what it needs beside it. To serve it
 // elsewhere, strip the prefix; the page's own links are relative.
@@ -44,6 +75,11 @@ func Handler(cfg Config) (http.Handler, error) {
 	if cfg.Examples == nil {
 		cfg.Examples = []Example{}
 	}
+	signIn, err := cfg.SignIn.origin()
+	if err != nil {
+		return nil, err
+	}
+	policy := contentSecurityPolicy(signIn)
 	config, err := json.Marshal(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("graphiql: encode config: %w", err)
@@ -57,7 +93,7 @@ func Handler(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
-		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("Content-Security-Policy", policy)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Referrer-Policy", "no-referrer")

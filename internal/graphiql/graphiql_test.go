@@ -75,18 +75,32 @@ func TestRoutes(t *testing.T) {
 
 func TestPageHeaders(t *testing.T) {
 	t.Parallel()
-	page := do(t, "GET", serve(t, graphiql.Config{})+"/", nil)
-
-	want := map[string]string{
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-			"font-src 'self' data:; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
-			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-		"Cross-Origin-Opener-Policy": "same-origin",
-		"Permissions-Policy":         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-		"Referrer-Policy":            "no-referrer",
+	var page answer
+	for name, tt := range map[string]struct {
+		signIn  *graphiql.SignIn
+		connect string
+	}{
+		"nobody is asked": {nil, "'self'"},
+		"no client":       {&graphiql.SignIn{Authority: "https://login.example/tenant"}, "'self'"},
+		"signs in":        {&graphiql.SignIn{Authority: "https://login.example:8443/tenant", ClientID: "client"}, "'self' https://login.example:8443"},
+	} {
+		page = do(t, "GET", serve(t, graphiql.Config{SignIn: tt.signIn})+"/", nil)
+		want := map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
+				"font-src 'self' data:; img-src 'self' data:; connect-src " + tt.connect + "; worker-src 'self'; " +
+				"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+			"Cross-Origin-Opener-Policy": "same-origin",
+			"Permissions-Policy":         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+			"Referrer-Policy":            "no-referrer",
+		}
+		if diff := cmp.Diff(want, page.pick(want)); diff != "" {
+			t.Errorf("%s: headers (-want +got):\n%s", name, diff)
+		}
 	}
-	if diff := cmp.Diff(want, page.pick(want)); diff != "" {
-		t.Errorf("headers (-want +got):\n%s", diff)
+	for _, authority := range []string{"", "login.example", "javascript:alert(1)", "https://a.example; script-src *", "https://a b/"} {
+		if _, err := graphiql.Handler(graphiql.Config{SignIn: &graphiql.SignIn{Authority: authority, ClientID: "client"}}); err == nil {
+			t.Errorf("takes the authority %q", authority)
+		}
 	}
 	if inline := regexp.MustCompile(`<script>|<style|\son\w+=|https?://`).Find(page.body); inline != nil {
 		t.Errorf("the page holds %q, which the policy refuses", inline)
@@ -214,10 +228,11 @@ func TestConfigIsServed(t *testing.T) {
 					{Name: "Full", Query: "query Full($b: ID) { a(b: $b) }", Variables: `{"b":"</script>"}`},
 				},
 				Headers: map[string]string{"Upstream-Report": "true"},
+				SignIn:  &graphiql.SignIn{Authority: "https://login.example/tenant", ClientID: "client", Scope: "api://gateway/.default"},
 			},
 			want: `{"endpoint":"/graphql","title":"licensegraph","examples":[{"name":"Plain","query":"query Plain { a }"},` +
 				`{"name":"Full","query":"query Full($b: ID) { a(b: $b) }","variables":"{\"b\":\"\u003c/script\u003e\"}"}],` +
-				`"headers":{"Upstream-Report":"true"}}`,
+				`"headers":{"Upstream-Report":"true"},"signIn":{"authority":"https://login.example/tenant","clientId":"client","scope":"api://gateway/.default"}}`,
 		},
 	}
 	for _, tt := range tests {

@@ -8,7 +8,9 @@ import { createRoot } from 'react-dom/client';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { useMonaco } from '@graphiql/react';
+import { Account } from './account.jsx';
 import { costOf } from './cost.js';
+import { createSession } from './signin.js';
 import { openTabs } from './tabs.js';
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
@@ -23,21 +25,34 @@ async function loadConfig() {
 }
 
 /**
- * Sends one operation; headers typed into the page win over configured ones.
- * What the answer cost goes to onCost, except for the page's own introspection.
+ * Sends one operation as whoever is signed in; headers typed into the page win
+ * over all others. What the answer cost goes to onCost, except for the page's
+ * own introspection.
  */
-function fetcherFor({ endpoint, headers }, onCost) {
+function fetcherFor({ endpoint, headers }, session, onCost) {
   return async (operation, options) => {
+    const sent = new Headers({
+      accept: 'application/graphql-response+json, application/json;q=0.9',
+      'content-type': 'application/json',
+      ...headers,
+      ...options?.headers,
+    });
+    const pasted = sent.has('authorization');
+    if (session && !pasted) {
+      const token = await session.token();
+      if (!token) {
+        return { errors: [{ message: 'Sign in first: the button is at the top. Your tabs stay as they are.' }] };
+      }
+      sent.set('authorization', `Bearer ${token}`);
+    }
     const response = await fetch(endpoint, {
       method: 'POST',
-      headers: {
-        accept: 'application/graphql-response+json, application/json;q=0.9',
-        'content-type': 'application/json',
-        ...headers,
-        ...options?.headers,
-      },
+      headers: sent,
       body: JSON.stringify(operation),
     });
+    if (response.status === 401 && !pasted) {
+      session?.challenged(response.headers.get('www-authenticate'));
+    }
     const text = await response.text();
     let answer;
     try {
@@ -66,10 +81,10 @@ function useEveryScript() {
   }, [monaco]);
 }
 
-function Page({ config, tabs }) {
+function Page({ config, session, tabs }) {
   useEveryScript();
   const [cost, setCost] = useState('');
-  const [fetcher] = useState(() => fetcherFor(config, setCost));
+  const [fetcher] = useState(() => fetcherFor(config, session, setCost));
   return (
     <GraphiQL
       fetcher={fetcher}
@@ -85,8 +100,14 @@ function Page({ config, tabs }) {
     >
       <GraphiQL.Logo>
         <h1 className="title">{config.title}</h1>
+        {session && <Account session={session} />}
       </GraphiQL.Logo>
       <GraphiQL.Footer>
+        {config.signIn && !session && (
+          <p className="cost">
+            The gateway wants an access token: paste it under Headers as {'{"Authorization": "Bearer …"}'}. For a button that signs you in, the gateway needs --graphiql-client-id.
+          </p>
+        )}
         <p className="cost" role="status">
           {cost}
         </p>
@@ -100,7 +121,9 @@ const root = createRoot(document.getElementById('root'));
 try {
   const config = await loadConfig();
   document.title = `${config.title} · GraphiQL`;
-  root.render(<Page config={config} tabs={openTabs(config.examples, localStorage)} />);
+  const session = config.signIn?.clientId ? createSession(config.signIn, window) : null;
+  await session?.resume();
+  root.render(<Page config={config} session={session} tabs={openTabs(config.examples, localStorage)} />);
 } catch (error) {
   root.render(
     <p className="notice" role="alert">
