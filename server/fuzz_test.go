@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzNegotiate picks one of the media types that there are, and only one that was asked for.
+func FuzzNegotiate(f *testing.F) {
+	for _, accept := range []string{"", "*/*", "application/json;q=0", "text/event-stream, */*;q=0.1", mediaTypeGraphQL + ";q=NaN", "application/*;q=1e400,,;", "a/b;q=\"1", mediaTypeJSON + ";charset=latin1"} {
+		f.Add(accept)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		mediaType, events := negotiate([]string{accept})
+		lower := strings.ToLower(accept)
+		switch mediaType {
+		case "":
+			if strings.TrimSpace(accept) == "" || events {
+				t.Errorf("%q: nothing", accept)
+			}
+		case mediaTypeJSON, mediaTypeGraphQL:
+			if strings.TrimSpace(accept) != "" && !strings.Contains(lower, mediaType) && !strings.Contains(lower, "*") {
+				t.Errorf("%q: %s", accept, mediaType)
+			}
+		case mediaTypeEvents:
+			if !strings.Contains(lower, mediaTypeEvents) || !events {
+				t.Errorf("%q: %s", accept, mediaType)
+			}
+		default:
+			t.Errorf("%q: %s", accept, mediaType)
+		}
+	})
+}
+
+// FuzzRequest has the endpoint answer anything that HTTP lets through: with JSON of ours, and never with a mistake of
+// ours.
+func FuzzRequest(f *testing.F) {
+	for _, body := range []string{helloBody, `{"query":"query($n:Int){echo(n:$n){hello}}","variables":{"n":1e3}}`, `[]`, `{"documentId":"sha256:a"}`, `{"query":"{__typename}","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("a", 64) + `"}}}`,
+		`{"query":"query($o:In){echo(o:$o){hello}}","variables":{"o":{"o":{"l":[[1],null]}}}}`, `{"query":"{echo(r:[{__typename:\"x\"}]){hello}}"}`, "\xff", `{"query":null}`, `{"query":"subscription{hello}"}`} {
+		f.Add("application/json", mediaTypeGraphQL, "", body)
+	}
+	f.Add("application/json; charset=utf-16", "*/*", "query={hello}&variables={\"a\":1}", "")
+	f.Add("text/plain;;", ";", "query=%zz", "{}")
+	var log bytes.Buffer
+	var handler http.Handler
+	f.Fuzz(func(t *testing.T, contentType, accept, rawQuery, body string) {
+		if handler == nil {
+			handler = testHandler(t, &log, hello, "--caller-rate=1000000000", "--caller-burst=1000000000")
+		}
+		log.Reset()
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			req := httptest.NewRequestWithContext(t.Context(), method, "/graphql", strings.NewReader(body))
+			req.URL = &url.URL{Path: "/graphql", RawQuery: rawQuery}
+			req.Host = "127.0.0.1:8080"
+			req.Header = http.Header{"Content-Type": {contentType}, "Accept": {accept}}
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, req)
+			answer := w.Body.Bytes()
+			if w.Code >= 500 || strings.Contains(w.Body.String(), `"INTERNAL"`) || strings.Contains(log.String(), "panic") || len(answer) > 64<<10 {
+				t.Errorf("%s: %d %.500s\n%s", method, w.Code, answer, &log)
+			}
+			if !strings.HasPrefix(w.Header().Get("Content-Type"), mediaTypeEvents) && (!json.Valid(answer) || !utf8.Valid(answer)) {
+				t.Errorf("%s: %d %.500q", method, w.Code, answer)
+			}
+		}
+	})
+}
