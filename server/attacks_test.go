@@ -342,6 +342,12 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 					parts := strings.Split(attack.want, "|")
 					parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 					got, err := v.raw(answerTime(), attack.sent, parts...)
+					for range 2 { // a machine that is busy otherwise can be late, but not each time
+						if !isTimeout(err) {
+							break
+						}
+						got, err = v.raw(answerTime(), attack.sent, parts...)
+					}
 					switch {
 					case isTimeout(err):
 						t.Errorf("%s: no answer in time: …%q", attack.name, got[max(0, len(got)-300):])

@@ -402,15 +402,20 @@ func (e *everything) send(t *testing.T, req *http.Request) string {
 		t.Error(err)
 	}
 	fmt.Fprintf(&e.headers, "%d %v\n", resp.StatusCode, resp.Header)
+	e.sort(body)
+	return string(body)
+}
+
+// sort keeps the data of an answer apart from the rest.
+func (e *everything) sort(body []byte) {
 	var answer map[string]json.RawMessage
 	if json.Unmarshal(body, &answer) != nil {
 		fmt.Fprintf(&e.errors, "%s\n", body)
-		return string(body)
+		return
 	}
 	e.data.Write(answer["data"])
 	delete(answer, "data")
 	fmt.Fprintf(&e.errors, "%s\n", mustMarshal(answer))
-	return string(body)
 }
 
 // ask sends an operation as somebody.
@@ -548,6 +553,39 @@ func (e *everything) happen(t *testing.T) {
 		if resp.StatusCode/100 != 3 { // a redirect goes back to who asked
 			fmt.Fprintf(&e.errors, "%s\n", body)
 		}
+	}
+
+	// The same over streams.
+	for _, token := range []string{boss, boss[:len(boss)-6] + "AAAAAA", valueCanary} {
+		c := dial(t, e.p.client, e.p.url)
+		c.send(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + token + `"}}`)
+		if token != boss {
+			_, reason := c.closed()
+			fmt.Fprintf(&e.errors, "%s\n", reason)
+			continue
+		}
+		c.want(`{"type":"connection_ack"}`)
+		for i, query := range []string{onePerson, somePeople, "{" + valueCanary} {
+			c.send(string(mustMarshal(map[string]any{"id": fmt.Sprint(i), "type": "subscribe", "payload": map[string]any{"query": query, "variables": map[string]any{"u": []string{reader, valueCanary}[i%2], "a": valueCanary}}})))
+			_, text, err := c.conn.Read(t.Context())
+			var got struct{ Payload json.RawMessage }
+			if err != nil || json.Unmarshal(text, &got) != nil {
+				t.Errorf("%v %s", err, text)
+			}
+			e.sort(got.Payload)
+			if bytes.Contains(text, []byte(`"next"`)) {
+				c.want(fmt.Sprintf(`{"id":"%d","type":"complete"}`, i))
+			}
+		}
+		c.send(valueCanary)
+		_, reason := c.closed()
+		fmt.Fprintf(&e.errors, "%s\n", reason)
+	}
+	for _, token := range []string{boss, boss + "A", ""} { // none has data
+		req := post(t, e.p.url+endpointPath, mustMarshal(map[string]any{"query": onePerson, "variables": map[string]any{"u": valueCanary}}))
+		req.Header.Set("Accept", mediaTypeEvents)
+		req.Header.Set("Authorization", "Bearer "+token)
+		e.send(t, req)
 	}
 
 	// Microsoft Graph fails in each way, and says whom it is about.
