@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,8 +59,21 @@ func testConfig(t *testing.T, flags ...string) *Config {
 // testHandler is the gateway's handler over the stub.
 func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, flags ...string) http.Handler {
 	t.Helper()
+	log = &oneByOne{w: log}
 	handler, _ := testGateway(t, log, exec, &authenticator{audit: newAudit(log, slog.New(slog.DiscardHandler))}, flags...)
 	return handler
+}
+
+// oneByOne lets two logs write to one place.
+type oneByOne struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneByOne) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
 }
 
 // testGateway is testHandler with callers, and with the streams that its handler has open.

@@ -16,6 +16,11 @@ func TestFrontPage(t *testing.T) {
 	if r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") || !strings.Contains(r.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Fatalf("%d %v", r.status, r.header)
 	}
+	for _, name := range []string{"X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy", "Cross-Origin-Resource-Policy", "Cache-Control"} {
+		if r.header.Get(name) == "" {
+			t.Errorf("without %s", name)
+		}
+	}
 	for i := range routes {
 		if !strings.Contains(text, "<code>"+routes[i].label+"</code>") {
 			t.Errorf("it does not name %s", routes[i].label)
