@@ -33,6 +33,8 @@ var hostile = []struct {
 	{"unknown fields", query("{users{nodes{" + repeated(180, "x%d ") + "}}}"), "Cannot query field"},
 	{"arguments that differ", query("{" + repeated(20, "users(first:%d){nodes{id}}") + "}"), "differing arguments"},
 	{"a number", query("{users(first:" + strings.Repeat("9", 5_000) + "){nodes{id}}}"), `"limit":"number"`},
+	{"a number for an id", query("{subscribedSku(skuId:99999999999999999999){id}}"), `"limit":"magnitude"`},
+	{"a fraction for an id", query("{subscribedSku(skuId:1e999){id}}"), `"limit":"magnitude"`},
 	{"a string", query(`{user(id:\"` + strings.Repeat("x", 20_000) + `\"){id}}`), `"limit":"string"`},
 	{"ids", `{"query":"query($i:[ID!]!){nodes(ids:$i){id}}","variables":{"i":[` + repeated(999, `"%d",`) + `"x"]}}`, `"limit":"ids"`},
 	{"more ids", `{"query":"query($i:[ID!]!){nodes(ids:$i){id}}","variables":{"i":[` + repeated(5_000, `"%d",`) + `"x"]}}`, `"limit":"list"`},

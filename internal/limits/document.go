@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -79,6 +80,9 @@ func checkTokens(query string, limits Limits) *exceeded {
 			if n := len(token.Value); n > numberBytes {
 				return &exceeded{limitNumber, n, numberBytes, ""}
 			}
+			if !fits(token) {
+				return &exceeded{limitMagnitude, 1, 0, ""}
+			}
 		case lexer.String, lexer.BlockString:
 			if n := len(token.Value); n > limits.StringBytes {
 				return &exceeded{limitString, n, limits.StringBytes, ""}
@@ -92,6 +96,16 @@ func checkTokens(query string, limits Limits) *exceeded {
 		return nil
 	}
 	return &exceeded{limitTokens, limits.Tokens + 1, limits.Tokens, ""}
+}
+
+// fits tells whether a number is one that gqlparser can hold. Where a scalar of our own takes it, nobody else looks.
+func fits(token lexer.Token) bool {
+	if token.Kind == lexer.Int {
+		_, err := strconv.ParseInt(token.Value, 10, 64)
+		return err == nil
+	}
+	_, err := strconv.ParseFloat(token.Value, 64)
+	return err == nil
 }
 
 // shape is what was counted in a selection set, with all fragments written

@@ -73,7 +73,7 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitList:      {"A list of the request has %s elements; %s are allowed.", "Ask in several requests."},
 	limitString:    {"A string of the request is %s bytes long; %s are allowed.", "No id, name, filter or cursor is that long."},
 	limitNumber:    {"A number of the request is %s digits long; %s are allowed.", "Write it with fewer digits."},
-	limitMagnitude: {"A number of the request is beyond what a Float holds (%s; %s are allowed).", "Ints go to 2147483647."},
+	limitMagnitude: {"A number of the request is beyond 64 bits (%s; %s are allowed).", "Ints go to 2147483647."},
 	limitMembers:   {"An object of the request has a member %s times; %s is allowed.", "Programs differ in which one counts."},
 }
 
