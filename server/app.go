@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,6 +35,7 @@ type app struct {
 	auth      *authenticator
 	streams   *streams
 	resolver  *graph.Resolver
+	work      sync.WaitGroup // requests
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
 	trusted   *documents.Trusted // nil without a list
@@ -42,6 +44,7 @@ type app struct {
 
 const (
 	idleTimeout    = 2 * time.Minute
+	endWait        = 5 * time.Second  // for requests that were ended
 	cursorKeyEvery = 10 * time.Second // is the file of the cursor key looked at
 	maxHeaderBytes = 64 << 10         // room for a query in a URL
 )
@@ -75,7 +78,7 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 	}
 	a.resolver = resolver
 	a.auth = newAuthenticator(cfg, entra.VerifierOptions{
-		Authority: services.authority, IssuerV1: services.issuerV1, TenantIDs: ids, Audiences: cfg.audiences(application.ClientID),
+		Authority: services.authority, IssuerV1: services.issuerV1, IssuersV2: services.issuersV2, TenantIDs: ids, Audiences: cfg.audiences(application.ClientID),
 		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
 	}, audit)
 	if a.tenant != nil {
@@ -94,7 +97,7 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 	if err != nil {
 		return nil, err
 	}
-	a.gateway = a.newServer(handler)
+	a.gateway = a.newServer(a.working(handler))
 	return a, nil
 }
 
@@ -231,6 +234,30 @@ func serving(server *http.Server, l net.Listener, base context.Context) func() e
 	}
 }
 
+// working counts the requests that are being answered.
+func (a *app) working(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.work.Add(1)
+		defer a.work.Done()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// waitForWork waits until requests that were ended have ended, which they do soon: what a change has done so far goes to
+// the audit log then.
+func (a *app) waitForWork() {
+	done := make(chan struct{})
+	go func() { // it ends with the last request
+		a.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(endWait):
+		a.logger.Error("requests that were ended have not come to their end: the audit log may miss what they changed")
+	}
+}
+
 // drain shuts the servers down one after another, the gateway before what it
 // reads from. When time is up it ends the requests that are left.
 func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
@@ -238,6 +265,7 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	ctx, stop := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
 	defer stop()
 	var errs []error
+	defer a.waitForWork()
 	a.streams.drain()
 	for _, server := range servers {
 		if server != a.gateway {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
 
 	"licensegraph/internal/identity"
 )
@@ -27,7 +30,35 @@ func openAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() e
 
 // newAudit returns the audit log: a line of JSON for each record, with who asks.
 func newAudit(w io.Writer, logger *slog.Logger) *slog.Logger {
-	return slog.New(requestIDHandler{callerHandler{slog.NewJSONHandler(reportingWriter{w, logger}, nil)}})
+	records := slog.NewJSONHandler(reportingWriter{w, logger}, nil)
+	return slog.New(strangersHandler{requestIDHandler{callerHandler{records}}, rate.NewLimiter(strangersRate, strangersBurst), new(atomic.Int64)})
+}
+
+// Of strangers who are not let in, as many records are written in a second, and at once. They would fill the disk, and
+// make everybody wait for it.
+const (
+	strangersRate  = 10
+	strangersBurst = 100
+)
+
+// strangersHandler bounds the records about nobody known. The next one that is written says how many were left out.
+type strangersHandler struct {
+	slog.Handler
+	limit *rate.Limiter
+	left  *atomic.Int64
+}
+
+func (h strangersHandler) Handle(ctx context.Context, record slog.Record) error {
+	if record.Message == "denied" && identity.From(ctx) == nil {
+		if !h.limit.Allow() {
+			h.left.Add(1)
+			return nil
+		}
+		if n := h.left.Swap(0); n > 0 {
+			record.AddAttrs(slog.Int64("leftOut", n))
+		}
+	}
+	return h.Handler.Handle(ctx, record)
 }
 
 // reportingWriter says in the log when a record cannot be written: nobody else would.

@@ -184,14 +184,17 @@ func (c *Embedded) save(tenant *emulator.Emulator) error {
 // (https://learn.microsoft.com/graph/deployments).
 type cloud struct {
 	graphURL, authority string
-	issuerV1            string // of version 1.0 tokens, without the tenant
+	issuerV1            string   // of version 1.0 tokens, without the tenant
+	issuersV2           []string // of version 2.0 tokens, where it is another than the authority
 }
 
 var clouds = map[string]cloud{
-	"worldwide": {"https://graph.microsoft.com", "https://login.microsoftonline.com", "https://sts.windows.net"},
-	"us-gov-l4": {"https://graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net"},
-	"us-gov-l5": {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net"},
-	"china":     {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn", "https://sts.chinacloudapi.cn"},
+	"worldwide": {"https://graph.microsoft.com", "https://login.microsoftonline.com", "https://sts.windows.net", nil},
+	"us-gov-l4": {"https://graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net", nil},
+	"us-gov-l5": {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net", nil},
+	// Entra ID in China has two names, and signs as the second whichever it was asked by.
+	"china": {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn", "https://sts.chinacloudapi.cn",
+		[]string{"https://login.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"}},
 }
 
 // embedded tells whether the embedded tenant is served: when nothing of a
@@ -205,13 +208,16 @@ func (c *Config) embedded() bool {
 func (c *Config) services() cloud {
 	s := clouds[c.Cloud]
 	if c.GraphURL != "" {
-		s.graphURL = c.GraphURL
+		s.graphURL = sameForm(c.GraphURL)
 	}
 	if c.Authority != "" {
-		s.authority = c.Authority
+		s.authority = sameForm(c.Authority)
 	}
 	return s
 }
+
+// sameForm is an address as it stands in tokens. It has scheme and host only, which was validated.
+func sameForm(address string) string { return strings.ToLower(strings.TrimRight(address, "/")) }
 
 // audiences are the names of the gateway in access tokens.
 func (c *Config) audiences(clientID string) []string {

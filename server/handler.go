@@ -69,9 +69,10 @@ func crossOrigin(origins []string) middleware {
 		return func(next http.Handler) http.Handler { return next }
 	}
 	return cors.New(cors.Options{
-		AllowedOrigins:       origins,
-		AllowedMethods:       []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:       []string{"Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader},
+		AllowedOrigins: origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader,
+			"Apollographql-Client-Name", "Apollographql-Client-Version", "Apollo-Require-Preflight", "Traceparent", "Tracestate"},
 		ExposedHeaders:       []string{requestIDHeader, "Retry-After", "WWW-Authenticate"},
 		MaxAge:               600,
 		OptionsSuccessStatus: http.StatusNoContent,

@@ -209,6 +209,7 @@ func TestOrigins(t *testing.T) {
 		{"preflight below a listed one", open, "OPTIONS", append(preflight, "Origin: https://a.portal.example"), 204, ""},
 		{"preflight for another method", open, "OPTIONS", []string{"Access-Control-Request-Method: PUT", "Origin: " + ours}, 204, ""},
 		{"preflight for another header", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x-evil", "Origin: " + ours}, 204, ""},
+		{"preflight of Apollo Client", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: apollographql-client-name,apollographql-client-version,authorization,content-type,traceparent", "Origin: " + ours}, 204, ours},
 		{"preflight for a token", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type", "Origin: " + ours}, 204, ours},
 		{"GET of a listed origin", open, "GET", []string{"Origin: " + ours, "Sec-Fetch-Site: cross-site"}, 200, ours},
 		{"an image, form or link of another site", plain, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"}, 403, ""},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"licensegraph/graph"
+	"licensegraph/internal/entra"
 )
 
 // healthz says that the process runs. It asks nobody: a gateway whose
@@ -67,6 +68,9 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	if err := r.ask(req.Context()); err != nil {
 		reason := graph.PresentError(req.Context(), err).Message
+		if entra.IsUnavailable(err) {
+			reason = "The keys of the sign-in service cannot be read."
+		}
 		writeStatus(w, http.StatusServiceUnavailable, status{"unavailable", reason})
 		return
 	}

@@ -476,6 +476,13 @@ func TestSetupErrors(t *testing.T) {
 			"--audience: nobody is asked who they are with --inbound=none: set --inbound=entra",
 			"--scopes-alone: nobody is asked who they are with --inbound=none: set --inbound=entra",
 			"--graphiql-client-id: nobody is asked who they are with --inbound=none: set --inbound=entra"}},
+		{"a real tenant for others", append([]string{"--allowed-host=gateway.example.com", "--cors-origin=https://portal.example.com", "--cors-origin=http://localhost:3000", "--client-secret-file=" + secret}, real...), nil, []string{
+			`--allowed-host: under "gateway.example.com" others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra`,
+			"--cors-origin: pages of https://portal.example.com would read a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra"}},
+		{"Graph as audience", []string{"--inbound=entra", "--audience=https://microsoftgraph.chinacloudapi.cn/", "--audience=00000003-0000-0000-C000-000000000000", "--audience=graph.microsoft.com"}, nil, []string{
+			`--audience: "https://microsoftgraph.chinacloudapi.cn/" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
+			`--audience: "00000003-0000-0000-C000-000000000000" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
+			`--audience: "graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
 		{"callers of a domain", append([]string{"--inbound=entra", "--listen=:0", "--audience=https://graph.microsoft.com", "--client-secret-file=" + secret}, real...), nil, []string{
 			`--tenant-id: with --inbound=entra it has to be the id, a GUID, which "contoso.example" is not: tokens name their tenant by it`,
 			`--audience: "https://graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"licensegraph/graph"
@@ -19,6 +20,7 @@ type tenants struct {
 	ids     []string
 	clients map[string]*msgraph.Client // by id in lower case
 	people  *entra.OnBehalfOf          // nil: Microsoft Graph is asked in the application's name
+	known   bool                       // callers say who they are: nobody else is served
 }
 
 // newTenants connects with the tenants, as the application. It sends nothing yet.
@@ -32,7 +34,7 @@ func newTenants(cfg *Config, ids []string, services cloud, application entra.Opt
 	if err != nil {
 		return nil, err
 	}
-	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}}
+	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}, known: cfg.authenticatesCallers()}
 	if cfg.Outbound == "on-behalf-of" {
 		t.people = app.OnBehalfOf()
 	}
@@ -58,17 +60,24 @@ func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
 	}
 	client := t.clients[strings.ToLower(id)]
 	switch {
-	case client == nil || caller == nil && len(t.ids) > 1:
+	case client == nil || caller == nil && (t.known || len(t.ids) > 1):
 		return nil, &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: "the tenant of the caller, which is not one of the gateway's"}
 	case t.people == nil:
 		return upstream{client.Begin()}, nil
 	}
 	tokens, err := t.people.Tokens(caller)
 	if err != nil {
-		return nil, err
+		return upstream{client.BeginAs(caller.Key(), noTokens{err})}, nil
 	}
 	return upstream{client.BeginAs(caller.Key(), tokens)}, nil
 }
+
+// noTokens are those of a caller in whose name nothing can be asked: who asks for the schema alone needs none.
+type noTokens struct{ why error }
+
+func (n noTokens) Token(context.Context, *http.Client) (string, error) { return "", n.why }
+
+func (noTokens) Refused(string, string) bool { return false }
 
 // ready tells whether Microsoft Graph answers in one of the tenants at least.
 func (t *tenants) ready(ctx context.Context) error {

@@ -304,7 +304,16 @@ func TestNoTenantOfTheirs(t *testing.T) {
 	if _, err := tenants.begin(context.Background()); err == nil {
 		t.Error("who is not asked reads the first of several tenants")
 	}
+	known := testConfig(t, "--inbound=entra", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
+	if tenants, err = newTenants(known, []string{aTenant}, known.services(), entra.Options{ClientID: "c", Credential: known.credential}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tenants.begin(context.Background()); err == nil {
+		t.Error("who should have been asked and was not reads the tenant")
+	}
 }
+
+const aTenant = "11111111-2222-4333-8444-555555555555"
 
 // farAway is when the tokens of these tests end.
 var farAway = time.Now().Add(time.Hour)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -77,6 +78,9 @@ func (c *Config) validateAddresses(v *validation) {
 func (c *Config) validateCallers(v *validation) {
 	v.oneOf("inbound", c.Inbound, "none", "entra")
 	if c.Inbound == "none" {
+		if !c.embedded() {
+			c.validateStrangers(v)
+		}
 		for _, s := range []struct {
 			flag string
 			set  bool
@@ -91,10 +95,37 @@ func (c *Config) validateCallers(v *validation) {
 		v.note("--graphiql-client-id: %q is no client id, a GUID", c.GraphiQLClientID)
 	}
 	for _, audience := range c.Audiences {
-		if audience == "" || strings.ContainsAny(audience, " \t") || strings.Contains(strings.ToLower(audience), "graph.microsoft") || audience == graphAppID {
+		if audience == "" || strings.ContainsAny(audience, " \t") || c.isGraph(audience) {
 			v.note("--audience: %q is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>", audience)
 		}
 	}
+}
+
+// validateStrangers holds a gateway over a real tenant that does not know its callers to this machine: under another
+// name, or for pages from elsewhere, it would be open to whoever reaches them.
+func (c *Config) validateStrangers(v *validation) {
+	for _, host := range c.AllowedHosts {
+		v.note("--allowed-host: under %q others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", host)
+	}
+	for _, origin := range c.CORSOrigins {
+		if u, err := url.Parse(origin); err == nil && !isLoopback(u.Hostname()) {
+			v.note("--cors-origin: pages of %s would read a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", origin)
+		}
+	}
+}
+
+// isGraph tells whether an audience is Microsoft Graph, in whichever cloud.
+func (c *Config) isGraph(audience string) bool {
+	named, err := url.Parse(strings.ToLower(audience))
+	if err != nil || strings.EqualFold(audience, graphAppID) {
+		return true
+	}
+	for _, s := range append(slices.Collect(maps.Values(clouds)), c.services()) {
+		if graph, err := url.Parse(s.graphURL); err == nil && (named.Host == graph.Host || strings.EqualFold(audience, graph.Host)) {
+			return true
+		}
+	}
+	return false
 }
 
 // graphAppID is Microsoft Graph as an application. Its tokens are for it alone
@@ -120,7 +151,7 @@ func (c *Config) validateUpstream(v *validation) {
 				v.note("--%s is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file", s.flag)
 			}
 		}
-		if c.Cloud != "worldwide" && clouds[c.Cloud] != (cloud{}) {
+		if _, known := clouds[c.Cloud]; known && c.Cloud != "worldwide" {
 			v.note("--cloud is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file")
 		}
 		return

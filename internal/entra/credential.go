@@ -19,12 +19,12 @@ type Credential interface {
 }
 
 // Secret is a credential that the application and Entra ID share (RFC 6749, section 2.3.1).
-func Secret(secret identity.Secret) Credential { return sharedSecret(secret) }
+func Secret(secret identity.Secret) Credential { return sharedSecret{secret} }
 
-type sharedSecret identity.Secret
+type sharedSecret struct{ identity.Secret }
 
 func (s sharedSecret) prove(string, string, time.Time) (url.Values, error) {
-	return url.Values{"client_secret": {identity.Secret(s).Reveal()}}, nil
+	return url.Values{"client_secret": {s.Reveal()}}, nil
 }
 
 // SecretFile is a [Secret] in a file, which is read for each request: a new one counts from then on.

@@ -35,6 +35,9 @@ type VerifierOptions struct {
 	Authority string
 	// IssuerV1 is the issuer of version 1.0 tokens without the tenant, such as https://sts.windows.net.
 	IssuerV1 string
+	// IssuersV2 are the issuers of version 2.0 tokens without tenant and version, where they are others than the
+	// authority.
+	IssuersV2 []string
 	// TenantIDs are the tenants whose people and applications may come in.
 	TenantIDs []string
 	// Audiences are the names of this gateway in tokens: its client id (version 2.0) and its application ID URI.
@@ -62,10 +65,12 @@ func NewVerifier(options VerifierOptions) *Verifier {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if len(options.IssuersV2) == 0 {
+		options.IssuersV2 = []string{options.Authority}
+	}
 	v := &Verifier{options: options, keys: map[string]*keySet{}}
-	for i, id := range options.TenantIDs {
+	for _, id := range options.TenantIDs {
 		id = strings.ToLower(id)
-		v.options.TenantIDs = slices.Replace(slices.Clone(v.options.TenantIDs), i, i+1, id)
 		v.keys[id] = newKeySet(options.Authority+"/"+url.PathEscape(id)+"/discovery/v2.0/keys", options.Client, options.Now, v.reporter(id))
 	}
 	return v
@@ -93,16 +98,20 @@ func (v *Verifier) Run(ctx context.Context) {
 	group.Wait()
 }
 
-// Ready tells whether the keys of all tenants are known.
+// Ready tells whether the keys of one tenant at least are known: one that has gone takes no others with it.
 func (v *Verifier) Ready(ctx context.Context) error {
+	var err error
 	for _, set := range v.keys {
-		if set.held.Load() == nil {
-			if err := set.refresh(ctx, keysRetry); err != nil {
-				return err
-			}
+		if set.held.Load() != nil {
+			return nil
 		}
 	}
-	return nil
+	for _, set := range v.keys {
+		if err = set.refresh(ctx, keysRetry); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // RefusedError is a token that is not taken. Its text is for whoever sent it, and repeats nothing of the token.
@@ -194,23 +203,26 @@ func isTokenType(typ any) bool {
 
 // check holds the claims of a token against what is configured.
 func (v *Verifier) check(c *claims, signer key) error {
-	v1 := v.options.IssuerV1 + "/" + c.TenantID + "/"
-	v2 := v.options.Authority + "/" + c.TenantID + "/v2.0"
-	issuer, client := "", ""
+	v1 := []string{v.options.IssuerV1 + "/" + c.TenantID + "/"}
+	var v2, issuers []string
+	for _, base := range v.options.IssuersV2 {
+		v2 = append(v2, base+"/"+c.TenantID+"/v2.0")
+	}
+	client := ""
 	switch c.Version {
 	case "1.0":
-		issuer, client = v1, c.AppID
+		issuers, client = v1, c.AppID
 	case "2.0":
-		issuer, client = v2, c.Party
+		issuers, client = v2, c.Party
 	}
 	now := v.options.Now()
 	keyIssuer := strings.ReplaceAll(signer.issuer, "{tenantid}", c.TenantID)
 	switch {
-	case issuer == "":
+	case issuers == nil:
 		return refused("its version is neither 1.0 nor 2.0.")
-	case c.Issuer != issuer:
+	case !slices.Contains(issuers, c.Issuer):
 		return refused("it is of another issuer.")
-	case signer.issuer != "" && keyIssuer != v1 && keyIssuer != v2:
+	case signer.issuer != "" && !slices.Contains(slices.Concat(v1, v2), keyIssuer):
 		return refused("its key is for tokens of another issuer.")
 	case !slices.Contains(v.options.Audiences, c.Audience):
 		return refused("it is for another audience: ask for a token of this gateway's own scopes.")

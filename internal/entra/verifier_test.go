@@ -324,6 +324,40 @@ func TestScopesAlone(t *testing.T) {
 	}
 }
 
+// TestOtherIssuer takes tokens of a sign-in service that signs under another name, as China's does.
+func TestOtherIssuer(t *testing.T) {
+	t.Parallel()
+	ours, _ := newKey()
+	a := newAuthority(t, jwk{kid: "ours", issuer: "https://login.partner.example/{tenantid}/v2.0", key: &ours.PublicKey})
+	v := NewVerifier(VerifierOptions{
+		Authority: a.URL, IssuerV1: issuer1, IssuersV2: []string{"https://login.partner.example"}, TenantIDs: []string{home}, Audiences: []string{gateway},
+		Client: a.Client(), Logger: slog.New(slog.DiscardHandler),
+	})
+	for issuer, want := range map[string]bool{"https://login.partner.example": true, a.URL: false} {
+		_, err := v.Verify(t.Context(), token(t, ours, jose.RS256, map[string]any{"kid": "ours"}, map[string]any{
+			"ver": "2.0", "iss": issuer + "/" + home + "/v2.0", "aud": gateway, "tid": home, "oid": "o", "azp": "portal", "exp": time.Now().Add(time.Hour).Unix(),
+		}))
+		if (err == nil) != want {
+			t.Errorf("%s: %v", issuer, err)
+		}
+	}
+}
+
+// TestReadyForSome is ready for one tenant when another is gone, and not when all are.
+func TestReadyForSome(t *testing.T) {
+	t.Parallel()
+	ours, _ := newKey()
+	a := newAuthority(t, jwk{kid: "ours", key: &ours.PublicKey})
+	options := VerifierOptions{Authority: a.URL, TenantIDs: []string{foreign, home}, Client: a.Client(), Logger: slog.New(slog.DiscardHandler)}
+	if err := NewVerifier(options).Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	options.TenantIDs = []string{foreign}
+	if err := NewVerifier(options).Ready(t.Context()); !IsUnavailable(err) {
+		t.Errorf("without any: %v", err)
+	}
+}
+
 // TestRotation follows a new key, is asked no more often than it should be, and outlives the endpoint.
 func TestRotation(t *testing.T) {
 	t.Parallel()

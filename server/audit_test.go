@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/identity"
+)
+
+// TestStrangersInTheAuditLog bounds the records of strangers, and says how many were left out; it bounds no others.
+func TestStrangersInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	var records bytes.Buffer
+	audit := newAudit(&records, slog.New(slog.DiscardHandler))
+	known := identity.With(context.Background(), &identity.Caller{TenantID: "t", ObjectID: "o"})
+	for range 5 * strangersBurst {
+		audit.InfoContext(t.Context(), "denied")
+		audit.InfoContext(t.Context(), "mutation")
+		audit.InfoContext(known, "denied")
+	}
+	strangers, changes, all := 0, strings.Count(records.String(), `"msg":"mutation"`), strings.Count(records.String(), "\n")
+	if strangers = all - changes - strings.Count(records.String(), `"object":"o"`); strangers < strangersBurst || strangers > 2*strangersBurst {
+		t.Errorf("%d records of strangers", strangers)
+	}
+	if changes != 5*strangersBurst || all-changes-strangers != 5*strangersBurst {
+		t.Errorf("%d changes, %d records of known callers", changes, all-changes-strangers)
+	}
+}
+
+// TestLostRecord says in the log that the audit log lacks a record.
+func TestLostRecord(t *testing.T) {
+	t.Parallel()
+	log := newJournal()
+	newAudit(failingWriter{}, newLogger(log, "info", "text")).Info("mutation")
+	if !strings.Contains(log.String(), "a record of the audit log is lost") {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+// TestAuditFile appends to a file that nobody else can read.
+func TestAuditFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	for range 2 {
+		w, end, err := openAudit(path, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newAudit(w, slog.New(slog.DiscardHandler)).Info("mutation")
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	info, err2 := os.Stat(path)
+	if err != nil || err2 != nil || strings.Count(string(text), "\n") != 2 || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v: %v\n%s", err, err2, info, text)
+	}
+}
+
+// TestChangeAtTheEnd has a change be under way when the time to shut down is over: the audit log has it all the same.
+func TestChangeAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		tenant := emulator.Start(t, emulator.Options{Users: 20})
+		arrived, release := make(chan struct{}), make(chan struct{})
+		tenant.Inject(emulator.Fault{Endpoint: "POST /users/{id}/reprocessLicenseAssignment", Rewrite: func(body []byte) []byte {
+			close(arrived)
+			<-release
+			return body
+		}})
+		ctx, stop := context.WithCancel(t.Context())
+		stdout, stderr := newJournal(), newJournal()
+		ended, asked := make(chan error, 1), make(chan struct{})
+		env := map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()}
+		go func() {
+			ended <- run(ctx, []string{"--listen=127.0.0.1:0", "--shutdown-timeout=20ms", "--allow-writes", "--tenant-id=" + tenant.TenantID(), "--client-id=" + tenant.ClientID(), "--graph-url=" + tenant.URL, "--authority=" + tenant.URL},
+				func(name string) string { return env[name] }, stdout, stderr)
+		}()
+		stdout.wait("Ctrl-C")
+		url := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(stdout.String())[1]
+		request := post(t, url+endpointPath, mustMarshal(map[string]string{"query": fmt.Sprintf(`mutation { reprocessLicenseAssignment(input: {userIds: [%q]}) { results { outcome } } }`, tenant.PersonInRole(""))}))
+		go func() {
+			defer close(asked)
+			if resp, err := http.DefaultTransport.RoundTrip(request); err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+		<-arrived
+		stop()
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "still under way") {
+			t.Errorf("ended with %v", err)
+		}
+		if !strings.Contains(stdout.String(), `"field":"reprocessLicenseAssignment"`) || !strings.Contains(stdout.String(), `"outcome":"unknown"`) {
+			t.Errorf("the audit log: %s", stdout)
+		}
+		close(release)
+		<-asked
+	}
+}
