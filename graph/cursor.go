@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -39,8 +40,8 @@ type cursors struct {
 	tenant string
 }
 
-// cursorKeys seal with the key of now, and open what it or the one before it has sealed.
-type cursorKeys struct{ now, before cipher.AEAD }
+// cursorKeys open what any of them has sealed. The first seals.
+type cursorKeys []cipher.AEAD
 
 const (
 	// cursorKeySize is the key size of AES-256.
@@ -49,29 +50,32 @@ const (
 	maxCursor = 8 << 10
 )
 
-func newCursors(key []byte, tenant string) (*cursors, error) {
+func newCursors(keys [][]byte, tenant string) (*cursors, error) {
 	c := &cursors{keys: &atomic.Pointer[cursorKeys]{}, tenant: tenant}
-	return c, c.change(key)
+	return c, c.change(keys)
 }
 
-// change has cursors be sealed with another key from now on.
-func (c *cursors) change(key []byte) error {
-	if len(key) != cursorKeySize {
-		return fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
+// change has other keys seal and open cursors from now on.
+func (c *cursors) change(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("a cursor key is missing")
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return err
+	var all cursorKeys
+	for _, key := range keys {
+		if len(key) != cursorKeySize {
+			return fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
+		}
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return err
+		}
+		aead, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return err
+		}
+		all = append(all, aead)
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return err
-	}
-	keys := &cursorKeys{now: aead}
-	if last := c.keys.Load(); last != nil {
-		keys.before = last.now
-	}
-	c.keys.Store(keys)
+	c.keys.Store(&all)
 	return nil
 }
 
@@ -97,7 +101,7 @@ func (c *cursors) seal(list string, at cursor) string {
 	compressed.Reset(&plain)
 	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer takes all
 	compressed.Close()                     //nolint:errcheck // a buffer takes all
-	return base64.RawURLEncoding.EncodeToString(c.keys.Load().now.Seal(nil, nil, plain.Bytes(), c.scope(list)))
+	return base64.RawURLEncoding.EncodeToString((*c.keys.Load())[0].Seal(nil, nil, plain.Bytes(), c.scope(list)))
 }
 
 // open reads a cursor of the list, handed to an argument.
@@ -111,10 +115,11 @@ func (c *cursors) open(list, argument, text string) (cursor, error) {
 	if err != nil {
 		return at, foreign
 	}
-	keys := c.keys.Load()
-	plain, err := keys.now.Open(nil, nil, sealed, c.scope(list))
-	if err != nil && keys.before != nil {
-		plain, err = keys.before.Open(nil, nil, sealed, c.scope(list))
+	var plain []byte
+	for _, key := range *c.keys.Load() {
+		if plain, err = key.Open(nil, nil, sealed, c.scope(list)); err == nil {
+			break
+		}
 	}
 	if err != nil {
 		return at, foreign

@@ -19,7 +19,7 @@ import (
 
 func testCursors(t testing.TB, key byte, tenant string) *cursors {
 	t.Helper()
-	c, err := newCursors(slices.Repeat([]byte{key}, cursorKeySize), tenant)
+	c, err := newCursors([][]byte{slices.Repeat([]byte{key}, cursorKeySize)}, tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func testCursors(t testing.TB, key byte, tenant string) *cursors {
 func TestCursorKey(t *testing.T) {
 	t.Parallel()
 	for size := range 64 {
-		if _, err := newCursors(make([]byte, size), "t"); (err == nil) != (size == cursorKeySize) {
+		if _, err := newCursors([][]byte{make([]byte, size)}, "t"); (err == nil) != (size == cursorKeySize) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
@@ -73,26 +73,33 @@ func TestCursorRoundTrip(t *testing.T) {
 	}
 }
 
-// TestCursorKeyChanges has cursors outlive one change of the key, and not two.
-func TestCursorKeyChanges(t *testing.T) {
+// TestCursorKeysChange has cursors be good as long as their key is one of those that open, and no longer.
+func TestCursorKeysChange(t *testing.T) {
 	t.Parallel()
+	key := func(b byte) []byte { return slices.Repeat([]byte{b}, cursorKeySize) }
 	c := testCursors(t, 1, "t")
 	seen := c.of(&identity.Caller{TenantID: "other"})
 	first, theirs := c.seal("users", cursor{Skip: 1}), seen.seal("users", cursor{Skip: 2})
 	opens := func(c *cursors, text string) bool { _, err := c.open("users", "after", text); return err == nil }
-	for changes, want := range []bool{true, true, false} {
-		if got := opens(c, first); got != want || opens(seen, theirs) != want {
-			t.Errorf("after %d changes it opens: %v", changes, got)
-		}
-		if text := c.seal("users", cursor{Skip: 3}); !opens(c, text) || opens(seen, text) {
-			t.Errorf("after %d changes a new one", changes)
-		}
-		if err := c.change(slices.Repeat([]byte{byte(changes + 2)}, cursorKeySize)); err != nil {
+	for _, step := range []struct {
+		keys [][]byte
+		want bool // the first key still opens
+	}{{[][]byte{key(1), key(2)}, true}, {[][]byte{key(2), key(1)}, true}, {[][]byte{key(2)}, false}, {[][]byte{key(1)}, true}} {
+		if err := c.change(step.keys); err != nil {
 			t.Fatal(err)
 		}
+		if got := opens(c, first); got != step.want || opens(seen, theirs) != step.want {
+			t.Errorf("with %d keys: %v", len(step.keys), got)
+		}
+		text := c.seal("users", cursor{Skip: 3})
+		if !opens(c, text) || opens(seen, text) || opens(testCursors(t, step.keys[0][0], "t"), text) != true {
+			t.Errorf("with %d keys, a new one", len(step.keys))
+		}
 	}
-	if c.change([]byte("short")) == nil || !opens(c, c.seal("users", cursor{})) {
-		t.Error("a key of the wrong size is taken")
+	for _, bad := range [][][]byte{nil, {}, {[]byte("short")}, {key(1), []byte("short")}} {
+		if c.change(bad) == nil || !opens(c, first) {
+			t.Errorf("%d keys are taken", len(bad))
+		}
 	}
 }
 

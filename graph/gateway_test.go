@@ -158,7 +158,7 @@ func (g *gateway) restart() {
 			return g.begin(client.Begin()), nil
 		},
 		TenantID:     g.tenantID,
-		CursorKey:    g.key,
+		CursorKeys:   [][]byte{g.key},
 		ShowUpstream: func(http.Header) bool { return true },
 		AllowWrites:  !g.readOnly,
 		Audit:        slog.New(slog.NewJSONHandler(g.audit, nil)),

@@ -34,8 +34,8 @@ type Options struct {
 	Begin func(context.Context) (Upstream, error)
 	// TenantID binds cursors to the tenant where nobody is asked who they are, else that of the caller does.
 	TenantID string
-	// CursorKey seals cursors: 32 bytes, the same in each replica.
-	CursorKey []byte
+	// CursorKeys open cursors, and the first seals them: 32 bytes each, the same in each replica.
+	CursorKeys [][]byte
 	// ShowUpstream tells, from the request's headers, whether the answer carries extensions.upstream.
 	ShowUpstream func(http.Header) bool
 	// AllowWrites lets mutations through.
@@ -60,13 +60,12 @@ var _ generated.ResolverRoot = (*Resolver)(nil)
 
 // New returns the resolvers. It fails on a cursor key of the wrong size.
 func New(options Options) (*Resolver, error) {
-	c, err := newCursors(options.CursorKey, options.TenantID)
+	c, err := newCursors(options.CursorKeys, options.TenantID)
 	return &Resolver{options: options, cursors: c, rights: newRights(shownSchema())}, err
 }
 
-// ChangeCursorKey has cursors be sealed with another key from now on. Those of the last one are still read. It fails on
-// a key of the wrong size.
-func (r *Resolver) ChangeCursorKey(key []byte) error { return r.cursors.change(key) }
+// ChangeCursorKeys has other keys seal and open cursors from now on. It fails on one of the wrong size.
+func (r *Resolver) ChangeCursorKeys(keys [][]byte) error { return r.cursors.change(keys) }
 
 // Schema returns the schema with its resolvers, for a server to execute.
 func (r *Resolver) Schema() graphql.ExecutableSchema {

@@ -41,7 +41,7 @@ const (
 // TestRightsOfSchema has each field that reads or changes demand a right, and the personal ones one more.
 func TestRightsOfSchema(t *testing.T) {
 	t.Parallel()
-	r, err := graph.New(graph.Options{CursorKey: make([]byte, 32)})
+	r, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, 32)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -197,7 +198,7 @@ func (a *app) serve(ctx context.Context) error {
 // watchCursorKey looks at the file of the cursor key at each tick, until the context ends. A file that cannot be read
 // leaves the key as it is.
 func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
-	last, problem := a.cfg.cursorKey, ""
+	last, problem := a.cfg.cursorKeys, ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -205,12 +206,12 @@ func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
 		case <-ticks:
 		}
 		text, err := readSecret("cursor-key", a.cfg.CursorKeyFile, func(string) string { return "" })
-		var key []byte
+		var keys [][]byte
 		if err == nil {
-			key, err = decodeCursorKey(text)
+			keys, err = decodeCursorKeys(text)
 		}
-		if err == nil && !bytes.Equal(key, last) {
-			last, err = key, a.resolver.ChangeCursorKey(key)
+		if err == nil && !slices.EqualFunc(keys, last, bytes.Equal) {
+			last, err = keys, a.resolver.ChangeCursorKeys(keys)
 			a.logger.InfoContext(ctx, "the cursor key has changed")
 		}
 		if err != nil && err.Error() != problem {

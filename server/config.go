@@ -57,7 +57,7 @@ type Config struct {
 
 	Introspection  bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
 	UpstreamReport string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`
-	CursorKeyFile  string `name:"cursor-key-file" group:"Answers" placeholder:"FILE" help:"File with the key that seals cursors, 32 bytes in base64, or set LICENSEGRAPH_CURSOR_KEY to the key. Replicas need the same key. Without one, each process makes its own: cursors end with it, and no other replica takes them."`
+	CursorKeyFile  string `name:"cursor-key-file" group:"Answers" placeholder:"FILE" help:"File with the key that seals cursors, 32 bytes in base64, or set LICENSEGRAPH_CURSOR_KEY to the key. Replicas need the same key. Further lines are keys that still open cursors; to replace a key, add the new one below, then put it first, then drop the old one. The file is read again when it changes. Without one, each process makes its own: cursors end with it, and no other replica takes them."`
 
 	TrustedDocuments     string `name:"trusted-documents" group:"Documents" placeholder:"FILE" help:"JSON file with the documents that may run: Apollo's persisted query manifest, or an object with the documents by their ids. Clients can name one by documentId or its SHA-256 hash. It is read again when it changes."`
 	TrustedDocumentsMode string `name:"trusted-documents-mode" group:"Documents" default:"off" help:"What becomes of documents that are not in that file: off (they run), log (they run, and a record has hash, operation name and caller), or enforce (they are refused, introspection and GraphiQL's queries among them)."`
@@ -102,7 +102,7 @@ type Config struct {
 	credential entra.Credential // nil: there is none that is good
 	secret     identity.Secret  // of the variable
 	proxy      *url.URL         // with its credentials; nil for none
-	cursorKey  []byte           // nil: one is made
+	cursorKeys [][]byte         // nil: one is made
 }
 
 // Embedded is what can be set of the embedded tenant, by flags of the gateway
@@ -290,7 +290,7 @@ func (c *Config) log(ctx context.Context, logger *slog.Logger) {
 		case "Microsoft Graph":
 			attrs = append(attrs, "client-secret-set", c.secret != "" || c.ClientSecretFile != "", "proxy-credentials-set", c.proxy != nil && c.proxy.User != nil)
 		case "Answers":
-			attrs = append(attrs, "cursor-key-set", c.cursorKey != nil)
+			attrs = append(attrs, "cursor-key-set", c.cursorKeys != nil)
 		}
 		logger.InfoContext(ctx, "configuration: "+strings.ToLower(group), attrs...)
 		list = list[end:]

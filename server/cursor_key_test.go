@@ -28,7 +28,7 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 	write(key(1))
 	log := newJournal()
 	cfg := testConfig(t, "--cursor-key-file="+path)
-	resolver, err := graph.New(graph.Options{CursorKey: cfg.cursorKey})
+	resolver, err := graph.New(graph.Options{CursorKeys: cfg.cursorKeys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 		content string
 		changes int // of the key until then
 		faults  int
-	}{{key(1), 0, 0}, {key(2), 1, 0}, {key(2), 1, 0}, {"not a key", 1, 1}, {"not a key", 1, 1}, {"", 1, 2}, {key(2), 1, 2}, {key(3), 2, 2}} {
+	}{{key(1), 0, 0}, {key(2), 1, 0}, {key(2), 1, 0}, {"not a key", 1, 1}, {"not a key", 1, 1}, {"", 1, 2}, {key(2), 1, 2}, {key(3), 2, 2}, {key(3) + "\n" + key(4), 3, 2}, {key(4) + "\n" + key(3), 4, 2}, {key(4) + "\n\n", 5, 2}, {strings.Repeat(key(1)+"\n", maxCursorKeys+1), 5, 3}} {
 		write(step.content)
 		ticks <- time.Time{}
 		ticks <- time.Time{} // by now the first is over

@@ -29,15 +29,16 @@ const (
 
 // newResolver connects the resolvers with Microsoft Graph.
 func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*graph.Resolver, error) {
-	key := cfg.cursorKey
-	if key == nil {
-		key = make([]byte, cursorKeyBytes)
+	keys := cfg.cursorKeys
+	if keys == nil {
+		key := make([]byte, cursorKeyBytes)
 		_, _ = rand.Read(key) // never fails
+		keys = [][]byte{key}
 	}
 	return graph.New(graph.Options{
 		Begin:        tenants.begin,
 		TenantID:     tenants.ids[0],
-		CursorKey:    key,
+		CursorKeys:   keys,
 		ShowUpstream: upstreamReport(cfg),
 		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
 		Document:     documents.Sent,

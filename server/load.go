@@ -217,9 +217,9 @@ func (c *Config) readSecrets(getenv func(string) string) []error {
 	if err := c.readProxy(getenv); err != nil {
 		errs = append(errs, err)
 	}
-	key, err := readSecret("cursor-key", c.CursorKeyFile, getenv)
-	if err == nil && key != "" {
-		c.cursorKey, err = decodeCursorKey(key)
+	keys, err := readSecret("cursor-key", c.CursorKeyFile, getenv)
+	if err == nil && keys != "" {
+		c.cursorKeys, err = decodeCursorKeys(keys)
 	}
 	if err != nil {
 		errs = append(errs, err)
@@ -227,13 +227,21 @@ func (c *Config) readSecrets(getenv func(string) string) []error {
 	return errs
 }
 
-func decodeCursorKey(text string) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(key) != cursorKeyBytes {
-		return nil, fmt.Errorf("the cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes", cursorKeyBytes)
+// decodeCursorKeys reads a key from each line.
+func decodeCursorKeys(text string) ([][]byte, error) {
+	var keys [][]byte
+	for line := range strings.FieldsSeq(text) {
+		key, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || len(key) != cursorKeyBytes || len(keys) == maxCursorKeys {
+			return nil, fmt.Errorf("a cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes; there are %d at most, each on a line", cursorKeyBytes, maxCursorKeys)
+		}
+		keys = append(keys, key)
 	}
-	return key, nil
+	return keys, nil
 }
+
+// maxCursorKeys is one to seal, and others that still open.
+const maxCursorKeys = 4
 
 // cursorKeyBytes is the length of a cursor key.
 const cursorKeyBytes = 32

@@ -525,7 +525,7 @@ func TestSetupErrors(t *testing.T) {
 			"--ca-file is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
 			"--proxy is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
 		}},
-		{"cursor key", []string{"--cursor-key-file=" + short}, nil, []string{"the cursor key has to be 32 bytes in base64, such as openssl rand -base64 32 writes"}},
+		{"cursor key", []string{"--cursor-key-file=" + short}, nil, []string{"a cursor key has to be 32 bytes in base64, such as openssl rand -base64 32 writes; there are 4 at most, each on a line"}},
 		{"cursor key as flag", []string{"--cursor-key=hunter2"}, nil, []string{"--cursor-key: secrets are not taken from the command line, where other processes can read them: use --cursor-key-file or set LICENSEGRAPH_CURSOR_KEY"}},
 		{"addresses without credentials", []string{"--graph-url=https://graph.example", "--authority=https://login.example", "--cloud=china"}, nil, []string{
 			"--graph-url is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",

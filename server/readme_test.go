@@ -68,7 +68,7 @@ func settingsTable(t *testing.T) string {
 // rightsTable lists by right the fields that the schema gives with it.
 func rightsTable(t *testing.T) string {
 	t.Helper()
-	resolver, err := graph.New(graph.Options{CursorKey: make([]byte, cursorKeyBytes)})
+	resolver, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, cursorKeyBytes)}})
 	if err != nil {
 		t.Fatal(err)
 	}
