@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -40,7 +41,7 @@ type app struct {
 	ready     *readiness
 	tenant    *emulator.Emulator // nil over a real tenant
 	trusted   *documents.Trusted // nil without a list
-	upstream  string             // what the banner says of Microsoft Graph
+	upstream  string             // what is announced of Microsoft Graph
 }
 
 const (
@@ -117,9 +118,14 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 	}
 }
 
-// banner says where things are and how to stop.
-func (a *app) banner() string {
+// announce says where things are and how to stop: to people, or as a record where programs read the log. Standard
+// output is left to the audit log.
+func (a *app) announce(ctx context.Context, stderr io.Writer) {
 	url := baseURL(a.listeners.gateway)
+	if a.cfg.LogFormat == "json" {
+		a.logger.InfoContext(ctx, "serving", "graphql", url+endpointPath, "upstream", a.upstream)
+		return
+	}
 	page := "off"
 	if a.cfg.GraphiQL {
 		page = url + "/"
@@ -128,8 +134,7 @@ func (a *app) banner() string {
 	if a.tenant != nil && a.auth.verifier != nil {
 		signIn = "Sign in          as a License Administrator (may do everything) or a Global Reader (may read everything); no password\n"
 	}
-	return fmt.Sprintf("GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n",
-		page, url+endpointPath, a.upstream, signIn)
+	fmt.Fprintf(stderr, "GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n", page, url+endpointPath, a.upstream, signIn)
 }
 
 // pages are the addresses of GraphiQL on this machine, to which people come back from signing in.

@@ -92,8 +92,8 @@ func TestChangeAtTheEnd(t *testing.T) {
 			ended <- run(ctx, []string{"--listen=127.0.0.1:0", "--shutdown-timeout=20ms", "--allow-writes", "--tenant-id=" + tenant.TenantID(), "--client-id=" + tenant.ClientID(), "--graph-url=" + tenant.URL, "--authority=" + tenant.URL},
 				func(name string) string { return env[name] }, stdout, stderr)
 		}()
-		stdout.wait("Ctrl-C")
-		url := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(stdout.String())[1]
+		stderr.wait("Ctrl-C")
+		url := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(stderr.String())[1]
 		request := post(t, url+endpointPath, mustMarshal(map[string]string{"query": fmt.Sprintf(`mutation { reprocessLicenseAssignment(input: {userIds: [%q]}) { results { outcome } } }`, tenant.PersonInRole(""))}))
 		go func() {
 			defer close(asked)

@@ -52,8 +52,8 @@ func TestGraphiQLSignsIn(t *testing.T) {
 func TestGraphiQLSignsInAtTheEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--inbound=entra")
-	if !strings.Contains(p.stdout.String(), "\nSign in          as a License Administrator") {
-		t.Error(p.stdout)
+	if !strings.Contains(p.stderr.String(), "\nSign in          as a License Administrator") {
+		t.Error(p.stderr)
 	}
 	var config graphiql.Config
 	if err := json.Unmarshal([]byte(p.fetch(t, "/graphiql.json").body), &config); err != nil || config.SignIn == nil {

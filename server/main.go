@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	cfg.log(ctx, logger)
-	fmt.Fprint(stdout, app.banner())
+	app.announce(ctx, stderr)
 	return app.serve(ctx)
 }
 

@@ -97,12 +97,12 @@ func start(t *testing.T, env map[string]string, args ...string) *program {
 		select {
 		case <-started:
 		default:
-			fmt.Fprint(p.stdout, "Ctrl-C") // ends the wait below
+			fmt.Fprint(p.stderr, "Ctrl-C") // ends the wait below
 		}
 	}()
-	p.stdout.wait("Ctrl-C")
+	p.stderr.wait("Ctrl-C")
 	close(started)
-	url := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(p.stdout.String())
+	url := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(p.stderr.String())
 	if url == nil {
 		t.Fatalf("did not start: %v\n%s%s", <-p.ended, p.stdout, p.stderr)
 	}
@@ -164,8 +164,8 @@ func TestEmbeddedTenant(t *testing.T) {
 	p := start(t, nil)
 
 	for _, want := range []string{"GraphiQL         " + p.url + "/\n", "GraphQL          " + p.url + "/graphql\n", "/beta (embedded: 60 made-up people)\n"} {
-		if !strings.Contains(p.stdout.String(), want) {
-			t.Errorf("the banner has no %q:\n%s", want, p.stdout)
+		if !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("the banner has no %q:\n%s", want, p.stderr)
 		}
 	}
 	for path, want := range map[string]struct {
@@ -208,8 +208,8 @@ func TestRealTenant(t *testing.T) {
 	}
 	p := start(t, map[string]string{"LICENSEGRAPH_TENANT_ID": tenant.TenantID()},
 		"--client-id="+tenant.ClientID(), "--client-secret-file="+secret, "--graph-url="+tenant.URL, "--authority="+tenant.URL)
-	if want := "Microsoft Graph  " + tenant.URL + " (tenant " + tenant.TenantID() + ")\n"; !strings.Contains(p.stdout.String(), want) {
-		t.Errorf("the banner has no %q:\n%s", want, p.stdout)
+	if want := "Microsoft Graph  " + tenant.URL + " (tenant " + tenant.TenantID() + ")\n"; !strings.Contains(p.stderr.String(), want) {
+		t.Errorf("the banner has no %q:\n%s", want, p.stderr)
 	}
 	if status, body := p.get(t, "/readyz"); status != 200 {
 		t.Errorf("%d %s", status, body)
@@ -309,8 +309,8 @@ func TestDrainHasADeadline(t *testing.T) {
 	go func() {
 		ended <- run(ctx, []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--shutdown-timeout=20ms"}, noEnv, stdout, stderr)
 	}()
-	stdout.wait("Ctrl-C")
-	address := regexp.MustCompile(`http://(\S+)/graphql`).FindStringSubmatch(stdout.String())[1]
+	stderr.wait("Ctrl-C")
+	address := regexp.MustCompile(`http://(\S+)/graphql`).FindStringSubmatch(stderr.String())[1]
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -400,9 +400,9 @@ func TestSignals(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			stdout.wait("Ctrl-C")
+			stderr.wait("Ctrl-C")
 			if tt.hold {
-				address := regexp.MustCompile(`http://(\S+)/graphql`).FindStringSubmatch(stdout.String())[1]
+				address := regexp.MustCompile(`http://(\S+)/graphql`).FindStringSubmatch(stderr.String())[1]
 				conn, err := net.Dial("tcp", address)
 				if err != nil {
 					t.Fatal(err)
