@@ -28,6 +28,7 @@ const (
 type trail struct {
 	mu       sync.Mutex
 	writes   [][]licensing.WriteResult // of each set of changes, as far as is known
+	unsent   int                       // changes that the gateway itself has refused, one of several
 	mistakes []string                  // codes of what the caller can mend
 }
 
@@ -56,6 +57,9 @@ func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []strin
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	counts = map[licensing.Outcome]int{}
+	if t.unsent > 0 {
+		counts[licensing.WriteNotDone] = t.unsent
+	}
 	for _, result := range slices.Concat(t.writes...) {
 		counts[result.Outcome]++
 		id := result.RequestID
@@ -67,6 +71,13 @@ func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []strin
 		}
 	}
 	return counts, requestIDs
+}
+
+// refused notes one of several changes that is not sent.
+func (t *trail) refused() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unsent++
 }
 
 // mistaken notes something that the caller can mend.
@@ -159,6 +170,7 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 		return
 	}
 	slices.Sort(codes)
+	slices.Sort(requestIDs)
 	attrs := []any{"outcome", "denied", "errors", slices.Compact(codes)}
 	if names != nil {
 		attrs = append(attrs, "fields", names[:min(len(names), maxTargets)])
@@ -167,7 +179,7 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 		attrs = append(attrs, "targets", targets)
 	}
 	if requestIDs != nil {
-		attrs = append(attrs, "upstreamRequestIds", requestIDs)
+		attrs = append(attrs, "upstreamRequestIds", slices.Compact(requestIDs))
 	}
 	o.audit(ctx, "denied", op, attrs...)
 }
@@ -177,13 +189,13 @@ func isRight(err error) bool {
 	return ok
 }
 
-// targets returns the ids in the arguments of a mutation that was not begun.
+// targets returns the ids in the arguments of an operation's root fields.
 func (o *operations) targets(op *graphql.OperationContext) []string {
 	var ids []string
-	if op.Operation == nil || op.Operation.Operation != ast.Mutation {
+	if op.Operation == nil {
 		return nil
 	}
-	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Mutation"}) {
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query", "Mutation"}) {
 		ids = append(ids, o.resolver.rights.ids(op, field.Field)...)
 	}
 	return ids[:min(len(ids), maxTargets)]

@@ -36,8 +36,8 @@ func (g *gateway) records(t *testing.T) []object {
 // TestAudit has a record of each mutation field and each denied field, and of nothing else.
 func TestAudit(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Users: 60})
-	people := g.unlicensed(t, 3)
+	g := startGateway(t, emulator.Options{Users: 150})
+	people := g.unlicensed(t, 4)
 	pool := ""
 	for _, node := range g.ask(`{ allotments { nodes { id availableUnits assignableTo } } }`, nil).Data["allotments"].(object)["nodes"].([]any) {
 		if units, _ := node.(object)["availableUnits"].(float64); units > 3 && slices.Contains(node.(object)["assignableTo"].([]any), any("USER")) {
@@ -83,7 +83,11 @@ func TestAudit(t *testing.T) {
 		},
 		{
 			name: "a mistake", mutation: create, variables: assignees("nobody@example.com"),
-			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{pool}, "outcome": "not done", "userErrors": []any{"INVALID"}}, count(0, 0, 0))},
+			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{pool}, "outcome": "not done", "userErrors": []any{"INVALID"}}, count(0, 1, 0))},
+		},
+		{
+			name: "one of two", mutation: create, variables: assignees(people[0], people[3]), requests: 1,
+			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{people[0], people[3], pool}, "outcome": "partly done", "userErrors": []any{"ALREADY_ASSIGNED"}}, count(1, 1, 0))},
 		},
 		{
 			name: "two fields", mutation: `mutation { a: reprocessAssignments(input: {userIds: ["` + people[0] + `"]}) { results { userId } } b: deleteAssignment(input: {id: "none"}) { outcome } }`,
@@ -108,6 +112,10 @@ func TestAudit(t *testing.T) {
 		{
 			name: "a denied query", before: func() { g.as(read) }, mutation: `query Look($no: Boolean = false) { users(first: 1, orderBy: {field: DISPLAY_NAME}) { nodes { displayName } } u: users(first: 1) { nodes { mail mobilePhone @include(if: $no) } } groups { nodes { id } } }`,
 			want: []object{{"msg": "denied", "operation": "Look", "outcome": "denied", "errors": []any{"FORBIDDEN"}, "fields": []any{"Query.users", "User.mail"}}},
+		},
+		{
+			name: "a denied object", before: func() { g.as(read) }, mutation: `{ user(id: "` + people[0] + `") { mail } }`,
+			want: []object{{"msg": "denied", "operation": "", "outcome": "denied", "errors": []any{"FORBIDDEN"}, "fields": []any{"User.mail"}, "targets": []any{people[0]}}},
 		},
 		{
 			name: "nothing denied", before: func() { g.as(read) }, mutation: `query Fine($no: Boolean = false) { node(id: "` + people[0] + `") { id ... on User { displayName @include(if: $no) } ... on AssignmentError { code } } }`,

@@ -65,6 +65,7 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 		pool, refused := c.pool(candidate, pools, taken)
 		if refused != nil {
 			result.UserErrors = append(result.UserErrors, refused)
+			trailOf(c.ctx).refused()
 			continue
 		}
 		taken[pool.ID]++

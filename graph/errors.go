@@ -30,7 +30,7 @@ var codes = []struct {
 	text string
 }{
 	{licensing.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
-	{licensing.ErrSignIn, "UNAUTHENTICATED", "Microsoft Graph wants you to sign in again."},
+	{licensing.ErrSignIn, "UNAUTHENTICATED", "Microsoft Graph cannot be asked in your name: sign in again. If that does not help, an administrator has to consent to the gateway."},
 	{licensing.ErrNotAPerson, "FORBIDDEN", "The gateway asks Microsoft Graph in the name of people, and you are an application: sign in as a person."},
 	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
 	{licensing.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
@@ -277,6 +277,9 @@ func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
 			continue
 		}
 		attrs := []any{"code", e.Extensions["code"], "path", shortened(e.Path), "count", e.Extensions["count"]}
+		if caller := identity.From(ctx); caller != nil {
+			attrs = append(attrs, "tenant", caller.TenantID)
+		}
 		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
 		switch {
 		case isUpstream && !errors.Is(e.Err, licensing.ErrNotFound):

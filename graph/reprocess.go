@@ -17,6 +17,7 @@ func (c *change) reprocess(input model.ReprocessInput, write func(userID string)
 		payload.Results = append(payload.Results, result)
 		if id.mistake != nil {
 			result.UserErrors = append(result.UserErrors, id.mistake)
+			trailOf(c.ctx).refused()
 			continue
 		}
 		writes, written = append(writes, write(id.text)), append(written, i)

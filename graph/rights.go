@@ -17,26 +17,33 @@ import (
 // of scopes or app roles that all have to count.
 type right [][][]string
 
-// missing returns the first demand that a caller does not meet; nil when there is none.
+// missing returns the first demand that a caller, who is known, does not meet; nil when there is none.
 func (r right) missing(caller *identity.Caller) *rightError {
 	for _, alternatives := range r {
 		if !caller.May(alternatives) {
-			return &rightError{alternatives}
+			return &rightError{alternatives, caller}
 		}
 	}
 	return nil
 }
 
-// rightError is a right that the caller lacks.
-type rightError struct{ alternatives [][]string }
+// rightError is a right that the caller lacks: a scope, or an app role.
+type rightError struct {
+	alternatives [][]string
+	caller       *identity.Caller
+}
 
-// Error says what would help.
+// Error says what would help this caller.
 func (e *rightError) Error() string {
-	var names []string
-	for _, all := range e.alternatives {
-		names = append(names, strings.Join(all, " and "))
+	scope, role := strings.Join(e.alternatives[0], " and "), strings.Join(e.alternatives[len(e.alternatives)-1], " and ")
+	switch {
+	case e.caller.App:
+		return "You may not do this. It needs the app role " + role + "."
+	case e.caller.ScopesAlone:
+		return "You may not do this. It needs the scope " + scope + "."
+	default:
+		return "You may not do this. It needs the scope " + scope + " and, assigned to you, the app role " + role + "."
 	}
-	return "You may not do this. It needs the scope " + strings.Join(names, ", or as an application the app role ") + "."
 }
 
 // rights are what the fields of the schema demand: @authenticated and @requiresScopes of the field, of the type that

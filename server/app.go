@@ -123,7 +123,7 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 func (a *app) announce(ctx context.Context, stderr io.Writer) {
 	url := baseURL(a.listeners.gateway)
 	if a.cfg.LogFormat == "json" {
-		a.logger.InfoContext(ctx, "serving", "graphql", url+endpointPath, "upstream", a.upstream)
+		a.logger.InfoContext(ctx, "serving", "graphiql", a.cfg.GraphiQL, "graphql", url+endpointPath, "upstream", a.upstream)
 		return
 	}
 	page := "off"

@@ -71,13 +71,13 @@ func (a *authenticator) request(r *http.Request) (context.Context, *refusal) {
 	}
 	token, problem := bearer(r.Header)
 	if problem != "" {
-		return ctx, a.refuse(ctx, problem, "")
+		return ctx, a.refuse(ctx, r.RemoteAddr, problem, "")
 	}
-	return a.token(ctx, token)
+	return a.token(ctx, r.RemoteAddr, token)
 }
 
 // token returns a context of what the bearer of an access token asks.
-func (a *authenticator) token(ctx context.Context, token string) (context.Context, *refusal) {
+func (a *authenticator) token(ctx context.Context, peer, token string) (context.Context, *refusal) {
 	if a.verifier == nil {
 		return ctx, nil
 	}
@@ -86,7 +86,7 @@ func (a *authenticator) token(ctx context.Context, token string) (context.Contex
 		return identity.With(ctx, caller), nil
 	}
 	if refused, ok := errors.AsType[*entra.RefusedError](err); ok {
-		return ctx, a.refuse(ctx, "The access token is not taken: "+refused.Reason, refused.Reason)
+		return ctx, a.refuse(ctx, peer, "The access token is not taken: "+refused.Reason, refused.Reason, "of", refused.Caller)
 	}
 	return ctx, &refusal{http.StatusServiceUnavailable, "The access token cannot be checked for now.", map[string]string{"Retry-After": "15"}, map[string]any{
 		"code": "UPSTREAM_UNAVAILABLE", "retryable": true, "retryAfterSeconds": 15,
@@ -95,8 +95,8 @@ func (a *authenticator) token(ctx context.Context, token string) (context.Contex
 
 // refuse says where a token is to be had, and notes that somebody was not let in. The reason is empty when there was
 // no token.
-func (a *authenticator) refuse(ctx context.Context, text, reason string) *refusal {
-	a.audit.InfoContext(ctx, "denied", "outcome", "unauthenticated", "reason", text)
+func (a *authenticator) refuse(ctx context.Context, peer, text, reason string, attrs ...any) *refusal {
+	a.audit.InfoContext(ctx, "denied", append([]any{"outcome", "unauthenticated", "reason", text, "peer", peer}, attrs...)...)
 	challenge := a.challenge()
 	if reason != "" {
 		challenge += `, error="invalid_token", error_description="` + strings.NewReplacer(`"`, "'", `\`, "").Replace(reason) + `"`

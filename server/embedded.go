@@ -96,11 +96,12 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 		return &setupError{fmt.Errorf("--listen: %w", err)}
 	}
 	defer l.Close() // Serving closes it too.
-	signIn := emulator.SignIn{RedirectURIs: cfg.RedirectURIs, SinglePage: cfg.SinglePageURIs}
+	signIn := emulator.SignIn{RedirectURIs: cfg.RedirectURIs, SinglePage: cfg.SinglePageURIs, Scopes: append([]string{"access_as_user"}, scopes...)}
 	tenant, err := cfg.open(func(name string) string { return "--" + name }, signIn)
 	if err != nil {
 		return err
 	}
+	assignRoles(tenant)
 	address := baseURL(l)
 	server := newEmbeddedServer(tenant, newLogger(stderr, "info", "text"))
 	if cfg.TLS {

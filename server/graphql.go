@@ -77,6 +77,8 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.E
 	e.Use(&strictVariables{})
 	if cfg.Introspection {
 		e.Use(extension.Introspection{})
+	} else {
+		e.Use(withoutIntrospection{})
 	}
 	for _, ext := range extensions {
 		e.Use(ext)

@@ -658,3 +658,24 @@ func TestFlagsWinOverEnvironment(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestNoIntrospection refuses the schema where it is switched off, in each way to ask for it, and calls that no fault.
+func TestNoIntrospection(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--no-introspection")
+	for _, query := range []string{
+		`{__schema{queryType{name}}}`, `{__type(name:\"User\"){name}}`, `{_service{sdl}}`, `{a:__schema{queryType{name}} users(first:1){nodes{id}}}`,
+		`query{...q} fragment q on Query{...{__schema{queryType{name}}}}`,
+	} {
+		status, body := p.ask(t, strings.ReplaceAll(query, `\"`, `"`))
+		if status != http.StatusBadRequest || !strings.Contains(body, "introspection is switched off") || !strings.Contains(body, `"code":"FORBIDDEN"`) {
+			t.Errorf("%s: %d %.300s", query, status, body)
+		}
+	}
+	if status, body := p.ask(t, `{__typename}`); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	if strings.Contains(p.stderr.String(), "level=ERROR") {
+		t.Errorf("the log:\n%s", p.stderr)
+	}
+}

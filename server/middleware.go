@@ -198,7 +198,7 @@ func checkHost(allowed []string, audit *slog.Logger) middleware {
 // deny refuses a request before anything of it is read, and notes that. It is
 // an answer of GraphQL where one is expected.
 func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int, text string) {
-	audit.InfoContext(r.Context(), "denied", "outcome", "forbidden", "reason", text)
+	audit.InfoContext(r.Context(), "denied", "outcome", "forbidden", "reason", text, "peer", r.RemoteAddr)
 	if r.URL.Path != endpointPath {
 		http.Error(w, text, status)
 		return

@@ -19,10 +19,40 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 )
+
+// TestIssuers holds whose tokens are taken in each cloud, and whence their keys come.
+func TestIssuers(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{
+		"worldwide": {"https://sts.windows.net", "https://login.microsoftonline.com"},
+		"us-gov-l4": {"https://sts.windows.net", "https://login.microsoftonline.us"},
+		"us-gov-l5": {"https://sts.windows.net", "https://login.microsoftonline.us"},
+		"china":     {"https://sts.chinacloudapi.cn", "https://login.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"},
+	}
+	for name := range clouds {
+		services := testConfig(t, "--inbound=entra", "--cloud="+name, "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c")).services()
+		got := append([]string{services.issuerV1}, services.issuersV2...)
+		if len(services.issuersV2) == 0 {
+			got = append(got, services.authority)
+		}
+		if diff := cmp.Diff(want[name], got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if len(want) != len(clouds) {
+		t.Error("a cloud is missing")
+	}
+	own := testConfig(t, "--inbound=entra", "--authority=https://LOGIN.example.com/", "--graph-url=https://Graph.example.com/", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c")).services()
+	if own.authority != "https://login.example.com" || own.graphURL != "https://graph.example.com" {
+		t.Errorf("addresses of one's own: %v", own)
+	}
+}
 
 // TestClouds has tokens of each cloud asked for at its own sign-in, for its own Graph: those of another are worth
 // nothing there.

@@ -321,7 +321,7 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 	ctx := s.whole
 	if given := identity.From(ctx); given == nil {
 		var problem *refusal
-		if ctx, problem = s.auth.request((&http.Request{Header: header}).WithContext(ctx)); problem != nil {
+		if ctx, problem = s.auth.request((&http.Request{Header: header, RemoteAddr: s.raw.RemoteAddr().String()}).WithContext(ctx)); problem != nil {
 			return refusedConnection(problem)
 		}
 	} else if token, problem := bearer(header); len(header) > 0 && (problem != "" || token != given.Token.Reveal()) {

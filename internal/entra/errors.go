@@ -19,6 +19,8 @@ const (
 	maxClaims = 4 << 10
 	// maxName bounds what is passed on of the service's codes and ids.
 	maxName = 100
+	// maxNumbers bounds the numbers of a failure. There is one.
+	maxNumbers = 3
 )
 
 // tokenError keeps of a failed token request what may be shown: never its body.
@@ -35,9 +37,11 @@ func tokenError(err error) *licensing.UpstreamError {
 	failure.Code = short(answer.ErrorCode)
 	var told struct {
 		TraceID string `json:"trace_id"` // what the support of Entra ID asks for
+		Numbers []int  `json:"error_codes"`
 	}
 	if json.Unmarshal(answer.Body, &told) == nil {
 		failure.RequestID = short(told.TraceID)
+		failure.Numbers = told.Numbers[:min(len(told.Numbers), maxNumbers)]
 	}
 	if answer.Response != nil {
 		failure.Status = answer.Response.StatusCode

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,11 +116,17 @@ func (v *Verifier) Ready(ctx context.Context) error {
 }
 
 // RefusedError is a token that is not taken. Its text is for whoever sent it, and repeats nothing of the token.
-type RefusedError struct{ Reason string }
+type RefusedError struct {
+	Reason string
+	// Caller is who the token is of, where its signature held; nil where nobody knows.
+	Caller *identity.Caller
+}
 
 func (e *RefusedError) Error() string { return "the token is not taken: " + e.Reason }
 
-func refused(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
+func refused(format string, args ...any) error {
+	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
+}
 
 // unavailableError says that no token can be checked for now.
 type unavailableError struct{ cause error }
@@ -189,6 +196,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*identity.Caller, 
 		return nil, refused("its signature is wrong.")
 	}
 	if err := v.check(&checked, key); err != nil {
+		if refusal, ok := errors.AsType[*RefusedError](err); ok {
+			refusal.Caller = &identity.Caller{TenantID: checked.TenantID, ObjectID: checked.ObjectID, ClientID: cmp.Or(checked.Party, checked.AppID)}
+		}
 		return nil, err
 	}
 	return v.caller(&checked, token), nil
@@ -250,14 +260,20 @@ func (v *Verifier) caller(c *claims, token string) *identity.Caller {
 		ClientID: c.AppID,
 		App:      c.IDType == "app" || c.IDType == "" && c.Scopes == nil,
 		Expires:  c.Expires.Time(),
-		Token:    identity.Secret(token),
+
+		ScopesAlone: v.options.ScopesAlone,
+		Token:       identity.Secret(token),
 	}
 	if c.Version == "2.0" {
 		caller.ClientID = c.Party
 	}
 	switch {
 	case caller.App:
-		caller.Scopes = c.Roles
+		for _, role := range c.Roles {
+			if strings.HasSuffix(role, roleSuffix) { // one that is named like a scope is none of ours
+				caller.Scopes = append(caller.Scopes, role)
+			}
+		}
 	case c.Scopes != nil:
 		for scope := range strings.FieldsSeq(*c.Scopes) {
 			if v.options.ScopesAlone || slices.Contains(c.Roles, scope+roleSuffix) {

@@ -21,6 +21,8 @@ type Caller struct {
 	App bool
 	// Scopes are the scopes and app roles that count for this caller.
 	Scopes []string
+	// ScopesAlone tells that a person's scopes count without app roles.
+	ScopesAlone bool
 	// Expires is when the caller's token ends, and with it everything that it began.
 	Expires time.Time
 	// Token is what the caller presented, for asking Microsoft Graph in the caller's name.

@@ -48,6 +48,8 @@ type UpstreamError struct {
 	Status int
 	// Code and RequestID are the service's own, for whoever asks its support.
 	Code, RequestID string
+	// Numbers are what the sign-in service calls the failure besides its code, such as 65001; for the log.
+	Numbers []int
 	// RetryAfter is how long the service wants to be left alone; 0 when it did not say.
 	RetryAfter time.Duration
 	// Permission is the least permission that the request needs, set on ErrForbidden.
@@ -69,6 +71,12 @@ func (e *UpstreamError) Error() string {
 	text := e.Operation + ": " + e.Kind.Error()
 	if e.Status != 0 {
 		text += fmt.Sprintf(" (status %d, code %q, request-id %s)", e.Status, e.Code, e.RequestID)
+	}
+	if len(e.Numbers) > 0 {
+		text += fmt.Sprintf(" AADSTS%v", e.Numbers)
+	}
+	if e.Permission != "" {
+		text += " needs " + e.Permission
 	}
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()

@@ -153,7 +153,7 @@ func FuzzDocument(f *testing.F) {
 
 		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, Default().Tokens)
 		if err != nil {
-			lexical := []limit{limitTokens, limitNames, limitNumber, limitString, limitNUL, limitEncoding}
+			lexical := []limit{limitTokens, limitNames, limitNumber, limitMagnitude, limitString, limitNUL, limitEncoding}
 			if verdict != nil && !slices.Contains(lexical, verdict.limit) {
 				t.Fatalf("no document, and yet %+v", verdict)
 			}
