@@ -227,6 +227,18 @@ func TestOnBehalfOfCallers(t *testing.T) {
 		}
 	}
 
+	// What Microsoft Graph denies the person is a denied access, with its own id of the request.
+	r := p.as(t, `query Pools { allotments { nodes { id } } }`, bearing(tokenFor(t, tenant, nobody, scopes...)))
+	record := ""
+	for line := range strings.Lines(p.stdout.String()) {
+		if strings.Contains(line, `"operation":"Pools"`) {
+			record = line
+		}
+	}
+	if !strings.Contains(r.body, "Microsoft Graph does not let you do this") || !strings.Contains(record, `"errors":["FORBIDDEN"],"fields":["allotments"],"upstreamRequestIds":["`) || !strings.Contains(record, `"object":"`+tenant.PersonInRole("")) {
+		t.Errorf("denied by Graph: %s\n%s", r.body, record)
+	}
+
 	for name, tt := range map[string]struct {
 		variant, challenge string
 		claims             bool
