@@ -91,7 +91,19 @@ func bearing(token string) string { return "Authorization: Bearer " + token }
 // nameOf is the user principal name of somebody in a directory role of the tenant.
 func nameOf(t *testing.T, tenant *emulator.Server, role string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tenant.URL+"/beta/users/"+tenant.PersonInRole(role)+"?$select=userPrincipalName", nil)
+	var person struct {
+		Name string `json:"userPrincipalName"`
+	}
+	if readGraph(t, tenant, "/beta/users/"+tenant.PersonInRole(role)+"?$select=userPrincipalName", &person); person.Name == "" {
+		t.Fatalf("nobody is %s", role)
+	}
+	return person.Name
+}
+
+// readGraph reads JSON of the tenant's Microsoft Graph, as the application.
+func readGraph(t *testing.T, tenant *emulator.Server, path string, into any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tenant.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,13 +113,9 @@ func nameOf(t *testing.T, tenant *emulator.Server, role string) string {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var person struct {
-		Name string `json:"userPrincipalName"`
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		t.Fatal(err)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&person); err != nil || person.Name == "" {
-		t.Fatalf("nobody is %s: %v", role, err)
-	}
-	return person.Name
 }
 
 // TestAuthentication lets in who has a token for the gateway, and nobody else.

@@ -214,21 +214,11 @@ func (l *listener) note(r *http.Request, sent, answer []byte) {
 // people are the names and addresses of everybody in a tenant.
 func people(t *testing.T, tenant *emulator.Server) []string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tenant.URL+"/beta/users?$top=999&$select=displayName,userPrincipalName,mail,mobilePhone", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+graphToken(t, tenant))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
 	var page struct {
 		Value []struct{ DisplayName, UserPrincipalName, Mail, MobilePhone string }
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil || len(page.Value) < 20 {
-		t.Fatalf("%d people: %v", len(page.Value), err)
+	if readGraph(t, tenant, "/beta/users?$top=999&$select=displayName,userPrincipalName,mail,mobilePhone", &page); len(page.Value) < 20 {
+		t.Fatalf("%d people", len(page.Value))
 	}
 	var names []string
 	for _, p := range page.Value {

@@ -121,31 +121,15 @@ func start(t *testing.T, env map[string]string, args ...string) *program {
 // get sends a GET and returns status and body.
 func (p *program) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	resp, err := p.client.Get(p.url + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	r := p.fetch(t, path)
+	return r.status, r.body
 }
 
 // ask posts an operation and returns status and body.
 func (p *program) ask(t *testing.T, query string) (int, string) {
 	t.Helper()
-	resp, err := p.client.Do(post(t, p.url+endpointPath, mustMarshal(map[string]string{"query": query})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	r := p.as(t, query)
+	return r.status, r.body
 }
 
 func post(t *testing.T, url string, body []byte) *http.Request {
