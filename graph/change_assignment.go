@@ -9,10 +9,13 @@ import (
 	"licensegraph/internal/licensing"
 )
 
+// forAllotment are the properties of an allotment by which changes are checked.
+var forAllotment = []string{"id", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "assignableTo", "services", "subscriptions"}
+
 // forAssignment are the properties by which a change of an assignment is checked and read back.
 var forAssignment = map[string][]string{
 	"User": {"id"}, "Group": {"id"}, "Device": {"id"}, "DirectoryObject": {"id"},
-	"Allotment":  jsonNames(licensing.Allotment{}),
+	"Allotment":  forAllotment,
 	"Assignment": {"id", "disabledServicePlanIds", "allotment", "assignedTo"},
 }
 

@@ -17,7 +17,7 @@ var forAssignments = map[string][]string{
 	"User":       {"id", "usageLocation", "assignedLicenses"},
 	"Group":      {"id"},
 	"Device":     {"id"},
-	"Allotment":  jsonNames(licensing.Allotment{}),
+	"Allotment":  forAllotment,
 	"Assignment": {"id", "disabledServicePlanIds", "allotment"},
 }
 

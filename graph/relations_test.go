@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -84,5 +85,45 @@ func TestSameMistake(t *testing.T) {
 		if r.Extensions.Upstream.Requests != 1 || r.Extensions.Upstream.BatchParts > 0 || len(whole.Errors) > 0 {
 			t.Errorf("%s: %+v", tt.field, r.Extensions.Upstream)
 		}
+	}
+}
+
+// TestExternalServiceIdentifier passes on what some pools and rights have and most have not, whichever way they come.
+func TestExternalServiceIdentifier(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	own := map[string]string{} // by allotment
+	with := 0
+	for _, node := range g.nodesOf(t, "allotments", "first: 50", "id externalServiceIdentifier") {
+		text, _ := node["externalServiceIdentifier"].(string)
+		if own[node["id"].(string)] = text; text != "" {
+			with++
+		}
+	}
+	if with == 0 || with == len(own) {
+		t.Fatalf("%d of %d allotments have one", with, len(own))
+	}
+	rights := 0
+	for _, node := range g.nodesOf(t, "users", "first: 100", "usageRights { externalServiceIdentifier allotments { id externalServiceIdentifier } }") {
+		for _, right := range node["usageRights"].([]any) {
+			have, _ := right.(object)["externalServiceIdentifier"].(string)
+			want := ""
+			for _, a := range right.(object)["allotments"].([]any) {
+				text, _ := a.(object)["externalServiceIdentifier"].(string)
+				if text != own[a.(object)["id"].(string)] {
+					t.Errorf("an allotment of a right has %q, its own read %q", text, own[a.(object)["id"].(string)])
+				}
+				want = cmp.Or(want, text)
+			}
+			if have != want {
+				t.Errorf("a right has %q, want %q", have, want)
+			}
+			if have != "" {
+				rights++
+			}
+		}
+	}
+	if rights == 0 {
+		t.Error("no right has one")
 	}
 }

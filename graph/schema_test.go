@@ -313,7 +313,7 @@ func TestPropertiesAreMicrosofts(t *testing.T) {
 			continue // cut down
 		}
 		for _, name := range have {
-			if !slices.Contains(want, name) && name != "lockedOut" { // in the metadata of v1.0 alone
+			if !slices.Contains(want, name) {
 				t.Errorf("%s of %s is not Microsoft's", name, ours)
 			}
 		}

@@ -269,6 +269,29 @@ func (ec *executionContext) fieldContext_Allotment_availableUnits(_ context.Cont
 	return graphql.NewScalarFieldContext("Allotment", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _Allotment_externalServiceIdentifier(ctx context.Context, field graphql.CollectedField, obj *licensing.Allotment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Allotment_externalServiceIdentifier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalServiceIdentifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Allotment_externalServiceIdentifier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Allotment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Allotment_assignableTo(ctx context.Context, field graphql.CollectedField, obj *licensing.Allotment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1023,6 +1046,11 @@ func (ec *executionContext) _Allotment(ctx context.Context, sel ast.SelectionSet
 		case "availableUnits":
 			out.Values[i] = ec._Allotment_availableUnits(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalServiceIdentifier":
+			out.Values[i] = ec._Allotment_externalServiceIdentifier(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "assignableTo":

@@ -56,19 +56,20 @@ type DirectiveRoot struct {
 
 type ComplexityRoot struct {
 	Allotment struct {
-		AllottedUnits    func(childComplexity int) int
-		AssignableTo     func(childComplexity int) int
-		AssignableToText func(childComplexity int) int
-		Assignments      func(childComplexity int, first *int32, after *string) int
-		AvailableUnits   func(childComplexity int) int
-		ConsumedUnits    func(childComplexity int) int
-		ID               func(childComplexity int) int
-		Services         func(childComplexity int) int
-		Sku              func(childComplexity int) int
-		SkuID            func(childComplexity int) int
-		SkuPartNumber    func(childComplexity int) int
-		Subscriptions    func(childComplexity int) int
-		WaitingMembers   func(childComplexity int, first *int32, after *string) int
+		AllottedUnits             func(childComplexity int) int
+		AssignableTo              func(childComplexity int) int
+		AssignableToText          func(childComplexity int) int
+		Assignments               func(childComplexity int, first *int32, after *string) int
+		AvailableUnits            func(childComplexity int) int
+		ConsumedUnits             func(childComplexity int) int
+		ExternalServiceIdentifier func(childComplexity int) int
+		ID                        func(childComplexity int) int
+		Services                  func(childComplexity int) int
+		Sku                       func(childComplexity int) int
+		SkuID                     func(childComplexity int) int
+		SkuPartNumber             func(childComplexity int) int
+		Subscriptions             func(childComplexity int) int
+		WaitingMembers            func(childComplexity int, first *int32, after *string) int
 	}
 
 	AllotmentConnection struct {
@@ -451,14 +452,15 @@ type ComplexityRoot struct {
 	}
 
 	UsageRight struct {
-		Allotments    func(childComplexity int) int
-		Assignments   func(childComplexity int) int
-		HolderID      func(childComplexity int) int
-		ID            func(childComplexity int) int
-		Services      func(childComplexity int) int
-		Sku           func(childComplexity int) int
-		SkuID         func(childComplexity int) int
-		SkuPartNumber func(childComplexity int) int
+		Allotments                func(childComplexity int) int
+		Assignments               func(childComplexity int) int
+		ExternalServiceIdentifier func(childComplexity int) int
+		HolderID                  func(childComplexity int) int
+		ID                        func(childComplexity int) int
+		Services                  func(childComplexity int) int
+		Sku                       func(childComplexity int) int
+		SkuID                     func(childComplexity int) int
+		SkuPartNumber             func(childComplexity int) int
 	}
 
 	User struct {
@@ -593,6 +595,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Allotment.ConsumedUnits(childComplexity), true
+	case "Allotment.externalServiceIdentifier":
+		if e.ComplexityRoot.Allotment.ExternalServiceIdentifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Allotment.ExternalServiceIdentifier(childComplexity), true
 	case "Allotment.id":
 		if e.ComplexityRoot.Allotment.ID == nil {
 			break
@@ -2304,6 +2312,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UsageRight.Assignments(childComplexity), true
+	case "UsageRight.externalServiceIdentifier":
+		if e.ComplexityRoot.UsageRight.ExternalServiceIdentifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UsageRight.ExternalServiceIdentifier(childComplexity), true
 	case "UsageRight.holderId":
 		if e.ComplexityRoot.UsageRight.HolderID == nil {
 			break
@@ -2855,6 +2869,11 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
   consumedUnits: Int!
   "Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool are suspended, locked or gone."
   availableUnits: Int!
+  """
+  Identifier of the pool at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
+  there is none, which is usual.
+  """
+  externalServiceIdentifier: String
   "Kinds of assignee that can get units; empty for none."
   assignableTo: [AssigneeType!]! @listSize(assumedSize: 2)
   "Kinds of assignee as Microsoft Graph wrote them."
@@ -4032,6 +4051,11 @@ type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  """
+  Identifier of the right at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
+  there is none, which is usual.
+  """
+  externalServiceIdentifier: String
   "Service plans that the holder may use."
   services: [LicensedService!]! @listSize(assumedSize: 25)
   """
@@ -4454,6 +4478,8 @@ func (ec *executionContext) childFields_Allotment(ctx context.Context, field gra
 		return ec.fieldContext_Allotment_consumedUnits(ctx, field)
 	case "availableUnits":
 		return ec.fieldContext_Allotment_availableUnits(ctx, field)
+	case "externalServiceIdentifier":
+		return ec.fieldContext_Allotment_externalServiceIdentifier(ctx, field)
 	case "assignableTo":
 		return ec.fieldContext_Allotment_assignableTo(ctx, field)
 	case "assignableToText":
@@ -5142,6 +5168,8 @@ func (ec *executionContext) childFields_UsageRight(ctx context.Context, field gr
 		return ec.fieldContext_UsageRight_skuPartNumber(ctx, field)
 	case "sku":
 		return ec.fieldContext_UsageRight_sku(ctx, field)
+	case "externalServiceIdentifier":
+		return ec.fieldContext_UsageRight_externalServiceIdentifier(ctx, field)
 	case "services":
 		return ec.fieldContext_UsageRight_services(ctx, field)
 	case "assignments":

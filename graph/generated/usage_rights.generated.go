@@ -293,6 +293,29 @@ func (ec *executionContext) resolveBatch_UsageRight_sku(ctx context.Context, fie
 	)
 }
 
+func (ec *executionContext) _UsageRight_externalServiceIdentifier(ctx context.Context, field graphql.CollectedField, obj *licensing.UsageRight) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageRight_externalServiceIdentifier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalServiceIdentifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageRight_externalServiceIdentifier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageRight", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _UsageRight_services(ctx context.Context, field graphql.CollectedField, obj *licensing.UsageRight) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -575,6 +598,11 @@ func (ec *executionContext) _UsageRight(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "externalServiceIdentifier":
+			out.Values[i] = ec._UsageRight_externalServiceIdentifier(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "services":
 			out.Values[i] = ec._UsageRight_services(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

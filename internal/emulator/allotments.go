@@ -16,10 +16,11 @@ const (
 )
 
 var allotmentType = entityType[*tenant.Allotment]{allotmentTypeName, map[string]property[*tenant.Allotment]{
-	"id":            {get: func(_ *call, a *tenant.Allotment) any { return a.ID }, onDefault: true},
-	"allottedUnits": {get: func(_ *call, a *tenant.Allotment) any { return a.Allotted() }, onDefault: true},
-	"consumedUnits": {get: func(_ *call, a *tenant.Allotment) any { return a.Consumed() }, onDefault: true},
-	"assignableTo":  {get: func(_ *call, a *tenant.Allotment) any { return assignableTo(a.AssignableTo) }, onDefault: true},
+	"id":                        {get: func(_ *call, a *tenant.Allotment) any { return a.ID }, onDefault: true},
+	"allottedUnits":             {get: func(_ *call, a *tenant.Allotment) any { return a.Allotted() }, onDefault: true},
+	"consumedUnits":             {get: func(_ *call, a *tenant.Allotment) any { return a.Consumed() }, onDefault: true},
+	"assignableTo":              {get: func(_ *call, a *tenant.Allotment) any { return assignableTo(a.AssignableTo) }, onDefault: true},
+	"externalServiceIdentifier": {get: textOf(func(_ *call, a *tenant.Allotment) string { return a.External }), onDefault: true, sparse: true},
 	"services": {get: func(c *call, a *tenant.Allotment) any {
 		return services(c.tenant.Product(a.Sku), c.tenant.Product(a.Sku).All())
 	}, onDefault: true},

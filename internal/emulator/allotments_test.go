@@ -48,6 +48,15 @@ func TestAllotments(t *testing.T) {
 	if diff := cmp.Diff(names, keys(all[0])); diff != "" {
 		t.Errorf("properties (-want +got):\n%s", diff)
 	}
+	for _, a := range all {
+		got, has := a["externalServiceIdentifier"]
+		if want := c.tenant.Allotment(str(a, "id")).External; has != (want != "") || has && got != want {
+			t.Errorf("externalServiceIdentifier is %v, want %q", got, want)
+		}
+		if one := c.ok(pools + "/" + str(a, "id") + "?$select=externalServiceIdentifier"); one["externalServiceIdentifier"] != got {
+			t.Errorf("selected, it is %v, want %v", one["externalServiceIdentifier"], got)
+		}
+	}
 	if diff := cmp.Diff(all, c.all(pools+"?$top=3")); diff != "" {
 		t.Errorf("pages of three lose or repeat (-want +got):\n%s", diff)
 	}

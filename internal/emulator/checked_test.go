@@ -138,11 +138,11 @@ var can = map[string][]string{
 		"mail", "mailEnabled", "mailNickname", "mobilePhone", "officeLocation", "operatingSystem", "operatingSystemVersion", "planName", "preferredLanguage", "securityEnabled",
 		"skuId", "skuPartNumber", "usageLocation", "userPrincipalName", "userType", "visibility", "accountEnabled", "assignedLicenses of group", "licenseProcessingState", "usageRight",
 		"accountId", "accountName", "appliesTo", "capabilityStatus", "consumedUnits", "prepaidUnits", "enabled", "warning", "suspended", "lockedOut", "servicePlanId", "servicePlanName", "provisioningStatus",
-		"subscriptionIds", "assignedDateTime", "service", "lastUpdatedDateTime", "licenseAssignmentStates", "disabledPlans of state", "state of state", "city", "companyName", "deviceId",
+		"subscriptionIds", "externalServiceIdentifier", "assignedDateTime", "service", "lastUpdatedDateTime", "licenseAssignmentStates", "disabledPlans of state", "state of state", "city", "companyName", "deviceId",
 		"target", "tenant_region_scope", "body",
 	},
 	"be missing": {
-		"@odata.nextLink", "assignments@odata.nextLink", "waitingMembers@odata.nextLink", "details", "propertyName", "code of inner", "target", "members@delta", "issuer of key",
+		"externalServiceIdentifier", "@odata.nextLink", "assignments@odata.nextLink", "waitingMembers@odata.nextLink", "details", "propertyName", "code of inner", "target", "members@delta", "issuer of key",
 		"device_authorization_endpoint", "end_session_endpoint", "code_challenge_methods_supported", "http_logout_supported", "error_uri",
 	},
 }

@@ -191,7 +191,10 @@ func reads(own func(*client) []string, absent ...string) func(*testing.T, sample
 		r := c.do(s.Method, path, body)
 		got, want := s.compare(t, r, absent...)
 		if s.Method == http.MethodGet && strings.Contains(path, "cloudLicensing") {
-			for path := range got { // Nothing of our own either.
+			for path := range got { // Nothing of our own either. The samples are older than one property.
+				if strings.HasSuffix(path, ".externalServiceIdentifier:string") {
+					continue
+				}
 				of, null := strings.CutSuffix(path, ":null")
 				if !want[path] && (!null || !want[of+":string"]) && !strings.Contains(path, ".@odata.context") && !strings.Contains(path, ".@odata.nextLink") {
 					t.Errorf("the emulator has %s, the sample has not", path)

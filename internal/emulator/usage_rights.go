@@ -12,9 +12,10 @@ import (
 const rightTypeName = namespace + "usageRight"
 
 var rightType = entityType[tenant.Right]{rightTypeName, map[string]property[tenant.Right]{
-	"id":            {get: func(c *call, r tenant.Right) any { return c.tenant.RightID(r) }, onDefault: true},
-	"skuId":         {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuID }), onDefault: true},
-	"skuPartNumber": {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuPartNumber }), onDefault: true},
+	"id":                        {get: func(c *call, r tenant.Right) any { return c.tenant.RightID(r) }, onDefault: true},
+	"skuId":                     {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuID }), onDefault: true},
+	"skuPartNumber":             {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuPartNumber }), onDefault: true},
+	"externalServiceIdentifier": {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.External(r) }), onDefault: true, sparse: true},
 	"services": {get: func(c *call, r tenant.Right) any {
 		return services(c.tenant.Product(r.Sku), c.tenant.RightPlans(r))
 	}, onDefault: true},

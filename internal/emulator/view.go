@@ -24,6 +24,7 @@ func parseGUID(s string) (tenant.GUID, bool) { return tenant.ParseGUID(s) }
 type property[T any] struct {
 	get       func(c *call, x T) any
 	onDefault bool // returned without $select
+	sparse    bool // and then only where there is one
 	licence   bool // never through directoryObjects
 }
 
@@ -67,8 +68,11 @@ func (et *entityType[T]) render(c *call, x T, sel []string) object {
 	o := make(object, max(len(sel), 12))
 	if sel == nil {
 		for name, p := range et.props {
-			if p.onDefault {
-				o[name] = p.get(c, x)
+			if !p.onDefault {
+				continue
+			}
+			if v := p.get(c, x); v != nil || !p.sparse {
+				o[name] = v
 			}
 		}
 		return o

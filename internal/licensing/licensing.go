@@ -187,14 +187,15 @@ func (e *AssignmentError) ObjectID() string { return e.ID }
 
 // Allotment is a pool of units of one product.
 type Allotment struct {
-	ID               string                   `json:"id"`
-	SkuID            *GUID                    `json:"skuId"`
-	SkuPartNumber    *string                  `json:"skuPartNumber"`
-	AllottedUnits    int32                    `json:"allottedUnits"`
-	ConsumedUnits    int32                    `json:"consumedUnits"`
-	AssignableToText string                   `json:"assignableTo"`
-	Services         []*LicensedService       `json:"services"`
-	Subscriptions    []*AllotmentSubscription `json:"subscriptions"`
+	ID                        string                   `json:"id"`
+	SkuID                     *GUID                    `json:"skuId"`
+	SkuPartNumber             *string                  `json:"skuPartNumber"`
+	AllottedUnits             int32                    `json:"allottedUnits"`
+	ConsumedUnits             int32                    `json:"consumedUnits"`
+	AssignableToText          string                   `json:"assignableTo"`
+	ExternalServiceIdentifier *string                  `json:"externalServiceIdentifier"`
+	Services                  []*LicensedService       `json:"services"`
+	Subscriptions             []*AllotmentSubscription `json:"subscriptions"`
 }
 
 // ObjectID returns the id of the allotment.
@@ -256,12 +257,13 @@ func (d *LicenseDetails) ObjectID() string { return d.ID }
 
 // UsageRight is what a holder may use of one product, all assignments of it merged.
 type UsageRight struct {
-	ID            string             `json:"id"`
-	HolderID      *string            `json:"-"`
-	HolderType    AssigneeType       `json:"-"` // empty when nobody said
-	SkuID         *GUID              `json:"skuId"`
-	SkuPartNumber *string            `json:"skuPartNumber"`
-	Services      []*LicensedService `json:"services"`
+	ID                        string             `json:"id"`
+	HolderID                  *string            `json:"-"`
+	HolderType                AssigneeType       `json:"-"` // empty when nobody said
+	SkuID                     *GUID              `json:"skuId"`
+	SkuPartNumber             *string            `json:"skuPartNumber"`
+	ExternalServiceIdentifier *string            `json:"externalServiceIdentifier"`
+	Services                  []*LicensedService `json:"services"`
 	// Related is what the service sent along.
 	Related RightRelated `json:"-"`
 }

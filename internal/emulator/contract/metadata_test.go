@@ -46,7 +46,6 @@ type said struct {
 // beyond is what is written down and the excerpt does not have, with the reason.
 var beyond = map[string]string{
 	"cloudLicensing.deviceCloudLicensing": "documented in August 2026, not in the metadata yet",
-	"licenseUnitsDetail.lockedOut":        "in the worldwide metadata of version 1.0 and documented",
 	"device":                              "the excerpt has no devices",
 	"servicePrincipal":                    "the excerpt has no service principals",
 

@@ -14,6 +14,7 @@ type Allotment struct {
 	At            int // place in Allotments
 	Sku           Sku
 	AssignableTo  Kinds
+	External      string // identifier at a service outside the directory, or ""
 	Subscriptions []Subscription
 
 	owned    int

@@ -181,6 +181,9 @@ func (t *Tenant) makeAllotments() {
 		} else {
 			a.ID = t.dice.GUID("allotment", i).String()
 		}
+		if spec.sku == skuCopilot || spec.sku == noSku {
+			a.External = t.dice.LongID("external service", int(spec.sku))
+		}
 		t.pools[spec.sku] = append(t.pools[spec.sku], i)
 		t.allotments = append(t.allotments, a)
 	}

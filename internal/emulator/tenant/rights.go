@@ -87,3 +87,14 @@ func (t *Tenant) RightPools(r Right) []*Allotment {
 	}
 	return list
 }
+
+// External is the identifier that the first of the pools with one has at a service
+// outside the directory, or "".
+func (t *Tenant) External(r Right) string {
+	for _, a := range t.RightPools(r) {
+		if a.External != "" {
+			return a.External
+		}
+	}
+	return ""
+}

@@ -105,6 +105,7 @@ type (
 		ID            string         `json:"id,omitempty"`
 		SkuPartNumber string         `json:"skuPartNumber,omitempty"` // of the product; "": the one without
 		AssignableTo  []string       `json:"assignableTo"`
+		External      string         `json:"externalServiceIdentifier,omitempty"`
 		Units         int            `json:"allottedUnits"`
 		Grace         int            `json:"grace,omitempty"`
 		Subscriptions []Subscription `json:"subscriptions,omitempty"`
@@ -273,7 +274,7 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, t.savedLicences(&t.people[d.person], gone), new(int(d.person))})
 	}
 	for _, a := range t.allotments {
-		one := pool{ID: a.ID, SkuPartNumber: t.products[a.Sku].SkuPartNumber, Units: a.owned, Grace: a.grace, Subscriptions: a.Subscriptions}
+		one := pool{ID: a.ID, SkuPartNumber: t.products[a.Sku].SkuPartNumber, Units: a.owned, Grace: a.grace, External: a.External, Subscriptions: a.Subscriptions}
 		for _, kind := range []Kind{User, DeviceKind, GroupKind} {
 			if a.AssignableTo.Has(kind) {
 				one.AssignableTo = append(one.AssignableTo, kind.String())
@@ -764,7 +765,7 @@ func (l *loader) pools() {
 		return
 	}
 	for i, p := range l.state.Allotment {
-		a := &Allotment{ID: p.ID, At: i, owned: p.Units, grace: p.Grace, Subscriptions: p.Subscriptions}
+		a := &Allotment{ID: p.ID, At: i, owned: p.Units, grace: p.Grace, External: p.External, Subscriptions: p.Subscriptions}
 		if a.ID == "" {
 			a.ID = t.dice.GUID("allotment", i).String()
 		}
