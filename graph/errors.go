@@ -174,13 +174,18 @@ func Recover(logger *slog.Logger) graphql.RecoverFunc {
 // errPanic is the error of a panic that is in the log.
 var errPanic = errors.New("panic in a resolver")
 
-// maxPaths bounds the fields that are named of those which met the same failure.
-const maxPaths = 100
+const (
+	// maxPaths bounds the fields that are named of those which met the same failure.
+	maxPaths = 100
+	// allPaths bounds those of all failures of an answer.
+	allPaths = 1_000
+)
 
 // merged reports failures with the same cause once, at the first field that met it, with the number of
 // fields that did and their paths. Its order is that of the answer.
 func merged(errs gqlerror.List) gqlerror.List {
 	var result gqlerror.List
+	var causes []cause // of the result
 	first := map[cause]*gqlerror.Error{}
 	paths := map[cause][]ast.Path{}
 	for _, e := range errs {
@@ -188,20 +193,22 @@ func merged(errs gqlerror.List) gqlerror.List {
 		paths[key] = append(paths[key], e.Path)
 		if first[key] == nil {
 			first[key] = e
-			result = append(result, e)
+			result, causes = append(result, e), append(causes, key)
 		} else if errors.Is(e.Err, errPanic) {
 			first[key].Err = e.Err // what gqlgen tells its siblings is no cause
 		}
 	}
-	for key, e := range first {
-		met := paths[key]
+	left := allPaths
+	for i, e := range result {
+		met := paths[causes[i]]
 		if len(met) == 1 {
 			continue
 		}
 		slices.SortFunc(met, comparePaths)
 		e.Path = met[0]
 		e.Extensions["count"] = len(met)
-		e.Extensions["paths"] = met[:min(len(met), maxPaths)]
+		e.Extensions["paths"] = met[:min(len(met), maxPaths, left)]
+		left -= min(len(met), maxPaths, left)
 	}
 	slices.SortStableFunc(result, func(a, b *gqlerror.Error) int { return comparePaths(a.Path, b.Path) })
 	return result

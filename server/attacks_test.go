@@ -41,9 +41,9 @@ type victim struct {
 	healthy, hostile string // tokens
 }
 
-func launchVictim(t *testing.T) *victim {
+func launchVictim(t *testing.T, users int) *victim {
 	t.Helper()
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}, Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
+	tenant := emulator.Start(t, emulator.Options{Users: users, SignIn: emulator.SignIn{Scopes: scopes}, Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
 	assignRoles(tenant.Emulator)
 	p := launch(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()},
 		"--tenant-id="+tenant.TenantID(), "--client-id="+tenant.ClientID(), "--graph-url="+tenant.URL, "--authority="+tenant.URL, "--inbound=entra",
@@ -191,7 +191,7 @@ func segment(value any) string { return base64.RawURLEncoding.EncodeToString(mus
 
 // TestAttacks sends what no client sends, on connections of its own. Each is answered for what it is, or hung up on.
 func TestAttacks(t *testing.T) { // not in parallel: it measures
-	v := launchVictim(t)
+	v := launchVictim(t, 60)
 	query := `{"query":"{__typename}"}`
 	claims := map[string]any{"tid": v.tenant.TenantID(), "aud": v.tenant.ClientID(), "ver": "2.0"}
 	token := func(header map[string]any, signature string) string {
@@ -381,7 +381,7 @@ func repeatedNext(n int, format string) string {
 
 // TestFloods sends much of what is little, slowly or all at once.
 func TestFloods(t *testing.T) { // not in parallel: it measures
-	v := launchVictim(t)
+	v := launchVictim(t, 60)
 	slow := func(name, first, drop string, every time.Duration) func(*testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
@@ -571,4 +571,32 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 	if log := v.stderr.String(); strings.Contains(log, "panic") {
 		t.Errorf("something panicked:\n%.3000s", log)
 	}
+}
+
+// TestLongAnswers asks short questions with long answers, many at once.
+func TestLongAnswers(t *testing.T) { // not in parallel: it measures
+	v := launchVictim(t, 400)
+	letters := strings.Repeat("x", 120)
+	questions := map[string]string{
+		"long aliases":            "{users(first:400){nodes{assignedPlans{" + repeated(50, "a%d"+letters+":servicePlanId ") + "}}}}",
+		"short aliases":           "{users(first:400){nodes{assignedPlans{" + repeated(50, "a%d:capabilityStatus ") + "}}}}",
+		"aliases of __typename":   "{users(first:400){nodes{assignedPlans{" + repeated(50, "a%d"+letters+":__typename ") + "}}}}",
+		"just below the cost":     "{users(first:60){nodes{assignedPlans{" + repeated(50, "a%d"+letters+":servicePlanId ") + "}}}}",
+		"and with short aliases":  "{users(first:90){nodes{assignedPlans{" + repeated(50, "a%d:capabilityStatus ") + "}}}}",
+		"fragments of __typename": "{users(first:400){nodes{assignedPlans{...f}}}} fragment f on AssignedPlan{" + repeated(50, "a%d"+letters+":__typename ") + "}",
+	}
+	v.besideHealthy(t, func() {
+		var group sync.WaitGroup
+		for name, question := range questions {
+			for range 14 {
+				group.Go(func() {
+					r := v.send(t, mustMarshal(map[string]any{"query": question}), v.hostile)
+					if len(r.body) > 64<<20 || strings.Contains(r.body, "INTERNAL") {
+						t.Errorf("%s: %d bytes %.300s", name, len(r.body), r.body)
+					}
+				})
+			}
+		}
+		group.Wait()
+	})
 }

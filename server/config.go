@@ -77,18 +77,20 @@ type Config struct {
 	MaxAliases          int   `name:"max-aliases" group:"Limits of a request" default:"${aliases}" help:"Aliased fields of an operation, counted alike."`
 	MaxDirectives       int   `name:"max-directives" group:"Limits of a request" default:"${directives}" help:"Directives of an operation, counted alike."`
 	MaxFragments        int   `name:"max-fragments" group:"Limits of a request" default:"${fragments}" help:"Fragments that a query defines."`
-	MaxCost             int   `name:"max-cost" group:"Limits of a request" default:"${cost}" help:"Cost of an operation: each object counts, as often as the lists around it are long. GraphiQL needs 14,000 to read the schema."`
+	MaxCost             int   `name:"max-cost" group:"Limits of a request" default:"${cost}" help:"Cost of an operation: each field counts, and each element of a list, as often as the lists around it are long. GraphiQL needs 43,000 to read the schema."`
 	MaxUpstreamRequests int   `name:"max-upstream-requests" group:"Limits of a request" default:"${upstreamRequests}" help:"Requests that an operation may take at Microsoft Graph, each part of a batch for itself. What could take more by the schema's @upstream is refused before it begins; what takes more after all is not sent, and the fields that needed it are null with an error."`
 	MaxIDs              int   `name:"max-ids" group:"Limits of a request" default:"${ids}" help:"Ids in one list argument."`
+	MaxAnswerBytes      int64 `name:"max-answer-bytes" group:"Limits of a request" default:"67108864" help:"Bytes of an answer. One that gets longer is ended while it is produced."`
 	MaxRepresentations  int   `name:"max-representations" group:"Limits of a request" default:"${representations}" help:"Entities that a federation router may ask for at once."`
 
-	CallerRate       int `name:"caller-rate" group:"Limits of callers" default:"100" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one."`
-	CallerBurst      int `name:"caller-burst" group:"Limits of callers" default:"200" help:"Operations that a caller may begin at once after a pause."`
-	CallerOperations int `name:"caller-operations" group:"Limits of callers" default:"50" help:"Operations that one caller may have under way."`
-	CallerStreams    int `name:"caller-streams" group:"Limits of callers" default:"20" help:"WebSockets and event streams that one caller may have open."`
-	MaxStreams       int `name:"max-streams" group:"Limits of callers" default:"1000" help:"WebSockets and event streams that all callers may have open."`
-	MaxOperations    int `name:"max-operations" group:"Limits of callers" default:"256" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
-	MaxConnections   int `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
+	CallerRate       int   `name:"caller-rate" group:"Limits of callers" default:"100" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one."`
+	CallerBurst      int   `name:"caller-burst" group:"Limits of callers" default:"200" help:"Operations that a caller may begin at once after a pause."`
+	CallerOperations int   `name:"caller-operations" group:"Limits of callers" default:"50" help:"Operations that one caller may have under way."`
+	CallerStreams    int   `name:"caller-streams" group:"Limits of callers" default:"20" help:"WebSockets and event streams that one caller may have open."`
+	MaxStreams       int   `name:"max-streams" group:"Limits of callers" default:"1000" help:"WebSockets and event streams that all callers may have open."`
+	MaxOperations    int   `name:"max-operations" group:"Limits of callers" default:"256" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
+	MaxAnswersBytes  int64 `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Bytes of memory for all answers that are under way. The first 4 MiB of each are not counted, so that long answers never keep out short ones."`
+	MaxConnections   int   `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
 
 	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"What is logged, from debug, info, warn or error upwards."`
 	LogFormat string `name:"log-format" group:"Log" default:"text" help:"How it is logged, to standard error: text or json."`

@@ -69,7 +69,7 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.E
 	e.SetDisableSuggestion(true)
 	e.SetDefaultRulesFn(rulesWithoutSuggestions)
 	e.SetQueryCache(limits.NewQueryCache(cachedQueries, cachedQueryText))
-	e.SetErrorPresenter(boundErrors(graph.PresentError))
+	e.SetErrorPresenter(limits.PresentWithin(boundErrors(graph.PresentError)))
 	e.SetRecoverFunc(graph.Recover(logger))
 	e.Use(docs)
 	e.Use(limits.New(cfg.limits()))

@@ -29,7 +29,7 @@ var hostile = []struct {
 	{"operations", query(repeated(50, "query q%d{__typename}")), `"limit":"operations"`},
 	{"variables", query("query(" + repeated(200, "$v%d:Int ") + "){__typename}"), `"limit":"variables"`},
 	{"introspection of introspection", query("{__schema{types{fields{type{fields{type{fields{name}}}}}}}}"), "introspection depth"},
-	{"introspection many times", query("{" + repeated(20, "a%d:__schema{types{fields{name args{name}}}}") + "}"), `"limit":"cost"`},
+	{"introspection many times", query("{" + repeated(20, "a%d:__schema{types{fields{args{name type{name kind ofType{name kind ofType{name kind}}}}}}}") + "}"), `"limit":"cost"`},
 	{"unknown fields", query("{users{nodes{" + repeated(180, "x%d ") + "}}}"), "Cannot query field"},
 	{"arguments that differ", query("{" + repeated(20, "users(first:%d){nodes{id}}") + "}"), "differing arguments"},
 	{"a number", query("{users(first:" + strings.Repeat("9", 5_000) + "){nodes{id}}}"), `"limit":"number"`},

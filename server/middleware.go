@@ -205,7 +205,8 @@ func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int
 	}
 	w.Header().Set("Content-Type", mediaTypeJSON+"; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(encode(&graphql.Response{Errors: gqlerror.List{{Message: text, Extensions: map[string]any{"code": "FORBIDDEN"}}}})) // whoever asked has gone
+	parts := encode(&graphql.Response{Errors: gqlerror.List{{Message: text, Extensions: map[string]any{"code": "FORBIDDEN"}}}})
+	_, _ = parts.WriteTo(w) // whoever asked has gone
 }
 
 // withTimeout ends the request's context when its time is up.

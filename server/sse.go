@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) 
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). It ends
 // when the caller's token does, with an error that says so. When the gateway
 // ends, it ends without complete, so that clients come again.
-func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end func()) *refusal {
+func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *refusal {
 	live := operation.Operation.Operation == ast.Subscription
 	caller := identity.From(ctx)
 	if live {
@@ -58,7 +59,7 @@ func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operat
 	var pulling sync.WaitGroup
 	pulling.Go(func() {
 		defer close(answers)
-		e.pull(ctx, operation, answers)
+		e.pull(ctx, operation, answers, resolved)
 	})
 	defer func() {
 		cancel()
@@ -92,7 +93,7 @@ func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operat
 				return nil
 			}
 		case <-alive.C:
-			err = stream.write(":\n\n")
+			err = stream.write([]byte(":\n\n"))
 		}
 		if err != nil {
 			return nil // the client has gone, or does not read
@@ -101,7 +102,7 @@ func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operat
 }
 
 // pull passes on the answers of an operation until it ends.
-func (e endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response) {
+func (e endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response, resolved func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			answers <- e.failure(ctx, e.executor.PresentRecoveredError(ctx, p))
@@ -111,6 +112,7 @@ func (e endpoint) pull(ctx context.Context, operation *graphql.OperationContext,
 	responses, ctx := e.executor.DispatchOperation(ctx, operation)
 	for {
 		response := responses(ctx)
+		resolved()
 		switch {
 		case response == nil && live, errors.Is(context.Cause(ctx), errTokenEnded):
 			return
@@ -136,7 +138,7 @@ func (s eventStream) begin() error {
 	h.Set("Content-Type", mediaTypeEvents)
 	h.Set("X-Accel-Buffering", "no") // nginx would collect events
 	h.Add("Vary", "Accept")
-	return s.write("")
+	return s.write()
 }
 
 // once is a whole stream with one answer.
@@ -148,15 +150,18 @@ func (s eventStream) last(response *graphql.Response) error {
 	return errors.Join(s.send("next", encode(response)), s.send("complete", nil))
 }
 
-func (s eventStream) send(event string, data []byte) error {
-	return s.write("event: " + event + "\ndata: " + string(data) + "\n\n") // without data, EventSource drops an event
+func (s eventStream) send(event string, data net.Buffers) error {
+	parts := append(net.Buffers{[]byte("event: " + event + "\ndata: ")}, data...) // without data, EventSource drops an event
+	return s.write(append(parts, []byte("\n\n"))...)
 }
 
-func (s eventStream) write(text string) error {
+func (s eventStream) write(parts ...[]byte) error {
 	connection := http.NewResponseController(s.w)
 	_ = connection.SetWriteDeadline(time.Now().Add(s.timeout)) // a test's recorder has none
-	if _, err := s.w.Write([]byte(text)); err != nil {
-		return err
+	for _, part := range parts {
+		if _, err := s.w.Write(part); err != nil {
+			return err
+		}
 	}
 	return connection.Flush()
 }

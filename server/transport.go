@@ -1,17 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"golang.org/x/sync/semaphore"
 
 	"licensegraph/internal/limits"
 	"licensegraph/internal/quota"
@@ -24,13 +26,15 @@ type endpoint struct {
 	executor *executor.Executor
 	auth     *authenticator
 	limits   limits.Limits
+	answers  *limits.Answers
+	turns    *semaphore.Weighted // of large operations
 	quota    quota.Quota
 	streams  *streams
 	cfg      *Config
 }
 
 func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams) endpoint {
-	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), quota: quota.New(cfg.quota(), nil), streams: live, cfg: cfg}
+	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), answers: limits.NewAnswers(cfg.MaxAnswerBytes, cfg.MaxAnswersBytes), turns: newTurns(cfg), quota: quota.New(cfg.quota(), nil), streams: live, cfg: cfg}
 }
 
 // errorsAtMost bounds the errors of a document that are reported at once.
@@ -101,16 +105,25 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.refuse(ctx, e, problem)
 		return
 	}
+	resolved, problem := e.turn(ctx, operation)
+	if problem != nil {
+		a.refuse(ctx, e, problem)
+		return
+	}
+	defer resolved()
+	ctx, sent := e.answers.Begin(ctx)
+	defer sent()
 	if live || mediaType == mediaTypeEvents {
 		ctx, leave := detached(ctx, whole)
 		defer leave()
-		if problem := e.serveEvents(ctx, w, operation, end); problem != nil {
+		if problem := e.serveEvents(ctx, w, operation, end, resolved); problem != nil {
 			a.refuse(ctx, e, problem)
 		}
 		return
 	}
 	responses, ctx := e.executor.DispatchOperation(ctx, operation)
 	response := responses(ctx)
+	resolved()
 	if response == nil { // the context ended before anything was resolved
 		a.status = http.StatusGatewayTimeout
 		response = e.failure(ctx, context.Cause(ctx))
@@ -182,28 +195,24 @@ func (a *answer) write(response *graphql.Response) {
 			status = http.StatusBadRequest
 		}
 	}
-	body := encode(response)
+	parts := encode(response)
 	h := a.w.Header()
 	h.Set("Content-Type", a.mediaType+"; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Length", strconv.Itoa(length(parts)))
 	h.Add("Vary", "Accept")
 	a.w.WriteHeader(status)
-	_, _ = a.w.Write(body) // whoever asked has gone
+	_, _ = parts.WriteTo(a.w) // whoever asked has gone
 }
 
-// encode writes a response with errors first (GraphQL, section 7.1). It takes
-// data as it was resolved, and leaves it out where nothing was: a request
-// error has none.
-func encode(response *graphql.Response) []byte {
-	var b bytes.Buffer
-	b.Grow(len(response.Data) + 512)
-	b.WriteByte('{')
+// encode returns a response in parts, with errors first (GraphQL, section
+// 7.1). It takes data as it was resolved, without a copy, and leaves it out where
+// nothing was: a request error has none.
+func encode(response *graphql.Response) net.Buffers {
+	var parts net.Buffers
+	before := "{"
 	member := func(name string, value []byte) {
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		b.WriteString(`"` + name + `":`)
-		b.Write(value)
+		parts = append(parts, []byte(before+`"`+name+`":`), value)
+		before = ","
 	}
 	if len(response.Errors) > 0 {
 		member("errors", mustMarshal(response.Errors))
@@ -214,8 +223,14 @@ func encode(response *graphql.Response) []byte {
 	if len(response.Extensions) > 0 {
 		member("extensions", mustMarshal(response.Extensions))
 	}
-	b.WriteByte('}')
-	return b.Bytes()
+	return append(parts, []byte(strings.TrimPrefix(before, ",")+"}"))
+}
+
+func length(parts net.Buffers) (n int) {
+	for _, part := range parts {
+		n += len(part)
+	}
+	return n
 }
 
 // mustMarshal encodes what is ours. That it cannot be encoded is a mistake in

@@ -466,12 +466,21 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 	}
 	ctx, cancel := s.bound(ctx, operation, end)
 	defer cancel()
+	resolved, problem := s.turn(ctx, operation)
+	if problem != nil {
+		s.finish(op, "error", mustMarshal(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors))
+		return
+	}
+	defer resolved()
+	ctx, sent := s.answers.Begin(ctx)
+	defer sent()
 	responses, ctx := s.executor.DispatchOperation(ctx, operation)
 	for {
 		response := responses(ctx)
+		resolved()
 		switch {
 		case response == nil && operation.Operation.Operation == ast.Subscription:
-			s.finish(op, "complete", nil)
+			s.finish(op, "complete")
 			return
 		case response == nil:
 			response = s.failure(ctx, context.Cause(ctx))
@@ -484,9 +493,9 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		if !s.under(op) {
 			return
 		}
-		s.send(operationMessage(op.id, "next", encode(response)))
+		s.send(operationMessage(op.id, "next", encode(response)...))
 		if operation.Operation.Operation != ast.Subscription {
-			s.finish(op, "complete", nil)
+			s.finish(op, "complete")
 			return
 		}
 	}
@@ -515,7 +524,7 @@ func (s *socket) under(op *socketOperation) bool {
 }
 
 // finish sends the last message of an operation, unless the client has completed it. From then on its id is free.
-func (s *socket) finish(op *socketOperation, kind string, payload []byte) {
+func (s *socket) finish(op *socketOperation, kind string, payload ...[]byte) {
 	s.mu.Lock()
 	waited := s.operations[op.id] == op && s.ctx.Err() == nil
 	if waited {
@@ -523,22 +532,16 @@ func (s *socket) finish(op *socketOperation, kind string, payload []byte) {
 	}
 	s.mu.Unlock()
 	if waited {
-		s.send(operationMessage(op.id, kind, payload))
+		s.send(operationMessage(op.id, kind, payload...))
 	}
 }
 
-func operationMessage(id, kind string, payload []byte) []byte {
-	var b bytes.Buffer
-	b.Grow(len(id) + len(payload) + 64)
-	b.WriteString(`{"id":`)
-	b.Write(mustMarshal(id))
-	b.WriteString(`,"type":"` + kind + `"`)
+func operationMessage(id, kind string, payload ...[]byte) []byte {
+	parts := [][]byte{[]byte(`{"id":`), mustMarshal(id), []byte(`,"type":"` + kind + `"`)}
 	if payload != nil {
-		b.WriteString(`,"payload":`)
-		b.Write(payload)
+		parts = append(append(parts, []byte(`,"payload":`)), payload...)
 	}
-	b.WriteByte('}')
-	return b.Bytes()
+	return bytes.Join(append(parts, []byte("}")), nil)
 }
 
 // send sends a message. A client that does not take it in time loses the connection.

@@ -3,6 +3,7 @@ package limits
 import (
 	"encoding/json"
 	"reflect"
+	"sort"
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -20,7 +21,9 @@ type counter struct {
 	limits    Limits
 	variables map[string]any
 	upstream  bool // requests are added up, in thousandths, in place of the cost
+	pages     int  // elements that a page is taken to have at most; 0: as many as are asked for
 	fragments map[*ast.FragmentDefinition]cost
+	total     int       // that check has found
 	tooLong   *exceeded // the first list argument that is too long
 	visited   int       // selections seen, for tests
 }
@@ -31,15 +34,33 @@ func newCounter(w *weights, l Limits, variables map[string]any) *counter {
 
 // check returns the limit that the operation does not keep.
 func (c *counter) check(operation *ast.OperationDefinition) *exceeded {
-	total := c.set(operation.SelectionSet).with(nil, 0)
+	c.total = c.cost(operation)
 	if c.tooLong != nil {
 		return c.tooLong
 	}
-	if total > c.limits.Cost {
-		return &exceeded{limitCost, total, c.limits.Cost, ""}
+	if c.total > c.limits.Cost {
+		return &exceeded{limit: limitCost, measured: c.total, allowed: c.limits.Cost, pages: c.largestPages(operation)}
 	}
 	return nil
 }
+
+// cost is the whole cost of an operation.
+func (c *counter) cost(operation *ast.OperationDefinition) int {
+	return c.set(operation.SelectionSet).with(nil, 0)
+}
+
+// largestPages is the largest page with which an operation keeps the limits of
+// cost and of upstream requests; 0 when none does.
+func (c *counter) largestPages(operation *ast.OperationDefinition) int {
+	return sort.Search(largestPage, func(n int) bool {
+		cost, upstream := newCounter(c.weights, c.limits, c.variables), newUpstreamCounter(c.weights, c.limits, c.variables)
+		cost.pages, upstream.pages = n+1, n+1
+		return cost.cost(operation) > c.limits.Cost || upstream.requests(operation.SelectionSet) > c.limits.UpstreamRequests
+	})
+}
+
+// largestPage is the largest that any list of the schema takes.
+const largestPage = 1_000
 
 // cost is what a selection set costs, except for lists whose size is up to
 // the field that the set belongs to: a page's nodes are as many as the
@@ -126,6 +147,9 @@ func (c *counter) field(field *ast.Field, total *cost) {
 	below := c.set(field.SelectionSet)
 	weight := c.weights.fields[field.Definition]
 	if weight == nil { // __typename
+		if !c.upstream {
+			total.fixed = sum(total.fixed, 1)
+		}
 		return
 	}
 	size := c.size(field, weight)
@@ -175,7 +199,10 @@ func (c *counter) size(field *ast.Field, weight *fieldWeight) int {
 		}
 	}
 	if !told {
-		return weight.size
+		size = weight.size
+	}
+	if c.pages > 0 && len(weight.slicing) > 0 && !weight.slicing[0].length {
+		size = min(size, c.pages)
 	}
 	return min(size, most)
 }
@@ -186,7 +213,7 @@ func (c *counter) checkLength(s slicing, n int) {
 		allowed = c.limits.Representations
 	}
 	if n > allowed && c.tooLong == nil {
-		c.tooLong = &exceeded{s.limit, n, allowed, s.definition.Name}
+		c.tooLong = &exceeded{limit: s.limit, measured: n, allowed: allowed, argument: s.definition.Name}
 	}
 }
 

@@ -2,6 +2,8 @@ package limits
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,7 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"licensegraph/internal/graphiql"
 )
 
 // mainQuestion asks which assignments failed, for whom, why, through which
@@ -32,31 +37,34 @@ func TestCostOfTheSchema(t *testing.T) {
 	}{
 		// Of each error: itself, its product, its assignee; 5 states of 8
 		// (itself, product, group, 5 plans); a usage right of 2 with 25
-		// services. The connection and its pageInfo are 1 each.
-		{"main question, 100 errors", mainQuestion, map[string]any{"first": json.Number("100")}, 2 + 100*(3+5*8+2+25)},
-		{"main question, 1,000 errors", mainQuestion, map[string]any{"first": json.Number("1000")}, 2 + 1000*(3+5*8+2+25)},
-		{"first by default", `{assignmentErrors{nodes{id}}}`, nil, 1 + 50},
-		{"first as literal", `{assignmentErrors(first: 7){nodes{id}}}`, nil, 1 + 7},
-		{"first by the variable's default", `query($n: Int! = 9){assignmentErrors(first: $n){nodes{id}}}`, nil, 1 + 9},
-		{"first by a variable without value", `query($n: Int = 9){assignmentErrors(first: $n){nodes{id}}}`, nil, 1 + 9},
-		{"edges count as nodes do", `{users(first: 7){edges{cursor node{id}}}}`, nil, 1 + 7*2},
+		// services. The connection and its pageInfo are 1 each. Scalars: 3 of the
+		// error, 1 of its product, 2 of its assignee, 9 of each state (2, product,
+		// group, 5 plans) and 1 of each service; 2 of pageInfo.
+		{"main question, 100 errors", mainQuestion, map[string]any{"first": json.Number("100")}, 2 + 100*(3+5*8+2+25) + 2 + 100*(6+5*9+25)},
+		{"main question, 1,000 errors", mainQuestion, map[string]any{"first": json.Number("1000")}, 2 + 1000*(3+5*8+2+25) + 2 + 1000*(6+5*9+25)},
+		{"first by default", `{assignmentErrors{nodes{id}}}`, nil, 1 + 50*2},
+		{"first as literal", `{assignmentErrors(first: 7){nodes{id}}}`, nil, 1 + 7*2},
+		{"first by the variable's default", `query($n: Int! = 9){assignmentErrors(first: $n){nodes{id}}}`, nil, 1 + 9*2},
+		{"first by a variable without value", `query($n: Int = 9){assignmentErrors(first: $n){nodes{id}}}`, nil, 1 + 9*2},
+		{"edges count as nodes do", `{users(first: 7){edges{cursor node{id}}}}`, nil, 1 + 7*4},
 		{"negative first", `{users(first: -7){nodes{id}}}`, nil, 1},
 		{"huge first", `{users(first: 2147483647){nodes{usageRights{services{planName}}}}}`, nil, most},
-		{"size reaches into fragments", `{users(first: 7){...p}} fragment p on UserConnection{nodes{id} ...q} fragment q on UserConnection{edges{node{id}}}`, nil, 1 + 7 + 7*2},
-		{"one fragment in two sizes", `{a: users(first: 7){...p} b: users(first: 2){...p}} fragment p on UserConnection{nodes{id}}`, nil, 2 + 7 + 2},
-		{"assumed sizes", `{subscribedSkus{nodes{servicePlans{servicePlanName}}}}`, nil, 1 + 50*(1+40)},
-		{"weights of fields count for each element", `{user(id:"x"){usageRights{id} assignmentErrors{id}}}`, nil, 1 + 5*5 + 2*5},
-		{"lists of scalars are free", `{user(id:"x"){businessPhones}}`, nil, 1},
-		{"__typename is free", `{__typename user(id:"x"){__typename}}`, nil, 1},
-		{"ids count", `{nodes(ids:["a","b","c"]){id}}`, nil, 3},
-		{"ids in a variable count", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": []any{"a", "b"}}, 2},
-		{"variables within ids count", `query($id:ID!){nodes(ids:[$id,$id]){id}}`, map[string]any{"id": "a"}, 2},
-		{"one id for a list", `{nodes(ids:"a"){id}}`, nil, 1},
-		{"one id for a list in a variable", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": "a"}, 1},
-		{"representations count", `query($r:[_Any!]!){_entities(representations:$r){... on User{id} ... on Group{assignedLicenses{skuId}}}}`, map[string]any{"r": []any{map[string]any{}, map[string]any{}}}, 2 * (1 + 5)},
-		{"skipped fields are free", `query($no:Boolean!){user(id:"x"){id usageRights @include(if:$no){id} ...f @skip(if:true) ... @include(if:false){usageRights{id}}}} fragment f on User{usageRights{id}}`, map[string]any{"no": false}, 1},
-		{"included fields are not", `query($yes:Boolean!){user(id:"x"){id usageRights @include(if:$yes) @skip(if:false){id}}}`, map[string]any{"yes": true}, 1 + 5*5},
-		{"introspection", introspection.Query, nil, 13_424},
+		{"size reaches into fragments", `{users(first: 7){...p}} fragment p on UserConnection{nodes{id} ...q} fragment q on UserConnection{edges{node{id}}}`, nil, 1 + 7*2 + 7*3},
+		{"one fragment in two sizes", `{a: users(first: 7){...p} b: users(first: 2){...p}} fragment p on UserConnection{nodes{id}}`, nil, 2 + (7+2)*2},
+		{"assumed sizes", `{subscribedSkus{nodes{servicePlans{servicePlanName}}}}`, nil, 1 + 50*(1+40*2)},
+		{"weights of fields count for each element", `{user(id:"x"){usageRights{id} assignmentErrors{id}}}`, nil, 1 + 5*6 + 2*6},
+		{"lists of scalars", `{user(id:"x"){businessPhones}}`, nil, 1 + 2},
+		{"__typename is a scalar", `{__typename user(id:"x"){__typename}}`, nil, 1 + 2},
+		{"aliases of scalars count for each object", `{users(first: 7){nodes{a:id b:id c:id}}}`, nil, 1 + 7*4},
+		{"ids count", `{nodes(ids:["a","b","c"]){id}}`, nil, 3 * 2},
+		{"ids in a variable count", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": []any{"a", "b"}}, 2 * 2},
+		{"variables within ids count", `query($id:ID!){nodes(ids:[$id,$id]){id}}`, map[string]any{"id": "a"}, 2 * 2},
+		{"one id for a list", `{nodes(ids:"a"){id}}`, nil, 2},
+		{"one id for a list in a variable", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": "a"}, 2},
+		{"representations count", `query($r:[_Any!]!){_entities(representations:$r){... on User{id} ... on Group{assignedLicenses{skuId}}}}`, map[string]any{"r": []any{map[string]any{}, map[string]any{}}}, 2 * (1 + 1 + 5*2)},
+		{"skipped fields are free", `query($no:Boolean!){user(id:"x"){id usageRights @include(if:$no){id} ...f @skip(if:true) ... @include(if:false){usageRights{id}}}} fragment f on User{usageRights{id}}`, map[string]any{"no": false}, 2},
+		{"included fields are not", `query($yes:Boolean!){user(id:"x"){id usageRights @include(if:$yes) @skip(if:false){id}}}`, map[string]any{"yes": true}, 2 + 5*6},
+		{"introspection", introspection.Query, nil, 41_988},
 	}
 	s := loadSchema()
 	for _, tt := range tests {
@@ -73,6 +81,10 @@ func TestCostOfTheSchema(t *testing.T) {
 
 func TestDefaultsFitTheMainQuestion(t *testing.T) {
 	t.Parallel()
+	var aliases []string
+	for i := range 20 {
+		aliases = append(aliases, fmt.Sprintf("a%d:__schema{...s}", i))
+	}
 	tests := []struct {
 		name      string
 		query     string
@@ -80,10 +92,11 @@ func TestDefaultsFitTheMainQuestion(t *testing.T) {
 		want      any
 	}{
 		{"100 errors", mainQuestion, map[string]any{"first": 100}, nil},
-		{"1,000 errors", mainQuestion, map[string]any{"first": 1000}, "cost"},
+		{"1,000 errors", mainQuestion, map[string]any{"first": 1000}, nil},
+		{"1,000 errors under two names", strings.Replace(mainQuestion, "{ assign", "{ a: assignmentErrors(first: 1000) { ...f } assign", 1) + ` fragment f on AssignmentErrorConnection { nodes { assignedTo { ... on User { usageRights { services { planName } } } } } }`, map[string]any{"first": 1000}, "cost"},
 		{"1,000 errors, ids only", `{assignmentErrors(first:1000){nodes{id assignedTo{id}}}}`, nil, nil},
 		{"introspection", clientIntrospection, nil, nil},
-		{"introspection twice", `{a:__schema{...s} b:__schema{...s}} fragment s on __Schema{types{fields{args{type{ofType{ofType{ofType{ofType{ofType{ofType{ofType{ofType{name}}}}}}}}}}}}}`, nil, "cost"},
+		{"introspection twenty times", "{" + strings.Join(aliases, " ") + `} fragment s on __Schema{types{fields{args{type{ofType{ofType{ofType{ofType{ofType{ofType{ofType{ofType{name}}}}}}}}}}}}}`, nil, "cost"},
 		{"100 ids", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": make100(100)}, nil},
 		{"101 ids", `query($ids:[ID!]!){nodes(ids:$ids){id}}`, map[string]any{"ids": make100(101)}, "ids"},
 		{"101 ids as literals", `{nodes(ids:[` + strings.Repeat(`"a",`, 101) + `]){id}}`, nil, "ids"},
@@ -106,6 +119,69 @@ func TestDefaultsFitTheMainQuestion(t *testing.T) {
 				t.Errorf("got limit %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestDocumentedPagesPass asks the questions of the examples for the largest page that the schema promises.
+func TestDocumentedPagesPass(t *testing.T) {
+	t.Parallel()
+	s := loadSchema()
+	e := New(Limits{})
+	e.weights = mustWeights(t, s, e.limits.ListSize)
+	promised := regexp.MustCompile(`: 1 to ([0-9,]+)`)
+	asked := 0
+	for _, example := range graphiql.Examples() {
+		document, errs := gqlparser.LoadQueryWithRules(s, example.Query, rules.NewDefaultRules())
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		op := document.Operations[0]
+		if op.VariableDefinitions.ForName("first") == nil {
+			continue
+		}
+		for _, selection := range op.SelectionSet {
+			field := selection.(*ast.Field)
+			found := promised.FindStringSubmatch(field.Definition.Arguments.ForName("first").Description)
+			if found == nil {
+				t.Fatalf("%s: the description of first promises no size", field.Name)
+			}
+			asked++
+			variables := map[string]any{"first": json.Number(strings.ReplaceAll(found[1], ",", "")), "filter": map[string]any{"hasLicenseErrors": true}}
+			if err := e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables}); err != nil {
+				t.Errorf("%s with first: %s: %v", example.Name, found[1], err)
+			}
+		}
+	}
+	if asked < 2 {
+		t.Errorf("%d pages were asked for; the examples have changed", asked)
+	}
+}
+
+// TestRefusalsTellThePage refuses an operation, and asks again for the page that the refusal promised.
+func TestRefusalsTellThePage(t *testing.T) {
+	t.Parallel()
+	s := loadSchema()
+	e := New(Limits{Cost: 20_000, UpstreamRequests: 500})
+	e.weights = mustWeights(t, s, e.limits.ListSize)
+	for _, query := range []string{mainQuestion, `query($first: Int!){users(first:$first){nodes{usageRights{id}}}}`} {
+		ask := func(first int) *gqlerror.Error {
+			op, variables := operation(t, s, query, map[string]any{"first": first})
+			return e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables})
+		}
+		err := ask(999)
+		if err == nil {
+			t.Fatalf("%s: was not refused", query)
+		}
+		page, _ := err.Extensions["pageSize"].(int)
+		if page == 0 || !strings.Contains(err.Message, fmt.Sprintf("Pages of at most %d elements would pass.", page)) {
+			t.Fatalf("%s: no page in %v %v", query, err, err.Extensions)
+		}
+		if err := ask(page); err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
+		if ask(page+1) == nil {
+			t.Errorf("%s: %d would have passed, too", query, page+1)
+		}
 	}
 }
 
@@ -145,22 +221,22 @@ func TestWeights(t *testing.T) {
 		query string
 		want  int
 	}{
-		{`{heavy{id}}`, 10},
-		{`{heavy{child{id}}}`, 20},
-		{`{light{child{id}}}`, 10},
-		{`{heavies{id}}`, 30},
+		{`{heavy{id}}`, 11},
+		{`{heavy{child{id}}}`, 21},
+		{`{light{child{id}}}`, 11},
+		{`{heavies{id}}`, 3 * 11},
 		{`{text}`, 3},
 		{`{numbers}`, 7 * 2},
-		{`{window{id}}`, 4 * 10},
-		{`{window(last:null){id}}`, 6 * 10},
-		{`{window(first:2){id}}`, 4 * 10},
-		{`{window(first:5,last:1){id}}`, 5 * 10},
-		{`{search{id}}`, 10},
-		{`{search(text:"x"){id}}`, 30},
-		{`{matrix{id}}`, 2 * 10},
-		{`{page{items{id}}}`, 1 + 8*10},
-		{`{page(first:2){items{id} more{id}}}`, 1 + 2*10 + 7*10},
-		{`query($f:Int){page(first:$f){items{id}}}`, 1 + 8*10},
+		{`{window{id}}`, 4 * 11},
+		{`{window(last:null){id}}`, 6 * 11},
+		{`{window(first:2){id}}`, 4 * 11},
+		{`{window(first:5,last:1){id}}`, 5 * 11},
+		{`{search{id}}`, 11},
+		{`{search(text:"x"){id}}`, 31},
+		{`{matrix{id}}`, 2 * 11},
+		{`{page{items{id}}}`, 1 + 8*11},
+		{`{page(first:2){items{id} more{id}}}`, 1 + 2*11 + 7*11},
+		{`query($f:Int){page(first:$f){items{id}}}`, 1 + 8*11},
 	}
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {

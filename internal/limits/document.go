@@ -22,29 +22,29 @@ func checkDocument(query string, limits Limits) *exceeded {
 		return nil
 	}
 	if n := len(document.Fragments); n > limits.Fragments {
-		return &exceeded{limitFragments, n, limits.Fragments, ""}
+		return &exceeded{limit: limitFragments, measured: n, allowed: limits.Fragments}
 	}
 	if n := len(document.Operations); n > limits.Operations {
-		return &exceeded{limitOperations, n, limits.Operations, ""}
+		return &exceeded{limit: limitOperations, measured: n, allowed: limits.Operations}
 	}
 	for _, operation := range document.Operations {
 		if n := len(operation.VariableDefinitions); n > limits.Variables {
-			return &exceeded{limitVariables, n, limits.Variables, ""}
+			return &exceeded{limit: limitVariables, measured: n, allowed: limits.Variables}
 		}
 	}
 
 	m := newMeasurer(document)
 	whole := m.document(document)
 	if m.cycle {
-		return &exceeded{limitFragmentCycle, 1, 0, ""}
+		return &exceeded{limit: limitFragmentCycle, measured: 1, allowed: 0}
 	}
 	for _, check := range []exceeded{
-		{limitDepth, whole.depth, limits.Depth, ""},
-		{limitWidth, whole.widest, limits.Width, ""},
-		{limitRootFields, whole.width, limits.RootFields, ""},
-		{limitFields, whole.fields, limits.Fields, ""},
-		{limitAliases, whole.aliases, limits.Aliases, ""},
-		{limitDirectives, whole.directives, limits.Directives, ""},
+		{limit: limitDepth, measured: whole.depth, allowed: limits.Depth},
+		{limit: limitWidth, measured: whole.widest, allowed: limits.Width},
+		{limit: limitRootFields, measured: whole.width, allowed: limits.RootFields},
+		{limit: limitFields, measured: whole.fields, allowed: limits.Fields},
+		{limit: limitAliases, measured: whole.aliases, allowed: limits.Aliases},
+		{limit: limitDirectives, measured: whole.directives, allowed: limits.Directives},
 	} {
 		if check.measured > check.allowed {
 			return &check
@@ -52,7 +52,7 @@ func checkDocument(query string, limits Limits) *exceeded {
 	}
 	// With that few fields they can be written out.
 	if n := m.merged(document); n > limits.Width {
-		return &exceeded{limitWidth, n, limits.Width, ""}
+		return &exceeded{limit: limitWidth, measured: n, allowed: limits.Width}
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func checkDocument(query string, limits Limits) *exceeded {
 // GraphQL has no tokens from there on.
 func checkTokens(query string, limits Limits) *exceeded {
 	if !utf8.ValidString(query) {
-		return &exceeded{limitEncoding, 1, 0, ""}
+		return &exceeded{limit: limitEncoding, measured: 1, allowed: 0}
 	}
 	l := lexer.New(&ast.Source{Input: query})
 	for range limits.Tokens {
@@ -74,28 +74,28 @@ func checkTokens(query string, limits Limits) *exceeded {
 			return nil
 		case lexer.Name:
 			if n := len(token.Value); n > limits.NameBytes {
-				return &exceeded{limitNames, n, limits.NameBytes, ""}
+				return &exceeded{limit: limitNames, measured: n, allowed: limits.NameBytes}
 			}
 		case lexer.Int, lexer.Float:
 			if n := len(token.Value); n > numberBytes {
-				return &exceeded{limitNumber, n, numberBytes, ""}
+				return &exceeded{limit: limitNumber, measured: n, allowed: numberBytes}
 			}
 			if !fits(token) {
-				return &exceeded{limitMagnitude, 1, 0, ""}
+				return &exceeded{limit: limitMagnitude, measured: 1, allowed: 0}
 			}
 		case lexer.String, lexer.BlockString:
 			if n := len(token.Value); n > limits.StringBytes {
-				return &exceeded{limitString, n, limits.StringBytes, ""}
+				return &exceeded{limit: limitString, measured: n, allowed: limits.StringBytes}
 			}
 			if n := strings.Count(token.Value, "\x00"); n > 0 {
-				return &exceeded{limitNUL, n, 0, ""}
+				return &exceeded{limit: limitNUL, measured: n, allowed: 0}
 			}
 		}
 	}
 	if token, err := l.ReadToken(); err != nil || token.Kind == lexer.EOF {
 		return nil
 	}
-	return &exceeded{limitTokens, limits.Tokens + 1, limits.Tokens, ""}
+	return &exceeded{limit: limitTokens, measured: limits.Tokens + 1, allowed: limits.Tokens}
 }
 
 // fits tells whether a number is one that gqlparser can hold. Where a scalar of our own takes it, nobody else looks.

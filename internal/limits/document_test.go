@@ -375,12 +375,12 @@ func TestVerdictsAreRemembered(t *testing.T) {
 func TestMessagesSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name := range texts {
-		message := (&exceeded{name, 12, 3, "ids"}).error().Message
+		message := (&exceeded{limit: name, measured: 12, allowed: 3, argument: "ids"}).error().Message
 		if strings.Contains(message, "%!") || !strings.Contains(message, "3") || strings.Count(message, ".") < 2 {
 			t.Errorf("%s: %s", name, message)
 		}
 	}
-	got := (&exceeded{limitCost, most, 20_000, ""}).error().Message
+	got := (&exceeded{limit: limitCost, measured: most, allowed: 20_000}).error().Message
 	if want := "The query costs 2147483647 or more; 20000 is allowed. Ask for smaller pages, or for fewer lists within lists."; got != want {
 		t.Errorf("got %s", got)
 	}

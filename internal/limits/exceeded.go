@@ -27,6 +27,9 @@ const (
 	limitIDs             limit = "ids"
 	limitRepresentations limit = "representations"
 
+	limitAnswer  limit = "answer"
+	limitAnswers limit = "answers"
+
 	limitUpstream   limit = "upstream"
 	limitNames      limit = "names"
 	limitOperations limit = "operations"
@@ -61,6 +64,9 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
 	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
 
+	limitAnswer:  {"The answer is longer than %[2]s bytes.", "Ask for smaller pages, or for fewer fields."},
+	limitAnswers: {"The answers that are under way take more than %[2]s bytes of memory.", "Ask again in a moment, or for smaller pages."},
+
 	limitUpstream:   {"The operation could take %[1]s requests at Microsoft Graph, most of them for %[3]s; %[2]s are allowed.", "Ask for smaller pages, for fewer lists within lists, or for what is read object by object, such as usageRights, of fewer objects."},
 	limitNames:      {"A name or alias of the query is %s bytes long; %s are allowed.", "Answers repeat it for each object: choose a shorter one."},
 	limitOperations: {"The query has %s operations; %s are allowed.", "One of them runs: send the others in requests of their own."},
@@ -82,6 +88,7 @@ type exceeded struct {
 	limit             limit
 	measured, allowed int
 	argument          string // for limits of an argument
+	pages             int    // the largest page that would pass; 0: none, or it does not matter
 }
 
 // error is what the client reads, or nil when no limit is exceeded. It is a
@@ -99,10 +106,18 @@ func (e *exceeded) error() *gqlerror.Error {
 		args = append(args, e.argument)
 	}
 	extensions := map[string]any{"code": "BAD_USER_INPUT", "limit": string(e.limit)}
-	if e.limit == limitUpstream {
+	switch e.limit {
+	case limitUpstream:
 		extensions["code"], extensions["upstreamRequests"] = "UPSTREAM_BUDGET_EXCEEDED", e.measured
+	case limitAnswers: // not the fault of who asks
+		extensions["code"], extensions["retryable"], extensions["retryAfterSeconds"] = "RATE_LIMITED", true, 1
 	}
-	return &gqlerror.Error{Message: fmt.Sprintf(text.measured, args...) + " " + text.advice, Extensions: extensions}
+	advice := text.advice
+	if e.pages > 0 {
+		advice = fmt.Sprintf("Pages of at most %d elements would pass. ", e.pages) + advice
+		extensions["pageSize"] = e.pages
+	}
+	return &gqlerror.Error{Message: fmt.Sprintf(text.measured, args...) + " " + advice, Extensions: extensions}
 }
 
 // number writes n; the largest one stands for everything above it.

@@ -18,7 +18,7 @@ import (
 func (l Limits) CheckJSON(text []byte) *gqlerror.Error {
 	l = l.withDefaults()
 	if !utf8.Valid(text) {
-		return (&exceeded{limitEncoding, 1, 0, ""}).error()
+		return (&exceeded{limit: limitEncoding, measured: 1, allowed: 0}).error()
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -64,7 +64,7 @@ func (s *scanner) token(token json.Token) *exceeded {
 			inner.members = map[string]bool{}
 		}
 		if s.open = append(s.open, inner); len(s.open) > s.limits.Nesting {
-			return &exceeded{limitNesting, len(s.open), s.limits.Nesting, ""}
+			return &exceeded{limit: limitNesting, measured: len(s.open), allowed: s.limits.Nesting}
 		}
 	case json.Number:
 		return s.number(token.String())
@@ -81,21 +81,21 @@ func (s *scanner) place(token json.Token) *exceeded {
 		switch {
 		case in.members == nil:
 			if in.elements++; in.elements > s.limits.list() {
-				return &exceeded{limitList, in.elements, s.limits.list(), ""}
+				return &exceeded{limit: limitList, measured: in.elements, allowed: s.limits.list()}
 			}
 		case in.value:
 			in.value = false
 		default:
 			name, _ := token.(string) // JSON has no other names
 			if in.members[name] {
-				return &exceeded{limitMembers, 2, 1, ""}
+				return &exceeded{limit: limitMembers, measured: 2, allowed: 1}
 			}
 			in.members[name], in.value = true, true
 			return nil
 		}
 	}
 	if s.values++; s.values > s.limits.values() {
-		return &exceeded{limitValues, s.values, s.limits.values(), ""}
+		return &exceeded{limit: limitValues, measured: s.values, allowed: s.limits.values()}
 	}
 	return nil
 }
@@ -106,20 +106,20 @@ const numberBytes = 40
 
 func (s *scanner) number(text string) *exceeded {
 	if len(text) > numberBytes {
-		return &exceeded{limitNumber, len(text), numberBytes, ""}
+		return &exceeded{limit: limitNumber, measured: len(text), allowed: numberBytes}
 	}
 	if _, err := strconv.ParseFloat(text, 64); err != nil {
-		return &exceeded{limitMagnitude, 1, 0, ""}
+		return &exceeded{limit: limitMagnitude, measured: 1, allowed: 0}
 	}
 	return nil
 }
 
 func (s *scanner) text(text string) *exceeded {
 	if len(text) > s.limits.StringBytes && len(s.open) != 1 {
-		return &exceeded{limitString, len(text), s.limits.StringBytes, ""}
+		return &exceeded{limit: limitString, measured: len(text), allowed: s.limits.StringBytes}
 	}
 	if n := strings.Count(text, "\x00"); n > 0 {
-		return &exceeded{limitNUL, n, 0, ""}
+		return &exceeded{limit: limitNUL, measured: n, allowed: 0}
 	}
 	return nil
 }

@@ -44,7 +44,8 @@ type Limits struct {
 	Directives int
 	// Fragments is the number of fragment definitions.
 	Fragments int
-	// Cost is the cost of an operation by the schema's @cost and @listSize.
+	// Cost is the cost of an operation by the schema's @cost and @listSize:
+	// each object counts, and so does each scalar and __typename.
 	Cost int
 	// UpstreamRequests is how many requests an operation may take at Microsoft
 	// Graph, by the schema's @upstream; each part of a $batch is one.
@@ -79,8 +80,8 @@ type Limits struct {
 	Errors int
 }
 
-// Default returns limits that let GraphiQL introspect and that let a page of
-// 100 assignment errors carry people, their licences, groups and usage rights.
+// Default returns limits that let GraphiQL introspect and that let the largest
+// page of assignment errors carry people, their licenses, groups and usage rights.
 // The requests of an operation are what Microsoft Graph takes of one application
 // in ten seconds in a small tenant ("Microsoft Graph service-specific throttling
 // limits", identity and access).
@@ -96,7 +97,7 @@ func Default() Limits {
 		Aliases:            50,
 		Directives:         50,
 		Fragments:          50,
-		Cost:               20_000,
+		Cost:               200_000,
 		UpstreamRequests:   3_500,
 		ListSize:           10,
 		IDs:                100,
@@ -163,6 +164,7 @@ var _ interface {
 	graphql.HandlerExtension
 	graphql.OperationParameterMutator
 	graphql.OperationContextMutator
+	graphql.OperationInterceptor
 	graphql.ResponseInterceptor
 } = (*Extension)(nil)
 
@@ -192,7 +194,7 @@ func (e *Extension) Validate(es graphql.ExecutableSchema) error {
 func (l Limits) CheckDocument(query string) *gqlerror.Error {
 	l = l.withDefaults()
 	if n := len(query); n > l.QueryBytes {
-		return (&exceeded{limitQuery, n, l.QueryBytes, ""}).error()
+		return (&exceeded{limit: limitQuery, measured: n, allowed: l.QueryBytes}).error()
 	}
 	return checkDocument(query, l).error()
 }
@@ -202,10 +204,10 @@ func (l Limits) CheckDocument(query string) *gqlerror.Error {
 // same token limit, says what is wrong with it.
 func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
 	if n := len(params.OperationName); n > e.limits.OperationNameBytes {
-		return (&exceeded{limitOperationName, n, e.limits.OperationNameBytes, ""}).error()
+		return (&exceeded{limit: limitOperationName, measured: n, allowed: e.limits.OperationNameBytes}).error()
 	}
 	if n := len(params.Query); n > e.limits.QueryBytes {
-		return (&exceeded{limitQuery, n, e.limits.QueryBytes, ""}).error()
+		return (&exceeded{limit: limitQuery, measured: n, allowed: e.limits.QueryBytes}).error()
 	}
 	key := sha256.Sum256([]byte(params.Query))
 	verdict, known := e.verdicts.get(key)
@@ -219,10 +221,21 @@ func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql
 // MutateOperationContext refuses an operation by its cost and by what it would take upstream, after validation
 // and before anything is fetched.
 func (e *Extension) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	if e := newCounter(e.weights, e.limits, op.Variables).check(op.Operation); e != nil {
+	c := newCounter(e.weights, e.limits, op.Variables)
+	if e := c.check(op.Operation); e != nil {
 		return e.error()
 	}
+	op.Stats.SetExtension(costKey, c.total)
 	return newUpstreamCounter(e.weights, e.limits, op.Variables).checkUpstream(op.Operation).error()
+}
+
+// costKey is where an operation keeps its cost.
+const costKey = "cost"
+
+// Cost is the cost of an operation that was found to be within the limits.
+func Cost(op *graphql.OperationContext) int {
+	cost, _ := op.Stats.GetExtension(costKey).(int)
+	return cost
 }
 
 // UpstreamRequests is how many requests an operation takes at Microsoft Graph at
@@ -231,10 +244,17 @@ func (e *Extension) UpstreamRequests(op *graphql.OperationContext) int {
 	return newUpstreamCounter(e.weights, e.limits, op.Variables).requests(op.Operation.SelectionSet)
 }
 
-// InterceptResponse cuts the errors of an answer: a page of objects that all
-// lack the same can have one each.
+// InterceptResponse keeps an answer within its bytes, and cuts its errors: a
+// page of objects that all lack the same can have one each.
 func (e *Extension) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	a := answerOf(ctx)
+	if a != nil {
+		a.restart()
+	}
 	response := next(ctx)
+	if a != nil && response != nil && graphql.HasOperationContext(ctx) {
+		response = a.within(graphql.GetOperationContext(ctx), response)
+	}
 	if response == nil || len(response.Errors) <= e.limits.Errors {
 		return response
 	}

@@ -169,7 +169,10 @@ func newUpstreamCounter(w *weights, l Limits, variables map[string]any) *counter
 // checkUpstream returns the excess of what the operation may take upstream.
 func (c *counter) checkUpstream(operation *ast.OperationDefinition) *exceeded {
 	if n := c.requests(operation.SelectionSet); n > c.limits.UpstreamRequests {
-		return &exceeded{limitUpstream, n, c.limits.UpstreamRequests, c.heaviest(operation.SelectionSet)}
+		return &exceeded{
+			limit: limitUpstream, measured: n, allowed: c.limits.UpstreamRequests, argument: c.heaviest(operation.SelectionSet),
+			pages: c.largestPages(operation),
+		}
 	}
 	return nil
 }

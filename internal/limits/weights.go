@@ -60,11 +60,8 @@ func newWeights(schema *ast.Schema, listSize int) (*weights, error) {
 }
 
 func newFieldWeight(schema *ast.Schema, field *ast.FieldDefinition, listSize int) (*fieldWeight, error) {
-	w := &fieldWeight{list: field.Type.Elem != nil, size: listSize}
+	w := &fieldWeight{list: field.Type.Elem != nil, size: listSize, each: 1}
 	result := schema.Types[field.Type.Name()]
-	if result != nil && result.IsCompositeType() {
-		w.each = 1
-	}
 	lists := []ast.DirectiveList{field.Directives}
 	if result != nil {
 		lists = append(lists, result.Directives)
