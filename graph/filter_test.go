@@ -491,3 +491,123 @@ func TestOverview(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryFilterIsTaken sends every filter with every order to a tenant that refuses what Microsoft Graph refuses, and
+// to one that refuses a product beside other conditions as well, and compares what is left and how it is ordered.
+func TestEveryFilterIsTaken(t *testing.T) {
+	t.Parallel()
+	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	has := func(o object) bool {
+		return slices.ContainsFunc(o["assignedLicenses"].([]any), func(l any) bool { return l.(object)["skuId"] == e3 })
+	}
+	named := func(prefix string) func(object) bool {
+		return func(o object) bool { return strings.HasPrefix(strings.ToLower(o["displayName"].(string)), prefix) }
+	}
+	type condition struct {
+		text string
+		keep func(object) bool
+	}
+	for _, list := range []struct {
+		field, selected string
+		conditions      []condition
+		orders          []string
+	}{
+		{"users", "id displayName userPrincipalName assignedLicenses { skuId }", []condition{
+			{`skuId: "` + e3 + `"`, has},
+			{`licensed: true`, func(o object) bool { return len(o["assignedLicenses"].([]any)) > 0 }},
+			{`displayNameStartsWith: "M"`, named("m")},
+		}, []string{"", "DISPLAY_NAME", "USER_PRINCIPAL_NAME"}},
+		{"groups", "id displayName assignedLicenses { skuId } membersWithLicenseErrors(first: 1) { nodes { id } }", []condition{
+			{`skuId: "` + e3 + `"`, has},
+			{`hasMembersWithLicenseErrors: true`, func(o object) bool { return len(o["membersWithLicenseErrors"].(object)["nodes"].([]any)) > 0 }},
+			{`displayNameStartsWith: "Microsoft 365"`, named("microsoft 365")},
+		}, []string{"", "DISPLAY_NAME"}},
+	} {
+		for name, fault := range map[string]*emulator.Fault{"strict": nil, "stricter": {Contains: ") and ", Status: 400, Code: "Request_UnsupportedQuery", Times: -1}} {
+			t.Run(list.field+" "+name, func(t *testing.T) {
+				t.Parallel()
+				g := startGateway(t, emulator.Options{})
+				all := g.nodesOf(t, list.field, "first: 999", list.selected)
+				if fault != nil {
+					g.tenant.Inject(*fault)
+				}
+				for set := range 1 << len(list.conditions) {
+					var conditions []string
+					want := slices.Clone(all)
+					for i, c := range list.conditions {
+						if set>>i&1 == 1 {
+							conditions = append(conditions, c.text)
+							want = slices.DeleteFunc(want, func(o object) bool { return !c.keep(o) })
+						}
+					}
+					filter := strings.Join(conditions, ", ")
+					failing := strings.Contains(filter, "hasMembersWithLicenseErrors")
+					local := failing || fault != nil && strings.Contains(filter, "skuId") && len(conditions) > 1
+					if len(want) == 0 {
+						t.Fatalf("%s leaves nothing: this proves nothing", filter)
+					}
+					for _, order := range list.orders {
+						arguments := "filter: {" + filter + "}"
+						if order != "" {
+							arguments += ", orderBy: {field: " + order + ", direction: DESC}"
+						}
+						if failing && order != "" {
+							r := g.ask("{ list: "+list.field+"("+arguments+") { nodes { id } } }", nil)
+							if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "`orderBy`") || r.Extensions.Upstream.Requests != 0 {
+								t.Errorf("%s: %s", arguments, r.raw)
+							}
+							continue
+						}
+						r := g.ask("{ list: "+list.field+"(first: 999, "+arguments+") { totalCount nodes { id displayName } } }", nil)
+						if len(r.Errors) > 0 {
+							t.Errorf("%s: %v", arguments, r.Errors)
+							continue
+						}
+						page := r.Data["list"].(object)
+						var got []object
+						for _, node := range page["nodes"].([]any) {
+							got = append(got, node.(object))
+						}
+						ids := idsOf(got)
+						if order == "DISPLAY_NAME" && !slices.IsSortedFunc(got, func(a, b object) int {
+							return strings.Compare(strings.ToLower(b["displayName"].(string)), strings.ToLower(a["displayName"].(string)))
+						}) {
+							t.Errorf("%s: not in order", arguments)
+						}
+						if total := page["totalCount"]; local != (total == nil) || total != nil && total != float64(len(want)) {
+							t.Errorf("%s: totalCount is %v, want %d unless it is filtered here: %t", arguments, total, len(want), local)
+						}
+						if len(want) < 100 {
+							if walked := g.walkPages(t, list.field, ", "+arguments, 4); !slices.Equal(walked, ids) {
+								t.Errorf("%s: page by page %v, at once %v", arguments, walked, ids)
+							}
+						}
+						wanted := idsOf(want)
+						slices.Sort(wanted)
+						slices.Sort(ids)
+						if diff := gocmp.Diff(wanted, ids); diff != "" {
+							t.Errorf("%s (-want +got):\n%s", arguments, diff)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestPrincipalNames finds people by sign-in names that are no plain part of a path.
+func TestPrincipalNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"$svc.backup@licensegraph.example", "$o'neil#ext#@licensegraph.example", "ada#ext#@licensegraph.example", "o'neil@licensegraph.example"} {
+		state := fmt.Sprintf(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": %q, "properties": {"displayName": "A"}}, {"userPrincipalName": "b@licensegraph.example", "properties": {"displayName": "B"}}]}`, name)
+		g := startGateway(t, emulator.Options{State: strings.NewReader(state)})
+		r := g.ask(`query($name: String!) { one: user(userPrincipalName: $name) { displayName userPrincipalName } }`, map[string]any{"name": name})
+		if diff := gocmp.Diff(object{"displayName": "A", "userPrincipalName": name}, r.Data["one"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s\n%s", name, diff, r.raw)
+		}
+		r = g.ask(`query($name: String!) { a: user(userPrincipalName: $name) { displayName } b: user(userPrincipalName: "b@licensegraph.example") { displayName } s: subscribedSkus { totalCount } }`, map[string]any{"name": name})
+		if len(r.Errors) > 0 || r.Data["a"].(object)["displayName"] != "A" || r.Data["b"].(object)["displayName"] != "B" {
+			t.Errorf("%s", r.raw)
+		}
+	}
+}

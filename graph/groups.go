@@ -50,16 +50,20 @@ func (p plan) groupsConnection(s selection, filter *model.GroupFilter, order *mo
 	if f.HasMembersWithLicenseErrors != nil && !*f.HasMembersWithLicenseErrors {
 		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` takes true only: Microsoft Graph cannot search for groups without"}
 	}
+	failing := f.HasMembersWithLicenseErrors != nil
+	if failing && order != nil {
+		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` does not go together with `orderBy`: Microsoft Graph cannot order such groups"}
+	}
 	return connection(p, s, list[*licensing.Group, *licensing.Group]{
 		name: listName("groups", f, order),
 		query: licensing.ListQuery{
 			OrderBy: orderBy(order),
 			Filter: licensing.Filter{
-				SkuID: deref(f.SkuID), DisplayNamePrefix: deref(f.DisplayNameStartsWith), WithLicenseErrors: f.HasMembersWithLicenseErrors != nil,
+				SkuID: deref(f.SkuID), DisplayNamePrefix: deref(f.DisplayNameStartsWith), WithLicenseErrors: failing,
 			},
 		},
 		most: maxUsers, mostUpstream: maxUsers, typeName: "Group",
-		loader: p.GroupsByQuery, whole: p.PlanGroups, counted: true, plan: p.group,
+		loader: p.GroupsByQuery, whole: p.PlanGroups, counted: !failing, plan: p.group,
 	}, first, after)
 }
 

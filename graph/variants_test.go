@@ -141,6 +141,7 @@ var variantCases = map[string]emulator.Variants{
 	"allotments of rights":          {RightAllotments: true},
 	"my assignments":                {MyAssignments: true},
 	"devices":                       {Devices: true},
+	"groups by age":                 {GroupsByAge: true},
 	"replication lag":               {ReplicationLag: time.Minute},
 	"rights fail now and then":      {UsageRightFailures: 0.2},
 	"reprocessing is 200":           {ReprocessOK: true},

@@ -3284,7 +3284,10 @@ type DirectoryObjectEdge {
 input GroupFilter {
   "Groups that hand out this product."
   skuId: UUID
-  "With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search for those without."
+  """
+  With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search
+  for those without. It cannot count or order them either: ` + "`" + `totalCount` + "`" + ` is null, and ` + "`" + `orderBy` + "`" + ` is refused.
+  """
   hasMembersWithLicenseErrors: Boolean
   "Groups whose name begins so, without regard to case: 1 to 120 characters."
   displayNameStartsWith: String
@@ -3312,7 +3315,10 @@ type GroupConnection {
   edges: [GroupEdge!]!
   "Where this page begins and ends."
   pageInfo: PageInfo!
-  "How many groups the filter leaves, as Microsoft Graph counts: known on every page if the first one asked for it. Eventually consistent."
+  """
+  How many groups the filter leaves, as Microsoft Graph counts: known on every page if the first one asked for it.
+  Eventually consistent. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, and where the service does not count.
+  """
   totalCount: Int
 }
 

@@ -46,9 +46,9 @@ var assignmentRelations = relations{
 }
 
 var (
-	skuFilter   = rules{resource: "cloudLicensing", fields: map[string]field{"skuId": {odata.GUID, "eq in", ""}}}
-	skuFilterEq = rules{resource: "cloudLicensing", fields: map[string]field{"skuId": {odata.GUID, "eq", ""}}}
-	idFilter    = rules{resource: assignmentTypeName, fields: map[string]field{"id": {odata.String, "eq", ""}}}
+	skuFilter   = rules{resource: "cloudLicensing", fields: map[string]field{"skuId": {kind: odata.GUID, ops: "eq in"}}}
+	skuFilterEq = rules{resource: "cloudLicensing", fields: map[string]field{"skuId": {kind: odata.GUID, ops: "eq"}}}
+	idFilter    = rules{resource: assignmentTypeName, fields: map[string]field{"id": {kind: odata.String, ops: "eq"}}}
 )
 
 func (c *call) skuFilter() rules {

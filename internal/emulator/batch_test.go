@@ -51,7 +51,7 @@ func TestBatch(t *testing.T) {
 	for id, p := range got {
 		statuses[id] = p["status"]
 	}
-	want := map[string]any{"1": 200.0, "2": 200.0, "3": 404.0, "4": 200.0, "5": 400.0, "6": 200.0, "7": 200.0, "8": 400.0, "9": 404.0, "10": 200.0, "11": 404.0}
+	want := map[string]any{"1": 200.0, "2": 200.0, "3": 404.0, "4": 200.0, "5": 200.0, "6": 200.0, "7": 200.0, "8": 400.0, "9": 404.0, "10": 200.0, "11": 404.0}
 	if diff := cmp.Diff(want, statuses); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}

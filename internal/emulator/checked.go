@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"licensegraph/internal/emulator/contract"
@@ -61,9 +62,9 @@ func (e *Emulator) exchange(c *call, header http.Header, r *http.Request, a *ans
 		Status: a.status, Header: header, Body: a.body,
 		Reading: reading(c.variants),
 		First: func(token string) (string, bool) {
-			var l link
-			ok := e.unseal(token, &l)
-			return l.Query, ok
+			var d deltaState
+			ok := e.unseal(token, &d)
+			return d.Query, ok && strings.HasSuffix(d.Path, "/delta")
 		},
 		Skip: func(id string) bool { return slices.Contains(a.faultyParts, id) },
 	}

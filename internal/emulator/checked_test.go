@@ -316,7 +316,7 @@ func TestCheckedSeesValues(t *testing.T) {
 		{"GET", pools, "", `"@odata.nextLink":"http://graph`, `"@odata.nextLink":"http://elsewhere`},
 		{"GET", pools, "", `"@odata.nextLink":"http://graph/beta`, `"@odata.nextLink":"http://graph`},
 		{"GET", pools, "", `allotments?$skiptoken=`, `assignments?$skiptoken=`},
-		{"GET", pools, "", `?$skiptoken=`, `?$top=5\u0026$skiptoken=`},
+		{"GET", pools, "", `?$skiptoken=`, `?$top=5&$skiptoken=`},
 		{"GET", pools, "", `?$skiptoken=`, `?$skip=`},
 		{"GET", pools + "?$select=id", "", `"id":`, `"skuPartNumber":"X","id":`},
 		{"GET", pools + "?$select=id", "", `(id)`, ``},

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,10 +27,18 @@ func (e *Emulator) directoryList(c *call, r listRules, allowed option) (*query, 
 	if p != nil {
 		return nil, p
 	}
-	if q.count && !c.eventual() {
-		return nil, unsupported("$count is not currently supported without the header ConsistencyLevel: eventual.")
+	at := usual
+	switch {
+	case q.count && c.eventual():
+		at = advanced
+	case q.count, c.eventual():
+		at = partly
 	}
-	if p := r.check(q, q.count); p != nil {
+	if q.search != nil && !c.eventual() {
+		return nil, unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'")
+	}
+	q.count = at == advanced // Without the header it is left out without a word.
+	if p := r.check(q, at); p != nil {
 		return nil, p
 	}
 	return q, nil
@@ -45,7 +54,7 @@ func (e *Emulator) directoryCount(c *call, r listRules) (*query, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := r.check(q, true); p != nil {
+	if p := r.check(q, advanced); p != nil {
 		return nil, p
 	}
 	return q, nil
@@ -55,11 +64,8 @@ func (c *call) eventual() bool {
 	return strings.EqualFold(c.header.Get("ConsistencyLevel"), "eventual")
 }
 
-func (r listRules) check(q *query, advanced bool) *problem {
+func (r listRules) check(q *query, at level) *problem {
 	if q.search != nil {
-		if !advanced {
-			return unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual', and with $count=true.")
-		}
 		if p := r.searchable(q.search); p != nil {
 			return p
 		}
@@ -67,18 +73,21 @@ func (r listRules) check(q *query, advanced bool) *problem {
 	if len(q.orderBy) > 0 {
 		needs, known := r.order[q.orderBy[0].Path]
 		switch {
-		case q.filter != nil && !advanced:
+		case q.filter != nil && at < advanced:
 			return unsupported("Sorting not supported for current query.")
-		case len(q.orderBy) > 1 || !known || needs && !advanced:
+		case len(q.orderBy) > 1 || !known || needs && at < advanced:
 			return unsupported("Sorting not supported for '%s'.", odata.OrderString(q.orderBy))
 		}
 	}
 	if q.filter != nil {
-		if err := r.filter.check(q.filter, advanced); err != nil {
+		switch err := r.filter.check(q.filter, at); {
+		case errors.Is(err, errInvalidClause):
+			return notParsed("%s", sentence(err))
+		case err != nil:
 			return directory.filtering("%s", sentence(err))
 		}
 	}
-	if advanced && len(q.raw) > maxAdvanced {
+	if at == advanced && len(q.raw) > maxAdvanced {
 		return unsupported("The query is longer than %d characters.", maxAdvanced)
 	}
 	return nil

@@ -12,8 +12,8 @@ import (
 )
 
 // TestFilterOperators asks for each property with each operator, first as it is and
-// then as an advanced query. In the table D stands for by default, A for advanced,
-// - for never, as in the tables of Microsoft Learn, "Advanced query capabilities on
+// then with half and all of what makes an advanced query. In the table D stands for
+// by default, A for advanced, O for only without, - for never, as in the tables of Microsoft Learn, "Advanced query capabilities on
 // Microsoft Entra ID objects", and on the page of the resource.
 func TestFilterOperators(t *testing.T) {
 	t.Parallel()
@@ -24,24 +24,27 @@ func TestFilterOperators(t *testing.T) {
 		"users": {
 			//                      eq ne not ge le in sw ew null contains gt lt
 			"id":                {text, "DAA--D------"},
-			"displayName":       {text, "DAAAADD-A---"},
-			"givenName":         {text, "DAADDDD-A---"},
-			"surname":           {text, "DAADDDD-A---"},
-			"userPrincipalName": {text, "DAAADDDA----"},
-			"mail":              {text, "DAADDDDAA---"},
-			"mailNickname":      {text, "DAADDDD-A---"},
-			"jobTitle":          {text, "DAADDDD-A---"},
-			"city":              {text, "DAADADD-A---"},
-			"country":           {text, "DAADDDD-A---"},
-			"department":        {text, "DAADDDD-A---"},
-			"usageLocation":     {text, "DAADDDD-A---"},
+			"displayName":       {text, "DAA--DD-A---"},
+			"givenName":         {text, "DAA--DD-A---"},
+			"surname":           {text, "DAA--DD-A---"},
+			"userPrincipalName": {text, "DAA--DDA----"},
+			"mail":              {text, "DAA--DDAA---"},
+			"mailNickname":      {text, "DAA--DD-A---"},
+			"jobTitle":          {text, "DAA--DD-A---"},
+			"city":              {text, "DAA--DD-A---"},
+			"country":           {text, "DAA--DD-A---"},
+			"department":        {text, "DAA--DD-A---"},
+			"usageLocation":     {text, "DAA--DD-A---"},
 			"userType":          {text, "DAA--D--A---"},
-			"companyName":       {text, "AAAAAAA-A---"},
-			"mobilePhone":       {text, "AAAAAAA-A---"},
-			"officeLocation":    {text, "AAAAAAA-A---"},
-			"preferredLanguage": {text, "AAAAAAA-A---"},
+			"companyName":       {text, "AAA--AA-A---"},
+			"mobilePhone":       {text, "AAA--AA-A---"},
+			"officeLocation":    {text, "AAA--AA-A---"},
+			"preferredLanguage": {text, "AAA--A--A---"},
 			"accountEnabled":    {boolean, "DAA--D------"},
-			"createdDateTime":   {moment, "DAADDA------"},
+			"createdDateTime":   {moment, "---DD---A---"},
+
+			"assignedLicenses/$count": {"0", "AAA---------"},
+			"proxyAddresses/$count":   {"0", "AAA---------"},
 
 			"licenseAssignmentStates": {text, "------------"},
 			"assignedLicenses":        {text, "------------"},
@@ -51,15 +54,18 @@ func TestFilterOperators(t *testing.T) {
 		},
 		"groups": {
 			"id":                          {text, "DAA--D------"},
-			"displayName":                 {text, "DAAAADD-A---"},
-			"description":                 {text, "DAAAA-D-A---"},
-			"mail":                        {text, "DAAAADDAA---"},
-			"mailNickname":                {text, "DAAAADD-----"},
-			"createdDateTime":             {moment, "DAADDA------"},
-			"securityEnabled":             {boolean, "DAA--A------"},
-			"mailEnabled":                 {boolean, "DAA---------"},
-			"hasMembersWithLicenseErrors": {boolean, "D-A---------"},
+			"displayName":                 {text, "DAA--DD-A---"},
+			"description":                 {text, "AAA--AA-A---"},
+			"mail":                        {text, "DAA--DDAA---"},
+			"mailNickname":                {text, "DAA--DD-A---"},
+			"classification":              {text, "DAA--DD-----"},
+			"createdDateTime":             {moment, "--------A---"},
+			"securityEnabled":             {boolean, "DAA--D------"},
+			"mailEnabled":                 {boolean, "DAA--D------"},
+			"hasMembersWithLicenseErrors": {boolean, "O----O--O---"},
+			"visibility":                  {text, "------------"},
 			"licenseProcessingState":      {text, "------------"},
+			"assignedLicenses/$count":     {"0", "AAA---------"},
 		},
 		"groups/" + c.groupID(0) + "/members": {
 			"id":          {text, "AAA--A------"},
@@ -73,16 +79,23 @@ func TestFilterOperators(t *testing.T) {
 				if strings.HasSuffix(operator, "null") {
 					filter = property + " eq null"
 				}
-				for _, advanced := range []bool{false, true} {
+				for at, how := range []string{"as it is", "with $count alone", "with the header alone", "advanced"} {
 					uri, headers, want := "/v1.0/"+set+"?$top=1&$filter="+filter, []string{}, 400
-					if advanced {
-						uri, headers = uri+"&$count=true", eventual
+					if at&1 != 0 {
+						uri += "&$count=true"
 					}
-					if letter := row[1][i]; letter == 'D' || letter == 'A' && advanced {
+					if at&2 != 0 {
+						headers = eventual
+					}
+					if letter := row[1][i]; letter == 'D' || letter == 'A' && at == 3 || letter == 'O' && at == 0 {
 						want = 200
 					}
-					if r := c.get(uri, headers...); r.status != want || want == 400 && r.code() != "Request_UnsupportedQuery" {
-						t.Errorf("%s (%c), advanced %t: %d %s", uri, row[1][i], advanced, r.status, r.raw)
+					r := c.get(uri, headers...)
+					if r.status != want || want == 400 && r.code() != "Request_UnsupportedQuery" {
+						t.Errorf("%s (%c), %s: %d %s", uri, row[1][i], how, r.status, r.raw)
+					}
+					if _, counted := r.body["@odata.count"]; counted != (at == 3 && want == 200) {
+						t.Errorf("%s, %s: counted %t", uri, how, counted)
 					}
 				}
 			}
@@ -119,13 +132,16 @@ func TestFilterMeaning(t *testing.T) {
 	}{
 		{"createdDateTime ge " + middle, func(u row) bool { return str(u, "createdDateTime") >= middle }},
 		{"createdDateTime le " + strings.Replace(middle, "Z", "%2B00:00", 1), func(u row) bool { return str(u, "createdDateTime") <= middle }},
-		{"createdDateTime eq " + middle, func(u row) bool { return str(u, "createdDateTime") == middle }},
-		{"country ge 'm'", func(u row) bool { return strings.ToLower(str(u, "country")) >= "m" }},
-		{"country le 'Japan'", func(u row) bool { return str(u, "country") != "" && strings.ToLower(str(u, "country")) <= "japan" }},
+		{"createdDateTime eq " + middle, nil},
+		{"country ge 'm'", nil},
+		{"startswith(country,'J') or endswith(mail,'.EXAMPLE')", func(u row) bool { return strings.HasPrefix(str(u, "country"), "J") || u["mail"] != nil }},
+		{"proxyAddresses/$count ne 0", func(u row) bool { return len(texts(u, "proxyAddresses")) > 0 }},
+		{"proxyAddresses/$count eq 1", nil},
+		{"assignedLicenses/$count eq 1", nil},
 		{"companyName ne ''", func(row) bool { return true }},
 		{"companyName eq null", func(u row) bool { return u["companyName"] == nil }},
 		{"not (department in ('Sales','legal'))", func(u row) bool { return str(u, "department") != "Sales" && str(u, "department") != "Legal" }},
-		{"displayName GE 'a'", nil},
+		{"displayName EQ 'a'", nil},
 		{"id ne '" + str(all[3], "id") + "'", func(u row) bool { return u["id"] != all[3]["id"] }},
 		{"id ne 'nobody' and not (id in ('" + str(all[3], "id") + "','" + str(all[4], "id") + "'))", func(u row) bool { return u["id"] != all[3]["id"] && u["id"] != all[4]["id"] }},
 		{"proxyAddresses/any(p:startswith(p,'smtp:a'))", func(u row) bool {
@@ -138,12 +154,14 @@ func TestFilterMeaning(t *testing.T) {
 		{"assignedPlans/any(p:p/service eq 'exchange')", func(u row) bool {
 			return slices.ContainsFunc(rows(u, "assignedPlans"), func(p row) bool { return strings.EqualFold(str(p, "service"), "exchange") })
 		}},
-		{"assignedLicenses/any(l:l/skuId eq " + e3 + " or l/skuId eq " + e5 + ")", func(u row) bool { return has(u, e3) || has(u, e5) }},
-		{"assignedLicenses/any(l:l/skuId eq " + e3 + " and l/skuId eq " + e5 + ")", func(row) bool { return false }},
 		{"assignedLicenses/any(l:l/skuId eq " + e3 + ") and assignedLicenses/any(x:x/skuId eq " + e5 + ")", func(u row) bool { return has(u, e3) && has(u, e5) }},
-		{"assignedLicenses/any(l:not (l/skuId eq " + e3 + "))", func(u row) bool {
-			return len(rows(u, "assignedLicenses")) > 1 || len(rows(u, "assignedLicenses")) == 1 && !has(u, e3)
+		{"assignedLicenses/any(l:l/skuId eq " + e3 + ") and startswith(displayName,'m')", func(u row) bool {
+			return has(u, e3) && strings.HasPrefix(strings.ToLower(str(u, "displayName")), "m")
 		}},
+		{"not assignedLicenses/any(l:l/skuId eq " + e3 + ")", func(u row) bool { return !has(u, e3) }},
+		{"assignedLicenses/any(l:l/skuId eq " + e3 + ") or userType eq 'Guest'", nil},
+		{"not (accountEnabled eq true or assignedLicenses/any(l:l/skuId eq " + e3 + "))", nil},
+		{"assignedLicenses/any(l:l/skuId in (" + e3 + "," + e5 + "))", nil},
 		{"assignedLicenses/any()", nil},
 		{"assignedLicenses/any(l:l eq " + e3 + ")", nil},
 		{"assignedLicenses/any(l:displayName eq 'a')", nil},

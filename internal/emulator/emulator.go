@@ -119,6 +119,10 @@ type Variants struct {
 	ReplicationLag time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
+	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
+	// advanced query, as the table of filters has it; a sample of the same page
+	// shows it refused.
+	GroupsByAge bool
 	// EmptyPartCodes leaves the error code of parts of a batch empty that answer
 	// 403, as a sample of the batching page does.
 	EmptyPartCodes bool

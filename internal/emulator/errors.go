@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -115,11 +116,13 @@ type object = map[string]any
 // encode writes v with its names in order, so that equal answers are equal
 // bytes.
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	j := json.NewEncoder(&b)
+	j.SetEscapeHTML(false) // Links have & in them.
+	if err := j.Encode(v); err != nil {
 		panic(err) // Only values made in this package get here.
 	}
-	return b
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // timestamp is the form of directory timestamps, preciseTimestamp that of

@@ -3,6 +3,7 @@ package emulator
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,17 @@ type field struct {
 	kind     odata.Kind
 	ops      string // operators, with blanks between; any:eq is an eq inside any, eq:null one with null
 	advanced string // operators that need an advanced query
+	plain    string // operators that nothing of an advanced query may go with
 }
+
+// level is how far a request goes towards an advanced query.
+type level uint8
+
+const (
+	usual    level = iota
+	partly         // it has $count or the header ConsistencyLevel, not both
+	advanced       // it has both
+)
 
 // rules say which filters an endpoint takes. The path of a member of a
 // collection is that of the collection, a slash and its name.
@@ -34,27 +45,78 @@ type rules struct {
 	maxLength int  // of a text; 0 = any
 }
 
-// errNotAdvanced is what the service says when a filter needs more than the
-// default query capabilities.
-var errNotAdvanced = errors.New("operator not supported because the required parameters might be missing: try adding $count=true to the query and ConsistencyLevel:eventual to the header")
+// notAdvanced is what the service says when a filter needs more than the default
+// query capabilities.
+func notAdvanced(op odata.Op) error {
+	return fmt.Errorf("operator '%s' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header", op)
+}
+
+// errInvalidClause is what the service says of an operator inside any that it
+// cannot read there.
+var errInvalidClause = errors.New("invalid filter clause")
 
 // check says what is wrong with f at an endpoint with these rules.
-func (r rules) check(f *odata.Filter, advanced bool) error { return r.within(f, nil, advanced) }
+func (r rules) check(f *odata.Filter, at level) error {
+	if r.or {
+		if err := complexity(f, at); err != nil {
+			return err
+		}
+	}
+	return r.within(f, nil, at)
+}
+
+// complexity refuses a filter by a collection beside another one: with or always,
+// with and unless the query is advanced.
+func complexity(f *odata.Filter, at level) error {
+	if f.Op != odata.And && f.Op != odata.Or && f.Op != odata.Not {
+		return nil
+	}
+	for _, kid := range f.Kids {
+		if some := collectionIn(kid); some != "" && (f.Op == odata.Or || f.Op == odata.And && at < advanced) {
+			return tooComplex(some)
+		}
+		if err := complexity(kid, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooComplex(collection string) error {
+	return fmt.Errorf("complex query on property %s is not supported", collection)
+}
+
+// collectionIn is one that a filter is about, or "".
+func collectionIn(f *odata.Filter) string {
+	if f.Op == odata.Any {
+		return f.Path
+	}
+	for _, kid := range f.Kids {
+		if some := collectionIn(kid); some != "" {
+			return some
+		}
+	}
+	return ""
+}
 
 // within checks a part of a filter that is inside an any, or not.
-func (r rules) within(f, of *odata.Filter, advanced bool) error {
+func (r rules) within(f, of *odata.Filter, at level) error {
 	switch f.Op {
 	case odata.And, odata.Or, odata.Not:
 		switch {
 		case !r.or && (f.Op != odata.And || of != nil):
 			return fmt.Errorf("operator '%s' is not supported here", f.Op)
-		case f.Op == odata.Not && !advanced:
-			return errNotAdvanced
-		case f.Op == odata.Or && !advanced && f.Clauses() > maxValues:
+		case of != nil && f.Op != odata.And:
+			return errInvalidClause
+		case of != nil && at < advanced:
+			return tooComplex(of.Path)
+		case f.Op == odata.Not && at < advanced:
+			return notAdvanced(f.Op)
+		case f.Op == odata.Or && at < advanced && f.Clauses() > maxValues:
 			return tooMany(f.Clauses())
 		}
 		for _, kid := range f.Kids {
-			if err := r.within(kid, of, advanced); err != nil {
+			if err := r.within(kid, of, at); err != nil {
 				return err
 			}
 		}
@@ -63,7 +125,7 @@ func (r rules) within(f, of *odata.Filter, advanced bool) error {
 		if of != nil || f.Kids == nil {
 			return r.unsupported(f.Path)
 		}
-		return r.within(f.Kids[0], f, advanced)
+		return r.within(f.Kids[0], f, at)
 	}
 	path, op := f.Path, f.Op.String()
 	if of != nil {
@@ -82,12 +144,19 @@ func (r rules) within(f, of *odata.Filter, advanced bool) error {
 	case !ok:
 		return r.unsupported(path)
 	case slices.Contains(strings.Fields(known.ops), op):
+	case slices.Contains(strings.Fields(known.plain), op):
+		if at > usual {
+			return r.unsupported(path)
+		}
 	case !slices.Contains(strings.Fields(known.advanced), op):
 		return fmt.Errorf("unsupported property filter clause operator '%s' for property '%s'", f.Op, path)
-	case !advanced:
-		return errNotAdvanced
+	case at < advanced:
+		return notAdvanced(f.Op)
 	}
-	if len(f.Values) > maxValues && !advanced {
+	if strings.HasSuffix(path, "/$count") && !toNull && f.Values[0].Text != "0" {
+		return r.unsupported(path) // Whether it is empty is all that can be asked.
+	}
+	if len(f.Values) > maxValues && at < advanced {
 		return tooMany(len(f.Values))
 	}
 	for _, v := range f.Values {
@@ -99,6 +168,13 @@ func (r rules) within(f, of *odata.Filter, advanced bool) error {
 		}
 	}
 	return nil
+}
+
+// texts are the texts that can be compared, which are those that can be searched.
+func (r rules) texts() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.fields)), func(path string) bool {
+		return path == "id" || r.fields[path].kind != odata.String || strings.Contains(r.fields[path].ops+r.fields[path].advanced, "any:")
+	})
 }
 
 func (r rules) unsupported(path string) error {

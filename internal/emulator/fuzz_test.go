@@ -61,13 +61,13 @@ func FuzzFilter(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if userFilter.check(n, true) == nil {
+		if userFilter.check(n, advanced) == nil {
 			fits := compile(n, inside.userSource())
 			for i := range inside.tenant.Users(-1) {
 				fits(i)
 			}
 		}
-		if groupFilter.check(n, true) == nil {
+		if groupFilter.check(n, advanced) == nil {
 			fits := compile(n, inside.groupSource())
 			for i := range inside.tenant.Groups(-1) {
 				fits(i)

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -57,26 +58,33 @@ func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
 	return list
 }
 
-// groupFilter is what groups can be filtered by, by "group resource type" and
-// Microsoft Learn, "Advanced query capabilities on Microsoft Entra ID objects".
+// groupFilter is what groups can be filtered by, by the table of Microsoft Learn,
+// "Advanced query capabilities on Microsoft Entra ID objects".
 var groupFilter = rules{resource: "Group", or: true, maxLength: maxValueLength, fields: map[string]field{
-	"id":                          {odata.String, "eq in", "ne"},
-	"displayName":                 {odata.String, "eq in startswith", "ne ge le eq:null ne:null"},
-	"description":                 {odata.String, "eq startswith", "ne ge le eq:null ne:null"},
-	"mail":                        {odata.String, "eq in startswith", "ne ge le endswith eq:null ne:null"},
-	"mailNickname":                {odata.String, "eq in startswith", "ne ge le"},
-	"createdDateTime":             {odata.DateTimeOffset, "eq ge le", "ne in"},
-	"securityEnabled":             {odata.Bool, "eq", "ne in"},
-	"mailEnabled":                 {odata.Bool, "eq", "ne"},
-	"hasMembersWithLicenseErrors": {odata.Bool, "eq", ""},
-	"groupTypes":                  {odata.String, "any:eq", ""},
-	"assignedLicenses/skuId":      {odata.GUID, "any:eq", ""},
+	"id":                          {kind: odata.String, ops: "eq in", advanced: "ne"},
+	"displayName":                 {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"description":                 late(textOps),
+	"mail":                        {kind: odata.String, ops: textOps, advanced: "endswith ne" + nullOps},
+	"mailNickname":                {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"classification":              {kind: odata.String, ops: textOps, advanced: "ne"},
+	"createdDateTime":             {kind: odata.DateTimeOffset, advanced: "eq:null ne:null"},
+	"securityEnabled":             {kind: odata.Bool, ops: "eq in", advanced: "ne"},
+	"mailEnabled":                 {kind: odata.Bool, ops: "eq in", advanced: "ne"},
+	"hasMembersWithLicenseErrors": {kind: odata.Bool, plain: "eq in eq:null"},
+	"groupTypes":                  {kind: odata.String, ops: "any:eq any:in"},
+	"assignedLicenses/skuId":      {kind: odata.GUID, ops: "any:eq"},
+	"assignedLicenses/$count":     {kind: odata.Int, advanced: "eq ne"},
 }}
 
-var groupOptions = listRules{
-	filter: groupFilter,
-	search: []string{"displayName", "description", "mail", "mailNickname"},
-	order:  map[string]bool{"displayName": false},
+// groupRules are what may be asked of groups. The table has ge and le of
+// createdDateTime, and a sample of the same page shows them refused.
+func (c *call) groupRules() listRules {
+	r := listRules{filter: groupFilter, search: groupFilter.texts(), order: map[string]bool{"displayName": false, "createdDateTime": true}}
+	if c.variants.GroupsByAge {
+		r.filter.fields = maps.Clone(r.filter.fields)
+		r.filter.fields["createdDateTime"] = field{kind: odata.DateTimeOffset, advanced: "ge le" + nullOps}
+	}
+	return r
 }
 
 // groupSource is how filters read groups.
@@ -87,6 +95,8 @@ func (c *call) groupSource() source[int32] {
 			switch path {
 			case "hasMembersWithLicenseErrors":
 				return func(i int32) value { return truth(t.Group(i).FailingCount() > 0) }
+			case "assignedLicenses/$count":
+				return func(i int32) value { return value{n: int64(len(c.assignedLicenses(t.Group(i).Licensed())))} }
 			case "createdDateTime":
 				return func(i int32) value { return value{n: t.Group(i).Created.Truncate(time.Second).UnixNano()} }
 			}
@@ -146,7 +156,7 @@ func checkGroupOptions(q *query) *problem {
 			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, groupType.name)
 		case !x.Bare():
 			return directory.expanding("Options inside $expand=members are not supported.")
-		case q.count:
+		case q.count || q.search != nil:
 			return unsupported("$expand is not supported in advanced queries.")
 		}
 	}
@@ -186,7 +196,7 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 }
 
 func (e *Emulator) listGroups(c *call) (any, *problem) {
-	q, p := e.directoryList(c, groupOptions, listOptions|optExpand)
+	q, p := e.directoryList(c, c.groupRules(), listOptions|optExpand)
 	if p != nil {
 		return nil, p
 	}
@@ -200,7 +210,11 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 		for _, i := range groups.after(-1) {
 			all = append(all, i)
 		}
-		groups = sortedBy(all, nil, func(i int32) string { return strings.ToLower(t.Group(i).Name) }, q.orderBy[0].Descending)
+		by := func(i int32) string { return strings.ToLower(t.Group(i).Name) }
+		if q.orderBy[0].Path == "createdDateTime" {
+			by = func(i int32) string { return timestamp(t.Group(i).Created) }
+		}
+		groups = sortedBy(all, nil, by, q.orderBy[0].Descending)
 	}
 	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
 		return e.renderGroup(c, q, t.Group(i))
@@ -208,7 +222,7 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 }
 
 func (e *Emulator) countGroups(c *call) (any, *problem) {
-	q, p := e.directoryCount(c, groupOptions)
+	q, p := e.directoryCount(c, c.groupRules())
 	if p != nil {
 		return nil, p
 	}

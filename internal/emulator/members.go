@@ -10,8 +10,8 @@ import (
 // memberFilter is what members of all kinds can be filtered by, which is an
 // advanced query in any case. See "List group members".
 var memberFilter = rules{resource: "DirectoryObject", or: true, maxLength: maxValueLength, fields: map[string]field{
-	"id":          {odata.String, "", "eq in ne"},
-	"displayName": {odata.String, "", "eq in ne startswith"},
+	"id":          {kind: odata.String, advanced: "eq in ne"},
+	"displayName": {kind: odata.String, advanced: "eq in ne startswith"},
 }}
 
 var memberOptions = listRules{filter: memberFilter, search: []string{"displayName"}}

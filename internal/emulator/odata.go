@@ -84,7 +84,7 @@ func (rs relations) check(c *call, q *query) *problem {
 		if r.filter == nil {
 			return licensing.expanding("$filter is not supported inside $expand=%s.", x.Path)
 		}
-		if err := r.filter.check(x.Filter, false); err != nil {
+		if err := r.filter.check(x.Filter, usual); err != nil {
 			return licensing.filtering("%s", sentence(err))
 		}
 	}
@@ -102,7 +102,7 @@ func (e *Emulator) cloudOptions(c *call, allowed option, check func(*call, []str
 		return nil, p
 	}
 	if q.filter != nil {
-		if err := filter.check(q.filter, false); err != nil {
+		if err := filter.check(q.filter, usual); err != nil {
 			return nil, licensing.filtering("%s", sentence(err))
 		}
 	}
@@ -134,14 +134,14 @@ func cloudProblem(inner string) func(format string, args ...any) *problem {
 // is refused: the service may ignore it silently, which is worse.
 func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem) {
 	values, err := c.named(c.rawQuery)
-	if err == nil && len(c.rawQuery) > maxRaw && !values.Has("$skiptoken") {
+	q := &query{raw: optionsOf(values), after: -1}
+	if err == nil && len(q.raw) > maxRaw && !values.Has("$skiptoken") {
 		err = &odata.Error{Position: maxRaw, Want: fmt.Sprintf("at most %d bytes", maxRaw)}
 	}
 	if err != nil {
 		return nil, d.unsupported("The query cannot be parsed: %s.", err)
 	}
 	c.query = values
-	q := &query{raw: c.rawQuery, after: -1}
 	if values.Has("$skiptoken") {
 		if p := e.resume(c, q, allowed); p != nil {
 			return nil, p
@@ -157,7 +157,7 @@ func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem
 }
 
 // maxRaw bounds the options of a first page: the links to the others carry them.
-const maxRaw = 16 << 10
+const maxRaw = maxURL - 1<<10
 
 func parseQuery(raw string) (url.Values, error) { return odata.ParseQuery(raw) }
 

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +15,7 @@ import (
 // link is what a next link carries: everything that the next page needs.
 type link struct {
 	Path  string `json:"p"` // version and path it belongs to
-	Query string `json:"q"` // the options of the first page
+	Query string `json:"q"` // a digest of the options of the first page
 	After int64  `json:"a"` // the place of the last item before
 	Real  bool   `json:"r,omitempty"`
 	Made  int64  `json:"t"` // seconds since 1970
@@ -45,7 +47,7 @@ func (e *Emulator) unseal(text string, l any) bool {
 }
 
 // resume reads the token of a next link into q. The link is to be followed as
-// it is: nothing beside the token, and no other path.
+// it is: with the options of the first page beside the token, and no other path.
 func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	bad := badRequest("The value of $skiptoken is not valid for this request.")
 	unknown := &problem{status: http.StatusBadRequest, code: "DirectoryPageTokenNotFoundException", message: "The page token is not known. Start from the first page."}
@@ -56,11 +58,12 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 		old = cloudProblem("invalidQuery")("The value of $skiptoken is expired.")
 	}
 	var l link
-	if len(c.query) != 1 || len(c.query["$skiptoken"]) != 1 || allowed&optTop == 0 || !e.unseal(c.query.Get("$skiptoken"), &l) {
+	if len(c.query["$skiptoken"]) != 1 || allowed&optTop == 0 || !e.unseal(c.query.Get("$skiptoken"), &l) {
 		return bad
 	}
-	values, err := c.named(l.Query)
-	if err != nil || l.Path != c.version+"/"+c.path {
+	delete(c.query, "$skiptoken")
+	q.raw = optionsOf(c.query)
+	if l.Path != c.version+"/"+c.path || l.Query != digest(q.raw) {
 		return bad
 	}
 	switch {
@@ -69,8 +72,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	case c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime:
 		return old
 	}
-	c.query = values
-	q.raw, q.after, q.real, q.later = l.Query, l.After, l.Real, true
+	q.after, q.real, q.later = l.After, l.Real, true
 	return nil
 }
 
@@ -104,8 +106,33 @@ func pageOf[T any](e *Emulator, c *call, q *query, context string, size int, l l
 	return body
 }
 
+// optionsOf writes the options of a request, by name, as a link repeats them.
+func optionsOf(values url.Values) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, value := range values[name] {
+			if b.Len() > 0 {
+				b.WriteByte('&')
+			}
+			for i, text := range []string{name, value} {
+				if i == 1 {
+					b.WriteByte('=')
+				}
+				b.WriteString(readable.Replace(url.QueryEscape(text)))
+			}
+		}
+	}
+	return b.String()
+}
+
+var readable = strings.NewReplacer("+", "%20", "%24", "$", "%2C", ",", "%28", "(", "%29", ")", "%27", "'", "%2F", "/", "%3A", ":")
+
 func (e *Emulator) nextLink(c *call, path, raw string, after int64, real bool) string {
-	return c.root() + "/" + path + "?$skiptoken=" + e.seal(link{c.version + "/" + path, raw, after, real, c.date.Unix(), e.epoch})
+	token := e.seal(link{c.version + "/" + path, digest(raw), after, real, c.date.Unix(), e.epoch})
+	if raw != "" {
+		raw += "&"
+	}
+	return c.root() + "/" + path + "?" + raw + "$skiptoken=" + token
 }
 
 // expandList puts an expanded cloudLicensing collection into o: a page of it,
@@ -119,7 +146,7 @@ func expandList[T any](e *Emulator, c *call, o object, x expansion, path string,
 			if !c.variants.ExpandWithoutLink {
 				raw := ""
 				if x.Select != nil {
-					raw = "$select=" + strings.Join(x.Select, ",")
+					raw = optionsOf(url.Values{"$select": {strings.Join(x.Select, ",")}})
 				}
 				o[x.Path+"@odata.nextLink"] = e.nextLink(c, path+x.Path, raw, last, true)
 			}

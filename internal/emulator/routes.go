@@ -260,13 +260,9 @@ func isLabel(s string) bool {
 // find sets the call's route, label and params. A path that another method
 // serves keeps that method's route, to be refused with 405, but not its label.
 func (e *Emulator) find(c *call) {
-	segments := strings.Split(c.path, "/")
-	for i, s := range segments {
-		plain, err := url.PathUnescape(s)
-		if err != nil || plain == "" {
-			return
-		}
-		segments[i] = plain
+	segments, ok := segmentsOf(c.path)
+	if !ok {
+		return
 	}
 	for i := range routes {
 		r := &routes[i]
@@ -289,6 +285,31 @@ func (e *Emulator) find(c *call) {
 			c.route, c.params = r, params
 		}
 	}
+}
+
+// segmentsOf cuts a path. A key in parentheses, as in users('ada@example.com'), is a
+// segment of its own: OData Version 4.01 Part 2: URL Conventions, section 4.3.1.
+// Behind a slash a user cannot be named by what begins with a dollar.
+func segmentsOf(path string) (segments []string, ok bool) {
+	for s := range strings.SplitSeq(path, "/") {
+		plain, err := url.PathUnescape(s)
+		if err != nil || plain == "" {
+			return nil, false
+		}
+		if set, key, keyed := strings.Cut(plain, "('"); keyed && strings.HasSuffix(key, "')") {
+			key = strings.TrimSuffix(key, "')")
+			if strings.Contains(strings.ReplaceAll(key, "''", ""), "'") || key == "" {
+				return nil, false
+			}
+			segments = append(segments, set, strings.ReplaceAll(key, "''", "'"))
+			continue
+		}
+		if len(segments) == 1 && segments[0] == "users" && plain[0] == '$' && plain != "$count" {
+			return nil, false
+		}
+		segments = append(segments, plain)
+	}
+	return segments, true
 }
 
 func (r *route) match(segments []string) (params []string, ok bool) {
@@ -322,6 +343,9 @@ func (e *Emulator) notFound(c *call) *problem {
 		return usualProblem(http.StatusMethodNotAllowed)
 	case licensed:
 		return noSuchSegment("cloudLicensing")
+	}
+	if len(segments) > 1 && segments[0] == "users" && (strings.HasPrefix(segments[1], "$") || strings.HasPrefix(segments[1], "%24")) {
+		return notParsed("The request URI is not valid. Since the segment 'users' refers to a collection, this must be the last segment in the request URI or it must be followed by an function or action that can be bound to it otherwise all intermediate segments must refer to a single resource.")
 	}
 	known := []string{"users", "groups", "me", "subscribedSkus", "directoryObjects", "admin"}
 	for i, s := range segments {

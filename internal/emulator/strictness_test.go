@@ -10,6 +10,31 @@ import (
 	"time"
 )
 
+// TestKeys names people with a key in parentheses, which is the only way for a name
+// that begins with a dollar.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	name := "$o'neil#EXT#@" + mainDomain
+	c := start(t, Options{State: strings.NewReader(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "` + name + `"}]}`)})
+	plain, doubled := "$o'neil%23EXT%23@"+mainDomain, "$o''neil%23EXT%23@"+mainDomain
+	for path, status := range map[string]int{
+		"/v1.0/users('" + doubled + "')":                            200,
+		"/v1.0/users(%27" + doubled + "%27)":                        200,
+		"/beta/users('" + doubled + "')/licenseDetails":             200,
+		"/beta/users('" + doubled + "')/cloudLicensing/usageRights": 200,
+		"/v1.0/users/" + plain:                                      400,
+		"/v1.0/users/%24o'neil%23EXT%23@" + mainDomain:              400,
+		"/v1.0/users/" + plain + "/licenseDetails":                  400,
+		"/v1.0/users('" + plain + "')":                              400,
+		"/v1.0/users('')":                                           400,
+		"/v1.0/users('nobody@" + mainDomain + "')":                  404,
+	} {
+		if r := c.get(path); r.status != status {
+			t.Errorf("%s: %d %s, want %d", path, r.status, r.raw, status)
+		}
+	}
+}
+
 // TestWaitOfPriorities: who was told to wait is not let in with another header,
 // unless it is more urgent.
 func TestWaitOfPriorities(t *testing.T) {

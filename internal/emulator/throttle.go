@@ -364,15 +364,9 @@ func (t *throttle) forget() {
 
 // price is what the call will cost if it succeeds, before it is read closely.
 func (e *Emulator) price(c *call) (units int, cost amounts) {
-	values, err := parseQuery(c.rawQuery)
+	values, err := c.named(c.rawQuery)
 	if err != nil {
 		values = nil // It will be refused, and cost nothing.
-	}
-	if values.Has("$skiptoken") {
-		values = nil
-		if l, ok := e.peek(c.rawQuery); ok {
-			values, _ = parseQuery(l.Query)
-		}
 	}
 	asked := c.query
 	c.query = values
@@ -386,15 +380,6 @@ func (e *Emulator) price(c *call) (units int, cost amounts) {
 		cost[cloudPerPair] = 1
 	}
 	return units, cost
-}
-
-// peek reads a next link.
-func (e *Emulator) peek(raw string) (l link, ok bool) {
-	values, err := parseQuery(raw)
-	if err != nil {
-		return l, false
-	}
-	return l, e.unseal(values.Get("$skiptoken"), &l)
 }
 
 // throttled charges the call. Parts of a batch are charged one by one, the batch

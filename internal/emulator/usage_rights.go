@@ -44,8 +44,8 @@ func services(of *tenant.Product, plans tenant.PlanSet) []object {
 }
 
 var rightFilter = rules{resource: rightTypeName, fields: map[string]field{
-	"skuId":           {odata.GUID, "eq in", ""},
-	"services/planId": {odata.GUID, "any:eq any:in", ""},
+	"skuId":           {kind: odata.GUID, ops: "eq in"},
+	"services/planId": {kind: odata.GUID, ops: "any:eq any:in"},
 }}
 
 // rightRelations are the relations of a usage right that can be expanded.

@@ -133,46 +133,48 @@ func (c *call) somePlan(i int32, fits func(p *tenant.Plan, status string) bool) 
 }
 
 const (
-	nullOps  = " eq:null ne:null"
-	textOps  = "eq in startswith ge le"
-	textMore = "ne" + nullOps
-	lateOps  = textOps + " " + textMore // of what is in the advanced index alone
+	nullOps = " eq:null ne:null"
+	textOps = "eq in startswith"
 )
 
-// userFilter is what people can be filtered by, by Microsoft Learn, "Advanced query
-// capabilities on Microsoft Entra ID objects". What can be null can be compared
-// with it, in an advanced query.
+// late is a text that the advanced index alone has.
+func late(ops string) field { return field{kind: odata.String, advanced: ops + " ne" + nullOps} }
+
+// userFilter is what people can be filtered by, by the table of Microsoft Learn,
+// "Advanced query capabilities on Microsoft Entra ID objects". The page of the
+// resource lists more operators, which are refused here.
 var userFilter = rules{resource: "User", or: true, maxLength: maxValueLength, fields: map[string]field{
-	"id":                             {odata.String, "eq in", "ne"},
-	"displayName":                    {odata.String, "eq in startswith", "ge le " + textMore},
-	"givenName":                      {odata.String, textOps, textMore},
-	"surname":                        {odata.String, textOps, textMore},
-	"userPrincipalName":              {odata.String, "eq in startswith le", "ne ge endswith"},
-	"mail":                           {odata.String, textOps, "endswith " + textMore},
-	"mailNickname":                   {odata.String, textOps, textMore},
-	"jobTitle":                       {odata.String, textOps, textMore},
-	"city":                           {odata.String, "eq in startswith ge", "le " + textMore},
-	"country":                        {odata.String, textOps, textMore},
-	"department":                     {odata.String, textOps, textMore},
-	"usageLocation":                  {odata.String, textOps, textMore},
-	"userType":                       {odata.String, "eq in", textMore},
-	"companyName":                    {odata.String, "", lateOps},
-	"mobilePhone":                    {odata.String, "", lateOps},
-	"officeLocation":                 {odata.String, "", lateOps},
-	"preferredLanguage":              {odata.String, "", lateOps},
-	"accountEnabled":                 {odata.Bool, "eq in", "ne"},
-	"createdDateTime":                {odata.DateTimeOffset, "eq ge le", "ne in"},
-	"proxyAddresses":                 {odata.String, "any:eq any:startswith any:ge any:le", "any:endswith"},
-	"assignedLicenses/skuId":         {odata.GUID, "any:eq", ""},
-	"assignedLicenses/$count":        {odata.Int, "", "eq ne"},
-	"assignedPlans/servicePlanId":    {odata.GUID, "any:eq", ""},
-	"assignedPlans/capabilityStatus": {odata.String, "any:eq", ""},
-	"assignedPlans/service":          {odata.String, "any:eq", ""},
+	"id":                             {kind: odata.String, ops: "eq in", advanced: "ne"},
+	"displayName":                    {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"givenName":                      {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"surname":                        {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"userPrincipalName":              {kind: odata.String, ops: textOps, advanced: "ne endswith"},
+	"mail":                           {kind: odata.String, ops: textOps, advanced: "endswith ne" + nullOps},
+	"mailNickname":                   {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"jobTitle":                       {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"city":                           {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"country":                        {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"department":                     {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"usageLocation":                  {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
+	"userType":                       {kind: odata.String, ops: "eq in", advanced: "ne" + nullOps},
+	"companyName":                    late(textOps),
+	"mobilePhone":                    late(textOps),
+	"officeLocation":                 late(textOps),
+	"preferredLanguage":              late("eq in"),
+	"accountEnabled":                 {kind: odata.Bool, ops: "eq in", advanced: "ne"},
+	"createdDateTime":                {kind: odata.DateTimeOffset, ops: "ge le", advanced: "eq:null ne:null"},
+	"proxyAddresses":                 {kind: odata.String, ops: "any:eq any:in any:startswith", advanced: "any:endswith"},
+	"proxyAddresses/$count":          {kind: odata.Int, advanced: "eq ne"},
+	"assignedLicenses/skuId":         {kind: odata.GUID, ops: "any:eq"},
+	"assignedLicenses/$count":        {kind: odata.Int, advanced: "eq ne"},
+	"assignedPlans/servicePlanId":    {kind: odata.GUID, advanced: "any:eq any:in"},
+	"assignedPlans/capabilityStatus": {kind: odata.String, advanced: "any:eq any:in"},
+	"assignedPlans/service":          {kind: odata.String, advanced: "any:eq any:in any:startswith"},
 }}
 
 var userOptions = listRules{
 	filter: userFilter,
-	search: []string{"displayName", "givenName", "surname", "mail", "userPrincipalName"},
+	search: userFilter.texts(),
 	order:  map[string]bool{"displayName": false, "userPrincipalName": false, "createdDateTime": true},
 }
 
@@ -187,6 +189,8 @@ func (c *call) userSource() source[int32] {
 				return func(i int32) value { return truth(t.User(i).Enabled()) }
 			case "createdDateTime":
 				return func(i int32) value { return value{n: t.User(i).Created().UnixNano()} }
+			case "proxyAddresses/$count":
+				return func(i int32) value { return value{n: int64(len(t.Addresses(i)))} }
 			case "assignedLicenses/$count":
 				return func(i int32) value {
 					n := int64(0)

@@ -17,12 +17,8 @@ const (
 
 // ListGroups adds the read of a page of the tenant's groups. Needs GroupMember.Read.All.
 func (b *Batch) ListGroups(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Group], error)) {
-	var failing string
-	if q.Filter.WithLicenseErrors {
-		failing = "hasMembersWithLicenseErrors eq true"
-	}
-	r := directoryList(groupsEndpoint, "/groups", q, properties, false, failing)
-	page(b, q, r, decode[licensing.Group], found)
+	listDirectory(b, groupsEndpoint, "/groups", q, properties, "",
+		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) { return g.DisplayName, g.AssignedLicenses }, found)
 }
 
 // Groups adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.

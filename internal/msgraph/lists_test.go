@@ -36,6 +36,8 @@ func TestAdvancedQueries(t *testing.T) {
 			want: "$filter=assignedLicenses/$count eq 0 and startswith(displayName,'a')&$count=true", advanced: true},
 		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true, Unlicensed: true}},
 			want: "$filter=assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0&$count=true", advanced: true},
+		{q: licensing.ListQuery{Filter: licensing.Filter{SkuID: sku1, DisplayNamePrefix: "a"}},
+			want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startswith(displayName,'a')&$count=true", advanced: true},
 		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "a"}, OrderBy: name}, groups: true,
 			want: "$filter=startswith(displayName,'a')&$orderby=displayName&$count=true", advanced: true},
 	} {
@@ -89,8 +91,9 @@ func TestCountedLinks(t *testing.T) {
 		"/users?$count=true&$skiptoken=x": "eventual", "/users?%24count=true&%24skiptoken=x": "eventual",
 		"/users?$skiptoken=x": "", "/users?$count=false": "", "/users?$filter=x%26$count%3Dtrue": "", "/users?%zz": "",
 	} {
-		r := directoryList(usersEndpoint, "/users", licensing.ListQuery{Link: link}, nil, false)
-		if got := r.header["ConsistencyLevel"]; got != want {
+		var b Batch
+		b.ListUsers(licensing.ListQuery{Link: link}, nil, nil)
+		if got := b.reads[0].header["ConsistencyLevel"]; got != want {
 			t.Errorf("%s: %q", link, got)
 		}
 	}
@@ -169,13 +172,14 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		r := directoryList(usersEndpoint, "/users", licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: name, SkuID: sku1}}, nil, false)
-		u, err := url.Parse("https://host" + r.url)
+		var b Batch
+		b.ListUsers(licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: name, SkuID: sku1}}, nil, nil)
+		u, err := url.Parse("https://host" + b.reads[0].url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		values, err := url.ParseQuery(u.RawQuery)
-		if err != nil || len(values) != 2 {
+		if err != nil || name == "" != (len(values) == 2) || name != "" != (len(values) == 3 && values.Get("$count") == "true") {
 			t.Fatalf("%v, %v", values, err)
 		}
 		filter := values.Get("$filter")

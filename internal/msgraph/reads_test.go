@@ -77,7 +77,11 @@ func TestReads(t *testing.T) {
 		{"groups with errors", func(b *Batch, r *results) {
 			q := licensing.ListQuery{Top: 5, Filter: licensing.Filter{WithLicenseErrors: true, SkuID: sku1, DisplayNamePrefix: "x'y"}}
 			b.ListGroups(q, nil, func(p licensing.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
-		}, abc, []string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true and assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startswith(displayName,'x''y')&$select=id&$top=5"}, []string{"[a b c]"}},
+		}, `{"value":[{"id":"a","displayName":"X'Yz","assignedLicenses":[{"skuId":"` + strings.ToUpper(string(sku1)) + `"}]},{"id":"b","displayName":"x'y","assignedLicenses":[]},{"id":"c","displayName":null,"assignedLicenses":[{"skuId":"` + string(sku1) + `"}]}]}`,
+			[]string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true&$select=assignedLicenses,displayName,id&$top=5"}, []string{"[a]"}},
+		{"a person whose sign-in name begins with a dollar", func(b *Batch, r *results) {
+			b.UsersByPrincipalName([]string{"$o'neil#ext#@licensegraph.example"}, nil, func(name string, u *licensing.User, err error) { r.add("u", u, err) })
+		}, `{"id":"a"}`, []string{"GET /users('$o%27%27neil%23ext%23@licensegraph.example')?$select=id"}, []string{"u a"}},
 		{"members", func(b *Batch, r *results) {
 			q := licensing.ListQuery{Of: "g/1", Top: 2000}
 			b.ListMembers(q, []string{"displayName", "assignedLicenses"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })

@@ -3,6 +3,7 @@ package msgraph
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"licensegraph/internal/licensing"
@@ -28,32 +29,71 @@ func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func
 	if q.Filter.Unlicensed {
 		unlicensed = "assignedLicenses/$count eq 0"
 	}
-	counting := q.Filter.Licensed || q.Filter.Unlicensed
-	r := directoryList(usersEndpoint, "/users", q, properties, counting, licensed, unlicensed)
-	page(b, q, r, decode[licensing.User], found)
+	listDirectory(b, usersEndpoint, "/users", q, properties, allOf(licensed, unlicensed),
+		func(u *licensing.User) (*string, []*licensing.AssignedLicense) { return u.DisplayName, u.AssignedLicenses }, found)
 }
 
-// directoryList makes the read of a page of users or groups that meet the conditions, and those that both know. To
-// count, and to filter together with an order, takes an advanced query (Microsoft Graph, "Advanced query capabilities
-// on Microsoft Entra ID objects"), and so do conditions that are special.
-func directoryList(endpoint, path string, q licensing.ListQuery, properties []string, special bool, conditions ...string) *read {
+// listDirectory adds the read of a page of users or groups that meet a condition, and those that both know. What takes
+// an advanced query, and what goes with none, is told by Microsoft Graph, "Advanced query capabilities on Microsoft
+// Entra ID objects". What the service does not filter by in one query is left out here, from name and licences of an
+// object; such a list is not counted.
+func listDirectory[T any](b *Batch, endpoint, path string, q licensing.ListQuery, properties []string, condition string,
+	of func(*T) (name *string, licences []*licensing.AssignedLicense), found func(licensing.Page[*T], error)) {
+	var sku, prefix, failing string
+	whole := slices.Clone(properties)
 	if q.Filter.SkuID != "" {
-		conditions = append(conditions, "assignedLicenses/any(x:x/"+guidIs("skuId", []string{string(q.Filter.SkuID)})+")")
+		whole = append(whole, "assignedLicenses")
+		sku = "assignedLicenses/any(x:x/" + guidIs("skuId", []string{string(q.Filter.SkuID)}) + ")"
 	}
 	if q.Filter.DisplayNamePrefix != "" {
-		conditions = append(conditions, "startswith(displayName,"+literal(q.Filter.DisplayNamePrefix)+")")
+		whole = append(whole, "displayName")
+		prefix = "startswith(displayName," + literal(q.Filter.DisplayNamePrefix) + ")"
 	}
-	filter, order, count := allOf(conditions...), q.OrderBy.By, ""
+	if q.Filter.WithLicenseErrors {
+		failing = "hasMembersWithLicenseErrors eq true"
+	}
+	order := q.OrderBy.By
 	if order != "" && q.OrderBy.Descending {
 		order += " desc"
 	}
 	r := get(endpoint, "")
-	if special || q.Count || counts(q.Link) || filter != "" && order != "" {
-		r.header, count = advanced, "true"
+	if failing != "" { // refused with anything of an advanced query
+		r.url = at(path, "$filter", failing, "$select", selected(whole), "$top", atMost(q.Top, maxDirectoryTop))
+	} else {
+		rest := allOf(condition, prefix)
+		filter, count := allOf(sku, rest), ""
+		several := sku != "" && rest != ""
+		if several || condition != "" || q.Count || counts(q.Link) || filter != "" && order != "" {
+			r.header, count = advanced, "true"
+		}
+		r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
+			"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
+		if several { // some tenants refuse a product beside other conditions
+			r.others = []string{at(path, "$filter", rest, "$orderby", order, "$count", count,
+				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}
+		}
 	}
-	r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
-		"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
-	return r
+	page(b, q, r, decode[T], func(p licensing.Page[*T], err error) {
+		if filter := filterIn(r.url); failing != "" || filter != "" && sku != "" && !strings.Contains(filter, "assignedLicenses/any") {
+			p.Count = nil
+			p.Items = slices.DeleteFunc(p.Items, func(item *T) bool {
+				name, licences := of(item)
+				return sku != "" && !slices.ContainsFunc(licences, func(l *licensing.AssignedLicense) bool {
+					return l.SkuID != nil && strings.EqualFold(string(*l.SkuID), string(q.Filter.SkuID))
+				}) || prefix != "" && (name == nil || !strings.HasPrefix(strings.ToLower(*name), strings.ToLower(q.Filter.DisplayNamePrefix)))
+			})
+		}
+		found(p, err)
+	})
+}
+
+// filterIn returns the filter of an address.
+func filterIn(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get("$filter")
 }
 
 // counts tells whether a link continues a page that was counted, which whoever follows it may not have asked for.
@@ -102,7 +142,11 @@ func (b *Batch) UsersByPrincipalName(names, properties []string, found func(name
 
 // user reads one user by id or sign-in name.
 func user(id string, properties []string, found func(*licensing.User, error)) *read {
-	return one(get(userEndpoint, at(below("/users", id), "$select", selected(properties))), found)
+	path := below("/users", id)
+	if strings.HasPrefix(id, "$") { // no key is expected behind a slash then (Microsoft Graph, "Get a user")
+		path = "/users('" + url.PathEscape(strings.ReplaceAll(id, "'", "''")) + "')"
+	}
+	return one(get(userEndpoint, at(path, "$select", selected(properties))), found)
 }
 
 // usersWhere adds reads of users by a property that has one of the values.

@@ -55,8 +55,10 @@ func (c *checker) batch(o object) {
 			r := asked.Requests[i]
 			part := &checker{Exchange: c.Exchange, model: c.model, part: true, place: c.place, index: c.index}
 			part.Method, part.Request, part.Header = strings.ToUpper(r.Method), r.Body, http.Header{}
+			part.RequestHeader = http.Header{}
 			part.URL = "/" + c.version + "/" + strings.TrimPrefix(r.URL, "/")
-			for name := range r.Headers {
+			for name, value := range r.Headers {
+				part.RequestHeader.Set(name, value)
 				if strings.EqualFold(name, "Authorization") {
 					part.Permissions = nil
 				}

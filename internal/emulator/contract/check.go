@@ -50,7 +50,8 @@ type Exchange struct {
 	// Permissions are those of the caller, or nil: whoever may not read a type
 	// sees less of it.
 	Permissions []string
-	// First is the query of the first page that a page's token belongs to.
+	// First is the query of the first page that a delta token belongs to. Links to
+	// other pages carry it themselves.
 	First func(token string) (query string, ok bool)
 	// Skip leaves out parts of a batch by their ids.
 	Skip func(id string) bool
@@ -215,6 +216,7 @@ func (c *checker) answer(body any, has bool) {
 		return
 	}
 	c.asked = options(query, c.First)
+	c.asked.count = c.asked.count && strings.EqualFold(c.RequestHeader.Get("ConsistencyLevel"), "eventual")
 	switch status := c.at.status; {
 	case strings.HasSuffix(c.at.path, "/reprocessAssignments") && c.ReprocessAnswers:
 		if c.Status != http.StatusOK || has {
@@ -295,8 +297,8 @@ func (c *checker) context(o object, entity bool) {
 }
 
 // link is a next or delta link: absolute, below the version, at a path, and with
-// nothing but a token.
-func (c *checker) link(v any, path, token string) {
+// a token beside the options given.
+func (c *checker) link(v any, path, token string, given url.Values) {
 	text, _ := v.(string)
 	u, err := url.Parse(text)
 	if err != nil {
@@ -307,12 +309,16 @@ func (c *checker) link(v any, path, token string) {
 	if err != nil {
 		want = path
 	}
-	values := u.Query()
+	values := optionsIn(u.RawQuery)
 	if u.Scheme+"://"+u.Host != c.Base || u.Path != "/"+c.version+"/"+want {
 		c.say("it leads to %q, want %s", shortened(text), c.Base+"/"+c.version+"/"+want)
 	}
-	if len(values) != 1 || values.Get(token) == "" {
-		c.say("%q has no %s, or more than that", shortened(text), token)
+	if len(values[token]) != 1 || values.Get(token) == "" {
+		c.say("%q has no %s", shortened(text), token)
+	}
+	values.Del(token)
+	if values.Encode() != given.Encode() {
+		c.say("%q does not carry the options %q", shortened(text), shortened(given.Encode()))
 	}
 }
 
@@ -336,7 +342,7 @@ func (c *checker) list(o object) {
 		if !c.at.is("top") && !strings.HasPrefix(c.at.path, "/devices/") {
 			c.say("there is a next link, though all comes at once")
 		}
-		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken") })
+		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", c.asked.given) })
 	}
 	count, has := o["@odata.count"]
 	if want := c.asked.count && !c.asked.later && c.at.is("count"); has != want {
@@ -449,9 +455,9 @@ func (c *checker) delta(o object) {
 	case hasNext == hasEnd:
 		c.say("there is neither a next nor a delta link, or both")
 	case hasNext:
-		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken") })
+		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", nil) })
 	default:
-		c.in("@odata.deltaLink", func() { c.link(end, path, "$deltatoken") })
+		c.in("@odata.deltaLink", func() { c.link(end, path, "$deltatoken", nil) })
 	}
 	var sel []string
 	for _, name := range c.asked.sel {

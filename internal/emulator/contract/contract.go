@@ -242,10 +242,15 @@ func (m *model) readEndpoints(text string) error {
 
 // find is the endpoint at a path below the version, with the ids in it.
 func (m *model) find(version, method, path string) (e *endpoint, ids []string) {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
+	var segments []string
+	for s := range strings.SplitSeq(path, "/") {
 		if plain, err := url.PathUnescape(s); err == nil {
-			segments[i] = plain
+			s = plain
+		}
+		if set, key, keyed := strings.Cut(strings.TrimSuffix(s, "')"), "('"); keyed { // users('x') for users/x
+			segments = append(segments, set, strings.ReplaceAll(key, "''", "'"))
+		} else {
+			segments = append(segments, s)
 		}
 	}
 	for _, e := range m.endpoints {

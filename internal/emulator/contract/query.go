@@ -14,6 +14,8 @@ type asked struct {
 	top    int
 	count  bool
 	later  bool // not the first page
+
+	given url.Values // the options of the first page
 }
 
 // expansion is one relation of $expand.
@@ -32,18 +34,20 @@ func named(list []expansion, name string) *expansion {
 	return &list[i]
 }
 
+// optionsIn reads a query, names with their dollar.
+func optionsIn(raw string) url.Values {
+	values, _ := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B")) // They stand between options inside $expand.
+	plain := url.Values{}
+	for name, list := range values {
+		plain["$"+strings.ToLower(strings.TrimPrefix(name, "$"))] = list
+	}
+	return plain
+}
+
 // options reads the query of a request that was answered: it is known to be
 // good.
 func options(raw string, first func(token string) (string, bool)) asked {
-	read := func(raw string) url.Values {
-		values, _ := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B")) // They stand between options inside $expand.
-		plain := url.Values{}
-		for name, list := range values {
-			plain["$"+strings.ToLower(strings.TrimPrefix(name, "$"))] = list
-		}
-		return plain
-	}
-	values := read(raw)
+	values := optionsIn(raw)
 	var a asked
 	for _, name := range []string{"$skiptoken", "$deltatoken"} {
 		token := values.Get(name)
@@ -51,13 +55,14 @@ func options(raw string, first func(token string) (string, bool)) asked {
 			continue
 		}
 		a.later = true
-		values = url.Values{}
+		values.Del(name)
 		if first != nil {
 			if raw, ok := first(token); ok {
-				values = read(raw)
+				values = optionsIn(raw)
 			}
 		}
 	}
+	a.given = values
 	if values.Has("$select") {
 		a.sel = split(values.Get("$select"))
 	}

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,7 +184,11 @@ func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 		if !strings.HasSuffix(path, "/"+base) {
 			c.say("it leads to %q", shortened(text))
 		}
-		c.link(v, path, "$skiptoken")
+		given := url.Values{}
+		if x := named(f.expand, base); x.sel != nil {
+			given.Set("$select", strings.Join(x.sel, ","))
+		}
+		c.link(v, path, "$skiptoken", given)
 	})
 }
 
