@@ -39,6 +39,9 @@ var codes = []struct {
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
 	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was given up before Microsoft Graph had answered."},
 	{licensing.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
+	{licensing.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a value that cannot be read."},
+	{licensing.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a list that does not end: its pages repeat, or too many are empty."},
+	{licensing.ErrExpired, "UPSTREAM_UNAVAILABLE", "Microsoft Graph lost the place in a list while it was read."},
 	{licensing.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
 	{licensing.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
 }
@@ -147,6 +150,9 @@ func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
 	if upstream.Permission != "" {
 		e.Message += " It needs the permission " + upstream.Permission + "."
 		e.Extensions["permission"] = upstream.Permission
+	}
+	if errors.Is(upstream.Kind, licensing.ErrUnreadable) {
+		e.Message += " It is that of " + upstream.Operation + "."
 	}
 	e.Extensions["retryable"] = upstream.Retryable
 	if upstream.Spent > 0 {

@@ -278,7 +278,11 @@ func TestFailingEdge(t *testing.T) {
 					if got := g.sent(edge.endpoint); got != sent {
 						t.Errorf("sent %d, want %d", got, sent)
 					}
-					if got := g.waits.take(); tt.attempts == attempts && (len(got) != 2 || got[0] > 500*time.Millisecond || got[1] > time.Second) {
+					least, most := time.Duration(0), 500*time.Millisecond
+					if tt.status == 429 { // each refused call counts against the limit
+						least, most = 2*time.Second, 4*time.Second
+					}
+					if got := g.waits.take(); tt.attempts == attempts && (len(got) != 2 || got[0] < least || got[0] > most || got[1] < 2*least || got[1] > 2*most) {
 						t.Errorf("waited %v", got)
 					} else if tt.attempts < attempts && len(got) > 0 {
 						t.Errorf("waited %v for what will not pass", got)
@@ -441,7 +445,7 @@ func TestRetryAfter(t *testing.T) {
 	between := func(least, most time.Duration) func([]time.Duration) bool {
 		return func(waits []time.Duration) bool { return len(waits) == 1 && waits[0] >= least && waits[0] <= most }
 	}
-	backsOff := between(0, 500*time.Millisecond)
+	backsOff := between(2*time.Second, 4*time.Second)
 	none := func(waits []time.Duration) bool { return len(waits) == 0 }
 
 	for _, tt := range []struct {
@@ -551,13 +555,12 @@ func TestBrokenConnection(t *testing.T) {
 	})
 }
 
-// TestUnreadable answers what no client can read. It is not asked for again: it would be the same.
+// TestUnreadable answers what no client can read. What is no JSON is read again, parts of a batch in smaller batches and
+// at last alone. What is JSON of another shape is not: it would be the same.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	whole := g.warm(thirtyErrors)
-	both := without(t, whole, lostRights)
-	lose(both, strings.Split(lostStates, "."))
 	text := func(body string) func([]byte) []byte { return func([]byte) []byte { return []byte(body) } }
 
 	for _, tt := range []struct {
@@ -566,31 +569,35 @@ func TestUnreadable(t *testing.T) {
 		data  map[string]any
 		path  string
 		count int
+		waits int
 	}{
-		{"list cut short", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`}, without(t, whole, lostList), lostList, 0},
-		{"list is a page of HTML", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`}, without(t, whole, lostList), lostList, 0},
-		{"list is empty text", emulator.Fault{Endpoint: errorsEndpoint, Rewrite: text("")}, without(t, whole, lostList), lostList, 0},
-		{"list without a value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{}`}, without(t, whole, lostList), lostList, 0},
-		{"list with an object for a value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":{}}`}, without(t, whole, lostList), lostList, 0},
-		{"element of another type", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":["text"]}`}, without(t, whole, lostList), lostList, 0},
-		{"property of another type", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":1}]}`}, without(t, whole, lostList), lostList, 0},
-		{"envelope of the batches", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":`, Times: -1}, both, "", 60},
-		{"batches without answers", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[]}`, Times: -1}, both, "", 60},
-		{"batches with answers to somebody else", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[{"id":"77","status":200},{"id":"-1"},{"id":"x"}]}`, Times: -1}, both, "", 60},
-		{"parts", emulator.Fault{Endpoint: usersEndpoint, Rewrite: text(`"text"`), Times: -1}, without(t, whole, lostStates), lostStates, 30},
-		{"groups", emulator.Fault{Endpoint: byIDsEndpoint, Rewrite: text(`{"value":[17]}`), Times: -1}, without(t, whole, lostGroups), lostGroups, lose(without(t, whole, ""), strings.Split(lostGroups, "."))},
+		{"list cut short", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`, Times: -1}, without(t, whole, lostList), lostList, 0, 2},
+		{"list is a page of HTML", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`, Times: -1}, without(t, whole, lostList), lostList, 0, 2},
+		{"list is empty text", emulator.Fault{Endpoint: errorsEndpoint, Rewrite: text(""), Times: -1}, without(t, whole, lostList), lostList, 0, 2},
+		{"list cut short once", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`}, whole.Data, "", 0, 1},
+		{"list is a page of HTML once", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`}, whole.Data, "", 0, 1},
+		{"list without a value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{}`}, without(t, whole, lostList), lostList, 0, 0},
+		{"list with an object for a value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":{}}`}, without(t, whole, lostList), lostList, 0, 0},
+		{"element of another type", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":["text"]}`}, without(t, whole, lostList), lostList, 0, 0},
+		{"property of another type", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":1}]}`}, without(t, whole, lostList), lostList, 0, 0},
+		{"envelope of the batches", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":`, Times: -1}, whole.Data, "", 0, 0},
+		{"batches without answers", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[]}`, Times: -1}, whole.Data, "", 0, 0},
+		{"batches with answers to somebody else", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[{"id":"77","status":200},{"id":"-1"},{"id":"x"}]}`, Times: -1}, whole.Data, "", 0, 0},
+		{"a part of a batch is HTML", emulator.Fault{Endpoint: batchEndpoint, Rewrite: rawPart}, whole.Data, "", 0, 0},
+		{"parts", emulator.Fault{Endpoint: usersEndpoint, Rewrite: text(`"text"`), Times: -1}, without(t, whole, lostStates), lostStates, 30, 2},
+		{"parts once", emulator.Fault{Endpoint: usersEndpoint, Rewrite: text(`"text"`)}, whole.Data, "", 0, 1},
+		{"groups", emulator.Fault{Endpoint: byIDsEndpoint, Rewrite: text(`{"value":[17]}`), Times: -1}, without(t, whole, lostGroups), lostGroups, lose(without(t, whole, ""), strings.Split(lostGroups, ".")), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer g.forget()
 			g.tenant.Inject(tt.Fault)
 			r := g.ask(thirtyErrors, nil)
-			for i := range r.Errors {
-				if tt.path == "" {
-					r.Errors[i].Path = nil
-				}
+			var errs []clientError
+			if tt.path != "" {
+				errs = []clientError{{Code: "UPSTREAM_UNAVAILABLE", Path: tt.path, Count: tt.count, Retryable: tt.waits > 0}}
 			}
-			g.fails(t, r, tt.data, clientError{Code: "UPSTREAM_UNAVAILABLE", Path: tt.path, Count: tt.count})
-			if waits := g.waits.take(); len(waits) > 0 {
+			g.fails(t, r, tt.data, errs...)
+			if waits := g.waits.take(); len(waits) != tt.waits {
 				t.Errorf("waited %v", waits)
 			}
 		})
@@ -610,11 +617,17 @@ func TestUnreadable(t *testing.T) {
 			body, _ = json.Marshal(envelope)
 			return body
 		}, Times: -1})
-		r := g.ask(thirtyErrors, nil)
-		if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" {
-			t.Fatalf("errors: %v", r.Errors)
-		}
+		g.fails(t, g.ask(thirtyErrors, nil), whole.Data)
 	})
+}
+
+// rawPart makes the body of a batch's first part a page of HTML as it is, so that the whole is no JSON.
+func rawPart(body []byte) []byte {
+	var envelope map[string][]map[string]any
+	_ = json.Unmarshal(body, &envelope)
+	envelope["responses"][0]["body"] = "RAW"
+	body, _ = json.Marshal(envelope)
+	return bytes.Replace(body, []byte(`"RAW"`), []byte("<!DOCTYPE html><html><title>Service Unavailable</title></html>"), 1)
 }
 
 // TestUnknownValues answers values of enumerations that nobody has seen yet. They fail nothing, and can be

@@ -58,6 +58,9 @@ func (p plan) products() ([]*model.ProductOverview, error) {
 	}
 	products := []*model.ProductOverview{}
 	for _, sku := range ordered(skus, &model.SubscribedSkuOrder{Field: model.SkusByProductName}, compareSkus) {
+		if err := sku.WhyNoUnits(); err != nil {
+			return nil, err
+		}
 		if units := sku.Units(); units != nil {
 			products = append(products, &model.ProductOverview{Sku: sku, Units: units})
 		}
@@ -185,7 +188,11 @@ func (p plan) countWaiting() ([]*model.WaitingMemberCount, error) {
 		if errs[i] != nil {
 			return nil, errs[i]
 		}
-		if members := page.Nodes(); len(members) > 0 {
+		members := page.Nodes()
+		if len(members) == 0 && page.PageInfo.HasNextPage { // nobody on a hundred pages, and more to come
+			return nil, &licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "the waiting members of an allotment"}
+		}
+		if len(members) > 0 {
 			counts = append(counts, &model.WaitingMemberCount{
 				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),
 			})
@@ -195,9 +202,13 @@ func (p plan) countWaiting() ([]*model.WaitingMemberCount, error) {
 	return counts, nil
 }
 
-// longest returns since when the first of those who wait waits.
-func longest(members []*licensing.WaitingMember) time.Time {
-	return slices.MinFunc(members, func(a, b *licensing.WaitingMember) int { return a.WaitingSinceDateTime.Compare(b.WaitingSinceDateTime) }).WaitingSinceDateTime
+// longest returns since when the first of those who wait waits; nil when that is not known of anybody.
+func longest(members []*licensing.WaitingMember) *time.Time {
+	known := slices.DeleteFunc(slices.Clone(members), func(w *licensing.WaitingMember) bool { return w.WaitingSinceDateTime.IsZero() })
+	if len(known) == 0 {
+		return nil
+	}
+	return &slices.MinFunc(known, func(a, b *licensing.WaitingMember) int { return a.WaitingSinceDateTime.Compare(b.WaitingSinceDateTime) }).WaitingSinceDateTime
 }
 
 // frequent returns the keys of counts, the most frequent first.

@@ -101,6 +101,7 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 			op.ResolverMiddleware = o.entities(op.ResolverMiddleware)
 		}
 	}
+	op.ResolverMiddleware = unread(op.ResolverMiddleware)
 	if denied != nil {
 		op.ResolverMiddleware = denied.middleware(op.ResolverMiddleware)
 	}
@@ -166,11 +167,6 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 	if resp == nil {
 		return nil
 	}
-	resp.Errors = merged(resp.Errors)
-	if graphql.HasOperationContext(ctx) {
-		o.denials(ctx, graphql.GetOperationContext(ctx), resp)
-	}
-	log(ctx, o.resolver.options.Logger, resp.Errors)
 	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began
 	if upstream, began := ctx.Value(upstreamKey{}).(Upstream); began {
 		if l := loaders.For(ctx); l != nil {
@@ -178,6 +174,11 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 		}
 		report = upstream.Report()
 	}
+	resp.Errors = append(merged(resp.Errors), nulls(ctx, report)...)
+	if graphql.HasOperationContext(ctx) {
+		o.denials(ctx, graphql.GetOperationContext(ctx), resp)
+	}
+	log(ctx, o.resolver.options.Logger, resp.Errors)
 	var headers http.Header
 	if graphql.HasOperationContext(ctx) {
 		headers = graphql.GetOperationContext(ctx).Headers

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -74,7 +76,14 @@ type pager[R, T any] struct {
 	at    cursor // what is read next
 	waits []func() error
 	done  bool
+	// walked are the places that were read, and failed is why the walk ended before its time.
+	walked   []place
+	restarts int
+	failed   error
 }
+
+// place is where an upstream page was read from, and where in it the walk went on.
+type place struct{ at, end cursor }
 
 // pager returns what fills the page that the arguments ask for.
 func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pager[R, T], error) {
@@ -118,6 +127,7 @@ func sizeOf(name string, wanted *int32, most int) (int, error) {
 func (p *pager[R, T]) load() {
 	q := p.list.query
 	q.Link, q.Top, q.Shown = p.at.Link, min(p.at.Top, p.list.mostUpstream), p.at.Shown
+	q.Again = p.restarts
 	q.Count = p.list.counted && p.at.Link == "" || p.at.Count != nil // or was counted: such pages are read in a way of their own
 	p.page.upstream++
 	thunk := p.list.loader.Plan(q, func(upstream licensing.Page[R]) {
@@ -139,8 +149,13 @@ func (p *pager[R, T]) wait(wait func() error) {
 func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []loaders.Found[T]) {
 	count := p.at.Count
 	if upstream.Count != nil {
-		total := int32(*upstream.Count)
+		total := int32(min(*upstream.Count, math.MaxInt32))
 		count = &total
+	}
+	p.walked = append(p.walked, place{p.at, p.page.end})
+	if upstream.Next != "" && slices.ContainsFunc(p.walked, func(before place) bool { return before.at.Link == upstream.Next }) {
+		p.end(&licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "a list of " + p.list.typeName})
+		return
 	}
 	p.at = cursor{Link: upstream.Next, Top: p.at.Top, Shown: q.Shown, Count: count}
 	p.page.count = count
@@ -157,9 +172,42 @@ func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], ite
 	for _, item := range p.page.items {
 		p.next(item)
 	}
+	p.end(nil)
+}
+
+// end ends the walk, for a reason unless it was complete.
+func (p *pager[R, T]) end(failed error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.done = true
+	p.done, p.failed = true, failed
+}
+
+// restart goes on when the service no longer knows the page that is read next: at the last page that was read, then
+// where the walk began. It returns why that is not possible.
+func (p *pager[R, T]) restart(err error) error {
+	if !errors.Is(err, licensing.ErrExpired) {
+		return err
+	}
+	if len(p.walked) == 0 && p.restarts == 0 {
+		return &licensing.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
+	}
+	p.restarts++
+	switch {
+	case len(p.walked) == 0 || p.restarts > 2:
+		return err
+	case p.restarts == 1:
+		p.back(len(p.walked) - 1)
+	default:
+		p.back(0)
+	}
+	p.load()
+	return nil
+}
+
+// back goes to a place that was read before.
+func (p *pager[R, T]) back(to int) {
+	p.at, p.page.end = p.walked[to].at, p.walked[to].end
+	p.walked = p.walked[:to]
 }
 
 // connection waits until the page is full.
@@ -174,12 +222,17 @@ func (p *pager[R, T]) connection() (*model.Connection[T], error) {
 		p.mu.Unlock()
 		switch {
 		case done:
+			if p.failed != nil {
+				return nil, p.failed
+			}
 			return p.result(), nil
 		case wait == nil:
 			return nil, errors.New("a page that nothing fills")
 		}
 		if err := wait(); err != nil {
-			return nil, err
+			if err := p.restart(err); err != nil {
+				return nil, err
+			}
 		}
 	}
 }
@@ -244,8 +297,17 @@ type page[T any] struct {
 	more    bool
 	stopped bool // by the budget
 	count   *int32
+	seen    map[string]bool // ids on the upstream pages before
 	// upstream is how many upstream pages were asked for, read how many elements they had.
 	upstream, read int
+}
+
+// idOf returns the id of an element. A service that repeats a page, or moves an element between two, sends it again.
+func idOf[T any](item T) string {
+	if node, ok := any(item).(licensing.Node); ok {
+		return node.ObjectID()
+	}
+	return ""
 }
 
 // add takes what is wanted of an upstream page, the next of which begins at next, and tells whether the
@@ -256,7 +318,7 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 		if len(p.items) < p.first {
 			p.read++
 		}
-		if !items[i].OK || keep != nil && !keep(items[i].Value) {
+		if !items[i].OK || p.seen[idOf(items[i].Value)] || keep != nil && !keep(items[i].Value) {
 			continue
 		}
 		if len(p.items) == p.first {
@@ -265,6 +327,14 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 		}
 		p.end = cursor{Link: start.Link, Skip: i + 1}
 		p.items, p.places, taken = append(p.items, items[i].Value), append(p.places, p.end), true
+	}
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	for _, item := range items {
+		if id := idOf(item.Value); item.OK && id != "" {
+			p.seen[id] = true
+		}
 	}
 	p.end = cursor{Link: start.Link, Skip: len(items)}
 	if p.more = next.Link != ""; p.more {

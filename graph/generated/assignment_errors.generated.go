@@ -117,10 +117,10 @@ func (ec *executionContext) _AssignmentError_occurrenceDateTime(ctx context.Cont
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_AssignmentError_occurrenceDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -785,7 +785,7 @@ func (ec *executionContext) _AssignmentError(ctx context.Context, sel ast.Select
 			}
 		case "occurrenceDateTime":
 			out.Values[i] = ec._AssignmentError_occurrenceDateTime(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "skuId":

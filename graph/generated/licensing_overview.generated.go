@@ -707,11 +707,11 @@ func (ec *executionContext) _WaitingMemberCount_longestSince(ctx context.Context
 			return obj.LongestSince, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_WaitingMemberCount_longestSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -1278,7 +1278,7 @@ func (ec *executionContext) _WaitingMemberCount(ctx context.Context, sel ast.Sel
 			}
 		case "longestSince":
 			out.Values[i] = ec._WaitingMemberCount_longestSince(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

@@ -2863,12 +2863,12 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
-  "Units in the pool."
-  allottedUnits: Int!
-  "Units in use. Each assignee counts once."
-  consumedUnits: Int!
+  "Units in the pool; 2,147,483,647 stands for that many or more. Null only when Microsoft Graph sent no number."
+  allottedUnits: Int
+  "Units in use. Each assignee counts once. Null only when Microsoft Graph sent no number."
+  consumedUnits: Int
   "Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool are suspended, locked or gone."
-  availableUnits: Int!
+  availableUnits: Int
   """
   Identifier of the pool at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
   there is none, which is usual.
@@ -3009,8 +3009,8 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   code: String!
   "What went wrong, in words; names service plans by their ids."
   message: String!
-  "When it last went wrong."
-  occurrenceDateTime: DateTime!
+  "When it last went wrong. Null only when Microsoft Graph sent no point in time."
+  occurrenceDateTime: DateTime
   "Id of the product concerned."
   skuId: UUID
   "The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
@@ -3584,7 +3584,7 @@ type WaitingMemberCount {
   "How many wait."
   count: Int!
   "Since when the first of them waits."
-  longestSince: DateTime!
+  longestSince: DateTime
 }
 `, BuiltIn: false},
 	{Name: "../../schema/mutations.graphqls", Input: `"""
@@ -3991,7 +3991,7 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
   ): AssignmentErrorConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
-"Units of a product: what the tenant has, and what it uses."
+"Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more."
 type Units {
   "Units that can be used: enabled ones and those in grace."
   owned: Int!
@@ -4007,7 +4007,7 @@ type Units {
   lockedOut: Int!
 }
 
-"Units of a product by their state."
+"Units of a product by their state; 2,147,483,647 stands for that many or more."
 type LicenseUnitsDetail {
   "Units that can be assigned."
   enabled: Int
@@ -4318,8 +4318,8 @@ type LicenseDetails {
 type WaitingMember {
   "Id of the place: opaque, compared exactly."
   id: ID!
-  "Since when the member waits."
-  waitingSinceDateTime: DateTime!
+  "Since when the member waits. Null only when Microsoft Graph sent no point in time."
+  waitingSinceDateTime: DateTime
   "The allotment that has no unit left."
   allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
   "Who waits."

@@ -67,10 +67,10 @@ func (ec *executionContext) _WaitingMember_waitingSinceDateTime(ctx context.Cont
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_WaitingMember_waitingSinceDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -392,7 +392,7 @@ func (ec *executionContext) _WaitingMember(ctx context.Context, sel ast.Selectio
 			}
 		case "waitingSinceDateTime":
 			out.Values[i] = ec._WaitingMember_waitingSinceDateTime(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "allotment":

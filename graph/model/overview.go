@@ -50,5 +50,5 @@ type WaitingMemberCount struct {
 	Allotment    *licensing.Allotment
 	Complete     bool
 	Count        int32
-	LongestSince time.Time
+	LongestSince *time.Time
 }

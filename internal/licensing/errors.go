@@ -26,6 +26,12 @@ var (
 	ErrThrottled = errors.New("throttled")
 	// ErrBudget: the operation has sent as many requests as one may; see [UpstreamError.Spent].
 	ErrBudget = errors.New("the operation has spent its requests")
+	// ErrUnreadable: a property has a value that cannot be read; see [OddValue].
+	ErrUnreadable = errors.New("unreadable")
+	// ErrExpired: the service no longer knows the place where a page of a list begins.
+	ErrExpired = errors.New("expired")
+	// ErrEndless: a list does not end, since its pages repeat, or too many are empty.
+	ErrEndless = errors.New("endless")
 	// ErrUnavailable: the service could not be reached, or answered what cannot be understood.
 	ErrUnavailable = errors.New("unavailable")
 )

@@ -5,6 +5,7 @@ package licensing
 
 import (
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,7 @@ type Node interface {
 
 // OtherDirectoryObject is a directory object of a kind that has no type of its own here.
 type OtherDirectoryObject struct {
+	Unread          `json:"-"`
 	ID              string     `json:"id"`
 	ODataType       string     `json:"@odata.type"`
 	DeletedDateTime *time.Time `json:"deletedDateTime"`
@@ -78,6 +80,7 @@ type OtherDirectoryObject struct {
 
 // User is a person or another account that can sign in.
 type User struct {
+	Unread                  `json:"-"`
 	ID                      string                    `json:"id"`
 	DeletedDateTime         *time.Time                `json:"deletedDateTime"`
 	DisplayName             *string                   `json:"displayName"`
@@ -101,6 +104,7 @@ type User struct {
 
 // Group is a group whose members can inherit licences.
 type Group struct {
+	Unread                 `json:"-"`
 	ID                     string                  `json:"id"`
 	DeletedDateTime        *time.Time              `json:"deletedDateTime"`
 	CreatedDateTime        *time.Time              `json:"createdDateTime"`
@@ -116,6 +120,7 @@ type Group struct {
 
 // Device is a computer or a telephone that can be given licences.
 type Device struct {
+	Unread                 `json:"-"`
 	ID                     string     `json:"id"`
 	DeletedDateTime        *time.Time `json:"deletedDateTime"`
 	DisplayName            *string    `json:"displayName"`
@@ -144,12 +149,14 @@ func (*OtherDirectoryObject) isDirectoryObject() {}
 
 // AssignedLicense is a product that is assigned, and the plans of it that are switched off.
 type AssignedLicense struct {
+	Unread        `json:"-"`
 	SkuID         *GUID  `json:"skuId"`
 	DisabledPlans []GUID `json:"disabledPlans"`
 }
 
 // AssignedPlan is a service plan that was given to a person at some time.
 type AssignedPlan struct {
+	Unread           `json:"-"`
 	AssignedDateTime *time.Time `json:"assignedDateTime"`
 	CapabilityStatus *string    `json:"capabilityStatus"`
 	Service          *string    `json:"service"`
@@ -158,11 +165,13 @@ type AssignedPlan struct {
 
 // LicenseProcessingState is how far the licences of a group have reached its members.
 type LicenseProcessingState struct {
+	Unread    `json:"-"`
 	StateText *string `json:"state"`
 }
 
 // LicenseAssignmentState is one product assigned to one person in one way, and how that went.
 type LicenseAssignmentState struct {
+	Unread              `json:"-"`
 	SkuID               *GUID      `json:"skuId"`
 	AssignedByGroup     *string    `json:"assignedByGroup"`
 	DisabledPlans       []GUID     `json:"disabledPlans"`
@@ -173,6 +182,7 @@ type LicenseAssignmentState struct {
 
 // AssignmentError is a product that could not be given to a person, or not in full.
 type AssignmentError struct {
+	Unread             `json:"-"`
 	ID                 string    `json:"id"`
 	Code               string    `json:"code"`
 	Message            string    `json:"message"`
@@ -187,6 +197,7 @@ func (e *AssignmentError) ObjectID() string { return e.ID }
 
 // Allotment is a pool of units of one product.
 type Allotment struct {
+	Unread                    `json:"-"`
 	ID                        string                   `json:"id"`
 	SkuID                     *GUID                    `json:"skuId"`
 	SkuPartNumber             *string                  `json:"skuPartNumber"`
@@ -210,11 +221,12 @@ func (a *Allotment) AvailableUnits() int32 {
 	if len(a.Subscriptions) > 0 && !slices.ContainsFunc(a.Subscriptions, func(s *AllotmentSubscription) bool { return !over(s) }) {
 		return 0
 	}
-	return max(0, a.AllottedUnits-a.ConsumedUnits)
+	return within32Bits(max(0, int64(a.AllottedUnits)-int64(a.ConsumedUnits)))
 }
 
 // AllotmentSubscription is a purchase that feeds an allotment.
 type AllotmentSubscription struct {
+	Unread            `json:"-"`
 	SubscriptionID    string `json:"subscriptionId"`
 	StartDate         *Date  `json:"startDate"`
 	NextLifecycleDate *Date  `json:"nextLifecycleDate"`
@@ -224,6 +236,7 @@ type AllotmentSubscription struct {
 
 // Assignment links an allotment to who gets a unit of it.
 type Assignment struct {
+	Unread                 `json:"-"`
 	ID                     string `json:"id"`
 	DisabledServicePlanIDs []GUID `json:"disabledServicePlanIds"`
 	// Related is what the service sent along.
@@ -235,6 +248,7 @@ func (a *Assignment) ObjectID() string { return a.ID }
 
 // WaitingMember is a place in the queue of an allotment without a free unit.
 type WaitingMember struct {
+	Unread               `json:"-"`
 	ID                   string    `json:"id"`
 	WaitingSinceDateTime time.Time `json:"waitingSinceDateTime"`
 	// Related is what the service sent along.
@@ -246,6 +260,7 @@ func (w *WaitingMember) ObjectID() string { return w.ID }
 
 // LicenseDetails is one product that a person has, with its service plans.
 type LicenseDetails struct {
+	Unread        `json:"-"`
 	ID            string         `json:"id"`
 	SkuID         *GUID          `json:"skuId"`
 	SkuPartNumber *string        `json:"skuPartNumber"`
@@ -257,6 +272,7 @@ func (d *LicenseDetails) ObjectID() string { return d.ID }
 
 // UsageRight is what a holder may use of one product, all assignments of it merged.
 type UsageRight struct {
+	Unread                    `json:"-"`
 	ID                        string             `json:"id"`
 	HolderID                  *string            `json:"-"`
 	HolderType                AssigneeType       `json:"-"` // empty when nobody said
@@ -268,8 +284,12 @@ type UsageRight struct {
 	Related RightRelated `json:"-"`
 }
 
+// ObjectID returns the id of the right, which is unique for its holder.
+func (r *UsageRight) ObjectID() string { return r.ID }
+
 // LicensedService is a service plan as part of a usage right or an allotment.
 type LicensedService struct {
+	Unread           `json:"-"`
 	PlanID           GUID    `json:"planId"`
 	PlanName         *string `json:"planName"`
 	AssignableToText string  `json:"assignableTo"`
@@ -277,6 +297,7 @@ type LicensedService struct {
 
 // SubscribedSku is a product that the tenant is subscribed to.
 type SubscribedSku struct {
+	Unread               `json:"-"`
 	ID                   string              `json:"id"`
 	SkuID                *GUID               `json:"skuId"`
 	SkuPartNumber        *string             `json:"skuPartNumber"`
@@ -295,6 +316,7 @@ func (s *SubscribedSku) ObjectID() string { return s.ID }
 
 // LicenseUnitsDetail counts the units of a product by their state.
 type LicenseUnitsDetail struct {
+	Unread    `json:"-"`
 	Enabled   *int32 `json:"enabled"`
 	Suspended *int32 `json:"suspended"`
 	Warning   *int32 `json:"warning"`
@@ -308,31 +330,53 @@ type Units struct {
 	Suspended, LockedOut           int32
 }
 
-// Units computes the units from what the service reports; nil when it reports none. Units that are in grace still
+// Units computes the units from what the service reports; nil when it reports none, or some that cannot be read. Units that are in grace still
 // work, and can be assigned.
 func (s *SubscribedSku) Units() *Units {
-	if s.PrepaidUnits == nil {
+	if s.PrepaidUnits == nil || s.WhyNoUnits() != nil {
 		return nil
 	}
-	value := func(n *int32) int32 {
+	value := func(n *int32) int64 {
 		if n == nil {
 			return 0
 		}
-		return *n
+		return int64(*n)
 	}
-	u := Units{
-		Consumed:  value(s.ConsumedUnits),
-		InGrace:   value(s.PrepaidUnits.Warning),
-		Suspended: value(s.PrepaidUnits.Suspended),
-		LockedOut: value(s.PrepaidUnits.LockedOut),
+	owned, consumed := value(s.PrepaidUnits.Enabled)+value(s.PrepaidUnits.Warning), value(s.ConsumedUnits)
+	return &Units{
+		Owned:     within32Bits(owned),
+		Consumed:  within32Bits(consumed),
+		Free:      within32Bits(max(0, owned-consumed)),
+		InGrace:   within32Bits(value(s.PrepaidUnits.Warning)),
+		Suspended: within32Bits(value(s.PrepaidUnits.Suspended)),
+		LockedOut: within32Bits(value(s.PrepaidUnits.LockedOut)),
 	}
-	u.Owned = value(s.PrepaidUnits.Enabled) + u.InGrace
-	u.Free = max(0, u.Owned-u.Consumed)
-	return &u
 }
+
+// WhyNoUnits returns why the units are not known; nil when they are, or when the service reports none.
+func (s *SubscribedSku) WhyNoUnits() error {
+	for _, property := range []string{"prepaidUnits", "consumedUnits"} {
+		if err := s.WhyUnread(property); err != nil {
+			return err
+		}
+	}
+	if s.PrepaidUnits == nil {
+		return nil
+	}
+	for _, state := range []string{"enabled", "suspended", "warning", "lockedOut"} {
+		if err := s.PrepaidUnits.WhyUnread(state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within32Bits returns a number, or the nearest that GraphQL's Int can hold.
+func within32Bits(n int64) int32 { return int32(min(max(n, math.MinInt32), math.MaxInt32)) }
 
 // ServicePlan is one feature within a product.
 type ServicePlan struct {
+	Unread                 `json:"-"`
 	ServicePlanID          *GUID   `json:"servicePlanId"`
 	ServicePlanName        *string `json:"servicePlanName"`
 	ProvisioningStatusText *string `json:"provisioningStatus"`

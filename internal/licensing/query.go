@@ -16,6 +16,8 @@ type ListQuery struct {
 	OrderBy Order
 	// Shown are the properties that a later page shows, joined with commas: the link fixes them.
 	Shown string
+	// Again tells a page that is read once more from the same page read before.
+	Again int
 }
 
 // Filter says which elements of a list are wanted. All conditions have to hold; the zero value of each has none.
@@ -46,6 +48,8 @@ type Page[T any] struct {
 	Next string
 	// Count is the number of elements in the whole list; nil when the service did not say.
 	Count *int
+	// Nulls is how many elements were null, which are left out.
+	Nulls int
 }
 
 // Sent is an object that came along with another one, as far as it was shown.
@@ -53,6 +57,8 @@ type Sent[T any] struct {
 	Object T
 	// Properties are the properties that were shown, null or not.
 	Properties map[string]bool
+	// Bare tells that nothing came but the id, the rest being null.
+	Bare bool
 }
 
 // Reference is a directory object as far as an answer showed it.

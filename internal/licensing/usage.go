@@ -23,6 +23,8 @@ type Report struct {
 	Usage
 	// Endpoints maps an endpoint, such as "GET /users/{id}", to its share.
 	Endpoints map[string]Usage `json:"endpoints"`
+	// Nulls maps an endpoint to the elements of its lists that were null, and are left out.
+	Nulls map[string]int `json:"-"`
 }
 
 // Add counts what one request, or one part of a batch, cost.

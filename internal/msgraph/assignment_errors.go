@@ -113,22 +113,13 @@ func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 	if err != nil {
 		return nil, err
 	}
-	assignee, came := members["assignedTo"]
-	e.Related.HasAssignedTo = came
-	if came && !nothing(assignee) {
-		if e.Related.AssignedTo, err = reference("user")(assignee); err != nil {
-			return nil, err
-		}
+	// What came along and cannot be read is read by itself.
+	e.Related.AssignedTo, e.Related.HasAssignedTo = cameAlong(members, "assignedTo", reference("user"))
+	right, came := cameAlong(members, "usageRight", sent[licensing.UsageRight])
+	if e.Related.HasUsageRight = came; right != nil {
+		e.Related.UsageRight, e.Related.RightProperties = right.Object, right.Properties
 	}
-	right, came := members["usageRight"]
-	e.Related.HasUsageRight = came
-	if came && !nothing(right) {
-		if e.Related.UsageRight, err = decode[licensing.UsageRight](right); err != nil {
-			return nil, err
-		}
-		e.Related.RightProperties, err = shown(right)
-	}
-	return e, err
+	return e, nil
 }
 
 // propertiesOfError returns the value of $select without the relations.

@@ -95,19 +95,20 @@ func assignmentRelated(raw json.RawMessage) (related licensing.AssignmentRelated
 	if err != nil {
 		return related, err
 	}
-	allotment, came := members["allotment"]
-	related.HasAllotment = came
-	if came && !nothing(allotment) {
-		if related.Allotment, err = sent[licensing.Allotment](allotment); err != nil {
-			return related, err
-		}
+	// What came along and cannot be read is read by itself.
+	related.Allotment, related.HasAllotment = cameAlong(members, "allotment", sent[licensing.Allotment])
+	related.AssignedTo, related.HasAssignedTo = cameAlong(members, "assignedTo", reference(""))
+	return related, nil
+}
+
+// cameAlong decodes a relation of an entity, null or not; false when it did not come, or cannot be read.
+func cameAlong[T any](members map[string]json.RawMessage, relation string, decode func(json.RawMessage) (*T, error)) (related *T, came bool) {
+	raw, came := members[relation]
+	if !came || nothing(raw) {
+		return nil, came
 	}
-	assignee, came := members["assignedTo"]
-	related.HasAssignedTo = came
-	if came && !nothing(assignee) {
-		related.AssignedTo, err = reference("")(assignee)
-	}
-	return related, err
+	related, err := decode(raw)
+	return related, err == nil
 }
 
 // apart tells how to learn what did not come along with an assignment or a waiting member.

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,8 @@ const (
 	batchEndpoint = "POST /$batch"
 	// batchParts is how many requests a $batch takes (Microsoft Graph, "JSON batching").
 	batchParts = 20
+	// fewParts is how many a batch has that repeats parts whose answers were lost.
+	fewParts = 4
 	// batchesAtOnce bounds the requests of one operation that are on their way.
 	batchesAtOnce = 6
 	// maxPages bounds how far one list is followed inside a batch.
@@ -39,6 +42,7 @@ type Batch struct {
 // request is what is sent, alone or as a part of a batch.
 type request struct {
 	endpoint string // its name in permissions and reports
+	together int    // how many parts a batch that it travels in has at most; 0: as many as can be
 	method   string // GET when empty
 	url      string // relative to the version
 	header   map[string]string
@@ -54,14 +58,53 @@ type read struct {
 	optional bool
 	// others are ways to read the same with less along with it, for when the service refuses the first.
 	others []string
-	// took is told how many ways were refused before one was taken.
-	took func(refused int)
+	// took is told of each way before the one that was taken whether its refusal named what came along.
+	took func(named []bool)
 	// done gets the body of the answer, page by page if there are several, or the reason why there is none.
 	done func(body []byte, err error)
 	// more tells whether another page follows the body; nil for what has no pages.
 	more func(body []byte) string
 
-	attempt, refused, pages int
+	operation *Operation
+	attempt   int
+	named     []bool // see took
+	renewed   bool   // the token
+	walk      walk
+}
+
+// walk is how far a list has been followed.
+type walk struct {
+	urls     []string // of the pages that were read
+	restarts int
+}
+
+// begins tells whether no page was read yet.
+func (w *walk) begins() bool { return len(w.urls) == 0 }
+
+// next takes where a page leads, which was read at an address.
+func (w *walk) next(at, link string) error {
+	w.urls = append(w.urls, at)
+	if slices.Contains(w.urls, link) || len(w.urls) >= maxPages {
+		return licensing.ErrEndless
+	}
+	return nil
+}
+
+// restart returns where to go on when the service no longer knows a page: at the last one that was read, then at the
+// first one; false when that has not helped.
+func (w *walk) restart() (url string, ok bool) {
+	w.restarts++
+	switch {
+	case w.restarts == 1:
+		url = w.urls[len(w.urls)-1]
+		w.urls = w.urls[:len(w.urls)-1]
+	case w.restarts == 2 && len(w.urls) > 0:
+		url = w.urls[0]
+		w.urls = nil
+	default:
+		return "", false
+	}
+	return url, true
 }
 
 // get makes a read without a body.
@@ -72,7 +115,12 @@ func get(endpoint, url string) *read {
 // Batch returns an empty set of reads.
 func (o *Operation) Batch() *Batch { return &Batch{operation: o} }
 
-func (b *Batch) add(reads ...*read) { b.reads = append(b.reads, reads...) }
+func (b *Batch) add(reads ...*read) {
+	for _, r := range reads {
+		r.operation = b.operation
+	}
+	b.reads = append(b.reads, reads...)
+}
 
 // Do reads everything that was added, and repeats what may succeed when it is repeated.
 func (b *Batch) Do(ctx context.Context) {
@@ -122,10 +170,13 @@ func (b *Batch) take() []*read {
 // settle hands an answer over, or tells that the read has to be sent (again), after a pause.
 func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool, pause time.Duration) {
 	failure := a.failure(r.endpoint)
+	if failure == nil {
+		failure = a.malformed(r.endpoint)
+	}
 	switch {
 	case failure == nil:
 		if r.took != nil {
-			r.took(r.refused)
+			r.took(r.named)
 		}
 		r.done(a.body, nil)
 		if r.more == nil {
@@ -136,20 +187,36 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 			return false, 0
 		}
 		relative, err := o.client.follow(link)
-		if r.pages++; err == nil && r.pages >= maxPages {
-			err = errors.New("the list is too long")
+		if err != nil {
+			err = unreadable(r.endpoint, err)
+		} else if kind := r.walk.next(r.url, relative); kind != nil {
+			err = &licensing.UpstreamError{Kind: kind, Operation: r.endpoint}
 		}
 		if err != nil {
-			r.done(nil, unreadable(r.endpoint, err))
+			r.done(nil, err)
 			return false, 0
 		}
 		r.url, r.others, r.took, r.attempt = relative, nil, nil, 0
 		return true, 0
+	case !r.walk.begins() && a.err == nil && (errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound)):
+		url, ok := r.walk.restart()
+		if !ok {
+			failure.Kind, failure.Retryable = licensing.ErrUnavailable, true
+			r.done(nil, failure)
+			return false, 0
+		}
+		r.url, r.attempt = url, 0
+		return true, 0
 	case errors.Is(failure.Kind, licensing.ErrRefused) && a.err == nil && len(r.others) > 0:
 		r.url, r.others = r.others[0], r.others[1:]
-		r.refused++
+		r.named = append(r.named, namesExpansion(a.body))
 		return true, 0
-	case r.attempt == 0 && o.refused(a):
+	case a.lost && r.together != 1:
+		r.together = fewer(r.together)
+		o.count(r.endpoint, licensing.Usage{Retries: 1})
+		return true, 0
+	case !r.renewed && o.refused(a):
+		r.renewed = true
 	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
 		r.done(nil, failure)
 		return false, 0
@@ -157,7 +224,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		r.done(nil, failure)
 		return false, 0
 	default:
-		if again, pause = repeatable(ctx, r.attempt, failure.RetryAfter); !again {
+		if again, pause = repeatable(ctx, r.attempt, a.status, failure.RetryAfter); !again {
 			r.done(nil, failure)
 			return false, 0
 		}
@@ -195,26 +262,49 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 // exchange sends the requests, the parts of a batch at most together, and returns their answers in the same
 // order. When a batch fails as a whole, the function tells what that means for a part.
 func (o *Operation) exchange(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
-	answers := make([]answer, 0, len(requests))
+	answers := make([]answer, len(requests))
 	affordable := o.budget.spend(len(requests))
-	chunks := slices.Collect(slices.Chunk(requests[:affordable], batchParts))
-	results := make([][]answer, len(chunks))
 	var group errgroup.Group
 	group.SetLimit(batchesAtOnce)
-	for i, chunk := range chunks {
+	for _, places := range batches(requests[:affordable]) {
 		group.Go(func() error {
-			results[i] = o.together(ctx, client, chunk, failed)
+			parts := make([]*request, len(places))
+			for n, i := range places {
+				parts[n] = requests[i]
+			}
+			for n, a := range o.together(ctx, client, parts, failed) {
+				answers[places[n]] = a
+			}
 			return nil
 		})
 	}
 	group.Wait() //nolint:errcheck // nothing returns one
-	for _, result := range results {
-		answers = append(answers, result...)
-	}
-	for _, r := range requests[affordable:] {
-		answers = append(answers, o.budget.exceeded(r.endpoint))
+	for i, r := range requests[affordable:] {
+		answers[affordable+i] = o.budget.exceeded(r.endpoint)
 	}
 	return answers
+}
+
+// batches divides requests, by their places, into those that travel together.
+func batches(requests []*request) [][]int {
+	places := map[int][]int{} // by how many may
+	for i, r := range requests {
+		most := cmp.Or(r.together, batchParts)
+		places[most] = append(places[most], i)
+	}
+	var all [][]int
+	for _, most := range slices.Sorted(maps.Keys(places)) {
+		all = slices.AppendSeq(all, slices.Chunk(places[most], most))
+	}
+	return all
+}
+
+// fewer returns how many parts a batch has when one with so many got no answer for some.
+func fewer(together int) int {
+	if together == 0 {
+		return fewParts
+	}
+	return 1
 }
 
 // alone sends a request of its own.
@@ -268,22 +358,30 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 		url:      "/$batch",
 		body:     map[string]any{"requests": parts},
 	})
+	if errors.Is(whole.err, errTooLarge) {
+		return slices.Repeat([]answer{lost(errTooLarge)}, len(requests))
+	}
 	if !whole.ok() {
 		return slices.Repeat([]answer{failed(whole)}, len(requests))
 	}
 	return o.partsOf(whole, requests)
 }
 
+// lost is the answer of a part that was not found in the answer to its batch.
+func lost(cause error) answer {
+	return answer{err: &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, lost: true}
+}
+
 // partsOf returns what a batch answered to each of its parts, which it does in any order.
 func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 	var got batchAnswer
 	if err := json.Unmarshal(whole.body, &got); err != nil {
-		return slices.Repeat([]answer{{err: unreadable(batchEndpoint, err)}}, len(requests))
+		return slices.Repeat([]answer{lost(err)}, len(requests)) // a part of it may be no JSON
 	}
-	answers := slices.Repeat([]answer{{err: unreadable(batchEndpoint, errors.New("a part has no answer"))}}, len(requests))
+	answers := slices.Repeat([]answer{lost(errors.New("a part has no answer"))}, len(requests))
 	for _, response := range got.Responses {
 		i, err := strconv.Atoi(response.ID)
-		if err != nil || i < 0 || i >= len(requests) {
+		if err != nil || i < 0 || i >= len(requests) || response.Status < 100 {
 			continue
 		}
 		header := http.Header{}
@@ -294,7 +392,7 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 		if header.Get("request-id") == "" { // a part has none of its own
 			header.Set("request-id", whole.header.Get("request-id"))
 		}
-		answers[i] = answer{status: response.Status, header: header, body: response.Body, token: whole.token, personal: whole.personal}
+		answers[i] = answer{status: response.Status, header: header, body: response.Body, part: true, token: whole.token, personal: whole.personal}
 	}
 	return answers
 }

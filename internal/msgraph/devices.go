@@ -42,7 +42,7 @@ func (o *Operation) absent(endpoint string, failure *licensing.UpstreamError) bo
 	if !errors.Is(failure, licensing.ErrNotFound) && !errors.Is(failure, licensing.ErrRefused) || o.learnt.knows(present(endpoint)) {
 		return false
 	}
-	o.learnt.learn(missing(endpoint))
+	o.learnt.suspect(missing(endpoint))
 	failure.Kind = licensing.ErrNotOffered
 	return true
 }

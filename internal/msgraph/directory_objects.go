@@ -3,6 +3,7 @@ package msgraph
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 			return
 		}
 		if len(lacking) == len(refs) {
-			b.operation.learnt.learn(ignored)
+			b.operation.learnt.suspect(ignored)
 		}
 		where(lacking)
 	})
@@ -140,23 +141,18 @@ func asksMore(properties []string) bool {
 	return slices.ContainsFunc(properties, func(p string) bool { return p != "id" && p != "deletedDateTime" })
 }
 
-// hidden returns the error of an object that may not be read: which lacks what it shows as null, or was asked for.
+// hidden returns the error of an object that may not be read: of which nothing came but its id, and more was asked for.
 func hidden(ref *licensing.Reference, asked []string) error {
-	lacks := func(property string, value *string) bool {
-		return value == nil && (ref.Properties[property] || slices.Contains(asked, property))
+	if !ref.Bare || !asksMore(asked) {
+		return nil
 	}
 	endpoint := ""
-	switch o := ref.Object.(type) {
+	switch ref.Object.(type) {
 	case *licensing.User:
-		if o.DisplayName == nil && lacks("userPrincipalName", o.UserPrincipalName) {
-			endpoint = userEndpoint
-		}
+		endpoint = userEndpoint
 	case *licensing.Group:
-		if lacks("displayName", o.DisplayName) {
-			endpoint = groupEndpoint
-		}
-	}
-	if endpoint == "" {
+		endpoint = groupEndpoint
+	default:
 		return nil
 	}
 	return &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
@@ -169,7 +165,7 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		if nothing(raw) {
 			return nil, errNothing
 		}
-		properties, err := shown(raw)
+		properties, bare, err := shown(raw)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +175,7 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		if err := json.Unmarshal(raw, &typed); err != nil {
 			return nil, err
 		}
-		ref := &licensing.Reference{Properties: properties}
+		ref := &licensing.Reference{Properties: properties, Bare: bare}
 		switch strings.TrimPrefix(typed.ODataType, "#") {
 		case "microsoft.graph.user":
 			ref.Object = &licensing.User{}
@@ -190,28 +186,32 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		default:
 			ref.Object = &licensing.OtherDirectoryObject{}
 		}
-		if err := json.Unmarshal(raw, ref.Object); err != nil {
+		if err := unmarshal(raw, ref.Object); err != nil {
 			return nil, err
 		}
 		if ref.Object.ObjectID() == "" {
 			return nil, errors.New("an object without an id")
 		}
-		if hidden(ref, nil) != nil { // what it shows as null is not known
+		if hidden(ref, slices.Collect(maps.Keys(properties))) != nil { // what it shows as null is not known
 			ref.Properties = map[string]bool{"id": true}
 		}
 		return ref, nil
 	}
 }
 
-// shown returns the properties that an object shows, null or not.
-func shown(raw json.RawMessage) (map[string]bool, error) {
+// shown returns the properties that an object shows, null or not, and whether it has none but its id.
+func shown(raw json.RawMessage) (properties map[string]bool, bare bool, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(unwrapped(raw), &members); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	properties := make(map[string]bool, len(members))
-	for name := range members {
+	properties, bare = make(map[string]bool, len(members)), true
+	for name, value := range members {
+		if strings.Contains(name, "@") {
+			continue // says something about the object
+		}
 		properties[name] = true
+		bare = bare && (name == "id" || nothing(value))
 	}
-	return properties, nil
+	return properties, bare, nil
 }

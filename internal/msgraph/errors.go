@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -56,6 +57,24 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 		failure.Kind = licensing.ErrThrottled
 	}
 	return failure
+}
+
+// malformed returns the error of a success whose body is no JSON, as when it is cut short, or a page of an intermediary;
+// nil for any other. It may be whole at the next attempt.
+func (a *answer) malformed(endpoint string) *licensing.UpstreamError {
+	body := bytes.TrimSpace(a.body)
+	if a.part || a.status == http.StatusNoContent || string(body) == "null" {
+		if len(body) == 0 || body[0] != '"' { // of a part, which is JSON: text of an intermediary
+			return nil
+		}
+	}
+	if len(body) > 0 && body[0] == '{' && json.Valid(body) {
+		return nil
+	}
+	return &licensing.UpstreamError{
+		Kind: licensing.ErrUnavailable, Operation: endpoint, RequestID: a.header.Get("request-id"), Retryable: true,
+		Cause: errors.New("the answer is no JSON object"),
+	}
 }
 
 // unreadable is the error of an answer whose body is not what the endpoint answers.

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -10,7 +11,7 @@ import (
 )
 
 // expansions returns the $expand values to try for the relations wanted, the fullest first, without those
-// that the endpoint has refused before. The last one is empty: the relations are then read one by one.
+// that the endpoint is known to refuse. The last one is empty: the relations are then read one by one.
 //
 // Of the relations of an assignment error the reference allows both together and shows neither; assignedTo
 // alone is in use. So the order in which they are given is the order of what is worth keeping.
@@ -25,20 +26,32 @@ func (o *Operation) expansions(endpoint string, wanted []string) []string {
 	return append(values, "")
 }
 
-// expanding makes a read that brings relations along as far as the endpoint can. What it refuses is
-// remembered once a lesser request has shown that the relations were to blame.
+// expanding makes a read that brings relations along as far as the endpoint can. What it refuses is remembered when a
+// lesser request was taken and the refusals named the option, or it has come to that several times: a single 400 can
+// have any cause.
 func (o *Operation) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
 	values := o.expansions(endpoint, wanted)
 	r := get(endpoint, address(values[0]))
 	for _, value := range values[1:] {
 		r.others = append(r.others, address(value))
 	}
-	r.took = func(refused int) {
-		for _, value := range values[:refused] {
-			o.learnt.learn(refuses(endpoint, value))
+	r.took = func(named []bool) {
+		o.learnt.acquit(refuses(endpoint, values[len(named)]))
+		for i, named := range named {
+			if named {
+				o.learnt.learn(refuses(endpoint, values[i]))
+			} else {
+				o.learnt.suspect(refuses(endpoint, values[i]))
+			}
 		}
 	}
 	return r
+}
+
+// namesExpansion tells whether a refusal says that it is for what was to come along.
+func namesExpansion(body []byte) bool {
+	said := bytes.ToLower(body)
+	return bytes.Contains(said, []byte("expansion")) || bytes.Contains(said, []byte("expand"))
 }
 
 // complete hands over entities, or why there are none, when the relations wanted are there. Those that did not come
@@ -67,26 +80,26 @@ func complete[E any](b *Batch, entities []E, failure error, wanted []string, alo
 	filled()
 }
 
-// aside makes a read of one relation of one entity, and sets it or why it cannot be read. What the service refuses to
-// read alone stays unknown.
+// aside makes a read of one relation of one entity, and sets it or why it cannot be read.
 func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, error), filled func()) *read {
 	r.done = func(body []byte, err error) {
 		defer filled()
 		var related T
 		switch {
-		case errors.Is(err, licensing.ErrRefused):
-			return
 		case errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)):
 			set(related, nil) // it relates to nothing, or it has gone itself
 			return
+		case errors.Is(err, licensing.ErrRefused):
+			err = notOffered(r.endpoint)
 		case err == nil:
-			if related, err = decode(body); err != nil && !errors.Is(err, errAbsent) {
+			switch related, err = decode(body); {
+			case errors.Is(err, errAbsent):
+				err = notOffered(r.endpoint)
+			case err != nil:
 				err = unreadable(r.endpoint, err)
 			}
 		}
-		if !errors.Is(err, errAbsent) {
-			set(related, err)
-		}
+		set(related, err)
 	}
 	return r
 }
@@ -115,8 +128,8 @@ func sent[T any](raw json.RawMessage) (*licensing.Sent[*T], error) {
 	if err != nil {
 		return nil, err
 	}
-	properties, err := shown(raw)
-	return &licensing.Sent[*T]{Object: entity, Properties: properties}, err
+	properties, bare, err := shown(raw)
+	return &licensing.Sent[*T]{Object: entity, Properties: properties, Bare: bare}, err
 }
 
 // decodeAll decodes the elements of a relation that came along; none for null.

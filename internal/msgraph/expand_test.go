@@ -312,7 +312,7 @@ func TestFallBackFails(t *testing.T) {
 		{"gone", gone, "allotment none, assignedTo ?", nil},
 		{"null", ok(`{"value":null}`), "allotment none, assignedTo ?", nil},
 		{"no content", done, "allotment none, assignedTo ?", nil},
-		{"refused", refused, "allotment ?, assignedTo ?", nil},
+		{"refused", refused, "", licensing.ErrNotOffered},
 		{"forbidden", forbidden, "", licensing.ErrForbidden},
 		{"unreadable", ok(`{"id":5}`), "", licensing.ErrUnavailable},
 		{"down", reply{status: 500}, "", licensing.ErrUnavailable},

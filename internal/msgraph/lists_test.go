@@ -136,7 +136,7 @@ func TestPages(t *testing.T) {
 	}
 	q.Link = "/groups/g/members?$skiptoken=old"
 	_, err = list(q)
-	if _, ok := errors.AsType[*licensing.InputError](err); !ok {
+	if !errors.Is(err, licensing.ErrExpired) {
 		t.Errorf("an expired cursor: %v", err)
 	}
 }

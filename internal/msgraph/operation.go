@@ -35,9 +35,22 @@ type Operation struct {
 func (o *Operation) Report() licensing.Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	report := licensing.Report{Usage: o.report.Usage, Endpoints: map[string]licensing.Usage{}}
+	report := licensing.Report{Usage: o.report.Usage, Endpoints: map[string]licensing.Usage{}, Nulls: maps.Clone(o.report.Nulls)}
 	maps.Copy(report.Endpoints, o.report.Endpoints)
 	return report
+}
+
+// nulls notes elements of a list that were null.
+func (o *Operation) nulls(endpoint string, n int) {
+	if n == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.report.Nulls == nil {
+		o.report.Nulls = map[string]int{}
+	}
+	o.report.Nulls[endpoint] += n
 }
 
 // count adds to the cost of an endpoint.
@@ -60,6 +73,8 @@ type answer struct {
 	body   []byte
 	err    error // nothing was answered, or nothing that can be read
 	unsent bool  // the request has certainly not reached the service
+	part   bool  // of a batch
+	lost   bool  // the batch that the request was a part of was answered, and the part not
 	token  string
 	// personal: it was asked in the name of a person.
 	personal bool
@@ -125,7 +140,7 @@ func (o *Operation) SignIn(ctx context.Context) error {
 		if !known || !failure.Retryable || ctx.Err() != nil {
 			return err
 		}
-		again, pause := repeatable(ctx, attempt, failure.RetryAfter)
+		again, pause := repeatable(ctx, attempt, failure.Status, failure.RetryAfter)
 		if !again || o.client.wait(ctx, pause) != nil {
 			return err
 		}
@@ -181,7 +196,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
-	if int64(len(body)) > m.most {
+	if int64(len(body)) > m.most || values(body) > maxValues {
 		return nil, errTooLarge
 	}
 	usage.ResourceUnits = resourceUnits(resp.Header)
@@ -189,7 +204,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// errTooLarge is an answer beyond [maxBody] or [maxTokenBody]. It would not be smaller at the next attempt.
+// errTooLarge is an answer beyond [maxBody], [maxTokenBody], [maxValues] or [maxRows]. It would not be smaller at the next attempt.
 var errTooLarge = errors.New("the answer is larger than any that the service gives")
 
 // resourceUnits returns the cost by which the service throttles; 0 when the answer did not state it.

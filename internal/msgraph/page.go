@@ -4,15 +4,47 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"licensegraph/internal/licensing"
 )
 
 // list is the envelope of a page.
 type list struct {
-	Value    []json.RawMessage `json:"value"`
-	NextLink string            `json:"@odata.nextLink"`
-	Count    *int              `json:"@odata.count"` // on the first page only
+	Value    rows   `json:"value"`
+	NextLink string `json:"@odata.nextLink"`
+	Count    *int   `json:"@odata.count"` // on the first page only
+}
+
+// rows are the elements of a page, null where one is.
+type rows []json.RawMessage
+
+// maxRows bounds the elements of a page, and of a whole list. The largest page that the service documents has 1,000.
+const maxRows = 5_000
+
+// UnmarshalJSON reads no more elements than [maxRows].
+func (r *rows) UnmarshalJSON(raw []byte) error {
+	elements := json.NewDecoder(bytes.NewReader(raw))
+	switch first, err := elements.Token(); {
+	case err != nil:
+		return err
+	case first == nil:
+		return nil
+	case first != json.Delim('['):
+		return errors.New("the value of a list is none")
+	}
+	*r = rows{}
+	for elements.More() {
+		var row json.RawMessage
+		if len(*r) == maxRows {
+			return errTooLarge
+		}
+		if err := elements.Decode(&row); err != nil {
+			return err
+		}
+		*r = append(*r, row)
+	}
+	return nil
 }
 
 // decodePage reads one page, each element with the function given. Its link is as the service sent it.
@@ -24,14 +56,19 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 	if sent.Value == nil {
 		return licensing.Page[T]{}, unreadable(endpoint, errors.New("a list without a value"))
 	}
-	items := make([]T, len(sent.Value))
-	for i, raw := range sent.Value {
-		var err error
-		if items[i], err = decode(raw); err != nil {
+	page := licensing.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink, Count: sent.Count}
+	for _, raw := range sent.Value {
+		if nothing(raw) {
+			page.Nulls++
+			continue
+		}
+		item, err := decode(raw)
+		if err != nil {
 			return licensing.Page[T]{}, unreadable(endpoint, err)
 		}
+		page.Items = append(page.Items, item)
 	}
-	return licensing.Page[T]{Items: items, Next: sent.NextLink, Count: sent.Count}, nil
+	return page, nil
 }
 
 // listFailure tells what the failure of a page means. What is refused or missing is the place where an earlier page
@@ -42,7 +79,7 @@ func listFailure(q licensing.ListQuery, err error) error {
 	case !ok:
 		return err
 	case q.Link != "" && (errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound)):
-		return &licensing.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
+		failure.Kind, failure.Retryable = licensing.ErrExpired, true
 	case q.Of == "" && q.Filter.AssignedTo == "" && errors.Is(failure, licensing.ErrNotFound):
 		failure.Kind = licensing.ErrNotOffered
 	}
@@ -67,7 +104,7 @@ func decode[T any](raw json.RawMessage) (*T, error) {
 		return nil, errNothing
 	}
 	var entity T
-	if err := json.Unmarshal(raw, &entity); err != nil {
+	if err := unmarshal(raw, &entity); err != nil {
 		return nil, err
 	}
 	if node, ok := any(&entity).(licensing.Node); ok && node.ObjectID() == "" {
@@ -121,12 +158,20 @@ func entity[T any](r *read, decode func(json.RawMessage) (*T, error), found func
 // all makes a read of a whole list, all its pages.
 func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T, error)) *read {
 	items := []T{}
+	before := map[string]bool{} // ids on earlier pages
 	r.more = nextLink
 	r.done = func(body []byte, err error) {
 		if err == nil {
 			var p licensing.Page[T]
 			p, err = decodePage(r.endpoint, body, decode)
-			items = append(items, p.Items...)
+			r.operation.nulls(r.endpoint, p.Nulls)
+			p.Items = slices.DeleteFunc(p.Items, func(item T) bool { return before[idIn(item)] })
+			for _, item := range p.Items {
+				before[idIn(item)] = p.Next != ""
+			}
+			if items = append(items, p.Items...); len(items) > maxRows {
+				err = unreadable(r.endpoint, errTooLarge)
+			}
 			if err == nil && p.Next != "" {
 				return
 			}
@@ -141,6 +186,17 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 	return r
 }
 
+// idIn returns the id of an element of a list.
+func idIn(item any) string {
+	switch item := item.(type) {
+	case licensing.Node:
+		return item.ObjectID()
+	case *licensing.Reference:
+		return item.Object.ObjectID()
+	}
+	return ""
+}
+
 // page adds the read of one page of a list.
 func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawMessage) (T, error), found func(licensing.Page[T], error)) {
 	if q.Link != "" {
@@ -150,10 +206,13 @@ func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawM
 		var p licensing.Page[T]
 		if err == nil {
 			p, err = decodePage(r.endpoint, body, decode)
+			r.operation.nulls(r.endpoint, p.Nulls)
 		}
 		if err == nil && p.Next != "" {
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {
 				err = unreadable(r.endpoint, err)
+			} else if p.Next == r.url {
+				err = &licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: r.endpoint}
 			}
 		}
 		if err != nil {

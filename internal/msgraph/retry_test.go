@@ -8,18 +8,27 @@ import (
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	for range 1000 {
-		for attempt, bound := range map[int]time.Duration{1: 500 * time.Millisecond, 2: time.Second} {
-			if got := backoff(attempt, 0); got < 0 || got >= bound {
-				t.Fatalf("attempt %d waits %v", attempt, got)
+		for _, tt := range []struct {
+			attempt, status int
+			least, bound    time.Duration
+		}{
+			{1, 503, 0, 500 * time.Millisecond},
+			{2, 503, 0, time.Second},
+			{1, 0, 0, 500 * time.Millisecond},
+			{1, 429, 2 * time.Second, 4 * time.Second},
+			{2, 429, 4 * time.Second, 8 * time.Second},
+		} {
+			if got := backoff(tt.attempt, tt.status, 0); got < tt.least || got >= tt.bound {
+				t.Fatalf("attempt %d after %d waits %v", tt.attempt, tt.status, got)
 			}
 		}
 	}
-	if got := backoff(2, 7*time.Second); got != 7*time.Second {
+	if got := backoff(2, 429, 7*time.Second); got != 7*time.Second {
 		t.Errorf("the service asked for 7 s and gets %v", got)
 	}
-	first := backoff(1, 0)
+	first := backoff(1, 429, 0)
 	for range 100 {
-		if backoff(1, 0) != first {
+		if backoff(1, 429, 0) != first {
 			return
 		}
 	}

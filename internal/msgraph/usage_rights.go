@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -119,41 +120,31 @@ func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, fil
 	r := get(h.endpoint("usageRights/{id}/assignments"), path+"/assignments")
 	return all(r, assignment, func(assignments []*licensing.Assignment, err error) {
 		defer filled()
-		switch {
-		case errors.Is(err, licensing.ErrRefused):
-		case err == nil || errors.Is(err, licensing.ErrNotFound):
-			right.Related.Assignments, right.Related.HasAssignments = assignments, true
-		default:
-			right.Related.AssignmentsErr = err
-		}
+		right.Related.Assignments, right.Related.HasAssignments, right.Related.AssignmentsErr = assignments, err == nil, err
 	})
 }
 
 // allotmentsOfRight makes a read of a right with the allotments that contribute to it, which have no address of
-// their own; nil when that is known to be refused.
+// their own. It is not sent when that is known to be refused.
 func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	endpoint := h.endpoint("usageRights/{id}")
-	if b.operation.learnt.knows(refuses(endpoint, "allotments")) {
-		return nil
-	}
 	r := b.operation.expanding(endpoint, []string{"allotments"}, func(expand string) string {
 		return at(path, "$select", "id", "$expand", expand)
 	})
-	return aside(r, allotmentsCame, func(allotments []*licensing.Sent[*licensing.Allotment], err error) {
-		right.Related.Allotments, right.Related.HasAllotments, right.Related.AllotmentsErr = allotments, err == nil, err
-	}, filled)
-}
-
-// allotmentsCame decodes the allotments that came along with a right.
-func allotmentsCame(raw json.RawMessage) ([]*licensing.Sent[*licensing.Allotment], error) {
-	right, err := usageRight(raw)
-	if err == nil && !right.Related.HasAllotments {
-		err = errAbsent
+	if b.operation.learnt.knows(refuses(endpoint, "allotments")) {
+		r.known = notOffered(endpoint)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return right.Related.Allotments, nil
+	return entity(r, usageRight, func(again *licensing.UsageRight, err error) {
+		defer filled()
+		switch related := &right.Related; {
+		case err != nil:
+			related.AllotmentsErr = err
+		case !again.Related.HasAllotments:
+			related.AllotmentsErr = cmp.Or(again.Related.AllotmentsErr, error(notOffered(endpoint)))
+		default:
+			related.Allotments, related.HasAllotments, related.AllotmentsErr = again.Related.Allotments, true, nil
+		}
+	})
 }
 
 // usageRight decodes a right and what came along with it.
@@ -167,17 +158,14 @@ func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
 		return nil, err
 	}
 	related := &right.Related
+	// What came along and cannot be read is read by itself.
 	if assignments, came := members["assignments"]; came {
-		related.HasAssignments = true
-		if related.Assignments, err = decodeAll(assignments, assignment); err != nil {
-			return nil, err
-		}
+		related.Assignments, related.AssignmentsErr = decodeAll(assignments, assignment)
+		related.HasAssignments = related.AssignmentsErr == nil
 	}
 	if allotments, came := members["allotments"]; came {
-		related.HasAllotments = true
-		if related.Allotments, err = decodeAll(allotments, sent[licensing.Allotment]); err != nil {
-			return nil, err
-		}
+		related.Allotments, related.AllotmentsErr = decodeAll(allotments, sent[licensing.Allotment])
+		related.HasAllotments = related.AllotmentsErr == nil
 	}
 	return right, nil
 }

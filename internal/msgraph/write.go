@@ -46,6 +46,7 @@ type change struct {
 	creates bool   // the answer shows what was made
 	invalid error  // why it cannot be sent
 	attempt int
+	renewed bool // the token
 	result  *licensing.WriteResult
 }
 
@@ -168,9 +169,11 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 	}
 	switch a.status {
 	case http.StatusUnauthorized:
-		return c.attempt == 0 && o.refused(a), 0
+		renew := !c.renewed && o.refused(a)
+		c.renewed = true
+		return renew, 0
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return repeatable(ctx, c.attempt, outbound.RetryAfter(a.header, time.Now()))
+		return repeatable(ctx, c.attempt, a.status, outbound.RetryAfter(a.header, time.Now()))
 	}
 	return false, 0
 }

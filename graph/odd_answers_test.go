@@ -1,0 +1,240 @@
+package graph_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+// replaced returns a function that replaces a text in an answer.
+func replaced(old, new string) func([]byte) []byte {
+	return func(body []byte) []byte { return bytes.ReplaceAll(body, []byte(old), []byte(new)) }
+}
+
+// TestOddValues answers values that their fields cannot hold. Each costs its field, which an error names, and not the
+// list that it is in.
+func TestOddValues(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	set := func(name string, value any) emulator.Fault {
+		return emulator.Fault{Set: map[string]any{name: value}, Times: -1}
+	}
+	const states = `{ users(first: 30) { nodes { id licenseAssignmentStates { skuId state lastUpdatedDateTime } } } }`
+	const skus = `{ subscribedSkus { nodes { id skuId consumedUnits servicePlans { servicePlanId } } } }`
+	for _, tt := range []struct {
+		name, query string
+		emulator.Fault
+		lost  string // of the answer
+		names string // what the error says
+		kept  bool   // the schema has no null for the field
+	}{
+		{"a date without a zone", states, set("lastUpdatedDateTime", "2024-02-29T23:59:59.1234567"), "users.nodes.#.licenseAssignmentStates.#.lastUpdatedDateTime", "LicenseAssignmentState.lastUpdatedDateTime", false},
+		{"an empty date", states, set("lastUpdatedDateTime", ""), "users.nodes.#.licenseAssignmentStates.#.lastUpdatedDateTime", "LicenseAssignmentState.lastUpdatedDateTime", false},
+		{"an object for a text", states, set("state", map[string]any{}), "users.nodes.#.licenseAssignmentStates.#.state", "LicenseAssignmentState.state", false},
+		{"null among states", states, emulator.Fault{Rewrite: replaced(`"licenseAssignmentStates":[{`, `"licenseAssignmentStates":[null,{`), Times: -1}, "users.nodes.#.licenseAssignmentStates", "User.licenseAssignmentStates", false},
+		{"a fraction for a count", skus, set("consumedUnits", json.RawMessage("5.0")), "subscribedSkus.nodes.#.consumedUnits", "SubscribedSku.consumedUnits", false},
+		{"a text for a count", skus, set("consumedUnits", "5"), "subscribedSkus.nodes.#.consumedUnits", "SubscribedSku.consumedUnits", false},
+		{"a text for units", `{ subscribedSkus { nodes { id units { owned } } } }`, set("warning", "5"), "subscribedSkus.nodes.#.units", "LicenseUnitsDetail.warning", false},
+		{"null among plans", skus, emulator.Fault{Rewrite: replaced(`"servicePlans":[{`, `"servicePlans":[null,{`), Times: -1}, "subscribedSkus.nodes.#.servicePlans", "SubscribedSku.servicePlans", true},
+		{"a text for units of a pool", `{ allotments { nodes { id allottedUnits consumedUnits } } }`, set("allottedUnits", "5"), "allotments.nodes.#.allottedUnits", "Allotment.allottedUnits", false},
+		{"a text for free units", `{ allotments { nodes { id availableUnits } } }`, set("consumedUnits", "5"), "allotments.nodes.#.availableUnits", "Allotment.consumedUnits", false},
+		{"a day of a purchase", `{ allotments { nodes { id subscriptions { subscriptionId startDate } } } }`, set("startDate", "soon"), "allotments.nodes.#.subscriptions.#.startDate", "AllotmentSubscription.startDate", false},
+		{"the time of an error", `{ assignmentErrors(first: 5) { nodes { id code occurrenceDateTime } } }`, set("occurrenceDateTime", "yesterday"), "assignmentErrors.nodes.#.occurrenceDateTime", "AssignmentError.occurrenceDateTime", false},
+		{"a number for a name", `{ users(first: 5) { nodes { id displayName } } }`, set("displayName", 5), "users.nodes.#.displayName", "User.displayName", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			whole := g.warm(tt.query)
+			defer g.forget()
+			g.tenant.Inject(tt.Fault)
+			r := g.ask(tt.query, nil)
+			data := without(t, whole, "")
+			count := lose(without(t, whole, ""), strings.Split(tt.lost, "."))
+			if !tt.kept {
+				lose(data, strings.Split(tt.lost, "."))
+			}
+			if strings.HasSuffix(tt.lost, "licenseAssignmentStates") { // of those who have none, nothing was odd
+				data, count = r.Data, 0
+				for _, node := range r.Data["users"].(map[string]any)["nodes"].([]any) {
+					if states := node.(map[string]any)["licenseAssignmentStates"]; states == nil {
+						count++
+					} else if len(states.([]any)) > 0 {
+						t.Errorf("%v", node)
+					}
+				}
+			}
+			if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" {
+				t.Errorf("data (-want +got):\n%s", diff)
+			}
+			if len(r.Errors) != 1 {
+				t.Fatalf("errors: %v", r.Errors)
+			}
+			e := r.Errors[0]
+			if e.Extensions["code"] != "UPSTREAM_UNAVAILABLE" || pattern(e.Path) != tt.lost || !strings.Contains(e.Message, tt.names) || e.Extensions["count"] != float64(count) {
+				t.Errorf("%d lost, and the error is %+v", count, e)
+			}
+		})
+	}
+}
+
+// TestNullElements leaves out elements of a list of the tenant that are null, and says so.
+func TestNullElements(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for endpoint, query := range map[string]string{
+		usersEndpoint:  `{ users(first: 5) { nodes { id } } }`,
+		skusEndpoint:   `{ subscribedSkus { nodes { id } } }`,
+		errorsEndpoint: `{ assignmentErrors(first: 5) { nodes { id } } }`,
+	} {
+		whole := g.warm(query)
+		g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Rewrite: replaced(`"value":[`, `"value":[null,`), Times: -1})
+		r := g.ask(query, nil)
+		if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", endpoint, diff)
+		}
+		if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, endpoint) || r.Errors[0].Extensions["count"] != 1.0 {
+			t.Errorf("%s: %v", endpoint, r.Errors)
+		}
+		g.forget()
+	}
+}
+
+// TestLargeCounters reads counters beyond the 32 bits of an Int as the largest Int.
+func TestLargeCounters(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ subscribedSkus { nodes { consumedUnits prepaidUnits { enabled } units { owned consumed free inGrace } } } allotments { nodes { allottedUnits availableUnits } } }`
+	const most = 1<<31 - 1
+	g.tenant.Inject(emulator.Fault{Times: -1, Set: map[string]any{"enabled": most, "warning": 1, "consumedUnits": -5, "allottedUnits": 10_000_000_000}})
+	r := g.ask(query, nil)
+	if len(r.Errors) > 0 {
+		t.Fatal(r.Errors)
+	}
+	for _, node := range r.Data["subscribedSkus"].(map[string]any)["nodes"].([]any) {
+		want := map[string]any{"consumedUnits": -5.0, "prepaidUnits": map[string]any{"enabled": float64(most)},
+			"units": map[string]any{"owned": float64(most), "consumed": -5.0, "free": float64(most), "inGrace": 1.0}}
+		if diff := gocmp.Diff(want, node); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	for _, node := range r.Data["allotments"].(map[string]any)["nodes"].([]any) {
+		if units := node.(map[string]any); units["allottedUnits"] != float64(most) || units["availableUnits"].(float64) < 0 {
+			t.Fatal(units)
+		}
+	}
+	// The number of all people, too.
+	g.forget()
+	g.tenant.Inject(emulator.Fault{Times: -1, Set: map[string]any{"@odata.count": 3_000_000_000}})
+	r = g.ask(`{ users(first: 1) { totalCount } }`, nil)
+	if got := r.Data["users"].(map[string]any)["totalCount"]; got != float64(most) || len(r.Errors) > 0 {
+		t.Errorf("%v, %v", got, r.Errors)
+	}
+}
+
+// TestTooManyRows answers far more than was asked for. It is an error, before all of it is decoded.
+func TestTooManyRows(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	row := `{"id":"11111111-2222-4333-8444-555555555555"},`
+	g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Times: -1, Body: `{"value":[` + strings.Repeat(row, 6000) + `{"id":"x"}]}`})
+	r := g.ask(`{ users(first: 5) { nodes { id } } }`, nil)
+	if r.Data["users"] != nil || len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" || r.Errors[0].Extensions["retryable"] != false {
+		t.Errorf("%v, %v", r.Data, r.Errors)
+	}
+}
+
+// TestRepeatedPages answers a next link that leads to the page that it is on, for good: each walk ends with one error,
+// in lists and in look-ups.
+func TestRepeatedPages(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.people(t, 2)
+	for _, tt := range []struct{ query, page, path, endpoint string }{
+		{`{ users(first: 900) { nodes { id } } }`, "duplicate", "users", usersEndpoint},
+		{`{ users(first: 5) { nodes { id } } }`, "empty", "users", usersEndpoint},
+		{`{ licensingOverview { assignmentErrors { total complete } } }`, "duplicate", "licensingOverview.assignmentErrors", errorsEndpoint},
+		{fmt.Sprintf(`{ a: user(id: %q) { licenseAssignmentStates { state } } b: user(id: %q) { licenseAssignmentStates { state } } }`, people[0], people[1]), "duplicate", "a", usersEndpoint},
+		{`{ subscribedSkus { nodes { id } } }`, "duplicate", "subscribedSkus", skusEndpoint},
+	} {
+		g.forget()
+		g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Page: tt.page, Times: -1})
+		r := g.ask(tt.query, nil)
+		if len(r.Errors) != 1 || !strings.HasPrefix(pattern(r.Errors[0].Path), tt.path) || !strings.Contains(r.Errors[0].Message, "does not end") {
+			t.Errorf("%s: %v", tt.query, r.Errors)
+		}
+		if sent := g.sent(tt.endpoint); sent > 2 {
+			t.Errorf("%s: sent %d times", tt.query, sent)
+		}
+	}
+}
+
+// TestRepeatedElements answers the same elements on two pages, at different places. Each counts once.
+func TestRepeatedElements(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ licensingOverview { assignmentErrors { total complete } } }`
+	whole := g.warm(query)
+	var first []any
+	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Times: -1, Rewrite: func(body []byte) []byte {
+		var page map[string]any
+		if err := json.Unmarshal(body, &page); err != nil {
+			t.Error(err)
+		}
+		elements := page["value"].([]any)
+		if first == nil {
+			first = elements
+		} else {
+			page["value"] = append(append([]any{}, first...), elements...)
+		}
+		body, _ = json.Marshal(page)
+		return body
+	}})
+	r := g.ask(query, nil)
+	if diff := gocmp.Diff(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
+		t.Errorf("%v (-want +got):\n%s", r.Errors, diff)
+	}
+	if sent := g.sent(errorsEndpoint); sent < 2 {
+		t.Errorf("%d pages show nothing", sent)
+	}
+}
+
+// TestExpiredPages refuses a link of a page that the gateway itself has read a moment ago. It goes on at the page
+// before, and no caller is told that a cursor is wrong.
+func TestExpiredPages(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ assignmentErrors(first: 1000) { nodes { id } pageInfo { hasNextPage } } }`
+	whole := g.warm(query)
+	for _, times := range []int{1, 2} {
+		g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Times: times})
+		g.fails(t, g.ask(query, nil), whole.Data)
+		g.forget()
+	}
+	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Times: -1})
+	g.fails(t, g.ask(query, nil), without(t, whole, lostList), clientError{Code: "UPSTREAM_UNAVAILABLE", Path: lostList, Retryable: true, Upstream: "DirectoryPageTokenNotFoundException"})
+	g.forget()
+	// A cursor of the caller's can expire.
+	const next = `query($after: String) { assignmentErrors(first: 100, after: $after) { nodes { id } pageInfo { endCursor } } }`
+	page := g.ask(next, nil).Data["assignmentErrors"].(map[string]any)["pageInfo"].(map[string]any)
+	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Times: -1})
+	r := g.ask(next, map[string]any{"after": page["endCursor"]})
+	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
+		t.Errorf("a cursor of the caller's: %v", r.Errors)
+	}
+}
+
+// people returns the ids of some people.
+func (g *gateway) people(t *testing.T, n int) (ids []string) {
+	t.Helper()
+	r := g.ask(fmt.Sprintf(`{ users(first: %d) { nodes { id } } }`, n), nil)
+	for _, node := range r.Data["users"].(map[string]any)["nodes"].([]any) {
+		ids = append(ids, node.(map[string]any)["id"].(string))
+	}
+	return ids
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/internal/licensing"
+)
+
+// withUnread is an object of which some properties could not be read.
+type withUnread interface {
+	HasUnread() bool
+	WhyUnread(property string) error
+}
+
+// unread answers fields whose properties could not be read: with null and why, or, where the schema has no null for
+// the field, with what is left of it and why.
+func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
+	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
+		fc := graphql.GetFieldContext(ctx)
+		if fc == nil || fc.Parent == nil {
+			return next(ctx, resolve)
+		}
+		err := whyUnread(fc)
+		switch {
+		case err == nil:
+			return next(ctx, resolve)
+		case fc.Field.Definition == nil || !fc.Field.Definition.Type.NonNull:
+			return nil, err
+		}
+		graphql.AddError(ctx, err)
+		return next(ctx, resolve)
+	}
+}
+
+// whyUnread returns why the property, or one of the properties, of a field could not be read; nil when they could.
+func whyUnread(fc *graphql.FieldContext) error {
+	object, ok := objectOf(fc.Parent.Result)
+	if !ok {
+		return nil
+	}
+	if sku, ok := object.(*licensing.SubscribedSku); ok && fc.Field.Name == "units" {
+		return sku.WhyNoUnits()
+	}
+	if !object.HasUnread() {
+		return nil
+	}
+	name := fc.Field.Name // stateText is read from state, assignedByGroupId from assignedByGroup
+	for _, property := range append(slices.Clone(from(fc.Object, name)), strings.TrimSuffix(name, "Text"), strings.TrimSuffix(name, "Id")) {
+		if err := object.WhyUnread(property); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objectOf returns what a field is of, which gqlgen holds as a pointer to it or to an element of a list.
+func objectOf(result any) (withUnread, bool) {
+	v := reflect.ValueOf(result)
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+		if v.IsNil() {
+			return nil, false
+		}
+		if object, ok := v.Interface().(withUnread); ok {
+			return object, true
+		}
+		v = v.Elem()
+	}
+	return nil, false
+}
+
+// nulls returns an error for each endpoint in whose lists elements were null, which are left out.
+func nulls(ctx context.Context, report licensing.Report) gqlerror.List {
+	var errs gqlerror.List
+	for _, endpoint := range slices.Sorted(maps.Keys(report.Nulls)) {
+		e := PresentError(ctx, &licensing.UpstreamError{Kind: licensing.ErrUnreadable, Operation: endpoint, Retryable: true})
+		e.Message = "Microsoft Graph sent elements of a list that are null. They are left out of the answer to " + endpoint + "."
+		e.Path, e.Extensions["count"] = nil, report.Nulls[endpoint]
+		errs = append(errs, e)
+	}
+	return errs
+}
