@@ -18,7 +18,9 @@ const (
 // ListGroups adds the read of a page of the tenant's groups. Needs GroupMember.Read.All.
 func (b *Batch) ListGroups(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Group], error)) {
 	listDirectory(b, groupsEndpoint, "/groups", q, properties, "",
-		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) { return g.DisplayName, g.AssignedLicenses }, found)
+		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
+			return g.DisplayName, g.AssignedLicenses
+		}, found)
 }
 
 // Groups adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.
