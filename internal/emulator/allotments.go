@@ -15,7 +15,7 @@ const (
 	allotmentSet      = "admin/cloudLicensing/allotments"
 )
 
-var allotmentType = entityType[*tenant.Allotment]{allotmentTypeName, map[string]property[*tenant.Allotment]{
+var allotmentType = entityType[*tenant.Allotment]{name: allotmentTypeName, props: map[string]property[*tenant.Allotment]{
 	"id":                        {get: func(_ *call, a *tenant.Allotment) any { return a.ID }, onDefault: true},
 	"allottedUnits":             {get: func(_ *call, a *tenant.Allotment) any { return a.Allotted() }, onDefault: true},
 	"consumedUnits":             {get: func(_ *call, a *tenant.Allotment) any { return a.Consumed() }, onDefault: true},

@@ -372,7 +372,7 @@ func TestRefusedAllotments(t *testing.T) {
 		{"usage rights of a tenant", "/beta/admin/cloudLicensing/usageRights", 404, "resourceNotFound"},
 		{"waiting members of a tenant", "/beta/admin/cloudLicensing/waitingMembers", 404, "resourceNotFound"},
 		{"devices are off", device + "/cloudLicensing/usageRights", 404, "resourceNotFound"},
-		{"a device", device, 400, "BadRequest"},
+		{"a device", device, 501, "notImplemented"},
 		{"mine, of an application", "/beta/me/cloudLicensing/waitingMembers", 400, "BadRequest"},
 	})
 }

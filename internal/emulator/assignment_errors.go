@@ -11,7 +11,7 @@ import (
 const errorTypeName = "microsoft.graph.cloudLicensing.assignmentError"
 
 // errorType is the properties of an assignmentError.
-var errorType = entityType[tenant.AssignmentError]{errorTypeName, map[string]property[tenant.AssignmentError]{
+var errorType = entityType[tenant.AssignmentError]{name: errorTypeName, props: map[string]property[tenant.AssignmentError]{
 	"id":      {get: func(c *call, x tenant.AssignmentError) any { return c.tenant.ErrorID(x) }, onDefault: true},
 	"code":    {get: func(c *call, x tenant.AssignmentError) any { return c.tenant.Failure(x).Cause.Code() }, onDefault: true},
 	"message": {get: func(c *call, x tenant.AssignmentError) any { return c.tenant.Failure(x).Message }, onDefault: true},

@@ -31,7 +31,7 @@ func assignmentsIn(seq func(after int) iter.Seq2[int, *tenant.Assignment]) listi
 	}}
 }
 
-var assignmentType = entityType[*tenant.Assignment]{assignmentTypeName, map[string]property[*tenant.Assignment]{
+var assignmentType = entityType[*tenant.Assignment]{name: assignmentTypeName, props: map[string]property[*tenant.Assignment]{
 	"id": {get: func(c *call, a *tenant.Assignment) any { return c.tenant.AssignmentID(a) }, onDefault: true},
 	"disabledServicePlanIds": {get: func(c *call, a *tenant.Assignment) any {
 		return c.tenant.Product(a.Sku()).PlanIDs(a.Off)

@@ -125,9 +125,13 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 	d.sel = q.sel
 	for _, name := range q.sel {
 		_, ok := userType.props[name]
+		other := otherUserProperties
 		if kind == tenant.GroupKind {
 			_, ok = groupType.props[name]
-			ok = ok || name == "members"
+			ok, other = ok || name == "members", otherGroupProperties
+		}
+		if !ok && slices.Contains(other, name) {
+			return nil, notImplemented(name)
 		}
 		if !ok {
 			return nil, notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, kind)

@@ -3,7 +3,7 @@ package emulator
 import "licensegraph/internal/emulator/tenant"
 
 // deviceType is the properties of a device, by "device resource type".
-var deviceType = entityType[*tenant.Device]{"microsoft.graph.device", map[string]property[*tenant.Device]{
+var deviceType = entityType[*tenant.Device]{name: "microsoft.graph.device", other: otherDeviceProperties, props: map[string]property[*tenant.Device]{
 	"id":                     {get: func(_ *call, d *tenant.Device) any { return d.ID.String() }, onDefault: true},
 	"deviceId":               {get: func(_ *call, d *tenant.Device) any { return d.DeviceID.String() }, onDefault: true},
 	"displayName":            {get: func(_ *call, d *tenant.Device) any { return d.Name }, onDefault: true},
@@ -15,7 +15,7 @@ var deviceType = entityType[*tenant.Device]{"microsoft.graph.device", map[string
 
 // principalType is the properties of the one service principal, which stands
 // for the application that gets the tokens.
-var principalType = entityType[tenant.GUID]{"microsoft.graph.servicePrincipal", map[string]property[tenant.GUID]{
+var principalType = entityType[tenant.GUID]{name: "microsoft.graph.servicePrincipal", props: map[string]property[tenant.GUID]{
 	"id":                   {get: func(_ *call, g tenant.GUID) any { return g.String() }, onDefault: true},
 	"appId":                {get: func(c *call, _ tenant.GUID) any { return c.tenant.Dice().GUID("client", 0).String() }, onDefault: true},
 	"displayName":          {get: always[tenant.GUID](principalName), onDefault: true},

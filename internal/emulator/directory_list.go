@@ -73,6 +73,8 @@ func (r listRules) check(q *query, at level) *problem {
 	if len(q.orderBy) > 0 {
 		needs, known := r.order[q.orderBy[0].Path]
 		switch {
+		case q.orderBy[0].Path == "deletedDateTime":
+			return notImplemented("$orderby=deletedDateTime")
 		case q.filter != nil && at < advanced:
 			return unsupported("Sorting not supported for current query.")
 		case len(q.orderBy) > 1 || !known || needs && at < advanced:
@@ -80,7 +82,10 @@ func (r listRules) check(q *query, at level) *problem {
 		}
 	}
 	if q.filter != nil {
+		var other notHere
 		switch err := r.filter.check(q.filter, at); {
+		case errors.As(err, &other):
+			return notImplemented(string(other))
 		case errors.Is(err, errInvalidClause):
 			return notParsed("%s", sentence(err))
 		case err != nil:
@@ -96,6 +101,8 @@ func (r listRules) check(q *query, at level) *problem {
 func (r listRules) searchable(s *odata.Search) (p *problem) {
 	s.Clauses(func(clause *odata.Search) bool {
 		switch {
+		case slices.Contains(r.filter.other, clause.Property):
+			p = notImplemented(clause.Property)
 		case !slices.Contains(r.search, clause.Property):
 			p = unsupported("Property '%s' cannot be searched.", clause.Property)
 		case len(clause.Text) > maxValueLength:

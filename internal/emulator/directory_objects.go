@@ -98,6 +98,9 @@ func checkObjects(sel []string) *problem {
 		_, ofGroup := groupType.props[name]
 		_, ofDevice := deviceType.props[name]
 		_, ofPrincipal := principalType.props[name]
+		if !ofUser && !ofGroup && !ofDevice && !ofPrincipal && slices.Contains(slices.Concat(otherUserProperties, otherGroupProperties, otherDeviceProperties), name) {
+			return notImplemented(name)
+		}
 		if !ofUser && !ofGroup && !ofDevice && !ofPrincipal {
 			return notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
 		}

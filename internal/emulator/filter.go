@@ -41,8 +41,9 @@ const (
 type rules struct {
 	resource  string // as error texts have it
 	fields    map[string]field
-	or        bool // not only and, but or and not
-	maxLength int  // of a text; 0 = any
+	or        bool     // not only and, but or and not
+	other     []string // properties that Microsoft Graph has and the tenant has not
+	maxLength int      // of a text; 0 = any
 }
 
 // notAdvanced is what the service says when a filter needs more than the default
@@ -141,6 +142,8 @@ func (r rules) within(f, of *odata.Filter, at level) error {
 	}
 	known, ok := r.fields[path]
 	switch {
+	case !ok && slices.Contains(r.other, strings.SplitN(path, "/", 2)[0]):
+		return notHere(path)
 	case !ok:
 		return r.unsupported(path)
 	case slices.Contains(strings.Fields(known.ops), op):

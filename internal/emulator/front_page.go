@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
+	"strings"
 )
 
-// missing is what Microsoft Graph has near this surface and the emulator has not.
+// missing is what Microsoft Graph has near this surface and the emulator has not. It
+// answers 501 where its address or name is known, see [notImplemented].
 var missing = []string{
-	"Other workloads: mail, files, teams, devices management, reports and so on.",
-	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members.",
+	"Purchases (directory/subscriptions), usage reports (reports, copilot, admin/reportSettings), audit logs (auditLogs), organization, mailbox settings.",
+	"Other workloads: mail, files, teams, devices management and so on.",
+	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, retryServiceProvisioning.",
+	"Properties of users: " + strings.Join(otherUserProperties, ", ") + ".",
+	"Properties of groups: " + strings.Join(otherGroupProperties, ", ") + ".",
 	"Change notifications (subscriptions). Changes are told by delta queries of users and groups alone.",
 	"$metadata, /$value, and $skip, $format and $compute, which the endpoints below do not document either.",
 	"Dynamic groups, nested groups that license (only direct members are licensed, as in the service), and administrative units.",
@@ -87,6 +92,7 @@ curl -s -H "Authorization: Bearer $token" '{{.Base}}/v1.0/users?$select=displayN
 {{end}}</tbody></table>
 <p>Sign-in: client credentials (secret, certificate, federated), authorization code with PKCE, device code, refresh tokens, password, on behalf of; discovery and keys.</p>
 <h2>What it does not</h2>
+<p>What Microsoft Graph has and this has not is answered 501 with the code <code>notImplemented</code>, not as if it did not exist.</p>
 <ul class="plain">
 {{range .Missing}}<li>{{.}}</li>
 {{end}}</ul>

@@ -14,7 +14,7 @@ import (
 // groupType is the properties of a group, by "group resource type".
 // hasMembersWithLicenseErrors is missing on purpose: it can be filtered by,
 // but is never returned.
-var groupType = entityType[*tenant.Group]{"microsoft.graph.group", map[string]property[*tenant.Group]{
+var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: otherGroupProperties, props: map[string]property[*tenant.Group]{
 	"id":              {get: func(_ *call, g *tenant.Group) any { return g.ID().String() }, onDefault: true},
 	"deletedDateTime": {get: always[*tenant.Group](nil), onDefault: true},
 	"classification":  {get: always[*tenant.Group](nil), onDefault: true},
@@ -60,7 +60,7 @@ func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
 
 // groupFilter is what groups can be filtered by, by the table of Microsoft Learn,
 // "Advanced query capabilities on Microsoft Entra ID objects".
-var groupFilter = rules{resource: "Group", or: true, maxLength: maxValueLength, fields: map[string]field{
+var groupFilter = rules{resource: "Group", or: true, other: otherGroupProperties, maxLength: maxValueLength, fields: map[string]field{
 	"id":                          {kind: odata.String, ops: "eq in", advanced: "ne"},
 	"displayName":                 {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
 	"description":                 late(textOps),
@@ -152,6 +152,8 @@ func checkGroupOptions(q *query) *problem {
 	}
 	for _, x := range q.expand {
 		switch {
+		case slices.Contains(ofGroups, x.Path):
+			return notImplemented("$expand=" + x.Path)
 		case x.Path != "members":
 			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, groupType.name)
 		case !x.Bare():

@@ -9,7 +9,7 @@ type licenseDetails struct {
 }
 
 // detailsType is the properties of licenseDetails, all of them default ones.
-var detailsType = entityType[licenseDetails]{"microsoft.graph.licenseDetails", map[string]property[licenseDetails]{
+var detailsType = entityType[licenseDetails]{name: "microsoft.graph.licenseDetails", props: map[string]property[licenseDetails]{
 	"id":            {get: func(c *call, l licenseDetails) any { return c.tenant.DetailsID(l.user, l.sku) }, onDefault: true},
 	"skuId":         {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuID }, onDefault: true},
 	"skuPartNumber": {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuPartNumber }, onDefault: true},

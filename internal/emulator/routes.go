@@ -332,6 +332,11 @@ func (r *route) match(segments []string) (params []string, ok bool) {
 // that the service has never heard of.
 func (e *Emulator) notFound(c *call) *problem {
 	segments := strings.Split(c.path, "/")
+	if known, ok := segmentsOf(c.path); ok {
+		if what := elsewhere(known); what != "" {
+			return notImplemented(what)
+		}
+	}
 	licensed := slices.Contains(segments, "cloudLicensing")
 	switch {
 	case licensed && c.version == "beta":

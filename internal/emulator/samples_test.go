@@ -308,9 +308,9 @@ func holdBatch(t *testing.T, s sample) {
 		body     string
 		statuses map[string]float64 // other than those that are shown
 	}{
-		{sent, map[string]float64{"1": 400, "2": 400, "3": 404}},
+		{sent, map[string]float64{"1": 501, "2": 501, "3": 404}},
 		// Where something is served, a part is like the one that is shown.
-		{strings.Replace(sent, "/me/memberOf", "/groups/"+c.of("all")+"/members?$top=1", 1), map[string]float64{"2": 400, "3": 404}},
+		{strings.Replace(sent, "/me/memberOf", "/groups/"+c.of("all")+"/members?$top=1", 1), map[string]float64{"2": 501, "3": 404}},
 	} {
 		r := c.do(s.Method, s.Path, asked.body)
 		if r.status != s.Status || r.header.Get("Content-Type") == "" {

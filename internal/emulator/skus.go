@@ -8,7 +8,7 @@ import (
 )
 
 // skuType is the properties of a subscribedSku, all of them default ones.
-var skuType = entityType[tenant.Sku]{"microsoft.graph.subscribedSku", map[string]property[tenant.Sku]{
+var skuType = entityType[tenant.Sku]{name: "microsoft.graph.subscribedSku", props: map[string]property[tenant.Sku]{
 	"id":               {get: func(c *call, s tenant.Sku) any { return c.tenant.ID() + "_" + c.tenant.Product(s).SkuID }, onDefault: true},
 	"accountId":        {get: func(c *call, _ tenant.Sku) any { return c.tenant.Dice().GUID("account", 0).String() }, onDefault: true},
 	"accountName":      {get: always[tenant.Sku](strings.TrimSuffix(mainDomain, ".example")), onDefault: true},

@@ -11,7 +11,7 @@ import (
 
 const rightTypeName = namespace + "usageRight"
 
-var rightType = entityType[tenant.Right]{rightTypeName, map[string]property[tenant.Right]{
+var rightType = entityType[tenant.Right]{name: rightTypeName, props: map[string]property[tenant.Right]{
 	"id":                        {get: func(c *call, r tenant.Right) any { return c.tenant.RightID(r) }, onDefault: true},
 	"skuId":                     {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuID }), onDefault: true},
 	"skuPartNumber":             {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuPartNumber }), onDefault: true},

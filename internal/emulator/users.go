@@ -16,7 +16,7 @@ func written(name string) func(*call, int32) any {
 
 // userType is the properties of a user, by "user resource type". The default
 // ones are those that page names.
-var userType = entityType[int32]{"microsoft.graph.user", map[string]property[int32]{
+var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserProperties, props: map[string]property[int32]{
 	"id":                {get: func(c *call, i int32) any { return c.tenant.User(i).ID().String() }, onDefault: true},
 	"displayName":       {get: written("displayName"), onDefault: true},
 	"givenName":         {get: written("givenName"), onDefault: true},
@@ -143,7 +143,7 @@ func late(ops string) field { return field{kind: odata.String, advanced: ops + "
 // userFilter is what people can be filtered by, by the table of Microsoft Learn,
 // "Advanced query capabilities on Microsoft Entra ID objects". The page of the
 // resource lists more operators, which are refused here.
-var userFilter = rules{resource: "User", or: true, maxLength: maxValueLength, fields: map[string]field{
+var userFilter = rules{resource: "User", or: true, other: otherUserProperties, maxLength: maxValueLength, fields: map[string]field{
 	"id":                             {kind: odata.String, ops: "eq in", advanced: "ne"},
 	"displayName":                    {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
 	"givenName":                      {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
@@ -283,12 +283,24 @@ func (e *Emulator) pathUser(c *call) (int32, *problem) {
 	return i, nil
 }
 
+// checkUserOptions refuses what people do not have. None of their relations can be
+// expanded here.
+func checkUserOptions(q *query) *problem {
+	for _, x := range q.expand {
+		if slices.Contains(ofUsers, x.Path) {
+			return notImplemented("$expand=" + x.Path)
+		}
+		return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, userType.name)
+	}
+	return userType.check(directory, q.sel)
+}
+
 func (e *Emulator) getUser(c *call) (any, *problem) {
-	q, p := e.options(c, directory, optSelect)
+	q, p := e.options(c, directory, optSelect|optExpand)
 	if p != nil {
 		return nil, p
 	}
-	if p := userType.check(directory, q.sel); p != nil {
+	if p := checkUserOptions(q); p != nil {
 		return nil, p
 	}
 	i, p := e.pathUser(c)
@@ -301,11 +313,11 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 }
 
 func (e *Emulator) listUsers(c *call) (any, *problem) {
-	q, p := e.directoryList(c, userOptions, listOptions)
+	q, p := e.directoryList(c, userOptions, listOptions|optExpand)
 	if p != nil {
 		return nil, p
 	}
-	if p := userType.check(directory, q.sel); p != nil {
+	if p := checkUserOptions(q); p != nil {
 		return nil, p
 	}
 	users := c.users(q)

@@ -88,6 +88,9 @@ func (c *call) readUser() (*userChange, *problem) {
 			if _, known := userType.props[name]; known {
 				return nil, badRequest("Property '%s' is read-only and cannot be set.", name)
 			}
+			if slices.Contains(otherUserProperties, name) {
+				return nil, notImplemented(name)
+			}
 			return nil, badRequest("The property '%.80s' does not exist on type 'microsoft.graph.user'.", name)
 		}
 		value, p := textMember(name, raw)

@@ -32,6 +32,7 @@ type property[T any] struct {
 type entityType[T any] struct {
 	name  string // such as microsoft.graph.user
 	props map[string]property[T]
+	other []string // properties that Microsoft Graph has and the tenant has not
 }
 
 // textOf is a property that is a text, or null where there is none.
@@ -53,7 +54,9 @@ func always[T any](v any) func(*call, T) any {
 // check refuses a $select of properties that the type does not have.
 func (et *entityType[T]) check(d dialect, sel []string) *problem {
 	for _, name := range sel {
-		if _, ok := et.props[name]; !ok {
+		if _, ok := et.props[name]; !ok && slices.Contains(et.other, name) {
+			return notImplemented(name)
+		} else if !ok {
 			return d.selecting("Parsing OData Select and Expand failed: Could not find a property named '%s' on type '%s'.", name, et.name)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 const waitingTypeName = namespace + "waitingMember"
 
-var waitingType = entityType[tenant.WaitingMember]{waitingTypeName, map[string]property[tenant.WaitingMember]{
+var waitingType = entityType[tenant.WaitingMember]{name: waitingTypeName, props: map[string]property[tenant.WaitingMember]{
 	"id":                   {get: func(c *call, w tenant.WaitingMember) any { return c.tenant.WaitingID(w) }, onDefault: true},
 	"waitingSinceDateTime": {get: func(_ *call, w tenant.WaitingMember) any { return preciseTimestamp(w.Since) }, onDefault: true},
 }}

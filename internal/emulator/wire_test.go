@@ -34,8 +34,8 @@ func TestRefusals(t *testing.T) {
 		code      string
 	}{
 		{"unknown version", "/v2/users", 404, ""},
-		{"unknown segment", "/beta/devices", 400, "BadRequest"},
-		{"unknown navigation", "/beta/users/" + user + "/manager", 400, "BadRequest"},
+		{"unknown segment", "/beta/gadgets", 400, "BadRequest"},
+		{"unknown navigation", "/beta/users/" + user + "/mistress", 400, "BadRequest"},
 		{"trailing slash", "/beta/users/", 404, "Request_ResourceNotFound"},
 		{"licensing under v1.0", "/v1.0/admin/cloudLicensing/assignmentErrors", 400, "BadRequest"},
 		{"user licensing under v1.0", "/v1.0/users/" + user + "/cloudLicensing/usageRights", 400, "BadRequest"},
@@ -128,8 +128,8 @@ func TestRefusals(t *testing.T) {
 		{"users: unknown property", "/v1.0/users?$select=colour", 400, "BadRequest"},
 		{"users: other case", "/v1.0/users?$select=DisplayName", 400, "BadRequest"},
 		{"users: cloudLicensing property", "/v1.0/users?$select=cloudLicensing", 400, "BadRequest"},
-		{"users: expand", "/v1.0/users?$expand=memberOf", 400, "Request_UnsupportedQuery"},
-		{"users: expand licensing", "/beta/users?$expand=cloudLicensing/usageRights", 400, "Request_UnsupportedQuery"},
+		{"users: expand", "/v1.0/users?$expand=memberOf", 501, "notImplemented"},
+		{"users: expand licensing", "/beta/users?$expand=cloudLicensing/usageRights", 400, "BadRequest"},
 		{"users: top 1000", "/v1.0/users?$top=1000", 400, "Request_UnsupportedQuery"},
 		{"users: top 0", "/v1.0/users?$top=0", 400, "Request_UnsupportedQuery"},
 		{"users: skip", "/v1.0/users?$skip=10", 400, "Request_UnsupportedQuery"},

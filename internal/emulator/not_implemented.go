@@ -1,0 +1,128 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// What Microsoft Graph has and the tenant has not is not refused in Graph's words,
+// which would say that it does not exist. Names are those of the reference pages of
+// user, group, directoryObject and of the root of version 1.0 and beta.
+
+// notImplemented answers what Microsoft Graph has and the tenant has not.
+func notImplemented(what string) *problem {
+	return &problem{status: http.StatusNotImplemented, code: "notImplemented",
+		message: fmt.Sprintf("'%s' is of Microsoft Graph, and not implemented by the embedded tenant.", what)}
+}
+
+// notHere is the error of a filter by a property that only Microsoft Graph has.
+type notHere string
+
+func (n notHere) Error() string { return notImplemented(string(n)).message }
+
+// otherUserProperties, otherGroupProperties and otherDeviceProperties are those that
+// are not served.
+var (
+	otherUserProperties = strings.Fields(`
+		aboutMe ageGroup authorizationInfo birthday cloudRealtimeCommunicationInfo consentProvidedForMinor creationType customSecurityAttributes
+		deviceEnrollmentLimit employeeHireDate employeeId employeeLeaveDateTime employeeOrgData employeeType externalUserState
+		externalUserStateChangeDateTime faxNumber hireDate identities imAddresses infoCatalogs interests isLicenseReconciliationNeeded
+		isManagementRestricted isResourceAccount lastPasswordChangeDateTime legalAgeGroupClassification mailboxSettings mySite
+		onPremisesDistinguishedName onPremisesDomainName onPremisesExtensionAttributes onPremisesImmutableId onPremisesLastSyncDateTime
+		onPremisesProvisioningErrors onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSipInfo onPremisesSyncEnabled
+		onPremisesUserPrincipalName otherMails passwordPolicies passwordProfile pastProjects postalCode preferredDataLocation preferredName
+		print provisionedPlans refreshTokensValidFromDateTime responsibilities schools securityIdentifier serviceProvisioningErrors
+		showInAddressList signInActivity signInSessionsValidFromDateTime skills state streetAddress`)
+	otherGroupProperties = strings.Fields(`
+		accessType allowExternalSenders assignedLabels autoSubscribeNewMembers expirationDateTime hideFromAddressLists hideFromOutlookClients
+		infoCatalogs isArchived isAssignableToRole isFavorite isManagementRestricted isSubscribedByMail membershipRule
+		membershipRuleProcessingState onPremisesDomainName onPremisesLastSyncDateTime onPremisesNetBiosName onPremisesProvisioningErrors
+		onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled preferredDataLocation preferredLanguage proxyAddresses
+		renewedDateTime resourceBehaviorOptions resourceProvisioningOptions securityIdentifier serviceProvisioningErrors theme uniqueName
+		unseenConversationsCount unseenCount unseenMessagesCount writebackConfiguration`)
+	otherDeviceProperties = strings.Fields(`
+		alternativeSecurityIds approximateLastSignInDateTime complianceExpirationDateTime deviceCategory deviceMetadata deviceOwnership
+		deviceVersion enrollmentProfileName enrollmentType extensionAttributes hostnames isCompliant isManaged isManagementRestricted isRooted
+		managementType manufacturer mdmAppId model onPremisesLastSyncDateTime onPremisesSecurityIdentifier onPremisesSyncEnabled
+		physicalIds profileType registrationDateTime systemLabels trustType`)
+)
+
+// Relations, actions and functions that are not served.
+var (
+	ofDirectoryObjects = strings.Fields(`
+		appRoleAssignments checkMemberGroups checkMemberObjects extensions getMemberGroups getMemberObjects memberOf onPremisesSyncBehavior
+		permissionGrants restore retryServiceProvisioning transitiveMemberOf`)
+	ofUsers = slices.Concat(ofDirectoryObjects, strings.Fields(`
+		activities agreementAcceptances analytics approvals authentication calendar calendarGroups calendarView calendars changePassword chats
+		cloudClipboard cloudPCs contactFolders contacts createdObjects dataSecurityAndGovernance deviceManagementTroubleshootingEvents
+		devices directReports drive drives employeeExperience events exportPersonalData findMeetingTimes followedSites getMailTips
+		inferenceClassification informationProtection insights invitedBy joinedGroups joinedTeams mailFolders managedAppRegistrations
+		managedDevices manager messages notifications oauth2PermissionGrants onenote onlineMeetings outlook ownedDevices ownedObjects
+		pendingAccessReviewInstances people photo photos planner presence profile registeredDevices revokeSignInSessions scopedRoleMemberOf
+		security sendMail settings solutions sponsors teamwork todo transitiveReports translateExchangeIds usageRights virtualEvents`))
+	ofGroups = slices.Concat(ofDirectoryObjects, strings.Fields(`
+		acceptedSenders addFavorite calendar calendarView checkGrantedPermissionsForApp conversations createdOnBehalfOf drive
+		drives endpoints events groupLifecyclePolicies onenote owners photo photos planner rejectedSenders removeFavorite renew
+		resetUnseenCount settings sites subscribeByMail team threads transitiveMembers unsubscribeByMail validateProperties`))
+)
+
+// otherRoots begin the paths of other resources.
+var otherRoots = strings.Fields(`
+	$metadata administrativeUnits agreements app appCatalogs applications auditLogs certificateBasedAuthConfiguration chats
+	cloudPCs communications compliance connections contacts contracts copilot dataPolicyOperations deviceAppManagement deviceLocalCredentials
+	deviceManagement devices directory directoryRoles directoryRoleTemplates directorySettingTemplates domains domainDnsRecords drive drives
+	education employeeExperience external filterOperators financials functions governanceResources groupLifecyclePolicies groupSettings
+	groupSettingTemplates identity identityGovernance identityProtection identityProviders informationProtection invitations localizations
+	monitoring networkAccess oauth2PermissionGrants organization people permissionGrants places planner policies print privacy
+	privilegedAccess reports riskDetections roleManagement schemaExtensions search security servicePrincipals settings shares sites
+	solutions storage subscriptions team teams teamsTemplates teamTemplateDefinition teamwork templates tenantRelationships`)
+
+// underRoots are what else is at the roots that are served.
+var underRoots = map[string][]string{
+	"admin": strings.Fields(`appsAndServices configurationManagement dynamics edge entra exchange forms microsoft365Apps people reportSettings
+		serviceAnnouncement sharepoint teams todo windows`),
+	"directoryObjects": {"delta", "getAvailableExtensionProperties", "validateProperties"},
+}
+
+// elsewhere says what of a path only Microsoft Graph has, or "".
+func elsewhere(segments []string) string {
+	at := func(i int) string {
+		if i < len(segments) {
+			return segments[i]
+		}
+		return ""
+	}
+	root := at(0)
+	if slices.Contains(otherRoots, root) && at(2) != "cloudLicensing" {
+		return root
+	}
+	if slices.Contains(underRoots[root], at(1)) {
+		return root + "/" + at(1)
+	}
+	more, props := ofUsers, otherUserProperties
+	part := 2
+	switch root {
+	case "me":
+		part = 1
+	case "users":
+	case "groups":
+		more, props = ofGroups, otherGroupProperties
+	case "directoryObjects":
+		more, props = ofDirectoryObjects, nil
+	default:
+		return ""
+	}
+	name := strings.TrimPrefix(at(part), "microsoft.graph.")
+	switch {
+	case slices.Contains(more, name), slices.Contains(props, name):
+		return name
+	case root == "directoryObjects" && len(segments) == 2 && at(1) != "getByIds":
+		return "directoryObjects/{id}"
+	case root == "groups" && name == "members" && len(segments) == 4 && strings.HasPrefix(at(3), "microsoft.graph."),
+		name == "licenseDetails" && root != "groups" && len(segments) == part+2:
+		return name + "/" + at(part+1)
+	}
+	return ""
+}

@@ -1,0 +1,77 @@
+package emulator
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNotImplemented tells what Microsoft Graph has and the tenant has not from what
+// neither has.
+func TestNotImplemented(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Users: 60})
+	user, group := "/v1.0/users/"+c.userID(0), "/v1.0/groups/"+c.groupID(0)
+	page := string(c.get("/").raw)
+	for uri, names := range map[string]string{
+		"/v1.0/directory/subscriptions":                               "directory",
+		"/v1.0/reports/getOffice365ActiveUserDetail(period='D7')":     "reports",
+		"/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail": "copilot",
+		"/v1.0/admin/reportSettings":                                  "admin/reportSettings",
+		"/v1.0/auditLogs/directoryAudits":                             "auditLogs",
+		"/v1.0/organization":                                          "organization",
+		"/v1.0/devices":                                               "devices",
+		"/v1.0/$metadata":                                             "$metadata",
+		user + "/manager":                                             "manager",
+		user + "/mailboxSettings/userPurpose":                         "mailboxSettings",
+		user + "/retryServiceProvisioning":                            "retryServiceProvisioning",
+		user + "/microsoft.graph.retryServiceProvisioning":            "retryServiceProvisioning",
+		user + "/memberOf/$count":                                     "memberOf",
+		user + "/licenseDetails/getTeamsLicensingDetails":             "licenseDetails/getTeamsLicensingDetails",
+		user + "/employeeId":                                          "employeeId",
+		"/v1.0/me/memberOf":                                           "memberOf",
+		group + "/owners":                                             "owners",
+		group + "/transitiveMembers":                                  "transitiveMembers",
+		group + "/members/microsoft.graph.user":                       "members/microsoft.graph.user",
+		"/v1.0/directoryObjects/" + c.userID(0):                       "directoryObjects/{id}",
+		user + "?$select=id,signInActivity":                           "signInActivity",
+		user + "?$expand=manager":                                     "$expand=manager",
+		"/v1.0/users?$expand=manager($select=id)":                     "$expand=manager",
+		"/v1.0/users?$select=mailboxSettings":                         "mailboxSettings",
+		"/v1.0/users?$filter=employeeId eq '1'":                       "employeeId",
+		"/v1.0/users?$filter=signInActivity/lastSignInDateTime le 2026-06-01T00:00:00Z": "signInActivity/lastSignInDateTime",
+		"/v1.0/users?$filter=accountEnabled eq true and onPremisesSyncEnabled eq true":  "onPremisesSyncEnabled",
+		`/v1.0/users?$search="employeeId:1"`:                                            "employeeId",
+		"/v1.0/groups?$select=membershipRule":                                           "membershipRule",
+		"/v1.0/groups?$filter=isAssignableToRole eq true":                               "isAssignableToRole",
+		"/v1.0/groups?$expand=owners":                                                   "$expand=owners",
+		"/v1.0/users/delta?$select=employeeId":                                          "employeeId",
+		group + "/members?$select=id,trustType":                                         "trustType",
+	} {
+		r := c.get(uri, eventual...)
+		if r.status != 501 || r.code() != "notImplemented" || !strings.Contains(string(r.raw), "'"+names+"'") {
+			t.Errorf("%s: %d %s", uri, r.status, r.raw)
+		}
+		if name, _, _ := strings.Cut(strings.TrimPrefix(names, "$expand="), "/"); strings.Contains(uri, "?") && !strings.Contains(page, name) && name != "trustType" && name != "manager" {
+			t.Errorf("the front page does not name %s", name)
+		}
+	}
+	for uri, status := range map[string]int{
+		"/v1.0/gadgets": 400, user + "/gadgets": 400, group + "/manager": 400, user + "?$select=gadget": 400, user + "?$expand=gadget": 400,
+		"/v1.0/users?$filter=gadget eq 1": 400, "/v1.0/users?$filter=manager/id eq '1'": 400, `/v1.0/users?$search="gadget:1"`: 400, "/v1.0/groups?$expand=gadget": 400,
+		"/v1.0/devices/" + c.deviceID(0) + "/cloudLicensing/usageRights": 400, "/beta/devices/" + c.deviceID(0) + "/cloudLicensing/usageRights": 404,
+		"/beta/admin/cloudLicensing/gadgets": 404,
+	} {
+		if r := c.get(uri, eventual...); r.status != status {
+			t.Errorf("%s: %d %s, want %d", uri, r.status, r.raw, status)
+		}
+	}
+	for _, body := range []string{`{"employeeId": "1"}`, `{"gadget": "1"}`} {
+		want := 501
+		if strings.Contains(body, "gadget") {
+			want = 400
+		}
+		if r := c.do("PATCH", user, body); r.status != want {
+			t.Errorf("%s: %d %s", body, r.status, r.raw)
+		}
+	}
+}
