@@ -104,7 +104,7 @@ func (p plan) userEntity(s selection) func(representation) loaders.Thunk[*licens
 func (p plan) groupEntity(s selection) func(representation) loaders.Thunk[*licensing.Group] {
 	idOnly := s.only("Group", "id")
 	return func(rep representation) loaders.Thunk[*licensing.Group] {
-		id, _ := rep["id"].(string)
+		id := idOfRep(rep, "id")
 		if guid, ok := licensing.ParseGUID(id); ok && idOnly {
 			return held(&licensing.Group{ID: string(guid)})
 		}
@@ -115,7 +115,7 @@ func (p plan) groupEntity(s selection) func(representation) loaders.Thunk[*licen
 func (p plan) deviceEntity(s selection) func(representation) loaders.Thunk[*licensing.Device] {
 	idOnly, below, next := s.only("Device", "id"), p.belowDevice(s), p.device(s)
 	return func(rep representation) loaders.Thunk[*licensing.Device] {
-		text, _ := rep["id"].(string)
+		text := idOfRep(rep, "id")
 		id, err := directoryID(text)
 		switch {
 		case err != nil:
@@ -131,21 +131,21 @@ func (p plan) deviceEntity(s selection) func(representation) loaders.Thunk[*lice
 
 func (p plan) allotmentEntity(s selection) func(representation) loaders.Thunk[*licensing.Allotment] {
 	return func(rep representation) loaders.Thunk[*licensing.Allotment] {
-		id, _ := rep["id"].(string)
+		id := idOfRep(rep, "id")
 		return p.findAllotment(s, id)
 	}
 }
 
 func (p plan) assignmentEntity(s selection) func(representation) loaders.Thunk[*licensing.Assignment] {
 	return func(rep representation) loaders.Thunk[*licensing.Assignment] {
-		id, _ := rep["id"].(string)
+		id := idOfRep(rep, "id")
 		return p.findAssignment(s, id)
 	}
 }
 
 func (p plan) assignmentErrorEntity(s selection) func(representation) loaders.Thunk[*licensing.AssignmentError] {
 	return func(rep representation) loaders.Thunk[*licensing.AssignmentError] {
-		id, _ := rep["id"].(string)
+		id := idOfRep(rep, "id")
 		return p.findAssignmentError(s, id)
 	}
 }
@@ -153,8 +153,8 @@ func (p plan) assignmentErrorEntity(s selection) func(representation) loaders.Th
 func (p plan) usageRightEntity(s selection) func(representation) loaders.Thunk[*licensing.UsageRight] {
 	next := p.usageRight(s)
 	return func(rep representation) loaders.Thunk[*licensing.UsageRight] {
-		holderID, _ := rep["holderId"].(string)
-		id, _ := rep["id"].(string)
+		holderID := idOfRep(rep, "holderId")
+		id := idOfRep(rep, "id")
 		holder, err := directoryID(holderID)
 		if err := errors.Join(err, opaqueID(id)); err != nil {
 			return failing[*licensing.UsageRight](err)
@@ -174,4 +174,10 @@ func (p plan) skuEntity(s selection) func(representation) loaders.Thunk[*licensi
 		plan(&licensing.SubscribedSku{SkuID: &id})
 		return find(&id)
 	}
+}
+
+// idOfRep reads an id of a representation, in the form in which ids are compared; empty when there is none.
+func idOfRep(rep representation, key string) string {
+	id, _ := rep[key].(string)
+	return licensing.FoldID(id)
 }

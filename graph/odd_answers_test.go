@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -237,4 +238,49 @@ func (g *gateway) people(t *testing.T, n int) (ids []string) {
 		ids = append(ids, node.(map[string]any)["id"].(string))
 	}
 	return ids
+}
+
+var quotedGUID = regexp.MustCompile(`"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`)
+
+// TestGUIDsInCapitals answers every GUID in capitals, and asks with some in capitals. GUIDs are equal without regard to
+// case, wherever ids meet; other ids are not.
+func TestGUIDsInCapitals(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person, group := g.people(t, 1)[0], g.groupID()
+	const rights = `usageRights { id holderId skuId sku { skuPartNumber allotments { id } } services { planId } allotments { id subscriptions { subscriptionId } } assignments { id allotment { id } } }`
+	for _, query := range []string{
+		thirtyErrors,
+		`{ users(first: 20) { nodes { id assignedLicenses { skuId sku { skuPartNumber } } licenseAssignmentStates { skuId assignedByGroupId assignedByGroup { id displayName } } } } }`,
+		`{ users(first: 5, filter: { assignedByGroup: "` + group + `" }) { nodes { id displayName } } }`,
+		`{ user(id: "` + person + `") { id displayName ` + rights + ` } group(id: "` + group + `") { id members(first: 5) { nodes { id ... on User { department } } } ` + rights + ` } }`,
+		`{ a: node(id: "` + person + `") { id __typename } b: node(id: "` + group + `") { id __typename } nodes(ids: ["` + group + `", "` + person + `"]) { id } }`,
+		`{ assignments(first: 20) { nodes { id disabledServicePlanIds allotment { id skuId availableUnits } assignedTo { id ... on User { department } } } } }`,
+		`{ licensingOverview { assignmentErrors { total byProduct { skuId count } byGroup { count group { id displayName } } } } }`,
+		`{ _entities(representations: [{ __typename: "User", id: "` + person + `" }, { __typename: "Group", id: "` + group + `" }]) { ... on User { id displayName } ... on Group { id displayName } } }`,
+	} {
+		whole := g.warm(query)
+		g.tenant.Inject(emulator.Fault{Times: -1, Rewrite: func(body []byte) []byte { return quotedGUID.ReplaceAllFunc(body, bytes.ToUpper) }})
+		for _, asked := range []string{query, quotedGUID.ReplaceAllStringFunc(query, strings.ToUpper)} {
+			r := g.ask(asked, nil)
+			if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+				t.Errorf("%s: %v (-want +got):\n%s", asked, r.Errors, diff)
+			}
+		}
+		g.forget()
+	}
+	// An id of 52 characters is compared as it is.
+	var opaque string
+	for _, node := range g.ask(`{ assignmentErrors(first: 100) { nodes { id } } }`, nil).Data["assignmentErrors"].(map[string]any)["nodes"].([]any) {
+		if id := node.(map[string]any)["id"].(string); len(id) == 52 {
+			opaque = id
+		}
+	}
+	if opaque == "" {
+		t.Fatal("no such id")
+	}
+	r := g.ask(`{ a: assignmentError(id: "`+opaque+`") { id } b: assignmentError(id: "`+strings.ToUpper(opaque)+`") { id } }`, nil)
+	if r.Data["a"] == nil || r.Data["b"] != nil {
+		t.Errorf("%v", r.Data)
+	}
 }

@@ -36,7 +36,7 @@ func ParseGUID(s string) (GUID, bool) {
 
 // UnmarshalText reads what the service wrote; GUIDs are equal without regard to case.
 func (g *GUID) UnmarshalText(text []byte) error {
-	*g = GUID(strings.ToLower(string(text)))
+	*g = GUID(FoldID(string(text)))
 	return nil
 }
 

@@ -65,7 +65,7 @@ func TestGUIDOnTheWire(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"skuId":"05E9A617-0261-4CEE-BB44-138D3EF5D965","disabledPlans":["AB","cd"]}`), &license); err != nil {
 		t.Fatal(err)
 	}
-	if *license.SkuID != e3 || !slices.Equal(license.DisabledPlans, []GUID{"ab", "cd"}) {
+	if *license.SkuID != e3 || !slices.Equal(license.DisabledPlans, []GUID{"AB", "cd"}) {
 		t.Errorf("%v, %v", *license.SkuID, license.DisabledPlans)
 	}
 	if err := json.Unmarshal([]byte(`{"skuId":null}`), &license); err != nil || license.SkuID != nil {

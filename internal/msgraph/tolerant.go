@@ -15,10 +15,15 @@ import (
 // unmarshal decodes an object. A property whose value cannot be read costs that property, which is then noted among the
 // object's [licensing.Unread]: one odd value never takes the object, or the list that it is in. An id has no substitute.
 func unmarshal(raw json.RawMessage, into any) error {
-	if !nullInList(raw) && json.Unmarshal(raw, into) == nil {
-		return nil
+	if nullInList(raw) || json.Unmarshal(raw, into) != nil {
+		if err := readObject(raw, reflect.ValueOf(into).Elem()); err != nil {
+			return err
+		}
 	}
-	return readObject(raw, reflect.ValueOf(into).Elem())
+	if object, ok := into.(interface{ FoldIDs() }); ok {
+		object.FoldIDs()
+	}
+	return nil
 }
 
 var (

@@ -216,7 +216,7 @@ func idOf(body []byte) string {
 	if json.Unmarshal(unwrapped(body), &entity) != nil {
 		return ""
 	}
-	return entity.ID
+	return licensing.FoldID(entity.ID)
 }
 
 // change returns how a write is sent.
