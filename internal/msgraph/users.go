@@ -30,7 +30,9 @@ func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func
 		unlicensed = "assignedLicenses/$count eq 0"
 	}
 	listDirectory(b, usersEndpoint, "/users", q, properties, allOf(licensed, unlicensed),
-		func(u *licensing.User) (*string, []*licensing.AssignedLicense) { return u.DisplayName, u.AssignedLicenses }, found)
+		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
+			return u.DisplayName, u.AssignedLicenses
+		}, found)
 }
 
 // listDirectory adds the read of a page of users or groups that meet a condition, and those that both know. What takes
