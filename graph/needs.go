@@ -69,7 +69,10 @@ func needsOf(op *graphql.OperationContext) needs {
 	result.add(true, "SubscribedSku", "skuId", "id")
 	result.add(walk.selects("disabledPlans", "disabledServicePlans") || walk.fields["ServicePlan"]["subscribedSkus"] || walk.fields["AssignmentError"]["servicePlans"], "SubscribedSku", "servicePlans")
 	result.add(walk.ordersSkus || walk.fields["LicensingOverview"]["products"], "SubscribedSku", "skuPartNumber", "consumedUnits", "prepaidUnits")
-	result.add(true, "Allotment", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "subscriptions")
+	result.add(walk.arrangesAllotments, "Allotment", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "subscriptions")
+	result.add(walk.fields["SubscribedSku"]["allotments"], "Allotment", "skuId")
+	result.add(walk.fields["ProductOverview"]["nextLifecycleDate"], "Allotment", "skuId", "subscriptions")
+	result.add(walk.fields["LicensingOverview"]["waitingMembers"], "Allotment", "allottedUnits", "consumedUnits", "subscriptions")
 	result["DirectoryObject"] = slices.Concat(result["User"], result["Group"], result["Device"])
 	for typeName := range result {
 		slices.Sort(result[typeName])
@@ -103,6 +106,7 @@ type needsWalk struct {
 	fields             map[string]map[string]bool // by type
 	seen               map[string]bool            // fragments
 	states, ordersSkus bool                       // what Query.users filters by here, and Query.subscribedSkus orders
+	arrangesAllotments bool                       // Query.allotments filters or orders
 }
 
 func (w *needsWalk) selections(set ast.SelectionSet) {
@@ -123,6 +127,7 @@ func (w *needsWalk) selections(set ast.SelectionSet) {
 			if parent == "Query" {
 				arguments := s.ArgumentMap(w.op.Variables)
 				w.states = w.states || s.Name == "users" && filtersStates(arguments["filter"])
+				w.arrangesAllotments = w.arrangesAllotments || s.Name == "allotments" && (arguments["filter"] != nil || arguments["orderBy"] != nil)
 				w.ordersSkus = w.ordersSkus || s.Name == "subscribedSkus" && arguments["orderBy"] != nil
 			}
 			w.selections(s.SelectionSet)

@@ -159,6 +159,7 @@ func TestRepeatedPages(t *testing.T) {
 	for _, tt := range []struct{ query, page, path, endpoint string }{
 		{`{ users(first: 900) { nodes { id } } }`, "duplicate", "users", usersEndpoint},
 		{`{ users(first: 5) { nodes { id } } }`, "empty", "users", usersEndpoint},
+		{`{ users(first: 5) { nodes { id } } }`, "duplicate", "users", usersEndpoint},
 		{`{ licensingOverview { assignmentErrors { total complete } } }`, "duplicate", "licensingOverview.assignmentErrors", errorsEndpoint},
 		{fmt.Sprintf(`{ a: user(id: %q) { licenseAssignmentStates { state } } b: user(id: %q) { licenseAssignmentStates { state } } }`, people[0], people[1]), "duplicate", "a", usersEndpoint},
 		{`{ subscribedSkus { nodes { id } } }`, "duplicate", "subscribedSkus", skusEndpoint},

@@ -94,7 +94,16 @@ func (l *Loaders) wholeAllotment(sent *licensing.Sent[*licensing.Allotment]) Thu
 	case l.shows(sent.Properties, "Allotment"):
 		return func() (*licensing.Allotment, error) { return sent.Object, nil }
 	default:
-		return l.AllotmentByID.Load(sent.Object.ID)
+		thunk := l.AllotmentByID.Load(sent.Object.ID)
+		return func() (*licensing.Allotment, error) {
+			allotment, err := thunk()
+			if err != nil {
+				if kept := l.keptAllotment(sent, err); kept != nil {
+					return kept, nil
+				}
+			}
+			return allotment, err
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func (l *Loaders) addAssignmentErrors(s *scheduler) {
 		b.AssignmentErrorsOfUsers(ids, l.properties("AssignmentError"), withoutAssignee, func(id string, errs []*licensing.AssignmentError, err error) {
 			for _, e := range errs {
 				e.Related.HasAssignedTo = true
-				e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"})}
+				e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"}), Bare: true}
 				l.holdError(e)
 			}
 			found(id, errs, err)
@@ -76,6 +76,13 @@ func (l *Loaders) PlanAssignedTo(e *licensing.AssignmentError, next func(licensi
 // UsageRights returns what the assignees can still use, in the order of the errors; nil where there is nothing.
 func (l *Loaders) UsageRights(errs []*licensing.AssignmentError) ([]*licensing.UsageRight, []error) {
 	rights, failures := EachOf(l.UsageRightByErrorID, errs, (*licensing.AssignmentError).ObjectID)
+	for i, e := range errs {
+		if failures[i] != nil {
+			if kept := l.keptRight(e, failures[i]); kept != nil {
+				rights[i], failures[i] = kept, nil
+			}
+		}
+	}
 	if !l.needs("AssignmentError", "assignedTo") {
 		return rights, failures
 	}

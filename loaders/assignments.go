@@ -63,12 +63,12 @@ func (l *Loaders) relatedOf(typeName string, knowsAllotment, knowsAssignee bool)
 
 // onlyID is an allotment of which nothing but the id is known.
 func onlyID(id string) *licensing.Sent[*licensing.Allotment] {
-	return &licensing.Sent[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"})}
+	return &licensing.Sent[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"}), Bare: true}
 }
 
 func (l *Loaders) holdAssignmentsOf(assignee licensing.DirectoryObject, assignments []*licensing.Assignment) {
 	for _, a := range assignments {
-		a.Related.AssignedTo, a.Related.HasAssignedTo = &licensing.Reference{Object: assignee, Properties: set([]string{"id"})}, true
+		a.Related.AssignedTo, a.Related.HasAssignedTo = &licensing.Reference{Object: assignee, Properties: set([]string{"id"}), Bare: true}, true
 		l.holdAssignment(a)
 	}
 }

@@ -49,7 +49,7 @@ func (l *Loaders) DirectoryObjects(ids []string) ([]licensing.DirectoryObject, [
 
 // DirectoryObjectNow returns an object of which the id and the kind are known.
 func (l *Loaders) DirectoryObjectNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
-	return l.whole(&licensing.Reference{Object: object, Properties: set([]string{"id"})})()
+	return l.whole(&licensing.Reference{Object: object, Properties: set([]string{"id"}), Bare: true})()
 }
 
 // PlanWhole plans with next what follows from objects, once all of them have all properties that the operation
@@ -97,15 +97,15 @@ func (l *Loaders) whole(ref *licensing.Reference) Thunk[licensing.DirectoryObjec
 	switch object := ref.Object.(type) {
 	case *licensing.User:
 		if !l.shows(ref.Properties, "User") {
-			return asObject(l.UserByID.Load(object.ID))
+			return l.orKept(ref, asObject(l.UserByID.Load(object.ID)))
 		}
 	case *licensing.Group:
 		if !l.shows(ref.Properties, "Group") {
-			return asObject(l.GroupByID.Load(object.ID))
+			return l.orKept(ref, asObject(l.GroupByID.Load(object.ID)))
 		}
 	case *licensing.Device:
 		if !l.shows(ref.Properties, "Device") {
-			return asObject(l.DeviceByID.Load(object.ID))
+			return l.orKept(ref, asObject(l.DeviceByID.Load(object.ID)))
 		}
 	}
 	return func() (licensing.DirectoryObject, error) { return ref.Object, nil }
@@ -130,19 +130,41 @@ func (l *Loaders) planEitherWhole(ref *licensing.Reference, next func(licensing.
 	switch object := ref.Object.(type) {
 	case *licensing.User:
 		if !l.shows(ref.Properties, "User") {
-			return planObject(l.UserByID, object.ID, next)
+			return planObject(l.UserByID, object.ID, l.elseKept(ref, next))
 		}
 	case *licensing.Group:
 		if !l.shows(ref.Properties, "Group") {
-			return planObject(l.GroupByID, object.ID, next)
+			return planObject(l.GroupByID, object.ID, l.elseKept(ref, next))
 		}
 	case *licensing.Device:
 		if !l.shows(ref.Properties, "Device") {
-			return planObject(l.DeviceByID, object.ID, next)
+			return planObject(l.DeviceByID, object.ID, l.elseKept(ref, next))
 		}
 	}
 	next(ref.Object, nil)
 	return func() {}
+}
+
+// orKept is the object with what came along, when it cannot be completed.
+func (l *Loaders) orKept(ref *licensing.Reference, whole Thunk[licensing.DirectoryObject]) Thunk[licensing.DirectoryObject] {
+	return func() (object licensing.DirectoryObject, err error) {
+		object, err = whole()
+		l.elseKept(ref, func(o licensing.DirectoryObject, e error) { object, err = o, e })(object, err)
+		return object, err
+	}
+}
+
+// elseKept hands over what came along of an object that cannot be completed.
+func (l *Loaders) elseKept(ref *licensing.Reference, next func(licensing.DirectoryObject, error)) func(licensing.DirectoryObject, error) {
+	return func(object licensing.DirectoryObject, err error) {
+		if err != nil {
+			if kept := l.kept(ref, err); kept != nil {
+				next(kept, nil)
+				return
+			}
+		}
+		next(object, err)
+	}
 }
 
 func planObject[T licensing.DirectoryObject](l *Loader[string, T], id string, next func(licensing.DirectoryObject, error)) (wait func()) {
@@ -157,11 +179,16 @@ var relations = []string{"assignments", "allotments", "allotment", "assignedTo",
 // count: they have loaders of their own.
 func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 	for _, property := range l.properties(typeName) {
-		if !shown[property] && property != licenseStates && !slices.Contains(relations, property) {
+		if !shown[property] && !ownLoader(property) {
 			return false
 		}
 	}
 	return true
+}
+
+// ownLoader tells whether a property is read by a loader of its own.
+func ownLoader(property string) bool {
+	return property == licenseStates || slices.Contains(relations, property)
 }
 
 // covers tells whether a page shows everything that the operation needs of its elements.

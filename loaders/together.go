@@ -61,12 +61,3 @@ func (g *gathering[V]) found(i int, value V, err error) {
 		g.next(g.values)
 	}
 }
-
-// PlanEach loads the values of several keys, and plans with next what follows from all of them. What does not
-// exist is left open; next never runs when another failure occurs, which is what wait returns.
-func (l *Loader[K, V]) PlanEach(keys []K, next func([]Found[V])) (wait func() error) {
-	return gather(len(keys), func(i int, found func(V, error)) func() {
-		thunk := l.planEither(keys[i], found)
-		return func() { thunk() } //nolint:errcheck // found is told
-	}, next)
-}

@@ -1,6 +1,10 @@
 package loaders
 
-import "licensegraph/internal/licensing"
+import (
+	"strings"
+
+	"licensegraph/internal/licensing"
+)
 
 const licenseStates = "licenseAssignmentStates"
 
@@ -44,7 +48,7 @@ func (l *Loaders) addUsers(s *scheduler) {
 				found(id, nil, err)
 				return
 			}
-			found(id, user.LicenseAssignmentStates, nil)
+			found(id, user.LicenseAssignmentStates, user.WhyUnread(licenseStates))
 		})
 	})
 }
@@ -55,7 +59,7 @@ func (l *Loaders) holdUser(user *licensing.User) {
 		return
 	}
 	l.UserByID.Prime(user.ID, user)
-	if l.needs("User", licenseStates) {
+	if l.needs("User", licenseStates) && user.WhyUnread(licenseStates) == nil {
 		l.LicenseStatesByUserID.Prime(user.ID, user.LicenseAssignmentStates)
 	}
 }
@@ -85,11 +89,19 @@ func planCovered[T licensing.Node](l *Loaders, byID *Loader[string, T], typeName
 		next(found)
 		return func() error { return nil }
 	}
-	ids := make([]string, len(items))
-	for i, item := range items {
-		ids[i] = item.ObjectID()
-	}
-	return byID.PlanEach(ids, next)
+	shown := set(strings.Split(q.Shown, ","))
+	return gather(len(items), func(i int, found func(T, error)) func() {
+		thunk := byID.planEither(items[i].ObjectID(), func(item T, err error) {
+			if err != nil && (shown[licenseStates] || !l.needs(typeName, licenseStates)) { // by which what is left out may be chosen
+				object, _ := any(items[i]).(licensing.DirectoryObject)
+				if kept, ok := l.kept(&licensing.Reference{Object: object, Properties: shown}, err).(T); ok {
+					item, err = kept, nil
+				}
+			}
+			found(item, err)
+		})
+		return func() { thunk() } //nolint:errcheck // found is told
+	}, next)
 }
 
 func set(members []string) map[string]bool {

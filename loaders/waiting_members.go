@@ -30,7 +30,7 @@ func (l *Loaders) addWaitingMembers(s *scheduler) {
 // waits says of places in queues who waits there.
 func waits(who licensing.DirectoryObject, members []*licensing.WaitingMember) {
 	for _, w := range members {
-		w.Related.AssignedTo, w.Related.HasAssignedTo = &licensing.Reference{Object: who, Properties: set([]string{"id"})}, true
+		w.Related.AssignedTo, w.Related.HasAssignedTo = &licensing.Reference{Object: who, Properties: set([]string{"id"}), Bare: true}, true
 	}
 }
 

@@ -2054,19 +2054,13 @@ func (ec *executionContext) marshalNPageInfo2ᚖlicensegraphᚋgraphᚋmodelᚐP
 }
 
 func (ec *executionContext) unmarshalNUUID2licensegraphᚋinternalᚋlicensingᚐGUID(ctx context.Context, v any) (licensing.GUID, error) {
-	res, err := model.UnmarshalUUID(v)
+	var res licensing.GUID
+	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNUUID2licensegraphᚋinternalᚋlicensingᚐGUID(ctx context.Context, sel ast.SelectionSet, v licensing.GUID) graphql.Marshaler {
-	_ = sel
-	res := model.MarshalUUID(v)
-	if res == graphql.Null {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-	}
-	return res
+	return v
 }
 
 func (ec *executionContext) unmarshalNUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx context.Context, v any) ([]licensing.GUID, error) {
@@ -2102,18 +2096,16 @@ func (ec *executionContext) unmarshalODate2ᚖlicensegraphᚋinternalᚋlicensin
 	if v == nil {
 		return nil, nil
 	}
-	res, err := model.UnmarshalDate(v)
-	return &res, graphql.ErrorOnPath(ctx, err)
+	var res = new(licensing.Date)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalODate2ᚖlicensegraphᚋinternalᚋlicensingᚐDate(ctx context.Context, sel ast.SelectionSet, v *licensing.Date) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	_ = sel
-	_ = ctx
-	res := model.MarshalDate(*v)
-	return res
+	return v
 }
 
 func (ec *executionContext) unmarshalODateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
@@ -2274,18 +2266,16 @@ func (ec *executionContext) unmarshalOUUID2ᚖlicensegraphᚋinternalᚋlicensin
 	if v == nil {
 		return nil, nil
 	}
-	res, err := model.UnmarshalUUID(v)
-	return &res, graphql.ErrorOnPath(ctx, err)
+	var res = new(licensing.GUID)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx context.Context, sel ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	_ = sel
-	_ = ctx
-	res := model.MarshalUUID(*v)
-	return res
+	return v
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -33,5 +33,6 @@ func allotmentOf(id string) *licensing.Sent[*licensing.Allotment] {
 	return &licensing.Sent[*licensing.Allotment]{
 		Object:     &licensing.Allotment{ID: id},
 		Properties: map[string]bool{"id": true},
+		Bare:       true,
 	}
 }

@@ -59,10 +59,10 @@ func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string,
 // byIDs adds reads of objects of a kind by id. The function where adds reads of them that bring all properties, at the
 // price of more requests; nil when there are none. It is used for what getByIds does not bring, as where it ignores
 // $select, which its page does not mention.
-func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties []string, where func(ids []string), found func(id string, object T, err error)) {
+func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties []string, where func(ids []string, found func(id string, object T, err error)), found func(id string, object T, err error)) {
 	ignored := refuses(directoryObjectsByIDsEndpoint, "$select")
 	if where != nil && (!plain(properties) || b.operation.learnt.knows(ignored)) {
-		where(ids)
+		where(ids, found)
 		return
 	}
 	asked := telling(kind, onlyPlain(properties))
@@ -75,6 +75,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 			return
 		}
 		var lacking []string
+		came := map[string]*licensing.Reference{}
 		for _, ref := range refs {
 			object, ok := ref.Object.(T)
 			err := hidden(ref, asked)
@@ -84,6 +85,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 				found(object.ObjectID(), none, err)
 			case where != nil && slices.ContainsFunc(properties, func(p string) bool { return !ref.Properties[p] }):
 				lacking = append(lacking, object.ObjectID())
+				came[object.ObjectID()] = ref
 			default:
 				found(object.ObjectID(), object, nil)
 			}
@@ -94,8 +96,32 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 		if len(lacking) == len(refs) {
 			b.operation.learnt.suspect(ignored)
 		}
-		where(lacking)
+		where(lacking, func(id string, object T, err error) {
+			if ref := came[id]; err != nil && ref != nil && !ref.Bare {
+				object, err = lacks(ref.Object, properties, ref.Properties, err).(T), nil
+			}
+			found(id, object, err)
+		})
 	})
+}
+
+// lacks returns an object of which some properties did not come, and could not be read by themselves.
+func lacks(object licensing.DirectoryObject, properties []string, shown map[string]bool, why error) licensing.DirectoryObject {
+	unread := licensing.Unread{}
+	for _, property := range properties {
+		if !shown[property] {
+			unread[property] = why
+		}
+	}
+	switch object := object.(type) {
+	case *licensing.User:
+		maps.Copy(unread, object.Unread)
+		object.Unread = unread
+	case *licensing.Group:
+		maps.Copy(unread, object.Unread)
+		object.Unread = unread
+	}
+	return object
 }
 
 // getByIDs adds reads by id of objects of a kind; of any kind when that is empty. Ids that the service does not know

@@ -30,7 +30,7 @@ func (b *Batch) Groups(ids, properties []string, found func(id string, group *li
 		b.add(one(r, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
 		return
 	}
-	byIDs(b, "group", ids, properties, func(ids []string) { b.groupsByID(ids, properties, found) }, found)
+	byIDs(b, "group", ids, properties, func(ids []string, found func(string, *licensing.Group, error)) { b.groupsByID(ids, properties, found) }, found)
 }
 
 // groupsByID adds reads of groups by id, with properties of any kind.

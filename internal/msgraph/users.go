@@ -119,7 +119,7 @@ func (b *Batch) Users(ids, properties []string, found func(id string, user *lice
 		b.add(user(ids[0], properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
 		return
 	}
-	byIDs(b, "user", ids, properties, func(ids []string) {
+	byIDs(b, "user", ids, properties, func(ids []string, found func(string, *licensing.User, error)) {
 		b.usersWhere("id", ids, properties, func(user *licensing.User) string { return user.ID }, found)
 	}, found)
 }

@@ -1,0 +1,179 @@
+package graph_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+)
+
+const allotmentsEndpoint = "GET /admin/cloudLicensing/allotments"
+
+// TestNothingIsCompletedUnasked reads no allotments for what came along with assignments, as long as nobody asks for
+// what did not come along.
+func TestNothingIsCompletedUnasked(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.tenant.Inject(withoutPurchases)
+	g.ask(`{ assignments(first: 50) { nodes { id allotment { id skuId skuPartNumber allottedUnits } } } }`, nil)
+	if got := g.sent(allotmentsEndpoint); got != 0 {
+		t.Errorf("read the allotments %d times", got)
+	}
+}
+
+// withoutPurchases leaves out of allotments what lists of them often leave out.
+var withoutPurchases = emulator.Fault{Endpoint: "GET /admin/cloudLicensing/assignments", Omit: []string{"subscriptions"}, Times: -1}
+
+// TestKeptWhenCompletingFails keeps what came along, when the read that would complete it fails: only what it would have
+// brought is missing, and an error tells why.
+func TestKeptWhenCompletingFails(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for _, tt := range []struct {
+		query, lost string
+		emulator.Fault
+	}{
+		{`{ assignments(first: 50) { nodes { id allotment { id skuPartNumber availableUnits } } } }`,
+			"assignments.nodes.#.allotment.availableUnits", emulator.Fault{Endpoint: allotmentsEndpoint}},
+		{`{ assignmentErrors(first: 20) { nodes { id assignedTo { id ... on User { displayName department } } } } }`,
+			"assignmentErrors.nodes.#.assignedTo.department", emulator.Fault{Endpoint: byIDsEndpoint}},
+		{`{ groups(first: 1, filter: { displayNameStartsWith: "All" }) { nodes { members(first: 20) { nodes { id ... on User { displayName assignedPlans { service } } } } } } }`,
+			"groups.nodes.#.members.nodes.#.assignedPlans", emulator.Fault{Endpoint: usersEndpoint}},
+	} {
+		whole := g.warm(tt.query)
+		tt.Fault.Status, tt.Fault.Times = http.StatusInternalServerError, -1
+		g.tenant.Inject(tt.Fault)
+		g.tenant.Inject(withoutPurchases)
+		r := g.ask(tt.query, nil)
+		if diff := gocmp.Diff(without(t, whole, tt.lost), r.Data, ignoreCursors); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.lost, diff)
+		}
+		count := lose(without(t, whole, ""), strings.Split(tt.lost, "."))
+		if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != tt.lost || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" || r.Errors[0].Extensions["count"].(float64) < float64(count) || count < 2 {
+			t.Errorf("%d lost: %v", count, r.Errors)
+		}
+		g.forget()
+	}
+}
+
+// TestGroupWithoutName shows a group of which something came, though not its name.
+func TestGroupWithoutName(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ users(first: 30) { nodes { licenseAssignmentStates { assignedByGroup { id displayName securityEnabled } } } } }`
+	const name = "users.nodes.#.licenseAssignmentStates.#.assignedByGroup.displayName"
+	whole := g.warm(query)
+	g.tenant.Inject(emulator.Fault{Endpoint: byIDsEndpoint, Set: map[string]any{"displayName": nil}, Times: -1})
+	g.fails(t, g.ask(query, nil), without(t, whole, name))
+}
+
+// TestStrayRefusals refuses a request or two for nothing that was in it. The next answer is whole, and none has null
+// without an error.
+func TestStrayRefusals(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.licensed(t)
+	query := fmt.Sprintf(`{ user(id: %q) { usageRights { id allotments { id } assignments { id } } } }`, person)
+	whole := g.warm(query)
+	const list = "GET /users/{id}/cloudLicensing/usageRights"
+	for n := 1; n <= 4; n++ {
+		for _, endpoint := range []string{list, list + "/{id}"} {
+			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: http.StatusBadRequest, Code: "BadRequest", Message: "Something is wrong.", Times: n})
+		}
+		r := g.ask(query, nil)
+		if diff := gocmp.Diff(whole.Data, r.Data); diff != "" && len(r.Errors) == 0 {
+			t.Errorf("%d times: null without an error: %s", n, diff)
+		}
+		g.tenant.ClearFaults()
+		g.fails(t, g.ask(query, nil), whole.Data)
+		g.forget()
+	}
+}
+
+// licensed returns the id of a person with usage rights.
+func (g *gateway) licensed(t *testing.T) string {
+	t.Helper()
+	for _, node := range g.nodesOf(t, "users", "first: 20, filter: {licensed: true}", "id usageRights { id }") {
+		if rights := node["usageRights"].([]any); len(rights) > 1 {
+			return node["id"].(string)
+		}
+	}
+	t.Fatal("nobody has usage rights")
+	return ""
+}
+
+// TestMissingRelation answers 404 and 410 for what is there: that is no empty list.
+func TestMissingRelation(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.licensed(t)
+	for _, status := range []int{http.StatusNotFound, http.StatusGone} {
+		for _, tt := range []struct{ endpoint, query, path string }{
+			{"GET /users/{id}/cloudLicensing/usageRights/{id}/assignments", fmt.Sprintf(`{ user(id: %q) { usageRights { id assignments { id } } } }`, person), "user.usageRights.#.assignments"},
+			{"GET /users/{id}/cloudLicensing/usageRights", fmt.Sprintf(`{ user(id: %q) { usageRights { id } } }`, person), "user.usageRights"},
+			{skusEndpoint, `{ subscribedSku(skuId: "` + skuE3 + `") { id } }`, "subscribedSku"},
+			{skusEndpoint, `{ subscribedSkus { nodes { id } } }`, "subscribedSkus"},
+			{skusEndpoint, `{ assignmentErrors(first: 1) { nodes { sku { consumedUnits } } } }`, "assignmentErrors.nodes.#.sku"},
+		} {
+			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Status: status, Times: -1})
+			g.tenant.Inject(emulator.Fault{Omit: []string{"assignments"}, Times: -1}) // which are then read by themselves
+			r := g.ask(tt.query, nil)
+			if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != tt.path {
+				t.Errorf("%d for %s: %v %s", status, tt.endpoint, r.Data, r.Errors)
+			}
+			g.forget()
+		}
+	}
+}
+
+// TestRightWithoutID answers usage rights that nobody could refer to: one error.
+func TestRightWithoutID(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.licensed(t)
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}/cloudLicensing/usageRights", Omit: []string{"id"}, Times: -1})
+	r := g.ask(fmt.Sprintf(`{ user(id: %q) { id usageRights { id skuPartNumber allotments { id } } } }`, person), nil)
+	g.fails(t, r, map[string]any{"user": map[string]any{"id": person, "usageRights": nil}}, clientError{Code: "UPSTREAM_UNAVAILABLE", Path: "user.usageRights"})
+}
+
+// TestTokenAfterRetry refuses a token after another failure: a new one is asked for, all the same.
+func TestTokenAfterRetry(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ users(first: 3) { nodes { id } } }`
+	whole := g.warm(query)
+	g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Status: http.StatusServiceUnavailable})
+	g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Status: http.StatusUnauthorized})
+	g.fails(t, g.ask(query, nil), whole.Data)
+	if got := g.sent(usersEndpoint); got != attempts {
+		t.Errorf("sent %d times", got)
+	}
+}
+
+// TestLostAnswersToChanges loses the answers to changes that were made in one batch, because a part of it is HTML. None
+// is made again, and what can be seen of them is read back.
+func TestLostAnswersToChanges(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 3)
+	g.tenant.Inject(emulator.Fault{Endpoint: batchEndpoint, Times: -1, Rewrite: func(body []byte) []byte {
+		if !bytes.Contains(body, []byte(`"status":201`)) {
+			return body // of reads
+		}
+		return rawPart(body)
+	}})
+	r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people...)}})
+	if got := g.written(); got != len(people) {
+		t.Errorf("wrote %d times: %s", got, r.raw)
+	}
+	for _, result := range r.Data["createAssignments"].(object)["results"].([]any) {
+		if outcome := result.(object)["outcome"]; outcome != "DONE" && outcome != "UNKNOWN" {
+			t.Errorf("%v", result)
+		}
+	}
+}

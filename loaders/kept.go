@@ -1,0 +1,64 @@
+package loaders
+
+import (
+	"errors"
+	"maps"
+
+	"licensegraph/internal/licensing"
+)
+
+// kept returns an object as it came along, when the read that would have completed it has failed: what was not shown is
+// noted with why. It is nil when nothing came but the id, and when the object is gone.
+func (l *Loaders) kept(sent *licensing.Reference, err error) licensing.DirectoryObject {
+	if sent.Bare || errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	switch object := sent.Object.(type) {
+	case *licensing.User:
+		kept := *object
+		kept.Unread = l.lacks("User", sent.Properties, object.Unread, err)
+		return &kept
+	case *licensing.Group:
+		kept := *object
+		kept.Unread = l.lacks("Group", sent.Properties, object.Unread, err)
+		return &kept
+	case *licensing.Device:
+		kept := *object
+		kept.Unread = l.lacks("Device", sent.Properties, object.Unread, err)
+		return &kept
+	}
+	return nil
+}
+
+// keptAllotment is kept for an allotment.
+func (l *Loaders) keptAllotment(sent *licensing.Sent[*licensing.Allotment], err error) *licensing.Allotment {
+	if sent.Bare || errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	kept := *sent.Object
+	kept.Unread = l.lacks("Allotment", sent.Properties, kept.Unread, err)
+	return &kept
+}
+
+// keptRight is kept for the right that came along with an error.
+func (l *Loaders) keptRight(e *licensing.AssignmentError, err error) *licensing.UsageRight {
+	right := e.Related.UsageRight
+	if right == nil || errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	kept := *right
+	kept.Unread = l.lacks("UsageRight", e.Related.RightProperties, kept.Unread, err)
+	return &kept
+}
+
+// lacks adds what the operation needs of a type and was not shown to what could not be read.
+func (l *Loaders) lacks(typeName string, shown map[string]bool, unread licensing.Unread, why error) licensing.Unread {
+	all := licensing.Unread{}
+	maps.Copy(all, unread)
+	for _, property := range l.properties(typeName) {
+		if !shown[property] && !ownLoader(property) {
+			all[property] = why
+		}
+	}
+	return all
+}
