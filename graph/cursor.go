@@ -5,7 +5,11 @@ import (
 	"compress/flate"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,14 +25,17 @@ import (
 type cursor struct {
 	// Link is the upstream page; empty for the first.
 	Link string `json:"l,omitempty"`
-	// Top is the size that was asked of the first page.
+	// Top is the size of the pages behind Link: the link fixes it.
 	Top int `json:"t,omitempty"`
+	// Before is how many elements of the list are before the page behind Link.
+	Before int `json:"b,omitempty"`
 	// Skip is how many elements of the page are before the place.
 	Skip int `json:"s,omitempty"`
 	// Shown are the properties that the pages behind Link show, joined with commas: the link fixes them.
 	Shown string `json:"p,omitempty"`
-	// Count is the number of elements in the whole list, which the service tells with its first page only.
-	Count *int32 `json:"n,omitempty"`
+	// Counted tells that the first page was counted: such lists are read in a way of their own, in which their order
+	// may be another.
+	Counted bool `json:"n,omitempty"`
 	// ID is the element of a held list that the cursor is at.
 	ID string `json:"i,omitempty"`
 }
@@ -41,7 +48,45 @@ type cursors struct {
 }
 
 // cursorKeys open what any of them has sealed. The first seals.
-type cursorKeys []cipher.AEAD
+type cursorKeys []cursorKey
+
+// cursorKey seals with AES-256-GCM. The nonce follows from what is sealed, so that the same place has the same cursor in
+// each answer: a client that asks again sees that nothing has changed (as in RFC 5297, section 1.3.2, deterministic
+// authenticated encryption).
+type cursorKey struct {
+	aead  cipher.AEAD
+	nonce []byte // key of the nonces
+}
+
+func newCursorKey(key []byte) (cursorKey, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return cursorKey{}, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return cursorKey{}, err
+	}
+	nonce, err := hkdf.Expand(sha256.New, key, "cursor nonce", sha256.Size)
+	return cursorKey{aead, nonce}, err
+}
+
+func (k cursorKey) seal(plain, scope []byte) []byte {
+	mac := hmac.New(sha256.New, k.nonce)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(scope))))
+	mac.Write(scope)
+	mac.Write(plain)
+	nonce := mac.Sum(nil)[:k.aead.NonceSize()]
+	return k.aead.Seal(nonce, nonce, plain, scope)
+}
+
+func (k cursorKey) open(sealed, scope []byte) ([]byte, error) {
+	size := k.aead.NonceSize()
+	if len(sealed) < size {
+		return nil, errors.New("too short")
+	}
+	return k.aead.Open(nil, sealed[:size], sealed[size:], scope)
+}
 
 const (
 	// cursorKeySize is the key size of AES-256.
@@ -65,15 +110,11 @@ func (c *cursors) change(keys [][]byte) error {
 		if len(key) != cursorKeySize {
 			return fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
 		}
-		block, err := aes.NewCipher(key)
+		made, err := newCursorKey(key)
 		if err != nil {
 			return err
 		}
-		aead, err := cipher.NewGCMWithRandomNonce(block)
-		if err != nil {
-			return err
-		}
-		all = append(all, aead)
+		all = append(all, made)
 	}
 	c.keys.Store(&all)
 	return nil
@@ -101,7 +142,7 @@ func (c *cursors) seal(list string, at cursor) string {
 	compressed.Reset(&plain)
 	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer takes all
 	compressed.Close()                     //nolint:errcheck // a buffer takes all
-	return base64.RawURLEncoding.EncodeToString((*c.keys.Load())[0].Seal(nil, nil, plain.Bytes(), c.scope(list)))
+	return base64.RawURLEncoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
 }
 
 // open reads a cursor of the list, handed to an argument.
@@ -117,7 +158,7 @@ func (c *cursors) open(list, argument, text string) (cursor, error) {
 	}
 	var plain []byte
 	for _, key := range *c.keys.Load() {
-		if plain, err = key.Open(nil, nil, sealed, c.scope(list)); err == nil {
+		if plain, err = key.open(sealed, c.scope(list)); err == nil {
 			break
 		}
 	}

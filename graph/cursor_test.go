@@ -46,8 +46,11 @@ func TestCursorRoundTrip(t *testing.T) {
 		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: strings.Join(upstream["User"], ",")},
 	} {
 		text := c.seal("users", at)
-		if text == c.seal("users", at) {
-			t.Error("two cursors of one place are the same: they can be compared")
+		if text != c.seal("users", at) || text != other.seal("users", at) {
+			t.Error("two cursors of one place are not the same")
+		}
+		if text == c.seal("groups", at) || text == testCursors(t, 1, "u").seal("users", at) {
+			t.Error("cursors of two lists are the same")
 		}
 		if len(text) > maxCursor {
 			t.Errorf("the cursor has %d characters, which is more than is read", len(text))

@@ -250,6 +250,7 @@ func TestTotalCount(t *testing.T) {
 		{"users", "first: 3", 500.0},
 		{"users", `first: 3, filter: {licensed: false}`, 35.0},
 		{"users", `first: 3, filter: {state: ERROR}`, nil},
+		{"users", `first: 3, filter: {licensed: true, hasLicenseErrors: true}`, nil}, // though Graph counts those with a license
 		{"groups", "first: 3", 25.0},
 		{"subscribedSkus", "first: 3", 10.0},
 		{"allotments", "first: 3", 14.0},
@@ -266,7 +267,11 @@ func TestTotalCount(t *testing.T) {
 			t.Errorf("%s(%s): %v", tt.field, tt.arguments, total)
 		}
 	}
-	// Whoever did not ask at first is not told later, and nothing is lost by it.
+	// The count is of its time, also when the first page was asked without.
+	page := g.ask(`{ users(first: 3) { pageInfo { endCursor } } }`, nil)
+	if total, _ := count("users", "first: 3", page.Data["users"].(object)["pageInfo"].(object)["endCursor"].(string)); total != 500.0 {
+		t.Errorf("%v people, asked for on the second page", total)
+	}
 	_, end := count("assignments", "first: 3", "")
 	if _, next := count("assignments", "first: 3", end); next == end {
 		t.Error("the same page again")

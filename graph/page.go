@@ -76,6 +76,8 @@ type pager[R, T any] struct {
 	at    cursor // what is read next
 	waits []func() error
 	done  bool
+	// counting reads how many elements the list has; nil where that comes with a page, or is not wanted.
+	counting func() error
 	// walked are the places that were read, and failed is why the walk ended before its time.
 	walked   []place
 	restarts int
@@ -91,17 +93,16 @@ func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pa
 	if err != nil {
 		return nil, err
 	}
-	at := cursor{Top: size}
-	if l.keep != nil {
-		at.Top = l.mostUpstream // few of them may be wanted
-	}
+	l.counted = l.counted && l.keep == nil && !s.of(l.typeName+"Connection", "totalCount").empty()
+	at := cursor{Counted: l.counted}
 	if after != nil {
 		if at, err = p.cursors.open(l.name, "after", *after); err != nil {
 			return nil, err
 		}
+		at = l.nearer(at, size)
 	}
-	l.counted = l.counted && l.keep == nil && !s.of(l.typeName+"Connection", "totalCount").empty()
 	if at.Link == "" {
+		at.Top = min(at.Skip+l.wanted(size), l.mostUpstream)
 		at.Shown = strings.Join(p.Properties(l.typeName), ",")
 	}
 	next := all(l.plan(s.nodes(l.typeName)))
@@ -110,6 +111,36 @@ func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pa
 		next: func(item T) { next([]T{item}) },
 		page: page[T]{first: size, end: at, after: after != nil},
 	}, nil
+}
+
+const (
+	// readPerKept is how many elements are read at first for each that is wanted, of a list that is filtered here, and
+	// leastRead how many at least. Where too few of them are wanted, the largest pages follow.
+	readPerKept = 20
+	leastRead   = 100
+	// smallLinks is how many times more requests may be sent for that the next link is followed. See nearer.
+	smallLinks = 4
+)
+
+// wanted is how many elements are to be read for a page of a size.
+func (l list[R, T]) wanted(size int) int {
+	if l.keep == nil {
+		return size
+	}
+	return max(leastRead, readPerKept*size)
+}
+
+// nearer is the place to read a page from. A next link fixes the size of its pages: where that takes many requests, the
+// list is read in large pages from its beginning, if that is near.
+func (l list[R, T]) nearer(at cursor, size int) cursor {
+	if at.Link == "" {
+		return at
+	}
+	before, wanted := at.Before+at.Skip, l.wanted(size)
+	if before <= l.mostUpstream && wanted/max(1, at.Top) >= smallLinks*((before+wanted)/l.mostUpstream+1) {
+		return cursor{Skip: before, Counted: at.Counted}
+	}
+	return at
 }
 
 func sizeOf(name string, wanted *int32, most int) (int, error) {
@@ -128,8 +159,11 @@ func (p *pager[R, T]) load() {
 	q := p.list.query
 	q.Link, q.Top, q.Shown = p.at.Link, min(p.at.Top, p.list.mostUpstream), p.at.Shown
 	q.Again = p.restarts
-	q.Count = p.list.counted && p.at.Link == "" || p.at.Count != nil // or was counted: such pages are read in a way of their own
+	q.Count = p.at.Counted
 	p.page.upstream++
+	if p.page.upstream == 1 && p.list.counted && (!p.at.Counted || p.at.Link != "") {
+		p.count()
+	}
 	thunk := p.list.loader.Plan(q, func(upstream licensing.Page[R]) {
 		p.wait(p.list.whole(q, upstream.Items, func(items []loaders.Found[T]) { p.add(q, upstream, items) }))
 	})
@@ -137,6 +171,28 @@ func (p *pager[R, T]) load() {
 		_, err := thunk()
 		return err
 	})
+}
+
+// count plans to count the list. The service counts with the first page, and another one is read.
+func (p *pager[R, T]) count() {
+	q := p.list.query
+	q.Top, q.Count = 1, true
+	thunk := p.list.loader.Plan(q, func(licensing.Page[R]) {})
+	p.counting = func() error {
+		first, err := thunk()
+		p.page.count = countOf(first)
+		return err
+	}
+}
+
+// countOf is how many elements a list has, as its first page says; nil when it does not. What no Int can hold is the
+// largest.
+func countOf[R any](page licensing.Page[R]) *int32 {
+	if page.Count == nil {
+		return nil
+	}
+	count := int32(min(*page.Count, math.MaxInt32))
+	return &count
 }
 
 func (p *pager[R, T]) wait(wait func() error) {
@@ -147,24 +203,25 @@ func (p *pager[R, T]) wait(wait func() error) {
 
 // add takes what is wanted of an upstream page. It plans for what was taken when the page is full.
 func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []loaders.Found[T]) {
-	count := p.at.Count
-	if upstream.Count != nil {
-		total := int32(min(*upstream.Count, math.MaxInt32))
-		count = &total
+	if p.list.counted && p.counting == nil && upstream.Count != nil {
+		p.page.count = countOf(upstream)
 	}
 	p.walked = append(p.walked, place{p.at, p.page.end})
 	if upstream.Next != "" && slices.ContainsFunc(p.walked, func(before place) bool { return before.at.Link == upstream.Next }) {
 		p.end(&licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "a list of " + p.list.typeName})
 		return
 	}
-	p.at = cursor{Link: upstream.Next, Top: p.at.Top, Shown: q.Shown, Count: count}
-	p.page.count = count
+	p.at = cursor{Link: upstream.Next, Top: p.at.Top, Before: p.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
 	budget := maxUpstreamPages
 	if p.list.keep != nil {
 		budget = scanBudget
 	}
 	full := p.page.add(items, p.list.keep, p.at)
 	if !full && p.page.upstream < budget {
+		if p.list.keep != nil && q.Link == "" && q.Top < p.list.mostUpstream { // few of them are wanted
+			p.at = cursor{Top: p.list.mostUpstream, Shown: q.Shown, Counted: q.Count}
+			p.page.end = cursor{Skip: len(items)}
+		}
 		p.load()
 		return
 	}
@@ -222,6 +279,9 @@ func (p *pager[R, T]) connection() (*model.Connection[T], error) {
 		p.mu.Unlock()
 		switch {
 		case done:
+			if p.failed == nil && p.counting != nil {
+				p.failed = p.counting()
+			}
 			if p.failed != nil {
 				return nil, p.failed
 			}
@@ -239,9 +299,9 @@ func (p *pager[R, T]) connection() (*model.Connection[T], error) {
 
 func (p *pager[R, T]) result() *model.Connection[T] {
 	result := p.page.connection(func(at cursor) string {
-		at.Top, at.Count = p.at.Top, p.page.count
+		at.Counted = p.at.Counted
 		if at.Link != "" {
-			at.Shown = p.at.Shown
+			at.Top, at.Shown = p.at.Top, p.at.Shown
 		}
 		return p.cursors.seal(p.list.name, at)
 	})
@@ -325,7 +385,7 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 			p.more = true
 			return true
 		}
-		p.end = cursor{Link: start.Link, Skip: i + 1}
+		p.end = cursor{Link: start.Link, Before: start.Before, Skip: i + 1}
 		p.items, p.places, taken = append(p.items, items[i].Value), append(p.places, p.end), true
 	}
 	if p.seen == nil {
@@ -336,9 +396,9 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 			p.seen[id] = true
 		}
 	}
-	p.end = cursor{Link: start.Link, Skip: len(items)}
+	p.end = cursor{Link: start.Link, Before: start.Before, Skip: len(items)}
 	if p.more = next.Link != ""; p.more {
-		p.end = cursor{Link: next.Link}
+		p.end = cursor{Link: next.Link, Before: next.Before, Skip: max(0, start.Skip-len(items))} // a page can be short
 	}
 	if taken {
 		p.places[len(p.places)-1] = p.end

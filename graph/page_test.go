@@ -125,12 +125,11 @@ func TestResume(t *testing.T) {
 			again := g.page(t, "assignmentErrors", "", first, "")
 			g.restart()
 			for i := range first {
-				if page.cursors[i] == again.cursors[i] {
-					t.Fatalf("cursor %d can be compared", i)
+				if page.cursors[i] != again.cursors[i] {
+					t.Fatalf("cursor %d is another when it is asked for again", i)
 				}
 				for cursor, want := range map[string][]string{
 					page.cursors[i]:  all[i+1 : i+6],
-					again.cursors[i]: all[i+1 : i+6],
 					later.cursors[i]: all[first+i+1 : first+i+6],
 				} {
 					if diff := gocmp.Diff(want, g.page(t, "assignmentErrors", "", 5, cursor).ids); diff != "" {
@@ -143,6 +142,77 @@ func TestResume(t *testing.T) {
 				t.Errorf("after the end: %+v", end)
 			}
 		})
+	}
+}
+
+// TestCursorsStay asks the same again: nothing changes, also not at another gateway with the same key.
+func TestCursorsStay(t *testing.T) {
+	t.Parallel()
+	for _, list := range []struct{ field, filter string }{
+		{"users", ""}, {"users", ", filter: {hasLicenseErrors: true}"}, {"users", ", filter: {licensed: true}"}, {"groups", ""},
+		{"assignmentErrors", ""}, {"assignments", ""}, {"subscribedSkus", ""}, {"allotments", ""},
+	} {
+		t.Run(list.field+list.filter, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 7}})
+			after := ""
+			for range 3 {
+				page := g.page(t, list.field, list.filter, 4, after)
+				if last := page.cursors[len(page.cursors)-1]; page.end != last {
+					t.Errorf("endCursor is not the cursor of the last edge: %s, %s", page.end, last)
+				}
+				g.restart()
+				if diff := gocmp.Diff(page, g.page(t, list.field, list.filter, 4, after), gocmp.AllowUnexported(connectionPage{})); diff != "" {
+					t.Errorf("asked again (-before +after):\n%s", diff)
+				}
+				after = page.end
+			}
+		})
+	}
+}
+
+// TestLargePageAfterASmallOne asks for one element, then for all others: the size of the first page does not stay.
+func TestLargePageAfterASmallOne(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	all := g.walkPages(t, "users", "", 999)
+	for _, small := range []int{1, 5, 20} {
+		first := g.page(t, "users", "", small, "")
+		g.tenant.ResetCounts()
+		rest := g.page(t, "users", "", 999, first.end)
+		if diff := gocmp.Diff(all, append(first.ids, rest.ids...)); diff != "" {
+			t.Errorf("after %d (-want +got):\n%s", small, diff)
+		}
+		if asked := g.tenant.Counts()["GET /users"].Requests; asked > 2 {
+			t.Errorf("after %d: %d requests", small, asked)
+		}
+	}
+}
+
+// TestFilteredPagesReadOn walks a list that is filtered here in small pages: no upstream page is read again and again.
+func TestFilteredPagesReadOn(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const filter = ", filter: {hasLicenseErrors: true}"
+	bytes := func(first, pages int) (read int) {
+		g.tenant.ResetCounts()
+		after := ""
+		for range pages {
+			page := g.page(t, "users", filter, first, after)
+			if after = page.end; len(page.ids) != first {
+				t.Fatalf("%d people, want %d", len(page.ids), first)
+			}
+		}
+		return int(g.tenant.Counts()["GET /users"].Bytes)
+	}
+	if at, pages := bytes(25, 1), bytes(5, 5); pages > 2*at {
+		t.Errorf("25 people are %d bytes at once and %d in five pages", at, pages)
+	}
+	// Who is rare is found with few requests all the same.
+	g.tenant.ResetCounts()
+	g.page(t, "users", ", filter: {error: MUTUALLY_EXCLUSIVE_VIOLATION}", 5, "")
+	if asked := g.tenant.Counts()["GET /users"].Requests; asked > 2 {
+		t.Errorf("%d requests", asked)
 	}
 }
 

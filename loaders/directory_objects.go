@@ -179,7 +179,7 @@ var relations = []string{"assignments", "allotments", "allotment", "assignedTo",
 // count: they have loaders of their own.
 func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 	for _, property := range l.properties(typeName) {
-		if !shown[property] && !ownLoader(property) {
+		if !shown[property] && property != "id" && !ownLoader(property) {
 			return false
 		}
 	}

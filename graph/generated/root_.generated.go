@@ -3248,8 +3248,11 @@ type DirectoryObjectConnection {
   edges: [DirectoryObjectEdge!]!
   "Where this page begins and ends."
   pageInfo: PageInfo!
-  "How many objects the whole list has, where Microsoft Graph counts them: known on every page if the first one asked for it; null elsewhere."
-  totalCount: Int
+  """
+  How many objects the whole list has. Comes with the first page; on a later page it takes an upstream request. Null
+  where Microsoft Graph does not count them.
+  """
+  totalCount: Int @upstream(each: 1)
 }
 
 "A directory object in a page."
@@ -3316,10 +3319,10 @@ type GroupConnection {
   "Where this page begins and ends."
   pageInfo: PageInfo!
   """
-  How many groups the filter leaves, as Microsoft Graph counts: known on every page if the first one asked for it.
-  Eventually consistent. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, and where the service does not count.
+  How many groups the filter leaves, as Microsoft Graph counts. Comes with the first page; on a later page it takes
+  an upstream request. Eventually consistent. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, and where the service does not count.
   """
-  totalCount: Int
+  totalCount: Int @upstream(each: 1)
 }
 
 "A group in a page."
@@ -4182,10 +4185,10 @@ type UserConnection {
   "Where this page begins and ends."
   pageInfo: PageInfo!
   """
-  How many people the filter leaves, as Microsoft Graph counts: known on every page if the first one asked for it.
-  Eventually consistent. Null where the filter is applied here.
+  How many people the filter leaves, as Microsoft Graph counts. Comes with the first page; on a later page it takes
+  an upstream request. Eventually consistent. Null where the filter is applied here.
   """
-  totalCount: Int
+  totalCount: Int @upstream(each: 1)
   "How much was read to fill this page, when the filter is applied here; null otherwise."
   scan: Scan
 }

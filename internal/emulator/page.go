@@ -22,9 +22,13 @@ type link struct {
 	Epoch int64  `json:"e"` // which tenant it is about, see Emulator.epoch
 }
 
-// linkLifetime is how long a next link works. The service's own is not
-// documented.
-const linkLifetime = time.Hour
+const (
+	// linkLifetime is how long a next link works at least. The service's own is
+	// not documented.
+	linkLifetime = time.Hour
+	// linkTicks is how long the same place has the same link.
+	linkTicks = 10 * time.Minute
+)
 
 // seal makes l opaque and safe against edits. The nonce follows from the text,
 // so that equal answers are equal bytes.
@@ -69,7 +73,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	switch {
 	case l.Epoch != e.epoch:
 		return unknown
-	case c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime:
+	case c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime+linkTicks:
 		return old
 	}
 	q.after, q.real, q.later = l.After, l.Real, true
@@ -128,7 +132,7 @@ func optionsOf(values url.Values) string {
 var readable = strings.NewReplacer("+", "%20", "%24", "$", "%2C", ",", "%28", "(", "%29", ")", "%27", "'", "%2F", "/", "%3A", ":")
 
 func (e *Emulator) nextLink(c *call, path, raw string, after int64, real bool) string {
-	token := e.seal(link{c.version + "/" + path, digest(raw), after, real, c.date.Unix(), e.epoch})
+	token := e.seal(link{c.version + "/" + path, digest(raw), after, real, c.date.Truncate(linkTicks).Unix(), e.epoch})
 	if raw != "" {
 		raw += "&"
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestLinksExpire follows next links of both surfaces within their lifetime, an
+// TestLinksExpire follows next links of both surfaces within their lifetime, about an
 // hour, and after it.
 func TestLinksExpire(t *testing.T) {
 	t.Parallel()
@@ -17,7 +17,7 @@ func TestLinksExpire(t *testing.T) {
 		if r := c.get(link); r.status != 200 {
 			t.Errorf("%s within its time: %d %s", path, r.status, r.raw)
 		}
-		c.later(2 * time.Minute)
+		c.later(12 * time.Minute)
 		if r := c.get(link); r.status != 400 || r.code() != code {
 			t.Errorf("%s after it: %d %s", path, r.status, r.raw)
 		}
