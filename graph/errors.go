@@ -95,8 +95,12 @@ func ofDocument(e *gqlerror.Error) *gqlerror.Error {
 	return e
 }
 
-// invalidEnum is what gqlparser says of a variable that is no member of an enumeration.
-const invalidEnum = " is not a valid "
+// What gqlparser says of a variable that is no member of an enumeration, and of one of another type. It repeats the
+// value, or 0 for a fraction.
+const (
+	invalidEnum = " is not a valid "
+	invalidType = "cannot use value "
+)
 
 // ofVariable gives an error of a variable the variable's name and place. gqlparser gives it a path that is not
 // one of the answer. The value is not repeated.
@@ -108,7 +112,14 @@ func ofVariable(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
 	if at := strings.LastIndex(e.Message, invalidEnum); at >= 0 { // before it is the value
 		e.Message = "the value" + e.Message[at:]
 	}
-	e.Message = "$" + name + ": " + e.Message
+	if at := strings.LastIndex(e.Message, " as "); at >= 0 && strings.HasPrefix(e.Message, invalidType) {
+		typeName := e.Message[at+len(" as "):]
+		e.Message = "the value is no " + typeName
+		if typeName == "Int" {
+			e.Message += ": write a whole number of 32 bits, without a fraction or an exponent"
+		}
+	}
+	e.Message = "$" + e.Path[1:].String() + ": " + e.Message
 	e.Path = nil
 	if op := graphql.GetOperationContext(ctx).Operation; op != nil {
 		if definition := op.VariableDefinitions.ForName(name); definition != nil && definition.Position != nil {

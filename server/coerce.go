@@ -8,15 +8,17 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// strictVariables refuses variables of the wrong kind, such as "3" for an Int,
-// that gqlgen would take (GraphQL, section 3.5, input coercion of the built-in
-// scalars, and 3.9, of enums).
+// strictVariables refuses input that gqlgen would take: variables of the wrong
+// kind, such as "3" for an Int (GraphQL, section 3.5, input coercion of the
+// built-in scalars, and 3.9, of enums), null where it is not taken, and null in
+// filters.
 type strictVariables struct{ schema *ast.Schema }
 
 var _ interface {
@@ -38,19 +40,24 @@ func (s *strictVariables) MutateOperationContext(_ context.Context, op *graphql.
 			return err
 		}
 	}
-	return s.conditions(op, op.Operation.SelectionSet, map[string]bool{})
+	return s.positions(op, op.Operation.SelectionSet, map[string]bool{})
 }
 
-// conditions refuses null for the condition of @skip and @include, which a
-// variable with a default can have (GraphQL, section 5.8.5). It reads each
-// fragment once.
-func (s *strictVariables) conditions(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) *gqlerror.Error {
+// positions checks the arguments of a selection, and reads each fragment once. Validation lets a variable that can be
+// null stand where null is not taken, if one of the two has a default; null is refused when it comes (GraphQL, section
+// 5.8.5).
+func (s *strictVariables) positions(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) *gqlerror.Error {
 	for _, selection := range set {
 		var directives ast.DirectiveList
 		var below ast.SelectionSet
 		switch selection := selection.(type) {
 		case *ast.Field:
 			directives, below = selection.Directives, selection.SelectionSet
+			if selection.Definition != nil {
+				if err := s.arguments(op, selection.Name, selection.Definition.Arguments, selection.Arguments); err != nil {
+					return err
+				}
+			}
 		case *ast.InlineFragment:
 			directives, below = selection.Directives, selection.SelectionSet
 		case *ast.FragmentSpread:
@@ -61,17 +68,89 @@ func (s *strictVariables) conditions(op *graphql.OperationContext, set ast.Selec
 			}
 		}
 		for _, directive := range directives {
-			condition := directive.Arguments.ForName("if")
-			if condition == nil || condition.Value.Kind != ast.Variable || op.Variables[condition.Value.Raw] != nil {
+			if directive.Definition == nil {
 				continue
 			}
-			return gqlerror.Errorf("The variable $%s is null; @%s needs true or false.", condition.Value.Raw, directive.Name)
+			if err := s.arguments(op, "@"+directive.Name, directive.Definition.Arguments, directive.Arguments); err != nil {
+				return err
+			}
 		}
-		if err := s.conditions(op, below, seen); err != nil {
+		if err := s.positions(op, below, seen); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *strictVariables) arguments(op *graphql.OperationContext, of string, definitions ast.ArgumentDefinitionList, arguments ast.ArgumentList) *gqlerror.Error {
+	for _, argument := range arguments {
+		definition := definitions.ForName(argument.Name)
+		if definition == nil {
+			continue
+		}
+		if err := s.literal(op, of+"."+argument.Name, definition.Type, argument.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// literal checks what is written at a place, which validation has found to be of its type.
+func (s *strictVariables) literal(op *graphql.OperationContext, place string, typ *ast.Type, value *ast.Value) *gqlerror.Error {
+	switch value.Kind {
+	case ast.Variable:
+		if given, ok := op.Variables[value.Raw]; ok && given == nil && typ.NonNull {
+			return gqlerror.ErrorPosf(value.Position, "The variable $%s is null, which %s does not take.", value.Raw, place)
+		}
+	case ast.ListValue:
+		for i, child := range value.Children {
+			if err := s.literal(op, fmt.Sprintf("%s[%d]", place, i), elementOf(typ), child.Value); err != nil {
+				return err
+			}
+		}
+	case ast.ObjectValue:
+		definition := s.schema.Types[typ.Name()]
+		if definition == nil {
+			return nil
+		}
+		for _, child := range value.Children {
+			field := definition.Fields.ForName(child.Name)
+			if field == nil {
+				continue
+			}
+			if isFilter(definition) && isNull(op, child.Value) {
+				return nullFilter(place + "." + child.Name)
+			}
+			if err := s.literal(op, place+"."+child.Name, field.Type, child.Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// elementOf is the type of what is in a list. One value stands for a list of one.
+func elementOf(typ *ast.Type) *ast.Type {
+	if typ.Elem != nil {
+		return typ.Elem
+	}
+	return typ
+}
+
+func isNull(op *graphql.OperationContext, value *ast.Value) bool {
+	if value.Kind == ast.Variable {
+		given, ok := op.Variables[value.Raw]
+		return ok && given == nil
+	}
+	return value.Kind == ast.NullValue
+}
+
+// isFilter tells whether an input object is a filter. Its fields can be left out, and are not null: that could mean
+// no condition, or the condition that nothing is there.
+func isFilter(definition *ast.Definition) bool { return strings.HasSuffix(definition.Name, "Filter") }
+
+func nullFilter(place string) *gqlerror.Error {
+	return gqlerror.Errorf("%s is null: leave it out for no condition.", place)
 }
 
 // check returns what is wrong with a value at a place. gqlparser has checked
@@ -99,6 +178,9 @@ func (s *strictVariables) check(place string, typ *ast.Type, value any) *gqlerro
 	case definition.Kind == ast.InputObject:
 		object, _ := value.(map[string]any)
 		for _, field := range definition.Fields {
+			if given, ok := object[field.Name]; ok && given == nil && isFilter(definition) {
+				return nullFilter(place + "." + field.Name)
+			}
 			if err := s.check(place+"."+field.Name, field.Type, object[field.Name]); err != nil {
 				return err
 			}

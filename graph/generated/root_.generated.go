@@ -2795,7 +2795,7 @@ var sources = []*ast.Source{
   allotment("Id of the allotment." id: ID!): Allotment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
-"Which allotments to return. All conditions have to hold."
+"Which allotments to return. All conditions have to hold. A condition is left out, not null."
 input AllotmentFilter {
   "Allotments of this product only."
   skuId: UUID
@@ -2965,7 +2965,7 @@ enum SubscriptionTag {
   assignmentError("Id of the error." id: ID!): AssignmentError @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
-"Which assignment errors to return. All conditions have to hold."
+"Which assignment errors to return. All conditions have to hold. A condition is left out, not null."
 input AssignmentErrorFilter {
   "Errors of this product only. Microsoft Graph itself filters."
   skuId: UUID
@@ -3283,7 +3283,7 @@ type DirectoryObjectEdge {
   ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
 }
 
-"Which groups to return. All conditions have to hold."
+"Which groups to return. All conditions have to hold. A condition is left out, not null."
 input GroupFilter {
   "Groups that hand out this product."
   skuId: UUID
@@ -4139,7 +4139,10 @@ enum AssigneeType {
   ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
 }
 
-"Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same licence."
+"""
+Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same license. A condition
+is left out, not null.
+"""
 input UserFilter {
   "People who have this product. Microsoft Graph itself filters, unless ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` or ` + "`" + `assignedByGroup` + "`" + ` is given too: then people with such an assignment of the product, whether it works or not."
   skuId: UUID

@@ -2054,13 +2054,19 @@ func (ec *executionContext) marshalNPageInfo2ᚖlicensegraphᚋgraphᚋmodelᚐP
 }
 
 func (ec *executionContext) unmarshalNUUID2licensegraphᚋinternalᚋlicensingᚐGUID(ctx context.Context, v any) (licensing.GUID, error) {
-	var res licensing.GUID
-	err := res.UnmarshalGQL(v)
+	res, err := model.UnmarshalUUID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNUUID2licensegraphᚋinternalᚋlicensingᚐGUID(ctx context.Context, sel ast.SelectionSet, v licensing.GUID) graphql.Marshaler {
-	return v
+	_ = sel
+	res := model.MarshalUUID(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx context.Context, v any) ([]licensing.GUID, error) {
@@ -2096,16 +2102,18 @@ func (ec *executionContext) unmarshalODate2ᚖlicensegraphᚋinternalᚋlicensin
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(licensing.Date)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	res, err := model.UnmarshalDate(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalODate2ᚖlicensegraphᚋinternalᚋlicensingᚐDate(ctx context.Context, sel ast.SelectionSet, v *licensing.Date) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := model.MarshalDate(*v)
+	return res
 }
 
 func (ec *executionContext) unmarshalODateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
@@ -2266,16 +2274,18 @@ func (ec *executionContext) unmarshalOUUID2ᚖlicensegraphᚋinternalᚋlicensin
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(licensing.GUID)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	res, err := model.UnmarshalUUID(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx context.Context, sel ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := model.MarshalUUID(*v)
+	return res
 }
 
 // endregion ***************************** type.gotpl *****************************

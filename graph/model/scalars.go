@@ -28,3 +28,28 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	}
 	return time.Time{}, &licensing.InputError{Message: "a DateTime looks like 2026-09-25T08:00:00Z"}
 }
+
+// MarshalDate writes a day.
+func MarshalDate(d licensing.Date) graphql.Marshaler { return graphql.MarshalString(string(d)) }
+
+// UnmarshalDate reads a day.
+func UnmarshalDate(v any) (licensing.Date, error) {
+	var d licensing.Date
+	if text, ok := v.(string); ok && len(text) == len(time.DateOnly) && d.UnmarshalText([]byte(text)) == nil {
+		return d, nil
+	}
+	return "", &licensing.InputError{Message: "a Date looks like 2026-09-25"}
+}
+
+// MarshalUUID writes a GUID. What the service sent in place of one is passed on as text.
+func MarshalUUID(g licensing.GUID) graphql.Marshaler { return graphql.MarshalString(string(g)) }
+
+// UnmarshalUUID reads a GUID.
+func UnmarshalUUID(v any) (licensing.GUID, error) {
+	if text, ok := v.(string); ok {
+		if g, ok := licensing.ParseGUID(text); ok {
+			return g, nil
+		}
+	}
+	return "", &licensing.InputError{Message: "a UUID looks like 05e9a617-0261-4cee-bb44-138d3ef5d965"}
+}

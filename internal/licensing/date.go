@@ -1,10 +1,6 @@
 package licensing
 
-import (
-	"io"
-	"strconv"
-	"time"
-)
+import "time"
 
 // Date is a day, as in 2026-09-25.
 type Date string
@@ -20,17 +16,4 @@ func (d *Date) UnmarshalText(text []byte) error {
 	}
 	*d = Date(day.Format(time.DateOnly))
 	return nil
-}
-
-// MarshalGQL writes the day as a GraphQL value.
-func (d Date) MarshalGQL(w io.Writer) {
-	io.WriteString(w, strconv.Quote(string(d))) //nolint:errcheck // the writer is gqlgen's buffer
-}
-
-// UnmarshalGQL reads a day from a GraphQL value.
-func (d *Date) UnmarshalGQL(v any) error {
-	if text, ok := v.(string); ok && len(text) == len(time.DateOnly) && d.UnmarshalText([]byte(text)) == nil {
-		return nil
-	}
-	return &InputError{Message: "a Date looks like 2026-09-25"}
 }

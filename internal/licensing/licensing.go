@@ -4,10 +4,8 @@
 package licensing
 
 import (
-	"io"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -37,23 +35,6 @@ func ParseGUID(s string) (GUID, bool) {
 // UnmarshalText reads what the service wrote; GUIDs are equal without regard to case.
 func (g *GUID) UnmarshalText(text []byte) error {
 	*g = GUID(FoldID(string(text)))
-	return nil
-}
-
-// MarshalGQL writes the GUID as a GraphQL value.
-func (g GUID) MarshalGQL(w io.Writer) {
-	io.WriteString(w, strconv.Quote(string(g))) //nolint:errcheck // the writer is gqlgen's buffer
-}
-
-// UnmarshalGQL reads a GUID from a GraphQL value.
-func (g *GUID) UnmarshalGQL(v any) error {
-	s, ok := v.(string)
-	if ok {
-		*g, ok = ParseGUID(s)
-	}
-	if !ok {
-		return &InputError{Message: "a UUID looks like 05e9a617-0261-4cee-bb44-138d3ef5d965"}
-	}
 	return nil
 }
 

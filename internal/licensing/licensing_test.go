@@ -73,26 +73,6 @@ func TestGUIDOnTheWire(t *testing.T) {
 	}
 }
 
-func TestGUIDAsAScalar(t *testing.T) {
-	t.Parallel()
-	for _, value := range []any{"", "E3", 5, nil, true, []any{string(e3)}, string(e3) + " "} {
-		guid := GUID("unchanged")
-		var input *InputError
-		if err := guid.UnmarshalGQL(value); !errors.As(err, &input) {
-			t.Errorf("%v: %v", value, err)
-		}
-	}
-	var guid GUID
-	if err := guid.UnmarshalGQL(strings.ToUpper(string(e3))); err != nil || guid != e3 {
-		t.Errorf("%v, %v", guid, err)
-	}
-	var b strings.Builder
-	GUID(`a"b`).MarshalGQL(&b)
-	if b.String() != `"a\"b"` {
-		t.Errorf("written as %s", b.String())
-	}
-}
-
 // TestEnumerations reads each text that the service is known to send, in any case, and texts that nobody has
 // seen yet.
 func TestEnumerations(t *testing.T) {

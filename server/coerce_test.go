@@ -1,0 +1,64 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"licensegraph/internal/emulator"
+)
+
+// TestNullIsRefused sends null where it is not taken, by all ways on which it can come. Nothing is asked upstream, not
+// even what would be written. What is taken else agrees with graphql-js: see e2e/coercion.test.js.
+func TestNullIsRefused(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{})
+	p := startOver(t, tenant, "--allow-writes", "--inbound=none")
+	p.ask(t, `{user(id:"11111111-1111-4111-8111-111111111111"){id}}`) // which signs the gateway in
+	tenant.ResetCounts()
+	const id = "11111111-1111-4111-8111-111111111111"
+	assign := func(variable, plans string) string {
+		return `mutation(` + variable + `){assignLicense(input:{assignedTo:{id:"` + id + `"},addLicenses:[{skuId:"` + id + `",disabledPlans:` + plans + `}]}){outcome}}`
+	}
+	for name, tt := range map[string]struct{ query, variables, want string }{
+		"plans":                {assign("$p:[String!]", "$p"), `{"p":null}`, "The variable $p is null, which assignLicense.input.addLicenses[0].disabledPlans does not take."},
+		"plans by default":     {assign("$p:[String!]=null", "$p"), `{}`, "$p is null"},
+		"plans with a default": {assign(`$p:[String!]=["SWAY"]`, "$p"), `{"p":null}`, "$p is null"},
+		"one plan":             {assign(`$p:String="SWAY"`, "[$p]"), `{"p":null}`, "addLicenses[0].disabledPlans[0] does not take"},
+		"one plan for a list":  {assign(`$p:String="SWAY"`, "$p"), `{"p":null}`, `of type \"String\" used in position expecting type \"[String!]!\"`},
+		"within a variable":    {`mutation($i:AssignLicenseInput!){assignLicense(input:$i){outcome}}`, `{"i":{"assignedTo":{"id":"` + id + `"},"addLicenses":[{"skuId":"` + id + `","disabledPlans":null}]}}`, "$i.addLicenses[0].disabledPlans: cannot be null"},
+		"the kind of assignee": {`mutation($t:AssigneeType){assignLicense(input:{assignedTo:{id:"` + id + `",type:$t}}){outcome}}`, `{"t":null}`, "assignLicense.input.assignedTo.type does not take"},
+		"an id":                {`query($i:ID="x"){node(id:$i){id}}`, `{"i":null}`, "node.id does not take"},
+		"an id of several":     {`query($i:ID="x"){nodes(ids:["` + id + `",$i]){id}}`, `{"i":null}`, "nodes.ids[1] does not take"},
+		"in a fragment":        {`query($i:UUID="` + id + `"){users{nodes{...f}}} fragment f on User{usageRights(skuIds:[$i]){id}}`, `{"i":null}`, "usageRights.skuIds[0] does not take"},
+		"a condition":          {`query($b:Boolean=true){users{nodes{id @skip(if:$b) displayName}}}`, `{"b":null}`, "@skip.if does not take"},
+		"a fraction":           {`query($n:Int){users(first:$n){nodes{id}}}`, `{"n":1.0}`, "$n: the value is no Int: write a whole number of 32 bits, without a fraction or an exponent"},
+
+		"a filter":                       {`{users(filter:{assignedByGroup:null}){nodes{id}}}`, `{}`, "users.filter.assignedByGroup is null: leave it out for no condition."},
+		"a filter by a variable":         {`query($g:ID){users(filter:{assignedByGroup:$g}){nodes{id}}}`, `{"g":null}`, "users.filter.assignedByGroup is null"},
+		"a filter by a variable's null":  {`query($g:ID=null){users(filter:{assignedByGroup:$g}){nodes{id}}}`, `{}`, "users.filter.assignedByGroup is null"},
+		"a filter in a variable":         {`query($f:UserFilter){users(filter:$f){nodes{id}}}`, `{"f":{"skuId":null}}`, "$f.skuId is null"},
+		"a filter in a default":          {`query($f:UserFilter={skuId:null}){users(filter:$f){nodes{id}}}`, `{}`, "$f.skuId is null"},
+		"a filter of groups":             {`{groups(filter:{skuId:null}){nodes{id}}}`, `{}`, "groups.filter.skuId is null"},
+		"a filter of errors":             {`{assignmentErrors(filter:{code:null}){nodes{id}}}`, `{}`, "assignmentErrors.filter.code is null"},
+		"a filter of errors of products": {`{subscribedSkus{nodes{assignmentErrors(filter:{code:null}){nodes{id}}}}}`, `{}`, "filter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := p.do(t, post(t, p.url+endpointPath, []byte(`{"query":`+string(mustMarshal(tt.query))+`,"variables":`+tt.variables+`}`)))
+			if !strings.Contains(r.body, tt.want) || !strings.Contains(r.body, `"code":"BAD_USER_INPUT"`) || strings.Contains(r.body, `"data"`) {
+				t.Errorf("got %.500s, want %s", r.body, tt.want)
+			}
+		})
+	}
+	if got := tenant.Counts(); len(got) > 0 {
+		t.Errorf("upstream was asked: %v", got)
+	}
+	for name, query := range map[string]string{
+		"no filter":               `{users(first:1,filter:null){nodes{id}}}`,
+		"a filter that is absent": `query($g:ID){users(first:1,filter:{assignedByGroup:$g}){nodes{id}}}`,
+		"an order":                `{users(first:1,orderBy:null){nodes{id}}}`,
+	} {
+		if _, body := p.ask(t, query); strings.Contains(body, `"errors"`) {
+			t.Errorf("%s: %s", name, body)
+		}
+	}
+}
