@@ -581,7 +581,7 @@ func (e *everything) happen(t *testing.T) {
 	// Microsoft Graph fails in each way, and says whom it is about.
 	moved := map[string]string{"Location": "https://elsewhere.example/?who=" + url.QueryEscape(wordCanary)}
 	faults := []emulator.Fault{
-		{Status: 302, Header: moved}, {Body: wordCanary}, {Body: `{"value":[{"id":"` + wordCanary + `","displayName":5}]}`}, {Body: `{"value":"` + wordCanary + `"}`},
+		{Status: 302, Header: moved}, {Body: wordCanary}, {Body: `{"value":[{"id":"x","displayName":{"` + wordCanary + `":5}}]}`}, {Body: `{"value":"` + wordCanary + `"}`},
 		{Cut: true}, {Damage: "truncated"}, {Damage: "malformed"}, {Damage: "cut"}, {Delay: time.Hour},
 		{Set: map[string]any{"createdDateTime": wordCanary, "assignedDateTime": wordCanary, "lastUpdatedDateTime": wordCanary, "occurrenceDateTime": wordCanary}},
 		{Set: map[string]any{"displayName": map[string]string{wordCanary: wordCanary}}}, {Set: map[string]any{"@odata.nextLink": "https://elsewhere.example/" + wordCanary}}, {Set: map[string]any{"@odata.type": wordCanary}},
