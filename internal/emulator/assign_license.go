@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"licensegraph/internal/emulator/tenant"
 )
@@ -106,14 +108,46 @@ func (e *Emulator) assignGroupLicense(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
+	g := c.tenant.Group(i)
+	now := g.Licensed()
+	if last, ok := e.groupChanges[g.ID()]; ok && c.date.Sub(last.at) < c.variants.LostUpdates {
+		change = losing(last.before, now, change)
+	}
 	if refused := c.tenant.AssignGroupLicense(i, change, c.when()); refused != nil {
 		return nil, badRequest("%s", refused.Message)
 	}
-	g := c.tenant.Group(i)
+	e.groupChanges[g.ID()] = groupChanged{c.date, now}
 	o := groupType.render(c, g, nil)
 	o["@odata.context"] = c.context("groups/$entity")
 	location := fmt.Sprintf("%s/v2/%s/directoryObjects/%s/Microsoft.DirectoryServices.Group", c.base, e.id, g.ID())
 	return outcome{http.StatusAccepted, map[string]string{"Location": location}, o}, nil
+}
+
+// groupChanged is when the licences of a group were changed, and what they were
+// before.
+type groupChanged struct {
+	at     time.Time
+	before []tenant.Licensed
+}
+
+// losing is a change that was made in ignorance of the one before it, and undoes
+// that: of what it does not name itself, things are as they were before.
+func losing(before, now []tenant.Licensed, change tenant.LicenceChange) tenant.LicenceChange {
+	named := func(s tenant.Sku) bool {
+		return slices.Contains(change.Remove, s) || slices.ContainsFunc(change.Add, func(l tenant.Licensed) bool { return l.Sku == s })
+	}
+	lost := tenant.LicenceChange{Add: slices.Clone(change.Add), Remove: slices.Clone(change.Remove)}
+	for _, l := range before {
+		if !named(l.Sku) && !slices.Contains(now, l) {
+			lost.Add = append(lost.Add, l)
+		}
+	}
+	for _, l := range now {
+		if !named(l.Sku) && !slices.ContainsFunc(before, func(b tenant.Licensed) bool { return b.Sku == l.Sku }) {
+			lost.Remove = append(lost.Remove, l.Sku)
+		}
+	}
+	return lost
 }
 
 func (e *Emulator) reprocessLicenses(c *call) (any, *problem) {

@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Users    int              // people in the tenant; 0 = 500
 	Seed     uint64           // 0 = 1; the same seed gives the same tenant, byte for byte
-	Now      func() time.Time // clock of tokens and headers; nil = time.Now; data never depends on it
+	Now      func() time.Time // clock of tokens and headers; nil = time.Now; of the data only purchases follow it
 	Variants Variants
 	SignIn   SignIn // how applications and people sign in
 	Record   bool   // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
@@ -117,6 +117,10 @@ type Variants struct {
 	// was before the first change of the last so many seconds, as from a replica.
 	// Each first change copies the tenant, which takes its time in a large one.
 	ReplicationLag time.Duration
+	// LostUpdates is how soon after a change of a group's licences by
+	// assignLicense another one is made in ignorance of it, and undoes it; 0 =
+	// none is lost.
+	LostUpdates time.Duration
 	// Devices serves the cloudLicensing of devices, which the metadata lacks.
 	Devices bool
 	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
@@ -158,11 +162,14 @@ func (v *Variants) groupEffects() time.Duration {
 // Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
 // use.
 type Emulator struct {
-	mu       sync.RWMutex
-	tenant   *tenant.Tenant // under mu
-	epoch    int64          // which tenant this is, of all that this and other processes had; under mu
-	replica  *tenant.Tenant // what readers see meanwhile, by Variants.ReplicationLag; under mu
-	until    time.Time      // how long they do
+	mu      sync.RWMutex
+	tenant  *tenant.Tenant // under mu
+	epoch   int64          // which tenant this is, of all that this and other processes had; under mu
+	replica *tenant.Tenant // what readers see meanwhile, by Variants.ReplicationLag; under mu
+	until   time.Time      // how long they do
+
+	groupChanges map[tenant.GUID]groupChanged // the last ones, for Variants.LostUpdates; under mu
+
 	dice     dice
 	id       string // of the tenant
 	users    int
@@ -225,8 +232,10 @@ func Open(opts Options) (*Emulator, error) {
 		t = tenant.New(opts.Seed, opts.Users)
 	}
 	d, c := t.Dice(), &clock{base: opts.Now}
+	t.Live(c.now())
 	e := &Emulator{
 		tenant:       t,
+		groupChanges: map[tenant.GUID]groupChanged{},
 		dice:         d,
 		id:           t.ID(),
 		users:        opts.Users,
@@ -274,7 +283,8 @@ func (e *Emulator) Reset() {
 func (e *Emulator) replace(t *tenant.Tenant) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.tenant, e.replica = t, nil
+	t.Live(e.now())
+	e.tenant, e.replica, e.groupChanges = t, nil, map[tenant.GUID]groupChanged{}
 	e.epoch++
 	e.throttle.forget()
 }

@@ -55,6 +55,7 @@ type Subscription struct {
 	Trial         bool      `json:"trial,omitempty"`
 	Start         time.Time `json:"startDate"`         // a day
 	NextLifecycle time.Time `json:"nextLifecycleDate"` // the day on which State changes next
+	Renews        bool      `json:"renews,omitempty"`  // on that day, for a year, while it is active
 }
 
 // Lifecycle is the state of a purchase, by "subscription resource type" of

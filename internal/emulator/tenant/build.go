@@ -186,6 +186,7 @@ func (t *Tenant) makeAllotments() {
 		}
 		t.pools[spec.sku] = append(t.pools[spec.sku], i)
 		t.allotments = append(t.allotments, a)
+		t.undated = append(t.undated, a)
 	}
 }
 
@@ -193,12 +194,17 @@ func (t *Tenant) makeAllotments() {
 func (t *Tenant) purchases(s Sku) []Subscription {
 	made := func(number int, state Lifecycle, trial bool, start, next int) Subscription {
 		day := t.reference.Truncate(24 * time.Hour)
-		return Subscription{t.dice.GUID("subscription", number).String(), state, trial, day.AddDate(0, 0, start), day.AddDate(0, 0, next)}
+		return Subscription{ID: t.dice.GUID("subscription", number).String(), State: state, Trial: trial, Start: day.AddDate(0, 0, start), NextLifecycle: day.AddDate(0, 0, next)}
+	}
+	renewed := func(number int) Subscription {
+		s := made(number, Active, false, -300, 65)
+		s.Renews = true
+		return s
 	}
 	n := int(s)
 	switch s {
 	case noSku:
-		return []Subscription{made(n, Active, false, -300, 65), made(n+1, Warning, true, -40, 20)}
+		return []Subscription{renewed(n), made(n+1, Warning, true, -40, 20)}
 	case skuAnalytics:
 		return []Subscription{made(n, Active, true, -trialDays-1, 6)}
 	case skuVisio:
@@ -206,7 +212,7 @@ func (t *Tenant) purchases(s Sku) []Subscription {
 	case skuExchange:
 		return []Subscription{made(n, Suspended, false, -430, 25)}
 	}
-	return []Subscription{made(n, Active, false, -300, 65)}
+	return []Subscription{renewed(n)}
 }
 
 // buyUnits says how many units there are, now that it is known who holds them:

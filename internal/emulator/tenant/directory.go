@@ -314,19 +314,8 @@ func (t *Tenant) leaveGroup(g *Group, i int32) {
 func (t *Tenant) Provide(a *Allotment, units int, state Lifecycle, w When) {
 	a.grace = max(0, a.consumed-units)
 	a.owned = units
-	worked := a.works()
-	for i := range a.Subscriptions {
-		a.Subscriptions[i].State = state
-	}
-	var people []int32
-	if worked != a.works() {
-		for i := range t.people {
-			if slices.ContainsFunc(t.people[i].rows, func(r row) bool { return int(r.pool) == a.At }) {
-				people = append(people, int32(i))
-			}
-		}
-	}
-	t.settle(people, w.Now)
+	t.provide(a, w.Now, func(s *Subscription) { s.State = state })
+	t.schedule()
 }
 
 // SetAddresses gives a person proxy addresses besides the one of the user

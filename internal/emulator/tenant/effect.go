@@ -72,12 +72,16 @@ func (t *Tenant) postpone(e effect) {
 // Due says whether a change is to reach somebody by now, and [Tenant.Advance]
 // has something to do.
 func (t *Tenant) Due(now time.Time) bool {
-	return len(t.pending) > 0 && !t.pending[0].due.After(now)
+	return len(t.pending) > 0 && !t.pending[0].due.After(now) || t.turning(now)
 }
 
 // Advance lets happen what is due by now. It writes.
 func (t *Tenant) Advance(now time.Time) {
 	for t.Due(now) {
+		if t.turning(now) && (len(t.pending) == 0 || !t.turns.After(t.pending[0].due)) {
+			t.turn()
+			continue
+		}
 		e := t.pending[0]
 		t.pending = t.pending[1:]
 		people := e.people

@@ -211,6 +211,8 @@ func (t *Tenant) Copy() (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.live = t.live
+	c.schedule()
 	c.journal = t.journal
 	c.journal.changes = slices.Clone(t.journal.changes)
 	c.journal.on = false // Who is asked later numbers what happens later.
@@ -793,7 +795,8 @@ func (l *loader) pools() {
 		}
 		if p.Subscriptions == nil {
 			day := t.reference.Truncate(24 * time.Hour)
-			a.Subscriptions = []Subscription{{ID: t.dice.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0)}}
+			a.Subscriptions = []Subscription{{ID: t.dice.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0), Renews: true}}
+			t.undated = append(t.undated, a)
 		}
 		if len(a.ID) > maxName || strings.ContainsAny(a.ID, "/?#%\x00 ") {
 			l.bad("allotment %d: the id %q cannot be in a path", i, a.ID)

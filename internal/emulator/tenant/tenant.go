@@ -56,7 +56,10 @@ type Tenant struct {
 	made      int                // objects made since, numbers their ids
 	places    []string           // usage locations that messages name
 	journal   journal
-	built     bool // what is taken away from now on was there before
+	undated   []*Allotment // of purchases whose dates are not around the clock yet
+	live      bool         // purchases change as time passes
+	turns     time.Time    // when one does next; zero: none
+	built     bool         // what is taken away from now on was there before
 	order     orders
 	usable    []bool // of judge
 }
