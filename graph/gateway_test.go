@@ -131,7 +131,7 @@ func (g *gateway) restart() {
 		g.t.Fatal(err)
 	}
 	application, err := entra.NewApplication(entra.Options{
-		Authority: g.tenant.URL, GraphURL: g.graphURL,
+		Authority: g.tenant.URL, GraphURL: g.tenant.URL,
 		ClientID: g.tenant.ClientID(), Credential: entra.Secret(identity.Secret(g.tenant.ClientSecret())), Now: g.waits.now,
 	})
 	if err != nil {

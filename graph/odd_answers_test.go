@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -284,4 +287,81 @@ func TestGUIDsInCapitals(t *testing.T) {
 	if r.Data["a"] == nil || r.Data["b"] != nil {
 		t.Errorf("%v", r.Data)
 	}
+}
+
+// TestEmptyPages answers page after page without anybody who waits, and always a next one. The overview does not take
+// that for a queue without anybody.
+func TestEmptyPages(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ licensingOverview { waitingMembers { count complete } } }`
+	var pages atomic.Int64
+	g.between(func(address string) (body string, ok bool) {
+		if !strings.Contains(address, "/waitingMembers") {
+			return "", false
+		}
+		path, _, _ := strings.Cut(address, "?")
+		return fmt.Sprintf(`{"value":[],"@odata.nextLink":"%s/beta%s?$skiptoken=%d"}`, g.graphURL, path, pages.Add(1)), true
+	})
+	r := g.ask(query, nil)
+	if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != "licensingOverview.waitingMembers" || !strings.Contains(r.Errors[0].Message, "does not end") {
+		t.Errorf("%v, %v", r.Data, r.Errors)
+	}
+	if pages.Load() < 100 {
+		t.Errorf("%d pages show nothing", pages.Load())
+	}
+}
+
+// between restarts the gateway over a service that answers some addresses below the version by itself, alone or as parts
+// of a batch, and has the tenant answer the others.
+func (g *gateway) between(answer func(address string) (body string, ok bool)) {
+	g.t.Helper()
+	send := func(method, address, body string, header http.Header) (status int, got []byte) {
+		req, err := http.NewRequest(method, g.tenant.URL+address, strings.NewReader(body))
+		if err != nil {
+			return http.StatusBadGateway, nil
+		}
+		req.Header = header.Clone()
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return http.StatusBadGateway, nil
+		}
+		defer resp.Body.Close()
+		got, _ = io.ReadAll(resp.Body)
+		return resp.StatusCode, bytes.ReplaceAll(got, []byte(g.tenant.URL), []byte(g.graphURL))
+	}
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Header.Del("Accept-Encoding")
+		var batch struct {
+			Requests []struct {
+				ID, Method, URL string
+				Body            json.RawMessage
+			}
+		}
+		address := strings.TrimPrefix(r.URL.RequestURI(), "/beta")
+		switch text, ok := answer(address); {
+		case ok:
+			_, _ = io.WriteString(w, text)
+		case address == "/$batch" && json.Unmarshal(body, &batch) == nil:
+			responses := []any{}
+			for _, part := range batch.Requests {
+				status, got := http.StatusOK, []byte(nil)
+				if text, ok := answer(part.URL); ok {
+					got = []byte(text)
+				} else {
+					status, got = send(part.Method, "/beta"+part.URL, string(part.Body), r.Header)
+				}
+				responses = append(responses, map[string]any{"id": part.ID, "status": status, "body": json.RawMessage(got)})
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{"responses": responses})
+		default:
+			status, got := send(r.Method, r.URL.RequestURI(), string(body), r.Header)
+			w.WriteHeader(status)
+			_, _ = w.Write(got)
+		}
+	}))
+	g.t.Cleanup(service.Close)
+	g.graphURL = service.URL
+	g.restart()
 }

@@ -117,6 +117,8 @@ type apart struct {
 	known licensing.AssignmentRelated
 	// allotment and assignedTo read the relation of the object with the id; nil when there is no way.
 	allotment, assignedTo func(id string) *read
+	// list is the endpoint of the list, set where a relation cannot be read by itself.
+	list string
 	// assignee decodes what assignedTo has read; nil for an object of the directory.
 	assignee func(json.RawMessage) (*licensing.Reference, error)
 }
@@ -143,14 +145,22 @@ func (p apart) waitingMember(w *licensing.WaitingMember, relation string, filled
 func (p apart) related(related *licensing.AssignmentRelated, id, relation string, filled func()) *read {
 	switch {
 	case relation == "allotment" && !related.HasAllotment:
-		if related.Allotment, related.HasAllotment = p.known.Allotment, p.known.HasAllotment; related.HasAllotment || p.allotment == nil {
+		if related.Allotment, related.HasAllotment = p.known.Allotment, p.known.HasAllotment; related.HasAllotment {
+			return nil
+		}
+		if p.allotment == nil {
+			related.AllotmentErr = notOffered(p.list)
 			return nil
 		}
 		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *licensing.Sent[*licensing.Allotment], err error) {
 			related.Allotment, related.HasAllotment, related.AllotmentErr = allotment, err == nil, err
 		}, filled)
 	case relation == "assignedTo" && !related.HasAssignedTo:
-		if related.AssignedTo, related.HasAssignedTo = p.known.AssignedTo, p.known.HasAssignedTo; related.HasAssignedTo || p.assignedTo == nil {
+		if related.AssignedTo, related.HasAssignedTo = p.known.AssignedTo, p.known.HasAssignedTo; related.HasAssignedTo {
+			return nil
+		}
+		if p.assignedTo == nil {
+			related.AssignedToErr = notOffered(p.list)
 			return nil
 		}
 		assignee := p.assignee

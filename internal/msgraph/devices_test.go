@@ -142,3 +142,22 @@ func TestDevicesFail(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRelationsOfDevices tells that what did not come along with what a device has cannot be read: there is no way to
+// read it by itself.
+func TestRelationsOfDevices(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return ok(`{"value":[{"id":"x"}]}`) })
+	b := s.client(t).Begin().Batch()
+	b.UsageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, nil, []string{"assignments", "allotments"}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+		if err != nil || !errors.Is(rights[0].Related.AssignmentsErr, licensing.ErrNotOffered) || !errors.Is(rights[0].Related.AllotmentsErr, licensing.ErrNotOffered) {
+			t.Errorf("%+v, %v", rights, err)
+		}
+	})
+	b.WaitingMembersOfDevices([]string{"d"}, []string{"allotment"}, func(_ string, members []*licensing.WaitingMember, err error) {
+		if err != nil || !errors.Is(members[0].Related.AllotmentErr, licensing.ErrNotOffered) {
+			t.Errorf("%+v, %v", members, err)
+		}
+	})
+	b.Do(t.Context())
+}

@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -199,4 +200,26 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestEmptyPages ends a look-up that finds nothing on page after page, with one error.
+func TestEmptyPages(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	pages := 0
+	s.answer = func(call) reply {
+		pages++
+		return ok(fmt.Sprintf(`{"value":[],"@odata.nextLink":"%s/beta/users/u/cloudLicensing/usageRights?$skiptoken=%d"}`, s.URL, pages))
+	}
+	b := s.client(t).Begin().Batch()
+	handed := 0
+	b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, nil, nil, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+		if handed++; !errors.Is(err, licensing.ErrEndless) {
+			t.Error(err)
+		}
+	})
+	b.Do(t.Context())
+	if handed != 1 || pages != maxPages {
+		t.Errorf("%d pages, handed over %d times", pages, handed)
+	}
 }

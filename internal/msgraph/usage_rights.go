@@ -106,6 +106,12 @@ func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRi
 		path := below(h.below(id, "usageRights"), right.ID)
 		switch {
 		case h == ofDevices: // what is below a right of a device is not documented
+			if relation == "assignments" && !right.Related.HasAssignments {
+				right.Related.AssignmentsErr = notOffered(h.endpoint("usageRights"))
+			}
+			if relation == "allotments" && !right.Related.HasAllotments {
+				right.Related.AllotmentsErr = notOffered(h.endpoint("usageRights"))
+			}
 		case relation == "assignments" && !right.Related.HasAssignments:
 			return assignmentsOfRight(h, path, right, filled)
 		case relation == "allotments" && !right.Related.HasAllotments:

@@ -49,6 +49,7 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 	apart := apart{
 		known:     licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
 		allotment: allotment,
+		list:      h.endpoint("waitingMembers"),
 	}
 	r := b.operation.expanding(h.endpoint("waitingMembers"), expand, func(expand string) string {
 		return at(h.below(id, "waitingMembers"), "$expand", expand)
