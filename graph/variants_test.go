@@ -147,6 +147,9 @@ var variantCases = map[string]emulator.Variants{
 	"my assignments":                {MyAssignments: true},
 	"devices":                       {Devices: true},
 	"lost updates":                  {LostUpdates: time.Second},
+	"permissions of the pages":      {Permissions: "pages"},
+	"permissions of the list":       {Permissions: "list"},
+	"parts that are no JSON":        {RawParts: 0.2},
 	"groups by age":                 {GroupsByAge: true},
 	"replication lag":               {ReplicationLag: time.Minute},
 	"rights fail now and then":      {UsageRightFailures: 0.2},
@@ -165,7 +168,7 @@ var variantCases = map[string]emulator.Variants{
 // TestWithoutCloudLicensing and TestPermissions.
 func TestEveryVariantHasACase(t *testing.T) {
 	t.Parallel()
-	have := map[string]bool{"CloudLicensing": true, "Roles": true, "OnBehalfOf": true}
+	have := map[string]bool{"CloudLicensing": true, "Roles": true, "OnBehalfOf": true, "PersonalDetails": true}
 	for _, variants := range variantCases {
 		var set []string
 		for field, value := range reflect.ValueOf(variants).Fields() {

@@ -41,6 +41,9 @@ type partAnswer struct {
 	Body    json.RawMessage   `json:"body,omitempty"`
 }
 
+// rawPart is what stands in place of a body, by Variants.RawParts.
+const rawPart = `<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>`
+
 // batch answers 200 as soon as the batch can be read, whatever its parts do.
 func (e *Emulator) batch(c *call) (any, *problem) {
 	if c.part {
@@ -95,6 +98,13 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 		responses = append(responses, out)
 	}
 	whole.body = encode(object{"responses": responses})
+	if f := c.variants.RawParts; f > 0 {
+		if n := float64(e.batches.Add(1)); int(n*f) > int((n-1)*f) {
+			body := encode(responses[0].Body)
+			whole.body = bytes.Replace(whole.body, append([]byte(`"body":`), body...), append([]byte(`"body":`), rawPart...), 1)
+			whole.faulty = true
+		}
+	}
 	return whole, nil
 }
 

@@ -15,14 +15,14 @@ import (
 func TestContractPermissions(t *testing.T) {
 	t.Parallel()
 	const (
-		cloud      = "CloudLicensing.Read | CloudLicensing.Read.All D"
-		ofUser     = "User-CloudLicensing.Read | User-CloudLicensing.Read.All D"
-		ofGroup    = "Group-CloudLicensing.Read | Group-CloudLicensing.Read.All D"
+		cloud      = "CloudLicensing.Read | CloudLicensing.Read.All"
+		ofUser     = "User-CloudLicensing.Read | User-CloudLicensing.Read.All"
+		ofGroup    = "Group-CloudLicensing.Read | Group-CloudLicensing.Read.All"
 		errs       = "CloudLicensing.Read | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All User.ReadWrite.All D"
 		rights     = "User-UsageRight.Read User.Read User-CloudLicensing.Read User-UsageRight.Read.All User-CloudLicensing.Read.All CloudLicensing.Read.All User.Read.All User.ReadWrite.All D | User-UsageRight.Read.All User-CloudLicensing.Read.All CloudLicensing.Read.All User.Read.All User.ReadWrite.All D"
 		groupRight = "Group-UsageRight.Read.All | Group-UsageRight.Read.All Group-CloudLicensing.Read.All Group.Read.All User.Read.All D"
-		waiting    = "CloudLicensing.Read User-UsageRight.Read | CloudLicensing.Read.All User-UsageRight.Read.All D"
-		mine       = "CloudLicensing.Read User-CloudLicensing.Read.All User.Read.All | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All D"
+		waiting    = "CloudLicensing.Read User-UsageRight.Read | CloudLicensing.Read.All User-UsageRight.Read.All"
+		mine       = "CloudLicensing.Read User-CloudLicensing.Read.All User.Read.All | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All"
 
 		changeCloud  = "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization"
 		changeUser   = "User-CloudLicensing.AssignLicenses | User-CloudLicensing.AssignLicenses.Organization"
@@ -32,13 +32,14 @@ func TestContractPermissions(t *testing.T) {
 		groups       = "GroupMember.Read.All Group.Read.All Group.ReadWrite.All D"
 		changeUsers  = "User.ReadWrite.All Directory.ReadWrite.All"
 		changeGroups = "Group.ReadWrite.All Directory.ReadWrite.All"
+		details      = "LicenseAssignment.Read.All User.Read " + users + " | LicenseAssignment.Read.All " + users
 		licences     = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
 	)
 	same := func(both string) string { return both + " | " + both }
 	want := map[string]string{
-		"GET /admin/cloudLicensing/allotments":                             cloud,
-		"GET /admin/cloudLicensing/allotments/{id}":                        cloud,
-		"GET /admin/cloudLicensing/allotments/{id}/assignments":            "CloudLicensing.Read | CloudLicensing.Read.All User-CloudLicensing.Read.All Group-CloudLicensing.Read.All User.Read.All Group.Read.All D",
+		"GET /admin/cloudLicensing/allotments":                             "CloudLicensing.Read | CloudLicensing.Read.All D",
+		"GET /admin/cloudLicensing/allotments/{id}":                        "CloudLicensing.Read | CloudLicensing.Read.All D",
+		"GET /admin/cloudLicensing/allotments/{id}/assignments":            "CloudLicensing.Read | CloudLicensing.Read.All User-CloudLicensing.Read.All Group-CloudLicensing.Read.All User.Read.All Group.Read.All",
 		"GET /admin/cloudLicensing/allotments/{id}/assignments/{id}":       cloud,
 		"GET /admin/cloudLicensing/allotments/{id}/waitingMembers":         cloud,
 		"GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}":    cloud,
@@ -48,19 +49,19 @@ func TestContractPermissions(t *testing.T) {
 		"GET /admin/cloudLicensing/assignments/{id}/allotment":             cloud,
 		"GET /admin/cloudLicensing/assignmentErrors":                       errs,
 		"GET /admin/cloudLicensing/assignmentErrors/{id}":                  errs,
-		"GET /admin/cloudLicensing/assignmentErrors/{id}/assignedTo":       cloud,
-		"GET /admin/cloudLicensing/assignmentErrors/{id}/usageRight":       cloud,
+		"GET /admin/cloudLicensing/assignmentErrors/{id}/assignedTo":       "CloudLicensing.Read | CloudLicensing.Read.All D",
+		"GET /admin/cloudLicensing/assignmentErrors/{id}/usageRight":       "CloudLicensing.Read | CloudLicensing.Read.All D",
 		"GET /users/{id}/cloudLicensing/assignments":                       mine,
-		"GET /groups/{id}/cloudLicensing/assignments":                      "CloudLicensing.Read Group-CloudLicensing.Read.All Group.Read.All | CloudLicensing.Read.All Group-CloudLicensing.Read.All Group.Read.All D",
+		"GET /groups/{id}/cloudLicensing/assignments":                      "CloudLicensing.Read Group-CloudLicensing.Read.All Group.Read.All | CloudLicensing.Read.All Group-CloudLicensing.Read.All Group.Read.All",
 		"GET /groups/{id}/cloudLicensing/assignments/{id}":                 ofGroup,
 		"GET /groups/{id}/cloudLicensing/assignments/{id}/allotment":       ofGroup,
 		"GET /groups/{id}/cloudLicensing/usageRights":                      groupRight,
 		"GET /groups/{id}/cloudLicensing/usageRights/{id}":                 groupRight,
-		"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments":     "Group-UsageRight.Read.All | Group-UsageRight.Read.All D",
-		"GET /groups/{id}/cloudLicensing/usageRights/{id}/allotments":      "Group-UsageRight.Read.All | Group-UsageRight.Read.All D",
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments":     "Group-UsageRight.Read.All | Group-UsageRight.Read.All",
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}/allotments":      "Group-UsageRight.Read.All | Group-UsageRight.Read.All",
 		"GET /me/cloudLicensing/assignments":                               mine,
-		"GET /devices/{id}/cloudLicensing/usageRights":                     "CloudLicensing-UsageRights.Read | CloudLicensing-UsageRights.Read.All D",
-		"GET /devices/{id}/cloudLicensing/waitingMembers":                  "Device-CloudLicensing.Read | Device-CloudLicensing.Read.All D",
+		"GET /devices/{id}/cloudLicensing/usageRights":                     "CloudLicensing-UsageRights.Read | CloudLicensing-UsageRights.Read.All",
+		"GET /devices/{id}/cloudLicensing/waitingMembers":                  "Device-CloudLicensing.Read | Device-CloudLicensing.Read.All",
 		"POST /devices/{id}/cloudLicensing/assignments":                    "CloudLicensing-Assignment.ReadWrite | CloudLicensing-Assignment.ReadWrite.All",
 		"POST /admin/cloudLicensing/assignments":                           "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization User-CloudLicensing.AssignLicenses.Organization Group-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All",
 		"POST /admin/cloudLicensing/allotments/{id}/assignments":           changeCloud,
@@ -70,7 +71,8 @@ func TestContractPermissions(t *testing.T) {
 		"GET /users":                                  same(users),
 		"GET /users/$count":                           same(users),
 		"GET /users/{id}":                             same(users),
-		"GET /users/{id}/licenseDetails":              "LicenseAssignment.Read.All | " + users,
+		"GET /users/{id}/licenseDetails":              details,
+		"GET /me/licenseDetails":                      details,
 		"GET /me":                                     "User.Read User.Read.All | " + users,
 		"GET /groups":                                 same(groups),
 		"GET /groups/$count":                          same(groups),
@@ -78,10 +80,12 @@ func TestContractPermissions(t *testing.T) {
 		"GET /groups/{id}/members":                    same(groups),
 		"GET /groups/{id}/members/$count":             same(groups),
 		"GET /groups/{id}/membersWithLicenseErrors":   same(groups),
-		"GET /subscribedSkus":                         same("LicenseAssignment.Read.All Organization.Read.All LicenseAssignment.ReadWrite.All D"),
+		"GET /subscribedSkus":                         same("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All D"),
+		"GET /subscribedSkus/{id}":                    same("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All D"),
 		"POST /users/{id}/assignLicense":              same(licences),
 		"POST /me/assignLicense":                      same(licences),
-		"POST /users/{id}/reprocessLicenseAssignment": same("LicenseAssignment.ReadWrite.All"),
+		"POST /users/{id}/reprocessLicenseAssignment": same(changeUsers),
+		"POST /me/reprocessLicenseAssignment":         same(changeUsers),
 		"POST /groups/{id}/assignLicense":             same("LicenseAssignment.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"),
 		"POST /directoryObjects/getByIds":             same("D User.Read.All GroupMember.Read.All Group.Read.All"),
 		"POST /$batch":                                " | ",
@@ -143,6 +147,29 @@ func TestContractPermissions(t *testing.T) {
 		}
 		if (r.also != nil) != strings.HasSuffix(r.label, "/membersWithLicenseErrors") {
 			t.Errorf("%s needs %v besides", r.label, r.also)
+		}
+	}
+	for _, r := range routes {
+		if !r.cloud {
+			continue
+		}
+		D, U, G := []string{"Directory.Read.All", "Directory.ReadWrite.All"}, []string{"User.Read.All", "User.ReadWrite.All"}, []string{"Group.Read.All", "Group.ReadWrite.All"}
+		writesUser := []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+		application := map[string][]string{"admin": D, "users": with(U, D), "me": with(U, D), "groups": with(G, U, D), "devices": with([]string{"Device.Read.All", "Device.ReadWrite.All"}, D)}
+		delegated := map[string][]string{"admin": D, "users": with(U, D, []string{"User.Read", "User.ReadWrite"}), "groups": application["groups"], "devices": with([]string{"Device.Read.All"}, D)}
+		if r.method != "GET" {
+			application = map[string][]string{"admin": D[1:], "users": writesUser, "me": writesUser, "groups": with(G[1:], writesUser), "devices": with([]string{"Device.ReadWrite.All"}, D[1:])}
+			delegated = map[string][]string{"admin": D[1:], "users": with(writesUser, []string{"User.ReadWrite"}), "groups": application["groups"], "devices": D[1:]}
+			if r.method == "POST" {
+				application["groups"] = writesUser
+			}
+		}
+		delegated["me"] = delegated["users"]
+		if diff := cmp.Diff(set(application[r.segments[0]]), set(r.list)); diff != "" {
+			t.Errorf("%s, application, on the list (-want +got):\n%s", r.label, diff)
+		}
+		if diff := cmp.Diff(set(delegated[r.segments[0]]), set(r.listScopes)); diff != "" {
+			t.Errorf("%s, delegated, on the list (-want +got):\n%s", r.label, diff)
 		}
 	}
 	for label := range want {

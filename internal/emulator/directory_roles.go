@@ -171,13 +171,21 @@ func (e *Emulator) PersonInRole(role string) (userID string) {
 // permit checks the caller's permission: of an application its roles, of a
 // person the scopes, and besides what the person may.
 func (e *Emulator) permit(c *call) *problem {
-	needed := c.route.app
+	needed, list := c.route.app, c.route.list
 	person := c.who.user != ""
 	if person {
-		needed = c.route.scopes
+		needed, list = c.route.scopes, c.route.listScopes
 	}
-	if person && !e.own(c) { // User.Read is of oneself.
-		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return p == "User.Read" })
+	if c.route.cloud {
+		switch c.variants.Permissions {
+		case "list":
+			needed = list
+		case "":
+			needed = with(needed, list)
+		}
+	}
+	if person && !e.own(c) {
+		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return slices.Contains(ownScopes, p) })
 	}
 	allowed := needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.me && !person
 	refused := person && c.who.clearance < e.needs(c)

@@ -39,9 +39,10 @@ type Options struct {
 // 17 RightAllotments, 18 MyAssignments, 19 Devices, 20 SubscriptionTimestamps,
 // 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
 // 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
-// ReplicationLag, 28 UsageRightFailures. The
-// others, 5, 6, 12, 16, 23, 29 and 30, leave no choice. DirectoryPageSize,
-// EmptyPartCodes, MissingUsageRight, OnBehalfOf and Roles belong to no point.
+// ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
+// 37 RawParts, 38 GroupsByAge. The others, 5, 6, 12, 16, 23, 29, 30, 32 and 34 to
+// 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates,
+// MissingUsageRight, OnBehalfOf and Roles belong to no point.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
@@ -127,6 +128,16 @@ type Variants struct {
 	// advanced query, as the table of filters has it; a sample of the same page
 	// shows it refused.
 	GroupsByAge bool
+	// PersonalDetails refuses licenseDetails to applications, as its page says.
+	PersonalDetails bool
+	// Permissions says who names those of cloudLicensing that work: "" = the
+	// reference pages and Microsoft's list of permissions, either of them; "pages"
+	// alone; "list" alone, which has no CloudLicensing permission.
+	Permissions string
+	// RawParts is the share, 0 to 1, of batches with a part whose body stands in the
+	// answer as a page of HTML, unquoted, so that the whole is no JSON; spread
+	// evenly.
+	RawParts float64
 	// EmptyPartCodes leaves the error code of parts of a batch empty that answer
 	// 403, as a sample of the batching page does.
 	EmptyPartCodes bool
@@ -180,6 +191,7 @@ type Emulator struct {
 	variants atomic.Pointer[Variants]
 	answers  atomic.Int64 // numbers request ids
 	reads    atomic.Int64 // of usage rights, for Variants.UsageRightFailures
+	batches  atomic.Int64 // for Variants.RawParts
 	faults   faults
 	throttle throttle
 	counts   counts

@@ -35,7 +35,7 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	}, onDefault: true},
 	"mailEnabled":     {get: func(_ *call, g *tenant.Group) any { return g.Unified }, onDefault: true},
 	"mailNickname":    {get: textOf(func(_ *call, g *tenant.Group) string { return g.Nickname }), onDefault: true},
-	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return !g.Unified }, onDefault: true},
+	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return g.SecurityEnabled() }, onDefault: true},
 	"visibility":      {get: always[*tenant.Group](nil), onDefault: true},
 
 	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, licence: true},

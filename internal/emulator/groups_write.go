@@ -19,7 +19,7 @@ const membersBind = "members@odata.bind"
 // nil.
 type groupChange struct {
 	name, nickname, about *string
-	unified               bool
+	unified, secured      bool
 	members               []holder
 }
 
@@ -86,6 +86,7 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 	if create && (mailEnabled == nil || securityEnabled == nil || *mailEnabled != g.unified || !g.unified && !*securityEnabled) {
 		return nil, badRequest("A group is either a security group, or a Microsoft 365 group with mailEnabled and the groupTypes ['Unified'].")
 	}
+	g.secured = securityEnabled != nil && *securityEnabled
 	if !create && (mailEnabled != nil || securityEnabled != nil) {
 		return nil, badRequest("The kind of a group cannot change.")
 	}
@@ -166,7 +167,7 @@ func (e *Emulator) createGroup(c *call) (any, *problem) {
 	if p := c.freeNickname(g, -1, g.unified); p != nil {
 		return nil, p
 	}
-	i := c.tenant.CreateGroup(*g.name, *g.nickname, about, g.unified, c.when())
+	i := c.tenant.CreateGroup(*g.name, *g.nickname, about, g.unified, g.secured, c.when())
 	for _, m := range g.members {
 		_ = c.tenant.Join(i, m, c.when()) // A new group has no members that could be in the way.
 	}

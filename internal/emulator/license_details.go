@@ -1,6 +1,10 @@
 package emulator
 
-import "licensegraph/internal/emulator/tenant"
+import (
+	"net/http"
+
+	"licensegraph/internal/emulator/tenant"
+)
 
 // licenseDetails is what a person has of one product, however it came.
 type licenseDetails struct {
@@ -18,6 +22,9 @@ var detailsType = entityType[licenseDetails]{name: "microsoft.graph.licenseDetai
 
 // listDetails answers everything at once; $select is the only option.
 func (e *Emulator) listDetails(c *call) (any, *problem) {
+	if c.variants.PersonalDetails && c.who.user == "" {
+		return nil, usualProblem(http.StatusForbidden)
+	}
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {
 		return nil, p

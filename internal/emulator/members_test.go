@@ -182,7 +182,7 @@ func TestLicenseDetails(t *testing.T) {
 	if diff := cmp.Diff([]string{"skuPartNumber"}, keys(items(c.ok(path + "?$select=skuPartNumber"))[0])); diff != "" {
 		t.Errorf("selected properties (-want +got):\n%s", diff)
 	}
-	for scope, want := range map[string]int{"LicenseAssignment.Read.All": 200, "User.Read.All": 403} {
+	for scope, want := range map[string]int{"LicenseAssignment.Read.All": 200, "User.Read": 200, "User.Read.All": 200, "Group.Read.All": 403} {
 		if r := c.get(path, "Authorization", "Bearer "+c.DelegatedToken(str(u, "id"), scope)); r.status != want {
 			t.Errorf("a person with %s: %d", scope, r.status)
 		}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -411,6 +412,98 @@ func TestOpenPoints(t *testing.T) {
 			is(c, "/v1.0/me", 401, "InvalidAuthenticationToken")
 			c.token = c.newToken()
 			is(c, "/v1.0/users/"+other.userID(0), 404, "Request_ResourceNotFound")
+		},
+		func(c *client) { // 31: licenseDetails and applications
+			uri := "/v1.0/users/" + c.userID(0) + "/licenseDetails"
+			is(c, uri, 200, "")
+			c.SetVariants(Variants{PersonalDetails: true})
+			is(c, uri, 403, "Authorization_RequestDenied")
+			c.token = c.DelegatedToken(c.userID(0), "User.Read")
+			is(c, uri, 200, "")
+			is(c, "/v1.0/me/licenseDetails", 200, "")
+		},
+		func(c *client) { // 32: groups that are not security enabled
+			for key, status := range map[string]int{"council": 400, "reading": 202} {
+				group := c.of(key)
+				if g := c.ok("/v1.0/groups/" + group); g["securityEnabled"] != (status == 202) || len(texts(g, "groupTypes")) != 1 {
+					c.t.Errorf("%s: %v", key, g)
+				}
+				r := c.do("POST", "/v1.0/groups/"+group+"/assignLicense", body("addLicenses", []row{{"skuId": skuID(skuE5)}}, "removeLicenses", off()))
+				if r.status != status || status == 400 && r.code() != "Request_BadRequest" {
+					c.t.Errorf("%s: %d %s", key, r.status, r.raw)
+				}
+				r = c.do("POST", "/beta/groups/"+group+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE3, 0)), disabledPlans, off()))
+				if refused := r.status == 400; refused != (status == 400) || refused && r.code() != "invalidAssigneeType" {
+					c.t.Errorf("%s: %d %s", key, r.status, r.raw)
+				}
+			}
+			made := c.directory("POST", "groups", 201, "displayName", "A", "mailNickname", "a", "mailEnabled", true, "securityEnabled", true, "groupTypes", []string{"Unified"})
+			if made.body["securityEnabled"] != true {
+				c.t.Errorf("%s", made.raw)
+			}
+			var saved strings.Builder
+			if err := c.Save(&saved); err != nil {
+				c.t.Fatal(err)
+			}
+			again := start(c.t, Options{State: strings.NewReader(saved.String())})
+			for _, group := range []string{str(made.body, "id"), c.of("council"), c.of("board")} {
+				before, after := c.ok("/v1.0/groups/"+group), again.ok("/v1.0/groups/"+group)
+				if before["securityEnabled"] != after["securityEnabled"] {
+					c.t.Errorf("%v, saved and loaded %v", before, after)
+				}
+			}
+		},
+		func(c *client) { // 33: permissions of the pages or of the list
+			for variant, want := range map[string][2]int{"": {200, 200}, "pages": {200, 403}, "list": {403, 200}} {
+				c.SetVariants(Variants{Permissions: variant})
+				for i, scope := range []string{"CloudLicensing.Read", "Directory.Read.All"} {
+					c.token = c.DelegatedToken(c.PersonInRole("Global Reader"), scope)
+					if r := c.get(granted); r.status != want[i] {
+						c.t.Errorf("%q: %s: %d, want %d", variant, scope, r.status, want[i])
+					}
+				}
+			}
+		},
+		func(c *client) { // 34: activity
+			is(c, "/v1.0/users?$select=id,signInActivity", 501, "notImplemented")
+		},
+		func(c *client) { // 35: reports
+			is(c, "/beta/reports/getOffice365ActiveUserDetail(period='D7')?$format=application/json", 501, "notImplemented")
+			is(c, "/v1.0/admin/reportSettings", 501, "notImplemented")
+		},
+		func(c *client) { // 36: the audit log
+			is(c, "/v1.0/auditLogs/directoryAudits?$top=5", 501, "notImplemented")
+		},
+		func(c *client) { // 37: a body that is no JSON in a batch
+			ask := func() reply {
+				return c.do("POST", "/v1.0/$batch", batchOf(get("1", "/subscribedSkus"), get("2", "/users?$top=1")))
+			}
+			for share, want := range map[float64]int{0: 0, 0.5: 2, 1: 4} {
+				c.SetVariants(Variants{RawParts: share})
+				raw := 0
+				for range 4 {
+					r := ask()
+					if r.status != 200 {
+						c.t.Errorf("%d %s", r.status, r.raw)
+					}
+					if !json.Valid(r.raw) {
+						raw++
+					}
+				}
+				if raw != want {
+					c.t.Errorf("share %v: %d of 4 are no JSON", share, raw)
+				}
+			}
+		},
+		func(c *client) { // 38: groups by age
+			uri := "/v1.0/groups?$count=true&$filter=createdDateTime ge 2020-01-01T00:00:00Z"
+			for _, allowed := range []bool{false, true} {
+				c.SetVariants(Variants{GroupsByAge: allowed})
+				if r := c.get(uri, eventual...); (r.status == 200) != allowed {
+					c.t.Errorf("%t: %d %s", allowed, r.status, r.raw)
+				}
+				is(c, strings.Replace(uri, "$count=true&", "", 1), 400, "Request_UnsupportedQuery")
+			}
 		},
 	} {
 		if check == nil {

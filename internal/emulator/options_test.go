@@ -90,20 +90,22 @@ func TestOptionsOfEndpoints(t *testing.T) {
 		{device + "usageRights", list + " filter", "assignments", ""},                    // R24
 		{device + "waitingMembers", item, "allotment", ""},                               // R25
 
-		{"/v1.0/users", directory, "memberOf", ""},                              // L1
-		{"/v1.0/users/" + userID, "select expand!", "memberOf", ""},             // L2
-		{"/v1.0/me", "select expand!", "memberOf", userID},                      // L2
-		{"/v1.0/users/" + userID + "/licenseDetails", "select", "", ""},         // L3
-		{"/v1.0/subscribedSkus", "select", "", ""},                              // L4
-		{"/v1.0/groups", strings.Replace(directory, "!", "", 1), "members", ""}, // L8
-		{group, "select expand", "members", ""},                                 // L8
-		{group + "/members", "filter count select search top", "", ""},          // L9
-		{group + "/membersWithLicenseErrors", "select top", "", ""},             // L10
-		{"/v1.0/users/$count", "filter search", "", ""},                         // "List users"
-		{"/v1.0/groups/$count", "filter search", "", ""},                        // "List groups"
-		{group + "/members/$count", "filter search", "", ""},                    // "List group members"
-		{"/v1.0/users/delta", "select filter", "", ""},                          // "user: delta"
-		{"/v1.0/groups/delta", "select filter", "", ""},                         // "group: delta"
+		{"/v1.0/users", directory, "memberOf", ""},                                  // L1
+		{"/v1.0/users/" + userID, "select expand!", "memberOf", ""},                 // L2
+		{"/v1.0/me", "select expand!", "memberOf", userID},                          // L2
+		{"/v1.0/users/" + userID + "/licenseDetails", "select", "", ""},             // L3
+		{"/v1.0/me/licenseDetails", "select", "", userID},                           // L3
+		{"/v1.0/subscribedSkus/" + first("/v1.0/subscribedSkus"), "select", "", ""}, // L4
+		{"/v1.0/subscribedSkus", "select", "", ""},                                  // L4
+		{"/v1.0/groups", strings.Replace(directory, "!", "", 1), "members", ""},     // L8
+		{group, "select expand", "members", ""},                                     // L8
+		{group + "/members", "filter count select search top", "", ""},              // L9
+		{group + "/membersWithLicenseErrors", "select top", "", ""},                 // L10
+		{"/v1.0/users/$count", "filter search", "", ""},                             // "List users"
+		{"/v1.0/groups/$count", "filter search", "", ""},                            // "List groups"
+		{group + "/members/$count", "filter search", "", ""},                        // "List group members"
+		{"/v1.0/users/delta", "select filter", "", ""},                              // "user: delta"
+		{"/v1.0/groups/delta", "select filter", "", ""},                             // "group: delta"
 	}
 	asked := map[string]bool{}
 	application := c.token

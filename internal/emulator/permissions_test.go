@@ -47,38 +47,63 @@ func TestReadPermissions(t *testing.T) {
 		}
 	}
 	const everything = "pools pool drawing queue place granted one oneTo oneOf mine myOne myOneOf mySources myQueue myPlace myPlaceOf ours ourOne ourOneOf ourSources device deviceQueue details members"
-	for role, allowed := range map[string]string{
-		"CloudLicensing.Read.All":             "pools pool drawing queue place granted one oneTo oneOf mine myQueue myPlace ours",
-		"Directory.Read.All":                  everything,
-		"Directory.ReadWrite.All":             everything,
-		"User-CloudLicensing.Read.All":        "drawing mine myOne myOneOf mySources myPlaceOf",
-		"Group-CloudLicensing.Read.All":       "drawing ours ourOne ourOneOf",
-		"User-UsageRight.Read.All":            "myQueue",
-		"Group-UsageRight.Read.All":           "ourSources",
-		"User.Read.All":                       "drawing mine details",
-		"Group.Read.All":                      "drawing ours members",
-		"GroupMember.Read.All":                "members",
-		"CloudLicensing-UsageRights.Read.All": "device",
-		"Device-CloudLicensing.Read.All":      "deviceQueue",
-		"CloudLicensing.ReadWrite.All":        "", // on no page
-	} {
-		c.SetVariants(Variants{Devices: true, Roles: []string{role}})
-		c.token = c.newToken()
-		ask(role, allowed)
+	const ofPerson, ofGroup = "mine myOne myOneOf mySources myQueue myPlace myPlaceOf", "ours ourOne ourOneOf ourSources"
+	const allotment = "pools pool drawing queue place granted one oneTo oneOf"
+	// By what is asked for: the pages, and Microsoft's list of permissions.
+	roles := map[string][2]string{
+		"CloudLicensing.Read.All":             {allotment + " mine myQueue myPlace ours", ""},
+		"Directory.Read.All":                  {"pools pool", everything},
+		"Directory.ReadWrite.All":             {"pools pool", everything},
+		"User-CloudLicensing.Read.All":        {"drawing mine myOne myOneOf mySources myPlaceOf", ""},
+		"Group-CloudLicensing.Read.All":       {"drawing ours ourOne ourOneOf", ""},
+		"User-UsageRight.Read.All":            {"myQueue", ""},
+		"Group-UsageRight.Read.All":           {"ourSources", ""},
+		"User.Read.All":                       {"drawing mine", ofPerson + " " + ofGroup},
+		"Group.Read.All":                      {"drawing ours", ofGroup},
+		"GroupMember.Read.All":                {"", ""},
+		"LicenseAssignment.Read.All":          {"", ""},
+		"Device.Read.All":                     {"", "device deviceQueue"},
+		"Device.ReadWrite.All":                {"", "device deviceQueue"},
+		"CloudLicensing-UsageRights.Read.All": {"device", ""},
+		"Device-CloudLicensing.Read.All":      {"deviceQueue", ""},
+		"CloudLicensing.ReadWrite.All":        {"", ""}, // on no page
 	}
-	for scope, allowed := range map[string]string{
-		"CloudLicensing.Read":             "pools pool drawing queue place granted one oneTo oneOf mine myQueue myPlace ours",
-		"User-CloudLicensing.Read":        "myOne myOneOf mySources myPlaceOf",
-		"Group-CloudLicensing.Read":       "ourOne ourOneOf",
-		"Group-UsageRight.Read.All":       "ourSources",
-		"User-UsageRight.Read":            "myQueue",
-		"CloudLicensing-UsageRights.Read": "device",
-		"Device-CloudLicensing.Read":      "deviceQueue",
-		"LicenseAssignment.Read.All":      "details",
-		"CloudLicensing.Read.All":         "",
-	} {
-		c.token = c.DelegatedToken(c.userID(0), scope)
-		ask("a person with "+scope, allowed)
+	directory := map[string]string{
+		"Directory.Read.All": "details members", "Directory.ReadWrite.All": "details members", "User.Read.All": "details", "LicenseAssignment.Read.All": "details",
+		"Group.Read.All": "members", "GroupMember.Read.All": "members",
+	}
+	scopes := map[string][2]string{
+		"CloudLicensing.Read":             {allotment + " mine myQueue myPlace ours", ""},
+		"User-CloudLicensing.Read":        {"myOne myOneOf mySources myPlaceOf", ""},
+		"Group-CloudLicensing.Read":       {"ourOne ourOneOf", ""},
+		"Group-UsageRight.Read.All":       {"ourSources", ""},
+		"User-UsageRight.Read":            {"myQueue", ""},
+		"CloudLicensing-UsageRights.Read": {"device", ""},
+		"Device-CloudLicensing.Read":      {"deviceQueue", ""},
+		"LicenseAssignment.Read.All":      {"", ""},
+		"Directory.Read.All":              {"", everything},
+		"User.Read.All":                   {"mine", ofPerson + " " + ofGroup},
+		"User.Read":                       {"", ""}, // of oneself
+		"Device.Read.All":                 {"", "device deviceQueue"},
+		"Device.ReadWrite.All":            {"", ""},
+		"CloudLicensing.Read.All":         {"", ""},
+	}
+	for by, variant := range []string{"pages", "list", ""} {
+		of := func(rights [2]string) string {
+			if variant == "" {
+				return rights[0] + " " + rights[1]
+			}
+			return rights[by]
+		}
+		for role, allowed := range roles {
+			c.SetVariants(Variants{Devices: true, Permissions: variant, Roles: []string{role}})
+			c.token = c.newToken()
+			ask(variant+", "+role, of(allowed)+" "+directory[role])
+		}
+		for scope, allowed := range scopes {
+			c.token = c.DelegatedToken(c.userID(0), scope)
+			ask(variant+", a person with "+scope, of(allowed)+" "+directory[scope])
+		}
 	}
 }
 

@@ -12,18 +12,21 @@ import (
 
 // route is one endpoint of Graph.
 type route struct {
-	method    string
-	template  string
-	handler   func(*Emulator, *call) (any, *problem)
-	cloud     bool // a cloudLicensing resource: under beta only
-	me        bool // needs a signed-in person
-	app       []string
-	scopes    []string
-	also      []string             // needed besides, of applications and persons
-	there     func(*Variants) bool // nil: always
-	writes    bool                 // changes the tenant
-	clearance clearance            // of a person who writes; 0 = changesLicences
-	units     int                  // base cost by "Microsoft Graph service-specific throttling limits"
+	method   string
+	template string
+	handler  func(*Emulator, *call) (any, *problem)
+	cloud    bool // a cloudLicensing resource: under beta only
+	me       bool // needs a signed-in person
+	app      []string
+	scopes   []string
+	also     []string // needed besides, of applications and persons
+	// list and listScopes are what Microsoft's list of permissions has in place of app
+	// and scopes. It knows nothing but roots.
+	list, listScopes []string
+	there            func(*Variants) bool // nil: always
+	writes           bool                 // changes the tenant
+	clearance        clearance            // of a person who writes; 0 = changesLicences
+	units            int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
 	segments []string
@@ -42,25 +45,27 @@ const (
 // privileged first. Directory.Read.All reads everything.
 var (
 	readDirectory   = []string{"Directory.Read.All", "Directory.ReadWrite.All"}
-	readCloud       = with([]string{"CloudLicensing.Read.All"}, readDirectory)
+	readCloud       = []string{"CloudLicensing.Read.All"}
+	readAllotments  = with(readCloud, readDirectory)
 	readUserErrors  = with([]string{"CloudLicensing.Read.All", "User-CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
 	readRights      = with([]string{"User-UsageRight.Read.All", "User-CloudLicensing.Read.All", "CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
 	readGroupRight  = with([]string{"Group-UsageRight.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All", "User.Read.All"}, readDirectory)
-	readOfUser      = with([]string{"CloudLicensing.Read.All", "User-CloudLicensing.Read.All", "User.Read.All"}, readDirectory)
-	readOfGroup     = with([]string{"CloudLicensing.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All"}, readDirectory)
+	readOfUser      = []string{"CloudLicensing.Read.All", "User-CloudLicensing.Read.All", "User.Read.All"}
+	readOfGroup     = []string{"CloudLicensing.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All"}
 	readOfAllotment = with(readOfUser, readOfGroup)
-	readUserItem    = with([]string{"User-CloudLicensing.Read.All"}, readDirectory)
-	readGroupItem   = with([]string{"Group-CloudLicensing.Read.All"}, readDirectory)
-	readGroupSource = with([]string{"Group-UsageRight.Read.All"}, readDirectory)
-	readWaiting     = with([]string{"CloudLicensing.Read.All", "User-UsageRight.Read.All"}, readDirectory)
+	readUserItem    = []string{"User-CloudLicensing.Read.All"}
+	readGroupItem   = []string{"Group-CloudLicensing.Read.All"}
+	readGroupSource = []string{"Group-UsageRight.Read.All"}
+	readWaiting     = []string{"CloudLicensing.Read.All", "User-UsageRight.Read.All"}
 	readAssignees   = with(readUserErrors, readOfGroup)
 	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readDetails     = with([]string{"LicenseAssignment.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
 	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
-	readDeviceRight = with([]string{"CloudLicensing-UsageRights.Read.All"}, readDirectory)
-	readDeviceQueue = with([]string{"Device-CloudLicensing.Read.All"}, readDirectory)
+	readDeviceRight = []string{"CloudLicensing-UsageRights.Read.All"}
+	readDeviceQueue = []string{"Device-CloudLicensing.Read.All"}
 	readDevices     = with([]string{"Device.Read.All"}, readDirectory)
 	readPrincipals  = with([]string{"Application.Read.All"}, readDirectory)
-	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "LicenseAssignment.ReadWrite.All"}, readDirectory)
+	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "Organization.ReadWrite.All"}, readDirectory)
 	readObjects     = with(readDirectory, []string{"User.Read.All", "GroupMember.Read.All", "Group.Read.All"})
 
 	writeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -76,12 +81,13 @@ var (
 	changeGroup  = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
 	assignUser   = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
 	assignGroup  = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	reprocess    = []string{"LicenseAssignment.ReadWrite.All"}
+	reprocess    = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
 
-	changeUsers   = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
-	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	createGroups  = with([]string{"Group.Create"}, changeGroups)
-	changeMembers = with([]string{"GroupMember.ReadWrite.All"}, changeGroups)
+	changeDirectory = []string{"Directory.ReadWrite.All"}
+	changeUsers     = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+	changeGroups    = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	createGroups    = with([]string{"Group.Create"}, changeGroups)
+	changeMembers   = with([]string{"GroupMember.ReadWrite.All"}, changeGroups)
 
 	scopesCloud       = []string{"CloudLicensing.Read"}
 	scopesGroupRight  = []string{"Group-UsageRight.Read.All"}
@@ -93,7 +99,7 @@ var (
 	scopesWaiting     = with(scopesCloud, []string{"User-UsageRight.Read"})
 	scopesDeviceRight = []string{"CloudLicensing-UsageRights.Read"}
 	scopesDeviceQueue = []string{"Device-CloudLicensing.Read"}
-	scopesDetails     = []string{"LicenseAssignment.Read.All"}
+	scopesDetails     = with([]string{"LicenseAssignment.Read.All", "User.Read"}, readUsers)
 	scopesWrite       = []string{"CloudLicensing.AssignLicenses"}
 	scopesChangeUser  = []string{"User-CloudLicensing.AssignLicenses"}
 	scopesChangeGroup = []string{"Group-CloudLicensing.AssignLicenses"}
@@ -107,13 +113,44 @@ var (
 	}
 	// defaultScopes are what has been consented to on behalf of people.
 	defaultScopes = []string{
-		"User.Read", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All",
+		"User.Read", "User.ReadWrite", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All",
 		"CloudLicensing.Read", "User-CloudLicensing.Read", "Group-CloudLicensing.Read", "Device-CloudLicensing.Read",
 		"User-UsageRight.Read", "Group-UsageRight.Read.All", "CloudLicensing-UsageRights.Read",
 		"CloudLicensing.AssignLicenses", "User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses", "CloudLicensing-Assignment.ReadWrite",
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Group.ReadWrite.All",
 	}
 )
+
+// permissionsListed are those of a root of cloudLicensing by Microsoft's machine-readable list of
+// permissions, in microsoft-graph-devx-content: of applications, and of persons.
+func permissionsListed(root, method string) (app, scopes []string) {
+	reads, posts := method == http.MethodGet, method == http.MethodPost
+	switch {
+	case root == "admin" && reads:
+		return readDirectory, readDirectory
+	case root == "devices" && reads:
+		return with(readDevices, []string{"Device.ReadWrite.All"}), readDevices
+	case root == "groups" && reads:
+		app = with([]string{"Group.Read.All", "Group.ReadWrite.All"}, readUsers)
+		return app, app
+	case reads: // of users and of oneself
+		return readUsers, with(readUsers, ownScopes)
+	case root == "admin":
+		return changeDirectory, changeDirectory
+	case root == "devices":
+		return with([]string{"Device.ReadWrite.All"}, changeDirectory), changeDirectory
+	case root == "groups":
+		scopes = with([]string{"Group.ReadWrite.All"}, changeUsers)
+		if posts {
+			return changeUsers, scopes
+		}
+		return scopes, scopes
+	}
+	return changeUsers, with(changeUsers, []string{"User.ReadWrite"})
+}
+
+// ownScopes are those that are good for oneself alone.
+var ownScopes = []string{"User.Read", "User.ReadWrite"}
 
 func with(list ...[]string) []string { return slices.Concat(list...) }
 
@@ -151,8 +188,8 @@ func init() { // Not a literal: $batch leads back here.
 
 	routes = slices.Concat(
 		[]route{
-			cloud(get, admin+"allotments", (*Emulator).listAllotments, readCloud, scopesCloud),
-			cloud(get, admin+"allotments/{id}", (*Emulator).getAllotment, readCloud, scopesCloud),
+			cloud(get, admin+"allotments", (*Emulator).listAllotments, readAllotments, scopesCloud),
+			cloud(get, admin+"allotments/{id}", (*Emulator).getAllotment, readAllotments, scopesCloud),
 			cloud(get, admin+"allotments/{id}/assignments", (*Emulator).listAssignments, readOfAllotment, scopesCloud),
 			cloud(get, admin+"allotments/{id}/assignments/{id}", (*Emulator).getAssignment, readCloud, scopesCloud),
 			cloud(get, admin+"allotments/{id}/waitingMembers", (*Emulator).listWaiting, readCloud, scopesCloud),
@@ -163,8 +200,8 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(get, admin+"assignments/{id}/allotment", (*Emulator).getAssignmentAllotment, readCloud, scopesCloud),
 			cloud(get, admin+"assignmentErrors", (*Emulator).listErrors, readUserErrors, scopesCloud),
 			cloud(get, admin+"assignmentErrors/{id}", (*Emulator).getError, readUserErrors, scopesCloud),
-			cloud(get, admin+"assignmentErrors/{id}/assignedTo", (*Emulator).getErrorAssignee, readCloud, scopesCloud),
-			cloud(get, admin+"assignmentErrors/{id}/usageRight", (*Emulator).getErrorRight, readCloud, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}/assignedTo", (*Emulator).getErrorAssignee, readAllotments, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}/usageRight", (*Emulator).getErrorRight, readAllotments, scopesCloud),
 		},
 		[]route{
 			cloud(get, "/users/{id}/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser),
@@ -223,7 +260,8 @@ func init() { // Not a literal: $batch leads back here.
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/$count", handler: (*Emulator).countUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
-			{method: get, template: "/users/{id}/licenseDetails", handler: (*Emulator).listDetails, app: readUsers, scopes: scopesDetails, units: 2},
+			{method: get, template: "/users/{id}/licenseDetails", handler: (*Emulator).listDetails, app: readDetails, scopes: scopesDetails, units: 2},
+			{method: get, template: "/me/licenseDetails", handler: (*Emulator).listDetails, me: true, app: readDetails, scopes: scopesDetails, units: 2},
 			{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readUsers, scopes: []string{"User.Read", "User.Read.All"}},
 			{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups},
 			{method: get, template: "/groups/$count", handler: (*Emulator).countGroups, app: readGroups, scopes: readGroups},
@@ -232,9 +270,11 @@ func init() { // Not a literal: $batch leads back here.
 			{method: get, template: "/groups/{id}/members/$count", handler: (*Emulator).countMembers, app: readGroups, scopes: readGroups, units: 3},
 			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
 			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
+			{method: get, template: "/subscribedSkus/{id}", handler: (*Emulator).getSku, app: readSkus, scopes: readSkus},
 			{method: post, template: "/users/{id}/assignLicense", handler: (*Emulator).assignUserLicense, app: assignUser, scopes: assignUser},
 			{method: post, template: "/me/assignLicense", handler: (*Emulator).assignUserLicense, me: true, app: assignUser, scopes: assignUser},
 			{method: post, template: "/users/{id}/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, app: reprocess, scopes: reprocess},
+			{method: post, template: "/me/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, me: true, app: reprocess, scopes: reprocess},
 			{method: post, template: "/groups/{id}/assignLicense", handler: (*Emulator).assignGroupLicense, app: assignGroup, scopes: assignGroup},
 			{method: post, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
 			{method: post, template: "/$batch", handler: (*Emulator).batch},
@@ -244,6 +284,9 @@ func init() { // Not a literal: $batch leads back here.
 		r := &routes[i]
 		r.label = r.method + " " + r.template
 		r.segments = strings.Split(r.template[1:], "/")
+		if r.cloud {
+			r.list, r.listScopes = permissionsListed(r.segments[0], r.method)
+		}
 		r.writes = r.method != get && r.template != "/$batch" && r.template != "/directoryObjects/getByIds"
 	}
 }

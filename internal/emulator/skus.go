@@ -68,6 +68,25 @@ func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
 	return list
 }
 
+// getSku is the product of one id, which begins with that of the tenant.
+func (e *Emulator) getSku(c *call) (any, *problem) {
+	q, p := e.options(c, directory, optSelect)
+	if p != nil {
+		return nil, p
+	}
+	if p := skuType.check(directory, q.sel); p != nil {
+		return nil, p
+	}
+	id, ok := strings.CutPrefix(strings.ToLower(c.params[0]), c.tenant.ID()+"_")
+	s, known := c.tenant.SkuWithID(id)
+	if !ok || !known {
+		return nil, noSuchObject(c.params[0])
+	}
+	o := skuType.render(c, s, q.sel)
+	o["@odata.context"] = c.context(fragment("subscribedSkus", q.sel) + "/$entity")
+	return o, nil
+}
+
 // listSkus answers everything at once; $select is the only option.
 func (e *Emulator) listSkus(c *call) (any, *problem) {
 	q, p := e.options(c, directory, optSelect)

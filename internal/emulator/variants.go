@@ -13,6 +13,7 @@ import (
 var variantValues = map[string][]string{
 	"expandErrors":      {"none", "assignedTo", "both", "ignore"},
 	"cloudLicensing":    {"forbidden", "missing"},
+	"permissions":       {"pages", "list"},
 	"missingUsageRight": {"notFound", "null"},
 	"onBehalfOf":        {"mfa", "enroll", "policy", "consent"},
 }

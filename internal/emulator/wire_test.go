@@ -579,7 +579,7 @@ func TestUsageRightsOfGroups(t *testing.T) {
 	if list, item := counts["GET /groups/{id}/cloudLicensing/usageRights"], counts["GET /groups/{id}/cloudLicensing/usageRights/{id}"]; list.Parts != 2 || item.Parts != 1 || item.ResourceUnits != 1 {
 		t.Errorf("counts: %v", counts)
 	}
-	for scope, want := range map[string]int{"Group-UsageRight.Read.All": 200, "Group.Read.All": 403, "User-UsageRight.Read.All": 403} {
+	for scope, want := range map[string]int{"Group-UsageRight.Read.All": 200, "Group.Read.All": 200, "User-UsageRight.Read.All": 403} {
 		c.token = c.delegated(c.userID(0), scope)
 		if r := c.get(path); r.status != want {
 			t.Errorf("a person with %s: %d, want %d", scope, r.status, want)

@@ -644,10 +644,10 @@ func TestWritePermissions(t *testing.T) {
 		"CloudLicensing.AssignLicenses.Organization":       "create draw group change drop reprocess",
 		"User-CloudLicensing.AssignLicenses.Organization":  "create user changeUser dropUser",
 		"Group-CloudLicensing.AssignLicenses.Organization": "create group changeGroup dropGroup",
-		"User.ReadWrite.All":                               "create user group legacy",
-		"Group.ReadWrite.All":                              "create group legacyGroup",
-		"Directory.ReadWrite.All":                          "create user group legacy legacyGroup",
-		"LicenseAssignment.ReadWrite.All":                  "legacy legacyGroup legacyReprocess",
+		"User.ReadWrite.All":                               "create user group legacy legacyReprocess changeUser dropUser changeGroup dropGroup reprocess",
+		"Group.ReadWrite.All":                              "create group legacyGroup changeGroup dropGroup",
+		"Directory.ReadWrite.All":                          "create draw user group change drop changeUser dropUser changeGroup dropGroup reprocess legacy legacyGroup legacyReprocess",
+		"LicenseAssignment.ReadWrite.All":                  "legacy legacyGroup",
 		"CloudLicensing.ReadWrite.All":                     "", // on no page
 		"CloudLicensing.AssignLicenses":                    "",
 		"Directory.Read.All":                               "",
@@ -663,7 +663,9 @@ func TestWritePermissions(t *testing.T) {
 		"User-CloudLicensing.AssignLicenses":              "changeUser dropUser",
 		"User-CloudLicensing.AssignLicenses.Organization": "user",
 		"Group-CloudLicensing.AssignLicenses":             "changeGroup dropGroup",
-		"LicenseAssignment.ReadWrite.All":                 "legacy legacyGroup legacyReprocess",
+		"LicenseAssignment.ReadWrite.All":                 "legacy legacyGroup",
+		"User.ReadWrite":                                  "user changeUser dropUser reprocess",
+		"Directory.ReadWrite.All":                         "create draw user group change drop changeUser dropUser changeGroup dropGroup reprocess legacy legacyGroup legacyReprocess",
 		"CloudLicensing.Read":                             "",
 	} {
 		c.token = c.DelegatedToken(user, scope)

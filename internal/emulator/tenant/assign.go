@@ -47,6 +47,9 @@ func (t *Tenant) refuseNew(pool *Allotment, to Ref, off PlanSet) *Refusal {
 	if !pool.AssignableTo.Has(to.Kind) {
 		return refuse(InvalidAssignee, "assignedTo", "Units of this allotment cannot be assigned to a %s.", to.Kind)
 	}
+	if to.Kind == GroupKind && !t.groups[to.At].SecurityEnabled() {
+		return refuse(InvalidAssignee, "assignedTo", "Licenses can be assigned to groups that are security enabled only.")
+	}
 	if t.drawsOn(to, pool) {
 		return refuse(AlreadyAssigned, "", "The assignee has an assignment from this allotment already.")
 	}
@@ -206,6 +209,9 @@ func (t *Tenant) AssignGroupLicense(group int32, change LicenceChange, w When) *
 		if len(t.assignedOf(h, s)) == 0 {
 			return refuse(BadRequest, "", "Group does not have a corresponding license.")
 		}
+	}
+	if len(change.Add) > 0 && !t.groups[group].SecurityEnabled() {
+		return refuse(BadRequest, "", "Licenses can be assigned to groups that are security enabled only.")
 	}
 	pools := make([]*Allotment, len(change.Add))
 	for n, add := range change.Add {

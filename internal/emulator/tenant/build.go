@@ -251,7 +251,7 @@ func (t *Tenant) makeGroups(cast []*role) {
 		}
 		at := int32(len(t.groups))
 		g := &Group{
-			id: t.dice.GUID("group", i), At: at, Name: spec.name, Nickname: spec.key, About: spec.description, Unified: spec.unified,
+			id: t.dice.GUID("group", i), At: at, Name: spec.name, Nickname: spec.key, About: spec.description, Unified: spec.unified, Secured: spec.secured,
 			Created: t.reference.Add(-time.Duration(330+t.dice.Pick("group age", i, 1500)) * 24 * time.Hour),
 		}
 		t.byID[g.id] = Ref{GroupKind, at}

@@ -161,10 +161,10 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 }
 
 // CreateGroup makes a group without members. It writes.
-func (t *Tenant) CreateGroup(name, nickname, about string, unified bool, w When) int32 {
+func (t *Tenant) CreateGroup(name, nickname, about string, unified, secured bool, w When) int32 {
 	t.made++
 	i := int32(len(t.groups))
-	g := &Group{id: t.dice.GUID("made group", t.made), At: i, Name: name, Nickname: nickname, About: about, Unified: unified, Created: w.Now.UTC()}
+	g := &Group{id: t.dice.GUID("made group", t.made), At: i, Name: name, Nickname: nickname, About: about, Unified: unified, Secured: unified && secured, Created: w.Now.UTC()}
 	t.groups = append(t.groups, g)
 	t.byID[g.id] = Ref{GroupKind, i}
 	t.journal.add(Change{Of: Ref{GroupKind, i}, What: Created})

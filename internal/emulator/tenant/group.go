@@ -14,6 +14,7 @@ type Group struct {
 	Nickname string
 	About    string
 	Unified  bool // a Microsoft 365 group, with a mailbox
+	Secured  bool // a Microsoft 365 group that is a security group as well
 	Created  time.Time
 	deleted  bool
 
@@ -25,6 +26,9 @@ type Group struct {
 	rights   []groupRight // by product
 	people   int          // members that are users
 }
+
+// SecurityEnabled says whether the group can be given access and licences.
+func (g *Group) SecurityEnabled() bool { return !g.Unified || g.Secured }
 
 // groupRight counts what those members of a group may use who have a right to
 // one product.

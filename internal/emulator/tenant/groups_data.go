@@ -8,6 +8,7 @@ type groupSpec struct {
 	description string
 	products    []groupProduct
 	unified     bool // a Microsoft 365 group, with a mailbox
+	secured     bool // and a security group
 	second      bool // draws on the second pool of its product
 
 	holds    string // keys of groups that are members
@@ -24,7 +25,7 @@ type groupProduct struct {
 const lateGroup = "copilot-2"
 
 var groupSpecs = []groupSpec{
-	{key: "all", name: "All employees", description: "Everyone on the payroll", unified: true},
+	{key: "all", name: "All employees", description: "Everyone on the payroll", unified: true, secured: true},
 	{key: "e3-emea", name: "Microsoft 365 E3 – EMEA", description: "Office staff in Europe, the Middle East and Africa", products: []groupProduct{{skuE3, []string{"KAIZALA_O365_P3"}}}},
 	{key: "e3-americas", name: "Microsoft 365 E3 – Américas", description: "Office staff in the Americas", products: []groupProduct{{sku: skuE3}}},
 	{key: "e3-apac", name: "Microsoft 365 E3 – アジア太平洋", description: "Office staff in Asia and the Pacific", products: []groupProduct{{skuE3, []string{"SWAY", "YAMMER_ENTERPRISE"}}}, second: true},
@@ -41,12 +42,12 @@ var groupSpecs = []groupSpec{
 	{key: "analytics", name: "Workplace Analytics – pilot", description: "Trial of Workplace Analytics", products: []groupProduct{{sku: skuAnalytics}}},
 	{key: "visio", name: "Visio – מהנדסים", description: "Engineers who draw", products: []groupProduct{{sku: skuVisio}}},
 	{key: "guests", name: "Guests", description: "People of partner companies"},
-	{key: "reading", name: "读书会 – Book club", description: "One book a month", unified: true},
+	{key: "reading", name: "读书会 – Book club", description: "One book a month", unified: true, secured: true},
 	{key: "council", name: "Betriebsrat", description: "Works council", unified: true},
 	{key: "board", name: "Board", description: "Members of the board"},
 	{key: "payroll", name: "Payroll – كشوف المرتبات", description: "Runs the payroll", app: true},
 	{key: "oncall", name: "On call", description: "Answers the pager", unified: true, app: true},
 	{key: "campus", name: "Campus Bengaluru – बेंगलुरु", description: "Everybody on the Bengaluru campus", unified: true, holds: "oncall reading", machines: 9},
-	{key: "latam", name: "Finanzas LATAM", description: "Finance in Latin America", unified: true},
+	{key: "latam", name: "Finanzas LATAM", description: "Finance in Latin America", unified: true, secured: true},
 	{key: "safety", name: "안전팀 – Safety", description: "First aiders and fire wardens"},
 }

@@ -113,7 +113,7 @@ func (c change) apply(t *Tenant, now time.Time) {
 		_, _ = t.CreateUser(map[string]any{"userPrincipalName": fmt.Sprintf("new%d@%s", c.units, MainDomain), "displayName": "New", "usageLocation": "DE"}, w)
 	case 16:
 		if c.units == 0 {
-			t.CreateGroup("New", "new", "", c.units%2 == 0, w)
+			t.CreateGroup("New", "new", "", c.units%2 == 0, c.units%4 == 0, w)
 		} else {
 			_ = t.DeleteGroup(group)
 		}

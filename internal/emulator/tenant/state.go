@@ -88,6 +88,7 @@ type (
 		Nickname string    `json:"mailNickname"`
 		About    string    `json:"description,omitempty"`
 		Unified  bool      `json:"microsoft365,omitempty"`
+		Secured  bool      `json:"securityEnabled,omitempty"` // of a Microsoft 365 group; others are
 		Created  time.Time `json:"createdDateTime,omitzero"`
 		Deleted  bool      `json:"deleted,omitempty"`
 		App      bool      `json:"servicePrincipal,omitempty"` // is a member
@@ -263,7 +264,7 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 	}
 	id := func(i int32) string { return t.people[i].id.String() }
 	for _, g := range t.groups {
-		one := group{ID: g.id.String(), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Created: g.Created, Deleted: g.deleted, App: g.app}
+		one := group{ID: g.id.String(), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Secured: g.Secured, Created: g.Created, Deleted: g.deleted, App: g.app}
 		for i := range g.members.after(-1) {
 			one.Members = append(one.Members, id(i))
 		}
@@ -730,7 +731,7 @@ func (l *loader) find(text, where string) (Ref, bool) {
 func (l *loader) groups() {
 	t := l.t
 	for i, g := range l.state.Groups {
-		one := &Group{At: int32(i), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Created: g.Created.UTC(), deleted: g.Deleted, app: g.App}
+		one := &Group{At: int32(i), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Secured: g.Secured, Created: g.Created.UTC(), deleted: g.Deleted, app: g.App}
 		if g.Created.IsZero() {
 			one.Created = t.reference
 		}
