@@ -283,7 +283,7 @@ func TestWritePermissions(t *testing.T) {
 		{"reprocessAssignments", assignUnits, "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
 		{"assignLicense", assignLicences, readPeople, fmt.Sprintf(`(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome userErrors { code } }`, person, skuE3), ".outcome", "outcome"},
 		{"assignLicense to a group", assignLicences, readGroups, fmt.Sprintf(`(input: {assignedTo: {type: GROUP, id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } }`, group, skuE3), ".outcome", "outcome"},
-		{"reprocessLicenseAssignment", assignLicences, "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
+		{"reprocessLicenseAssignment", "User.ReadWrite.All", "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer g.tenant.Reset()

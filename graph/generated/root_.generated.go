@@ -3635,7 +3635,7 @@ type Mutation {
 
   """
   Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs LicenseAssignment.ReadWrite.All. Never null: each person has a result.
+  people, and one for what the payload shows. Needs User.ReadWrite.All. Never null: each person has a result.
   """
   reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }

@@ -175,5 +175,5 @@ var permissions = map[string]string{
 	reprocessAssignmentsEndpoint:       "CloudLicensing.AssignLicenses.Organization",
 	assignLicenseOfUserEndpoint:        "LicenseAssignment.ReadWrite.All",
 	assignLicenseOfGroupEndpoint:       "LicenseAssignment.ReadWrite.All",
-	reprocessLicenseAssignmentEndpoint: "LicenseAssignment.ReadWrite.All",
+	reprocessLicenseAssignmentEndpoint: "User.ReadWrite.All",
 }
