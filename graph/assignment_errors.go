@@ -51,9 +51,10 @@ func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 		return nil
 	}
 	return func(e *licensing.AssignmentError) bool {
+		unknown := e.WhyUnread("occurrenceDateTime") != nil // shown, and said
 		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
-			(f.OccurredFrom == nil || !e.OccurrenceDateTime.Before(*f.OccurredFrom)) &&
-			(f.OccurredBefore == nil || e.OccurrenceDateTime.Before(*f.OccurredBefore))
+			(f.OccurredFrom == nil || unknown || !e.OccurrenceDateTime.Before(*f.OccurredFrom)) &&
+			(f.OccurredBefore == nil || unknown || e.OccurrenceDateTime.Before(*f.OccurredBefore))
 	}
 }
 

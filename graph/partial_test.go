@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -175,5 +176,18 @@ func TestLostAnswersToChanges(t *testing.T) {
 		if outcome := result.(object)["outcome"]; outcome != "DONE" && outcome != "UNKNOWN" {
 			t.Errorf("%v", result)
 		}
+	}
+}
+
+// TestThrottledToken throttles the request for a token, without a Retry-After: it is left alone for seconds, too.
+func TestThrottledToken(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.tenant.Inject(emulator.Fault{Endpoint: tokenEndpoint, Status: http.StatusTooManyRequests})
+	if r := g.ask(`{ users(first: 1) { nodes { id } } }`, nil); len(r.Errors) > 0 {
+		t.Error(r.Errors)
+	}
+	if waits := g.waits.take(); len(waits) != 1 || waits[0] < 2*time.Second || waits[0] > 4*time.Second {
+		t.Errorf("waited %v", waits)
 	}
 }

@@ -224,7 +224,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		r.done(nil, failure)
 		return false, 0
 	default:
-		if again, pause = repeatable(ctx, r.attempt, a.status, failure.RetryAfter); !again {
+		if again, pause = repeatable(ctx, r.attempt, failure.Status, failure.RetryAfter); !again {
 			r.done(nil, failure)
 			return false, 0
 		}
