@@ -150,6 +150,7 @@ var variantCases = map[string]emulator.Variants{
 	"permissions of the pages":      {Permissions: "pages"},
 	"permissions of the list":       {Permissions: "list"},
 	"parts that are no JSON":        {RawParts: 0.2},
+	"agents are users":              {PlainAgents: true},
 	"groups by age":                 {GroupsByAge: true},
 	"replication lag":               {ReplicationLag: time.Minute},
 	"rights fail now and then":      {UsageRightFailures: 0.2},

@@ -92,7 +92,7 @@ func (e *Emulator) assignUserLicense(c *call) (any, *problem) {
 // answerUser is a person with the licences.
 func (e *Emulator) answerUser(c *call, i int32) object {
 	sel := []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
-	o := userType.render(c, i, append(sel, userType.defaults()...))
+	o := c.renderUser(i, append(sel, userType.defaults()...))
 	o["@odata.context"] = c.context("users/$entity")
 	return o
 }

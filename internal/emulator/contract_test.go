@@ -70,6 +70,7 @@ func TestContractPermissions(t *testing.T) {
 
 		"GET /users":                                  same(users),
 		"GET /users/$count":                           same(users),
+		"GET /users/microsoft.graph.agentUser":        same(users),
 		"GET /users/{id}":                             same(users),
 		"GET /users/{id}/licenseDetails":              details,
 		"GET /me/licenseDetails":                      details,

@@ -244,7 +244,7 @@ func (d *deltaQuery) render(c *call, i int32) object {
 	if d.kind == tenant.GroupKind {
 		return groupType.render(c, c.tenant.Group(i), sel)
 	}
-	return userType.render(c, i, sel)
+	return c.renderUser(i, sel)
 }
 
 // changes lists the objects that changed since, each once with what it is like

@@ -87,7 +87,7 @@ func (c *call) directoryObject(r holder, sel, readers []string) object {
 	case tenant.Principal:
 		return asDirectoryObject(&principalType, c.tenant.PrincipalID(), sel, c, readers)
 	default:
-		return asDirectoryObject(&userType, r.At, sel, c, readers)
+		return c.typedAsAgent(asDirectoryObject(&userType, r.At, sel, c, readers), r.At)
 	}
 }
 

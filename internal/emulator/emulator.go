@@ -41,7 +41,7 @@ type Options struct {
 // 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
 // ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
 // 37 RawParts, 38 GroupsByAge. The others, 5, 6, 12, 16, 23, 29, 30, 32 and 34 to
-// 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates,
+// 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates, PlainAgents,
 // MissingUsageRight, OnBehalfOf and Roles belong to no point.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
@@ -130,6 +130,9 @@ type Variants struct {
 	GroupsByAge bool
 	// PersonalDetails refuses licenseDetails to applications, as its page says.
 	PersonalDetails bool
+	// PlainAgents shows the accounts of agents as users, not as what is derived from
+	// that.
+	PlainAgents bool
 	// Permissions says who names those of cloudLicensing that work: "" = the
 	// reference pages and Microsoft's list of permissions, either of them; "pages"
 	// alone; "list" alone, which has no CloudLicensing permission.

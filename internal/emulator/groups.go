@@ -259,6 +259,6 @@ func (e *Emulator) listMembersWithErrors(c *call) (any, *problem) {
 	g := c.tenant.Group(i)
 	failing := numbered(func(after int32) iter.Seq[int32] { return c.tenant.Failing(g, after) }, g.FailingCount)
 	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), failing, func(i int32) object {
-		return asDirectoryObject(&userType, i, q.sel, c, readUsers)
+		return c.typedAsAgent(asDirectoryObject(&userType, i, q.sel, c, readUsers), i)
 	}), nil
 }

@@ -60,7 +60,7 @@ func TestMembers(t *testing.T) {
 	c.token = c.newToken()
 	for _, m := range c.all(path + "?$select=id,displayName") {
 		_, named := m["displayName"]
-		readable := strings.HasSuffix(str(m, "@odata.type"), "user") || strings.HasSuffix(str(m, "@odata.type"), "group")
+		readable := strings.HasSuffix(strings.ToLower(str(m, "@odata.type")), "user") || strings.HasSuffix(str(m, "@odata.type"), "group")
 		if named != readable || str(m, "id") == "" {
 			t.Errorf("limited information: %v", m)
 		}

@@ -90,7 +90,8 @@ func TestOptionsOfEndpoints(t *testing.T) {
 		{device + "usageRights", list + " filter", "assignments", ""},                    // R24
 		{device + "waitingMembers", item, "allotment", ""},                               // R25
 
-		{"/v1.0/users", directory, "memberOf", ""},                                  // L1
+		{"/v1.0/users", directory, "memberOf", ""}, // L1
+		{"/v1.0/users/microsoft.graph.agentUser", directory, "memberOf", ""},
 		{"/v1.0/users/" + userID, "select expand!", "memberOf", ""},                 // L2
 		{"/v1.0/me", "select expand!", "memberOf", userID},                          // L2
 		{"/v1.0/users/" + userID + "/licenseDetails", "select", "", ""},             // L3

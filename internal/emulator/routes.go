@@ -259,6 +259,7 @@ func init() { // Not a literal: $batch leads back here.
 			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/$count", handler: (*Emulator).countUsers, app: readUsers, scopes: readUsers, units: 2},
+			{method: get, template: agentsTemplate, handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
 			{method: get, template: "/users/{id}/licenseDetails", handler: (*Emulator).listDetails, app: readDetails, scopes: scopesDetails, units: 2},
 			{method: get, template: "/me/licenseDetails", handler: (*Emulator).listDetails, me: true, app: readDetails, scopes: scopesDetails, units: 2},

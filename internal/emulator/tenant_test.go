@@ -97,7 +97,7 @@ func checkTenant(c *client, n int, fresh bool) {
 	for id, g := range groups {
 		once[id] = len(c.all("/beta/groups/"+id+"/cloudLicensing/assignments")) == len(rows(g, "assignedLicenses"))
 		for _, m := range c.all("/v1.0/groups/" + id + "/members?$select=id&$top=999") {
-			if str(m, "@odata.type") == "#microsoft.graph.user" {
+			if kind := str(m, "@odata.type"); kind == "#microsoft.graph.user" || kind == "#microsoft.graph.agentUser" {
 				members[id] = append(members[id], str(m, "id"))
 			}
 		}

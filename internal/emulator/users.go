@@ -44,12 +44,34 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	"mailNickname":   {get: written("mailNickname")},
 	"proxyAddresses": {get: func(c *call, i int32) any { return c.tenant.Addresses(i) }},
 	"usageLocation":  {get: written("usageLocation")},
-	"userType":       {get: written("userType")},
+	"identityParentId": {get: func(c *call, i int32) any {
+		if c.tenant.User(i).Agent() {
+			return c.tenant.Dice().GUID("agent identity", int(i)).String()
+		}
+		return nil
+	}},
+	"userType": {get: written("userType")},
 
 	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.Held(i)) }, licence: true},
 	"licenseAssignmentStates": {get: func(c *call, i int32) any { return c.assignmentStates(i) }, licence: true},
 	"assignedPlans":           {get: func(c *call, i int32) any { return c.assignedPlans(i) }, licence: true},
 }}
+
+// agentTypeName is of the users that are agents, by "agentUser resource type".
+const agentTypeName = "microsoft.graph.agentUser"
+
+// typedAsAgent says so of a user that is an agent: where another type is expected, an
+// object of a derived one names its own.
+func (c *call) typedAsAgent(o object, i int32) object {
+	if c.tenant.User(i).Agent() && !c.variants.PlainAgents {
+		o["@odata.type"] = "#" + agentTypeName
+	}
+	return o
+}
+
+func (c *call) renderUser(i int32, sel []string) object {
+	return c.typedAsAgent(userType.render(c, i, sel), i)
+}
 
 func (c *call) assignmentStates(i int32) []object {
 	list := []object{}
@@ -307,10 +329,13 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	o := userType.render(c, i, q.sel)
+	o := c.renderUser(i, q.sel)
 	o["@odata.context"] = c.context(fragment("users", q.sel) + "/$entity")
 	return o, nil
 }
+
+// agentsTemplate is the list of the users that are agents.
+const agentsTemplate = "/users/" + agentTypeName
 
 func (e *Emulator) listUsers(c *call) (any, *problem) {
 	q, p := e.directoryList(c, userOptions, listOptions|optExpand)
@@ -320,17 +345,24 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 	if p := checkUserOptions(q); p != nil {
 		return nil, p
 	}
-	users := c.users(q)
+	users, fits := c.users(q), c.fitsUser(q)
+	set := "users"
+	if c.route.template == agentsTemplate {
+		set += "/" + agentTypeName
+		wanted := fits
+		fits = func(i int32) bool { return c.tenant.User(i).Agent() && (wanted == nil || wanted(i)) }
+		users = users.where(func(i int32) bool { return c.tenant.User(i).Agent() })
+	}
 	if len(q.orderBy) > 0 {
 		order := c.tenant.UsersBy(q.orderBy[0].Path)
 		if q.orderBy[0].Descending {
 			order = slices.Clone(order)
 			slices.Reverse(order)
 		}
-		users = listed(order).where(c.fitsUser(q))
+		users = listed(order).where(fits)
 	}
-	return pageOf(e, c, q, fragment("users", q.sel), c.directoryPageSize(q), users, func(i int32) object {
-		return userType.render(c, i, q.sel)
+	return pageOf(e, c, q, fragment(set, q.sel), c.directoryPageSize(q), users, func(i int32) object {
+		return c.renderUser(i, q.sel)
 	}), nil
 }
 

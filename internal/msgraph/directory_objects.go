@@ -203,7 +203,7 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		}
 		ref := &licensing.Reference{Properties: properties, Bare: bare}
 		switch strings.TrimPrefix(typed.ODataType, "#") {
-		case "microsoft.graph.user":
+		case "microsoft.graph.user", "microsoft.graph.agentUser": // the second is derived from the first
 			ref.Object = &licensing.User{}
 		case "microsoft.graph.group":
 			ref.Object = &licensing.Group{}

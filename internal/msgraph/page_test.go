@@ -81,6 +81,7 @@ func TestReference(t *testing.T) {
 		want      licensing.DirectoryObject
 	}{
 		{"", `{"@odata.type":"#microsoft.graph.user","id":"a"}`, &licensing.User{ID: "a"}},
+		{"", `{"@odata.type":"#microsoft.graph.agentUser","id":"a"}`, &licensing.User{ID: "a"}},
 		{"", `{"@odata.type":"microsoft.graph.user","id":"a"}`, &licensing.User{ID: "a"}},
 		{"", `{"@odata.type":"#microsoft.graph.group","id":"a"}`, &licensing.Group{ID: "a"}},
 		{"", `{"@odata.type":"#microsoft.graph.robot","id":"a"}`, &licensing.OtherDirectoryObject{ID: "a", ODataType: "#microsoft.graph.robot"}},

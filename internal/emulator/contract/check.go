@@ -496,7 +496,8 @@ func (c *checker) memberChange(v any) {
 		return
 	}
 	name, _ := o["@odata.type"].(string)
-	if t := c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]; t == nil || t.base != "directoryObject" || name[0] != '#' {
+	if t := c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]; name == "#microsoft.graph.agentUser" {
+	} else if t == nil || t.base != "directoryObject" || name[0] != '#' {
 		c.say("@odata.type is %q", name)
 	}
 	o = maps.Clone(o)

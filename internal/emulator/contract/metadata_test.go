@@ -51,7 +51,7 @@ var beyond = map[string]string{
 
 	"user.givenName": cut, "user.surname": cut, "user.businessPhones": cut, "user.mobilePhone": cut, "user.officeLocation": cut,
 	"user.preferredLanguage": cut, "user.city": cut, "user.companyName": cut, "user.country": cut, "user.createdDateTime": cut,
-	"user.mailNickname": cut, "user.proxyAddresses": cut,
+	"user.identityParentId": cut, "user.mailNickname": cut, "user.proxyAddresses": cut,
 	"group.classification": cut, "group.mailNickname": cut, "group.visibility": cut,
 }
 

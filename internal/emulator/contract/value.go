@@ -35,6 +35,8 @@ func (c *checker) entity(v any, t *definition, f form) {
 	among := t.name == "directoryObject"
 	said, typed := o["@odata.type"]
 	switch name, _ := said.(string); {
+	case name == "#microsoft.graph.agentUser" && (among || t.name == "user"): // derived from user, without a member of its own
+		t = c.model.types["user"]
 	case among:
 		t = c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]
 		if t == nil || t.base != "directoryObject" || name[0] != '#' {

@@ -65,6 +65,7 @@ func New(seed uint64, users int) *Tenant {
 		t.judge(i, rows, ^poolSet(0)) // There is enough for all, so far.
 		t.commit(i, rows, t.reference)
 	}
+	t.hireAgent()
 	t.buyUnits()
 	// Then came those for whom there was no unit left.
 	slices.SortFunc(late, func(a, b latecomer) int { return a.since.Compare(b.since) })
@@ -150,6 +151,20 @@ func (t *Tenant) makePeople(cast []*role) {
 		p.created = t.reference.Add(-time.Duration(330+t.dice.Pick("created", i, 2000))*24*time.Hour).Unix() + int64(t.dice.Pick("hour", i, 36000))
 		t.byID[p.id] = Ref{User, int32(i)}
 		t.byName[strings.ToLower(p.name)] = int32(i)
+	}
+}
+
+// hireAgent makes the last account that is a group's member and has a licence, and
+// nothing else about it, that of an agent; in a small tenant there is none.
+func (t *Tenant) hireAgent() {
+	if len(t.people) < 50 {
+		return
+	}
+	for i := range slices.Backward(t.people) {
+		if p := &t.people[i]; p.isUser() && !p.guest && !p.disabled && p.role == 0 && len(p.rows) > 0 && len(p.memberOf) > 0 {
+			p.agent = true
+			return
+		}
 	}
 }
 

@@ -27,11 +27,15 @@ type Person struct {
 	title      uint8
 	guest      bool
 	disabled   bool
+	agent      bool // no human: an account of an agent identity
 	busy       bool // something else is changing the person's licences
 	role       uint8
 }
 
 func (p *Person) isUser() bool { return p.device == 0 && p.gone == 0 }
+
+// Agent says whether the account is that of an agent.
+func (p *Person) Agent() bool { return p.agent }
 
 // ID is the object id.
 func (p *Person) ID() GUID { return p.id }

@@ -58,6 +58,7 @@ type (
 		UserPrincipalName string            `json:"userPrincipalName"`
 		Properties        map[string]string `json:"properties,omitempty"` // texts by their names in Microsoft Graph
 		Disabled          bool              `json:"disabled,omitempty"`
+		Agent             bool              `json:"agent,omitempty"`
 		ProxyAddresses    []string          `json:"proxyAddresses,omitempty"` // besides the user principal name
 		Role              int               `json:"directoryRole,omitempty"`
 		Busy              bool              `json:"busy,omitempty"`
@@ -223,7 +224,7 @@ func (t *Tenant) Copy() (*Tenant, error) {
 // user is what is saved of a person.
 func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	p := &t.people[i]
-	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled,
+	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled, Agent: p.agent,
 		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licences: t.savedLicences(p, gone)}
 	for _, name := range TextProperties {
 		if text := p.Text(name); text != "" {
@@ -601,7 +602,7 @@ func (l *loader) users() func(*user) {
 	return func(u *user) {
 		i := len(t.people)
 		r := Ref{User, int32(i)}
-		t.people = append(t.people, Person{name: u.UserPrincipalName, disabled: u.Disabled, guest: u.Properties["userType"] == "Guest",
+		t.people = append(t.people, Person{name: u.UserPrincipalName, disabled: u.Disabled, agent: u.Agent, guest: u.Properties["userType"] == "Guest",
 			role: uint8(u.Role), busy: u.Busy, created: u.Created.Unix()})
 		p := &t.people[i]
 		if u.Created.IsZero() {

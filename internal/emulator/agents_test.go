@@ -1,0 +1,57 @@
+package emulator
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestAgents finds an agent among the users: of a type of its own, derived from user,
+// wherever it comes, a member of a group and with a licence, also after it was saved.
+func TestAgents(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	agents := c.all("/v1.0/users/microsoft.graph.agentUser?$select=id,displayName,identityParentId,assignedLicenses&$top=1")
+	if len(agents) != 1 || agents[0]["identityParentId"] == nil || len(rows(agents[0], "assignedLicenses")) == 0 {
+		t.Fatalf("%v", agents)
+	}
+	id := str(agents[0], "id")
+	group := ""
+	for _, g := range c.all("/v1.0/groups") {
+		if group == "" && index(c.all("/v1.0/groups/"+str(g, "id")+"/members?$top=999"), "id")[id] != nil {
+			group = str(g, "id")
+		}
+	}
+	types := func() map[string]any {
+		byIDs := c.do("POST", "/v1.0/directoryObjects/getByIds?$select=id", body("ids", ids(id), "types", ids("user")))
+		return map[string]any{
+			"item":     c.ok("/v1.0/users/" + id)["@odata.type"],
+			"list":     index(c.all("/v1.0/users?$top=999&$select=id"), "id")[id]["@odata.type"],
+			"filter":   items(c.ok("/v1.0/users?$filter=id in ('" + id + "')"))[0]["@odata.type"],
+			"getByIds": items(byIDs.body)[0]["@odata.type"],
+			"member":   index(c.all("/v1.0/groups/"+group+"/members?$top=999"), "id")[id]["@odata.type"],
+		}
+	}
+	for where, got := range types() {
+		if got != "#microsoft.graph.agentUser" {
+			t.Errorf("%s: %v", where, got)
+		}
+	}
+	if others := slices.DeleteFunc(c.all("/v1.0/users?$top=999&$select=id,identityParentId"), func(u row) bool { return u["@odata.type"] == nil && u["identityParentId"] == nil }); len(others) != 1 {
+		t.Errorf("%v", others)
+	}
+	c.SetVariants(Variants{PlainAgents: true})
+	for where, got := range types() {
+		if plain := where == "getByIds" || where == "member"; plain != (got == "#microsoft.graph.user") || !plain && got != nil {
+			t.Errorf("plain, %s: %v", where, got)
+		}
+	}
+	var saved strings.Builder
+	if err := c.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, Options{State: strings.NewReader(saved.String())})
+	if got := again.ok("/v1.0/users/" + id); got["@odata.type"] != "#microsoft.graph.agentUser" {
+		t.Errorf("loaded: %v", got)
+	}
+}
