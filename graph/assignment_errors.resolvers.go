@@ -17,11 +17,11 @@ func (r *assignmentErrorResolver) Sku(ctx context.Context, objs []*licensing.Ass
 }
 
 func (r *assignmentErrorResolver) AssignedTo(ctx context.Context, objs []*licensing.AssignmentError) ([]licensing.DirectoryObject, error) {
-	return batch(r.loaders(ctx).AssignedTo(objs))
+	return batch(existing(r.loaders(ctx).AssignedTo(objs)))
 }
 
 func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.UsageRight, error) {
-	return batch(r.loaders(ctx).UsageRights(objs))
+	return batch(existing(r.loaders(ctx).UsageRights(objs)))
 }
 
 func (r *assignmentErrorResolver) ServicePlans(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.ServicePlan, error) {

@@ -21,15 +21,15 @@ func (r *assignmentResolver) DisabledServicePlans(ctx context.Context, objs []*l
 }
 
 func (r *assignmentResolver) Allotment(ctx context.Context, objs []*licensing.Assignment) ([]*licensing.Allotment, error) {
-	return batch(r.loaders(ctx).AllotmentsOfAssignments(objs))
+	return batch(existing(r.loaders(ctx).AllotmentsOfAssignments(objs)))
 }
 
 func (r *assignmentResolver) AssignedTo(ctx context.Context, objs []*licensing.Assignment) ([]licensing.DirectoryObject, error) {
-	return batch(r.loaders(ctx).AssigneesOfAssignments(objs))
+	return batch(existing(r.loaders(ctx).AssigneesOfAssignments(objs)))
 }
 
 func (r *createAssignmentResultResolver) Assignment(ctx context.Context, objs []*model.CreateAssignmentResult) ([]*licensing.Assignment, error) {
-	return batch(r.loaders(ctx).assignmentsNow(selected(ctx), each(objs, createdID)))
+	return batch(existing(r.loaders(ctx).assignmentsNow(selected(ctx), each(objs, createdID))))
 }
 
 func (r *deleteAssignmentPayloadResolver) Allotment(ctx context.Context, obj *model.DeleteAssignmentPayload) (*licensing.Allotment, error) {

@@ -23,6 +23,16 @@ func batch[V any](values []V, errs []error) ([]V, error) {
 	return values, nil
 }
 
+// existing leaves out what no longer exists: a reference to it is null, and the id beside it tells what it was.
+func existing[V any](values []V, errs []error) ([]V, []error) {
+	for i, err := range errs {
+		if errors.Is(err, licensing.ErrNotFound) {
+			errs[i] = nil
+		}
+	}
+	return values, errs
+}
+
 // each returns what a function gives of every parent.
 func each[P, V any](parents []P, of func(P) V) []V {
 	values := make([]V, len(parents))

@@ -13,39 +13,39 @@ import (
 )
 
 func (r *entityResolver) FindManyAllotmentByIDs(ctx context.Context, reps []*model.AllotmentByIDsInput) ([]*licensing.Allotment, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "Allotment"), r.loaders(ctx).allotmentEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Allotment"), r.loaders(ctx).allotmentEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyAssignmentByIDs(ctx context.Context, reps []*model.AssignmentByIDsInput) ([]*licensing.Assignment, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "Assignment"), r.loaders(ctx).assignmentEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Assignment"), r.loaders(ctx).assignmentEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "AssignmentError"), r.loaders(ctx).assignmentErrorEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "AssignmentError"), r.loaders(ctx).assignmentErrorEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyDeviceByIDs(ctx context.Context, reps []*model.DeviceByIDsInput) ([]*licensing.Device, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "Device"), r.loaders(ctx).deviceEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Device"), r.loaders(ctx).deviceEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "Group"), r.loaders(ctx).groupEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Group"), r.loaders(ctx).groupEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManySubscribedSkuBySkuIDs(ctx context.Context, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "SubscribedSku"), r.loaders(ctx).skuEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "SubscribedSku"), r.loaders(ctx).skuEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyUsageRightByHolderIDAndIDs(ctx context.Context, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "UsageRight"), r.loaders(ctx).usageRightEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "UsageRight"), r.loaders(ctx).usageRightEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyUserByIDs(ctx context.Context, reps []*model.UserByIDsInput) ([]*licensing.User, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx)))))
 }
 
 func (r *entityResolver) FindManyUserByUserPrincipalNames(ctx context.Context, reps []*model.UserByUserPrincipalNamesInput) ([]*licensing.User, error) {
-	return batch(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx))))
+	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx)))))
 }
 
 func (r *Resolver) Entity() generated.EntityResolver { return &entityResolver{r} }

@@ -199,7 +199,8 @@ const (
 )
 
 // merged reports failures with the same cause once, at the first field that met it, with the number of
-// fields that did and their paths. Its order is that of the answer.
+// fields that did and their paths. Its order is that of the answer. Failures of several entities stand each at its own
+// path: a router that asked for them passes them on to where it asked for each, and knows nothing of other paths.
 func merged(errs gqlerror.List) gqlerror.List {
 	var result gqlerror.List
 	var causes []cause // of the result
@@ -207,6 +208,9 @@ func merged(errs gqlerror.List) gqlerror.List {
 	paths := map[cause][]ast.Path{}
 	for _, e := range errs {
 		key := causeOf(e)
+		if len(e.Path) > 1 && e.Path[0] == ast.PathName("_entities") {
+			key.entity = e.Path[:2].String()
+		}
 		paths[key] = append(paths[key], e.Path)
 		if first[key] == nil {
 			first[key] = e
@@ -253,6 +257,7 @@ func comparePaths(a, b ast.Path) int {
 type cause struct {
 	code, text, detail string
 	status             int
+	entity             string // that failed
 }
 
 func causeOf(e *gqlerror.Error) cause {

@@ -182,12 +182,12 @@ func TestMalformedRepresentations(t *testing.T) {
 		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku"}},
 		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku", "skuId": nil}},
 		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku", "skuId": "E3"}},
-		{"NOT_FOUND", rep{"__typename": "User", "id": guid}},
-		{"NOT_FOUND", rep{"__typename": "User", "userPrincipalName": "nobody@example.com"}},
-		{"NOT_FOUND", rep{"__typename": "Group", "id": guid}},
-		{"NOT_FOUND", rep{"__typename": "AssignmentError", "id": "no-such-error"}},
-		{"NOT_FOUND", rep{"__typename": "UsageRight", "holderId": guid, "id": s.right}},
-		{"NOT_FOUND", rep{"__typename": "UsageRight", "holderId": s.holder, "id": "no-such-right"}},
+		{"", rep{"__typename": "User", "id": guid}},
+		{"", rep{"__typename": "User", "userPrincipalName": "nobody@example.com"}},
+		{"", rep{"__typename": "Group", "id": guid}},
+		{"", rep{"__typename": "AssignmentError", "id": "no-such-error"}},
+		{"", rep{"__typename": "UsageRight", "holderId": guid, "id": s.right}},
+		{"", rep{"__typename": "UsageRight", "holderId": s.holder, "id": "no-such-right"}},
 		{"", rep{"__typename": "SubscribedSku", "skuId": guid}}, // null: other tenants may have it
 	} {
 		for name, place := range map[string]int{"first": 0, "last": len(good)} {
@@ -212,8 +212,16 @@ func TestMalformedRepresentations(t *testing.T) {
 	}
 	t.Run("all at once", func(t *testing.T) {
 		r := g.entities(everything, rep{"__typename": "User"}, rep{"__typename": "User", "id": "x"}, rep{}, rep{"__typename": "Group"})
-		if len(r.Errors) != 3 || len(g.tenant.Counts()) > 0 {
+		if len(r.Errors) != 4 || len(g.tenant.Counts()) > 0 {
 			t.Errorf("%s, upstream %v", r.raw, g.tenant.Counts())
+		}
+	})
+	t.Run("each at its own path", func(t *testing.T) {
+		defer g.forget()
+		g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Status: 403})
+		r := g.entities(`... on User { displayName mail licenseAssignmentStates { state } }`, rep{"__typename": "User", "id": s.users[0]["id"]}, rep{"__typename": "User", "id": s.users[1]["id"]})
+		if len(r.Errors) != 2 || r.Errors[0].Path[1] != 0.0 || r.Errors[1].Path[1] != 1.0 || r.Errors[0].Extensions["paths"] != nil {
+			t.Errorf("%s", r.raw)
 		}
 	})
 	t.Run("none", func(t *testing.T) {

@@ -72,8 +72,8 @@ func TestHolders(t *testing.T) {
 	})
 	reps = append(reps, map[string]any{"__typename": "UsageRight", "id": "none", "holderId": reps[0].(map[string]any)["holderId"]})
 	got := g.ask(`query ($reps: [_Any!]!) { _entities(representations: $reps) { ... on UsageRight { skuId } } }`, map[string]any{"reps": reps})
-	if errs := clientErrors(got); len(errs) != 1 || errs[0].Code != "NOT_FOUND" {
-		t.Errorf("errors: %v", errs)
+	if len(got.Errors) > 0 {
+		t.Errorf("errors: %v", got.Errors)
 	}
 	entities := got.Data["_entities"].([]any)
 	if len(want) < 20 || len(entities) != len(want)+1 {

@@ -16,7 +16,7 @@ func (r *licenseAssignmentStateResolver) Sku(ctx context.Context, objs []*licens
 }
 
 func (r *licenseAssignmentStateResolver) AssignedByGroup(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.Group, error) {
-	return batch(r.loaders(ctx).assignedByGroup(selected(ctx), objs))
+	return batch(existing(r.loaders(ctx).assignedByGroup(selected(ctx), objs)))
 }
 
 func (r *licenseAssignmentStateResolver) DisabledPlans(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([][]*licensing.ServicePlan, error) {

@@ -94,12 +94,13 @@ func (p plan) countedErrors(s selection) list[*licensing.AssignmentError, *licen
 	l := p.errorList("licensingOverview", "assignmentErrors")
 	sku := p.sku(s.of("AssignmentErrorOverview", "byProduct").of("AssignmentErrorsOfProduct", "sku"))
 	groups := s.of("AssignmentErrorOverview", "byGroup")
+	byGroup := !groups.empty() || !s.of("AssignmentErrorOverview", "withoutSource").empty()
 	group := groups.of("AssignmentErrorsOfGroup", "group")
 	idSuffices, ofGroup := group.only("Group", "id"), p.group(group)
 	l.plan = func(selection) func(*licensing.AssignmentError) {
 		return func(e *licensing.AssignmentError) {
 			sku(e.SkuID)
-			if groups.empty() {
+			if !byGroup {
 				return
 			}
 			p.PlanLicenseStates(e, func(states []*licensing.LicenseAssignmentState) {
@@ -142,23 +143,29 @@ func (p plan) countErrors(s selection) (*model.AssignmentErrorOverview, error) {
 	return overview, nil
 }
 
-// countByGroup counts errors by the groups that assigned their products.
-func (p plan) countByGroup(errs []*licensing.AssignmentError) ([]*model.AssignmentErrorsOfGroup, error) {
+// countByGroup counts errors by the groups that assigned their products, and those of which that is not known. It fails
+// when nothing is known because nothing could be read.
+func (p plan) countByGroup(errs []*licensing.AssignmentError) (byGroup []*model.AssignmentErrorsOfGroup, unknown int32, err error) {
 	states, failures := p.LicenseStatesOfErrors(errs)
 	counts := map[string]int32{}
 	for i, list := range states {
-		if failures[i] != nil {
-			return nil, failures[i]
+		sources := failed(list)
+		if len(sources) == 0 {
+			unknown++
 		}
-		for _, state := range failed(list) {
+		for _, state := range sources {
 			counts[deref(state.AssignedByGroup)]++
 		}
+		err = cmp.Or(err, failures[i])
 	}
-	result := []*model.AssignmentErrorsOfGroup{}
+	if err != nil && int(unknown) == len(errs) {
+		return nil, 0, err
+	}
+	byGroup = []*model.AssignmentErrorsOfGroup{}
 	for _, id := range frequent(counts) {
-		result = append(result, &model.AssignmentErrorsOfGroup{GroupID: unlessZero(id), Count: counts[id]})
+		byGroup = append(byGroup, &model.AssignmentErrorsOfGroup{GroupID: unlessZero(id), Count: counts[id]})
 	}
-	return result, nil
+	return byGroup, unknown, nil
 }
 
 // countedMembers is the list of waiting members that the overview counts.

@@ -13,11 +13,17 @@ import (
 )
 
 func (r *assignmentErrorOverviewResolver) ByGroup(ctx context.Context, obj *model.AssignmentErrorOverview) ([]*model.AssignmentErrorsOfGroup, error) {
-	return r.loaders(ctx).countByGroup(obj.Errors)
+	byGroup, _, err := r.loaders(ctx).countByGroup(obj.Errors)
+	return byGroup, err
+}
+
+func (r *assignmentErrorOverviewResolver) WithoutSource(ctx context.Context, obj *model.AssignmentErrorOverview) (*int32, error) {
+	_, unknown, err := r.loaders(ctx).countByGroup(obj.Errors)
+	return &unknown, err
 }
 
 func (r *assignmentErrorsOfGroupResolver) Group(ctx context.Context, objs []*model.AssignmentErrorsOfGroup) ([]*licensing.Group, error) {
-	return batch(r.loaders(ctx).groupsByID(selected(ctx), each(objs, groupOfCount)))
+	return batch(existing(r.loaders(ctx).groupsByID(selected(ctx), each(objs, groupOfCount))))
 }
 
 func (r *assignmentErrorsOfProductResolver) Sku(ctx context.Context, objs []*model.AssignmentErrorsOfProduct) ([]*licensing.SubscribedSku, error) {

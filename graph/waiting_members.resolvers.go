@@ -12,11 +12,11 @@ import (
 )
 
 func (r *waitingMemberResolver) Allotment(ctx context.Context, objs []*licensing.WaitingMember) ([]*licensing.Allotment, error) {
-	return batch(r.loaders(ctx).AllotmentsOfWaitingMembers(objs))
+	return batch(existing(r.loaders(ctx).AllotmentsOfWaitingMembers(objs)))
 }
 
 func (r *waitingMemberResolver) AssignedTo(ctx context.Context, objs []*licensing.WaitingMember) ([]licensing.DirectoryObject, error) {
-	return batch(r.loaders(ctx).WaitingAssignees(objs))
+	return batch(existing(r.loaders(ctx).WaitingAssignees(objs)))
 }
 
 func (r *Resolver) WaitingMember() generated.WaitingMemberResolver { return &waitingMemberResolver{r} }

@@ -1,6 +1,7 @@
 package loaders
 
 import (
+	"errors"
 	"slices"
 
 	"licensegraph/internal/licensing"
@@ -123,13 +124,14 @@ func heldBy(assignee *licensing.Reference, right *licensing.UsageRight) *licensi
 	return &held
 }
 
-// LicenseStatesOfErrors returns in which ways the product of each error is assigned to its assignee.
+// LicenseStatesOfErrors returns in which ways the product of each error is assigned to its assignee: nil when that is no
+// person, or is gone.
 func (l *Loaders) LicenseStatesOfErrors(errs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, []error) {
 	assignees, failures := EachOf(l.AssigneeByErrorID, errs, (*licensing.AssignmentError).ObjectID)
 	thunks := make([]Thunk[[]*licensing.LicenseAssignmentState], len(errs))
 	l.Together(func() {
 		for i, assignee := range assignees {
-			if failures[i] != nil || assignee == nil {
+			if failures[i] != nil || !isUser(assignee) {
 				thunks[i] = func() ([]*licensing.LicenseAssignmentState, error) { return nil, failures[i] }
 				continue
 			}
@@ -139,14 +141,25 @@ func (l *Loaders) LicenseStatesOfErrors(errs []*licensing.AssignmentError) ([][]
 	states, failures := Wait(thunks)
 	for i, e := range errs {
 		states[i] = StatesOf(e, states[i])
+		if errors.Is(failures[i], licensing.ErrNotFound) {
+			failures[i] = nil
+		}
 	}
 	return states, failures
+}
+
+func isUser(ref *licensing.Reference) bool {
+	if ref == nil {
+		return false
+	}
+	_, ok := ref.Object.(*licensing.User)
+	return ok
 }
 
 // PlanLicenseStates loads the states of an error that will be asked for, and plans with next what follows.
 func (l *Loaders) PlanLicenseStates(e *licensing.AssignmentError, next func([]*licensing.LicenseAssignmentState)) {
 	l.AssigneeByErrorID.Plan(e.ID, func(ref *licensing.Reference) {
-		if ref != nil {
+		if isUser(ref) {
 			l.LicenseStatesByUserID.Plan(ref.Object.ObjectID(), func(states []*licensing.LicenseAssignmentState) { next(StatesOf(e, states)) })
 		}
 	})

@@ -20,6 +20,7 @@ import (
 
 type AssignmentErrorOverviewResolver interface {
 	ByGroup(ctx context.Context, obj *model.AssignmentErrorOverview) ([]*model.AssignmentErrorsOfGroup, error)
+	WithoutSource(ctx context.Context, obj *model.AssignmentErrorOverview) (*int32, error)
 }
 type AssignmentErrorsOfGroupResolver interface {
 	Group(ctx context.Context, objs []*model.AssignmentErrorsOfGroup) ([]*licensing.Group, error)
@@ -184,6 +185,29 @@ func (ec *executionContext) fieldContext_AssignmentErrorOverview_byGroup(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AssignmentErrorOverview_withoutSource(ctx context.Context, field graphql.CollectedField, obj *model.AssignmentErrorOverview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentErrorOverview_withoutSource(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AssignmentErrorOverview().WithoutSource(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentErrorOverview_withoutSource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssignmentErrorOverview", field, true, true, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _AssignmentErrorsOfCode_code(ctx context.Context, field graphql.CollectedField, obj *model.AssignmentErrorsOfCode) (ret graphql.Marshaler) {
@@ -772,6 +796,44 @@ func (ec *executionContext) _AssignmentErrorOverview(ctx context.Context, sel as
 					}
 				}()
 				res = ec._AssignmentErrorOverview_byGroup(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "withoutSource":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AssignmentErrorOverview_withoutSource(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

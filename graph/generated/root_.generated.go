@@ -162,11 +162,12 @@ type ComplexityRoot struct {
 	}
 
 	AssignmentErrorOverview struct {
-		ByCode    func(childComplexity int) int
-		ByGroup   func(childComplexity int) int
-		ByProduct func(childComplexity int) int
-		Complete  func(childComplexity int) int
-		Total     func(childComplexity int) int
+		ByCode        func(childComplexity int) int
+		ByGroup       func(childComplexity int) int
+		ByProduct     func(childComplexity int) int
+		Complete      func(childComplexity int) int
+		Total         func(childComplexity int) int
+		WithoutSource func(childComplexity int) int
 	}
 
 	AssignmentErrorsOfCode struct {
@@ -1009,6 +1010,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentErrorOverview.Total(childComplexity), true
+	case "AssignmentErrorOverview.withoutSource":
+		if e.ComplexityRoot.AssignmentErrorOverview.WithoutSource == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentErrorOverview.WithoutSource(childComplexity), true
 
 	case "AssignmentErrorsOfCode.code":
 		if e.ComplexityRoot.AssignmentErrorsOfCode.Code == nil {
@@ -3015,7 +3022,7 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   skuId: UUID
   "The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
-  "Who should have got the product. Comes with the error where Microsoft Graph allows it."
+  "Who should have got the product; null when that no longer exists. Comes with the error where Microsoft Graph allows it."
   assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
   """
   What the person can still use of the product: a right from before that could not be brought up to date.
@@ -3028,7 +3035,8 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   """
   servicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(once: 1)
   """
-  Each way in which the product is assigned to the person, hence the group that did it. Comes with the person where
+  Each way in which the product is assigned to the person, hence the group that did it. Null when the assignee is no
+  person, or no longer exists. Comes with the person where
   the person is read, else for 300 people in one upstream request. Needs User.Read.All.
   """
   licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1, shared: 15)
@@ -3086,7 +3094,7 @@ type Assignment implements Node @key(fields: "id") @entityResolver(multi: true) 
   disabledServicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
   "The pool that the assignment draws on. Comes with the assignment where Microsoft Graph allows it."
   allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
-  "Who got it. Comes with the assignment where Microsoft Graph allows it."
+  "Who got it; null when that no longer exists. Comes with the assignment where Microsoft Graph allows it."
   assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
 }
 
@@ -3423,8 +3431,8 @@ type LicenseAssignmentState {
   "Object id of the group through which the licence came; null for a direct assignment."
   assignedByGroupId: ID
   """
-  The group through which the licence came; null for a direct assignment, and with an error for a group that is gone or
-  may not be read: ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Its id costs nothing, other properties one upstream request
+  The group through which the license came; null for a direct assignment and for a group that no longer exists:
+  ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Null with an error for a group that may not be read. Its id costs nothing, other properties one upstream request
   for up to 1,000 groups.
   """
   assignedByGroup: Group @goField(batch: true, forceResolver: true) @upstream(shared: 1000)
@@ -3550,6 +3558,11 @@ type AssignmentErrorOverview {
   An error with several sources counts for each. Needs User.Read.All.
   """
   byGroup: [AssignmentErrorsOfGroup!] @goField(forceResolver: true) @listSize(assumedSize: 20) @upstream(once: 1070)
+  """
+  Errors that ` + "`" + `byGroup` + "`" + ` does not count: their assignee is no person, no longer exists or could not be read, or the
+  product is no longer assigned to the person. Needs User.Read.All.
+  """
+  withoutSource: Int @goField(forceResolver: true) @upstream(once: 1070)
 }
 
 "How many errors have a code."
@@ -4328,7 +4341,7 @@ type WaitingMember {
   waitingSinceDateTime: DateTime
   "The allotment that has no unit left."
   allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
-  "Who waits."
+  "Who waits; null when that no longer exists."
   assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
 }
 
@@ -4698,6 +4711,8 @@ func (ec *executionContext) childFields_AssignmentErrorOverview(ctx context.Cont
 		return ec.fieldContext_AssignmentErrorOverview_byProduct(ctx, field)
 	case "byGroup":
 		return ec.fieldContext_AssignmentErrorOverview_byGroup(ctx, field)
+	case "withoutSource":
+		return ec.fieldContext_AssignmentErrorOverview_withoutSource(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorOverview", field.Name)
 }

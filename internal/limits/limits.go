@@ -109,7 +109,7 @@ func Default() Limits {
 		Nesting:            20,
 		ListElements:       1_000,
 		StringBytes:        16 << 10,
-		Errors:             200,
+		Errors:             1_000,
 	}
 }
 

@@ -53,6 +53,12 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 		}
 	case http.StatusNotFound, http.StatusGone:
 		failure.Kind = licensing.ErrNotFound
+		switch { // only an endpoint with an id can lack the object
+		case endpoint == batchEndpoint:
+			failure.Kind = licensing.ErrUnavailable
+		case !strings.Contains(endpoint, "{"):
+			failure.Kind = licensing.ErrNotOffered
+		}
 	case http.StatusTooManyRequests:
 		failure.Kind = licensing.ErrThrottled
 	}

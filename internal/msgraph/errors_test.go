@@ -95,7 +95,7 @@ func TestFailure(t *testing.T) {
 	for status := 300; status < 600; status++ {
 		a := answer{status: status, header: http.Header{"Request-Id": {"of the header"}, "Retry-After": {"9"}},
 			body: []byte(`{"error":{"code":"c","innerError":{"request-id":"of the body"}}}`)}
-		failure := a.failure(usersEndpoint)
+		failure := a.failure(userEndpoint)
 		want, known := kinds[status]
 		if !known {
 			want = licensing.ErrUnavailable

@@ -1,0 +1,46 @@
+package msgraph
+
+import (
+	"encoding/xml"
+	"os"
+	"testing"
+
+	"licensegraph/internal/licensing"
+)
+
+// TestDerivedTypes reads each type that Microsoft's metadata derives from user and group as what it derives from.
+func TestDerivedTypes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../shared/graph/directory.csdl.xml")
+	if err != nil {
+		t.Skipf("Microsoft's metadata is not here: %v", err)
+	}
+	var metadata struct {
+		Types []struct {
+			Name string `xml:"Name,attr"`
+			Base string `xml:"BaseType,attr"`
+		} `xml:"DataServices>Schema>EntityType"`
+	}
+	if err := xml.Unmarshal(text, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	derived := 0
+	for _, of := range metadata.Types {
+		if of.Base != "graph.user" && of.Base != "graph.group" {
+			continue
+		}
+		derived++
+		ref, err := reference("")([]byte(`{"@odata.type":"#microsoft.graph.` + of.Name + `","id":"x","displayName":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, isUser := ref.Object.(*licensing.User)
+		_, isGroup := ref.Object.(*licensing.Group)
+		if isUser != (of.Base == "graph.user") || isGroup != (of.Base == "graph.group") {
+			t.Errorf("%s, a %s, is a %T", of.Name, of.Base, ref.Object)
+		}
+	}
+	if derived == 0 {
+		t.Error("nothing derives from user, or the metadata has another form")
+	}
+}
