@@ -87,6 +87,28 @@ func TestOddValues(t *testing.T) {
 	}
 }
 
+// TestFilterOfOddValues counts whom a filter leaves out though nobody can tell: their licences cannot be read.
+func TestFilterOfOddValues(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ users(first: 10, filter: { state: DISABLED }) { nodes { id } scan { read unreadable } } }`
+	whole := g.warm(query)
+	if scan := whole.Data["users"].(map[string]any)["scan"].(map[string]any); scan["unreadable"] != 0.0 || scan["read"].(float64) < 100 {
+		t.Fatal(scan)
+	}
+	for _, fault := range []emulator.Fault{
+		{Endpoint: usersEndpoint, Rewrite: replaced(`"licenseAssignmentStates":[{`, `"licenseAssignmentStates":[null,{`), Times: -1},
+		{Endpoint: usersEndpoint, Set: map[string]any{"state": 5}, Times: -1},
+	} {
+		g.tenant.Inject(fault)
+		r := g.ask(query, nil)
+		if scan := r.Data["users"].(map[string]any)["scan"].(map[string]any); scan["unreadable"].(float64) < 100 {
+			t.Errorf("%v, %v", scan, r.Errors)
+		}
+		g.forget()
+	}
+}
+
 // TestNullElements leaves out elements of a list of the tenant that are null, and says so.
 func TestNullElements(t *testing.T) {
 	t.Parallel()

@@ -306,7 +306,7 @@ func (p *pager[R, T]) result() *model.Connection[T] {
 		return p.cursors.seal(p.list.name, at)
 	})
 	if p.list.keep != nil {
-		result.Scan = &model.Scan{Read: int32(p.page.read), Budget: int32(scanBudget), Stopped: p.page.stopped}
+		result.Scan = &model.Scan{Read: int32(p.page.read), Budget: int32(scanBudget), Stopped: p.page.stopped, Unreadable: int32(p.page.unreadable)}
 	}
 	return result
 }
@@ -358,8 +358,9 @@ type page[T any] struct {
 	stopped bool // by the budget
 	count   *int32
 	seen    map[string]bool // ids on the upstream pages before
-	// upstream is how many upstream pages were asked for, read how many elements they had.
-	upstream, read int
+	// upstream is how many upstream pages were asked for, read how many elements they had, and unreadable how many of these
+	// were left out with a value that cannot be read.
+	upstream, read, unreadable int
 }
 
 // idOf returns the id of an element. A service that repeats a page, or moves an element between two, sends it again.
@@ -378,7 +379,13 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 		if len(p.items) < p.first {
 			p.read++
 		}
-		if !items[i].OK || p.seen[idOf(items[i].Value)] || keep != nil && !keep(items[i].Value) {
+		if !items[i].OK || p.seen[idOf(items[i].Value)] {
+			continue
+		}
+		if keep != nil && !keep(items[i].Value) {
+			if hasUnread(items[i].Value) && len(p.items) < p.first {
+				p.unreadable++
+			}
 			continue
 		}
 		if len(p.items) == p.first {

@@ -19,6 +19,15 @@ type withUnread interface {
 	WhyUnread(property string) error
 }
 
+// hasUnread tells whether a filter may be wrong about an element, since a value that it has cannot be read.
+func hasUnread(item any) bool {
+	if user, ok := item.(*licensing.User); ok && slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool { return s.HasUnread() }) {
+		return true
+	}
+	object, ok := item.(withUnread)
+	return ok && object.HasUnread()
+}
+
 // unread answers fields whose properties could not be read: with null and why, or, where the schema has no null for
 // the field, with what is left of it and why.
 func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {

@@ -389,9 +389,10 @@ type ComplexityRoot struct {
 	}
 
 	Scan struct {
-		Budget  func(childComplexity int) int
-		Read    func(childComplexity int) int
-		Stopped func(childComplexity int) int
+		Budget     func(childComplexity int) int
+		Read       func(childComplexity int) int
+		Stopped    func(childComplexity int) int
+		Unreadable func(childComplexity int) int
 	}
 
 	ServicePlan struct {
@@ -2055,6 +2056,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Scan.Stopped(childComplexity), true
+	case "Scan.unreadable":
+		if e.ComplexityRoot.Scan.Unreadable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Scan.Unreadable(childComplexity), true
 
 	case "ServicePlan.appliesTo":
 		if e.ComplexityRoot.ServicePlan.AppliesTo == nil {
@@ -3798,6 +3805,8 @@ type Scan {
   budget: Int!
   "Whether the budget ended the page before it was full."
   stopped: Boolean!
+  "How many elements were left out that have a value which cannot be read: they might belong to the page."
+  unreadable: Int!
 }
 
 "A day, as in 2026-09-25."
@@ -5063,6 +5072,8 @@ func (ec *executionContext) childFields_Scan(ctx context.Context, field graphql.
 		return ec.fieldContext_Scan_budget(ctx, field)
 	case "stopped":
 		return ec.fieldContext_Scan_stopped(ctx, field)
+	case "unreadable":
+		return ec.fieldContext_Scan_unreadable(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Scan", field.Name)
 }

@@ -18,6 +18,7 @@ type Connection[T any] struct {
 type Scan struct {
 	Read, Budget int32
 	Stopped      bool
+	Unreadable   int32
 }
 
 // Edge is an element of a page and its place in the list.
