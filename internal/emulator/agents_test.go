@@ -40,6 +40,18 @@ func TestAgents(t *testing.T) {
 	if others := slices.DeleteFunc(c.all("/v1.0/users?$top=999&$select=id,identityParentId"), func(u row) bool { return u["@odata.type"] == nil && u["identityParentId"] == nil }); len(others) != 1 {
 		t.Errorf("%v", others)
 	}
+	c.SetVariants(Variants{Roles: []string{"AgentIdUser.ReadWrite.All"}})
+	all := c.token
+	c.token = c.newToken()
+	for uri, status := range map[string]int{
+		"/v1.0/users/" + id: 200, "/beta/users/" + id + "/cloudLicensing/usageRights": 200, "/v1.0/users/" + id + "/licenseDetails": 200,
+		"/v1.0/users": 403, "/v1.0/users/" + c.userID(0): 403, "/beta/users/" + c.userID(0) + "/cloudLicensing/usageRights": 403,
+	} {
+		if r := c.get(uri); r.status != status {
+			t.Errorf("with a permission for agents alone, %s: %d, want %d", uri, r.status, status)
+		}
+	}
+	c.token = all
 	c.SetVariants(Variants{PlainAgents: true})
 	for where, got := range types() {
 		if plain := where == "getByIds" || where == "member"; plain != (got == "#microsoft.graph.user") || !plain && got != nil {

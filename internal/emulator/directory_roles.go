@@ -82,6 +82,19 @@ func (e *Emulator) own(c *call) bool {
 	return ok && e.tenant.User(i).ID().String() == c.who.user
 }
 
+// agentPermissions are good for the users that are agents, and for no others.
+var agentPermissions = []string{"AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy"}
+
+// ofAgent says whether the call is about a user that is an agent. It is asked under
+// the tenant's lock.
+func (e *Emulator) ofAgent(c *call) bool {
+	if !strings.HasPrefix(c.route.template, "/users/{id}") {
+		return false
+	}
+	i, ok := e.tenant.FindUser(c.params[0])
+	return ok && e.tenant.User(i).Agent()
+}
+
 // needs is the clearance that the call takes of a person.
 func (e *Emulator) needs(c *call) clearance {
 	switch {
@@ -183,6 +196,9 @@ func (e *Emulator) permit(c *call) *problem {
 		case "":
 			needed = with(needed, list)
 		}
+	}
+	if e.ofAgent(c) && (!c.route.cloud || c.variants.Permissions != "pages") {
+		needed = with(needed, agentPermissions)
 	}
 	if person && !e.own(c) {
 		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return slices.Contains(ownScopes, p) })
