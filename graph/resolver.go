@@ -38,6 +38,8 @@ type Options struct {
 	CursorKeys [][]byte
 	// ShowUpstream tells, from the request's headers, whether the answer carries extensions.upstream.
 	ShowUpstream func(http.Header) bool
+	// OnBehalfOf tells that Microsoft Graph is asked in each caller's name.
+	OnBehalfOf bool
 	// AllowWrites lets mutations through.
 	AllowWrites bool
 	// Document tells the hash of an operation's document as it was sent, and the operation's name, where they are known

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,42 @@ const (
 	readErrors   = "Licenses.ReadErrors"
 	write        = "Licenses.Write"
 )
+
+// TestNeverNull denies a caller everything, and compares what is null with what the descriptions promise.
+func TestNeverNull(t *testing.T) {
+	t.Parallel()
+	r, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, 32)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	promise := regexp.MustCompile(`(?i)(never|not) (be )?null`)
+	for _, definition := range r.Schema().Schema().Types {
+		for _, field := range definition.Fields {
+			if !definition.BuiltIn && promise.MatchString(field.Description) && !field.Type.NonNull {
+				t.Errorf("%s.%s says that it is never null, and can be", definition.Name, field.Name)
+			}
+		}
+	}
+	g := startGateway(t, emulator.Options{Users: 20})
+	g.as()
+	for field, query := range map[string]string{
+		"licensingOverview":          `{ licensingOverview { products { sku { id } } } }`,
+		"reprocessAssignments":       `mutation { reprocessAssignments(input: {userIds: []}) { results { outcome } } }`,
+		"reprocessLicenseAssignment": `mutation { reprocessLicenseAssignment(input: {userIds: []}) { results { outcome } } }`,
+	} {
+		answer := g.ask(query, nil)
+		if value, ok := answer.Data[field]; !ok || value != nil || len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
+			t.Errorf("%s: %s", field, answer.raw)
+		}
+	}
+	for _, fields := range []ast.FieldList{r.Schema().Schema().Query.Fields, r.Schema().Schema().Mutation.Fields} {
+		for _, field := range fields {
+			if field.Type.NonNull && !strings.HasPrefix(field.Name, "_") {
+				t.Errorf("%s cannot be null, and is for whom it is denied", field.Name)
+			}
+		}
+	}
+}
 
 // TestRightsOfSchema has each field that reads or changes demand a right, and the personal ones one more.
 func TestRightsOfSchema(t *testing.T) {

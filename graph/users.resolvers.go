@@ -9,6 +9,7 @@ import (
 	"context"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
@@ -30,6 +31,9 @@ func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName 
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*licensing.User, error) {
+	if caller := identity.From(ctx); caller != nil && !caller.App && !r.options.OnBehalfOf {
+		return found(r.loaders(ctx), r.loaders(ctx).findUser(selected(ctx), &caller.ObjectID, nil))
+	}
 	return found(r.loaders(ctx), r.loaders(ctx).PlanMe(r.loaders(ctx).user(selected(ctx))))
 }
 

@@ -211,6 +211,24 @@ func TestAuthentication(t *testing.T) {
 
 // TestOnBehalfOfCallers asks Microsoft Graph in the name of who asks, and passes on what the sign-in service wants of
 // them.
+// TestMe asks who asks: with the application's own credentials the person is known by the token.
+func TestMe(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	assignRoles(tenant.Emulator)
+	p := startOver(t, tenant, "--inbound=entra")
+	const me = `{ me { id displayName } }`
+	for name, tt := range map[string]struct{ token, want string }{
+		"a person":       {tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...), `{"me":{"id":"` + tenant.PersonInRole("Global Reader") + `","displayName":"`},
+		"another person": {tokenFor(t, tenant, nameOf(t, tenant, "License Administrator"), scopes...), `{"me":{"id":"` + tenant.PersonInRole("License Administrator") + `","displayName":"`},
+		"an application": {tokenFor(t, tenant, ""), `"code":"BAD_USER_INPUT"`},
+	} {
+		if r := p.as(t, me, bearing(tt.token)); !strings.Contains(r.body, tt.want) {
+			t.Errorf("%s: %s", name, r.body)
+		}
+	}
+}
+
 func TestOnBehalfOfCallers(t *testing.T) {
 	t.Parallel()
 	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})

@@ -39,7 +39,7 @@ var hostile = []struct {
 	{"ids", `{"query":"query($i:[ID!]!){nodes(ids:$i){id}}","variables":{"i":[` + repeated(999, `"%d",`) + `"x"]}}`, `"limit":"ids"`},
 	{"more ids", `{"query":"query($i:[ID!]!){nodes(ids:$i){id}}","variables":{"i":[` + repeated(5_000, `"%d",`) + `"x"]}}`, `"limit":"list"`},
 	{"representations", `{"query":"query($r:[_Any!]!){_entities(representations:$r){... on User{usageRights{id}}}}","variables":{"r":[` + repeated(1_000, `{"__typename":"User","id":"%d"},`) + `{}]}}`, `"limit":"list"`},
-	{"representations of nothing", `{"query":"query($r:[_Any!]!){_entities(representations:$r){__typename}}","variables":{"r":[` + repeated(999, `{"__typename":"Nothing","id":"%d"},`) + `{"__typename":"Nothing"}]}}`, `"count":1000`},
+	{"representations of nothing", `{"query":"query($r:[_Any!]!){_entities(representations:$r){__typename}}","variables":{"r":[` + repeated(999, `{"__typename":"Nothing","id":"%d"},`) + `{"__typename":"Nothing"}]}}`, `"path":["_entities",999]`},
 	{"changes", `{"query":"mutation($l:[AssigneeInput!]!){createAssignments(input:{assignedTo:$l,skuId:\"05e9a617-0261-4cee-bb44-138d3ef5d965\"}){userErrors{code}}}","variables":{"l":[` + repeated(999, `{"id":"%d"},`) + `{"id":"x"}]}}`, "UPSTREAM_BUDGET_EXCEEDED"},
 	{"values", `{"query":"{__typename}","variables":{` + repeated(30, `"v%d":[`+strings.TrimSuffix(strings.Repeat("[],", 900), ",")+`],`) + `"x":1}}`, `"limit":"values"`},
 	{"depth of variables", `{"query":"{__typename}","variables":{"a":` + strings.Repeat("[", 500_000), `"limit":"nesting"`},

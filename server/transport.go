@@ -92,6 +92,10 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	operation, refused := e.prepare(ctx, params)
+	if problem := checkOperation(r.Method, operation, streams); problem != nil {
+		a.refuse(ctx, e, problem)
+		return
+	}
 	if refused != nil && mediaType == mediaTypeEvents {
 		_ = (eventStream{w, e.cfg.RequestTimeout}).once(refused) // whoever asked has gone
 		return
@@ -101,10 +105,6 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	live := operation.Operation.Operation == ast.Subscription
-	if problem := checkOperation(r.Method, operation.Operation.Operation, streams); problem != nil {
-		a.refuse(ctx, e, problem)
-		return
-	}
 	resolved, problem := e.turn(ctx, operation)
 	if problem != nil {
 		a.refuse(ctx, e, problem)
@@ -140,21 +140,25 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // prepare makes an operation ready to run: it is parsed, validated and within
 // the limits. Otherwise the answer says why not.
-func (e endpoint) prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, *graphql.Response) {
+func (e endpoint) prepare(ctx context.Context, params *graphql.RawParams) (operation *graphql.OperationContext, refused *graphql.Response) {
 	operation, errs := e.executor.CreateOperationContext(ctx, params)
 	if len(errs) == 0 {
 		return operation, nil
 	}
-	return nil, e.executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
+	return operation, e.executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
 }
 
 // checkOperation keeps GET safe (section 5.3: a GET must not run a mutation)
-// and refuses what one answer cannot hold.
-func checkOperation(method string, operation ast.Operation, streams bool) *refusal {
-	switch {
-	case operation == ast.Subscription && !streams:
+// and refuses what one answer cannot hold. It holds for what is refused for
+// other reasons, too; what could not be parsed is of no kind.
+func checkOperation(method string, operation *graphql.OperationContext, streams bool) *refusal {
+	if operation == nil || operation.Operation == nil {
+		return nil
+	}
+	switch kind := operation.Operation.Operation; {
+	case kind == ast.Subscription && !streams:
 		return badRequest("One answer cannot hold a subscription: accept %s, or open a WebSocket with the subprotocol %s.", mediaTypeEvents, subprotocol)
-	case method == http.MethodGet && operation == ast.Mutation:
+	case method == http.MethodGet && kind == ast.Mutation:
 		return &refusal{http.StatusMethodNotAllowed, "A GET runs queries only: send this operation by POST.", map[string]string{"Allow": "POST"}, nil}
 	}
 	return nil

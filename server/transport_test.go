@@ -11,6 +11,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
 )
 
 const (
@@ -256,5 +258,23 @@ func TestNegotiate(t *testing.T) {
 	}
 	if got, _ := negotiate([]string{"text/html", "application/json"}); got != mediaTypeJSON {
 		t.Errorf("two headers: got %q", got)
+	}
+}
+
+// TestGetOfAMutation sends a mutation by GET, whether changes are allowed or not, and whether it is valid or not.
+func TestGetOfAMutation(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	for _, flags := range [][]string{nil, {"--allow-writes"}} {
+		p := startOver(t, tenant, flags...)
+		for _, mutation := range []string{
+			`mutation{reprocessAssignments(input:{userIds:[]}){results{outcome}}}`,
+			`mutation($i:ID!){reprocessAssignments(input:{userIds:[$i]}){results{outcome}}}`,
+		} {
+			status, body := p.get(t, "/graphql?query="+url.QueryEscape(mutation))
+			if status != http.StatusMethodNotAllowed || !strings.Contains(body, "by POST") {
+				t.Errorf("%v: %d %s", flags, status, body)
+			}
+		}
 	}
 }

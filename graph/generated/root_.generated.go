@@ -3521,7 +3521,7 @@ enum LicenseErrorCode {
   """
   What an administrator looks at first: units of each product, what failed, and who waits. Each part is read when it
   is selected, and one that cannot be read is null with an error while the others are answered; the overview itself is
-  never null. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if ` + "`" + `nextLifecycleDate` + "`" + ` is
+  null only for a caller who may not read, with FORBIDDEN. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if ` + "`" + `nextLifecycleDate` + "`" + ` is
   selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then ` + "`" + `byGroup` + "`" + ` one for each 300 people concerned and one
   for the names of their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100 allotments, then one for each 20 of them without a free
   unit. What can travel in the same request does: three answer everything for up to 100 errors and 20 such allotments, and
@@ -3641,7 +3641,8 @@ type Mutation {
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause
   was removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload
-  shows. Needs CloudLicensing.AssignLicenses.Organization. Never null: each person has a result.
+  shows. Needs CloudLicensing.AssignLicenses.Organization. Null only for a caller who may not write, with FORBIDDEN; else
+  each person has a result.
   """
   reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 
@@ -3655,7 +3656,8 @@ type Mutation {
 
   """
   Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs User.ReadWrite.All. Never null: each person has a result.
+  people, and one for what the payload shows. Needs User.ReadWrite.All. Null only for a caller who may not write, with FORBIDDEN; else
+  each person has a result.
   """
   reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }
@@ -4137,9 +4139,9 @@ enum AssigneeType {
   ): User @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 
   """
-  The person who asks, with everything a user has. Costs one upstream request. Only where the gateway asks
-  Microsoft Graph in the caller's name; with an application's own credentials it is null with BAD_USER_INPUT:
-  use ` + "`" + `user` + "`" + ` there. Needs User.Read.
+  The person who asks, with everything a user has. Costs one upstream request. Null with BAD_USER_INPUT when an
+  application asks, and where the gateway does not ask who its callers are: use ` + "`" + `user` + "`" + ` there. Needs User.Read in the
+  caller's name, User.Read.All with the application's own credentials.
   """
   me: User @upstream(each: 1) @authenticated @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 

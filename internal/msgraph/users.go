@@ -108,7 +108,7 @@ func counts(link string) bool {
 func (b *Batch) Me(properties []string, found func(user *licensing.User, err error)) {
 	r := one(get(meEndpoint, "/me?"+query("$select", selected(properties))), found)
 	if !b.operation.personal {
-		r.known = &licensing.InputError{Message: "`me` is for people who sign in, and the gateway has signed in as an application: use `user`"}
+		r.known = &licensing.InputError{Message: "`me` is the person who asks, and the gateway knows none: nobody was asked to sign in, or an application asks. Use `user`"}
 	}
 	b.add(r)
 }
