@@ -718,3 +718,22 @@ func TestWaitForGroup(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestTokenRefusedAfterPutOff has a change put off, and then its token refused: it is sent with another one.
+func TestTokenRefusedAfterPutOff(t *testing.T) {
+	t.Parallel()
+	answers := []reply{{status: 503, header: map[string]string{"Retry-After": "1"}}, {status: 401}, done, done}
+	s := newService(t, nil)
+	s.answer = func(call) reply {
+		next := answers[0]
+		answers = answers[1:]
+		return next
+	}
+	results := s.client(t).Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "a"}})
+	if results[0].Outcome != licensing.WriteDone || len(s.calls()) != 3 {
+		t.Errorf("%+v", results[0])
+	}
+	if _, tokens := s.asked(); tokens != 2 {
+		t.Errorf("%d tokens", tokens)
+	}
+}
