@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -97,7 +99,7 @@ func (o *operations) audited(ctx context.Context, next graphql.RootResolver) gra
 		op, fc := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
 		codes := codesAt(ctx, fc.Field.Alias)
 		counts, requestIDs := t.outcomes()
-		o.audit(ctx, "mutation", op,
+		_ = o.audit(ctx, "mutation", op, // whoever writes reports what is lost
 			"field", fc.Field.Name,
 			"targets", o.resolver.rights.ids(op, fc.Field.Field),
 			"outcome", outcome(counts, codes),
@@ -109,7 +111,22 @@ func (o *operations) audited(ctx context.Context, next graphql.RootResolver) gra
 			"upstreamRequestIds", requestIDs,
 		)
 	}()
+	if o.resolver.options.AuditRequired {
+		op, fc := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
+		if err := o.audit(ctx, "mutation begins", op, "field", fc.Field.Name, "targets", o.resolver.rights.ids(op, fc.Field.Field)); err != nil {
+			graphql.AddError(graphql.WithFieldContext(ctx, fieldOf(fc)), errAudit)
+			return graphql.Null
+		}
+	}
 	return next(ctx)
+}
+
+// errAudit is why a mutation is refused that nobody could trace.
+var errAudit = errors.New("the audit log cannot be written")
+
+// fieldOf is a root field as errors see it.
+func fieldOf(fc *graphql.RootFieldContext) *graphql.FieldContext {
+	return &graphql.FieldContext{Object: fc.Object, Field: fc.Field}
 }
 
 // outcome is that of all changes of a field together.
@@ -181,7 +198,7 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 	if requestIDs != nil {
 		attrs = append(attrs, "upstreamRequestIds", slices.Compact(requestIDs))
 	}
-	o.audit(ctx, "denied", op, attrs...)
+	_ = o.audit(ctx, "denied", op, attrs...)
 }
 
 func isRight(err error) bool {
@@ -201,8 +218,9 @@ func (o *operations) targets(op *graphql.OperationContext) []string {
 	return ids[:min(len(ids), maxTargets)]
 }
 
-// audit writes a record about an operation. Who asks is in the context, and the logger's business.
-func (o *operations) audit(ctx context.Context, event string, op *graphql.OperationContext, attrs ...any) {
+// audit writes a record about an operation. Who asks is in the context, and the logger's business. It fails when the
+// record is not written.
+func (o *operations) audit(ctx context.Context, event string, op *graphql.OperationContext, attrs ...any) error {
 	hash, name := "", ""
 	if o.resolver.options.Document != nil {
 		hash, name = o.resolver.options.Document(op)
@@ -214,9 +232,10 @@ func (o *operations) audit(ctx context.Context, event string, op *graphql.Operat
 	if op.Operation != nil {
 		name = op.Operation.Name
 	}
-	o.resolver.options.Audit.InfoContext(ctx, event, append([]any{
-		"operation", strings.ToValidUTF8(name[:min(len(name), maxAuditName)], ""), "sha256", hash,
-	}, attrs...)...)
+	record := slog.NewRecord(time.Now(), slog.LevelInfo, event, 0)
+	record.Add("operation", strings.ToValidUTF8(name[:min(len(name), maxAuditName)], ""), "sha256", hash)
+	record.Add(attrs...)
+	return o.resolver.options.Audit.Handler().Handle(ctx, record) // a logger would keep the error
 }
 
 // ids returns the ids in the arguments of a field: what its schema says is an ID or a UUID.

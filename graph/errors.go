@@ -43,6 +43,7 @@ var codes = []struct {
 	{licensing.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a list that does not end: its pages repeat, or too many are empty."},
 	{licensing.ErrExpired, "UPSTREAM_UNAVAILABLE", "Microsoft Graph lost the place in a list while it was read."},
 	{licensing.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
+	{errAudit, "INTERNAL", "The audit log cannot be written, and nothing is changed without it. The gateway's operator has to look."},
 	{licensing.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
 }
 

@@ -47,6 +47,8 @@ type Options struct {
 	Document func(*graphql.OperationContext) (sha256, operation string)
 	// Audit gets a record of each mutation field and of what a caller was denied.
 	Audit *slog.Logger
+	// AuditRequired has each mutation field be recorded before it changes something, and refused when that fails.
+	AuditRequired bool
 	// Logger gets failures that clients cannot mend.
 	Logger *slog.Logger
 }

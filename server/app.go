@@ -191,6 +191,10 @@ func (a *app) serve(ctx context.Context) error {
 	group.Go(func() error {
 		<-ctx.Done()
 		a.ready.draining.Store(true)
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			a.logger.Info("not ready any more, and still serving", "for", a.cfg.DrainDelay.String())
+			<-time.After(a.cfg.DrainDelay)
+		}
 		return a.drain(servers, cancel)
 	})
 	err := group.Wait()
@@ -264,8 +268,18 @@ func (a *app) waitForWork() {
 	}
 }
 
+// end closes a server whose requests were ended, once they have answered.
+func (a *app) end(server *http.Server) {
+	ctx, stop := context.WithTimeout(context.Background(), endWait)
+	defer stop()
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close() // its connections are lost anyway
+	}
+}
+
 // drain shuts the servers down one after another, the gateway before what it
-// reads from. When time is up it ends the requests that are left.
+// reads from. When time is up it ends the requests that are left, which then
+// answer what they have.
 func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	a.logger.Info("draining", "at most", a.cfg.ShutdownTimeout.String())
 	ctx, stop := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
@@ -287,7 +301,7 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 		if err != nil {
 			errs = append(errs, err)
 			cancel()
-			_ = server.Close() // its connections are lost anyway
+			a.end(server)
 		}
 	}
 	return errors.Join(errs...)

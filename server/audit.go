@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/time/rate"
@@ -13,7 +14,8 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// openAudit opens the stream of the audit log. A file is appended to, so that it can be cut while the gateway runs.
+// openAudit opens the stream of the audit log. A file is appended to, so that it can be cut while the gateway runs, and
+// opened again when it was renamed.
 func openAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() error, err error) {
 	switch name {
 	case "stdout":
@@ -21,11 +23,52 @@ func openAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() e
 	case "stderr":
 		return stderr, func() error { return nil }, nil
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := openAuditFile(name)
 	if err != nil {
 		return nil, nil, &setupError{fmt.Errorf("--audit-log: %w", err)}
 	}
-	return f, f.Close, nil
+	a := &auditFile{name: name, file: f}
+	return a, a.close, nil
+}
+
+func openAuditFile(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+}
+
+// auditFile is a file of the audit log under its name, whatever was renamed meanwhile.
+type auditFile struct {
+	name string
+
+	mu   sync.Mutex
+	file *os.File
+}
+
+func (a *auditFile) Write(record []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.named() {
+		if f, err := openAuditFile(a.name); err == nil { // else the file that is open takes the record
+			_ = a.file.Close() // each record was written at once
+			a.file = f
+		}
+	}
+	return a.file.Write(record)
+}
+
+// named tells whether the open file is the one of the name.
+func (a *auditFile) named() bool {
+	there, err := os.Stat(a.name)
+	if err != nil {
+		return false
+	}
+	open, err := a.file.Stat()
+	return err == nil && os.SameFile(there, open)
+}
+
+func (a *auditFile) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.file.Close()
 }
 
 // newAudit returns the audit log: a line of JSON for each record, with who asks.
@@ -61,6 +104,14 @@ func (h strangersHandler) Handle(ctx context.Context, record slog.Record) error 
 	return h.Handler.Handle(ctx, record)
 }
 
+func (h strangersHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return strangersHandler{h.Handler.WithAttrs(attrs), h.limit, h.left}
+}
+
+func (h strangersHandler) WithGroup(name string) slog.Handler {
+	return strangersHandler{h.Handler.WithGroup(name), h.limit, h.left}
+}
+
 // reportingWriter says in the log when a record cannot be written: nobody else would.
 type reportingWriter struct {
 	io.Writer
@@ -81,4 +132,12 @@ type callerHandler struct{ slog.Handler }
 func (h callerHandler) Handle(ctx context.Context, record slog.Record) error {
 	record.AddAttrs(slog.Any("caller", identity.From(ctx)))
 	return h.Handler.Handle(ctx, record)
+}
+
+func (h callerHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return callerHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h callerHandler) WithGroup(name string) slog.Handler {
+	return callerHandler{h.Handler.WithGroup(name)}
 }

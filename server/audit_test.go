@@ -113,3 +113,93 @@ func TestChangeAtTheEnd(t *testing.T) {
 		<-asked
 	}
 }
+
+// TestAuditFileIsRenamed goes on in a new file when the old one was renamed, as programs do that rotate logs.
+func TestAuditFileIsRenamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	w, end, err := openAudit(path, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	for i, want := range []string{"first\n", "second\n"} {
+		if i > 0 {
+			if err := os.Rename(path, path+".1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := io.WriteString(w, want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+	if got, err := os.ReadFile(path + ".1"); err != nil || string(got) != "first\n" {
+		t.Errorf("the renamed file has %q, %v", got, err)
+	}
+	// Where no new file can be made, the open one takes the records.
+	if err := errors.Join(os.Rename(path, path+".2"), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, "third\n"); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(path + ".2"); err != nil || string(got) != "second\nthird\n" {
+		t.Errorf("the file that is open has %q, %v", got, err)
+	}
+}
+
+// TestAuditAttributes has records of derived loggers tell who asks, and of strangers no more than of others.
+func TestAuditAttributes(t *testing.T) {
+	t.Parallel()
+	var records bytes.Buffer
+	audit := newAudit(&records, slog.New(slog.DiscardHandler)).With("a", 1)
+	audit.InfoContext(identity.With(t.Context(), &identity.Caller{ObjectID: "someone"}), "mutation")
+	if got := records.String(); !strings.Contains(got, `"a":1`) || !strings.Contains(got, `"object":"someone"`) {
+		t.Error(got)
+	}
+	records.Reset()
+	for range 5 * strangersBurst {
+		audit.WithGroup("g").InfoContext(t.Context(), "denied", "b", 2)
+	}
+	if n := strings.Count(records.String(), "\n"); n < strangersBurst || n > 2*strangersBurst || !strings.Contains(records.String(), `"g":{"b":2`) {
+		t.Errorf("%d records: %.300s", n, records.String())
+	}
+}
+
+// TestNoChangeWithoutAuditLog refuses mutations whose record cannot be written, before anything is asked.
+func TestNoChangeWithoutAuditLog(t *testing.T) {
+	t.Parallel()
+	const full = "/dev/full" // which takes nothing
+	if _, err := os.Stat(full); err != nil {
+		t.Skip(err)
+	}
+	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	assignRoles(tenant.Emulator)
+	for _, tt := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"--inbound=entra"}, `"reprocessAssignments":null`},
+		{[]string{"--audit-required=always"}, `"reprocessAssignments":null`},
+		{[]string{"--inbound=entra", "--audit-required=never"}, `"outcome":"DONE"`},
+		{nil, `"outcome":"DONE"`},
+	} {
+		p := startOver(t, tenant, append(tt.flags, "--audit-log="+full, "--allow-writes")...)
+		token := tokenFor(t, tenant, nameOf(t, tenant, "License Administrator"), scopes...)
+		tenant.ResetCounts()
+		r := p.as(t, `mutation { reprocessAssignments(input: {userIds: ["`+tenant.PersonInRole("")+`"]}) { results { outcome } } }`, bearing(token))
+		refused := strings.HasSuffix(tt.want, "null")
+		if !strings.Contains(r.body, tt.want) || refused != strings.Contains(r.body, "The audit log cannot be written") {
+			t.Errorf("%v: %s", tt.flags, r.body)
+		}
+		if refused && tenant.Counts()["POST /users/{id}/cloudLicensing/assignments/reprocessAssignments"].Requests > 0 {
+			t.Errorf("%v: it was changed all the same", tt.flags)
+		}
+		if r := p.as(t, `{ subscribedSkus { nodes { id } } }`, bearing(token)); strings.Contains(r.body, `"errors"`) {
+			t.Errorf("%v: queries need no record: %s", tt.flags, r.body)
+		}
+	}
+}

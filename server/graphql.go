@@ -44,7 +44,9 @@ func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*gr
 		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
 		Document:     documents.Sent,
 		Audit:        audit,
-		Logger:       logger,
+
+		AuditRequired: cfg.AuditRequired == "always" || cfg.AuditRequired == "auto" && cfg.Inbound != "none",
+		Logger:        logger,
 	})
 }
 

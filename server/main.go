@@ -17,12 +17,17 @@ import (
 )
 
 func main() {
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A terminal that is closed ends nothing, and neither does a reader of standard output who has gone: writing fails
+	// then, and says so.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	go func() { // as long as the process
-		<-signals
-		stop()
+		if <-signals == syscall.SIGTERM {
+			stop(errTerminated)
+		}
+		stop(nil)
 		<-signals
 		report(os.Stderr, errors.New("ended at once, by a second signal"))
 		os.Exit(1)
@@ -31,6 +36,9 @@ func main() {
 	report(os.Stderr, err)
 	os.Exit(exitCode(err))
 }
+
+// errTerminated is why the context ends where a platform ends the process: it may send requests for a while yet.
+var errTerminated = errors.New("terminated")
 
 // run serves until the context ends and what is under way is done.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {

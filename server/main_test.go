@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -310,6 +311,107 @@ func TestDrainHasADeadline(t *testing.T) {
 	}
 }
 
+// TestDrainAnswers ends a request that is still waiting for Microsoft Graph when the time to drain is up: it answers what it
+// has.
+func TestDrainAnswers(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	waiting, release := make(chan struct{}, 10), make(chan struct{})
+	t.Cleanup(func() { close(release) }) // before the tenant ends
+	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Times: -1, Rewrite: func(body []byte) []byte {
+		waiting <- struct{}{}
+		<-release
+		return body
+	}})
+	ctx, stop := context.WithCancel(context.Background())
+	stdout, stderr := newJournal(), newJournal()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{
+			"--listen=127.0.0.1:0", "--tenant-id=" + tenant.TenantID(), "--client-id=" + tenant.ClientID(), "--graph-url=" + tenant.URL, "--authority=" + tenant.URL, "--shutdown-timeout=20ms",
+		}, func(name string) string {
+			return map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()}[name]
+		}, stdout, stderr)
+	}()
+	stderr.wait("Ctrl-C")
+	url := regexp.MustCompile(`(http://\S+/graphql)`).FindStringSubmatch(stderr.String())[1]
+	type result struct {
+		status int
+		body   string
+		err    error
+	}
+	results := make(chan result, 1)
+	go func() {
+		resp, err := http.Post(url, mediaTypeJSON, strings.NewReader(`{"query":"{groups{nodes{id}} __typename}"}`))
+		if err != nil {
+			results <- result{err: err}
+			return
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		results <- result{resp.StatusCode, string(text), err}
+	}()
+	var got result
+	select {
+	case <-waiting:
+		stop()
+		got = <-results
+	case got = <-results:
+		stop()
+	}
+	if got.err != nil || !strings.Contains(got.body, `"groups":null`) || !strings.Contains(got.body, `"__typename":"Query"`) || !strings.Contains(got.body, `"code":"UPSTREAM_UNAVAILABLE"`) {
+		t.Errorf("%+v", got)
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "still under way after 20ms") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestTermination goes on serving after SIGTERM, while it says that it is not ready. SIGHUP ends nothing, and neither does
+// a reader of standard output who has gone.
+func TestTermination(t *testing.T) {
+	t.Parallel()
+	stderr := newJournal()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--drain-delay=1h")
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Stdout, cmd.Stderr = write, stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stderr.wait("Ctrl-C")
+	if err := errors.Join(write.Close(), read.Close()); err != nil { // nobody reads standard output any more
+		t.Fatal(err)
+	}
+	p := &program{url: regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(stderr.String())[1], client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	const change = `mutation{reprocessAssignments(input:{userIds:["11111111-1111-4111-8111-111111111111"]}){results{outcome}}}`
+	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if status, body := p.ask(t, change); status != 200 || !strings.Contains(body, `"outcome":"NOT_DONE"`) { // whose record is lost
+			t.Errorf("before %v: %d %s", signal, status, body)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stderr.wait("not ready any more")
+	if status, body := p.get(t, "/readyz"); status != 503 || !strings.Contains(body, "shutting down") {
+		t.Errorf("not ready: %d %s", status, body)
+	}
+	if status, body := p.ask(t, change); status != 200 || !strings.Contains(body, `"outcome":"NOT_DONE"`) {
+		t.Errorf("while it drains: %d %s", status, body)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "a record of the audit log is lost") {
+		t.Errorf("exit code %d\n%s", got, stderr)
+	}
+}
+
 // TestSlowBody begins a request and never ends it.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
@@ -371,14 +473,14 @@ func TestSignals(t *testing.T) {
 		want    int  // exit code
 	}{
 		{"SIGINT", []os.Signal{os.Interrupt}, false, 0},
-		{"SIGTERM", []os.Signal{syscall.SIGTERM}, false, 0},
+		{"SIGTERM", []os.Signal{syscall.SIGTERM}, false, 0}, // without a delay
 		{"a second signal ends it", []os.Signal{os.Interrupt, os.Interrupt}, true, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			stdout, stderr := newJournal(), newJournal()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--shutdown-timeout=1h")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--drain-delay=0s", "--shutdown-timeout=1h")
 			cmd.Env = append(os.Environ(), asProgram+"=1")
 			cmd.Stdout, cmd.Stderr = stdout, stderr
 			if err := cmd.Start(); err != nil {

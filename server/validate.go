@@ -26,6 +26,7 @@ func (c *Config) validate() error {
 	c.validateUpstream(v)
 	c.validateCallers(v)
 	v.oneOf("upstream-report", c.UpstreamReport, "auto", "always", "never", "header")
+	v.oneOf("audit-required", c.AuditRequired, "auto", "always", "never")
 	v.oneOf("trusted-documents-mode", c.TrustedDocumentsMode, "off", "log", "enforce")
 	if c.TrustedDocuments == "" && c.TrustedDocumentsMode != "off" {
 		v.note("--trusted-documents-mode: %s wants the documents: set --trusted-documents", c.TrustedDocumentsMode)
@@ -42,7 +43,7 @@ func (c *Config) validate() error {
 		case int64:
 			v.atLeastOne(s.flag, n)
 		case time.Duration:
-			if n <= 0 {
+			if n < 0 || n == 0 && s.flag != "drain-delay" {
 				v.note("--%s: %v is too short", s.flag, n)
 			}
 		}
