@@ -87,12 +87,12 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	}
 	result := c.write([]licensing.Write{write}, func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
-		if now, _, err := c.lookAtHolder(write.AssignedTo, false); err == nil && now.shows(write) {
+		if c.licensesShow(write) {
 			outcome = licensing.WriteDone
 		}
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}
 	})[0]
-	payload.Outcome = &result.Outcome
+	payload.Outcome, payload.Sent = &result.Outcome, write
 	payload.Assignee = licensing.DirectoryObject(&licensing.User{ID: write.AssignedTo.ID})
 	if write.AssignedTo.Type == licensing.AssigneeGroup {
 		payload.Assignee = &licensing.Group{ID: write.AssignedTo.ID}
@@ -175,6 +175,12 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 			c.mend(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
 		}
 	}
+}
+
+// licensesShow tells whether the service shows a change.
+func (c *change) licensesShow(write licensing.AssignLicense) bool {
+	now, _, err := c.lookAtHolder(write.AssignedTo, false)
+	return err == nil && now.shows(write)
 }
 
 // shows tells whether everything that a change gives and takes shows.

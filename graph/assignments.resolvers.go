@@ -16,6 +16,10 @@ func (r *assignLicensePayloadResolver) AssignedTo(ctx context.Context, obj *mode
 	return r.loaders(ctx).assigneeNow(obj.Assignee)
 }
 
+func (r *assignLicensePayloadResolver) Stale(ctx context.Context, obj *model.AssignLicensePayload) (bool, error) {
+	return changing(ctx).staleLicenses(obj), nil
+}
+
 func (r *assignmentResolver) DisabledServicePlans(ctx context.Context, objs []*licensing.Assignment) ([][]*licensing.ServicePlan, error) {
 	return batch(r.loaders(ctx).servicePlansByID(selected(ctx), each(objs, plansOfAssignment)))
 }
@@ -29,7 +33,11 @@ func (r *assignmentResolver) AssignedTo(ctx context.Context, objs []*licensing.A
 }
 
 func (r *createAssignmentResultResolver) Assignment(ctx context.Context, objs []*model.CreateAssignmentResult) ([]*licensing.Assignment, error) {
-	return batch(existing(r.loaders(ctx).assignmentsNow(selected(ctx), each(objs, createdID))))
+	return batch(r.loaders(ctx).assignmentsAfter(selected(ctx), each(objs, createdAssignment)))
+}
+
+func (r *createAssignmentResultResolver) Stale(ctx context.Context, objs []*model.CreateAssignmentResult) ([]bool, error) {
+	return changing(ctx).staleResults(objs), nil
 }
 
 func (r *deleteAssignmentPayloadResolver) Allotment(ctx context.Context, obj *model.DeleteAssignmentPayload) (*licensing.Allotment, error) {
@@ -38,6 +46,10 @@ func (r *deleteAssignmentPayloadResolver) Allotment(ctx context.Context, obj *mo
 
 func (r *deleteAssignmentPayloadResolver) AssignedTo(ctx context.Context, obj *model.DeleteAssignmentPayload) (licensing.DirectoryObject, error) {
 	return r.loaders(ctx).assigneeNow(obj.Assignee)
+}
+
+func (r *deleteAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.DeleteAssignmentPayload) (bool, error) {
+	return changing(ctx).staleDeletion(obj), nil
 }
 
 func (r *queryResolver) Assignments(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.Assignment], error) {
@@ -49,7 +61,11 @@ func (r *queryResolver) Assignment(ctx context.Context, id string) (*licensing.A
 }
 
 func (r *updateAssignmentPayloadResolver) Assignment(ctx context.Context, obj *model.UpdateAssignmentPayload) (*licensing.Assignment, error) {
-	return sole(r.loaders(ctx).assignmentsNow(selected(ctx), []string{obj.AssignmentID}))
+	return sole(r.loaders(ctx).assignmentsAfter(selected(ctx), []*licensing.Assignment{obj.Assignment}))
+}
+
+func (r *updateAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.UpdateAssignmentPayload) (bool, error) {
+	return changing(ctx).staleUpdate(obj), nil
 }
 
 func (r *Resolver) AssignLicensePayload() generated.AssignLicensePayloadResolver {

@@ -98,8 +98,10 @@ func plansOfState(s *licensing.LicenseAssignmentState) []licensing.GUID { return
 func plansOfAssignment(a *licensing.Assignment) []licensing.GUID        { return a.DisabledServicePlanIDs }
 
 // The ids of what results and counts point to.
-func createdID(r *model.CreateAssignmentResult) string      { return r.AssignmentID }
 func groupOfCount(c *model.AssignmentErrorsOfGroup) *string { return c.GroupID }
+
+// What results are about.
+func createdAssignment(r *model.CreateAssignmentResult) *licensing.Assignment { return r.Assignment }
 
 // listed reports the error of each element of a list at its index.
 func listed[V any](ctx context.Context, values []V, errs []error) ([]V, error) {

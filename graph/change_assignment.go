@@ -2,11 +2,13 @@ package graph
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // forAllotment are the properties of an allotment by which changes are checked.
@@ -18,6 +20,9 @@ var forAssignment = map[string][]string{
 	"Allotment":  forAllotment,
 	"Assignment": {"id", "disabledServicePlanIds", "allotment", "assignedTo"},
 }
+
+// forReread are the properties by which an assignment is read back.
+var forReread = map[string][]string{"Assignment": {"id", "disabledServicePlanIds"}}
 
 // assignment reads an assignment; nil, noted, when there is none.
 func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
@@ -54,18 +59,21 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
 	}
-	update := licensing.UpdateAssignment{ID: a.ID, AssignedTo: assigneeOf(a), DisabledServicePlanIDs: disabled}
-	result := c.write([]licensing.Write{update}, c.reread(a.ID, func(now *licensing.Assignment) licensing.Outcome {
+	update := licensing.UpdateAssignment{ID: a.ID, AssignedTo: assigneeID(a), DisabledServicePlanIDs: disabled}
+	result := c.write([]licensing.Write{update}, c.reread(a, func(now *licensing.Assignment) licensing.Outcome {
 		switch {
 		case now == nil:
-			return licensing.WriteNotDone // it is gone
+			return licensing.WriteNotDone
 		case sameIDs(now.DisabledServicePlanIDs, disabled):
 			return licensing.WriteDone
 		default:
 			return licensing.WriteUnknown
 		}
 	}))[0]
-	payload.Outcome, payload.AssignmentID = &result.Outcome, a.ID
+	payload.Outcome, payload.Assignment = &result.Outcome, &licensing.Assignment{ID: a.ID}
+	if result.Outcome == licensing.WriteDone {
+		payload.Assignment = changed(a.ID, result.Assignment, disabled, poolOf(a), assigneeOf(a))
+	}
 	c.refused(result.Err, []any{"id"}, ast.PathName("assignment"))
 	payload.UserErrors = c.errs
 	return payload, nil
@@ -78,17 +86,14 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	if payload.UserErrors = c.errs; a == nil {
 		return payload, err
 	}
-	result := c.write([]licensing.Write{licensing.DeleteAssignment{ID: a.ID, AssignedTo: assigneeOf(a)}},
-		c.reread(a.ID, func(now *licensing.Assignment) licensing.Outcome {
+	result := c.write([]licensing.Write{licensing.DeleteAssignment{ID: a.ID, AssignedTo: assigneeID(a)}},
+		c.reread(a, func(now *licensing.Assignment) licensing.Outcome {
 			if now == nil {
 				return licensing.WriteDone
 			}
 			return licensing.WriteUnknown
 		}))[0]
-	payload.Outcome, payload.AllotmentID = &result.Outcome, poolOf(a)
-	if a.Related.AssignedTo != nil {
-		payload.Assignee = a.Related.AssignedTo.Object
-	}
+	payload.Outcome, payload.AllotmentID, payload.Assignee = &result.Outcome, poolOf(a), assigneeOf(a)
 	if result.Outcome == licensing.WriteDone {
 		payload.DeletedAssignmentID = &a.ID
 	}
@@ -97,21 +102,75 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	return payload, nil
 }
 
-// assigneeOf returns the id of who has an assignment, as far as it is known.
-func assigneeOf(a *licensing.Assignment) string {
+// assigneeOf returns who has an assignment; nil when that is not known.
+func assigneeOf(a *licensing.Assignment) licensing.DirectoryObject {
 	if a.Related.AssignedTo == nil {
-		return ""
+		return nil
 	}
-	return a.Related.AssignedTo.Object.ObjectID()
+	return a.Related.AssignedTo.Object
 }
 
-// reread reads an assignment back, nil when it is gone, and has judged what became of it.
-func (c *change) reread(id string, judge func(*licensing.Assignment) licensing.Outcome) func([]int) map[int]licensing.WriteResult {
+// assigneeID is [assigneeOf] for the id, empty when it is not known.
+func assigneeID(a *licensing.Assignment) string {
+	if assignee := assigneeOf(a); assignee != nil {
+		return assignee.ObjectID()
+	}
+	return ""
+}
+
+// changed is an assignment after a change, as the service returned it, or, if it did not, as it was sent.
+func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, allotmentID string, assignee licensing.DirectoryObject) *licensing.Assignment {
+	a := &licensing.Assignment{ID: id, DisabledServicePlanIDs: sent}
+	if returned != nil && returned.DisabledServicePlanIDs != nil {
+		a.DisabledServicePlanIDs = returned.DisabledServicePlanIDs
+	}
+	shown := map[string]bool{"id": true}
+	if allotmentID != "" {
+		a.Related.Allotment = &licensing.Sent[*licensing.Allotment]{Object: &licensing.Allotment{ID: allotmentID}, Properties: shown, Bare: true}
+		a.Related.HasAllotment = true
+	}
+	if assignee != nil {
+		a.Related.AssignedTo = &licensing.Reference{Object: assignee, Properties: shown, Bare: true}
+		a.Related.HasAssignedTo = true
+	}
+	return a
+}
+
+// reread reads an assignment back, and has judged what became of it: nil when it is gone. That it is not found counts
+// only the second time, and while its assignee does not have it either; where that cannot be read, only when it was not
+// found at all. A part of the service may lag behind another.
+func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assignment) licensing.Outcome) func([]int) map[int]licensing.WriteResult {
+	missed := 0
 	return func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
-		c.look(map[string][]string{"Assignment": {"id", "disabledServicePlanIds"}}, func(p plan) {
-			if now, err := p.AssignmentByID.Load(id)(); err == nil || errors.Is(err, licensing.ErrNotFound) {
+		c.look(forReread, func(p plan) {
+			var find loaders.Thunk[*licensing.Assignment]
+			var list loaders.Thunk[[]*licensing.Assignment]
+			p.Together(func() {
+				find = p.AssignmentByID.Load(a.ID)
+				switch assignee := assigneeOf(a).(type) {
+				case *licensing.User:
+					list = p.AssignmentsByUserID.Load(assignee.ID)
+				case *licensing.Group:
+					list = p.AssignmentsByGroupID.Load(assignee.ID)
+				default:
+					list = failing[[]*licensing.Assignment](licensing.ErrNotOffered)
+				}
+			})
+			now, err := find()
+			assignments, unlisted := list()
+			switch {
+			case err == nil:
 				outcome = judge(now)
+			case errors.Is(err, licensing.ErrNotFound):
+				missed++
+				at := slices.IndexFunc(assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
+				switch {
+				case at >= 0:
+					outcome = judge(assignments[at])
+				case unlisted == nil && missed > 1, missed == len(readBacks):
+					outcome = judge(nil)
+				}
 			}
 		})
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}

@@ -72,8 +72,8 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 		writes = append(writes, licensing.CreateAssignment{AllotmentID: pool.ID, AssignedTo: candidate.assignee, DisabledServicePlanIDs: disabled})
 		writers = append(writers, candidate)
 	}
-	c.report(payload, writers, c.write(writes, func(unknown []int) map[int]licensing.WriteResult {
-		return c.created(unknown, writes, writers)
+	c.report(payload, writers, writes, c.write(writes, func(open []int) map[int]licensing.WriteResult {
+		return c.created(open, writes, writers)
 	}))
 	payload.UserErrors = c.errs
 	return payload, nil
@@ -217,13 +217,13 @@ func poolOf(a *licensing.Assignment) string {
 	return a.Related.Allotment.Object.ID
 }
 
-// created looks for assignments that were sent and not answered. Those of devices cannot be read.
-func (c *change) created(unknown []int, writes []licensing.Write, writers []*candidate) map[int]licensing.WriteResult {
+// created looks for assignments that were sent, and whose answer was lost or has no id. Those of devices cannot be read.
+func (c *change) created(open []int, writes []licensing.Write, writers []*candidate) map[int]licensing.WriteResult {
 	now := map[int]*candidate{}
 	c.look(forAssignments, func(p plan) {
 		var looks []func()
 		p.Together(func() {
-			for _, i := range unknown {
+			for _, i := range open {
 				if writers[i].assignee.Type != licensing.AssigneeDevice {
 					now[i] = &candidate{assignee: writers[i].assignee}
 					looks = append(looks, now[i].look(p))
@@ -246,18 +246,33 @@ func (d *candidate) since(before *candidate, sent licensing.CreateAssignment) li
 	for _, a := range d.assignments {
 		old := slices.ContainsFunc(before.assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
 		if !old && poolOf(a) == sent.AllotmentID && sameIDs(a.DisabledServicePlanIDs, sent.DisabledServicePlanIDs) {
-			return licensing.WriteResult{Outcome: licensing.WriteDone, ID: a.ID}
+			return licensing.WriteResult{Outcome: licensing.WriteDone, Assignment: a}
 		}
 	}
 	return licensing.WriteResult{Outcome: licensing.WriteUnknown}
 }
 
 // report says of each assignment what became of it.
-func (c *change) report(payload *model.CreateAssignmentsPayload, writers []*candidate, results []licensing.WriteResult) {
+func (c *change) report(payload *model.CreateAssignmentsPayload, writers []*candidate, writes []licensing.Write, results []licensing.WriteResult) {
 	for n, written := range results {
-		i := writers[n].index
+		i, sent := writers[n].index, writes[n].(licensing.CreateAssignment)
 		result := payload.Results[i]
-		result.Outcome, result.AssignmentID = written.Outcome, written.ID
+		result.Outcome = written.Outcome
+		if made := written.Assignment; made != nil {
+			result.Assignment = changed(made.ID, made, sent.DisabledServicePlanIDs, sent.AllotmentID, writers[n].object())
+		}
 		result.UserErrors = append(result.UserErrors, c.refused(written.Err, []any{"assignedTo", i}, ast.PathName("results"), ast.PathIndex(i))...)
+	}
+}
+
+// object is the assignee as an object of which the id is known.
+func (d *candidate) object() licensing.DirectoryObject {
+	switch d.assignee.Type {
+	case licensing.AssigneeUser:
+		return &licensing.User{ID: d.assignee.ID}
+	case licensing.AssigneeGroup:
+		return &licensing.Group{ID: d.assignee.ID}
+	default:
+		return &licensing.Device{ID: d.assignee.ID}
 	}
 }

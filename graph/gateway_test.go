@@ -62,6 +62,7 @@ type waits struct {
 	mu    sync.Mutex
 	long  []time.Duration
 	total time.Duration
+	after func(time.Duration) // told of each wait; nil for nobody
 }
 
 // now is the time, had it waited.
@@ -85,6 +86,9 @@ func (w *waits) wait(ctx context.Context, d time.Duration) error {
 	defer w.mu.Unlock()
 	w.long = append(w.long, d)
 	w.total += d
+	if w.after != nil {
+		w.after(d)
+	}
 	return ctx.Err()
 }
 

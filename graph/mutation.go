@@ -99,27 +99,29 @@ func refusal(code string) (model.UserErrorCode, string) {
 	return model.UserErrorRefused, "Microsoft Graph refused it; its code is " + code + "."
 }
 
-// write makes the changes, and finds out what became of those that got no answer: readBack tells of each, by its
-// index, what shows; nothing when nothing can be read. That a change does not show is no proof that it was not made.
-func (c *change) write(writes []licensing.Write, readBack func(unknown []int) map[int]licensing.WriteResult) []licensing.WriteResult {
+// write makes the changes, and reads back those of which the service has not told everything: what became of the change,
+// or the id of what was made. readBack tells of each, by its index, what it found; nothing when nothing can be read. That
+// a change is not found does not prove that it was not made.
+func (c *change) write(writes []licensing.Write, readBack func(open []int) map[int]licensing.WriteResult) []licensing.WriteResult {
 	known := trailOf(c.ctx).writing(len(writes))
 	results := c.upstream.Write(c.ctx, writes)
 	known(results)
 	for _, pause := range readBacks {
-		unknown := unknowns(results)
-		if len(unknown) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
+		open := open(writes, results)
+		if len(open) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
 			break
 		}
-		shown := readBack(unknown)
-		if len(shown) == 0 {
+		found := readBack(open)
+		if len(found) == 0 {
 			break
 		}
-		for i, result := range shown {
-			switch result.Outcome {
-			case licensing.WriteDone:
-				results[i] = result
-			case licensing.WriteNotDone:
-				results[i].Outcome = licensing.WriteNotDone
+		for i, result := range found {
+			if result.Outcome == licensing.WriteUnknown {
+				continue
+			}
+			results[i].Outcome = result.Outcome
+			if result.Outcome == licensing.WriteDone {
+				results[i].Assignment, results[i].Err = result.Assignment, nil
 			}
 		}
 	}
@@ -130,15 +132,77 @@ func (c *change) write(writes []licensing.Write, readBack func(unknown []int) ma
 // unreadable is the readBack of changes that leave nothing to read.
 func unreadable([]int) map[int]licensing.WriteResult { return nil }
 
-// unknowns returns the indices of the changes of which nobody knows what became.
-func unknowns(results []licensing.WriteResult) []int {
+// open returns the indices of the changes that have to be read back.
+func open(writes []licensing.Write, results []licensing.WriteResult) []int {
 	var indices []int
 	for i, result := range results {
-		if result.Outcome == licensing.WriteUnknown {
+		_, creates := writes[i].(licensing.CreateAssignment)
+		if result.Outcome == licensing.WriteUnknown || creates && result.Outcome == licensing.WriteDone && result.Assignment == nil {
 			indices = append(indices, i)
 		}
 	}
 	return indices
+}
+
+// stale tells whether what is read after a change may be older than the change: whether it is not known to be made, or
+// the service does not show it yet. Without a change, nothing is.
+func stale(outcome licensing.Outcome, shows func() bool) bool {
+	return outcome == licensing.WriteUnknown || outcome == licensing.WriteDone && !shows()
+}
+
+// show tells of assignments whether the service shows them as they are; nil never shows.
+func (c *change) show(assignments []*licensing.Assignment) []bool {
+	shown := make([]bool, len(assignments))
+	c.look(forReread, func(p plan) {
+		thunks := make([]loaders.Thunk[*licensing.Assignment], len(assignments))
+		p.Together(func() {
+			for i, a := range assignments {
+				if a != nil {
+					thunks[i] = p.AssignmentByID.Load(a.ID)
+				}
+			}
+		})
+		for i, thunk := range thunks {
+			if thunk == nil {
+				continue
+			}
+			now, err := thunk()
+			shown[i] = err == nil && sameIDs(now.DisabledServicePlanIDs, assignments[i].DisabledServicePlanIDs)
+		}
+	})
+	return shown
+}
+
+// staleResults tells of new assignments whether what is read of them may be older; see [stale].
+func (c *change) staleResults(results []*model.CreateAssignmentResult) []bool {
+	var shown []bool
+	if slices.ContainsFunc(results, func(r *model.CreateAssignmentResult) bool { return r.Assignment != nil }) {
+		shown = c.show(each(results, createdAssignment))
+	}
+	return indexed(results, func(i int, r *model.CreateAssignmentResult) bool {
+		return stale(r.Outcome, func() bool { return shown != nil && shown[i] })
+	})
+}
+
+// staleUpdate is [change.staleResults] for a changed assignment.
+func (c *change) staleUpdate(payload *model.UpdateAssignmentPayload) bool {
+	return stale(deref(payload.Outcome), func() bool { return c.show([]*licensing.Assignment{payload.Assignment})[0] })
+}
+
+// staleDeletion is [change.staleResults] for what belonged to a deleted assignment.
+func (c *change) staleDeletion(payload *model.DeleteAssignmentPayload) bool {
+	return stale(deref(payload.Outcome), func() (gone bool) {
+		c.look(forReread, func(p plan) {
+			_, err := p.AssignmentByID.Load(*payload.DeletedAssignmentID)()
+			gone = errors.Is(err, licensing.ErrNotFound)
+		})
+		return gone
+	})
+}
+
+// staleLicenses is [change.staleResults] for who got or lost licenses.
+func (c *change) staleLicenses(payload *model.AssignLicensePayload) bool {
+	return stale(deref(payload.Outcome), func() bool { return c.licensesShow(payload.Sent) })
 }
 
 // plansIn returns the ids of the service plans that are named, by id or by short name, among those of a product. Where
@@ -238,22 +302,26 @@ func indexed[E, V any](elements []E, of func(int, E) V) []V {
 // sameIDs tells whether two lists hold the same ids.
 func sameIDs(a, b []licensing.GUID) bool { return joined(a) == joined(b) }
 
-// assignmentsNow returns the assignments with the ids as they are after a change; nil where there is no id.
-func (p plan) assignmentsNow(s selection, ids []string) ([]*licensing.Assignment, []error) {
+// assignmentsAfter returns assignments after a change: as the service returned them, or, where only the id is known, as
+// they are read now. What belongs to them is read now. Nil stays nil.
+func (p plan) assignmentsAfter(s selection, changed []*licensing.Assignment) ([]*licensing.Assignment, []error) {
 	next := p.assignment(s)
 	var thunks []loaders.Thunk[*licensing.Assignment]
 	p.Together(func() {
-		thunks = each(ids, func(id string) loaders.Thunk[*licensing.Assignment] {
-			if id == "" {
+		thunks = each(changed, func(a *licensing.Assignment) loaders.Thunk[*licensing.Assignment] {
+			if a == nil {
 				return held[*licensing.Assignment](nil)
 			}
-			return p.AssignmentByID.Plan(id, next)
+			if a.DisabledServicePlanIDs != nil {
+				p.HoldAssignment(a)
+			}
+			return p.AssignmentByID.Plan(a.ID, next)
 		})
 	})
 	return loaders.Wait(thunks)
 }
 
-// usersNow returns the people of results as they are after a change; nil for those whom the service does not know.
+// usersNow returns the people of results as they are after a change; nil for those whose licenses could not be processed.
 func (p plan) usersNow(s selection, results []*model.ReprocessResult) ([]*licensing.User, []error) {
 	next := p.user(s)
 	var thunks []loaders.Thunk[*licensing.User]
@@ -262,28 +330,44 @@ func (p plan) usersNow(s selection, results []*model.ReprocessResult) ([]*licens
 			if len(result.UserErrors) > 0 {
 				return held[*licensing.User](nil)
 			}
-			return p.UserByID.Plan(result.UserID, next)
+			user := p.UserByID.Plan(result.UserID, next)
+			return func() (*licensing.User, error) {
+				u, err := user()
+				if err != nil {
+					return p.BareUser(result.UserID, err), nil
+				}
+				return u, nil
+			}
 		})
 	})
 	return loaders.Wait(thunks)
 }
 
-// allotmentNow returns an allotment as it is after a change; nil when there is no id.
+// allotmentNow returns an allotment as it is after a change, with nothing but its id when it cannot be read; nil when there
+// is no id.
 func (p plan) allotmentNow(s selection, id string) (*licensing.Allotment, error) {
 	switch {
 	case id == "":
 		return nil, nil
 	case s.only("Allotment", "id"):
 		return &licensing.Allotment{ID: id}, nil
-	default:
-		return p.AllotmentByID.Plan(id, p.allotment(s))()
 	}
+	allotment, err := p.AllotmentByID.Plan(id, p.allotment(s))()
+	if err != nil {
+		return p.BareAllotment(id, err), nil
+	}
+	return allotment, nil
 }
 
-// assigneeNow returns an object as it is after a change; nil when it is not known.
+// assigneeNow returns an object as it is after a change, with nothing but its id when it cannot be read; nil when it is
+// not known.
 func (p plan) assigneeNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
 	if object == nil {
 		return nil, nil
 	}
-	return p.DirectoryObjectNow(object)
+	now, err := p.DirectoryObjectNow(object)
+	if err != nil {
+		return p.Bare(object, err), nil
+	}
+	return now, nil
 }

@@ -37,7 +37,7 @@ func (r *mutationResolver) ReprocessLicenseAssignment(ctx context.Context, input
 }
 
 func (r *reprocessResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
-	return batch(existing(r.loaders(ctx).usersNow(selected(ctx), objs)))
+	return batch(r.loaders(ctx).usersNow(selected(ctx), objs))
 }
 
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }

@@ -73,6 +73,12 @@ func (l *Loaders) holdAssignmentsOf(assignee licensing.DirectoryObject, assignme
 	}
 }
 
+// HoldAssignment keeps an assignment that is known without a look-up, and what is known of its relations.
+func (l *Loaders) HoldAssignment(a *licensing.Assignment) {
+	l.AssignmentByID.Prime(a.ID, a)
+	l.holdAssignment(a)
+}
+
 // holdAssignment keeps what came along with an assignment, if it is everything that the operation needs, so that
 // none of it is read again.
 func (l *Loaders) holdAssignment(a *licensing.Assignment) {

@@ -30,6 +30,32 @@ func (l *Loaders) kept(sent *licensing.Reference, err error) licensing.Directory
 	return nil
 }
 
+// Bare returns an object of which only the id is known, and why the rest cannot be read.
+func (l *Loaders) Bare(object licensing.DirectoryObject, why error) licensing.DirectoryObject {
+	switch object.(type) {
+	case *licensing.User:
+		return l.BareUser(object.ObjectID(), why)
+	case *licensing.Group:
+		return &licensing.Group{ID: object.ObjectID(), Unread: l.lacks("Group", justID, nil, why)}
+	case *licensing.Device:
+		return &licensing.Device{ID: object.ObjectID(), Unread: l.lacks("Device", justID, nil, why)}
+	}
+	return object
+}
+
+// BareUser is [Loaders.Bare] for a user.
+func (l *Loaders) BareUser(id string, why error) *licensing.User {
+	return &licensing.User{ID: id, Unread: l.lacks("User", justID, nil, why)}
+}
+
+// BareAllotment is [Loaders.Bare] for an allotment.
+func (l *Loaders) BareAllotment(id string, why error) *licensing.Allotment {
+	return &licensing.Allotment{ID: id, Unread: l.lacks("Allotment", justID, nil, why)}
+}
+
+// justID is what is shown of an object of which only the id is known. Shared: not to be changed.
+var justID = map[string]bool{"id": true}
+
 // keptAllotment is kept for an allotment.
 func (l *Loaders) keptAllotment(sent *licensing.Sent[*licensing.Allotment], err error) *licensing.Allotment {
 	if sent.Bare || errors.Is(err, licensing.ErrNotFound) {

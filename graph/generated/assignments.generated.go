@@ -19,6 +19,7 @@ import (
 
 type AssignLicensePayloadResolver interface {
 	AssignedTo(ctx context.Context, obj *model.AssignLicensePayload) (licensing.DirectoryObject, error)
+	Stale(ctx context.Context, obj *model.AssignLicensePayload) (bool, error)
 }
 type AssignmentResolver interface {
 	DisabledServicePlans(ctx context.Context, objs []*licensing.Assignment) ([][]*licensing.ServicePlan, error)
@@ -27,13 +28,16 @@ type AssignmentResolver interface {
 }
 type CreateAssignmentResultResolver interface {
 	Assignment(ctx context.Context, objs []*model.CreateAssignmentResult) ([]*licensing.Assignment, error)
+	Stale(ctx context.Context, objs []*model.CreateAssignmentResult) ([]bool, error)
 }
 type DeleteAssignmentPayloadResolver interface {
 	Allotment(ctx context.Context, obj *model.DeleteAssignmentPayload) (*licensing.Allotment, error)
 	AssignedTo(ctx context.Context, obj *model.DeleteAssignmentPayload) (licensing.DirectoryObject, error)
+	Stale(ctx context.Context, obj *model.DeleteAssignmentPayload) (bool, error)
 }
 type UpdateAssignmentPayloadResolver interface {
 	Assignment(ctx context.Context, obj *model.UpdateAssignmentPayload) (*licensing.Assignment, error)
+	Stale(ctx context.Context, obj *model.UpdateAssignmentPayload) (bool, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -97,6 +101,29 @@ func (ec *executionContext) fieldContext_AssignLicensePayload_assignedTo(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AssignLicensePayload_stale(ctx context.Context, field graphql.CollectedField, obj *model.AssignLicensePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignLicensePayload_stale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AssignLicensePayload().Stale(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AssignLicensePayload_stale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssignLicensePayload", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _AssignLicensePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AssignLicensePayload) (ret graphql.Marshaler) {
@@ -617,6 +644,52 @@ func (ec *executionContext) resolveBatch_CreateAssignmentResult_assignment(ctx c
 	)
 }
 
+func (ec *executionContext) _CreateAssignmentResult_stale(ctx context.Context, field graphql.CollectedField, obj *model.CreateAssignmentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAssignmentResult_stale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CreateAssignmentResult_stale(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAssignmentResult_stale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateAssignmentResult", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+func (ec *executionContext) resolveBatch_CreateAssignmentResult_stale(ctx context.Context, field graphql.CollectedField, obj *model.CreateAssignmentResult) (any, error) {
+	resolver := ec.Resolvers.CreateAssignmentResult()
+	if batch, ok := graphql.BatchParentsFor[*model.CreateAssignmentResult](ctx, "CreateAssignmentResult"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Stale(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[bool](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CreateAssignmentResult.stale",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Stale(ctx, []*model.CreateAssignmentResult{obj})
+	return graphql.ResolveBatchSingleResult[bool](
+		ctx,
+		results,
+		err,
+		"CreateAssignmentResult.stale",
+	)
+}
+
 func (ec *executionContext) _CreateAssignmentResult_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CreateAssignmentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -823,6 +896,29 @@ func (ec *executionContext) fieldContext_DeleteAssignmentPayload_assignedTo(_ co
 	return fc, nil
 }
 
+func (ec *executionContext) _DeleteAssignmentPayload_stale(ctx context.Context, field graphql.CollectedField, obj *model.DeleteAssignmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAssignmentPayload_stale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.DeleteAssignmentPayload().Stale(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAssignmentPayload_stale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteAssignmentPayload", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _DeleteAssignmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.DeleteAssignmentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -908,6 +1004,29 @@ func (ec *executionContext) fieldContext_UpdateAssignmentPayload_assignment(_ co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAssignmentPayload_stale(ctx context.Context, field graphql.CollectedField, obj *model.UpdateAssignmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAssignmentPayload_stale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.UpdateAssignmentPayload().Stale(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAssignmentPayload_stale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UpdateAssignmentPayload", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _UpdateAssignmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateAssignmentPayload) (ret graphql.Marshaler) {
@@ -1196,6 +1315,44 @@ func (ec *executionContext) _AssignLicensePayload(ctx context.Context, sel ast.S
 				}()
 				res = ec._AssignLicensePayload_assignedTo(ctx, field, obj)
 				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stale":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AssignLicensePayload_stale(ctx, field, obj)
+				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -1562,6 +1719,44 @@ func (ec *executionContext) _CreateAssignmentResult(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stale":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CreateAssignmentResult_stale(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "userErrors":
 			out.Values[i] = ec._CreateAssignmentResult_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1729,6 +1924,44 @@ func (ec *executionContext) _DeleteAssignmentPayload(ctx context.Context, sel as
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stale":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteAssignmentPayload_stale(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "userErrors":
 			out.Values[i] = ec._DeleteAssignmentPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1783,6 +2016,44 @@ func (ec *executionContext) _UpdateAssignmentPayload(ctx context.Context, sel as
 				}()
 				res = ec._UpdateAssignmentPayload_assignment(ctx, field, obj)
 				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stale":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UpdateAssignmentPayload_stale(ctx, field, obj)
+				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res

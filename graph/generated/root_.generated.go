@@ -97,6 +97,7 @@ type ComplexityRoot struct {
 	AssignLicensePayload struct {
 		AssignedTo func(childComplexity int) int
 		Outcome    func(childComplexity int) int
+		Stale      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -190,6 +191,7 @@ type ComplexityRoot struct {
 		AssignedToID func(childComplexity int) int
 		Assignment   func(childComplexity int) int
 		Outcome      func(childComplexity int) int
+		Stale        func(childComplexity int) int
 		UserErrors   func(childComplexity int) int
 	}
 
@@ -203,6 +205,7 @@ type ComplexityRoot struct {
 		AssignedTo          func(childComplexity int) int
 		DeletedAssignmentID func(childComplexity int) int
 		Outcome             func(childComplexity int) int
+		Stale               func(childComplexity int) int
 		UserErrors          func(childComplexity int) int
 	}
 
@@ -450,6 +453,7 @@ type ComplexityRoot struct {
 	UpdateAssignmentPayload struct {
 		Assignment func(childComplexity int) int
 		Outcome    func(childComplexity int) int
+		Stale      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -744,6 +748,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignLicensePayload.Outcome(childComplexity), true
+	case "AssignLicensePayload.stale":
+		if e.ComplexityRoot.AssignLicensePayload.Stale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignLicensePayload.Stale(childComplexity), true
 	case "AssignLicensePayload.userErrors":
 		if e.ComplexityRoot.AssignLicensePayload.UserErrors == nil {
 			break
@@ -1081,6 +1091,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateAssignmentResult.Outcome(childComplexity), true
+	case "CreateAssignmentResult.stale":
+		if e.ComplexityRoot.CreateAssignmentResult.Stale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentResult.Stale(childComplexity), true
 	case "CreateAssignmentResult.userErrors":
 		if e.ComplexityRoot.CreateAssignmentResult.UserErrors == nil {
 			break
@@ -1125,6 +1141,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeleteAssignmentPayload.Outcome(childComplexity), true
+	case "DeleteAssignmentPayload.stale":
+		if e.ComplexityRoot.DeleteAssignmentPayload.Stale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.Stale(childComplexity), true
 	case "DeleteAssignmentPayload.userErrors":
 		if e.ComplexityRoot.DeleteAssignmentPayload.UserErrors == nil {
 			break
@@ -2307,6 +2329,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UpdateAssignmentPayload.Outcome(childComplexity), true
+	case "UpdateAssignmentPayload.stale":
+		if e.ComplexityRoot.UpdateAssignmentPayload.Stale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAssignmentPayload.Stale(childComplexity), true
 	case "UpdateAssignmentPayload.userErrors":
 		if e.ComplexityRoot.UpdateAssignmentPayload.UserErrors == nil {
 			break
@@ -3131,8 +3159,18 @@ type CreateAssignmentResult {
   assignedToId: ID!
   "What became of it."
   outcome: WriteOutcome!
-  "The assignment, read after the change; null when it was not made."
+  """
+  The assignment as Microsoft Graph returned it; what belongs to it is read after the change. Null when it was not made,
+  and when Microsoft Graph did not return its id and does not show it yet: ` + "`" + `stale` + "`" + ` is true then.
+  """
   assignment: Assignment @goField(batch: true, forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  """
+  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
+  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  """
+  stale: Boolean!
+    @goField(batch: true, forceResolver: true)
+    @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3149,8 +3187,18 @@ input UpdateAssignmentInput {
 type UpdateAssignmentPayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
-  "The assignment, read after the change."
+  """
+  The assignment as Microsoft Graph returned it when the change was made, else as it is now. What belongs to it is read
+  after the change.
+  """
   assignment: Assignment @goField(forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  """
+  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
+  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  """
+  stale: Boolean!
+    @goField(forceResolver: true)
+    @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -3171,6 +3219,13 @@ type DeleteAssignmentPayload {
   allotment: Allotment @goField(forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "Who had it, read after the change."
   assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  """
+  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
+  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  """
+  stale: Boolean!
+    @goField(forceResolver: true)
+    @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3199,6 +3254,13 @@ type AssignLicensePayload {
   outcome: WriteOutcome
   "The user or group, read after the change."
   assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  """
+  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
+  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  """
+  stale: Boolean!
+    @goField(forceResolver: true)
+    @upstream(each: 2)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -3612,8 +3674,9 @@ type WaitingMemberCount {
 `, BuiltIn: false},
 	{Name: "../../schema/mutations.graphqls", Input: `"""
 What an operation may change. Everything that can be checked before something is sent is checked, and what the
-caller can mend comes back in ` + "`" + `userErrors` + "`" + `. A change is never sent twice when nobody knows what became of it: it is
-read back instead. What a payload shows was read after the change. Fields of one operation run one after the other.
+caller can fix comes back in ` + "`" + `userErrors` + "`" + `. A change whose answer is lost is not sent again: it is read back. A payload
+shows what Microsoft Graph returned, and what was read after the change; ` + "`" + `stale` + "`" + ` tells whether that may be older than
+the change. Fields of one operation run one after the other.
 """
 type Mutation {
   """
@@ -3706,7 +3769,10 @@ enum WriteOutcome {
   DONE
   "It was not made."
   NOT_DONE
-  "Nobody knows: it was sent, no answer came, and it did not show when it was looked for, several seconds long. What was done can show later: look again before you send it again."
+  """
+  It is not known: it was sent, Microsoft Graph's own answer did not come, or came only to a repetition, and the change
+  did not show while it was read back for several seconds. It can show later: read again before you send it again.
+  """
   UNKNOWN
 }
 
@@ -3738,7 +3804,7 @@ type ReprocessResult {
   userId: ID!
   "Whether Microsoft Graph took the order. Its effect can take a while."
   outcome: WriteOutcome!
-  "The person, read after the change."
+  "The person, read right after the order was accepted. Its effect can show later."
   user: User @goField(batch: true, forceResolver: true) @upstream(shared: 15) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
@@ -4582,6 +4648,8 @@ func (ec *executionContext) childFields_AssignLicensePayload(ctx context.Context
 		return ec.fieldContext_AssignLicensePayload_outcome(ctx, field)
 	case "assignedTo":
 		return ec.fieldContext_AssignLicensePayload_assignedTo(ctx, field)
+	case "stale":
+		return ec.fieldContext_AssignLicensePayload_stale(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_AssignLicensePayload_userErrors(ctx, field)
 	}
@@ -4768,6 +4836,8 @@ func (ec *executionContext) childFields_CreateAssignmentResult(ctx context.Conte
 		return ec.fieldContext_CreateAssignmentResult_outcome(ctx, field)
 	case "assignment":
 		return ec.fieldContext_CreateAssignmentResult_assignment(ctx, field)
+	case "stale":
+		return ec.fieldContext_CreateAssignmentResult_stale(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_CreateAssignmentResult_userErrors(ctx, field)
 	}
@@ -4794,6 +4864,8 @@ func (ec *executionContext) childFields_DeleteAssignmentPayload(ctx context.Cont
 		return ec.fieldContext_DeleteAssignmentPayload_allotment(ctx, field)
 	case "assignedTo":
 		return ec.fieldContext_DeleteAssignmentPayload_assignedTo(ctx, field)
+	case "stale":
+		return ec.fieldContext_DeleteAssignmentPayload_stale(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_DeleteAssignmentPayload_userErrors(ctx, field)
 	}
@@ -5190,6 +5262,8 @@ func (ec *executionContext) childFields_UpdateAssignmentPayload(ctx context.Cont
 		return ec.fieldContext_UpdateAssignmentPayload_outcome(ctx, field)
 	case "assignment":
 		return ec.fieldContext_UpdateAssignmentPayload_assignment(ctx, field)
+	case "stale":
+		return ec.fieldContext_UpdateAssignmentPayload_stale(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_UpdateAssignmentPayload_userErrors(ctx, field)
 	}

@@ -52,7 +52,7 @@ type CreateAssignmentsPayload struct {
 type CreateAssignmentResult struct {
 	AssignedToID string
 	Outcome      licensing.Outcome
-	AssignmentID string // of the assignment if it was made
+	Assignment   *licensing.Assignment // nil when it was not made, or its id is not known
 	UserErrors   []*UserError
 }
 
@@ -64,9 +64,9 @@ type UpdateAssignmentInput struct {
 
 // UpdateAssignmentPayload is what became of the assignment.
 type UpdateAssignmentPayload struct {
-	Outcome      *licensing.Outcome
-	AssignmentID string
-	UserErrors   []*UserError
+	Outcome    *licensing.Outcome
+	Assignment *licensing.Assignment // nil when nothing was sent
+	UserErrors []*UserError
 }
 
 // DeleteAssignmentInput says which assignment is taken back.
@@ -77,7 +77,7 @@ type DeleteAssignmentInput struct {
 // DeleteAssignmentPayload is what became of the assignment.
 type DeleteAssignmentPayload struct {
 	Outcome             *licensing.Outcome
-	DeletedAssignmentID *string
+	DeletedAssignmentID *string // nil unless it is deleted
 	AllotmentID         string
 	Assignee            licensing.DirectoryObject // nil when it is not known
 	UserErrors          []*UserError
@@ -117,6 +117,7 @@ type AddLicenseInput struct {
 // AssignLicensePayload is what became of the licences.
 type AssignLicensePayload struct {
 	Outcome    *licensing.Outcome
+	Sent       licensing.AssignLicense
 	Assignee   licensing.DirectoryObject // nil when nothing was sent
 	UserErrors []*UserError
 }

@@ -60,15 +60,15 @@ const (
 	WriteDone Outcome = "done"
 	// WriteNotDone: the service has not made the change.
 	WriteNotDone Outcome = "notDone"
-	// WriteUnknown: nobody knows. The write was sent, and no answer says what became of it.
+	// WriteUnknown: it is not known. The write was sent, and no answer of the service says what became of it.
 	WriteUnknown Outcome = "unknown"
 )
 
 // WriteResult is what became of a write.
 type WriteResult struct {
 	Outcome Outcome
-	// ID is that of a new assignment, as far as the service said.
-	ID string
+	// Assignment is a new or changed one as the service returned it; nil when it returned none with an id.
+	Assignment *Assignment
 	// RequestID is the service's own id of the request that made the change, for who asks what happened.
 	RequestID string
 	// Err tells why a change was not made, or is not known; nil when it was made. It wraps an [UpstreamError].

@@ -65,6 +65,17 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 	return failure
 }
 
+// ofService tells whether the body of an error is the service's own: an object with a code, which may be empty (Microsoft
+// Learn, "Microsoft Graph error responses and resource types").
+func (a *answer) ofService() bool {
+	var envelope struct {
+		Error *struct {
+			Code *string `json:"code"`
+		} `json:"error"`
+	}
+	return json.Unmarshal(a.body, &envelope) == nil && envelope.Error != nil && envelope.Error.Code != nil
+}
+
 // malformed returns the error of a success whose body is no JSON, as when it is cut short, or a page of an intermediary;
 // nil for any other. It may be whole at the next attempt.
 func (a *answer) malformed(endpoint string) *licensing.UpstreamError {

@@ -46,6 +46,7 @@ var (
 	refused   = reply{status: 400, body: `{"error":{"code":"badRequest","innerError":{"code":"invalidExpansion"}}}`}
 	gone      = reply{status: 404, body: `{"error":{"code":"ResourceNotFound"}}`}
 	forbidden = reply{status: 403, body: `{"error":{"code":"Forbidden"}}`}
+	denied    = reply{status: 401, body: `{"error":{"code":"InvalidAuthenticationToken"}}`}
 	busy      = reply{status: 429, header: map[string]string{"Retry-After": "7"}}
 )
 

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,8 +24,8 @@ const (
 	reprocessLicenseAssignmentEndpoint = "POST /users/{id}/reprocessLicenseAssignment"
 )
 
-// Write makes changes and returns what became of each, in the same order. No change is sent again unless the service
-// certainly has not made it: the service has nothing to tell a repetition by. Those of one group are made one
+// Write makes changes and returns what became of each, in the same order. A change is sent again only when the service
+// asks for that: it throttled the change, put it off, or did not accept the token. Those of one group are made one
 // after the other, also of several operations; a group is what an assignment is changed for if its kind is not known.
 func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licensing.WriteResult {
 	results := make([]licensing.WriteResult, len(writes))
@@ -43,10 +44,11 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 type change struct {
 	request
 	group   string // that has to be changed by one at a time; empty for none
-	creates bool   // the answer shows what was made
+	silent  bool   // a success has no body
 	invalid error  // why it cannot be sent
 	attempt int
 	renewed bool // the token
+	doubted bool // it is repeated, and the first attempt may have been made after all
 	result  *licensing.WriteResult
 }
 
@@ -131,8 +133,8 @@ func (o *Operation) writeAll(ctx context.Context, changes []*change) []answer {
 	return answers
 }
 
-// partUnmade tells what the failure of a whole batch means for a part that is a change. What refuses a batch as such
-// does so before any part has run.
+// partUnmade tells what the failure of a whole batch means for a part that is a change. What the service rejects as a
+// batch, it rejects before any part has run.
 func partUnmade(whole answer) answer {
 	switch whole.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -142,61 +144,113 @@ func partUnmade(whole answer) answer {
 	unsent := whole.unsent
 	switch whole.status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
-		unsent = true
+		unsent = unsent || whole.err == nil && whole.ofService()
+	}
+	if whole.err == nil {
 		failure.Kind = licensing.ErrUnavailable // nothing is known to be wrong with the part
 	}
 	return answer{err: failure, unsent: unsent}
 }
 
-// outcome tells what an answer says about a change.
-func outcome(a *answer) licensing.Outcome {
+// outcome tells what an answer says about a change. An intermediary can answer in the service's place, also after the
+// service has made the change, so that only the service's own answers count.
+func (c *change) outcome(a *answer) licensing.Outcome {
 	switch {
-	case a.ok():
+	case a.unsent:
+		return licensing.WriteNotDone
+	case a.err != nil:
+		return licensing.WriteUnknown
+	case a.ok() && c.confirmed(a):
 		return licensing.WriteDone
-	case a.unsent,
-		a.err == nil && a.status >= 400 && a.status < 500,
-		a.err == nil && a.status == http.StatusServiceUnavailable && outbound.RetryAfter(a.header, time.Now()) > 0:
+	case a.status == http.StatusTooManyRequests, rejected(a):
 		return licensing.WriteNotDone
 	}
 	return licensing.WriteUnknown
 }
 
-// repeats tells whether a change has to be sent again, and after what pause. It has to be one that the service has
-// put off, or whose token it did not take.
+// confirmed tells whether the body of a success is the service's and complete.
+func (c *change) confirmed(a *answer) bool {
+	body := bytes.TrimSpace(a.body)
+	if len(body) == 0 || string(body) == "null" {
+		return c.silent || a.status == http.StatusNoContent
+	}
+	return body[0] == '{' && json.Valid(body)
+}
+
+// rejected tells whether the service has looked at a change and not made it. Some statuses of the 400s say that a
+// request took too long, or came the wrong way, whatever became of it.
+func rejected(a *answer) bool {
+	switch a.status {
+	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, statusClientClosedRequest:
+		return false
+	case http.StatusUnauthorized:
+		return a.ofService() || a.header.Get("WWW-Authenticate") != ""
+	}
+	return a.status >= 400 && a.status < 500 && a.ofService()
+}
+
+// statusClientClosedRequest is what some proxies answer, and note, when a connection is closed too early.
+const statusClientClosedRequest = 499
+
+// repeats tells whether a change has to be sent again, and after what pause: the service has throttled it, has put it off
+// to a time that it named, or did not accept its token. What was put off may have been made nevertheless; the service
+// then refuses the repetition, or finds nothing left to change.
 func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bool, pause time.Duration) {
-	if a.err != nil || outcome(a) != licensing.WriteNotDone || ctx.Err() != nil {
+	if a.err != nil || ctx.Err() != nil {
 		return false, 0
 	}
-	switch a.status {
-	case http.StatusUnauthorized:
-		renew := !c.renewed && o.refused(a)
+	asked := outbound.RetryAfter(a.header, time.Now())
+	switch {
+	case a.status == http.StatusUnauthorized && rejected(a):
+		again = !c.renewed && o.refused(a)
 		c.renewed = true
-		return renew, 0
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return repeatable(ctx, c.attempt, a.status, outbound.RetryAfter(a.header, time.Now()))
+	case a.status == http.StatusTooManyRequests:
+		again, pause = repeatable(ctx, c.attempt, a.status, asked)
+	case a.status == http.StatusServiceUnavailable && asked > 0:
+		again, pause = repeatable(ctx, c.attempt, a.status, asked)
+		c.doubted = true
 	}
-	return false, 0
+	return again, pause
 }
 
 // settle notes what became of a change, as far as the answer tells.
 func (c *change) settle(a *answer) {
-	*c.result = licensing.WriteResult{Outcome: outcome(a), RequestID: requestID(a.header)}
+	*c.result = licensing.WriteResult{Outcome: c.outcome(a), RequestID: requestID(a.header)}
 	if c.result.Outcome == licensing.WriteDone {
-		if c.creates {
-			c.result.ID = idOf(a.body)
+		switch c.endpoint {
+		case createAssignmentEndpoint, createAssignmentOfDeviceEndpoint, updateAssignmentEndpoint:
+			c.result.Assignment = assignmentIn(a.body)
 		}
 		return
+	}
+	if c.doubted {
+		c.result.Outcome = licensing.WriteUnknown
 	}
 	if _, known := errors.AsType[*licensing.InputError](a.err); known {
 		c.result.Err = a.err
 		return
 	}
-	failure := *a.failure(c.endpoint)
+	failure := *c.failure(a)
 	failure.Retryable = failure.Retryable && c.result.Outcome == licensing.WriteNotDone
 	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, licensing.ErrNotFound) {
 		failure.Kind = licensing.ErrNotOffered // as the reads of devices: callers have seen the device
 	}
 	c.result.Err = &failure
+}
+
+// failure returns why an answer does not tell that a change was made.
+func (c *change) failure(a *answer) *licensing.UpstreamError {
+	failure := a.failure(c.endpoint)
+	switch {
+	case failure == nil:
+		return &licensing.UpstreamError{
+			Kind: licensing.ErrUnavailable, Operation: c.endpoint, Status: a.status, RequestID: requestID(a.header),
+			Cause: errors.New("the answer is no JSON object"),
+		}
+	case a.err == nil && c.outcome(a) == licensing.WriteUnknown:
+		failure.Kind, failure.Permission = licensing.ErrUnavailable, "" // it says nothing about the change
+	}
+	return failure
 }
 
 // requestID returns the service's own id of a request; empty when it shows none that is sane.
@@ -208,15 +262,13 @@ func requestID(header http.Header) string {
 	return id
 }
 
-// idOf returns the id of the entity in an answer; empty when it shows none.
-func idOf(body []byte) string {
-	var entity struct {
-		ID string `json:"id"`
+// assignmentIn returns the assignment in an answer; nil when there is none with an id.
+func assignmentIn(body []byte) *licensing.Assignment {
+	a, err := decode[licensing.Assignment](body)
+	if err != nil {
+		return nil
 	}
-	if json.Unmarshal(unwrapped(body), &entity) != nil {
-		return ""
-	}
-	return licensing.FoldID(entity.ID)
+	return a
 }
 
 // change returns how a write is sent.
@@ -230,11 +282,11 @@ func (c *Client) change(w licensing.Write) *change {
 			body: map[string]any{"disabledServicePlanIds": guids(w.DisabledServicePlanIDs)},
 		}}
 	case licensing.DeleteAssignment:
-		return &change{group: groupKey(w.AssignedTo), request: request{
+		return &change{group: groupKey(w.AssignedTo), silent: true, request: request{
 			endpoint: deleteAssignmentEndpoint, method: http.MethodDelete, url: below(assignmentsPath, w.ID),
 		}}
 	case licensing.ReprocessAssignments:
-		return &change{request: request{
+		return &change{silent: true, request: request{
 			endpoint: reprocessAssignmentsEndpoint, method: http.MethodPost,
 			url: ofUsers.below(w.UserID, "assignments/reprocessAssignments"), body: struct{}{},
 		}}
@@ -254,7 +306,7 @@ func (c *Client) createAssignment(w licensing.CreateAssignment) *change {
 		"allotment@odata.bind":   c.base.String() + below(allotmentsPath, w.AllotmentID),
 		"disabledServicePlanIds": guids(w.DisabledServicePlanIDs),
 	}
-	made := &change{creates: true, request: request{
+	made := &change{request: request{
 		endpoint: createAssignmentEndpoint, method: http.MethodPost, url: assignmentsPath, body: body,
 	}}
 	switch w.AssignedTo.Type {

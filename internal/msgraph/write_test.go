@@ -68,29 +68,30 @@ func TestWrites(t *testing.T) {
 		want  string
 		body  string // HOST stands for the service
 		reply reply
-		id    string
+		made  *licensing.Assignment
 	}{
 		{licensing.CreateAssignment{AllotmentID: "p/1", AssignedTo: toUser, DisabledServicePlanIDs: []licensing.GUID{plan1}},
 			"POST /admin/cloudLicensing/assignments",
 			`{"allotment@odata.bind":"HOST/beta/admin/cloudLicensing/allotments/p%2F1","assignedTo@odata.bind":"HOST/beta/users/u1","disabledServicePlanIds":["` + string(plan1) + `"]}`,
-			reply{status: 201, body: `{"id":"x"}`}, "x"},
+			reply{status: 201, body: `{"id":"x"}`}, &licensing.Assignment{ID: "x"}},
 		{licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: toGroup},
 			"POST /admin/cloudLicensing/assignments",
 			`{"allotment@odata.bind":"HOST/beta/admin/cloudLicensing/allotments/p1","assignedTo@odata.bind":"HOST/beta/groups/g1","disabledServicePlanIds":[]}`,
-			reply{status: 201, body: `{"value":{"id":"x"}}`}, "x"},
+			reply{status: 201, body: `{"value":{"id":"x"}}`}, &licensing.Assignment{ID: "x"}},
 		{licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: toDevice},
 			"POST /devices/d1/cloudLicensing/assignments",
 			`{"allotment@odata.bind":"HOST/beta/admin/cloudLicensing/allotments/p1","disabledServicePlanIds":[]}`,
-			reply{status: 201, body: `{"disabledServicePlanIds":[]}`}, ""},
+			reply{status: 201, body: `{"disabledServicePlanIds":[]}`}, nil},
 		{licensing.UpdateAssignment{ID: "x", AssignedTo: "u1"}, "PATCH /admin/cloudLicensing/assignments/x",
-			`{"disabledServicePlanIds":[]}`, ok(`{"id":"y"}`), ""},
-		{licensing.DeleteAssignment{ID: "x", AssignedTo: "u1"}, "DELETE /admin/cloudLicensing/assignments/x", ``, done, ""},
-		{licensing.ReprocessAssignments{UserID: "u1"}, "POST /users/u1/cloudLicensing/assignments/reprocessAssignments", `{}`, done, ""},
+			`{"disabledServicePlanIds":[]}`, ok(`{"id":"x","disabledServicePlanIds":["` + string(plan1) + `"]}`),
+			&licensing.Assignment{ID: "x", DisabledServicePlanIDs: []licensing.GUID{plan1}}},
+		{licensing.DeleteAssignment{ID: "x", AssignedTo: "u1"}, "DELETE /admin/cloudLicensing/assignments/x", ``, done, nil},
+		{licensing.ReprocessAssignments{UserID: "u1"}, "POST /users/u1/cloudLicensing/assignments/reprocessAssignments", `{}`, done, nil},
 		{licensing.AssignLicense{AssignedTo: toUser, Add: []licensing.AssignedLicense{{SkuID: &skuID}}}, "POST /users/u1/assignLicense",
-			`{"addLicenses":[{"skuId":"` + string(sku1) + `","disabledPlans":[]}],"removeLicenses":[]}`, ok(`{"id":"u1"}`), ""},
+			`{"addLicenses":[{"skuId":"` + string(sku1) + `","disabledPlans":[]}],"removeLicenses":[]}`, ok(`{"id":"u1"}`), nil},
 		{licensing.AssignLicense{AssignedTo: toGroup, Remove: []licensing.GUID{sku2}}, "POST /groups/g1/assignLicense",
-			`{"addLicenses":[],"removeLicenses":["` + string(sku2) + `"]}`, reply{status: 202, body: `{"id":"g1"}`}, ""},
-		{licensing.ReprocessLicenseAssignment{UserID: "u1"}, "POST /users/u1/reprocessLicenseAssignment", `{}`, ok(`{"id":"u1"}`), ""},
+			`{"addLicenses":[],"removeLicenses":["` + string(sku2) + `"]}`, reply{status: 202, body: `{"id":"g1"}`}, nil},
+		{licensing.ReprocessLicenseAssignment{UserID: "u1"}, "POST /users/u1/reprocessLicenseAssignment", `{}`, ok(`{"id":"u1"}`), nil},
 	} {
 		s := newService(t, func(c call) reply {
 			if c.String() == tt.want {
@@ -102,7 +103,7 @@ func TestWrites(t *testing.T) {
 		for _, others := range [][]licensing.Write{nil, writesOf("other")} {
 			o := c.Begin()
 			results := o.Write(t.Context(), append([]licensing.Write{tt.write}, others...))
-			if diff := cmp.Diff(licensing.WriteResult{Outcome: licensing.WriteDone, ID: tt.id}, results[0]); diff != "" || len(results) != 1+len(others) {
+			if diff := cmp.Diff(licensing.WriteResult{Outcome: licensing.WriteDone, Assignment: tt.made}, results[0]); diff != "" || len(results) != 1+len(others) {
 				t.Errorf("%s (-want +got):\n%s", tt.want, diff)
 			}
 			sent := s.calls()[0]
@@ -161,7 +162,7 @@ func TestInvalidWrites(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	kinds := map[int]error{
-		400: licensing.ErrRefused, 405: licensing.ErrRefused, 409: licensing.ErrRefused, 412: licensing.ErrRefused, 422: licensing.ErrRefused, 501: licensing.ErrRefused,
+		400: licensing.ErrRefused, 405: licensing.ErrRefused, 409: licensing.ErrRefused, 412: licensing.ErrRefused, 422: licensing.ErrRefused,
 		401: licensing.ErrUnauthenticated, 403: licensing.ErrForbidden, 404: licensing.ErrNotFound, 410: licensing.ErrNotFound, 429: licensing.ErrThrottled,
 	}
 	for status := 200; status < 600; status++ {
@@ -170,8 +171,11 @@ func TestOutcomes(t *testing.T) {
 			switch {
 			case status < 300:
 				want = licensing.WriteDone
-			case status == 429 || status == 503 && header != nil:
+			case status == 429:
 				want, sent = licensing.WriteNotDone, attempts
+			case status == 503 && header != nil:
+				sent = attempts
+			case status == 408 || status == 421 || status == 425 || status == 499:
 			case status == 401:
 				want, sent = licensing.WriteNotDone, 2
 			case status >= 400 && status < 500:
@@ -232,17 +236,21 @@ func TestWholeBatch(t *testing.T) {
 		batches int
 		kind    error
 	}{
-		{"bad request", reply{status: 400}, notDone, 1, licensing.ErrUnavailable},
+		{"bad request", refused, notDone, 1, licensing.ErrUnavailable},
 		{"forbidden", forbidden, notDone, 1, licensing.ErrForbidden},
 		{"not found", gone, notDone, 1, licensing.ErrUnavailable},
-		{"not allowed", reply{status: 405}, notDone, 1, licensing.ErrUnavailable},
-		{"too large", reply{status: 413}, notDone, 1, licensing.ErrUnavailable},
+		{"not allowed", reply{status: 405, body: refused.body}, notDone, 1, licensing.ErrUnavailable},
+		{"too large", reply{status: 413, body: refused.body}, notDone, 1, licensing.ErrUnavailable},
 		{"throttled", busy, notDone, attempts, licensing.ErrThrottled},
-		{"put off", reply{status: 503, header: map[string]string{"Retry-After": "1"}}, notDone, attempts, licensing.ErrUnavailable},
-		{"unauthenticated", reply{status: 401}, notDone, 2, licensing.ErrUnauthenticated},
+		{"put off", reply{status: 503, header: map[string]string{"Retry-After": "1"}}, unknown, attempts, licensing.ErrUnavailable},
+		{"unauthenticated", denied, notDone, 2, licensing.ErrUnauthenticated},
+		{"a page with 400", reply{status: 400, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
+		{"a page with 403", reply{status: 403, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
+		{"a page with 404", reply{status: 404, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
+		{"a page with 413", reply{status: 413, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
 		{"put off for nobody knows how long", reply{status: 503}, unknown, 1, licensing.ErrUnavailable},
 		{"failed dependency", reply{status: 424}, unknown, 1, licensing.ErrUnavailable},
-		{"conflict", reply{status: 409}, unknown, 1, licensing.ErrRefused},
+		{"conflict", reply{status: 409}, unknown, 1, licensing.ErrUnavailable},
 		{"server error", reply{status: 500}, unknown, 1, licensing.ErrUnavailable},
 		{"gateway timeout", reply{status: 504}, unknown, 1, licensing.ErrUnavailable},
 		{"redirect", reply{status: 307, header: map[string]string{"Location": "/beta/$batch"}}, unknown, 1, licensing.ErrUnavailable},
@@ -722,7 +730,7 @@ func TestWaitForGroup(t *testing.T) {
 // TestTokenRefusedAfterPutOff has a change put off, and then its token refused: it is sent with another one.
 func TestTokenRefusedAfterPutOff(t *testing.T) {
 	t.Parallel()
-	answers := []reply{{status: 503, header: map[string]string{"Retry-After": "1"}}, {status: 401}, done, done}
+	answers := []reply{{status: 503, header: map[string]string{"Retry-After": "1"}}, denied, done, done}
 	s := newService(t, nil)
 	s.answer = func(call) reply {
 		next := answers[0]
@@ -735,5 +743,103 @@ func TestTokenRefusedAfterPutOff(t *testing.T) {
 	}
 	if _, tokens := s.asked(); tokens != 2 {
 		t.Errorf("%d tokens", tokens)
+	}
+}
+
+// TestForeignAnswers holds what an answer says of a change that is not the service's own, or not complete: nothing.
+func TestForeignAnswers(t *testing.T) {
+	t.Parallel()
+	const page = "<html><body>Sorry</body></html>"
+	const id = `{"id":"x"}`
+	create := licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: toUser}
+	update := licensing.UpdateAssignment{ID: "x"}
+	remove := licensing.DeleteAssignment{ID: "x"}
+	license := licensing.AssignLicense{AssignedTo: toGroup}
+	again := licensing.ReprocessAssignments{UserID: "x"}
+	for _, tt := range []struct {
+		write licensing.Write
+		reply reply
+		want  licensing.Outcome
+	}{
+		{create, reply{status: 201, body: id}, licensing.WriteDone},
+		{create, reply{status: 201, body: `{"disabledServicePlanIds":[]}`}, licensing.WriteDone},
+		{create, reply{status: 201, body: `{"id":"x`}, licensing.WriteUnknown},
+		{create, reply{status: 201, body: page}, licensing.WriteUnknown},
+		{create, reply{status: 201}, licensing.WriteUnknown},
+		{update, ok(id), licensing.WriteDone},
+		{update, done, licensing.WriteDone},
+		{update, ok(page), licensing.WriteUnknown},
+		{update, ok(`["x"]`), licensing.WriteUnknown},
+		{update, ok(``), licensing.WriteUnknown},
+		{remove, done, licensing.WriteDone},
+		{remove, ok(``), licensing.WriteDone},
+		{remove, ok(page), licensing.WriteUnknown},
+		{license, reply{status: 202, body: `{"id":"g1"}`}, licensing.WriteDone},
+		{license, reply{status: 202, body: page}, licensing.WriteUnknown},
+		{again, ok(``), licensing.WriteDone},
+		{again, ok(page), licensing.WriteUnknown},
+		{remove, reply{status: 404, body: page}, licensing.WriteUnknown},
+		{remove, reply{status: 404, body: `{"error":"not found"}`}, licensing.WriteUnknown},
+		{remove, reply{status: 404, body: `{"statusCode":404,"message":"not found"}`}, licensing.WriteUnknown},
+		{remove, reply{status: 404, body: `{"error":{"message":"not found"}}`}, licensing.WriteUnknown},
+		{remove, reply{status: 404, body: `{"error":{"code":"","message":""}}`}, licensing.WriteNotDone},
+		{remove, reply{status: 400}, licensing.WriteUnknown},
+		{remove, reply{status: 401, body: page}, licensing.WriteUnknown},
+		{remove, reply{status: 401, header: map[string]string{"WWW-Authenticate": "Bearer"}}, licensing.WriteNotDone},
+		{remove, reply{status: 403, body: page}, licensing.WriteUnknown},
+		{remove, reply{status: 408, body: refused.body}, licensing.WriteUnknown},
+		{remove, reply{status: 421, body: refused.body}, licensing.WriteUnknown},
+		{remove, reply{status: 425, body: refused.body}, licensing.WriteUnknown},
+		{remove, reply{status: 499, body: refused.body}, licensing.WriteUnknown},
+	} {
+		s := newService(t, func(call) reply { return tt.reply })
+		c := s.client(t)
+		r := c.Begin().Write(t.Context(), []licensing.Write{tt.write})[0]
+		if r.Outcome != tt.want {
+			t.Errorf("%T answered %+v: %s, want %s", tt.write, tt.reply, r.Outcome, tt.want)
+		}
+		if r.Outcome != licensing.WriteUnknown {
+			continue
+		}
+		if failure := upstream(t, r); !errors.Is(failure, licensing.ErrUnavailable) || failure.Retryable || len(s.calls()) != 1 {
+			t.Errorf("%T answered %+v: %+v", tt.write, tt.reply, failure)
+		}
+	}
+}
+
+// TestDoubtedRefusal puts a change off that was made nevertheless: what the repetition is answered proves nothing.
+func TestDoubtedRefusal(t *testing.T) {
+	t.Parallel()
+	putOff := reply{status: 503, header: map[string]string{"Retry-After": "1"}}
+	conflict := reply{status: 409, body: `{"error":{"code":"conflict"}}`}
+	for name, tt := range map[string]struct {
+		answers []reply
+		want    licensing.Outcome
+		kind    error
+	}{
+		"conflict":               {[]reply{putOff, conflict}, licensing.WriteUnknown, licensing.ErrRefused},
+		"nothing left":           {[]reply{putOff, gone}, licensing.WriteUnknown, licensing.ErrNotFound},
+		"rejected":               {[]reply{putOff, refused}, licensing.WriteUnknown, licensing.ErrRefused},
+		"throttled to the end":   {[]reply{putOff, busy, busy}, licensing.WriteUnknown, licensing.ErrThrottled},
+		"denied":                 {[]reply{putOff, denied, denied}, licensing.WriteUnknown, licensing.ErrUnauthenticated},
+		"done":                   {[]reply{putOff, done}, licensing.WriteDone, nil},
+		"throttled and conflict": {[]reply{busy, conflict}, licensing.WriteNotDone, licensing.ErrRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, nil)
+			next := 0
+			s.answer = func(call) reply {
+				next++
+				return tt.answers[next-1]
+			}
+			r := s.client(t).Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "x"}})[0]
+			if r.Outcome != tt.want || next != len(tt.answers) {
+				t.Errorf("%+v after %d attempts", r, next)
+			}
+			if tt.kind != nil && !errors.Is(r.Err, tt.kind) || tt.kind == nil && r.Err != nil {
+				t.Errorf("%v, want %v", r.Err, tt.kind)
+			}
+		})
 	}
 }

@@ -1,0 +1,393 @@
+package graph_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"licensegraph/internal/emulator"
+)
+
+const (
+	assignmentEndpoint  = "GET /admin/cloudLicensing/assignments/{id}"
+	assignmentsOfPeople = "GET /users/{id}/cloudLicensing/assignments"
+	foreignPage         = "<html><body>Sorry</body></html>"
+)
+
+// assigned gives somebody a unit of a product without anything going wrong, and returns the assignment's id.
+func (g *gateway) assigned(t *testing.T, person string) string {
+	t.Helper()
+	payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
+	return payload["results"].([]any)[0].(object)["assignment"].(object)["id"].(string)
+}
+
+// pass lets the first request to an endpoint through, so that a fault injected after it meets the second.
+func (g *gateway) pass(endpoint string) {
+	g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Rewrite: func(b []byte) []byte { return b }})
+}
+
+// TestSpuriousNotFound has an assignment not found when it is read back, though it is there: a part of the service lags.
+func TestSpuriousNotFound(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		mutation, endpoint string
+		act, unlisted      bool // unlisted: the assignee's assignments cannot be read
+		misses             int
+		want               string
+	}{
+		"deleted":                          {"delete", deleteEndpoint, true, false, -1, "DONE"},
+		"deleted, list forbidden":          {"delete", deleteEndpoint, true, true, -1, "DONE"},
+		"there":                            {"delete", deleteEndpoint, false, false, -1, "UNKNOWN"},
+		"there, list forbidden":            {"delete", deleteEndpoint, false, true, 2, "UNKNOWN"},
+		"changed":                          {"update", changeEndpoint, true, false, -1, "DONE"},
+		"changed, list forbidden":          {"update", changeEndpoint, true, true, 2, "DONE"},
+		"as it was":                        {"update", changeEndpoint, false, false, -1, "UNKNOWN"},
+		"as it was, list forbidden":        {"update", changeEndpoint, false, true, 2, "UNKNOWN"},
+		"one miss of what is as it was":    {"update", changeEndpoint, false, true, 1, "UNKNOWN"},
+		"missed everywhere once":           {"delete", deleteEndpoint, false, false, 1, "UNKNOWN"},
+		"one miss of what was not deleted": {"delete", deleteEndpoint, false, false, 1, "UNKNOWN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{})
+			id := g.assigned(t, g.unlicensed(t, 1)[0])
+			g.forget()
+			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Cut: true, Act: tt.act})
+			g.pass(assignmentEndpoint) // the look before
+			g.tenant.Inject(emulator.Fault{Endpoint: assignmentEndpoint, Status: http.StatusNotFound, Times: tt.misses})
+			if name == "missed everywhere once" {
+				g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Body: `{"value":[]}`})
+			}
+			if tt.unlisted {
+				g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Status: http.StatusForbidden, Times: -1})
+			}
+			mutation := fmt.Sprintf(`mutation { updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome } }`, id)
+			if tt.mutation == "delete" {
+				mutation = fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome } }`, id)
+			}
+			r := g.ask(mutation, nil)
+			for _, payload := range r.Data {
+				if payload.(object)["outcome"] != tt.want || g.written() != 1 {
+					t.Errorf("%s", r.raw)
+				}
+			}
+		})
+	}
+}
+
+// TestForeignAnswers has an intermediary answer in the service's place, before or after the change: what became of it
+// is read back.
+func TestForeignAnswers(t *testing.T) {
+	t.Parallel()
+	page := map[string]string{"Content-Type": "text/html"}
+	for name, fault := range map[string]emulator.Fault{
+		"200 with a page":     {Body: foreignPage, Header: page},
+		"200 cut short":       {Damage: "truncated", Act: true},
+		"404 with a page":     {Status: http.StatusNotFound, Body: foreignPage, Header: page},
+		"403 with a page":     {Status: http.StatusForbidden, Body: foreignPage, Header: page},
+		"408":                 {Status: http.StatusRequestTimeout},
+		"421":                 {Status: http.StatusMisdirectedRequest},
+		"425":                 {Status: http.StatusTooEarly},
+		"499":                 {Status: 499, Body: foreignPage, Header: page},
+		"503 of no own, late": {Status: http.StatusServiceUnavailable, RetryAfter: "600"},
+	} {
+		for _, act := range []bool{false, true} {
+			if fault.Damage != "" && !act {
+				continue
+			}
+			t.Run(fmt.Sprint(name, act), func(t *testing.T) {
+				t.Parallel()
+				g := startGateway(t, emulator.Options{})
+				people := g.unlicensed(t, 4)
+				ids := []string{g.assigned(t, people[0]), g.assigned(t, people[1]), g.assigned(t, people[3])}
+				want := map[bool]string{true: "DONE", false: "UNKNOWN"}[act]
+				for endpoint, mutation := range map[string]string{
+					changeEndpoint:  fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome }`, ids[0]),
+					deleteEndpoint:  fmt.Sprintf(`deleteAssignment(input: {id: %q}) { outcome }`, ids[1]),
+					createEndpoint:  fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome } }`, skuE3, people[2]),
+					licenseEndpoint: fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome }`, people[3], skuE3),
+				} {
+					g.forget()
+					f := fault
+					f.Endpoint, f.Act = endpoint, act
+					g.tenant.Inject(f)
+					r := g.ask("mutation { "+mutation+" }", nil)
+					if !strings.Contains(string(r.raw), `"outcome":"`+want+`"`) || g.written() != 1 || (len(clientErrors(r)) == 1) == act {
+						t.Errorf("%s: %s, %d sent; want %s", endpoint, r.raw, g.written(), want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestPutOffAfterTheEffect puts a change off that was made nevertheless. The repetition is refused, and the change done.
+func TestPutOffAfterTheEffect(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 2)
+	id := g.assigned(t, people[0])
+	for endpoint, mutation := range map[string]string{
+		deleteEndpoint:  fmt.Sprintf(`deleteAssignment(input: {id: %q}) { outcome userErrors { code } }`, id),
+		createEndpoint:  fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome assignment { id } } userErrors { code } }`, skuE3, people[1]),
+		licenseEndpoint: fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } }`, people[0], skuE3),
+	} {
+		g.forget()
+		g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: http.StatusServiceUnavailable, RetryAfter: "1", Act: true})
+		r := g.ask("mutation { "+mutation+" }", nil)
+		if len(r.Errors) > 0 || !strings.Contains(string(r.raw), `"outcome":"DONE"`) || !strings.Contains(string(r.raw), `"userErrors":[]`) || g.written() != 2 {
+			t.Errorf("%s: %s, %d sent", endpoint, r.raw, g.written())
+		}
+	}
+	if got := g.directly(t, people[1], "SPE_E3"); len(got) != 1 {
+		t.Errorf("%d assignments", len(got))
+	}
+}
+
+// TestStale reads after changes what does not show yet. What was changed is there all the same, and what may be older
+// is said to be.
+func TestStale(t *testing.T) {
+	t.Parallel()
+	for _, lag := range []time.Duration{0, time.Minute} {
+		g := startGateway(t, emulator.Options{})
+		people := g.unlicensed(t, 5)
+		update, remove := g.assigned(t, people[0]), g.assigned(t, people[1])
+		g.tenant.SetVariants(emulator.Variants{ReplicationLag: lag})
+		r := g.ask(fmt.Sprintf(`mutation {
+			created: createAssignments(input: {skuId: %[1]q, disabledServicePlans: ["SWAY"], assignedTo: [{id: %[2]q}, {id: %[3]q}, {id: %[7]q}]}) {
+				results { outcome stale assignment { id disabledServicePlans { servicePlanName } allotment { skuPartNumber } assignedTo { id ... on User { displayName } } } }
+			}
+			updated: updateAssignment(input: {id: %[4]q, disabledServicePlans: ["SWAY"]}) {
+				outcome stale assignment { id disabledServicePlans { servicePlanName } allotment { skuPartNumber } assignedTo { id ... on User { displayName } } }
+			}
+			deleted: deleteAssignment(input: {id: %[5]q}) { outcome stale deletedAssignmentId assignedTo { id } }
+			licensed: assignLicense(input: {assignedTo: {id: %[6]q}, addLicenses: [{skuId: %[1]q}]}) { outcome stale assignedTo { id } }
+			refused: deleteAssignment(input: {id: "nothing-has-this-id"}) { outcome stale }
+		}`, skuE3, people[2], people[3], update, remove, people[4], nobodysID), nil)
+		if len(r.Errors) > 0 {
+			t.Fatalf("%s", r.raw)
+		}
+		results := r.Data["created"].(object)["results"].([]any)
+		for i, payload := range []any{results[0], results[1], r.Data["updated"], r.Data["deleted"], r.Data["licensed"]} {
+			payload := payload.(object)
+			if payload["outcome"] != "DONE" || payload["stale"] != (lag > 0) {
+				t.Errorf("after %v, %d: %v", lag, i, payload)
+			}
+			if i > 2 {
+				continue
+			}
+			a, _ := payload["assignment"].(object)
+			if a == nil || a["allotment"].(object)["skuPartNumber"] != "SPE_E3" || a["assignedTo"].(object)["displayName"] == nil {
+				t.Fatalf("after %v, %d: %v", lag, i, payload)
+			}
+			if off := a["disabledServicePlans"].([]any); len(off) != 1 || off[0].(object)["servicePlanName"] != "SWAY" {
+				t.Errorf("after %v, %d: %v", lag, i, payload)
+			}
+		}
+		for _, payload := range []any{results[2], r.Data["refused"]} {
+			if payload.(object)["stale"] != false {
+				t.Errorf("after %v: %v", lag, payload)
+			}
+		}
+	}
+}
+
+// TestCreatedWithoutID reads an assignment back whose id the service did not return. While it does not show, the
+// payload says so.
+func TestCreatedWithoutID(t *testing.T) {
+	t.Parallel()
+	for _, lag := range []time.Duration{0, time.Minute} {
+		g := startGateway(t, emulator.Options{Variants: emulator.Variants{ReplicationLag: lag}})
+		person := g.unlicensed(t, 1)[0]
+		g.forget()
+		g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Omit: []string{"id"}, Act: true})
+		r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
+		result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
+		if len(r.Errors) > 0 || result["outcome"] != "DONE" || (result["assignment"] != nil) != (lag == 0) || g.written() != 1 {
+			t.Errorf("after %v: %s", lag, r.raw)
+		}
+		g.tenant.Advance(lag)
+		if got := g.directly(t, person, "SPE_E3"); len(got) != 1 || lag == 0 && result["assignment"].(object)["id"] != got[0] {
+			t.Errorf("after %v: %v, %v", lag, got, result)
+		}
+	}
+}
+
+// TestGoneAfterChange finds nothing of who was changed: the payload still has who it is.
+func TestGoneAfterChange(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	id := g.assigned(t, person)
+	for mutation, looks := range map[string]int{
+		fmt.Sprintf(`reprocessAssignments(input: {userIds: [%q]}) { results { who: user { id displayName } } }`, person):                                              0,
+		fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { who: assignedTo { id ... on User { displayName } } }`, person, skuE3): 1,
+		fmt.Sprintf(`deleteAssignment(input: {id: %q}) { who: assignedTo { id ... on User { displayName } } }`, id):                                                   0,
+	} {
+		g.tenant.ClearFaults()
+		for range looks {
+			g.pass("GET /users/{id}")
+		}
+		g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}", Status: http.StatusNotFound, Times: -1})
+		r := g.ask("mutation { "+mutation+" }", nil)
+		found := false
+		walk(r.Data, func(o object) {
+			if who, ok := o["who"].(object); ok {
+				found = who["id"] == person && who["displayName"] == nil
+			}
+		})
+		if errs := clientErrors(r); !found || len(errs) != 1 || errs[0].Code != "NOT_FOUND" || !strings.HasSuffix(errs[0].Path, "who.displayName") {
+			t.Errorf("%s", r.raw)
+		}
+	}
+}
+
+// TestExactlyOnce makes random changes while answers are lost, late, foreign or repeated, and reads lag behind. Once
+// everything shows, each outcome that was said is true, and nothing was made twice.
+func TestExactlyOnce(t *testing.T) {
+	t.Parallel()
+	seeds := 60
+	if testing.Short() {
+		seeds = 10
+	}
+	said := make(chan string, seeds*8)
+	t.Run("seeds", func(t *testing.T) {
+		for seed := range uint64(seeds) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				g := startGateway(t, emulator.Options{Users: 150, Seed: seed})
+				g.waits.after = func(d time.Duration) { _ = g.tenant.Advance(d) }
+				c := &changesAtRandom{g: g, r: rand.New(rand.NewPCG(seed, 0)), people: g.unlicensed(t, 4)}
+				for range 6 {
+					said <- c.random(t)
+				}
+			})
+		}
+	})
+	close(said)
+	counts := map[string]int{}
+	for outcome := range said {
+		counts[outcome]++
+	}
+	for _, outcome := range []string{"DONE", "NOT_DONE", "UNKNOWN"} {
+		if counts[outcome] < seeds/10 {
+			t.Errorf("this proves little: %v", counts)
+		}
+	}
+}
+
+// changesAtRandom makes changes of a few people at random.
+type changesAtRandom struct {
+	g      *gateway
+	r      *rand.Rand
+	people []string
+}
+
+// held returns the ids of somebody's direct assignments of the product, and whether one of them has a plan off.
+func (c *changesAtRandom) held(t *testing.T, person string) (ids []string, off bool) {
+	t.Helper()
+	r := c.g.ask(fmt.Sprintf(`{ user(id: %q) { assignments { id disabledServicePlanIds allotment { skuId } } } }`, person), nil)
+	if len(r.Errors) > 0 {
+		t.Fatalf("%s", r.raw)
+	}
+	for _, a := range r.Data["user"].(object)["assignments"].([]any) {
+		if a := a.(object); a["allotment"].(object)["skuId"] == skuE3 {
+			ids, off = append(ids, a["id"].(string)), off || len(a["disabledServicePlanIds"].([]any)) > 0
+		}
+	}
+	return ids, off
+}
+
+// random makes one change, holds what was said of it against what has become of it, and returns its outcome.
+func (c *changesAtRandom) random(t *testing.T) string {
+	t.Helper()
+	person := c.people[c.r.IntN(len(c.people))]
+	before, wasOff := c.held(t, person)
+	var endpoint, mutation string
+	var made func(ids []string, off bool) bool
+	has := func(ids []string, _ bool) bool { return len(ids) == 1 }
+	none := func(ids []string, _ bool) bool { return len(ids) == 0 }
+	switch way := c.r.IntN(3); {
+	case len(before) == 0 && way == 0:
+		endpoint, made = licenseEndpoint, has
+		mutation = fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { outcome }`, person, skuE3)
+	case len(before) == 0:
+		endpoint, made = createEndpoint, has
+		mutation = fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome stale assignment { id } } }`, skuE3, person)
+	case way == 0:
+		endpoint, made = licenseEndpoint, none
+		mutation = fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome }`, person, skuE3)
+	case way == 1:
+		endpoint, made = deleteEndpoint, none
+		mutation = fmt.Sprintf(`deleteAssignment(input: {id: %q}) { outcome }`, before[0])
+	default:
+		endpoint, made = changeEndpoint, func(ids []string, off bool) bool { return len(ids) == 1 && off != wasOff }
+		plans := map[bool]string{false: `["SWAY"]`, true: `[]`}[wasOff]
+		mutation = fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: %s}) { outcome assignment { id } }`, before[0], plans)
+	}
+	lag := []time.Duration{0, 2 * time.Second, time.Minute}[c.r.IntN(3)]
+	fault, putOffs := c.fault()
+	fault.Endpoint = endpoint
+	c.g.forget()
+	c.g.tenant.SetVariants(emulator.Variants{ReplicationLag: lag})
+	c.g.tenant.Inject(fault)
+	c.g.tenant.Inject(emulator.Fault{Endpoint: assignmentEndpoint, Status: http.StatusNotFound, Times: -1, Rate: []float64{0, 0.5, 0.9}[c.r.IntN(3)], Seed: c.r.Uint64(), Until: time.Duration(c.r.IntN(2)) * time.Minute})
+	c.g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Status: http.StatusServiceUnavailable, Times: -1, Rate: 0.2, Seed: c.r.Uint64()})
+	r := c.g.ask("mutation { "+mutation+" }", nil)
+	sent := c.g.written()
+
+	c.g.tenant.ClearFaults()
+	c.g.tenant.SetVariants(emulator.Variants{})
+	_ = c.g.tenant.Advance(time.Minute)
+	after, off := c.held(t, person)
+	happened := made(after, off)
+	payload, _ := r.Data[strings.SplitN(mutation, "(", 2)[0]].(object)
+	if results, ok := payload["results"].([]any); ok && len(results) == 1 {
+		payload = results[0].(object)
+	}
+	outcome, _ := payload["outcome"].(string)
+	said := fmt.Sprintf("%s with %+v and a lag of %v: %s; %d sent", mutation, fault, lag, r.raw, sent)
+	switch {
+	case outcome == "DONE" && !happened, outcome == "NOT_DONE" && happened, outcome == "" && sent > 0:
+		t.Errorf("happened: %v; %s", happened, said)
+	case len(after) > 1 || sent > 1+putOffs:
+		t.Errorf("more than once: %v; %s", after, said)
+	case outcome == "DONE" && payload["assignment"] == nil && payload["stale"] != true && slices.Contains([]string{createEndpoint, changeEndpoint}, endpoint):
+		t.Errorf("no object: %s", said)
+	}
+	return outcome
+}
+
+// fault returns something that goes wrong with a change, and how often it asks for a repetition.
+func (c *changesAtRandom) fault() (f emulator.Fault, putOffs int) {
+	f.Act = c.r.IntN(2) == 0
+	page := map[string]string{"Content-Type": "text/html"}
+	switch c.r.IntN(10) {
+	case 0:
+		return emulator.Fault{Rewrite: func(b []byte) []byte { return b }}, 0 // nothing
+	case 1:
+		f.Cut = true
+	case 2:
+		f.Status = http.StatusGatewayTimeout
+	case 3:
+		f.Status = http.StatusRequestTimeout
+	case 4:
+		f.Status, f.Body, f.Header = http.StatusNotFound, foreignPage, page
+	case 5:
+		f.Body, f.Header = foreignPage, page
+	case 6:
+		return emulator.Fault{Omit: []string{"id"}}, 0
+	case 7:
+		return emulator.Fault{Status: http.StatusTooManyRequests, RetryAfter: "1"}, 1
+	case 8:
+		return emulator.Fault{Status: http.StatusConflict}, 0
+	default:
+		f.Status, f.RetryAfter, f.Times = http.StatusServiceUnavailable, "1", 1+2*c.r.IntN(2)
+		return f, f.Times
+	}
+	return f, 0
+}
