@@ -172,7 +172,7 @@ func (a *app) serve(ctx context.Context) error {
 		group.Go(func() error {
 			ticker := time.NewTicker(trustedEvery)
 			defer ticker.Stop()
-			a.trusted.Watch(ctx, ticker.C, a.logger)
+			a.trusted.Watch(ctx, ticker.C)
 			return nil
 		})
 	}

@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Where the gateway listens. Over a real tenant it has to be a loopback address, unless callers say who they are (--inbound)."`
 	AllowedHosts []string `name:"allowed-host" group:"Addresses" placeholder:"HOST" help:"Host names under which the gateway may be called on a loopback address, besides that address and localhost: those of a proxy in front. Others are refused, so that no web page can reach it by a name of its own."`
+	CORSHeaders  []string `name:"cors-header" group:"Addresses" placeholder:"NAME" help:"Request headers that those pages may send, besides those that clients of GraphQL and tracing in browsers are known to send."`
 	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`
 	GraphiQL     bool     `name:"graphiql" group:"Addresses" default:"true" negatable:"" help:"Serve GraphiQL at /; on by default."`
 
@@ -60,9 +61,10 @@ type Config struct {
 	UpstreamReport string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`
 	CursorKeyFile  string `name:"cursor-key-file" group:"Answers" placeholder:"FILE" help:"File with the key that seals cursors, 32 bytes in base64, or set LICENSEGRAPH_CURSOR_KEY to the key. Replicas need the same key. Further lines are keys that still open cursors; to replace a key, add the new one below, then put it first, then drop the old one. The file is read again when it changes. Without one, each process makes its own: cursors end with it, and no other replica takes them."`
 
-	TrustedDocuments     string `name:"trusted-documents" group:"Documents" placeholder:"FILE" help:"JSON file with the documents that may run: Apollo's persisted query manifest, or an object with the documents by their ids. Clients can name one by documentId or its SHA-256 hash. It is read again when it changes."`
-	TrustedDocumentsMode string `name:"trusted-documents-mode" group:"Documents" default:"off" help:"What becomes of documents that are not in that file: off (they run), log (they run, and a record has hash, operation name and caller), or enforce (they are refused, introspection and GraphiQL's queries among them)."`
-	AutomaticDocuments   bool   `name:"apq" group:"Documents" default:"true" negatable:"" help:"Take automatic persisted queries (APQ): a client sends a query once and its hash from then on; on by default. Not with --trusted-documents-mode=enforce."`
+	TrustedDocuments       string `name:"trusted-documents" group:"Documents" placeholder:"FILE" help:"JSON file with the documents that may run: Apollo's persisted query manifest, or an object with the documents by their ids. Clients can name one by documentId or its SHA-256 hash. It is read again when it changes."`
+	TrustedDocumentsMode   string `name:"trusted-documents-mode" group:"Documents" default:"off" help:"What becomes of documents that are not in that file: off (they run), log (they run, and a record has hash, operation name and caller), or enforce (they are refused, introspection and GraphiQL's queries among them)."`
+	TrustedDocumentsStrict bool   `name:"trusted-documents-strict" group:"Documents" help:"Take no trusted documents at all when one of them does not run against the schema; at start, nothing is served then. Without it such a document is left out, and the log says so."`
+	AutomaticDocuments     bool   `name:"apq" group:"Documents" default:"true" negatable:"" help:"Take automatic persisted queries (APQ): a client sends a query once and its hash from then on; on by default. Not with --trusted-documents-mode=enforce."`
 
 	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"How long a request may take."`
 	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request, or connection_init over a WebSocket."`

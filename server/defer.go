@@ -27,12 +27,18 @@ func (withoutDefer) ExtensionName() string                   { return "WithoutDe
 func (withoutDefer) Validate(graphql.ExecutableSchema) error { return nil }
 
 func (e withoutDefer) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
-	if !strings.Contains(params.Query, "@") || !strings.Contains(params.Query, "defer") {
-		return nil
+	params.Query = dropDefer(params.Query, e.tokens)
+	return nil
+}
+
+// dropDefer returns a document without @defer. One that cannot be parsed stays as it is: the executor says what is wrong.
+func dropDefer(query string, tokens int) string {
+	if !strings.Contains(query, "@") || !strings.Contains(query, "defer") {
+		return query
 	}
-	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, e.tokens)
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, tokens)
 	if err != nil {
-		return nil // the executor says what is wrong
+		return query
 	}
 	d := deferDropper{dropped: map[string]bool{}, used: map[string]bool{}}
 	for _, operation := range document.Operations {
@@ -44,7 +50,7 @@ func (e withoutDefer) MutateOperationParameters(_ context.Context, params *graph
 		fragment.SelectionSet = d.set(fragment.SelectionSet)
 	}
 	if !d.found {
-		return nil
+		return query
 	}
 	// A variable that only @defer used would now be one that nothing uses,
 	// which is an error.
@@ -56,8 +62,7 @@ func (e withoutDefer) MutateOperationParameters(_ context.Context, params *graph
 	}
 	var text strings.Builder
 	formatter.NewFormatter(&text, formatter.WithCompacted()).FormatQueryDocument(document)
-	params.Query = text.String()
-	return nil
+	return text.String()
 }
 
 // deferDropper takes @defer from selections and notes variables on its way.

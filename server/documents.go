@@ -21,14 +21,14 @@ const (
 	trustedEvery = 5 * time.Second
 )
 
-// newDocuments reads the trusted documents, each of which has to run against the schema.
+// newDocuments reads the trusted documents. Those that do not run against the schema are left out.
 func newDocuments(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logger) (*documents.Trusted, *documents.Extension, error) {
 	options := documents.Options{Mode: documents.Mode(cfg.TrustedDocumentsMode), Logger: logger}
 	if cfg.AutomaticDocuments {
 		options.Automatic = documents.NewMemory(automaticDocuments, automaticBytes)
 	}
 	if cfg.TrustedDocuments != "" {
-		trusted, err := documents.Open(cfg.TrustedDocuments, checkDocument(cfg, schema))
+		trusted, err := documents.Open(cfg.TrustedDocuments, checkDocument(cfg, schema), cfg.TrustedDocumentsStrict, logger)
 		if err != nil {
 			return nil, nil, &setupError{fmt.Errorf("--trusted-documents: %w", err)}
 		}
@@ -44,7 +44,7 @@ func checkDocument(cfg *Config, schema graphql.ExecutableSchema) func(text strin
 		if err := bounds.CheckDocument(text); err != nil {
 			return err
 		}
-		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, cfg.MaxTokens)
+		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: dropDefer(text, cfg.MaxTokens)}, cfg.MaxTokens)
 		if err != nil {
 			return err
 		}

@@ -217,18 +217,36 @@ func TestTrustedDocuments(t *testing.T) {
 func TestTrustedDocumentsAtStart(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"not in the schema": {`{"one":"{nope}"}`, `id "one": input:1:2: Cannot query field "nope"`},
-		"too deep":          {`{"one":"` + strings.Repeat("{echo", 20) + "{hello}" + strings.Repeat("}", 20) + `"}`, "fields deep"},
-		"too long":          {`{"one":"{hello}#` + strings.Repeat("x", 70_000) + `"}`, "bytes long"},
+		"not in the schema": {`{"one":"{nope}","other":"{hello}"}`, `id "one": input:1:2: Cannot query field "nope"`},
+		"too deep":          {`{"one":"` + strings.Repeat("{echo", 20) + "{hello}" + strings.Repeat("}", 20) + `","other":"{hello}"}`, "fields deep"},
+		"too long":          {`{"one":"{hello}#` + strings.Repeat("x", 70_000) + `","other":"{hello}"}`, "bytes long"},
 		"a wrong hash":      {`{"` + hashOf("{a}") + `":"{hello}"}`, "not the hash"},
 	} {
 		path := filepath.Join(t.TempDir(), "documents.json")
 		if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg := testConfig(t, "--trusted-documents="+path)
-		_, _, err := newDocuments(cfg, stubSchema{stub, hello}, newLogger(io.Discard, "debug", "text"))
+		log := new(bytes.Buffer)
+		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path), stubSchema{stub, hello}, newLogger(log, "debug", "text"))
+		if stale := name != "a wrong hash"; stale && (err != nil || trusted.Manifest().Len() != 1 || !strings.Contains(log.String(), "is left out")) {
+			t.Errorf("%s: %v, %d documents\n%s", name, err, trusted.Manifest().Len(), log)
+		}
+		cfg := testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict")
+		_, _, err = newDocuments(cfg, stubSchema{stub, hello}, newLogger(io.Discard, "debug", "text"))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || exitCode(err) != 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"a byte order mark": "\ufeff" + `{"other":"{hello}"}`,
+		"@defer":            `{"one":"query($d: Boolean = true){... @defer(if: $d, label: \"x\"){hello}}"}`,
+	} {
+		path := filepath.Join(t.TempDir(), "documents.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict"), stubSchema{stub, hello}, newLogger(io.Discard, "debug", "text"))
+		if err != nil || trusted.Manifest().Len() != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

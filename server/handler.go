@@ -19,7 +19,7 @@ const endpointPath = "/graphql"
 func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live),
-		crossOrigin(cfg.CORSOrigins),
+		crossOrigin(cfg.CORSOrigins, cfg.CORSHeaders),
 		sameOrigin(cfg.CORSOrigins, auth.audit),
 		boundBody(cfg.MaxBodyBytes),
 	))
@@ -64,15 +64,17 @@ func hostCheck(cfg *Config, audit *slog.Logger) middleware {
 
 // crossOrigin lets pages of the listed origins read answers (CORS), and
 // answers their preflights.
-func crossOrigin(origins []string) middleware {
+func crossOrigin(origins, headers []string) middleware {
 	if len(origins) == 0 { // to the library, none means all
 		return func(next http.Handler) http.Handler { return next }
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders: []string{"Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader,
-			"Apollographql-Client-Name", "Apollographql-Client-Version", "Apollo-Require-Preflight", "Traceparent", "Tracestate"},
+		AllowedHeaders: append(headers, "Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader,
+			// of clients of GraphQL, and of what traces requests in browsers (W3C Trace Context and Baggage, Application Insights)
+			"Apollographql-Client-Name", "Apollographql-Client-Version", "Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-Apollo-Operation-Id",
+			"Traceparent", "Tracestate", "Baggage", "Request-Id", "Request-Context"),
 		ExposedHeaders:       []string{requestIDHeader, "Retry-After", "WWW-Authenticate"},
 		MaxAge:               600,
 		OptionsSuccessStatus: http.StatusNoContent,

@@ -180,6 +180,7 @@ func TestOrigins(t *testing.T) {
 	const ours, theirs = "https://portal.example", "https://evil.example"
 	plain := testHandler(t, new(bytes.Buffer), hello)
 	open := testHandler(t, new(bytes.Buffer), hello, "--cors-origin="+ours)
+	own := testHandler(t, new(bytes.Buffer), hello, "--cors-origin="+ours, "--cors-header=X-Team", "--cors-header=X-Unit")
 	preflight := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type"}
 	for _, tt := range []struct {
 		name    string
@@ -210,6 +211,9 @@ func TestOrigins(t *testing.T) {
 		{"preflight for another method", open, "OPTIONS", []string{"Access-Control-Request-Method: PUT", "Origin: " + ours}, 204, ""},
 		{"preflight for another header", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x-evil", "Origin: " + ours}, 204, ""},
 		{"preflight of Apollo Client", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: apollographql-client-name,apollographql-client-version,authorization,content-type,traceparent", "Origin: " + ours}, 204, ours},
+		{"preflight of Application Insights", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: baggage,content-type,request-context,request-id,traceparent,x-apollo-operation-name", "Origin: " + ours}, 204, ours},
+		{"preflight for a header of the operator's", own, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-team", "Origin: " + ours}, 204, ours},
+		{"and for another", own, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-other", "Origin: " + ours}, 204, ""},
 		{"preflight for a token", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type", "Origin: " + ours}, 204, ours},
 		{"GET of a listed origin", open, "GET", []string{"Origin: " + ours, "Sec-Fetch-Site: cross-site"}, 200, ours},
 		{"an image, form or link of another site", plain, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"}, 403, ""},

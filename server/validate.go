@@ -68,6 +68,11 @@ func (c *Config) validateAddresses(v *validation) {
 			v.note("--allowed-host: %q is no host name (without a port)", host)
 		}
 	}
+	for _, header := range c.CORSHeaders {
+		if !headerName.MatchString(header) {
+			v.note("--cors-header: %q is not the name of a header, such as X-Team", header)
+		}
+	}
 	for _, origin := range c.CORSOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") || u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] && u.Port() != "" {
@@ -132,6 +137,9 @@ func (c *Config) isGraph(audience string) bool {
 // graphAppID is Microsoft Graph as an application. Its tokens are for it alone
 // (Microsoft Learn, "Access tokens in the Microsoft identity platform").
 const graphAppID = "00000003-0000-0000-c000-000000000000"
+
+// headerName is what the name of a header may consist of (RFC 9110, section 5.6.2).
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
 
 // domain is what a host name may consist of.
 var domain = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)

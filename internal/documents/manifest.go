@@ -1,6 +1,7 @@
 package documents
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -53,20 +54,25 @@ func (e *entry) String() string {
 }
 
 // ReadManifest reads a manifest: Apollo's, or one object with the documents by their ids, as other clients' tools
-// write it. check tells what is wrong with a text besides. The error has each entry that is wrong, on a line of its own.
-func ReadManifest(text []byte, check func(text string) error) (*Manifest, error) {
-	entries, err := readEntries(text)
+// write it. check tells what is wrong with a text besides: such documents are stale, and left out. The error has each
+// entry that is wrong in another way, on a line of its own.
+func ReadManifest(text []byte, check func(text string) error) (m *Manifest, stale []error, err error) {
+	entries, err := readEntries(bytes.TrimPrefix(text, []byte(byteOrderMark)))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(entries) > manifestDocuments {
-		return nil, fmt.Errorf("it has %d documents; %d are allowed", len(entries), manifestDocuments)
+		return nil, nil, fmt.Errorf("it has %d documents; %d are allowed", len(entries), manifestDocuments)
 	}
-	m := &Manifest{byID: make(map[string]string, len(entries)), byHash: make(map[string]string, len(entries))}
+	m = &Manifest{byID: make(map[string]string, len(entries)), byHash: make(map[string]string, len(entries))}
 	var problems []error
 	for _, e := range entries {
 		err := m.add(&e, check)
 		if err == nil {
+			continue
+		}
+		if _, ok := errors.AsType[*staleError](err); ok {
+			stale = append(stale, fmt.Errorf("%s: %w", &e, err))
 			continue
 		}
 		if len(problems) == manifestProblems {
@@ -76,10 +82,18 @@ func ReadManifest(text []byte, check func(text string) error) (*Manifest, error)
 		problems = append(problems, fmt.Errorf("%s: %w", &e, err))
 	}
 	if problems != nil {
-		return nil, errors.Join(problems...)
+		return nil, nil, errors.Join(problems...)
 	}
-	return m, nil
+	return m, stale, nil
 }
+
+// staleError is why a document does not run any more, or not yet: the schema, or a limit, has changed.
+type staleError struct{ error }
+
+func (e *staleError) Unwrap() error { return e.error }
+
+// byteOrderMark begins files that some tools of Windows write.
+const byteOrderMark = "\ufeff"
 
 // readEntries reads either form.
 func readEntries(text []byte) ([]entry, error) {
@@ -147,7 +161,7 @@ func (m *Manifest) add(e *entry, check func(text string) error) error {
 		return fmt.Errorf("the id is not the hash of the document, which is %s", hash)
 	}
 	if err := check(e.Body); err != nil {
-		return err
+		return &staleError{err}
 	}
 	if err := e.checkOperation(); err != nil {
 		return err

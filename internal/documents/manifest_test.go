@@ -26,38 +26,42 @@ func TestReadManifest(t *testing.T) {
 		text  string
 		ids   string // found, with spaces between
 		error string // a part of it
+		stale string // a part of what is said of those that are left out
 	}{
-		{"Apollo", apollo(`{"id":"` + hash + `","name":"A","type":"query","body":"query A{a}"}`), hash + " sha256:" + hash, ""},
-		{"Apollo, ids of its own", apollo(`{"id":"one","name":"A","type":"query","body":"query A{a}"}`), "one " + hash + " sha256:" + hash, ""},
-		{"Apollo, nothing in it", apollo(), "", ""},
-		{"Apollo, clients", apollo(`{"id":"one","name":"A","type":"query","body":"query A{a}","clientName":"portal"}`), "one", ""},
-		{"Apollo, a newer version", strings.Replace(apollo(), `"version":1`, `"version":2`, 1), "", "version 2 is not known"},
-		{"Apollo, another name", apollo(`{"id":"one","name":"B","type":"query","body":"query A{a}"}`), "", `id "one", operation "B": the document has no such operation`},
-		{"Apollo, another type", apollo(`{"id":"one","name":"A","type":"query","body":"mutation A{a}"}`), "", "no such operation"},
-		{"Apollo, no list", `{"format":"apollo-persisted-query-manifest","version":1,"operations":{}}`, "", "not as apollo"},
-		{"flat", `{"one":"{a}","sha256:` + hash + `":"query A{a}"}`, "one " + hash + " sha256:" + hash, ""},
-		{"flat, an empty one", `{}`, "", ""},
-		{"flat, an MD5 hash", `{"0cc175b9c0f1b6a831c399e269772661":"{a}"}`, "0cc175b9c0f1b6a831c399e269772661", ""},
-		{"flat, an id that is called format", `{"format":"{a}"}`, "format", ""},
-		{"a wrong hash", `{"` + hash + `":"query A{b}"}`, "", `id "` + hash + `": the id is not the hash of the document, which is ` + hashOf("query A{b}")},
-		{"a wrong hash with its prefix", `{"sha256:` + hash + `":"query A{b}"}`, "", "not the hash"},
-		{"a prefix without a hash", `{"sha256:abc":"{a}"}`, "", "not the hash"},
-		{"an id twice", `{"one":"{a}","one":"{b}"}`, "", "there twice"},
-		{"an id twice in Apollo's", apollo(`{"id":"one","body":"{a}"}`, `{"id":"one","body":"{a}"}`), "", "there twice"},
-		{"no id", `{"":"{a}"}`, "", "1 to 256 bytes"},
-		{"a long id", `{"` + strings.Repeat("a", 257) + `":"{a}"}`, "", "1 to 256 bytes"},
-		{"no text", `{"one":{"a":1}}`, "", `id "one": it is not the text`},
-		{"no GraphQL", `{"one":"{"}`, "", `id "one"`},
-		{"all problems", twoProblems, "", `id "3"`},
-		{"refused", `{"one":"{forbidden}"}`, "", `id "one": not in the schema`},
-		{"a list", `["{a}"]`, "", "not a JSON object"},
-		{"null", `null`, "", "not a JSON object"},
-		{"no JSON", `{"one":`, "", "not a JSON object"},
+		{"Apollo", apollo(`{"id":"` + hash + `","name":"A","type":"query","body":"query A{a}"}`), hash + " sha256:" + hash, "", ""},
+		{"Apollo, ids of its own", apollo(`{"id":"one","name":"A","type":"query","body":"query A{a}"}`), "one " + hash + " sha256:" + hash, "", ""},
+		{"Apollo, nothing in it", apollo(), "", "", ""},
+		{"Apollo, clients", apollo(`{"id":"one","name":"A","type":"query","body":"query A{a}","clientName":"portal"}`), "one", "", ""},
+		{"Apollo, a newer version", strings.Replace(apollo(), `"version":1`, `"version":2`, 1), "", "version 2 is not known", ""},
+		{"Apollo, another name", apollo(`{"id":"one","name":"B","type":"query","body":"query A{a}"}`), "", `id "one", operation "B": the document has no such operation`, ""},
+		{"Apollo, another type", apollo(`{"id":"one","name":"A","type":"query","body":"mutation A{a}"}`), "", "no such operation", ""},
+		{"Apollo, no list", `{"format":"apollo-persisted-query-manifest","version":1,"operations":{}}`, "", "not as apollo", ""},
+		{"flat", `{"one":"{a}","sha256:` + hash + `":"query A{a}"}`, "one " + hash + " sha256:" + hash, "", ""},
+		{"flat, an empty one", `{}`, "", "", ""},
+		{"flat, an MD5 hash", `{"0cc175b9c0f1b6a831c399e269772661":"{a}"}`, "0cc175b9c0f1b6a831c399e269772661", "", ""},
+		{"flat, an id that is called format", `{"format":"{a}"}`, "format", "", ""},
+		{"a wrong hash", `{"` + hash + `":"query A{b}"}`, "", `id "` + hash + `": the id is not the hash of the document, which is ` + hashOf("query A{b}"), ""},
+		{"a wrong hash with its prefix", `{"sha256:` + hash + `":"query A{b}"}`, "", "not the hash", ""},
+		{"a prefix without a hash", `{"sha256:abc":"{a}"}`, "", "not the hash", ""},
+		{"an id twice", `{"one":"{a}","one":"{b}"}`, "", "there twice", ""},
+		{"an id twice in Apollo's", apollo(`{"id":"one","body":"{a}"}`, `{"id":"one","body":"{a}"}`), "", "there twice", ""},
+		{"no id", `{"":"{a}"}`, "", "1 to 256 bytes", ""},
+		{"a long id", `{"` + strings.Repeat("a", 257) + `":"{a}"}`, "", "1 to 256 bytes", ""},
+		{"no text", `{"one":{"a":1}}`, "", `id "one": it is not the text`, ""},
+		{"no GraphQL", `{"one":"{"}`, "", `id "one"`, ""},
+		{"all problems", twoProblems, "", `id "3"`, ""},
+		{"stale", `{"one":"{forbidden}","two":"{a}"}`, "two", "", `id "one": not in the schema`},
+		{"all of them stale", `{"one":"{forbidden}"}`, "", "", `id "one": not in the schema`},
+		{"a byte order mark", "\ufeff" + `{"one":"{a}"}`, "one", "", ""},
+		{"a byte order mark, Apollo", "\ufeff" + apollo(`{"id":"one","body":"{a}"}`), "one", "", ""},
+		{"a list", `["{a}"]`, "", "not a JSON object", ""},
+		{"null", `null`, "", "not a JSON object", ""},
+		{"no JSON", `{"one":`, "", "not a JSON object", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			m, err := ReadManifest([]byte(tt.text), func(text string) error {
+			m, stale, err := ReadManifest([]byte(tt.text), func(text string) error {
 				if strings.Contains(text, "forbidden") {
 					return errors.New("not in the schema")
 				}
@@ -65,6 +69,9 @@ func TestReadManifest(t *testing.T) {
 			})
 			if fmt.Sprint(err) == "" || (err != nil) != (tt.error != "") || err != nil && !strings.Contains(err.Error(), tt.error) {
 				t.Fatalf("error %v, want %q", err, tt.error)
+			}
+			if (len(stale) > 0) != (tt.stale != "") || tt.stale != "" && !strings.Contains(fmt.Sprint(stale), tt.stale) {
+				t.Errorf("stale: %v, want %q", stale, tt.stale)
 			}
 			for _, id := range strings.Fields(tt.ids) {
 				if _, ok := m.find(id); !ok {
@@ -88,12 +95,12 @@ func TestManifestIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadManifest(text, anything); err == nil || !strings.Contains(err.Error(), "20000 are allowed") {
+	if _, _, err := ReadManifest(text, anything); err == nil || !strings.Contains(err.Error(), "20000 are allowed") {
 		t.Errorf("too many: %v", err)
 	}
 	delete(flat, "0")
 	text, _ = json.Marshal(flat)
-	if _, err := ReadManifest(text, anything); err == nil || strings.Count(err.Error(), "\n") != manifestProblems {
+	if _, _, err := ReadManifest(text, anything); err == nil || strings.Count(err.Error(), "\n") != manifestProblems {
 		t.Errorf("all are wrong: %d lines", strings.Count(fmt.Sprint(err), "\n"))
 	}
 	if _, err := readAll(endless{}); err == nil {
@@ -115,7 +122,7 @@ func FuzzReadManifest(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		m, err := ReadManifest(text, anything)
+		m, _, err := ReadManifest(text, anything)
 		if err != nil {
 			return
 		}

@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,13 +14,16 @@ import (
 type Trusted struct {
 	path    string
 	check   func(text string) error
+	strict  bool
+	logger  *slog.Logger
 	current atomic.Pointer[Manifest]
 	seen    os.FileInfo // of the file when it was last read, with success or not
 }
 
-// Open reads the manifest of a file. check tells what is wrong with the text of a document.
-func Open(path string, check func(text string) error) (*Trusted, error) {
-	t := &Trusted{path: path, check: check}
+// Open reads the manifest of a file. check tells what is wrong with the text of a document: the log says so and the document
+// is left out, or none of the file is taken where that is strict.
+func Open(path string, check func(text string) error, strict bool, logger *slog.Logger) (*Trusted, error) {
+	t := &Trusted{path: path, check: check, strict: strict, logger: logger}
 	if _, err := t.reload(); err != nil {
 		return nil, err
 	}
@@ -53,16 +57,22 @@ func (t *Trusted) reload() (changed bool, err error) {
 		return false, fmt.Errorf("%s: %w", t.path, err)
 	}
 	t.seen = info
-	manifest, err := ReadManifest(text, t.check)
+	manifest, stale, err := ReadManifest(text, t.check)
+	if err == nil && t.strict {
+		err = errors.Join(stale[:min(len(stale), manifestProblems)]...)
+	}
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", t.path, err)
+	}
+	for _, problem := range stale[:min(len(stale), manifestProblems)] {
+		t.logger.Warn("a trusted document does not run here and is left out", "cause", problem.Error(), "leftOut", len(stale))
 	}
 	t.current.Store(manifest)
 	return true, nil
 }
 
 // Watch looks at the file at each tick and says in the log what became of a change, until the context ends.
-func (t *Trusted) Watch(ctx context.Context, ticks <-chan time.Time, logger *slog.Logger) {
+func (t *Trusted) Watch(ctx context.Context, ticks <-chan time.Time) {
 	missing := false
 	for {
 		select {
@@ -75,10 +85,10 @@ func (t *Trusted) Watch(ctx context.Context, ticks <-chan time.Time, logger *slo
 			// It was said before.
 		case err != nil:
 			missing = os.IsNotExist(err)
-			logger.ErrorContext(ctx, "the trusted documents have changed and cannot be read: those from before stay", "cause", err.Error())
+			t.logger.ErrorContext(ctx, "the trusted documents have changed and cannot be read: those from before stay", "cause", err.Error())
 		case changed:
 			missing = false
-			logger.InfoContext(ctx, "the trusted documents have changed", "documents", t.Manifest().Len())
+			t.logger.InfoContext(ctx, "the trusted documents have changed", "documents", t.Manifest().Len())
 		}
 	}
 }

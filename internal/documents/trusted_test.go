@@ -27,24 +27,24 @@ func replace(t *testing.T, path, text string) {
 func TestTrustedIsReadAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "documents.json")
-	if _, err := Open(path, anything); err == nil {
+	if _, err := Open(path, anything, false, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("opens what is not there")
 	}
 	replace(t, path, `{"one":"{"}`)
-	if _, err := Open(path, anything); err == nil || !strings.Contains(err.Error(), path+`: id "one"`) {
+	if _, err := Open(path, anything, false, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), path+`: id "one"`) {
 		t.Errorf("opens what is broken: %v", err)
 	}
 	replace(t, path, `{"one":"{a}"}`)
-	trusted, err := Open(path, anything)
+	var log bytes.Buffer
+	trusted, err := Open(path, anything, false, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks := make(chan time.Time)
-	var log bytes.Buffer
 	var group sync.WaitGroup
-	group.Go(func() { trusted.Watch(ctx, ticks, slog.New(slog.NewTextHandler(&log, nil))) })
+	group.Go(func() { trusted.Watch(ctx, ticks) })
 	look := func() { // The second tick is taken when the first has been worked off.
 		ticks <- time.Time{}
 		ticks <- time.Time{}
