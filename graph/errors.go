@@ -63,6 +63,9 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
 			e := presented(ctx, err, known.code, known.text)
+			if known.kind == licensing.ErrNotFound {
+				e.Message = missing(ctx, e)
+			}
 			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {
 				describe(e, upstream)
 				if identity.From(ctx) != nil && errors.Is(err, licensing.ErrUnauthenticated) {
@@ -79,6 +82,37 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 		return ofVariable(ctx, ofDocument(graphql.DefaultErrorPresenter(ctx, e)))
 	}
 	return presented(ctx, err, "INTERNAL", "Internal error.")
+}
+
+// missing says what it is that does not exist, of what a root field names.
+func missing(ctx context.Context, e *gqlerror.Error) string {
+	const nothing = "Microsoft Graph has no such object."
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil || fc.Object != "Query" {
+		return nothing
+	}
+	var id any
+	switch {
+	case fc.Args["ids"] != nil:
+		ids, _ := fc.Args["ids"].([]string)
+		if index, ok := e.Path[len(e.Path)-1].(ast.PathIndex); ok && int(index) < len(ids) {
+			id = ids[index]
+		}
+	case fc.Args["skuId"] != nil:
+		id = fc.Args["skuId"]
+	default:
+		id = fc.Args["id"]
+	}
+	switch id := id.(type) {
+	case *string:
+		if id != nil {
+			return fmt.Sprintf("Microsoft Graph has no object with the ID %q.", *id)
+		}
+		return "Microsoft Graph has no user with this userPrincipalName."
+	case string, licensing.GUID:
+		return fmt.Sprintf("Microsoft Graph has no object with the ID %q.", id)
+	}
+	return nothing
 }
 
 // isOverflow tells whether a number in the text of a request was too large for its type.
@@ -302,6 +336,10 @@ func shortened(path ast.Path) string {
 
 // log writes down, once each, failures that somebody other than the client has to know of.
 func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
+	if errors.Is(context.Cause(ctx), context.Canceled) { // nobody waits for the answer any more
+		logger.DebugContext(ctx, "the client has gone", "errors", len(errs))
+		return
+	}
 	for _, e := range errs {
 		if e.Err == nil || errors.Is(e.Err, errPanic) {
 			continue

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -215,6 +216,9 @@ func TestNoSuchObject(t *testing.T) {
 				t.Errorf("data (-want +got):\n%s", diff)
 			}
 			errs := clientErrors(r)
+			if !strings.Contains(string(r.raw), "has no user with this userPrincipalName") && !regexp.MustCompile(`has no object with the ID \\"[^"]+\\"`).Match(r.raw) {
+				t.Errorf("what is missing is not told: %s", r.raw)
+			}
 			if len(errs) != 1 || errs[0].Code != "NOT_FOUND" || errs[0].Path != field {
 				t.Errorf("errors: %v", errs)
 			}
@@ -236,7 +240,7 @@ func TestNoSuchObject(t *testing.T) {
 func TestPathsOfOneFailure(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
-	r := g.ask(`{ nodes(ids: ["05e9a617-0261-4cee-bb44-138d3ef5d965", "another", "third"]) { id } }`, nil)
+	r := g.ask(`{ nodes(ids: ["missing", "missing", "missing"]) { id } }`, nil)
 	if len(r.Errors) != 1 {
 		t.Fatalf("%s", r.raw)
 	}
@@ -301,6 +305,9 @@ func TestNodes(t *testing.T) {
 	}
 	if diff := gocmp.Diff(map[string]float64{"NOT_FOUND": 6, "BAD_USER_INPUT": 9}, codes); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(string(r.raw), `Microsoft Graph has no object with the ID \"no-such-thing\".`) {
+		t.Errorf("which one is not told: %s", r.raw)
 	}
 	if got := r.Extensions.Upstream.Requests; got != 2 {
 		t.Errorf("took %d requests, want 2: %v", got, r.Extensions.Upstream.Endpoints)

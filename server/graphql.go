@@ -69,8 +69,10 @@ func upstreamReport(cfg *Config) func(http.Header) bool {
 func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.Extension, logger *slog.Logger, extensions ...graphql.HandlerExtension) *executor.Executor {
 	e := executor.New(schema)
 	e.SetParserTokenLimit(cfg.MaxTokens)
-	e.SetDisableSuggestion(true)
-	e.SetDefaultRulesFn(rulesWithoutSuggestions)
+	if !cfg.Introspection {
+		e.SetDisableSuggestion(true)
+		e.SetDefaultRulesFn(rulesWithoutSuggestions)
+	}
 	e.SetQueryCache(limits.NewQueryCache(cachedQueries, cachedQueryText))
 	e.SetErrorPresenter(limits.PresentWithin(boundErrors(graph.PresentError)))
 	e.SetRecoverFunc(graph.Recover(logger))
@@ -91,8 +93,7 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.E
 
 // rulesWithoutSuggestions are the rules of validation, none of which suggests
 // a name of the schema for one that is unknown: that would tell the schema to
-// whoever may not read it, and compares the unknown name with each. The
-// executor's own switch knows of two rules.
+// whoever may not read it. The executor's own switch knows of two rules.
 func rulesWithoutSuggestions() *rules.Rules {
 	set := rules.NewDefaultRules()
 	for name, rule := range map[string]core.Rule{

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -74,15 +75,22 @@ func logRequests(logger *slog.Logger) middleware {
 				if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 					level = slog.LevelDebug
 				}
+				status := recorder.code()
+				if errors.Is(r.Context().Err(), context.Canceled) {
+					status = statusClientGone
+				}
 				logger.Log(r.Context(), level, "request",
 					"method", bounded(r.Method, 16), "path", r.Pattern,
-					"status", recorder.code(), "bytes", recorder.bytes,
+					"status", status, "bytes", recorder.bytes,
 					"milliseconds", time.Since(start).Milliseconds())
 			}()
 			next.ServeHTTP(recorder, r)
 		})
 	}
 }
+
+// statusClientGone is the status in the log of a request whose client did not wait for the answer, as in the log of nginx.
+const statusClientGone = 499
 
 // bounded cuts a text that came from outside.
 func bounded(text string, bytes int) string {

@@ -72,7 +72,6 @@ func TestTransport(t *testing.T) {
 		{"POST, no GraphQL, new", "POST", "/graphql", `{"query":"{"}`, []string{jsonBody, acceptNew}, 400, `"locations":[{"line":1,"column":2}]`, ""},
 		{"POST, invalid, old", "POST", "/graphql", `{"query":"{nope}"}`, []string{jsonBody, acceptOld}, 200, `"code":"BAD_USER_INPUT"`, ""},
 		{"POST, invalid, new", "POST", "/graphql", `{"query":"{nope}"}`, []string{jsonBody, acceptNew}, 400, `"code":"BAD_USER_INPUT"`, ""},
-		{"POST, no suggestions", "POST", "/graphql", `{"query":"{helo}"}`, []string{jsonBody}, 200, `Cannot query field \"helo\" on type \"Query\"."`, ""},
 		{"POST, bad variable", "POST", "/graphql", `{"query":"query($n:Int){echo(n:$n){hello}}","variables":{"n":"3"}}`, []string{jsonBody, acceptNew}, 400, "$n has a value that is no Int", ""},
 		{"POST, not acceptable", "POST", "/graphql", helloBody, []string{jsonBody, "Accept: text/html"}, 406, mediaTypeGraphQL, "Content-Type: application/json; charset=utf-8"},
 		{"POST, too long", "POST", "/graphql", `{"query":"` + strings.Repeat(" ", 2000) + `{hello}"}`, []string{jsonBody}, 413, "1000 bytes", ""},
@@ -86,10 +85,6 @@ func TestTransport(t *testing.T) {
 		{"POST, byte order mark", "POST", "/graphql", "\ufeff" + helloBody, []string{jsonBody}, 400, "not a JSON object", ""},
 		{"POST, NUL in the query", "POST", "/graphql", `{"query":"{echo(s:\"\\u0000\"){hello}}"}`, []string{jsonBody}, 200, `"limit":"nul"`, ""},
 		{"POST, NUL in a variable", "POST", "/graphql", `{"query":"query($s:String){echo(s:$s){hello}}","variables":{"s":"\u0000"}}`, []string{jsonBody}, 400, `"limit":"nul"`, ""},
-		{"POST, suggestions of arguments", "POST", "/graphql", `{"query":"{echo(sx:1){hello}}"}`, []string{jsonBody}, 200, `on field \"Query.echo\"."`, ""},
-		{"POST, suggestions of enum values", "POST", "/graphql", `{"query":"{echo(e:GREN){hello}}"}`, []string{jsonBody}, 200, `does not exist in \"Color\" enum."`, ""},
-		{"POST, suggestions of types", "POST", "/graphql", `{"query":"{...f} fragment f on Qury{hello}"}`, []string{jsonBody}, 200, `Unknown type \"Qury\"."`, ""},
-		{"POST, suggestions of input fields", "POST", "/graphql", `{"query":"{echo(o:{nn:1}){hello}}"}`, []string{jsonBody}, 200, `is not defined by type \"In\"."`, ""},
 
 		{"GET, the query twice", "GET", "/graphql?query=%7Bhello%7D&query=%7Bsecret%7D", "", nil, 400, "more than once", ""},
 		{"GET, deep variables", "GET", get("query", "{hello}", "variables", strings.Repeat(`{"a":`, 50)), "", nil, 400, `"limit":"nesting"`, ""},
@@ -276,5 +271,55 @@ func TestGetOfAMutation(t *testing.T) {
 				t.Errorf("%v: %d %s", flags, status, body)
 			}
 		}
+	}
+}
+
+// TestSuggestions tells what is near an unknown name to whoever may read the schema, and to nobody else.
+func TestSuggestions(t *testing.T) {
+	t.Parallel()
+	closed, open := testHandler(t, new(bytes.Buffer), hello, "--no-introspection"), testHandler(t, new(bytes.Buffer), hello)
+	for name, tt := range map[string]struct{ body, unknown, near string }{
+		"fields":       {`{"query":"{helo}"}`, `Cannot query field \"helo\" on type \"Query\"."`, `Did you mean \"hello\"`},
+		"arguments":    {`{"query":"{echo(sx:1){hello}}"}`, `on field \"Query.echo\"."`, `Did you mean`},
+		"enum values":  {`{"query":"{echo(e:GREN){hello}}"}`, `does not exist in \"Color\" enum."`, `Did you mean the enum value \"GREEN\"`},
+		"types":        {`{"query":"{...f} fragment f on Qury{hello}"}`, `Unknown type \"Qury\"."`, `Did you mean \"Query\"`},
+		"input fields": {`{"query":"{echo(o:{nn:1}){hello}}"}`, `is not defined by type \"In\"."`, `Did you mean`},
+	} {
+		for _, of := range []struct {
+			handler http.Handler
+			want    string
+		}{{closed, tt.unknown}, {open, tt.near}} {
+			if w := send(t, of.handler, "POST", "/graphql", tt.body, jsonBody); !strings.Contains(w.Body.String(), of.want) {
+				t.Errorf("%s: %s, want %s", name, w.Body, of.want)
+			}
+		}
+	}
+}
+
+// TestClientThatLeaves is nothing that the operator has to look at.
+func TestClientThatLeaves(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	waiting, release := make(chan struct{}, 10), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Times: -1, Rewrite: func(body []byte) []byte {
+		waiting <- struct{}{}
+		<-release
+		return body
+	}})
+	p := startOver(t, tenant)
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-waiting
+		leave()
+	}()
+	req := post(t, p.url+endpointPath, []byte(`{"query":"{groups{nodes{id}}}"}`)).WithContext(ctx)
+	if resp, err := p.client.Do(req); err == nil {
+		resp.Body.Close()
+		t.Fatalf("it was answered: %d", resp.StatusCode)
+	}
+	p.stderr.wait("status=499")
+	if log := p.stderr.String(); strings.Contains(log, "upstream request failed") || strings.Contains(log, "level=WARN") {
+		t.Errorf("the log:\n%s", log)
 	}
 }
