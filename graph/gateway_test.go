@@ -81,6 +81,13 @@ func (w *waits) take() []time.Duration {
 	return long
 }
 
+// pass lets time pass.
+func (w *waits) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.total += d
+}
+
 func (w *waits) wait(ctx context.Context, d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,6 +154,7 @@ func (g *gateway) restart() {
 		Tokens:         application.Tokens(g.tenant.TenantID()),
 		RequestTimeout: g.timeout,
 		Wait:           g.waits.wait,
+		Now:            g.waits.now,
 
 		RequestsPerOperation: g.budget,
 	})

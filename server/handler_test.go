@@ -337,6 +337,13 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%v, asked %d times", err, asked)
 		}
 
+		// Throttled is not down.
+		time.Sleep(readyFor)
+		answer = &licensing.UpstreamError{Kind: licensing.ErrThrottled}
+		if w := get(); w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"throttled","reason":"Microsoft Graph takes no more requests for now."`) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+
 		r.draining.Store(true)
 		if w := get(); w.Code != 503 || !strings.Contains(w.Body.String(), "shutting down") {
 			t.Errorf("%d %s", w.Code, w.Body)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/entra"
+	"licensegraph/internal/licensing"
 )
 
 // healthz says that the process runs. It asks nobody: a gateway whose
@@ -66,7 +68,13 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		writeStatus(w, http.StatusServiceUnavailable, status{"unavailable", "The gateway is shutting down."})
 		return
 	}
-	if err := r.ask(req.Context()); err != nil {
+	err := r.ask(req.Context())
+	if errors.Is(err, licensing.ErrThrottled) {
+		// A gateway that is throttled is not down: without its traffic the others would be throttled all the more.
+		writeStatus(w, http.StatusOK, status{"throttled", graph.PresentError(req.Context(), err).Message})
+		return
+	}
+	if err != nil {
 		reason := graph.PresentError(req.Context(), err).Message
 		if entra.IsUnavailable(err) {
 			reason = "The keys of the sign-in service cannot be read."
@@ -93,7 +101,7 @@ func (r *readiness) ask(ctx context.Context) error {
 	checkCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait)
 	defer cancel()
 	err := r.check(checkCtx)
-	if err != nil {
+	if err != nil && !errors.Is(err, licensing.ErrThrottled) {
 		r.logger.WarnContext(ctx, "not ready", "cause", err.Error())
 	}
 	last = readyAnswer{err, r.now().Add(readyFor)}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -38,9 +39,10 @@ func newTenants(cfg *Config, ids []string, services cloud, application entra.Opt
 	if cfg.Outbound == "on-behalf-of" {
 		t.people = app.OnBehalfOf()
 	}
+	queue := new(msgraph.Queue) // some limits of an application hold in all tenants together
 	for _, id := range ids {
 		client, err := msgraph.New(msgraph.Options{
-			GraphURL: services.graphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests,
+			GraphURL: services.graphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
 		})
 		if err != nil {
 			return nil, err
@@ -79,15 +81,19 @@ func (n noTokens) Token(context.Context, *http.Client) (string, error) { return 
 
 func (noTokens) Refused(string, string) bool { return false }
 
-// ready tells whether Microsoft Graph answers in one of the tenants at least.
+// ready tells whether Microsoft Graph answers in one of the tenants at least, or throttles there.
 func (t *tenants) ready(ctx context.Context) error {
-	var err error
+	var failure error
 	for _, id := range t.ids {
-		if err = t.clients[strings.ToLower(id)].Ready(ctx); err == nil {
+		err := t.clients[strings.ToLower(id)].Ready(ctx)
+		if err == nil {
 			return nil
 		}
+		if !errors.Is(failure, licensing.ErrThrottled) {
+			failure = err
+		}
 	}
-	return err
+	return failure
 }
 
 // upstream is an operation of a client as the loaders see it.

@@ -60,6 +60,8 @@ type read struct {
 	others []string
 	// took is told of each way before the one that was taken whether its refusal named what came along.
 	took func(named []bool)
+	// prompt is set where a caller would rather know that the service throttles than wait.
+	prompt bool
 	// done gets the body of the answer, page by page if there are several, or the reason why there is none.
 	done func(body []byte, err error)
 	// more tells whether another page follows the body; nil for what has no pages.
@@ -220,7 +222,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
 		r.done(nil, failure)
 		return false, 0
-	case !failure.Retryable || ctx.Err() != nil:
+	case !failure.Retryable, ctx.Err() != nil, r.prompt && errors.Is(failure, licensing.ErrThrottled):
 		r.done(nil, failure)
 		return false, 0
 	default:
@@ -307,18 +309,6 @@ func fewer(together int) int {
 	return 1
 }
 
-// alone sends a request of its own.
-func (o *Operation) alone(ctx context.Context, client *http.Client, r *request) answer {
-	var body []byte
-	if r.body != nil {
-		var err error
-		if body, err = json.Marshal(r.body); err != nil {
-			return answer{err: err, unsent: true}
-		}
-	}
-	return o.send(ctx, client, r, body)
-}
-
 type batchPart struct {
 	ID      string            `json:"id"`
 	Method  string            `json:"method"`
@@ -336,11 +326,61 @@ type batchAnswer struct {
 	} `json:"responses"`
 }
 
-// together sends requests as the parts of one $batch.
+// together sends requests when it is their turn, as the parts of one $batch if there are several.
 func (o *Operation) together(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
-	if len(requests) == 1 {
-		return []answer{o.alone(ctx, client, requests[0])}
+	token, err := o.token(ctx) // first: a request that waits for a token takes no slot
+	var release func(ok bool)
+	if err == nil {
+		release, err = o.client.queue.take(ctx, o, requests)
 	}
+	var whole answer
+	switch {
+	case errors.Is(err, errCoolDown):
+		return o.withhold(ctx, client, requests, failed)
+	case err != nil:
+		whole = answer{err: err, unsent: true}
+	default:
+		defer func() { release(whole.err == nil && !retryable(whole.status)) }()
+		if len(requests) == 1 {
+			whole = o.send(ctx, client, requests[0], token)
+		} else {
+			whole = o.send(ctx, client, o.batch(requests), token)
+		}
+		o.client.queue.note(o.client, requests, whole.status, whole.header)
+	}
+	switch {
+	case len(requests) == 1:
+		return []answer{whole}
+	case errors.Is(whole.err, errTooLarge):
+		return slices.Repeat([]answer{lost(errTooLarge)}, len(requests))
+	case !whole.ok():
+		return slices.Repeat([]answer{failed(whole)}, len(requests))
+	}
+	return o.partsOf(whole, requests)
+}
+
+// withhold answers those of the requests that a cool-down concerns, and sends the others.
+func (o *Operation) withhold(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
+	answers := make([]answer, len(requests))
+	var others []*request
+	var places []int
+	for i, r := range requests {
+		if rest := o.client.queue.coolDown(o.client, o.client.lanesOf([]*request{r})...); rest > 0 {
+			answers[i] = answer{err: throttled(r.endpoint, rest), unsent: true}
+		} else {
+			others, places = append(others, r), append(places, i)
+		}
+	}
+	if len(others) > 0 {
+		for n, a := range o.together(ctx, client, others, failed) {
+			answers[places[n]] = a
+		}
+	}
+	return answers
+}
+
+// batch returns a $batch of requests.
+func (o *Operation) batch(requests []*request) *request {
 	parts := make([]batchPart, len(requests))
 	for i, r := range requests {
 		parts[i] = batchPart{ID: strconv.Itoa(i), Method: r.verb(), URL: r.url, Headers: maps.Clone(r.header), Body: r.body}
@@ -352,19 +392,7 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 		}
 		o.count(r.endpoint, licensing.Usage{BatchParts: 1})
 	}
-	whole := o.alone(ctx, client, &request{
-		endpoint: batchEndpoint,
-		method:   http.MethodPost,
-		url:      "/$batch",
-		body:     map[string]any{"requests": parts},
-	})
-	if errors.Is(whole.err, errTooLarge) {
-		return slices.Repeat([]answer{lost(errTooLarge)}, len(requests))
-	}
-	if !whole.ok() {
-		return slices.Repeat([]answer{failed(whole)}, len(requests))
-	}
-	return o.partsOf(whole, requests)
+	return &request{endpoint: batchEndpoint, method: http.MethodPost, url: "/$batch", body: map[string]any{"requests": parts}}
 }
 
 // lost is the answer of a part that was not found in the answer to its batch.
@@ -389,6 +417,7 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 			header.Set(name, fmt.Sprint(value))
 		}
 		o.count(requests[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
+		o.client.queue.note(o.client, requests[i:i+1], response.Status, header)
 		if header.Get("request-id") == "" { // a part has none of its own
 			header.Set("request-id", whole.header.Get("request-id"))
 		}

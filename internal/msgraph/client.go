@@ -7,6 +7,7 @@
 package msgraph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -35,7 +36,9 @@ type Options struct {
 	// Wait waits between attempts; nil for the wall clock. It returns early, with an error, when the
 	// context ends.
 	Wait func(context.Context, time.Duration) error
-	// Now tells the time by which what the tenant does not offer is forgotten; nil for [time.Now].
+	// Queue is shared by the clients of one application; nil for one of its own.
+	Queue *Queue
+	// Now tells the time by which cool-downs end, and what the tenant does not offer is forgotten; nil for [time.Now].
 	Now func() time.Time
 }
 
@@ -57,18 +60,16 @@ type Client struct {
 	tokens Tokens       // of the application
 	now    func() time.Time
 	wait   func(context.Context, time.Duration) error
-	slots  chan struct{} // one per request on its way
-	learnt *memory       // what the tenant offers to the application and what it does not
-	people people        // what it offers to people
-	groups locks         // held by who changes the licences of a group
-	budget int           // of one operation
+	queue  *Queue
+	learnt *memory // what the tenant offers to the application and what it does not
+	people people  // what it offers to people
+	groups locks   // held by who changes the licences of a group
+	budget int     // of one operation
 }
 
 const (
 	// version of the API; see the package comment.
 	version = "/beta"
-	// requestsAtOnce bounds the requests of a client that are on their way.
-	requestsAtOnce = 16
 	// maxBody bounds the body of an answer. A page of 999 users with their licences takes about 3 MiB.
 	maxBody = 32 << 20
 	// maxTokenBody bounds that of a token request. A token takes about 3 KiB.
@@ -89,7 +90,7 @@ func New(opts Options) (*Client, error) {
 		tokens: opts.Tokens,
 		wait:   opts.Wait,
 		now:    opts.Now,
-		slots:  make(chan struct{}, requestsAtOnce),
+		queue:  cmp.Or(opts.Queue, new(Queue)),
 		budget: opts.RequestsPerOperation,
 	}
 	if c.wait == nil {
@@ -125,15 +126,20 @@ func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
 	return &Operation{client: c, tokens: tokens, personal: true, learnt: c.people.memory(person), budget: budget{most: c.budget}}
 }
 
-// Ready tells whether the service answers the gateway. It costs a small request.
+// Ready tells whether the service answers the gateway. It costs a small request, or none during a cool-down:
+// [licensing.ErrThrottled].
 func (c *Client) Ready(ctx context.Context) error {
 	var failure error
 	batch := c.Begin().Batch()
 	r := get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", "skuId"))
+	if rest := c.queue.coolDown(c, c.lanesOf([]*request{&r.request})...); rest > 0 {
+		return throttled(r.endpoint, rest)
+	}
+	r.prompt = true
 	r.done = func(_ []byte, err error) { failure = err }
 	batch.add(r)
 	batch.Do(ctx)
-	if errors.Is(failure, licensing.ErrForbidden) || errors.Is(failure, licensing.ErrThrottled) {
+	if errors.Is(failure, licensing.ErrForbidden) {
 		return nil // it does answer
 	}
 	return failure

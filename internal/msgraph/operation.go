@@ -3,6 +3,7 @@ package msgraph
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,9 @@ type Operation struct {
 
 	mu     sync.Mutex
 	report licensing.Report
+
+	caller *share // of whom it was sent for last, and what it has had of it; guarded by the queue
+	had    int
 }
 
 // Report returns what the operation cost until now.
@@ -83,17 +87,14 @@ type answer struct {
 // ok tells whether the service did what it was asked to.
 func (a *answer) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
 
-// send sends one request and reads its answer.
-func (o *Operation) send(ctx context.Context, client *http.Client, r *request, body []byte) answer {
-	token, err := o.token(ctx) // first: who waits for a token keeps nobody from Graph
-	if err != nil {
-		return answer{err: err, unsent: true}
-	}
-	select {
-	case o.client.slots <- struct{}{}:
-		defer func() { <-o.client.slots }()
-	case <-ctx.Done():
-		return answer{err: ctx.Err(), unsent: true}
+// send sends one request, which has a slot, and reads its answer.
+func (o *Operation) send(ctx context.Context, client *http.Client, r *request, token string) answer {
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
+			return answer{err: err, unsent: true}
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, r.verb(), o.client.base.String()+r.url, bytes.NewReader(body))
 	if err != nil {
@@ -174,6 +175,13 @@ type meter struct {
 }
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := m.operation.client
+	if m.endpoint == tokenEndpoint { // throttled apart from Microsoft Graph
+		if rest := c.queue.coolDown(c, laneKey{c, tokenEndpoint}); rest > 0 {
+			_ = req.Body.Close() // as every RoundTripper has to
+			return nil, throttled(tokenEndpoint, rest)
+		}
+	}
 	start := time.Now()
 	var usage licensing.Usage
 	// The transport repeats a GET by itself, on another connection, when an idle one turns out to be closed.
@@ -191,6 +199,9 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if m.endpoint == tokenEndpoint {
+		c.queue.note(c, []*request{{endpoint: tokenEndpoint}}, resp.StatusCode, resp.Header)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, m.most+1))
 	usage.Bytes = int64(len(body))
 	if err != nil {

@@ -3,6 +3,7 @@ package msgraph
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,6 +216,16 @@ func (s *service) client(t testing.TB, changes ...func(*Options)) *Client {
 	for _, change := range changes {
 		change(&opts)
 	}
+	var passed atomic.Int64 // what was waited for has passed
+	wait, now := opts.Wait, opts.Now
+	if now == nil {
+		now = time.Now
+	}
+	opts.Wait = func(ctx context.Context, d time.Duration) error {
+		passed.Add(int64(d))
+		return wait(ctx, d)
+	}
+	opts.Now = func() time.Time { return now().Add(time.Duration(passed.Load())) }
 	c, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -240,5 +252,17 @@ func contextThatEnds(t testing.TB) (context.Context, func(context.Context, time.
 	return ctx, func(ctx context.Context, _ time.Duration) error {
 		cancel()
 		return ctx.Err()
+	}
+}
+
+// take takes slots, each for another endpoint, until the test ends.
+func take(t testing.TB, c *Client, n int) {
+	t.Helper()
+	for i := range n {
+		release, err := c.queue.take(t.Context(), c.Begin(), []*request{{endpoint: fmt.Sprintf("GET /users/%d", i)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { release(true) })
 	}
 }

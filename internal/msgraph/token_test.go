@@ -102,9 +102,7 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("retryable %v: %v, asked %d times", kind, err, tokens.asked)
 		}
 	}
-	for range requestsAtOnce {
-		c.slots <- struct{}{} // all are taken: signing in keeps nobody from Graph, and is kept by nobody
-	}
+	take(t, c, slots) // all of them: signing in keeps nobody from Graph, and is kept by nobody
 	if err := c.BeginAs(adele, &countingTokens{}).SignIn(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,600 @@
+package msgraph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/entra"
+	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
+)
+
+// wire joins a client and a service by pipes, so that both live by the clock of a synctest bubble. It checks on its way
+// that no request is sent before the end of a Retry-After that was seen, with a reading of the headers of its own.
+type wire struct {
+	t         *testing.T
+	transport *http.Transport
+
+	mu        sync.Mutex
+	heldUntil map[string]time.Time // by workload
+	heldSince map[string]time.Time
+	sent      []string // who sent a request, in order, with the time
+	refusals  int
+}
+
+// pipes is a listener whose connections are pipes.
+type pipes struct {
+	conns chan net.Conn
+	once  *sync.Once
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, open := <-p.conns; open {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error {
+	p.once.Do(func() { close(p.conns) })
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// joined returns a client of a service that takes some time for each answer.
+func joined(t *testing.T, service http.Handler, latency time.Duration) (*Client, *wire) {
+	t.Helper()
+	listener := pipes{make(chan net.Conn), new(sync.Once)}
+	var handlers sync.WaitGroup
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		time.Sleep(latency) // of the bubble's clock
+		service.ServeHTTP(w, r)
+	})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+	}()
+	w := &wire{t: t, heldUntil: map[string]time.Time{}, heldSince: map[string]time.Time{}, transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			listener.conns <- server
+			return client, nil
+		},
+	}}
+	t.Cleanup(func() {
+		w.transport.CloseIdleConnections()
+		_ = server.Close()
+		<-done
+		handlers.Wait()
+	})
+	const address = "http://127.0.0.1:1"
+	opts := Options{GraphURL: address, Out: way(t, "", address), Tokens: application(t, address, address)}
+	if e, ok := service.(*emulator.Emulator); ok {
+		a, err := entra.NewApplication(entra.Options{Authority: address, GraphURL: address, ClientID: e.ClientID(), Credential: entra.Secret(identity.Secret(e.ClientSecret()))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.Tokens = a.Tokens(e.TenantID())
+	}
+	c, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.http, c.writer = &http.Client{Transport: w}, &http.Client{Transport: w}
+	return c, w
+}
+
+// workloads returns those of a request, or of the parts of a batch.
+func workloads(path, method string, body []byte) []string {
+	if strings.HasSuffix(path, "/token") {
+		return []string{"sign-in"}
+	}
+	if strings.HasSuffix(path, "/$batch") {
+		var batch struct {
+			Requests []struct{ Method, URL string }
+		}
+		_ = json.Unmarshal(body, &batch)
+		var all []string
+		for _, part := range batch.Requests {
+			path, _, _ := strings.Cut(part.URL, "?")
+			all = append(all, workloads(path, part.Method, nil)...)
+		}
+		return all
+	}
+	name := "directory"
+	if strings.Contains(path, "cloudLicensing") {
+		name = "cloud"
+	}
+	if method == http.MethodGet || strings.HasSuffix(path, "getByIds") {
+		return []string{name + " Read"}
+	}
+	return []string{name + " Write"}
+}
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	asked := workloads(r.URL.Path, r.Method, body)
+	who := ""
+	if caller := identity.From(r.Context()); caller != nil {
+		who = caller.ObjectID
+	}
+	w.mu.Lock()
+	now := time.Now()
+	w.sent = append(w.sent, who)
+	for _, name := range asked {
+		if now.After(w.heldSince[name]) && now.Before(w.heldUntil[name]) {
+			w.t.Errorf("%s %s is sent %v before the end of the Retry-After for %s", r.Method, r.URL.Path, w.heldUntil[name].Sub(now), name)
+		}
+	}
+	w.mu.Unlock()
+	resp, err := w.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	answered, _ := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(answered))
+	if resp.StatusCode == http.StatusTooManyRequests {
+		for _, name := range asked {
+			w.hold(name, resp.Header)
+		}
+	}
+	var batch struct {
+		Responses []struct {
+			ID      string
+			Status  int
+			Headers map[string]string
+		}
+	}
+	if strings.HasSuffix(r.URL.Path, "/$batch") && json.Unmarshal(answered, &batch) == nil {
+		for _, part := range batch.Responses {
+			if part.Status != http.StatusTooManyRequests {
+				continue
+			}
+			header := http.Header{}
+			for name, value := range part.Headers {
+				header.Set(name, value)
+			}
+			i, _ := strconv.Atoi(part.ID)
+			w.hold(asked[i], header)
+		}
+	}
+	return resp, nil
+}
+
+// hold notes that a workload has to be left alone.
+func (w *wire) hold(name string, header http.Header) {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil {
+		w.t.Errorf("Retry-After: %v", err)
+	}
+	names := []string{name}
+	if parts := strings.Split(header.Get("x-ms-throttle-scope"), "/"); len(parts) > 1 && parts[1] == "ReadWrite" {
+		service, _, _ := strings.Cut(name, " ")
+		names = []string{service + " Read", service + " Write"}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusals++
+	now := time.Now()
+	for _, name := range names {
+		if until := now.Add(time.Duration(seconds) * time.Second); until.After(w.heldUntil[name]) {
+			w.heldUntil[name] = until
+		}
+		if !now.Before(w.heldUntil[name]) || w.heldSince[name].IsZero() || now.After(w.heldSince[name]) {
+			w.heldSince[name] = now
+		}
+	}
+}
+
+// count returns how many requests were sent until now.
+func (w *wire) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.sent)
+}
+
+// by returns a context of what a caller asks.
+func by(t *testing.T, name string) context.Context {
+	return identity.With(t.Context(), &identity.Caller{TenantID: "t", ObjectID: name})
+}
+
+// ask reads some addresses in one operation, and returns the failures.
+func ask(ctx context.Context, o *Operation, addresses ...string) (failures []error) {
+	b := o.Batch()
+	for _, address := range addresses {
+		path, _, _ := strings.Cut(address, "?")
+		r := get("GET "+path, address)
+		r.done = func(_ []byte, err error) {
+			if err != nil {
+				failures = append(failures, err)
+			}
+		}
+		b.add(r)
+	}
+	b.Do(ctx)
+	return failures
+}
+
+// TestCoolDown has many callers ask more than the tenant takes, without regard to what they are told: the gateway sends
+// nothing before the end of a Retry-After that it has seen (see wire), and each caller gets answers.
+func TestCoolDown(t *testing.T) {
+	t.Parallel()
+	for name, throttling := range map[string]emulator.Throttling{
+		"resource units": {ResourceUnits: 40},
+		"cloudLicensing": {CloudLicensing: 12},
+		"both":           {ResourceUnits: 60, CloudLicensing: 9},
+		"application":    {AppResourceUnits: 50},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e := emulator.New(emulator.Options{Users: 20, Variants: emulator.Variants{Throttling: throttling}})
+				c, w := joined(t, e, 50*time.Millisecond)
+				const callers = 6
+				answers := make([]int, callers)
+				var group sync.WaitGroup
+				for i := range callers {
+					group.Go(func() {
+						ctx, cancel := context.WithTimeout(by(t, fmt.Sprint(i)), time.Minute)
+						defer cancel()
+						for n := 0; ctx.Err() == nil; n++ {
+							addresses := []string{"/users?$top=5&$select=id", "/admin/cloudLicensing/allotments", "/groups?$top=5&$select=id"}
+							if i == 0 {
+								addresses = addresses[n%3 : n%3+1] // a light one
+							}
+							failures := ask(ctx, c.Begin(), addresses...)
+							for _, err := range failures {
+								if !errors.Is(err, licensing.ErrThrottled) && ctx.Err() == nil {
+									t.Error(err)
+								}
+							}
+							if len(failures) == 0 {
+								answers[i]++
+							}
+							time.Sleep(time.Duration(100*(i+1)) * time.Millisecond)
+						}
+					})
+				}
+				group.Wait()
+				if w.refusals == 0 {
+					t.Error("the tenant took everything")
+				}
+				t.Logf("answers %v, %d requests, %d refused", answers, w.count(), w.refusals)
+				for i, n := range answers {
+					if n == 0 {
+						t.Errorf("caller %d got no answer: %v", i, answers)
+					}
+				}
+			})
+		})
+	}
+}
+
+// fine is a service that takes everything, but throttles the first request to a path, if there is one.
+func fine(path string) http.HandlerFunc {
+	var once sync.Once
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			_, _ = io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":86400}`)
+			return
+		}
+		if r.URL.Path == path {
+			once.Do(func() {
+				w.Header().Set("Retry-After", "9")
+				w.WriteHeader(http.StatusTooManyRequests)
+			})
+		}
+		_, _ = io.WriteString(w, `{"value":[]}`)
+	}
+}
+
+// TestLightCaller has six exports of one caller keep all slots busy. Another caller who comes is sent for next, after no
+// more than the one request that got a slot in the same turn; also an operation of the same caller is.
+func TestLightCaller(t *testing.T) {
+	t.Parallel()
+	for _, light := range []string{"light", "heavy"} {
+		t.Run(light, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, w := joined(t, fine(""), time.Second)
+				ctx, cancel := context.WithCancel(t.Context())
+				var group sync.WaitGroup
+				for i := range 6 {
+					group.Go(func() {
+						o := c.Begin()
+						for ctx.Err() == nil {
+							var inner sync.WaitGroup
+							for n := range 6 {
+								inner.Go(func() {
+									ask(identity.With(ctx, &identity.Caller{ObjectID: "heavy", TenantID: "t"}), o, fmt.Sprintf("/export/%d/%d", i, n))
+								})
+							}
+							inner.Wait()
+						}
+					})
+				}
+				time.Sleep(30*time.Second + 500*time.Millisecond)
+				for range 5 {
+					before := w.count()
+					start := time.Now()
+					o := c.Begin()
+					if failures := ask(by(t, light), o, "/users"); len(failures) > 0 {
+						t.Error(failures)
+					}
+					// It came in the middle of a second, in which all slots were taken, and was answered after one more.
+					if took := time.Since(start); took > 2*time.Second {
+						t.Errorf("%d requests were sent in the meantime, for %v", w.count()-before, took)
+					}
+					time.Sleep(4*time.Second + 500*time.Millisecond - time.Since(start))
+				}
+				cancel()
+				group.Wait()
+			})
+		})
+	}
+}
+
+// TestAfterCoolDown queues many requests of one caller and then one of another during a cool-down. When it ends, a few are
+// sent, the other caller's among them, and the rest as answers come.
+func TestAfterCoolDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, w := joined(t, fine("/beta/users"), 100*time.Millisecond)
+		var group sync.WaitGroup
+		group.Go(func() { ask(by(t, "heavy"), c.Begin(), "/users") })
+		time.Sleep(time.Second) // it is throttled now
+		for i := range 50 {
+			group.Go(func() {
+				if failures := ask(by(t, "heavy"), c.Begin(), fmt.Sprintf("/groups/%d", i)); len(failures) > 0 {
+					t.Error(failures)
+				}
+			})
+		}
+		synctest.Wait()
+		group.Go(func() {
+			if failures := ask(by(t, "light"), c.Begin(), "/devices"); len(failures) > 0 {
+				t.Error(failures)
+			}
+		})
+		synctest.Wait()
+		before := w.count()
+		if before != 2 { // the token and the request that was throttled
+			t.Errorf("%d requests during the cool-down", before)
+		}
+		w.mu.Lock()
+		rest := time.Until(w.heldUntil["directory Read"])
+		w.mu.Unlock()
+		time.Sleep(rest)
+		synctest.Wait()
+		w.mu.Lock()
+		first := slices.Clone(w.sent[before:])
+		w.mu.Unlock()
+		if len(first) != slotsAfter || !slices.Contains(first, "light") {
+			t.Errorf("at the end of the cool-down: %v", first)
+		}
+		group.Wait()
+		if got := w.count() - before; got != 52 {
+			t.Errorf("%d requests after the cool-down", got)
+		}
+	})
+}
+
+// TestThrottleScope has one request throttled for long, and looks which others are still sent: those that the answer does
+// not concern. The others fail at once, and say for how long.
+func TestThrottleScope(t *testing.T) {
+	t.Parallel()
+	const (
+		directoryRead  = "GET /users"
+		directoryWrite = "POST /users/u/assignLicense"
+		cloudRead      = "GET /admin/cloudLicensing/allotments"
+		cloudWrite     = "DELETE /admin/cloudLicensing/assignments/a"
+		byIDs          = "POST /directoryObjects/getByIds"
+		elsewhere      = "GET /groups" // by the client of another tenant
+		other          = "GET /devices"
+	)
+	for _, tt := range []struct {
+		name, throttled string
+		status          int
+		scope           string
+		held            []string
+	}{
+		{"read", directoryRead, 429, "Tenant_Application/Read/app/tenant", []string{directoryRead, byIDs, other}},
+		{"read of the tenant", directoryRead, 429, "Tenant/Read/app/tenant", []string{directoryRead, byIDs, other}},
+		{"read of the application", directoryRead, 429, "Application/Read/app/tenant", []string{directoryRead, byIDs, other, elsewhere}},
+		{"write", directoryWrite, 429, "Tenant_Application/Write/app/tenant", []string{directoryWrite}},
+		{"both", directoryRead, 429, "Tenant_Application/ReadWrite/app/tenant", []string{directoryRead, byIDs, other, directoryWrite}},
+		{"both of the application", directoryWrite, 429, "Application/ReadWrite/app/tenant", []string{directoryRead, byIDs, other, directoryWrite, elsewhere}},
+		{"a read that the writes are named for", directoryRead, 429, "tenant_application/write/app/tenant", []string{directoryRead, byIDs, other, directoryWrite}},
+		{"no scope", directoryRead, 429, "", []string{directoryRead, byIDs, other}},
+		{"nonsense", directoryRead, 429, "/////", []string{directoryRead, byIDs, other}},
+		{"ids", byIDs, 429, "", []string{directoryRead, byIDs, other}},
+		{"cloudLicensing", cloudRead, 429, "Tenant_Application/ReadWrite/app/tenant", []string{cloudRead, cloudWrite}},
+		{"cloudLicensing changes", cloudWrite, 429, "Tenant_Application/Write/app/tenant", []string{cloudWrite}},
+		{"unavailable", directoryRead, 503, "", []string{directoryRead}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			first := true
+			s := newService(t, func(call call) reply {
+				if call.method+" "+call.path == tt.throttled && first {
+					first = false
+					return reply{status: tt.status, header: map[string]string{"Retry-After": "550", "x-ms-throttle-scope": tt.scope}}
+				}
+				return ok(`{"value":[]}`)
+			})
+			queue := new(Queue)
+			c := s.client(t, func(o *Options) { o.Queue = queue })
+			neighbour := s.client(t, func(o *Options) { o.Queue = queue })
+			send := func(what string) (failure error) {
+				t.Helper()
+				method, path, _ := strings.Cut(what, " ")
+				switch what {
+				case directoryWrite:
+					return c.Begin().Write(t.Context(), []licensing.Write{licensing.AssignLicense{AssignedTo: licensing.Assignee{Type: licensing.AssigneeUser, ID: "u"}}})[0].Err
+				case cloudWrite:
+					return c.Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "a"}})[0].Err
+				}
+				r := &read{request: request{endpoint: what, method: method, url: path}, done: func(_ []byte, err error) { failure = err }}
+				b := c.Begin().Batch()
+				if what == elsewhere {
+					b = neighbour.Begin().Batch()
+				}
+				b.add(r)
+				b.Do(t.Context())
+				return failure
+			}
+			if err := send(tt.throttled); err == nil {
+				t.Fatal("it was not throttled")
+			}
+			s.calls()
+			for _, what := range []string{directoryRead, directoryWrite, cloudRead, cloudWrite, byIDs, elsewhere, other} {
+				err := send(what)
+				sent := len(s.calls())
+				if !slices.Contains(tt.held, what) {
+					if err != nil || sent != 1 {
+						t.Errorf("%s: %d requests, %v", what, sent, err)
+					}
+					continue
+				}
+				failure, _ := errors.AsType[*licensing.UpstreamError](err)
+				if failure == nil || sent != 0 || !errors.Is(failure, licensing.ErrThrottled) || failure.RetryAfter < 540*time.Second || failure.RetryAfter > 550*time.Second || !failure.Retryable {
+					t.Errorf("%s: %d requests, %+v", what, sent, err)
+				}
+			}
+		})
+	}
+}
+
+// TestThrottledPartHoldsOthers throttles a part of a batch for long. What it concerns is taken out of later batches, and
+// the rest is sent.
+func TestThrottledPartHoldsOthers(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call call) reply {
+		if call.path == "/users" {
+			return reply{status: 429, header: map[string]string{"Retry-After": "60", "x-ms-throttle-scope": "Tenant_Application/Read/a/t"}}
+		}
+		return ok(`{"value":[]}`)
+	})
+	c := s.client(t)
+	if failures := ask(t.Context(), c.Begin(), "/users", "/admin/cloudLicensing/allotments"); len(failures) != 1 {
+		t.Errorf("%v", failures)
+	}
+	s.calls()
+	failures := ask(t.Context(), c.Begin(), "/groups", "/admin/cloudLicensing/allotments", "/devices", "/admin/cloudLicensing/assignments")
+	if len(failures) != 2 || !errors.Is(failures[0], licensing.ErrThrottled) || !strings.HasPrefix(failures[0].Error(), "GET /groups: ") {
+		t.Errorf("%v", failures)
+	}
+	want := []string{"GET /admin/cloudLicensing/allotments", "GET /admin/cloudLicensing/assignments"}
+	if diff := cmp.Diff(want, s.texts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestThrottledSignIn asks the sign-in service for nobody's token while it wants to be left alone, and goes on with tokens
+// that are there.
+func TestThrottledSignIn(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(login.Close)
+	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
+	c := s.client(t, func(o *Options) { o.Out = way(t, "", s.URL, login.URL) })
+	for i := range 3 {
+		person := c.BeginAs(identity.Key{TenantID: "t", ObjectID: fmt.Sprint(i)}, application(t, login.URL, s.URL))
+		if err := person.SignIn(t.Context()); !errors.Is(err, licensing.ErrThrottled) {
+			t.Error(err)
+		}
+	}
+	if failures := ask(t.Context(), c.BeginAs(identity.Key{}, &countingTokens{}), "/users"); len(failures) > 0 || asked.Load() != 1 {
+		t.Errorf("%v, asked %d times", failures, asked.Load())
+	}
+}
+
+// TestReadyDuringCoolDown sends nothing to find out whether the service answers while it throttles.
+func TestReadyDuringCoolDown(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply { return busy })
+	var waited atomic.Int32
+	c := s.client(t, func(o *Options) {
+		o.Wait = func(context.Context, time.Duration) error { waited.Add(1); return nil }
+	})
+	for range 3 {
+		if err := c.Ready(t.Context()); !errors.Is(err, licensing.ErrThrottled) {
+			t.Error(err)
+		}
+	}
+	if got := s.texts(); len(got) != 1 || waited.Load() != 0 {
+		t.Errorf("%v, waited %d times", got, waited.Load())
+	}
+}
+
+// TestSlowEndpoint has one endpoint answer nobody, with more requests than there are slots. The others are answered
+// meanwhile, alone and in a batch.
+func TestSlowEndpoint(t *testing.T) {
+	t.Parallel()
+	const callers = 3 * slots
+	arrived, release := make(chan struct{}, attempts*callers), make(chan struct{})
+	s := newService(t, func(call call) reply {
+		if call.path == "/groups" {
+			arrived <- struct{}{}
+			<-release
+		}
+		return ok(`{"value":[]}`)
+	})
+	c := s.client(t)
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			if failures := ask(t.Context(), c.Begin(), "/groups"); len(failures) > 0 {
+				t.Error(failures)
+			}
+		})
+	}
+	for range slots / 2 {
+		<-arrived
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // of a test that fails
+	defer cancel()
+	for _, addresses := range [][]string{{"/users"}, {"/devices"}, {"/users", "/devices"}, {"/users", "/admin/cloudLicensing/allotments"}} {
+		if failures := ask(ctx, c.Begin(), addresses...); len(failures) > 0 {
+			t.Error(failures)
+		}
+	}
+	if n := len(arrived); n > 0 {
+		t.Errorf("%d more are on their way to the slow endpoint", n)
+	}
+	close(release)
+	group.Wait()
+}
