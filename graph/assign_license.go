@@ -97,7 +97,8 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	if write.AssignedTo.Type == licensing.AssigneeGroup {
 		payload.Assignee = &licensing.Group{ID: write.AssignedTo.ID}
 	}
-	c.refused(result.Err, []any{"assignedTo"}, ast.PathName("outcome"))
+	about := subject{assignee: write.AssignedTo.Type, located: h.user != nil && deref(h.user.UsageLocation) != ""}
+	c.refused(result.Err, about, []any{"assignedTo"}, ast.PathName("outcome"))
 	payload.UserErrors = c.errs
 	return payload, nil
 }

@@ -74,7 +74,7 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 	if result.Outcome == licensing.WriteDone {
 		payload.Assignment = changed(a.ID, result.Assignment, disabled, poolOf(a), assigneeOf(a))
 	}
-	c.refused(result.Err, []any{"id"}, ast.PathName("assignment"))
+	c.refused(result.Err, subject{}, []any{"id"}, ast.PathName("assignment"))
 	payload.UserErrors = c.errs
 	return payload, nil
 }
@@ -97,7 +97,7 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	if result.Outcome == licensing.WriteDone {
 		payload.DeletedAssignmentID = &a.ID
 	}
-	c.refused(result.Err, []any{"id"}, ast.PathName("deletedAssignmentId"))
+	c.refused(result.Err, subject{}, []any{"id"}, ast.PathName("deletedAssignmentId"))
 	payload.UserErrors = c.errs
 	return payload, nil
 }

@@ -185,10 +185,14 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 	}
 	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool { return !slices.Contains(a.AssignableTo(), d.assignee.Type) })
 	if len(usable) == 0 {
-		return no(model.UserErrorNotAssignable, "The allotment has no units for this kind of assignee.")
+		code := model.UserErrorNotAssignable
+		if d.assignee.Type == licensing.AssigneeGroup {
+			code = model.UserErrorGroupWithoutUnits
+		}
+		return no(code, advice[code])
 	}
 	if slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return d.draws(a.ID) }) {
-		return no(model.UserErrorAlreadyAssigned, "It is assigned directly already: `updateAssignment` changes it.")
+		return no(model.UserErrorAlreadyAssigned, advice[model.UserErrorAlreadyAssigned])
 	}
 	left := func(a *licensing.Allotment) int32 { return a.AvailableUnits() - taken[a.ID] }
 	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(left(a), left(b)) })
@@ -261,8 +265,13 @@ func (c *change) report(payload *model.CreateAssignmentsPayload, writers []*cand
 		if made := written.Assignment; made != nil {
 			result.Assignment = changed(made.ID, made, sent.DisabledServicePlanIDs, sent.AllotmentID, writers[n].object())
 		}
-		result.UserErrors = append(result.UserErrors, c.refused(written.Err, []any{"assignedTo", i}, ast.PathName("results"), ast.PathIndex(i))...)
+		result.UserErrors = append(result.UserErrors, c.refused(written.Err, writers[n].subject(), []any{"assignedTo", i}, ast.PathName("results"), ast.PathIndex(i))...)
 	}
+}
+
+// subject is the assignee as a refusal concerns it.
+func (d *candidate) subject() subject {
+	return subject{creates: true, assignee: d.assignee.Type, located: d.user != nil && deref(d.user.UsageLocation) != ""}
 }
 
 // object is the assignee as an object of which the id is known.

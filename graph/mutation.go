@@ -30,6 +30,7 @@ type change struct {
 	ctx      context.Context
 	upstream Upstream
 	errs     []*model.UserError
+	plans    []*licensing.ServicePlan // of the products that it concerns, as far as they were read
 }
 
 // changing begins a change.
@@ -58,45 +59,17 @@ func (c *change) mend(code model.UserErrorCode, message string, field ...any) *m
 
 // refused notes what the service said of a change that it did not make: something that the caller can mend, or an
 // error at the place given of the answer.
-func (c *change) refused(err error, field []any, at ...ast.PathElement) []*model.UserError {
+func (c *change) refused(err error, about subject, field []any, at ...ast.PathElement) []*model.UserError {
 	if err == nil {
 		return nil
 	}
 	upstream, ok := errors.AsType[*licensing.UpstreamError](err)
-	switch {
-	case ok && errors.Is(err, licensing.ErrNotFound):
-		return []*model.UserError{c.mend(model.UserErrorNotFound, "Microsoft Graph has no such object.", field...)}
-	case ok && errors.Is(err, licensing.ErrRefused):
-		code, message := refusal(upstream.Code)
+	if ok && (errors.Is(err, licensing.ErrNotFound) || errors.Is(err, licensing.ErrRefused)) {
+		code, message := c.refusal(upstream, about)
 		return []*model.UserError{c.mend(code, message, field...)}
 	}
 	graphql.AddError(c.ctx, gqlerror.WrapPath(append(slices.Clone(graphql.GetPath(c.ctx)), at...), err))
 	return nil
-}
-
-// refusals are what the service's codes mean for the caller. Microsoft publishes none for these requests; they are
-// those of the API's design, and what is not among them is shown as it is.
-var refusals = map[string]struct {
-	code    model.UserErrorCode
-	message string
-}{
-	"noAvailableLicenses":           {model.UserErrorNoFreeUnit, "No unit of the allotment is free. Free or buy units."},
-	"invalidUsageLocation":          {model.UserErrorUsageLocation, "The person has no usage location, or one in which the product is not offered. Set it first."},
-	"mutuallyExclusiveServicePlans": {model.UserErrorPlanConflict, "A service plan excludes another one that the assignee has. Switch one of them off."},
-	"dependencyViolation":           {model.UserErrorPlanConflict, "A service plan needs another one that the assignee does not have."},
-	"invalidAssigneeType":           {model.UserErrorNotAssignable, "The allotment has no units for this kind of assignee."},
-	"notFound":                      {model.UserErrorNotFound, "Microsoft Graph has no such object."},
-	"resourceNotFound":              {model.UserErrorNotFound, "Microsoft Graph has no such object."},
-}
-
-func refusal(code string) (model.UserErrorCode, string) {
-	if known, ok := refusals[code]; ok {
-		return known.code, known.message
-	}
-	if code == "" {
-		code = "none"
-	}
-	return model.UserErrorRefused, "Microsoft Graph refused it; its code is " + code + "."
 }
 
 // write makes the changes, and reads back those of which the service has not told everything: what became of the change,
@@ -209,6 +182,7 @@ func (c *change) staleLicenses(payload *model.AssignLicensePayload) bool {
 // those are not known, nil, they have to be named by id.
 func (c *change) plansIn(names []string, services []*licensing.ServicePlan, field ...any) []licensing.GUID {
 	ids := []licensing.GUID{}
+	c.plans = append(c.plans, services...)
 	if len(names) > maxWrites {
 		c.mend(model.UserErrorInvalid, "At most "+strconv.Itoa(maxWrites)+" plans.", field...)
 		return ids

@@ -26,7 +26,7 @@ func (c *change) reprocess(input model.ReprocessInput, write func(userID string)
 		i := written[n]
 		result := payload.Results[i]
 		result.Outcome = became.Outcome
-		result.UserErrors = append(result.UserErrors, c.refused(became.Err, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
+		result.UserErrors = append(result.UserErrors, c.refused(became.Err, subject{}, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
 	}
 	payload.UserErrors = c.errs
 	return payload, nil

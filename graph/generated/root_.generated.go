@@ -3749,17 +3749,29 @@ enum UserErrorCode {
   PLAN_NOT_IN_PRODUCT
   "No unit is free."
   NO_FREE_UNIT
-  "The person has no usage location, or one in which the product is not offered."
+  "The person has no usage location, which a license needs."
   USAGE_LOCATION
+  "The product, or one of its service plans, is not sold in the person's usage location."
+  PROHIBITED_IN_USAGE_LOCATION
+  "A mail address that the product would add to the person belongs to another object."
+  PROXY_ADDRESS_CONFLICT
   "The allotment has no units for this kind of assignee."
   NOT_ASSIGNABLE
+  "The tenant has no units of the product that can be given to groups."
+  GROUP_WITHOUT_UNITS
+  "The group is not security enabled: it cannot get licenses."
+  GROUP_NOT_SECURITY_ENABLED
   "It is assigned already."
   ALREADY_ASSIGNED
   "It is not assigned directly: it comes through a group, or not at all."
   NOT_ASSIGNED
-  "Service plans exclude each other, or one needs another."
+  "Service plans exclude each other. The message names them."
   PLAN_CONFLICT
-  "Microsoft Graph refused it for a reason of its own; the message has its code."
+  "A service plan needs another one that is missing, or would be. The message names them."
+  PLAN_DEPENDENCY
+  "What cannot be changed of an assignment: its allotment and its assignee."
+  IMMUTABLE_PROPERTY
+  "Microsoft Graph refused it for a reason of its own. The message has its words, or its code."
   REFUSED
 }
 

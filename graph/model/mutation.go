@@ -14,18 +14,24 @@ type UserErrorCode string
 
 // Members of the enumeration.
 const (
-	UserErrorInvalid          UserErrorCode = "INVALID"
-	UserErrorNotFound         UserErrorCode = "NOT_FOUND"
-	UserErrorUnknownProduct   UserErrorCode = "UNKNOWN_PRODUCT"
-	UserErrorUnknownPlan      UserErrorCode = "UNKNOWN_PLAN"
-	UserErrorPlanNotInProduct UserErrorCode = "PLAN_NOT_IN_PRODUCT"
-	UserErrorNoFreeUnit       UserErrorCode = "NO_FREE_UNIT"
-	UserErrorUsageLocation    UserErrorCode = "USAGE_LOCATION"
-	UserErrorNotAssignable    UserErrorCode = "NOT_ASSIGNABLE"
-	UserErrorAlreadyAssigned  UserErrorCode = "ALREADY_ASSIGNED"
-	UserErrorNotAssigned      UserErrorCode = "NOT_ASSIGNED"
-	UserErrorPlanConflict     UserErrorCode = "PLAN_CONFLICT"
-	UserErrorRefused          UserErrorCode = "REFUSED"
+	UserErrorInvalid            UserErrorCode = "INVALID"
+	UserErrorNotFound           UserErrorCode = "NOT_FOUND"
+	UserErrorUnknownProduct     UserErrorCode = "UNKNOWN_PRODUCT"
+	UserErrorUnknownPlan        UserErrorCode = "UNKNOWN_PLAN"
+	UserErrorPlanNotInProduct   UserErrorCode = "PLAN_NOT_IN_PRODUCT"
+	UserErrorNoFreeUnit         UserErrorCode = "NO_FREE_UNIT"
+	UserErrorUsageLocation      UserErrorCode = "USAGE_LOCATION"
+	UserErrorNotAssignable      UserErrorCode = "NOT_ASSIGNABLE"
+	UserErrorAlreadyAssigned    UserErrorCode = "ALREADY_ASSIGNED"
+	UserErrorNotAssigned        UserErrorCode = "NOT_ASSIGNED"
+	UserErrorPlanConflict       UserErrorCode = "PLAN_CONFLICT"
+	UserErrorPlanDependency     UserErrorCode = "PLAN_DEPENDENCY"
+	UserErrorProhibited         UserErrorCode = "PROHIBITED_IN_USAGE_LOCATION"
+	UserErrorProxyAddress       UserErrorCode = "PROXY_ADDRESS_CONFLICT"
+	UserErrorGroupWithoutUnits  UserErrorCode = "GROUP_WITHOUT_UNITS"
+	UserErrorNotSecurityEnabled UserErrorCode = "GROUP_NOT_SECURITY_ENABLED"
+	UserErrorImmutable          UserErrorCode = "IMMUTABLE_PROPERTY"
+	UserErrorRefused            UserErrorCode = "REFUSED"
 )
 
 // AssigneeInput is who gets a licence.

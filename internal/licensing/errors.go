@@ -54,6 +54,9 @@ type UpstreamError struct {
 	Status int
 	// Code and RequestID are the service's own, for whoever asks its support.
 	Code, RequestID string
+	// Sentence is the service's own about a change that it refused, at most 500 characters and none of control, for who asked for the
+	// change. It can hold personal data: it is not part of Error, and is not logged.
+	Sentence string
 	// Numbers are what the sign-in service calls the failure besides its code, such as 65001; for the log.
 	Numbers []int
 	// RetryAfter is how long the service wants to be left alone; 0 when it did not say.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
@@ -131,6 +132,32 @@ func errorCode(body []byte) (code, requestID string) {
 		next = e.InnerError
 	}
 	return code, requestID
+}
+
+// maxSentence bounds the characters of what the service says about a refusal.
+const maxSentence = 500
+
+// sentence returns what an error says, on one line; empty when it says nothing.
+func sentence(body []byte) string {
+	var envelope struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &envelope) != nil {
+		return ""
+	}
+	printable := strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) { // controls, and marks of direction
+			return ' '
+		}
+		return r
+	}, envelope.Error.Message)
+	runes := []rune(strings.Join(strings.Fields(printable), " "))
+	if len(runes) > maxSentence {
+		return string(runes[:maxSentence-1]) + "…"
+	}
+	return string(runes)
 }
 
 // notOffered is the error of an endpoint that the tenant does not have.

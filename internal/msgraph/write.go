@@ -231,6 +231,9 @@ func (c *change) settle(a *answer) {
 		return
 	}
 	failure := *c.failure(a)
+	if rejected(a) {
+		failure.Sentence = sentence(a.body)
+	}
 	failure.Retryable = failure.Retryable && c.result.Outcome == licensing.WriteNotDone
 	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, licensing.ErrNotFound) {
 		failure.Kind = licensing.ErrNotOffered // as the reads of devices: callers have seen the device

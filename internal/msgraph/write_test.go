@@ -807,6 +807,22 @@ func TestForeignAnswers(t *testing.T) {
 	}
 }
 
+// TestSentence passes on what the service says of a change that it refuses, and keeps it out of the error's text, which is
+// logged.
+func TestSentence(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(call) reply {
+		return reply{status: 400, body: `{"error":{"code":"Request_BadRequest","message":"Ada has\r\nno place."}}`}
+	})
+	for _, users := range [][]string{{"a"}, {"a", "b"}} {
+		for _, r := range s.client(t).Begin().Write(t.Context(), writesOf(users...)) {
+			if failure := upstream(t, r); failure.Sentence != "Ada has no place." || strings.Contains(failure.Error(), "Ada") {
+				t.Errorf("%q, %v", failure.Sentence, failure)
+			}
+		}
+	}
+}
+
 // TestDoubtedRefusal puts a change off that was made nevertheless: what the repetition is answered proves nothing.
 func TestDoubtedRefusal(t *testing.T) {
 	t.Parallel()

@@ -179,10 +179,8 @@ func (t *Tenant) refuseLicences(i int32, change LicenceChange) ([]*Allotment, *R
 		}
 		switch t.violation(i, &r, rows, ^poolSet(0)); r.cause {
 		case NoCause, Contention:
-		case Location:
-			return bad("License assignment cannot be done for user with invalid usage location.")
 		default:
-			return bad("License assignment failed. %s", t.message(i, &r))
+			return nil, t.refuseByDirectory(&r)
 		}
 	}
 	// What stays must not lose a plan that it needs.
@@ -192,10 +190,32 @@ func (t *Tenant) refuseLicences(i int32, change LicenceChange) ([]*Allotment, *R
 			continue
 		}
 		if t.violation(i, &r, rows, ^poolSet(0)); r.cause == Dependency {
-			return bad("License assignment failed. %s", t.message(i, &r))
+			return nil, t.refuseByDirectory(&r)
 		}
 	}
 	return pools, nil
+}
+
+// refuseByDirectory is what the directory says of a licence that somebody cannot
+// have, whatever is added or removed: a sentence alone tells the reasons apart.
+func (t *Tenant) refuseByDirectory(r *row) *Refusal {
+	plan, other := t.ruledIDs[r.plan], ""
+	switch r.cause {
+	case Exclusive, Dependency:
+		other = t.ruledIDs[r.other]
+	}
+	switch r.cause {
+	case Location:
+		return refuse(BadRequest, "", "License assignment cannot be done for user with invalid usage location.")
+	case Exclusive:
+		return refuse(BadRequest, "", "License assignment failed because service plans %s, %s are mutually exclusive.", plan, other)
+	case Dependency:
+		return refuse(BadRequest, "", "License assignment failed because service plan %s depends on the service plan(s) %s.", plan, other)
+	case Uniqueness:
+		return refuse(BadRequest, "", "Another object with the same value for property proxyAddresses already exists.")
+	default:
+		return refuse(BadRequest, "", "Subscription with SKU %s does not have any available licenses.", t.products[r.sku].SkuID)
+	}
 }
 
 // takes says whether new units of a can go to such an assignee.

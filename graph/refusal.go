@@ -1,0 +1,140 @@
+package graph
+
+import (
+	"regexp"
+	"strings"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+)
+
+// subject is who a refused change concerns, as far as that was read before.
+type subject struct {
+	assignee licensing.AssigneeType // empty when it is not known
+	located  bool                   // it is a person with a usage location
+	creates  bool                   // an assignment
+}
+
+// refusals are what the service's codes mean for the caller, in lower case. Microsoft publishes none for these requests;
+// they are those of the API's design.
+var refusals = map[string]model.UserErrorCode{
+	"noavailablelicenses":           model.UserErrorNoFreeUnit,
+	"invalidusagelocation":          model.UserErrorUsageLocation,
+	"mutuallyexclusiveserviceplans": model.UserErrorPlanConflict,
+	"dependencyviolation":           model.UserErrorPlanDependency,
+	"proxyaddressconflict":          model.UserErrorProxyAddress,
+	"invalidassigneetype":           model.UserErrorNotAssignable,
+	"immutablepropertymodified":     model.UserErrorImmutable,
+	"conflict":                      model.UserErrorAlreadyAssigned,
+	"notfound":                      model.UserErrorNotFound,
+	"resourcenotfound":              model.UserErrorNotFound,
+}
+
+// sentences are the beginnings and middles of the sentences by which the directory tells one reason from another, all
+// under the same code, in lower case. The first that occurs counts.
+var sentences = []struct {
+	part string
+	code model.UserErrorCode
+}{
+	{"depends on", model.UserErrorPlanDependency},
+	{"depend on", model.UserErrorPlanDependency},
+	{"mutually exclusive", model.UserErrorPlanConflict},
+	{"available licenses", model.UserErrorNoFreeUnit},
+	{"usage location", model.UserErrorUsageLocation},
+	{"proxy address", model.UserErrorProxyAddress},
+	{"proxyaddresses", model.UserErrorProxyAddress},
+	{"security enabled", model.UserErrorNotSecurityEnabled},
+	{"security-enabled", model.UserErrorNotSecurityEnabled},
+	{"inherited from a group", model.UserErrorNotAssigned},
+	{"not have a corresponding license", model.UserErrorNotAssigned},
+	{"valid company license", model.UserErrorUnknownProduct},
+}
+
+// advice is what a code means when the service gives it, and what to do.
+var advice = map[model.UserErrorCode]string{
+	model.UserErrorNotFound:           "Microsoft Graph has no such object.",
+	model.UserErrorUnknownProduct:     "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.",
+	model.UserErrorNoFreeUnit:         "No unit is free. Free or buy units.",
+	model.UserErrorUsageLocation:      "The person has no usage location, or one where the product is not sold. Set it first.",
+	model.UserErrorProhibited:         "The product, or one of its service plans, is not sold in the person's usage location. Correct the location, or switch the plan off.",
+	model.UserErrorNotAssignable:      "The allotment has no units for this kind of assignee.",
+	model.UserErrorGroupWithoutUnits:  "No unit of the product can be given to groups.",
+	model.UserErrorNotSecurityEnabled: "Only a group that is security enabled can get licenses.",
+	model.UserErrorAlreadyAssigned:    "It is assigned directly already: `updateAssignment` changes it.",
+	model.UserErrorNotAssigned:        "The product is not assigned directly: it comes through a group, or not at all.",
+	model.UserErrorPlanConflict:       "Service plans exclude each other. Switch one of them off, or remove its product.",
+	model.UserErrorPlanDependency:     "A service plan needs another one. Assign that one, or switch off the plan that needs it.",
+	model.UserErrorProxyAddress:       "A mail address that the product would add belongs to another object. Remove it there first.",
+	model.UserErrorImmutable:          "The allotment and the assignee of an assignment cannot be changed: delete it, and create another one.",
+	model.UserErrorRefused:            "Microsoft Graph refused it.",
+}
+
+// refusal returns what the service's refusal means: its code decides, and its sentence only between what it refuses
+// under one code. What is not known is told in the service's own words, or by its code.
+func (c *change) refusal(upstream *licensing.UpstreamError, about subject) (code model.UserErrorCode, message string) {
+	sentence := strings.ToLower(upstream.Sentence)
+	code, known := refusals[strings.ToLower(upstream.Code)]
+	switch {
+	case known:
+	case upstream.Kind == licensing.ErrNotFound:
+		code = model.UserErrorNotFound
+	default:
+		code = model.UserErrorRefused
+		for _, s := range sentences {
+			if generic[strings.ToLower(upstream.Code)] && strings.Contains(sentence, s.part) {
+				code = s.code
+				break
+			}
+		}
+	}
+	group := about.assignee == licensing.AssigneeGroup
+	switch {
+	case code == model.UserErrorUsageLocation && (about.located || strings.Contains(sentence, "not offered")):
+		code = model.UserErrorProhibited
+	case code == model.UserErrorNotAssignable && group && strings.Contains(sentence, "security enabled"):
+		code = model.UserErrorNotSecurityEnabled
+	case (code == model.UserErrorNotAssignable || code == model.UserErrorNoFreeUnit) && group:
+		code = model.UserErrorGroupWithoutUnits
+	case code == model.UserErrorAlreadyAssigned && !about.creates: // nothing else can be there already
+		code = model.UserErrorRefused
+	}
+	message = advice[code]
+	switch {
+	case upstream.Sentence != "":
+		message += " Microsoft Graph says: " + c.named(upstream.Sentence)
+	case code == model.UserErrorRefused && upstream.Code != "":
+		message += " Its code is " + upstream.Code + "."
+	case code == model.UserErrorRefused:
+		message += " It gave no code."
+	}
+	return code, message
+}
+
+// generic are the codes, in lower case, under which the directory refuses for many reasons.
+var generic = map[string]bool{"": true, "badrequest": true, "request_badrequest": true}
+
+var (
+	guids     = regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+	addresses = regexp.MustCompile(`[^\s"'<>:;,]+@[^\s"'<>:;,]+`)
+)
+
+// named writes the names of products and service plans in place of their ids. Mail addresses are left out: they are
+// shown to whom has the right to read them of a user.
+func (c *change) named(sentence string) string {
+	sentence = addresses.ReplaceAllString(sentence, "…")
+	return guids.ReplaceAllStringFunc(sentence, func(text string) string {
+		id, _ := licensing.ParseGUID(text)
+		if plan, ok := licensing.WellKnownServicePlan(id); ok {
+			return deref(plan.DisplayName()) + " (" + deref(plan.ServicePlanName) + ")"
+		}
+		if sku, ok := licensing.WellKnownSku(id); ok {
+			return deref(sku.ProductName()) + " (" + deref(sku.SkuPartNumber) + ")"
+		}
+		for _, plan := range c.plans {
+			if is(plan.ServicePlanID, id) && plan.ServicePlanName != nil {
+				return *plan.ServicePlanName
+			}
+		}
+		return text
+	})
+}
