@@ -23,8 +23,11 @@ import (
 
 // admit lets the caller begin an operation, over whichever transport, before anything of it is read. Call end when
 // the operation has ended.
-func admit(ctx context.Context, q quota.Quota) (end func(), problem *refusal) {
-	end, err := q.Begin(ctx, identity.From(ctx).Key())
+func (e endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
+	if problem := e.pressure.problem(); problem != nil {
+		return nil, problem
+	}
+	end, err := e.quota.Begin(ctx, identity.From(ctx).Key())
 	if err == nil {
 		return end, nil
 	}

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"golang.org/x/sync/semaphore"
 
 	"licensegraph/internal/identity"
+	"licensegraph/internal/quota"
 )
 
 // askAs sends an operation as a caller.
@@ -135,4 +138,77 @@ func TestConnectionsAreBounded(t *testing.T) {
 	_ = second.Close()
 	_ = bound.Close()
 	group.Wait()
+}
+
+// TestPressure refuses operations that would begin late, with the time that others wait.
+func TestPressure(t *testing.T) {
+	t.Parallel()
+	e := endpoint{pressure: new(pressure), quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
+	begins := func() *refusal {
+		end, problem := e.admit(t.Context())
+		if problem == nil {
+			end()
+		}
+		return problem
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := make(chan time.Time)
+	var group sync.WaitGroup
+	now := time.Now()
+	group.Go(func() { e.pressure.run(ctx, ticks, func() time.Time { return now }) })
+	look := func(late time.Duration) { // the second tick is taken when the first has been worked off
+		ticks <- now.Add(-late)
+		ticks <- now
+	}
+	look(900 * time.Millisecond)
+	if problem := begins(); problem != nil {
+		t.Errorf("a little late: %+v", problem)
+	}
+	look(3 * time.Second)
+	if problem := begins(); problem == nil || problem.status != http.StatusServiceUnavailable || problem.header["Retry-After"] != "3" || problem.extensions["retryAfterSeconds"] != 3 {
+		t.Errorf("late: %+v", problem)
+	}
+	for range 20 {
+		ticks <- now
+	}
+	if problem := begins(); problem != nil {
+		t.Errorf("a second later: %+v", problem)
+	}
+	cancel()
+	group.Wait()
+}
+
+// TestTurns has a large operation wait for another one, and a small one for nobody.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	e := endpoint{turns: semaphore.NewWeighted(100_000)}
+	operation := func(cost int) *graphql.OperationContext {
+		op := &graphql.OperationContext{Operation: &ast.OperationDefinition{Operation: ast.Query}}
+		op.Stats.SetExtension("cost", cost)
+		return op
+	}
+	turn := func(ctx context.Context, cost int) func() {
+		t.Helper()
+		resolved, problem := e.turn(ctx, operation(cost))
+		if problem != nil {
+			t.Fatalf("%d: %+v", cost, problem)
+		}
+		return resolved
+	}
+	first := turn(t.Context(), 60_000)
+	turn(t.Context(), 100)() // small
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, problem := e.turn(gone, operation(60_000)); problem == nil || problem.status != http.StatusServiceUnavailable {
+		t.Errorf("beside the first: %+v", problem)
+	}
+	second := make(chan func())
+	go func() {
+		resolved, _ := e.turn(t.Context(), operation(60_000))
+		second <- resolved
+	}()
+	first()
+	first() // once is enough
+	(<-second)()
+	turn(t.Context(), 100_000)()
 }

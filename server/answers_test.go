@@ -40,7 +40,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-const longAnswer = `"errors":[{"message":"The answer is longer than 20000 bytes. Ask for smaller pages, or for fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer"}}]`
+const longAnswer = `"errors":[{"message":"The answer is longer than 20000 bytes. Ask for smaller pages, or for fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer","retryable":false}}]`
 
 // TestBoundedAnswersTellOutcomes has a mutation whose payload is too long.
 func TestBoundedAnswersTellOutcomes(t *testing.T) {

@@ -36,6 +36,7 @@ type app struct {
 	tenants   *tenants
 	auth      *authenticator
 	streams   *streams
+	pressure  pressure
 	resolver  *graph.Resolver
 	work      sync.WaitGroup // requests
 	ready     *readiness
@@ -95,7 +96,7 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 	}
 	exec := newExecutor(cfg, resolver.Schema(), docs, logger, resolver.Extension())
 	a.streams = newStreams(cfg)
-	handler, err := newHandler(cfg, exec, a.auth, a.streams, a.ready, logger)
+	handler, err := newHandler(cfg, exec, a.auth, a.streams, &a.pressure, a.ready, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +179,12 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	group.Go(func() error {
 		a.auth.run(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		ticker := time.NewTicker(pressureEvery)
+		defer ticker.Stop()
+		a.pressure.run(ctx, ticker.C, time.Now)
 		return nil
 	})
 	if a.cfg.CursorKeyFile != "" {

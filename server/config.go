@@ -63,7 +63,7 @@ type Config struct {
 
 	TrustedDocuments       string `name:"trusted-documents" group:"Documents" placeholder:"FILE" help:"JSON file with the documents that may run: Apollo's persisted query manifest, or an object with the documents by their ids. Clients can name one by documentId or its SHA-256 hash. It is read again when it changes."`
 	TrustedDocumentsMode   string `name:"trusted-documents-mode" group:"Documents" default:"off" help:"What becomes of documents that are not in that file: off (they run), log (they run, and a record has hash, operation name and caller), or enforce (they are refused, introspection and GraphiQL's queries among them)."`
-	TrustedDocumentsStrict bool   `name:"trusted-documents-strict" group:"Documents" help:"Take no trusted documents at all when one of them does not run against the schema; at start, nothing is served then. Without it such a document is left out, and the log says so."`
+	TrustedDocumentsStrict bool   `name:"trusted-documents-strict" group:"Documents" negatable:"" help:"Take no trusted documents at all when one of them does not run against the schema; at start, nothing is served then. Without it such a document is left out, and the log says so."`
 	AutomaticDocuments     bool   `name:"apq" group:"Documents" default:"true" negatable:"" help:"Take automatic persisted queries (APQ): a client sends a query once and its hash from then on; on by default. Not with --trusted-documents-mode=enforce."`
 
 	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"How long a request may take."`

@@ -64,7 +64,7 @@ func (o operation) get(t *testing.T, handler http.Handler, caller *identity.Call
 }
 
 const (
-	notFoundAnswer = `{"errors":[{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"}}]}`
+	notFoundAnswer = `{"errors":[{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND","retryable":false}}]}`
 	queryA         = "query A{hello}"
 	queryB         = "query B{hello}"
 )
@@ -133,7 +133,7 @@ func TestAutomaticDocuments(t *testing.T) {
 	t.Run("off", func(t *testing.T) {
 		t.Parallel()
 		handler := testHandler(t, new(bytes.Buffer), hello, "--no-apq")
-		if got := (operation{Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); !strings.Contains(got, `{"message":"PersistedQueryNotSupported","extensions":{"code":"PERSISTED_QUERY_NOT_SUPPORTED"}}`) {
+		if got := (operation{Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); !strings.Contains(got, `{"message":"PersistedQueryNotSupported","extensions":{"code":"PERSISTED_QUERY_NOT_SUPPORTED","retryable":false}}`) {
 			t.Errorf("by hash: %s", got)
 		}
 		if got := (operation{Query: queryA, Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); got != helloAnswer {

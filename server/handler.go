@@ -16,9 +16,9 @@ const endpointPath = "/graphql"
 
 // newHandler lists all routes and what a request passes on its way to them,
 // first to last.
-func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, ready *readiness, logger *slog.Logger) (http.Handler, error) {
+func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live),
+	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live, load),
 		crossOrigin(cfg.CORSOrigins, cfg.CORSHeaders),
 		sameOrigin(cfg.CORSOrigins, auth.audit),
 		boundBody(cfg.MaxBodyBytes),

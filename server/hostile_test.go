@@ -103,7 +103,7 @@ func TestHostileClients(t *testing.T) {
 				if !strings.Contains(body, attack.want) {
 					t.Errorf("%s: %d %.300s, want %s", attack.name, status, body, attack.want)
 				}
-				if len(body) > 256<<10 {
+				if len(body) > 300<<10 {
 					t.Errorf("%s: an answer of %d bytes", attack.name, len(body))
 				}
 			})

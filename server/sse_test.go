@@ -98,7 +98,7 @@ func TestEvents(t *testing.T) {
 	}
 	open(t, http.DefaultClient, endpoint+"?query="+url.QueryEscape("{hello}"), "").want(helloEvent, completeEvent, "")
 	open(t, http.DefaultClient, endpoint, `{"query":"mutation {hello}"}`).want(helloEvent, completeEvent, "")
-	open(t, http.DefaultClient, endpoint, `{"query":"{nothing}"}`).want(`event: next`+"\n"+`data: {"errors":[{"message":"Cannot query field \"nothing\" on type \"Query\".","locations":[{"line":1,"column":2}],"extensions":{"code":"BAD_USER_INPUT"}}]}`+"\n\n", completeEvent, "")
+	open(t, http.DefaultClient, endpoint, `{"query":"{nothing}"}`).want(`event: next`+"\n"+`data: {"errors":[{"message":"Cannot query field \"nothing\" on type \"Query\".","locations":[{"line":1,"column":2}],"extensions":{"code":"BAD_USER_INPUT","retryable":false}}]}`+"\n\n", completeEvent, "")
 
 	// A subscription, by whoever accepts its answers.
 	ticks <- `{"hello":"1"}`
@@ -163,7 +163,7 @@ func TestEventsEndWithTheToken(t *testing.T) {
 			t.Errorf("without a token: %v", r.reply)
 		}
 		s := open(t, client, url, subscription, bearing(token))
-		s.want("event: next\ndata: {\"errors\":[{\"message\":\"The access token has expired: open a connection with a new one.\",\"extensions\":{\"code\":\"UNAUTHENTICATED\"}}]}\n\n", completeEvent, "")
+		s.want("event: next\ndata: {\"errors\":[{\"message\":\"The access token has expired: open a connection with a new one.\",\"extensions\":{\"code\":\"UNAUTHENTICATED\",\"retryable\":false}}]}\n\n", completeEvent, "")
 		if late := time.Since(caller.Expires); late < 0 || late > time.Second {
 			t.Errorf("ended %v after the token", late)
 		}
@@ -206,7 +206,7 @@ func TestEventsTimes(t *testing.T) {
 		return nil
 	}, func(t *testing.T, client *http.Client, _ *streams) {
 		start := time.Now()
-		open(t, client, url, helloBody).want("event: next\ndata: {\"errors\":[{\"message\":\"Microsoft Graph did not answer in time.\",\"extensions\":{\"code\":\"UPSTREAM_UNAVAILABLE\"}}]}\n\n", completeEvent, "")
+		open(t, client, url, helloBody).want("event: next\ndata: {\"errors\":[{\"message\":\"Microsoft Graph did not answer in time.\",\"extensions\":{\"code\":\"UPSTREAM_UNAVAILABLE\",\"retryable\":true}}]}\n\n", completeEvent, "")
 		if waited := time.Since(start); waited != 10*time.Second {
 			t.Error(waited)
 		}
@@ -228,6 +228,6 @@ func TestEventsTimes(t *testing.T) {
 		}
 	})
 	run("a panic", func(context.Context) *graphql.Response { panic("secret") }, func(t *testing.T, client *http.Client, _ *streams) {
-		open(t, client, url, subscription).want("event: next\ndata: {\"errors\":[{\"message\":\"Internal error.\",\"extensions\":{\"code\":\"INTERNAL\"}}]}\n\n", completeEvent, "")
+		open(t, client, url, subscription).want("event: next\ndata: {\"errors\":[{\"message\":\"Internal error.\",\"extensions\":{\"code\":\"INTERNAL\",\"retryable\":false}}]}\n\n", completeEvent, "")
 	})
 }

@@ -87,7 +87,7 @@ func testGateway(t *testing.T, log io.Writer, exec func(context.Context) *graphq
 		t.Fatal(err)
 	}
 	live := newStreams(cfg)
-	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), auth, live, ready, logger)
+	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), auth, live, new(pressure), ready, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,12 +29,13 @@ type endpoint struct {
 	answers  *limits.Answers
 	turns    *semaphore.Weighted // of large operations
 	quota    quota.Quota
+	pressure *pressure
 	streams  *streams
 	cfg      *Config
 }
 
-func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams) endpoint {
-	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), answers: limits.NewAnswers(cfg.MaxAnswerBytes, cfg.MaxAnswersBytes), turns: newTurns(cfg), quota: quota.New(cfg.quota(), nil), streams: live, cfg: cfg}
+func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure) endpoint {
+	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), answers: limits.NewAnswers(cfg.MaxAnswerBytes, cfg.MaxAnswersBytes), turns: newTurns(cfg), quota: quota.New(cfg.quota(), nil), pressure: load, streams: live, cfg: cfg}
 }
 
 // errorsAtMost bounds the errors of a document that are reported at once.
@@ -79,7 +80,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.refuse(ctx, e, problem)
 		return
 	}
-	end, problem := admit(ctx, e.quota)
+	end, problem := e.admit(ctx)
 	if problem != nil {
 		a.refuse(ctx, e, problem)
 		return
@@ -219,7 +220,7 @@ func encode(response *graphql.Response) net.Buffers {
 		before = ","
 	}
 	if len(response.Errors) > 0 {
-		member("errors", mustMarshal(response.Errors))
+		member("errors", encodeErrors(response.Errors))
 	}
 	if response.Data != nil {
 		member("data", response.Data)
@@ -228,6 +229,25 @@ func encode(response *graphql.Response) net.Buffers {
 		member("extensions", mustMarshal(response.Extensions))
 	}
 	return append(parts, []byte(strings.TrimPrefix(before, ",")+"}"))
+}
+
+// encodeErrors writes errors, each of which has a code and says whether the
+// same operation can succeed later.
+func encodeErrors(errs gqlerror.List) []byte {
+	for _, e := range errs {
+		if e.Extensions == nil {
+			e.Extensions = map[string]any{}
+		}
+		code, _ := e.Extensions["code"].(string)
+		if code == "" {
+			code = "BAD_USER_INPUT"
+			e.Extensions["code"] = code
+		}
+		if _, told := e.Extensions["retryable"]; !told {
+			e.Extensions["retryable"] = code == "RATE_LIMITED" || code == "UPSTREAM_THROTTLED" || code == "UPSTREAM_UNAVAILABLE"
+		}
+	}
+	return mustMarshal(errs)
 }
 
 func length(parts net.Buffers) (n int) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -144,14 +145,14 @@ func TestAnswers(t *testing.T) {
 		{"partial", func(ctx context.Context) *graphql.Response {
 			graphql.RegisterExtension(ctx, "upstream", 1)
 			return &graphql.Response{Data: []byte(`{"hello":null}`), Errors: graphql.ErrorResponse(ctx, "no").Errors}
-		}, acceptNew, 200, `{"errors":[{"message":"no"}],"data":{"hello":null},"extensions":{"upstream":1}}`, 0},
+		}, acceptNew, 200, `{"errors":[{"message":"no","extensions":{"code":"BAD_USER_INPUT","retryable":false}}],"data":{"hello":null},"extensions":{"upstream":1}}`, 0},
 		{"data is null", func(context.Context) *graphql.Response {
 			return &graphql.Response{Data: []byte(`null`), Errors: graphql.ErrorResponse(t.Context(), "no").Errors}
-		}, acceptNew, 200, `{"errors":[{"message":"no"}],"data":null}`, 0},
-		{"no data, new", func(context.Context) *graphql.Response { return graphql.ErrorResponse(t.Context(), "no") }, acceptNew, 400, `{"errors":[{"message":"no"}]}`, 0},
-		{"no data, old", func(context.Context) *graphql.Response { return graphql.ErrorResponse(t.Context(), "no") }, acceptOld, 200, `{"errors":[{"message":"no"}]}`, 0},
-		{"panic", func(context.Context) *graphql.Response { panic("secret") }, acceptNew, 500, `{"errors":[{"message":"Internal error.","extensions":{"code":"INTERNAL"}}]}`, 1},
-		{"out of time", func(ctx context.Context) *graphql.Response { <-ctx.Done(); return nil }, acceptNew, 504, `{"errors":[{"message":"Microsoft Graph did not answer in time.","extensions":{"code":"UPSTREAM_UNAVAILABLE"}}]}`, 0},
+		}, acceptNew, 200, `{"errors":[{"message":"no","extensions":{"code":"BAD_USER_INPUT","retryable":false}}],"data":null}`, 0},
+		{"no data, new", func(context.Context) *graphql.Response { return graphql.ErrorResponse(t.Context(), "no") }, acceptNew, 400, `{"errors":[{"message":"no","extensions":{"code":"BAD_USER_INPUT","retryable":false}}]}`, 0},
+		{"no data, old", func(context.Context) *graphql.Response { return graphql.ErrorResponse(t.Context(), "no") }, acceptOld, 200, `{"errors":[{"message":"no","extensions":{"code":"BAD_USER_INPUT","retryable":false}}]}`, 0},
+		{"panic", func(context.Context) *graphql.Response { panic("secret") }, acceptNew, 500, `{"errors":[{"message":"Internal error.","extensions":{"code":"INTERNAL","retryable":false}}]}`, 1},
+		{"out of time", func(ctx context.Context) *graphql.Response { <-ctx.Done(); return nil }, acceptNew, 504, `{"errors":[{"message":"Microsoft Graph did not answer in time.","extensions":{"code":"UPSTREAM_UNAVAILABLE","retryable":true}}]}`, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -321,5 +322,53 @@ func TestClientThatLeaves(t *testing.T) {
 	p.stderr.wait("status=499")
 	if log := p.stderr.String(); strings.Contains(log, "upstream request failed") || strings.Contains(log, "level=WARN") {
 		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// TestErrorsAreWhole has errors of all kinds. Each has a code, and says whether the same operation can succeed later.
+func TestErrorsAreWhole(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	p := startOver(t, tenant)
+	retryable := map[string]bool{"BAD_USER_INPUT": false, "NOT_FOUND": false, "FORBIDDEN": false, "INTERNAL": false, "UPSTREAM_UNAVAILABLE": true, "UPSTREAM_BUDGET_EXCEEDED": false, "PERSISTED_QUERY_NOT_FOUND": false}
+	met := map[string]bool{}
+	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Status: 503, Times: -1})
+	tenant.Inject(emulator.Fault{Endpoint: "GET /subscribedSkus", Status: 400, Times: -1})
+	for _, body := range []string{
+		"no JSON", `{}`, `{"query":"{"}`, `{"query":"{nope}"}`, `{"query":"{users(first:0){nodes{id}}}"}`, `{"query":"query($n:Int){users(first:$n){nodes{id}}}","variables":{"n":"x"}}`,
+		`{"query":"{user(id:\"11111111-1111-4111-8111-111111111111\"){id}}"}`, `{"query":"mutation{reprocessAssignments(input:{userIds:[]}){results{outcome}}}"}`,
+		`{"query":"{groups{nodes{id}}}"}`, `{"query":"{subscribedSkus{nodes{id}}}"}`, `{"query":"{me{id}}"}`, `{"query":"` + strings.Repeat("a", 70_000) + `"}`,
+		`{"query":"{allotments(first:100){nodes{waitingMembers{nodes{allotment{id}}}}}}"}`, `{"query":"{users(first:999){nodes{usageRights{assignments{allotment{services{planId planName}}}}}}}"}`,
+		`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("a", 64) + `"}}}`, `{"query":"subscription{x}"}`, `{"query":"{_entities(representations:[{__typename:\"User\"}]){__typename}}"}`,
+	} {
+		for _, accept := range []string{mediaTypeJSON, mediaTypeGraphQL, mediaTypeEvents} {
+			req := post(t, p.url+endpointPath, []byte(body))
+			req.Header.Set("Accept", accept)
+			text := p.do(t, req).body
+			if _, data, ok := strings.Cut(text, "event: next\ndata: "); ok {
+				text, _, _ = strings.Cut(data, "\n")
+			}
+			var answer struct {
+				Errors []struct {
+					Message    string
+					Extensions map[string]any
+				}
+			}
+			if err := json.Unmarshal([]byte(text), &answer); err != nil || len(answer.Errors) == 0 {
+				t.Errorf("%s: %v, %.300s: %.80s", accept, err, text, body)
+			}
+			for _, e := range answer.Errors {
+				code, _ := e.Extensions["code"].(string)
+				met[code] = true
+				if want, known := retryable[code]; !known || e.Extensions["retryable"] != want || e.Message == "" {
+					t.Errorf("%s: %v: %.80s", accept, e, body)
+				}
+			}
+		}
+	}
+	for code := range retryable {
+		if !met[code] {
+			t.Errorf("no error has the code %s", code)
+		}
 	}
 }

@@ -429,10 +429,10 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 	var admitted func()
 	problem := &refusal{text: fmt.Sprintf("The connection has %d operations under way, as many as it may have.", s.cfg.CallerOperations), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
 	if !busy {
-		admitted, problem = admit(ctx, s.quota)
+		admitted, problem = s.admit(ctx)
 	}
 	if problem != nil {
-		s.send(operationMessage(op.id, "error", mustMarshal(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors)))
+		s.send(operationMessage(op.id, "error", encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors)))
 		return nil, nil
 	}
 	s.mu.Lock()
@@ -456,19 +456,19 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 	}()
 	defer func() {
 		if p := recover(); p != nil {
-			s.finish(op, "error", mustMarshal(s.failure(ctx, s.executor.PresentRecoveredError(ctx, p)).Errors))
+			s.finish(op, "error", encodeErrors(s.failure(ctx, s.executor.PresentRecoveredError(ctx, p)).Errors))
 		}
 	}()
 	operation, refused := s.prepare(ctx, params)
 	if refused != nil {
-		s.finish(op, "error", mustMarshal(refused.Errors))
+		s.finish(op, "error", encodeErrors(refused.Errors))
 		return
 	}
 	ctx, cancel := s.bound(ctx, operation, end)
 	defer cancel()
 	resolved, problem := s.turn(ctx, operation)
 	if problem != nil {
-		s.finish(op, "error", mustMarshal(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors))
+		s.finish(op, "error", encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors))
 		return
 	}
 	defer resolved()
@@ -487,7 +487,7 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		}
 		s.auth.challengeIn(response.Errors)
 		if response.Data == nil {
-			s.finish(op, "error", mustMarshal(response.Errors))
+			s.finish(op, "error", encodeErrors(response.Errors))
 			return
 		}
 		if !s.under(op) {

@@ -705,7 +705,7 @@ func TestSocketSurvivesPanics(t *testing.T) {
 	})
 	c := dial(t, nil, url)
 	c.send(initMessage, `{"id":"1","type":"subscribe","payload":{"query":"query Bad{hello}"}}`)
-	c.want(`{"type":"connection_ack"}`, `{"id":"1","type":"error","payload":[{"message":"Internal error.","extensions":{"code":"INTERNAL"}}]}`)
+	c.want(`{"type":"connection_ack"}`, `{"id":"1","type":"error","payload":[{"message":"Internal error.","extensions":{"code":"INTERNAL","retryable":false}}]}`)
 	c.send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
 	c.want(`{"id":"1","type":"next","payload":`+helloAnswer+`}`, `{"id":"1","type":"complete"}`)
 }
@@ -719,7 +719,7 @@ func TestSocketSignInAgain(t *testing.T) {
 	})
 	c := dial(t, nil, url)
 	c.send(initMessage, `{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
-	c.want(`{"type":"connection_ack"}`, `{"id":"1","type":"next","payload":{"errors":[{"message":"No.","extensions":{"wwwAuthenticate":"Bearer realm=\"licensegraph\"…`)
+	c.want(`{"type":"connection_ack"}`, `{"id":"1","type":"next","payload":{"errors":[{"message":"No.","extensions":{"code":"BAD_USER_INPUT","retryable":false,"wwwAuthenticate":"Bearer realm=\"licensegraph\"…`)
 }
 
 // TestSocketFlood holds many hostile connections, while a healthy one is served.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// pressureEvery is how often the gateway looks how late it is.
+	pressureEvery = 50 * time.Millisecond
+	// tooLate is how late it may be: then nothing more is begun, since all that is under way would take as much longer
+	// as often as it waits for its turn.
+	tooLate = time.Second
+)
+
+// pressure tells how long what is ready to run waits for its turn. It does not count what is under way: a thousand
+// operations that wait for Microsoft Graph keep nobody waiting, and ten that compute do.
+type pressure struct {
+	late atomic.Int64 // nanoseconds
+}
+
+// run looks how late ticks are taken, until the context ends.
+func (p *pressure) run(ctx context.Context, ticks <-chan time.Time, now func() time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case due := <-ticks:
+			p.observe(now().Sub(due))
+		}
+	}
+}
+
+// observe takes a delay at once when it is longer than before, and forgets longer ones within a second.
+func (p *pressure) observe(late time.Duration) {
+	p.late.Store(max(int64(late), p.late.Load()*7/8))
+}
+
+// problem refuses what would be begun too late.
+func (p *pressure) problem() *refusal {
+	late := time.Duration(p.late.Load())
+	if late < tooLate {
+		return nil
+	}
+	return busy("The gateway has more to do than it can.", int(math.Ceil(late.Seconds())))
+}
