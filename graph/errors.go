@@ -194,8 +194,13 @@ func presented(ctx context.Context, cause error, code, text string) *gqlerror.Er
 // describe adds what a client, or who asks Microsoft's support, can use of an upstream failure.
 func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
 	if upstream.Permission != "" {
-		e.Message += " It needs the permission " + upstream.Permission + "."
+		e.Message += " It needs the permission " + upstream.Permission
 		e.Extensions["permission"] = upstream.Permission
+		if others := upstream.PermissionAlternatives; len(others) > 0 {
+			e.Message += ", or " + strings.Join(others, " or ") + " in its place"
+			e.Extensions["permissionAlternatives"] = others
+		}
+		e.Message += "."
 	}
 	if errors.Is(upstream.Kind, licensing.ErrUnreadable) {
 		e.Message += " It is that of " + upstream.Operation + "."

@@ -160,6 +160,7 @@ func TestPermissions(t *testing.T) {
 			}
 			g.withRoles(tt.roles...)
 			r := g.ask(query, nil)
+			refused := r
 			errs := clientErrors(r)
 			if len(errs) != 1 || errs[0].Code != "FORBIDDEN" || errs[0].Path != tt.lost || errs[0].Permission != tt.permission || errs[0].Retryable {
 				t.Errorf("%+v, want FORBIDDEN at %s for %s", errs, tt.lost, tt.permission)
@@ -173,8 +174,33 @@ func TestPermissions(t *testing.T) {
 			if diff := gocmp.Diff(whole.Data, r.Data); diff != "" {
 				t.Errorf("with %s (-all permissions +that one):\n%s", tt.permission, diff)
 			}
+
+			others := alternatives(refused)
+			if strings.Contains(tt.permission, "CloudLicensing") != (len(others) > 0) && !strings.Contains(tt.permission, "UsageRight") {
+				t.Errorf("%s has the alternatives %v", tt.permission, others)
+			}
+			for _, other := range others {
+				g.withRoles(append(slices.Clone(tt.roles), other)...)
+				r = g.ask(query, nil)
+				if diff := gocmp.Diff(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
+					t.Errorf("with %s: %v (-all permissions +that one):\n%s", other, r.Errors, diff)
+				}
+			}
 		})
 	}
+}
+
+// alternatives returns the permissions that an error names besides the one that is missing.
+func alternatives(r response) (others []string) {
+	for _, e := range r.Errors {
+		list, _ := e.Extensions["permissionAlternatives"].([]any)
+		for _, other := range list {
+			if others = append(others, other.(string)); !strings.Contains(e.Message, other.(string)) {
+				return []string{"not in the message: " + e.Message}
+			}
+		}
+	}
+	return others
 }
 
 // allRoles are all permissions.
@@ -306,6 +332,10 @@ func TestWritePermissions(t *testing.T) {
 				t.Errorf("without %s: %s", tt.permission, r.raw)
 			}
 			forbidden(r, field+tt.path, tt.permission)
+			others := alternatives(r)
+			if strings.Contains(tt.permission, "CloudLicensing") != (len(others) > 0) {
+				t.Errorf("%s has the alternatives %v", tt.permission, others)
+			}
 			if tt.look != "" {
 				g.withRoles(append(slices.DeleteFunc(slices.Clone(reads), func(role string) bool { return role == tt.look }), tt.permission)...)
 				r = g.ask(mutation, nil)
@@ -314,10 +344,13 @@ func TestWritePermissions(t *testing.T) {
 				}
 				forbidden(r, field, tt.look)
 			}
-			g.withRoles(append(slices.Clone(reads), tt.permission)...)
-			r = g.ask(mutation, nil)
-			if got := valuesAt(r.Data[field], tt.outcome); len(r.Errors) > 0 || !slices.Equal(got, []string{"DONE"}) {
-				t.Errorf("with %s: %s", tt.permission, r.raw)
+			for _, permission := range append(others, tt.permission) {
+				g.tenant.Reset()
+				g.withRoles(append(slices.Clone(reads), permission)...)
+				r = g.ask(mutation, nil)
+				if got := valuesAt(r.Data[field], tt.outcome); len(r.Errors) > 0 || !slices.Equal(got, []string{"DONE"}) {
+					t.Errorf("with %s: %s", permission, r.raw)
+				}
 			}
 		})
 	}

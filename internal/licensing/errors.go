@@ -61,8 +61,10 @@ type UpstreamError struct {
 	Numbers []int
 	// RetryAfter is how long the service wants to be left alone; 0 when it did not say.
 	RetryAfter time.Duration
-	// Permission is the least permission that the request needs, set on ErrForbidden.
-	Permission string
+	// Permission is the least permission that the request needs, set on ErrForbidden. Each of the alternatives does as well; they
+	// are set where a tenant may not be able to grant the permission.
+	Permission             string
+	PermissionAlternatives []string
 	// Claims are what the caller's next token has to prove, set on some of ErrSignIn: a JSON object (OpenID Connect Core,
 	// section 5.5), at most 4 KiB, which the caller hands to the sign-in service.
 	Claims string

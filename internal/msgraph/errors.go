@@ -50,7 +50,7 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 	case http.StatusForbidden:
 		failure.Kind = licensing.ErrForbidden
 		if !a.personal { // people need others
-			failure.Permission = permissions[endpoint]
+			failure.Permission, failure.PermissionAlternatives = permissions[endpoint], alternatives(endpoint)
 		}
 	case http.StatusNotFound, http.StatusGone:
 		failure.Kind = licensing.ErrNotFound
@@ -163,6 +163,32 @@ func sentence(body []byte) string {
 // notOffered is the error of an endpoint that the tenant does not have.
 func notOffered(endpoint string) *licensing.UpstreamError {
 	return &licensing.UpstreamError{Kind: licensing.ErrNotOffered, Operation: endpoint}
+}
+
+// alternatives are what can be granted in place of an endpoint's permission where that cannot be consented to: general
+// permissions, by the root of the path (microsoft-graph-devx-content, "permissions.json"). Only licensing below
+// cloudLicensing has a permission that is not to be had in every tenant.
+func alternatives(endpoint string) []string {
+	method, path, _ := strings.Cut(endpoint, " ")
+	root, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	reads := method == http.MethodGet
+	switch {
+	case !strings.Contains(path, "/cloudLicensing/"):
+		return nil
+	case root == "users" && reads:
+		return []string{"User.Read.All", "Directory.Read.All"}
+	case root == "users":
+		return []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+	case root == "groups" && reads:
+		return []string{"Group.Read.All", "Directory.Read.All"}
+	case root == "devices" && reads:
+		return []string{"Device.Read.All", "Directory.Read.All"}
+	case root == "devices":
+		return []string{"Device.ReadWrite.All", "Directory.ReadWrite.All"}
+	case reads:
+		return []string{"Directory.Read.All"}
+	}
+	return []string{"Directory.ReadWrite.All"}
 }
 
 // permissions maps an endpoint to the least application permission that it needs, as its reference page

@@ -251,7 +251,7 @@ func (c *change) failure(a *answer) *licensing.UpstreamError {
 			Cause: errors.New("the answer is no JSON object"),
 		}
 	case a.err == nil && c.outcome(a) == licensing.WriteUnknown:
-		failure.Kind, failure.Permission = licensing.ErrUnavailable, "" // it says nothing about the change
+		failure.Kind, failure.Permission, failure.PermissionAlternatives = licensing.ErrUnavailable, "", nil // it says nothing about the change
 	}
 	return failure
 }
