@@ -356,6 +356,42 @@ func TestWritePermissions(t *testing.T) {
 	}
 }
 
+// TestGeneralPermissions has a tenant that knows no CloudLicensing permission. The general ones that the README names read
+// and change everything.
+func TestGeneralPermissions(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
+	ids := g.someIDs(t)
+	people := g.unlicensed(t, 2)
+	id := g.assigned(t, people[0])
+	general := func(roles ...string) {
+		g.tenant.SetVariants(emulator.Variants{Devices: true, Permissions: "list", Roles: roles})
+		g.restart()
+	}
+	for _, tt := range permissionCases() {
+		query := "{ " + ids.Replace(tt.query) + " }"
+		g.withRoles(allRoles...)
+		whole := g.ask(query, nil)
+		general(readDirectory)
+		r := g.ask(query, nil)
+		if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+			t.Errorf("%s: %v (-all +general)\n%s", tt.field, r.Errors, diff)
+		}
+	}
+	general(readDirectory, "Directory.ReadWrite.All")
+	r := g.ask(fmt.Sprintf(`mutation {
+		createAssignments(input: {skuId: %[1]q, assignedTo: [{id: %[2]q}]}) { results { outcome } }
+		updateAssignment(input: {id: %[3]q, disabledServicePlans: []}) { outcome }
+		deleteAssignment(input: {id: %[3]q}) { outcome }
+		reprocessAssignments(input: {userIds: [%[2]q]}) { results { outcome } }
+		assignLicense(input: {assignedTo: {id: %[2]q}, removeLicenses: [%[1]q]}) { outcome }
+		reprocessLicenseAssignment(input: {userIds: [%[2]q]}) { results { outcome } }
+	}`, skuE3, people[1], id), nil)
+	if len(r.Errors) > 0 || strings.Count(string(r.raw), `"outcome":"DONE"`) != 6 {
+		t.Errorf("%s", r.raw)
+	}
+}
+
 // TestEveryPermissionIsTaken has a case for each permission.
 func TestEveryPermissionIsTaken(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,31 @@ func schemaFiles(t *testing.T) *gqlast.SchemaDocument {
 	return doc
 }
 
+// TestAlternativesAreDescribed has every description that names a permission which not every tenant can grant name one
+// that does as well.
+func TestAlternativesAreDescribed(t *testing.T) {
+	t.Parallel()
+	licensing := regexp.MustCompile(`[A-Za-z-]*(CloudLicensing|UsageRight)[A-Za-z-]*\.[A-Za-z.]*[A-Za-z]`)
+	alternative := regexp.MustCompile(`^ or (User|Group|Device|Directory)\.Read(Write)?\.All`)
+	doc := schemaFiles(t)
+	named := 0
+	for _, definition := range slices.Concat(doc.Definitions, doc.Extensions) {
+		for _, field := range definition.Fields {
+			text := strings.Join(strings.Fields(field.Description), " ")
+			for _, at := range licensing.FindAllStringIndex(text, -1) {
+				named++
+				inPlace := strings.HasSuffix(text[:at[0]], "Directory.Read.All and, where that does not read licensing, ")
+				if !inPlace && !alternative.MatchString(text[at[1]:]) {
+					t.Errorf("%s.%s has no alternative to %s", definition.Name, field.Name, text[at[0]:at[1]])
+				}
+			}
+		}
+	}
+	if named < 25 {
+		t.Errorf("%d permissions are named", named)
+	}
+}
+
 // TestDescriptions has every element of the schema explain itself.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()

@@ -2814,9 +2814,9 @@ func newExecutionContext(
 var sources = []*ast.Source{
 	{Name: "../../schema/allotments.graphqls", Input: `extend type Query {
   """
-  Pools of units that the tenant has, one or several for each product. The tenant has few: one upstream request
-  for each 100 answers all such questions of an operation. Null when they cannot be read; what a product
-  has of units is then known from ` + "`" + `subscribedSkus` + "`" + ` still. Needs CloudLicensing.Read.All.
+  Pools of units that the tenant has, one or several for each product. The tenant has few: one upstream request for
+  each 100 answers all such questions of an operation. Null when they cannot be read; what a product has of units is
+  then known from ` + "`" + `subscribedSkus` + "`" + ` still. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   allotments(
     "How many allotments to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
@@ -2833,7 +2833,10 @@ var sources = []*ast.Source{
     orderBy: AllotmentOrder
   ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 3)
 
-  "One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
+  """
+  One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  CloudLicensing.Read.All or Directory.Read.All.
+  """
   allotment("Id of the allotment." id: ID!): Allotment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
@@ -2926,7 +2929,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
   subscriptions: [AllotmentSubscription!] @listSize(assumedSize: 3)
   """
   What draws on the pool. Read pool by pool, a page of 20 pools in one upstream request for each 100 assignments.
-  Needs CloudLicensing.Read.All.
+  Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignments(
     "How many assignments to return: 1 to 1,000."
@@ -2935,8 +2938,8 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
     after: String
   ): AssignmentConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
   """
-  Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in
-  one upstream request for each 100 places. Needs CloudLicensing.Read.All.
+  Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in one
+  upstream request for each 100 places. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   waitingMembers(
     "How many places to return: 1 to 1,000."
@@ -2990,9 +2993,10 @@ enum SubscriptionTag {
 `, BuiltIn: false},
 	{Name: "../../schema/assignment_errors.graphqls", Input: `extend type Query {
   """
-  Licence assignments that failed, over the whole tenant. Costs one upstream request for each 100 errors of
-  the page, assignees included. Filters on code and age are applied here: see ` + "`" + `scan` + "`" + `. Null when errors cannot be
-  read; whose licences failed is then known from ` + "`" + `users` + "`" + ` with ` + "`" + `hasLicenseErrors` + "`" + ` still. Needs CloudLicensing.Read.All.
+  License assignments that failed, over the whole tenant. Costs one upstream request for each 100 errors of the page,
+  assignees included. Filters on code and age are applied here: see ` + "`" + `scan` + "`" + `. Null when errors cannot be read; whose
+  licenses failed is then known from ` + "`" + `users` + "`" + ` with ` + "`" + `hasLicenseErrors` + "`" + ` still. Needs CloudLicensing.Read.Al or
+  Directory.Read.Alll or Directory.Read.All.
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
@@ -3003,7 +3007,10 @@ enum SubscriptionTag {
     filter: AssignmentErrorFilter @cost(weight: 500)
   ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
 
-  "One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
+  """
+  One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
+  """
   assignmentError("Id of the error." id: ID!): AssignmentError @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
@@ -3086,7 +3093,8 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   """
   Everything that is assigned in the tenant, to users, groups and devices. Costs one upstream request for each 100
   assignments of the page, assignees and allotments included. Null when they cannot be read; what people and groups
-  have is then known from their ` + "`" + `assignedLicenses` + "`" + ` still. Needs CloudLicensing.Read.All.
+  have is then known from their ` + "`" + `assignedLicenses` + "`" + ` still. Needs CloudLicensing.Read.Al or Directory.Read.Alll or
+  Directory.Read.All.
   """
   assignments(
     "How many assignments to return: 1 to 1,000."
@@ -3095,7 +3103,10 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
     after: String
   ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
 
-  "One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs CloudLicensing.Read.All."
+  """
+  One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
+  """
   assignment("Id of the assignment." id: ID!): Assignment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
 }
 
@@ -3284,14 +3295,20 @@ type Device implements DirectoryObject & Node @key(fields: "id") @entityResolver
   operatingSystem: String @shareable
   "Version of the operating system."
   operatingSystemVersion: String @shareable
-  "What the device may use, one right per product. Read device by device, 20 in one upstream request. Needs CloudLicensing-UsageRights.Read.All."
+  """
+  What the device may use, one right per product. Read device by device, 20 in one upstream request. Needs
+  CloudLicensing-UsageRights.Read.Al or Device.Read.Alll or Device.Read.All.
+  """
   usageRights(
     "Rights to one of these products only: at most 15."
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
   ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
-  "Units for which the device waits. Read device by device, 20 in one upstream request. Needs Device-CloudLicensing.Read.All."
+  """
+  Units for which the device waits. Read device by device, 20 in one upstream request. Needs
+  Device-CloudLicensing.Read.Al or Device.Read.Alll or Device.Read.All.
+  """
   waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
 }
 `, BuiltIn: false},
@@ -3435,13 +3452,13 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
   "How far Microsoft Graph is in handing the group's licences to its members."
   licenseProcessingState: LicenseProcessingState
   """
-  What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request.
-  Needs CloudLicensing.Read.All.
+  What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request. Needs
+  CloudLicensing.Read.Al or Group.Read.Alll or Group.Read.All.
   """
   assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
-  What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by
-  group: 20 groups are one upstream request. Needs Group-UsageRight.Read.All.
+  What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by group: 20
+  groups are one upstream request. Needs Group-UsageRight.Read.Al or Group.Read.Alll or Group.Read.All.
   """
   usageRights(
     "Rights to one of these products only: at most 15."
@@ -3583,11 +3600,12 @@ enum LicenseErrorCode {
   """
   What an administrator looks at first: units of each product, what failed, and who waits. Each part is read when it
   is selected, and one that cannot be read is null with an error while the others are answered; the overview itself is
-  null only for a caller who may not read, with FORBIDDEN. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if ` + "`" + `nextLifecycleDate` + "`" + ` is
-  selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then ` + "`" + `byGroup` + "`" + ` one for each 300 people concerned and one
-  for the names of their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100 allotments, then one for each 20 of them without a free
-  unit. What can travel in the same request does: three answer everything for up to 100 errors and 20 such allotments, and
-  four for up to 200. Needs LicenseAssignment.Read.All, CloudLicensing.Read.All, User.Read.All and GroupMember.Read.All.
+  null only for a caller who may not read, with FORBIDDEN. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for
+  each 100 allotments if ` + "`" + `nextLifecycleDate` + "`" + ` is selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then
+  ` + "`" + `byGroup` + "`" + ` one for each 300 people concerned and one for the names of their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100
+  allotments, then one for each 20 of them without a free unit. What can travel in the same request does: three answer
+  everything for up to 100 errors and 20 such allotments, and four for up to 200. Needs LicenseAssignment.Read.All,
+  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All, User.Read.All and GroupMember.Read.All.
   """
   licensingOverview: LicensingOverview @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
@@ -3596,9 +3614,12 @@ enum LicenseErrorCode {
 type LicensingOverview {
   "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
   products: [ProductOverview!] @goField(forceResolver: true) @listSize(assumedSize: 50) @upstream(once: 1)
-  "What failed, counted. Needs CloudLicensing.Read.All."
+  "What failed, counted. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All."
   assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(once: 10)
-  "Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.All."
+  """
+  Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.Al or
+  Directory.Read.Alll or Directory.Read.All.
+  """
   waitingMembers: [WaitingMemberCount!] @goField(forceResolver: true) @listSize(assumedSize: 20) @upstream(once: 60)
 }
 
@@ -3681,31 +3702,35 @@ the change. Fields of one operation run one after the other.
 type Mutation {
   """
   Gives a unit of a product to each of several users, groups or devices. Costs for each 18 or so of them an upstream
-  request to check, one to change, and one to read what the payload shows. Needs CloudLicensing.AssignLicenses.Organization,
-  for devices CloudLicensing-Assignment.ReadWrite.All, and to check and read CloudLicensing.Read.All, User.Read.All and
-  GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
+  request to check, one to change, and one to read what the payload shows. Needs
+  CloudLicensing.AssignLicenses.Organizatio or Directory.ReadWrite.Alln or Directory.ReadWrite.All, for devices
+  CloudLicensing-Assignment.ReadWrite.Al or Directory.Read.Alll or Device.ReadWrite.All, and to check and read
+  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All, User.Read.All and GroupMember.Read.All. Null,
+  with an error, when what it checks cannot be read: nothing was sent then.
   """
   createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 4, each: 6, elements: "input.assignedTo")
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
-  upstream requests. Needs CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an
+  upstream requests. Needs CloudLicensing.AssignLicenses.Organizatio or Directory.ReadWrite.Alln or
+  Directory.ReadWrite.All, and CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an
   error, when the assignment cannot be read: nothing was sent then.
   """
   updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 8)
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organization and CloudLicensing.Read.All. Null, with an error, when the assignment cannot
+  CloudLicensing.AssignLicenses.Organizatio or Directory.ReadWrite.Alln or Directory.ReadWrite.All, and
+  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an error, when the assignment cannot
   be read: nothing was sent then.
   """
   deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 6)
 
   """
-  Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause
-  was removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload
-  shows. Needs CloudLicensing.AssignLicenses.Organization. Null only for a caller who may not write, with FORBIDDEN; else
-  each person has a result.
+  Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause was
+  removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload shows. Needs
+  CloudLicensing.AssignLicenses.Organizatio or User.ReadWrite.Alln or User.ReadWrite.All. Null only for a caller who
+  may not write, with FORBIDDEN; else each person has a result.
   """
   reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 
@@ -3843,14 +3868,16 @@ type Query {
   """
   Any object by its Microsoft Graph id: directory objects first, then allotments, assignments, assignment errors and
   subscribed SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
-  directory object has the id. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
+  directory object has the id. Needs Directory.Read.All and, where that does not read licensing,
+  CloudLicensing.Read.All or Directory.Read.All.
   """
   node("Microsoft Graph's id of the object." id: ID!): Node @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 6)
 
   """
-  Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error
-  where nothing has the id. Takes at most 100 ids; all of them cost one upstream request, and one for each 9 ids that
-  no directory object has. Needs Directory.Read.All, and CloudLicensing.Read.All for what is not in the directory.
+  Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error where nothing
+  has the id. Takes at most 100 ids; all of them cost one upstream request, and one for each 9 ids that no directory
+  object has. Needs Directory.Read.All and, where that does not read licensing, CloudLicensing.Read.All or
+  Directory.Read.All.
   """
   nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node] @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(perElement: 5, each: 2)
     @listSize(assumedSize: 100)
@@ -4080,13 +4107,13 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
   "What the tenant has of the product and uses of it, computed from ` + "`" + `prepaidUnits` + "`" + ` and ` + "`" + `consumedUnits` + "`" + `."
   units: Units
   """
-  Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products.
-  Needs CloudLicensing.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
+  Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products. Needs
+  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
   """
   allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @upstream(once: 3)
   """
-  Assignments of the product that failed. Read product by product, a page of 20 products in one upstream
-  request for each 100 errors. Needs CloudLicensing.Read.All.
+  Assignments of the product that failed. Read product by product, a page of 20 products in one upstream request for
+  each 100 errors. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
@@ -4359,12 +4386,13 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   licenseDetails: [LicenseDetails!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
   """
   What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
-  request. Needs CloudLicensing.Read.All.
+  request. Needs CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
   assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
-  What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights
-  person by person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.All.
+  What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights person by
+  person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.Al or
+  User.Read.Alll or User.Read.All.
   """
   usageRights(
     "Rights to one of these products only: at most 15."
@@ -4373,13 +4401,13 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
     planIds: [UUID!]
   ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
   """
-  Licence assignments of the person that failed. Read person by person, 20 people in one upstream request.
-  Needs CloudLicensing.Read.All.
+  License assignments of the person that failed. Read person by person, 20 people in one upstream request. Needs
+  CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
   assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(each: 1)
   """
   Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
-  CloudLicensing.Read.All.
+  CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
   waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
 }
