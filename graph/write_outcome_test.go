@@ -280,6 +280,49 @@ func TestExactlyOnce(t *testing.T) {
 	}
 }
 
+// TestExactlyOnceTogether gives units to several people at once, while parts of the batch, or all of it, go
+// wrong. Each outcome that was said is true, and nobody has two.
+func TestExactlyOnceTogether(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Users: 150, Seed: seed})
+			g.waits.after = func(d time.Duration) { _ = g.tenant.Advance(d) }
+			c := &changesAtRandom{g: g, r: rand.New(rand.NewPCG(seed, 1)), people: g.unlicensed(t, 4)}
+			before := map[string]int{}
+			for _, person := range c.people {
+				ids, _ := c.held(t, person)
+				before[person] = len(ids)
+			}
+			g.forget()
+			g.tenant.SetVariants(emulator.Variants{ReplicationLag: []time.Duration{0, 2 * time.Second, time.Minute}[c.r.IntN(3)]})
+			fault, _ := c.fault()
+			fault.Endpoint, fault.Times = createEndpoint, 1+c.r.IntN(6)
+			if c.r.IntN(2) == 0 { // the whole of the second batch
+				g.pass("POST /$batch")
+				fault.Endpoint, fault.Times = "POST /$batch", 1
+			}
+			g.tenant.Inject(fault)
+			r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(c.people...)}})
+			g.tenant.ClearFaults()
+			g.tenant.SetVariants(emulator.Variants{})
+			_ = g.tenant.Advance(time.Minute)
+			for i, result := range r.Data["createAssignments"].(object)["results"].([]any) {
+				result := result.(object)
+				ids, _ := c.held(t, c.people[i])
+				made, outcome := len(ids)-before[c.people[i]], result["outcome"]
+				if made > 1 || outcome == "DONE" && made != 1 || outcome == "NOT_DONE" && made != 0 {
+					t.Errorf("%d: made %d, with %+v: %s", i, made, fault, r.raw)
+				}
+				if a, ok := result["assignment"].(object); ok && (outcome != "DONE" || !slices.Contains(ids, a["id"].(string))) {
+					t.Errorf("%d: %v of %v", i, a["id"], ids)
+				}
+			}
+		})
+	}
+}
+
 // changesAtRandom makes changes of a few people at random.
 type changesAtRandom struct {
 	g      *gateway

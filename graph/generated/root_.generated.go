@@ -3716,7 +3716,7 @@ type Mutation {
   Directory.ReadWrite.All, and CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an
   error, when the assignment cannot be read: nothing was sent then.
   """
-  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 8)
+  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 11)
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
@@ -3724,7 +3724,7 @@ type Mutation {
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an error, when the assignment cannot
   be read: nothing was sent then.
   """
-  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 6)
+  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 9)
 
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause was
