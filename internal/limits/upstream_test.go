@@ -45,7 +45,7 @@ func TestUpstreamRequests(t *testing.T) {
 		{"a part of a filter that is null", `{users(filter:{state:null}){nodes{id}}}`, nil, 1},
 		{"ids", `{nodes(ids:["a","b","c"]){id}}`, nil, 2 + 3*5},
 		{"representations", `query($r:[_Any!]!){_entities(representations:$r){... on User{usageRights{id}}}}`, map[string]any{"r": make100(10)}, 10*2 + 10},
-		{"a change", `mutation{deleteAssignment(input:{id:"a"}){outcome}}`, nil, 6},
+		{"a change", `mutation{deleteAssignment(input:{id:"a"}){outcome}}`, nil, 9},
 		{"changes", `mutation($i:CreateAssignmentsInput!){createAssignments(input:$i){userErrors{code}}}`, map[string]any{"i": input}, 6 + 20*4},
 		{"changes, written out", `mutation{createAssignments(input:{assignedTo:[{id:"a"},{id:"b"}]}){userErrors{code}}}`, nil, 6 + 2*4},
 		{"changes of a list", `mutation($l:[AssigneeInput!]!){createAssignments(input:{assignedTo:$l}){userErrors{code}}}`, map[string]any{"l": make100(3)}, 6 + 3*4},
