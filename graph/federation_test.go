@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,16 @@ func TestServiceSDL(t *testing.T) {
 	} {
 		if !strings.Contains(sdl, want) {
 			t.Errorf("the SDL has no %s", want)
+		}
+	}
+	for _, generator := range []string{"@goField", "@entityResolver"} {
+		if strings.Contains(sdl, generator) {
+			t.Errorf("the SDL has %s of the code generator", generator)
+		}
+	}
+	for _, size := range regexp.MustCompile(`(?s)first: Int = \d+[^{}]*?@listSize\(([^)]*)\)`).FindAllStringSubmatch(sdl, -1) {
+		if strings.Contains(size[1], "assumedSize") {
+			t.Errorf("a composer refuses assumedSize beside a slicing argument that has a default: %s", size[1])
 		}
 	}
 	if strings.Contains(sdl, "_Entity") || strings.Contains(sdl, "_Any") {

@@ -1,10 +1,14 @@
 package graph
 
 import (
+	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/plugin/federation/fedruntime"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/graph/generated"
@@ -23,7 +27,7 @@ var shownSchema = sync.OnceValue(func() *ast.Schema {
 		delete(s.Types, internal)
 	}
 	for name, directive := range s.Directives {
-		if directive.Description == "" || slices.Contains([]string{"goField", "entityResolver", "defer"}, name) {
+		if directive.Description == "" || slices.Contains([]string{"defer"}, name) {
 			delete(s.Directives, name)
 		}
 	}
@@ -51,4 +55,19 @@ var federationDescriptions = map[string]string{
 	"_Service.sdl":    "The schema with its federation directives, in GraphQL's schema definition language.",
 	"_Entity":         "Anything that another subgraph can refer to.",
 	"_Any":            "A representation: an object with the `__typename` of an entity and one of its keys.",
+}
+
+// securityDirectives are those that some routers refuse, and their imports.
+var securityDirectives = regexp.MustCompile(`\s+@authenticated\b|\s+@requiresScopes\([^)]*\)|, "@authenticated"|, "@requiresScopes"`)
+
+// plainSDL answers _service with the SDL without those directives. The gateway enforces them all the same.
+func plainSDL(next graphql.FieldMiddleware) graphql.FieldMiddleware {
+	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
+		value, err := next(ctx, resolve)
+		if service, ok := value.(fedruntime.Service); ok {
+			service.SDL = securityDirectives.ReplaceAllString(service.SDL, "")
+			return service, err
+		}
+		return value, err
+	}
 }

@@ -102,6 +102,9 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 		}
 	}
 	op.ResolverMiddleware = unread(op.ResolverMiddleware)
+	if o.resolver.options.PlainSDL && introspects(op) {
+		op.ResolverMiddleware = plainSDL(op.ResolverMiddleware)
+	}
 	if denied != nil {
 		op.ResolverMiddleware = denied.middleware(op.ResolverMiddleware)
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	ShowUpstream func(http.Header) bool
 	// OnBehalfOf tells that Microsoft Graph is asked in each caller's name.
 	OnBehalfOf bool
+	// PlainSDL leaves @authenticated and @requiresScopes out of the SDL for federation routers.
+	PlainSDL bool
 	// AllowWrites lets mutations through.
 	AllowWrites bool
 	// Document tells the hash of an operation's document as it was sent, and the operation's name, where they are known

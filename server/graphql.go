@@ -40,6 +40,7 @@ func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*gr
 		TenantID:     tenants.ids[0],
 		CursorKeys:   keys,
 		ShowUpstream: upstreamReport(cfg),
+		PlainSDL:     !cfg.SecurityDirectives,
 		OnBehalfOf:   cfg.Outbound == "on-behalf-of",
 		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
 		Document:     documents.Sent,

@@ -2899,7 +2899,7 @@ type AllotmentEdge {
 }
 
 "A pool of units of one product, fed by one or several purchases. Assignments draw on it."
-type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
+type Allotment implements Node @key(fields: "id") {
   "Id of the allotment: opaque, compared exactly."
   id: ID!
   "Id of the product; null when no product of the directory stands behind the pool."
@@ -2907,7 +2907,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   "Units in the pool; 2,147,483,647 stands for that many or more. Null only when Microsoft Graph sent no number."
   allottedUnits: Int
   "Units in use. Each assignee counts once. Null only when Microsoft Graph sent no number."
@@ -2936,7 +2936,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): AssignmentConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
   """
   Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in one
   upstream request for each 100 places. Needs CloudLicensing.Read.All or Directory.Read.All.
@@ -2946,7 +2946,7 @@ type Allotment implements Node @key(fields: "id") @entityResolver(multi: true) {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): WaitingMemberConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): WaitingMemberConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
 "A purchase that feeds an allotment; Microsoft Graph calls it subscription."
@@ -3005,7 +3005,7 @@ enum SubscriptionTag {
     after: String
     "Which errors to return; all of them without it."
     filter: AssignmentErrorFilter @cost(weight: 500)
-  ): AssignmentErrorConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
+  ): AssignmentErrorConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
 
   """
   One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
@@ -3051,7 +3051,7 @@ type AssignmentErrorEdge {
 }
 
 "A product that could not be given to a person, or not in full. One per person and product, as long as it lasts."
-type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
+type AssignmentError implements Node @key(fields: "id") @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
   "Id of the error: opaque, compared exactly."
   id: ID!
   "What went wrong, such as ` + "`" + `MissingDependency` + "`" + `. Microsoft publishes no list: treat it as open."
@@ -3063,30 +3063,30 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
   "Id of the product concerned."
   skuId: UUID
   "The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   "Who should have got the product; null when that no longer exists. Comes with the error where Microsoft Graph allows it."
-  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
+  assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
   """
   What the person can still use of the product: a right from before that could not be brought up to date.
   Null when there is none. Where Microsoft Graph does not send it along, 20 rights are one upstream request.
   """
-  usageRight: UsageRight @goField(batch: true, forceResolver: true) @cost(weight: 2) @upstream(each: 1)
+  usageRight: UsageRight @cost(weight: 2) @upstream(each: 1)
   """
   Service plans that the message names, in its order: the plan that could not be given first, then those that it
   needs or excludes. Names of well-known plans cost nothing.
   """
-  servicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(once: 1)
+  servicePlans: [ServicePlan!] @listSize(assumedSize: 2) @upstream(once: 1)
   """
   Each way in which the product is assigned to the person, hence the group that did it. Null when the assignee is no
   person, or no longer exists. Comes with the person where
   the person is read, else for 300 people in one upstream request. Needs User.Read.All.
   """
-  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1, shared: 15)
+  licenseAssignmentStates: [LicenseAssignmentState!] @listSize(assumedSize: 2) @upstream(each: 1, shared: 15)
   """
   What an administrator can do about it: by its code or, as Microsoft publishes no list of those, by the error of the
   assignee's licence states, for 300 people in one upstream request. Null when neither tells. Needs User.Read.All then.
   """
-  remedy: Remedy @goField(batch: true, forceResolver: true) @upstream(shared: 15)
+  remedy: Remedy @upstream(shared: 15)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
@@ -3101,7 +3101,7 @@ type AssignmentError implements Node @key(fields: "id") @entityResolver(multi: t
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
+  ): AssignmentConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
 
   """
   One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
@@ -3131,17 +3131,17 @@ type AssignmentEdge {
 }
 
 "A unit of an allotment given to a user, a group or a device."
-type Assignment implements Node @key(fields: "id") @entityResolver(multi: true) {
+type Assignment implements Node @key(fields: "id") {
   "Id of the assignment: opaque, compared exactly."
   id: ID!
   "Ids of the service plans that are switched off; empty when everything is on."
   disabledServicePlanIds: [UUID!]! @listSize(assumedSize: 5)
   "Service plans that are switched off, with their names. Names of well-known plans cost nothing."
-  disabledServicePlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
+  disabledServicePlans: [ServicePlan!] @listSize(assumedSize: 5) @upstream(once: 1)
   "The pool that the assignment draws on. Comes with the assignment where Microsoft Graph allows it."
-  allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
+  allotment: Allotment @upstream(each: 1)
   "Who got it; null when that no longer exists. Comes with the assignment where Microsoft Graph allows it."
-  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
+  assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
 }
 
 "What is assigned to whom. Give either ` + "`" + `allotmentId` + "`" + ` or ` + "`" + `skuId` + "`" + `."
@@ -3174,13 +3174,12 @@ type CreateAssignmentResult {
   The assignment as Microsoft Graph returned it; what belongs to it is read after the change. Null when it was not made,
   and when Microsoft Graph did not return its id and does not show it yet: ` + "`" + `stale` + "`" + ` is true then.
   """
-  assignment: Assignment @goField(batch: true, forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignment: Assignment @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
   """
   stale: Boolean!
-    @goField(batch: true, forceResolver: true)
     @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
@@ -3202,13 +3201,12 @@ type UpdateAssignmentPayload {
   The assignment as Microsoft Graph returned it when the change was made, else as it is now. What belongs to it is read
   after the change.
   """
-  assignment: Assignment @goField(forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignment: Assignment @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
   """
   stale: Boolean!
-    @goField(forceResolver: true)
     @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
@@ -3227,15 +3225,14 @@ type DeleteAssignmentPayload {
   "Id of the assignment that is gone; null when it is not."
   deletedAssignmentId: ID
   "The allotment that it drew on, read after the change."
-  allotment: Allotment @goField(forceResolver: true) @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  allotment: Allotment @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "Who had it, read after the change."
-  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignedTo: DirectoryObject @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
   """
   stale: Boolean!
-    @goField(forceResolver: true)
     @upstream(each: 1)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
@@ -3264,13 +3261,12 @@ type AssignLicensePayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   "The user or group, read after the change."
-  assignedTo: DirectoryObject @goField(forceResolver: true) @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignedTo: DirectoryObject @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
   """
   stale: Boolean!
-    @goField(forceResolver: true)
     @upstream(each: 2)
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
@@ -3280,7 +3276,7 @@ type AssignLicensePayload {
 A computer or a telephone, which can be given licences of its own. Microsoft documents the licensing of devices
 and does not offer it everywhere: where it is not offered, the fields that need it are null with an error.
 """
-type Device implements DirectoryObject & Node @key(fields: "id") @entityResolver(multi: true) {
+type Device implements DirectoryObject & Node @key(fields: "id") {
   "Object id in the directory."
   id: ID!
   "When the device was deleted; null while it is in use."
@@ -3304,12 +3300,12 @@ type Device implements DirectoryObject & Node @key(fields: "id") @entityResolver
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  ): [UsageRight!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   Units for which the device waits. Read device by device, 20 in one upstream request. Needs
   Device-CloudLicensing.Read.Al or Device.Read.Alll or Device.Read.All.
   """
-  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
+  waitingMembers: [WaitingMember!] @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/directory_objects.graphqls", Input: `"Anything in the directory that a licence or an error can point to."
@@ -3374,7 +3370,7 @@ type DirectoryObjectEdge {
     filter: GroupFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: GroupOrder
-  ): GroupConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
+  ): GroupConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
 }
 
 "Which groups to return. All conditions have to hold. A condition is left out, not null."
@@ -3428,7 +3424,7 @@ type GroupEdge {
 }
 
 "A group, through which its direct members can inherit licences."
-type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(multi: true) {
+type Group implements DirectoryObject & Node @key(fields: "id") {
   "Object id in the directory."
   id: ID!
   "When the group was deleted; null while it is in use."
@@ -3455,7 +3451,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
   What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request. Needs
   CloudLicensing.Read.Al or Group.Read.Alll or Group.Read.All.
   """
-  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  assignments: [Assignment!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by group: 20
   groups are one upstream request. Needs Group-UsageRight.Read.Al or Group.Read.Alll or Group.Read.All.
@@ -3465,7 +3461,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  ): [UsageRight!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   Direct members of the group: people, groups, devices and others. Read group by group, a page of 20 groups in one
   upstream request. Needs GroupMember.Read.All.
@@ -3475,7 +3471,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 999)
+  ): DirectoryObjectConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 999)
   """
   Members to whom a licence of the group could not be given. Read group by group, a page of 20 groups in one
   upstream request. Needs GroupMember.Read.All and User.Read.All.
@@ -3485,7 +3481,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") @entityResolver(
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): DirectoryObjectConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
 "How far the licences of a group have reached its members."
@@ -3513,7 +3509,7 @@ type LicenseAssignmentState {
   "Id of the product."
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   "Object id of the group through which the licence came; null for a direct assignment."
   assignedByGroupId: ID
   """
@@ -3521,9 +3517,9 @@ type LicenseAssignmentState {
   ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Null with an error for a group that may not be read. Its id costs nothing, other properties one upstream request
   for up to 1,000 groups.
   """
-  assignedByGroup: Group @goField(batch: true, forceResolver: true) @upstream(shared: 1000)
+  assignedByGroup: Group @upstream(shared: 1000)
   "Service plans of the product that are switched off in this assignment."
-  disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
+  disabledPlans: [ServicePlan!] @listSize(assumedSize: 5) @upstream(once: 1)
   "Whether the licence works; null when Microsoft Graph reports none."
   state: LicenseState
   "The state as Microsoft Graph wrote it."
@@ -3613,14 +3609,14 @@ enum LicenseErrorCode {
 "Licensing of the whole tenant in numbers."
 type LicensingOverview {
   "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
-  products: [ProductOverview!] @goField(forceResolver: true) @listSize(assumedSize: 50) @upstream(once: 1)
+  products: [ProductOverview!] @listSize(assumedSize: 50) @upstream(once: 1)
   "What failed, counted. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All."
-  assignmentErrors: AssignmentErrorOverview @goField(forceResolver: true) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(once: 10)
+  assignmentErrors: AssignmentErrorOverview @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(once: 10)
   """
   Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.Al or
   Directory.Read.Alll or Directory.Read.All.
   """
-  waitingMembers: [WaitingMemberCount!] @goField(forceResolver: true) @listSize(assumedSize: 20) @upstream(once: 60)
+  waitingMembers: [WaitingMemberCount!] @listSize(assumedSize: 20) @upstream(once: 60)
 }
 
 "A product and its units."
@@ -3630,7 +3626,7 @@ type ProductOverview {
   "What the tenant has of the product and uses of it."
   units: Units!
   "The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment says."
-  nextLifecycleDate: Date @goField(batch: true, forceResolver: true) @upstream(once: 3)
+  nextLifecycleDate: Date @upstream(once: 3)
 }
 
 "Licence assignments that failed, counted."
@@ -3647,12 +3643,12 @@ type AssignmentErrorOverview {
   Errors by the group that assigned the product, the most frequent first; those of direct assignments under null.
   An error with several sources counts for each. Needs User.Read.All.
   """
-  byGroup: [AssignmentErrorsOfGroup!] @goField(forceResolver: true) @listSize(assumedSize: 20) @upstream(once: 1070)
+  byGroup: [AssignmentErrorsOfGroup!] @listSize(assumedSize: 20) @upstream(once: 1070)
   """
   Errors that ` + "`" + `byGroup` + "`" + ` does not count: their assignee is no person, no longer exists or could not be read, or the
   product is no longer assigned to the person. Needs User.Read.All.
   """
-  withoutSource: Int @goField(forceResolver: true) @upstream(once: 1070)
+  withoutSource: Int @upstream(once: 1070)
 }
 
 "How many errors have a code."
@@ -3668,7 +3664,7 @@ type AssignmentErrorsOfProduct {
   "Id of the product; null for errors that name none."
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   "How many errors."
   count: Int!
 }
@@ -3676,7 +3672,7 @@ type AssignmentErrorsOfProduct {
 "How many errors come from the licences of a group."
 type AssignmentErrorsOfGroup {
   "The group; null for direct assignments. Its id costs nothing."
-  group: Group @goField(batch: true, forceResolver: true) @upstream(shared: 1000)
+  group: Group @upstream(shared: 1000)
   "How many errors."
   count: Int!
 }
@@ -3842,16 +3838,12 @@ type ReprocessResult {
   "Whether Microsoft Graph took the order. Its effect can take a while."
   outcome: WriteOutcome!
   "The person, read right after the order was accepted. Its effect can show later."
-  user: User @goField(batch: true, forceResolver: true) @upstream(shared: 15) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  user: User @upstream(shared: 15) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
 `, BuiltIn: false},
-	{Name: "../../schema/schema.graphqls", Input: `"""
-Microsoft Graph licensing as one graph: who has a licence that did not take effect, why, through
-which group, and what they can still use. Names of types and properties are Microsoft Graph's own.
-"""
-schema
+	{Name: "../../schema/schema.graphqls", Input: `schema
   @link(
     url: "https://specs.apollo.dev/federation/v2.9"
     import: ["@key", "@shareable", "@cost", "@listSize", "@authenticated", "@requiresScopes"]
@@ -3861,8 +3853,9 @@ schema
 }
 
 """
-What an operation may ask. A root field is null when its object does not exist or could not be read; an
-error with the field's path then says which.
+Microsoft Graph licensing as one graph: who has a license that did not take effect, why, through which group, and what they
+can still use. Names of types and properties are Microsoft Graph's own. A root field is null when its object does not exist
+or could not be read; an error with the field's path then says which.
 """
 type Query {
   """
@@ -3925,9 +3918,6 @@ scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-ti
 "A GUID such as 05e9a617-0261-4cee-bb44-138d3ef5d965. Read without regard to case, written in lower case."
 scalar UUID @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc9562")
 
-"How the gateway fetches an entity for a federation router: all representations of a type in one call."
-directive @entityResolver("Whether one call resolves all representations." multi: Boolean) on OBJECT
-
 "The weight of a field or type in the cost of an operation."
 directive @cost("Weight of one such element." weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 
@@ -3961,20 +3951,6 @@ directive @upstream(
   "Where in the arguments the list is whose elements count, such as input.userIds, in place of the field's own."
   elements: String
 ) on ARGUMENT_DEFINITION | FIELD_DEFINITION | INPUT_FIELD_DEFINITION
-
-"How the generated server reads a field."
-directive @goField(
-  "Whether a resolver answers the field."
-  forceResolver: Boolean
-  "Name of the Go field or method."
-  name: String
-  "Left out of the generated model."
-  omittable: Boolean
-  "Go type of the field."
-  type: String
-  "Whether one resolver call answers the field for all siblings of a list."
-  batch: Boolean
-) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 `, BuiltIn: false},
 	{Name: "../../schema/service_plans.graphqls", Input: `"A service plan: one feature within a product."
 type ServicePlan {
@@ -3993,7 +3969,7 @@ type ServicePlan {
   "Whom the plan is for, as Microsoft Graph wrote it."
   appliesToText: String
   "Products of the tenant that contain the plan. One upstream request answers for all plans. Needs LicenseAssignment.Read.All."
-  subscribedSkus: [SubscribedSku!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
+  subscribedSkus: [SubscribedSku!] @listSize(assumedSize: 5) @upstream(once: 1)
 }
 
 "Whether a service is ready in the tenant."
@@ -4075,7 +4051,7 @@ type SubscribedSkuEdge {
 }
 
 "A product (stock keeping unit) that the tenant is subscribed to."
-type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: true) {
+type SubscribedSku implements Node @key(fields: "skuId") {
   "Id of the subscription to the product in this tenant; not the id of the product."
   id: ID!
   "Id of the product, the same in every tenant."
@@ -4110,7 +4086,7 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
   Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products. Needs
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
   """
-  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @upstream(once: 3)
+  allotments: [Allotment!] @listSize(assumedSize: 3) @upstream(once: 3)
   """
   Assignments of the product that failed. Read product by product, a page of 20 products in one upstream request for
   each 100 errors. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
@@ -4120,7 +4096,7 @@ type SubscribedSku implements Node @key(fields: "skuId") @entityResolver(multi: 
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentErrorConnection @goField(batch: true, forceResolver: true) @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): AssignmentErrorConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
 }
 
 "Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more."
@@ -4178,7 +4154,7 @@ enum SkuTarget {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/usage_rights.graphqls", Input: `"What a holder may use of one product: all assignments of the product, merged."
-type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
+type UsageRight @key(fields: "holderId id") {
   "Id of the right, unique for its holder: opaque, compared exactly."
   id: ID!
   "Object id of the person, group or device that holds the right; null when Microsoft Graph did not say who holds it."
@@ -4188,7 +4164,7 @@ type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   """
   Identifier of the right at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
   there is none, which is usual.
@@ -4200,9 +4176,9 @@ type UsageRight @key(fields: "holderId id") @entityResolver(multi: true) {
   All assignments that contribute to the right, direct ones and those of groups. Come with the right where Microsoft
   Graph allows it. Null when it is not known who holds the right.
   """
-  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1)
+  assignments: [Assignment!] @listSize(assumedSize: 2) @upstream(each: 1)
   "All allotments that contribute to the right. Come with the right where Microsoft Graph allows it. Null when it is not known who holds the right."
-  allotments: [Allotment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @upstream(each: 1)
+  allotments: [Allotment!] @listSize(assumedSize: 2) @upstream(each: 1)
 }
 
 "A service plan as part of a usage right or an allotment."
@@ -4265,7 +4241,7 @@ enum AssigneeType {
     filter: UserFilter @cost(weight: 2000)
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: UserOrder
-  ): UserConnection @listSize(assumedSize: 50, slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
+  ): UserConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
 }
 
 """
@@ -4337,7 +4313,7 @@ type UserEdge {
 A person (or another account) in the directory, who may hold licences. Names, addresses, numbers and positions need the
 scope Licenses.ReadPersonal where callers are known.
 """
-type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "userPrincipalName") @entityResolver(multi: true) {
+type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "userPrincipalName") {
   "Object id in the directory."
   id: ID!
   "When the account was deleted; null while it is in use."
@@ -4378,17 +4354,17 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   Each product assigned to the person, once per way in which it came: directly, or through a group. Comes
   with the person where the person is read, else for 300 people in one upstream request.
   """
-  licenseAssignmentStates: [LicenseAssignmentState!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(shared: 15)
+  licenseAssignmentStates: [LicenseAssignmentState!] @listSize(assumedSize: 5) @upstream(shared: 15)
   """
   Products that the person has, directly or through a group, with their service plans and how far those are. Read
   person by person, 20 people in one upstream request. Needs LicenseAssignment.Read.All or User.Read.All.
   """
-  licenseDetails: [LicenseDetails!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
+  licenseDetails: [LicenseDetails!] @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
   """
   What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
   request. Needs CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
-  assignments: [Assignment!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  assignments: [Assignment!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
   """
   What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights person by
   person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.Al or
@@ -4399,17 +4375,17 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
+  ): [UsageRight!] @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
   """
   License assignments of the person that failed. Read person by person, 20 people in one upstream request. Needs
   CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
-  assignmentErrors: [AssignmentError!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(each: 1)
+  assignmentErrors: [AssignmentError!] @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(each: 1)
   """
   Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
   CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
-  waitingMembers: [WaitingMember!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
+  waitingMembers: [WaitingMember!] @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
 }
 
 "A product that is assigned, and the plans of it that are switched off."
@@ -4417,9 +4393,9 @@ type AssignedLicense {
   "Id of the product."
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   "Service plans of the product that are switched off."
-  disabledPlans: [ServicePlan!] @goField(batch: true, forceResolver: true) @listSize(assumedSize: 5) @upstream(once: 1)
+  disabledPlans: [ServicePlan!] @listSize(assumedSize: 5) @upstream(once: 1)
 }
 
 "A service plan that was given to a person."
@@ -4445,7 +4421,7 @@ type LicenseDetails {
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
-  sku: SubscribedSku @goField(batch: true, forceResolver: true) @upstream(once: 1)
+  sku: SubscribedSku @upstream(once: 1)
   "Service plans of the product, and how far they are for the person."
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
 }
@@ -4457,9 +4433,9 @@ type WaitingMember {
   "Since when the member waits. Null only when Microsoft Graph sent no point in time."
   waitingSinceDateTime: DateTime
   "The allotment that has no unit left."
-  allotment: Allotment @goField(batch: true, forceResolver: true) @upstream(each: 1)
+  allotment: Allotment @upstream(each: 1)
   "Who waits; null when that no longer exists."
-  assignedTo: DirectoryObject @goField(batch: true, forceResolver: true) @upstream(each: 1, shared: 15)
+  assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
 }
 
 "A page of waiting members."

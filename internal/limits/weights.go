@@ -140,6 +140,9 @@ func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 			return fmt.Errorf("@listSize: no argument %s", name)
 		}
 		w.slicing = append(w.slicing, slicing{argument, false, ""})
+		if d := argument.DefaultValue; d != nil && d.Kind == ast.IntValue && directive.Arguments.ForName("assumedSize") == nil {
+			w.size = atoi(d.Raw)
+		}
 	}
 	w.sized = stringList(directive, "sizedFields")
 	if !w.list && len(w.sized) == 0 {
