@@ -13,20 +13,20 @@ import (
 // maxLicenses bounds the products of one assignLicense.
 const maxLicenses = 20
 
-// forLicenses are the properties by which a change of licences is checked and read back.
+// forLicenses are the properties by which a change of licenses is checked and read back.
 var forLicenses = map[string][]string{
 	"User":          {"id", "usageLocation", "assignedLicenses", "licenseAssignmentStates"},
 	"Group":         {"id", "assignedLicenses"},
 	"SubscribedSku": {"id", "skuId", "consumedUnits", "prepaidUnits", "servicePlans"},
 }
 
-// holder is who has licences, as the directory shows it.
+// holder is who has licenses, as the directory shows it.
 type holder struct {
 	user  *licensing.User
 	group *licensing.Group
 }
 
-// holder looks at who gets licences.
+// holder looks at who gets licenses.
 func (p plan) holder(a licensing.Assignee) func() (holder, error) {
 	if a.Type == licensing.AssigneeGroup {
 		group := p.GroupByID.Load(a.ID)
@@ -133,7 +133,7 @@ func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicen
 	}, len(c.errs) == 0
 }
 
-// lookAtHolder reads who gets licences, and the products of the tenant where they matter.
+// lookAtHolder reads who gets licenses, and the products of the tenant where they matter.
 func (c *change) lookAtHolder(a licensing.Assignee, withSkus bool) (h holder, skus []*licensing.SubscribedSku, err error) {
 	var unread error
 	c.look(forLicenses, func(p plan) {

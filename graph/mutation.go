@@ -80,11 +80,11 @@ func (c *change) write(writes []licensing.Write, readBack func(open []int) map[i
 	results := c.upstream.Write(c.ctx, writes)
 	known(results)
 	for _, pause := range readBacks {
-		open := open(writes, results)
-		if len(open) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
+		left := open(writes, results)
+		if len(left) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
 			break
 		}
-		found := readBack(open)
+		found := readBack(left)
 		if len(found) == 0 {
 			break
 		}

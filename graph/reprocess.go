@@ -7,7 +7,7 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// reprocess has the licences of several users processed again. Whether that was done cannot be read back.
+// reprocess has the licenses of several users processed again. Whether that was done cannot be read back.
 func (c *change) reprocess(input model.ReprocessInput, write func(userID string) licensing.Write) (*model.ReprocessPayload, error) {
 	payload := &model.ReprocessPayload{Results: []*model.ReprocessResult{}}
 	var writes []licensing.Write

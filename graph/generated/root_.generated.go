@@ -3256,7 +3256,7 @@ input AddLicenseInput {
   disabledPlans: [String!]! = []
 }
 
-"What became of the licences."
+"What became of the licenses."
 type AssignLicensePayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
@@ -3739,11 +3739,11 @@ type Mutation {
   assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 8)
 
   """
-  Has the directory try again to give people the licences of their groups. Costs one upstream request for each 20
+  Has the directory try again to give people the licenses of their groups. Costs one upstream request for each 20
   people, and one for what the payload shows. Needs User.ReadWrite.All. Null only for a caller who may not write, with FORBIDDEN; else
   each person has a result.
   """
-  reprocessLicenseAssignment("Whose licences." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
+  reprocessLicenseAssignment("Whose licenses." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }
 
 "Something in the input of a mutation that its caller can mend."
@@ -3809,7 +3809,7 @@ enum WriteOutcome {
   UNKNOWN
 }
 
-"Who gets a licence."
+"Who gets a license."
 input AssigneeInput {
   "Kind of the assignee."
   type: AssigneeType! = USER
@@ -3817,13 +3817,13 @@ input AssigneeInput {
   id: ID!
 }
 
-"Whose licences are to be processed again."
+"Whose licenses are to be processed again."
 input ReprocessInput {
   "Object ids of 1 to 100 people."
   userIds: [ID!]!
 }
 
-"What became of each person's licences."
+"What became of each person's licenses."
 type ReprocessPayload {
   "One result per person, in the order of the input. Empty when there are none, or too many."
   results: [ReprocessResult!]! @listSize(assumedSize: 20)
@@ -3831,7 +3831,7 @@ type ReprocessPayload {
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
-"What became of one person's licences."
+"What became of one person's licenses."
 type ReprocessResult {
   "Object id of the person."
   userId: ID!

@@ -34,7 +34,7 @@ const (
 	UserErrorRefused            UserErrorCode = "REFUSED"
 )
 
-// AssigneeInput is who gets a licence.
+// AssigneeInput is who gets a license.
 type AssigneeInput struct {
 	Type licensing.AssigneeType
 	ID   string
@@ -89,18 +89,18 @@ type DeleteAssignmentPayload struct {
 	UserErrors          []*UserError
 }
 
-// ReprocessInput says whose licences are processed again.
+// ReprocessInput says whose licenses are processed again.
 type ReprocessInput struct {
 	UserIDs []string
 }
 
-// ReprocessPayload is what became of each person's licences.
+// ReprocessPayload is what became of each person's licenses.
 type ReprocessPayload struct {
 	Results    []*ReprocessResult
 	UserErrors []*UserError
 }
 
-// ReprocessResult is what became of one person's licences.
+// ReprocessResult is what became of one person's licenses.
 type ReprocessResult struct {
 	UserID     string
 	Outcome    licensing.Outcome
@@ -120,7 +120,7 @@ type AddLicenseInput struct {
 	DisabledPlans []string
 }
 
-// AssignLicensePayload is what became of the licences.
+// AssignLicensePayload is what became of the licenses.
 type AssignLicensePayload struct {
 	Outcome    *licensing.Outcome
 	Sent       licensing.AssignLicense

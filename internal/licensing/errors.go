@@ -3,6 +3,7 @@ package licensing
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -87,7 +88,7 @@ func (e *UpstreamError) Error() string {
 		text += fmt.Sprintf(" AADSTS%v", e.Numbers)
 	}
 	if e.Permission != "" {
-		text += " needs " + e.Permission
+		text += " needs " + strings.Join(append([]string{e.Permission}, e.PermissionAlternatives...), " or ")
 	}
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()

@@ -1,10 +1,10 @@
 package licensing
 
-// Write is one change of the tenant's licences: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
+// Write is one change of the tenant's licenses: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
 // [ReprocessAssignments], [AssignLicense] or [ReprocessLicenseAssignment].
 type Write interface{ isWrite() }
 
-// Assignee is who gets a licence.
+// Assignee is who gets a license.
 type Assignee struct {
 	// Type is [AssigneeUser], [AssigneeGroup] or [AssigneeDevice].
 	Type AssigneeType
@@ -41,7 +41,7 @@ type AssignLicense struct {
 	Remove     []GUID
 }
 
-// ReprocessLicenseAssignment has the directory try again to give a user the licences of its groups.
+// ReprocessLicenseAssignment has the directory try again to give a user the licenses of its groups.
 type ReprocessLicenseAssignment struct{ UserID string }
 
 func (CreateAssignment) isWrite()           {}

@@ -346,7 +346,7 @@ func assignLicense(w licensing.AssignLicense) *change {
 		made.endpoint, made.url = assignLicenseOfGroupEndpoint, below("/groups", w.AssignedTo.ID, "assignLicense")
 		made.group = groupKey(w.AssignedTo.ID)
 	default:
-		made.invalid = &licensing.InputError{Message: "a licence can be given to a user or a group"}
+		made.invalid = &licensing.InputError{Message: "a license can be given to a user or a group"}
 	}
 	return made
 }
