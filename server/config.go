@@ -17,6 +17,7 @@ import (
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
 	"licensegraph/internal/limits"
 )
 
@@ -58,6 +59,7 @@ type Config struct {
 	AuditLog         string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field and each denied access: stdout, stderr, or a file that is appended to."`
 
 	Introspection      bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
+	ProductNames       string `name:"product-names" group:"Answers" placeholder:"FILE" help:"CSV file with names of products and service plans, in the form in which Microsoft publishes its list of product names and service plan identifiers for licensing. They are used besides those built in, and win over them."`
 	SecurityDirectives bool   `name:"security-directives" group:"Answers" default:"true" negatable:"" help:"Have @authenticated and @requiresScopes in the SDL for federation routers; on by default. Some routers refuse them (docs/federation.md). The gateway enforces them all the same."`
 	UpstreamReport     string `name:"upstream-report" group:"Answers" default:"auto" help:"When an answer carries extensions.upstream, what it cost at Microsoft Graph: always, never, header (when the request has the header Upstream-Report: true), or auto (always with the embedded tenant, else never)."`
 	CursorKeyFile      string `name:"cursor-key-file" group:"Answers" placeholder:"FILE" help:"File with the key that seals cursors, 32 bytes in base64, or set LICENSEGRAPH_CURSOR_KEY to the key. Replicas need the same key. Further lines are keys that still open cursors; to replace a key, add the new one below, then put it first, then drop the old one. The file is read again when it changes. Without one, each process makes its own: cursors end with it, and no other replica takes them."`
@@ -302,4 +304,20 @@ func (c *Config) log(ctx context.Context, logger *slog.Logger) {
 		logger.InfoContext(ctx, "configuration: "+strings.ToLower(group), attrs...)
 		list = list[end:]
 	}
+}
+
+// readProductNames reads the operator's names of products and service plans.
+func (c *Config) readProductNames() error {
+	if c.ProductNames == "" {
+		return nil
+	}
+	f, err := os.Open(c.ProductNames)
+	if err == nil {
+		defer f.Close()
+		_, _, err = licensing.AddNames(f)
+	}
+	if err != nil {
+		return &setupError{fmt.Errorf("--product-names: %w", err)}
+	}
+	return nil
 }

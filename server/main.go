@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	logger := newLogger(stderr, cfg.LogLevel, cfg.LogFormat)
 
+	if err := cfg.readProductNames(); err != nil {
+		return err
+	}
 	listeners, err := listen(cfg)
 	if err != nil {
 		return &setupError{err}

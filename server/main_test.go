@@ -765,3 +765,30 @@ func TestNoIntrospection(t *testing.T) {
 		t.Errorf("the log:\n%s", p.stderr)
 	}
 }
+
+// TestProductNames takes the operator's names of products. In a process of its own: they are everybody's.
+func TestProductNames(t *testing.T) {
+	t.Parallel()
+	const header = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names\n"
+	names := secretFile(t, header+"Our E3,SPE_E3,05e9a617-0261-4cee-bb44-138d3ef5d965,SWAY,a23b959c-7ce8-4e57-9140-b90eb88a9e97,Our Sway\n")
+	stderr := newJournal()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--product-names="+names)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stderr.wait("Ctrl-C")
+	p := &program{url: regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(stderr.String())[1], client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	if _, body := p.ask(t, `{subscribedSku(skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965"){productName}}`); !strings.Contains(body, `"productName":"Our E3"`) {
+		t.Error(body)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	err := run(t.Context(), []string{"--product-names=" + secretFile(t, "no names")}, noEnv, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "--product-names: it has no column") || exitCode(err) != 2 {
+		t.Errorf("a file without names: %v", err)
+	}
+}

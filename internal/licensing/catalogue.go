@@ -2,8 +2,13 @@ package licensing
 
 import (
 	_ "embed"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 //go:embed catalogue.tsv
@@ -12,21 +17,113 @@ var catalogueText string
 // names are the short name of a product or a service plan and the one that people read.
 type names struct{ short, friendly string }
 
-// catalogue maps the ids of well-known products and service plans to their names.
-var catalogue = sync.OnceValue(func() map[GUID]names {
-	byID := map[GUID]names{}
+// catalogue has the names of well-known products and service plans by their ids.
+type catalogue struct {
+	skus, plans map[GUID]names
+	planNames   map[string]bool // short names of plans in lower case
+}
+
+// builtIn is read when a name is first asked for. Its texts are parts of the binary's.
+var builtIn = sync.OnceValue(func() *catalogue {
+	c := newCatalogue()
 	for line := range strings.Lines(catalogueText) {
 		columns := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(columns) == 4 {
-			byID[GUID(columns[1])] = names{short: columns[2], friendly: columns[3]}
+			c.add(columns[0] == "plan", GUID(columns[1]), names{short: columns[2], friendly: columns[3]})
 		}
 	}
-	return byID
+	return c
 })
+
+func newCatalogue() *catalogue {
+	return &catalogue{skus: map[GUID]names{}, plans: map[GUID]names{}, planNames: map[string]bool{}}
+}
+
+func (c *catalogue) add(plan bool, id GUID, n names) {
+	if !plan {
+		c.skus[id] = n
+		return
+	}
+	c.plans[id], c.planNames[strings.ToLower(n.short)] = n, true
+}
+
+// added are the names of the operator's file, which win over those built in; nil without one.
+var added atomic.Pointer[catalogue]
+
+func skuNames(id GUID) (names, bool) {
+	return find(id, func(c *catalogue) map[GUID]names { return c.skus })
+}
+func planNames(id GUID) (names, bool) {
+	return find(id, func(c *catalogue) map[GUID]names { return c.plans })
+}
+
+func find(id GUID, in func(*catalogue) map[GUID]names) (names, bool) {
+	if own := added.Load(); own != nil {
+		if known, ok := in(own)[id]; ok {
+			return known, true
+		}
+	}
+	known, ok := in(builtIn())[id]
+	return known, ok
+}
+
+// The columns of Microsoft's list, as it is downloaded ("Product names and service plan identifiers for licensing").
+const (
+	columnSkuID, columnSkuName, columnProduct = "GUID", "String_Id", "Product_Display_Name"
+	columnPlanID, columnPlanName, columnPlan  = "Service_Plan_Id", "Service_Plan_Name", "Service_Plans_Included_Friendly_Names"
+)
+
+// maxCatalogue bounds the rows of an operator's file. Microsoft's list has about 6,000.
+const maxCatalogue = 100_000
+
+// AddNames reads a file of names in the form of Microsoft's list: CSV with its six columns, in any order. They are used
+// besides those built in, in place of what was added before. It returns how many products and service plans there are.
+func AddNames(r io.Reader) (skus, plans int, err error) {
+	rows := csv.NewReader(r)
+	rows.ReuseRecord = true
+	header, err := rows.Read()
+	if err != nil {
+		return 0, 0, fmt.Errorf("it has no header: %w", err)
+	}
+	column := map[string]int{}
+	for i, name := range header {
+		column[strings.Trim(name, "\ufeff ")] = i
+	}
+	for _, name := range []string{columnSkuID, columnSkuName, columnProduct, columnPlanID, columnPlanName, columnPlan} {
+		if _, ok := column[name]; !ok {
+			return 0, 0, fmt.Errorf("it has no column %s", name)
+		}
+	}
+	c := newCatalogue()
+	for line := 2; ; line++ {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if line > maxCatalogue {
+			return 0, 0, fmt.Errorf("it has more than %d rows", maxCatalogue)
+		}
+		for plan, columns := range map[bool][3]string{false: {columnSkuID, columnSkuName, columnProduct}, true: {columnPlanID, columnPlanName, columnPlan}} {
+			text := func(i int) string { return strings.Clone(strings.TrimSpace(row[column[columns[i]]])) }
+			id, ok := ParseGUID(text(0))
+			if !ok {
+				return 0, 0, fmt.Errorf("line %d: %s is no GUID", line, columns[0])
+			}
+			if n := (names{short: text(1), friendly: text(2)}); n.short != "" && n.friendly != "" {
+				c.add(plan, id, n)
+			}
+		}
+	}
+	added.Store(c)
+	return len(c.skus), len(c.plans), nil
+}
 
 // WellKnownSku returns what the catalogue knows of a product, its ids and names; false when it has none.
 func WellKnownSku(id GUID) (*SubscribedSku, bool) {
-	known, ok := catalogue()[id]
+	known, ok := skuNames(id)
 	if !ok {
 		return nil, false
 	}
@@ -34,45 +131,41 @@ func WellKnownSku(id GUID) (*SubscribedSku, bool) {
 }
 
 // ProductName returns the name that people read; nil when the catalogue has none.
-func (s *SubscribedSku) ProductName() *string { return friendly(s.SkuID) }
+func (s *SubscribedSku) ProductName() *string { return friendly(s.SkuID, skuNames) }
 
 // DisplayName returns the name that people read; nil when the catalogue has none.
-func (p *ServicePlan) DisplayName() *string { return friendly(p.ServicePlanID) }
+func (p *ServicePlan) DisplayName() *string { return friendly(p.ServicePlanID, planNames) }
 
 // DisplayName returns the name that people read; nil when the catalogue has none.
-func (p *AssignedPlan) DisplayName() *string { return friendly(p.ServicePlanID) }
+func (p *AssignedPlan) DisplayName() *string { return friendly(p.ServicePlanID, planNames) }
 
 // DisplayName returns the name that people read; nil when the catalogue has none.
-func (s *LicensedService) DisplayName() *string { return friendly(&s.PlanID) }
+func (s *LicensedService) DisplayName() *string { return friendly(&s.PlanID, planNames) }
 
 // WellKnownServicePlan returns what the catalogue knows of a service plan, its id and names; false when it has none.
 func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
-	known, ok := catalogue()[id]
+	known, ok := planNames(id)
 	if !ok {
 		return nil, false
 	}
 	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &known.short}, true
 }
 
-// wellKnownPlans holds the ids, and the short names in lower case, of the service plans in the catalogue.
-var wellKnownPlans = sync.OnceValue(func() map[string]bool {
-	plans := map[string]bool{}
-	for line := range strings.Lines(catalogueText) {
-		if columns := strings.Split(line, "\t"); len(columns) == 4 && columns[0] == "plan" {
-			plans[columns[1]], plans[strings.ToLower(columns[2])] = true, true
-		}
-	}
-	return plans
-})
-
 // IsWellKnownPlan tells whether the catalogue has a service plan with the id or the short name, without regard to case.
-func IsWellKnownPlan(name string) bool { return wellKnownPlans()[strings.ToLower(name)] }
+func IsWellKnownPlan(name string) bool {
+	name = strings.ToLower(name)
+	if _, ok := planNames(GUID(name)); ok {
+		return true
+	}
+	own := added.Load()
+	return own != nil && own.planNames[name] || builtIn().planNames[name]
+}
 
-func friendly(id *GUID) *string {
+func friendly(id *GUID, of func(GUID) (names, bool)) *string {
 	if id == nil {
 		return nil
 	}
-	if known, ok := catalogue()[*id]; ok {
+	if known, ok := of(*id); ok {
 		return &known.friendly
 	}
 	return nil

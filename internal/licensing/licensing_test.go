@@ -194,10 +194,10 @@ func TestCatalogue(t *testing.T) {
 		if guid, ok := ParseGUID(id); !ok || string(guid) != id {
 			t.Errorf("line %d: %q is no GUID in lower case", i+1, id)
 		}
-		if seen[id] {
+		if seen[kind+id] {
 			t.Errorf("line %d: %s is there twice", i+1, id)
 		}
-		seen[id] = true
+		seen[kind+id] = true
 		for _, name := range []string{short, friendly} {
 			if name == "" || name != strings.TrimSpace(name) {
 				t.Errorf("line %d: a name is %q", i+1, name)
@@ -224,8 +224,8 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("line %d is a %q", i+1, kind)
 		}
 	}
-	if len(catalogue()) != skus+plans || skus < 20 || plans < 100 {
-		t.Errorf("%d products and %d plans, %d in all", skus, plans, len(catalogue()))
+	if len(builtIn().skus) != skus || len(builtIn().plans) != plans || skus < 600 || plans < 700 {
+		t.Errorf("%d products and %d plans", skus, plans)
 	}
 	unknown := GUID("00000000-0000-0000-0000-000000000000")
 	if _, ok := WellKnownSku(unknown); ok || (&SubscribedSku{SkuID: &unknown}).ProductName() != nil || (&ServicePlan{}).DisplayName() != nil {
@@ -247,9 +247,9 @@ func TestCatalogueIsNotShared(t *testing.T) {
 	}
 }
 
-// listFile is an excerpt of Microsoft's public list of products and service plans. It is not part of the
+// listFile is Microsoft's public list of products and service plans. It is not part of the
 // project.
-const listFile = "../../../shared/graph/skus.csv"
+const listFile = "../../../shared/graph/products.csv"
 
 // TestCatalogueIsMicrosofts compares the catalogue with the list. The list names a service plan once for each
 // product that has it, and not always in the same way; a name that is not shouted is preferred.
@@ -264,23 +264,54 @@ func TestCatalogueIsMicrosofts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed := map[GUID][]names{}
+	listed := [2]map[GUID][]names{{}, {}}
 	for _, row := range rows[1:] {
 		sku, plan := GUID(row[0]), GUID(row[3])
-		listed[sku] = append(listed[sku], names{short: row[1], friendly: row[2]})
-		listed[plan] = append(listed[plan], names{short: row[4], friendly: row[5]})
+		listed[0][sku] = append(listed[0][sku], names{short: row[1], friendly: row[2]})
+		listed[1][plan] = append(listed[1][plan], names{short: row[4], friendly: row[5]})
 	}
 	shouted := func(n names) bool { return n.friendly == strings.ToUpper(n.friendly) || n.friendly == n.short }
-	for id, known := range catalogue() {
-		if !slices.Contains(listed[id], known) {
-			t.Errorf("%s is %v, want one of %v", id, known, listed[id])
+	for kind, known := range []map[GUID]names{builtIn().skus, builtIn().plans} {
+		for id, known := range known {
+			if !slices.Contains(listed[kind][id], known) {
+				t.Errorf("%s is %v, want one of %v", id, known, listed[kind][id])
+			}
+			if shouted(known) && slices.ContainsFunc(listed[kind][id], func(n names) bool { return !shouted(n) }) {
+				t.Errorf("%s is %v, want one of %v", id, known, listed[kind][id])
+			}
 		}
-		if shouted(known) && slices.ContainsFunc(listed[id], func(n names) bool { return !shouted(n) }) {
-			t.Errorf("%s is %v, want one of %v", id, known, listed[id])
+		if len(listed[kind]) != len(known) {
+			t.Errorf("%d are listed, %d are in the catalogue", len(listed[kind]), len(known))
 		}
 	}
-	if len(listed) != len(catalogue()) {
-		t.Errorf("%d are listed, %d are in the catalogue", len(listed), len(catalogue()))
+}
+
+// TestAddNames reads names in the form of Microsoft's list. They win over those built in.
+func TestAddNames(t *testing.T) { // not in parallel: the names are everybody's
+	t.Cleanup(func() { added.Store(nil) })
+	const header = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names\n"
+	const own, plan = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	for text, want := range map[string]string{
+		"": "no header", "a,b\n": "no column GUID", header + "x,y,z,a,b,c\n": "line 2: ", header + "only,two\n": "wrong number of fields",
+	} {
+		if _, _, err := AddNames(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	skus, plans, err := AddNames(strings.NewReader("\ufeff" + header +
+		"Own product,OWN," + own + ",OWN_PLAN," + strings.ToUpper(plan) + ",Own plan\n" +
+		"E3 by another name,SPE_E3," + string(e3) + ",OWN_PLAN," + plan + ",Own plan\n"))
+	if err != nil || skus != 2 || plans != 1 {
+		t.Fatalf("%d products, %d plans, %v", skus, plans, err)
+	}
+	for id, want := range map[GUID]string{own: "Own product", e3: "E3 by another name", "06ebc4ee-1bb5-47dd-8120-11324bc54e06": "Microsoft 365 E5"} {
+		sku, ok := WellKnownSku(id)
+		if !ok || *sku.ProductName() != want {
+			t.Errorf("%s is %v", id, sku)
+		}
+	}
+	if !IsWellKnownPlan("own_plan") || !IsWellKnownPlan(plan) || !IsWellKnownPlan("sway") || IsWellKnownPlan("nothing") {
+		t.Error("plans are not known by their names")
 	}
 }
 
