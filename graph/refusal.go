@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -76,7 +77,7 @@ func (c *change) refusal(upstream *licensing.UpstreamError, about subject) (code
 	code, known := refusals[strings.ToLower(upstream.Code)]
 	switch {
 	case known:
-	case upstream.Kind == licensing.ErrNotFound:
+	case errors.Is(upstream, licensing.ErrNotFound):
 		code = model.UserErrorNotFound
 	default:
 		code = model.UserErrorRefused

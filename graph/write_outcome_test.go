@@ -210,7 +210,9 @@ func TestCreatedWithoutID(t *testing.T) {
 		if len(r.Errors) > 0 || result["outcome"] != "DONE" || (result["assignment"] != nil) != (lag == 0) || g.written() != 1 {
 			t.Errorf("after %v: %s", lag, r.raw)
 		}
-		g.tenant.Advance(lag)
+		if err := g.tenant.Advance(lag); err != nil {
+			t.Fatal(err)
+		}
 		if got := g.directly(t, person, "SPE_E3"); len(got) != 1 || lag == 0 && result["assignment"].(object)["id"] != got[0] {
 			t.Errorf("after %v: %v, %v", lag, got, result)
 		}
