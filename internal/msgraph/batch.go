@@ -240,10 +240,14 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 // of each part.
 func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 	requests := make([]*request, len(reads))
+	client := o.client.http
 	for i, r := range reads {
 		requests[i] = &r.request
+		if r.attempt > 0 {
+			client = o.client.again
+		}
 	}
-	answers := o.exchange(ctx, o.client.http, requests, func(whole answer) answer {
+	answers := o.exchange(ctx, client, requests, func(whole answer) answer {
 		failure := whole.failure(batchEndpoint)
 		switch {
 		case errors.Is(failure, licensing.ErrForbidden):

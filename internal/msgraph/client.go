@@ -55,6 +55,7 @@ type Tokens interface {
 type Client struct {
 	base   *url.URL // with the version
 	http   *http.Client
+	again  *http.Client // for what was sent before
 	writer *http.Client // for what must not be sent twice
 	close  func()       // closes idle connections
 	tokens Tokens       // of the application
@@ -85,6 +86,7 @@ func New(opts Options) (*Client, error) {
 	c := &Client{
 		base:   graphURL.JoinPath(version),
 		http:   opts.Out.Reader(opts.RequestTimeout),
+		again:  opts.Out.Rereader(opts.RequestTimeout),
 		writer: opts.Out.Writer(opts.RequestTimeout),
 		close:  opts.Out.CloseIdleConnections,
 		tokens: opts.Tokens,

@@ -102,7 +102,8 @@ func joined(t *testing.T, service http.Handler, latency time.Duration) (*Client,
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.http, c.writer = &http.Client{Transport: w}, &http.Client{Transport: w}
+	c.http = &http.Client{Transport: w}
+	c.again, c.writer = c.http, c.http
 	return c, w
 }
 

@@ -4,15 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -527,41 +523,6 @@ func TestNoReplay(t *testing.T) {
 				t.Errorf("%d requests on %d connections, want 2 on 1", requests.Load(), connections.Load())
 			}
 		})
-	}
-}
-
-// TestWritesByHTTP1 sends changes by HTTP/1.1 to a service that speaks HTTP/2 as well; see [outbound.New].
-func TestWritesByHTTP1(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	protocols := map[string]int{}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		protocols[r.Method] = r.ProtoMajor
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600,"value":[]}`)
-	}))
-	s.EnableHTTP2 = true
-	s.StartTLS()
-	defer s.Close()
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, err := New(Options{GraphURL: s.URL, Out: way(t, file, s.URL), Tokens: application(t, s.URL, s.URL)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.CloseIdleConnections()
-	if err := c.Ready(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if r := c.Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "x"}})[0]; r.Outcome != licensing.WriteDone {
-		t.Fatalf("%+v", r)
-	}
-	if protocols["GET"] != 2 || protocols["DELETE"] != 1 {
-		t.Errorf("%v", protocols)
 	}
 }
 

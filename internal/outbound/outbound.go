@@ -24,10 +24,12 @@ type Options struct {
 	CAFile string
 	// Proxy carries all requests, in the schemes that net/http knows; none when nil, whatever the environment says.
 	Proxy *url.URL
+	// Silence is how long a [Out.Reader] waits for the headers of an answer; 5 s when 0.
+	Silence time.Duration
 }
 
 // Out is the way to the services. It is safe for concurrent use.
-type Out struct{ reads, writes *gate }
+type Out struct{ reads, rereads, writes *gate }
 
 const (
 	// Bounds of the parts of a request. A client bounds the whole.
@@ -35,12 +37,13 @@ const (
 	tlsTimeout    = 5 * time.Second
 	headerTimeout = 30 * time.Second
 	idleTimeout   = 90 * time.Second
-	// An HTTP/2 connection that was silent for that long is asked whether it lives, and closed when it does not say.
-	pingAfter, pingTimeout = 15 * time.Second, 5 * time.Second
+	// silence is how long a read waits for the headers of an answer before it is worth another connection. A $batch of 20
+	// takes a few seconds.
+	silence = 5 * time.Second
 	// maxHeaderBytes bounds the headers of an answer. The services send about 2 KiB.
 	maxHeaderBytes = 64 << 10
 	// Connections that wait for the next request, to one host and to all.
-	idlePerHost, idleAtAll = 16, 64
+	idlePerHost, idleAtAll = 32, 64
 	// requestTimeout bounds a request with its answer where its client does not say.
 	requestTimeout = 10 * time.Second
 )
@@ -59,18 +62,21 @@ func New(opts Options) (*Out, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Writes travel by HTTP/1.1, where the transport repeats a POST, PATCH or DELETE only if nothing of it was written.
-	// In HTTP/2 it also repeats a stream that the service reset with PROTOCOL_ERROR, which does not say that the service
-	// has not acted.
-	reads, writes := transport(opts.Proxy, roots), transport(opts.Proxy, roots)
-	reads.Protocols.SetHTTP2(true)
-	return &Out{reads: &gate{reads, services}, writes: &gate{writes, services}}, nil
+	reads, rereads, writes := transport(opts.Proxy, roots), transport(opts.Proxy, roots), transport(opts.Proxy, roots)
+	reads.ResponseHeaderTimeout = cmp.Or(opts.Silence, silence)
+	rereads.DisableKeepAlives = true
+	return &Out{reads: &gate{reads, services}, rereads: &gate{rereads, services}, writes: &gate{writes, services}}, nil
 }
 
-// transport returns a transport of HTTP/1.1.
+// keepAlive finds out within about ten seconds that an idle connection leads nowhere.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}
+
+// transport returns a transport of HTTP/1.1. In HTTP/2 all requests share one connection, and stall together when it goes
+// silent. It also repeats a request whose stream the service reset with PROTOCOL_ERROR, which does not say that the service
+// has not acted; in HTTP/1.1 the transport repeats a POST, PATCH or DELETE only if nothing of it was written.
 func transport(proxy *url.URL, roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
@@ -79,7 +85,6 @@ func transport(proxy *url.URL, roots *x509.CertPool) *http.Transport {
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		Protocols:              new(http.Protocols),
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	t.Protocols.SetHTTP1(true)
 	if proxy != nil {
@@ -89,8 +94,13 @@ func transport(proxy *url.URL, roots *x509.CertPool) *http.Transport {
 }
 
 // Reader returns a client for what may be sent twice: an idle connection that turns out to be closed makes the
-// transport repeat a GET. The timeout bounds a request with its answer; 10 s when 0.
+// transport repeat a GET. The timeout bounds a request with its answer; 10 s when 0. A service that is silent for
+// [Options.Silence] makes a request fail earlier, so that it can be repeated.
 func (o *Out) Reader(timeout time.Duration) *http.Client { return client(o.reads, timeout) }
+
+// Rereader returns a client for repetitions of reads. Each goes over a connection of its own, and has all of the timeout,
+// 10 s when 0.
+func (o *Out) Rereader(timeout time.Duration) *http.Client { return client(o.rereads, timeout) }
 
 // Writer returns a client for what must not be sent twice. The timeout bounds a request with its answer; 10 s when 0.
 func (o *Out) Writer(timeout time.Duration) *http.Client { return client(o.writes, timeout) }
@@ -127,7 +137,11 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	return g.Transport.RoundTrip(req)
+	resp, err := g.Transport.RoundTrip(req)
+	if failure, ok := errors.AsType[net.Error](err); ok && failure.Timeout() && req.Context().Err() == nil {
+		g.CloseIdleConnections() // which may be as silent
+	}
+	return resp, err
 }
 
 // check refuses what leads elsewhere. Of an address its errors name scheme and host, and no query.

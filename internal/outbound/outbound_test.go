@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,9 +35,9 @@ func newOut(t testing.TB, opts Options) *Out {
 	return o
 }
 
-// both returns the clients of a way by what they are for.
-func both(o *Out) map[string]*http.Client {
-	return map[string]*http.Client{"reader": o.Reader(0), "writer": o.Writer(0)}
+// all returns the clients of a way by what they are for.
+func all(o *Out) map[string]*http.Client {
+	return map[string]*http.Client{"reader": o.Reader(0), "rereader": o.Rereader(0), "writer": o.Writer(0)}
 }
 
 // get sends a request with a token, and returns the status; 0 when it fails.
@@ -132,14 +133,14 @@ var strangers = []string{
 func TestOnlyTheServices(t *testing.T) {
 	t.Parallel()
 	o := newOut(t, Options{Services: []string{"https://graph.example", "http://127.0.0.1:8081"}})
-	for _, g := range []*gate{o.reads, o.writes} {
+	for _, g := range []*gate{o.reads, o.rereads, o.writes} {
 		g.DialContext = nil
 		g.Dial = func(network, address string) (net.Conn, error) { //nolint:staticcheck // the shortest way to see dials
 			t.Errorf("%s is dialled", address)
 			return nil, errors.New("no")
 		}
 	}
-	for name, client := range both(o) {
+	for name, client := range all(o) {
 		for _, address := range strangers {
 			_, err := get(t, client, address)
 			if err == nil {
@@ -219,7 +220,7 @@ func TestRedirects(t *testing.T) {
 	}))
 	t.Cleanup(service.Close)
 	o := newOut(t, Options{Services: []string{service.URL, other.URL}})
-	for name, client := range both(o) {
+	for name, client := range all(o) {
 		for _, path := range []string{"/away", "/back"} {
 			asked.Store(0)
 			if status, err := get(t, client, service.URL+path); status != http.StatusTemporaryRedirect || err != nil {
@@ -252,7 +253,7 @@ func TestEnvironment(t *testing.T) {
 	service.StartTLS()
 	defer service.Close()
 	address := strings.Replace(service.URL, "127.0.0.1", "0.0.0.0", 1)
-	for name, client := range both(newOut(t, Options{Services: []string{address}})) {
+	for name, client := range all(newOut(t, Options{Services: []string{address}})) {
 		asked.Store(0)
 		if _, err := get(t, client, address); err == nil || asked.Load() != 1 {
 			t.Errorf("%s: %v, %d connections", name, err, asked.Load())
@@ -274,7 +275,7 @@ func TestProxyIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	const plain, secured = "http://127.0.0.1:9", "https://graph.example"
-	for name, client := range both(newOut(t, Options{Services: []string{plain, secured}, Proxy: at})) {
+	for name, client := range all(newOut(t, Options{Services: []string{plain, secured}, Proxy: at})) {
 		if status, err := get(t, client, plain+"/beta"); status != http.StatusProxyAuthRequired || err != nil {
 			t.Errorf("%s: %d, %v", name, status, err)
 		}
@@ -291,7 +292,7 @@ func TestProxyIsUsed(t *testing.T) {
 		}
 	}
 	proxy.Close()
-	for name, client := range both(newOut(t, Options{Services: []string{secured}, Proxy: at})) {
+	for name, client := range all(newOut(t, Options{Services: []string{secured}, Proxy: at})) {
 		if _, err := get(t, client, secured); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s, without the proxy: %v", name, err)
 		}
@@ -369,13 +370,13 @@ func write(t *testing.T, content string) string {
 func TestAuthorities(t *testing.T) {
 	t.Parallel()
 	s, certificate := secured(t, nil)
-	for name, client := range both(newOut(t, Options{Services: []string{s.URL}})) {
+	for name, client := range all(newOut(t, Options{Services: []string{s.URL}})) {
 		if _, err := get(t, client, s.URL); err == nil {
 			t.Errorf("%s trusts anybody", name)
 		}
 	}
 	file := write(t, "# the company's\n"+string(certificate)+string(certificate))
-	for name, client := range both(newOut(t, Options{Services: []string{s.URL}, CAFile: file})) {
+	for name, client := range all(newOut(t, Options{Services: []string{s.URL}, CAFile: file})) {
 		if status, err := get(t, client, s.URL); status != 200 || err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -412,7 +413,7 @@ func TestOldTLS(t *testing.T) {
 		s, certificate := secured(t, func(s *httptest.Server) {
 			s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version} //nolint:gosec // that is what is refused
 		})
-		for name, client := range both(newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate))})) {
+		for name, client := range all(newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate))})) {
 			if status, err := get(t, client, s.URL); status != want {
 				t.Errorf("%s, %s: %d, %v", name, tls.VersionName(version), status, err)
 			}
@@ -424,7 +425,7 @@ func TestOldTLS(t *testing.T) {
 func TestLongHeaders(t *testing.T) {
 	t.Parallel()
 	s, certificate := secured(t, nil)
-	for name, client := range both(newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate))})) {
+	for name, client := range all(newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate))})) {
 		if status, err := get(t, client, s.URL+"/long"); err == nil {
 			t.Errorf("%s: %d", name, status)
 		}
@@ -435,13 +436,64 @@ func TestLongHeaders(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	o := newOut(t, Options{})
-	for _, g := range []*gate{o.reads, o.writes} {
+	for _, g := range []*gate{o.reads, o.rereads, o.writes} {
 		if g.TLSHandshakeTimeout <= 0 || g.ResponseHeaderTimeout <= 0 || g.IdleConnTimeout <= 0 || g.MaxIdleConns <= 0 || g.MaxIdleConnsPerHost <= 0 || g.DialContext == nil {
 			t.Errorf("%+v", g.Transport)
 		}
 	}
 	if o.Reader(0).Timeout <= 0 || o.Writer(time.Second).Timeout != time.Second {
 		t.Error("a client waits without end")
+	}
+}
+
+// TestSilence takes an answer that does not come for the end of all connections that wait: they may be as silent. The next
+// request, and each repetition, goes over a new one.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	const connections = 3
+	var warm sync.WaitGroup
+	warm.Add(connections)
+	var silent sync.Map // connections from which nothing comes any more
+	var asked atomic.Int32
+	over := make(chan struct{})
+	s, certificate := secured(t, func(s *httptest.Server) {
+		s.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/warm" {
+				silent.Store(r.RemoteAddr, true)
+				warm.Done()
+				warm.Wait()
+			} else if _, ok := silent.Load(r.RemoteAddr); ok {
+				asked.Add(1)
+				<-over
+			}
+		})
+	})
+	t.Cleanup(func() { close(over) })
+	o := newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate)), Silence: 200 * time.Millisecond})
+	var group sync.WaitGroup
+	for i := range connections {
+		client := o.Reader(0)
+		if i == 0 {
+			client = o.Rereader(0)
+		}
+		group.Go(func() {
+			if status, err := get(t, client, s.URL+"/warm"); status != 200 {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if status, err := get(t, o.Rereader(0), s.URL); status != 200 {
+		t.Errorf("a repetition: %v", err)
+	}
+	if _, err := get(t, o.Reader(0), s.URL); err == nil {
+		t.Error("none was silent")
+	}
+	if status, err := get(t, o.Reader(0), s.URL); status != 200 {
+		t.Errorf("the next request: %v", err)
+	}
+	if asked.Load() != 1 {
+		t.Errorf("%d requests on silent connections", asked.Load())
 	}
 }
 
