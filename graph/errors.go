@@ -63,7 +63,7 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
 			e := presented(ctx, err, known.code, known.text)
-			if known.kind == licensing.ErrNotFound {
+			if known.code == "NOT_FOUND" {
 				e.Message = missing(ctx, e)
 			}
 			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {

@@ -47,7 +47,7 @@ func TestKeptWhenCompletingFails(t *testing.T) {
 			"groups.nodes.#.members.nodes.#.assignedPlans", emulator.Fault{Endpoint: usersEndpoint}},
 	} {
 		whole := g.warm(tt.query)
-		tt.Fault.Status, tt.Fault.Times = http.StatusInternalServerError, -1
+		tt.Status, tt.Times = http.StatusInternalServerError, -1
 		g.tenant.Inject(tt.Fault)
 		g.tenant.Inject(withoutPurchases)
 		r := g.ask(tt.query, nil)

@@ -122,7 +122,7 @@ func TestAuditFileIsRenamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer end()
+	defer end() //nolint:errcheck // each record was written at once
 	for i, want := range []string{"first\n", "second\n"} {
 		if i > 0 {
 			if err := os.Rename(path, path+".1"); err != nil {
