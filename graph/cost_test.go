@@ -12,7 +12,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// mainQuestion is what the gateway is for: who has a licence that did not take effect, why, through which
+// mainQuestion is what the gateway is for: who has a license that did not take effect, why, through which
 // group, and what they can still use.
 const mainQuestion = `query FailedAssignments {
 	assignmentErrors(first: 100) {
@@ -39,7 +39,7 @@ const mainQuestion = `query FailedAssignments {
 
 // TestMainQuestionCost holds the number of upstream requests of the main question over 100 errors, the one
 // for a token included. One request for the errors with their assignees; six batches for 100 usage rights,
-// one by one, and the licence states of 100 people, 15 to a part; one for the names of all groups.
+// one by one, and the license states of 100 people, 15 to a part; one for the names of all groups.
 func TestMainQuestionCost(t *testing.T) {
 	t.Parallel()
 	t.Run("strict", func(t *testing.T) {

@@ -166,7 +166,7 @@ var edgeCosts = []edgeCost{
 	{"Query.users in order", `users(first: N, orderBy: {field: DISPLAY_NAME}, filter: {licensed: true}) { nodes { id } }`, []step{one}},
 	{"Query.users without what is left out", `users(first: N) { nodes { assignedLicenses { skuId sku @include(if: false) { consumedUnits allotments { id } } } } }`, []step{one}},
 	{"Query.group", `group(id: $groups) { displayName }`, []step{one}},
-	{"Query.group with licences", `group(id: $groups) { assignedLicenses { skuId } }`, []step{chunks}},
+	{"Query.group with licenses", `group(id: $groups) { assignedLicenses { skuId } }`, []step{chunks}},
 	{"Query.groups", `groups(first: N) { totalCount nodes { displayName assignedLicenses { skuId } } }`, []step{one}},
 	{"Query.allotment", `allotment(id: $allotments) { services { planId } }`, []step{one}},
 	{"Query.allotments", `allotments(first: N) { totalCount nodes { services { planId } subscriptions { state } } }`, []step{one}},

@@ -693,7 +693,7 @@ func (g *gateway) groupID() string {
 		}
 	})
 	if id == "" {
-		g.t.Fatal("nobody has a licence from a group")
+		g.t.Fatal("nobody has a license from a group")
 	}
 	g.forget()
 	return id

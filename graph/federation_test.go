@@ -67,7 +67,7 @@ func TestServiceSDL(t *testing.T) {
 	r := g.ask(`{ _service { sdl } }`, nil)
 	sdl, _ := r.Data["_service"].(map[string]any)["sdl"].(string)
 	for _, want := range []string{
-		`url: "https://specs.apollo.dev/federation/v2.`, `type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "userPrincipalName")`,
+		`url: "https://specs.apollo.dev/federation/v2.`, "type User implements DirectoryObject & Node\n  @key(fields: \"id\")\n  @key(fields: \"userPrincipalName\")",
 		`type UsageRight @key(fields: "holderId id")`, `type SubscribedSku implements Node @key(fields: "skuId")`, "type PageInfo @shareable",
 	} {
 		if !strings.Contains(sdl, want) {
@@ -284,7 +284,7 @@ func TestEntityCost(t *testing.T) {
 		{"the names of products", `... on SubscribedSku { skuId skuPartNumber productName }`, products, 0},
 		{"the units of products", `... on SubscribedSku { consumedUnits }`, products, 1},
 		{"people by id", `... on User { displayName }`, byID, 1},
-		{"people by id, with licences", `... on User { assignedLicenses { skuId } }`, byID, 1},
+		{"people by id, with licenses", `... on User { assignedLicenses { skuId } }`, byID, 1},
 		{"people by id, with states", `... on User { displayName licenseAssignmentStates { state } }`, byID, 1},
 		{"people by name", `... on User { displayName }`, byName, 1},
 		{"people by either", `... on User { displayName }`, mixed, 1},

@@ -72,7 +72,7 @@ func (p plan) members(id string) list[*licensing.Reference, licensing.DirectoryO
 	return p.objectsOf("members", id, p.MembersByQuery, true)
 }
 
-// membersWithLicenseErrors is the list of a group's members to whom a licence of it could not be given.
+// membersWithLicenseErrors is the list of a group's members to whom a license of it could not be given.
 func (p plan) membersWithLicenseErrors(id string) list[*licensing.Reference, licensing.DirectoryObject] {
 	return p.objectsOf("membersWithLicenseErrors", id, p.MembersWithLicenseErrorsByQuery, false)
 }

@@ -7,7 +7,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// TestGroups reads what groups can use, and whom their licences did not reach, for many groups at once.
+// TestGroups reads what groups can use, and whom their licenses did not reach, for many groups at once.
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})

@@ -54,13 +54,13 @@ func (g *gateway) change(t *testing.T, mutation string, variables object) object
 	return nil
 }
 
-// unlicensed returns the ids of people without any licence, who have a usage location.
+// unlicensed returns the ids of people without any license, who have a usage location.
 func (g *gateway) unlicensed(t *testing.T, n int) []string {
 	t.Helper()
 	people := slices.DeleteFunc(g.nodesOf(t, "users", "first: 999, filter: {licensed: false}", "id usageLocation licenseAssignmentStates { state }"),
 		func(p object) bool { return p["usageLocation"] == nil || len(p["licenseAssignmentStates"].([]any)) > 0 })
 	if len(people) < n {
-		t.Fatalf("%d people without a licence", len(people))
+		t.Fatalf("%d people without a license", len(people))
 	}
 	return idsOf(people[:n])
 }
@@ -115,7 +115,7 @@ func TestCreateAssignments(t *testing.T) {
 		t.Fatalf("%s", r.raw)
 	}
 	// One to check people in parts of 15, their assignments, the group and its, and the allotments, 31 parts in two; 25
-	// changes in two; what became of them in two, then the people's licences in one.
+	// changes in two; what became of them in two, then the people's licenses in one.
 	if got := r.Extensions.Upstream.Requests; got > 7 {
 		t.Errorf("took %d requests: %+v", got, r.Extensions.Upstream.Endpoints)
 	}
@@ -221,18 +221,18 @@ func TestChecksBeforeChanges(t *testing.T) {
 		"for devices only":     {creating, object{"assignedTo": assignees(person), "allotmentId": devices[deviceOnly]["id"]}, "NOT_ASSIGNABLE input.assignedTo.0"},
 		"unknown person":       {creating, object{"assignedTo": assignees(nobodysID), "skuId": skuE3}, "NOT_FOUND input.assignedTo.0"},
 
-		"no licences":             {licensing, object{"assignedTo": object{"id": person}}, "INVALID input.addLicenses"},
-		"licence of a device":     {licensing, object{"assignedTo": object{"id": person, "type": "DEVICE"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.type"},
-		"licence of no GUID":      {licensing, object{"assignedTo": object{"id": "x"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.id"},
+		"no licenses":             {licensing, object{"assignedTo": object{"id": person}}, "INVALID input.addLicenses"},
+		"license of a device":     {licensing, object{"assignedTo": object{"id": person, "type": "DEVICE"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.type"},
+		"license of no GUID":      {licensing, object{"assignedTo": object{"id": "x"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.id"},
 		"given and taken":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3}}, "removeLicenses": []any{skuE3}}, "INVALID input.removeLicenses.0"},
-		"licence of nobody":       {licensing, object{"assignedTo": object{"id": nobodysID}, "removeLicenses": []any{skuE3}}, "NOT_FOUND input.assignedTo.id"},
-		"unknown licence":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": nobodysID}}}, "UNKNOWN_PRODUCT input.addLicenses.0.skuId"},
-		"licence without a unit":  {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuCopilot}}}, "NO_FREE_UNIT input.addLicenses.0.skuId"},
-		"plan of no licence":      {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3, "disabledPlans": []any{"MCOEV"}}}}, "PLAN_NOT_IN_PRODUCT input.addLicenses.0.disabledPlans.0"},
-		"licence and no place":    {licensing, object{"assignedTo": object{"id": homeless}, "addLicenses": []any{object{"skuId": skuE3}}}, "USAGE_LOCATION input.assignedTo.id"},
+		"license of nobody":       {licensing, object{"assignedTo": object{"id": nobodysID}, "removeLicenses": []any{skuE3}}, "NOT_FOUND input.assignedTo.id"},
+		"unknown license":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": nobodysID}}}, "UNKNOWN_PRODUCT input.addLicenses.0.skuId"},
+		"license without a unit":  {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuCopilot}}}, "NO_FREE_UNIT input.addLicenses.0.skuId"},
+		"plan of no license":      {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3, "disabledPlans": []any{"MCOEV"}}}}, "PLAN_NOT_IN_PRODUCT input.addLicenses.0.disabledPlans.0"},
+		"license and no place":    {licensing, object{"assignedTo": object{"id": homeless}, "addLicenses": []any{object{"skuId": skuE3}}}, "USAGE_LOCATION input.assignedTo.id"},
 		"not assigned":            {licensing, object{"assignedTo": object{"id": person}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
 		"assigned by a group":     {licensing, object{"assignedTo": object{"id": throughGroup}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
-		"group without a licence": {licensing, object{"assignedTo": object{"id": g.groupID(), "type": "GROUP"}, "removeLicenses": []any{nobodysID}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"group without a license": {licensing, object{"assignedTo": object{"id": g.groupID(), "type": "GROUP"}, "removeLicenses": []any{nobodysID}}, "NOT_ASSIGNED input.removeLicenses.0"},
 
 		"no assignment": {func(in object) (string, object) {
 			return `mutation M($input: UpdateAssignmentInput!) { updateAssignment(input: $input) { outcome assignment { id } userErrors { field code message } } }`, in
@@ -569,7 +569,7 @@ func TestLookingBackFinds(t *testing.T) {
 	}
 }
 
-// TestHolderGone loses the answer to a change of licences, and finds nobody when it looks back.
+// TestHolderGone loses the answer to a change of licenses, and finds nobody when it looks back.
 func TestHolderGone(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -808,7 +808,7 @@ func TestDevicesNotOffered(t *testing.T) {
 			}
 		}
 		if device == "" {
-			t.Fatal("no group has a device without a licence")
+			t.Fatal("no group has a device without a license")
 		}
 		r := g.ask(fmt.Sprintf(`mutation { createAssignments(input: {allotmentId: %q, assignedTo: [{type: DEVICE, id: %q}]}) { results { outcome stale assignment { id } } userErrors { code } } }`, pool["id"], device), nil)
 		payload := r.Data["createAssignments"].(object)

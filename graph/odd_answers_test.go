@@ -87,7 +87,7 @@ func TestOddValues(t *testing.T) {
 	}
 }
 
-// TestFilterOfOddValues counts whom a filter leaves out though nobody can tell: their licences cannot be read.
+// TestFilterOfOddValues counts whom a filter leaves out though nobody can tell: their licenses cannot be read.
 func TestFilterOfOddValues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})

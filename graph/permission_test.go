@@ -24,7 +24,7 @@ const (
 	readDirectory   = "Directory.Read.All"
 	assignUnits     = "CloudLicensing.AssignLicenses.Organization"
 	assignToDevices = "CloudLicensing-Assignment.ReadWrite.All"
-	assignLicences  = "LicenseAssignment.ReadWrite.All"
+	assignLicenses  = "LicenseAssignment.ReadWrite.All"
 )
 
 // withRoles puts a new gateway over the tenant, whose application has these permissions.
@@ -206,7 +206,7 @@ func alternatives(r response) (others []string) {
 // allRoles are all permissions.
 var allRoles = []string{
 	readLicensing, readUserRights, readGroupRights, readDevRights, readDevQueues, readPeople, readGroups, readProducts, readDirectory,
-	assignUnits, assignToDevices, assignLicences,
+	assignUnits, assignToDevices, assignLicenses,
 }
 
 // TestWithoutLicensingPermissions has an application that was given nothing new: what the directory knows is answered,
@@ -308,8 +308,8 @@ func TestWritePermissions(t *testing.T) {
 		{"updateAssignment", assignUnits, readLicensing, fmt.Sprintf(`(input: {id: %q, disabledServicePlans: ["SWAY", "TEAMS1"]}) { outcome userErrors { code } }`, unit), ".assignment", "outcome"},
 		{"deleteAssignment", assignUnits, readLicensing, fmt.Sprintf(`(input: {id: %q}) { outcome deletedAssignmentId userErrors { code } }`, unit), ".deletedAssignmentId", "outcome"},
 		{"reprocessAssignments", assignUnits, "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
-		{"assignLicense", assignLicences, readPeople, fmt.Sprintf(`(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome userErrors { code } }`, person, skuE3), ".outcome", "outcome"},
-		{"assignLicense to a group", assignLicences, readGroups, fmt.Sprintf(`(input: {assignedTo: {type: GROUP, id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } }`, group, skuE3), ".outcome", "outcome"},
+		{"assignLicense", assignLicenses, readPeople, fmt.Sprintf(`(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome userErrors { code } }`, person, skuE3), ".outcome", "outcome"},
+		{"assignLicense to a group", assignLicenses, readGroups, fmt.Sprintf(`(input: {assignedTo: {type: GROUP, id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } }`, group, skuE3), ".outcome", "outcome"},
 		{"reprocessLicenseAssignment", "User.ReadWrite.All", "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -397,7 +397,7 @@ func TestEveryPermissionIsTaken(t *testing.T) {
 	t.Parallel()
 	want := map[string]bool{}
 	for _, permission := range allRoles {
-		want[permission] = !slices.Contains([]string{assignUnits, assignToDevices, assignLicences}, permission) // TestWritePermissions
+		want[permission] = !slices.Contains([]string{assignUnits, assignToDevices, assignLicenses}, permission) // TestWritePermissions
 	}
 	for _, tt := range permissionCases() {
 		delete(want, tt.permission)

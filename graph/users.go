@@ -64,7 +64,7 @@ func (p plan) allUsers(f model.UserFilter, order *model.UserOrder) list[*licensi
 	}
 }
 
-// usersOfGroup is the list of a group's members that have a licence through it.
+// usersOfGroup is the list of a group's members that have a license through it.
 func (p plan) usersOfGroup(f model.UserFilter) list[*licensing.Reference, *licensing.User] {
 	return list[*licensing.Reference, *licensing.User]{
 		name: listName("users", f), query: licensing.ListQuery{Of: *f.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
@@ -75,7 +75,7 @@ func (p plan) usersOfGroup(f model.UserFilter) list[*licensing.Reference, *licen
 	}
 }
 
-// membersAtOnce is how many members of a group are read when their licences are looked at: those of 300 are
+// membersAtOnce is how many members of a group are read when their licenses are looked at: those of 300 are
 // one request.
 const membersAtOnce = 300
 
@@ -98,7 +98,7 @@ func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 	return err
 }
 
-// keepUsers returns what is filtered here: users with one licence for which all conditions hold; nil when there
+// keepUsers returns what is filtered here: users with one license for which all conditions hold; nil when there
 // are none.
 func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 	if f.State == nil && f.Error == nil && f.HasLicenseErrors == nil && f.AssignedByGroup == nil {
@@ -118,7 +118,7 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 	}
 }
 
-// filtersStates tells whether a filter of users, as an argument, looks at their licence states.
+// filtersStates tells whether a filter of users, as an argument, looks at their license states.
 func filtersStates(filter any) bool {
 	f, _ := filter.(map[string]any)
 	return f["state"] != nil || f["error"] != nil || f["hasLicenseErrors"] != nil || f["assignedByGroup"] != nil

@@ -63,7 +63,7 @@ func (l *Loaders) holdError(e *licensing.AssignmentError) {
 	}
 }
 
-// AssignedTo returns who should have got the licences, with all properties that the operation needs, in the
+// AssignedTo returns who should have got the licenses, with all properties that the operation needs, in the
 // order of the errors.
 func (l *Loaders) AssignedTo(errs []*licensing.AssignmentError) ([]licensing.DirectoryObject, []error) {
 	return l.complete(EachOf(l.AssigneeByErrorID, errs, (*licensing.AssignmentError).ObjectID))

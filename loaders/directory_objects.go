@@ -175,7 +175,7 @@ func planObject[T licensing.DirectoryObject](l *Loader[string, T], id string, ne
 // relations are what properties of a type lists besides properties.
 var relations = []string{"assignments", "allotments", "allotment", "assignedTo", "usageRight"}
 
-// shows tells whether everything that the operation needs of the type was shown. Licence states and relations do not
+// shows tells whether everything that the operation needs of the type was shown. License states and relations do not
 // count: they have loaders of their own.
 func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 	for _, property := range l.properties(typeName) {

@@ -81,7 +81,7 @@ func embeddedEnv(flag string) string { return envName("embedded-" + flag) }
 func runEmbedded(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	cfg := &embeddedConfig{}
 	problems, err := parseInto(cfg, args, getenv, stdout, "licensegraph embedded", embeddedEnv,
-		"A Microsoft Graph with licences of made-up people, and the sign-in for it: for tests of clients, not for production.")
+		"A Microsoft Graph with licenses of made-up people, and the sign-in for it: for tests of clients, not for production.")
 	switch {
 	case errors.Is(err, errHelp):
 		return nil

@@ -19,7 +19,7 @@ import (
 type resident struct {
 	tenant    int
 	id, token string
-	may       bool // change licences, in the eyes of Microsoft Graph
+	may       bool // change licenses, in the eyes of Microsoft Graph
 	changes   int  // that were tried
 }
 

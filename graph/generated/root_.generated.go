@@ -2831,13 +2831,23 @@ var sources = []*ast.Source{
     filter: AllotmentFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: AllotmentOrder
-  ): AllotmentConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 3)
+  ): AllotmentConnection
+    @listSize(
+      assumedSize: 50
+      slicingArguments: ["first", "last"]
+      sizedFields: ["nodes", "edges"]
+      requireOneSlicingArgument: false
+    )
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(once: 3)
 
   """
   One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
   CloudLicensing.Read.All or Directory.Read.All.
   """
-  allotment("Id of the allotment." id: ID!): Allotment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
+  allotment("Id of the allotment." id: ID!): Allotment
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 1)
 }
 
 "Which allotments to return. All conditions have to hold. A condition is left out, not null."
@@ -2912,7 +2922,10 @@ type Allotment implements Node @key(fields: "id") {
   allottedUnits: Int
   "Units in use. Each assignee counts once. Null only when Microsoft Graph sent no number."
   consumedUnits: Int
-  "Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool are suspended, locked or gone."
+  """
+  Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool
+  are suspended, locked or gone.
+  """
   availableUnits: Int
   """
   Identifier of the pool at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
@@ -2936,7 +2949,10 @@ type Allotment implements Node @key(fields: "id") {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): AssignmentConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 100)
   """
   Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in one
   upstream request for each 100 places. Needs CloudLicensing.Read.All or Directory.Read.All.
@@ -2946,7 +2962,10 @@ type Allotment implements Node @key(fields: "id") {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): WaitingMemberConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): WaitingMemberConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 100)
 }
 
 "A purchase that feeds an allotment; Microsoft Graph calls it subscription."
@@ -3005,13 +3024,18 @@ enum SubscriptionTag {
     after: String
     "Which errors to return; all of them without it."
     filter: AssignmentErrorFilter @cost(weight: 500)
-  ): AssignmentErrorConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
+  ): AssignmentErrorConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(pageSize: 100)
 
   """
   One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
   """
-  assignmentError("Id of the error." id: ID!): AssignmentError @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
+  assignmentError("Id of the error." id: ID!): AssignmentError
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 1)
 }
 
 "Which assignment errors to return. All conditions have to hold. A condition is left out, not null."
@@ -3051,7 +3075,9 @@ type AssignmentErrorEdge {
 }
 
 "A product that could not be given to a person, or not in full. One per person and product, as long as it lasts."
-type AssignmentError implements Node @key(fields: "id") @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
+type AssignmentError implements Node
+  @key(fields: "id")
+  @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
   "Id of the error: opaque, compared exactly."
   id: ID!
   "What went wrong, such as ` + "`" + `MissingDependency` + "`" + `. Microsoft publishes no list: treat it as open."
@@ -3062,29 +3088,42 @@ type AssignmentError implements Node @key(fields: "id") @requiresScopes(scopes: 
   occurrenceDateTime: DateTime
   "Id of the product concerned."
   skuId: UUID
-  "The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  """
+  The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost
+  nothing.
+  """
   sku: SubscribedSku @upstream(once: 1)
-  "Who should have got the product; null when that no longer exists. Comes with the error where Microsoft Graph allows it."
+  """
+  Who should have got the product; null when that no longer exists. Comes with the error where Microsoft Graph allows
+  it.
+  """
   assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
   """
   What the person can still use of the product: a right from before that could not be brought up to date.
   Null when there is none. Where Microsoft Graph does not send it along, 20 rights are one upstream request.
   """
-  usageRight: UsageRight @cost(weight: 2) @upstream(each: 1)
+  usageRight: UsageRight
+    @cost(weight: 2)
+    @upstream(each: 1)
   """
   Service plans that the message names, in its order: the plan that could not be given first, then those that it
   needs or excludes. Names of well-known plans cost nothing.
   """
-  servicePlans: [ServicePlan!] @listSize(assumedSize: 2) @upstream(once: 1)
+  servicePlans: [ServicePlan!]
+    @listSize(assumedSize: 2)
+    @upstream(once: 1)
   """
   Each way in which the product is assigned to the person, hence the group that did it. Null when the assignee is no
   person, or no longer exists. Comes with the person where
   the person is read, else for 300 people in one upstream request. Needs User.Read.All.
   """
-  licenseAssignmentStates: [LicenseAssignmentState!] @listSize(assumedSize: 2) @upstream(each: 1, shared: 15)
+  licenseAssignmentStates: [LicenseAssignmentState!]
+    @listSize(assumedSize: 2)
+    @upstream(each: 1, shared: 15)
   """
   What an administrator can do about it: by its code or, as Microsoft publishes no list of those, by the error of the
-  assignee's licence states, for 300 people in one upstream request. Null when neither tells. Needs User.Read.All then.
+  assignee's license states, for 300 people in one upstream request. Null when neither tells. Needs User.Read.All
+  then.
   """
   remedy: Remedy @upstream(shared: 15)
 }
@@ -3101,13 +3140,18 @@ type AssignmentError implements Node @key(fields: "id") @requiresScopes(scopes: 
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 100)
+  ): AssignmentConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(pageSize: 100)
 
   """
   One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
   """
-  assignment("Id of the assignment." id: ID!): Assignment @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
+  assignment("Id of the assignment." id: ID!): Assignment
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 1)
 }
 
 "A page of assignments."
@@ -3137,7 +3181,9 @@ type Assignment implements Node @key(fields: "id") {
   "Ids of the service plans that are switched off; empty when everything is on."
   disabledServicePlanIds: [UUID!]! @listSize(assumedSize: 5)
   "Service plans that are switched off, with their names. Names of well-known plans cost nothing."
-  disabledServicePlans: [ServicePlan!] @listSize(assumedSize: 5) @upstream(once: 1)
+  disabledServicePlans: [ServicePlan!]
+    @listSize(assumedSize: 5)
+    @upstream(once: 1)
   "The pool that the assignment draws on. Comes with the assignment where Microsoft Graph allows it."
   allotment: Allotment @upstream(each: 1)
   "Who got it; null when that no longer exists. Comes with the assignment where Microsoft Graph allows it."
@@ -3158,7 +3204,10 @@ input CreateAssignmentsInput {
 
 "What became of each assignment."
 type CreateAssignmentsPayload {
-  "One result per assignee, in the order of the input. Empty when the product, the plans or the number of assignees are wrong: nothing was sent then."
+  """
+  One result per assignee, in the order of the input. Empty when the product, the plans or the number of assignees are
+  wrong: nothing was sent then.
+  """
   results: [CreateAssignmentResult!]! @listSize(assumedSize: 20)
   "Everything in the input that its caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
@@ -3171,10 +3220,12 @@ type CreateAssignmentResult {
   "What became of it."
   outcome: WriteOutcome!
   """
-  The assignment as Microsoft Graph returned it; what belongs to it is read after the change. Null when it was not made,
-  and when Microsoft Graph did not return its id and does not show it yet: ` + "`" + `stale` + "`" + ` is true then.
+  The assignment as Microsoft Graph returned it; what belongs to it is read after the change. Null when it was not
+  made, and when Microsoft Graph did not return its id and does not show it yet: ` + "`" + `stale` + "`" + ` is true then.
   """
-  assignment: Assignment @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignment: Assignment
+    @upstream(each: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
@@ -3198,10 +3249,12 @@ type UpdateAssignmentPayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   """
-  The assignment as Microsoft Graph returned it when the change was made, else as it is now. What belongs to it is read
-  after the change.
+  The assignment as Microsoft Graph returned it when the change was made, else as it is now. What belongs to it is
+  read after the change.
   """
-  assignment: Assignment @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignment: Assignment
+    @upstream(each: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
@@ -3225,9 +3278,13 @@ type DeleteAssignmentPayload {
   "Id of the assignment that is gone; null when it is not."
   deletedAssignmentId: ID
   "The allotment that it drew on, read after the change."
-  allotment: Allotment @upstream(each: 1) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  allotment: Allotment
+    @upstream(each: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "Who had it, read after the change."
-  assignedTo: DirectoryObject @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignedTo: DirectoryObject
+    @upstream(each: 2)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
@@ -3261,7 +3318,9 @@ type AssignLicensePayload {
   "What became of the change; null when nothing was sent."
   outcome: WriteOutcome
   "The user or group, read after the change."
-  assignedTo: DirectoryObject @upstream(each: 2) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  assignedTo: DirectoryObject
+    @upstream(each: 2)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
   Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
   it yet. Read again later; do not repeat the change for it. Costs an upstream request.
@@ -3273,7 +3332,7 @@ type AssignLicensePayload {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/devices.graphqls", Input: `"""
-A computer or a telephone, which can be given licences of its own. Microsoft documents the licensing of devices
+A computer or a telephone, which can be given licenses of its own. Microsoft documents the licensing of devices
 and does not offer it everywhere: where it is not offered, the fields that need it are null with an error.
 """
 type Device implements DirectoryObject & Node @key(fields: "id") {
@@ -3282,7 +3341,9 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
   "When the device was deleted; null while it is in use."
   deletedDateTime: DateTime @shareable
   "Name that people read."
-  displayName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  displayName: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Id that the device was registered with."
   deviceId: String @shareable
   "Whether the device can sign in."
@@ -3300,15 +3361,21 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  ): [UsageRight!]
+    @listSize(assumedSize: 3)
+    @cost(weight: 5)
+    @upstream(each: 1)
   """
   Units for which the device waits. Read device by device, 20 in one upstream request. Needs
   Device-CloudLicensing.Read.Al or Device.Read.Alll or Device.Read.All.
   """
-  waitingMembers: [WaitingMember!] @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
+  waitingMembers: [WaitingMember!]
+    @listSize(assumedSize: 2)
+    @cost(weight: 5)
+    @upstream(each: 1)
 }
 `, BuiltIn: false},
-	{Name: "../../schema/directory_objects.graphqls", Input: `"Anything in the directory that a licence or an error can point to."
+	{Name: "../../schema/directory_objects.graphqls", Input: `"Anything in the directory that a license or an error can point to."
 interface DirectoryObject implements Node {
   "Object id in the directory."
   id: ID!
@@ -3354,8 +3421,13 @@ type DirectoryObjectEdge {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
-  "One group by its object id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs GroupMember.Read.All."
-  group("Object id, a GUID." id: ID!): Group @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
+  """
+  One group by its object id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  GroupMember.Read.All.
+  """
+  group("Object id, a GUID." id: ID!): Group
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 1)
 
   """
   Groups of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
@@ -3370,7 +3442,10 @@ type DirectoryObjectEdge {
     filter: GroupFilter
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: GroupOrder
-  ): GroupConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
+  ): GroupConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(pageSize: 999)
 }
 
 "Which groups to return. All conditions have to hold. A condition is left out, not null."
@@ -3378,7 +3453,7 @@ input GroupFilter {
   "Groups that hand out this product."
   skuId: UUID
   """
-  With true, groups with members to whom a licence could not be given. False is refused: Microsoft Graph cannot search
+  With true, groups with members to whom a license could not be given. False is refused: Microsoft Graph cannot search
   for those without. It cannot count or order them either: ` + "`" + `totalCount` + "`" + ` is null, and ` + "`" + `orderBy` + "`" + ` is refused.
   """
   hasMembersWithLicenseErrors: Boolean
@@ -3409,8 +3484,9 @@ type GroupConnection {
   "Where this page begins and ends."
   pageInfo: PageInfo!
   """
-  How many groups the filter leaves, as Microsoft Graph counts. Comes with the first page; on a later page it takes
-  an upstream request. Eventually consistent. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, and where the service does not count.
+  How many groups the filter leaves, as Microsoft Graph counts. Comes with the first page; on a later page it takes an
+  upstream request. Eventually consistent. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, and where the service does not
+  count.
   """
   totalCount: Int @upstream(each: 1)
 }
@@ -3423,7 +3499,7 @@ type GroupEdge {
   node: Group!
 }
 
-"A group, through which its direct members can inherit licences."
+"A group, through which its direct members can inherit licenses."
 type Group implements DirectoryObject & Node @key(fields: "id") {
   "Object id in the directory."
   id: ID!
@@ -3439,19 +3515,24 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   mail: String @shareable
   "Whether the group takes mail."
   mailEnabled: Boolean @shareable
-  "Whether the group can be given access and licences."
+  "Whether the group can be given access and licenses."
   securityEnabled: Boolean @shareable
   "Kinds of the group, such as ` + "`" + `Unified` + "`" + ` and ` + "`" + `DynamicMembership` + "`" + `; empty for a plain security group."
-  groupTypes: [String!] @shareable @listSize(assumedSize: 2)
-  "Licences that the group hands to its members."
+  groupTypes: [String!]
+    @shareable
+    @listSize(assumedSize: 2)
+  "Licenses that the group hands to its members."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
-  "How far Microsoft Graph is in handing the group's licences to its members."
+  "How far Microsoft Graph is in handing the group's licenses to its members."
   licenseProcessingState: LicenseProcessingState
   """
   What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request. Needs
   CloudLicensing.Read.Al or Group.Read.Alll or Group.Read.All.
   """
-  assignments: [Assignment!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  assignments: [Assignment!]
+    @listSize(assumedSize: 3)
+    @cost(weight: 5)
+    @upstream(each: 1)
   """
   What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by group: 20
   groups are one upstream request. Needs Group-UsageRight.Read.Al or Group.Read.Alll or Group.Read.All.
@@ -3461,7 +3542,10 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  ): [UsageRight!]
+    @listSize(assumedSize: 3)
+    @cost(weight: 5)
+    @upstream(each: 1)
   """
   Direct members of the group: people, groups, devices and others. Read group by group, a page of 20 groups in one
   upstream request. Needs GroupMember.Read.All.
@@ -3471,9 +3555,12 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 999)
+  ): DirectoryObjectConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 999)
   """
-  Members to whom a licence of the group could not be given. Read group by group, a page of 20 groups in one
+  Members to whom a license of the group could not be given. Read group by group, a page of 20 groups in one
   upstream request. Needs GroupMember.Read.All and User.Read.All.
   """
   membersWithLicenseErrors(
@@ -3481,10 +3568,13 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): DirectoryObjectConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): DirectoryObjectConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 100)
 }
 
-"How far the licences of a group have reached its members."
+"How far the licenses of a group have reached its members."
 type LicenseProcessingState {
   "The stage; null when none is reported."
   state: LicenseProcessingStage
@@ -3492,7 +3582,7 @@ type LicenseProcessingState {
   stateText: String
 }
 
-"A stage in handing a group's licences to its members."
+"A stage in handing a group's licenses to its members."
 enum LicenseProcessingStage {
   "Waits for its turn."
   QUEUED_FOR_PROCESSING
@@ -3510,21 +3600,23 @@ type LicenseAssignmentState {
   skuId: UUID
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @upstream(once: 1)
-  "Object id of the group through which the licence came; null for a direct assignment."
+  "Object id of the group through which the license came; null for a direct assignment."
   assignedByGroupId: ID
   """
   The group through which the license came; null for a direct assignment and for a group that no longer exists:
-  ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Null with an error for a group that may not be read. Its id costs nothing, other properties one upstream request
-  for up to 1,000 groups.
+  ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Null with an error for a group that may not be read. Its id costs nothing,
+  other properties one upstream request for up to 1,000 groups.
   """
   assignedByGroup: Group @upstream(shared: 1000)
   "Service plans of the product that are switched off in this assignment."
-  disabledPlans: [ServicePlan!] @listSize(assumedSize: 5) @upstream(once: 1)
-  "Whether the licence works; null when Microsoft Graph reports none."
+  disabledPlans: [ServicePlan!]
+    @listSize(assumedSize: 5)
+    @upstream(once: 1)
+  "Whether the license works; null when Microsoft Graph reports none."
   state: LicenseState
   "The state as Microsoft Graph wrote it."
   stateText: String
-  "Why the licence does not work; null when there is no error."
+  "Why the license does not work; null when there is no error."
   error: LicenseErrorCode @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
   "The error as Microsoft Graph wrote it, ` + "`" + `None` + "`" + ` included."
   errorText: String @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
@@ -3534,7 +3626,7 @@ type LicenseAssignmentState {
   remedy: Remedy @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
 }
 
-"What an administrator can do about a licence that could not be given."
+"What an administrator can do about a license that could not be given."
 type Remedy {
   "The first thing to do, for a program to offer."
   action: RemedyAction!
@@ -3544,7 +3636,7 @@ type Remedy {
   reprocess: Boolean!
 }
 
-"What to do about a licence that could not be given."
+"What to do about a license that could not be given."
 enum RemedyAction {
   "Buy units of the product, or free some."
   PROVIDE_UNITS
@@ -3560,21 +3652,21 @@ enum RemedyAction {
   READ_AUDIT_LOG
 }
 
-"Whether an assigned licence works."
+"Whether an assigned license works."
 enum LicenseState {
-  "The licence works."
+  "The license works."
   ACTIVE
-  "The licence works, but a later change to it failed."
+  "The license works, but a later change to it failed."
   ACTIVE_WITH_ERROR
-  "The licence is switched off."
+  "The license is switched off."
   DISABLED
-  "The licence was assigned and does not work."
+  "The license was assigned and does not work."
   ERROR
   "A state that this schema does not know; the text beside it says which."
   UNKNOWN_FUTURE_VALUE
 }
 
-"Why a licence could not be assigned."
+"Why a license could not be assigned."
 enum LicenseErrorCode {
   "No unit of the product was free. Free or buy units, then reprocess."
   COUNT_VIOLATION
@@ -3584,7 +3676,7 @@ enum LicenseErrorCode {
   DEPENDENCY_VIOLATION
   "A service of the product is not offered in the person's usage location."
   PROHIBITED_IN_USAGE_LOCATION_VIOLATION
-  "A mail address that the licence would bring is already taken."
+  "A mail address that the license would bring is already taken."
   UNIQUENESS_VIOLATION
   "Anything else; the directory's audit log says more."
   OTHER
@@ -3609,14 +3701,20 @@ enum LicenseErrorCode {
 "Licensing of the whole tenant in numbers."
 type LicensingOverview {
   "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
-  products: [ProductOverview!] @listSize(assumedSize: 50) @upstream(once: 1)
+  products: [ProductOverview!]
+    @listSize(assumedSize: 50)
+    @upstream(once: 1)
   "What failed, counted. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All."
-  assignmentErrors: AssignmentErrorOverview @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(once: 10)
+  assignmentErrors: AssignmentErrorOverview
+    @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+    @upstream(once: 10)
   """
   Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.Al or
   Directory.Read.Alll or Directory.Read.All.
   """
-  waitingMembers: [WaitingMemberCount!] @listSize(assumedSize: 20) @upstream(once: 60)
+  waitingMembers: [WaitingMemberCount!]
+    @listSize(assumedSize: 20)
+    @upstream(once: 60)
 }
 
 "A product and its units."
@@ -3625,11 +3723,14 @@ type ProductOverview {
   sku: SubscribedSku!
   "What the tenant has of the product and uses of it."
   units: Units!
-  "The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment says."
+  """
+  The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment
+  says.
+  """
   nextLifecycleDate: Date @upstream(once: 3)
 }
 
-"Licence assignments that failed, counted."
+"License assignments that failed, counted."
 type AssignmentErrorOverview {
   "How many errors were counted."
   total: Int!
@@ -3643,7 +3744,9 @@ type AssignmentErrorOverview {
   Errors by the group that assigned the product, the most frequent first; those of direct assignments under null.
   An error with several sources counts for each. Needs User.Read.All.
   """
-  byGroup: [AssignmentErrorsOfGroup!] @listSize(assumedSize: 20) @upstream(once: 1070)
+  byGroup: [AssignmentErrorsOfGroup!]
+    @listSize(assumedSize: 20)
+    @upstream(once: 1070)
   """
   Errors that ` + "`" + `byGroup` + "`" + ` does not count: their assignee is no person, no longer exists or could not be read, or the
   product is no longer assigned to the person. Needs User.Read.All.
@@ -3669,7 +3772,7 @@ type AssignmentErrorsOfProduct {
   count: Int!
 }
 
-"How many errors come from the licences of a group."
+"How many errors come from the licenses of a group."
 type AssignmentErrorsOfGroup {
   "The group; null for direct assignments. Its id costs nothing."
   group: Group @upstream(shared: 1000)
@@ -3704,7 +3807,9 @@ type Mutation {
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All, User.Read.All and GroupMember.Read.All. Null,
   with an error, when what it checks cannot be read: nothing was sent then.
   """
-  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 4, each: 6, elements: "input.assignedTo")
+  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 4, each: 6, elements: "input.assignedTo")
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
@@ -3712,7 +3817,9 @@ type Mutation {
   Directory.ReadWrite.All, and CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an
   error, when the assignment cannot be read: nothing was sent then.
   """
-  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 11)
+  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(each: 11)
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
@@ -3720,7 +3827,9 @@ type Mutation {
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an error, when the assignment cannot
   be read: nothing was sent then.
   """
-  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 9)
+  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(each: 9)
 
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause was
@@ -3728,7 +3837,9 @@ type Mutation {
   CloudLicensing.AssignLicenses.Organizatio or User.ReadWrite.Alln or User.ReadWrite.All. Null only for a caller who
   may not write, with FORBIDDEN; else each person has a result.
   """
-  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
+  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 1, each: 2, elements: "input.userIds")
 
   """
   Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
@@ -3736,14 +3847,18 @@ type Mutation {
   its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or
   GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
   """
-  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(each: 8)
+  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(each: 8)
 
   """
   Has the directory try again to give people the licenses of their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs User.ReadWrite.All. Null only for a caller who may not write, with FORBIDDEN; else
-  each person has a result.
+  people, and one for what the payload shows. Needs User.ReadWrite.All. Null only for a caller who may not write, with
+  FORBIDDEN; else each person has a result.
   """
-  reprocessLicenseAssignment("Whose licenses." input: ReprocessInput!): ReprocessPayload @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]]) @upstream(perElement: 1, each: 2, elements: "input.userIds")
+  reprocessLicenseAssignment("Whose licenses." input: ReprocessInput!): ReprocessPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }
 
 "Something in the input of a mutation that its caller can mend."
@@ -3803,8 +3918,9 @@ enum WriteOutcome {
   "It was not made."
   NOT_DONE
   """
-  It is not known: it was sent, Microsoft Graph's own answer did not come, or came only to a repetition, and the change
-  did not show while it was read back for several seconds. It can show later: read again before you send it again.
+  It is not known: it was sent, Microsoft Graph's own answer did not come, or came only to a repetition, and the
+  change did not show while it was read back for several seconds. It can show later: read again before you send it
+  again.
   """
   UNKNOWN
 }
@@ -3838,7 +3954,9 @@ type ReprocessResult {
   "Whether Microsoft Graph took the order. Its effect can take a while."
   outcome: WriteOutcome!
   "The person, read right after the order was accepted. Its effect can show later."
-  user: User @upstream(shared: 15) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  user: User
+    @upstream(shared: 15)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "What the caller can mend."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -3853,9 +3971,9 @@ type ReprocessResult {
 }
 
 """
-Microsoft Graph licensing as one graph: who has a license that did not take effect, why, through which group, and what they
-can still use. Names of types and properties are Microsoft Graph's own. A root field is null when its object does not exist
-or could not be read; an error with the field's path then says which.
+Microsoft Graph licensing as one graph: who has a license that did not take effect, why, through which group, and what
+they can still use. Names of types and properties are Microsoft Graph's own. A root field is null when its object does
+not exist or could not be read; an error with the field's path then says which.
 """
 type Query {
   """
@@ -3864,7 +3982,9 @@ type Query {
   directory object has the id. Needs Directory.Read.All and, where that does not read licensing,
   CloudLicensing.Read.All or Directory.Read.All.
   """
-  node("Microsoft Graph's id of the object." id: ID!): Node @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 6)
+  node("Microsoft Graph's id of the object." id: ID!): Node
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 6)
 
   """
   Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error where nothing
@@ -3872,7 +3992,9 @@ type Query {
   object has. Needs Directory.Read.All and, where that does not read licensing, CloudLicensing.Read.All or
   Directory.Read.All.
   """
-  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node] @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(perElement: 5, each: 2)
+  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node]
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(perElement: 5, each: 2)
     @listSize(assumedSize: 100)
 }
 
@@ -3895,8 +4017,8 @@ type PageInfo @shareable {
 }
 
 """
-How much was read to fill a page whose filter Microsoft Graph does not have. Reading stops when the page is full, and at a
-budget: the page can then be short, or empty, and ` + "`" + `hasNextPage` + "`" + ` and ` + "`" + `endCursor` + "`" + ` lead on.
+How much was read to fill a page whose filter Microsoft Graph does not have. Reading stops when the page is full, and
+at a budget: the page can then be short, or empty, and ` + "`" + `hasNextPage` + "`" + ` and ` + "`" + `endCursor` + "`" + ` lead on.
 """
 type Scan {
   "How many elements were read for this page."
@@ -3919,7 +4041,8 @@ scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-ti
 scalar UUID @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc9562")
 
 "The weight of a field or type in the cost of an operation."
-directive @cost("Weight of one such element." weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+directive @cost("Weight of one such element." weight: Int!) on
+  | ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 
 "How many elements a list is taken to have when the cost of an operation is computed."
 directive @listSize(
@@ -3934,8 +4057,9 @@ directive @listSize(
 ) on FIELD_DEFINITION
 
 """
-How many requests a field takes at Microsoft Graph, at most: each part of a ` + "`" + `$batch` + "`" + ` is one, as it is for the service's
-throttling. An operation that could take more than the gateway allows is refused before it begins. A field without it takes none.
+How many requests a field takes at Microsoft Graph, at most: each part of a ` + "`" + `$batch` + "`" + ` is one, as it is for the
+service's throttling. An operation that could take more than the gateway allows is refused before it begins. A field
+without it takes none.
 """
 directive @upstream(
   "Requests for the field in a whole operation, however many objects have it."
@@ -3968,8 +4092,13 @@ type ServicePlan {
   appliesTo: SkuTarget
   "Whom the plan is for, as Microsoft Graph wrote it."
   appliesToText: String
-  "Products of the tenant that contain the plan. One upstream request answers for all plans. Needs LicenseAssignment.Read.All."
-  subscribedSkus: [SubscribedSku!] @listSize(assumedSize: 5) @upstream(once: 1)
+  """
+  Products of the tenant that contain the plan. One upstream request answers for all plans. Needs
+  LicenseAssignment.Read.All.
+  """
+  subscribedSkus: [SubscribedSku!]
+    @listSize(assumedSize: 5)
+    @upstream(once: 1)
 }
 
 "Whether a service is ready in the tenant."
@@ -4004,10 +4133,23 @@ enum ProvisioningStatus {
     before: String
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: SubscribedSkuOrder
-  ): SubscribedSkuConnection @listSize(assumedSize: 50, slicingArguments: ["first", "last"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 1)
+  ): SubscribedSkuConnection
+    @listSize(
+      assumedSize: 50
+      slicingArguments: ["first", "last"]
+      sizedFields: ["nodes", "edges"]
+      requireOneSlicingArgument: false
+    )
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(once: 1)
 
-  "One product of the tenant by its SKU id. Costs one upstream request. Null with NOT_FOUND when the tenant is not subscribed to it. Needs LicenseAssignment.Read.All."
-  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(once: 1)
+  """
+  One product of the tenant by its SKU id. Costs one upstream request. Null with NOT_FOUND when the tenant is not
+  subscribed to it. Needs LicenseAssignment.Read.All.
+  """
+  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(once: 1)
 }
 
 "How products are ordered."
@@ -4086,7 +4228,9 @@ type SubscribedSku implements Node @key(fields: "skuId") {
   Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products. Needs
   CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
   """
-  allotments: [Allotment!] @listSize(assumedSize: 3) @upstream(once: 3)
+  allotments: [Allotment!]
+    @listSize(assumedSize: 3)
+    @upstream(once: 3)
   """
   Assignments of the product that failed. Read product by product, a page of 20 products in one upstream request for
   each 100 errors. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
@@ -4096,7 +4240,10 @@ type SubscribedSku implements Node @key(fields: "skuId") {
     first: Int = 50
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-  ): AssignmentErrorConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: 5) @upstream(pageSize: 100)
+  ): AssignmentErrorConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 100)
 }
 
 "Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more."
@@ -4176,9 +4323,16 @@ type UsageRight @key(fields: "holderId id") {
   All assignments that contribute to the right, direct ones and those of groups. Come with the right where Microsoft
   Graph allows it. Null when it is not known who holds the right.
   """
-  assignments: [Assignment!] @listSize(assumedSize: 2) @upstream(each: 1)
-  "All allotments that contribute to the right. Come with the right where Microsoft Graph allows it. Null when it is not known who holds the right."
-  allotments: [Allotment!] @listSize(assumedSize: 2) @upstream(each: 1)
+  assignments: [Assignment!]
+    @listSize(assumedSize: 2)
+    @upstream(each: 1)
+  """
+  All allotments that contribute to the right. Come with the right where Microsoft Graph allows it. Null when it is
+  not known who holds the right.
+  """
+  allotments: [Allotment!]
+    @listSize(assumedSize: 2)
+    @upstream(each: 1)
 }
 
 "A service plan as part of a usage right or an allotment."
@@ -4217,18 +4371,23 @@ enum AssigneeType {
     id: ID
     "Sign-in name such as adele@example.com. Needs the scope Licenses.ReadPersonal where callers are known."
     userPrincipalName: String
-  ): User @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(each: 1)
+  ): User
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 1)
 
   """
   The person who asks, with everything a user has. Costs one upstream request. Null with BAD_USER_INPUT when an
   application asks, and where the gateway does not ask who its callers are: use ` + "`" + `user` + "`" + ` there. Needs User.Read in the
   caller's name, User.Read.All with the application's own credentials.
   """
-  me: User @upstream(each: 1) @authenticated @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  me: User
+    @upstream(each: 1)
+    @authenticated
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   """
   People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
-  each 999 people of the page, licence assignment states included. Filters on a licence's state, error or source
+  each 999 people of the page, license assignment states included. Filters on a license's state, error or source
   are applied here: see ` + "`" + `scan` + "`" + `. Null when people cannot be read. Needs User.Read.All, and
   GroupMember.Read.All with ` + "`" + `assignedByGroup` + "`" + `.
   """
@@ -4241,29 +4400,42 @@ enum AssigneeType {
     filter: UserFilter @cost(weight: 2000)
     "How they are ordered; as Microsoft Graph has them without it."
     orderBy: UserOrder
-  ): UserConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]]) @upstream(pageSize: 999)
+  ): UserConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(pageSize: 999)
 }
 
 """
-Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same license. A condition
-is left out, not null.
+Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same license. A
+condition is left out, not null.
 """
 input UserFilter {
-  "People who have this product. Microsoft Graph itself filters, unless ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` or ` + "`" + `assignedByGroup` + "`" + ` is given too: then people with such an assignment of the product, whether it works or not."
+  """
+  People who have this product. Microsoft Graph itself filters, unless ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` or ` + "`" + `assignedByGroup` + "`" + ` is given
+  too: then people with such an assignment of the product, whether it works or not.
+  """
   skuId: UUID
-  "With true people who have any licence, with false people who have none. Microsoft Graph itself filters."
+  "With true people who have any license, with false people who have none. Microsoft Graph itself filters."
   licensed: Boolean
-  "People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters. Needs the scope Licenses.ReadPersonal where callers are known."
+  """
+  People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters. Needs the
+  scope Licenses.ReadPersonal where callers are known.
+  """
   displayNameStartsWith: String
-  "People with a licence in this state. Filtered here, page by page."
+  "People with a license in this state. Filtered here, page by page."
   state: LicenseState @upstream(each: 9)
-  "People with a licence that failed for this reason. Filtered here, page by page. Needs the scope Licenses.ReadErrors where callers are known."
+  """
+  People with a license that failed for this reason. Filtered here, page by page. Needs the scope Licenses.ReadErrors
+  where callers are known.
+  """
   error: LicenseErrorCode @upstream(each: 9)
-  "With true people with a licence that failed for any reason. Filtered here, page by page. False is refused."
+  "With true people with a license that failed for any reason. Filtered here, page by page. False is refused."
   hasLicenseErrors: Boolean @upstream(each: 9)
   """
-  People with a licence that came through this group, a GUID: its direct members are read, two upstream requests for
-  each 300, and filtered here. Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
+  People with a license that came through this group, a GUID: its direct members are read, two upstream requests for
+  each 300, and filtered here. Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + `
+  and ` + "`" + `orderBy` + "`" + `.
   """
   assignedByGroup: ID @upstream(each: 210)
 }
@@ -4310,43 +4482,68 @@ type UserEdge {
 }
 
 """
-A person (or another account) in the directory, who may hold licences. Names, addresses, numbers and positions need the
-scope Licenses.ReadPersonal where callers are known.
+A person (or another account) in the directory, who may hold licenses. Names, addresses, numbers and positions need
+the scope Licenses.ReadPersonal where callers are known.
 """
-type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "userPrincipalName") {
+type User implements DirectoryObject & Node
+  @key(fields: "id")
+  @key(fields: "userPrincipalName") {
   "Object id in the directory."
   id: ID!
   "When the account was deleted; null while it is in use."
   deletedDateTime: DateTime @shareable
   "Name that people read."
-  displayName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  displayName: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Given name."
-  givenName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  givenName: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Family name."
-  surname: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  surname: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Sign-in name, such as adele@example.com."
-  userPrincipalName: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  userPrincipalName: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Primary mail address."
-  mail: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  mail: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Position in the company."
-  jobTitle: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  jobTitle: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Department in the company."
-  department: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  department: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Place of work."
-  officeLocation: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  officeLocation: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Preferred language as an ISO 639-1 code, with a region where one is set."
-  preferredLanguage: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  preferredLanguage: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Telephone numbers of the office."
-  businessPhones: [String!] @shareable @listSize(assumedSize: 2) @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  businessPhones: [String!]
+    @shareable
+    @listSize(assumedSize: 2)
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Mobile telephone number."
-  mobilePhone: String @shareable @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Whether the account can sign in. A disabled account can still hold, and cost, licences."
+  mobilePhone: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Whether the account can sign in. A disabled account can still hold, and cost, licenses."
   accountEnabled: Boolean @shareable
   "Country by which services are allowed, as an ISO 3166-1 alpha-2 code. A direct assignment needs one."
   usageLocation: String @shareable
   "` + "`" + `Member` + "`" + ` or ` + "`" + `Guest` + "`" + `."
   userType: String @shareable
-  "Licences the person has, directly or through a group, not told apart."
+  "Licenses the person has, directly or through a group, not told apart."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
   "Service plans that were ever given to the person. Keeps rows of plans that are gone."
   assignedPlans: [AssignedPlan!] @listSize(assumedSize: 40)
@@ -4354,17 +4551,25 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
   Each product assigned to the person, once per way in which it came: directly, or through a group. Comes
   with the person where the person is read, else for 300 people in one upstream request.
   """
-  licenseAssignmentStates: [LicenseAssignmentState!] @listSize(assumedSize: 5) @upstream(shared: 15)
+  licenseAssignmentStates: [LicenseAssignmentState!]
+    @listSize(assumedSize: 5)
+    @upstream(shared: 15)
   """
   Products that the person has, directly or through a group, with their service plans and how far those are. Read
   person by person, 20 people in one upstream request. Needs LicenseAssignment.Read.All or User.Read.All.
   """
-  licenseDetails: [LicenseDetails!] @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
+  licenseDetails: [LicenseDetails!]
+    @listSize(assumedSize: 5)
+    @cost(weight: 5)
+    @upstream(each: 1)
   """
   What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
   request. Needs CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
-  assignments: [Assignment!] @listSize(assumedSize: 3) @cost(weight: 5) @upstream(each: 1)
+  assignments: [Assignment!]
+    @listSize(assumedSize: 3)
+    @cost(weight: 5)
+    @upstream(each: 1)
   """
   What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights person by
   person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.Al or
@@ -4375,17 +4580,27 @@ type User implements DirectoryObject & Node @key(fields: "id") @key(fields: "use
     skuIds: [UUID!]
     "Rights with one of these service plans only: at most 15."
     planIds: [UUID!]
-  ): [UsageRight!] @listSize(assumedSize: 5) @cost(weight: 5) @upstream(each: 1)
+  ): [UsageRight!]
+    @listSize(assumedSize: 5)
+    @cost(weight: 5)
+    @upstream(each: 1)
   """
   License assignments of the person that failed. Read person by person, 20 people in one upstream request. Needs
   CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
-  assignmentErrors: [AssignmentError!] @listSize(assumedSize: 2) @cost(weight: 5) @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) @upstream(each: 1)
+  assignmentErrors: [AssignmentError!]
+    @listSize(assumedSize: 2)
+    @cost(weight: 5)
+    @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+    @upstream(each: 1)
   """
   Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
   CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
   """
-  waitingMembers: [WaitingMember!] @listSize(assumedSize: 2) @cost(weight: 5) @upstream(each: 1)
+  waitingMembers: [WaitingMember!]
+    @listSize(assumedSize: 2)
+    @cost(weight: 5)
+    @upstream(each: 1)
 }
 
 "A product that is assigned, and the plans of it that are switched off."
@@ -4395,7 +4610,9 @@ type AssignedLicense {
   "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
   sku: SubscribedSku @upstream(once: 1)
   "Service plans of the product that are switched off."
-  disabledPlans: [ServicePlan!] @listSize(assumedSize: 5) @upstream(once: 1)
+  disabledPlans: [ServicePlan!]
+    @listSize(assumedSize: 5)
+    @upstream(once: 1)
 }
 
 "A service plan that was given to a person."

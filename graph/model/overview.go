@@ -38,7 +38,7 @@ type AssignmentErrorsOfProduct struct {
 	Count int32
 }
 
-// AssignmentErrorsOfGroup counts the errors that come from the licences of a group; of direct assignments when
+// AssignmentErrorsOfGroup counts the errors that come from the licenses of a group; of direct assignments when
 // that is nil.
 type AssignmentErrorsOfGroup struct {
 	GroupID *string

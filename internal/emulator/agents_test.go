@@ -7,7 +7,7 @@ import (
 )
 
 // TestAgents finds an agent among the users: of a type of its own, derived from user,
-// wherever it comes, a member of a group and with a licence, also after it was saved.
+// wherever it comes, a member of a group and with a license, also after it was saved.
 func TestAgents(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

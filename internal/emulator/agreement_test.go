@@ -70,7 +70,7 @@ func checkAllotments(c *client, fresh bool) {
 			t.Errorf("%d assignments draw on %s, %d are listed", drawn[id], id, len(listed))
 		}
 	}
-	licences := func(holder string, o row) {
+	licenses := func(holder string, o row) {
 		got := map[string]*sources{}
 		for _, l := range rows(o, "assignedLicenses") {
 			got[str(l, "skuId")] = got[str(l, "skuId")].add("", texts(l, "disabledPlans"))
@@ -86,11 +86,11 @@ func checkAllotments(c *client, fresh bool) {
 			}
 		}
 		if len(got) != directory {
-			t.Errorf("%s: licences %v, assignments %v", str(o, "displayName"), got, assigned[holder])
+			t.Errorf("%s: licenses %v, assignments %v", str(o, "displayName"), got, assigned[holder])
 		}
 	}
 	for id, g := range groups {
-		licences(id, g)
+		licenses(id, g)
 		if n, want := len(c.all("/beta/groups/"+id+"/cloudLicensing/assignments")), countPools(assigned[id]); n != want {
 			t.Errorf("%s: %d assignments of its own, want %d", str(g, "displayName"), n, want)
 		}

@@ -11,9 +11,9 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-const maxLicences = 100
+const maxLicenses = 100
 
-func (e *Emulator) readLicenceChange(c *call) (change tenant.LicenceChange, p *problem) {
+func (e *Emulator) readLicenseChange(c *call) (change tenant.LicenseChange, p *problem) {
 	body, p := c.members([]string{"addLicenses", "removeLicenses"})
 	if p != nil {
 		return change, p
@@ -23,8 +23,8 @@ func (e *Emulator) readLicenceChange(c *call) (change tenant.LicenceChange, p *p
 		name string
 		list *[]json.RawMessage
 	}{{"addLicenses", &add}, {"removeLicenses", &remove}} {
-		if json.Unmarshal(body[one.name], one.list) != nil || *one.list == nil || len(*one.list) > maxLicences {
-			return change, badRequest("The parameter '%s' is missing or is not a collection of at most %d.", one.name, maxLicences)
+		if json.Unmarshal(body[one.name], one.list) != nil || *one.list == nil || len(*one.list) > maxLicenses {
+			return change, badRequest("The parameter '%s' is missing or is not a collection of at most %d.", one.name, maxLicenses)
 		}
 	}
 	seen := map[tenant.Sku]bool{}
@@ -75,7 +75,7 @@ func (e *Emulator) readLicenceChange(c *call) (change tenant.LicenceChange, p *p
 
 // assignUserLicense answers at once, and changes everything or nothing.
 func (e *Emulator) assignUserLicense(c *call) (any, *problem) {
-	change, p := e.readLicenceChange(c)
+	change, p := e.readLicenseChange(c)
 	if p != nil {
 		return nil, p
 	}
@@ -89,7 +89,7 @@ func (e *Emulator) assignUserLicense(c *call) (any, *problem) {
 	return e.answerUser(c, i), nil
 }
 
-// answerUser is a person with the licences.
+// answerUser is a person with the licenses.
 func (e *Emulator) answerUser(c *call, i int32) object {
 	sel := []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
 	o := c.renderUser(i, append(sel, userType.defaults()...))
@@ -100,7 +100,7 @@ func (e *Emulator) answerUser(c *call, i int32) object {
 // assignGroupLicense answers that it was accepted. What comes of it for the
 // members, their states tell.
 func (e *Emulator) assignGroupLicense(c *call) (any, *problem) {
-	change, p := e.readLicenceChange(c)
+	change, p := e.readLicenseChange(c)
 	if p != nil {
 		return nil, p
 	}
@@ -123,7 +123,7 @@ func (e *Emulator) assignGroupLicense(c *call) (any, *problem) {
 	return outcome{http.StatusAccepted, map[string]string{"Location": location}, o}, nil
 }
 
-// groupChanged is when the licences of a group were changed, and what they were
+// groupChanged is when the licenses of a group were changed, and what they were
 // before.
 type groupChanged struct {
 	at     time.Time
@@ -132,11 +132,11 @@ type groupChanged struct {
 
 // losing is a change that was made in ignorance of the one before it, and undoes
 // that: of what it does not name itself, things are as they were before.
-func losing(before, now []tenant.Licensed, change tenant.LicenceChange) tenant.LicenceChange {
+func losing(before, now []tenant.Licensed, change tenant.LicenseChange) tenant.LicenseChange {
 	named := func(s tenant.Sku) bool {
 		return slices.Contains(change.Remove, s) || slices.ContainsFunc(change.Add, func(l tenant.Licensed) bool { return l.Sku == s })
 	}
-	lost := tenant.LicenceChange{Add: slices.Clone(change.Add), Remove: slices.Clone(change.Remove)}
+	lost := tenant.LicenseChange{Add: slices.Clone(change.Add), Remove: slices.Clone(change.Remove)}
 	for _, l := range before {
 		if !named(l.Sku) && !slices.Contains(now, l) {
 			lost.Add = append(lost.Add, l)

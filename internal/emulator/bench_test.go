@@ -15,8 +15,8 @@ func BenchmarkFilter(b *testing.B) {
 	for name, query := range map[string]string{
 		"few values":  "$filter=startswith(displayName,'a') and department eq 'Sales'",
 		"many values": "$filter=startswith(userPrincipalName,'zz') or endswith(mail,'@nowhere.example')",
-		"licence":     "$filter=assignedLicenses/any(l:l/skuId eq 05e9a617-0261-4cee-bb44-138d3ef5d965)",
-		"no licence":  "$filter=assignedLicenses/$count eq 0",
+		"license":     "$filter=assignedLicenses/any(l:l/skuId eq 05e9a617-0261-4cee-bb44-138d3ef5d965)",
+		"no license":  "$filter=assignedLicenses/$count eq 0",
 		"not":         "$filter=not (accountEnabled eq true or usageLocation in ('DE','FR'))",
 		"search":      `$search="displayName:ann"`,
 	} {

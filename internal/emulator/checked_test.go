@@ -90,7 +90,7 @@ func (x *exchanges) get(uri string) contract.Exchange { return x.ask("GET", uri,
 // sampled is an exchange for each kind of answer.
 func sampled(t *testing.T) []contract.Exchange {
 	x := newExchanges(t, Variants{ExpandErrors: "both", PageSize: 3, DirectoryPageSize: 3, Devices: true, RightAllotments: true})
-	user := x.userWhere(func(i int32) bool { return len(x.tenant.Rights(holder{At: i})) > 0 && len(x.tenant.Licences(i)) > 0 })
+	user := x.userWhere(func(i int32) bool { return len(x.tenant.Rights(holder{At: i})) > 0 && len(x.tenant.Licenses(i)) > 0 })
 	id, group := x.userID(user), x.groupID(x.groupNamed("e5"))
 	rights := "/beta/users/" + id + "/cloudLicensing/usageRights"
 	right := rights + "/" + x.tenant.RightID(x.tenant.Rights(holder{At: user})[0])
@@ -276,7 +276,7 @@ func tenantOf(path string) string {
 func TestCheckedSeesValues(t *testing.T) {
 	t.Parallel()
 	x := newExchanges(t, Variants{PageSize: 3, ExpandErrors: "both"})
-	id := x.userID(x.userWhere(func(i int32) bool { return len(x.tenant.Licences(i)) > 0 }))
+	id := x.userID(x.userWhere(func(i int32) bool { return len(x.tenant.Licenses(i)) > 0 }))
 	group := x.groupID(x.groupNamed("e5"))
 	const errs, mine = "/beta/admin/cloudLicensing/assignmentErrors", "?$select=id,usageLocation,userType,licenseAssignmentStates,createdDateTime"
 	token := "/" + x.TenantID() + "/oauth2/v2.0/token"

@@ -9,7 +9,7 @@ import (
 
 // What happens to a tenant outside of Microsoft Graph: units are bought and
 // purchases end, Exchange gives addresses, and other services hold on to a
-// person's licences. The control endpoint does it.
+// person's licenses. The control endpoint does it.
 
 // controlAllotment changes the units of an allotment, or the state of its
 // purchases.

@@ -33,7 +33,7 @@ func TestContractPermissions(t *testing.T) {
 		changeUsers  = "User.ReadWrite.All Directory.ReadWrite.All"
 		changeGroups = "Group.ReadWrite.All Directory.ReadWrite.All"
 		details      = "LicenseAssignment.Read.All User.Read " + users + " | LicenseAssignment.Read.All " + users
-		licences     = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
+		licenses     = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
 	)
 	same := func(both string) string { return both + " | " + both }
 	want := map[string]string{
@@ -83,8 +83,8 @@ func TestContractPermissions(t *testing.T) {
 		"GET /groups/{id}/membersWithLicenseErrors":   same(groups),
 		"GET /subscribedSkus":                         same("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All D"),
 		"GET /subscribedSkus/{id}":                    same("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All D"),
-		"POST /users/{id}/assignLicense":              same(licences),
-		"POST /me/assignLicense":                      same(licences),
+		"POST /users/{id}/assignLicense":              same(licenses),
+		"POST /me/assignLicense":                      same(licenses),
 		"POST /users/{id}/reprocessLicenseAssignment": same(changeUsers),
 		"POST /me/reprocessLicenseAssignment":         same(changeUsers),
 		"POST /groups/{id}/assignLicense":             same("LicenseAssignment.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"),

@@ -286,7 +286,7 @@ func (d *deltaQuery) changes(c *call) []object {
 // concerns says whether a change is one of what is tracked.
 func (d *deltaQuery) concerns(one tenant.Change) bool {
 	switch one.What {
-	case tenant.LicencesChanged:
+	case tenant.LicensesChanged:
 		return d.tracks("assignedLicenses") || slices.Contains(d.sel, "proxyAddresses") // A mailbox comes with one.
 	case tenant.MemberAdded, tenant.MemberRemoved:
 		return d.tracks("members")

@@ -200,7 +200,7 @@ func TestFilterMeaning(t *testing.T) {
 	}
 	named := len(c.all(`/v1.0/users?$count=true&$search="displayName:m"&$filter=assignedLicenses/any(l:l/skuId eq `+e3+`)`, eventual...))
 	if holders := len(c.all("/v1.0/users?$filter=assignedLicenses/any(l:l/skuId eq " + e3 + ")")); named == 0 || named >= holders {
-		t.Errorf("%d of %d with a licence are found by name", named, holders)
+		t.Errorf("%d of %d with a license are found by name", named, holders)
 	}
 	sorted := c.texts("/v1.0/users?$select=createdDateTime&$count=true&$orderby=createdDateTime desc", "createdDateTime", eventual...)
 	if len(sorted) != len(all) || !slices.IsSortedFunc(sorted, func(a, b string) int { return strings.Compare(b, a) }) {

@@ -109,13 +109,13 @@ func checkObjects(sel []string) *problem {
 }
 
 // asDirectoryObject renders x among objects of other types: with its type, and
-// without licence properties, which only the type's own endpoint has. Who may
+// without license properties, which only the type's own endpoint has. Who may
 // not read the type gets its id and nulls, see "Limited information returned
 // for inaccessible member objects".
 func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, readers []string) object {
 	o := et.render(c, x, sel)
 	for name := range o {
-		if et.props[name].licence {
+		if et.props[name].license {
 			delete(o, name)
 		} else if name != "id" && !c.who.has(readers) {
 			o[name] = nil

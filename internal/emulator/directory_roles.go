@@ -23,12 +23,12 @@ type directoryRole struct {
 // perform sensitive actions".
 var directoryRoles = []directoryRole{
 	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", managesAll, managesAll},
-	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicences, managesAll},
+	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicenses, managesAll},
 	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", deletesObjects, deletesObjects},
 	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", writesDirectory, managesAll},
-	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicences, 0},
-	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicences, managesAll},
-	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicences, deletesObjects},
+	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicenses, 0},
+	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicenses, managesAll},
+	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicenses, deletesObjects},
 }
 
 // Everybody has one of these in wids, and applications a third.
@@ -41,15 +41,15 @@ const (
 // clearance is how much of the tenant a person may see and change: each includes
 // those before. Guests have the first and members the second, by Microsoft
 // Learn, "What are the default user permissions in Microsoft Entra ID?"; who may
-// change licences is on the pages of assignLicense. For cloudLicensing no page
+// change licenses is on the pages of assignLicense. For cloudLicensing no page
 // names roles: the strict reading is that what is of others takes one.
 type clearance int
 
 const (
 	readsOneself clearance = iota
 	readsDirectory
-	readsLicences
-	changesLicences
+	readsLicenses
+	changesLicenses
 	writesDirectory // makes and changes people and groups
 	deletesObjects  // and deletes them
 	managesAll      // and those who have roles
@@ -103,11 +103,11 @@ func (e *Emulator) needs(c *call) clearance {
 	case c.route.clearance > 0:
 		return c.route.clearance
 	case c.route.writes:
-		return changesLicences
+		return changesLicenses
 	case e.own(c):
 		return readsOneself
 	case c.route.cloud, strings.HasSuffix(c.route.template, "/membersWithLicenseErrors"):
-		return readsLicences
+		return readsLicenses
 	}
 	return readsDirectory
 }

@@ -81,7 +81,7 @@ func TestAddressConflict(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestMembership follows the licences of somebody who joins a group and leaves
+// TestMembership follows the licenses of somebody who joins a group and leaves
 // it again, which takes its time.
 func TestMembership(t *testing.T) {
 	t.Parallel()
@@ -97,16 +97,16 @@ func TestMembership(t *testing.T) {
 	}
 	c.later(time.Minute)
 	if _, n := c.units(skuVisio, 0); inherited() != 1 || n != before+1 {
-		t.Errorf("a minute later: %d licences, %d units", inherited(), n-before)
+		t.Errorf("a minute later: %d licenses, %d units", inherited(), n-before)
 	}
 	c.directory("DELETE", "groups/"+group+"/members/"+user+"/$ref", 204)
 	c.directory("DELETE", "groups/"+group+"/members/"+user+"/$ref", 404)
 	if inherited() != 1 {
-		t.Error("who leaves loses the licence at once")
+		t.Error("who leaves loses the license at once")
 	}
 	c.later(time.Minute)
 	if _, n := c.units(skuVisio, 0); inherited() != 0 || n != before {
-		t.Errorf("a minute later: %d licences, %d units", inherited(), n-before)
+		t.Errorf("a minute later: %d licenses, %d units", inherited(), n-before)
 	}
 	checkUnits(t, c.Emulator)
 }
@@ -156,7 +156,7 @@ func TestGroupsChange(t *testing.T) {
 	}
 	made := c.write("POST", "/beta/groups/"+group+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuVisio, 0)), disabledPlans, off()), 201)
 	if r := c.directory("DELETE", "groups/"+group, 400); r.code() != "Request_BadRequest" {
-		t.Errorf("a group with licences: %s", r.raw)
+		t.Errorf("a group with licenses: %s", r.raw)
 	}
 	c.write("DELETE", granted+"/"+str(made.body, "id"), "", 204)
 	c.directory("DELETE", "groups/"+group, 204)
@@ -350,7 +350,7 @@ func TestDeltaOfGroups(t *testing.T) {
 	}
 }
 
-// TestGroupOnItsWayOut: a group cannot be deleted while its licences are being
+// TestGroupOnItsWayOut: a group cannot be deleted while its licenses are being
 // removed, and nobody keeps a unit.
 func TestGroupOnItsWayOut(t *testing.T) {
 	t.Parallel()
@@ -380,11 +380,11 @@ func TestJoinAgain(t *testing.T) {
 	c.directory("POST", member+"$ref", 204, memberRef(c, user)...)
 	c.later(59 * time.Second)
 	if n := len(c.states(user)); n != 0 {
-		t.Errorf("%d licences a second before", n)
+		t.Errorf("%d licenses a second before", n)
 	}
 	c.later(time.Second)
 	if n := len(c.states(user)); n != 1 {
-		t.Errorf("%d licences a minute later", n)
+		t.Errorf("%d licenses a minute later", n)
 	}
 }
 

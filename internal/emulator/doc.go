@@ -14,7 +14,7 @@
 // of a group and of oneself, as far as pages document them, with the relations
 // between them; and the writes: assignments can be made, changed and deleted,
 // and a person's be processed again. People, groups and members can be made,
-// changed and deleted, and delta queries tell what changed, because licences
+// changed and deleted, and delta queries tell what changed, because licenses
 // follow from them. At the root is a page that lists it all.
 //
 // # Signing in
@@ -89,12 +89,12 @@
 //   - Workplace Analytics (WORKPLACE_ANALYTICS) is a trial near its end.
 //   - One in a hundred has a product from a group that was deleted since: its
 //     id leads nowhere.
-//   - One in a hundred has a disabled account that still holds a licence.
+//   - One in a hundred has a disabled account that still holds a license.
 //   - Some have Microsoft 365 E3 twice, directly and through a group.
 //   - One group licenses two products at once, and ten license none.
 //   - One group licenses Copilot and gets it for nobody: its usage right is of
 //     the product that all its members have from elsewhere.
-//   - Some people have no licence, and some are guests: they have no usage
+//   - Some people have no license, and some are guests: they have no usage
 //     location either.
 //   - The units of Microsoft 365 E3 and F3 are split into two allotments each,
 //     and E5 has a second one that nobody draws on, for people alone.

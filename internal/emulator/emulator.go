@@ -118,7 +118,7 @@ type Variants struct {
 	// was before the first change of the last so many seconds, as from a replica.
 	// Each first change copies the tenant, which takes its time in a large one.
 	ReplicationLag time.Duration
-	// LostUpdates is how soon after a change of a group's licences by
+	// LostUpdates is how soon after a change of a group's licenses by
 	// assignLicense another one is made in ignorance of it, and undoes it; 0 =
 	// none is lost.
 	LostUpdates time.Duration

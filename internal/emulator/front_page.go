@@ -70,7 +70,7 @@ var frontTemplate = template.Must(template.New("front").Funcs(template.FuncMap{
 }).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Embedded Microsoft Graph</title><style>` + style + `</style></head>
 <body class="wide"><h1>Embedded Microsoft Graph</h1>
-<p>The licensing surface of Microsoft Graph over {{.Users}} made-up people{{.State}}, for tests of clients. It is not Microsoft's, it is not for production, and nothing here is a secret. Licences, errors, queues and rights follow from what is assigned: a write has consequences.</p>
+<p>The licensing surface of Microsoft Graph over {{.Users}} made-up people{{.State}}, for tests of clients. It is not Microsoft's, it is not for production, and nothing here is a secret. Licenses, errors, queues and rights follow from what is assigned: a write has consequences.</p>
 <h2>Addresses</h2>
 <table>
 <tr><th>Microsoft Graph</th><td><code>{{.Base}}/v1.0</code> and <code>{{.Base}}/beta</code></td></tr>

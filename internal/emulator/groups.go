@@ -38,13 +38,13 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return g.SecurityEnabled() }, onDefault: true},
 	"visibility":      {get: always[*tenant.Group](nil), onDefault: true},
 
-	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, licence: true},
+	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, license: true},
 	"licenseProcessingState": {get: func(c *call, g *tenant.Group) any {
 		if state := c.tenant.ProcessingState(g, c.date); state != "" {
 			return object{"state": state}
 		}
 		return nil
-	}, licence: true},
+	}, license: true},
 }}
 
 // assignedLicenses writes products with the plans that are off.

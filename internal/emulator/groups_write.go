@@ -204,7 +204,7 @@ func (e *Emulator) updateGroup(c *call) (any, *problem) {
 	return nil, nil
 }
 
-// deleteGroup deletes a group that gives no licences.
+// deleteGroup deletes a group that gives no licenses.
 func (e *Emulator) deleteGroup(c *call) (any, *problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {

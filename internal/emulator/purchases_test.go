@@ -87,7 +87,7 @@ func TestPurchases(t *testing.T) {
 	}
 }
 
-// TestLostUpdates: of two changes of one group's licences that are made at the same
+// TestLostUpdates: of two changes of one group's licenses that are made at the same
 // time the first is lost, where the variant says so.
 func TestLostUpdates(t *testing.T) {
 	t.Parallel()

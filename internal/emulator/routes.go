@@ -25,7 +25,7 @@ type route struct {
 	list, listScopes []string
 	there            func(*Variants) bool // nil: always
 	writes           bool                 // changes the tenant
-	clearance        clearance            // of a person who writes; 0 = changesLicences
+	clearance        clearance            // of a person who writes; 0 = changesLicenses
 	units            int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string

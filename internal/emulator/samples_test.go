@@ -101,7 +101,7 @@ var sampleCases = map[string]func(*testing.T, sample){
 	// It prints an id that it does not select.
 	"directory-licensing.user-licenseassignmentstates": reads(func(c *client) []string {
 		twice := c.userWhere(func(i int32) bool { // the same product, once with a plan off
-			l := c.tenant.Licences(i)
+			l := c.tenant.Licenses(i)
 			return len(l) == 2 && l[0].Group == (tenant.GUID{}) && l[0].Off != (tenant.PlanSet{})
 		})
 		return ids(c.userID(twice))

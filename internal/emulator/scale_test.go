@@ -113,7 +113,7 @@ func BenchmarkRequest(b *testing.B) {
 					}
 				})
 			}
-			person := s.e.userID(s.e.userWhere(func(i int32) bool { return len(s.e.tenant.Licences(i)) == 0 && !s.e.tenant.User(i).Guest() }))
+			person := s.e.userID(s.e.userWhere(func(i int32) bool { return len(s.e.tenant.Licenses(i)) == 0 && !s.e.tenant.User(i).Guest() }))
 			b.Run("assign and unassign", func(b *testing.B) {
 				b.ReportAllocs()
 				uri := "/beta/users/" + person + "/cloudLicensing/assignments"

@@ -928,15 +928,15 @@ func TestDirectoryRoles(t *testing.T) {
 		for uri, needs := range map[string]clearance{
 			"/v1.0/me": readsOneself, "/v1.0/users/" + id: readsOneself, "/beta/me/cloudLicensing/usageRights": readsOneself, "/beta/users/" + strings.ToUpper(id) + "/cloudLicensing/assignments": readsOneself,
 			"/v1.0/users": readsDirectory, "/v1.0/users/" + someone: readsDirectory, "/v1.0/groups/" + board + "/members": readsDirectory, "/v1.0/subscribedSkus": readsDirectory,
-			pools: readsLicences, granted: readsLicences, "/beta/users/" + someone + "/cloudLicensing/usageRights": readsLicences, "/beta/groups/" + board + "/cloudLicensing/usageRights": readsLicences,
-			"/v1.0/groups/" + board + "/membersWithLicenseErrors": readsLicences,
+			pools: readsLicenses, granted: readsLicenses, "/beta/users/" + someone + "/cloudLicensing/usageRights": readsLicenses, "/beta/groups/" + board + "/cloudLicensing/usageRights": readsLicenses,
+			"/v1.0/groups/" + board + "/membersWithLicenseErrors": readsLicenses,
 		} {
 			if r := c.get(uri); (r.status == 200) != (has >= needs) || r.status != 200 && (r.status != 403 || strings.Contains(string(r.raw), "such as")) {
 				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
 			}
 		}
 		for _, uri := range []string{"/v1.0/users/" + someone + "/assignLicense", "/v1.0/me/assignLicense", "/v1.0/groups/" + board + "/assignLicense", granted} {
-			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) != (has < changesLicences) {
+			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) != (has < changesLicenses) {
 				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
 			}
 		}

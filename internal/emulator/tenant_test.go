@@ -162,10 +162,10 @@ func checkTenant(c *client, n int, fresh bool) {
 				if failure != "None" && !slices.Contains(failing[via], str(u, "id")) {
 					failing[via] = append(failing[via], str(u, "id"))
 				}
-				licence := index(rows(g, "assignedLicenses"), "skuId")[id]
-				if licence == nil {
+				license := index(rows(g, "assignedLicenses"), "skuId")[id]
+				if license == nil {
 					t.Errorf("%s: group %s does not license %s", name, str(g, "displayName"), str(product, "skuPartNumber"))
-				} else if !slices.Equal(texts(licence, "disabledPlans"), texts(s, "disabledPlans")) {
+				} else if !slices.Equal(texts(license, "disabledPlans"), texts(s, "disabledPlans")) {
 					t.Errorf("%s: group %s has other plans off than the state", name, str(g, "displayName"))
 				}
 				if failure != "None" && once[via] && slices.ContainsFunc(states, func(o row) bool {
@@ -258,11 +258,11 @@ func checkTenant(c *client, n int, fresh bool) {
 	}
 }
 
-// checkDetails holds the licence details of a person against the rights.
+// checkDetails holds the license details of a person against the rights.
 func checkDetails(c *client, u row, rights map[string]row) {
 	details := index(c.all("/v1.0/users/"+str(u, "id")+"/licenseDetails"), "skuId")
 	if len(details) != len(rows(u, "assignedLicenses")) {
-		c.t.Errorf("%s: licence details %v, assigned %v", str(u, "displayName"), details, u["assignedLicenses"])
+		c.t.Errorf("%s: license details %v, assigned %v", str(u, "displayName"), details, u["assignedLicenses"])
 	}
 	for id, d := range details {
 		mine := index(rows(rights[id], "services"), "planId")
@@ -291,7 +291,7 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 
 	rights := c.all("/beta/" + path + "/cloudLicensing/usageRights?$expand=assignments,allotments")
 	mine := index(rights, "skuId")
-	licences := index(rows(g, "assignedLicenses"), "skuId")
+	licenses := index(rows(g, "assignedLicenses"), "skuId")
 	if len(mine) != len(rights) {
 		t.Errorf("%s: two rights of one product: %v", name, rights)
 	}
@@ -311,7 +311,7 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 		for _, n := range services {
 			common = common || n == holders
 		}
-		want := common && (licences[id] != nil || holders == len(members))
+		want := common && (licenses[id] != nil || holders == len(members))
 		if (mine[id] != nil) != want {
 			t.Errorf("%s: right %v of %s, held by %d of %d", name, mine[id], id, holders, len(members))
 		}
@@ -336,8 +336,8 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 				t.Errorf("%s: a right of %s from the allotment %v", name, id, pool)
 			}
 		}
-		if fresh && licences[id] != nil {
-			off := texts(licences[id], "disabledPlans")
+		if fresh && licenses[id] != nil {
+			off := texts(licenses[id], "disabledPlans")
 			if !slices.ContainsFunc(rows(mine[id], "assignments"), func(a row) bool { return slices.Equal(texts(a, "disabledServicePlanIds"), off) }) {
 				t.Errorf("%s: its own assignment of %s is not among %v", name, id, mine[id]["assignments"])
 			}
@@ -406,12 +406,12 @@ func TestOddities(t *testing.T) {
 	}
 
 	groups := c.all("/v1.0/groups?$select=id,assignedLicenses")
-	licences := map[int]int{}
+	licenses := map[int]int{}
 	for _, g := range groups {
-		licences[len(rows(g, "assignedLicenses"))]++
+		licenses[len(rows(g, "assignedLicenses"))]++
 	}
-	if len(groups) != 25 || licences[0] != 10 || licences[2] != 1 {
-		t.Errorf("%d groups by number of products: %v", len(groups), licences)
+	if len(groups) != 25 || licenses[0] != 10 || licenses[2] != 1 {
+		t.Errorf("%d groups by number of products: %v", len(groups), licenses)
 	}
 	rights, vain := map[int]int{}, 0
 	for _, g := range groups {
@@ -468,8 +468,8 @@ func TestOddities(t *testing.T) {
 		}
 	}
 	for name, n := range map[string]int{
-		"a state of a deleted group": gone, "a disabled account with a licence": off, "a product twice": twice,
-		"the state Disabled": disabled, "nobody without licence": none, "a guest": guests, "a trial": trial,
+		"a state of a deleted group": gone, "a disabled account with a license": off, "a product twice": twice,
+		"the state Disabled": disabled, "nobody without license": none, "a guest": guests, "a trial": trial,
 	} {
 		if n == 0 {
 			t.Errorf("there is no case of: %s", name)

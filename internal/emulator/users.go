@@ -52,9 +52,9 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	}},
 	"userType": {get: written("userType")},
 
-	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.Held(i)) }, licence: true},
-	"licenseAssignmentStates": {get: func(c *call, i int32) any { return c.assignmentStates(i) }, licence: true},
-	"assignedPlans":           {get: func(c *call, i int32) any { return c.assignedPlans(i) }, licence: true},
+	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.Held(i)) }, license: true},
+	"licenseAssignmentStates": {get: func(c *call, i int32) any { return c.assignmentStates(i) }, license: true},
+	"assignedPlans":           {get: func(c *call, i int32) any { return c.assignedPlans(i) }, license: true},
 }}
 
 // agentTypeName is of the users that are agents, by "agentUser resource type".
@@ -75,7 +75,7 @@ func (c *call) renderUser(i int32, sel []string) object {
 
 func (c *call) assignmentStates(i int32) []object {
 	list := []object{}
-	for _, l := range c.tenant.Licences(i) {
+	for _, l := range c.tenant.Licenses(i) {
 		p := c.tenant.Product(l.Sku)
 		row := object{
 			"skuId":               orNull(p.SkuID),

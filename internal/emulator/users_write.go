@@ -172,7 +172,7 @@ func (e *Emulator) createUser(c *call) (any, *problem) {
 	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
 }
 
-// updateUser changes a person, by "Update user". With the licences of the new
+// updateUser changes a person, by "Update user". With the licenses of the new
 // usage location or address it takes until the person is processed.
 func (e *Emulator) updateUser(c *call) (any, *problem) {
 	i, p := e.pathUser(c)

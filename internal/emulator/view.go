@@ -25,7 +25,7 @@ type property[T any] struct {
 	get       func(c *call, x T) any
 	onDefault bool // returned without $select
 	sparse    bool // and then only where there is one
-	licence   bool // never through directoryObjects
+	license   bool // never through directoryObjects
 }
 
 // entityType is the properties of a type by name.

@@ -151,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		{"errors: null", errs + "?$filter=skuId eq null", 400, "invalidFilter"},
 		{"users: not without header", "/v1.0/users?$filter=not startswith(displayName,'x')", 400, "Request_UnsupportedQuery"},
 		{"users: endswith without header", "/v1.0/users?$filter=endswith(mail,'x')", 400, "Request_UnsupportedQuery"},
-		{"users: no licence without header", "/v1.0/users?$filter=assignedLicenses/$count eq 0", 400, "Request_UnsupportedQuery"},
+		{"users: no license without header", "/v1.0/users?$filter=assignedLicenses/$count eq 0", 400, "Request_UnsupportedQuery"},
 		{"users: unknown option", "/v1.0/users?$colour=red", 400, "BadRequest"},
 		{"users: option without dollar", "/v1.0/users?select=id", 400, "BadRequest"},
 		{"users: option twice", "/v1.0/users?$top=5&$top=6", 400, "BadRequest"},

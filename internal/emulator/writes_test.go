@@ -38,16 +38,16 @@ func (c *client) write(method, uri, body string, want int) reply {
 	return r
 }
 
-// bare is a person with a usage location and without any licence.
+// bare is a person with a usage location and without any license.
 func (c *client) bare(n int) string {
 	for i := range c.tenant.Users(-1) {
-		if !c.tenant.User(i).Guest() && len(c.tenant.Licences(i)) == 0 {
+		if !c.tenant.User(i).Guest() && len(c.tenant.Licenses(i)) == 0 {
 			if n--; n < 0 {
 				return c.userID(i)
 			}
 		}
 	}
-	c.t.Fatal("nobody is without licences")
+	c.t.Fatal("nobody is without licenses")
 	return ""
 }
 
@@ -83,10 +83,10 @@ func TestAssignmentOfPerson(t *testing.T) {
 		}
 		s := c.states(user)
 		rights := c.all(mine + "usageRights?$expand=assignments")
-		licences := rows(c.ok("/v1.0/users/"+user+"?$select=assignedLicenses"), "assignedLicenses")
+		licenses := rows(c.ok("/v1.0/users/"+user+"?$select=assignedLicenses"), "assignedLicenses")
 		details := c.all("/v1.0/users/" + user + "/licenseDetails")
-		if len(s) != units || len(rights) != units || len(licences) != units || len(details) != units || len(c.all(mine+"assignments")) != units {
-			t.Fatalf("states %v, rights %v, licences %v", s, rights, licences)
+		if len(s) != units || len(rights) != units || len(licenses) != units || len(details) != units || len(c.all(mine+"assignments")) != units {
+			t.Fatalf("states %v, rights %v, licenses %v", s, rights, licenses)
 		}
 		if units == 0 {
 			return
@@ -193,7 +193,7 @@ func TestAssignmentOfGroup(t *testing.T) {
 	}
 	now = now.Add(time.Second)
 	if processing() != "" {
-		t.Errorf("without licences: %s", processing())
+		t.Errorf("without licenses: %s", processing())
 	}
 
 	c.SetVariants(Variants{GroupEffects: time.Minute, ExpandErrors: "both"})
@@ -294,7 +294,7 @@ func TestQueueInOrder(t *testing.T) {
 	var ids []string
 	for i := range c.tenant.Users(-1) {
 		in := c.tenant.IsMember(c.tenant.Group(c.groupNamed("reading")), holder{At: i})
-		l := c.tenant.Licences(i)
+		l := c.tenant.Licenses(i)
 		if in || c.tenant.User(i).Text("usageLocation") == "CN" || len(l) != 1 || l[0].Sku != skuE5 {
 			continue
 		}
@@ -400,7 +400,7 @@ func TestAssignLicense(t *testing.T) {
 	guest := items(c.ok("/v1.0/users?$filter=userType eq 'Guest'&$top=1"))[0]
 	inherited := ""
 	for i := range c.tenant.Users(-1) {
-		if l := c.tenant.Licences(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.tenant.Assigned(holder{At: i})) == 0 {
+		if l := c.tenant.Licenses(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.tenant.Assigned(holder{At: i})) == 0 {
 			inherited = c.userID(i)
 			break
 		}
@@ -421,7 +421,7 @@ func TestAssignLicense(t *testing.T) {
 		{"twice", user, change([]row{{"skuId": skuID(skuE3)}}, skuID(skuE3)), "more than once"},
 		{"no product", user, change([]row{{"disabledPlans": off()}}), "skuId"},
 		{"no GUID", user, change([]row{{"skuId": "SPE_E3"}}), "skuId"},
-		{"unknown member of a licence", user, change([]row{{"skuId": skuID(skuE3), "colour": 1}}), "colour"},
+		{"unknown member of a license", user, change([]row{{"skuId": skuID(skuE3), "colour": 1}}), "colour"},
 		{"unknown member", user, body("addLicenses", off(), "removeLicenses", off(), "colour", 1), "colour"},
 		{"nothing to add", user, body("removeLicenses", off()), "addLicenses"},
 		{"nothing to remove", user, body("addLicenses", off()), "removeLicenses"},
@@ -430,7 +430,7 @@ func TestAssignLicense(t *testing.T) {
 		{"no list", user, body("addLicenses", 5, "removeLicenses", off()), "addLicenses"},
 		{"no object", user, `[]`, "JSON"},
 		{"no JSON", user, `{`, "JSON"},
-		{"too many", user, change(slices.Repeat([]row{{"skuId": c.TenantID()}}, maxLicences+1)), "addLicenses"},
+		{"too many", user, change(slices.Repeat([]row{{"skuId": c.TenantID()}}, maxLicenses+1)), "addLicenses"},
 	} {
 		r := c.do("POST", "/v1.0/users/"+tt.user+"/assignLicense", tt.body)
 		if r.status != 400 || r.code() != "Request_BadRequest" || !strings.Contains(string(r.raw), tt.message) {
@@ -463,7 +463,7 @@ func TestAssignGroupLicense(t *testing.T) {
 		t.Errorf("%v %s", r.header, r.raw)
 	}
 	if got := rows(c.ok("/v1.0/groups/"+group+"?$select=assignedLicenses"), "assignedLicenses"); len(got) != 1 {
-		t.Errorf("licences: %v", got)
+		t.Errorf("licenses: %v", got)
 	}
 	if n := len(c.all("/beta/groups/" + group + "/cloudLicensing/assignments")); n != 1 {
 		t.Errorf("%d assignments", n)
@@ -573,7 +573,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"reprocess: a group", "POST", "/beta/groups/" + c.of("board") + "/cloudLicensing/assignments/reprocessAssignments", "", 405, "Request_BadRequest", ""},
 		{"reprocess: me", "POST", "/beta/me/cloudLicensing/assignments/reprocessAssignments", "", 405, "Request_BadRequest", ""},
 		{"reprocess: read", "GET", business + "/reprocessAssignments", "", 404, "resourceNotFound", ""},
-		{"reprocess: licences, a body", "POST", "/v1.0/users/" + user + "/reprocessLicenseAssignment", `[]`, 400, "Request_BadRequest", ""},
+		{"reprocess: licenses, a body", "POST", "/v1.0/users/" + user + "/reprocessLicenseAssignment", `[]`, 400, "Request_BadRequest", ""},
 		{"write on an allotment", "PATCH", pools + "/" + c.pool(skuE3, 0), `{}`, 405, "Request_BadRequest", ""},
 		{"write on the queue", "POST", pools + "/" + c.pool(skuE3, 0) + "/waitingMembers", `{}`, 405, "Request_BadRequest", ""},
 		{"write on a right", "DELETE", "/beta/users/" + user + "/cloudLicensing/usageRights/x", "", 405, "Request_BadRequest", ""},

@@ -34,7 +34,7 @@ func TestRoutes(t *testing.T) {
 		{"script", "GET", script, 200, "text/javascript; charset=utf-8", forever},
 		{"script, head", "HEAD", script, 200, "text/javascript; charset=utf-8", forever},
 		{"config", "GET", "/graphiql.json", 200, "application/json", "no-cache"},
-		{"licences", "GET", "/licenses.md", 200, "text/markdown; charset=utf-8", "no-cache"},
+		{"licenses", "GET", "/licenses.md", 200, "text/markdown; charset=utf-8", "no-cache"},
 		{"icon", "GET", "/favicon.svg", 200, "image/svg+xml", day},
 		{"icon under its old name", "HEAD", "/favicon.ico", 200, "image/svg+xml", day},
 		{"unknown asset", "GET", "/assets/nothing.js", 404, "text/plain; charset=utf-8", ""},

@@ -5,11 +5,11 @@ import "strings"
 // The enumerations of the schema. Microsoft Graph sends open text; a text without a member becomes
 // the enumeration's fallback, so that a value nobody has seen yet fails no query.
 type (
-	// LicenseState tells whether an assigned licence works.
+	// LicenseState tells whether an assigned license works.
 	LicenseState string
-	// LicenseErrorCode tells why a licence could not be assigned.
+	// LicenseErrorCode tells why a license could not be assigned.
 	LicenseErrorCode string
-	// LicenseProcessingStage is a stage in handing a group's licences to its members.
+	// LicenseProcessingStage is a stage in handing a group's licenses to its members.
 	LicenseProcessingStage string
 	// CapabilityStatus tells whether a product can be used.
 	CapabilityStatus string
@@ -83,7 +83,7 @@ const (
 	unknownFutureValue = "unknownFutureValue"
 )
 
-// AssignedByGroupID returns the id of the group through which the licence came; nil for a direct assignment.
+// AssignedByGroupID returns the id of the group through which the license came; nil for a direct assignment.
 func (s *LicenseAssignmentState) AssignedByGroupID() *string { return s.AssignedByGroup }
 
 // State reads the state's text; nil when there is none.

@@ -38,7 +38,7 @@ func (g *GUID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// DirectoryObject is anything in the directory that a licence or an error can point to: a *[User], a
+// DirectoryObject is anything in the directory that a license or an error can point to: a *[User], a
 // *[Group], a *[Device] or an *[OtherDirectoryObject].
 type DirectoryObject interface {
 	Node
@@ -83,7 +83,7 @@ type User struct {
 	LicenseAssignmentStates []*LicenseAssignmentState `json:"licenseAssignmentStates"`
 }
 
-// Group is a group whose members can inherit licences.
+// Group is a group whose members can inherit licenses.
 type Group struct {
 	Unread                 `json:"-"`
 	ID                     string                  `json:"id"`
@@ -99,7 +99,7 @@ type Group struct {
 	LicenseProcessingState *LicenseProcessingState `json:"licenseProcessingState"`
 }
 
-// Device is a computer or a telephone that can be given licences.
+// Device is a computer or a telephone that can be given licenses.
 type Device struct {
 	Unread                 `json:"-"`
 	ID                     string     `json:"id"`
@@ -144,7 +144,7 @@ type AssignedPlan struct {
 	ServicePlanID    *GUID      `json:"servicePlanId"`
 }
 
-// LicenseProcessingState is how far the licences of a group have reached its members.
+// LicenseProcessingState is how far the licenses of a group have reached its members.
 type LicenseProcessingState struct {
 	Unread    `json:"-"`
 	StateText *string `json:"state"`

@@ -28,9 +28,9 @@ type Filter struct {
 	AssignedTo string
 	// DisplayNamePrefix is what the name of a user or group begins with, without regard to case.
 	DisplayNamePrefix string
-	// Licensed and Unlicensed tell users with any licence from those without.
+	// Licensed and Unlicensed tell users with any license from those without.
 	Licensed, Unlicensed bool
-	// WithLicenseErrors are groups with members to whom a licence could not be given.
+	// WithLicenseErrors are groups with members to whom a license could not be given.
 	WithLicenseErrors bool
 }
 

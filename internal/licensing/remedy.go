@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Remedy is what an administrator can do about a licence that could not be given.
+// Remedy is what an administrator can do about a license that could not be given.
 type Remedy struct {
 	Action RemedyAction
 	Text   string
@@ -38,7 +38,7 @@ var remedies = map[LicenseErrorCode]*Remedy{
 	ProhibitedInUsageLocationViolation: {CorrectUsageLocation,
 		"A service of the product is not offered in the person's usage location. Correct the usage location, or switch the plan off.", true},
 	UniquenessViolation: {RemoveDuplicateAddress,
-		"A mail address that the licence would bring is already in use. Find the object that has it, remove it there, then reprocess the person.", true},
+		"A mail address that the license would bring is already in use. Find the object that has it, remove it there, then reprocess the person.", true},
 	OtherLicenseError: {ReadAuditLog,
 		"The directory gives no cause. Read what its audit log says about the person at that time, then reprocess; some of these it retries by itself.", true},
 }

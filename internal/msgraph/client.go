@@ -64,14 +64,14 @@ type Client struct {
 	queue  *Queue
 	learnt *memory // what the tenant offers to the application and what it does not
 	people people  // what it offers to people
-	groups locks   // held by who changes the licences of a group
+	groups locks   // held by who changes the licenses of a group
 	budget int     // of one operation
 }
 
 const (
 	// version of the API; see the package comment.
 	version = "/beta"
-	// maxBody bounds the body of an answer. A page of 999 users with their licences takes about 3 MiB.
+	// maxBody bounds the body of an answer. A page of 999 users with their licenses takes about 3 MiB.
 	maxBody = 32 << 20
 	// maxTokenBody bounds that of a token request. A token takes about 3 KiB.
 	maxTokenBody = 256 << 10

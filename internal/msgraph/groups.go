@@ -64,7 +64,7 @@ func (b *Batch) ListMembers(q licensing.ListQuery, properties []string, found fu
 	page(b, q, r, reference(""), found)
 }
 
-// ListMembersWithLicenseErrors adds the read of a page of the members of a group to whom a licence of the group could
+// ListMembersWithLicenseErrors adds the read of a page of the members of a group to whom a license of the group could
 // not be given. Needs GroupMember.Read.All and User.Read.All.
 func (b *Batch) ListMembersWithLicenseErrors(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error)) {
 	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),

@@ -2,7 +2,7 @@ package msgraph
 
 import "licensegraph/internal/licensing"
 
-// holders are the kinds of directory objects that have licences, each at a path of its own. What they have there is
+// holders are the kinds of directory objects that have licenses, each at a path of its own. What they have there is
 // cloudLicensing/assignments, /usageRights and the like.
 type holders string
 

@@ -37,10 +37,10 @@ func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func
 
 // listDirectory adds the read of a page of users or groups that meet a condition, and those that both know. What takes
 // an advanced query, and what goes with none, is told by Microsoft Graph, "Advanced query capabilities on Microsoft
-// Entra ID objects". What the service does not filter by in one query is left out here, from name and licences of an
+// Entra ID objects". What the service does not filter by in one query is left out here, from name and licenses of an
 // object; such a list is not counted.
 func listDirectory[T any](b *Batch, endpoint, path string, q licensing.ListQuery, properties []string, condition string,
-	of func(*T) (name *string, licences []*licensing.AssignedLicense), found func(licensing.Page[*T], error)) {
+	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(licensing.Page[*T], error)) {
 	var sku, prefix, failing string
 	whole := slices.Clone(properties)
 	if q.Filter.SkuID != "" {
@@ -79,8 +79,8 @@ func listDirectory[T any](b *Batch, endpoint, path string, q licensing.ListQuery
 		if filter := filterIn(r.url); failing != "" || filter != "" && sku != "" && !strings.Contains(filter, "assignedLicenses/any") {
 			p.Count = nil
 			p.Items = slices.DeleteFunc(p.Items, func(item *T) bool {
-				name, licences := of(item)
-				return sku != "" && !slices.ContainsFunc(licences, func(l *licensing.AssignedLicense) bool {
+				name, licenses := of(item)
+				return sku != "" && !slices.ContainsFunc(licenses, func(l *licensing.AssignedLicense) bool {
 					return l.SkuID != nil && strings.EqualFold(string(*l.SkuID), string(q.Filter.SkuID))
 				}) || prefix != "" && (name == nil || !strings.HasPrefix(strings.ToLower(*name), strings.ToLower(q.Filter.DisplayNamePrefix)))
 			})

@@ -428,7 +428,7 @@ func (c *checker) single(o object) {
 	f.assignee = c.at.of.name == "directoryObject"
 	f.listed = c.at.segments[len(c.at.segments)-1] == "allotment"
 	f.noID = c.NoCreatedID && c.Method == http.MethodPost && cloudPath && c.at.segments[0] != "admin"
-	if c.at.is("licences") { // The answers of these actions have more than the default.
+	if c.at.is("licenses") { // The answers of these actions have more than the default.
 		f.more = []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
 	}
 	if c.Wrapped && cloudPath && c.Method == http.MethodGet {

@@ -12,7 +12,7 @@ func (t *Tenant) Assign(pool *Allotment, to Ref, off PlanSet, w When) (*Assignme
 	a := &Assignment{Pool: pool, To: to, Off: off}
 	t.file(a)
 	t.spread([]*Assignment{a}, w)
-	t.noteLicences(to)
+	t.noteLicenses(to)
 	return a, nil
 }
 
@@ -23,7 +23,7 @@ func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 	}
 	a.Off = off
 	t.spread([]*Assignment{a}, w)
-	t.noteLicences(a.To)
+	t.noteLicenses(a.To)
 	return nil
 }
 
@@ -31,14 +31,14 @@ func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 func (t *Tenant) Unassign(a *Assignment, w When) {
 	t.unfile(a)
 	t.spread([]*Assignment{a}, w)
-	t.noteLicences(a.To)
+	t.noteLicenses(a.To)
 }
 
-// noteLicences tells that what a group gives has changed. Of people settle
+// noteLicenses tells that what a group gives has changed. Of people settle
 // tells.
-func (t *Tenant) noteLicences(of Ref) {
+func (t *Tenant) noteLicenses(of Ref) {
 	if of.Kind == GroupKind {
-		t.journal.add(Change{Of: of, What: LicencesChanged})
+		t.journal.add(Change{Of: of, What: LicensesChanged})
 	}
 }
 
@@ -81,7 +81,7 @@ func (t *Tenant) refuseChange(a *Assignment, off PlanSet) *Refusal {
 	return t.refuseRow(a.To.At, row{from: a, sku: a.Sku(), group: direct, pool: uint8(a.Pool.At), off: off}, ^poolSet(0))
 }
 
-// refuseRow says why the service refuses such a licence of somebody's own at
+// refuseRow says why the service refuses such a license of somebody's own at
 // once. A plan that another one needs may still come; until then there is an
 // assignment error.
 func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
@@ -101,7 +101,7 @@ func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
 	return nil
 }
 
-// violation checks a licence that somebody is to have beside others.
+// violation checks a license that somebody is to have beside others.
 func (t *Tenant) violation(i int32, r *row, others []row, held poolSet) {
 	itself := -1
 	if r.from != nil {
@@ -111,8 +111,8 @@ func (t *Tenant) violation(i int32, r *row, others []row, held poolSet) {
 	t.check(i, r, itself, others, held)
 }
 
-// LicenceChange is what assignLicense asks for.
-type LicenceChange struct {
+// LicenseChange is what assignLicense asks for.
+type LicenseChange struct {
 	Add    []Licensed
 	Remove []Sku
 }
@@ -122,20 +122,20 @@ func (t *Tenant) assignedOf(h Ref, s Sku) []*Assignment {
 	return slices.DeleteFunc(slices.Clone(*t.assigned(h)), func(a *Assignment) bool { return a.Sku() != s })
 }
 
-// AssignUserLicense changes the licences of a person's own: everything that is
+// AssignUserLicense changes the licenses of a person's own: everything that is
 // asked for, or nothing. It writes.
-func (t *Tenant) AssignUserLicense(i int32, change LicenceChange, w When) *Refusal {
-	pools, r := t.refuseLicences(i, change)
+func (t *Tenant) AssignUserLicense(i int32, change LicenseChange, w When) *Refusal {
+	pools, r := t.refuseLicenses(i, change)
 	if r != nil {
 		return r
 	}
-	t.changeLicences(Ref{User, i}, change, pools, w)
+	t.changeLicenses(Ref{User, i}, change, pools, w)
 	return nil
 }
 
-// refuseLicences says why a person cannot have these licences. Else it finds a
+// refuseLicenses says why a person cannot have these licenses. Else it finds a
 // pool with a free unit for each that is new.
-func (t *Tenant) refuseLicences(i int32, change LicenceChange) ([]*Allotment, *Refusal) {
+func (t *Tenant) refuseLicenses(i int32, change LicenseChange) ([]*Allotment, *Refusal) {
 	p := &t.people[i]
 	me := Ref{User, i}
 	bad := func(format string, args ...any) ([]*Allotment, *Refusal) {
@@ -196,7 +196,7 @@ func (t *Tenant) refuseLicences(i int32, change LicenceChange) ([]*Allotment, *R
 	return pools, nil
 }
 
-// refuseByDirectory is what the directory says of a licence that somebody cannot
+// refuseByDirectory is what the directory says of a license that somebody cannot
 // have, whatever is added or removed: a sentence alone tells the reasons apart.
 func (t *Tenant) refuseByDirectory(r *row) *Refusal {
 	plan, other := t.ruledIDs[r.plan], ""
@@ -221,9 +221,9 @@ func (t *Tenant) refuseByDirectory(r *row) *Refusal {
 // takes says whether new units of a can go to such an assignee.
 func (a *Allotment) takes(kind Kind) bool { return a.works() && a.AssignableTo.Has(kind) }
 
-// AssignGroupLicense changes the licences that a group gives. What comes of it
+// AssignGroupLicense changes the licenses that a group gives. What comes of it
 // for the members, their states tell. It writes.
-func (t *Tenant) AssignGroupLicense(group int32, change LicenceChange, w When) *Refusal {
+func (t *Tenant) AssignGroupLicense(group int32, change LicenseChange, w When) *Refusal {
 	h := Ref{GroupKind, group}
 	for _, s := range change.Remove {
 		if len(t.assignedOf(h, s)) == 0 {
@@ -242,13 +242,13 @@ func (t *Tenant) AssignGroupLicense(group int32, change LicenceChange, w When) *
 		at := slices.IndexFunc(candidates, func(a *Allotment) bool { return a.Free() > 0 })
 		pools[n] = candidates[max(at, 0)]
 	}
-	t.changeLicences(h, change, pools, w)
+	t.changeLicenses(h, change, pools, w)
 	return nil
 }
 
-// changeLicences does what assignLicense asks for: it deletes all assignments
+// changeLicenses does what assignLicense asks for: it deletes all assignments
 // of a product, or updates all there are, or makes one from the given pool.
-func (t *Tenant) changeLicences(h Ref, change LicenceChange, pools []*Allotment, w When) {
+func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment, w When) {
 	var changed []*Assignment
 	for _, s := range change.Remove {
 		for _, a := range t.assignedOf(h, s) {
@@ -270,7 +270,7 @@ func (t *Tenant) changeLicences(h Ref, change LicenceChange, pools []*Allotment,
 	}
 	t.spread(changed, w)
 	if len(changed) > 0 {
-		t.noteLicences(h)
+		t.noteLicenses(h)
 	}
 }
 

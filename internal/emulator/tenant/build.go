@@ -154,7 +154,7 @@ func (t *Tenant) makePeople(cast []*role) {
 	}
 }
 
-// hireAgent makes the last account that is a group's member and has a licence, and
+// hireAgent makes the last account that is a group's member and has a license, and
 // nothing else about it, that of an agent; in a small tenant there is none.
 func (t *Tenant) hireAgent() {
 	if len(t.people) < 50 {

@@ -27,11 +27,11 @@ func (t *Tenant) Check() error {
 			r := &p.rows[j]
 			switch {
 			case r.from == nil && r.group != goneGroup:
-				bad("%s has a licence from nowhere", p.id)
+				bad("%s has a license from nowhere", p.id)
 			case r.from != nil && (r.from.gone || !t.reaches(i, r.from)) && len(t.pending) == 0:
-				bad("%s has a licence from an assignment that does not reach it", p.id)
+				bad("%s has a license from an assignment that does not reach it", p.id)
 			case (r.cause == NoCause) != (r.state == InForce || r.state == Disabled):
-				bad("%s has a licence in state %s because of %s", p.id, r.state, r.cause)
+				bad("%s has a license in state %s because of %s", p.id, r.state, r.cause)
 			case r.state.usable() && t.allows(r).empty() && r.missing != 0:
 				bad("%s has an empty right", p.id)
 			}

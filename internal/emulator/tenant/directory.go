@@ -182,7 +182,7 @@ func (t *Tenant) WriteGroup(i int32, name, nickname, about *string) {
 	t.journal.add(Change{Of: Ref{GroupKind, i}, What: ProfileChanged})
 }
 
-// DeleteGroup takes a group out of the directory. One that gives licences
+// DeleteGroup takes a group out of the directory. One that gives licenses
 // cannot be deleted, by Microsoft Learn, "Assign licenses to a group". It
 // writes.
 func (t *Tenant) DeleteGroup(i int32) *Refusal {
@@ -333,6 +333,6 @@ func (t *Tenant) SetAddresses(i int32, list []string) *Refusal {
 
 func compareFold(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
-// SetBusy says whether something else is changing a person's licences, so that
+// SetBusy says whether something else is changing a person's licenses, so that
 // no other change goes through until the person is processed again. It writes.
 func (t *Tenant) SetBusy(i int32, busy bool) { t.people[i].busy = busy }

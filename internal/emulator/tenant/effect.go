@@ -28,7 +28,7 @@ type effect struct {
 // another change.
 const retryAfter = time.Minute
 
-// contention is how shortly after a change of somebody's own licences a change
+// contention is how shortly after a change of somebody's own licenses a change
 // of a group meets it.
 const contention = time.Second
 
@@ -117,7 +117,7 @@ func (t *Tenant) arrive(m membership, due time.Time) {
 	}
 }
 
-// contend finds the people whose own licences changed just before a group's
+// contend finds the people whose own licenses changed just before a group's
 // change reaches them. The service tries them again on its own.
 func (t *Tenant) contend(people []int32, due time.Time) {
 	for _, i := range people {

@@ -22,12 +22,12 @@ type Group struct {
 	members  set          // people and devices, by their place among people
 	groups   []int32      // places of groups that are members
 	app      bool         // so is the service principal
-	failing  set          // members to whom the group could not give a licence
+	failing  set          // members to whom the group could not give a license
 	rights   []groupRight // by product
 	people   int          // members that are users
 }
 
-// SecurityEnabled says whether the group can be given access and licences.
+// SecurityEnabled says whether the group can be given access and licenses.
 func (g *Group) SecurityEnabled() bool { return !g.Unified || g.Secured }
 
 // groupRight counts what those members of a group may use who have a right to
@@ -122,7 +122,7 @@ func (t *Tenant) IsMember(g *Group, r Ref) bool {
 }
 
 // FailingCount is how many members there are to whom the group could not give
-// a licence as it is now.
+// a license as it is now.
 func (g *Group) FailingCount() int { return g.failing.n }
 
 // Failing runs over those members after a place, -1 for all, in the
@@ -144,7 +144,7 @@ const (
 	Complete   = "ProcessingComplete"
 )
 
-// ProcessingState says how far a group's licences have got by now: "" for a
+// ProcessingState says how far a group's licenses have got by now: "" for a
 // group that has none and had none lately.
 func (t *Tenant) ProcessingState(g *Group, now time.Time) string {
 	state := ""

@@ -98,9 +98,9 @@ func (c change) apply(t *Tenant, now time.Time) {
 		t.Provide(pool, c.units, c.state, w)
 	case 13:
 		if present && len(t.Skus()) > int(pool.Sku) {
-			change := LicenceChange{Add: []Licensed{{pool.Sku, off}}}
+			change := LicenseChange{Add: []Licensed{{pool.Sku, off}}}
 			if c.units%3 == 0 {
-				change = LicenceChange{Remove: []Sku{pool.Sku}}
+				change = LicenseChange{Remove: []Sku{pool.Sku}}
 			}
 			_ = t.AssignUserLicense(c.person, change, w)
 			_ = t.AssignGroupLicense(group, change, w)

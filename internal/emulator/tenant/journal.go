@@ -8,7 +8,7 @@ const (
 	Created What = iota
 	Deleted
 	ProfileChanged  // one of the properties that are written
-	LicencesChanged // assignedLicenses
+	LicensesChanged // assignedLicenses
 	MemberAdded
 	MemberRemoved
 )

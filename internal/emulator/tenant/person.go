@@ -28,7 +28,7 @@ type Person struct {
 	guest      bool
 	disabled   bool
 	agent      bool // no human: an account of an agent identity
-	busy       bool // something else is changing the person's licences
+	busy       bool // something else is changing the person's licenses
 	role       uint8
 }
 

@@ -63,7 +63,7 @@ func (t *Tenant) turn() {
 }
 
 // provide changes the purchases of an allotment. Where that makes its units usable,
-// or useless, its holders' licences follow.
+// or useless, its holders' licenses follow.
 func (t *Tenant) provide(a *Allotment, now time.Time, change func(*Subscription)) {
 	worked := a.works()
 	for i := range a.Subscriptions {

@@ -20,7 +20,7 @@ type grant struct {
 	// switched off, and that right stays in force.
 	before bool
 	taken  bool // somebody else has the person's mail address
-	busy   bool // something else is changing the person's licences
+	busy   bool // something else is changing the person's licenses
 }
 
 const (
@@ -44,7 +44,7 @@ var roles = []role{
 	{share: 8, department: &shopFloor, grants: []grant{{sku: skuF3, via: "stores"}}},
 	{share: 6, department: &warehouse, grants: []grant{{sku: skuF3, via: "warehouse"}}},
 	{share: 7, department: &subsidiary, grants: []grant{{sku: skuBusiness, via: "business"}}},
-	{share: 4}, // no licence at all
+	{share: 4}, // no license at all
 	{share: 2, department: &collaborator, guest: true},
 	{share: 2, grants: []grant{{sku: skuE3, via: regional}, {sku: skuExchange, via: byHand}}}, // a former plan, lapsed
 	{share: 1, grants: []grant{{sku: skuE3, via: regional}, {sku: skuVisio, via: "visio"}}},

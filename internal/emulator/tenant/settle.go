@@ -179,7 +179,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 	}
 	if t.journal.on {
 		if !slices.EqualFunc(heldOf(before), heldOf(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {
-			t.journal.add(Change{Of: Ref{User, i}, What: LicencesChanged})
+			t.journal.add(Change{Of: Ref{User, i}, What: LicensesChanged})
 		}
 	}
 }

@@ -22,7 +22,7 @@ const stateFormat = "licensegraph tenant 1"
 
 // document is a tenant as one JSON value, for [Load], without its member users:
 // there can be a million of them, so they are written and read one by one. Only
-// what a tenant cannot work out must be in it: ids and licences can be left out,
+// what a tenant cannot work out must be in it: ids and licenses can be left out,
 // and are made then.
 type document struct {
 	Format    string    `json:"format"`
@@ -38,7 +38,7 @@ type document struct {
 	Assigned  []granted `json:"assignments,omitempty"`
 	Past      []past    `json:"pastAssignments,omitempty"`
 	Pending   []pending `json:"pending,omitempty"`
-	Joining   []pair    `json:"joining,omitempty"` // members whom the group's licences have not reached
+	Joining   []pair    `json:"joining,omitempty"` // members whom the group's licenses have not reached
 	Leaving   []pair    `json:"leaving,omitempty"` // members of before who still have them
 }
 
@@ -65,14 +65,14 @@ type (
 		Created           time.Time         `json:"createdDateTime,omitzero"`
 		Deleted           time.Time         `json:"deletedDateTime,omitzero"`
 		Lapsed            []lapsed          `json:"lapsedPlans,omitempty"`
-		Licences          []licence         `json:"licences"` // not there: they follow from the rest; but they can tell what stayed from before
+		Licenses          []license         `json:"licenses"` // not there: they follow from the rest; but they can tell what stayed from before
 	}
 	lapsed struct {
 		SkuPartNumber string    `json:"skuPartNumber"`
 		Plans         []string  `json:"servicePlans"`
 		Since         time.Time `json:"since"`
 	}
-	licence struct {
+	license struct {
 		Assignment string    `json:"assignment,omitempty"` // "": left over from a deleted group
 		Allotment  string    `json:"allotment,omitempty"`  // of that
 		Off        []string  `json:"disabledPlans,omitempty"`
@@ -100,7 +100,7 @@ type (
 		DeviceID string    `json:"deviceId,omitempty"`
 		Name     string    `json:"displayName"`
 		System   string    `json:"operatingSystem,omitempty"`
-		Licences []licence `json:"licences"`        // as those of people
+		Licenses []license `json:"licenses"`        // as those of people
 		Place    *int      `json:"place,omitempty"` // among people and devices; none: behind all
 	}
 	pool struct {
@@ -225,7 +225,7 @@ func (t *Tenant) Copy() (*Tenant, error) {
 func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	p := &t.people[i]
 	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled, Agent: p.agent,
-		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licences: t.savedLicences(p, gone)}
+		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licenses: t.savedLicenses(p, gone)}
 	for _, name := range TextProperties {
 		if text := p.Text(name); text != "" {
 			u.Properties[name] = text
@@ -238,15 +238,15 @@ func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	return u
 }
 
-// savedLicences lists somebody's licences, and notes the assignments in them that
+// savedLicenses lists somebody's licenses, and notes the assignments in them that
 // are gone.
-func (t *Tenant) savedLicences(p *Person, gone map[*Assignment]bool) []licence {
-	list := make([]licence, 0, len(p.rows))
+func (t *Tenant) savedLicenses(p *Person, gone map[*Assignment]bool) []license {
+	list := make([]license, 0, len(p.rows))
 	for j := range p.rows {
 		if a := p.rows[j].from; a != nil && a.gone {
 			gone[a] = true
 		}
-		list = append(list, t.licence(&p.rows[j]))
+		list = append(list, t.license(&p.rows[j]))
 	}
 	return list
 }
@@ -275,7 +275,7 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 		s.Groups = append(s.Groups, one)
 	}
 	for _, d := range t.devices {
-		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, t.savedLicences(&t.people[d.person], gone), new(int(d.person))})
+		s.Devices = append(s.Devices, device{d.ID.String(), d.DeviceID.String(), d.Name, d.System, t.savedLicenses(&t.people[d.person], gone), new(int(d.person))})
 	}
 	for _, a := range t.allotments {
 		one := pool{ID: a.ID, SkuPartNumber: t.products[a.Sku].SkuPartNumber, Units: a.owned, Grace: a.grace, External: a.External, Subscriptions: a.Subscriptions}
@@ -331,8 +331,8 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 	return s
 }
 
-func (t *Tenant) licence(r *row) licence {
-	l := licence{State: r.state.String(), Off: t.products[r.sku].PlanIDs(r.off), Updated: time.Unix(r.updated, 0).UTC()}
+func (t *Tenant) license(r *row) license {
+	l := license{State: r.state.String(), Off: t.products[r.sku].PlanIDs(r.off), Updated: time.Unix(r.updated, 0).UTC()}
 	if r.from != nil {
 		l.Assignment = t.AssignmentID(r.from)
 	} else {
@@ -525,7 +525,7 @@ func (l *loader) load() (*Tenant, error) {
 		return nil, nil
 	}
 	l.pending()
-	if err := l.licences(); err != nil {
+	if err := l.licenses(); err != nil {
 		return nil, err
 	}
 	t.journal.on, t.built = true, true
@@ -918,20 +918,20 @@ func (l *loader) pending() {
 	}
 }
 
-// licences gives everybody the licences that the state has, and works out those
+// licenses gives everybody the licenses that the state has, and works out those
 // that it leaves out.
-func (l *loader) licences() error {
+func (l *loader) licenses() error {
 	t := l.t
-	var open []int32 // whose licences the state leaves out
-	give := func(i int32, licences []licence, of string) {
+	var open []int32 // whose licenses the state leaves out
+	give := func(i int32, licenses []license, of string) {
 		var rows []row
-		for _, one := range licences {
+		for _, one := range licenses {
 			if r, ok := l.row(one, of); ok {
 				rows = append(rows, r)
 			}
 		}
 		t.commit(i, rows, t.reference)
-		if licences == nil {
+		if licenses == nil {
 			open = append(open, i)
 		}
 	}
@@ -941,14 +941,14 @@ func (l *loader) licences() error {
 		for t.people[i].device != 0 {
 			i++
 		}
-		give(i, u.Licences, u.UserPrincipalName)
+		give(i, u.Licenses, u.UserPrincipalName)
 		i++
 	})
 	if err != nil {
 		return err
 	}
 	for i, d := range devices {
-		give(t.devices[i].person, d.Licences, d.Name)
+		give(t.devices[i].person, d.Licenses, d.Name)
 	}
 	for at, a := range t.allotments {
 		a.waiting, a.left = nil, 0
@@ -960,7 +960,7 @@ func (l *loader) licences() error {
 			}
 			i := t.person(r)
 			if placed[i] || !slices.ContainsFunc(t.people[i].rows, func(r row) bool { return int(r.pool) == at && (r.cause == Count || r.cause == Contention) }) {
-				l.bad("allotment %s: %s waits twice, or has no licence that waits for a unit", a.ID, w.Assignee)
+				l.bad("allotment %s: %s waits twice, or has no license that waits for a unit", a.ID, w.Assignee)
 				continue
 			}
 			placed[i] = true
@@ -983,9 +983,9 @@ func (l *loader) licences() error {
 	return nil
 }
 
-func (l *loader) row(one licence, of string) (r row, ok bool) {
+func (l *loader) row(one license, of string) (r row, ok bool) {
 	t := l.t
-	where := "licence of " + of
+	where := "license of " + of
 	r = row{group: goneGroup, updated: one.Updated.Unix()}
 	pool := t.Allotment(one.Allotment)
 	if one.Assignment != "" {

@@ -62,7 +62,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-// TestWrittenByHand loads what a person would write: no ids, no licences.
+// TestWrittenByHand loads what a person would write: no ids, no licenses.
 func TestWrittenByHand(t *testing.T) {
 	t.Parallel()
 	const text = `{
@@ -92,7 +92,7 @@ func TestWrittenByHand(t *testing.T) {
 	}
 	got := map[string]string{}
 	for i := range tn.Users(-1) {
-		for _, l := range tn.Licences(i) {
+		for _, l := range tn.Licenses(i) {
 			got[tn.User(i).Text("displayName")] += tn.Product(l.Sku).SkuPartNumber + " " + l.Cause.String() + ", "
 		}
 	}
@@ -134,7 +134,7 @@ func TestRefusedStates(t *testing.T) {
 		"twice the same name":    {`{"format": "licensegraph tenant 1", "made": 1, "made": 2}`, `twice`},
 		"nobody who waits": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1, "waiting": [{"assignedTo": "a@b"}]}]}`, "a@b waits"},
-		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licences": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
+		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licenses": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1}]}`, `no rule is about plan "x"`},
 	} {
 		if _, err := Load(strings.NewReader(tt.text), nil); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -16,7 +16,7 @@ const (
 // tenantLocation stands in where a group licenses a person without a location.
 const tenantLocation = "DE"
 
-// Tenant is a directory with its licences. It is not safe for concurrent use:
+// Tenant is a directory with its licenses. It is not safe for concurrent use:
 // any number of calls that read can run at the same time, and nothing beside
 // one that writes. Those that write say so.
 type Tenant struct {
@@ -46,10 +46,10 @@ type Tenant struct {
 	named     map[string]*Assignment
 
 	pending   []effect                 // by due
-	joining   map[membership]time.Time // until when the group's licences do not reach a member
+	joining   map[membership]time.Time // until when the group's licenses do not reach a member
 	leaving   map[membership]time.Time // until when they still reach who has left
 	lapsed    map[int32][]lapse        // plans that people could use
-	touched   map[int32]time.Time      // when the licences of people were changed directly
+	touched   map[int32]time.Time      // when the licenses of people were changed directly
 	queued    map[queuing]place
 	again     map[drawing]uint32 // how many assignments to a holder from a pool are gone
 	lastPlace int                // of assignments

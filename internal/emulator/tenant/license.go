@@ -28,10 +28,10 @@ const (
 	goneGroup = -2 // deleted since; only its id is left, in this state
 )
 
-// State is that of a licence.
+// State is that of a license.
 type State uint8
 
-// The states of a licence.
+// The states of a license.
 const (
 	Failed        State = iota
 	InForce             // all is well
@@ -47,7 +47,7 @@ func (s State) String() string {
 func (s State) usable() bool { return s == InForce || s == PartlyInForce }
 func (s State) holds() bool  { return s != Failed }
 
-// Cause is why a licence did not take effect.
+// Cause is why a license did not take effect.
 type Cause uint8
 
 // The causes, from Microsoft Learn, "Resolve group license assignment
@@ -60,7 +60,7 @@ const (
 	Count             // there is no free unit
 	Uniqueness        // the person's mail address belongs to another object
 	GroupFailed       // another product of the same group could not be assigned
-	Contention        // something else changed the person's licences meanwhile
+	Contention        // something else changed the person's licenses meanwhile
 )
 
 // String is the cause as licenseAssignmentState.error has it.
@@ -100,9 +100,9 @@ func (t *Tenant) message(i int32, r *row) string {
 	return ""
 }
 
-// Licence is a row of licenseAssignmentStates: of a person, one for each
+// License is a row of licenseAssignmentStates: of a person, one for each
 // product and source.
-type Licence struct {
+type License struct {
 	Sku     Sku
 	Group   GUID // the group that gives it; zero: assigned directly
 	Off     PlanSet
@@ -111,12 +111,12 @@ type Licence struct {
 	Updated time.Time
 }
 
-// Licences lists a person's licences.
-func (t *Tenant) Licences(i int32) []Licence {
+// Licenses lists a person's licenses.
+func (t *Tenant) Licenses(i int32) []License {
 	rows := t.people[i].states()
-	list := make([]Licence, len(rows))
+	list := make([]License, len(rows))
 	for j, r := range rows {
-		list[j] = Licence{r.sku, t.source(r.group), r.off, r.state, r.cause, time.Unix(r.updated, 0).UTC()}
+		list[j] = License{r.sku, t.source(r.group), r.off, r.state, r.cause, time.Unix(r.updated, 0).UTC()}
 	}
 	return list
 }
