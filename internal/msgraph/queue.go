@@ -26,13 +26,14 @@ const (
 
 // Queue is the requests of one application in all its tenants that wait to be sent. No request is sent before the end
 // of a Retry-After that concerns it, whichever request was answered with it, and callers take turns. One endpoint never
-// has all slots: it gets one more only while it has fewer than are free. The zero value is an empty queue.
+// has all slots: it gets one more only while it has fewer than are free. The queue is as long as the operations under
+// way make it, each with at most [batchesAtOnce] requests for a set of reads. The zero value is an empty queue.
 type Queue struct {
 	mu      sync.Mutex
 	lanes   map[laneKey]*lane
 	callers map[identity.Key]*share
 	waiting []*turn
-	round   int       // the share of whom a slot was last given to
+	round   int       // what the caller had that last got a slot
 	changed bool      // since slots were last given
 	next    time.Time // end of the cool-down that ends first
 }
@@ -46,14 +47,15 @@ type laneKey struct {
 
 type lane struct {
 	until time.Time // end of the cool-down
-	slots int
+	slots int       // all, or fewer after a cool-down
 	taken int
 }
 
-// share is what a caller has had: requests, each part of a $batch for itself, as far as they count in turns.
+// share is what a caller had of the slots. Who had less comes first. What a new or quiet caller had is raised to what
+// the last one had, so that nobody saves up turns.
 type share struct {
-	had   int
-	round int // the share of the operation that a slot was last given to
+	had   int // requests, each part of a $batch for itself
+	round int // what the operation had that last got a slot
 	open  int // turns that wait or have a slot
 }
 
@@ -107,7 +109,7 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 	return append(keys, laneKey{c, "only " + strings.Join(endpoints, ", ")})
 }
 
-// throttledLanes returns the lanes that a 429 to a request concerns: those that its x-ms-throttle-scope names, and always its own workload.
+// throttledLanes returns the lanes that a 429 to a request concerns: its own workload, and what x-ms-throttle-scope names.
 func (c *Client) throttledLanes(r *request, header http.Header) []laneKey {
 	scope, rest, _ := strings.Cut(header.Get("x-ms-throttle-scope"), "/")
 	limit, _, _ := strings.Cut(rest, "/")
@@ -240,7 +242,7 @@ func (q *Queue) take(ctx context.Context, o *Operation, requests []*request) (re
 	}
 }
 
-// enter adds a turn. It never comes before those that wait already, however few slots its caller has had lately.
+// enter adds a turn.
 func (q *Queue) enter(ctx context.Context, o *Operation, requests []*request) *turn {
 	key := identity.From(ctx).Key()
 	caller := q.callers[key]
@@ -263,8 +265,7 @@ func (q *Queue) enter(ctx context.Context, o *Operation, requests []*request) *t
 	return t
 }
 
-// give gives slots to those who wait, in turn: to the caller who has had the least, and of one caller's operations to
-// that which has.
+// give gives the free slots: to the caller that had the least, and of its operations to the one that had the least.
 func (q *Queue) give(now time.Time) {
 	if !q.changed && now.Before(q.next) {
 		return
@@ -314,7 +315,7 @@ func (q *Queue) fits(t *turn) bool {
 	return free > 0 && (same == nil || same.taken < free)
 }
 
-// release gives a slot back. An answer that is none of trouble makes room for one more where there was a cool-down.
+// release gives a slot back. After a cool-down, an answer that is no reason to repeat the request adds a slot.
 func (q *Queue) release(t *turn, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -341,7 +342,7 @@ func (q *Queue) remove(t *turn) {
 	q.waiting = slices.Delete(q.waiting, i, i+1)
 }
 
-// close ends a turn that neither waits nor has a slot.
+// close forgets a turn that neither waits nor has a slot, and its caller with the last one.
 func (q *Queue) close(t *turn) {
 	if t.caller.open--; t.caller.open == 0 {
 		delete(q.callers, t.key)
