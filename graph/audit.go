@@ -183,6 +183,9 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 			}
 		}
 	}
+	if codes == nil && names != nil { // of an answer that was cut off
+		codes = []string{"FORBIDDEN"}
+	}
 	if codes == nil {
 		return
 	}

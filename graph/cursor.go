@@ -35,7 +35,7 @@ type cursor struct {
 	Shown string `json:"p,omitempty"`
 	// Counted tells that the first page was counted: such lists are read in a way of their own, in which their order
 	// may be another.
-	Counted bool `json:"n,omitempty"`
+	Counted bool `json:"c,omitempty"`
 	// ID is the element of a held list that the cursor is at.
 	ID string `json:"i,omitempty"`
 }

@@ -66,6 +66,9 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 			if known.code == "NOT_FOUND" {
 				e.Message = missing(ctx, e)
 			}
+			if known.kind == context.DeadlineExceeded || known.kind == context.Canceled {
+				e.Extensions["retryable"] = !isMutation(ctx) // of which something may have been done
+			}
 			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {
 				describe(e, upstream)
 				if identity.From(ctx) != nil && errors.Is(err, licensing.ErrUnauthenticated) {
@@ -82,6 +85,14 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 		return ofVariable(ctx, ofDocument(graphql.DefaultErrorPresenter(ctx, e)))
 	}
 	return presented(ctx, err, "INTERNAL", "Internal error.")
+}
+
+func isMutation(ctx context.Context) bool {
+	if !graphql.HasOperationContext(ctx) {
+		return false
+	}
+	op := graphql.GetOperationContext(ctx).Operation
+	return op != nil && op.Operation == ast.Mutation
 }
 
 // missing says what it is that does not exist, of what a root field names.
@@ -341,12 +352,9 @@ func shortened(path ast.Path) string {
 
 // log writes down, once each, failures that somebody other than the client has to know of.
 func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
-	if errors.Is(context.Cause(ctx), context.Canceled) { // nobody waits for the answer any more
-		logger.DebugContext(ctx, "the client has gone", "errors", len(errs))
-		return
-	}
+	gone := errors.Is(context.Cause(ctx), context.Canceled) // nobody waits for the answer any more
 	for _, e := range errs {
-		if e.Err == nil || errors.Is(e.Err, errPanic) {
+		if e.Err == nil || errors.Is(e.Err, errPanic) || gone && errors.Is(e.Err, context.Canceled) {
 			continue
 		}
 		attrs := []any{"code", e.Extensions["code"], "path", shortened(e.Path), "count", e.Extensions["count"]}

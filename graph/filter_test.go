@@ -616,3 +616,44 @@ func TestPrincipalNames(t *testing.T) {
 		}
 	}
 }
+
+// TestUsersOfGroupWithDevices filters by a group that has members which are no people.
+func TestUsersOfGroupWithDevices(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	r := g.ask(`{ groups(filter: {displayNameStartsWith: "Frontline"}) { nodes { id members(first: 999) { nodes { __typename } } } } }`, nil)
+	mixed := 0
+	for _, node := range r.Data["groups"].(object)["nodes"].([]any) {
+		kinds := map[any]bool{}
+		for _, member := range node.(object)["members"].(object)["nodes"].([]any) {
+			kinds[member.(object)["__typename"]] = true
+		}
+		if len(kinds) < 2 {
+			continue
+		}
+		mixed++
+		people := g.ask(`query Q($group: ID!) { users(first: 300, filter: {assignedByGroup: $group}) { nodes { id } } }`, map[string]any{"group": node.(object)["id"]})
+		if len(people.Errors) > 0 || len(people.Data["users"].(object)["nodes"].([]any)) == 0 {
+			t.Errorf("%s", people.raw)
+		}
+	}
+	if mixed == 0 {
+		t.Error("no group has people and others")
+	}
+}
+
+// TestUncounted keeps a page of which the count cannot be read.
+func TestUncounted(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	first := g.ask(`{ users(first: 3) { pageInfo { endCursor } } }`, nil)
+	end := first.Data["users"].(object)["pageInfo"].(object)["endCursor"]
+	g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Contains: "$top=1", Status: 500, Times: -1})
+	r := g.ask(`query Q($after: String) { users(first: 3, after: $after) { totalCount nodes { id } } }`, map[string]any{"after": end})
+	if errs := clientErrors(r); len(errs) != 1 || errs[0].Path != "users.totalCount" {
+		t.Errorf("errors: %v", errs)
+	}
+	if users := r.Data["users"].(object); users["totalCount"] != nil || len(users["nodes"].([]any)) != 3 {
+		t.Errorf("%s", r.raw)
+	}
+}

@@ -82,8 +82,8 @@ func heldConnection[T licensing.Node](p heldPage, items []T) (*model.Connection[
 	}
 	total := int32(len(items))
 	result := &model.Connection[T]{
-		PageInfo:   &model.PageInfo{HasPreviousPage: start > 0, HasNextPage: end < len(items)},
-		TotalCount: &total,
+		PageInfo: &model.PageInfo{HasPreviousPage: start > 0, HasNextPage: end < len(items)},
+		Total:    &total,
 	}
 	for _, item := range items[start:end] {
 		result.Edges = append(result.Edges, model.NewEdge(item, func() string { return p.cursors.seal(p.name, cursor{ID: item.ObjectID()}) }))

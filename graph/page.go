@@ -279,13 +279,16 @@ func (p *pager[R, T]) connection() (*model.Connection[T], error) {
 		p.mu.Unlock()
 		switch {
 		case done:
-			if p.failed == nil && p.counting != nil {
-				p.failed = p.counting()
-			}
 			if p.failed != nil {
 				return nil, p.failed
 			}
-			return p.result(), nil
+			var uncounted error
+			if p.counting != nil {
+				uncounted = p.counting()
+			}
+			result := p.result()
+			result.Uncounted = uncounted
+			return result, nil
 		case wait == nil:
 			return nil, errors.New("a page that nothing fills")
 		}
@@ -399,7 +402,10 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 		p.seen = map[string]bool{}
 	}
 	for _, item := range items {
-		if id := idOf(item.Value); item.OK && id != "" {
+		if !item.OK {
+			continue // of which there is no value
+		}
+		if id := idOf(item.Value); id != "" {
 			p.seen[id] = true
 		}
 	}
@@ -415,9 +421,9 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 
 func (p *page[T]) connection(seal func(cursor) string) *model.Connection[T] {
 	result := &model.Connection[T]{
-		Edges:      make([]*model.Edge[T], len(p.items)),
-		PageInfo:   &model.PageInfo{HasNextPage: p.more, HasPreviousPage: p.after},
-		TotalCount: p.count,
+		Edges:    make([]*model.Edge[T], len(p.items)),
+		PageInfo: &model.PageInfo{HasNextPage: p.more, HasPreviousPage: p.after},
+		Total:    p.count,
 	}
 	for i, item := range p.items {
 		result.Edges[i] = model.NewEdge(item, func() string { return seal(p.places[i]) })

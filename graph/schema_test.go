@@ -49,6 +49,7 @@ func TestAlternativesAreDescribed(t *testing.T) {
 	t.Parallel()
 	licensing := regexp.MustCompile(`[A-Za-z-]*(CloudLicensing|UsageRight)[A-Za-z-]*\.[A-Za-z.]*[A-Za-z]`)
 	alternative := regexp.MustCompile(`^ or (User|Group|Device|Directory)\.Read(Write)?\.All`)
+	complete := regexp.MustCompile(`\.(Read|ReadWrite|AssignLicenses)(\.All|\.Organization)?$`)
 	doc := schemaFiles(t)
 	named := 0
 	for _, definition := range slices.Concat(doc.Definitions, doc.Extensions) {
@@ -56,6 +57,9 @@ func TestAlternativesAreDescribed(t *testing.T) {
 			text := strings.Join(strings.Fields(field.Description), " ")
 			for _, at := range licensing.FindAllStringIndex(text, -1) {
 				named++
+				if name := text[at[0]:at[1]]; !complete.MatchString(name) {
+					t.Errorf("%s.%s names %s, which is no permission", definition.Name, field.Name, name)
+				}
 				inPlace := strings.HasSuffix(text[:at[0]], "Directory.Read.All and, where that does not read licensing, ")
 				if !inPlace && !alternative.MatchString(text[at[1]:]) {
 					t.Errorf("%s.%s has no alternative to %s", definition.Name, field.Name, text[at[0]:at[1]])

@@ -52,7 +52,7 @@ const (
 // newTurns lets large operations together cost what the largest one may, for each CPU. More would only take turns, and
 // memory, and have small operations wait.
 func newTurns(cfg *Config) *semaphore.Weighted {
-	return semaphore.NewWeighted(int64(cfg.MaxCost * runtime.GOMAXPROCS(0)))
+	return semaphore.NewWeighted(int64(min(cfg.MaxCost, math.MaxInt32)) * int64(runtime.GOMAXPROCS(0)))
 }
 
 // turn waits until an operation may run: small ones at once, large ones in the order in which they came. Call resolved,

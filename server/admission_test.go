@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -202,13 +203,24 @@ func TestTurns(t *testing.T) {
 	if _, problem := e.turn(gone, operation(60_000)); problem == nil || problem.status != http.StatusServiceUnavailable {
 		t.Errorf("beside the first: %+v", problem)
 	}
-	second := make(chan func())
-	go func() {
-		resolved, _ := e.turn(t.Context(), operation(60_000))
-		second <- resolved
-	}()
-	first()
-	first() // once is enough
-	(<-second)()
+	synctest.Test(t, func(t *testing.T) {
+		began := false
+		go func() {
+			resolved, problem := e.turn(t.Context(), operation(60_000))
+			if began = true; problem == nil {
+				resolved()
+			}
+		}()
+		synctest.Wait()
+		if began {
+			t.Error("it has begun beside the first")
+		}
+		first()
+		first() // once is enough
+		synctest.Wait()
+		if !began {
+			t.Error("it has not begun after the first")
+		}
+	})
 	turn(t.Context(), 100_000)()
 }

@@ -209,8 +209,6 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
-// TestOnBehalfOfCallers asks Microsoft Graph in the name of who asks, and passes on what the sign-in service wants of
-// them.
 // TestMe asks who asks: with the application's own credentials the person is known by the token.
 func TestMe(t *testing.T) {
 	t.Parallel()
@@ -229,6 +227,8 @@ func TestMe(t *testing.T) {
 	}
 }
 
+// TestOnBehalfOfCallers asks Microsoft Graph in the name of who asks, and passes on what the sign-in service wants of
+// them.
 func TestOnBehalfOfCallers(t *testing.T) {
 	t.Parallel()
 	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})

@@ -56,7 +56,7 @@ type Config struct {
 	ScopesAlone      bool     `name:"scopes-alone" group:"Callers" negatable:"" help:"Let the scopes of a person's token count without app roles of the same names: where everybody who can sign in may do everything that their portal may."`
 	GraphiQLClientID string   `name:"graphiql-client-id" group:"Callers" placeholder:"ID" help:"Client id of the registration as which GraphiQL signs people in: a single-page application whose redirect URI is GraphiQL's address, with this gateway's scopes among its permissions. With the embedded tenant it has one."`
 	AuditRequired    string   `name:"audit-required" group:"Callers" default:"auto" help:"When mutations are refused because the audit log cannot be written: always, never, or auto (where callers are known). A record is then written before each change, too."`
-	AuditLog         string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field and each denied access: stdout, stderr, or a file that is appended to."`
+	AuditLog         string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field (two where it is required: before the change and after it) and each denied access: stdout, stderr, or a file that is appended to."`
 
 	Introspection      bool   `name:"introspection" group:"Answers" default:"true" negatable:"" help:"Answer introspection queries; on by default. Without it, GraphiQL shows no schema and routers cannot fetch it."`
 	ProductNames       string `name:"product-names" group:"Answers" placeholder:"FILE" help:"CSV file with names of products and service plans, in the form in which Microsoft publishes its list of product names and service plan identifiers for licensing. They are used besides those built in, and win over them."`
@@ -72,7 +72,7 @@ type Config struct {
 	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"How long a request may take."`
 	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request, or connection_init over a WebSocket."`
 	DrainDelay        time.Duration `name:"drain-delay" group:"Time" default:"5s" help:"How long the gateway goes on taking requests after SIGTERM, while /readyz answers 503: load balancers need a while to see that. Ctrl-C does not wait."`
-	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"How long requests may go on after the first signal. A second signal ends them at once."`
+	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"How long requests may go on after the first signal, and after --drain-delay. What is cut off has five seconds more to be answered. A second signal ends them at once."`
 
 	MaxBodyBytes        int64 `name:"max-body-bytes" group:"Limits of a request" default:"1048576" help:"Length of a request's body."`
 	MaxQueryBytes       int   `name:"max-query-bytes" group:"Limits of a request" default:"${query}" help:"Length of a query."`

@@ -71,7 +71,7 @@ func crossOrigin(origins, headers []string) middleware {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders: append(headers, "Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader,
+		AllowedHeaders: append(slices.Clone(headers), "Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader,
 			// of clients of GraphQL, and of what traces requests in browsers (W3C Trace Context and Baggage, Application Insights)
 			"Apollographql-Client-Name", "Apollographql-Client-Version", "Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-Apollo-Operation-Id",
 			"Traceparent", "Tracestate", "Baggage", "Request-Id", "Request-Context"),

@@ -69,7 +69,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	err := r.ask(req.Context())
-	if errors.Is(err, licensing.ErrThrottled) {
+	if errors.Is(err, licensing.ErrThrottled) && !entra.IsUnavailable(err) {
 		// A gateway that is throttled is not down: without its traffic the others would be throttled all the more.
 		writeStatus(w, http.StatusOK, status{"throttled", graph.PresentError(req.Context(), err).Message})
 		return

@@ -33,9 +33,12 @@ func (p *pressure) run(ctx context.Context, ticks <-chan time.Time, now func() t
 	}
 }
 
-// observe takes a delay at once when it is longer than before, and forgets longer ones within a second.
+// latest is the longest delay that counts: a process that was stopped for an hour is not late for long.
+const latest = 10 * time.Second
+
+// observe takes a delay at once when it is longer than before, and forgets longer ones within seconds.
 func (p *pressure) observe(late time.Duration) {
-	p.late.Store(max(int64(late), p.late.Load()*7/8))
+	p.late.Store(max(int64(min(late, latest)), p.late.Load()*7/8))
 }
 
 // problem refuses what would be begun too late.

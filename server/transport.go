@@ -244,7 +244,7 @@ func encodeErrors(errs gqlerror.List) []byte {
 			e.Extensions["code"] = code
 		}
 		if _, told := e.Extensions["retryable"]; !told {
-			e.Extensions["retryable"] = code == "RATE_LIMITED" || code == "UPSTREAM_THROTTLED" || code == "UPSTREAM_UNAVAILABLE"
+			e.Extensions["retryable"] = code == "RATE_LIMITED" || code == "UPSTREAM_THROTTLED"
 		}
 	}
 	return mustMarshal(errs)

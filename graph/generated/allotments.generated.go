@@ -641,7 +641,7 @@ func (ec *executionContext) _AllotmentConnection_totalCount(ctx context.Context,
 			return ec.fieldContext_AllotmentConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
@@ -652,7 +652,7 @@ func (ec *executionContext) _AllotmentConnection_totalCount(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_AllotmentConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AllotmentConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("AllotmentConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _AllotmentEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.Allotment]) (ret graphql.Marshaler) {

@@ -585,7 +585,7 @@ func (ec *executionContext) _AssignmentErrorConnection_totalCount(ctx context.Co
 			return ec.fieldContext_AssignmentErrorConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
@@ -596,7 +596,7 @@ func (ec *executionContext) _AssignmentErrorConnection_totalCount(ctx context.Co
 	)
 }
 func (ec *executionContext) fieldContext_AssignmentErrorConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AssignmentErrorConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("AssignmentErrorConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _AssignmentErrorConnection_scan(ctx context.Context, field graphql.CollectedField, obj *model.Connection[*licensing.AssignmentError]) (ret graphql.Marshaler) {

@@ -474,7 +474,7 @@ func (ec *executionContext) _AssignmentConnection_totalCount(ctx context.Context
 			return ec.fieldContext_AssignmentConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
@@ -485,7 +485,7 @@ func (ec *executionContext) _AssignmentConnection_totalCount(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_AssignmentConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AssignmentConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("AssignmentConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _AssignmentEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.Assignment]) (ret graphql.Marshaler) {

@@ -132,7 +132,7 @@ func (ec *executionContext) _DirectoryObjectConnection_totalCount(ctx context.Co
 			return ec.fieldContext_DirectoryObjectConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
@@ -143,7 +143,7 @@ func (ec *executionContext) _DirectoryObjectConnection_totalCount(ctx context.Co
 	)
 }
 func (ec *executionContext) fieldContext_DirectoryObjectConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("DirectoryObjectConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("DirectoryObjectConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _DirectoryObjectEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[licensing.DirectoryObject]) (ret graphql.Marshaler) {

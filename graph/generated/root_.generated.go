@@ -3014,8 +3014,8 @@ enum SubscriptionTag {
   """
   License assignments that failed, over the whole tenant. Costs one upstream request for each 100 errors of the page,
   assignees included. Filters on code and age are applied here: see ` + "`" + `scan` + "`" + `. Null when errors cannot be read; whose
-  licenses failed is then known from ` + "`" + `users` + "`" + ` with ` + "`" + `hasLicenseErrors` + "`" + ` still. Needs CloudLicensing.Read.Al or
-  Directory.Read.Alll or Directory.Read.All.
+  licenses failed is then known from ` + "`" + `users` + "`" + ` with ` + "`" + `hasLicenseErrors` + "`" + ` still. Needs CloudLicensing.Read.All or
+  Directory.Read.All.
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
@@ -3031,7 +3031,7 @@ enum SubscriptionTag {
 
   """
   One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
-  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
+  CloudLicensing.Read.All or Directory.Read.All.
   """
   assignmentError("Id of the error." id: ID!): AssignmentError
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
@@ -3114,8 +3114,8 @@ type AssignmentError implements Node
     @upstream(once: 1)
   """
   Each way in which the product is assigned to the person, hence the group that did it. Null when the assignee is no
-  person, or no longer exists. Comes with the person where
-  the person is read, else for 300 people in one upstream request. Needs User.Read.All.
+  person, or no longer exists. Comes with the person where the person is read, else for 300 people in one upstream
+  request. Needs User.Read.All.
   """
   licenseAssignmentStates: [LicenseAssignmentState!]
     @listSize(assumedSize: 2)
@@ -3132,8 +3132,7 @@ type AssignmentError implements Node
   """
   Everything that is assigned in the tenant, to users, groups and devices. Costs one upstream request for each 100
   assignments of the page, assignees and allotments included. Null when they cannot be read; what people and groups
-  have is then known from their ` + "`" + `assignedLicenses` + "`" + ` still. Needs CloudLicensing.Read.Al or Directory.Read.Alll or
-  Directory.Read.All.
+  have is then known from their ` + "`" + `assignedLicenses` + "`" + ` still. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignments(
     "How many assignments to return: 1 to 1,000."
@@ -3147,7 +3146,7 @@ type AssignmentError implements Node
 
   """
   One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
-  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
+  CloudLicensing.Read.All or Directory.Read.All.
   """
   assignment("Id of the assignment." id: ID!): Assignment
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
@@ -3354,7 +3353,7 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
   operatingSystemVersion: String @shareable
   """
   What the device may use, one right per product. Read device by device, 20 in one upstream request. Needs
-  CloudLicensing-UsageRights.Read.Al or Device.Read.Alll or Device.Read.All.
+  CloudLicensing-UsageRights.Read.All or Device.Read.All.
   """
   usageRights(
     "Rights to one of these products only: at most 15."
@@ -3367,7 +3366,7 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
     @upstream(each: 1)
   """
   Units for which the device waits. Read device by device, 20 in one upstream request. Needs
-  Device-CloudLicensing.Read.Al or Device.Read.Alll or Device.Read.All.
+  Device-CloudLicensing.Read.All or Device.Read.All.
   """
   waitingMembers: [WaitingMember!]
     @listSize(assumedSize: 2)
@@ -3527,7 +3526,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   licenseProcessingState: LicenseProcessingState
   """
   What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request. Needs
-  CloudLicensing.Read.Al or Group.Read.Alll or Group.Read.All.
+  CloudLicensing.Read.All or Group.Read.All.
   """
   assignments: [Assignment!]
     @listSize(assumedSize: 3)
@@ -3535,7 +3534,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     @upstream(each: 1)
   """
   What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by group: 20
-  groups are one upstream request. Needs Group-UsageRight.Read.Al or Group.Read.Alll or Group.Read.All.
+  groups are one upstream request. Needs Group-UsageRight.Read.All or Group.Read.All.
   """
   usageRights(
     "Rights to one of these products only: at most 15."
@@ -3693,7 +3692,7 @@ enum LicenseErrorCode {
   ` + "`" + `byGroup` + "`" + ` one for each 300 people concerned and one for the names of their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100
   allotments, then one for each 20 of them without a free unit. What can travel in the same request does: three answer
   everything for up to 100 errors and 20 such allotments, and four for up to 200. Needs LicenseAssignment.Read.All,
-  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All, User.Read.All and GroupMember.Read.All.
+  CloudLicensing.Read.All or Directory.Read.All, User.Read.All and GroupMember.Read.All.
   """
   licensingOverview: LicensingOverview @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
@@ -3704,13 +3703,13 @@ type LicensingOverview {
   products: [ProductOverview!]
     @listSize(assumedSize: 50)
     @upstream(once: 1)
-  "What failed, counted. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All."
+  "What failed, counted. Needs CloudLicensing.Read.All or Directory.Read.All."
   assignmentErrors: AssignmentErrorOverview
     @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
     @upstream(once: 10)
   """
-  Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.Al or
-  Directory.Read.Alll or Directory.Read.All.
+  Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.All or
+  Directory.Read.All.
   """
   waitingMembers: [WaitingMemberCount!]
     @listSize(assumedSize: 20)
@@ -3802,9 +3801,9 @@ type Mutation {
   """
   Gives a unit of a product to each of several users, groups or devices. Costs for each 18 or so of them an upstream
   request to check, one to change, and one to read what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organizatio or Directory.ReadWrite.Alln or Directory.ReadWrite.All, for devices
-  CloudLicensing-Assignment.ReadWrite.Al or Directory.Read.Alll or Device.ReadWrite.All, and to check and read
-  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All, User.Read.All and GroupMember.Read.All. Null,
+  CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, for devices
+  CloudLicensing-Assignment.ReadWrite.All or Device.ReadWrite.All, and to check and read
+  CloudLicensing.Read.All or Directory.Read.All, User.Read.All and GroupMember.Read.All. Null,
   with an error, when what it checks cannot be read: nothing was sent then.
   """
   createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
@@ -3813,9 +3812,9 @@ type Mutation {
 
   """
   Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
-  upstream requests. Needs CloudLicensing.AssignLicenses.Organizatio or Directory.ReadWrite.Alln or
-  Directory.ReadWrite.All, and CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an
-  error, when the assignment cannot be read: nothing was sent then.
+  upstream requests. Needs CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, and
+  CloudLicensing.Read.All or Directory.Read.All. Null, with an error, when the assignment cannot be read: nothing was
+  sent then.
   """
   updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
@@ -3823,9 +3822,8 @@ type Mutation {
 
   """
   Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organizatio or Directory.ReadWrite.Alln or Directory.ReadWrite.All, and
-  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All. Null, with an error, when the assignment cannot
-  be read: nothing was sent then.
+  CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, and CloudLicensing.Read.All or
+  Directory.Read.All. Null, with an error, when the assignment cannot be read: nothing was sent then.
   """
   deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
@@ -3834,7 +3832,7 @@ type Mutation {
   """
   Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause was
   removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organizatio or User.ReadWrite.Alln or User.ReadWrite.All. Null only for a caller who
+  CloudLicensing.AssignLicenses.Organization or User.ReadWrite.All. Null only for a caller who
   may not write, with FORBIDDEN; else each person has a result.
   """
   reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload
@@ -4226,14 +4224,14 @@ type SubscribedSku implements Node @key(fields: "skuId") {
   units: Units
   """
   Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products. Needs
-  CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
+  CloudLicensing.Read.All or Directory.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
   """
   allotments: [Allotment!]
     @listSize(assumedSize: 3)
     @upstream(once: 3)
   """
   Assignments of the product that failed. Read product by product, a page of 20 products in one upstream request for
-  each 100 errors. Needs CloudLicensing.Read.Al or Directory.Read.Alll or Directory.Read.All.
+  each 100 errors. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
@@ -4564,7 +4562,7 @@ type User implements DirectoryObject & Node
     @upstream(each: 1)
   """
   What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
-  request. Needs CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
+  request. Needs CloudLicensing.Read.All or User.Read.All.
   """
   assignments: [Assignment!]
     @listSize(assumedSize: 3)
@@ -4572,8 +4570,8 @@ type User implements DirectoryObject & Node
     @upstream(each: 1)
   """
   What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights person by
-  person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.Al or
-  User.Read.Alll or User.Read.All.
+  person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.All or
+  User.Read.All.
   """
   usageRights(
     "Rights to one of these products only: at most 15."
@@ -4586,7 +4584,7 @@ type User implements DirectoryObject & Node
     @upstream(each: 1)
   """
   License assignments of the person that failed. Read person by person, 20 people in one upstream request. Needs
-  CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
+  CloudLicensing.Read.All or User.Read.All.
   """
   assignmentErrors: [AssignmentError!]
     @listSize(assumedSize: 2)
@@ -4595,7 +4593,7 @@ type User implements DirectoryObject & Node
     @upstream(each: 1)
   """
   Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
-  CloudLicensing.Read.Al or User.Read.Alll or User.Read.All.
+  CloudLicensing.Read.All or User.Read.All.
   """
   waitingMembers: [WaitingMember!]
     @listSize(assumedSize: 2)

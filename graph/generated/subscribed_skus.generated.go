@@ -743,7 +743,7 @@ func (ec *executionContext) _SubscribedSkuConnection_totalCount(ctx context.Cont
 			return ec.fieldContext_SubscribedSkuConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
@@ -754,7 +754,7 @@ func (ec *executionContext) _SubscribedSkuConnection_totalCount(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_SubscribedSkuConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SubscribedSkuConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("SubscribedSkuConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _SubscribedSkuEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.SubscribedSku]) (ret graphql.Marshaler) {

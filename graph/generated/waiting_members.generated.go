@@ -292,7 +292,7 @@ func (ec *executionContext) _WaitingMemberConnection_totalCount(ctx context.Cont
 			return ec.fieldContext_WaitingMemberConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
@@ -303,7 +303,7 @@ func (ec *executionContext) _WaitingMemberConnection_totalCount(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_WaitingMemberConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("WaitingMemberConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("WaitingMemberConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _WaitingMemberEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.WaitingMember]) (ret graphql.Marshaler) {

@@ -8,8 +8,10 @@ import "licensegraph/internal/licensing"
 type Connection[T any] struct {
 	Edges    []*Edge[T]
 	PageInfo *PageInfo
-	// TotalCount is the number of elements in the whole list; nil when nobody counts them.
-	TotalCount *int32
+	// Total is the number of elements in the whole list; nil when nobody counts them, or for Uncounted.
+	Total *int32
+	// Uncounted is why the number could not be read; nil when it could, and when nobody counts.
+	Uncounted error
 	// Scan is what was read for the page when elements are filtered here; nil otherwise.
 	Scan *Scan
 }
@@ -41,6 +43,9 @@ type PageInfo struct {
 	StartCursor     *string
 	EndCursor       *string
 }
+
+// TotalCount returns the number of elements in the whole list; nil when nobody counts them.
+func (c *Connection[T]) TotalCount() (*int32, error) { return c.Total, c.Uncounted }
 
 // Nodes returns the elements of the page without their cursors.
 func (c *Connection[T]) Nodes() []T {

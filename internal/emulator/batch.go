@@ -100,9 +100,12 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 	whole.body = encode(object{"responses": responses})
 	if f := c.variants.RawParts; f > 0 {
 		if n := float64(e.batches.Add(1)); int(n*f) > int((n-1)*f) {
-			body := encode(responses[0].Body)
-			whole.body = bytes.Replace(whole.body, append([]byte(`"body":`), body...), append([]byte(`"body":`), rawPart...), 1)
-			whole.faulty = true
+			first := slices.IndexFunc(responses, func(r partAnswer) bool { return r.Body != nil })
+			if first >= 0 {
+				body := encode(responses[first].Body)
+				whole.body = bytes.Replace(whole.body, append([]byte(`"body":`), body...), append([]byte(`"body":`), rawPart...), 1)
+				whole.faulty = true
+			}
 		}
 	}
 	return whole, nil

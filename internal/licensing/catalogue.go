@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 //go:embed catalogue.tsv
@@ -76,10 +78,13 @@ const (
 // maxCatalogue bounds the rows of an operator's file. Microsoft's list has about 6,000.
 const maxCatalogue = 100_000
 
+// maxCatalogueBytes bounds its bytes. What is behind them is not read.
+const maxCatalogueBytes = 64 << 20
+
 // AddNames reads a file of names in the form of Microsoft's list: CSV with its six columns, in any order. They are used
 // besides those built in, in place of what was added before. It returns how many products and service plans there are.
 func AddNames(r io.Reader) (skus, plans int, err error) {
-	rows := csv.NewReader(r)
+	rows := csv.NewReader(io.LimitReader(r, maxCatalogueBytes))
 	rows.ReuseRecord = true
 	header, err := rows.Read()
 	if err != nil {
@@ -106,14 +111,17 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 		if line > maxCatalogue {
 			return 0, 0, fmt.Errorf("it has more than %d rows", maxCatalogue)
 		}
-		for plan, columns := range map[bool][3]string{false: {columnSkuID, columnSkuName, columnProduct}, true: {columnPlanID, columnPlanName, columnPlan}} {
+		if slices.ContainsFunc(row, func(cell string) bool { return !utf8.ValidString(cell) }) {
+			return 0, 0, fmt.Errorf("line %d is not UTF-8", line)
+		}
+		for kind, columns := range [][3]string{{columnSkuID, columnSkuName, columnProduct}, {columnPlanID, columnPlanName, columnPlan}} {
 			text := func(i int) string { return strings.Clone(strings.TrimSpace(row[column[columns[i]]])) }
 			id, ok := ParseGUID(text(0))
 			if !ok {
 				return 0, 0, fmt.Errorf("line %d: %s is no GUID", line, columns[0])
 			}
 			if n := (names{short: text(1), friendly: text(2)}); n.short != "" && n.friendly != "" {
-				c.add(plan, id, n)
+				c.add(kind == 1, id, n)
 			}
 		}
 	}

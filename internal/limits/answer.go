@@ -200,22 +200,32 @@ func typenamesIn(set ast.SelectionSet) int {
 }
 
 // PresentWithin counts the errors of answers, each with its path. Where a
-// bound is exceeded it presents no more of them.
+// bound is exceeded it presents no more of them, but for those of what a
+// mutation did.
 func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		a := answerOf(ctx)
 		if a == nil {
 			return present(ctx, err)
 		}
-		if a.exceeded.Load() != nil {
+		if a.exceeded.Load() != nil && !changes(ctx) {
 			return nil
 		}
 		presented := present(ctx, err)
-		if presented != nil && a.take(errorSize(presented)) != nil {
+		if presented != nil && a.take(errorSize(presented)) != nil && !(changes(ctx) && len(presented.Path) <= outcomeDepth) {
 			return nil
 		}
 		return presented
 	}
+}
+
+// changes tells whether the context is that of a mutation.
+func changes(ctx context.Context) bool {
+	if !graphql.HasOperationContext(ctx) {
+		return false
+	}
+	op := graphql.GetOperationContext(ctx).Operation
+	return op != nil && op.Operation == ast.Mutation
 }
 
 func errorSize(e *gqlerror.Error) int {
