@@ -146,10 +146,14 @@ func (k laneKey) slots() int {
 	return slots
 }
 
+// maxCoolDown bounds how long one answer holds others back: a proxy on the way can ask for a day. The service has been
+// seen to ask for ten minutes.
+const maxCoolDown = 15 * time.Minute
+
 // note begins a cool-down if the answer to a request, or to requests that travelled together, asks for one: a 429 for
 // the workload, any other answer with a Retry-After for the endpoint.
 func (q *Queue) note(c *Client, requests []*request, status int, header http.Header) {
-	pause := outbound.RetryAfter(header, time.Now())
+	pause := min(outbound.RetryAfter(header, time.Now()), maxCoolDown)
 	if pause == 0 && status == http.StatusTooManyRequests {
 		pause = throttledBackoff
 	}
