@@ -42,6 +42,19 @@ func TestAnswersAreBounded(t *testing.T) {
 
 const longAnswer = `"errors":[{"message":"The answer is longer than 20000 bytes. Ask for smaller pages, or for fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer","retryable":false}}]`
 
+// TestAnswersTogether has one answer leave no room for another.
+func TestAnswersTogether(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--max-answers-bytes=1", "--embedded-users=300")
+	r := p.as(t, "{users(first:300){nodes{"+repeated(50, "a%d:displayName ")+" assignedPlans{servicePlanId service}}}}") // more than is free
+	if r.status != 503 || r.header.Get("Retry-After") != "1" || !strings.Contains(r.body, `"code":"RATE_LIMITED","limit":"answers"`) {
+		t.Errorf("%d %v %.300s", r.status, r.header, r.body)
+	}
+	if r := p.as(t, "{users(first:10){nodes{displayName}}}"); r.status != 200 || strings.Contains(r.body, `"errors"`) {
+		t.Errorf("a short answer: %d %.300s", r.status, r.body)
+	}
+}
+
 // TestBoundedAnswersTellOutcomes has a mutation whose payload is too long.
 func TestBoundedAnswersTellOutcomes(t *testing.T) {
 	t.Parallel()

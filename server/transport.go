@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -128,6 +129,10 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if response == nil { // the context ended before anything was resolved
 		a.status = http.StatusGatewayTimeout
 		response = e.failure(ctx, context.Cause(ctx))
+	}
+	if errs := response.Errors; len(errs) == 1 && errs[0].Extensions["code"] == "RATE_LIMITED" { // for the answers of others
+		a.status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", fmt.Sprint(errs[0].Extensions["retryAfterSeconds"]))
 	}
 	if again := e.auth.signInAgain(response.Errors); again != "" {
 		w.Header().Set("WWW-Authenticate", again)

@@ -28,7 +28,7 @@ func securedService(t *testing.T, service http.HandlerFunc) *Client {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := outbound.New(outbound.Options{Services: []string{s.URL}, CAFile: file, Silence: 200 * time.Millisecond})
+	out, err := outbound.New(outbound.Options{Services: []string{s.URL}, CAFile: file, Silence: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -469,7 +469,7 @@ func TestSilence(t *testing.T) {
 		})
 	})
 	t.Cleanup(func() { close(over) })
-	o := newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate)), Silence: 200 * time.Millisecond})
+	o := newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate)), Silence: 2 * time.Second})
 	var group sync.WaitGroup
 	for i := range connections {
 		client := o.Reader(0)
