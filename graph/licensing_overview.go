@@ -196,9 +196,6 @@ func (p plan) countWaiting() ([]*model.WaitingMemberCount, error) {
 			return nil, errs[i]
 		}
 		members := page.Nodes()
-		if len(members) == 0 && page.PageInfo.HasNextPage { // nobody on a hundred pages, and more to come
-			return nil, &licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "the waiting members of an allotment"}
-		}
 		if len(members) > 0 {
 			counts = append(counts, &model.WaitingMemberCount{
 				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),

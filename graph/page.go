@@ -80,6 +80,7 @@ type pager[R, T any] struct {
 	counting func() error
 	// walked are the places that were read, and failed is why the walk ended before its time.
 	walked   []place
+	progress licensing.Progress
 	restarts int
 	failed   error
 }
@@ -207,7 +208,7 @@ func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], ite
 		p.page.count = countOf(upstream)
 	}
 	p.walked = append(p.walked, place{p.at, p.page.end})
-	if upstream.Next != "" && slices.ContainsFunc(p.walked, func(before place) bool { return before.at.Link == upstream.Next }) {
+	if upstream.Next != "" && (slices.ContainsFunc(p.walked, func(before place) bool { return before.at.Link == upstream.Next }) || p.progress.Page(upstream.IDs) != nil) {
 		p.end(&licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "a list of " + p.list.typeName})
 		return
 	}
@@ -264,7 +265,7 @@ func (p *pager[R, T]) restart(err error) error {
 // back goes to a place that was read before.
 func (p *pager[R, T]) back(to int) {
 	p.at, p.page.end = p.walked[to].at, p.walked[to].end
-	p.walked = p.walked[:to]
+	p.walked, p.progress = p.walked[:to], licensing.Progress{}
 }
 
 // connection waits until the page is full.

@@ -48,6 +48,8 @@ type Page[T any] struct {
 	Next string
 	// Count is the number of elements in the whole list; nil when the service did not say.
 	Count *int
+	// IDs are those of all elements that the service sent, whatever is left of them in Items.
+	IDs []string
 	// Nulls is how many elements were null, which are left out.
 	Nulls int
 }

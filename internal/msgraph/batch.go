@@ -78,6 +78,7 @@ type read struct {
 type walk struct {
 	urls     []string // of the pages that were read
 	restarts int
+	progress licensing.Progress
 }
 
 // begins tells whether no page was read yet.
@@ -92,10 +93,19 @@ func (w *walk) next(at, link string) error {
 	return nil
 }
 
+// read takes the ids of a page that has a next link.
+func (w *walk) read(endpoint string, ids []string) error {
+	if kind := w.progress.Page(ids); kind != nil {
+		return &licensing.UpstreamError{Kind: kind, Operation: endpoint}
+	}
+	return nil
+}
+
 // restart returns where to go on when the service no longer knows a page: at the last one that was read, then at the
 // first one; false when that has not helped.
 func (w *walk) restart() (url string, ok bool) {
 	w.restarts++
+	w.progress = licensing.Progress{}
 	switch {
 	case w.restarts == 1:
 		url = w.urls[len(w.urls)-1]

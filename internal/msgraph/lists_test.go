@@ -202,24 +202,34 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 	})
 }
 
-// TestEmptyPages ends a look-up that finds nothing on page after page, with one error.
-func TestEmptyPages(t *testing.T) {
+// TestEndlessLists ends a look-up whose list does not end, with one error.
+func TestEndlessLists(t *testing.T) {
 	t.Parallel()
-	s := newService(t, nil)
-	pages := 0
-	s.answer = func(call) reply {
-		pages++
-		return ok(fmt.Sprintf(`{"value":[],"@odata.nextLink":"%s/beta/users/u/cloudLicensing/usageRights?$skiptoken=%d"}`, s.URL, pages))
-	}
-	b := s.client(t).Begin().Batch()
-	handed := 0
-	b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, nil, nil, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
-		if handed++; !errors.Is(err, licensing.ErrEndless) {
-			t.Error(err)
+	for _, tt := range []struct {
+		name    string
+		element func(page int) string
+		pages   int
+	}{
+		{"no elements", func(int) string { return "" }, 10},
+		{"the same element", func(int) string { return `{"id":"r"}` }, 3},
+		{"always a new element", func(page int) string { return fmt.Sprintf(`{"id":"%d"}`, page) }, maxPages},
+	} {
+		s := newService(t, nil)
+		pages := 0
+		s.answer = func(call) reply {
+			pages++
+			return ok(fmt.Sprintf(`{"value":[%s],"@odata.nextLink":"%s/beta/users/u/cloudLicensing/usageRights?$skiptoken=%d"}`, tt.element(pages), s.URL, pages))
 		}
-	})
-	b.Do(t.Context())
-	if handed != 1 || pages != maxPages {
-		t.Errorf("%d pages, handed over %d times", pages, handed)
+		b := s.client(t).Begin().Batch()
+		handed := 0
+		b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, nil, nil, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+			if handed++; !errors.Is(err, licensing.ErrEndless) {
+				t.Error(err)
+			}
+		})
+		b.Do(t.Context())
+		if handed != 1 || pages != tt.pages {
+			t.Errorf("%s: %d pages, handed over %d times", tt.name, pages, handed)
+		}
 	}
 }

@@ -66,7 +66,7 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 		if err != nil {
 			return licensing.Page[T]{}, unreadable(endpoint, err)
 		}
-		page.Items = append(page.Items, item)
+		page.Items, page.IDs = append(page.Items, item), append(page.IDs, idIn(item))
 	}
 	return page, nil
 }
@@ -171,6 +171,9 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 			}
 			if items = append(items, p.Items...); len(items) > maxRows {
 				err = unreadable(r.endpoint, errTooLarge)
+			}
+			if err == nil && p.Next != "" {
+				err = r.walk.read(r.endpoint, p.IDs)
 			}
 			if err == nil && p.Next != "" {
 				return
