@@ -109,25 +109,37 @@ func TestFilterOfOddValues(t *testing.T) {
 	}
 }
 
-// TestNullElements leaves out elements of a list of the tenant that are null, and says so.
+// TestNullElements leaves out elements of a list that are null or have no usable ID, and counts them in an error.
 func TestNullElements(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
-	for endpoint, query := range map[string]string{
-		usersEndpoint:  `{ users(first: 5) { nodes { id } } }`,
-		skusEndpoint:   `{ subscribedSkus { nodes { id } } }`,
-		errorsEndpoint: `{ assignmentErrors(first: 5) { nodes { id } } }`,
+	person, group := g.people(t, 1)[0], g.groupID()
+	const licensing = "GET /admin/cloudLicensing/"
+	for _, tt := range []struct{ endpoint, query string }{
+		{usersEndpoint, `{ users(first: 5) { nodes { id } } }`},
+		{"GET /groups", `{ groups(first: 5) { nodes { id } } }`},
+		{skusEndpoint, `{ subscribedSkus { nodes { id } } }`},
+		{errorsEndpoint, `{ assignmentErrors(first: 5) { nodes { id } } }`},
+		{licensing + "allotments", `{ allotments { nodes { id } } }`},
+		{licensing + "assignments", `{ assignments(first: 5) { nodes { id } } }`},
+		{licensing + "allotments/{id}/waitingMembers", `{ allotments(first: 1, orderBy: { field: AVAILABLE_UNITS }) { nodes { id waitingMembers(first: 5) { nodes { id } } } } }`},
+		{"GET /groups/{id}/members", `{ group(id: "` + group + `") { members(first: 5) { nodes { id } } } }`},
+		{"GET /users/{id}/licenseDetails", `{ user(id: "` + person + `") { licenseDetails { id } } }`},
+		{"GET /users/{id}/cloudLicensing/usageRights", `{ user(id: "` + person + `") { usageRights { id } } }`},
+		{"GET /groups/{id}/cloudLicensing/assignments", `{ group(id: "` + group + `") { assignments { id } } }`},
 	} {
-		whole := g.warm(query)
-		g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Rewrite: replaced(`"value":[`, `"value":[null,`), Times: -1})
-		r := g.ask(query, nil)
-		if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", endpoint, diff)
+		whole := g.warm(tt.query)
+		for _, element := range []string{`null`, `{"id":null}`, `{"id":5}`, `{"id":""}`, `{}`, `5`} {
+			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Rewrite: replaced(`"value":[`, `"value":[`+element+`,`), Times: -1})
+			r := g.ask(tt.query, nil)
+			if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" {
+				t.Errorf("%s with %s (-want +got):\n%s", tt.endpoint, element, diff)
+			}
+			if len(r.Errors) != 1 || !strings.HasSuffix(r.Errors[0].Message, tt.endpoint+".") || r.Errors[0].Extensions["count"] != 1.0 {
+				t.Errorf("%s with %s: %v", tt.endpoint, element, r.Errors)
+			}
+			g.forget()
 		}
-		if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, endpoint) || r.Errors[0].Extensions["count"] != 1.0 {
-			t.Errorf("%s: %v", endpoint, r.Errors)
-		}
-		g.forget()
 	}
 }
 

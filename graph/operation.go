@@ -177,7 +177,7 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 		}
 		report = upstream.Report()
 	}
-	resp.Errors = append(merged(resp.Errors), nulls(ctx, report)...)
+	resp.Errors = append(merged(resp.Errors), leftOut(ctx, report)...)
 	if graphql.HasOperationContext(ctx) {
 		o.denials(ctx, graphql.GetOperationContext(ctx), resp)
 	}

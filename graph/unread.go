@@ -84,13 +84,13 @@ func objectOf(result any) (withUnread, bool) {
 	return nil, false
 }
 
-// nulls returns an error for each endpoint in whose lists elements were null, which are left out.
-func nulls(ctx context.Context, report licensing.Report) gqlerror.List {
+// leftOut returns an error for each endpoint of whose lists elements are left out.
+func leftOut(ctx context.Context, report licensing.Report) gqlerror.List {
 	var errs gqlerror.List
-	for _, endpoint := range slices.Sorted(maps.Keys(report.Nulls)) {
+	for _, endpoint := range slices.Sorted(maps.Keys(report.LeftOut)) {
 		e := PresentError(ctx, &licensing.UpstreamError{Kind: licensing.ErrUnreadable, Operation: endpoint, Retryable: true})
-		e.Message = "Microsoft Graph sent elements of a list that are null. They are left out of the answer to " + endpoint + "."
-		e.Path, e.Extensions["count"] = nil, report.Nulls[endpoint]
+		e.Message = "Microsoft Graph sent elements of a list that are null or have no usable ID. They are left out of the answer to " + endpoint + "."
+		e.Path, e.Extensions["count"] = nil, report.LeftOut[endpoint]
 		errs = append(errs, e)
 	}
 	return errs

@@ -50,8 +50,8 @@ type Page[T any] struct {
 	Count *int
 	// IDs are those of all elements that the service sent, whatever is left of them in Items.
 	IDs []string
-	// Nulls is how many elements were null, which are left out.
-	Nulls int
+	// LeftOut is how many elements are left out, since they are null or have no ID that can be used.
+	LeftOut int
 }
 
 // Sent is an object that came along with another one, as far as it was shown.

@@ -23,8 +23,9 @@ type Report struct {
 	Usage
 	// Endpoints maps an endpoint, such as "GET /users/{id}", to its share.
 	Endpoints map[string]Usage `json:"endpoints"`
-	// Nulls maps an endpoint to the elements of its lists that were null, and are left out.
-	Nulls map[string]int `json:"-"`
+	// LeftOut maps an endpoint to the elements of its lists that are left out, since they are null or have no ID that can
+	// be used.
+	LeftOut map[string]int `json:"-"`
 }
 
 // Add counts what one request, or one part of a batch, cost.

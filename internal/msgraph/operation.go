@@ -39,22 +39,22 @@ type Operation struct {
 func (o *Operation) Report() licensing.Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	report := licensing.Report{Usage: o.report.Usage, Endpoints: map[string]licensing.Usage{}, Nulls: maps.Clone(o.report.Nulls)}
+	report := licensing.Report{Usage: o.report.Usage, Endpoints: map[string]licensing.Usage{}, LeftOut: maps.Clone(o.report.LeftOut)}
 	maps.Copy(report.Endpoints, o.report.Endpoints)
 	return report
 }
 
-// nulls notes elements of a list that were null.
-func (o *Operation) nulls(endpoint string, n int) {
+// leftOut notes elements of a list that are left out.
+func (o *Operation) leftOut(endpoint string, n int) {
 	if n == 0 {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.report.Nulls == nil {
-		o.report.Nulls = map[string]int{}
+	if o.report.LeftOut == nil {
+		o.report.LeftOut = map[string]int{}
 	}
-	o.report.Nulls[endpoint] += n
+	o.report.LeftOut[endpoint] += n
 }
 
 // count adds to the cost of an endpoint.

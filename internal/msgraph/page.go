@@ -47,7 +47,8 @@ func (r *rows) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decodePage reads one page, each element with the function given. Its link is as the service sent it.
+// decodePage reads one page, each element with the function given, without those that it cannot decode: null, and what
+// has no ID. The link of the page is as the service sent it.
 func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) (licensing.Page[T], error) {
 	var sent list
 	if err := json.Unmarshal(body, &sent); err != nil {
@@ -58,13 +59,10 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 	}
 	page := licensing.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink, Count: sent.Count}
 	for _, raw := range sent.Value {
-		if nothing(raw) {
-			page.Nulls++
-			continue
-		}
 		item, err := decode(raw)
 		if err != nil {
-			return licensing.Page[T]{}, unreadable(endpoint, err)
+			page.LeftOut++
+			continue
 		}
 		page.Items, page.IDs = append(page.Items, item), append(page.IDs, idIn(item))
 	}
@@ -164,7 +162,7 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 		if err == nil {
 			var p licensing.Page[T]
 			p, err = decodePage(r.endpoint, body, decode)
-			r.operation.nulls(r.endpoint, p.Nulls)
+			r.operation.leftOut(r.endpoint, p.LeftOut)
 			p.Items = slices.DeleteFunc(p.Items, func(item T) bool { return before[idIn(item)] })
 			for _, item := range p.Items {
 				before[idIn(item)] = p.Next != ""
@@ -209,7 +207,7 @@ func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawM
 		var p licensing.Page[T]
 		if err == nil {
 			p, err = decodePage(r.endpoint, body, decode)
-			r.operation.nulls(r.endpoint, p.Nulls)
+			r.operation.leftOut(r.endpoint, p.LeftOut)
 		}
 		if err == nil && p.Next != "" {
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {
