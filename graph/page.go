@@ -103,7 +103,7 @@ func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pa
 		at = l.nearer(at, size)
 	}
 	if at.Link == "" {
-		at.Top = min(at.Skip+l.wanted(size), l.mostUpstream)
+		at.Top = l.top(at, size)
 		at.Shown = strings.Join(p.Properties(l.typeName), ",")
 	}
 	next := all(l.plan(s.nodes(l.typeName)))
@@ -117,8 +117,10 @@ func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pa
 const (
 	// readPerKept is how many elements are read at first for each that is wanted, of a list that is filtered here, and
 	// leastRead how many at least. Where too few of them are wanted, the largest pages follow.
-	readPerKept = 20
+	readPerKept = 4
 	leastRead   = 100
+	// leastAgain is the same for a page that is read on: how far apart the wanted ones are is known then.
+	leastAgain = 20
 	// smallLinks is how many times more requests may be sent for that the next link is followed. See nearer.
 	smallLinks = 4
 )
@@ -131,13 +133,25 @@ func (l list[R, T]) wanted(size int) int {
 	return max(leastRead, readPerKept*size)
 }
 
+// top is the size of the first upstream page. A list that is filtered here keeps the one with which it was begun: then
+// the next link leads behind that page, and what is read again is one page of that size at most.
+func (l list[R, T]) top(at cursor, size int) int {
+	if l.keep != nil && at.Top > 0 && readPerKept*size/at.Top < smallLinks {
+		return min(at.Top, l.mostUpstream)
+	}
+	return min(at.Skip+l.wanted(size), l.mostUpstream)
+}
+
 // nearer is the place to read a page from. A next link fixes the size of its pages: where that takes many requests, the
 // list is read in large pages from its beginning, if that is near.
 func (l list[R, T]) nearer(at cursor, size int) cursor {
 	if at.Link == "" {
 		return at
 	}
-	before, wanted := at.Before+at.Skip, l.wanted(size)
+	before, wanted := at.Before+at.Skip, size
+	if l.keep != nil {
+		wanted = readPerKept * size
+	}
 	if before <= l.mostUpstream && wanted/max(1, at.Top) >= smallLinks*((before+wanted)/l.mostUpstream+1) {
 		return cursor{Skip: before, Counted: at.Counted}
 	}
@@ -219,9 +233,10 @@ func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], ite
 	}
 	full := p.page.add(items, p.list.keep, p.at)
 	if !full && p.page.upstream < budget {
-		if p.list.keep != nil && q.Link == "" && q.Top < p.list.mostUpstream { // few of them are wanted
+		if p.list.keep != nil && q.Top < p.list.mostUpstream && p.far(q, items) {
+			p.page.end = cursor{Skip: p.page.end.Before + p.page.end.Skip}
 			p.at = cursor{Top: p.list.mostUpstream, Shown: q.Shown, Counted: q.Count}
-			p.page.end = cursor{Skip: len(items)}
+			p.walked = nil
 		}
 		p.load()
 		return
@@ -231,6 +246,21 @@ func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], ite
 		p.next(item)
 	}
 	p.end(nil)
+}
+
+// far tells whether the largest pages, from the beginning of the list, take fewer requests than the next link: where
+// another page like this one would not fill the page of the connection, and this one is near the beginning. A page that
+// is read on follows some links first.
+func (p *pager[R, T]) far(q licensing.ListQuery, items []loaders.Found[T]) bool {
+	kept := 0
+	for _, item := range items {
+		if item.OK && p.list.keep(item.Value) {
+			kept++
+		}
+	}
+	near := q.Link == "" && !p.page.after ||
+		p.page.upstream >= smallLinks && len(items) >= q.Top && p.page.end.Before <= p.list.mostUpstream
+	return near && kept < p.page.first-len(p.page.items)
 }
 
 // end ends the walk, for a reason unless it was complete.
@@ -302,9 +332,15 @@ func (p *pager[R, T]) connection() (*model.Connection[T], error) {
 }
 
 func (p *pager[R, T]) result() *model.Connection[T] {
+	first := 0
+	if p.list.keep != nil {
+		if first = p.at.Top; p.page.end.Link == "" { // what filled this page fills another one
+			first = min(first, max(leastAgain, 2*p.page.end.Skip))
+		}
+	}
 	result := p.page.connection(func(at cursor) string {
 		at.Counted = p.at.Counted
-		if at.Link != "" {
+		if at.Top = first; at.Link != "" {
 			at.Top, at.Shown = p.at.Top, p.at.Shown
 		}
 		return p.cursors.seal(p.list.name, at)
