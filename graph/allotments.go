@@ -28,18 +28,24 @@ func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, o
 }
 
 func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {
-	return f == nil || (f.SkuID == nil || is(a.SkuID, *f.SkuID)) && (f.MinAvailableUnits == nil || a.AvailableUnits() >= *f.MinAvailableUnits) &&
-		(f.MaxAvailableUnits == nil || a.AvailableUnits() <= *f.MaxAvailableUnits)
+	if f == nil {
+		return true
+	}
+	free := a.AvailableUnits()
+	unread := a.WhyUnread("allottedUnits") != nil || a.WhyUnread("consumedUnits") != nil // shown, and said
+	return (f.SkuID == nil || is(a.SkuID, *f.SkuID)) &&
+		(f.MinAvailableUnits == nil || unread || free != nil && *free >= *f.MinAvailableUnits) &&
+		(f.MaxAvailableUnits == nil || unread || free != nil && *free <= *f.MaxAvailableUnits)
 }
 
 func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotment) int {
 	switch field {
 	case model.AllotmentsByAllottedUnits:
-		return cmp.Compare(a.AllottedUnits, b.AllottedUnits)
+		return cmp.Compare(deref(a.AllottedUnits), deref(b.AllottedUnits))
 	case model.AllotmentsByConsumedUnits:
-		return cmp.Compare(a.ConsumedUnits, b.ConsumedUnits)
+		return cmp.Compare(deref(a.ConsumedUnits), deref(b.ConsumedUnits))
 	case model.AllotmentsByAvailableUnits:
-		return cmp.Compare(a.AvailableUnits(), b.AvailableUnits())
+		return cmp.Compare(deref(a.AvailableUnits()), deref(b.AvailableUnits()))
 	default:
 		return compareText(deref(a.SkuPartNumber), deref(b.SkuPartNumber))
 	}

@@ -164,7 +164,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 		}
 		disabled := c.plansIn(add.DisabledPlans, skus[at].ServicePlans, "addLicenses", i, "disabledPlans")
 		write.Add = append(write.Add, licensing.AssignedLicense{SkuID: &add.SkuID, DisabledPlans: disabled})
-		if units := skus[at].Units(); h.user != nil && units != nil && units.Free == 0 && !h.has(add.SkuID) {
+		if units := skus[at].Units(); h.user != nil && units != nil && units.Free != nil && *units.Free == 0 && !h.has(add.SkuID) {
 			c.mend(model.UserErrorNoFreeUnit, "No unit of the product is free. Free or buy units.", "addLicenses", i, "skuId")
 		}
 	}

@@ -51,10 +51,10 @@ func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 		return nil
 	}
 	return func(e *licensing.AssignmentError) bool {
-		unknown := e.WhyUnread("occurrenceDateTime") != nil // shown, and said
+		unread, at := e.WhyUnread("occurrenceDateTime") != nil, e.OccurrenceDateTime // shown, and said
 		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
-			(f.OccurredFrom == nil || unknown || !e.OccurrenceDateTime.Before(*f.OccurredFrom)) &&
-			(f.OccurredBefore == nil || unknown || e.OccurrenceDateTime.Before(*f.OccurredBefore))
+			(f.OccurredFrom == nil || unread || at != nil && !at.Before(*f.OccurredFrom)) &&
+			(f.OccurredBefore == nil || unread || at != nil && at.Before(*f.OccurredBefore))
 	}
 }
 

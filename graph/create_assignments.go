@@ -194,9 +194,12 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 	if slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return d.draws(a.ID) }) {
 		return no(model.UserErrorAlreadyAssigned, advice[model.UserErrorAlreadyAssigned])
 	}
-	left := func(a *licensing.Allotment) int32 { return a.AvailableUnits() - taken[a.ID] }
+	left := func(a *licensing.Allotment) int32 { return deref(a.AvailableUnits()) - taken[a.ID] }
 	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(left(a), left(b)) })
-	free := slices.ContainsFunc(usable, func(a *licensing.Allotment) bool { return a.AvailableUnits() > 0 })
+	free := slices.ContainsFunc(usable, func(a *licensing.Allotment) bool {
+		units := a.AvailableUnits()
+		return units == nil || *units > 0 // where it is not known, Microsoft Graph tells
+	})
 	if d.assignee.Type != licensing.AssigneeGroup && !free && !d.has(pool.SkuID) { // members of groups wait; who has the product may have a unit
 		return no(model.UserErrorNoFreeUnit, "No unit is free. Free or buy units, or assign through a group, whose members wait for units.")
 	}

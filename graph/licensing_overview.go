@@ -58,12 +58,7 @@ func (p plan) products() ([]*model.ProductOverview, error) {
 	}
 	products := []*model.ProductOverview{}
 	for _, sku := range ordered(skus, &model.SubscribedSkuOrder{Field: model.SkusByProductName}, compareSkus) {
-		if err := sku.WhyNoUnits(); err != nil {
-			return nil, err
-		}
-		if units := sku.Units(); units != nil {
-			products = append(products, &model.ProductOverview{Sku: sku, Units: units})
-		}
+		products = append(products, &model.ProductOverview{Sku: sku})
 	}
 	return products, nil
 }
@@ -175,9 +170,9 @@ func (p plan) countedMembers(allotmentID string) list[*licensing.WaitingMember, 
 	return l
 }
 
-// exhausted returns the allotments without a free unit: who waits, waits for these.
+// exhausted returns the allotments that are not known to have a free unit: who waits, waits for these.
 func exhausted(allotments []*licensing.Allotment) []*licensing.Allotment {
-	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return a.AvailableUnits() > 0 })
+	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return deref(a.AvailableUnits()) > 0 })
 }
 
 // countWaiting counts who waits for units of each allotment.
@@ -208,11 +203,13 @@ func (p plan) countWaiting() ([]*model.WaitingMemberCount, error) {
 
 // longest returns since when the first of those who wait waits; nil when that is not known of anybody.
 func longest(members []*licensing.WaitingMember) *time.Time {
-	known := slices.DeleteFunc(slices.Clone(members), func(w *licensing.WaitingMember) bool { return w.WaitingSinceDateTime.IsZero() })
+	known := slices.DeleteFunc(slices.Clone(members), func(w *licensing.WaitingMember) bool { return w.WaitingSinceDateTime == nil })
 	if len(known) == 0 {
 		return nil
 	}
-	return &slices.MinFunc(known, func(a, b *licensing.WaitingMember) int { return a.WaitingSinceDateTime.Compare(b.WaitingSinceDateTime) }).WaitingSinceDateTime
+	return slices.MinFunc(known, func(a, b *licensing.WaitingMember) int {
+		return a.WaitingSinceDateTime.Compare(*b.WaitingSinceDateTime)
+	}).WaitingSinceDateTime
 }
 
 // frequent returns the keys of counts, the most frequent first.

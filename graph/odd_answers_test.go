@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -140,6 +141,111 @@ func TestNullElements(t *testing.T) {
 			}
 			g.forget()
 		}
+	}
+}
+
+// first returns a function that replaces the first match of a pattern in an answer.
+func first(pattern, new string) func([]byte) []byte {
+	re := regexp.MustCompile(pattern)
+	return func(body []byte) []byte {
+		at := re.FindIndex(body)
+		if at == nil {
+			return body
+		}
+		return slices.Concat(body[:at[0]], []byte(new), body[at[1]:])
+	}
+}
+
+// TestOddProducts answers one product whose units cannot be read, or are not there. It costs these units, and neither
+// the product nor the others.
+func TestOddProducts(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ subscribedSkus { nodes { id skuId units { owned consumed free inGrace } } } licensingOverview { products { sku { id } units { owned consumed free inGrace } } } }`
+	whole := g.warm(query)
+	const detail = `"prepaidUnits":\{[^}]*\}`
+	for _, tt := range []struct {
+		pattern, new string
+		lost         []string // of units; the empty text for the whole
+		errors       int
+	}{
+		{`"consumedUnits":\d+`, `"consumedUnits":"5"`, []string{""}, 1},
+		{`"enabled":\d+`, `"enabled":"x"`, []string{""}, 1},
+		{detail, `"prepaidUnits":5`, []string{""}, 1},
+		{`"consumedUnits":\d+`, `"consumedUnits":null`, []string{"consumed", "free"}, 0},
+		{detail, `"prepaidUnits":null`, []string{"owned", "free", "inGrace"}, 0},
+		{detail, `"prepaidUnits":{}`, []string{"owned", "free", "inGrace"}, 0},
+		{`"enabled":\d+`, `"enabled":null`, []string{"owned", "free"}, 0},
+	} {
+		g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Rewrite: first(tt.pattern, tt.new), Times: -1})
+		r := g.ask(query, nil)
+		data := without(t, whole, "")
+		sku := data["subscribedSkus"].(map[string]any)["nodes"].([]any)[0].(map[string]any)
+		var product map[string]any
+		for _, p := range data["licensingOverview"].(map[string]any)["products"].([]any) {
+			if p := p.(map[string]any); p["sku"].(map[string]any)["id"] == sku["id"] {
+				product = p
+			}
+		}
+		for _, object := range []map[string]any{sku, product} {
+			for _, name := range tt.lost {
+				if name == "" {
+					object["units"] = nil
+				} else {
+					object["units"].(map[string]any)[name] = nil
+				}
+			}
+		}
+		if diff := gocmp.Diff(data, r.Data); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.new, diff)
+		}
+		if len(r.Errors) != tt.errors || tt.errors > 0 && (r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" || r.Errors[0].Extensions["count"] != 2.0) {
+			t.Errorf("%s: %v", tt.new, r.Errors)
+		}
+		g.forget()
+	}
+}
+
+// TestMissingValues answers null for numbers and points in time. They are null, and no filter by them lets them through.
+func TestMissingValues(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for _, tt := range []struct {
+		name, query string
+		lost        []string
+		filtered    string // finds nothing then
+	}{
+		{"occurrenceDateTime", `{ assignmentErrors(first: 5) { nodes { id occurrenceDateTime } } }`, []string{"assignmentErrors.nodes.#.occurrenceDateTime"},
+			`{ assignmentErrors(first: 5, filter: { occurredBefore: "2100-01-01T00:00:00Z" }) { nodes { id } } }`},
+		{"occurrenceDateTime", `{ assignmentErrors(first: 5) { nodes { id occurrenceDateTime } } }`, []string{"assignmentErrors.nodes.#.occurrenceDateTime"},
+			`{ assignmentErrors(first: 5, filter: { occurredFrom: "0001-01-01T00:00:00Z" }) { nodes { id } } }`},
+		{"allottedUnits", `{ allotments { nodes { id allottedUnits consumedUnits availableUnits } } }`, []string{"allotments.nodes.#.allottedUnits", "allotments.nodes.#.availableUnits"},
+			`{ allotments(filter: { maxAvailableUnits: 1000000 }) { nodes { id } } }`},
+		{"consumedUnits", `{ allotments { nodes { id allottedUnits consumedUnits availableUnits } } }`, []string{"allotments.nodes.#.consumedUnits", "allotments.nodes.#.availableUnits"},
+			`{ allotments(filter: { minAvailableUnits: 0 }) { nodes { id } } }`},
+		{"waitingSinceDateTime", `{ allotments { nodes { id waitingMembers { nodes { id waitingSinceDateTime } } } } licensingOverview { waitingMembers { count longestSince } } }`,
+			[]string{"allotments.nodes.#.waitingMembers.nodes.#.waitingSinceDateTime", "licensingOverview.waitingMembers.#.longestSince"}, ""},
+	} {
+		data := without(t, g.warm(tt.query), "")
+		for _, lost := range tt.lost {
+			if lose(data, strings.Split(lost, ".")) == 0 {
+				t.Fatalf("%s: nothing to lose", lost)
+			}
+		}
+		g.tenant.Inject(emulator.Fault{Set: map[string]any{tt.name: nil}, Times: -1})
+		r := g.ask(tt.query, nil)
+		if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+			t.Errorf("%s: %v (-want +got):\n%s", tt.name, r.Errors, diff)
+		}
+		if tt.filtered != "" {
+			r := g.ask(tt.filtered, nil)
+			walk(r.Data, func(object map[string]any) {
+				if object["id"] != nil {
+					t.Errorf("%s: %v", tt.filtered, object)
+				}
+			})
+		}
+		g.forget()
 	}
 }
 

@@ -103,7 +103,7 @@ func compareSkus(field model.SubscribedSkuOrderField, a, b *licensing.Subscribed
 	case model.SkusByConsumedUnits:
 		return cmp.Compare(deref(a.ConsumedUnits), deref(b.ConsumedUnits))
 	case model.SkusByFreeUnits:
-		return cmp.Compare(deref(a.Units()).Free, deref(b.Units()).Free)
+		return cmp.Compare(deref(deref(a.Units()).Free), deref(deref(b.Units()).Free))
 	default:
 		return compareText(deref(a.SkuPartNumber), deref(b.SkuPartNumber))
 	}

@@ -212,8 +212,8 @@ func (ec *executionContext) _Allotment_allottedUnits(ctx context.Context, field 
 			return obj.AllottedUnits, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalOInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
 		false,
@@ -235,8 +235,8 @@ func (ec *executionContext) _Allotment_consumedUnits(ctx context.Context, field 
 			return obj.ConsumedUnits, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalOInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
 		false,
@@ -258,8 +258,8 @@ func (ec *executionContext) _Allotment_availableUnits(ctx context.Context, field
 			return obj.AvailableUnits(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalOInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
 		false,

@@ -572,21 +572,21 @@ func (ec *executionContext) _ProductOverview_units(ctx context.Context, field gr
 			return ec.fieldContext_ProductOverview_units(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Units, nil
+			return obj.Units()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Units) graphql.Marshaler {
-			return ec.marshalNUnits2ᚖlicensegraphᚋinternalᚋlicensingᚐUnits(ctx, selections, v)
+			return ec.marshalOUnits2ᚖlicensegraphᚋinternalᚋlicensingᚐUnits(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_ProductOverview_units(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductOverview",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Units(ctx, field)
@@ -1249,7 +1249,7 @@ func (ec *executionContext) _ProductOverview(ctx context.Context, sel ast.Select
 			}
 		case "units":
 			out.Values[i] = ec._ProductOverview_units(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nextLifecycleDate":

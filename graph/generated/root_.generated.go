@@ -2924,7 +2924,7 @@ type Allotment implements Node @key(fields: "id") {
   consumedUnits: Int
   """
   Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool
-  are suspended, locked or gone.
+  are suspended, locked or gone. Null only when Microsoft Graph sent no numbers.
   """
   availableUnits: Int
   """
@@ -3720,8 +3720,8 @@ type LicensingOverview {
 type ProductOverview {
   "The product."
   sku: SubscribedSku!
-  "What the tenant has of the product and uses of it."
-  units: Units!
+  "What the tenant has of the product and uses of it. Null only when Microsoft Graph sent no number that can be read."
+  units: Units
   """
   The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment
   says.
@@ -4244,20 +4244,23 @@ type SubscribedSku implements Node @key(fields: "skuId") {
     @upstream(pageSize: 100)
 }
 
-"Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more."
+"""
+Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more. A number is
+null only when Microsoft Graph did not send what it is computed from.
+"""
 type Units {
   "Units that can be used: enabled ones and those in grace."
-  owned: Int!
+  owned: Int
   "Units that are assigned."
-  consumed: Int!
+  consumed: Int
   "Units that can be used and are not assigned; never less than 0."
-  free: Int!
+  free: Int
   "Units of an expired purchase that still work; they are part of ` + "`" + `owned` + "`" + `."
-  inGrace: Int!
+  inGrace: Int
   "Units whose grace is over: data is kept, nothing new can be assigned."
-  suspended: Int!
+  suspended: Int
   "Units whose access is cut."
-  lockedOut: Int!
+  lockedOut: Int
 }
 
 "Units of a product by their state; 2,147,483,647 stands for that many or more."

@@ -824,11 +824,11 @@ func (ec *executionContext) _Units_owned(ctx context.Context, field graphql.Coll
 			return obj.Owned, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Units_owned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -847,11 +847,11 @@ func (ec *executionContext) _Units_consumed(ctx context.Context, field graphql.C
 			return obj.Consumed, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Units_consumed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -870,11 +870,11 @@ func (ec *executionContext) _Units_free(ctx context.Context, field graphql.Colle
 			return obj.Free, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Units_free(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -893,11 +893,11 @@ func (ec *executionContext) _Units_inGrace(ctx context.Context, field graphql.Co
 			return obj.InGrace, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Units_inGrace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -916,11 +916,11 @@ func (ec *executionContext) _Units_suspended(ctx context.Context, field graphql.
 			return obj.Suspended, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Units_suspended(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -939,11 +939,11 @@ func (ec *executionContext) _Units_lockedOut(ctx context.Context, field graphql.
 			return obj.LockedOut, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Units_lockedOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -1350,32 +1350,32 @@ func (ec *executionContext) _Units(ctx context.Context, sel ast.SelectionSet, ob
 			out.Values[i] = graphql.MarshalString("Units")
 		case "owned":
 			out.Values[i] = ec._Units_owned(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "consumed":
 			out.Values[i] = ec._Units_consumed(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "free":
 			out.Values[i] = ec._Units_free(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "inGrace":
 			out.Values[i] = ec._Units_inGrace(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "suspended":
 			out.Values[i] = ec._Units_suspended(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "lockedOut":
 			out.Values[i] = ec._Units_lockedOut(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -1487,16 +1487,6 @@ var (
 		model.SkusByFreeUnits:     "FREE_UNITS",
 	}
 )
-
-func (ec *executionContext) marshalNUnits2ᚖlicensegraphᚋinternalᚋlicensingᚐUnits(ctx context.Context, sel ast.SelectionSet, v *licensing.Units) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._Units(ctx, sel, v)
-}
 
 func (ec *executionContext) unmarshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus(ctx context.Context, v any) (*licensing.CapabilityStatus, error) {
 	if v == nil {

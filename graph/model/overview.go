@@ -11,8 +11,12 @@ type LicensingOverview struct{}
 
 // ProductOverview is a product and its units.
 type ProductOverview struct {
-	Sku   *licensing.SubscribedSku
-	Units *licensing.Units
+	Sku *licensing.SubscribedSku
+}
+
+// Units returns the units of the product, or why they cannot be read.
+func (p *ProductOverview) Units() (*licensing.Units, error) {
+	return p.Sku.Units(), p.Sku.WhyNoUnits()
 }
 
 // AssignmentErrorOverview is what failed, counted.

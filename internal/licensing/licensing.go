@@ -164,11 +164,11 @@ type LicenseAssignmentState struct {
 // AssignmentError is a product that could not be given to a person, or not in full.
 type AssignmentError struct {
 	Unread             `json:"-"`
-	ID                 string    `json:"id"`
-	Code               string    `json:"code"`
-	Message            string    `json:"message"`
-	OccurrenceDateTime time.Time `json:"occurrenceDateTime"`
-	SkuID              *GUID     `json:"skuId"`
+	ID                 string     `json:"id"`
+	Code               string     `json:"code"`
+	Message            string     `json:"message"`
+	OccurrenceDateTime *time.Time `json:"occurrenceDateTime"`
+	SkuID              *GUID      `json:"skuId"`
 	// Related is what the service sent along.
 	Related Related `json:"-"`
 }
@@ -182,8 +182,8 @@ type Allotment struct {
 	ID                        string                   `json:"id"`
 	SkuID                     *GUID                    `json:"skuId"`
 	SkuPartNumber             *string                  `json:"skuPartNumber"`
-	AllottedUnits             int32                    `json:"allottedUnits"`
-	ConsumedUnits             int32                    `json:"consumedUnits"`
+	AllottedUnits             *int32                   `json:"allottedUnits"`
+	ConsumedUnits             *int32                   `json:"consumedUnits"`
 	AssignableToText          string                   `json:"assignableTo"`
 	ExternalServiceIdentifier *string                  `json:"externalServiceIdentifier"`
 	Services                  []*LicensedService       `json:"services"`
@@ -193,16 +193,20 @@ type Allotment struct {
 // ObjectID returns the id of the allotment.
 func (a *Allotment) ObjectID() string { return a.ID }
 
-// AvailableUnits returns how many units are free; none when all purchases that feed the pool are suspended, locked or gone.
-func (a *Allotment) AvailableUnits() int32 {
+// AvailableUnits returns how many units are free; none when all purchases that feed the pool are suspended, locked or gone,
+// and nil when the service did not send the numbers.
+func (a *Allotment) AvailableUnits() *int32 {
+	if a.AllottedUnits == nil || a.ConsumedUnits == nil {
+		return nil
+	}
 	over := func(s *AllotmentSubscription) bool {
 		state := s.State()
 		return state != nil && (*state == SubscriptionSuspended || *state == SubscriptionLockedOut || *state == SubscriptionDeleted)
 	}
 	if len(a.Subscriptions) > 0 && !slices.ContainsFunc(a.Subscriptions, func(s *AllotmentSubscription) bool { return !over(s) }) {
-		return 0
+		return new(int32)
 	}
-	return within32Bits(max(0, int64(a.AllottedUnits)-int64(a.ConsumedUnits)))
+	return within32Bits(max(0, int64(*a.AllottedUnits)-int64(*a.ConsumedUnits)))
 }
 
 // AllotmentSubscription is a purchase that feeds an allotment.
@@ -230,8 +234,8 @@ func (a *Assignment) ObjectID() string { return a.ID }
 // WaitingMember is a place in the queue of an allotment without a free unit.
 type WaitingMember struct {
 	Unread               `json:"-"`
-	ID                   string    `json:"id"`
-	WaitingSinceDateTime time.Time `json:"waitingSinceDateTime"`
+	ID                   string     `json:"id"`
+	WaitingSinceDateTime *time.Time `json:"waitingSinceDateTime"`
 	// Related is what the service sent along.
 	Related AssignmentRelated `json:"-"`
 }
@@ -304,34 +308,34 @@ type LicenseUnitsDetail struct {
 	LockedOut *int32 `json:"lockedOut"`
 }
 
-// Units is what the tenant has of a product, and what it uses.
+// Units is what the tenant has of a product, and what it uses. A number is nil when the service did not send what it is
+// computed from.
 type Units struct {
 	// Owned are the units that can be used, those InGrace among them.
-	Owned, Consumed, Free, InGrace int32
-	Suspended, LockedOut           int32
+	Owned, Consumed, Free, InGrace *int32
+	Suspended, LockedOut           *int32
 }
 
 // Units computes the units from what the service reports; nil when it reports none, or some that cannot be read. Units that are in grace still
 // work, and can be assigned.
 func (s *SubscribedSku) Units() *Units {
-	if s.PrepaidUnits == nil || s.WhyNoUnits() != nil {
+	if s.PrepaidUnits == nil && s.ConsumedUnits == nil || s.WhyNoUnits() != nil {
 		return nil
 	}
-	value := func(n *int32) int64 {
-		if n == nil {
-			return 0
-		}
-		return int64(*n)
+	prepaid := LicenseUnitsDetail{}
+	if s.PrepaidUnits != nil {
+		prepaid = *s.PrepaidUnits
 	}
-	owned, consumed := value(s.PrepaidUnits.Enabled)+value(s.PrepaidUnits.Warning), value(s.ConsumedUnits)
-	return &Units{
-		Owned:     within32Bits(owned),
-		Consumed:  within32Bits(consumed),
-		Free:      within32Bits(max(0, owned-consumed)),
-		InGrace:   within32Bits(value(s.PrepaidUnits.Warning)),
-		Suspended: within32Bits(value(s.PrepaidUnits.Suspended)),
-		LockedOut: within32Bits(value(s.PrepaidUnits.LockedOut)),
+	units := &Units{Consumed: s.ConsumedUnits, InGrace: prepaid.Warning, Suspended: prepaid.Suspended, LockedOut: prepaid.LockedOut}
+	if prepaid.Enabled == nil || prepaid.Warning == nil {
+		return units
 	}
+	owned := int64(*prepaid.Enabled) + int64(*prepaid.Warning)
+	units.Owned = within32Bits(owned)
+	if s.ConsumedUnits != nil {
+		units.Free = within32Bits(max(0, owned-int64(*s.ConsumedUnits)))
+	}
+	return units
 }
 
 // WhyNoUnits returns why the units are not known; nil when they are, or when the service reports none.
@@ -353,7 +357,10 @@ func (s *SubscribedSku) WhyNoUnits() error {
 }
 
 // within32Bits returns a number, or the nearest that GraphQL's Int can hold.
-func within32Bits(n int64) int32 { return int32(min(max(n, math.MinInt32), math.MaxInt32)) }
+func within32Bits(n int64) *int32 {
+	within := int32(min(max(n, math.MinInt32), math.MaxInt32))
+	return &within
+}
 
 // ServicePlan is one feature within a product.
 type ServicePlan struct {

@@ -370,15 +370,15 @@ func TestRemedies(t *testing.T) {
 func TestAvailableUnits(t *testing.T) {
 	t.Parallel()
 	for states, want := range map[string]int32{"": 3, "active": 3, "warning": 3, "suspended": 0, "deleted lockedOut": 0, "suspended active": 3, "unheardOf": 3} {
-		a := Allotment{AllottedUnits: 5, ConsumedUnits: 2}
+		a := Allotment{AllottedUnits: within32Bits(5), ConsumedUnits: within32Bits(2)}
 		for state := range strings.FieldsSeq(states) {
 			a.Subscriptions = append(a.Subscriptions, &AllotmentSubscription{StateText: state})
 		}
-		if got := a.AvailableUnits(); got != want {
-			t.Errorf("%q: %d free, want %d", states, got, want)
+		if got := a.AvailableUnits(); got == nil || *got != want {
+			t.Errorf("%q: %v free, want %d", states, got, want)
 		}
 	}
-	if got := (&Allotment{AllottedUnits: 1, ConsumedUnits: 2}).AvailableUnits(); got != 0 {
-		t.Errorf("overdrawn: %d", got)
+	if got := (&Allotment{AllottedUnits: within32Bits(1), ConsumedUnits: within32Bits(2)}).AvailableUnits(); got == nil || *got != 0 {
+		t.Errorf("overdrawn: %v", got)
 	}
 }
