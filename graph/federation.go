@@ -3,10 +3,12 @@ package graph
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/plugin/federation/fedruntime"
 
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
@@ -33,6 +35,15 @@ func standIn(rep representation) representation {
 		"__typename": typeName, "id": "-", "holderId": "-", "skuId": "00000000-0000-0000-0000-000000000000",
 		realRepresentation: rep,
 	}
+}
+
+// noNilPointer makes an entity that does not exist nil as an interface too. gqlgen gives the resolvers of its fields a nil
+// pointer otherwise, together with the entities that exist.
+func noNilPointer(entity fedruntime.Entity) fedruntime.Entity {
+	if v := reflect.ValueOf(entity); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
+	return entity
 }
 
 // representations returns the real representations in the order in which the entity resolver of a type gets

@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/99designs/gqlgen/plugin/federation/fedruntime"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -160,6 +161,9 @@ func (o *operations) entities(next graphql.FieldMiddleware) graphql.FieldMiddlew
 			reps, _ := fc.Args["representations"].([]map[string]any)
 			o.resolver.loaders(ctx).entities(selected(ctx), reps)
 			fc.Args["representations"] = each(reps, standIn)
+			result, err := next(ctx, resolve)
+			found, _ := result.([]fedruntime.Entity)
+			return each(found, noNilPointer), err
 		}
 		return next(ctx, resolve)
 	}
