@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
 	"graph":                      {"graph/generated", "graph/model", "internal/identity", "internal/licensing", "loaders"},
-	"server":                     {"graph", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
+	"server":                     {"graph", "graph/model", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -13,6 +13,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"licensegraph/graph/model"
 )
 
 // strictVariables refuses input that gqlgen would take: variables of the wrong
@@ -97,7 +99,21 @@ func (s *strictVariables) arguments(op *graphql.OperationContext, of string, def
 
 // literal checks what is written at a place, which validation has found to be of its type.
 func (s *strictVariables) literal(op *graphql.OperationContext, place string, typ *ast.Type, value *ast.Value) *gqlerror.Error {
+	if read := formats[typ.Name()]; read != nil && value.Kind != ast.Variable && value.Kind != ast.NullValue && (typ.Elem == nil || value.Kind != ast.ListValue) {
+		given, err := value.Value(op.Variables)
+		if err == nil {
+			err = read(given)
+		}
+		if err != nil {
+			return gqlerror.ErrorPosf(value.Position, "%s has a value that is no %s: %v.", place, typ.Name(), err)
+		}
+		return nil
+	}
 	switch value.Kind {
+	case ast.IntValue:
+		if _, err := strconv.ParseInt(value.Raw, 10, 32); err != nil && typ.Name() == "Int" {
+			return gqlerror.ErrorPosf(value.Position, "%s has a value that is no Int: it is a whole number of 32 bits.", place)
+		}
 	case ast.Variable:
 		if given, ok := op.Variables[value.Raw]; ok && given == nil && typ.NonNull {
 			return gqlerror.ErrorPosf(value.Position, "The variable $%s is null, which %s does not take.", value.Raw, place)
@@ -127,6 +143,19 @@ func (s *strictVariables) literal(op *graphql.OperationContext, place string, ty
 		}
 	}
 	return nil
+}
+
+// formats read the schema's scalars that are text in a format. What they refuse is refused before anything is
+// executed: an earlier field of a mutation changes nothing either (GraphQL, section 6.1).
+var formats = map[string]func(any) error{
+	"UUID": format(model.UnmarshalUUID), "DateTime": format(model.UnmarshalDateTime), "Date": format(model.UnmarshalDate),
+}
+
+func format[T any](unmarshal func(any) (T, error)) func(any) error {
+	return func(value any) error {
+		_, err := unmarshal(value)
+		return err
+	}
 }
 
 // elementOf is the type of what is in a list. One value stands for a list of one.
@@ -168,6 +197,12 @@ func (s *strictVariables) check(place string, typ *ast.Type, value any) *gqlerro
 			if err := s.check(fmt.Sprintf("%s[%d]", place, i), typ.Elem, list.Index(i).Interface()); err != nil {
 				return err
 			}
+		}
+		return nil
+	}
+	if read := formats[typ.NamedType]; read != nil {
+		if err := read(value); err != nil {
+			return gqlerror.Errorf("The variable %s has a value that is no %s: %v.", place, typ.NamedType, err)
 		}
 		return nil
 	}

@@ -78,9 +78,9 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.E
 	e.SetErrorPresenter(limits.PresentWithin(boundErrors(graph.PresentError)))
 	e.SetRecoverFunc(graph.Recover(logger))
 	e.Use(docs)
+	e.Use(&strictVariables{}) // before the cost, which comes of values
 	e.Use(limits.New(cfg.limits()))
 	e.Use(withoutDefer{cfg.MaxTokens})
-	e.Use(&strictVariables{})
 	if cfg.Introspection {
 		e.Use(extension.Introspection{})
 	} else {

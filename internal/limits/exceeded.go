@@ -68,7 +68,7 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitAnswers: {"The answers that are under way take more than %[2]s bytes of memory.", "Ask again in a moment, or for smaller pages."},
 
 	limitUpstream:   {"The operation could take %[1]s requests at Microsoft Graph, most of them for %[3]s; %[2]s are allowed.", "Ask for smaller pages, for fewer lists within lists, or for what is read object by object, such as usageRights, of fewer objects."},
-	limitNames:      {"A name or alias of the query is %s bytes long; %s are allowed.", "Answers repeat it for each object: choose a shorter one."},
+	limitNames:      {"A name of the query is %s bytes long; %s are allowed.", "Answers and errors repeat names: choose a shorter one."},
 	limitOperations: {"The query has %s operations; %s are allowed.", "One of them runs: send the others in requests of their own."},
 	limitVariables:  {"An operation defines %s variables; %s are allowed.", "Pass input objects or lists."},
 
