@@ -2820,11 +2820,11 @@ var sources = []*ast.Source{
   """
   allotments(
     "How many allotments to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
-    first: Int
+    first: Int @pageSize(most: 1000)
     "Cursor behind which to begin."
     after: String
     "How many allotments to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
-    last: Int
+    last: Int @pageSize(most: 1000)
     "Cursor before which to end."
     before: String
     "Which allotments to return; all of them without it."
@@ -2946,7 +2946,7 @@ type Allotment implements Node @key(fields: "id") {
   """
   assignments(
     "How many assignments to return: 1 to 1,000."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
   ): AssignmentConnection
@@ -2959,7 +2959,7 @@ type Allotment implements Node @key(fields: "id") {
   """
   waitingMembers(
     "How many places to return: 1 to 1,000."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
   ): WaitingMemberConnection
@@ -3019,7 +3019,7 @@ enum SubscriptionTag {
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
     "Which errors to return; all of them without it."
@@ -3136,7 +3136,7 @@ type AssignmentError implements Node
   """
   assignments(
     "How many assignments to return: 1 to 1,000."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
   ): AssignmentConnection
@@ -3434,7 +3434,7 @@ type DirectoryObjectEdge {
   """
   groups(
     "How many groups to return: 1 to 999."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
     "Which groups to return; all of them without it. Microsoft Graph itself filters."
@@ -3551,7 +3551,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   """
   members(
     "How many members to return: 1 to 999."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
   ): DirectoryObjectConnection
@@ -3564,7 +3564,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   """
   membersWithLicenseErrors(
     "How many members to return: 1 to 999."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
   ): DirectoryObjectConnection
@@ -4054,6 +4054,9 @@ directive @listSize(
   requireOneSlicingArgument: Boolean = true
 ) on FIELD_DEFINITION
 
+"The largest page that an argument may ask for."
+directive @pageSize("Elements at most." most: Int!) on ARGUMENT_DEFINITION
+
 """
 How many requests a field takes at Microsoft Graph, at most: each part of a ` + "`" + `$batch` + "`" + ` is one, as it is for the
 service's throttling. An operation that could take more than the gateway allows is refused before it begins. A field
@@ -4122,11 +4125,11 @@ enum ProvisioningStatus {
   """
   subscribedSkus(
     "How many products to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
-    first: Int
+    first: Int @pageSize(most: 1000)
     "Cursor behind which to begin."
     after: String
     "How many products to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
-    last: Int
+    last: Int @pageSize(most: 1000)
     "Cursor before which to end."
     before: String
     "How they are ordered; as Microsoft Graph has them without it."
@@ -4235,7 +4238,7 @@ type SubscribedSku implements Node @key(fields: "skuId") {
   """
   assignmentErrors(
     "How many errors to return: 1 to 1,000."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
   ): AssignmentErrorConnection
@@ -4394,7 +4397,7 @@ enum AssigneeType {
   """
   users(
     "How many people to return: 1 to 999."
-    first: Int = 50
+    first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
     "Whom to return; all people without it."

@@ -25,6 +25,7 @@ type counter struct {
 	fragments map[*ast.FragmentDefinition]cost
 	total     int       // that check has found
 	tooLong   *exceeded // the first list argument that is too long
+	tooLarge  *exceeded // the first page that is larger than its field takes
 	visited   int       // selections seen, for tests
 }
 
@@ -39,6 +40,9 @@ func (c *counter) check(operation *ast.OperationDefinition) *exceeded {
 		return c.tooLong
 	}
 	if c.total > c.limits.Cost {
+		if c.tooLarge != nil {
+			return c.tooLarge
+		}
 		return &exceeded{limit: limitCost, measured: c.total, allowed: c.limits.Cost, pages: c.largestPages(operation)}
 	}
 	return nil
@@ -193,6 +197,9 @@ func (c *counter) size(field *ast.Field, weight *fieldWeight) int {
 			c.checkLength(s, n)
 		} else {
 			n, ok = c.number(field, s.definition)
+			if s.most > 0 && n > s.most && c.tooLarge == nil {
+				c.tooLarge = &exceeded{limit: limitPage, measured: n, allowed: s.most, argument: s.definition.Name}
+			}
 		}
 		if ok {
 			size, told = max(size, n), true

@@ -185,6 +185,45 @@ func TestRefusalsTellThePage(t *testing.T) {
 	}
 }
 
+// TestTooLargePagesAreTold refuses pages that are larger than their fields take with that, and not with what they would
+// cost. The size is the one that the schema describes.
+func TestTooLargePagesAreTold(t *testing.T) {
+	t.Parallel()
+	s := loadSchema()
+	e := New(Limits{Cost: 2_000, UpstreamRequests: 500})
+	e.weights = mustWeights(t, s, e.limits.ListSize)
+	described := regexp.MustCompile(`: 1 to ([0-9,]+)\.$`)
+	found := 0
+	for _, definition := range s.Types {
+		for _, field := range definition.Fields {
+			for _, argument := range field.Arguments {
+				if argument.Name != "first" && argument.Name != "last" {
+					continue
+				}
+				found++
+				size, err := pageSizeOf(argument)
+				text := described.FindStringSubmatch(argument.Description)
+				if err != nil || text == nil || strings.ReplaceAll(text[1], ",", "") != fmt.Sprint(size) {
+					t.Errorf("%s.%s: %q, and the size is %d (%v)", definition.Name, field.Name, argument.Description, size, err)
+				}
+				if definition != s.Query {
+					continue
+				}
+				for _, wanted := range []string{fmt.Sprint(size + 1), "20000", "3000000000"} {
+					op, variables := operation(t, s, fmt.Sprintf(`{%s(%s:%s){nodes{id a:id b:id}}}`, field.Name, argument.Name, wanted), nil)
+					err := e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables})
+					if want := fmt.Sprintf("`%s` has to be between 1 and %d. Ask in several pages.", argument.Name, size); err == nil || err.Message != want || err.Extensions["pageSize"] != nil {
+						t.Errorf("%s(%s: %s): %v, want %s", field.Name, argument.Name, wanted, err, want)
+					}
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d pages", found)
+	}
+}
+
 func make100(n int) []any {
 	values := make([]any, n)
 	for i := range values {

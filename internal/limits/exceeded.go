@@ -26,6 +26,7 @@ const (
 	limitCost            limit = "cost"
 	limitIDs             limit = "ids"
 	limitRepresentations limit = "representations"
+	limitPage            limit = "page"
 
 	limitAnswer  limit = "answer"
 	limitAnswers limit = "answers"
@@ -63,6 +64,8 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitCost:            {"The query costs %s; %s is allowed.", "Ask for smaller pages, or for fewer lists within lists."},
 	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
 	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
+
+	limitPage: {"`%[3]s` has to be between 1 and %[2]s.", "Ask in several pages."},
 
 	limitAnswer:  {"The answer is longer than %[2]s bytes.", "Ask for smaller pages, or for fewer fields."},
 	limitAnswers: {"The answers that are under way take more than %[2]s bytes of memory.", "Ask again in a moment, or for smaller pages."},
@@ -102,7 +105,7 @@ func (e *exceeded) error() *gqlerror.Error {
 	switch e.limit {
 	case limitTokens, limitValues, limitNesting, limitList: // counting stops at the first one too many
 		args[0] = "more than " + number(e.allowed)
-	case limitIDs, limitRepresentations, limitUpstream:
+	case limitIDs, limitRepresentations, limitPage, limitUpstream:
 		args = append(args, e.argument)
 	}
 	extensions := map[string]any{"code": "BAD_USER_INPUT", "limit": string(e.limit)}

@@ -169,6 +169,9 @@ func newUpstreamCounter(w *weights, l Limits, variables map[string]any) *counter
 // checkUpstream returns the excess of what the operation may take upstream.
 func (c *counter) checkUpstream(operation *ast.OperationDefinition) *exceeded {
 	if n := c.requests(operation.SelectionSet); n > c.limits.UpstreamRequests {
+		if c.tooLarge != nil {
+			return c.tooLarge
+		}
 		return &exceeded{
 			limit: limitUpstream, measured: n, allowed: c.limits.UpstreamRequests, argument: c.heaviest(operation.SelectionSet),
 			pages: c.largestPages(operation),

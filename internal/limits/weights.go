@@ -34,6 +34,7 @@ type slicing struct {
 	definition *ast.ArgumentDefinition
 	length     bool
 	limit      limit // of the length
+	most       int   // the largest value that the field takes; 0 when the schema says none
 }
 
 func newWeights(schema *ast.Schema, listSize int) (*weights, error) {
@@ -119,7 +120,7 @@ var counted = map[string]limit{"ids": limitIDs, "representations": limitRepresen
 func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 	for name, limit := range counted {
 		if argument := field.Arguments.ForName(name); argument != nil && argument.Type.Elem != nil {
-			w.slicing = []slicing{{argument, true, limit}}
+			w.slicing = []slicing{{definition: argument, length: true, limit: limit}}
 			return nil
 		}
 	}
@@ -139,7 +140,11 @@ func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 		if argument == nil {
 			return fmt.Errorf("@listSize: no argument %s", name)
 		}
-		w.slicing = append(w.slicing, slicing{argument, false, ""})
+		largest, err := pageSizeOf(argument)
+		if err != nil {
+			return err
+		}
+		w.slicing = append(w.slicing, slicing{definition: argument, most: largest})
 		if d := argument.DefaultValue; d != nil && d.Kind == ast.IntValue && directive.Arguments.ForName("assumedSize") == nil {
 			w.size = atoi(d.Raw)
 		}
@@ -149,6 +154,20 @@ func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 		return fmt.Errorf("@listSize on something that is no list wants sizedFields")
 	}
 	return nil
+}
+
+// pageSizeOf reads @pageSize.
+func pageSizeOf(argument *ast.ArgumentDefinition) (int, error) {
+	directive := argument.Directives.ForName("pageSize")
+	if directive == nil {
+		return 0, nil
+	}
+	text := directive.Arguments.ForName("most").Value.Raw
+	size, err := strconv.Atoi(text)
+	if err != nil || size < 1 || size > largestPage {
+		return 0, fmt.Errorf("@pageSize(most: %s): wants a whole number from 1 to %d", text, largestPage)
+	}
+	return size, nil
 }
 
 // stringList reads an argument of a directive that is a list of strings.
