@@ -151,6 +151,9 @@ func (e endpoint) prepare(ctx context.Context, params *graphql.RawParams) (opera
 	if len(errs) == 0 {
 		return operation, nil
 	}
+	if params.OperationName == "" && operation != nil && operation.Doc != nil && operation.Operation == nil {
+		errs[0].Message = "The document has several operations: operationName has to name one of them."
+	}
 	return operation, e.executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
 }
 

@@ -68,6 +68,7 @@ func TestTransport(t *testing.T) {
 		{"POST, subscription", "POST", "/graphql", `{"query":"subscription{hello}"}`, []string{jsonBody}, 400, "cannot hold a subscription", ""},
 		{"POST, chosen operation", "POST", "/graphql", `{"query":"query a{hello} query b{hello}","operationName":"b"}`, []string{jsonBody}, 200, helloAnswer, ""},
 		{"POST, unknown operation, old", "POST", "/graphql", `{"query":"query a{hello}","operationName":"b"}`, []string{jsonBody, acceptOld}, 200, "not found", ""},
+		{"POST, one of two operations", "POST", "/graphql", `{"query":"query a{hello} query b{hello}"}`, []string{jsonBody, acceptNew}, 400, "operationName has to name one of them", ""},
 		{"POST, unknown operation, new", "POST", "/graphql", `{"query":"query a{hello}","operationName":"b"}`, []string{jsonBody, acceptNew}, 400, "not found", ""},
 		{"POST, no GraphQL, old", "POST", "/graphql", `{"query":"{"}`, []string{jsonBody, acceptOld}, 200, `"locations":[{"line":1,"column":2}]`, ""},
 		{"POST, no GraphQL, new", "POST", "/graphql", `{"query":"{"}`, []string{jsonBody, acceptNew}, 400, `"locations":[{"line":1,"column":2}]`, ""},
