@@ -58,6 +58,18 @@ func TestAgents(t *testing.T) {
 			t.Errorf("plain, %s: %v", where, got)
 		}
 	}
+	for text, status := range map[string]int{
+		body("department", "Agents"):                                                  400,
+		body("@odata.type", "#microsoft.graph.user", "department", "Agents"):          400,
+		body("@odata.type", "#microsoft.graph.agentUser", "department", "Automation"): 204,
+	} {
+		if r := c.do("PATCH", "/v1.0/users/"+id, text); r.status != status {
+			t.Errorf("%s: %d %s, want %d", text, r.status, r.raw, status)
+		}
+	}
+	if got := c.ok("/v1.0/users/" + id + "?$select=department"); got["department"] != "Automation" {
+		t.Errorf("after the update: %v", got)
+	}
 	var saved strings.Builder
 	if err := c.Save(&saved); err != nil {
 		t.Fatal(err)

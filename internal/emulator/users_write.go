@@ -186,6 +186,9 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 	if c.who.user != "" && c.who.clearance < writesDirectory && !slices.Equal(change.names, []string{"usageLocation"}) {
 		return nil, usualProblem(http.StatusForbidden) // A License Administrator sets usage locations alone.
 	}
+	if c.tenant.User(i).Agent() && !c.namesAgent() {
+		return nil, badRequest("The property '@odata.type' has to be '#%s' to update an agent user.", agentTypeName)
+	}
 	if len(change.names) == 0 {
 		return nil, nil // Nothing to do is done.
 	}
@@ -199,6 +202,14 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 		return nil, directoryRefusal(refused)
 	}
 	return nil, nil
+}
+
+// namesAgent tells whether the body says that it is an agent's, as "agentUser resource type" asks of an update.
+func (c *call) namesAgent() bool {
+	var body struct {
+		Type string `json:"@odata.type"`
+	}
+	return json.Unmarshal(c.body, &body) == nil && body.Type == "#"+agentTypeName
 }
 
 // deleteUser deletes a person, who can no more be restored here.
