@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -438,7 +439,7 @@ func TestOverview(t *testing.T) {
 		g := startGateway(t, emulator.Options{Users: people})
 		g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments", Rewrite: editedList(func(i int, a object) {
 			for _, s := range a["subscriptions"].([]any) {
-				s.(object)["nextLifecycleDate"] = fmt.Sprintf("2027-01-%02d", 10+(i*7)%20)
+				s.(object)["nextLifecycleDate"] = time.Now().AddDate(0, 0, 10+(i*7)%20).Format(time.DateOnly)
 			}
 		})})
 		r := g.ask(`{
@@ -495,6 +496,58 @@ func TestOverview(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNextLifecycleDate moves on until purchases are deleted, and has a service tell a day in the past: neither comes next.
+func TestNextLifecycleDate(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 50})
+	deleted, dates := 0, 0
+	check := func() {
+		t.Helper()
+		today := g.tenant.Now().UTC().Format(time.DateOnly)
+		r := g.ask(`{ licensingOverview { products { sku { skuId } nextLifecycleDate } } allotments { nodes { skuId subscriptions { nextLifecycleDate state } } } }`, nil)
+		if len(r.Errors) > 0 {
+			t.Fatalf("%s", r.raw)
+		}
+		next := map[any]any{}
+		for _, node := range r.Data["allotments"].(object)["nodes"].([]any) {
+			for _, s := range node.(object)["subscriptions"].([]any) {
+				sku, day := node.(object)["skuId"], s.(object)["nextLifecycleDate"].(string)
+				if s.(object)["state"] == "DELETED" {
+					deleted++
+				} else if day >= today && (next[sku] == nil || day < next[sku].(string)) {
+					next[sku] = day
+				}
+			}
+		}
+		for _, product := range r.Data["licensingOverview"].(object)["products"].([]any) {
+			p := product.(object)
+			if p["nextLifecycleDate"] != next[p["sku"].(object)["skuId"]] {
+				t.Errorf("on %s: %v, want %v", today, p, next[p["sku"].(object)["skuId"]])
+			}
+			if p["nextLifecycleDate"] != nil {
+				dates++
+			}
+		}
+	}
+	for range 7 {
+		check()
+		if err := g.tenant.Advance(60 * 24 * time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		g.waits.pass(60 * 24 * time.Hour)
+	}
+	if deleted == 0 || dates == 0 {
+		t.Errorf("%d purchases are deleted, %d products have a date", deleted, dates)
+	}
+	g = startGateway(t, emulator.Options{Users: 50})
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments", Rewrite: editedList(func(i int, a object) {
+		for _, s := range a["subscriptions"].([]any) {
+			s.(object)["nextLifecycleDate"] = time.Now().AddDate(0, 0, 3*i-10).Format(time.DateOnly)
+		}
+	}), Times: -1})
+	check()
 }
 
 // TestEveryFilterIsTaken sends every filter with every order to a tenant that refuses what Microsoft Graph refuses, and

@@ -63,18 +63,23 @@ func (p plan) products() ([]*model.ProductOverview, error) {
 	return products, nil
 }
 
-// nextLifecycleDates returns for each product the first day on which a purchase of it changes.
+// nextLifecycleDates returns for each product the first day on which a purchase of it changes: neither one in the past, nor
+// the last one of a purchase that is gone.
 func (p plan) nextLifecycleDates(products []*model.ProductOverview) ([]*licensing.Date, []error) {
 	return loaders.Wait(each(products, func(product *model.ProductOverview) loaders.Thunk[*licensing.Date] {
 		if product.Sku.SkuID == nil {
 			return held[*licensing.Date](nil)
 		}
-		thunk := p.AllotmentsOfSku(*product.Sku.SkuID)
+		thunk, today := p.AllotmentsOfSku(*product.Sku.SkuID), licensing.DateOf(time.Now())
 		return func() (next *licensing.Date, err error) {
 			allotments, err := thunk()
 			for _, allotment := range allotments {
 				for _, subscription := range allotment.Subscriptions {
-					if day := subscription.NextLifecycleDate; day != nil && (next == nil || *day < *next) {
+					day := subscription.NextLifecycleDate
+					if day == nil || *day < today || is(subscription.State(), licensing.SubscriptionDeleted) {
+						continue
+					}
+					if next == nil || *day < *next {
 						next = day
 					}
 				}

@@ -3723,8 +3723,8 @@ type ProductOverview {
   "What the tenant has of the product and uses of it. Null only when Microsoft Graph sent no number that can be read."
   units: Units
   """
-  The next day on which a purchase of the product changes: it is renewed, expires or is gone. Null when no allotment
-  says.
+  The next day on which a purchase of the product changes: it is renewed, expires or is gone. Days in the past and
+  deleted purchases do not count. Null when no allotment has another one.
   """
   nextLifecycleDate: Date @upstream(once: 3)
 }

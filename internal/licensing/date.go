@@ -5,6 +5,9 @@ import "time"
 // Date is a day, as in 2026-09-25.
 type Date string
 
+// DateOf returns the day of a time, in UTC.
+func DateOf(t time.Time) Date { return Date(t.UTC().Format(time.DateOnly)) }
+
 // UnmarshalText reads a day. Samples of the service show timestamps where its metadata has days.
 func (d *Date) UnmarshalText(text []byte) error {
 	day, err := time.Parse(time.DateOnly, string(text[:min(len(text), len(time.DateOnly))]))
