@@ -258,6 +258,48 @@ func TestMalformedRepresentations(t *testing.T) {
 	})
 }
 
+// TestUnknownEntities refers to what does not exist: it is null wherever Microsoft Graph is asked for it, and the keys alone
+// are given back as they came. docs/federation.md says so.
+func TestUnknownEntities(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 50})
+	const guid = "11111111-2222-4333-8444-555555555555"
+	for _, tt := range []struct {
+		rep      rep
+		selected string
+		want     any // nil: null
+		asks     bool
+	}{
+		{rep{"__typename": "User", "id": guid}, "id", object{"id": guid}, false},
+		{rep{"__typename": "User", "id": guid}, "id displayName", nil, true},
+		{rep{"__typename": "User", "id": guid}, "id usageRights { id }", nil, true},
+		{rep{"__typename": "User", "userPrincipalName": "nobody@example.com"}, "userPrincipalName", nil, true},
+		{rep{"__typename": "Group", "id": guid}, "id", object{"id": guid}, false},
+		{rep{"__typename": "Group", "id": guid}, "id members { nodes { id } }", nil, true},
+		{rep{"__typename": "Device", "id": guid}, "id", object{"id": guid}, false},
+		{rep{"__typename": "Device", "id": guid}, "id usageRights { id }", nil, true},
+		{rep{"__typename": "Allotment", "id": guid}, "id", nil, true},
+		{rep{"__typename": "Assignment", "id": guid}, "id", nil, true},
+		{rep{"__typename": "AssignmentError", "id": guid}, "id", nil, true},
+		{rep{"__typename": "UsageRight", "holderId": guid, "id": "x"}, "id holderId", nil, true},
+		{rep{"__typename": "SubscribedSku", "skuId": guid}, "skuId", object{"skuId": guid}, false},
+		{rep{"__typename": "SubscribedSku", "skuId": guid}, "skuId allotments { id }", object{"skuId": guid, "allotments": []any{}}, true},
+		{rep{"__typename": "SubscribedSku", "skuId": guid}, "assignmentErrors { nodes { id } }", object{"assignmentErrors": object{"nodes": []any{}}}, true},
+		{rep{"__typename": "SubscribedSku", "skuId": guid}, "skuId skuPartNumber", nil, true},
+		{rep{"__typename": "SubscribedSku", "skuId": guid}, "units { free } allotments { id }", nil, true},
+	} {
+		g.forget()
+		r := g.ask(`query Q($reps: [_Any!]!) { _entities(representations: $reps) { ... on `+tt.rep["__typename"].(string)+` { `+tt.selected+` } } }`,
+			map[string]any{"reps": []any{tt.rep}})
+		if diff := gocmp.Diff([]any{tt.want}, r.Data["_entities"]); diff != "" || len(r.Errors) > 0 {
+			t.Errorf("%v {%s} (-want +got): %s%v", tt.rep, tt.selected, diff, r.Errors)
+		}
+		if asked := len(g.tenant.Counts()) > 0; asked != tt.asks {
+			t.Errorf("%v {%s}: Microsoft Graph is asked: %v", tt.rep, tt.selected, asked)
+		}
+	}
+}
+
 // TestEntityCost holds how many upstream requests many representations take, and that what a router knows
 // already takes none.
 func TestEntityCost(t *testing.T) {
