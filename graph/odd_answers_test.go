@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,11 +149,11 @@ func TestNullElements(t *testing.T) {
 func first(pattern, new string) func([]byte) []byte {
 	re := regexp.MustCompile(pattern)
 	return func(body []byte) []byte {
-		at := re.FindIndex(body)
+		at := re.FindSubmatchIndex(body)
 		if at == nil {
 			return body
 		}
-		return slices.Concat(body[:at[0]], []byte(new), body[at[1]:])
+		return slices.Concat(re.Expand(slices.Clone(body[:at[0]]), []byte(new), body, at), body[at[1]:])
 	}
 }
 
@@ -246,6 +247,61 @@ func TestMissingValues(t *testing.T) {
 			})
 		}
 		g.forget()
+	}
+}
+
+// TestReferencesThatAreNoGUIDs answers one reference that is no GUID, among many. It costs that one: it is not asked for
+// together with the others.
+func TestReferencesThatAreNoGUIDs(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	assignee := first(`("assignedTo":\{[^{}]*"id":)"[0-9a-f-]{36}"`, `$1"not-a-guid"`)
+	for _, tt := range []struct {
+		endpoint string
+		rewrite  func([]byte) []byte
+		query    string
+		lost     string // of the element that has the reference
+	}{
+		{usersEndpoint, first(`"assignedByGroup":"[0-9a-f-]{36}"`, `"assignedByGroup":"not-a-guid"`),
+			`{ users(first: 50) { nodes { id licenseAssignmentStates { skuId assignedByGroup { displayName } } } } }`, "users.nodes.#.licenseAssignmentStates.#.assignedByGroup"},
+		{errorsEndpoint, assignee, `{ assignmentErrors(first: 20) { nodes { id assignedTo { ... on User { licenseAssignmentStates { state } } } } } }`, "assignmentErrors.nodes.#.assignedTo.licenseAssignmentStates"},
+		{errorsEndpoint, assignee, `{ assignmentErrors(first: 20) { nodes { id assignedTo { ... on User { department } } } } }`, "assignmentErrors.nodes.#.assignedTo.department"},
+		{errorsEndpoint, assignee, `{ assignmentErrors(first: 20) { nodes { id licenseAssignmentStates { state } } } }`, "assignmentErrors.nodes.#.licenseAssignmentStates"},
+		{skusEndpoint, first(`"skuId":"[0-9a-f-]{36}"`, `"skuId":"not-a-guid"`),
+			`{ subscribedSkus { nodes { id assignmentErrors(first: 2) { nodes { id } } } } }`, "subscribedSkus.nodes.#.assignmentErrors"},
+	} {
+		data := without(t, g.warm(tt.query), "")
+		g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Rewrite: tt.rewrite, Times: -1})
+		r := g.ask(tt.query, nil)
+		g.forget()
+		if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != tt.lost || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" || r.Errors[0].Extensions["count"] != nil {
+			t.Errorf("%s: %v", tt.query, r.Errors)
+			continue
+		}
+		var path []string // with the index of the first element
+		for _, step := range r.Errors[0].Path {
+			path = append(path, fmt.Sprint(step))
+		}
+		loseAt(data, path)
+		if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.query, diff)
+		}
+	}
+}
+
+// loseAt makes the value at a path null.
+func loseAt(value any, path []string) {
+	switch value := value.(type) {
+	case map[string]any:
+		if len(path) == 1 {
+			value[path[0]] = nil
+			return
+		}
+		loseAt(value[path[0]], path[1:])
+	case []any:
+		if i, err := strconv.Atoi(path[0]); err == nil && i < len(value) {
+			loseAt(value[i], path[1:])
+		}
 	}
 }
 

@@ -20,12 +20,12 @@ func (l *Loaders) addDirectoryObjects(s *scheduler) {
 			})
 		}
 	})
-	l.GroupByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
+	l.GroupByID = newLoader(s, ofGUIDs("Group", func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
 		b.Groups(ids, l.properties("Group"), found)
-	})
-	l.DeviceByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Device, error)) {
+	}))
+	l.DeviceByID = newLoader(s, ofGUIDs("Device", func(b Batch, ids []string, found func(string, *licensing.Device, error)) {
 		b.Devices(ids, l.properties("Device"), found)
-	})
+	}))
 	l.MembersByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
 		for _, q := range queries {
 			b.ListMembers(q, l.properties("DirectoryObject"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
@@ -36,9 +36,27 @@ func (l *Loaders) addDirectoryObjects(s *scheduler) {
 			b.ListMembersWithLicenseErrors(q, l.properties("User"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
 		}
 	})
-	l.DirectoryObjectByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
+	l.DirectoryObjectByID = newLoader(s, ofGUIDs("DirectoryObject", func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
 		b.DirectoryObjects(ids, l.properties("DirectoryObject"), found)
-	})
+	}))
+}
+
+// ofGUIDs returns a read of directory objects of a type that leaves out ids that are no GUIDs, each with an error of its
+// own. Such an id came with another object: the service rejects a whole request for one of them.
+func ofGUIDs[V any](typeName string, read func(Batch, []string, func(string, V, error))) func(Batch, []string, func(string, V, error)) {
+	return func(b Batch, ids []string, found func(string, V, error)) {
+		guids := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+			_, ok := licensing.ParseGUID(id)
+			if !ok {
+				var none V
+				found(id, none, licensing.OddValue(typeName+".id"))
+			}
+			return !ok
+		})
+		if len(guids) > 0 {
+			read(b, guids, found)
+		}
+	}
 }
 
 // DirectoryObjects returns objects of any kind with all properties that the operation needs, in the order

@@ -10,6 +10,12 @@ import (
 	"licensegraph/internal/licensing"
 )
 
+// The ids of two people.
+const (
+	ann = "a0000000-0000-4000-8000-000000000001"
+	bob = "b0000000-0000-4000-8000-000000000002"
+)
+
 // directory is an upstream with the people that it is asked for, and a list of errors.
 type directory struct {
 	Source
@@ -83,14 +89,14 @@ func TestHeldIsNotRead(t *testing.T) {
 		read  []string
 	}{
 		{"shown", []string{"id", "displayName"}, nil},
-		{"more is needed", []string{"id", "department"}, []string{"users [ann bob] [id department]"}},
-		{"states are needed", []string{"displayName", licenseStates}, []string{"users [ann bob] [id licenseAssignmentStates]"}},
-		{"more is needed, states with it", []string{"department", licenseStates}, []string{"users [ann bob] [department licenseAssignmentStates]"}},
+		{"more is needed", []string{"id", "department"}, []string{"users [" + ann + " " + bob + "] [id department]"}},
+		{"states are needed", []string{"displayName", licenseStates}, []string{"users [" + ann + " " + bob + "] [id licenseAssignmentStates]"}},
+		{"more is needed, states with it", []string{"department", licenseStates}, []string{"users [" + ann + " " + bob + "] [department licenseAssignmentStates]"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			d := &directory{failures: []*licensing.AssignmentError{
-				failure("1", "ann", "id", "displayName"), failure("2", "bob", "id", "displayName"), failure("3", "ann", "id", "displayName"), failure("4", ""),
+				failure("1", ann, "id", "displayName"), failure("2", bob, "id", "displayName"), failure("3", ann, "id", "displayName"), failure("4", ""),
 			}}
 			l := New(t.Context(), d, func(typeName string) []string { return map[string][]string{"User": tt.needs}[typeName] })
 			page, err := l.AssignmentErrorsByQuery.Load(licensing.ListQuery{})()
@@ -98,7 +104,7 @@ func TestHeldIsNotRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			people, errs := l.AssignedTo(page.Items)
-			for i, want := range []string{"ann", "bob", "ann"} {
+			for i, want := range []string{ann, bob, ann} {
 				if errs[i] != nil || people[i].ObjectID() != want {
 					t.Errorf("%v, %v; want %s", people[i], errs[i], want)
 				}
@@ -107,8 +113,8 @@ func TestHeldIsNotRead(t *testing.T) {
 				t.Errorf("nobody is %v, %v", people[3], errs[3])
 			}
 			if slices.Contains(tt.needs, licenseStates) {
-				states, errs := Each(l.LicenseStatesByUserID, []string{"ann", "bob"})
-				if errs[0] != nil || errs[1] != nil || len(states[0]) != 1 || *states[1][0].AssignedByGroup != "bob" {
+				states, errs := Each(l.LicenseStatesByUserID, []string{ann, bob})
+				if errs[0] != nil || errs[1] != nil || len(states[0]) != 1 || *states[1][0].AssignedByGroup != bob {
 					t.Errorf("%v, %v", states, errs)
 				}
 			}
@@ -123,7 +129,7 @@ func TestHeldIsNotRead(t *testing.T) {
 // TestHolder tells of a right that came through an error who holds it.
 func TestHolder(t *testing.T) {
 	t.Parallel()
-	d := &directory{failures: []*licensing.AssignmentError{failure("1", "ann"), {ID: "2"}}}
+	d := &directory{failures: []*licensing.AssignmentError{failure("1", ann), {ID: "2"}}}
 	d.failures[0].Related.HasUsageRight = true
 	d.failures[0].Related.UsageRight = &licensing.UsageRight{ID: "shown"}
 	l := New(t.Context(), d, func(typeName string) []string {
@@ -140,7 +146,7 @@ func TestHolder(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	if rights[0].ID != "shown" || rights[0].HolderID == nil || *rights[0].HolderID != "ann" {
+	if rights[0].ID != "shown" || rights[0].HolderID == nil || *rights[0].HolderID != ann {
 		t.Errorf("%+v", rights[0])
 	}
 	if rights[1].ID != "right of 2" || rights[1].HolderID != nil {

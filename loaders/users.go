@@ -30,19 +30,19 @@ func (l *Loaders) addUsers(s *scheduler) {
 	l.LicenseDetailsByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.LicenseDetails, error)) {
 		b.LicenseDetailsOfUsers(ids, l.properties("LicenseDetails"), found)
 	})
-	l.UserByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.User, error)) {
+	l.UserByID = newLoader(s, ofGUIDs("User", func(b Batch, ids []string, found func(string, *licensing.User, error)) {
 		b.Users(ids, l.properties("User"), func(id string, user *licensing.User, err error) {
 			l.holdUser(user)
 			found(id, user, err)
 		})
-	})
+	}))
 	l.UserByPrincipalName = newLoader(s, func(b Batch, names []string, found func(string, *licensing.User, error)) {
 		b.UsersByPrincipalName(names, l.properties("User"), func(name string, user *licensing.User, err error) {
 			l.holdUser(user)
 			found(name, user, err)
 		})
 	})
-	l.LicenseStatesByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
+	l.LicenseStatesByUserID = newLoader(s, ofGUIDs("User", func(b Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
 		b.Users(ids, []string{"id", licenseStates}, func(id string, user *licensing.User, err error) {
 			if err != nil {
 				found(id, nil, err)
@@ -50,7 +50,7 @@ func (l *Loaders) addUsers(s *scheduler) {
 			}
 			found(id, user.LicenseAssignmentStates, user.WhyUnread(licenseStates))
 		})
-	})
+	}))
 }
 
 // holdUser keeps what came along with a user that was read with all properties that the operation needs.

@@ -34,6 +34,9 @@ func (b *Batch) ListAssignmentErrors(q licensing.ListQuery, expand []string, fou
 	r := b.operation.expanding(endpoint, expand, func(expand string) string {
 		return at(path, "$expand", expand, "$filter", filter, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
+	if _, ok := licensing.ParseGUID(string(q.Filter.SkuID)); !ok && q.Filter.SkuID != "" {
+		r.known = licensing.OddValue("SubscribedSku.skuId")
+	}
 	page(b, q, r, assignmentError, found)
 }
 
