@@ -143,6 +143,12 @@ func TestNullElements(t *testing.T) {
 			g.forget()
 		}
 	}
+	// A last page with nothing else on it costs nothing else.
+	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Body: `{"value":[{"id":5}]}`, Times: -1})
+	r := g.ask(`{ assignmentErrors(first: 1000) { nodes { id } } }`, nil)
+	if list, _ := r.Data["assignmentErrors"].(map[string]any); list == nil || len(list["nodes"].([]any)) != 100 || len(r.Errors) != 1 || r.Errors[0].Extensions["count"] != 1.0 {
+		t.Errorf("%v, %v", r.Data, r.Errors)
+	}
 }
 
 // first returns a function that replaces the first match of a pattern in an answer.

@@ -52,6 +52,8 @@ type Page[T any] struct {
 	IDs []string
 	// LeftOut is how many elements are left out, since they are null or have no ID that can be used.
 	LeftOut int
+	// Unusable is why one of them could not be read; nil when all of them were null.
+	Unusable error
 }
 
 // Sent is an object that came along with another one, as far as it was shown.

@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -61,7 +62,9 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 	for _, raw := range sent.Value {
 		item, err := decode(raw)
 		if err != nil {
-			page.LeftOut++
+			if page.LeftOut++; !nothing(raw) {
+				page.Unusable = err
+			}
 			continue
 		}
 		page.Items, page.IDs = append(page.Items, item), append(page.IDs, idIn(item))
@@ -157,12 +160,13 @@ func entity[T any](r *read, decode func(json.RawMessage) (*T, error), found func
 func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T, error)) *read {
 	items := []T{}
 	before := map[string]bool{} // ids on earlier pages
+	leftOut, unusable := 0, error(nil)
 	r.more = nextLink
 	r.done = func(body []byte, err error) {
 		if err == nil {
 			var p licensing.Page[T]
 			p, err = decodePage(r.endpoint, body, decode)
-			r.operation.leftOut(r.endpoint, p.LeftOut)
+			leftOut, unusable = leftOut+p.LeftOut, cmp.Or(unusable, p.Unusable)
 			p.Items = slices.DeleteFunc(p.Items, func(item T) bool { return before[idIn(item)] })
 			for _, item := range p.Items {
 				before[idIn(item)] = p.Next != ""
@@ -176,12 +180,16 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 			if err == nil && p.Next != "" {
 				return
 			}
+			if err == nil && len(items) == 0 && unusable != nil {
+				err = unreadable(r.endpoint, unusable)
+			}
 		}
 		if err != nil {
 			r.more = nil
 			found(nil, err)
 			return
 		}
+		r.operation.leftOut(r.endpoint, leftOut)
 		found(items, nil)
 	}
 	return r
@@ -207,7 +215,9 @@ func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawM
 		var p licensing.Page[T]
 		if err == nil {
 			p, err = decodePage(r.endpoint, body, decode)
-			r.operation.leftOut(r.endpoint, p.LeftOut)
+		}
+		if err == nil && len(p.Items) == 0 && p.Unusable != nil && p.Next == "" && q.Link == "" {
+			err = unreadable(r.endpoint, p.Unusable) // of the whole list nothing is left
 		}
 		if err == nil && p.Next != "" {
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {
@@ -220,6 +230,7 @@ func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawM
 			found(licensing.Page[T]{}, listFailure(q, err))
 			return
 		}
+		r.operation.leftOut(r.endpoint, p.LeftOut)
 		found(p, nil)
 	}
 	b.add(r)
