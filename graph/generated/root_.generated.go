@@ -2945,7 +2945,7 @@ type Allotment implements Node @key(fields: "id") {
   Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignments(
-    "How many assignments to return: 1 to 1,000."
+    "How many assignments to return: 1 to 1,000. Of many pools at once, as many as fit the limits."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -2958,7 +2958,7 @@ type Allotment implements Node @key(fields: "id") {
   upstream request for each 100 places. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   waitingMembers(
-    "How many places to return: 1 to 1,000."
+    "How many places to return: 1 to 1,000. Of many pools at once, as many as fit the limits."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -3550,7 +3550,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   upstream request. Needs GroupMember.Read.All.
   """
   members(
-    "How many members to return: 1 to 999."
+    "How many members to return: 1 to 999. Of many groups at once, as many as fit the limits."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -3563,7 +3563,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   upstream request. Needs GroupMember.Read.All and User.Read.All.
   """
   membersWithLicenseErrors(
-    "How many members to return: 1 to 999."
+    "How many members to return: 1 to 999. Of many groups at once, as many as fit the limits."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -4237,7 +4237,7 @@ type SubscribedSku implements Node @key(fields: "skuId") {
   each 100 errors. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignmentErrors(
-    "How many errors to return: 1 to 1,000."
+    "How many errors to return: 1 to 1,000. Of many products at once, as many as fit the limits."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
