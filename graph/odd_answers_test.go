@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -308,6 +309,33 @@ func loseAt(value any, path []string) {
 		if i, err := strconv.Atoi(path[0]); err == nil && i < len(value) {
 			loseAt(value[i], path[1:])
 		}
+	}
+}
+
+// TestMissingTexts answers null for texts that the schema has no null for. They are empty, and an error says so.
+func TestMissingTexts(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	for _, tt := range []struct{ query, property, path, names string }{
+		{`{ assignmentErrors(first: 5) { nodes { id code } } }`, "code", "assignmentErrors.nodes.#.code", "AssignmentError.code"},
+		{`{ assignmentErrors(first: 5) { nodes { id message } } }`, "message", "assignmentErrors.nodes.#.message", "AssignmentError.message"},
+		{`{ allotments { nodes { id assignableTo } } }`, "assignableTo", "allotments.nodes.#.assignableTo", "Allotment.assignableTo"},
+		{`{ allotments { nodes { id services { planId } } } }`, "planId", "allotments.nodes.#.services.#.planId", "LicensedService.planId"},
+		{`{ allotments { nodes { id subscriptions { subscriptionId } } } }`, "subscriptionId", "allotments.nodes.#.subscriptions.#.subscriptionId", "AllotmentSubscription.subscriptionId"},
+		{`{ allotments { nodes { id subscriptions { tagsText } } } }`, "tags", "allotments.nodes.#.subscriptions.#.tagsText", "AllotmentSubscription.tags"},
+	} {
+		count := lose(without(t, g.warm(tt.query), ""), strings.Split(tt.path, "."))
+		g.tenant.Inject(emulator.Fault{Set: map[string]any{tt.property: nil}, Times: -1})
+		r := g.ask(tt.query, nil)
+		g.forget()
+		if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != tt.path || !strings.Contains(r.Errors[0].Message, tt.names) || r.Errors[0].Extensions["count"] != float64(count) {
+			t.Errorf("%d lost: %v", count, r.Errors)
+		}
+		walk(r.Data, func(object map[string]any) {
+			if value, ok := object[tt.path[strings.LastIndex(tt.path, ".")+1:]]; ok && value != "" && !reflect.DeepEqual(value, []any{}) {
+				t.Errorf("%v", object)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 
 	"licensegraph/internal/licensing"
@@ -15,7 +16,7 @@ import (
 // unmarshal decodes an object. A property whose value cannot be read costs that property, which is then noted among the
 // object's [licensing.Unread]: one odd value never takes the object, or the list that it is in. An id has no substitute.
 func unmarshal(raw json.RawMessage, into any) error {
-	if nullInList(raw) || json.Unmarshal(raw, into) != nil {
+	if oddNull(raw) || json.Unmarshal(raw, into) != nil {
 		if err := readObject(raw, reflect.ValueOf(into).Elem()); err != nil {
 			return err
 		}
@@ -67,6 +68,8 @@ func readValue(raw json.RawMessage, value reflect.Value) error {
 		}
 		value.Set(held)
 		return nil
+	case value.Kind() == reflect.String && nothing(raw):
+		return errOdd
 	case value.Kind() == reflect.Slice:
 		return readList(raw, value)
 	case isObject(t):
@@ -133,8 +136,12 @@ func beyond32Bits(raw json.RawMessage) (int64, bool) {
 // maxDigits bounds a number that is read.
 const maxDigits = 40
 
-// nullInList tells whether a text may have null as an element of a list: what decoding takes without an error.
-func nullInList(raw []byte) bool {
+// notNull are the properties that are never null, as the service documents them.
+var notNull = []string{"assignableTo", "code", "message", "planId", "subscriptionId", "tags"}
+
+// oddNull tells whether a text may have null as an element of a list, or for a property that is never null: what decoding
+// takes without an error.
+func oddNull(raw []byte) bool {
 	for {
 		at := bytes.Index(raw, []byte("null"))
 		if at < 0 {
@@ -142,6 +149,11 @@ func nullInList(raw []byte) bool {
 		}
 		before := bytes.TrimRight(raw[:at], " \t\r\n")
 		if len(before) > 0 && (before[len(before)-1] == '[' || before[len(before)-1] == ',') {
+			return true
+		}
+		if property, ok := bytes.CutSuffix(before, []byte(":")); ok && slices.ContainsFunc(notNull, func(name string) bool {
+			return bytes.HasSuffix(bytes.TrimRight(property, " \t\r\n"), []byte(`"`+name+`"`))
+		}) {
 			return true
 		}
 		raw = raw[at+len("null"):]
