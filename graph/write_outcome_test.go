@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 
 	"licensegraph/internal/emulator"
 )
+
+var thorough = flag.Int("thorough", 1, "try this many times as many changes that go wrong")
 
 const (
 	assignmentEndpoint  = "GET /admin/cloudLicensing/assignments/{id}"
@@ -252,10 +255,7 @@ func TestGoneAfterChange(t *testing.T) {
 // everything shows, each outcome that was said is true, and nothing was made twice.
 func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
-	seeds := 60
-	if testing.Short() {
-		seeds = 10
-	}
+	seeds := 20 * *thorough
 	said := make(chan string, seeds*8)
 	t.Run("seeds", func(t *testing.T) {
 		for seed := range uint64(seeds) {
@@ -286,7 +286,7 @@ func TestExactlyOnce(t *testing.T) {
 // wrong. Each outcome that was said is true, and nobody has two.
 func TestExactlyOnceTogether(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(40) {
+	for seed := range uint64(15 * *thorough) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, emulator.Options{Users: 150, Seed: seed})

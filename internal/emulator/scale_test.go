@@ -81,9 +81,6 @@ func (s *scaled) requests() map[string]string {
 // TestCostIsThePages: in a tenant that is a hundred times as large a request
 // allocates no more.
 func TestCostIsThePages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a tenant of a hundred thousand people")
-	}
 	small, large := newScaled(1000), newScaled(100_000)
 	of := large.requests()
 	for name, uri := range small.requests() {

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+var thorough = flag.Uint64("thorough", 1, "try this many times as many histories")
 
 // A change is one thing that happens to a tenant, by the places of what it is
 // about, so that it can be made to two tenants alike.
@@ -150,11 +153,7 @@ func orNil(s string) any {
 // of their changes.
 func TestLaws(t *testing.T) {
 	t.Parallel()
-	histories := uint64(3000)
-	if testing.Short() {
-		histories = 300
-	}
-	for seed := range histories {
+	for seed := range 600 * *thorough {
 		r := rand.New(rand.NewPCG(seed, 1))
 		people := 3 + r.IntN(12)
 		tn := New(seed, people)
@@ -292,12 +291,8 @@ func disjoint(a, b map[int32]bool) bool {
 // everybody has the same.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	histories := uint64(2000)
-	if testing.Short() {
-		histories = 200
-	}
 	swaps := 0
-	for seed := range histories {
+	for seed := range 400 * *thorough {
 		r := rand.New(rand.NewPCG(seed, 2))
 		people := 6 + r.IntN(20)
 		start := func() *Tenant {
@@ -342,8 +337,8 @@ func TestOrder(t *testing.T) {
 			t.Fatalf("history %d, in another order:\n%s\n(-first +second):\n%s", seed, strings.Join(told, "\n"), diff)
 		}
 	}
-	if swaps < int(histories) {
-		t.Errorf("%d neighbours changed places in %d histories", swaps, histories)
+	if swaps < 400 {
+		t.Errorf("%d neighbours changed places in %d histories", swaps, 400**thorough)
 	}
 }
 
