@@ -1,5 +1,7 @@
 package licensing
 
+import "slices"
+
 const (
 	// maxEmptyPages bounds the pages without elements in a row. Microsoft Graph can send some that have a next link
 	// ("Paging Microsoft Graph data in your app"), and no limit is published.
@@ -22,6 +24,10 @@ func (p *Progress) Page(ids []string) error {
 		if p.empty++; p.empty >= maxEmptyPages {
 			return ErrEndless
 		}
+		return nil
+	}
+	if slices.Contains(ids, "") { // nobody knows whether it is another one
+		p.empty, p.repeated = 0, 0
 		return nil
 	}
 	if p.seen == nil {
