@@ -66,7 +66,7 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 			if known.code == "NOT_FOUND" {
 				e.Message = missing(ctx, e)
 			}
-			if known.kind == context.DeadlineExceeded || known.kind == context.Canceled {
+			if errors.Is(known.kind, context.DeadlineExceeded) || errors.Is(known.kind, context.Canceled) {
 				e.Extensions["retryable"] = !isMutation(ctx) // of which something may have been done
 			}
 			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {

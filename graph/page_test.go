@@ -207,7 +207,7 @@ func TestFilteredPagesReadOn(t *testing.T) {
 				t.Errorf("in pages of %d (-want +got):\n%s", first, diff)
 			}
 			count := g.tenant.Counts()["GET /users"]
-			return int(count.Bytes), int(count.Requests)
+			return int(count.Bytes), count.Requests
 		}
 		whole, _ := walk(999)
 		for first, most := range map[int]int{1: 8, 5: 4, 10: 4, 25: 3, 50: 2} {

@@ -212,7 +212,7 @@ func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFun
 			return nil
 		}
 		presented := present(ctx, err)
-		if presented != nil && a.take(errorSize(presented)) != nil && !(changes(ctx) && len(presented.Path) <= outcomeDepth) {
+		if presented != nil && a.take(errorSize(presented)) != nil && (!changes(ctx) || len(presented.Path) > outcomeDepth) {
 			return nil
 		}
 		return presented
