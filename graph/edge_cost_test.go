@@ -440,8 +440,8 @@ func shows(r response, field string) (found bool) {
 	return found
 }
 
-// TestEdgeCosts holds how many upstream requests, and parts of batches, each root field and each edge takes for 1, 50
-// and 200 parents, or as many as there are.
+// TestEdgeCosts holds how many upstream requests, and parts of batches, each root field and each edge takes for one
+// parent, for one more than a batch takes, and for one more than a page has; or as many as there are.
 func TestEdgeCosts(t *testing.T) {
 	t.Parallel()
 	e := startEdgeTenant(t)
@@ -453,7 +453,7 @@ func TestEdgeCosts(t *testing.T) {
 			field := tt.field()
 			e.ask(first, nil) // learns what the service refuses
 			asked, shown := 0, false
-			for _, n := range []int{1, 50, 200} {
+			for _, n := range []int{1, 21, 101} {
 				text, parents := e.question(tt.query, n)
 				if parents == asked {
 					continue // there are no more

@@ -40,10 +40,15 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
 		return refuse("Access token is empty.")
 	}
-	got, err := e.verify(strings.TrimSpace(raw))
+	if c.verified == nil {
+		got, err := e.verify(strings.TrimSpace(raw))
+		if err != nil {
+			return refuse("Access token validation failure: " + strings.TrimPrefix(err.Error(), "token ") + ".")
+		}
+		c.verified = &got
+	}
+	got := *c.verified
 	switch {
-	case err != nil:
-		return refuse("Access token validation failure: " + strings.TrimPrefix(err.Error(), "token ") + ".")
 	case len(got.Audience) != 1 || !c.isGraph(got.Audience[0]):
 		return refuse("Access token validation failure. Invalid audience.")
 	case got.Tenant != e.id:

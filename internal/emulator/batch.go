@@ -212,6 +212,7 @@ func (e *Emulator) answerPart(outer *call, p *part) answer {
 	}
 	if c.header.Get("Authorization") == "" {
 		c.header.Set("Authorization", outer.header.Get("Authorization"))
+		c.verified = outer.verified
 	}
 	c.path, c.rawQuery, _ = strings.Cut(strings.TrimPrefix(p.URL, "/"), "?")
 	// Blanks and the like may be raw in a part's url. A request has no fragment,

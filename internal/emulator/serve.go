@@ -31,6 +31,7 @@ type call struct {
 	header   http.Header
 	body     []byte
 	part     bool
+	verified *claims // of the token, where it is that of the batch
 
 	requestID, clientRequestID string
 	date                       time.Time

@@ -163,12 +163,14 @@ func TestTokenExpires(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	e := New(Options{Users: 10, Now: func() time.Time { return now }})
 	token := e.sign(&call{base: "http://graph", date: now}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
-	c := &call{base: "http://graph", header: map[string][]string{"Authorization": {"Bearer " + token}}}
-	if _, p := e.authenticate(c); p != nil {
+	from := func() *call {
+		return &call{base: "http://graph", header: map[string][]string{"Authorization": {"Bearer " + token}}}
+	}
+	if _, p := e.authenticate(from()); p != nil {
 		t.Errorf("a new token: %v", p)
 	}
 	now = now.Add(maxLifetime + time.Second)
-	if _, p := e.authenticate(c); p == nil || p.status != 401 {
+	if _, p := e.authenticate(from()); p == nil || p.status != 401 {
 		t.Errorf("an old token: %v", p)
 	}
 }

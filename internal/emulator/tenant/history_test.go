@@ -153,7 +153,7 @@ func orNil(s string) any {
 // of their changes.
 func TestLaws(t *testing.T) {
 	t.Parallel()
-	for seed := range 600 * *thorough {
+	for seed := range 300 * *thorough {
 		r := rand.New(rand.NewPCG(seed, 1))
 		people := 3 + r.IntN(12)
 		tn := New(seed, people)
