@@ -499,14 +499,15 @@ func TestTwoPermissions(t *testing.T) {
 }
 
 // TestUnreadableObjects asks for the names of one object and of two, without the permission to read such objects.
-// Microsoft Graph refuses the one, and sends the two with their ids alone.
+// Microsoft Graph refuses the one, and sends the two with their ids alone, where getByIds takes the permission that
+// there is: Directory.Read.All, or User.Read.All.
 func TestUnreadableObjects(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	ids := g.someIDs(t)
 	for _, tt := range []struct{ permission, role, query string }{
 		{readPeople, readGroups, `a: user(id: $person) { displayName }`},
-		{readPeople, readGroups, `a: user(id: $person) { displayName } b: user(id: "ed4ad304-1a1e-444e-a22d-b293ce22c760") { displayName }`},
+		{"Directory.Read.All", readGroups, `a: user(id: $person) { displayName } b: user(id: "ed4ad304-1a1e-444e-a22d-b293ce22c760") { displayName }`},
 		{readGroups, readPeople, `a: group(id: $group) { displayName }`},
 		{readGroups, readPeople, `a: group(id: $group) { displayName } b: group(id: $waiting) { displayName }`},
 		{readGroups, readPeople, `users(first: 8) { nodes { licenseAssignmentStates { assignedByGroup { id displayName } } } }`},

@@ -151,6 +151,7 @@ var variantCases = map[string]emulator.Variants{
 	"permissions of the list":       {Permissions: "list"},
 	"parts that are no JSON":        {RawParts: 0.2},
 	"agents are users":              {PlainAgents: true},
+	"hidden filters are refused":    {RefuseHiddenFilters: true},
 	"groups by age":                 {GroupsByAge: true},
 	"replication lag":               {ReplicationLag: time.Minute},
 	"rights fail now and then":      {UsageRightFailures: 0.2},

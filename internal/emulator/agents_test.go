@@ -40,15 +40,29 @@ func TestAgents(t *testing.T) {
 	if others := slices.DeleteFunc(c.all("/v1.0/users?$top=999&$select=id,identityParentId"), func(u row) bool { return u["@odata.type"] == nil && u["identityParentId"] == nil }); len(others) != 1 {
 		t.Errorf("%v", others)
 	}
-	c.SetVariants(Variants{Roles: []string{"AgentIdUser.ReadWrite.All"}})
 	all := c.token
-	c.token = c.newToken()
-	for uri, status := range map[string]int{
-		"/v1.0/users/" + id: 200, "/beta/users/" + id + "/cloudLicensing/usageRights": 200, "/v1.0/users/" + id + "/licenseDetails": 200,
-		"/v1.0/users": 403, "/v1.0/users/" + c.userID(0): 403, "/beta/users/" + c.userID(0) + "/cloudLicensing/usageRights": 403,
-	} {
-		if r := c.get(uri); r.status != status {
-			t.Errorf("with a permission for agents alone, %s: %d, want %d", uri, r.status, status)
+	shared := "/cloudLicensing/assignments"
+	for _, role := range agentPermissions {
+		for _, permissions := range []string{"", "list", "pages"} {
+			c.SetVariants(Variants{Roles: []string{role}, Permissions: permissions})
+			c.token = c.newToken()
+			listed := 200 // by Microsoft's list of permissions
+			if permissions == "pages" {
+				listed = 403
+			}
+			for request, status := range map[string]int{
+				"GET /v1.0/users/" + id: 200, "GET /v1.0/users/" + id + "/licenseDetails": 200, "GET /v1.0/users/microsoft.graph.agentUser": 200,
+				"GET /beta/users/" + id + "/cloudLicensing/usageRights": listed, "GET /beta/groups/" + group + shared: listed,
+				"POST /v1.0/users/" + id + "/assignLicense": 415, "POST /v1.0/users/" + id + "/reprocessLicenseAssignment": 200,
+				"POST /beta/users/" + id + shared: 415, "POST /beta/users/" + id + shared + "/reprocessAssignments": 204,
+				"GET /v1.0/users": 403, "GET /v1.0/users/" + c.userID(0): 403, "GET /beta/users/" + c.userID(0) + "/cloudLicensing/usageRights": 403,
+				"POST /v1.0/users/" + c.userID(0) + "/assignLicense": 403, "POST /beta/users/" + c.userID(0) + shared: 403,
+			} {
+				method, uri, _ := strings.Cut(request, " ")
+				if r := c.do(method, uri, ""); r.status != status {
+					t.Errorf("%s, permissions %q: %s: %d %s, want %d", role, permissions, request, r.status, r.raw, status)
+				}
+			}
 		}
 	}
 	c.token = all

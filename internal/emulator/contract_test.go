@@ -11,7 +11,8 @@ import (
 // TestContractPermissions holds each endpoint to the permissions of its
 // reference page: delegated ones before the bar, those of applications after it,
 // least privileged first. D stands for Directory.Read.All and
-// Directory.ReadWrite.All, which are higher permissions of every read.
+// Directory.ReadWrite.All, which are higher permissions of every read; A for those of
+// agents.
 func TestContractPermissions(t *testing.T) {
 	t.Parallel()
 	const (
@@ -25,15 +26,20 @@ func TestContractPermissions(t *testing.T) {
 		mine       = "CloudLicensing.Read User-CloudLicensing.Read.All User.Read.All | CloudLicensing.Read.All User-CloudLicensing.Read.All User.Read.All"
 
 		changeCloud  = "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization"
-		changeUser   = "User-CloudLicensing.AssignLicenses | User-CloudLicensing.AssignLicenses.Organization"
-		changeGroup  = "Group-CloudLicensing.AssignLicenses | Group-CloudLicensing.AssignLicenses.Organization"
-		createUser   = "User-CloudLicensing.AssignLicenses.Organization | User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All"
+		changeAdmin  = "CloudLicensing.AssignLicenses CloudLicensing.AssignLicenses.Organization Directory.ReadWrite.All | CloudLicensing.AssignLicenses.Organization Directory.ReadWrite.All"
+		changeUser   = "User-CloudLicensing.AssignLicenses User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All | User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All"
+		changeGroup  = "Group-CloudLicensing.AssignLicenses Group-CloudLicensing.AssignLicenses.Organization Group.ReadWrite.All Directory.ReadWrite.All | Group-CloudLicensing.AssignLicenses.Organization Group.ReadWrite.All Directory.ReadWrite.All"
+		createUser   = "User-CloudLicensing.AssignLicenses.Organization | User-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Directory.ReadWrite.All A"
+		everybodys   = "CloudLicensing.AssignLicenses.Organization User-CloudLicensing.AssignLicenses.Organization Group-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All A"
 		users        = "User.Read.All User.ReadWrite.All D"
+		people       = users + " A"
 		groups       = "GroupMember.Read.All Group.Read.All Group.ReadWrite.All D"
+		members      = groups + " GroupMember.ReadBasic.All GroupMember.ReadWrite.All Group.ReadBasic.All"
 		changeUsers  = "User.ReadWrite.All Directory.ReadWrite.All"
 		changeGroups = "Group.ReadWrite.All Directory.ReadWrite.All"
-		details      = "LicenseAssignment.Read.All User.Read " + users + " | LicenseAssignment.Read.All " + users
-		licenses     = "LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"
+		changePeople = changeUsers + " A"
+		details      = "LicenseAssignment.Read.All User.Read " + people + " | LicenseAssignment.Read.All " + people
+		licenses     = "LicenseAssignment.ReadWrite.All " + changePeople
 	)
 	same := func(both string) string { return both + " | " + both }
 	want := map[string]string{
@@ -66,40 +72,40 @@ func TestContractPermissions(t *testing.T) {
 		"POST /admin/cloudLicensing/assignments":                           "CloudLicensing.AssignLicenses | CloudLicensing.AssignLicenses.Organization User-CloudLicensing.AssignLicenses.Organization Group-CloudLicensing.AssignLicenses.Organization User.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All",
 		"POST /admin/cloudLicensing/allotments/{id}/assignments":           changeCloud,
 		"POST /groups/{id}/cloudLicensing/assignments":                     "CloudLicensing.AssignLicenses.Organization | CloudLicensing.AssignLicenses.Organization Group-CloudLicensing.AssignLicenses.Organization Group.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All",
-		"POST /users/{id}/cloudLicensing/assignments/reprocessAssignments": changeCloud,
+		"POST /users/{id}/cloudLicensing/assignments/reprocessAssignments": "CloudLicensing.AssignLicenses User-CloudLicensing.AssignLicenses Group-CloudLicensing.AssignLicenses " + everybodys + " | " + everybodys,
 
 		"GET /users":                                  same(users),
 		"GET /users/$count":                           same(users),
-		"GET /users/microsoft.graph.agentUser":        same(users),
-		"GET /users/{id}":                             same(users),
+		"GET /users/microsoft.graph.agentUser":        same(people),
+		"GET /users/{id}":                             same(people),
 		"GET /users/{id}/licenseDetails":              details,
 		"GET /me/licenseDetails":                      details,
-		"GET /me":                                     "User.Read User.Read.All | " + users,
+		"GET /me":                                     "User.Read User.ReadWrite " + people + " | " + people,
 		"GET /groups":                                 same(groups),
 		"GET /groups/$count":                          same(groups),
 		"GET /groups/{id}":                            same(groups),
-		"GET /groups/{id}/members":                    same(groups),
-		"GET /groups/{id}/members/$count":             same(groups),
+		"GET /groups/{id}/members":                    same(members),
+		"GET /groups/{id}/members/$count":             same(members),
 		"GET /groups/{id}/membersWithLicenseErrors":   same(groups),
 		"GET /subscribedSkus":                         same("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All D"),
 		"GET /subscribedSkus/{id}":                    same("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All D"),
 		"POST /users/{id}/assignLicense":              same(licenses),
 		"POST /me/assignLicense":                      same(licenses),
-		"POST /users/{id}/reprocessLicenseAssignment": same(changeUsers),
-		"POST /me/reprocessLicenseAssignment":         same(changeUsers),
+		"POST /users/{id}/reprocessLicenseAssignment": same(changePeople),
+		"POST /me/reprocessLicenseAssignment":         same(changePeople),
 		"POST /groups/{id}/assignLicense":             same("LicenseAssignment.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"),
-		"POST /directoryObjects/getByIds":             same("D User.Read.All GroupMember.Read.All Group.Read.All"),
+		"POST /directoryObjects/getByIds":             same("D User.Read.All"),
 		"POST /$batch":                                " | ",
 
 		"GET /users/delta":  same(users),
 		"GET /groups/delta": same(groups),
 		// These are on the pages of the directory.
 		"POST /users":                           same(changeUsers),
-		"PATCH /users/{id}":                     same(changeUsers),
-		"DELETE /users/{id}":                    same(changeUsers),
+		"PATCH /users/{id}":                     same(changePeople),
+		"DELETE /users/{id}":                    same("User.ReadWrite.All A"),
 		"POST /groups":                          changeGroups + " | Group.Create " + changeGroups,
 		"PATCH /groups/{id}":                    same(changeGroups),
-		"DELETE /groups/{id}":                   same(changeGroups),
+		"DELETE /groups/{id}":                   same("Group.ReadWrite.All"),
 		"POST /groups/{id}/members/$ref":        same("GroupMember.ReadWrite.All " + changeGroups),
 		"DELETE /groups/{id}/members/{id}/$ref": same("GroupMember.ReadWrite.All " + changeGroups),
 	}
@@ -112,7 +118,7 @@ func TestContractPermissions(t *testing.T) {
 		want[method+" /users/{id}/cloudLicensing/"+path], want[method+" /me/cloudLicensing/"+path] = permissions, permissions
 	}
 	for path, permissions := range map[string]string{
-		"/admin/cloudLicensing/assignments/{id}": changeCloud, "/admin/cloudLicensing/allotments/{id}/assignments/{id}": changeCloud,
+		"/admin/cloudLicensing/assignments/{id}": changeAdmin, "/admin/cloudLicensing/allotments/{id}/assignments/{id}": changeAdmin,
 		"/users/{id}/cloudLicensing/assignments/{id}": changeUser, "/me/cloudLicensing/assignments/{id}": changeUser, "/groups/{id}/cloudLicensing/assignments/{id}": changeGroup,
 	} {
 		want["PATCH "+path], want["DELETE "+path] = permissions, permissions
@@ -121,9 +127,12 @@ func TestContractPermissions(t *testing.T) {
 	names := func(text string) []string {
 		var list []string
 		for _, name := range strings.Fields(text) {
-			if name == "D" {
+			switch name {
+			case "D":
 				list = append(list, "Directory.Read.All", "Directory.ReadWrite.All")
-			} else {
+			case "A":
+				list = append(list, "AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy")
+			default:
 				list = append(list, name)
 			}
 		}
@@ -146,6 +155,16 @@ func TestContractPermissions(t *testing.T) {
 		if least := strings.Fields(delegated); len(least) > 0 && least[0] != "D" && r.scopes[0] != least[0] {
 			t.Errorf("%s names %s before %s", r.label, r.scopes[0], least[0])
 		}
+		basic := ""
+		switch r.label {
+		case "GET /me", "GET /users", "GET /users/$count", "GET /users/{id}", "GET /users/microsoft.graph.agentUser":
+			basic = "User.ReadBasic.All"
+		case "GET /groups", "GET /groups/$count", "GET /groups/{id}":
+			basic = "Group.ReadBasic.All"
+		}
+		if strings.Join(r.basic, " ") != basic {
+			t.Errorf("%s reads basic properties with %v, want %q", r.label, r.basic, basic)
+		}
 		if (r.also != nil) != strings.HasSuffix(r.label, "/membersWithLicenseErrors") {
 			t.Errorf("%s needs %v besides", r.label, r.also)
 		}
@@ -154,10 +173,11 @@ func TestContractPermissions(t *testing.T) {
 		if !r.cloud {
 			continue
 		}
+		A := []string{"AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy"}
 		D, U, G := []string{"Directory.Read.All", "Directory.ReadWrite.All"}, []string{"User.Read.All", "User.ReadWrite.All"}, []string{"Group.Read.All", "Group.ReadWrite.All"}
-		writesUser := []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
-		application := map[string][]string{"admin": D, "users": with(U, D), "me": with(U, D), "groups": with(G, U, D), "devices": with([]string{"Device.Read.All", "Device.ReadWrite.All"}, D)}
-		delegated := map[string][]string{"admin": D, "users": with(U, D, []string{"User.Read", "User.ReadWrite"}), "groups": application["groups"], "devices": with([]string{"Device.Read.All"}, D)}
+		writesUser := with([]string{"User.ReadWrite.All", "Directory.ReadWrite.All"}, A)
+		application := map[string][]string{"admin": D, "users": with(U, D, A), "me": with(U, D, A), "groups": with(G, U, D, A), "devices": with([]string{"Device.Read.All", "Device.ReadWrite.All"}, D)}
+		delegated := map[string][]string{"admin": D, "users": with(U, D, A, []string{"User.Read", "User.ReadWrite"}), "groups": application["groups"], "devices": with([]string{"Device.Read.All"}, D)}
 		if r.method != "GET" {
 			application = map[string][]string{"admin": D[1:], "users": writesUser, "me": writesUser, "groups": with(G[1:], writesUser), "devices": with([]string{"Device.ReadWrite.All"}, D[1:])}
 			delegated = map[string][]string{"admin": D[1:], "users": with(writesUser, []string{"User.ReadWrite"}), "groups": application["groups"], "devices": D[1:]}

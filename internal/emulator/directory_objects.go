@@ -77,6 +77,14 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 // readersOf are the permissions that read a kind of object.
 var readersOf = [...][]string{tenant.User: readUsers, tenant.GroupKind: readGroups, tenant.DeviceKind: readDevices, tenant.Principal: readPrincipals}
 
+// basicReadersOf read basic properties alone.
+var basicReadersOf = [...][]string{tenant.User: basicUsers, tenant.GroupKind: basicGroups, tenant.DeviceKind: nil, tenant.Principal: nil}
+
+// reads says whether the caller may read something of that kind beside its id.
+func (c *call) reads(kind tenant.Kind) bool {
+	return c.who.has(readersOf[kind]) || c.who.has(basicReadersOf[kind])
+}
+
 // directoryObject writes an object among objects of other types.
 func (c *call) directoryObject(r holder, sel, readers []string) object {
 	switch r.Kind {
@@ -117,7 +125,7 @@ func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, rea
 	for name := range o {
 		if et.props[name].license {
 			delete(o, name)
-		} else if name != "id" && !c.who.has(readers) {
+		} else if name != "id" && !c.who.has(readers) && !(et.props[name].basic && c.who.has(et.basic)) {
 			o[name] = nil
 		}
 	}

@@ -85,13 +85,14 @@ func (e *Emulator) own(c *call) bool {
 // agentPermissions are good for the users that are agents, and for no others.
 var agentPermissions = []string{"AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy"}
 
-// ofAgent says whether the call is about a user that is an agent. It is asked under
-// the tenant's lock.
+// ofAgent says whether the call, which is about one user, is about an agent. It is
+// asked under the tenant's lock.
 func (e *Emulator) ofAgent(c *call) bool {
-	if !strings.HasPrefix(c.route.template, "/users/{id}") {
-		return false
+	key := c.who.user
+	if !c.route.me {
+		key = c.params[0]
 	}
-	i, ok := e.tenant.FindUser(c.params[0])
+	i, ok := e.tenant.FindUser(key)
 	return ok && e.tenant.User(i).Agent()
 }
 
@@ -197,13 +198,16 @@ func (e *Emulator) permit(c *call) *problem {
 			needed = with(needed, list)
 		}
 	}
-	if e.ofAgent(c) && (!c.route.cloud || c.variants.Permissions != "pages") {
-		needed = with(needed, agentPermissions)
+	if ofOne := c.route.me || strings.HasPrefix(c.route.template, "/users/{id}"); ofOne && !e.ofAgent(c) {
+		needed = without(needed, agentPermissions)
 	}
 	if person && !e.own(c) {
-		needed = slices.DeleteFunc(slices.Clone(needed), func(p string) bool { return slices.Contains(ownScopes, p) })
+		needed = without(needed, ownScopes)
 	}
 	allowed := needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.me && !person
+	if !allowed && c.who.has(c.route.basic) {
+		allowed, c.basic = true, true
+	}
 	refused := person && c.who.clearance < e.needs(c)
 	switch {
 	case allowed && !refused:
@@ -214,4 +218,9 @@ func (e *Emulator) permit(c *call) *problem {
 		return cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission that this operation requires, such as %s.", needed[0])
 	}
 	return usualProblem(http.StatusForbidden)
+}
+
+// without leaves some permissions out of a list of them.
+func without(permissions, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(permissions), func(p string) bool { return slices.Contains(some, p) })
 }

@@ -42,7 +42,7 @@ type Options struct {
 // ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
 // 37 RawParts, 38 GroupsByAge. The others, 5, 6, 12, 16, 23, 29, 30, 32 and 34 to
 // 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates, PlainAgents,
-// MissingUsageRight, OnBehalfOf and Roles belong to no point.
+// MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles belong to no point.
 type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
@@ -137,6 +137,10 @@ type Variants struct {
 	// reference pages and Microsoft's list of permissions, either of them; "pages"
 	// alone; "list" alone, which has no CloudLicensing permission.
 	Permissions string
+	// RefuseHiddenFilters answers 403 to a filter or search by a property that the
+	// caller's basic permissions do not read. Otherwise everything is left out of the
+	// answer, as the page of $filter says.
+	RefuseHiddenFilters bool
 	// RawParts is the share, 0 to 1, of batches with a part whose body stands in the
 	// answer as a page of HTML, unquoted, so that the whole is no JSON; spread
 	// evenly.

@@ -14,28 +14,28 @@ import (
 // groupType is the properties of a group, by "group resource type".
 // hasMembersWithLicenseErrors is missing on purpose: it can be filtered by,
 // but is never returned.
-var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: otherGroupProperties, props: map[string]property[*tenant.Group]{
-	"id":              {get: func(_ *call, g *tenant.Group) any { return g.ID().String() }, onDefault: true},
+var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: otherGroupProperties, basic: basicGroups, props: map[string]property[*tenant.Group]{
+	"id":              {get: func(_ *call, g *tenant.Group) any { return g.ID().String() }, onDefault: true, basic: true},
 	"deletedDateTime": {get: always[*tenant.Group](nil), onDefault: true},
 	"classification":  {get: always[*tenant.Group](nil), onDefault: true},
 	"createdDateTime": {get: func(_ *call, g *tenant.Group) any { return timestamp(g.Created) }, onDefault: true},
 	"description":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.About }), onDefault: true},
-	"displayName":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.Name }), onDefault: true},
+	"displayName":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.Name }), onDefault: true, basic: true},
 	"groupTypes": {get: func(_ *call, g *tenant.Group) any {
 		if g.Unified {
 			return []string{"Unified"}
 		}
 		return []string{}
-	}, onDefault: true},
+	}, onDefault: true, basic: true},
 	"mail": {get: func(_ *call, g *tenant.Group) any {
 		if g.Unified {
 			return g.Nickname + "@" + mainDomain
 		}
 		return nil
-	}, onDefault: true},
-	"mailEnabled":     {get: func(_ *call, g *tenant.Group) any { return g.Unified }, onDefault: true},
+	}, onDefault: true, basic: true},
+	"mailEnabled":     {get: func(_ *call, g *tenant.Group) any { return g.Unified }, onDefault: true, basic: true},
 	"mailNickname":    {get: textOf(func(_ *call, g *tenant.Group) string { return g.Nickname }), onDefault: true},
-	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return g.SecurityEnabled() }, onDefault: true},
+	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return g.SecurityEnabled() }, onDefault: true, basic: true},
 	"visibility":      {get: always[*tenant.Group](nil), onDefault: true},
 
 	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, license: true},
@@ -146,8 +146,11 @@ const maxExpanded = 20
 
 // checkGroupOptions refuses what groups do not have. The one relation that can
 // be expanded has no options of its own and does not go with advanced queries.
-func checkGroupOptions(q *query) *problem {
+func checkGroupOptions(c *call, q *query) *problem {
 	if p := groupType.check(directory, q.sel); p != nil {
+		return p
+	}
+	if p := groupType.limit(c, q); p != nil {
 		return p
 	}
 	for _, x := range q.expand {
@@ -167,6 +170,9 @@ func checkGroupOptions(q *query) *problem {
 
 func (e *Emulator) renderGroup(c *call, q *query, g *tenant.Group) object {
 	o := groupType.render(c, g, q.sel)
+	if c.basic {
+		groupType.conceal(o)
+	}
 	if len(q.expand) > 0 {
 		list := []object{}
 		for _, m := range c.tenant.Members(g, -1) {
@@ -185,7 +191,7 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := checkGroupOptions(q); p != nil {
+	if p := checkGroupOptions(c, q); p != nil {
 		return nil, p
 	}
 	i, p := e.pathGroup(c)
@@ -202,7 +208,7 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := checkGroupOptions(q); p != nil {
+	if p := checkGroupOptions(c, q); p != nil {
 		return nil, p
 	}
 	t := c.tenant
@@ -218,6 +224,9 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 		}
 		groups = sortedBy(all, nil, by, q.orderBy[0].Descending)
 	}
+	if q.nothing {
+		groups = listed[int32](nil)
+	}
 	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
 		return e.renderGroup(c, q, t.Group(i))
 	}), nil
@@ -227,6 +236,9 @@ func (e *Emulator) countGroups(c *call) (any, *problem) {
 	q, p := e.directoryCount(c, c.groupRules())
 	if p != nil {
 		return nil, p
+	}
+	if p := groupType.limit(c, q); p != nil || q.nothing {
+		return plainCount(c, 0), p
 	}
 	return plainCount(c, c.groups(q).count()), nil
 }

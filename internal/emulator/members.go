@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"iter"
+	"slices"
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
@@ -73,18 +74,21 @@ func (e *Emulator) members(c *call, q *query) (none listing[holder], p *problem)
 		count: g.MemberCount,
 	}
 	text := func(path string) func(holder) string { return func(h holder) string { return c.memberValue(h, path) } }
-	return members.where(fitting(q, source[holder]{value: func(path string) func(holder) value {
+	fits := fitting(q, source[holder]{value: func(path string) func(holder) value {
 		get := text(path)
 		return func(h holder) value { return textValue(get(h)) }
-	}}, text)), nil
+	}}, text)
+	if wanted := fits; slices.Contains(q.asksAbout(), "displayName") { // What the caller may not read is left out.
+		fits = func(h holder) bool { return c.reads(h.Kind) && wanted(h) }
+	}
+	return members.where(fits), nil
 }
 
 // renderMember writes one member. Of what the caller may not read there is
 // nothing but the type and the id.
 func (c *call) renderMember(h holder, sel []string) object {
-	readers := readersOf[h.Kind]
-	o := c.directoryObject(h, sel, readers)
-	if !c.who.has(readers) {
+	o := c.directoryObject(h, sel, readersOf[h.Kind])
+	if !c.reads(h.Kind) {
 		return object{"@odata.type": o["@odata.type"], "id": c.tenant.IDOf(h).String()}
 	}
 	return o

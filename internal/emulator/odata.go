@@ -46,10 +46,39 @@ type query struct {
 	search  *odata.Search
 	apply   *odata.Aggregation
 
+	nothing bool // the caller may not read what is filtered by
+
 	raw   string // the options of the first page
 	after int64  // the place behind which this page starts
 	later bool   // this is not the first page
 	real  bool   // with Variants.EmptyPages: the empty page has been seen
+}
+
+// asksAbout lists the properties that items are filtered and searched by.
+func (q *query) asksAbout() []string {
+	var names []string
+	var walk func(f *odata.Filter)
+	walk = func(f *odata.Filter) {
+		switch f.Op {
+		case odata.And, odata.Or, odata.Not:
+			for _, kid := range f.Kids {
+				walk(kid)
+			}
+		default:
+			name, _, _ := strings.Cut(f.Path, "/")
+			names = append(names, name)
+		}
+	}
+	if q.filter != nil {
+		walk(q.filter)
+	}
+	if q.search != nil {
+		q.search.Clauses(func(clause *odata.Search) bool {
+			names = append(names, clause.Property)
+			return true
+		})
+	}
+	return names
 }
 
 // expansion is one relation of $expand.

@@ -20,6 +20,7 @@ type route struct {
 	app      []string
 	scopes   []string
 	also     []string // needed besides, of applications and persons
+	basic    []string // read basic properties alone
 	// list and listScopes are what Microsoft's list of permissions has in place of app
 	// and scopes. It knows nothing but roots.
 	list, listScopes []string
@@ -59,14 +60,18 @@ var (
 	readWaiting     = []string{"CloudLicensing.Read.All", "User-UsageRight.Read.All"}
 	readAssignees   = with(readUserErrors, readOfGroup)
 	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
-	readDetails     = with([]string{"LicenseAssignment.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readPeople      = with(readUsers, agentPermissions)
+	basicUsers      = []string{"User.ReadBasic.All"}
+	readDetails     = with([]string{"LicenseAssignment.Read.All"}, readPeople)
 	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
+	basicGroups     = []string{"Group.ReadBasic.All"}
+	readMembers     = with([]string{"GroupMember.Read.All", "GroupMember.ReadBasic.All", "GroupMember.ReadWrite.All", "Group.ReadBasic.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
 	readDeviceRight = []string{"CloudLicensing-UsageRights.Read.All"}
 	readDeviceQueue = []string{"Device-CloudLicensing.Read.All"}
 	readDevices     = with([]string{"Device.Read.All"}, readDirectory)
 	readPrincipals  = with([]string{"Application.Read.All"}, readDirectory)
 	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "Organization.ReadWrite.All"}, readDirectory)
-	readObjects     = with(readDirectory, []string{"User.Read.All", "GroupMember.Read.All", "Group.Read.All"})
+	readObjects     = with(readDirectory, []string{"User.Read.All"})
 
 	writeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
 	writeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -76,18 +81,24 @@ var (
 	writeBoth    = []string{"CloudLicensing.AssignLicenses.Organization", "Directory.ReadWrite.All"}
 	createGroup  = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
 	writeDevice  = []string{"CloudLicensing-Assignment.ReadWrite.All"}
+	createUser   = with(writeUser, agentPermissions)
 	changeCloud  = []string{"CloudLicensing.AssignLicenses.Organization"}
-	changeUser   = []string{"User-CloudLicensing.AssignLicenses.Organization"}
-	changeGroup  = []string{"Group-CloudLicensing.AssignLicenses.Organization"}
-	assignUser   = []string{"LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
-	assignGroup  = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	reprocess    = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+	changeAdmin  = writeBoth
+	// reprocessCloud lists those of the page of users, which names all of both kinds.
+	reprocessCloud = with(writeCloud, agentPermissions)
+	assignUser     = with([]string{"LicenseAssignment.ReadWrite.All"}, changeUsers, agentPermissions)
+	assignGroup    = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	reprocess      = with(changeUsers, agentPermissions)
 
 	changeDirectory = []string{"Directory.ReadWrite.All"}
 	changeUsers     = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
-	changeGroups    = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
-	createGroups    = with([]string{"Group.Create"}, changeGroups)
-	changeMembers   = with([]string{"GroupMember.ReadWrite.All"}, changeGroups)
+	changePeople    = with(changeUsers, agentPermissions)
+	// Directory.ReadWrite.All deletes nobody and no group.
+	deletePeople  = with([]string{"User.ReadWrite.All"}, agentPermissions)
+	deleteGroups  = []string{"Group.ReadWrite.All"}
+	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	createGroups  = with([]string{"Group.Create"}, changeGroups)
+	changeMembers = with([]string{"GroupMember.ReadWrite.All"}, changeGroups)
 
 	scopesCloud       = []string{"CloudLicensing.Read"}
 	scopesGroupRight  = []string{"Group-UsageRight.Read.All"}
@@ -99,10 +110,14 @@ var (
 	scopesWaiting     = with(scopesCloud, []string{"User-UsageRight.Read"})
 	scopesDeviceRight = []string{"CloudLicensing-UsageRights.Read"}
 	scopesDeviceQueue = []string{"Device-CloudLicensing.Read"}
-	scopesDetails     = with([]string{"LicenseAssignment.Read.All", "User.Read"}, readUsers)
+	scopesDetails     = with([]string{"LicenseAssignment.Read.All", "User.Read"}, readPeople)
+	scopesMe          = with(ownScopes, readPeople)
 	scopesWrite       = []string{"CloudLicensing.AssignLicenses"}
-	scopesChangeUser  = []string{"User-CloudLicensing.AssignLicenses"}
-	scopesChangeGroup = []string{"Group-CloudLicensing.AssignLicenses"}
+	scopesChange      = with(scopesWrite, changeAdmin)
+	scopesChangeUser  = with([]string{"User-CloudLicensing.AssignLicenses"}, writeUser)
+	scopesChangeGroup = with([]string{"Group-CloudLicensing.AssignLicenses"}, writeGroup)
+	scopesReprocess   = with(scopesWrite, []string{"User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses"}, reprocessCloud)
+	scopesCreateUser  = []string{"User-CloudLicensing.AssignLicenses.Organization"}
 	scopesWriteDevice = []string{"CloudLicensing-Assignment.ReadWrite"}
 
 	// defaultRoles are what the application has without Variants.Roles.
@@ -131,22 +146,22 @@ func permissionsListed(root, method string) (app, scopes []string) {
 	case root == "devices" && reads:
 		return with(readDevices, []string{"Device.ReadWrite.All"}), readDevices
 	case root == "groups" && reads:
-		app = with([]string{"Group.Read.All", "Group.ReadWrite.All"}, readUsers)
+		app = with([]string{"Group.Read.All", "Group.ReadWrite.All"}, readPeople)
 		return app, app
 	case reads: // of users and of oneself
-		return readUsers, with(readUsers, ownScopes)
+		return readPeople, with(readPeople, ownScopes)
 	case root == "admin":
 		return changeDirectory, changeDirectory
 	case root == "devices":
 		return with([]string{"Device.ReadWrite.All"}, changeDirectory), changeDirectory
 	case root == "groups":
-		scopes = with([]string{"Group.ReadWrite.All"}, changeUsers)
+		scopes = with([]string{"Group.ReadWrite.All"}, changePeople)
 		if posts {
-			return changeUsers, scopes
+			return changePeople, scopes
 		}
 		return scopes, scopes
 	}
-	return changeUsers, with(changeUsers, []string{"User.ReadWrite"})
+	return changePeople, with(changePeople, []string{"User.ReadWrite"})
 }
 
 // ownScopes are those that are good for oneself alone.
@@ -238,37 +253,37 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(post, admin+"assignments", (*Emulator).createAssignment, writeCloud, scopesWrite),
 			cloud(post, admin+"allotments/{id}/assignments", (*Emulator).createAssignment, changeCloud, scopesWrite),
 			cloud(post, group+"assignments", (*Emulator).createAssignment, createGroup, changeCloud),
-			cloud(post, "/users/{id}/cloudLicensing/assignments/reprocessAssignments", (*Emulator).reprocessAssignments, changeCloud, scopesWrite),
+			cloud(post, "/users/{id}/cloudLicensing/assignments/reprocessAssignments", (*Emulator).reprocessAssignments, reprocessCloud, scopesReprocess),
 		},
-		people(post, "assignments", (*Emulator).createAssignment, writeUser, changeUser),
-		changes(admin+"assignments/{id}", changeCloud, scopesWrite),
-		changes(admin+"allotments/{id}/assignments/{id}", changeCloud, scopesWrite),
-		changes("/users/{id}/cloudLicensing/assignments/{id}", changeUser, scopesChangeUser),
-		changes("/me/cloudLicensing/assignments/{id}", changeUser, scopesChangeUser),
-		changes(group+"assignments/{id}", changeGroup, scopesChangeGroup),
+		people(post, "assignments", (*Emulator).createAssignment, createUser, scopesCreateUser),
+		changes(admin+"assignments/{id}", changeAdmin, scopesChange),
+		changes(admin+"allotments/{id}/assignments/{id}", changeAdmin, scopesChange),
+		changes("/users/{id}/cloudLicensing/assignments/{id}", writeUser, scopesChangeUser),
+		changes("/me/cloudLicensing/assignments/{id}", writeUser, scopesChangeUser),
+		changes(group+"assignments/{id}", writeGroup, scopesChangeGroup),
 		[]route{
 			{method: get, template: "/users/delta", handler: (*Emulator).deltaUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/groups/delta", handler: (*Emulator).deltaGroups, app: readGroups, scopes: readGroups},
 			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: writesDirectory},
-			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changeUsers, scopes: changeUsers},
-			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: changeUsers, scopes: changeUsers, clearance: deletesObjects},
+			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changePeople, scopes: changePeople},
+			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: deletePeople, scopes: deletePeople, clearance: deletesObjects},
 			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: writesDirectory},
 			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeGroups, scopes: changeGroups, clearance: writesDirectory},
-			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: changeGroups, scopes: changeGroups, clearance: deletesObjects},
+			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: deleteGroups, scopes: deleteGroups, clearance: deletesObjects},
 			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
 			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
-			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
-			{method: get, template: "/users/$count", handler: (*Emulator).countUsers, app: readUsers, scopes: readUsers, units: 2},
-			{method: get, template: agentsTemplate, handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, units: 2},
-			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readUsers, scopes: readUsers},
+			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, basic: basicUsers, units: 2},
+			{method: get, template: "/users/$count", handler: (*Emulator).countUsers, app: readUsers, scopes: readUsers, basic: basicUsers, units: 2},
+			{method: get, template: agentsTemplate, handler: (*Emulator).listUsers, app: readPeople, scopes: readPeople, basic: basicUsers, units: 2},
+			{method: get, template: "/users/{id}", handler: (*Emulator).getUser, app: readPeople, scopes: readPeople, basic: basicUsers},
 			{method: get, template: "/users/{id}/licenseDetails", handler: (*Emulator).listDetails, app: readDetails, scopes: scopesDetails, units: 2},
 			{method: get, template: "/me/licenseDetails", handler: (*Emulator).listDetails, me: true, app: readDetails, scopes: scopesDetails, units: 2},
-			{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readUsers, scopes: []string{"User.Read", "User.Read.All"}},
-			{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups},
-			{method: get, template: "/groups/$count", handler: (*Emulator).countGroups, app: readGroups, scopes: readGroups},
-			{method: get, template: "/groups/{id}", handler: (*Emulator).getGroup, app: readGroups, scopes: readGroups},
-			{method: get, template: "/groups/{id}/members", handler: (*Emulator).listMembers, app: readGroups, scopes: readGroups, units: 3},
-			{method: get, template: "/groups/{id}/members/$count", handler: (*Emulator).countMembers, app: readGroups, scopes: readGroups, units: 3},
+			{method: get, template: "/me", handler: (*Emulator).getUser, me: true, app: readPeople, scopes: scopesMe, basic: basicUsers},
+			{method: get, template: "/groups", handler: (*Emulator).listGroups, app: readGroups, scopes: readGroups, basic: basicGroups},
+			{method: get, template: "/groups/$count", handler: (*Emulator).countGroups, app: readGroups, scopes: readGroups, basic: basicGroups},
+			{method: get, template: "/groups/{id}", handler: (*Emulator).getGroup, app: readGroups, scopes: readGroups, basic: basicGroups},
+			{method: get, template: "/groups/{id}/members", handler: (*Emulator).listMembers, app: readMembers, scopes: readMembers, units: 3},
+			{method: get, template: "/groups/{id}/members/$count", handler: (*Emulator).countMembers, app: readMembers, scopes: readMembers, units: 3},
 			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
 			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
 			{method: get, template: "/subscribedSkus/{id}", handler: (*Emulator).getSku, app: readSkus, scopes: readSkus},

@@ -40,6 +40,7 @@ type call struct {
 	label  string
 	params []string // values of {id} in the route
 	who    *identity
+	basic  bool       // the caller may read basic properties alone
 	query  url.Values // the options in effect: of the link's first page on later pages
 
 	paid         *ticket // what it was charged; nil when nothing was

@@ -16,13 +16,13 @@ func written(name string) func(*call, int32) any {
 
 // userType is the properties of a user, by "user resource type". The default
 // ones are those that page names.
-var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserProperties, props: map[string]property[int32]{
-	"id":                {get: func(c *call, i int32) any { return c.tenant.User(i).ID().String() }, onDefault: true},
-	"displayName":       {get: written("displayName"), onDefault: true},
-	"givenName":         {get: written("givenName"), onDefault: true},
-	"surname":           {get: written("surname"), onDefault: true},
-	"userPrincipalName": {get: written("userPrincipalName"), onDefault: true},
-	"mail":              {get: written("mail"), onDefault: true},
+var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserProperties, basic: basicUsers, props: map[string]property[int32]{
+	"id":                {get: func(c *call, i int32) any { return c.tenant.User(i).ID().String() }, onDefault: true, basic: true},
+	"displayName":       {get: written("displayName"), onDefault: true, basic: true},
+	"givenName":         {get: written("givenName"), onDefault: true, basic: true},
+	"surname":           {get: written("surname"), onDefault: true, basic: true},
+	"userPrincipalName": {get: written("userPrincipalName"), onDefault: true, basic: true},
+	"mail":              {get: written("mail"), onDefault: true, basic: true},
 	"jobTitle":          {get: written("jobTitle"), onDefault: true},
 	"businessPhones":    {get: always[int32]([]string{}), onDefault: true},
 	"mobilePhone":       {get: written("mobilePhone"), onDefault: true},
@@ -70,7 +70,11 @@ func (c *call) typedAsAgent(o object, i int32) object {
 }
 
 func (c *call) renderUser(i int32, sel []string) object {
-	return c.typedAsAgent(userType.render(c, i, sel), i)
+	o := userType.render(c, i, sel)
+	if c.basic {
+		userType.conceal(o)
+	}
+	return c.typedAsAgent(o, i)
 }
 
 func (c *call) assignmentStates(i int32) []object {
@@ -307,7 +311,7 @@ func (e *Emulator) pathUser(c *call) (int32, *problem) {
 
 // checkUserOptions refuses what people do not have. None of their relations can be
 // expanded here.
-func checkUserOptions(q *query) *problem {
+func checkUserOptions(c *call, q *query) *problem {
 	if len(q.expand) > 0 {
 		x := q.expand[0]
 		if slices.Contains(ofUsers, x.Path) {
@@ -315,7 +319,10 @@ func checkUserOptions(q *query) *problem {
 		}
 		return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, userType.name)
 	}
-	return userType.check(directory, q.sel)
+	if p := userType.check(directory, q.sel); p != nil {
+		return p
+	}
+	return userType.limit(c, q)
 }
 
 func (e *Emulator) getUser(c *call) (any, *problem) {
@@ -323,7 +330,7 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := checkUserOptions(q); p != nil {
+	if p := checkUserOptions(c, q); p != nil {
 		return nil, p
 	}
 	i, p := e.pathUser(c)
@@ -343,7 +350,7 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := checkUserOptions(q); p != nil {
+	if p := checkUserOptions(c, q); p != nil {
 		return nil, p
 	}
 	users, fits := c.users(q), c.fitsUser(q)
@@ -361,6 +368,9 @@ func (e *Emulator) listUsers(c *call) (any, *problem) {
 			slices.Reverse(order)
 		}
 		users = listed(order).where(fits)
+	}
+	if q.nothing {
+		users = listed[int32](nil)
 	}
 	return pageOf(e, c, q, fragment(set, q.sel), c.directoryPageSize(q), users, func(i int32) object {
 		return c.renderUser(i, q.sel)
@@ -392,6 +402,9 @@ func (e *Emulator) countUsers(c *call) (any, *problem) {
 	q, p := e.directoryCount(c, userOptions)
 	if p != nil {
 		return nil, p
+	}
+	if p := userType.limit(c, q); p != nil || q.nothing {
+		return plainCount(c, 0), p
 	}
 	return plainCount(c, c.users(q).count()), nil
 }

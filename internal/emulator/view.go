@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"iter"
 	"maps"
+	"net/http"
 	"slices"
 
+	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -26,6 +28,7 @@ type property[T any] struct {
 	onDefault bool // returned without $select
 	sparse    bool // and then only where there is one
 	license   bool // never through directoryObjects
+	basic     bool // basic permissions are enough to read it
 }
 
 // entityType is the properties of a type by name.
@@ -33,6 +36,7 @@ type entityType[T any] struct {
 	name  string // such as microsoft.graph.user
 	props map[string]property[T]
 	other []string // properties that Microsoft Graph has and the tenant has not
+	basic []string // permissions to read basic properties alone
 }
 
 // textOf is a property that is a text, or null where there is none.
@@ -61,6 +65,38 @@ func (et *entityType[T]) check(d dialect, sel []string) *problem {
 		}
 	}
 	return nil
+}
+
+// limit is check for a caller who may read basic properties alone: nothing else can be
+// selected or sorted by. What is filtered or searched by another property is left out, by
+// Microsoft Learn, "Use the $filter query parameter".
+func (et *entityType[T]) limit(c *call, q *query) *problem {
+	if !c.basic {
+		return nil
+	}
+	hidden := func(name string) bool { return !et.props[name].basic }
+	if slices.ContainsFunc(q.sel, hidden) || slices.ContainsFunc(q.orderBy, func(o odata.Order) bool { return hidden(o.Path) }) {
+		return usualProblem(http.StatusForbidden)
+	}
+	if slices.ContainsFunc(q.asksAbout(), hidden) {
+		if c.variants.RefuseHiddenFilters {
+			return usualProblem(http.StatusForbidden)
+		}
+		q.nothing = true
+	}
+	return nil
+}
+
+// conceal writes null, or an empty list, for what is not basic.
+func (et *entityType[T]) conceal(o object) {
+	for name, v := range o {
+		if p, ok := et.props[name]; ok && !p.basic {
+			o[name] = nil
+			if _, list := v.([]string); list {
+				o[name] = []string{}
+			}
+		}
+	}
 }
 
 // nested checks a $select inside $expand.

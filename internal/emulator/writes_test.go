@@ -640,36 +640,58 @@ func TestWritePermissions(t *testing.T) {
 			}
 		}
 	}
-	for role, allowed := range map[string]string{
-		"CloudLicensing.AssignLicenses.Organization":       "create draw group change drop reprocess",
-		"User-CloudLicensing.AssignLicenses.Organization":  "create user changeUser dropUser",
-		"Group-CloudLicensing.AssignLicenses.Organization": "create group changeGroup dropGroup",
-		"User.ReadWrite.All":                               "create user group legacy legacyReprocess changeUser dropUser changeGroup dropGroup reprocess",
-		"Group.ReadWrite.All":                              "create group legacyGroup changeGroup dropGroup",
-		"Directory.ReadWrite.All":                          "create draw user group change drop changeUser dropUser changeGroup dropGroup reprocess legacy legacyGroup legacyReprocess",
-		"LicenseAssignment.ReadWrite.All":                  "legacy legacyGroup",
-		"CloudLicensing.ReadWrite.All":                     "", // on no page
-		"CloudLicensing.AssignLicenses":                    "",
-		"Directory.Read.All":                               "",
-		"CloudLicensing.Read.All":                          "",
-	} {
-		c.SetVariants(Variants{Roles: []string{role}})
-		c.token = c.newToken()
-		ask(role, allowed)
+	// By the pages, and by Microsoft's list of permissions.
+	const everything = "create draw user group change drop changeUser dropUser changeGroup dropGroup reprocess"
+	const ofUser, ofGroup = "changeUser dropUser reprocess", "changeGroup dropGroup"
+	roles := map[string][2]string{
+		"CloudLicensing.AssignLicenses.Organization":       {"create draw group change drop reprocess", ""},
+		"User-CloudLicensing.AssignLicenses.Organization":  {"create user " + ofUser, ""},
+		"Group-CloudLicensing.AssignLicenses.Organization": {"create group reprocess " + ofGroup, ""},
+		"User.ReadWrite.All":                               {"create user group " + ofUser, "user group " + ofUser + " " + ofGroup},
+		"Group.ReadWrite.All":                              {"create group reprocess " + ofGroup, ofGroup},
+		"Directory.ReadWrite.All":                          {"create user group change drop reprocess " + ofUser + " " + ofGroup, everything},
+		"AgentIdUser.ReadWrite.All":                        {"", "group " + ofGroup}, // the user is no agent
+		"LicenseAssignment.ReadWrite.All":                  {"", ""},
+		"CloudLicensing.ReadWrite.All":                     {"", ""}, // on no page
+		"CloudLicensing.AssignLicenses":                    {"", ""},
+		"Directory.Read.All":                               {"", ""},
+		"CloudLicensing.Read.All":                          {"", ""},
 	}
-	for scope, allowed := range map[string]string{
-		"CloudLicensing.AssignLicenses":                   "create draw change drop reprocess",
-		"CloudLicensing.AssignLicenses.Organization":      "group",
-		"User-CloudLicensing.AssignLicenses":              "changeUser dropUser",
-		"User-CloudLicensing.AssignLicenses.Organization": "user",
-		"Group-CloudLicensing.AssignLicenses":             "changeGroup dropGroup",
-		"LicenseAssignment.ReadWrite.All":                 "legacy legacyGroup",
-		"User.ReadWrite":                                  "user changeUser dropUser reprocess",
-		"Directory.ReadWrite.All":                         "create draw user group change drop changeUser dropUser changeGroup dropGroup reprocess legacy legacyGroup legacyReprocess",
-		"CloudLicensing.Read":                             "",
-	} {
-		c.token = c.DelegatedToken(user, scope)
-		ask("a person with "+scope, allowed)
+	scopes := map[string][2]string{
+		"CloudLicensing.AssignLicenses":                    {"create draw change drop reprocess", ""},
+		"CloudLicensing.AssignLicenses.Organization":       {"group change drop reprocess", ""},
+		"User-CloudLicensing.AssignLicenses":               {ofUser, ""},
+		"User-CloudLicensing.AssignLicenses.Organization":  {"user " + ofUser, ""},
+		"Group-CloudLicensing.AssignLicenses":              {"reprocess " + ofGroup, ""},
+		"Group-CloudLicensing.AssignLicenses.Organization": {"reprocess " + ofGroup, ""},
+		"User.ReadWrite.All":                               {ofUser, "user group " + ofUser + " " + ofGroup},
+		"Group.ReadWrite.All":                              {"reprocess " + ofGroup, "group " + ofGroup},
+		"LicenseAssignment.ReadWrite.All":                  {"", ""},
+		"User.ReadWrite":                                   {"", "user " + ofUser},
+		"Directory.ReadWrite.All":                          {"change drop reprocess " + ofUser + " " + ofGroup, everything},
+		"AgentIdUser.ReadWrite.IdentityParentedBy":         {"", "group " + ofGroup},
+		"CloudLicensing.Read":                              {"", ""},
+	}
+	directory := map[string]string{
+		"User.ReadWrite.All": "legacy legacyReprocess", "Group.ReadWrite.All": "legacyGroup", "Directory.ReadWrite.All": "legacy legacyGroup legacyReprocess",
+		"LicenseAssignment.ReadWrite.All": "legacy legacyGroup",
+	}
+	for by, variant := range []string{"pages", "list", ""} {
+		of := func(rights [2]string) string {
+			if variant == "" {
+				return rights[0] + " " + rights[1]
+			}
+			return rights[by]
+		}
+		for role, allowed := range roles {
+			c.SetVariants(Variants{Permissions: variant, Roles: []string{role}})
+			c.token = c.newToken()
+			ask(variant+", "+role, of(allowed)+" "+directory[role])
+		}
+		for scope, allowed := range scopes {
+			c.token = c.DelegatedToken(user, scope)
+			ask(variant+", a person with "+scope, of(allowed)+" "+directory[scope])
+		}
 	}
 }
 
