@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"slices"
 
 	"licensegraph/graph/model"
@@ -21,31 +20,56 @@ func (p plan) findAllotment(s selection, id string) loaders.Thunk[*licensing.All
 
 // allotmentsConnection returns a page of the tenant's allotments that a filter leaves.
 func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, order *model.AllotmentOrder, w window) (*model.AllotmentConnection, error) {
-	return planHeld(p, s, w, listName("allotments", filter, order), p.Allotments, p.allotment(s.nodes("Allotment")), func(allotments []*licensing.Allotment) []*licensing.Allotment {
+	return planHeld(p, s, w, listName("allotments", filter, order), p.Allotments, p.allotment(s.nodes("Allotment")), func(allotments []*licensing.Allotment) ([]*licensing.Allotment, error) {
 		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !keepAllotment(filter, a) })
-		return ordered(left, order, compareAllotments)
+		return ordered(left, order, compareAllotments), firstDoubt(allotments, func(a *licensing.Allotment) error { return allotmentDoubt(filter, order, a) })
 	})
 }
 
+// keepAllotment tells whether a filter leaves an allotment: one of which nobody can tell is shown, see allotmentDoubt.
 func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {
 	if f == nil {
 		return true
 	}
-	free := a.AvailableUnits()
-	unread := a.WhyUnread("allottedUnits") != nil || a.WhyUnread("consumedUnits") != nil // shown, and said
-	return (f.SkuID == nil || is(a.SkuID, *f.SkuID)) &&
+	free, unread := a.AvailableUnits(), a.WhyNoAvailableUnits() != nil
+	return (f.SkuID == nil || a.WhyUnread("skuId") != nil || is(a.SkuID, *f.SkuID)) &&
 		(f.MinAvailableUnits == nil || unread || free != nil && *free >= *f.MinAvailableUnits) &&
 		(f.MaxAvailableUnits == nil || unread || free != nil && *free <= *f.MaxAvailableUnits)
+}
+
+// allotmentDoubt returns why nobody can tell whether a filter leaves an allotment, or where it stands in an order.
+func allotmentDoubt(f *model.AllotmentFilter, order *model.AllotmentOrder, a *licensing.Allotment) error {
+	if f != nil {
+		if err := a.WhyUnread("skuId"); f.SkuID != nil && err != nil {
+			return err
+		}
+		if err := a.WhyNoAvailableUnits(); (f.MinAvailableUnits != nil || f.MaxAvailableUnits != nil) && err != nil && keepAllotment(f, a) {
+			return err
+		}
+	}
+	if order == nil || !keepAllotment(f, a) {
+		return nil
+	}
+	switch order.Field {
+	case model.AllotmentsByAllottedUnits:
+		return a.WhyUnread("allottedUnits")
+	case model.AllotmentsByConsumedUnits:
+		return a.WhyUnread("consumedUnits")
+	case model.AllotmentsByAvailableUnits:
+		return a.WhyNoAvailableUnits()
+	default:
+		return a.WhyUnread("skuPartNumber")
+	}
 }
 
 func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotment) int {
 	switch field {
 	case model.AllotmentsByAllottedUnits:
-		return cmp.Compare(deref(a.AllottedUnits), deref(b.AllottedUnits))
+		return compareUnits(a.AllottedUnits, b.AllottedUnits)
 	case model.AllotmentsByConsumedUnits:
-		return cmp.Compare(deref(a.ConsumedUnits), deref(b.ConsumedUnits))
+		return compareUnits(a.ConsumedUnits, b.ConsumedUnits)
 	case model.AllotmentsByAvailableUnits:
-		return cmp.Compare(deref(a.AvailableUnits()), deref(b.AvailableUnits()))
+		return compareUnits(a.AvailableUnits(), b.AvailableUnits())
 	default:
 		return compareText(deref(a.SkuPartNumber), deref(b.SkuPartNumber))
 	}

@@ -53,17 +53,29 @@ func (h holder) direct(sku licensing.GUID) ([]licensing.GUID, bool) {
 		return nil, false
 	}
 	for _, state := range h.user.LicenseAssignmentStates {
-		if state.AssignedByGroup == nil && is(state.SkuID, sku) {
+		if state.AssignedByGroup == nil && state.WhyUnread("assignedByGroup") == nil && is(state.SkuID, sku) {
 			return state.DisabledPlans, true
 		}
 	}
 	return nil, false
 }
 
-// has tells whether the holder has a product, in whatever way.
+// doubtful tells whether the holder may have products directly that are not known: Microsoft Graph has to tell then.
+func (h holder) doubtful() bool {
+	if h.group != nil {
+		return h.group.WhyUnread("assignedLicenses") != nil ||
+			slices.ContainsFunc(h.group.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return l.WhyUnread("skuId") != nil })
+	}
+	return h.user.WhyUnread("licenseAssignmentStates") != nil ||
+		slices.ContainsFunc(h.user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool {
+			return s.WhyUnread("skuId") != nil || s.WhyUnread("assignedByGroup") != nil
+		})
+}
+
+// has tells whether the holder has a product, in whatever way, or may have it as far as that is known.
 func (h holder) has(sku licensing.GUID) bool {
 	_, direct := h.direct(sku)
-	return direct || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
+	return direct || h.doubtful() || h.user != nil && h.user.WhyUnread("assignedLicenses") != nil || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
 }
 
 // assignLicense gives products to a user or group, and takes others away.
@@ -80,7 +92,9 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	case err != nil:
 		return nil, err
 	default:
-		c.checkLicenses(input, &write, h, skus)
+		if err := c.checkLicenses(input, &write, h, skus); err != nil {
+			return nil, err
+		}
 	}
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
@@ -154,28 +168,37 @@ func (c *change) lookAtHolder(a licensing.Assignee, withSkus bool) (h holder, sk
 	return h, skus, err
 }
 
-// checkLicenses checks what is given and taken, and completes the change with the plans.
-func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.AssignLicense, h holder, skus []*licensing.SubscribedSku) {
+// checkLicenses checks what is given and taken, and completes the change with the plans. It fails where a product that is
+// given may be one whose id cannot be read.
+func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.AssignLicense, h holder, skus []*licensing.SubscribedSku) error {
 	for i, add := range input.AddLicenses {
 		at := slices.IndexFunc(skus, func(sku *licensing.SubscribedSku) bool { return is(sku.SkuID, add.SkuID) })
 		if at < 0 {
+			if err := firstDoubt(skus, func(sku *licensing.SubscribedSku) error { return sku.WhyUnread("skuId") }); err != nil {
+				return err
+			}
 			c.mend(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
 			continue
 		}
-		disabled := c.plansIn(add.DisabledPlans, skus[at].ServicePlans, "addLicenses", i, "disabledPlans")
+		plans := skus[at].ServicePlans
+		if skus[at].WhyUnread("servicePlans") != nil {
+			plans = nil // not all of them are known
+		}
+		disabled := c.plansIn(add.DisabledPlans, plans, "addLicenses", i, "disabledPlans")
 		write.Add = append(write.Add, licensing.AssignedLicense{SkuID: &add.SkuID, DisabledPlans: disabled})
 		if units := skus[at].Units(); h.user != nil && units != nil && units.Free != nil && *units.Free == 0 && !h.has(add.SkuID) {
 			c.mend(model.UserErrorNoFreeUnit, "No unit of the product is free. Free or buy units.", "addLicenses", i, "skuId")
 		}
 	}
-	if h.user != nil && len(input.AddLicenses) > 0 && deref(h.user.UsageLocation) == "" {
+	if len(input.AddLicenses) > 0 && lacksLocation(h.user) {
 		c.mend(model.UserErrorUsageLocation, "The person has no usage location. Set it first.", "assignedTo", "id")
 	}
 	for i, sku := range input.RemoveLicenses {
-		if _, direct := h.direct(sku); !direct {
+		if _, direct := h.direct(sku); !direct && !h.doubtful() {
 			c.mend(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
 		}
 	}
+	return nil
 }
 
 // licensesShow tells whether the service shows a change.

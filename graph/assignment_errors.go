@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"strings"
 
 	"licensegraph/graph/model"
@@ -27,7 +28,7 @@ func (p plan) errorsConnection(s selection, filter *model.AssignmentErrorFilter,
 		}
 		l.query.Filter.AssignedTo = id
 	}
-	l.keep = keepErrors(f)
+	l.keep, l.doubt = keepErrors(f), errorDoubt(f)
 	return connection(p, s, l, first, after)
 }
 
@@ -55,6 +56,18 @@ func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
 			(f.OccurredFrom == nil || unread || at != nil && !at.Before(*f.OccurredFrom)) &&
 			(f.OccurredBefore == nil || unread || at != nil && at.Before(*f.OccurredBefore))
+	}
+}
+
+// errorDoubt returns what tells why nobody can tell whether an error is wanted: of one that was sent without a time,
+// which is left out, and of one whose time cannot be read, which is not.
+func errorDoubt(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) error {
+	return func(e *licensing.AssignmentError) error {
+		otherCode := f.Code != nil && e.Code != "" && !strings.EqualFold(e.Code, *f.Code)
+		if f.OccurredFrom == nil && f.OccurredBefore == nil || e.OccurrenceDateTime != nil || otherCode {
+			return nil
+		}
+		return cmp.Or(e.WhyUnread("occurrenceDateTime"), licensing.OddValue("AssignmentError.occurrenceDateTime"))
 	}
 }
 
@@ -87,7 +100,7 @@ func (p plan) remedies(errs []*licensing.AssignmentError) ([]*licensing.Remedy, 
 	}
 	states, unread := p.LicenseStatesOfErrors(open)
 	for n, i := range places {
-		failures[i] = unread[n]
+		failures[i] = cmp.Or(unread[n], firstDoubt(states[n], func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("error") }))
 		for _, state := range failed(states[n]) {
 			remedies[i] = state.Remedy()
 		}

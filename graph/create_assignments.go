@@ -113,7 +113,9 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 				}
 			}
 		})
-		pools, err = find()
+		if pools, err = find(); err == nil && len(pools) == 0 {
+			err = p.AllotmentDoubt()
+		}
 		for _, look := range looks {
 			look()
 		}
@@ -180,10 +182,12 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 		return nil, d.mistake
 	case d.err != nil:
 		return no(model.UserErrorNotFound, "Nothing of this type has this id.")
-	case d.user != nil && deref(d.user.UsageLocation) == "":
+	case lacksLocation(d.user):
 		return no(model.UserErrorUsageLocation, "The person has no usage location. Set it first.")
 	}
-	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool { return !slices.Contains(a.AssignableTo(), d.assignee.Type) })
+	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool {
+		return a.WhyUnread("assignableTo") == nil && !slices.Contains(a.AssignableTo(), d.assignee.Type)
+	})
 	if len(usable) == 0 {
 		code := model.UserErrorNotAssignable
 		if d.assignee.Type == licensing.AssigneeGroup {
@@ -206,8 +210,16 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 	return pool, nil
 }
 
-// has tells whether a user has a product, in whatever way.
+// lacksLocation tells whether a user is known to have no usage location.
+func lacksLocation(user *licensing.User) bool {
+	return user != nil && user.WhyUnread("usageLocation") == nil && deref(user.UsageLocation) == ""
+}
+
+// has tells whether a user has a product, in whatever way, or may have it as far as that is known.
 func (d *candidate) has(sku *licensing.GUID) bool {
+	if d.user != nil && d.user.WhyUnread("assignedLicenses") != nil {
+		return true
+	}
 	return d.user != nil && sku != nil && slices.ContainsFunc(d.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, *sku) })
 }
 

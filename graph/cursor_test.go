@@ -176,7 +176,7 @@ func TestPageOfAnySplit(t *testing.T) {
 					for i, item := range upstream.Items {
 						items[i] = loaders.Found[int]{Value: item, OK: true}
 					}
-					done = p.add(items, nil, at)
+					done = p.add(items, nil, nil, at)
 				}
 				return p
 			}

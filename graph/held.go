@@ -119,6 +119,29 @@ func ordered[T any, F ~string](items []T, order *model.Order[F], compare func(fi
 	return items
 }
 
+// compareUnits orders numbers of units. One that is not known comes before all others.
+func compareUnits(a, b *int32) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return cmp.Compare(*a, *b)
+}
+
+// firstDoubt returns the first reason why an element is in doubt; nil when none is.
+func firstDoubt[T any](items []T, doubt func(T) error) error {
+	for _, item := range items {
+		if err := doubt(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // deref returns what a pointer points to; nothing for nil.
 func deref[T any](p *T) T {
 	if p == nil {
@@ -132,8 +155,8 @@ func deref[T any](p *T) T {
 func compareText(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
 // planHeld returns a page of a list that the tenant has one of, after it was narrowed and ordered, and plans what
-// follows from its elements.
-func planHeld[T licensing.Node](p plan, s selection, w window, name string, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), arrange func([]T) []T) (*model.Connection[T], error) {
+// follows from its elements. A doubt is why nobody can tell whether an element belongs to the page, or where.
+func planHeld[T licensing.Node](p plan, s selection, w window, name string, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), arrange func([]T) (arranged []T, doubt error)) (*model.Connection[T], error) {
 	page, err := w.open(p.cursors, name)
 	if err != nil {
 		return nil, err
@@ -141,7 +164,11 @@ func planHeld[T licensing.Node](p plan, s selection, w window, name string, load
 	p.ahead(s)
 	var result *model.Connection[T]
 	thunk := loader.Plan(loaders.Tenant, func(items []T) {
-		if result, err = heldConnection(page, arrange(items)); err == nil {
+		arranged, doubt := arrange(items)
+		if result, err = heldConnection(page, arranged); err == nil {
+			if doubt != nil {
+				result.Doubt(doubt)
+			}
 			all(next)(result.Nodes())
 		}
 	})

@@ -67,14 +67,22 @@ func (p plan) products() ([]*model.ProductOverview, error) {
 // the last one of a purchase that is gone.
 func (p plan) nextLifecycleDates(products []*model.ProductOverview) ([]*licensing.Date, []error) {
 	return loaders.Wait(each(products, func(product *model.ProductOverview) loaders.Thunk[*licensing.Date] {
+		if err := product.Sku.WhyUnread("skuId"); err != nil {
+			return failing[*licensing.Date](err)
+		}
 		if product.Sku.SkuID == nil {
 			return held[*licensing.Date](nil)
 		}
 		thunk, today := p.AllotmentsOfSku(*product.Sku.SkuID), licensing.DateOf(time.Now())
 		return func() (next *licensing.Date, err error) {
 			allotments, err := thunk()
+			if err == nil {
+				err = p.AllotmentDoubt()
+			}
 			for _, allotment := range allotments {
+				err = cmp.Or(err, allotment.WhyUnread("subscriptions"))
 				for _, subscription := range allotment.Subscriptions {
+					err = cmp.Or(err, subscription.WhyUnread("nextLifecycleDate"), subscription.WhyUnread("state"))
 					day := subscription.NextLifecycleDate
 					if day == nil || *day < today || is(subscription.State(), licensing.SubscriptionDeleted) {
 						continue
@@ -129,8 +137,16 @@ func (p plan) countErrors(s selection) (*model.AssignmentErrorOverview, error) {
 	overview := &model.AssignmentErrorOverview{Errors: page.Nodes(), Complete: !page.PageInfo.HasNextPage}
 	codes, products := map[string]int32{}, map[licensing.GUID]int32{}
 	for _, e := range overview.Errors {
-		codes[e.Code]++
-		products[deref(e.SkuID)]++
+		if err := e.WhyUnread("code"); err != nil {
+			overview.Lose("byCode", err)
+		} else {
+			codes[e.Code]++
+		}
+		if err := e.WhyUnread("skuId"); err != nil {
+			overview.Lose("byProduct", err)
+		} else {
+			products[deref(e.SkuID)]++
+		}
 	}
 	overview.ByCode = []*model.AssignmentErrorsOfCode{}
 	for _, code := range frequent(codes) {
@@ -149,7 +165,7 @@ func (p plan) countByGroup(errs []*licensing.AssignmentError) (byGroup []*model.
 	states, failures := p.LicenseStatesOfErrors(errs)
 	counts := map[string]int32{}
 	for i, list := range states {
-		sources := failed(list)
+		sources := slices.DeleteFunc(failed(list), func(s *licensing.LicenseAssignmentState) bool { return s.WhyUnread("assignedByGroup") != nil })
 		if len(sources) == 0 {
 			unknown++
 		}
@@ -180,30 +196,39 @@ func exhausted(allotments []*licensing.Allotment) []*licensing.Allotment {
 	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return deref(a.AvailableUnits()) > 0 })
 }
 
-// countWaiting counts who waits for units of each allotment.
-func (p plan) countWaiting() ([]*model.WaitingMemberCount, error) {
+// countWaiting counts who waits for units of each allotment. It returns the counts of the queues that could be read, and why
+// others could not; it fails when none could.
+func (p plan) countWaiting() (counts []*model.WaitingMemberCount, missing, err error) {
 	allotments, err := p.AllAllotments()()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	allotments = exhausted(allotments)
 	pages, errs := connections(p, selection{}, each(allotments, func(a *licensing.Allotment) list[*licensing.WaitingMember, *licensing.WaitingMember] {
 		return p.countedMembers(a.ID)
 	}), counted(), nil)
-	counts := []*model.WaitingMemberCount{}
+	counts, failed := []*model.WaitingMemberCount{}, 0
 	for i, page := range pages {
 		if errs[i] != nil {
-			return nil, errs[i]
+			missing, failed = cmp.Or(missing, errs[i]), failed+1
+			continue
 		}
 		members := page.Nodes()
 		if len(members) > 0 {
-			counts = append(counts, &model.WaitingMemberCount{
+			count := &model.WaitingMemberCount{
 				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),
-			})
+			}
+			if err := firstDoubt(members, func(w *licensing.WaitingMember) error { return w.WhyUnread("waitingSinceDateTime") }); err != nil {
+				count.Lose("longestSince", err)
+			}
+			counts = append(counts, count)
 		}
 	}
+	if failed > 0 && failed == len(pages) {
+		return nil, nil, missing
+	}
 	slices.SortStableFunc(counts, func(a, b *model.WaitingMemberCount) int { return cmp.Compare(b.Count, a.Count) })
-	return counts, nil
+	return counts, missing, nil
 }
 
 // longest returns since when the first of those who wait waits; nil when that is not known of anybody.

@@ -10,6 +10,8 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+
+	"github.com/99designs/gqlgen/graphql"
 )
 
 func (r *assignmentErrorOverviewResolver) ByGroup(ctx context.Context, obj *model.AssignmentErrorOverview) ([]*model.AssignmentErrorsOfGroup, error) {
@@ -39,7 +41,11 @@ func (r *licensingOverviewResolver) AssignmentErrors(ctx context.Context, obj *m
 }
 
 func (r *licensingOverviewResolver) WaitingMembers(ctx context.Context, obj *model.LicensingOverview) ([]*model.WaitingMemberCount, error) {
-	return r.loaders(ctx).countWaiting()
+	counts, missing, err := r.loaders(ctx).countWaiting()
+	if missing != nil {
+		graphql.AddError(ctx, missing)
+	}
+	return counts, err
 }
 
 func (r *productOverviewResolver) NextLifecycleDate(ctx context.Context, objs []*model.ProductOverview) ([]*licensing.Date, error) {

@@ -228,9 +228,10 @@ func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, 
 	return "", false
 }
 
-// servicePlansOfAllotment returns the plans of an allotment as those of a product; nil when the allotment is not known.
+// servicePlansOfAllotment returns the plans of an allotment as those of a product; nil when the allotment, or one of its plans,
+// is not known.
 func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
-	if a == nil {
+	if a == nil || a.WhyUnread("services") != nil {
 		return nil
 	}
 	return each(a.Services, func(s *licensing.LicensedService) *licensing.ServicePlan {

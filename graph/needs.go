@@ -31,16 +31,18 @@ var upstream = map[string][]string{
 
 // derived are the properties from which a field without a property of its own is answered.
 var derived = map[string][]string{
-	"sku":                          {"skuId"},
-	"productName":                  {"skuId"},
-	"appliesToText":                {"appliesTo"},
-	"capabilityStatusText":         {"capabilityStatus"},
-	"assignableToText":             {"assignableTo"},
-	"availableUnits":               {"allottedUnits", "consumedUnits", "subscriptions"},
-	"units":                        {"prepaidUnits", "consumedUnits"},
-	"disabledServicePlans":         {"disabledServicePlanIds"},
-	"AssignmentError.remedy":       {"code", "skuId", "assignedTo"},
-	"AssignmentError.servicePlans": {"message", "skuId"},
+	"sku":                                     {"skuId"},
+	"productName":                             {"skuId"},
+	"appliesToText":                           {"appliesTo"},
+	"capabilityStatusText":                    {"capabilityStatus"},
+	"assignableToText":                        {"assignableTo"},
+	"availableUnits":                          {"allottedUnits", "consumedUnits", "subscriptions"},
+	"units":                                   {"prepaidUnits", "consumedUnits"},
+	"disabledServicePlans":                    {"disabledServicePlanIds"},
+	"SubscribedSku.allotments":                {"skuId"},
+	"SubscribedSku.assignmentErrors":          {"skuId"},
+	"AssignmentError.remedy":                  {"code", "skuId", "assignedTo"},
+	"AssignmentError.servicePlans":            {"message", "skuId"},
 	"AssignmentError.licenseAssignmentStates": {"skuId", "assignedTo"},
 }
 

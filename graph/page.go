@@ -39,6 +39,8 @@ type list[R, T any] struct {
 	whole func(licensing.ListQuery, []R, func([]loaders.Found[T])) (wait func() error)
 	// keep tells which elements are wanted, when the service cannot; nil for all of them.
 	keep func(T) bool
+	// doubt returns why nobody can tell whether an element is wanted; nil when it can be told of all of them.
+	doubt func(T) error
 	// counted tells that the service can count the list.
 	counted bool
 	// plan returns what there is to plan for an element, of which this is selected.
@@ -231,7 +233,7 @@ func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], ite
 	if p.list.keep != nil {
 		budget = scanBudget
 	}
-	full := p.page.add(items, p.list.keep, p.at)
+	full := p.page.add(items, p.list.keep, p.list.doubt, p.at)
 	if !full && p.page.upstream < budget {
 		if p.list.keep != nil && q.Top < p.list.mostUpstream && p.far(q, items) {
 			p.page.end = cursor{Skip: p.page.end.Before + p.page.end.Skip}
@@ -345,6 +347,9 @@ func (p *pager[R, T]) result() *model.Connection[T] {
 		}
 		return p.cursors.seal(p.list.name, at)
 	})
+	if p.page.doubt != nil {
+		result.Doubt(p.page.doubt)
+	}
 	if p.list.keep != nil {
 		result.Scan = &model.Scan{Read: int32(p.page.read), Budget: int32(scanBudget), Stopped: p.page.stopped, Unreadable: int32(p.page.unreadable)}
 	}
@@ -401,6 +406,8 @@ type page[T any] struct {
 	// upstream is how many upstream pages were asked for, read how many elements they had, and unreadable how many of these
 	// were left out with a value that cannot be read.
 	upstream, read, unreadable int
+	// doubt is why nobody can tell whether one of the items is wanted.
+	doubt error
 }
 
 // idOf returns the id of an element. A service that repeats a page, or moves an element between two, sends it again.
@@ -413,7 +420,7 @@ func idOf[T any](item T) string {
 
 // add takes what is wanted of an upstream page, the next of which begins at next, and tells whether the
 // page is complete.
-func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) bool {
+func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, doubt func(T) error, next cursor) bool {
 	start, taken := p.end, false
 	for i := start.Skip; i < len(items); i++ {
 		if len(p.items) < p.first {
@@ -422,8 +429,12 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 		if !items[i].OK || p.seen[idOf(items[i].Value)] {
 			continue
 		}
+		var why error
+		if doubt != nil {
+			why = doubt(items[i].Value)
+		}
 		if keep != nil && !keep(items[i].Value) {
-			if hasUnread(items[i].Value) && len(p.items) < p.first {
+			if (why != nil || hasUnread(items[i].Value)) && len(p.items) < p.first {
 				p.unreadable++
 			}
 			continue
@@ -431,6 +442,9 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, next cursor) 
 		if len(p.items) == p.first {
 			p.more = true
 			return true
+		}
+		if p.doubt == nil {
+			p.doubt = why
 		}
 		p.end = cursor{Link: start.Link, Before: start.Before, Skip: i + 1}
 		p.items, p.places, taken = append(p.items, items[i].Value), append(p.places, p.end), true

@@ -91,8 +91,8 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 
 // skusConnection returns a page of the products that the tenant is subscribed to.
 func (p plan) skusConnection(s selection, order *model.SubscribedSkuOrder, w window) (*model.SubscribedSkuConnection, error) {
-	return planHeld(p, s, w, listName("subscribedSkus", order), p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) []*licensing.SubscribedSku {
-		return ordered(skus, order, compareSkus)
+	return planHeld(p, s, w, listName("subscribedSkus", order), p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
+		return ordered(skus, order, compareSkus), firstDoubt(skus, func(sku *licensing.SubscribedSku) error { return skuDoubt(order, sku) })
 	})
 }
 
@@ -101,12 +101,36 @@ func compareSkus(field model.SubscribedSkuOrderField, a, b *licensing.Subscribed
 	case model.SkusByProductName:
 		return compareText(nameOf(a), nameOf(b))
 	case model.SkusByConsumedUnits:
-		return cmp.Compare(deref(a.ConsumedUnits), deref(b.ConsumedUnits))
+		return compareUnits(a.ConsumedUnits, b.ConsumedUnits)
 	case model.SkusByFreeUnits:
-		return cmp.Compare(deref(deref(a.Units()).Free), deref(deref(b.Units()).Free))
+		return compareUnits(freeUnits(a), freeUnits(b))
 	default:
 		return compareText(deref(a.SkuPartNumber), deref(b.SkuPartNumber))
 	}
+}
+
+// skuDoubt returns why nobody can tell where a product stands in an order.
+func skuDoubt(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku) error {
+	switch {
+	case order == nil:
+		return nil
+	case order.Field == model.SkusByConsumedUnits:
+		return sku.WhyUnread("consumedUnits")
+	case order.Field == model.SkusByFreeUnits && sku.Units() != nil:
+		return sku.Units().WhyUnread("free")
+	case order.Field == model.SkusByFreeUnits:
+		return nil
+	default:
+		return cmp.Or(sku.WhyUnread("skuId"), sku.WhyUnread("skuPartNumber"))
+	}
+}
+
+// freeUnits returns how many units of a product are free; nil when that is not known.
+func freeUnits(sku *licensing.SubscribedSku) *int32 {
+	if units := sku.Units(); units != nil {
+		return units.Free
+	}
+	return nil
 }
 
 // nameOf returns the name of a product that people read, the short one where there is none.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // withUnread is an object of which some properties could not be read.
@@ -39,7 +41,13 @@ func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 		err := whyUnread(fc)
 		switch {
 		case err == nil:
-			return next(ctx, resolve)
+			value, err := next(ctx, resolve)
+			if err == nil {
+				if doubt := cmp.Or(missingText(fc, value), incomplete(ctx, fc, value)); doubt != nil {
+					graphql.AddError(ctx, doubt)
+				}
+			}
+			return value, err
 		case fc.Field.Definition == nil || !fc.Field.Definition.Type.NonNull:
 			return nil, err
 		}
@@ -54,16 +62,58 @@ func whyUnread(fc *graphql.FieldContext) error {
 	if !ok {
 		return nil
 	}
-	if sku, ok := object.(*licensing.SubscribedSku); ok && fc.Field.Name == "units" {
-		return sku.WhyNoUnits()
+	switch object := object.(type) {
+	case *licensing.SubscribedSku:
+		if fc.Field.Name == "units" {
+			return nil // its numbers tell
+		}
+	case *licensing.Allotment:
+		if fc.Field.Name == "availableUnits" {
+			return object.WhyNoAvailableUnits()
+		}
 	}
 	if !object.HasUnread() {
 		return nil
+	}
+	if plan, ok := object.(*licensing.ServicePlan); ok && fc.Field.Name == "subscribedSkus" {
+		return plan.WhyUnread("servicePlanId")
 	}
 	name := fc.Field.Name // stateText is read from state, assignedByGroupId from assignedByGroup
 	for _, property := range append(slices.Clone(from(fc.Object, name)), strings.TrimSuffix(name, "Text"), strings.TrimSuffix(name, "Id")) {
 		if err := object.WhyUnread(property); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// missingText returns why a text that the schema has no null for is empty: the service did not send it. It is nil for
+// everything else.
+func missingText(fc *graphql.FieldContext, value any) error {
+	definition := fc.Field.Definition
+	if definition == nil || !definition.Type.NonNull || value != "" && value != licensing.GUID("") {
+		return nil
+	}
+	if _, ok := objectOf(fc.Parent.Result); !ok {
+		return nil
+	}
+	return licensing.OddValue(fc.Object + "." + strings.TrimSuffix(fc.Field.Name, "Text"))
+}
+
+// incomplete returns why elements may be missing of a list of those that name its owner: one of them has an id that cannot
+// be read.
+func incomplete(ctx context.Context, fc *graphql.FieldContext, value any) error {
+	l := loaders.For(ctx)
+	if l == nil || value == nil || fc.Field.Name != "allotments" && fc.Field.Name != "subscribedSkus" {
+		return nil
+	}
+	object, _ := objectOf(fc.Parent.Result)
+	switch object := object.(type) {
+	case *licensing.SubscribedSku:
+		return l.AllotmentDoubt()
+	case *licensing.ServicePlan:
+		if object.ServicePlanID != nil {
+			return l.PlanDoubt(*object.ServicePlanID)
 		}
 	}
 	return nil

@@ -86,6 +86,18 @@ func (l *Loaders) AllotmentsOfSku(id licensing.GUID) Thunk[[]*licensing.Allotmen
 	}
 }
 
+// AllotmentDoubt returns why nobody can tell of which product an allotment of the list that was read is; nil when it can be
+// told of all of them.
+func (l *Loaders) AllotmentDoubt() error {
+	allotments, _ := l.Allotments.held(Tenant)
+	for _, allotment := range allotments {
+		if err := allotment.WhyUnread("skuId"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // wholeAllotment returns an allotment with all properties that the operation needs; nil when nobody said which it is.
 func (l *Loaders) wholeAllotment(sent *licensing.Sent[*licensing.Allotment]) Thunk[*licensing.Allotment] {
 	switch {

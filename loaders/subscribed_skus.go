@@ -1,6 +1,7 @@
 package loaders
 
 import (
+	"errors"
 	"slices"
 
 	"licensegraph/internal/licensing"
@@ -21,7 +22,52 @@ func (l *Loaders) AllSubscribedSkus() Thunk[[]*licensing.SubscribedSku] {
 
 // SubscribedSku returns one product of the tenant, by its SKU id.
 func (l *Loaders) SubscribedSku(id licensing.GUID) Thunk[*licensing.SubscribedSku] {
-	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
+	thunk := l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
+	return func() (*licensing.SubscribedSku, error) {
+		sku, err := thunk()
+		if errors.Is(err, licensing.ErrNotFound) {
+			if why := l.skuDoubt(); why != nil {
+				return nil, why
+			}
+		}
+		return sku, err
+	}
+}
+
+// skuDoubt returns why nobody can tell which product one of the list that was read is; nil when it can be told of all of them.
+func (l *Loaders) skuDoubt() error {
+	skus, _ := l.SubscribedSkus.held(Tenant)
+	for _, sku := range skus {
+		if err := sku.WhyUnread("skuId"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PlanDoubt returns why nobody can tell whether a product contains a service plan that it is not known to contain; nil when
+// it can be told of all products.
+func (l *Loaders) PlanDoubt(plan licensing.GUID) error {
+	skus, _ := l.SubscribedSkus.held(Tenant)
+	for _, sku := range skus {
+		if contains(sku, plan) {
+			continue
+		}
+		if err := sku.WhyUnread("servicePlans"); err != nil {
+			return err
+		}
+		for _, p := range sku.ServicePlans {
+			if err := p.WhyUnread("servicePlanId"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// contains tells whether a product is known to contain a service plan.
+func contains(sku *licensing.SubscribedSku, plan licensing.GUID) bool {
+	return slices.ContainsFunc(sku.ServicePlans, func(p *licensing.ServicePlan) bool { return p.ServicePlanID != nil && *p.ServicePlanID == plan })
 }
 
 // SubscribedSkuByID returns one product of the tenant, by the id of its subscription.
@@ -54,8 +100,6 @@ func (l *Loaders) SubscribedSkusWith(plan licensing.GUID) Thunk[[]*licensing.Sub
 		if err != nil {
 			return nil, err
 		}
-		return slices.DeleteFunc(slices.Clone(skus), func(sku *licensing.SubscribedSku) bool {
-			return !slices.ContainsFunc(sku.ServicePlans, func(p *licensing.ServicePlan) bool { return p.ServicePlanID != nil && *p.ServicePlanID == plan })
-		}), nil
+		return slices.DeleteFunc(slices.Clone(skus), func(sku *licensing.SubscribedSku) bool { return !contains(sku, plan) }), nil
 	}
 }

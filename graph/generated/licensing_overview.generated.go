@@ -572,7 +572,7 @@ func (ec *executionContext) _ProductOverview_units(ctx context.Context, field gr
 			return ec.fieldContext_ProductOverview_units(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Units()
+			return obj.Units(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Units) graphql.Marshaler {

@@ -2850,7 +2850,10 @@ var sources = []*ast.Source{
     @upstream(each: 1)
 }
 
-"Which allotments to return. All conditions have to hold. A condition is left out, not null."
+"""
+Which allotments to return. All conditions have to hold. A condition is left out, not null. Allotments whose values
+cannot be read are returned too, with an error at the list.
+"""
 input AllotmentFilter {
   "Allotments of this product only."
   skuId: UUID
@@ -3038,7 +3041,10 @@ enum SubscriptionTag {
     @upstream(each: 1)
 }
 
-"Which assignment errors to return. All conditions have to hold. A condition is left out, not null."
+"""
+Which assignment errors to return. All conditions have to hold. A condition is left out, not null. Errors whose time
+cannot be read are returned too, with an error at the list.
+"""
 input AssignmentErrorFilter {
   "Errors of this product only. Microsoft Graph itself filters."
   skuId: UUID
@@ -3720,7 +3726,7 @@ type LicensingOverview {
 type ProductOverview {
   "The product."
   sku: SubscribedSku!
-  "What the tenant has of the product and uses of it. Null only when Microsoft Graph sent no number that can be read."
+  "What the tenant has of the product and uses of it. Null only when Microsoft Graph sent none of its numbers."
   units: Units
   """
   The next day on which a purchase of the product changes: it is renewed, expires or is gone. Days in the past and
@@ -4025,7 +4031,7 @@ type Scan {
   budget: Int!
   "Whether the budget ended the page before it was full."
   stopped: Boolean!
-  "How many elements were left out that have a value which cannot be read: they might belong to the page."
+  "How many elements were left out that have a value which cannot be read, or lack it: they might belong to the page."
   unreadable: Int!
 }
 
@@ -4249,7 +4255,7 @@ type SubscribedSku implements Node @key(fields: "skuId") {
 
 """
 Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more. A number is
-null only when Microsoft Graph did not send what it is computed from.
+null only when Microsoft Graph did not send what it is computed from, or sent what cannot be read: then with an error.
 """
 type Units {
   "Units that can be used: enabled ones and those in grace."
@@ -4438,8 +4444,8 @@ input UserFilter {
   hasLicenseErrors: Boolean @upstream(each: 9)
   """
   People with a license that came through this group, a GUID: its direct members are read, two upstream requests for
-  each 300, and filtered here. Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + `
-  and ` + "`" + `orderBy` + "`" + `.
+  each 300, and filtered here. Members whose licenses could not be read are returned too, with an error at the list.
+  Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
   """
   assignedByGroup: ID @upstream(each: 210)
 }

@@ -14,13 +14,12 @@ type ProductOverview struct {
 	Sku *licensing.SubscribedSku
 }
 
-// Units returns the units of the product, or why they cannot be read.
-func (p *ProductOverview) Units() (*licensing.Units, error) {
-	return p.Sku.Units(), p.Sku.WhyNoUnits()
-}
+// Units returns the units of the product.
+func (p *ProductOverview) Units() *licensing.Units { return p.Sku.Units() }
 
 // AssignmentErrorOverview is what failed, counted.
 type AssignmentErrorOverview struct {
+	licensing.Unread
 	Errors    []*licensing.AssignmentError
 	Complete  bool
 	ByCode    []*AssignmentErrorsOfCode
@@ -51,6 +50,7 @@ type AssignmentErrorsOfGroup struct {
 
 // WaitingMemberCount counts who waits for units of an allotment.
 type WaitingMemberCount struct {
+	licensing.Unread
 	Allotment    *licensing.Allotment
 	Complete     bool
 	Count        int32

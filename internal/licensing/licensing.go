@@ -194,19 +194,35 @@ type Allotment struct {
 func (a *Allotment) ObjectID() string { return a.ID }
 
 // AvailableUnits returns how many units are free; none when all purchases that feed the pool are suspended, locked or gone,
-// and nil when the service did not send the numbers.
+// and nil when the service did not send what it takes, or not so that it can be read.
 func (a *Allotment) AvailableUnits() *int32 {
-	if a.AllottedUnits == nil || a.ConsumedUnits == nil {
+	if a.AllottedUnits == nil || a.ConsumedUnits == nil || a.WhyNoAvailableUnits() != nil {
 		return nil
 	}
-	over := func(s *AllotmentSubscription) bool {
-		state := s.State()
-		return state != nil && (*state == SubscriptionSuspended || *state == SubscriptionLockedOut || *state == SubscriptionDeleted)
-	}
-	if len(a.Subscriptions) > 0 && !slices.ContainsFunc(a.Subscriptions, func(s *AllotmentSubscription) bool { return !over(s) }) {
+	if len(a.Subscriptions) > 0 && !slices.ContainsFunc(a.Subscriptions, func(s *AllotmentSubscription) bool { return !s.over() }) {
 		return new(int32)
 	}
 	return within32Bits(max(0, int64(*a.AllottedUnits)-int64(*a.ConsumedUnits)))
+}
+
+// WhyNoAvailableUnits returns why nobody can tell how many units are free; nil when it can be told, or when the service did
+// not send the numbers. Purchases matter only where those that can be read are all suspended, locked or gone.
+func (a *Allotment) WhyNoAvailableUnits() error {
+	for _, number := range []string{"allottedUnits", "consumedUnits"} {
+		if err := a.WhyUnread(number); err != nil {
+			return err
+		}
+	}
+	unread := a.WhyUnread("subscriptions")
+	for _, s := range a.Subscriptions {
+		switch err := s.WhyUnread("state"); {
+		case err != nil:
+			unread = err
+		case !s.over():
+			return nil
+		}
+	}
+	return unread
 }
 
 // AllotmentSubscription is a purchase that feeds an allotment.
@@ -217,6 +233,12 @@ type AllotmentSubscription struct {
 	NextLifecycleDate *Date  `json:"nextLifecycleDate"`
 	StateText         string `json:"state"`
 	TagsText          string `json:"tags"`
+}
+
+// over tells whether nothing can be used of a purchase any more.
+func (s *AllotmentSubscription) over() bool {
+	state := s.State()
+	return state != nil && (*state == SubscriptionSuspended || *state == SubscriptionLockedOut || *state == SubscriptionDeleted)
 }
 
 // Assignment links an allotment to who gets a unit of it.
@@ -311,22 +333,24 @@ type LicenseUnitsDetail struct {
 // Units is what the tenant has of a product, and what it uses. A number is nil when the service did not send what it is
 // computed from.
 type Units struct {
+	Unread
 	// Owned are the units that can be used, those InGrace among them.
 	Owned, Consumed, Free, InGrace *int32
 	Suspended, LockedOut           *int32
 }
 
-// Units computes the units from what the service reports; nil when it reports none, or some that cannot be read. Units that are in grace still
-// work, and can be assigned.
+// Units computes the units from what the service reports; nil when it reports none. A value that cannot be read costs the
+// numbers that are computed from it. Units that are in grace still work, and can be assigned.
 func (s *SubscribedSku) Units() *Units {
-	if s.PrepaidUnits == nil && s.ConsumedUnits == nil || s.WhyNoUnits() != nil {
+	unread := s.unreadUnits()
+	if s.PrepaidUnits == nil && s.ConsumedUnits == nil && unread == nil {
 		return nil
 	}
 	prepaid := LicenseUnitsDetail{}
 	if s.PrepaidUnits != nil {
 		prepaid = *s.PrepaidUnits
 	}
-	units := &Units{Consumed: s.ConsumedUnits, InGrace: prepaid.Warning, Suspended: prepaid.Suspended, LockedOut: prepaid.LockedOut}
+	units := &Units{Unread: unread, Consumed: s.ConsumedUnits, InGrace: prepaid.Warning, Suspended: prepaid.Suspended, LockedOut: prepaid.LockedOut}
 	if prepaid.Enabled == nil || prepaid.Warning == nil {
 		return units
 	}
@@ -338,22 +362,28 @@ func (s *SubscribedSku) Units() *Units {
 	return units
 }
 
-// WhyNoUnits returns why the units are not known; nil when they are, or when the service reports none.
-func (s *SubscribedSku) WhyNoUnits() error {
-	for _, property := range []string{"prepaidUnits", "consumedUnits"} {
-		if err := s.WhyUnread(property); err != nil {
-			return err
+// unreadUnits returns the numbers of [Units] that cannot be computed, each with why; nil when there are none.
+func (s *SubscribedSku) unreadUnits() Unread {
+	unread := Unread{}
+	lose := func(why error, numbers ...string) {
+		for _, number := range numbers {
+			if why != nil && unread[number] == nil {
+				unread[number] = why
+			}
 		}
 	}
-	if s.PrepaidUnits == nil {
+	lose(s.WhyUnread("consumedUnits"), "consumed", "free")
+	lose(s.WhyUnread("prepaidUnits"), "owned", "free", "inGrace", "suspended", "lockedOut")
+	if prepaid := s.PrepaidUnits; prepaid != nil {
+		lose(prepaid.WhyUnread("enabled"), "owned", "free")
+		lose(prepaid.WhyUnread("warning"), "owned", "free", "inGrace")
+		lose(prepaid.WhyUnread("suspended"), "suspended")
+		lose(prepaid.WhyUnread("lockedOut"), "lockedOut")
+	}
+	if len(unread) == 0 {
 		return nil
 	}
-	for _, state := range []string{"enabled", "suspended", "warning", "lockedOut"} {
-		if err := s.PrepaidUnits.WhyUnread(state); err != nil {
-			return err
-		}
-	}
-	return nil
+	return unread
 }
 
 // within32Bits returns a number, or the nearest that GraphQL's Int can hold.
