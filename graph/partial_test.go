@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,80 @@ func TestKeptWhenCompletingFails(t *testing.T) {
 			t.Errorf("%d lost: %v", count, r.Errors)
 		}
 		g.forget()
+	}
+}
+
+// TestGroupKeptWhenCompletingFails filters users by the group that assigned their licenses, while their licenses cannot be
+// read. The members that Microsoft Graph sent are shown with what came along, and an error tells why nobody knows whether the
+// filter leaves them, and what is missing.
+func TestGroupKeptWhenCompletingFails(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	list := fmt.Sprintf(`users(first: 20, filter: { assignedByGroup: %q })`, g.groupID())
+	for _, tt := range []struct{ selected, path string }{
+		{`nodes { __typename id displayName userPrincipalName }`, "users.nodes"},
+		{`nodes { __typename id displayName licenseAssignmentStates { state } }`, "users.nodes"},
+		{`nodes { __typename id displayName assignedPlans { service } assignedLicenses { skuId } }`, "users.nodes"},
+		{`edges { node { id displayName } }`, "users.edges"},
+		{`scan { read unreadable stopped }`, ""},
+	} {
+		query := `{ ` + list + ` { ` + tt.selected + ` } }`
+		whole := g.warm(query)
+		g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Status: http.StatusInternalServerError, Times: -1})
+		r := g.ask(query, nil)
+		g.forget()
+		if r.Data["users"] == nil {
+			t.Errorf("%s: %v", tt.selected, r.Errors)
+			continue
+		}
+		people := map[any]map[string]any{}
+		walk(r.Data, func(object map[string]any) {
+			if object["id"] != nil {
+				people[object["id"]] = object
+			}
+		})
+		walk(whole.Data, func(object map[string]any) {
+			if id := object["id"]; id != nil && (people[id] == nil || people[id]["displayName"] != object["displayName"] || people[id]["userPrincipalName"] != object["userPrincipalName"]) {
+				t.Errorf("%s: %v became %v", tt.selected, object, people[id])
+			}
+		})
+		for _, person := range people {
+			for _, field := range []string{"licenseAssignmentStates", "assignedPlans", "assignedLicenses"} {
+				if person[field] != nil {
+					t.Errorf("%s: %v", tt.selected, person)
+				}
+			}
+		}
+		if tt.path == "" {
+			continue
+		}
+		if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != tt.path || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" {
+			t.Errorf("%s: %v", tt.selected, r.Errors)
+		}
+	}
+}
+
+// TestQueuesKeptWhenOneFails counts the queues that can be read, when one of them cannot, with an error.
+func TestQueuesKeptWhenOneFails(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ licensingOverview { waitingMembers { count complete allotment { id } } } }`
+	counts := func(r response) []any { return r.Data["licensingOverview"].(object)["waitingMembers"].([]any) }
+	queues := 0
+	for _, node := range g.nodesOf(t, "allotments", "filter: { maxAvailableUnits: 0 }", "id waitingMembers(first: 1) { nodes { id } }") {
+		queues++
+		id := node["id"].(string)
+		whole := g.warm(query)
+		g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments/{id}/waitingMembers", Contains: id, Status: http.StatusInternalServerError, Times: -1})
+		r := g.ask(query, nil)
+		g.forget()
+		left := slices.DeleteFunc(counts(whole), func(count any) bool { return count.(object)["allotment"].(object)["id"] == id })
+		if diff := gocmp.Diff(left, counts(r)); diff != "" || len(r.Errors) != 1 || pattern(r.Errors[0].Path) != "licensingOverview.waitingMembers" {
+			t.Errorf("%v (-want +got):\n%s", r.Errors, diff)
+		}
+	}
+	if queues < 2 {
+		t.Errorf("%d queues show nothing", queues)
 	}
 }
 

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -68,7 +69,7 @@ func (p plan) allUsers(f model.UserFilter, order *model.UserOrder) list[*licensi
 func (p plan) usersOfGroup(f model.UserFilter) list[*licensing.Reference, *licensing.User] {
 	return list[*licensing.Reference, *licensing.User]{
 		name: listName("users", f), query: licensing.ListQuery{Of: *f.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
-		typeName: "User", loader: p.MembersByQuery, keep: keepUsers(f), plan: p.user,
+		typeName: "User", loader: p.MembersByQuery, keep: keepUsers(f), doubt: statesNotRead, plan: p.user,
 		whole: func(_ licensing.ListQuery, members []*licensing.Reference, next func([]loaders.Found[*licensing.User])) func() error {
 			return p.PlanUsersAmong(members, next)
 		},
@@ -98,13 +99,16 @@ func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 	return err
 }
 
-// keepUsers returns what is filtered here: users with one license for which all conditions hold; nil when there
-// are none.
+// keepUsers returns what is filtered here: users with one license for which all conditions hold, and those whose licenses
+// could not be read; nil when there are no conditions.
 func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 	if f.State == nil && f.Error == nil && f.HasLicenseErrors == nil && f.AssignedByGroup == nil {
 		return nil
 	}
 	return func(user *licensing.User) bool {
+		if statesNotRead(user) != nil {
+			return true
+		}
 		for _, state := range user.LicenseAssignmentStates {
 			if (f.SkuID == nil || is(state.SkuID, *f.SkuID)) &&
 				(f.State == nil || is(state.State(), *f.State)) &&
@@ -116,6 +120,15 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 		}
 		return false
 	}
+}
+
+// statesNotRead returns why the license states of a user could not be read at all, so that nobody can tell whether the user
+// is wanted; nil when they were read.
+func statesNotRead(user *licensing.User) error {
+	if err := user.WhyUnread("licenseAssignmentStates"); !errors.Is(err, licensing.ErrUnreadable) {
+		return err
+	}
+	return nil
 }
 
 // filtersStates tells whether a filter of users, as an argument, looks at their license states.

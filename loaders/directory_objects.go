@@ -79,14 +79,22 @@ func (l *Loaders) PlanWhole(refs []*licensing.Reference, next func([]Found[licen
 }
 
 // PlanUsersAmong plans with next what follows from those of the objects that are users, the others left open, once
-// all of them have all properties that the operation needs.
+// all of them have all properties that the operation needs. One that cannot be read has what came along.
 func (l *Loaders) PlanUsersAmong(refs []*licensing.Reference, next func([]Found[*licensing.User])) (wait func() error) {
 	return gather(len(refs), func(i int, found func(*licensing.User, error)) func() {
 		if _, ok := refs[i].Object.(*licensing.User); !ok {
 			found(nil, licensing.ErrNotFound)
 			return func() {}
 		}
-		thunk := l.UserByID.planEither(refs[i].Object.ObjectID(), found)
+		thunk := l.UserByID.planEither(refs[i].Object.ObjectID(), func(user *licensing.User, err error) {
+			if kept, ok := l.kept(refs[i], err).(*licensing.User); ok {
+				if l.needs("User", licenseStates) {
+					kept.Lose(licenseStates, err)
+				}
+				user, err = kept, nil
+			}
+			found(user, err)
+		})
 		return func() { thunk() } //nolint:errcheck // found is told
 	}, next)
 }
@@ -175,11 +183,9 @@ func (l *Loaders) orKept(ref *licensing.Reference, whole Thunk[licensing.Directo
 // elseKept hands over what came along of an object that cannot be completed.
 func (l *Loaders) elseKept(ref *licensing.Reference, next func(licensing.DirectoryObject, error)) func(licensing.DirectoryObject, error) {
 	return func(object licensing.DirectoryObject, err error) {
-		if err != nil {
-			if kept := l.kept(ref, err); kept != nil {
-				next(kept, nil)
-				return
-			}
+		if kept := l.kept(ref, err); kept != nil {
+			next(kept, nil)
+			return
 		}
 		next(object, err)
 	}

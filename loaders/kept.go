@@ -8,9 +8,9 @@ import (
 )
 
 // kept returns an object as it came along, when the read that would have completed it has failed: what was not shown is
-// noted with why. It is nil when nothing came but the id, and when the object is gone.
+// noted with why. It is nil when the read has not failed, and when the object is gone.
 func (l *Loaders) kept(sent *licensing.Reference, err error) licensing.DirectoryObject {
-	if sent.Bare || errors.Is(err, licensing.ErrNotFound) {
+	if err == nil || errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
 	switch object := sent.Object.(type) {
@@ -58,7 +58,7 @@ var justID = map[string]bool{"id": true}
 
 // keptAllotment is kept for an allotment.
 func (l *Loaders) keptAllotment(sent *licensing.Sent[*licensing.Allotment], err error) *licensing.Allotment {
-	if sent.Bare || errors.Is(err, licensing.ErrNotFound) {
+	if errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
 	kept := *sent.Object

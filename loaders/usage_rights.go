@@ -1,6 +1,10 @@
 package loaders
 
-import "licensegraph/internal/licensing"
+import (
+	"errors"
+
+	"licensegraph/internal/licensing"
+)
 
 func (l *Loaders) addUsageRights(s *scheduler) {
 	l.UsageRightByErrorID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.UsageRight, error)) {
@@ -102,6 +106,9 @@ func (l *Loaders) AllotmentsOfRights(rights []*licensing.UsageRight) ([][]*licen
 		lists[i] = []*licensing.Allotment{}
 		for _, thunk := range thunks[i] {
 			allotment, err := thunk()
+			if errors.Is(err, licensing.ErrNotFound) {
+				continue // it is gone
+			}
 			if err != nil {
 				lists[i], errs[i] = nil, err
 				break

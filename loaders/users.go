@@ -92,11 +92,9 @@ func planCovered[T licensing.Node](l *Loaders, byID *Loader[string, T], typeName
 	shown := set(strings.Split(q.Shown, ","))
 	return gather(len(items), func(i int, found func(T, error)) func() {
 		thunk := byID.planEither(items[i].ObjectID(), func(item T, err error) {
-			if err != nil && (shown[licenseStates] || !l.needs(typeName, licenseStates)) { // by which what is left out may be chosen
-				object, _ := any(items[i]).(licensing.DirectoryObject)
-				if kept, ok := l.kept(&licensing.Reference{Object: object, Properties: shown}, err).(T); ok {
-					item, err = kept, nil
-				}
+			object, _ := any(items[i]).(licensing.DirectoryObject)
+			if kept, ok := l.kept(&licensing.Reference{Object: object, Properties: shown}, err).(T); ok {
+				item, err = kept, nil
 			}
 			found(item, err)
 		})
