@@ -14,7 +14,7 @@ import (
 const (
 	codeLifetime = 10 * time.Minute
 	// shownPeople are on the sign-in page; others can be named.
-	shownPeople = 12
+	shownPeople = 15
 )
 
 // authorize is the authorization endpoint, RFC 6749 section 4.1.1 with RFC 7636,

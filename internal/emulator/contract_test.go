@@ -104,7 +104,7 @@ func TestContractPermissions(t *testing.T) {
 		"PATCH /users/{id}":                     same(changePeople),
 		"DELETE /users/{id}":                    same("User.ReadWrite.All A"),
 		"POST /groups":                          changeGroups + " | Group.Create " + changeGroups,
-		"PATCH /groups/{id}":                    same(changeGroups),
+		"PATCH /groups/{id}":                    same("GroupMember.ReadWrite.All " + changeGroups),
 		"DELETE /groups/{id}":                   same("Group.ReadWrite.All"),
 		"POST /groups/{id}/members/$ref":        same("GroupMember.ReadWrite.All " + changeGroups),
 		"DELETE /groups/{id}/members/{id}/$ref": same("GroupMember.ReadWrite.All " + changeGroups),

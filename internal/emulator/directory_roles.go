@@ -22,13 +22,16 @@ type directoryRole struct {
 // "Microsoft Entra built-in roles"; who may do what to their holders is in "Who can
 // perform sensitive actions".
 var directoryRoles = []directoryRole{
-	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", managesAll, managesAll},
+	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", everything, managesAll},
 	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicenses, managesAll},
-	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", deletesObjects, deletesObjects},
-	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", writesDirectory, managesAll},
-	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsLicenses, 0},
-	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsLicenses, managesAll},
-	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsLicenses, deletesObjects},
+	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", changesLicenses | writesDirectory | deletesUsers | deletesGroups, deletesUsers},
+	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", changesLicenses | writesDirectory, managesAll},
+	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsAll, 0},
+	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsAll, managesAll},
+	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", readsDirectory | readsLicenses, deletesUsers},
+	{"Groups Administrator", "fdd7a751-b60b-444a-984c-02652fe8fa1c", readsDirectory | licensesGroups | writesGroups | writesMembers | deletesGroups, managesAll},
+	{"Identity Governance Administrator", "45d8d3c5-c802-45c6-b32a-1d70b5e1e86e", readsDirectory | writesMembers, managesAll},
+	{"Guest Inviter", "95e79109-95c0-4d8e-aee3-d01accf2d47b", readsDirectory | readsDetails, managesAll},
 }
 
 // Everybody has one of these in wids, and applications a third.
@@ -38,35 +41,51 @@ const (
 	applicationRole = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 )
 
-// clearance is how much of the tenant a person may see and change: each includes
-// those before. Guests have the first and members the second, by Microsoft
-// Learn, "What are the default user permissions in Microsoft Entra ID?"; who may
-// change licenses is on the pages of assignLicense. For cloudLicensing no page
-// names roles: the strict reading is that what is of others takes one.
-type clearance int
+// clearance is what a person may see and change of the tenant, a bit for each. Guests
+// see nothing but themselves, and members have the first, by Microsoft Learn, "What are
+// the default user permissions in Microsoft Entra ID?". Who may read licenseDetails of
+// others, license users and groups and change members is on the pages of these. For
+// cloudLicensing no page names roles: the strict reading is that what is of others takes
+// one that has to do with licenses.
+type clearance uint16
 
 const (
-	readsOneself clearance = iota
-	readsDirectory
-	readsLicenses
-	changesLicenses
-	writesDirectory // makes and changes people and groups
-	deletesObjects  // and deletes them
-	managesAll      // and those who have roles
+	readsDirectory  clearance = 1 << iota
+	readsLicenses             // cloudLicensing of others
+	readsDetails              // licenseDetails of others
+	licensesUsers             // assignLicense
+	licensesGroups            // the same of groups
+	assignsLicenses           // cloudLicensing
+	setsLocations             // usageLocation alone
+	writesUsers
+	writesGroups
+	writesMembers
+	deletesUsers
+	deletesGroups
+	managesAll // and those who have roles
+
+	readsOneself    clearance = 0
+	readsAll                  = readsDirectory | readsLicenses | readsDetails
+	changesLicenses           = readsAll | licensesUsers | licensesGroups | assignsLicenses | setsLocations
+	writesDirectory           = writesUsers | writesGroups | writesMembers
+	everything                = changesLicenses | writesDirectory | deletesUsers | deletesGroups | managesAll
 )
+
+// has says whether all of some clearance is there.
+func (c clearance) has(some clearance) bool { return c&some == some }
 
 // clearanceOf is what the roles in a token amount to.
 func clearanceOf(wids []string) clearance {
-	most := readsOneself
+	all := readsOneself
 	for _, id := range wids {
 		if id == memberRole {
-			most = max(most, readsDirectory)
+			all |= readsDirectory
 		}
 		if i := slices.IndexFunc(directoryRoles, func(r directoryRole) bool { return r.id == id }); i >= 0 {
-			most = max(most, directoryRoles[i].clearance)
+			all |= directoryRoles[i].clearance
 		}
 	}
-	return most
+	return all
 }
 
 // own says whether the call is about the very person who makes it, whatever
@@ -104,9 +123,11 @@ func (e *Emulator) needs(c *call) clearance {
 	case c.route.clearance > 0:
 		return c.route.clearance
 	case c.route.writes:
-		return changesLicenses
+		return assignsLicenses
 	case e.own(c):
 		return readsOneself
+	case strings.HasSuffix(c.route.template, "/licenseDetails"):
+		return readsDetails
 	case c.route.cloud, strings.HasSuffix(c.route.template, "/membersWithLicenseErrors"):
 		return readsLicenses
 	}
@@ -165,11 +186,11 @@ func personAt(t *tenant.Tenant, i int32) person {
 	return p
 }
 
-// PersonInRole is the object id of somebody with this directory role, such as
-// "License Administrator", or with none where the role is "", and then no guest.
-// It is "" where there is nobody. The roles are those of Global Administrator,
-// License Administrator, User Administrator, Directory Writers, Directory
-// Readers, Global Reader and Helpdesk Administrator.
+// PersonInRole is the object id of somebody with this directory role, or with none
+// where the role is "", and then no guest. It is "" where there is nobody. The roles are
+// Global Administrator, License Administrator, User Administrator, Directory Writers,
+// Directory Readers, Global Reader, Helpdesk Administrator, Groups Administrator,
+// Identity Governance Administrator and Guest Inviter.
 func (e *Emulator) PersonInRole(role string) (userID string) {
 	e.people(func(p person) bool {
 		switch {
@@ -208,7 +229,7 @@ func (e *Emulator) permit(c *call) *problem {
 	if !allowed && c.who.has(c.route.basic) {
 		allowed, c.basic = true, true
 	}
-	refused := person && c.who.clearance < e.needs(c)
+	refused := person && !c.who.clearance.has(e.needs(c))
 	switch {
 	case allowed && !refused:
 		return nil

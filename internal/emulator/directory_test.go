@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -531,5 +532,132 @@ func TestLaggingDelta(t *testing.T) {
 		if got := index(told, "id")[c.userID(1)]; str(got, "displayName") != "During" {
 			t.Errorf("%d changes, without that one: %v", len(told), got)
 		}
+	}
+}
+
+// TestDirectoryRolesOfPages asks what the pages of assignLicense, of licenseDetails and of
+// members say of roles.
+func TestDirectoryRolesOfPages(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	plain := func(n int) string {
+		return c.userID(c.userWhere(func(i int32) bool {
+			n--
+			return n < 0 && c.tenant.User(i).Role() == 0 && c.tenant.User(i).Enabled() && !c.tenant.User(i).Guest() && c.tenant.User(i).Text("usageLocation") != ""
+		}))
+	}
+	someone, other, group := plain(200), plain(201), c.of("guests")
+	nothing := []any{"addLicenses", off(), "removeLicenses", off()}
+	const licenses, license, share, details, member, bind, part, rename = 0, 1, 2, 3, 4, 5, 6, 7
+	for role, allowed := range map[string]string{
+		// user and group assignLicense, cloudLicensing of the group; licenseDetails of another; members/$ref, members@odata.bind, DELETE of one; another property
+		"Global Administrator":              "xxxxxxxx",
+		"License Administrator":             "xxxx....",
+		"User Administrator":                "xxxxxxxx",
+		"Directory Writers":                 "xxxxxxxx",
+		"Groups Administrator":              ".x..xxxx",
+		"Identity Governance Administrator": "....xxx.",
+		"Guest Inviter":                     "...x....",
+		"Directory Readers":                 "...x....",
+		"Global Reader":                     "...x....",
+		"Helpdesk Administrator":            "........",
+		"":                                  "........",
+	} {
+		c.Reset()
+		who := c.PersonInRole(role)
+		if who == "" {
+			t.Fatalf("nobody is %s", role)
+		}
+		c.token = c.DelegatedToken(who, append(defaultScopes, "Group.ReadWrite.All")...)
+		for at, act := range []struct {
+			method, uri string
+			status      int
+			members     []any
+		}{
+			licenses: {"POST", "/v1.0/users/" + someone + "/assignLicense", 200, nothing},
+			license:  {"POST", "/v1.0/groups/" + group + "/assignLicense", 202, nothing},
+			share:    {"POST", "/beta/groups/" + group + "/cloudLicensing/assignments", 400, []any{allotmentBind, "x", disabledPlans, off()}}, // after the permission
+			details:  {"GET", "/v1.0/users/" + someone + "/licenseDetails", 200, nil},
+			member:   {"POST", "/v1.0/groups/" + group + "/members/$ref", 204, memberRef(c, someone)},
+			bind:     {"PATCH", "/v1.0/groups/" + group, 204, []any{membersBind, off(c.URL + "/v1.0/directoryObjects/" + other)}},
+			part:     {"DELETE", "/v1.0/groups/" + group + "/members/" + someone + "/$ref", 204, nil},
+			rename:   {"PATCH", "/v1.0/groups/" + group, 204, []any{"description", "Changed"}},
+		} {
+			text := ""
+			if act.members != nil {
+				text = body(act.members...)
+			}
+			if allowed[at] == '.' {
+				act.status = 403
+			}
+			if r := c.do(act.method, act.uri, text); r.status != act.status {
+				t.Errorf("%q: %s %s: %d %s, want %d", role, act.method, act.uri, r.status, r.raw, act.status)
+			}
+		}
+	}
+}
+
+// TestMembersTakePermissions changes members with the permissions of that page, which
+// change nothing else of a group; devices take one more.
+func TestMembersTakePermissions(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	group, unified, user, device := c.of("guests"), c.of("council"), c.bare(0), c.deviceID(0)
+	bound := func(id string) []any { return []any{membersBind, off(c.URL + "/v1.0/directoryObjects/" + id)} }
+	withDevices := map[string]int{"GroupMember.ReadWrite.All": 403, "GroupMember.ReadWrite.All Device.ReadWrite.All": 204, "GroupMember.ReadWrite.All Device.Read.All": 403, "Group.ReadWrite.All": 403, "Directory.ReadWrite.All": 204}
+	check := func(who string, devices, properties int) {
+		t.Helper()
+		for _, tt := range []struct {
+			method, path string
+			status       int
+			members      []any
+		}{
+			{"POST", "groups/" + group + "/members/$ref", 204, memberRef(c, user)},
+			{"DELETE", "groups/" + group + "/members/" + user + "/$ref", 204, nil},
+			{"PATCH", "groups/" + group, 204, bound(user)},
+			{"DELETE", "groups/" + group + "/members/" + user + "/$ref", 204, nil},
+			{"POST", "groups/" + group + "/members/$ref", devices, memberRef(c, device)},
+			{"DELETE", "groups/" + group + "/members/" + device + "/$ref", devices, nil},
+			{"PATCH", "groups/" + group, devices, bound(device)},
+			{"PATCH", "groups/" + group, properties, []any{"description", "Changed"}},
+			{"PATCH", "groups/" + group, properties, append(bound(user), "description", "Changed")},
+		} {
+			text := ""
+			if tt.members != nil {
+				text = body(tt.members...)
+			}
+			if r := c.do(tt.method, "/v1.0/"+tt.path, text); r.status != tt.status {
+				t.Errorf("%s: %s %s %s: %d %s, want %d", who, tt.method, tt.path, text, r.status, r.raw, tt.status)
+			}
+		}
+		c.Reset()
+	}
+	for roles, devices := range withDevices {
+		c.SetVariants(Variants{Roles: strings.Fields(roles)})
+		c.token = c.newToken()
+		properties := 204
+		if strings.HasPrefix(roles, "GroupMember") {
+			properties = 403
+		}
+		check(roles, devices, properties)
+	}
+	for scopes, devices := range map[string]int{"GroupMember.ReadWrite.All": 403, "GroupMember.ReadWrite.All Device.Read.All": 204} {
+		c.token = c.DelegatedToken(c.PersonInRole("User Administrator"), strings.Fields(scopes)...)
+		check("a person with "+scopes, devices, 403)
+	}
+	// What cannot be a member.
+	c.SetVariants(Variants{Roles: []string{"Directory.ReadWrite.All"}})
+	c.token = c.newToken()
+	for _, tt := range [][2]string{{unified, device}, {unified, group}, {group, unified}} {
+		for _, r := range []reply{c.directory("POST", "groups/"+tt[0]+"/members/$ref", 400, memberRef(c, tt[1])...), c.directory("PATCH", "groups/"+tt[0], 400, bound(tt[1])...)} {
+			if r.code() != "Request_BadRequest" {
+				t.Errorf("%s", r.raw)
+			}
+		}
+	}
+	user = c.newUser("newcomer")
+	c.directory("POST", "groups/"+unified+"/members/$ref", 204, memberRef(c, user)...)
+	if r := c.do("DELETE", "/v1.0/groups/"+unified+"/members/"+user, ""); r.status != 501 || c.get("/v1.0/users/"+user).status == 404 {
+		t.Errorf("without $ref: %d %s", r.status, r.raw)
 	}
 }

@@ -12,7 +12,7 @@ import (
 var missing = []string{
 	"Purchases (directory/subscriptions), usage reports (reports, copilot, admin/reportSettings), audit logs (auditLogs), organization, mailbox settings.",
 	"Other workloads: mail, files, teams, devices management and so on.",
-	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, retryServiceProvisioning.",
+	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
 	"Properties of users: " + strings.Join(otherUserProperties, ", ") + ".",
 	"Properties of groups: " + strings.Join(otherGroupProperties, ", ") + ".",
 	"Change notifications (subscriptions). Changes are told by delta queries of users and groups alone.",

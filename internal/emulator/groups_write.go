@@ -154,6 +154,29 @@ func (c *call) boundObject(raw json.RawMessage) (holder, *problem) {
 	return r, nil
 }
 
+// bindsDevices says whether the caller's permissions extend to devices as members.
+func (c *call) bindsDevices() bool {
+	if c.who.user != "" {
+		return c.who.has([]string{"Device.Read.All", "Directory.ReadWrite.All"})
+	}
+	return c.who.has([]string{"Device.ReadWrite.All", "Directory.ReadWrite.All"})
+}
+
+// mayBeMembers refuses what cannot be a member of a group, by the table of "Add
+// members": a Microsoft 365 group takes users alone, a security group no Microsoft 365
+// group.
+func (c *call) mayBeMembers(list []holder, unified bool) *problem {
+	for _, m := range list {
+		switch {
+		case m.Kind == tenant.DeviceKind && !c.bindsDevices():
+			return usualProblem(http.StatusForbidden)
+		case unified && m.Kind != tenant.User, m.Kind == tenant.GroupKind && c.tenant.Group(m.At).Unified:
+			return badRequest("The object '%s' is not of a kind that can be a member of this group.", c.tenant.IDOf(m))
+		}
+	}
+	return nil
+}
+
 // createGroup makes a group, by "Create group".
 func (e *Emulator) createGroup(c *call) (any, *problem) {
 	g, p := e.readGroup(c, true)
@@ -165,6 +188,9 @@ func (e *Emulator) createGroup(c *call) (any, *problem) {
 		about = *g.about
 	}
 	if p := c.freeNickname(g, -1, g.unified); p != nil {
+		return nil, p
+	}
+	if p := c.mayBeMembers(g.members, g.unified); p != nil {
 		return nil, p
 	}
 	i := c.tenant.CreateGroup(*g.name, *g.nickname, about, g.unified, g.secured, c.when())
@@ -187,7 +213,14 @@ func (e *Emulator) updateGroup(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
+	members := g.name == nil && g.nickname == nil && g.about == nil && len(g.members) > 0
+	if !members && !(c.who.has(changeGroups) && (c.who.user == "" || c.who.clearance.has(writesGroups))) {
+		return nil, usualProblem(http.StatusForbidden)
+	}
 	if p := c.freeNickname(g, i, c.tenant.Group(i).Unified); p != nil {
+		return nil, p
+	}
+	if p := c.mayBeMembers(g.members, c.tenant.Group(i).Unified); p != nil {
 		return nil, p
 	}
 	for _, m := range g.members {
@@ -230,6 +263,9 @@ func (e *Emulator) addMember(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
+	if p := c.mayBeMembers([]holder{who}, c.tenant.Group(i).Unified); p != nil {
+		return nil, p
+	}
 	if refused := c.tenant.Join(i, who, c.when()); refused != nil {
 		return nil, directoryRefusal(refused)
 	}
@@ -247,6 +283,9 @@ func (e *Emulator) removeMember(c *call) (any, *problem) {
 		return nil, badRequest("Invalid object identifier '%s'.", c.params[1])
 	}
 	who, found := c.tenant.Find(id)
+	if found && who.Kind == tenant.DeviceKind && !c.bindsDevices() {
+		return nil, usualProblem(http.StatusForbidden)
+	}
 	if !found || !c.tenant.Leave(i, who, c.when()) {
 		return nil, noSuchObject(c.params[1])
 	}

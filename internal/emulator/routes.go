@@ -26,7 +26,7 @@ type route struct {
 	list, listScopes []string
 	there            func(*Variants) bool // nil: always
 	writes           bool                 // changes the tenant
-	clearance        clearance            // of a person who writes; 0 = changesLicenses
+	clearance        clearance            // of a person who writes; 0 = assignsLicenses
 	units            int                  // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
@@ -124,7 +124,7 @@ var (
 	defaultRoles = []string{
 		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All",
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
-		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All",
+		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All", "Device.ReadWrite.All",
 	}
 	// defaultScopes are what has been consented to on behalf of people.
 	defaultScopes = []string{
@@ -264,14 +264,14 @@ func init() { // Not a literal: $batch leads back here.
 		[]route{
 			{method: get, template: "/users/delta", handler: (*Emulator).deltaUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/groups/delta", handler: (*Emulator).deltaGroups, app: readGroups, scopes: readGroups},
-			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: writesDirectory},
-			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changePeople, scopes: changePeople},
-			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: deletePeople, scopes: deletePeople, clearance: deletesObjects},
-			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: writesDirectory},
-			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeGroups, scopes: changeGroups, clearance: writesDirectory},
-			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: deleteGroups, scopes: deleteGroups, clearance: deletesObjects},
-			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
-			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesDirectory},
+			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: writesUsers},
+			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changePeople, scopes: changePeople, clearance: setsLocations},
+			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: deletePeople, scopes: deletePeople, clearance: deletesUsers},
+			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: writesGroups},
+			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeMembers, scopes: changeMembers, clearance: writesMembers},
+			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: deleteGroups, scopes: deleteGroups, clearance: deletesGroups},
+			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: writesMembers},
+			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesMembers},
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, basic: basicUsers, units: 2},
 			{method: get, template: "/users/$count", handler: (*Emulator).countUsers, app: readUsers, scopes: readUsers, basic: basicUsers, units: 2},
 			{method: get, template: agentsTemplate, handler: (*Emulator).listUsers, app: readPeople, scopes: readPeople, basic: basicUsers, units: 2},
@@ -287,11 +287,11 @@ func init() { // Not a literal: $batch leads back here.
 			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
 			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
 			{method: get, template: "/subscribedSkus/{id}", handler: (*Emulator).getSku, app: readSkus, scopes: readSkus},
-			{method: post, template: "/users/{id}/assignLicense", handler: (*Emulator).assignUserLicense, app: assignUser, scopes: assignUser},
-			{method: post, template: "/me/assignLicense", handler: (*Emulator).assignUserLicense, me: true, app: assignUser, scopes: assignUser},
-			{method: post, template: "/users/{id}/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, app: reprocess, scopes: reprocess},
-			{method: post, template: "/me/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, me: true, app: reprocess, scopes: reprocess},
-			{method: post, template: "/groups/{id}/assignLicense", handler: (*Emulator).assignGroupLicense, app: assignGroup, scopes: assignGroup},
+			{method: post, template: "/users/{id}/assignLicense", handler: (*Emulator).assignUserLicense, app: assignUser, scopes: assignUser, clearance: licensesUsers},
+			{method: post, template: "/me/assignLicense", handler: (*Emulator).assignUserLicense, me: true, app: assignUser, scopes: assignUser, clearance: licensesUsers},
+			{method: post, template: "/users/{id}/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, app: reprocess, scopes: reprocess, clearance: licensesUsers},
+			{method: post, template: "/me/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, me: true, app: reprocess, scopes: reprocess, clearance: licensesUsers},
+			{method: post, template: "/groups/{id}/assignLicense", handler: (*Emulator).assignGroupLicense, app: assignGroup, scopes: assignGroup, clearance: licensesGroups},
 			{method: post, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
 			{method: post, template: "/$batch", handler: (*Emulator).batch},
 		},
@@ -394,6 +394,9 @@ func (e *Emulator) notFound(c *call) *problem {
 	if known, ok := segmentsOf(c.path); ok {
 		if what := elsewhere(known); what != "" {
 			return notImplemented(what)
+		}
+		if c.method == http.MethodDelete && len(known) == 4 && known[0] == "groups" && known[2] == "members" {
+			return notImplemented("DELETE members/{id} without $ref") // It deletes the member itself.
 		}
 	}
 	licensed := slices.Contains(segments, "cloudLicensing")

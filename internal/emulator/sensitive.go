@@ -35,12 +35,12 @@ func (e *Emulator) mayGuard(c *call, i int32, properties []string) *problem {
 	person := c.who.user != ""
 	refused := false
 	if has := personAt(c.tenant, i).role; has != nil && has.guarded > 0 {
-		refused = !person || c.who.clearance < has.guarded || !c.who.has([]string{everybodys})
+		refused = !person || !c.who.clearance.has(has.guarded) || !c.who.has([]string{everybodys})
 	}
 	// Directory Writers disable and rename, and nothing else of these: "Microsoft
 	// Entra built-in roles".
 	if slices.Contains(properties, writeOnly) || slices.Contains(properties, "mobilePhone") {
-		refused = refused || person && c.who.clearance < deletesObjects
+		refused = refused || person && !c.who.clearance.has(deletesUsers)
 	}
 	if slices.Contains(properties, writeOnly) {
 		refused = refused || !c.who.has(guarding)

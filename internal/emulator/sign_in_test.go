@@ -929,14 +929,18 @@ func TestDirectoryRoles(t *testing.T) {
 			"/v1.0/me": readsOneself, "/v1.0/users/" + id: readsOneself, "/beta/me/cloudLicensing/usageRights": readsOneself, "/beta/users/" + strings.ToUpper(id) + "/cloudLicensing/assignments": readsOneself,
 			"/v1.0/users": readsDirectory, "/v1.0/users/" + someone: readsDirectory, "/v1.0/groups/" + board + "/members": readsDirectory, "/v1.0/subscribedSkus": readsDirectory,
 			pools: readsLicenses, granted: readsLicenses, "/beta/users/" + someone + "/cloudLicensing/usageRights": readsLicenses, "/beta/groups/" + board + "/cloudLicensing/usageRights": readsLicenses,
-			"/v1.0/groups/" + board + "/membersWithLicenseErrors": readsLicenses,
+			"/v1.0/groups/" + board + "/membersWithLicenseErrors": readsLicenses, "/v1.0/users/" + someone + "/licenseDetails": readsDetails,
+			"/v1.0/me/licenseDetails": readsOneself, "/v1.0/users/" + id + "/licenseDetails": readsOneself,
 		} {
-			if r := c.get(uri); (r.status == 200) != (has >= needs) || r.status != 200 && (r.status != 403 || strings.Contains(string(r.raw), "such as")) {
+			if r := c.get(uri); (r.status == 200) != has.has(needs) || r.status != 200 && (r.status != 403 || strings.Contains(string(r.raw), "such as")) {
 				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
 			}
 		}
-		for _, uri := range []string{"/v1.0/users/" + someone + "/assignLicense", "/v1.0/me/assignLicense", "/v1.0/groups/" + board + "/assignLicense", granted} {
-			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) != (has < changesLicenses) {
+		for uri, needs := range map[string]clearance{
+			"/v1.0/users/" + someone + "/assignLicense": licensesUsers, "/v1.0/me/assignLicense": licensesUsers, "/v1.0/groups/" + board + "/assignLicense": licensesGroups,
+			"/v1.0/users/" + someone + "/reprocessLicenseAssignment": licensesUsers, granted: assignsLicenses, "/v1.0/groups/" + board + "/members/$ref": writesMembers,
+		} {
+			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) == has.has(needs) {
 				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
 			}
 		}

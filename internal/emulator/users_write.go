@@ -183,7 +183,7 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if c.who.user != "" && c.who.clearance < writesDirectory && !slices.Equal(change.names, []string{"usageLocation"}) {
+	if c.who.user != "" && !c.who.clearance.has(writesUsers) && !slices.Equal(change.names, []string{"usageLocation"}) {
 		return nil, usualProblem(http.StatusForbidden) // A License Administrator sets usage locations alone.
 	}
 	if c.tenant.User(i).Agent() && !c.namesAgent() {

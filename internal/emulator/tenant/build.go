@@ -9,8 +9,13 @@ import (
 	"time"
 )
 
-// directoryRoles is how many roles there are, see [Person.Role].
-const directoryRoles = 7
+// directoryRoles is how many roles there are, see [Person.Role]. A small tenant has the
+// first of them alone.
+const (
+	directoryRoles = 10
+	commonRoles    = 7
+	enoughForRoles = 50 // people
+)
 
 // trialDays is how long a trial has been running.
 const trialDays = 24
@@ -77,8 +82,11 @@ func New(seed uint64, users int) *Tenant {
 	t.makeDevices()
 	t.makeMembers(users)
 	t.makeTeams(users)
-	role := uint8(1)
-	for i := 0; i < users && role <= directoryRoles; i++ {
+	role, last := uint8(1), uint8(commonRoles)
+	if users >= enoughForRoles {
+		last = directoryRoles
+	}
+	for i := 0; i < users && role <= last; i++ {
 		if p := &t.people[i]; !p.guest && !p.disabled {
 			p.role = role
 			role++
