@@ -18,6 +18,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/go-cmp/cmp"
 
+	"licensegraph/internal/emulator"
 	"licensegraph/internal/licensing"
 )
 
@@ -349,6 +350,36 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
+}
+
+// TestReadinessWithoutKeys throttles Microsoft Graph, which is no reason to take the gateway out of service, while the keys of
+// Entra ID cannot be read, which is one: no caller can be told from another.
+func TestReadinessWithoutKeys(t *testing.T) {
+	t.Parallel()
+	throttled := emulator.Fault{Status: 429, RetryAfter: "600", Times: -1}
+	noKeys := emulator.Fault{Endpoint: "GET /discovery/v2.0/keys", Status: 503, Times: -1}
+	for _, tt := range []struct {
+		name   string
+		faults []emulator.Fault
+		status int
+		body   string
+	}{
+		{"throttled", []emulator.Fault{throttled}, 200, `"status":"throttled","reason":"Microsoft Graph takes no more requests for now.`},
+		{"without keys", []emulator.Fault{noKeys}, 503, `"status":"unavailable","reason":"The keys of the sign-in service cannot be read."`},
+		{"both", []emulator.Fault{throttled, noKeys}, 503, `"status":"unavailable","reason":"The keys of the sign-in service cannot be read."`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tenant := emulator.Start(t, emulator.Options{})
+			for _, fault := range tt.faults {
+				tenant.Inject(fault)
+			}
+			p := startOver(t, tenant, "--inbound=entra")
+			if status, body := p.get(t, "/readyz"); status != tt.status || !strings.Contains(body, tt.body) {
+				t.Errorf("%d %s", status, body)
+			}
+		})
+	}
 }
 
 func TestReadinessAnswersWhoIsInAHurry(t *testing.T) {
