@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -55,37 +55,90 @@ func TestAnswersTogether(t *testing.T) {
 	}
 }
 
-// TestBoundedAnswersTellOutcomes has a mutation whose payload is too long.
+// TestBoundedAnswersTellOutcomes has mutations whose payloads are too long. Each outcome is told, and the bytes of the answer
+// are those of the bound and of what is told.
 func TestBoundedAnswersTellOutcomes(t *testing.T) {
 	t.Parallel()
+	const (
+		bound  = 2_000
+		people = 4
+		told   = 400 // bytes of what is told of one change, with an alias of the longest kind
+	)
 	tenant := emulator.Start(t, emulator.Options{})
 	p := startOver(t, tenant, "--max-answer-bytes=2000", "--allow-writes", "--inbound=none")
-	var people struct {
+	var found struct {
 		Data struct {
 			Users struct{ Nodes []struct{ ID string } }
 		}
 	}
-	_, body := p.ask(t, `{users(first:1,filter:{skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965"}){nodes{id}}}`)
-	if err := json.Unmarshal([]byte(body), &people); err != nil || len(people.Data.Users.Nodes) != 1 {
+	_, body := p.ask(t, `{users(first:4,filter:{skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965"}){nodes{id}}}`)
+	if err := json.Unmarshal([]byte(body), &found); err != nil || len(found.Data.Users.Nodes) != people {
 		t.Fatal(body, err)
 	}
-	_, body = p.ask(t, `mutation{assignLicense(input:{assignedTo:{type:USER,id:"`+people.Data.Users.Nodes[0].ID+`"},addLicenses:[{skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965",disabledPlans:["SWAY"]}]}){
-		outcome userErrors{code} assignedTo{...on User{assignedPlans{`+repeated(49, "a%d:servicePlanId ")+`}}} last:outcome}}`)
+	letters := strings.Repeat("x", 100)
+	var ids []string
+	changes, change := "", `%s:assignLicense(input:{assignedTo:{type:USER,id:"%s"},addLicenses:[{skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965",disabledPlans:["SWAY"]}]}){
+		outcome userErrors{code message} assignedTo{...on User{displayName assignedPlans{...plans}}} last%s:outcome}`
+	for i, node := range found.Data.Users.Nodes {
+		ids = append(ids, `"`+node.ID+`"`)
+		changes += fmt.Sprintf(change, fmt.Sprintf("change%d", i), node.ID, letters)
+	}
+	_, body = p.ask(t, `mutation{`+changes+` again:reprocessLicenseAssignment(input:{userIds:[`+strings.Join(ids, ",")+`]}){results{userId outcome stillToTell:outcome user{...plans2} userErrors{code}} userErrors{code}}}
+		fragment plans on AssignedPlan{`+repeated(8, "a%d"+letters+":servicePlanId ")+`} fragment plans2 on User{assignedPlans{b`+letters+`:servicePlanId}}`)
 	var got struct {
-		Data struct {
-			AssignLicense struct {
-				Outcome, Last string
-				AssignedTo    struct{ AssignedPlans []map[string]*string }
-			}
+		Data   map[string]json.RawMessage
+		Errors []struct {
+			Message string
+			Path    []any
 		}
-		Errors []struct{ Message string }
 	}
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	change := got.Data.AssignLicense
-	cut := slices.ContainsFunc(change.AssignedTo.AssignedPlans, func(plan map[string]*string) bool { return plan["a0"] == nil })
-	if change.Outcome != "DONE" || change.Last != "DONE" || !cut || len(got.Errors) != 1 || !strings.Contains(got.Errors[0].Message, "longer than 2000 bytes") {
-		t.Errorf("got %.800s", body)
+	if len(body) > bound+told*2*people {
+		t.Errorf("%d bytes", len(body))
+	}
+	for i := range people {
+		var change map[string]any
+		if err := json.Unmarshal(got.Data[fmt.Sprintf("change%d", i)], &change); err != nil {
+			t.Fatal(err)
+		}
+		if change["outcome"] != "DONE" || change["last"+letters] != "DONE" || change["assignedTo"] != nil || change["userErrors"] == nil || len(change) != 4 {
+			t.Errorf("got %v", change)
+		}
+	}
+	var again struct{ Results []map[string]any }
+	if err := json.Unmarshal(got.Data["again"], &again); err != nil || len(again.Results) != people {
+		t.Fatal(string(got.Data["again"]), err)
+	}
+	for i, result := range again.Results {
+		if result["outcome"] != "DONE" || result["stillToTell"] != "DONE" || `"`+result["userId"].(string)+`"` != ids[i] || result["user"] != nil || len(result) != 5 {
+			t.Errorf("got %v", result)
+		}
+	}
+	if len(got.Errors) != 1 || !strings.Contains(got.Errors[0].Message, "longer than 2000 bytes") || got.Errors[0].Path != nil {
+		t.Errorf("errors: %v", got.Errors)
+	}
+}
+
+// TestBoundedAnswersTellErrors has a change refused whose answer is too long: why is told all the same.
+func TestBoundedAnswersTellErrors(t *testing.T) {
+	t.Parallel()
+	tenant := emulator.Start(t, emulator.Options{})
+	p := startOver(t, tenant, "--max-answer-bytes=400", "--allow-writes", "--inbound=none")
+	tenant.Inject(emulator.Fault{Endpoint: "POST /users/{id}/reprocessLicenseAssignment", Status: 403, Times: -1})
+	const nobody = "11111111-2222-4333-8444-555555555555"
+	long := strings.Repeat("x", 120)
+	_, body := p.ask(t, `mutation{reprocessAssignments(input:{userIds:["`+nobody+`"]}){results{userId outcome user{a`+long+`:id b`+long+`:displayName c`+long+`:mail} userErrors{field code message}}}
+		deleteAssignment(input:{id:"`+strings.Repeat("a", 52)+`"}){outcome userErrors{code message} deletedAssignmentId allotment{d`+long+`:id}}
+		reprocessLicenseAssignment(input:{userIds:["`+nobody+`"]}){results{outcome user{id}}}}`)
+	for _, want := range []string{`"outcome":"NOT_DONE"`, `"code":"NOT_FOUND"`, `"userId":"` + nobody + `"`, `"deleteAssignment":{"outcome":null`,
+		`"path":["reprocessLicenseAssignment","results",0],"extensions":{"code":"FORBIDDEN"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s is not told: %s", want, body)
+		}
+	}
+	if len(body) > 400+5*400 {
+		t.Errorf("%d bytes", len(body))
 	}
 }

@@ -2,6 +2,8 @@ package limits
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -93,23 +95,96 @@ func (a *answer) exceed(which limit, allowed int64) *exceeded {
 	return a.exceeded.Load()
 }
 
-// A mutation cannot be ended: what it did has to be told. Its fields below that
-// are null once a bound is exceeded, and its cost bounds how many they are.
+// A mutation cannot be ended: what it did has to be told. Its other fields are
+// null once a bound is exceeded, and payloads beyond it are reduced to what is
+// told. That takes a few hundred bytes for each object that has an outcome, as
+// often as an operation may have aliases.
 
-// outcomeDepth is how far below the root a mutation says what it did, as in
-// createAssignments.results.0.outcome.
-const outcomeDepth = 4
-
-// told tells whether a field says what a mutation did. That is never left out.
+// told tells whether a field says what a mutation did, as in
+// createAssignments.results.0.outcome: it is the payload, a list or an object
+// without null in it, or a text or number in one of these. That is never left out.
 func told(op ast.Operation, fc *graphql.FieldContext) bool {
 	if op != ast.Mutation {
 		return false
 	}
-	depth := 0
 	for ; fc != nil; fc = fc.Parent {
-		depth++
+		switch {
+		case fc.Field.Field == nil: // an element of a list, or the root
+		case fc.Object == "Mutation":
+			return true
+		case !tells(fc.Field.Field):
+			return false
+		}
 	}
-	return depth <= outcomeDepth+1 // and one for the root
+	return true
+}
+
+// tells tells whether a field of a payload says what a mutation did.
+func tells(field *ast.Field) bool {
+	return field.SelectionSet == nil || field.Definition != nil && field.Definition.Type.NonNull
+}
+
+// reduced returns the data of a mutation within a number of bytes, and what is
+// told of payloads beyond them.
+func reduced(op *graphql.OperationContext, data []byte, bytes int64) []byte {
+	var payloads map[string]json.RawMessage
+	if json.Unmarshal(data, &payloads) != nil {
+		return data
+	}
+	taken := int64(0)
+	return object(graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Mutation"}), func(field graphql.CollectedField) []byte {
+		payload := payloads[field.Alias]
+		if taken += int64(len(field.Alias) + len(payload)); taken > bytes && field.Definition != nil {
+			payload = whatIsTold(op, field, payload)
+		}
+		return payload
+	})
+}
+
+// whatIsTold returns of the value of a field, which is a payload or in one, what
+// says what a mutation did.
+func whatIsTold(op *graphql.OperationContext, field graphql.CollectedField, value json.RawMessage) []byte {
+	var elements []json.RawMessage
+	var members map[string]json.RawMessage
+	switch {
+	case json.Unmarshal(value, &elements) == nil && elements != nil:
+		list := []byte("[")
+		for i, element := range elements {
+			if i > 0 {
+				list = append(list, ',')
+			}
+			list = append(list, whatIsTold(op, field, element)...)
+		}
+		return append(list, ']')
+	case json.Unmarshal(value, &members) == nil && members != nil:
+		return object(graphql.CollectFields(op, field.Selections, []string{field.Definition.Type.Name()}), func(field graphql.CollectedField) []byte {
+			switch {
+			case !tells(field.Field):
+				return []byte("null")
+			case field.SelectionSet == nil:
+				return members[field.Alias]
+			default:
+				return whatIsTold(op, field, members[field.Alias])
+			}
+		})
+	}
+	return value
+}
+
+// object writes an object with the fields that have a value.
+func object(fields []graphql.CollectedField, value func(graphql.CollectedField) []byte) []byte {
+	text := []byte("{")
+	for _, field := range fields {
+		written := value(field)
+		if written == nil {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		text = append(append(append(append(text, '"'), field.Alias...), `":`...), written...)
+	}
+	return append(text, '}')
 }
 
 // middleware counts the fields of an operation. Once a bound is exceeded it
@@ -200,7 +275,7 @@ func typenamesIn(set ast.SelectionSet) int {
 }
 
 // PresentWithin counts the errors of answers, each with its path. Where a
-// bound is exceeded it presents no more of them, but for those of what a
+// bound is exceeded it presents no more of them, but for those that tell what a
 // mutation did.
 func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
@@ -208,24 +283,31 @@ func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFun
 		if a == nil {
 			return present(ctx, err)
 		}
-		if a.exceeded.Load() != nil && !changes(ctx) {
+		if a.exceeded.Load() != nil && (isBound(err) || !tellsOf(ctx)) {
 			return nil
 		}
 		presented := present(ctx, err)
-		if presented != nil && a.take(errorSize(presented)) != nil && (!changes(ctx) || len(presented.Path) > outcomeDepth) {
+		if presented != nil && a.take(errorSize(presented)) != nil && !tellsOf(ctx) {
 			return nil
 		}
 		return presented
 	}
 }
 
-// changes tells whether the context is that of a mutation.
-func changes(ctx context.Context) bool {
+// tellsOf tells whether the context is that of a field that says what a mutation
+// did, or of the mutation itself.
+func tellsOf(ctx context.Context) bool {
 	if !graphql.HasOperationContext(ctx) {
 		return false
 	}
 	op := graphql.GetOperationContext(ctx).Operation
-	return op != nil && op.Operation == ast.Mutation
+	return op != nil && told(op.Operation, graphql.GetFieldContext(ctx))
+}
+
+// isBound tells whether an error is that of the bound, which is told once.
+func isBound(err error) bool {
+	e, ok := errors.AsType[*gqlerror.Error](err)
+	return ok && e.Err == nil && (e.Extensions["limit"] == string(limitAnswer) || e.Extensions["limit"] == string(limitAnswers))
 }
 
 func errorSize(e *gqlerror.Error) int {
@@ -260,6 +342,9 @@ func (a *answer) within(op *graphql.OperationContext, response *graphql.Response
 		return response
 	}
 	if op.Operation.Operation == ast.Mutation {
+		if int64(len(response.Data)) > a.of.each {
+			response.Data = reduced(op, response.Data, a.of.each)
+		}
 		response.Errors = append(response.Errors, e.error())
 		return response
 	}
