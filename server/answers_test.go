@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -42,16 +44,51 @@ func TestAnswersAreBounded(t *testing.T) {
 
 const longAnswer = `"errors":[{"message":"The answer is longer than 20000 bytes. Ask for smaller pages, or for fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer","retryable":false}}]`
 
-// TestAnswersTogether has one answer leave no room for another.
+// TestAnswersTogether has one answer take more than is left for long ones.
 func TestAnswersTogether(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "--max-answers-bytes=1", "--embedded-users=300")
+	p := start(t, nil, "--max-answers-bytes=4194304", "--embedded-users=300")
 	r := p.as(t, "{users(first:300){nodes{"+repeated(50, "a%d:displayName ")+" assignedPlans{servicePlanId service}}}}") // more than is free
 	if r.status != 503 || r.header.Get("Retry-After") != "1" || !strings.Contains(r.body, `"code":"RATE_LIMITED","limit":"answers"`) {
 		t.Errorf("%d %v %.300s", r.status, r.header, r.body)
 	}
 	if r := p.as(t, "{users(first:10){nodes{displayName}}}"); r.status != 200 || strings.Contains(r.body, `"errors"`) {
 		t.Errorf("a short answer: %d %.300s", r.status, r.body)
+	}
+}
+
+// TestUnreadAnswers has a client that does not read its answer. It counts until the client has gone: it leaves no room for
+// another long answer, and room for a short one.
+func TestUnreadAnswers(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--max-answers-bytes=67108864", "--embedded-users=300")
+	long := "{users(first:45){nodes{assignedPlans{" + repeated(50, "a%d"+strings.Repeat("x", 120)+":servicePlanId ") + "}}}}"
+	body := mustMarshal(map[string]any{"query": long})
+	host := strings.TrimPrefix(p.url, "http://")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body)
+	head := make([]byte, len("HTTP/1.1 200"))
+	if _, err := io.ReadFull(conn, head); err != nil || !strings.HasSuffix(string(head), "200") {
+		t.Fatalf("%v %s", err, head)
+	}
+	if r := p.as(t, long); r.status != 503 || !strings.Contains(r.body, `"limit":"answers"`) {
+		t.Errorf("another long answer: %d, %d bytes", r.status, len(r.body))
+	}
+	if r := p.as(t, "{users(first:10){nodes{displayName}}}"); r.status != 200 || strings.Contains(r.body, `"errors"`) {
+		t.Errorf("a short answer: %d %.300s", r.status, r.body)
+	}
+	_ = conn.Close()
+	for { // the gateway notices soon
+		if r := p.as(t, long); r.status == 200 {
+			if len(r.body) < 16<<20 {
+				t.Errorf("%d bytes can be in the kernel's buffers", len(r.body))
+			}
+			return
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -601,4 +602,38 @@ func TestLongAnswers(t *testing.T) { // not in parallel: it measures
 		}
 		group.Wait()
 	})
+}
+
+// TestLongAnswersThatNobodyReads asks for long answers, many at once, and reads no more than their first bytes. What they take
+// stays near what all answers may take.
+func TestLongAnswersThatNobodyReads(t *testing.T) { // not in parallel: it measures
+	const clients = 12
+	v := launchVictim(t, 400)
+	letters := strings.Repeat("x", 120)
+	question := string(mustMarshal(map[string]any{"query": "{users(first:75){nodes{assignedPlans{" + repeated(50, "a%d"+letters+":servicePlanId ") + "}}}}"}))
+	before := v.resident(t)
+	var group sync.WaitGroup
+	var answered atomic.Int32
+	for range clients {
+		conn, err := net.Dial("tcp", v.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		group.Go(func() {
+			_, _ = io.WriteString(conn, v.posted(question))
+			first := make([]byte, 300)
+			_, err := io.ReadFull(conn, first)
+			t.Logf("%v %.120s", err, bytes.ReplaceAll(first, []byte("\r\n"), []byte(" ")))
+			if bytes.Contains(first, []byte(" 200 ")) {
+				answered.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	grown := v.resident(t) - before
+	t.Logf("%d of %d were answered; memory grew by %d MiB", answered.Load(), clients, grown>>10)
+	if most := 400 << 10 * map[bool]int{false: 1, true: 4}[raced]; answered.Load() == 0 || grown > most {
+		t.Errorf("memory grew by %d KiB, more than %d", grown, most)
+	}
 }

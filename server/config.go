@@ -96,7 +96,7 @@ type Config struct {
 	CallerStreams    int   `name:"caller-streams" group:"Limits of callers" default:"20" help:"WebSockets and event streams that one caller may have open."`
 	MaxStreams       int   `name:"max-streams" group:"Limits of callers" default:"1000" help:"WebSockets and event streams that all callers may have open."`
 	MaxOperations    int   `name:"max-operations" group:"Limits of callers" default:"512" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
-	MaxAnswersBytes  int64 `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Bytes of memory for all answers that are under way. The first 4 MiB of each are not counted, so that long answers never keep out short ones."`
+	MaxAnswersBytes  int64 `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Bytes of memory for all answers that are under way. A quarter is kept for answers that take less than 4 MiB, so that long answers never keep out short ones. Garbage is collected before the gateway takes much more memory than this, unless GOMEMLIMIT says otherwise."`
 	MaxConnections   int   `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
 
 	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"What is logged, from debug, info, warn or error upwards."`

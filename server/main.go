@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 )
@@ -32,6 +33,7 @@ func main() {
 		report(os.Stderr, errors.New("ended at once, by a second signal"))
 		os.Exit(1)
 	}()
+	setMemoryLimit = debug.SetMemoryLimit
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	report(os.Stderr, err)
 	os.Exit(exitCode(err))
@@ -52,6 +54,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err != nil:
 		return &setupError{err}
 	}
+	limitMemory(cfg, getenv)
 	logger := newLogger(stderr, cfg.LogLevel, cfg.LogFormat)
 
 	if err := cfg.readProductNames(); err != nil {
@@ -75,6 +78,20 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	cfg.log(ctx, logger)
 	app.announce(ctx, stderr)
 	return app.serve(ctx)
+}
+
+// setMemoryLimit is nothing where the program is not alone in its process.
+var setMemoryLimit = func(int64) int64 { return 0 }
+
+// otherMemory is what the gateway takes besides answers, with some room.
+const otherMemory = 128 << 20
+
+// limitMemory has garbage collected before the program takes much more memory than answers may: what remains of writing them
+// would double it. GOMEMLIMIT takes precedence. How much the embedded tenant takes is up to its people.
+func limitMemory(cfg *Config, getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" && !cfg.embedded() {
+		setMemoryLimit(cfg.MaxAnswersBytes + otherMemory)
+	}
 }
 
 // setupError is a problem that the operator mends: a setting, or an address

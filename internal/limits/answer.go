@@ -19,19 +19,26 @@ import (
 // repeated for each object.
 //
 // Together they are bounded by the memory that they take, which is more than
-// their bytes. Every answer may have its first [smallAnswer] bytes of it, so that
-// long ones never keep out short ones.
+// their bytes until they are written, and their bytes until they are sent. A
+// quarter of it is kept for answers below [smallAnswer], so that long ones never
+// keep out short ones.
 type Answers struct {
 	each, together int64
-	held           atomic.Int64 // memory of the answers under way, their first bytes not counted
+	held           atomic.Int64 // memory of the answers under way
 }
 
 const (
-	// smallAnswer is the memory of an answer that does not count in that of all.
+	// smallAnswer is the memory of an answer for which a part of that of all is
+	// kept.
 	smallAnswer = 4 << 20
+	// step is how much memory an answer takes at once.
+	step = 64 << 10
 	// fieldMemory is what a field takes besides its text until the answer is
 	// written: measured, 1,000,000 fields took 130 MB.
 	fieldMemory = 100
+	// textCopies is how often the text of an answer is there while it is written:
+	// its buffer has up to twice its length.
+	textCopies = 2
 )
 
 // NewAnswers bounds the bytes of each answer, and the memory of all together.
@@ -52,7 +59,7 @@ type answer struct {
 	of       *Answers
 	bytes    atomic.Int64
 	memory   atomic.Int64
-	held     atomic.Int64 // of the memory, what counts in that of all
+	held     atomic.Int64 // what it has taken of the memory of all
 	exceeded atomic.Pointer[exceeded]
 	names    sync.Map // *ast.Field: bytes of __typename that each of its objects has
 }
@@ -79,15 +86,40 @@ func (a *answer) take(n int) *exceeded {
 	if a.bytes.Add(int64(n)) > a.of.each {
 		return a.exceed(limitAnswer, a.of.each)
 	}
-	memory := int64(n + fieldMemory)
-	if more := min(memory, a.memory.Add(memory)-smallAnswer); more > 0 {
-		a.held.Add(more)
-		if a.of.held.Add(more) > a.of.together {
+	needed := a.memory.Add(int64(textCopies*n + fieldMemory))
+	for held := a.held.Load(); held < needed; held = a.held.Load() {
+		more := max(needed-held, step)
+		if !a.held.CompareAndSwap(held, held+more) {
+			continue
+		}
+		if a.of.held.Add(more) > a.of.upTo(held+more) {
 			defer func() { a.of.held.Add(-a.held.Swap(0)) }() // it ends soon: the others may go on
 			return a.exceed(limitAnswers, a.of.together)
 		}
 	}
 	return nil
+}
+
+// upTo is the memory of all answers up to which one that takes so much of it may
+// go on.
+func (a *Answers) upTo(memory int64) int64 {
+	if memory > smallAnswer {
+		return a.together - a.together/4
+	}
+	return a.together
+}
+
+// written counts an answer that is written, and has to be sent: its bytes only.
+// It gives back what else its buffer has room for.
+func (a *answer) written(response *graphql.Response) {
+	if cap(response.Data)-len(response.Data) > step {
+		response.Data = append(make([]byte, 0, len(response.Data)), response.Data...)
+	}
+	left := int64(len(response.Data))
+	for _, e := range response.Errors {
+		left += int64(errorSize(e))
+	}
+	a.of.held.Add(left - a.held.Swap(left))
 }
 
 func (a *answer) exceed(which limit, allowed int64) *exceeded {

@@ -254,6 +254,7 @@ func (e *Extension) InterceptResponse(ctx context.Context, next graphql.Response
 	response := next(ctx)
 	if a != nil && response != nil && graphql.HasOperationContext(ctx) {
 		response = a.within(graphql.GetOperationContext(ctx), response)
+		a.written(response)
 	}
 	if response == nil || len(response.Errors) <= e.limits.Errors {
 		return response
