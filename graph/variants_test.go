@@ -146,6 +146,8 @@ var variantCases = map[string]emulator.Variants{
 	"allotments of rights":          {RightAllotments: true},
 	"my assignments":                {MyAssignments: true},
 	"devices":                       {Devices: true},
+	"all of devices":                {DevicesListed: true},
+	"reprocessing of all kinds":     {ReprocessListed: true},
 	"lost updates":                  {LostUpdates: time.Second},
 	"permissions of the pages":      {Permissions: "pages"},
 	"permissions of the list":       {Permissions: "list"},

@@ -292,7 +292,7 @@ func TestMyAssignments(t *testing.T) {
 	me := holder{Kind: tenant.User, At: c.userWhere(func(i int32) bool { return len(c.tenant.Assigned(holder{At: i})) > 0 })}
 	right := c.tenant.RightID(c.tenant.Rights(me)[0])
 	mine := c.tenant.AssignmentID(c.tenant.Assigned(me)[0])
-	c.token = c.delegated(c.userID(me.At), "CloudLicensing.Read User-CloudLicensing.Read")
+	c.token = c.delegated(c.userID(me.At), "CloudLicensing.Read User-CloudLicensing.Read User.Read")
 	c.ok("/beta/me/cloudLicensing/assignments/" + mine)
 	c.ok("/beta/me/cloudLicensing/assignments/" + mine + "/allotment")
 	if n := len(items(c.ok("/beta/me/cloudLicensing/usageRights/" + right + "/assignments?$expand=assignedTo"))); n == 0 {

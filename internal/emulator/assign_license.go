@@ -158,6 +158,6 @@ func (e *Emulator) reprocessLicenses(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	c.tenant.Reprocess(i, c.when())
+	c.tenant.Reprocess(holder{Kind: tenant.User, At: i}, c.when())
 	return e.answerUser(c, i), nil
 }

@@ -130,11 +130,11 @@ func (e *Emulator) reprocessAssignments(c *call) (any, *problem) {
 	if p := c.emptyBody(); p != nil {
 		return nil, p
 	}
-	i, p := e.pathUser(c)
+	h, p := e.pathHolder(c)
 	if p != nil {
 		return nil, p
 	}
-	c.tenant.Reprocess(i, c.when())
+	c.tenant.Reprocess(h, c.when())
 	if c.variants.ReprocessOK {
 		return outcome{status: http.StatusOK}, nil
 	}
@@ -271,7 +271,7 @@ func (e *Emulator) boundAssignee(c *call, body map[string]json.RawMessage) (hold
 	}
 	h, ok := c.tenant.Find(id)
 	switch {
-	case !ok, h.Kind == tenant.Principal, path[0] != h.Kind.String()+"s", h.Kind == tenant.DeviceKind && !c.variants.Devices:
+	case !ok, h.Kind == tenant.Principal, path[0] != h.Kind.String()+"s", h.Kind == tenant.DeviceKind && !c.variants.haveDevices():
 		return holder{}, missing
 	}
 	return h, nil

@@ -41,6 +41,7 @@ func TestContractPermissions(t *testing.T) {
 		details      = "LicenseAssignment.Read.All User.Read " + people + " | LicenseAssignment.Read.All " + people
 		licenses     = "LicenseAssignment.ReadWrite.All " + changePeople
 	)
+	const devicesRead, devicesWrite = "Device.Read.All D | Device.Read.All Device.ReadWrite.All D", "Directory.ReadWrite.All | Device.ReadWrite.All Directory.ReadWrite.All"
 	same := func(both string) string { return both + " | " + both }
 	want := map[string]string{
 		"GET /admin/cloudLicensing/allotments":                             "CloudLicensing.Read | CloudLicensing.Read.All D",
@@ -65,7 +66,7 @@ func TestContractPermissions(t *testing.T) {
 		"GET /groups/{id}/cloudLicensing/usageRights/{id}":                 groupRight,
 		"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments":     "Group-UsageRight.Read.All | Group-UsageRight.Read.All",
 		"GET /groups/{id}/cloudLicensing/usageRights/{id}/allotments":      "Group-UsageRight.Read.All | Group-UsageRight.Read.All",
-		"GET /me/cloudLicensing/assignments":                               mine,
+		"GET /me/cloudLicensing/assignments":                               "User.Read User.ReadWrite " + people + " | " + people,
 		"GET /devices/{id}/cloudLicensing/usageRights":                     "CloudLicensing-UsageRights.Read | CloudLicensing-UsageRights.Read.All",
 		"GET /devices/{id}/cloudLicensing/waitingMembers":                  "Device-CloudLicensing.Read | Device-CloudLicensing.Read.All",
 		"POST /devices/{id}/cloudLicensing/assignments":                    "CloudLicensing-Assignment.ReadWrite | CloudLicensing-Assignment.ReadWrite.All",
@@ -117,6 +118,17 @@ func TestContractPermissions(t *testing.T) {
 		method, path, _ := strings.Cut(template, " ")
 		want[method+" /users/{id}/cloudLicensing/"+path], want[method+" /me/cloudLicensing/"+path] = permissions, permissions
 	}
+	// These are on Microsoft's list of permissions alone.
+	for label, permissions := range map[string]string{
+		"GET assignments": devicesRead, "GET assignments/{id}": devicesRead, "GET assignments/{id}/allotment": devicesRead, "GET usageRights/{id}": devicesRead,
+		"GET usageRights/{id}/assignments": devicesRead, "GET waitingMembers/{id}": devicesRead, "GET waitingMembers/{id}/allotment": devicesRead,
+		"PATCH assignments/{id}": devicesWrite, "DELETE assignments/{id}": devicesWrite, "POST assignments/reprocessAssignments": devicesWrite,
+	} {
+		method, path, _ := strings.Cut(label, " ")
+		want[method+" /devices/{id}/cloudLicensing/"+path] = permissions
+	}
+	want["POST /groups/{id}/cloudLicensing/assignments/reprocessAssignments"] = same(changeGroups)
+	want["POST /me/cloudLicensing/assignments/reprocessAssignments"] = "User.ReadWrite " + changePeople + " | " + changePeople
 	for path, permissions := range map[string]string{
 		"/admin/cloudLicensing/assignments/{id}": changeAdmin, "/admin/cloudLicensing/allotments/{id}/assignments/{id}": changeAdmin,
 		"/users/{id}/cloudLicensing/assignments/{id}": changeUser, "/me/cloudLicensing/assignments/{id}": changeUser, "/groups/{id}/cloudLicensing/assignments/{id}": changeGroup,
@@ -181,7 +193,11 @@ func TestContractPermissions(t *testing.T) {
 		if r.method != "GET" {
 			application = map[string][]string{"admin": D[1:], "users": writesUser, "me": writesUser, "groups": with(G[1:], writesUser), "devices": with([]string{"Device.ReadWrite.All"}, D[1:])}
 			delegated = map[string][]string{"admin": D[1:], "users": with(writesUser, []string{"User.ReadWrite"}), "groups": application["groups"], "devices": D[1:]}
-			if r.method == "POST" {
+			switch {
+			case strings.HasSuffix(r.label, "/reprocessAssignments"):
+				application["groups"] = with(G[1:], D[1:])
+				delegated["groups"] = application["groups"]
+			case r.method == "POST":
 				application["groups"] = writesUser
 			}
 		}

@@ -35,12 +35,12 @@ type Options struct {
 // they are: 1 ExpandErrors, 2 ExpandOne, 3 ExpandNestedSelect,
 // 4 NestedFilterDrops, 7 WrapSingle, 8 PageSize, EmptyPages and
 // ExpandWithoutLink, 9 IgnoreCloudOptions, 10 AssignmentFilter,
-// 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID,
-// 17 RightAllotments, 18 MyAssignments, 19 Devices, 20 SubscriptionTimestamps,
+// 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID, 16 ReprocessListed,
+// 17 RightAllotments, 18 MyAssignments, 19 Devices and DevicesListed, 20 SubscriptionTimestamps,
 // 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
 // 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
 // ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
-// 37 RawParts, 38 GroupsByAge. The others, 5, 6, 12, 16, 23, 29, 30, 32 and 34 to
+// 37 RawParts, 38 GroupsByAge. The others, 5, 6, 12, 23, 29, 30, 32 and 34 to
 // 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates, PlainAgents,
 // MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles belong to no point.
 type Variants struct {
@@ -102,7 +102,7 @@ type Variants struct {
 	// metadata knows.
 	RightAllotments bool
 	// MyAssignments serves the list /me/cloudLicensing/assignments, which no
-	// page has.
+	// page has, with the permissions of Microsoft's list.
 	MyAssignments bool
 	// ReprocessOK answers reprocessAssignments with 200 instead of 204.
 	ReprocessOK bool
@@ -122,8 +122,15 @@ type Variants struct {
 	// assignLicense another one is made in ignorance of it, and undoes it; 0 =
 	// none is lost.
 	LostUpdates time.Duration
-	// Devices serves the cloudLicensing of devices, which the metadata lacks.
+	// ReprocessListed serves reprocessAssignments of groups and of oneself too and, where
+	// there are devices, of devices, which Microsoft's list of permissions alone has.
+	ReprocessListed bool
+	// Devices serves the cloudLicensing of devices, which the metadata lacks: what has a
+	// page.
 	Devices bool
+	// DevicesListed serves of devices also what Microsoft's list of permissions alone has:
+	// lists of assignments, single entities and what is below these, PATCH and DELETE.
+	DevicesListed bool
 	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
 	// advanced query, as the table of filters has it; a sample of the same page
 	// shows it refused.
@@ -166,6 +173,9 @@ type Variants struct {
 
 // Immediately has changes of groups reach their members at once.
 const Immediately time.Duration = -1
+
+// haveDevices says whether devices have cloudLicensing.
+func (v *Variants) haveDevices() bool { return v.Devices || v.DevicesListed }
 
 func (v *Variants) groupEffects() time.Duration {
 	switch v.GroupEffects {

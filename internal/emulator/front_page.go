@@ -13,6 +13,8 @@ var missing = []string{
 	"Purchases (directory/subscriptions), usage reports (reports, copilot, admin/reportSettings), audit logs (auditLogs), organization, mailbox settings.",
 	"Other workloads: mail, files, teams, devices management and so on.",
 	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
+	"Of cloudLicensing, what only Microsoft's list of permissions has: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
+	"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
 	"Properties of users: " + strings.Join(otherUserProperties, ", ") + ".",
 	"Properties of groups: " + strings.Join(otherGroupProperties, ", ") + ".",
 	"Change notifications (subscriptions). Changes are told by delta queries of users and groups alone.",

@@ -147,6 +147,9 @@ const maxExpanded = 20
 // checkGroupOptions refuses what groups do not have. The one relation that can
 // be expanded has no options of its own and does not go with advanced queries.
 func checkGroupOptions(c *call, q *query) *problem {
+	if p := c.cloudSelected(q); p != nil {
+		return p
+	}
 	if p := groupType.check(directory, q.sel); p != nil {
 		return p
 	}

@@ -86,6 +86,28 @@ var underRoots = map[string][]string{
 	"directoryObjects": {"delta", "getAvailableExtensionProperties", "validateProperties"},
 }
 
+// Paths of cloudLicensing that only Microsoft's list of permissions has.
+const (
+	allotmentRef = "PUT assignments/{id}/allotment/$ref"
+	assigneeRef  = "PUT assignments/{id}/assignedTo/$ref"
+	poolOwner    = "allotments/{id}/owner"
+)
+
+// listedElsewhere says what of a path of cloudLicensing only Microsoft's list of
+// permissions has, or "".
+func listedElsewhere(method string, segments []string) string {
+	under := segments[slices.Index(segments, "cloudLicensing")+1:]
+	switch from := len(under) - 4; {
+	case method == http.MethodPut && from >= 0 && under[from] == "assignments" && under[from+3] == "$ref" && under[from+2] == "allotment":
+		return allotmentRef
+	case method == http.MethodPut && from >= 0 && under[from] == "assignments" && under[from+3] == "$ref" && under[from+2] == "assignedTo":
+		return assigneeRef
+	case method == http.MethodGet && len(under) == 3 && segments[0] == "admin" && under[0] == "allotments" && under[2] == "owner":
+		return poolOwner
+	}
+	return ""
+}
+
 // elsewhere says what of a path only Microsoft Graph has, or "".
 func elsewhere(segments []string) string {
 	at := func(i int) string {

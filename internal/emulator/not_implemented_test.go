@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"html"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ func TestNotImplemented(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	user, group := "/v1.0/users/"+c.userID(0), "/v1.0/groups/"+c.groupID(0)
-	page := string(c.get("/").raw)
+	page := html.UnescapeString(string(c.get("/").raw))
 	for uri, names := range map[string]string{
 		"/v1.0/directory/subscriptions":                               "directory",
 		"/v1.0/reports/getOffice365ActiveUserDetail(period='D7')":     "reports",
@@ -55,8 +56,46 @@ func TestNotImplemented(t *testing.T) {
 			t.Errorf("the front page does not name %s", name)
 		}
 	}
+	// What only Microsoft's list of permissions has of cloudLicensing.
+	devices := Variants{Devices: true}
+	for _, root := range []string{"/beta/admin/cloudLicensing/", "/beta/admin/cloudLicensing/allotments/x/", "/beta/users/" + c.userID(0) + "/cloudLicensing/", "/beta/me/cloudLicensing/",
+		"/beta/groups/" + c.groupID(0) + "/cloudLicensing/", "/beta/devices/" + c.deviceID(0) + "/cloudLicensing/"} {
+		for relation, name := range map[string]string{"allotment": allotmentRef, "assignedTo": assigneeRef} {
+			uri := root + "assignments/x/" + relation + "/$ref"
+			off := 501
+			if strings.Contains(root, "devices") {
+				off = 404
+			}
+			if r := c.do("PUT", uri, `{}`); r.status != off {
+				t.Errorf("PUT %s: %d %s", uri, r.status, r.raw)
+			}
+			c.SetVariants(devices)
+			if r := c.do("PUT", uri, `{}`); r.status != 501 || r.code() != "notImplemented" || !strings.Contains(string(r.raw), "'"+name+"'") || !strings.Contains(page, name) {
+				t.Errorf("PUT %s: %d %s", uri, r.status, r.raw)
+			}
+			if r := c.get(uri); r.status != 404 {
+				t.Errorf("GET %s: %d %s", uri, r.status, r.raw)
+			}
+			c.SetVariants(Variants{CloudLicensing: "missing"})
+			if r := c.do("PUT", uri, `{}`); r.status != 404 {
+				t.Errorf("PUT %s without cloudLicensing: %d %s", uri, r.status, r.raw)
+			}
+			c.SetVariants(Variants{})
+		}
+	}
+	for _, uri := range []string{pools + "/x/owner", "/beta/users?$select=cloudLicensing", strings.Replace(user, "v1.0", "beta", 1) + "?$select=id,cloudLicensing", "/beta/groups?$select=cloudLicensing"} {
+		if r := c.get(uri); r.status != 501 || r.code() != "notImplemented" {
+			t.Errorf("%s: %d %s", uri, r.status, r.raw)
+		}
+	}
+	for _, name := range []string{poolOwner, "licenseDetails/{id}", "getTeamsLicensingDetails", "cloudLicensing of users and groups in $select"} {
+		if !strings.Contains(page, name) {
+			t.Errorf("the front page does not name %s", name)
+		}
+	}
 	for uri, status := range map[string]int{
-		"/v1.0/gadgets": 400, user + "/gadgets": 400, group + "/manager": 400, user + "?$select=gadget": 400, user + "?$expand=gadget": 400,
+		"/v1.0/users?$select=cloudLicensing": 400,
+		"/v1.0/gadgets":                      400, user + "/gadgets": 400, group + "/manager": 400, user + "?$select=gadget": 400, user + "?$expand=gadget": 400,
 		"/v1.0/users?$filter=gadget eq 1": 400, "/v1.0/users?$filter=manager/id eq '1'": 400, `/v1.0/users?$search="gadget:1"`: 400, "/v1.0/groups?$expand=gadget": 400,
 		"/v1.0/devices/" + c.deviceID(0) + "/cloudLicensing/usageRights": 400, "/beta/devices/" + c.deviceID(0) + "/cloudLicensing/usageRights": 404,
 		"/beta/admin/cloudLicensing/gadgets": 404,

@@ -216,8 +216,26 @@ func TestOpenPoints(t *testing.T) {
 		func(c *client) { // 16: reprocessing of groups and of oneself
 			const action = "/cloudLicensing/assignments/reprocessAssignments"
 			c.write("POST", "/beta/groups/"+c.of("e5")+action, "", 405)
-			c.token = c.DelegatedToken(c.bare(0), "CloudLicensing.AssignLicenses")
+			reader := c.bare(0)
+			c.token = c.DelegatedToken(reader, "CloudLicensing.AssignLicenses")
 			c.write("POST", "/beta/me"+action, "", 405)
+			device := "/beta/devices/" + aDevice(c)[0]
+			c.write("POST", device+action, "", 404)
+			c.SetVariants(Variants{ReprocessListed: true})
+			c.write("POST", device+action, "", 404)
+			c.write("POST", "/beta/me"+action, "", 403) // by the list alone
+			c.token = c.DelegatedToken(c.PersonInRole("License Administrator"), "User.ReadWrite")
+			c.write("POST", "/beta/me"+action, "", 204)
+			for role, want := range map[string][2]int{"Group.ReadWrite.All": {204, 403}, "Directory.ReadWrite.All": {204, 204}, "Device.ReadWrite.All": {403, 204}, "User.ReadWrite.All": {403, 403}, "CloudLicensing.AssignLicenses.Organization": {403, 403}} {
+				c.SetVariants(Variants{ReprocessListed: true, Devices: true, Roles: []string{role}})
+				c.token = c.newToken()
+				c.write("POST", "/beta/groups/"+c.of("e5")+action, "", want[0])
+				c.write("POST", device+action, "", want[1])
+			}
+			c.SetVariants(Variants{ReprocessListed: true, ReprocessOK: true})
+			c.token = c.newToken()
+			c.write("POST", "/beta/groups/"+c.of("e5")+action, "", 200)
+			c.write("POST", "/beta/groups/"+c.of("e5")+action, `{"x":1}`, 400)
 		},
 		func(c *client) { // 17: allotments of a right
 			_, right := rightsOf(c)
@@ -226,17 +244,43 @@ func TestOpenPoints(t *testing.T) {
 			is(c, right+"/allotments", 200, "")
 		},
 		func(c *client) { // 18: the list of one's own assignments
-			c.token = c.DelegatedToken(c.bare(0), "CloudLicensing.Read")
+			reader := c.bare(0)
+			c.token = c.DelegatedToken(reader, "User.Read")
 			is(c, "/beta/me/cloudLicensing/assignments", 404, missing)
 			c.SetVariants(Variants{MyAssignments: true})
 			is(c, "/beta/me/cloudLicensing/assignments", 200, "")
+			c.token = c.DelegatedToken(reader, "CloudLicensing.Read") // by the list alone
+			is(c, "/beta/me/cloudLicensing/assignments", 403, "missingRequiredPermission")
 		},
 		func(c *client) { // 19: devices
 			device := "/beta/devices/" + aDevice(c)[0] + "/cloudLicensing/"
 			c.SetVariants(Variants{Devices: true})
-			is(c, device+"usageRights", 200, "")
+			right := items(is(c, device+"usageRights", 200, "").body)
 			is(c, device+"waitingMembers", 200, "")
 			c.write("POST", device+"assignments", body(), 400)
+			// What the list of permissions alone has.
+			is(c, device+"assignments", 404, missing)
+			is(c, device+"usageRights/"+str(right[0], "id"), 404, missing)
+			c.write("PATCH", device+"assignments/x", body(disabledPlans, off()), 404)
+			c.SetVariants(Variants{DevicesListed: true})
+			for _, path := range []string{"assignments", "usageRights", "waitingMembers", "usageRights/" + str(right[0], "id"), "usageRights/" + str(right[0], "id") + "/assignments"} {
+				is(c, device+path, 200, "")
+			}
+			c.write("POST", device+"assignments", body(), 400)
+			own := str(items(c.ok(device + "assignments"))[0], "id")
+			is(c, device+"assignments/"+own+"?$expand=allotment", 200, "")
+			is(c, device+"assignments/"+own+"/allotment", 200, "")
+			is(c, device+"assignments/"+c.ofPerson(), 404, missing)
+			c.write("PATCH", device+"assignments/"+own, body(disabledPlans, off()), 200)
+			waiting := queuing(c.t, Variants{Devices: true})
+			queue := "/beta/devices/" + waiting.waitingDevice() + "/cloudLicensing/waitingMembers"
+			place := queue + "/" + str(items(waiting.ok(queue))[0], "id")
+			is(waiting, place, 404, missing)
+			waiting.SetVariants(Variants{DevicesListed: true})
+			is(waiting, place, 200, "")
+			is(waiting, place+"/allotment", 200, "")
+			c.write("DELETE", device+"assignments/"+own, "", 204)
+			is(c, device+"assignments/"+own, 404, missing)
 			c.SetVariants(Variants{})
 			is(c, device+"usageRights", 404, missing)
 			is(c, device+"waitingMembers", 404, missing)

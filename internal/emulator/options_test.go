@@ -12,7 +12,7 @@ import (
 // without anything that it could name, and refused with its own error.
 func TestOptionsOfEndpoints(t *testing.T) {
 	t.Parallel()
-	c := start(t, Options{Variants: Variants{Devices: true, MyAssignments: true, RightAllotments: true, ExpandErrors: "both"}})
+	c := queuing(t, Variants{DevicesListed: true, MyAssignments: true, RightAllotments: true, ExpandErrors: "both"})
 	id := func(o row) string { return str(o, "id") }
 	first := func(uri string) string { return id(items(c.ok(uri))[0]) }
 	const licensing = "/cloudLicensing/"
@@ -35,6 +35,9 @@ func TestOptionsOfEndpoints(t *testing.T) {
 	shared := group + licensing + "usageRights/" + first(group+licensing+"usageRights")
 	right := "usageRights/" + first(user+licensing+"usageRights")
 	device := "/beta/devices/" + c.deviceID(0) + licensing
+	own, deviceRight := first(device+"assignments"), "usageRights/"+first(device+"usageRights")
+	queued := "/beta/devices/" + c.waitingDevice() + licensing + "waitingMembers"
+	queued += "/" + first(queued)
 
 	const list, item = "select top expand", "select expand"
 	const directory = "count expand! filter orderby search select top"
@@ -89,6 +92,13 @@ func TestOptionsOfEndpoints(t *testing.T) {
 		{"/beta/me" + licensing + "waitingMembers", list, "assignedTo", waiter},          // R23
 		{device + "usageRights", list + " filter", "assignments", ""},                    // R24
 		{device + "waitingMembers", item, "allotment", ""},                               // R25
+		{device + "assignments", list + " filter!", "allotment", ""},                     // R26, as of users
+		{device + "assignments/" + own, item, "allotment", ""},
+		{device + "assignments/" + own + "/allotment", item, "assignments", ""},
+		{device + deviceRight, item, "allotments", ""},
+		{device + deviceRight + "/assignments", list, "assignedTo", ""},
+		{queued, item, "allotment", ""},
+		{queued + "/allotment", item, "assignments", ""},
 
 		{"/v1.0/users", directory, "memberOf", ""}, // L1
 		{"/v1.0/users/microsoft.graph.agentUser", directory, "memberOf", ""},

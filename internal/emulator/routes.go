@@ -136,9 +136,12 @@ var (
 	}
 )
 
+const reprocessing = "/reprocessAssignments"
+
 // permissionsListed are those of a root of cloudLicensing by Microsoft's machine-readable list of
 // permissions, in microsoft-graph-devx-content: of applications, and of persons.
-func permissionsListed(root, method string) (app, scopes []string) {
+func permissionsListed(template, method string) (app, scopes []string) {
+	root, _, _ := strings.Cut(template[1:], "/")
 	reads, posts := method == http.MethodGet, method == http.MethodPost
 	switch {
 	case root == "admin" && reads:
@@ -149,11 +152,13 @@ func permissionsListed(root, method string) (app, scopes []string) {
 		app = with([]string{"Group.Read.All", "Group.ReadWrite.All"}, readPeople)
 		return app, app
 	case reads: // of users and of oneself
-		return readPeople, with(readPeople, ownScopes)
+		return readPeople, with(ownScopes, readPeople)
 	case root == "admin":
 		return changeDirectory, changeDirectory
 	case root == "devices":
 		return with([]string{"Device.ReadWrite.All"}, changeDirectory), changeDirectory
+	case root == "groups" && strings.HasSuffix(template, reprocessing):
+		return changeGroups, changeGroups
 	case root == "groups":
 		scopes = with([]string{"Group.ReadWrite.All"}, changePeople)
 		if posts {
@@ -161,7 +166,7 @@ func permissionsListed(root, method string) (app, scopes []string) {
 		}
 		return scopes, scopes
 	}
-	return changePeople, with(changePeople, []string{"User.ReadWrite"})
+	return changePeople, with([]string{"User.ReadWrite"}, changePeople)
 }
 
 // ownScopes are those that are good for oneself alone.
@@ -177,6 +182,12 @@ func init() { // Not a literal: $batch leads back here.
 	cloud := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) route {
 		return route{method: method, template: template, handler: handler, app: app, scopes: scopes,
 			cloud: true, me: strings.HasPrefix(template, "/me/")}
+	}
+	// listed is one that Microsoft's list of permissions alone has. It takes those of the
+	// list, whatever else Variants.Permissions says.
+	listed := func(method, template string, handler func(*Emulator, *call) (any, *problem)) route {
+		app, scopes := permissionsListed(template, method)
+		return cloud(method, template, handler, app, scopes)
 	}
 	// Where the path begins with a person, it can begin with oneself.
 	people := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) []route {
@@ -244,8 +255,23 @@ func init() { // Not a literal: $batch leads back here.
 		absent(func(v *Variants) bool { return v.RightAllotments },
 			cloud(get, group+"usageRights/{id}/allotments", (*Emulator).listRightAllotments, readGroupSource, scopesGroupRight)),
 		absent(func(v *Variants) bool { return v.MyAssignments },
-			cloud(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments, readOfUser, scopesOfUser)),
-		absent(func(v *Variants) bool { return v.Devices },
+			listed(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments)),
+		absent(func(v *Variants) bool { return v.ReprocessListed },
+			listed(post, "/me/cloudLicensing/assignments"+reprocessing, (*Emulator).reprocessAssignments),
+			listed(post, group+"assignments"+reprocessing, (*Emulator).reprocessAssignments)),
+		absent(func(v *Variants) bool { return v.ReprocessListed && v.haveDevices() },
+			listed(post, device+"assignments"+reprocessing, (*Emulator).reprocessAssignments)),
+		absent(func(v *Variants) bool { return v.DevicesListed },
+			listed(get, device+"assignments", (*Emulator).listAssignments),
+			listed(get, device+"assignments/{id}", (*Emulator).getAssignment),
+			listed(get, device+"assignments/{id}/allotment", (*Emulator).getAssignmentAllotment),
+			listed(get, device+"usageRights/{id}", (*Emulator).getRight),
+			listed(get, device+"usageRights/{id}/assignments", (*Emulator).listAssignments),
+			listed(get, device+"waitingMembers/{id}", (*Emulator).getWaiting),
+			listed(get, device+"waitingMembers/{id}/allotment", (*Emulator).getWaitingAllotment),
+			listed(http.MethodPatch, device+"assignments/{id}", (*Emulator).updateAssignment),
+			listed(http.MethodDelete, device+"assignments/{id}", (*Emulator).deleteAssignment)),
+		absent((*Variants).haveDevices,
 			cloud(get, device+"usageRights", (*Emulator).listRights, readDeviceRight, scopesDeviceRight),
 			cloud(get, device+"waitingMembers", (*Emulator).listWaiting, readDeviceQueue, scopesDeviceQueue),
 			cloud(post, device+"assignments", (*Emulator).createAssignment, writeDevice, scopesWriteDevice)),
@@ -301,7 +327,7 @@ func init() { // Not a literal: $batch leads back here.
 		r.label = r.method + " " + r.template
 		r.segments = strings.Split(r.template[1:], "/")
 		if r.cloud {
-			r.list, r.listScopes = permissionsListed(r.segments[0], r.method)
+			r.list, r.listScopes = permissionsListed(r.template, r.method)
 		}
 		r.writes = r.method != get && r.template != "/$batch" && r.template != "/directoryObjects/getByIds"
 	}
@@ -317,7 +343,8 @@ func isLabel(s string) bool {
 }
 
 // find sets the call's route, label and params. A path that another method
-// serves keeps that method's route, to be refused with 405, but not its label.
+// serves keeps that method's route, to be refused with 405, but not its label. What is
+// read and not there is 404, whatever else the path has.
 func (e *Emulator) find(c *call) {
 	segments, ok := segmentsOf(c.path)
 	if !ok {
@@ -333,7 +360,7 @@ func (e *Emulator) find(c *call) {
 			continue
 		}
 		there := r.there == nil || r.there(c.variants)
-		if r.method == c.method {
+		if r.method == c.method && (there || r.method == http.MethodGet) {
 			c.route, c.params = nil, nil
 			if there {
 				c.route, c.params, c.label = r, params, r.label
@@ -404,6 +431,11 @@ func (e *Emulator) notFound(c *call) *problem {
 	case licensed && c.version == "beta":
 		if p := cloudAvailable(c); p != nil {
 			return p
+		}
+		if known, ok := segmentsOf(c.path); ok && (known[0] != "devices" || c.variants.haveDevices()) {
+			if what := listedElsewhere(c.method, known); what != "" {
+				return notImplemented(what)
+			}
 		}
 		return cloud(http.StatusNotFound, "resourceNotFound", "The requested resource does not exist.")
 	case c.part && c.method == http.MethodPost: // an action that this version does not have

@@ -150,6 +150,44 @@ func rightOfPerson(c *client) []string {
 
 func aDevice(c *client) []string { return ids(c.deviceID(0)) }
 
+// queuing is a tenant of which a group can be given the units that are for devices, so that
+// devices can wait for them.
+func queuing(t *testing.T, v Variants) *client {
+	t.Helper()
+	var saved strings.Builder
+	if err := New(Options{}).Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	const before, after = `"assignableTo":["device"]`, `"assignableTo":["group","device"]`
+	if strings.Count(saved.String(), before) != 1 {
+		t.Fatal("there is no allotment for devices")
+	}
+	return start(t, Options{State: strings.NewReader(strings.Replace(saved.String(), before, after, 1)), Variants: v})
+}
+
+// waitingDevice has a group with devices ask for more units than there are, and is the id
+// of a device that waits.
+func (c *client) waitingDevice() string {
+	c.t.Helper()
+	before := c.Variants()
+	now := before
+	now.GroupEffects = Immediately
+	c.SetVariants(now)
+	group := c.of("guests")
+	for _, d := range c.tenant.Devices() {
+		c.directory("POST", "groups/"+group+"/members/$ref", 204, memberRef(c, d.ID.String())...)
+	}
+	c.write("POST", "/beta/groups/"+group+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(noSku, 0)), disabledPlans, off()), 201)
+	c.SetVariants(before)
+	for i, d := range c.tenant.Devices() {
+		if len(c.tenant.WaitsOf(holder{Kind: tenant.DeviceKind, At: int32(i)})) > 0 {
+			return d.ID.String()
+		}
+	}
+	c.t.Fatal("no device waits")
+	return ""
+}
+
 // sampleID is either shape of id.
 var sampleID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z2-7]{52}`)
 

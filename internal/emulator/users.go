@@ -319,10 +319,22 @@ func checkUserOptions(c *call, q *query) *problem {
 		}
 		return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, userType.name)
 	}
+	if p := c.cloudSelected(q); p != nil {
+		return p
+	}
 	if p := userType.check(directory, q.sel); p != nil {
 		return p
 	}
 	return userType.limit(c, q)
+}
+
+// cloudSelected refuses the property that is a way to cloudLicensing: under beta alone
+// there is one.
+func (c *call) cloudSelected(q *query) *problem {
+	if c.version == "beta" && slices.Contains(q.sel, "cloudLicensing") {
+		return notImplemented("cloudLicensing")
+	}
+	return nil
 }
 
 func (e *Emulator) getUser(c *call) (any, *problem) {

@@ -854,3 +854,39 @@ func FuzzAssignmentBody(f *testing.F) {
 		checkUnits(t, e)
 	})
 }
+
+// TestReprocessGroup tries again what failed for a member of a group, which reaches the
+// member as other changes of the group do.
+func TestReprocessGroup(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Variants: Variants{ReprocessListed: true, GroupEffects: 5 * time.Second}})
+	group := ""
+	member := c.userID(c.userWhere(func(i int32) bool {
+		for _, l := range c.tenant.Licenses(i) {
+			if l.Cause.String() == "Other" && l.Group != (tenant.GUID{}) {
+				group = l.Group.String()
+			}
+		}
+		return group != ""
+	}))
+	fails := func() bool {
+		return slices.ContainsFunc(c.states(member), func(s row) bool { return s["assignedByGroup"] == group && s["error"] == "Other" })
+	}
+	state := func() any {
+		return c.ok("/v1.0/groups/" + group + "?$select=licenseProcessingState")["licenseProcessingState"].(row)["state"]
+	}
+	if !fails() || state() != "ProcessingComplete" {
+		t.Fatalf("%v, the group is %v", c.states(member), state())
+	}
+	c.write("POST", "/beta/groups/"+group+"/cloudLicensing/assignments/reprocessAssignments", "", 204)
+	if !fails() || state() != "QueuedForProcessing" {
+		t.Errorf("at once: %v, the group is %v", c.states(member), state())
+	}
+	c.later(5 * time.Second)
+	if fails() || state() != "ProcessingComplete" {
+		t.Errorf("later: %v, the group is %v", c.states(member), state())
+	}
+	// A group without licenses has nothing to do.
+	c.write("POST", "/beta/groups/"+c.of("council")+"/cloudLicensing/assignments/reprocessAssignments", "", 204)
+	checkUnits(t, c.Emulator)
+}

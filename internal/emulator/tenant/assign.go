@@ -274,8 +274,28 @@ func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment,
 	}
 }
 
-// Reprocess tries again what failed for a person. It writes.
-func (t *Tenant) Reprocess(i int32, w When) {
-	t.people[i].busy = false
-	t.settle([]int32{i}, w.Now)
+// Reprocess tries again what failed for a person or a device, or for the members of a
+// group, after the delay. It writes.
+func (t *Tenant) Reprocess(h Ref, w When) {
+	var people []int32
+	if h.Kind == GroupKind {
+		g := t.groups[h.At]
+		if len(g.assigned) == 0 {
+			return // It gives nothing.
+		}
+		people = slices.Collect(g.members.after(-1))
+		e := effect{since: w.Now, due: w.Now.Add(max(w.Delay, 1)), group: int(h.At)}
+		if w.Delay > 0 {
+			e.assignments = slices.Clone(g.assigned)
+		}
+		t.postpone(e)
+	} else {
+		people = []int32{t.person(h)}
+	}
+	for _, i := range people {
+		t.people[i].busy = false
+	}
+	if h.Kind != GroupKind || w.Delay <= 0 {
+		t.settle(people, w.Now)
+	}
 }

@@ -82,7 +82,10 @@ func (c change) apply(t *Tenant, now time.Time) {
 		}
 	case 8:
 		if present {
-			t.Reprocess(c.person, w)
+			t.Reprocess(Ref{User, c.person}, w)
+		}
+		if c.units%2 == 0 {
+			t.Reprocess(Ref{GroupKind, group}, w)
 		}
 	case 9:
 		if present {
@@ -178,9 +181,9 @@ func TestLaws(t *testing.T) {
 		}
 		// Who is processed and at once processed again has the same.
 		for i := range tn.Users(-1) {
-			tn.Reprocess(i, When{Now: now})
+			tn.Reprocess(Ref{User, i}, When{Now: now})
 			once := tn.told()
-			tn.Reprocess(i, When{Now: now})
+			tn.Reprocess(Ref{User, i}, When{Now: now})
 			if diff := cmp.Diff(once, tn.told()); diff != "" {
 				t.Fatalf("history %d:\n%s\nprocessed twice (-once +twice):\n%s", seed, strings.Join(told, "\n"), diff)
 			}
