@@ -49,7 +49,7 @@ type rules struct {
 // notAdvanced is what the service says when a filter needs more than the default
 // query capabilities.
 func notAdvanced(op odata.Op) error {
-	return fmt.Errorf("operator '%s' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header", op)
+	return fmt.Errorf("operator '%s' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. Refer to https://aka.ms/graph-docs/advanced-queries for more information", op)
 }
 
 // errInvalidClause is what the service says of an operator inside any that it

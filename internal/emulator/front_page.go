@@ -15,6 +15,8 @@ var missing = []string{
 	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
 	"Of cloudLicensing, what only Microsoft's list of permissions has: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
 	"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
+	"A property by its own path (users/{id}/displayName), and lists of users of one type other than agents.",
+	"In bodies: " + strings.Join(takenOfUsers, ", ") + " of users; " + strings.Join(takenOfGroups, ", ") + ", DynamicMembership and a later securityEnabled of groups; managers and owners (manager@odata.bind, owners@odata.bind).",
 	"Properties of users: " + strings.Join(otherUserProperties, ", ") + ".",
 	"Properties of groups: " + strings.Join(otherGroupProperties, ", ") + ".",
 	"Change notifications (subscriptions). Changes are told by delta queries of users and groups alone.",
@@ -29,7 +31,7 @@ func (e *Emulator) frontPage(c *call) answer {
 	if c.method != http.MethodGet && c.method != http.MethodHead {
 		return answer{status: http.StatusMethodNotAllowed, plain: true, header: map[string]string{"Allow": "GET, HEAD"}}
 	}
-	type endpoint struct{ Method, Path, Version, Application, Delegated, When string }
+	type endpoint struct{ Method, Path, Version, Application, Delegated, When, Basic string }
 	var endpoints []endpoint
 	for i := range routes {
 		r := &routes[i]
@@ -42,6 +44,9 @@ func (e *Emulator) frontPage(c *call) answer {
 		}
 		if len(r.scopes) > 0 {
 			one.Delegated = r.scopes[0]
+		}
+		if len(r.basic) > 0 {
+			one.Basic = r.basic[0]
 		}
 		if r.there != nil && !r.there(c.variants) {
 			one.When = "switched off: see the variants"
@@ -90,7 +95,7 @@ curl -s -H "Authorization: Bearer $token" '{{.Base}}/v1.0/users?$select=displayN
 <h2>What it implements</h2>
 <p>Permissions are the least that an endpoint's page names; higher ones work where the page says so. Query options beyond those of the page are refused. Requests are throttled as by the service.</p>
 <table><thead><tr><th>Method and path</th><th>Version</th><th>Application</th><th>Delegated</th></tr></thead><tbody>
-{{range .Endpoints}}<tr><td><code>{{.Method}} {{.Path}}</code>{{with .When}}<small>{{.}}</small>{{end}}</td><td>{{.Version}}</td><td>{{.Application}}</td><td>{{.Delegated}}</td></tr>
+{{range .Endpoints}}<tr><td><code>{{.Method}} {{.Path}}</code>{{with .When}}<small>{{.}}</small>{{end}}{{with .Basic}}<small>basic properties alone: {{.}}</small>{{end}}</td><td>{{.Version}}</td><td>{{.Application}}</td><td>{{.Delegated}}</td></tr>
 {{end}}</tbody></table>
 <p>Sign-in: client credentials (secret, certificate, federated), authorization code with PKCE, device code, refresh tokens, password, on behalf of; discovery and keys.</p>
 <h2>What it does not</h2>

@@ -55,16 +55,17 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 			var types []string
 			p = read(&types)
 			g.unified = slices.Contains(types, "Unified")
+			if p == nil && slices.Contains(types, "DynamicMembership") {
+				return nil, notImplemented("DynamicMembership")
+			}
 			if p == nil && (!create || len(types) > 1 || len(types) == 1 && !g.unified) {
 				return nil, badRequest("The groupTypes of a group are [] or ['Unified'] here, and cannot change.")
 			}
 		case membersBind:
 			g.members, p = e.boundMembers(c, raw)
 		default:
-			if _, known := groupType.props[name]; known {
-				return nil, badRequest("Property '%s' is read-only and cannot be set.", name)
-			}
-			return nil, badRequest("The property '%.80s' does not exist on type 'microsoft.graph.group'.", name)
+			_, known := groupType.props[name]
+			return nil, unwritable(name, groupType.name, takenOfGroups, otherGroupProperties, ofGroups, known)
 		}
 		if p != nil {
 			return nil, p
@@ -87,7 +88,10 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 		return nil, badRequest("A group is either a security group, or a Microsoft 365 group with mailEnabled and the groupTypes ['Unified'].")
 	}
 	g.secured = securityEnabled != nil && *securityEnabled
-	if !create && (mailEnabled != nil || securityEnabled != nil) {
+	if !create && securityEnabled != nil && mailEnabled == nil {
+		return nil, notImplemented("PATCH securityEnabled")
+	}
+	if !create && mailEnabled != nil {
 		return nil, badRequest("The kind of a group cannot change.")
 	}
 	return g, nil

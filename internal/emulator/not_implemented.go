@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,25 @@ func notImplemented(what string) *problem {
 	return &problem{status: http.StatusNotImplemented, code: "notImplemented",
 		message: fmt.Sprintf("'%s' is of Microsoft Graph, and not implemented by the embedded tenant.", what)}
 }
+
+// unwritable refuses a property in a body: one that Microsoft Graph takes and the tenant
+// does not, one that is computed, or one that there is not.
+func unwritable(name, of string, taken, other, relations []string, known bool) *problem {
+	relation, bound := strings.CutSuffix(name, "@odata.bind")
+	switch {
+	case slices.Contains(taken, name), slices.Contains(other, name), bound && slices.Contains(relations, relation):
+		return notImplemented(name)
+	case known:
+		return badRequest("Property '%s' is read-only and cannot be set.", name)
+	}
+	return badRequest("The property '%.80s' does not exist on type '%s'.", name, of)
+}
+
+// Properties that are read here, and that Microsoft Graph takes in a body too.
+var (
+	takenOfUsers  = []string{"businessPhones"}
+	takenOfGroups = []string{"classification", "visibility"}
+)
 
 // notHere is the error of a filter by a property that only Microsoft Graph has.
 type notHere string
@@ -123,14 +143,14 @@ func elsewhere(segments []string) string {
 	if slices.Contains(underRoots[root], at(1)) {
 		return root + "/" + at(1)
 	}
-	more, props := ofUsers, otherUserProperties
+	more, props := ofUsers, slices.Concat(otherUserProperties, slices.Collect(maps.Keys(userType.props)))
 	part := 2
 	switch root {
 	case "me":
 		part = 1
 	case "users":
 	case "groups":
-		more, props = ofGroups, otherGroupProperties
+		more, props = ofGroups, slices.Concat(otherGroupProperties, slices.Collect(maps.Keys(groupType.props)))
 	case "directoryObjects":
 		more, props = ofDirectoryObjects, nil
 	default:
@@ -138,11 +158,13 @@ func elsewhere(segments []string) string {
 	}
 	name := strings.TrimPrefix(at(part), "microsoft.graph.")
 	switch {
+	case part == 2 && strings.HasPrefix(at(1), "microsoft.graph."): // a list of one type
+		return strings.Join(segments, "/")
 	case slices.Contains(more, name), slices.Contains(props, name):
 		return name
 	case root == "directoryObjects" && len(segments) == 2 && at(1) != "getByIds":
 		return "directoryObjects/{id}"
-	case root == "groups" && name == "members" && len(segments) == 4 && strings.HasPrefix(at(3), "microsoft.graph."),
+	case root == "groups" && name == "members" && len(segments) >= 4 && strings.HasPrefix(at(3), "microsoft.graph."),
 		name == "licenseDetails" && root != "groups" && len(segments) == part+2:
 		return name + "/" + at(part+1)
 	}

@@ -29,6 +29,12 @@ func TestNotImplemented(t *testing.T) {
 		user + "/memberOf/$count":                                     "memberOf",
 		user + "/licenseDetails/getTeamsLicensingDetails":             "licenseDetails/getTeamsLicensingDetails",
 		user + "/employeeId":                                          "employeeId",
+		user + "/displayName":                                         "displayName",
+		user + "/usageLocation":                                       "usageLocation",
+		user + "/assignedLicenses":                                    "assignedLicenses",
+		group + "/securityEnabled":                                    "securityEnabled",
+		"/v1.0/users/microsoft.graph.agentUser/$count":                "users/microsoft.graph.agentUser/$count",
+		group + "/members/microsoft.graph.user/$count":                "members/microsoft.graph.user",
 		"/v1.0/me/memberOf":                                           "memberOf",
 		group + "/owners":                                             "owners",
 		group + "/transitiveMembers":                                  "transitiveMembers",
@@ -104,13 +110,28 @@ func TestNotImplemented(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", uri, r.status, r.raw, status)
 		}
 	}
-	for _, body := range []string{`{"employeeId": "1"}`, `{"gadget": "1"}`} {
-		want := 501
-		if strings.Contains(body, "gadget") {
-			want = 400
+	const unified = `"displayName":"A","mailNickname":"a","mailEnabled":true,"securityEnabled":false,"groupTypes":["Unified"`
+	for _, tt := range []struct {
+		method, uri, body string
+		status            int
+	}{
+		{"PATCH", user, `{"employeeId": "1"}`, 501}, {"PATCH", user, `{"businessPhones": ["1"]}`, 501}, {"PATCH", user, `{"manager@odata.bind": "x"}`, 501},
+		{"PATCH", user, `{"gadget": "1"}`, 400}, {"PATCH", user, `{"gadget@odata.bind": "1"}`, 400}, {"PATCH", user, `{"id": "1"}`, 400},
+		{"PATCH", group, `{"membershipRule": "1"}`, 501}, {"PATCH", group, `{"visibility": "Private"}`, 501}, {"PATCH", group, `{"owners@odata.bind": ["x"]}`, 501},
+		{"PATCH", group, `{"securityEnabled": true}`, 501}, {"PATCH", group, `{"mailEnabled": true}`, 400}, {"PATCH", group, `{"createdDateTime": "1"}`, 400}, {"PATCH", group, `{"gadget": "1"}`, 400},
+		{"POST", "/v1.0/groups", `{` + unified + `,"DynamicMembership"]}`, 501}, {"POST", "/v1.0/groups", `{` + unified + `,"Gadget"]}`, 400},
+		{"POST", "/v1.0/groups", `{` + unified + `],"visibility":"Private"}`, 501},
+	} {
+		if r := c.do(tt.method, tt.uri, tt.body); r.status != tt.status {
+			t.Errorf("%s %s: %d %s, want %d", tt.method, tt.body, r.status, r.raw, tt.status)
 		}
-		if r := c.do("PATCH", user, body); r.status != want {
-			t.Errorf("%s: %d %s", body, r.status, r.raw)
+	}
+	for _, name := range []string{"businessPhones of users", "DynamicMembership", "classification, visibility", "securityEnabled of groups", "owners@odata.bind", "users/{id}/displayName", "membershipRule"} {
+		if !strings.Contains(page, name) {
+			t.Errorf("the front page does not name %s", name)
 		}
+	}
+	if r := c.get("/v1.0/users?$filter=endswith(mail,'x')"); !strings.Contains(string(r.raw), "Refer to https://aka.ms/graph-docs/advanced-queries for more information.") {
+		t.Errorf("%s", r.raw)
 	}
 }

@@ -85,13 +85,8 @@ func (c *call) readUser() (*userChange, *problem) {
 			change.properties[name] = *on
 			continue
 		case name != "userPrincipalName" && !slices.Contains(tenant.TextProperties, name):
-			if _, known := userType.props[name]; known {
-				return nil, badRequest("Property '%s' is read-only and cannot be set.", name)
-			}
-			if slices.Contains(otherUserProperties, name) {
-				return nil, notImplemented(name)
-			}
-			return nil, badRequest("The property '%.80s' does not exist on type 'microsoft.graph.user'.", name)
+			_, known := userType.props[name]
+			return nil, unwritable(name, userType.name, takenOfUsers, otherUserProperties, ofUsers, known)
 		}
 		value, p := textMember(name, raw)
 		if p != nil {
