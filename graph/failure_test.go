@@ -40,7 +40,7 @@ const (
 	lostList   = "assignmentErrors"
 	lostRights = "assignmentErrors.nodes.#.usageRight"
 	lostStates = "assignmentErrors.nodes.#.assignedTo.licenseAssignmentStates"
-	lostGroups = "assignmentErrors.nodes.#.assignedTo.licenseAssignmentStates.#.assignedByGroup"
+	lostGroups = "assignmentErrors.nodes.#.assignedTo.licenseAssignmentStates.#.assignedByGroup.displayName"
 )
 
 // clientError is what a client reads of an error.

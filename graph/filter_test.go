@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -708,5 +709,19 @@ func TestUncounted(t *testing.T) {
 	}
 	if users := r.Data["users"].(object); users["totalCount"] != nil || len(users["nodes"].([]any)) != 3 {
 		t.Errorf("%s", r.raw)
+	}
+	// A count that is no whole number costs the count, on a first page and where it is read by itself.
+	for _, count := range []any{5.5, "5", json.RawMessage("5.0"), json.RawMessage("1e400"), []any{}} {
+		for _, after := range []any{nil, end} {
+			g.forget()
+			g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Set: map[string]any{"@odata.count": count}, Times: -1})
+			r := g.ask(`query Q($after: String) { users(first: 3, after: $after) { totalCount nodes { id } } }`, map[string]any{"after": after})
+			if errs := clientErrors(r); len(errs) != 1 || errs[0].Path != "users.totalCount" || !strings.Contains(r.Errors[0].Message, "@odata.count") {
+				t.Errorf("%v: %v", count, errs)
+			}
+			if users, _ := r.Data["users"].(object); users == nil || users["totalCount"] != nil || len(users["nodes"].([]any)) != 3 {
+				t.Errorf("%v: %s", count, r.raw)
+			}
+		}
 	}
 }

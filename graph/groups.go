@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"errors"
+
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
@@ -11,7 +13,7 @@ func (p plan) assignedByGroup(s selection, states []*licensing.LicenseAssignment
 	return p.groupsByID(s, each(states, func(state *licensing.LicenseAssignmentState) *string { return state.AssignedByGroup }))
 }
 
-// groupsByID returns the groups with the ids, in their order; nil where there is no id.
+// groupsByID returns the groups with the ids, in their order; nil where there is no id. One that cannot be read has its id.
 func (p plan) groupsByID(s selection, ids []*string) ([]*licensing.Group, []error) {
 	idSuffices := s.only("Group", "id")
 	thunks := make([]loaders.Thunk[*licensing.Group], len(ids))
@@ -23,7 +25,15 @@ func (p plan) groupsByID(s selection, ids []*string) ([]*licensing.Group, []erro
 			case idSuffices:
 				thunks[i] = held(&licensing.Group{ID: *id})
 			default:
-				thunks[i] = p.GroupByID.Load(*id)
+				group := p.GroupByID.Load(*id)
+				thunks[i] = func() (*licensing.Group, error) {
+					g, err := group()
+					if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+						g, _ = p.Bare(&licensing.Group{ID: *id}, err).(*licensing.Group)
+						return g, nil
+					}
+					return g, err
+				}
 			}
 		}
 	})

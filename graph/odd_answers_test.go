@@ -407,7 +407,7 @@ func TestReferencesThatAreNoGUIDs(t *testing.T) {
 		lost     string // of the element that has the reference
 	}{
 		{usersEndpoint, first(`"assignedByGroup":"[0-9a-f-]{36}"`, `"assignedByGroup":"not-a-guid"`),
-			`{ users(first: 50) { nodes { id licenseAssignmentStates { skuId assignedByGroup { displayName } } } } }`, "users.nodes.#.licenseAssignmentStates.#.assignedByGroup"},
+			`{ users(first: 50) { nodes { id licenseAssignmentStates { skuId assignedByGroup { displayName } } } } }`, "users.nodes.#.licenseAssignmentStates.#.assignedByGroup.displayName"},
 		{errorsEndpoint, assignee, `{ assignmentErrors(first: 20) { nodes { id assignedTo { ... on User { licenseAssignmentStates { state } } } } } }`, "assignmentErrors.nodes.#.assignedTo.licenseAssignmentStates"},
 		{errorsEndpoint, assignee, `{ assignmentErrors(first: 20) { nodes { id assignedTo { ... on User { department } } } } }`, "assignmentErrors.nodes.#.assignedTo.department"},
 		{errorsEndpoint, assignee, `{ assignmentErrors(first: 20) { nodes { id licenseAssignmentStates { state } } } }`, "assignmentErrors.nodes.#.licenseAssignmentStates"},

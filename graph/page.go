@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -198,7 +199,7 @@ func (p *pager[R, T]) count() {
 	p.counting = func() error {
 		first, err := thunk()
 		p.page.count = countOf(first)
-		return err
+		return cmp.Or(err, first.Uncounted)
 	}
 }
 
@@ -220,8 +221,8 @@ func (p *pager[R, T]) wait(wait func() error) {
 
 // add takes what is wanted of an upstream page. It plans for what was taken when the page is full.
 func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []loaders.Found[T]) {
-	if p.list.counted && p.counting == nil && upstream.Count != nil {
-		p.page.count = countOf(upstream)
+	if p.list.counted && p.counting == nil && (upstream.Count != nil || upstream.Uncounted != nil) {
+		p.page.count, p.page.uncounted = countOf(upstream), upstream.Uncounted
 	}
 	p.walked = append(p.walked, place{p.at, p.page.end})
 	if upstream.Next != "" && (slices.ContainsFunc(p.walked, func(before place) bool { return before.at.Link == upstream.Next }) || p.progress.Page(upstream.IDs) != nil) {
@@ -315,7 +316,7 @@ func (p *pager[R, T]) connection() (*model.Connection[T], error) {
 			if p.failed != nil {
 				return nil, p.failed
 			}
-			var uncounted error
+			uncounted := p.page.uncounted
 			if p.counting != nil {
 				uncounted = p.counting()
 			}
@@ -402,7 +403,9 @@ type page[T any] struct {
 	more    bool
 	stopped bool // by the budget
 	count   *int32
-	seen    map[string]bool // ids on the upstream pages before
+	// uncounted is why the count cannot be read.
+	uncounted error
+	seen      map[string]bool // ids on the upstream pages before
 	// upstream is how many upstream pages were asked for, read how many elements they had, and unreadable how many of these
 	// were left out with a value that cannot be read.
 	upstream, read, unreadable int

@@ -48,6 +48,8 @@ type Page[T any] struct {
 	Next string
 	// Count is the number of elements in the whole list; nil when the service did not say.
 	Count *int
+	// Uncounted is why that number cannot be read; nil when it can, and when the service did not say it.
+	Uncounted error
 	// IDs are those of all elements that the service sent, whatever is left of them in Items.
 	IDs []string
 	// LeftOut is how many elements are left out, since they are null or have no ID that can be used.

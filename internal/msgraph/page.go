@@ -12,9 +12,17 @@ import (
 
 // list is the envelope of a page.
 type list struct {
-	Value    rows   `json:"value"`
-	NextLink string `json:"@odata.nextLink"`
-	Count    *int   `json:"@odata.count"` // on the first page only
+	Value    rows            `json:"value"`
+	NextLink string          `json:"@odata.nextLink"`
+	Count    json.RawMessage `json:"@odata.count"` // on the first page only
+}
+
+// count reads how many elements the whole list has; nil when the page does not say.
+func (l list) count() (n *int, err error) {
+	if json.Unmarshal(l.Count, &n) != nil && len(l.Count) > 0 {
+		return nil, licensing.OddValue("@odata.count")
+	}
+	return n, nil
 }
 
 // rows are the elements of a page, null where one is.
@@ -58,7 +66,8 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 	if sent.Value == nil {
 		return licensing.Page[T]{}, unreadable(endpoint, errors.New("a list without a value"))
 	}
-	page := licensing.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink, Count: sent.Count}
+	page := licensing.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink}
+	page.Count, page.Uncounted = sent.count()
 	for _, raw := range sent.Value {
 		item, err := decode(raw)
 		if err != nil {
