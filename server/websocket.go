@@ -432,7 +432,7 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 		admitted, problem = s.admit(ctx)
 	}
 	if problem != nil {
-		s.send(operationMessage(op.id, "error", encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors)))
+		s.send(operationMessage(op.id, "error", encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors))...)
 		return nil, nil
 	}
 	s.mu.Lock()
@@ -493,7 +493,7 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		if !s.under(op) {
 			return
 		}
-		s.send(operationMessage(op.id, "next", encode(response)...))
+		s.send(operationMessage(op.id, "next", encode(response)...)...)
 		if operation.Operation.Operation != ast.Subscription {
 			s.finish(op, "complete")
 			return
@@ -532,23 +532,38 @@ func (s *socket) finish(op *socketOperation, kind string, payload ...[]byte) {
 	}
 	s.mu.Unlock()
 	if waited {
-		s.send(operationMessage(op.id, kind, payload...))
+		s.send(operationMessage(op.id, kind, payload...)...)
 	}
 }
 
-func operationMessage(id, kind string, payload ...[]byte) []byte {
-	parts := [][]byte{[]byte(`{"id":`), mustMarshal(id), []byte(`,"type":"` + kind + `"`)}
+func operationMessage(id, kind string, payload ...[]byte) net.Buffers {
+	parts := net.Buffers{[]byte(`{"id":`), mustMarshal(id), []byte(`,"type":"` + kind + `"`)}
 	if payload != nil {
 		parts = append(append(parts, []byte(`,"payload":`)), payload...)
 	}
-	return bytes.Join(append(parts, []byte("}")), nil)
+	return append(parts, []byte("}"))
 }
 
+// longMessage is the length from which a message is sent in parts: joined, it would be in memory twice.
+const longMessage = 64 << 10
+
 // send sends a message. A client that does not take it in time loses the connection.
-func (s *socket) send(text []byte) {
+func (s *socket) send(message ...[]byte) {
 	ctx, cancel := context.WithTimeout(s.whole, s.cfg.RequestTimeout)
 	defer cancel()
-	if err := s.conn.Write(ctx, websocket.MessageText, text); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := s.write(ctx, message); err != nil && !errors.Is(err, net.ErrClosed) {
 		_ = s.raw.Close() // which ends the reader
 	}
+}
+
+func (s *socket) write(ctx context.Context, message net.Buffers) error {
+	if length(message) < longMessage {
+		return s.conn.Write(ctx, websocket.MessageText, bytes.Join(message, nil))
+	}
+	w, err := s.conn.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	_, err = message.WriteTo(w)
+	return errors.Join(err, w.Close())
 }

@@ -710,6 +710,37 @@ func TestSocketSurvivesPanics(t *testing.T) {
 	c.want(`{"id":"1","type":"next","payload":`+helloAnswer+`}`, `{"id":"1","type":"complete"}`)
 }
 
+// TestSocketLongAnswers has long answers sent in parts, several at once. No message has a part of another one.
+func TestSocketLongAnswers(t *testing.T) {
+	t.Parallel()
+	url, _ := serveStub(t, func(ctx context.Context) *graphql.Response {
+		if name := graphql.GetOperationContext(ctx).Operation.Name; name != "" {
+			return &graphql.Response{Data: []byte(`{"hello":"` + strings.Repeat(name, 300_000) + `"}`)}
+		}
+		return hello(ctx)
+	})
+	c := dial(t, nil, url)
+	c.send(initMessage)
+	c.want(`{"type":"connection_ack"}`)
+	want := map[string]bool{}
+	for _, name := range []string{"a", "b", "c", "d", ""} {
+		c.send(`{"id":"1` + name + `","type":"subscribe","payload":{"query":"query ` + name + `{hello}"}}`)
+		answer := `{"hello":"` + strings.Repeat(name, 300_000) + `"}`
+		if name == "" {
+			answer = `{"hello":"world"}`
+		}
+		want[`{"id":"1`+name+`","type":"next","payload":{"data":`+answer+`}}`] = true
+		want[`{"id":"1`+name+`","type":"complete"}`] = true
+	}
+	for range 10 {
+		_, got, err := c.conn.Read(t.Context())
+		if err != nil || !want[string(got)] {
+			t.Fatalf("%v, %d bytes: %.100s", err, len(got), got)
+		}
+		delete(want, string(got))
+	}
+}
+
 // TestSocketSignInAgain passes on what a header would say.
 func TestSocketSignInAgain(t *testing.T) {
 	t.Parallel()
