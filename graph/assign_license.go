@@ -207,8 +207,11 @@ func (c *change) licensesShow(write licensing.AssignLicense) bool {
 	return err == nil && now.shows(write)
 }
 
-// shows tells whether everything that a change gives and takes shows.
+// shows tells whether everything that a change gives and takes shows. What cannot be read can be what was to be taken.
 func (h holder) shows(write licensing.AssignLicense) bool {
+	if len(write.Remove) > 0 && h.doubtful() {
+		return false
+	}
 	return !slices.ContainsFunc(write.Add, func(add licensing.AssignedLicense) bool { return !h.gives(add) }) &&
 		!slices.ContainsFunc(write.Remove, func(sku licensing.GUID) bool {
 			_, has := h.direct(sku)

@@ -100,7 +100,9 @@ func (p plan) remedies(errs []*licensing.AssignmentError) ([]*licensing.Remedy, 
 	}
 	states, unread := p.LicenseStatesOfErrors(open)
 	for n, i := range places {
-		failures[i] = cmp.Or(unread[n], firstDoubt(states[n], func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("error") }))
+		failures[i] = cmp.Or(unread[n], firstDoubt(states[n], func(s *licensing.LicenseAssignmentState) error {
+			return cmp.Or(s.WhyUnread("error"), s.WhyUnread("skuId"))
+		}))
 		for _, state := range failed(states[n]) {
 			remedies[i] = state.Remedy()
 		}

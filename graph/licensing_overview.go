@@ -123,9 +123,11 @@ func (p plan) countedErrors(s selection) list[*licensing.AssignmentError, *licen
 	return l
 }
 
-// failed returns the states that have an error.
+// failed returns the states that are known to have an error, and of which the product is known.
 func failed(states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
-	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool { return s.Error() == nil })
+	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool {
+		return s.Error() == nil || s.WhyUnread("skuId") != nil
+	})
 }
 
 // countErrors counts what failed.

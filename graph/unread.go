@@ -100,9 +100,12 @@ func missingText(fc *graphql.FieldContext, value any) error {
 	return licensing.OddValue(fc.Object + "." + strings.TrimSuffix(fc.Field.Name, "Text"))
 }
 
-// incomplete returns why elements may be missing of a list of those that name its owner: one of them has an id that cannot
-// be read.
+// incomplete returns why elements may be missing of a list of those that name its owner, or may be too many: one of them has
+// an id that cannot be read.
 func incomplete(ctx context.Context, fc *graphql.FieldContext, value any) error {
+	if states, ok := value.([]*licensing.LicenseAssignmentState); ok && fc.Object == "AssignmentError" {
+		return firstDoubt(states, func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("skuId") })
+	}
 	l := loaders.For(ctx)
 	if l == nil || value == nil || fc.Field.Name != "allotments" && fc.Field.Name != "subscribedSkus" {
 		return nil

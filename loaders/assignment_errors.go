@@ -165,10 +165,12 @@ func (l *Loaders) PlanLicenseStates(e *licensing.AssignmentError, next func([]*l
 	})
 }
 
-// StatesOf returns those of a person's states that are of the error's product.
+// StatesOf returns those of a person's states that are of the error's product, or may be since their product cannot be read.
 func StatesOf(e *licensing.AssignmentError, states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
 	if states == nil || e.SkuID == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool { return s.SkuID == nil || *s.SkuID != *e.SkuID })
+	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool {
+		return s.WhyUnread("skuId") == nil && (s.SkuID == nil || *s.SkuID != *e.SkuID)
+	})
 }
