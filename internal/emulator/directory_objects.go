@@ -125,7 +125,7 @@ func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, rea
 	for name := range o {
 		if et.props[name].license {
 			delete(o, name)
-		} else if name != "id" && !c.who.has(readers) && !(et.props[name].basic && c.who.has(et.basic)) {
+		} else if name != "id" && !c.who.has(readers) && (!et.props[name].basic || !c.who.has(et.basic)) {
 			o[name] = nil
 		}
 	}

@@ -123,13 +123,15 @@ type Variants struct {
 	// none is lost.
 	LostUpdates time.Duration
 	// ReprocessListed serves reprocessAssignments of groups and of oneself too and, where
-	// there are devices, of devices, which Microsoft's list of permissions alone has.
+	// there are devices, of devices, which Microsoft's list of permissions alone has. They
+	// take the permissions of that list.
 	ReprocessListed bool
 	// Devices serves the cloudLicensing of devices, which the metadata lacks: what has a
 	// page.
 	Devices bool
 	// DevicesListed serves of devices also what Microsoft's list of permissions alone has:
 	// lists of assignments, single entities and what is below these, PATCH and DELETE.
+	// These take the permissions of that list.
 	DevicesListed bool
 	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
 	// advanced query, as the table of filters has it; a sample of the same page

@@ -218,7 +218,8 @@ func (e *Emulator) updateGroup(c *call) (any, *problem) {
 		return nil, p
 	}
 	members := g.name == nil && g.nickname == nil && g.about == nil && len(g.members) > 0
-	if !members && !(c.who.has(changeGroups) && (c.who.user == "" || c.who.clearance.has(writesGroups))) {
+	limited := !c.who.has(changeGroups) || c.who.user != "" && !c.who.clearance.has(writesGroups)
+	if limited && !members {
 		return nil, usualProblem(http.StatusForbidden)
 	}
 	if p := c.freeNickname(g, i, c.tenant.Group(i).Unified); p != nil {
