@@ -36,6 +36,7 @@ var withoutPurchases = emulator.Fault{Endpoint: "GET /admin/cloudLicensing/assig
 func TestKeptWhenCompletingFails(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
+	people := g.people(t, 2)
 	for _, tt := range []struct {
 		query, lost string
 		emulator.Fault
@@ -46,6 +47,14 @@ func TestKeptWhenCompletingFails(t *testing.T) {
 			"assignmentErrors.nodes.#.assignedTo.department", emulator.Fault{Endpoint: byIDsEndpoint}},
 		{`{ groups(first: 1, filter: { displayNameStartsWith: "All" }) { nodes { members(first: 20) { nodes { id ... on User { displayName assignedPlans { service } } } } } } }`,
 			"groups.nodes.#.members.nodes.#.assignedPlans", emulator.Fault{Endpoint: usersEndpoint}},
+		{`{ groups(first: 3, filter: { hasMembersWithLicenseErrors: true }) { nodes { membersWithLicenseErrors(first: 3) { nodes { id ... on User { displayName assignedPlans { service } } } } } } }`,
+			"groups.nodes.#.membersWithLicenseErrors.nodes.#.assignedPlans", emulator.Fault{Endpoint: usersEndpoint}},
+		{`{ allotments { nodes { id waitingMembers(first: 3) { nodes { id assignedTo { id ... on User { displayName assignedPlans { service } } } } } } } }`,
+			"allotments.nodes.#.waitingMembers.nodes.#.assignedTo.assignedPlans", emulator.Fault{Endpoint: usersEndpoint}},
+		{fmt.Sprintf(`{ nodes(ids: [%q, %q]) { id ... on User { displayName assignedPlans { service } } } }`, people[0], people[1]),
+			"nodes.#.assignedPlans", emulator.Fault{Endpoint: usersEndpoint}},
+		{`{ users(first: 5) { nodes { id licenseAssignmentStates { assignedByGroup { id displayName } } } } }`,
+			"users.nodes.#.licenseAssignmentStates.#.assignedByGroup.displayName", emulator.Fault{Endpoint: byIDsEndpoint}},
 	} {
 		whole := g.warm(tt.query)
 		tt.Status, tt.Times = http.StatusInternalServerError, -1
