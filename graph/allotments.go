@@ -5,22 +5,37 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
-// findAllotment returns one allotment by its id.
-func (p plan) findAllotment(s selection, id string) loaders.Thunk[*licensing.Allotment] {
-	if err := opaqueID(id); err != nil {
-		return failing[*licensing.Allotment](err)
-	}
-	p.ahead(s)
-	p.belowAllotment(s)(id)
-	return unlessRefused(p.AllotmentByID.Plan(id, p.allotment(s)))
+// allotment returns one allotment by its id.
+func (f *field) allotment() (*licensing.Allotment, error) {
+	return f.findAllotment(arg[string](f, "id"))
 }
 
-// allotmentsConnection returns a page of the tenant's allotments that a filter leaves.
-func (p plan) allotmentsConnection(s selection, filter *model.AllotmentFilter, order *model.AllotmentOrder, w window) (*model.AllotmentConnection, error) {
-	return planHeld(p, s, w, listName("allotments", filter, order), p.Allotments, p.allotment(s.nodes("Allotment")), func(allotments []*licensing.Allotment) ([]*licensing.Allotment, error) {
+func (f *field) allotmentStub(any) any { return allotmentStub(arg[string](f, "id")) }
+
+func (f *field) findAllotment(id string) (*licensing.Allotment, error) {
+	if err := opaqueID(id); err != nil {
+		return nil, err
+	}
+	f.ahead()
+	return unlessRefused(f.AllotmentByID.Get(id))
+}
+
+func allotmentStub(id string) any {
+	if opaqueID(id) != nil {
+		return nil
+	}
+	return &licensing.Allotment{ID: id}
+}
+
+// forArranging are the properties by which allotments are filtered and ordered.
+var forArranging = []string{"Allotment.skuId", "Allotment.skuPartNumber", "Allotment.allottedUnits", "Allotment.consumedUnits", "Allotment.subscriptions"}
+
+// allotments returns a page of the tenant's allotments that a filter leaves.
+func (f *field) allotments() (*model.AllotmentConnection, error) {
+	filter, order := arg[*model.AllotmentFilter](f, "filter"), arg[*model.AllotmentOrder](f, "orderBy")
+	return heldPageOf(f, listName("allotments", filter, order), f.AllAllotments, func(allotments []*licensing.Allotment) ([]*licensing.Allotment, error) {
 		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !keepAllotment(filter, a) })
 		return ordered(left, order, compareAllotments), firstDoubt(allotments, func(a *licensing.Allotment) error { return allotmentDoubt(filter, order, a) })
 	})
@@ -75,27 +90,21 @@ func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotmen
 	}
 }
 
-// assignmentsOf is the list of what draws on an allotment.
-func (p plan) assignmentsOf(id string) list[*licensing.Assignment, *licensing.Assignment] {
-	l := p.allAssignments()
-	l.name, l.query.Of = listName("assignments of", id), id
-	return l
+// assignmentsOfAllotment returns a page of what draws on an allotment.
+func (f *field) assignmentsOfAllotment(a *licensing.Allotment) (*model.AssignmentConnection, error) {
+	l := f.allAssignments()
+	l.name, l.query.Of = listName("assignments of", a.ID), a.ID
+	return pageOf(f, l)
 }
 
-// waitingMembersOf is the list of who waits for a unit of an allotment.
-func (p plan) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
+// waitingMembersOfAllotment returns a page of who waits for a unit of an allotment.
+func (f *field) waitingMembersOfAllotment(a *licensing.Allotment) (*model.WaitingMemberConnection, error) {
+	return pageOf(f, f.waitingMembersOf(a.ID))
+}
+
+func (f *field) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
 	return list[*licensing.WaitingMember, *licensing.WaitingMember]{
 		name: listName("waitingMembers", id), query: licensing.ListQuery{Of: id}, most: maxLicensing, mostUpstream: licensingAtOnce,
-		typeName: "WaitingMember", loader: p.WaitingMembersByQuery, whole: asSent[*licensing.WaitingMember], plan: p.waitingMember,
+		typeName: "WaitingMember", loader: f.WaitingMembersByQuery, whole: asSent[*licensing.WaitingMember],
 	}
-}
-
-// allotmentsOfSkus returns the allotments of each product; nil where it has no id.
-func (p plan) allotmentsOfSkus(skus []*licensing.SubscribedSku) ([][]*licensing.Allotment, []error) {
-	return loaders.Wait(each(skus, func(sku *licensing.SubscribedSku) loaders.Thunk[[]*licensing.Allotment] {
-		if sku.SkuID == nil {
-			return held[[]*licensing.Allotment](nil)
-		}
-		return p.AllotmentsOfSku(*sku.SkuID)
-	}))
 }

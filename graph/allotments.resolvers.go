@@ -13,23 +13,23 @@ import (
 )
 
 func (r *allotmentResolver) Sku(ctx context.Context, objs []*licensing.Allotment) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfAllotment)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *allotmentResolver) Assignments(ctx context.Context, objs []*licensing.Allotment, first *int32, after *string) ([]*model.Connection[*licensing.Assignment], error) {
-	return batch(connections(r.loaders(ctx), selected(ctx), each(each(objs, (*licensing.Allotment).ObjectID), r.loaders(ctx).assignmentsOf), first, after))
+	return resolveEach[*model.Connection[*licensing.Assignment]](ctx, r.Resolver, objs)
 }
 
 func (r *allotmentResolver) WaitingMembers(ctx context.Context, objs []*licensing.Allotment, first *int32, after *string) ([]*model.Connection[*licensing.WaitingMember], error) {
-	return batch(connections(r.loaders(ctx), selected(ctx), each(each(objs, (*licensing.Allotment).ObjectID), r.loaders(ctx).waitingMembersOf), first, after))
+	return resolveEach[*model.Connection[*licensing.WaitingMember]](ctx, r.Resolver, objs)
 }
 
 func (r *queryResolver) Allotments(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) (*model.Connection[*licensing.Allotment], error) {
-	return r.loaders(ctx).allotmentsConnection(selected(ctx), filter, orderBy, window{first, last, after, before})
+	return resolve[*model.Connection[*licensing.Allotment]](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) Allotment(ctx context.Context, id string) (*licensing.Allotment, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).findAllotment(selected(ctx), id))
+	return resolve[*licensing.Allotment](ctx, r.Resolver, query{})
 }
 
 func (r *Resolver) Allotment() generated.AllotmentResolver { return &allotmentResolver{r} }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -8,6 +9,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
 )
 
 // maxLicenses bounds the products of one assignLicense.
@@ -26,20 +28,14 @@ type holder struct {
 	group *licensing.Group
 }
 
-// holder looks at who gets licenses.
-func (p plan) holder(a licensing.Assignee) func() (holder, error) {
+// holderOf looks at who gets licenses.
+func holderOf(l *loaders.Loaders, a licensing.Assignee) (h holder, err error) {
 	if a.Type == licensing.AssigneeGroup {
-		group := p.GroupByID.Load(a.ID)
-		return func() (holder, error) {
-			g, err := group()
-			return holder{group: g}, err
-		}
+		h.group, err = l.GroupByID.Get(a.ID)
+	} else {
+		h.user, err = l.UserByID.Get(a.ID)
 	}
-	user := p.UserByID.Load(a.ID)
-	return func() (holder, error) {
-		u, err := user()
-		return holder{user: u}, err
-	}
+	return h, err
 }
 
 // direct returns the plans that are switched off in a product that is assigned directly; false when it is not.
@@ -149,22 +145,16 @@ func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicen
 
 // lookAtHolder reads who gets licenses, and the products of the tenant where they matter.
 func (c *change) lookAtHolder(a licensing.Assignee, withSkus bool) (h holder, skus []*licensing.SubscribedSku, err error) {
-	var unread error
-	c.look(forLicenses, func(p plan) {
-		var find func() (holder, error)
-		products := held[[]*licensing.SubscribedSku](nil)
-		p.Together(func() {
-			find = p.holder(a)
-			if withSkus {
-				products = p.AllSubscribedSkus()
-			}
-		})
-		h, err = find()
-		skus, unread = products()
+	err = c.look(forLicenses, func(l *loaders.Loaders) (err error) {
+		var unread error
+		if withSkus {
+			skus, unread = l.AllSubscribedSkus()
+		}
+		if h, err = holderOf(l, a); errors.Is(unread, loaders.ErrBlocked) {
+			return unread
+		}
+		return cmp.Or(err, unread)
 	})
-	if err == nil {
-		err = unread
-	}
 	return h, skus, err
 }
 

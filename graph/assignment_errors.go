@@ -6,7 +6,6 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 const (
@@ -16,33 +15,26 @@ const (
 	licensingAtOnce = 100
 )
 
-// errorsConnection returns a page of the tenant's assignment errors that a filter leaves.
-func (p plan) errorsConnection(s selection, filter *model.AssignmentErrorFilter, first *int32, after *string) (*model.AssignmentErrorConnection, error) {
-	f := deref(filter)
-	l := p.errorList("assignmentErrors", f)
-	l.query.Filter.SkuID = deref(f.SkuID)
-	if f.AssignedTo != nil {
-		id, err := directoryID(*f.AssignedTo)
+// assignmentErrors returns a page of the tenant's assignment errors that a filter leaves.
+func (f *field) assignmentErrors() (*model.AssignmentErrorConnection, error) {
+	filter := deref(arg[*model.AssignmentErrorFilter](f, "filter"))
+	l := f.errorList("assignmentErrors", filter)
+	l.query.Filter.SkuID = deref(filter.SkuID)
+	if filter.AssignedTo != nil {
+		id, err := directoryID(*filter.AssignedTo)
 		if err != nil {
 			return nil, err
 		}
 		l.query.Filter.AssignedTo = id
 	}
-	l.keep, l.doubt = keepErrors(f), errorDoubt(f)
-	return connection(p, s, l, first, after)
+	l.keep, l.doubt = keepErrors(filter), errorDoubt(filter)
+	return rootPage(f, l)
 }
 
-// assignmentErrorsOfSku is the list of a product's assignment errors.
-func (p plan) assignmentErrorsOfSku(id string) list[*licensing.AssignmentError, *licensing.AssignmentError] {
-	l := p.errorList("assignmentErrors of", id)
-	l.query.Filter.SkuID = licensing.GUID(id)
-	return l
-}
-
-func (p plan) errorList(field string, arguments any) list[*licensing.AssignmentError, *licensing.AssignmentError] {
+func (f *field) errorList(name string, arguments any) list[*licensing.AssignmentError, *licensing.AssignmentError] {
 	return list[*licensing.AssignmentError, *licensing.AssignmentError]{
-		name: listName(field, arguments), most: maxLicensing, mostUpstream: licensingAtOnce, typeName: "AssignmentError",
-		loader: p.AssignmentErrorsByQuery, whole: asSent[*licensing.AssignmentError], plan: p.assignmentError,
+		name: listName(name, arguments), most: maxLicensing, mostUpstream: licensingAtOnce, typeName: "AssignmentError",
+		loader: f.AssignmentErrorsByQuery, whole: asSent[*licensing.AssignmentError],
 	}
 }
 
@@ -71,41 +63,41 @@ func errorDoubt(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 	}
 }
 
-// findAssignmentError returns one assignment error by its id.
-func (p plan) findAssignmentError(s selection, id string) loaders.Thunk[*licensing.AssignmentError] {
+// assignmentError returns one assignment error by its id.
+func (f *field) assignmentError() (*licensing.AssignmentError, error) {
+	return f.findAssignmentError(arg[string](f, "id"))
+}
+
+func (f *field) findAssignmentError(id string) (*licensing.AssignmentError, error) {
 	if err := opaqueID(id); err != nil {
-		return failing[*licensing.AssignmentError](err)
+		return nil, err
 	}
-	p.ahead(s)
-	return unlessRefused(p.AssignmentErrorByID.Plan(id, p.assignmentError(s)))
+	f.ahead()
+	return unlessRefused(f.AssignmentErrorByID.Get(id))
 }
 
-// errorsOfSku is the same list for a product that may have no id: then there is none.
-func (p plan) errorsOfSku(sku *licensing.SubscribedSku) (l list[*licensing.AssignmentError, *licensing.AssignmentError]) {
-	if sku.SkuID == nil {
-		return l
-	}
-	return p.assignmentErrorsOfSku(string(*sku.SkuID))
+func (f *field) assigneeOfError(e *licensing.AssignmentError) (licensing.DirectoryObject, error) {
+	return existing(f.AssigneeOfError(e))
 }
 
-// remedies returns what can be done about each error: by its code, else by the states of its assignee.
-func (p plan) remedies(errs []*licensing.AssignmentError) ([]*licensing.Remedy, []error) {
-	remedies, failures := each(errs, (*licensing.AssignmentError).RemedyByCode), make([]error, len(errs))
-	var open []*licensing.AssignmentError
-	var places []int
-	for i, e := range errs {
-		if remedies[i] == nil {
-			open, places = append(open, e), append(places, i)
-		}
+func (f *field) usageRightOfError(e *licensing.AssignmentError) (*licensing.UsageRight, error) {
+	return existing(f.UsageRightOfError(e))
+}
+
+func (f *field) licenseStatesOfError(e *licensing.AssignmentError) ([]*licensing.LicenseAssignmentState, error) {
+	return f.LicenseStatesOfError(e)
+}
+
+// remedy returns what can be done about an error: by its code, else by the states of its assignee.
+func (f *field) remedy(e *licensing.AssignmentError) (remedy *licensing.Remedy, err error) {
+	if remedy = e.RemedyByCode(); remedy != nil {
+		return remedy, nil
 	}
-	states, unread := p.LicenseStatesOfErrors(open)
-	for n, i := range places {
-		failures[i] = cmp.Or(unread[n], firstDoubt(states[n], func(s *licensing.LicenseAssignmentState) error {
-			return cmp.Or(s.WhyUnread("error"), s.WhyUnread("skuId"))
-		}))
-		for _, state := range failed(states[n]) {
-			remedies[i] = state.Remedy()
-		}
+	states, err := f.LicenseStatesOfError(e)
+	for _, state := range failed(states) {
+		remedy = state.Remedy()
 	}
-	return remedies, failures
+	return remedy, cmp.Or(err, firstDoubt(states, func(s *licensing.LicenseAssignmentState) error {
+		return cmp.Or(s.WhyUnread("error"), s.WhyUnread("skuId"))
+	}))
 }

@@ -13,35 +13,35 @@ import (
 )
 
 func (r *assignmentErrorResolver) Sku(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfError)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentErrorResolver) AssignedTo(ctx context.Context, objs []*licensing.AssignmentError) ([]licensing.DirectoryObject, error) {
-	return batch(existing(r.loaders(ctx).AssignedTo(objs)))
+	return resolveEach[licensing.DirectoryObject](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentErrorResolver) UsageRight(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.UsageRight, error) {
-	return batch(existing(r.loaders(ctx).UsageRights(objs)))
+	return resolveEach[*licensing.UsageRight](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentErrorResolver) ServicePlans(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.ServicePlan, error) {
-	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfError), each(objs, (*licensing.AssignmentError).ServicePlanIDs)))
+	return resolveEach[[]*licensing.ServicePlan](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentErrorResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, error) {
-	return batch(r.loaders(ctx).LicenseStatesOfErrors(objs))
+	return resolveEach[[]*licensing.LicenseAssignmentState](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentErrorResolver) Remedy(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.Remedy, error) {
-	return batch(r.loaders(ctx).remedies(objs))
+	return resolveEach[*licensing.Remedy](ctx, r.Resolver, objs)
 }
 
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error) {
-	return r.loaders(ctx).errorsConnection(selected(ctx), filter, first, after)
+	return resolve[*model.Connection[*licensing.AssignmentError]](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).findAssignmentError(selected(ctx), id))
+	return resolve[*licensing.AssignmentError](ctx, r.Resolver, query{})
 }
 
 func (r *Resolver) AssignmentError() generated.AssignmentErrorResolver {

@@ -1,23 +1,47 @@
 package graph
 
 import (
+	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
-// allAssignments is the list of everything that is assigned in the tenant.
-func (p plan) allAssignments() list[*licensing.Assignment, *licensing.Assignment] {
+// assignments returns a page of everything that is assigned in the tenant.
+func (f *field) assignments() (*model.AssignmentConnection, error) {
+	return rootPage(f, f.allAssignments())
+}
+
+func (f *field) allAssignments() list[*licensing.Assignment, *licensing.Assignment] {
 	return list[*licensing.Assignment, *licensing.Assignment]{
 		name: listName("assignments"), most: maxLicensing, mostUpstream: licensingAtOnce, typeName: "Assignment",
-		loader: p.AssignmentsByQuery, whole: asSent[*licensing.Assignment], plan: p.assignment,
+		loader: f.AssignmentsByQuery, whole: asSent[*licensing.Assignment],
 	}
 }
 
-// findAssignment returns one assignment by its id.
-func (p plan) findAssignment(s selection, id string) loaders.Thunk[*licensing.Assignment] {
+// assignment returns one assignment by its id.
+func (f *field) assignment() (*licensing.Assignment, error) {
+	return f.findAssignment(arg[string](f, "id"))
+}
+
+func (f *field) findAssignment(id string) (*licensing.Assignment, error) {
 	if err := opaqueID(id); err != nil {
-		return failing[*licensing.Assignment](err)
+		return nil, err
 	}
-	p.ahead(s)
-	return unlessRefused(p.AssignmentByID.Plan(id, p.assignment(s)))
+	f.ahead()
+	return unlessRefused(f.AssignmentByID.Get(id))
+}
+
+func (f *field) allotmentOfAssignment(a *licensing.Assignment) (*licensing.Allotment, error) {
+	return existing(f.AllotmentOfAssignment(a))
+}
+
+func (f *field) assigneeOfAssignment(a *licensing.Assignment) (licensing.DirectoryObject, error) {
+	return existing(f.AssigneeOfAssignment(a))
+}
+
+func (f *field) allotmentOfWaitingMember(w *licensing.WaitingMember) (*licensing.Allotment, error) {
+	return existing(f.AllotmentOfWaitingMember(w))
+}
+
+func (f *field) assigneeOfWaitingMember(w *licensing.WaitingMember) (licensing.DirectoryObject, error) {
+	return existing(f.AssigneeOfWaitingMember(w))
 }

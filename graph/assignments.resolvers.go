@@ -13,7 +13,7 @@ import (
 )
 
 func (r *assignLicensePayloadResolver) AssignedTo(ctx context.Context, obj *model.AssignLicensePayload) (licensing.DirectoryObject, error) {
-	return r.loaders(ctx).assigneeNow(obj.Assignee)
+	return resolve[licensing.DirectoryObject](ctx, r.Resolver, obj)
 }
 
 func (r *assignLicensePayloadResolver) Stale(ctx context.Context, obj *model.AssignLicensePayload) (bool, error) {
@@ -21,19 +21,19 @@ func (r *assignLicensePayloadResolver) Stale(ctx context.Context, obj *model.Ass
 }
 
 func (r *assignmentResolver) DisabledServicePlans(ctx context.Context, objs []*licensing.Assignment) ([][]*licensing.ServicePlan, error) {
-	return batch(r.loaders(ctx).servicePlansByID(selected(ctx), each(objs, plansOfAssignment)))
+	return resolveEach[[]*licensing.ServicePlan](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentResolver) Allotment(ctx context.Context, objs []*licensing.Assignment) ([]*licensing.Allotment, error) {
-	return batch(existing(r.loaders(ctx).AllotmentsOfAssignments(objs)))
+	return resolveEach[*licensing.Allotment](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentResolver) AssignedTo(ctx context.Context, objs []*licensing.Assignment) ([]licensing.DirectoryObject, error) {
-	return batch(existing(r.loaders(ctx).AssigneesOfAssignments(objs)))
+	return resolveEach[licensing.DirectoryObject](ctx, r.Resolver, objs)
 }
 
 func (r *createAssignmentResultResolver) Assignment(ctx context.Context, objs []*model.CreateAssignmentResult) ([]*licensing.Assignment, error) {
-	return batch(r.loaders(ctx).assignmentsAfter(selected(ctx), each(objs, createdAssignment)))
+	return resolveEach[*licensing.Assignment](ctx, r.Resolver, objs)
 }
 
 func (r *createAssignmentResultResolver) Stale(ctx context.Context, objs []*model.CreateAssignmentResult) ([]bool, error) {
@@ -41,11 +41,11 @@ func (r *createAssignmentResultResolver) Stale(ctx context.Context, objs []*mode
 }
 
 func (r *deleteAssignmentPayloadResolver) Allotment(ctx context.Context, obj *model.DeleteAssignmentPayload) (*licensing.Allotment, error) {
-	return r.loaders(ctx).allotmentNow(selected(ctx), obj.AllotmentID)
+	return resolve[*licensing.Allotment](ctx, r.Resolver, obj)
 }
 
 func (r *deleteAssignmentPayloadResolver) AssignedTo(ctx context.Context, obj *model.DeleteAssignmentPayload) (licensing.DirectoryObject, error) {
-	return r.loaders(ctx).assigneeNow(obj.Assignee)
+	return resolve[licensing.DirectoryObject](ctx, r.Resolver, obj)
 }
 
 func (r *deleteAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.DeleteAssignmentPayload) (bool, error) {
@@ -53,15 +53,15 @@ func (r *deleteAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.
 }
 
 func (r *queryResolver) Assignments(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.Assignment], error) {
-	return connection(r.loaders(ctx), selected(ctx), r.loaders(ctx).allAssignments(), first, after)
+	return resolve[*model.Connection[*licensing.Assignment]](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) Assignment(ctx context.Context, id string) (*licensing.Assignment, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).findAssignment(selected(ctx), id))
+	return resolve[*licensing.Assignment](ctx, r.Resolver, query{})
 }
 
 func (r *updateAssignmentPayloadResolver) Assignment(ctx context.Context, obj *model.UpdateAssignmentPayload) (*licensing.Assignment, error) {
-	return sole(r.loaders(ctx).assignmentsAfter(selected(ctx), []*licensing.Assignment{obj.Assignment}))
+	return resolve[*licensing.Assignment](ctx, r.Resolver, obj)
 }
 
 func (r *updateAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.UpdateAssignmentPayload) (bool, error) {

@@ -30,7 +30,10 @@ func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 		c.mend(model.UserErrorInvalid, "This is no id of an assignment.", "id")
 		return nil, nil
 	}
-	c.look(forAssignment, func(p plan) { a, err = unlessRefused(p.AssignmentByID.Load(id))() })
+	err = c.look(forAssignment, func(l *loaders.Loaders) (err error) {
+		a, err = unlessRefused(l.AssignmentByID.Get(id))
+		return err
+	})
 	if errors.Is(err, licensing.ErrNotFound) {
 		c.mend(model.UserErrorNotFound, "Nothing has this id.", "id")
 		return nil, nil
@@ -40,7 +43,10 @@ func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 
 // allotmentOf reads the allotment that an assignment draws on; nil when nobody says which it is.
 func (c *change) allotmentOf(a *licensing.Assignment) (allotment *licensing.Allotment, err error) {
-	c.look(forAssignment, func(p plan) { allotment, err = p.WholeAllotment(a.Related.Allotment) })
+	err = c.look(forAssignment, func(l *loaders.Loaders) (err error) {
+		allotment, err = l.WholeAllotment(a.Related.Allotment)
+		return err
+	})
 	return allotment, err
 }
 
@@ -143,22 +149,12 @@ func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assig
 	missed := 0
 	return func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
-		c.look(forReread, func(p plan) {
-			var find loaders.Thunk[*licensing.Assignment]
-			var list loaders.Thunk[[]*licensing.Assignment]
-			p.Together(func() {
-				find = p.AssignmentByID.Load(a.ID)
-				switch assignee := assigneeOf(a).(type) {
-				case *licensing.User:
-					list = p.AssignmentsByUserID.Load(assignee.ID)
-				case *licensing.Group:
-					list = p.AssignmentsByGroupID.Load(assignee.ID)
-				default:
-					list = failing[[]*licensing.Assignment](licensing.ErrNotOffered)
-				}
-			})
-			now, err := find()
-			assignments, unlisted := list()
+		c.look(forReread, func(l *loaders.Loaders) error { //nolint:errcheck // what cannot be read is not judged
+			now, err := l.AssignmentByID.Get(a.ID)
+			assignments, unlisted := assignmentsOf(l, assigneeOf(a))
+			if errors.Is(err, loaders.ErrBlocked) || errors.Is(unlisted, loaders.ErrBlocked) {
+				return loaders.ErrBlocked
+			}
 			switch {
 			case err == nil:
 				outcome = judge(now)
@@ -172,7 +168,20 @@ func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assig
 					outcome = judge(nil)
 				}
 			}
+			return nil
 		})
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}
+	}
+}
+
+// assignmentsOf returns the direct assignments of an object, where the service lists them.
+func assignmentsOf(l *loaders.Loaders, assignee licensing.DirectoryObject) ([]*licensing.Assignment, error) {
+	switch assignee := assignee.(type) {
+	case *licensing.User:
+		return l.AssignmentsByUserID.Get(assignee.ID)
+	case *licensing.Group:
+		return l.AssignmentsByGroupID.Get(assignee.ID)
+	default:
+		return nil, licensing.ErrNotOffered
 	}
 }

@@ -42,6 +42,7 @@ const mainQuestion = `query FailedAssignments {
 // one by one, and the license states of 100 people, 15 to a part; one for the names of all groups.
 func TestMainQuestionCost(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	t.Run("strict", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{})
@@ -154,6 +155,7 @@ var ignoreCursors = cmp.FilterPath(func(p cmp.Path) bool {
 // TestFreeFields holds what is answered without a call of its own.
 func TestFreeFields(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	g.ask(`{ __typename subscribedSkus { nodes { skuId } } }`, nil)
 	g.tenant.ResetCounts()
@@ -189,6 +191,7 @@ func TestFreeFields(t *testing.T) {
 // TestCostGrows holds how the number of upstream requests grows with the page.
 func TestCostGrows(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{Users: 2000})
 	g.ask(`{ assignmentErrors(first: 1) { nodes { assignedTo { id } usageRight { id } } } }`, nil)
 	g.tenant.ResetCounts()

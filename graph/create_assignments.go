@@ -94,31 +94,17 @@ func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 
 // pools returns the allotments that can be drawn on, and looks at those who are to get a unit.
 func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candidate) (pools []*licensing.Allotment, err error) {
-	c.look(forAssignments, func(p plan) {
-		var find loaders.Thunk[[]*licensing.Allotment]
-		var looks []func()
-		p.Together(func() {
-			if input.SkuID != nil {
-				find = p.AllotmentsOfSku(*input.SkuID)
-			} else {
-				one := unlessRefused(p.AllotmentByID.Load(*input.AllotmentID))
-				find = func() ([]*licensing.Allotment, error) {
-					allotment, err := one()
-					return []*licensing.Allotment{allotment}, err
-				}
+	err = c.look(forAssignments, func(l *loaders.Loaders) (err error) {
+		if input.SkuID != nil {
+			if pools, err = l.AllotmentsOfSku(*input.SkuID); err == nil && len(pools) == 0 {
+				err = l.AllotmentDoubt()
 			}
-			for _, candidate := range candidates {
-				if candidate.mistake == nil {
-					looks = append(looks, candidate.look(p))
-				}
-			}
-		})
-		if pools, err = find(); err == nil && len(pools) == 0 {
-			err = p.AllotmentDoubt()
+		} else {
+			var allotment *licensing.Allotment
+			allotment, err = unlessRefused(l.AllotmentByID.Get(*input.AllotmentID))
+			pools = []*licensing.Allotment{allotment}
 		}
-		for _, look := range looks {
-			look()
-		}
+		return cmp.Or(lookAtAll(l, candidates), err)
 	})
 	switch {
 	case errors.Is(err, licensing.ErrNotFound):
@@ -137,38 +123,36 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 	return pools, nil
 }
 
-// look reads who is to get a unit, and what that has already; the function returned waits for it.
-func (d *candidate) look(p plan) func() {
-	var object func() error
-	assignments := held[[]*licensing.Assignment](nil)
-	switch d.assignee.Type {
-	case licensing.AssigneeUser:
-		user := p.UserByID.Load(d.assignee.ID)
-		object = func() (err error) {
-			d.user, err = user()
-			return err
+// lookAtAll reads who is to get units, and what they have already. It fails when it is blocked: what else there is to say
+// is noted.
+func lookAtAll(l *loaders.Loaders, candidates []*candidate) error {
+	_, _, blocked := loaders.Collect(candidates, func(d *candidate) (*candidate, error) {
+		if d.mistake != nil {
+			return d, nil
 		}
-		assignments = p.AssignmentsByUserID.Load(d.assignee.ID)
-	case licensing.AssigneeGroup:
-		object = exists(p.GroupByID.Load(d.assignee.ID))
-		assignments = p.AssignmentsByGroupID.Load(d.assignee.ID)
-	default:
-		object = exists(p.DeviceByID.Load(d.assignee.ID))
-	}
-	return func() {
-		d.err = object()
-		var err error
-		if d.assignments, err = assignments(); d.err == nil {
-			d.err = err
-		}
-	}
+		d.err = d.look(l)
+		return d, d.err
+	})
+	return blocked
 }
 
-func exists[T any](thunk loaders.Thunk[T]) func() error {
-	return func() error {
-		_, err := thunk()
-		return err
+// look reads who is to get a unit, and what that has already.
+func (d *candidate) look(l *loaders.Loaders) error {
+	var missing, unlisted error
+	switch d.assignee.Type {
+	case licensing.AssigneeUser:
+		d.user, missing = l.UserByID.Get(d.assignee.ID)
+		d.assignments, unlisted = l.AssignmentsByUserID.Get(d.assignee.ID)
+	case licensing.AssigneeGroup:
+		_, missing = l.GroupByID.Get(d.assignee.ID)
+		d.assignments, unlisted = l.AssignmentsByGroupID.Get(d.assignee.ID)
+	default:
+		_, missing = l.DeviceByID.Get(d.assignee.ID)
 	}
+	if errors.Is(unlisted, loaders.ErrBlocked) {
+		return unlisted
+	}
+	return cmp.Or(missing, unlisted)
 }
 
 // pool says from where an assignee takes a unit, or why not: where most are free after what others have taken. Some of
@@ -239,20 +223,14 @@ func poolOf(a *licensing.Assignment) string {
 // created looks for assignments that were sent, and whose answer was lost or has no id. Those of devices cannot be read.
 func (c *change) created(open []int, writes []licensing.Write, writers []*candidate) map[int]licensing.WriteResult {
 	now := map[int]*candidate{}
-	c.look(forAssignments, func(p plan) {
-		var looks []func()
-		p.Together(func() {
-			for _, i := range open {
-				if writers[i].assignee.Type != licensing.AssigneeDevice {
-					now[i] = &candidate{assignee: writers[i].assignee}
-					looks = append(looks, now[i].look(p))
-				}
-			}
-		})
-		for _, look := range looks {
-			look()
+	var readable []*candidate
+	for _, i := range open {
+		if writers[i].assignee.Type != licensing.AssigneeDevice {
+			now[i] = &candidate{assignee: writers[i].assignee}
+			readable = append(readable, now[i])
 		}
-	})
+	}
+	c.look(forAssignments, func(l *loaders.Loaders) error { return lookAtAll(l, readable) }) //nolint:errcheck // each candidate has its own
 	results := map[int]licensing.WriteResult{}
 	for i, d := range now {
 		results[i] = d.since(writers[i], writes[i].(licensing.CreateAssignment))

@@ -14,7 +14,6 @@ import (
 
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 func testCursors(t testing.TB, key byte, tenant string) *cursors {
@@ -172,9 +171,9 @@ func TestPageOfAnySplit(t *testing.T) {
 				for done := false; !done; {
 					upstream := read(at)
 					at = cursor{Link: upstream.Next}
-					items := make([]loaders.Found[int], len(upstream.Items))
+					items := make([]element[int], len(upstream.Items))
 					for i, item := range upstream.Items {
-						items[i] = loaders.Found[int]{Value: item, OK: true}
+						items[i] = element[int]{value: item, ok: true}
 					}
 					done = p.add(items, nil, nil, at)
 				}

@@ -9,15 +9,14 @@ import (
 	"context"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 func (r *deviceResolver) UsageRights(ctx context.Context, objs []*licensing.Device, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error) {
-	return batch(usageRightsOf(r.loaders(ctx).UsageRightsByDeviceID, objs, skuIds, planIds))
+	return resolveEach[[]*licensing.UsageRight](ctx, r.Resolver, objs)
 }
 
 func (r *deviceResolver) WaitingMembers(ctx context.Context, objs []*licensing.Device) ([][]*licensing.WaitingMember, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).WaitingMembersByDeviceID, objs, (*licensing.Device).ObjectID))
+	return resolveEach[[]*licensing.WaitingMember](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) Device() generated.DeviceResolver { return &deviceResolver{r} }

@@ -444,6 +444,7 @@ func shows(r response, field string) (found bool) {
 // parent, for one more than a batch takes, and for one more than a page has; or as many as there are.
 func TestEdgeCosts(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	e := startEdgeTenant(t)
 	upstream := newEstimator(t)
 	for _, tt := range edgeCosts {
@@ -536,6 +537,7 @@ func overviewCosts(people, exhausted int) []edgeCost {
 // TestOverviewCosts holds the same of the parts of the overview, for tenants of 1, 50, 200 and 2000 people.
 func TestOverviewCosts(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	for _, users := range []int{1, 50, 200, 2000} {
 		t.Run(fmt.Sprint(users), func(t *testing.T) {
 			t.Parallel()
@@ -573,6 +575,7 @@ func TestOverviewCosts(t *testing.T) {
 // are looked for in the directory before.
 func TestCostOfAnyIDs(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	e := startEdgeTenant(t)
 	text := "{"
 	for i, id := range slices.Concat(e.lists["errors"][:2], e.lists["longErrors"][:2]) {
@@ -585,6 +588,7 @@ func TestCostOfAnyIDs(t *testing.T) {
 // one error that says so.
 func TestCostOfNothing(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{Users: 20, Variants: emulator.Variants{Devices: true}})
 	const none = `"11111111-2222-4333-8444-555555555555"`
 	person := g.nodesOf(t, "users", "first: 1", "id")[0]["id"].(string)
@@ -697,6 +701,7 @@ func TestBadInputCostsNothing(t *testing.T) {
 // TestCostOfMe holds what the person costs who asks: one request, and one for all that belongs to the person.
 func TestCostOfMe(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{Users: 50})
 	person := g.nodesOf(t, "users", "first: 1", "id")[0]["id"].(string)
 	g.person = personalToken(g.tenant.DelegatedToken(person, "User.Read.All", "CloudLicensing.Read", "User-UsageRight.Read"))

@@ -13,39 +13,39 @@ import (
 )
 
 func (r *entityResolver) FindManyAllotmentByIDs(ctx context.Context, reps []*model.AllotmentByIDsInput) ([]*licensing.Allotment, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Allotment"), r.loaders(ctx).allotmentEntity(selected(ctx)))))
+	return entitiesOf[*licensing.Allotment](ctx, r.Resolver, "Allotment")
 }
 
 func (r *entityResolver) FindManyAssignmentByIDs(ctx context.Context, reps []*model.AssignmentByIDsInput) ([]*licensing.Assignment, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Assignment"), r.loaders(ctx).assignmentEntity(selected(ctx)))))
+	return entitiesOf[*licensing.Assignment](ctx, r.Resolver, "Assignment")
 }
 
 func (r *entityResolver) FindManyAssignmentErrorByIDs(ctx context.Context, reps []*model.AssignmentErrorByIDsInput) ([]*licensing.AssignmentError, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "AssignmentError"), r.loaders(ctx).assignmentErrorEntity(selected(ctx)))))
+	return entitiesOf[*licensing.AssignmentError](ctx, r.Resolver, "AssignmentError")
 }
 
 func (r *entityResolver) FindManyDeviceByIDs(ctx context.Context, reps []*model.DeviceByIDsInput) ([]*licensing.Device, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Device"), r.loaders(ctx).deviceEntity(selected(ctx)))))
+	return entitiesOf[*licensing.Device](ctx, r.Resolver, "Device")
 }
 
 func (r *entityResolver) FindManyGroupByIDs(ctx context.Context, reps []*model.GroupByIDsInput) ([]*licensing.Group, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "Group"), r.loaders(ctx).groupEntity(selected(ctx)))))
+	return entitiesOf[*licensing.Group](ctx, r.Resolver, "Group")
 }
 
 func (r *entityResolver) FindManySubscribedSkuBySkuIDs(ctx context.Context, reps []*model.SubscribedSkuBySkuIDsInput) ([]*licensing.SubscribedSku, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "SubscribedSku"), r.loaders(ctx).skuEntity(selected(ctx)))))
+	return entitiesOf[*licensing.SubscribedSku](ctx, r.Resolver, "SubscribedSku")
 }
 
 func (r *entityResolver) FindManyUsageRightByHolderIDAndIDs(ctx context.Context, reps []*model.UsageRightByHolderIDAndIDsInput) ([]*licensing.UsageRight, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "UsageRight"), r.loaders(ctx).usageRightEntity(selected(ctx)))))
+	return entitiesOf[*licensing.UsageRight](ctx, r.Resolver, "UsageRight")
 }
 
 func (r *entityResolver) FindManyUserByIDs(ctx context.Context, reps []*model.UserByIDsInput) ([]*licensing.User, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx)))))
+	return entitiesOf[*licensing.User](ctx, r.Resolver, "User")
 }
 
 func (r *entityResolver) FindManyUserByUserPrincipalNames(ctx context.Context, reps []*model.UserByUserPrincipalNamesInput) ([]*licensing.User, error) {
-	return batch(existing(findEach(r.loaders(ctx), representations(ctx, "User"), r.loaders(ctx).userEntity(selected(ctx)))))
+	return entitiesOf[*licensing.User](ctx, r.Resolver, "User")
 }
 
 func (r *Resolver) Entity() generated.EntityResolver { return &entityResolver{r} }

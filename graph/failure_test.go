@@ -213,6 +213,7 @@ func (g *gateway) sent(endpoint string) int {
 // stays, and one error tells what is missing and why.
 func TestFailingEdge(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	for _, edge := range []struct {
 		name, endpoint, lost, permission string
 		reads                            int // requests or parts of one attempt
@@ -305,6 +306,7 @@ func TestFailingEdge(t *testing.T) {
 // taken for missing.
 func TestFailingBatch(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	whole := g.warm(thirtyErrors)
 	nothing := without(t, whole, lostRights)
@@ -500,6 +502,7 @@ func TestRetryAfter(t *testing.T) {
 // TestBrokenConnection lets answers not come at all, or not in time.
 func TestBrokenConnection(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	unavailable := func(path string, count int) clientError {
 		return clientError{Code: "UPSTREAM_UNAVAILABLE", Path: path, Count: count, Retryable: true}
 	}

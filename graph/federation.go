@@ -11,7 +11,6 @@ import (
 	"github.com/99designs/gqlgen/plugin/federation/fedruntime"
 
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 // representation is how a federation router refers to an entity: its type and one of its keys.
@@ -60,131 +59,132 @@ func representations(ctx context.Context, typeName string) []representation {
 	return ofType
 }
 
-// entities plans all representations of an _entities field, before gqlgen divides them by type.
-func (p plan) entities(s selection, reps []representation) {
-	user, group, device, sku := p.userEntity(s), p.groupEntity(s), p.deviceEntity(s), p.skuEntity(s)
-	allotment, assignment, assignmentError, right := p.allotmentEntity(s), p.assignmentEntity(s), p.assignmentErrorEntity(s), p.usageRightEntity(s)
-	p.Together(func() {
-		for _, rep := range reps {
-			switch rep["__typename"] {
-			case "User":
-				user(rep)
-			case "Group":
-				group(rep)
-			case "Device":
-				device(rep)
-			case "Allotment":
-				allotment(rep)
-			case "Assignment":
-				assignment(rep)
-			case "AssignmentError":
-				assignmentError(rep)
-			case "UsageRight":
-				right(rep)
-			case "SubscribedSku":
-				sku(rep)
-			}
-		}
-	})
+// entitiesOf returns the entities that the representations of a type refer to; null for what does not exist.
+func entitiesOf[V any](ctx context.Context, r *Resolver, typeName string) ([]V, error) {
+	found, errs := resolveAll[any](ctx, r, representations(ctx, typeName))
+	entities := make([]V, len(found))
+	for i, entity := range found {
+		entities[i], _ = entity.(V)
+	}
+	return withErrors(entities, errs)
 }
 
-func (p plan) userEntity(s selection) func(representation) loaders.Thunk[*licensing.User] {
-	idOnly := s.only("User", "id")
-	signInName := deniedIn(s.operation).signInName()
-	return func(rep representation) loaders.Thunk[*licensing.User] {
-		id, hasID := rep["id"].(string)
-		name, hasName := rep["userPrincipalName"].(string)
-		guid, isGUID := licensing.ParseGUID(id)
-		switch {
-		case rep["__typename"] != "User":
-			return failing[*licensing.User](&licensing.InputError{Message: "the `__typename` of a representation is one of " + strings.Join(entityTypes, ", ")})
-		case isGUID && idOnly:
-			return held(&licensing.User{ID: string(guid)})
-		case hasID:
-			return p.findUser(s, &id, nil)
-		case hasName && signInName != nil:
-			return failing[*licensing.User](signInName)
-		case hasName:
-			return p.findUser(s, nil, &name)
-		default:
-			return failing[*licensing.User](&licensing.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"})
-		}
+// entity returns what a representation refers to; nil for what does not exist.
+func (f *field) entity(rep representation) (any, error) {
+	switch rep["__typename"] {
+	case "User":
+		return anyOf(f.userEntity(rep))
+	case "Group":
+		return anyOf(f.groupEntity(rep))
+	case "Device":
+		return anyOf(f.deviceEntity(rep))
+	case "Allotment":
+		return anyOf(f.findAllotment(idOfRep(rep, "id")))
+	case "Assignment":
+		return anyOf(f.findAssignment(idOfRep(rep, "id")))
+	case "AssignmentError":
+		return anyOf(f.findAssignmentError(idOfRep(rep, "id")))
+	case "UsageRight":
+		return anyOf(f.usageRightEntity(rep))
+	case "SubscribedSku":
+		return anyOf(f.skuEntity(rep))
+	default:
+		return nil, &licensing.InputError{Message: "the `__typename` of a representation is one of " + strings.Join(entityTypes, ", ")}
 	}
 }
 
-func (p plan) groupEntity(s selection) func(representation) loaders.Thunk[*licensing.Group] {
-	idOnly := s.only("Group", "id")
-	return func(rep representation) loaders.Thunk[*licensing.Group] {
-		id := idOfRep(rep, "id")
-		if guid, ok := licensing.ParseGUID(id); ok && idOnly {
-			return held(&licensing.Group{ID: string(guid)})
+// entityStub is what a representation refers to as far as its key tells; nil when it tells nothing.
+func (f *field) entityStub(parent any) any {
+	rep := parent.(representation)
+	id := idOfRep(rep, "id")
+	switch rep["__typename"] {
+	case "User":
+		if _, ok := rep["id"].(string); ok {
+			return userStub(&id)
 		}
-		return p.findGroup(s, id)
-	}
-}
-
-func (p plan) deviceEntity(s selection) func(representation) loaders.Thunk[*licensing.Device] {
-	idOnly, below, next := s.only("Device", "id"), p.belowDevice(s), p.device(s)
-	return func(rep representation) loaders.Thunk[*licensing.Device] {
-		text := idOfRep(rep, "id")
-		id, err := directoryID(text)
-		switch {
-		case err != nil:
-			return failing[*licensing.Device](err)
-		case idOnly:
-			return held(&licensing.Device{ID: id})
-		default:
-			below(id)
-			return p.DeviceByID.Plan(id, next)
+	case "Group":
+		return groupStub(id)
+	case "Device":
+		if guid, err := directoryID(id); err == nil {
+			return &licensing.Device{ID: guid}
+		}
+	case "Allotment":
+		return allotmentStub(id)
+	case "SubscribedSku":
+		if id, ok := skuOfRep(rep); ok {
+			return &licensing.SubscribedSku{SkuID: &id}
 		}
 	}
+	return nil
 }
 
-func (p plan) allotmentEntity(s selection) func(representation) loaders.Thunk[*licensing.Allotment] {
-	return func(rep representation) loaders.Thunk[*licensing.Allotment] {
-		id := idOfRep(rep, "id")
-		return p.findAllotment(s, id)
+// anyOf returns an object as a value of any type, nil when there is none or it is gone.
+func anyOf[V comparable](value V, err error) (any, error) {
+	var none V
+	if value, err = existing(value, err); err != nil || value == none {
+		return nil, err
 	}
+	return value, nil
 }
 
-func (p plan) assignmentEntity(s selection) func(representation) loaders.Thunk[*licensing.Assignment] {
-	return func(rep representation) loaders.Thunk[*licensing.Assignment] {
-		id := idOfRep(rep, "id")
-		return p.findAssignment(s, id)
-	}
-}
-
-func (p plan) assignmentErrorEntity(s selection) func(representation) loaders.Thunk[*licensing.AssignmentError] {
-	return func(rep representation) loaders.Thunk[*licensing.AssignmentError] {
-		id := idOfRep(rep, "id")
-		return p.findAssignmentError(s, id)
-	}
-}
-
-func (p plan) usageRightEntity(s selection) func(representation) loaders.Thunk[*licensing.UsageRight] {
-	next := p.usageRight(s)
-	return func(rep representation) loaders.Thunk[*licensing.UsageRight] {
-		holderID := idOfRep(rep, "holderId")
-		id := idOfRep(rep, "id")
-		holder, err := directoryID(holderID)
-		if err := errors.Join(err, opaqueID(id)); err != nil {
-			return failing[*licensing.UsageRight](err)
+func (f *field) userEntity(rep representation) (*licensing.User, error) {
+	id, hasID := rep["id"].(string)
+	name, hasName := rep["userPrincipalName"].(string)
+	guid, isGUID := licensing.ParseGUID(id)
+	switch {
+	case isGUID && f.only("User", "id"):
+		return &licensing.User{ID: string(guid)}, nil
+	case hasID:
+		return f.findUser(&id, nil)
+	case hasName:
+		if err := deniedIn(f.operation).signInName(); err != nil {
+			return nil, err
 		}
-		return unlessRefused(p.UsageRightByHolderIDAndID.Plan(licensing.UsageRightKey{HolderID: holder, ID: id}, next))
+		return f.findUser(nil, &name)
+	default:
+		return nil, &licensing.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"}
 	}
 }
 
-func (p plan) skuEntity(s selection) func(representation) loaders.Thunk[*licensing.SubscribedSku] {
-	find, plan := p.findSku(s), p.subscribedSku(s)
-	return func(rep representation) loaders.Thunk[*licensing.SubscribedSku] {
-		text, _ := rep["skuId"].(string)
-		id, ok := licensing.ParseGUID(text)
-		if !ok {
-			return failing[*licensing.SubscribedSku](&licensing.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"})
-		}
-		plan(&licensing.SubscribedSku{SkuID: &id})
-		return find(&id)
+func (f *field) groupEntity(rep representation) (*licensing.Group, error) {
+	id := idOfRep(rep, "id")
+	if guid, ok := licensing.ParseGUID(id); ok && f.only("Group", "id") {
+		return &licensing.Group{ID: string(guid)}, nil
 	}
+	return f.findGroup(id)
+}
+
+func (f *field) deviceEntity(rep representation) (*licensing.Device, error) {
+	id, err := directoryID(idOfRep(rep, "id"))
+	if err != nil {
+		return nil, err
+	}
+	if f.only("Device", "id") {
+		return &licensing.Device{ID: id}, nil
+	}
+	return f.DeviceByID.Get(id)
+}
+
+func (f *field) usageRightEntity(rep representation) (*licensing.UsageRight, error) {
+	id := idOfRep(rep, "id")
+	holder, err := directoryID(idOfRep(rep, "holderId"))
+	if err := errors.Join(err, opaqueID(id)); err != nil {
+		return nil, err
+	}
+	return unlessRefused(f.UsageRightByHolderIDAndID.Get(licensing.UsageRightKey{HolderID: holder, ID: id}))
+}
+
+func (f *field) skuEntity(rep representation) (*licensing.SubscribedSku, error) {
+	id, ok := skuOfRep(rep)
+	if !ok {
+		return nil, &licensing.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"}
+	}
+	return f.skuByID(id)
+}
+
+func skuOfRep(rep representation) (licensing.GUID, bool) {
+	text, _ := rep["skuId"].(string)
+	return licensing.ParseGUID(text)
 }
 
 // idOfRep reads an id of a representation, in the form in which ids are compared; empty when there is none.

@@ -304,6 +304,7 @@ func TestUnknownEntities(t *testing.T) {
 // already takes none.
 func TestEntityCost(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	people := g.samples(t, 300).users
 	errs := g.walkPages(t, "assignmentErrors", "", 1000)

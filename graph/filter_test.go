@@ -371,6 +371,7 @@ func TestManyRows(t *testing.T) {
 // TestDuplicateQuestions asks the same list under two names: it is read once.
 func TestDuplicateQuestions(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	g.ask(`{ subscribedSkus { nodes { id } } }`, nil)
 	g.forget()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -26,12 +27,23 @@ import (
 	"licensegraph/loaders"
 )
 
+// withoutPrefetch has all tests ask gateways whose resolvers read for themselves: their answers are the same.
+var withoutPrefetch = flag.Bool("without-prefetch", false, "test gateways that do not prefetch, but for what they cost")
+
+// needsPrefetch skips a test of what an operation costs, or of which reads fail together.
+func needsPrefetch(t *testing.T) {
+	t.Helper()
+	if *withoutPrefetch {
+		t.Skip("without the prefetch it takes more requests")
+	}
+}
+
 // TestMain sees to it that no operation leaves anything running.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // gateway is the resolvers over the embedded tenant, reached over HTTP on both sides.
 type gateway struct {
-	t      *testing.T
+	t      testing.TB
 	tenant *emulator.Server
 	url    string
 	log    *lockedBuffer
@@ -122,7 +134,7 @@ func (b *lockedBuffer) reset() {
 	b.buf.Reset()
 }
 
-func startGateway(t *testing.T, options emulator.Options) *gateway {
+func startGateway(t testing.TB, options emulator.Options) *gateway {
 	t.Helper()
 	options.Record = true
 	g := &gateway{
@@ -175,6 +187,9 @@ func (g *gateway) restart() {
 		AllowWrites:  !g.readOnly,
 		Audit:        slog.New(slog.NewJSONHandler(g.audit, nil)),
 		Logger:       logger,
+		Unplanned:    func(field string) { g.t.Errorf("%s: read after the prefetch", field) },
+
+		WithoutPrefetch: *withoutPrefetch,
 	})
 	if err != nil {
 		g.t.Fatal(err)

@@ -8,91 +8,95 @@ import (
 	"licensegraph/loaders"
 )
 
-// assignedByGroup returns the groups of the states, in their order; nil for what is assigned directly.
-func (p plan) assignedByGroup(s selection, states []*licensing.LicenseAssignmentState) ([]*licensing.Group, []error) {
-	return p.groupsByID(s, each(states, func(state *licensing.LicenseAssignmentState) *string { return state.AssignedByGroup }))
+// groupByID returns the group that something refers to; nil where there is no id, and where it is gone. One
+// that cannot be read has its id.
+func (f *field) groupByID(id *string) (*licensing.Group, error) {
+	switch {
+	case id == nil:
+		return nil, nil
+	case f.idSuffices("Group"):
+		return &licensing.Group{ID: *id}, nil
+	}
+	group, err := existing(f.GroupByID.Get(*id))
+	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
+		group, _ = f.Bare(&licensing.Group{ID: *id}, err).(*licensing.Group)
+		return group, nil
+	}
+	return group, err
 }
 
-// groupsByID returns the groups with the ids, in their order; nil where there is no id. One that cannot be read has its id.
-func (p plan) groupsByID(s selection, ids []*string) ([]*licensing.Group, []error) {
-	idSuffices := s.only("Group", "id")
-	thunks := make([]loaders.Thunk[*licensing.Group], len(ids))
-	p.Together(func() {
-		for i, id := range ids {
-			switch {
-			case id == nil:
-				thunks[i] = held[*licensing.Group](nil)
-			case idSuffices:
-				thunks[i] = held(&licensing.Group{ID: *id})
-			default:
-				group := p.GroupByID.Load(*id)
-				thunks[i] = func() (*licensing.Group, error) {
-					g, err := group()
-					if err != nil && !errors.Is(err, licensing.ErrNotFound) {
-						g, _ = p.Bare(&licensing.Group{ID: *id}, err).(*licensing.Group)
-						return g, nil
-					}
-					return g, err
-				}
-			}
-		}
-	})
-	return loaders.Wait(thunks)
-}
+// group returns one group by its id.
+func (f *field) group() (*licensing.Group, error) { return f.findGroup(arg[string](f, "id")) }
 
-// findGroup returns one group by its id.
-func (p plan) findGroup(s selection, id string) loaders.Thunk[*licensing.Group] {
+func (f *field) groupStub(any) any { return groupStub(arg[string](f, "id")) }
+
+func (f *field) findGroup(id string) (*licensing.Group, error) {
 	guid, err := directoryID(id)
 	if err != nil {
-		return failing[*licensing.Group](err)
-	}
-	p.ahead(s)
-	p.belowGroup(s)(guid)
-	return p.GroupByID.Plan(guid, p.group(s))
-}
-
-// groupsConnection returns a page of the groups that a filter leaves.
-func (p plan) groupsConnection(s selection, filter *model.GroupFilter, order *model.GroupOrder, first *int32, after *string) (*model.GroupConnection, error) {
-	f := deref(filter)
-	if err := namePrefix(f.DisplayNameStartsWith); err != nil {
 		return nil, err
 	}
-	if f.HasMembersWithLicenseErrors != nil && !*f.HasMembersWithLicenseErrors {
+	f.ahead()
+	return f.GroupByID.Get(guid)
+}
+
+func groupStub(id string) any {
+	guid, err := directoryID(id)
+	if err != nil {
+		return nil
+	}
+	return &licensing.Group{ID: guid}
+}
+
+// groups returns a page of the groups that a filter leaves.
+func (f *field) groups() (*model.GroupConnection, error) {
+	filter, order := deref(arg[*model.GroupFilter](f, "filter")), arg[*model.GroupOrder](f, "orderBy")
+	if err := namePrefix(filter.DisplayNameStartsWith); err != nil {
+		return nil, err
+	}
+	if filter.HasMembersWithLicenseErrors != nil && !*filter.HasMembersWithLicenseErrors {
 		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` takes true only: Microsoft Graph cannot search for groups without"}
 	}
-	failing := f.HasMembersWithLicenseErrors != nil
+	failing := filter.HasMembersWithLicenseErrors != nil
 	if failing && order != nil {
 		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` does not go together with `orderBy`: Microsoft Graph cannot order such groups"}
 	}
-	return connection(p, s, list[*licensing.Group, *licensing.Group]{
-		name: listName("groups", f, order),
+	return rootPage(f, list[*licensing.Group, *licensing.Group]{
+		name: listName("groups", filter, order),
 		query: licensing.ListQuery{
 			OrderBy: orderBy(order),
 			Filter: licensing.Filter{
-				SkuID: deref(f.SkuID), DisplayNamePrefix: deref(f.DisplayNameStartsWith), WithLicenseErrors: failing,
+				SkuID: deref(filter.SkuID), DisplayNamePrefix: deref(filter.DisplayNameStartsWith), WithLicenseErrors: failing,
 			},
 		},
 		most: maxUsers, mostUpstream: maxUsers, typeName: "Group",
-		loader: p.GroupsByQuery, whole: p.PlanGroups, counted: !failing, plan: p.group,
-	}, first, after)
+		loader: f.GroupsByQuery, whole: f.GroupOfPage, counted: !failing,
+	})
 }
 
-// members is the list of a group's direct members.
-func (p plan) members(id string) list[*licensing.Reference, licensing.DirectoryObject] {
-	return p.objectsOf("members", id, p.MembersByQuery, true)
+func assignmentsOfGroup(f *field) *loaders.Loader[string, []*licensing.Assignment] {
+	return f.AssignmentsByGroupID
 }
 
-// membersWithLicenseErrors is the list of a group's members to whom a license of it could not be given.
-func (p plan) membersWithLicenseErrors(id string) list[*licensing.Reference, licensing.DirectoryObject] {
-	return p.objectsOf("membersWithLicenseErrors", id, p.MembersWithLicenseErrorsByQuery, false)
+func waitingMembersOfDevice(f *field) *loaders.Loader[string, []*licensing.WaitingMember] {
+	return f.WaitingMembersByDeviceID
 }
 
-func (p plan) objectsOf(field, id string, byQuery *loaders.Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
+// members returns a page of a group's direct members.
+func (f *field) members(group *licensing.Group) (*model.DirectoryObjectConnection, error) {
+	return pageOf(f, f.objectsOf("members", group.ID, f.MembersByQuery, true))
+}
+
+// membersWithLicenseErrors returns a page of a group's members to whom a license of it could not be given.
+func (f *field) membersWithLicenseErrors(group *licensing.Group) (*model.DirectoryObjectConnection, error) {
+	return pageOf(f, f.objectsOf("membersWithLicenseErrors", group.ID, f.MembersWithLicenseErrorsByQuery, false))
+}
+
+func (f *field) objectsOf(name, id string, byQuery *loaders.Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
 	return list[*licensing.Reference, licensing.DirectoryObject]{
-		name: listName(field, id), query: licensing.ListQuery{Of: id}, most: maxUsers, mostUpstream: maxUsers, typeName: "DirectoryObject",
-		loader: byQuery, counted: counted, plan: p.directoryObject,
-		whole: func(_ licensing.ListQuery, members []*licensing.Reference, next func([]loaders.Found[licensing.DirectoryObject])) func() error {
-			return p.PlanWhole(members, next)
+		name: listName(name, id), query: licensing.ListQuery{Of: id}, most: maxUsers, mostUpstream: maxUsers, typeName: "DirectoryObject",
+		loader: byQuery, counted: counted,
+		whole: func(_ licensing.ListQuery, member *licensing.Reference) (licensing.DirectoryObject, error) {
+			return f.Whole(member)
 		},
 	}
 }

@@ -10,31 +10,30 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 func (r *groupResolver) Assignments(ctx context.Context, objs []*licensing.Group) ([][]*licensing.Assignment, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).AssignmentsByGroupID, objs, (*licensing.Group).ObjectID))
+	return resolveEach[[]*licensing.Assignment](ctx, r.Resolver, objs)
 }
 
 func (r *groupResolver) UsageRights(ctx context.Context, objs []*licensing.Group, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error) {
-	return batch(usageRightsOf(r.loaders(ctx).UsageRightsByGroupID, objs, skuIds, planIds))
+	return resolveEach[[]*licensing.UsageRight](ctx, r.Resolver, objs)
 }
 
 func (r *groupResolver) Members(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
-	return batch(connections(r.loaders(ctx), selected(ctx), each(each(objs, (*licensing.Group).ObjectID), r.loaders(ctx).members), first, after))
+	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
 }
 
 func (r *groupResolver) MembersWithLicenseErrors(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
-	return batch(connections(r.loaders(ctx), selected(ctx), each(each(objs, (*licensing.Group).ObjectID), r.loaders(ctx).membersWithLicenseErrors), first, after))
+	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
 }
 
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).findGroup(selected(ctx), id))
+	return resolve[*licensing.Group](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) Groups(ctx context.Context, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) (*model.Connection[*licensing.Group], error) {
-	return r.loaders(ctx).groupsConnection(selected(ctx), filter, orderBy, first, after)
+	return resolve[*model.Connection[*licensing.Group]](ctx, r.Resolver, query{})
 }
 
 func (r *Resolver) Group() generated.GroupResolver { return &groupResolver{r} }

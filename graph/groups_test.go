@@ -10,6 +10,7 @@ import (
 // TestGroups reads what groups can use, and whom their licenses did not reach, for many groups at once.
 func TestGroups(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil)
 	g.tenant.ResetCounts()

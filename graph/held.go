@@ -7,7 +7,6 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 // maxHeld is the largest page of a list that is held as a whole.
@@ -154,27 +153,23 @@ func deref[T any](p *T) T {
 // compareText orders texts without regard to case.
 func compareText(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
-// planHeld returns a page of a list that the tenant has one of, after it was narrowed and ordered, and plans what
-// follows from its elements. A doubt is why nobody can tell whether an element belongs to the page, or where.
-func planHeld[T licensing.Node](p plan, s selection, w window, name string, loader *loaders.Loader[loaders.TenantKey, []T], next func(T), arrange func([]T) (arranged []T, doubt error)) (*model.Connection[T], error) {
-	page, err := w.open(p.cursors, name)
+// heldPageOf returns a page of a list that the tenant has one of, after it was narrowed and ordered. A doubt is why
+// nobody can tell whether an element belongs to the page, or where.
+func heldPageOf[T licensing.Node](f *field, name string, all func() ([]T, error), arrange func([]T) (arranged []T, doubt error)) (*model.Connection[T], error) {
+	w := window{arg[*int32](f, "first"), arg[*int32](f, "last"), arg[*string](f, "after"), arg[*string](f, "before")}
+	page, err := w.open(f.cursors, name)
 	if err != nil {
 		return nil, err
 	}
-	p.ahead(s)
-	var result *model.Connection[T]
-	thunk := loader.Plan(loaders.Tenant, func(items []T) {
-		arranged, doubt := arrange(items)
-		if result, err = heldConnection(page, arranged); err == nil {
-			if doubt != nil {
-				result.Doubt(doubt)
-			}
-			all(next)(result.Nodes())
-		}
-	})
-	p.Begun()
-	if _, err := thunk(); err != nil {
+	f.ahead()
+	items, err := all()
+	if err != nil {
 		return nil, err
+	}
+	arranged, doubt := arrange(items)
+	result, err := heldConnection(page, arranged)
+	if err == nil && doubt != nil {
+		result.Doubt(doubt)
 	}
 	return result, err
 }

@@ -12,15 +12,15 @@ import (
 )
 
 func (r *licenseAssignmentStateResolver) Sku(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfState)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *licenseAssignmentStateResolver) AssignedByGroup(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([]*licensing.Group, error) {
-	return batch(existing(r.loaders(ctx).assignedByGroup(selected(ctx), objs)))
+	return resolveEach[*licensing.Group](ctx, r.Resolver, objs)
 }
 
 func (r *licenseAssignmentStateResolver) DisabledPlans(ctx context.Context, objs []*licensing.LicenseAssignmentState) ([][]*licensing.ServicePlan, error) {
-	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfState), each(objs, plansOfState)))
+	return resolveEach[[]*licensing.ServicePlan](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) LicenseAssignmentState() generated.LicenseAssignmentStateResolver {

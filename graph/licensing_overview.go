@@ -14,35 +14,9 @@ import (
 // maxCounted bounds what the overview counts.
 const maxCounted = 1000
 
-// overview plans what is selected of the overview, so that its parts travel together.
-func (p plan) overview(s selection) *model.LicensingOverview {
-	products, errs, waiting := s.of("LicensingOverview", "products"), s.of("LicensingOverview", "assignmentErrors"), s.of("LicensingOverview", "waitingMembers")
-	p.Together(func() {
-		if !products.empty() {
-			p.SubscribedSkus.Plan(loaders.Tenant, all(p.subscribedSku(products.of("ProductOverview", "sku"))))
-			if !products.of("ProductOverview", "nextLifecycleDate").empty() {
-				p.AllAllotments()
-			}
-		}
-		if !errs.empty() {
-			if pager, err := p.countedErrors(errs).pager(p, selection{}, counted(), nil); err == nil {
-				pager.load()
-			}
-		}
-		if !waiting.empty() {
-			next := p.allotment(waiting.of("WaitingMemberCount", "allotment"))
-			p.Allotments.Plan(loaders.Tenant, func(allotments []*licensing.Allotment) {
-				for _, allotment := range exhausted(allotments) {
-					next(allotment)
-					if pager, err := p.countedMembers(allotment.ID).pager(p, selection{}, counted(), nil); err == nil {
-						pager.load()
-					}
-				}
-			})
-		}
-	})
-	p.Begun()
-	return &model.LicensingOverview{}
+// licensingOverview is what its parts are of.
+func (f *field) licensingOverview() (*model.LicensingOverview, error) {
+	return &model.LicensingOverview{}, nil
 }
 
 func counted() *int32 {
@@ -51,8 +25,11 @@ func counted() *int32 {
 }
 
 // products returns each product of the tenant with its units, by name.
-func (p plan) products() ([]*model.ProductOverview, error) {
-	skus, err := p.AllSubscribedSkus()()
+func (f *field) products(*model.LicensingOverview) ([]*model.ProductOverview, error) {
+	if !f.of("ProductOverview", "nextLifecycleDate").empty() {
+		f.AllAllotments() //nolint:errcheck // nextLifecycleDate says
+	}
+	skus, err := f.AllSubscribedSkus()
 	if err != nil {
 		return nil, err
 	}
@@ -63,64 +40,32 @@ func (p plan) products() ([]*model.ProductOverview, error) {
 	return products, nil
 }
 
-// nextLifecycleDates returns for each product the first day on which a purchase of it changes: neither one in the past, nor
-// the last one of a purchase that is gone.
-func (p plan) nextLifecycleDates(products []*model.ProductOverview) ([]*licensing.Date, []error) {
-	return loaders.Wait(each(products, func(product *model.ProductOverview) loaders.Thunk[*licensing.Date] {
-		if err := product.Sku.WhyUnread("skuId"); err != nil {
-			return failing[*licensing.Date](err)
-		}
-		if product.Sku.SkuID == nil {
-			return held[*licensing.Date](nil)
-		}
-		thunk, today := p.AllotmentsOfSku(*product.Sku.SkuID), licensing.DateOf(time.Now())
-		return func() (next *licensing.Date, err error) {
-			allotments, err := thunk()
-			if err == nil {
-				err = p.AllotmentDoubt()
+// nextLifecycleDate returns the first day on which a purchase of a product changes: neither one in the past, nor the last
+// one of a purchase that is gone.
+func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensing.Date, err error) {
+	if err := product.Sku.WhyUnread("skuId"); err != nil || product.Sku.SkuID == nil {
+		return nil, err
+	}
+	allotments, err := f.AllotmentsOfSku(*product.Sku.SkuID)
+	if err != nil {
+		return nil, err
+	}
+	err = f.AllotmentDoubt()
+	today := licensing.DateOf(time.Now())
+	for _, allotment := range allotments {
+		err = cmp.Or(err, allotment.WhyUnread("subscriptions"))
+		for _, subscription := range allotment.Subscriptions {
+			err = cmp.Or(err, subscription.WhyUnread("nextLifecycleDate"), subscription.WhyUnread("state"))
+			day := subscription.NextLifecycleDate
+			if day == nil || *day < today || is(subscription.State(), licensing.SubscriptionDeleted) {
+				continue
 			}
-			for _, allotment := range allotments {
-				err = cmp.Or(err, allotment.WhyUnread("subscriptions"))
-				for _, subscription := range allotment.Subscriptions {
-					err = cmp.Or(err, subscription.WhyUnread("nextLifecycleDate"), subscription.WhyUnread("state"))
-					day := subscription.NextLifecycleDate
-					if day == nil || *day < today || is(subscription.State(), licensing.SubscriptionDeleted) {
-						continue
-					}
-					if next == nil || *day < *next {
-						next = day
-					}
-				}
+			if next == nil || *day < *next {
+				next = day
 			}
-			return next, err
-		}
-	}))
-}
-
-// countedErrors is the list of errors that the overview counts, with the plan of what it shows of them.
-func (p plan) countedErrors(s selection) list[*licensing.AssignmentError, *licensing.AssignmentError] {
-	l := p.errorList("licensingOverview", "assignmentErrors")
-	sku := p.sku(s.of("AssignmentErrorOverview", "byProduct").of("AssignmentErrorsOfProduct", "sku"))
-	groups := s.of("AssignmentErrorOverview", "byGroup")
-	byGroup := !groups.empty() || !s.of("AssignmentErrorOverview", "withoutSource").empty()
-	group := groups.of("AssignmentErrorsOfGroup", "group")
-	idSuffices, ofGroup := group.only("Group", "id"), p.group(group)
-	l.plan = func(selection) func(*licensing.AssignmentError) {
-		return func(e *licensing.AssignmentError) {
-			sku(e.SkuID)
-			if !byGroup {
-				return
-			}
-			p.PlanLicenseStates(e, func(states []*licensing.LicenseAssignmentState) {
-				for _, state := range failed(states) {
-					if state.AssignedByGroup != nil && !idSuffices {
-						p.GroupByID.Plan(*state.AssignedByGroup, ofGroup)
-					}
-				}
-			})
 		}
 	}
-	return l
+	return next, err
 }
 
 // failed returns the states that are known to have an error, and of which the product is known.
@@ -131,8 +76,8 @@ func failed(states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssi
 }
 
 // countErrors counts what failed.
-func (p plan) countErrors(s selection) (*model.AssignmentErrorOverview, error) {
-	page, err := connection(p, selection{}, p.countedErrors(s), counted(), nil)
+func (f *field) countErrors(*model.LicensingOverview) (*model.AssignmentErrorOverview, error) {
+	page, err := connectionOf(f, f.errorList("licensingOverview", "assignmentErrors"), counted(), nil, func() {})
 	if err != nil {
 		return nil, err
 	}
@@ -161,11 +106,33 @@ func (p plan) countErrors(s selection) (*model.AssignmentErrorOverview, error) {
 	return overview, nil
 }
 
-// countByGroup counts errors by the groups that assigned their products, and those of which that is not known. It fails
-// when nothing is known because nothing could be read.
-func (p plan) countByGroup(errs []*licensing.AssignmentError) (byGroup []*model.AssignmentErrorsOfGroup, unknown int32, err error) {
-	states, failures := p.LicenseStatesOfErrors(errs)
-	counts := map[string]int32{}
+// countByGroup counts errors by the groups that assigned their products.
+func (f *field) countByGroup(o *model.AssignmentErrorOverview) ([]*model.AssignmentErrorsOfGroup, error) {
+	counts, _, err := f.sources(o.Errors)
+	if err != nil {
+		return nil, err
+	}
+	byGroup := []*model.AssignmentErrorsOfGroup{}
+	for _, id := range frequent(counts) {
+		byGroup = append(byGroup, &model.AssignmentErrorsOfGroup{GroupID: unlessZero(id), Count: counts[id]})
+	}
+	return byGroup, nil
+}
+
+// countWithoutSource counts the errors of which it is not known what assigned their products.
+func (f *field) countWithoutSource(o *model.AssignmentErrorOverview) (*int32, error) {
+	_, unknown, err := f.sources(o.Errors)
+	return &unknown, err
+}
+
+// sources counts errors by the ids of the groups that assigned their products, and those of which that is not known. It
+// fails when nothing is known because nothing could be read.
+func (f *field) sources(errs []*licensing.AssignmentError) (counts map[string]int32, unknown int32, err error) {
+	states, failures, blocked := loaders.Collect(errs, f.LicenseStatesOfError)
+	if blocked != nil {
+		return nil, 0, blocked
+	}
+	counts = map[string]int32{}
 	for i, list := range states {
 		sources := slices.DeleteFunc(failed(list), func(s *licensing.LicenseAssignmentState) bool { return s.WhyUnread("assignedByGroup") != nil })
 		if len(sources) == 0 {
@@ -179,18 +146,7 @@ func (p plan) countByGroup(errs []*licensing.AssignmentError) (byGroup []*model.
 	if err != nil && int(unknown) == len(errs) {
 		return nil, 0, err
 	}
-	byGroup = []*model.AssignmentErrorsOfGroup{}
-	for _, id := range frequent(counts) {
-		byGroup = append(byGroup, &model.AssignmentErrorsOfGroup{GroupID: unlessZero(id), Count: counts[id]})
-	}
-	return byGroup, unknown, nil
-}
-
-// countedMembers is the list of waiting members that the overview counts.
-func (p plan) countedMembers(allotmentID string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
-	l := p.waitingMembersOf(allotmentID)
-	l.plan = func(selection) func(*licensing.WaitingMember) { return nothing[*licensing.WaitingMember] }
-	return l
+	return counts, unknown, nil
 }
 
 // exhausted returns the allotments that are not known to have a free unit: who waits, waits for these.
@@ -200,16 +156,21 @@ func exhausted(allotments []*licensing.Allotment) []*licensing.Allotment {
 
 // countWaiting counts who waits for units of each allotment. It returns the counts of the queues that could be read, and why
 // others could not; it fails when none could.
-func (p plan) countWaiting() (counts []*model.WaitingMemberCount, missing, err error) {
-	allotments, err := p.AllAllotments()()
+func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCount, error) {
+	f.ahead()
+	allotments, err := f.AllAllotments()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	allotments = exhausted(allotments)
-	pages, errs := connections(p, selection{}, each(allotments, func(a *licensing.Allotment) list[*licensing.WaitingMember, *licensing.WaitingMember] {
-		return p.countedMembers(a.ID)
-	}), counted(), nil)
+	pages, errs, blocked := loaders.Collect(allotments, func(a *licensing.Allotment) (*model.WaitingMemberConnection, error) {
+		return connectionOf(f, f.waitingMembersOf(a.ID), counted(), nil, func() {})
+	})
+	if blocked != nil {
+		return nil, blocked
+	}
 	counts, failed := []*model.WaitingMemberCount{}, 0
+	var missing error
 	for i, page := range pages {
 		if errs[i] != nil {
 			missing, failed = cmp.Or(missing, errs[i]), failed+1
@@ -227,10 +188,13 @@ func (p plan) countWaiting() (counts []*model.WaitingMemberCount, missing, err e
 		}
 	}
 	if failed > 0 && failed == len(pages) {
-		return nil, nil, missing
+		return nil, missing
 	}
 	slices.SortStableFunc(counts, func(a, b *model.WaitingMemberCount) int { return cmp.Compare(b.Count, a.Count) })
-	return counts, missing, nil
+	if missing != nil {
+		return counts, &partialError{missing}
+	}
+	return counts, nil
 }
 
 // longest returns since when the first of those who wait waits; nil when that is not known of anybody.

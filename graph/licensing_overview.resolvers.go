@@ -10,50 +10,42 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-
-	"github.com/99designs/gqlgen/graphql"
 )
 
 func (r *assignmentErrorOverviewResolver) ByGroup(ctx context.Context, obj *model.AssignmentErrorOverview) ([]*model.AssignmentErrorsOfGroup, error) {
-	byGroup, _, err := r.loaders(ctx).countByGroup(obj.Errors)
-	return byGroup, err
+	return resolve[[]*model.AssignmentErrorsOfGroup](ctx, r.Resolver, obj)
 }
 
 func (r *assignmentErrorOverviewResolver) WithoutSource(ctx context.Context, obj *model.AssignmentErrorOverview) (*int32, error) {
-	_, unknown, err := r.loaders(ctx).countByGroup(obj.Errors)
-	return &unknown, err
+	return resolve[*int32](ctx, r.Resolver, obj)
 }
 
 func (r *assignmentErrorsOfGroupResolver) Group(ctx context.Context, objs []*model.AssignmentErrorsOfGroup) ([]*licensing.Group, error) {
-	return batch(existing(r.loaders(ctx).groupsByID(selected(ctx), each(objs, groupOfCount))))
+	return resolveEach[*licensing.Group](ctx, r.Resolver, objs)
 }
 
 func (r *assignmentErrorsOfProductResolver) Sku(ctx context.Context, objs []*model.AssignmentErrorsOfProduct) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfCount)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *licensingOverviewResolver) Products(ctx context.Context, obj *model.LicensingOverview) ([]*model.ProductOverview, error) {
-	return r.loaders(ctx).products()
+	return resolve[[]*model.ProductOverview](ctx, r.Resolver, obj)
 }
 
 func (r *licensingOverviewResolver) AssignmentErrors(ctx context.Context, obj *model.LicensingOverview) (*model.AssignmentErrorOverview, error) {
-	return r.loaders(ctx).countErrors(selected(ctx))
+	return resolve[*model.AssignmentErrorOverview](ctx, r.Resolver, obj)
 }
 
 func (r *licensingOverviewResolver) WaitingMembers(ctx context.Context, obj *model.LicensingOverview) ([]*model.WaitingMemberCount, error) {
-	counts, missing, err := r.loaders(ctx).countWaiting()
-	if missing != nil {
-		graphql.AddError(ctx, missing)
-	}
-	return counts, err
+	return resolve[[]*model.WaitingMemberCount](ctx, r.Resolver, obj)
 }
 
 func (r *productOverviewResolver) NextLifecycleDate(ctx context.Context, objs []*model.ProductOverview) ([]*licensing.Date, error) {
-	return batch(r.loaders(ctx).nextLifecycleDates(objs))
+	return resolveEach[*licensing.Date](ctx, r.Resolver, objs)
 }
 
 func (r *queryResolver) LicensingOverview(ctx context.Context) (*model.LicensingOverview, error) {
-	return r.loaders(ctx).overview(selected(ctx)), nil
+	return resolve[*model.LicensingOverview](ctx, r.Resolver, query{})
 }
 
 func (r *Resolver) AssignmentErrorOverview() generated.AssignmentErrorOverviewResolver {

@@ -38,11 +38,12 @@ func changing(ctx context.Context) *change {
 	return &change{ctx: ctx, upstream: upstreamOf(ctx), errs: []*model.UserError{}}
 }
 
-// look reads, through loaders of its own, what is needed to check or to read back: nothing that was known before.
-func (c *change) look(properties map[string][]string, read func(plan)) {
+// look reads, through loaders of its own, what is needed to check or to read back: nothing that was known before. It runs
+// the function until that is not blocked.
+func (c *change) look(properties map[string][]string, read func(*loaders.Loaders) error) error {
 	l := loaders.New(c.ctx, c.upstream, func(typeName string) []string { return properties[typeName] })
-	defer l.Wait()
-	read(plan{Loaders: l})
+	_, err := loaders.Read(l, func() (struct{}, error) { return struct{}{}, read(l) })
+	return err
 }
 
 // mend notes what the caller can mend, at a place in the input.
@@ -126,22 +127,23 @@ func stale(outcome licensing.Outcome, shows func() bool) bool {
 // show tells of assignments whether the service shows them as they are; nil never shows.
 func (c *change) show(assignments []*licensing.Assignment) []bool {
 	shown := make([]bool, len(assignments))
-	c.look(forReread, func(p plan) {
-		thunks := make([]loaders.Thunk[*licensing.Assignment], len(assignments))
-		p.Together(func() {
-			for i, a := range assignments {
-				if a != nil {
-					thunks[i] = p.AssignmentByID.Load(a.ID)
-				}
+	c.look(forReread, func(l *loaders.Loaders) error { //nolint:errcheck // what cannot be read does not show
+		_, _, blocked := loaders.Collect(assignments, func(a *licensing.Assignment) (*licensing.Assignment, error) {
+			if a == nil {
+				return nil, nil
 			}
+			return l.AssignmentByID.Get(a.ID)
 		})
-		for i, thunk := range thunks {
-			if thunk == nil {
-				continue
-			}
-			now, err := thunk()
-			shown[i] = err == nil && sameIDs(now.DisabledServicePlanIDs, assignments[i].DisabledServicePlanIDs)
+		if blocked != nil {
+			return blocked
 		}
+		for i, a := range assignments {
+			if a != nil {
+				now, err := l.AssignmentByID.Get(a.ID)
+				shown[i] = err == nil && sameIDs(now.DisabledServicePlanIDs, a.DisabledServicePlanIDs)
+			}
+		}
+		return nil
 	})
 	return shown
 }
@@ -150,7 +152,7 @@ func (c *change) show(assignments []*licensing.Assignment) []bool {
 func (c *change) staleResults(results []*model.CreateAssignmentResult) []bool {
 	var shown []bool
 	if slices.ContainsFunc(results, func(r *model.CreateAssignmentResult) bool { return r.Assignment != nil }) {
-		shown = c.show(each(results, createdAssignment))
+		shown = c.show(each(results, func(r *model.CreateAssignmentResult) *licensing.Assignment { return r.Assignment }))
 	}
 	return indexed(results, func(i int, r *model.CreateAssignmentResult) bool {
 		return stale(r.Outcome, func() bool { return shown != nil && shown[i] })
@@ -164,12 +166,12 @@ func (c *change) staleUpdate(payload *model.UpdateAssignmentPayload) bool {
 
 // staleDeletion is [change.staleResults] for what belonged to a deleted assignment.
 func (c *change) staleDeletion(payload *model.DeleteAssignmentPayload) bool {
-	return stale(deref(payload.Outcome), func() (gone bool) {
-		c.look(forReread, func(p plan) {
-			_, err := p.AssignmentByID.Load(*payload.DeletedAssignmentID)()
-			gone = errors.Is(err, licensing.ErrNotFound)
+	return stale(deref(payload.Outcome), func() bool {
+		err := c.look(forReread, func(l *loaders.Loaders) error {
+			_, err := l.AssignmentByID.Get(*payload.DeletedAssignmentID)
+			return err
 		})
-		return gone
+		return errors.Is(err, licensing.ErrNotFound)
 	})
 }
 
@@ -277,72 +279,56 @@ func indexed[E, V any](elements []E, of func(int, E) V) []V {
 // sameIDs tells whether two lists hold the same ids.
 func sameIDs(a, b []licensing.GUID) bool { return joined(a) == joined(b) }
 
-// assignmentsAfter returns assignments after a change: as the service returned them, or, where only the id is known, as
-// they are read now. What belongs to them is read now. Nil stays nil.
-func (p plan) assignmentsAfter(s selection, changed []*licensing.Assignment) ([]*licensing.Assignment, []error) {
-	next := p.assignment(s)
-	var thunks []loaders.Thunk[*licensing.Assignment]
-	p.Together(func() {
-		thunks = each(changed, func(a *licensing.Assignment) loaders.Thunk[*licensing.Assignment] {
-			if a == nil {
-				return held[*licensing.Assignment](nil)
-			}
-			if a.DisabledServicePlanIDs != nil {
-				p.HoldAssignment(a)
-			}
-			return p.AssignmentByID.Plan(a.ID, next)
-		})
-	})
-	return loaders.Wait(thunks)
+// assignmentAfter returns an assignment after a change: as the service returned it, or, where only the id is known, as it
+// is read now. What belongs to it is read now. Nil stays nil.
+func (f *field) assignmentAfter(a *licensing.Assignment) (*licensing.Assignment, error) {
+	if a == nil {
+		return nil, nil
+	}
+	if a.DisabledServicePlanIDs != nil {
+		f.HoldAssignment(a)
+	}
+	return f.AssignmentByID.Get(a.ID)
 }
 
-// usersNow returns the people of results as they are after a change; nil for those whose licenses could not be processed.
-func (p plan) usersNow(s selection, results []*model.ReprocessResult) ([]*licensing.User, []error) {
-	next := p.user(s)
-	var thunks []loaders.Thunk[*licensing.User]
-	p.Together(func() {
-		thunks = each(results, func(result *model.ReprocessResult) loaders.Thunk[*licensing.User] {
-			if len(result.UserErrors) > 0 {
-				return held[*licensing.User](nil)
-			}
-			user := p.UserByID.Plan(result.UserID, next)
-			return func() (*licensing.User, error) {
-				u, err := user()
-				if err != nil {
-					return p.BareUser(result.UserID, err), nil
-				}
-				return u, nil
-			}
-		})
-	})
-	return loaders.Wait(thunks)
+// userNow returns the person of a result as it is after a change, with nothing but the id when it cannot be read; nil when
+// the licenses could not be processed.
+func (f *field) userNow(result *model.ReprocessResult) (*licensing.User, error) {
+	if len(result.UserErrors) > 0 {
+		return nil, nil
+	}
+	user, err := f.UserByID.Get(result.UserID)
+	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
+		return f.BareUser(result.UserID, err), nil
+	}
+	return user, err
 }
 
 // allotmentNow returns an allotment as it is after a change, with nothing but its id when it cannot be read; nil when there
 // is no id.
-func (p plan) allotmentNow(s selection, id string) (*licensing.Allotment, error) {
+func (f *field) allotmentNow(id string) (*licensing.Allotment, error) {
 	switch {
 	case id == "":
 		return nil, nil
-	case s.only("Allotment", "id"):
+	case f.idSuffices("Allotment"):
 		return &licensing.Allotment{ID: id}, nil
 	}
-	allotment, err := p.AllotmentByID.Plan(id, p.allotment(s))()
-	if err != nil {
-		return p.BareAllotment(id, err), nil
+	allotment, err := f.AllotmentByID.Get(id)
+	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
+		return f.BareAllotment(id, err), nil
 	}
-	return allotment, nil
+	return allotment, err
 }
 
 // assigneeNow returns an object as it is after a change, with nothing but its id when it cannot be read; nil when it is
 // not known.
-func (p plan) assigneeNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
+func (f *field) assigneeNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
 	if object == nil {
 		return nil, nil
 	}
-	now, err := p.DirectoryObjectNow(object)
-	if err != nil {
-		return p.Bare(object, err), nil
+	now, err := f.DirectoryObjectNow(object)
+	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
+		return f.Bare(object, err), nil
 	}
-	return now, nil
+	return now, err
 }

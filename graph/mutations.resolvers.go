@@ -13,31 +13,37 @@ import (
 )
 
 func (r *mutationResolver) CreateAssignments(ctx context.Context, input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
-	return changing(ctx).createAssignments(input)
+	payload, err := changing(ctx).createAssignments(input)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) UpdateAssignment(ctx context.Context, input model.UpdateAssignmentInput) (*model.UpdateAssignmentPayload, error) {
-	return changing(ctx).updateAssignment(input)
+	payload, err := changing(ctx).updateAssignment(input)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) DeleteAssignment(ctx context.Context, input model.DeleteAssignmentInput) (*model.DeleteAssignmentPayload, error) {
-	return changing(ctx).deleteAssignment(input)
+	payload, err := changing(ctx).deleteAssignment(input)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessAssignments(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error) {
-	return changing(ctx).reprocess(input, reprocessAssignments)
+	payload, err := changing(ctx).reprocess(input, reprocessAssignments)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) AssignLicense(ctx context.Context, input model.AssignLicenseInput) (*model.AssignLicensePayload, error) {
-	return changing(ctx).assignLicense(input)
+	payload, err := changing(ctx).assignLicense(input)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessLicenseAssignment(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error) {
-	return changing(ctx).reprocess(input, reprocessLicenseAssignment)
+	payload, err := changing(ctx).reprocess(input, reprocessLicenseAssignment)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *reprocessResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
-	return batch(r.loaders(ctx).usersNow(selected(ctx), objs))
+	return resolveEach[*licensing.User](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }

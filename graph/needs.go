@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,52 +30,26 @@ var upstream = map[string][]string{
 	"SubscribedSku":   jsonNames(licensing.SubscribedSku{}),
 }
 
-// derived are the properties from which a field without a property of its own is answered.
-var derived = map[string][]string{
-	"sku":                                     {"skuId"},
-	"productName":                             {"skuId"},
-	"appliesToText":                           {"appliesTo"},
-	"capabilityStatusText":                    {"capabilityStatus"},
-	"assignableToText":                        {"assignableTo"},
-	"availableUnits":                          {"allottedUnits", "consumedUnits", "subscriptions"},
-	"units":                                   {"prepaidUnits", "consumedUnits"},
-	"disabledServicePlans":                    {"disabledServicePlanIds"},
-	"SubscribedSku.allotments":                {"skuId"},
-	"SubscribedSku.assignmentErrors":          {"skuId"},
-	"AssignmentError.remedy":                  {"code", "skuId", "assignedTo"},
-	"AssignmentError.servicePlans":            {"message", "skuId"},
-	"AssignmentError.licenseAssignmentStates": {"skuId", "assignedTo"},
-}
-
 // needsOf reads the operation once, each fragment at most once.
 func needsOf(op *graphql.OperationContext) needs {
-	walk := needsWalk{op: op, denied: deniedIn(op), fields: map[string]map[string]bool{}, seen: map[string]bool{}}
+	walk := needsWalk{op: op, denied: deniedIn(op), fields: map[string]map[string]bool{}, required: map[string]bool{}, seen: map[string]bool{}}
 	walk.selections(op.Operation.SelectionSet)
 
 	result := needs{}
-	for typeName, properties := range upstream {
-		for _, name := range satisfied(typeName) {
-			for field := range walk.fields[name] {
-				if walk.denied.has(typeName, field) {
-					continue
-				}
-				for _, property := range from(typeName, field) {
-					result.add(slices.Contains(properties, property), typeName, property)
+	for typeName := range walk.fields {
+		for _, concrete := range implementing(typeName) {
+			for field := range walk.fields[typeName] {
+				if !walk.denied.has(concrete, field) {
+					result.add(requirements(concrete, field)...)
 				}
 			}
 		}
 	}
-	right := walk.fields["UsageRight"]
-	result.add((right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight"), "AssignmentError", "assignedTo")
-	result.add(walk.states, "User", "licenseAssignmentStates")
-	result.add(walk.fields["AssignmentErrorOverview"]["byGroup"], "AssignmentError", "assignedTo")
-	result.add(true, "SubscribedSku", "skuId", "id")
-	result.add(walk.selects("disabledPlans", "disabledServicePlans") || walk.fields["ServicePlan"]["subscribedSkus"] || walk.fields["AssignmentError"]["servicePlans"], "SubscribedSku", "servicePlans")
-	result.add(walk.ordersSkus || walk.fields["LicensingOverview"]["products"], "SubscribedSku", "skuPartNumber", "consumedUnits", "prepaidUnits")
-	result.add(walk.arrangesAllotments, "Allotment", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "subscriptions")
-	result.add(walk.fields["SubscribedSku"]["allotments"], "Allotment", "skuId")
-	result.add(walk.fields["ProductOverview"]["nextLifecycleDate"], "Allotment", "skuId", "subscriptions")
-	result.add(walk.fields["LicensingOverview"]["waitingMembers"], "Allotment", "allottedUnits", "consumedUnits", "subscriptions")
+	result.add(slices.Collect(maps.Keys(walk.required))...)
+	if right := walk.fields["UsageRight"]; (right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight") {
+		result.add("AssignmentError.assignedTo") // who holds the right
+	}
+	result.add("SubscribedSku.skuId", "SubscribedSku.id")
 	result["DirectoryObject"] = slices.Concat(result["User"], result["Group"], result["Device"])
 	for typeName := range result {
 		slices.Sort(result[typeName])
@@ -83,19 +58,35 @@ func needsOf(op *graphql.OperationContext) needs {
 	return result
 }
 
-// from returns the properties from which a field is answered.
-func from(typeName, field string) []string {
-	for _, name := range []string{typeName + "." + field, field} {
-		if properties, ok := derived[name]; ok {
-			return properties
-		}
+// requirements returns the upstream properties from which a field is answered, as Type.property.
+func requirements(typeName, field string) []string {
+	if edge := edges[typeName+"."+field]; edge != nil {
+		return edge.requires
 	}
-	return []string{field}
+	if properties, ok := derived[field]; ok {
+		return each(properties, func(property string) string { return typeName + "." + property })
+	}
+	return []string{typeName + "." + field}
 }
 
-func (n needs) add(condition bool, typeName string, properties ...string) {
-	if condition {
-		n[typeName] = append(n[typeName], properties...)
+// from returns the properties of a type from which one of its fields is answered.
+func from(typeName, field string) []string {
+	var properties []string
+	for _, name := range requirements(typeName, field) {
+		if property, own := strings.CutPrefix(name, typeName+"."); own {
+			properties = append(properties, property)
+		}
+	}
+	return properties
+}
+
+// add adds properties, as Type.property, that Microsoft Graph has.
+func (n needs) add(properties ...string) {
+	for _, name := range properties {
+		typeName, property, _ := strings.Cut(name, ".")
+		if slices.Contains(upstream[typeName], property) {
+			n[typeName] = append(n[typeName], property)
+		}
 	}
 }
 
@@ -103,12 +94,11 @@ func (n needs) add(condition bool, typeName string, properties ...string) {
 func (n needs) of(typeName string) []string { return n[typeName] }
 
 type needsWalk struct {
-	op                 *graphql.OperationContext
-	denied             *denied
-	fields             map[string]map[string]bool // by type
-	seen               map[string]bool            // fragments
-	states, ordersSkus bool                       // what Query.users filters by here, and Query.subscribedSkus orders
-	arrangesAllotments bool                       // Query.allotments filters or orders
+	op       *graphql.OperationContext
+	denied   *denied
+	fields   map[string]map[string]bool // by type
+	required map[string]bool            // properties that arguments take
+	seen     map[string]bool            // fragments
 }
 
 func (w *needsWalk) selections(set ast.SelectionSet) {
@@ -126,12 +116,7 @@ func (w *needsWalk) selections(set ast.SelectionSet) {
 				w.fields[parent] = map[string]bool{}
 			}
 			w.fields[parent][s.Name] = true
-			if parent == "Query" {
-				arguments := s.ArgumentMap(w.op.Variables)
-				w.states = w.states || s.Name == "users" && filtersStates(arguments["filter"])
-				w.arrangesAllotments = w.arrangesAllotments || s.Name == "allotments" && (arguments["filter"] != nil || arguments["orderBy"] != nil)
-				w.ordersSkus = w.ordersSkus || s.Name == "subscribedSkus" && arguments["orderBy"] != nil
-			}
+			w.arguments(s)
 			w.selections(s.SelectionSet)
 		case *ast.InlineFragment:
 			if w.included(s.Directives) {
@@ -141,6 +126,22 @@ func (w *needsWalk) selections(set ast.SelectionSet) {
 			if w.included(s.Directives) && !w.seen[s.Name] && s.Definition != nil {
 				w.seen[s.Name] = true
 				w.selections(s.Definition.SelectionSet)
+			}
+		}
+	}
+}
+
+// arguments notes the properties that the arguments of a field take.
+func (w *needsWalk) arguments(f *ast.Field) {
+	edge := edges[f.ObjectDefinition.Name+"."+f.Name]
+	if edge == nil || len(edge.requiresFor) == 0 {
+		return
+	}
+	arguments := f.ArgumentMap(w.op.Variables)
+	for _, requirement := range edge.requiresFor {
+		if requirement.applies(arguments[requirement.argument]) {
+			for _, property := range requirement.properties {
+				w.required[property] = true
 			}
 		}
 	}
@@ -177,16 +178,6 @@ func (w *needsWalk) included(directives ast.DirectiveList) bool {
 		}
 	}
 	return true
-}
-
-// selects tells whether a field of one of the names is selected of any type.
-func (w *needsWalk) selects(names ...string) bool {
-	for _, fields := range w.fields {
-		if slices.ContainsFunc(names, func(name string) bool { return fields[name] }) {
-			return true
-		}
-	}
-	return false
 }
 
 // jsonNames returns the names under which the fields of a struct are read.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -8,80 +9,70 @@ import (
 	"licensegraph/loaders"
 )
 
-// nodes returns the objects with the ids, in their order: from the directory if it has them, else from the
-// licensing collections. What cannot be an id of the directory is looked for in the collections at once.
-func (p plan) nodes(s selection, ids []string) ([]licensing.Node, []error) {
-	nodes, errs := make([]licensing.Node, len(ids)), make([]error, len(ids))
-	var inDirectory []string
-	var places []int
-	elsewhere := map[int][]loaders.Thunk[licensing.Node]{}
-	next := p.node(s)
-	p.Together(func() {
-		for i, id := range ids {
-			if errs[i] = opaqueID(id); errs[i] != nil {
-				continue
-			}
-			if guid, ok := licensing.ParseGUID(id); ok {
-				inDirectory, places = append(inDirectory, string(guid)), append(places, i)
-				p.PlanDirectoryObject(string(guid), func(object licensing.DirectoryObject) { next(object) })
-			} else {
-				elsewhere[i] = p.inLicensing(next, id)
-			}
-		}
-	})
-	p.Begun()
-	objects, failures := p.DirectoryObjects(inDirectory)
-	p.Together(func() {
-		for n, i := range places {
-			switch {
-			case errors.Is(failures[n], licensing.ErrNotFound):
-				elsewhere[i] = p.inLicensing(next, ids[i])
-			case failures[n] != nil:
-				errs[i] = failures[n]
-			default:
-				nodes[i] = objects[n]
-			}
-		}
-	})
-	for i, candidates := range elsewhere {
-		nodes[i], errs[i] = firstOf(candidates)
+// node returns the object with an id: from the directory if it has one, else from the licensing collections. What cannot
+// be an id of the directory is looked for in the collections at once.
+func (f *field) node(id string) (licensing.Node, error) {
+	if err := opaqueID(id); err != nil {
+		return nil, err
 	}
-	return nodes, errs
-}
-
-// inLicensing looks in all licensing collections for an id.
-func (p plan) inLicensing(next func(licensing.Node), id string) []loaders.Thunk[licensing.Node] {
-	return []loaders.Thunk[licensing.Node]{
-		asNode(unlessRefused(p.AllotmentByID.Plan(id, func(a *licensing.Allotment) { next(a) }))),
-		asNode(unlessRefused(p.AssignmentByID.Plan(id, func(a *licensing.Assignment) { next(a) }))),
-		asNode(unlessRefused(p.AssignmentErrorByID.Plan(id, func(e *licensing.AssignmentError) { next(e) }))),
-		asNode(p.SubscribedSkuByID(id)),
-	}
-}
-
-// firstOf returns the first object that is found, else why there is none: rather a failure than that it is missing.
-func firstOf(candidates []loaders.Thunk[licensing.Node]) (licensing.Node, error) {
-	var failure error
-	for _, thunk := range candidates {
-		node, err := thunk()
+	if guid, ok := licensing.ParseGUID(id); ok {
+		object, err := f.DirectoryObject(string(guid))
 		if err == nil {
-			return node, nil
+			return object, nil
 		}
-		if failure == nil || errors.Is(failure, licensing.ErrNotFound) {
-			failure = err
-		}
-	}
-	return nil, failure
-}
-
-func asNode[T licensing.Node](thunk loaders.Thunk[T]) loaders.Thunk[licensing.Node] {
-	return func() (licensing.Node, error) {
-		node, err := thunk()
-		if err != nil {
+		if !errors.Is(err, licensing.ErrNotFound) {
 			return nil, err
 		}
-		return node, nil
 	}
+	return f.inLicensing(id)
+}
+
+// inLicensing returns the object with an id of one of the licensing collections, else why there is none: rather a failure
+// than that it is missing.
+func (f *field) inLicensing(id string) (licensing.Node, error) {
+	var failure error
+	blocked := false
+	var found licensing.Node
+	for _, find := range []func() (licensing.Node, error){
+		func() (licensing.Node, error) { return asNode(unlessRefused(f.AllotmentByID.Get(id))) },
+		func() (licensing.Node, error) { return asNode(unlessRefused(f.AssignmentByID.Get(id))) },
+		func() (licensing.Node, error) { return asNode(unlessRefused(f.AssignmentErrorByID.Get(id))) },
+		func() (licensing.Node, error) { return asNode(f.SubscribedSkuByID(id)) },
+	} {
+		node, err := find()
+		switch {
+		case errors.Is(err, loaders.ErrBlocked):
+			blocked = true
+		case err == nil && found == nil:
+			found = node
+		case failure == nil || errors.Is(failure, licensing.ErrNotFound):
+			failure = cmp.Or(err, failure)
+		}
+	}
+	switch {
+	case blocked:
+		return nil, loaders.ErrBlocked
+	case found != nil:
+		return found, nil
+	default:
+		return nil, failure
+	}
+}
+
+func asNode[T licensing.Node](node T, err error) (licensing.Node, error) {
+	if err != nil {
+		return nil, err
+	}
+	return node, nil
+}
+
+// nodeIDs are the ids of a `nodes` field; none where there are too many.
+func (f *field) nodeIDs() []any {
+	ids := arg[[]string](f, "ids")
+	if checkNodes(ids) != nil {
+		return nil
+	}
+	return anys(ids)
 }
 
 func checkNodes(ids []string) error {

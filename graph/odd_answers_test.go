@@ -545,6 +545,7 @@ func TestTooManyRows(t *testing.T) {
 // in lists and in look-ups.
 func TestRepeatedPages(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	people := g.people(t, 2)
 	for _, tt := range []struct{ query, page, path, endpoint string }{
@@ -592,6 +593,7 @@ func endless(path string, empty bool) func([]byte) []byte {
 // one error after a few pages, in lists and in look-ups.
 func TestEndlessPages(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	people, group := g.people(t, 2), g.groupID()
 	const licensing = "/admin/cloudLicensing/"

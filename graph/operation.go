@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -75,6 +76,9 @@ func readable(field graphql.CollectedField, variables map[string]any) (ok bool) 
 
 type upstreamKey struct{}
 
+// prefetchKey is where an operation has the function that reads ahead of its resolvers.
+type prefetchKey struct{}
+
 // upstreamOf returns Microsoft Graph as the operation sees it.
 func upstreamOf(ctx context.Context) Upstream { return ctx.Value(upstreamKey{}).(Upstream) }
 
@@ -94,13 +98,12 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	if denied != nil {
 		op.Stats.SetExtension(deniedKey, denied)
 	}
-	l := loaders.New(ctx, upstream, needsOf(op).of)
+	ctx = loaders.With(ctx, loaders.New(ctx, upstream, needsOf(op).of))
 	if op.Operation.Operation == ast.Query {
-		fields := rootFields(op)
-		l.Expect(len(fields))
-		if slices.Contains(fields, "_entities") {
+		if slices.Contains(rootFields(op), "_entities") {
 			op.ResolverMiddleware = o.entities(op.ResolverMiddleware)
 		}
+		ctx = context.WithValue(ctx, prefetchKey{}, sync.OnceFunc(func() { o.resolver.prefetchQuery(ctx, op) }))
 	}
 	op.ResolverMiddleware = unread(op.ResolverMiddleware)
 	if o.resolver.options.PlainSDL && introspects(op) {
@@ -109,7 +112,7 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	if denied != nil {
 		op.ResolverMiddleware = denied.middleware(op.ResolverMiddleware)
 	}
-	return next(loaders.With(ctx, l))
+	return next(ctx)
 }
 
 // refuse answers an operation that was not begun: without data.
@@ -137,29 +140,22 @@ func rootFields(op *graphql.OperationContext) []string {
 	return names
 }
 
-// InterceptRootField gives each root field of a query loaders that know when it has begun, and each of a mutation
-// loaders of its own.
+// InterceptRootField gives each root field of a mutation loaders of its own: what a payload shows is read after the
+// change, and is nothing that an earlier field has read.
 func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	op := graphql.GetOperationContext(ctx)
-	if op.Operation.Operation != ast.Query {
-		// What a payload shows is read after the change: nothing that an earlier field has read.
-		l := loaders.New(ctx, upstreamOf(ctx), needsOf(op).of)
-		defer l.Wait()
-		return o.audited(loaders.With(ctx, l), next)
+	if op.Operation.Operation == ast.Query {
+		return next(ctx)
 	}
-	l := loaders.For(ctx).Expected()
-	defer l.Begun()
-	return next(loaders.With(ctx, l))
+	return o.audited(loaders.With(ctx, loaders.New(ctx, upstreamOf(ctx), needsOf(op).of)), next)
 }
 
-// entities plans all representations of an _entities field before gqlgen divides them by type, and lets each
-// fail on its own. It surrounds the fields of operations that ask for entities, no others: a call for each
+// entities lets each representation of an _entities field fail on its own. It surrounds the fields of operations that ask for entities, no others: a call for each
 // field is dear.
 func (o *operations) entities(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		if fc := graphql.GetFieldContext(ctx); fc.Object == "Query" && fc.Field.Name == "_entities" {
 			reps, _ := fc.Args["representations"].([]map[string]any)
-			o.resolver.loaders(ctx).entities(selected(ctx), reps)
 			fc.Args["representations"] = each(reps, standIn)
 			result, err := next(ctx, resolve)
 			found, _ := result.([]fedruntime.Entity)
@@ -170,15 +166,15 @@ func (o *operations) entities(next graphql.FieldMiddleware) graphql.FieldMiddlew
 }
 
 func (o *operations) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	if prefetch, ok := ctx.Value(prefetchKey{}).(func()); ok {
+		prefetch() // here, since gqlgen begins no response when the time is up
+	}
 	resp := next(ctx)
 	if resp == nil {
 		return nil
 	}
 	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began
 	if upstream, began := ctx.Value(upstreamKey{}).(Upstream); began {
-		if l := loaders.For(ctx); l != nil {
-			l.Wait()
-		}
 		report = upstream.Report()
 	}
 	resp.Errors = append(merged(resp.Errors), leftOut(ctx, report)...)

@@ -11,6 +11,7 @@ import (
 // TestRootFieldsTravelTogether asks for unrelated things at once: none of them misses the batch of the others.
 func TestRootFieldsTravelTogether(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	r := g.ask(`{ users(first: 1) { nodes { id } } }`, nil)
 	id := r.Data["users"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]

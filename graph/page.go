@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
@@ -36,16 +35,20 @@ type list[R, T any] struct {
 	// typeName is the type of the elements.
 	typeName string
 	loader   *loaders.Loader[licensing.ListQuery, licensing.Page[R]]
-	// whole plans what follows from the elements of an upstream page, once they have everything that is needed.
-	whole func(licensing.ListQuery, []R, func([]loaders.Found[T])) (wait func() error)
+	// whole returns an element of an upstream page with everything that is needed.
+	whole func(licensing.ListQuery, R) (T, error)
 	// keep tells which elements are wanted, when the service cannot; nil for all of them.
 	keep func(T) bool
 	// doubt returns why nobody can tell whether an element is wanted; nil when it can be told of all of them.
 	doubt func(T) error
 	// counted tells that the service can count the list.
 	counted bool
-	// plan returns what there is to plan for an element, of which this is selected.
-	plan func(selection) func(T)
+}
+
+// element is an element of an upstream page, or nothing where it is gone meanwhile.
+type element[T any] struct {
+	value T
+	ok    bool
 }
 
 // listName names a list by its field and what narrows it down: cursors of one list are none of another.
@@ -58,63 +61,43 @@ func listName(field string, arguments ...any) string {
 }
 
 // asSent is the whole function of lists whose elements come with everything.
-func asSent[T any](_ licensing.ListQuery, items []T, next func([]loaders.Found[T])) func() error {
-	found := make([]loaders.Found[T], len(items))
-	for i, item := range items {
-		found[i] = loaders.Found[T]{Value: item, OK: true}
-	}
-	next(found)
-	return func() error { return nil }
-}
+func asSent[T any](_ licensing.ListQuery, item T) (T, error) { return item, nil }
 
-// pager fills a page of a connection: as many upstream pages as it takes, each planned as soon as the one before is
-// known.
-type pager[R, T any] struct {
+// walk fills a page of a connection with as many upstream pages as it takes.
+type walk[R, T any] struct {
 	list    list[R, T]
 	cursors *cursors
-	next    func(T) // what there is to plan for an element
+	page    page[T]
+	at      cursor // what is read next
 
-	mu    sync.Mutex
-	page  page[T]
-	at    cursor // what is read next
-	waits []func() error
-	done  bool
-	// counting reads how many elements the list has; nil where that comes with a page, or is not wanted.
-	counting func() error
-	// walked are the places that were read, and failed is why the walk ended before its time.
+	// walked are the places that were read.
 	walked   []place
 	progress licensing.Progress
 	restarts int
-	failed   error
+	counting bool // the list is counted by itself
 }
 
 // place is where an upstream page was read from, and where in it the walk went on.
 type place struct{ at, end cursor }
 
-// pager returns what fills the page that the arguments ask for.
-func (l list[R, T]) pager(p plan, s selection, first *int32, after *string) (*pager[R, T], error) {
+// walk returns what fills the page that the arguments ask for.
+func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], error) {
 	size, err := sizeOf("first", first, l.most)
 	if err != nil {
 		return nil, err
 	}
-	l.counted = l.counted && l.keep == nil && !s.of(l.typeName+"Connection", "totalCount").empty()
 	at := cursor{Counted: l.counted}
 	if after != nil {
-		if at, err = p.cursors.open(l.name, "after", *after); err != nil {
+		if at, err = f.cursors.open(l.name, "after", *after); err != nil {
 			return nil, err
 		}
 		at = l.nearer(at, size)
 	}
 	if at.Link == "" {
 		at.Top = l.top(at, size)
-		at.Shown = strings.Join(p.Properties(l.typeName), ",")
+		at.Shown = strings.Join(f.Properties(l.typeName), ",")
 	}
-	next := all(l.plan(s.nodes(l.typeName)))
-	return &pager[R, T]{
-		list: l, cursors: p.cursors, at: at,
-		next: func(item T) { next([]T{item}) },
-		page: page[T]{first: size, end: at, after: after != nil},
-	}, nil
+	return &walk[R, T]{list: l, cursors: f.cursors, at: at, page: page[T]{first: size, end: at, after: after != nil}}, nil
 }
 
 const (
@@ -172,35 +155,57 @@ func sizeOf(name string, wanted *int32, most int) (int, error) {
 	return size, nil
 }
 
-// load plans the next upstream page, and what follows from it.
-func (p *pager[R, T]) load() {
-	q := p.list.query
-	q.Link, q.Top, q.Shown = p.at.Link, min(p.at.Top, p.list.mostUpstream), p.at.Shown
-	q.Again = p.restarts
-	q.Count = p.at.Counted
-	p.page.upstream++
-	if p.page.upstream == 1 && p.list.counted && (!p.at.Counted || p.at.Link != "") {
-		p.count()
+// run reads upstream pages until the page is full.
+func (w *walk[R, T]) run() error {
+	for {
+		q := w.list.query
+		q.Link, q.Top, q.Shown = w.at.Link, min(w.at.Top, w.list.mostUpstream), w.at.Shown
+		q.Again, q.Count = w.restarts, w.at.Counted
+		w.page.upstream++
+		upstream, err := w.list.loader.Get(q)
+		var items []element[T]
+		if err == nil {
+			items, err = w.whole(q, upstream.Items)
+		}
+		if err != nil {
+			if err = w.restart(err); err != nil {
+				return err
+			}
+			continue
+		}
+		if full, err := w.add(q, upstream, items); full || err != nil {
+			return err
+		}
 	}
-	thunk := p.list.loader.Plan(q, func(upstream licensing.Page[R]) {
-		p.wait(p.list.whole(q, upstream.Items, func(items []loaders.Found[T]) { p.add(q, upstream, items) }))
-	})
-	p.wait(func() error {
-		_, err := thunk()
-		return err
-	})
 }
 
-// count plans to count the list. The service counts with the first page, and another one is read.
-func (p *pager[R, T]) count() {
-	q := p.list.query
-	q.Top, q.Count = 1, true
-	thunk := p.list.loader.Plan(q, func(licensing.Page[R]) {})
-	p.counting = func() error {
-		first, err := thunk()
-		p.page.count = countOf(first)
-		return cmp.Or(err, first.Uncounted)
+// whole returns the elements of an upstream page with everything that is needed. Those that are gone meanwhile are left
+// open.
+func (w *walk[R, T]) whole(q licensing.ListQuery, items []R) ([]element[T], error) {
+	values, errs, blocked := loaders.Collect(items, func(item R) (T, error) { return w.list.whole(q, item) })
+	if blocked != nil {
+		return nil, blocked
 	}
+	elements := make([]element[T], len(items))
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			elements[i] = element[T]{value: values[i], ok: true}
+		case !errors.Is(err, licensing.ErrNotFound):
+			return nil, err
+		}
+	}
+	return elements, nil
+}
+
+// count counts the list, where that does not come with the first page of the walk.
+func (w *walk[R, T]) count() error {
+	w.counting = true
+	q := w.list.query
+	q.Top, q.Count = 1, true
+	first, err := w.list.loader.Get(q)
+	w.page.count = countOf(first)
+	return cmp.Or(err, first.Uncounted)
 }
 
 // countOf is how many elements a list has, as its first page says; nil when it does not. What no Int can hold is the
@@ -213,184 +218,130 @@ func countOf[R any](page licensing.Page[R]) *int32 {
 	return &count
 }
 
-func (p *pager[R, T]) wait(wait func() error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waits = append(p.waits, wait)
-}
-
-// add takes what is wanted of an upstream page. It plans for what was taken when the page is full.
-func (p *pager[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []loaders.Found[T]) {
-	if p.list.counted && p.counting == nil && (upstream.Count != nil || upstream.Uncounted != nil) {
-		p.page.count, p.page.uncounted = countOf(upstream), upstream.Uncounted
+// add takes what is wanted of an upstream page, and tells whether the page is full or the walk has to stop.
+func (w *walk[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []element[T]) (bool, error) {
+	if w.list.counted && !w.counting && (upstream.Count != nil || upstream.Uncounted != nil) {
+		w.page.count, w.page.uncounted = countOf(upstream), upstream.Uncounted
 	}
-	p.walked = append(p.walked, place{p.at, p.page.end})
-	if upstream.Next != "" && (slices.ContainsFunc(p.walked, func(before place) bool { return before.at.Link == upstream.Next }) || p.progress.Page(upstream.IDs) != nil) {
-		p.end(&licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "a list of " + p.list.typeName})
-		return
+	w.walked = append(w.walked, place{w.at, w.page.end})
+	if upstream.Next != "" && (slices.ContainsFunc(w.walked, func(before place) bool { return before.at.Link == upstream.Next }) || w.progress.Page(upstream.IDs) != nil) {
+		return false, &licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "a list of " + w.list.typeName}
 	}
-	p.at = cursor{Link: upstream.Next, Top: p.at.Top, Before: p.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
+	w.at = cursor{Link: upstream.Next, Top: w.at.Top, Before: w.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
 	budget := maxUpstreamPages
-	if p.list.keep != nil {
+	if w.list.keep != nil {
 		budget = scanBudget
 	}
-	full := p.page.add(items, p.list.keep, p.list.doubt, p.at)
-	if !full && p.page.upstream < budget {
-		if p.list.keep != nil && q.Top < p.list.mostUpstream && p.far(q, items) {
-			p.page.end = cursor{Skip: p.page.end.Before + p.page.end.Skip}
-			p.at = cursor{Top: p.list.mostUpstream, Shown: q.Shown, Counted: q.Count}
-			p.walked = nil
-		}
-		p.load()
-		return
+	full := w.page.add(items, w.list.keep, w.list.doubt, w.at)
+	if full || w.page.upstream >= budget {
+		w.page.stopped = !full
+		return true, nil
 	}
-	p.page.stopped = !full
-	for _, item := range p.page.items {
-		p.next(item)
+	if w.list.keep != nil && q.Top < w.list.mostUpstream && w.far(q, items) {
+		w.page.end = cursor{Skip: w.page.end.Before + w.page.end.Skip}
+		w.at = cursor{Top: w.list.mostUpstream, Shown: q.Shown, Counted: q.Count}
+		w.walked = nil
 	}
-	p.end(nil)
+	return false, nil
 }
 
 // far tells whether the largest pages, from the beginning of the list, take fewer requests than the next link: where
 // another page like this one would not fill the page of the connection, and this one is near the beginning. A page that
 // is read on follows some links first.
-func (p *pager[R, T]) far(q licensing.ListQuery, items []loaders.Found[T]) bool {
+func (w *walk[R, T]) far(q licensing.ListQuery, items []element[T]) bool {
 	kept := 0
 	for _, item := range items {
-		if item.OK && p.list.keep(item.Value) {
+		if item.ok && w.list.keep(item.value) {
 			kept++
 		}
 	}
-	near := q.Link == "" && !p.page.after ||
-		p.page.upstream >= smallLinks && len(items) >= q.Top && p.page.end.Before <= p.list.mostUpstream
-	return near && kept < p.page.first-len(p.page.items)
-}
-
-// end ends the walk, for a reason unless it was complete.
-func (p *pager[R, T]) end(failed error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done, p.failed = true, failed
+	near := q.Link == "" && !w.page.after ||
+		w.page.upstream >= smallLinks && len(items) >= q.Top && w.page.end.Before <= w.list.mostUpstream
+	return near && kept < w.page.first-len(w.page.items)
 }
 
 // restart goes on when the service no longer knows the page that is read next: at the last page that was read, then
 // where the walk began. It returns why that is not possible.
-func (p *pager[R, T]) restart(err error) error {
+func (w *walk[R, T]) restart(err error) error {
 	if !errors.Is(err, licensing.ErrExpired) {
 		return err
 	}
-	if len(p.walked) == 0 && p.restarts == 0 {
+	if len(w.walked) == 0 && w.restarts == 0 {
 		return &licensing.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
 	}
-	p.restarts++
+	w.restarts++
 	switch {
-	case len(p.walked) == 0 || p.restarts > 2:
+	case len(w.walked) == 0 || w.restarts > 2:
 		return err
-	case p.restarts == 1:
-		p.back(len(p.walked) - 1)
+	case w.restarts == 1:
+		w.back(len(w.walked) - 1)
 	default:
-		p.back(0)
+		w.back(0)
 	}
-	p.load()
 	return nil
 }
 
 // back goes to a place that was read before.
-func (p *pager[R, T]) back(to int) {
-	p.at, p.page.end = p.walked[to].at, p.walked[to].end
-	p.walked, p.progress = p.walked[:to], licensing.Progress{}
+func (w *walk[R, T]) back(to int) {
+	w.at, w.page.end = w.walked[to].at, w.walked[to].end
+	w.walked, w.progress = w.walked[:to], licensing.Progress{}
 }
 
-// connection waits until the page is full.
-func (p *pager[R, T]) connection() (*model.Connection[T], error) {
-	for i := 0; ; i++ {
-		p.mu.Lock()
-		done := p.done
-		var wait func() error
-		if i < len(p.waits) {
-			wait = p.waits[i]
-		}
-		p.mu.Unlock()
-		switch {
-		case done:
-			if p.failed != nil {
-				return nil, p.failed
-			}
-			uncounted := p.page.uncounted
-			if p.counting != nil {
-				uncounted = p.counting()
-			}
-			result := p.result()
-			result.Uncounted = uncounted
-			return result, nil
-		case wait == nil:
-			return nil, errors.New("a page that nothing fills")
-		}
-		if err := wait(); err != nil {
-			if err := p.restart(err); err != nil {
-				return nil, err
-			}
-		}
-	}
-}
-
-func (p *pager[R, T]) result() *model.Connection[T] {
+// connection returns the page when it is full.
+func (w *walk[R, T]) connection() *model.Connection[T] {
 	first := 0
-	if p.list.keep != nil {
-		if first = p.at.Top; p.page.end.Link == "" { // what filled this page fills another one
-			first = min(first, max(leastAgain, 2*p.page.end.Skip))
+	if w.list.keep != nil {
+		if first = w.at.Top; w.page.end.Link == "" { // what filled this page fills another one
+			first = min(first, max(leastAgain, 2*w.page.end.Skip))
 		}
 	}
-	result := p.page.connection(func(at cursor) string {
-		at.Counted = p.at.Counted
+	result := w.page.connection(func(at cursor) string {
+		at.Counted = w.at.Counted
 		if at.Top = first; at.Link != "" {
-			at.Top, at.Shown = p.at.Top, p.at.Shown
+			at.Top, at.Shown = w.at.Top, w.at.Shown
 		}
-		return p.cursors.seal(p.list.name, at)
+		return w.cursors.seal(w.list.name, at)
 	})
-	if p.page.doubt != nil {
-		result.Doubt(p.page.doubt)
+	if w.page.doubt != nil {
+		result.Doubt(w.page.doubt)
 	}
-	if p.list.keep != nil {
-		result.Scan = &model.Scan{Read: int32(p.page.read), Budget: int32(scanBudget), Stopped: p.page.stopped, Unreadable: int32(p.page.unreadable)}
+	if w.list.keep != nil {
+		result.Scan = &model.Scan{Read: int32(w.page.read), Budget: int32(scanBudget), Stopped: w.page.stopped, Unreadable: int32(w.page.unreadable)}
 	}
 	return result
 }
 
-// connection returns the page of a list that a root field asks for.
-func connection[R, T any](p plan, s selection, l list[R, T], first *int32, after *string) (*model.Connection[T], error) {
-	pager, err := l.pager(p, s, first, after)
+// rootPage returns the page of a list that a root field asks for.
+func rootPage[R, T any](f *field, l list[R, T]) (*model.Connection[T], error) {
+	return connectionOf(f, l, arg[*int32](f, "first"), arg[*string](f, "after"), f.ahead)
+}
+
+// pageOf returns the page of a list of an object that a field asks for.
+func pageOf[R, T any](f *field, l list[R, T]) (*model.Connection[T], error) {
+	return connectionOf(f, l, arg[*int32](f, "first"), arg[*string](f, "after"), func() {})
+}
+
+// connectionOf returns a page of a list. What needs not wait for it is asked for when the arguments are known to be good.
+func connectionOf[R, T any](f *field, l list[R, T], first *int32, after *string, ahead func()) (*model.Connection[T], error) {
+	l.counted = l.counted && l.keep == nil && !f.of(l.typeName+"Connection", "totalCount").empty()
+	w, err := l.walk(f, first, after)
 	if err != nil {
 		return nil, err
 	}
-	p.Together(func() {
-		p.ahead(s)
-		pager.load()
-	})
-	p.Begun()
-	return pager.connection()
-}
-
-// connections returns the same page of several lists, those of several objects.
-func connections[R, T any](p plan, s selection, lists []list[R, T], first *int32, after *string) ([]*model.Connection[T], []error) {
-	pagers, errs := make([]*pager[R, T], len(lists)), make([]error, len(lists))
-	p.Together(func() {
-		for i, l := range lists {
-			if l.loader == nil {
-				continue // of an object that cannot have the list: null
-			}
-			if pagers[i], errs[i] = l.pager(p, s, first, after); errs[i] == nil {
-				pagers[i].load()
-			}
-		}
-	})
-	results := make([]*model.Connection[T], len(lists))
-	for i, pager := range pagers {
-		if pager != nil && errs[i] == nil {
-			results[i], errs[i] = pager.connection()
-		}
+	ahead()
+	var uncounted error
+	if l.counted && (!w.at.Counted || w.at.Link != "") {
+		uncounted = w.count()
 	}
-	return results, errs
+	if err := w.run(); err != nil {
+		return nil, err
+	}
+	if errors.Is(uncounted, loaders.ErrBlocked) {
+		return nil, uncounted
+	}
+	result := w.connection()
+	result.Uncounted = cmp.Or(uncounted, w.page.uncounted)
+	return result, nil
 }
 
 // page is a page of a connection that is being filled.
@@ -423,21 +374,21 @@ func idOf[T any](item T) string {
 
 // add takes what is wanted of an upstream page, the next of which begins at next, and tells whether the
 // page is complete.
-func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, doubt func(T) error, next cursor) bool {
+func (p *page[T]) add(items []element[T], keep func(T) bool, doubt func(T) error, next cursor) bool {
 	start, taken := p.end, false
 	for i := start.Skip; i < len(items); i++ {
 		if len(p.items) < p.first {
 			p.read++
 		}
-		if !items[i].OK || p.seen[idOf(items[i].Value)] {
+		if !items[i].ok || p.seen[idOf(items[i].value)] {
 			continue
 		}
 		var why error
 		if doubt != nil {
-			why = doubt(items[i].Value)
+			why = doubt(items[i].value)
 		}
-		if keep != nil && !keep(items[i].Value) {
-			if (why != nil || hasUnread(items[i].Value)) && len(p.items) < p.first {
+		if keep != nil && !keep(items[i].value) {
+			if (why != nil || hasUnread(items[i].value)) && len(p.items) < p.first {
 				p.unreadable++
 			}
 			continue
@@ -450,16 +401,16 @@ func (p *page[T]) add(items []loaders.Found[T], keep func(T) bool, doubt func(T)
 			p.doubt = why
 		}
 		p.end = cursor{Link: start.Link, Before: start.Before, Skip: i + 1}
-		p.items, p.places, taken = append(p.items, items[i].Value), append(p.places, p.end), true
+		p.items, p.places, taken = append(p.items, items[i].value), append(p.places, p.end), true
 	}
 	if p.seen == nil {
 		p.seen = map[string]bool{}
 	}
 	for _, item := range items {
-		if !item.OK {
+		if !item.ok {
 			continue // of which there is no value
 		}
-		if id := idOf(item.Value); id != "" {
+		if id := idOf(item.value); id != "" {
 			p.seen[id] = true
 		}
 	}

@@ -76,6 +76,7 @@ func (b trapBatch) UsageRightsOfUsers(keys []licensing.UsageRightsKey, propertie
 // answer; the log has one line that says where, and not about whom.
 func TestPanic(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	const (
 		all = `{
 			assignmentErrors(first: 5) { nodes { id usageRight { id holderId } } }

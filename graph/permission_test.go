@@ -503,6 +503,7 @@ func TestTwoPermissions(t *testing.T) {
 // there is: Directory.Read.All, or User.Read.All.
 func TestUnreadableObjects(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	ids := g.someIDs(t)
 	for _, tt := range []struct{ permission, role, query string }{

@@ -42,6 +42,10 @@ type Options struct {
 	OnBehalfOf bool
 	// PlainSDL leaves @authenticated and @requiresScopes out of the SDL for federation routers.
 	PlainSDL bool
+	// WithoutPrefetch has each resolver read what it needs by itself: the same answers, for more requests.
+	WithoutPrefetch bool
+	// Unplanned is told of each field that had to read for itself in spite of the prefetch; nil for nobody.
+	Unplanned func(field string)
 	// AllowWrites lets mutations through.
 	AllowWrites bool
 	// Document tells the hash of an operation's document as it was sent, and the operation's name, where they are known
@@ -78,7 +82,8 @@ func (r *Resolver) Schema() graphql.ExecutableSchema {
 	return generated.NewExecutableSchema(generated.Config{Schema: shownSchema(), Resolvers: r})
 }
 
-// loaders returns the loaders of the operation.
-func (r *Resolver) loaders(ctx context.Context) plan {
-	return plan{Loaders: loaders.For(ctx), cursors: r.cursors.of(identity.From(ctx))}
+// reads returns what the edges of the operation read with.
+func (r *Resolver) reads(ctx context.Context) *reads {
+	caller := identity.From(ctx)
+	return &reads{Loaders: loaders.For(ctx), cursors: r.cursors.of(caller), caller: caller, onBehalfOf: r.options.OnBehalfOf}
 }

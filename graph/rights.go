@@ -103,7 +103,7 @@ func demandsOf(directives ast.DirectiveList) right {
 	return demands
 }
 
-// denied are the fields of an operation that its caller has no right to. They are neither planned nor read, and
+// denied are the fields of an operation that its caller has no right to. They are neither prefetched nor read, and
 // answer with an error each. The nil value denies nothing.
 type denied struct {
 	rights *rights

@@ -12,15 +12,14 @@ import (
 )
 
 func (r *queryResolver) Node(ctx context.Context, id string) (licensing.Node, error) {
-	return sole(r.loaders(ctx).nodes(selected(ctx), []string{id}))
+	return resolve[licensing.Node](ctx, r.Resolver, id)
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]licensing.Node, error) {
 	if err := checkNodes(ids); err != nil {
 		return nil, err
 	}
-	nodes, errs := r.loaders(ctx).nodes(selected(ctx), ids)
-	return listed(ctx, nodes, errs)
+	return resolveList[licensing.Node](ctx, r.Resolver, ids)
 }
 
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }

@@ -12,7 +12,7 @@ import (
 )
 
 func (r *servicePlanResolver) SubscribedSkus(ctx context.Context, objs []*licensing.ServicePlan) ([][]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skusWithPlans(objs))
+	return resolveEach[[]*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) ServicePlan() generated.ServicePlanResolver { return &servicePlanResolver{r} }

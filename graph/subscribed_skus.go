@@ -2,76 +2,108 @@ package graph
 
 import (
 	"cmp"
-	"errors"
+	"slices"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
-// skus returns the products with the ids, in their order: from the catalogue where their names are all that
-// is selected, else the tenant's own; nil where there is no id, or no subscription to the product.
-func (p plan) skus(s selection, ids []*licensing.GUID) ([]*licensing.SubscribedSku, []error) {
-	return loaders.Wait(each(ids, p.findSku(s)))
+// sku returns the product that something refers to: from the catalogue where its names are all that is selected, else the
+// tenant's own; nil where there is no id, or no subscription to the product.
+func (f *field) sku(id *licensing.GUID) (*licensing.SubscribedSku, error) {
+	if id == nil {
+		return nil, nil
+	}
+	return existing(f.skuByID(*id))
 }
 
-// theSku finds the product that a root field asks for.
-func (p plan) theSku(s selection, id licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
-	p.ahead(s)
-	p.subscribedSku(s)(&licensing.SubscribedSku{SkuID: &id})
-	return p.SubscribedSku(id)
-}
-
-// findSku finds a product by its SKU id.
-func (p plan) findSku(s selection) func(*licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
-	suffice := namesSuffice(s)
-	return func(id *licensing.GUID) loaders.Thunk[*licensing.SubscribedSku] {
+// skuByID returns the product with an id, from the catalogue where that answers what is selected.
+func (f *field) skuByID(id licensing.GUID) (*licensing.SubscribedSku, error) {
+	if f.answered == answersUnknown {
 		switch {
-		case id == nil:
-			return held[*licensing.SubscribedSku](nil)
-		case suffice(*id):
-			return held(wellKnownSku(*id))
+		case f.only("SubscribedSku", "skuId", "allotments", "assignmentErrors"):
+			f.answered = answersKey
+		case f.only("SubscribedSku", namesOfSku...):
+			f.answered = answersNames
 		default:
-			return ifSubscribed(p.SubscribedSku(*id))
+			f.answered = answersNothing
 		}
 	}
+	if f.answered != answersNothing {
+		if sku, known := licensing.WellKnownSku(id); known {
+			return sku, nil
+		}
+	}
+	if f.answered == answersKey {
+		return &licensing.SubscribedSku{SkuID: &id}, nil
+	}
+	return f.SubscribedSku(id)
 }
 
-func wellKnownSku(id licensing.GUID) *licensing.SubscribedSku {
-	if sku, known := licensing.WellKnownSku(id); known {
-		return sku
-	}
+// subscribedSku returns the product with an id.
+func (f *field) subscribedSku() (*licensing.SubscribedSku, error) {
+	f.ahead()
+	return f.SubscribedSku(arg[licensing.GUID](f, "skuId"))
+}
+
+func (f *field) subscribedSkuStub(any) any {
+	id := arg[licensing.GUID](f, "skuId")
 	return &licensing.SubscribedSku{SkuID: &id}
 }
 
-// ifSubscribed makes a product that the tenant is not subscribed to nothing, rather than an error.
-func ifSubscribed(thunk loaders.Thunk[*licensing.SubscribedSku]) loaders.Thunk[*licensing.SubscribedSku] {
-	return func() (*licensing.SubscribedSku, error) {
-		sku, err := thunk()
-		if errors.Is(err, licensing.ErrNotFound) {
-			return nil, nil
+// namesOfSku are the fields of a product that the catalogue answers, and those that are asked for by the product's id.
+var namesOfSku = []string{"skuId", "skuPartNumber", "productName", "allotments", "assignmentErrors", "__typename"}
+
+// planNamesSuffice tells whether the catalogue answers what is selected of service plans.
+func (f *field) planNamesSuffice(plans []licensing.GUID) bool {
+	if f.answered == answersUnknown {
+		const skus = "subscribedSkus" // are asked for by the plan's id
+		switch {
+		case f.only("ServicePlan", "servicePlanId", skus):
+			f.answered = answersKey
+		case f.only("ServicePlan", "servicePlanId", "servicePlanName", "displayName", skus):
+			f.answered = answersNames
+		default:
+			f.answered = answersNothing
 		}
-		return sku, err
+	}
+	if f.answered != answersNames {
+		return f.answered == answersKey
+	}
+	return !slices.ContainsFunc(plans, func(plan licensing.GUID) bool {
+		_, known := licensing.WellKnownServicePlan(plan)
+		return !known
+	})
+}
+
+// ahead asks for the lists of the tenant that what is selected leads to, whoever points into them: they need not wait
+// for that.
+func (f *field) ahead() {
+	if f.lists == nil {
+		f.lists = &lists{
+			skus: f.leadsTo(func(typeName, field string) bool {
+				return typeName == "SubscribedSku" && !slices.Contains(namesOfSku, field) || typeName == "ServicePlan" && field == "subscribedSkus"
+			}),
+			allotments: f.leadsTo(func(typeName, field string) bool { return typeName == "SubscribedSku" && field == "allotments" }),
+		}
+	}
+	if f.lists.skus {
+		f.AllSubscribedSkus() //nolint:errcheck // who points into them says
+	}
+	if f.lists.allotments {
+		f.AllAllotments() //nolint:errcheck // who points into them says
 	}
 }
 
-// servicePlansOf returns the service plans of each product that have the ids, in their order: from the
-// catalogue where their names are all that is selected, else as the tenant has them.
-func (p plan) servicePlansOf(s selection, skuIDs []*licensing.GUID, ids [][]licensing.GUID) ([][]*licensing.ServicePlan, []error) {
-	suffice := planNamesSuffice(s)
-	skus := make([]loaders.Thunk[*licensing.SubscribedSku], len(ids))
-	for i := range ids {
-		skus[i] = held[*licensing.SubscribedSku](nil)
-		if skuIDs[i] != nil && !suffice(ids[i]) {
-			skus[i] = ifSubscribed(p.SubscribedSku(*skuIDs[i]))
-		}
+// servicePlansOf returns the service plans of a product that have the ids: from the catalogue where their names are all
+// that is selected, else as the tenant has them.
+func (f *field) servicePlansOf(skuID *licensing.GUID, ids []licensing.GUID) ([]*licensing.ServicePlan, error) {
+	var sku *licensing.SubscribedSku
+	var err error
+	if skuID != nil && len(ids) > 0 && !f.planNamesSuffice(ids) {
+		sku, err = existing(f.SubscribedSku(*skuID))
 	}
-	plans := make([][]*licensing.ServicePlan, len(ids))
-	found, errs := loaders.Wait(skus)
-	for i, sku := range found {
-		plans[i] = each(ids[i], func(id licensing.GUID) *licensing.ServicePlan { return servicePlan(sku, id) })
-	}
-	return plans, errs
+	return each(ids, func(id licensing.GUID) *licensing.ServicePlan { return servicePlan(sku, id) }), err
 }
 
 // servicePlan returns what is known of a service plan: as part of the product, else by its names, else its id.
@@ -89,9 +121,10 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 	return &licensing.ServicePlan{ServicePlanID: &id}
 }
 
-// skusConnection returns a page of the products that the tenant is subscribed to.
-func (p plan) skusConnection(s selection, order *model.SubscribedSkuOrder, w window) (*model.SubscribedSkuConnection, error) {
-	return planHeld(p, s, w, listName("subscribedSkus", order), p.SubscribedSkus, p.subscribedSku(s.nodes("SubscribedSku")), func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
+// subscribedSkus returns a page of the products that the tenant is subscribed to.
+func (f *field) subscribedSkus() (*model.SubscribedSkuConnection, error) {
+	order := arg[*model.SubscribedSkuOrder](f, "orderBy")
+	return heldPageOf(f, listName("subscribedSkus", order), f.AllSubscribedSkus, func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
 		return ordered(skus, order, compareSkus), firstDoubt(skus, func(sku *licensing.SubscribedSku) error { return skuDoubt(order, sku) })
 	})
 }
@@ -138,30 +171,41 @@ func nameOf(sku *licensing.SubscribedSku) string {
 	return cmp.Or(deref(sku.ProductName()), deref(sku.SkuPartNumber))
 }
 
-// skusWithPlans returns the products that contain each service plan; nil where it has no id.
-func (p plan) skusWithPlans(plans []*licensing.ServicePlan) ([][]*licensing.SubscribedSku, []error) {
-	return loaders.Wait(each(plans, func(plan *licensing.ServicePlan) loaders.Thunk[[]*licensing.SubscribedSku] {
-		if plan.ServicePlanID == nil {
-			return held[[]*licensing.SubscribedSku](nil)
-		}
-		return p.SubscribedSkusWith(*plan.ServicePlanID)
-	}))
+// skusWithPlan returns the products that contain a service plan; nil where it has no id.
+func (f *field) skusWithPlan(plan *licensing.ServicePlan) ([]*licensing.SubscribedSku, error) {
+	if plan.ServicePlanID == nil {
+		return nil, nil
+	}
+	return f.SubscribedSkusWith(*plan.ServicePlanID)
 }
 
-// servicePlansByID returns the service plans with each of the ids, of whatever product: from the catalogue where their
-// names are all that is selected, else as the tenant has them.
-func (p plan) servicePlansByID(s selection, ids [][]licensing.GUID) ([][]*licensing.ServicePlan, []error) {
-	suffice := planNamesSuffice(s)
-	return loaders.Wait(each(ids, func(ids []licensing.GUID) loaders.Thunk[[]*licensing.ServicePlan] {
-		every := held[[]*licensing.SubscribedSku](nil)
-		if !suffice(ids) {
-			every = p.AllSubscribedSkus()
-		}
-		return func() ([]*licensing.ServicePlan, error) {
-			skus, err := every()
-			return each(ids, func(id licensing.GUID) *licensing.ServicePlan { return servicePlanOfAny(skus, id) }), err
-		}
-	}))
+// allotmentsOfSku returns the allotments of a product; nil where it has no id.
+func (f *field) allotmentsOfSku(sku *licensing.SubscribedSku) ([]*licensing.Allotment, error) {
+	if sku.SkuID == nil {
+		return nil, nil
+	}
+	return f.AllotmentsOfSku(*sku.SkuID)
+}
+
+// assignmentErrorsOfSku returns a page of a product's assignment errors; nil where it has no id.
+func (f *field) assignmentErrorsOfSku(sku *licensing.SubscribedSku) (*model.AssignmentErrorConnection, error) {
+	if sku.SkuID == nil {
+		return nil, nil
+	}
+	l := f.errorList("assignmentErrors of", string(*sku.SkuID))
+	l.query.Filter.SkuID = *sku.SkuID
+	return pageOf(f, l)
+}
+
+// disabledServicePlans returns the service plans that are switched off in an assignment, of whatever product: from the
+// catalogue where their names are all that is selected, else as the tenant has them.
+func (f *field) disabledServicePlans(a *licensing.Assignment) ([]*licensing.ServicePlan, error) {
+	var skus []*licensing.SubscribedSku
+	var err error
+	if ids := a.DisabledServicePlanIDs; len(ids) > 0 && !f.planNamesSuffice(ids) {
+		skus, err = f.AllSubscribedSkus()
+	}
+	return each(a.DisabledServicePlanIDs, func(id licensing.GUID) *licensing.ServicePlan { return servicePlanOfAny(skus, id) }), err
 }
 
 // servicePlanOfAny returns what is known of a service plan: as part of a product that has it, else by its names, else its id.

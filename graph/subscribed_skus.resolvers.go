@@ -13,19 +13,19 @@ import (
 )
 
 func (r *queryResolver) SubscribedSkus(ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) (*model.Connection[*licensing.SubscribedSku], error) {
-	return r.loaders(ctx).skusConnection(selected(ctx), orderBy, window{first, last, after, before})
+	return resolve[*model.Connection[*licensing.SubscribedSku]](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).theSku(selected(ctx), skuID))
+	return resolve[*licensing.SubscribedSku](ctx, r.Resolver, query{})
 }
 
 func (r *subscribedSkuResolver) Allotments(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.Allotment, error) {
-	return batch(r.loaders(ctx).allotmentsOfSkus(objs))
+	return resolveEach[[]*licensing.Allotment](ctx, r.Resolver, objs)
 }
 
 func (r *subscribedSkuResolver) AssignmentErrors(ctx context.Context, objs []*licensing.SubscribedSku, first *int32, after *string) ([]*model.Connection[*licensing.AssignmentError], error) {
-	return batch(connections(r.loaders(ctx), selected(ctx), each(objs, r.loaders(ctx).errorsOfSku), first, after))
+	return resolveEach[*model.Connection[*licensing.AssignmentError]](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) SubscribedSku() generated.SubscribedSkuResolver { return &subscribedSkuResolver{r} }

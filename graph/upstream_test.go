@@ -61,6 +61,7 @@ func requestsOf(r response) int {
 // what comes along with what, and of a gateway that has yet to find out.
 func TestUpstreamEstimate(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	e := newEstimator(t)
 	for name, variants := range map[string]emulator.Variants{
 		"as documented":                     {},

@@ -30,13 +30,31 @@ func joined(ids []licensing.GUID) string {
 	return strings.Join(each(ids, func(id licensing.GUID) string { return string(id) }), ",")
 }
 
-// usageRightsOf returns the usage rights of each holder.
-func usageRightsOf[T licensing.Node](byKey *loaders.Loader[licensing.UsageRightsKey, []*licensing.UsageRight], holders []T, skus, plans []licensing.GUID) ([][]*licensing.UsageRight, []error) {
-	if _, err := rightsKey("", skus, plans); err != nil {
-		return loaders.Wait(each(holders, func(T) loaders.Thunk[[]*licensing.UsageRight] { return failing[[]*licensing.UsageRight](err) }))
+func (f *field) usageRightsOfUser(u *licensing.User) ([]*licensing.UsageRight, error) {
+	return f.usageRights(f.UsageRightsByUserID, u.ID)
+}
+
+func (f *field) usageRightsOfGroup(g *licensing.Group) ([]*licensing.UsageRight, error) {
+	return f.usageRights(f.UsageRightsByGroupID, g.ID)
+}
+
+func (f *field) usageRightsOfDevice(d *licensing.Device) ([]*licensing.UsageRight, error) {
+	return f.usageRights(f.UsageRightsByDeviceID, d.ID)
+}
+
+// usageRights returns the usage rights of a holder.
+func (f *field) usageRights(byKey *loaders.Loader[licensing.UsageRightsKey, []*licensing.UsageRight], holder string) ([]*licensing.UsageRight, error) {
+	key, err := rightsKey(holder, arg[[]licensing.GUID](f, "skuIds"), arg[[]licensing.GUID](f, "planIds"))
+	if err != nil {
+		return nil, err
 	}
-	return loaders.EachOf(byKey, holders, func(holder T) licensing.UsageRightsKey {
-		key, _ := rightsKey(holder.ObjectID(), skus, plans)
-		return key
-	})
+	return byKey.Get(key)
+}
+
+func (f *field) assignmentsOfRight(u *licensing.UsageRight) ([]*licensing.Assignment, error) {
+	return f.AssignmentsOfRight(u)
+}
+
+func (f *field) allotmentsOfRight(u *licensing.UsageRight) ([]*licensing.Allotment, error) {
+	return f.AllotmentsOfRight(u)
 }

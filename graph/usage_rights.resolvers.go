@@ -12,15 +12,15 @@ import (
 )
 
 func (r *usageRightResolver) Sku(ctx context.Context, objs []*licensing.UsageRight) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfRight)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *usageRightResolver) Assignments(ctx context.Context, objs []*licensing.UsageRight) ([][]*licensing.Assignment, error) {
-	return batch(r.loaders(ctx).AssignmentsOfRights(objs))
+	return resolveEach[[]*licensing.Assignment](ctx, r.Resolver, objs)
 }
 
 func (r *usageRightResolver) Allotments(ctx context.Context, objs []*licensing.UsageRight) ([][]*licensing.Allotment, error) {
-	return batch(r.loaders(ctx).AllotmentsOfRights(objs))
+	return resolveEach[[]*licensing.Allotment](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) UsageRight() generated.UsageRightResolver { return &usageRightResolver{r} }

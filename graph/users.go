@@ -14,66 +14,118 @@ import (
 // maxUsers is the largest page of users and other directory objects, here and upstream.
 const maxUsers = 999
 
-// findUser returns one user by id or by sign-in name, one of which is nil.
-func (p plan) findUser(s selection, id, name *string) loaders.Thunk[*licensing.User] {
+// user returns one user by id or by sign-in name, one of which is nil.
+func (f *field) user() (*licensing.User, error) {
+	return f.findUser(arg[*string](f, "id"), arg[*string](f, "userPrincipalName"))
+}
+
+func (f *field) userStub(any) any { return userStub(arg[*string](f, "id")) }
+
+func (f *field) findUser(id, name *string) (*licensing.User, error) {
 	switch {
 	case (id == nil) == (name == nil):
-		return failing[*licensing.User](&licensing.InputError{Message: "`user` takes either `id` or `userPrincipalName`"})
+		return nil, &licensing.InputError{Message: "`user` takes either `id` or `userPrincipalName`"}
 	case id != nil:
 		guid, err := directoryID(*id)
 		if err != nil {
-			return failing[*licensing.User](err)
+			return nil, err
 		}
-		p.ahead(s)
-		p.belowUser(s)(guid)
-		return p.UserByID.Plan(guid, p.user(s))
+		f.ahead()
+		return f.UserByID.Get(guid)
 	default:
 		if err := principalName(*name); err != nil {
-			return failing[*licensing.User](err)
+			return nil, err
 		}
-		p.ahead(s)
-		return p.UserByPrincipalName.Plan(strings.ToLower(*name), p.user(s)) // the directory ignores case
+		f.ahead()
+		return f.UserByPrincipalName.Get(strings.ToLower(*name)) // the directory ignores case
 	}
 }
 
-// usersConnection returns a page of the users that a filter leaves.
-func (p plan) usersConnection(s selection, filter *model.UserFilter, order *model.UserOrder, first *int32, after *string) (*model.UserConnection, error) {
-	f := deref(filter)
-	if err := checkUserFilter(&f, order); err != nil {
+// userStub is a user of whom no more than the id is known; nil when there is no id.
+func userStub(id *string) any {
+	if id == nil {
+		return nil
+	}
+	guid, err := directoryID(*id)
+	if err != nil {
+		return nil
+	}
+	return &licensing.User{ID: guid}
+}
+
+// me returns the person who asks: as Microsoft Graph knows it, or, where the gateway asks in its own name, by the id.
+func (f *field) me() (*licensing.User, error) {
+	if id := f.callerID(); id != nil {
+		return f.findUser(id, nil)
+	}
+	return f.Me.Get(loaders.Tenant)
+}
+
+func (f *field) meStub(any) any { return userStub(f.callerID()) }
+
+// callerID is the id of the person who asks a gateway that asks in its own name; nil otherwise.
+func (f *field) callerID() *string {
+	if f.caller == nil || f.caller.App || f.onBehalfOf {
+		return nil
+	}
+	return &f.caller.ObjectID
+}
+
+// users returns a page of the users that a filter leaves.
+func (f *field) users() (*model.UserConnection, error) {
+	filter, order := deref(arg[*model.UserFilter](f, "filter")), arg[*model.UserOrder](f, "orderBy")
+	if err := checkUserFilter(&filter, order); err != nil {
 		return nil, err
 	}
-	if f.AssignedByGroup != nil {
-		return connection(p, s, p.usersOfGroup(f), first, after)
+	if filter.AssignedByGroup != nil {
+		return rootPage(f, f.usersOfGroup(filter))
 	}
-	return connection(p, s, p.allUsers(f, order), first, after)
+	return rootPage(f, f.allUsers(filter, order))
 }
 
 // allUsers is the list of the tenant's users that a filter leaves.
-func (p plan) allUsers(f model.UserFilter, order *model.UserOrder) list[*licensing.User, *licensing.User] {
+func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*licensing.User, *licensing.User] {
 	q := licensing.ListQuery{OrderBy: orderBy(order)}
-	keep := keepUsers(f)
+	keep := keepUsers(filter)
 	if keep == nil {
-		q.Filter.SkuID = deref(f.SkuID)
+		q.Filter.SkuID = deref(filter.SkuID)
 	}
-	q.Filter.DisplayNamePrefix = deref(f.DisplayNameStartsWith)
-	if f.Licensed != nil {
-		q.Filter.Licensed, q.Filter.Unlicensed = *f.Licensed, !*f.Licensed
+	q.Filter.DisplayNamePrefix = deref(filter.DisplayNameStartsWith)
+	if filter.Licensed != nil {
+		q.Filter.Licensed, q.Filter.Unlicensed = *filter.Licensed, !*filter.Licensed
 	}
 	return list[*licensing.User, *licensing.User]{
-		name: listName("users", f, order), query: q, most: maxUsers, mostUpstream: maxUsers, typeName: "User",
-		loader: p.UsersByQuery, whole: p.PlanUsers, keep: keep, counted: true, plan: p.user,
+		name: listName("users", filter, order), query: q, most: maxUsers, mostUpstream: maxUsers, typeName: "User",
+		loader: f.UsersByQuery, whole: f.UserOfPage, keep: keep, counted: true,
 	}
 }
 
 // usersOfGroup is the list of a group's members that have a license through it.
-func (p plan) usersOfGroup(f model.UserFilter) list[*licensing.Reference, *licensing.User] {
+func (f *field) usersOfGroup(filter model.UserFilter) list[*licensing.Reference, *licensing.User] {
 	return list[*licensing.Reference, *licensing.User]{
-		name: listName("users", f), query: licensing.ListQuery{Of: *f.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
-		typeName: "User", loader: p.MembersByQuery, keep: keepUsers(f), doubt: statesNotRead, plan: p.user,
-		whole: func(_ licensing.ListQuery, members []*licensing.Reference, next func([]loaders.Found[*licensing.User])) func() error {
-			return p.PlanUsersAmong(members, next)
+		name: listName("users", filter), query: licensing.ListQuery{Of: *filter.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
+		typeName: "User", loader: f.MembersByQuery, keep: keepUsers(filter), doubt: statesNotRead,
+		whole: func(_ licensing.ListQuery, member *licensing.Reference) (*licensing.User, error) {
+			return f.UserOfMember(member)
 		},
 	}
+}
+
+// What belongs to a user.
+func licenseStatesOfUser(f *field) *loaders.Loader[string, []*licensing.LicenseAssignmentState] {
+	return f.LicenseStatesByUserID
+}
+func licenseDetailsOfUser(f *field) *loaders.Loader[string, []*licensing.LicenseDetails] {
+	return f.LicenseDetailsByUserID
+}
+func assignmentsOfUser(f *field) *loaders.Loader[string, []*licensing.Assignment] {
+	return f.AssignmentsByUserID
+}
+func errorsOfUser(f *field) *loaders.Loader[string, []*licensing.AssignmentError] {
+	return f.AssignmentErrorsByUserID
+}
+func waitingMembersOfUser(f *field) *loaders.Loader[string, []*licensing.WaitingMember] {
+	return f.WaitingMembersByUserID
 }
 
 // membersAtOnce is how many members of a group are read when their licenses are looked at: those of 300 are

@@ -9,60 +9,55 @@ import (
 	"context"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
-	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
-	"licensegraph/loaders"
 )
 
 func (r *assignedLicenseResolver) Sku(ctx context.Context, objs []*licensing.AssignedLicense) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfLicense)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *assignedLicenseResolver) DisabledPlans(ctx context.Context, objs []*licensing.AssignedLicense) ([][]*licensing.ServicePlan, error) {
-	return batch(r.loaders(ctx).servicePlansOf(selected(ctx), each(objs, skuOfLicense), each(objs, plansOfLicense)))
+	return resolveEach[[]*licensing.ServicePlan](ctx, r.Resolver, objs)
 }
 
 func (r *licenseDetailsResolver) Sku(ctx context.Context, objs []*licensing.LicenseDetails) ([]*licensing.SubscribedSku, error) {
-	return batch(r.loaders(ctx).skus(selected(ctx), each(objs, skuOfDetails)))
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *queryResolver) User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error) {
-	return found(r.loaders(ctx), r.loaders(ctx).findUser(selected(ctx), id, userPrincipalName))
+	return resolve[*licensing.User](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*licensing.User, error) {
-	if caller := identity.From(ctx); caller != nil && !caller.App && !r.options.OnBehalfOf {
-		return found(r.loaders(ctx), r.loaders(ctx).findUser(selected(ctx), &caller.ObjectID, nil))
-	}
-	return found(r.loaders(ctx), r.loaders(ctx).PlanMe(r.loaders(ctx).user(selected(ctx))))
+	return resolve[*licensing.User](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) Users(ctx context.Context, first *int32, after *string, filter *model.UserFilter, orderBy *model.Order[model.UserOrderField]) (*model.Connection[*licensing.User], error) {
-	return r.loaders(ctx).usersConnection(selected(ctx), filter, orderBy, first, after)
+	return resolve[*model.Connection[*licensing.User]](ctx, r.Resolver, query{})
 }
 
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).LicenseStatesByUserID, objs, (*licensing.User).ObjectID))
+	return resolveEach[[]*licensing.LicenseAssignmentState](ctx, r.Resolver, objs)
 }
 
 func (r *userResolver) LicenseDetails(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseDetails, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).LicenseDetailsByUserID, objs, (*licensing.User).ObjectID))
+	return resolveEach[[]*licensing.LicenseDetails](ctx, r.Resolver, objs)
 }
 
 func (r *userResolver) Assignments(ctx context.Context, objs []*licensing.User) ([][]*licensing.Assignment, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).AssignmentsByUserID, objs, (*licensing.User).ObjectID))
+	return resolveEach[[]*licensing.Assignment](ctx, r.Resolver, objs)
 }
 
 func (r *userResolver) UsageRights(ctx context.Context, objs []*licensing.User, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error) {
-	return batch(usageRightsOf(r.loaders(ctx).UsageRightsByUserID, objs, skuIds, planIds))
+	return resolveEach[[]*licensing.UsageRight](ctx, r.Resolver, objs)
 }
 
 func (r *userResolver) AssignmentErrors(ctx context.Context, objs []*licensing.User) ([][]*licensing.AssignmentError, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).AssignmentErrorsByUserID, objs, (*licensing.User).ObjectID))
+	return resolveEach[[]*licensing.AssignmentError](ctx, r.Resolver, objs)
 }
 
 func (r *userResolver) WaitingMembers(ctx context.Context, objs []*licensing.User) ([][]*licensing.WaitingMember, error) {
-	return batch(loaders.EachOf(r.loaders(ctx).WaitingMembersByUserID, objs, (*licensing.User).ObjectID))
+	return resolveEach[[]*licensing.WaitingMember](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) AssignedLicense() generated.AssignedLicenseResolver {

@@ -12,11 +12,11 @@ import (
 )
 
 func (r *waitingMemberResolver) Allotment(ctx context.Context, objs []*licensing.WaitingMember) ([]*licensing.Allotment, error) {
-	return batch(existing(r.loaders(ctx).AllotmentsOfWaitingMembers(objs)))
+	return resolveEach[*licensing.Allotment](ctx, r.Resolver, objs)
 }
 
 func (r *waitingMemberResolver) AssignedTo(ctx context.Context, objs []*licensing.WaitingMember) ([]licensing.DirectoryObject, error) {
-	return batch(existing(r.loaders(ctx).WaitingAssignees(objs)))
+	return resolveEach[licensing.DirectoryObject](ctx, r.Resolver, objs)
 }
 
 func (r *Resolver) WaitingMember() generated.WaitingMemberResolver { return &waitingMemberResolver{r} }

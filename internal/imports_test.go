@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"internal/emulator/tenant":   nil,
 	"internal/documents":         {"internal/identity"},
 	"internal/entra":             {"internal/identity", "internal/licensing", "internal/outbound"},
+	"internal/generate":          nil,
 	"internal/graphiql":          nil,
 	"internal/identity":          nil,
 	"internal/limits":            nil,

@@ -1,14 +1,15 @@
 package loaders
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
 	"licensegraph/internal/licensing"
 )
 
-func (l *Loaders) addAllotments(s *scheduler) {
-	l.Allotments = newLoader(s, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.Allotment, error)) {
+func (l *Loaders) addAllotments() {
+	l.Allotments = newLoader(l, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.Allotment, error)) {
 		l.allotments.read(b, l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
 			for _, allotment := range allotments {
 				l.AllotmentByID.Prime(allotment.ID, allotment)
@@ -16,7 +17,7 @@ func (l *Loaders) addAllotments(s *scheduler) {
 			found(Tenant, allotments, err)
 		})
 	})
-	l.AllotmentByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Allotment, error)) {
+	l.AllotmentByID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.Allotment, error)) {
 		all, held := l.Allotments.held(Tenant)
 		switch {
 		case held:
@@ -72,18 +73,15 @@ func handOver(allotments []*licensing.Allotment, found func(string, *licensing.A
 }
 
 // AllAllotments returns the allotments of the tenant.
-func (l *Loaders) AllAllotments() Thunk[[]*licensing.Allotment] { return l.Allotments.Load(Tenant) }
+func (l *Loaders) AllAllotments() ([]*licensing.Allotment, error) { return l.Allotments.Get(Tenant) }
 
 // AllotmentsOfSku returns the allotments of a product.
-func (l *Loaders) AllotmentsOfSku(id licensing.GUID) Thunk[[]*licensing.Allotment] {
-	thunk := l.AllAllotments()
-	return func() ([]*licensing.Allotment, error) {
-		allotments, err := thunk()
-		if err != nil {
-			return nil, err
-		}
-		return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return a.SkuID == nil || *a.SkuID != id }), nil
+func (l *Loaders) AllotmentsOfSku(id licensing.GUID) ([]*licensing.Allotment, error) {
+	allotments, err := l.AllAllotments()
+	if err != nil {
+		return nil, err
 	}
+	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return a.SkuID == nil || *a.SkuID != id }), nil
 }
 
 // AllotmentDoubt returns why nobody can tell of which product an allotment of the list that was read is; nil when it can be
@@ -98,54 +96,20 @@ func (l *Loaders) AllotmentDoubt() error {
 	return nil
 }
 
-// wholeAllotment returns an allotment with all properties that the operation needs; nil when nobody said which it is.
-func (l *Loaders) wholeAllotment(sent *licensing.Sent[*licensing.Allotment]) Thunk[*licensing.Allotment] {
-	switch {
-	case sent == nil:
-		return func() (*licensing.Allotment, error) { return nil, nil }
-	case l.shows(sent.Properties, "Allotment"):
-		return func() (*licensing.Allotment, error) { return sent.Object, nil }
-	default:
-		thunk := l.AllotmentByID.Load(sent.Object.ID)
-		return func() (*licensing.Allotment, error) {
-			allotment, err := thunk()
-			if err != nil {
-				if kept := l.keptAllotment(sent, err); kept != nil {
-					return kept, nil
-				}
-			}
-			return allotment, err
-		}
-	}
-}
-
-func (l *Loaders) planWholeAllotment(sent *licensing.Sent[*licensing.Allotment], next func(*licensing.Allotment)) {
-	switch {
-	case sent == nil:
-	case l.shows(sent.Properties, "Allotment"):
-		next(sent.Object)
-	default:
-		l.AllotmentByID.Plan(sent.Object.ID, next)
-	}
-}
-
 // WholeAllotment returns an allotment that came along, with all properties that the operation needs; nil when nobody
 // said which it is.
 func (l *Loaders) WholeAllotment(sent *licensing.Sent[*licensing.Allotment]) (*licensing.Allotment, error) {
-	return l.wholeAllotment(sent)()
-}
-
-// wholeAllotments returns the allotments that are referred to with all properties that the operation needs.
-func (l *Loaders) wholeAllotments(sent []*licensing.Sent[*licensing.Allotment], errs []error) ([]*licensing.Allotment, []error) {
-	thunks := make([]Thunk[*licensing.Allotment], len(sent))
-	l.Together(func() {
-		for i, allotment := range sent {
-			if errs[i] != nil {
-				thunks[i] = func() (*licensing.Allotment, error) { return nil, errs[i] }
-				continue
-			}
-			thunks[i] = l.wholeAllotment(allotment)
+	switch {
+	case sent == nil:
+		return nil, nil
+	case l.shows(sent.Properties, "Allotment"):
+		return sent.Object, nil
+	}
+	allotment, err := l.AllotmentByID.Get(sent.Object.ID)
+	if err != nil && !errors.Is(err, ErrBlocked) {
+		if kept := l.keptAllotment(sent, err); kept != nil {
+			return kept, nil
 		}
-	})
-	return Wait(thunks)
+	}
+	return allotment, err
 }

@@ -7,8 +7,8 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-func (l *Loaders) addAssignmentErrors(s *scheduler) {
-	l.AssignmentErrorsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.AssignmentError], error)) {
+func (l *Loaders) addAssignmentErrors() {
+	l.AssignmentErrorsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.AssignmentError], error)) {
 		for _, q := range queries {
 			b.ListAssignmentErrors(q, l.related(), func(page licensing.Page[*licensing.AssignmentError], err error) {
 				for _, e := range page.Items {
@@ -18,7 +18,7 @@ func (l *Loaders) addAssignmentErrors(s *scheduler) {
 			})
 		}
 	})
-	l.AssignmentErrorByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.AssignmentError, error)) {
+	l.AssignmentErrorByID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.AssignmentError, error)) {
 		b.AssignmentErrors(ids, l.properties("AssignmentError"), l.related(), func(id string, e *licensing.AssignmentError, err error) {
 			if err == nil {
 				l.holdError(e)
@@ -26,7 +26,7 @@ func (l *Loaders) addAssignmentErrors(s *scheduler) {
 			found(id, e, err)
 		})
 	})
-	l.AssignmentErrorsByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.AssignmentError, error)) {
+	l.AssignmentErrorsByUserID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.AssignmentError, error)) {
 		withoutAssignee := slices.DeleteFunc(l.related(), func(relation string) bool { return relation == "assignedTo" })
 		b.AssignmentErrorsOfUsers(ids, l.properties("AssignmentError"), withoutAssignee, func(id string, errs []*licensing.AssignmentError, err error) {
 			for _, e := range errs {
@@ -37,7 +37,7 @@ func (l *Loaders) addAssignmentErrors(s *scheduler) {
 			found(id, errs, err)
 		})
 	})
-	l.AssigneeByErrorID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
+	l.AssigneeByErrorID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
 		b.AssigneesOfErrors(ids, l.properties("User"), found)
 	})
 }
@@ -63,55 +63,34 @@ func (l *Loaders) holdError(e *licensing.AssignmentError) {
 	}
 }
 
-// AssignedTo returns who should have got the licenses, with all properties that the operation needs, in the
-// order of the errors.
-func (l *Loaders) AssignedTo(errs []*licensing.AssignmentError) ([]licensing.DirectoryObject, []error) {
-	return l.complete(EachOf(l.AssigneeByErrorID, errs, (*licensing.AssignmentError).ObjectID))
+// AssigneeOfError returns who should have got the licenses, with all properties that the operation needs.
+func (l *Loaders) AssigneeOfError(e *licensing.AssignmentError) (licensing.DirectoryObject, error) {
+	ref, err := l.AssigneeByErrorID.Get(e.ID)
+	if err != nil {
+		return nil, err
+	}
+	return l.Whole(ref)
 }
 
-// PlanAssignedTo loads an assignee that will be asked for, and plans with next what follows from it.
-func (l *Loaders) PlanAssignedTo(e *licensing.AssignmentError, next func(licensing.DirectoryObject)) {
-	l.AssigneeByErrorID.Plan(e.ID, func(ref *licensing.Reference) { l.planWhole(ref, next) })
-}
-
-// UsageRights returns what the assignees can still use, in the order of the errors; nil where there is nothing.
-func (l *Loaders) UsageRights(errs []*licensing.AssignmentError) ([]*licensing.UsageRight, []error) {
-	rights, failures := EachOf(l.UsageRightByErrorID, errs, (*licensing.AssignmentError).ObjectID)
-	for i, e := range errs {
-		if failures[i] != nil {
-			if kept := l.keptRight(e, failures[i]); kept != nil {
-				rights[i], failures[i] = kept, nil
-			}
+// UsageRightOfError returns what the assignee can still use; nil when that is nothing.
+func (l *Loaders) UsageRightOfError(e *licensing.AssignmentError) (*licensing.UsageRight, error) {
+	right, err := l.UsageRightByErrorID.Get(e.ID)
+	if err != nil && !errors.Is(err, ErrBlocked) {
+		if kept := l.keptRight(e, err); kept != nil {
+			right, err = kept, nil
 		}
 	}
-	if !l.needs("AssignmentError", "assignedTo") {
-		return rights, failures
+	if err != nil || right == nil || !l.needs("AssignmentError", "assignedTo") {
+		return right, err
 	}
-	var held []int
-	var ids []string
-	for i, right := range rights {
-		if right != nil {
-			held, ids = append(held, i), append(ids, errs[i].ID)
-		}
+	switch assignee, err := l.AssigneeByErrorID.Get(e.ID); {
+	case errors.Is(err, ErrBlocked):
+		return nil, err
+	case err == nil:
+		return heldBy(assignee, right), nil
+	default:
+		return right, nil
 	}
-	assignees, unknown := Each(l.AssigneeByErrorID, ids)
-	for n, i := range held {
-		if unknown[n] == nil {
-			rights[i] = heldBy(assignees[n], rights[i])
-		}
-	}
-	return rights, failures
-}
-
-// PlanUsageRight loads the right of an error that will be asked for, and plans with next what follows from it.
-func (l *Loaders) PlanUsageRight(e *licensing.AssignmentError, next func(*licensing.UsageRight)) {
-	l.UsageRightByErrorID.Plan(e.ID, func(right *licensing.UsageRight) {
-		if right == nil || l.cameAlong(right) {
-			next(right)
-			return
-		}
-		l.AssigneeByErrorID.Plan(e.ID, func(assignee *licensing.Reference) { next(heldBy(assignee, right)) })
-	})
 }
 
 // heldBy returns a right that came with an error, with who holds it: a user, as all whom errors concern.
@@ -124,28 +103,23 @@ func heldBy(assignee *licensing.Reference, right *licensing.UsageRight) *licensi
 	return &held
 }
 
-// LicenseStatesOfErrors returns in which ways the product of each error is assigned to its assignee: nil when that is no
+// LicenseStatesOfError returns in which ways the product of an error is assigned to its assignee: nil when that is no
 // person, or is gone.
-func (l *Loaders) LicenseStatesOfErrors(errs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, []error) {
-	assignees, failures := EachOf(l.AssigneeByErrorID, errs, (*licensing.AssignmentError).ObjectID)
-	thunks := make([]Thunk[[]*licensing.LicenseAssignmentState], len(errs))
-	l.Together(func() {
-		for i, assignee := range assignees {
-			if failures[i] != nil || !isUser(assignee) {
-				thunks[i] = func() ([]*licensing.LicenseAssignmentState, error) { return nil, failures[i] }
-				continue
-			}
-			thunks[i] = l.LicenseStatesByUserID.Load(assignee.Object.ObjectID())
-		}
-	})
-	states, failures := Wait(thunks)
-	for i, e := range errs {
-		states[i] = StatesOf(e, states[i])
-		if errors.Is(failures[i], licensing.ErrNotFound) {
-			failures[i] = nil
-		}
+func (l *Loaders) LicenseStatesOfError(e *licensing.AssignmentError) ([]*licensing.LicenseAssignmentState, error) {
+	assignee, err := l.AssigneeByErrorID.Get(e.ID)
+	if err != nil || !isUser(assignee) {
+		return nil, unlessGone(err)
 	}
-	return states, failures
+	states, err := l.LicenseStatesByUserID.Get(assignee.Object.ObjectID())
+	return StatesOf(e, states), unlessGone(err)
+}
+
+// unlessGone leaves out that something does not exist.
+func unlessGone(err error) error {
+	if errors.Is(err, licensing.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func isUser(ref *licensing.Reference) bool {
@@ -154,15 +128,6 @@ func isUser(ref *licensing.Reference) bool {
 	}
 	_, ok := ref.Object.(*licensing.User)
 	return ok
-}
-
-// PlanLicenseStates loads the states of an error that will be asked for, and plans with next what follows.
-func (l *Loaders) PlanLicenseStates(e *licensing.AssignmentError, next func([]*licensing.LicenseAssignmentState)) {
-	l.AssigneeByErrorID.Plan(e.ID, func(ref *licensing.Reference) {
-		if isUser(ref) {
-			l.LicenseStatesByUserID.Plan(ref.Object.ObjectID(), func(states []*licensing.LicenseAssignmentState) { next(StatesOf(e, states)) })
-		}
-	})
 }
 
 // StatesOf returns those of a person's states that are of the error's product, or may be since their product cannot be read.

@@ -2,8 +2,8 @@ package loaders
 
 import "licensegraph/internal/licensing"
 
-func (l *Loaders) addAssignments(s *scheduler) {
-	l.AssignmentsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Assignment], error)) {
+func (l *Loaders) addAssignments() {
+	l.AssignmentsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Assignment], error)) {
 		for _, q := range queries {
 			b.ListAssignments(q, l.relatedOf("Assignment", q.Of != "", false), func(page licensing.Page[*licensing.Assignment], err error) {
 				for _, a := range page.Items {
@@ -16,19 +16,19 @@ func (l *Loaders) addAssignments(s *scheduler) {
 			})
 		}
 	})
-	l.AssignmentsByUserID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.Assignment, error)) {
+	l.AssignmentsByUserID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.Assignment, error)) {
 		b.AssignmentsOfUsers(ids, l.relatedOf("Assignment", false, true), func(id string, assignments []*licensing.Assignment, err error) {
 			l.holdAssignmentsOf(&licensing.User{ID: id}, assignments)
 			found(id, assignments, err)
 		})
 	})
-	l.AssignmentsByGroupID = newLoader(s, func(b Batch, ids []string, found func(string, []*licensing.Assignment, error)) {
+	l.AssignmentsByGroupID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.Assignment, error)) {
 		b.AssignmentsOfGroups(ids, l.relatedOf("Assignment", false, true), func(id string, assignments []*licensing.Assignment, err error) {
 			l.holdAssignmentsOf(&licensing.Group{ID: id}, assignments)
 			found(id, assignments, err)
 		})
 	})
-	l.AssignmentByID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.Assignment, error)) {
+	l.AssignmentByID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.Assignment, error)) {
 		b.Assignments(ids, l.relatedOf("Assignment", false, false), func(id string, a *licensing.Assignment, err error) {
 			if err == nil {
 				l.RelatedByAssignmentID.Prime(id, &a.Related)
@@ -36,7 +36,7 @@ func (l *Loaders) addAssignments(s *scheduler) {
 			found(id, a, err)
 		})
 	})
-	l.RelatedByAssignmentID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.AssignmentRelated, error)) {
+	l.RelatedByAssignmentID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.AssignmentRelated, error)) {
 		b.Assignments(ids, l.relatedOf("Assignment", false, false), func(id string, a *licensing.Assignment, err error) {
 			if err != nil {
 				found(id, nil, err)
@@ -87,50 +87,35 @@ func (l *Loaders) holdAssignment(a *licensing.Assignment) {
 	}
 }
 
-// AllotmentsOfAssignments returns the pool of each assignment with all properties that the operation needs.
-func (l *Loaders) AllotmentsOfAssignments(assignments []*licensing.Assignment) ([]*licensing.Allotment, []error) {
-	related, errs := EachOf(l.RelatedByAssignmentID, assignments, (*licensing.Assignment).ObjectID)
-	return l.wholeAllotments(allotmentsOf(related, errs))
-}
-
-// AssigneesOfAssignments returns who has each assignment with all properties that the operation needs.
-func (l *Loaders) AssigneesOfAssignments(assignments []*licensing.Assignment) ([]licensing.DirectoryObject, []error) {
-	related, errs := EachOf(l.RelatedByAssignmentID, assignments, (*licensing.Assignment).ObjectID)
-	return l.complete(assigneesOf(related, errs))
-}
-
-// PlanRelated loads the pool and the assignee of an assignment that will be asked for, and plans what follows.
-func (l *Loaders) PlanRelated(a *licensing.Assignment, ofAllotment func(*licensing.Allotment), ofAssignee func(licensing.DirectoryObject)) {
-	l.RelatedByAssignmentID.Plan(a.ID, func(related *licensing.AssignmentRelated) { l.planRelated(related, ofAllotment, ofAssignee) })
-}
-
-func (l *Loaders) planRelated(related *licensing.AssignmentRelated, ofAllotment func(*licensing.Allotment), ofAssignee func(licensing.DirectoryObject)) {
-	if ofAllotment != nil {
-		l.planWholeAllotment(related.Allotment, ofAllotment)
+// AllotmentOfAssignment returns the allotment that an assignment draws on, with all properties that the operation needs;
+// nil when nobody said which it is.
+func (l *Loaders) AllotmentOfAssignment(a *licensing.Assignment) (*licensing.Allotment, error) {
+	related, err := l.RelatedByAssignmentID.Get(a.ID)
+	if err != nil {
+		return nil, err
 	}
-	if ofAssignee != nil {
-		l.planWhole(related.AssignedTo, ofAssignee)
-	}
+	return l.allotmentOf(related)
 }
 
-// allotmentsOf returns the allotments that came along, each or why it did not.
-func allotmentsOf(related []*licensing.AssignmentRelated, errs []error) ([]*licensing.Sent[*licensing.Allotment], []error) {
-	allotments := make([]*licensing.Sent[*licensing.Allotment], len(related))
-	for i, r := range related {
-		if r != nil && errs[i] == nil {
-			allotments[i], errs[i] = r.Allotment, r.AllotmentErr
-		}
+// AssigneeOfAssignment returns who has an assignment, with all properties that the operation needs.
+func (l *Loaders) AssigneeOfAssignment(a *licensing.Assignment) (licensing.DirectoryObject, error) {
+	related, err := l.RelatedByAssignmentID.Get(a.ID)
+	if err != nil {
+		return nil, err
 	}
-	return allotments, errs
+	return l.assigneeOf(related)
 }
 
-// assigneesOf returns the assignees that came along, each or why it did not.
-func assigneesOf(related []*licensing.AssignmentRelated, errs []error) ([]*licensing.Reference, []error) {
-	assignees := make([]*licensing.Reference, len(related))
-	for i, r := range related {
-		if r != nil && errs[i] == nil {
-			assignees[i], errs[i] = r.AssignedTo, r.AssignedToErr
-		}
+func (l *Loaders) allotmentOf(related *licensing.AssignmentRelated) (*licensing.Allotment, error) {
+	if related.AllotmentErr != nil {
+		return nil, related.AllotmentErr
 	}
-	return assignees, errs
+	return l.WholeAllotment(related.Allotment)
+}
+
+func (l *Loaders) assigneeOf(related *licensing.AssignmentRelated) (licensing.DirectoryObject, error) {
+	if related.AssignedToErr != nil {
+		return nil, related.AssignedToErr
+	}
+	return l.Whole(related.AssignedTo)
 }

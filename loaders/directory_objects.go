@@ -7,8 +7,8 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-func (l *Loaders) addDirectoryObjects(s *scheduler) {
-	l.GroupsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Group], error)) {
+func (l *Loaders) addDirectoryObjects() {
+	l.GroupsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Group], error)) {
 		for _, q := range queries {
 			b.ListGroups(q, l.properties("Group"), func(page licensing.Page[*licensing.Group], err error) {
 				if l.covers(q, "Group") {
@@ -20,23 +20,23 @@ func (l *Loaders) addDirectoryObjects(s *scheduler) {
 			})
 		}
 	})
-	l.GroupByID = newLoader(s, ofGUIDs("Group", func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
+	l.GroupByID = newLoader(l, ofGUIDs("Group", func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
 		b.Groups(ids, l.properties("Group"), found)
 	}))
-	l.DeviceByID = newLoader(s, ofGUIDs("Device", func(b Batch, ids []string, found func(string, *licensing.Device, error)) {
+	l.DeviceByID = newLoader(l, ofGUIDs("Device", func(b Batch, ids []string, found func(string, *licensing.Device, error)) {
 		b.Devices(ids, l.properties("Device"), found)
 	}))
-	l.MembersByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
+	l.MembersByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
 		for _, q := range queries {
 			b.ListMembers(q, l.properties("DirectoryObject"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
 		}
 	})
-	l.MembersWithLicenseErrorsByQuery = newLoader(s, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
+	l.MembersWithLicenseErrorsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
 		for _, q := range queries {
 			b.ListMembersWithLicenseErrors(q, l.properties("User"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
 		}
 	})
-	l.DirectoryObjectByID = newLoader(s, ofGUIDs("DirectoryObject", func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
+	l.DirectoryObjectByID = newLoader(l, ofGUIDs("DirectoryObject", func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
 		b.DirectoryObjects(ids, l.properties("DirectoryObject"), found)
 	}))
 }
@@ -59,141 +59,71 @@ func ofGUIDs[V any](typeName string, read func(Batch, []string, func(string, V, 
 	}
 }
 
-// DirectoryObjects returns objects of any kind with all properties that the operation needs, in the order
-// of their ids.
-func (l *Loaders) DirectoryObjects(ids []string) ([]licensing.DirectoryObject, []error) {
-	return l.complete(Each(l.DirectoryObjectByID, ids))
+// DirectoryObject returns an object of any kind with all properties that the operation needs.
+func (l *Loaders) DirectoryObject(id string) (licensing.DirectoryObject, error) {
+	ref, err := l.DirectoryObjectByID.Get(id)
+	if err != nil {
+		return nil, err
+	}
+	return l.Whole(ref)
+}
+
+// Whole returns the object that is referred to with all properties that the operation needs. What was not shown,
+// because the kind was not known or the relation shows only names, is read now. An object that cannot be completed is
+// returned as it came along.
+func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, error) {
+	if ref == nil {
+		return nil, licensing.ErrNotFound
+	}
+	var whole licensing.DirectoryObject
+	var err error
+	switch object := ref.Object.(type) {
+	case *licensing.User:
+		if l.shows(ref.Properties, "User") {
+			return object, nil
+		}
+		whole, err = l.UserByID.Get(object.ID)
+	case *licensing.Group:
+		if l.shows(ref.Properties, "Group") {
+			return object, nil
+		}
+		whole, err = l.GroupByID.Get(object.ID)
+	case *licensing.Device:
+		if l.shows(ref.Properties, "Device") {
+			return object, nil
+		}
+		whole, err = l.DeviceByID.Get(object.ID)
+	default:
+		return object, nil
+	}
+	if kept := l.kept(ref, err); kept != nil {
+		return kept, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return whole, nil
+}
+
+// UserOfMember returns a member of a group that is a user, with all properties that the operation needs: what cannot be
+// read is noted beside what came along. Other members are not found.
+func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, error) {
+	if _, ok := member.Object.(*licensing.User); !ok {
+		return nil, licensing.ErrNotFound
+	}
+	user, err := l.UserByID.Get(member.Object.ObjectID())
+	if kept, ok := l.kept(member, err).(*licensing.User); ok {
+		if l.needs("User", licenseStates) {
+			kept.Lose(licenseStates, err)
+		}
+		return kept, nil
+	}
+	return user, err
 }
 
 // DirectoryObjectNow returns an object of which the id and the kind are known.
 func (l *Loaders) DirectoryObjectNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
-	return l.whole(&licensing.Reference{Object: object, Properties: set([]string{"id"}), Bare: true})()
-}
-
-// PlanWhole plans with next what follows from objects, once all of them have all properties that the operation
-// needs. Those that are gone meanwhile are left open.
-func (l *Loaders) PlanWhole(refs []*licensing.Reference, next func([]Found[licensing.DirectoryObject])) (wait func() error) {
-	return gather(len(refs), func(i int, found func(licensing.DirectoryObject, error)) func() {
-		return l.planEitherWhole(refs[i], found)
-	}, next)
-}
-
-// PlanUsersAmong plans with next what follows from those of the objects that are users, the others left open, once
-// all of them have all properties that the operation needs. One that cannot be read has what came along.
-func (l *Loaders) PlanUsersAmong(refs []*licensing.Reference, next func([]Found[*licensing.User])) (wait func() error) {
-	return gather(len(refs), func(i int, found func(*licensing.User, error)) func() {
-		if _, ok := refs[i].Object.(*licensing.User); !ok {
-			found(nil, licensing.ErrNotFound)
-			return func() {}
-		}
-		thunk := l.UserByID.planEither(refs[i].Object.ObjectID(), func(user *licensing.User, err error) {
-			if kept, ok := l.kept(refs[i], err).(*licensing.User); ok {
-				if l.needs("User", licenseStates) {
-					kept.Lose(licenseStates, err)
-				}
-				user, err = kept, nil
-			}
-			found(user, err)
-		})
-		return func() { thunk() } //nolint:errcheck // found is told
-	}, next)
-}
-
-// complete returns the objects that are referred to with all properties that the operation needs. What was
-// not shown, because the kind was not known or the relation shows only names, is read now.
-func (l *Loaders) complete(refs []*licensing.Reference, errs []error) ([]licensing.DirectoryObject, []error) {
-	thunks := make([]Thunk[licensing.DirectoryObject], len(refs))
-	l.Together(func() {
-		for i, ref := range refs {
-			if ref == nil && errs[i] == nil {
-				errs[i] = licensing.ErrNotFound
-			}
-			if errs[i] != nil {
-				thunks[i] = func() (licensing.DirectoryObject, error) { return nil, errs[i] }
-				continue
-			}
-			thunks[i] = l.whole(ref)
-		}
-	})
-	return Wait(thunks)
-}
-
-// whole returns the object with all properties that the operation needs.
-func (l *Loaders) whole(ref *licensing.Reference) Thunk[licensing.DirectoryObject] {
-	switch object := ref.Object.(type) {
-	case *licensing.User:
-		if !l.shows(ref.Properties, "User") {
-			return l.orKept(ref, asObject(l.UserByID.Load(object.ID)))
-		}
-	case *licensing.Group:
-		if !l.shows(ref.Properties, "Group") {
-			return l.orKept(ref, asObject(l.GroupByID.Load(object.ID)))
-		}
-	case *licensing.Device:
-		if !l.shows(ref.Properties, "Device") {
-			return l.orKept(ref, asObject(l.DeviceByID.Load(object.ID)))
-		}
-	}
-	return func() (licensing.DirectoryObject, error) { return ref.Object, nil }
-}
-
-// PlanDirectoryObject loads an object that will be asked for, and plans with next what follows from it.
-func (l *Loaders) PlanDirectoryObject(id string, next func(licensing.DirectoryObject)) {
-	l.DirectoryObjectByID.Plan(id, func(ref *licensing.Reference) { l.planWhole(ref, next) })
-}
-
-func (l *Loaders) planWhole(ref *licensing.Reference, next func(licensing.DirectoryObject)) {
-	if ref != nil {
-		l.planEitherWhole(ref, func(object licensing.DirectoryObject, err error) {
-			if err == nil {
-				next(object)
-			}
-		})
-	}
-}
-
-func (l *Loaders) planEitherWhole(ref *licensing.Reference, next func(licensing.DirectoryObject, error)) (wait func()) {
-	switch object := ref.Object.(type) {
-	case *licensing.User:
-		if !l.shows(ref.Properties, "User") {
-			return planObject(l.UserByID, object.ID, l.elseKept(ref, next))
-		}
-	case *licensing.Group:
-		if !l.shows(ref.Properties, "Group") {
-			return planObject(l.GroupByID, object.ID, l.elseKept(ref, next))
-		}
-	case *licensing.Device:
-		if !l.shows(ref.Properties, "Device") {
-			return planObject(l.DeviceByID, object.ID, l.elseKept(ref, next))
-		}
-	}
-	next(ref.Object, nil)
-	return func() {}
-}
-
-// orKept is the object with what came along, when it cannot be completed.
-func (l *Loaders) orKept(ref *licensing.Reference, whole Thunk[licensing.DirectoryObject]) Thunk[licensing.DirectoryObject] {
-	return func() (object licensing.DirectoryObject, err error) {
-		object, err = whole()
-		l.elseKept(ref, func(o licensing.DirectoryObject, e error) { object, err = o, e })(object, err)
-		return object, err
-	}
-}
-
-// elseKept hands over what came along of an object that cannot be completed.
-func (l *Loaders) elseKept(ref *licensing.Reference, next func(licensing.DirectoryObject, error)) func(licensing.DirectoryObject, error) {
-	return func(object licensing.DirectoryObject, err error) {
-		if kept := l.kept(ref, err); kept != nil {
-			next(kept, nil)
-			return
-		}
-		next(object, err)
-	}
-}
-
-func planObject[T licensing.DirectoryObject](l *Loader[string, T], id string, next func(licensing.DirectoryObject, error)) (wait func()) {
-	thunk := l.planEither(id, func(object T, err error) { next(object, err) })
-	return func() { thunk() } //nolint:errcheck // next is told
+	return l.Whole(&licensing.Reference{Object: object, Properties: justID, Bare: true})
 }
 
 // relations are what properties of a type lists besides properties.
@@ -222,14 +152,4 @@ func (l *Loaders) covers(q licensing.ListQuery, typeName string) bool {
 	}
 	shown := set(strings.Split(q.Shown, ","))
 	return l.shows(shown, typeName) && (!l.needs(typeName, licenseStates) || shown[licenseStates])
-}
-
-func asObject[T licensing.DirectoryObject](thunk Thunk[T]) Thunk[licensing.DirectoryObject] {
-	return func() (licensing.DirectoryObject, error) {
-		object, err := thunk()
-		if err != nil {
-			return nil, err
-		}
-		return object, nil
-	}
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // kept returns an object as it came along, when the read that would have completed it has failed: what was not shown is
-// noted with why. It is nil when the read has not failed, and when the object is gone.
+// noted with why. It is nil when the read has not failed or was not made yet, and when the object is gone.
 func (l *Loaders) kept(sent *licensing.Reference, err error) licensing.DirectoryObject {
-	if err == nil || errors.Is(err, licensing.ErrNotFound) {
+	if err == nil || errors.Is(err, ErrBlocked) || errors.Is(err, licensing.ErrNotFound) {
 		return nil
 	}
 	switch object := sent.Object.(type) {

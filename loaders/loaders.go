@@ -2,15 +2,16 @@
 // Graph in as few requests as the service allows. It belongs to one operation of one caller and is
 // thrown away with it: nothing that it holds reaches another caller.
 //
-// Every look-up goes through a dataloader. All loaders of an operation share a scheduler: what they have
-// gathered when no resolver adds anything more is read as one [Batch], so that look-ups of different kinds
-// share a request.
+// Get never waits: it returns a value, or [ErrBlocked] and keeps in mind what was asked for. A round reads all of that
+// through dataloaders and as one [Batch], so that look-ups of different kinds share a request. What is sequential code
+// over Get can be run again after each round, until nothing blocks it.
 package loaders
 
 import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"licensegraph/internal/licensing"
 )
@@ -109,10 +110,16 @@ type Loaders struct {
 	Allotments                *Loader[TenantKey, []*licensing.Allotment]
 	SubscribedSkus            *Loader[TenantKey, []*licensing.SubscribedSku]
 
+	ctx        context.Context
+	source     Source
 	properties Properties
-	scheduler  *scheduler
+	loaders    []loader
 	allotments *allotmentsRead
-	begun      func() // nil unless expected
+
+	mu      sync.Mutex // what the loaders know and want
+	rounds  sync.Mutex // one at a time
+	current *round
+	made    atomic.Int64 // rounds
 }
 
 // TenantKey is the type of [Tenant].
@@ -121,19 +128,17 @@ type TenantKey struct{}
 // Tenant is the key of what a tenant has only one of.
 var Tenant TenantKey
 
-// New returns the loaders of the operation that ctx belongs to.
+// New returns loaders that read from a source until ctx ends.
 func New(ctx context.Context, source Source, properties Properties) *Loaders {
-	s := &scheduler{ctx: ctx, newBatch: source.Batch}
-	context.AfterFunc(ctx, s.end)
-	l := &Loaders{properties: properties, scheduler: s, allotments: &allotmentsRead{}}
-	l.addUsers(s)
-	l.addDirectoryObjects(s)
-	l.addAssignmentErrors(s)
-	l.addUsageRights(s)
-	l.addAllotments(s)
-	l.addAssignments(s)
-	l.addWaitingMembers(s)
-	l.addSubscribedSkus(s)
+	l := &Loaders{ctx: ctx, source: source, properties: properties, allotments: &allotmentsRead{}}
+	l.addUsers()
+	l.addDirectoryObjects()
+	l.addAssignmentErrors()
+	l.addUsageRights()
+	l.addAllotments()
+	l.addAssignments()
+	l.addWaitingMembers()
+	l.addSubscribedSkus()
 	return l
 }
 
@@ -149,34 +154,6 @@ func For(ctx context.Context) *Loaders {
 	l, _ := ctx.Value(contextKey{}).(*Loaders)
 	return l
 }
-
-// Together runs a function that loads many things, and sends nothing before it returns: so everything that
-// it loads travels together.
-func (l *Loaders) Together(load func()) {
-	l.scheduler.hold(1)
-	defer l.scheduler.release()
-	load()
-}
-
-// Expect announces fields that will be resolved at the same time. Nothing is sent before each has begun.
-func (l *Loaders) Expect(fields int) { l.scheduler.hold(fields) }
-
-// Expected returns the loaders for one of the fields that were expected, which has to say when it has begun.
-func (l *Loaders) Expected() *Loaders {
-	expected := *l
-	expected.begun = sync.OnceFunc(l.scheduler.release)
-	return &expected
-}
-
-// Begun says that the field which was expected has loaded what it can, and is about to wait or has ended.
-func (l *Loaders) Begun() {
-	if l.begun != nil {
-		l.begun()
-	}
-}
-
-// Wait returns when everything that was loaded has been read, whether somebody waits for it or not.
-func (l *Loaders) Wait() { l.scheduler.running.Wait() }
 
 // Properties returns what the operation needs of a type.
 func (l *Loaders) Properties(typeName string) []string { return l.properties(typeName) }

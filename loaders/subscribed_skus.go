@@ -7,8 +7,8 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-func (l *Loaders) addSubscribedSkus(s *scheduler) {
-	l.SubscribedSkus = newLoader(s, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.SubscribedSku, error)) {
+func (l *Loaders) addSubscribedSkus() {
+	l.SubscribedSkus = newLoader(l, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.SubscribedSku, error)) {
 		b.SubscribedSkus(l.properties("SubscribedSku"), func(skus []*licensing.SubscribedSku, err error) {
 			found(Tenant, skus, err)
 		})
@@ -16,22 +16,19 @@ func (l *Loaders) addSubscribedSkus(s *scheduler) {
 }
 
 // AllSubscribedSkus returns the products that the tenant is subscribed to.
-func (l *Loaders) AllSubscribedSkus() Thunk[[]*licensing.SubscribedSku] {
-	return l.SubscribedSkus.Load(Tenant)
+func (l *Loaders) AllSubscribedSkus() ([]*licensing.SubscribedSku, error) {
+	return l.SubscribedSkus.Get(Tenant)
 }
 
 // SubscribedSku returns one product of the tenant, by its SKU id.
-func (l *Loaders) SubscribedSku(id licensing.GUID) Thunk[*licensing.SubscribedSku] {
-	thunk := l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
-	return func() (*licensing.SubscribedSku, error) {
-		sku, err := thunk()
-		if errors.Is(err, licensing.ErrNotFound) {
-			if why := l.skuDoubt(); why != nil {
-				return nil, why
-			}
+func (l *Loaders) SubscribedSku(id licensing.GUID) (*licensing.SubscribedSku, error) {
+	sku, err := l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
+	if errors.Is(err, licensing.ErrNotFound) {
+		if why := l.skuDoubt(); why != nil {
+			return nil, why
 		}
-		return sku, err
 	}
+	return sku, err
 }
 
 // skuDoubt returns why nobody can tell which product one of the list that was read is; nil when it can be told of all of them.
@@ -71,35 +68,27 @@ func contains(sku *licensing.SubscribedSku, plan licensing.GUID) bool {
 }
 
 // SubscribedSkuByID returns one product of the tenant, by the id of its subscription.
-func (l *Loaders) SubscribedSkuByID(id string) Thunk[*licensing.SubscribedSku] {
+func (l *Loaders) SubscribedSkuByID(id string) (*licensing.SubscribedSku, error) {
 	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.ID == id })
 }
 
 // findSku searches the one list that answers for all products: the service filters it by nothing.
-func (l *Loaders) findSku(match func(*licensing.SubscribedSku) bool) Thunk[*licensing.SubscribedSku] {
-	thunk := l.AllSubscribedSkus()
-	return func() (*licensing.SubscribedSku, error) {
-		skus, err := thunk()
-		if err != nil {
-			return nil, err
-		}
-		for _, sku := range skus {
-			if match(sku) {
-				return sku, nil
-			}
-		}
-		return nil, licensing.ErrNotFound
+func (l *Loaders) findSku(match func(*licensing.SubscribedSku) bool) (*licensing.SubscribedSku, error) {
+	skus, err := l.AllSubscribedSkus()
+	if err != nil {
+		return nil, err
 	}
+	if i := slices.IndexFunc(skus, match); i >= 0 {
+		return skus[i], nil
+	}
+	return nil, licensing.ErrNotFound
 }
 
 // SubscribedSkusWith returns the products that contain a service plan.
-func (l *Loaders) SubscribedSkusWith(plan licensing.GUID) Thunk[[]*licensing.SubscribedSku] {
-	thunk := l.AllSubscribedSkus()
-	return func() ([]*licensing.SubscribedSku, error) {
-		skus, err := thunk()
-		if err != nil {
-			return nil, err
-		}
-		return slices.DeleteFunc(slices.Clone(skus), func(sku *licensing.SubscribedSku) bool { return !contains(sku, plan) }), nil
+func (l *Loaders) SubscribedSkusWith(plan licensing.GUID) ([]*licensing.SubscribedSku, error) {
+	skus, err := l.AllSubscribedSkus()
+	if err != nil {
+		return nil, err
 	}
+	return slices.DeleteFunc(slices.Clone(skus), func(sku *licensing.SubscribedSku) bool { return !contains(sku, plan) }), nil
 }

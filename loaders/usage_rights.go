@@ -6,20 +6,20 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-func (l *Loaders) addUsageRights(s *scheduler) {
-	l.UsageRightByErrorID = newLoader(s, func(b Batch, ids []string, found func(string, *licensing.UsageRight, error)) {
+func (l *Loaders) addUsageRights() {
+	l.UsageRightByErrorID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.UsageRight, error)) {
 		b.UsageRightsOfErrors(ids, l.properties("UsageRight"), l.relatedOfRight(), found)
 	})
-	l.UsageRightsByUserID = newLoader(s, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
+	l.UsageRightsByUserID = newLoader(l, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 		b.UsageRightsOfUsers(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
 	})
-	l.UsageRightsByGroupID = newLoader(s, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
+	l.UsageRightsByGroupID = newLoader(l, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 		b.UsageRightsOfGroups(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
 	})
-	l.UsageRightsByDeviceID = newLoader(s, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
+	l.UsageRightsByDeviceID = newLoader(l, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
 		b.UsageRightsOfDevices(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
 	})
-	l.UsageRightByHolderIDAndID = newLoader(s, func(b Batch, keys []licensing.UsageRightKey, found func(licensing.UsageRightKey, *licensing.UsageRight, error)) {
+	l.UsageRightByHolderIDAndID = newLoader(l, func(b Batch, keys []licensing.UsageRightKey, found func(licensing.UsageRightKey, *licensing.UsageRight, error)) {
 		b.UsageRights(keys, l.properties("UsageRight"), l.relatedOfRight(), found)
 	})
 }
@@ -45,12 +45,13 @@ func (l *Loaders) rightsFound(found func(licensing.UsageRightsKey, []*licensing.
 	}
 }
 
-// relatedRight returns a right with what came along with it, or reads the right again to get it; nil when nobody knows who holds it.
-func (l *Loaders) relatedRight(right *licensing.UsageRight) Thunk[*licensing.UsageRight] {
+// relatedRight returns a right with what came along with it, or reads the right again to get it; nil when nobody knows
+// who holds it.
+func (l *Loaders) relatedRight(right *licensing.UsageRight) (*licensing.UsageRight, error) {
 	if right.HolderID == nil || l.cameAlong(right) {
-		return func() (*licensing.UsageRight, error) { return right, nil }
+		return right, nil
 	}
-	return l.UsageRightByHolderIDAndID.Load(keyOf(right))
+	return l.UsageRightByHolderIDAndID.Get(keyOf(right))
 }
 
 func (l *Loaders) cameAlong(right *licensing.UsageRight) bool {
@@ -59,81 +60,39 @@ func (l *Loaders) cameAlong(right *licensing.UsageRight) bool {
 		(r.HasAllotments || r.AllotmentsErr != nil || !l.needs("UsageRight", "allotments"))
 }
 
-func (l *Loaders) relatedRights(rights []*licensing.UsageRight) ([]*licensing.UsageRight, []error) {
-	thunks := make([]Thunk[*licensing.UsageRight], len(rights))
-	l.Together(func() {
-		for i, right := range rights {
-			thunks[i] = l.relatedRight(right)
-		}
-	})
-	return Wait(thunks)
+// AssignmentsOfRight returns the assignments that contribute to a right; nil when nobody knows who holds it.
+func (l *Loaders) AssignmentsOfRight(right *licensing.UsageRight) ([]*licensing.Assignment, error) {
+	related, err := l.relatedRight(right)
+	if err != nil || related == nil {
+		return nil, err
+	}
+	return related.Related.Assignments, related.Related.AssignmentsErr
 }
 
-// AssignmentsOfRights returns the assignments that contribute to each right; nil when nobody knows who holds it.
-func (l *Loaders) AssignmentsOfRights(rights []*licensing.UsageRight) ([][]*licensing.Assignment, []error) {
-	related, errs := l.relatedRights(rights)
-	lists := make([][]*licensing.Assignment, len(rights))
-	for i, right := range related {
-		if right != nil && errs[i] == nil {
-			lists[i], errs[i] = right.Related.Assignments, right.Related.AssignmentsErr
+// AllotmentsOfRight returns the allotments that contribute to a right, with all properties that the operation needs; nil
+// when nobody knows who holds it.
+func (l *Loaders) AllotmentsOfRight(right *licensing.UsageRight) ([]*licensing.Allotment, error) {
+	related, err := l.relatedRight(right)
+	if err != nil || related == nil {
+		return nil, err
+	}
+	if !related.Related.HasAllotments {
+		return nil, related.Related.AllotmentsErr
+	}
+	found, errs, blocked := Collect(related.Related.Allotments, l.WholeAllotment)
+	if blocked != nil {
+		return nil, blocked
+	}
+	allotments := []*licensing.Allotment{}
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			allotments = append(allotments, found[i])
+		case !errors.Is(err, licensing.ErrNotFound): // it is not gone
+			return nil, err
 		}
 	}
-	return lists, errs
-}
-
-// AllotmentsOfRights returns the allotments that contribute to each right, with all properties that the operation
-// needs; nil when nobody knows who holds it.
-func (l *Loaders) AllotmentsOfRights(rights []*licensing.UsageRight) ([][]*licensing.Allotment, []error) {
-	related, errs := l.relatedRights(rights)
-	thunks := make([][]Thunk[*licensing.Allotment], len(rights))
-	l.Together(func() {
-		for i, right := range related {
-			if right != nil {
-				for _, sent := range right.Related.Allotments {
-					thunks[i] = append(thunks[i], l.wholeAllotment(sent))
-				}
-			}
-		}
-	})
-	lists := make([][]*licensing.Allotment, len(rights))
-	for i, right := range related {
-		if right == nil || errs[i] != nil || !right.Related.HasAllotments {
-			if right != nil && errs[i] == nil {
-				errs[i] = right.Related.AllotmentsErr
-			}
-			continue
-		}
-		lists[i] = []*licensing.Allotment{}
-		for _, thunk := range thunks[i] {
-			allotment, err := thunk()
-			if errors.Is(err, licensing.ErrNotFound) {
-				continue // it is gone
-			}
-			if err != nil {
-				lists[i], errs[i] = nil, err
-				break
-			}
-			lists[i] = append(lists[i], allotment)
-		}
-	}
-	return lists, errs
-}
-
-// PlanRight loads what contributes to a right and will be asked for, and plans what follows.
-func (l *Loaders) PlanRight(right *licensing.UsageRight, ofAssignment func(*licensing.Assignment), ofAllotment func(*licensing.Allotment)) {
-	next := func(right *licensing.UsageRight) {
-		for _, a := range right.Related.Assignments {
-			ofAssignment(a)
-		}
-		for _, sent := range right.Related.Allotments {
-			l.planWholeAllotment(sent, ofAllotment)
-		}
-	}
-	if right.HolderID == nil || l.cameAlong(right) {
-		next(right)
-		return
-	}
-	l.UsageRightByHolderIDAndID.Plan(keyOf(right), next)
+	return allotments, nil
 }
 
 func keyOf(right *licensing.UsageRight) licensing.UsageRightKey {

@@ -1,0 +1,347 @@
+package graph
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/loaders"
+)
+
+// edge is a field that leads from an object to others, or one that is answered from properties of other names.
+type edge struct {
+	name string // Type.field
+	// requires are the upstream properties that the field is answered from, as Type.property, and requiresFor those that it
+	// takes for the value of an argument.
+	requires    []string
+	requiresFor []requirement
+	// get is the function of the field, a func(*field, P) (V, error). It asks for all it can before it returns
+	// [loaders.ErrBlocked], and changes nothing. Nil for a field that Go has as a property.
+	get any
+	// visit runs get for a parent and hands over each object that it leads to. Nil for what leads nowhere.
+	visit func(f *field, parent any, each func(object any)) error
+	// parents are what get runs for where that is not the object but what an argument holds.
+	parents func(*field) []any
+	// stub is the object that get leads to when no more is known of it than its key; nil where that is not known.
+	stub func(f *field, parent any) any
+	// returns is the type of the objects; empty for an interface or a union.
+	returns string
+}
+
+// requirement is what a field takes for some values of an argument.
+type requirement struct {
+	argument   string
+	applies    func(value any) bool
+	properties []string
+}
+
+// query is the parent of the root fields.
+type query struct{}
+
+// edges has each edge by its name. From here follow $select, the prefetch, what is read ahead, and the resolvers.
+var edges = map[string]*edge{}
+
+// derived are the properties from which fields of any type are answered that have another name upstream.
+var derived = map[string][]string{
+	"productName":          {"skuId"},
+	"appliesToText":        {"appliesTo"},
+	"capabilityStatusText": {"capabilityStatus"},
+	"assignableToText":     {"assignableTo"},
+	"availableUnits":       {"allottedUnits", "consumedUnits", "subscriptions"},
+	"units":                {"prepaidUnits", "consumedUnits"},
+}
+
+func init() { // Not a literal: the edges lead back to the table.
+	const plansOfSkus = "SubscribedSku.servicePlans"
+	for _, list := range [][]*edge{
+		{
+			root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates"),
+			root("Query.user", (*field).user).ahead((*field).userStub),
+			root("Query.me", (*field).me).ahead((*field).meStub),
+			root("Query.groups", (*field).groups),
+			root("Query.group", (*field).group).ahead((*field).groupStub),
+			root("Query.allotments", (*field).allotments).when("filter", given, forArranging...).when("orderBy", given, forArranging...),
+			root("Query.allotment", (*field).allotment).ahead((*field).allotmentStub),
+			root("Query.assignments", (*field).assignments),
+			root("Query.assignment", (*field).assignment),
+			root("Query.assignmentErrors", (*field).assignmentErrors),
+			root("Query.assignmentError", (*field).assignmentError),
+			root("Query.subscribedSkus", (*field).subscribedSkus).when("orderBy", given, "SubscribedSku.skuPartNumber", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits"),
+			root("Query.subscribedSku", (*field).subscribedSku).ahead((*field).subscribedSkuStub),
+			root("Query.licensingOverview", (*field).licensingOverview),
+			toOne("Query.node", "", (*field).node).each(func(f *field) []any { return []any{arg[string](f, "id")} }),
+			toOne("Query.nodes", "", (*field).node).each((*field).nodeIDs),
+			toOne("Query._entities", "", (*field).entity).each(func(f *field) []any { return anys(arg[[]representation](f, "representations")) }).ahead((*field).entityStub),
+		},
+		connection[*licensing.User]("User"),
+		{
+			property("User.assignedLicenses", func(u *licensing.User) []*licensing.AssignedLicense { return u.AssignedLicenses }),
+			toMany("User.licenseAssignmentStates", "licenseAssignmentStates", listOf[*licensing.User](licenseStatesOfUser)),
+			toMany("User.licenseDetails", "", listOf[*licensing.User](licenseDetailsOfUser)),
+			toMany("User.assignments", "", listOf[*licensing.User](assignmentsOfUser)),
+			toMany("User.assignmentErrors", "", listOf[*licensing.User](errorsOfUser)),
+			toMany("User.waitingMembers", "", listOf[*licensing.User](waitingMembersOfUser)),
+			toMany("User.usageRights", "", (*field).usageRightsOfUser),
+			toOne("AssignedLicense.sku", "skuId", func(f *field, l *licensing.AssignedLicense) (*licensing.SubscribedSku, error) { return f.sku(l.SkuID) }),
+			toMany("AssignedLicense.disabledPlans", "disabledPlans "+plansOfSkus, func(f *field, l *licensing.AssignedLicense) ([]*licensing.ServicePlan, error) {
+				return f.servicePlansOf(l.SkuID, l.DisabledPlans)
+			}),
+			toOne("LicenseAssignmentState.sku", "skuId", func(f *field, s *licensing.LicenseAssignmentState) (*licensing.SubscribedSku, error) {
+				return f.sku(s.SkuID)
+			}),
+			toOne("LicenseAssignmentState.assignedByGroup", "assignedByGroup", func(f *field, s *licensing.LicenseAssignmentState) (*licensing.Group, error) {
+				return f.groupByID(s.AssignedByGroup)
+			}),
+			toMany("LicenseAssignmentState.disabledPlans", "disabledPlans "+plansOfSkus, func(f *field, s *licensing.LicenseAssignmentState) ([]*licensing.ServicePlan, error) {
+				return f.servicePlansOf(s.SkuID, s.DisabledPlans)
+			}),
+			toOne("LicenseDetails.sku", "skuId", func(f *field, d *licensing.LicenseDetails) (*licensing.SubscribedSku, error) { return f.sku(d.SkuID) }),
+			property("LicenseDetails.servicePlans", func(d *licensing.LicenseDetails) []*licensing.ServicePlan { return d.ServicePlans }),
+		},
+		connection[*licensing.Group]("Group"),
+		connection[licensing.DirectoryObject]("DirectoryObject"),
+		{
+			property("Group.assignedLicenses", func(g *licensing.Group) []*licensing.AssignedLicense { return g.AssignedLicenses }),
+			toMany("Group.assignments", "", listOf[*licensing.Group](assignmentsOfGroup)),
+			toMany("Group.usageRights", "", (*field).usageRightsOfGroup),
+			toOne("Group.members", "", (*field).members),
+			toOne("Group.membersWithLicenseErrors", "", (*field).membersWithLicenseErrors),
+			toMany("Device.usageRights", "", (*field).usageRightsOfDevice),
+			toMany("Device.waitingMembers", "", listOf[*licensing.Device](waitingMembersOfDevice)),
+		},
+		connection[*licensing.Allotment]("Allotment"),
+		{
+			toOne("Allotment.sku", "skuId", func(f *field, a *licensing.Allotment) (*licensing.SubscribedSku, error) { return f.sku(a.SkuID) }),
+			toOne("Allotment.assignments", "", (*field).assignmentsOfAllotment),
+			toOne("Allotment.waitingMembers", "", (*field).waitingMembersOfAllotment),
+		},
+		connection[*licensing.Assignment]("Assignment"),
+		connection[*licensing.WaitingMember]("WaitingMember"),
+		{
+			toMany("Assignment.disabledServicePlans", "disabledServicePlanIds "+plansOfSkus, (*field).disabledServicePlans),
+			toOne("Assignment.allotment", "allotment", (*field).allotmentOfAssignment),
+			toOne("Assignment.assignedTo", "assignedTo", (*field).assigneeOfAssignment),
+			toOne("WaitingMember.allotment", "allotment", (*field).allotmentOfWaitingMember),
+			toOne("WaitingMember.assignedTo", "assignedTo", (*field).assigneeOfWaitingMember),
+		},
+		connection[*licensing.AssignmentError]("AssignmentError"),
+		{
+			toOne("AssignmentError.sku", "skuId", func(f *field, e *licensing.AssignmentError) (*licensing.SubscribedSku, error) { return f.sku(e.SkuID) }),
+			toOne("AssignmentError.assignedTo", "assignedTo", (*field).assigneeOfError),
+			toOne("AssignmentError.usageRight", "usageRight", (*field).usageRightOfError),
+			toMany("AssignmentError.servicePlans", "message skuId "+plansOfSkus, func(f *field, e *licensing.AssignmentError) ([]*licensing.ServicePlan, error) {
+				return f.servicePlansOf(e.SkuID, e.ServicePlanIDs())
+			}),
+			toMany("AssignmentError.licenseAssignmentStates", "skuId assignedTo", (*field).licenseStatesOfError),
+			toOne("AssignmentError.remedy", "code skuId assignedTo", (*field).remedy),
+		},
+		{
+			toOne("UsageRight.sku", "skuId", func(f *field, u *licensing.UsageRight) (*licensing.SubscribedSku, error) { return f.sku(u.SkuID) }),
+			toMany("UsageRight.assignments", "assignments", (*field).assignmentsOfRight),
+			toMany("UsageRight.allotments", "allotments", (*field).allotmentsOfRight),
+		},
+		connection[*licensing.SubscribedSku]("SubscribedSku"),
+		{
+			property("SubscribedSku.servicePlans", func(s *licensing.SubscribedSku) []*licensing.ServicePlan { return s.ServicePlans }),
+			toMany("SubscribedSku.allotments", "skuId Allotment.skuId", (*field).allotmentsOfSku),
+			toOne("SubscribedSku.assignmentErrors", "skuId", (*field).assignmentErrorsOfSku),
+			toMany("ServicePlan.subscribedSkus", plansOfSkus, (*field).skusWithPlan),
+		},
+		{
+			toMany("LicensingOverview.products", "SubscribedSku.skuPartNumber SubscribedSku.consumedUnits SubscribedSku.prepaidUnits", (*field).products),
+			toOne("LicensingOverview.assignmentErrors", "", (*field).countErrors),
+			toMany("LicensingOverview.waitingMembers", "Allotment.allottedUnits Allotment.consumedUnits Allotment.subscriptions", (*field).countWaiting),
+			property("ProductOverview.sku", func(p *model.ProductOverview) []*licensing.SubscribedSku {
+				return []*licensing.SubscribedSku{p.Sku}
+			}),
+			toValue("ProductOverview.nextLifecycleDate", "Allotment.skuId Allotment.subscriptions", (*field).nextLifecycleDate),
+			property("AssignmentErrorOverview.byProduct", func(o *model.AssignmentErrorOverview) []*model.AssignmentErrorsOfProduct { return o.ByProduct }),
+			toMany("AssignmentErrorOverview.byGroup", "AssignmentError.skuId AssignmentError.assignedTo", (*field).countByGroup),
+			toValue("AssignmentErrorOverview.withoutSource", "AssignmentError.skuId AssignmentError.assignedTo", (*field).countWithoutSource),
+			toOne("AssignmentErrorsOfProduct.sku", "AssignmentError.skuId", func(f *field, p *model.AssignmentErrorsOfProduct) (*licensing.SubscribedSku, error) {
+				return f.sku(p.SkuID)
+			}),
+			toOne("AssignmentErrorsOfGroup.group", "", func(f *field, g *model.AssignmentErrorsOfGroup) (*licensing.Group, error) {
+				return f.groupByID(g.GroupID)
+			}),
+			property("WaitingMemberCount.allotment", func(c *model.WaitingMemberCount) []*licensing.Allotment {
+				return []*licensing.Allotment{c.Allotment}
+			}),
+		},
+		{
+			property("CreateAssignmentsPayload.results", func(p *model.CreateAssignmentsPayload) []*model.CreateAssignmentResult { return p.Results }),
+			toOne("CreateAssignmentResult.assignment", "", func(f *field, r *model.CreateAssignmentResult) (*licensing.Assignment, error) {
+				return f.assignmentAfter(r.Assignment)
+			}),
+			toOne("UpdateAssignmentPayload.assignment", "", func(f *field, p *model.UpdateAssignmentPayload) (*licensing.Assignment, error) {
+				return f.assignmentAfter(p.Assignment)
+			}),
+			toOne("DeleteAssignmentPayload.allotment", "", func(f *field, p *model.DeleteAssignmentPayload) (*licensing.Allotment, error) {
+				return f.allotmentNow(p.AllotmentID)
+			}),
+			toOne("DeleteAssignmentPayload.assignedTo", "", func(f *field, p *model.DeleteAssignmentPayload) (licensing.DirectoryObject, error) {
+				return f.assigneeNow(p.Assignee)
+			}),
+			toOne("AssignLicensePayload.assignedTo", "", func(f *field, p *model.AssignLicensePayload) (licensing.DirectoryObject, error) {
+				return f.assigneeNow(p.Assignee)
+			}),
+			property("ReprocessPayload.results", func(p *model.ReprocessPayload) []*model.ReprocessResult { return p.Results }),
+			toOne("ReprocessResult.user", "", (*field).userNow),
+		},
+	} {
+		for _, e := range list {
+			edges[e.name] = e
+		}
+	}
+	types := shownSchema().Types
+	for _, e := range edges {
+		typeName, fieldName := e.place()
+		if returned := types[types[typeName].Fields.ForName(fieldName).Type.Name()]; returned.Kind == ast.Object {
+			e.returns = returned.Name
+		}
+	}
+}
+
+// toOne is an edge that leads to one object, or none. What it requires are properties of its own type, unless they name
+// another.
+func toOne[P any, V comparable](name, requires string, get func(*field, P) (V, error)) *edge {
+	return newEdge(name, requires, get, func(f *field, parent any, each func(any)) error {
+		value, err := get(f, parent.(P))
+		return handOver(each, err, value)
+	})
+}
+
+// toMany is an edge that leads to a list of objects.
+func toMany[P any, V comparable](name, requires string, get func(*field, P) ([]V, error)) *edge {
+	return newEdge(name, requires, get, func(f *field, parent any, each func(any)) error {
+		values, err := get(f, parent.(P))
+		return handOver(each, err, values...)
+	})
+}
+
+// toValue is an edge that leads to no objects, but has to read some.
+func toValue[P, V any](name, requires string, get func(*field, P) (V, error)) *edge {
+	return newEdge(name, requires, get, func(f *field, parent any, _ func(any)) error {
+		_, err := get(f, parent.(P))
+		return err
+	})
+}
+
+// root is an edge of the query type.
+func root[V comparable](name string, get func(*field) (V, error)) *edge {
+	return toOne(name, "", func(f *field, _ query) (V, error) { return get(f) })
+}
+
+// listOf is the function of an edge to what a loader has by the id of the parent.
+func listOf[P licensing.Node, V any](loader func(*field) *loaders.Loader[string, []V]) func(*field, P) ([]V, error) {
+	return func(f *field, parent P) ([]V, error) { return loader(f).Get(parent.ObjectID()) }
+}
+
+// property is a field that Go has as a property, and that leads to objects with edges.
+func property[P any, V comparable](name string, of func(P) []V) *edge {
+	_, fieldName, _ := strings.Cut(name, ".")
+	return newEdge(name, fieldName, nil, func(_ *field, parent any, each func(any)) error {
+		return handOver(each, nil, of(parent.(P))...)
+	})
+}
+
+// connection is the properties that lead through a connection.
+func connection[T comparable](typeName string) []*edge {
+	return []*edge{
+		property(typeName+"Connection.nodes", (*model.Connection[T]).Nodes),
+		property(typeName+"Connection.edges", func(c *model.Connection[T]) []*model.Edge[T] { return c.Edges }),
+		property(typeName+"Edge.node", func(e *model.Edge[T]) []T { return []T{e.Node} }),
+	}
+}
+
+func newEdge(name, requires string, get any, visit func(*field, any, func(any)) error) *edge {
+	e := &edge{name: name, get: get, visit: visit}
+	typeName, _ := e.place()
+	for _, property := range strings.Fields(requires) {
+		if !strings.Contains(property, ".") {
+			property = typeName + "." + property
+		}
+		e.requires = append(e.requires, property)
+	}
+	return e
+}
+
+// handOver hands over the objects that an edge leads to, unless it is blocked, without those that are nil.
+func handOver[V comparable](each func(any), err error, values ...V) error {
+	var none V
+	for _, value := range values {
+		if value != none && !errors.Is(err, loaders.ErrBlocked) {
+			each(value)
+		}
+	}
+	return err
+}
+
+// when has an edge require properties for some values of an argument.
+func (e *edge) when(argument string, applies func(any) bool, properties ...string) *edge {
+	e.requiresFor = append(e.requiresFor, requirement{argument, applies, properties})
+	return e
+}
+
+// each has an edge run for each element of an argument.
+func (e *edge) each(parents func(*field) []any) *edge {
+	e.parents = parents
+	return e
+}
+
+// ahead has what is below an edge be read before the object is known.
+func (e *edge) ahead(stub func(*field, any) any) *edge {
+	e.stub = stub
+	return e
+}
+
+// place returns the type that has the field, and the field's own name.
+func (e *edge) place() (typeName, field string) {
+	typeName, field, _ = strings.Cut(e.name, ".")
+	return typeName, field
+}
+
+// needsKey tells whether the key of its object is all that an edge needs.
+func (e *edge) needsKey() bool {
+	typeName, _ := e.place()
+	return e.get != nil && !slices.ContainsFunc(e.requires, func(property string) bool {
+		return strings.HasPrefix(property, typeName+".") && property != typeName+".id" && property != "SubscribedSku.skuId"
+	})
+}
+
+// typeOf returns the type of an object that the edge leads to.
+func (e *edge) typeOf(object any) string {
+	if e.returns != "" {
+		return e.returns
+	}
+	switch object.(type) {
+	case *licensing.User:
+		return "User"
+	case *licensing.Group:
+		return "Group"
+	case *licensing.Device:
+		return "Device"
+	case *licensing.Allotment:
+		return "Allotment"
+	case *licensing.Assignment:
+		return "Assignment"
+	case *licensing.AssignmentError:
+		return "AssignmentError"
+	case *licensing.UsageRight:
+		return "UsageRight"
+	case *licensing.SubscribedSku:
+		return "SubscribedSku"
+	default:
+		return "OtherDirectoryObject"
+	}
+}
+
+// given tells whether an argument has a value.
+func given(value any) bool { return value != nil }
+
+// anys returns elements as values of any type.
+func anys[E any](elements []E) []any { return each(elements, func(e E) any { return e }) }

@@ -1,0 +1,293 @@
+package loaders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"licensegraph/internal/licensing"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// service is an upstream that knows the length of every word.
+type service struct {
+	batches [][]string // what each batch read, in order
+	before  func(ctx context.Context, batch []string)
+	broken  func() Batch // nil for batches that work
+	empty   bool         // it answers nothing
+}
+
+// reading is a batch of a service: reads by their names, and what they end with.
+type reading struct {
+	Batch
+	service *service
+	names   []string
+	done    []func()
+}
+
+func (s *service) Batch() Batch {
+	if s.broken != nil {
+		return s.broken()
+	}
+	return &reading{service: s}
+}
+
+func (b *reading) Do(ctx context.Context) {
+	slices.Sort(b.names)
+	b.service.batches = append(b.service.batches, b.names)
+	if b.service.before != nil {
+		b.service.before(ctx, b.names)
+	}
+	for _, done := range b.done {
+		done()
+	}
+}
+
+// lengths returns a loader of the service; its reads carry its name.
+func lengths(all *Loaders, name string) *Loader[string, int] {
+	return newLoader(all, func(b Batch, words []string, found func(string, int, error)) {
+		r := b.(*reading)
+		for _, word := range words {
+			r.names = append(r.names, name+" "+word)
+			r.done = append(r.done, func() {
+				switch {
+				case r.service.empty:
+				case word == "":
+					found(word, 0, licensing.ErrForbidden)
+				default:
+					found(word, len(word), nil)
+				}
+			})
+		}
+	})
+}
+
+// newService returns a service, and what loaders of it share.
+func newService(ctx context.Context) (*service, *Loaders) {
+	s := &service{}
+	return s, &Loaders{ctx: ctx, source: s}
+}
+
+// TestBlocked reads nothing before a round, and everything that was asked for with it, each key once.
+func TestBlocked(t *testing.T) {
+	t.Parallel()
+	s, all := newService(t.Context())
+	a, b := lengths(all, "a"), lengths(all, "b")
+	for range 3 {
+		for _, l := range []*Loader[string, int]{a, b} {
+			for _, word := range []string{"x", "yy", ""} {
+				if _, err := l.Get(word); !errors.Is(err, ErrBlocked) {
+					t.Errorf("%q: %v", word, err)
+				}
+			}
+		}
+	}
+	if len(s.batches) > 0 {
+		t.Errorf("read %v", s.batches)
+	}
+	if !all.Round() || all.Round() {
+		t.Error("there is one round")
+	}
+	if got := fmt.Sprint(s.batches); got != "[[a  a x a yy b  b x b yy]]" {
+		t.Errorf("read %s", got)
+	}
+	for _, l := range []*Loader[string, int]{a, b} {
+		if n, err := l.Get("yy"); n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		if _, err := l.Get(""); !errors.Is(err, licensing.ErrForbidden) {
+			t.Errorf("%v", err)
+		}
+	}
+	if all.Round() {
+		t.Error("there is nothing to read")
+	}
+}
+
+// TestPrimed reads nothing that came along with something else, before or after it was asked for.
+func TestPrimed(t *testing.T) {
+	t.Parallel()
+	s, all := newService(t.Context())
+	l := lengths(all, "l")
+	l.Prime("before", 7)
+	l.Get("after") //nolint:errcheck // blocked
+	l.Prime("after", 8)
+	l.Prime("after", 9)
+	for word, want := range map[string]int{"before": 7, "after": 8} {
+		if n, err := l.Get(word); n != want || err != nil {
+			t.Errorf("%s: %d, %v", word, n, err)
+		}
+	}
+	if all.Round() || len(s.batches) > 0 {
+		t.Errorf("read %v", s.batches)
+	}
+}
+
+// TestConcurrentReaders has many run at the same time what needs two rounds. Each key is read once.
+func TestConcurrentReaders(t *testing.T) {
+	t.Parallel()
+	s, all := newService(t.Context())
+	l := lengths(all, "l")
+	var group sync.WaitGroup
+	for i := range 100 {
+		group.Go(func() {
+			word := strings.Repeat("x", 1+i%7)
+			got, err := Read(all, func() (int, error) {
+				n, err := l.Get(word)
+				if err != nil {
+					return 0, err
+				}
+				return l.Get(strings.Repeat("y", n))
+			})
+			if got != len(word) || err != nil {
+				t.Errorf("%q: %d, %v", word, got, err)
+			}
+		})
+	}
+	group.Wait()
+	read := slices.Sorted(slices.Values(slices.Concat(s.batches...)))
+	if len(read) != 14 || len(slices.Compact(read)) != 14 {
+		t.Errorf("read %v", read)
+	}
+}
+
+// TestCollect asks for everything before it is blocked, and keeps the errors of the elements apart.
+func TestCollect(t *testing.T) {
+	t.Parallel()
+	s, all := newService(t.Context())
+	l := lengths(all, "l")
+	words := []string{"ccc", "a", "", "bb", "a"}
+	if _, _, blocked := Collect(words, l.Get); !errors.Is(blocked, ErrBlocked) {
+		t.Errorf("%v", blocked)
+	}
+	all.Round()
+	values, errs, blocked := Collect(words, l.Get)
+	if fmt.Sprint(values) != "[3 1 0 2 1]" || blocked != nil || !errors.Is(errs[2], licensing.ErrForbidden) || errs[0] != nil || errs[4] != nil {
+		t.Errorf("%v, %v, %v", values, errs, blocked)
+	}
+	if len(s.batches) != 1 || len(s.batches[0]) != 4 {
+		t.Errorf("read %v", s.batches)
+	}
+}
+
+// TestBrokenBatch answers every key with an error, whatever a batch does.
+func TestBrokenBatch(t *testing.T) {
+	t.Parallel()
+	isPanic := func(err error) bool {
+		caught, ok := errors.AsType[*PanicError](err)
+		return ok && strings.Contains(caught.At, "licensegraph/loaders.") && !strings.Contains(err.Error(), "somebody")
+	}
+	isMissing := func(err error) bool { return errors.Is(err, licensing.ErrNotFound) }
+	for _, tt := range []struct {
+		name string
+		set  func(*service)
+		want func(error) bool
+	}{
+		{"it panics", func(s *service) { s.before = func(context.Context, []string) { panic("about somebody") } }, isPanic},
+		{"it cannot be made", func(s *service) { s.broken = func() Batch { panic("about somebody") } }, isPanic},
+		{"it is of the wrong type", func(s *service) { s.broken = func() Batch { return nil } }, isPanic},
+		{"it answers nothing", func(s *service) { s.empty = true }, isMissing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, all := newService(t.Context())
+			tt.set(s)
+			a, b := lengths(all, "a"), lengths(all, "b")
+			ask := func() []error {
+				_, one, _ := Collect([]string{"x", "yy"}, a.Get)
+				_, other, _ := Collect([]string{"x", "yy"}, b.Get)
+				return append(one, other...)
+			}
+			ask()
+			all.Round()
+			for _, err := range ask() {
+				if !tt.want(err) {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestCancelled ends a round when the operation is given up.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s, all := newService(ctx)
+	s.before = func(ctx context.Context, _ []string) { cancel(); <-ctx.Done() }
+	s.empty = true
+	l := lengths(all, "l")
+	if _, err := Read(all, func() (int, error) { return l.Get("x") }); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v: what was not read is not missing", err)
+	}
+	if _, err := Read(all, func() (int, error) { return l.Get("y") }); !errors.Is(err, context.Canceled) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestAgainstNaive does the same things in any order with a loader and with one that has no batches, and compares what
+// they return.
+func TestAgainstNaive(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		s, all := newService(t.Context())
+		l := lengths(all, "l")
+		known, wanted, read := map[string]int{}, map[string]bool{}, 0
+		for range 60 {
+			word := strings.Repeat("w", 1+r.IntN(12))
+			want, isKnown := known[word]
+			switch r.IntN(4) {
+			case 0:
+				l.Prime(word, 100)
+				if !isKnown {
+					known[word] = 100
+				}
+			case 1:
+				all.Round()
+				for word := range wanted {
+					if _, primed := known[word]; !primed {
+						known[word] = len(word)
+						read++
+					}
+				}
+				clear(wanted)
+			default:
+				got, err := l.Get(word)
+				if isKnown != (err == nil) || got != want || err != nil && !errors.Is(err, ErrBlocked) {
+					t.Fatalf("seed %d, %s: %d, %v; want %d, known %v", seed, word, got, err, want, isKnown)
+				}
+				if !isKnown {
+					wanted[word] = true
+				}
+			}
+		}
+		if got := len(slices.Concat(s.batches...)); got != read {
+			t.Errorf("seed %d: read %d keys, want %d", seed, got, read)
+		}
+	}
+}
+
+// BenchmarkRound reads a hundred keys together.
+func BenchmarkRound(b *testing.B) {
+	keys := make([]string, 100)
+	for i := range keys {
+		keys[i] = strings.Repeat("x", i+1)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, all := newService(b.Context())
+		l := lengths(all, "l")
+		Collect(keys, l.Get) //nolint:errcheck // blocked
+		all.Round()
+		Collect(keys, l.Get) //nolint:errcheck // known
+	}
+}

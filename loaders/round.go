@@ -1,0 +1,94 @@
+package loaders
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// loader is a [Loader] of any type.
+type loader interface {
+	load(context.Context) (wait func())
+}
+
+// round is one batch and the loaders that fill it. The last loader to come sends it for all.
+type round struct {
+	source Source
+	done   chan struct{}
+
+	mu    sync.Mutex
+	batch Batch // nil until the first loader comes
+	left  int   // loaders that are to come
+	err   error // that the batch as a whole ended with
+}
+
+// add adds reads to the batch and returns when it was read.
+func (r *round) add(ctx context.Context, reads func(Batch)) error {
+	r.mu.Lock()
+	err := guard(func() {
+		if r.batch == nil {
+			r.batch = r.source.Batch()
+		}
+		reads(r.batch)
+	})
+	r.left--
+	last := r.left == 0
+	r.mu.Unlock()
+	if last {
+		if r.batch != nil {
+			r.err = guard(func() { r.batch.Do(ctx) })
+		}
+		close(r.done)
+	}
+	<-r.done
+	return errors.Join(err, r.err)
+}
+
+// Round reads everything that was asked for and is not known, as one batch. It tells whether there was anything.
+func (l *Loaders) Round() bool {
+	l.rounds.Lock()
+	defer l.rounds.Unlock()
+	var waits []func()
+	for _, loader := range l.loaders {
+		if wait := loader.load(l.ctx); wait != nil {
+			waits = append(waits, wait)
+		}
+	}
+	if len(waits) == 0 {
+		return false
+	}
+	l.current = &round{source: l.source, done: make(chan struct{}), left: len(waits)}
+	var wg sync.WaitGroup
+	for _, wait := range waits {
+		wg.Go(wait)
+	}
+	wg.Wait()
+	l.made.Add(1)
+	return true
+}
+
+// Read runs a function that reads with the loaders until it is not blocked, or no round would help.
+func Read[V any](l *Loaders, read func() (V, error)) (V, error) {
+	for {
+		before := l.made.Load()
+		value, err := read()
+		if !errors.Is(err, ErrBlocked) {
+			return value, err
+		}
+		if !l.Round() && l.made.Load() == before { // nor has anybody else made one
+			return value, err
+		}
+	}
+}
+
+// Collect returns what a function gives of each element. It asks for all of them before it is blocked.
+func Collect[E, V any](elements []E, of func(E) (V, error)) ([]V, []error, error) {
+	values, errs := make([]V, len(elements)), make([]error, len(elements))
+	blocked := error(nil)
+	for i, element := range elements {
+		if values[i], errs[i] = of(element); errors.Is(errs[i], ErrBlocked) {
+			blocked = ErrBlocked
+		}
+	}
+	return values, errs, blocked
+}
