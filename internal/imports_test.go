@@ -20,6 +20,7 @@ var arrows = map[string][]string{
 	"internal/emulator/contract": nil,
 	"internal/emulator/odata":    nil,
 	"internal/emulator/tenant":   nil,
+	"internal/config":            {"internal/entra", "internal/identity", "internal/licensing", "internal/limits", "internal/outbound", "internal/quota"},
 	"internal/documents":         {"internal/identity"},
 	"internal/entra":             {"internal/identity", "internal/licensing", "internal/outbound"},
 	"internal/generate":          nil,
@@ -33,7 +34,7 @@ var arrows = map[string][]string{
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
 	"graph":                      {"graph/generated", "graph/model", "internal/identity", "internal/licensing", "loaders"},
-	"server":                     {"graph", "graph/model", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
+	"server":                     {"graph", "graph/model", "internal/config", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

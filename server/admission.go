@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/limits"
 	"licensegraph/internal/quota"
@@ -51,7 +52,7 @@ const (
 
 // newTurns lets large operations together cost what the largest one may, for each CPU. More would only take turns, and
 // memory, and have small operations wait.
-func newTurns(cfg *Config) *semaphore.Weighted {
+func newTurns(cfg *config.Config) *semaphore.Weighted {
 	return semaphore.NewWeighted(int64(min(cfg.MaxCost, math.MaxInt32)) * int64(runtime.GOMAXPROCS(0)))
 }
 
@@ -75,11 +76,6 @@ func busy(text string, seconds int) *refusal {
 	return &refusal{http.StatusServiceUnavailable, text, map[string]string{"Retry-After": strconv.Itoa(seconds)}, map[string]any{
 		"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": seconds,
 	}}
-}
-
-// quota returns the limits of callers.
-func (c *Config) quota() quota.Limits {
-	return quota.Limits{Rate: c.CallerRate, Burst: c.CallerBurst, PerCaller: c.CallerOperations, Total: c.MaxOperations}
 }
 
 // boundConnections lets a listener have that many connections. Who comes when there are as many waits until one has

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"licensegraph/graph"
+	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
@@ -28,7 +29,7 @@ import (
 // app is the running program: the gateway, and the embedded tenant where one
 // is served.
 type app struct {
-	cfg       *Config
+	cfg       *config.Config
 	logger    *slog.Logger
 	listeners listeners
 	gateway   *http.Server
@@ -53,18 +54,18 @@ const (
 )
 
 // newApp builds everything. It serves nothing yet.
-func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) {
+func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, logger: logger, listeners: l}
-	services := cfg.services()
-	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.credential}
-	a.upstream = fmt.Sprintf("%s (tenant %s)", services.graphURL, strings.Join(ids, ", "))
-	if cfg.embedded() {
-		tenant, err := cfg.Embedded.open(func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: scopes, SinglePage: pages(l.gateway)})
+	services := cfg.Services()
+	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.Credential}
+	a.upstream = fmt.Sprintf("%s (tenant %s)", services.GraphURL, strings.Join(ids, ", "))
+	if cfg.ServesEmbedded() {
+		tenant, err := openEmbedded(&cfg.Embedded, func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: scopes, SinglePage: pages(l.gateway)})
 		if err != nil {
 			return nil, err
 		}
 		url := baseURL(l.embedded)
-		services = cloud{graphURL: url, authority: url}
+		services = config.Services{GraphURL: url, Authority: url}
 		ids, application = []string{tenant.TenantID()}, entra.Options{ClientID: tenant.ClientID(), Credential: entra.Secret(identity.Secret(tenant.ClientSecret()))}
 		a.embedded = a.newServer(tenant)
 		assignRoles(tenant)
@@ -81,7 +82,7 @@ func newApp(cfg *Config, l listeners, audit, logger *slog.Logger) (*app, error) 
 	}
 	a.resolver = resolver
 	a.auth = newAuthenticator(cfg, entra.VerifierOptions{
-		Authority: services.authority, IssuerV1: services.issuerV1, IssuersV2: services.issuersV2, TenantIDs: ids, Audiences: cfg.audiences(application.ClientID),
+		Authority: services.Authority, IssuerV1: services.IssuerV1, IssuersV2: services.IssuersV2, TenantIDs: ids, Audiences: cfg.AudiencesOf(application.ClientID),
 		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
 	}, audit)
 	if a.tenant != nil {
@@ -206,7 +207,7 @@ func (a *app) serve(ctx context.Context) error {
 	})
 	err := group.Wait()
 	if a.tenant != nil {
-		err = errors.Join(err, a.cfg.Embedded.save(a.tenant))
+		err = errors.Join(err, saveEmbedded(&a.cfg.Embedded, a.tenant))
 	}
 	return err
 }
@@ -214,18 +215,14 @@ func (a *app) serve(ctx context.Context) error {
 // watchCursorKey looks at the file of the cursor key at each tick, until the context ends. A file that cannot be read
 // leaves the key as it is.
 func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
-	last, problem := a.cfg.cursorKeys, ""
+	last, problem := a.cfg.CursorKeys, ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks:
 		}
-		text, err := readSecret("cursor-key", a.cfg.CursorKeyFile, func(string) string { return "" })
-		var keys [][]byte
-		if err == nil {
-			keys, err = decodeCursorKeys(text)
-		}
+		keys, err := a.cfg.ReadCursorKeys()
 		if err == nil && !slices.EqualFunc(keys, last, bytes.Equal) {
 			last, err = keys, a.resolver.ChangeCursorKeys(keys)
 			a.logger.InfoContext(ctx, "the cursor key has changed")

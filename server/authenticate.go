@@ -10,6 +10,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/graphiql"
 	"licensegraph/internal/identity"
@@ -24,7 +25,7 @@ type authenticator struct {
 }
 
 // newAuthenticator returns what the configuration asks for, for callers of these tenants.
-func newAuthenticator(cfg *Config, options entra.VerifierOptions, audit *slog.Logger) *authenticator {
+func newAuthenticator(cfg *config.Config, options entra.VerifierOptions, audit *slog.Logger) *authenticator {
 	a := &authenticator{audit: audit}
 	if cfg.Inbound == "none" {
 		return a

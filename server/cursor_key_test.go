@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"licensegraph/graph"
+	"licensegraph/internal/config"
 )
 
 // TestCursorKeyIsReadAgain takes a key from a file that changes, and keeps the last one while the file is bad.
@@ -24,11 +25,13 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	key := func(b byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, cursorKeyBytes)) }
+	key := func(b byte) string {
+		return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, config.CursorKeyBytes))
+	}
 	write(key(1))
 	log := newJournal()
 	cfg := testConfig(t, "--cursor-key-file="+path)
-	resolver, err := graph.New(graph.Options{CursorKeys: cfg.cursorKeys})
+	resolver, err := graph.New(graph.Options{CursorKeys: cfg.CursorKeys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +43,7 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 		content string
 		changes int // of the key until then
 		faults  int
-	}{{key(1), 0, 0}, {key(2), 1, 0}, {key(2), 1, 0}, {"not a key", 1, 1}, {"not a key", 1, 1}, {"", 1, 2}, {key(2), 1, 2}, {key(3), 2, 2}, {key(3) + "\n" + key(4), 3, 2}, {key(4) + "\n" + key(3), 4, 2}, {key(4) + "\n\n", 5, 2}, {strings.Repeat(key(1)+"\n", maxCursorKeys+1), 5, 3}} {
+	}{{key(1), 0, 0}, {key(2), 1, 0}, {key(2), 1, 0}, {"not a key", 1, 1}, {"not a key", 1, 1}, {"", 1, 2}, {key(2), 1, 2}, {key(3), 2, 2}, {key(3) + "\n" + key(4), 3, 2}, {key(4) + "\n" + key(3), 4, 2}, {key(4) + "\n\n", 5, 2}, {strings.Repeat(key(1)+"\n", 5), 5, 3}} {
 		write(step.content)
 		ticks <- time.Time{}
 		ticks <- time.Time{} // by now the first is over

@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
 )
 
@@ -22,7 +23,7 @@ const (
 )
 
 // newDocuments reads the trusted documents. Those that do not run against the schema are left out.
-func newDocuments(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Logger) (*documents.Trusted, *documents.Extension, error) {
+func newDocuments(cfg *config.Config, schema graphql.ExecutableSchema, logger *slog.Logger) (*documents.Trusted, *documents.Extension, error) {
 	options := documents.Options{Mode: documents.Mode(cfg.TrustedDocumentsMode), Logger: logger}
 	if cfg.AutomaticDocuments {
 		options.Automatic = documents.NewMemory(automaticDocuments, automaticBytes)
@@ -38,8 +39,8 @@ func newDocuments(cfg *Config, schema graphql.ExecutableSchema, logger *slog.Log
 }
 
 // checkDocument tells what keeps a document from running, whatever its variables are.
-func checkDocument(cfg *Config, schema graphql.ExecutableSchema) func(text string) error {
-	bounds := cfg.limits()
+func checkDocument(cfg *config.Config, schema graphql.ExecutableSchema) func(text string) error {
+	bounds := cfg.Limits()
 	return func(text string) error {
 		if err := bounds.CheckDocument(text); err != nil {
 			return err

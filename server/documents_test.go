@@ -250,14 +250,6 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for want, flags := range map[string][]string{
-		"wants the documents":       {"--trusted-documents-mode=enforce"},
-		"none of off, log, enforce": {"--trusted-documents-mode=on", "--trusted-documents=x"},
-	} {
-		if _, err := load(flags, noEnv, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: %v", flags, err)
-		}
-	}
 }
 
 // TestTrustedDocumentsThroughTheWire has the whole program hold its clients to a list.

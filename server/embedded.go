@@ -9,13 +9,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/emulator"
 )
 
@@ -39,56 +40,72 @@ func assignRoles(tenant *emulator.Emulator) {
 	}
 }
 
-// embeddedConfig is what can be set of the command embedded.
-type embeddedConfig struct {
-	Embedded        `embed:""`
-	AllowNetwork    bool     `name:"allow-network" help:"Listen on an address that others in the network reach, too. Anybody there can sign in as anybody."`
-	TLS             bool     `name:"tls" help:"Speak HTTPS, with a certificate made at start."`
-	CAFile          string   `name:"ca-file" placeholder:"FILE" help:"Where to write the certificate (PEM) that clients have to trust, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE."`
-	RedirectURIs    []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people may be sent back to after they have signed in, besides http://localhost and the loopback addresses with any port. Can be given more than once."`
-	SinglePageURIs  []string `name:"single-page-uri" sep:"none" placeholder:"URI" help:"The same for single-page applications: what people come back with is redeemed by a page in a browser, and by nothing else."`
-	CertificateFile string   `name:"certificate-file" placeholder:"FILE" help:"Where to write a certificate of the application with its key (PEM), for clients that sign in with one."`
-}
-
-func (c *embeddedConfig) validate() error {
-	v := &validation{}
-	if host, ok := v.address("listen", c.Listen); ok && !c.AllowNetwork && !isLoopback(host) {
-		v.note("--listen: %s is not a loopback address such as 127.0.0.1:8081: --allow-network lets others in", c.Listen)
-	}
-	v.atLeastOne("users", int64(c.Users))
-	v.atMost("users", c.Users, maxEmbeddedUsers)
-	if c.CAFile != "" && !c.TLS {
-		v.note("--ca-file: there is no certificate to trust without --tls")
-	}
-	v.redirects("redirect-uri", c.RedirectURIs)
-	v.redirects("single-page-uri", c.SinglePageURIs)
-	return errors.Join(v.problems...)
-}
-
-func (v *validation) redirects(flag string, list []string) {
-	for _, uri := range list {
-		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
-			v.note("--%s: %q is no address such as https://app.example.com/signin", flag, uri)
+// openEmbedded makes the embedded tenant. flag is how a setting of it is written.
+func openEmbedded(c *config.Embedded, flag func(name string) string, signIn emulator.SignIn) (*emulator.Emulator, error) {
+	opts := emulator.Options{Users: c.Users, Seed: c.Seed, Control: c.Control, SignIn: signIn}
+	var problems []error
+	note := func(name string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", flag(name), err))
 		}
 	}
+	switch c.Control {
+	case "local":
+		opts.Control = ""
+	case "open", "off":
+	default:
+		note("control", fmt.Errorf("%q is none of local, open, off", c.Control))
+	}
+	for _, text := range c.Variants {
+		note("variant", opts.Variants.Set(text))
+	}
+	var faults []emulator.Fault
+	for _, text := range c.Faults {
+		f, err := emulator.ParseFault(text)
+		note("fault", err)
+		faults = append(faults, f)
+	}
+	if c.State != "" {
+		var err error
+		opts.State, err = os.Open(c.State) // For as long as the tenant lives: a reset reads it again.
+		note("state", err)
+	}
+	if problems != nil {
+		return nil, &setupError{errors.Join(problems...)}
+	}
+	tenant, err := emulator.Open(opts)
+	if err != nil {
+		return nil, &setupError{fmt.Errorf("%s: %w", flag("state"), err)}
+	}
+	for _, f := range faults {
+		tenant.Inject(f)
+	}
+	return tenant, nil
 }
 
-// embeddedEnv is the variable of a flag of the command: the same as with the
-// gateway.
-func embeddedEnv(flag string) string { return envName("embedded-" + flag) }
+// saveEmbedded writes the tenant to a file where one is wanted: all of it or nothing.
+func saveEmbedded(c *config.Embedded, tenant *emulator.Emulator) error {
+	if c.SaveState == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(c.SaveState), filepath.Base(c.SaveState)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // It is not there any more when all went well.
+	if err := errors.Join(tenant.Save(f), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), c.SaveState)
+}
 
 // runEmbedded serves the embedded tenant alone until the context ends.
 func runEmbedded(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	cfg := &embeddedConfig{}
-	problems, err := parseInto(cfg, args, getenv, stdout, "licensegraph embedded", embeddedEnv,
-		"A Microsoft Graph with licenses of made-up people, and the sign-in for it: for tests of clients, not for production.")
+	cfg, err := config.LoadCommand(args, getenv, stdout)
 	switch {
-	case errors.Is(err, errHelp):
+	case errors.Is(err, config.ErrHelp):
 		return nil
-	case err == nil:
-		err = cfg.validate()
-	}
-	if err := errors.Join(append(problems, err)...); err != nil {
+	case err != nil:
 		return &setupError{err}
 	}
 	l, err := net.Listen("tcp", cfg.Listen)
@@ -97,7 +114,7 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 	}
 	defer l.Close() // Serving closes it too.
 	signIn := emulator.SignIn{RedirectURIs: cfg.RedirectURIs, SinglePage: cfg.SinglePageURIs, Scopes: append([]string{"access_as_user"}, scopes...)}
-	tenant, err := cfg.open(func(name string) string { return "--" + name }, signIn)
+	tenant, err := openEmbedded(&cfg.Embedded, func(name string) string { return "--" + name }, signIn)
 	if err != nil {
 		return err
 	}
@@ -125,7 +142,7 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 	}
 	fmt.Fprintf(stdout, "Microsoft Graph  %s/beta and /v1.0 (%d made-up people)\nSign-in          %s/%s\nTenant           %[4]s\nClient           %[5]s\nSecret           %[6]s\nPublic client    %[7]s\nPassword         %[8]s (of everybody)\nCtrl-C stops.\n",
 		address, tenant.UserCount(), address, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
-	return errors.Join(serveEmbedded(ctx, server, l), cfg.save(tenant))
+	return errors.Join(serveEmbedded(ctx, server, l), saveEmbedded(&cfg.Embedded, tenant))
 }
 
 func newEmbeddedServer(tenant http.Handler, logger *slog.Logger) *http.Server {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/config"
 )
 
 func TestStrictVariables(t *testing.T) {
@@ -113,7 +115,7 @@ func TestUpstreamReport(t *testing.T) {
 		{"header", true, false, true},
 		{"never", true, false, false},
 	} {
-		cfg := &Config{UpstreamReport: tt.when}
+		cfg := &config.Config{UpstreamReport: tt.when}
 		if tt.real {
 			cfg.TenantIDs = []string{"contoso.example"}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"licensegraph/graph"
+	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
 	"licensegraph/internal/limits"
 )
@@ -28,10 +29,10 @@ const (
 )
 
 // newResolver connects the resolvers with Microsoft Graph.
-func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*graph.Resolver, error) {
-	keys := cfg.cursorKeys
+func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logger) (*graph.Resolver, error) {
+	keys := cfg.CursorKeys
 	if keys == nil {
-		key := make([]byte, cursorKeyBytes)
+		key := make([]byte, config.CursorKeyBytes)
 		_, _ = rand.Read(key) // never fails
 		keys = [][]byte{key}
 	}
@@ -42,7 +43,7 @@ func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*gr
 		ShowUpstream: upstreamReport(cfg),
 		PlainSDL:     !cfg.SecurityDirectives,
 		OnBehalfOf:   cfg.Outbound == "on-behalf-of",
-		AllowWrites:  cfg.AllowWrites || cfg.embedded(),
+		AllowWrites:  cfg.AllowWrites || cfg.ServesEmbedded(),
 		Document:     documents.Sent,
 		Audit:        audit,
 
@@ -52,11 +53,11 @@ func newResolver(cfg *Config, tenants *tenants, audit, logger *slog.Logger) (*gr
 }
 
 // upstreamReport tells which answers carry extensions.upstream.
-func upstreamReport(cfg *Config) func(http.Header) bool {
+func upstreamReport(cfg *config.Config) func(http.Header) bool {
 	when := cfg.UpstreamReport
 	if when == "auto" {
 		when = "never"
-		if cfg.embedded() {
+		if cfg.ServesEmbedded() {
 			when = "always"
 		}
 	}
@@ -67,7 +68,7 @@ func upstreamReport(cfg *Config) func(http.Header) bool {
 
 // newExecutor puts a schema behind what an operation has to pass: the list of
 // documents and limits before it is validated, and its cost before it is run.
-func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.Extension, logger *slog.Logger, extensions ...graphql.HandlerExtension) *executor.Executor {
+func newExecutor(cfg *config.Config, schema graphql.ExecutableSchema, docs *documents.Extension, logger *slog.Logger, extensions ...graphql.HandlerExtension) *executor.Executor {
 	e := executor.New(schema)
 	e.SetParserTokenLimit(cfg.MaxTokens)
 	if !cfg.Introspection {
@@ -79,7 +80,7 @@ func newExecutor(cfg *Config, schema graphql.ExecutableSchema, docs *documents.E
 	e.SetRecoverFunc(graph.Recover(logger))
 	e.Use(docs)
 	e.Use(&strictVariables{}) // before the cost, which comes of values
-	e.Use(limits.New(cfg.limits()))
+	e.Use(limits.New(cfg.Limits()))
 	e.Use(withoutDefer{cfg.MaxTokens})
 	if cfg.Introspection {
 		e.Use(extension.Introspection{})

@@ -9,6 +9,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/rs/cors"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/graphiql"
 )
 
@@ -16,7 +17,7 @@ const endpointPath = "/graphql"
 
 // newHandler lists all routes and what a request passes on its way to them,
 // first to last.
-func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure, ready *readiness, logger *slog.Logger) (http.Handler, error) {
+func newHandler(cfg *config.Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure, ready *readiness, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live, load),
 		crossOrigin(cfg.CORSOrigins, cfg.CORSHeaders),
@@ -41,22 +42,22 @@ func newHandler(cfg *Config, exec *executor.Executor, auth *authenticator, live 
 	), nil
 }
 
-func newGraphiQL(cfg *Config, auth *authenticator) (http.Handler, error) {
-	config := graphiql.Config{Endpoint: endpointPath, Title: "licensegraph", Examples: graphiql.Examples()}
+func newGraphiQL(cfg *config.Config, auth *authenticator) (http.Handler, error) {
+	page := graphiql.Config{Endpoint: endpointPath, Title: "licensegraph", Examples: graphiql.Examples()}
 	if cfg.UpstreamReport == "header" {
-		config.Headers = map[string]string{"Upstream-Report": "true"}
+		page.Headers = map[string]string{"Upstream-Report": "true"}
 	}
 	if auth.verifier != nil {
-		config.SignIn = &auth.signIn
+		page.SignIn = &auth.signIn
 	}
-	return graphiql.Handler(config)
+	return graphiql.Handler(page)
 }
 
 // hostCheck guards a loopback address. Elsewhere the gateway cannot know its
 // names.
-func hostCheck(cfg *Config, audit *slog.Logger) middleware {
+func hostCheck(cfg *config.Config, audit *slog.Logger) middleware {
 	host, _, err := net.SplitHostPort(cfg.Listen)
-	if err != nil || !isLoopback(host) {
+	if err != nil || !config.IsLoopback(host) {
 		return func(next http.Handler) http.Handler { return next }
 	}
 	return checkHost(cfg.AllowedHosts, audit)

@@ -15,6 +15,9 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"licensegraph/internal/config"
+	"licensegraph/internal/licensing"
 )
 
 func main() {
@@ -47,9 +50,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if len(args) > 0 && args[0] == "embedded" {
 		return runEmbedded(ctx, args[1:], getenv, stdout, stderr)
 	}
-	cfg, err := load(args, getenv, stdout)
+	cfg, err := config.Load(args, getenv, stdout)
 	switch {
-	case errors.Is(err, errHelp):
+	case errors.Is(err, config.ErrHelp):
 		return nil
 	case err != nil:
 		return &setupError{err}
@@ -57,7 +60,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	limitMemory(cfg, getenv)
 	logger := newLogger(stderr, cfg.LogLevel, cfg.LogFormat)
 
-	if err := cfg.readProductNames(); err != nil {
+	if err := readProductNames(cfg.ProductNames); err != nil {
 		return err
 	}
 	listeners, err := listen(cfg)
@@ -75,9 +78,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		listeners.close()
 		return err
 	}
-	cfg.log(ctx, logger)
+	cfg.Log(ctx, logger)
 	app.announce(ctx, stderr)
 	return app.serve(ctx)
+}
+
+// readProductNames reads the operator's names of products and service plans, where there are any.
+func readProductNames(file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Open(file)
+	if err == nil {
+		defer f.Close()
+		_, _, err = licensing.AddNames(f)
+	}
+	if err != nil {
+		return &setupError{fmt.Errorf("--product-names: %w", err)}
+	}
+	return nil
 }
 
 // setMemoryLimit is nothing where the program is not alone in its process.
@@ -88,8 +107,8 @@ const otherMemory = 128 << 20
 
 // limitMemory has garbage collected before the program takes much more memory than answers may: what remains of writing them
 // would double it. GOMEMLIMIT takes precedence. How much the embedded tenant takes is up to its people.
-func limitMemory(cfg *Config, getenv func(string) string) {
-	if getenv("GOMEMLIMIT") == "" && !cfg.embedded() {
+func limitMemory(cfg *config.Config, getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" && !cfg.ServesEmbedded() {
 		setMemoryLimit(cfg.MaxAnswersBytes + otherMemory)
 	}
 }
@@ -129,14 +148,14 @@ type listeners struct {
 	embedded net.Listener // nil without the embedded tenant
 }
 
-func listen(cfg *Config) (listeners, error) {
+func listen(cfg *config.Config) (listeners, error) {
 	var l listeners
 	var errs []error
 	var err error
 	if l.gateway, err = net.Listen("tcp", cfg.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("--listen: %w", err))
 	}
-	if cfg.embedded() {
+	if cfg.ServesEmbedded() {
 		if l.embedded, err = net.Listen("tcp", cfg.Embedded.Listen); err != nil {
 			errs = append(errs, fmt.Errorf("--embedded-listen: %w", err))
 		}

@@ -17,6 +17,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/loaders"
+
+	"licensegraph/internal/config"
 )
 
 // middleware wraps a handler.
@@ -172,7 +174,7 @@ func secureHeaders(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		// Browsers heed it where TLS has brought it (RFC 6797, section 8.1). It
 		// is for the whole host, which a developer's own machine has to survive.
-		if r.Header.Get("X-Forwarded-Proto") == "https" && !isLoopback(hostName(r.Host)) {
+		if r.Header.Get("X-Forwarded-Proto") == "https" && !config.IsLoopback(hostName(r.Host)) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)
@@ -194,7 +196,7 @@ func checkHost(allowed []string, audit *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			host := hostName(r.Host)
-			if !isLoopback(host) && !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, host) }) {
+			if !config.IsLoopback(host) && !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, host) }) {
 				deny(w, r, audit, http.StatusMisdirectedRequest, "The gateway is not known under this host name: see --allowed-host.")
 				return
 			}

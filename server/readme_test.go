@@ -14,13 +14,13 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/graph"
+	"licensegraph/internal/config"
 )
 
-var update = flag.Bool("update", false, "rewrite the README's table of settings")
+var update = flag.Bool("update", false, "rewrite the README's table of rights")
 
-// TestReadmeTables holds the README's tables to the settings and to the schema.
+// TestReadmeTables holds the README's table of rights to the schema.
 func TestReadmeTables(t *testing.T) { // not in parallel: it rewrites
-	holdTable(t, "settings", settingsTable(t))
 	holdTable(t, "rights", rightsTable(t))
 }
 
@@ -48,27 +48,10 @@ func holdTable(t *testing.T, name, want string) {
 	t.Errorf("README.md (-want +got), go test ./server -update mends it:\n%s", cmp.Diff(want, got))
 }
 
-func settingsTable(t *testing.T) string {
-	var table strings.Builder
-	table.WriteString("| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n")
-	for _, s := range testConfig(t).settings() {
-		value := strings.Trim(fmt.Sprint(s.value), "[]")
-		if value != "" {
-			value = "`" + value + "`"
-		}
-		meaning, _, _ := strings.Cut(s.help, ". ")
-		fmt.Fprintf(&table, "| `--%s` | `%s` | %s | %s |\n", s.flag, envName(s.flag), value, strings.TrimSuffix(meaning, "."))
-	}
-	fmt.Fprintf(&table, "| | `%s` | | The application's secret itself |\n", envName("client-secret"))
-	fmt.Fprintf(&table, "| | `%s` | | The proxy's user and password, a colon between |\n", envName("proxy-credentials"))
-	fmt.Fprintf(&table, "| | `%s` | | The key that seals cursors itself |\n", envName("cursor-key"))
-	return table.String()
-}
-
 // rightsTable lists by right the fields that the schema gives with it.
 func rightsTable(t *testing.T) string {
 	t.Helper()
-	resolver, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, cursorKeyBytes)}})
+	resolver, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, config.CursorKeyBytes)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/identity"
 )
 
@@ -24,7 +25,7 @@ type streams struct {
 	group   sync.WaitGroup
 }
 
-func newStreams(cfg *Config) *streams {
+func newStreams(cfg *config.Config) *streams {
 	s := &streams{perCaller: cfg.CallerStreams, total: cfg.MaxStreams, callers: map[identity.Key]int{}}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s

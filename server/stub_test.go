@@ -14,6 +14,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"licensegraph/internal/config"
 )
 
 // stubSchema is a schema whose operations all get the answer of exec.
@@ -47,9 +49,9 @@ func hello(context.Context) *graphql.Response {
 }
 
 // testConfig is the configuration that flags make.
-func testConfig(t *testing.T, flags ...string) *Config {
+func testConfig(t *testing.T, flags ...string) *config.Config {
 	t.Helper()
-	cfg, err := load(flags, noEnv, io.Discard)
+	cfg, err := config.Load(flags, noEnv, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

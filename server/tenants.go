@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"licensegraph/graph"
+	"licensegraph/internal/config"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
@@ -25,24 +27,24 @@ type tenants struct {
 }
 
 // newTenants connects with the tenants, as the application. It sends nothing yet.
-func newTenants(cfg *Config, ids []string, services cloud, application entra.Options) (*tenants, error) {
-	out, err := cfg.out(services)
+func newTenants(cfg *config.Config, ids []string, services config.Services, application entra.Options) (*tenants, error) {
+	out, err := newOut(cfg, services)
 	if err != nil {
 		return nil, err
 	}
-	application.Authority, application.GraphURL = services.authority, services.graphURL
+	application.Authority, application.GraphURL = services.Authority, services.GraphURL
 	app, err := entra.NewApplication(application)
 	if err != nil {
 		return nil, err
 	}
-	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}, known: cfg.authenticatesCallers()}
+	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}, known: cfg.KnowsCallers()}
 	if cfg.Outbound == "on-behalf-of" {
 		t.people = app.OnBehalfOf()
 	}
 	queue := new(msgraph.Queue) // some limits of an application hold in all tenants together
 	for _, id := range ids {
 		client, err := msgraph.New(msgraph.Options{
-			GraphURL: services.graphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
+			GraphURL: services.GraphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
 		})
 		if err != nil {
 			return nil, err
@@ -50,6 +52,15 @@ func newTenants(cfg *Config, ids []string, services cloud, application entra.Opt
 		t.clients[strings.ToLower(id)] = client
 	}
 	return t, nil
+}
+
+// newOut returns the only way out: to the services of the cloud.
+func newOut(c *config.Config, s config.Services) (*outbound.Out, error) {
+	out, err := outbound.New(outbound.Options{Services: []string{s.GraphURL, s.Authority}, CAFile: c.CAFile, Proxy: c.ProxyURL})
+	if err != nil {
+		return nil, &setupError{fmt.Errorf("--ca-file: %w", err)} // the addresses were validated before
+	}
+	return out, nil
 }
 
 // begin returns Microsoft Graph as one operation of the caller sees it: the caller's own tenant, and no other. Where

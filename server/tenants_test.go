@@ -5,12 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,92 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 )
-
-// TestIssuers holds whose tokens are taken in each cloud, and whence their keys come.
-func TestIssuers(t *testing.T) {
-	t.Parallel()
-	want := map[string][]string{
-		"worldwide": {"https://sts.windows.net", "https://login.microsoftonline.com"},
-		"us-gov-l4": {"https://sts.windows.net", "https://login.microsoftonline.us"},
-		"us-gov-l5": {"https://sts.windows.net", "https://login.microsoftonline.us"},
-		"china":     {"https://sts.chinacloudapi.cn", "https://login.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"},
-	}
-	for name := range clouds {
-		services := testConfig(t, "--inbound=entra", "--cloud="+name, "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c")).services()
-		got := append([]string{services.issuerV1}, services.issuersV2...)
-		if len(services.issuersV2) == 0 {
-			got = append(got, services.authority)
-		}
-		if diff := cmp.Diff(want[name], got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-	if len(want) != len(clouds) {
-		t.Error("a cloud is missing")
-	}
-	own := testConfig(t, "--inbound=entra", "--authority=https://LOGIN.example.com/", "--graph-url=https://Graph.example.com/", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c")).services()
-	if own.authority != "https://login.example.com" || own.graphURL != "https://graph.example.com" {
-		t.Errorf("addresses of one's own: %v", own)
-	}
-}
-
-// TestClouds has tokens of each cloud asked for at its own sign-in, for its own Graph: those of another are worth
-// nothing there.
-func TestClouds(t *testing.T) {
-	t.Parallel()
-	want := map[string][2]string{
-		"worldwide": {"https://login.microsoftonline.com/t/oauth2/v2.0/token", "https://graph.microsoft.com/.default"},
-		"us-gov-l4": {"https://login.microsoftonline.us/t/oauth2/v2.0/token", "https://graph.microsoft.us/.default"},
-		"us-gov-l5": {"https://login.microsoftonline.us/t/oauth2/v2.0/token", "https://dod-graph.microsoft.us/.default"},
-		"china":     {"https://login.chinacloudapi.cn/t/oauth2/v2.0/token", "https://microsoftgraph.chinacloudapi.cn/.default"},
-	}
-	for name := range clouds {
-		for _, mode := range []string{"app", "on-behalf-of"} {
-			cfg := testConfig(t, "--cloud="+name, "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-			services := cfg.services()
-			app, err := entra.NewApplication(entra.Options{Authority: services.authority, GraphURL: services.graphURL, ClientID: cfg.ClientID, Credential: cfg.credential})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got [2]string
-			stop := errors.New("seen enough")
-			client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-				body, err := io.ReadAll(r.Body)
-				if err != nil {
-					return nil, err
-				}
-				form, err := url.ParseQuery(string(body))
-				got = [2]string{r.URL.String(), form.Get("scope")}
-				return nil, errors.Join(stop, err)
-			})}
-			if mode == "app" {
-				_, err = app.Tokens("t").Token(t.Context(), client)
-			} else {
-				tokens, err2 := app.OnBehalfOf().Tokens(&identity.Caller{TenantID: "t", Token: "x", Expires: farAway})
-				if err2 != nil {
-					t.Fatal(err2)
-				}
-				_, err = tokens.Token(t.Context(), client)
-			}
-			if !errors.Is(err, stop) || got != want[name] {
-				t.Errorf("%s, %s: %q, %v", name, mode, got, err)
-			}
-		}
-	}
-	if len(want) != len(clouds) {
-		t.Error("a cloud is missing")
-	}
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // neighbours are tenants behind one address, as real ones are: a request is for the tenant in its path, or in its token.
 type neighbours struct {
@@ -322,7 +238,7 @@ func TestOnBehalfOf(t *testing.T) {
 func TestNoTenantOfTheirs(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, "--cloud=worldwide", "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.services(), entra.Options{ClientID: "c", Credential: cfg.credential})
+	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.Services(), entra.Options{ClientID: "c", Credential: cfg.Credential})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +251,7 @@ func TestNoTenantOfTheirs(t *testing.T) {
 		t.Error("who is not asked reads the first of several tenants")
 	}
 	known := testConfig(t, "--inbound=entra", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-	if tenants, err = newTenants(known, []string{aTenant}, known.services(), entra.Options{ClientID: "c", Credential: known.credential}); err != nil {
+	if tenants, err = newTenants(known, []string{aTenant}, known.Services(), entra.Options{ClientID: "c", Credential: known.Credential}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tenants.begin(context.Background()); err == nil {

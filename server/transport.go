@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"golang.org/x/sync/semaphore"
 
+	"licensegraph/internal/config"
 	"licensegraph/internal/limits"
 	"licensegraph/internal/quota"
 )
@@ -32,11 +33,11 @@ type endpoint struct {
 	quota    quota.Quota
 	pressure *pressure
 	streams  *streams
-	cfg      *Config
+	cfg      *config.Config
 }
 
-func newEndpoint(cfg *Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure) endpoint {
-	return endpoint{executor: exec, auth: auth, limits: cfg.limits(), answers: limits.NewAnswers(cfg.MaxAnswerBytes, cfg.MaxAnswersBytes), turns: newTurns(cfg), quota: quota.New(cfg.quota(), nil), pressure: load, streams: live, cfg: cfg}
+func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure) endpoint {
+	return endpoint{executor: exec, auth: auth, limits: cfg.Limits(), answers: limits.NewAnswers(cfg.MaxAnswerBytes, cfg.MaxAnswersBytes), turns: newTurns(cfg), quota: quota.New(cfg.Quota(), nil), pressure: load, streams: live, cfg: cfg}
 }
 
 // errorsAtMost bounds the errors of a document that are reported at once.

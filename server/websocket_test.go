@@ -511,7 +511,7 @@ func tokenWithin(t *testing.T, tenant *emulator.Emulator) (token string, auth *a
 	}
 	cfg := testConfig(t, "--inbound=entra")
 	return answer.Token, newAuthenticator(cfg, entra.VerifierOptions{
-		Authority: authority, IssuerV1: authority, TenantIDs: []string{tenant.TenantID()}, Audiences: cfg.audiences(tenant.ClientID()), Client: client, Logger: slog.New(slog.DiscardHandler),
+		Authority: authority, IssuerV1: authority, TenantIDs: []string{tenant.TenantID()}, Audiences: cfg.AudiencesOf(tenant.ClientID()), Client: client, Logger: slog.New(slog.DiscardHandler),
 	}, slog.New(slog.DiscardHandler))
 }
 

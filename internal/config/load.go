@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"encoding/base64"
@@ -18,25 +18,25 @@ import (
 	"licensegraph/internal/limits"
 )
 
-// errHelp says that help was asked for and written.
-var errHelp = errors.New("help was asked for")
+// ErrHelp says that help was asked for and written.
+var ErrHelp = errors.New("help was asked for")
 
-const envPrefix = "LICENSEGRAPH_"
-
-// envName is the environment variable of a flag.
+// envName is the environment variable of a flag. (kong.DefaultEnvars names the variables alike, and then reads them from
+// the process itself, empty ones too; here an empty variable is one that is not set.)
 func envName(flag string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return "LICENSEGRAPH_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// load reads the configuration: defaults, then environment, then flags. The
-// error joins all problems that were found.
-func load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
+// Load reads the configuration of the gateway: defaults, then the variables that getenv knows, then flags. Help that is
+// asked for goes to stdout, and the error is [ErrHelp]. Any other error joins all problems that were found, a line each,
+// and holds no secret.
+func Load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
 	cfg, problems, err := parse(args, getenv, stdout)
 	if err == nil && len(problems) == 0 {
 		return cfg, nil
 	}
 	if rest, unknown := withoutUnknownFlag(args, err); unknown { // kong stops at it
-		_, further := load(rest, getenv, stdout)
+		_, further := Load(rest, getenv, stdout)
 		return nil, errors.Join(err, further)
 	}
 	return nil, errors.Join(append(problems, err)...)
@@ -116,7 +116,7 @@ func parseInto(cfg any, args []string, getenv func(string) string, stdout io.Wri
 	}
 	_, err = parser.Parse(args)
 	if helped {
-		return nil, errHelp
+		return nil, ErrHelp
 	}
 	return values.problems, err
 }
@@ -219,7 +219,7 @@ func (c *Config) readSecrets(getenv func(string) string) []error {
 	}
 	keys, err := readSecret("cursor-key", c.CursorKeyFile, getenv)
 	if err == nil && keys != "" {
-		c.cursorKeys, err = decodeCursorKeys(keys)
+		c.CursorKeys, err = decodeCursorKeys(keys)
 	}
 	if err != nil {
 		errs = append(errs, err)
@@ -227,13 +227,22 @@ func (c *Config) readSecrets(getenv func(string) string) []error {
 	return errs
 }
 
+// ReadCursorKeys reads the file of the cursor key again. Of a file that is empty or bad it returns what is wrong.
+func (c *Config) ReadCursorKeys() ([][]byte, error) {
+	text, err := readSecret("cursor-key", c.CursorKeyFile, func(string) string { return "" })
+	if err != nil {
+		return nil, err
+	}
+	return decodeCursorKeys(text)
+}
+
 // decodeCursorKeys reads a key from each line.
 func decodeCursorKeys(text string) ([][]byte, error) {
 	var keys [][]byte
 	for line := range strings.FieldsSeq(text) {
 		key, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(key) != cursorKeyBytes || len(keys) == maxCursorKeys {
-			return nil, fmt.Errorf("a cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes; there are %d at most, each on a line", cursorKeyBytes, maxCursorKeys)
+		if err != nil || len(key) != CursorKeyBytes || len(keys) == maxCursorKeys {
+			return nil, fmt.Errorf("a cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes; there are %d at most, each on a line", CursorKeyBytes, maxCursorKeys)
 		}
 		keys = append(keys, key)
 	}
@@ -243,8 +252,8 @@ func decodeCursorKeys(text string) ([][]byte, error) {
 // maxCursorKeys is one to seal, and others that still open.
 const maxCursorKeys = 4
 
-// cursorKeyBytes is the length of a cursor key.
-const cursorKeyBytes = 32
+// CursorKeyBytes is the length of a cursor key.
+const CursorKeyBytes = 32
 
 // readSecret reads a secret from its file or its variable. An error never
 // holds the secret.

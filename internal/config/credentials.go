@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -46,15 +46,15 @@ func (c *Config) readCredential() []error {
 	case len(errs) > 0:
 	case c.ClientSecretFile != "":
 		flag = "client-secret-file"
-		c.credential, err = entra.SecretFile(c.ClientSecretFile)
+		c.Credential, err = entra.SecretFile(c.ClientSecretFile)
 	case c.secret != "":
-		c.credential = entra.Secret(c.secret)
+		c.Credential = entra.Secret(c.secret)
 	case c.ClientCertificateFile != "":
 		flag = "client-certificate-file"
-		c.credential, err = entra.Certificate(c.ClientCertificateFile, c.ClientKeyFile)
+		c.Credential, err = entra.Certificate(c.ClientCertificateFile, c.ClientKeyFile)
 	case c.FederatedTokenFile != "":
 		flag = "federated-token-file"
-		c.credential, err = entra.FederatedTokenFile(c.FederatedTokenFile)
+		c.Credential, err = entra.FederatedTokenFile(c.FederatedTokenFile)
 	}
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
@@ -73,24 +73,24 @@ func (c *Config) readProxy(getenv func(string) string) error {
 	case c.Proxy == "":
 		return nil
 	}
-	if c.proxy, err = outbound.Proxy(c.Proxy, ""); err != nil {
+	if c.ProxyURL, err = outbound.Proxy(c.Proxy, ""); err != nil {
 		return fmt.Errorf("--proxy: %w", err)
 	}
-	if c.proxy, err = outbound.Proxy(c.Proxy, credentials); err != nil {
+	if c.ProxyURL, err = outbound.Proxy(c.Proxy, credentials); err != nil {
 		return fmt.Errorf("--proxy-credentials-file: %w", err)
 	}
 	return nil
 }
 
-// authenticatesCallers tells whether the gateway knows its callers.
-func (c *Config) authenticatesCallers() bool { return c.Inbound == "entra" }
+// KnowsCallers tells whether callers say who they are.
+func (c *Config) KnowsCallers() bool { return c.Inbound == "entra" }
 
 // validateIdentities checks in whose name which tenants are read.
 func (c *Config) validateIdentities(v *validation) {
-	if c.Outbound == "on-behalf-of" && !c.authenticatesCallers() {
+	if c.Outbound == "on-behalf-of" && !c.KnowsCallers() {
 		v.note("--outbound: on-behalf-of needs to know the callers: set --inbound=entra")
 	}
-	if !c.authenticatesCallers() {
+	if !c.KnowsCallers() {
 		if len(c.TenantIDs) > 1 {
 			v.note("--tenant-id: more than one is for callers who are known: set --inbound=entra")
 		}
@@ -106,13 +106,4 @@ func (c *Config) validateIdentities(v *validation) {
 		}
 		lower[strings.ToLower(id)] = true
 	}
-}
-
-// out returns the only way out: to the services of the cloud.
-func (c *Config) out(s cloud) (*outbound.Out, error) {
-	out, err := outbound.New(outbound.Options{Services: []string{s.graphURL, s.authority}, CAFile: c.CAFile, Proxy: c.proxy})
-	if err != nil {
-		return nil, &setupError{fmt.Errorf("--ca-file: %w", err)} // the addresses were validated before
-	}
-	return out, nil
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -57,10 +57,10 @@ const maxEmbeddedUsers = 1_000_000
 
 func (c *Config) validateAddresses(v *validation) {
 	host, ok := v.address("listen", c.Listen)
-	if ok && !c.embedded() && !isLoopback(host) && c.Inbound == "none" {
+	if ok && !c.ServesEmbedded() && !IsLoopback(host) && c.Inbound == "none" {
 		v.note("--listen: %s is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080", c.Listen)
 	}
-	if host, ok := v.address("embedded-listen", c.Embedded.Listen); ok && !isLoopback(host) {
+	if host, ok := v.address("embedded-listen", c.Embedded.Listen); ok && !IsLoopback(host) {
 		v.note("--embedded-listen: %s is not a loopback address such as 127.0.0.1:8081", c.Embedded.Listen)
 	}
 	for _, host := range c.AllowedHosts {
@@ -84,7 +84,7 @@ func (c *Config) validateAddresses(v *validation) {
 func (c *Config) validateCallers(v *validation) {
 	v.oneOf("inbound", c.Inbound, "none", "entra")
 	if c.Inbound == "none" {
-		if !c.embedded() {
+		if !c.ServesEmbedded() {
 			c.validateStrangers(v)
 		}
 		for _, s := range []struct {
@@ -114,7 +114,7 @@ func (c *Config) validateStrangers(v *validation) {
 		v.note("--allowed-host: under %q others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", host)
 	}
 	for _, origin := range c.CORSOrigins {
-		if u, err := url.Parse(origin); err == nil && !isLoopback(u.Hostname()) {
+		if u, err := url.Parse(origin); err == nil && !IsLoopback(u.Hostname()) {
 			v.note("--cors-origin: pages of %s would read a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", origin)
 		}
 	}
@@ -126,8 +126,8 @@ func (c *Config) isGraph(audience string) bool {
 	if err != nil || strings.EqualFold(audience, graphAppID) {
 		return true
 	}
-	for _, s := range append(slices.Collect(maps.Values(clouds)), c.services()) {
-		if graph, err := url.Parse(s.graphURL); err == nil && (named.Host == graph.Host || strings.EqualFold(audience, graph.Host)) {
+	for _, s := range append(slices.Collect(maps.Values(clouds)), c.Services()) {
+		if graph, err := url.Parse(s.GraphURL); err == nil && (named.Host == graph.Host || strings.EqualFold(audience, graph.Host)) {
 			return true
 		}
 	}
@@ -152,7 +152,7 @@ func (c *Config) validateUpstream(v *validation) {
 	v.service("graph-url", c.GraphURL)
 	v.service("authority", c.Authority)
 	c.validateIdentities(v)
-	if c.embedded() {
+	if c.ServesEmbedded() {
 		for _, s := range []struct{ flag, value string }{
 			{"graph-url", c.GraphURL}, {"authority", c.Authority}, {"ca-file", c.CAFile}, {"proxy", c.Proxy}, {"client-key-file", c.ClientKeyFile},
 		} {
@@ -238,15 +238,15 @@ func (v *validation) service(flag, address string) {
 		v.note("--%s: not an address such as https://graph.microsoft.com", flag)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		v.note("--%s: wants scheme and host only, such as https://graph.microsoft.com", flag)
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "http" && IsLoopback(u.Hostname()):
 	case u.Scheme != "https":
 		v.note("--%s: has to be https, because credentials are sent there", flag)
 	}
 }
 
-// isLoopback tells whether a host cannot be reached from elsewhere. A name
+// IsLoopback tells whether a host cannot be reached from elsewhere. A name
 // other than localhost is not looked up.
-func isLoopback(host string) bool {
+func IsLoopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}

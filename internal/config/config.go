@@ -1,24 +1,21 @@
-package main
+// Package config reads what the operator has set: defaults, then environment, then flags, then the files that these name.
+// It reports all problems at once, and writes no secret. It opens no address and asks nobody.
+package config
 
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/limits"
+	"licensegraph/internal/quota"
 )
 
 // Config is everything that can be set. Each setting is a flag and an
@@ -107,11 +104,14 @@ type Config struct {
 	RefusedKey    refused `name:"cursor-key" hidden:""`
 	RefusedProxy  refused `name:"proxy-credentials" hidden:""`
 
-	// What comes from files and from variables that are no flags.
-	credential entra.Credential // nil: there is none that is good
-	secret     identity.Secret  // of the variable
-	proxy      *url.URL         // with its credentials; nil for none
-	cursorKeys [][]byte         // nil: one is made
+	// Credential is that of the application, from a file or a variable; nil with the embedded tenant.
+	Credential entra.Credential `kong:"-"`
+	// ProxyURL is the proxy with its credentials; nil for none.
+	ProxyURL *url.URL `kong:"-"`
+	// CursorKeys seal cursors, the first one, and open them; nil where the process makes its own.
+	CursorKeys [][]byte `kong:"-"`
+
+	secret identity.Secret // of the variable
 }
 
 // Embedded is what can be set of the embedded tenant, by flags of the gateway
@@ -129,75 +129,20 @@ type Embedded struct {
 	Control   string   `name:"control" default:"local" help:"Who may steer the embedded tenant under /-/: local (programs on this machine), open (whoever reaches it) or off."`
 }
 
-// open makes the embedded tenant. flag is how a setting of it is written.
-func (c *Embedded) open(flag func(name string) string, signIn emulator.SignIn) (*emulator.Emulator, error) {
-	opts := emulator.Options{Users: c.Users, Seed: c.Seed, Control: c.Control, SignIn: signIn}
-	var problems []error
-	note := func(name string, err error) {
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", flag(name), err))
-		}
-	}
-	switch c.Control {
-	case "local":
-		opts.Control = ""
-	case "open", "off":
-	default:
-		note("control", fmt.Errorf("%q is none of local, open, off", c.Control))
-	}
-	for _, text := range c.Variants {
-		note("variant", opts.Variants.Set(text))
-	}
-	var faults []emulator.Fault
-	for _, text := range c.Faults {
-		f, err := emulator.ParseFault(text)
-		note("fault", err)
-		faults = append(faults, f)
-	}
-	if c.State != "" {
-		var err error
-		opts.State, err = os.Open(c.State) // For as long as the tenant lives: a reset reads it again.
-		note("state", err)
-	}
-	if problems != nil {
-		return nil, &setupError{errors.Join(problems...)}
-	}
-	tenant, err := emulator.Open(opts)
-	if err != nil {
-		return nil, &setupError{fmt.Errorf("%s: %w", flag("state"), err)}
-	}
-	for _, f := range faults {
-		tenant.Inject(f)
-	}
-	return tenant, nil
-}
-
-// save writes the tenant to a file where one is wanted: all of it or nothing.
-func (c *Embedded) save(tenant *emulator.Emulator) error {
-	if c.SaveState == "" {
-		return nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.SaveState), filepath.Base(c.SaveState)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // It is not there any more when all went well.
-	if err := errors.Join(tenant.Save(f), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), c.SaveState)
-}
-
-// cloud is where Microsoft Graph and its sign-in live. Tokens of one cloud
-// are worth nothing in another
+// Services is where Microsoft Graph and its sign-in live. Tokens of one cloud are worth nothing in another
 // (https://learn.microsoft.com/graph/deployments).
-type cloud struct {
-	graphURL, authority string
-	issuerV1            string   // of version 1.0 tokens, without the tenant
-	issuersV2           []string // of version 2.0 tokens, where it is another than the authority
+type Services struct {
+	// GraphURL is the address of Microsoft Graph, without a version.
+	GraphURL string
+	// Authority is the address of the sign-in service.
+	Authority string
+	// IssuerV1 is the issuer of version 1.0 tokens, without the tenant.
+	IssuerV1 string
+	// IssuersV2 are the issuers of version 2.0 tokens, without the tenant; nil for the authority.
+	IssuersV2 []string
 }
 
-var clouds = map[string]cloud{
+var clouds = map[string]Services{
 	"worldwide": {"https://graph.microsoft.com", "https://login.microsoftonline.com", "https://sts.windows.net", nil},
 	"us-gov-l4": {"https://graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net", nil},
 	"us-gov-l5": {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us", "https://sts.windows.net", nil},
@@ -206,21 +151,19 @@ var clouds = map[string]cloud{
 		[]string{"https://login.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"}},
 }
 
-// embedded tells whether the embedded tenant is served: when nothing of a
-// real one is configured.
-func (c *Config) embedded() bool {
+// ServesEmbedded tells whether the embedded tenant is served: when nothing of a real one is configured.
+func (c *Config) ServesEmbedded() bool {
 	return len(c.TenantIDs) == 0 && c.ClientID == "" && len(c.credentials()) == 0
 }
 
-// services returns the cloud, with the addresses that were set replacing its
-// own.
-func (c *Config) services() cloud {
+// Services returns those of the cloud, with the addresses that were set in place of its own.
+func (c *Config) Services() Services {
 	s := clouds[c.Cloud]
 	if c.GraphURL != "" {
-		s.graphURL = sameForm(c.GraphURL)
+		s.GraphURL = sameForm(c.GraphURL)
 	}
 	if c.Authority != "" {
-		s.authority = sameForm(c.Authority)
+		s.Authority = sameForm(c.Authority)
 	}
 	return s
 }
@@ -228,16 +171,16 @@ func (c *Config) services() cloud {
 // sameForm is an address as it stands in tokens. It has scheme and host only, which was validated.
 func sameForm(address string) string { return strings.ToLower(strings.TrimRight(address, "/")) }
 
-// audiences are the names of the gateway in access tokens.
-func (c *Config) audiences(clientID string) []string {
+// AudiencesOf returns the names in access tokens of the gateway whose own client id is given.
+func (c *Config) AudiencesOf(clientID string) []string {
 	if len(c.Audiences) > 0 {
 		return c.Audiences
 	}
 	return []string{clientID, "api://" + clientID}
 }
 
-// limits returns the limits of documents.
-func (c *Config) limits() limits.Limits {
+// Limits returns the limits of documents.
+func (c *Config) Limits() limits.Limits {
 	return limits.Limits{
 		QueryBytes:       c.MaxQueryBytes,
 		Tokens:           c.MaxTokens,
@@ -253,6 +196,11 @@ func (c *Config) limits() limits.Limits {
 		IDs:              c.MaxIDs,
 		Representations:  c.MaxRepresentations,
 	}
+}
+
+// Quota returns the limits of callers.
+func (c *Config) Quota() quota.Limits {
+	return quota.Limits{Rate: c.CallerRate, Burst: c.CallerBurst, PerCaller: c.CallerOperations, Total: c.MaxOperations}
 }
 
 // setting is one flag with its value.
@@ -277,9 +225,8 @@ func settingsOf(value reflect.Value, prefix, group string) []setting {
 	return list
 }
 
-// log writes the effective configuration, a record for each group. Of secrets
-// it says whether they are set.
-func (c *Config) log(ctx context.Context, logger *slog.Logger) {
+// Log writes the effective configuration, a record for each group. Of secrets it says whether they are set.
+func (c *Config) Log(ctx context.Context, logger *slog.Logger) {
 	list := c.settings()
 	for len(list) > 0 {
 		group := list[0].group
@@ -297,27 +244,11 @@ func (c *Config) log(ctx context.Context, logger *slog.Logger) {
 		}
 		switch group {
 		case "Microsoft Graph":
-			attrs = append(attrs, "client-secret-set", c.secret != "" || c.ClientSecretFile != "", "proxy-credentials-set", c.proxy != nil && c.proxy.User != nil)
+			attrs = append(attrs, "client-secret-set", c.secret != "" || c.ClientSecretFile != "", "proxy-credentials-set", c.ProxyURL != nil && c.ProxyURL.User != nil)
 		case "Answers":
-			attrs = append(attrs, "cursor-key-set", c.cursorKeys != nil)
+			attrs = append(attrs, "cursor-key-set", c.CursorKeys != nil)
 		}
 		logger.InfoContext(ctx, "configuration: "+strings.ToLower(group), attrs...)
 		list = list[end:]
 	}
-}
-
-// readProductNames reads the operator's names of products and service plans.
-func (c *Config) readProductNames() error {
-	if c.ProductNames == "" {
-		return nil
-	}
-	f, err := os.Open(c.ProductNames)
-	if err == nil {
-		defer f.Close()
-		_, _, err = licensing.AddNames(f)
-	}
-	if err != nil {
-		return &setupError{fmt.Errorf("--product-names: %w", err)}
-	}
-	return nil
 }

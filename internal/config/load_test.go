@@ -1,0 +1,212 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func noEnv(string) string { return "" }
+
+// testConfig is the configuration that flags make.
+func testConfig(t *testing.T, flags ...string) *Config {
+	t.Helper()
+	cfg, err := Load(flags, noEnv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestProblems has all problems reported at once, and no secret with them.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	empty, short, secret := file("empty", " \n"), file("short", "c2hvcnQ="), file("secret", "hunter2\n")
+	real := []string{"--tenant-id=contoso.example", "--client-id=4b0b0f0e-0000-0000-0000-000000000001"}
+
+	tests := []struct {
+		name string
+		args []string
+		env  map[string]string
+		want []string // lines
+	}{
+		{"unknown flag", []string{"--lisen=:1"}, nil, []string{`unknown flag --lisen, did you mean "--listen"?`}},
+		{"unknown flags and others", []string{"--bogus", "--max-depth=deep", "--nonsense=1", "--listen=x"}, nil, []string{
+			"unknown flag --bogus", "unknown flag --nonsense", `--max-depth: "deep" is no whole number`, `--listen: "x" is no address such as 127.0.0.1:8080`}},
+		{"argument", []string{"serve"}, nil, []string{"unexpected argument serve"}},
+		{"secret as flag", []string{"--client-secret=hunter2"}, nil, []string{"--client-secret: secrets are not taken from the command line, where other processes can read them: use --client-secret-file or set LICENSEGRAPH_CLIENT_SECRET"}},
+		{"all at once", []string{"--listen=x", "--max-depth=deep", "--request-timeout=30", "--embedded-users=0", "--log-level=loud", "--upstream-report=often", "--graphiql=maybe", "--embedded-seed=-1"}, nil, []string{
+			`--max-depth: "deep" is no whole number`,
+			`--request-timeout: "30" is no duration such as 30s or 2m`,
+			`--graphiql: "maybe" is neither true nor false`,
+			`--embedded-seed: "-1" is no whole number from 0`,
+			`--listen: "x" is no address such as 127.0.0.1:8080`,
+			`--upstream-report: "often" is none of auto, always, never, header`,
+			`--log-level: "loud" is none of debug, info, warn, error`,
+			`--embedded-users: 0 is less than 1`,
+		}},
+		{"callers of nobody", []string{"--inbound=some", "--audience=a b", "--scopes-alone", "--graphiql-client-id=page"}, nil, []string{
+			"--inbound: \"some\" is none of none, entra",
+			`--graphiql-client-id: "page" is no client id, a GUID`,
+			`--audience: "a b" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+		{"callers who are not asked", []string{"--audience=x", "--scopes-alone", "--graphiql-client-id=x"}, nil, []string{
+			"--audience: nobody is asked who they are with --inbound=none: set --inbound=entra",
+			"--scopes-alone: nobody is asked who they are with --inbound=none: set --inbound=entra",
+			"--graphiql-client-id: nobody is asked who they are with --inbound=none: set --inbound=entra"}},
+		{"a real tenant for others", append([]string{"--allowed-host=gateway.example.com", "--cors-origin=https://portal.example.com", "--cors-origin=http://localhost:3000", "--client-secret-file=" + secret}, real...), nil, []string{
+			`--allowed-host: under "gateway.example.com" others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra`,
+			"--cors-origin: pages of https://portal.example.com would read a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra"}},
+		{"Graph as audience", []string{"--inbound=entra", "--audience=https://microsoftgraph.chinacloudapi.cn/", "--audience=00000003-0000-0000-C000-000000000000", "--audience=graph.microsoft.com"}, nil, []string{
+			`--audience: "https://microsoftgraph.chinacloudapi.cn/" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
+			`--audience: "00000003-0000-0000-C000-000000000000" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
+			`--audience: "graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+		{"callers of a domain", append([]string{"--inbound=entra", "--listen=:0", "--audience=https://graph.microsoft.com", "--client-secret-file=" + secret}, real...), nil, []string{
+			`--tenant-id: with --inbound=entra it has to be the id, a GUID, which "contoso.example" is not: tokens name their tenant by it`,
+			`--audience: "https://graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+		{"environment", nil, map[string]string{"LICENSEGRAPH_MAX_COST": "0", "LICENSEGRAPH_REQUEST_TIMEOUT": "-1s", "LICENSEGRAPH_LOG_FORMAT": "xml"}, []string{
+			`--log-format: "xml" is none of text, json`,
+			`--request-timeout: -1s is too short`,
+			`--max-cost: 0 is less than 1`,
+		}},
+		{"port out of range", []string{"--listen=127.0.0.1:70000", "--embedded-listen=0.0.0.0:1"}, nil, []string{
+			`--listen: "127.0.0.1:70000" is no address such as 127.0.0.1:8080`,
+			`--embedded-listen: 0.0.0.0:1 is not a loopback address such as 127.0.0.1:8081`,
+		}},
+		{"tenant only", []string{"--tenant-id=contoso.example"}, nil, []string{"a part of the credentials is missing: --client-id, one of --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET), --client-certificate-file, --federated-token-file"}},
+		{"secret only", nil, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"a part of the credentials is missing: --tenant-id, --client-id"}},
+		{"no secret", real, nil, []string{"a part of the credentials is missing: one of --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET), --client-certificate-file, --federated-token-file"}},
+		{"missing secret file", append(real, "--client-secret-file="+dir+"/none"), nil, []string{"--client-secret-file: open " + dir + "/none: no such file or directory"}},
+		{"empty secret file", append(real, "--client-secret-file="+empty), nil, []string{"--client-secret-file: " + empty + " is empty"}},
+		{"secret twice", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"--client-secret-file and LICENSEGRAPH_CLIENT_SECRET are both set: keep one"}},
+		{"ids that are none", []string{"--tenant-id=a/b", "--client-id=../c", "--client-secret-file=" + secret}, nil, []string{`--tenant-id: "a/b" is no id`, `--client-id: "../c" is no id`}},
+		{"three credentials", append(real, "--client-secret-file="+secret, "--federated-token-file="+secret, "--client-certificate-file="+secret), nil, []string{"--client-secret-file, --client-certificate-file, --federated-token-file are all set: keep one"}},
+		{"two credentials", append(real, "--federated-token-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"LICENSEGRAPH_CLIENT_SECRET and --federated-token-file are both set: keep one"}},
+		{"key without certificate", append(real, "--client-secret-file="+secret, "--client-key-file="+secret), nil, []string{"--client-key-file is set, and the certificate of the key is not: set --client-certificate-file"}},
+		{"no certificate", append(real, "--client-certificate-file="+secret), nil, []string{"--client-certificate-file: " + secret + ": tls: failed to find any PEM data in certificate input"}},
+		{"no federated token", append(real, "--federated-token-file="+secret), nil, []string{"--federated-token-file: " + secret + " holds no token: three parts with dots between"}},
+		{"tenants without callers", append(real, "--client-secret-file="+secret, "--tenant-id=fabrikam.example"), nil, []string{"--tenant-id: more than one is for callers who are known: set --inbound=entra"}},
+		{"on behalf of nobody", append(real, "--client-secret-file="+secret, "--outbound=on-behalf-of"), nil, []string{"--outbound: on-behalf-of needs to know the callers: set --inbound=entra"}},
+		{"on behalf of nobody, embedded", []string{"--outbound=on-behalf-of"}, nil, []string{"--outbound: on-behalf-of needs to know the callers: set --inbound=entra"}},
+		{"in whose name", append(real, "--client-secret-file="+secret, "--outbound=me"), nil, []string{`--outbound: "me" is none of app, on-behalf-of`}},
+		{"tenant twice", []string{"--inbound=entra", "--client-id=c", "--client-secret-file=" + secret, "--tenant-id=4b0b0f0e-0000-0000-0000-00000000000a,4B0B0F0E-0000-0000-0000-00000000000A"}, nil, []string{`--tenant-id: "4B0B0F0E-0000-0000-0000-00000000000A" is given more than once`}},
+		{"proxy with a password", append(real, "--client-secret-file="+secret, "--proxy=http://user:hunter2@proxy.example:3128"), nil, []string{"--proxy: credentials do not belong into the address of a proxy, where others could read them"}},
+		{"proxy of the environment with a password", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_PROXY": "http://user:hunter2@proxy.example:3128"}, []string{"--proxy: credentials do not belong into the address of a proxy, where others could read them"}},
+		{"proxy that is none", append(real, "--client-secret-file="+secret, "--proxy=hunter2"), nil, []string{"--proxy: a proxy is of the form http://host:port, https://host:port or socks5://host:port"}},
+		{"credentials without a proxy", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_PROXY_CREDENTIALS": "user:hunter2"}, []string{"the credentials of a proxy are set, and the proxy is not: set --proxy"}},
+		{"credentials of a proxy that are none", append(real, "--client-secret-file="+secret, "--proxy=http://proxy.example", "--proxy-credentials-file="+secret), nil, []string{"--proxy-credentials-file: the credentials of a proxy are of the form user:password"}},
+		{"credentials of a proxy as flag", []string{"--proxy-credentials=u:hunter2"}, nil, []string{"--proxy-credentials: secrets are not taken from the command line, where other processes can read them: use --proxy-credentials-file or set LICENSEGRAPH_PROXY_CREDENTIALS"}},
+		{"ways out without credentials", []string{"--ca-file=x", "--proxy=http://proxy.example"}, nil, []string{
+			"--ca-file is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
+			"--proxy is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
+		}},
+		{"cursor key", []string{"--cursor-key-file=" + short}, nil, []string{"a cursor key has to be 32 bytes in base64, such as openssl rand -base64 32 writes; there are 4 at most, each on a line"}},
+		{"cursor key as flag", []string{"--cursor-key=hunter2"}, nil, []string{"--cursor-key: secrets are not taken from the command line, where other processes can read them: use --cursor-key-file or set LICENSEGRAPH_CURSOR_KEY"}},
+		{"addresses without credentials", []string{"--graph-url=https://graph.example", "--authority=https://login.example", "--cloud=china"}, nil, []string{
+			"--graph-url is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
+			"--authority is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
+			"--cloud is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file",
+		}},
+		{"addresses that are none", append(real, "--client-secret-file="+secret, "--graph-url=http://graph.example", "--authority=https://user:hunter2@login.example", "--cloud=moon"), nil, []string{
+			`--cloud: "moon" is none of worldwide, us-gov-l4, us-gov-l5, china`,
+			"--graph-url: has to be https, because credentials are sent there",
+			"--authority: wants scheme and host only, such as https://graph.microsoft.com",
+		}},
+		{"open to a network", append(real, "--client-secret-file="+secret, "--listen=0.0.0.0:8080"), nil, []string{"--listen: 0.0.0.0:8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
+		{"open to every network", append(real, "--client-secret-file="+secret, "--listen=:8080"), nil, []string{"--listen: :8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
+		{"origins and hosts", []string{"--cors-origin=*,https://a.example/,null,https://A.example,https://a.example:443,https://ok.example", "--allowed-host=a:1"}, nil, []string{
+			`--allowed-host: "a:1" is no host name (without a port)`,
+			`--cors-origin: "*" is no origin such as https://portal.example.com`,
+			`--cors-origin: "https://a.example/" is no origin such as https://portal.example.com`,
+			`--cors-origin: "null" is no origin such as https://portal.example.com`,
+			`--cors-origin: "https://A.example" is no origin such as https://portal.example.com`,
+			`--cors-origin: "https://a.example:443" is no origin such as https://portal.example.com`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout bytes.Buffer
+			_, err := Load(tt.args, func(name string) string { return tt.env[name] }, &stdout)
+			if err == nil {
+				t.Fatal("no problem was found")
+			}
+			if diff := cmp.Diff(strings.Join(tt.want, "\n"), err.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if strings.Contains(stdout.String()+err.Error(), "hunter2") {
+				t.Error("a secret was written")
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"-h", "--help"} {
+		var stdout bytes.Buffer
+		if _, err := Load([]string{flag, "--listen=nonsense"}, noEnv, &stdout); !errors.Is(err, ErrHelp) {
+			t.Fatal(err)
+		}
+		help := strings.Join(strings.Fields(stdout.String()), " ")
+		for _, s := range (&Config{}).settings() {
+			name := "--" + s.flag
+			if _, ok := s.value.(bool); ok {
+				name = "--[no-]" + s.flag
+			}
+			for _, want := range []string{name, "($" + envName(s.flag) + ")"} {
+				if !strings.Contains(help, want) {
+					t.Errorf("%s has no %s", flag, want)
+				}
+			}
+		}
+		for _, want := range []string{"LICENSEGRAPH_CLIENT_SECRET", "LICENSEGRAPH_CURSOR_KEY", "20000", "127.0.0.1:8080"} {
+			if !strings.Contains(help, want) {
+				t.Errorf("%s has no %s", flag, want)
+			}
+		}
+		if strings.Contains(help, "--client-secret=") || strings.Contains(help, "$LICENSEGRAPH_HELP") {
+			t.Errorf("%s shows what is not to be set", flag)
+		}
+	}
+}
+
+func TestFlagsWinOverEnvironment(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"LICENSEGRAPH_MAX_DEPTH": "7", "LICENSEGRAPH_MAX_WIDTH": "8", "LICENSEGRAPH_GRAPHIQL": "false", "LICENSEGRAPH_CORS_ORIGIN": "https://a.example,https://b.example"}
+	cfg, err := Load([]string{"--max-depth=9", "--no-introspection"}, func(name string) string { return env[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{cfg.MaxDepth, cfg.MaxWidth, cfg.MaxAliases, cfg.GraphiQL, cfg.Introspection, cfg.CORSOrigins}
+	want := []any{9, 8, 50, false, false, []string{"https://a.example", "https://b.example"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTrustedDocumentsMode has a mode that no file is for, and one that there is not.
+func TestTrustedDocumentsMode(t *testing.T) {
+	t.Parallel()
+	for want, flags := range map[string][]string{
+		"wants the documents":       {"--trusted-documents-mode=enforce"},
+		"none of off, log, enforce": {"--trusted-documents-mode=on", "--trusted-documents=x"},
+	} {
+		if _, err := Load(flags, noEnv, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
+}
