@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"internal/graphiql":          nil,
 	"internal/identity":          nil,
 	"internal/limits":            nil,
+	"internal/logs":              {"internal/identity"},
 	"internal/msgraph":           {"internal/identity", "internal/licensing", "internal/outbound"},
 	"internal/outbound":          nil,
 	"internal/quota":             {"internal/identity"},
@@ -34,7 +35,7 @@ var arrows = map[string][]string{
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
 	"graph":                      {"graph/generated", "graph/model", "internal/identity", "internal/licensing", "loaders"},
-	"server":                     {"graph", "graph/model", "internal/config", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
+	"server":                     {"graph", "graph/model", "internal/config", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

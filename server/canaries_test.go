@@ -31,6 +31,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/logs"
 )
 
 // launch runs the program as a process of its own until the test ends.
@@ -609,7 +610,7 @@ func TestCanariesOfPanics(t *testing.T) {
 		var log bytes.Buffer
 		resolver := testHandler(t, &log, func(context.Context) *graphql.Response { panic(what) })
 		answer := send(t, resolver, "POST", "/graphql", helloBody, jsonBody).Body.String()
-		handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) }), withRequestID, recoverPanics(newLogger(&log, "debug", "json")))
+		handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) }), withRequestID, recoverPanics(logs.New(&log, "debug", "json")))
 		answer += send(t, handler, "GET", "/", "").Body.String()
 		if strings.Count(log.String(), "panic in a ") != 2 || !strings.Contains(log.String(), "TestCanariesOfPanics") {
 			t.Errorf("what happened is not told:\n%s", &log)

@@ -13,6 +13,7 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/config"
+	"licensegraph/internal/logs"
 )
 
 // TestCursorKeyIsReadAgain takes a key from a file that changes, and keeps the last one while the file is bad.
@@ -35,7 +36,7 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{cfg: cfg, logger: newLogger(log, "info", "text"), resolver: resolver}
+	a := &app{cfg: cfg, logger: logs.New(log, "info", "text"), resolver: resolver}
 	ctx, end := context.WithCancel(t.Context())
 	ticks, done := make(chan time.Time), make(chan struct{})
 	go func() { defer close(done); a.watchCursorKey(ctx, ticks) }()

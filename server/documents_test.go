@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/identity"
+	"licensegraph/internal/logs"
 )
 
 // hashOf is what clients name a document by.
@@ -227,12 +228,12 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		log := new(bytes.Buffer)
-		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path), stubSchema{stub, hello}, newLogger(log, "debug", "text"))
+		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path), stubSchema{stub, hello}, logs.New(log, "debug", "text"))
 		if stale := name != "a wrong hash"; stale && (err != nil || trusted.Manifest().Len() != 1 || !strings.Contains(log.String(), "is left out")) {
 			t.Errorf("%s: %v, %d documents\n%s", name, err, trusted.Manifest().Len(), log)
 		}
 		cfg := testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict")
-		_, _, err = newDocuments(cfg, stubSchema{stub, hello}, newLogger(io.Discard, "debug", "text"))
+		_, _, err = newDocuments(cfg, stubSchema{stub, hello}, logs.New(io.Discard, "debug", "text"))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || exitCode(err) != 2 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -245,7 +246,7 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict"), stubSchema{stub, hello}, newLogger(io.Discard, "debug", "text"))
+		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict"), stubSchema{stub, hello}, logs.New(io.Discard, "debug", "text"))
 		if err != nil || trusted.Manifest().Len() != 1 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"licensegraph/internal/config"
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/logs"
 )
 
 // scopes are what a token can let its bearer do: a person's scopes, and with .All the app roles of people and
@@ -120,7 +121,7 @@ func runEmbedded(ctx context.Context, args []string, getenv func(string) string,
 	}
 	assignRoles(tenant)
 	address := baseURL(l)
-	server := newEmbeddedServer(tenant, newLogger(stderr, "info", "text"))
+	server := newEmbeddedServer(tenant, logs.New(stderr, "info", "text"))
 	if cfg.TLS {
 		address = strings.Replace(address, "http:", "https:", 1)
 		certificate, authority, err := emulator.ServerCertificate(l.Addr().(*net.TCPAddr).IP.String())

@@ -20,6 +20,7 @@ import (
 
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/logs"
 )
 
 func TestRequestID(t *testing.T) {
@@ -272,22 +273,10 @@ func TestDenied(t *testing.T) {
 func TestPanicOutsideGraphQL(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") }), withRequestID, recoverPanics(newLogger(&log, "info", "json")))
+	handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") }), withRequestID, recoverPanics(logs.New(&log, "info", "json")))
 	w := send(t, handler, "GET", "/", "")
 	if w.Code != 500 || strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), `"request_id":"`+w.Header().Get("X-Request-Id")) {
 		t.Errorf("%d %s", w.Code, &log)
-	}
-}
-
-func TestLoggerKeepsTheRequest(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	logger := newLogger(&log, "warn", "json").With("a", 1).WithGroup("g")
-	ctx := context.WithValue(t.Context(), requestIDKey{}, "the-request")
-	logger.InfoContext(ctx, "quiet")
-	logger.WarnContext(ctx, "loud", "b", 2)
-	if got := log.String(); strings.Contains(got, "quiet") || !strings.Contains(got, "the-request") || !strings.Contains(got, `"a":1`) {
-		t.Error(got)
 	}
 }
 
@@ -301,7 +290,7 @@ func TestReadiness(t *testing.T) {
 			time.Sleep(time.Second) // of the test's clock
 			asked++
 			return answer
-		}, newLogger(&log, "info", "text"), time.Now)
+		}, logs.New(&log, "info", "text"), time.Now)
 		get := func() *httptest.ResponseRecorder { return send(t, r, "GET", "/readyz", "") }
 
 		// Many at once are one question.

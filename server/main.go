@@ -18,6 +18,7 @@ import (
 
 	"licensegraph/internal/config"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/logs"
 )
 
 func main() {
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return &setupError{err}
 	}
 	limitMemory(cfg, getenv)
-	logger := newLogger(stderr, cfg.LogLevel, cfg.LogFormat)
+	logger := logs.New(stderr, cfg.LogLevel, cfg.LogFormat)
 
 	if err := readProductNames(cfg.ProductNames); err != nil {
 		return err
@@ -67,13 +68,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return &setupError{err}
 	}
-	auditStream, end, err := openAudit(cfg.AuditLog, stdout, stderr)
+	auditStream, end, err := logs.OpenAudit(cfg.AuditLog, stdout, stderr)
 	if err != nil {
 		listeners.close()
-		return err
+		return &setupError{fmt.Errorf("--audit-log: %w", err)}
 	}
 	defer end() //nolint:errcheck // each record was written at once
-	app, err := newApp(cfg, listeners, newAudit(auditStream, logger), logger)
+	app, err := newApp(cfg, listeners, logs.NewAudit(auditStream, logger), logger)
 	if err != nil {
 		listeners.close()
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/internal/logs"
 	"licensegraph/loaders"
 
 	"licensegraph/internal/config"
@@ -32,14 +33,6 @@ func chain(handler http.Handler, first ...middleware) http.Handler {
 	return handler
 }
 
-type requestIDKey struct{}
-
-// requestID returns the id of the request that the context belongs to.
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
-
 const requestIDHeader = "X-Request-Id"
 
 // withRequestID gives each request an id, the caller's own when that is sane,
@@ -51,7 +44,7 @@ func withRequestID(next http.Handler) http.Handler {
 			id = rand.Text()
 		}
 		w.Header().Set(requestIDHeader, id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		next.ServeHTTP(w, r.WithContext(logs.WithRequestID(r.Context(), id)))
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/internal/config"
+	"licensegraph/internal/logs"
 )
 
 // stubSchema is a schema whose operations all get the answer of exec.
@@ -62,7 +63,7 @@ func testConfig(t *testing.T, flags ...string) *config.Config {
 func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, flags ...string) http.Handler {
 	t.Helper()
 	log = &oneByOne{w: log}
-	handler, _ := testGateway(t, log, exec, &authenticator{audit: newAudit(log, slog.New(slog.DiscardHandler))}, flags...)
+	handler, _ := testGateway(t, log, exec, &authenticator{audit: logs.NewAudit(log, slog.New(slog.DiscardHandler))}, flags...)
 	return handler
 }
 
@@ -82,7 +83,7 @@ func (o *oneByOne) Write(p []byte) (int, error) {
 func testGateway(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, auth *authenticator, flags ...string) (http.Handler, *streams) {
 	t.Helper()
 	cfg := testConfig(t, flags...)
-	logger := newLogger(log, "debug", "text")
+	logger := logs.New(log, "debug", "text")
 	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), time.Now)
 	_, docs, err := newDocuments(cfg, stubSchema{stub, exec}, logger)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"licensegraph/internal/identity"
+	"licensegraph/internal/logs"
 )
 
 // subprotocol is the one that is spoken over WebSockets
@@ -395,7 +396,7 @@ func (s *socket) subscribe(m message) *closing {
 	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
 
 	s.number++
-	ctx := context.WithValue(s.caller, requestIDKey{}, fmt.Sprintf("%s.%d", requestID(s.whole), s.number))
+	ctx := logs.WithRequestID(s.caller, fmt.Sprintf("%s.%d", logs.RequestID(s.whole), s.number))
 	ctx, cancel := context.WithCancel(graphql.StartOperationTrace(ctx))
 	op := &socketOperation{*m.ID, cancel}
 	end, why := s.begin(ctx, op)

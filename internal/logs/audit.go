@@ -1,8 +1,7 @@
-package main
+package logs
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -14,9 +13,9 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// openAudit opens the stream of the audit log. A file is appended to, so that it can be cut while the gateway runs, and
+// OpenAudit opens the stream of the audit log: stdout or stderr by these names, or a file. Call end when no record follows. A file is appended to, so that it can be cut while the gateway runs, and
 // opened again when it was renamed.
-func openAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() error, err error) {
+func OpenAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() error, err error) {
 	switch name {
 	case "stdout":
 		return stdout, func() error { return nil }, nil
@@ -25,7 +24,7 @@ func openAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() e
 	}
 	f, err := openAuditFile(name)
 	if err != nil {
-		return nil, nil, &setupError{fmt.Errorf("--audit-log: %w", err)}
+		return nil, nil, err
 	}
 	a := &auditFile{name: name, file: f}
 	return a, a.close, nil
@@ -71,8 +70,9 @@ func (a *auditFile) close() error {
 	return a.file.Close()
 }
 
-// newAudit returns the audit log: a line of JSON for each record, with who asks.
-func newAudit(w io.Writer, logger *slog.Logger) *slog.Logger {
+// NewAudit returns the audit log: a line of JSON for each record, with the caller. What cannot be written is reported to
+// logger. Of callers who are not known it writes ten denied accesses a second, and how many more there were.
+func NewAudit(w io.Writer, logger *slog.Logger) *slog.Logger {
 	records := slog.NewJSONHandler(reportingWriter{w, logger}, nil)
 	return slog.New(strangersHandler{requestIDHandler{callerHandler{records}}, rate.NewLimiter(strangersRate, strangersBurst), new(atomic.Int64)})
 }
