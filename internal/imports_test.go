@@ -23,6 +23,8 @@ var arrows = map[string][]string{
 	"internal/config":            {"internal/entra", "internal/identity", "internal/licensing", "internal/limits", "internal/outbound", "internal/quota"},
 	"internal/documents":         {"internal/identity"},
 	"internal/entra":             {"internal/identity", "internal/licensing", "internal/outbound"},
+	"internal/execution":         {"graph/model", "internal/limits"},
+	"internal/execution/stub":    nil,
 	"internal/generate":          nil,
 	"internal/graphiql":          nil,
 	"internal/identity":          nil,
@@ -35,7 +37,7 @@ var arrows = map[string][]string{
 	"graph/model":                {"internal/licensing"},
 	"graph/generated":            {"graph/model", "internal/licensing"},
 	"graph":                      {"graph/generated", "graph/model", "internal/identity", "internal/licensing", "loaders"},
-	"server":                     {"graph", "graph/model", "internal/config", "internal/documents", "internal/emulator", "internal/entra", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
+	"server":                     {"graph", "internal/config", "internal/documents", "internal/emulator", "internal/entra", "internal/execution", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/quota", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"golang.org/x/sync/semaphore"
 
+	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/quota"
 )
@@ -34,7 +35,7 @@ func askAs(t *testing.T, handler http.Handler, caller *identity.Caller, method, 
 // TestCallerRate has a caller ask too often, over each transport, without being read.
 func TestCallerRate(t *testing.T) {
 	t.Parallel()
-	handler := testHandler(t, new(bytes.Buffer), hello, "--caller-rate=1", "--caller-burst=3")
+	handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--caller-rate=1", "--caller-burst=3")
 	adele, same := &identity.Caller{TenantID: "t", ObjectID: "a"}, &identity.Caller{TenantID: "t", ObjectID: "a", ClientID: "other"}
 	for i, r := range []struct{ method, target, body string }{
 		{"POST", "/graphql", helloBody}, {"GET", "/graphql?query={hello}", ""}, {"POST", "/graphql", "no JSON"},
@@ -69,7 +70,7 @@ func TestOperationsAtOnce(t *testing.T) {
 	wait := func(ctx context.Context) *graphql.Response {
 		began <- true
 		<-finish
-		return hello(ctx)
+		return stub.Hello(ctx)
 	}
 	handler := testHandler(t, new(bytes.Buffer), wait, "--caller-operations=2", "--max-operations=3")
 	var group sync.WaitGroup

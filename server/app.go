@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"golang.org/x/sync/errgroup"
 
 	"licensegraph/graph"
@@ -23,6 +24,7 @@ import (
 	"licensegraph/internal/documents"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
+	"licensegraph/internal/execution"
 	"licensegraph/internal/identity"
 )
 
@@ -95,7 +97,10 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 	if a.trusted, docs, err = newDocuments(cfg, resolver.Schema(), logger); err != nil {
 		return nil, err
 	}
-	exec := newExecutor(cfg, resolver.Schema(), docs, logger, resolver.Extension())
+	exec := execution.New(resolver.Schema(), execution.Options{
+		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs,
+		Present: graph.PresentError, Recover: graph.Recover(logger), Extensions: []graphql.HandlerExtension{resolver.Extension()},
+	})
 	a.streams = newStreams(cfg)
 	handler, err := newHandler(cfg, exec, a.auth, a.streams, &a.pressure, a.ready, logger)
 	if err != nil {

@@ -6,12 +6,10 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
-	"github.com/vektah/gqlparser/v2/validator"
 
 	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
+	"licensegraph/internal/execution"
 )
 
 const (
@@ -29,29 +27,11 @@ func newDocuments(cfg *config.Config, schema graphql.ExecutableSchema, logger *s
 		options.Automatic = documents.NewMemory(automaticDocuments, automaticBytes)
 	}
 	if cfg.TrustedDocuments != "" {
-		trusted, err := documents.Open(cfg.TrustedDocuments, checkDocument(cfg, schema), cfg.TrustedDocumentsStrict, logger)
+		trusted, err := documents.Open(cfg.TrustedDocuments, execution.Check(schema, cfg.Limits()), cfg.TrustedDocumentsStrict, logger)
 		if err != nil {
 			return nil, nil, &setupError{fmt.Errorf("--trusted-documents: %w", err)}
 		}
 		options.Trusted = trusted
 	}
 	return options.Trusted, documents.New(options), nil
-}
-
-// checkDocument tells what keeps a document from running, whatever its variables are.
-func checkDocument(cfg *config.Config, schema graphql.ExecutableSchema) func(text string) error {
-	bounds := cfg.Limits()
-	return func(text string) error {
-		if err := bounds.CheckDocument(text); err != nil {
-			return err
-		}
-		document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: dropDefer(text, cfg.MaxTokens)}, cfg.MaxTokens)
-		if err != nil {
-			return err
-		}
-		if errs := validator.ValidateWithRules(schema.Schema(), document, rulesWithoutSuggestions()); len(errs) > 0 {
-			return errs[0]
-		}
-		return nil
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/logs"
 )
@@ -76,7 +77,7 @@ func TestAutomaticDocuments(t *testing.T) {
 	for _, method := range []string{"POST", "GET"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			handler := testHandler(t, new(bytes.Buffer), hello)
+			handler := testHandler(t, new(bytes.Buffer), stub.Hello)
 			ask := func(tenant string, o operation, want string) {
 				t.Helper()
 				var caller *identity.Caller
@@ -93,8 +94,8 @@ func TestAutomaticDocuments(t *testing.T) {
 			}
 			byHash, register := operation{Extensions: persisted(hashOf(queryA))}, operation{Query: queryA, Extensions: persisted(hashOf(queryA))}
 			ask("t", byHash, notFoundAnswer)
-			ask("t", register, helloAnswer)
-			ask("t", byHash, helloAnswer)
+			ask("t", register, stub.HelloAnswer)
+			ask("t", byHash, stub.HelloAnswer)
 			ask("u", byHash, notFoundAnswer) // nobody learns what another tenant asks
 			ask("", byHash, notFoundAnswer)
 			ask("t", operation{DocumentID: "sha256:" + hashOf(queryA)}, notFoundAnswer) // ids are of the operator's list
@@ -106,8 +107,8 @@ func TestAutomaticDocuments(t *testing.T) {
 				ask("t", operation{Extensions: persisted(hashOf(broken))}, notFoundAnswer) // it was not kept
 			}
 			deferred := "{...@defer{hello}}"
-			ask("t", operation{Query: deferred, Extensions: persisted(hashOf(deferred))}, helloAnswer)
-			ask("t", operation{Extensions: persisted(hashOf(deferred))}, helloAnswer)
+			ask("t", operation{Query: deferred, Extensions: persisted(hashOf(deferred))}, stub.HelloAnswer)
+			ask("t", operation{Extensions: persisted(hashOf(deferred))}, stub.HelloAnswer)
 
 			for _, broken := range []any{"1", []any{}, map[string]any{"version": 2, "sha256Hash": "a"}, map[string]any{"version": 1}, map[string]any{"version": 1, "sha256Hash": 1}, map[string]any{"sha256Hash": "a"}} {
 				ask("t", operation{Query: queryA, Extensions: map[string]any{"persistedQuery": broken}}, `"code":"BAD_USER_INPUT"`)
@@ -120,11 +121,11 @@ func TestAutomaticDocuments(t *testing.T) {
 	}
 	t.Run("mutation", func(t *testing.T) {
 		t.Parallel()
-		handler := testHandler(t, new(bytes.Buffer), hello)
+		handler := testHandler(t, new(bytes.Buffer), stub.Hello)
 		mutation := "mutation{hello}"
 		_ = operation{Query: mutation, Extensions: persisted(hashOf(mutation))}.post(t, handler, nil)
 		byHash := operation{Extensions: persisted(hashOf(mutation))}
-		if got := byHash.post(t, handler, nil); got != helloAnswer {
+		if got := byHash.post(t, handler, nil); got != stub.HelloAnswer {
 			t.Errorf("POST: %s", got)
 		}
 		if got := byHash.get(t, handler, nil); !strings.Contains(got, "by POST") {
@@ -133,11 +134,11 @@ func TestAutomaticDocuments(t *testing.T) {
 	})
 	t.Run("off", func(t *testing.T) {
 		t.Parallel()
-		handler := testHandler(t, new(bytes.Buffer), hello, "--no-apq")
+		handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--no-apq")
 		if got := (operation{Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); !strings.Contains(got, `{"message":"PersistedQueryNotSupported","extensions":{"code":"PERSISTED_QUERY_NOT_SUPPORTED","retryable":false}}`) {
 			t.Errorf("by hash: %s", got)
 		}
-		if got := (operation{Query: queryA, Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); got != helloAnswer {
+		if got := (operation{Query: queryA, Extensions: persisted(hashOf(queryA))}).post(t, handler, nil); got != stub.HelloAnswer {
 			t.Errorf("with its text: %s", got)
 		}
 	})
@@ -156,8 +157,8 @@ func TestTrustedDocuments(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			log := new(bytes.Buffer)
-			handler := testHandler(t, log, hello, "--trusted-documents="+path, "--trusted-documents-mode="+mode)
-			others, lost := helloAnswer, helloAnswer
+			handler := testHandler(t, log, stub.Hello, "--trusted-documents="+path, "--trusted-documents-mode="+mode)
+			others, lost := stub.HelloAnswer, stub.HelloAnswer
 			if mode == "enforce" {
 				others, lost = refused, notFoundAnswer
 			}
@@ -167,15 +168,15 @@ func TestTrustedDocuments(t *testing.T) {
 				o    operation
 				want string
 			}{
-				{"id", operation{DocumentID: "portal/a"}, helloAnswer},
-				{"id in the extensions", operation{Extensions: map[string]any{"documentId": "portal/a"}}, helloAnswer},
-				{"hash", operation{DocumentID: "sha256:" + hashOf(queryA)}, helloAnswer},
-				{"hash of Apollo", operation{Extensions: persisted(hashOf(queryA))}, helloAnswer},
-				{"id of Apollo", operation{Extensions: persisted("portal/a")}, helloAnswer},
-				{"id of Apollo with its text", operation{Query: queryA, Extensions: persisted("portal/a")}, helloAnswer},
+				{"id", operation{DocumentID: "portal/a"}, stub.HelloAnswer},
+				{"id in the extensions", operation{Extensions: map[string]any{"documentId": "portal/a"}}, stub.HelloAnswer},
+				{"hash", operation{DocumentID: "sha256:" + hashOf(queryA)}, stub.HelloAnswer},
+				{"hash of Apollo", operation{Extensions: persisted(hashOf(queryA))}, stub.HelloAnswer},
+				{"id of Apollo", operation{Extensions: persisted("portal/a")}, stub.HelloAnswer},
+				{"id of Apollo with its text", operation{Query: queryA, Extensions: persisted("portal/a")}, stub.HelloAnswer},
 				{"id of Apollo with another text", operation{Query: queryB, Extensions: persisted("portal/a")}, "does not match"},
-				{"hash and text", operation{Query: queryA, Extensions: persisted(hashOf(queryA))}, helloAnswer},
-				{"text", operation{Query: queryA}, helloAnswer},
+				{"hash and text", operation{Query: queryA, Extensions: persisted(hashOf(queryA))}, stub.HelloAnswer},
+				{"text", operation{Query: queryA}, stub.HelloAnswer},
 				{"unknown id", operation{DocumentID: "portal/b"}, notFoundAnswer},
 				{"unknown hash", operation{DocumentID: "sha256:" + hashOf(queryB)}, notFoundAnswer},
 				{"other text", operation{Query: queryB}, others},
@@ -189,13 +190,13 @@ func TestTrustedDocuments(t *testing.T) {
 					t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 				}
 			}
-			if got := (operation{DocumentID: "portal/a"}).get(t, handler, caller); got != helloAnswer {
+			if got := (operation{DocumentID: "portal/a"}).get(t, handler, caller); got != stub.HelloAnswer {
 				t.Errorf("GET: %s", got)
 			}
 			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).get(t, handler, caller); !strings.Contains(got, "by POST") {
 				t.Errorf("GET of a mutation: %s", got)
 			}
-			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).post(t, handler, caller); got != helloAnswer {
+			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).post(t, handler, caller); got != stub.HelloAnswer {
 				t.Errorf("mutation: %s", got)
 			}
 
@@ -228,12 +229,12 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		log := new(bytes.Buffer)
-		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path), stubSchema{stub, hello}, logs.New(log, "debug", "text"))
+		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path), stub.Schema(stub.Hello), logs.New(log, "debug", "text"))
 		if stale := name != "a wrong hash"; stale && (err != nil || trusted.Manifest().Len() != 1 || !strings.Contains(log.String(), "is left out")) {
 			t.Errorf("%s: %v, %d documents\n%s", name, err, trusted.Manifest().Len(), log)
 		}
 		cfg := testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict")
-		_, _, err = newDocuments(cfg, stubSchema{stub, hello}, logs.New(io.Discard, "debug", "text"))
+		_, _, err = newDocuments(cfg, stub.Schema(stub.Hello), logs.New(io.Discard, "debug", "text"))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || exitCode(err) != 2 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -246,7 +247,7 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict"), stubSchema{stub, hello}, logs.New(io.Discard, "debug", "text"))
+		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict"), stub.Schema(stub.Hello), logs.New(io.Discard, "debug", "text"))
 		if err != nil || trusted.Manifest().Len() != 1 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"licensegraph/internal/execution/stub"
 )
 
 // FuzzNegotiate picks one of the media types that there are, and only one that was asked for.
@@ -51,7 +53,7 @@ func FuzzRequest(f *testing.F) {
 	var handler http.Handler
 	f.Fuzz(func(t *testing.T, contentType, accept, rawQuery, body string) {
 		if handler == nil {
-			handler = testHandler(t, &log, hello, "--caller-rate=1000000000", "--caller-burst=1000000000")
+			handler = testHandler(t, &log, stub.Hello, "--caller-rate=1000000000", "--caller-burst=1000000000")
 		}
 		log.Reset()
 		for _, method := range []string{http.MethodGet, http.MethodPost} {

@@ -15,10 +15,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/logs"
 )
@@ -26,7 +26,7 @@ import (
 func TestRequestID(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	handler := testHandler(t, &log, hello)
+	handler := testHandler(t, &log, stub.Hello)
 	for sent, kept := range map[string]bool{
 		"abc-123_x.y:z": true, "": false, strings.Repeat("a", 129): false, "a b": false, "a\"b": false, "ä": false, strings.Repeat("a", 128): true,
 	} {
@@ -45,7 +45,7 @@ func TestRequestID(t *testing.T) {
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	handler := testHandler(t, &log, hello)
+	handler := testHandler(t, &log, stub.Hello)
 	send(t, handler, "GET", "/graphql?query=query($canary:ID){hello}&variables={\"canary\":\"canary\"}", "", "Authorization: canary")
 	send(t, handler, "POST", "/graphql", `{"query":"{hello(canary:1)}","operationName":"canary"}`, jsonBody, acceptNew)
 	send(t, handler, "GET", "/"+strings.Repeat("x", 5_000), "")
@@ -62,7 +62,7 @@ func TestAccessLog(t *testing.T) {
 // TestHeaders holds what every answer has, errors and refusals included.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
-	handler := testHandler(t, new(bytes.Buffer), hello)
+	handler := testHandler(t, new(bytes.Buffer), stub.Hello)
 	for _, tt := range []struct {
 		method, path string
 		status       int
@@ -110,7 +110,7 @@ func TestHeaders(t *testing.T) {
 // TestStrictTransport: where TLS ends in front of the gateway, for hosts that are nobody's own machine.
 func TestStrictTransport(t *testing.T) {
 	t.Parallel()
-	handler := testHandler(t, new(bytes.Buffer), hello, "--listen=0.0.0.0:8080")
+	handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--listen=0.0.0.0:8080")
 	for _, tt := range []struct{ host, proto, want string }{
 		{"gateway.example", "https", "max-age=31536000"},
 		{"gateway.example:8443", "https", "max-age=31536000"},
@@ -132,8 +132,8 @@ func TestStrictTransport(t *testing.T) {
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	bare := testHandler(t, new(bytes.Buffer), hello, "--no-graphiql")
-	full := testHandler(t, new(bytes.Buffer), hello)
+	bare := testHandler(t, new(bytes.Buffer), stub.Hello, "--no-graphiql")
+	full := testHandler(t, new(bytes.Buffer), stub.Hello)
 	for _, tt := range []struct {
 		handler      http.Handler
 		method, path string
@@ -166,7 +166,7 @@ func TestHosts(t *testing.T) {
 		{"--allowed-host=gateway.example", "evil.example", 421},
 		{"--listen=0.0.0.0:8080", "evil.example", 200},
 	} {
-		handler := testHandler(t, new(bytes.Buffer), hello, tt.flag)
+		handler := testHandler(t, new(bytes.Buffer), stub.Hello, tt.flag)
 		req := httptest.NewRequestWithContext(t.Context(), "GET", "/graphql?query={hello}", nil)
 		req.Host = tt.host
 		w := httptest.NewRecorder()
@@ -180,9 +180,9 @@ func TestHosts(t *testing.T) {
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	const ours, theirs = "https://portal.example", "https://evil.example"
-	plain := testHandler(t, new(bytes.Buffer), hello)
-	open := testHandler(t, new(bytes.Buffer), hello, "--cors-origin="+ours)
-	own := testHandler(t, new(bytes.Buffer), hello, "--cors-origin="+ours, "--cors-header=X-Team", "--cors-header=X-Unit")
+	plain := testHandler(t, new(bytes.Buffer), stub.Hello)
+	open := testHandler(t, new(bytes.Buffer), stub.Hello, "--cors-origin="+ours)
+	own := testHandler(t, new(bytes.Buffer), stub.Hello, "--cors-origin="+ours, "--cors-header=X-Team", "--cors-header=X-Unit")
 	preflight := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type"}
 	for _, tt := range []struct {
 		name    string
@@ -250,7 +250,7 @@ func TestOrigins(t *testing.T) {
 func TestDenied(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	handler := testHandler(t, &log, hello)
+	handler := testHandler(t, &log, stub.Hello)
 	for status, header := range map[int]string{403: "Origin: https://evil.example", 421: "Host: evil.example"} {
 		log.Reset()
 		req := httptest.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:8080/graphql", strings.NewReader(helloBody))
@@ -384,18 +384,4 @@ func TestReadinessAnswersWhoIsInAHurry(t *testing.T) {
 		}
 		time.Sleep(readyWait) // for the other one
 	})
-}
-
-// TestIntrospection shows the switch.
-func TestIntrospection(t *testing.T) {
-	t.Parallel()
-	for flag, want := range map[string]bool{"--introspection": false, "--no-introspection": true} {
-		handler := testHandler(t, new(bytes.Buffer), func(ctx context.Context) *graphql.Response {
-			if got := graphql.GetOperationContext(ctx).DisableIntrospection; got != want {
-				t.Errorf("%s: disabled is %v", flag, got)
-			}
-			return hello(ctx)
-		}, flag)
-		send(t, handler, "GET", "/graphql?query={hello}", "")
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"licensegraph/internal/limits"
 	"licensegraph/internal/logs"
 	"licensegraph/loaders"
 
@@ -75,7 +76,7 @@ func logRequests(logger *slog.Logger) middleware {
 					status = statusClientGone
 				}
 				logger.Log(r.Context(), level, "request",
-					"method", bounded(r.Method, 16), "path", r.Pattern,
+					"method", limits.Cut(r.Method, 16), "path", r.Pattern,
 					"status", status, "bytes", recorder.bytes,
 					"milliseconds", time.Since(start).Milliseconds())
 			}()
@@ -86,14 +87,6 @@ func logRequests(logger *slog.Logger) middleware {
 
 // statusClientGone is the status in the log of a request whose client did not wait for the answer, as in the log of nginx.
 const statusClientGone = 499
-
-// bounded cuts a text that came from outside.
-func bounded(text string, bytes int) string {
-	if len(text) <= bytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:bytes], "") + "…"
-}
 
 // statusRecorder remembers what was answered.
 type statusRecorder struct {

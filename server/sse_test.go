@@ -17,6 +17,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/execution/stub"
 )
 
 const acceptEvents = "Accept: text/event-stream"
@@ -80,7 +81,7 @@ func (e *events) want(texts ...string) {
 }
 
 const (
-	helloEvent    = "event: next\ndata: " + helloAnswer + "\n\n"
+	helloEvent    = "event: next\ndata: " + stub.HelloAnswer + "\n\n"
 	completeEvent = "event: complete\ndata: \n\n"
 	subscription  = `{"query":"subscription {hello}"}`
 )

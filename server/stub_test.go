@@ -12,42 +12,13 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2"
-	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/graph"
 	"licensegraph/internal/config"
+	"licensegraph/internal/execution"
+	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/logs"
 )
-
-// stubSchema is a schema whose operations all get the answer of exec.
-type stubSchema struct {
-	schema *ast.Schema
-	exec   func(context.Context) *graphql.Response
-}
-
-func (s stubSchema) Schema() *ast.Schema { return s.schema }
-
-func (s stubSchema) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
-	return 0, false
-}
-
-func (s stubSchema) Exec(context.Context) graphql.ResponseHandler {
-	return func(ctx context.Context) *graphql.Response { return s.exec(ctx) }
-}
-
-var stub = gqlparser.MustLoadSchema(&ast.Source{Input: `
-	type Query { hello: String echo(n: Int, f: Float, s: String, i: ID, b: Boolean, e: Color, l: [Int!], o: In, r: [_Any!]): Query }
-	scalar _Any
-	type Mutation { hello: String }
-	type Subscription { hello: String }
-	enum Color { RED GREEN }
-	input In { n: Int = 3 s: String o: In l: [[ID]] }
-`})
-
-// hello answers every operation with data.
-func hello(context.Context) *graphql.Response {
-	return &graphql.Response{Data: []byte(`{"hello":"world"}`)}
-}
 
 // testConfig is the configuration that flags make.
 func testConfig(t *testing.T, flags ...string) *config.Config {
@@ -85,12 +56,14 @@ func testGateway(t *testing.T, log io.Writer, exec func(context.Context) *graphq
 	cfg := testConfig(t, flags...)
 	logger := logs.New(log, "debug", "text")
 	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), time.Now)
-	_, docs, err := newDocuments(cfg, stubSchema{stub, exec}, logger)
+	_, docs, err := newDocuments(cfg, stub.Schema(exec), logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	live := newStreams(cfg)
-	handler, err := newHandler(cfg, newExecutor(cfg, stubSchema{stub, exec}, docs, logger), auth, live, new(pressure), ready, logger)
+	handler, err := newHandler(cfg, execution.New(stub.Schema(exec), execution.Options{
+		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs, Present: graph.PresentError, Recover: graph.Recover(logger),
+	}), auth, live, new(pressure), ready, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

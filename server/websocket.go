@@ -22,6 +22,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"licensegraph/internal/identity"
+	"licensegraph/internal/limits"
 	"licensegraph/internal/logs"
 )
 
@@ -192,7 +193,7 @@ func (s *socket) close(why closing) {
 		s.mu.Unlock()
 		s.cancel()
 		_ = s.raw.SetDeadline(time.Now().Add(closeWait))
-		_ = s.conn.Close(why.code, bounded(why.reason, closeReason-len("…"))) // the other side may be gone
+		_ = s.conn.Close(why.code, limits.Cut(why.reason, closeReason-len("…"))) // the other side may be gone
 	})
 }
 

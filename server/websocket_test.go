@@ -26,6 +26,7 @@ import (
 
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
+	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/licensing"
 )
 
@@ -126,7 +127,7 @@ func subscribing(ctx context.Context) bool {
 func ticking(events <-chan string, ended chan<- struct{}) func(context.Context) *graphql.Response {
 	return func(ctx context.Context) *graphql.Response {
 		if !subscribing(ctx) {
-			return hello(ctx)
+			return stub.Hello(ctx)
 		}
 		select {
 		case data, ok := <-events:
@@ -151,10 +152,10 @@ func TestSocket(t *testing.T) {
 	// A query, a mutation, and the id again once it is free.
 	for range 2 {
 		c.send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
-		c.want(`{"id":"1","type":"next","payload":`+helloAnswer+`}`, `{"id":"1","type":"complete"}`)
+		c.want(`{"id":"1","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"1","type":"complete"}`)
 	}
 	c.send(`{"id":"ä\"","type":"subscribe","payload":{"query":"mutation A {hello} query B {hello}","operationName":"A","variables":{}}}`)
-	c.want(`{"id":"ä\"","type":"next","payload":`+helloAnswer+`}`, `{"id":"ä\"","type":"complete"}`)
+	c.want(`{"id":"ä\"","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"ä\"","type":"complete"}`)
 
 	// A subscription that ends, and one that the client ends.
 	events <- `{"hello":"1"}`
@@ -182,9 +183,9 @@ func TestSocket(t *testing.T) {
 	hash := sha256.Sum256([]byte("{hello}"))
 	apq := `"extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + hex.EncodeToString(hash[:]) + `"}}`
 	c.send(`{"id":"p","type":"subscribe","payload":{"query":"{hello}",` + apq + `}}`)
-	c.want(`{"id":"p","type":"next","payload":`+helloAnswer+`}`, `{"id":"p","type":"complete"}`)
+	c.want(`{"id":"p","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"p","type":"complete"}`)
 	c.send(`{"id":"p","type":"subscribe","payload":{` + apq + `}}`)
-	c.want(`{"id":"p","type":"next","payload":`+helloAnswer+`}`, `{"id":"p","type":"complete"}`)
+	c.want(`{"id":"p","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"p","type":"complete"}`)
 	if err := c.conn.Close(websocket.StatusNormalClosure, ""); err != nil {
 		t.Error(err)
 	}
@@ -200,7 +201,7 @@ func TestSocketCloses(t *testing.T) {
 		case <-block:
 		case <-ctx.Done():
 		}
-		return hello(ctx)
+		return stub.Hello(ctx)
 	}, "--max-body-bytes=5000")
 	const sub = `{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`
 	for _, tt := range []struct {
@@ -276,7 +277,7 @@ func slicesRepeat(text string, n int) []string {
 // what is no browser.
 func TestSocketHandshake(t *testing.T) {
 	t.Parallel()
-	url, _ := serveStub(t, hello, "--cors-origin=https://portal.example")
+	url, _ := serveStub(t, stub.Hello, "--cors-origin=https://portal.example")
 	host := strings.TrimPrefix(url, "http://")
 	for _, tt := range []struct {
 		name    string
@@ -572,7 +573,7 @@ func TestSocketTimes(t *testing.T) {
 			})
 		})
 	}
-	run("no connection_init", hello, func(t *testing.T, client *http.Client) {
+	run("no connection_init", stub.Hello, func(t *testing.T, client *http.Client) {
 		start := time.Now()
 		c := dial(t, client, url)
 		c.wantClosed(4408, "Connection initialisation timeout")
@@ -594,7 +595,7 @@ func TestSocketTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("nobody reads", hello, func(t *testing.T, client *http.Client) {
+	run("nobody reads", stub.Hello, func(t *testing.T, client *http.Client) {
 		c := dial(t, client, url)
 		c.send(initMessage)
 		start := time.Now() // connection_ack waits for a reader
@@ -604,7 +605,7 @@ func TestSocketTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("half a message", hello, func(t *testing.T, client *http.Client) {
+	run("half a message", stub.Hello, func(t *testing.T, client *http.Client) {
 		c := dial(t, client, url)
 		c.send(initMessage)
 		c.want(`{"type":"connection_ack"}`)
@@ -621,7 +622,7 @@ func TestSocketTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("nobody answers pings", hello, func(t *testing.T, client *http.Client) {
+	run("nobody answers pings", stub.Hello, func(t *testing.T, client *http.Client) {
 		conn, _, err := websocket.Dial(t.Context(), url+endpointPath, &websocket.DialOptions{ //nolint:bodyclose // as in dialing
 			HTTPClient: client, Subprotocols: []string{subprotocol}, OnPingReceived: func(context.Context, []byte) bool { return false },
 		})
@@ -636,7 +637,7 @@ func TestSocketTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("an idle client that answers pings stays", hello, func(t *testing.T, client *http.Client) {
+	run("an idle client that answers pings stays", stub.Hello, func(t *testing.T, client *http.Client) {
 		c := dial(t, client, url)
 		c.send(initMessage)
 		c.want(`{"type":"connection_ack"}`)
@@ -644,7 +645,7 @@ func TestSocketTimes(t *testing.T) {
 			time.Sleep(time.Hour)
 			c.send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
 		}()
-		c.want(`{"id":"1","type":"next","payload":` + helloAnswer + `}`)
+		c.want(`{"id":"1","type":"next","payload":` + stub.HelloAnswer + `}`)
 	})
 }
 
@@ -660,7 +661,7 @@ func TestSocketOperations(t *testing.T) {
 		}
 		running <- struct{}{}
 		<-release
-		return hello(ctx)
+		return stub.Hello(ctx)
 	}, "--caller-operations=2")
 	c := dial(t, nil, url)
 	c.send(initMessage)
@@ -686,7 +687,7 @@ func TestSocketOperations(t *testing.T) {
 		t.Errorf("a new one: %v", err)
 	}
 	close(release)
-	other.want(`{"id":"1","type":"next","payload":`+helloAnswer+`}`, `{"id":"1","type":"complete"}`)
+	other.want(`{"id":"1","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"1","type":"complete"}`)
 	other.wantClosed(websocket.StatusGoingAway, "shutting down")
 	c.wantClosed(websocket.StatusGoingAway, "shutting down")
 	if err := live.wait(t.Context()); err != nil {
@@ -701,13 +702,13 @@ func TestSocketSurvivesPanics(t *testing.T) {
 		if graphql.GetOperationContext(ctx).Operation.Name == "Bad" {
 			panic("secret")
 		}
-		return hello(ctx)
+		return stub.Hello(ctx)
 	})
 	c := dial(t, nil, url)
 	c.send(initMessage, `{"id":"1","type":"subscribe","payload":{"query":"query Bad{hello}"}}`)
 	c.want(`{"type":"connection_ack"}`, `{"id":"1","type":"error","payload":[{"message":"Internal error.","extensions":{"code":"INTERNAL","retryable":false}}]}`)
 	c.send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
-	c.want(`{"id":"1","type":"next","payload":`+helloAnswer+`}`, `{"id":"1","type":"complete"}`)
+	c.want(`{"id":"1","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"1","type":"complete"}`)
 }
 
 // TestSocketLongAnswers has long answers sent in parts, several at once. No message has a part of another one.
@@ -717,7 +718,7 @@ func TestSocketLongAnswers(t *testing.T) {
 		if name := graphql.GetOperationContext(ctx).Operation.Name; name != "" {
 			return &graphql.Response{Data: []byte(`{"hello":"` + strings.Repeat(name, 300_000) + `"}`)}
 		}
-		return hello(ctx)
+		return stub.Hello(ctx)
 	})
 	c := dial(t, nil, url)
 	c.send(initMessage)
@@ -756,7 +757,7 @@ func TestSocketSignInAgain(t *testing.T) {
 // TestSocketFlood holds many hostile connections, while a healthy one is served.
 func TestSocketFlood(t *testing.T) {
 	t.Parallel()
-	url, live := serveStub(t, hello, "--caller-streams=30", "--max-streams=10")
+	url, live := serveStub(t, stub.Hello, "--caller-streams=30", "--max-streams=10")
 	healthy := dial(t, nil, url)
 	healthy.send(initMessage)
 	healthy.want(`{"type":"connection_ack"}`)
@@ -776,7 +777,7 @@ func TestSocketFlood(t *testing.T) {
 		})
 	}
 	healthy.send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
-	healthy.want(`{"id":"1","type":"next","payload":`+helloAnswer+`}`, `{"id":"1","type":"complete"}`)
+	healthy.want(`{"id":"1","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"1","type":"complete"}`)
 	group.Wait()
 	refused.Range(func(_, code any) bool {
 		if code != websocket.StatusCode(4429) && code != websocket.StatusTryAgainLater {

@@ -3,6 +3,7 @@ package limits
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
@@ -143,4 +144,12 @@ func product(a, b int) int {
 		return most
 	}
 	return a * b
+}
+
+// Cut returns a text that came from outside, of at most that many bytes and a mark that the rest is missing.
+func Cut(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:bytes], "") + "…"
 }
