@@ -5,6 +5,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // allotment returns one allotment by its id.
@@ -93,7 +94,7 @@ func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotmen
 // assignmentsOfAllotment returns a page of what draws on an allotment.
 func (f *field) assignmentsOfAllotment(a *licensing.Allotment) (*model.AssignmentConnection, error) {
 	l := f.allAssignments()
-	l.name, l.query.Of = listName("assignments of", a.ID), a.ID
+	l.name, l.query.Of, l.loader = listName("assignments of", a.ID), a.ID, f.AssignmentsOfAllotmentByQuery
 	return pageOf(f, l)
 }
 
@@ -104,7 +105,7 @@ func (f *field) waitingMembersOfAllotment(a *licensing.Allotment) (*model.Waitin
 
 func (f *field) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
 	return list[*licensing.WaitingMember, *licensing.WaitingMember]{
-		name: listName("waitingMembers", id), query: licensing.ListQuery{Of: id}, most: maxLicensing, mostUpstream: licensingAtOnce,
+		name: listName("waitingMembers", id), query: upstream.Query{Of: id}, most: maxLicensing, mostUpstream: licensingAtOnce,
 		typeName: "WaitingMember", loader: f.WaitingMembersByQuery, whole: asSent[*licensing.WaitingMember],
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -83,7 +84,7 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	}
 	h, skus, err := c.lookAtHolder(write.AssignedTo, len(input.AddLicenses) > 0)
 	switch {
-	case errors.Is(err, licensing.ErrNotFound):
+	case errors.Is(err, upstream.ErrNotFound):
 		c.mend(model.UserErrorNotFound, "Nothing of this type has this id.", "assignedTo", "id")
 	case err != nil:
 		return nil, err

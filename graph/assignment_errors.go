@@ -6,6 +6,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 func (f *field) assignmentErrors() (*model.AssignmentErrorConnection, error) {
 	filter := deref(arg[*model.AssignmentErrorFilter](f, "filter"))
 	l := f.errorList("assignmentErrors", filter)
-	l.query.Filter.SkuID = deref(filter.SkuID)
+	l.query.Filter.SkuID = string(deref(filter.SkuID))
 	if filter.AssignedTo != nil {
 		id, err := directoryID(*filter.AssignedTo)
 		if err != nil {
@@ -59,7 +60,7 @@ func errorDoubt(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 		if f.OccurredFrom == nil && f.OccurredBefore == nil || e.OccurrenceDateTime != nil || otherCode {
 			return nil
 		}
-		return cmp.Or(e.WhyUnread("occurrenceDateTime"), licensing.OddValue("AssignmentError.occurrenceDateTime"))
+		return cmp.Or(e.WhyUnread("occurrenceDateTime"), upstream.OddValue("AssignmentError.occurrenceDateTime"))
 	}
 }
 

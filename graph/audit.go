@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -65,8 +66,8 @@ func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []strin
 	for _, result := range slices.Concat(t.writes...) {
 		counts[result.Outcome]++
 		id := result.RequestID
-		if upstream, ok := errors.AsType[*licensing.UpstreamError](result.Err); ok && id == "" {
-			id = upstream.RequestID
+		if failure, ok := errors.AsType[*upstream.Error](result.Err); ok && id == "" {
+			id = failure.RequestID
 		}
 		if id != "" && !slices.Contains(requestIDs, id) {
 			requestIDs = append(requestIDs, id)
@@ -167,8 +168,8 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 	var codes, requestIDs []string
 	for _, e := range resp.Errors {
 		code, _ := e.Extensions["code"].(string)
-		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
-		personal := isUpstream && (upstream.Personal || errors.Is(upstream.Kind, licensing.ErrSignIn))
+		failure, isUpstream := errors.AsType[*upstream.Error](e.Err)
+		personal := isUpstream && (failure.Personal || errors.Is(failure.Kind, upstream.ErrSignIn))
 		whole := resp.Data == nil && !isUpstream
 		if code != "FORBIDDEN" && code != "UNAUTHENTICATED" || !personal && !whole && !isRight(e.Err) {
 			continue
@@ -178,8 +179,8 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 			if name := fields(e.Path); name != "" {
 				names = append(names, name)
 			}
-			if upstream.RequestID != "" {
-				requestIDs = append(requestIDs, upstream.RequestID)
+			if failure.RequestID != "" {
+				requestIDs = append(requestIDs, failure.RequestID)
 			}
 		}
 	}

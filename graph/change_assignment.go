@@ -8,6 +8,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -34,7 +35,7 @@ func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 		a, err = unlessRefused(l.AssignmentByID.Get(id))
 		return err
 	})
-	if errors.Is(err, licensing.ErrNotFound) {
+	if errors.Is(err, upstream.ErrNotFound) {
 		c.mend(model.UserErrorNotFound, "Nothing has this id.", "id")
 		return nil, nil
 	}
@@ -132,7 +133,7 @@ func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, a
 	}
 	shown := map[string]bool{"id": true}
 	if allotmentID != "" {
-		a.Related.Allotment = &licensing.Sent[*licensing.Allotment]{Object: &licensing.Allotment{ID: allotmentID}, Properties: shown, Bare: true}
+		a.Related.Allotment = &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: allotmentID}, Properties: shown, Bare: true}
 		a.Related.HasAllotment = true
 	}
 	if assignee != nil {
@@ -158,7 +159,7 @@ func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assig
 			switch {
 			case err == nil:
 				outcome = judge(now)
-			case errors.Is(err, licensing.ErrNotFound):
+			case errors.Is(err, upstream.ErrNotFound):
 				missed++
 				at := slices.IndexFunc(assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
 				switch {
@@ -182,6 +183,6 @@ func assignmentsOf(l *loaders.Loaders, assignee licensing.DirectoryObject) ([]*l
 	case *licensing.Group:
 		return l.AssignmentsByGroupID.Get(assignee.ID)
 	default:
-		return nil, licensing.ErrNotOffered
+		return nil, upstream.ErrNotOffered
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -107,7 +108,7 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 		return cmp.Or(lookAtAll(l, candidates), err)
 	})
 	switch {
-	case errors.Is(err, licensing.ErrNotFound):
+	case errors.Is(err, upstream.ErrNotFound):
 		c.mend(model.UserErrorNotFound, "Nothing has this id: `allotments` lists those of the tenant.", "allotmentId")
 		return nil, nil
 	case err != nil:
@@ -116,7 +117,7 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 		c.mend(model.UserErrorUnknownProduct, "The tenant has no allotment of this product: `subscribedSkus` and `allotments` list what it has.", "skuId")
 	}
 	for _, candidate := range candidates {
-		if candidate.err != nil && !errors.Is(candidate.err, licensing.ErrNotFound) {
+		if candidate.err != nil && !errors.Is(candidate.err, upstream.ErrNotFound) {
 			return nil, candidate.err
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // cursor is a place in a list: after the element number Skip of an upstream page.
@@ -147,7 +147,7 @@ func (c *cursors) seal(list string, at cursor) string {
 
 // open reads a cursor of the list, handed to an argument.
 func (c *cursors) open(list, argument, text string) (cursor, error) {
-	foreign := &licensing.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: take a cursor of a page with the same arguments, from the same gateway"}
+	foreign := &upstream.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: take a cursor of a page with the same arguments, from the same gateway"}
 	var at cursor
 	if len(text) > maxCursor {
 		return at, foreign

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 func testCursors(t testing.TB, key byte, tenant string) *cursors {
@@ -42,7 +42,7 @@ func TestCursorRoundTrip(t *testing.T) {
 		{},
 		{Top: 50, Skip: 3},
 		{Link: "/users?$skiptoken=x", Shown: "id,displayName"},
-		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: strings.Join(upstream["User"], ",")},
+		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: strings.Join(upstreamProperties["User"], ",")},
 	} {
 		text := c.seal("users", at)
 		if text != c.seal("users", at) || text != other.seal("users", at) {
@@ -63,7 +63,7 @@ func TestCursorRoundTrip(t *testing.T) {
 			"another tenant": func() (cursor, error) { return testCursors(t, 1, "u").open("users", "after", text) },
 			"another key":    func() (cursor, error) { return testCursors(t, 2, "t").open("users", "after", text) },
 		} {
-			var input *licensing.InputError
+			var input *upstream.InputError
 			if at, err := wrong(); !errors.As(err, &input) {
 				t.Errorf("%s reads %v, %v", name, at, err)
 			}
@@ -122,7 +122,7 @@ func FuzzCursor(f *testing.F) {
 			if err == nil && !same(forged, sealed) {
 				t.Errorf("%q opens to %+v", forged, at)
 			}
-			var input *licensing.InputError
+			var input *upstream.InputError
 			if err != nil && !errors.As(err, &input) {
 				t.Errorf("%q: %v", forged, err)
 			}
@@ -157,9 +157,9 @@ func TestPageOfAnySplit(t *testing.T) {
 			for range r.IntN(3) {
 				pages = append(pages, nil)
 			}
-			read := func(at cursor) licensing.Page[int] {
+			read := func(at cursor) upstream.Page[int] {
 				n, _ := strconv.Atoi(at.Link)
-				page := licensing.Page[int]{Items: pages[n]}
+				page := upstream.Page[int]{Items: pages[n]}
 				if n+1 < len(pages) {
 					page.Next = strconv.Itoa(n + 1)
 				}
@@ -209,7 +209,7 @@ func TestPageOfAnySplit(t *testing.T) {
 // BenchmarkSeal makes the cursor of one edge; a page can have a thousand.
 func BenchmarkSeal(b *testing.B) {
 	c := testCursors(b, 1, "t")
-	at := cursor{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 20), Skip: 998, Shown: strings.Join(upstream["User"], ",")}
+	at := cursor{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 20), Skip: 998, Shown: strings.Join(upstreamProperties["User"], ",")}
 	b.ReportAllocs()
 	for b.Loop() {
 		c.seal("users", at)

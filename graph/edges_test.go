@@ -13,6 +13,7 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -71,7 +72,7 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 		}
 		for _, property := range e.requires {
 			of, property, _ := strings.Cut(property, ".")
-			if types[of] == nil || upstream[of] != nil && !slices.Contains(upstream[of], property) {
+			if types[of] == nil || upstreamProperties[of] != nil && !slices.Contains(upstreamProperties[of], property) {
 				t.Errorf("%s requires %s.%s, which Microsoft Graph does not have", name, of, property)
 			}
 		}
@@ -108,7 +109,7 @@ func TestEdgesBlock(t *testing.T) {
 		&licensing.LicenseAssignmentState{SkuID: &sku, AssignedByGroup: &group, DisabledPlans: []licensing.GUID{plan}},
 		&licensing.Allotment{ID: "a", SkuID: &sku}, &licensing.Assignment{ID: "a", DisabledServicePlanIDs: []licensing.GUID{plan}},
 		&licensing.WaitingMember{Related: licensing.AssignmentRelated{
-			Allotment:  &licensing.Sent[*licensing.Allotment]{Object: &licensing.Allotment{ID: "a"}},
+			Allotment:  &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: "a"}},
 			AssignedTo: &licensing.Reference{Object: &licensing.User{ID: id}},
 		}},
 		&licensing.AssignmentError{ID: "e", SkuID: &sku, Message: "of " + string(plan)}, &licensing.UsageRight{ID: "u", HolderID: &holder, SkuID: &sku},

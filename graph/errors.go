@@ -19,6 +19,7 @@ import (
 
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -29,27 +30,27 @@ var codes = []struct {
 	code string
 	text string
 }{
-	{licensing.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
-	{licensing.ErrSignIn, "UNAUTHENTICATED", "Microsoft Graph cannot be asked in your name: sign in again. If that does not help, an administrator has to consent to the gateway."},
-	{licensing.ErrNotAPerson, "FORBIDDEN", "The gateway asks Microsoft Graph in the name of people, and you are an application: sign in as a person."},
-	{licensing.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
-	{licensing.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
-	{licensing.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
-	{licensing.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation has sent as many requests to Microsoft Graph as one may. Ask for smaller pages, or in several operations."},
+	{upstream.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
+	{upstream.ErrSignIn, "UNAUTHENTICATED", "Microsoft Graph cannot be asked in your name: sign in again. If that does not help, an administrator has to consent to the gateway."},
+	{upstream.ErrNotAPerson, "FORBIDDEN", "The gateway asks Microsoft Graph in the name of people, and you are an application: sign in as a person."},
+	{upstream.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
+	{upstream.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
+	{upstream.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
+	{upstream.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation has sent as many requests to Microsoft Graph as one may. Ask for smaller pages, or in several operations."},
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
 	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was given up before Microsoft Graph had answered."},
-	{licensing.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
-	{licensing.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a value that cannot be read."},
-	{licensing.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a list that does not end: its pages repeat, or too many are empty."},
-	{licensing.ErrExpired, "UPSTREAM_UNAVAILABLE", "Microsoft Graph lost the place in a list while it was read."},
-	{licensing.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
+	{upstream.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
+	{upstream.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a value that cannot be read."},
+	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a list that does not end: its pages repeat, or too many are empty."},
+	{upstream.ErrExpired, "UPSTREAM_UNAVAILABLE", "Microsoft Graph lost the place in a list while it was read."},
+	{upstream.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
 	{errAudit, "INTERNAL", "The audit log cannot be written, and nothing is changed without it. The gateway's operator has to look."},
-	{licensing.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
+	{upstream.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
 }
 
 // PresentError turns an error into what a client may read of it.
 func PresentError(ctx context.Context, err error) *gqlerror.Error {
-	if input, ok := errors.AsType[*licensing.InputError](err); ok {
+	if input, ok := errors.AsType[*upstream.InputError](err); ok {
 		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", input.Message))
 	}
 	if right, ok := errors.AsType[*rightError](err); ok {
@@ -69,12 +70,12 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 			if errors.Is(known.kind, context.DeadlineExceeded) || errors.Is(known.kind, context.Canceled) {
 				e.Extensions["retryable"] = !isMutation(ctx) // of which something may have been done
 			}
-			if upstream, ok := errors.AsType[*licensing.UpstreamError](err); ok {
-				describe(e, upstream)
-				if identity.From(ctx) != nil && errors.Is(err, licensing.ErrUnauthenticated) {
+			if failure, ok := errors.AsType[*upstream.Error](err); ok {
+				describe(e, failure)
+				if identity.From(ctx) != nil && errors.Is(err, upstream.ErrUnauthenticated) {
 					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // nothing that the caller's signing in would mend
 				}
-				if upstream.Personal && errors.Is(err, licensing.ErrForbidden) {
+				if failure.Personal && errors.Is(err, upstream.ErrForbidden) {
 					e.Message = "Microsoft Graph does not let you do this."
 				}
 			}
@@ -203,27 +204,27 @@ func presented(ctx context.Context, cause error, code, text string) *gqlerror.Er
 }
 
 // describe adds what a client, or who asks Microsoft's support, can use of an upstream failure.
-func describe(e *gqlerror.Error, upstream *licensing.UpstreamError) {
-	if upstream.Permission != "" {
-		e.Message += " It needs the permission " + upstream.Permission
-		e.Extensions["permission"] = upstream.Permission
-		if others := upstream.PermissionAlternatives; len(others) > 0 {
+func describe(e *gqlerror.Error, failure *upstream.Error) {
+	if failure.Permission != "" {
+		e.Message += " It needs the permission " + failure.Permission
+		e.Extensions["permission"] = failure.Permission
+		if others := failure.PermissionAlternatives; len(others) > 0 {
 			e.Message += ", or " + strings.Join(others, " or ") + " in its place"
 			e.Extensions["permissionAlternatives"] = others
 		}
 		e.Message += "."
 	}
-	if errors.Is(upstream.Kind, licensing.ErrUnreadable) {
-		e.Message += " It is that of " + upstream.Operation + "."
+	if errors.Is(failure.Kind, upstream.ErrUnreadable) {
+		e.Message += " It is that of " + failure.Operation + "."
 	}
-	e.Extensions["retryable"] = upstream.Retryable
-	if upstream.Spent > 0 {
-		e.Extensions["upstreamRequests"] = upstream.Spent
+	e.Extensions["retryable"] = failure.Retryable
+	if failure.Spent > 0 {
+		e.Extensions["upstreamRequests"] = failure.Spent
 	}
-	if upstream.RetryAfter > 0 {
-		e.Extensions["retryAfterSeconds"] = int(math.Ceil(upstream.RetryAfter.Seconds()))
+	if failure.RetryAfter > 0 {
+		e.Extensions["retryAfterSeconds"] = int(math.Ceil(failure.RetryAfter.Seconds()))
 	}
-	for name, value := range map[string]string{"claims": upstream.Claims, "upstreamCode": upstream.Code, "upstreamRequestId": upstream.RequestID} {
+	for name, value := range map[string]string{"claims": failure.Claims, "upstreamCode": failure.Code, "upstreamRequestId": failure.RequestID} {
 		if value != "" {
 			e.Extensions[name] = value
 		}
@@ -314,9 +315,9 @@ type cause struct {
 func causeOf(e *gqlerror.Error) cause {
 	code, _ := e.Extensions["code"].(string)
 	c := cause{code: code, text: e.Message}
-	switch upstream, ok := errors.AsType[*licensing.UpstreamError](e.Err); {
+	switch failure, ok := errors.AsType[*upstream.Error](e.Err); {
 	case ok && code != "NOT_FOUND":
-		c.detail, c.status = upstream.Operation, upstream.Status
+		c.detail, c.status = failure.Operation, failure.Status
 	case code == "BAD_USER_INPUT" && e.Err != nil:
 		c.detail = fields(e.Path) + fmt.Sprint(e.Locations)
 	case e.Err == nil:
@@ -361,10 +362,10 @@ func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
 		if caller := identity.From(ctx); caller != nil {
 			attrs = append(attrs, "tenant", caller.TenantID)
 		}
-		upstream, isUpstream := errors.AsType[*licensing.UpstreamError](e.Err)
+		failure, isUpstream := errors.AsType[*upstream.Error](e.Err)
 		switch {
-		case isUpstream && !errors.Is(e.Err, licensing.ErrNotFound):
-			logger.WarnContext(ctx, "upstream request failed", append(attrs, "cause", upstream.Error(), "retryAfter", upstream.RetryAfter.Round(time.Second))...)
+		case isUpstream && !errors.Is(e.Err, upstream.ErrNotFound):
+			logger.WarnContext(ctx, "upstream request failed", append(attrs, "cause", failure.Error(), "retryAfter", failure.RetryAfter.Round(time.Second))...)
 		case e.Extensions["code"] == "INTERNAL":
 			logger.ErrorContext(ctx, "internal error", append(attrs, "cause", e.Err.Error())...)
 		}

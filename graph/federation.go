@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/plugin/federation/fedruntime"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // representation is how a federation router refers to an entity: its type and one of its keys.
@@ -89,7 +90,7 @@ func (f *field) entity(rep representation) (any, error) {
 	case "SubscribedSku":
 		return anyOf(f.skuEntity(rep))
 	default:
-		return nil, &licensing.InputError{Message: "the `__typename` of a representation is one of " + strings.Join(entityTypes, ", ")}
+		return nil, &upstream.InputError{Message: "the `__typename` of a representation is one of " + strings.Join(entityTypes, ", ")}
 	}
 }
 
@@ -142,7 +143,7 @@ func (f *field) userEntity(rep representation) (*licensing.User, error) {
 		}
 		return f.findUser(nil, &name)
 	default:
-		return nil, &licensing.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"}
+		return nil, &upstream.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"}
 	}
 }
 
@@ -177,7 +178,7 @@ func (f *field) usageRightEntity(rep representation) (*licensing.UsageRight, err
 func (f *field) skuEntity(rep representation) (*licensing.SubscribedSku, error) {
 	id, ok := skuOfRep(rep)
 	if !ok {
-		return nil, &licensing.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"}
+		return nil, &upstream.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"}
 	}
 	return f.skuByID(id)
 }

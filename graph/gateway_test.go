@@ -24,7 +24,6 @@ import (
 	"licensegraph/internal/identity"
 	"licensegraph/internal/msgraph"
 	"licensegraph/internal/outbound"
-	"licensegraph/loaders"
 )
 
 // withoutPrefetch has all tests ask gateways whose resolvers read for themselves: their answers are the same.
@@ -140,7 +139,7 @@ func startGateway(t testing.TB, options emulator.Options) *gateway {
 	g := &gateway{
 		t: t, tenant: emulator.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{},
 		timeout: 2 * time.Second, key: make([]byte, 32),
-		begin: func(o *msgraph.Operation) graph.Upstream { return upstream{o} },
+		begin: func(o *msgraph.Operation) graph.Upstream { return o },
 	}
 	g.graphURL, g.tenantID = g.tenant.URL, g.tenant.TenantID()
 	g.restart()
@@ -253,8 +252,3 @@ func (g *gateway) ask(query string, variables map[string]any) response {
 	}
 	return r
 }
-
-// upstream gives the resolvers the client's batches.
-type upstream struct{ *msgraph.Operation }
-
-func (u upstream) Batch() loaders.Batch { return u.Operation.Batch() }

@@ -5,6 +5,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -54,18 +55,18 @@ func (f *field) groups() (*model.GroupConnection, error) {
 		return nil, err
 	}
 	if filter.HasMembersWithLicenseErrors != nil && !*filter.HasMembersWithLicenseErrors {
-		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` takes true only: Microsoft Graph cannot search for groups without"}
+		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` takes true only: Microsoft Graph cannot search for groups without"}
 	}
 	failing := filter.HasMembersWithLicenseErrors != nil
 	if failing && order != nil {
-		return nil, &licensing.InputError{Message: "`hasMembersWithLicenseErrors` does not go together with `orderBy`: Microsoft Graph cannot order such groups"}
+		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` does not go together with `orderBy`: Microsoft Graph cannot order such groups"}
 	}
 	return rootPage(f, list[*licensing.Group, *licensing.Group]{
 		name: listName("groups", filter, order),
-		query: licensing.ListQuery{
+		query: upstream.Query{
 			OrderBy: orderBy(order),
-			Filter: licensing.Filter{
-				SkuID: deref(filter.SkuID), DisplayNamePrefix: deref(filter.DisplayNameStartsWith), WithLicenseErrors: failing,
+			Filter: upstream.Filter{
+				SkuID: string(deref(filter.SkuID)), DisplayNamePrefix: deref(filter.DisplayNameStartsWith), WithLicenseErrors: failing,
 			},
 		},
 		most: maxUsers, mostUpstream: maxUsers, typeName: "Group",
@@ -91,11 +92,11 @@ func (f *field) membersWithLicenseErrors(group *licensing.Group) (*model.Directo
 	return pageOf(f, f.objectsOf("membersWithLicenseErrors", group.ID, f.MembersWithLicenseErrorsByQuery, false))
 }
 
-func (f *field) objectsOf(name, id string, byQuery *loaders.Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
+func (f *field) objectsOf(name, id string, byQuery *loaders.Loader[upstream.Query, upstream.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
 	return list[*licensing.Reference, licensing.DirectoryObject]{
-		name: listName(name, id), query: licensing.ListQuery{Of: id}, most: maxUsers, mostUpstream: maxUsers, typeName: "DirectoryObject",
+		name: listName(name, id), query: upstream.Query{Of: id}, most: maxUsers, mostUpstream: maxUsers, typeName: "DirectoryObject",
 		loader: byQuery, counted: counted,
-		whole: func(_ licensing.ListQuery, member *licensing.Reference) (licensing.DirectoryObject, error) {
+		whole: func(_ upstream.Query, member *licensing.Reference) (licensing.DirectoryObject, error) {
 			return f.Whole(member)
 		},
 	}

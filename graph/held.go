@@ -7,6 +7,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // maxHeld is the largest page of a list that is held as a whole.
@@ -31,7 +32,7 @@ type heldPage struct {
 func (w window) open(c *cursors, name string) (p heldPage, err error) {
 	p = heldPage{cursors: c, name: name, backward: w.last != nil}
 	if w.first != nil && w.last != nil {
-		return p, &licensing.InputError{Message: "give `first` or `last`, not both"}
+		return p, &upstream.InputError{Message: "give `first` or `last`, not both"}
 	}
 	if p.backward {
 		p.size, err = sizeOf("last", w.last, maxHeld)
@@ -98,7 +99,7 @@ func heldConnection[T licensing.Node](p heldPage, items []T) (*model.Connection[
 func placeOf[T licensing.Node](items []T, id, argument string) (int, error) {
 	i := slices.IndexFunc(items, func(item T) bool { return item.ObjectID() == id })
 	if i < 0 {
-		return 0, &licensing.InputError{Message: "the element at the cursor in `" + argument + "` is gone: begin with the first page"}
+		return 0, &upstream.InputError{Message: "the element at the cursor in `" + argument + "` is gone: begin with the first page"}
 	}
 	return i, nil
 }

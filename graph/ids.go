@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 func directoryID(id string) (string, error) {
 	guid, ok := licensing.ParseGUID(id)
 	if !ok {
-		return "", &licensing.InputError{Message: "an object id in the directory is a GUID, such as 05e9a617-0261-4cee-bb44-138d3ef5d965"}
+		return "", &upstream.InputError{Message: "an object id in the directory is a GUID, such as 05e9a617-0261-4cee-bb44-138d3ef5d965"}
 	}
 	return string(guid), nil
 }
@@ -29,7 +30,7 @@ func directoryID(id string) (string, error) {
 // opaqueID checks an id about whose form nothing is known, but that it is nobody's address: it becomes a part of a URL.
 func opaqueID(id string) error {
 	if !segment(id) || strings.Contains(id, "@") {
-		return &licensing.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks, slashes nor @", maxID)}
+		return &upstream.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks, slashes nor @", maxID)}
 	}
 	return nil
 }
@@ -43,7 +44,7 @@ func segment(text string) bool {
 // principalName checks a sign-in name.
 func principalName(name string) error {
 	if at := strings.IndexByte(name, '@'); at < 1 || at == len(name)-1 || len(name) > maxPrincipalName || !segment(name) {
-		return &licensing.InputError{Message: fmt.Sprintf("a userPrincipalName looks like adele@example.com and has at most %d characters", maxPrincipalName)}
+		return &upstream.InputError{Message: fmt.Sprintf("a userPrincipalName looks like adele@example.com and has at most %d characters", maxPrincipalName)}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -64,9 +65,9 @@ func (c *change) refused(err error, about subject, field []any, at ...ast.PathEl
 	if err == nil {
 		return nil
 	}
-	upstream, ok := errors.AsType[*licensing.UpstreamError](err)
-	if ok && (errors.Is(err, licensing.ErrNotFound) || errors.Is(err, licensing.ErrRefused)) {
-		code, message := c.refusal(upstream, about)
+	failure, ok := errors.AsType[*upstream.Error](err)
+	if ok && (errors.Is(err, upstream.ErrNotFound) || errors.Is(err, upstream.ErrRefused)) {
+		code, message := c.refusal(failure, about)
 		return []*model.UserError{c.mend(code, message, field...)}
 	}
 	graphql.AddError(c.ctx, gqlerror.WrapPath(append(slices.Clone(graphql.GetPath(c.ctx)), at...), err))
@@ -171,7 +172,7 @@ func (c *change) staleDeletion(payload *model.DeleteAssignmentPayload) bool {
 			_, err := l.AssignmentByID.Get(*payload.DeletedAssignmentID)
 			return err
 		})
-		return errors.Is(err, licensing.ErrNotFound)
+		return errors.Is(err, upstream.ErrNotFound)
 	})
 }
 

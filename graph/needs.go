@@ -17,7 +17,7 @@ import (
 type needs map[string][]string
 
 // upstream are the properties and relations that Microsoft Graph has of a type: what its Go type reads from JSON.
-var upstream = map[string][]string{
+var upstreamProperties = map[string][]string{
 	"User":            jsonNames(licensing.User{}),
 	"Group":           jsonNames(licensing.Group{}),
 	"Device":          jsonNames(licensing.Device{}),
@@ -84,7 +84,7 @@ func from(typeName, field string) []string {
 func (n needs) add(properties ...string) {
 	for _, name := range properties {
 		typeName, property, _ := strings.Cut(name, ".")
-		if slices.Contains(upstream[typeName], property) {
+		if slices.Contains(upstreamProperties[typeName], property) {
 			n[typeName] = append(n[typeName], property)
 		}
 	}

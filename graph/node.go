@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -20,7 +21,7 @@ func (f *field) node(id string) (licensing.Node, error) {
 		if err == nil {
 			return object, nil
 		}
-		if !errors.Is(err, licensing.ErrNotFound) {
+		if !errors.Is(err, upstream.ErrNotFound) {
 			return nil, err
 		}
 	}
@@ -45,7 +46,7 @@ func (f *field) inLicensing(id string) (licensing.Node, error) {
 			blocked = true
 		case err == nil && found == nil:
 			found = node
-		case failure == nil || errors.Is(failure, licensing.ErrNotFound):
+		case failure == nil || errors.Is(failure, upstream.ErrNotFound):
 			failure = cmp.Or(err, failure)
 		}
 	}
@@ -77,7 +78,7 @@ func (f *field) nodeIDs() []any {
 
 func checkNodes(ids []string) error {
 	if len(ids) > maxNodes {
-		return &licensing.InputError{Message: fmt.Sprintf("`nodes` takes at most %d ids", maxNodes)}
+		return &upstream.InputError{Message: fmt.Sprintf("`nodes` takes at most %d ids", maxNodes)}
 	}
 	return nil
 }

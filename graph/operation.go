@@ -13,7 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -173,9 +173,9 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 	if resp == nil {
 		return nil
 	}
-	report := licensing.Report{Endpoints: map[string]licensing.Usage{}} // of what was refused before it began
-	if upstream, began := ctx.Value(upstreamKey{}).(Upstream); began {
-		report = upstream.Report()
+	report := upstream.Report{Endpoints: map[string]upstream.Usage{}} // of what was refused before it began
+	if graph, began := ctx.Value(upstreamKey{}).(Upstream); began {
+		report = graph.Report()
 	}
 	resp.Errors = append(merged(resp.Errors), leftOut(ctx, report)...)
 	if graphql.HasOperationContext(ctx) {

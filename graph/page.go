@@ -11,6 +11,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -29,14 +30,14 @@ type list[R, T any] struct {
 	// name is the field with the arguments that tell one list from another, for its cursors; see listName.
 	name string
 	// query is what to ask for.
-	query licensing.ListQuery
+	query upstream.Query
 	// most is the largest page, and mostUpstream that of the service.
 	most, mostUpstream int
 	// typeName is the type of the elements.
 	typeName string
-	loader   *loaders.Loader[licensing.ListQuery, licensing.Page[R]]
+	loader   *loaders.Loader[upstream.Query, upstream.Page[R]]
 	// whole returns an element of an upstream page with everything that is needed.
-	whole func(licensing.ListQuery, R) (T, error)
+	whole func(upstream.Query, R) (T, error)
 	// keep tells which elements are wanted, when the service cannot; nil for all of them.
 	keep func(T) bool
 	// doubt returns why nobody can tell whether an element is wanted; nil when it can be told of all of them.
@@ -61,7 +62,7 @@ func listName(field string, arguments ...any) string {
 }
 
 // asSent is the whole function of lists whose elements come with everything.
-func asSent[T any](_ licensing.ListQuery, item T) (T, error) { return item, nil }
+func asSent[T any](_ upstream.Query, item T) (T, error) { return item, nil }
 
 // walk fills a page of a connection with as many upstream pages as it takes.
 type walk[R, T any] struct {
@@ -72,7 +73,7 @@ type walk[R, T any] struct {
 
 	// walked are the places that were read.
 	walked   []place
-	progress licensing.Progress
+	progress upstream.Progress
 	restarts int
 	counting bool // the list is counted by itself
 }
@@ -150,7 +151,7 @@ func sizeOf(name string, wanted *int32, most int) (int, error) {
 		size = int(*wanted)
 	}
 	if size < 1 || size > most {
-		return 0, &licensing.InputError{Message: fmt.Sprintf("`%s` has to be between 1 and %d", name, most)}
+		return 0, &upstream.InputError{Message: fmt.Sprintf("`%s` has to be between 1 and %d", name, most)}
 	}
 	return size, nil
 }
@@ -162,10 +163,10 @@ func (w *walk[R, T]) run() error {
 		q.Link, q.Top, q.Shown = w.at.Link, min(w.at.Top, w.list.mostUpstream), w.at.Shown
 		q.Again, q.Count = w.restarts, w.at.Counted
 		w.page.upstream++
-		upstream, err := w.list.loader.Get(q)
+		sent, err := w.list.loader.Get(q)
 		var items []element[T]
 		if err == nil {
-			items, err = w.whole(q, upstream.Items)
+			items, err = w.whole(q, sent.Items)
 		}
 		if err != nil {
 			if err = w.restart(err); err != nil {
@@ -173,7 +174,7 @@ func (w *walk[R, T]) run() error {
 			}
 			continue
 		}
-		if full, err := w.add(q, upstream, items); full || err != nil {
+		if full, err := w.add(q, sent, items); full || err != nil {
 			return err
 		}
 	}
@@ -181,7 +182,7 @@ func (w *walk[R, T]) run() error {
 
 // whole returns the elements of an upstream page with everything that is needed. Those that are gone meanwhile are left
 // open.
-func (w *walk[R, T]) whole(q licensing.ListQuery, items []R) ([]element[T], error) {
+func (w *walk[R, T]) whole(q upstream.Query, items []R) ([]element[T], error) {
 	values, errs, blocked := loaders.Collect(items, func(item R) (T, error) { return w.list.whole(q, item) })
 	if blocked != nil {
 		return nil, blocked
@@ -191,7 +192,7 @@ func (w *walk[R, T]) whole(q licensing.ListQuery, items []R) ([]element[T], erro
 		switch {
 		case err == nil:
 			elements[i] = element[T]{value: values[i], ok: true}
-		case !errors.Is(err, licensing.ErrNotFound):
+		case !errors.Is(err, upstream.ErrNotFound):
 			return nil, err
 		}
 	}
@@ -210,7 +211,7 @@ func (w *walk[R, T]) count() error {
 
 // countOf is how many elements a list has, as its first page says; nil when it does not. What no Int can hold is the
 // largest.
-func countOf[R any](page licensing.Page[R]) *int32 {
+func countOf[R any](page upstream.Page[R]) *int32 {
 	if page.Count == nil {
 		return nil
 	}
@@ -219,15 +220,15 @@ func countOf[R any](page licensing.Page[R]) *int32 {
 }
 
 // add takes what is wanted of an upstream page, and tells whether the page is full or the walk has to stop.
-func (w *walk[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], items []element[T]) (bool, error) {
-	if w.list.counted && !w.counting && (upstream.Count != nil || upstream.Uncounted != nil) {
-		w.page.count, w.page.uncounted = countOf(upstream), upstream.Uncounted
+func (w *walk[R, T]) add(q upstream.Query, sent upstream.Page[R], items []element[T]) (bool, error) {
+	if w.list.counted && !w.counting && (sent.Count != nil || sent.Uncounted != nil) {
+		w.page.count, w.page.uncounted = countOf(sent), sent.Uncounted
 	}
 	w.walked = append(w.walked, place{w.at, w.page.end})
-	if upstream.Next != "" && (slices.ContainsFunc(w.walked, func(before place) bool { return before.at.Link == upstream.Next }) || w.progress.Page(upstream.IDs) != nil) {
-		return false, &licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: "a list of " + w.list.typeName}
+	if sent.Next != "" && (slices.ContainsFunc(w.walked, func(before place) bool { return before.at.Link == sent.Next }) || w.progress.Page(sent.IDs) != nil) {
+		return false, &upstream.Error{Kind: upstream.ErrEndless, Operation: "a list of " + w.list.typeName}
 	}
-	w.at = cursor{Link: upstream.Next, Top: w.at.Top, Before: w.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
+	w.at = cursor{Link: sent.Next, Top: w.at.Top, Before: w.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
 	budget := maxUpstreamPages
 	if w.list.keep != nil {
 		budget = scanBudget
@@ -248,7 +249,7 @@ func (w *walk[R, T]) add(q licensing.ListQuery, upstream licensing.Page[R], item
 // far tells whether the largest pages, from the beginning of the list, take fewer requests than the next link: where
 // another page like this one would not fill the page of the connection, and this one is near the beginning. A page that
 // is read on follows some links first.
-func (w *walk[R, T]) far(q licensing.ListQuery, items []element[T]) bool {
+func (w *walk[R, T]) far(q upstream.Query, items []element[T]) bool {
 	kept := 0
 	for _, item := range items {
 		if item.ok && w.list.keep(item.value) {
@@ -263,11 +264,11 @@ func (w *walk[R, T]) far(q licensing.ListQuery, items []element[T]) bool {
 // restart goes on when the service no longer knows the page that is read next: at the last page that was read, then
 // where the walk began. It returns why that is not possible.
 func (w *walk[R, T]) restart(err error) error {
-	if !errors.Is(err, licensing.ErrExpired) {
+	if !errors.Is(err, upstream.ErrExpired) {
 		return err
 	}
 	if len(w.walked) == 0 && w.restarts == 0 {
-		return &licensing.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
+		return &upstream.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
 	}
 	w.restarts++
 	switch {
@@ -284,7 +285,7 @@ func (w *walk[R, T]) restart(err error) error {
 // back goes to a place that was read before.
 func (w *walk[R, T]) back(to int) {
 	w.at, w.page.end = w.walked[to].at, w.walked[to].end
-	w.walked, w.progress = w.walked[:to], licensing.Progress{}
+	w.walked, w.progress = w.walked[:to], upstream.Progress{}
 }
 
 // connection returns the page when it is full.

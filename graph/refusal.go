@@ -7,6 +7,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // subject is who a refused change concerns, as far as that was read before.
@@ -72,17 +73,17 @@ var advice = map[model.UserErrorCode]string{
 
 // refusal returns what the service's refusal means: its code decides, and its sentence only between what it refuses
 // under one code. What is not known is told in the service's own words, or by its code.
-func (c *change) refusal(upstream *licensing.UpstreamError, about subject) (code model.UserErrorCode, message string) {
-	sentence := strings.ToLower(upstream.Sentence)
-	code, known := refusals[strings.ToLower(upstream.Code)]
+func (c *change) refusal(failure *upstream.Error, about subject) (code model.UserErrorCode, message string) {
+	sentence := strings.ToLower(failure.Sentence)
+	code, known := refusals[strings.ToLower(failure.Code)]
 	switch {
 	case known:
-	case errors.Is(upstream, licensing.ErrNotFound):
+	case errors.Is(failure, upstream.ErrNotFound):
 		code = model.UserErrorNotFound
 	default:
 		code = model.UserErrorRefused
 		for _, s := range sentences {
-			if generic[strings.ToLower(upstream.Code)] && strings.Contains(sentence, s.part) {
+			if generic[strings.ToLower(failure.Code)] && strings.Contains(sentence, s.part) {
 				code = s.code
 				break
 			}
@@ -101,10 +102,10 @@ func (c *change) refusal(upstream *licensing.UpstreamError, about subject) (code
 	}
 	message = advice[code]
 	switch {
-	case upstream.Sentence != "":
-		message += " Microsoft Graph says: " + c.named(upstream.Sentence)
-	case code == model.UserErrorRefused && upstream.Code != "":
-		message += " Its code is " + upstream.Code + "."
+	case failure.Sentence != "":
+		message += " Microsoft Graph says: " + c.named(failure.Sentence)
+	case code == model.UserErrorRefused && failure.Code != "":
+		message += " Its code is " + failure.Code + "."
 	case code == model.UserErrorRefused:
 		message += " It gave no code."
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -73,7 +73,7 @@ func resolveList[V, P any](ctx context.Context, r *Resolver, parents []P) ([]V, 
 
 // existing leaves out what no longer exists: a reference to it is null, and the id beside it tells what it was.
 func existing[V any](value V, err error) (V, error) {
-	if errors.Is(err, licensing.ErrNotFound) {
+	if errors.Is(err, upstream.ErrNotFound) {
 		err = nil
 	}
 	return value, err
@@ -81,8 +81,8 @@ func existing[V any](value V, err error) (V, error) {
 
 // unlessRefused takes the refusal of an opaque id for what it is: nothing has such an id.
 func unlessRefused[V any](value V, err error) (V, error) {
-	if errors.Is(err, licensing.ErrRefused) {
-		err = licensing.ErrNotFound
+	if errors.Is(err, upstream.ErrRefused) {
+		err = upstream.ErrNotFound
 	}
 	return value, err
 }

@@ -13,6 +13,7 @@ import (
 	"licensegraph/graph/generated"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -25,7 +26,7 @@ type Upstream interface {
 	Write(context.Context, []licensing.Write) []licensing.WriteResult
 	// Wait waits, unless the context ends before.
 	Wait(context.Context, time.Duration) error
-	Report() licensing.Report
+	Report() upstream.Report
 }
 
 // Options are what the resolvers need.

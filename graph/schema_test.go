@@ -253,11 +253,11 @@ func resolved(typeName, field string) bool {
 // TestNeeds has each type that is read with $select, and each derived field, lead to properties.
 func TestNeeds(t *testing.T) {
 	t.Parallel()
-	for typeName := range upstream {
+	for typeName := range upstreamProperties {
 		if bound[typeName] == nil {
 			t.Errorf("%s has needs and is bound to nothing", typeName)
 		}
-		names := slices.DeleteFunc(slices.Clone(upstream[typeName]), func(p string) bool {
+		names := slices.DeleteFunc(slices.Clone(upstreamProperties[typeName]), func(p string) bool {
 			return slices.Contains([]string{"assignedTo", "usageRight", "allotment", "assignments", "allotments"}, p)
 		})
 		if !reflect.DeepEqual(names, jsonNames(bound[typeName])) {
@@ -266,7 +266,7 @@ func TestNeeds(t *testing.T) {
 	}
 	for field, sources := range derived {
 		found := false
-		for _, properties := range upstream {
+		for _, properties := range upstreamProperties {
 			found = found || !slices.ContainsFunc(sources, func(property string) bool { return !slices.Contains(properties, property) })
 		}
 		if !found {

@@ -193,7 +193,7 @@ func (f *field) assignmentErrorsOfSku(sku *licensing.SubscribedSku) (*model.Assi
 		return nil, nil
 	}
 	l := f.errorList("assignmentErrors of", string(*sku.SkuID))
-	l.query.Filter.SkuID = *sku.SkuID
+	l.query.Filter.SkuID = string(*sku.SkuID)
 	return pageOf(f, l)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -97,7 +98,7 @@ func missingText(fc *graphql.FieldContext, value any) error {
 	if _, ok := objectOf(fc.Parent.Result); !ok {
 		return nil
 	}
-	return licensing.OddValue(fc.Object + "." + strings.TrimSuffix(fc.Field.Name, "Text"))
+	return upstream.OddValue(fc.Object + "." + strings.TrimSuffix(fc.Field.Name, "Text"))
 }
 
 // incomplete returns why elements may be missing of a list of those that name its owner, or may be too many: one of them has
@@ -138,10 +139,10 @@ func objectOf(result any) (withUnread, bool) {
 }
 
 // leftOut returns an error for each endpoint of whose lists elements are left out.
-func leftOut(ctx context.Context, report licensing.Report) gqlerror.List {
+func leftOut(ctx context.Context, report upstream.Report) gqlerror.List {
 	var errs gqlerror.List
 	for _, endpoint := range slices.Sorted(maps.Keys(report.LeftOut)) {
-		e := PresentError(ctx, &licensing.UpstreamError{Kind: licensing.ErrUnreadable, Operation: endpoint, Retryable: true})
+		e := PresentError(ctx, &upstream.Error{Kind: upstream.ErrUnreadable, Operation: endpoint, Retryable: true})
 		e.Message = "Microsoft Graph sent elements of a list that are null or have no usable ID. They are left out of the answer to " + endpoint + "."
 		e.Path, e.Extensions["count"] = nil, report.LeftOut[endpoint]
 		errs = append(errs, e)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -18,7 +19,7 @@ func rightsKey(holder string, skus, plans []licensing.GUID) (licensing.UsageRigh
 	key := licensing.UsageRightsKey{HolderID: holder, SkuIDs: joined(skus), PlanIDs: joined(plans)}
 	for _, ids := range [][]licensing.GUID{skus, plans} {
 		if len(ids) > maxRightValues || ids != nil && len(ids) == 0 {
-			return key, &licensing.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` take 1 to %d ids each: leave them out for all", maxRightValues)}
+			return key, &upstream.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` take 1 to %d ids each: leave them out for all", maxRightValues)}
 		}
 	}
 	return key, nil

@@ -8,6 +8,7 @@ import (
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -24,7 +25,7 @@ func (f *field) userStub(any) any { return userStub(arg[*string](f, "id")) }
 func (f *field) findUser(id, name *string) (*licensing.User, error) {
 	switch {
 	case (id == nil) == (name == nil):
-		return nil, &licensing.InputError{Message: "`user` takes either `id` or `userPrincipalName`"}
+		return nil, &upstream.InputError{Message: "`user` takes either `id` or `userPrincipalName`"}
 	case id != nil:
 		guid, err := directoryID(*id)
 		if err != nil {
@@ -85,10 +86,10 @@ func (f *field) users() (*model.UserConnection, error) {
 
 // allUsers is the list of the tenant's users that a filter leaves.
 func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*licensing.User, *licensing.User] {
-	q := licensing.ListQuery{OrderBy: orderBy(order)}
+	q := upstream.Query{OrderBy: orderBy(order)}
 	keep := keepUsers(filter)
 	if keep == nil {
-		q.Filter.SkuID = deref(filter.SkuID)
+		q.Filter.SkuID = string(deref(filter.SkuID))
 	}
 	q.Filter.DisplayNamePrefix = deref(filter.DisplayNameStartsWith)
 	if filter.Licensed != nil {
@@ -103,9 +104,9 @@ func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*
 // usersOfGroup is the list of a group's members that have a license through it.
 func (f *field) usersOfGroup(filter model.UserFilter) list[*licensing.Reference, *licensing.User] {
 	return list[*licensing.Reference, *licensing.User]{
-		name: listName("users", filter), query: licensing.ListQuery{Of: *filter.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
+		name: listName("users", filter), query: upstream.Query{Of: *filter.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
 		typeName: "User", loader: f.MembersByQuery, keep: keepUsers(filter), doubt: statesNotRead,
-		whole: func(_ licensing.ListQuery, member *licensing.Reference) (*licensing.User, error) {
+		whole: func(_ upstream.Query, member *licensing.Reference) (*licensing.User, error) {
 			return f.UserOfMember(member)
 		},
 	}
@@ -138,13 +139,13 @@ func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 		return err
 	}
 	if f.HasLicenseErrors != nil && !*f.HasLicenseErrors {
-		return &licensing.InputError{Message: "`hasLicenseErrors` takes true only: leave it out for everybody"}
+		return &upstream.InputError{Message: "`hasLicenseErrors` takes true only: leave it out for everybody"}
 	}
 	if f.AssignedByGroup == nil {
 		return nil
 	}
 	if f.Licensed != nil || f.DisplayNameStartsWith != nil || order != nil {
-		return &licensing.InputError{Message: "`assignedByGroup` goes together with `skuId`, `state`, `error` and `hasLicenseErrors` only"}
+		return &upstream.InputError{Message: "`assignedByGroup` goes together with `skuId`, `state`, `error` and `hasLicenseErrors` only"}
 	}
 	id, err := directoryID(*f.AssignedByGroup)
 	f.AssignedByGroup = &id
@@ -177,7 +178,7 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 // statesNotRead returns why the license states of a user could not be read at all, so that nobody can tell whether the user
 // is wanted; nil when they were read.
 func statesNotRead(user *licensing.User) error {
-	if err := user.WhyUnread("licenseAssignmentStates"); !errors.Is(err, licensing.ErrUnreadable) {
+	if err := user.WhyUnread("licenseAssignmentStates"); !errors.Is(err, upstream.ErrUnreadable) {
 		return err
 	}
 	return nil
@@ -195,15 +196,15 @@ func is[T comparable](value *T, wanted T) bool { return value != nil && *value =
 // namePrefix checks what a name begins with.
 func namePrefix(prefix *string) error {
 	if prefix != nil && (*prefix == "" || utf8.RuneCountInString(*prefix) > maxPrincipalName) {
-		return &licensing.InputError{Message: fmt.Sprintf("`displayNameStartsWith` has 1 to %d characters", maxPrincipalName)}
+		return &upstream.InputError{Message: fmt.Sprintf("`displayNameStartsWith` has 1 to %d characters", maxPrincipalName)}
 	}
 	return nil
 }
 
 // orderBy returns the order upstream of what a client asked for.
-func orderBy[F ~string](order *model.Order[F]) licensing.Order {
+func orderBy[F ~string](order *model.Order[F]) upstream.Order {
 	if order == nil {
-		return licensing.Order{}
+		return upstream.Order{}
 	}
-	return licensing.Order{By: string(order.Field), Descending: order.Direction == model.Descending}
+	return upstream.Order{By: string(order.Field), Descending: order.Direction == model.Descending}
 }

@@ -6,26 +6,28 @@ import (
 	"sync"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
 )
 
 func (l *Loaders) addAllotments() {
-	l.Allotments = newLoader(l, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.Allotment, error)) {
-		l.allotments.read(b, l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
+	l.Allotments = newLoaderOf(l, func(b upstream.Batch, _ []upstream.Tenant, found func(upstream.Tenant, []*licensing.Allotment, error)) {
+		l.allotments.read(b, ask(l, msgraph.AllAllotments), func(allotments []*licensing.Allotment, err error) {
 			for _, allotment := range allotments {
 				l.AllotmentByID.Prime(allotment.ID, allotment)
 			}
 			found(Tenant, allotments, err)
 		})
 	})
-	l.AllotmentByID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.Allotment, error)) {
+	l.AllotmentByID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, *licensing.Allotment, error)) {
 		all, held := l.Allotments.held(Tenant)
 		switch {
 		case held:
 			handOver(all, found)
 		case len(ids) == 1:
-			b.Allotment(ids[0], l.properties("Allotment"), func(allotment *licensing.Allotment, err error) { found(ids[0], allotment, err) })
+			msgraph.AllotmentsByID.Add(b, ids, ask(l, msgraph.AllotmentsByID), found)
 		default: // a tenant has few: the list of all is one read
-			l.allotments.read(b, l.properties("Allotment"), func(allotments []*licensing.Allotment, err error) {
+			l.allotments.read(b, ask(l, msgraph.AllAllotments), func(allotments []*licensing.Allotment, err error) {
 				for _, id := range ids {
 					if err != nil {
 						found(id, nil, err)
@@ -43,11 +45,11 @@ func (l *Loaders) addAllotments() {
 // allotmentsRead reads the list of allotments once for all in a batch who want it.
 type allotmentsRead struct {
 	mu     sync.Mutex
-	batch  Batch // the last one
+	batch  upstream.Batch // the last one
 	wanted *[]func([]*licensing.Allotment, error)
 }
 
-func (r *allotmentsRead) read(b Batch, properties []string, found func([]*licensing.Allotment, error)) {
+func (r *allotmentsRead) read(b upstream.Batch, ask upstream.Ask, found func([]*licensing.Allotment, error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.batch == b {
@@ -56,7 +58,7 @@ func (r *allotmentsRead) read(b Batch, properties []string, found func([]*licens
 	}
 	wanted := &[]func([]*licensing.Allotment, error){found}
 	r.batch, r.wanted = b, wanted
-	b.Allotments(properties, func(allotments []*licensing.Allotment, err error) {
+	msgraph.AllAllotments.Add(b, []upstream.Tenant{Tenant}, ask, func(_ upstream.Tenant, allotments []*licensing.Allotment, err error) {
 		r.mu.Lock()
 		all := *wanted // nobody adds to a batch that was sent
 		r.mu.Unlock()
@@ -98,7 +100,7 @@ func (l *Loaders) AllotmentDoubt() error {
 
 // WholeAllotment returns an allotment that came along, with all properties that the operation needs; nil when nobody
 // said which it is.
-func (l *Loaders) WholeAllotment(sent *licensing.Sent[*licensing.Allotment]) (*licensing.Allotment, error) {
+func (l *Loaders) WholeAllotment(sent *upstream.Partial[*licensing.Allotment]) (*licensing.Allotment, error) {
 	switch {
 	case sent == nil:
 		return nil, nil

@@ -5,52 +5,25 @@ import (
 	"slices"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
 )
 
 func (l *Loaders) addAssignmentErrors() {
-	l.AssignmentErrorsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.AssignmentError], error)) {
-		for _, q := range queries {
-			b.ListAssignmentErrors(q, l.related(), func(page licensing.Page[*licensing.AssignmentError], err error) {
-				for _, e := range page.Items {
-					l.holdError(e)
-				}
-				found(q, page, err)
-			})
+	l.AssignmentErrorsByQuery = newLoader(l, msgraph.ListAssignmentErrors, func(_ upstream.Query, page upstream.Page[*licensing.AssignmentError]) {
+		for _, e := range page.Items {
+			l.holdError(e)
 		}
 	})
-	l.AssignmentErrorByID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.AssignmentError, error)) {
-		b.AssignmentErrors(ids, l.properties("AssignmentError"), l.related(), func(id string, e *licensing.AssignmentError, err error) {
-			if err == nil {
-				l.holdError(e)
-			}
-			found(id, e, err)
-		})
-	})
-	l.AssignmentErrorsByUserID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.AssignmentError, error)) {
-		withoutAssignee := slices.DeleteFunc(l.related(), func(relation string) bool { return relation == "assignedTo" })
-		b.AssignmentErrorsOfUsers(ids, l.properties("AssignmentError"), withoutAssignee, func(id string, errs []*licensing.AssignmentError, err error) {
-			for _, e := range errs {
-				e.Related.HasAssignedTo = true
-				e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"}), Bare: true}
-				l.holdError(e)
-			}
-			found(id, errs, err)
-		})
-	})
-	l.AssigneeByErrorID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
-		b.AssigneesOfErrors(ids, l.properties("User"), found)
-	})
-}
-
-// related are the relations of an assignment error that the operation needs.
-func (l *Loaders) related() []string {
-	var relations []string
-	for _, relation := range []string{"assignedTo", "usageRight"} {
-		if l.needs("AssignmentError", relation) {
-			relations = append(relations, relation)
+	l.AssignmentErrorByID = newLoader(l, msgraph.AssignmentErrorsByID, func(_ string, e *licensing.AssignmentError) { l.holdError(e) })
+	l.AssignmentErrorsByUserID = newLoader(l, msgraph.AssignmentErrorsOfUsers, func(id string, errs []*licensing.AssignmentError) {
+		for _, e := range errs {
+			e.Related.HasAssignedTo = true
+			e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"}), Bare: true}
+			l.holdError(e)
 		}
-	}
-	return relations
+	})
+	l.AssigneeByErrorID = newLoader(l, msgraph.AssigneesOfErrors, nil)
 }
 
 // holdError keeps what came along with an error, so that none of it is read again.
@@ -116,7 +89,7 @@ func (l *Loaders) LicenseStatesOfError(e *licensing.AssignmentError) ([]*licensi
 
 // unlessGone leaves out that something does not exist.
 func unlessGone(err error) error {
-	if errors.Is(err, licensing.ErrNotFound) {
+	if errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
 	return err

@@ -1,43 +1,34 @@
 package loaders
 
-import "licensegraph/internal/licensing"
+import (
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
+)
 
 func (l *Loaders) addAssignments() {
-	l.AssignmentsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Assignment], error)) {
-		for _, q := range queries {
-			b.ListAssignments(q, l.relatedOf("Assignment", q.Of != "", false), func(page licensing.Page[*licensing.Assignment], err error) {
-				for _, a := range page.Items {
-					if q.Of != "" {
-						a.Related.Allotment, a.Related.HasAllotment = onlyID(q.Of), true
-					}
-					l.holdAssignment(a)
-				}
-				found(q, page, err)
-			})
+	l.AssignmentsByQuery = newLoader(l, msgraph.ListAssignments, func(_ upstream.Query, page upstream.Page[*licensing.Assignment]) {
+		for _, a := range page.Items {
+			l.holdAssignment(a)
 		}
 	})
-	l.AssignmentsByUserID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.Assignment, error)) {
-		b.AssignmentsOfUsers(ids, l.relatedOf("Assignment", false, true), func(id string, assignments []*licensing.Assignment, err error) {
-			l.holdAssignmentsOf(&licensing.User{ID: id}, assignments)
-			found(id, assignments, err)
-		})
+	l.AssignmentsOfAllotmentByQuery = newLoader(l, msgraph.ListAssignmentsOfAllotment, func(q upstream.Query, page upstream.Page[*licensing.Assignment]) {
+		for _, a := range page.Items {
+			a.Related.Allotment, a.Related.HasAllotment = onlyID(q.Of), true
+			l.holdAssignment(a)
+		}
 	})
-	l.AssignmentsByGroupID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.Assignment, error)) {
-		b.AssignmentsOfGroups(ids, l.relatedOf("Assignment", false, true), func(id string, assignments []*licensing.Assignment, err error) {
-			l.holdAssignmentsOf(&licensing.Group{ID: id}, assignments)
-			found(id, assignments, err)
-		})
+	l.AssignmentsByUserID = newLoader(l, msgraph.AssignmentsOfUsers, func(id string, assignments []*licensing.Assignment) {
+		l.holdAssignmentsOf(&licensing.User{ID: id}, assignments)
 	})
-	l.AssignmentByID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.Assignment, error)) {
-		b.Assignments(ids, l.relatedOf("Assignment", false, false), func(id string, a *licensing.Assignment, err error) {
-			if err == nil {
-				l.RelatedByAssignmentID.Prime(id, &a.Related)
-			}
-			found(id, a, err)
-		})
+	l.AssignmentsByGroupID = newLoader(l, msgraph.AssignmentsOfGroups, func(id string, assignments []*licensing.Assignment) {
+		l.holdAssignmentsOf(&licensing.Group{ID: id}, assignments)
 	})
-	l.RelatedByAssignmentID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.AssignmentRelated, error)) {
-		b.Assignments(ids, l.relatedOf("Assignment", false, false), func(id string, a *licensing.Assignment, err error) {
+	l.AssignmentByID = newLoader(l, msgraph.AssignmentsByID, func(id string, a *licensing.Assignment) {
+		l.RelatedByAssignmentID.Prime(id, &a.Related)
+	})
+	l.RelatedByAssignmentID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, *licensing.AssignmentRelated, error)) {
+		msgraph.AssignmentsByID.Add(b, ids, ask(l, msgraph.AssignmentsByID), func(id string, a *licensing.Assignment, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return
@@ -48,22 +39,9 @@ func (l *Loaders) addAssignments() {
 	})
 }
 
-// relatedOf are the relations of an assignment or a waiting member that the operation needs, without those
-// that are known already.
-func (l *Loaders) relatedOf(typeName string, knowsAllotment, knowsAssignee bool) []string {
-	var relations []string
-	if !knowsAssignee && l.needs(typeName, "assignedTo") {
-		relations = append(relations, "assignedTo")
-	}
-	if !knowsAllotment && l.needs(typeName, "allotment") {
-		relations = append(relations, "allotment")
-	}
-	return relations
-}
-
 // onlyID is an allotment of which nothing but the id is known.
-func onlyID(id string) *licensing.Sent[*licensing.Allotment] {
-	return &licensing.Sent[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"}), Bare: true}
+func onlyID(id string) *upstream.Partial[*licensing.Allotment] {
+	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"}), Bare: true}
 }
 
 func (l *Loaders) holdAssignmentsOf(assignee licensing.DirectoryObject, assignments []*licensing.Assignment) {

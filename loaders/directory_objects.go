@@ -5,58 +5,43 @@ import (
 	"strings"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
 )
 
 func (l *Loaders) addDirectoryObjects() {
-	l.GroupsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Group], error)) {
-		for _, q := range queries {
-			b.ListGroups(q, l.properties("Group"), func(page licensing.Page[*licensing.Group], err error) {
-				if l.covers(q, "Group") {
-					for _, group := range page.Items {
-						l.GroupByID.Prime(group.ID, group)
-					}
-				}
-				found(q, page, err)
-			})
+	l.GroupsByQuery = newLoader(l, msgraph.ListGroups, func(q upstream.Query, page upstream.Page[*licensing.Group]) {
+		if l.covers(q, "Group") {
+			for _, group := range page.Items {
+				l.GroupByID.Prime(group.ID, group)
+			}
 		}
 	})
-	l.GroupByID = newLoader(l, ofGUIDs("Group", func(b Batch, ids []string, found func(string, *licensing.Group, error)) {
-		b.Groups(ids, l.properties("Group"), found)
-	}))
-	l.DeviceByID = newLoader(l, ofGUIDs("Device", func(b Batch, ids []string, found func(string, *licensing.Device, error)) {
-		b.Devices(ids, l.properties("Device"), found)
-	}))
-	l.MembersByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
-		for _, q := range queries {
-			b.ListMembers(q, l.properties("DirectoryObject"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
-		}
-	})
-	l.MembersWithLicenseErrorsByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.Reference], error)) {
-		for _, q := range queries {
-			b.ListMembersWithLicenseErrors(q, l.properties("User"), func(page licensing.Page[*licensing.Reference], err error) { found(q, page, err) })
-		}
-	})
-	l.DirectoryObjectByID = newLoader(l, ofGUIDs("DirectoryObject", func(b Batch, ids []string, found func(string, *licensing.Reference, error)) {
-		b.DirectoryObjects(ids, l.properties("DirectoryObject"), found)
-	}))
+	l.GroupByID = newLoader(l, ofGUIDs(msgraph.GroupsByID), nil)
+	l.DeviceByID = newLoader(l, ofGUIDs(msgraph.DevicesByID), nil)
+	l.MembersByQuery = newLoader(l, msgraph.ListMembers, nil)
+	l.MembersWithLicenseErrorsByQuery = newLoader(l, msgraph.ListMembersWithLicenseErrors, nil)
+	l.DirectoryObjectByID = newLoader(l, ofGUIDs(msgraph.DirectoryObjectsByID), nil)
 }
 
-// ofGUIDs returns a read of directory objects of a type that leaves out ids that are no GUIDs, each with an error of its
-// own. Such an id came with another object: the service rejects a whole request for one of them.
-func ofGUIDs[V any](typeName string, read func(Batch, []string, func(string, V, error))) func(Batch, []string, func(string, V, error)) {
-	return func(b Batch, ids []string, found func(string, V, error)) {
+// ofGUIDs returns a read of directory objects that leaves out ids that are no GUIDs, each with an error of its own. Such an
+// id came with another object: the service rejects a whole request for one of them.
+func ofGUIDs[V any](read upstream.Read[string, V]) upstream.Read[string, V] {
+	add := read.Add
+	read.Add = func(b upstream.Batch, ids []string, ask upstream.Ask, found func(string, V, error)) {
 		guids := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 			_, ok := licensing.ParseGUID(id)
 			if !ok {
 				var none V
-				found(id, none, licensing.OddValue(typeName+".id"))
+				found(id, none, upstream.OddValue(read.Type+".id"))
 			}
 			return !ok
 		})
 		if len(guids) > 0 {
-			read(b, guids, found)
+			add(b, guids, ask, found)
 		}
 	}
+	return read
 }
 
 // DirectoryObject returns an object of any kind with all properties that the operation needs.
@@ -73,7 +58,7 @@ func (l *Loaders) DirectoryObject(id string) (licensing.DirectoryObject, error) 
 // returned as it came along.
 func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, error) {
 	if ref == nil {
-		return nil, licensing.ErrNotFound
+		return nil, upstream.ErrNotFound
 	}
 	var whole licensing.DirectoryObject
 	var err error
@@ -109,7 +94,7 @@ func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, er
 // read is noted beside what came along. Other members are not found.
 func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, error) {
 	if _, ok := member.Object.(*licensing.User); !ok {
-		return nil, licensing.ErrNotFound
+		return nil, upstream.ErrNotFound
 	}
 	user, err := l.UserByID.Get(member.Object.ObjectID())
 	if kept, ok := l.kept(member, err).(*licensing.User); ok {
@@ -146,7 +131,7 @@ func ownLoader(property string) bool {
 }
 
 // covers tells whether a page shows everything that the operation needs of its elements.
-func (l *Loaders) covers(q licensing.ListQuery, typeName string) bool {
+func (l *Loaders) covers(q upstream.Query, typeName string) bool {
 	if q.Link == "" {
 		return true
 	}

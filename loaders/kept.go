@@ -5,12 +5,13 @@ import (
 	"maps"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // kept returns an object as it came along, when the read that would have completed it has failed: what was not shown is
 // noted with why. It is nil when the read has not failed or was not made yet, and when the object is gone.
 func (l *Loaders) kept(sent *licensing.Reference, err error) licensing.DirectoryObject {
-	if err == nil || errors.Is(err, ErrBlocked) || errors.Is(err, licensing.ErrNotFound) {
+	if err == nil || errors.Is(err, ErrBlocked) || errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
 	switch object := sent.Object.(type) {
@@ -57,8 +58,8 @@ func (l *Loaders) BareAllotment(id string, why error) *licensing.Allotment {
 var justID = map[string]bool{"id": true}
 
 // keptAllotment is kept for an allotment.
-func (l *Loaders) keptAllotment(sent *licensing.Sent[*licensing.Allotment], err error) *licensing.Allotment {
-	if errors.Is(err, licensing.ErrNotFound) {
+func (l *Loaders) keptAllotment(sent *upstream.Partial[*licensing.Allotment], err error) *licensing.Allotment {
+	if errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
 	kept := *sent.Object
@@ -69,7 +70,7 @@ func (l *Loaders) keptAllotment(sent *licensing.Sent[*licensing.Allotment], err 
 // keptRight is kept for the right that came along with an error.
 func (l *Loaders) keptRight(e *licensing.AssignmentError, err error) *licensing.UsageRight {
 	right := e.Related.UsageRight
-	if right == nil || errors.Is(err, licensing.ErrNotFound) {
+	if right == nil || errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
 	kept := *right
@@ -78,8 +79,8 @@ func (l *Loaders) keptRight(e *licensing.AssignmentError, err error) *licensing.
 }
 
 // lacks adds what the operation needs of a type and was not shown to what could not be read.
-func (l *Loaders) lacks(typeName string, shown map[string]bool, unread licensing.Unread, why error) licensing.Unread {
-	all := licensing.Unread{}
+func (l *Loaders) lacks(typeName string, shown map[string]bool, unread upstream.Unread, why error) upstream.Unread {
+	all := upstream.Unread{}
 	maps.Copy(all, unread)
 	for _, property := range l.properties(typeName) {
 		if !shown[property] && !ownLoader(property) {

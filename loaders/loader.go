@@ -7,7 +7,7 @@ import (
 
 	"github.com/graph-gophers/dataloader/v7"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // ErrBlocked is the error of a value that was not read yet. The next [Loaders.Round] reads it.
@@ -24,19 +24,42 @@ type Loader[K comparable, V any] struct {
 	pending []K // wanted, in the order in which they were asked for
 }
 
-// newLoader returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is found is
-// answered with [licensing.ErrNotFound].
-func newLoader[K comparable, V any](all *Loaders, read func(b Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
+// newLoader returns a loader of a read. Came, unless it is nil, is told of each value that came.
+func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], came func(K, V)) *Loader[K, V] {
+	return newLoaderOf(all, func(b upstream.Batch, keys []K, found func(K, V, error)) {
+		read.Add(b, keys, ask(all, read), func(key K, value V, err error) {
+			if err == nil && came != nil {
+				came(key, value)
+			}
+			found(key, value, err)
+		})
+	})
+}
+
+// ask is what the operation needs of what is read.
+func ask[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.Ask {
+	a := upstream.Ask{Properties: all.properties(read.Type)}
+	for _, relation := range read.Relations {
+		if all.needs(read.Type, relation) {
+			a.Relations = append(a.Relations, relation)
+		}
+	}
+	return a
+}
+
+// newLoaderOf returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is found is
+// answered with [upstream.ErrNotFound].
+func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
 	l := &Loader[K, V]{all: all, known: map[K]*dataloader.Result[V]{}, wanted: map[K]bool{}}
 	l.loader = dataloader.NewBatchedLoader(
 		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
 			found := make(map[K]*dataloader.Result[V], len(keys))
-			err := all.current.add(ctx, func(b Batch) {
+			err := all.current.add(ctx, func(b upstream.Batch) {
 				read(b, keys, func(key K, value V, err error) {
 					found[key] = &dataloader.Result[V]{Data: value, Error: err}
 				})
 			})
-			missing := licensing.ErrNotFound
+			missing := upstream.ErrNotFound
 			if ctx.Err() != nil {
 				missing = ctx.Err() // nobody knows
 			}

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,19 +21,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type service struct {
 	batches [][]string // what each batch read, in order
 	before  func(ctx context.Context, batch []string)
-	broken  func() Batch // nil for batches that work
-	empty   bool         // it answers nothing
+	broken  func() upstream.Batch // nil for batches that work
+	empty   bool                  // it answers nothing
 }
 
 // reading is a batch of a service: reads by their names, and what they end with.
 type reading struct {
-	Batch
+	upstream.Batch
 	service *service
 	names   []string
 	done    []func()
 }
 
-func (s *service) Batch() Batch {
+func (s *service) Batch() upstream.Batch {
 	if s.broken != nil {
 		return s.broken()
 	}
@@ -53,7 +53,7 @@ func (b *reading) Do(ctx context.Context) {
 
 // lengths returns a loader of the service; its reads carry its name.
 func lengths(all *Loaders, name string) *Loader[string, int] {
-	return newLoader(all, func(b Batch, words []string, found func(string, int, error)) {
+	return newLoaderOf(all, func(b upstream.Batch, words []string, found func(string, int, error)) {
 		r := b.(*reading)
 		for _, word := range words {
 			r.names = append(r.names, name+" "+word)
@@ -61,7 +61,7 @@ func lengths(all *Loaders, name string) *Loader[string, int] {
 				switch {
 				case r.service.empty:
 				case word == "":
-					found(word, 0, licensing.ErrForbidden)
+					found(word, 0, upstream.ErrForbidden)
 				default:
 					found(word, len(word), nil)
 				}
@@ -103,7 +103,7 @@ func TestBlocked(t *testing.T) {
 		if n, err := l.Get("yy"); n != 2 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
-		if _, err := l.Get(""); !errors.Is(err, licensing.ErrForbidden) {
+		if _, err := l.Get(""); !errors.Is(err, upstream.ErrForbidden) {
 			t.Errorf("%v", err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestCollect(t *testing.T) {
 	}
 	all.Round()
 	values, errs, blocked := Collect(words, l.Get)
-	if fmt.Sprint(values) != "[3 1 0 2 1]" || blocked != nil || !errors.Is(errs[2], licensing.ErrForbidden) || errs[0] != nil || errs[4] != nil {
+	if fmt.Sprint(values) != "[3 1 0 2 1]" || blocked != nil || !errors.Is(errs[2], upstream.ErrForbidden) || errs[0] != nil || errs[4] != nil {
 		t.Errorf("%v, %v, %v", values, errs, blocked)
 	}
 	if len(s.batches) != 1 || len(s.batches[0]) != 4 {
@@ -185,15 +185,15 @@ func TestBrokenBatch(t *testing.T) {
 		caught, ok := errors.AsType[*PanicError](err)
 		return ok && strings.Contains(caught.At, "licensegraph/loaders.") && !strings.Contains(err.Error(), "somebody")
 	}
-	isMissing := func(err error) bool { return errors.Is(err, licensing.ErrNotFound) }
+	isMissing := func(err error) bool { return errors.Is(err, upstream.ErrNotFound) }
 	for _, tt := range []struct {
 		name string
 		set  func(*service)
 		want func(error) bool
 	}{
 		{"it panics", func(s *service) { s.before = func(context.Context, []string) { panic("about somebody") } }, isPanic},
-		{"it cannot be made", func(s *service) { s.broken = func() Batch { panic("about somebody") } }, isPanic},
-		{"it is of the wrong type", func(s *service) { s.broken = func() Batch { return nil } }, isPanic},
+		{"it cannot be made", func(s *service) { s.broken = func() upstream.Batch { panic("about somebody") } }, isPanic},
+		{"it is of the wrong type", func(s *service) { s.broken = func() upstream.Batch { return nil } }, isPanic},
 		{"it answers nothing", func(s *service) { s.empty = true }, isMissing},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,61 +14,13 @@ import (
 	"sync/atomic"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // Source is Microsoft Graph as one operation sees it.
 type Source interface {
 	// Batch returns an empty set of reads.
-	Batch() Batch
-}
-
-// Batch is a set of reads that travel together. Each method adds reads; Do sends them all and hands each
-// result to the function that came with its read, one after the other. What the service does not have is
-// handed over as an error that wraps [licensing.ErrNotFound], or not at all.
-//
-// Properties are those to read of each object, its id always; expand are the relations to send along with
-// each, where the service can.
-type Batch interface {
-	// Do reads everything that was added. It ends when its context does.
-	Do(context.Context)
-
-	// One page of a list.
-	ListUsers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.User], error))
-	ListGroups(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Group], error))
-	ListMembers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error))
-	ListMembersWithLicenseErrors(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.Reference], error))
-	ListAssignmentErrors(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.AssignmentError], error))
-	ListAssignments(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.Assignment], error))
-	ListWaitingMembers(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.WaitingMember], error))
-
-	// A whole list.
-	Allotments(properties []string, found func(allotments []*licensing.Allotment, err error))
-	SubscribedSkus(properties []string, found func(skus []*licensing.SubscribedSku, err error))
-
-	// Objects by their ids.
-	Me(properties []string, found func(user *licensing.User, err error))
-	Users(ids, properties []string, found func(id string, user *licensing.User, err error))
-	UsersByPrincipalName(names, properties []string, found func(name string, user *licensing.User, err error))
-	Groups(ids, properties []string, found func(id string, group *licensing.Group, err error))
-	Devices(ids, properties []string, found func(id string, device *licensing.Device, err error))
-	DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error))
-	Allotment(id string, properties []string, found func(allotment *licensing.Allotment, err error))
-	Assignments(ids, expand []string, found func(id string, assignment *licensing.Assignment, err error))
-	AssignmentErrors(ids, properties, expand []string, found func(id string, e *licensing.AssignmentError, err error))
-	UsageRights(keys []licensing.UsageRightKey, properties, expand []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error))
-
-	// What belongs to objects, whole, by their ids.
-	AssigneesOfErrors(ids, properties []string, found func(id string, assignee *licensing.Reference, err error))
-	UsageRightsOfErrors(ids, properties, expand []string, found func(id string, right *licensing.UsageRight, err error))
-	AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error))
-	AssignmentsOfUsers(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error))
-	AssignmentsOfGroups(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error))
-	UsageRightsOfUsers(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
-	UsageRightsOfGroups(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
-	UsageRightsOfDevices(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error))
-	WaitingMembersOfUsers(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error))
-	WaitingMembersOfDevices(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error))
-	LicenseDetailsOfUsers(ids, properties []string, found func(id string, details []*licensing.LicenseDetails, err error))
+	Batch() upstream.Batch
 }
 
 // Properties tells which of its properties an operation needs of an upstream type, such as "User".
@@ -76,15 +28,16 @@ type Properties func(typeName string) []string
 
 // Loaders are the look-ups of one operation, named by what they return and by their key.
 type Loaders struct {
-	UsersByQuery                    *Loader[licensing.ListQuery, licensing.Page[*licensing.User]]
-	GroupsByQuery                   *Loader[licensing.ListQuery, licensing.Page[*licensing.Group]]
-	MembersByQuery                  *Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]]
-	MembersWithLicenseErrorsByQuery *Loader[licensing.ListQuery, licensing.Page[*licensing.Reference]]
-	AssignmentErrorsByQuery         *Loader[licensing.ListQuery, licensing.Page[*licensing.AssignmentError]]
-	AssignmentsByQuery              *Loader[licensing.ListQuery, licensing.Page[*licensing.Assignment]]
-	WaitingMembersByQuery           *Loader[licensing.ListQuery, licensing.Page[*licensing.WaitingMember]]
+	UsersByQuery                    *Loader[upstream.Query, upstream.Page[*licensing.User]]
+	GroupsByQuery                   *Loader[upstream.Query, upstream.Page[*licensing.Group]]
+	MembersByQuery                  *Loader[upstream.Query, upstream.Page[*licensing.Reference]]
+	MembersWithLicenseErrorsByQuery *Loader[upstream.Query, upstream.Page[*licensing.Reference]]
+	AssignmentErrorsByQuery         *Loader[upstream.Query, upstream.Page[*licensing.AssignmentError]]
+	AssignmentsByQuery              *Loader[upstream.Query, upstream.Page[*licensing.Assignment]]
+	AssignmentsOfAllotmentByQuery   *Loader[upstream.Query, upstream.Page[*licensing.Assignment]]
+	WaitingMembersByQuery           *Loader[upstream.Query, upstream.Page[*licensing.WaitingMember]]
 
-	Me                        *Loader[TenantKey, *licensing.User]
+	Me                        *Loader[upstream.Tenant, *licensing.User]
 	UserByID                  *Loader[string, *licensing.User]
 	UserByPrincipalName       *Loader[string, *licensing.User]
 	LicenseStatesByUserID     *Loader[string, []*licensing.LicenseAssignmentState]
@@ -107,8 +60,8 @@ type Loaders struct {
 	AllotmentByID             *Loader[string, *licensing.Allotment]
 	AssignmentByID            *Loader[string, *licensing.Assignment]
 	RelatedByAssignmentID     *Loader[string, *licensing.AssignmentRelated]
-	Allotments                *Loader[TenantKey, []*licensing.Allotment]
-	SubscribedSkus            *Loader[TenantKey, []*licensing.SubscribedSku]
+	Allotments                *Loader[upstream.Tenant, []*licensing.Allotment]
+	SubscribedSkus            *Loader[upstream.Tenant, []*licensing.SubscribedSku]
 
 	ctx        context.Context
 	source     Source
@@ -122,11 +75,8 @@ type Loaders struct {
 	made    atomic.Int64 // rounds
 }
 
-// TenantKey is the type of [Tenant].
-type TenantKey struct{}
-
 // Tenant is the key of what a tenant has only one of.
-var Tenant TenantKey
+var Tenant upstream.Tenant
 
 // New returns loaders that read from a source until ctx ends.
 func New(ctx context.Context, source Source, properties Properties) *Loaders {

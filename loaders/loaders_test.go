@@ -2,12 +2,22 @@ package loaders
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // The ids of two people.
@@ -16,66 +26,107 @@ const (
 	bob = "b0000000-0000-4000-8000-000000000002"
 )
 
-// directory is an upstream with the people that it is asked for, and a list of errors.
+// directory is a service with the people that it is asked for, and a list of errors.
 type directory struct {
-	Source
-	failures []*licensing.AssignmentError
-	read     []string
+	failures []map[string]any
+
+	mu   sync.Mutex
+	read []string // but for the list
 }
 
-func (d *directory) Batch() Batch { return &directoryBatch{directory: d} }
-
-type directoryBatch struct {
-	Batch
-	directory *directory
-	done      []func()
-}
-
-func (b *directoryBatch) Do(context.Context) {
-	for _, done := range b.done {
-		done()
+func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/beta/$batch" {
+		json.NewEncoder(w).Encode(d.answer(r.URL)) //nolint:errcheck // the client says
+		return
 	}
-}
-
-func (b *directoryBatch) Users(ids, properties []string, found func(string, *licensing.User, error)) {
-	b.directory.read = append(b.directory.read, fmt.Sprint("users ", ids, properties))
-	for _, id := range ids {
-		b.done = append(b.done, func() {
-			user := &licensing.User{ID: id, DisplayName: &id}
-			if slices.Contains(properties, licenseStates) {
-				user.LicenseAssignmentStates = []*licensing.LicenseAssignmentState{{AssignedByGroup: &id}}
-			}
-			found(id, user, nil)
-		})
+	var batch struct{ Requests []struct{ ID, URL string } }
+	if err := json.NewDecoder(r.Body).Decode(&batch); err != nil {
+		panic(err)
 	}
-}
-
-func (b *directoryBatch) ListAssignmentErrors(_ licensing.ListQuery, _ []string, found func(licensing.Page[*licensing.AssignmentError], error)) {
-	b.done = append(b.done, func() { found(licensing.Page[*licensing.AssignmentError]{Items: b.directory.failures}, nil) })
-}
-
-func (b *directoryBatch) UsageRightsOfErrors(ids, _, _ []string, found func(string, *licensing.UsageRight, error)) {
-	b.directory.read = append(b.directory.read, fmt.Sprint("rights ", ids))
-	for _, id := range ids {
-		b.done = append(b.done, func() { found(id, &licensing.UsageRight{ID: "right of " + id}, nil) })
-	}
-}
-
-func (b *directoryBatch) SubscribedSkus(_ []string, found func([]*licensing.SubscribedSku, error)) {
-	b.directory.read = append(b.directory.read, "skus")
-	sku := licensing.GUID("e3")
-	b.done = append(b.done, func() { found([]*licensing.SubscribedSku{{ID: "tenant_none"}, {ID: "tenant_e3", SkuID: &sku}}, nil) })
-}
-
-// failure is an error whose assignee was shown with some properties.
-func failure(id, person string, shown ...string) *licensing.AssignmentError {
-	e := &licensing.AssignmentError{ID: id, Related: licensing.Related{HasAssignedTo: true}}
-	if person != "" {
-		properties := map[string]bool{}
-		for _, name := range shown {
-			properties[name] = true
+	responses := []any{}
+	for _, part := range batch.Requests {
+		u, err := url.Parse("/beta" + part.URL)
+		if err != nil {
+			panic(err)
 		}
-		e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: person}, Properties: properties}
+		responses = append(responses, map[string]any{"id": part.ID, "status": 200, "body": d.answer(u)})
+	}
+	json.NewEncoder(w).Encode(map[string]any{"responses": responses}) //nolint:errcheck // the client says
+}
+
+var guids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
+
+func (d *directory) answer(u *url.URL) any {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	query := u.Query()
+	properties := strings.Split(query.Get("$select"), ",")
+	switch path := strings.TrimPrefix(u.Path, "/beta"); {
+	case path == "/admin/cloudLicensing/assignmentErrors":
+		return map[string]any{"value": d.failures}
+	case path == "/users":
+		ids := guids.FindAllString(query.Get("$filter"), -1)
+		d.read = append(d.read, fmt.Sprint("users ", ids, properties))
+		people := []any{}
+		for _, id := range ids {
+			person := map[string]any{"id": id, "displayName": id, "city": "Ulm"}
+			if slices.Contains(properties, licenseStates) {
+				person[licenseStates] = []any{map[string]any{"assignedByGroup": id}}
+			}
+			people = append(people, person)
+		}
+		return map[string]any{"value": people}
+	case strings.HasSuffix(path, "/usageRight"):
+		id := strings.Split(path, "/")[4]
+		d.read = append(d.read, "right of "+id)
+		return map[string]any{"id": "right of " + id}
+	case path == "/subscribedSkus":
+		d.read = append(d.read, "skus")
+		return map[string]any{"value": []any{map[string]any{"id": "tenant_none"}, map[string]any{"id": "tenant_e3", "skuId": e3}}}
+	default:
+		panic(path)
+	}
+}
+
+// e3 and e5 are the ids of two products, of which the directory has the first.
+const (
+	e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	e5 = "06ebc4ee-1bb5-47dd-8120-11324bc54e06"
+)
+
+// token is good for the directory.
+type token struct{}
+
+func (token) Token(context.Context, *http.Client) (string, error) { return "token", nil }
+
+func (token) Refused(string, string) bool { return false }
+
+// loaders returns loaders of the directory.
+func (d *directory) loaders(t *testing.T, properties Properties) *Loaders {
+	t.Helper()
+	server := httptest.NewServer(d)
+	t.Cleanup(server.Close)
+	out, err := outbound.New(outbound.Options{Services: []string{server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := msgraph.New(msgraph.Options{GraphURL: server.URL, Out: out, Tokens: token{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return New(t.Context(), client.Begin(), properties)
+}
+
+// failure is an error whose assignee is shown with some properties.
+func failure(id, person string, shown ...string) map[string]any {
+	e := map[string]any{"id": id, "code": "x", "message": "", "assignedTo": nil}
+	if person != "" {
+		assignee := map[string]any{"@odata.type": "#microsoft.graph.user", "id": person}
+		for _, name := range shown {
+			assignee[name] = person
+		}
+		e["assignedTo"] = assignee
 	}
 	return e
 }
@@ -85,8 +136,8 @@ func ofErrors[V any](t *testing.T, l *Loaders, of func(*licensing.AssignmentErro
 	t.Helper()
 	var values []V
 	var errs []error
-	_, err := Read(l, func() (page licensing.Page[*licensing.AssignmentError], err error) {
-		if page, err = l.AssignmentErrorsByQuery.Get(licensing.ListQuery{}); err == nil {
+	_, err := Read(l, func() (page upstream.Page[*licensing.AssignmentError], err error) {
+		if page, err = l.AssignmentErrorsByQuery.Get(upstream.Query{}); err == nil {
 			values, errs, err = Collect(page.Items, of)
 		}
 		return page, err
@@ -106,23 +157,25 @@ func TestHeldIsNotRead(t *testing.T) {
 		read  []string
 	}{
 		{"shown", []string{"id", "displayName"}, nil},
-		{"more is needed", []string{"id", "department"}, []string{"users [" + ann + " " + bob + "] [id department]"}},
+		{"more is needed", []string{"id", "city"}, []string{"users [" + ann + " " + bob + "] [city id]"}},
 		{"states are needed", []string{"displayName", licenseStates}, []string{"users [" + ann + " " + bob + "] [id licenseAssignmentStates]"}},
-		{"more is needed, states with it", []string{"department", licenseStates}, []string{"users [" + ann + " " + bob + "] [department licenseAssignmentStates]"}},
+		{"more is needed, states with it", []string{"city", licenseStates}, []string{"users [" + ann + " " + bob + "] [city id licenseAssignmentStates]"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d := &directory{failures: []*licensing.AssignmentError{
+			d := &directory{failures: []map[string]any{
 				failure("1", ann, "id", "displayName"), failure("2", bob, "id", "displayName"), failure("3", ann, "id", "displayName"), failure("4", ""),
 			}}
-			l := New(t.Context(), d, func(typeName string) []string { return map[string][]string{"User": tt.needs}[typeName] })
+			l := d.loaders(t, func(typeName string) []string {
+				return map[string][]string{"User": tt.needs, "AssignmentError": {"assignedTo"}}[typeName]
+			})
 			people, errs := ofErrors(t, l, l.AssigneeOfError)
 			for i, want := range []string{ann, bob, ann} {
 				if errs[i] != nil || people[i].ObjectID() != want {
 					t.Errorf("%v, %v; want %s", people[i], errs[i], want)
 				}
 			}
-			if people[3] != nil || !errors.Is(errs[3], licensing.ErrNotFound) {
+			if people[3] != nil || !errors.Is(errs[3], upstream.ErrNotFound) {
 				t.Errorf("nobody is %v, %v", people[3], errs[3])
 			}
 			if slices.Contains(tt.needs, licenseStates) {
@@ -147,14 +200,10 @@ func TestHeldIsNotRead(t *testing.T) {
 // TestHolder tells of a right that came through an error who holds it.
 func TestHolder(t *testing.T) {
 	t.Parallel()
-	d := &directory{failures: []*licensing.AssignmentError{failure("1", ann), {ID: "2"}}}
-	d.failures[0].Related.HasUsageRight = true
-	d.failures[0].Related.UsageRight = &licensing.UsageRight{ID: "shown"}
-	l := New(t.Context(), d, func(typeName string) []string {
-		if typeName == "AssignmentError" {
-			return []string{"assignedTo"}
-		}
-		return nil
+	d := &directory{failures: []map[string]any{failure("1", ann, "displayName"), failure("2", "")}}
+	d.failures[0]["usageRight"] = map[string]any{"id": "shown"}
+	l := d.loaders(t, func(typeName string) []string {
+		return map[string][]string{"AssignmentError": {"assignedTo", "usageRight"}}[typeName]
 	})
 	rights, errs := ofErrors(t, l, l.UsageRightOfError)
 	if err := errors.Join(errs...); err != nil {
@@ -166,10 +215,10 @@ func TestHolder(t *testing.T) {
 	if rights[1].ID != "right of 2" || rights[1].HolderID != nil {
 		t.Errorf("%+v", rights[1])
 	}
-	if d.failures[0].Related.UsageRight.HolderID != nil {
-		t.Error("what others hold was changed")
+	if page, err := l.AssignmentErrorsByQuery.Get(upstream.Query{}); err != nil || page.Items[0].Related.UsageRight.HolderID != nil {
+		t.Errorf("what others hold was changed, or %v", err)
 	}
-	if !slices.Equal(d.read, []string{"rights [2]"}) {
+	if !slices.Equal(d.read, []string{"right of 2"}) {
 		t.Errorf("read %v", d.read)
 	}
 }
@@ -178,15 +227,15 @@ func TestHolder(t *testing.T) {
 func TestSkus(t *testing.T) {
 	t.Parallel()
 	d := &directory{}
-	l := New(t.Context(), d, func(string) []string { return nil })
+	l := d.loaders(t, func(string) []string { return nil })
 	for range 3 {
-		if sku, err := Read(l, func() (*licensing.SubscribedSku, error) { return l.SubscribedSku("e3") }); err != nil || sku.ID != "tenant_e3" {
+		if sku, err := Read(l, func() (*licensing.SubscribedSku, error) { return l.SubscribedSku(e3) }); err != nil || sku.ID != "tenant_e3" {
 			t.Errorf("%v, %v", sku, err)
 		}
 		if sku, err := l.SubscribedSkuByID("tenant_none"); err != nil || sku.SkuID != nil {
 			t.Errorf("%v, %v", sku, err)
 		}
-		if sku, err := l.SubscribedSku("e5"); !errors.Is(err, licensing.ErrNotFound) {
+		if sku, err := l.SubscribedSku(e5); !errors.Is(err, upstream.ErrNotFound) {
 			t.Errorf("%v, %v", sku, err)
 		}
 	}
@@ -198,7 +247,7 @@ func TestSkus(t *testing.T) {
 // TestContext hands loaders to whoever resolves a field.
 func TestContext(t *testing.T) {
 	t.Parallel()
-	l := New(t.Context(), &directory{}, nil)
+	l := New(t.Context(), nil, nil)
 	if For(With(t.Context(), l)) != l || For(t.Context()) != nil {
 		t.Error("the context carries others")
 	}

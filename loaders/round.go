@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"licensegraph/internal/upstream"
 )
 
 // loader is a [Loader] of any type.
@@ -17,13 +19,13 @@ type round struct {
 	done   chan struct{}
 
 	mu    sync.Mutex
-	batch Batch // nil until the first loader comes
-	left  int   // loaders that are to come
-	err   error // that the batch as a whole ended with
+	batch upstream.Batch // nil until the first loader comes
+	left  int            // loaders that are to come
+	err   error          // that the batch as a whole ended with
 }
 
 // add adds reads to the batch and returns when it was read.
-func (r *round) add(ctx context.Context, reads func(Batch)) error {
+func (r *round) add(ctx context.Context, reads func(upstream.Batch)) error {
 	r.mu.Lock()
 	err := guard(func() {
 		if r.batch == nil {

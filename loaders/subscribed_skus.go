@@ -5,14 +5,12 @@ import (
 	"slices"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
 )
 
 func (l *Loaders) addSubscribedSkus() {
-	l.SubscribedSkus = newLoader(l, func(b Batch, _ []TenantKey, found func(TenantKey, []*licensing.SubscribedSku, error)) {
-		b.SubscribedSkus(l.properties("SubscribedSku"), func(skus []*licensing.SubscribedSku, err error) {
-			found(Tenant, skus, err)
-		})
-	})
+	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 }
 
 // AllSubscribedSkus returns the products that the tenant is subscribed to.
@@ -23,7 +21,7 @@ func (l *Loaders) AllSubscribedSkus() ([]*licensing.SubscribedSku, error) {
 // SubscribedSku returns one product of the tenant, by its SKU id.
 func (l *Loaders) SubscribedSku(id licensing.GUID) (*licensing.SubscribedSku, error) {
 	sku, err := l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
-	if errors.Is(err, licensing.ErrNotFound) {
+	if errors.Is(err, upstream.ErrNotFound) {
 		if why := l.skuDoubt(); why != nil {
 			return nil, why
 		}
@@ -81,7 +79,7 @@ func (l *Loaders) findSku(match func(*licensing.SubscribedSku) bool) (*licensing
 	if i := slices.IndexFunc(skus, match); i >= 0 {
 		return skus[i], nil
 	}
-	return nil, licensing.ErrNotFound
+	return nil, upstream.ErrNotFound
 }
 
 // SubscribedSkusWith returns the products that contain a service plan.

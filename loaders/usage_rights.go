@@ -4,44 +4,22 @@ import (
 	"errors"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
 )
 
 func (l *Loaders) addUsageRights() {
-	l.UsageRightByErrorID = newLoader(l, func(b Batch, ids []string, found func(string, *licensing.UsageRight, error)) {
-		b.UsageRightsOfErrors(ids, l.properties("UsageRight"), l.relatedOfRight(), found)
-	})
-	l.UsageRightsByUserID = newLoader(l, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
-		b.UsageRightsOfUsers(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
-	})
-	l.UsageRightsByGroupID = newLoader(l, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
-		b.UsageRightsOfGroups(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
-	})
-	l.UsageRightsByDeviceID = newLoader(l, func(b Batch, keys []licensing.UsageRightsKey, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
-		b.UsageRightsOfDevices(keys, l.properties("UsageRight"), l.relatedOfRight(), l.rightsFound(found))
-	})
-	l.UsageRightByHolderIDAndID = newLoader(l, func(b Batch, keys []licensing.UsageRightKey, found func(licensing.UsageRightKey, *licensing.UsageRight, error)) {
-		b.UsageRights(keys, l.properties("UsageRight"), l.relatedOfRight(), found)
-	})
+	l.UsageRightByErrorID = newLoader(l, msgraph.UsageRightsOfErrors, nil)
+	l.UsageRightsByUserID = newLoader(l, msgraph.UsageRightsOfUsers, l.holdRights)
+	l.UsageRightsByGroupID = newLoader(l, msgraph.UsageRightsOfGroups, l.holdRights)
+	l.UsageRightsByDeviceID = newLoader(l, msgraph.UsageRightsOfDevices, l.holdRights)
+	l.UsageRightByHolderIDAndID = newLoader(l, msgraph.UsageRightsByID, nil)
 }
 
-// relatedOfRight are the relations of a usage right that the operation needs.
-func (l *Loaders) relatedOfRight() []string {
-	var relations []string
-	for _, relation := range []string{"assignments", "allotments"} {
-		if l.needs("UsageRight", relation) {
-			relations = append(relations, relation)
-		}
-	}
-	return relations
-}
-
-// rightsFound keeps rights by their keys as well.
-func (l *Loaders) rightsFound(found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) func(licensing.UsageRightsKey, []*licensing.UsageRight, error) {
-	return func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
-		for _, right := range rights {
-			l.UsageRightByHolderIDAndID.Prime(licensing.UsageRightKey{HolderID: key.HolderID, ID: right.ID}, right)
-		}
-		found(key, rights, err)
+// holdRights keeps rights by their keys as well.
+func (l *Loaders) holdRights(key licensing.UsageRightsKey, rights []*licensing.UsageRight) {
+	for _, right := range rights {
+		l.UsageRightByHolderIDAndID.Prime(licensing.UsageRightKey{HolderID: key.HolderID, ID: right.ID}, right)
 	}
 }
 
@@ -88,7 +66,7 @@ func (l *Loaders) AllotmentsOfRight(right *licensing.UsageRight) ([]*licensing.A
 		switch {
 		case err == nil:
 			allotments = append(allotments, found[i])
-		case !errors.Is(err, licensing.ErrNotFound): // it is not gone
+		case !errors.Is(err, upstream.ErrNotFound): // it is not gone
 			return nil, err
 		}
 	}

@@ -1,29 +1,22 @@
 package loaders
 
-import "licensegraph/internal/licensing"
+import (
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
+	"licensegraph/internal/upstream"
+)
 
 func (l *Loaders) addWaitingMembers() {
-	l.WaitingMembersByQuery = newLoader(l, func(b Batch, queries []licensing.ListQuery, found func(licensing.ListQuery, licensing.Page[*licensing.WaitingMember], error)) {
-		for _, q := range queries {
-			b.ListWaitingMembers(q, l.relatedOf("WaitingMember", true, false), func(page licensing.Page[*licensing.WaitingMember], err error) {
-				for _, w := range page.Items {
-					w.Related.Allotment, w.Related.HasAllotment = onlyID(q.Of), true
-				}
-				found(q, page, err)
-			})
+	l.WaitingMembersByQuery = newLoader(l, msgraph.ListWaitingMembers, func(q upstream.Query, page upstream.Page[*licensing.WaitingMember]) {
+		for _, w := range page.Items {
+			w.Related.Allotment, w.Related.HasAllotment = onlyID(q.Of), true
 		}
 	})
-	l.WaitingMembersByUserID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.WaitingMember, error)) {
-		b.WaitingMembersOfUsers(ids, l.relatedOf("WaitingMember", false, true), func(id string, members []*licensing.WaitingMember, err error) {
-			waits(&licensing.User{ID: id}, members)
-			found(id, members, err)
-		})
+	l.WaitingMembersByUserID = newLoader(l, msgraph.WaitingMembersOfUsers, func(id string, members []*licensing.WaitingMember) {
+		waits(&licensing.User{ID: id}, members)
 	})
-	l.WaitingMembersByDeviceID = newLoader(l, func(b Batch, ids []string, found func(string, []*licensing.WaitingMember, error)) {
-		b.WaitingMembersOfDevices(ids, l.relatedOf("WaitingMember", false, true), func(id string, members []*licensing.WaitingMember, err error) {
-			waits(&licensing.Device{ID: id}, members)
-			found(id, members, err)
-		})
+	l.WaitingMembersByDeviceID = newLoader(l, msgraph.WaitingMembersOfDevices, func(id string, members []*licensing.WaitingMember) {
+		waits(&licensing.Device{ID: id}, members)
 	})
 }
 

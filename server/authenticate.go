@@ -14,7 +14,7 @@ import (
 	"licensegraph/internal/entra"
 	"licensegraph/internal/graphiql"
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // authenticator finds out who asks.
@@ -111,12 +111,12 @@ func (a *authenticator) refuse(ctx context.Context, peer, text, reason string, a
 func (a *authenticator) signInAgain(errs gqlerror.List) string {
 	challenge := ""
 	for _, e := range errs {
-		upstream, ok := errors.AsType[*licensing.UpstreamError](e.Err)
-		if !ok || !errors.Is(upstream.Kind, licensing.ErrSignIn) {
+		failure, ok := errors.AsType[*upstream.Error](e.Err)
+		if !ok || !errors.Is(failure.Kind, upstream.ErrSignIn) {
 			continue
 		}
-		if upstream.Claims != "" {
-			return a.challenge() + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(upstream.Claims)) + `"`
+		if failure.Claims != "" {
+			return a.challenge() + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(failure.Claims)) + `"`
 		}
 		challenge = a.challenge() + `, error="invalid_token", error_description="Microsoft Graph cannot be asked in your name. Sign in again."`
 	}

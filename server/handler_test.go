@@ -19,8 +19,8 @@ import (
 
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/execution/stub"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/logs"
+	"licensegraph/internal/upstream"
 )
 
 func TestRequestID(t *testing.T) {
@@ -284,7 +284,7 @@ func TestReadiness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		answer := error(&licensing.UpstreamError{Kind: licensing.ErrUnauthenticated})
+		answer := error(&upstream.Error{Kind: upstream.ErrUnauthenticated})
 		var log bytes.Buffer
 		r := newReadiness(func(context.Context) error {
 			time.Sleep(time.Second) // of the test's clock
@@ -329,7 +329,7 @@ func TestReadiness(t *testing.T) {
 
 		// Throttled is not down.
 		time.Sleep(readyFor)
-		answer = &licensing.UpstreamError{Kind: licensing.ErrThrottled}
+		answer = &upstream.Error{Kind: upstream.ErrThrottled}
 		if w := get(); w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"throttled","reason":"Microsoft Graph takes no more requests for now."`) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/entra"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // healthz says that the process runs. It asks nobody: a gateway whose
@@ -69,7 +69,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	err := r.ask(req.Context())
-	if errors.Is(err, licensing.ErrThrottled) && !entra.IsUnavailable(err) {
+	if errors.Is(err, upstream.ErrThrottled) && !entra.IsUnavailable(err) {
 		// A gateway that is throttled is not down: without its traffic the others would be throttled all the more.
 		writeStatus(w, http.StatusOK, status{"throttled", graph.PresentError(req.Context(), err).Message})
 		return
@@ -101,7 +101,7 @@ func (r *readiness) ask(ctx context.Context) error {
 	checkCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait)
 	defer cancel()
 	err := r.check(checkCtx)
-	if err != nil && !errors.Is(err, licensing.ErrThrottled) {
+	if err != nil && !errors.Is(err, upstream.ErrThrottled) {
 		r.logger.WarnContext(ctx, "not ready", "cause", err.Error())
 	}
 	last = readyAnswer{err, r.now().Add(readyFor)}

@@ -11,10 +11,9 @@ import (
 	"licensegraph/internal/config"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/msgraph"
 	"licensegraph/internal/outbound"
-	"licensegraph/loaders"
+	"licensegraph/internal/upstream"
 )
 
 // tenants are those that the gateway reads, each through a client of its own.
@@ -74,15 +73,15 @@ func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
 	client := t.clients[strings.ToLower(id)]
 	switch {
 	case client == nil || caller == nil && (t.known || len(t.ids) > 1):
-		return nil, &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: "the tenant of the caller, which is not one of the gateway's"}
+		return nil, &upstream.Error{Kind: upstream.ErrForbidden, Operation: "the tenant of the caller, which is not one of the gateway's"}
 	case t.people == nil:
-		return upstream{client.Begin()}, nil
+		return client.Begin(), nil
 	}
 	tokens, err := t.people.Tokens(caller)
 	if err != nil {
-		return upstream{client.BeginAs(caller.Key(), noTokens{err})}, nil
+		return client.BeginAs(caller.Key(), noTokens{err}), nil
 	}
-	return upstream{client.BeginAs(caller.Key(), tokens)}, nil
+	return client.BeginAs(caller.Key(), tokens), nil
 }
 
 // noTokens are those of a caller in whose name nothing can be asked: who asks for the schema alone needs none.
@@ -100,15 +99,9 @@ func (t *tenants) ready(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(failure, licensing.ErrThrottled) {
+		if !errors.Is(failure, upstream.ErrThrottled) {
 			failure = err
 		}
 	}
 	return failure
 }
-
-// upstream is an operation of a client as the loaders see it.
-type upstream struct{ *msgraph.Operation }
-
-// Batch begins a batch of reads.
-func (u upstream) Batch() loaders.Batch { return u.Operation.Batch() }

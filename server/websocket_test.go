@@ -27,7 +27,7 @@ import (
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/execution/stub"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const initMessage = `{"type":"connection_init"}`
@@ -746,7 +746,7 @@ func TestSocketLongAnswers(t *testing.T) {
 func TestSocketSignInAgain(t *testing.T) {
 	t.Parallel()
 	url, _ := serveStub(t, func(context.Context) *graphql.Response {
-		cause := &licensing.UpstreamError{Kind: licensing.ErrSignIn, Claims: `{"access_token":{}}`}
+		cause := &upstream.Error{Kind: upstream.ErrSignIn, Claims: `{"access_token":{}}`}
 		return &graphql.Response{Data: []byte(`{"hello":null}`), Errors: gqlerror.List{{Message: "No.", Err: cause}}}
 	})
 	c := dial(t, nil, url)

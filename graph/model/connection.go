@@ -2,12 +2,15 @@
 // their pages, and the scalars. Everything else is bound to package licensing.
 package model
 
-import "licensegraph/internal/licensing"
+import (
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
+)
 
 // Connection is one page of a list, as the GraphQL Cursor Connections Specification has it.
 type Connection[T any] struct {
 	// Unread has why nobody can tell whether elements belong to the page, or where.
-	licensing.Unread
+	upstream.Unread
 	Edges    []*Edge[T]
 	PageInfo *PageInfo
 	// Total is the number of elements in the whole list; nil when nobody counts them, or for Uncounted.
@@ -50,7 +53,7 @@ type PageInfo struct {
 func (c *Connection[T]) TotalCount() (*int32, error) { return c.Total, c.Uncounted }
 
 // Doubt notes why nobody can tell whether an element belongs to the page, or where.
-func (c *Connection[T]) Doubt(why error) { c.Unread = licensing.Unread{"nodes": why, "edges": why} }
+func (c *Connection[T]) Doubt(why error) { c.Unread = upstream.Unread{"nodes": why, "edges": why} }
 
 // Nodes returns the elements of the page without their cursors.
 func (c *Connection[T]) Nodes() []T {

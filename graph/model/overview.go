@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // LicensingOverview is the root of what is counted over the tenant. Its fields are resolved.
@@ -19,7 +20,7 @@ func (p *ProductOverview) Units() *licensing.Units { return p.Sku.Units() }
 
 // AssignmentErrorOverview is what failed, counted.
 type AssignmentErrorOverview struct {
-	licensing.Unread
+	upstream.Unread
 	Errors    []*licensing.AssignmentError
 	Complete  bool
 	ByCode    []*AssignmentErrorsOfCode
@@ -50,7 +51,7 @@ type AssignmentErrorsOfGroup struct {
 
 // WaitingMemberCount counts who waits for units of an allotment.
 type WaitingMemberCount struct {
-	licensing.Unread
+	upstream.Unread
 	Allotment    *licensing.Allotment
 	Complete     bool
 	Count        int32

@@ -7,6 +7,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // MarshalDateTime writes a point in time in UTC, with as many digits as it has.
@@ -26,7 +27,7 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, &licensing.InputError{Message: "a DateTime looks like 2026-09-25T08:00:00Z"}
+	return time.Time{}, &upstream.InputError{Message: "a DateTime looks like 2026-09-25T08:00:00Z"}
 }
 
 // MarshalDate writes a day.
@@ -38,7 +39,7 @@ func UnmarshalDate(v any) (licensing.Date, error) {
 	if text, ok := v.(string); ok && len(text) == len(time.DateOnly) && d.UnmarshalText([]byte(text)) == nil {
 		return d, nil
 	}
-	return "", &licensing.InputError{Message: "a Date looks like 2026-09-25"}
+	return "", &upstream.InputError{Message: "a Date looks like 2026-09-25"}
 }
 
 // MarshalUUID writes a GUID. What the service sent in place of one is passed on as text.
@@ -51,5 +52,5 @@ func UnmarshalUUID(v any) (licensing.GUID, error) {
 			return g, nil
 		}
 	}
-	return "", &licensing.InputError{Message: "a UUID looks like 05e9a617-0261-4cee-bb44-138d3ef5d965"}
+	return "", &upstream.InputError{Message: "a UUID looks like 05e9a617-0261-4cee-bb44-138d3ef5d965"}
 }

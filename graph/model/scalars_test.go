@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
@@ -40,7 +41,7 @@ func TestUnmarshalDate(t *testing.T) {
 }
 
 func isInput(err error) bool {
-	_, ok := errors.AsType[*licensing.InputError](err)
+	_, ok := errors.AsType[*upstream.InputError](err)
 	return ok
 }
 

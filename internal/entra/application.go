@@ -10,8 +10,8 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // Options configure an [Application].
@@ -116,7 +116,7 @@ func (a *Application) ask(ctx context.Context, client *http.Client, tenantID str
 	}
 	proof, err := a.credential.prove(a.clientID, config.TokenURL, a.now())
 	if err != nil {
-		return nil, &licensing.UpstreamError{Kind: licensing.ErrUnauthenticated, Operation: tokenEndpoint, Cause: err}
+		return nil, &upstream.Error{Kind: upstream.ErrUnauthenticated, Operation: tokenEndpoint, Cause: err}
 	}
 	maps.Copy(fields, proof)
 	return config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))

@@ -31,8 +31,8 @@ import (
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // reader returns a client that reaches the tenant alone.
@@ -212,7 +212,7 @@ func TestReplacedFiles(t *testing.T) {
 		{"federated token", of(entra.FederatedTokenFile(tokenFile)), func() { file(t, tokenFile, newPlatform().token(t, time.Hour)) }, tokenFile},
 	} {
 		tokens := application(t, tenant, tt.credential).Tokens(tenant.TenantID())
-		if _, err := tokens.Token(t.Context(), reader(t, tenant)); !errors.Is(err, licensing.ErrUnauthenticated) {
+		if _, err := tokens.Token(t.Context(), reader(t, tenant)); !errors.Is(err, upstream.ErrUnauthenticated) {
 			t.Errorf("%s: before: %v", tt.name, err)
 		}
 		tt.replace()
@@ -229,8 +229,8 @@ func TestReplacedFiles(t *testing.T) {
 		}
 		tokens.Refused(token, "")
 		_, err = tokens.Token(t.Context(), reader(t, tenant))
-		failure, is := errors.AsType[*licensing.UpstreamError](err)
-		if !is || !errors.Is(err, licensing.ErrUnauthenticated) || failure.Retryable || !errors.Is(err, os.ErrNotExist) {
+		failure, is := errors.AsType[*upstream.Error](err)
+		if !is || !errors.Is(err, upstream.ErrUnauthenticated) || failure.Retryable || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: gone: %v", tt.name, err)
 		}
 		for line := range strings.Lines(string(content)) {
@@ -380,21 +380,21 @@ func TestTokenErrors(t *testing.T) {
 		want  error
 		retry bool
 	}{
-		{"endpoint=POST /oauth2/v2.0/token,status=429,retryAfter=7s,times=-1", licensing.ErrThrottled, true},
-		{"endpoint=POST /oauth2/v2.0/token,status=503,times=-1", licensing.ErrUnavailable, true},
-		{"endpoint=POST /oauth2/v2.0/token,status=401,times=-1", licensing.ErrUnauthenticated, false},
+		{"endpoint=POST /oauth2/v2.0/token,status=429,retryAfter=7s,times=-1", upstream.ErrThrottled, true},
+		{"endpoint=POST /oauth2/v2.0/token,status=503,times=-1", upstream.ErrUnavailable, true},
+		{"endpoint=POST /oauth2/v2.0/token,status=401,times=-1", upstream.ErrUnauthenticated, false},
 	} {
 		tenant := start(t, emulator.Variants{})
 		tenant.Inject(made[emulator.Fault](t)(emulator.ParseFault(tt.fault)))
 		_, err := application(t, tenant, secret(tenant)).Tokens(tenant.TenantID()).Token(t.Context(), reader(t, tenant))
-		failure, is := errors.AsType[*licensing.UpstreamError](err)
+		failure, is := errors.AsType[*upstream.Error](err)
 		if !is || !errors.Is(err, tt.want) || failure.Retryable != tt.retry || failure.Personal || strings.Contains(err.Error(), tenant.ClientSecret()) {
 			t.Errorf("%s: %+v", tt.fault, failure)
 		}
 	}
 	tenant := start(t, emulator.Variants{})
 	_, err := application(t, tenant, entra.Secret("canary")).Tokens(tenant.TenantID()).Token(t.Context(), reader(t, tenant))
-	if failure, is := errors.AsType[*licensing.UpstreamError](err); !is || failure.Code != "invalid_client" || failure.RequestID == "" || strings.Contains(err.Error(), "canary") {
+	if failure, is := errors.AsType[*upstream.Error](err); !is || failure.Code != "invalid_client" || failure.RequestID == "" || strings.Contains(err.Error(), "canary") {
 		t.Errorf("%v", err)
 	}
 	ended, end := context.WithCancel(t.Context())

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -24,11 +24,11 @@ const (
 )
 
 // tokenError keeps of a failed token request what may be shown: never its body.
-func tokenError(err error) *licensing.UpstreamError {
-	if known, ok := errors.AsType[*licensing.UpstreamError](err); ok {
+func tokenError(err error) *upstream.Error {
+	if known, ok := errors.AsType[*upstream.Error](err); ok {
 		return known
 	}
-	failure := &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: tokenEndpoint, Retryable: true}
+	failure := &upstream.Error{Kind: upstream.ErrUnavailable, Operation: tokenEndpoint, Retryable: true}
 	answer, answered := errors.AsType[*oauth2.RetrieveError](err)
 	if !answered {
 		failure.Cause = outbound.WithoutURL(err)
@@ -49,23 +49,23 @@ func tokenError(err error) *licensing.UpstreamError {
 	}
 	switch {
 	case failure.Status == http.StatusTooManyRequests:
-		failure.Kind = licensing.ErrThrottled
+		failure.Kind = upstream.ErrThrottled
 	case failure.Status < 500 && failure.Code != "temporarily_unavailable":
-		failure.Kind, failure.Retryable = licensing.ErrUnauthenticated, false
+		failure.Kind, failure.Retryable = upstream.ErrUnauthenticated, false
 	}
 	return failure
 }
 
 // personError is tokenError for a request in the name of a person, which the person can be the reason of: the token has
 // ended or was revoked, nobody has consented, or there is something to prove first, which the claims then say.
-func personError(err error) *licensing.UpstreamError {
+func personError(err error) *upstream.Error {
 	failure := tokenError(err)
-	if !errors.Is(failure.Kind, licensing.ErrUnauthenticated) {
+	if !errors.Is(failure.Kind, upstream.ErrUnauthenticated) {
 		return failure
 	}
 	switch failure.Code {
 	case "invalid_grant", "interaction_required":
-		failure.Kind = licensing.ErrSignIn
+		failure.Kind = upstream.ErrSignIn
 		failure.Claims = demanded(err)
 	}
 	return failure

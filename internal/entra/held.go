@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -120,11 +120,11 @@ func (h *held) replace(ctx context.Context, own *asking, claims string, now func
 // counts tells how long a failure stands for further requests, and whether it ends the token that is held as well:
 // what the person has to mend does.
 func counts(err error) (pause time.Duration, final bool) {
-	failure, ok := errors.AsType[*licensing.UpstreamError](err)
+	failure, ok := errors.AsType[*upstream.Error](err)
 	switch {
 	case !ok:
 		return 0, false
-	case errors.Is(failure.Kind, licensing.ErrSignIn):
+	case errors.Is(failure.Kind, upstream.ErrSignIn):
 		return refusedFor, true
 	default:
 		return min(failure.RetryAfter, mostPause), false

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // issuer gives the tokens 1, 2 and so on, of an hour, and notes what was asked for.
@@ -323,10 +323,10 @@ func TestHeldRemembersRefusals(t *testing.T) {
 		pause time.Duration // in which nobody asks
 		old   bool          // a token that was held goes on
 	}{
-		"the person has to sign in": {&licensing.UpstreamError{Kind: licensing.ErrSignIn}, refusedFor, false},
-		"the service wants a pause": {&licensing.UpstreamError{Kind: licensing.ErrThrottled, RetryAfter: 20 * time.Second, Retryable: true}, 20 * time.Second, true},
-		"a pause without end":       {&licensing.UpstreamError{Kind: licensing.ErrThrottled, RetryAfter: time.Hour, Retryable: true}, mostPause, true},
-		"the service is down":       {&licensing.UpstreamError{Kind: licensing.ErrUnavailable, Retryable: true}, 0, true},
+		"the person has to sign in": {&upstream.Error{Kind: upstream.ErrSignIn}, refusedFor, false},
+		"the service wants a pause": {&upstream.Error{Kind: upstream.ErrThrottled, RetryAfter: 20 * time.Second, Retryable: true}, 20 * time.Second, true},
+		"a pause without end":       {&upstream.Error{Kind: upstream.ErrThrottled, RetryAfter: time.Hour, Retryable: true}, mostPause, true},
+		"the service is down":       {&upstream.Error{Kind: upstream.ErrUnavailable, Retryable: true}, 0, true},
 	} {
 		at := time.Now()
 		now := func() time.Time { return at }

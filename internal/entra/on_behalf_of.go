@@ -13,7 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // maxPeople bounds the tokens that are kept of people: about 5 KiB each.
@@ -48,9 +48,9 @@ type PersonalTokens struct {
 func (o *OnBehalfOf) Tokens(caller *identity.Caller) (*PersonalTokens, error) {
 	switch {
 	case caller == nil || caller.Token == "":
-		return nil, &licensing.UpstreamError{Kind: licensing.ErrSignIn, Operation: tokenEndpoint, Personal: true}
+		return nil, &upstream.Error{Kind: upstream.ErrSignIn, Operation: tokenEndpoint, Personal: true}
 	case caller.App:
-		return nil, &licensing.UpstreamError{Kind: licensing.ErrNotAPerson, Operation: tokenEndpoint, Personal: true}
+		return nil, &upstream.Error{Kind: upstream.ErrNotAPerson, Operation: tokenEndpoint, Personal: true}
 	}
 	k := cacheKey(caller.TenantID, o.application.clientID, o.application.scope, caller.Token.Reveal())
 	o.mu.Lock()
@@ -84,7 +84,7 @@ func (t *PersonalTokens) over(now time.Time) bool { return !now.Before(t.until) 
 func (t *PersonalTokens) Token(ctx context.Context, client *http.Client) (string, error) {
 	a := t.application
 	if t.over(a.now()) {
-		return "", &licensing.UpstreamError{Kind: licensing.ErrSignIn, Operation: tokenEndpoint, Personal: true}
+		return "", &upstream.Error{Kind: upstream.ErrSignIn, Operation: tokenEndpoint, Personal: true}
 	}
 	return t.held.get(ctx, a.now, func(ctx context.Context, claims string) (*oauth2.Token, error) {
 		token, err := a.ask(ctx, client, t.tenantID, url.Values{

@@ -13,7 +13,7 @@ import (
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const tokenLabel = "POST /oauth2/v2.0/token"
@@ -128,10 +128,10 @@ func TestNotOnBehalfOf(t *testing.T) {
 		caller *identity.Caller
 		want   error
 	}{
-		"nobody":      {nil, licensing.ErrSignIn},
-		"no token":    {&identity.Caller{TenantID: "t"}, licensing.ErrSignIn},
-		"application": {&identity.Caller{TenantID: "t", App: true, Token: "x", Expires: time.Now().Add(time.Hour)}, licensing.ErrNotAPerson},
-		"expired":     {&identity.Caller{TenantID: "t", Token: "x", Expires: time.Now()}, licensing.ErrSignIn},
+		"nobody":      {nil, upstream.ErrSignIn},
+		"no token":    {&identity.Caller{TenantID: "t"}, upstream.ErrSignIn},
+		"application": {&identity.Caller{TenantID: "t", App: true, Token: "x", Expires: time.Now().Add(time.Hour)}, upstream.ErrNotAPerson},
+		"expired":     {&identity.Caller{TenantID: "t", Token: "x", Expires: time.Now()}, upstream.ErrSignIn},
 	} {
 		tokens, err := o.Tokens(tt.caller)
 		if err == nil {
@@ -157,13 +157,13 @@ func TestInteraction(t *testing.T) {
 		want    error
 		claims  bool
 	}{
-		{variant: "mfa", want: licensing.ErrSignIn, claims: true},
-		{variant: "enroll", want: licensing.ErrSignIn, claims: true},
-		{variant: "policy", want: licensing.ErrSignIn, claims: true},
-		{variant: "consent", want: licensing.ErrSignIn},
-		{secret: "wrong", want: licensing.ErrUnauthenticated},
-		{fault: "endpoint=" + tokenLabel + ",status=503,times=-1", want: licensing.ErrUnavailable},
-		{fault: "endpoint=" + tokenLabel + ",status=429,times=-1", want: licensing.ErrThrottled},
+		{variant: "mfa", want: upstream.ErrSignIn, claims: true},
+		{variant: "enroll", want: upstream.ErrSignIn, claims: true},
+		{variant: "policy", want: upstream.ErrSignIn, claims: true},
+		{variant: "consent", want: upstream.ErrSignIn},
+		{secret: "wrong", want: upstream.ErrUnauthenticated},
+		{fault: "endpoint=" + tokenLabel + ",status=503,times=-1", want: upstream.ErrUnavailable},
+		{fault: "endpoint=" + tokenLabel + ",status=429,times=-1", want: upstream.ErrThrottled},
 	} {
 		tenant := start(t, emulator.Variants{OnBehalfOf: tt.variant})
 		credential := secret(tenant)
@@ -179,7 +179,7 @@ func TestInteraction(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = tokens.Token(t.Context(), reader(t, tenant))
-		failure, is := errors.AsType[*licensing.UpstreamError](err)
+		failure, is := errors.AsType[*upstream.Error](err)
 		if !is || !errors.Is(err, tt.want) || (failure.Claims != "") != tt.claims {
 			t.Errorf("%+v: %+v", tt, failure)
 			continue

@@ -3,12 +3,10 @@ package licensing
 import (
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 const e3 = GUID("05e9a617-0261-4cee-bb44-138d3ef5d965")
@@ -316,37 +314,6 @@ func TestAddNames(t *testing.T) { // not in parallel: the names are everybody's
 	}
 }
 
-func TestUpstreamError(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("broken pipe")
-	err := &UpstreamError{Kind: ErrThrottled, Operation: "GET /users/{id}", Status: 429, Code: "TooManyRequests", RequestID: "r"}
-	if got := err.Error(); got != `GET /users/{id}: throttled (status 429, code "TooManyRequests", request-id r)` {
-		t.Errorf("%s", got)
-	}
-	if !errors.Is(err, ErrThrottled) || errors.Is(err, ErrUnavailable) {
-		t.Error("it is of another kind")
-	}
-	err = &UpstreamError{Kind: ErrUnavailable, Operation: "GET /users", Cause: cause}
-	if got := err.Error(); got != "GET /users: unavailable: broken pipe" || !errors.Is(err, cause) || !errors.Is(err, ErrUnavailable) {
-		t.Errorf("%s", got)
-	}
-}
-
-func TestUsage(t *testing.T) {
-	t.Parallel()
-	u := Usage{Requests: 1, BatchParts: 2, ResourceUnits: 3, Retries: 4, Bytes: 5, Milliseconds: 6}
-	u.Add(u)
-	if u != (Usage{Requests: 2, BatchParts: 4, ResourceUnits: 6, Retries: 8, Bytes: 10, Milliseconds: 12}) {
-		t.Errorf("%+v", u)
-	}
-	for d, want := range map[time.Duration]int64{0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000} {
-		if got := Milliseconds(d); got != want {
-			t.Errorf("%v: %d, want %d", d, got, want)
-		}
-	}
-}
-
-// TestRemedies has a cure for each error that the reference lists, and none for what it does not.
 func TestRemedies(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]RemedyAction{

@@ -1,10 +1,5 @@
 package licensing
 
-import (
-	"slices"
-	"strings"
-)
-
 // Remedy is what an administrator can do about a license that could not be given.
 type Remedy struct {
 	Action RemedyAction
@@ -41,49 +36,4 @@ var remedies = map[LicenseErrorCode]*Remedy{
 		"A mail address that the license would bring is already in use. Find the object that has it, remove it there, then reprocess the person.", true},
 	OtherLicenseError: {ReadAuditLog,
 		"The directory gives no cause. Read what its audit log says about the person at that time, then reprocess; some of these it retries by itself.", true},
-}
-
-// Remedy returns what to do about the error; nil when there is none, or when nothing is known about it.
-func (s *LicenseAssignmentState) Remedy() *Remedy {
-	code := s.Error()
-	if code == nil {
-		return nil
-	}
-	return remedies[*code]
-}
-
-// RemedyByCode returns what to do about the error; nil when its code is not known. Microsoft prints one code only,
-// MissingDependency; codes of licenseAssignmentState are read where they occur.
-func (e *AssignmentError) RemedyByCode() *Remedy {
-	if strings.EqualFold(e.Code, "MissingDependency") {
-		return remedies[DependencyViolation]
-	}
-	for code, remedy := range remedies {
-		if strings.EqualFold(e.Code, string(code)) {
-			return remedy
-		}
-	}
-	return nil
-}
-
-// ServicePlanIDs returns the ids of the service plans that the message names, each once, in its order: what
-// looks like a GUID and is not the product's own id.
-func (e *AssignmentError) ServicePlanIDs() []GUID {
-	const size = 36
-	ids := []GUID{}
-	for i := 0; i+size <= len(e.Message); i++ {
-		id, ok := ParseGUID(e.Message[i : i+size])
-		if !ok || i > 0 && isHex(e.Message[i-1]) || i+size < len(e.Message) && isHex(e.Message[i+size]) {
-			continue
-		}
-		if (e.SkuID == nil || id != *e.SkuID) && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-		i += size - 1
-	}
-	return ids
-}
-
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' || c == '-'
 }

@@ -4,13 +4,6 @@ package licensing
 // [ReprocessAssignments], [AssignLicense] or [ReprocessLicenseAssignment].
 type Write interface{ isWrite() }
 
-// Assignee is who gets a license.
-type Assignee struct {
-	// Type is [AssigneeUser], [AssigneeGroup] or [AssigneeDevice].
-	Type AssigneeType
-	ID   string
-}
-
 // CreateAssignment gives a unit of an allotment to an assignee.
 type CreateAssignment struct {
 	AllotmentID            string
@@ -44,11 +37,16 @@ type AssignLicense struct {
 // ReprocessLicenseAssignment has the directory try again to give a user the licenses of its groups.
 type ReprocessLicenseAssignment struct{ UserID string }
 
-func (CreateAssignment) isWrite()           {}
-func (UpdateAssignment) isWrite()           {}
-func (DeleteAssignment) isWrite()           {}
-func (ReprocessAssignments) isWrite()       {}
-func (AssignLicense) isWrite()              {}
+func (CreateAssignment) isWrite() {}
+
+func (UpdateAssignment) isWrite() {}
+
+func (DeleteAssignment) isWrite() {}
+
+func (ReprocessAssignments) isWrite() {}
+
+func (AssignLicense) isWrite() {}
+
 func (ReprocessLicenseAssignment) isWrite() {}
 
 // Outcome tells what became of a write.
@@ -71,6 +69,6 @@ type WriteResult struct {
 	Assignment *Assignment
 	// RequestID is the service's own id of the request that made the change, for who asks what happened.
 	RequestID string
-	// Err tells why a change was not made, or is not known; nil when it was made. It wraps an [UpstreamError].
+	// Err tells why a change was not made, or is not known; nil when it was made. It wraps an [upstream.Error].
 	Err error
 }

@@ -1,6 +1,9 @@
 package msgraph
 
-import "licensegraph/internal/licensing"
+import (
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
+)
 
 const (
 	allotmentsEndpoint = "GET /admin/cloudLicensing/allotments"
@@ -9,17 +12,20 @@ const (
 	allotmentsPath = "/admin/cloudLicensing/allotments"
 )
 
-// Allotments adds a read of all allotments of the tenant. Needs CloudLicensing.Read.All.
-func (b *Batch) Allotments(properties []string, found func(allotments []*licensing.Allotment, err error)) {
-	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(properties)))
+// allAllotments adds a read of all allotments of the tenant. Needs CloudLicensing.Read.All.
+func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensing.Allotment, err error)) {
+	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties)))
 	b.add(all(r, decode[licensing.Allotment], func(allotments []*licensing.Allotment, err error) {
-		found(allotments, listFailure(licensing.ListQuery{}, err))
+		found(allotments, listFailure(upstream.Query{}, err))
 	}))
 }
 
-// Allotment adds a read of one allotment. Needs CloudLicensing.Read.All.
-func (b *Batch) Allotment(id string, properties []string, found func(allotment *licensing.Allotment, err error)) {
-	b.add(one(get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(properties))), found))
+// allotmentsByID adds reads of allotments. Needs CloudLicensing.Read.All.
+func (b *Batch) allotmentsByID(ids []string, ask upstream.Ask, found func(id string, allotment *licensing.Allotment, err error)) {
+	for _, id := range ids {
+		r := get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(ask.Properties)))
+		b.add(one(r, func(allotment *licensing.Allotment, err error) { found(id, allotment, err) }))
+	}
 }
 
 // propertiesOfAllotment returns the value of $select without the relations. What is wanted has to be named: a list
@@ -29,8 +35,8 @@ func propertiesOfAllotment(properties []string) string {
 }
 
 // allotmentOf returns an allotment of which no more is known than the id.
-func allotmentOf(id string) *licensing.Sent[*licensing.Allotment] {
-	return &licensing.Sent[*licensing.Allotment]{
+func allotmentOf(id string) *upstream.Partial[*licensing.Allotment] {
+	return &upstream.Partial[*licensing.Allotment]{
 		Object:     &licensing.Allotment{ID: id},
 		Properties: map[string]bool{"id": true},
 		Bare:       true,

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -19,51 +20,51 @@ const (
 	maxCloudLicensingTop = 100
 )
 
-// ListAssignmentErrors adds the read of a page of the assignment errors of the tenant or of a user, with all their
+// listAssignmentErrors adds the read of a page of the assignment errors of the tenant or of a user, with all their
 // properties: they are few, and a later page may be read for an operation that selects others. Needs
 // CloudLicensing.Read.All.
-func (b *Batch) ListAssignmentErrors(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.AssignmentError], error)) {
+func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.AssignmentError], error)) {
 	endpoint, path := assignmentErrorsEndpoint, assignmentErrorsPath
 	if user := q.Filter.AssignedTo; user != "" {
 		endpoint, path = assignmentErrorsOfUserEndpoint, ofUsers.below(user, "assignmentErrors")
 	}
 	var filter string
 	if q.Filter.SkuID != "" {
-		filter = guidIs("skuId", []string{string(q.Filter.SkuID)})
+		filter = guidIs("skuId", []string{q.Filter.SkuID})
 	}
-	r := b.operation.expanding(endpoint, expand, func(expand string) string {
+	r := b.operation.expanding(endpoint, ask.Relations, func(expand string) string {
 		return at(path, "$expand", expand, "$filter", filter, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
-	if _, ok := licensing.ParseGUID(string(q.Filter.SkuID)); !ok && q.Filter.SkuID != "" {
-		r.known = licensing.OddValue("SubscribedSku.skuId")
+	if _, ok := licensing.ParseGUID(q.Filter.SkuID); !ok && q.Filter.SkuID != "" {
+		r.known = upstream.OddValue("SubscribedSku.skuId")
 	}
 	page(b, q, r, assignmentError, found)
 }
 
-// AssignmentErrors adds reads of assignment errors by id. Needs CloudLicensing.Read.All.
-func (b *Batch) AssignmentErrors(ids, properties, expand []string, found func(id string, e *licensing.AssignmentError, err error)) {
+// assignmentErrorsByID adds reads of assignment errors by id. Needs CloudLicensing.Read.All.
+func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(id string, e *licensing.AssignmentError, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(assignmentErrorEndpoint, expand, func(expand string) string {
-			return at(below(assignmentErrorsPath, id), "$select", propertiesOfError(properties), "$expand", expand)
+		r := b.operation.expanding(assignmentErrorEndpoint, ask.Relations, func(expand string) string {
+			return at(below(assignmentErrorsPath, id), "$select", propertiesOfError(ask.Properties), "$expand", expand)
 		})
 		b.add(entity(r, assignmentError, func(e *licensing.AssignmentError, err error) { found(id, e, err) }))
 	}
 }
 
-// AssignmentErrorsOfUsers adds reads of the assignment errors of users. Needs CloudLicensing.Read.All.
-func (b *Batch) AssignmentErrorsOfUsers(ids, properties, expand []string, found func(id string, errs []*licensing.AssignmentError, err error)) {
+// assignmentErrorsOfUsers adds reads of the assignment errors of users. Needs CloudLicensing.Read.All.
+func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found func(id string, errs []*licensing.AssignmentError, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, expand, func(expand string) string {
-			return at(ofUsers.below(id, "assignmentErrors"), "$select", propertiesOfError(properties), "$expand", expand)
+		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, ask.Relations, func(expand string) string {
+			return at(ofUsers.below(id, "assignmentErrors"), "$select", propertiesOfError(ask.Properties), "$expand", expand)
 		})
 		b.add(all(r, assignmentError, func(errs []*licensing.AssignmentError, err error) { found(id, errs, err) }))
 	}
 }
 
-// AssigneesOfErrors adds reads of the assignees of errors. Needs CloudLicensing.Read.All.
-func (b *Batch) AssigneesOfErrors(ids, properties []string, found func(id string, assignee *licensing.Reference, err error)) {
+// assigneesOfErrors adds reads of the assignees of errors. Needs CloudLicensing.Read.All.
+func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id string, assignee *licensing.Reference, err error)) {
 	for _, id := range ids {
-		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(properties))))
+		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(ask.Properties))))
 		r.done = func(body []byte, err error) {
 			if err != nil || nothing(unwrapped(body)) {
 				found(id, nil, err)
@@ -79,16 +80,16 @@ func (b *Batch) AssigneesOfErrors(ids, properties []string, found func(id string
 	}
 }
 
-// UsageRightsOfErrors adds reads of what the assignees of errors can still use; nil where there is nothing.
+// usageRightsOfErrors adds reads of what the assignees of errors can still use; nil where there is nothing.
 // Needs CloudLicensing.Read.All.
-func (b *Batch) UsageRightsOfErrors(ids, properties, expand []string, found func(id string, right *licensing.UsageRight, err error)) {
+func (b *Batch) usageRightsOfErrors(ids []string, ask upstream.Ask, found func(id string, right *licensing.UsageRight, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(usageRightOfErrorEndpoint, expand, func(expand string) string {
-			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(properties), "$expand", expand)
+		r := b.operation.expanding(usageRightOfErrorEndpoint, ask.Relations, func(expand string) string {
+			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
 		})
 		r.done = func(body []byte, err error) {
 			// A relation to nothing is 204 (OData 4.01 Protocol, section 11.2.6), or 404 in some services.
-			if errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)) {
+			if errors.Is(err, upstream.ErrNotFound) || err == nil && nothing(unwrapped(body)) {
 				found(id, nil, nil)
 				return
 			}

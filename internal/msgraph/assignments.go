@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -16,29 +17,29 @@ const (
 	assignmentsPath = "/admin/cloudLicensing/assignments"
 )
 
-// ListAssignments adds the read of a page of the assignments of the tenant or of an allotment. Needs
+// listAssignments adds the read of a page of the assignments of the tenant or of an allotment. Needs
 // CloudLicensing.Read.All.
-func (b *Batch) ListAssignments(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.Assignment], error)) {
+func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Assignment], error)) {
 	endpoint, path, apart := assignmentsEndpoint, assignmentsPath, assignmentsApart
 	if q.Of != "" {
 		endpoint, path = assignmentsOfAllotmentEndpoint, below(allotmentsPath, q.Of, "assignments")
 		apart.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
 	}
-	r := b.operation.expanding(endpoint, expand, func(expand string) string {
+	r := b.operation.expanding(endpoint, ask.Relations, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
-	page(b, q, r, assignment, func(p licensing.Page[*licensing.Assignment], err error) {
-		complete(b, p.Items, err, expand, apart.assignment, func(items []*licensing.Assignment, err error) {
+	page(b, q, r, assignment, func(p upstream.Page[*licensing.Assignment], err error) {
+		complete(b, p.Items, err, ask.Relations, apart.assignment, func(items []*licensing.Assignment, err error) {
 			p.Items = items
 			found(p, err)
 		})
 	})
 }
 
-// Assignments adds reads of assignments by id. Needs CloudLicensing.Read.All.
-func (b *Batch) Assignments(ids, expand []string, found func(id string, assignment *licensing.Assignment, err error)) {
+// assignmentsByID adds reads of assignments by id. Needs CloudLicensing.Read.All.
+func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id string, assignment *licensing.Assignment, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(assignmentEndpoint, expand, func(expand string) string {
+		r := b.operation.expanding(assignmentEndpoint, ask.Relations, func(expand string) string {
 			return at(below(assignmentsPath, id), "$expand", expand)
 		})
 		b.add(entity(r, assignment, func(a *licensing.Assignment, err error) {
@@ -46,19 +47,19 @@ func (b *Batch) Assignments(ids, expand []string, found func(id string, assignme
 				found(id, nil, err)
 				return
 			}
-			complete(b, []*licensing.Assignment{a}, nil, expand, assignmentsApart.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
+			complete(b, []*licensing.Assignment{a}, nil, ask.Relations, assignmentsApart.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
 		}))
 	}
 }
 
-// AssignmentsOfUsers adds reads of the direct assignments of users. Needs CloudLicensing.Read.All.
-func (b *Batch) AssignmentsOfUsers(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error)) {
-	b.assignmentsOf(ofUsers, ids, expand, found)
+// assignmentsOfUsers adds reads of the direct assignments of users. Needs CloudLicensing.Read.All.
+func (b *Batch) assignmentsOfUsers(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
+	b.assignmentsOf(ofUsers, ids, ask.Relations, found)
 }
 
-// AssignmentsOfGroups adds reads of the assignments of groups. Needs CloudLicensing.Read.All.
-func (b *Batch) AssignmentsOfGroups(ids, expand []string, found func(id string, assignments []*licensing.Assignment, err error)) {
-	b.assignmentsOf(ofGroups, ids, expand, found)
+// assignmentsOfGroups adds reads of the assignments of groups. Needs CloudLicensing.Read.All.
+func (b *Batch) assignmentsOfGroups(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
+	b.assignmentsOf(ofGroups, ids, ask.Relations, found)
 }
 
 func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string, []*licensing.Assignment, error)) {
@@ -152,7 +153,7 @@ func (p apart) related(related *licensing.AssignmentRelated, id, relation string
 			related.AllotmentErr = notOffered(p.list)
 			return nil
 		}
-		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *licensing.Sent[*licensing.Allotment], err error) {
+		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *upstream.Partial[*licensing.Allotment], err error) {
 			related.Allotment, related.HasAllotment, related.AllotmentErr = allotment, err == nil, err
 		}, filled)
 	case relation == "assignedTo" && !related.HasAssignedTo:

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -78,7 +78,7 @@ type read struct {
 type walk struct {
 	urls     []string // of the pages that were read
 	restarts int
-	progress licensing.Progress
+	progress upstream.Progress
 }
 
 // begins tells whether no page was read yet.
@@ -88,7 +88,7 @@ func (w *walk) begins() bool { return len(w.urls) == 0 }
 func (w *walk) next(at, link string) error {
 	w.urls = append(w.urls, at)
 	if slices.Contains(w.urls, link) || len(w.urls) >= maxPages {
-		return licensing.ErrEndless
+		return upstream.ErrEndless
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (w *walk) next(at, link string) error {
 // read takes the ids of a page that has a next link.
 func (w *walk) read(endpoint string, ids []string) error {
 	if kind := w.progress.Page(ids); kind != nil {
-		return &licensing.UpstreamError{Kind: kind, Operation: endpoint}
+		return &upstream.Error{Kind: kind, Operation: endpoint}
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (w *walk) read(endpoint string, ids []string) error {
 // first one; false when that has not helped.
 func (w *walk) restart() (url string, ok bool) {
 	w.restarts++
-	w.progress = licensing.Progress{}
+	w.progress = upstream.Progress{}
 	switch {
 	case w.restarts == 1:
 		url = w.urls[len(w.urls)-1]
@@ -125,7 +125,9 @@ func get(endpoint, url string) *read {
 }
 
 // Batch returns an empty set of reads.
-func (o *Operation) Batch() *Batch { return &Batch{operation: o} }
+func (o *Operation) Batch() upstream.Batch { return o.newBatch() }
+
+func (o *Operation) newBatch() *Batch { return &Batch{operation: o} }
 
 func (b *Batch) add(reads ...*read) {
 	for _, r := range reads {
@@ -202,7 +204,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		if err != nil {
 			err = unreadable(r.endpoint, err)
 		} else if kind := r.walk.next(r.url, relative); kind != nil {
-			err = &licensing.UpstreamError{Kind: kind, Operation: r.endpoint}
+			err = &upstream.Error{Kind: kind, Operation: r.endpoint}
 		}
 		if err != nil {
 			r.done(nil, err)
@@ -210,29 +212,29 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		}
 		r.url, r.others, r.took, r.attempt = relative, nil, nil, 0
 		return true, 0
-	case !r.walk.begins() && a.err == nil && (errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound)):
+	case !r.walk.begins() && a.err == nil && (errors.Is(failure, upstream.ErrRefused) || errors.Is(failure, upstream.ErrNotFound)):
 		url, ok := r.walk.restart()
 		if !ok {
-			failure.Kind, failure.Retryable = licensing.ErrUnavailable, true
+			failure.Kind, failure.Retryable = upstream.ErrUnavailable, true
 			r.done(nil, failure)
 			return false, 0
 		}
 		r.url, r.attempt = url, 0
 		return true, 0
-	case errors.Is(failure.Kind, licensing.ErrRefused) && a.err == nil && len(r.others) > 0:
+	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.others) > 0:
 		r.url, r.others = r.others[0], r.others[1:]
 		r.named = append(r.named, namesExpansion(a.body))
 		return true, 0
 	case a.lost && r.together != 1:
 		r.together = fewer(r.together)
-		o.count(r.endpoint, licensing.Usage{Retries: 1})
+		o.count(r.endpoint, upstream.Usage{Retries: 1})
 		return true, 0
 	case !r.renewed && o.refused(a):
 		r.renewed = true
 	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
 		r.done(nil, failure)
 		return false, 0
-	case !failure.Retryable, ctx.Err() != nil, r.prompt && errors.Is(failure, licensing.ErrThrottled):
+	case !failure.Retryable, ctx.Err() != nil, r.prompt && errors.Is(failure, upstream.ErrThrottled):
 		r.done(nil, failure)
 		return false, 0
 	default:
@@ -242,7 +244,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		}
 	}
 	r.attempt++
-	o.count(r.endpoint, licensing.Usage{Retries: 1})
+	o.count(r.endpoint, upstream.Usage{Retries: 1})
 	return true, pause
 }
 
@@ -260,10 +262,10 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 	answers := o.exchange(ctx, client, requests, func(whole answer) answer {
 		failure := whole.failure(batchEndpoint)
 		switch {
-		case errors.Is(failure, licensing.ErrForbidden):
+		case errors.Is(failure, upstream.ErrForbidden):
 			return whole // each part says which permission it lacks
-		case errors.Is(failure, licensing.ErrRefused), errors.Is(failure, licensing.ErrNotFound):
-			failure.Kind = licensing.ErrUnavailable // no part was refused, and none is known to be missing
+		case errors.Is(failure, upstream.ErrRefused), errors.Is(failure, upstream.ErrNotFound):
+			failure.Kind = upstream.ErrUnavailable // no part was refused, and none is known to be missing
 		}
 		return answer{err: failure, status: whole.status, header: whole.header, token: whole.token}
 	})
@@ -404,14 +406,14 @@ func (o *Operation) batch(requests []*request) *request {
 			}
 			parts[i].Headers["Content-Type"] = "application/json"
 		}
-		o.count(r.endpoint, licensing.Usage{BatchParts: 1})
+		o.count(r.endpoint, upstream.Usage{BatchParts: 1})
 	}
 	return &request{endpoint: batchEndpoint, method: http.MethodPost, url: "/$batch", body: map[string]any{"requests": parts}}
 }
 
 // lost is the answer of a part that was not found in the answer to its batch.
 func lost(cause error) answer {
-	return answer{err: &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, lost: true}
+	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, lost: true}
 }
 
 // partsOf returns what a batch answered to each of its parts, which it does in any order.
@@ -430,7 +432,7 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 		for name, value := range response.Headers {
 			header.Set(name, fmt.Sprint(value))
 		}
-		o.count(requests[i].endpoint, licensing.Usage{ResourceUnits: resourceUnits(header)})
+		o.count(requests[i].endpoint, upstream.Usage{ResourceUnits: resourceUnits(header)})
 		o.client.queue.note(o.client, requests[i:i+1], response.Status, header)
 		if header.Get("request-id") == "" { // a part has none of its own
 			header.Set("request-id", whole.header.Get("request-id"))

@@ -3,7 +3,7 @@ package msgraph
 import (
 	"sync"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // budget is how many requests one operation may send, repetitions among them. Each part of a $batch is one, as it is
@@ -29,5 +29,5 @@ func (b *budget) spend(n int) int {
 
 // exceeded answers a request that is not sent any more.
 func (b *budget) exceeded(endpoint string) answer {
-	return answer{unsent: true, err: &licensing.UpstreamError{Kind: licensing.ErrBudget, Operation: endpoint, Spent: b.most}}
+	return answer{unsent: true, err: &upstream.Error{Kind: upstream.ErrBudget, Operation: endpoint, Spent: b.most}}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // limited bounds what an operation sends.
@@ -20,7 +21,7 @@ func readMany(t *testing.T, o *Operation, n int) []error {
 	t.Helper()
 	var mu sync.Mutex
 	var errs []error
-	batch := o.Batch()
+	batch := o.newBatch()
 	for i := range n {
 		r := get(userEndpoint, fmt.Sprintf("/users/u%d", i))
 		r.done = func(_ []byte, err error) {
@@ -36,7 +37,7 @@ func readMany(t *testing.T, o *Operation, n int) []error {
 
 func spent(errs []error) (n int) {
 	for _, err := range errs {
-		if failure, ok := errors.AsType[*licensing.UpstreamError](err); ok && errors.Is(err, licensing.ErrBudget) && failure.Spent > 0 && !failure.Retryable {
+		if failure, ok := errors.AsType[*upstream.Error](err); ok && errors.Is(err, upstream.ErrBudget) && failure.Spent > 0 && !failure.Retryable {
 			n++
 		}
 	}
@@ -86,7 +87,7 @@ func TestBudgetOfWrites(t *testing.T) {
 	if got := outcomes(results); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if !errors.Is(results[3].Err, licensing.ErrBudget) {
+	if !errors.Is(results[3].Err, upstream.ErrBudget) {
 		t.Errorf("got %v", results[3].Err)
 	}
 	if len(s.seen) != 2 {

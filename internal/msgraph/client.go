@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // Options configure a [Client].
@@ -129,10 +129,10 @@ func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
 }
 
 // Ready tells whether the service answers the gateway. It costs a small request, or none during a cool-down:
-// [licensing.ErrThrottled].
+// [upstream.ErrThrottled].
 func (c *Client) Ready(ctx context.Context) error {
 	var failure error
-	batch := c.Begin().Batch()
+	batch := c.Begin().newBatch()
 	r := get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", "skuId"))
 	if rest := c.queue.coolDown(c, c.lanesOf([]*request{&r.request})...); rest > 0 {
 		return throttled(r.endpoint, rest)
@@ -141,7 +141,7 @@ func (c *Client) Ready(ctx context.Context) error {
 	r.done = func(_ []byte, err error) { failure = err }
 	batch.add(r)
 	batch.Do(ctx)
-	if errors.Is(failure, licensing.ErrForbidden) {
+	if errors.Is(failure, upstream.ErrForbidden) {
 		return nil // it does answer
 	}
 	return failure

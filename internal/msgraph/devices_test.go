@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // rightsOfDevices reads the usage rights of devices in one batch, and returns the errors by device.
 func rightsOfDevices(t *testing.T, c *Client, devices ...string) map[string]error {
 	t.Helper()
 	o := c.Begin()
-	b := o.Batch()
+	b := o.newBatch()
 	got := map[string]error{}
 	for _, id := range devices {
-		b.UsageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: id}}, nil, []string{"assignments"}, func(key licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+		b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: id}}, upstream.Ask{Relations: []string{"assignments"}}, func(key licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
 			got[key.HolderID] = err
 		})
 	}
@@ -42,7 +43,7 @@ func TestDevicesNotOffered(t *testing.T) {
 		now := &clock{time.Date(2026, 9, 25, 8, 0, 0, 0, time.UTC)}
 		c := s.client(t, func(o *Options) { o.Now = now.Now })
 		for range enough {
-			if err := rightsOfDevices(t, c, "a")["a"]; !errors.Is(err, licensing.ErrNotOffered) {
+			if err := rightsOfDevices(t, c, "a")["a"]; !errors.Is(err, upstream.ErrNotOffered) {
 				t.Errorf("%d: %v", status, err)
 			}
 			if len(s.calls()) == 0 {
@@ -50,16 +51,16 @@ func TestDevicesNotOffered(t *testing.T) {
 			}
 		}
 		for id, err := range rightsOfDevices(t, c, "a", "b") {
-			if !errors.Is(err, licensing.ErrNotOffered) {
+			if !errors.Is(err, upstream.ErrNotOffered) {
 				t.Errorf("%d: %s: %v", status, id, err)
 			}
 		}
 		if calls := s.texts(); len(calls) > 0 {
 			t.Errorf("%d: asked again: %v", status, calls)
 		}
-		b := c.Begin().Batch()
-		b.WaitingMembersOfDevices([]string{"a"}, nil, func(_ string, _ []*licensing.WaitingMember, err error) {
-			if !errors.Is(err, licensing.ErrNotOffered) {
+		b := c.Begin().newBatch()
+		b.waitingMembersOfDevices([]string{"a"}, upstream.Ask{}, func(_ string, _ []*licensing.WaitingMember, err error) {
+			if !errors.Is(err, upstream.ErrNotOffered) {
 				t.Errorf("%d: queue: %v", status, err)
 			}
 		})
@@ -88,12 +89,12 @@ func TestDeletedDevice(t *testing.T) {
 		c := s.client(t)
 		for range 2 {
 			for id, err := range rightsOfDevices(t, c, order...) {
-				if wrong := id == "deleted"; errors.Is(err, licensing.ErrNotFound) != wrong || (err != nil) != wrong {
+				if wrong := id == "deleted"; errors.Is(err, upstream.ErrNotFound) != wrong || (err != nil) != wrong {
 					t.Errorf("%v: %s: %v", order, id, err)
 				}
 			}
 		}
-		if err := rightsOfDevices(t, c, "deleted")["deleted"]; !errors.Is(err, licensing.ErrNotFound) {
+		if err := rightsOfDevices(t, c, "deleted")["deleted"]; !errors.Is(err, upstream.ErrNotFound) {
 			t.Errorf("%v: alone: %v", order, err)
 		}
 		if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
@@ -117,7 +118,7 @@ func TestPresentWins(t *testing.T) {
 // TestDevicesFail does not take any other failure for an absence.
 func TestDevicesFail(t *testing.T) {
 	t.Parallel()
-	for status, kind := range map[int]error{403: licensing.ErrForbidden, 429: licensing.ErrThrottled, 500: licensing.ErrUnavailable, 401: licensing.ErrUnauthenticated} {
+	for status, kind := range map[int]error{403: upstream.ErrForbidden, 429: upstream.ErrThrottled, 500: upstream.ErrUnavailable, 401: upstream.ErrUnauthenticated} {
 		s := newService(t, func(call) reply { return reply{status: status} })
 		c := s.client(t)
 		for range 2 {
@@ -134,7 +135,7 @@ func TestDevicesFail(t *testing.T) {
 	s.whole = func() *reply { return &reply{status: 404} }
 	c := s.client(t)
 	for id, err := range rightsOfDevices(t, c, "a", "b") {
-		if !errors.Is(err, licensing.ErrUnavailable) {
+		if !errors.Is(err, upstream.ErrUnavailable) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -148,14 +149,14 @@ func TestDevicesFail(t *testing.T) {
 func TestRelationsOfDevices(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[{"id":"x"}]}`) })
-	b := s.client(t).Begin().Batch()
-	b.UsageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, nil, []string{"assignments", "allotments"}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
-		if err != nil || !errors.Is(rights[0].Related.AssignmentsErr, licensing.ErrNotOffered) || !errors.Is(rights[0].Related.AllotmentsErr, licensing.ErrNotOffered) {
+	b := s.client(t).Begin().newBatch()
+	b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, upstream.Ask{Relations: []string{"assignments", "allotments"}}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+		if err != nil || !errors.Is(rights[0].Related.AssignmentsErr, upstream.ErrNotOffered) || !errors.Is(rights[0].Related.AllotmentsErr, upstream.ErrNotOffered) {
 			t.Errorf("%+v, %v", rights, err)
 		}
 	})
-	b.WaitingMembersOfDevices([]string{"d"}, []string{"allotment"}, func(_ string, members []*licensing.WaitingMember, err error) {
-		if err != nil || !errors.Is(members[0].Related.AllotmentErr, licensing.ErrNotOffered) {
+	b.waitingMembersOfDevices([]string{"d"}, upstream.Ask{Relations: []string{"allotment"}}, func(_ string, members []*licensing.WaitingMember, err error) {
+		if err != nil || !errors.Is(members[0].Related.AllotmentErr, upstream.ErrNotOffered) {
 			t.Errorf("%+v, %v", members, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -36,9 +37,9 @@ func onlyPlain(properties []string) []string {
 	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
 }
 
-// DirectoryObjects adds reads of objects of any kind by id. Needs Directory.Read.All.
-func (b *Batch) DirectoryObjects(ids, properties []string, found func(id string, object *licensing.Reference, err error)) {
-	asked := telling("", onlyPlain(properties))
+// directoryObjectsByID adds reads of objects of any kind by id. Needs Directory.Read.All.
+func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(id string, object *licensing.Reference, err error)) {
+	asked := telling("", onlyPlain(ask.Properties))
 	b.getByIDs("", ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
 		if err != nil {
 			for _, id := range chunk {
@@ -107,7 +108,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 
 // lacks returns an object of which some properties did not come, and could not be read by themselves.
 func lacks(object licensing.DirectoryObject, properties []string, shown map[string]bool, why error) licensing.DirectoryObject {
-	unread := licensing.Unread{}
+	unread := upstream.Unread{}
 	for _, property := range properties {
 		if !shown[property] {
 			unread[property] = why
@@ -181,7 +182,7 @@ func hidden(ref *licensing.Reference, asked []string) error {
 	default:
 		return nil
 	}
-	return &licensing.UpstreamError{Kind: licensing.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
+	return &upstream.Error{Kind: upstream.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
 }
 
 // reference returns a decoder of directory objects, which are of the kind given if they don't say.

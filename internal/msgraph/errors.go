@@ -9,17 +9,17 @@ import (
 	"time"
 	"unicode"
 
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // failure turns an answer that is not a success into an error; nil for a success.
-func (a *answer) failure(endpoint string) *licensing.UpstreamError {
+func (a *answer) failure(endpoint string) *upstream.Error {
 	if a.err != nil {
-		if known, ok := errors.AsType[*licensing.UpstreamError](a.err); ok {
+		if known, ok := errors.AsType[*upstream.Error](a.err); ok {
 			return known
 		}
-		return &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: endpoint, Retryable: !errors.Is(a.err, errTooLarge), Cause: a.err}
+		return &upstream.Error{Kind: upstream.ErrUnavailable, Operation: endpoint, Retryable: !errors.Is(a.err, errTooLarge), Cause: a.err}
 	}
 	if a.status >= 200 && a.status < 300 {
 		return nil
@@ -28,8 +28,8 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 	if id := a.header.Get("request-id"); id != "" {
 		requestID = id
 	}
-	failure := &licensing.UpstreamError{
-		Kind:       licensing.ErrUnavailable,
+	failure := &upstream.Error{
+		Kind:       upstream.ErrUnavailable,
 		Operation:  endpoint,
 		Status:     a.status,
 		Code:       code,
@@ -41,27 +41,27 @@ func (a *answer) failure(endpoint string) *licensing.UpstreamError {
 	switch a.status {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusPreconditionFailed,
 		http.StatusUnprocessableEntity, http.StatusNotImplemented:
-		failure.Kind = licensing.ErrRefused
+		failure.Kind = upstream.ErrRefused
 	case http.StatusUnauthorized:
-		failure.Kind = licensing.ErrUnauthenticated
+		failure.Kind = upstream.ErrUnauthenticated
 		if a.personal {
-			failure.Kind, failure.Claims = licensing.ErrSignIn, claimsChallenge(a.header)
+			failure.Kind, failure.Claims = upstream.ErrSignIn, claimsChallenge(a.header)
 		}
 	case http.StatusForbidden:
-		failure.Kind = licensing.ErrForbidden
+		failure.Kind = upstream.ErrForbidden
 		if !a.personal { // people need others
 			failure.Permission, failure.PermissionAlternatives = permissions[endpoint], alternatives(endpoint)
 		}
 	case http.StatusNotFound, http.StatusGone:
-		failure.Kind = licensing.ErrNotFound
+		failure.Kind = upstream.ErrNotFound
 		switch { // only an endpoint with an id can lack the object
 		case endpoint == batchEndpoint:
-			failure.Kind = licensing.ErrUnavailable
+			failure.Kind = upstream.ErrUnavailable
 		case !strings.Contains(endpoint, "{"):
-			failure.Kind = licensing.ErrNotOffered
+			failure.Kind = upstream.ErrNotOffered
 		}
 	case http.StatusTooManyRequests:
-		failure.Kind = licensing.ErrThrottled
+		failure.Kind = upstream.ErrThrottled
 	}
 	return failure
 }
@@ -79,7 +79,7 @@ func (a *answer) ofService() bool {
 
 // malformed returns the error of a success whose body is no JSON, as when it is cut short, or a page of an intermediary;
 // nil for any other. It may be whole at the next attempt.
-func (a *answer) malformed(endpoint string) *licensing.UpstreamError {
+func (a *answer) malformed(endpoint string) *upstream.Error {
 	body := bytes.TrimSpace(a.body)
 	if a.part || a.status == http.StatusNoContent || string(body) == "null" {
 		if len(body) == 0 || body[0] != '"' { // of a part, which is JSON: text of an intermediary
@@ -89,15 +89,15 @@ func (a *answer) malformed(endpoint string) *licensing.UpstreamError {
 	if len(body) > 0 && body[0] == '{' && json.Valid(body) {
 		return nil
 	}
-	return &licensing.UpstreamError{
-		Kind: licensing.ErrUnavailable, Operation: endpoint, RequestID: a.header.Get("request-id"), Retryable: true,
+	return &upstream.Error{
+		Kind: upstream.ErrUnavailable, Operation: endpoint, RequestID: a.header.Get("request-id"), Retryable: true,
 		Cause: errors.New("the answer is no JSON object"),
 	}
 }
 
 // unreadable is the error of an answer whose body is not what the endpoint answers.
 func unreadable(endpoint string, cause error) error {
-	return &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Operation: endpoint, Cause: cause}
+	return &upstream.Error{Kind: upstream.ErrUnavailable, Operation: endpoint, Cause: cause}
 }
 
 // maxInnerErrors bounds how deep inner errors are followed.
@@ -161,8 +161,8 @@ func sentence(body []byte) string {
 }
 
 // notOffered is the error of an endpoint that the tenant does not have.
-func notOffered(endpoint string) *licensing.UpstreamError {
-	return &licensing.UpstreamError{Kind: licensing.ErrNotOffered, Operation: endpoint}
+func notOffered(endpoint string) *upstream.Error {
+	return &upstream.Error{Kind: upstream.ErrNotOffered, Operation: endpoint}
 }
 
 // alternatives are what can be granted in place of an endpoint's permission where that cannot be consented to: general

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 var errorCodes = []struct {
@@ -87,10 +87,10 @@ func TestErrorSamples(t *testing.T) {
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	kinds := map[int]error{
-		400: licensing.ErrRefused, 405: licensing.ErrRefused, 501: licensing.ErrRefused,
-		409: licensing.ErrRefused, 412: licensing.ErrRefused, 422: licensing.ErrRefused,
-		401: licensing.ErrUnauthenticated, 403: licensing.ErrForbidden,
-		404: licensing.ErrNotFound, 410: licensing.ErrNotFound, 429: licensing.ErrThrottled,
+		400: upstream.ErrRefused, 405: upstream.ErrRefused, 501: upstream.ErrRefused,
+		409: upstream.ErrRefused, 412: upstream.ErrRefused, 422: upstream.ErrRefused,
+		401: upstream.ErrUnauthenticated, 403: upstream.ErrForbidden,
+		404: upstream.ErrNotFound, 410: upstream.ErrNotFound, 429: upstream.ErrThrottled,
 	}
 	for status := 300; status < 600; status++ {
 		a := answer{status: status, header: http.Header{"Request-Id": {"of the header"}, "Retry-After": {"9"}},
@@ -98,7 +98,7 @@ func TestFailure(t *testing.T) {
 		failure := a.failure(userEndpoint)
 		want, known := kinds[status]
 		if !known {
-			want = licensing.ErrUnavailable
+			want = upstream.ErrUnavailable
 		}
 		if failure == nil || !errors.Is(failure, want) {
 			t.Fatalf("%d: %v, want %v", status, failure, want)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // expansions returns the $expand values to try for the relations wanted, the fullest first, without those
@@ -86,10 +86,10 @@ func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, 
 		defer filled()
 		var related T
 		switch {
-		case errors.Is(err, licensing.ErrNotFound) || err == nil && nothing(unwrapped(body)):
+		case errors.Is(err, upstream.ErrNotFound) || err == nil && nothing(unwrapped(body)):
 			set(related, nil) // it relates to nothing, or it has gone itself
 			return
-		case errors.Is(err, licensing.ErrRefused):
+		case errors.Is(err, upstream.ErrRefused):
 			err = notOffered(r.endpoint)
 		case err == nil:
 			switch related, err = decode(body); {
@@ -123,13 +123,13 @@ func relations(raw json.RawMessage) (map[string]json.RawMessage, error) {
 }
 
 // sent decodes an entity that came along with another one.
-func sent[T any](raw json.RawMessage) (*licensing.Sent[*T], error) {
+func sent[T any](raw json.RawMessage) (*upstream.Partial[*T], error) {
 	entity, err := decode[T](raw)
 	if err != nil {
 		return nil, err
 	}
 	properties, bare, err := shown(raw)
-	return &licensing.Sent[*T]{Object: entity, Properties: properties, Bare: bare}, err
+	return &upstream.Partial[*T]{Object: entity, Properties: properties, Bare: bare}, err
 }
 
 // decodeAll decodes the elements of a relation that came along; none for null.

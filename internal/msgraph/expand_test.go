@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // clock is a time that tests set.
@@ -108,7 +109,7 @@ func TestFallBacks(t *testing.T) {
 
 	list := func(of string) func(*Batch, func(string)) {
 		return func(b *Batch, found func(string)) {
-			b.ListAssignments(licensing.ListQuery{Of: of}, both, func(p licensing.Page[*licensing.Assignment], err error) {
+			b.listAssignments(upstream.Query{Of: of}, upstream.Ask{Relations: both}, func(p upstream.Page[*licensing.Assignment], err error) {
 				found(showRelated(p.Items[0].Related))
 			})
 		}
@@ -134,22 +135,26 @@ func TestFallBacks(t *testing.T) {
 		{"assignments of an allotment", list("p1"),
 			"", "GET /admin/cloudLicensing/assignments/x/assignedTo", onlyID + user, onlyID + user},
 		{"an assignment", func(b *Batch, found func(string)) {
-			b.Assignments([]string{"x"}, both, func(_ string, a *licensing.Assignment, err error) { found(showRelated(a.Related)) })
+			b.assignmentsByID([]string{"x"}, upstream.Ask{Relations: both}, func(_ string, a *licensing.Assignment, err error) { found(showRelated(a.Related)) })
 		}, "GET /admin/cloudLicensing/assignments/x/allotment", "GET /admin/cloudLicensing/assignments/x/assignedTo", whole + user, whole + user},
-		{"assignments of users", func(b *Batch, found func(string)) { b.AssignmentsOfUsers([]string{"u1"}, both, first(found)) },
+		{"assignments of users", func(b *Batch, found func(string)) {
+			b.assignmentsOfUsers([]string{"u1"}, upstream.Ask{Relations: both}, first(found))
+		},
 			"GET /users/u1/cloudLicensing/assignments/x/allotment", "", whole + user, whole + user},
-		{"assignments of groups", func(b *Batch, found func(string)) { b.AssignmentsOfGroups([]string{"g1"}, both, first(found)) },
+		{"assignments of groups", func(b *Batch, found func(string)) {
+			b.assignmentsOfGroups([]string{"g1"}, upstream.Ask{Relations: both}, first(found))
+		},
 			"GET /groups/g1/cloudLicensing/assignments/x/allotment", "", whole + user, whole + group},
 		{"waiting members", func(b *Batch, found func(string)) {
-			b.ListWaitingMembers(licensing.ListQuery{Of: "p1"}, both, func(p licensing.Page[*licensing.WaitingMember], err error) {
+			b.listWaitingMembers(upstream.Query{Of: "p1"}, upstream.Ask{Relations: both}, func(p upstream.Page[*licensing.WaitingMember], err error) {
 				found(showRelated(p.Items[0].Related))
 			})
 		}, "", "GET /admin/cloudLicensing/allotments/p1/waitingMembers/x?$expand=assignedTo", onlyID + user, onlyID + user},
 		{"waiting members of users", func(b *Batch, found func(string)) {
-			b.WaitingMembersOfUsers([]string{"u1"}, both, firstWaiting(found))
+			b.waitingMembersOfUsers([]string{"u1"}, upstream.Ask{Relations: both}, firstWaiting(found))
 		}, "GET /users/u1/cloudLicensing/waitingMembers/x/allotment", "", whole + user, whole + user},
 		{"waiting members of devices", func(b *Batch, found func(string)) {
-			b.WaitingMembersOfDevices([]string{"d1"}, both, firstWaiting(found))
+			b.waitingMembersOfDevices([]string{"d1"}, upstream.Ask{Relations: both}, firstWaiting(found))
 		}, "", "", unknown + user, unknown + device},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -174,7 +179,7 @@ func TestFallBacks(t *testing.T) {
 				c := s.client(t)
 				for _, lists := range service.lists {
 					o := c.Begin()
-					b := o.Batch()
+					b := o.newBatch()
 					var got []string
 					tt.add(b, func(text string) { got = append(got, text) })
 					b.Do(t.Context())
@@ -253,8 +258,8 @@ func TestRightsFallBacks(t *testing.T) {
 			c := s.client(t)
 			for n := range 2 {
 				o := c.Begin()
-				b := o.Batch()
-				b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u1"}}, nil, wanted, func(_ licensing.UsageRightsKey, got []*licensing.UsageRight, err error) {
+				b := o.newBatch()
+				b.usageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u1"}}, upstream.Ask{Relations: wanted}, func(_ licensing.UsageRightsKey, got []*licensing.UsageRight, err error) {
 					if text := show(got[0], err); text != tt.want {
 						t.Errorf("got %s, want %s", text, tt.want)
 					}
@@ -287,8 +292,8 @@ func TestRightsFallBacks(t *testing.T) {
 				}
 				return tenant{tt.allowed, tt.ignores, answers}.answer(c)
 			})
-			b := s.client(t).Begin().Batch()
-			b.UsageRights([]licensing.UsageRightKey{{HolderID: "u1", ID: "r"}}, nil, wanted, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
+			b := s.client(t).Begin().newBatch()
+			b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "u1", ID: "r"}}, upstream.Ask{Relations: wanted}, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
 				if text := show(right, err); text != tt.want {
 					t.Errorf("by key: got %s, want %s", text, tt.want)
 				}
@@ -312,10 +317,10 @@ func TestFallBackFails(t *testing.T) {
 		{"gone", gone, "allotment none, assignedTo ?", nil},
 		{"null", ok(`{"value":null}`), "allotment none, assignedTo ?", nil},
 		{"no content", done, "allotment none, assignedTo ?", nil},
-		{"refused", refused, "", licensing.ErrNotOffered},
-		{"forbidden", forbidden, "", licensing.ErrForbidden},
-		{"unreadable", ok(`{"id":5}`), "", licensing.ErrUnavailable},
-		{"down", reply{status: 500}, "", licensing.ErrUnavailable},
+		{"refused", refused, "", upstream.ErrNotOffered},
+		{"forbidden", forbidden, "", upstream.ErrForbidden},
+		{"unreadable", ok(`{"id":5}`), "", upstream.ErrUnavailable},
+		{"down", reply{status: 500}, "", upstream.ErrUnavailable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -325,9 +330,9 @@ func TestFallBackFails(t *testing.T) {
 				}
 				return ok(`{"value":[{"id":"x"},{"id":"y"}]}`)
 			})
-			b := s.client(t).Begin().Batch()
+			b := s.client(t).Begin().newBatch()
 			handed := 0
-			b.ListAssignments(licensing.ListQuery{}, []string{"allotment"}, func(p licensing.Page[*licensing.Assignment], err error) {
+			b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
 				handed++
 				if tt.failure != nil { // which costs the relation, not the list
 					if err != nil || len(p.Items) != 2 || !errors.Is(p.Items[1].Related.AllotmentErr, tt.failure) || p.Items[1].Related.HasAllotment {
@@ -356,9 +361,9 @@ func TestPartOfARelation(t *testing.T) {
 		}
 		return ok(`{"value":[{"id":"r","assignments":[{"id":"x"}],"assignments@odata.nextLink":"https://graph.example/more"}]}`)
 	})
-	b := s.client(t).Begin().Batch()
+	b := s.client(t).Begin().newBatch()
 	var got []string
-	b.UsageRightsOfGroups([]licensing.UsageRightsKey{{HolderID: "g"}}, nil, []string{"assignments"}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+	b.usageRightsOfGroups([]licensing.UsageRightsKey{{HolderID: "g"}}, upstream.Ask{Relations: []string{"assignments"}}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 		got = ids(rights[0].Related.Assignments)
 	})
 	b.Do(t.Context())
@@ -383,8 +388,8 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		calls int
 	}{{0, 3}, {0, 1}, {remembered - 1, 1}, {1, 3}, {remembered, 3}} {
 		time0.now = time0.now.Add(tt.after)
-		b := c.Begin().Batch()
-		b.ListAssignments(licensing.ListQuery{}, []string{"assignedTo", "allotment"}, func(licensing.Page[*licensing.Assignment], error) {})
+		b := c.Begin().newBatch()
+		b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"assignedTo", "allotment"}}, func(upstream.Page[*licensing.Assignment], error) {})
 		b.Do(t.Context())
 		if calls := s.texts(); len(calls) != tt.calls {
 			t.Errorf("at %v: %v", time0.now, calls)
@@ -407,15 +412,15 @@ func TestEndOfContext(t *testing.T) {
 	c := s.client(t)
 	ctx, cancel := contextThatEnds(t)
 	c.wait = cancel
-	b := c.Begin().Batch()
+	b := c.Begin().newBatch()
 	handed := 0
-	b.SubscribedSkus(nil, func(_ []*licensing.SubscribedSku, err error) {
+	b.allSubscribedSkus(upstream.Ask{}, func(_ []*licensing.SubscribedSku, err error) {
 		handed++
 		if err == nil {
 			t.Error("no failure")
 		}
 	})
-	b.ListAssignments(licensing.ListQuery{}, []string{"allotment"}, func(p licensing.Page[*licensing.Assignment], err error) {
+	b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
 		handed++
 		if err != nil || p.Items[0].Related.AllotmentErr == nil {
 			t.Errorf("%+v, %v", p, err)

@@ -11,35 +11,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // TestAdvancedQueries sends the header that they take with each page, alone and in a batch, and never with another
 // query, which would be answered by a store that lags.
 func TestAdvancedQueries(t *testing.T) {
 	t.Parallel()
-	name := licensing.Order{By: "displayName"}
+	name := upstream.Order{By: "displayName"}
 	for _, tt := range []struct {
-		q        licensing.ListQuery
+		q        upstream.Query
 		groups   bool
 		want     string
 		advanced bool
 	}{
-		{q: licensing.ListQuery{}, want: ""},
-		{q: licensing.ListQuery{OrderBy: name}, want: "$orderby=displayName"},
-		{q: licensing.ListQuery{OrderBy: licensing.Order{By: "displayName", Descending: true}}, want: "$orderby=displayName desc"},
-		{q: licensing.ListQuery{Filter: licensing.Filter{SkuID: sku1}}, want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ")"},
-		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "O'Br"}}, want: "$filter=startswith(displayName,'O''Br')"},
-		{q: licensing.ListQuery{Filter: licensing.Filter{WithLicenseErrors: true}}, groups: true, want: "$filter=hasMembersWithLicenseErrors eq true"},
-		{q: licensing.ListQuery{Count: true}, want: "$count=true", advanced: true},
-		{q: licensing.ListQuery{Count: true}, groups: true, want: "$count=true", advanced: true},
-		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true}}, want: "$filter=assignedLicenses/$count ne 0&$count=true", advanced: true},
-		{q: licensing.ListQuery{Filter: licensing.Filter{Unlicensed: true, DisplayNamePrefix: "a"}},
+		{q: upstream.Query{}, want: ""},
+		{q: upstream.Query{OrderBy: name}, want: "$orderby=displayName"},
+		{q: upstream.Query{OrderBy: upstream.Order{By: "displayName", Descending: true}}, want: "$orderby=displayName desc"},
+		{q: upstream.Query{Filter: upstream.Filter{SkuID: string(sku1)}}, want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ")"},
+		{q: upstream.Query{Filter: upstream.Filter{DisplayNamePrefix: "O'Br"}}, want: "$filter=startswith(displayName,'O''Br')"},
+		{q: upstream.Query{Filter: upstream.Filter{WithLicenseErrors: true}}, groups: true, want: "$filter=hasMembersWithLicenseErrors eq true"},
+		{q: upstream.Query{Count: true}, want: "$count=true", advanced: true},
+		{q: upstream.Query{Count: true}, groups: true, want: "$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{Licensed: true}}, want: "$filter=assignedLicenses/$count ne 0&$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{Unlicensed: true, DisplayNamePrefix: "a"}},
 			want: "$filter=assignedLicenses/$count eq 0 and startswith(displayName,'a')&$count=true", advanced: true},
-		{q: licensing.ListQuery{Filter: licensing.Filter{Licensed: true, Unlicensed: true}},
+		{q: upstream.Query{Filter: upstream.Filter{Licensed: true, Unlicensed: true}},
 			want: "$filter=assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0&$count=true", advanced: true},
-		{q: licensing.ListQuery{Filter: licensing.Filter{SkuID: sku1, DisplayNamePrefix: "a"}},
+		{q: upstream.Query{Filter: upstream.Filter{SkuID: string(sku1), DisplayNamePrefix: "a"}},
 			want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startswith(displayName,'a')&$count=true", advanced: true},
-		{q: licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: "a"}, OrderBy: name}, groups: true,
+		{q: upstream.Query{Filter: upstream.Filter{DisplayNamePrefix: "a"}, OrderBy: name}, groups: true,
 			want: "$filter=startswith(displayName,'a')&$orderby=displayName&$count=true", advanced: true},
 	} {
 		s := newService(t, func(call) reply { return ok(`{"value":[{"id":"a"}]}`) })
@@ -47,19 +48,19 @@ func TestAdvancedQueries(t *testing.T) {
 			t.Helper()
 			q := tt.q
 			q.Link = link
-			b := s.client(t).Begin().Batch()
+			b := s.client(t).Begin().newBatch()
 			fail := func(err error) {
 				if err != nil {
 					t.Error(err)
 				}
 			}
 			if tt.groups {
-				b.ListGroups(q, nil, func(_ licensing.Page[*licensing.Group], err error) { fail(err) })
+				b.listGroups(q, upstream.Ask{}, func(_ upstream.Page[*licensing.Group], err error) { fail(err) })
 			} else {
-				b.ListUsers(q, nil, func(_ licensing.Page[*licensing.User], err error) { fail(err) })
+				b.listUsers(q, upstream.Ask{}, func(_ upstream.Page[*licensing.User], err error) { fail(err) })
 			}
 			if batched {
-				b.SubscribedSkus(nil, func([]*licensing.SubscribedSku, error) {})
+				b.allSubscribedSkus(upstream.Ask{}, func([]*licensing.SubscribedSku, error) {})
 			}
 			b.Do(t.Context())
 			calls := s.calls()
@@ -93,7 +94,7 @@ func TestCountedLinks(t *testing.T) {
 		"/users?$skiptoken=x": "", "/users?$count=false": "", "/users?$filter=x%26$count%3Dtrue": "", "/users?%zz": "",
 	} {
 		var b Batch
-		b.ListUsers(licensing.ListQuery{Link: link}, nil, nil)
+		b.listUsers(upstream.Query{Link: link}, upstream.Ask{}, nil)
 		if got := b.reads[0].header["ConsistencyLevel"]; got != want {
 			t.Errorf("%s: %q", link, got)
 		}
@@ -114,20 +115,20 @@ func TestPages(t *testing.T) {
 		return refused
 	}
 	c := s.client(t)
-	list := func(q licensing.ListQuery) (page licensing.Page[*licensing.Reference], failure error) {
-		b := c.Begin().Batch()
-		b.ListMembers(q, nil, func(p licensing.Page[*licensing.Reference], err error) { page, failure = p, err })
+	list := func(q upstream.Query) (page upstream.Page[*licensing.Reference], failure error) {
+		b := c.Begin().newBatch()
+		b.listMembers(q, upstream.Ask{}, func(p upstream.Page[*licensing.Reference], err error) { page, failure = p, err })
 		b.Do(t.Context())
 		return page, failure
 	}
-	q := licensing.ListQuery{Of: "g", Top: 1, Count: true}
+	q := upstream.Query{Of: "g", Top: 1, Count: true}
 	page, err := list(q)
 	if err != nil || page.Count == nil || *page.Count != 2 || len(page.Items) != 1 || page.Next != "/groups/g/members?$skiptoken=x&$count=true" {
 		t.Errorf("%+v, %v", page, err)
 	}
 	q.Link, q.Count = page.Next, false
 	page, err = list(q)
-	if !errors.Is(err, licensing.ErrUnavailable) || page.Items != nil {
+	if !errors.Is(err, upstream.ErrUnavailable) || page.Items != nil {
 		t.Errorf("a link that leads elsewhere: %+v, %v", page, err)
 	}
 	for _, call := range s.calls() {
@@ -137,7 +138,7 @@ func TestPages(t *testing.T) {
 	}
 	q.Link = "/groups/g/members?$skiptoken=old"
 	_, err = list(q)
-	if !errors.Is(err, licensing.ErrExpired) {
+	if !errors.Is(err, upstream.ErrExpired) {
 		t.Errorf("an expired cursor: %v", err)
 	}
 }
@@ -146,7 +147,7 @@ func TestPages(t *testing.T) {
 func TestMissingLists(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return gone })
-	b := s.client(t).Begin().Batch()
+	b := s.client(t).Begin().newBatch()
 	want := func(kind error, what string) func(error) {
 		return func(err error) {
 			if !errors.Is(err, kind) {
@@ -154,16 +155,16 @@ func TestMissingLists(t *testing.T) {
 			}
 		}
 	}
-	errs := func(q licensing.ListQuery, expect func(error)) {
-		b.ListAssignmentErrors(q, []string{"assignedTo"}, func(_ licensing.Page[*licensing.AssignmentError], err error) { expect(err) })
+	errs := func(q upstream.Query, expect func(error)) {
+		b.listAssignmentErrors(q, upstream.Ask{Relations: []string{"assignedTo"}}, func(_ upstream.Page[*licensing.AssignmentError], err error) { expect(err) })
 	}
-	errs(licensing.ListQuery{}, want(licensing.ErrNotOffered, "errors"))
-	errs(licensing.ListQuery{Filter: licensing.Filter{AssignedTo: "u"}}, want(licensing.ErrNotFound, "errors of a user"))
+	errs(upstream.Query{}, want(upstream.ErrNotOffered, "errors"))
+	errs(upstream.Query{Filter: upstream.Filter{AssignedTo: "u"}}, want(upstream.ErrNotFound, "errors of a user"))
 	assignments := func(of string, expect func(error)) {
-		b.ListAssignments(licensing.ListQuery{Of: of}, nil, func(_ licensing.Page[*licensing.Assignment], err error) { expect(err) })
+		b.listAssignments(upstream.Query{Of: of}, upstream.Ask{}, func(_ upstream.Page[*licensing.Assignment], err error) { expect(err) })
 	}
-	assignments("", want(licensing.ErrNotOffered, "assignments"))
-	assignments("p", want(licensing.ErrNotFound, "assignments of an allotment"))
+	assignments("", want(upstream.ErrNotOffered, "assignments"))
+	assignments("p", want(upstream.ErrNotFound, "assignments of an allotment"))
 	b.Do(t.Context())
 }
 
@@ -174,7 +175,7 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		var b Batch
-		b.ListUsers(licensing.ListQuery{Filter: licensing.Filter{DisplayNamePrefix: name, SkuID: sku1}}, nil, nil)
+		b.listUsers(upstream.Query{Filter: upstream.Filter{DisplayNamePrefix: name, SkuID: string(sku1)}}, upstream.Ask{}, nil)
 		u, err := url.Parse("https://host" + b.reads[0].url)
 		if err != nil {
 			t.Fatal(err)
@@ -220,10 +221,10 @@ func TestEndlessLists(t *testing.T) {
 			pages++
 			return ok(fmt.Sprintf(`{"value":[%s],"@odata.nextLink":"%s/beta/users/u/cloudLicensing/usageRights?$skiptoken=%d"}`, tt.element(pages), s.URL, pages))
 		}
-		b := s.client(t).Begin().Batch()
+		b := s.client(t).Begin().newBatch()
 		handed := 0
-		b.UsageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, nil, nil, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
-			if handed++; !errors.Is(err, licensing.ErrEndless) {
+		b.usageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, upstream.Ask{}, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+			if handed++; !errors.Is(err, upstream.ErrEndless) {
 				t.Error(err)
 			}
 		})

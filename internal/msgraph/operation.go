@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // Operation is the client as one GraphQL operation uses it.
@@ -29,17 +29,17 @@ type Operation struct {
 	budget   budget
 
 	mu     sync.Mutex
-	report licensing.Report
+	report upstream.Report
 
 	caller *share // of whom it was sent for last, and what it has had of it; guarded by the queue
 	had    int
 }
 
 // Report returns what the operation cost until now.
-func (o *Operation) Report() licensing.Report {
+func (o *Operation) Report() upstream.Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	report := licensing.Report{Usage: o.report.Usage, Endpoints: map[string]licensing.Usage{}, LeftOut: maps.Clone(o.report.LeftOut)}
+	report := upstream.Report{Usage: o.report.Usage, Endpoints: map[string]upstream.Usage{}, LeftOut: maps.Clone(o.report.LeftOut)}
 	maps.Copy(report.Endpoints, o.report.Endpoints)
 	return report
 }
@@ -58,14 +58,14 @@ func (o *Operation) leftOut(endpoint string, n int) {
 }
 
 // count adds to the cost of an endpoint.
-func (o *Operation) count(endpoint string, usage licensing.Usage) {
+func (o *Operation) count(endpoint string, usage upstream.Usage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.report.Add(usage)
 	share := o.report.Endpoints[endpoint]
 	share.Add(usage)
 	if o.report.Endpoints == nil {
-		o.report.Endpoints = map[string]licensing.Usage{}
+		o.report.Endpoints = map[string]upstream.Usage{}
 	}
 	o.report.Endpoints[endpoint] = share
 }
@@ -137,7 +137,7 @@ func (o *Operation) SignIn(ctx context.Context) error {
 	}
 	for attempt := 0; ; attempt++ {
 		_, err := o.token(ctx)
-		failure, known := errors.AsType[*licensing.UpstreamError](err)
+		failure, known := errors.AsType[*upstream.Error](err)
 		if !known || !failure.Retryable || ctx.Err() != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (o *Operation) SignIn(ctx context.Context) error {
 		if !again || o.client.wait(ctx, pause) != nil {
 			return err
 		}
-		o.count(tokenEndpoint, licensing.Usage{Retries: 1})
+		o.count(tokenEndpoint, upstream.Usage{Retries: 1})
 	}
 }
 
@@ -183,7 +183,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	start := time.Now()
-	var usage licensing.Usage
+	var usage upstream.Usage
 	// The transport repeats a GET by itself, on another connection, when an idle one turns out to be closed.
 	var connections atomic.Int32
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -191,7 +191,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}))
 	defer func() {
 		usage.Requests = max(1, int(connections.Load()))
-		usage.Milliseconds = licensing.Milliseconds(time.Since(start))
+		usage.Milliseconds = upstream.Milliseconds(time.Since(start))
 		m.operation.count(m.endpoint, usage)
 	}()
 	resp, err := m.next.RoundTrip(req)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // list is the envelope of a page.
@@ -20,7 +21,7 @@ type list struct {
 // count reads how many elements the whole list has; nil when the page does not say.
 func (l list) count() (n *int, err error) {
 	if json.Unmarshal(l.Count, &n) != nil && len(l.Count) > 0 {
-		return nil, licensing.OddValue("@odata.count")
+		return nil, upstream.OddValue("@odata.count")
 	}
 	return n, nil
 }
@@ -58,15 +59,15 @@ func (r *rows) UnmarshalJSON(raw []byte) error {
 
 // decodePage reads one page, each element with the function given, without those that it cannot decode: null, and what
 // has no ID. The link of the page is as the service sent it.
-func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) (licensing.Page[T], error) {
+func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) (upstream.Page[T], error) {
 	var sent list
 	if err := json.Unmarshal(body, &sent); err != nil {
-		return licensing.Page[T]{}, unreadable(endpoint, err)
+		return upstream.Page[T]{}, unreadable(endpoint, err)
 	}
 	if sent.Value == nil {
-		return licensing.Page[T]{}, unreadable(endpoint, errors.New("a list without a value"))
+		return upstream.Page[T]{}, unreadable(endpoint, errors.New("a list without a value"))
 	}
-	page := licensing.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink}
+	page := upstream.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink}
 	page.Count, page.Uncounted = sent.count()
 	for _, raw := range sent.Value {
 		item, err := decode(raw)
@@ -83,15 +84,15 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 
 // listFailure tells what the failure of a page means. What is refused or missing is the place where an earlier page
 // ended, else whom the list belongs to. A list of the tenant has no id that could be wrong: it is missing itself.
-func listFailure(q licensing.ListQuery, err error) error {
-	failure, ok := errors.AsType[*licensing.UpstreamError](err)
+func listFailure(q upstream.Query, err error) error {
+	failure, ok := errors.AsType[*upstream.Error](err)
 	switch {
 	case !ok:
 		return err
-	case q.Link != "" && (errors.Is(failure, licensing.ErrRefused) || errors.Is(failure, licensing.ErrNotFound)):
-		failure.Kind, failure.Retryable = licensing.ErrExpired, true
-	case q.Of == "" && q.Filter.AssignedTo == "" && errors.Is(failure, licensing.ErrNotFound):
-		failure.Kind = licensing.ErrNotOffered
+	case q.Link != "" && (errors.Is(failure, upstream.ErrRefused) || errors.Is(failure, upstream.ErrNotFound)):
+		failure.Kind, failure.Retryable = upstream.ErrExpired, true
+	case q.Of == "" && q.Filter.AssignedTo == "" && errors.Is(failure, upstream.ErrNotFound):
+		failure.Kind = upstream.ErrNotOffered
 	}
 	return failure
 }
@@ -173,7 +174,7 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 	r.more = nextLink
 	r.done = func(body []byte, err error) {
 		if err == nil {
-			var p licensing.Page[T]
+			var p upstream.Page[T]
 			p, err = decodePage(r.endpoint, body, decode)
 			leftOut, unusable = leftOut+p.LeftOut, cmp.Or(unusable, p.Unusable)
 			p.Items = slices.DeleteFunc(p.Items, func(item T) bool { return before[idIn(item)] })
@@ -216,12 +217,12 @@ func idIn(item any) string {
 }
 
 // page adds the read of one page of a list.
-func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawMessage) (T, error), found func(licensing.Page[T], error)) {
+func page[T any](b *Batch, q upstream.Query, r *read, decode func(json.RawMessage) (T, error), found func(upstream.Page[T], error)) {
 	if q.Link != "" {
 		r.url, r.others, r.took = q.Link, nil, nil
 	}
 	r.done = func(body []byte, err error) {
-		var p licensing.Page[T]
+		var p upstream.Page[T]
 		if err == nil {
 			p, err = decodePage(r.endpoint, body, decode)
 		}
@@ -232,11 +233,11 @@ func page[T any](b *Batch, q licensing.ListQuery, r *read, decode func(json.RawM
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {
 				err = unreadable(r.endpoint, err)
 			} else if p.Next == r.url {
-				err = &licensing.UpstreamError{Kind: licensing.ErrEndless, Operation: r.endpoint}
+				err = &upstream.Error{Kind: upstream.ErrEndless, Operation: r.endpoint}
 			}
 		}
 		if err != nil {
-			found(licensing.Page[T]{}, listFailure(q, err))
+			found(upstream.Page[T]{}, listFailure(q, err))
 			return
 		}
 		r.operation.leftOut(r.endpoint, p.LeftOut)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 func TestUnwrapped(t *testing.T) {
@@ -68,7 +69,7 @@ func TestDecodePage(t *testing.T) {
 		if diff := cmp.Diff(tt.ids, ids); diff != "" || next != tt.next || (err == nil) != tt.ok {
 			t.Errorf("%s: next %q, %v\n%s", tt.body, next, err, diff)
 		}
-		if err != nil && !errors.Is(err, licensing.ErrUnavailable) {
+		if err != nil && !errors.Is(err, upstream.ErrUnavailable) {
 			t.Errorf("%s: %v", tt.body, err)
 		}
 	}

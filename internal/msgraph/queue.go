@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"licensegraph/internal/identity"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -192,9 +192,9 @@ func (q *Queue) coolDown(c *Client, keys ...laneKey) time.Duration {
 }
 
 // throttled is the error of a request that is not sent, since the service wants to be left alone for so long.
-func throttled(endpoint string, rest time.Duration) *licensing.UpstreamError {
+func throttled(endpoint string, rest time.Duration) *upstream.Error {
 	seconds := (rest + time.Second - 1).Truncate(time.Second) // as the service counts
-	return &licensing.UpstreamError{Kind: licensing.ErrThrottled, Operation: endpoint, RetryAfter: seconds, Retryable: true}
+	return &upstream.Error{Kind: upstream.ErrThrottled, Operation: endpoint, RetryAfter: seconds, Retryable: true}
 }
 
 // until returns the end of the last cool-down of some lanes.

@@ -25,6 +25,7 @@ import (
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // wire joins a client and a service by pipes, so that both live by the clock of a synctest bubble. It checks on its way
@@ -228,7 +229,7 @@ func by(t *testing.T, name string) context.Context {
 
 // ask reads some addresses in one operation, and returns the failures.
 func ask(ctx context.Context, o *Operation, addresses ...string) (failures []error) {
-	b := o.Batch()
+	b := o.newBatch()
 	for _, address := range addresses {
 		path, _, _ := strings.Cut(address, "?")
 		r := get("GET "+path, address)
@@ -273,7 +274,7 @@ func TestCoolDown(t *testing.T) {
 							}
 							failures := ask(ctx, c.Begin(), addresses...)
 							for _, err := range failures {
-								if !errors.Is(err, licensing.ErrThrottled) && ctx.Err() == nil {
+								if !errors.Is(err, upstream.ErrThrottled) && ctx.Err() == nil {
 									t.Error(err)
 								}
 							}
@@ -463,9 +464,9 @@ func TestThrottleScope(t *testing.T) {
 					return c.Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "a"}})[0].Err
 				}
 				r := &read{request: request{endpoint: what, method: method, url: path}, done: func(_ []byte, err error) { failure = err }}
-				b := c.Begin().Batch()
+				b := c.Begin().newBatch()
 				if what == elsewhere {
-					b = neighbour.Begin().Batch()
+					b = neighbour.Begin().newBatch()
 				}
 				b.add(r)
 				b.Do(t.Context())
@@ -484,8 +485,8 @@ func TestThrottleScope(t *testing.T) {
 					}
 					continue
 				}
-				failure, _ := errors.AsType[*licensing.UpstreamError](err)
-				if failure == nil || sent != 0 || !errors.Is(failure, licensing.ErrThrottled) || failure.RetryAfter < 540*time.Second || failure.RetryAfter > 550*time.Second || !failure.Retryable {
+				failure, _ := errors.AsType[*upstream.Error](err)
+				if failure == nil || sent != 0 || !errors.Is(failure, upstream.ErrThrottled) || failure.RetryAfter < 540*time.Second || failure.RetryAfter > 550*time.Second || !failure.Retryable {
 					t.Errorf("%s: %d requests, %+v", what, sent, err)
 				}
 			}
@@ -509,7 +510,7 @@ func TestThrottledPartHoldsOthers(t *testing.T) {
 	}
 	s.calls()
 	failures := ask(t.Context(), c.Begin(), "/groups", "/admin/cloudLicensing/allotments", "/devices", "/admin/cloudLicensing/assignments")
-	if len(failures) != 2 || !errors.Is(failures[0], licensing.ErrThrottled) || !strings.HasPrefix(failures[0].Error(), "GET /groups: ") {
+	if len(failures) != 2 || !errors.Is(failures[0], upstream.ErrThrottled) || !strings.HasPrefix(failures[0].Error(), "GET /groups: ") {
 		t.Errorf("%v", failures)
 	}
 	want := []string{"GET /admin/cloudLicensing/allotments", "GET /admin/cloudLicensing/assignments"}
@@ -533,7 +534,7 @@ func TestThrottledSignIn(t *testing.T) {
 	c := s.client(t, func(o *Options) { o.Out = way(t, "", s.URL, login.URL) })
 	for i := range 3 {
 		person := c.BeginAs(identity.Key{TenantID: "t", ObjectID: fmt.Sprint(i)}, application(t, login.URL, s.URL))
-		if err := person.SignIn(t.Context()); !errors.Is(err, licensing.ErrThrottled) {
+		if err := person.SignIn(t.Context()); !errors.Is(err, upstream.ErrThrottled) {
 			t.Error(err)
 		}
 	}
@@ -551,7 +552,7 @@ func TestReadyDuringCoolDown(t *testing.T) {
 		o.Wait = func(context.Context, time.Duration) error { waited.Add(1); return nil }
 	})
 	for range 3 {
-		if err := c.Ready(t.Context()); !errors.Is(err, licensing.ErrThrottled) {
+		if err := c.Ready(t.Context()); !errors.Is(err, upstream.ErrThrottled) {
 			t.Error(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // results collects what reads hand over, as text.
@@ -69,91 +70,91 @@ func TestReads(t *testing.T) {
 		got  []string // what is handed over
 	}{
 		{"me of nobody", func(b *Batch, r *results) {
-			b.Me([]string{"mail"}, func(user *licensing.User, err error) { r.add("me", user, err) })
+			b.me(upstream.Ask{Properties: []string{"mail"}}, func(user *licensing.User, err error) { r.add("me", user, err) })
 		}, abc, nil, []string{"me error"}},
 		{"users", func(b *Batch, r *results) {
-			b.ListUsers(licensing.ListQuery{Top: 5000}, []string{"mail"}, func(p licensing.Page[*licensing.User], err error) { r.add("", ids(p.Items), err) })
+			b.listUsers(upstream.Query{Top: 5000}, upstream.Ask{Properties: []string{"mail"}}, func(p upstream.Page[*licensing.User], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /users?$select=id,mail&$top=999"}, []string{"[a b c]"}},
 		{"groups with errors", func(b *Batch, r *results) {
-			q := licensing.ListQuery{Top: 5, Filter: licensing.Filter{WithLicenseErrors: true, SkuID: sku1, DisplayNamePrefix: "x'y"}}
-			b.ListGroups(q, nil, func(p licensing.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
+			q := upstream.Query{Top: 5, Filter: upstream.Filter{WithLicenseErrors: true, SkuID: string(sku1), DisplayNamePrefix: "x'y"}}
+			b.listGroups(q, upstream.Ask{}, func(p upstream.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
 		}, `{"value":[{"id":"a","displayName":"X'Yz","assignedLicenses":[{"skuId":"` + strings.ToUpper(string(sku1)) + `"}]},{"id":"b","displayName":"x'y","assignedLicenses":[]},{"id":"c","displayName":null,"assignedLicenses":[{"skuId":"` + string(sku1) + `"}]}]}`,
 			[]string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true&$select=assignedLicenses,displayName,id&$top=5"}, []string{"[a]"}},
 		{"a person whose sign-in name begins with a dollar", func(b *Batch, r *results) {
-			b.UsersByPrincipalName([]string{"$o'neil#ext#@licensegraph.example"}, nil, func(name string, u *licensing.User, err error) { r.add("u", u, err) })
+			b.usersByPrincipalName([]string{"$o'neil#ext#@licensegraph.example"}, upstream.Ask{}, func(name string, u *licensing.User, err error) { r.add("u", u, err) })
 		}, `{"id":"a"}`, []string{"GET /users('$o%27%27neil%23ext%23@licensegraph.example')?$select=id"}, []string{"u a"}},
 		{"members", func(b *Batch, r *results) {
-			q := licensing.ListQuery{Of: "g/1", Top: 2000}
-			b.ListMembers(q, []string{"displayName", "assignedLicenses"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
+			q := upstream.Query{Of: "g/1", Top: 2000}
+			b.listMembers(q, upstream.Ask{Properties: []string{"displayName", "assignedLicenses"}}, func(p upstream.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
 		}, `{"value":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device","id":"b"},{"@odata.type":"#microsoft.graph.group","id":"c"},{"@odata.type":"#microsoft.graph.orgContact","id":"d"}]}`,
 			[]string{"GET /groups/g%2F1/members?$select=displayName,id,userPrincipalName&$top=999"},
 			[]string{"[*licensing.User:a *licensing.Device:b *licensing.Group:c *licensing.OtherDirectoryObject:d]"}},
 		{"members with errors", func(b *Batch, r *results) {
-			q := licensing.ListQuery{Of: "g", Top: 2000}
-			b.ListMembersWithLicenseErrors(q, []string{"mail"}, func(p licensing.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
+			q := upstream.Query{Of: "g", Top: 2000}
+			b.listMembersWithLicenseErrors(q, upstream.Ask{Properties: []string{"mail"}}, func(p upstream.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
 		}, abc, []string{"GET /groups/g/membersWithLicenseErrors?$select=id,mail,userPrincipalName&$top=100"}, []string{"[*licensing.User:a *licensing.User:b *licensing.User:c]"}},
 		{"assignment errors", func(b *Batch, r *results) {
-			q := licensing.ListQuery{Top: 500, Filter: licensing.Filter{SkuID: sku1}}
-			b.ListAssignmentErrors(q, []string{"assignedTo"}, func(p licensing.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
+			q := upstream.Query{Top: 500, Filter: upstream.Filter{SkuID: string(sku1)}}
+			b.listAssignmentErrors(q, upstream.Ask{Relations: []string{"assignedTo"}}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$filter=skuId eq " + string(sku1) + "&$top=100"}, []string{"[a b c]"}},
 		{"assignment errors of a user", func(b *Batch, r *results) {
-			q := licensing.ListQuery{Top: 5, Filter: licensing.Filter{AssignedTo: "u"}}
-			b.ListAssignmentErrors(q, nil, func(p licensing.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
+			q := upstream.Query{Top: 5, Filter: upstream.Filter{AssignedTo: "u"}}
+			b.listAssignmentErrors(q, upstream.Ask{}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /users/u/cloudLicensing/assignmentErrors?$top=5"}, []string{"[a b c]"}},
 		{"assignments", func(b *Batch, r *results) {
-			b.ListAssignments(licensing.ListQuery{Top: 20}, nil, func(p licensing.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
+			b.listAssignments(upstream.Query{Top: 20}, upstream.Ask{}, func(p upstream.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/assignments?$top=20"}, []string{"[a b c]"}},
 		{"assignments of an allotment", func(b *Batch, r *results) {
-			b.ListAssignments(licensing.ListQuery{Of: "p"}, nil, func(p licensing.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
+			b.listAssignments(upstream.Query{Of: "p"}, upstream.Ask{}, func(p upstream.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/assignments"}, []string{"[a b c]"}},
 		{"waiting members", func(b *Batch, r *results) {
-			b.ListWaitingMembers(licensing.ListQuery{Of: "p", Top: 101}, nil, func(p licensing.Page[*licensing.WaitingMember], err error) { r.add("", ids(p.Items), err) })
+			b.listWaitingMembers(upstream.Query{Of: "p", Top: 101}, upstream.Ask{}, func(p upstream.Page[*licensing.WaitingMember], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/waitingMembers?$top=100"}, []string{"[a b c]"}},
 		{"allotments", func(b *Batch, r *results) {
-			b.Allotments([]string{"subscriptions", "assignments", "waitingMembers"}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
+			b.allAllotments(upstream.Ask{Properties: []string{"subscriptions", "assignments", "waitingMembers"}}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,subscriptions"}, []string{"[a b c]"}},
 		{"one allotment", func(b *Batch, r *results) {
-			b.Allotment("a", []string{"skuId"}, func(a *licensing.Allotment, err error) { r.add("a", a, err) })
+			b.allotmentsByID([]string{"a"}, upstream.Ask{Properties: []string{"skuId"}}, func(_ string, a *licensing.Allotment, err error) { r.add("a", a, err) })
 		}, `{"id":"a"}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id,skuId"}, []string{"a a"}},
 		{"one allotment in an envelope", func(b *Batch, r *results) {
-			b.Allotment("a", nil, func(a *licensing.Allotment, err error) { r.add("a", a, err) })
+			b.allotmentsByID([]string{"a"}, upstream.Ask{}, func(_ string, a *licensing.Allotment, err error) { r.add("a", a, err) })
 		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id"}, []string{"a a"}},
 		{"devices", func(b *Batch, r *results) {
-			b.Devices([]string{"a", "b"}, []string{"deviceId", "operatingSystem"}, func(id string, d *licensing.Device, err error) { r.add(id, d, err) })
+			b.devicesByID([]string{"a", "b"}, upstream.Ask{Properties: []string{"deviceId", "operatingSystem"}}, func(id string, d *licensing.Device, err error) { r.add(id, d, err) })
 		}, abc, []string{`POST /directoryObjects/getByIds?$select=deviceId,id,operatingSystem`}, []string{"a a", "b b", "c c"}},
 		{"an assignment", func(b *Batch, r *results) {
-			b.Assignments([]string{"a"}, nil, func(id string, a *licensing.Assignment, err error) { r.add(id, a, err) })
+			b.assignmentsByID([]string{"a"}, upstream.Ask{}, func(id string, a *licensing.Assignment, err error) { r.add(id, a, err) })
 		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/assignments/a"}, []string{"a a"}},
 		{"assignments of users", func(b *Batch, r *results) {
-			b.AssignmentsOfUsers([]string{"u"}, nil, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
+			b.assignmentsOfUsers([]string{"u"}, upstream.Ask{}, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
 		}, abc, []string{"GET /users/u/cloudLicensing/assignments"}, []string{"u [a b c]"}},
 		{"assignments of groups", func(b *Batch, r *results) {
-			b.AssignmentsOfGroups([]string{"g"}, nil, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
+			b.assignmentsOfGroups([]string{"g"}, upstream.Ask{}, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
 		}, abc, []string{"GET /groups/g/cloudLicensing/assignments"}, []string{"g [a b c]"}},
 		{"waiting members of users", func(b *Batch, r *results) {
-			b.WaitingMembersOfUsers([]string{"u"}, nil, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
+			b.waitingMembersOfUsers([]string{"u"}, upstream.Ask{}, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
 		}, abc, []string{"GET /users/u/cloudLicensing/waitingMembers"}, []string{"u [a b c]"}},
 		{"waiting members of devices", func(b *Batch, r *results) {
-			b.WaitingMembersOfDevices([]string{"d"}, nil, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
+			b.waitingMembersOfDevices([]string{"d"}, upstream.Ask{}, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
 		}, abc, []string{"GET /devices/d/cloudLicensing/waitingMembers"}, []string{"d [a b c]"}},
 		{"license details", func(b *Batch, r *results) {
-			b.LicenseDetailsOfUsers([]string{"u"}, []string{"skuId"}, func(id string, d []*licensing.LicenseDetails, err error) { r.add(id, ids(d), err) })
+			b.licenseDetailsOfUsers([]string{"u"}, upstream.Ask{Properties: []string{"skuId"}}, func(id string, d []*licensing.LicenseDetails, err error) { r.add(id, ids(d), err) })
 		}, abc, []string{"GET /users/u/licenseDetails?$select=id,skuId"}, []string{"u [a b c]"}},
 		{"usage rights of users", func(b *Batch, r *results) {
 			key := licensing.UsageRightsKey{HolderID: "u"}
-			b.UsageRightsOfUsers([]licensing.UsageRightsKey{key}, []string{"services", "assignments", "allotments"}, nil, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			b.usageRightsOfUsers([]licensing.UsageRightsKey{key}, upstream.Ask{Properties: []string{"services", "assignments", "allotments"}}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 				r.add(key.HolderID, ids(rights), err)
 			})
 		}, abc, []string{"GET /users/u/cloudLicensing/usageRights?$select=id,services"}, []string{"u [a b c]"}},
 		{"usage rights of groups with a product", func(b *Batch, r *results) {
 			key := licensing.UsageRightsKey{HolderID: "g", SkuIDs: string(sku1)}
-			b.UsageRightsOfGroups([]licensing.UsageRightsKey{key}, nil, nil, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			b.usageRightsOfGroups([]licensing.UsageRightsKey{key}, upstream.Ask{}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 				r.add(key.HolderID, ids(rights), err)
 			})
 		}, abc, []string{"GET /groups/g/cloudLicensing/usageRights?$filter=skuId eq " + string(sku1) + "&$select=id"}, []string{"g [a b c]"}},
 		{"usage rights of devices with products and a plan", func(b *Batch, r *results) {
 			key := licensing.UsageRightsKey{HolderID: "d", SkuIDs: string(sku1 + "," + sku2), PlanIDs: string(plan1)}
-			b.UsageRightsOfDevices([]licensing.UsageRightsKey{key}, nil, nil, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			b.usageRightsOfDevices([]licensing.UsageRightsKey{key}, upstream.Ask{}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 				r.add(key.HolderID, ids(rights), err)
 			})
 		}, abc, []string{"GET /devices/d/cloudLicensing/usageRights?$filter=skuId in (" + string(sku1) + ", " + string(sku2) + ") and services/any(c:c/planId eq " + string(plan1) + ")&$select=id"}, []string{"d [a b c]"}},
@@ -162,7 +163,7 @@ func TestReads(t *testing.T) {
 			t.Parallel()
 			s := newService(t, func(call) reply { return ok(tt.body) })
 			o := s.client(t).Begin()
-			b := o.Batch()
+			b := o.newBatch()
 			var r results
 			tt.add(b, &r)
 			if len(r.lines) > 0 {
@@ -178,11 +179,11 @@ func TestReads(t *testing.T) {
 			authorized(t, o)
 
 			// The same as a part of a batch.
-			b = o.Batch()
+			b = o.newBatch()
 			r = results{}
 			tt.add(b, &r)
 			for range 2 {
-				b.SubscribedSkus(nil, func([]*licensing.SubscribedSku, error) {})
+				b.allSubscribedSkus(upstream.Ask{}, func([]*licensing.SubscribedSku, error) {})
 			}
 			b.Do(t.Context())
 			var parts []string
@@ -208,8 +209,8 @@ func TestReads(t *testing.T) {
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
-	b := s.client(t).Begin().Batch()
-	b.Devices([]string{"a"}, []string{"displayName", "licenseAssignmentStates"}, func(string, *licensing.Device, error) {})
+	b := s.client(t).Begin().newBatch()
+	b.devicesByID([]string{"a"}, upstream.Ask{Properties: []string{"displayName", "licenseAssignmentStates"}}, func(string, *licensing.Device, error) {})
 	b.Do(t.Context())
 	calls := s.calls()
 	if len(calls) != 1 || calls[0].body != `{"ids":["a"],"types":["device"]}` || calls[0].query != "$select=displayName,id" {
@@ -224,13 +225,13 @@ func TestHiddenObjects(t *testing.T) {
 		s := newService(t, func(call) reply {
 			return ok(`{"value":[{"@odata.type":"#microsoft.graph.` + kind + `","id":"a","displayName":null},{"@odata.type":"#microsoft.graph.device","id":"b"}]}`)
 		})
-		b := s.client(t).Begin().Batch()
+		b := s.client(t).Begin().newBatch()
 		named, bare := map[string]error{}, map[string]error{}
-		b.DirectoryObjects([]string{"a", "b"}, []string{"displayName"}, func(id string, _ *licensing.Reference, err error) { named[id] = err })
-		b.DirectoryObjects([]string{"a", "b"}, []string{"id"}, func(id string, _ *licensing.Reference, err error) { bare[id] = err })
+		b.directoryObjectsByID([]string{"a", "b"}, upstream.Ask{Properties: []string{"displayName"}}, func(id string, _ *licensing.Reference, err error) { named[id] = err })
+		b.directoryObjectsByID([]string{"a", "b"}, upstream.Ask{Properties: []string{"id"}}, func(id string, _ *licensing.Reference, err error) { bare[id] = err })
 		b.Do(t.Context())
-		failure, _ := errors.AsType[*licensing.UpstreamError](named["a"])
-		if failure == nil || !errors.Is(failure, licensing.ErrForbidden) || failure.Permission != permission || named["b"] != nil || len(named) != 2 {
+		failure, _ := errors.AsType[*upstream.Error](named["a"])
+		if failure == nil || !errors.Is(failure, upstream.ErrForbidden) || failure.Permission != permission || named["b"] != nil || len(named) != 2 {
 			t.Errorf("%s: %v", kind, named)
 		}
 		if len(bare) != 2 || bare["a"] != nil || bare["b"] != nil {
@@ -274,8 +275,8 @@ func TestGetByIDs(t *testing.T) {
 			c := s.client(t)
 			for _, calls := range [][]string{tt.first, tt.then} {
 				var r results
-				b := c.Begin().Batch()
-				b.Users([]string{"a", "b", "c"}, []string{"department"}, func(id string, user *licensing.User, err error) {
+				b := c.Begin().newBatch()
+				b.usersByID([]string{"a", "b", "c"}, upstream.Ask{Properties: []string{"department"}}, func(id string, user *licensing.User, err error) {
 					department := ""
 					if user.Department != nil {
 						department = *user.Department
@@ -304,9 +305,9 @@ func TestRightByKey(t *testing.T) {
 			}
 			return gone
 		})
-		b := s.client(t).Begin().Batch()
+		b := s.client(t).Begin().newBatch()
 		var got *licensing.UsageRight
-		b.UsageRights([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, nil, nil, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
+		b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, upstream.Ask{}, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
 			got = right
 		})
 		b.Do(t.Context())
@@ -315,13 +316,13 @@ func TestRightByKey(t *testing.T) {
 		}
 	}
 	s := newService(t, func(call) reply { return gone })
-	b := s.client(t).Begin().Batch()
+	b := s.client(t).Begin().newBatch()
 	var failure error
-	b.UsageRights([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, nil, []string{"allotments"}, func(_ licensing.UsageRightKey, _ *licensing.UsageRight, err error) {
+	b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, upstream.Ask{Relations: []string{"allotments"}}, func(_ licensing.UsageRightKey, _ *licensing.UsageRight, err error) {
 		failure = err
 	})
 	b.Do(t.Context())
-	if !errors.Is(failure, licensing.ErrNotFound) {
+	if !errors.Is(failure, upstream.ErrNotFound) {
 		t.Error(failure)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // countingTokens gives the tokens 1, 2 and so on, and remembers what was refused.
@@ -53,8 +54,8 @@ var (
 
 func me(t *testing.T, o *Operation) (user *licensing.User, failure error) {
 	t.Helper()
-	b := o.Batch()
-	b.Me([]string{"mail"}, func(u *licensing.User, err error) { user, failure = u, err })
+	b := o.newBatch()
+	b.me(upstream.Ask{Properties: []string{"mail"}}, func(u *licensing.User, err error) { user, failure = u, err })
 	b.Do(t.Context())
 	return user, failure
 }
@@ -64,7 +65,7 @@ func TestMe(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"id":"u1"}`) })
 	_, err := me(t, s.client(t).Begin())
-	if _, is := errors.AsType[*licensing.InputError](err); !is {
+	if _, is := errors.AsType[*upstream.InputError](err); !is {
 		t.Errorf("an application: %v", err)
 	}
 	if _, tokens := s.asked(); len(s.calls()) > 0 || tokens > 0 {
@@ -96,9 +97,9 @@ func TestSignIn(t *testing.T) {
 		t.Error(err)
 	}
 	for kind, want := range map[bool]int{true: attempts, false: 1} {
-		tokens := &countingTokens{fails: &licensing.UpstreamError{Kind: licensing.ErrUnavailable, Retryable: kind}}
+		tokens := &countingTokens{fails: &upstream.Error{Kind: upstream.ErrUnavailable, Retryable: kind}}
 		o := c.BeginAs(adele, tokens)
-		if err := o.SignIn(t.Context()); !errors.Is(err, licensing.ErrUnavailable) || tokens.asked != want || o.Report().Retries != want-1 {
+		if err := o.SignIn(t.Context()); !errors.Is(err, upstream.ErrUnavailable) || tokens.asked != want || o.Report().Retries != want-1 {
 			t.Errorf("retryable %v: %v, asked %d times", kind, err, tokens.asked)
 		}
 	}
@@ -189,7 +190,7 @@ func TestRefusedTokens(t *testing.T) {
 				o = c.BeginAs(adele, tokens)
 			}
 			var failed error
-			b := o.Batch()
+			b := o.newBatch()
 			ids := []string{"b"}
 			if way != "alone" {
 				ids = []string{"a", "b"}
@@ -206,8 +207,8 @@ func TestRefusedTokens(t *testing.T) {
 			if tt.answered {
 				continue
 			}
-			failure, is := errors.AsType[*licensing.UpstreamError](failed)
-			if !is || !errors.Is(failure, licensing.ErrSignIn) || failure.Claims != tt.error || !failure.Personal {
+			failure, is := errors.AsType[*upstream.Error](failed)
+			if !is || !errors.Is(failure, upstream.ErrSignIn) || failure.Claims != tt.error || !failure.Personal {
 				t.Errorf("%s, %s: %+v", tt.name, way, failure)
 			}
 		}
@@ -219,7 +220,7 @@ func TestForbiddenPerson(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return forbidden })
 	_, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
-	if failure, is := errors.AsType[*licensing.UpstreamError](err); !is || !errors.Is(err, licensing.ErrForbidden) || failure.Permission != "" || !failure.Personal {
+	if failure, is := errors.AsType[*upstream.Error](err); !is || !errors.Is(err, upstream.ErrForbidden) || failure.Permission != "" || !failure.Personal {
 		t.Errorf("%+v", err)
 	}
 }
@@ -240,18 +241,18 @@ func TestMemoryOfPeople(t *testing.T) {
 	})
 	c := s.client(t)
 	rights := func(o *Operation) (failure error) {
-		b := o.Batch()
-		b.UsageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, nil, nil, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) { failure = err })
+		b := o.newBatch()
+		b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, upstream.Ask{}, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) { failure = err })
 		b.Do(t.Context())
 		return failure
 	}
 	for range enough {
-		if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, licensing.ErrNotOffered) {
+		if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) {
 			t.Error(err)
 		}
 	}
 	s.calls()
-	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, licensing.ErrNotOffered) || len(s.calls()) > 0 {
+	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) || len(s.calls()) > 0 {
 		t.Errorf("what a person was told is not remembered: %v", err)
 	}
 	mu.Lock()

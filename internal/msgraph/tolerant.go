@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // unmarshal decodes an object. A property whose value cannot be read costs that property, which is then noted among the
-// object's [licensing.Unread]: one odd value never takes the object, or the list that it is in. An id has no substitute.
+// object's [upstream.Unread]: one odd value never takes the object, or the list that it is in. An id has no substitute.
 func unmarshal(raw json.RawMessage, into any) error {
 	if oddNull(raw) || json.Unmarshal(raw, into) != nil {
 		if err := readObject(raw, reflect.ValueOf(into).Elem()); err != nil {
@@ -28,7 +28,7 @@ func unmarshal(raw json.RawMessage, into any) error {
 }
 
 var (
-	unreadType = reflect.TypeFor[licensing.Unread]()
+	unreadType = reflect.TypeFor[upstream.Unread]()
 	errOdd     = errors.New("a value that cannot be read")
 )
 
@@ -39,7 +39,7 @@ func readObject(raw json.RawMessage, object reflect.Value) error {
 		return errOdd
 	}
 	object.SetZero()
-	unread := licensing.Unread{}
+	unread := upstream.Unread{}
 	for field, value := range object.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		member, came := members[name]
@@ -49,7 +49,7 @@ func readObject(raw json.RawMessage, object reflect.Value) error {
 		if name == "id" {
 			return errors.New("an object without an id")
 		}
-		unread[name] = licensing.OddValue(object.Type().Name() + "." + name)
+		unread[name] = upstream.OddValue(object.Type().Name() + "." + name)
 	}
 	if len(unread) > 0 {
 		object.FieldByName("Unread").Set(reflect.ValueOf(unread))

@@ -7,17 +7,18 @@ import (
 	"strings"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
-// UsageRightsOfUsers adds reads of the usage rights of users. Needs User-UsageRight.Read.All.
-func (b *Batch) UsageRightsOfUsers(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(ofUsers, keys, properties, expand, found)
+// usageRightsOfUsers adds reads of the usage rights of users. Needs User-UsageRight.Read.All.
+func (b *Batch) usageRightsOfUsers(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofUsers, keys, ask.Properties, ask.Relations, found)
 }
 
-// UsageRightsOfGroups adds reads of the usage rights that all direct members of groups hold. Needs
+// usageRightsOfGroups adds reads of the usage rights that all direct members of groups hold. Needs
 // Group-UsageRight.Read.All.
-func (b *Batch) UsageRightsOfGroups(keys []licensing.UsageRightsKey, properties, expand []string, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(ofGroups, keys, properties, expand, found)
+func (b *Batch) usageRightsOfGroups(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofGroups, keys, ask.Properties, ask.Relations, found)
 }
 
 func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properties, expand []string, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
@@ -44,9 +45,9 @@ func filterOf(key licensing.UsageRightsKey) string {
 	return allOf(sku, plan)
 }
 
-// UsageRights adds reads of usage rights by holder and id. Where nobody said whether the holder is a user or a group,
+// usageRightsByID adds reads of usage rights by holder and id. Where nobody said whether the holder is a user or a group,
 // both are tried at once. Needs User-UsageRight.Read.All and Group-UsageRight.Read.All.
-func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand []string, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
+func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
 	for _, key := range keys {
 		var rights []*licensing.UsageRight
 		var holder holders
@@ -54,14 +55,14 @@ func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand [
 		kinds := holdersOf(key.HolderType)
 		left := len(kinds)
 		for _, h := range kinds {
-			r := b.operation.expanding(h.endpoint("usageRights/{id}"), expand, func(expand string) string {
-				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(properties), "$expand", expand)
+			r := b.operation.expanding(h.endpoint("usageRights/{id}"), ask.Relations, func(expand string) string {
+				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
 			})
 			b.add(entity(r, usageRight, func(right *licensing.UsageRight, err error) {
 				switch {
 				case err == nil:
 					rights, holder = []*licensing.UsageRight{right}, h
-				case failure == nil || errors.Is(failure, licensing.ErrNotFound):
+				case failure == nil || errors.Is(failure, upstream.ErrNotFound):
 					failure = err
 				}
 				if left--; left > 0 {
@@ -71,7 +72,7 @@ func (b *Batch) UsageRights(keys []licensing.UsageRightKey, properties, expand [
 					found(key, nil, failure)
 					return
 				}
-				b.completeRights(holder, key.HolderID, rights, nil, expand, func(rights []*licensing.UsageRight, err error) {
+				b.completeRights(holder, key.HolderID, rights, nil, ask.Relations, func(rights []*licensing.UsageRight, err error) {
 					if err != nil {
 						found(key, nil, err)
 						return

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 	inValues = 15
 )
 
-// ListUsers adds the read of a page of the tenant's users. Needs User.Read.All.
-func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func(licensing.Page[*licensing.User], error)) {
+// listUsers adds the read of a page of the tenant's users. Needs User.Read.All.
+func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.User], error)) {
 	var licensed, unlicensed string
 	if q.Filter.Licensed {
 		licensed = "assignedLicenses/$count ne 0"
@@ -29,7 +30,7 @@ func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func
 	if q.Filter.Unlicensed {
 		unlicensed = "assignedLicenses/$count eq 0"
 	}
-	listDirectory(b, usersEndpoint, "/users", q, properties, allOf(licensed, unlicensed),
+	listDirectory(b, usersEndpoint, "/users", q, ask.Properties, allOf(licensed, unlicensed),
 		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
 			return u.DisplayName, u.AssignedLicenses
 		}, found)
@@ -39,13 +40,13 @@ func (b *Batch) ListUsers(q licensing.ListQuery, properties []string, found func
 // an advanced query, and what goes with none, is told by Microsoft Graph, "Advanced query capabilities on Microsoft
 // Entra ID objects". What the service does not filter by in one query is left out here, from name and licenses of an
 // object; such a list is not counted.
-func listDirectory[T any](b *Batch, endpoint, path string, q licensing.ListQuery, properties []string, condition string,
-	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(licensing.Page[*T], error)) {
+func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, properties []string, condition string,
+	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(upstream.Page[*T], error)) {
 	var sku, prefix, failing string
 	whole := slices.Clone(properties)
 	if q.Filter.SkuID != "" {
 		whole = append(whole, "assignedLicenses")
-		sku = "assignedLicenses/any(x:x/" + guidIs("skuId", []string{string(q.Filter.SkuID)}) + ")"
+		sku = "assignedLicenses/any(x:x/" + guidIs("skuId", []string{q.Filter.SkuID}) + ")"
 	}
 	if q.Filter.DisplayNamePrefix != "" {
 		whole = append(whole, "displayName")
@@ -75,13 +76,13 @@ func listDirectory[T any](b *Batch, endpoint, path string, q licensing.ListQuery
 				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}
 		}
 	}
-	page(b, q, r, decode[T], func(p licensing.Page[*T], err error) {
+	page(b, q, r, decode[T], func(p upstream.Page[*T], err error) {
 		if filter := filterIn(r.url); failing != "" || filter != "" && sku != "" && !strings.Contains(filter, "assignedLicenses/any") {
 			p.Count = nil
 			p.Items = slices.DeleteFunc(p.Items, func(item *T) bool {
 				name, licenses := of(item)
 				return sku != "" && !slices.ContainsFunc(licenses, func(l *licensing.AssignedLicense) bool {
-					return l.SkuID != nil && strings.EqualFold(string(*l.SkuID), string(q.Filter.SkuID))
+					return l.SkuID != nil && strings.EqualFold(string(*l.SkuID), q.Filter.SkuID)
 				}) || prefix != "" && (name == nil || !strings.HasPrefix(strings.ToLower(*name), strings.ToLower(q.Filter.DisplayNamePrefix)))
 			})
 		}
@@ -104,37 +105,37 @@ func counts(link string) bool {
 	return err == nil && u.Query().Get("$count") == "true"
 }
 
-// Me adds a read of the person who has signed in. An application is nobody. Needs User.Read.
-func (b *Batch) Me(properties []string, found func(user *licensing.User, err error)) {
-	r := one(get(meEndpoint, "/me?"+query("$select", selected(properties))), found)
+// me adds a read of the person who has signed in. An application is nobody. Needs User.Read.
+func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)) {
+	r := one(get(meEndpoint, "/me?"+query("$select", selected(ask.Properties))), found)
 	if !b.operation.personal {
-		r.known = &licensing.InputError{Message: "`me` is the person who asks, and the gateway knows none: nobody was asked to sign in, or an application asks. Use `user`"}
+		r.known = &upstream.InputError{Message: "`me` is the person who asks, and the gateway knows none: nobody was asked to sign in, or an application asks. Use `user`"}
 	}
 	b.add(r)
 }
 
-// Users adds reads of users by id. Needs User.Read.All.
-func (b *Batch) Users(ids, properties []string, found func(id string, user *licensing.User, err error)) {
+// usersByID adds reads of users by id. Needs User.Read.All.
+func (b *Batch) usersByID(ids []string, ask upstream.Ask, found func(id string, user *licensing.User, err error)) {
 	if len(ids) == 1 {
-		b.add(user(ids[0], properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
+		b.add(user(ids[0], ask.Properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
 		return
 	}
-	byIDs(b, "user", ids, properties, func(ids []string, found func(string, *licensing.User, error)) {
-		b.usersWhere("id", ids, properties, func(user *licensing.User) string { return user.ID }, found)
+	byIDs(b, "user", ids, ask.Properties, func(ids []string, found func(string, *licensing.User, error)) {
+		b.usersWhere("id", ids, ask.Properties, func(user *licensing.User) string { return user.ID }, found)
 	}, found)
 }
 
-// UsersByPrincipalName adds reads of users by their sign-in names. Needs User.Read.All.
-func (b *Batch) UsersByPrincipalName(names, properties []string, found func(name string, user *licensing.User, err error)) {
+// usersByPrincipalName adds reads of users by their sign-in names. Needs User.Read.All.
+func (b *Batch) usersByPrincipalName(names []string, ask upstream.Ask, found func(name string, user *licensing.User, err error)) {
 	if len(names) == 1 {
-		b.add(user(names[0], properties, func(user *licensing.User, err error) { found(names[0], user, err) }))
+		b.add(user(names[0], ask.Properties, func(user *licensing.User, err error) { found(names[0], user, err) }))
 		return
 	}
 	asked := make(map[string]string, len(names)) // by their lower-case form: the directory ignores case
 	for _, name := range names {
 		asked[strings.ToLower(name)] = name
 	}
-	b.usersWhere("userPrincipalName", names, append(slices.Clone(properties), "userPrincipalName"), func(user *licensing.User) string {
+	b.usersWhere("userPrincipalName", names, append(slices.Clone(ask.Properties), "userPrincipalName"), func(user *licensing.User) string {
 		if user.UserPrincipalName == nil {
 			return ""
 		}

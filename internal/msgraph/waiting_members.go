@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -11,9 +12,9 @@ const (
 	waitingMemberOfAllotmentEndpoint  = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}"
 )
 
-// ListWaitingMembers adds the read of a page of those who wait for a unit of an allotment. Needs
+// listWaitingMembers adds the read of a page of those who wait for a unit of an allotment. Needs
 // CloudLicensing.Read.All.
-func (b *Batch) ListWaitingMembers(q licensing.ListQuery, expand []string, found func(licensing.Page[*licensing.WaitingMember], error)) {
+func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.WaitingMember], error)) {
 	path := below(allotmentsPath, q.Of, "waitingMembers")
 	apart := apart{
 		known: licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true},
@@ -22,22 +23,22 @@ func (b *Batch) ListWaitingMembers(q licensing.ListQuery, expand []string, found
 		},
 		assignee: assigneeWhoWaits,
 	}
-	r := b.operation.expanding(waitingMembersOfAllotmentEndpoint, expand, func(expand string) string {
+	r := b.operation.expanding(waitingMembersOfAllotmentEndpoint, ask.Relations, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
-	page(b, q, r, waitingMember, func(p licensing.Page[*licensing.WaitingMember], err error) {
-		complete(b, p.Items, err, expand, apart.waitingMember, func(items []*licensing.WaitingMember, err error) {
+	page(b, q, r, waitingMember, func(p upstream.Page[*licensing.WaitingMember], err error) {
+		complete(b, p.Items, err, ask.Relations, apart.waitingMember, func(items []*licensing.WaitingMember, err error) {
 			p.Items = items
 			found(p, err)
 		})
 	})
 }
 
-// WaitingMembersOfUsers adds reads of what users wait for. Needs CloudLicensing.Read.All.
-func (b *Batch) WaitingMembersOfUsers(ids, expand []string, found func(id string, members []*licensing.WaitingMember, err error)) {
+// waitingMembersOfUsers adds reads of what users wait for. Needs CloudLicensing.Read.All.
+func (b *Batch) waitingMembersOfUsers(ids []string, ask upstream.Ask, found func(id string, members []*licensing.WaitingMember, err error)) {
 	for _, id := range ids {
 		path := ofUsers.below(id, "waitingMembers")
-		b.waitingMembersOf(ofUsers, id, expand, func(place string) *read {
+		b.waitingMembersOf(ofUsers, id, ask.Relations, func(place string) *read {
 			return get(ofUsers.endpoint("waitingMembers/{id}/allotment"), below(path, place, "allotment"))
 		}, found)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 const (
@@ -110,7 +111,7 @@ func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*chang
 	}
 	for _, c := range again {
 		c.attempt++
-		o.count(c.endpoint, licensing.Usage{Retries: 1})
+		o.count(c.endpoint, upstream.Usage{Retries: 1})
 	}
 	return again
 }
@@ -147,7 +148,7 @@ func partUnmade(whole answer) answer {
 		unsent = unsent || whole.err == nil && whole.ofService()
 	}
 	if whole.err == nil {
-		failure.Kind = licensing.ErrUnavailable // nothing is known to be wrong with the part
+		failure.Kind = upstream.ErrUnavailable // nothing is known to be wrong with the part
 	}
 	return answer{err: failure, unsent: unsent}
 }
@@ -226,7 +227,7 @@ func (c *change) settle(a *answer) {
 	if c.doubted {
 		c.result.Outcome = licensing.WriteUnknown
 	}
-	if _, known := errors.AsType[*licensing.InputError](a.err); known {
+	if _, known := errors.AsType[*upstream.InputError](a.err); known {
 		c.result.Err = a.err
 		return
 	}
@@ -235,23 +236,23 @@ func (c *change) settle(a *answer) {
 		failure.Sentence = sentence(a.body)
 	}
 	failure.Retryable = failure.Retryable && c.result.Outcome == licensing.WriteNotDone
-	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, licensing.ErrNotFound) {
-		failure.Kind = licensing.ErrNotOffered // as the reads of devices: callers have seen the device
+	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, upstream.ErrNotFound) {
+		failure.Kind = upstream.ErrNotOffered // as the reads of devices: callers have seen the device
 	}
 	c.result.Err = &failure
 }
 
 // failure returns why an answer does not tell that a change was made.
-func (c *change) failure(a *answer) *licensing.UpstreamError {
+func (c *change) failure(a *answer) *upstream.Error {
 	failure := a.failure(c.endpoint)
 	switch {
 	case failure == nil:
-		return &licensing.UpstreamError{
-			Kind: licensing.ErrUnavailable, Operation: c.endpoint, Status: a.status, RequestID: requestID(a.header),
+		return &upstream.Error{
+			Kind: upstream.ErrUnavailable, Operation: c.endpoint, Status: a.status, RequestID: requestID(a.header),
 			Cause: errors.New("the answer is no JSON object"),
 		}
 	case a.err == nil && c.outcome(a) == licensing.WriteUnknown:
-		failure.Kind, failure.Permission, failure.PermissionAlternatives = licensing.ErrUnavailable, "", nil // it says nothing about the change
+		failure.Kind, failure.Permission, failure.PermissionAlternatives = upstream.ErrUnavailable, "", nil // it says nothing about the change
 	}
 	return failure
 }
@@ -301,7 +302,7 @@ func (c *Client) change(w licensing.Write) *change {
 			url: below("/users", w.UserID, "reprocessLicenseAssignment"), body: struct{}{},
 		}}
 	}
-	return &change{invalid: &licensing.InputError{Message: "the gateway does not know this kind of change"}}
+	return &change{invalid: &upstream.InputError{Message: "the gateway does not know this kind of change"}}
 }
 
 func (c *Client) createAssignment(w licensing.CreateAssignment) *change {
@@ -321,7 +322,7 @@ func (c *Client) createAssignment(w licensing.CreateAssignment) *change {
 	case licensing.AssigneeDevice:
 		made.endpoint, made.url = createAssignmentOfDeviceEndpoint, ofDevices.below(w.AssignedTo.ID, "assignments")
 	default:
-		made.invalid = &licensing.InputError{Message: "a unit of an allotment can be given to a user, a group or a device"}
+		made.invalid = &upstream.InputError{Message: "a unit of an allotment can be given to a user, a group or a device"}
 	}
 	return made
 }
@@ -346,7 +347,7 @@ func assignLicense(w licensing.AssignLicense) *change {
 		made.endpoint, made.url = assignLicenseOfGroupEndpoint, below("/groups", w.AssignedTo.ID, "assignLicense")
 		made.group = groupKey(w.AssignedTo.ID)
 	default:
-		made.invalid = &licensing.InputError{Message: "a license can be given to a user or a group"}
+		made.invalid = &upstream.InputError{Message: "a license can be given to a user or a group"}
 	}
 	return made
 }

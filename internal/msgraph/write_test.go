@@ -21,6 +21,7 @@ import (
 
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 var (
@@ -46,9 +47,9 @@ func outcomes(results []licensing.WriteResult) []licensing.Outcome {
 	return all
 }
 
-func upstream(t *testing.T, r licensing.WriteResult) *licensing.UpstreamError {
+func failureOf(t *testing.T, r licensing.WriteResult) *upstream.Error {
 	t.Helper()
-	failure, is := errors.AsType[*licensing.UpstreamError](r.Err)
+	failure, is := errors.AsType[*upstream.Error](r.Err)
 	if !is {
 		t.Fatalf("%+v does not say why", r)
 	}
@@ -112,7 +113,7 @@ func TestWrites(t *testing.T) {
 			if (sent.header.Get("Content-Type") == "application/json") != (tt.body != "") {
 				t.Errorf("%s sends the type %q", tt.want, sent.header.Get("Content-Type"))
 			}
-			if o.Report().Endpoints[strings.NewReplacer("/x", "/{id}", "u1", "{id}", "g1", "{id}", "d1", "{id}").Replace(tt.want)] == (licensing.Usage{}) {
+			if o.Report().Endpoints[strings.NewReplacer("/x", "/{id}", "u1", "{id}", "g1", "{id}", "d1", "{id}").Replace(tt.want)] == (upstream.Usage{}) {
 				t.Errorf("%s is not in the report: %v", tt.want, o.Report().Endpoints)
 			}
 			authorized(t, o)
@@ -142,7 +143,7 @@ func TestInvalidWrites(t *testing.T) {
 		licensing.AssignLicense{AssignedTo: toDevice},
 	})
 	for _, i := range []int{0, 2} {
-		if _, is := errors.AsType[*licensing.InputError](results[i].Err); !is || results[i].Outcome != licensing.WriteNotDone {
+		if _, is := errors.AsType[*upstream.InputError](results[i].Err); !is || results[i].Outcome != licensing.WriteNotDone {
 			t.Errorf("%+v", results[i])
 		}
 	}
@@ -158,8 +159,8 @@ func TestInvalidWrites(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	kinds := map[int]error{
-		400: licensing.ErrRefused, 405: licensing.ErrRefused, 409: licensing.ErrRefused, 412: licensing.ErrRefused, 422: licensing.ErrRefused,
-		401: licensing.ErrUnauthenticated, 403: licensing.ErrForbidden, 404: licensing.ErrNotFound, 410: licensing.ErrNotFound, 429: licensing.ErrThrottled,
+		400: upstream.ErrRefused, 405: upstream.ErrRefused, 409: upstream.ErrRefused, 412: upstream.ErrRefused, 422: upstream.ErrRefused,
+		401: upstream.ErrUnauthenticated, 403: upstream.ErrForbidden, 404: upstream.ErrNotFound, 410: upstream.ErrNotFound, 429: upstream.ErrThrottled,
 	}
 	for status := 200; status < 600; status++ {
 		for _, header := range []map[string]string{nil, {"Retry-After": "1"}} {
@@ -179,7 +180,7 @@ func TestOutcomes(t *testing.T) {
 			}
 			kind, known := kinds[status]
 			if !known {
-				kind = licensing.ErrUnavailable
+				kind = upstream.ErrUnavailable
 			}
 			s := newService(t, func(c call) reply {
 				if strings.Contains(c.path, "/x/") {
@@ -208,7 +209,7 @@ func TestOutcomes(t *testing.T) {
 				if want == licensing.WriteDone {
 					continue
 				}
-				failure := upstream(t, results[x])
+				failure := failureOf(t, results[x])
 				if !errors.Is(failure, kind) || failure.Status != status || status >= 400 && failure.Code != "noAvailableLicenses" || failure.Operation != reprocessAssignmentsEndpoint {
 					t.Errorf("%d of %v: %+v", status, users, failure)
 				}
@@ -232,29 +233,29 @@ func TestWholeBatch(t *testing.T) {
 		batches int
 		kind    error
 	}{
-		{"bad request", refused, notDone, 1, licensing.ErrUnavailable},
-		{"forbidden", forbidden, notDone, 1, licensing.ErrForbidden},
-		{"not found", gone, notDone, 1, licensing.ErrUnavailable},
-		{"not allowed", reply{status: 405, body: refused.body}, notDone, 1, licensing.ErrUnavailable},
-		{"too large", reply{status: 413, body: refused.body}, notDone, 1, licensing.ErrUnavailable},
-		{"throttled", busy, notDone, attempts, licensing.ErrThrottled},
-		{"put off", reply{status: 503, header: map[string]string{"Retry-After": "1"}}, unknown, attempts, licensing.ErrUnavailable},
-		{"unauthenticated", denied, notDone, 2, licensing.ErrUnauthenticated},
-		{"a page with 400", reply{status: 400, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
-		{"a page with 403", reply{status: 403, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
-		{"a page with 404", reply{status: 404, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
-		{"a page with 413", reply{status: 413, body: "<html>"}, unknown, 1, licensing.ErrUnavailable},
-		{"put off for nobody knows how long", reply{status: 503}, unknown, 1, licensing.ErrUnavailable},
-		{"failed dependency", reply{status: 424}, unknown, 1, licensing.ErrUnavailable},
-		{"conflict", reply{status: 409}, unknown, 1, licensing.ErrUnavailable},
-		{"server error", reply{status: 500}, unknown, 1, licensing.ErrUnavailable},
-		{"gateway timeout", reply{status: 504}, unknown, 1, licensing.ErrUnavailable},
-		{"redirect", reply{status: 307, header: map[string]string{"Location": "/beta/$batch"}}, unknown, 1, licensing.ErrUnavailable},
-		{"cut", reply{raw: true}, unknown, 1, licensing.ErrUnavailable},
-		{"no JSON", ok(`<html>`), unknown, 1, licensing.ErrUnavailable},
-		{"no responses", ok(`{}`), unknown, 1, licensing.ErrUnavailable},
-		{"other parts", ok(`{"responses":[{"id":"7","status":204},{"id":"x","status":204}]}`), unknown, 1, licensing.ErrUnavailable},
-		{"parts without a status", ok(`{"responses":[{"id":"0"},{"id":"1"}]}`), unknown, 1, licensing.ErrUnavailable},
+		{"bad request", refused, notDone, 1, upstream.ErrUnavailable},
+		{"forbidden", forbidden, notDone, 1, upstream.ErrForbidden},
+		{"not found", gone, notDone, 1, upstream.ErrUnavailable},
+		{"not allowed", reply{status: 405, body: refused.body}, notDone, 1, upstream.ErrUnavailable},
+		{"too large", reply{status: 413, body: refused.body}, notDone, 1, upstream.ErrUnavailable},
+		{"throttled", busy, notDone, attempts, upstream.ErrThrottled},
+		{"put off", reply{status: 503, header: map[string]string{"Retry-After": "1"}}, unknown, attempts, upstream.ErrUnavailable},
+		{"unauthenticated", denied, notDone, 2, upstream.ErrUnauthenticated},
+		{"a page with 400", reply{status: 400, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
+		{"a page with 403", reply{status: 403, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
+		{"a page with 404", reply{status: 404, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
+		{"a page with 413", reply{status: 413, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
+		{"put off for nobody knows how long", reply{status: 503}, unknown, 1, upstream.ErrUnavailable},
+		{"failed dependency", reply{status: 424}, unknown, 1, upstream.ErrUnavailable},
+		{"conflict", reply{status: 409}, unknown, 1, upstream.ErrUnavailable},
+		{"server error", reply{status: 500}, unknown, 1, upstream.ErrUnavailable},
+		{"gateway timeout", reply{status: 504}, unknown, 1, upstream.ErrUnavailable},
+		{"redirect", reply{status: 307, header: map[string]string{"Location": "/beta/$batch"}}, unknown, 1, upstream.ErrUnavailable},
+		{"cut", reply{raw: true}, unknown, 1, upstream.ErrUnavailable},
+		{"no JSON", ok(`<html>`), unknown, 1, upstream.ErrUnavailable},
+		{"no responses", ok(`{}`), unknown, 1, upstream.ErrUnavailable},
+		{"other parts", ok(`{"responses":[{"id":"7","status":204},{"id":"x","status":204}]}`), unknown, 1, upstream.ErrUnavailable},
+		{"parts without a status", ok(`{"responses":[{"id":"0"},{"id":"1"}]}`), unknown, 1, upstream.ErrUnavailable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -265,9 +266,9 @@ func TestWholeBatch(t *testing.T) {
 				t.Errorf("%d batches, want %d", batches, tt.batches)
 			}
 			for _, r := range results {
-				if failure := upstream(t, r); r.Outcome != tt.outcome || !errors.Is(failure, tt.kind) {
+				if failure := failureOf(t, r); r.Outcome != tt.outcome || !errors.Is(failure, tt.kind) {
 					t.Errorf("%s: %v, want %s: %v", r.Outcome, failure, tt.outcome, tt.kind)
-				} else if errors.Is(tt.kind, licensing.ErrForbidden) && failure.Permission != "CloudLicensing.AssignLicenses.Organization" {
+				} else if errors.Is(tt.kind, upstream.ErrForbidden) && failure.Permission != "CloudLicensing.AssignLicenses.Organization" {
 					t.Errorf("needs %q", failure.Permission)
 				}
 			}
@@ -283,7 +284,7 @@ func TestPartWithoutAnswer(t *testing.T) {
 	if diff := cmp.Diff([]licensing.Outcome{licensing.WriteDone, licensing.WriteUnknown, licensing.WriteDone}, outcomes(results)); diff != "" || len(s.calls()) != 3 {
 		t.Error(diff)
 	}
-	_ = upstream(t, results[1])
+	_ = failureOf(t, results[1])
 }
 
 // TestThrottledPart sends again only what was put off, after the time that the service asked for.
@@ -325,7 +326,7 @@ func TestLongThrottling(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return reply{status: 429, header: map[string]string{"Retry-After": "550"}} })
 	result := s.client(t).Begin().Write(t.Context(), writesOf("a"))[0]
-	if failure := upstream(t, result); result.Outcome != licensing.WriteNotDone || failure.RetryAfter != 550*time.Second || len(s.calls()) != 1 {
+	if failure := failureOf(t, result); result.Outcome != licensing.WriteNotDone || failure.RetryAfter != 550*time.Second || len(s.calls()) != 1 {
 		t.Errorf("%+v", result)
 	}
 }
@@ -337,7 +338,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // asked for are 7
 	defer cancel()
 	result := s.client(t).Begin().Write(ctx, writesOf("a"))[0]
-	if failure := upstream(t, result); result.Outcome != licensing.WriteNotDone || !errors.Is(failure, licensing.ErrThrottled) || len(s.calls()) != 1 {
+	if failure := failureOf(t, result); result.Outcome != licensing.WriteNotDone || !errors.Is(failure, upstream.ErrThrottled) || len(s.calls()) != 1 {
 		t.Errorf("%+v", result)
 	}
 }
@@ -371,7 +372,7 @@ func TestNoToken(t *testing.T) {
 	s := newService(t, func(call) reply { return done })
 	c := s.client(t, func(o *Options) { o.Tokens = application(t, nowhere, s.URL) })
 	for _, r := range c.Begin().Write(t.Context(), writesOf("a", "b")) {
-		if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
+		if _ = failureOf(t, r); r.Outcome != licensing.WriteNotDone {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -397,7 +398,7 @@ func TestNoConnection(t *testing.T) {
 		c := s.client(t, change)
 		for _, users := range [][]string{{"a"}, {"a", "b"}} {
 			for _, r := range c.Begin().Write(t.Context(), writesOf(users...)) {
-				if _ = upstream(t, r); r.Outcome != licensing.WriteNotDone {
+				if _ = failureOf(t, r); r.Outcome != licensing.WriteNotDone {
 					t.Errorf("%s: %+v", name, r)
 				}
 			}
@@ -419,7 +420,7 @@ func TestEndedContext(t *testing.T) {
 		for range 20 { // a select between what is ready is random
 			writes := append(writesOf("a", "b"), licensing.AssignLicense{AssignedTo: toGroup}, licensing.AssignLicense{AssignedTo: toGroup})
 			for _, r := range c.Begin().Write(ctx, writes) {
-				if failure := upstream(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) {
+				if failure := failureOf(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) {
 					t.Errorf("%+v", r)
 				}
 			}
@@ -442,7 +443,7 @@ func TestEndedContext(t *testing.T) {
 				return &reply{raw: true}
 			}
 			for _, r := range s.client(t).Begin().Write(ctx, writesOf(users...)) {
-				if _ = upstream(t, r); r.Outcome != licensing.WriteUnknown {
+				if _ = failureOf(t, r); r.Outcome != licensing.WriteUnknown {
 					t.Errorf("%+v", r)
 				}
 			}
@@ -461,7 +462,7 @@ func TestEndedContext(t *testing.T) {
 		if diff := cmp.Diff([]licensing.Outcome{licensing.WriteDone, licensing.WriteNotDone}, outcomes(results)); diff != "" {
 			t.Error(diff)
 		}
-		if failure := upstream(t, results[1]); !errors.Is(failure, licensing.ErrThrottled) {
+		if failure := failureOf(t, results[1]); !errors.Is(failure, upstream.ErrThrottled) {
 			t.Error(failure)
 		}
 	})
@@ -515,7 +516,7 @@ func TestNoReplay(t *testing.T) {
 				t.Fatalf("%+v", r)
 			}
 			for _, r := range c.Begin().Write(t.Context(), writes) {
-				if _ = upstream(t, r); r.Outcome != licensing.WriteUnknown {
+				if _ = failureOf(t, r); r.Outcome != licensing.WriteUnknown {
 					t.Errorf("%+v", r)
 				}
 			}
@@ -679,7 +680,7 @@ func TestWaitForGroup(t *testing.T) {
 	}()
 	cancel()
 	r := (<-results)[0]
-	if failure := upstream(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) || len(s.calls()) > 0 {
+	if failure := failureOf(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) || len(s.calls()) > 0 {
 		t.Errorf("%+v", r)
 	}
 	release()
@@ -762,7 +763,7 @@ func TestForeignAnswers(t *testing.T) {
 		if r.Outcome != licensing.WriteUnknown {
 			continue
 		}
-		if failure := upstream(t, r); !errors.Is(failure, licensing.ErrUnavailable) || failure.Retryable || len(s.calls()) != 1 {
+		if failure := failureOf(t, r); !errors.Is(failure, upstream.ErrUnavailable) || failure.Retryable || len(s.calls()) != 1 {
 			t.Errorf("%T answered %+v: %+v", tt.write, tt.reply, failure)
 		}
 	}
@@ -777,7 +778,7 @@ func TestSentence(t *testing.T) {
 	})
 	for _, users := range [][]string{{"a"}, {"a", "b"}} {
 		for _, r := range s.client(t).Begin().Write(t.Context(), writesOf(users...)) {
-			if failure := upstream(t, r); failure.Sentence != "Ada has no place." || strings.Contains(failure.Error(), "Ada") {
+			if failure := failureOf(t, r); failure.Sentence != "Ada has no place." || strings.Contains(failure.Error(), "Ada") {
 				t.Errorf("%q, %v", failure.Sentence, failure)
 			}
 		}
@@ -794,13 +795,13 @@ func TestDoubtedRefusal(t *testing.T) {
 		want    licensing.Outcome
 		kind    error
 	}{
-		"conflict":               {[]reply{putOff, conflict}, licensing.WriteUnknown, licensing.ErrRefused},
-		"nothing left":           {[]reply{putOff, gone}, licensing.WriteUnknown, licensing.ErrNotFound},
-		"rejected":               {[]reply{putOff, refused}, licensing.WriteUnknown, licensing.ErrRefused},
-		"throttled to the end":   {[]reply{putOff, busy, busy}, licensing.WriteUnknown, licensing.ErrThrottled},
-		"denied":                 {[]reply{putOff, denied, denied}, licensing.WriteUnknown, licensing.ErrUnauthenticated},
+		"conflict":               {[]reply{putOff, conflict}, licensing.WriteUnknown, upstream.ErrRefused},
+		"nothing left":           {[]reply{putOff, gone}, licensing.WriteUnknown, upstream.ErrNotFound},
+		"rejected":               {[]reply{putOff, refused}, licensing.WriteUnknown, upstream.ErrRefused},
+		"throttled to the end":   {[]reply{putOff, busy, busy}, licensing.WriteUnknown, upstream.ErrThrottled},
+		"denied":                 {[]reply{putOff, denied, denied}, licensing.WriteUnknown, upstream.ErrUnauthenticated},
 		"done":                   {[]reply{putOff, done}, licensing.WriteDone, nil},
-		"throttled and conflict": {[]reply{busy, conflict}, licensing.WriteNotDone, licensing.ErrRefused},
+		"throttled and conflict": {[]reply{busy, conflict}, licensing.WriteNotDone, upstream.ErrRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

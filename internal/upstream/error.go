@@ -1,4 +1,4 @@
-package licensing
+package upstream
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnauthenticated: the service did not take the gateway's token, or gave it none.
 	ErrUnauthenticated = errors.New("unauthenticated")
-	// ErrSignIn: the service wants the caller to sign in again, or to prove more; see [UpstreamError.Claims].
+	// ErrSignIn: the service wants the caller to sign in again, or to prove more; see [Error.Claims].
 	ErrSignIn = errors.New("the caller has to sign in again")
 	// ErrNotAPerson: the service is asked in the name of people, and the caller is an application.
 	ErrNotAPerson = errors.New("the caller is not a person")
@@ -25,7 +25,7 @@ var (
 	ErrNotOffered = errors.New("not offered")
 	// ErrThrottled: the service wants fewer requests for a while.
 	ErrThrottled = errors.New("throttled")
-	// ErrBudget: the operation has sent as many requests as one may; see [UpstreamError.Spent].
+	// ErrBudget: the operation has sent as many requests as one may; see [Error.Spent].
 	ErrBudget = errors.New("the operation has spent its requests")
 	// ErrUnreadable: a property has a value that cannot be read; see [OddValue].
 	ErrUnreadable = errors.New("unreadable")
@@ -45,8 +45,8 @@ type InputError struct {
 
 func (e *InputError) Error() string { return e.Message }
 
-// UpstreamError is a request to Microsoft Graph that failed.
-type UpstreamError struct {
+// Error is a request to Microsoft Graph that failed.
+type Error struct {
 	// Kind is one of the sentinel errors of this package.
 	Kind error
 	// Operation names the request without its ids, such as "GET /users/{id}".
@@ -79,7 +79,7 @@ type UpstreamError struct {
 	Cause error
 }
 
-func (e *UpstreamError) Error() string {
+func (e *Error) Error() string {
 	text := e.Operation + ": " + e.Kind.Error()
 	if e.Status != 0 {
 		text += fmt.Sprintf(" (status %d, code %q, request-id %s)", e.Status, e.Code, e.RequestID)
@@ -97,7 +97,7 @@ func (e *UpstreamError) Error() string {
 }
 
 // Unwrap gives the kind and the cause.
-func (e *UpstreamError) Unwrap() []error {
+func (e *Error) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}
 	}
