@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"os"
 	"os/exec"
@@ -589,12 +590,9 @@ func TestSecretsStaySecret(t *testing.T) {
 	t.Parallel()
 	const canary = "canary-7f3a"
 	key := "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk="
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	url := "http://" + closed.Addr().String()
+	down := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(down.Close)
+	url := down.URL // which nobody else can have meanwhile
 	p := start(t, map[string]string{
 		"LICENSEGRAPH_CLIENT_SECRET": canary, "LICENSEGRAPH_CURSOR_KEY": key,
 		"LICENSEGRAPH_TENANT_ID": "contoso.example", "LICENSEGRAPH_CLIENT_ID": "app",
