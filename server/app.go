@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"licensegraph/graph"
@@ -25,7 +27,9 @@ import (
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/execution"
+	"licensegraph/internal/graphiql"
 	"licensegraph/internal/identity"
+	"licensegraph/internal/transport"
 )
 
 // app is the running program: the gateway, and the embedded tenant where one
@@ -37,9 +41,9 @@ type app struct {
 	gateway   *http.Server
 	embedded  *http.Server // nil over a real tenant
 	tenants   *tenants
-	auth      *authenticator
-	streams   *streams
-	pressure  pressure
+	auth      *transport.Authenticator
+	signIn    *graphiql.SignIn // nil: nobody is asked who they are
+	endpoint  *transport.Endpoint
 	resolver  *graph.Resolver
 	work      sync.WaitGroup // requests
 	ready     *readiness
@@ -83,15 +87,12 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		return nil, err
 	}
 	a.resolver = resolver
-	a.auth = newAuthenticator(cfg, entra.VerifierOptions{
+	a.auth = a.newAuthenticator(entra.VerifierOptions{
 		Authority: services.Authority, IssuerV1: services.IssuerV1, IssuersV2: services.IssuersV2, TenantIDs: ids, Audiences: cfg.AudiencesOf(application.ClientID),
 		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
 	}, audit)
-	if a.tenant != nil {
-		a.auth.signIn.ClientID = cmp.Or(a.auth.signIn.ClientID, a.tenant.PublicClientID())
-	}
 	a.ready = newReadiness(func(ctx context.Context) error {
-		return errors.Join(a.tenants.ready(ctx), a.auth.ready(ctx))
+		return errors.Join(a.tenants.ready(ctx), a.auth.Ready(ctx))
 	}, logger, time.Now)
 	var docs *documents.Extension
 	if a.trusted, docs, err = newDocuments(cfg, resolver.Schema(), logger); err != nil {
@@ -101,13 +102,49 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs,
 		Present: graph.PresentError, Recover: graph.Recover(logger), Extensions: []graphql.HandlerExtension{resolver.Extension()},
 	})
-	a.streams = newStreams(cfg)
-	handler, err := newHandler(cfg, exec, a.auth, a.streams, &a.pressure, a.ready, logger)
+	a.endpoint = newEndpoint(cfg, exec, a.auth)
+	handler, err := newHandler(cfg, a.endpoint, a.signIn, a.ready, audit, logger)
 	if err != nil {
 		return nil, err
 	}
 	a.gateway = a.newServer(a.working(handler))
 	return a, nil
+}
+
+// newAuthenticator returns what takes the tokens of callers, where they are known.
+func (a *app) newAuthenticator(options entra.VerifierOptions, audit *slog.Logger) *transport.Authenticator {
+	if !a.cfg.KnowsCallers() {
+		return transport.NewAuthenticator(nil, "", audit)
+	}
+	tenant := "organizations"
+	if len(options.TenantIDs) == 1 {
+		tenant = options.TenantIDs[0]
+	}
+	a.signIn = &graphiql.SignIn{Authority: options.Authority + "/" + tenant, ClientID: a.cfg.GraphiQLClientID, Scope: resource(options.Audiences) + "/.default"}
+	if a.tenant != nil {
+		a.signIn.ClientID = cmp.Or(a.signIn.ClientID, a.tenant.PublicClientID())
+	}
+	return transport.NewAuthenticator(entra.NewVerifier(options), a.signIn.Authority, audit)
+}
+
+// resource is the gateway as scopes name it: its application ID URI, or else its client id.
+func resource(audiences []string) string {
+	for _, audience := range audiences {
+		if strings.Contains(audience, "://") {
+			return audience
+		}
+	}
+	return audiences[0]
+}
+
+// newEndpoint connects the transports with the executor.
+func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *transport.Authenticator) *transport.Endpoint {
+	return transport.New(transport.Options{
+		Executor: exec, Authenticator: auth, Limits: cfg.Limits(), Quota: cfg.Quota(),
+		CallerStreams: cfg.CallerStreams, MaxStreams: cfg.MaxStreams,
+		BodyBytes: cfg.MaxBodyBytes, AnswerBytes: cfg.MaxAnswerBytes, AnswersBytes: cfg.MaxAnswersBytes,
+		RequestTimeout: cfg.RequestTimeout, InitTimeout: cfg.ReadHeaderTimeout,
+	})
 }
 
 func (a *app) newServer(handler http.Handler) *http.Server {
@@ -138,7 +175,7 @@ func (a *app) announce(ctx context.Context, stderr io.Writer) {
 		page = url + "/"
 	}
 	signIn := ""
-	if a.tenant != nil && a.auth.verifier != nil {
+	if a.tenant != nil && a.signIn != nil {
 		signIn = "Sign in          as a License Administrator (may do everything) or a Global Reader (may read everything); no password\n"
 	}
 	fmt.Fprintf(stderr, "GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n", page, url+endpointPath, a.upstream, signIn)
@@ -184,13 +221,11 @@ func (a *app) serve(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error {
-		a.auth.run(ctx)
+		a.auth.Run(ctx)
 		return nil
 	})
 	group.Go(func() error {
-		ticker := time.NewTicker(pressureEvery)
-		defer ticker.Stop()
-		a.pressure.run(ctx, ticker.C, time.Now)
+		a.endpoint.Run(ctx)
 		return nil
 	})
 	if a.cfg.CursorKeyFile != "" {
@@ -295,14 +330,14 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	defer stop()
 	var errs []error
 	defer a.waitForWork()
-	a.streams.drain()
+	a.endpoint.Drain()
 	for _, server := range servers {
 		if server != a.gateway {
 			a.tenants.out.CloseIdleConnections()
 		}
 		err := server.Shutdown(ctx)
 		if server == a.gateway && err == nil {
-			err = a.streams.wait(ctx) // the server does not know WebSockets any more
+			err = a.endpoint.Wait(ctx) // the server does not know WebSockets any more
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("requests were still under way after %v and were ended", a.cfg.ShutdownTimeout)
@@ -315,3 +350,7 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	}
 	return errors.Join(errs...)
 }
+
+// boundConnections lets a listener have that many connections. Who comes when there are as many waits until one has
+// ended: see idleTimeout and the read timeouts.
+func boundConnections(l net.Listener, most int) net.Listener { return netutil.LimitListener(l, most) }

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -132,7 +133,7 @@ func (v *victim) raw(bound time.Duration, sent string, parts ...string) (string,
 	for {
 		n, err := conn.Read(buffer)
 		got.Write(buffer[:n])
-		if err != nil && !isTimeout(err) {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			got.WriteString("hung up")
 		}
 		if hasAll(got.String(), parts) {
@@ -349,13 +350,13 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 					parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 					got, err := v.raw(answerTime(), attack.sent, parts...)
 					for range 2 { // a machine that is busy otherwise can be late, but not each time
-						if !isTimeout(err) {
+						if !errors.Is(err, os.ErrDeadlineExceeded) {
 							break
 						}
 						got, err = v.raw(answerTime(), attack.sent, parts...)
 					}
 					switch {
-					case isTimeout(err):
+					case errors.Is(err, os.ErrDeadlineExceeded):
 						t.Errorf("%s: no answer in time: …%q", attack.name, got[max(0, len(got)-300):])
 					case got == "hung up" && strings.HasSuffix(attack.want, "|"): // hung up on while it was still sent
 					case err != nil && !hasAll(got, parts):
@@ -418,7 +419,7 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 						}
 					})
 					if _, err := io.Copy(io.Discard, conn); err != nil { // until it is hung up on
-						if isTimeout(err) {
+						if errors.Is(err, os.ErrDeadlineExceeded) {
 							t.Errorf("%s: it is never hung up on", name)
 						}
 					}
@@ -453,7 +454,7 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 					defer conn.Close()
 					for range 2_000 {
 						if _, err := io.WriteString(conn, request); err != nil {
-							if isTimeout(err) {
+							if errors.Is(err, os.ErrDeadlineExceeded) {
 								t.Error("it is never hung up on")
 							}
 							return

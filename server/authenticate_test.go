@@ -309,19 +309,3 @@ func TestCallersOfTheEmbeddedTenant(t *testing.T) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }
-
-// FuzzBearer returns a token that can stand in a header, or says what is wrong.
-func FuzzBearer(f *testing.F) {
-	for _, value := range []string{"Bearer a.b.c", "bearer  x", "Basic YTpi", "Bearer", "Bearer a b", "Bearer \x00", ""} {
-		f.Add(value)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		token, problem := bearer(http.Header{"Authorization": {value}})
-		if (token == "") == (problem == "") || token != "" && !strings.HasSuffix(strings.TrimRight(value, " "), token) {
-			t.Fatalf("%q: %q, %q", value, token, problem)
-		}
-		if problem != "" && len(value) > 12 && strings.Contains(problem, value) {
-			t.Fatalf("%q is repeated", value)
-		}
-	})
-}

@@ -32,6 +32,7 @@ import (
 
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/logs"
+	"licensegraph/internal/transport/transporttest"
 )
 
 // launch runs the program as a process of its own until the test ends.
@@ -550,28 +551,28 @@ func (e *everything) happen(t *testing.T) {
 
 	// The same over streams.
 	for _, token := range []string{boss, boss[:len(boss)-6] + "AAAAAA", valueCanary} {
-		c := dial(t, e.p.client, e.p.url)
-		c.send(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + token + `"}}`)
+		c := transporttest.Dial(t, e.p.client, e.p.url+endpointPath)
+		c.Send(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + token + `"}}`)
 		if token != boss {
-			_, reason := c.closed()
+			_, reason := c.Closed()
 			fmt.Fprintf(&e.errors, "%s\n", reason)
 			continue
 		}
-		c.want(`{"type":"connection_ack"}`)
+		c.Want(`{"type":"connection_ack"}`)
 		for i, query := range []string{onePerson, somePeople, "{" + valueCanary} {
-			c.send(string(mustMarshal(map[string]any{"id": fmt.Sprint(i), "type": "subscribe", "payload": map[string]any{"query": query, "variables": map[string]any{"u": []string{reader, valueCanary}[i%2], "a": valueCanary}}})))
-			_, text, err := c.conn.Read(t.Context())
+			c.Send(string(mustMarshal(map[string]any{"id": fmt.Sprint(i), "type": "subscribe", "payload": map[string]any{"query": query, "variables": map[string]any{"u": []string{reader, valueCanary}[i%2], "a": valueCanary}}})))
+			_, text, err := c.Read(t.Context())
 			var got struct{ Payload json.RawMessage }
 			if err != nil || json.Unmarshal(text, &got) != nil {
 				t.Errorf("%v %s", err, text)
 			}
 			e.sort(got.Payload)
 			if bytes.Contains(text, []byte(`"next"`)) {
-				c.want(fmt.Sprintf(`{"id":"%d","type":"complete"}`, i))
+				c.Want(fmt.Sprintf(`{"id":"%d","type":"complete"}`, i))
 			}
 		}
-		c.send(valueCanary)
-		_, reason := c.closed()
+		c.Send(valueCanary)
+		_, reason := c.Closed()
 		fmt.Fprintf(&e.errors, "%s\n", reason)
 	}
 	for _, token := range []string{boss, boss + "A", ""} { // none has data
@@ -609,9 +610,9 @@ func TestCanariesOfPanics(t *testing.T) {
 	for _, what := range []any{wordCanary, errors.New(wordCanary), fmt.Errorf("%w", errors.New(wordCanary)), struct{ Name string }{wordCanary}, []byte(wordCanary)} {
 		var log bytes.Buffer
 		resolver := testHandler(t, &log, func(context.Context) *graphql.Response { panic(what) })
-		answer := send(t, resolver, "POST", "/graphql", helloBody, jsonBody).Body.String()
+		answer := transporttest.Send(t, resolver, "POST", "/graphql", helloBody, jsonBody).Body.String()
 		handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) }), withRequestID, recoverPanics(logs.New(&log, "debug", "json")))
-		answer += send(t, handler, "GET", "/", "").Body.String()
+		answer += transporttest.Send(t, handler, "GET", "/", "").Body.String()
 		if strings.Count(log.String(), "panic in a ") != 2 || !strings.Contains(log.String(), "TestCanariesOfPanics") {
 			t.Errorf("what happened is not told:\n%s", &log)
 		}

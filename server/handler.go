@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/rs/cors"
 
 	"licensegraph/internal/config"
@@ -17,17 +16,16 @@ const endpointPath = "/graphql"
 
 // newHandler lists all routes and what a request passes on its way to them,
 // first to last.
-func newHandler(cfg *config.Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure, ready *readiness, logger *slog.Logger) (http.Handler, error) {
+func newHandler(cfg *config.Config, endpoint http.Handler, signIn *graphiql.SignIn, ready *readiness, audit, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle(endpointPath, chain(newEndpoint(cfg, exec, auth, live, load),
+	mux.Handle(endpointPath, chain(endpoint,
 		crossOrigin(cfg.CORSOrigins, cfg.CORSHeaders),
-		sameOrigin(cfg.CORSOrigins, auth.audit),
-		boundBody(cfg.MaxBodyBytes),
+		sameOrigin(cfg.CORSOrigins, audit),
 	))
 	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), onlyGet))
 	mux.Handle("/readyz", chain(ready, onlyGet, withTimeout(cfg.RequestTimeout)))
 	if cfg.GraphiQL {
-		page, err := newGraphiQL(cfg, auth)
+		page, err := newGraphiQL(cfg, signIn)
 		if err != nil {
 			return nil, err
 		}
@@ -38,18 +36,16 @@ func newHandler(cfg *config.Config, exec *executor.Executor, auth *authenticator
 		logRequests(logger),
 		recoverPanics(logger),
 		secureHeaders,
-		hostCheck(cfg, auth.audit),
+		hostCheck(cfg, audit),
 	), nil
 }
 
-func newGraphiQL(cfg *config.Config, auth *authenticator) (http.Handler, error) {
+func newGraphiQL(cfg *config.Config, signIn *graphiql.SignIn) (http.Handler, error) {
 	page := graphiql.Config{Endpoint: endpointPath, Title: "licensegraph", Examples: graphiql.Examples()}
 	if cfg.UpstreamReport == "header" {
 		page.Headers = map[string]string{"Upstream-Report": "true"}
 	}
-	if auth.verifier != nil {
-		page.SignIn = &auth.signIn
-	}
+	page.SignIn = signIn
 	return graphiql.Handler(page)
 }
 

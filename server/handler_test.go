@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/logs"
+	"licensegraph/internal/transport/transporttest"
 	"licensegraph/internal/upstream"
 )
 
@@ -30,7 +32,7 @@ func TestRequestID(t *testing.T) {
 	for sent, kept := range map[string]bool{
 		"abc-123_x.y:z": true, "": false, strings.Repeat("a", 129): false, "a b": false, "a\"b": false, "ä": false, strings.Repeat("a", 128): true,
 	} {
-		w := send(t, handler, "GET", "/healthz", "", "X-Request-Id: "+sent)
+		w := transporttest.Send(t, handler, "GET", "/healthz", "", "X-Request-Id: "+sent)
 		got := w.Header().Get("X-Request-Id")
 		if kept && got != sent || !kept && !regexp.MustCompile(`^[A-Z2-7]{26}$`).MatchString(got) {
 			t.Errorf("sent %q, got %q", sent, got)
@@ -46,9 +48,9 @@ func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	handler := testHandler(t, &log, stub.Hello)
-	send(t, handler, "GET", "/graphql?query=query($canary:ID){hello}&variables={\"canary\":\"canary\"}", "", "Authorization: canary")
-	send(t, handler, "POST", "/graphql", `{"query":"{hello(canary:1)}","operationName":"canary"}`, jsonBody, acceptNew)
-	send(t, handler, "GET", "/"+strings.Repeat("x", 5_000), "")
+	transporttest.Send(t, handler, "GET", "/graphql?query=query($canary:ID){hello}&variables={\"canary\":\"canary\"}", "", "Authorization: canary")
+	transporttest.Send(t, handler, "POST", "/graphql", `{"query":"{hello(canary:1)}","operationName":"canary"}`, jsonBody, acceptNew)
+	transporttest.Send(t, handler, "GET", "/"+strings.Repeat("x", 5_000), "")
 	if strings.Contains(log.String(), "canary") || log.Len() > 1_500 {
 		t.Errorf("logs too much:\n%s", &log)
 	}
@@ -79,7 +81,7 @@ func TestHeaders(t *testing.T) {
 		{"POST", "/healthz", 405, nil},
 		{"GET", "/nothing", 404, nil},
 	} {
-		w := send(t, handler, tt.method, tt.path, "", tt.headers...)
+		w := transporttest.Send(t, handler, tt.method, tt.path, "", tt.headers...)
 		got := map[string]string{"status": strconv.Itoa(w.Code)}
 		want := map[string]string{
 			"status":                       strconv.Itoa(tt.status),
@@ -102,7 +104,7 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s %s (-want +got):\n%s", tt.method, tt.path, diff)
 		}
 	}
-	if h := send(t, handler, "GET", "/", "").Header(); len(h.Values("Content-Security-Policy")) != 1 || h.Get("Cache-Control") != "no-cache" || h.Get("X-Frame-Options") != "DENY" {
+	if h := transporttest.Send(t, handler, "GET", "/", "").Header(); len(h.Values("Content-Security-Policy")) != 1 || h.Get("Cache-Control") != "no-cache" || h.Get("X-Frame-Options") != "DENY" {
 		t.Errorf("the page: %v", h)
 	}
 }
@@ -143,7 +145,7 @@ func TestRoutes(t *testing.T) {
 		{full, "GET", "/graphql/", 404}, {full, "GET", "/favicon.ico", 200},
 		{bare, "GET", "/", 404}, {bare, "GET", "/favicon.ico", 404}, {bare, "GET", "/healthz", 200}, {bare, "DELETE", "/readyz", 405},
 	} {
-		if got := send(t, tt.handler, tt.method, tt.path, "").Code; got != tt.want {
+		if got := transporttest.Send(t, tt.handler, tt.method, tt.path, "").Code; got != tt.want {
 			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, got, tt.want)
 		}
 	}
@@ -217,6 +219,8 @@ func TestOrigins(t *testing.T) {
 		{"preflight for a header of the operator's", own, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-team", "Origin: " + ours}, 204, ours},
 		{"and for another", own, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-other", "Origin: " + ours}, 204, ""},
 		{"preflight for a token", open, "OPTIONS", []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type", "Origin: " + ours}, 204, ours},
+		{"an event stream for another origin", plain, "POST", []string{jsonBody, acceptEvents, "Origin: " + theirs}, 403, ""},
+		{"an EventSource of another site", plain, "GET", []string{acceptEvents, "Sec-Fetch-Site: cross-site"}, 403, ""},
 		{"GET of a listed origin", open, "GET", []string{"Origin: " + ours, "Sec-Fetch-Site: cross-site"}, 200, ours},
 		{"an image, form or link of another site", plain, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"}, 403, ""},
 		{"the same for a listed one", open, "GET", []string{"Sec-Fetch-Site: cross-site"}, 403, ""},
@@ -229,7 +233,7 @@ func TestOrigins(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := send(t, tt.handler, tt.method, "/graphql?query={hello}", helloBody, tt.headers...)
+			w := transporttest.Send(t, tt.handler, tt.method, "/graphql?query={hello}", helloBody, tt.headers...)
 			if w.Code != tt.status || w.Header().Get("Access-Control-Allow-Origin") != tt.allowed {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
@@ -274,7 +278,7 @@ func TestPanicOutsideGraphQL(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") }), withRequestID, recoverPanics(logs.New(&log, "info", "json")))
-	w := send(t, handler, "GET", "/", "")
+	w := transporttest.Send(t, handler, "GET", "/", "")
 	if w.Code != 500 || strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), `"request_id":"`+w.Header().Get("X-Request-Id")) {
 		t.Errorf("%d %s", w.Code, &log)
 	}
@@ -291,7 +295,7 @@ func TestReadiness(t *testing.T) {
 			asked++
 			return answer
 		}, logs.New(&log, "info", "text"), time.Now)
-		get := func() *httptest.ResponseRecorder { return send(t, r, "GET", "/readyz", "") }
+		get := func() *httptest.ResponseRecorder { return transporttest.Send(t, r, "GET", "/readyz", "") }
 
 		// Many at once are one question.
 		var group sync.WaitGroup
@@ -384,4 +388,45 @@ func TestReadinessAnswersWhoIsInAHurry(t *testing.T) {
 		}
 		time.Sleep(readyWait) // for the other one
 	})
+}
+
+// TestConnectionsAreBounded has the first of two connections end before the second is taken.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := boundConnections(listener, 1)
+	defer bound.Close()
+	accepted := make(chan net.Conn, 2)
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			conn, err := bound.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- conn
+		}
+	})
+	var dialer net.Dialer
+	for range 2 {
+		conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	first := <-accepted
+	select {
+	case <-accepted:
+		t.Error("a second connection was taken")
+	case <-time.After(100 * time.Millisecond): // it comes at once where nothing holds it
+	}
+	_ = first.Close()
+	second := <-accepted
+	_ = second.Close()
+	_ = bound.Close()
+	group.Wait()
 }

@@ -27,7 +27,7 @@ type status struct {
 }
 
 func writeStatus(w http.ResponseWriter, code int, s status) {
-	w.Header().Set("Content-Type", mediaTypeJSON)
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(s) // whoever asked has gone
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,11 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/gqlerror"
-
 	"licensegraph/internal/limits"
 	"licensegraph/internal/logs"
+	"licensegraph/internal/transport"
 	"licensegraph/loaders"
 
 	"licensegraph/internal/config"
@@ -199,10 +196,7 @@ func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int
 		http.Error(w, text, status)
 		return
 	}
-	w.Header().Set("Content-Type", mediaTypeJSON+"; charset=utf-8")
-	w.WriteHeader(status)
-	parts := encode(&graphql.Response{Errors: gqlerror.List{{Message: text, Extensions: map[string]any{"code": "FORBIDDEN"}}}})
-	_, _ = parts.WriteTo(w) // whoever asked has gone
+	transport.WriteError(w, status, "FORBIDDEN", text)
 }
 
 // withTimeout ends the request's context when its time is up.
@@ -215,29 +209,6 @@ func withTimeout(timeout time.Duration) middleware {
 		})
 	}
 }
-
-// boundBody lets a handler read that much of a body and no more. Of one that
-// says that it is longer, the handler does not wait for anything.
-func boundBody(bytes int64) middleware {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength > bytes {
-				w.Header().Set("Connection", "close") // who would read it?
-				r.Body = tooLong{r.Body, bytes}
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, bytes)
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
-// tooLong is a body of which nothing is read.
-type tooLong struct {
-	io.Closer
-	limit int64
-}
-
-func (b tooLong) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
 
 // onlyGet refuses methods that change something. (The mux cannot: to it, "/"
 // takes them.)

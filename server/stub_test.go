@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-
 	"licensegraph/graph"
 	"licensegraph/internal/config"
 	"licensegraph/internal/execution"
 	"licensegraph/internal/execution/stub"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/logs"
+	"licensegraph/internal/transport"
 )
 
 // testConfig is the configuration that flags make.
@@ -31,11 +32,31 @@ func testConfig(t *testing.T, flags ...string) *config.Config {
 }
 
 // testHandler is the gateway's handler over the stub.
-func testHandler(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, flags ...string) http.Handler {
+func testHandler(t *testing.T, log io.Writer, exec stub.Schema, flags ...string) http.Handler {
+	t.Helper()
+	handler, _ := testGateway(t, log, exec, flags...)
+	return handler
+}
+
+// testGateway is testHandler with the endpoint in it.
+func testGateway(t *testing.T, log io.Writer, exec stub.Schema, flags ...string) (http.Handler, *transport.Endpoint) {
 	t.Helper()
 	log = &oneByOne{w: log}
-	handler, _ := testGateway(t, log, exec, &authenticator{audit: logs.NewAudit(log, slog.New(slog.DiscardHandler))}, flags...)
-	return handler
+	cfg, logger := testConfig(t, flags...), logs.New(log, "debug", "text")
+	audit := logs.NewAudit(log, slog.New(slog.DiscardHandler))
+	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), time.Now)
+	_, docs, err := newDocuments(cfg, exec, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := newEndpoint(cfg, execution.New(exec, execution.Options{
+		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs, Present: graph.PresentError, Recover: graph.Recover(logger),
+	}), transport.NewAuthenticator(nil, "", audit))
+	handler, err := newHandler(cfg, endpoint, nil, ready, audit, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler, endpoint
 }
 
 // oneByOne lets two logs write to one place.
@@ -50,36 +71,33 @@ func (o *oneByOne) Write(p []byte) (int, error) {
 	return o.w.Write(p)
 }
 
-// testGateway is testHandler with callers, and with the streams that its handler has open.
-func testGateway(t *testing.T, log io.Writer, exec func(context.Context) *graphql.Response, auth *authenticator, flags ...string) (http.Handler, *streams) {
+// askAs sends an operation as a caller.
+func askAs(t *testing.T, handler http.Handler, caller *identity.Caller, method, target, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	cfg := testConfig(t, flags...)
-	logger := logs.New(log, "debug", "text")
-	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), time.Now)
-	_, docs, err := newDocuments(cfg, stub.Schema(exec), logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	live := newStreams(cfg)
-	handler, err := newHandler(cfg, execution.New(stub.Schema(exec), execution.Options{
-		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs, Present: graph.PresentError, Recover: graph.Recover(logger),
-	}), auth, live, new(pressure), ready, logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return handler, live
-}
-
-// send lets a handler answer one request. Headers are "Name: value".
-func send(t *testing.T, handler http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	req := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	req := httptest.NewRequestWithContext(identity.With(t.Context(), caller), method, target, strings.NewReader(body))
 	req.Host = "127.0.0.1:8080"
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		req.Header.Add(name, value)
-	}
+	req.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, req)
 	return w
+}
+
+const (
+	mediaTypeJSON    = "application/json"
+	mediaTypeGraphQL = "application/graphql-response+json"
+	mediaTypeEvents  = "text/event-stream"
+
+	jsonBody     = "Content-Type: " + mediaTypeJSON
+	acceptNew    = "Accept: " + mediaTypeGraphQL
+	acceptEvents = "Accept: " + mediaTypeEvents
+	helloBody    = `{"query":"{hello}"}`
+)
+
+// mustMarshal encodes what can be encoded.
+func mustMarshal(value any) []byte {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return text
 }

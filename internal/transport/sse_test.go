@@ -1,11 +1,10 @@
-package main
+package transport
 
 import (
 	"bufio"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -25,7 +24,8 @@ const acceptEvents = "Accept: text/event-stream"
 // events is an event stream as its client reads it.
 type events struct {
 	t      *testing.T
-	reply  reply
+	status int
+	header http.Header
 	stream *bufio.Reader
 	leave  func()
 }
@@ -55,7 +55,7 @@ func open(t *testing.T, client *http.Client, url, body string, headers ...string
 		_ = resp.Body.Close()
 	}
 	t.Cleanup(leaving)
-	return &events{t, reply{status: resp.StatusCode, header: resp.Header}, bufio.NewReader(resp.Body), leaving}
+	return &events{t, resp.StatusCode, resp.Header, bufio.NewReader(resp.Body), leaving}
 }
 
 // want reads events, without comments, and then the end where the last is "".
@@ -89,13 +89,12 @@ const (
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	ticks, ended := make(chan string, 3), make(chan struct{}, 1)
-	address, live := serveStub(t, ticking(ticks, ended), "--caller-streams=1")
-	endpoint := address + endpointPath
+	endpoint, live := serveStub(t, ticking(ticks, ended), func(o *Options) { o.CallerStreams = 1 })
 
 	query := open(t, http.DefaultClient, endpoint, helloBody)
 	query.want(helloEvent, completeEvent, "")
-	if query.reply.status != 200 || query.reply.header.Get("Content-Type") != "text/event-stream" || query.reply.header.Get("Cache-Control") != "no-store" {
-		t.Error(query.reply)
+	if query.status != 200 || query.header.Get("Content-Type") != "text/event-stream" {
+		t.Error(query.status, query.header)
 	}
 	open(t, http.DefaultClient, endpoint+"?query="+url.QueryEscape("{hello}"), "").want(helloEvent, completeEvent, "")
 	open(t, http.DefaultClient, endpoint, `{"query":"mutation {hello}"}`).want(helloEvent, completeEvent, "")
@@ -107,12 +106,12 @@ func TestEvents(t *testing.T) {
 		s := open(t, http.DefaultClient, endpoint, subscription, "Accept: "+accept)
 		s.want("event: next\ndata: {\"data\":{\"hello\":\"1\"}}\n\n")
 		second := open(t, http.DefaultClient, endpoint+"?query="+url.QueryEscape("subscription{hello}"), "")
-		if second.reply.status != http.StatusTooManyRequests || second.reply.header.Get("Retry-After") == "" {
-			t.Errorf("a second one: %v", second.reply)
+		if second.status != http.StatusTooManyRequests || second.header.Get("Retry-After") == "" {
+			t.Errorf("a second one: %v", second.status)
 		}
 		s.leave()
 		<-ended
-		for live.count() > 0 { // the place is free a moment later
+		for live.streams.count() > 0 { // the place is free a moment later
 			runtime.Gosched()
 		}
 		ticks <- `{"hello":"1"}`
@@ -124,18 +123,16 @@ func TestEvents(t *testing.T) {
 		url, body, header string
 		status            int
 	}{
-		"a mutation by GET":         {endpoint + "?query=" + url.QueryEscape("mutation{hello}"), "", acceptEvents, 405},
-		"a subscription for JSON":   {endpoint, subscription, "Accept: application/json", 400},
-		"a page of another origin":  {endpoint, helloBody, "Origin: https://evil.example", 403},
-		"an EventSource of another": {endpoint + "?query={hello}", "", "Sec-Fetch-Site: cross-site", 403},
-		"no JSON":                   {endpoint, "{", acceptEvents, 400},
-		"a form":                    {endpoint, "query={hello}", "Content-Type: application/x-www-form-urlencoded", 415},
-		"deep JSON":                 {endpoint, `{"query":"{hello}","variables":` + strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 501), acceptEvents, 400},
+		"a mutation by GET":       {endpoint + "?query=" + url.QueryEscape("mutation{hello}"), "", acceptEvents, 405},
+		"a subscription for JSON": {endpoint, subscription, "Accept: application/json", 400},
+		"no JSON":                 {endpoint, "{", acceptEvents, 400},
+		"a form":                  {endpoint, "query={hello}", "Content-Type: application/x-www-form-urlencoded", 415},
+		"deep JSON":               {endpoint, `{"query":"{hello}","variables":` + strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 501), acceptEvents, 400},
 	} {
 		r := open(t, http.DefaultClient, tt.url, tt.body, tt.header)
 		body, _ := io.ReadAll(r.stream)
-		if r.reply.status != tt.status || !strings.HasPrefix(string(body), `{"errors":[{"message":`) {
-			t.Errorf("%s: %d %s", name, r.reply.status, body)
+		if r.status != tt.status || !strings.HasPrefix(string(body), `{"errors":[{"message":`) {
+			t.Errorf("%s: %d %s", name, r.status, body)
 		}
 	}
 }
@@ -151,27 +148,27 @@ func (s *streams) count() int {
 func TestEventsEndWithTheToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		token, auth := tokenWithin(t, emulator.New(emulator.Options{Users: 20, SignIn: emulator.SignIn{Scopes: scopes}}))
+		token, auth := tokenWithin(t, emulator.New(emulator.Options{Users: 20, SignIn: emulator.SignIn{Scopes: []string{"Licenses.Read"}}}))
 		caller, err := auth.verifier.Verify(t.Context(), token)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan struct{}, 1)
-		handler, live := testGateway(t, io.Discard, ticking(nil, ended), auth)
-		client := servePipes(t, handler, live)
+		live := testEndpoint(t, io.Discard, ticking(nil, ended), auth)
+		client := servePipes(t, live)
 		const url = "http://127.0.0.1:8080/graphql"
-		if r := open(t, client, url, subscription); r.reply.status != 401 || r.reply.header.Get("WWW-Authenticate") == "" {
-			t.Errorf("without a token: %v", r.reply)
+		if r := open(t, client, url, subscription); r.status != 401 || r.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("without a token: %v", r.status)
 		}
-		s := open(t, client, url, subscription, bearing(token))
+		s := open(t, client, url, subscription, "Authorization: Bearer "+token)
 		s.want("event: next\ndata: {\"errors\":[{\"message\":\"The access token has expired: open a connection with a new one.\",\"extensions\":{\"code\":\"UNAUTHENTICATED\",\"retryable\":false}}]}\n\n", completeEvent, "")
 		if late := time.Since(caller.Expires); late < 0 || late > time.Second {
 			t.Errorf("ended %v after the token", late)
 		}
 		<-ended
 		time.Sleep(2 * time.Minute)
-		if r := open(t, client, url, subscription, bearing(token)); r.reply.status != 401 {
-			t.Errorf("afterwards: %v", r.reply)
+		if r := open(t, client, url, subscription, "Authorization: Bearer "+token); r.status != 401 {
+			t.Errorf("afterwards: %v", r.status)
 		}
 	})
 }
@@ -180,17 +177,17 @@ func TestEventsEndWithTheToken(t *testing.T) {
 func TestEventsTimes(t *testing.T) {
 	t.Parallel()
 	const url = "http://127.0.0.1:8080/graphql"
-	run := func(name string, exec func(context.Context) *graphql.Response, test func(t *testing.T, client *http.Client, live *streams)) {
+	run := func(name string, exec func(context.Context) *graphql.Response, test func(t *testing.T, client *http.Client, live *Endpoint)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				handler, live := testGateway(t, io.Discard, exec, &authenticator{audit: slog.New(slog.DiscardHandler)}, "--request-timeout=10s")
-				test(t, servePipes(t, handler, live), live)
+				live := testEndpoint(t, io.Discard, exec, nil, func(o *Options) { o.RequestTimeout = 10 * time.Second })
+				test(t, servePipes(t, live), live)
 			})
 		})
 	}
 	ended := make(chan struct{}, 10)
-	run("a silent one stays, with comments", ticking(nil, ended), func(t *testing.T, client *http.Client, live *streams) {
+	run("a silent one stays, with comments", ticking(nil, ended), func(t *testing.T, client *http.Client, live *Endpoint) {
 		s := open(t, client, url+"?query=subscription{hello}", "")
 		for range 240 {
 			if line, err := s.stream.ReadString('\n'); line != ":\n" || err != nil {
@@ -199,13 +196,13 @@ func TestEventsTimes(t *testing.T) {
 			_, _ = s.stream.ReadString('\n')
 		}
 		// At the end it ends without complete, so that the client comes again.
-		live.drain()
+		live.Drain()
 		s.want("")
 	})
 	run("a query takes too long", func(ctx context.Context) *graphql.Response {
 		<-ctx.Done()
 		return nil
-	}, func(t *testing.T, client *http.Client, _ *streams) {
+	}, func(t *testing.T, client *http.Client, _ *Endpoint) {
 		start := time.Now()
 		open(t, client, url, helloBody).want("event: next\ndata: {\"errors\":[{\"message\":\"Microsoft Graph did not answer in time.\",\"extensions\":{\"code\":\"UPSTREAM_UNAVAILABLE\",\"retryable\":true}}]}\n\n", completeEvent, "")
 		if waited := time.Since(start); waited != 10*time.Second {
@@ -218,17 +215,17 @@ func TestEventsTimes(t *testing.T) {
 			return nil
 		}
 		return &graphql.Response{Data: []byte(`"` + strings.Repeat("x", 100_000) + `"`)}
-	}, func(t *testing.T, client *http.Client, live *streams) {
+	}, func(t *testing.T, client *http.Client, live *Endpoint) {
 		start := time.Now()
 		_ = open(t, client, url, subscription)
-		for live.count() > 0 {
+		for live.streams.count() > 0 {
 			time.Sleep(time.Second)
 		}
 		if waited := time.Since(start); waited < 10*time.Second || waited > 12*time.Second {
 			t.Error(waited)
 		}
 	})
-	run("a panic", func(context.Context) *graphql.Response { panic("secret") }, func(t *testing.T, client *http.Client, _ *streams) {
+	run("a panic", func(context.Context) *graphql.Response { panic("secret") }, func(t *testing.T, client *http.Client, _ *Endpoint) {
 		open(t, client, url, subscription).want("event: next\ndata: {\"errors\":[{\"message\":\"Internal error.\",\"extensions\":{\"code\":\"INTERNAL\",\"retryable\":false}}]}\n\n", completeEvent, "")
 	})
 }

@@ -1,4 +1,10 @@
-package main
+// Package transport carries operations between clients and the executor: over HTTP, as event streams and over WebSockets.
+// It finds out who asks, admits operations, reads requests, bounds answers and writes them. What an operation may do is
+// not its business, and neither is who is let in by which token.
+//
+// Authentication is part of it because each transport carries tokens, and refuses callers, in its own way; and admission
+// because it comes before anything of a request is read.
+package transport
 
 import (
 	"context"
@@ -9,6 +15,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -16,40 +23,76 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"golang.org/x/sync/semaphore"
 
-	"licensegraph/internal/config"
 	"licensegraph/internal/limits"
 	"licensegraph/internal/quota"
 )
 
-// endpoint answers operations over HTTP, as the GraphQL over HTTP draft says
-// (https://graphql.github.io/graphql-over-http/draft/): a GET for queries, a
-// POST for queries and mutations, one answer for each.
-type endpoint struct {
-	executor *executor.Executor
-	auth     *authenticator
-	limits   limits.Limits
+// Options configure an [Endpoint].
+type Options struct {
+	Executor      *executor.Executor
+	Authenticator *Authenticator
+
+	// Limits are those of documents, and of the JSON around them.
+	Limits limits.Limits
+	// Quota is what callers may begin and have under way. Of a WebSocket, twice the rate and the burst of messages are read.
+	Quota quota.Limits
+	// CallerStreams and MaxStreams are how many WebSockets and event streams one caller, and all callers, may have open.
+	CallerStreams, MaxStreams int
+	// BodyBytes bounds the body of a request, and a message of a WebSocket.
+	BodyBytes int64
+	// AnswerBytes bounds an answer, and AnswersBytes the memory of those that are under way.
+	AnswerBytes, AnswersBytes int64
+	// RequestTimeout is how long a query or a mutation may take, and how long a client may take to read each message of a
+	// stream.
+	RequestTimeout time.Duration
+	// InitTimeout is how long a client may take to send connection_init over a WebSocket.
+	InitTimeout time.Duration
+}
+
+// Endpoint answers operations over HTTP, as the GraphQL over HTTP draft says
+// (https://graphql.github.io/graphql-over-http/draft/): a GET for queries, a POST for queries and mutations, one answer
+// for each. Where a client asks for it, the answer is a stream of events, or the connection becomes a WebSocket.
+type Endpoint struct {
+	opts     Options
 	answers  *limits.Answers
 	turns    *semaphore.Weighted // of large operations
 	quota    quota.Quota
-	pressure *pressure
+	pressure pressure
 	streams  *streams
-	cfg      *config.Config
 }
 
-func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *authenticator, live *streams, load *pressure) endpoint {
-	return endpoint{executor: exec, auth: auth, limits: cfg.Limits(), answers: limits.NewAnswers(cfg.MaxAnswerBytes, cfg.MaxAnswersBytes), turns: newTurns(cfg), quota: quota.New(cfg.Quota(), nil), pressure: load, streams: live, cfg: cfg}
+// New returns an endpoint. Have [Endpoint.Run] run while it serves.
+func New(opts Options) *Endpoint {
+	return &Endpoint{
+		opts: opts, answers: limits.NewAnswers(opts.AnswerBytes, opts.AnswersBytes), turns: newTurns(opts.Limits.Cost),
+		quota: quota.New(opts.Quota, nil), streams: newStreams(opts.CallerStreams, opts.MaxStreams),
+	}
 }
+
+// Run measures how late the process is, until the context ends: operations are refused that would begin too late.
+func (e *Endpoint) Run(ctx context.Context) {
+	ticker := time.NewTicker(pressureEvery)
+	defer ticker.Stop()
+	e.pressure.run(ctx, ticker.C, time.Now)
+}
+
+// Drain lets no more streams begin, and ends subscriptions, which never end by themselves.
+func (e *Endpoint) Drain() { e.streams.drain() }
+
+// Wait returns when all streams have ended, or with the context's error. (An HTTP server does not know WebSockets.)
+func (e *Endpoint) Wait(ctx context.Context) error { return e.streams.wait(ctx) }
 
 // errorsAtMost bounds the errors of a document that are reported at once.
 const errorsAtMost = 50
 
-func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	boundBody(w, r, e.opts.BodyBytes)
 	if isUpgrade(r) {
 		e.serveSocket(w, r)
 		return
 	}
 	whole := r.Context()
-	ctx, cancel := context.WithTimeout(whole, e.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(whole, e.opts.RequestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	ctx = graphql.StartOperationTrace(ctx)
@@ -64,7 +107,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				panic(p)
 			}
 			a.status = http.StatusInternalServerError
-			a.write(e.failure(ctx, e.executor.PresentRecoveredError(ctx, p)))
+			a.write(e.failure(ctx, e.opts.Executor.PresentRecoveredError(ctx, p)))
 		}
 	}()
 	if mediaType == "" {
@@ -77,7 +120,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	ctx, problem := e.auth.request(r.WithContext(ctx))
+	ctx, problem := e.opts.Authenticator.request(r.WithContext(ctx))
 	if problem != nil {
 		a.refuse(ctx, e, problem)
 		return
@@ -88,7 +131,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer end()
-	params, problem := readRequest(w, r, e.limits)
+	params, problem := readRequest(w, r, e.opts.Limits)
 	if problem != nil {
 		a.refuse(ctx, e, problem)
 		return
@@ -100,7 +143,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if refused != nil && mediaType == mediaTypeEvents {
-		_ = (eventStream{w, e.cfg.RequestTimeout}).once(refused) // whoever asked has gone
+		_ = (eventStream{w, e.opts.RequestTimeout}).once(refused) // whoever asked has gone
 		return
 	}
 	if refused != nil {
@@ -124,7 +167,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	responses, ctx := e.executor.DispatchOperation(ctx, operation)
+	responses, ctx := e.opts.Executor.DispatchOperation(ctx, operation)
 	response := responses(ctx)
 	resolved()
 	if response == nil { // the context ended before anything was resolved
@@ -135,7 +178,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", fmt.Sprint(errs[0].Extensions["retryAfterSeconds"]))
 	}
-	if again := e.auth.signInAgain(response.Errors); again != "" {
+	if again := e.opts.Authenticator.signInAgain(response.Errors); again != "" {
 		w.Header().Set("WWW-Authenticate", again)
 		// What a mutation has done has to be read all the same.
 		if response.Data == nil || operation.Operation.Operation == ast.Query {
@@ -147,15 +190,15 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // prepare makes an operation ready to run: it is parsed, validated and within
 // the limits. Otherwise the answer says why not.
-func (e endpoint) prepare(ctx context.Context, params *graphql.RawParams) (operation *graphql.OperationContext, refused *graphql.Response) {
-	operation, errs := e.executor.CreateOperationContext(ctx, params)
+func (e *Endpoint) prepare(ctx context.Context, params *graphql.RawParams) (operation *graphql.OperationContext, refused *graphql.Response) {
+	operation, errs := e.opts.Executor.CreateOperationContext(ctx, params)
 	if len(errs) == 0 {
 		return operation, nil
 	}
 	if params.OperationName == "" && operation != nil && operation.Doc != nil && operation.Operation == nil {
 		errs[0].Message = "The document has several operations: operationName has to name one of them."
 	}
-	return operation, e.executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
+	return operation, e.opts.Executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
 }
 
 // checkOperation keeps GET safe (section 5.3: a GET must not run a mutation)
@@ -175,12 +218,12 @@ func checkOperation(method string, operation *graphql.OperationContext, streams 
 }
 
 // failure is an answer that holds one error.
-func (e endpoint) failure(ctx context.Context, err error) *graphql.Response {
+func (e *Endpoint) failure(ctx context.Context, err error) *graphql.Response {
 	gqlErr, ok := errors.AsType[*gqlerror.Error](err)
 	if !ok {
 		gqlErr = gqlerror.Wrap(err)
 	}
-	return e.executor.DispatchError(ctx, gqlerror.List{gqlErr})
+	return e.opts.Executor.DispatchError(ctx, gqlerror.List{gqlErr})
 }
 
 // answer writes a response once.
@@ -190,7 +233,7 @@ type answer struct {
 	status    int // 0: by the response
 }
 
-func (a *answer) refuse(ctx context.Context, e endpoint, problem *refusal) {
+func (a *answer) refuse(ctx context.Context, e *Endpoint, problem *refusal) {
 	for name, value := range problem.header {
 		a.w.Header().Set(name, value)
 	}
@@ -216,6 +259,14 @@ func (a *answer) write(response *graphql.Response) {
 	h.Add("Vary", "Accept")
 	a.w.WriteHeader(status)
 	_, _ = parts.WriteTo(a.w) // whoever asked has gone
+}
+
+// WriteError answers a request of the endpoint that is refused before it gets there, with one error of that code.
+func WriteError(w http.ResponseWriter, status int, code, text string) {
+	w.Header().Set("Content-Type", mediaTypeJSON+"; charset=utf-8")
+	w.WriteHeader(status)
+	parts := encode(&graphql.Response{Errors: gqlerror.List{{Message: text, Extensions: map[string]any{"code": code}}}})
+	_, _ = parts.WriteTo(w) // whoever asked has gone
 }
 
 // encode returns a response in parts, with errors first (GraphQL, section

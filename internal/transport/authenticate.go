@@ -1,4 +1,4 @@
-package main
+package transport
 
 import (
 	"context"
@@ -10,54 +10,33 @@ import (
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"licensegraph/internal/config"
 	"licensegraph/internal/entra"
-	"licensegraph/internal/graphiql"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/upstream"
 )
 
-// authenticator finds out who asks.
-type authenticator struct {
-	verifier *entra.Verifier // nil: nobody is asked
-	signIn   graphiql.SignIn // where tokens are to be had, for those who come without
-	audit    *slog.Logger
+// Authenticator finds out who asks, by the access tokens that requests and connections carry.
+type Authenticator struct {
+	verifier  *entra.Verifier // nil: nobody is asked
+	authority string          // where tokens are to be had, for those who come without
+	audit     *slog.Logger
 }
 
-// newAuthenticator returns what the configuration asks for, for callers of these tenants.
-func newAuthenticator(cfg *config.Config, options entra.VerifierOptions, audit *slog.Logger) *authenticator {
-	a := &authenticator{audit: audit}
-	if cfg.Inbound == "none" {
-		return a
-	}
-	tenant := "organizations"
-	if len(options.TenantIDs) == 1 {
-		tenant = options.TenantIDs[0]
-	}
-	a.signIn = graphiql.SignIn{Authority: options.Authority + "/" + tenant, ClientID: cfg.GraphiQLClientID, Scope: resource(options.Audiences) + "/.default"}
-	a.verifier = entra.NewVerifier(options)
-	return a
+// NewAuthenticator returns what takes the tokens that the verifier takes; nil for nobody to be asked. The authority is the
+// address of the sign-in service with the tenant, and audit gets a record of each caller who is not let in.
+func NewAuthenticator(verifier *entra.Verifier, authority string, audit *slog.Logger) *Authenticator {
+	return &Authenticator{verifier, authority, audit}
 }
 
-// resource is the gateway as scopes name it: its application ID URI, or else its client id.
-func resource(audiences []string) string {
-	for _, audience := range audiences {
-		if strings.Contains(audience, "://") {
-			return audience
-		}
-	}
-	return audiences[0]
-}
-
-// run keeps the keys fresh by which tokens are checked, until the context ends.
-func (a *authenticator) run(ctx context.Context) {
+// Run keeps the keys fresh by which tokens are checked, until the context ends.
+func (a *Authenticator) Run(ctx context.Context) {
 	if a.verifier != nil {
 		a.verifier.Run(ctx)
 	}
 }
 
-// ready tells whether tokens can be checked.
-func (a *authenticator) ready(ctx context.Context) error {
+// Ready tells whether tokens can be checked.
+func (a *Authenticator) Ready(ctx context.Context) error {
 	if a.verifier == nil {
 		return nil
 	}
@@ -65,7 +44,7 @@ func (a *authenticator) ready(ctx context.Context) error {
 }
 
 // request returns a context of what a request asks, which says who does.
-func (a *authenticator) request(r *http.Request) (context.Context, *refusal) {
+func (a *Authenticator) request(r *http.Request) (context.Context, *refusal) {
 	ctx := r.Context()
 	if a.verifier == nil {
 		return ctx, nil
@@ -78,7 +57,7 @@ func (a *authenticator) request(r *http.Request) (context.Context, *refusal) {
 }
 
 // token returns a context of what the bearer of an access token asks.
-func (a *authenticator) token(ctx context.Context, peer, token string) (context.Context, *refusal) {
+func (a *Authenticator) token(ctx context.Context, peer, token string) (context.Context, *refusal) {
 	if a.verifier == nil {
 		return ctx, nil
 	}
@@ -96,7 +75,7 @@ func (a *authenticator) token(ctx context.Context, peer, token string) (context.
 
 // refuse says where a token is to be had, and notes that somebody was not let in. The reason is empty when there was
 // no token.
-func (a *authenticator) refuse(ctx context.Context, peer, text, reason string, attrs ...any) *refusal {
+func (a *Authenticator) refuse(ctx context.Context, peer, text, reason string, attrs ...any) *refusal {
 	a.audit.InfoContext(ctx, "denied", append([]any{"outcome", "unauthenticated", "reason", text, "peer", peer}, attrs...)...)
 	challenge := a.challenge()
 	if reason != "" {
@@ -108,7 +87,7 @@ func (a *authenticator) refuse(ctx context.Context, peer, text, reason string, a
 // signInAgain returns the challenge for a caller in whose name Microsoft Graph could not be asked; empty when none of
 // the errors is of that kind. The claims that the next token has to prove travel in it (Microsoft Learn, "Claims
 // challenges, claims requests and client capabilities").
-func (a *authenticator) signInAgain(errs gqlerror.List) string {
+func (a *Authenticator) signInAgain(errs gqlerror.List) string {
 	challenge := ""
 	for _, e := range errs {
 		failure, ok := errors.AsType[*upstream.Error](e.Err)
@@ -124,7 +103,7 @@ func (a *authenticator) signInAgain(errs gqlerror.List) string {
 }
 
 // challengeIn puts the challenge into the errors of an answer without headers: extensions.wwwAuthenticate.
-func (a *authenticator) challengeIn(errs gqlerror.List) {
+func (a *Authenticator) challengeIn(errs gqlerror.List) {
 	for _, e := range errs {
 		if challenge := a.signInAgain(gqlerror.List{e}); challenge != "" {
 			if e.Extensions == nil {
@@ -136,8 +115,8 @@ func (a *authenticator) challengeIn(errs gqlerror.List) {
 }
 
 // challenge says where a token is to be had (RFC 6750, section 3).
-func (a *authenticator) challenge() string {
-	return `Bearer realm="licensegraph", authorization_uri="` + a.signIn.Authority + `/oauth2/v2.0/authorize"`
+func (a *Authenticator) challenge() string {
+	return `Bearer realm="licensegraph", authorization_uri="` + a.authority + `/oauth2/v2.0/authorize"`
 }
 
 // bearer returns the access token of a request (RFC 6750, section 2.1: in the header, and nowhere else), or what is

@@ -1,10 +1,9 @@
-package main
+package transport
 
 import (
 	"context"
 	"errors"
 	"math"
-	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -13,10 +12,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 
-	"licensegraph/internal/config"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/limits"
 	"licensegraph/internal/quota"
@@ -24,7 +21,7 @@ import (
 
 // admit lets the caller begin an operation, over whichever transport, before anything of it is read. Call end when
 // the operation has ended.
-func (e endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
+func (e *Endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
 	if problem := e.pressure.problem(); problem != nil {
 		return nil, problem
 	}
@@ -52,13 +49,13 @@ const (
 
 // newTurns lets large operations together cost what the largest one may, for each CPU. More would only take turns, and
 // memory, and have small operations wait.
-func newTurns(cfg *config.Config) *semaphore.Weighted {
-	return semaphore.NewWeighted(int64(min(cfg.MaxCost, math.MaxInt32)) * int64(runtime.GOMAXPROCS(0)))
+func newTurns(maxCost int) *semaphore.Weighted {
+	return semaphore.NewWeighted(int64(min(maxCost, math.MaxInt32)) * int64(runtime.GOMAXPROCS(0)))
 }
 
 // turn waits until an operation may run: small ones at once, large ones in the order in which they came. Call resolved,
 // as often as is convenient, when its answer waits for nobody but the client.
-func (e endpoint) turn(ctx context.Context, operation *graphql.OperationContext) (resolved func(), problem *refusal) {
+func (e *Endpoint) turn(ctx context.Context, operation *graphql.OperationContext) (resolved func(), problem *refusal) {
 	cost := int64(limits.Cost(operation))
 	if cost < largeCost || operation.Operation.Operation == ast.Subscription {
 		return func() {}, nil
@@ -77,7 +74,3 @@ func busy(text string, seconds int) *refusal {
 		"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": seconds,
 	}}
 }
-
-// boundConnections lets a listener have that many connections. Who comes when there are as many waits until one has
-// ended: see idleTimeout and the read timeouts.
-func boundConnections(l net.Listener, most int) net.Listener { return netutil.LimitListener(l, most) }

@@ -1,4 +1,4 @@
-package main
+package transport
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) 
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). It ends
 // when the caller's token does, with an error that says so. When the gateway
 // ends, it ends without complete, so that clients come again.
-func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *refusal {
+func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *refusal {
 	live := operation.Operation.Operation == ast.Subscription
 	caller := identity.From(ctx)
 	if live {
@@ -68,7 +68,7 @@ func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operat
 		pulling.Wait()
 	}()
 
-	stream := eventStream{w, e.cfg.RequestTimeout}
+	stream := eventStream{w, e.opts.RequestTimeout}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a test's recorder has none
 	if stream.begin() != nil {
 		return nil
@@ -81,7 +81,7 @@ func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operat
 		case response, more := <-answers:
 			switch {
 			case more:
-				e.auth.challengeIn(response.Errors)
+				e.opts.Authenticator.challengeIn(response.Errors)
 				err = stream.send("next", encode(response))
 			case errors.Is(context.Cause(ctx), errTokenEnded):
 				_ = stream.last(e.failure(ctx, &gqlerror.Error{Message: tokenEnded.reason, Extensions: map[string]any{"code": "UNAUTHENTICATED"}}))
@@ -102,14 +102,14 @@ func (e endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operat
 }
 
 // pull passes on the answers of an operation until it ends.
-func (e endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response, resolved func()) {
+func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response, resolved func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			answers <- e.failure(ctx, e.executor.PresentRecoveredError(ctx, p))
+			answers <- e.failure(ctx, e.opts.Executor.PresentRecoveredError(ctx, p))
 		}
 	}()
 	live := operation.Operation.Operation == ast.Subscription
-	responses, ctx := e.executor.DispatchOperation(ctx, operation)
+	responses, ctx := e.opts.Executor.DispatchOperation(ctx, operation)
 	for {
 		response := responses(ctx)
 		resolved()

@@ -1,4 +1,4 @@
-package main
+package transport
 
 import (
 	"bufio"
@@ -69,12 +69,12 @@ func checkUpgrade(r *http.Request) *refusal {
 
 // serveSocket answers operations over a WebSocket until it closes. Whoever opens one with an access token in a header
 // is known from then on; others send it in connection_init, as browsers have to.
-func (e endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
+func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
 	a := answer{w: w, mediaType: mediaTypeJSON}
 	problem := checkUpgrade(r)
 	ctx := r.Context()
 	if problem == nil && len(r.Header.Values("Authorization")) > 0 {
-		ctx, problem = e.auth.request(r)
+		ctx, problem = e.opts.Authenticator.request(r)
 	}
 	var done func()
 	if problem == nil {
@@ -92,10 +92,10 @@ func (e endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // it has answered
 	}
-	conn.SetReadLimit(e.cfg.MaxBodyBytes)
+	conn.SetReadLimit(e.opts.BodyBytes)
 	s := &socket{
-		endpoint: e, header: r.Header, conn: conn, raw: hijacked.conn, whole: ctx,
-		messages: rate.NewLimiter(rate.Limit(2*e.cfg.CallerRate), 2*e.cfg.CallerBurst),
+		Endpoint: e, header: r.Header, conn: conn, raw: hijacked.conn, whole: ctx,
+		messages: rate.NewLimiter(rate.Limit(2*e.opts.Quota.Rate), 2*e.opts.Quota.Burst),
 		began:    make(chan time.Time, 1), operations: map[string]*socketOperation{},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
@@ -118,7 +118,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // has one of its own, which also writes its answers: a client that reads slowly holds up its own operations, until the
 // time to write is over.
 type socket struct {
-	endpoint
+	*Endpoint
 	header   http.Header // of the handshake
 	conn     *websocket.Conn
 	raw      net.Conn
@@ -200,7 +200,7 @@ func (s *socket) close(why closing) {
 // watch closes the connection when its time is up.
 func (s *socket) watch() {
 	why := closing{closeInitLate, "Connection initialisation timeout"}
-	limit := time.NewTimer(s.cfg.ReadHeaderTimeout)
+	limit := time.NewTimer(s.opts.InitTimeout)
 	defer limit.Stop()
 	for {
 		select {
@@ -257,7 +257,7 @@ func (s *socket) read() *closing {
 		case kind != websocket.MessageText:
 			return invalid("A message has to be text.")
 		}
-		if err := s.limits.CheckJSON(text); err != nil {
+		if err := s.opts.Limits.CheckJSON(text); err != nil {
 			return invalid(err.Message)
 		}
 		var m message
@@ -279,7 +279,7 @@ func (s *socket) next() (websocket.MessageType, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	late := time.AfterFunc(s.cfg.RequestTimeout, func() { _ = s.raw.Close() })
+	late := time.AfterFunc(s.opts.RequestTimeout, func() { _ = s.raw.Close() })
 	defer late.Stop()
 	text, err := io.ReadAll(r)
 	return kind, text, err
@@ -323,7 +323,7 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 	ctx := s.whole
 	if given := identity.From(ctx); given == nil {
 		var problem *refusal
-		if ctx, problem = s.auth.request((&http.Request{Header: header, RemoteAddr: s.raw.RemoteAddr().String()}).WithContext(ctx)); problem != nil {
+		if ctx, problem = s.opts.Authenticator.request((&http.Request{Header: header, RemoteAddr: s.raw.RemoteAddr().String()}).WithContext(ctx)); problem != nil {
 			return refusedConnection(problem)
 		}
 	} else if token, problem := bearer(header); len(header) > 0 && (problem != "" || token != given.Token.Reveal()) {
@@ -420,7 +420,7 @@ func (s *socket) subscribe(m message) *closing {
 func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), why *closing) {
 	s.mu.Lock()
 	_, taken := s.operations[op.id]
-	closes, busy := s.closing, s.running >= s.cfg.CallerOperations
+	closes, busy := s.closing, s.running >= s.opts.Quota.PerCaller
 	s.mu.Unlock() // only the reader begins operations
 	switch {
 	case taken:
@@ -429,7 +429,7 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 		return nil, nil
 	}
 	var admitted func()
-	problem := &refusal{text: fmt.Sprintf("The connection has %d operations under way, as many as it may have.", s.cfg.CallerOperations), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
+	problem := &refusal{text: fmt.Sprintf("The connection has %d operations under way, as many as it may have.", s.opts.Quota.PerCaller), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
 	if !busy {
 		admitted, problem = s.admit(ctx)
 	}
@@ -458,7 +458,7 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 	}()
 	defer func() {
 		if p := recover(); p != nil {
-			s.finish(op, "error", encodeErrors(s.failure(ctx, s.executor.PresentRecoveredError(ctx, p)).Errors))
+			s.finish(op, "error", encodeErrors(s.failure(ctx, s.opts.Executor.PresentRecoveredError(ctx, p)).Errors))
 		}
 	}()
 	operation, refused := s.prepare(ctx, params)
@@ -476,7 +476,7 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 	defer resolved()
 	ctx, sent := s.answers.Begin(ctx)
 	defer sent()
-	responses, ctx := s.executor.DispatchOperation(ctx, operation)
+	responses, ctx := s.opts.Executor.DispatchOperation(ctx, operation)
 	for {
 		response := responses(ctx)
 		resolved()
@@ -487,7 +487,7 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		case response == nil:
 			response = s.failure(ctx, context.Cause(ctx))
 		}
-		s.auth.challengeIn(response.Errors)
+		s.opts.Authenticator.challengeIn(response.Errors)
 		if response.Data == nil {
 			s.finish(op, "error", encodeErrors(response.Errors))
 			return
@@ -505,9 +505,9 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 
 // bound holds an operation to its time: a query or a mutation to that of a request, a subscription to that of the
 // gateway. A subscription does not count as an operation under way, which would keep out those that end.
-func (e endpoint) bound(ctx context.Context, operation *graphql.OperationContext, end func()) (context.Context, context.CancelFunc) {
+func (e *Endpoint) bound(ctx context.Context, operation *graphql.OperationContext, end func()) (context.Context, context.CancelFunc) {
 	if operation.Operation.Operation != ast.Subscription {
-		return context.WithTimeout(ctx, e.cfg.RequestTimeout)
+		return context.WithTimeout(ctx, e.opts.RequestTimeout)
 	}
 	end()
 	ctx, cancel := context.WithCancel(ctx)
@@ -551,7 +551,7 @@ const longMessage = 64 << 10
 
 // send sends a message. A client that does not take it in time loses the connection.
 func (s *socket) send(message ...[]byte) {
-	ctx, cancel := context.WithTimeout(s.whole, s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(s.whole, s.opts.RequestTimeout)
 	defer cancel()
 	if err := s.write(ctx, message); err != nil && !errors.Is(err, net.ErrClosed) {
 		_ = s.raw.Close() // which ends the reader

@@ -1,20 +1,21 @@
-package main
+package transport
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/go-cmp/cmp"
 
-	"licensegraph/internal/emulator"
 	"licensegraph/internal/execution/stub"
+	"licensegraph/internal/logs"
+	"licensegraph/internal/transport/transporttest"
 )
 
 const (
@@ -92,7 +93,7 @@ func TestTransport(t *testing.T) {
 		{"GET, deep variables", "GET", get("query", "{hello}", "variables", strings.Repeat(`{"a":`, 50)), "", nil, 400, `"limit":"nesting"`, ""},
 		{"GET, bad UTF-8", "GET", "/graphql?query=%7Bhello%7D%23%ff", "", nil, 200, `"limit":"encoding"`, ""},
 
-		{"GET", "GET", get("query", "{hello}"), "", nil, 200, stub.HelloAnswer, "Cache-Control: no-store"},
+		{"GET", "GET", get("query", "{hello}"), "", nil, 200, stub.HelloAnswer, ""},
 		{"GET, everything", "GET", get("query", "query a($n:Int){echo(n:$n){hello}}", "operationName", "a", "variables", `{"n":3}`, "extensions", `{"a":1}`), "", nil, 200, stub.HelloAnswer, ""},
 		{"GET, empty parameters", "GET", get("query", "{hello}", "operationName", "", "variables", ""), "", nil, 200, stub.HelloAnswer, ""},
 		{"GET, no query", "GET", "/graphql", "", nil, 400, "query is missing", ""},
@@ -108,11 +109,11 @@ func TestTransport(t *testing.T) {
 		{"DELETE", "DELETE", "/graphql", "", nil, 405, "GET or POST", "Allow: GET, POST, OPTIONS"},
 		{"OPTIONS", "OPTIONS", "/graphql", "", nil, 204, "", "Allow: GET, POST, OPTIONS"},
 	}
-	handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--max-body-bytes=1000")
+	handler := testEndpoint(t, new(bytes.Buffer), stub.Hello, nil, func(o *Options) { o.BodyBytes = 1000 })
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := send(t, handler, tt.method, tt.path, tt.body, tt.headers...)
+			w := transporttest.Send(t, handler, tt.method, tt.path, tt.body, tt.headers...)
 			body := w.Body.String()
 			if w.Code != tt.status {
 				t.Errorf("status %d, want %d", w.Code, tt.status)
@@ -158,9 +159,11 @@ func TestAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			log := newJournal()
-			handler := testHandler(t, log, tt.exec, "--request-timeout=30ms")
-			w := send(t, handler, "POST", "/graphql", helloBody, jsonBody, tt.accept, "X-Request-Id: the-request")
+			log := new(bytes.Buffer)
+			handler := testEndpoint(t, log, tt.exec, nil, func(o *Options) { o.RequestTimeout = 30 * time.Millisecond })
+			w := transporttest.Send(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				handler.ServeHTTP(w, r.WithContext(logs.WithRequestID(r.Context(), "the-request")))
+			}), "POST", "/graphql", helloBody, jsonBody, tt.accept)
 			if w.Code != tt.status {
 				t.Errorf("status %d, want %d", w.Code, tt.status)
 			}
@@ -186,7 +189,7 @@ func TestAnswers(t *testing.T) {
 // TestErrorsAreBounded sends names and mistakes by the thousand.
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
-	handler := testHandler(t, new(bytes.Buffer), stub.Hello)
+	handler := testEndpoint(t, new(bytes.Buffer), stub.Hello, nil)
 	many := "{"
 	for i := range 150 {
 		many += fmt.Sprintf("x%d ", i)
@@ -199,12 +202,12 @@ func TestErrorsAreBounded(t *testing.T) {
 		"mistakes": many,
 		"token":    `{hello "` + strings.Repeat("x", 60_000) + `"}`,
 	} {
-		w := send(t, handler, "POST", "/graphql", string(mustMarshal(map[string]string{"query": query})), jsonBody)
+		w := transporttest.Send(t, handler, "POST", "/graphql", string(mustMarshal(map[string]string{"query": query})), jsonBody)
 		if n := w.Body.Len(); n > 10_000 || !strings.Contains(w.Body.String(), `"errors"`) {
 			t.Errorf("%s: an answer of %d bytes", name, n)
 		}
 	}
-	w := send(t, handler, "POST", "/graphql", `{"query":"{hello}","operationName":"`+strings.Repeat("x", 100_000)+`"}`, jsonBody)
+	w := transporttest.Send(t, handler, "POST", "/graphql", `{"query":"{hello}","operationName":"`+strings.Repeat("x", 100_000)+`"}`, jsonBody)
 	if n := w.Body.Len(); n > 1_000 || w.Code != http.StatusOK {
 		t.Errorf("operation name: %d, %d bytes", w.Code, n)
 	}
@@ -255,99 +258,5 @@ func TestNegotiate(t *testing.T) {
 	}
 	if got, _ := negotiate([]string{"text/html", "application/json"}); got != mediaTypeJSON {
 		t.Errorf("two headers: got %q", got)
-	}
-}
-
-// TestGetOfAMutation sends a mutation by GET, whether changes are allowed or not, and whether it is valid or not.
-func TestGetOfAMutation(t *testing.T) {
-	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
-	for _, flags := range [][]string{nil, {"--allow-writes"}} {
-		p := startOver(t, tenant, flags...)
-		for _, mutation := range []string{
-			`mutation{reprocessAssignments(input:{userIds:[]}){results{outcome}}}`,
-			`mutation($i:ID!){reprocessAssignments(input:{userIds:[$i]}){results{outcome}}}`,
-		} {
-			status, body := p.get(t, "/graphql?query="+url.QueryEscape(mutation))
-			if status != http.StatusMethodNotAllowed || !strings.Contains(body, "by POST") {
-				t.Errorf("%v: %d %s", flags, status, body)
-			}
-		}
-	}
-}
-
-// TestClientThatLeaves is nothing that the operator has to look at.
-func TestClientThatLeaves(t *testing.T) {
-	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
-	waiting, release := make(chan struct{}, 10), make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Times: -1, Rewrite: func(body []byte) []byte {
-		waiting <- struct{}{}
-		<-release
-		return body
-	}})
-	p := startOver(t, tenant)
-	ctx, leave := context.WithCancel(t.Context())
-	go func() {
-		<-waiting
-		leave()
-	}()
-	req := post(t, p.url+endpointPath, []byte(`{"query":"{groups{nodes{id}}}"}`)).WithContext(ctx)
-	if resp, err := p.client.Do(req); err == nil {
-		resp.Body.Close()
-		t.Fatalf("it was answered: %d", resp.StatusCode)
-	}
-	p.stderr.wait("status=499")
-	if log := p.stderr.String(); strings.Contains(log, "upstream request failed") || strings.Contains(log, "level=WARN") {
-		t.Errorf("the log:\n%s", log)
-	}
-}
-
-// TestErrorsAreWhole has errors of all kinds. Each has a code, and says whether the same operation can succeed later.
-func TestErrorsAreWhole(t *testing.T) {
-	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
-	p := startOver(t, tenant)
-	retryable := map[string]bool{"BAD_USER_INPUT": false, "NOT_FOUND": false, "FORBIDDEN": false, "INTERNAL": false, "UPSTREAM_UNAVAILABLE": true, "UPSTREAM_BUDGET_EXCEEDED": false, "PERSISTED_QUERY_NOT_FOUND": false}
-	met := map[string]bool{}
-	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Status: 503, Times: -1})
-	tenant.Inject(emulator.Fault{Endpoint: "GET /subscribedSkus", Status: 400, Times: -1})
-	for _, body := range []string{
-		"no JSON", `{}`, `{"query":"{"}`, `{"query":"{nope}"}`, `{"query":"{users(first:0){nodes{id}}}"}`, `{"query":"query($n:Int){users(first:$n){nodes{id}}}","variables":{"n":"x"}}`,
-		`{"query":"{user(id:\"11111111-1111-4111-8111-111111111111\"){id}}"}`, `{"query":"mutation{reprocessAssignments(input:{userIds:[]}){results{outcome}}}"}`,
-		`{"query":"{groups{nodes{id}}}"}`, `{"query":"{subscribedSkus{nodes{id}}}"}`, `{"query":"{me{id}}"}`, `{"query":"` + strings.Repeat("a", 70_000) + `"}`,
-		`{"query":"{allotments(first:100){nodes{waitingMembers{nodes{allotment{id}}}}}}"}`, `{"query":"{users(first:999){nodes{usageRights{assignments{allotment{services{planId planName}}}}}}}"}`,
-		`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("a", 64) + `"}}}`, `{"query":"subscription{x}"}`, `{"query":"{_entities(representations:[{__typename:\"User\"}]){__typename}}"}`,
-	} {
-		for _, accept := range []string{mediaTypeJSON, mediaTypeGraphQL, mediaTypeEvents} {
-			req := post(t, p.url+endpointPath, []byte(body))
-			req.Header.Set("Accept", accept)
-			text := p.do(t, req).body
-			if _, data, ok := strings.Cut(text, "event: next\ndata: "); ok {
-				text, _, _ = strings.Cut(data, "\n")
-			}
-			var answer struct {
-				Errors []struct {
-					Message    string
-					Extensions map[string]any
-				}
-			}
-			if err := json.Unmarshal([]byte(text), &answer); err != nil || len(answer.Errors) == 0 {
-				t.Errorf("%s: %v, %.300s: %.80s", accept, err, text, body)
-			}
-			for _, e := range answer.Errors {
-				code, _ := e.Extensions["code"].(string)
-				met[code] = true
-				if want, known := retryable[code]; !known || e.Extensions["retryable"] != want || e.Message == "" {
-					t.Errorf("%s: %v: %.80s", accept, e, body)
-				}
-			}
-		}
-	}
-	for code := range retryable {
-		if !met[code] {
-			t.Errorf("no error has the code %s", code)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package transport
 
 import (
 	"bytes"
@@ -53,7 +53,7 @@ func FuzzRequest(f *testing.F) {
 	var handler http.Handler
 	f.Fuzz(func(t *testing.T, contentType, accept, rawQuery, body string) {
 		if handler == nil {
-			handler = testHandler(t, &log, stub.Hello, "--caller-rate=1000000000", "--caller-burst=1000000000")
+			handler = testEndpoint(t, &log, stub.Hello, nil, func(o *Options) { o.Quota.Rate, o.Quota.Burst = 1e9, 1e9 })
 		}
 		log.Reset()
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
@@ -70,6 +70,22 @@ func FuzzRequest(f *testing.F) {
 			if !strings.HasPrefix(w.Header().Get("Content-Type"), mediaTypeEvents) && (!json.Valid(answer) || !utf8.Valid(answer)) {
 				t.Errorf("%s: %d %.500q", method, w.Code, answer)
 			}
+		}
+	})
+}
+
+// FuzzBearer returns a token that can stand in a header, or says what is wrong.
+func FuzzBearer(f *testing.F) {
+	for _, value := range []string{"Bearer a.b.c", "bearer  x", "Basic YTpi", "Bearer", "Bearer a b", "Bearer \x00", ""} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		token, problem := bearer(http.Header{"Authorization": {value}})
+		if (token == "") == (problem == "") || token != "" && !strings.HasSuffix(strings.TrimRight(value, " "), token) {
+			t.Fatalf("%q: %q, %q", value, token, problem)
+		}
+		if problem != "" && len(value) > 12 && strings.Contains(problem, value) {
+			t.Fatalf("%q is repeated", value)
 		}
 	})
 }

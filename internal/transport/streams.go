@@ -1,4 +1,4 @@
-package main
+package transport
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"sync"
 
-	"licensegraph/internal/config"
 	"licensegraph/internal/identity"
 )
 
@@ -25,8 +24,8 @@ type streams struct {
 	group   sync.WaitGroup
 }
 
-func newStreams(cfg *config.Config) *streams {
-	s := &streams{perCaller: cfg.CallerStreams, total: cfg.MaxStreams, callers: map[identity.Key]int{}}
+func newStreams(perCaller, total int) *streams {
+	s := &streams{perCaller: perCaller, total: total, callers: map[identity.Key]int{}}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }

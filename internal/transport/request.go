@@ -1,4 +1,4 @@
-package main
+package transport
 
 import (
 	"bytes"
@@ -174,6 +174,23 @@ func checkContent(h http.Header) *refusal {
 	}
 	return nil
 }
+
+// boundBody lets that much of a body be read and no more. Of one that says that it is longer, nothing is waited for.
+func boundBody(w http.ResponseWriter, r *http.Request, bytes int64) {
+	if r.ContentLength > bytes {
+		w.Header().Set("Connection", "close") // who would read it?
+		r.Body = tooLong{r.Body, bytes}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, bytes)
+}
+
+// tooLong is a body of which nothing is read.
+type tooLong struct {
+	io.Closer
+	limit int64
+}
+
+func (b tooLong) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
 
 // readBody reads the body until the request's time is up.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {

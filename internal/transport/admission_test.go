@@ -1,9 +1,8 @@
-package main
+package transport
 
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,7 +34,7 @@ func askAs(t *testing.T, handler http.Handler, caller *identity.Caller, method, 
 // TestCallerRate has a caller ask too often, over each transport, without being read.
 func TestCallerRate(t *testing.T) {
 	t.Parallel()
-	handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--caller-rate=1", "--caller-burst=3")
+	handler := testEndpoint(t, new(bytes.Buffer), stub.Hello, nil, func(o *Options) { o.Quota.Rate, o.Quota.Burst = 1, 3 })
 	adele, same := &identity.Caller{TenantID: "t", ObjectID: "a"}, &identity.Caller{TenantID: "t", ObjectID: "a", ClientID: "other"}
 	for i, r := range []struct{ method, target, body string }{
 		{"POST", "/graphql", helloBody}, {"GET", "/graphql?query={hello}", ""}, {"POST", "/graphql", "no JSON"},
@@ -72,7 +71,7 @@ func TestOperationsAtOnce(t *testing.T) {
 		<-finish
 		return stub.Hello(ctx)
 	}
-	handler := testHandler(t, new(bytes.Buffer), wait, "--caller-operations=2", "--max-operations=3")
+	handler := testEndpoint(t, new(bytes.Buffer), wait, nil, func(o *Options) { o.Quota.PerCaller, o.Quota.Total = 2, 3 })
 	var group sync.WaitGroup
 	start := func(object string) {
 		group.Go(func() {
@@ -101,51 +100,10 @@ func TestOperationsAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// TestConnectionsAreBounded has the first of two connections end before the second is taken.
-func TestConnectionsAreBounded(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bound := boundConnections(listener, 1)
-	defer bound.Close()
-	accepted := make(chan net.Conn, 2)
-	var group sync.WaitGroup
-	group.Go(func() {
-		for {
-			conn, err := bound.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- conn
-		}
-	})
-	var dialer net.Dialer
-	for range 2 {
-		conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-	}
-	first := <-accepted
-	select {
-	case <-accepted:
-		t.Error("a second connection was taken")
-	case <-time.After(100 * time.Millisecond): // it comes at once where nothing holds it
-	}
-	_ = first.Close()
-	second := <-accepted
-	_ = second.Close()
-	_ = bound.Close()
-	group.Wait()
-}
-
 // TestPressure refuses operations that would begin late, with the time that others wait.
 func TestPressure(t *testing.T) {
 	t.Parallel()
-	e := endpoint{pressure: new(pressure), quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
+	e := &Endpoint{quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
 	begins := func() *refusal {
 		end, problem := e.admit(t.Context())
 		if problem == nil {
@@ -183,7 +141,7 @@ func TestPressure(t *testing.T) {
 // TestTurns has a large operation wait for another one, and a small one for nobody.
 func TestTurns(t *testing.T) {
 	t.Parallel()
-	e := endpoint{turns: semaphore.NewWeighted(100_000)}
+	e := &Endpoint{turns: semaphore.NewWeighted(100_000)}
 	operation := func(cost int) *graphql.OperationContext {
 		op := &graphql.OperationContext{Operation: &ast.OperationDefinition{Operation: ast.Query}}
 		op.Stats.SetExtension("cost", cost)
