@@ -24,6 +24,7 @@ import (
 	"licensegraph/internal/identity"
 	"licensegraph/internal/msgraph"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/upstream"
 )
 
 // withoutPrefetch has all tests ask gateways whose resolvers read for themselves: their answers are the same.
@@ -59,6 +60,7 @@ type gateway struct {
 	person   personalToken    // empty for the application itself
 	caller   *identity.Caller // nil for anyone
 	audit    *lockedBuffer
+	observe  func(read string, cost upstream.Cost, keys int)
 }
 
 // personalToken is the token of somebody who has signed in.
@@ -189,6 +191,7 @@ func (g *gateway) restart() {
 		Unplanned:    func(field string) { g.t.Errorf("%s: read after the prefetch", field) },
 
 		WithoutPrefetch: *withoutPrefetch,
+		Observe:         g.observe,
 	})
 	if err != nil {
 		g.t.Fatal(err)

@@ -98,7 +98,7 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	if denied != nil {
 		op.Stats.SetExtension(deniedKey, denied)
 	}
-	ctx = loaders.With(ctx, loaders.New(ctx, upstream, needsOf(op).of))
+	ctx = loaders.With(ctx, o.resolver.newLoaders(ctx, upstream, op))
 	if op.Operation.Operation == ast.Query {
 		if slices.Contains(rootFields(op), "_entities") {
 			op.ResolverMiddleware = o.entities(op.ResolverMiddleware)
@@ -147,7 +147,7 @@ func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootRe
 	if op.Operation.Operation == ast.Query {
 		return next(ctx)
 	}
-	return o.audited(loaders.With(ctx, loaders.New(ctx, upstreamOf(ctx), needsOf(op).of)), next)
+	return o.audited(loaders.With(ctx, o.resolver.newLoaders(ctx, upstreamOf(ctx), op)), next)
 }
 
 // entities lets each representation of an _entities field fail on its own. It surrounds the fields of operations that ask for entities, no others: a call for each

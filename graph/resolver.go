@@ -47,6 +47,8 @@ type Options struct {
 	WithoutPrefetch bool
 	// Unplanned is told of each field that had to read for itself in spite of the prefetch; nil for nobody.
 	Unplanned func(field string)
+	// Observe is told of each kind of read that operations make, with how many keys; nil for nobody.
+	Observe func(read string, cost upstream.Cost, keys int)
 	// AllowWrites lets mutations through.
 	AllowWrites bool
 	// Document tells the hash of an operation's document as it was sent, and the operation's name, where they are known
@@ -81,6 +83,13 @@ func (r *Resolver) ChangeCursorKeys(keys [][]byte) error { return r.cursors.chan
 // Schema returns the schema with its resolvers, for a server to execute.
 func (r *Resolver) Schema() graphql.ExecutableSchema {
 	return generated.NewExecutableSchema(generated.Config{Schema: shownSchema(), Resolvers: r})
+}
+
+// newLoaders returns loaders for what an operation, or a field of a mutation, reads.
+func (r *Resolver) newLoaders(ctx context.Context, source loaders.Source, op *graphql.OperationContext) *loaders.Loaders {
+	l := loaders.New(ctx, source, needsOf(op).of)
+	l.Observe = r.options.Observe
+	return l
 }
 
 // reads returns what the edges of the operation read with.

@@ -12,7 +12,7 @@ import (
 
 func (l *Loaders) addAllotments() {
 	l.Allotments = newLoaderOf(l, func(b upstream.Batch, _ []upstream.Tenant, found func(upstream.Tenant, []*licensing.Allotment, error)) {
-		l.allotments.read(b, ask(l, msgraph.AllAllotments), func(allotments []*licensing.Allotment, err error) {
+		l.allotments.read(l, b, func(allotments []*licensing.Allotment, err error) {
 			for _, allotment := range allotments {
 				l.AllotmentByID.Prime(allotment.ID, allotment)
 			}
@@ -25,9 +25,9 @@ func (l *Loaders) addAllotments() {
 		case held:
 			handOver(all, found)
 		case len(ids) == 1:
-			msgraph.AllotmentsByID.Add(b, ids, ask(l, msgraph.AllotmentsByID), found)
+			add(l, msgraph.AllotmentsByID, b, ids, found)
 		default: // a tenant has few: the list of all is one read
-			l.allotments.read(b, ask(l, msgraph.AllAllotments), func(allotments []*licensing.Allotment, err error) {
+			l.allotments.read(l, b, func(allotments []*licensing.Allotment, err error) {
 				for _, id := range ids {
 					if err != nil {
 						found(id, nil, err)
@@ -49,7 +49,7 @@ type allotmentsRead struct {
 	wanted *[]func([]*licensing.Allotment, error)
 }
 
-func (r *allotmentsRead) read(b upstream.Batch, ask upstream.Ask, found func([]*licensing.Allotment, error)) {
+func (r *allotmentsRead) read(all *Loaders, b upstream.Batch, found func([]*licensing.Allotment, error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.batch == b {
@@ -58,11 +58,11 @@ func (r *allotmentsRead) read(b upstream.Batch, ask upstream.Ask, found func([]*
 	}
 	wanted := &[]func([]*licensing.Allotment, error){found}
 	r.batch, r.wanted = b, wanted
-	msgraph.AllAllotments.Add(b, []upstream.Tenant{Tenant}, ask, func(_ upstream.Tenant, allotments []*licensing.Allotment, err error) {
+	add(all, msgraph.AllAllotments, b, []upstream.Tenant{Tenant}, func(_ upstream.Tenant, allotments []*licensing.Allotment, err error) {
 		r.mu.Lock()
-		all := *wanted // nobody adds to a batch that was sent
+		each := *wanted // nobody adds to a batch that was sent
 		r.mu.Unlock()
-		for _, found := range all {
+		for _, found := range each {
 			found(allotments, err)
 		}
 	})

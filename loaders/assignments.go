@@ -28,7 +28,7 @@ func (l *Loaders) addAssignments() {
 		l.RelatedByAssignmentID.Prime(id, &a.Related)
 	})
 	l.RelatedByAssignmentID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, *licensing.AssignmentRelated, error)) {
-		msgraph.AssignmentsByID.Add(b, ids, ask(l, msgraph.AssignmentsByID), func(id string, a *licensing.Assignment, err error) {
+		add(l, msgraph.AssignmentsByID, b, ids, func(id string, a *licensing.Assignment, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return

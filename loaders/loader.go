@@ -27,13 +27,25 @@ type Loader[K comparable, V any] struct {
 // newLoader returns a loader of a read. Came, unless it is nil, is told of each value that came.
 func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], came func(K, V)) *Loader[K, V] {
 	return newLoaderOf(all, func(b upstream.Batch, keys []K, found func(K, V, error)) {
-		read.Add(b, keys, ask(all, read), func(key K, value V, err error) {
+		add(all, read, b, keys, func(key K, value V, err error) {
 			if err == nil && came != nil {
 				came(key, value)
 			}
 			found(key, value, err)
 		})
 	})
+}
+
+// add adds reads of what the operation needs to a batch.
+func add[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, found func(K, V, error)) {
+	addAsking(all, read, b, keys, ask(all, read), found)
+}
+
+func addAsking[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, ask upstream.Ask, found func(K, V, error)) {
+	if all.Observe != nil {
+		all.Observe(read.Name, read.Cost, len(keys))
+	}
+	read.Add(b, keys, ask, found)
 }
 
 // ask is what the operation needs of what is read.

@@ -63,6 +63,10 @@ type Loaders struct {
 	Allotments                *Loader[upstream.Tenant, []*licensing.Allotment]
 	SubscribedSkus            *Loader[upstream.Tenant, []*licensing.SubscribedSku]
 
+	// Observe is told of each read that is added to a batch, with how many keys; nil for nobody. It is set before the first
+	// round.
+	Observe func(read string, cost upstream.Cost, keys int)
+
 	ctx        context.Context
 	source     Source
 	properties Properties

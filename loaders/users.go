@@ -23,7 +23,7 @@ func (l *Loaders) addUsers() {
 	l.UserByID = newLoader(l, ofGUIDs(msgraph.UsersByID), func(_ string, user *licensing.User) { l.holdUser(user) })
 	l.UserByPrincipalName = newLoader(l, msgraph.UsersByPrincipalName, func(_ string, user *licensing.User) { l.holdUser(user) })
 	l.LicenseStatesByUserID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
-		ofGUIDs(msgraph.UsersByID).Add(b, ids, upstream.Ask{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
+		addAsking(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Ask{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return
