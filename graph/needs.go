@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,21 +31,30 @@ var upstreamProperties = map[string][]string{
 
 // needsOf reads the operation once, each fragment at most once.
 func needsOf(op *graphql.OperationContext) needs {
-	walk := needsWalk{op: op, denied: deniedIn(op), fields: map[string]map[string]bool{}, required: map[string]bool{}, seen: map[string]bool{}}
-	walk.selections(op.Operation.SelectionSet)
-
+	denied, fields := deniedIn(op), map[string]map[string]bool{} // by type
 	result := needs{}
-	for typeName := range walk.fields {
+	visitFields(op, op.Operation.SelectionSet, func(f *ast.Field, _ bool) bool {
+		if f.ObjectDefinition == nil || denied.has(f.ObjectDefinition.Name, f.Name) || denied.hasPlace(f) {
+			return false
+		}
+		parent := f.ObjectDefinition.Name
+		if fields[parent] == nil {
+			fields[parent] = map[string]bool{}
+		}
+		fields[parent][f.Name] = true
+		result.add(ofArguments(op, f)...)
+		return true
+	})
+	for typeName := range fields {
 		for _, concrete := range implementing(typeName) {
-			for field := range walk.fields[typeName] {
-				if !walk.denied.has(concrete, field) {
+			for field := range fields[typeName] {
+				if !denied.has(concrete, field) {
 					result.add(requirements(concrete, field)...)
 				}
 			}
 		}
 	}
-	result.add(slices.Collect(maps.Keys(walk.required))...)
-	if right := walk.fields["UsageRight"]; (right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight") {
+	if right := fields["UsageRight"]; (right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight") {
 		result.add("AssignmentError.assignedTo") // who holds the right
 	}
 	result.add("SubscribedSku.skuId", "SubscribedSku.id")
@@ -93,91 +101,19 @@ func (n needs) add(properties ...string) {
 // of returns the properties needed of a type.
 func (n needs) of(typeName string) []string { return n[typeName] }
 
-type needsWalk struct {
-	op       *graphql.OperationContext
-	denied   *denied
-	fields   map[string]map[string]bool // by type
-	required map[string]bool            // properties that arguments take
-	seen     map[string]bool            // fragments
-}
-
-func (w *needsWalk) selections(set ast.SelectionSet) {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			if s.ObjectDefinition == nil || !w.included(s.Directives) {
-				continue
-			}
-			parent := s.ObjectDefinition.Name
-			if w.denied.has(parent, s.Name) || w.denied.hasPlace(s) {
-				continue
-			}
-			if w.fields[parent] == nil {
-				w.fields[parent] = map[string]bool{}
-			}
-			w.fields[parent][s.Name] = true
-			w.arguments(s)
-			w.selections(s.SelectionSet)
-		case *ast.InlineFragment:
-			if w.included(s.Directives) {
-				w.selections(s.SelectionSet)
-			}
-		case *ast.FragmentSpread:
-			if w.included(s.Directives) && !w.seen[s.Name] && s.Definition != nil {
-				w.seen[s.Name] = true
-				w.selections(s.Definition.SelectionSet)
-			}
-		}
-	}
-}
-
-// arguments notes the properties that the arguments of a field take.
-func (w *needsWalk) arguments(f *ast.Field) {
+// ofArguments returns the properties that the arguments of a field take.
+func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []string) {
 	edge := edges[f.ObjectDefinition.Name+"."+f.Name]
 	if edge == nil || len(edge.requiresFor) == 0 {
-		return
+		return nil
 	}
-	arguments := f.ArgumentMap(w.op.Variables)
+	arguments := f.ArgumentMap(op.Variables)
 	for _, requirement := range edge.requiresFor {
 		if requirement.applies(arguments[requirement.argument]) {
-			for _, property := range requirement.properties {
-				w.required[property] = true
-			}
+			properties = append(properties, requirement.properties...)
 		}
 	}
-}
-
-// below reads what is selected of the fields of a selection, not those fields themselves.
-func (w *needsWalk) below(set ast.SelectionSet) {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			if w.included(s.Directives) {
-				w.selections(s.SelectionSet)
-			}
-		case *ast.InlineFragment:
-			if w.included(s.Directives) {
-				w.below(s.SelectionSet)
-			}
-		case *ast.FragmentSpread:
-			if top := "top of " + s.Name; w.included(s.Directives) && !w.seen[top] && s.Definition != nil {
-				w.seen[top] = true
-				w.below(s.Definition.SelectionSet)
-			}
-		}
-	}
-}
-
-// included evaluates @skip and @include.
-func (w *needsWalk) included(directives ast.DirectiveList) bool {
-	for name, wanted := range map[string]bool{"skip": false, "include": true} {
-		if d := directives.ForName(name); d != nil {
-			if value, ok := d.ArgumentMap(w.op.Variables)["if"].(bool); ok && value != wanted {
-				return false
-			}
-		}
-	}
-	return true
+	return properties
 }
 
 // jsonNames returns the names under which the fields of a struct are read.

@@ -122,33 +122,14 @@ func (r *rights) deniedTo(caller *identity.Caller, op *graphql.OperationContext)
 		return nil
 	}
 	d := &denied{rights: r, caller: caller, places: map[*ast.Field]*rightError{}, fields: map[string]*rightError{}}
-	d.walk(op, op.Operation.SelectionSet, map[string]bool{})
+	visitFields(op, op.Operation.SelectionSet, func(f *ast.Field, _ bool) bool {
+		d.field(op, f)
+		return true
+	})
 	if len(d.fields) == 0 && len(d.places) == 0 && d.signIn == nil {
 		return nil
 	}
 	return d
-}
-
-func (d *denied) walk(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) {
-	included := (&needsWalk{op: op}).included
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			if included(s.Directives) {
-				d.field(op, s)
-				d.walk(op, s.SelectionSet, seen)
-			}
-		case *ast.InlineFragment:
-			if included(s.Directives) {
-				d.walk(op, s.SelectionSet, seen)
-			}
-		case *ast.FragmentSpread:
-			if s.Definition != nil && !seen[s.Name] && included(s.Directives) {
-				seen[s.Name] = true
-				d.walk(op, s.Definition.SelectionSet, seen)
-			}
-		}
-	}
 }
 
 func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {

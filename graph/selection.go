@@ -42,19 +42,64 @@ func (s selection) of(typeName, field string) selection {
 func (s selection) empty() bool { return len(s.sets) == 0 }
 
 // leadsTo tells whether a field of an object further below is selected for which wanted holds.
-func (s selection) leadsTo(wanted func(typeName, field string) bool) bool {
-	w := needsWalk{op: s.operation, denied: deniedIn(s.operation), fields: map[string]map[string]bool{}, seen: map[string]bool{}}
+func (s selection) leadsTo(wanted func(typeName, field string) bool) (leads bool) {
+	denied := deniedIn(s.operation)
 	for _, set := range s.sets {
-		w.below(set)
+		visitFields(s.operation, set, func(f *ast.Field, top bool) bool {
+			if top || leads || f.ObjectDefinition == nil {
+				return !leads
+			}
+			if denied.has(f.ObjectDefinition.Name, f.Name) || denied.hasPlace(f) {
+				return false
+			}
+			leads = wanted(f.ObjectDefinition.Name, f.Name)
+			return !leads
+		})
 	}
-	for typeName, fields := range w.fields {
-		for field := range fields {
-			if wanted(typeName, field) {
-				return true
+	return leads
+}
+
+// visitFields calls a function for the fields that are selected, those of each fragment once, and for those below where it
+// returns true. Top are the fields of the set itself. What @skip and @include leave out is left out.
+func visitFields(op *graphql.OperationContext, set ast.SelectionSet, visit func(f *ast.Field, top bool) bool) {
+	type place struct {
+		fragment string
+		top      bool
+	}
+	seen := map[place]bool{}
+	var walk func(set ast.SelectionSet, top bool)
+	walk = func(set ast.SelectionSet, top bool) {
+		for _, selection := range set {
+			switch s := selection.(type) {
+			case *ast.Field:
+				if included(op, s.Directives) && visit(s, top) {
+					walk(s.SelectionSet, false)
+				}
+			case *ast.InlineFragment:
+				if included(op, s.Directives) {
+					walk(s.SelectionSet, top)
+				}
+			case *ast.FragmentSpread:
+				if at := (place{s.Name, top}); s.Definition != nil && !seen[at] && included(op, s.Directives) {
+					seen[at] = true
+					walk(s.Definition.SelectionSet, top)
+				}
 			}
 		}
 	}
-	return false
+	walk(set, true)
+}
+
+// included evaluates @skip and @include.
+func included(op *graphql.OperationContext, directives ast.DirectiveList) bool {
+	for name, wanted := range map[string]bool{"skip": false, "include": true} {
+		if d := directives.ForName(name); d != nil {
+			if value, ok := d.ArgumentMap(op.Variables)["if"].(bool); ok && value != wanted {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // only tells whether nothing but the given fields of a type is selected.

@@ -3,7 +3,6 @@ package loaders
 import (
 	"errors"
 	"slices"
-	"sync"
 
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/msgraph"
@@ -42,16 +41,14 @@ func (l *Loaders) addAllotments() {
 	})
 }
 
-// allotmentsRead reads the list of allotments once for all in a batch who want it.
+// allotmentsRead reads the list of allotments once for all in a batch who want it. A round fills and reads one batch at a
+// time.
 type allotmentsRead struct {
-	mu     sync.Mutex
 	batch  upstream.Batch // the last one
 	wanted *[]func([]*licensing.Allotment, error)
 }
 
 func (r *allotmentsRead) read(all *Loaders, b upstream.Batch, found func([]*licensing.Allotment, error)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.batch == b {
 		*r.wanted = append(*r.wanted, found)
 		return
@@ -59,10 +56,7 @@ func (r *allotmentsRead) read(all *Loaders, b upstream.Batch, found func([]*lice
 	wanted := &[]func([]*licensing.Allotment, error){found}
 	r.batch, r.wanted = b, wanted
 	add(all, msgraph.AllAllotments, b, []upstream.Tenant{Tenant}, func(_ upstream.Tenant, allotments []*licensing.Allotment, err error) {
-		r.mu.Lock()
-		each := *wanted // nobody adds to a batch that was sent
-		r.mu.Unlock()
-		for _, found := range each {
+		for _, found := range *wanted { // nobody adds to a batch that was sent
 			found(allotments, err)
 		}
 	})
