@@ -20,6 +20,7 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/msgraph"
@@ -139,7 +140,7 @@ func startGateway(t testing.TB, options emulator.Options) *gateway {
 	t.Helper()
 	options.Record = true
 	g := &gateway{
-		t: t, tenant: emulator.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{},
+		t: t, tenant: emulatortest.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{},
 		timeout: 2 * time.Second, key: make([]byte, 32),
 		begin: func(o *msgraph.Operation) graph.Upstream { return o },
 	}

@@ -17,8 +17,10 @@ var arrows = map[string][]string{
 	"schema":                           nil,
 	"internal/licensing":               {"internal/upstream"},
 	"internal/upstream":                nil,
-	"internal/emulator":                {"internal/emulator/contract", "internal/emulator/odata", "internal/emulator/tenant"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
-	"internal/emulator/contract":       nil,
+	"internal/emulator":                {"internal/emulator/exchange", "internal/emulator/odata", "internal/emulator/tenant"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator/contract":       {"internal/emulator/exchange"},
+	"internal/emulator/emulatortest":   {"internal/emulator", "internal/emulator/contract"},
+	"internal/emulator/exchange":       nil,
 	"internal/emulator/odata":          nil,
 	"internal/emulator/tenant":         nil,
 	"internal/config":                  {"internal/entra", "internal/identity", "internal/licensing", "internal/limits", "internal/outbound", "internal/quota"},
@@ -94,6 +96,17 @@ func TestOnlyLoadersReadUpstream(t *testing.T) {
 	for _, line := range goList(t, "-deps", "./graph", "./loaders") {
 		if line == "licensegraph/internal/emulator" || line == "licensegraph/server" {
 			t.Errorf("they depend on %s", line)
+		}
+	}
+}
+
+// TestBinaryHasNoTests has nothing linked into the program that is for tests alone.
+func TestBinaryHasNoTests(t *testing.T) {
+	t.Parallel()
+	for _, line := range goList(t, "-deps", "./server") {
+		if line == "testing" || strings.HasSuffix(line, "test") && strings.HasPrefix(line, "licensegraph/") ||
+			line == "licensegraph/internal/emulator/contract" || line == "licensegraph/internal/execution/stub" {
+			t.Errorf("the program has %s", line)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // TestAnswersAreBounded asks for answers that are longer than one may be. Each is ended with one error, and what a
@@ -101,7 +102,7 @@ func TestBoundedAnswersTellOutcomes(t *testing.T) {
 		people = 4
 		told   = 400 // bytes of what is told of one change, with an alias of the longest kind
 	)
-	tenant := emulator.Start(t, emulator.Options{})
+	tenant := emulatortest.Start(t, emulator.Options{})
 	p := startOver(t, tenant, "--max-answer-bytes=2000", "--allow-writes", "--inbound=none")
 	var found struct {
 		Data struct {
@@ -161,7 +162,7 @@ func TestBoundedAnswersTellOutcomes(t *testing.T) {
 // TestBoundedAnswersTellErrors has a change refused whose answer is too long: why is told all the same.
 func TestBoundedAnswersTellErrors(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{})
+	tenant := emulatortest.Start(t, emulator.Options{})
 	p := startOver(t, tenant, "--max-answer-bytes=400", "--allow-writes", "--inbound=none")
 	tenant.Inject(emulator.Fault{Endpoint: "POST /users/{id}/reprocessLicenseAssignment", Status: 403, Times: -1})
 	const nobody = "11111111-2222-4333-8444-555555555555"

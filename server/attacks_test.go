@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // memoryCap bounds the resident memory of the program under attack, in KiB. With the race detector it is several times
@@ -47,7 +48,7 @@ type victim struct {
 
 func launchVictim(t *testing.T, users int) *victim {
 	t.Helper()
-	tenant := emulator.Start(t, emulator.Options{Users: users, SignIn: emulator.SignIn{Scopes: scopes}, Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: users, SignIn: emulator.SignIn{Scopes: scopes}, Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
 	assignRoles(tenant.Emulator)
 	p := launch(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()},
 		"--tenant-id="+tenant.TenantID(), "--client-id="+tenant.ClientID(), "--graph-url="+tenant.URL, "--authority="+tenant.URL, "--inbound=entra",

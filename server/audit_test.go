@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // TestChangeAtTheEnd has a change be under way when the time to shut down is over: the audit log has it all the same.
 func TestChangeAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for range 3 {
-		tenant := emulator.Start(t, emulator.Options{Users: 20})
+		tenant := emulatortest.Start(t, emulator.Options{Users: 20})
 		arrived, release := make(chan struct{}), make(chan struct{})
 		tenant.Inject(emulator.Fault{Endpoint: "POST /users/{id}/reprocessLicenseAssignment", Rewrite: func(body []byte) []byte {
 			close(arrived)
@@ -60,7 +61,7 @@ func TestNoChangeWithoutAuditLog(t *testing.T) {
 	if _, err := os.Stat(full); err != nil {
 		t.Skip(err)
 	}
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
 	assignRoles(tenant.Emulator)
 	for _, tt := range []struct {
 		flags []string

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // tokenFor signs somebody in at the embedded tenant of a running gateway: a person by user principal name, or the
@@ -121,8 +122,8 @@ func readGraph(t *testing.T, tenant *emulator.Server, path string, into any) {
 // TestAuthentication lets in who has a token for the gateway, and nobody else.
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
-	foreign := emulator.Start(t, emulator.Options{Users: 20, Seed: 2, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	foreign := emulatortest.Start(t, emulator.Options{Users: 20, Seed: 2, SignIn: emulator.SignIn{Scopes: scopes}})
 	assignRoles(tenant.Emulator)
 	p := startOver(t, tenant, "--inbound=entra", "--cors-origin=https://portal.example.com")
 	tenant.ResetCounts()
@@ -212,7 +213,7 @@ func TestAuthentication(t *testing.T) {
 // TestMe asks who asks: with the application's own credentials the person is known by the token.
 func TestMe(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
 	assignRoles(tenant.Emulator)
 	p := startOver(t, tenant, "--inbound=entra")
 	const me = `{ me { id displayName } }`
@@ -231,7 +232,7 @@ func TestMe(t *testing.T) {
 // them.
 func TestOnBehalfOfCallers(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
 	assignRoles(tenant.Emulator)
 	p := startOver(t, tenant, "--inbound=entra", "--outbound=on-behalf-of", "--allow-writes")
 	admin, nobody := nameOf(t, tenant, "License Administrator"), nameOf(t, tenant, "")

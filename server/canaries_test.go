@@ -31,6 +31,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/logs"
 	"licensegraph/internal/transport/transporttest"
 )
@@ -269,7 +270,7 @@ func TestCanaries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			keys := mustMarshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: issuer().Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
-			tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{
+			tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{
 				Scopes: scopes, Federated: []emulator.Federated{{Issuer: "https://platform.example", Subject: "gateway", Keys: keys}}}})
 			assignRoles(tenant.Emulator)
 			proxy := newListener(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/graphiql"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestGraphiQLSignsIn(t *testing.T) {
 	t.Parallel()
 	const client = "11111111-2222-4333-8444-555555555555"
-	tenant := emulator.Start(t, emulator.Options{Users: 20, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 20, SignIn: emulator.SignIn{Scopes: scopes}})
 	for _, tt := range []struct {
 		name       string
 		p          *program

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/logs"
 	"licensegraph/internal/transport/transporttest"
@@ -363,7 +364,7 @@ func TestReadinessWithoutKeys(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tenant := emulator.Start(t, emulator.Options{})
+			tenant := emulatortest.Start(t, emulator.Options{})
 			for _, fault := range tt.faults {
 				tenant.Inject(fault)
 			}

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // asProgram makes the test binary behave like the program.
@@ -187,7 +188,7 @@ func TestEmbeddedTenant(t *testing.T) {
 // TestRealTenant reads a tenant that runs elsewhere, as it would a real one.
 func TestRealTenant(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(tenant.ClientSecret()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -316,7 +317,7 @@ func TestDrainHasADeadline(t *testing.T) {
 // has.
 func TestDrainAnswers(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	waiting, release := make(chan struct{}, 10), make(chan struct{})
 	t.Cleanup(func() { close(release) }) // before the tenant ends
 	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Times: -1, Rewrite: func(body []byte) []byte {

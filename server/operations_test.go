@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // TestGetOfAMutation sends a mutation by GET, whether changes are allowed or not, and whether it is valid or not.
 func TestGetOfAMutation(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	for _, flags := range [][]string{nil, {"--allow-writes"}} {
 		p := startOver(t, tenant, flags...)
 		for _, mutation := range []string{
@@ -32,7 +33,7 @@ func TestGetOfAMutation(t *testing.T) {
 // TestClientThatLeaves is nothing that the operator has to look at.
 func TestClientThatLeaves(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	waiting, release := make(chan struct{}, 10), make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Times: -1, Rewrite: func(body []byte) []byte {
@@ -60,7 +61,7 @@ func TestClientThatLeaves(t *testing.T) {
 // TestErrorsAreWhole has errors of all kinds. Each has a code, and says whether the same operation can succeed later.
 func TestErrorsAreWhole(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	p := startOver(t, tenant)
 	retryable := map[string]bool{"BAD_USER_INPUT": false, "NOT_FOUND": false, "FORBIDDEN": false, "INTERNAL": false, "UPSTREAM_UNAVAILABLE": true, "UPSTREAM_BUDGET_EXCEEDED": false, "PERSISTED_QUERY_NOT_FOUND": false}
 	met := map[string]bool{}

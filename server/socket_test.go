@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/transport/transporttest"
 )
@@ -95,7 +96,7 @@ func TestSocketHandshake(t *testing.T) {
 // TestSocketAuthentication lets in who has a token for the gateway, and nobody else.
 func TestSocketAuthentication(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
 	assignRoles(tenant.Emulator)
 	p := startOver(t, tenant, "--inbound=entra", "--caller-streams=2")
 	admin := tokenFor(t, tenant, nameOf(t, tenant, "License Administrator"), scopes...)

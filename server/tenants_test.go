@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 )
@@ -161,7 +162,7 @@ func name(tenant *emulator.Server, id string) string {
 // TestOnBehalfOf has Graph asked in the caller's name, and whoever is no person refused before anything is asked.
 func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
 	assignRoles(tenant.Emulator)
 	p := startOver(t, tenant, "--inbound=entra", "--outbound=on-behalf-of", "--upstream-report=always")
 	admin, nobody := tenant.PersonInRole("Global Administrator"), tenant.PersonInRole("")
@@ -277,7 +278,7 @@ func secretFile(t *testing.T, content string) string {
 // TestByCertificate reads a tenant over HTTPS, whose authority nobody knows, as an application with a certificate.
 func TestByCertificate(t *testing.T) {
 	t.Parallel()
-	tenant := emulator.StartTLS(t, emulator.Options{Users: 20})
+	tenant := emulatortest.StartTLS(t, emulator.Options{Users: 20})
 	certificate, key := tenant.Certificate()
 	p := start(t, nil, "--tenant-id="+tenant.TenantID(), "--client-id="+tenant.ClientID(), "--graph-url="+tenant.URL, "--authority="+tenant.URL,
 		"--client-certificate-file="+secretFile(t, string(certificate)), "--client-key-file="+secretFile(t, string(key)), "--ca-file="+secretFile(t, string(tenant.Authority)))

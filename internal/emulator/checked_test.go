@@ -16,6 +16,24 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
+// checked makes a tenant every answer of which is checked; emulatortest does the same for tests of other packages.
+func checked(opts Options) (*Emulator, *contract.Complaints) {
+	e, wrong := New(opts), &contract.Complaints{}
+	e.Observe(wrong.Check)
+	return e, wrong
+}
+
+func startChecked(t TB, opts Options, serve func(TB, *Emulator) *Server) *Server {
+	t.Helper()
+	e, wrong := checked(opts)
+	t.Cleanup(func() {
+		for _, text := range wrong.Take() {
+			t.Errorf("the tenant answers what Graph does not: %s", text)
+		}
+	})
+	return serve(t, e)
+}
+
 // TestEndpointsAreWritten has the same endpoints served and written down, in each
 // version.
 func TestEndpointsAreWritten(t *testing.T) {
@@ -58,9 +76,7 @@ func newExchanges(t *testing.T, v Variants) *exchanges {
 	v.GroupEffects = Immediately
 	x := &exchanges{Emulator: New(Options{Users: 120, Variants: v}), t: t}
 	x.token, _ = x.accessToken(x.outside(worldwide), bearer{app: x.confidentialClient(), acr: "1", audience: worldwide})
-	x.check = func(c *call, w http.ResponseWriter, r *http.Request, a *answer) {
-		x.last = x.exchange(c, w.Header(), r, a)
-	}
+	x.Observe(func(last contract.Exchange) { x.last = last })
 	return x
 }
 
@@ -409,7 +425,7 @@ func TestStartFails(t *testing.T) {
 	t.Parallel()
 	run := func(do func(c *client)) []string {
 		h := &heard{T: t}
-		c := &client{Server: Start(h, Options{Users: 10, Variants: Variants{DirectoryPageSize: 5}}), t: t, http: &http.Client{Transport: &http.Transport{}}}
+		c := &client{Server: startChecked(h, Options{Users: 10, Variants: Variants{DirectoryPageSize: 5}}, Serve), t: t, http: &http.Client{Transport: &http.Transport{}}}
 		c.tenant.Allotments()[0].ID = "two words"
 		c.token = c.newToken()
 		do(c)

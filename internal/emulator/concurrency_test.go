@@ -67,10 +67,9 @@ func TestReadersAndWriters(t *testing.T) {
 // tenant, most of whom have to wait.
 func TestWritesScale(t *testing.T) {
 	t.Parallel()
-	e := New(Options{Users: 20_000, Variants: Variants{GroupEffects: Immediately}})
-	wrong := e.checked()
+	e, wrong := checked(Options{Users: 20_000, Variants: Variants{GroupEffects: Immediately}})
 	defer func() {
-		for _, text := range wrong.take() {
+		for _, text := range wrong.Take() {
 			t.Error(text)
 		}
 	}()

@@ -214,8 +214,8 @@ type Emulator struct {
 	faults   faults
 	throttle throttle
 	counts   counts
-	// check looks at each answer after it was written; nil: nobody does.
-	check func(*call, http.ResponseWriter, *http.Request, *answer)
+	// observer looks at each answer after it was written; nil: nobody does.
+	observer func(*call, http.ResponseWriter, *http.Request, *answer)
 
 	controlFor string // Options.Control
 
@@ -359,7 +359,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Method: r.Method, URL: r.URL.RequestURI(), Body: c.body, Status: a.status,
 	})
 	a.write(w, c)
-	if e.check != nil {
-		e.check(c, w, r, &a)
+	if e.observer != nil {
+		e.observer(c, w, r, &a)
 	}
 }

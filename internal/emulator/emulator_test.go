@@ -40,7 +40,7 @@ func start(t *testing.T, opts Options) *client {
 	if opts.Variants.GroupEffects == 0 { // most tests have no clock of their own
 		opts.Variants.GroupEffects = Immediately
 	}
-	s := Start(t, opts)
+	s := startChecked(t, opts, Serve)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	c := &client{Server: s, t: t, http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}

@@ -11,7 +11,7 @@ import (
 )
 
 // A tenant of a hundred people, asked for what failed. In a test of one's own,
-// [emulator.Start] is the shorter way.
+// package emulatortest has the shorter way.
 func Example() {
 	tenant := emulator.New(emulator.Options{Users: 100})
 	srv := httptest.NewServer(tenant)

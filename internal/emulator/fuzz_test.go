@@ -19,8 +19,7 @@ func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byt
 // inProcess asks a small emulator without a network in between. It panics at an
 // answer that Graph would not give.
 func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
-	e := New(Options{Users: 20})
-	wrong := e.checked()
+	e, wrong := checked(Options{Users: 20})
 	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 	return e, func(method, uri, body string) (int, []byte) {
 		u, err := url.ParseRequestURI(uri)
@@ -38,7 +37,7 @@ func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 			req.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
 			e.ServeHTTP(w, req)
 		}
-		if list := wrong.take(); list != nil {
+		if list := wrong.Take(); list != nil {
 			panic("the tenant answers what Graph does not: " + strings.Join(list, "; "))
 		}
 		return w.status, w.body.Bytes()

@@ -433,7 +433,7 @@ func TestForwarded(t *testing.T) {
 
 func TestStartTLS(t *testing.T) {
 	t.Parallel()
-	s := StartTLS(t, Options{Users: 10})
+	s := startChecked(t, Options{Users: 10}, ServeTLS)
 	http1 := s.Client()
 	t.Cleanup(http1.CloseIdleConnections)
 	for _, base := range []string{s.URL, strings.Replace(s.URL, "127.0.0.1", "localhost", 1)} {

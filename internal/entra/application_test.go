@@ -29,6 +29,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/outbound"
@@ -134,7 +135,7 @@ func (p platform) token(t testing.TB, lives time.Duration) []byte {
 // start runs a tenant whose application trusts the platform.
 func start(t testing.TB, variants emulator.Variants) *emulator.Server {
 	t.Helper()
-	return emulator.Start(t, emulator.Options{Users: 20, Variants: variants, SignIn: emulator.SignIn{Federated: []emulator.Federated{newPlatform().federated()}}})
+	return emulatortest.Start(t, emulator.Options{Users: 20, Variants: variants, SignIn: emulator.SignIn{Federated: []emulator.Federated{newPlatform().federated()}}})
 }
 
 // stranger is a certificate that no application has, and its key.

@@ -1,0 +1,34 @@
+// Package emulatortest starts embedded tenants for tests, whose answers it checks.
+package emulatortest
+
+import (
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/contract"
+)
+
+// Start runs an emulator on a free port of the loopback interface until the
+// test ends. Every answer is held against what is written down about Graph, but
+// for those that a [emulator.Fault] made or changed; one that Graph would not
+// give fails the test.
+func Start(t emulator.TB, opts emulator.Options) *emulator.Server {
+	t.Helper()
+	return emulator.Serve(t, checked(t, opts))
+}
+
+// StartTLS is Start with HTTPS.
+func StartTLS(t emulator.TB, opts emulator.Options) *emulator.Server {
+	t.Helper()
+	return emulator.ServeTLS(t, checked(t, opts))
+}
+
+// checked makes an emulator that is checked until it has ended.
+func checked(t emulator.TB, opts emulator.Options) *emulator.Emulator {
+	e, wrong := emulator.New(opts), &contract.Complaints{}
+	e.Observe(wrong.Check)
+	t.Cleanup(func() {
+		for _, text := range wrong.Take() {
+			t.Errorf("the tenant answers what Graph does not: %s", text)
+		}
+	})
+	return e
+}
