@@ -19,7 +19,7 @@ func (f *field) findAllotment(id string) (*licensing.Allotment, error) {
 	if err := opaqueID(id); err != nil {
 		return nil, err
 	}
-	f.ahead()
+	f.prefetchLists()
 	return unlessRefused(f.AllotmentByID.Get(id))
 }
 

@@ -73,7 +73,7 @@ func (f *field) findAssignmentError(id string) (*licensing.AssignmentError, erro
 	if err := opaqueID(id); err != nil {
 		return nil, err
 	}
-	f.ahead()
+	f.prefetchLists()
 	return unlessRefused(f.AssignmentErrorByID.Get(id))
 }
 

@@ -26,7 +26,7 @@ func (f *field) findAssignment(id string) (*licensing.Assignment, error) {
 	if err := opaqueID(id); err != nil {
 		return nil, err
 	}
-	f.ahead()
+	f.prefetchLists()
 	return unlessRefused(f.AssignmentByID.Get(id))
 }
 

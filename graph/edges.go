@@ -60,22 +60,22 @@ func init() { // Not a literal: the edges lead back to the table.
 	for _, list := range [][]*edge{
 		{
 			root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates"),
-			root("Query.user", (*field).user).ahead((*field).userStub),
-			root("Query.me", (*field).me).ahead((*field).meStub),
+			root("Query.user", (*field).user).hoist((*field).userStub),
+			root("Query.me", (*field).me).hoist((*field).meStub),
 			root("Query.groups", (*field).groups),
-			root("Query.group", (*field).group).ahead((*field).groupStub),
+			root("Query.group", (*field).group).hoist((*field).groupStub),
 			root("Query.allotments", (*field).allotments).when("filter", given, forArranging...).when("orderBy", given, forArranging...),
-			root("Query.allotment", (*field).allotment).ahead((*field).allotmentStub),
+			root("Query.allotment", (*field).allotment).hoist((*field).allotmentStub),
 			root("Query.assignments", (*field).assignments),
 			root("Query.assignment", (*field).assignment),
 			root("Query.assignmentErrors", (*field).assignmentErrors),
 			root("Query.assignmentError", (*field).assignmentError),
 			root("Query.subscribedSkus", (*field).subscribedSkus).when("orderBy", given, "SubscribedSku.skuPartNumber", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits"),
-			root("Query.subscribedSku", (*field).subscribedSku).ahead((*field).subscribedSkuStub),
+			root("Query.subscribedSku", (*field).subscribedSku).hoist((*field).subscribedSkuStub),
 			root("Query.licensingOverview", (*field).licensingOverview),
 			toOne("Query.node", "", (*field).node).each(func(f *field) []any { return []any{arg[string](f, "id")} }),
 			toOne("Query.nodes", "", (*field).node).each((*field).nodeIDs),
-			toOne("Query._entities", "", (*field).entity).each(func(f *field) []any { return anys(arg[[]representation](f, "representations")) }).ahead((*field).entityStub),
+			toOne("Query._entities", "", (*field).entity).each(func(f *field) []any { return anys(arg[[]representation](f, "representations")) }).hoist((*field).entityStub),
 		},
 		connection[*licensing.User]("User"),
 		{
@@ -293,8 +293,8 @@ func (e *edge) each(parents func(*field) []any) *edge {
 	return e
 }
 
-// ahead has what is below an edge be read before the object is known.
-func (e *edge) ahead(stub func(*field, any) any) *edge {
+// hoist has what is below an edge be read before the object is known.
+func (e *edge) hoist(stub func(*field, any) any) *edge {
 	e.stub = stub
 	return e
 }
@@ -305,8 +305,8 @@ func (e *edge) place() (typeName, field string) {
 	return typeName, field
 }
 
-// needsKey tells whether the key of its object is all that an edge needs.
-func (e *edge) needsKey() bool {
+// hoistable tells whether the key of its object is all that an edge needs.
+func (e *edge) hoistable() bool {
 	typeName, _ := e.place()
 	return e.get != nil && !slices.ContainsFunc(e.requires, func(property string) bool {
 		return strings.HasPrefix(property, typeName+".") && property != typeName+".id" && property != "SubscribedSku.skuId"

@@ -36,7 +36,7 @@ func (f *field) findGroup(id string) (*licensing.Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.ahead()
+	f.prefetchLists()
 	return f.GroupByID.Get(guid)
 }
 

@@ -162,7 +162,7 @@ func heldPageOf[T licensing.Node](f *field, name string, all func() ([]T, error)
 	if err != nil {
 		return nil, err
 	}
-	f.ahead()
+	f.prefetchLists()
 	items, err := all()
 	if err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func exhausted(allotments []*licensing.Allotment) []*licensing.Allotment {
 // countWaiting counts who waits for units of each allotment. It returns the counts of the queues that could be read, and why
 // others could not; it fails when none could.
 func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCount, error) {
-	f.ahead()
+	f.prefetchLists()
 	allotments, err := f.AllAllotments()
 	if err != nil {
 		return nil, err

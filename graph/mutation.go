@@ -287,7 +287,7 @@ func (f *field) assignmentAfter(a *licensing.Assignment) (*licensing.Assignment,
 		return nil, nil
 	}
 	if a.DisabledServicePlanIDs != nil {
-		f.HoldAssignment(a)
+		f.PrimeAssignment(a)
 	}
 	return f.AssignmentByID.Get(a.ID)
 }

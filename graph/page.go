@@ -314,7 +314,7 @@ func (w *walk[R, T]) connection() *model.Connection[T] {
 
 // rootPage returns the page of a list that a root field asks for.
 func rootPage[R, T any](f *field, l list[R, T]) (*model.Connection[T], error) {
-	return connectionOf(f, l, arg[*int32](f, "first"), arg[*string](f, "after"), f.ahead)
+	return connectionOf(f, l, arg[*int32](f, "first"), arg[*string](f, "after"), f.prefetchLists)
 }
 
 // pageOf returns the page of a list of an object that a field asks for.

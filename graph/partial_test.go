@@ -16,7 +16,7 @@ import (
 
 const allotmentsEndpoint = "GET /admin/cloudLicensing/allotments"
 
-// TestNothingIsCompletedUnasked reads no allotments for what came along with assignments, as long as nobody asks for
+// TestNothingIsCompletedUnasked reads no allotments for what was expanded with assignments, as long as nobody asks for
 // what did not come along.
 func TestNothingIsCompletedUnasked(t *testing.T) {
 	t.Parallel()

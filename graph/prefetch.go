@@ -80,18 +80,18 @@ func (p *prefetch) below(f *field, typeName string, object any) {
 	for _, child := range f.below(p.ctx, typeName) {
 		if child.edge.parents == nil {
 			p.open = append(p.open, visit{child, object})
-			p.ahead(child, object)
+			p.hoist(child, object)
 			continue
 		}
 		for _, parent := range child.edge.parents(child) {
 			p.open = append(p.open, visit{child, parent})
-			p.ahead(child, parent)
+			p.hoist(child, parent)
 		}
 	}
 }
 
-// ahead opens visits of what needs nothing of an object but its key, before the object is known.
-func (p *prefetch) ahead(f *field, parent any) {
+// hoist opens visits of what needs nothing of an object but its key, before the object is known.
+func (p *prefetch) hoist(f *field, parent any) {
 	if f.edge.stub == nil {
 		return
 	}
@@ -100,7 +100,7 @@ func (p *prefetch) ahead(f *field, parent any) {
 		return
 	}
 	for _, child := range f.below(p.ctx, f.edge.typeOf(stub)) {
-		if child.edge.needsKey() {
+		if child.edge.hoistable() {
 			p.open = append(p.open, visit{child, stub})
 		}
 	}

@@ -87,7 +87,7 @@ func (r *Resolver) Schema() graphql.ExecutableSchema {
 
 // newLoaders returns loaders for what an operation, or a field of a mutation, reads.
 func (r *Resolver) newLoaders(ctx context.Context, source loaders.Source, op *graphql.OperationContext) *loaders.Loaders {
-	l := loaders.New(ctx, source, needsOf(op).of)
+	l := loaders.New(ctx, source, requiredBy(op).of)
 	l.Observe = r.options.Observe
 	return l
 }

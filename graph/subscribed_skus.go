@@ -42,7 +42,7 @@ func (f *field) skuByID(id licensing.GUID) (*licensing.SubscribedSku, error) {
 
 // subscribedSku returns the product with an id.
 func (f *field) subscribedSku() (*licensing.SubscribedSku, error) {
-	f.ahead()
+	f.prefetchLists()
 	return f.SubscribedSku(arg[licensing.GUID](f, "skuId"))
 }
 
@@ -76,9 +76,9 @@ func (f *field) planNamesSuffice(plans []licensing.GUID) bool {
 	})
 }
 
-// ahead asks for the lists of the tenant that what is selected leads to, whoever points into them: they need not wait
+// prefetchLists asks for the lists of the tenant that what is selected leads to, whoever points into them: they need not wait
 // for that.
-func (f *field) ahead() {
+func (f *field) prefetchLists() {
 	if f.lists == nil {
 		f.lists = &lists{
 			skus: f.leadsTo(func(typeName, field string) bool {

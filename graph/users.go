@@ -31,13 +31,13 @@ func (f *field) findUser(id, name *string) (*licensing.User, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.ahead()
+		f.prefetchLists()
 		return f.UserByID.Get(guid)
 	default:
 		if err := principalName(*name); err != nil {
 			return nil, err
 		}
-		f.ahead()
+		f.prefetchLists()
 		return f.UserByPrincipalName.Get(strings.ToLower(*name)) // the directory ignores case
 	}
 }

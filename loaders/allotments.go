@@ -19,9 +19,9 @@ func (l *Loaders) addAllotments() {
 		})
 	})
 	l.AllotmentByID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, *licensing.Allotment, error)) {
-		all, held := l.Allotments.held(Tenant)
+		all, loaded := l.Allotments.ifLoaded(Tenant)
 		switch {
-		case held:
+		case loaded:
 			handOver(all, found)
 		case len(ids) == 1:
 			add(l, msgraph.AllotmentsByID, b, ids, found)
@@ -83,7 +83,7 @@ func (l *Loaders) AllotmentsOfSku(id licensing.GUID) ([]*licensing.Allotment, er
 // AllotmentDoubt returns why nobody can tell of which product an allotment of the list that was read is; nil when it can be
 // told of all of them.
 func (l *Loaders) AllotmentDoubt() error {
-	allotments, _ := l.Allotments.held(Tenant)
+	allotments, _ := l.Allotments.ifLoaded(Tenant)
 	for _, allotment := range allotments {
 		if err := allotment.WhyUnread("skuId"); err != nil {
 			return err
@@ -92,7 +92,7 @@ func (l *Loaders) AllotmentDoubt() error {
 	return nil
 }
 
-// WholeAllotment returns an allotment that came along, with all properties that the operation needs; nil when nobody
+// WholeAllotment returns an allotment that was expanded, with all properties that the operation requires; nil when nobody
 // said which it is.
 func (l *Loaders) WholeAllotment(sent *upstream.Partial[*licensing.Allotment]) (*licensing.Allotment, error) {
 	switch {
@@ -103,8 +103,8 @@ func (l *Loaders) WholeAllotment(sent *upstream.Partial[*licensing.Allotment]) (
 	}
 	allotment, err := l.AllotmentByID.Get(sent.Object.ID)
 	if err != nil && !errors.Is(err, ErrBlocked) {
-		if kept := l.keptAllotment(sent, err); kept != nil {
-			return kept, nil
+		if partial := l.partialAllotment(sent, err); partial != nil {
+			return partial, nil
 		}
 	}
 	return allotment, err

@@ -12,22 +12,22 @@ import (
 func (l *Loaders) addAssignmentErrors() {
 	l.AssignmentErrorsByQuery = newLoader(l, msgraph.ListAssignmentErrors, func(_ upstream.Query, page upstream.Page[*licensing.AssignmentError]) {
 		for _, e := range page.Items {
-			l.holdError(e)
+			l.primeError(e)
 		}
 	})
-	l.AssignmentErrorByID = newLoader(l, msgraph.AssignmentErrorsByID, func(_ string, e *licensing.AssignmentError) { l.holdError(e) })
+	l.AssignmentErrorByID = newLoader(l, msgraph.AssignmentErrorsByID, func(_ string, e *licensing.AssignmentError) { l.primeError(e) })
 	l.AssignmentErrorsByUserID = newLoader(l, msgraph.AssignmentErrorsOfUsers, func(id string, errs []*licensing.AssignmentError) {
 		for _, e := range errs {
 			e.Related.HasAssignedTo = true
 			e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"}), Bare: true}
-			l.holdError(e)
+			l.primeError(e)
 		}
 	})
 	l.AssigneeByErrorID = newLoader(l, msgraph.AssigneesOfErrors, nil)
 }
 
-// holdError keeps what came along with an error, so that none of it is read again.
-func (l *Loaders) holdError(e *licensing.AssignmentError) {
+// primeError keeps what was expanded with an error, so that none of it is read again.
+func (l *Loaders) primeError(e *licensing.AssignmentError) {
 	if e.Related.HasAssignedTo {
 		l.AssigneeByErrorID.Prime(e.ID, e.Related.AssignedTo)
 	}
@@ -36,7 +36,7 @@ func (l *Loaders) holdError(e *licensing.AssignmentError) {
 	}
 }
 
-// AssigneeOfError returns who should have got the licenses, with all properties that the operation needs.
+// AssigneeOfError returns who should have got the licenses, with all properties that the operation requires.
 func (l *Loaders) AssigneeOfError(e *licensing.AssignmentError) (licensing.DirectoryObject, error) {
 	ref, err := l.AssigneeByErrorID.Get(e.ID)
 	if err != nil {
@@ -49,11 +49,11 @@ func (l *Loaders) AssigneeOfError(e *licensing.AssignmentError) (licensing.Direc
 func (l *Loaders) UsageRightOfError(e *licensing.AssignmentError) (*licensing.UsageRight, error) {
 	right, err := l.UsageRightByErrorID.Get(e.ID)
 	if err != nil && !errors.Is(err, ErrBlocked) {
-		if kept := l.keptRight(e, err); kept != nil {
-			right, err = kept, nil
+		if partial := l.partialRight(e, err); partial != nil {
+			right, err = partial, nil
 		}
 	}
-	if err != nil || right == nil || !l.needs("AssignmentError", "assignedTo") {
+	if err != nil || right == nil || !l.requires("AssignmentError", "assignedTo") {
 		return right, err
 	}
 	switch assignee, err := l.AssigneeByErrorID.Get(e.ID); {

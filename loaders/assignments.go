@@ -9,20 +9,20 @@ import (
 func (l *Loaders) addAssignments() {
 	l.AssignmentsByQuery = newLoader(l, msgraph.ListAssignments, func(_ upstream.Query, page upstream.Page[*licensing.Assignment]) {
 		for _, a := range page.Items {
-			l.holdAssignment(a)
+			l.primeAssignment(a)
 		}
 	})
 	l.AssignmentsOfAllotmentByQuery = newLoader(l, msgraph.ListAssignmentsOfAllotment, func(q upstream.Query, page upstream.Page[*licensing.Assignment]) {
 		for _, a := range page.Items {
 			a.Related.Allotment, a.Related.HasAllotment = onlyID(q.Of), true
-			l.holdAssignment(a)
+			l.primeAssignment(a)
 		}
 	})
 	l.AssignmentsByUserID = newLoader(l, msgraph.AssignmentsOfUsers, func(id string, assignments []*licensing.Assignment) {
-		l.holdAssignmentsOf(&licensing.User{ID: id}, assignments)
+		l.primeAssignmentsOf(&licensing.User{ID: id}, assignments)
 	})
 	l.AssignmentsByGroupID = newLoader(l, msgraph.AssignmentsOfGroups, func(id string, assignments []*licensing.Assignment) {
-		l.holdAssignmentsOf(&licensing.Group{ID: id}, assignments)
+		l.primeAssignmentsOf(&licensing.Group{ID: id}, assignments)
 	})
 	l.AssignmentByID = newLoader(l, msgraph.AssignmentsByID, func(id string, a *licensing.Assignment) {
 		l.RelatedByAssignmentID.Prime(id, &a.Related)
@@ -44,28 +44,28 @@ func onlyID(id string) *upstream.Partial[*licensing.Allotment] {
 	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"}), Bare: true}
 }
 
-func (l *Loaders) holdAssignmentsOf(assignee licensing.DirectoryObject, assignments []*licensing.Assignment) {
+func (l *Loaders) primeAssignmentsOf(assignee licensing.DirectoryObject, assignments []*licensing.Assignment) {
 	for _, a := range assignments {
 		a.Related.AssignedTo, a.Related.HasAssignedTo = &licensing.Reference{Object: assignee, Properties: set([]string{"id"}), Bare: true}, true
-		l.holdAssignment(a)
+		l.primeAssignment(a)
 	}
 }
 
-// HoldAssignment keeps an assignment that is known without a look-up, and what is known of its relations.
-func (l *Loaders) HoldAssignment(a *licensing.Assignment) {
+// PrimeAssignment keeps an assignment that is known without a look-up, and what is known of its relations.
+func (l *Loaders) PrimeAssignment(a *licensing.Assignment) {
 	l.AssignmentByID.Prime(a.ID, a)
-	l.holdAssignment(a)
+	l.primeAssignment(a)
 }
 
-// holdAssignment keeps what came along with an assignment, if it is everything that the operation needs, so that
+// primeAssignment keeps what was expanded with an assignment, if it is everything that the operation needs, so that
 // none of it is read again.
-func (l *Loaders) holdAssignment(a *licensing.Assignment) {
-	if (a.Related.HasAllotment || a.Related.AllotmentErr != nil || !l.needs("Assignment", "allotment")) && (a.Related.HasAssignedTo || a.Related.AssignedToErr != nil || !l.needs("Assignment", "assignedTo")) {
+func (l *Loaders) primeAssignment(a *licensing.Assignment) {
+	if (a.Related.HasAllotment || a.Related.AllotmentErr != nil || !l.requires("Assignment", "allotment")) && (a.Related.HasAssignedTo || a.Related.AssignedToErr != nil || !l.requires("Assignment", "assignedTo")) {
 		l.RelatedByAssignmentID.Prime(a.ID, &a.Related)
 	}
 }
 
-// AllotmentOfAssignment returns the allotment that an assignment draws on, with all properties that the operation needs;
+// AllotmentOfAssignment returns the allotment that an assignment draws on, with all properties that the operation requires;
 // nil when nobody said which it is.
 func (l *Loaders) AllotmentOfAssignment(a *licensing.Assignment) (*licensing.Allotment, error) {
 	related, err := l.RelatedByAssignmentID.Get(a.ID)
@@ -75,7 +75,7 @@ func (l *Loaders) AllotmentOfAssignment(a *licensing.Assignment) (*licensing.All
 	return l.allotmentOf(related)
 }
 
-// AssigneeOfAssignment returns who has an assignment, with all properties that the operation needs.
+// AssigneeOfAssignment returns who has an assignment, with all properties that the operation requires.
 func (l *Loaders) AssigneeOfAssignment(a *licensing.Assignment) (licensing.DirectoryObject, error) {
 	related, err := l.RelatedByAssignmentID.Get(a.ID)
 	if err != nil {

@@ -44,7 +44,7 @@ func ofGUIDs[V any](read upstream.Read[string, V]) upstream.Read[string, V] {
 	return read
 }
 
-// DirectoryObject returns an object of any kind with all properties that the operation needs.
+// DirectoryObject returns an object of any kind with all properties that the operation requires.
 func (l *Loaders) DirectoryObject(id string) (licensing.DirectoryObject, error) {
 	ref, err := l.DirectoryObjectByID.Get(id)
 	if err != nil {
@@ -53,9 +53,9 @@ func (l *Loaders) DirectoryObject(id string) (licensing.DirectoryObject, error) 
 	return l.Whole(ref)
 }
 
-// Whole returns the object that is referred to with all properties that the operation needs. What was not shown,
+// Whole returns the object that is referred to with all properties that the operation requires. What was not shown,
 // because the kind was not known or the relation shows only names, is read now. An object that cannot be completed is
-// returned as it came along.
+// returned as a partial object.
 func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, error) {
 	if ref == nil {
 		return nil, upstream.ErrNotFound
@@ -81,8 +81,8 @@ func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, er
 	default:
 		return object, nil
 	}
-	if kept := l.kept(ref, err); kept != nil {
-		return kept, nil
+	if partial := l.partial(ref, err); partial != nil {
+		return partial, nil
 	}
 	if err != nil {
 		return nil, err
@@ -90,18 +90,18 @@ func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, er
 	return whole, nil
 }
 
-// UserOfMember returns a member of a group that is a user, with all properties that the operation needs: what cannot be
-// read is noted beside what came along. Other members are not found.
+// UserOfMember returns a member of a group that is a user, with all properties that the operation requires: what cannot be
+// read is noted beside what was expanded. Other members are not found.
 func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, error) {
 	if _, ok := member.Object.(*licensing.User); !ok {
 		return nil, upstream.ErrNotFound
 	}
 	user, err := l.UserByID.Get(member.Object.ObjectID())
-	if kept, ok := l.kept(member, err).(*licensing.User); ok {
-		if l.needs("User", licenseStates) {
-			kept.Lose(licenseStates, err)
+	if partial, ok := l.partial(member, err).(*licensing.User); ok {
+		if l.requires("User", licenseStates) {
+			partial.Lose(licenseStates, err)
 		}
-		return kept, nil
+		return partial, nil
 	}
 	return user, err
 }
@@ -136,5 +136,5 @@ func (l *Loaders) covers(q upstream.Query, typeName string) bool {
 		return true
 	}
 	shown := set(strings.Split(q.Shown, ","))
-	return l.shows(shown, typeName) && (!l.needs(typeName, licenseStates) || shown[licenseStates])
+	return l.shows(shown, typeName) && (!l.requires(typeName, licenseStates) || shown[licenseStates])
 }

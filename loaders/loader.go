@@ -19,7 +19,7 @@ type Loader[K comparable, V any] struct {
 	loader *dataloader.Loader[K, V]
 
 	// Guarded by the lock of the loaders.
-	known   map[K]*dataloader.Result[V]
+	loaded  map[K]*dataloader.Result[V]
 	wanted  map[K]bool
 	pending []K // wanted, in the order in which they were asked for
 }
@@ -48,11 +48,11 @@ func addAsking[K comparable, V any](all *Loaders, read upstream.Read[K, V], b up
 	read.Add(b, keys, ask, found)
 }
 
-// ask is what the operation needs of what is read.
+// ask is the properties that the operation requires of what is read.
 func ask[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.Ask {
 	a := upstream.Ask{Properties: all.properties(read.Type)}
 	for _, relation := range read.Relations {
-		if all.needs(read.Type, relation) {
+		if all.requires(read.Type, relation) {
 			a.Relations = append(a.Relations, relation)
 		}
 	}
@@ -62,7 +62,7 @@ func ask[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.A
 // newLoaderOf returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is found is
 // answered with [upstream.ErrNotFound].
 func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
-	l := &Loader[K, V]{all: all, known: map[K]*dataloader.Result[V]{}, wanted: map[K]bool{}}
+	l := &Loader[K, V]{all: all, loaded: map[K]*dataloader.Result[V]{}, wanted: map[K]bool{}}
 	l.loader = dataloader.NewBatchedLoader(
 		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
 			found := make(map[K]*dataloader.Result[V], len(keys))
@@ -77,7 +77,7 @@ func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, 
 			}
 			return align(keys, found, missing, err)
 		},
-		dataloader.WithCache(dataloader.Cache[K, V](knownValues[K, V]{l})),
+		dataloader.WithCache(dataloader.Cache[K, V](loadedValues[K, V]{l})),
 		dataloader.WithInputCapacity[K, V](128),
 		dataloader.WithWait[K, V](24*time.Hour), // a round flushes, never the timer
 	)
@@ -89,7 +89,7 @@ func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, 
 func (l *Loader[K, V]) Get(key K) (V, error) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
-	if result, ok := l.known[key]; ok {
+	if result, ok := l.loaded[key]; ok {
 		return result.Data, result.Error
 	}
 	if !l.wanted[key] {
@@ -100,20 +100,20 @@ func (l *Loader[K, V]) Get(key K) (V, error) {
 	return none, ErrBlocked
 }
 
-// Prime keeps a value that came along with something else, unless the key is known.
+// Prime keeps a value that was expanded with something else, unless the key is known.
 func (l *Loader[K, V]) Prime(key K, value V) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
-	if _, ok := l.known[key]; !ok {
-		l.known[key] = &dataloader.Result[V]{Data: value}
+	if _, ok := l.loaded[key]; !ok {
+		l.loaded[key] = &dataloader.Result[V]{Data: value}
 	}
 }
 
-// held returns a value that is there already.
-func (l *Loader[K, V]) held(key K) (value V, ok bool) {
+// ifLoaded returns a value that was loaded already.
+func (l *Loader[K, V]) ifLoaded(key K) (value V, ok bool) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
-	if result := l.known[key]; result != nil && result.Error == nil {
+	if result := l.loaded[key]; result != nil && result.Error == nil {
 		return result.Data, true
 	}
 	return value, false
@@ -134,7 +134,7 @@ func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 		for i, key := range keys {
 			value, err := thunks[i]()
 			l.all.mu.Lock()
-			l.known[key] = &dataloader.Result[V]{Data: value, Error: err}
+			l.loaded[key] = &dataloader.Result[V]{Data: value, Error: err}
 			l.all.mu.Unlock()
 		}
 	}
@@ -146,7 +146,7 @@ func (l *Loader[K, V]) take() []K {
 	defer l.all.mu.Unlock()
 	var keys []K
 	for _, key := range l.pending {
-		if delete(l.wanted, key); l.known[key] == nil {
+		if delete(l.wanted, key); l.loaded[key] == nil {
 			keys = append(keys, key)
 		}
 	}
@@ -154,14 +154,14 @@ func (l *Loader[K, V]) take() []K {
 	return keys
 }
 
-// knownValues are what a loader knows, as the cache of its dataloader.
-type knownValues[K comparable, V any] struct{ of *Loader[K, V] }
+// loadedValues are what a loader knows, as the cache of its dataloader.
+type loadedValues[K comparable, V any] struct{ of *Loader[K, V] }
 
 // Get implements [dataloader.Cache].
-func (c knownValues[K, V]) Get(_ context.Context, key K) (dataloader.Thunk[V], bool) {
+func (c loadedValues[K, V]) Get(_ context.Context, key K) (dataloader.Thunk[V], bool) {
 	c.of.all.mu.Lock()
 	defer c.of.all.mu.Unlock()
-	result, ok := c.of.known[key]
+	result, ok := c.of.loaded[key]
 	if !ok {
 		return nil, false
 	}
@@ -169,13 +169,13 @@ func (c knownValues[K, V]) Get(_ context.Context, key K) (dataloader.Thunk[V], b
 }
 
 // Set implements [dataloader.Cache]. A round keeps the values themselves.
-func (knownValues[K, V]) Set(context.Context, K, dataloader.Thunk[V]) {}
+func (loadedValues[K, V]) Set(context.Context, K, dataloader.Thunk[V]) {}
 
 // Delete implements [dataloader.Cache]: nothing is forgotten.
-func (knownValues[K, V]) Delete(context.Context, K) bool { return false }
+func (loadedValues[K, V]) Delete(context.Context, K) bool { return false }
 
 // Clear implements [dataloader.Cache].
-func (knownValues[K, V]) Clear() {}
+func (loadedValues[K, V]) Clear() {}
 
 // align puts what was found in the order of the keys. What was not found ends with the error missing, and
 // everything with err unless that is nil.

@@ -112,7 +112,7 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
-// TestPrimed reads nothing that came along with something else, before or after it was asked for.
+// TestPrimed reads nothing that was expanded with something else, before or after it was asked for.
 func TestPrimed(t *testing.T) {
 	t.Parallel()
 	s, all := newService(t.Context())

@@ -109,10 +109,10 @@ func For(ctx context.Context) *Loaders {
 	return l
 }
 
-// Properties returns what the operation needs of a type.
+// Properties returns the properties that the operation requires of a type.
 func (l *Loaders) Properties(typeName string) []string { return l.properties(typeName) }
 
 // needs tells whether the operation needs the property of the type.
-func (l *Loaders) needs(typeName, property string) bool {
+func (l *Loaders) requires(typeName, property string) bool {
 	return slices.Contains(l.properties(typeName), property)
 }

@@ -148,7 +148,7 @@ func ofErrors[V any](t *testing.T, l *Loaders, of func(*licensing.AssignmentErro
 	return values, errs
 }
 
-// TestHeldIsNotRead has nothing read that came along with something else, unless more is needed of it.
+// TestHeldIsNotRead has nothing read that was expanded with something else, unless more is needed of it.
 func TestHeldIsNotRead(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

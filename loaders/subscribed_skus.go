@@ -31,7 +31,7 @@ func (l *Loaders) SubscribedSku(id licensing.GUID) (*licensing.SubscribedSku, er
 
 // skuDoubt returns why nobody can tell which product one of the list that was read is; nil when it can be told of all of them.
 func (l *Loaders) skuDoubt() error {
-	skus, _ := l.SubscribedSkus.held(Tenant)
+	skus, _ := l.SubscribedSkus.ifLoaded(Tenant)
 	for _, sku := range skus {
 		if err := sku.WhyUnread("skuId"); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (l *Loaders) skuDoubt() error {
 // PlanDoubt returns why nobody can tell whether a product contains a service plan that it is not known to contain; nil when
 // it can be told of all products.
 func (l *Loaders) PlanDoubt(plan licensing.GUID) error {
-	skus, _ := l.SubscribedSkus.held(Tenant)
+	skus, _ := l.SubscribedSkus.ifLoaded(Tenant)
 	for _, sku := range skus {
 		if contains(sku, plan) {
 			continue

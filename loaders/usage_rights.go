@@ -10,20 +10,20 @@ import (
 
 func (l *Loaders) addUsageRights() {
 	l.UsageRightByErrorID = newLoader(l, msgraph.UsageRightsOfErrors, nil)
-	l.UsageRightsByUserID = newLoader(l, msgraph.UsageRightsOfUsers, l.holdRights)
-	l.UsageRightsByGroupID = newLoader(l, msgraph.UsageRightsOfGroups, l.holdRights)
-	l.UsageRightsByDeviceID = newLoader(l, msgraph.UsageRightsOfDevices, l.holdRights)
+	l.UsageRightsByUserID = newLoader(l, msgraph.UsageRightsOfUsers, l.primeRights)
+	l.UsageRightsByGroupID = newLoader(l, msgraph.UsageRightsOfGroups, l.primeRights)
+	l.UsageRightsByDeviceID = newLoader(l, msgraph.UsageRightsOfDevices, l.primeRights)
 	l.UsageRightByHolderIDAndID = newLoader(l, msgraph.UsageRightsByID, nil)
 }
 
-// holdRights keeps rights by their keys as well.
-func (l *Loaders) holdRights(key licensing.UsageRightsKey, rights []*licensing.UsageRight) {
+// primeRights keeps rights by their keys as well.
+func (l *Loaders) primeRights(key licensing.UsageRightsKey, rights []*licensing.UsageRight) {
 	for _, right := range rights {
 		l.UsageRightByHolderIDAndID.Prime(licensing.UsageRightKey{HolderID: key.HolderID, ID: right.ID}, right)
 	}
 }
 
-// relatedRight returns a right with what came along with it, or reads the right again to get it; nil when nobody knows
+// relatedRight returns a right with what was expanded with it, or reads the right again to get it; nil when nobody knows
 // who holds it.
 func (l *Loaders) relatedRight(right *licensing.UsageRight) (*licensing.UsageRight, error) {
 	if right.HolderID == nil || l.cameAlong(right) {
@@ -34,8 +34,8 @@ func (l *Loaders) relatedRight(right *licensing.UsageRight) (*licensing.UsageRig
 
 func (l *Loaders) cameAlong(right *licensing.UsageRight) bool {
 	r := right.Related
-	return (r.HasAssignments || r.AssignmentsErr != nil || !l.needs("UsageRight", "assignments")) &&
-		(r.HasAllotments || r.AllotmentsErr != nil || !l.needs("UsageRight", "allotments"))
+	return (r.HasAssignments || r.AssignmentsErr != nil || !l.requires("UsageRight", "assignments")) &&
+		(r.HasAllotments || r.AllotmentsErr != nil || !l.requires("UsageRight", "allotments"))
 }
 
 // AssignmentsOfRight returns the assignments that contribute to a right; nil when nobody knows who holds it.
@@ -47,7 +47,7 @@ func (l *Loaders) AssignmentsOfRight(right *licensing.UsageRight) ([]*licensing.
 	return related.Related.Assignments, related.Related.AssignmentsErr
 }
 
-// AllotmentsOfRight returns the allotments that contribute to a right, with all properties that the operation needs; nil
+// AllotmentsOfRight returns the allotments that contribute to a right, with all properties that the operation requires; nil
 // when nobody knows who holds it.
 func (l *Loaders) AllotmentsOfRight(right *licensing.UsageRight) ([]*licensing.Allotment, error) {
 	related, err := l.relatedRight(right)

@@ -14,14 +14,14 @@ func (l *Loaders) addUsers() {
 	l.UsersByQuery = newLoader(l, msgraph.ListUsers, func(q upstream.Query, page upstream.Page[*licensing.User]) {
 		if l.covers(q, "User") {
 			for _, user := range page.Items {
-				l.holdUser(user)
+				l.primeUser(user)
 			}
 		}
 	})
-	l.Me = newLoader(l, msgraph.Me, func(_ upstream.Tenant, user *licensing.User) { l.holdUser(user) })
+	l.Me = newLoader(l, msgraph.Me, func(_ upstream.Tenant, user *licensing.User) { l.primeUser(user) })
 	l.LicenseDetailsByUserID = newLoader(l, msgraph.LicenseDetailsOfUsers, nil)
-	l.UserByID = newLoader(l, ofGUIDs(msgraph.UsersByID), func(_ string, user *licensing.User) { l.holdUser(user) })
-	l.UserByPrincipalName = newLoader(l, msgraph.UsersByPrincipalName, func(_ string, user *licensing.User) { l.holdUser(user) })
+	l.UserByID = newLoader(l, ofGUIDs(msgraph.UsersByID), func(_ string, user *licensing.User) { l.primeUser(user) })
+	l.UserByPrincipalName = newLoader(l, msgraph.UsersByPrincipalName, func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.LicenseStatesByUserID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
 		addAsking(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Ask{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
 			if err != nil {
@@ -33,13 +33,13 @@ func (l *Loaders) addUsers() {
 	})
 }
 
-// holdUser keeps what came along with a user that was read with all properties that the operation needs.
-func (l *Loaders) holdUser(user *licensing.User) {
+// primeUser keeps what was expanded with a user that was read with all properties that the operation requires.
+func (l *Loaders) primeUser(user *licensing.User) {
 	if user == nil {
 		return
 	}
 	l.UserByID.Prime(user.ID, user)
-	if l.needs("User", licenseStates) && user.WhyUnread(licenseStates) == nil {
+	if l.requires("User", licenseStates) && user.WhyUnread(licenseStates) == nil {
 		l.LicenseStatesByUserID.Prime(user.ID, user.LicenseAssignmentStates)
 	}
 }
@@ -51,14 +51,14 @@ func covered[T licensing.Node](l *Loaders, byID *Loader[string, T], typeName str
 	whole, err := byID.Get(item.ObjectID())
 	if err != nil {
 		object, _ := any(item).(licensing.DirectoryObject)
-		if kept, ok := l.kept(&licensing.Reference{Object: object, Properties: set(strings.Split(q.Shown, ","))}, err).(T); ok {
-			return kept, nil
+		if partial, ok := l.partial(&licensing.Reference{Object: object, Properties: set(strings.Split(q.Shown, ","))}, err).(T); ok {
+			return partial, nil
 		}
 	}
 	return whole, err
 }
 
-// UserOfPage returns a user of a page with all properties that the operation needs: the page may continue one of an
+// UserOfPage returns a user of a page with all properties that the operation requires: the page may continue one of an
 // operation that needed less.
 func (l *Loaders) UserOfPage(q upstream.Query, user *licensing.User) (*licensing.User, error) {
 	return covered(l, l.UserByID, "User", q, user)

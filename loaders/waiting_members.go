@@ -27,13 +27,13 @@ func waits(who licensing.DirectoryObject, members []*licensing.WaitingMember) {
 	}
 }
 
-// AllotmentOfWaitingMember returns the allotment that somebody waits for, with all properties that the operation needs;
+// AllotmentOfWaitingMember returns the allotment that somebody waits for, with all properties that the operation requires;
 // nil when nobody said which it is.
 func (l *Loaders) AllotmentOfWaitingMember(w *licensing.WaitingMember) (*licensing.Allotment, error) {
 	return l.allotmentOf(&w.Related)
 }
 
-// AssigneeOfWaitingMember returns who waits, with all properties that the operation needs.
+// AssigneeOfWaitingMember returns who waits, with all properties that the operation requires.
 func (l *Loaders) AssigneeOfWaitingMember(w *licensing.WaitingMember) (licensing.DirectoryObject, error) {
 	return l.assigneeOf(&w.Related)
 }

@@ -8,25 +8,25 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// kept returns an object as it came along, when the read that would have completed it has failed: what was not shown is
+// partial returns an object with the properties that are known of it, when the read that would have completed it has failed: what was not shown is
 // noted with why. It is nil when the read has not failed or was not made yet, and when the object is gone.
-func (l *Loaders) kept(sent *licensing.Reference, err error) licensing.DirectoryObject {
+func (l *Loaders) partial(sent *licensing.Reference, err error) licensing.DirectoryObject {
 	if err == nil || errors.Is(err, ErrBlocked) || errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
 	switch object := sent.Object.(type) {
 	case *licensing.User:
-		kept := *object
-		kept.Unread = l.lacks("User", sent.Properties, object.Unread, err)
-		return &kept
+		partial := *object
+		partial.Unread = l.lacks("User", sent.Properties, object.Unread, err)
+		return &partial
 	case *licensing.Group:
-		kept := *object
-		kept.Unread = l.lacks("Group", sent.Properties, object.Unread, err)
-		return &kept
+		partial := *object
+		partial.Unread = l.lacks("Group", sent.Properties, object.Unread, err)
+		return &partial
 	case *licensing.Device:
-		kept := *object
-		kept.Unread = l.lacks("Device", sent.Properties, object.Unread, err)
-		return &kept
+		partial := *object
+		partial.Unread = l.lacks("Device", sent.Properties, object.Unread, err)
+		return &partial
 	}
 	return nil
 }
@@ -57,28 +57,28 @@ func (l *Loaders) BareAllotment(id string, why error) *licensing.Allotment {
 // justID is what is shown of an object of which only the id is known. Shared: not to be changed.
 var justID = map[string]bool{"id": true}
 
-// keptAllotment is kept for an allotment.
-func (l *Loaders) keptAllotment(sent *upstream.Partial[*licensing.Allotment], err error) *licensing.Allotment {
+// partialAllotment is [Loaders.partial] for an allotment.
+func (l *Loaders) partialAllotment(sent *upstream.Partial[*licensing.Allotment], err error) *licensing.Allotment {
 	if errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
-	kept := *sent.Object
-	kept.Unread = l.lacks("Allotment", sent.Properties, kept.Unread, err)
-	return &kept
+	partial := *sent.Object
+	partial.Unread = l.lacks("Allotment", sent.Properties, partial.Unread, err)
+	return &partial
 }
 
-// keptRight is kept for the right that came along with an error.
-func (l *Loaders) keptRight(e *licensing.AssignmentError, err error) *licensing.UsageRight {
+// partialRight is [Loaders.partial] for the right that was expanded with an error.
+func (l *Loaders) partialRight(e *licensing.AssignmentError, err error) *licensing.UsageRight {
 	right := e.Related.UsageRight
 	if right == nil || errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
-	kept := *right
-	kept.Unread = l.lacks("UsageRight", e.Related.RightProperties, kept.Unread, err)
-	return &kept
+	partial := *right
+	partial.Unread = l.lacks("UsageRight", e.Related.RightProperties, partial.Unread, err)
+	return &partial
 }
 
-// lacks adds what the operation needs of a type and was not shown to what could not be read.
+// lacks adds the properties that the operation requires of a type and was not shown to what could not be read.
 func (l *Loaders) lacks(typeName string, shown map[string]bool, unread upstream.Unread, why error) upstream.Unread {
 	all := upstream.Unread{}
 	maps.Copy(all, unread)

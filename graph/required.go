@@ -11,9 +11,9 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// needs are the upstream properties that an operation needs, by type. They become $select for every read
+// required are the upstream properties that an operation requires, by type. They become $select for every read
 // of the type, so that nothing is read twice and nothing that was not asked for.
-type needs map[string][]string
+type required map[string][]string
 
 // upstream are the properties and relations that Microsoft Graph has of a type: what its Go type reads from JSON.
 var upstreamProperties = map[string][]string{
@@ -29,10 +29,10 @@ var upstreamProperties = map[string][]string{
 	"SubscribedSku":   jsonNames(licensing.SubscribedSku{}),
 }
 
-// needsOf reads the operation once, each fragment at most once.
-func needsOf(op *graphql.OperationContext) needs {
+// requiredBy reads the operation once, each fragment at most once.
+func requiredBy(op *graphql.OperationContext) required {
 	denied, fields := deniedIn(op), map[string]map[string]bool{} // by type
-	result := needs{}
+	result := required{}
 	visitFields(op, op.Operation.SelectionSet, func(f *ast.Field, _ bool) bool {
 		if f.ObjectDefinition == nil || denied.has(f.ObjectDefinition.Name, f.Name) || denied.hasPlace(f) {
 			return false
@@ -89,17 +89,17 @@ func from(typeName, field string) []string {
 }
 
 // add adds properties, as Type.property, that Microsoft Graph has.
-func (n needs) add(properties ...string) {
+func (r required) add(properties ...string) {
 	for _, name := range properties {
 		typeName, property, _ := strings.Cut(name, ".")
 		if slices.Contains(upstreamProperties[typeName], property) {
-			n[typeName] = append(n[typeName], property)
+			r[typeName] = append(r[typeName], property)
 		}
 	}
 }
 
-// of returns the properties needed of a type.
-func (n needs) of(typeName string) []string { return n[typeName] }
+// of returns the properties required of a type.
+func (r required) of(typeName string) []string { return r[typeName] }
 
 // ofArguments returns the properties that the arguments of a field take.
 func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []string) {
