@@ -59,8 +59,13 @@ func allotmentDoubt(f *model.AllotmentFilter, order *model.AllotmentOrder, a *li
 		if err := a.WhyUnread("skuId"); f.SkuID != nil && err != nil {
 			return err
 		}
-		if err := a.WhyNoAvailableUnits(); (f.MinAvailableUnits != nil || f.MaxAvailableUnits != nil) && err != nil && keepAllotment(f, a) {
-			return err
+		if f.MinAvailableUnits != nil || f.MaxAvailableUnits != nil {
+			switch err := a.WhyNoAvailableUnits(); {
+			case err != nil && keepAllotment(f, a):
+				return err
+			case err == nil && a.AvailableUnits() == nil: // the service sent none, and the allotment is left out
+				return upstream.OddValue("Allotment.availableUnits")
+			}
 		}
 	}
 	if order == nil || !keepAllotment(f, a) {

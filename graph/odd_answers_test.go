@@ -393,6 +393,9 @@ func TestMissingValues(t *testing.T) {
 		}
 		if tt.filtered != "" {
 			r := g.ask(tt.filtered, nil)
+			if strings.Contains(tt.filtered, "AvailableUnits") && (len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "Allotment.availableUnits")) {
+				t.Errorf("%s: nothing tells that allotments are left out: %v", tt.filtered, r.Errors)
+			}
 			walk(r.Data, func(object map[string]any) {
 				if object["id"] != nil {
 					t.Errorf("%s: %v", tt.filtered, object)

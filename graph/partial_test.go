@@ -275,3 +275,25 @@ func TestThrottledToken(t *testing.T) {
 		t.Errorf("waited %v", waits)
 	}
 }
+
+// TestHiddenLicenseStates has the service hide the license states of people, as from a token that may not read them. Nobody
+// can tell then whom a filter by license leaves: all are shown, with one error.
+func TestHiddenLicenseStates(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 60})
+	for _, filter := range []string{
+		fmt.Sprintf(`{assignedByGroup: %q}`, g.groupID()), `{hasLicenseErrors: true}`, `{state: ACTIVE}`,
+	} {
+		query := `{ users(first: 20, filter: ` + filter + `) { nodes { id } } }`
+		g.warm(query)
+		g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Set: map[string]any{"licenseAssignmentStates": nil}, Times: -1})
+		r := g.ask(query, nil)
+		g.forget()
+		if errs := clientErrors(r); len(errs) != 1 || errs[0].Path != "users.nodes" || !strings.Contains(r.Errors[0].Message, "User.licenseAssignmentStates") {
+			t.Errorf("%s: %v", filter, errs)
+		}
+		if users, _ := r.Data["users"].(object); users == nil || len(users["nodes"].([]any)) < 9 {
+			t.Errorf("%s: %s", filter, r.raw)
+		}
+	}
+}

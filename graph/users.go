@@ -97,7 +97,7 @@ func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*
 	}
 	return list[*licensing.User, *licensing.User]{
 		name: listName("users", filter, order), query: q, most: maxUsers, mostUpstream: maxUsers, typeName: "User",
-		loader: f.UsersByQuery, whole: f.UserOfPage, keep: keep, counted: true,
+		loader: f.UsersByQuery, whole: f.UserOfPage, keep: keep, doubt: doubtOf(keep), counted: true,
 	}
 }
 
@@ -178,10 +178,22 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 // statesNotRead returns why the license states of a user could not be read at all, so that nobody can tell whether the user
 // is wanted; nil when they were read.
 func statesNotRead(user *licensing.User) error {
-	if err := user.WhyUnread("licenseAssignmentStates"); !errors.Is(err, upstream.ErrUnreadable) {
-		return err
+	err := user.WhyUnread("licenseAssignmentStates")
+	switch {
+	case err == nil && user.LicenseAssignmentStates == nil: // who has none has an empty list: the service hides them
+		return upstream.OddValue("User.licenseAssignmentStates")
+	case errors.Is(err, upstream.ErrUnreadable):
+		return nil
 	}
-	return nil
+	return err
+}
+
+// doubtOf is why nobody can tell whether users are wanted that are filtered here; nil where none are.
+func doubtOf(keep func(*licensing.User) bool) func(*licensing.User) error {
+	if keep == nil {
+		return nil
+	}
+	return statesNotRead
 }
 
 // filtersStates tells whether a filter of users, as an argument, looks at their license states.

@@ -89,7 +89,7 @@ func (r *request) writes() bool {
 	return r.verb() != http.MethodGet && r.endpoint != directoryObjectsByIDsEndpoint
 }
 
-// lanesOf returns the lanes of requests that travel together. The last one is that of all that have the same endpoints.
+// lanesOf returns the lanes of requests that travel together.
 func (c *Client) lanesOf(requests []*request) []laneKey {
 	var keys []laneKey
 	var endpoints []string
@@ -105,8 +105,7 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 			}
 		}
 	}
-	slices.Sort(endpoints)
-	return append(keys, laneKey{c, "only " + strings.Join(endpoints, ", ")})
+	return keys
 }
 
 // throttledLanes returns the lanes that a 429 to a request concerns: its own workload, and what x-ms-throttle-scope names.
@@ -140,11 +139,14 @@ func (q *Queue) lane(key laneKey) *lane {
 
 // slots returns how many requests may be on their way in the lane while there is no cool-down.
 func (k laneKey) slots() int {
-	if k.client == nil || strings.Contains(k.name, "/") {
+	if k.client == nil || k.isEndpoint() {
 		return math.MaxInt // each of them is in a workload of a tenant as well
 	}
 	return slots
 }
+
+// isEndpoint tells the lane of an endpoint from that of a workload.
+func (k laneKey) isEndpoint() bool { return strings.Contains(k.name, "/") }
 
 // maxCoolDown bounds how long one answer holds others back: a proxy on the way can ask for a day. The service has been
 // seen to ask for ten minutes.
@@ -307,7 +309,7 @@ func before(t, other *turn) bool {
 	return cmp.Or(cmp.Compare(t.caller.had, other.caller.had), cmp.Compare(t.operation.had, other.operation.had)) < 0
 }
 
-// fits tells whether there is a slot in each lane, and fewer are taken by the same endpoints.
+// fits tells whether there is a slot in each lane, and each endpoint has fewer than are free.
 func (q *Queue) fits(t *turn) bool {
 	free := math.MaxInt
 	for _, key := range t.lanes {
@@ -315,8 +317,10 @@ func (q *Queue) fits(t *turn) bool {
 			free = min(free, l.slots-l.taken)
 		}
 	}
-	same := q.lanes[t.lanes[len(t.lanes)-1]]
-	return free > 0 && (same == nil || same.taken < free)
+	return free > 0 && !slices.ContainsFunc(t.lanes, func(key laneKey) bool {
+		l := q.lanes[key]
+		return key.isEndpoint() && l != nil && l.taken >= free
+	})
 }
 
 // release gives a slot back. After a cool-down, an answer that is no reason to repeat the request adds a slot.
