@@ -3,6 +3,7 @@ package documents
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -85,38 +86,37 @@ func TestTrustedIsReadAgain(t *testing.T) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	m := NewMemory(3, 20)
-	holds := func(want string) {
-		t.Helper()
-		var got []string
-		for _, key := range strings.Split("a b c d e f g", " ") {
-			if _, ok := m.entries[key]; ok {
-				got = append(got, key)
-			}
-		}
-		if strings.Join(got, " ") != want || len(m.entries) != m.recent.Len() {
-			t.Errorf("holds %v, want %s", got, want)
-		}
+	m := NewMemory(300, 30_000)
+	if _, ok := m.Get(ctx, "a"); ok {
+		t.Error("it has a text that nobody sent")
 	}
 	m.Add(ctx, "a", "1")
-	m.Add(ctx, "b", "1")
-	m.Add(ctx, "c", "1")
+	m.Add(ctx, "a", "other") // a key has one text
 	if text, ok := m.Get(ctx, "a"); !ok || text != "1" {
 		t.Errorf("got %q, %v", text, ok)
 	}
-	m.Add(ctx, "d", "1") // in place of b, which was used the longest ago
-	holds("a c d")
-	m.Add(ctx, "e", strings.Repeat("1", 15)) // 16 bytes, and 4 of the two before it
-	holds("a d e")
-	m.Add(ctx, "f", strings.Repeat("1", 20)) // never fits
-	holds("a d e")
-	m.Add(ctx, "d", "other") // a key has one text
-	if text, _ := m.Get(ctx, "d"); text != "1" {
-		t.Errorf("got %q", text)
+	m.Add(ctx, "b", strings.Repeat("1", 30_000)) // never fits
+	if _, ok := m.Get(ctx, "b"); ok || m.texts.Len() != 1 {
+		t.Errorf("%d texts", m.texts.Len())
 	}
-	m.Add(ctx, "g", strings.Repeat("1", 17))
-	holds("d g")
-	if m.size != 20 {
-		t.Errorf("%d bytes", m.size)
+	for n := range 1_000 {
+		m.Add(ctx, fmt.Sprintf("%04d", n), "1")
+	}
+	if n := m.texts.Len(); n > 300 || n < 290 {
+		t.Errorf("%d short texts", n)
+	}
+	for n := range 1_000 {
+		m.Add(ctx, fmt.Sprintf("%04d", n+1_000), strings.Repeat("1", 996))
+		m.Get(ctx, fmt.Sprintf("%04d", n+1_000))
+	}
+	all := 0
+	for n := range 2_000 {
+		key := fmt.Sprintf("%04d", n)
+		if text, ok := m.Get(ctx, key); ok {
+			all += len(key) + len(text)
+		}
+	}
+	if all > 30_000 {
+		t.Errorf("%d bytes of texts", all)
 	}
 }

@@ -6,12 +6,11 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/oauth2"
 
+	"licensegraph/internal/cache"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/upstream"
 )
@@ -23,15 +22,16 @@ const maxPeople = 10_000
 // (Microsoft Learn, "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow"). It is safe for concurrent use.
 type OnBehalfOf struct {
 	application *Application
-
-	mu     sync.Mutex
-	people *simplelru.LRU[[sha256.Size]byte, *PersonalTokens]
+	people      *cache.Cache[[sha256.Size]byte, *PersonalTokens]
 }
 
 // OnBehalfOf returns what gets tokens in the name of people.
 func (a *Application) OnBehalfOf() *OnBehalfOf {
-	people, _ := simplelru.NewLRU[[sha256.Size]byte, *PersonalTokens](maxPeople, nil) // fails on bad sizes only
-	return &OnBehalfOf{application: a, people: people}
+	return &OnBehalfOf{application: a, people: cache.New(cache.Options[[sha256.Size]byte, *PersonalTokens]{
+		Most: maxPeople,
+		Life: func(_ [sha256.Size]byte, tokens *PersonalTokens) time.Duration { return tokens.until.Sub(a.now()) },
+		Now:  a.now,
+	})}
 }
 
 // PersonalTokens are those in the name of one person, by one token of the person. They are safe for concurrent use.
@@ -53,18 +53,10 @@ func (o *OnBehalfOf) Tokens(caller *identity.Caller) (*PersonalTokens, error) {
 		return nil, &upstream.Error{Kind: upstream.ErrNotAPerson, Operation: tokenEndpoint, Personal: true}
 	}
 	k := cacheKey(caller.TenantID, o.application.clientID, o.application.scope, caller.Token.Reveal())
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if known, ok := o.people.Get(k); ok {
 		return known, nil
 	}
-	now := o.application.now()
-	for _, oldest, ok := o.people.GetOldest(); ok && oldest.over(now); _, oldest, ok = o.people.GetOldest() {
-		o.people.RemoveOldest()
-	}
-	tokens := &PersonalTokens{application: o.application, tenantID: caller.TenantID, assertion: caller.Token, until: caller.Expires}
-	o.people.Add(k, tokens)
-	return tokens, nil
+	return o.people.GetOrAdd(k, &PersonalTokens{application: o.application, tenantID: caller.TenantID, assertion: caller.Token, until: caller.Expires}), nil
 }
 
 // cacheKey tells a token in the name of a person from all others. Each part comes with its length.

@@ -361,13 +361,13 @@ func TestVerdictsAreRemembered(t *testing.T) {
 			t.Errorf("not deep: %v", got)
 		}
 	}
-	if n := len(e.verdicts.entries); n != 2 {
+	if n := e.verdicts.Len(); n != 2 {
 		t.Errorf("%d verdicts for 2 documents", n)
 	}
 	for i := range rememberedVerdicts + 10 {
 		ask(fmt.Sprintf("{f%d}", i))
 	}
-	if n := len(e.verdicts.entries); n != rememberedVerdicts {
+	if n := e.verdicts.Len(); n != rememberedVerdicts {
 		t.Errorf("%d verdicts, want %d at most", n, rememberedVerdicts)
 	}
 }

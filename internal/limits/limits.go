@@ -14,6 +14,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"licensegraph/internal/cache"
+
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
@@ -157,7 +159,7 @@ const rememberedVerdicts = 4_096
 type Extension struct {
 	limits   Limits
 	weights  *weights // of the schema, once Validate has seen it
-	verdicts *lru[[sha256.Size]byte, *exceeded]
+	verdicts *cache.Cache[[sha256.Size]byte, *exceeded]
 }
 
 var _ interface {
@@ -172,7 +174,7 @@ var _ interface {
 func New(l Limits) *Extension {
 	return &Extension{
 		limits:   l.withDefaults(),
-		verdicts: newLRU[[sha256.Size]byte, *exceeded](rememberedVerdicts),
+		verdicts: cache.New(cache.Options[[sha256.Size]byte, *exceeded]{Most: rememberedVerdicts}),
 	}
 }
 
@@ -210,10 +212,10 @@ func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql
 		return (&exceeded{limit: limitQuery, measured: n, allowed: e.limits.QueryBytes}).error()
 	}
 	key := sha256.Sum256([]byte(params.Query))
-	verdict, known := e.verdicts.get(key)
+	verdict, known := e.verdicts.Get(key)
 	if !known {
 		verdict = checkDocument(params.Query, e.limits)
-		e.verdicts.add(key, verdict)
+		e.verdicts.Add(key, verdict)
 	}
 	return verdict.error()
 }

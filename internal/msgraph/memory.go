@@ -5,8 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
+	"licensegraph/internal/cache"
 	"licensegraph/internal/identity"
 )
 
@@ -65,28 +64,22 @@ func (m *memory) knows(fact string) bool {
 // maxPeople bounds the people of whom the client has a memory.
 const maxPeople = 1_000
 
-// people are the memories of the answers to people, of those who have asked last.
+// people are the memories of the answers to people, of those who ask most.
 type people struct {
 	now func() time.Time
-	mu  *sync.Mutex
-	of  *simplelru.LRU[identity.Key, *memory]
+	of  *cache.Cache[identity.Key, *memory]
 }
 
 func newPeople(now func() time.Time) people {
-	of, _ := simplelru.NewLRU[identity.Key, *memory](maxPeople, nil) // fails on bad sizes only
-	return people{now: now, mu: new(sync.Mutex), of: of}
+	return people{now: now, of: cache.New(cache.Options[identity.Key, *memory]{Most: maxPeople})}
 }
 
 // memory returns that of a person, which may be a new one.
-func (p *people) memory(person identity.Key) *memory {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	m, known := p.of.Get(person)
-	if !known {
-		m = newMemory(p.now)
-		p.of.Add(person, m)
+func (p people) memory(person identity.Key) *memory {
+	if m, known := p.of.Get(person); known {
+		return m
 	}
-	return m
+	return p.of.GetOrAdd(person, newMemory(p.now))
 }
 
 // The facts: an endpoint refuses an expansion; it has answered; it is not there.

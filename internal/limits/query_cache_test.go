@@ -1,0 +1,21 @@
+package limits
+
+import (
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+func TestQueryCache(t *testing.T) {
+	t.Parallel()
+	c := NewQueryCache(200, 5)
+	short, long := &ast.QueryDocument{}, &ast.QueryDocument{}
+	c.Add(t.Context(), "{abc}", short)
+	c.Add(t.Context(), "{abcd}", long)
+	if got, ok := c.Get(t.Context(), "{abc}"); got != short || !ok {
+		t.Error("does not keep a short text")
+	}
+	if _, ok := c.Get(t.Context(), "{abcd}"); ok {
+		t.Error("keeps a long text")
+	}
+}
