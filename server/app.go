@@ -24,6 +24,7 @@ import (
 	"licensegraph/graph"
 	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
+	"licensegraph/internal/embedded"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/execution"
@@ -66,15 +67,15 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.Credential}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.GraphURL, strings.Join(ids, ", "))
 	if cfg.ServesEmbedded() {
-		tenant, err := openEmbedded(&cfg.Embedded, func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: scopes, SinglePage: pages(l.gateway)})
+		tenant, err := embedded.Open(&cfg.Embedded, func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: embedded.Scopes, SinglePage: pages(l.gateway)})
 		if err != nil {
 			return nil, err
 		}
-		url := baseURL(l.embedded)
+		url := embedded.LocalURL(l.embedded)
 		services = config.Services{GraphURL: url, Authority: url}
 		ids, application = []string{tenant.TenantID()}, entra.Options{ClientID: tenant.ClientID(), Credential: entra.Secret(identity.Secret(tenant.ClientSecret()))}
 		a.embedded = a.newServer(tenant)
-		assignRoles(tenant)
+		embedded.AssignRoles(tenant)
 		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, tenant.UserCount())
 		a.tenant = tenant
 	}
@@ -165,7 +166,7 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 // announce says where things are and how to stop: to people, or as a record where programs read the log. Standard
 // output is left to the audit log.
 func (a *app) announce(ctx context.Context, stderr io.Writer) {
-	url := baseURL(a.listeners.gateway)
+	url := embedded.LocalURL(a.listeners.gateway)
 	if a.cfg.LogFormat == "json" {
 		a.logger.InfoContext(ctx, "serving", "graphiql", a.cfg.GraphiQL, "graphql", url+endpointPath, "upstream", a.upstream)
 		return
@@ -184,17 +185,7 @@ func (a *app) announce(ctx context.Context, stderr io.Writer) {
 // pages are the addresses of GraphiQL on this machine, to which people come back from signing in.
 func pages(l net.Listener) []string {
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	return []string{baseURL(l) + "/", "http://localhost:" + port + "/"}
-}
-
-// baseURL is how this machine reaches a listener.
-func baseURL(l net.Listener) string {
-	address := l.Addr().(*net.TCPAddr)
-	host := address.IP.String()
-	if address.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
+	return []string{embedded.LocalURL(l) + "/", "http://localhost:" + port + "/"}
 }
 
 // serve serves until the context ends or a server fails, then lets what is
@@ -247,7 +238,7 @@ func (a *app) serve(ctx context.Context) error {
 	})
 	err := group.Wait()
 	if a.tenant != nil {
-		err = errors.Join(err, saveEmbedded(&a.cfg.Embedded, a.tenant))
+		err = errors.Join(err, embedded.Save(&a.cfg.Embedded, a.tenant))
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func newDocuments(cfg *config.Config, schema graphql.ExecutableSchema, logger *s
 	if cfg.TrustedDocuments != "" {
 		trusted, err := documents.Open(cfg.TrustedDocuments, execution.Check(schema, cfg.Limits()), cfg.TrustedDocumentsStrict, logger)
 		if err != nil {
-			return nil, nil, &setupError{fmt.Errorf("--trusted-documents: %w", err)}
+			return nil, nil, &config.SetupError{Err: fmt.Errorf("--trusted-documents: %w", err)}
 		}
 		options.Trusted = trusted
 	}

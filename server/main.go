@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"licensegraph/internal/config"
+	"licensegraph/internal/embedded"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/logs"
 )
@@ -49,14 +50,14 @@ var errTerminated = errors.New("terminated")
 // run serves until the context ends and what is under way is done.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	if len(args) > 0 && args[0] == "embedded" {
-		return runEmbedded(ctx, args[1:], getenv, stdout, stderr)
+		return embedded.Run(ctx, args[1:], getenv, stdout, stderr)
 	}
 	cfg, err := config.Load(args, getenv, stdout)
 	switch {
 	case errors.Is(err, config.ErrHelp):
 		return nil
 	case err != nil:
-		return &setupError{err}
+		return err
 	}
 	limitMemory(cfg, getenv)
 	logger := logs.New(stderr, cfg.LogLevel, cfg.LogFormat)
@@ -66,12 +67,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	listeners, err := listen(cfg)
 	if err != nil {
-		return &setupError{err}
+		return &config.SetupError{Err: err}
 	}
 	auditStream, end, err := logs.OpenAudit(cfg.AuditLog, stdout, stderr)
 	if err != nil {
 		listeners.close()
-		return &setupError{fmt.Errorf("--audit-log: %w", err)}
+		return &config.SetupError{Err: fmt.Errorf("--audit-log: %w", err)}
 	}
 	defer end() //nolint:errcheck // each record was written at once
 	app, err := newApp(cfg, listeners, logs.NewAudit(auditStream, logger), logger)
@@ -95,7 +96,7 @@ func readProductNames(file string) error {
 		_, _, err = licensing.AddNames(f)
 	}
 	if err != nil {
-		return &setupError{fmt.Errorf("--product-names: %w", err)}
+		return &config.SetupError{Err: fmt.Errorf("--product-names: %w", err)}
 	}
 	return nil
 }
@@ -114,19 +115,13 @@ func limitMemory(cfg *config.Config, getenv func(string) string) {
 	}
 }
 
-// setupError is a problem that the operator mends: a setting, or an address
-// that is taken.
-type setupError struct{ error }
-
-func (e *setupError) Unwrap() error { return e.error }
-
 // exitCode is 0 after a clean end, 2 when nothing was served because of the
 // setup, and 1 otherwise.
 func exitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	if _, ok := errors.AsType[*setupError](err); ok {
+	if _, ok := errors.AsType[*config.SetupError](err); ok {
 		return 2
 	}
 	return 1

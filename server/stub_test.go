@@ -14,6 +14,7 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/config"
+	"licensegraph/internal/embedded"
 	"licensegraph/internal/execution"
 	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/identity"
@@ -101,3 +102,5 @@ func mustMarshal(value any) []byte {
 	}
 	return text
 }
+
+var scopes, assignRoles = embedded.Scopes, embedded.AssignRoles

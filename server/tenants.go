@@ -57,7 +57,7 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 func newOut(c *config.Config, s config.Services) (*outbound.Out, error) {
 	out, err := outbound.New(outbound.Options{Services: []string{s.GraphURL, s.Authority}, CAFile: c.CAFile, Proxy: c.ProxyURL})
 	if err != nil {
-		return nil, &setupError{fmt.Errorf("--ca-file: %w", err)} // the addresses were validated before
+		return nil, &config.SetupError{Err: fmt.Errorf("--ca-file: %w", err)} // the addresses were validated before
 	}
 	return out, nil
 }

@@ -55,5 +55,5 @@ func LoadCommand(args []string, getenv func(string) string, stdout io.Writer) (*
 	if err == nil {
 		err = cfg.validate()
 	}
-	return cfg, errors.Join(append(problems, err)...)
+	return cfg, setupError(errors.Join(append(problems, err)...))
 }

@@ -21,6 +21,14 @@ import (
 // ErrHelp says that help was asked for and written.
 var ErrHelp = errors.New("help was asked for")
 
+// SetupError is a problem that the operator solves: a setting, a file that it names, or an address that is taken.
+type SetupError struct{ Err error }
+
+func (e *SetupError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the problem itself.
+func (e *SetupError) Unwrap() error { return e.Err }
+
 // envName is the environment variable of a flag. (kong.DefaultEnvars names the variables alike, and then reads them from
 // the process itself, empty ones too; here an empty variable is one that is not set.)
 func envName(flag string) string {
@@ -28,15 +36,28 @@ func envName(flag string) string {
 }
 
 // Load reads the configuration of the gateway: defaults, then the variables that getenv knows, then flags. Help that is
-// asked for goes to stdout, and the error is [ErrHelp]. Any other error joins all problems that were found, a line each,
-// and holds no secret.
+// asked for goes to stdout, and the error is [ErrHelp]. Any other error is a [SetupError] that joins all problems, a line
+// each, and holds no secret.
 func Load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
+	cfg, err := load(args, getenv, stdout)
+	return cfg, setupError(err)
+}
+
+// setupError is err for the operator, unless it is none or help.
+func setupError(err error) error {
+	if err == nil || errors.Is(err, ErrHelp) {
+		return err
+	}
+	return &SetupError{err}
+}
+
+func load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
 	cfg, problems, err := parse(args, getenv, stdout)
 	if err == nil && len(problems) == 0 {
 		return cfg, nil
 	}
 	if rest, unknown := withoutUnknownFlag(args, err); unknown { // kong stops at it
-		_, further := Load(rest, getenv, stdout)
+		_, further := load(rest, getenv, stdout)
 		return nil, errors.Join(err, further)
 	}
 	return nil, errors.Join(append(problems, err)...)
