@@ -622,12 +622,14 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// TestHelp ends well after help.
+// TestHelp ends well after help, of the gateway and of the command embedded.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	var stdout bytes.Buffer
-	if err := run(t.Context(), []string{"-h"}, noEnv, &stdout, io.Discard); err != nil || !strings.Contains(stdout.String(), "($LICENSEGRAPH_LISTEN)") {
-		t.Errorf("%v\n%s", err, stdout.String())
+	for want, args := range map[string][]string{"($LICENSEGRAPH_LISTEN)": {"-h"}, "($LICENSEGRAPH_EMBEDDED_LISTEN)": {"embedded", "-h"}} {
+		var stdout bytes.Buffer
+		if err := run(t.Context(), args, noEnv, &stdout, io.Discard); err != nil || !strings.Contains(stdout.String(), want) {
+			t.Errorf("%v: %v\n%s", args, err, stdout.String())
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package embedded
 
 import (
 	"bytes"
@@ -13,13 +13,72 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
+
+	"licensegraph/internal/config"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func noVariables(string) string { return "" }
 
-// TestEmbedded starts the embedded tenant alone, and reads from it as its client.
-func TestEmbedded(t *testing.T) {
+// output is what the command prints. It has begun when it has said how to stop it.
+type output struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	begun chan struct{}
+}
+
+func newOutput() *output { return &output{begun: make(chan struct{})} }
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.text.Write(b)
+	if strings.Contains(o.text.String(), "Ctrl-C") {
+		o.begin()
+	}
+	return n, err
+}
+
+func (o *output) begin() {
+	select {
+	case <-o.begun:
+	default:
+		close(o.begun)
+	}
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// runUntil runs the command until the context ends. It returns once the command has begun, or has failed to.
+func runUntil(ctx context.Context, args []string, getenv func(string) string) (stdout *output, ended <-chan error) {
+	out, done := newOutput(), make(chan error, 1)
+	go func() {
+		done <- Run(ctx, args, getenv, out, io.Discard)
+		out.mu.Lock()
+		defer out.mu.Unlock()
+		out.begin()
+	}()
+	<-out.begun
+	return out, done
+}
+
+// isSetup tells whether an error is the operator's to solve.
+func isSetup(err error) bool {
+	_, ok := errors.AsType[*config.SetupError](err)
+	return ok
+}
+
+// TestRun starts the embedded tenant alone, and reads from it as its client.
+func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ca, pair := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "client.pem")
@@ -27,13 +86,8 @@ func TestEmbedded(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	stdout, ended := newJournal(), make(chan error, 1)
-	go func() {
-		ended <- run(ctx, []string{"embedded", "--listen=127.0.0.1:0", "--tls", "--ca-file=" + ca, "--certificate-file=" + pair},
-			func(name string) string { return map[string]string{"LICENSEGRAPH_EMBEDDED_USERS": "20"}[name] }, stdout, newJournal())
-		_, _ = io.WriteString(stdout, "Ctrl-C") // ends the wait below
-	}()
-	stdout.wait("Ctrl-C")
+	stdout, ended := runUntil(ctx, []string{"--listen=127.0.0.1:0", "--tls", "--ca-file=" + ca, "--certificate-file=" + pair},
+		func(name string) string { return map[string]string{"LICENSEGRAPH_EMBEDDED_USERS": "20"}[name] })
 	printed := stdout.String()
 	value := func(name string) string {
 		found := regexp.MustCompile(`(?m)^` + name + ` +(\S+)`).FindStringSubmatch(printed)
@@ -81,7 +135,7 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
-func TestEmbeddedRefuses(t *testing.T) {
+func TestRunRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		args []string
@@ -97,32 +151,27 @@ func TestEmbeddedRefuses(t *testing.T) {
 		"flag":     {[]string{"--graphiql"}, "unknown flag --graphiql"},
 		"the file": {[]string{"--listen=127.0.0.1:0", "--certificate-file=" + filepath.Join(t.TempDir(), "a", "b")}, "--certificate-file: open"},
 	} {
-		err := run(t.Context(), append([]string{"embedded"}, tt.args...), noVariables, io.Discard, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || exitCode(err) != 2 {
+		err := Run(t.Context(), tt.args, noVariables, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !isSetup(err) {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
 	}
-	help := newJournal()
-	if err := run(t.Context(), []string{"embedded", "-h"}, noVariables, help, io.Discard); err != nil || !strings.Contains(help.String(), "LICENSEGRAPH_EMBEDDED_CA_FILE") {
+	help := newOutput()
+	if err := Run(t.Context(), []string{"-h"}, noVariables, help, io.Discard); err != nil || !strings.Contains(help.String(), "LICENSEGRAPH_EMBEDDED_CA_FILE") {
 		t.Errorf("%v %s", err, help)
 	}
 }
 
-// TestEmbeddedState begins with a tenant from a file, in which it differs and
+// TestRunState begins with a tenant from a file, in which it differs and
 // fails as the flags say, and saves it at the end.
-func TestEmbeddedState(t *testing.T) {
+func TestRunState(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "first.json"), filepath.Join(dir, "second.json")
 	serve := func(args []string, during func(url string)) error {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		stdout, ended := newJournal(), make(chan error, 1)
-		go func() {
-			ended <- run(ctx, append([]string{"embedded", "--listen=127.0.0.1:0"}, args...), func(string) string { return "" }, stdout, newJournal())
-			_, _ = io.WriteString(stdout, "Ctrl-C") // ends the wait below
-		}()
-		stdout.wait("Ctrl-C")
+		stdout, ended := runUntil(ctx, append([]string{"--listen=127.0.0.1:0"}, args...), noVariables)
 		if found := regexp.MustCompile(`http://\S+?:\d+`).FindString(stdout.String()); found != "" {
 			during(found)
 		}
@@ -175,7 +224,7 @@ func TestEmbeddedState(t *testing.T) {
 	}
 	err = serve([]string{"--state=" + filepath.Join(dir, "none"), "--variant=colour=red", "--fault=nothing", "--control=perhaps"}, func(url string) { t.Error("it runs") })
 	for _, part := range []string{"--state: ", "--variant: ", "--fault: ", "--control: "} {
-		if err == nil || !strings.Contains(err.Error(), part) || exitCode(err) != 2 {
+		if err == nil || !strings.Contains(err.Error(), part) || !isSetup(err) {
 			t.Errorf("%s: %v", part, err)
 		}
 	}
