@@ -20,7 +20,7 @@ const maxLicenses = 20
 var forLicenses = map[string][]string{
 	"User":          {"id", "usageLocation", "assignedLicenses", "licenseAssignmentStates"},
 	"Group":         {"id", "assignedLicenses"},
-	"SubscribedSku": {"id", "skuId", "consumedUnits", "prepaidUnits", "servicePlans"},
+	"SubscribedSku": {"id", "skuId", "skuPartNumber", "consumedUnits", "prepaidUnits", "servicePlans"},
 }
 
 // holder is who has licenses, as the directory shows it.
@@ -171,6 +171,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 			c.mend(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
 			continue
 		}
+		c.products = append(c.products, product{skus[at].SkuID, skus[at].SkuPartNumber})
 		plans := skus[at].ServicePlans
 		if skus[at].WhyUnread("servicePlans") != nil {
 			plans = nil // not all of them are known

@@ -62,20 +62,17 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 	if err != nil {
 		return nil, err
 	}
+	c.products = productOf(allotment)
 	disabled := c.plansIn(input.DisabledServicePlans, servicePlansOfAllotment(allotment), "disabledServicePlans")
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
 	}
 	update := licensing.UpdateAssignment{ID: a.ID, AssignedTo: assigneeID(a), DisabledServicePlanIDs: disabled}
 	result := c.write([]licensing.Write{update}, c.reread(a, func(now *licensing.Assignment) licensing.Outcome {
-		switch {
-		case now == nil:
-			return licensing.WriteNotDone
-		case sameIDs(now.DisabledServicePlanIDs, disabled):
+		if now != nil && sameIDs(now.DisabledServicePlanIDs, disabled) {
 			return licensing.WriteDone
-		default:
-			return licensing.WriteUnknown
 		}
+		return licensing.WriteUnknown // also when it is gone: it may have been changed before
 	}))[0]
 	payload.Outcome, payload.Assignment = &result.Outcome, &licensing.Assignment{ID: a.ID}
 	if result.Outcome == licensing.WriteDone {
@@ -143,9 +140,9 @@ func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, a
 	return a
 }
 
-// reread reads an assignment back, and has judged what became of it: nil when it is gone. That it is not found counts
-// only the second time, and while its assignee does not have it either; where that cannot be read, only when it was not
-// found at all. A part of the service may lag behind another.
+// reread reads an assignment back, and has judged what became of it: nil when it is gone. It is gone when twice neither it
+// is found nor its assignee has it: a part of the service may lag behind another. Where the assignments of its assignee
+// cannot be read, it is not known to be gone.
 func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assignment) licensing.Outcome) func([]int) map[int]licensing.WriteResult {
 	missed := 0
 	return func([]int) map[int]licensing.WriteResult {
@@ -156,16 +153,15 @@ func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assig
 			if errors.Is(err, loaders.ErrBlocked) || errors.Is(unlisted, loaders.ErrBlocked) {
 				return loaders.ErrBlocked
 			}
+			at := slices.IndexFunc(assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
 			switch {
 			case err == nil:
 				outcome = judge(now)
-			case errors.Is(err, upstream.ErrNotFound):
-				missed++
-				at := slices.IndexFunc(assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
-				switch {
-				case at >= 0:
-					outcome = judge(assignments[at])
-				case unlisted == nil && missed > 1, missed == len(readBacks):
+			case !errors.Is(err, upstream.ErrNotFound) || unlisted != nil:
+			case at >= 0:
+				outcome = judge(assignments[at])
+			default:
+				if missed++; missed > 1 {
 					outcome = judge(nil)
 				}
 			}

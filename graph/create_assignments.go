@@ -52,6 +52,7 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 	}
 	var disabled []licensing.GUID
 	if len(pools) > 0 {
+		c.products = productOf(pools[0])
 		disabled = c.plansIn(input.DisabledServicePlans, servicePlansOfAllotment(pools[0]), "disabledServicePlans")
 	}
 	if payload.UserErrors = c.errs; len(c.errs) > mistakes {

@@ -31,7 +31,8 @@ type change struct {
 	ctx      context.Context
 	upstream Upstream
 	errs     []*model.UserError
-	plans    []*licensing.ServicePlan // of the products that it concerns, as far as they were read
+	products []product                // that it concerns
+	plans    []*licensing.ServicePlan // of these products, as far as they were read
 }
 
 // changing begins a change.

@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"licensegraph/graph/model"
@@ -15,6 +17,31 @@ type subject struct {
 	assignee licensing.AssigneeType // empty when it is not known
 	located  bool                   // it is a person with a usage location
 	creates  bool                   // an assignment
+}
+
+// product is one that a change concerns, as far as it was read.
+type product struct {
+	id         *licensing.GUID
+	partNumber *string
+}
+
+// productOf is the product of an allotment; none when that is not known.
+func productOf(a *licensing.Allotment) []product {
+	if a == nil || a.SkuID == nil && a.SkuPartNumber == nil {
+		return nil
+	}
+	return []product{{a.SkuID, a.SkuPartNumber}}
+}
+
+// name is what a message calls a product.
+func (p product) name() string {
+	if p.id == nil {
+		return deref(p.partNumber)
+	}
+	if sku, ok := licensing.WellKnownSku(*p.id); ok {
+		return deref(sku.ProductName()) + " (" + deref(sku.SkuPartNumber) + ")"
+	}
+	return cmp.Or(deref(p.partNumber), string(*p.id))
 }
 
 // refusals are what the service's codes mean for the caller, in lower case. Microsoft publishes none for these requests;
@@ -101,6 +128,9 @@ func (c *change) refusal(failure *upstream.Error, about subject) (code model.Use
 		code = model.UserErrorRefused
 	}
 	message = advice[code]
+	if code == model.UserErrorProhibited && len(c.products) > 0 && !c.namesPart(failure.Sentence) {
+		message += " It concerns " + strings.Join(each(c.products, product.name), ", ") + "."
+	}
 	switch {
 	case failure.Sentence != "":
 		message += " Microsoft Graph says: " + c.named(failure.Sentence)
@@ -120,6 +150,16 @@ var (
 	addresses = regexp.MustCompile(`[^\s"'<>:;,]+@[^\s"'<>:;,]+`)
 )
 
+// namesPart tells whether a sentence names a product or a service plan of the change, or has an id at all.
+func (c *change) namesPart(sentence string) bool {
+	has := func(name string) bool {
+		return name != "" && strings.Contains(strings.ToLower(sentence), strings.ToLower(name))
+	}
+	return guids.MatchString(sentence) ||
+		slices.ContainsFunc(c.products, func(p product) bool { return has(deref(p.partNumber)) || has(p.name()) }) ||
+		slices.ContainsFunc(c.plans, func(p *licensing.ServicePlan) bool { return has(deref(p.ServicePlanName)) })
+}
+
 // named writes the names of products and service plans in place of their ids. Mail addresses are left out: they are
 // shown to whom has the right to read them of a user.
 func (c *change) named(sentence string) string {
@@ -129,8 +169,13 @@ func (c *change) named(sentence string) string {
 		if plan, ok := licensing.WellKnownServicePlan(id); ok {
 			return deref(plan.DisplayName()) + " (" + deref(plan.ServicePlanName) + ")"
 		}
-		if sku, ok := licensing.WellKnownSku(id); ok {
-			return deref(sku.ProductName()) + " (" + deref(sku.SkuPartNumber) + ")"
+		if _, ok := licensing.WellKnownSku(id); ok {
+			return product{id: &id}.name()
+		}
+		for _, p := range c.products {
+			if is(p.id, id) {
+				return p.name()
+			}
 		}
 		for _, plan := range c.plans {
 			if is(plan.ServicePlanID, id) && plan.ServicePlanName != nil {

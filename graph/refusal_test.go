@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -78,6 +79,9 @@ func TestRefusals(t *testing.T) {
 	inner := func(endpoint, code, sentence string) emulator.Fault {
 		return emulator.Fault{Endpoint: endpoint, Status: http.StatusBadRequest, Code: "badRequest", Message: sentence, Inner: map[string]any{"code": code}}
 	}
+	policy := func(endpoint string) emulator.Fault {
+		return emulator.Fault{Endpoint: endpoint, Status: http.StatusForbidden, Code: "licenseForbidden", Message: "Tenant policy forbids."}
+	}
 	long := strings.Repeat("Because of this. ", 200)
 	for name, tt := range map[string]struct {
 		mutation string
@@ -88,7 +92,7 @@ func TestRefusals(t *testing.T) {
 		"conflict": {legacy("USER", person), bad(licenseEndpoint, "License assignment failed because service plans "+planTeams+", 9AAF7827-D63C-4B61-89C3-182F06F82E5C are mutually exclusive."),
 			"PLAN_CONFLICT", "Microsoft Teams (TEAMS1), Exchange Online (Plan 1) (EXCHANGE_S_STANDARD) are"},
 		"product":           {legacy("USER", person), bad(licenseEndpoint, "Subscription with SKU "+skuE3+" does not have any available licenses."), "NO_FREE_UNIT", "Microsoft 365 E3 (SPE_E3)"},
-		"location":          {legacy("USER", person), bad(licenseEndpoint, "License assignment cannot be done for user with invalid usage location."), "PROHIBITED_IN_USAGE_LOCATION", "not sold"},
+		"location":          {legacy("USER", person), bad(licenseEndpoint, "License assignment cannot be done for user with invalid usage location."), "PROHIBITED_IN_USAGE_LOCATION", "It concerns Microsoft 365 E3 (SPE_E3)."},
 		"proxy address":     {legacy("USER", person), bad(licenseEndpoint, "The proxy address smtp:ada@licensegraph.example is used by somebody else."), "PROXY_ADDRESS_CONFLICT", "smtp:… is"},
 		"not a product":     {legacy("USER", person), bad(licenseEndpoint, "License "+nobodysID+" does not correspond to a valid company License."), "UNKNOWN_PRODUCT", nobodysID},
 		"not direct":        {legacy("USER", person), bad(licenseEndpoint, "User license is inherited from a group membership and it cannot be removed directly from the user."), "NOT_ASSIGNED", "inherited"},
@@ -100,7 +104,7 @@ func TestRefusals(t *testing.T) {
 		"concurrent change": {legacy("USER", person), emulator.Fault{Endpoint: licenseEndpoint, Status: 409, Code: "Conflict", Message: "Try again."}, "REFUSED", "Try again."},
 
 		"no unit":            {units("USER", person), inner(createEndpoint, "noAvailableLicenses", "None."), "NO_FREE_UNIT", "None."},
-		"unit, location":     {units("USER", person), inner(createEndpoint, "invalidUsageLocation", ""), "PROHIBITED_IN_USAGE_LOCATION", "not sold"},
+		"unit, location":     {units("USER", person), inner(createEndpoint, "invalidUsageLocation", ""), "PROHIBITED_IN_USAGE_LOCATION", "It concerns Microsoft 365 E3 (SPE_E3)."},
 		"unit, conflict":     {units("USER", person), inner(createEndpoint, "mutuallyExclusiveServicePlans", "Plan "+planTeams+"."), "PLAN_CONFLICT", "Microsoft Teams (TEAMS1)."},
 		"unit, dependency":   {units("USER", person), inner(createEndpoint, "dependencyViolation", "Plan "+planTeams+"."), "PLAN_DEPENDENCY", "Microsoft Teams (TEAMS1)."},
 		"unit, proxy":        {units("USER", person), inner(createEndpoint, "proxyAddressConflict", ""), "PROXY_ADDRESS_CONFLICT", "mail address"},
@@ -109,6 +113,14 @@ func TestRefusals(t *testing.T) {
 		"kind":               {units("USER", person), inner(createEndpoint, "invalidAssigneeType", ""), "NOT_ASSIGNABLE", "kind"},
 		"unit, group":        {units("GROUP", group), inner(createEndpoint, "invalidAssigneeType", "Units of this allotment cannot be assigned to a group."), "GROUP_WITHOUT_UNITS", "cannot be"},
 		"unit, not security": {units("GROUP", group), inner(createEndpoint, "invalidAssigneeType", "Licenses can be assigned to groups that are security enabled only."), "GROUP_NOT_SECURITY_ENABLED", "only"},
+
+		"policy":                 {legacy("USER", person), policy(licenseEndpoint), "REFUSED", "Microsoft Graph says: Tenant policy forbids."},
+		"policy, group":          {legacy("GROUP", group), policy(ofGroupEndpoint), "REFUSED", "Tenant policy forbids."},
+		"policy, unit":           {units("USER", person), policy(createEndpoint), "REFUSED", "Tenant policy forbids."},
+		"policy, update":         {update, policy(changeEndpoint), "REFUSED", "Tenant policy forbids."},
+		"policy, delete":         {fmt.Sprintf(`deleteAssignment(input: {id: %q}) { outcome userErrors { code message } }`, id), policy(deleteEndpoint), "REFUSED", "Tenant policy forbids."},
+		"policy, reprocess":      {fmt.Sprintf(`reprocessAssignments(input: {userIds: [%q]}) { results { outcome } userErrors { code message } }`, person), policy(reprocessEndpoint), "REFUSED", "Tenant policy forbids."},
+		"policy under forbidden": {update, emulator.Fault{Endpoint: changeEndpoint, Status: 403, Code: "forbidden", Message: "Tenant policy forbids.", Inner: object{"code": "licenseForbidden"}}, "REFUSED", "Tenant policy forbids."},
 
 		"immutable":        {update, inner(changeEndpoint, "immutablePropertyModified", "The property 'allotment' cannot change."), "IMMUTABLE_PROPERTY", "'allotment'"},
 		"update, location": {update, inner(changeEndpoint, "invalidUsageLocation", "The user has no usage location."), "USAGE_LOCATION", "no usage location"},
@@ -149,5 +161,39 @@ func TestRefusalsOfTheTenant(t *testing.T) {
 		if code != tt.code || !strings.Contains(message, tt.says) || guid.MatchString(message) {
 			t.Errorf("%s: %s %s", name, code, message)
 		}
+	}
+}
+
+// TestProhibitedProducts names the products of a change that is refused for a usage location, unless the service does.
+func TestProhibitedProducts(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	id := g.assigned(t, g.unlicensed(t, 2)[1])
+	license := fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}, {skuId: %q}]}) { userErrors { code message } }`, person, skuE3, skuPhone)
+	update := fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { userErrors { code message } }`, id)
+	for _, tt := range []struct {
+		mutation, endpoint, sentence string
+		concerns                     string // empty: nothing is added
+	}{
+		{license, licenseEndpoint, "License assignment cannot be done for user with invalid usage location.", "Microsoft 365 E3 (SPE_E3), Microsoft Teams Phone Standard (MCOEV)"},
+		{license, licenseEndpoint, "Invalid usage location for " + planTeams + ".", ""},
+		{license, licenseEndpoint, "Invalid usage location for SPE_E3.", ""},
+		{license, licenseEndpoint, "Invalid usage location for teams1.", ""},
+		{update, changeEndpoint, "It is not offered: invalid usage location.", "Microsoft 365 E3 (SPE_E3)"},
+	} {
+		g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: tt.sentence})
+		code, message := mistake(t, g.ask("mutation { "+tt.mutation+" }", nil))
+		if code != "PROHIBITED_IN_USAGE_LOCATION" || strings.Contains(message, "It concerns") != (tt.concerns != "") || !strings.Contains(message, tt.concerns) {
+			t.Errorf("%s: %s %s", tt.sentence, code, message)
+		}
+	}
+	g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Rewrite: func(b []byte) []byte { // a product that no catalog has
+		return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte(skuE3), []byte(nobodysID)), []byte("SPE_E3"), []byte("NEW_PRODUCT"))
+	}})
+	g.tenant.Inject(emulator.Fault{Endpoint: licenseEndpoint, Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "Invalid usage location."})
+	_, message := mistake(t, g.ask("mutation { "+strings.ReplaceAll(license, skuE3, nobodysID)+" }", nil))
+	if !strings.Contains(message, "It concerns NEW_PRODUCT, ") {
+		t.Error(message)
 	}
 }

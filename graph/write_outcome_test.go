@@ -38,21 +38,31 @@ func TestSpuriousNotFound(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		mutation, endpoint string
-		act, unlisted      bool // unlisted: the assignee's assignments cannot be read
+		act                bool
+		unlisted           int // the status of the assignee's assignments, which cannot be read; 0 where they can
 		misses             int
 		want               string
 	}{
-		"deleted":                          {"delete", deleteEndpoint, true, false, -1, "DONE"},
-		"deleted, list forbidden":          {"delete", deleteEndpoint, true, true, -1, "DONE"},
-		"there":                            {"delete", deleteEndpoint, false, false, -1, "UNKNOWN"},
-		"there, list forbidden":            {"delete", deleteEndpoint, false, true, 2, "UNKNOWN"},
-		"changed":                          {"update", changeEndpoint, true, false, -1, "DONE"},
-		"changed, list forbidden":          {"update", changeEndpoint, true, true, 2, "DONE"},
-		"as it was":                        {"update", changeEndpoint, false, false, -1, "UNKNOWN"},
-		"as it was, list forbidden":        {"update", changeEndpoint, false, true, 2, "UNKNOWN"},
-		"one miss of what is as it was":    {"update", changeEndpoint, false, true, 1, "UNKNOWN"},
-		"missed everywhere once":           {"delete", deleteEndpoint, false, false, 1, "UNKNOWN"},
-		"one miss of what was not deleted": {"delete", deleteEndpoint, false, false, 1, "UNKNOWN"},
+		"deleted":                          {"delete", deleteEndpoint, true, 0, -1, "DONE"},
+		"deleted, list forbidden":          {"delete", deleteEndpoint, true, 403, -1, "UNKNOWN"},
+		"deleted, list missing":            {"delete", deleteEndpoint, true, 404, -1, "UNKNOWN"},
+		"deleted, list fails":              {"delete", deleteEndpoint, true, 500, -1, "UNKNOWN"},
+		"there":                            {"delete", deleteEndpoint, false, 0, -1, "UNKNOWN"},
+		"there, list forbidden":            {"delete", deleteEndpoint, false, 403, -1, "UNKNOWN"},
+		"there, list missing":              {"delete", deleteEndpoint, false, 404, -1, "UNKNOWN"},
+		"there, list fails":                {"delete", deleteEndpoint, false, 500, -1, "UNKNOWN"},
+		"there, list forbidden, at last":   {"delete", deleteEndpoint, false, 403, 2, "UNKNOWN"},
+		"changed":                          {"update", changeEndpoint, true, 0, -1, "DONE"},
+		"changed, list forbidden, at last": {"update", changeEndpoint, true, 403, 2, "DONE"},
+		"changed, list forbidden":          {"update", changeEndpoint, true, 403, -1, "UNKNOWN"},
+		"changed, list missing":            {"update", changeEndpoint, true, 404, -1, "UNKNOWN"},
+		"changed, list fails":              {"update", changeEndpoint, true, 500, -1, "UNKNOWN"},
+		"changed, list lags":               {"update", changeEndpoint, true, 200, -1, "UNKNOWN"},
+		"as it was":                        {"update", changeEndpoint, false, 0, -1, "UNKNOWN"},
+		"as it was, list forbidden":        {"update", changeEndpoint, false, 403, 2, "UNKNOWN"},
+		"one miss of what is as it was":    {"update", changeEndpoint, false, 403, 1, "UNKNOWN"},
+		"missed everywhere once":           {"delete", deleteEndpoint, false, 0, 1, "UNKNOWN"},
+		"one miss of what was not deleted": {"delete", deleteEndpoint, false, 0, 1, "UNKNOWN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,8 +75,12 @@ func TestSpuriousNotFound(t *testing.T) {
 			if name == "missed everywhere once" {
 				g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Body: `{"value":[]}`})
 			}
-			if tt.unlisted {
-				g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Status: http.StatusForbidden, Times: -1})
+			if tt.unlisted != 0 {
+				unlisted := emulator.Fault{Endpoint: assignmentsOfPeople, Status: tt.unlisted, Times: -1}
+				if tt.unlisted == http.StatusOK {
+					unlisted.Body = `{"value":[]}`
+				}
+				g.tenant.Inject(unlisted)
 			}
 			mutation := fmt.Sprintf(`mutation { updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome } }`, id)
 			if tt.mutation == "delete" {
@@ -92,9 +106,19 @@ func TestForeignAnswers(t *testing.T) {
 		"200 cut short":       {Damage: "truncated", Act: true},
 		"404 with a page":     {Status: http.StatusNotFound, Body: foreignPage, Header: page},
 		"403 with a page":     {Status: http.StatusForbidden, Body: foreignPage, Header: page},
+		"200 with no member":  {Body: `{}`},
+		"202 with no member":  {Status: http.StatusAccepted, Body: `{}`},
+		"200 of another":      {Body: `{"id":"of-something-else"}`},
+		"204":                 {Status: http.StatusNoContent},
+		"407":                 {Status: http.StatusProxyAuthRequired},
 		"408":                 {Status: http.StatusRequestTimeout},
+		"413":                 {Status: http.StatusRequestEntityTooLarge},
 		"421":                 {Status: http.StatusMisdirectedRequest},
 		"425":                 {Status: http.StatusTooEarly},
+		"431":                 {Status: http.StatusRequestHeaderFieldsTooLarge},
+		"451":                 {Status: http.StatusUnavailableForLegalReasons},
+		"460":                 {Status: 460},
+		"494":                 {Status: 494},
 		"499":                 {Status: 499, Body: foreignPage, Header: page},
 		"503 of no own, late": {Status: http.StatusServiceUnavailable, RetryAfter: "600"},
 	} {
@@ -114,6 +138,9 @@ func TestForeignAnswers(t *testing.T) {
 					createEndpoint:  fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome } }`, skuE3, people[2]),
 					licenseEndpoint: fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome }`, people[3], skuE3),
 				} {
+					if endpoint == deleteEndpoint && fault.Status == http.StatusNoContent {
+						continue // which is the answer that is documented
+					}
 					g.forget()
 					f := fault
 					f.Endpoint, f.Act = endpoint, act
@@ -131,6 +158,15 @@ func TestForeignAnswers(t *testing.T) {
 // TestPutOffAfterTheEffect puts a change off that was made nevertheless. The repetition is refused, and the change done.
 func TestPutOffAfterTheEffect(t *testing.T) {
 	t.Parallel()
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			putOffAfterTheEffect(t, status)
+		})
+	}
+}
+
+func putOffAfterTheEffect(t *testing.T, status int) {
 	g := startGateway(t, emulator.Options{})
 	people := g.unlicensed(t, 2)
 	id := g.assigned(t, people[0])
@@ -140,7 +176,7 @@ func TestPutOffAfterTheEffect(t *testing.T) {
 		licenseEndpoint: fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } }`, people[0], skuE3),
 	} {
 		g.forget()
-		g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: http.StatusServiceUnavailable, RetryAfter: "1", Act: true})
+		g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: status, RetryAfter: "1", Act: true})
 		r := g.ask("mutation { "+mutation+" }", nil)
 		if len(r.Errors) > 0 || !strings.Contains(string(r.raw), `"outcome":"DONE"`) || !strings.Contains(string(r.raw), `"userErrors":[]`) || g.written() != 2 {
 			t.Errorf("%s: %s, %d sent", endpoint, r.raw, g.written())
@@ -148,6 +184,53 @@ func TestPutOffAfterTheEffect(t *testing.T) {
 	}
 	if got := g.directly(t, people[1], "SPE_E3"); len(got) != 1 {
 		t.Errorf("%d assignments", len(got))
+	}
+}
+
+// TestRefusedRepetition throttles a change that was not made, and refuses its repetition: it is not known whether it was made.
+func TestRefusedRepetition(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 2)
+	id := g.assigned(t, people[0])
+	for endpoint, mutation := range map[string]string{
+		deleteEndpoint:  fmt.Sprintf(`deleteAssignment(input: {id: %q}) { outcome }`, id),
+		changeEndpoint:  fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome }`, id),
+		createEndpoint:  fmt.Sprintf(`createAssignments(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome } }`, skuE3, people[1]),
+		licenseEndpoint: fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, addLicenses: [{skuId: %q}]}) { outcome }`, people[1], skuE3),
+	} {
+		for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict} {
+			g.forget()
+			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: http.StatusTooManyRequests, RetryAfter: "1"})
+			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: status})
+			r := g.ask("mutation { "+mutation+" }", nil)
+			if !strings.Contains(string(r.raw), `"outcome":"UNKNOWN"`) || g.written() != 2 {
+				t.Errorf("%s, %d: %s, %d sent", endpoint, status, r.raw, g.written())
+			}
+			g.forget()
+			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: status}) // of a first attempt
+			r = g.ask("mutation { "+mutation+" }", nil)
+			if !strings.Contains(string(r.raw), `"outcome":"NOT_DONE"`) || g.written() != 1 {
+				t.Errorf("%s, %d at once: %s, %d sent", endpoint, status, r.raw, g.written())
+			}
+		}
+	}
+}
+
+// TestDeletedAndThere finds a deleted assignment missing while it is read back, and there afterwards: the payload says that
+// what it shows may be older.
+func TestDeletedAndThere(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	id := g.assigned(t, g.unlicensed(t, 1)[0])
+	g.forget()
+	g.tenant.Inject(emulator.Fault{Endpoint: deleteEndpoint, Cut: true})
+	g.pass(assignmentEndpoint)
+	g.tenant.Inject(emulator.Fault{Endpoint: assignmentEndpoint, Status: http.StatusNotFound, Times: 2})
+	g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Body: `{"value":[]}`, Times: 2})
+	payload := g.change(t, fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome stale } }`, id), nil)
+	if payload["outcome"] != "DONE" || payload["stale"] != true {
+		t.Errorf("%v", payload)
 	}
 }
 
@@ -411,7 +494,7 @@ func (c *changesAtRandom) random(t *testing.T) string {
 func (c *changesAtRandom) fault() (f emulator.Fault, putOffs int) {
 	f.Act = c.r.IntN(2) == 0
 	page := map[string]string{"Content-Type": "text/html"}
-	switch c.r.IntN(10) {
+	switch c.r.IntN(12) {
 	case 0:
 		return emulator.Fault{Rewrite: func(b []byte) []byte { return b }}, 0 // nothing
 	case 1:
@@ -427,9 +510,14 @@ func (c *changesAtRandom) fault() (f emulator.Fault, putOffs int) {
 	case 6:
 		return emulator.Fault{Omit: []string{"id"}}, 0
 	case 7:
-		return emulator.Fault{Status: http.StatusTooManyRequests, RetryAfter: "1"}, 1
+		f.Status, f.RetryAfter = http.StatusTooManyRequests, "1"
+		return f, 1
 	case 8:
 		return emulator.Fault{Status: http.StatusConflict}, 0
+	case 9:
+		f.Status, f.Body = []int{http.StatusOK, http.StatusAccepted}[c.r.IntN(2)], "{}"
+	case 10:
+		f.Status = []int{http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge, http.StatusUnavailableForLegalReasons, 494}[c.r.IntN(4)]
 	default:
 		f.Status, f.RetryAfter, f.Times = http.StatusServiceUnavailable, "1", 1+2*c.r.IntN(2)
 		return f, f.Times

@@ -449,7 +449,7 @@ func TestThrottleScope(t *testing.T) {
 					first = false
 					return reply{status: tt.status, header: map[string]string{"Retry-After": "550", "x-ms-throttle-scope": tt.scope}}
 				}
-				return ok(`{"value":[]}`)
+				return succeed(call)
 			})
 			queue := new(Queue)
 			c := s.client(t, func(o *Options) { o.Queue = queue })

@@ -55,6 +55,10 @@ func TestHTTP1(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		protocols[r.Method] = r.ProtoMajor
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		reply200(w)
 	})
 	if err := c.Ready(t.Context()); err != nil {

@@ -1,7 +1,6 @@
 package msgraph
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,12 +44,20 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 type change struct {
 	request
 	group   string // that has to be changed by one at a time; empty for none
-	silent  bool   // a success has no body
-	invalid error  // why it cannot be sent
+	success success
+	invalid error // why it cannot be sent
 	attempt int
 	renewed bool // the token
-	doubted bool // it is repeated, and the first attempt may have been made after all
+	doubted bool // it was put off, and may have been made nevertheless
 	result  *licensing.WriteResult
+}
+
+// success is the answer that the service documents for a change that it made.
+type success struct {
+	status  int    // 0: any of a success
+	id      string // of the object in the body; empty when it is not known before
+	partial bool   // the object may lack its id
+	silent  bool   // there is no body
 }
 
 // rounds splits changes so that no two of a round concern the same group.
@@ -144,7 +151,7 @@ func partUnmade(whole answer) answer {
 	failure := whole.failure(batchEndpoint)
 	unsent := whole.unsent
 	switch whole.status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
 		unsent = unsent || whole.err == nil && whole.ofService()
 	}
 	if whole.err == nil {
@@ -169,29 +176,43 @@ func (c *change) outcome(a *answer) licensing.Outcome {
 	return licensing.WriteUnknown
 }
 
-// confirmed tells whether the body of a success is the service's and complete.
+// confirmed tells whether a success is the one that the service documents for the change. Another one can be that of an
+// intermediary, or of a service that has only taken the request.
 func (c *change) confirmed(a *answer) bool {
-	body := bytes.TrimSpace(a.body)
-	if len(body) == 0 || string(body) == "null" {
-		return c.silent || a.status == http.StatusNoContent
+	want := c.success
+	if want.status != 0 && a.status != want.status {
+		return false
 	}
-	return body[0] == '{' && json.Valid(body)
+	if want.silent {
+		return nothing(a.body)
+	}
+	var object struct {
+		ID       string            `json:"id"`
+		Disabled []json.RawMessage `json:"disabledServicePlanIds"`
+	}
+	if nothing(a.body) || json.Unmarshal(unwrapped(a.body), &object) != nil {
+		return false
+	}
+	if object.ID == "" {
+		return want.partial && object.Disabled != nil
+	}
+	return want.id == "" || strings.EqualFold(object.ID, want.id)
 }
 
-// rejected tells whether the service has looked at a change and not made it. Some statuses of the 400s say that a
-// request took too long, or came the wrong way, whatever became of it.
+// rejected tells whether the service has looked at a change and not made it. Other statuses of the 400s are those of
+// intermediaries, or say that a request took too long, or came the wrong way, whatever became of it.
 func rejected(a *answer) bool {
 	switch a.status {
-	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, statusClientClosedRequest:
-		return false
 	case http.StatusUnauthorized:
 		return a.ofService() || a.header.Get("WWW-Authenticate") != ""
+	case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound,
+		http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusConflict, http.StatusGone, http.StatusLengthRequired,
+		http.StatusPreconditionFailed, http.StatusUnsupportedMediaType, http.StatusRequestedRangeNotSatisfiable,
+		http.StatusUnprocessableEntity, http.StatusLocked:
+		return a.ofService()
 	}
-	return a.status >= 400 && a.status < 500 && a.ofService()
+	return false
 }
-
-// statusClientClosedRequest is what some proxies answer, and note, when a connection is closed too early.
-const statusClientClosedRequest = 499
 
 // repeats tells whether a change has to be sent again, and after what pause: the service has throttled it, has put it off
 // to a time that it named, or did not accept its token. What was put off may have been made nevertheless; the service
@@ -214,6 +235,12 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 	return again, pause
 }
 
+// refusesRepetition tells whether a repeated change is refused for what an attempt before may have made, such as that it is
+// there already, or nothing is left to change. That it is throttled, or its token not accepted, says nothing of that.
+func refusesRepetition(a *answer) bool {
+	return a.err == nil && a.status != http.StatusTooManyRequests && a.status != http.StatusUnauthorized
+}
+
 // settle notes what became of a change, as far as the answer tells.
 func (c *change) settle(a *answer) {
 	*c.result = licensing.WriteResult{Outcome: c.outcome(a), RequestID: requestID(a.header)}
@@ -224,7 +251,7 @@ func (c *change) settle(a *answer) {
 		}
 		return
 	}
-	if c.doubted {
+	if c.doubted || c.attempt > 0 && refusesRepetition(a) {
 		c.result.Outcome = licensing.WriteUnknown
 	}
 	if _, known := errors.AsType[*upstream.InputError](a.err); known {
@@ -235,11 +262,22 @@ func (c *change) settle(a *answer) {
 	if rejected(a) {
 		failure.Sentence = sentence(a.body)
 	}
+	if errors.Is(failure.Kind, upstream.ErrForbidden) && failure.Sentence != "" && !lacksPermission[strings.ToLower(failure.Code)] {
+		failure.Kind, failure.Permission, failure.PermissionAlternatives = upstream.ErrRefused, "", nil
+	}
 	failure.Retryable = failure.Retryable && c.result.Outcome == licensing.WriteNotDone
 	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, upstream.ErrNotFound) {
 		failure.Kind = upstream.ErrNotOffered // as the reads of devices: callers have seen the device
 	}
 	c.result.Err = &failure
+}
+
+// lacksPermission are the codes, in lower case, of a 403 that says that the caller lacks a permission or a role. Others are
+// refusals for a reason of the tenant's own, such as a policy.
+var lacksPermission = map[string]bool{
+	"": true, "forbidden": true, "accessdenied": true, "erroraccessdenied": true, "unauthorized": true, "unauthorizedaccess": true,
+	"authorization_requestdenied": true, "authorization_identitynotfound": true, "missingrequiredpermission": true,
+	"allotmentpermissions": true, "insufficientpermissions": true, "insufficientprivileges": true,
 }
 
 // failure returns why an answer does not tell that a change was made.
@@ -249,7 +287,7 @@ func (c *change) failure(a *answer) *upstream.Error {
 	case failure == nil:
 		return &upstream.Error{
 			Kind: upstream.ErrUnavailable, Operation: c.endpoint, Status: a.status, RequestID: requestID(a.header),
-			Cause: errors.New("the answer is no JSON object"),
+			Cause: errors.New("the answer is not the one that is documented for a success"),
 		}
 	case a.err == nil && c.outcome(a) == licensing.WriteUnknown:
 		failure.Kind, failure.Permission, failure.PermissionAlternatives = upstream.ErrUnavailable, "", nil // it says nothing about the change
@@ -281,23 +319,23 @@ func (c *Client) change(w licensing.Write) *change {
 	case licensing.CreateAssignment:
 		return c.createAssignment(w)
 	case licensing.UpdateAssignment:
-		return &change{group: groupKey(w.AssignedTo), request: request{
+		return &change{group: groupKey(w.AssignedTo), success: success{status: http.StatusOK, id: w.ID, partial: true}, request: request{
 			endpoint: updateAssignmentEndpoint, method: http.MethodPatch, url: below(assignmentsPath, w.ID),
 			body: map[string]any{"disabledServicePlanIds": guids(w.DisabledServicePlanIDs)},
 		}}
 	case licensing.DeleteAssignment:
-		return &change{group: groupKey(w.AssignedTo), silent: true, request: request{
+		return &change{group: groupKey(w.AssignedTo), success: success{status: http.StatusNoContent, silent: true}, request: request{
 			endpoint: deleteAssignmentEndpoint, method: http.MethodDelete, url: below(assignmentsPath, w.ID),
 		}}
 	case licensing.ReprocessAssignments:
-		return &change{silent: true, request: request{
+		return &change{success: success{silent: true}, request: request{
 			endpoint: reprocessAssignmentsEndpoint, method: http.MethodPost,
 			url: ofUsers.below(w.UserID, "assignments/reprocessAssignments"), body: struct{}{},
 		}}
 	case licensing.AssignLicense:
 		return assignLicense(w)
 	case licensing.ReprocessLicenseAssignment:
-		return &change{request: request{
+		return &change{success: success{status: http.StatusOK, id: w.UserID}, request: request{
 			endpoint: reprocessLicenseAssignmentEndpoint, method: http.MethodPost,
 			url: below("/users", w.UserID, "reprocessLicenseAssignment"), body: struct{}{},
 		}}
@@ -310,7 +348,7 @@ func (c *Client) createAssignment(w licensing.CreateAssignment) *change {
 		"allotment@odata.bind":   c.base.String() + below(allotmentsPath, w.AllotmentID),
 		"disabledServicePlanIds": guids(w.DisabledServicePlanIDs),
 	}
-	made := &change{request: request{
+	made := &change{success: success{status: http.StatusCreated, partial: true}, request: request{
 		endpoint: createAssignmentEndpoint, method: http.MethodPost, url: assignmentsPath, body: body,
 	}}
 	switch w.AssignedTo.Type {
@@ -336,7 +374,7 @@ func assignLicense(w licensing.AssignLicense) *change {
 	for i, l := range w.Add {
 		add[i] = license{l.SkuID, guids(l.DisabledPlans)}
 	}
-	made := &change{request: request{
+	made := &change{success: success{status: http.StatusOK, id: w.AssignedTo.ID}, request: request{
 		method: http.MethodPost,
 		body:   map[string]any{"addLicenses": add, "removeLicenses": guids(w.Remove)},
 	}}
@@ -345,7 +383,7 @@ func assignLicense(w licensing.AssignLicense) *change {
 		made.endpoint, made.url = assignLicenseOfUserEndpoint, below("/users", w.AssignedTo.ID, "assignLicense")
 	case licensing.AssigneeGroup:
 		made.endpoint, made.url = assignLicenseOfGroupEndpoint, below("/groups", w.AssignedTo.ID, "assignLicense")
-		made.group = groupKey(w.AssignedTo.ID)
+		made.group, made.success.status = groupKey(w.AssignedTo.ID), http.StatusAccepted
 	default:
 		made.invalid = &upstream.InputError{Message: "a license can be given to a user or a group"}
 	}

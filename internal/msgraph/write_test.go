@@ -172,10 +172,9 @@ func TestOutcomes(t *testing.T) {
 				want, sent = licensing.WriteNotDone, attempts
 			case status == 503 && header != nil:
 				sent = attempts
-			case status == 408 || status == 421 || status == 425 || status == 499:
 			case status == 401:
 				want, sent = licensing.WriteNotDone, 2
-			case status >= 400 && status < 500:
+			case slices.Contains([]int{400, 402, 403, 404, 405, 406, 409, 410, 411, 412, 415, 416, 422, 423}, status): // that Microsoft documents
 				want = licensing.WriteNotDone
 			}
 			kind, known := kinds[status]
@@ -184,6 +183,9 @@ func TestOutcomes(t *testing.T) {
 			}
 			s := newService(t, func(c call) reply {
 				if strings.Contains(c.path, "/x/") {
+					if status < 300 {
+						return reply{status: status, header: header}
+					}
 					return reply{status: status, header: header, body: `{"error":{"code":"badRequest","innerError":{"code":"noAvailableLicenses"}}}`}
 				}
 				return done
@@ -237,7 +239,7 @@ func TestWholeBatch(t *testing.T) {
 		{"forbidden", forbidden, notDone, 1, upstream.ErrForbidden},
 		{"not found", gone, notDone, 1, upstream.ErrUnavailable},
 		{"not allowed", reply{status: 405, body: refused.body}, notDone, 1, upstream.ErrUnavailable},
-		{"too large", reply{status: 413, body: refused.body}, notDone, 1, upstream.ErrUnavailable},
+		{"too large", reply{status: 413, body: refused.body}, unknown, 1, upstream.ErrUnavailable},
 		{"throttled", busy, notDone, attempts, upstream.ErrThrottled},
 		{"put off", reply{status: 503, header: map[string]string{"Retry-After": "1"}}, unknown, attempts, upstream.ErrUnavailable},
 		{"unauthenticated", denied, notDone, 2, upstream.ErrUnauthenticated},
@@ -587,7 +589,7 @@ func TestOneAtATime(t *testing.T) {
 				<-proceed
 			}
 		})
-		return done
+		return succeed(c)
 	})
 	c := s.client(t)
 	var operations sync.WaitGroup
@@ -615,7 +617,7 @@ func TestNoDeadlock(t *testing.T) {
 	var seen overlaps
 	s := newService(t, func(c call) reply {
 		seen.during(strings.Split(c.path, "/")[2], runtime.Gosched)
-		return done
+		return succeed(c)
 	})
 	c := s.client(t)
 	var operations sync.WaitGroup
@@ -667,7 +669,7 @@ func TestRounds(t *testing.T) {
 // TestWaitForGroup ends to wait for a group with the context; what waits for nothing else is not sent.
 func TestWaitForGroup(t *testing.T) {
 	t.Parallel()
-	s := newService(t, func(call) reply { return done })
+	s := newService(t, succeed)
 	c := s.client(t)
 	release, err := c.groups.hold(t.Context(), []string{"g1"})
 	if err != nil {
@@ -716,29 +718,61 @@ func TestForeignAnswers(t *testing.T) {
 	create := licensing.CreateAssignment{AllotmentID: "p1", AssignedTo: toUser}
 	update := licensing.UpdateAssignment{ID: "x"}
 	remove := licensing.DeleteAssignment{ID: "x"}
-	license := licensing.AssignLicense{AssignedTo: toGroup}
+	license, ofUser := licensing.AssignLicense{AssignedTo: toGroup}, licensing.AssignLicense{AssignedTo: toUser}
+	legacy := licensing.ReprocessLicenseAssignment{UserID: "u1"}
 	again := licensing.ReprocessAssignments{UserID: "x"}
-	for _, tt := range []struct {
+	type foreign struct {
 		write licensing.Write
 		reply reply
 		want  licensing.Outcome
-	}{
+	}
+	cases := []foreign{
 		{create, reply{status: 201, body: id}, licensing.WriteDone},
 		{create, reply{status: 201, body: `{"disabledServicePlanIds":[]}`}, licensing.WriteDone},
 		{create, reply{status: 201, body: `{"id":"x`}, licensing.WriteUnknown},
 		{create, reply{status: 201, body: page}, licensing.WriteUnknown},
 		{create, reply{status: 201}, licensing.WriteUnknown},
+		{create, reply{status: 201, body: `{}`}, licensing.WriteUnknown},
+		{create, reply{status: 201, body: `null`}, licensing.WriteUnknown},
+		{create, reply{status: 201, body: `{"error":{"code":"x"}}`}, licensing.WriteUnknown},
+		{create, reply{status: 201, body: `{"value":{"id":"x"}}`}, licensing.WriteDone},
+		{create, ok(id), licensing.WriteUnknown},
+		{create, ok(`{}`), licensing.WriteUnknown},
+		{create, done, licensing.WriteUnknown},
+		{create, reply{status: 202, body: id}, licensing.WriteUnknown},
 		{update, ok(id), licensing.WriteDone},
-		{update, done, licensing.WriteDone},
+		{update, ok(`{"value":{"id":"x"}}`), licensing.WriteDone},
+		{update, ok(`{"disabledServicePlanIds":[]}`), licensing.WriteDone},
+		{update, ok(`{"id":"y"}`), licensing.WriteUnknown},
+		{update, ok(`{}`), licensing.WriteUnknown},
+		{update, done, licensing.WriteUnknown},
+		{update, reply{status: 202, body: id}, licensing.WriteUnknown},
 		{update, ok(page), licensing.WriteUnknown},
 		{update, ok(`["x"]`), licensing.WriteUnknown},
 		{update, ok(``), licensing.WriteUnknown},
 		{remove, done, licensing.WriteDone},
-		{remove, ok(``), licensing.WriteDone},
+		{remove, ok(``), licensing.WriteUnknown},
+		{remove, ok(`{}`), licensing.WriteUnknown},
+		{remove, reply{status: 202}, licensing.WriteUnknown},
 		{remove, ok(page), licensing.WriteUnknown},
 		{license, reply{status: 202, body: `{"id":"g1"}`}, licensing.WriteDone},
 		{license, reply{status: 202, body: page}, licensing.WriteUnknown},
+		{license, ok(`{"id":"g1"}`), licensing.WriteUnknown},
+		{license, reply{status: 202, body: `{}`}, licensing.WriteUnknown},
+		{license, reply{status: 202, body: `{"id":"g2"}`}, licensing.WriteUnknown},
+		{license, reply{status: 202}, licensing.WriteUnknown},
+		{license, done, licensing.WriteUnknown},
+		{ofUser, ok(`{"id":"U1","assignedLicenses":[]}`), licensing.WriteDone},
+		{ofUser, ok(`{"assignedLicenses":[]}`), licensing.WriteUnknown},
+		{ofUser, ok(`{}`), licensing.WriteUnknown},
+		{ofUser, done, licensing.WriteUnknown},
+		{ofUser, reply{status: 202, body: `{"id":"u1"}`}, licensing.WriteUnknown},
+		{legacy, ok(`{"id":"u1"}`), licensing.WriteDone},
+		{legacy, ok(`{}`), licensing.WriteUnknown},
+		{legacy, done, licensing.WriteUnknown},
 		{again, ok(``), licensing.WriteDone},
+		{again, done, licensing.WriteDone},
+		{again, ok(`{}`), licensing.WriteUnknown},
 		{again, ok(page), licensing.WriteUnknown},
 		{remove, reply{status: 404, body: page}, licensing.WriteUnknown},
 		{remove, reply{status: 404, body: `{"error":"not found"}`}, licensing.WriteUnknown},
@@ -749,11 +783,14 @@ func TestForeignAnswers(t *testing.T) {
 		{remove, reply{status: 401, body: page}, licensing.WriteUnknown},
 		{remove, reply{status: 401, header: map[string]string{"WWW-Authenticate": "Bearer"}}, licensing.WriteNotDone},
 		{remove, reply{status: 403, body: page}, licensing.WriteUnknown},
-		{remove, reply{status: 408, body: refused.body}, licensing.WriteUnknown},
-		{remove, reply{status: 421, body: refused.body}, licensing.WriteUnknown},
-		{remove, reply{status: 425, body: refused.body}, licensing.WriteUnknown},
-		{remove, reply{status: 499, body: refused.body}, licensing.WriteUnknown},
-	} {
+		{remove, reply{status: 404, body: gone.body}, licensing.WriteNotDone},
+		{remove, reply{status: 409, body: refused.body}, licensing.WriteNotDone},
+		{remove, reply{status: 410, body: gone.body}, licensing.WriteNotDone},
+	}
+	for _, status := range []int{407, 408, 413, 414, 417, 418, 421, 424, 425, 426, 428, 431, 440, 444, 449, 450, 451, 460, 463, 494, 495, 496, 497, 498, 499} {
+		cases = append(cases, foreign{remove, reply{status: status, body: refused.body}, licensing.WriteUnknown})
+	}
+	for _, tt := range cases {
 		s := newService(t, func(call) reply { return tt.reply })
 		c := s.client(t)
 		r := c.Begin().Write(t.Context(), []licensing.Write{tt.write})[0]
@@ -801,7 +838,14 @@ func TestDoubtedRefusal(t *testing.T) {
 		"throttled to the end":   {[]reply{putOff, busy, busy}, licensing.WriteUnknown, upstream.ErrThrottled},
 		"denied":                 {[]reply{putOff, denied, denied}, licensing.WriteUnknown, upstream.ErrUnauthenticated},
 		"done":                   {[]reply{putOff, done}, licensing.WriteDone, nil},
-		"throttled and conflict": {[]reply{busy, conflict}, licensing.WriteNotDone, upstream.ErrRefused},
+		"throttled and conflict": {[]reply{busy, conflict}, licensing.WriteUnknown, upstream.ErrRefused},
+		"throttled and missing":  {[]reply{busy, gone}, licensing.WriteUnknown, upstream.ErrNotFound},
+		"throttled and rejected": {[]reply{busy, busy, refused}, licensing.WriteUnknown, upstream.ErrRefused},
+		"throttled and denied":   {[]reply{busy, denied, denied}, licensing.WriteNotDone, upstream.ErrUnauthenticated},
+		"throttled three times":  {[]reply{busy, busy, busy}, licensing.WriteNotDone, upstream.ErrThrottled},
+		"throttled and done":     {[]reply{busy, done}, licensing.WriteDone, nil},
+		"denied and missing":     {[]reply{denied, gone}, licensing.WriteUnknown, upstream.ErrNotFound},
+		"missing at once":        {[]reply{gone}, licensing.WriteNotDone, upstream.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -819,5 +863,36 @@ func TestDoubtedRefusal(t *testing.T) {
 				t.Errorf("%v, want %v", r.Err, tt.kind)
 			}
 		})
+	}
+}
+
+// TestPolicy tells a 403 that a policy of the tenant's is the reason for from one that a permission is missing for.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		body     string
+		kind     error
+		sentence string
+	}{
+		{`{"error":{"code":"licenseForbidden","message":"Tenant policy forbids."}}`, upstream.ErrRefused, "Tenant policy forbids."},
+		{`{"error":{"code":"forbidden","message":"Tenant policy forbids.","innerError":{"code":"licenseForbidden"}}}`, upstream.ErrRefused, "Tenant policy forbids."},
+		{`{"error":{"code":"Authentication_RequestFromNonPremiumTenantOrB2CTenant","message":"No premium."}}`, upstream.ErrRefused, "No premium."},
+		{`{"error":{"code":"licenseForbidden","message":""}}`, upstream.ErrForbidden, ""},
+		{`{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges."}}`, upstream.ErrForbidden, "Insufficient privileges."},
+		{`{"error":{"code":"forbidden","message":"m","innerError":{"code":"missingRequiredPermission"}}}`, upstream.ErrForbidden, "m"},
+		{`{"error":{"code":"accessDenied","message":"m"}}`, upstream.ErrForbidden, "m"},
+		{`{"error":{"code":"Forbidden","message":"m"}}`, upstream.ErrForbidden, "m"},
+		{`{"error":{"code":"","message":"m"}}`, upstream.ErrForbidden, "m"},
+	} {
+		s := newService(t, func(call) reply { return reply{status: 403, body: tt.body} })
+		for _, users := range [][]string{{"a"}, {"a", "b"}} {
+			for _, r := range s.client(t).Begin().Write(t.Context(), writesOf(users...)) {
+				failure := failureOf(t, r)
+				if r.Outcome != licensing.WriteNotDone || !errors.Is(failure, tt.kind) || failure.Sentence != tt.sentence ||
+					(failure.Permission == "") != errors.Is(tt.kind, upstream.ErrRefused) {
+					t.Errorf("%s: %s, %+v", tt.body, r.Outcome, failure)
+				}
+			}
+		}
 	}
 }
