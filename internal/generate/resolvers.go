@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/99designs/gqlgen/codegen"
+	"github.com/99designs/gqlgen/codegen/templates"
+)
+
+// resolvers is a plugin of gqlgen that writes the bodies of new resolvers: each is a sentence over the table of edges.
+type resolvers struct{}
+
+// Name implements the plugins of gqlgen.
+func (resolvers) Name() string { return "resolvers" }
+
+// GenerateCode refuses fields of inputs that the Go type does not have, before gqlgen makes resolvers of them.
+func (resolvers) GenerateCode(data *codegen.Data) error {
+	for _, input := range data.Inputs {
+		for _, field := range input.Fields {
+			if field.IsResolver {
+				return fmt.Errorf("input %s.%s has no field in its Go type %s: add one", input.Name, field.Name, input.Type)
+			}
+		}
+	}
+	return nil
+}
+
+// Implement returns the body of a resolver: the one that it has, else what the table of edges answers.
+func (resolvers) Implement(body string, field *codegen.Field) string {
+	if body != "" {
+		return body
+	}
+	returns := templates.CurrentImports.LookupType(field.TypeReference.GO)
+	switch {
+	case field.Object.Name == "Entity":
+		return fmt.Sprintf("return entitiesOf[%s](ctx, r.Resolver, %q)", returns, field.Type.Name())
+	case field.Object.Root:
+		return fmt.Sprintf("return resolve[%s](ctx, r.Resolver, query{})", returns)
+	case field.IsBatch():
+		return fmt.Sprintf("return resolveEach[%s](ctx, r.Resolver, objs)", returns)
+	default:
+		return fmt.Sprintf("return resolve[%s](ctx, r.Resolver, obj)", returns)
+	}
+}
+
+// parked returns the files in which gqlgen keeps code of resolvers that the schema no longer has.
+func parked() ([]string, error) {
+	files, err := filepath.Glob("*.resolvers.go")
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, file := range files {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(code, []byte("!!! WARNING !!!")) {
+			found = append(found, file)
+		}
+	}
+	return found, nil
+}
