@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"log"
 	"os"
 
@@ -11,27 +13,31 @@ import (
 )
 
 func main() {
-	log.SetFlags(0)
-	log.SetPrefix("generate: ")
+	log.SetOutput(io.Discard) // gqlgen tells of each resolver
+	if err := generate(); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func generate() error {
 	resolversIn, err := os.Getwd() // gqlgen goes where its configuration is
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	cfg, err := config.LoadConfigFromDefaultLocations()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := api.Generate(cfg, api.PrependPlugin(resolvers{}), api.AddPlugin(arguments{})); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := os.Chdir(resolversIn); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	left, err := parked()
-	if err != nil {
-		log.Fatal(err)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%v keep code of resolvers that the schema does not have any more: move or delete it", left)
 	}
-	if len(left) > 0 {
-		log.Fatalf("%v keep code of resolvers that the schema does not have any more: move or delete it", left)
-	}
+	return err
 }
