@@ -2,6 +2,9 @@ package graph_test
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -262,6 +265,163 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 func TestWritePermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true}})
+	on := g.changeable(t)
+	reads := []string{readLicensing, readPeople, readGroups, readProducts}
+	state := func() any {
+		g.withRoles(allRoles...)
+		r := g.ask(`{
+			assignments(first: 1000) { nodes { id disabledServicePlanIds } } allotments { nodes { id consumedUnits } }
+			users(first: 999) { nodes { id licenseAssignmentStates { skuId state lastUpdatedDateTime disabledPlans { servicePlanId } } } }
+			groups { nodes { id assignedLicenses { skuId disabledPlans { servicePlanId } } } }
+		}`, nil)
+		if len(r.Errors) > 0 {
+			t.Fatal(r.Errors)
+		}
+		return r.Data
+	}
+	before := state()
+	for _, tt := range []struct {
+		name, permission, look  string // look is the permission to look first; empty when nothing is looked at
+		mutation, path, outcome string
+	}{
+		{"createAssignments", assignUnits, readLicensing, `(input: {skuId: $product, assignedTo: [{id: $newcomer}]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"createAssignments to a group", assignUnits, readLicensing, `(input: {skuId: $product, assignedTo: [{type: GROUP, id: $group}]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"createAssignments to a device", assignToDevices, readLicensing, `(input: {allotmentId: $pool, assignedTo: [{type: DEVICE, id: $device}]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"updateAssignment", assignUnits, readLicensing, `(input: {id: $unit, disabledServicePlans: ["SWAY", "TEAMS1"]}) { outcome userErrors { code } }`, ".assignment", "outcome"},
+		{"deleteAssignment", assignUnits, readLicensing, `(input: {id: $unit}) { outcome deletedAssignmentId userErrors { code } }`, ".deletedAssignmentId", "outcome"},
+		{"reprocessAssignments", assignUnits, "", `(input: {userIds: [$person]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"assignLicense", assignLicenses, readPeople, `(input: {assignedTo: {id: $person}, removeLicenses: [$product]}) { outcome userErrors { code } }`, ".outcome", "outcome"},
+		{"assignLicense to a group", assignLicenses, readGroups, `(input: {assignedTo: {type: GROUP, id: $group}, addLicenses: [{skuId: $product}]}) { outcome userErrors { code } }`, ".outcome", "outcome"},
+		{"reprocessLicenseAssignment", "User.ReadWrite.All", "", `(input: {userIds: [$person]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer g.tenant.Reset()
+			field, _, _ := strings.Cut(tt.name, " ")
+			mutation := "mutation { " + field + on.Replace(tt.mutation) + " }"
+			forbidden := func(r response, path, permission string) {
+				t.Helper()
+				errs := clientErrors(r)
+				if len(errs) != 1 || errs[0].Code != "FORBIDDEN" || errs[0].Path != path || errs[0].Permission != permission {
+					t.Errorf("%s, want FORBIDDEN at %s for %s", r.raw, path, permission)
+				}
+				if diff := gocmp.Diff(before, state(), ignoreCursors); diff != "" {
+					t.Errorf("something has changed (-before +after):\n%s", diff)
+				}
+			}
+			g.withRoles(reads...)
+			r := g.ask(mutation, nil)
+			if got := valuesAt(r.Data[field], tt.outcome); !slices.Equal(got, []string{"NOT_DONE"}) {
+				t.Errorf("without %s: %s", tt.permission, r.raw)
+			}
+			forbidden(r, field+tt.path, tt.permission)
+			others := alternatives(r)
+			if (strings.Contains(tt.permission, "CloudLicensing") || tt.name == "reprocessLicenseAssignment") != (len(others) > 0) {
+				t.Errorf("%s has the alternatives %v", tt.permission, others)
+			}
+			if tt.look != "" {
+				g.withRoles(append(slices.DeleteFunc(slices.Clone(reads), func(role string) bool { return role == tt.look }), tt.permission)...)
+				r = g.ask(mutation, nil)
+				if r.Data[field] != nil || g.written() > 0 {
+					t.Errorf("without %s: %d changes were sent: %s", tt.look, g.written(), r.raw)
+				}
+				forbidden(r, field, tt.look)
+			}
+			for _, permission := range append(others, tt.permission) {
+				g.tenant.Reset()
+				g.withRoles(append(slices.Clone(reads), permission)...)
+				r = g.ask(mutation, nil)
+				if got := valuesAt(r.Data[field], tt.outcome); len(r.Errors) > 0 || !slices.Equal(got, []string{"DONE"}) {
+					t.Errorf("with %s: %s", permission, r.raw)
+				}
+			}
+		})
+	}
+}
+
+// TestDescribedPermissions makes each change with just the permissions that its description names, with each alternative of
+// one, and without each. The description names no other.
+func TestDescribedPermissions(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true}})
+	on := g.changeable(t)
+	assign := []string{assignUnits, "Directory.ReadWrite.All"}
+	look := []string{readLicensing, readDirectory}
+	const results, single = `{ results { outcome } }`, `{ outcome }`
+	described := map[string]map[string]bool{}
+	for _, tt := range []struct {
+		name, mutation string
+		needs          [][]string // one of each, the first of which does not stand in for another
+	}{
+		{"createAssignments", `(input: {skuId: $product, assignedTo: [{id: $newcomer}]}) ` + results, [][]string{assign, look, {readPeople}}},
+		{"createAssignments to a group", `(input: {skuId: $product, assignedTo: [{type: GROUP, id: $group}]}) ` + results, [][]string{assign, look, {readGroups}}},
+		{"createAssignments to a device", `(input: {allotmentId: $pool, assignedTo: [{type: DEVICE, id: $device}]}) ` + results,
+			[][]string{{assignToDevices, "Device.ReadWrite.All"}, look, {readPeople}}},
+		{"updateAssignment", `(input: {id: $unit, disabledServicePlans: ["SWAY", "TEAMS1"]}) ` + single, [][]string{assign, look}},
+		{"deleteAssignment", `(input: {id: $unit}) ` + single, [][]string{assign, look}},
+		{"reprocessAssignments", `(input: {userIds: [$person]}) ` + results, [][]string{{assignUnits, "User.ReadWrite.All"}}},
+		{"assignLicense, added", `(input: {assignedTo: {id: $newcomer}, addLicenses: [{skuId: $product}]}) ` + single, [][]string{{assignLicenses}, {readPeople}, {readProducts}}},
+		{"assignLicense, removed", `(input: {assignedTo: {id: $person}, removeLicenses: [$product]}) ` + single, [][]string{{assignLicenses}, {readPeople}}},
+		{"assignLicense to a group", `(input: {assignedTo: {type: GROUP, id: $group}, addLicenses: [{skuId: $product}]}) ` + single, [][]string{{assignLicenses}, {readGroups}, {readProducts}}},
+		{"reprocessLicenseAssignment", `(input: {userIds: [$person]}) ` + results, [][]string{{"User.ReadWrite.All", "Directory.ReadWrite.All"}}},
+	} {
+		field := strings.FieldsFunc(tt.name, func(r rune) bool { return r == ' ' || r == ',' })[0]
+		if described[field] == nil {
+			described[field] = map[string]bool{}
+		}
+		var least []string
+		for _, alternatives := range tt.needs {
+			least = append(least, alternatives[0])
+		}
+		made := func(roles []string) bool {
+			g.tenant.Reset()
+			g.withRoles(roles...)
+			r := g.ask("mutation { "+field+on.Replace(tt.mutation)+" }", nil)
+			return len(r.Errors) == 0 && strings.Contains(string(r.raw), `"outcome":"DONE"`)
+		}
+		for i, alternatives := range tt.needs {
+			for _, permission := range alternatives {
+				described[field][permission] = true
+				roles := slices.Clone(least)
+				if roles[i] = permission; !made(roles) {
+					t.Errorf("%s was not made with %v", tt.name, roles)
+				}
+			}
+			if roles := slices.Delete(slices.Clone(least), i, i+1); made(roles) {
+				t.Errorf("%s was made with %v", tt.name, roles)
+			}
+		}
+	}
+	permissions := regexp.MustCompile(`[A-Za-z-]+\.(?:Read|ReadWrite|AssignLicenses)\.(?:All|Organization)`)
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.withRoles(allRoles...)
+	r := g.ask(`{ __type(name: "Mutation") { fields { name description } } }`, nil)
+	fields := r.Data["__type"].(object)["fields"].([]any)
+	if len(fields) != len(described) {
+		t.Errorf("%d mutations have a case, of %d", len(described), len(fields))
+	}
+	for _, field := range fields {
+		name := field.(object)["name"].(string)
+		got := permissions.FindAllString(field.(object)["description"].(string), -1)
+		slices.Sort(got)
+		got = slices.Compact(got)
+		if diff := gocmp.Diff(slices.Sorted(maps.Keys(described[name])), got); diff != "" {
+			t.Errorf("%s (-needed +described):\n%s", name, diff)
+		}
+		for _, permission := range got {
+			if !strings.Contains(string(readme), "`"+permission+"`") {
+				t.Errorf("the README does not name %s", permission)
+			}
+		}
+	}
+}
+
+// changeable names what changes can be made of, in mutations: $person has a $unit of the $product, $newcomer and $group
+// have none, and $device can have one of the $pool.
+func (g *gateway) changeable(t *testing.T) *strings.Replacer {
+	t.Helper()
 	person, unit := "", ""
 	for _, user := range g.nodesOf(t, "users", "first: 200", "id assignments { id allotment { skuId } }") {
 		for _, a := range user["assignments"].([]any) {
@@ -283,77 +443,14 @@ func TestWritePermissions(t *testing.T) {
 			pool = o["id"].(string)
 		}
 	})
-	newcomer := g.unlicensed(t, 1)[0]
-	reads := []string{readLicensing, readPeople, readGroups, readProducts}
-	state := func() any {
-		g.withRoles(allRoles...)
-		r := g.ask(`{
-			assignments(first: 1000) { nodes { id disabledServicePlanIds } } allotments { nodes { id consumedUnits } }
-			users(first: 999) { nodes { id licenseAssignmentStates { skuId state lastUpdatedDateTime disabledPlans { servicePlanId } } } }
-			groups { nodes { id assignedLicenses { skuId disabledPlans { servicePlanId } } } }
-		}`, nil)
-		if len(r.Errors) > 0 {
-			t.Fatal(r.Errors)
+	var pairs []string
+	for name, value := range map[string]string{"$person": person, "$unit": unit, "$newcomer": g.unlicensed(t, 1)[0], "$group": group, "$device": device, "$pool": pool, "$product": skuE3} {
+		if value == "" {
+			t.Fatalf("the tenant has no %s", name)
 		}
-		return r.Data
+		pairs = append(pairs, name, fmt.Sprintf("%q", value))
 	}
-	before := state()
-	for _, tt := range []struct {
-		name, permission, look  string // look is the permission to look first; empty when nothing is looked at
-		mutation, path, outcome string
-	}{
-		{"createAssignments", assignUnits, readLicensing, fmt.Sprintf(`(input: {skuId: %q, assignedTo: [{id: %q}]}) { results { outcome } userErrors { code } }`, skuE3, newcomer), ".results.#", "results.outcome"},
-		{"createAssignments to a group", assignUnits, readLicensing, fmt.Sprintf(`(input: {skuId: %q, assignedTo: [{type: GROUP, id: %q}]}) { results { outcome } userErrors { code } }`, skuE3, group), ".results.#", "results.outcome"},
-		{"createAssignments to a device", assignToDevices, readLicensing, fmt.Sprintf(`(input: {allotmentId: %q, assignedTo: [{type: DEVICE, id: %q}]}) { results { outcome } userErrors { code } }`, pool, device), ".results.#", "results.outcome"},
-		{"updateAssignment", assignUnits, readLicensing, fmt.Sprintf(`(input: {id: %q, disabledServicePlans: ["SWAY", "TEAMS1"]}) { outcome userErrors { code } }`, unit), ".assignment", "outcome"},
-		{"deleteAssignment", assignUnits, readLicensing, fmt.Sprintf(`(input: {id: %q}) { outcome deletedAssignmentId userErrors { code } }`, unit), ".deletedAssignmentId", "outcome"},
-		{"reprocessAssignments", assignUnits, "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
-		{"assignLicense", assignLicenses, readPeople, fmt.Sprintf(`(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome userErrors { code } }`, person, skuE3), ".outcome", "outcome"},
-		{"assignLicense to a group", assignLicenses, readGroups, fmt.Sprintf(`(input: {assignedTo: {type: GROUP, id: %q}, addLicenses: [{skuId: %q}]}) { outcome userErrors { code } }`, group, skuE3), ".outcome", "outcome"},
-		{"reprocessLicenseAssignment", "User.ReadWrite.All", "", fmt.Sprintf(`(input: {userIds: [%q]}) { results { outcome } userErrors { code } }`, person), ".results.#", "results.outcome"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			defer g.tenant.Reset()
-			field, _, _ := strings.Cut(tt.name, " ")
-			mutation := "mutation { " + field + tt.mutation + " }"
-			forbidden := func(r response, path, permission string) {
-				t.Helper()
-				errs := clientErrors(r)
-				if len(errs) != 1 || errs[0].Code != "FORBIDDEN" || errs[0].Path != path || errs[0].Permission != permission {
-					t.Errorf("%s, want FORBIDDEN at %s for %s", r.raw, path, permission)
-				}
-				if diff := gocmp.Diff(before, state(), ignoreCursors); diff != "" {
-					t.Errorf("something has changed (-before +after):\n%s", diff)
-				}
-			}
-			g.withRoles(reads...)
-			r := g.ask(mutation, nil)
-			if got := valuesAt(r.Data[field], tt.outcome); !slices.Equal(got, []string{"NOT_DONE"}) {
-				t.Errorf("without %s: %s", tt.permission, r.raw)
-			}
-			forbidden(r, field+tt.path, tt.permission)
-			others := alternatives(r)
-			if strings.Contains(tt.permission, "CloudLicensing") != (len(others) > 0) {
-				t.Errorf("%s has the alternatives %v", tt.permission, others)
-			}
-			if tt.look != "" {
-				g.withRoles(append(slices.DeleteFunc(slices.Clone(reads), func(role string) bool { return role == tt.look }), tt.permission)...)
-				r = g.ask(mutation, nil)
-				if r.Data[field] != nil || g.written() > 0 {
-					t.Errorf("without %s: %d changes were sent: %s", tt.look, g.written(), r.raw)
-				}
-				forbidden(r, field, tt.look)
-			}
-			for _, permission := range append(others, tt.permission) {
-				g.tenant.Reset()
-				g.withRoles(append(slices.Clone(reads), permission)...)
-				r = g.ask(mutation, nil)
-				if got := valuesAt(r.Data[field], tt.outcome); len(r.Errors) > 0 || !slices.Equal(got, []string{"DONE"}) {
-					t.Errorf("with %s: %s", permission, r.raw)
-				}
-			}
-		})
-	}
+	return strings.NewReplacer(pairs...)
 }
 
 // TestGeneralPermissions has a tenant that knows no CloudLicensing permission. The general ones that the README names read

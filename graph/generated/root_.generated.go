@@ -3848,8 +3848,9 @@ type Mutation {
   """
   Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
   allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see
-  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All or
-  GroupMember.Read.All. Null, with an error, when what it checks cannot be read: nothing was sent then.
+  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All for a user,
+  GroupMember.Read.All for a group, and LicenseAssignment.Read.All for ` + "`" + `addLicenses` + "`" + `. Null, with an error, when what it
+  checks cannot be read: nothing was sent then.
   """
   assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
@@ -3857,8 +3858,8 @@ type Mutation {
 
   """
   Has the directory try again to give people the licenses of their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs User.ReadWrite.All. Null only for a caller who may not write, with
-  FORBIDDEN; else each person has a result.
+  people, and one for what the payload shows. Needs User.ReadWrite.All or Directory.ReadWrite.All. Null only for a caller
+  who may not write, with FORBIDDEN; else each person has a result.
   """
   reprocessLicenseAssignment("Whose licenses." input: ReprocessInput!): ReprocessPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
@@ -3922,8 +3923,8 @@ enum WriteOutcome {
   "It was not made."
   NOT_DONE
   """
-  It is not known: it was sent, Microsoft Graph's own answer did not come, or came only to a repetition, and the
-  change did not show while it was read back for several seconds. It can show later: read again before you send it
+  It is not known: it was sent, the answer was not one that Microsoft Graph documents, or refused only a repetition, and
+  the change did not show while it was read back for several seconds. It can show later: read again before you send it
   again.
   """
   UNKNOWN

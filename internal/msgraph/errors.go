@@ -165,14 +165,16 @@ func notOffered(endpoint string) *upstream.Error {
 	return &upstream.Error{Kind: upstream.ErrNotOffered, Operation: endpoint}
 }
 
-// alternatives are what can be granted in place of an endpoint's permission where that cannot be consented to: general
-// permissions, by the root of the path (microsoft-graph-devx-content, "permissions.json"). Only licensing below
-// cloudLicensing has a permission that is not to be had in every tenant.
+// alternatives are what can be granted in place of an endpoint's permission: general permissions, by the root of the path
+// (microsoft-graph-devx-content, "permissions.json"). Licensing below cloudLicensing has a permission that not every tenant
+// can consent to; reprocessLicenseAssignment has one that applications with the general one lack.
 func alternatives(endpoint string) []string {
 	method, path, _ := strings.Cut(endpoint, " ")
 	root, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	reads := method == http.MethodGet
 	switch {
+	case endpoint == reprocessLicenseAssignmentEndpoint:
+		return []string{"Directory.ReadWrite.All"}
 	case !strings.Contains(path, "/cloudLicensing/"):
 		return nil
 	case root == "users" && reads:
