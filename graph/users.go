@@ -213,10 +213,19 @@ func namePrefix(prefix *string) error {
 	return nil
 }
 
+// propertyNamed returns the property that a member of an enumeration names: displayName of DISPLAY_NAME.
+func propertyNamed(name string) string {
+	words := strings.Split(strings.ToLower(name), "_")
+	for i, word := range words[1:] {
+		words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
+}
+
 // orderBy returns the order upstream of what a client asked for.
 func orderBy[F ~string](order *model.Order[F]) upstream.Order {
 	if order == nil {
 		return upstream.Order{}
 	}
-	return upstream.Order{By: string(order.Field), Descending: order.Direction == model.Descending}
+	return upstream.Order{By: propertyNamed(string(order.Field)), Descending: order.Direction == model.Descending}
 }

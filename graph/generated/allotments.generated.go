@@ -1393,13 +1393,13 @@ func (ec *executionContext) marshalNAllotmentEdge2ᚖlicensegraphᚋgraphᚋmode
 
 func (ec *executionContext) unmarshalNAllotmentOrderField2licensegraphᚋgraphᚋmodelᚐAllotmentOrderField(ctx context.Context, v any) (model.AllotmentOrderField, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNAllotmentOrderField2licensegraphᚋgraphᚋmodelᚐAllotmentOrderField[tmp]
+	res := model.AllotmentOrderField(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNAllotmentOrderField2licensegraphᚋgraphᚋmodelᚐAllotmentOrderField(ctx context.Context, sel ast.SelectionSet, v model.AllotmentOrderField) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNAllotmentOrderField2licensegraphᚋgraphᚋmodelᚐAllotmentOrderField[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1407,21 +1407,6 @@ func (ec *executionContext) marshalNAllotmentOrderField2licensegraphᚋgraphᚋm
 	}
 	return res
 }
-
-var (
-	unmarshalNAllotmentOrderField2licensegraphᚋgraphᚋmodelᚐAllotmentOrderField = map[string]model.AllotmentOrderField{
-		"SKU_PART_NUMBER": model.AllotmentsBySkuPartNumber,
-		"ALLOTTED_UNITS":  model.AllotmentsByAllottedUnits,
-		"CONSUMED_UNITS":  model.AllotmentsByConsumedUnits,
-		"AVAILABLE_UNITS": model.AllotmentsByAvailableUnits,
-	}
-	marshalNAllotmentOrderField2licensegraphᚋgraphᚋmodelᚐAllotmentOrderField = map[model.AllotmentOrderField]string{
-		model.AllotmentsBySkuPartNumber:  "SKU_PART_NUMBER",
-		model.AllotmentsByAllottedUnits:  "ALLOTTED_UNITS",
-		model.AllotmentsByConsumedUnits:  "CONSUMED_UNITS",
-		model.AllotmentsByAvailableUnits: "AVAILABLE_UNITS",
-	}
-)
 
 func (ec *executionContext) marshalNAllotmentSubscription2ᚖlicensegraphᚋinternalᚋlicensingᚐAllotmentSubscription(ctx context.Context, sel ast.SelectionSet, v *licensing.AllotmentSubscription) graphql.Marshaler {
 	if v == nil {
@@ -1435,13 +1420,13 @@ func (ec *executionContext) marshalNAllotmentSubscription2ᚖlicensegraphᚋinte
 
 func (ec *executionContext) unmarshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection(ctx context.Context, v any) (model.OrderDirection, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection[tmp]
+	res := model.OrderDirection(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection(ctx context.Context, sel ast.SelectionSet, v model.OrderDirection) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1450,26 +1435,15 @@ func (ec *executionContext) marshalNOrderDirection2licensegraphᚋgraphᚋmodel�
 	return res
 }
 
-var (
-	unmarshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection = map[string]model.OrderDirection{
-		"ASC":  model.Ascending,
-		"DESC": model.Descending,
-	}
-	marshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection = map[model.OrderDirection]string{
-		model.Ascending:  "ASC",
-		model.Descending: "DESC",
-	}
-)
-
 func (ec *executionContext) unmarshalNSubscriptionTag2licensegraphᚋinternalᚋlicensingᚐSubscriptionTag(ctx context.Context, v any) (licensing.SubscriptionTag, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNSubscriptionTag2licensegraphᚋinternalᚋlicensingᚐSubscriptionTag[tmp]
+	res := licensing.SubscriptionTag(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNSubscriptionTag2licensegraphᚋinternalᚋlicensingᚐSubscriptionTag(ctx context.Context, sel ast.SelectionSet, v licensing.SubscriptionTag) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNSubscriptionTag2licensegraphᚋinternalᚋlicensingᚐSubscriptionTag[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1477,17 +1451,6 @@ func (ec *executionContext) marshalNSubscriptionTag2licensegraphᚋinternalᚋli
 	}
 	return res
 }
-
-var (
-	unmarshalNSubscriptionTag2licensegraphᚋinternalᚋlicensingᚐSubscriptionTag = map[string]licensing.SubscriptionTag{
-		"TRIAL":                licensing.SubscriptionTrial,
-		"UNKNOWN_FUTURE_VALUE": licensing.SubscriptionTagUnknownFuture,
-	}
-	marshalNSubscriptionTag2licensegraphᚋinternalᚋlicensingᚐSubscriptionTag = map[licensing.SubscriptionTag]string{
-		licensing.SubscriptionTrial:            "TRIAL",
-		licensing.SubscriptionTagUnknownFuture: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) unmarshalNSubscriptionTag2ᚕlicensegraphᚋinternalᚋlicensingᚐSubscriptionTagᚄ(ctx context.Context, v any) ([]licensing.SubscriptionTag, error) {
 	vSlice := graphql.CoerceList(v)
@@ -1607,7 +1570,7 @@ func (ec *executionContext) unmarshalOSubscriptionState2ᚖlicensegraphᚋintern
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOSubscriptionState2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscriptionState[tmp]
+	res := licensing.SubscriptionState(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -1617,27 +1580,8 @@ func (ec *executionContext) marshalOSubscriptionState2ᚖlicensegraphᚋinternal
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOSubscriptionState2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscriptionState[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOSubscriptionState2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscriptionState = map[string]licensing.SubscriptionState{
-		"ACTIVE":               licensing.SubscriptionActive,
-		"WARNING":              licensing.SubscriptionWarning,
-		"SUSPENDED":            licensing.SubscriptionSuspended,
-		"LOCKED_OUT":           licensing.SubscriptionLockedOut,
-		"DELETED":              licensing.SubscriptionDeleted,
-		"UNKNOWN_FUTURE_VALUE": licensing.SubscriptionUnknownFuture,
-	}
-	marshalOSubscriptionState2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscriptionState = map[licensing.SubscriptionState]string{
-		licensing.SubscriptionActive:        "ACTIVE",
-		licensing.SubscriptionWarning:       "WARNING",
-		licensing.SubscriptionSuspended:     "SUSPENDED",
-		licensing.SubscriptionLockedOut:     "LOCKED_OUT",
-		licensing.SubscriptionDeleted:       "DELETED",
-		licensing.SubscriptionUnknownFuture: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 // endregion ***************************** type.gotpl *****************************

@@ -1381,13 +1381,13 @@ func (ec *executionContext) marshalNGroupEdge2ᚖlicensegraphᚋgraphᚋmodelᚐ
 
 func (ec *executionContext) unmarshalNGroupOrderField2licensegraphᚋgraphᚋmodelᚐGroupOrderField(ctx context.Context, v any) (model.GroupOrderField, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNGroupOrderField2licensegraphᚋgraphᚋmodelᚐGroupOrderField[tmp]
+	res := model.GroupOrderField(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNGroupOrderField2licensegraphᚋgraphᚋmodelᚐGroupOrderField(ctx context.Context, sel ast.SelectionSet, v model.GroupOrderField) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNGroupOrderField2licensegraphᚋgraphᚋmodelᚐGroupOrderField[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1395,15 +1395,6 @@ func (ec *executionContext) marshalNGroupOrderField2licensegraphᚋgraphᚋmodel
 	}
 	return res
 }
-
-var (
-	unmarshalNGroupOrderField2licensegraphᚋgraphᚋmodelᚐGroupOrderField = map[string]model.GroupOrderField{
-		"DISPLAY_NAME": model.GroupsByDisplayName,
-	}
-	marshalNGroupOrderField2licensegraphᚋgraphᚋmodelᚐGroupOrderField = map[model.GroupOrderField]string{
-		model.GroupsByDisplayName: "DISPLAY_NAME",
-	}
-)
 
 func (ec *executionContext) marshalOGroup2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐGroup(ctx context.Context, sel ast.SelectionSet, v []*licensing.Group) graphql.Marshaler {
 	if v == nil {
@@ -1454,7 +1445,7 @@ func (ec *executionContext) unmarshalOLicenseProcessingStage2ᚖlicensegraphᚋi
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOLicenseProcessingStage2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseProcessingStage[tmp]
+	res := licensing.LicenseProcessingStage(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -1464,24 +1455,9 @@ func (ec *executionContext) marshalOLicenseProcessingStage2ᚖlicensegraphᚋint
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOLicenseProcessingStage2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseProcessingStage[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOLicenseProcessingStage2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseProcessingStage = map[string]licensing.LicenseProcessingStage{
-		"QUEUED_FOR_PROCESSING":  licensing.QueuedForProcessing,
-		"PROCESSING_IN_PROGRESS": licensing.ProcessingInProgress,
-		"PROCESSING_COMPLETE":    licensing.ProcessingComplete,
-		"UNKNOWN_FUTURE_VALUE":   licensing.LicenseProcessingUnknownStage,
-	}
-	marshalOLicenseProcessingStage2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseProcessingStage = map[licensing.LicenseProcessingStage]string{
-		licensing.QueuedForProcessing:           "QUEUED_FOR_PROCESSING",
-		licensing.ProcessingInProgress:          "PROCESSING_IN_PROGRESS",
-		licensing.ProcessingComplete:            "PROCESSING_COMPLETE",
-		licensing.LicenseProcessingUnknownStage: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) marshalOLicenseProcessingState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseProcessingState(ctx context.Context, sel ast.SelectionSet, v *licensing.LicenseProcessingState) graphql.Marshaler {
 	if v == nil {

@@ -722,13 +722,13 @@ func (ec *executionContext) marshalNLicenseAssignmentState2ᚖlicensegraphᚋint
 
 func (ec *executionContext) unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction(ctx context.Context, v any) (licensing.RemedyAction, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction[tmp]
+	res := licensing.RemedyAction(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction(ctx context.Context, sel ast.SelectionSet, v licensing.RemedyAction) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -736,25 +736,6 @@ func (ec *executionContext) marshalNRemedyAction2licensegraphᚋinternalᚋlicen
 	}
 	return res
 }
-
-var (
-	unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction = map[string]licensing.RemedyAction{
-		"PROVIDE_UNITS":            licensing.ProvideUnits,
-		"RESOLVE_CONFLICT":         licensing.ResolveConflict,
-		"PROVIDE_REQUIRED_PLAN":    licensing.ProvideRequiredPlan,
-		"CORRECT_USAGE_LOCATION":   licensing.CorrectUsageLocation,
-		"REMOVE_DUPLICATE_ADDRESS": licensing.RemoveDuplicateAddress,
-		"READ_AUDIT_LOG":           licensing.ReadAuditLog,
-	}
-	marshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction = map[licensing.RemedyAction]string{
-		licensing.ProvideUnits:           "PROVIDE_UNITS",
-		licensing.ResolveConflict:        "RESOLVE_CONFLICT",
-		licensing.ProvideRequiredPlan:    "PROVIDE_REQUIRED_PLAN",
-		licensing.CorrectUsageLocation:   "CORRECT_USAGE_LOCATION",
-		licensing.RemoveDuplicateAddress: "REMOVE_DUPLICATE_ADDRESS",
-		licensing.ReadAuditLog:           "READ_AUDIT_LOG",
-	}
-)
 
 func (ec *executionContext) marshalOLicenseAssignmentState2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseAssignmentStateᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.LicenseAssignmentState) graphql.Marshaler {
 	if v == nil {
@@ -781,7 +762,7 @@ func (ec *executionContext) unmarshalOLicenseErrorCode2ᚖlicensegraphᚋinterna
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode[tmp]
+	res := licensing.LicenseErrorCode(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -791,37 +772,16 @@ func (ec *executionContext) marshalOLicenseErrorCode2ᚖlicensegraphᚋinternal�
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode = map[string]licensing.LicenseErrorCode{
-		"COUNT_VIOLATION":                        licensing.CountViolation,
-		"MUTUALLY_EXCLUSIVE_VIOLATION":           licensing.MutuallyExclusiveViolation,
-		"DEPENDENCY_VIOLATION":                   licensing.DependencyViolation,
-		"PROHIBITED_IN_USAGE_LOCATION_VIOLATION": licensing.ProhibitedInUsageLocationViolation,
-		"UNIQUENESS_VIOLATION":                   licensing.UniquenessViolation,
-		"OTHER":                                  licensing.OtherLicenseError,
-		"UNKNOWN_FUTURE_VALUE":                   licensing.LicenseErrorUnknownFuture,
-	}
-	marshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode = map[licensing.LicenseErrorCode]string{
-		licensing.CountViolation:                     "COUNT_VIOLATION",
-		licensing.MutuallyExclusiveViolation:         "MUTUALLY_EXCLUSIVE_VIOLATION",
-		licensing.DependencyViolation:                "DEPENDENCY_VIOLATION",
-		licensing.ProhibitedInUsageLocationViolation: "PROHIBITED_IN_USAGE_LOCATION_VIOLATION",
-		licensing.UniquenessViolation:                "UNIQUENESS_VIOLATION",
-		licensing.OtherLicenseError:                  "OTHER",
-		licensing.LicenseErrorUnknownFuture:          "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) unmarshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState(ctx context.Context, v any) (*licensing.LicenseState, error) {
 	if v == nil {
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState[tmp]
+	res := licensing.LicenseState(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -831,26 +791,9 @@ func (ec *executionContext) marshalOLicenseState2ᚖlicensegraphᚋinternalᚋli
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState = map[string]licensing.LicenseState{
-		"ACTIVE":               licensing.LicenseActive,
-		"ACTIVE_WITH_ERROR":    licensing.LicenseActiveWithError,
-		"DISABLED":             licensing.LicenseDisabled,
-		"ERROR":                licensing.LicenseError,
-		"UNKNOWN_FUTURE_VALUE": licensing.LicenseStateUnknownFuture,
-	}
-	marshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState = map[licensing.LicenseState]string{
-		licensing.LicenseActive:             "ACTIVE",
-		licensing.LicenseActiveWithError:    "ACTIVE_WITH_ERROR",
-		licensing.LicenseDisabled:           "DISABLED",
-		licensing.LicenseError:              "ERROR",
-		licensing.LicenseStateUnknownFuture: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) marshalORemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx context.Context, sel ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
 	if v == nil {

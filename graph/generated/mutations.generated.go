@@ -1077,13 +1077,13 @@ func (ec *executionContext) marshalNUserError2ᚖlicensegraphᚋgraphᚋmodelᚐ
 
 func (ec *executionContext) unmarshalNUserErrorCode2licensegraphᚋgraphᚋmodelᚐUserErrorCode(ctx context.Context, v any) (model.UserErrorCode, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNUserErrorCode2licensegraphᚋgraphᚋmodelᚐUserErrorCode[tmp]
+	res := model.UserErrorCode(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNUserErrorCode2licensegraphᚋgraphᚋmodelᚐUserErrorCode(ctx context.Context, sel ast.SelectionSet, v model.UserErrorCode) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNUserErrorCode2licensegraphᚋgraphᚋmodelᚐUserErrorCode[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1092,58 +1092,15 @@ func (ec *executionContext) marshalNUserErrorCode2licensegraphᚋgraphᚋmodel�
 	return res
 }
 
-var (
-	unmarshalNUserErrorCode2licensegraphᚋgraphᚋmodelᚐUserErrorCode = map[string]model.UserErrorCode{
-		"INVALID":                      model.UserErrorInvalid,
-		"NOT_FOUND":                    model.UserErrorNotFound,
-		"UNKNOWN_PRODUCT":              model.UserErrorUnknownProduct,
-		"UNKNOWN_PLAN":                 model.UserErrorUnknownPlan,
-		"PLAN_NOT_IN_PRODUCT":          model.UserErrorPlanNotInProduct,
-		"NO_FREE_UNIT":                 model.UserErrorNoFreeUnit,
-		"USAGE_LOCATION":               model.UserErrorUsageLocation,
-		"PROHIBITED_IN_USAGE_LOCATION": model.UserErrorProhibited,
-		"PROXY_ADDRESS_CONFLICT":       model.UserErrorProxyAddress,
-		"NOT_ASSIGNABLE":               model.UserErrorNotAssignable,
-		"GROUP_WITHOUT_UNITS":          model.UserErrorGroupWithoutUnits,
-		"GROUP_NOT_SECURITY_ENABLED":   model.UserErrorNotSecurityEnabled,
-		"ALREADY_ASSIGNED":             model.UserErrorAlreadyAssigned,
-		"NOT_ASSIGNED":                 model.UserErrorNotAssigned,
-		"PLAN_CONFLICT":                model.UserErrorPlanConflict,
-		"PLAN_DEPENDENCY":              model.UserErrorPlanDependency,
-		"IMMUTABLE_PROPERTY":           model.UserErrorImmutable,
-		"REFUSED":                      model.UserErrorRefused,
-	}
-	marshalNUserErrorCode2licensegraphᚋgraphᚋmodelᚐUserErrorCode = map[model.UserErrorCode]string{
-		model.UserErrorInvalid:            "INVALID",
-		model.UserErrorNotFound:           "NOT_FOUND",
-		model.UserErrorUnknownProduct:     "UNKNOWN_PRODUCT",
-		model.UserErrorUnknownPlan:        "UNKNOWN_PLAN",
-		model.UserErrorPlanNotInProduct:   "PLAN_NOT_IN_PRODUCT",
-		model.UserErrorNoFreeUnit:         "NO_FREE_UNIT",
-		model.UserErrorUsageLocation:      "USAGE_LOCATION",
-		model.UserErrorProhibited:         "PROHIBITED_IN_USAGE_LOCATION",
-		model.UserErrorProxyAddress:       "PROXY_ADDRESS_CONFLICT",
-		model.UserErrorNotAssignable:      "NOT_ASSIGNABLE",
-		model.UserErrorGroupWithoutUnits:  "GROUP_WITHOUT_UNITS",
-		model.UserErrorNotSecurityEnabled: "GROUP_NOT_SECURITY_ENABLED",
-		model.UserErrorAlreadyAssigned:    "ALREADY_ASSIGNED",
-		model.UserErrorNotAssigned:        "NOT_ASSIGNED",
-		model.UserErrorPlanConflict:       "PLAN_CONFLICT",
-		model.UserErrorPlanDependency:     "PLAN_DEPENDENCY",
-		model.UserErrorImmutable:          "IMMUTABLE_PROPERTY",
-		model.UserErrorRefused:            "REFUSED",
-	}
-)
-
 func (ec *executionContext) unmarshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome(ctx context.Context, v any) (licensing.Outcome, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome[tmp]
+	res := licensing.Outcome(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome(ctx context.Context, sel ast.SelectionSet, v licensing.Outcome) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1151,19 +1108,6 @@ func (ec *executionContext) marshalNWriteOutcome2licensegraphᚋinternalᚋlicen
 	}
 	return res
 }
-
-var (
-	unmarshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome = map[string]licensing.Outcome{
-		"DONE":     licensing.WriteDone,
-		"NOT_DONE": licensing.WriteNotDone,
-		"UNKNOWN":  licensing.WriteUnknown,
-	}
-	marshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome = map[licensing.Outcome]string{
-		licensing.WriteDone:    "DONE",
-		licensing.WriteNotDone: "NOT_DONE",
-		licensing.WriteUnknown: "UNKNOWN",
-	}
-)
 
 func (ec *executionContext) marshalOReprocessPayload2ᚖlicensegraphᚋgraphᚋmodelᚐReprocessPayload(ctx context.Context, sel ast.SelectionSet, v *model.ReprocessPayload) graphql.Marshaler {
 	if v == nil {
@@ -1177,7 +1121,7 @@ func (ec *executionContext) unmarshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋ
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋlicensingᚐOutcome[tmp]
+	res := licensing.Outcome(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -1187,21 +1131,8 @@ func (ec *executionContext) marshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋli
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋlicensingᚐOutcome[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋlicensingᚐOutcome = map[string]licensing.Outcome{
-		"DONE":     licensing.WriteDone,
-		"NOT_DONE": licensing.WriteNotDone,
-		"UNKNOWN":  licensing.WriteUnknown,
-	}
-	marshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋlicensingᚐOutcome = map[licensing.Outcome]string{
-		licensing.WriteDone:    "DONE",
-		licensing.WriteNotDone: "NOT_DONE",
-		licensing.WriteUnknown: "UNKNOWN",
-	}
-)
 
 // endregion ***************************** type.gotpl *****************************

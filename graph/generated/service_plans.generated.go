@@ -398,7 +398,7 @@ func (ec *executionContext) unmarshalOProvisioningStatus2ᚖlicensegraphᚋinter
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOProvisioningStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐProvisioningStatus[tmp]
+	res := licensing.ProvisioningStatus(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -408,28 +408,9 @@ func (ec *executionContext) marshalOProvisioningStatus2ᚖlicensegraphᚋinterna
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOProvisioningStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐProvisioningStatus[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOProvisioningStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐProvisioningStatus = map[string]licensing.ProvisioningStatus{
-		"SUCCESS":              licensing.ProvisioningSuccess,
-		"DISABLED":             licensing.ProvisioningDisabled,
-		"PENDING_INPUT":        licensing.ProvisioningPendingInput,
-		"PENDING_ACTIVATION":   licensing.ProvisioningPendingActivation,
-		"PENDING_PROVISIONING": licensing.ProvisioningPendingProvisioning,
-		"UNKNOWN_FUTURE_VALUE": licensing.ProvisioningUnknownFuture,
-	}
-	marshalOProvisioningStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐProvisioningStatus = map[licensing.ProvisioningStatus]string{
-		licensing.ProvisioningSuccess:             "SUCCESS",
-		licensing.ProvisioningDisabled:            "DISABLED",
-		licensing.ProvisioningPendingInput:        "PENDING_INPUT",
-		licensing.ProvisioningPendingActivation:   "PENDING_ACTIVATION",
-		licensing.ProvisioningPendingProvisioning: "PENDING_PROVISIONING",
-		licensing.ProvisioningUnknownFuture:       "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) marshalOServicePlan2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐServicePlanᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.ServicePlan) graphql.Marshaler {
 	if v == nil {

@@ -1458,13 +1458,13 @@ func (ec *executionContext) marshalNSubscribedSkuEdge2ᚖlicensegraphᚋgraphᚋ
 
 func (ec *executionContext) unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField(ctx context.Context, v any) (model.SubscribedSkuOrderField, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField[tmp]
+	res := model.SubscribedSkuOrderField(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField(ctx context.Context, sel ast.SelectionSet, v model.SubscribedSkuOrderField) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1473,27 +1473,12 @@ func (ec *executionContext) marshalNSubscribedSkuOrderField2licensegraphᚋgraph
 	return res
 }
 
-var (
-	unmarshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField = map[string]model.SubscribedSkuOrderField{
-		"SKU_PART_NUMBER": model.SkusByPartNumber,
-		"PRODUCT_NAME":    model.SkusByProductName,
-		"CONSUMED_UNITS":  model.SkusByConsumedUnits,
-		"FREE_UNITS":      model.SkusByFreeUnits,
-	}
-	marshalNSubscribedSkuOrderField2licensegraphᚋgraphᚋmodelᚐSubscribedSkuOrderField = map[model.SubscribedSkuOrderField]string{
-		model.SkusByPartNumber:    "SKU_PART_NUMBER",
-		model.SkusByProductName:   "PRODUCT_NAME",
-		model.SkusByConsumedUnits: "CONSUMED_UNITS",
-		model.SkusByFreeUnits:     "FREE_UNITS",
-	}
-)
-
 func (ec *executionContext) unmarshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus(ctx context.Context, v any) (*licensing.CapabilityStatus, error) {
 	if v == nil {
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus[tmp]
+	res := licensing.CapabilityStatus(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -1503,28 +1488,9 @@ func (ec *executionContext) marshalOCapabilityStatus2ᚖlicensegraphᚋinternal�
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus = map[string]licensing.CapabilityStatus{
-		"ENABLED":              licensing.CapabilityEnabled,
-		"WARNING":              licensing.CapabilityWarning,
-		"SUSPENDED":            licensing.CapabilitySuspended,
-		"DELETED":              licensing.CapabilityDeleted,
-		"LOCKED_OUT":           licensing.CapabilityLockedOut,
-		"UNKNOWN_FUTURE_VALUE": licensing.CapabilityUnknownFuture,
-	}
-	marshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus = map[licensing.CapabilityStatus]string{
-		licensing.CapabilityEnabled:       "ENABLED",
-		licensing.CapabilityWarning:       "WARNING",
-		licensing.CapabilitySuspended:     "SUSPENDED",
-		licensing.CapabilityDeleted:       "DELETED",
-		licensing.CapabilityLockedOut:     "LOCKED_OUT",
-		licensing.CapabilityUnknownFuture: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) marshalOLicenseUnitsDetail2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseUnitsDetail(ctx context.Context, sel ast.SelectionSet, v *licensing.LicenseUnitsDetail) graphql.Marshaler {
 	if v == nil {
@@ -1538,7 +1504,7 @@ func (ec *executionContext) unmarshalOSkuTarget2ᚖlicensegraphᚋinternalᚋlic
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOSkuTarget2ᚖlicensegraphᚋinternalᚋlicensingᚐSkuTarget[tmp]
+	res := licensing.SkuTarget(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -1548,22 +1514,9 @@ func (ec *executionContext) marshalOSkuTarget2ᚖlicensegraphᚋinternalᚋlicen
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOSkuTarget2ᚖlicensegraphᚋinternalᚋlicensingᚐSkuTarget[*v])
+	res := graphql.MarshalString(string(*v))
 	return res
 }
-
-var (
-	unmarshalOSkuTarget2ᚖlicensegraphᚋinternalᚋlicensingᚐSkuTarget = map[string]licensing.SkuTarget{
-		"USER":                 licensing.SkuForUser,
-		"COMPANY":              licensing.SkuForCompany,
-		"UNKNOWN_FUTURE_VALUE": licensing.SkuForUnknownFuture,
-	}
-	marshalOSkuTarget2ᚖlicensegraphᚋinternalᚋlicensingᚐSkuTarget = map[licensing.SkuTarget]string{
-		licensing.SkuForUser:          "USER",
-		licensing.SkuForCompany:       "COMPANY",
-		licensing.SkuForUnknownFuture: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) marshalOSubscribedSku2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx context.Context, sel ast.SelectionSet, v []*licensing.SubscribedSku) graphql.Marshaler {
 	if v == nil {

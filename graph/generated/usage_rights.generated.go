@@ -711,13 +711,13 @@ func (ec *executionContext) _UsageRight(ctx context.Context, sel ast.SelectionSe
 
 func (ec *executionContext) unmarshalNAssigneeType2licensegraphᚋinternalᚋlicensingᚐAssigneeType(ctx context.Context, v any) (licensing.AssigneeType, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNAssigneeType2licensegraphᚋinternalᚋlicensingᚐAssigneeType[tmp]
+	res := licensing.AssigneeType(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNAssigneeType2licensegraphᚋinternalᚋlicensingᚐAssigneeType(ctx context.Context, sel ast.SelectionSet, v licensing.AssigneeType) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNAssigneeType2licensegraphᚋinternalᚋlicensingᚐAssigneeType[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -725,21 +725,6 @@ func (ec *executionContext) marshalNAssigneeType2licensegraphᚋinternalᚋlicen
 	}
 	return res
 }
-
-var (
-	unmarshalNAssigneeType2licensegraphᚋinternalᚋlicensingᚐAssigneeType = map[string]licensing.AssigneeType{
-		"USER":                 licensing.AssigneeUser,
-		"GROUP":                licensing.AssigneeGroup,
-		"DEVICE":               licensing.AssigneeDevice,
-		"UNKNOWN_FUTURE_VALUE": licensing.AssigneeUnknownFuture,
-	}
-	marshalNAssigneeType2licensegraphᚋinternalᚋlicensingᚐAssigneeType = map[licensing.AssigneeType]string{
-		licensing.AssigneeUser:          "USER",
-		licensing.AssigneeGroup:         "GROUP",
-		licensing.AssigneeDevice:        "DEVICE",
-		licensing.AssigneeUnknownFuture: "UNKNOWN_FUTURE_VALUE",
-	}
-)
 
 func (ec *executionContext) unmarshalNAssigneeType2ᚕlicensegraphᚋinternalᚋlicensingᚐAssigneeTypeᚄ(ctx context.Context, v any) ([]licensing.AssigneeType, error) {
 	vSlice := graphql.CoerceList(v)

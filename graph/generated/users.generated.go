@@ -2377,13 +2377,13 @@ func (ec *executionContext) marshalNUserEdge2ᚖlicensegraphᚋgraphᚋmodelᚐE
 
 func (ec *executionContext) unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField(ctx context.Context, v any) (model.UserOrderField, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField[tmp]
+	res := model.UserOrderField(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField(ctx context.Context, sel ast.SelectionSet, v model.UserOrderField) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField[v])
+	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -2391,17 +2391,6 @@ func (ec *executionContext) marshalNUserOrderField2licensegraphᚋgraphᚋmodel�
 	}
 	return res
 }
-
-var (
-	unmarshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField = map[string]model.UserOrderField{
-		"DISPLAY_NAME":        model.UsersByDisplayName,
-		"USER_PRINCIPAL_NAME": model.UsersByPrincipalName,
-	}
-	marshalNUserOrderField2licensegraphᚋgraphᚋmodelᚐUserOrderField = map[model.UserOrderField]string{
-		model.UsersByDisplayName:   "DISPLAY_NAME",
-		model.UsersByPrincipalName: "USER_PRINCIPAL_NAME",
-	}
-)
 
 func (ec *executionContext) marshalOAssignedLicense2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAssignedLicenseᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.AssignedLicense) graphql.Marshaler {
 	if v == nil {

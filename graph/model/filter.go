@@ -67,21 +67,21 @@ type (
 
 // Members of the enumerations.
 const (
-	Ascending  OrderDirection = "asc"
-	Descending OrderDirection = "desc"
+	Ascending  OrderDirection = "ASC"
+	Descending OrderDirection = "DESC"
 
-	UsersByDisplayName   UserOrderField = "displayName"
-	UsersByPrincipalName UserOrderField = "userPrincipalName"
+	UsersByDisplayName   UserOrderField = "DISPLAY_NAME"
+	UsersByPrincipalName UserOrderField = "USER_PRINCIPAL_NAME"
 
-	GroupsByDisplayName GroupOrderField = "displayName"
+	GroupsByDisplayName GroupOrderField = "DISPLAY_NAME"
 
-	AllotmentsBySkuPartNumber  AllotmentOrderField = "skuPartNumber"
-	AllotmentsByAllottedUnits  AllotmentOrderField = "allottedUnits"
-	AllotmentsByConsumedUnits  AllotmentOrderField = "consumedUnits"
-	AllotmentsByAvailableUnits AllotmentOrderField = "availableUnits"
+	AllotmentsBySkuPartNumber  AllotmentOrderField = "SKU_PART_NUMBER"
+	AllotmentsByAllottedUnits  AllotmentOrderField = "ALLOTTED_UNITS"
+	AllotmentsByConsumedUnits  AllotmentOrderField = "CONSUMED_UNITS"
+	AllotmentsByAvailableUnits AllotmentOrderField = "AVAILABLE_UNITS"
 
-	SkusByPartNumber    SubscribedSkuOrderField = "skuPartNumber"
-	SkusByProductName   SubscribedSkuOrderField = "productName"
-	SkusByConsumedUnits SubscribedSkuOrderField = "consumedUnits"
-	SkusByFreeUnits     SubscribedSkuOrderField = "freeUnits"
+	SkusByPartNumber    SubscribedSkuOrderField = "SKU_PART_NUMBER"
+	SkusByProductName   SubscribedSkuOrderField = "PRODUCT_NAME"
+	SkusByConsumedUnits SubscribedSkuOrderField = "CONSUMED_UNITS"
+	SkusByFreeUnits     SubscribedSkuOrderField = "FREE_UNITS"
 )

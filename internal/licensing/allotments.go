@@ -106,11 +106,11 @@ type SubscriptionState string
 
 // Members of SubscriptionState, as the allotmentSubscription page of the Microsoft Graph reference spells them.
 const (
-	SubscriptionActive        SubscriptionState = "active"
-	SubscriptionWarning       SubscriptionState = "warning"
-	SubscriptionSuspended     SubscriptionState = "suspended"
-	SubscriptionLockedOut     SubscriptionState = "lockedOut"
-	SubscriptionDeleted       SubscriptionState = "deleted"
+	SubscriptionActive        SubscriptionState = "ACTIVE"
+	SubscriptionWarning       SubscriptionState = "WARNING"
+	SubscriptionSuspended     SubscriptionState = "SUSPENDED"
+	SubscriptionLockedOut     SubscriptionState = "LOCKED_OUT"
+	SubscriptionDeleted       SubscriptionState = "DELETED"
 	SubscriptionUnknownFuture SubscriptionState = unknownFutureValue
 )
 
@@ -119,6 +119,6 @@ type SubscriptionTag string
 
 // Members of SubscriptionTag, as the allotmentSubscription page of the Microsoft Graph reference spells them.
 const (
-	SubscriptionTrial            SubscriptionTag = "trial"
+	SubscriptionTrial            SubscriptionTag = "TRIAL"
 	SubscriptionTagUnknownFuture SubscriptionTag = unknownFutureValue
 )

@@ -48,7 +48,7 @@ func (e *AssignmentError) RemedyByCode() *Remedy {
 		return remedies[DependencyViolation]
 	}
 	for code, remedy := range remedies {
-		if strings.EqualFold(e.Code, string(code)) {
+		if spells(e.Code, string(code)) {
 			return remedy
 		}
 	}

@@ -44,9 +44,9 @@ type AssigneeType string
 
 // Members of AssigneeType, as the assigneeTypes page of the Microsoft Graph reference spells them.
 const (
-	AssigneeUser          AssigneeType = "user"
-	AssigneeGroup         AssigneeType = "group"
-	AssigneeDevice        AssigneeType = "device"
+	AssigneeUser          AssigneeType = "USER"
+	AssigneeGroup         AssigneeType = "GROUP"
+	AssigneeDevice        AssigneeType = "DEVICE"
 	AssigneeUnknownFuture AssigneeType = unknownFutureValue
 )
 

@@ -49,8 +49,8 @@ type LicenseProcessingStage string
 
 // Members of LicenseProcessingStage, as the licenseProcessingState page of the Microsoft Graph reference spells them.
 const (
-	QueuedForProcessing           LicenseProcessingStage = "QueuedForProcessing"
-	ProcessingInProgress          LicenseProcessingStage = "ProcessingInProgress"
-	ProcessingComplete            LicenseProcessingStage = "ProcessingComplete"
+	QueuedForProcessing           LicenseProcessingStage = "QUEUED_FOR_PROCESSING"
+	ProcessingInProgress          LicenseProcessingStage = "PROCESSING_IN_PROGRESS"
+	ProcessingComplete            LicenseProcessingStage = "PROCESSING_COMPLETE"
 	LicenseProcessingUnknownStage LicenseProcessingStage = unknownFutureValue
 )

@@ -54,10 +54,10 @@ type LicenseState string
 
 // Members of LicenseState, as the licenseAssignmentState page of the Microsoft Graph reference spells them.
 const (
-	LicenseActive             LicenseState = "Active"
-	LicenseActiveWithError    LicenseState = "ActiveWithError"
-	LicenseDisabled           LicenseState = "Disabled"
-	LicenseError              LicenseState = "Error"
+	LicenseActive             LicenseState = "ACTIVE"
+	LicenseActiveWithError    LicenseState = "ACTIVE_WITH_ERROR"
+	LicenseDisabled           LicenseState = "DISABLED"
+	LicenseError              LicenseState = "ERROR"
 	LicenseStateUnknownFuture LicenseState = unknownFutureValue
 )
 
@@ -66,11 +66,11 @@ type LicenseErrorCode string
 
 // Members of LicenseErrorCode, as the licenseAssignmentState page of the Microsoft Graph reference spells them.
 const (
-	CountViolation                     LicenseErrorCode = "CountViolation"
-	MutuallyExclusiveViolation         LicenseErrorCode = "MutuallyExclusiveViolation"
-	DependencyViolation                LicenseErrorCode = "DependencyViolation"
-	ProhibitedInUsageLocationViolation LicenseErrorCode = "ProhibitedInUsageLocationViolation"
-	UniquenessViolation                LicenseErrorCode = "UniquenessViolation"
-	OtherLicenseError                  LicenseErrorCode = "Other"
+	CountViolation                     LicenseErrorCode = "COUNT_VIOLATION"
+	MutuallyExclusiveViolation         LicenseErrorCode = "MUTUALLY_EXCLUSIVE_VIOLATION"
+	DependencyViolation                LicenseErrorCode = "DEPENDENCY_VIOLATION"
+	ProhibitedInUsageLocationViolation LicenseErrorCode = "PROHIBITED_IN_USAGE_LOCATION_VIOLATION"
+	UniquenessViolation                LicenseErrorCode = "UNIQUENESS_VIOLATION"
+	OtherLicenseError                  LicenseErrorCode = "OTHER"
 	LicenseErrorUnknownFuture          LicenseErrorCode = unknownFutureValue
 )

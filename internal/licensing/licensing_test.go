@@ -96,24 +96,25 @@ func TestEnumerations(t *testing.T) {
 		read  func(*string) any
 		known []string
 	}{
-		"state":              {func(s *string) any { return (&LicenseAssignmentState{StateText: s}).State() }, []string{"Active", "ActiveWithError", "Disabled", "Error"}},
-		"error":              {func(s *string) any { return (&LicenseAssignmentState{ErrorText: s}).Error() }, []string{"CountViolation", "MutuallyExclusiveViolation", "DependencyViolation", "ProhibitedInUsageLocationViolation", "UniquenessViolation", "Other"}},
-		"stage":              {func(s *string) any { return (&LicenseProcessingState{StateText: s}).State() }, []string{"QueuedForProcessing", "ProcessingInProgress", "ProcessingComplete"}},
-		"capability":         {func(s *string) any { return (&SubscribedSku{CapabilityStatusText: s}).CapabilityStatus() }, []string{"Enabled", "Warning", "Suspended", "Deleted", "LockedOut"}},
-		"target of a sku":    {func(s *string) any { return (&SubscribedSku{AppliesToText: s}).AppliesTo() }, []string{"User", "Company"}},
-		"target of a plan":   {func(s *string) any { return (&ServicePlan{AppliesToText: s}).AppliesTo() }, []string{"User", "Company"}},
-		"provisioning state": {func(s *string) any { return (&ServicePlan{ProvisioningStatusText: s}).ProvisioningStatus() }, []string{"Success", "Disabled", "PendingInput", "PendingActivation", "PendingProvisioning"}},
+		"state":              {func(s *string) any { return (&LicenseAssignmentState{StateText: s}).State() }, []string{"ACTIVE", "ACTIVE_WITH_ERROR", "DISABLED", "ERROR"}},
+		"error":              {func(s *string) any { return (&LicenseAssignmentState{ErrorText: s}).Error() }, []string{"COUNT_VIOLATION", "MUTUALLY_EXCLUSIVE_VIOLATION", "DEPENDENCY_VIOLATION", "PROHIBITED_IN_USAGE_LOCATION_VIOLATION", "UNIQUENESS_VIOLATION", "OTHER"}},
+		"stage":              {func(s *string) any { return (&LicenseProcessingState{StateText: s}).State() }, []string{"QUEUED_FOR_PROCESSING", "PROCESSING_IN_PROGRESS", "PROCESSING_COMPLETE"}},
+		"capability":         {func(s *string) any { return (&SubscribedSku{CapabilityStatusText: s}).CapabilityStatus() }, []string{"ENABLED", "WARNING", "SUSPENDED", "DELETED", "LOCKED_OUT"}},
+		"target of a sku":    {func(s *string) any { return (&SubscribedSku{AppliesToText: s}).AppliesTo() }, []string{"USER", "COMPANY"}},
+		"target of a plan":   {func(s *string) any { return (&ServicePlan{AppliesToText: s}).AppliesTo() }, []string{"USER", "COMPANY"}},
+		"provisioning state": {func(s *string) any { return (&ServicePlan{ProvisioningStatusText: s}).ProvisioningStatus() }, []string{"SUCCESS", "DISABLED", "PENDING_INPUT", "PENDING_ACTIVATION", "PENDING_PROVISIONING"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, known := range tt.known {
-				for _, written := range []string{known, strings.ToLower(known), strings.ToUpper(known)} {
+				wire := strings.ReplaceAll(known, "_", "")
+				for _, written := range []string{wire, strings.ToLower(wire)} {
 					if got := text(tt.read(&written)); got != known {
 						t.Errorf("%s is read as %s", written, got)
 					}
 				}
 			}
-			for _, unknown := range []string{"BrandNew", "unknownFutureValue", " " + tt.known[0], tt.known[0] + "s "} {
+			for _, unknown := range []string{"BrandNew", "unknownFutureValue", " " + tt.known[0], tt.known[0] + "s ", tt.known[0][1:]} {
 				if got := text(tt.read(&unknown)); got != unknownFutureValue {
 					t.Errorf("%q is read as %s", unknown, got)
 				}
@@ -140,7 +141,7 @@ func TestNoError(t *testing.T) {
 	t.Parallel()
 	for wire, want := range map[string]string{
 		`{}`: "nothing", `{"error":null}`: "nothing", `{"error":""}`: "nothing", `{"error":"None"}`: "nothing", `{"error":"none"}`: "nothing",
-		`{"error":"Other"}`: "Other", `{"error":"Others"}`: "Other", `{"error":"others"}`: "Other", `{"error":"CountViolation"}`: "CountViolation",
+		`{"error":"Other"}`: "OTHER", `{"error":"Others"}`: "OTHER", `{"error":"others"}`: "OTHER", `{"error":"CountViolation"}`: "COUNT_VIOLATION",
 	} {
 		var state LicenseAssignmentState
 		if err := json.Unmarshal([]byte(wire), &state); err != nil {

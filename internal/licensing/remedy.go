@@ -13,12 +13,12 @@ type RemedyAction string
 
 // What can be done; see Microsoft Learn, "Identify and resolve license assignment problems for a group".
 const (
-	ProvideUnits           RemedyAction = "provideUnits"
-	ResolveConflict        RemedyAction = "resolveConflict"
-	ProvideRequiredPlan    RemedyAction = "provideRequiredPlan"
-	CorrectUsageLocation   RemedyAction = "correctUsageLocation"
-	RemoveDuplicateAddress RemedyAction = "removeDuplicateAddress"
-	ReadAuditLog           RemedyAction = "readAuditLog"
+	ProvideUnits           RemedyAction = "PROVIDE_UNITS"
+	ResolveConflict        RemedyAction = "RESOLVE_CONFLICT"
+	ProvideRequiredPlan    RemedyAction = "PROVIDE_REQUIRED_PLAN"
+	CorrectUsageLocation   RemedyAction = "CORRECT_USAGE_LOCATION"
+	RemoveDuplicateAddress RemedyAction = "REMOVE_DUPLICATE_ADDRESS"
+	ReadAuditLog           RemedyAction = "READ_AUDIT_LOG"
 )
 
 var remedies = map[LicenseErrorCode]*Remedy{

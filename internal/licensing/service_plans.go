@@ -27,10 +27,10 @@ type ProvisioningStatus string
 
 // Members of ProvisioningStatus, as the servicePlanInfo page of the Microsoft Graph reference spells them.
 const (
-	ProvisioningSuccess             ProvisioningStatus = "Success"
-	ProvisioningDisabled            ProvisioningStatus = "Disabled"
-	ProvisioningPendingInput        ProvisioningStatus = "PendingInput"
-	ProvisioningPendingActivation   ProvisioningStatus = "PendingActivation"
-	ProvisioningPendingProvisioning ProvisioningStatus = "PendingProvisioning"
+	ProvisioningSuccess             ProvisioningStatus = "SUCCESS"
+	ProvisioningDisabled            ProvisioningStatus = "DISABLED"
+	ProvisioningPendingInput        ProvisioningStatus = "PENDING_INPUT"
+	ProvisioningPendingActivation   ProvisioningStatus = "PENDING_ACTIVATION"
+	ProvisioningPendingProvisioning ProvisioningStatus = "PENDING_PROVISIONING"
 	ProvisioningUnknownFuture       ProvisioningStatus = unknownFutureValue
 )

@@ -51,11 +51,11 @@ type CapabilityStatus string
 
 // Members of CapabilityStatus, as the subscribedSku page of the Microsoft Graph reference spells them.
 const (
-	CapabilityEnabled       CapabilityStatus = "Enabled"
-	CapabilityWarning       CapabilityStatus = "Warning"
-	CapabilitySuspended     CapabilityStatus = "Suspended"
-	CapabilityDeleted       CapabilityStatus = "Deleted"
-	CapabilityLockedOut     CapabilityStatus = "LockedOut"
+	CapabilityEnabled       CapabilityStatus = "ENABLED"
+	CapabilityWarning       CapabilityStatus = "WARNING"
+	CapabilitySuspended     CapabilityStatus = "SUSPENDED"
+	CapabilityDeleted       CapabilityStatus = "DELETED"
+	CapabilityLockedOut     CapabilityStatus = "LOCKED_OUT"
 	CapabilityUnknownFuture CapabilityStatus = unknownFutureValue
 )
 
@@ -64,8 +64,8 @@ type SkuTarget string
 
 // Members of SkuTarget, as the subscribedSku page of the Microsoft Graph reference spells them.
 const (
-	SkuForUser          SkuTarget = "User"
-	SkuForCompany       SkuTarget = "Company"
+	SkuForUser          SkuTarget = "USER"
+	SkuForCompany       SkuTarget = "COMPANY"
 	SkuForUnknownFuture SkuTarget = unknownFutureValue
 )
 

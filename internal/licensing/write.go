@@ -55,11 +55,11 @@ type Outcome string
 // Outcomes of a write.
 const (
 	// WriteDone: the service has made the change.
-	WriteDone Outcome = "done"
+	WriteDone Outcome = "DONE"
 	// WriteNotDone: the service has not made the change.
-	WriteNotDone Outcome = "notDone"
+	WriteNotDone Outcome = "NOT_DONE"
 	// WriteUnknown: it is not known. The write was sent, and no answer of the service says what became of it.
-	WriteUnknown Outcome = "unknown"
+	WriteUnknown Outcome = "UNKNOWN"
 )
 
 // WriteResult is what became of a write.
