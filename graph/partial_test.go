@@ -35,6 +35,7 @@ var withoutPurchases = emulator.Fault{Endpoint: "GET /admin/cloudLicensing/assig
 // brought is missing, and an error tells why.
 func TestKeptWhenCompletingFails(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
 	people := g.people(t, 2)
 	for _, tt := range []struct {
