@@ -69,6 +69,14 @@ func (h holder) doubtful() bool {
 		})
 }
 
+// lists tells whether the service has listed what the holder has directly, be it nothing.
+func (h holder) lists() bool {
+	if h.group != nil {
+		return h.group.AssignedLicenses != nil
+	}
+	return h.user.LicenseAssignmentStates != nil
+}
+
 // has tells whether the holder has a product, in whatever way, or may have it as far as that is known.
 func (h holder) has(sku licensing.GUID) bool {
 	_, direct := h.direct(sku)
@@ -96,9 +104,13 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
 	}
+	shown := 0
 	result := c.write([]licensing.Write{write}, func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
 		if c.licensesShow(write) {
+			shown++
+		}
+		if shown > 1 || shown > 0 && len(write.Remove) == 0 { // what is missing once proves nothing
 			outcome = licensing.WriteDone
 		}
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}
@@ -201,7 +213,7 @@ func (c *change) licensesShow(write licensing.AssignLicense) bool {
 
 // shows tells whether everything that a change gives and takes shows. What cannot be read can be what was to be taken.
 func (h holder) shows(write licensing.AssignLicense) bool {
-	if len(write.Remove) > 0 && h.doubtful() {
+	if len(write.Remove) > 0 && (h.doubtful() || !h.lists()) {
 		return false
 	}
 	return !slices.ContainsFunc(write.Add, func(add licensing.AssignedLicense) bool { return !h.gives(add) }) &&

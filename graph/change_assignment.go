@@ -69,7 +69,7 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 	}
 	update := licensing.UpdateAssignment{ID: a.ID, AssignedTo: assigneeID(a), DisabledServicePlanIDs: disabled}
 	result := c.write([]licensing.Write{update}, c.reread(a, func(now *licensing.Assignment) licensing.Outcome {
-		if now != nil && sameIDs(now.DisabledServicePlanIDs, disabled) {
+		if now != nil && disables(now, disabled) {
 			return licensing.WriteDone
 		}
 		return licensing.WriteUnknown // also when it is gone: it may have been changed before
@@ -104,6 +104,11 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	c.refused(result.Err, subject{}, []any{"id"}, ast.PathName("deletedAssignmentId"))
 	payload.UserErrors = c.errs
 	return payload, nil
+}
+
+// disables tells whether an assignment is known to have just these plans switched off.
+func disables(a *licensing.Assignment, plans []licensing.GUID) bool {
+	return a.DisabledServicePlanIDs != nil && sameIDs(a.DisabledServicePlanIDs, plans)
 }
 
 // assigneeOf returns who has an assignment; nil when that is not known.

@@ -244,7 +244,7 @@ func (c *change) created(open []int, writes []licensing.Write, writers []*candid
 func (d *candidate) since(before *candidate, sent licensing.CreateAssignment) licensing.WriteResult {
 	for _, a := range d.assignments {
 		old := slices.ContainsFunc(before.assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
-		if !old && poolOf(a) == sent.AllotmentID && sameIDs(a.DisabledServicePlanIDs, sent.DisabledServicePlanIDs) {
+		if !old && poolOf(a) == sent.AllotmentID && disables(a, sent.DisabledServicePlanIDs) {
 			return licensing.WriteResult{Outcome: licensing.WriteDone, Assignment: a}
 		}
 	}

@@ -142,7 +142,7 @@ func (c *change) show(assignments []*licensing.Assignment) []bool {
 		for i, a := range assignments {
 			if a != nil {
 				now, err := l.AssignmentByID.Get(a.ID)
-				shown[i] = err == nil && sameIDs(now.DisabledServicePlanIDs, a.DisabledServicePlanIDs)
+				shown[i] = err == nil && disables(now, a.DisabledServicePlanIDs)
 			}
 		}
 		return nil

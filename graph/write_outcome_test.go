@@ -187,6 +187,54 @@ func putOffAfterTheEffect(t *testing.T, status int) {
 	}
 }
 
+// TestUnlistedOutcome reads a change back without the property that would tell what became of it, or with what it removes
+// missing only once: that is not known.
+func TestUnlistedOutcome(t *testing.T) {
+	t.Parallel()
+	const ofUser, ofGroup = "GET /users/{id}", "GET /groups/{id}"
+	without := func(property string) emulator.Fault { return emulator.Fault{Omit: []string{property}, Times: -1} }
+	null := func(property string) emulator.Fault {
+		return emulator.Fault{Set: object{property: nil}, Times: -1}
+	}
+	empty := emulator.Fault{Set: object{"licenseAssignmentStates": []any{}}}
+	for name, tt := range map[string]struct {
+		endpoint, looks string
+		fault           emulator.Fault
+	}{
+		"user, left out":           {licenseEndpoint, ofUser, without("licenseAssignmentStates")},
+		"user, null":               {licenseEndpoint, ofUser, null("licenseAssignmentStates")},
+		"user, missing once":       {licenseEndpoint, ofUser, empty},
+		"group, left out":          {ofGroupEndpoint, ofGroup, without("assignedLicenses")},
+		"group, null":              {ofGroupEndpoint, ofGroup, null("assignedLicenses")},
+		"disabled plans, left out": {changeEndpoint, assignmentEndpoint, without("disabledServicePlanIds")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{})
+			person := g.unlicensed(t, 1)[0]
+			id := g.assigned(t, person)
+			group := g.nodesOf(t, "groups", fmt.Sprintf("first: 1, filter: {skuId: %q}", skuE3), "id")[0]["id"].(string)
+			mutation := fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome stale }`, person, skuE3)
+			switch tt.endpoint {
+			case ofGroupEndpoint:
+				mutation = fmt.Sprintf(`assignLicense(input: {assignedTo: {type: GROUP, id: %q}, removeLicenses: [%q]}) { outcome stale }`, group, skuE3)
+			case changeEndpoint:
+				g.change(t, fmt.Sprintf(`mutation { updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { outcome } }`, id), nil)
+				mutation = fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: []}) { outcome stale }`, id)
+			}
+			g.forget()
+			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Cut: true})
+			g.pass(tt.looks) // the look before
+			tt.fault.Endpoint = tt.looks
+			g.tenant.Inject(tt.fault)
+			r := g.ask("mutation { "+mutation+" }", nil)
+			if !strings.Contains(string(r.raw), `"outcome":"UNKNOWN","stale":true`) || g.written() != 1 {
+				t.Errorf("%s", r.raw)
+			}
+		})
+	}
+}
+
 // TestRefusedRepetition throttles a change that was not made, and refuses its repetition: it is not known whether it was made.
 func TestRefusedRepetition(t *testing.T) {
 	t.Parallel()
@@ -463,8 +511,13 @@ func (c *changesAtRandom) random(t *testing.T) string {
 	c.g.forget()
 	c.g.tenant.SetVariants(emulator.Variants{ReplicationLag: lag})
 	c.g.tenant.Inject(fault)
+	for _, look := range []string{assignmentEndpoint, "GET /users/{id}"} {
+		c.g.pass(look)
+	}
 	c.g.tenant.Inject(emulator.Fault{Endpoint: assignmentEndpoint, Status: http.StatusNotFound, Times: -1, Rate: []float64{0, 0.5, 0.9}[c.r.IntN(3)], Seed: c.r.Uint64(), Until: time.Duration(c.r.IntN(2)) * time.Minute})
-	c.g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Status: http.StatusServiceUnavailable, Times: -1, Rate: 0.2, Seed: c.r.Uint64()})
+	unlisted := []int{http.StatusServiceUnavailable, http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError}[c.r.IntN(4)]
+	c.g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Status: unlisted, Times: -1, Rate: []float64{0.2, 0.8}[c.r.IntN(2)], Seed: c.r.Uint64()})
+	c.g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}", Omit: []string{"licenseAssignmentStates"}, Times: -1, Rate: 0.5, Seed: c.r.Uint64()})
 	r := c.g.ask("mutation { "+mutation+" }", nil)
 	sent := c.g.written()
 
