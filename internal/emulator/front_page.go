@@ -15,6 +15,7 @@ var missing = []string{
 	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
 	"Of cloudLicensing, what only Microsoft's list of permissions has: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
 	"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
+	strings.Join(otherCalls, ", ") + ".",
 	"A property by its own path (users/{id}/displayName), and lists of users of one type other than agents.",
 	"In bodies: " + strings.Join(takenOfUsers, ", ") + " of users; " + strings.Join(takenOfGroups, ", ") + ", DynamicMembership and a later securityEnabled of groups; managers and owners (manager@odata.bind, owners@odata.bind).",
 	"Properties of users: " + strings.Join(otherUserProperties, ", ") + ".",

@@ -128,6 +128,23 @@ func listedElsewhere(method string, segments []string) string {
 	return ""
 }
 
+// otherCalls are those of Microsoft Graph at paths that are served to other methods, or below them.
+var otherCalls = []string{
+	"POST users/getByIds", "POST users/validatePassword", "POST users/validateProperties", "POST groups/getByIds", "POST groups/validateProperties",
+	"GET groups/{id}/members/$ref", "GET groups/{id}/membersWithLicenseErrors/$count",
+}
+
+// otherCall returns which of them a call is, or "".
+func otherCall(method string, segments []string) string {
+	for _, call := range otherCalls {
+		verb, path, _ := strings.Cut(call, " ")
+		if names := strings.Split(path, "/"); verb == method && slices.EqualFunc(names, segments, func(name, segment string) bool { return name == segment || name == "{id}" }) {
+			return call
+		}
+	}
+	return ""
+}
+
 // elsewhere says what of a path only Microsoft Graph has, or "".
 func elsewhere(segments []string) string {
 	at := func(i int) string {

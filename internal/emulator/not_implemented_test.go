@@ -62,6 +62,13 @@ func TestNotImplemented(t *testing.T) {
 			t.Errorf("the front page does not name %s", name)
 		}
 	}
+	for _, call := range otherCalls {
+		method, path, _ := strings.Cut(call, " ")
+		uri := "/v1.0/" + strings.Replace(path, "{id}", c.groupID(0), 1)
+		if r := c.do(method, uri, `{}`); r.status != 501 || r.code() != "notImplemented" || !strings.Contains(page, call) {
+			t.Errorf("%s: %d %s", call, r.status, r.raw)
+		}
+	}
 	// What only Microsoft's list of permissions has of cloudLicensing.
 	devices := Variants{Devices: true}
 	for _, root := range []string{"/beta/admin/cloudLicensing/", "/beta/admin/cloudLicensing/allotments/x/", "/beta/users/" + c.userID(0) + "/cloudLicensing/", "/beta/me/cloudLicensing/",

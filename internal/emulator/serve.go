@@ -253,6 +253,11 @@ func (e *Emulator) handle(c *call) (any, *problem) {
 	if p := e.throttled(c); p != nil {
 		return nil, p
 	}
+	if segments, ok := segmentsOf(c.path); ok {
+		if what := otherCall(c.method, segments); what != "" {
+			return nil, notImplemented(what)
+		}
+	}
 	if c.route == nil {
 		return nil, e.notFound(c)
 	}
