@@ -15,11 +15,11 @@ import (
 // purchases.
 func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
-		AllottedUnits int
-		State         string
+		AllottedUnits int    `json:"allottedUnits"`
+		State         string `json:"state"`
 	}
 	wanted.AllottedUnits = -1
-	if err := settings(body, &wanted); err != nil {
+	if err := decodeSettings(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
@@ -50,10 +50,10 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 // controlUser changes what others than Microsoft Graph know of a person.
 func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
-		ProxyAddresses []string
-		Busy           string
+		ProxyAddresses []string `json:"proxyAddresses"`
+		Busy           string   `json:"busy"`
 	}
-	if err := settings(body, &wanted); err != nil {
+	if err := decodeSettings(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()

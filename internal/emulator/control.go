@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,11 +189,6 @@ func controlBody(r *http.Request, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// settings reads a body into a struct.
-func settings(body []byte, v any) error {
-	return decodeSettings(reflect.ValueOf(v).Elem(), "", body)
-}
-
 func (e *Emulator) controlIndex(*http.Request, []byte) (any, error) {
 	list := []object{}
 	for _, c := range controls {
@@ -211,10 +206,12 @@ func (e *Emulator) controlFaults(*http.Request, []byte) (any, error) {
 }
 
 func (e *Emulator) controlInject(r *http.Request, body []byte) (any, error) {
-	var list struct{ Faults []Fault }
+	var list struct {
+		Faults []Fault `json:"faults"`
+	}
 	var several struct{ Faults json.RawMessage }
 	if json.Unmarshal(body, &several) == nil && several.Faults != nil {
-		if err := settings(body, &list); err != nil {
+		if err := decodeSettings(&list, "", body); err != nil {
 			return nil, err
 		}
 	} else {
@@ -225,8 +222,8 @@ func (e *Emulator) controlInject(r *http.Request, body []byte) (any, error) {
 		list.Faults = []Fault{f}
 	}
 	for _, f := range list.Faults {
-		if reflect.ValueOf(f).IsZero() {
-			return nil, wrongSetting("", "a fault is empty; it has %s", strings.Join(settingNames(reflect.TypeFor[Fault]()), ", "))
+		if isZero(&f) {
+			return nil, wrongSetting("", "a fault is empty; it has %s", strings.Join(settingNames(&f), ", "))
 		}
 	}
 	if err := e.inject(list.Faults...); errors.Is(err, errTooManyFaults) {
@@ -243,7 +240,8 @@ func (e *Emulator) controlClear(r *http.Request, _ []byte) (any, error) {
 }
 
 func (e *Emulator) controlVariants(*http.Request, []byte) (any, error) {
-	return encodeSettings(reflect.ValueOf(*e.variants.Load()), true), nil
+	v := *e.variants.Load()
+	return maps.Collect(settings(&v)), nil
 }
 
 func (e *Emulator) controlVary(r *http.Request, body []byte) (any, error) {
@@ -264,8 +262,10 @@ func (e *Emulator) controlClock(*http.Request, []byte) (any, error) {
 }
 
 func (e *Emulator) controlAdvance(r *http.Request, body []byte) (any, error) {
-	var wanted struct{ Advance time.Duration }
-	if err := settings(body, &wanted); err != nil {
+	var wanted struct {
+		Advance time.Duration `json:"advance"`
+	}
+	if err := decodeSettings(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	if wanted.Advance == 0 {
@@ -310,7 +310,7 @@ func (e *Emulator) controlReset(*http.Request, []byte) (any, error) {
 func (e *Emulator) controlCounts(*http.Request, []byte) (any, error) {
 	list := object{}
 	for label, n := range e.Counts() {
-		list[label] = encodeSettings(reflect.ValueOf(n), true)
+		list[label] = n
 	}
 	return object{"counts": list}, nil
 }
@@ -332,8 +332,7 @@ func (e *Emulator) controlRequests(r *http.Request, _ []byte) (any, error) {
 	log, recording := e.counts.last(last)
 	list := []object{}
 	for _, entry := range log {
-		o := encodeSettings(reflect.ValueOf(entry), true)
-		delete(o, "body")
+		o := maps.Collect(settings(&entry))
 		switch body := entry.Body; {
 		case len(body) == 0:
 		case len(body) > maxShownBody:
@@ -349,8 +348,10 @@ func (e *Emulator) controlRequests(r *http.Request, _ []byte) (any, error) {
 }
 
 func (e *Emulator) controlRecord(_ *http.Request, body []byte) (any, error) {
-	var wanted struct{ Record bool }
-	if err := settings(body, &wanted); err != nil {
+	var wanted struct {
+		Record bool `json:"record"`
+	}
+	if err := decodeSettings(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	e.counts.keep(wanted.Record)
@@ -364,11 +365,12 @@ func (e *Emulator) controlRotate(*http.Request, []byte) (any, error) {
 
 func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
 	var wanted struct {
-		User          string
-		Scopes, Roles []string
+		User   string   `json:"user"`
+		Scopes []string `json:"scopes"`
+		Roles  []string `json:"roles"`
 	}
 	if body != nil {
-		if err := settings(body, &wanted); err != nil {
+		if err := decodeSettings(&wanted, "", body); err != nil {
 			return nil, err
 		}
 	}

@@ -9,20 +9,20 @@ import (
 
 // Count is what one endpoint was asked for and what it cost.
 type Count struct {
-	Requests      int   // HTTP requests
-	Parts         int   // parts of a batch
-	ResourceUnits int   // of both, as in the header x-ms-resource-unit
-	Bytes         int64 // bodies of the answers to HTTP requests
+	Requests      int   `json:"requests"`      // HTTP requests
+	Parts         int   `json:"parts"`         // parts of a batch
+	ResourceUnits int   `json:"resourceUnits"` // of both, as in the header x-ms-resource-unit
+	Bytes         int64 `json:"bytes"`         // bodies of the answers to HTTP requests
 }
 
 // Request is an entry of the log: an HTTP request, or a part of a batch.
 type Request struct {
-	Endpoint string
-	Method   string
-	URL      string // path and query as they were sent; of a part with the version in front
-	Body     []byte // as decoded
-	Part     bool
-	Status   int // 0 when the connection was cut
+	Endpoint string `json:"endpoint"`
+	Method   string `json:"method"`
+	URL      string `json:"uRL"` // path and query as they were sent; of a part with the version in front
+	Body     []byte `json:"-"`   // as decoded
+	Part     bool   `json:"part"`
+	Status   int    `json:"status"` // 0 when the connection was cut
 }
 
 const (

@@ -64,7 +64,7 @@ func TestManual(t *testing.T) {
 	}
 	faults := reflect.TypeFor[Fault]()
 	for f := range faults.Fields() {
-		if name := settingName(f); name != "" && !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, name+"=") && !strings.Contains(text, name+".") {
+		if name := f.Tag.Get("json"); name != "-" && !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, name+"=") && !strings.Contains(text, name+".") {
 			t.Errorf("it does not tell of the fault's %s", name)
 		}
 	}
@@ -89,7 +89,7 @@ func TestVariantsTable(t *testing.T) {
 			about := strings.Join(strings.Fields(field.Doc.Text()), " ")
 			about = strings.TrimPrefix(about, name+" ")
 			f, _ := reflect.TypeFor[Variants]().FieldByName(name)
-			fmt.Fprintf(&table, "| `%s` | %s |\n", settingName(f), strings.ReplaceAll(strings.TrimPrefix(about, name+": "), "|", "\\|"))
+			fmt.Fprintf(&table, "| `%s` | %s |\n", f.Tag.Get("json"), strings.ReplaceAll(strings.TrimPrefix(about, name+": "), "|", "\\|"))
 		}
 		return false
 	})

@@ -47,130 +47,130 @@ type Variants struct {
 	// ExpandErrors says which relations of assignment errors can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
 	// together; "ignore" answers as if $expand had not been asked for.
-	ExpandErrors string
+	ExpandErrors string `json:"expandErrors"`
 	// ExpandNestedSelect allows $expand=assignedTo($select=…).
-	ExpandNestedSelect bool
+	ExpandNestedSelect bool `json:"expandNestedSelect"`
 	// WrapSingle answers single cloudLicensing entities as {"value":{…}}, as
 	// some reference pages print them.
-	WrapSingle bool
+	WrapSingle bool `json:"wrapSingle"`
 	// PageSize is the default page size of cloudLicensing lists and the most
 	// that $top can ask for; 0 = 100.
-	PageSize int
+	PageSize int `json:"pageSize"`
 	// DirectoryPageSize is the default page size of users and groups; 0 = 100.
 	// $top can ask for up to 999.
-	DirectoryPageSize int
+	DirectoryPageSize int `json:"directoryPageSize"`
 	// EmptyPages puts an empty page with a next link before each real one.
-	EmptyPages bool
+	EmptyPages bool `json:"emptyPages"`
 	// NullError writes the error of a good licenseAssignmentState as null, as
 	// the reference page says, instead of the text None that the service sends.
-	NullError bool
+	NullError bool `json:"nullError"`
 	// GetByIDsIgnoreSelect makes getByIds answer the default properties
 	// whatever $select says.
-	GetByIDsIgnoreSelect bool
+	GetByIDsIgnoreSelect bool `json:"getByIDsIgnoreSelect"`
 	// CloudLicensing: "" = available; "forbidden" answers every cloudLicensing
 	// call with 403, as where its permissions cannot be consented; "missing"
 	// with 404, as in clouds without it.
-	CloudLicensing string
+	CloudLicensing string `json:"cloudLicensing"`
 	// MissingUsageRight is the answer for the usageRight of an error that has
 	// none: "" = 204 No Content; "notFound" = 404; "null" = {"value":null}.
-	MissingUsageRight string
+	MissingUsageRight string `json:"missingUsageRight"`
 	// IgnoreCloudOptions silently ignores $count, $orderby, $skip and $search
 	// on cloudLicensing lists instead of refusing them.
-	IgnoreCloudOptions bool
+	IgnoreCloudOptions bool `json:"ignoreCloudOptions"`
 	// SkuIDEqualOnly refuses the operator in for skuId on assignment errors and
 	// allotments.
-	SkuIDEqualOnly bool
+	SkuIDEqualOnly bool `json:"skuIDEqualOnly"`
 	// SubscriptionTimestamps writes the dates of an allotment's subscriptions
 	// as timestamps, as the samples do, instead of dates.
-	SubscriptionTimestamps bool
+	SubscriptionTimestamps bool `json:"subscriptionTimestamps"`
 	// SubscriptionsOnSelect leaves the subscriptions out of lists of allotments
 	// and of expanded ones unless $select names them, as the samples do.
-	SubscriptionsOnSelect bool
+	SubscriptionsOnSelect bool `json:"subscriptionsOnSelect"`
 	// ExpandOne allows one relation of assignments at a time to be expanded.
-	ExpandOne bool
+	ExpandOne bool `json:"expandOne"`
 	// ExpandWithoutLink cuts expanded cloudLicensing collections after a page
 	// without a link to the rest.
-	ExpandWithoutLink bool
+	ExpandWithoutLink bool `json:"expandWithoutLink"`
 	// NestedFilterDrops drops assignments whose expanded allotment does not fit
 	// the $filter inside $expand, instead of leaving the allotment null.
-	NestedFilterDrops bool
+	NestedFilterDrops bool `json:"nestedFilterDrops"`
 	// AssignmentFilter allows $filter=id eq '…' on assignments.
-	AssignmentFilter bool
+	AssignmentFilter bool `json:"assignmentFilter"`
 	// ApplyUnsupported answers $apply with 501.
-	ApplyUnsupported bool
+	ApplyUnsupported bool `json:"applyUnsupported"`
 	// RightAllotments serves usageRights/{id}/allotments, which only the
 	// metadata knows.
-	RightAllotments bool
+	RightAllotments bool `json:"rightAllotments"`
 	// MyAssignments serves the list /me/cloudLicensing/assignments, which no
 	// page has, with the permissions of Microsoft's list.
-	MyAssignments bool
+	MyAssignments bool `json:"myAssignments"`
 	// ReprocessOK answers reprocessAssignments with 200 instead of 204.
-	ReprocessOK bool
+	ReprocessOK bool `json:"reprocessOK"`
 	// OmitCreatedID leaves the id out of the answer to a new assignment of a
 	// person, group or device, as the samples do.
-	OmitCreatedID bool
+	OmitCreatedID bool `json:"omitCreatedID"`
 	// GroupEffects is how long a change of a group's assignments takes to reach
 	// the members; 0 = five seconds, [Immediately] = at once. Until then, and in
 	// any case until the clock has moved on, licenseProcessingState says
 	// ProcessingInProgress.
-	GroupEffects time.Duration
+	GroupEffects time.Duration `json:"groupEffects"`
 	// ReplicationLag is how long a change can take to be seen: who reads gets what
 	// was before the first change of the last so many seconds, as from a replica.
 	// Each first change copies the tenant, which takes its time in a large one.
-	ReplicationLag time.Duration
+	ReplicationLag time.Duration `json:"replicationLag"`
 	// LostUpdates is how soon after a change of a group's licenses by
 	// assignLicense another one is made in ignorance of it, and undoes it; 0 =
 	// none is lost.
-	LostUpdates time.Duration
+	LostUpdates time.Duration `json:"lostUpdates"`
 	// ReprocessListed serves reprocessAssignments of groups and of oneself too and, where
 	// there are devices, of devices, which Microsoft's list of permissions alone has. They
 	// take the permissions of that list.
-	ReprocessListed bool
+	ReprocessListed bool `json:"reprocessListed"`
 	// Devices serves the cloudLicensing of devices, which the metadata lacks: what has a
 	// page.
-	Devices bool
+	Devices bool `json:"devices"`
 	// DevicesListed serves of devices also what Microsoft's list of permissions alone has:
 	// lists of assignments, single entities and what is below these, PATCH and DELETE.
 	// These take the permissions of that list.
-	DevicesListed bool
+	DevicesListed bool `json:"devicesListed"`
 	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
 	// advanced query, as the table of filters has it; a sample of the same page
 	// shows it refused.
-	GroupsByAge bool
+	GroupsByAge bool `json:"groupsByAge"`
 	// PersonalDetails refuses licenseDetails to applications, as its page says.
-	PersonalDetails bool
+	PersonalDetails bool `json:"personalDetails"`
 	// PlainAgents shows the accounts of agents as users, not as what is derived from
 	// that.
-	PlainAgents bool
+	PlainAgents bool `json:"plainAgents"`
 	// Permissions says who names those of cloudLicensing that work: "" = the
 	// reference pages and Microsoft's list of permissions, either of them; "pages"
 	// alone; "list" alone, which has no CloudLicensing permission.
-	Permissions string
+	Permissions string `json:"permissions"`
 	// RefuseHiddenFilters answers 403 to a filter or search by a property that the
 	// caller's basic permissions do not read. Otherwise everything is left out of the
 	// answer, as the page of $filter says.
-	RefuseHiddenFilters bool
+	RefuseHiddenFilters bool `json:"refuseHiddenFilters"`
 	// RawParts is the share, 0 to 1, of batches with a part whose body stands in the
 	// answer as a page of HTML, unquoted, so that the whole is no JSON; spread
 	// evenly.
-	RawParts float64
+	RawParts float64 `json:"rawParts"`
 	// EmptyPartCodes leaves the error code of parts of a batch empty that answer
 	// 403, as a sample of the batching page does.
-	EmptyPartCodes bool
+	EmptyPartCodes bool `json:"emptyPartCodes"`
 	// Throttling is how much is taken before the answer is 429; the zero value
 	// is the published limits.
-	Throttling Throttling
+	Throttling Throttling `json:"throttling"`
 	// UsageRightFailures is the share, 0 to 1, of usage right reads that
 	// answer 500, spread evenly.
-	UsageRightFailures float64
+	UsageRightFailures float64 `json:"usageRightFailures"`
 	// OnBehalfOf is what stands in the way of the on-behalf-of grant:
 	// "" = nothing. With interaction_required and the claims to ask the person
 	// for are answered "mfa" = AADSTS50076, "enroll" = 50079 and "policy" =
 	// 53003; with invalid_grant "consent" = 65001.
-	OnBehalfOf string
+	OnBehalfOf string `json:"onBehalfOf"`
 	// Roles are the application roles that new tokens carry; nil = all that
 	// the endpoints need.
-	Roles []string
+	Roles []string `json:"roles"`
 }
 
 // Immediately has changes of groups reach their members at once.

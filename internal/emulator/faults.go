@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -25,40 +24,40 @@ import (
 // small letter and durations such as "1.5s". The same faults and seeds do the same
 // to the same requests.
 type Fault struct {
-	Endpoint string        // label, such as "GET /users/{id}" or "POST /oauth2/v2.0/token"; "" = any of Graph, the batch and its parts included
-	Contains string        // must occur in the decoded path and query, such as "/beta/users?$top=5"; "" = any
-	Method   string        // such as "PATCH"; "" = any
-	App      string        // client id of the caller; "" = any
-	Times    int           // how often; 0 = once, or always where Every, Rate or Until choose; negative = always
-	Every    int           // of the requests that fit, each nth: 3 = the third, the sixth …; 0 = all
-	Rate     float64       // of the requests that fit, this share; 0 = all
-	Seed     uint64        // of Rate and Spread
-	From     time.Duration // not before, from the injection on by the emulator's clock
-	Until    time.Duration // not from then on; 0 = for ever
+	Endpoint string        `json:"endpoint"` // label, such as "GET /users/{id}" or "POST /oauth2/v2.0/token"; "" = any of Graph, the batch and its parts included
+	Contains string        `json:"contains"` // must occur in the decoded path and query, such as "/beta/users?$top=5"; "" = any
+	Method   string        `json:"method"`   // such as "PATCH"; "" = any
+	App      string        `json:"app"`      // client id of the caller; "" = any
+	Times    int           `json:"times"`    // how often; 0 = once, or always where Every, Rate or Until choose; negative = always
+	Every    int           `json:"every"`    // of the requests that fit, each nth: 3 = the third, the sixth …; 0 = all
+	Rate     float64       `json:"rate"`     // of the requests that fit, this share; 0 = all
+	Seed     uint64        `json:"seed"`     // of Rate and Spread
+	From     time.Duration `json:"from"`     // not before, from the injection on by the emulator's clock
+	Until    time.Duration `json:"until"`    // not from then on; 0 = for ever
 
-	Status     int               // answer this status with Graph's error envelope, or that of the token endpoint; 0 with a RetryAfter or a Code = 429
-	Code       string            // of that envelope; "" = the usual one for the status
-	Message    string            // of that envelope; "" = the usual one for the status
-	Inner      map[string]any    // more members of that envelope's innerError, such as a code of its own; of the envelope itself at the token endpoint, such as claims
-	RetryAfter string            // header, as is
-	Header     map[string]string // more headers, as they are, such as the Location of a 410 or another Content-Type
-	Body       string            // answer this text, with Status or 200
+	Status     int               `json:"status"`     // answer this status with Graph's error envelope, or that of the token endpoint; 0 with a RetryAfter or a Code = 429
+	Code       string            `json:"code"`       // of that envelope; "" = the usual one for the status
+	Message    string            `json:"message"`    // of that envelope; "" = the usual one for the status
+	Inner      map[string]any    `json:"inner"`      // more members of that envelope's innerError, such as a code of its own; of the envelope itself at the token endpoint, such as claims
+	RetryAfter string            `json:"retryAfter"` // header, as is
+	Header     map[string]string `json:"header"`     // more headers, as they are, such as the Location of a 410 or another Content-Type
+	Body       string            `json:"body"`       // answer this text, with Status or 200
 
-	Act      bool          // first do what was asked, and only then go wrong: the effect stays, the answer is lost
-	Cut      bool          // cut the connection without an answer; of a part: of the whole batch
-	Delay    time.Duration // wait before answering; ends when the request's context does
-	Spread   string        // of Delay: "" = always as long; "uniform" = between nothing and twice as long; "exponential" = so long on average
-	MaxDelay time.Duration // the longest with Spread; 0 = ten times Delay
-	Skew     time.Duration // the clock that the answer shows: its Date, and the times in a token; can be negative
+	Act      bool          `json:"act"`      // first do what was asked, and only then go wrong: the effect stays, the answer is lost
+	Cut      bool          `json:"cut"`      // cut the connection without an answer; of a part: of the whole batch
+	Delay    time.Duration `json:"delay"`    // wait before answering; ends when the request's context does
+	Spread   string        `json:"spread"`   // of Delay: "" = always as long; "uniform" = between nothing and twice as long; "exponential" = so long on average
+	MaxDelay time.Duration `json:"maxDelay"` // the longest with Spread; 0 = ten times Delay
+	Skew     time.Duration `json:"skew"`     // the clock that the answer shows: its Date, and the times in a token; can be negative
 
-	Page   string         // of the pages of a list: "duplicate" = the next link leads to the same page again; "empty" = no elements, and a next link to the page itself; "expired" = a page token is refused
-	Omit   []string       // properties to leave out, wherever they are
-	Set    map[string]any // properties to change, wherever they are, such as an unknown member of an enumeration
-	Add    map[string]any // properties to add to each entity, which is what has an id, such as an unknown @odata.type
-	Damage string         // of the body: "truncated" = half of it, as if it were all; "malformed" = no JSON; "cut" = half of it, then the connection; "stalled" = half of it, then nothing. Without a body, as with 204, each of them cuts the connection without an answer, "stalled" after the wait
-	Stall  time.Duration  // how long "stalled" lasts unless the client leaves; 0 = a minute
+	Page   string         `json:"page"`   // of the pages of a list: "duplicate" = the next link leads to the same page again; "empty" = no elements, and a next link to the page itself; "expired" = a page token is refused
+	Omit   []string       `json:"omit"`   // properties to leave out, wherever they are
+	Set    map[string]any `json:"set"`    // properties to change, wherever they are, such as an unknown member of an enumeration
+	Add    map[string]any `json:"add"`    // properties to add to each entity, which is what has an id, such as an unknown @odata.type
+	Damage string         `json:"damage"` // of the body: "truncated" = half of it, as if it were all; "malformed" = no JSON; "cut" = half of it, then the connection; "stalled" = half of it, then nothing. Without a body, as with 204, each of them cuts the connection without an answer, "stalled" after the wait
+	Stall  time.Duration  `json:"stall"`  // how long "stalled" lasts unless the client leaves; 0 = a minute
 
-	Rewrite func(body []byte) []byte // edit the JSON of the real answer
+	Rewrite func(body []byte) []byte `json:"-"` // edit the JSON of the real answer
 }
 
 // faultValues are what texts of a fault can be besides "".
@@ -73,20 +72,21 @@ const maxDelay = 24 * time.Hour
 
 // Validate says what is wrong with the fault.
 func (f Fault) Validate() error {
-	v := reflect.ValueOf(f)
-	for field, value := range v.Fields() {
-		name := settingName(field)
-		switch {
-		case name == "times" || name == "skew" || name == "": // can be negative
-		case value.Kind() == reflect.Int || value.Kind() == reflect.Int64:
-			if value.Int() < 0 {
+	for name, field := range settings(&f) {
+		switch p := field.(type) {
+		case *int:
+			if *p < 0 && name != "times" {
 				return wrongSetting(name, "it is negative")
 			}
-			if waits := name == "delay" || name == "maxDelay" || name == "stall"; waits && value.Int() > int64(maxDelay) {
+		case *duration:
+			if *p < 0 && name != "skew" {
+				return wrongSetting(name, "it is negative")
+			}
+			if waits := name == "delay" || name == "maxDelay" || name == "stall"; waits && time.Duration(*p) > maxDelay {
 				return wrongSetting(name, "it is longer than a day")
 			}
-		case value.Kind() == reflect.String && value.String() != "":
-			if values := faultValues[name]; values != nil && !slices.Contains(values, value.String()) {
+		case *string:
+			if values := faultValues[name]; *p != "" && values != nil && !slices.Contains(values, *p) {
 				return wrongSetting(name, "it is one of %s", strings.Join(values, ", "))
 			}
 		}
@@ -119,14 +119,16 @@ func (f Fault) Validate() error {
 
 // MarshalJSON writes what is set, but not Rewrite.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	return json.Marshal(encodeSettings(reflect.ValueOf(f), false))
+	set := maps.Collect(settings(&f))
+	maps.DeleteFunc(set, func(_ string, field any) bool { return isZero(field) })
+	return json.Marshal(set)
 }
 
 // UnmarshalJSON reads what [Fault.MarshalJSON] writes. A name or a value that does
 // not exist is an error that lists those that do.
 func (f *Fault) UnmarshalJSON(raw []byte) error {
 	var fresh Fault
-	if err := decodeSettings(reflect.ValueOf(&fresh).Elem(), "", raw); err != nil {
+	if err := decodeSettings(&fresh, "", raw); err != nil {
 		return err
 	}
 	if err := fresh.Validate(); err != nil {
@@ -149,21 +151,20 @@ func ParseFault(text string) (Fault, error) {
 	if strings.HasPrefix(text, "{") {
 		return f, f.UnmarshalJSON([]byte(text))
 	}
-	v := reflect.ValueOf(&f).Elem()
-	for _, pair := range pairs(text, settingNames(v.Type())) {
+	for _, pair := range pairs(text, settingNames(&f)) {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			value = "true"
 		}
-		if err := setText(v, "", strings.TrimSpace(name), value); err != nil {
+		if err := setText(&f, "", strings.TrimSpace(name), value); err != nil {
 			return Fault{}, err
 		}
 	}
 	if err := f.Validate(); err != nil {
 		return Fault{}, err
 	}
-	if reflect.ValueOf(f).IsZero() {
-		return f, wrongSetting("", "the fault is empty; it has %s", strings.Join(settingNames(v.Type()), ", "))
+	if isZero(&f) {
+		return f, wrongSetting("", "the fault is empty; it has %s", strings.Join(settingNames(&f), ", "))
 	}
 	return f, nil
 }

@@ -4,19 +4,18 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Settings are structs that people write by hand: [Variants], [Throttling] and
-// [Fault]. In JSON and in flags their fields go by the Go names with a small first
-// letter, durations are text such as "1m30s", and a name that is none is refused
-// with those that are.
+// [Fault]. In JSON and in flags their fields go by their JSON tags, durations are
+// text such as "1m30s", and a name that is none is refused with those that are.
 
 // settingError says which setting is wrong, and how.
 type settingError struct {
@@ -34,40 +33,39 @@ func wrongSetting(name, format string, args ...any) error {
 	return &settingError{name, fmt.Sprintf(format, args...)}
 }
 
-var (
-	durationType = reflect.TypeFor[time.Duration]()
-	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
-)
-
-// settingName is how a field is written; "" when it cannot be.
-func settingName(f reflect.StructField) string {
-	if !f.IsExported() || f.Type.Kind() == reflect.Func {
-		return ""
+// settings are the names and fields of the struct at v. Fields come as pointers, that
+// of a time.Duration as *duration.
+func settings(v any) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for f, value := range reflect.ValueOf(v).Elem().Fields() {
+			field := value.Addr().Interface()
+			if d, ok := field.(*time.Duration); ok {
+				field = (*duration)(d)
+			}
+			if name := f.Tag.Get("json"); name != "-" && !yield(name, field) {
+				return
+			}
+		}
 	}
-	first, size := utf8.DecodeRuneInString(f.Name)
-	return string(unicode.ToLower(first)) + f.Name[size:]
 }
 
-// settingNames lists the fields of a struct as they are written.
-func settingNames(t reflect.Type) []string {
+// settingNames lists the fields of the struct at v as they are written.
+func settingNames(v any) []string {
 	var names []string
-	for f := range t.Fields() {
-		if name := settingName(f); name != "" {
-			names = append(names, name)
-		}
+	for name := range settings(v) {
+		names = append(names, name)
 	}
 	return names
 }
 
 // setting finds the field of that name.
-func setting(v reflect.Value, path, name string) (reflect.Value, error) {
-	for f, field := range v.Fields() {
-		if name != "" && settingName(f) == name {
+func setting(v any, path, name string) (any, error) {
+	for known, field := range settings(v) {
+		if known == name {
 			return field, nil
 		}
 	}
-	known := strings.Join(settingNames(v.Type()), ", ")
-	return v, wrongSetting(path, "there is no %q; there are %s", shortened(name), known)
+	return nil, wrongSetting(path, "there is no %q; there are %s", shortened(name), strings.Join(settingNames(v), ", "))
 }
 
 func shortened(s string) string {
@@ -77,56 +75,38 @@ func shortened(s string) string {
 	return s
 }
 
-// encodeSettings is the JSON object of a struct, of the fields that are set or of all.
-func encodeSettings(v reflect.Value, all bool) object {
-	o := object{}
-	for f, field := range v.Fields() {
-		name := settingName(f)
-		if name == "" || !all && field.IsZero() {
-			continue
-		}
-		switch {
-		case field.Type() == durationType:
-			o[name] = durationText(time.Duration(field.Int()))
-		case field.Kind() == reflect.Struct:
-			o[name] = encodeSettings(field, all)
-		default:
-			o[name] = field.Interface()
-		}
+// duration is a time.Duration as it is written.
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) {
+	if time.Duration(d) == Immediately {
+		return []byte("immediately"), nil
 	}
-	return o
+	return []byte(time.Duration(d).String()), nil
 }
 
-func durationText(d time.Duration) string {
-	if d == Immediately {
-		return "immediately"
+func (d *duration) UnmarshalText(text []byte) error {
+	if string(text) == "immediately" {
+		*d = duration(Immediately)
+		return nil
 	}
-	return d.String()
+	read, err := time.ParseDuration(string(text))
+	*d = duration(read)
+	return err
 }
 
-func parseDuration(s string) (time.Duration, error) {
-	if s == "immediately" {
-		return Immediately, nil
-	}
-	return time.ParseDuration(s)
-}
+// isZero says whether the field is not set.
+func isZero(field any) bool { return reflect.ValueOf(field).Elem().IsZero() }
 
-// decodeSettings reads a JSON object into a struct. What it does not name stays,
-// and null is the zero value. Nothing changes when it fails.
-func decodeSettings(v reflect.Value, path string, raw []byte) error {
+// decodeSettings reads a JSON object into the struct at v. What it does not name
+// stays, and null is the zero value. After an error the struct is of no use.
+func decodeSettings(v any, path string, raw []byte) error {
 	var o map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
 		return wrongSetting(path, "it is not a JSON object")
 	}
-	fresh := reflect.New(v.Type()).Elem()
-	fresh.Set(v)
-	names := make([]string, 0, len(o))
-	for name := range o {
-		names = append(names, name)
-	}
-	slices.Sort(names) // The first error is always the same.
-	for _, name := range names {
-		field, err := setting(fresh, path, name)
+	for _, name := range slices.Sorted(maps.Keys(o)) { // The first error is always the same.
+		field, err := setting(v, path, name)
 		if err != nil {
 			return err
 		}
@@ -134,7 +114,6 @@ func decodeSettings(v reflect.Value, path string, raw []byte) error {
 			return err
 		}
 	}
-	v.Set(fresh)
 	return nil
 }
 
@@ -145,128 +124,100 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func decodeSetting(field reflect.Value, path string, raw json.RawMessage) error {
-	text, isText := "", false
-	if json.Unmarshal(raw, &text) == nil {
-		isText = len(raw) > 0 && raw[0] == '"'
-	}
-	switch {
-	case string(raw) == "null":
-		field.SetZero()
-	case isText && (field.Type() == durationType || field.Addr().Type().Implements(textType)):
+func decodeSetting(field any, path string, raw []byte) error {
+	var text string
+	if _, ok := field.(encoding.TextUnmarshaler); ok && raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
 		return parseSetting(field, path, text)
-	case field.Type() == durationType:
-		return wrongSetting(path, `it is a duration, such as "1m30s"`)
-	case field.Kind() == reflect.Struct:
-		return decodeSettings(field, path, raw)
-	default:
-		value := reflect.New(field.Type())
-		if err := json.Unmarshal(raw, value.Interface()); err != nil {
-			return wrongSetting(path, "it is %s", kindName(field.Type()))
-		}
-		field.Set(value.Elem())
+	}
+	if t, ok := field.(*Throttling); ok && string(raw) != "null" {
+		return decodeSettings(t, path, raw)
+	}
+	reflect.ValueOf(field).Elem().SetZero() // Null leaves it so, and a list is not written into another one's.
+	if json.Unmarshal(raw, field) != nil {
+		return wrongSetting(path, "it is %s", kindName(field))
 	}
 	return nil
 }
 
 // parseSetting reads a field from the text of a flag.
-func parseSetting(field reflect.Value, path, text string) error {
+func parseSetting(field any, path, text string) error {
 	var err error
-	switch {
-	case field.Addr().Type().Implements(textType):
-		err = field.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
-	case field.Type() == durationType:
-		var d time.Duration
-		d, err = parseDuration(text)
-		field.SetInt(int64(d))
+	switch p := field.(type) {
+	case encoding.TextUnmarshaler:
+		err = p.UnmarshalText([]byte(text))
+	case *string:
+		*p = text
+	case *bool:
+		*p, err = strconv.ParseBool(text)
+	case *int:
+		*p, err = strconv.Atoi(text)
+	case *uint64:
+		*p, err = strconv.ParseUint(text, 10, 64)
+	case *float64:
+		*p, err = strconv.ParseFloat(text, 64)
+	case *[]string:
+		*p = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 	default:
-		switch field.Kind() {
-		case reflect.String:
-			field.SetString(text)
-		case reflect.Bool:
-			var b bool
-			b, err = strconv.ParseBool(text)
-			field.SetBool(b)
-		case reflect.Int:
-			var n int64
-			n, err = strconv.ParseInt(text, 10, 64)
-			field.SetInt(n)
-		case reflect.Uint64:
-			var n uint64
-			n, err = strconv.ParseUint(text, 10, 64)
-			field.SetUint(n)
-		case reflect.Float64:
-			var x float64
-			x, err = strconv.ParseFloat(text, 64)
-			field.SetFloat(x)
-		case reflect.Slice:
-			if field.Type().Elem().Kind() == reflect.String {
-				list := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-				field.Set(reflect.ValueOf(list))
-				return nil
-			}
-			return decodeSetting(field, path, json.RawMessage(text))
-		default:
-			return decodeSetting(field, path, json.RawMessage(text))
-		}
+		return decodeSetting(field, path, []byte(text))
 	}
 	if err != nil {
-		return wrongSetting(path, "%q is not %s", shortened(text), kindName(field.Type()))
+		return wrongSetting(path, "%q is not %s", shortened(text), kindName(field))
 	}
 	return nil
 }
 
 // setText sets the field at a path such as throttling.writes or header.Location.
-func setText(v reflect.Value, path, name, text string) error {
+func setText(v any, path, name, text string) error {
 	name, rest, deeper := strings.Cut(name, ".")
 	field, err := setting(v, path, name)
-	path = join(path, name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !deeper:
-		return parseSetting(field, path, text)
-	case field.Kind() == reflect.Struct:
-		return setText(field, path, rest, text)
-	case field.Kind() == reflect.Map:
-		if field.IsNil() {
-			field.Set(reflect.MakeMap(field.Type()))
-		}
-		value := reflect.ValueOf(text)
-		if field.Type().Elem().Kind() == reflect.Interface {
-			var any any
-			if json.Unmarshal([]byte(text), &any) != nil {
-				any = text // What is not JSON is text.
-			}
-			value = reflect.New(field.Type().Elem()).Elem()
-			if any != nil {
-				value.Set(reflect.ValueOf(any))
-			}
-		}
-		field.SetMapIndex(reflect.ValueOf(rest), value)
-		return nil
 	}
-	return wrongSetting(path, "there is nothing inside")
+	path = join(path, name)
+	if !deeper {
+		return parseSetting(field, path, text)
+	}
+	switch p := field.(type) {
+	case *Throttling:
+		return setText(p, path, rest, text)
+	case *map[string]string:
+		if *p == nil {
+			*p = map[string]string{}
+		}
+		(*p)[rest] = text
+	case *map[string]any:
+		if *p == nil {
+			*p = object{}
+		}
+		var value any
+		if json.Unmarshal([]byte(text), &value) != nil {
+			value = text // What is not JSON is text.
+		}
+		(*p)[rest] = value
+	default:
+		return wrongSetting(path, "there is nothing inside")
+	}
+	return nil
 }
 
-func kindName(t reflect.Type) string {
-	switch {
-	case t == durationType:
+func kindName(field any) string {
+	switch field.(type) {
+	case *duration:
 		return `a duration, such as "1m30s"`
-	case reflect.PointerTo(t).Implements(textType):
+	case *Throttling:
 		return "one of its values"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
+	case *bool:
 		return "true or false"
-	case reflect.Int, reflect.Uint64:
+	case *int, *uint64:
 		return "a whole number"
-	case reflect.Float64:
+	case *float64:
 		return "a number"
-	case reflect.Slice:
+	case *[]string:
 		return "a list of texts"
-	case reflect.Map:
+	case *map[string]string, *map[string]any:
 		return "an object"
+	case *string:
+		return "a text"
 	}
-	return "a text"
+	return "a list"
 }

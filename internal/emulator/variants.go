@@ -2,7 +2,7 @@ package emulator
 
 import (
 	"encoding/json"
-	"reflect"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,10 +21,9 @@ var variantValues = map[string][]string{
 // maxNumber keeps sums of numbers in range.
 const maxNumber = 1_000_000_000
 
-// MarshalJSON writes all variants by their names with a small first letter,
-// durations as text.
+// MarshalJSON writes all variants, durations as text.
 func (v Variants) MarshalJSON() ([]byte, error) {
-	return json.Marshal(encodeSettings(reflect.ValueOf(v), true))
+	return json.Marshal(maps.Collect(settings(&v)))
 }
 
 // UnmarshalJSON reads what [Variants.MarshalJSON] writes. Variants that are not
@@ -32,7 +31,7 @@ func (v Variants) MarshalJSON() ([]byte, error) {
 // exist is an error that lists those that do, and nothing changes.
 func (v *Variants) UnmarshalJSON(raw []byte) error {
 	fresh := *v
-	if err := decodeSettings(reflect.ValueOf(&fresh).Elem(), "", raw); err != nil {
+	if err := decodeSettings(&fresh, "", raw); err != nil {
 		return err
 	}
 	if err := fresh.Validate(); err != nil {
@@ -55,7 +54,7 @@ func (v *Variants) Set(text string) error {
 		value = "true"
 	}
 	fresh := *v
-	if err := setText(reflect.ValueOf(&fresh).Elem(), "", strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
+	if err := setText(&fresh, "", strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
 		return err
 	}
 	if err := fresh.Validate(); err != nil {
@@ -67,27 +66,30 @@ func (v *Variants) Set(text string) error {
 
 // Validate says what is wrong: a text that is no value of its variant, a share that
 // is not between 0 and 1, a negative number or time.
-func (v Variants) Validate() error { return validate(reflect.ValueOf(v), "") }
+func (v Variants) Validate() error { return validate(&v, "") }
 
-func validate(v reflect.Value, path string) error {
-	for f, field := range v.Fields() {
-		name := join(path, settingName(f))
-		switch {
-		case settingName(f) == "":
-		case field.Type() == durationType:
-			if d := time.Duration(field.Int()); d < 0 && d != Immediately || d > maxAhead {
+func validate(v any, path string) error {
+	for name, field := range settings(v) {
+		name = join(path, name)
+		switch p := field.(type) {
+		case *duration:
+			if d := time.Duration(*p); d < 0 && d != Immediately || d > maxAhead {
 				return wrongSetting(name, "it is negative, or longer than a hundred years")
 			}
-		case field.Kind() == reflect.Int && (field.Int() < 0 || field.Int() > maxNumber):
-			return wrongSetting(name, "it is negative, or more than %d", maxNumber)
-		case field.Kind() == reflect.Float64 && !(field.Float() >= 0 && field.Float() <= 1):
-			return wrongSetting(name, "it is a share between 0 and 1")
-		case field.Kind() == reflect.String && field.String() != "":
-			if values := variantValues[name]; values != nil && !slices.Contains(values, field.String()) {
+		case *int:
+			if *p < 0 || *p > maxNumber {
+				return wrongSetting(name, "it is negative, or more than %d", maxNumber)
+			}
+		case *float64:
+			if !(*p >= 0 && *p <= 1) {
+				return wrongSetting(name, "it is a share between 0 and 1")
+			}
+		case *string:
+			if values := variantValues[name]; *p != "" && values != nil && !slices.Contains(values, *p) {
 				return wrongSetting(name, `it is "" or one of %s`, strings.Join(values, ", "))
 			}
-		case field.Kind() == reflect.Struct:
-			if err := validate(field, name); err != nil {
+		case *Throttling:
+			if err := validate(p, name); err != nil {
 				return err
 			}
 		}

@@ -92,12 +92,12 @@ func TestVariantsStay(t *testing.T) {
 func TestEveryTextVariantHasValues(t *testing.T) {
 	t.Parallel()
 	for f := range reflect.TypeFor[Variants]().Fields() {
-		if f.Type.Kind() == reflect.String && variantValues[settingName(f)] == nil {
+		if f.Type.Kind() == reflect.String && variantValues[f.Tag.Get("json")] == nil {
 			t.Errorf("%s has no values in variantValues", f.Name)
 		}
 	}
 	for name := range variantValues {
-		if _, err := setting(reflect.ValueOf(Variants{}), "", name); err != nil {
+		if _, err := setting(&Variants{}, "", name); err != nil {
 			t.Error(err)
 		}
 	}
