@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -137,7 +135,7 @@ func TestAudit(t *testing.T) {
 			requests += len(ids)
 			delete(record, "upstreamRequestIds")
 		}
-		if diff := gocmp.Diff(tt.want, got); diff != "" {
+		if diff := difference(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s\n%s", tt.name, diff, r.raw)
 		}
 		if requests != tt.requests {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/graph/generated"
 	"licensegraph/internal/emulator"
 )
@@ -732,7 +730,7 @@ func TestEveryEdgeHasItsCost(t *testing.T) {
 	if len(want) < 60 {
 		t.Errorf("%d fields with resolvers: this proves nothing", len(want))
 	}
-	if diff := gocmp.Diff(want, have); diff != "" {
+	if diff := difference(want, have); diff != "" {
 		t.Errorf("(-resolvers +rows):\n%s", diff)
 	}
 }

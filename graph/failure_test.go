@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -139,10 +137,10 @@ func (g *gateway) forget() {
 // every failure.
 func (g *gateway) fails(t *testing.T, r response, data map[string]any, errs ...clientError) {
 	t.Helper()
-	if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" {
+	if diff := difference(data, r.Data, ignoreCursors); diff != "" {
 		t.Errorf("data (-want +got):\n%s", diff)
 	}
-	if diff := gocmp.Diff(errs, clientErrors(r)); diff != "" {
+	if diff := difference(errs, clientErrors(r)); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 	for _, e := range r.Errors {
@@ -932,7 +930,7 @@ func TestNextLinkElsewhere(t *testing.T) {
 					return body
 				}})
 				r := g.ask(query, nil)
-				if diff := gocmp.Diff([]clientError{{Code: "UPSTREAM_UNAVAILABLE", Path: path}}, clientErrors(r)); diff != "" {
+				if diff := difference([]clientError{{Code: "UPSTREAM_UNAVAILABLE", Path: path}}, clientErrors(r)); diff != "" {
 					t.Error(diff)
 				}
 				if got := g.sent(endpoint); got != 1 {
@@ -968,7 +966,7 @@ func TestRedirect(t *testing.T) {
 	g.restart()
 	g.tenant.Inject(emulator.Fault{Endpoint: tokenEndpoint, Body: `{"access_token":"eyJ","token_type":"Bearer","expires_in":3600}`, Times: -1})
 	r := g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil)
-	if diff := gocmp.Diff([]clientError{{Code: "UPSTREAM_UNAVAILABLE", Path: "subscribedSkus"}}, clientErrors(r)); diff != "" {
+	if diff := difference([]clientError{{Code: "UPSTREAM_UNAVAILABLE", Path: "subscribedSkus"}}, clientErrors(r)); diff != "" {
 		t.Error(diff, tenant)
 	}
 	g.discreet(t, r)
@@ -1037,7 +1035,7 @@ func TestToken(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{Users: 20, Variants: emulator.Variants{Roles: []string{"User.Read.All"}}})
 		r := g.ask(`{ subscribedSkus { nodes { skuId } } users(first: 2) { nodes { id } } }`, nil)
-		if diff := gocmp.Diff([]clientError{{Code: "FORBIDDEN", Path: "subscribedSkus", Permission: "LicenseAssignment.Read.All", Upstream: "Authorization_RequestDenied"}}, clientErrors(r)); diff != "" {
+		if diff := difference([]clientError{{Code: "FORBIDDEN", Path: "subscribedSkus", Permission: "LicenseAssignment.Read.All", Upstream: "Authorization_RequestDenied"}}, clientErrors(r)); diff != "" {
 			t.Error(diff)
 		}
 		if r.Data["users"] == nil {
@@ -1058,7 +1056,7 @@ func TestInnerCode(t *testing.T) {
 	} {
 		g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Status: 403, Body: body})
 		r := g.ask(`{ subscribedSkus { nodes { skuId } } }`, nil)
-		if diff := gocmp.Diff([]clientError{{Code: "FORBIDDEN", Path: "subscribedSkus", Permission: "LicenseAssignment.Read.All", Upstream: "missingRequiredPermission"}}, clientErrors(r)); diff != "" {
+		if diff := difference([]clientError{{Code: "FORBIDDEN", Path: "subscribedSkus", Permission: "LicenseAssignment.Read.All", Upstream: "missingRequiredPermission"}}, clientErrors(r)); diff != "" {
 			t.Errorf("%s\n%s", body, diff)
 		}
 		if bytes.Contains(r.raw, []byte("Adele")) || strings.Contains(g.log.String(), "Adele") {

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -137,7 +135,7 @@ func TestEntities(t *testing.T) {
 				t.Fatal(r.Errors)
 			}
 			got := r.Data["_entities"].([]any)
-			if diff := gocmp.Diff(tt.want, got[:len(tt.want)]); diff != "" {
+			if diff := difference(tt.want, got[:len(tt.want)]); diff != "" {
 				t.Errorf("people (-want +got):\n%s", diff)
 			}
 			var names []string
@@ -150,7 +148,7 @@ func TestEntities(t *testing.T) {
 					}
 				}
 			}
-			if diff := gocmp.Diff([]string{"Group", "AssignmentError", "UsageRight", "SubscribedSku"}, names); diff != "" {
+			if diff := difference([]string{"Group", "AssignmentError", "UsageRight", "SubscribedSku"}, names); diff != "" {
 				t.Error(diff)
 			}
 			g.nothingTwice()
@@ -213,14 +211,14 @@ func TestMalformedRepresentations(t *testing.T) {
 			t.Run(fmt.Sprint(tt.rep, " ", name), func(t *testing.T) {
 				defer g.forget()
 				r := g.entities(related, slices.Insert(slices.Clone(good), place, any(tt.rep))...)
-				if diff := gocmp.Diff(slices.Insert(slices.Clone(whole), place, nil), r.Data["_entities"]); diff != "" {
+				if diff := difference(slices.Insert(slices.Clone(whole), place, nil), r.Data["_entities"]); diff != "" {
 					t.Errorf("entities (-want +got):\n%s", diff)
 				}
 				switch {
 				case tt.code == "" && len(r.Errors) == 0:
 				case len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != tt.code:
 					t.Errorf("errors: %v", r.Errors)
-				case gocmp.Diff([]any{"_entities", float64(place)}, r.Errors[0].Path) != "":
+				case difference([]any{"_entities", float64(place)}, r.Errors[0].Path) != "":
 					t.Errorf("at %v", r.Errors[0].Path)
 				}
 				if said := g.log.String(); said != "" {
@@ -291,7 +289,7 @@ func TestUnknownEntities(t *testing.T) {
 		g.forget()
 		r := g.ask(`query Q($reps: [_Any!]!) { _entities(representations: $reps) { ... on `+tt.rep["__typename"].(string)+` { `+tt.selected+` } } }`,
 			map[string]any{"reps": []any{tt.rep}})
-		if diff := gocmp.Diff([]any{tt.want}, r.Data["_entities"]); diff != "" || len(r.Errors) > 0 {
+		if diff := difference([]any{tt.want}, r.Data["_entities"]); diff != "" || len(r.Errors) > 0 {
 			t.Errorf("%v {%s} (-want +got): %s%v", tt.rep, tt.selected, diff, r.Errors)
 		}
 		if asked := len(g.tenant.Counts()) > 0; asked != tt.asks {

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -94,7 +92,7 @@ func TestUserFilters(t *testing.T) {
 				if strings.Contains(filter, "assignedByGroup") {
 					slices.Sort(got)
 				}
-				if diff := gocmp.Diff(want, got); diff != "" {
+				if diff := difference(want, got); diff != "" {
 					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
 				}
 			}
@@ -129,7 +127,7 @@ func TestErrorFilters(t *testing.T) {
 			for _, sizes := range [][]int{{1000}, {7}, {1, 20}} {
 				got := g.walkPages(t, "assignmentErrors", ", filter: {"+filter+"}", sizes...)
 				slices.Sort(got)
-				if diff := gocmp.Diff(want, got); diff != "" {
+				if diff := difference(want, got); diff != "" {
 					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
 				}
 			}
@@ -143,7 +141,7 @@ func TestScanBudget(t *testing.T) {
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 5}})
 	r := g.ask(`{ assignmentErrors(first: 50, filter: {code: "none such"}) { nodes { id } scan { read budget stopped } pageInfo { hasNextPage endCursor } } }`, nil)
 	page := r.Data["assignmentErrors"].(object)
-	if diff := gocmp.Diff(object{"read": 50.0, "budget": 10.0, "stopped": true}, page["scan"]); diff != "" {
+	if diff := difference(object{"read": 50.0, "budget": 10.0, "stopped": true}, page["scan"]); diff != "" {
 		t.Errorf("scan (-want +got):\n%s", diff)
 	}
 	info := page["pageInfo"].(object)
@@ -180,7 +178,7 @@ func TestGroupFilters(t *testing.T) {
 				t.Fatal("no group is left: this proves nothing")
 			}
 			for _, sizes := range [][]int{{999}, {2}} {
-				if diff := gocmp.Diff(want, g.walkPages(t, "groups", ", filter: {"+filter+"}", sizes...)); diff != "" {
+				if diff := difference(want, g.walkPages(t, "groups", ", filter: {"+filter+"}", sizes...)); diff != "" {
 					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
 				}
 			}
@@ -221,7 +219,7 @@ func TestOrder(t *testing.T) {
 				}
 			}
 			if tt.field == "users" || tt.field == "groups" {
-				if diff := gocmp.Diff(idsOf(up), g.walkPages(t, tt.field, ", "+tt.arguments, 9)); diff != "" {
+				if diff := difference(idsOf(up), g.walkPages(t, tt.field, ", "+tt.arguments, 9)); diff != "" {
 					t.Errorf("page by page (-want +got):\n%s", diff)
 				}
 			}
@@ -645,7 +643,7 @@ func TestEveryFilterIsTaken(t *testing.T) {
 						wanted := idsOf(want)
 						slices.Sort(wanted)
 						slices.Sort(ids)
-						if diff := gocmp.Diff(wanted, ids); diff != "" {
+						if diff := difference(wanted, ids); diff != "" {
 							t.Errorf("%s (-want +got):\n%s", arguments, diff)
 						}
 					}
@@ -662,7 +660,7 @@ func TestPrincipalNames(t *testing.T) {
 		state := fmt.Sprintf(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": %q, "properties": {"displayName": "A"}}, {"userPrincipalName": "b@licensegraph.example", "properties": {"displayName": "B"}}]}`, name)
 		g := startGateway(t, emulator.Options{State: strings.NewReader(state)})
 		r := g.ask(`query($name: String!) { one: user(userPrincipalName: $name) { displayName userPrincipalName } }`, map[string]any{"name": name})
-		if diff := gocmp.Diff(object{"displayName": "A", "userPrincipalName": name}, r.Data["one"]); diff != "" {
+		if diff := difference(object{"displayName": "A", "userPrincipalName": name}, r.Data["one"]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s\n%s", name, diff, r.raw)
 		}
 		r = g.ask(`query($name: String!) { a: user(userPrincipalName: $name) { displayName } b: user(userPrincipalName: "b@licensegraph.example") { displayName } s: subscribedSkus { totalCount } }`, map[string]any{"name": name})

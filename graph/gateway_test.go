@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
+	gocmp "github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"licensegraph/graph"
@@ -40,7 +43,10 @@ func needsPrefetch(t *testing.T) {
 }
 
 // TestMain sees to it that no operation leaves anything running.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // many tenants at the same time, each for a moment
+	goleak.VerifyTestMain(m)
+}
 
 // gateway is the resolvers over the embedded tenant, reached over HTTP on both sides.
 type gateway struct {
@@ -141,7 +147,7 @@ func startGateway(t testing.TB, options emulator.Options) *gateway {
 	options.Record = true
 	g := &gateway{
 		t: t, tenant: emulatortest.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{},
-		timeout: 2 * time.Second, key: make([]byte, 32),
+		timeout: 10 * time.Second, key: make([]byte, 32),
 		begin: func(o *msgraph.Operation) graph.Upstream { return o },
 	}
 	g.graphURL, g.tenantID = g.tenant.URL, g.tenant.TenantID()
@@ -211,6 +217,15 @@ func (g *gateway) restart() {
 		client.CloseIdleConnections()
 	})
 	g.url = server.URL
+}
+
+// difference is that of two values, as it is printed; empty when they are equal, which is found out sooner than how they
+// differ.
+func difference(want, got any, options ...gocmp.Option) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return gocmp.Diff(want, got, options...)
 }
 
 // response is what a client of the gateway reads.

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -15,7 +13,7 @@ import (
 // upstream, be it a token.
 func (g *gateway) unasked(t *testing.T, r response, path string) {
 	t.Helper()
-	if diff := gocmp.Diff([]clientError{{Code: "BAD_USER_INPUT", Path: path}}, clientErrors(r)); diff != "" {
+	if diff := difference([]clientError{{Code: "BAD_USER_INPUT", Path: path}}, clientErrors(r)); diff != "" {
 		t.Errorf("errors (-want +got):\n%s\n%s", diff, r.raw)
 	}
 	if got := g.tenant.Counts(); len(got) > 0 {
@@ -212,7 +210,7 @@ func TestNoSuchObject(t *testing.T) {
 			defer g.forget()
 			r := g.ask(query, nil)
 			field := strings.TrimLeft(query[:strings.IndexByte(query, '(')], "{ ")
-			if diff := gocmp.Diff(map[string]any{field: nil}, r.Data); diff != "" {
+			if diff := difference(map[string]any{field: nil}, r.Data); diff != "" {
 				t.Errorf("data (-want +got):\n%s", diff)
 			}
 			errs := clientErrors(r)
@@ -245,10 +243,10 @@ func TestPathsOfOneFailure(t *testing.T) {
 		t.Fatalf("%s", r.raw)
 	}
 	want := []any{[]any{"nodes", 0.0}, []any{"nodes", 1.0}, []any{"nodes", 2.0}}
-	if diff := gocmp.Diff(want, r.Errors[0].Extensions["paths"]); diff != "" {
+	if diff := difference(want, r.Errors[0].Extensions["paths"]); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
 	}
-	if diff := gocmp.Diff(want[0], any(r.Errors[0].Path)); diff != "" || r.Errors[0].Extensions["count"] != 3.0 {
+	if diff := difference(want[0], any(r.Errors[0].Path)); diff != "" || r.Errors[0].Extensions["count"] != 3.0 {
 		t.Errorf("%s", r.raw)
 	}
 }
@@ -262,7 +260,7 @@ func TestNames(t *testing.T) {
 	r := g.ask(fmt.Sprintf(`{ a: user(userPrincipalName: %q) { id } b: user(userPrincipalName: %q) { id } c: user(id: %q) { id } d: user(id: %q) { id } }`,
 		strings.ToUpper(name), strings.ToLower(name), person["id"], strings.ToUpper(person["id"].(string))), nil)
 	for _, alias := range []string{"a", "b", "c", "d"} {
-		if diff := gocmp.Diff(map[string]any{"id": person["id"]}, r.Data[alias]); diff != "" {
+		if diff := difference(map[string]any{"id": person["id"]}, r.Data[alias]); diff != "" {
 			t.Errorf("%s: %s\n%s", alias, diff, r.raw)
 		}
 	}
@@ -296,14 +294,14 @@ func TestNodes(t *testing.T) {
 		node("SubscribedSku", sku), node("User", users[0]), node("AssignmentError", failure), node("User", users[1]), node("User", users[0]),
 		node("Group", group), nil, node("User", users[1]), node("AssignmentError", failure), nil, node("SubscribedSku", sku),
 	}
-	if diff := gocmp.Diff(want, r.Data["nodes"]); diff != "" {
+	if diff := difference(want, r.Data["nodes"]); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
 	codes := map[string]float64{}
 	for _, e := range r.Errors {
 		codes[e.Extensions["code"].(string)] = e.Path[1].(float64)
 	}
-	if diff := gocmp.Diff(map[string]float64{"NOT_FOUND": 6, "BAD_USER_INPUT": 9}, codes); diff != "" {
+	if diff := difference(map[string]float64{"NOT_FOUND": 6, "BAD_USER_INPUT": 9}, codes); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(string(r.raw), `Microsoft Graph has no object with the ID \"no-such-thing\".`) {

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -132,7 +130,7 @@ func TestCreateAssignments(t *testing.T) {
 		result := result.(object)
 		if i == 24 {
 			want := []any{object{"field": []any{"input", "assignedTo", "24"}, "code": "NOT_FOUND"}}
-			if diff := gocmp.Diff(want, result["userErrors"]); diff != "" || result["outcome"] != "NOT_DONE" || result["assignment"] != nil {
+			if diff := difference(want, result["userErrors"]); diff != "" || result["outcome"] != "NOT_DONE" || result["assignment"] != nil {
 				t.Errorf("nobody: %v", result)
 			}
 			continue
@@ -144,7 +142,7 @@ func TestCreateAssignments(t *testing.T) {
 		if to := a["assignedTo"].(object); to["id"] != result["assignedToId"] || i < 24 && len(to["assignedLicenses"].([]any)) != 1 {
 			t.Errorf("%d: %v", i, a)
 		}
-		if diff := gocmp.Diff([]any{object{"servicePlanName": "SWAY"}, object{"servicePlanName": "TEAMS1"}}, a["disabledServicePlans"]); diff != "" {
+		if diff := difference([]any{object{"servicePlanName": "SWAY"}, object{"servicePlanName": "TEAMS1"}}, a["disabledServicePlans"]); diff != "" {
 			t.Errorf("plans (-want +got):\n%s", diff)
 		}
 	}
@@ -475,7 +473,7 @@ func TestChangesOfVariants(t *testing.T) {
 			}
 			payload = g.change(t, fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome allotment { skuPartNumber } assignedTo { id } } }`, a["id"]), nil)
 			want := object{"outcome": "DONE", "allotment": object{"skuPartNumber": "SPE_E3"}, "assignedTo": object{"id": person}}
-			if diff := gocmp.Diff(want, payload); diff != "" {
+			if diff := difference(want, payload); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -525,7 +523,7 @@ func TestMe(t *testing.T) {
 		"User.Read.All", "CloudLicensing.Read", "User-CloudLicensing.Read", "User-UsageRight.Read", "LicenseAssignment.Read.All"))
 	g.restart()
 	got := g.ask(`{ me `+selected+` }`, nil)
-	if diff := gocmp.Diff(want.Data, got.Data); diff != "" || len(got.Errors) > 0 || len(want.Errors) > 0 {
+	if diff := difference(want.Data, got.Data); diff != "" || len(got.Errors) > 0 || len(want.Errors) > 0 {
 		t.Errorf("%s %s (-want +got):\n%s", want.raw, got.raw, diff)
 	}
 }
@@ -644,7 +642,7 @@ func TestAssignmentWithoutAllotment(t *testing.T) {
 	g.tenant.Inject(hide)
 	payload = g.change(t, fmt.Sprintf(`mutation { deleteAssignment(input: {id: %q}) { outcome deletedAssignmentId allotment { id } assignedTo { id } } }`, id), nil)
 	want := object{"outcome": "DONE", "deletedAssignmentId": id, "allotment": nil, "assignedTo": object{"id": person}}
-	if diff := gocmp.Diff(want, payload); diff != "" {
+	if diff := difference(want, payload); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -722,7 +720,7 @@ func TestEachElement(t *testing.T) {
 	mixed := []string{people[0], "not-a-guid", people[1], strings.ToUpper(people[0]), nobodysID}
 	want := []string{"DONE", "NOT_DONE INVALID", "DONE", "NOT_DONE INVALID", "NOT_DONE NOT_FOUND"}
 	payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(mixed...)}})
-	if diff := gocmp.Diff(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
+	if diff := difference(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
 		t.Errorf("create (-want +got):\n%s", diff)
 	}
 	long := "x" + strings.Repeat("é", 400)
@@ -732,7 +730,7 @@ func TestEachElement(t *testing.T) {
 	}
 	for _, field := range []string{"reprocessAssignments", "reprocessLicenseAssignment"} {
 		payload = g.change(t, `mutation($ids: [ID!]!) { `+field+`(input: {userIds: $ids}) { results { userId outcome userErrors { code field } } userErrors { code } } }`, object{"ids": mixed})
-		if diff := gocmp.Diff(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
+		if diff := difference(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
 			t.Errorf("%s (-want +got):\n%s", field, diff)
 		}
 	}

@@ -15,8 +15,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -79,7 +77,7 @@ func TestOddValues(t *testing.T) {
 					}
 				}
 			}
-			if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" {
+			if diff := difference(data, r.Data, ignoreCursors); diff != "" {
 				t.Errorf("data (-want +got):\n%s", diff)
 			}
 			if len(r.Errors) != 1 {
@@ -283,7 +281,7 @@ func TestNullElements(t *testing.T) {
 		for _, element := range []string{`null`, `{"id":null}`, `{"id":5}`, `{"id":""}`, `{}`, `5`} {
 			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Rewrite: replaced(`"value":[`, `"value":[`+element+`,`), Times: -1})
 			r := g.ask(tt.query, nil)
-			if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" {
+			if diff := difference(whole.Data, r.Data, ignoreCursors); diff != "" {
 				t.Errorf("%s with %s (-want +got):\n%s", tt.endpoint, element, diff)
 			}
 			if len(r.Errors) != 1 || !strings.HasSuffix(r.Errors[0].Message, tt.endpoint+".") || r.Errors[0].Extensions["count"] != 1.0 {
@@ -350,7 +348,7 @@ func TestOddProducts(t *testing.T) {
 				object["units"].(map[string]any)[name] = nil
 			}
 		}
-		if diff := gocmp.Diff(data, r.Data); diff != "" {
+		if diff := difference(data, r.Data); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.new, diff)
 		}
 		if len(r.Errors) != tt.errors || tt.errors > 0 && (r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" || r.Errors[0].Extensions["count"] != float64(2*len(tt.lost))) {
@@ -388,7 +386,7 @@ func TestMissingValues(t *testing.T) {
 		}
 		g.tenant.Inject(emulator.Fault{Set: map[string]any{tt.name: nil}, Times: -1})
 		r := g.ask(tt.query, nil)
-		if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+		if diff := difference(data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
 			t.Errorf("%s: %v (-want +got):\n%s", tt.name, r.Errors, diff)
 		}
 		if tt.filtered != "" {
@@ -439,7 +437,7 @@ func TestReferencesThatAreNoGUIDs(t *testing.T) {
 			path = append(path, fmt.Sprint(step))
 		}
 		loseAt(data, path)
-		if diff := gocmp.Diff(data, r.Data, ignoreCursors); diff != "" {
+		if diff := difference(data, r.Data, ignoreCursors); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.query, diff)
 		}
 	}
@@ -481,7 +479,7 @@ func TestMissingTexts(t *testing.T) {
 		if !strings.HasSuffix(tt.path, ".assignableTo") { // of which nothing is nothing
 			g.tenant.Inject(emulator.Fault{Omit: []string{tt.property}, Times: -1})
 			missing := g.ask(tt.query, nil)
-			if diff := gocmp.Diff([]any{r.Data, clientErrors(r)}, []any{missing.Data, clientErrors(missing)}); diff != "" {
+			if diff := difference([]any{r.Data, clientErrors(r)}, []any{missing.Data, clientErrors(missing)}); diff != "" {
 				t.Errorf("%s not sent (-null +not sent):\n%s", tt.property, diff)
 			}
 			g.forget()
@@ -514,7 +512,7 @@ func TestLargeCounters(t *testing.T) {
 	for _, node := range r.Data["subscribedSkus"].(map[string]any)["nodes"].([]any) {
 		want := map[string]any{"consumedUnits": -5.0, "prepaidUnits": map[string]any{"enabled": float64(most)},
 			"units": map[string]any{"owned": float64(most), "consumed": -5.0, "free": float64(most), "inGrace": 1.0}}
-		if diff := gocmp.Diff(want, node); diff != "" {
+		if diff := difference(want, node); diff != "" {
 			t.Fatal(diff)
 		}
 	}
@@ -634,7 +632,7 @@ func TestSomeEmptyPages(t *testing.T) {
 	whole := g.warm(query)
 	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Times: 5, Rewrite: endless(g.graphURL+"/beta/admin/cloudLicensing/assignmentErrors", true)})
 	r := g.ask(query, nil)
-	if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+	if diff := difference(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
 		t.Errorf("%v (-want +got):\n%s", r.Errors, diff)
 	}
 }
@@ -661,7 +659,7 @@ func TestRepeatedElements(t *testing.T) {
 		return body
 	}})
 	r := g.ask(query, nil)
-	if diff := gocmp.Diff(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
+	if diff := difference(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
 		t.Errorf("%v (-want +got):\n%s", r.Errors, diff)
 	}
 	if sent := g.sent(errorsEndpoint); sent < 2 {
@@ -727,7 +725,7 @@ func TestGUIDsInCapitals(t *testing.T) {
 		g.tenant.Inject(emulator.Fault{Times: -1, Rewrite: func(body []byte) []byte { return quotedGUID.ReplaceAllFunc(body, bytes.ToUpper) }})
 		for _, asked := range []string{query, quotedGUID.ReplaceAllStringFunc(query, strings.ToUpper)} {
 			r := g.ask(asked, nil)
-			if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+			if diff := difference(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
 				t.Errorf("%s: %v (-want +got):\n%s", asked, r.Errors, diff)
 			}
 		}

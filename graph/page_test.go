@@ -100,7 +100,7 @@ func TestWalk(t *testing.T) {
 					field, filter string
 					want          []string
 				}{{"users", "", users}, {"users", failing, found}, {"assignmentErrors", "", errs}, {"assignmentErrors", e3, filtered}} {
-					if diff := gocmp.Diff(list.want, g.walkPages(t, list.field, list.filter, sizes...)); diff != "" {
+					if diff := difference(list.want, g.walkPages(t, list.field, list.filter, sizes...)); diff != "" {
 						t.Errorf("%s%s in pages of %v (-want +got):\n%s", list.field, list.filter, sizes, diff)
 					}
 				}
@@ -133,7 +133,7 @@ func TestResume(t *testing.T) {
 					page.cursors[i]:  all[i+1 : i+6],
 					later.cursors[i]: all[first+i+1 : first+i+6],
 				} {
-					if diff := gocmp.Diff(want, g.page(t, "assignmentErrors", "", 5, cursor).ids); diff != "" {
+					if diff := difference(want, g.page(t, "assignmentErrors", "", 5, cursor).ids); diff != "" {
 						t.Fatalf("after element %d (-want +got):\n%s", i, diff)
 					}
 				}
@@ -163,7 +163,7 @@ func TestCursorsStay(t *testing.T) {
 					t.Errorf("endCursor is not the cursor of the last edge: %s, %s", page.end, last)
 				}
 				g.restart()
-				if diff := gocmp.Diff(page, g.page(t, list.field, list.filter, 4, after), gocmp.AllowUnexported(connectionPage{})); diff != "" {
+				if diff := difference(page, g.page(t, list.field, list.filter, 4, after), gocmp.AllowUnexported(connectionPage{})); diff != "" {
 					t.Errorf("asked again (-before +after):\n%s", diff)
 				}
 				after = page.end
@@ -181,7 +181,7 @@ func TestLargePageAfterASmallOne(t *testing.T) {
 		first := g.page(t, "users", "", small, "")
 		g.tenant.ResetCounts()
 		rest := g.page(t, "users", "", 999, first.end)
-		if diff := gocmp.Diff(all, append(first.ids, rest.ids...)); diff != "" {
+		if diff := difference(all, append(first.ids, rest.ids...)); diff != "" {
 			t.Errorf("after %d (-want +got):\n%s", small, diff)
 		}
 		if asked := g.tenant.Counts()["GET /users"].Requests; asked > 2 {
@@ -203,7 +203,7 @@ func TestFilteredPagesReadOn(t *testing.T) {
 			if want == nil {
 				want = ids
 			}
-			if diff := gocmp.Diff(want, ids); diff != "" {
+			if diff := difference(want, ids); diff != "" {
 				t.Errorf("in pages of %d (-want +got):\n%s", first, diff)
 			}
 			count := g.tenant.Counts()["GET /users"]
@@ -257,7 +257,7 @@ func TestOtherSelection(t *testing.T) {
 			if len(r.Errors) > 0 {
 				t.Fatalf("%s", r.raw)
 			}
-			if diff := gocmp.Diff(nodes(whole)[5:], nodes(r)); diff != "" {
+			if diff := difference(nodes(whole)[5:], nodes(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"licensegraph/internal/emulator"
 )
 
@@ -62,7 +60,7 @@ func TestKeptWhenCompletingFails(t *testing.T) {
 		g.tenant.Inject(tt.Fault)
 		g.tenant.Inject(withoutPurchases)
 		r := g.ask(tt.query, nil)
-		if diff := gocmp.Diff(without(t, whole, tt.lost), r.Data, ignoreCursors); diff != "" {
+		if diff := difference(without(t, whole, tt.lost), r.Data, ignoreCursors); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.lost, diff)
 		}
 		count := lose(without(t, whole, ""), strings.Split(tt.lost, "."))
@@ -138,7 +136,7 @@ func TestQueuesKeptWhenOneFails(t *testing.T) {
 		r := g.ask(query, nil)
 		g.forget()
 		left := slices.DeleteFunc(counts(whole), func(count any) bool { return count.(object)["allotment"].(object)["id"] == id })
-		if diff := gocmp.Diff(left, counts(r)); diff != "" || len(r.Errors) != 1 || pattern(r.Errors[0].Path) != "licensingOverview.waitingMembers" {
+		if diff := difference(left, counts(r)); diff != "" || len(r.Errors) != 1 || pattern(r.Errors[0].Path) != "licensingOverview.waitingMembers" {
 			t.Errorf("%v (-want +got):\n%s", r.Errors, diff)
 		}
 	}
@@ -172,7 +170,7 @@ func TestStrayRefusals(t *testing.T) {
 			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: http.StatusBadRequest, Code: "BadRequest", Message: "Something is wrong.", Times: n})
 		}
 		r := g.ask(query, nil)
-		if diff := gocmp.Diff(whole.Data, r.Data); diff != "" && len(r.Errors) == 0 {
+		if diff := difference(whole.Data, r.Data); diff != "" && len(r.Errors) == 0 {
 			t.Errorf("%d times: null without an error: %s", n, diff)
 		}
 		g.tenant.ClearFaults()

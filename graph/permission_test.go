@@ -174,7 +174,7 @@ func TestPermissions(t *testing.T) {
 			if r = g.ask(query, nil); len(r.Errors) > 0 {
 				t.Errorf("with %s: %v", tt.permission, r.Errors)
 			}
-			if diff := gocmp.Diff(whole.Data, r.Data); diff != "" {
+			if diff := difference(whole.Data, r.Data); diff != "" {
 				t.Errorf("with %s (-all permissions +that one):\n%s", tt.permission, diff)
 			}
 
@@ -185,7 +185,7 @@ func TestPermissions(t *testing.T) {
 			for _, other := range others {
 				g.withRoles(append(slices.Clone(tt.roles), other)...)
 				r = g.ask(query, nil)
-				if diff := gocmp.Diff(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
+				if diff := difference(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
 					t.Errorf("with %s: %v (-all permissions +that one):\n%s", other, r.Errors, diff)
 				}
 			}
@@ -304,7 +304,7 @@ func TestWritePermissions(t *testing.T) {
 				if len(errs) != 1 || errs[0].Code != "FORBIDDEN" || errs[0].Path != path || errs[0].Permission != permission {
 					t.Errorf("%s, want FORBIDDEN at %s for %s", r.raw, path, permission)
 				}
-				if diff := gocmp.Diff(before, state(), ignoreCursors); diff != "" {
+				if diff := difference(before, state(), ignoreCursors); diff != "" {
 					t.Errorf("something has changed (-before +after):\n%s", diff)
 				}
 			}
@@ -407,7 +407,7 @@ func TestDescribedPermissions(t *testing.T) {
 		got := permissions.FindAllString(field.(object)["description"].(string), -1)
 		slices.Sort(got)
 		got = slices.Compact(got)
-		if diff := gocmp.Diff(slices.Sorted(maps.Keys(described[name])), got); diff != "" {
+		if diff := difference(slices.Sorted(maps.Keys(described[name])), got); diff != "" {
 			t.Errorf("%s (-needed +described):\n%s", name, diff)
 		}
 		for _, permission := range got {
@@ -471,7 +471,7 @@ func TestGeneralPermissions(t *testing.T) {
 		whole := g.ask(query, nil)
 		general(readDirectory)
 		r := g.ask(query, nil)
-		if diff := gocmp.Diff(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
+		if diff := difference(whole.Data, r.Data, ignoreCursors); diff != "" || len(r.Errors) > 0 {
 			t.Errorf("%s: %v (-all +general)\n%s", tt.field, r.Errors, diff)
 		}
 	}

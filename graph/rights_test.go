@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/graph"
@@ -282,7 +281,7 @@ func agree(t *testing.T, name, path string, whole, part any) {
 			agree(t, name, fmt.Sprintf("%s.%d", path, i), whole.([]any)[i], value)
 		}
 	default:
-		if diff := gocmp.Diff(whole, part); diff != "" {
+		if diff := difference(whole, part); diff != "" {
 			t.Errorf("%s: %s (-all rights +some):\n%s", name, path, diff)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,10 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // many tenants at the same time, each for a moment
+	goleak.VerifyTestMain(m)
+}
 
 // client talks to a server as anybody would: over HTTP, with a token.
 type client struct {

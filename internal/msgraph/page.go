@@ -99,6 +99,9 @@ func listFailure(q upstream.Query, err error) error {
 
 // nextLink returns where a page continues; empty at the end.
 func nextLink(body []byte) string {
+	if !bytes.Contains(body, []byte(`"@odata.nextLink"`)) { // sooner than parsing it
+		return ""
+	}
 	var page struct {
 		NextLink string `json:"@odata.nextLink"`
 	}
@@ -135,6 +138,9 @@ func nothing(body []byte) bool {
 
 // unwrapped returns the entity, or null, inside {"value":…}, else what it was given.
 func unwrapped(raw json.RawMessage) json.RawMessage {
+	if !bytes.Contains(raw, []byte(`"value"`)) { // sooner than parsing it
+		return raw
+	}
 	var envelope struct {
 		Value json.RawMessage `json:"value"`
 		ID    json.RawMessage `json:"id"`
