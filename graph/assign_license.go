@@ -93,7 +93,7 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	h, skus, err := c.lookAtHolder(write.AssignedTo, len(input.AddLicenses) > 0)
 	switch {
 	case errors.Is(err, upstream.ErrNotFound):
-		c.mend(model.UserErrorNotFound, "Nothing of this type has this id.", "assignedTo", "id")
+		c.userError(model.UserErrorNotFound, "No object of this type has this ID.", "assignedTo", "id")
 	case err != nil:
 		return nil, err
 	default:
@@ -130,18 +130,18 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicense, bool) {
 	id, ok := licensing.ParseGUID(input.AssignedTo.ID)
 	if !ok {
-		c.mend(model.UserErrorInvalid, "An object id is a GUID.", "assignedTo", "id")
+		c.userError(model.UserErrorInvalid, "An object ID is a GUID.", "assignedTo", "id")
 	}
 	if t := input.AssignedTo.Type; t != licensing.AssigneeUser && t != licensing.AssigneeGroup {
-		c.mend(model.UserErrorInvalid, "The type is USER or GROUP: the directory licenses nothing else.", "assignedTo", "type")
+		c.userError(model.UserErrorInvalid, "The type is USER or GROUP: the directory licenses nothing else.", "assignedTo", "type")
 	}
 	if n := len(input.AddLicenses) + len(input.RemoveLicenses); n < 1 || len(input.AddLicenses) > maxLicenses || len(input.RemoveLicenses) > maxLicenses {
-		c.mend(model.UserErrorInvalid, "Give 1 to 20 products in `addLicenses` or `removeLicenses`.", "addLicenses")
+		c.userError(model.UserErrorInvalid, "Give 1 to 20 products in `addLicenses` or `removeLicenses`.", "addLicenses")
 	}
 	seen := map[licensing.GUID]bool{}
 	once := func(sku licensing.GUID, field ...any) {
 		if seen[sku] {
-			c.mend(model.UserErrorInvalid, "The product is there twice.", field...)
+			c.userError(model.UserErrorInvalid, "Duplicate product.", field...)
 		}
 		seen[sku] = true
 	}
@@ -180,7 +180,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 			if err := firstDoubt(skus, func(sku *licensing.SubscribedSku) error { return sku.WhyUnread("skuId") }); err != nil {
 				return err
 			}
-			c.mend(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
+			c.userError(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
 			continue
 		}
 		c.products = append(c.products, product{skus[at].SkuID, skus[at].SkuPartNumber})
@@ -191,15 +191,15 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 		disabled := c.plansIn(add.DisabledPlans, plans, "addLicenses", i, "disabledPlans")
 		write.Add = append(write.Add, licensing.AssignedLicense{SkuID: &add.SkuID, DisabledPlans: disabled})
 		if units := skus[at].Units(); h.user != nil && units != nil && units.Free != nil && *units.Free == 0 && !h.has(add.SkuID) {
-			c.mend(model.UserErrorNoFreeUnit, "No unit of the product is free. Free or buy units.", "addLicenses", i, "skuId")
+			c.userError(model.UserErrorNoFreeUnit, "No unit of the product is free. Free or buy units.", "addLicenses", i, "skuId")
 		}
 	}
 	if len(input.AddLicenses) > 0 && lacksLocation(h.user) {
-		c.mend(model.UserErrorUsageLocation, "The person has no usage location. Set it first.", "assignedTo", "id")
+		c.userError(model.UserErrorUsageLocation, "The person has no usage location. Set it first.", "assignedTo", "id")
 	}
 	for i, sku := range input.RemoveLicenses {
 		if _, direct := h.direct(sku); !direct && !h.doubtful() {
-			c.mend(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
+			c.userError(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ type trail struct {
 	mu       sync.Mutex
 	writes   [][]licensing.WriteResult // of each set of changes, as far as is known
 	unsent   int                       // changes that the gateway itself has refused, one of several
-	mistakes []string                  // codes of what the caller can mend
+	mistakes []string                  // codes of the user errors
 }
 
 type trailKey struct{}
@@ -83,7 +83,7 @@ func (t *trail) refused() {
 	t.unsent++
 }
 
-// mistaken notes something that the caller can mend.
+// mistaken notes the code of a user error.
 func (t *trail) mistaken(code string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -28,7 +28,7 @@ var forReread = map[string][]string{"Assignment": {"id", "disabledServicePlanIds
 // assignment reads an assignment; nil, noted, when there is none.
 func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 	if opaqueID(id) != nil {
-		c.mend(model.UserErrorInvalid, "This is no id of an assignment.", "id")
+		c.userError(model.UserErrorInvalid, "This is not the ID of an assignment.", "id")
 		return nil, nil
 	}
 	err = c.look(forAssignment, func(l *loaders.Loaders) (err error) {
@@ -36,7 +36,7 @@ func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 		return err
 	})
 	if errors.Is(err, upstream.ErrNotFound) {
-		c.mend(model.UserErrorNotFound, "Nothing has this id.", "id")
+		c.userError(model.UserErrorNotFound, "No object has this ID.", "id")
 		return nil, nil
 	}
 	return a, err

@@ -39,9 +39,9 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 	candidates := c.candidates(input.AssignedTo)
 	mistakes := len(c.errs)
 	if (input.AllotmentID == nil) == (input.SkuID == nil) {
-		c.mend(model.UserErrorInvalid, "Give either `allotmentId` or `skuId`.")
+		c.userError(model.UserErrorInvalid, "Give either `allotmentId` or `skuId`.")
 	} else if input.AllotmentID != nil && opaqueID(*input.AllotmentID) != nil {
-		c.mend(model.UserErrorInvalid, "This is no id of an allotment.", "allotmentId")
+		c.userError(model.UserErrorInvalid, "This is not the ID of an allotment.", "allotmentId")
 	}
 	if payload.UserErrors = c.errs; len(candidates) == 0 || len(c.errs) > mistakes {
 		return payload, nil
@@ -88,7 +88,7 @@ func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 	for i, id := range ids {
 		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: inputs[i].Type, ID: id.text}, mistake: id.mistake}
 		if id.mistake == nil && inputs[i].Type == licensing.AssigneeUnknownFuture {
-			candidates[i].mistake = c.mend(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
+			candidates[i].mistake = c.userError(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
 		}
 	}
 	return candidates
@@ -110,12 +110,12 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 	})
 	switch {
 	case errors.Is(err, upstream.ErrNotFound):
-		c.mend(model.UserErrorNotFound, "Nothing has this id: `allotments` lists those of the tenant.", "allotmentId")
+		c.userError(model.UserErrorNotFound, "No allotment has this ID. `allotments` lists those of the tenant.", "allotmentId")
 		return nil, nil
 	case err != nil:
 		return nil, err
 	case len(pools) == 0:
-		c.mend(model.UserErrorUnknownProduct, "The tenant has no allotment of this product: `subscribedSkus` and `allotments` list what it has.", "skuId")
+		c.userError(model.UserErrorUnknownProduct, "The tenant has no allotment of this product: `subscribedSkus` and `allotments` list what it has.", "skuId")
 	}
 	for _, candidate := range candidates {
 		if candidate.err != nil && !errors.Is(candidate.err, upstream.ErrNotFound) {
@@ -161,13 +161,13 @@ func (d *candidate) look(l *loaders.Loaders) error {
 // those may be refused in the end, so that others can still be free.
 func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[string]int32) (*licensing.Allotment, *model.UserError) {
 	no := func(code model.UserErrorCode, message string) (*licensing.Allotment, *model.UserError) {
-		return nil, c.mend(code, message, "assignedTo", d.index)
+		return nil, c.userError(code, message, "assignedTo", d.index)
 	}
 	switch {
 	case d.mistake != nil:
 		return nil, d.mistake
 	case d.err != nil:
-		return no(model.UserErrorNotFound, "Nothing of this type has this id.")
+		return no(model.UserErrorNotFound, "No object of this type has this ID.")
 	case lacksLocation(d.user):
 		return no(model.UserErrorUsageLocation, "The person has no usage location. Set it first.")
 	}

@@ -146,7 +146,7 @@ func carried(rounds []int) (requests, parts int) {
 	return requests, parts
 }
 
-// edgeCosts has every root field and every edge. Names of products and plans come from the catalogue; consumedUnits and
+// edgeCosts has every root field and every edge. Names of products and plans come from the catalog; consumedUnits and
 // provisioningStatus do not.
 var edgeCosts = []edgeCost{
 	{"Query.node", `node(id: $users) { ... on User { displayName } }`, []step{one}},

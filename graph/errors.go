@@ -73,7 +73,7 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 			if failure, ok := errors.AsType[*upstream.Error](err); ok {
 				describe(e, failure)
 				if identity.From(ctx) != nil && errors.Is(err, upstream.ErrUnauthenticated) {
-					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // nothing that the caller's signing in would mend
+					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // signing in again would not help
 				}
 				if failure.Personal && errors.Is(err, upstream.ErrForbidden) {
 					e.Message = "Microsoft Graph does not let you do this."

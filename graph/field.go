@@ -41,7 +41,7 @@ type answers int
 const (
 	answersUnknown answers = iota
 	answersNothing
-	answersNames // the catalogue does, if it knows the object
+	answersNames // the catalog does, if it knows the object
 	answersKey   // the key of the object does
 )
 

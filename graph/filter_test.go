@@ -709,7 +709,7 @@ func TestUncounted(t *testing.T) {
 	if users := r.Data["users"].(object); users["totalCount"] != nil || len(users["nodes"].([]any)) != 3 {
 		t.Errorf("%s", r.raw)
 	}
-	// A count that is no whole number costs the count, on a first page and where it is read by itself.
+	// A count that is not a whole number costs the count, on a first page and where it is read by itself.
 	for _, count := range []any{5.5, "5", json.RawMessage("5.0"), json.RawMessage("1e400"), []any{}} {
 		for _, after := range []any{nil, end} {
 			g.forget()

@@ -26,7 +26,7 @@ const maxWrites = 100
 // service has done can take longer than that to show.
 var readBacks = []time.Duration{0, time.Second, 3 * time.Second}
 
-// change is one mutation field: what it looks at before, what it sends, and what the caller can mend.
+// change is one mutation field: what it looks at before, what it sends, and its user errors.
 type change struct {
 	ctx      context.Context
 	upstream Upstream
@@ -48,8 +48,8 @@ func (c *change) look(properties map[string][]string, read func(*loaders.Loaders
 	return err
 }
 
-// mend notes what the caller can mend, at a place in the input.
-func (c *change) mend(code model.UserErrorCode, message string, field ...any) *model.UserError {
+// userError adds an error that the caller can correct, at a place in the input.
+func (c *change) userError(code model.UserErrorCode, message string, field ...any) *model.UserError {
 	path := []string{"input"}
 	for _, step := range field {
 		path = append(path, fmt.Sprint(step))
@@ -60,7 +60,7 @@ func (c *change) mend(code model.UserErrorCode, message string, field ...any) *m
 	return e
 }
 
-// refused notes what the service said of a change that it did not make: something that the caller can mend, or an
+// refused notes what the service said of a change that it did not make: a user error, or an
 // error at the place given of the answer.
 func (c *change) refused(err error, about subject, field []any, at ...ast.PathElement) []*model.UserError {
 	if err == nil {
@@ -69,7 +69,7 @@ func (c *change) refused(err error, about subject, field []any, at ...ast.PathEl
 	failure, ok := errors.AsType[*upstream.Error](err)
 	if ok && (errors.Is(err, upstream.ErrNotFound) || errors.Is(err, upstream.ErrRefused)) {
 		code, message := c.refusal(failure, about)
-		return []*model.UserError{c.mend(code, message, field...)}
+		return []*model.UserError{c.userError(code, message, field...)}
 	}
 	graphql.AddError(c.ctx, gqlerror.WrapPath(append(slices.Clone(graphql.GetPath(c.ctx)), at...), err))
 	return nil
@@ -188,7 +188,7 @@ func (c *change) plansIn(names []string, services []*licensing.ServicePlan, fiel
 	ids := []licensing.GUID{}
 	c.plans = append(c.plans, services...)
 	if len(names) > maxWrites {
-		c.mend(model.UserErrorInvalid, "At most "+strconv.Itoa(maxWrites)+" plans.", field...)
+		c.userError(model.UserErrorInvalid, "At most "+strconv.Itoa(maxWrites)+" plans.", field...)
 		return ids
 	}
 	for i, name := range names {
@@ -199,21 +199,21 @@ func (c *change) plansIn(names []string, services []*licensing.ServicePlan, fiel
 		}
 		switch {
 		case ok && slices.Contains(ids, id):
-			c.mend(model.UserErrorInvalid, "The service plan is there twice.", at...)
+			c.userError(model.UserErrorInvalid, "Duplicate service plan.", at...)
 		case ok:
 			ids = append(ids, id)
 		case services == nil:
-			c.mend(model.UserErrorInvalid, "The product is not known: name plans by their ids.", at...)
+			c.userError(model.UserErrorInvalid, "The product is not known: name plans by their ids.", at...)
 		case licensing.IsWellKnownPlan(name):
-			c.mend(model.UserErrorPlanNotInProduct, "The service plan is not part of the product.", at...)
+			c.userError(model.UserErrorPlanNotInProduct, "The service plan is not part of the product.", at...)
 		default:
-			c.mend(model.UserErrorUnknownPlan, "No service plan has this id or short name. `servicePlans` of the product lists them.", at...)
+			c.userError(model.UserErrorUnknownPlan, "No service plan has this id or short name. `servicePlans` of the product lists them.", at...)
 		}
 	}
 	return ids
 }
 
-// planNamed finds a service plan by its id, its short name, or the name that people read if no other plan has that.
+// planNamed finds a service plan by its id, its short name, or its display name if no other plan has that.
 func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, bool) {
 	id, _ := licensing.ParseGUID(name)
 	var alike []licensing.GUID
@@ -252,7 +252,7 @@ type inputID struct {
 // directoryIDs reads object ids of which each may be there once; nothing when there are none, or too many.
 func (c *change) directoryIDs(inputs []string, field string) []inputID {
 	if len(inputs) < 1 || len(inputs) > maxWrites {
-		c.mend(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
+		c.userError(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
 		return nil
 	}
 	seen := map[licensing.GUID]bool{}
@@ -260,9 +260,9 @@ func (c *change) directoryIDs(inputs []string, field string) []inputID {
 		guid, ok := licensing.ParseGUID(text)
 		switch {
 		case !ok:
-			return inputID{strings.ToValidUTF8(text[:min(len(text), maxID)], ""), c.mend(model.UserErrorInvalid, "An object id is a GUID.", field, i)}
+			return inputID{strings.ToValidUTF8(text[:min(len(text), maxID)], ""), c.userError(model.UserErrorInvalid, "An object ID is a GUID.", field, i)}
 		case seen[guid]:
-			return inputID{string(guid), c.mend(model.UserErrorInvalid, "The id is there twice.", field, i)}
+			return inputID{string(guid), c.userError(model.UserErrorInvalid, "Duplicate ID.", field, i)}
 		}
 		seen[guid] = true
 		return inputID{text: string(guid)}

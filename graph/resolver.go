@@ -58,7 +58,7 @@ type Options struct {
 	Audit *slog.Logger
 	// AuditRequired has each mutation field be recorded before it changes something, and refused when that fails.
 	AuditRequired bool
-	// Logger gets failures that clients cannot mend.
+	// Logger gets failures that clients cannot correct.
 	Logger *slog.Logger
 }
 

@@ -38,11 +38,11 @@ func (e *rightError) Error() string {
 	scope, role := strings.Join(e.alternatives[0], " and "), strings.Join(e.alternatives[len(e.alternatives)-1], " and ")
 	switch {
 	case e.caller.App:
-		return "You may not do this. It needs the app role " + role + "."
+		return "Missing permission: this needs the app role " + role + "."
 	case e.caller.ScopesAlone:
-		return "You may not do this. It needs the scope " + scope + "."
+		return "Missing permission: this needs the scope " + scope + "."
 	default:
-		return "You may not do this. It needs the scope " + scope + " and, assigned to you, the app role " + role + "."
+		return "Missing permission: this needs the scope " + scope + " and, assigned to you, the app role " + role + "."
 	}
 }
 

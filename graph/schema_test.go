@@ -184,7 +184,7 @@ var bound = map[string]any{
 }
 
 // TestFieldsArePropertiesUpstream has every field of these types come from somewhere: it is a property, is
-// derived from one, has a resolver, or is made of the catalogue. And every property is a field. So neither a
+// derived from one, has a resolver, or is made of the catalog. And every property is a field. So neither a
 // wrong JSON tag nor a field that is never selected goes unseen.
 func TestFieldsArePropertiesUpstream(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// sku returns the product that something refers to: from the catalogue where its names are all that is selected, else the
+// sku returns the product that something refers to: from the catalog where its names are all that is selected, else the
 // tenant's own; nil where there is no id, or no subscription to the product.
 func (f *field) sku(id *licensing.GUID) (*licensing.SubscribedSku, error) {
 	if id == nil {
@@ -17,7 +17,7 @@ func (f *field) sku(id *licensing.GUID) (*licensing.SubscribedSku, error) {
 	return existing(f.skuByID(*id))
 }
 
-// skuByID returns the product with an id, from the catalogue where that answers what is selected.
+// skuByID returns the product with an id, from the catalog where that answers what is selected.
 func (f *field) skuByID(id licensing.GUID) (*licensing.SubscribedSku, error) {
 	if f.answered == answersUnknown {
 		switch {
@@ -51,10 +51,10 @@ func (f *field) subscribedSkuStub(any) any {
 	return &licensing.SubscribedSku{SkuID: &id}
 }
 
-// namesOfSku are the fields of a product that the catalogue answers, and those that are asked for by the product's id.
+// namesOfSku are the fields of a product that the catalog answers, and those that are asked for by the product's id.
 var namesOfSku = []string{"skuId", "skuPartNumber", "productName", "allotments", "assignmentErrors", "__typename"}
 
-// planNamesSuffice tells whether the catalogue answers what is selected of service plans.
+// planNamesSuffice tells whether the catalog answers what is selected of service plans.
 func (f *field) planNamesSuffice(plans []licensing.GUID) bool {
 	if f.answered == answersUnknown {
 		const skus = "subscribedSkus" // are asked for by the plan's id
@@ -95,7 +95,7 @@ func (f *field) prefetchLists() {
 	}
 }
 
-// servicePlansOf returns the service plans of a product that have the ids: from the catalogue where their names are all
+// servicePlansOf returns the service plans of a product that have the ids: from the catalog where their names are all
 // that is selected, else as the tenant has them.
 func (f *field) servicePlansOf(skuID *licensing.GUID, ids []licensing.GUID) ([]*licensing.ServicePlan, error) {
 	var sku *licensing.SubscribedSku
@@ -166,7 +166,7 @@ func freeUnits(sku *licensing.SubscribedSku) *int32 {
 	return nil
 }
 
-// nameOf returns the name of a product that people read, the short one where there is none.
+// nameOf returns the display name of a product, or its short name where there is none.
 func nameOf(sku *licensing.SubscribedSku) string {
 	return cmp.Or(deref(sku.ProductName()), deref(sku.SkuPartNumber))
 }
@@ -198,7 +198,7 @@ func (f *field) assignmentErrorsOfSku(sku *licensing.SubscribedSku) (*model.Assi
 }
 
 // disabledServicePlans returns the service plans that are switched off in an assignment, of whatever product: from the
-// catalogue where their names are all that is selected, else as the tenant has them.
+// catalog where their names are all that is selected, else as the tenant has them.
 func (f *field) disabledServicePlans(a *licensing.Assignment) ([]*licensing.ServicePlan, error) {
 	var skus []*licensing.SubscribedSku
 	var err error

@@ -545,11 +545,11 @@ func TestSetupErrors(t *testing.T) {
 	}{
 		{"secret as flag", []string{"--client-secret=hunter2"}, nil, []string{"--client-secret: secrets are not taken from the command line, where other processes can read them: use --client-secret-file or set LICENSEGRAPH_CLIENT_SECRET"}},
 		{"all at once", []string{"--listen=x", "--max-depth=deep", "--request-timeout=30", "--embedded-users=0", "--log-level=loud", "--upstream-report=often", "--graphiql=maybe", "--embedded-seed=-1"}, nil, []string{
-			`--max-depth: "deep" is no whole number`,
-			`--request-timeout: "30" is no duration such as 30s or 2m`,
+			`--max-depth: "deep" is not a whole number`,
+			`--request-timeout: "30" is not a duration such as 30s or 2m`,
 			`--graphiql: "maybe" is neither true nor false`,
-			`--embedded-seed: "-1" is no whole number from 0`,
-			`--listen: "x" is no address such as 127.0.0.1:8080`,
+			`--embedded-seed: "-1" is not a whole number from 0`,
+			`--listen: "x" is not an address such as 127.0.0.1:8080`,
 			`--upstream-report: "often" is none of auto, always, never, header`,
 			`--log-level: "loud" is none of debug, info, warn, error`,
 			`--embedded-users: 0 is less than 1`,

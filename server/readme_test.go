@@ -45,7 +45,7 @@ func holdTable(t *testing.T, name, want string) {
 		}
 		return
 	}
-	t.Errorf("README.md (-want +got), go test ./server -update mends it:\n%s", cmp.Diff(want, got))
+	t.Errorf("README.md (-want +got), go test ./server -update rewrites it:\n%s", cmp.Diff(want, got))
 }
 
 // rightsTable lists by right the fields that the schema gives with it.

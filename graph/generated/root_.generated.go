@@ -2821,15 +2821,15 @@ var sources = []*ast.Source{
   allotments(
     "How many allotments to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
     first: Int @pageSize(most: 1000)
-    "Cursor behind which to begin."
+    "Cursor of the element after which the page begins."
     after: String
     "How many allotments to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
     last: Int @pageSize(most: 1000)
-    "Cursor before which to end."
+    "Cursor of the element before which the page ends."
     before: String
-    "Which allotments to return; all of them without it."
+    "Which allotments to return. Default: all."
     filter: AllotmentFilter
-    "How they are ordered; as Microsoft Graph has them without it."
+    "Order of the list. Default: the order of Microsoft Graph."
     orderBy: AllotmentOrder
   ): AllotmentConnection
     @listSize(
@@ -2865,9 +2865,9 @@ input AllotmentFilter {
 
 "How allotments are ordered."
 input AllotmentOrder {
-  "By what."
+  "Field to sort by."
   field: AllotmentOrderField!
-  "Which end comes first."
+  "Sort direction."
   direction: OrderDirection! = ASC
 }
 
@@ -2919,7 +2919,7 @@ type Allotment implements Node @key(fields: "id") {
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
-  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
   "Units in the pool; 2,147,483,647 stands for that many or more. Null only when Microsoft Graph sent no number."
   allottedUnits: Int
@@ -3025,7 +3025,7 @@ enum SubscriptionTag {
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-    "Which errors to return; all of them without it."
+    "Which errors to return. Default: all."
     filter: AssignmentErrorFilter @cost(weight: 500)
   ): AssignmentErrorConnection
     @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
@@ -3095,8 +3095,8 @@ type AssignmentError implements Node
   "Id of the product concerned."
   skuId: UUID
   """
-  The product concerned; null when the tenant is not subscribed to it and more than its names is asked, which cost
-  nothing.
+  The product concerned. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't
+  subscribed.
   """
   sku: SubscribedSku @upstream(once: 1)
   """
@@ -3203,7 +3203,7 @@ input CreateAssignmentsInput {
   allotmentId: ID
   "The product, when its allotment does not matter: units are taken where most are free."
   skuId: UUID
-  "Service plans to switch off, by their ids, their short names, such as ` + "`" + `SWAY` + "`" + `, or the names that people read."
+  "Service plans to switch off, by their ids, their short names, such as ` + "`" + `SWAY` + "`" + `, or their display names."
   disabledServicePlans: [String!]! = []
 }
 
@@ -3214,7 +3214,7 @@ type CreateAssignmentsPayload {
   wrong: nothing was sent then.
   """
   results: [CreateAssignmentResult!]! @listSize(assumedSize: 20)
-  "Everything in the input that its caller can mend."
+  "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
@@ -3237,7 +3237,7 @@ type CreateAssignmentResult {
   """
   stale: Boolean!
     @upstream(each: 1)
-  "What the caller can mend."
+  "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
 
@@ -3266,7 +3266,7 @@ type UpdateAssignmentPayload {
   """
   stale: Boolean!
     @upstream(each: 1)
-  "What the caller can mend."
+  "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
 
@@ -3296,7 +3296,7 @@ type DeleteAssignmentPayload {
   """
   stale: Boolean!
     @upstream(each: 1)
-  "What the caller can mend."
+  "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
 
@@ -3332,7 +3332,7 @@ type AssignLicensePayload {
   """
   stale: Boolean!
     @upstream(each: 2)
-  "What the caller can mend."
+  "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
 `, BuiltIn: false},
@@ -3345,7 +3345,7 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
   id: ID!
   "When the device was deleted; null while it is in use."
   deletedDateTime: DateTime @shareable
-  "Name that people read."
+  "Display name."
   displayName: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
@@ -3386,7 +3386,7 @@ interface DirectoryObject implements Node {
   id: ID!
   "When the object was deleted; null while it is in use."
   deletedDateTime: DateTime
-  "Name that people read; null where the object has none or it may not be read."
+  "Display name; null if the object has none or it may not be read."
   displayName: String
 }
 
@@ -3396,7 +3396,7 @@ type OtherDirectoryObject implements DirectoryObject & Node {
   id: ID!
   "When the object was deleted; null while it is in use."
   deletedDateTime: DateTime
-  "Name that people read; null where the object has none or it may not be read."
+  "Display name; null if the object has none or it may not be read."
   displayName: String @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Microsoft Graph's name of the kind, such as ` + "`" + `#microsoft.graph.servicePrincipal` + "`" + `."
   odataType: String!
@@ -3443,9 +3443,9 @@ type DirectoryObjectEdge {
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-    "Which groups to return; all of them without it. Microsoft Graph itself filters."
+    "Which groups to return. Default: all. Microsoft Graph itself filters."
     filter: GroupFilter
-    "How they are ordered; as Microsoft Graph has them without it."
+    "Order of the list. Default: the order of Microsoft Graph."
     orderBy: GroupOrder
   ): GroupConnection
     @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
@@ -3468,15 +3468,15 @@ input GroupFilter {
 
 "How groups are ordered."
 input GroupOrder {
-  "By what."
+  "Field to sort by."
   field: GroupOrderField!
-  "Which end comes first."
+  "Sort direction."
   direction: OrderDirection! = ASC
 }
 
 "What groups can be ordered by."
 enum GroupOrderField {
-  "Name that people read."
+  "Display name."
   DISPLAY_NAME
 }
 
@@ -3512,7 +3512,7 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   deletedDateTime: DateTime @shareable
   "When the group was created."
   createdDateTime: DateTime @shareable
-  "Name that people read."
+  "Display name."
   displayName: String @shareable
   "What the group is for."
   description: String @shareable
@@ -3603,7 +3603,7 @@ enum LicenseProcessingStage {
 type LicenseAssignmentState {
   "Id of the product."
   skuId: UUID
-  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
   "Object id of the group through which the license came; null for a direct assignment."
   assignedByGroupId: ID
@@ -3771,7 +3771,7 @@ type AssignmentErrorsOfCode {
 type AssignmentErrorsOfProduct {
   "Id of the product; null for errors that name none."
   skuId: UUID
-  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
   "How many errors."
   count: Int!
@@ -3798,10 +3798,10 @@ type WaitingMemberCount {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/mutations.graphqls", Input: `"""
-What an operation may change. Everything that can be checked before something is sent is checked, and what the
-caller can fix comes back in ` + "`" + `userErrors` + "`" + `. A change whose answer is lost is not sent again: it is read back. A payload
-shows what Microsoft Graph returned, and what was read after the change; ` + "`" + `stale` + "`" + ` tells whether that may be older than
-the change. Fields of one operation run one after the other.
+What an operation may change. Everything that can be checked before something is sent is checked, and errors that the
+caller can correct come back in ` + "`" + `userErrors` + "`" + `. A change whose answer is lost is not sent again: it is read back. A
+payload shows what Microsoft Graph returned, and what was read after the change; ` + "`" + `stale` + "`" + ` tells whether that may be older
+than the change. Fields of one operation run one after the other.
 """
 type Mutation {
   """
@@ -3812,7 +3812,10 @@ type Mutation {
   CloudLicensing.Read.All or Directory.Read.All, User.Read.All and GroupMember.Read.All. Null,
   with an error, when what it checks cannot be read: nothing was sent then.
   """
-  createAssignments("What is assigned to whom." input: CreateAssignmentsInput!): CreateAssignmentsPayload
+  createAssignments(
+    "The assignees, and what to assign to each."
+    input: CreateAssignmentsInput!
+  ): CreateAssignmentsPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 4, each: 6, elements: "input.assignedTo")
 
@@ -3822,57 +3825,60 @@ type Mutation {
   CloudLicensing.Read.All or Directory.Read.All. Null, with an error, when the assignment cannot be read: nothing was
   sent then.
   """
-  updateAssignment("Which plans are off." input: UpdateAssignmentInput!): UpdateAssignmentPayload
+  updateAssignment("The assignment, and its new service plans." input: UpdateAssignmentInput!): UpdateAssignmentPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(each: 11)
 
   """
-  Takes an assignment back. Costs two upstream requests, and one for what the payload shows. Needs
+  Deletes an assignment. Costs two upstream requests, and one for what the payload shows. Needs
   CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, and CloudLicensing.Read.All or
   Directory.Read.All. Null, with an error, when the assignment cannot be read: nothing was sent then.
   """
-  deleteAssignment("Which assignment." input: DeleteAssignmentInput!): DeleteAssignmentPayload
+  deleteAssignment("The assignment to delete." input: DeleteAssignmentInput!): DeleteAssignmentPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(each: 9)
 
   """
-  Has Microsoft Graph try again to give people what is assigned to them, directly or through groups: after a cause was
-  removed, see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload shows. Needs
+  Reprocesses all assignments of people, direct ones and those through groups, after the cause of an error was removed:
+  see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload shows. Needs
   CloudLicensing.AssignLicenses.Organization or User.ReadWrite.All. Null only for a caller who
   may not write, with FORBIDDEN; else each person has a result.
   """
-  reprocessAssignments("Whose assignments." input: ReprocessInput!): ReprocessPayload
+  reprocessAssignments("The people to reprocess." input: ReprocessInput!): ReprocessPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 1, each: 2, elements: "input.userIds")
 
   """
-  Gives products to a user or group, and takes others away, through the directory: for tenants and clouds without
+  Assigns products to a user or group and removes others, through the directory: for tenants and clouds without
   allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see
   its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All for a user,
   GroupMember.Read.All for a group, and LicenseAssignment.Read.All for ` + "`" + `addLicenses` + "`" + `. Null, with an error, when what it
   checks cannot be read: nothing was sent then.
   """
-  assignLicense("What is given to whom, and what is taken." input: AssignLicenseInput!): AssignLicensePayload
+  assignLicense(
+    "The user or group, and the products to add and remove."
+    input: AssignLicenseInput!
+  ): AssignLicensePayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(each: 8)
 
   """
-  Has the directory try again to give people the licenses of their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs User.ReadWrite.All or Directory.ReadWrite.All. Null only for a caller
-  who may not write, with FORBIDDEN; else each person has a result.
+  Reprocesses the licenses that people get through their groups. Costs one upstream request for each 20
+  people, and one for what the payload shows. Needs User.ReadWrite.All or Directory.ReadWrite.All. Null only for a
+  caller who may not write, with FORBIDDEN; else each person has a result.
   """
-  reprocessLicenseAssignment("Whose licenses." input: ReprocessInput!): ReprocessPayload
+  reprocessLicenseAssignment("The people to reprocess." input: ReprocessInput!): ReprocessPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }
 
-"Something in the input of a mutation that its caller can mend."
+"Error in the input of a mutation that its caller can correct."
 type UserError {
-  "Where it is in the input, such as [\"input\", \"assignedTo\", \"0\"]."
+  "Path of the value in the input, such as [\"input\", \"assignedTo\", \"0\"]."
   field: [String!]! @listSize(assumedSize: 3)
-  "What is wrong, for a program."
+  "Code for programs."
   code: UserErrorCode!
-  "What is wrong and what to do, for people."
+  "What is wrong and how to correct it."
   message: String!
 }
 
@@ -3880,7 +3886,7 @@ type UserError {
 enum UserErrorCode {
   "The value is not one that this input takes."
   INVALID
-  "Nothing has this id."
+  "No object has this ID."
   NOT_FOUND
   "The tenant has no such product, or no allotment of it."
   UNKNOWN_PRODUCT
@@ -3910,7 +3916,7 @@ enum UserErrorCode {
   PLAN_CONFLICT
   "A service plan needs another one that is missing, or would be. The message names them."
   PLAN_DEPENDENCY
-  "What cannot be changed of an assignment: its allotment and its assignee."
+  "The allotment and the assignee of an assignment cannot be changed."
   IMMUTABLE_PROPERTY
   "Microsoft Graph refused it for a reason of its own. The message has its words, or its code."
   REFUSED
@@ -3948,7 +3954,7 @@ input ReprocessInput {
 type ReprocessPayload {
   "One result per person, in the order of the input. Empty when there are none, or too many."
   results: [ReprocessResult!]! @listSize(assumedSize: 20)
-  "Everything in the input that its caller can mend."
+  "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
@@ -3956,13 +3962,13 @@ type ReprocessPayload {
 type ReprocessResult {
   "Object id of the person."
   userId: ID!
-  "Whether Microsoft Graph took the order. Its effect can take a while."
+  "Whether Microsoft Graph accepted the request. Its effect can take a while."
   outcome: WriteOutcome!
-  "The person, read right after the order was accepted. Its effect can show later."
+  "The person, read right after the request was accepted. Its effect can show later."
   user: User
     @upstream(shared: 15)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
-  "What the caller can mend."
+  "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
 `, BuiltIn: false},
@@ -4090,7 +4096,7 @@ type ServicePlan {
   servicePlanId: UUID
   "Short name of the service plan, such as ` + "`" + `EXCHANGE_S_STANDARD` + "`" + `."
   servicePlanName: String
-  "Name of the service plan that people read; null where the catalogue has none."
+  "Display name of the service plan; null where the catalog has none."
   displayName: String
   "Whether the service is ready in the tenant; null where the tenant is not subscribed to the product."
   provisioningStatus: ProvisioningStatus
@@ -4133,13 +4139,13 @@ enum ProvisioningStatus {
   subscribedSkus(
     "How many products to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
     first: Int @pageSize(most: 1000)
-    "Cursor behind which to begin."
+    "Cursor of the element after which the page begins."
     after: String
     "How many products to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
     last: Int @pageSize(most: 1000)
-    "Cursor before which to end."
+    "Cursor of the element before which the page ends."
     before: String
-    "How they are ordered; as Microsoft Graph has them without it."
+    "Order of the list. Default: the order of Microsoft Graph."
     orderBy: SubscribedSkuOrder
   ): SubscribedSkuConnection
     @listSize(
@@ -4162,9 +4168,9 @@ enum ProvisioningStatus {
 
 "How products are ordered."
 input SubscribedSkuOrder {
-  "By what."
+  "Field to sort by."
   field: SubscribedSkuOrderField!
-  "Which end comes first."
+  "Sort direction."
   direction: OrderDirection! = ASC
 }
 
@@ -4172,7 +4178,7 @@ input SubscribedSkuOrder {
 enum SubscribedSkuOrderField {
   "Short name of the product."
   SKU_PART_NUMBER
-  "Name of the product that people read, the short one where there is none."
+  "Display name of the product, or its short name where there is none."
   PRODUCT_NAME
   "Units that are assigned."
   CONSUMED_UNITS
@@ -4208,7 +4214,7 @@ type SubscribedSku implements Node @key(fields: "skuId") {
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
-  "Name of the product that people read, such as Microsoft 365 E3; null where the catalogue has none."
+  "Display name of the product, such as Microsoft 365 E3; null where the catalog has none."
   productName: String
   "Id of the account that bought the product."
   accountId: String
@@ -4321,7 +4327,7 @@ type UsageRight @key(fields: "holderId id") {
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
-  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
   """
   Identifier of the right at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
@@ -4352,7 +4358,7 @@ type LicensedService {
   planId: UUID!
   "Short name of the service plan, such as ` + "`" + `EXCHANGE_S_STANDARD` + "`" + `."
   planName: String
-  "Name of the service plan that people read; null where the catalogue has none."
+  "Display name of the service plan; null where the catalog has none."
   displayName: String
   "Kinds of assignee that can get the plan; empty for a plan of the whole tenant."
   assignableTo: [AssigneeType!]! @listSize(assumedSize: 2)
@@ -4409,7 +4415,7 @@ enum AssigneeType {
     after: String
     "Whom to return; all people without it."
     filter: UserFilter @cost(weight: 2000)
-    "How they are ordered; as Microsoft Graph has them without it."
+    "Order of the list. Default: the order of Microsoft Graph."
     orderBy: UserOrder
   ): UserConnection
     @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
@@ -4453,15 +4459,15 @@ input UserFilter {
 
 "How people are ordered. Needs the scope Licenses.ReadPersonal where callers are known."
 input UserOrder {
-  "By what."
+  "Field to sort by."
   field: UserOrderField!
-  "Which end comes first."
+  "Sort direction."
   direction: OrderDirection! = ASC
 }
 
 "What people can be ordered by."
 enum UserOrderField {
-  "Name that people read."
+  "Display name."
   DISPLAY_NAME
   "Sign-in name."
   USER_PRINCIPAL_NAME
@@ -4503,7 +4509,7 @@ type User implements DirectoryObject & Node
   id: ID!
   "When the account was deleted; null while it is in use."
   deletedDateTime: DateTime @shareable
-  "Name that people read."
+  "Display name."
   displayName: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
@@ -4618,7 +4624,7 @@ type User implements DirectoryObject & Node
 type AssignedLicense {
   "Id of the product."
   skuId: UUID
-  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
   "Service plans of the product that are switched off."
   disabledPlans: [ServicePlan!]
@@ -4636,7 +4642,7 @@ type AssignedPlan {
   service: String
   "Id of the service plan."
   servicePlanId: UUID
-  "Name of the service plan that people read; null where the catalogue has none."
+  "Display name of the service plan; null where the catalog has none."
   displayName: String
 }
 
@@ -4648,7 +4654,7 @@ type LicenseDetails {
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
-  "The product; null when the tenant is not subscribed to it and more than its names is asked, which cost nothing."
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
   "Service plans of the product, and how far they are for the person."
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)

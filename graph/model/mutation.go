@@ -2,7 +2,7 @@ package model
 
 import "licensegraph/internal/licensing"
 
-// UserError is something in the input of a mutation that its caller can mend.
+// UserError is an error in the input of a mutation that its caller can correct.
 type UserError struct {
 	Field   []string
 	Code    UserErrorCode

@@ -21,7 +21,7 @@ import (
 // Config is everything that can be set. Each setting is a flag and an
 // environment variable; the secrets are files or environment variables.
 type Config struct {
-	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Where the gateway listens. Over a real tenant it has to be a loopback address, unless callers say who they are (--inbound)."`
+	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Address to listen on. Over a real tenant it has to be a loopback address, unless callers are authenticated (--inbound)."`
 	AllowedHosts []string `name:"allowed-host" group:"Addresses" placeholder:"HOST" help:"Host names under which the gateway may be called on a loopback address, besides that address and localhost: those of a proxy in front. Others are refused, so that no web page can reach it by a name of its own."`
 	CORSHeaders  []string `name:"cors-header" group:"Addresses" placeholder:"NAME" help:"Request headers that those pages may send, besides those that clients of GraphQL and tracing in browsers are known to send."`
 	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`
@@ -30,14 +30,14 @@ type Config struct {
 	Embedded Embedded `embed:"" prefix:"embedded-" group:"Embedded tenant"`
 
 	TenantIDs []string `name:"tenant-id" group:"Microsoft Graph" placeholder:"ID" help:"Tenant to read: its id or a domain of it. Can be given more than once, by ids, where the gateway knows its callers: each then reads the caller's own tenant."`
-	ClientID  string   `name:"client-id" group:"Microsoft Graph" placeholder:"ID" help:"Id of the application as which the gateway signs in."`
+	ClientID  string   `name:"client-id" group:"Microsoft Graph" placeholder:"ID" help:"ID of the application that the gateway signs in as."`
 
 	ClientSecretFile      string `name:"client-secret-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the application's secret. The variable LICENSEGRAPH_CLIENT_SECRET can hold the secret itself; a flag cannot, because other processes could read it."`
 	ClientCertificateFile string `name:"client-certificate-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with a certificate of the application (PEM), in place of a secret. It can hold the key as well."`
 	ClientKeyFile         string `name:"client-key-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the key of the certificate (PEM, RSA, not encrypted), if it is not beside the certificate."`
 	FederatedTokenFile    string `name:"federated-token-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with a token of an issuer that the application trusts, in place of a secret. All these files are read again for each new token, so that they can be replaced at any time."`
 
-	Outbound  string `name:"outbound" group:"Microsoft Graph" default:"app" help:"In whose name Microsoft Graph is asked: app (the gateway's application) or on-behalf-of (each caller, who has to be a person)."`
+	Outbound  string `name:"outbound" group:"Microsoft Graph" default:"app" help:"Identity used for Microsoft Graph: app (the gateway's application) or on-behalf-of (the signed-in user)."`
 	Cloud     string `name:"cloud" group:"Microsoft Graph" default:"worldwide" help:"Cloud of the tenant: worldwide, us-gov-l4, us-gov-l5 or china."`
 	GraphURL  string `name:"graph-url" group:"Microsoft Graph" placeholder:"URL" help:"Address of Microsoft Graph without a version, in place of the cloud's."`
 	Authority string `name:"authority" group:"Microsoft Graph" placeholder:"URL" help:"Address of the sign-in service, in place of the cloud's."`
@@ -46,12 +46,12 @@ type Config struct {
 	Proxy                string `name:"proxy" group:"Microsoft Graph" placeholder:"URL" help:"Proxy on the way to Microsoft Graph and its sign-in: http, https or socks5, with a port and without credentials. None by default: the variables HTTP_PROXY and HTTPS_PROXY do not count."`
 	ProxyCredentialsFile string `name:"proxy-credentials-file" group:"Microsoft Graph" placeholder:"FILE" help:"File with the proxy's user and password, a colon between, or set LICENSEGRAPH_PROXY_CREDENTIALS to them."`
 
-	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Let mutations change the tenant, of callers who may (--inbound). Off by default; with the embedded tenant they always may."`
+	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Allow mutations, for callers with the permission (--inbound). Off by default; always on with the embedded tenant."`
 
-	Inbound          string   `name:"inbound" group:"Callers" default:"none" help:"How callers say who they are: none (nobody is asked; over a real tenant only on a loopback address) or entra (each presents an access token of Entra ID for this gateway, and may do what its scopes and app roles say)."`
+	Inbound          string   `name:"inbound" group:"Callers" default:"none" help:"Authentication of callers: none (over a real tenant only on a loopback address) or entra (each caller sends an access token of Entra ID for this gateway, which its scopes and app roles authorize)."`
 	Audiences        []string `name:"audience" group:"Callers" placeholder:"ID" help:"Names of this gateway in access tokens: the client id of its registration and its application ID URI. By default --client-id and api:// with it."`
-	ScopesAlone      bool     `name:"scopes-alone" group:"Callers" negatable:"" help:"Let the scopes of a person's token count without app roles of the same names: where everybody who can sign in may do everything that their portal may."`
-	GraphiQLClientID string   `name:"graphiql-client-id" group:"Callers" placeholder:"ID" help:"Client id of the registration as which GraphiQL signs people in: a single-page application whose redirect URI is GraphiQL's address, with this gateway's scopes among its permissions. With the embedded tenant it has one."`
+	ScopesAlone      bool     `name:"scopes-alone" group:"Callers" negatable:"" help:"Authorize users by the scopes of their tokens alone, without app roles of the same names. Everybody who can sign in may then do what the portal may."`
+	GraphiQLClientID string   `name:"graphiql-client-id" group:"Callers" placeholder:"ID" help:"Client ID of the registration that GraphiQL signs people in with: a single-page application whose redirect URI is GraphiQL's address, with this gateway's scopes among its permissions. With the embedded tenant it has one."`
 	AuditRequired    string   `name:"audit-required" group:"Callers" default:"auto" help:"When mutations are refused because the audit log cannot be written: always, never, or auto (where callers are known). A record is then written before each change, too."`
 	AuditLog         string   `name:"audit-log" group:"Callers" default:"stdout" placeholder:"FILE" help:"Where the audit log goes, a line of JSON for each mutation field (two where it is required: before the change and after it) and each denied access: stdout, stderr, or a file that is appended to."`
 
@@ -62,11 +62,11 @@ type Config struct {
 	CursorKeyFile      string `name:"cursor-key-file" group:"Answers" placeholder:"FILE" help:"File with the key that seals cursors, 32 bytes in base64, or set LICENSEGRAPH_CURSOR_KEY to the key. Replicas need the same key. Further lines are keys that still open cursors; to replace a key, add the new one below, then put it first, then drop the old one. The file is read again when it changes. Without one, each process makes its own: cursors end with it, and no other replica takes them."`
 
 	TrustedDocuments       string `name:"trusted-documents" group:"Documents" placeholder:"FILE" help:"JSON file with the documents that may run: Apollo's persisted query manifest, or an object with the documents by their ids. Clients can name one by documentId or its SHA-256 hash. It is read again when it changes."`
-	TrustedDocumentsMode   string `name:"trusted-documents-mode" group:"Documents" default:"off" help:"What becomes of documents that are not in that file: off (they run), log (they run, and a record has hash, operation name and caller), or enforce (they are refused, introspection and GraphiQL's queries among them)."`
+	TrustedDocumentsMode   string `name:"trusted-documents-mode" group:"Documents" default:"off" help:"Treatment of documents that are not in that file: off (they run), log (they run, and are logged with hash, operation name and caller), or enforce (they are refused, introspection and GraphiQL's queries among them)."`
 	TrustedDocumentsStrict bool   `name:"trusted-documents-strict" group:"Documents" negatable:"" help:"Take no trusted documents at all when one of them does not run against the schema; at start, nothing is served then. Without it such a document is left out, and the log says so."`
 	AutomaticDocuments     bool   `name:"apq" group:"Documents" default:"true" negatable:"" help:"Take automatic persisted queries (APQ): a client sends a query once and its hash from then on; on by default. Not with --trusted-documents-mode=enforce."`
 
-	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"How long a request may take."`
+	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"Time limit of a request."`
 	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"How long a client may take to send the headers of a request, or connection_init over a WebSocket."`
 	DrainDelay        time.Duration `name:"drain-delay" group:"Time" default:"5s" help:"How long the gateway goes on taking requests after SIGTERM, while /readyz answers 503: load balancers need a while to see that. Ctrl-C does not wait."`
 	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"How long requests may go on after the first signal, and after --drain-delay. What is cut off has five seconds more to be answered. A second signal ends them at once."`
@@ -96,8 +96,8 @@ type Config struct {
 	MaxAnswersBytes  int64 `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Bytes of memory for all answers that are under way. A quarter is kept for answers that take less than 4 MiB, so that long answers never keep out short ones. Garbage is collected before the gateway takes much more memory than this, unless GOMEMLIMIT says otherwise."`
 	MaxConnections   int   `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
 
-	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"What is logged, from debug, info, warn or error upwards."`
-	LogFormat string `name:"log-format" group:"Log" default:"text" help:"How it is logged, to standard error: text or json."`
+	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"Lowest level that is logged: debug, info, warn or error."`
+	LogFormat string `name:"log-format" group:"Log" default:"text" help:"Format of the log on standard error: text or json."`
 
 	// RefusedSecret and RefusedKey catch secrets on the command line.
 	RefusedSecret refused `name:"client-secret" hidden:""`
@@ -125,8 +125,8 @@ type Embedded struct {
 	State     string   `name:"state" placeholder:"FILE" help:"JSON file with a tenant to begin with: one that was saved, or one written by hand (docs/emulator.md)."`
 	SaveState string   `name:"save-state" placeholder:"FILE" help:"Where to save the tenant at the end, for --state."`
 	Variants  []string `name:"variant" sep:"none" placeholder:"NAME=VALUE" help:"A way in which the tenant differs, such as expandErrors=both, throttling=off or replicationLag=30s; docs/emulator.md lists them. Can be given more than once."`
-	Faults    []string `name:"fault" sep:"none" placeholder:"FAULT" help:"Something that goes wrong, such as endpoint=GET /users,status=503,rate=0.1,times=-1; docs/emulator.md lists what can. Can be given more than once."`
-	Control   string   `name:"control" default:"local" help:"Who may steer the embedded tenant under /-/: local (programs on this machine), open (whoever reaches it) or off."`
+	Faults    []string `name:"fault" sep:"none" placeholder:"FAULT" help:"A fault to inject, such as endpoint=GET /users,status=503,rate=0.1,times=-1; docs/emulator.md lists the kinds. Can be given more than once."`
+	Control   string   `name:"control" default:"local" help:"Who may control the embedded tenant under /-/: local (programs on this machine), open (every program that reaches it) or off."`
 }
 
 // Services is where Microsoft Graph and its sign-in live. Tokens of one cloud are worth nothing in another

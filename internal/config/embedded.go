@@ -35,7 +35,7 @@ func (c *Command) validate() error {
 func (v *validation) redirects(flag string, list []string) {
 	for _, uri := range list {
 		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
-			v.note("--%s: %q is no address such as https://app.example.com/signin", flag, uri)
+			v.note("--%s: %q is not an address such as https://app.example.com/signin", flag, uri)
 		}
 	}
 }

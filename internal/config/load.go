@@ -163,19 +163,19 @@ func (r *valueReader) Decode(ctx *kong.DecodeContext, target reflect.Value) erro
 	case target.Type() == reflect.TypeFor[time.Duration]():
 		var d time.Duration
 		if d, err = time.ParseDuration(text); err != nil {
-			r.note("--%s: %q is no duration such as 30s or 2m", name, text)
+			r.note("--%s: %q is not a duration such as 30s or 2m", name, text)
 		}
 		target.SetInt(int64(d))
 	case target.CanInt():
 		var n int64
 		if n, err = strconv.ParseInt(text, 10, 64); err != nil {
-			r.note("--%s: %q is no whole number", name, text)
+			r.note("--%s: %q is not a whole number", name, text)
 		}
 		target.SetInt(n)
 	default:
 		var n uint64
 		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
-			r.note("--%s: %q is no whole number from 0", name, text)
+			r.note("--%s: %q is not a whole number from 0", name, text)
 		}
 		target.SetUint(n)
 	}

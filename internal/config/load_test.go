@@ -46,23 +46,23 @@ func TestProblems(t *testing.T) {
 	}{
 		{"unknown flag", []string{"--lisen=:1"}, nil, []string{`unknown flag --lisen, did you mean "--listen"?`}},
 		{"unknown flags and others", []string{"--bogus", "--max-depth=deep", "--nonsense=1", "--listen=x"}, nil, []string{
-			"unknown flag --bogus", "unknown flag --nonsense", `--max-depth: "deep" is no whole number`, `--listen: "x" is no address such as 127.0.0.1:8080`}},
+			"unknown flag --bogus", "unknown flag --nonsense", `--max-depth: "deep" is not a whole number`, `--listen: "x" is not an address such as 127.0.0.1:8080`}},
 		{"argument", []string{"serve"}, nil, []string{"unexpected argument serve"}},
 		{"secret as flag", []string{"--client-secret=hunter2"}, nil, []string{"--client-secret: secrets are not taken from the command line, where other processes can read them: use --client-secret-file or set LICENSEGRAPH_CLIENT_SECRET"}},
 		{"all at once", []string{"--listen=x", "--max-depth=deep", "--request-timeout=30", "--embedded-users=0", "--log-level=loud", "--upstream-report=often", "--graphiql=maybe", "--embedded-seed=-1"}, nil, []string{
-			`--max-depth: "deep" is no whole number`,
-			`--request-timeout: "30" is no duration such as 30s or 2m`,
+			`--max-depth: "deep" is not a whole number`,
+			`--request-timeout: "30" is not a duration such as 30s or 2m`,
 			`--graphiql: "maybe" is neither true nor false`,
-			`--embedded-seed: "-1" is no whole number from 0`,
-			`--listen: "x" is no address such as 127.0.0.1:8080`,
+			`--embedded-seed: "-1" is not a whole number from 0`,
+			`--listen: "x" is not an address such as 127.0.0.1:8080`,
 			`--upstream-report: "often" is none of auto, always, never, header`,
 			`--log-level: "loud" is none of debug, info, warn, error`,
 			`--embedded-users: 0 is less than 1`,
 		}},
 		{"callers of nobody", []string{"--inbound=some", "--audience=a b", "--scopes-alone", "--graphiql-client-id=page"}, nil, []string{
 			"--inbound: \"some\" is none of none, entra",
-			`--graphiql-client-id: "page" is no client id, a GUID`,
-			`--audience: "a b" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+			`--graphiql-client-id: "page" is not a client ID, a GUID`,
+			`--audience: "a b" is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
 		{"callers who are not asked", []string{"--audience=x", "--scopes-alone", "--graphiql-client-id=x"}, nil, []string{
 			"--audience: nobody is asked who they are with --inbound=none: set --inbound=entra",
 			"--scopes-alone: nobody is asked who they are with --inbound=none: set --inbound=entra",
@@ -71,19 +71,19 @@ func TestProblems(t *testing.T) {
 			`--allowed-host: under "gateway.example.com" others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra`,
 			"--cors-origin: pages of https://portal.example.com would read a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra"}},
 		{"Graph as audience", []string{"--inbound=entra", "--audience=https://microsoftgraph.chinacloudapi.cn/", "--audience=00000003-0000-0000-C000-000000000000", "--audience=graph.microsoft.com"}, nil, []string{
-			`--audience: "https://microsoftgraph.chinacloudapi.cn/" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
-			`--audience: "00000003-0000-0000-C000-000000000000" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
-			`--audience: "graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+			`--audience: "https://microsoftgraph.chinacloudapi.cn/" is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
+			`--audience: "00000003-0000-0000-C000-000000000000" is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`,
+			`--audience: "graph.microsoft.com" is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
 		{"callers of a domain", append([]string{"--inbound=entra", "--listen=:0", "--audience=https://graph.microsoft.com", "--client-secret-file=" + secret}, real...), nil, []string{
 			`--tenant-id: with --inbound=entra it has to be the id, a GUID, which "contoso.example" is not: tokens name their tenant by it`,
-			`--audience: "https://graph.microsoft.com" is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
+			`--audience: "https://graph.microsoft.com" is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>`}},
 		{"environment", nil, map[string]string{"LICENSEGRAPH_MAX_COST": "0", "LICENSEGRAPH_REQUEST_TIMEOUT": "-1s", "LICENSEGRAPH_LOG_FORMAT": "xml"}, []string{
 			`--log-format: "xml" is none of text, json`,
 			`--request-timeout: -1s is too short`,
 			`--max-cost: 0 is less than 1`,
 		}},
 		{"port out of range", []string{"--listen=127.0.0.1:70000", "--embedded-listen=0.0.0.0:1"}, nil, []string{
-			`--listen: "127.0.0.1:70000" is no address such as 127.0.0.1:8080`,
+			`--listen: "127.0.0.1:70000" is not an address such as 127.0.0.1:8080`,
 			`--embedded-listen: 0.0.0.0:1 is not a loopback address such as 127.0.0.1:8081`,
 		}},
 		{"tenant only", []string{"--tenant-id=contoso.example"}, nil, []string{"a part of the credentials is missing: --client-id, one of --client-secret-file (or LICENSEGRAPH_CLIENT_SECRET), --client-certificate-file, --federated-token-file"}},
@@ -92,7 +92,7 @@ func TestProblems(t *testing.T) {
 		{"missing secret file", append(real, "--client-secret-file="+dir+"/none"), nil, []string{"--client-secret-file: open " + dir + "/none: no such file or directory"}},
 		{"empty secret file", append(real, "--client-secret-file="+empty), nil, []string{"--client-secret-file: " + empty + " is empty"}},
 		{"secret twice", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"--client-secret-file and LICENSEGRAPH_CLIENT_SECRET are both set: keep one"}},
-		{"ids that are none", []string{"--tenant-id=a/b", "--client-id=../c", "--client-secret-file=" + secret}, nil, []string{`--tenant-id: "a/b" is no id`, `--client-id: "../c" is no id`}},
+		{"ids that are none", []string{"--tenant-id=a/b", "--client-id=../c", "--client-secret-file=" + secret}, nil, []string{`--tenant-id: "a/b" is not an ID`, `--client-id: "../c" is not an ID`}},
 		{"three credentials", append(real, "--client-secret-file="+secret, "--federated-token-file="+secret, "--client-certificate-file="+secret), nil, []string{"--client-secret-file, --client-certificate-file, --federated-token-file are all set: keep one"}},
 		{"two credentials", append(real, "--federated-token-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"LICENSEGRAPH_CLIENT_SECRET and --federated-token-file are both set: keep one"}},
 		{"key without certificate", append(real, "--client-secret-file="+secret, "--client-key-file="+secret), nil, []string{"--client-key-file is set, and the certificate of the key is not: set --client-certificate-file"}},
@@ -128,12 +128,12 @@ func TestProblems(t *testing.T) {
 		{"open to a network", append(real, "--client-secret-file="+secret, "--listen=0.0.0.0:8080"), nil, []string{"--listen: 0.0.0.0:8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
 		{"open to every network", append(real, "--client-secret-file="+secret, "--listen=:8080"), nil, []string{"--listen: :8080 is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080"}},
 		{"origins and hosts", []string{"--cors-origin=*,https://a.example/,null,https://A.example,https://a.example:443,https://ok.example", "--allowed-host=a:1"}, nil, []string{
-			`--allowed-host: "a:1" is no host name (without a port)`,
-			`--cors-origin: "*" is no origin such as https://portal.example.com`,
-			`--cors-origin: "https://a.example/" is no origin such as https://portal.example.com`,
-			`--cors-origin: "null" is no origin such as https://portal.example.com`,
-			`--cors-origin: "https://A.example" is no origin such as https://portal.example.com`,
-			`--cors-origin: "https://a.example:443" is no origin such as https://portal.example.com`,
+			`--allowed-host: "a:1" is not a host name (without a port)`,
+			`--cors-origin: "*" is not an origin such as https://portal.example.com`,
+			`--cors-origin: "https://a.example/" is not an origin such as https://portal.example.com`,
+			`--cors-origin: "null" is not an origin such as https://portal.example.com`,
+			`--cors-origin: "https://A.example" is not an origin such as https://portal.example.com`,
+			`--cors-origin: "https://a.example:443" is not an origin such as https://portal.example.com`,
 		}},
 	}
 	for _, tt := range tests {

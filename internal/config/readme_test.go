@@ -38,7 +38,7 @@ func holdTable(t *testing.T, name, want string) {
 		}
 		return
 	}
-	t.Errorf("README.md (-want +got), go test ./internal/config -update mends it:\n%s", cmp.Diff(want, got))
+	t.Errorf("README.md (-want +got), go test ./internal/config -update rewrites it:\n%s", cmp.Diff(want, got))
 }
 
 func settingsTable(t *testing.T) string {

@@ -65,7 +65,7 @@ func (c *Config) validateAddresses(v *validation) {
 	}
 	for _, host := range c.AllowedHosts {
 		if !domain.MatchString(host) {
-			v.note("--allowed-host: %q is no host name (without a port)", host)
+			v.note("--allowed-host: %q is not a host name (without a port)", host)
 		}
 	}
 	for _, header := range c.CORSHeaders {
@@ -76,7 +76,7 @@ func (c *Config) validateAddresses(v *validation) {
 	for _, origin := range c.CORSOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") || u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] && u.Port() != "" {
-			v.note("--cors-origin: %q is no origin such as https://portal.example.com", origin)
+			v.note("--cors-origin: %q is not an origin such as https://portal.example.com", origin)
 		}
 	}
 }
@@ -98,17 +98,17 @@ func (c *Config) validateCallers(v *validation) {
 		return
 	}
 	if _, ok := licensing.ParseGUID(c.GraphiQLClientID); c.GraphiQLClientID != "" && !ok {
-		v.note("--graphiql-client-id: %q is no client id, a GUID", c.GraphiQLClientID)
+		v.note("--graphiql-client-id: %q is not a client ID, a GUID", c.GraphiQLClientID)
 	}
 	for _, audience := range c.Audiences {
 		if audience == "" || strings.ContainsAny(audience, " \t") || c.isGraph(audience) {
-			v.note("--audience: %q is no name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>", audience)
+			v.note("--audience: %q is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>", audience)
 		}
 	}
 }
 
 // validateStrangers holds a gateway over a real tenant that does not know its callers to this machine: under another
-// name, or for pages from elsewhere, it would be open to whoever reaches them.
+// name, or for pages from elsewhere, it would be open to everybody who reaches them.
 func (c *Config) validateStrangers(v *validation) {
 	for _, host := range c.AllowedHosts {
 		v.note("--allowed-host: under %q others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", host)
@@ -180,11 +180,11 @@ func (c *Config) validateUpstream(v *validation) {
 	}
 	for _, id := range c.TenantIDs {
 		if !domain.MatchString(id) {
-			v.note("--tenant-id: %q is no id", id)
+			v.note("--tenant-id: %q is not an ID", id)
 		}
 	}
 	if c.ClientID != "" && !domain.MatchString(c.ClientID) {
-		v.note("--client-id: %q is no id", c.ClientID)
+		v.note("--client-id: %q is not an ID", c.ClientID)
 	}
 }
 
@@ -220,7 +220,7 @@ func (v *validation) address(flag, address string) (string, bool) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		v.note("--%s: %q is no address such as 127.0.0.1:8080", flag, address)
+		v.note("--%s: %q is not an address such as 127.0.0.1:8080", flag, address)
 		return "", false
 	}
 	return host, true

@@ -145,9 +145,9 @@ func TestRunRefuses(t *testing.T) {
 		"nobody":   {[]string{"--users=0"}, "--users: 0 is less than 1"},
 		"many":     {[]string{"--users=1000001"}, "--users: at most 1000000"},
 		"no TLS":   {[]string{"--ca-file=x"}, "--ca-file: there is no certificate to trust without --tls"},
-		"address":  {[]string{"--redirect-uri=https://app.example/a,b", "--redirect-uri=/back"}, `--redirect-uri: "/back" is no address such as https://app.example.com/signin`},
-		"page":     {[]string{"--single-page-uri=x"}, `--single-page-uri: "x" is no address such as`},
-		"number":   {[]string{"--seed=x"}, `--seed: "x" is no whole number from 0`},
+		"address":  {[]string{"--redirect-uri=https://app.example/a,b", "--redirect-uri=/back"}, `--redirect-uri: "/back" is not an address such as https://app.example.com/signin`},
+		"page":     {[]string{"--single-page-uri=x"}, `--single-page-uri: "x" is not an address such as`},
+		"number":   {[]string{"--seed=x"}, `--seed: "x" is not a whole number from 0`},
 		"flag":     {[]string{"--graphiql"}, "unknown flag --graphiql"},
 		"the file": {[]string{"--listen=127.0.0.1:0", "--certificate-file=" + filepath.Join(t.TempDir(), "a", "b")}, "--certificate-file: open"},
 	} {

@@ -17,7 +17,7 @@ const (
 	renewal = 5 * time.Minute
 	// askAgain is how long a token that could not be replaced is used before the next attempt.
 	askAgain = 30 * time.Second
-	// refusedFor is how long a refusal counts that only the person can mend, by signing in again: libraries that ask all
+	// refusedFor is how long a refusal counts that only a new sign-in of the person ends: libraries that ask all
 	// the same get the application throttled for everybody (Microsoft Learn, "Handle errors and exceptions in MSAL").
 	refusedFor = time.Minute
 	// mostPause bounds how long the service can have nobody ask.
@@ -117,8 +117,8 @@ func (h *held) replace(ctx context.Context, own *asking, claims string, now func
 	return h.token, nil
 }
 
-// counts tells how long a failure stands for further requests, and whether it ends the token that is held as well:
-// what the person has to mend does.
+// counts returns how long a failure stands for further requests, and whether it ends the cached token as well, as one
+// that needs a new sign-in does.
 func counts(err error) (pause time.Duration, final bool) {
 	failure, ok := errors.AsType[*upstream.Error](err)
 	switch {

@@ -146,8 +146,8 @@ func TestNotOnBehalfOf(t *testing.T) {
 	}
 }
 
-// TestInteraction tells what only the person can mend, with the claims to ask the person for; other failures stay those
-// of the gateway.
+// TestInteraction tests the refusals that only a new sign-in of the person ends, with the claims to ask for; other
+// failures stay those of the gateway.
 func TestInteraction(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

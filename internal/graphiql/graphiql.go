@@ -56,7 +56,7 @@ func (s *SignIn) origin() (string, error) {
 	}
 	u, err := url.Parse(s.Authority)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(u.Host, " ;,'\"") {
-		return "", errors.New("graphiql: the authority is no address")
+		return "", errors.New("graphiql: the authority is not an address")
 	}
 	return u.Scheme + "://" + u.Host, nil
 }

@@ -176,12 +176,12 @@ func TestAssignableTo(t *testing.T) {
 	}
 }
 
-// TestCatalogue reads every row, finds each id once, and leaves no name out.
-func TestCatalogue(t *testing.T) {
+// TestCatalog reads every row, finds each id once, and leaves no name out.
+func TestCatalog(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	skus, plans := 0, 0
-	for i, line := range strings.Split(strings.TrimRight(catalogueText, "\n"), "\n") {
+	for i, line := range strings.Split(strings.TrimRight(catalogText, "\n"), "\n") {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -235,8 +235,8 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// TestCatalogueIsNotShared hands out values that nobody else holds.
-func TestCatalogueIsNotShared(t *testing.T) {
+// TestCatalogIsNotShared hands out values that nobody else holds.
+func TestCatalogIsNotShared(t *testing.T) {
 	t.Parallel()
 	first, _ := WellKnownSku(e3)
 	*first.SkuPartNumber, *first.SkuID = "changed", "changed"
@@ -250,9 +250,9 @@ func TestCatalogueIsNotShared(t *testing.T) {
 // project.
 const listFile = "../../../shared/graph/products.csv"
 
-// TestCatalogueIsMicrosofts compares the catalogue with the list. The list names a service plan once for each
+// TestCatalogIsMicrosofts compares the catalog with the list. The list names a service plan once for each
 // product that has it, and not always in the same way; a name that is not shouted is preferred.
-func TestCatalogueIsMicrosofts(t *testing.T) {
+func TestCatalogIsMicrosofts(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open(listFile)
 	if err != nil {
@@ -280,7 +280,7 @@ func TestCatalogueIsMicrosofts(t *testing.T) {
 			}
 		}
 		if len(listed[kind]) != len(known) {
-			t.Errorf("%d are listed, %d are in the catalogue", len(listed[kind]), len(known))
+			t.Errorf("%d are listed, %d are in the catalog", len(listed[kind]), len(known))
 		}
 	}
 }

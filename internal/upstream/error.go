@@ -37,7 +37,7 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// InputError is something in a request that its sender can mend.
+// InputError is an error in a request that its sender can correct.
 type InputError struct {
 	// Message says what is wrong and what to do.
 	Message string

@@ -21,10 +21,10 @@ const (
 const trialDays = 24
 
 // empty is a tenant with nothing in it.
-func empty(seed uint64, c *catalogue) *Tenant {
+func empty(seed uint64, c *catalog) *Tenant {
 	d := Dice(seed)
 	return &Tenant{
-		catalogue: c,
+		catalog:   c,
 		dice:      d,
 		ids:       newIDs(d),
 		id:        d.GUID("tenant", 0).String(),
@@ -46,7 +46,7 @@ func empty(seed uint64, c *catalogue) *Tenant {
 // What each person was meant to have is dealt out by roles; what takes effect
 // follows from the rules.
 func New(seed uint64, users int) *Tenant {
-	t := empty(seed, defaultCatalogue())
+	t := empty(seed, defaultCatalog())
 	t.reference = time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, t.dice.Pick("reference", 0, 150))
 	t.people = make([]Person, users, users+deviceCount)
 	t.byID, t.byName = make(map[GUID]ref, users), make(map[string]int32, users)

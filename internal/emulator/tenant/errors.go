@@ -26,7 +26,7 @@ func (t *Tenant) Error(id string) (AssignmentError, bool) {
 	return AssignmentError{int32(i), Sku(s)}, true
 }
 
-// ErrorsOf lists somebody's errors, in catalogue order.
+// ErrorsOf lists somebody's errors, in catalog order.
 func (t *Tenant) ErrorsOf(i int32) []AssignmentError {
 	var list []AssignmentError
 	for _, s := range t.failed(i) {

@@ -196,12 +196,12 @@ func (t *Tenant) MayUse(i int32, s Sku) PlanSet {
 	return set
 }
 
-// Usable lists the products that somebody can use now, in catalogue order.
+// Usable lists the products that somebody can use now, in catalog order.
 func (t *Tenant) Usable(i int32) []Sku {
 	return skusWhere(t.people[i].rows, State.usable)
 }
 
-// Held lists the products of which somebody has a unit, in catalogue order,
+// Held lists the products of which somebody has a unit, in catalog order,
 // with the plans that are off in every row.
 func (t *Tenant) Held(i int32) []Licensed {
 	rows := t.people[i].rows

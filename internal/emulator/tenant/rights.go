@@ -18,7 +18,7 @@ func (t *Tenant) RightID(r Right) string {
 	return t.ids.id(rightTopic+topic(r.Of.Kind), uint32(r.Of.At), uint32(r.Sku))
 }
 
-// Rights lists the rights of a person, a group or a device, in catalogue order.
+// Rights lists the rights of a person, a group or a device, in catalog order.
 //
 // A group has rights to the products that it licenses, and to those that every
 // member has. Members to whom a product could not be given don't count in its

@@ -253,7 +253,7 @@ func (t *Tenant) savedLicenses(p *Person, gone map[*Assignment]bool) []license {
 
 func (t *Tenant) document(gone map[*Assignment]bool) *document {
 	s := &document{Format: stateFormat, Seed: uint64(t.dice), TenantID: t.id, Today: t.reference, Made: t.made}
-	if t.catalogue != defaultCatalogue() {
+	if t.catalog != defaultCatalog() {
 		for i := range t.products {
 			p := product{SkuID: t.products[i].SkuID, SkuPartNumber: t.products[i].SkuPartNumber}
 			for _, one := range t.products[i].Plans {
@@ -487,7 +487,7 @@ func (l *loader) load() (*Tenant, error) {
 	if s.Seed == 0 {
 		s.Seed = 1
 	}
-	c := l.catalogue()
+	c := l.catalog()
 	if c == nil {
 		return nil, nil
 	}
@@ -532,12 +532,12 @@ func (l *loader) load() (*Tenant, error) {
 	return t, nil
 }
 
-func (l *loader) catalogue() *catalogue {
+func (l *loader) catalog() *catalog {
 	s := l.state
 	if s.Products == nil && s.Rules == nil {
-		return defaultCatalogue()
+		return defaultCatalog()
 	}
-	products := defaultCatalogue().products
+	products := defaultCatalog().products
 	if s.Products != nil {
 		products = nil
 		for _, p := range s.Products {
@@ -559,7 +559,7 @@ func (l *loader) catalogue() *catalogue {
 	if s.Rules != nil {
 		rules = *s.Rules
 	}
-	c, err := newCatalogue(products, rules)
+	c, err := newCatalog(products, rules)
 	if err != nil {
 		l.bad("%w", err)
 		return nil

@@ -20,7 +20,7 @@ const tenantLocation = "DE"
 // any number of calls that read can run at the same time, and nothing beside
 // one that writes. Those that write say so.
 type Tenant struct {
-	*catalogue
+	*catalog
 	dice Dice
 	ids  ids
 	id   string
@@ -100,7 +100,7 @@ func (t *Tenant) Reference() time.Time { return t.reference }
 // Product is a product of the tenant.
 func (t *Tenant) Product(s Sku) *Product { return &t.products[s] }
 
-// Skus lists the products that the directory knows, in catalogue order.
+// Skus lists the products that the directory knows, in catalog order.
 func (t *Tenant) Skus() []Sku {
 	var list []Sku
 	for s := range t.products {

@@ -13,22 +13,22 @@ import (
 	"unicode/utf8"
 )
 
-//go:embed catalogue.tsv
-var catalogueText string
+//go:embed catalog.tsv
+var catalogText string
 
-// names are the short name of a product or a service plan and the one that people read.
+// names are the short name and the display name of a product or a service plan.
 type names struct{ short, friendly string }
 
-// catalogue has the names of well-known products and service plans by their ids.
-type catalogue struct {
+// catalog has the names of well-known products and service plans by their ids.
+type catalog struct {
 	skus, plans map[GUID]names
 	planNames   map[string]bool // short names of plans in lower case
 }
 
 // builtIn is read when a name is first asked for. Its texts are parts of the binary's.
-var builtIn = sync.OnceValue(func() *catalogue {
-	c := newCatalogue()
-	for line := range strings.Lines(catalogueText) {
+var builtIn = sync.OnceValue(func() *catalog {
+	c := newCatalog()
+	for line := range strings.Lines(catalogText) {
 		columns := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(columns) == 4 {
 			c.add(columns[0] == "plan", GUID(columns[1]), names{short: columns[2], friendly: columns[3]})
@@ -37,11 +37,11 @@ var builtIn = sync.OnceValue(func() *catalogue {
 	return c
 })
 
-func newCatalogue() *catalogue {
-	return &catalogue{skus: map[GUID]names{}, plans: map[GUID]names{}, planNames: map[string]bool{}}
+func newCatalog() *catalog {
+	return &catalog{skus: map[GUID]names{}, plans: map[GUID]names{}, planNames: map[string]bool{}}
 }
 
-func (c *catalogue) add(plan bool, id GUID, n names) {
+func (c *catalog) add(plan bool, id GUID, n names) {
 	if !plan {
 		c.skus[id] = n
 		return
@@ -50,16 +50,16 @@ func (c *catalogue) add(plan bool, id GUID, n names) {
 }
 
 // added are the names of the operator's file, which win over those built in; nil without one.
-var added atomic.Pointer[catalogue]
+var added atomic.Pointer[catalog]
 
 func skuNames(id GUID) (names, bool) {
-	return find(id, func(c *catalogue) map[GUID]names { return c.skus })
+	return find(id, func(c *catalog) map[GUID]names { return c.skus })
 }
 func planNames(id GUID) (names, bool) {
-	return find(id, func(c *catalogue) map[GUID]names { return c.plans })
+	return find(id, func(c *catalog) map[GUID]names { return c.plans })
 }
 
-func find(id GUID, in func(*catalogue) map[GUID]names) (names, bool) {
+func find(id GUID, in func(*catalog) map[GUID]names) (names, bool) {
 	if own := added.Load(); own != nil {
 		if known, ok := in(own)[id]; ok {
 			return known, true
@@ -75,16 +75,16 @@ const (
 	columnPlanID, columnPlanName, columnPlan  = "Service_Plan_Id", "Service_Plan_Name", "Service_Plans_Included_Friendly_Names"
 )
 
-// maxCatalogue bounds the rows of an operator's file. Microsoft's list has about 6,000.
-const maxCatalogue = 100_000
+// maxCatalog bounds the rows of an operator's file. Microsoft's list has about 6,000.
+const maxCatalog = 100_000
 
-// maxCatalogueBytes bounds its bytes. What is behind them is not read.
-const maxCatalogueBytes = 64 << 20
+// maxCatalogBytes bounds its bytes. What is behind them is not read.
+const maxCatalogBytes = 64 << 20
 
 // AddNames reads a file of names in the form of Microsoft's list: CSV with its six columns, in any order. They are used
 // besides those built in, in place of what was added before. It returns how many products and service plans there are.
 func AddNames(r io.Reader) (skus, plans int, err error) {
-	rows := csv.NewReader(io.LimitReader(r, maxCatalogueBytes))
+	rows := csv.NewReader(io.LimitReader(r, maxCatalogBytes))
 	rows.ReuseRecord = true
 	header, err := rows.Read()
 	if err != nil {
@@ -99,7 +99,7 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 			return 0, 0, fmt.Errorf("it has no column %s", name)
 		}
 	}
-	c := newCatalogue()
+	c := newCatalog()
 	for line := 2; ; line++ {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -108,8 +108,8 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if line > maxCatalogue {
-			return 0, 0, fmt.Errorf("it has more than %d rows", maxCatalogue)
+		if line > maxCatalog {
+			return 0, 0, fmt.Errorf("it has more than %d rows", maxCatalog)
 		}
 		if slices.ContainsFunc(row, func(cell string) bool { return !utf8.ValidString(cell) }) {
 			return 0, 0, fmt.Errorf("line %d is not UTF-8", line)
@@ -129,7 +129,7 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 	return len(c.skus), len(c.plans), nil
 }
 
-// WellKnownSku returns what the catalogue knows of a product, its ids and names; false when it has none.
+// WellKnownSku returns what the catalog knows of a product, its ids and names; false when it has none.
 func WellKnownSku(id GUID) (*SubscribedSku, bool) {
 	known, ok := skuNames(id)
 	if !ok {
@@ -138,19 +138,19 @@ func WellKnownSku(id GUID) (*SubscribedSku, bool) {
 	return &SubscribedSku{SkuID: &id, SkuPartNumber: &known.short}, true
 }
 
-// ProductName returns the name that people read; nil when the catalogue has none.
+// ProductName returns the display name; nil when the catalog has none.
 func (s *SubscribedSku) ProductName() *string { return friendly(s.SkuID, skuNames) }
 
-// DisplayName returns the name that people read; nil when the catalogue has none.
+// DisplayName returns the display name; nil when the catalog has none.
 func (p *ServicePlan) DisplayName() *string { return friendly(p.ServicePlanID, planNames) }
 
-// DisplayName returns the name that people read; nil when the catalogue has none.
+// DisplayName returns the display name; nil when the catalog has none.
 func (p *AssignedPlan) DisplayName() *string { return friendly(p.ServicePlanID, planNames) }
 
-// DisplayName returns the name that people read; nil when the catalogue has none.
+// DisplayName returns the display name; nil when the catalog has none.
 func (s *LicensedService) DisplayName() *string { return friendly(&s.PlanID, planNames) }
 
-// WellKnownServicePlan returns what the catalogue knows of a service plan, its id and names; false when it has none.
+// WellKnownServicePlan returns what the catalog knows of a service plan, its id and names; false when it has none.
 func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
 	known, ok := planNames(id)
 	if !ok {
@@ -159,7 +159,7 @@ func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
 	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &known.short}, true
 }
 
-// IsWellKnownPlan tells whether the catalogue has a service plan with the id or the short name, without regard to case.
+// IsWellKnownPlan tells whether the catalog has a service plan with the id or the short name, without regard to case.
 func IsWellKnownPlan(name string) bool {
 	name = strings.ToLower(name)
 	if _, ok := planNames(GUID(name)); ok {

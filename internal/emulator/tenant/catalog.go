@@ -119,7 +119,7 @@ func (p *Product) plans(set ruledSet) PlanSet {
 	return s
 }
 
-// Sku is a product's place in the catalogue.
+// Sku is a product's place in the catalog.
 type Sku uint8
 
 const maxProducts = 64
@@ -164,9 +164,9 @@ var DefaultRules = Rules{
 	Mailbox: []string{"EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_STANDARD", "EXCHANGE_S_DESKLESS"},
 }
 
-// catalogue is the products of a tenant with the rules about them. It does not
+// catalog is the products of a tenant with the rules about them. It does not
 // change.
-type catalogue struct {
+type catalog struct {
 	products []Product
 	rules    Rules
 
@@ -178,8 +178,8 @@ type catalogue struct {
 	mailbox    ruledSet
 }
 
-func newCatalogue(products []Product, rules Rules) (*catalogue, error) {
-	c := &catalogue{products: products, rules: rules, notOffered: map[string]ruledSet{}}
+func newCatalog(products []Product, rules Rules) (*catalog, error) {
+	c := &catalog{products: products, rules: rules, notOffered: map[string]ruledSet{}}
 	if len(products) > maxProducts {
 		return nil, fmt.Errorf("there are %d products; at most %d can be", len(products), maxProducts)
 	}
@@ -306,8 +306,8 @@ const (
 	noSku
 )
 
-// defaultCatalogue is that of the tenants that are made from a seed.
-var defaultCatalogue = sync.OnceValue(func() *catalogue {
+// defaultCatalog is that of the tenants that are made from a seed.
+var defaultCatalog = sync.OnceValue(func() *catalog {
 	var file struct {
 		Products []struct {
 			SkuID         string `json:"skuId"`
@@ -331,7 +331,7 @@ var defaultCatalogue = sync.OnceValue(func() *catalogue {
 	for _, name := range []string{"UNIVERSAL_PRINT_01", "Windows_Autopatch", "WINDOWSUPDATEFORBUSINESS_DEPLOYMENTSERVICE"} {
 		forDevices.Plans = append(forDevices.Plans, Plan{ID: file.Plans[name], Name: name, TenantLevel: slices.Contains(tenantLevel, name)})
 	}
-	c, more := newCatalogue(append(products, forDevices), DefaultRules)
+	c, more := newCatalog(append(products, forDevices), DefaultRules)
 	if err := errors.Join(err, more); err != nil {
 		panic("tenant: products.json: " + err.Error())
 	}
