@@ -144,7 +144,7 @@ func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *transport.Au
 		Executor: exec, Authenticator: auth, Limits: cfg.Limits(), Quota: cfg.Quota(),
 		CallerStreams: cfg.CallerStreams, MaxStreams: cfg.MaxStreams,
 		BodyBytes: cfg.MaxBodyBytes, AnswerBytes: cfg.MaxAnswerBytes, AnswersBytes: cfg.MaxAnswersBytes,
-		RequestTimeout: cfg.RequestTimeout, InitTimeout: cfg.ReadHeaderTimeout,
+		RequestTimeout: cfg.RequestTimeout, InitTimeout: cfg.ReadHeaderTimeout, MaxSchedulingDelay: cfg.MaxSchedulingDelay,
 	})
 }
 

@@ -92,7 +92,8 @@ func start(t *testing.T, env map[string]string, args ...string) *program {
 	p := &program{stdout: newJournal(), stderr: newJournal(), stop: stop, ended: make(chan error, 1)}
 	transport := &http.Transport{ExpectContinueTimeout: 0}
 	p.client = &http.Client{Transport: transport}
-	args = append([]string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=60"}, args...)
+	args = append([]string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=60",
+		"--max-scheduling-delay=1m"}, args...) // the tests beside this one keep the CPUs busy
 	started := make(chan struct{})
 	go func() {
 		err := run(ctx, args, func(name string) string { return env[name] }, p.stdout, p.stderr)

@@ -87,14 +87,15 @@ type Config struct {
 	MaxAnswerBytes      int64 `name:"max-answer-bytes" group:"Limits of a request" default:"67108864" help:"Bytes of an answer. One that gets longer is ended while it is produced."`
 	MaxRepresentations  int   `name:"max-representations" group:"Limits of a request" default:"${representations}" help:"Entities that a federation router may ask for at once."`
 
-	CallerRate       int   `name:"caller-rate" group:"Limits of callers" default:"1000" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one; so are all clients of a federation router that asks with a token of its own."`
-	CallerBurst      int   `name:"caller-burst" group:"Limits of callers" default:"2000" help:"Operations that a caller may begin at once after a pause."`
-	CallerOperations int   `name:"caller-operations" group:"Limits of callers" default:"200" help:"Operations that one caller may have under way."`
-	CallerStreams    int   `name:"caller-streams" group:"Limits of callers" default:"20" help:"WebSockets and event streams that one caller may have open."`
-	MaxStreams       int   `name:"max-streams" group:"Limits of callers" default:"1000" help:"WebSockets and event streams that all callers may have open."`
-	MaxOperations    int   `name:"max-operations" group:"Limits of callers" default:"512" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
-	MaxAnswersBytes  int64 `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Bytes of memory for all answers that are under way. A quarter is kept for answers that take less than 4 MiB, so that long answers never keep out short ones. Garbage is collected before the gateway takes much more memory than this, unless GOMEMLIMIT says otherwise."`
-	MaxConnections   int   `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
+	CallerRate         int           `name:"caller-rate" group:"Limits of callers" default:"1000" help:"Operations that one caller may begin in a second. More are answered with 429 and Retry-After. Where callers are not known, all of them are one; so are all clients of a federation router that asks with a token of its own."`
+	CallerBurst        int           `name:"caller-burst" group:"Limits of callers" default:"2000" help:"Operations that a caller may begin at once after a pause."`
+	CallerOperations   int           `name:"caller-operations" group:"Limits of callers" default:"200" help:"Operations that one caller may have under way."`
+	CallerStreams      int           `name:"caller-streams" group:"Limits of callers" default:"20" help:"WebSockets and event streams that one caller may have open."`
+	MaxStreams         int           `name:"max-streams" group:"Limits of callers" default:"1000" help:"WebSockets and event streams that all callers may have open."`
+	MaxSchedulingDelay time.Duration `name:"max-scheduling-delay" group:"Limits of callers" default:"1s" help:"How long what is ready to run may wait for a CPU. While it waits longer, further operations are answered with 503 and Retry-After. More than 10s switches this off."`
+	MaxOperations      int           `name:"max-operations" group:"Limits of callers" default:"512" help:"Operations that all callers may have under way. More are answered with 503 and Retry-After."`
+	MaxAnswersBytes    int64         `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Bytes of memory for all answers that are under way. A quarter is kept for answers that take less than 4 MiB, so that long answers never keep out short ones. Garbage is collected before the gateway takes much more memory than this, unless GOMEMLIMIT says otherwise."`
+	MaxConnections     int           `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections; further ones wait."`
 
 	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"Lowest level that is logged: debug, info, warn or error."`
 	LogFormat string `name:"log-format" group:"Log" default:"text" help:"Format of the log on standard error: text or json."`

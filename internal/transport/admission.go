@@ -22,7 +22,7 @@ import (
 // admit lets the caller begin an operation, over whichever transport, before anything of it is read. Call end when
 // the operation has ended.
 func (e *Endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
-	if problem := e.pressure.problem(); problem != nil {
+	if problem := e.pressure.problem(e.opts.MaxSchedulingDelay); problem != nil {
 		return nil, problem
 	}
 	end, err := e.quota.Begin(ctx, identity.From(ctx).Key())

@@ -103,7 +103,7 @@ func TestOperationsAtOnce(t *testing.T) {
 // TestPressure refuses operations that would begin late, with the time that others wait.
 func TestPressure(t *testing.T) {
 	t.Parallel()
-	e := &Endpoint{quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
+	e := &Endpoint{opts: Options{MaxSchedulingDelay: time.Second}, quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
 	begins := func() *refusal {
 		end, problem := e.admit(t.Context())
 		if problem == nil {

@@ -34,7 +34,7 @@ func testEndpoint(t *testing.T, log io.Writer, exec stub.Schema, auth *Authentic
 		}),
 		Authenticator: auth, Limits: limits.Default(), Quota: quota.Limits{Rate: 1000, Burst: 2000, PerCaller: 200, Total: 512},
 		CallerStreams: 20, MaxStreams: 1000, BodyBytes: 1 << 20, AnswerBytes: 64 << 20, AnswersBytes: 256 << 20,
-		RequestTimeout: 30 * time.Second, InitTimeout: 5 * time.Second,
+		RequestTimeout: 30 * time.Second, MaxSchedulingDelay: time.Minute, InitTimeout: 5 * time.Second,
 	}
 	for _, change := range changes {
 		change(&opts)

@@ -7,13 +7,8 @@ import (
 	"time"
 )
 
-const (
-	// pressureEvery is how often the gateway looks how late it is.
-	pressureEvery = 50 * time.Millisecond
-	// tooLate is how late it may be: then nothing more is begun, since all that is under way would take as much longer
-	// as often as it waits for its turn.
-	tooLate = time.Second
-)
+// pressureEvery is how often the gateway measures how late it is.
+const pressureEvery = 50 * time.Millisecond
 
 // pressure tells how long what is ready to run waits for its turn. It does not count what is under way: a thousand
 // operations that wait for Microsoft Graph keep nobody waiting, and ten that compute do.
@@ -41,8 +36,9 @@ func (p *pressure) observe(late time.Duration) {
 	p.late.Store(max(int64(min(late, latest)), p.late.Load()*7/8))
 }
 
-// problem refuses what would be begun too late.
-func (p *pressure) problem() *refusal {
+// problem refuses what would begin at least so late: all that is under way would take as much longer as often as it waits
+// for its turn.
+func (p *pressure) problem(tooLate time.Duration) *refusal {
 	late := time.Duration(p.late.Load())
 	if late < tooLate {
 		return nil

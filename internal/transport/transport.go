@@ -45,6 +45,8 @@ type Options struct {
 	// RequestTimeout is how long a query or a mutation may take, and how long a client may take to read each message of a
 	// stream.
 	RequestTimeout time.Duration
+	// MaxSchedulingDelay is how long what is ready to run may wait for a CPU before further operations are refused.
+	MaxSchedulingDelay time.Duration
 	// InitTimeout is how long a client may take to send connection_init over a WebSocket.
 	InitTimeout time.Duration
 }
