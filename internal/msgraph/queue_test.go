@@ -65,10 +65,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 func joined(t *testing.T, service http.Handler, latency time.Duration) (*Client, *wire) {
 	t.Helper()
 	listener := pipes{make(chan net.Conn), new(sync.Once)}
-	var handlers sync.WaitGroup
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handlers.Add(1)
-		defer handlers.Done()
 		time.Sleep(latency) // of the bubble's clock
 		service.ServeHTTP(w, r)
 	})}
@@ -86,9 +83,10 @@ func joined(t *testing.T, service http.Handler, latency time.Duration) (*Client,
 	}}
 	t.Cleanup(func() {
 		w.transport.CloseIdleConnections()
-		_ = server.Close()
+		if err := server.Shutdown(context.Background()); err != nil { // waits for the handlers
+			t.Error(err)
+		}
 		<-done
-		handlers.Wait()
 	})
 	const address = "http://127.0.0.1:1"
 	opts := Options{GraphURL: address, Out: way(t, "", address), Tokens: application(t, address, address)}
