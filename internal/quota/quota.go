@@ -4,9 +4,9 @@
 package quota
 
 import (
-	"container/list"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -55,18 +55,17 @@ const soon = time.Second
 // Process counts the operations of this process.
 type Process struct {
 	limits  Limits
-	callers int // remembered at most
+	callers int // known at most
 	now     func() time.Time
 
-	mu     sync.Mutex
-	total  int
-	known  map[identity.Key]*list.Element
-	recent list.List // of *caller, the last seen in front
-	others *caller   // all those for whom there is no room
+	mu    sync.Mutex
+	total int
+	known map[identity.Key]*caller
+	swept time.Time // when known was last searched for callers to forget
+	rest  *caller   // all callers for whom there is no room
 }
 
 type caller struct {
-	key        identity.Key
 	bucket     *rate.Limiter
 	operations int
 }
@@ -76,13 +75,13 @@ func New(limits Limits, now func() time.Time) *Process {
 	if now == nil {
 		now = time.Now
 	}
-	p := &Process{limits: limits, callers: callersAtMost, now: now, known: map[identity.Key]*list.Element{}}
-	p.others = p.newCaller(identity.Key{})
+	p := &Process{limits: limits, callers: callersAtMost, now: now, known: map[identity.Key]*caller{}}
+	p.rest = p.newCaller()
 	return p
 }
 
-func (p *Process) newCaller(key identity.Key) *caller {
-	return &caller{key: key, bucket: rate.NewLimiter(rate.Limit(p.limits.Rate), p.limits.Burst)}
+func (p *Process) newCaller() *caller {
+	return &caller{bucket: rate.NewLimiter(rate.Limit(p.limits.Rate), p.limits.Burst)}
 }
 
 // Begin admits an operation, or says why not.
@@ -115,28 +114,31 @@ func (p *Process) Begin(_ context.Context, key identity.Key) (end func(), err er
 	}), nil
 }
 
-// caller returns what is known of a caller. When there is no room for a new one, a caller of whom nothing would be
-// lost makes some: one that would begin afresh with what it has now. Where none would, newcomers share one count, so
-// that nobody gets more by coming as many.
+// caller returns the counts of a caller. Where there is no room for a new one, callers that lose nothing are forgotten:
+// without operations, and with a full burst. If there are none, new callers share one count, so that coming under many
+// names admits no more operations. This is no cache: a caller with operations must not be evicted.
 func (p *Process) caller(key identity.Key, now time.Time) *caller {
-	if element, ok := p.known[key]; ok {
-		p.recent.MoveToFront(element)
-		return element.Value.(*caller)
+	if c, ok := p.known[key]; ok {
+		return c
 	}
 	if len(p.known) >= p.callers {
-		oldest := p.recent.Back()
-		c := oldest.Value.(*caller)
-		if c.operations > 0 {
-			p.recent.MoveToFront(oldest) // the next newcomer tries another
-			return p.others
-		}
-		if c.bucket.TokensAt(now) < float64(p.limits.Burst) {
-			return p.others
-		}
-		p.recent.Remove(oldest)
-		delete(p.known, c.key)
+		p.forget(now)
 	}
-	c := p.newCaller(key)
-	p.known[key] = p.recent.PushFront(c)
+	if len(p.known) >= p.callers {
+		return p.rest
+	}
+	c := p.newCaller()
+	p.known[key] = c
 	return c
+}
+
+// forget removes the callers that lose nothing, at most once a second, because it visits all.
+func (p *Process) forget(now time.Time) {
+	if now.Sub(p.swept) < time.Second {
+		return
+	}
+	p.swept = now
+	maps.DeleteFunc(p.known, func(_ identity.Key, c *caller) bool {
+		return c.operations == 0 && c.bucket.TokensAt(now) >= float64(p.limits.Burst)
+	})
 }
