@@ -677,7 +677,7 @@ func TestProductNames(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	err := run(t.Context(), []string{"--product-names=" + secretFile(t, "no names")}, noEnv, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "--product-names: it has no column") || exitCode(err) != 2 {
+	if err == nil || !strings.Contains(err.Error(), "--product-names: missing column") || exitCode(err) != 2 {
 		t.Errorf("a file without names: %v", err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package identity says who asks: the person or the application that a checked token vouches for. It checks
-// nothing itself, and imports nothing, so that every layer can know the caller without knowing how.
+// Package identity defines the authenticated caller, a user or an application. Authentication is elsewhere: every layer
+// can import this package, which imports only the standard library.
 package identity
 
 import (
@@ -9,30 +9,30 @@ import (
 	"time"
 )
 
-// Caller is who asks. The same person in two tenants is two callers.
+// Caller is an authenticated user or application. A user in two tenants is two callers.
 type Caller struct {
-	// TenantID is the directory that vouches for the caller: the claim tid.
+	// TenantID is the caller's tenant: the claim tid.
 	TenantID string
-	// ObjectID is the person, or the application's service principal, in it: the claim oid.
+	// ObjectID is the object ID of the user or of the application's service principal: the claim oid.
 	ObjectID string
-	// ClientID is the application through which a person asks, or which asks: the claim azp or appid.
+	// ClientID is the client application: the claim azp or appid.
 	ClientID string
-	// App tells that an application asks for itself, without a person.
+	// App reports that the caller is an application, without a user.
 	App bool
-	// Scopes are the scopes and app roles that count for this caller.
+	// Scopes are the effective scopes and app roles.
 	Scopes []string
-	// ScopesAlone tells that a person's scopes count without app roles.
+	// ScopesAlone reports that a user's scopes are effective without app roles.
 	ScopesAlone bool
-	// Expires is when the caller's token ends, and with it everything that it began.
+	// Expires is the expiry of the caller's token, which also ends its subscriptions and streams.
 	Expires time.Time
-	// Token is what the caller presented, for asking Microsoft Graph in the caller's name.
+	// Token is the caller's access token, for on-behalf-of requests to Microsoft Graph.
 	Token Secret
 }
 
-// Key is what tells callers apart.
+// Key identifies a caller.
 type Key struct{ TenantID, ObjectID string }
 
-// Key returns what tells the caller from all others. The key of nobody is the zero one.
+// Key returns the caller's key; the zero Key without authentication.
 func (c *Caller) Key() Key {
 	if c == nil {
 		return Key{}
@@ -40,8 +40,8 @@ func (c *Caller) Key() Key {
 	return Key{c.TenantID, c.ObjectID}
 }
 
-// May tells whether one of the alternatives holds: a list of scopes or app roles that all count for the caller.
-// Where nobody is asked who they are, everything may be done.
+// May reports whether the caller has all scopes or app roles of one of the alternatives. Without authentication,
+// everything is permitted.
 func (c *Caller) May(alternatives [][]string) bool {
 	if c == nil || len(alternatives) == 0 {
 		return true
@@ -51,7 +51,7 @@ func (c *Caller) May(alternatives [][]string) bool {
 	})
 }
 
-// LogValue is what a log may hold of a caller: ids, no names and no token.
+// LogValue returns the caller's IDs for the log, without names or the token.
 func (c *Caller) LogValue() slog.Value {
 	if c == nil {
 		return slog.StringValue("anyone")
@@ -60,34 +60,34 @@ func (c *Caller) LogValue() slog.Value {
 		slog.String("client", c.ClientID), slog.Bool("app", c.App))
 }
 
-// Secret is a text that never shows: not in a log, not in an error, not in JSON. Reveal returns it.
+// Secret is a string that fmt, log/slog and encoders redact. Reveal returns it.
 type Secret string
 
-// Reveal returns the secret itself.
+// Reveal returns the secret.
 func (s Secret) Reveal() string { return string(s) }
 
 const hidden = "(secret)"
 
-// String hides the secret from package fmt.
+// String redacts the secret in package fmt.
 func (Secret) String() string { return hidden }
 
-// GoString hides the secret from %#v.
+// GoString redacts the secret for %#v.
 func (Secret) GoString() string { return hidden }
 
-// MarshalText hides the secret from encoders.
+// MarshalText redacts the secret in encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// LogValue hides the secret from package slog.
+// LogValue redacts the secret in package slog.
 func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 
 type contextKey struct{}
 
-// With returns a context of what the caller asks.
+// With returns a context with the caller.
 func With(ctx context.Context, c *Caller) context.Context {
 	return context.WithValue(ctx, contextKey{}, c)
 }
 
-// From returns who asks; nil where nobody is asked who they are.
+// From returns the caller; nil without authentication.
 func From(ctx context.Context) *Caller {
 	c, _ := ctx.Value(contextKey{}).(*Caller)
 	return c

@@ -20,10 +20,10 @@ type Allotment struct {
 	Subscriptions             []*AllotmentSubscription `json:"subscriptions"`
 }
 
-// ObjectID returns the id of the allotment.
+// ObjectID returns the ID of the allotment.
 func (a *Allotment) ObjectID() string { return a.ID }
 
-// FoldIDs brings the ids that were read into the form in which they are compared.
+// FoldIDs normalizes the allotment's IDs for comparison. See [FoldID].
 func (a *Allotment) FoldIDs() {
 	a.ID = FoldID(a.ID)
 	for _, s := range a.Subscriptions {
@@ -34,8 +34,8 @@ func (a *Allotment) FoldIDs() {
 // IsEntity marks an entity.
 func (*Allotment) IsEntity() {}
 
-// AvailableUnits returns how many units are free; none when all purchases that feed the pool are suspended, locked or gone,
-// and nil when the service did not send what it takes, or not so that it can be read.
+// AvailableUnits returns the number of free units: 0 if every purchase in the pool is suspended, locked out or deleted,
+// nil if Microsoft Graph did not send the required properties or one of them cannot be read.
 func (a *Allotment) AvailableUnits() *int32 {
 	if a.AllottedUnits == nil || a.ConsumedUnits == nil || a.WhyNoAvailableUnits() != nil {
 		return nil
@@ -46,8 +46,9 @@ func (a *Allotment) AvailableUnits() *int32 {
 	return within32Bits(max(0, int64(*a.AllottedUnits)-int64(*a.ConsumedUnits)))
 }
 
-// WhyNoAvailableUnits returns why nobody can tell how many units are free; nil when it can be told, or when the service did
-// not send the numbers. Purchases matter only where those that can be read are all suspended, locked or gone.
+// WhyNoAvailableUnits returns the error that prevents the computation of AvailableUnits; nil if the number is available
+// or Microsoft Graph did not send the properties. An unreadable purchase counts only if every readable one is
+// suspended, locked out or deleted.
 func (a *Allotment) WhyNoAvailableUnits() error {
 	for _, number := range []string{"allottedUnits", "consumedUnits"} {
 		if err := a.WhyUnread(number); err != nil {
@@ -66,10 +67,10 @@ func (a *Allotment) WhyNoAvailableUnits() error {
 	return unread
 }
 
-// AssignableTo reads the comma-joined kinds in the order in which they were written; `none` is empty.
+// AssignableTo parses the comma-separated assignee types, in their order; "none" gives an empty list.
 func (a *Allotment) AssignableTo() []AssigneeType { return assigneeTypes(a.AssignableToText) }
 
-// AllotmentSubscription is a purchase that feeds an allotment.
+// AllotmentSubscription is a purchase that adds units to an allotment.
 type AllotmentSubscription struct {
 	upstream.Unread   `json:"-"`
 	SubscriptionID    string `json:"subscriptionId"`
@@ -79,14 +80,14 @@ type AllotmentSubscription struct {
 	TagsText          string `json:"tags"`
 }
 
-// over tells whether nothing can be used of a purchase any more.
+// over reports whether the purchase no longer provides any units.
 func (s *AllotmentSubscription) over() bool {
 	state := s.State()
 	return state != nil && (*state == SubscriptionSuspended || *state == SubscriptionLockedOut || *state == SubscriptionDeleted)
 }
 
-// State reads the state's text; nil when there is none. The reference page calls the state multi-valued, the
-// metadata does not: of several the first counts.
+// State parses the state; nil if there is none. The Microsoft Graph reference describes the property as multivalued,
+// the metadata as single-valued. State returns the first of several values.
 func (s *AllotmentSubscription) State() *SubscriptionState {
 	states := flags(s.StateText, SubscriptionActive, SubscriptionWarning, SubscriptionSuspended,
 		SubscriptionLockedOut, SubscriptionDeleted)
@@ -96,15 +97,15 @@ func (s *AllotmentSubscription) State() *SubscriptionState {
 	return &states[0]
 }
 
-// Tags reads the comma-joined tags in the order in which they were written; `none` is empty.
+// Tags parses the comma-separated tags, in their order; "none" gives an empty list.
 func (s *AllotmentSubscription) Tags() []SubscriptionTag {
 	return flags(s.TagsText, SubscriptionTrial)
 }
 
-// SubscriptionState tells whether a purchase can be used.
+// SubscriptionState is the state of a purchase.
 type SubscriptionState string
 
-// Members of SubscriptionState, as the allotmentSubscription page of the Microsoft Graph reference spells them.
+// Members of SubscriptionState: see allotmentSubscription in the Microsoft Graph reference.
 const (
 	SubscriptionActive        SubscriptionState = "ACTIVE"
 	SubscriptionWarning       SubscriptionState = "WARNING"
@@ -114,10 +115,10 @@ const (
 	SubscriptionUnknownFuture SubscriptionState = unknownFutureValue
 )
 
-// SubscriptionTag is something special about a purchase.
+// SubscriptionTag is an attribute of a purchase.
 type SubscriptionTag string
 
-// Members of SubscriptionTag, as the allotmentSubscription page of the Microsoft Graph reference spells them.
+// Members of SubscriptionTag: see allotmentSubscription in the Microsoft Graph reference.
 const (
 	SubscriptionTrial            SubscriptionTag = "TRIAL"
 	SubscriptionTagUnknownFuture SubscriptionTag = unknownFutureValue

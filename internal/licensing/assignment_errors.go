@@ -8,7 +8,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// AssignmentError is a product that could not be given to a person, or not in full.
+// AssignmentError is a product that could not be assigned to a user, completely or in part.
 type AssignmentError struct {
 	upstream.Unread    `json:"-"`
 	ID                 string     `json:"id"`
@@ -16,33 +16,32 @@ type AssignmentError struct {
 	Message            string     `json:"message"`
 	OccurrenceDateTime *time.Time `json:"occurrenceDateTime"`
 	SkuID              *GUID      `json:"skuId"`
-	// Related is what the service sent along.
+	// Related are the expanded relations.
 	Related Related `json:"-"`
 }
 
-// ObjectID returns the id of the error.
+// ObjectID returns the ID of the error.
 func (e *AssignmentError) ObjectID() string { return e.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the error's ID for comparison. See [FoldID].
 func (e *AssignmentError) FoldIDs() { e.ID = FoldID(e.ID) }
 
 // IsEntity marks an entity.
 func (*AssignmentError) IsEntity() {}
 
-// Related is what came along with an assignment error.
+// Related are the expanded relations of an assignment error.
 type Related struct {
-	// AssignedTo is the assignee, nil when it is gone, if HasAssignedTo tells that it came along.
+	// AssignedTo is the assignee if HasAssignedTo is set; nil if the assignee is deleted.
 	AssignedTo    *Reference
 	HasAssignedTo bool
-	// UsageRight is the right, nil when there is none, if HasUsageRight tells that it came along, with the
-	// properties that were shown of it.
+	// UsageRight is the usage right if HasUsageRight is set, with RightProperties loaded; nil if there is none.
 	UsageRight      *UsageRight
 	HasUsageRight   bool
 	RightProperties map[string]bool
 }
 
-// RemedyByCode returns what to do about the error; nil when its code is not known. Microsoft prints one code only,
-// MissingDependency; codes of licenseAssignmentState are read where they occur.
+// RemedyByCode returns the remedy for the error; nil if the code is unknown. The Microsoft Graph reference documents
+// the code MissingDependency only; codes of licenseAssignmentState are accepted as well.
 func (e *AssignmentError) RemedyByCode() *Remedy {
 	if strings.EqualFold(e.Code, "MissingDependency") {
 		return remedies[DependencyViolation]
@@ -55,8 +54,8 @@ func (e *AssignmentError) RemedyByCode() *Remedy {
 	return nil
 }
 
-// ServicePlanIDs returns the ids of the service plans that the message names, each once, in its order: what
-// looks like a GUID and is not the product's own id.
+// ServicePlanIDs returns the IDs of the service plans in the message, in their order and without duplicates: every GUID
+// except the ID of the product.
 func (e *AssignmentError) ServicePlanIDs() []GUID {
 	const size = 36
 	ids := []GUID{}

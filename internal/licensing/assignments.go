@@ -2,47 +2,47 @@ package licensing
 
 import "licensegraph/internal/upstream"
 
-// Assignment links an allotment to who gets a unit of it.
+// Assignment assigns a unit of an allotment to a user, a group or a device.
 type Assignment struct {
 	upstream.Unread        `json:"-"`
 	ID                     string `json:"id"`
 	DisabledServicePlanIDs []GUID `json:"disabledServicePlanIds"`
-	// Related is what the service sent along.
+	// Related are the expanded relations.
 	Related AssignmentRelated `json:"-"`
 }
 
-// ObjectID returns the id of the assignment.
+// ObjectID returns the ID of the assignment.
 func (a *Assignment) ObjectID() string { return a.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the assignment's ID for comparison. See [FoldID].
 func (a *Assignment) FoldIDs() { a.ID = FoldID(a.ID) }
 
 // IsEntity marks an entity.
 func (*Assignment) IsEntity() {}
 
-// AssignmentRelated is what came along with an assignment or a waiting member.
+// AssignmentRelated are the expanded relations of an assignment or a waiting member.
 type AssignmentRelated struct {
-	// Allotment is the pool, nil when it is gone, if HasAllotment tells that it came along.
+	// Allotment is the allotment if HasAllotment is set; nil if the allotment is deleted.
 	Allotment    *upstream.Partial[*Allotment]
 	HasAllotment bool
-	// AssignedTo is the assignee, nil when it is gone, if HasAssignedTo tells that it came along.
+	// AssignedTo is the assignee if HasAssignedTo is set; nil if the assignee is deleted.
 	AssignedTo    *Reference
 	HasAssignedTo bool
-	// AllotmentErr and AssignedToErr tell why one that did not come along could not be read.
+	// AllotmentErr and AssignedToErr are the errors of relations that could not be read.
 	AllotmentErr, AssignedToErr error
 }
 
-// Assignee is who gets a license.
+// Assignee is the target of a license assignment.
 type Assignee struct {
 	// Type is [AssigneeUser], [AssigneeGroup] or [AssigneeDevice].
 	Type AssigneeType
 	ID   string
 }
 
-// AssigneeType is a kind of assignee.
+// AssigneeType is the type of an assignee.
 type AssigneeType string
 
-// Members of AssigneeType, as the assigneeTypes page of the Microsoft Graph reference spells them.
+// Members of AssigneeType: see assigneeTypes in the Microsoft Graph reference.
 const (
 	AssigneeUser          AssigneeType = "USER"
 	AssigneeGroup         AssigneeType = "GROUP"

@@ -19,13 +19,13 @@ var catalogText string
 // names are the short name and the display name of a product or a service plan.
 type names struct{ short, friendly string }
 
-// catalog has the names of well-known products and service plans by their ids.
+// catalog maps the IDs of well-known products and service plans to their names.
 type catalog struct {
 	skus, plans map[GUID]names
-	planNames   map[string]bool // short names of plans in lower case
+	planNames   map[string]bool // short names of service plans, in lower case
 }
 
-// builtIn is read when a name is first asked for. Its texts are parts of the binary's.
+// builtIn parses the embedded catalog on first use. Its names are substrings of catalogText.
 var builtIn = sync.OnceValue(func() *catalog {
 	c := newCatalog()
 	for line := range strings.Lines(catalogText) {
@@ -49,7 +49,7 @@ func (c *catalog) add(plan bool, id GUID, n names) {
 	c.plans[id], c.planNames[strings.ToLower(n.short)] = n, true
 }
 
-// added are the names of the operator's file, which win over those built in; nil without one.
+// added are the names of the operator's file, which take precedence over the built-in names; nil without a file.
 var added atomic.Pointer[catalog]
 
 func skuNames(id GUID) (names, bool) {
@@ -69,26 +69,27 @@ func find(id GUID, in func(*catalog) map[GUID]names) (names, bool) {
 	return known, ok
 }
 
-// The columns of Microsoft's list, as it is downloaded ("Product names and service plan identifiers for licensing").
+// Columns of Microsoft's CSV file "Product names and service plan identifiers for licensing".
 const (
 	columnSkuID, columnSkuName, columnProduct = "GUID", "String_Id", "Product_Display_Name"
 	columnPlanID, columnPlanName, columnPlan  = "Service_Plan_Id", "Service_Plan_Name", "Service_Plans_Included_Friendly_Names"
 )
 
-// maxCatalog bounds the rows of an operator's file. Microsoft's list has about 6,000.
+// maxCatalog is the maximum number of rows of an operator's file. Microsoft's file has about 6,000.
 const maxCatalog = 100_000
 
-// maxCatalogBytes bounds its bytes. What is behind them is not read.
+// maxCatalogBytes is the maximum size of an operator's file, in bytes. The rest of a longer file is ignored.
 const maxCatalogBytes = 64 << 20
 
-// AddNames reads a file of names in the form of Microsoft's list: CSV with its six columns, in any order. They are used
-// besides those built in, in place of what was added before. It returns how many products and service plans there are.
+// AddNames reads names from a CSV file with the six columns of Microsoft's file, in any order. They take precedence
+// over the built-in names and replace the names of an earlier call. AddNames returns the number of products and of
+// service plans.
 func AddNames(r io.Reader) (skus, plans int, err error) {
 	rows := csv.NewReader(io.LimitReader(r, maxCatalogBytes))
 	rows.ReuseRecord = true
 	header, err := rows.Read()
 	if err != nil {
-		return 0, 0, fmt.Errorf("it has no header: %w", err)
+		return 0, 0, fmt.Errorf("missing header: %w", err)
 	}
 	column := map[string]int{}
 	for i, name := range header {
@@ -96,7 +97,7 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 	}
 	for _, name := range []string{columnSkuID, columnSkuName, columnProduct, columnPlanID, columnPlanName, columnPlan} {
 		if _, ok := column[name]; !ok {
-			return 0, 0, fmt.Errorf("it has no column %s", name)
+			return 0, 0, fmt.Errorf("missing column %s", name)
 		}
 	}
 	c := newCatalog()
@@ -109,16 +110,16 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 			return 0, 0, err
 		}
 		if line > maxCatalog {
-			return 0, 0, fmt.Errorf("it has more than %d rows", maxCatalog)
+			return 0, 0, fmt.Errorf("more than %d rows", maxCatalog)
 		}
 		if slices.ContainsFunc(row, func(cell string) bool { return !utf8.ValidString(cell) }) {
-			return 0, 0, fmt.Errorf("line %d is not UTF-8", line)
+			return 0, 0, fmt.Errorf("line %d: invalid UTF-8", line)
 		}
 		for kind, columns := range [][3]string{{columnSkuID, columnSkuName, columnProduct}, {columnPlanID, columnPlanName, columnPlan}} {
 			text := func(i int) string { return strings.Clone(strings.TrimSpace(row[column[columns[i]]])) }
 			id, ok := ParseGUID(text(0))
 			if !ok {
-				return 0, 0, fmt.Errorf("line %d: %s is no GUID", line, columns[0])
+				return 0, 0, fmt.Errorf("line %d: %s: invalid GUID", line, columns[0])
 			}
 			if n := (names{short: text(1), friendly: text(2)}); n.short != "" && n.friendly != "" {
 				c.add(kind == 1, id, n)
@@ -129,7 +130,7 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 	return len(c.skus), len(c.plans), nil
 }
 
-// WellKnownSku returns what the catalog knows of a product, its ids and names; false when it has none.
+// WellKnownSku returns the ID and the part number of a product in the catalog; false if the catalog does not have it.
 func WellKnownSku(id GUID) (*SubscribedSku, bool) {
 	known, ok := skuNames(id)
 	if !ok {
@@ -138,19 +139,20 @@ func WellKnownSku(id GUID) (*SubscribedSku, bool) {
 	return &SubscribedSku{SkuID: &id, SkuPartNumber: &known.short}, true
 }
 
-// ProductName returns the display name; nil when the catalog has none.
+// ProductName returns the display name of the product; nil if the catalog does not have it.
 func (s *SubscribedSku) ProductName() *string { return friendly(s.SkuID, skuNames) }
 
-// DisplayName returns the display name; nil when the catalog has none.
+// DisplayName returns the display name of the service plan; nil if the catalog does not have it.
 func (p *ServicePlan) DisplayName() *string { return friendly(p.ServicePlanID, planNames) }
 
-// DisplayName returns the display name; nil when the catalog has none.
+// DisplayName returns the display name of the service plan; nil if the catalog does not have it.
 func (p *AssignedPlan) DisplayName() *string { return friendly(p.ServicePlanID, planNames) }
 
-// DisplayName returns the display name; nil when the catalog has none.
+// DisplayName returns the display name of the service plan; nil if the catalog does not have it.
 func (s *LicensedService) DisplayName() *string { return friendly(&s.PlanID, planNames) }
 
-// WellKnownServicePlan returns what the catalog knows of a service plan, its id and names; false when it has none.
+// WellKnownServicePlan returns the ID and the name of a service plan in the catalog; false if the catalog does not have
+// it.
 func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
 	known, ok := planNames(id)
 	if !ok {
@@ -159,7 +161,7 @@ func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
 	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &known.short}, true
 }
 
-// IsWellKnownPlan tells whether the catalog has a service plan with the id or the short name, without regard to case.
+// IsWellKnownPlan reports whether the catalog has a service plan with the ID or the short name, ignoring case.
 func IsWellKnownPlan(name string) bool {
 	name = strings.ToLower(name)
 	if _, ok := planNames(GUID(name)); ok {

@@ -2,13 +2,14 @@ package licensing
 
 import "time"
 
-// Date is a day, as in 2026-09-25.
+// Date is a date without a time, such as 2026-09-25.
 type Date string
 
-// DateOf returns the day of a time, in UTC.
+// DateOf returns the UTC date of a time.
 func DateOf(t time.Time) Date { return Date(t.UTC().Format(time.DateOnly)) }
 
-// UnmarshalText reads a day. Samples of the service show timestamps where its metadata has days.
+// UnmarshalText parses a date. It accepts a timestamp as well, which samples of the Microsoft Graph reference have
+// where the metadata has Edm.Date.
 func (d *Date) UnmarshalText(text []byte) error {
 	day, err := time.Parse(time.DateOnly, string(text[:min(len(text), len(time.DateOnly))]))
 	if err == nil && len(text) > len(time.DateOnly) {

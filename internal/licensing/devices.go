@@ -6,7 +6,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Device is a computer or a telephone that can be given licenses.
+// Device is a directory device that licenses can be assigned to.
 type Device struct {
 	upstream.Unread        `json:"-"`
 	ID                     string     `json:"id"`
@@ -18,10 +18,10 @@ type Device struct {
 	OperatingSystemVersion *string    `json:"operatingSystemVersion"`
 }
 
-// ObjectID returns the object id in the directory.
+// ObjectID returns the directory object ID.
 func (d *Device) ObjectID() string { return d.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the device's ID for comparison. See [FoldID].
 func (d *Device) FoldIDs() { d.ID = FoldID(d.ID) }
 
 // IsEntity marks an entity.

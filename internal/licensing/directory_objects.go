@@ -6,22 +6,22 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Node is an object with an id that is unique in the tenant.
+// Node is an object with an ID that is unique in the tenant.
 type Node interface {
 	ObjectID() string
 }
 
-// DirectoryObject is anything in the directory that a license or an error can point to: a *[User], a
-// *[Group], a *[Device] or an *[OtherDirectoryObject].
+// DirectoryObject is the target of a license assignment or an assignment error: a *[User], a *[Group], a *[Device] or
+// an *[OtherDirectoryObject].
 type DirectoryObject interface {
 	Node
 	isDirectoryObject()
 }
 
-// Reference is a directory object as far as an answer showed it.
+// Reference is a partial directory object.
 type Reference = upstream.Partial[DirectoryObject]
 
-// OtherDirectoryObject is a directory object of a kind that has no type of its own here.
+// OtherDirectoryObject is a directory object of any other type.
 type OtherDirectoryObject struct {
 	upstream.Unread `json:"-"`
 	ID              string     `json:"id"`
@@ -30,10 +30,10 @@ type OtherDirectoryObject struct {
 	DisplayName     *string    `json:"displayName"`
 }
 
-// ObjectID returns the object id in the directory.
+// ObjectID returns the directory object ID.
 func (o *OtherDirectoryObject) ObjectID() string { return o.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the object's ID for comparison. See [FoldID].
 func (o *OtherDirectoryObject) FoldIDs() { o.ID = FoldID(o.ID) }
 
 func (*OtherDirectoryObject) isDirectoryObject() {}

@@ -1,3 +1,3 @@
-// Package licensing holds the licensing data of Microsoft Graph as Go values, and the rules about them that need no call:
-// what an enumeration's text means, what helps against an error, what a well-known product is called.
+// Package licensing defines Microsoft Graph's licensing resources as Go types. It parses enumerations, selects remedies
+// for assignment errors and looks up the names of well-known products. It sends no requests.
 package licensing

@@ -5,13 +5,12 @@ import (
 	"unicode"
 )
 
-// The members of enumerations are spelled as GraphQL does. Microsoft Graph's spelling is the same without underscores.
+// Enumeration members use GraphQL's spelling, which is Microsoft Graph's with underscores.
 
-// unknownFutureValue is the fallback of every enumeration. Microsoft Graph sends open text; a text without a member becomes
-// the fallback, so that a value nobody has seen yet fails no query.
+// unknownFutureValue is the member for values without a member of their own, so that a new value does not fail a query.
 const unknownFutureValue = "UNKNOWN_FUTURE_VALUE"
 
-// member returns the one of the members that the text names, without regard to case, else the fallback.
+// member returns the member that the text spells, ignoring case, or unknownFutureValue.
 func member[E ~string](text *string, members ...E) *E {
 	if text == nil || *text == "" {
 		return nil
@@ -25,7 +24,7 @@ func member[E ~string](text *string, members ...E) *E {
 	return &unknown
 }
 
-// spells tells whether a text of the service, such as lockedOut, names a member, such as LOCKED_OUT, without regard to case.
+// spells reports whether Microsoft Graph's text, such as lockedOut, spells a member, such as LOCKED_OUT, ignoring case.
 func spells(text, member string) bool {
 	at := 0
 	for i := range len(member) {
@@ -40,7 +39,7 @@ func spells(text, member string) bool {
 	return at == len(text)
 }
 
-// flags reads comma-joined members; `none` is empty.
+// flags parses comma-separated members; "none" gives an empty list.
 func flags[E ~string](joined string, members ...E) []E {
 	set := []E{}
 	for text := range strings.SplitSeq(joined, ",") {

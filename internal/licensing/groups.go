@@ -22,10 +22,10 @@ type Group struct {
 	LicenseProcessingState *LicenseProcessingState `json:"licenseProcessingState"`
 }
 
-// ObjectID returns the object id in the directory.
+// ObjectID returns the directory object ID.
 func (g *Group) ObjectID() string { return g.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the group's ID for comparison. See [FoldID].
 func (g *Group) FoldIDs() { g.ID = FoldID(g.ID) }
 
 // IsEntity marks an entity.
@@ -33,21 +33,21 @@ func (*Group) IsEntity() {}
 
 func (*Group) isDirectoryObject() {}
 
-// LicenseProcessingState is how far the licenses of a group have reached its members.
+// LicenseProcessingState is the progress of assigning a group's licenses to its members.
 type LicenseProcessingState struct {
 	upstream.Unread `json:"-"`
 	StateText       *string `json:"state"`
 }
 
-// State reads the stage's text; nil when there is none.
+// State parses the state; nil if there is none.
 func (s *LicenseProcessingState) State() *LicenseProcessingStage {
 	return member(s.StateText, QueuedForProcessing, ProcessingInProgress, ProcessingComplete)
 }
 
-// LicenseProcessingStage is a stage in handing a group's licenses to its members.
+// LicenseProcessingStage is a stage of assigning a group's licenses to its members.
 type LicenseProcessingStage string
 
-// Members of LicenseProcessingStage, as the licenseProcessingState page of the Microsoft Graph reference spells them.
+// Members of LicenseProcessingStage: see licenseProcessingState in the Microsoft Graph reference.
 const (
 	QueuedForProcessing           LicenseProcessingStage = "QUEUED_FOR_PROCESSING"
 	ProcessingInProgress          LicenseProcessingStage = "PROCESSING_IN_PROGRESS"

@@ -2,10 +2,10 @@ package licensing
 
 import "strings"
 
-// GUID is the lower-case text of a GUID that identifies a product or a service plan.
+// GUID is the ID of a product or a service plan, in lower case.
 type GUID string
 
-// ParseGUID reads the 8-4-4-4-12 form of a GUID without regard to case (RFC 9562, section 4).
+// ParseGUID parses the 8-4-4-4-12 form of a GUID, ignoring case (RFC 9562, section 4).
 func ParseGUID(s string) (GUID, bool) {
 	if len(s) != 36 {
 		return "", false
@@ -24,14 +24,14 @@ func ParseGUID(s string) (GUID, bool) {
 	return GUID(strings.ToLower(s)), true
 }
 
-// UnmarshalText reads what the service wrote; GUIDs are equal without regard to case.
+// UnmarshalText parses a GUID, ignoring case.
 func (g *GUID) UnmarshalText(text []byte) error {
 	*g = GUID(FoldID(string(text)))
 	return nil
 }
 
-// FoldID returns an id in the form in which it is compared: the text of a GUID in lower case, since services write
-// either case, and any other id as it is.
+// FoldID normalizes an ID for comparison: a GUID becomes lower case, since Microsoft Graph sends either case; any other
+// ID is unchanged.
 func FoldID(id string) string {
 	if guid, ok := ParseGUID(id); ok {
 		return string(guid)

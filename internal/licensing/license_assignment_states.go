@@ -7,7 +7,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// LicenseAssignmentState is one product assigned to one person in one way, and how that went.
+// LicenseAssignmentState is one assignment of a product to a user, direct or inherited from a group.
 type LicenseAssignmentState struct {
 	upstream.Unread     `json:"-"`
 	SkuID               *GUID      `json:"skuId"`
@@ -18,16 +18,16 @@ type LicenseAssignmentState struct {
 	LastUpdatedDateTime *time.Time `json:"lastUpdatedDateTime"`
 }
 
-// AssignedByGroupID returns the id of the group through which the license came; nil for a direct assignment.
+// AssignedByGroupID returns the ID of the group that the license is inherited from; nil for a direct assignment.
 func (s *LicenseAssignmentState) AssignedByGroupID() *string { return s.AssignedByGroup }
 
-// State reads the state's text; nil when there is none.
+// State parses the state; nil if there is none.
 func (s *LicenseAssignmentState) State() *LicenseState {
 	return member(s.StateText, LicenseActive, LicenseActiveWithError, LicenseDisabled, LicenseError)
 }
 
-// Error reads the error's text. No error is written as null, as `None`, or not at all, and the
-// catch-all as `Other` or, in older revisions, `Others`.
+// Error parses the error code; nil if there is no error, which Microsoft Graph sends as null, as "None" or not at all.
+// OTHER is sent as "Other" or, by older revisions, as "Others".
 func (s *LicenseAssignmentState) Error() *LicenseErrorCode {
 	if s.ErrorText == nil || strings.EqualFold(*s.ErrorText, "None") {
 		return nil
@@ -40,7 +40,7 @@ func (s *LicenseAssignmentState) Error() *LicenseErrorCode {
 		ProhibitedInUsageLocationViolation, UniquenessViolation, OtherLicenseError)
 }
 
-// Remedy returns what to do about the error; nil when there is none, or when nothing is known about it.
+// Remedy returns the remedy for the error; nil if there is no error or no known remedy.
 func (s *LicenseAssignmentState) Remedy() *Remedy {
 	code := s.Error()
 	if code == nil {
@@ -49,10 +49,10 @@ func (s *LicenseAssignmentState) Remedy() *Remedy {
 	return remedies[*code]
 }
 
-// LicenseState tells whether an assigned license works.
+// LicenseState is the state of a license assignment.
 type LicenseState string
 
-// Members of LicenseState, as the licenseAssignmentState page of the Microsoft Graph reference spells them.
+// Members of LicenseState: see licenseAssignmentState in the Microsoft Graph reference.
 const (
 	LicenseActive             LicenseState = "ACTIVE"
 	LicenseActiveWithError    LicenseState = "ACTIVE_WITH_ERROR"
@@ -61,10 +61,10 @@ const (
 	LicenseStateUnknownFuture LicenseState = unknownFutureValue
 )
 
-// LicenseErrorCode tells why a license could not be assigned.
+// LicenseErrorCode is the reason for a failed license assignment.
 type LicenseErrorCode string
 
-// Members of LicenseErrorCode, as the licenseAssignmentState page of the Microsoft Graph reference spells them.
+// Members of LicenseErrorCode: see licenseAssignmentState in the Microsoft Graph reference.
 const (
 	CountViolation                     LicenseErrorCode = "COUNT_VIOLATION"
 	MutuallyExclusiveViolation         LicenseErrorCode = "MUTUALLY_EXCLUSIVE_VIOLATION"

@@ -2,7 +2,7 @@ package licensing
 
 import "licensegraph/internal/upstream"
 
-// LicenseDetails is one product that a person has, with its service plans.
+// LicenseDetails is a product that a user is licensed for, with its service plans.
 type LicenseDetails struct {
 	upstream.Unread `json:"-"`
 	ID              string         `json:"id"`
@@ -11,5 +11,5 @@ type LicenseDetails struct {
 	ServicePlans    []*ServicePlan `json:"servicePlans"`
 }
 
-// ObjectID returns the id of the details.
+// ObjectID returns the ID of the license details.
 func (d *LicenseDetails) ObjectID() string { return d.ID }

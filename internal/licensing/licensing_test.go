@@ -291,8 +291,8 @@ func TestAddNames(t *testing.T) { // not in parallel: the names are everybody's
 	const header = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names\n"
 	const own, plan = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 	for text, want := range map[string]string{
-		"": "no header", "a,b\n": "no column GUID", header + "x,y,z,a,b,c\n": "line 2: ", header + "only,two\n": "wrong number of fields",
-		header + "x\xff,y," + own + ",a," + plan + ",c\n": "line 2 is not UTF-8",
+		"": "missing header", "a,b\n": "missing column GUID", header + "x,y,z,a,b,c\n": "line 2: ", header + "only,two\n": "wrong number of fields",
+		header + "x\xff,y," + own + ",a," + plan + ",c\n": "line 2: invalid UTF-8",
 	} {
 		if _, _, err := AddNames(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)

@@ -1,17 +1,17 @@
 package licensing
 
-// Remedy is what an administrator can do about a license that could not be given.
+// Remedy is the recommended action for a license assignment error.
 type Remedy struct {
 	Action RemedyAction
 	Text   string
-	// Reprocess tells whether the assignment has to be reprocessed afterwards.
+	// Reprocess reports whether the assignment must be reprocessed after the action.
 	Reprocess bool
 }
 
-// RemedyAction is the first thing to do.
+// RemedyAction is the first action to take.
 type RemedyAction string
 
-// What can be done; see Microsoft Learn, "Identify and resolve license assignment problems for a group".
+// Members of RemedyAction: see "Identify and resolve license assignment problems for a group" on Microsoft Learn.
 const (
 	ProvideUnits           RemedyAction = "PROVIDE_UNITS"
 	ResolveConflict        RemedyAction = "RESOLVE_CONFLICT"
@@ -23,17 +23,18 @@ const (
 
 var remedies = map[LicenseErrorCode]*Remedy{
 	CountViolation: {ProvideUnits,
-		"No unit of the product was free. Buy units, or take them from those who do not need them; then reprocess the person.", true},
+		"No unit of the product was available. Buy or free units, then reprocess the user.", true},
 	MutuallyExclusiveViolation: {ResolveConflict,
-		"A plan of the product excludes a plan that the person has from another product. Switch one of the two off, or drop a product: " +
-			"an administrator has to choose. Plans of Exchange Online that used to exclude each other go together today: reprocessing is enough for them.", true},
+		"A service plan of the product conflicts with a service plan that the user has from another product. Disable one of the plans, " +
+			"or remove one of the products. If both are Exchange Online plans that no longer conflict, reprocess the user.", true},
 	DependencyViolation: {ProvideRequiredPlan,
-		"A plan needs another one that the person does not have, or is taken away while another one needs it. Keep or add the plan that is " +
-			"needed, or switch the one that needs it off. Assign an add-on in the same group as the product that it extends.", true},
+		"A service plan requires another service plan that the user does not have, or that the change removes. Keep or add the required plan, " +
+			"or disable the plan that requires it. Assign an add-on in the same group as the product that it extends.", true},
 	ProhibitedInUsageLocationViolation: {CorrectUsageLocation,
-		"A service of the product is not offered in the person's usage location. Correct the usage location, or switch the plan off.", true},
+		"A service of the product is not available in the user's usage location. Correct the usage location, or disable the service plan.", true},
 	UniquenessViolation: {RemoveDuplicateAddress,
-		"A mail address that the license would bring is already in use. Find the object that has it, remove it there, then reprocess the person.", true},
+		"A mail address that the license adds is in use. Find the object that has the address, remove the address there, then reprocess the user.", true},
 	OtherLicenseError: {ReadAuditLog,
-		"The directory gives no cause. Read what its audit log says about the person at that time, then reprocess; some of these it retries by itself.", true},
+		"The directory reports no cause. Read the directory's audit log for the user at that time, then reprocess the user. " +
+			"The directory retries some of these errors itself.", true},
 }

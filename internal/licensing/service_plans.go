@@ -2,7 +2,7 @@ package licensing
 
 import "licensegraph/internal/upstream"
 
-// ServicePlan is one feature within a product.
+// ServicePlan is a feature of a product.
 type ServicePlan struct {
 	upstream.Unread        `json:"-"`
 	ServicePlanID          *GUID   `json:"servicePlanId"`
@@ -11,21 +11,21 @@ type ServicePlan struct {
 	AppliesToText          *string `json:"appliesTo"`
 }
 
-// AppliesTo reads the target's text; nil when there is none.
+// AppliesTo parses the target; nil if there is none.
 func (p *ServicePlan) AppliesTo() *SkuTarget {
 	return member(p.AppliesToText, SkuForUser, SkuForCompany)
 }
 
-// ProvisioningStatus reads the status's text; nil when there is none.
+// ProvisioningStatus parses the provisioning status; nil if there is none.
 func (p *ServicePlan) ProvisioningStatus() *ProvisioningStatus {
 	return member(p.ProvisioningStatusText, ProvisioningSuccess, ProvisioningDisabled, ProvisioningPendingInput,
 		ProvisioningPendingActivation, ProvisioningPendingProvisioning)
 }
 
-// ProvisioningStatus tells whether a service is ready in the tenant.
+// ProvisioningStatus is the provisioning status of a service plan in the tenant.
 type ProvisioningStatus string
 
-// Members of ProvisioningStatus, as the servicePlanInfo page of the Microsoft Graph reference spells them.
+// Members of ProvisioningStatus: see servicePlanInfo in the Microsoft Graph reference.
 const (
 	ProvisioningSuccess             ProvisioningStatus = "SUCCESS"
 	ProvisioningDisabled            ProvisioningStatus = "DISABLED"

@@ -6,7 +6,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// SubscribedSku is a product that the tenant is subscribed to.
+// SubscribedSku is a product that the tenant subscribes to.
 type SubscribedSku struct {
 	upstream.Unread      `json:"-"`
 	ID                   string              `json:"id"`
@@ -22,10 +22,10 @@ type SubscribedSku struct {
 	SubscriptionIDs      []string            `json:"subscriptionIds"`
 }
 
-// ObjectID returns the id of the subscription to the product.
+// ObjectID returns the ID of the subscribed SKU.
 func (s *SubscribedSku) ObjectID() string { return s.ID }
 
-// FoldIDs brings the ids that were read into the form in which they are compared.
+// FoldIDs normalizes the SKU's IDs for comparison. See [FoldID].
 func (s *SubscribedSku) FoldIDs() {
 	for i, id := range s.SubscriptionIDs {
 		s.SubscriptionIDs[i] = FoldID(id)
@@ -35,21 +35,21 @@ func (s *SubscribedSku) FoldIDs() {
 // IsEntity marks an entity.
 func (*SubscribedSku) IsEntity() {}
 
-// CapabilityStatus reads the status's text; nil when there is none.
+// CapabilityStatus parses the capability status; nil if there is none.
 func (s *SubscribedSku) CapabilityStatus() *CapabilityStatus {
 	return member(s.CapabilityStatusText, CapabilityEnabled, CapabilityWarning, CapabilitySuspended,
 		CapabilityDeleted, CapabilityLockedOut)
 }
 
-// AppliesTo reads the target's text; nil when there is none.
+// AppliesTo parses the target; nil if there is none.
 func (s *SubscribedSku) AppliesTo() *SkuTarget {
 	return member(s.AppliesToText, SkuForUser, SkuForCompany)
 }
 
-// CapabilityStatus tells whether a product can be used.
+// CapabilityStatus is the status of a subscribed product.
 type CapabilityStatus string
 
-// Members of CapabilityStatus, as the subscribedSku page of the Microsoft Graph reference spells them.
+// Members of CapabilityStatus: see subscribedSku in the Microsoft Graph reference.
 const (
 	CapabilityEnabled       CapabilityStatus = "ENABLED"
 	CapabilityWarning       CapabilityStatus = "WARNING"
@@ -59,17 +59,17 @@ const (
 	CapabilityUnknownFuture CapabilityStatus = unknownFutureValue
 )
 
-// SkuTarget tells whom a product or a service plan is for.
+// SkuTarget is the type of target that a product or a service plan is assigned to.
 type SkuTarget string
 
-// Members of SkuTarget, as the subscribedSku page of the Microsoft Graph reference spells them.
+// Members of SkuTarget: see subscribedSku in the Microsoft Graph reference.
 const (
 	SkuForUser          SkuTarget = "USER"
 	SkuForCompany       SkuTarget = "COMPANY"
 	SkuForUnknownFuture SkuTarget = unknownFutureValue
 )
 
-// LicenseUnitsDetail counts the units of a product by their state.
+// LicenseUnitsDetail is the number of units of a product, by state.
 type LicenseUnitsDetail struct {
 	upstream.Unread `json:"-"`
 	Enabled         *int32 `json:"enabled"`
@@ -78,17 +78,17 @@ type LicenseUnitsDetail struct {
 	LockedOut       *int32 `json:"lockedOut"`
 }
 
-// Units is what the tenant has of a product, and what it uses. A number is nil when the service did not send what it is
-// computed from.
+// Units are the units of a product. A number is nil if Microsoft Graph did not send the properties that it is computed
+// from.
 type Units struct {
 	upstream.Unread
-	// Owned are the units that can be used, those InGrace among them.
+	// Owned are the usable units, InGrace included.
 	Owned, Consumed, Free, InGrace *int32
 	Suspended, LockedOut           *int32
 }
 
-// Units computes the units from what the service reports; nil when it reports none. A value that cannot be read costs the
-// numbers that are computed from it. Units that are in grace still work, and can be assigned.
+// Units computes the units from the reported properties; nil if none is reported. An unreadable property leaves the
+// numbers computed from it nil. Units in the grace period can still be assigned.
 func (s *SubscribedSku) Units() *Units {
 	unread := s.unreadUnits()
 	if s.PrepaidUnits == nil && s.ConsumedUnits == nil && unread == nil {
@@ -110,7 +110,7 @@ func (s *SubscribedSku) Units() *Units {
 	return units
 }
 
-// unreadUnits returns the numbers of [Units] that cannot be computed, each with why; nil when there are none.
+// unreadUnits maps the numbers of [Units] that cannot be computed to the reasons; nil if all can.
 func (s *SubscribedSku) unreadUnits() upstream.Unread {
 	unread := upstream.Unread{}
 	lose := func(why error, numbers ...string) {
@@ -134,7 +134,7 @@ func (s *SubscribedSku) unreadUnits() upstream.Unread {
 	return unread
 }
 
-// within32Bits returns a number, or the nearest that GraphQL's Int can hold.
+// within32Bits clamps a number to the range of GraphQL's Int.
 func within32Bits(n int64) *int32 {
 	within := int32(min(max(n, math.MinInt32), math.MaxInt32))
 	return &within

@@ -2,53 +2,53 @@ package licensing
 
 import "licensegraph/internal/upstream"
 
-// UsageRight is what a holder may use of one product, all assignments of it merged.
+// UsageRight is the use of one product that a user or a device is entitled to, merged over all assignments.
 type UsageRight struct {
 	upstream.Unread           `json:"-"`
 	ID                        string             `json:"id"`
 	HolderID                  *string            `json:"-"`
-	HolderType                AssigneeType       `json:"-"` // empty when nobody said
+	HolderType                AssigneeType       `json:"-"` // empty if unknown
 	SkuID                     *GUID              `json:"skuId"`
 	SkuPartNumber             *string            `json:"skuPartNumber"`
 	ExternalServiceIdentifier *string            `json:"externalServiceIdentifier"`
 	Services                  []*LicensedService `json:"services"`
-	// Related is what the service sent along.
+	// Related are the expanded relations.
 	Related RightRelated `json:"-"`
 }
 
-// ObjectID returns the id of the right, which is unique for its holder.
+// ObjectID returns the ID of the usage right, which is unique per user or device.
 func (r *UsageRight) ObjectID() string { return r.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the usage right's ID for comparison. See [FoldID].
 func (r *UsageRight) FoldIDs() { r.ID = FoldID(r.ID) }
 
 // IsEntity marks an entity.
 func (*UsageRight) IsEntity() {}
 
-// RightRelated is what came along with a usage right.
+// RightRelated are the expanded relations of a usage right.
 type RightRelated struct {
-	// Assignments contribute to the right, if HasAssignments tells that they came along.
+	// Assignments are the contributing assignments if HasAssignments is set.
 	Assignments    []*Assignment
 	HasAssignments bool
-	// Allotments contribute to the right, if HasAllotments tells that they came along.
+	// Allotments are the contributing allotments if HasAllotments is set.
 	Allotments    []*upstream.Partial[*Allotment]
 	HasAllotments bool
-	// AssignmentsErr and AllotmentsErr tell why those that did not come along could not be read.
+	// AssignmentsErr and AllotmentsErr are the errors of relations that could not be read.
 	AssignmentsErr, AllotmentsErr error
 }
 
-// UsageRightKey identifies a usage right, which is addressable only under its holder.
+// UsageRightKey identifies a usage right, which is addressable only below its user or device, the holder.
 type UsageRightKey struct {
 	HolderID, ID string
-	// HolderType is what the holder is; empty when nobody said.
+	// HolderType is the type of the holder; empty if unknown.
 	HolderType AssigneeType
 }
 
-// UsageRightsKey identifies the usage rights of a holder that have one of the products and one of the service
-// plans: ids joined with commas, empty for any.
+// UsageRightsKey identifies the usage rights of a user or device with one of the products and one of the service plans.
+// SkuIDs and PlanIDs are comma-separated; empty means any.
 type UsageRightsKey struct{ HolderID, SkuIDs, PlanIDs string }
 
-// LicensedService is a service plan as part of a usage right or an allotment.
+// LicensedService is a service plan in a usage right or an allotment.
 type LicensedService struct {
 	upstream.Unread  `json:"-"`
 	PlanID           GUID    `json:"planId"`
@@ -56,5 +56,5 @@ type LicensedService struct {
 	AssignableToText string  `json:"assignableTo"`
 }
 
-// AssignableTo reads the comma-joined kinds in the order in which they were written; `none` is empty.
+// AssignableTo parses the comma-separated assignee types, in their order; "none" gives an empty list.
 func (s *LicensedService) AssignableTo() []AssigneeType { return assigneeTypes(s.AssignableToText) }

@@ -6,7 +6,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// User is a person or another account that can sign in.
+// User is an account that can sign in.
 type User struct {
 	upstream.Unread         `json:"-"`
 	ID                      string                    `json:"id"`
@@ -30,10 +30,10 @@ type User struct {
 	LicenseAssignmentStates []*LicenseAssignmentState `json:"licenseAssignmentStates"`
 }
 
-// ObjectID returns the object id in the directory.
+// ObjectID returns the directory object ID.
 func (u *User) ObjectID() string { return u.ID }
 
-// FoldIDs brings the ids that were read into the form in which they are compared.
+// FoldIDs normalizes the user's IDs for comparison. See [FoldID].
 func (u *User) FoldIDs() {
 	u.ID = FoldID(u.ID)
 	for _, s := range u.LicenseAssignmentStates {
@@ -43,21 +43,21 @@ func (u *User) FoldIDs() {
 	}
 }
 
-// The types that other subgraphs can refer to by a key (Apollo Federation calls them entities).
+// IsEntity methods mark the entities of Apollo Federation: types that other subgraphs can refer to by key.
 
 // IsEntity marks an entity.
 func (*User) IsEntity() {}
 
 func (*User) isDirectoryObject() {}
 
-// AssignedLicense is a product that is assigned, and the plans of it that are switched off.
+// AssignedLicense is an assigned product with its disabled service plans.
 type AssignedLicense struct {
 	upstream.Unread `json:"-"`
 	SkuID           *GUID  `json:"skuId"`
 	DisabledPlans   []GUID `json:"disabledPlans"`
 }
 
-// AssignedPlan is a service plan that was given to a person at some time.
+// AssignedPlan is a service plan that is or was assigned to a user.
 type AssignedPlan struct {
 	upstream.Unread  `json:"-"`
 	AssignedDateTime *time.Time `json:"assignedDateTime"`

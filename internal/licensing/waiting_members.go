@@ -6,17 +6,17 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// WaitingMember is a place in the queue of an allotment without a free unit.
+// WaitingMember is a member that waits for a free unit of an allotment.
 type WaitingMember struct {
 	upstream.Unread      `json:"-"`
 	ID                   string     `json:"id"`
 	WaitingSinceDateTime *time.Time `json:"waitingSinceDateTime"`
-	// Related is what the service sent along.
+	// Related are the expanded relations.
 	Related AssignmentRelated `json:"-"`
 }
 
-// ObjectID returns the id of the place.
+// ObjectID returns the ID of the waiting member.
 func (w *WaitingMember) ObjectID() string { return w.ID }
 
-// FoldIDs brings the id that was read into the form in which it is compared.
+// FoldIDs normalizes the waiting member's ID for comparison. See [FoldID].
 func (w *WaitingMember) FoldIDs() { w.ID = FoldID(w.ID) }

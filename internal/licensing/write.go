@@ -1,40 +1,40 @@
 package licensing
 
-// Write is one change of the tenant's licenses: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
+// Write is a change of the tenant's licenses: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
 // [ReprocessAssignments], [AssignLicense] or [ReprocessLicenseAssignment].
 type Write interface{ isWrite() }
 
-// CreateAssignment gives a unit of an allotment to an assignee.
+// CreateAssignment assigns a unit of an allotment.
 type CreateAssignment struct {
 	AllotmentID            string
 	AssignedTo             Assignee
 	DisabledServicePlanIDs []GUID
 }
 
-// UpdateAssignment replaces the service plans that are switched off in an assignment.
+// UpdateAssignment replaces the disabled service plans of an assignment.
 type UpdateAssignment struct {
 	ID                     string
 	AssignedTo             string
 	DisabledServicePlanIDs []GUID
 }
 
-// DeleteAssignment takes an assignment back.
+// DeleteAssignment deletes an assignment.
 type DeleteAssignment struct {
 	ID         string
 	AssignedTo string
 }
 
-// ReprocessAssignments has the service try again to give a user what is assigned to it.
+// ReprocessAssignments reprocesses a user's assignments from allotments.
 type ReprocessAssignments struct{ UserID string }
 
-// AssignLicense gives products to a user or a group, and takes others away.
+// AssignLicense adds and removes licenses of a user or a group.
 type AssignLicense struct {
 	AssignedTo Assignee
 	Add        []AssignedLicense
 	Remove     []GUID
 }
 
-// ReprocessLicenseAssignment has the directory try again to give a user the licenses of its groups.
+// ReprocessLicenseAssignment reprocesses a user's licenses that are inherited from groups.
 type ReprocessLicenseAssignment struct{ UserID string }
 
 func (CreateAssignment) isWrite() {}
@@ -49,26 +49,26 @@ func (AssignLicense) isWrite() {}
 
 func (ReprocessLicenseAssignment) isWrite() {}
 
-// Outcome tells what became of a write.
+// Outcome is the outcome of a write.
 type Outcome string
 
 // Outcomes of a write.
 const (
-	// WriteDone: the service has made the change.
+	// WriteDone: Microsoft Graph made the change.
 	WriteDone Outcome = "DONE"
-	// WriteNotDone: the service has not made the change.
+	// WriteNotDone: Microsoft Graph did not make the change.
 	WriteNotDone Outcome = "NOT_DONE"
-	// WriteUnknown: it is not known. The write was sent, and no answer of the service says what became of it.
+	// WriteUnknown: the write was sent, but no response reports its outcome.
 	WriteUnknown Outcome = "UNKNOWN"
 )
 
-// WriteResult is what became of a write.
+// WriteResult is the result of a write.
 type WriteResult struct {
 	Outcome Outcome
-	// Assignment is a new or changed one as the service returned it; nil when it returned none with an id.
+	// Assignment is the created or updated assignment in the response; nil if the response has none with an ID.
 	Assignment *Assignment
-	// RequestID is the service's own id of the request that made the change, for who asks what happened.
+	// RequestID is Microsoft Graph's request ID of the change.
 	RequestID string
-	// Err tells why a change was not made, or is not known; nil when it was made. It wraps an [upstream.Error].
+	// Err is the reason for an outcome other than WriteDone; nil for WriteDone. It wraps an [upstream.Error].
 	Err error
 }

@@ -12,7 +12,7 @@ const (
 	allotmentsPath = "/admin/cloudLicensing/allotments"
 )
 
-// allAllotments adds a read of all allotments of the tenant. Needs CloudLicensing.Read.All.
+// allAllotments adds a read of the tenant's allotments. Permission: CloudLicensing.Read.All.
 func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensing.Allotment, err error)) {
 	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties)))
 	b.add(all(r, decode[licensing.Allotment], func(allotments []*licensing.Allotment, err error) {
@@ -20,7 +20,7 @@ func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensi
 	}))
 }
 
-// allotmentsByID adds reads of allotments. Needs CloudLicensing.Read.All.
+// allotmentsByID adds reads of allotments by ID. Permission: CloudLicensing.Read.All.
 func (b *Batch) allotmentsByID(ids []string, ask upstream.Ask, found func(id string, allotment *licensing.Allotment, err error)) {
 	for _, id := range ids {
 		r := get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(ask.Properties)))
@@ -28,13 +28,12 @@ func (b *Batch) allotmentsByID(ids []string, ask upstream.Ask, found func(id str
 	}
 }
 
-// propertiesOfAllotment returns the value of $select without the relations. What is wanted has to be named: a list
-// can leave out subscriptions otherwise.
+// propertiesOfAllotment returns the value of $select, without relations. A list without $select can omit subscriptions.
 func propertiesOfAllotment(properties []string) string {
 	return selected(without(properties, "assignments", "waitingMembers"))
 }
 
-// allotmentOf returns an allotment of which no more is known than the id.
+// allotmentOf returns a partial allotment with only the ID.
 func allotmentOf(id string) *upstream.Partial[*licensing.Allotment] {
 	return &upstream.Partial[*licensing.Allotment]{
 		Object:     &licensing.Allotment{ID: id},

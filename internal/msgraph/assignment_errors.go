@@ -16,12 +16,12 @@ const (
 	assignmentErrorsOfUserEndpoint = "GET /users/{id}/cloudLicensing/assignmentErrors"
 
 	assignmentErrorsPath = "/admin/cloudLicensing/assignmentErrors"
-	// maxCloudLicensingTop is the page size that Microsoft's own admin portal uses; no limit is published.
+	// maxCloudLicensingTop is the page size that the Microsoft 365 admin center uses; no limit is documented.
 	maxCloudLicensingTop = 100
 )
 
-// listAssignmentErrors adds the read of a page of the assignment errors of the tenant or of a user, with all their
-// properties: they are few, and a later page may be read for an operation that selects others. Needs
+// listAssignmentErrors adds a read of a page of the assignment errors of the tenant or of a user. It selects all
+// properties: they are few, and another operation, which selects others, may read a later page. Permission:
 // CloudLicensing.Read.All.
 func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.AssignmentError], error)) {
 	endpoint, path := assignmentErrorsEndpoint, assignmentErrorsPath
@@ -41,7 +41,7 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found f
 	page(b, q, r, assignmentError, found)
 }
 
-// assignmentErrorsByID adds reads of assignment errors by id. Needs CloudLicensing.Read.All.
+// assignmentErrorsByID adds reads of assignment errors by ID. Permission: CloudLicensing.Read.All.
 func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(id string, e *licensing.AssignmentError, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(assignmentErrorEndpoint, ask.Relations, func(expand string) string {
@@ -51,7 +51,7 @@ func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(
 	}
 }
 
-// assignmentErrorsOfUsers adds reads of the assignment errors of users. Needs CloudLicensing.Read.All.
+// assignmentErrorsOfUsers adds reads of the assignment errors of users. Permission: CloudLicensing.Read.All.
 func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found func(id string, errs []*licensing.AssignmentError, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, ask.Relations, func(expand string) string {
@@ -61,7 +61,7 @@ func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found fu
 	}
 }
 
-// assigneesOfErrors adds reads of the assignees of errors. Needs CloudLicensing.Read.All.
+// assigneesOfErrors adds reads of the assignees of errors. Permission: CloudLicensing.Read.All.
 func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id string, assignee *licensing.Reference, err error)) {
 	for _, id := range ids {
 		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(ask.Properties))))
@@ -80,15 +80,15 @@ func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id 
 	}
 }
 
-// usageRightsOfErrors adds reads of what the assignees of errors can still use; nil where there is nothing.
-// Needs CloudLicensing.Read.All.
+// usageRightsOfErrors adds reads of the usage rights of errors; nil if there is none. Permission:
+// CloudLicensing.Read.All.
 func (b *Batch) usageRightsOfErrors(ids []string, ask upstream.Ask, found func(id string, right *licensing.UsageRight, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(usageRightOfErrorEndpoint, ask.Relations, func(expand string) string {
 			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
 		})
 		r.done = func(body []byte, err error) {
-			// A relation to nothing is 204 (OData 4.01 Protocol, section 11.2.6), or 404 in some services.
+			// A null relation is 204 (OData 4.01 Protocol, section 11.2.6) or, in some services, 404.
 			if errors.Is(err, upstream.ErrNotFound) || err == nil && nothing(unwrapped(body)) {
 				found(id, nil, nil)
 				return
@@ -107,7 +107,7 @@ func (b *Batch) usageRightsOfErrors(ids []string, ask upstream.Ask, found func(i
 	}
 }
 
-// assignmentError decodes an error and what came along with it.
+// assignmentError decodes an error and its expanded relations.
 func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 	e, err := decode[licensing.AssignmentError](raw)
 	if err != nil {
@@ -117,7 +117,7 @@ func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What came along and cannot be read is read by itself.
+	// An expanded relation that cannot be decoded is read separately.
 	e.Related.AssignedTo, e.Related.HasAssignedTo = cameAlong(members, "assignedTo", reference("user"))
 	right, came := cameAlong(members, "usageRight", sent[licensing.UsageRight])
 	if e.Related.HasUsageRight = came; right != nil {
@@ -126,7 +126,7 @@ func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 	return e, nil
 }
 
-// propertiesOfError returns the value of $select without the relations.
+// propertiesOfError returns the value of $select, without relations.
 func propertiesOfError(properties []string) string {
 	return selected(without(properties, "assignedTo", "usageRight"))
 }

@@ -17,7 +17,7 @@ const (
 	assignmentsPath = "/admin/cloudLicensing/assignments"
 )
 
-// listAssignments adds the read of a page of the assignments of the tenant or of an allotment. Needs
+// listAssignments adds a read of a page of the assignments of the tenant or of an allotment. Permission:
 // CloudLicensing.Read.All.
 func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Assignment], error)) {
 	endpoint, path, apart := assignmentsEndpoint, assignmentsPath, assignmentsApart
@@ -36,7 +36,7 @@ func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(u
 	})
 }
 
-// assignmentsByID adds reads of assignments by id. Needs CloudLicensing.Read.All.
+// assignmentsByID adds reads of assignments by ID. Permission: CloudLicensing.Read.All.
 func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id string, assignment *licensing.Assignment, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(assignmentEndpoint, ask.Relations, func(expand string) string {
@@ -52,12 +52,12 @@ func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id st
 	}
 }
 
-// assignmentsOfUsers adds reads of the direct assignments of users. Needs CloudLicensing.Read.All.
+// assignmentsOfUsers adds reads of the direct assignments of users. Permission: CloudLicensing.Read.All.
 func (b *Batch) assignmentsOfUsers(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
 	b.assignmentsOf(ofUsers, ids, ask.Relations, found)
 }
 
-// assignmentsOfGroups adds reads of the assignments of groups. Needs CloudLicensing.Read.All.
+// assignmentsOfGroups adds reads of the assignments of groups. Permission: CloudLicensing.Read.All.
 func (b *Batch) assignmentsOfGroups(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
 	b.assignmentsOf(ofGroups, ids, ask.Relations, found)
 }
@@ -80,7 +80,7 @@ func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string
 	}
 }
 
-// assignment decodes an assignment and what came along with it.
+// assignment decodes an assignment and its expanded relations.
 func assignment(raw json.RawMessage) (*licensing.Assignment, error) {
 	a, err := decode[licensing.Assignment](raw)
 	if err != nil {
@@ -90,19 +90,19 @@ func assignment(raw json.RawMessage) (*licensing.Assignment, error) {
 	return a, err
 }
 
-// assignmentRelated decodes what came along with an assignment or a waiting member.
+// assignmentRelated decodes the expanded relations of an assignment or a waiting member.
 func assignmentRelated(raw json.RawMessage) (related licensing.AssignmentRelated, err error) {
 	members, err := relations(unwrapped(raw))
 	if err != nil {
 		return related, err
 	}
-	// What came along and cannot be read is read by itself.
+	// An expanded relation that cannot be decoded is read separately.
 	related.Allotment, related.HasAllotment = cameAlong(members, "allotment", sent[licensing.Allotment])
 	related.AssignedTo, related.HasAssignedTo = cameAlong(members, "assignedTo", reference(""))
 	return related, nil
 }
 
-// cameAlong decodes a relation of an entity, null or not; false when it did not come, or cannot be read.
+// cameAlong decodes an expanded relation, null or not; false if it was not expanded or cannot be decoded.
 func cameAlong[T any](members map[string]json.RawMessage, relation string, decode func(json.RawMessage) (*T, error)) (related *T, came bool) {
 	raw, came := members[relation]
 	if !came || nothing(raw) {
@@ -112,19 +112,19 @@ func cameAlong[T any](members map[string]json.RawMessage, relation string, decod
 	return related, err == nil
 }
 
-// apart tells how to learn what did not come along with an assignment or a waiting member.
+// apart are the reads of relations that were not expanded for an assignment or a waiting member.
 type apart struct {
-	// known is the same for all in a list.
+	// known are the relations that all elements of the list share.
 	known licensing.AssignmentRelated
-	// allotment and assignedTo read the relation of the object with the id; nil when there is no way.
+	// allotment and assignedTo return the read of the relation of the object with the ID; nil if there is none.
 	allotment, assignedTo func(id string) *read
-	// list is the endpoint of the list, set where a relation cannot be read by itself.
+	// list is the endpoint of the list, for the error of a relation without a read.
 	list string
-	// assignee decodes what assignedTo has read; nil for an object of the directory.
+	// assignee decodes the response of assignedTo; nil means a directory object.
 	assignee func(json.RawMessage) (*licensing.Reference, error)
 }
 
-// assignmentsApart are the assignments of the tenant.
+// assignmentsApart are the relation reads of the tenant's assignments.
 var assignmentsApart = apart{
 	allotment: func(id string) *read {
 		return get(allotmentOfAssignmentEndpoint, below(assignmentsPath, id, "allotment"))
@@ -142,7 +142,7 @@ func (p apart) waitingMember(w *licensing.WaitingMember, relation string, filled
 	return p.related(&w.Related, w.ID, relation, filled)
 }
 
-// related fills in a relation if it is known, else it returns how to read it; see [complete].
+// related sets a relation from known, or returns its read; nil if there is none. See [complete].
 func (p apart) related(related *licensing.AssignmentRelated, id, relation string, filled func()) *read {
 	switch {
 	case relation == "allotment" && !related.HasAllotment:

@@ -19,72 +19,74 @@ import (
 
 const (
 	batchEndpoint = "POST /$batch"
-	// batchParts is how many requests a $batch takes (Microsoft Graph, "JSON batching").
+	// batchParts is the maximum number of requests in a $batch (Microsoft Graph, "JSON batching").
 	batchParts = 20
-	// fewParts is how many a batch has that repeats parts whose answers were lost.
+	// fewParts is the batch size for the first repetition of requests without a response.
 	fewParts = 4
-	// batchesAtOnce bounds the requests of one operation that are on their way.
+	// batchesAtOnce is the maximum number of concurrent requests of one operation.
 	batchesAtOnce = 6
-	// maxPages bounds how far one list is followed inside a batch.
+	// maxPages is the maximum number of pages read from one list.
 	maxPages = 100
 )
 
-// advanced is the header of what the directory calls advanced queries. It has to come with each page, since links
-// do not carry it. Shared: not to be changed.
+// advanced is the header for advanced queries on directory objects. Each page requires it, since next links do not
+// include it. It is shared: do not modify.
 var advanced = map[string]string{"ConsistencyLevel": "eventual"}
 
-// Batch is a set of reads that travel in as few requests as possible: alone, or 20 to a $batch.
+// Batch is a set of reads, sent alone or up to 20 in a $batch.
 type Batch struct {
 	operation *Operation
 	reads     []*read
 }
 
-// request is what is sent, alone or as a part of a batch.
+// request is a request, sent alone or in a batch.
 type request struct {
-	endpoint string // its name in permissions and reports
-	together int    // how many parts a batch that it travels in has at most; 0: as many as can be
-	method   string // GET when empty
-	url      string // relative to the version
+	endpoint string // name in permissions and reports
+	together int    // maximum size of its batch; 0 means batchParts
+	method   string // empty means GET
+	url      string // relative to the API version
 	header   map[string]string
 	body     any
 }
 
-// read is one request to read something.
+// read is a read request.
 type read struct {
 	request
-	// known is why it is not sent at all; nil for almost all.
+	// known is the error of a read that must not be sent; nil otherwise.
 	known error
-	// optional is set where a tenant may not have the endpoint.
+	// optional reports that the tenant may not provide the endpoint.
 	optional bool
-	// others are ways to read the same with less along with it, for when the service refuses the first.
+	// others are the URLs of fallbacks that expand or filter less, tried in order after a 400.
 	others []string
-	// took is told of each way before the one that was taken whether its refusal named what came along.
+	// took is called when a URL is accepted. For each URL rejected before, named reports whether the error names
+	// $expand.
 	took func(named []bool)
-	// prompt is set where a caller would rather know that the service throttles than wait.
+	// prompt reports that a throttled read is not repeated.
 	prompt bool
-	// done gets the body of the answer, page by page if there are several, or the reason why there is none.
+	// done is called with each response body, one per page, or with the error.
 	done func(body []byte, err error)
-	// more tells whether another page follows the body; nil for what has no pages.
+	// more returns the next link of a page; nil for a read without pages.
 	more func(body []byte) string
 
 	operation *Operation
 	attempt   int
 	named     []bool // see took
-	renewed   bool   // the token
+	renewed   bool   // the token was renewed
 	walk      walk
 }
 
-// walk is how far a list has been followed.
+// walk is the progress of a read through the pages of a list.
 type walk struct {
-	urls     []string // of the pages that were read
+	urls     []string // of the pages read so far
 	restarts int
 	progress upstream.Progress
 }
 
-// begins tells whether no page was read yet.
+// begins reports whether no page was read yet.
 func (w *walk) begins() bool { return len(w.urls) == 0 }
 
-// next takes where a page leads, which was read at an address.
+// next records the URL of a page and its next link. It returns [upstream.ErrEndless] if the link repeats or the list is
+// too long.
 func (w *walk) next(at, link string) error {
 	w.urls = append(w.urls, at)
 	if slices.Contains(w.urls, link) || len(w.urls) >= maxPages {
@@ -93,7 +95,7 @@ func (w *walk) next(at, link string) error {
 	return nil
 }
 
-// read takes the ids of a page that has a next link.
+// read records the IDs of a page that has a next link.
 func (w *walk) read(endpoint string, ids []string) error {
 	if kind := w.progress.Page(ids); kind != nil {
 		return &upstream.Error{Kind: kind, Operation: endpoint}
@@ -101,8 +103,8 @@ func (w *walk) read(endpoint string, ids []string) error {
 	return nil
 }
 
-// restart returns where to go on when the service no longer knows a page: at the last one that was read, then at the
-// first one; false when that has not helped.
+// restart returns the URL to continue from after a page has expired: first the last page read, then the first page. It
+// returns false if both failed.
 func (w *walk) restart() (url string, ok bool) {
 	w.restarts++
 	w.progress = upstream.Progress{}
@@ -119,12 +121,12 @@ func (w *walk) restart() (url string, ok bool) {
 	return url, true
 }
 
-// get makes a read without a body.
+// get returns a GET request.
 func get(endpoint, url string) *read {
 	return &read{request: request{endpoint: endpoint, url: url}}
 }
 
-// Batch returns an empty set of reads.
+// Batch returns an empty batch.
 func (o *Operation) Batch() upstream.Batch { return o.newBatch() }
 
 func (o *Operation) newBatch() *Batch { return &Batch{operation: o} }
@@ -136,7 +138,7 @@ func (b *Batch) add(reads ...*read) {
 	b.reads = append(b.reads, reads...)
 }
 
-// Do reads everything that was added, and repeats what may succeed when it is repeated.
+// Do sends all added reads and repeats those that failed with a retryable error.
 func (b *Batch) Do(ctx context.Context) {
 	for pending := b.take(); len(pending) > 0; pending = append(pending, b.take()...) {
 		answers := b.operation.readAll(ctx, pending)
@@ -164,7 +166,7 @@ func (b *Batch) Do(ctx context.Context) {
 	}
 }
 
-// take returns what was added and has to be sent.
+// take removes the added reads from the batch and returns those to send.
 func (b *Batch) take() []*read {
 	var reads []*read
 	for len(b.reads) > 0 {
@@ -181,7 +183,8 @@ func (b *Batch) take() []*read {
 	return reads
 }
 
-// settle hands an answer over, or tells that the read has to be sent (again), after a pause.
+// settle processes a response. It reports whether to send the read again, for a retry or the next page, and the pause
+// before that.
 func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool, pause time.Duration) {
 	failure := a.failure(r.endpoint)
 	if failure == nil {
@@ -248,8 +251,8 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 	return true, pause
 }
 
-// readAll sends the reads and returns their answers in the same order. A failure of a whole batch is the failure
-// of each part.
+// readAll sends the reads and returns their responses in the same order. If a whole batch fails, each of its requests
+// fails.
 func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 	requests := make([]*request, len(reads))
 	client := o.client.http
@@ -263,9 +266,9 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 		failure := whole.failure(batchEndpoint)
 		switch {
 		case errors.Is(failure, upstream.ErrForbidden):
-			return whole // each part says which permission it lacks
+			return whole // each request gets the error with its own permission
 		case errors.Is(failure, upstream.ErrRefused), errors.Is(failure, upstream.ErrNotFound):
-			failure.Kind = upstream.ErrUnavailable // no part was refused, and none is known to be missing
+			failure.Kind = upstream.ErrUnavailable // the status is about the batch, not about its requests
 		}
 		return answer{err: failure, status: whole.status, header: whole.header, token: whole.token}
 	})
@@ -277,8 +280,8 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 	return answers
 }
 
-// exchange sends the requests, the parts of a batch at most together, and returns their answers in the same
-// order. When a batch fails as a whole, the function tells what that means for a part.
+// exchange sends the requests in batches and returns their responses in the same order. When a whole batch fails,
+// failed returns the response of each of its requests.
 func (o *Operation) exchange(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
 	answers := make([]answer, len(requests))
 	affordable := o.budget.spend(len(requests))
@@ -296,16 +299,16 @@ func (o *Operation) exchange(ctx context.Context, client *http.Client, requests 
 			return nil
 		})
 	}
-	group.Wait() //nolint:errcheck // nothing returns one
+	group.Wait() //nolint:errcheck // no function returns an error
 	for i, r := range requests[affordable:] {
 		answers[affordable+i] = o.budget.exceeded(r.endpoint)
 	}
 	return answers
 }
 
-// batches divides requests, by their places, into those that travel together.
+// batches splits the indexes of requests into batches.
 func batches(requests []*request) [][]int {
-	places := map[int][]int{} // by how many may
+	places := map[int][]int{} // by maximum batch size
 	for i, r := range requests {
 		most := cmp.Or(r.together, batchParts)
 		places[most] = append(places[most], i)
@@ -317,7 +320,7 @@ func batches(requests []*request) [][]int {
 	return all
 }
 
-// fewer returns how many parts a batch has when one with so many got no answer for some.
+// fewer returns the next smaller batch size, after a batch of the size had missing responses.
 func fewer(together int) int {
 	if together == 0 {
 		return fewParts
@@ -342,9 +345,9 @@ type batchAnswer struct {
 	} `json:"responses"`
 }
 
-// together sends requests when it is their turn, as the parts of one $batch if there are several.
+// together waits for a slot and sends the requests, as a $batch if there are several.
 func (o *Operation) together(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
-	token, err := o.token(ctx) // first: a request that waits for a token takes no slot
+	token, err := o.token(ctx) // before the slot, so that waiting for a token does not occupy one
 	var release func(ok bool)
 	if err == nil {
 		release, err = o.client.queue.take(ctx, o, requests)
@@ -375,7 +378,7 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 	return o.partsOf(whole, requests)
 }
 
-// withhold answers those of the requests that a cool-down concerns, and sends the others.
+// withhold returns ErrThrottled for the requests in a cool-down and sends the rest.
 func (o *Operation) withhold(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
 	answers := make([]answer, len(requests))
 	var others []*request
@@ -395,7 +398,7 @@ func (o *Operation) withhold(ctx context.Context, client *http.Client, requests 
 	return answers
 }
 
-// batch returns a $batch of requests.
+// batch returns a $batch request.
 func (o *Operation) batch(requests []*request) *request {
 	parts := make([]batchPart, len(requests))
 	for i, r := range requests {
@@ -411,18 +414,18 @@ func (o *Operation) batch(requests []*request) *request {
 	return &request{endpoint: batchEndpoint, method: http.MethodPost, url: "/$batch", body: map[string]any{"requests": parts}}
 }
 
-// lost is the answer of a part that was not found in the answer to its batch.
+// lost is the response of a request that is missing from its batch response.
 func lost(cause error) answer {
 	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, lost: true}
 }
 
-// partsOf returns what a batch answered to each of its parts, which it does in any order.
+// partsOf returns the responses in a batch response, in the order of the requests.
 func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 	var got batchAnswer
 	if err := json.Unmarshal(whole.body, &got); err != nil {
-		return slices.Repeat([]answer{lost(err)}, len(requests)) // a part of it may be no JSON
+		return slices.Repeat([]answer{lost(err)}, len(requests)) // a response in it may be invalid JSON
 	}
-	answers := slices.Repeat([]answer{lost(errors.New("a part has no answer"))}, len(requests))
+	answers := slices.Repeat([]answer{lost(errors.New("missing response in $batch"))}, len(requests))
 	for _, response := range got.Responses {
 		i, err := strconv.Atoi(response.ID)
 		if err != nil || i < 0 || i >= len(requests) || response.Status < 100 {
@@ -434,7 +437,7 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 		}
 		o.count(requests[i].endpoint, upstream.Usage{ResourceUnits: resourceUnits(header)})
 		o.client.queue.note(o.client, requests[i:i+1], response.Status, header)
-		if header.Get("request-id") == "" { // a part has none of its own
+		if header.Get("request-id") == "" { // missing in the batched response
 			header.Set("request-id", whole.header.Get("request-id"))
 		}
 		answers[i] = answer{status: response.Status, header: header, body: response.Body, part: true, token: whole.token, personal: whole.personal}

@@ -6,17 +6,17 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// budget is how many requests one operation may send, repetitions among them. Each part of a $batch is one, as it is
-// for the service's own throttling (Microsoft Graph, "Throttling limits": requests in a batch are evaluated
-// individually). Tokens are not counted.
+// budget is the number of requests that one operation may send, including retries. Each request of a $batch counts, as
+// it does for Microsoft Graph's throttling limits, which evaluate batched requests individually. Token requests do not
+// count.
 type budget struct {
-	most int // 0: any number
+	most int // 0 means unlimited
 
 	mu   sync.Mutex
 	sent int
 }
 
-// spend takes n requests, or as many of them as are left, and returns how many those are.
+// spend takes n requests from the budget, or as many as are left, and returns their number.
 func (b *budget) spend(n int) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,7 +27,7 @@ func (b *budget) spend(n int) int {
 	return n
 }
 
-// exceeded answers a request that is not sent any more.
+// exceeded returns the response of a request beyond the budget.
 func (b *budget) exceeded(endpoint string) answer {
 	return answer{unsent: true, err: &upstream.Error{Kind: upstream.ErrBudget, Operation: endpoint, Spent: b.most}}
 }

@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// maxChallenge bounds the WWW-Authenticate header that is read, and maxClaims the claims that are passed on.
+	// maxChallenge and maxClaims are the maximum sizes of a WWW-Authenticate header and of its claims, in bytes.
 	maxChallenge = 8 << 10
 	maxClaims    = 4 << 10
 )
 
-// refused tells whether an answer refuses the token, and another one is worth a try.
+// refused reports whether the response rejects the token and another token may be accepted.
 func (o *Operation) refused(a *answer) bool {
 	return a.status == http.StatusUnauthorized && a.token != "" && o.tokens.Refused(a.token, claimsChallenge(a.header))
 }
 
-// claimsChallenge returns the claims that a 401 demands of the next token, a JSON object; empty when it demands none
-// (Microsoft Learn, "Claims challenges, claims requests and client capabilities").
+// claimsChallenge returns the claims challenge of a 401, a JSON object; empty if there is none (Microsoft Learn,
+// "Claims challenges, claims requests and client capabilities").
 func claimsChallenge(header http.Header) string {
 	for _, text := range header.Values("WWW-Authenticate") {
 		if len(text) > maxChallenge {
@@ -37,7 +37,7 @@ func claimsChallenge(header http.Header) string {
 	return ""
 }
 
-// decodeClaims reads claims in base64, of either alphabet, padded or not: a JSON object, else nothing.
+// decodeClaims decodes a JSON object in base64, standard or URL-safe, with or without padding; empty if it is invalid.
 func decodeClaims(text string) string {
 	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
 	decoded, err := base64.RawStdEncoding.DecodeString(text)
@@ -51,13 +51,13 @@ func decodeClaims(text string) string {
 	return string(decoded)
 }
 
-// challenge is one way to be let in.
+// challenge is an authentication challenge.
 type challenge struct {
 	scheme     string
-	parameters map[string]string // their names in lower case
+	parameters map[string]string // by lower-case name
 }
 
-// challenges reads a WWW-Authenticate header (RFC 9110, section 11.6.1); none if a part of it is not well-formed.
+// challenges parses a WWW-Authenticate header (RFC 9110, section 11.6.1); nil if it is malformed.
 func challenges(text string) []challenge {
 	var list []challenge
 	p := &challengeText{rest: text}
@@ -67,7 +67,7 @@ func challenges(text string) []challenge {
 			return nil
 		}
 		blank := p.blanks()
-		if p.take('=') { // one more parameter
+		if p.take('=') { // another parameter
 			if len(list) == 0 || !p.value(&list[len(list)-1], word) {
 				return nil
 			}
@@ -84,13 +84,13 @@ func challenges(text string) []challenge {
 	return list
 }
 
-// challengeText is what is left of a header.
+// challengeText is the unparsed rest of a header.
 type challengeText struct{ rest string }
 
-// separators skips what is between the elements of a list, some of which may be empty.
+// separators skips the commas and blanks between list elements, which may be empty.
 func (p *challengeText) separators() { p.rest = strings.TrimLeft(p.rest, " \t,") }
 
-// blanks skips blanks, and tells whether there were any.
+// blanks skips blanks and reports whether there were any.
 func (p *challengeText) blanks() bool {
 	before := len(p.rest)
 	p.rest = strings.TrimLeft(p.rest, " \t")
@@ -105,7 +105,7 @@ func (p *challengeText) take(c byte) bool {
 	return true
 }
 
-// token reads a token (RFC 9110, section 5.6.2); empty when there is none.
+// token parses a token (RFC 9110, section 5.6.2); empty if there is none.
 func (p *challengeText) token() string {
 	end := strings.IndexFunc(p.rest, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
@@ -118,14 +118,14 @@ func (p *challengeText) token() string {
 	return token
 }
 
-// parameter reads a name with its value.
+// parameter parses a parameter.
 func (p *challengeText) parameter(c *challenge) bool {
 	name := p.token()
 	p.blanks()
 	return name != "" && p.take('=') && p.value(c, name)
 }
 
-// value reads the value of a parameter. No name comes twice.
+// value parses the value of a parameter; false for a repeated name.
 func (p *challengeText) value(c *challenge, name string) bool {
 	p.blanks()
 	value, ok := "", true
@@ -143,7 +143,7 @@ func (p *challengeText) value(c *challenge, name string) bool {
 	return p.rest == "" || p.rest[0] == ','
 }
 
-// quoted reads the rest of a quoted string (RFC 9110, section 5.6.4).
+// quoted parses the rest of a quoted string (RFC 9110, section 5.6.4).
 func (p *challengeText) quoted() (string, bool) {
 	var value strings.Builder
 	for i := 0; i < len(p.rest); i++ {

@@ -1,9 +1,9 @@
-// Package msgraph is a thin client for the licensing data of Microsoft Graph. It knows the wire: endpoints,
-// permissions, OData, $batch, paging, errors, throttling. It hands out values of package licensing and
-// keeps none of them. It does not decide what is read, only how with the fewest requests.
+// Package msgraph is a client for the licensing data of Microsoft Graph. It implements endpoints, permissions, OData,
+// $batch, paging, errors, throttling and retries, and returns types of package licensing. It caches no data. Callers
+// select what to read; the client minimizes the number of requests.
 //
-// Everything is read and changed under /beta, where the cloudLicensing namespace lives, because the parts of a $batch
-// all run in the version of the batch.
+// All requests use /beta: the cloudLicensing namespace is available there only, and all requests of a $batch use the
+// API version of the batch.
 package msgraph
 
 import (
@@ -23,61 +23,62 @@ import (
 
 // Options configure a [Client].
 type Options struct {
-	// GraphURL is the service's address without a version, such as https://graph.microsoft.com.
+	// GraphURL is the base URL without a version, such as https://graph.microsoft.com.
 	GraphURL string
-	// Out is the way to the service, and to that where tokens are had.
+	// Out provides the transport to Microsoft Graph and to the token endpoint.
 	Out *outbound.Out
-	// Tokens are those of the gateway's application.
+	// Tokens provides the application's access tokens.
 	Tokens Tokens
-	// RequestTimeout bounds one request with its answer; 10 s when 0.
+	// RequestTimeout is the timeout of one request including its response; 0 means 10 s.
 	RequestTimeout time.Duration
-	// RequestsPerOperation bounds what one operation sends, each part of a $batch for itself; no bound when 0.
+	// RequestsPerOperation is the maximum number of requests of one operation, counting each request of a $batch; 0
+	// means unlimited.
 	RequestsPerOperation int
-	// Wait waits between attempts; nil for the wall clock. It returns early, with an error, when the
-	// context ends.
+	// Wait waits between attempts; nil means the system clock. It returns an error when the context ends.
 	Wait func(context.Context, time.Duration) error
-	// Queue is shared by the clients of one application; nil for one of its own.
+	// Queue is shared by the clients of one application; nil means a new queue.
 	Queue *Queue
-	// Now tells the time by which cool-downs end, and what the tenant does not offer is forgotten; nil for [time.Now].
+	// Now returns the current time for cool-downs and the expiry of capabilities; nil means [time.Now].
 	Now func() time.Time
 }
 
-// Tokens are the access tokens of the gateway's application, or of one person.
+// Tokens provides access tokens, of the application or on behalf of one user.
 type Tokens interface {
-	// Token returns a token that is valid. It asks for one through the client, if need be.
+	// Token returns a valid token. It uses the client to request one if necessary.
 	Token(ctx context.Context, client *http.Client) (string, error)
-	// Refused is told that the service did not take a token, and the claims that it demands of another one, a JSON
-	// object; empty when it demanded none. It tells whether to try again, with another token.
+	// Refused records that Microsoft Graph rejected a token, with the claims challenge if there was one: a JSON object.
+	// It reports whether another token may be accepted.
 	Refused(token, claims string) (again bool)
 }
 
-// Client reads and changes one tenant. It is safe for concurrent use.
+// Client reads and changes the licensing data of one tenant. It is safe for concurrent use.
 type Client struct {
-	base   *url.URL // with the version
+	base   *url.URL // including the API version
 	http   *http.Client
-	again  *http.Client // for what was sent before
-	writer *http.Client // for what must not be sent twice
+	again  *http.Client // for retries
+	writer *http.Client // for writes, which the transport must not repeat
 	close  func()       // closes idle connections
 	tokens Tokens       // of the application
 	now    func() time.Time
 	wait   func(context.Context, time.Duration) error
 	queue  *Queue
-	learnt *memory // what the tenant offers to the application and what it does not
-	people people  // what it offers to people
-	groups locks   // held by who changes the licenses of a group
-	budget int     // of one operation
+	learnt *memory // of the tenant's endpoints, as seen by the application
+	people people  // as seen by each user
+	groups locks   // serialize the license changes of each group
+	budget int     // requests per operation
 }
 
 const (
-	// version of the API; see the package comment.
+	// version is the API version; see the package comment.
 	version = "/beta"
-	// maxBody bounds the body of an answer. A page of 999 users with their licenses takes about 3 MiB.
+	// maxBody is the maximum size of a response body, in bytes. A page of 999 users with their licenses has about 3
+	// MiB.
 	maxBody = 32 << 20
-	// maxTokenBody bounds that of a token request. A token takes about 3 KiB.
+	// maxTokenBody is the maximum size of a token response, in bytes. A token response has about 3 KiB.
 	maxTokenBody = 256 << 10
 )
 
-// New returns a client. It sends nothing yet.
+// New returns a client. It sends no request.
 func New(opts Options) (*Client, error) {
 	graphURL, err := outbound.Address("Graph's", opts.GraphURL)
 	if err != nil {
@@ -105,7 +106,7 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
-// wait waits by the wall clock.
+// wait waits on the system clock.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -117,19 +118,19 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Begin returns the client as one operation of the application uses it, which counts what it costs.
+// Begin starts an operation with the application's identity.
 func (c *Client) Begin() *Operation {
 	return &Operation{client: c, tokens: c.tokens, learnt: c.learnt, budget: budget{most: c.budget}}
 }
 
-// BeginAs returns the client as one operation in the name of a person uses it. The tokens are those of the person. What
-// the tenant refuses one person is not held against another.
+// BeginAs starts an operation on behalf of a user. Capabilities are separate for each user: an endpoint that is
+// forbidden for one may be available to another.
 func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
 	return &Operation{client: c, tokens: tokens, personal: true, learnt: c.people.memory(person), budget: budget{most: c.budget}}
 }
 
-// Ready tells whether the service answers the gateway. It costs a small request, or none during a cool-down:
-// [upstream.ErrThrottled].
+// Ready reports whether Microsoft Graph responds to the gateway, with one small request. During a cool-down it returns
+// [upstream.ErrThrottled] without a request.
 func (c *Client) Ready(ctx context.Context) error {
 	var failure error
 	batch := c.Begin().newBatch()
@@ -142,29 +143,29 @@ func (c *Client) Ready(ctx context.Context) error {
 	batch.add(r)
 	batch.Do(ctx)
 	if errors.Is(failure, upstream.ErrForbidden) {
-		return nil // it does answer
+		return nil // Microsoft Graph responded
 	}
 	return failure
 }
 
-// CloseIdleConnections closes the connections that wait for the next request.
+// CloseIdleConnections closes idle connections.
 func (c *Client) CloseIdleConnections() {
 	c.close()
 }
 
-// follow returns an @odata.nextLink relative to the version, so that a token never travels to another
-// host than the configured one.
+// follow validates an @odata.nextLink and returns it relative to the version. It rejects links to other hosts, so that
+// tokens are sent to the configured host only.
 func (c *Client) follow(link string) (string, error) {
 	u, err := url.Parse(link)
 	if err != nil {
-		return "", errors.New("the next link is not a URL")
+		return "", errors.New("invalid next link: not a URL")
 	}
 	path, below := strings.CutPrefix(u.EscapedPath(), c.base.EscapedPath()+"/")
 	if !outbound.SameHost(u, c.base) || u.User != nil || !below {
-		return "", errors.New("the next link leads to another service")
+		return "", errors.New("invalid next link: different host")
 	}
 	if slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." || strings.Contains(s, `\`) }) {
-		return "", errors.New("the next link leads out of the version")
+		return "", errors.New("invalid next link: outside the API version")
 	}
 	if u.RawQuery == "" {
 		return "/" + path, nil

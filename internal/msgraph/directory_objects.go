@@ -14,11 +14,11 @@ import (
 
 const (
 	directoryObjectsByIDsEndpoint = "POST /directoryObjects/getByIds"
-	// idsAtOnce is how many ids getByIds takes (Microsoft Graph, "directoryObject: getByIds").
+	// idsAtOnce is the maximum number of IDs in getByIds (Microsoft Graph, "directoryObject: getByIds").
 	idsAtOnce = 1000
 )
 
-// plainProperties are those with a single plain value, which getByIds brings when they are selected.
+// plainProperties are the properties with a simple value, which getByIds returns if selected.
 var plainProperties = map[string]bool{
 	"id": true, "deletedDateTime": true, "displayName": true, "givenName": true, "surname": true,
 	"userPrincipalName": true, "mail": true, "jobTitle": true, "department": true, "officeLocation": true,
@@ -27,17 +27,17 @@ var plainProperties = map[string]bool{
 	"deviceId": true, "operatingSystem": true, "operatingSystemVersion": true,
 }
 
-// plain tells whether getByIds brings all the properties.
+// plain reports whether getByIds returns all of the properties.
 func plain(properties []string) bool {
 	return !slices.ContainsFunc(properties, func(p string) bool { return !plainProperties[p] })
 }
 
-// onlyPlain returns those of the properties that getByIds brings.
+// onlyPlain returns the properties that getByIds returns.
 func onlyPlain(properties []string) []string {
 	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
 }
 
-// directoryObjectsByID adds reads of objects of any kind by id. Needs Directory.Read.All.
+// directoryObjectsByID adds reads of directory objects of any type by ID. Permission: Directory.Read.All.
 func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(id string, object *licensing.Reference, err error)) {
 	asked := telling("", onlyPlain(ask.Properties))
 	b.getByIDs("", ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
@@ -57,9 +57,9 @@ func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(
 	})
 }
 
-// byIDs adds reads of objects of a kind by id. The function where adds reads of them that bring all properties, at the
-// price of more requests; nil when there are none. It is used for what getByIds does not bring, as where it ignores
-// $select, which its page does not mention.
+// byIDs adds reads of directory objects of one type by ID. The function where, if not nil, adds reads that return all
+// properties but require more requests. byIDs uses it for properties that getByIds did not return, such as when
+// getByIds ignores $select, which is undocumented.
 func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties []string, where func(ids []string, found func(id string, object T, err error)), found func(id string, object T, err error)) {
 	ignored := refuses(directoryObjectsByIDsEndpoint, "$select")
 	if where != nil && (!plain(properties) || b.operation.learnt.knows(ignored)) {
@@ -106,7 +106,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 	})
 }
 
-// lacks returns an object of which some properties did not come, and could not be read by themselves.
+// lacks sets the missing properties of an object as unread.
 func lacks(object licensing.DirectoryObject, properties []string, shown map[string]bool, why error) licensing.DirectoryObject {
 	unread := upstream.Unread{}
 	for _, property := range properties {
@@ -125,8 +125,7 @@ func lacks(object licensing.DirectoryObject, properties []string, shown map[stri
 	return object
 }
 
-// getByIDs adds reads by id of objects of a kind; of any kind when that is empty. Ids that the service does not know
-// are left out of its answer.
+// getByIDs adds getByIds reads of one type, or of any type if kind is empty. The response omits unknown IDs.
 func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk []string, refs []*licensing.Reference, err error)) {
 	type body struct {
 		IDs   []string `json:"ids"`
@@ -146,9 +145,8 @@ func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk
 	}
 }
 
-// telling adds to the properties of objects one that no readable object lacks. Of an object that may not be read the
-// service sends the id alone, and null for the rest (Microsoft Graph, "Limited information returned for inaccessible
-// member objects").
+// telling adds a property that no accessible object of the type lacks. Microsoft Graph returns inaccessible objects
+// with the ID and null for the other properties ("Limited information returned for inaccessible member objects").
 func telling(kind string, properties []string) []string {
 	if !asksMore(properties) {
 		return properties
@@ -163,12 +161,12 @@ func telling(kind string, properties []string) []string {
 	return properties
 }
 
-// asksMore tells whether more is asked than what is sent of objects that may not be read.
+// asksMore reports whether the properties include one that inaccessible objects do not have.
 func asksMore(properties []string) bool {
 	return slices.ContainsFunc(properties, func(p string) bool { return p != "id" && p != "deletedDateTime" })
 }
 
-// hidden returns the error of an object that may not be read: of which nothing came but its id, and more was asked for.
+// hidden returns ErrForbidden for an inaccessible object: only the ID is set although more was selected.
 func hidden(ref *licensing.Reference, asked []string) error {
 	if !ref.Bare || !asksMore(asked) {
 		return nil
@@ -185,7 +183,7 @@ func hidden(ref *licensing.Reference, asked []string) error {
 	return &upstream.Error{Kind: upstream.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
 }
 
-// reference returns a decoder of directory objects, which are of the kind given if they don't say.
+// reference returns a decoder of directory objects, with a default type for objects without @odata.type.
 func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) {
 	return func(raw json.RawMessage) (*licensing.Reference, error) {
 		raw = unwrapped(raw)
@@ -199,12 +197,12 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		typed := struct {
 			ODataType string `json:"@odata.type"`
 		}{"#microsoft.graph." + kind}
-		if json.Unmarshal(raw, &typed) != nil { // a type that cannot be read is as good as none
+		if json.Unmarshal(raw, &typed) != nil { // treat an invalid type as missing
 			typed.ODataType = "#microsoft.graph." + kind
 		}
 		ref := &licensing.Reference{Properties: properties, Bare: bare}
 		switch strings.TrimPrefix(typed.ODataType, "#") {
-		case "microsoft.graph.user", "microsoft.graph.agentUser": // the second is derived from the first
+		case "microsoft.graph.user", "microsoft.graph.agentUser": // agentUser is derived from user
 			ref.Object = &licensing.User{}
 		case "microsoft.graph.group":
 			ref.Object = &licensing.Group{}
@@ -217,16 +215,16 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 			return nil, err
 		}
 		if ref.Object.ObjectID() == "" {
-			return nil, errors.New("an object without an id")
+			return nil, errors.New("missing id")
 		}
-		if hidden(ref, slices.Collect(maps.Keys(properties))) != nil { // what it shows as null is not known
+		if hidden(ref, slices.Collect(maps.Keys(properties))) != nil { // its null properties are unknown
 			ref.Properties = map[string]bool{"id": true}
 		}
 		return ref, nil
 	}
 }
 
-// shown returns the properties that an object shows, null or not, and whether it has none but its id.
+// shown returns the properties in the response, null or not, and whether all except the ID are null.
 func shown(raw json.RawMessage) (properties map[string]bool, bare bool, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(unwrapped(raw), &members); err != nil {
@@ -235,7 +233,7 @@ func shown(raw json.RawMessage) (properties map[string]bool, bare bool, err erro
 	properties, bare = make(map[string]bool, len(members)), true
 	for name, value := range members {
 		if strings.Contains(name, "@") {
-			continue // says something about the object
+			continue // an annotation
 		}
 		properties[name] = true
 		bare = bare && (name == "id" || nothing(value))

@@ -13,7 +13,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// failure turns an answer that is not a success into an error; nil for a success.
+// failure returns the error of a response; nil for a 2xx status.
 func (a *answer) failure(endpoint string) *upstream.Error {
 	if a.err != nil {
 		if known, ok := errors.AsType[*upstream.Error](a.err); ok {
@@ -49,12 +49,12 @@ func (a *answer) failure(endpoint string) *upstream.Error {
 		}
 	case http.StatusForbidden:
 		failure.Kind = upstream.ErrForbidden
-		if !a.personal { // people need others
+		if !a.personal { // delegated permissions differ
 			failure.Permission, failure.PermissionAlternatives = permissions[endpoint], alternatives(endpoint)
 		}
 	case http.StatusNotFound, http.StatusGone:
 		failure.Kind = upstream.ErrNotFound
-		switch { // only an endpoint with an id can lack the object
+		switch { // only an endpoint with an ID can have a missing object
 		case endpoint == batchEndpoint:
 			failure.Kind = upstream.ErrUnavailable
 		case !strings.Contains(endpoint, "{"):
@@ -66,7 +66,7 @@ func (a *answer) failure(endpoint string) *upstream.Error {
 	return failure
 }
 
-// ofService tells whether the body of an error is the service's own: an object with a code, which may be empty (Microsoft
+// ofService reports whether the body is an error object of Microsoft Graph: one with a code, possibly empty (Microsoft
 // Learn, "Microsoft Graph error responses and resource types").
 func (a *answer) ofService() bool {
 	var envelope struct {
@@ -77,12 +77,12 @@ func (a *answer) ofService() bool {
 	return json.Unmarshal(a.body, &envelope) == nil && envelope.Error != nil && envelope.Error.Code != nil
 }
 
-// malformed returns the error of a success whose body is no JSON, as when it is cut short, or a page of an intermediary;
-// nil for any other. It may be whole at the next attempt.
+// malformed returns the error of a 2xx response whose body is not JSON, such as a truncated body or an intermediary's
+// page; nil otherwise. The error is retryable.
 func (a *answer) malformed(endpoint string) *upstream.Error {
 	body := bytes.TrimSpace(a.body)
 	if a.part || a.status == http.StatusNoContent || string(body) == "null" {
-		if len(body) == 0 || body[0] != '"' { // of a part, which is JSON: text of an intermediary
+		if len(body) == 0 || body[0] != '"' { // a JSON string in a batch is an intermediary's text
 			return nil
 		}
 	}
@@ -91,25 +91,25 @@ func (a *answer) malformed(endpoint string) *upstream.Error {
 	}
 	return &upstream.Error{
 		Kind: upstream.ErrUnavailable, Operation: endpoint, RequestID: a.header.Get("request-id"), Retryable: true,
-		Cause: errors.New("the answer is no JSON object"),
+		Cause: errors.New("the response is not a JSON object"),
 	}
 }
 
-// unreadable is the error of an answer whose body is not what the endpoint answers.
+// unreadable returns the error of a response that the endpoint should not send.
 func unreadable(endpoint string, cause error) error {
 	return &upstream.Error{Kind: upstream.ErrUnavailable, Operation: endpoint, Cause: cause}
 }
 
-// maxInnerErrors bounds how deep inner errors are followed.
+// maxInnerErrors is the maximum depth of inner errors.
 const maxInnerErrors = 8
 
-// errorCode returns the innermost code of an error and the request's id. Services write innerError and
-// innererror, and may leave the code empty.
+// errorCode returns the innermost code of an error and the request ID. Services use innerError or innererror, and may
+// leave code empty.
 func errorCode(body []byte) (code, requestID string) {
 	type inner struct {
 		Code       string          `json:"code"`
 		RequestID  string          `json:"request-id"`
-		InnerError json.RawMessage `json:"innerError"` // matched without regard to case
+		InnerError json.RawMessage `json:"innerError"` // encoding/json ignores case
 	}
 	var envelope struct {
 		Error json.RawMessage `json:"error"`
@@ -123,7 +123,7 @@ func errorCode(body []byte) (code, requestID string) {
 		if len(next) == 0 || json.Unmarshal(next, &e) != nil {
 			break
 		}
-		if e.Code != "" && len(e.Code) <= 100 && strings.Trim(e.Code, "0123456789") != "" { // some repeat the status
+		if e.Code != "" && len(e.Code) <= 100 && strings.Trim(e.Code, "0123456789") != "" { // some services send the status as a code
 			code = e.Code
 		}
 		if e.RequestID != "" && len(e.RequestID) <= 100 {
@@ -134,10 +134,10 @@ func errorCode(body []byte) (code, requestID string) {
 	return code, requestID
 }
 
-// maxSentence bounds the characters of what the service says about a refusal.
+// maxSentence is the maximum number of characters of a message from Microsoft Graph.
 const maxSentence = 500
 
-// sentence returns what an error says, on one line; empty when it says nothing.
+// sentence returns the message of an error response on one line; empty if there is none.
 func sentence(body []byte) string {
 	var envelope struct {
 		Error struct {
@@ -148,7 +148,7 @@ func sentence(body []byte) string {
 		return ""
 	}
 	printable := strings.Map(func(r rune) rune {
-		if !unicode.IsGraphic(r) { // controls, and marks of direction
+		if !unicode.IsGraphic(r) { // control and direction characters
 			return ' '
 		}
 		return r
@@ -160,14 +160,15 @@ func sentence(body []byte) string {
 	return string(runes)
 }
 
-// notOffered is the error of an endpoint that the tenant does not have.
+// notOffered returns the error of an endpoint that the tenant does not provide.
 func notOffered(endpoint string) *upstream.Error {
 	return &upstream.Error{Kind: upstream.ErrNotOffered, Operation: endpoint}
 }
 
-// alternatives are what can be granted in place of an endpoint's permission: general permissions, by the root of the path
-// (microsoft-graph-devx-content, "permissions.json"). Licensing below cloudLicensing has a permission that not every tenant
-// can consent to; reprocessLicenseAssignment has one that applications with the general one lack.
+// alternatives returns permissions that suffice in place of the endpoint's least privileged one: general permissions by
+// the root of the path (microsoft-graph-devx-content, "permissions.json"). Not every tenant can consent to the
+// permissions for cloudLicensing, and applications with a general permission may lack the one for
+// reprocessLicenseAssignment.
 func alternatives(endpoint string) []string {
 	method, path, _ := strings.Cut(endpoint, " ")
 	root, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -193,8 +194,7 @@ func alternatives(endpoint string) []string {
 	return []string{"Directory.ReadWrite.All"}
 }
 
-// permissions maps an endpoint to the least application permission that it needs, as its reference page
-// says. An application that holds a higher one never gets here.
+// permissions maps an endpoint to its least privileged application permission, from its reference page.
 var permissions = map[string]string{
 	allotmentsEndpoint: "CloudLicensing.Read.All",
 	allotmentEndpoint:  "CloudLicensing.Read.All",
@@ -229,10 +229,10 @@ var permissions = map[string]string{
 	"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments": "Group-UsageRight.Read.All",
 	"GET /devices/{id}/cloudLicensing/usageRights":                 "CloudLicensing-UsageRights.Read.All",
 
-	meEndpoint:                    "User.Read", // of the person: applications have none
+	meEndpoint:                    "User.Read", // delegated; there is no application permission
 	usersEndpoint:                 "User.Read.All",
 	userEndpoint:                  "User.Read.All",
-	licenseDetailsEndpoint:        "User.Read.All", // the page has none for applications; this is in use
+	licenseDetailsEndpoint:        "User.Read.All", // undocumented for applications; works in practice
 	groupsEndpoint:                "GroupMember.Read.All",
 	groupEndpoint:                 "GroupMember.Read.All",
 	membersEndpoint:               "GroupMember.Read.All",

@@ -10,11 +10,11 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// expansions returns the $expand values to try for the relations wanted, the fullest first, without those
-// that the endpoint is known to refuse. The last one is empty: the relations are then read one by one.
+// expansions returns the $expand values to try for the relations, in descending number of relations, without those that
+// the endpoint is known to reject. The last value is empty: the relations are then read separately.
 //
-// Of the relations of an assignment error the reference allows both together and shows neither; assignedTo
-// alone is in use. So the order in which they are given is the order of what is worth keeping.
+// For an assignment error, the reference allows both relations together but has no example; assignedTo alone works in
+// practice. The relations are given in order of priority.
 func (o *Operation) expansions(endpoint string, wanted []string) []string {
 	var values []string
 	for n := len(wanted); n > 0; n-- {
@@ -26,9 +26,9 @@ func (o *Operation) expansions(endpoint string, wanted []string) []string {
 	return append(values, "")
 }
 
-// expanding makes a read that brings relations along as far as the endpoint can. What it refuses is remembered when a
-// lesser request was taken and the refusals named the option, or it has come to that several times: a single 400 can
-// have any cause.
+// expanding returns a read that expands as many of the relations as the endpoint supports. Once a fallback is accepted,
+// a rejected $expand value is recorded as unsupported: at once if the error names the option, otherwise after several
+// observations, since a single 400 can have another cause.
 func (o *Operation) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
 	values := o.expansions(endpoint, wanted)
 	r := get(endpoint, address(values[0]))
@@ -48,16 +48,15 @@ func (o *Operation) expanding(endpoint string, wanted []string, address func(exp
 	return r
 }
 
-// namesExpansion tells whether a refusal says that it is for what was to come along.
+// namesExpansion reports whether an error message names $expand.
 func namesExpansion(body []byte) bool {
 	said := bytes.ToLower(body)
 	return bytes.Contains(said, []byte("expansion")) || bytes.Contains(said, []byte("expand"))
 }
 
-// complete hands over entities, or why there are none, when the relations wanted are there. Those that did not come
-// along, because the service refused them or ignored that they were asked for, are read first: the function alone
-// returns the read of one relation of one entity, which calls filled at its end; nil when the relation came, or when
-// there is no way to read it alone. A relation that cannot be read costs that relation.
+// complete calls found with the entities when the relations are loaded, or with the failure. Relations that were not
+// expanded are read first: alone returns the read of one relation of one entity, which calls filled when it is done;
+// nil if the relation is loaded or cannot be read separately. An error in a relation affects only that relation.
 func complete[E any](b *Batch, entities []E, failure error, wanted []string, alone func(entity E, relation string, filled func()) *read, found func([]E, error)) {
 	if failure != nil {
 		found(nil, failure)
@@ -80,14 +79,14 @@ func complete[E any](b *Batch, entities []E, failure error, wanted []string, alo
 	filled()
 }
 
-// aside makes a read of one relation of one entity, and sets it or why it cannot be read.
+// aside returns the read of one relation of one entity. It calls set with the result and then filled.
 func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, error), filled func()) *read {
 	r.done = func(body []byte, err error) {
 		defer filled()
 		var related T
 		switch {
 		case errors.Is(err, upstream.ErrNotFound) || err == nil && nothing(unwrapped(body)):
-			set(related, nil) // it relates to nothing, or it has gone itself
+			set(related, nil) // null, or the entity was deleted
 			return
 		case errors.Is(err, upstream.ErrRefused):
 			err = notOffered(r.endpoint)
@@ -104,11 +103,11 @@ func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, 
 	return r
 }
 
-// errAbsent is the error of a relation that did not come along.
-var errAbsent = errors.New("a relation that did not come along")
+// errAbsent is the error of a relation that was not expanded.
+var errAbsent = errors.New("relation not expanded")
 
-// relations returns the members of an entity, among them the relations that came along with it. One that is null
-// is an answer; one that is absent, or came in part, is none.
+// relations returns the properties of an entity, including its expanded relations. It removes relations with a next
+// link, since they are incomplete.
 func relations(raw json.RawMessage) (map[string]json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
@@ -122,7 +121,7 @@ func relations(raw json.RawMessage) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// sent decodes an entity that came along with another one.
+// sent decodes an expanded entity.
 func sent[T any](raw json.RawMessage) (*upstream.Partial[*T], error) {
 	entity, err := decode[T](raw)
 	if err != nil {
@@ -132,7 +131,7 @@ func sent[T any](raw json.RawMessage) (*upstream.Partial[*T], error) {
 	return &upstream.Partial[*T]{Object: entity, Properties: properties, Bare: bare}, err
 }
 
-// decodeAll decodes the elements of a relation that came along; none for null.
+// decodeAll decodes the elements of an expanded relation; null gives none.
 func decodeAll[T any](raw json.RawMessage, decode func(json.RawMessage) (T, error)) ([]T, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(raw, &elements); err != nil {
@@ -148,7 +147,7 @@ func decodeAll[T any](raw json.RawMessage, decode func(json.RawMessage) (T, erro
 	return items, nil
 }
 
-// without returns the properties that are not relations.
+// without returns the properties without the relations.
 func without(properties []string, relations ...string) []string {
 	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return slices.Contains(relations, p) })
 }

@@ -12,11 +12,11 @@ const (
 	groupEndpoint                = "GET /groups/{id}"
 	membersEndpoint              = "GET /groups/{id}/members"
 	licenseErrorsOfGroupEndpoint = "GET /groups/{id}/membersWithLicenseErrors"
-	// maxLicenseErrorsTop is the page size asked of membersWithLicenseErrors, whose limit is not published.
+	// maxLicenseErrorsTop is the page size for membersWithLicenseErrors; no limit is documented.
 	maxLicenseErrorsTop = 100
 )
 
-// listGroups adds the read of a page of the tenant's groups. Needs GroupMember.Read.All.
+// listGroups adds a read of a page of the tenant's groups. Permission: GroupMember.Read.All.
 func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Group], error)) {
 	listDirectory(b, groupsEndpoint, "/groups", q, ask.Properties, "",
 		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
@@ -24,7 +24,7 @@ func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstre
 		}, found)
 }
 
-// groupsByID adds reads of groups by id. Needs GroupMember.Read.All, and Directory.Read.All for several.
+// groupsByID adds reads of groups by ID. Permissions: GroupMember.Read.All, and Directory.Read.All for several groups.
 func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string, group *licensing.Group, err error)) {
 	if len(ids) == 1 {
 		r := get(groupEndpoint, at(below("/groups", ids[0]), "$select", selected(ask.Properties)))
@@ -36,7 +36,7 @@ func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string,
 	}, found)
 }
 
-// groupsWhere adds reads of groups by id, with properties of any kind.
+// groupsWhere adds reads of groups by ID that return all properties.
 func (b *Batch) groupsWhere(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
 	for chunk := range slices.Chunk(ids, inValues) {
 		r := get(groupsEndpoint, at("/groups", "$filter", in("id", chunk), "$select", selected(properties)))
@@ -54,8 +54,8 @@ func (b *Batch) groupsWhere(ids, properties []string, found func(id string, grou
 	}
 }
 
-// listMembers adds the read of a page of the direct members of a group. Needs GroupMember.Read.All, and what it takes
-// to read the members: without that they come with their ids only.
+// listMembers adds a read of a page of the direct members of a group. Permissions: GroupMember.Read.All, and the
+// permissions to read the members. Without the latter, members have only their IDs.
 func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
 	var count string
 	r := get(membersEndpoint, "")
@@ -67,8 +67,8 @@ func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstr
 	page(b, q, r, reference(""), found)
 }
 
-// listMembersWithLicenseErrors adds the read of a page of the members of a group to whom a license of the group could
-// not be given. Needs GroupMember.Read.All and User.Read.All.
+// listMembersWithLicenseErrors adds a read of a page of the members of a group with license errors. Permissions:
+// GroupMember.Read.All and User.Read.All.
 func (b *Batch) listMembersWithLicenseErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
 	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),
 		"$select", selected(telling("user", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))

@@ -2,8 +2,8 @@ package msgraph
 
 import "licensegraph/internal/licensing"
 
-// holders are the kinds of directory objects that have licenses, each at a path of its own. What they have there is
-// cloudLicensing/assignments, /usageRights and the like.
+// holders is the collection of directory objects with licenses, whose paths have cloudLicensing/assignments,
+// cloudLicensing/usageRights and so on.
 type holders string
 
 const (
@@ -12,15 +12,15 @@ const (
 	ofDevices holders = "/devices"
 )
 
-// endpoint names what is read below the holders.
+// endpoint returns the name of an endpoint below the collection.
 func (h holders) endpoint(what string) string {
 	return "GET " + string(h) + "/{id}/cloudLicensing/" + what
 }
 
-// below returns the path of what one holder has.
+// below returns the path of a resource of one object.
 func (h holders) below(id, what string) string { return below(string(h), id, "cloudLicensing", what) }
 
-// reference returns a holder of whom no more is known than the id.
+// reference returns a partial directory object with only the ID.
 func (h holders) reference(id string) *licensing.Reference {
 	ref := &licensing.Reference{Properties: map[string]bool{"id": true}, Bare: true}
 	switch h {
@@ -34,7 +34,7 @@ func (h holders) reference(id string) *licensing.Reference {
 	return ref
 }
 
-// assignee returns what the holders are.
+// assignee returns the assignee type of the objects.
 func (h holders) assignee() licensing.AssigneeType {
 	return map[holders]licensing.AssigneeType{
 		ofUsers: licensing.AssigneeUser, ofGroups: licensing.AssigneeGroup, ofDevices: licensing.AssigneeDevice,

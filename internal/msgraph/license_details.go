@@ -7,8 +7,8 @@ import (
 
 const licenseDetailsEndpoint = "GET /users/{id}/licenseDetails"
 
-// licenseDetailsOfUsers adds reads of the products that users have, with their service plans; the service does not
-// page them. Needs User.Read.All.
+// licenseDetailsOfUsers adds reads of the license details of users, with service plans; the endpoint does not support
+// paging. Permission: User.Read.All.
 func (b *Batch) licenseDetailsOfUsers(ids []string, ask upstream.Ask, found func(id string, details []*licensing.LicenseDetails, err error)) {
 	for _, id := range ids {
 		r := get(licenseDetailsEndpoint, at(below("/users", id, "licenseDetails"), "$select", selected(ask.Properties)))

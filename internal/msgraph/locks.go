@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// locks make those who hold the same key wait for each other. A key that nobody wants takes no room.
+// locks are mutexes by key. An unused key occupies no memory.
 type locks struct {
 	mu   sync.Mutex
 	keys map[string]*lock
@@ -14,11 +14,10 @@ type locks struct {
 
 type lock struct {
 	held   chan struct{}
-	wanted int // by those who hold it or wait for it
+	wanted int // number of owners and waiters
 }
 
-// hold waits until nobody else holds any of the keys, and returns what gives them back. Whoever wants several takes
-// them in the same order, so that no two wait for each other.
+// hold locks the keys and returns the function that unlocks them. It locks in sorted order, which prevents deadlocks.
 func (l *locks) hold(ctx context.Context, keys []string) (release func(), err error) {
 	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
 	for i, key := range keys {
@@ -62,7 +61,7 @@ func (l *locks) unlock(keys []string) {
 	}
 }
 
-// forget drops a key that nobody wants any more.
+// forget decrements the use count of a key and removes an unused one.
 func (l *locks) forget(key string) {
 	if l.keys[key].wanted--; l.keys[key].wanted == 0 {
 		delete(l.keys, key)

@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// remembered is how long the client goes by what it has learnt about a tenant, which can change.
+	// remembered is the lifetime of a capability. It is limited because a tenant's capabilities change.
 	remembered = 10 * time.Minute
-	// enough is how often in that time something has to look so before it is taken for a fact.
+	// enough is the number of observations within that lifetime that establish a capability.
 	enough = 3
 )
 
-// memory holds what the client has learnt about a tenant from the answers to one identity. What is refused, or is said
-// not to be there, may be so for that identity alone.
+// memory are the capabilities of the tenant's endpoints, inferred from the responses to one identity. Other identities
+// may have different permissions.
 type memory struct {
 	now func() time.Time
 
 	mu       sync.Mutex
 	until    map[string]time.Time
-	suspects map[string][]time.Time // when each was seen
+	suspects map[string][]time.Time // times of the observations
 }
 
 func newMemory(now func() time.Time) *memory {
@@ -36,7 +36,7 @@ func (m *memory) learn(fact string) {
 	m.until[fact] = m.now().Add(remembered)
 }
 
-// suspect notes that something looks like a fact, which a stray answer can make it do.
+// suspect records an observation, which may have another cause, and establishes the capability after several.
 func (m *memory) suspect(fact string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,7 +48,7 @@ func (m *memory) suspect(fact string) {
 	}
 }
 
-// acquit forgets suspicions of what has turned out to be none.
+// acquit deletes the observations of a capability.
 func (m *memory) acquit(fact string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -61,10 +61,10 @@ func (m *memory) knows(fact string) bool {
 	return m.now().Before(m.until[fact])
 }
 
-// maxPeople bounds the people of whom the client has a memory.
+// maxPeople is the maximum number of users with capabilities.
 const maxPeople = 1_000
 
-// people are the memories of the answers to people, of those who ask most.
+// people are the capabilities for the most recently active users.
 type people struct {
 	now func() time.Time
 	of  *cache.Cache[identity.Key, *memory]
@@ -74,7 +74,7 @@ func newPeople(now func() time.Time) people {
 	return people{now: now, of: cache.New(cache.Options[identity.Key, *memory]{Most: maxPeople})}
 }
 
-// memory returns that of a person, which may be a new one.
+// memory returns the capabilities for a user, possibly new.
 func (p people) memory(person identity.Key) *memory {
 	if m, known := p.of.Get(person); known {
 		return m
@@ -82,7 +82,7 @@ func (p people) memory(person identity.Key) *memory {
 	return p.of.GetOrAdd(person, newMemory(p.now))
 }
 
-// The facts: an endpoint refuses an expansion; it has answered; it is not there.
+// Names of capabilities: an endpoint rejects an expansion, has responded, or is not provided.
 
 func refuses(endpoint, expand string) string { return "refuses " + endpoint + " " + expand }
 func present(endpoint string) string         { return "present " + endpoint }

@@ -20,22 +20,22 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Operation is the client as one GraphQL operation uses it.
+// Operation sends the requests of one GraphQL operation and counts their cost.
 type Operation struct {
 	client   *Client
 	tokens   Tokens
-	personal bool    // the tokens are those of a person, not of the application
-	learnt   *memory // what the tenant offers to whom the tokens are of, and what it does not
+	personal bool    // on behalf of a user, not as the application
+	learnt   *memory // of the tenant's endpoints, as seen by this identity
 	budget   budget
 
 	mu     sync.Mutex
 	report upstream.Report
 
-	caller *share // of whom it was sent for last, and what it has had of it; guarded by the queue
+	caller *share // of the last request, and the operation's use of it; guarded by the queue
 	had    int
 }
 
-// Report returns what the operation cost until now.
+// Report returns the cost of the operation so far.
 func (o *Operation) Report() upstream.Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -44,7 +44,7 @@ func (o *Operation) Report() upstream.Report {
 	return report
 }
 
-// leftOut notes elements of a list that are left out.
+// leftOut counts elements left out of a list.
 func (o *Operation) leftOut(endpoint string, n int) {
 	if n == 0 {
 		return
@@ -70,24 +70,24 @@ func (o *Operation) count(endpoint string, usage upstream.Usage) {
 	o.report.Endpoints[endpoint] = share
 }
 
-// answer is what the service answered to a request, or to a part of a batch.
+// answer is a response, possibly in a batch.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	err    error // nothing was answered, or nothing that can be read
-	unsent bool  // the request has certainly not reached the service
-	part   bool  // of a batch
-	lost   bool  // the batch that the request was a part of was answered, and the part not
+	err    error // no response, or an unreadable one
+	unsent bool  // the request was not sent
+	part   bool  // it is in a batch response
+	lost   bool  // it is missing from its batch response
 	token  string
-	// personal: it was asked in the name of a person.
+	// personal reports that the request was on behalf of a user.
 	personal bool
 }
 
-// ok tells whether the service did what it was asked to.
+// ok reports whether the status is 2xx.
 func (a *answer) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
 
-// send sends one request, which has a slot, and reads its answer.
+// send sends one request, which has a slot, and reads its response.
 func (o *Operation) send(ctx context.Context, client *http.Client, r *request, token string) answer {
 	var body []byte
 	if r.body != nil {
@@ -117,20 +117,20 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, t
 		return answer{err: outbound.WithoutURL(err), unsent: notConnected(err)}
 	}
 	defer resp.Body.Close()
-	read, err := io.ReadAll(resp.Body) // from memory: see meter
+	read, err := io.ReadAll(resp.Body) // does not block: meter has read the body
 	return answer{status: resp.StatusCode, header: resp.Header, body: read, err: err, token: token, personal: o.personal}
 }
 
-// tokenEndpoint names token requests in reports.
+// tokenEndpoint is the name of token requests in reports.
 const tokenEndpoint = "POST /oauth2/v2.0/token"
 
-// token returns a token of whom the operation is made for.
+// token returns an access token for the operation's identity.
 func (o *Operation) token(ctx context.Context) (string, error) {
 	return o.tokens.Token(ctx, o.metered(o.client.http, tokenEndpoint))
 }
 
-// SignIn makes sure that a person is let in, before anything is asked in the person's name. An application's token is
-// had with the first request.
+// SignIn gets the on-behalf-of token before other requests, to report sign-in errors early. The application's token is
+// requested with the first request.
 func (o *Operation) SignIn(ctx context.Context) error {
 	if !o.personal {
 		return nil
@@ -149,7 +149,7 @@ func (o *Operation) SignIn(ctx context.Context) error {
 	}
 }
 
-// metered returns an HTTP client as it counts for the endpoint.
+// metered returns an HTTP client that counts the requests of the endpoint.
 func (o *Operation) metered(client *http.Client, endpoint string) *http.Client {
 	counting := *client
 	m := &meter{next: client.Transport, operation: o, endpoint: endpoint, most: maxBody}
@@ -160,31 +160,31 @@ func (o *Operation) metered(client *http.Client, endpoint string) *http.Client {
 	return &counting
 }
 
-// notConnected tells whether a request failed because there was no connection to send it on.
+// notConnected reports whether a request failed because no connection could be established.
 func notConnected(err error) bool {
 	failure, ok := errors.AsType[*net.OpError](err)
 	return ok && (failure.Op == "dial" || failure.Op == "proxyconnect") || errors.Is(err, outbound.ErrRefused)
 }
 
-// meter counts requests and what their answers hold. It reads each answer whole, up to its bound.
+// meter counts requests and response sizes. It reads each response body up to its limit.
 type meter struct {
 	next      http.RoundTripper
 	operation *Operation
 	endpoint  string
-	most      int64 // bytes of an answer
+	most      int64 // maximum size of a response body, in bytes
 }
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := m.operation.client
-	if m.endpoint == tokenEndpoint { // throttled apart from Microsoft Graph
+	if m.endpoint == tokenEndpoint { // throttled separately from Microsoft Graph
 		if rest := c.queue.coolDown(c, laneKey{c, tokenEndpoint}); rest > 0 {
-			_ = req.Body.Close() // as every RoundTripper has to
+			_ = req.Body.Close() // required of every RoundTripper
 			return nil, throttled(tokenEndpoint, rest)
 		}
 	}
 	start := time.Now()
 	var usage upstream.Usage
-	// The transport repeats a GET by itself, on another connection, when an idle one turns out to be closed.
+	// The transport retries a GET on another connection if an idle connection turns out to be closed.
 	var connections atomic.Int32
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connections.Add(1) },
@@ -205,7 +205,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, m.most+1))
 	usage.Bytes = int64(len(body))
 	if err != nil {
-		return nil, fmt.Errorf("the answer broke off: %w", err)
+		return nil, fmt.Errorf("reading the response: %w", err)
 	}
 	if int64(len(body)) > m.most || values(body) > maxValues {
 		return nil, errTooLarge
@@ -215,10 +215,12 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// errTooLarge is an answer beyond [maxBody], [maxTokenBody], [maxValues] or [maxRows]. It would not be smaller at the next attempt.
-var errTooLarge = errors.New("the answer is larger than any that the service gives")
+// errTooLarge is the error of a response beyond [maxBody], [maxTokenBody], [maxValues] or [maxRows]. It is not
+// retryable.
+var errTooLarge = errors.New("response too large")
 
-// resourceUnits returns the cost by which the service throttles; 0 when the answer did not state it.
+// resourceUnits returns the request's cost in resource units, which throttling is based on; 0 if the response does not
+// have it.
 func resourceUnits(header http.Header) int {
 	units, err := strconv.Atoi(header.Get("x-ms-resource-unit"))
 	if err != nil || units < 0 {

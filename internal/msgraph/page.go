@@ -11,14 +11,14 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// list is the envelope of a page.
+// list is a page of a collection.
 type list struct {
 	Value    rows            `json:"value"`
 	NextLink string          `json:"@odata.nextLink"`
 	Count    json.RawMessage `json:"@odata.count"` // on the first page only
 }
 
-// count reads how many elements the whole list has; nil when the page does not say.
+// count returns the number of elements in the collection; nil if the page does not have it.
 func (l list) count() (n *int, err error) {
 	if json.Unmarshal(l.Count, &n) != nil && len(l.Count) > 0 {
 		return nil, upstream.OddValue("@odata.count")
@@ -26,13 +26,13 @@ func (l list) count() (n *int, err error) {
 	return n, nil
 }
 
-// rows are the elements of a page, null where one is.
+// rows are the elements of a page; null elements are nil.
 type rows []json.RawMessage
 
-// maxRows bounds the elements of a page, and of a whole list. The largest page that the service documents has 1,000.
+// maxRows is the maximum number of elements in a page, and in a whole list. The largest documented page has 1,000.
 const maxRows = 5_000
 
-// UnmarshalJSON reads no more elements than [maxRows].
+// UnmarshalJSON decodes at most [maxRows] elements.
 func (r *rows) UnmarshalJSON(raw []byte) error {
 	elements := json.NewDecoder(bytes.NewReader(raw))
 	switch first, err := elements.Token(); {
@@ -41,7 +41,7 @@ func (r *rows) UnmarshalJSON(raw []byte) error {
 	case first == nil:
 		return nil
 	case first != json.Delim('['):
-		return errors.New("the value of a list is none")
+		return errors.New("value is not an array")
 	}
 	*r = rows{}
 	for elements.More() {
@@ -57,15 +57,15 @@ func (r *rows) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decodePage reads one page, each element with the function given, without those that it cannot decode: null, and what
-// has no ID. The link of the page is as the service sent it.
+// decodePage decodes a page and its elements. It leaves out elements that are null or have no ID. The next link is
+// unchanged.
 func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) (upstream.Page[T], error) {
 	var sent list
 	if err := json.Unmarshal(body, &sent); err != nil {
 		return upstream.Page[T]{}, unreadable(endpoint, err)
 	}
 	if sent.Value == nil {
-		return upstream.Page[T]{}, unreadable(endpoint, errors.New("a list without a value"))
+		return upstream.Page[T]{}, unreadable(endpoint, errors.New("missing value"))
 	}
 	page := upstream.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink}
 	page.Count, page.Uncounted = sent.count()
@@ -82,8 +82,8 @@ func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage
 	return page, nil
 }
 
-// listFailure tells what the failure of a page means. What is refused or missing is the place where an earlier page
-// ended, else whom the list belongs to. A list of the tenant has no id that could be wrong: it is missing itself.
+// listFailure sets the kind of a page's error. A 400 or 404 for a next link means that the link has expired. A 404 for
+// a list of the tenant, which has no ID in its path, means that the tenant does not provide the list.
 func listFailure(q upstream.Query, err error) error {
 	failure, ok := errors.AsType[*upstream.Error](err)
 	switch {
@@ -97,9 +97,9 @@ func listFailure(q upstream.Query, err error) error {
 	return failure
 }
 
-// nextLink returns where a page continues; empty at the end.
+// nextLink returns the next link of a page; empty on the last page.
 func nextLink(body []byte) string {
-	if !bytes.Contains(body, []byte(`"@odata.nextLink"`)) { // sooner than parsing it
+	if !bytes.Contains(body, []byte(`"@odata.nextLink"`)) { // avoids parsing
 		return ""
 	}
 	var page struct {
@@ -111,7 +111,7 @@ func nextLink(body []byte) string {
 	return page.NextLink
 }
 
-// decode reads one entity, bare or in an envelope of its own: pages of the reference show both.
+// decode decodes one entity, with or without a {"value":…} envelope: the reference has examples of both.
 func decode[T any](raw json.RawMessage) (*T, error) {
 	raw = unwrapped(raw)
 	if nothing(raw) {
@@ -122,23 +122,23 @@ func decode[T any](raw json.RawMessage) (*T, error) {
 		return nil, err
 	}
 	if node, ok := any(&entity).(licensing.Node); ok && node.ObjectID() == "" {
-		return nil, errors.New("an object without an id")
+		return nil, errors.New("missing id")
 	}
 	return &entity, nil
 }
 
-// errNothing is the error of null where an entity has to be.
-var errNothing = errors.New("an entity without a value")
+// errNothing is the error of null in place of an entity.
+var errNothing = errors.New("unexpected null")
 
-// nothing tells whether a body holds no value.
+// nothing reports whether a body is empty or null.
 func nothing(body []byte) bool {
 	body = bytes.TrimSpace(body)
 	return len(body) == 0 || string(body) == "null"
 }
 
-// unwrapped returns the entity, or null, inside {"value":…}, else what it was given.
+// unwrapped returns the content of a {"value":…} envelope; the input if there is none.
 func unwrapped(raw json.RawMessage) json.RawMessage {
-	if !bytes.Contains(raw, []byte(`"value"`)) { // sooner than parsing it
+	if !bytes.Contains(raw, []byte(`"value"`)) { // avoids parsing
 		return raw
 	}
 	var envelope struct {
@@ -152,10 +152,10 @@ func unwrapped(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// one makes a read of one entity that has no relations.
+// one sets up a read of one entity without relations.
 func one[T any](r *read, found func(*T, error)) *read { return entity(r, decode[T], found) }
 
-// entity makes a read of one entity.
+// entity sets up a read of one entity.
 func entity[T any](r *read, decode func(json.RawMessage) (*T, error), found func(*T, error)) *read {
 	r.done = func(body []byte, err error) {
 		if err != nil {
@@ -172,10 +172,10 @@ func entity[T any](r *read, decode func(json.RawMessage) (*T, error), found func
 	return r
 }
 
-// all makes a read of a whole list, all its pages.
+// all sets up a read of all pages of a list.
 func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T, error)) *read {
 	items := []T{}
-	before := map[string]bool{} // ids on earlier pages
+	before := map[string]bool{} // IDs on earlier pages
 	leftOut, unusable := 0, error(nil)
 	r.more = nextLink
 	r.done = func(body []byte, err error) {
@@ -211,7 +211,7 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 	return r
 }
 
-// idIn returns the id of an element of a list.
+// idIn returns the ID of a list element.
 func idIn(item any) string {
 	switch item := item.(type) {
 	case licensing.Node:
@@ -222,7 +222,7 @@ func idIn(item any) string {
 	return ""
 }
 
-// page adds the read of one page of a list.
+// page adds a read of one page of a list.
 func page[T any](b *Batch, q upstream.Query, r *read, decode func(json.RawMessage) (T, error), found func(upstream.Page[T], error)) {
 	if q.Link != "" {
 		r.url, r.others, r.took = q.Link, nil, nil
@@ -233,7 +233,7 @@ func page[T any](b *Batch, q upstream.Query, r *read, decode func(json.RawMessag
 			p, err = decodePage(r.endpoint, body, decode)
 		}
 		if err == nil && len(p.Items) == 0 && p.Unusable != nil && p.Next == "" && q.Link == "" {
-			err = unreadable(r.endpoint, p.Unusable) // of the whole list nothing is left
+			err = unreadable(r.endpoint, p.Unusable) // no element is readable
 		}
 		if err == nil && p.Next != "" {
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {

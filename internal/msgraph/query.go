@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// query joins names and values to a query string. Names such as $select stay readable; the values are
-// escaped, with %20 for a blank as OData has it.
+// query returns a query string of names and values. Names such as $select stay unescaped; values are escaped, with %20
+// for a space as in OData.
 func query(pairs ...string) string {
 	var b strings.Builder
 	for i := 0; i < len(pairs); i += 2 {
@@ -25,7 +25,7 @@ func query(pairs ...string) string {
 	return b.String()
 }
 
-// at returns the address of a path with a query, see [query].
+// at returns a path with a query string. See [query].
 func at(path string, pairs ...string) string {
 	if q := query(pairs...); q != "" {
 		return path + "?" + q
@@ -33,12 +33,12 @@ func at(path string, pairs ...string) string {
 	return path
 }
 
-// below joins a path and an id, and what is below that.
+// below joins a path, an ID and further segments.
 func below(path, id string, further ...string) string {
 	return strings.Join(append([]string{path, url.PathEscape(id)}, further...), "/")
 }
 
-// atMost writes the value of $top; empty when nobody asked for a number.
+// atMost returns the value of $top; empty if no number is requested.
 func atMost(wanted, most int) string {
 	if wanted <= 0 {
 		return ""
@@ -46,7 +46,7 @@ func atMost(wanted, most int) string {
 	return strconv.Itoa(min(wanted, most))
 }
 
-// guidIs writes the expression that a property of the type Edm.Guid has one of the values, which are not quoted.
+// guidIs returns an expression that an Edm.Guid property has one of the values, which are not quoted.
 func guidIs(property string, values []string) string {
 	if len(values) == 1 {
 		return property + " eq " + values[0]
@@ -54,24 +54,24 @@ func guidIs(property string, values []string) string {
 	return property + " in (" + strings.Join(values, ", ") + ")"
 }
 
-// allOf joins conditions, without those that are empty.
+// allOf joins conditions with and, without empty ones.
 func allOf(conditions ...string) string {
 	return strings.Join(slices.DeleteFunc(conditions, func(c string) bool { return c == "" }), " and ")
 }
 
-// selected returns the value of $select: the id, and the properties in a stable order.
+// selected returns the value of $select: id and the properties, sorted.
 func selected(properties []string) string {
 	names := append([]string{"id"}, properties...)
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ",")
 }
 
-// literal writes a string literal (OData 4.01 ABNF, section 7: a quote is doubled).
+// literal returns a string literal (OData 4.01 ABNF, section 7: quotes are doubled).
 func literal(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
 
-// in writes the expression that a property has one of the values.
+// in returns an expression that a property has one of the values.
 func in(property string, values []string) string {
 	literals := make([]string, len(values))
 	for i, value := range values {

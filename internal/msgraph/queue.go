@@ -17,29 +17,29 @@ import (
 )
 
 const (
-	// slots bounds the requests of one tenant and workload that are on their way.
+	// slots is the maximum number of concurrent requests per tenant and workload.
 	slots = 16
-	// slotsAfter is how many of them there are when a cool-down ends. Each answer then adds one, so that the queue does
-	// not run into the next cool-down as a whole.
+	// slotsAfter is the number of slots after a cool-down. Each successful response then adds one, which avoids an
+	// immediate second cool-down.
 	slotsAfter = 4
 )
 
-// Queue is the requests of one application in all its tenants that wait to be sent. No request is sent before the end
-// of a Retry-After that concerns it, whichever request was answered with it, and callers take turns. One endpoint never
-// has all slots: it gets one more only while it has fewer than are free. The queue is as long as the operations under
-// way make it, each with at most [batchesAtOnce] requests for a set of reads. The zero value is an empty queue.
+// Queue schedules the requests of one application in all tenants. It delays requests until the end of an applicable
+// Retry-After, and shares slots fairly among callers. One endpoint never occupies all slots: it gets another slot only
+// while it has fewer than are free. The queue length is unlimited, but each operation has at most [batchesAtOnce]
+// concurrent requests per batch. The zero value is an empty queue.
 type Queue struct {
 	mu      sync.Mutex
 	lanes   map[laneKey]*lane
 	callers map[identity.Key]*share
 	waiting []*turn
-	round   int       // what the caller had that last got a slot
-	changed bool      // since slots were last given
-	next    time.Time // end of the cool-down that ends first
+	round   int       // use of the caller that last got a slot
+	changed bool      // since the last call of give
+	next    time.Time // end of the next cool-down
 }
 
-// laneKey names requests that share a limit: those of a workload or an endpoint, in one tenant or, without a client, in
-// all of them.
+// laneKey identifies requests that share a limit: those of a workload or an endpoint, in one tenant or, with a nil
+// client, in all tenants.
 type laneKey struct {
 	client *Client
 	name   string
@@ -47,32 +47,32 @@ type laneKey struct {
 
 type lane struct {
 	until time.Time // end of the cool-down
-	slots int       // all, or fewer after a cool-down
+	slots int       // fewer after a cool-down
 	taken int
 }
 
-// share is what a caller had of the slots. Who had less comes first. What a new or quiet caller had is raised to what
-// the last one had, so that nobody saves up turns.
+// share is a caller's use of the slots. The caller with the least use comes first. The use of a new or idle caller is
+// raised to the current round, so that idle time gives no advantage.
 type share struct {
-	had   int // requests, each part of a $batch for itself
-	round int // what the operation had that last got a slot
-	open  int // turns that wait or have a slot
+	had   int // number of requests, counting each request of a $batch
+	round int // use of the operation that last got a slot
+	open  int // number of turns that wait or have a slot
 }
 
-// turn is a request, or a $batch, that waits for a slot or has one.
+// turn is a request or a $batch that waits for a slot or has one.
 type turn struct {
 	operation *Operation
 	key       identity.Key
 	caller    *share
 	lanes     []laneKey
-	size      int // requests
+	size      int // number of requests
 	since     time.Time
 	granted   bool
 	wake      context.CancelFunc
 }
 
-// workload returns what an endpoint is throttled with (Microsoft Learn, "Microsoft Graph service-specific throttling limits"),
-// for reads or writes.
+// workload returns the throttling scope of an endpoint (Microsoft Learn, "Microsoft Graph service-specific throttling
+// limits"), for reads or writes.
 func workload(endpoint string, writes bool) string {
 	name := "directory"
 	if strings.Contains(endpoint, "/cloudLicensing") {
@@ -84,18 +84,18 @@ func workload(endpoint string, writes bool) string {
 	return name + " reads"
 }
 
-// writes tells whether the request counts as a change.
+// writes reports whether the request is a write.
 func (r *request) writes() bool {
 	return r.verb() != http.MethodGet && r.endpoint != directoryObjectsByIDsEndpoint
 }
 
-// lanesOf returns the lanes of requests that travel together.
+// lanesOf returns the lanes of requests that are sent together.
 func (c *Client) lanesOf(requests []*request) []laneKey {
 	var keys []laneKey
 	var endpoints []string
 	for _, r := range requests {
 		if slices.Contains(endpoints, r.endpoint) {
-			continue // of the same method, too
+			continue // the endpoint includes the method
 		}
 		endpoints = append(endpoints, r.endpoint)
 		name := workload(r.endpoint, r.writes())
@@ -108,7 +108,7 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 	return keys
 }
 
-// throttledLanes returns the lanes that a 429 to a request concerns: its own workload, and what x-ms-throttle-scope names.
+// throttledLanes returns the lanes that a 429 applies to: the request's workload, and the scope in x-ms-throttle-scope.
 func (c *Client) throttledLanes(r *request, header http.Header) []laneKey {
 	scope, rest, _ := strings.Cut(header.Get("x-ms-throttle-scope"), "/")
 	limit, _, _ := strings.Cut(rest, "/")
@@ -124,7 +124,7 @@ func (c *Client) throttledLanes(r *request, header http.Header) []laneKey {
 	return keys
 }
 
-// lane returns a lane, which is made if need be.
+// lane returns a lane and creates it if necessary.
 func (q *Queue) lane(key laneKey) *lane {
 	l := q.lanes[key]
 	if l == nil {
@@ -137,23 +137,23 @@ func (q *Queue) lane(key laneKey) *lane {
 	return l
 }
 
-// slots returns how many requests may be on their way in the lane while there is no cool-down.
+// slots returns the number of slots of the lane without a cool-down.
 func (k laneKey) slots() int {
 	if k.client == nil || k.isEndpoint() {
-		return math.MaxInt // each of them is in a workload of a tenant as well
+		return math.MaxInt // limited by the workload of the tenant
 	}
 	return slots
 }
 
-// isEndpoint tells the lane of an endpoint from that of a workload.
+// isEndpoint reports whether the lane is of an endpoint, rather than of a workload.
 func (k laneKey) isEndpoint() bool { return strings.Contains(k.name, "/") }
 
-// maxCoolDown bounds how long one answer holds others back: a proxy on the way can ask for a day. The service has been
-// seen to ask for ten minutes.
+// maxCoolDown is the maximum cool-down after one response: an intermediary can request a day. Microsoft Graph has been
+// observed to request ten minutes.
 const maxCoolDown = 15 * time.Minute
 
-// note begins a cool-down if the answer to a request, or to requests that travelled together, asks for one: a 429 for
-// the workload, any other answer with a Retry-After for the endpoint.
+// note starts a cool-down if a response requests one: a 429 for the workload, any other retryable response with
+// Retry-After for the endpoint.
 func (q *Queue) note(c *Client, requests []*request, status int, header http.Header) {
 	pause := min(outbound.RetryAfter(header, time.Now()), maxCoolDown)
 	if pause == 0 && status == http.StatusTooManyRequests {
@@ -186,20 +186,20 @@ func (q *Queue) note(c *Client, requests []*request, status int, header http.Hea
 	}
 }
 
-// coolDown returns for how long nothing may be sent in some lanes.
+// coolDown returns the remaining cool-down of the lanes.
 func (q *Queue) coolDown(c *Client, keys ...laneKey) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return max(0, q.until(keys).Sub(c.now()))
 }
 
-// throttled is the error of a request that is not sent, since the service wants to be left alone for so long.
+// throttled returns the error of a request that was not sent because of a cool-down.
 func throttled(endpoint string, rest time.Duration) *upstream.Error {
-	seconds := (rest + time.Second - 1).Truncate(time.Second) // as the service counts
+	seconds := (rest + time.Second - 1).Truncate(time.Second) // Retry-After has whole seconds
 	return &upstream.Error{Kind: upstream.ErrThrottled, Operation: endpoint, RetryAfter: seconds, Retryable: true}
 }
 
-// until returns the end of the last cool-down of some lanes.
+// until returns the latest end of the lanes' cool-downs.
 func (q *Queue) until(keys []laneKey) time.Time {
 	var until time.Time
 	for _, key := range keys {
@@ -210,11 +210,11 @@ func (q *Queue) until(keys []laneKey) time.Time {
 	return until
 }
 
-// errCoolDown tells that a cool-down lasts longer than a request waits.
-var errCoolDown = errors.New("the service is left alone")
+// errCoolDown is the error of a cool-down longer than the maximum wait.
+var errCoolDown = errors.New("cool-down")
 
-// take waits until requests that travel together may be sent, and returns the function that gives their slot back. It
-// waits for a cool-down no longer than [maxWait], and for a slot as long as the context lasts.
+// take waits for a slot and returns the function that releases it. It waits at most [maxWait] for a cool-down, and
+// until the context ends for a slot.
 func (q *Queue) take(ctx context.Context, o *Operation, requests []*request) (release func(ok bool), err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -239,7 +239,7 @@ func (q *Queue) take(ctx context.Context, o *Operation, requests []*request) (re
 		}
 		q.mu.Unlock()
 		if rest > 0 {
-			_ = o.client.wait(waiting, rest) // whatever ended it, the next round looks
+			_ = o.client.wait(waiting, rest) // the next iteration checks the state
 		} else {
 			<-waiting.Done()
 		}
@@ -248,7 +248,7 @@ func (q *Queue) take(ctx context.Context, o *Operation, requests []*request) (re
 	}
 }
 
-// enter adds a turn.
+// enter adds a turn to the queue.
 func (q *Queue) enter(ctx context.Context, o *Operation, requests []*request) *turn {
 	key := identity.From(ctx).Key()
 	caller := q.callers[key]
@@ -271,7 +271,7 @@ func (q *Queue) enter(ctx context.Context, o *Operation, requests []*request) *t
 	return t
 }
 
-// give gives the free slots: to the caller that had the least, and of its operations to the one that had the least.
+// give grants the free slots: to the caller with the least use, and among its operations to the one with the least use.
 func (q *Queue) give(now time.Time) {
 	if !q.changed && now.Before(q.next) {
 		return
@@ -309,7 +309,7 @@ func before(t, other *turn) bool {
 	return cmp.Or(cmp.Compare(t.caller.had, other.caller.had), cmp.Compare(t.operation.had, other.operation.had)) < 0
 }
 
-// fits tells whether there is a slot in each lane, and each endpoint has fewer than are free.
+// fits reports whether each lane has a free slot and no endpoint has as many slots as are free.
 func (q *Queue) fits(t *turn) bool {
 	free := math.MaxInt
 	for _, key := range t.lanes {
@@ -323,7 +323,7 @@ func (q *Queue) fits(t *turn) bool {
 	})
 }
 
-// release gives a slot back. After a cool-down, an answer that is no reason to repeat the request adds a slot.
+// release releases a slot. After a cool-down, a response that needs no retry adds a slot.
 func (q *Queue) release(t *turn, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -350,7 +350,7 @@ func (q *Queue) remove(t *turn) {
 	q.waiting = slices.Delete(q.waiting, i, i+1)
 }
 
-// close forgets a turn that neither waits nor has a slot, and its caller with the last one.
+// close removes a turn that neither waits nor has a slot, and its caller after the last turn.
 func (q *Queue) close(t *turn) {
 	if t.caller.open--; t.caller.open == 0 {
 		delete(q.callers, t.key)

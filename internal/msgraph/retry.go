@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// attempts is how often a request is sent at most.
+	// attempts is the maximum number of attempts of a request.
 	attempts = 3
-	// maxWait is the longest wait before a request is repeated. A service that wants more is left alone,
-	// and the caller is told for how long.
+	// maxWait is the maximum wait before a retry. If Microsoft Graph requests more, the request fails and the error has
+	// the delay.
 	maxWait = 10 * time.Second
-	// firstBackoff is the longest wait before the first repetition when the service does not say.
+	// firstBackoff is the maximum wait before the first retry without Retry-After.
 	firstBackoff = 500 * time.Millisecond
-	// throttledBackoff is the shortest wait before the first repetition of what was throttled, when the service does not say.
+	// throttledBackoff is the minimum wait before the first retry of a throttled request without Retry-After.
 	throttledBackoff = 2 * time.Second
 )
 
-// retryable tells whether a read that was answered with the status may succeed when it is sent again; for writes
-// see [Operation.Write]. A batch as a whole is answered 424 by older revisions.
+// retryable reports whether a read with the status may succeed on a retry; for writes see [Operation.Write]. Older
+// revisions of Microsoft Graph send 424 for a whole batch.
 func retryable(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusFailedDependency, http.StatusTooManyRequests,
@@ -30,8 +30,8 @@ func retryable(status int) bool {
 	return false
 }
 
-// repeatable tells whether what was sent some times before may be sent once more, and after what pause, since it was
-// answered with the status; 0 when it was not answered.
+// repeatable reports whether to retry a request after some attempts, and the pause before it. status is that of the
+// last response; 0 without one.
 func repeatable(ctx context.Context, before, status int, asked time.Duration) (again bool, pause time.Duration) {
 	if before+1 >= attempts {
 		return false, 0
@@ -41,9 +41,9 @@ func repeatable(ctx context.Context, before, status int, asked time.Duration) (a
 	return pause <= maxWait && (!limited || time.Until(deadline) >= pause), pause
 }
 
-// backoff returns how long to wait before an attempt, the second being 1: what the service asked for, else
-// a random time below a bound that doubles. A service that throttles and does not say counts each attempt against the
-// limit: it is left alone for seconds.
+// backoff returns the wait before an attempt, 1 being the first retry: the requested delay, otherwise a random time
+// below a limit that doubles. Without a requested delay, a throttled request waits at least some seconds, since each
+// attempt counts against the throttling limit.
 func backoff(attempt, status int, asked time.Duration) time.Duration {
 	if asked > 0 {
 		return asked

@@ -7,8 +7,8 @@ import (
 
 const subscribedSkusEndpoint = "GET /subscribedSkus"
 
-// allSubscribedSkus adds a read of all products that the tenant is subscribed to: the service neither pages
-// nor filters them. Needs LicenseAssignment.Read.All.
+// allSubscribedSkus adds a read of the products that the tenant subscribes to; the endpoint supports neither paging nor
+// $filter. Permission: LicenseAssignment.Read.All.
 func (b *Batch) allSubscribedSkus(ask upstream.Ask, found func(skus []*licensing.SubscribedSku, err error)) {
 	b.add(all(get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", selected(ask.Properties))), decode[licensing.SubscribedSku], func(skus []*licensing.SubscribedSku, err error) {
 		found(skus, listFailure(upstream.Query{}, err))

@@ -13,8 +13,8 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// unmarshal decodes an object. A property whose value cannot be read costs that property, which is then noted among the
-// object's [upstream.Unread]: one odd value never takes the object, or the list that it is in. An id has no substitute.
+// unmarshal decodes an object. An invalid property has its zero value and an entry in the object's [upstream.Unread];
+// it does not fail the object or its list. An invalid ID fails the object.
 func unmarshal(raw json.RawMessage, into any) error {
 	if oddNull(raw) || json.Unmarshal(raw, into) != nil {
 		if err := readObject(raw, reflect.ValueOf(into).Elem()); err != nil {
@@ -29,10 +29,10 @@ func unmarshal(raw json.RawMessage, into any) error {
 
 var (
 	unreadType = reflect.TypeFor[upstream.Unread]()
-	errOdd     = errors.New("a value that cannot be read")
+	errOdd     = errors.New("invalid value")
 )
 
-// readObject decodes an object property by property, into zero values.
+// readObject decodes an object property by property into zero values.
 func readObject(raw json.RawMessage, object reflect.Value) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
@@ -47,7 +47,7 @@ func readObject(raw json.RawMessage, object reflect.Value) error {
 			continue
 		}
 		if name == "id" {
-			return errors.New("an object without an id")
+			return errors.New("missing id")
 		}
 		unread[name] = upstream.OddValue(object.Type().Name() + "." + name)
 	}
@@ -57,7 +57,7 @@ func readObject(raw json.RawMessage, object reflect.Value) error {
 	return nil
 }
 
-// readValue decodes a value; when it cannot, it leaves what can be read of a list, else the zero value.
+// readValue decodes a value. Of an invalid list it leaves the valid elements, otherwise the zero value.
 func readValue(raw json.RawMessage, value reflect.Value) error {
 	t := value.Type()
 	switch {
@@ -87,7 +87,7 @@ func readValue(raw json.RawMessage, value reflect.Value) error {
 	return nil
 }
 
-// readList decodes the elements that can be read.
+// readList decodes the valid elements of a list.
 func readList(raw json.RawMessage, list reflect.Value) error {
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {
@@ -110,7 +110,7 @@ func readList(raw json.RawMessage, list reflect.Value) error {
 	return odd
 }
 
-// isObject tells whether a type is an object of the service, whose properties are read one by one.
+// isObject reports whether a type is a Microsoft Graph object, whose properties are decoded one by one.
 func isObject(t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return false
@@ -119,7 +119,7 @@ func isObject(t reflect.Type) bool {
 	return ok && field.Type == unreadType
 }
 
-// beyond32Bits reads a whole number that needs more than 32 bits as the nearest that does not.
+// beyond32Bits decodes an integer outside the int32 range as the nearest value in it.
 func beyond32Bits(raw json.RawMessage) (int64, bool) {
 	n, ok := new(big.Int).SetString(string(bytes.TrimSpace(raw[:min(len(raw), maxDigits)])), 10)
 	switch {
@@ -133,14 +133,14 @@ func beyond32Bits(raw json.RawMessage) (int64, bool) {
 	return 0, false
 }
 
-// maxDigits bounds a number that is read.
+// maxDigits is the maximum length of a number.
 const maxDigits = 40
 
-// notNull are the properties that are never null, as the service documents them.
+// notNull are the properties that the reference documents as not nullable.
 var notNull = []string{"assignableTo", "code", "message", "planId", "subscriptionId", "tags"}
 
-// oddNull tells whether a text may have null as an element of a list, or for a property that is never null: what decoding
-// takes without an error.
+// oddNull reports whether a JSON text may have null as a list element or for a property that is not nullable, which
+// encoding/json accepts.
 func oddNull(raw []byte) bool {
 	for {
 		at := bytes.Index(raw, []byte("null"))
@@ -160,10 +160,10 @@ func oddNull(raw []byte) bool {
 	}
 }
 
-// maxValues bounds the values of an answer. A value of a real one takes more than 30 bytes.
+// maxValues is the maximum number of JSON values in a response. A real value has more than 30 bytes.
 const maxValues = 1 << 20
 
-// values counts the values of a text in JSON, those within values among them, as far as it matters.
+// values counts the JSON values in a text, nested ones included, up to maxValues.
 func values(text []byte) (n int) {
 	quoted := false
 	for i := 0; i < len(text) && n <= maxValues; i++ {

@@ -10,12 +10,12 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// usageRightsOfUsers adds reads of the usage rights of users. Needs User-UsageRight.Read.All.
+// usageRightsOfUsers adds reads of the usage rights of users. Permission: User-UsageRight.Read.All.
 func (b *Batch) usageRightsOfUsers(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
 	b.usageRights(ofUsers, keys, ask.Properties, ask.Relations, found)
 }
 
-// usageRightsOfGroups adds reads of the usage rights that all direct members of groups hold. Needs
+// usageRightsOfGroups adds reads of the usage rights that all direct members of groups have. Permission:
 // Group-UsageRight.Read.All.
 func (b *Batch) usageRightsOfGroups(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
 	b.usageRights(ofGroups, keys, ask.Properties, ask.Relations, found)
@@ -33,7 +33,7 @@ func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properti
 	}
 }
 
-// filterOf returns the value of $filter that asks for the rights with one of the products and one of the service plans.
+// filterOf returns the value of $filter for the rights with one of the products and one of the service plans.
 func filterOf(key licensing.UsageRightsKey) string {
 	var sku, plan string
 	if key.SkuIDs != "" {
@@ -45,8 +45,8 @@ func filterOf(key licensing.UsageRightsKey) string {
 	return allOf(sku, plan)
 }
 
-// usageRightsByID adds reads of usage rights by holder and id. Where nobody said whether the holder is a user or a group,
-// both are tried at once. Needs User-UsageRight.Read.All and Group-UsageRight.Read.All.
+// usageRightsByID adds reads of usage rights by holder and ID. If the type of the holder is unknown, it tries users and
+// groups concurrently. Permissions: User-UsageRight.Read.All and Group-UsageRight.Read.All.
 func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
 	for _, key := range keys {
 		var rights []*licensing.UsageRight
@@ -84,7 +84,7 @@ func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask
 	}
 }
 
-// holdersOf returns the collections in which a holder can be.
+// holdersOf returns the collections that can contain the holder.
 func holdersOf(kind licensing.AssigneeType) []holders {
 	switch kind {
 	case licensing.AssigneeUser:
@@ -98,7 +98,7 @@ func holdersOf(kind licensing.AssigneeType) []holders {
 	}
 }
 
-// completeRights hands over the rights of a holder, or why there are none, with what did not come along with them.
+// completeRights calls found with the rights and their relations, or with the failure.
 func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRight, failure error, expand []string, found func([]*licensing.UsageRight, error)) {
 	for _, right := range rights {
 		right.HolderID, right.HolderType = &id, h.assignee()
@@ -106,7 +106,7 @@ func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRi
 	complete(b, rights, failure, expand, func(right *licensing.UsageRight, relation string, filled func()) *read {
 		path := below(h.below(id, "usageRights"), right.ID)
 		switch {
-		case h == ofDevices: // what is below a right of a device is not documented
+		case h == ofDevices: // paths below a device's usage right are undocumented
 			if relation == "assignments" && !right.Related.HasAssignments {
 				right.Related.AssignmentsErr = notOffered(h.endpoint("usageRights"))
 			}
@@ -122,7 +122,7 @@ func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRi
 	}, found)
 }
 
-// assignmentsOfRight makes a read of the assignments that contribute to a right.
+// assignmentsOfRight returns a read of the assignments that contribute to a right.
 func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	r := get(h.endpoint("usageRights/{id}/assignments"), path+"/assignments")
 	return all(r, assignment, func(assignments []*licensing.Assignment, err error) {
@@ -131,8 +131,8 @@ func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, fil
 	})
 }
 
-// allotmentsOfRight makes a read of a right with the allotments that contribute to it, which have no address of
-// their own. It is not sent when that is known to be refused.
+// allotmentsOfRight returns a read of a right with $expand=allotments: the allotments have no path of their own. If the
+// endpoint is known to reject the expansion, no request is sent.
 func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	endpoint := h.endpoint("usageRights/{id}")
 	r := b.operation.expanding(endpoint, []string{"allotments"}, func(expand string) string {
@@ -154,7 +154,7 @@ func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.Usage
 	})
 }
 
-// usageRight decodes a right and what came along with it.
+// usageRight decodes a usage right and its expanded relations.
 func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
 	right, err := decode[licensing.UsageRight](raw)
 	if err != nil {
@@ -165,7 +165,7 @@ func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
 		return nil, err
 	}
 	related := &right.Related
-	// What came along and cannot be read is read by itself.
+	// An expanded relation that cannot be decoded is read separately.
 	if assignments, came := members["assignments"]; came {
 		related.Assignments, related.AssignmentsErr = decodeAll(assignments, assignment)
 		related.HasAssignments = related.AssignmentsErr == nil
@@ -177,7 +177,7 @@ func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
 	return right, nil
 }
 
-// propertiesOfRight returns the value of $select without the relations.
+// propertiesOfRight returns the value of $select, without relations.
 func propertiesOfRight(properties []string) string {
 	return selected(without(properties, "assignments", "allotments"))
 }

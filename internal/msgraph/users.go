@@ -14,14 +14,14 @@ const (
 	meEndpoint    = "GET /me"
 	usersEndpoint = "GET /users"
 	userEndpoint  = "GET /users/{id}"
-	// maxDirectoryTop is the largest page of users, groups or members (Microsoft Graph, "List users").
+	// maxDirectoryTop is the maximum page size of users, groups and members (Microsoft Graph, "List users").
 	maxDirectoryTop = 999
-	// inValues is how many values one expression with `in` takes (Microsoft Graph, "Known limits for
-	// directory objects").
+	// inValues is the maximum number of values of the in operator (Microsoft Graph, "Known limits for directory
+	// objects").
 	inValues = 15
 )
 
-// listUsers adds the read of a page of the tenant's users. Needs User.Read.All.
+// listUsers adds a read of a page of the tenant's users. Permission: User.Read.All.
 func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.User], error)) {
 	var licensed, unlicensed string
 	if q.Filter.Licensed {
@@ -36,10 +36,10 @@ func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstrea
 		}, found)
 }
 
-// listDirectory adds the read of a page of users or groups that meet a condition, and those that both know. What takes
-// an advanced query, and what goes with none, is told by Microsoft Graph, "Advanced query capabilities on Microsoft
-// Entra ID objects". What the service does not filter by in one query is left out here, from name and licenses of an
-// object; such a list is not counted.
+// listDirectory adds a read of a page of users or groups. condition is specific to the type; the other filters apply to
+// both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
+// Microsoft Graph documentation. Filters that Microsoft Graph does not support in one query are applied here, using the
+// objects' names and licenses; such a list has no count.
 func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, properties []string, condition string,
 	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(upstream.Page[*T], error)) {
 	var sku, prefix, failing string
@@ -60,7 +60,7 @@ func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, pro
 		order += " desc"
 	}
 	r := get(endpoint, "")
-	if failing != "" { // refused with anything of an advanced query
+	if failing != "" { // not supported in advanced queries
 		r.url = at(path, "$filter", failing, "$select", selected(whole), "$top", atMost(q.Top, maxDirectoryTop))
 	} else {
 		rest := allOf(condition, prefix)
@@ -71,7 +71,7 @@ func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, pro
 		}
 		r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
 			"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
-		if several { // some tenants refuse a product beside other conditions
+		if several { // some tenants reject the product combined with other conditions
 			r.others = []string{at(path, "$filter", rest, "$orderby", order, "$count", count,
 				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}
 		}
@@ -90,7 +90,7 @@ func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, pro
 	})
 }
 
-// filterIn returns the filter of an address.
+// filterIn returns the $filter of a URL.
 func filterIn(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -99,22 +99,22 @@ func filterIn(address string) string {
 	return u.Query().Get("$filter")
 }
 
-// counts tells whether a link continues a page that was counted, which whoever follows it may not have asked for.
+// counts reports whether a next link has $count=true, which the query of a later page may not have.
 func counts(link string) bool {
 	u, err := url.Parse(link)
 	return err == nil && u.Query().Get("$count") == "true"
 }
 
-// me adds a read of the person who has signed in. An application is nobody. Needs User.Read.
+// me adds a read of the signed-in user. It is an error for an application. Permission: User.Read.
 func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)) {
 	r := one(get(meEndpoint, "/me?"+query("$select", selected(ask.Properties))), found)
 	if !b.operation.personal {
-		r.known = &upstream.InputError{Message: "`me` is the person who asks, and the gateway knows none: nobody was asked to sign in, or an application asks. Use `user`"}
+		r.known = &upstream.InputError{Message: "`me` requires a signed-in user: authentication is off, or the caller is an application. Use `user`"}
 	}
 	b.add(r)
 }
 
-// usersByID adds reads of users by id. Needs User.Read.All.
+// usersByID adds reads of users by ID. Permission: User.Read.All.
 func (b *Batch) usersByID(ids []string, ask upstream.Ask, found func(id string, user *licensing.User, err error)) {
 	if len(ids) == 1 {
 		b.add(user(ids[0], ask.Properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
@@ -125,13 +125,13 @@ func (b *Batch) usersByID(ids []string, ask upstream.Ask, found func(id string, 
 	}, found)
 }
 
-// usersByPrincipalName adds reads of users by their sign-in names. Needs User.Read.All.
+// usersByPrincipalName adds reads of users by user principal name. Permission: User.Read.All.
 func (b *Batch) usersByPrincipalName(names []string, ask upstream.Ask, found func(name string, user *licensing.User, err error)) {
 	if len(names) == 1 {
 		b.add(user(names[0], ask.Properties, func(user *licensing.User, err error) { found(names[0], user, err) }))
 		return
 	}
-	asked := make(map[string]string, len(names)) // by their lower-case form: the directory ignores case
+	asked := make(map[string]string, len(names)) // by lower-case name: the directory ignores case
 	for _, name := range names {
 		asked[strings.ToLower(name)] = name
 	}
@@ -143,10 +143,10 @@ func (b *Batch) usersByPrincipalName(names []string, ask upstream.Ask, found fun
 	}, found)
 }
 
-// user reads one user by id or sign-in name.
+// user returns a read of one user by ID or user principal name.
 func user(id string, properties []string, found func(*licensing.User, error)) *read {
 	path := below("/users", id)
-	if strings.HasPrefix(id, "$") { // no key is expected behind a slash then (Microsoft Graph, "Get a user")
+	if strings.HasPrefix(id, "$") { // such names require the key in parentheses (Microsoft Graph, "Get a user")
 		path = "/users('" + url.PathEscape(strings.ReplaceAll(id, "'", "''")) + "')"
 	}
 	return one(get(userEndpoint, at(path, "$select", selected(properties))), found)

@@ -12,8 +12,7 @@ const (
 	waitingMemberOfAllotmentEndpoint  = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}"
 )
 
-// listWaitingMembers adds the read of a page of those who wait for a unit of an allotment. Needs
-// CloudLicensing.Read.All.
+// listWaitingMembers adds a read of a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
 func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.WaitingMember], error)) {
 	path := below(allotmentsPath, q.Of, "waitingMembers")
 	apart := apart{
@@ -34,7 +33,7 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 	})
 }
 
-// waitingMembersOfUsers adds reads of what users wait for. Needs CloudLicensing.Read.All.
+// waitingMembersOfUsers adds reads of the waiting memberships of users. Permission: CloudLicensing.Read.All.
 func (b *Batch) waitingMembersOfUsers(ids []string, ask upstream.Ask, found func(id string, members []*licensing.WaitingMember, err error)) {
 	for _, id := range ids {
 		path := ofUsers.below(id, "waitingMembers")
@@ -44,8 +43,8 @@ func (b *Batch) waitingMembersOfUsers(ids []string, ask upstream.Ask, found func
 	}
 }
 
-// waitingMembersOf adds a read of what a holder waits for. Pages of the reference disagree whether relations can be
-// sent along, and none allows a page size. The function allotment reads that of a place; nil when there is no way.
+// waitingMembersOf adds a read of the waiting memberships of a user or device. Pages of the reference disagree on
+// $expand, and none documents $top. allotment returns the read of a member's allotment; nil if there is none.
 func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotment func(place string) *read, found func(string, []*licensing.WaitingMember, error)) {
 	apart := apart{
 		known:     licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
@@ -61,7 +60,7 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 	}))
 }
 
-// waitingMember decodes a place in a queue and what came along with it.
+// waitingMember decodes a waiting member and its expanded relations.
 func waitingMember(raw json.RawMessage) (*licensing.WaitingMember, error) {
 	w, err := decode[licensing.WaitingMember](raw)
 	if err != nil {
@@ -71,7 +70,7 @@ func waitingMember(raw json.RawMessage) (*licensing.WaitingMember, error) {
 	return w, err
 }
 
-// assigneeWhoWaits decodes who has a place in a queue.
+// assigneeWhoWaits decodes the assignee of a waiting member.
 func assigneeWhoWaits(raw json.RawMessage) (*licensing.Reference, error) {
 	w, err := waitingMember(raw)
 	if err == nil && !w.Related.HasAssignedTo {

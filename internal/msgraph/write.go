@@ -24,9 +24,9 @@ const (
 	reprocessLicenseAssignmentEndpoint = "POST /users/{id}/reprocessLicenseAssignment"
 )
 
-// Write makes changes and returns what became of each, in the same order. A change is sent again only when the service
-// asks for that: it throttled the change, put it off, or did not accept the token. Those of one group are made one
-// after the other, also of several operations; a group is what an assignment is changed for if its kind is not known.
+// Write sends the writes and returns their results in the same order. It retries a write only after a response that
+// requires it: 429, 503 with Retry-After, or a rejected token. Writes of the same group are sequential, across
+// operations. An assignment's target of unknown type counts as a group.
 func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licensing.WriteResult {
 	results := make([]licensing.WriteResult, len(writes))
 	changes := make([]*change, len(writes))
@@ -40,27 +40,27 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 	return results
 }
 
-// change is a write on its way.
+// change is a write in progress.
 type change struct {
 	request
-	group   string // that has to be changed by one at a time; empty for none
+	group   string // whose changes are sequential; empty if there is none
 	success success
-	invalid error // why it cannot be sent
+	invalid error // the write cannot be sent
 	attempt int
-	renewed bool // the token
-	doubted bool // it was put off, and may have been made nevertheless
+	renewed bool // the token was renewed
+	doubted bool // a response was 503: the change may have been made
 	result  *licensing.WriteResult
 }
 
-// success is the answer that the service documents for a change that it made.
+// success is the documented response of a successful write.
 type success struct {
-	status  int    // 0: any of a success
-	id      string // of the object in the body; empty when it is not known before
-	partial bool   // the object may lack its id
-	silent  bool   // there is no body
+	status  int    // 0 means any 2xx
+	id      string // of the object in the body; empty if it is not known in advance
+	partial bool   // the object may have no ID
+	silent  bool   // the response has no body
 }
 
-// rounds splits changes so that no two of a round concern the same group.
+// rounds splits changes so that each round has at most one change per group.
 func rounds(changes []*change) [][]*change {
 	var rounds [][]*change
 	before := map[string]int{} // by group
@@ -78,7 +78,7 @@ func rounds(changes []*change) [][]*change {
 	return rounds
 }
 
-// writeRound makes changes at the same time, while nobody else changes their groups.
+// writeRound sends changes concurrently, with their groups locked.
 func (o *Operation) writeRound(ctx context.Context, pending []*change) {
 	var groups []string
 	for _, c := range pending {
@@ -99,8 +99,7 @@ func (o *Operation) writeRound(ctx context.Context, pending []*change) {
 	}
 }
 
-// sendChanges sends changes, and returns those to be sent again, now that it has waited for as long as the service
-// asked.
+// sendChanges sends changes, waits for the requested delay, and returns the changes to retry.
 func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*change {
 	var again []*change
 	var pause time.Duration
@@ -114,7 +113,7 @@ func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*chang
 		}
 	}
 	if pause > 0 && o.client.wait(ctx, pause) != nil {
-		return nil // what the service said stands
+		return nil // keep the last result
 	}
 	for _, c := range again {
 		c.attempt++
@@ -123,7 +122,7 @@ func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*chang
 	return again
 }
 
-// writeAll sends changes and returns the answers in the same order.
+// writeAll sends changes and returns the responses in the same order.
 func (o *Operation) writeAll(ctx context.Context, changes []*change) []answer {
 	answers := make([]answer, len(changes))
 	var requests []*request
@@ -141,12 +140,12 @@ func (o *Operation) writeAll(ctx context.Context, changes []*change) []answer {
 	return answers
 }
 
-// partUnmade tells what the failure of a whole batch means for a part that is a change. What the service rejects as a
-// batch, it rejects before any part has run.
+// partUnmade returns the response of a change in a batch that failed as a whole. Microsoft Graph rejects a batch before
+// it runs any of its requests.
 func partUnmade(whole answer) answer {
 	switch whole.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return whole // as if the part had been answered so
+		return whole // each change gets the same response
 	}
 	failure := whole.failure(batchEndpoint)
 	unsent := whole.unsent
@@ -155,13 +154,13 @@ func partUnmade(whole answer) answer {
 		unsent = unsent || whole.err == nil && whole.ofService()
 	}
 	if whole.err == nil {
-		failure.Kind = upstream.ErrUnavailable // nothing is known to be wrong with the part
+		failure.Kind = upstream.ErrUnavailable // the status is about the batch, not about the change
 	}
 	return answer{err: failure, unsent: unsent}
 }
 
-// outcome tells what an answer says about a change. An intermediary can answer in the service's place, also after the
-// service has made the change, so that only the service's own answers count.
+// outcome returns the outcome that a response reports. Only responses of Microsoft Graph count: an intermediary can
+// respond in its place, also after the change was made.
 func (c *change) outcome(a *answer) licensing.Outcome {
 	switch {
 	case a.unsent:
@@ -176,8 +175,8 @@ func (c *change) outcome(a *answer) licensing.Outcome {
 	return licensing.WriteUnknown
 }
 
-// confirmed tells whether a success is the one that the service documents for the change. Another one can be that of an
-// intermediary, or of a service that has only taken the request.
+// confirmed reports whether a 2xx response is the documented one. Another one may come from an intermediary, or mean
+// that the request was only accepted.
 func (c *change) confirmed(a *answer) bool {
 	want := c.success
 	if want.status != 0 && a.status != want.status {
@@ -199,8 +198,8 @@ func (c *change) confirmed(a *answer) bool {
 	return want.id == "" || strings.EqualFold(object.ID, want.id)
 }
 
-// rejected tells whether the service has looked at a change and not made it. Other statuses of the 400s are those of
-// intermediaries, or say that a request took too long, or came the wrong way, whatever became of it.
+// rejected reports whether Microsoft Graph rejected the change. Other 4xx statuses come from intermediaries, or
+// describe a timeout or the transport, not the outcome.
 func rejected(a *answer) bool {
 	switch a.status {
 	case http.StatusUnauthorized:
@@ -214,9 +213,8 @@ func rejected(a *answer) bool {
 	return false
 }
 
-// repeats tells whether a change has to be sent again, and after what pause: the service has throttled it, has put it off
-// to a time that it named, or did not accept its token. What was put off may have been made nevertheless; the service
-// then refuses the repetition, or finds nothing left to change.
+// repeats reports whether to retry a change, and the pause before it: after 429, 503 with Retry-After, or a rejected
+// token. After 503 the change may have been made; Microsoft Graph then rejects the retry or has nothing to change.
 func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bool, pause time.Duration) {
 	if a.err != nil || ctx.Err() != nil {
 		return false, 0
@@ -235,13 +233,13 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 	return again, pause
 }
 
-// refusesRepetition tells whether a repeated change is refused for what an attempt before may have made, such as that it is
-// there already, or nothing is left to change. That it is throttled, or its token not accepted, says nothing of that.
+// refusesRepetition reports whether a rejected retry may mean that an earlier attempt made the change, such as when the
+// assignment already exists. A 429 or 401 does not.
 func refusesRepetition(a *answer) bool {
 	return a.err == nil && a.status != http.StatusTooManyRequests && a.status != http.StatusUnauthorized
 }
 
-// settle notes what became of a change, as far as the answer tells.
+// settle sets the result of a change from a response.
 func (c *change) settle(a *answer) {
 	*c.result = licensing.WriteResult{Outcome: c.outcome(a), RequestID: requestID(a.header)}
 	if c.result.Outcome == licensing.WriteDone {
@@ -267,35 +265,35 @@ func (c *change) settle(a *answer) {
 	}
 	failure.Retryable = failure.Retryable && c.result.Outcome == licensing.WriteNotDone
 	if c.endpoint == createAssignmentOfDeviceEndpoint && errors.Is(failure.Kind, upstream.ErrNotFound) {
-		failure.Kind = upstream.ErrNotOffered // as the reads of devices: callers have seen the device
+		failure.Kind = upstream.ErrNotOffered // as for reads of devices: the device exists
 	}
 	c.result.Err = &failure
 }
 
-// lacksPermission are the codes, in lower case, of a 403 that says that the caller lacks a permission or a role. Others are
-// refusals for a reason of the tenant's own, such as a policy.
+// lacksPermission are the codes, in lower case, of a 403 for a missing permission or role. Other codes are rejections
+// by the tenant, such as by a policy.
 var lacksPermission = map[string]bool{
 	"": true, "forbidden": true, "accessdenied": true, "erroraccessdenied": true, "unauthorized": true, "unauthorizedaccess": true,
 	"authorization_requestdenied": true, "authorization_identitynotfound": true, "missingrequiredpermission": true,
 	"allotmentpermissions": true, "insufficientpermissions": true, "insufficientprivileges": true,
 }
 
-// failure returns why an answer does not tell that a change was made.
+// failure returns the error of a response that does not confirm the change.
 func (c *change) failure(a *answer) *upstream.Error {
 	failure := a.failure(c.endpoint)
 	switch {
 	case failure == nil:
 		return &upstream.Error{
 			Kind: upstream.ErrUnavailable, Operation: c.endpoint, Status: a.status, RequestID: requestID(a.header),
-			Cause: errors.New("the answer is not the one that is documented for a success"),
+			Cause: errors.New("undocumented success response"),
 		}
 	case a.err == nil && c.outcome(a) == licensing.WriteUnknown:
-		failure.Kind, failure.Permission, failure.PermissionAlternatives = upstream.ErrUnavailable, "", nil // it says nothing about the change
+		failure.Kind, failure.Permission, failure.PermissionAlternatives = upstream.ErrUnavailable, "", nil // the response is not about the change
 	}
 	return failure
 }
 
-// requestID returns the service's own id of a request; empty when it shows none that is sane.
+// requestID returns Microsoft Graph's request ID; empty if there is no valid one.
 func requestID(header http.Header) string {
 	id := header.Get("request-id")
 	if len(id) > 100 {
@@ -304,7 +302,7 @@ func requestID(header http.Header) string {
 	return id
 }
 
-// assignmentIn returns the assignment in an answer; nil when there is none with an id.
+// assignmentIn returns the assignment in a response; nil if there is none with an ID.
 func assignmentIn(body []byte) *licensing.Assignment {
 	a, err := decode[licensing.Assignment](body)
 	if err != nil {
@@ -313,7 +311,7 @@ func assignmentIn(body []byte) *licensing.Assignment {
 	return a
 }
 
-// change returns how a write is sent.
+// change returns the request of a write.
 func (c *Client) change(w licensing.Write) *change {
 	switch w := w.(type) {
 	case licensing.CreateAssignment:
@@ -340,7 +338,7 @@ func (c *Client) change(w licensing.Write) *change {
 			url: below("/users", w.UserID, "reprocessLicenseAssignment"), body: struct{}{},
 		}}
 	}
-	return &change{invalid: &upstream.InputError{Message: "the gateway does not know this kind of change"}}
+	return &change{invalid: &upstream.InputError{Message: "unknown type of change"}}
 }
 
 func (c *Client) createAssignment(w licensing.CreateAssignment) *change {
@@ -360,7 +358,7 @@ func (c *Client) createAssignment(w licensing.CreateAssignment) *change {
 	case licensing.AssigneeDevice:
 		made.endpoint, made.url = createAssignmentOfDeviceEndpoint, ofDevices.below(w.AssignedTo.ID, "assignments")
 	default:
-		made.invalid = &upstream.InputError{Message: "a unit of an allotment can be given to a user, a group or a device"}
+		made.invalid = &upstream.InputError{Message: "invalid assignee: want a user, a group or a device"}
 	}
 	return made
 }
@@ -385,15 +383,15 @@ func assignLicense(w licensing.AssignLicense) *change {
 		made.endpoint, made.url = assignLicenseOfGroupEndpoint, below("/groups", w.AssignedTo.ID, "assignLicense")
 		made.group, made.success.status = groupKey(w.AssignedTo.ID), http.StatusAccepted
 	default:
-		made.invalid = &upstream.InputError{Message: "a license can be given to a user or a group"}
+		made.invalid = &upstream.InputError{Message: "invalid assignee: want a user or a group"}
 	}
 	return made
 }
 
-// guids returns the ids as the service wants them: none are an empty list, not null.
+// guids returns the IDs, with an empty list in place of null, which Microsoft Graph requires.
 func guids(ids []licensing.GUID) []licensing.GUID {
 	return append([]licensing.GUID{}, ids...)
 }
 
-// groupKey returns the id of a group as it is compared, without regard to case.
+// groupKey returns the lock key of a group, ignoring case.
 func groupKey(id string) string { return strings.ToLower(id) }

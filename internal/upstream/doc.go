@@ -1,3 +1,3 @@
-// Package upstream is what the gateway asks of Microsoft Graph and what it gets: queries and pages, objects of which a part
-// is known, failures, and what an operation cost. It imports nothing but the standard library.
+// Package upstream defines the requests to Microsoft Graph and their results: queries and pages, partial objects,
+// errors and the cost of an operation. It imports only the standard library.
 package upstream

@@ -7,75 +7,75 @@ import (
 	"time"
 )
 
-// Why something could not be answered. An upstream failure wraps one of these; [errors.Is] finds it.
+// Kinds of [Error]. An Error wraps one of these; test with [errors.Is].
 var (
-	// ErrNotFound: the service has no such object.
+	// ErrNotFound: the object does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrForbidden: the gateway's application lacks a permission.
+	// ErrForbidden: a permission is missing (403).
 	ErrForbidden = errors.New("forbidden")
-	// ErrUnauthenticated: the service did not take the gateway's token, or gave it none.
+	// ErrUnauthenticated: the gateway got no token, or Microsoft Graph rejected it (401).
 	ErrUnauthenticated = errors.New("unauthenticated")
-	// ErrSignIn: the service wants the caller to sign in again, or to prove more; see [Error.Claims].
+	// ErrSignIn: the caller must sign in again or meet a claims challenge; see [Error.Claims].
 	ErrSignIn = errors.New("the caller has to sign in again")
-	// ErrNotAPerson: the service is asked in the name of people, and the caller is an application.
+	// ErrNotAPerson: requests are on behalf of users, and the caller is an application.
 	ErrNotAPerson = errors.New("the caller is not a person")
-	// ErrRefused: the service does not take the request as the gateway wrote it.
+	// ErrRefused: Microsoft Graph rejected the request (400).
 	ErrRefused = errors.New("refused")
-	// ErrNotOffered: the tenant or its cloud does not have what was asked for.
+	// ErrNotOffered: the tenant or its cloud does not provide the resource.
 	ErrNotOffered = errors.New("not offered")
-	// ErrThrottled: the service wants fewer requests for a while.
+	// ErrThrottled: Microsoft Graph throttled the request (429).
 	ErrThrottled = errors.New("throttled")
-	// ErrBudget: the operation has sent as many requests as one may; see [Error.Spent].
+	// ErrBudget: the operation reached its limit of requests; see [Error.Spent].
 	ErrBudget = errors.New("the operation has spent its requests")
-	// ErrUnreadable: a property has a value that cannot be read; see [OddValue].
+	// ErrUnreadable: a property has an invalid value; see [OddValue].
 	ErrUnreadable = errors.New("unreadable")
-	// ErrExpired: the service no longer knows the place where a page of a list begins.
+	// ErrExpired: the link of a page has expired.
 	ErrExpired = errors.New("expired")
-	// ErrEndless: a list does not end, since its pages repeat, or too many are empty.
+	// ErrEndless: a list does not end, since its pages repeat or too many are empty.
 	ErrEndless = errors.New("endless")
-	// ErrUnavailable: the service could not be reached, or answered what cannot be understood.
+	// ErrUnavailable: Microsoft Graph could not be reached, or its response is invalid.
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// InputError is an error in a request that its sender can correct.
+// InputError is an error in a request that the client can correct.
 type InputError struct {
-	// Message says what is wrong and what to do.
+	// Message describes the error and the correction.
 	Message string
 }
 
 func (e *InputError) Error() string { return e.Message }
 
-// Error is a request to Microsoft Graph that failed.
+// Error is a failed request to Microsoft Graph.
 type Error struct {
 	// Kind is one of the sentinel errors of this package.
 	Kind error
-	// Operation names the request without its ids, such as "GET /users/{id}".
+	// Operation is the method and the path without IDs, such as "GET /users/{id}".
 	Operation string
-	// Status is the HTTP status; 0 when there was no answer.
+	// Status is the HTTP status; 0 without a response.
 	Status int
-	// Code and RequestID are the service's own, for whoever asks its support.
+	// Code and RequestID are Microsoft Graph's error code and request ID.
 	Code, RequestID string
-	// Sentence is the service's own about a change that it refused, at most 500 characters and none of control, for who asked for the
-	// change. It can hold personal data: it is not part of Error, and is not logged.
+	// Sentence is Microsoft Graph's message for a rejected change, at most 500 characters without control characters.
+	// It is shown to the client only: it can contain personal data, so Error does not include it and it is not logged.
 	Sentence string
-	// Numbers are what the sign-in service calls the failure besides its code, such as 65001; for the log.
+	// Numbers are the error codes of the Microsoft identity platform, such as 65001 for AADSTS65001; for the log.
 	Numbers []int
-	// RetryAfter is how long the service wants to be left alone; 0 when it did not say.
+	// RetryAfter is the delay that Microsoft Graph requested; 0 if there was none.
 	RetryAfter time.Duration
-	// Permission is the least permission that the request needs, set on ErrForbidden. Each of the alternatives does as well; they
-	// are set where a tenant may not be able to grant the permission.
+	// Permission is the least privileged permission for the request, set on ErrForbidden. PermissionAlternatives are
+	// permissions that suffice as well, set where a tenant may be unable to grant Permission.
 	Permission             string
 	PermissionAlternatives []string
-	// Claims are what the caller's next token has to prove, set on some of ErrSignIn: a JSON object (OpenID Connect Core,
-	// section 5.5), at most 4 KiB, which the caller hands to the sign-in service.
+	// Claims is the claims challenge for the caller's next token, set on some ErrSignIn: a JSON object of at most 4
+	// KiB, which the client passes to the identity platform (OpenID Connect Core, section 5.5).
 	Claims string
-	// Spent is how many requests the operation had sent, each part of a $batch for itself; set on ErrBudget.
+	// Spent is the number of requests that the operation sent, counting each request of a $batch; set on ErrBudget.
 	Spent int
-	// Personal tells that the request was made in the name of the caller, not of the gateway's application.
+	// Personal reports whether the request was on behalf of the user, rather than with the application's own token.
 	Personal bool
-	// Retryable tells whether the same request may succeed later.
+	// Retryable reports whether the same request may succeed later.
 	Retryable bool
-	// Cause is the error of the transport or of decoding; nil when the service answered an error.
+	// Cause is the error of the transport or of the decoder; nil for an error response.
 	Cause error
 }
 
@@ -96,7 +96,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind and the cause.
+// Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}

@@ -1,26 +1,25 @@
 package upstream
 
-// Partial is an object that came along with another one, as far as it was shown.
+// Partial is an expanded object with some of its properties.
 type Partial[T any] struct {
 	Object T
-	// Properties are the properties that were shown, null or not.
+	// Properties are the loaded properties, null or not.
 	Properties map[string]bool
-	// Bare tells that nothing came but the id, the rest being null.
+	// Bare reports that only the ID is set and all other properties are null.
 	Bare bool
 }
 
-// Unread are the properties of an object that could not be read, by their names upstream, each with why: its value is
-// odd, or the read that would have brought it failed. They have the zero value; of a list the elements that could be
-// read are left.
+// Unread maps the properties that could not be read, by their Microsoft Graph names, to the reasons: an invalid value
+// or a failed request. Such a property has its zero value; a list has its readable elements.
 type Unread map[string]error
 
-// WhyUnread returns why a property could not be read; nil when it could.
+// WhyUnread returns the reason why a property could not be read; nil if it could.
 func (u Unread) WhyUnread(property string) error { return u[property] }
 
-// HasUnread tells whether any property could not be read.
+// HasUnread reports whether any property could not be read.
 func (u Unread) HasUnread() bool { return len(u) > 0 }
 
-// Lose notes why a property could not be read.
+// Lose records the reason why a property could not be read.
 func (u *Unread) Lose(property string, why error) {
 	if *u == nil {
 		*u = Unread{}
@@ -28,7 +27,7 @@ func (u *Unread) Lose(property string, why error) {
 	(*u)[property] = why
 }
 
-// OddValue is the error of a property, such as "User.deletedDateTime", whose value could not be read.
+// OddValue returns the error for a property, such as "User.deletedDateTime", with an invalid value.
 func OddValue(property string) error {
 	return &Error{Kind: ErrUnreadable, Operation: property}
 }

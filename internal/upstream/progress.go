@@ -3,22 +3,22 @@ package upstream
 import "slices"
 
 const (
-	// maxEmptyPages bounds the pages without elements in a row. Microsoft Graph can send some that have a next link
-	// ("Paging Microsoft Graph data in your app"), and no limit is published.
+	// maxEmptyPages is the maximum number of consecutive empty pages. Microsoft Graph can send empty pages with a next
+	// link ("Paging Microsoft Graph data in your app") and documents no limit.
 	maxEmptyPages = 10
-	// maxRepeatedPages bounds the pages in a row with elements of earlier pages only. There can be a short one, when
-	// elements are added to a list while it is read.
+	// maxRepeatedPages is the maximum number of consecutive pages with only repeated elements. A short one can occur
+	// when elements are added during the read.
 	maxRepeatedPages = 2
 )
 
-// Progress notices a list that does not end, whatever its next links are. The zero value is ready to use.
+// Progress detects a list that does not end. Its zero value is ready to use.
 type Progress struct {
 	seen            map[string]bool
 	empty, repeated int
 }
 
-// Page takes the ids of the elements of the next page that has a next link. It returns [ErrEndless] when the list does
-// not get on.
+// Page records the IDs of the elements of a page that has a next link. It returns [ErrEndless] after too many empty or
+// repeated pages.
 func (p *Progress) Page(ids []string) error {
 	if len(ids) == 0 {
 		if p.empty++; p.empty >= maxEmptyPages {
@@ -26,7 +26,7 @@ func (p *Progress) Page(ids []string) error {
 		}
 		return nil
 	}
-	if slices.Contains(ids, "") { // nobody knows whether it is another one
+	if slices.Contains(ids, "") { // an element without an ID may be new
 		p.empty, p.repeated = 0, 0
 		return nil
 	}

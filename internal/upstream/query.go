@@ -1,42 +1,43 @@
 package upstream
 
-// Query asks for one page of a list. Two queries that are equal have the same answer.
+// Query selects one page of a list. Equal queries have equal results.
 type Query struct {
-	// Of is the id of the object whose list it is; empty for a list of the tenant.
+	// Of is the ID of the object that has the list; empty for a list of the tenant.
 	Of string
-	// Link continues an earlier page, with what was asked of that; the other fields then only say what it was.
+	// Link is the next link of an earlier page and determines the request; the other fields then describe the request
+	// for that page.
 	Link string
-	// Top is the number of elements wanted; the service may send fewer.
+	// Top is the requested number of elements; Microsoft Graph may send fewer.
 	Top int
-	// Count asks for the number of elements in the whole list, where the service can count, or says that the page which
-	// Link continues has asked.
+	// Count requests the number of elements in the whole list, where Microsoft Graph supports it. With Link, it reports
+	// whether the earlier request had it.
 	Count bool
-	// Filter leaves out elements, and OrderBy says how they are ordered, where the service can.
+	// Filter selects elements and OrderBy sorts them, where Microsoft Graph supports it.
 	Filter  Filter
 	OrderBy Order
-	// Shown are the properties that a later page shows, joined with commas: the link fixes them.
+	// Shown are the comma-separated properties that Link selects.
 	Shown string
-	// Again tells a page that is read once more from the same page read before.
+	// Again distinguishes repeated reads of the same page.
 	Again int
 }
 
-// Filter says which elements of a list are wanted. All conditions have to hold; the zero value of each has none.
+// Filter selects elements of a list. All conditions apply; a zero field is no condition.
 type Filter struct {
-	// SkuID is the product of an assignment error, or one of the products that a user or a group has.
+	// SkuID is the product of an assignment error, or a product assigned to a user or a group.
 	SkuID string
-	// AssignedTo is the id of the user whom an assignment error concerns.
+	// AssignedTo is the ID of the user with an assignment error.
 	AssignedTo string
-	// DisplayNamePrefix is what the name of a user or group begins with, without regard to case.
+	// DisplayNamePrefix is the prefix of a user's or group's display name, ignoring case.
 	DisplayNamePrefix string
-	// Licensed and Unlicensed tell users with any license from those without.
+	// Licensed selects users with any license, Unlicensed users without.
 	Licensed, Unlicensed bool
-	// WithLicenseErrors are groups with members to whom a license could not be given.
+	// WithLicenseErrors selects groups with members that have license errors.
 	WithLicenseErrors bool
 }
 
-// Order says how a list of users or groups is ordered. The zero value leaves that to the service.
+// Order is the sort order of a list of users or groups. The zero value is Microsoft Graph's order.
 type Order struct {
-	// By is a property, such as displayName.
+	// By is the property to sort by, such as displayName.
 	By         string
 	Descending bool
 }
@@ -44,16 +45,16 @@ type Order struct {
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T
-	// Next continues the list; empty at its end. A page may be empty and still have a next one.
+	// Next is the next link; empty on the last page. An empty page can have a next link.
 	Next string
-	// Count is the number of elements in the whole list; nil when the service did not say.
+	// Count is the number of elements in the whole list; nil if Microsoft Graph did not send it.
 	Count *int
-	// Uncounted is why that number cannot be read; nil when it can, and when the service did not say it.
+	// Uncounted is the reason why Count could not be read; nil if it could or was not sent.
 	Uncounted error
-	// IDs are those of all elements that the service sent, whatever is left of them in Items.
+	// IDs are the IDs of all elements in the response, including those left out of Items.
 	IDs []string
-	// LeftOut is how many elements are left out, since they are null or have no ID that can be used.
+	// LeftOut is the number of elements left out because they are null or have no valid ID.
 	LeftOut int
-	// Unusable is why one of them could not be read; nil when all of them were null.
+	// Unusable is the reason why one of them could not be read; nil if all were null.
 	Unusable error
 }

@@ -2,39 +2,39 @@ package upstream
 
 import "context"
 
-// Read is one kind of read of Microsoft Graph.
+// Read is a type of read request to Microsoft Graph.
 type Read[K comparable, V any] struct {
-	// Name tells it from other reads.
+	// Name is the unique name of the read.
 	Name string
-	// Type is of what is read, whose properties are asked for.
+	// Type is the type of the object, whose properties are selected.
 	Type string
-	// Relations are those that can come along.
+	// Relations are the relations that can be expanded.
 	Relations []string
 	Cost      Cost
-	// Add adds reads of the keys to a batch, which hands each result to found when it is sent, one after the other. What the
-	// service does not have is handed over as an error that wraps [ErrNotFound], or not at all.
+	// Add adds requests for the keys to a batch. Do calls found once for each result, sequentially. A missing object
+	// gives an error that wraps [ErrNotFound], or no call.
 	Add func(b Batch, keys []K, ask Ask, found func(K, V, error))
 }
 
-// Cost is how many requests a read takes, each part of a batch for itself: one for each key, or less.
+// Cost is the number of requests of a read, counting each request of a $batch: one per key, or fewer.
 type Cost struct {
-	// Shared is how many keys one request answers; 0 where each takes one.
+	// Shared is the number of keys per request; 0 means one.
 	Shared int
-	// PageSize is the size of the largest page of a list; 0 for what is no page of a list.
+	// PageSize is the maximum page size of a list; 0 if the read is not a page of a list.
 	PageSize int
-	// Once tells that there is one key.
+	// Once reports that there is only one key.
 	Once bool
 }
 
-// Tenant is the key of what a tenant has only one of.
+// Tenant is the key of a resource that a tenant has once.
 type Tenant struct{}
 
-// Ask is what is to be read of each object: properties, its id always, and the relations to send along with it, where the
-// service can.
+// Ask is the selection for each object: the properties besides the ID, and the relations to expand where Microsoft
+// Graph supports it.
 type Ask struct{ Properties, Relations []string }
 
-// Batch is a set of reads that travel together.
+// Batch is a set of reads that are sent together.
 type Batch interface {
-	// Do reads everything that was added. It ends when its context does.
+	// Do sends all added reads. It returns when they are complete or the context ends.
 	Do(context.Context)
 }

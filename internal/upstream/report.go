@@ -2,33 +2,33 @@ package upstream
 
 import "time"
 
-// Usage is what one operation cost upstream, or a part of it.
+// Usage is the cost of an operation, or of a part of it, at Microsoft Graph.
 type Usage struct {
-	// Requests counts HTTP requests, those for tokens included.
+	// Requests is the number of HTTP requests, including token requests.
 	Requests int `json:"requests"`
-	// BatchParts counts the requests that travelled inside a $batch.
+	// BatchParts is the number of requests sent in a $batch.
 	BatchParts int `json:"batchParts"`
-	// ResourceUnits is the cost by which the service throttles, as its answers stated it.
+	// ResourceUnits is the cost that throttling is based on, from the response headers.
 	ResourceUnits int `json:"resourceUnits"`
-	// Retries counts the requests and parts that were sent again.
+	// Retries is the number of repeated requests, including those in a $batch.
 	Retries int `json:"retries"`
-	// Bytes counts what the bodies of the answers held, uncompressed.
+	// Bytes is the uncompressed size of the response bodies.
 	Bytes int64 `json:"bytes"`
-	// Milliseconds is the time that the requests took; those at the same time are added up.
+	// Milliseconds is the total duration of the requests; concurrent requests are added up.
 	Milliseconds int64 `json:"milliseconds"`
 }
 
-// Report is what one operation cost upstream, as a whole and by endpoint.
+// Report is the cost of an operation, in total and by endpoint.
 type Report struct {
 	Usage
-	// Endpoints maps an endpoint, such as "GET /users/{id}", to its share.
+	// Endpoints maps an endpoint, such as "GET /users/{id}", to its cost.
 	Endpoints map[string]Usage `json:"endpoints"`
-	// LeftOut maps an endpoint to the elements of its lists that are left out, since they are null or have no ID that can
-	// be used.
+	// LeftOut maps an endpoint to the number of elements left out of its lists because they are null or have no valid
+	// ID.
 	LeftOut map[string]int `json:"-"`
 }
 
-// Add counts what one request, or one part of a batch, cost.
+// Add adds the cost of one request.
 func (u *Usage) Add(v Usage) {
 	u.Requests += v.Requests
 	u.BatchParts += v.BatchParts
@@ -38,5 +38,5 @@ func (u *Usage) Add(v Usage) {
 	u.Milliseconds += v.Milliseconds
 }
 
-// Milliseconds rounds up, so that a request is never free.
+// Milliseconds returns the duration in milliseconds, rounded up.
 func Milliseconds(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
