@@ -68,6 +68,8 @@ type gateway struct {
 	caller   *identity.Caller // nil for anyone
 	audit    *lockedBuffer
 	observe  func(read string, cost upstream.Cost, keys int)
+
+	withoutPrefetch bool
 }
 
 // personalToken is the token of somebody who has signed in.
@@ -197,7 +199,7 @@ func (g *gateway) restart() {
 		Logger:       logger,
 		Unplanned:    func(field string) { g.t.Errorf("%s: read after the prefetch", field) },
 
-		WithoutPrefetch: *withoutPrefetch,
+		WithoutPrefetch: *withoutPrefetch || g.withoutPrefetch,
 		Observe:         g.observe,
 	})
 	if err != nil {

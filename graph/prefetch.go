@@ -20,8 +20,9 @@ type prefetch struct {
 
 // visit is an edge of one parent.
 type visit struct {
-	field  *field
-	parent any
+	field   *field
+	parent  any
+	hoisted bool
 }
 
 // prefetchQuery reads what a query selects.
@@ -54,9 +55,15 @@ func (p *prefetch) step() {
 	found := p.found
 	blocked := p.open[:0:0]
 	for i := 0; i < len(p.open); i++ {
-		if errors.Is(p.visit(p.open[i], found), loaders.ErrBlocked) {
-			blocked = append(blocked, p.open[i])
+		v := p.open[i]
+		if !errors.Is(p.visit(v, found), loaders.ErrBlocked) {
+			continue
 		}
+		if !v.hoisted {
+			v.hoisted = true
+			p.hoist(v.field, v.parent)
+		}
+		blocked = append(blocked, v)
 	}
 	p.open = blocked
 }
@@ -79,18 +86,17 @@ func (p *prefetch) found(object any) { p.below(p.at, p.at.edge.typeOf(object), o
 func (p *prefetch) below(f *field, typeName string, object any) {
 	for _, child := range f.below(p.ctx, typeName) {
 		if child.edge.parents == nil {
-			p.open = append(p.open, visit{child, object})
-			p.hoist(child, object)
+			p.open = append(p.open, visit{field: child, parent: object})
 			continue
 		}
 		for _, parent := range child.edge.parents(child) {
-			p.open = append(p.open, visit{child, parent})
-			p.hoist(child, parent)
+			p.open = append(p.open, visit{field: child, parent: parent})
 		}
 	}
 }
 
-// hoist opens visits of what needs nothing of an object but its key, before the object is known.
+// hoist opens visits of what requires only the key of an object that is not read yet. An edge that is not blocked has
+// none: it found the object, or refused its arguments.
 func (p *prefetch) hoist(f *field, parent any) {
 	if f.edge.stub == nil {
 		return
@@ -101,7 +107,7 @@ func (p *prefetch) hoist(f *field, parent any) {
 	}
 	for _, child := range f.below(p.ctx, f.edge.typeOf(stub)) {
 		if child.edge.hoistable() {
-			p.open = append(p.open, visit{child, stub})
+			p.open = append(p.open, visit{field: child, parent: stub})
 		}
 	}
 }

@@ -74,6 +74,12 @@ func writeGolden(t *testing.T, name string, got golden) {
 func (g *gateway) answerOf(query string) golden {
 	g.t.Helper()
 	g.forget()
+	return g.answerNow(query)
+}
+
+// answerNow is answerOf without a pause before.
+func (g *gateway) answerNow(query string) golden {
+	g.t.Helper()
 	r := g.ask(query, nil)
 	walk(r.Data, func(object map[string]any) {
 		for _, name := range []string{"cursor", "startCursor", "endCursor"} {
