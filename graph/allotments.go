@@ -8,7 +8,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// allotment returns one allotment by its id.
+// allotment returns one allotment by its ID.
 func (f *field) allotment() (*licensing.Allotment, error) {
 	return f.findAllotment(arg[string](f, "id"))
 }
@@ -20,7 +20,7 @@ func (f *field) findAllotment(id string) (*licensing.Allotment, error) {
 		return nil, err
 	}
 	f.prefetchLists()
-	return unlessRefused(f.AllotmentByID.Get(id))
+	return rejectedAsNotFound(f.AllotmentByID.Get(id))
 }
 
 func allotmentStub(id string) any {
@@ -30,20 +30,21 @@ func allotmentStub(id string) any {
 	return &licensing.Allotment{ID: id}
 }
 
-// forArranging are the properties by which allotments are filtered and ordered.
-var forArranging = []string{"Allotment.skuId", "Allotment.skuPartNumber", "Allotment.allottedUnits", "Allotment.consumedUnits", "Allotment.subscriptions"}
+// allotmentListProperties are the required properties of a filtered or sorted list of allotments.
+var allotmentListProperties = []string{"Allotment.skuId", "Allotment.skuPartNumber", "Allotment.allottedUnits", "Allotment.consumedUnits", "Allotment.subscriptions"}
 
-// allotments returns a page of the tenant's allotments that a filter leaves.
+// allotments returns a page of the tenant's allotments that match the filter.
 func (f *field) allotments() (*model.AllotmentConnection, error) {
 	filter, order := arg[*model.AllotmentFilter](f, "filter"), arg[*model.AllotmentOrder](f, "orderBy")
-	return heldPageOf(f, listName("allotments", filter, order), f.AllAllotments, func(allotments []*licensing.Allotment) ([]*licensing.Allotment, error) {
-		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !keepAllotment(filter, a) })
-		return ordered(left, order, compareAllotments), firstDoubt(allotments, func(a *licensing.Allotment) error { return allotmentDoubt(filter, order, a) })
+	return memoryPageOf(f, listName("allotments", filter, order), f.AllAllotments, func(allotments []*licensing.Allotment) ([]*licensing.Allotment, error) {
+		left := slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return !allotmentMatches(filter, a) })
+		return ordered(left, order, compareAllotments), firstReadError(allotments, func(a *licensing.Allotment) error { return allotmentReadError(filter, order, a) })
 	})
 }
 
-// keepAllotment tells whether a filter leaves an allotment: one of which nobody can tell is shown, see allotmentDoubt.
-func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {
+// allotmentMatches reports whether an allotment matches the filter. A condition on a property that could not be read
+// matches; allotmentReadError returns the error.
+func allotmentMatches(f *model.AllotmentFilter, a *licensing.Allotment) bool {
 	if f == nil {
 		return true
 	}
@@ -53,22 +54,23 @@ func keepAllotment(f *model.AllotmentFilter, a *licensing.Allotment) bool {
 		(f.MaxAvailableUnits == nil || unread || free != nil && *free <= *f.MaxAvailableUnits)
 }
 
-// allotmentDoubt returns why nobody can tell whether a filter leaves an allotment, or where it stands in an order.
-func allotmentDoubt(f *model.AllotmentFilter, order *model.AllotmentOrder, a *licensing.Allotment) error {
+// allotmentReadError returns the error of a property that the filter or the order requires and that could not be
+// read.
+func allotmentReadError(f *model.AllotmentFilter, order *model.AllotmentOrder, a *licensing.Allotment) error {
 	if f != nil {
 		if err := a.WhyUnread("skuId"); f.SkuID != nil && err != nil {
 			return err
 		}
 		if f.MinAvailableUnits != nil || f.MaxAvailableUnits != nil {
 			switch err := a.WhyNoAvailableUnits(); {
-			case err != nil && keepAllotment(f, a):
+			case err != nil && allotmentMatches(f, a):
 				return err
-			case err == nil && a.AvailableUnits() == nil: // the service sent none, and the allotment is left out
+			case err == nil && a.AvailableUnits() == nil: // excluded: Microsoft Graph returned no units
 				return upstream.OddValue("Allotment.availableUnits")
 			}
 		}
 	}
-	if order == nil || !keepAllotment(f, a) {
+	if order == nil || !allotmentMatches(f, a) {
 		return nil
 	}
 	switch order.Field {
@@ -96,21 +98,21 @@ func compareAllotments(field model.AllotmentOrderField, a, b *licensing.Allotmen
 	}
 }
 
-// assignmentsOfAllotment returns a page of what draws on an allotment.
+// assignmentsOfAllotment returns a page of the assignments that draw on an allotment.
 func (f *field) assignmentsOfAllotment(a *licensing.Allotment) (*model.AssignmentConnection, error) {
 	l := f.allAssignments()
 	l.name, l.query.Of, l.loader = listName("assignments of", a.ID), a.ID, f.AssignmentsOfAllotmentByQuery
 	return pageOf(f, l)
 }
 
-// waitingMembersOfAllotment returns a page of who waits for a unit of an allotment.
+// waitingMembersOfAllotment returns a page of the members that wait for a unit of an allotment.
 func (f *field) waitingMembersOfAllotment(a *licensing.Allotment) (*model.WaitingMemberConnection, error) {
 	return pageOf(f, f.waitingMembersOf(a.ID))
 }
 
 func (f *field) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
 	return list[*licensing.WaitingMember, *licensing.WaitingMember]{
-		name: listName("waitingMembers", id), query: upstream.Query{Of: id}, most: maxLicensing, mostUpstream: licensingAtOnce,
-		typeName: "WaitingMember", loader: f.WaitingMembersByQuery, whole: asSent[*licensing.WaitingMember],
+		name: listName("waitingMembers", id), query: upstream.Query{Of: id}, maxFirst: maxLicensing, maxTop: licensingAtOnce,
+		typeName: "WaitingMember", loader: f.WaitingMembersByQuery, complete: asReturned[*licensing.WaitingMember],
 	}
 }

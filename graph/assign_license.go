@@ -13,23 +13,23 @@ import (
 	"licensegraph/loaders"
 )
 
-// maxLicenses bounds the products of one assignLicense.
+// maxLicenses limits each list of products in one assignLicense.
 const maxLicenses = 20
 
-// forLicenses are the properties by which a change of licenses is checked and read back.
-var forLicenses = map[string][]string{
+// assignLicenseProperties are the properties that assignLicense requires for its checks and for reading back.
+var assignLicenseProperties = map[string][]string{
 	"User":          {"id", "usageLocation", "assignedLicenses", "licenseAssignmentStates"},
 	"Group":         {"id", "assignedLicenses"},
 	"SubscribedSku": {"id", "skuId", "skuPartNumber", "consumedUnits", "prepaidUnits", "servicePlans"},
 }
 
-// holder is who has licenses, as the directory shows it.
+// holder is a user or a group with its licenses; one of the fields is set.
 type holder struct {
 	user  *licensing.User
 	group *licensing.Group
 }
 
-// holderOf looks at who gets licenses.
+// holderOf reads the user or group that an assignee refers to.
 func holderOf(l *loaders.Loaders, a licensing.Assignee) (h holder, err error) {
 	if a.Type == licensing.AssigneeGroup {
 		h.group, err = l.GroupByID.Get(a.ID)
@@ -39,7 +39,8 @@ func holderOf(l *loaders.Loaders, a licensing.Assignee) (h holder, err error) {
 	return h, err
 }
 
-// direct returns the plans that are switched off in a product that is assigned directly; false when it is not.
+// direct returns the disabled plans of a directly assigned product, and false if the product is not assigned
+// directly.
 func (h holder) direct(sku licensing.GUID) ([]licensing.GUID, bool) {
 	if h.group != nil {
 		for _, license := range h.group.AssignedLicenses {
@@ -57,8 +58,9 @@ func (h holder) direct(sku licensing.GUID) ([]licensing.GUID, bool) {
 	return nil, false
 }
 
-// doubtful tells whether the holder may have products directly that are not known: Microsoft Graph has to tell then.
-func (h holder) doubtful() bool {
+// incomplete reports whether some direct licenses of the holder could not be read. Only Microsoft Graph can then
+// check a change.
+func (h holder) incomplete() bool {
 	if h.group != nil {
 		return h.group.WhyUnread("assignedLicenses") != nil ||
 			slices.ContainsFunc(h.group.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return l.WhyUnread("skuId") != nil })
@@ -69,7 +71,7 @@ func (h holder) doubtful() bool {
 		})
 }
 
-// lists tells whether the service has listed what the holder has directly, be it nothing.
+// lists reports whether Microsoft Graph returned the holder's list of direct licenses, empty or not.
 func (h holder) lists() bool {
 	if h.group != nil {
 		return h.group.AssignedLicenses != nil
@@ -77,20 +79,21 @@ func (h holder) lists() bool {
 	return h.user.LicenseAssignmentStates != nil
 }
 
-// has tells whether the holder has a product, in whatever way, or may have it as far as that is known.
+// has reports whether the holder has a product, direct or through a group. It is true if the licenses could not be
+// read.
 func (h holder) has(sku licensing.GUID) bool {
 	_, direct := h.direct(sku)
-	return direct || h.doubtful() || h.user != nil && h.user.WhyUnread("assignedLicenses") != nil || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
+	return direct || h.incomplete() || h.user != nil && h.user.WhyUnread("assignedLicenses") != nil || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
 }
 
-// assignLicense gives products to a user or group, and takes others away.
+// assignLicense adds licenses to a user or group and removes others.
 func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLicensePayload, error) {
 	payload := &model.AssignLicensePayload{}
 	write, ok := c.licenses(input)
 	if payload.UserErrors = c.errs; !ok {
 		return payload, nil
 	}
-	h, skus, err := c.lookAtHolder(write.AssignedTo, len(input.AddLicenses) > 0)
+	h, skus, err := c.readHolder(write.AssignedTo, len(input.AddLicenses) > 0)
 	switch {
 	case errors.Is(err, upstream.ErrNotFound):
 		c.userError(model.UserErrorNotFound, "No object of this type has this ID.", "assignedTo", "id")
@@ -107,10 +110,10 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	shown := 0
 	result := c.write([]licensing.Write{write}, func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
-		if c.licensesShow(write) {
+		if c.licensesVisible(write) {
 			shown++
 		}
-		if shown > 1 || shown > 0 && len(write.Remove) == 0 { // what is missing once proves nothing
+		if shown > 1 || shown > 0 && len(write.Remove) == 0 { // one read without a removed license is no proof
 			outcome = licensing.WriteDone
 		}
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}
@@ -121,12 +124,12 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 		payload.Assignee = &licensing.Group{ID: write.AssignedTo.ID}
 	}
 	about := subject{assignee: write.AssignedTo.Type, located: h.user != nil && deref(h.user.UsageLocation) != ""}
-	c.refused(result.Err, about, []any{"assignedTo"}, ast.PathName("outcome"))
+	c.rejected(result.Err, about, []any{"assignedTo"}, ast.PathName("outcome"))
 	payload.UserErrors = c.errs
 	return payload, nil
 }
 
-// licenses reads the input as far as that goes without asking.
+// licenses validates the input without reading from Microsoft Graph.
 func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicense, bool) {
 	id, ok := licensing.ParseGUID(input.AssignedTo.ID)
 	if !ok {
@@ -156,9 +159,9 @@ func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicen
 	}, len(c.errs) == 0
 }
 
-// lookAtHolder reads who gets licenses, and the products of the tenant where they matter.
-func (c *change) lookAtHolder(a licensing.Assignee, withSkus bool) (h holder, skus []*licensing.SubscribedSku, err error) {
-	err = c.look(forLicenses, func(l *loaders.Loaders) (err error) {
+// readHolder reads the holder and, if licenses are added, the tenant's products.
+func (c *change) readHolder(a licensing.Assignee, withSkus bool) (h holder, skus []*licensing.SubscribedSku, err error) {
+	err = c.read(assignLicenseProperties, func(l *loaders.Loaders) (err error) {
 		var unread error
 		if withSkus {
 			skus, unread = l.AllSubscribedSkus()
@@ -171,13 +174,13 @@ func (c *change) lookAtHolder(a licensing.Assignee, withSkus bool) (h holder, sk
 	return h, skus, err
 }
 
-// checkLicenses checks what is given and taken, and completes the change with the plans. It fails where a product that is
-// given may be one whose id cannot be read.
+// checkLicenses checks the products to add and to remove, and sets write.Add. It fails if a product to add may be one
+// whose SKU ID could not be read.
 func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.AssignLicense, h holder, skus []*licensing.SubscribedSku) error {
 	for i, add := range input.AddLicenses {
 		at := slices.IndexFunc(skus, func(sku *licensing.SubscribedSku) bool { return is(sku.SkuID, add.SkuID) })
 		if at < 0 {
-			if err := firstDoubt(skus, func(sku *licensing.SubscribedSku) error { return sku.WhyUnread("skuId") }); err != nil {
+			if err := firstReadError(skus, func(sku *licensing.SubscribedSku) error { return sku.WhyUnread("skuId") }); err != nil {
 				return err
 			}
 			c.userError(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
@@ -186,7 +189,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 		c.products = append(c.products, product{skus[at].SkuID, skus[at].SkuPartNumber})
 		plans := skus[at].ServicePlans
 		if skus[at].WhyUnread("servicePlans") != nil {
-			plans = nil // not all of them are known
+			plans = nil // the list is incomplete
 		}
 		disabled := c.plansIn(add.DisabledPlans, plans, "addLicenses", i, "disabledPlans")
 		write.Add = append(write.Add, licensing.AssignedLicense{SkuID: &add.SkuID, DisabledPlans: disabled})
@@ -195,25 +198,26 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 		}
 	}
 	if len(input.AddLicenses) > 0 && lacksLocation(h.user) {
-		c.userError(model.UserErrorUsageLocation, "The person has no usage location. Set it first.", "assignedTo", "id")
+		c.userError(model.UserErrorUsageLocation, "The user has no usage location. Set it first.", "assignedTo", "id")
 	}
 	for i, sku := range input.RemoveLicenses {
-		if _, direct := h.direct(sku); !direct && !h.doubtful() {
+		if _, direct := h.direct(sku); !direct && !h.incomplete() {
 			c.userError(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
 		}
 	}
 	return nil
 }
 
-// licensesShow tells whether the service shows a change.
-func (c *change) licensesShow(write licensing.AssignLicense) bool {
-	now, _, err := c.lookAtHolder(write.AssignedTo, false)
+// licensesVisible reads the holder and reports whether Microsoft Graph returns the change.
+func (c *change) licensesVisible(write licensing.AssignLicense) bool {
+	now, _, err := c.readHolder(write.AssignedTo, false)
 	return err == nil && now.shows(write)
 }
 
-// shows tells whether everything that a change gives and takes shows. What cannot be read can be what was to be taken.
+// shows reports whether all added licenses are returned and all removed ones are not. Removals stay unconfirmed while
+// the list is incomplete.
 func (h holder) shows(write licensing.AssignLicense) bool {
-	if len(write.Remove) > 0 && (h.doubtful() || !h.lists()) {
+	if len(write.Remove) > 0 && (h.incomplete() || !h.lists()) {
 		return false
 	}
 	return !slices.ContainsFunc(write.Add, func(add licensing.AssignedLicense) bool { return !h.gives(add) }) &&
@@ -223,7 +227,7 @@ func (h holder) shows(write licensing.AssignLicense) bool {
 		})
 }
 
-// gives tells whether the holder has a product directly with just these plans switched off.
+// gives reports whether the holder has a direct license with exactly these disabled plans.
 func (h holder) gives(license licensing.AssignedLicense) bool {
 	disabled, ok := h.direct(*license.SkuID)
 	return ok && sameIDs(disabled, license.DisabledPlans)

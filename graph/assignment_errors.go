@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// maxLicensing is the largest page of the licensing collections.
+	// maxLicensing is the largest page size of the licensing collections.
 	maxLicensing = 1000
-	// licensingAtOnce is the largest page of them upstream that is known to be in use.
+	// licensingAtOnce is the largest $top sent for them.
 	licensingAtOnce = 100
 )
 
-// assignmentErrors returns a page of the tenant's assignment errors that a filter leaves.
+// assignmentErrors returns a page of the tenant's assignment errors that match the filter.
 func (f *field) assignmentErrors() (*model.AssignmentErrorConnection, error) {
 	filter := deref(arg[*model.AssignmentErrorFilter](f, "filter"))
 	l := f.errorList("assignmentErrors", filter)
@@ -28,33 +28,33 @@ func (f *field) assignmentErrors() (*model.AssignmentErrorConnection, error) {
 		}
 		l.query.Filter.AssignedTo = id
 	}
-	l.keep, l.doubt = keepErrors(filter), errorDoubt(filter)
+	l.keep, l.readError = keepErrors(filter), errorReadError(filter)
 	return rootPage(f, l)
 }
 
 func (f *field) errorList(name string, arguments any) list[*licensing.AssignmentError, *licensing.AssignmentError] {
 	return list[*licensing.AssignmentError, *licensing.AssignmentError]{
-		name: listName(name, arguments), most: maxLicensing, mostUpstream: licensingAtOnce, typeName: "AssignmentError",
-		loader: f.AssignmentErrorsByQuery, whole: asSent[*licensing.AssignmentError],
+		name: listName(name, arguments), maxFirst: maxLicensing, maxTop: licensingAtOnce, typeName: "AssignmentError",
+		loader: f.AssignmentErrorsByQuery, complete: asReturned[*licensing.AssignmentError],
 	}
 }
 
-// keepErrors returns what is filtered here; nil when nothing is.
+// keepErrors returns the conditions that the gateway evaluates itself; nil if there are none.
 func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) bool {
 	if f.Code == nil && f.OccurredFrom == nil && f.OccurredBefore == nil {
 		return nil
 	}
 	return func(e *licensing.AssignmentError) bool {
-		unread, at := e.WhyUnread("occurrenceDateTime") != nil, e.OccurrenceDateTime // shown, and said
+		unread, at := e.WhyUnread("occurrenceDateTime") != nil, e.OccurrenceDateTime // an unread time matches and reports an error
 		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
 			(f.OccurredFrom == nil || unread || at != nil && !at.Before(*f.OccurredFrom)) &&
 			(f.OccurredBefore == nil || unread || at != nil && at.Before(*f.OccurredBefore))
 	}
 }
 
-// errorDoubt returns what tells why nobody can tell whether an error is wanted: of one that was sent without a time,
-// which is left out, and of one whose time cannot be read, which is not.
-func errorDoubt(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) error {
+// errorReadError returns a function that returns why the time of an error cannot be compared: the service sent none,
+// which excludes the error, or it could not be read, which includes it.
+func errorReadError(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) error {
 	return func(e *licensing.AssignmentError) error {
 		otherCode := f.Code != nil && e.Code != "" && !strings.EqualFold(e.Code, *f.Code)
 		if f.OccurredFrom == nil && f.OccurredBefore == nil || e.OccurrenceDateTime != nil || otherCode {
@@ -64,7 +64,7 @@ func errorDoubt(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 	}
 }
 
-// assignmentError returns one assignment error by its id.
+// assignmentError returns one assignment error by its ID.
 func (f *field) assignmentError() (*licensing.AssignmentError, error) {
 	return f.findAssignmentError(arg[string](f, "id"))
 }
@@ -74,22 +74,22 @@ func (f *field) findAssignmentError(id string) (*licensing.AssignmentError, erro
 		return nil, err
 	}
 	f.prefetchLists()
-	return unlessRefused(f.AssignmentErrorByID.Get(id))
+	return rejectedAsNotFound(f.AssignmentErrorByID.Get(id))
 }
 
 func (f *field) assigneeOfError(e *licensing.AssignmentError) (licensing.DirectoryObject, error) {
-	return existing(f.AssigneeOfError(e))
+	return ignoreNotFound(f.AssigneeOfError(e))
 }
 
 func (f *field) usageRightOfError(e *licensing.AssignmentError) (*licensing.UsageRight, error) {
-	return existing(f.UsageRightOfError(e))
+	return ignoreNotFound(f.UsageRightOfError(e))
 }
 
 func (f *field) licenseStatesOfError(e *licensing.AssignmentError) ([]*licensing.LicenseAssignmentState, error) {
 	return f.LicenseStatesOfError(e)
 }
 
-// remedy returns what can be done about an error: by its code, else by the states of its assignee.
+// remedy returns a remedy for an error, found by its code or else by the license assignment states of its assignee.
 func (f *field) remedy(e *licensing.AssignmentError) (remedy *licensing.Remedy, err error) {
 	if remedy = e.RemedyByCode(); remedy != nil {
 		return remedy, nil
@@ -98,7 +98,7 @@ func (f *field) remedy(e *licensing.AssignmentError) (remedy *licensing.Remedy, 
 	for _, state := range failed(states) {
 		remedy = state.Remedy()
 	}
-	return remedy, cmp.Or(err, firstDoubt(states, func(s *licensing.LicenseAssignmentState) error {
+	return remedy, cmp.Or(err, firstReadError(states, func(s *licensing.LicenseAssignmentState) error {
 		return cmp.Or(s.WhyUnread("error"), s.WhyUnread("skuId"))
 	}))
 }

@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	// maxTargets bounds the ids in a record of the audit log: a mutation field changes at most maxWrites objects, in
-	// up to as many products and plans.
+	// maxTargets limits the IDs in an audit record: a mutation field changes at most maxWrites objects, with as many
+	// products and plans.
 	maxTargets = 2 * maxWrites
-	// maxAuditName bounds the names in a record that a client has chosen.
+	// maxAuditName limits the length of a client's operation name in a record.
 	maxAuditName = 256
 )
 
-// trail is what one mutation field does, for its record in the audit log.
+// trail collects what one mutation field changes, for its audit record.
 type trail struct {
-	mu       sync.Mutex
-	writes   [][]licensing.WriteResult // of each set of changes, as far as is known
-	unsent   int                       // changes that the gateway itself has refused, one of several
-	mistakes []string                  // codes of the user errors
+	mu         sync.Mutex
+	writes     [][]licensing.WriteResult // of each batch; WriteUnknown until answered
+	unsent     int                       // changes not sent because the gateway rejected them
+	userErrors []string                  // codes of the user errors
 }
 
 type trailKey struct{}
@@ -42,7 +42,8 @@ func trailOf(ctx context.Context) *trail {
 	return t
 }
 
-// writing notes that changes are about to be sent. Until known is called, nobody knows what became of them.
+// writing records n changes as WriteUnknown before they are sent, and returns the function that records their
+// results.
 func (t *trail) writing(n int) (known func([]licensing.WriteResult)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -55,7 +56,7 @@ func (t *trail) writing(n int) (known func([]licensing.WriteResult)) {
 	}
 }
 
-// outcomes returns how many changes had which outcome, and the service's ids of the requests that made them.
+// outcomes returns the number of changes per outcome, and Microsoft Graph's IDs of their requests.
 func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,23 +77,23 @@ func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []strin
 	return counts, requestIDs
 }
 
-// refused notes one of several changes that is not sent.
-func (t *trail) refused() {
+// notSent counts a change that the gateway does not send.
+func (t *trail) notSent() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.unsent++
 }
 
-// mistaken notes the code of a user error.
-func (t *trail) mistaken(code string) {
+// userError records the code of a user error.
+func (t *trail) userError(code string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !slices.Contains(t.mistakes, code) {
-		t.mistakes = append(t.mistakes, code)
+	if !slices.Contains(t.userErrors, code) {
+		t.userErrors = append(t.userErrors, code)
 	}
 }
 
-// audited runs one mutation field and writes a record of it: also when it panics.
+// audited runs one mutation field and writes its audit record, also after a panic.
 func (o *operations) audited(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	t := &trail{}
 	ctx = context.WithValue(ctx, trailKey{}, t)
@@ -100,21 +101,21 @@ func (o *operations) audited(ctx context.Context, next graphql.RootResolver) gra
 		op, fc := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
 		codes := codesAt(ctx, fc.Field.Alias)
 		counts, requestIDs := t.outcomes()
-		_ = o.audit(ctx, "mutation", op, // whoever writes reports what is lost
+		_ = o.audit(ctx, "mutation", op, // the log handler reports lost records
 			"field", fc.Field.Name,
-			"targets", o.resolver.rights.ids(op, fc.Field.Field),
+			"targets", o.resolver.permissions.ids(op, fc.Field.Field),
 			"outcome", outcome(counts, codes),
 			"done", counts[licensing.WriteDone],
 			"notDone", counts[licensing.WriteNotDone],
 			"unknown", counts[licensing.WriteUnknown],
-			"userErrors", t.mistakes,
+			"userErrors", t.userErrors,
 			"errors", codes,
 			"upstreamRequestIds", requestIDs,
 		)
 	}()
 	if o.resolver.options.AuditRequired {
 		op, fc := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
-		if err := o.audit(ctx, "mutation begins", op, "field", fc.Field.Name, "targets", o.resolver.rights.ids(op, fc.Field.Field)); err != nil {
+		if err := o.audit(ctx, "mutation started", op, "field", fc.Field.Name, "targets", o.resolver.permissions.ids(op, fc.Field.Field)); err != nil {
 			graphql.AddError(graphql.WithFieldContext(ctx, fieldOf(fc)), errAudit)
 			return graphql.Null
 		}
@@ -122,15 +123,15 @@ func (o *operations) audited(ctx context.Context, next graphql.RootResolver) gra
 	return next(ctx)
 }
 
-// errAudit is why a mutation is refused that nobody could trace.
+// errAudit rejects a mutation field whose audit record cannot be written.
 var errAudit = errors.New("the audit log cannot be written")
 
-// fieldOf is a root field as errors see it.
+// fieldOf returns the field context of a root field, for its errors.
 func fieldOf(fc *graphql.RootFieldContext) *graphql.FieldContext {
 	return &graphql.FieldContext{Object: fc.Object, Field: fc.Field}
 }
 
-// outcome is that of all changes of a field together.
+// outcome summarizes the outcomes of all changes of a field.
 func outcome(counts map[licensing.Outcome]int, codes []string) string {
 	done, notDone := counts[licensing.WriteDone], counts[licensing.WriteNotDone]
 	switch {
@@ -147,7 +148,7 @@ func outcome(counts map[licensing.Outcome]int, codes []string) string {
 	}
 }
 
-// codesAt returns the codes of the errors of a root field, each once.
+// codesAt returns the distinct error codes of a root field, sorted.
 func codesAt(ctx context.Context, alias string) []string {
 	var codes []string
 	for _, e := range graphql.GetErrors(ctx) {
@@ -160,9 +161,9 @@ func codesAt(ctx context.Context, alias string) []string {
 	return codes
 }
 
-// denials writes a record of what the caller of an operation was denied: fields, by the gateway or by Microsoft Graph in
-// the caller's name, or all of it, by a switch or a list of the operator's or because nothing can be asked in the
-// caller's name.
+// denials writes an audit record of what an operation's caller was denied: fields, by the gateway or by Microsoft
+// Graph on behalf of the caller, or the whole operation, by a setting of the gateway or because an on-behalf-of token
+// cannot be obtained.
 func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, resp *graphql.Response) {
 	names := deniedIn(op).names()
 	var codes, requestIDs []string
@@ -171,7 +172,7 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 		failure, isUpstream := errors.AsType[*upstream.Error](e.Err)
 		personal := isUpstream && (failure.Personal || errors.Is(failure.Kind, upstream.ErrSignIn))
 		whole := resp.Data == nil && !isUpstream
-		if code != "FORBIDDEN" && code != "UNAUTHENTICATED" || !personal && !whole && !isRight(e.Err) {
+		if code != "FORBIDDEN" && code != "UNAUTHENTICATED" || !personal && !whole && !isPermissionError(e.Err) {
 			continue
 		}
 		codes = append(codes, code)
@@ -184,7 +185,7 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 			}
 		}
 	}
-	if codes == nil && names != nil { // of an answer that was cut off
+	if codes == nil && names != nil { // the response was cut off
 		codes = []string{"FORBIDDEN"}
 	}
 	if codes == nil {
@@ -205,25 +206,25 @@ func (o *operations) denials(ctx context.Context, op *graphql.OperationContext, 
 	_ = o.audit(ctx, "denied", op, attrs...)
 }
 
-func isRight(err error) bool {
-	_, ok := errors.AsType[*rightError](err)
+func isPermissionError(err error) bool {
+	_, ok := errors.AsType[*permissionError](err)
 	return ok
 }
 
-// targets returns the ids in the arguments of an operation's root fields.
+// targets returns the IDs in the arguments of an operation's root fields.
 func (o *operations) targets(op *graphql.OperationContext) []string {
 	var ids []string
 	if op.Operation == nil {
 		return nil
 	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query", "Mutation"}) {
-		ids = append(ids, o.resolver.rights.ids(op, field.Field)...)
+		ids = append(ids, o.resolver.permissions.ids(op, field.Field)...)
 	}
 	return ids[:min(len(ids), maxTargets)]
 }
 
-// audit writes a record about an operation. Who asks is in the context, and the logger's business. It fails when the
-// record is not written.
+// audit writes one record about an operation. The log handler adds the caller from the context. It returns the
+// handler's error.
 func (o *operations) audit(ctx context.Context, event string, op *graphql.OperationContext, attrs ...any) error {
 	hash, name := "", ""
 	if o.resolver.options.Document != nil {
@@ -239,20 +240,20 @@ func (o *operations) audit(ctx context.Context, event string, op *graphql.Operat
 	record := slog.NewRecord(time.Now(), slog.LevelInfo, event, 0)
 	record.Add("operation", strings.ToValidUTF8(name[:min(len(name), maxAuditName)], ""), "sha256", hash)
 	record.Add(attrs...)
-	return o.resolver.options.Audit.Handler().Handle(ctx, record) // a logger would keep the error
+	return o.resolver.options.Audit.Handler().Handle(ctx, record) // a slog.Logger would drop the error
 }
 
-// ids returns the ids in the arguments of a field: what its schema says is an ID or a UUID.
-func (r *rights) ids(op *graphql.OperationContext, field *ast.Field) []string {
+// ids returns the values of type ID and UUID in the arguments of a field.
+func (p *permissions) ids(op *graphql.OperationContext, field *ast.Field) []string {
 	var ids []string
 	arguments := field.ArgumentMap(op.Variables)
 	for _, argument := range field.Definition.Arguments {
-		r.collect(argument.Type, arguments[argument.Name], &ids)
+		p.collect(argument.Type, arguments[argument.Name], &ids)
 	}
 	return ids
 }
 
-func (r *rights) collect(typ *ast.Type, value any, ids *[]string) {
+func (p *permissions) collect(typ *ast.Type, value any, ids *[]string) {
 	if len(*ids) >= maxTargets {
 		return
 	}
@@ -263,15 +264,15 @@ func (r *rights) collect(typ *ast.Type, value any, ids *[]string) {
 			if typ.Elem != nil {
 				elem = typ.Elem
 			}
-			r.collect(elem, element, ids)
+			p.collect(elem, element, ids)
 		}
 	case map[string]any:
-		definition := r.schema.Types[typ.Name()]
+		definition := p.schema.Types[typ.Name()]
 		if definition == nil {
 			return
 		}
 		for _, member := range definition.Fields {
-			r.collect(member.Type, value[member.Name], ids)
+			p.collect(member.Type, value[member.Name], ids)
 		}
 	case string:
 		if guid, ok := licensing.ParseGUID(value); ok && (typ.Name() == "ID" || typ.Name() == "UUID") {
@@ -282,6 +283,6 @@ func (r *rights) collect(typ *ast.Type, value any, ids *[]string) {
 	}
 }
 
-// assignmentID is what the ids of assignments and allotments look like. Another text that is given for an id can be
-// anything, a name as well, and nothing has it.
+// assignmentID matches the IDs of assignments and allotments. Other values are not logged: a client may pass any
+// text, such as a name.
 var assignmentID = regexp.MustCompile(`^[A-Za-z0-9_-]{20,200}$`)

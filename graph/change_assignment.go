@@ -12,27 +12,27 @@ import (
 	"licensegraph/loaders"
 )
 
-// forAllotment are the properties of an allotment by which changes are checked.
-var forAllotment = []string{"id", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "assignableTo", "services", "subscriptions"}
+// allotmentProperties are the properties of an allotment that mutations of assignments require.
+var allotmentProperties = []string{"id", "skuId", "skuPartNumber", "allottedUnits", "consumedUnits", "assignableTo", "services", "subscriptions"}
 
-// forAssignment are the properties by which a change of an assignment is checked and read back.
-var forAssignment = map[string][]string{
+// assignmentProperties are the properties that a change of an assignment requires for its checks.
+var assignmentProperties = map[string][]string{
 	"User": {"id"}, "Group": {"id"}, "Device": {"id"}, "DirectoryObject": {"id"},
-	"Allotment":  forAllotment,
+	"Allotment":  allotmentProperties,
 	"Assignment": {"id", "disabledServicePlanIds", "allotment", "assignedTo"},
 }
 
-// forReread are the properties by which an assignment is read back.
-var forReread = map[string][]string{"Assignment": {"id", "disabledServicePlanIds"}}
+// rereadProperties are the properties that reading an assignment back requires.
+var rereadProperties = map[string][]string{"Assignment": {"id", "disabledServicePlanIds"}}
 
-// assignment reads an assignment; nil, noted, when there is none.
+// assignment reads an assignment. If it does not exist, assignment adds a user error and returns nil.
 func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 	if opaqueID(id) != nil {
 		c.userError(model.UserErrorInvalid, "This is not the ID of an assignment.", "id")
 		return nil, nil
 	}
-	err = c.look(forAssignment, func(l *loaders.Loaders) (err error) {
-		a, err = unlessRefused(l.AssignmentByID.Get(id))
+	err = c.read(assignmentProperties, func(l *loaders.Loaders) (err error) {
+		a, err = rejectedAsNotFound(l.AssignmentByID.Get(id))
 		return err
 	})
 	if errors.Is(err, upstream.ErrNotFound) {
@@ -42,16 +42,16 @@ func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 	return a, err
 }
 
-// allotmentOf reads the allotment that an assignment draws on; nil when nobody says which it is.
+// allotmentOf reads the allotment that an assignment draws on; nil if the service does not return it.
 func (c *change) allotmentOf(a *licensing.Assignment) (allotment *licensing.Allotment, err error) {
-	err = c.look(forAssignment, func(l *loaders.Loaders) (err error) {
-		allotment, err = l.WholeAllotment(a.Related.Allotment)
+	err = c.read(assignmentProperties, func(l *loaders.Loaders) (err error) {
+		allotment, err = l.CompleteAllotment(a.Related.Allotment)
 		return err
 	})
 	return allotment, err
 }
 
-// updateAssignment replaces the service plans that are switched off.
+// updateAssignment replaces the disabled service plans of an assignment.
 func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.UpdateAssignmentPayload, error) {
 	payload := &model.UpdateAssignmentPayload{}
 	a, err := c.assignment(input.ID)
@@ -72,18 +72,18 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 		if now != nil && disables(now, disabled) {
 			return licensing.WriteDone
 		}
-		return licensing.WriteUnknown // also when it is gone: it may have been changed before
+		return licensing.WriteUnknown // also after a 404: the change may have preceded the deletion
 	}))[0]
 	payload.Outcome, payload.Assignment = &result.Outcome, &licensing.Assignment{ID: a.ID}
 	if result.Outcome == licensing.WriteDone {
 		payload.Assignment = changed(a.ID, result.Assignment, disabled, poolOf(a), assigneeOf(a))
 	}
-	c.refused(result.Err, subject{}, []any{"id"}, ast.PathName("assignment"))
+	c.rejected(result.Err, subject{}, []any{"id"}, ast.PathName("assignment"))
 	payload.UserErrors = c.errs
 	return payload, nil
 }
 
-// deleteAssignment takes an assignment back.
+// deleteAssignment deletes an assignment.
 func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.DeleteAssignmentPayload, error) {
 	payload := &model.DeleteAssignmentPayload{}
 	a, err := c.assignment(input.ID)
@@ -101,17 +101,17 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	if result.Outcome == licensing.WriteDone {
 		payload.DeletedAssignmentID = &a.ID
 	}
-	c.refused(result.Err, subject{}, []any{"id"}, ast.PathName("deletedAssignmentId"))
+	c.rejected(result.Err, subject{}, []any{"id"}, ast.PathName("deletedAssignmentId"))
 	payload.UserErrors = c.errs
 	return payload, nil
 }
 
-// disables tells whether an assignment is known to have just these plans switched off.
+// disables reports whether exactly these service plans are disabled in an assignment.
 func disables(a *licensing.Assignment, plans []licensing.GUID) bool {
 	return a.DisabledServicePlanIDs != nil && sameIDs(a.DisabledServicePlanIDs, plans)
 }
 
-// assigneeOf returns who has an assignment; nil when that is not known.
+// assigneeOf returns the assignee of an assignment; nil if unknown.
 func assigneeOf(a *licensing.Assignment) licensing.DirectoryObject {
 	if a.Related.AssignedTo == nil {
 		return nil
@@ -119,7 +119,7 @@ func assigneeOf(a *licensing.Assignment) licensing.DirectoryObject {
 	return a.Related.AssignedTo.Object
 }
 
-// assigneeID is [assigneeOf] for the id, empty when it is not known.
+// assigneeID returns the ID of the assignee of an assignment; empty if unknown.
 func assigneeID(a *licensing.Assignment) string {
 	if assignee := assigneeOf(a); assignee != nil {
 		return assignee.ObjectID()
@@ -127,7 +127,8 @@ func assigneeID(a *licensing.Assignment) string {
 	return ""
 }
 
-// changed is an assignment after a change, as the service returned it, or, if it did not, as it was sent.
+// changed returns an assignment after a change, with the plans that the service returned or else those that were
+// sent.
 func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, allotmentID string, assignee licensing.DirectoryObject) *licensing.Assignment {
 	a := &licensing.Assignment{ID: id, DisabledServicePlanIDs: sent}
 	if returned != nil && returned.DisabledServicePlanIDs != nil {
@@ -145,14 +146,14 @@ func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, a
 	return a
 }
 
-// reread reads an assignment back, and has judged what became of it: nil when it is gone. It is gone when twice neither it
-// is found nor its assignee has it: a part of the service may lag behind another. Where the assignments of its assignee
-// cannot be read, it is not known to be gone.
+// reread returns a function that reads an assignment back and passes it to judge: nil if two reads in a row find it
+// neither by ID nor in its assignee's list, because replicas of the service can lag behind. While the list cannot be
+// read, the outcome stays unknown.
 func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assignment) licensing.Outcome) func([]int) map[int]licensing.WriteResult {
 	missed := 0
 	return func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
-		c.look(forReread, func(l *loaders.Loaders) error { //nolint:errcheck // what cannot be read is not judged
+		c.read(rereadProperties, func(l *loaders.Loaders) error { //nolint:errcheck // a failed read leaves the outcome unknown
 			now, err := l.AssignmentByID.Get(a.ID)
 			assignments, unlisted := assignmentsOf(l, assigneeOf(a))
 			if errors.Is(err, loaders.ErrBlocked) || errors.Is(unlisted, loaders.ErrBlocked) {
@@ -176,7 +177,7 @@ func (c *change) reread(a *licensing.Assignment, judge func(now *licensing.Assig
 	}
 }
 
-// assignmentsOf returns the direct assignments of an object, where the service lists them.
+// assignmentsOf returns the direct assignments of a user or group; [upstream.ErrNotOffered] for other types.
 func assignmentsOf(l *loaders.Loaders, assignee licensing.DirectoryObject) ([]*licensing.Assignment, error) {
 	switch assignee := assignee.(type) {
 	case *licensing.User:

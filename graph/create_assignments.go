@@ -13,27 +13,27 @@ import (
 	"licensegraph/loaders"
 )
 
-// forAssignments are the properties by which an assignment is checked and read back.
-var forAssignments = map[string][]string{
+// createProperties are the properties that createAssignments requires for its checks and for reading back.
+var createProperties = map[string][]string{
 	"User":       {"id", "usageLocation", "assignedLicenses"},
 	"Group":      {"id"},
 	"Device":     {"id"},
-	"Allotment":  forAllotment,
+	"Allotment":  allotmentProperties,
 	"Assignment": {"id", "disabledServicePlanIds", "allotment"},
 }
 
-// candidate is somebody who is to get a unit.
+// candidate is one assignee of the input.
 type candidate struct {
 	index    int
 	assignee licensing.Assignee
 
-	mistake     *model.UserError // in the input; nothing is looked up or sent then
+	inputError  *model.UserError // an invalid input is neither read nor sent
 	user        *licensing.User
-	assignments []*licensing.Assignment // direct ones
+	assignments []*licensing.Assignment // direct
 	err         error
 }
 
-// createAssignments gives a unit of a product to each of several assignees.
+// createAssignments assigns a unit of a product to each of several assignees.
 func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
 	payload := &model.CreateAssignmentsPayload{Results: []*model.CreateAssignmentResult{}}
 	candidates := c.candidates(input.AssignedTo)
@@ -67,7 +67,7 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 		pool, refused := c.pool(candidate, pools, taken)
 		if refused != nil {
 			result.UserErrors = append(result.UserErrors, refused)
-			trailOf(c.ctx).refused()
+			trailOf(c.ctx).notSent()
 			continue
 		}
 		taken[pool.ID]++
@@ -81,32 +81,32 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 	return payload, nil
 }
 
-// candidates reads who is to get a unit; nothing when there are none, or too many.
+// candidates validates the assignees of the input. It returns none if there are no assignees or too many.
 func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 	ids := c.directoryIDs(each(inputs, func(a *model.AssigneeInput) string { return a.ID }), "assignedTo")
 	candidates := make([]*candidate, len(ids))
 	for i, id := range ids {
-		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: inputs[i].Type, ID: id.text}, mistake: id.mistake}
-		if id.mistake == nil && inputs[i].Type == licensing.AssigneeUnknownFuture {
-			candidates[i].mistake = c.userError(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
+		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: inputs[i].Type, ID: id.text}, inputError: id.inputError}
+		if id.inputError == nil && inputs[i].Type == licensing.AssigneeUnknownFuture {
+			candidates[i].inputError = c.userError(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
 		}
 	}
 	return candidates
 }
 
-// pools returns the allotments that can be drawn on, and looks at those who are to get a unit.
+// pools reads the allotments to draw on and the candidates.
 func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candidate) (pools []*licensing.Allotment, err error) {
-	err = c.look(forAssignments, func(l *loaders.Loaders) (err error) {
+	err = c.read(createProperties, func(l *loaders.Loaders) (err error) {
 		if input.SkuID != nil {
 			if pools, err = l.AllotmentsOfSku(*input.SkuID); err == nil && len(pools) == 0 {
-				err = l.AllotmentDoubt()
+				err = l.AllotmentReadError()
 			}
 		} else {
 			var allotment *licensing.Allotment
-			allotment, err = unlessRefused(l.AllotmentByID.Get(*input.AllotmentID))
+			allotment, err = rejectedAsNotFound(l.AllotmentByID.Get(*input.AllotmentID))
 			pools = []*licensing.Allotment{allotment}
 		}
-		return cmp.Or(lookAtAll(l, candidates), err)
+		return cmp.Or(readCandidates(l, candidates), err)
 	})
 	switch {
 	case errors.Is(err, upstream.ErrNotFound):
@@ -125,21 +125,20 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 	return pools, nil
 }
 
-// lookAtAll reads who is to get units, and what they have already. It fails when it is blocked: what else there is to say
-// is noted.
-func lookAtAll(l *loaders.Loaders, candidates []*candidate) error {
+// readCandidates reads the candidates, with each candidate's error in its err. It returns only [loaders.ErrBlocked].
+func readCandidates(l *loaders.Loaders, candidates []*candidate) error {
 	_, _, blocked := loaders.Collect(candidates, func(d *candidate) (*candidate, error) {
-		if d.mistake != nil {
+		if d.inputError != nil {
 			return d, nil
 		}
-		d.err = d.look(l)
+		d.err = d.read(l)
 		return d, d.err
 	})
 	return blocked
 }
 
-// look reads who is to get a unit, and what that has already.
-func (d *candidate) look(l *loaders.Loaders) error {
+// read reads the assignee and its direct assignments.
+func (d *candidate) read(l *loaders.Loaders) error {
 	var missing, unlisted error
 	switch d.assignee.Type {
 	case licensing.AssigneeUser:
@@ -157,19 +156,20 @@ func (d *candidate) look(l *loaders.Loaders) error {
 	return cmp.Or(missing, unlisted)
 }
 
-// pool says from where an assignee takes a unit, or why not: where most are free after what others have taken. Some of
-// those may be refused in the end, so that others can still be free.
+// pool returns the allotment that a candidate draws on, or why there is none. It picks the usable allotment with the
+// most available units, less those of earlier candidates. Microsoft Graph may still reject those, so only units that
+// were never available count as missing.
 func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[string]int32) (*licensing.Allotment, *model.UserError) {
 	no := func(code model.UserErrorCode, message string) (*licensing.Allotment, *model.UserError) {
 		return nil, c.userError(code, message, "assignedTo", d.index)
 	}
 	switch {
-	case d.mistake != nil:
-		return nil, d.mistake
+	case d.inputError != nil:
+		return nil, d.inputError
 	case d.err != nil:
 		return no(model.UserErrorNotFound, "No object of this type has this ID.")
 	case lacksLocation(d.user):
-		return no(model.UserErrorUsageLocation, "The person has no usage location. Set it first.")
+		return no(model.UserErrorUsageLocation, "The user has no usage location. Set it first.")
 	}
 	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool {
 		return a.WhyUnread("assignableTo") == nil && !slices.Contains(a.AssignableTo(), d.assignee.Type)
@@ -188,20 +188,20 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 	pool := slices.MaxFunc(usable, func(a, b *licensing.Allotment) int { return cmp.Compare(left(a), left(b)) })
 	free := slices.ContainsFunc(usable, func(a *licensing.Allotment) bool {
 		units := a.AvailableUnits()
-		return units == nil || *units > 0 // where it is not known, Microsoft Graph tells
+		return units == nil || *units > 0 // unknown: Microsoft Graph checks
 	})
-	if d.assignee.Type != licensing.AssigneeGroup && !free && !d.has(pool.SkuID) { // members of groups wait; who has the product may have a unit
+	if d.assignee.Type != licensing.AssigneeGroup && !free && !d.has(pool.SkuID) { // members of a group wait for units; a user who has the product may not use one
 		return no(model.UserErrorNoFreeUnit, "No unit is free. Free or buy units, or assign through a group, whose members wait for units.")
 	}
 	return pool, nil
 }
 
-// lacksLocation tells whether a user is known to have no usage location.
+// lacksLocation reports whether a user was read without a usage location.
 func lacksLocation(user *licensing.User) bool {
 	return user != nil && user.WhyUnread("usageLocation") == nil && deref(user.UsageLocation) == ""
 }
 
-// has tells whether a user has a product, in whatever way, or may have it as far as that is known.
+// has reports whether a user has a product, direct or through a group. It is true if the licenses could not be read.
 func (d *candidate) has(sku *licensing.GUID) bool {
 	if d.user != nil && d.user.WhyUnread("assignedLicenses") != nil {
 		return true
@@ -209,12 +209,12 @@ func (d *candidate) has(sku *licensing.GUID) bool {
 	return d.user != nil && sku != nil && slices.ContainsFunc(d.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, *sku) })
 }
 
-// draws tells whether an assignee has a direct assignment of an allotment, as far as that is known.
+// draws reports whether an assignee is known to have a direct assignment of an allotment.
 func (d *candidate) draws(allotmentID string) bool {
 	return slices.ContainsFunc(d.assignments, func(a *licensing.Assignment) bool { return poolOf(a) == allotmentID })
 }
 
-// poolOf returns the id of the allotment that an assignment draws on; empty when nobody said.
+// poolOf returns the ID of the allotment that an assignment draws on; empty if unknown.
 func poolOf(a *licensing.Assignment) string {
 	if a.Related.Allotment == nil {
 		return ""
@@ -222,7 +222,7 @@ func poolOf(a *licensing.Assignment) string {
 	return a.Related.Allotment.Object.ID
 }
 
-// created looks for assignments that were sent, and whose answer was lost or has no id. Those of devices cannot be read.
+// created reads back assignments whose response was lost or had no ID. Assignments of devices cannot be read.
 func (c *change) created(open []int, writes []licensing.Write, writers []*candidate) map[int]licensing.WriteResult {
 	now := map[int]*candidate{}
 	var readable []*candidate
@@ -232,7 +232,7 @@ func (c *change) created(open []int, writes []licensing.Write, writers []*candid
 			readable = append(readable, now[i])
 		}
 	}
-	c.look(forAssignments, func(l *loaders.Loaders) error { return lookAtAll(l, readable) }) //nolint:errcheck // each candidate has its own
+	c.read(createProperties, func(l *loaders.Loaders) error { return readCandidates(l, readable) }) //nolint:errcheck // each candidate has its own error
 	results := map[int]licensing.WriteResult{}
 	for i, d := range now {
 		results[i] = d.since(writers[i], writes[i].(licensing.CreateAssignment))
@@ -240,7 +240,8 @@ func (c *change) created(open []int, writes []licensing.Write, writers []*candid
 	return results
 }
 
-// since tells whether an assignee has, since it was looked at before, an assignment that is just what was sent.
+// since compares with the candidate as read before the change, and returns WriteDone if it has a new assignment of
+// this allotment with these plans.
 func (d *candidate) since(before *candidate, sent licensing.CreateAssignment) licensing.WriteResult {
 	for _, a := range d.assignments {
 		old := slices.ContainsFunc(before.assignments, func(b *licensing.Assignment) bool { return b.ID == a.ID })
@@ -251,7 +252,7 @@ func (d *candidate) since(before *candidate, sent licensing.CreateAssignment) li
 	return licensing.WriteResult{Outcome: licensing.WriteUnknown}
 }
 
-// report says of each assignment what became of it.
+// report sets the outcome, assignment and user errors of each result.
 func (c *change) report(payload *model.CreateAssignmentsPayload, writers []*candidate, writes []licensing.Write, results []licensing.WriteResult) {
 	for n, written := range results {
 		i, sent := writers[n].index, writes[n].(licensing.CreateAssignment)
@@ -260,16 +261,16 @@ func (c *change) report(payload *model.CreateAssignmentsPayload, writers []*cand
 		if made := written.Assignment; made != nil {
 			result.Assignment = changed(made.ID, made, sent.DisabledServicePlanIDs, sent.AllotmentID, writers[n].object())
 		}
-		result.UserErrors = append(result.UserErrors, c.refused(written.Err, writers[n].subject(), []any{"assignedTo", i}, ast.PathName("results"), ast.PathIndex(i))...)
+		result.UserErrors = append(result.UserErrors, c.rejected(written.Err, writers[n].subject(), []any{"assignedTo", i}, ast.PathName("results"), ast.PathIndex(i))...)
 	}
 }
 
-// subject is the assignee as a refusal concerns it.
+// subject describes the assignee for the texts of refusals.
 func (d *candidate) subject() subject {
 	return subject{creates: true, assignee: d.assignee.Type, located: d.user != nil && deref(d.user.UsageLocation) != ""}
 }
 
-// object is the assignee as an object of which the id is known.
+// object returns the assignee with its ID only.
 func (d *candidate) object() licensing.DirectoryObject {
 	switch d.assignee.Type {
 	case licensing.AssigneeUser:

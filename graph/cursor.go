@@ -21,41 +21,39 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// cursor is a place in a list: after the element number Skip of an upstream page.
+// cursor is a position in a list: after element Skip of an upstream page.
 type cursor struct {
-	// Link is the upstream page; empty for the first.
+	// Link is the URL of the upstream page (@odata.nextLink); empty for the first.
 	Link string `json:"l,omitempty"`
-	// Top is the size of the pages behind Link: the link fixes it.
+	// Top is the page size that Link fixes.
 	Top int `json:"t,omitempty"`
-	// Before is how many elements of the list are before the page behind Link.
+	// Before is the number of list elements before the page at Link.
 	Before int `json:"b,omitempty"`
-	// Skip is how many elements of the page are before the place.
+	// Skip is the number of elements of the page before the position.
 	Skip int `json:"s,omitempty"`
-	// Shown are the properties that the pages behind Link show, joined with commas: the link fixes them.
+	// Shown are the selected properties that Link fixes, joined with commas.
 	Shown string `json:"p,omitempty"`
-	// Counted tells that the first page was counted: such lists are read in a way of their own, in which their order
-	// may be another.
+	// Counted reports that the first page was read with $count, which can change the order of the list.
 	Counted bool `json:"c,omitempty"`
-	// ID is the element of a held list that the cursor is at.
+	// ID is the element at the position, in a list that is paged by the gateway.
 	ID string `json:"i,omitempty"`
 }
 
-// cursors seals cursors, so that a client can neither read nor make one: a cursor leads to where the gateway
-// sends its token next. Every gateway with the same key reads them.
+// cursors encrypts cursors, so that clients can neither read nor forge them: a cursor has the URL to which the
+// gateway sends its token next. Replicas with the same keys accept each other's cursors.
 type cursors struct {
 	keys   *atomic.Pointer[cursorKeys]
 	tenant string
 }
 
-// cursorKeys open what any of them has sealed. The first seals.
+// cursorKeys are the keys that decrypt cursors. The first one also encrypts.
 type cursorKeys []cursorKey
 
-// cursorKey seals with AES-256-GCM. The nonce follows from what is sealed, so that the same place has the same cursor in
-// each answer: a client that asks again sees that nothing has changed (as in RFC 5297, section 1.3.2, deterministic
-// authenticated encryption).
+// cursorKey encrypts with AES-256-GCM. The nonce is derived from the plaintext, so that equal positions have equal
+// cursors and a client can compare responses (deterministic authenticated encryption, RFC 5297, section 1.3.2).
 type cursorKey struct {
 	aead  cipher.AEAD
-	nonce []byte // key of the nonces
+	nonce []byte // HMAC key that derives nonces
 }
 
 func newCursorKey(key []byte) (cursorKey, error) {
@@ -89,9 +87,9 @@ func (k cursorKey) open(sealed, scope []byte) ([]byte, error) {
 }
 
 const (
-	// cursorKeySize is the key size of AES-256.
+	// cursorKeySize is the key size of AES-256 in bytes.
 	cursorKeySize = 32
-	// maxCursor bounds what is read as a cursor.
+	// maxCursor limits the length of a cursor in bytes.
 	maxCursor = 8 << 10
 )
 
@@ -100,7 +98,7 @@ func newCursors(keys [][]byte, tenant string) (*cursors, error) {
 	return c, c.change(keys)
 }
 
-// change has other keys seal and open cursors from now on.
+// change replaces the keys. It fails if there is none or one has the wrong size.
 func (c *cursors) change(keys [][]byte) error {
 	if len(keys) == 0 {
 		return errors.New("a cursor key is missing")
@@ -120,7 +118,7 @@ func (c *cursors) change(keys [][]byte) error {
 	return nil
 }
 
-// of returns the cursors as a caller has them, which are those of the caller's tenant.
+// of returns the cursors of the caller's tenant.
 func (c *cursors) of(caller *identity.Caller) *cursors {
 	if caller == nil || caller.TenantID == c.tenant {
 		return c
@@ -128,24 +126,25 @@ func (c *cursors) of(caller *identity.Caller) *cursors {
 	return &cursors{keys: c.keys, tenant: caller.TenantID}
 }
 
-// compressors are used again and again: each takes a megabyte.
+// compressors are pooled: each allocates about 1 MB.
 var compressors = sync.Pool{New: func() any {
-	compressor, _ := flate.NewWriter(nil, flate.BestSpeed) // fails on bad levels only
+	compressor, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for invalid levels only
 	return compressor
 }}
 
-// seal makes a cursor valid for one list of one tenant: the field and its arguments, but for the page size.
+// seal encrypts a cursor, bound to the tenant and to one list: a field and its arguments except the page size.
 func (c *cursors) seal(list string, at cursor) string {
 	var plain bytes.Buffer
 	compressed := compressors.Get().(*flate.Writer)
 	defer compressors.Put(compressed)
 	compressed.Reset(&plain)
-	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer takes all
-	compressed.Close()                     //nolint:errcheck // a buffer takes all
+	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer does not fail
+	compressed.Close()                     //nolint:errcheck // a buffer does not fail
 	return base64.RawURLEncoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
 }
 
-// open reads a cursor of the list, handed to an argument.
+// open decrypts a cursor that was passed in an argument. It returns an InputError unless the cursor belongs to the
+// list and the tenant.
 func (c *cursors) open(list, argument, text string) (cursor, error) {
 	foreign := &upstream.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: take a cursor of a page with the same arguments, from the same gateway"}
 	var at cursor

@@ -12,27 +12,27 @@ import (
 	"licensegraph/loaders"
 )
 
-// edge is a field that leads from an object to others, or one that is answered from properties of other names.
+// edge is a field that leads to other objects, or that is resolved from properties with other names.
 type edge struct {
 	name string // Type.field
-	// requires are the upstream properties that the field is answered from, as Type.property, and requiresFor those that it
-	// takes for the value of an argument.
+	// requires are the upstream properties that the field requires, as Type.property; requiresFor depend on an
+	// argument.
 	requires    []string
 	requiresFor []requirement
-	// get is the function of the field, a func(*field, P) (V, error). It asks for all it can before it returns
-	// [loaders.ErrBlocked], and changes nothing. Nil for a field that Go has as a property.
+	// get resolves the field: a func(*field, P) (V, error) without side effects that requests all keys before it
+	// returns [loaders.ErrBlocked]. Nil if the Go type has the property.
 	get any
-	// visit runs get for a parent and hands over each object that it leads to. Nil for what leads nowhere.
+	// visit calls get for a parent and passes each object it returns to each. Nil for fields without objects.
 	visit func(f *field, parent any, each func(object any)) error
-	// parents are what get runs for where that is not the object but what an argument holds.
+	// parents returns the arguments that replace the parent object of get.
 	parents func(*field) []any
-	// stub is the object that get leads to when no more is known of it than its key; nil where that is not known.
+	// stub returns the object with its key only; nil if the key is unknown before the read.
 	stub func(f *field, parent any) any
-	// returns is the type of the objects; empty for an interface or a union.
+	// returns is the GraphQL type of the objects; empty for an interface or a union.
 	returns string
 }
 
-// requirement is what a field takes for some values of an argument.
+// requirement is the required properties of a field for some values of an argument.
 type requirement struct {
 	argument   string
 	applies    func(value any) bool
@@ -42,10 +42,10 @@ type requirement struct {
 // query is the parent of the root fields.
 type query struct{}
 
-// edges has each edge by its name. From here follow $select, the prefetch, what is read ahead, and the resolvers.
+// edges has the edges by name. $select, the prefetch and the resolvers are derived from it.
 var edges = map[string]*edge{}
 
-// derived are the properties from which fields of any type are answered that have another name upstream.
+// derived are the required upstream properties of fields that have no upstream property of their name.
 var derived = map[string][]string{
 	"productName":          {"skuId"},
 	"appliesToText":        {"appliesTo"},
@@ -55,7 +55,7 @@ var derived = map[string][]string{
 	"units":                {"prepaidUnits", "consumedUnits"},
 }
 
-func init() { // Not a literal: the edges lead back to the table.
+func init() { // not a literal: the functions refer to the table
 	const plansOfSkus = "SubscribedSku.servicePlans"
 	for _, list := range [][]*edge{
 		{
@@ -64,7 +64,7 @@ func init() { // Not a literal: the edges lead back to the table.
 			root("Query.me", (*field).me).hoist((*field).meStub),
 			root("Query.groups", (*field).groups),
 			root("Query.group", (*field).group).hoist((*field).groupStub),
-			root("Query.allotments", (*field).allotments).when("filter", given, forArranging...).when("orderBy", given, forArranging...),
+			root("Query.allotments", (*field).allotments).when("filter", given, allotmentListProperties...).when("orderBy", given, allotmentListProperties...),
 			root("Query.allotment", (*field).allotment).hoist((*field).allotmentStub),
 			root("Query.assignments", (*field).assignments),
 			root("Query.assignment", (*field).assignment),
@@ -197,7 +197,7 @@ func init() { // Not a literal: the edges lead back to the table.
 			edges[e.name] = e
 		}
 	}
-	types := shownSchema().Types
+	types := publicSchema().Types
 	for _, e := range edges {
 		typeName, fieldName := e.place()
 		if returned := types[types[typeName].Fields.ForName(fieldName).Type.Name()]; returned.Kind == ast.Object {
@@ -206,24 +206,23 @@ func init() { // Not a literal: the edges lead back to the table.
 	}
 }
 
-// toOne is an edge that leads to one object, or none. What it requires are properties of its own type, unless they name
-// another.
+// toOne returns an edge to at most one object. Names in requires without a type are properties of its own type.
 func toOne[P any, V comparable](name, requires string, get func(*field, P) (V, error)) *edge {
 	return newEdge(name, requires, get, func(f *field, parent any, each func(any)) error {
 		value, err := get(f, parent.(P))
-		return handOver(each, err, value)
+		return visitAll(each, err, value)
 	})
 }
 
-// toMany is an edge that leads to a list of objects.
+// toMany returns an edge to a list of objects.
 func toMany[P any, V comparable](name, requires string, get func(*field, P) ([]V, error)) *edge {
 	return newEdge(name, requires, get, func(f *field, parent any, each func(any)) error {
 		values, err := get(f, parent.(P))
-		return handOver(each, err, values...)
+		return visitAll(each, err, values...)
 	})
 }
 
-// toValue is an edge that leads to no objects, but has to read some.
+// toValue returns an edge to a value that is computed from objects.
 func toValue[P, V any](name, requires string, get func(*field, P) (V, error)) *edge {
 	return newEdge(name, requires, get, func(f *field, parent any, _ func(any)) error {
 		_, err := get(f, parent.(P))
@@ -231,25 +230,25 @@ func toValue[P, V any](name, requires string, get func(*field, P) (V, error)) *e
 	})
 }
 
-// root is an edge of the query type.
+// root returns an edge of the query type.
 func root[V comparable](name string, get func(*field) (V, error)) *edge {
 	return toOne(name, "", func(f *field, _ query) (V, error) { return get(f) })
 }
 
-// listOf is the function of an edge to what a loader has by the id of the parent.
+// listOf returns the get function of a list that a loader reads by the parent's ID.
 func listOf[P licensing.Node, V any](loader func(*field) *loaders.Loader[string, []V]) func(*field, P) ([]V, error) {
 	return func(f *field, parent P) ([]V, error) { return loader(f).Get(parent.ObjectID()) }
 }
 
-// property is a field that Go has as a property, and that leads to objects with edges.
+// property returns an edge to the objects in a property of the Go type.
 func property[P any, V comparable](name string, of func(P) []V) *edge {
 	_, fieldName, _ := strings.Cut(name, ".")
 	return newEdge(name, fieldName, nil, func(_ *field, parent any, each func(any)) error {
-		return handOver(each, nil, of(parent.(P))...)
+		return visitAll(each, nil, of(parent.(P))...)
 	})
 }
 
-// connection is the properties that lead through a connection.
+// connection returns the edges of a connection type.
 func connection[T comparable](typeName string) []*edge {
 	return []*edge{
 		property(typeName+"Connection.nodes", (*model.Connection[T]).Nodes),
@@ -270,8 +269,8 @@ func newEdge(name, requires string, get any, visit func(*field, any, func(any)) 
 	return e
 }
 
-// handOver hands over the objects that an edge leads to, unless it is blocked, without those that are nil.
-func handOver[V comparable](each func(any), err error, values ...V) error {
+// visitAll passes the non-nil values to each, unless err is [loaders.ErrBlocked].
+func visitAll[V comparable](each func(any), err error, values ...V) error {
 	var none V
 	for _, value := range values {
 		if value != none && !errors.Is(err, loaders.ErrBlocked) {
@@ -281,31 +280,31 @@ func handOver[V comparable](each func(any), err error, values ...V) error {
 	return err
 }
 
-// when has an edge require properties for some values of an argument.
+// when adds required properties for some values of an argument.
 func (e *edge) when(argument string, applies func(any) bool, properties ...string) *edge {
 	e.requiresFor = append(e.requiresFor, requirement{argument, applies, properties})
 	return e
 }
 
-// each has an edge run for each element of an argument.
+// each sets the function that returns the parents of the edge.
 func (e *edge) each(parents func(*field) []any) *edge {
 	e.parents = parents
 	return e
 }
 
-// hoist has what is below an edge be read before the object is known.
+// hoist sets the stub, from which the fields below are prefetched together with the object.
 func (e *edge) hoist(stub func(*field, any) any) *edge {
 	e.stub = stub
 	return e
 }
 
-// place returns the type that has the field, and the field's own name.
+// place splits the name into the type and the field.
 func (e *edge) place() (typeName, field string) {
 	typeName, field, _ = strings.Cut(e.name, ".")
 	return typeName, field
 }
 
-// hoistable tells whether the key of its object is all that an edge needs.
+// hoistable reports whether the edge requires no property of its object except the key.
 func (e *edge) hoistable() bool {
 	typeName, _ := e.place()
 	return e.get != nil && !slices.ContainsFunc(e.requires, func(property string) bool {
@@ -313,7 +312,7 @@ func (e *edge) hoistable() bool {
 	})
 }
 
-// typeOf returns the type of an object that the edge leads to.
+// typeOf returns the GraphQL type of an object at the edge.
 func (e *edge) typeOf(object any) string {
 	if e.returns != "" {
 		return e.returns
@@ -340,8 +339,7 @@ func (e *edge) typeOf(object any) string {
 	}
 }
 
-// given tells whether an argument has a value.
+// given reports whether an argument has a value.
 func given(value any) bool { return value != nil }
 
-// anys returns elements as values of any type.
 func anys[E any](elements []E) []any { return each(elements, func(e E) any { return e }) }

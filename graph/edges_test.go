@@ -27,7 +27,7 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 			resolved[strings.ToLower(root.Name+"."+method.Name)] = true
 		}
 	}
-	types := shownSchema().Types
+	types := publicSchema().Types
 	// leads tells whether an object of a type has a field with a resolver, or one that leads to such.
 	seen := map[string]bool{}
 	var leads func(typeName string) bool

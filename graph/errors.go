@@ -23,39 +23,39 @@ import (
 	"licensegraph/loaders"
 )
 
-// codes maps what can go wrong upstream to the code and the words that a client reads. What is not here is
-// INTERNAL, and its words stay in the log.
+// codes maps upstream errors to the code and message that clients get. Other errors are INTERNAL, with their text in
+// the log only.
 var codes = []struct {
 	kind error
 	code string
 	text string
 }{
 	{upstream.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
-	{upstream.ErrSignIn, "UNAUTHENTICATED", "Microsoft Graph cannot be asked in your name: sign in again. If that does not help, an administrator has to consent to the gateway."},
-	{upstream.ErrNotAPerson, "FORBIDDEN", "The gateway asks Microsoft Graph in the name of people, and you are an application: sign in as a person."},
-	{upstream.ErrForbidden, "FORBIDDEN", "The gateway's application may not do this."},
+	{upstream.ErrSignIn, "UNAUTHENTICATED", "The gateway could not get an on-behalf-of token for you: sign in again. If that does not help, an administrator must consent to the gateway."},
+	{upstream.ErrNotAPerson, "FORBIDDEN", "The gateway calls Microsoft Graph on behalf of users, and your token is an application's: sign in as a user."},
+	{upstream.ErrForbidden, "FORBIDDEN", "Microsoft Graph denied the gateway's application access."},
 	{upstream.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
-	{upstream.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph takes no more requests for now."},
-	{upstream.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation has sent as many requests to Microsoft Graph as one may. Ask for smaller pages, or in several operations."},
+	{upstream.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph throttled the request."},
+	{upstream.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation reached its limit of requests to Microsoft Graph. Request smaller pages, or use several operations."},
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
-	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was given up before Microsoft Graph had answered."},
+	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was canceled before Microsoft Graph answered."},
 	{upstream.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
 	{upstream.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a value that cannot be read."},
-	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a list that does not end: its pages repeat, or too many are empty."},
-	{upstream.ErrExpired, "UPSTREAM_UNAVAILABLE", "Microsoft Graph lost the place in a list while it was read."},
+	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent an endless list: its pages repeat, or too many are empty."},
+	{upstream.ErrExpired, "UPSTREAM_UNAVAILABLE", "The next link of a list expired while Microsoft Graph was read."},
 	{upstream.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
-	{errAudit, "INTERNAL", "The audit log cannot be written, and nothing is changed without it. The gateway's operator has to look."},
-	{upstream.ErrRefused, "INTERNAL", "Microsoft Graph does not take the request as the gateway wrote it."},
+	{errAudit, "INTERNAL", "The audit log cannot be written, so nothing was changed. Contact the gateway's operator."},
+	{upstream.ErrRefused, "INTERNAL", "Microsoft Graph rejected the gateway's request."},
 }
 
-// PresentError turns an error into what a client may read of it.
+// PresentError returns the error that a client gets, without internal texts.
 func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	if input, ok := errors.AsType[*upstream.InputError](err); ok {
 		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", input.Message))
 	}
-	if right, ok := errors.AsType[*rightError](err); ok {
-		e := presented(ctx, err, "FORBIDDEN", right.Error())
-		e.Extensions["requiredScopes"] = right.alternatives
+	if denial, ok := errors.AsType[*permissionError](err); ok {
+		e := presented(ctx, err, "FORBIDDEN", denial.Error())
+		e.Extensions["requiredScopes"] = denial.alternatives
 		return e
 	}
 	if isOverflow(err) {
@@ -68,15 +68,15 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 				e.Message = missing(ctx, e)
 			}
 			if errors.Is(known.kind, context.DeadlineExceeded) || errors.Is(known.kind, context.Canceled) {
-				e.Extensions["retryable"] = !isMutation(ctx) // of which something may have been done
+				e.Extensions["retryable"] = !isMutation(ctx) // a mutation may have taken effect
 			}
 			if failure, ok := errors.AsType[*upstream.Error](err); ok {
 				describe(e, failure)
 				if identity.From(ctx) != nil && errors.Is(err, upstream.ErrUnauthenticated) {
-					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // signing in again would not help
+					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // another sign-in does not help
 				}
 				if failure.Personal && errors.Is(err, upstream.ErrForbidden) {
-					e.Message = "Microsoft Graph does not let you do this."
+					e.Message = "Microsoft Graph denied you access."
 				}
 			}
 			return e
@@ -96,7 +96,7 @@ func isMutation(ctx context.Context) bool {
 	return op != nil && op.Operation == ast.Mutation
 }
 
-// missing says what it is that does not exist, of what a root field names.
+// missing returns the NOT_FOUND message, with the ID from the arguments of a root field.
 func missing(ctx context.Context, e *gqlerror.Error) string {
 	const nothing = "Microsoft Graph has no such object."
 	fc := graphql.GetFieldContext(ctx)
@@ -127,13 +127,13 @@ func missing(ctx context.Context, e *gqlerror.Error) string {
 	return nothing
 }
 
-// isOverflow tells whether a number in the text of a request was too large for its type.
+// isOverflow reports whether a number literal was out of range for its type.
 func isOverflow(err error) bool {
 	_, ok := errors.AsType[*graphql.NumberOverflowError](err)
 	return ok || errors.Is(err, strconv.ErrRange)
 }
 
-// ofDocument gives an error of the request's own text a code of ours.
+// ofDocument sets BAD_USER_INPUT on errors of parsing and validation.
 func ofDocument(e *gqlerror.Error) *gqlerror.Error {
 	switch code, _ := e.Extensions["code"].(string); code {
 	case errcode.ParseFailed, errcode.ValidationFailed, "":
@@ -142,26 +142,26 @@ func ofDocument(e *gqlerror.Error) *gqlerror.Error {
 	return e
 }
 
-// What gqlparser says of a variable that is no member of an enumeration, and of one of another type. It repeats the
-// value, or 0 for a fraction.
+// Parts of gqlparser's messages for variables of a wrong enum value or type. The messages repeat the value, or 0 for
+// a fraction.
 const (
 	invalidEnum = " is not a valid "
 	invalidType = "cannot use value "
 )
 
-// ofVariable gives an error of a variable the variable's name and place. gqlparser gives it a path that is not
-// one of the answer. The value is not repeated.
+// ofVariable replaces the path of a variable's error, which is not a response path, by the variable's name and
+// location, and removes the value.
 func ofVariable(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
 	if len(e.Path) < 2 || e.Path[0] != ast.PathName("variable") || !graphql.HasOperationContext(ctx) {
 		return e
 	}
 	name := fmt.Sprint(e.Path[1])
-	if at := strings.LastIndex(e.Message, invalidEnum); at >= 0 { // before it is the value
+	if at := strings.LastIndex(e.Message, invalidEnum); at >= 0 { // the value precedes it
 		e.Message = "the value" + e.Message[at:]
 	}
 	if at := strings.LastIndex(e.Message, " as "); at >= 0 && strings.HasPrefix(e.Message, invalidType) {
 		typeName := e.Message[at+len(" as "):]
-		e.Message = "the value is no " + typeName
+		e.Message = "the value is not of type " + typeName
 		if typeName == "Int" {
 			e.Message += ": write a whole number of 32 bits, without a fraction or an exponent"
 		}
@@ -176,8 +176,7 @@ func ofVariable(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
 	return e
 }
 
-// ofField gives an error of an argument the path and the place of its field. gqlgen adds the argument to the
-// path, which is then not one of the answer.
+// ofField removes the argument that gqlgen appends to the path of an argument error, and sets the field's location.
 func ofField(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
 	field := graphql.GetPath(ctx)
 	for len(e.Path) > len(field) && len(field) > 0 {
@@ -203,19 +202,20 @@ func presented(ctx context.Context, cause error, code, text string) *gqlerror.Er
 	return e
 }
 
-// describe adds what a client, or who asks Microsoft's support, can use of an upstream failure.
+// describe adds the extensions of an upstream failure: permissions, retry advice and request IDs for Microsoft
+// support.
 func describe(e *gqlerror.Error, failure *upstream.Error) {
 	if failure.Permission != "" {
-		e.Message += " It needs the permission " + failure.Permission
+		e.Message += " Required permission: " + failure.Permission
 		e.Extensions["permission"] = failure.Permission
 		if others := failure.PermissionAlternatives; len(others) > 0 {
-			e.Message += ", or " + strings.Join(others, " or ") + " in its place"
+			e.Message += ", or " + strings.Join(others, " or ")
 			e.Extensions["permissionAlternatives"] = others
 		}
 		e.Message += "."
 	}
 	if errors.Is(failure.Kind, upstream.ErrUnreadable) {
-		e.Message += " It is that of " + failure.Operation + "."
+		e.Message += " Request: " + failure.Operation + "."
 	}
 	e.Extensions["retryable"] = failure.Retryable
 	if failure.Spent > 0 {
@@ -231,7 +231,7 @@ func describe(e *gqlerror.Error, failure *upstream.Error) {
 	}
 }
 
-// Recover turns a panic into an error, and logs where it came from.
+// Recover returns a function that logs a panic with its origin and returns errPanic.
 func Recover(logger *slog.Logger) graphql.RecoverFunc {
 	return func(ctx context.Context, p any) error {
 		caught := loaders.Recovered(p)
@@ -240,22 +240,21 @@ func Recover(logger *slog.Logger) graphql.RecoverFunc {
 	}
 }
 
-// errPanic is the error of a panic that is in the log.
+// errPanic is the error of a panic that has been logged.
 var errPanic = errors.New("panic in a resolver")
 
 const (
-	// maxPaths bounds the fields that are named of those which met the same failure.
+	// maxPaths limits the paths reported for one cause.
 	maxPaths = 100
-	// allPaths bounds those of all failures of an answer.
+	// allPaths limits the paths reported in one response.
 	allPaths = 1_000
 )
 
-// merged reports failures with the same cause once, at the first field that met it, with the number of
-// fields that did and their paths. Its order is that of the answer. Failures of several entities stand each at its own
-// path: a router that asked for them passes them on to where it asked for each, and knows nothing of other paths.
+// merged reports errors with the same cause once, at the first path, with the count and paths of the others, ordered
+// by path. Errors of different entities stay separate: a federation router maps each path to its own representation.
 func merged(errs gqlerror.List) gqlerror.List {
 	var result gqlerror.List
-	var causes []cause // of the result
+	var causes []cause // of result
 	first := map[cause]*gqlerror.Error{}
 	paths := map[cause][]ast.Path{}
 	for _, e := range errs {
@@ -268,7 +267,7 @@ func merged(errs gqlerror.List) gqlerror.List {
 			first[key] = e
 			result, causes = append(result, e), append(causes, key)
 		} else if errors.Is(e.Err, errPanic) {
-			first[key].Err = e.Err // what gqlgen tells its siblings is no cause
+			first[key].Err = e.Err // gqlgen reports other errors for the siblings of a panic
 		}
 	}
 	left := allPaths
@@ -287,7 +286,7 @@ func merged(errs gqlerror.List) gqlerror.List {
 	return result
 }
 
-// comparePaths orders paths by their fields and indices.
+// comparePaths orders paths element by element.
 func comparePaths(a, b ast.Path) int {
 	return slices.CompareFunc(a, b, func(a, b ast.PathElement) int {
 		switch a := a.(type) {
@@ -305,11 +304,11 @@ func comparePaths(a, b ast.Path) int {
 	})
 }
 
-// cause is what makes two failures the same.
+// cause is equal for errors that are merged.
 type cause struct {
 	code, text, detail string
 	status             int
-	entity             string // that failed
+	entity             string // path of the failed entity
 }
 
 func causeOf(e *gqlerror.Error) cause {
@@ -333,7 +332,7 @@ func causeOf(e *gqlerror.Error) cause {
 	return c
 }
 
-// fields returns a path without its indices.
+// fields returns the field names of a path, without indices.
 func fields(path ast.Path) string {
 	var names []string
 	for _, step := range path {
@@ -344,16 +343,16 @@ func fields(path ast.Path) string {
 	return strings.Join(names, ".")
 }
 
-// shortened returns the beginning of a path, which can hold long aliases.
+// shortened truncates a path for the log: aliases can be long.
 func shortened(path ast.Path) string {
 	const enough = 200
 	text := path.String()
 	return text[:min(len(text), enough)]
 }
 
-// log writes down, once each, failures that somebody other than the client has to know of.
+// log logs each upstream and internal error once, except errors of a canceled request.
 func log(ctx context.Context, logger *slog.Logger, errs gqlerror.List) {
-	gone := errors.Is(context.Cause(ctx), context.Canceled) // nobody waits for the answer any more
+	gone := errors.Is(context.Cause(ctx), context.Canceled) // the client closed the connection
 	for _, e := range errs {
 		if e.Err == nil || errors.Is(e.Err, errPanic) || gone && errors.Is(e.Err, context.Canceled) {
 			continue

@@ -14,22 +14,21 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// representation is how a federation router refers to an entity: its type and one of its keys.
+// representation is a federation router's reference to an entity: its __typename and one of its keys.
 type representation = map[string]any
 
-// entityTypes are the types that a representation can be of.
+// entityTypes are the valid values of a representation's __typename.
 var entityTypes = []string{"User", "Group", "Device", "Allotment", "Assignment", "AssignmentError", "UsageRight", "SubscribedSku"}
 
-// realRepresentation is where a stand-in keeps what it stands for.
+// realRepresentation is the key of the original representation in a placeholder.
 const realRepresentation = "real"
 
-// standIn returns a representation that gqlgen takes, with the real one inside. By itself gqlgen refuses all
-// representations of a type for one that it cannot read; and where a type has several keys, it picks the
-// resolver by the first representation and makes up keys for those that have another.
-func standIn(rep representation) representation {
+// placeholder wraps a representation in one that gqlgen accepts. Without it, gqlgen rejects all representations of a
+// type for one invalid key, and selects the resolver of a type with several keys by the first representation alone.
+func placeholder(rep representation) representation {
 	typeName, _ := rep["__typename"].(string)
 	if !slices.Contains(entityTypes, typeName) {
-		typeName = "User" // whose resolver refuses it
+		typeName = "User" // its resolver rejects the representation
 	}
 	return representation{
 		"__typename": typeName, "id": "-", "holderId": "-", "skuId": "00000000-0000-0000-0000-000000000000",
@@ -37,17 +36,17 @@ func standIn(rep representation) representation {
 	}
 }
 
-// noNilPointer makes an entity that does not exist nil as an interface too. gqlgen gives the resolvers of its fields a nil
-// pointer otherwise, together with the entities that exist.
-func noNilPointer(entity fedruntime.Entity) fedruntime.Entity {
+// untypedNil returns nil for a nil pointer. gqlgen would pass the nil pointer to the resolvers of its fields, in one
+// batch with the other entities.
+func untypedNil(entity fedruntime.Entity) fedruntime.Entity {
 	if v := reflect.ValueOf(entity); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
 	}
 	return entity
 }
 
-// representations returns the real representations in the order in which the entity resolver of a type gets
-// the others.
+// representations returns the original representations of a type, in the order of the arguments of its entity
+// resolver.
 func representations(ctx context.Context, typeName string) []representation {
 	all, _ := graphql.GetFieldContext(ctx).Args["representations"].([]map[string]any)
 	var ofType []representation
@@ -60,7 +59,7 @@ func representations(ctx context.Context, typeName string) []representation {
 	return ofType
 }
 
-// entitiesOf returns the entities that the representations of a type refer to; null for what does not exist.
+// entitiesOf resolves the representations of a type; entities that do not exist are null.
 func entitiesOf[V any](ctx context.Context, r *Resolver, typeName string) ([]V, error) {
 	found, errs := resolveAll[any](ctx, r, representations(ctx, typeName))
 	entities := make([]V, len(found))
@@ -70,7 +69,7 @@ func entitiesOf[V any](ctx context.Context, r *Resolver, typeName string) ([]V, 
 	return withErrors(entities, errs)
 }
 
-// entity returns what a representation refers to; nil for what does not exist.
+// entity resolves a representation; nil if the entity does not exist.
 func (f *field) entity(rep representation) (any, error) {
 	switch rep["__typename"] {
 	case "User":
@@ -94,7 +93,7 @@ func (f *field) entity(rep representation) (any, error) {
 	}
 }
 
-// entityStub is what a representation refers to as far as its key tells; nil when it tells nothing.
+// entityStub returns an entity with its key only; nil if its key identifies no object before it is read.
 func (f *field) entityStub(parent any) any {
 	rep := parent.(representation)
 	id := idOfRep(rep, "id")
@@ -119,10 +118,10 @@ func (f *field) entityStub(parent any) any {
 	return nil
 }
 
-// anyOf returns an object as a value of any type, nil when there is none or it is gone.
+// anyOf converts a value to any, and a nil pointer or a 404 to nil.
 func anyOf[V comparable](value V, err error) (any, error) {
 	var none V
-	if value, err = existing(value, err); err != nil || value == none {
+	if value, err = ignoreNotFound(value, err); err != nil || value == none {
 		return nil, err
 	}
 	return value, nil
@@ -172,7 +171,7 @@ func (f *field) usageRightEntity(rep representation) (*licensing.UsageRight, err
 	if err := errors.Join(err, opaqueID(id)); err != nil {
 		return nil, err
 	}
-	return unlessRefused(f.UsageRightByHolderIDAndID.Get(licensing.UsageRightKey{HolderID: holder, ID: id}))
+	return rejectedAsNotFound(f.UsageRightByHolderIDAndID.Get(licensing.UsageRightKey{HolderID: holder, ID: id}))
 }
 
 func (f *field) skuEntity(rep representation) (*licensing.SubscribedSku, error) {
@@ -188,7 +187,7 @@ func skuOfRep(rep representation) (licensing.GUID, bool) {
 	return licensing.ParseGUID(text)
 }
 
-// idOfRep reads an id of a representation, in the form in which ids are compared; empty when there is none.
+// idOfRep returns an ID of a representation, case-folded; empty if it has none.
 func idOfRep(rep representation, key string) string {
 	id, _ := rep[key].(string)
 	return licensing.FoldID(id)

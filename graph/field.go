@@ -10,70 +10,70 @@ import (
 	"licensegraph/loaders"
 )
 
-// reads are what the edges of an operation read with.
+// reads is what the fields of an operation share.
 type reads struct {
 	*loaders.Loaders
 
 	cursors *cursors
-	// caller is who asks; nil for anyone. Where Microsoft Graph is asked in the caller's name, onBehalfOf is set.
+	// caller is nil without authentication. onBehalfOf reports that Microsoft Graph is called on the caller's behalf.
 	caller     *identity.Caller
 	onBehalfOf bool
 }
 
-// field is one selected field, as its edge sees it.
+// field is one selected field.
 type field struct {
 	*reads
-	selection // what is selected below
+	selection // below the field
 
 	name string         // Type.field
-	args map[string]any // decoded
+	args map[string]any // coerced
 	edge *edge
-	// answered and lists are found out once.
-	answered answers
-	lists    *lists
-	// children are the fields below that are edges or lead to some, by the type of the object.
+	// source and lists are computed once.
+	source dataSource
+	lists  *lists
+	// children caches [field.below].
 	children map[string][]*field
 }
 
-// answers is what answers all that is selected of an object, besides reading it.
-type answers int
+// dataSource is where the selected fields of an object come from.
+type dataSource int
 
 const (
-	answersUnknown answers = iota
-	answersNothing
-	answersNames // the catalog does, if it knows the object
-	answersKey   // the key of the object does
+	sourceUnknown dataSource = iota
+	sourceService
+	sourceCatalog // the built-in catalog, if it has the object
+	sourceKey     // the key of the object
 )
 
-// lists are those of the tenant that what is selected leads to.
+// lists are the tenant's lists that the selection requires.
 type lists struct{ skus, allotments bool }
 
-// idSuffices tells whether nothing but the id is selected of an object of a type.
+// idSuffices reports whether only the ID of an object is selected.
 func (f *field) idSuffices(typeName string) bool {
-	if f.answered == answersUnknown {
-		f.answered = answersNothing
+	if f.source == sourceUnknown {
+		f.source = sourceService
 		if f.only(typeName, "id") {
-			f.answered = answersKey
+			f.source = sourceKey
 		}
 	}
-	return f.answered == answersKey
+	return f.source == sourceKey
 }
 
-// arg returns an argument of a field; nothing when it was not given.
+// arg returns an argument of a field; the zero value if it is absent.
 func arg[T any](f *field, name string) T {
 	value, _ := f.args[name].(T)
 	return value
 }
 
-// fieldOf returns the field that is being resolved.
+// fieldOf returns the field that ctx resolves.
 func (r *Resolver) fieldOf(ctx context.Context) *field {
 	fc := graphql.GetFieldContext(ctx)
 	name := fc.Object + "." + fc.Field.Name
 	return &field{reads: r.reads(ctx), selection: selected(ctx), name: name, args: fc.Args, edge: edges[name]}
 }
 
-// below returns the fields of an object of a type that are edges or lead to some. What the caller is denied is left out,
-// and what has arguments that cannot be read.
+// below returns the selected fields of a type that have an edge, except denied fields and fields with invalid
+// arguments.
 func (f *field) below(ctx context.Context, typeName string) []*field {
 	fields, ok := f.children[typeName]
 	if ok {
@@ -89,7 +89,7 @@ func (f *field) below(ctx context.Context, typeName string) []*field {
 			}
 			args, err := generated.Arguments(ctx, name, selected.ArgumentMap(f.operation.Variables))
 			if err != nil {
-				continue // its resolver says so
+				continue // its resolver returns the error
 			}
 			below := selection{operation: f.operation}
 			below.sets = append(below.sets, selected.Selections)

@@ -338,7 +338,7 @@ func TestHeldPages(t *testing.T) {
 		`{ users(filter: {hasLicenseErrors: false}) { nodes { id } } }`:                                                 "true only",
 		`{ users(filter: {displayNameStartsWith: ""}) { nodes { id } } }`:                                               "1 to 120",
 		`{ users(filter: {assignedByGroup: "x"}) { nodes { id } } }`:                                                    "GUID",
-		`{ users(filter: {assignedByGroup: "05e9a617-0261-4cee-bb44-138d3ef5d965", licensed: true}) { nodes { id } } }`: "goes together",
+		`{ users(filter: {assignedByGroup: "05e9a617-0261-4cee-bb44-138d3ef5d965", licensed: true}) { nodes { id } } }`: "can be combined",
 		`{ groups(filter: {hasMembersWithLicenseErrors: false}) { nodes { id } } }`:                                     "true only",
 		`{ assignmentErrors(filter: {assignedTo: "x"}) { nodes { id } } }`:                                              "GUID",
 		`{ me { id } }`: "`user`",

@@ -185,7 +185,7 @@ func (g *gateway) restart() {
 	}
 	logger := slog.New(slog.NewTextHandler(g.log, nil))
 	resolver, err := graph.New(graph.Options{
-		Begin: func(context.Context) (graph.Upstream, error) {
+		NewUpstream: func(context.Context) (graph.Upstream, error) {
 			if g.person != "" {
 				return g.begin(client.BeginAs(identity.Key{TenantID: g.tenantID, ObjectID: "person"}, g.person)), nil
 			}
@@ -197,7 +197,7 @@ func (g *gateway) restart() {
 		AllowWrites:  !g.readOnly,
 		Audit:        slog.New(slog.NewJSONHandler(g.audit, nil)),
 		Logger:       logger,
-		Unplanned:    func(field string) { g.t.Errorf("%s: read after the prefetch", field) },
+		PrefetchMiss: func(field string) { g.t.Errorf("%s: read after the prefetch", field) },
 
 		WithoutPrefetch: *withoutPrefetch || g.withoutPrefetch,
 		Observe:         g.observe,

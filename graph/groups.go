@@ -9,8 +9,8 @@ import (
 	"licensegraph/loaders"
 )
 
-// groupByID returns the group that something refers to; nil where there is no id, and where it is gone. One
-// that cannot be read has its id.
+// groupByID returns a referenced group; nil if there is no ID or the group was deleted. If it cannot be read, the
+// group has its ID only.
 func (f *field) groupByID(id *string) (*licensing.Group, error) {
 	switch {
 	case id == nil:
@@ -18,7 +18,7 @@ func (f *field) groupByID(id *string) (*licensing.Group, error) {
 	case f.idSuffices("Group"):
 		return &licensing.Group{ID: *id}, nil
 	}
-	group, err := existing(f.GroupByID.Get(*id))
+	group, err := ignoreNotFound(f.GroupByID.Get(*id))
 	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
 		group, _ = f.Bare(&licensing.Group{ID: *id}, err).(*licensing.Group)
 		return group, nil
@@ -26,7 +26,6 @@ func (f *field) groupByID(id *string) (*licensing.Group, error) {
 	return group, err
 }
 
-// group returns one group by its id.
 func (f *field) group() (*licensing.Group, error) { return f.findGroup(arg[string](f, "id")) }
 
 func (f *field) groupStub(any) any { return groupStub(arg[string](f, "id")) }
@@ -48,7 +47,7 @@ func groupStub(id string) any {
 	return &licensing.Group{ID: guid}
 }
 
-// groups returns a page of the groups that a filter leaves.
+// groups returns a page of the groups that match the filter.
 func (f *field) groups() (*model.GroupConnection, error) {
 	filter, order := deref(arg[*model.GroupFilter](f, "filter")), arg[*model.GroupOrder](f, "orderBy")
 	if err := namePrefix(filter.DisplayNameStartsWith); err != nil {
@@ -59,7 +58,7 @@ func (f *field) groups() (*model.GroupConnection, error) {
 	}
 	failing := filter.HasMembersWithLicenseErrors != nil
 	if failing && order != nil {
-		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` does not go together with `orderBy`: Microsoft Graph cannot order such groups"}
+		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` cannot be combined with `orderBy`: Microsoft Graph cannot order such groups"}
 	}
 	return rootPage(f, list[*licensing.Group, *licensing.Group]{
 		name: listName("groups", filter, order),
@@ -69,8 +68,8 @@ func (f *field) groups() (*model.GroupConnection, error) {
 				SkuID: string(deref(filter.SkuID)), DisplayNamePrefix: deref(filter.DisplayNameStartsWith), WithLicenseErrors: failing,
 			},
 		},
-		most: maxUsers, mostUpstream: maxUsers, typeName: "Group",
-		loader: f.GroupsByQuery, whole: f.GroupOfPage, counted: !failing,
+		maxFirst: maxUsers, maxTop: maxUsers, typeName: "Group",
+		loader: f.GroupsByQuery, complete: f.GroupOfPage, counted: !failing,
 	})
 }
 
@@ -87,17 +86,17 @@ func (f *field) members(group *licensing.Group) (*model.DirectoryObjectConnectio
 	return pageOf(f, f.objectsOf("members", group.ID, f.MembersByQuery, true))
 }
 
-// membersWithLicenseErrors returns a page of a group's members to whom a license of it could not be given.
+// membersWithLicenseErrors returns a page of the members to whom the group's licenses could not be assigned.
 func (f *field) membersWithLicenseErrors(group *licensing.Group) (*model.DirectoryObjectConnection, error) {
 	return pageOf(f, f.objectsOf("membersWithLicenseErrors", group.ID, f.MembersWithLicenseErrorsByQuery, false))
 }
 
 func (f *field) objectsOf(name, id string, byQuery *loaders.Loader[upstream.Query, upstream.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
 	return list[*licensing.Reference, licensing.DirectoryObject]{
-		name: listName(name, id), query: upstream.Query{Of: id}, most: maxUsers, mostUpstream: maxUsers, typeName: "DirectoryObject",
+		name: listName(name, id), query: upstream.Query{Of: id}, maxFirst: maxUsers, maxTop: maxUsers, typeName: "DirectoryObject",
 		loader: byQuery, counted: counted,
-		whole: func(_ upstream.Query, member *licensing.Reference) (licensing.DirectoryObject, error) {
-			return f.Whole(member)
+		complete: func(_ upstream.Query, member *licensing.Reference) (licensing.DirectoryObject, error) {
+			return f.Complete(member)
 		},
 	}
 }

@@ -9,16 +9,15 @@ import (
 )
 
 const (
-	// maxID bounds what is taken as an id. The longest that Microsoft Graph makes has 73 characters.
+	// maxID limits the length of an ID. The longest IDs of Microsoft Graph have 73 characters.
 	maxID = 256
-	// maxPrincipalName is the longest value that the directory compares (Microsoft Graph, "Known limits
-	// for directory objects").
+	// maxPrincipalName limits values in filters (Microsoft Graph, "Known limits for directory objects").
 	maxPrincipalName = 120
-	// maxNodes bounds the ids of one `nodes` field.
+	// maxNodes limits the IDs of one `nodes` field.
 	maxNodes = 100
 )
 
-// directoryID reads the object id of something in the directory, which is a GUID.
+// directoryID validates the ID of a directory object: a GUID.
 func directoryID(id string) (string, error) {
 	guid, ok := licensing.ParseGUID(id)
 	if !ok {
@@ -27,7 +26,7 @@ func directoryID(id string) (string, error) {
 	return string(guid), nil
 }
 
-// opaqueID checks an id about whose form nothing is known, but that it is nobody's address: it becomes a part of a URL.
+// opaqueID validates an ID of unknown format that becomes a URL segment. It rejects mail addresses.
 func opaqueID(id string) error {
 	if !segment(id) || strings.Contains(id, "@") {
 		return &upstream.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks, slashes nor @", maxID)}
@@ -35,13 +34,13 @@ func opaqueID(id string) error {
 	return nil
 }
 
-// segment tells whether a text can be a segment of a path.
+// segment reports whether text is valid as one segment of a URL path.
 func segment(text string) bool {
 	return text != "" && len(text) <= maxID && text != "." && text != ".." &&
 		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' || r == '\\' })
 }
 
-// principalName checks a sign-in name.
+// principalName validates a userPrincipalName.
 func principalName(name string) error {
 	if at := strings.IndexByte(name, '@'); at < 1 || at == len(name)-1 || len(name) > maxPrincipalName || !segment(name) {
 		return &upstream.InputError{Message: fmt.Sprintf("a userPrincipalName looks like adele@example.com and has at most %d characters", maxPrincipalName)}

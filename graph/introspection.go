@@ -14,9 +14,9 @@ import (
 	"licensegraph/graph/generated"
 )
 
-// shownSchema is the schema as introspection shows it: without what only the code generator needs, and with
-// words for what it adds for federation routers. They read directives from the SDL in _service.
-var shownSchema = sync.OnceValue(func() *ast.Schema {
+// publicSchema is the schema without types that only gqlgen needs, and with descriptions of the federation fields.
+// Routers read directives from the SDL in _service.
+var publicSchema = sync.OnceValue(func() *ast.Schema {
 	s := generated.NewExecutableSchema(generated.Config{}).Schema()
 	for _, field := range s.Types["Entity"].Fields {
 		for _, argument := range field.Arguments {
@@ -47,7 +47,7 @@ var shownSchema = sync.OnceValue(func() *ast.Schema {
 	return s
 })
 
-// federationDescriptions describes what gqlgen adds by the Apollo Federation subgraph specification.
+// federationDescriptions describe what gqlgen adds for the Apollo Federation subgraph specification.
 var federationDescriptions = map[string]string{
 	"Query._entities": "Entities by their keys, for a federation router, in the order of the representations. All of them cost what one costs.",
 	"Query._service":  "This subgraph, for a federation router.",
@@ -57,10 +57,10 @@ var federationDescriptions = map[string]string{
 	"_Any":            "A representation: an object with the `__typename` of an entity and one of its keys.",
 }
 
-// securityDirectives are those that some routers refuse, and their imports.
+// securityDirectives are the authorization directives, which some routers reject, and their imports.
 var securityDirectives = regexp.MustCompile(`\s+@authenticated\b|\s+@requiresScopes\([^)]*\)|, "@authenticated"|, "@requiresScopes"`)
 
-// plainSDL answers _service with the SDL without those directives. The gateway enforces them all the same.
+// plainSDL removes securityDirectives from the SDL in _service. The gateway still enforces them.
 func plainSDL(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		value, err := next(ctx, resolve)

@@ -11,10 +11,10 @@ import (
 	"licensegraph/loaders"
 )
 
-// maxCounted bounds what the overview counts.
+// maxCounted limits the elements of each list that are counted.
 const maxCounted = 1000
 
-// licensingOverview is what its parts are of.
+// licensingOverview returns the parent of the counts.
 func (f *field) licensingOverview() (*model.LicensingOverview, error) {
 	return &model.LicensingOverview{}, nil
 }
@@ -24,10 +24,10 @@ func counted() *int32 {
 	return &n
 }
 
-// products returns each product of the tenant with its units, by name.
+// products returns the tenant's products with their units, sorted by name.
 func (f *field) products(*model.LicensingOverview) ([]*model.ProductOverview, error) {
 	if !f.of("ProductOverview", "nextLifecycleDate").empty() {
-		f.AllAllotments() //nolint:errcheck // nextLifecycleDate says
+		f.AllAllotments() //nolint:errcheck // nextLifecycleDate returns the error
 	}
 	skus, err := f.AllSubscribedSkus()
 	if err != nil {
@@ -40,8 +40,8 @@ func (f *field) products(*model.LicensingOverview) ([]*model.ProductOverview, er
 	return products, nil
 }
 
-// nextLifecycleDate returns the first day on which a purchase of a product changes: neither one in the past, nor the last
-// one of a purchase that is gone.
+// nextLifecycleDate returns the earliest lifecycle date, today or later, of a product's subscriptions that are not
+// deleted.
 func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensing.Date, err error) {
 	if err := product.Sku.WhyUnread("skuId"); err != nil || product.Sku.SkuID == nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensi
 	if err != nil {
 		return nil, err
 	}
-	err = f.AllotmentDoubt()
+	err = f.AllotmentReadError()
 	today := licensing.DateOf(time.Now())
 	for _, allotment := range allotments {
 		err = cmp.Or(err, allotment.WhyUnread("subscriptions"))
@@ -68,14 +68,14 @@ func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensi
 	return next, err
 }
 
-// failed returns the states that are known to have an error, and of which the product is known.
+// failed returns the states with an error whose product is known.
 func failed(states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
 	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool {
 		return s.Error() == nil || s.WhyUnread("skuId") != nil
 	})
 }
 
-// countErrors counts what failed.
+// countErrors counts assignment errors by code and by product.
 func (f *field) countErrors(*model.LicensingOverview) (*model.AssignmentErrorOverview, error) {
 	page, err := connectionOf(f, f.errorList("licensingOverview", "assignmentErrors"), counted(), nil, func() {})
 	if err != nil {
@@ -106,7 +106,7 @@ func (f *field) countErrors(*model.LicensingOverview) (*model.AssignmentErrorOve
 	return overview, nil
 }
 
-// countByGroup counts errors by the groups that assigned their products.
+// countByGroup counts errors by the group that assigned the product.
 func (f *field) countByGroup(o *model.AssignmentErrorOverview) ([]*model.AssignmentErrorsOfGroup, error) {
 	counts, _, err := f.sources(o.Errors)
 	if err != nil {
@@ -119,14 +119,14 @@ func (f *field) countByGroup(o *model.AssignmentErrorOverview) ([]*model.Assignm
 	return byGroup, nil
 }
 
-// countWithoutSource counts the errors of which it is not known what assigned their products.
+// countWithoutSource counts the errors whose assignment source is unknown.
 func (f *field) countWithoutSource(o *model.AssignmentErrorOverview) (*int32, error) {
 	_, unknown, err := f.sources(o.Errors)
 	return &unknown, err
 }
 
-// sources counts errors by the ids of the groups that assigned their products, and those of which that is not known. It
-// fails when nothing is known because nothing could be read.
+// sources counts errors by the ID of the group that assigned the product, and those without a known source. It fails
+// if a read failed and no source is known.
 func (f *field) sources(errs []*licensing.AssignmentError) (counts map[string]int32, unknown int32, err error) {
 	states, failures, blocked := loaders.Collect(errs, f.LicenseStatesOfError)
 	if blocked != nil {
@@ -149,13 +149,13 @@ func (f *field) sources(errs []*licensing.AssignmentError) (counts map[string]in
 	return counts, unknown, nil
 }
 
-// exhausted returns the allotments that are not known to have a free unit: who waits, waits for these.
+// exhausted returns the allotments without available units, on which members can wait.
 func exhausted(allotments []*licensing.Allotment) []*licensing.Allotment {
 	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return deref(a.AvailableUnits()) > 0 })
 }
 
-// countWaiting counts who waits for units of each allotment. It returns the counts of the queues that could be read, and why
-// others could not; it fails when none could.
+// countWaiting counts the waiting members per allotment. If some queues cannot be read, it returns the others and a
+// partialError; if none can, it fails.
 func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCount, error) {
 	f.prefetchLists()
 	allotments, err := f.AllAllotments()
@@ -181,7 +181,7 @@ func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCo
 			count := &model.WaitingMemberCount{
 				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),
 			}
-			if err := firstDoubt(members, func(w *licensing.WaitingMember) error { return w.WhyUnread("waitingSinceDateTime") }); err != nil {
+			if err := firstReadError(members, func(w *licensing.WaitingMember) error { return w.WhyUnread("waitingSinceDateTime") }); err != nil {
 				count.Lose("longestSince", err)
 			}
 			counts = append(counts, count)
@@ -197,7 +197,7 @@ func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCo
 	return counts, nil
 }
 
-// longest returns since when the first of those who wait waits; nil when that is not known of anybody.
+// longest returns the earliest waitingSinceDateTime; nil if none is known.
 func longest(members []*licensing.WaitingMember) *time.Time {
 	known := slices.DeleteFunc(slices.Clone(members), func(w *licensing.WaitingMember) bool { return w.WaitingSinceDateTime == nil })
 	if len(known) == 0 {
@@ -208,12 +208,12 @@ func longest(members []*licensing.WaitingMember) *time.Time {
 	}).WaitingSinceDateTime
 }
 
-// frequent returns the keys of counts, the most frequent first.
+// frequent returns the keys of counts, highest count first.
 func frequent[K cmp.Ordered](counts map[K]int32) []K {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b K) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
 }
 
-// unlessZero returns a pointer to a value; nil for the zero value.
+// unlessZero returns a pointer to the value; nil for the zero value.
 func unlessZero[T comparable](value T) *T {
 	var zero T
 	if value == zero {

@@ -19,36 +19,35 @@ import (
 	"licensegraph/loaders"
 )
 
-// maxWrites bounds the changes of one mutation field.
+// maxWrites limits the changes of one mutation field.
 const maxWrites = 100
 
-// readBacks are the waits before each time that a change without an answer is looked for, until it shows. What the
-// service has done can take longer than that to show.
+// readBacks are the waits before each attempt to read back a change whose response was lost. Microsoft Graph is
+// eventually consistent.
 var readBacks = []time.Duration{0, time.Second, 3 * time.Second}
 
-// change is one mutation field: what it looks at before, what it sends, and its user errors.
+// change is the execution of one mutation field.
 type change struct {
 	ctx      context.Context
 	upstream Upstream
 	errs     []*model.UserError
-	products []product                // that it concerns
-	plans    []*licensing.ServicePlan // of these products, as far as they were read
+	products []product                // affected by the change
+	plans    []*licensing.ServicePlan // of these products
 }
 
-// changing begins a change.
-func changing(ctx context.Context) *change {
+func newChange(ctx context.Context) *change {
 	return &change{ctx: ctx, upstream: upstreamOf(ctx), errs: []*model.UserError{}}
 }
 
-// look reads, through loaders of its own, what is needed to check or to read back: nothing that was known before. It runs
-// the function until that is not blocked.
-func (c *change) look(properties map[string][]string, read func(*loaders.Loaders) error) error {
+// read calls a function with new loaders, without cached values, until it is not blocked. properties are the required
+// properties by type.
+func (c *change) read(properties map[string][]string, read func(*loaders.Loaders) error) error {
 	l := loaders.New(c.ctx, c.upstream, func(typeName string) []string { return properties[typeName] })
 	_, err := loaders.Read(l, func() (struct{}, error) { return struct{}{}, read(l) })
 	return err
 }
 
-// userError adds an error that the caller can correct, at a place in the input.
+// userError adds an error that the caller can correct, at a path in the input.
 func (c *change) userError(code model.UserErrorCode, message string, field ...any) *model.UserError {
 	path := []string{"input"}
 	for _, step := range field {
@@ -56,13 +55,13 @@ func (c *change) userError(code model.UserErrorCode, message string, field ...an
 	}
 	e := &model.UserError{Field: path, Code: code, Message: message}
 	c.errs = append(c.errs, e)
-	trailOf(c.ctx).mistaken(fmt.Sprint(code))
+	trailOf(c.ctx).userError(fmt.Sprint(code))
 	return e
 }
 
-// refused notes what the service said of a change that it did not make: a user error, or an
-// error at the place given of the answer.
-func (c *change) refused(err error, about subject, field []any, at ...ast.PathElement) []*model.UserError {
+// rejected adds the error of a change: a user error if Microsoft Graph rejected it, else an error at the response
+// path.
+func (c *change) rejected(err error, about subject, field []any, at ...ast.PathElement) []*model.UserError {
 	if err == nil {
 		return nil
 	}
@@ -75,15 +74,15 @@ func (c *change) refused(err error, about subject, field []any, at ...ast.PathEl
 	return nil
 }
 
-// write makes the changes, and reads back those of which the service has not told everything: what became of the change,
-// or the id of what was made. readBack tells of each, by its index, what it found; nothing when nothing can be read. That
-// a change is not found does not prove that it was not made.
+// write sends the changes and reads back those with an unknown outcome or without the ID of a created assignment.
+// readBack gets the indices of these changes and returns results by index; none if they cannot be read. A change that
+// is not found may still have been made.
 func (c *change) write(writes []licensing.Write, readBack func(open []int) map[int]licensing.WriteResult) []licensing.WriteResult {
 	known := trailOf(c.ctx).writing(len(writes))
 	results := c.upstream.Write(c.ctx, writes)
 	known(results)
 	for _, pause := range readBacks {
-		left := open(writes, results)
+		left := unconfirmed(writes, results)
 		if len(left) == 0 || pause > 0 && c.upstream.Wait(c.ctx, pause) != nil {
 			break
 		}
@@ -105,11 +104,11 @@ func (c *change) write(writes []licensing.Write, readBack func(open []int) map[i
 	return results
 }
 
-// unreadable is the readBack of changes that leave nothing to read.
-func unreadable([]int) map[int]licensing.WriteResult { return nil }
+// noReadBack is the readBack of changes that cannot be read.
+func noReadBack([]int) map[int]licensing.WriteResult { return nil }
 
-// open returns the indices of the changes that have to be read back.
-func open(writes []licensing.Write, results []licensing.WriteResult) []int {
+// unconfirmed returns the indices of the changes to read back.
+func unconfirmed(writes []licensing.Write, results []licensing.WriteResult) []int {
 	var indices []int
 	for i, result := range results {
 		_, creates := writes[i].(licensing.CreateAssignment)
@@ -120,16 +119,16 @@ func open(writes []licensing.Write, results []licensing.WriteResult) []int {
 	return indices
 }
 
-// stale tells whether what is read after a change may be older than the change: whether it is not known to be made, or
-// the service does not show it yet. Without a change, nothing is.
+// stale reports whether reads after a change may return data from before it: its outcome is unknown, or Microsoft
+// Graph does not return it yet.
 func stale(outcome licensing.Outcome, shows func() bool) bool {
 	return outcome == licensing.WriteUnknown || outcome == licensing.WriteDone && !shows()
 }
 
-// show tells of assignments whether the service shows them as they are; nil never shows.
-func (c *change) show(assignments []*licensing.Assignment) []bool {
+// visible reports for each assignment whether Microsoft Graph returns it as changed; false for nil.
+func (c *change) visible(assignments []*licensing.Assignment) []bool {
 	shown := make([]bool, len(assignments))
-	c.look(forReread, func(l *loaders.Loaders) error { //nolint:errcheck // what cannot be read does not show
+	c.read(rereadProperties, func(l *loaders.Loaders) error { //nolint:errcheck // an unreadable assignment is not visible
 		_, _, blocked := loaders.Collect(assignments, func(a *licensing.Assignment) (*licensing.Assignment, error) {
 			if a == nil {
 				return nil, nil
@@ -150,26 +149,26 @@ func (c *change) show(assignments []*licensing.Assignment) []bool {
 	return shown
 }
 
-// staleResults tells of new assignments whether what is read of them may be older; see [stale].
+// staleResults returns [stale] for each created assignment.
 func (c *change) staleResults(results []*model.CreateAssignmentResult) []bool {
 	var shown []bool
 	if slices.ContainsFunc(results, func(r *model.CreateAssignmentResult) bool { return r.Assignment != nil }) {
-		shown = c.show(each(results, func(r *model.CreateAssignmentResult) *licensing.Assignment { return r.Assignment }))
+		shown = c.visible(each(results, func(r *model.CreateAssignmentResult) *licensing.Assignment { return r.Assignment }))
 	}
 	return indexed(results, func(i int, r *model.CreateAssignmentResult) bool {
 		return stale(r.Outcome, func() bool { return shown != nil && shown[i] })
 	})
 }
 
-// staleUpdate is [change.staleResults] for a changed assignment.
+// staleUpdate returns [stale] for an updated assignment.
 func (c *change) staleUpdate(payload *model.UpdateAssignmentPayload) bool {
-	return stale(deref(payload.Outcome), func() bool { return c.show([]*licensing.Assignment{payload.Assignment})[0] })
+	return stale(deref(payload.Outcome), func() bool { return c.visible([]*licensing.Assignment{payload.Assignment})[0] })
 }
 
-// staleDeletion is [change.staleResults] for what belonged to a deleted assignment.
+// staleDeletion returns [stale] for a deleted assignment.
 func (c *change) staleDeletion(payload *model.DeleteAssignmentPayload) bool {
 	return stale(deref(payload.Outcome), func() bool {
-		err := c.look(forReread, func(l *loaders.Loaders) error {
+		err := c.read(rereadProperties, func(l *loaders.Loaders) error {
 			_, err := l.AssignmentByID.Get(*payload.DeletedAssignmentID)
 			return err
 		})
@@ -177,13 +176,13 @@ func (c *change) staleDeletion(payload *model.DeleteAssignmentPayload) bool {
 	})
 }
 
-// staleLicenses is [change.staleResults] for who got or lost licenses.
+// staleLicenses returns [stale] for changed licenses.
 func (c *change) staleLicenses(payload *model.AssignLicensePayload) bool {
-	return stale(deref(payload.Outcome), func() bool { return c.licensesShow(payload.Sent) })
+	return stale(deref(payload.Outcome), func() bool { return c.licensesVisible(payload.Sent) })
 }
 
-// plansIn returns the ids of the service plans that are named, by id or by short name, among those of a product. Where
-// those are not known, nil, they have to be named by id.
+// plansIn returns the IDs of service plans that are given by ID or name. If services is nil, because the product's
+// plans are unknown, only IDs are valid.
 func (c *change) plansIn(names []string, services []*licensing.ServicePlan, field ...any) []licensing.GUID {
 	ids := []licensing.GUID{}
 	c.plans = append(c.plans, services...)
@@ -213,7 +212,7 @@ func (c *change) plansIn(names []string, services []*licensing.ServicePlan, fiel
 	return ids
 }
 
-// planNamed finds a service plan by its id, its short name, or its display name if no other plan has that.
+// planNamed finds a service plan by ID, by servicePlanName, or by display name if that is unique.
 func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, bool) {
 	id, _ := licensing.ParseGUID(name)
 	var alike []licensing.GUID
@@ -232,8 +231,7 @@ func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, 
 	return "", false
 }
 
-// servicePlansOfAllotment returns the plans of an allotment as those of a product; nil when the allotment, or one of its plans,
-// is not known.
+// servicePlansOfAllotment returns the service plans of an allotment; nil if they are unknown.
 func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
 	if a == nil || a.WhyUnread("services") != nil {
 		return nil
@@ -243,13 +241,13 @@ func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
 	})
 }
 
-// inputID is an object id of a list, or what is wrong with it.
+// inputID is an ID of an input list, or why it is invalid.
 type inputID struct {
-	text    string
-	mistake *model.UserError
+	text       string
+	inputError *model.UserError
 }
 
-// directoryIDs reads object ids of which each may be there once; nothing when there are none, or too many.
+// directoryIDs validates a list of distinct object IDs. It returns nil if the list is empty or too long.
 func (c *change) directoryIDs(inputs []string, field string) []inputID {
 	if len(inputs) < 1 || len(inputs) > maxWrites {
 		c.userError(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
@@ -269,7 +267,7 @@ func (c *change) directoryIDs(inputs []string, field string) []inputID {
 	})
 }
 
-// indexed returns what a function gives of every element and its index.
+// indexed returns the results of a function for each element and its index.
 func indexed[E, V any](elements []E, of func(int, E) V) []V {
 	values := make([]V, len(elements))
 	for i, element := range elements {
@@ -278,11 +276,11 @@ func indexed[E, V any](elements []E, of func(int, E) V) []V {
 	return values
 }
 
-// sameIDs tells whether two lists hold the same ids.
+// sameIDs reports whether two lists have the same IDs.
 func sameIDs(a, b []licensing.GUID) bool { return joined(a) == joined(b) }
 
-// assignmentAfter returns an assignment after a change: as the service returned it, or, where only the id is known, as it
-// is read now. What belongs to it is read now. Nil stays nil.
+// assignmentAfter returns an assignment after a change: as the service returned it, or read again if only its ID is
+// known. Nil stays nil.
 func (f *field) assignmentAfter(a *licensing.Assignment) (*licensing.Assignment, error) {
 	if a == nil {
 		return nil, nil
@@ -293,8 +291,8 @@ func (f *field) assignmentAfter(a *licensing.Assignment) (*licensing.Assignment,
 	return f.AssignmentByID.Get(a.ID)
 }
 
-// userNow returns the person of a result as it is after a change, with nothing but the id when it cannot be read; nil when
-// the licenses could not be processed.
+// userNow reads the user of a result after a change; only the ID if that fails. It is nil if the licenses were not
+// processed.
 func (f *field) userNow(result *model.ReprocessResult) (*licensing.User, error) {
 	if len(result.UserErrors) > 0 {
 		return nil, nil
@@ -306,8 +304,7 @@ func (f *field) userNow(result *model.ReprocessResult) (*licensing.User, error) 
 	return user, err
 }
 
-// allotmentNow returns an allotment as it is after a change, with nothing but its id when it cannot be read; nil when there
-// is no id.
+// allotmentNow reads an allotment after a change; only the ID if that fails, nil without an ID.
 func (f *field) allotmentNow(id string) (*licensing.Allotment, error) {
 	switch {
 	case id == "":
@@ -322,8 +319,7 @@ func (f *field) allotmentNow(id string) (*licensing.Allotment, error) {
 	return allotment, err
 }
 
-// assigneeNow returns an object as it is after a change, with nothing but its id when it cannot be read; nil when it is
-// not known.
+// assigneeNow reads a directory object after a change; only the ID if that fails. Nil stays nil.
 func (f *field) assigneeNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
 	if object == nil {
 		return nil, nil

@@ -13,32 +13,32 @@ import (
 )
 
 func (r *mutationResolver) CreateAssignments(ctx context.Context, input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
-	payload, err := changing(ctx).createAssignments(input)
+	payload, err := newChange(ctx).createAssignments(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) UpdateAssignment(ctx context.Context, input model.UpdateAssignmentInput) (*model.UpdateAssignmentPayload, error) {
-	payload, err := changing(ctx).updateAssignment(input)
+	payload, err := newChange(ctx).updateAssignment(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) DeleteAssignment(ctx context.Context, input model.DeleteAssignmentInput) (*model.DeleteAssignmentPayload, error) {
-	payload, err := changing(ctx).deleteAssignment(input)
+	payload, err := newChange(ctx).deleteAssignment(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessAssignments(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error) {
-	payload, err := changing(ctx).reprocess(input, reprocessAssignments)
+	payload, err := newChange(ctx).reprocess(input, reprocessAssignments)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) AssignLicense(ctx context.Context, input model.AssignLicenseInput) (*model.AssignLicensePayload, error) {
-	payload, err := changing(ctx).assignLicense(input)
+	payload, err := newChange(ctx).assignLicense(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessLicenseAssignment(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error) {
-	payload, err := changing(ctx).reprocess(input, reprocessLicenseAssignment)
+	payload, err := newChange(ctx).reprocess(input, reprocessLicenseAssignment)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 

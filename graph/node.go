@@ -10,8 +10,8 @@ import (
 	"licensegraph/loaders"
 )
 
-// node returns the object with an id: from the directory if it has one, else from the licensing collections. What cannot
-// be an id of the directory is looked for in the collections at once.
+// node returns the object with an ID, from the directory or else from the licensing collections. An ID that is not a
+// GUID is searched for in the collections only.
 func (f *field) node(id string) (licensing.Node, error) {
 	if err := opaqueID(id); err != nil {
 		return nil, err
@@ -28,16 +28,15 @@ func (f *field) node(id string) (licensing.Node, error) {
 	return f.inLicensing(id)
 }
 
-// inLicensing returns the object with an id of one of the licensing collections, else why there is none: rather a failure
-// than that it is missing.
+// inLicensing searches the licensing collections for an ID. It returns ErrNotFound only if all reads succeeded.
 func (f *field) inLicensing(id string) (licensing.Node, error) {
 	var failure error
 	blocked := false
 	var found licensing.Node
 	for _, find := range []func() (licensing.Node, error){
-		func() (licensing.Node, error) { return asNode(unlessRefused(f.AllotmentByID.Get(id))) },
-		func() (licensing.Node, error) { return asNode(unlessRefused(f.AssignmentByID.Get(id))) },
-		func() (licensing.Node, error) { return asNode(unlessRefused(f.AssignmentErrorByID.Get(id))) },
+		func() (licensing.Node, error) { return asNode(rejectedAsNotFound(f.AllotmentByID.Get(id))) },
+		func() (licensing.Node, error) { return asNode(rejectedAsNotFound(f.AssignmentByID.Get(id))) },
+		func() (licensing.Node, error) { return asNode(rejectedAsNotFound(f.AssignmentErrorByID.Get(id))) },
 		func() (licensing.Node, error) { return asNode(f.SubscribedSkuByID(id)) },
 	} {
 		node, err := find()
@@ -67,7 +66,7 @@ func asNode[T licensing.Node](node T, err error) (licensing.Node, error) {
 	return node, nil
 }
 
-// nodeIDs are the ids of a `nodes` field; none where there are too many.
+// nodeIDs returns the IDs of a `nodes` field; none if there are too many.
 func (f *field) nodeIDs() []any {
 	ids := arg[[]string](f, "ids")
 	if checkNodes(ids) != nil {

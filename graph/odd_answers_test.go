@@ -560,7 +560,7 @@ func TestRepeatedPages(t *testing.T) {
 		g.forget()
 		g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Page: tt.page, Times: -1})
 		r := g.ask(tt.query, nil)
-		if len(r.Errors) != 1 || !strings.HasPrefix(pattern(r.Errors[0].Path), tt.path) || !strings.Contains(r.Errors[0].Message, "does not end") {
+		if len(r.Errors) != 1 || !strings.HasPrefix(pattern(r.Errors[0].Path), tt.path) || !strings.Contains(r.Errors[0].Message, "endless list") {
 			t.Errorf("%s: %v", tt.query, r.Errors)
 		}
 		if sent := g.sent(tt.endpoint); sent > 2 {
@@ -614,7 +614,7 @@ func TestEndlessPages(t *testing.T) {
 			g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Rewrite: endless(g.graphURL+"/beta"+tt.link, empty), Times: -1})
 			r := g.ask(tt.query, nil)
-			if len(r.Errors) != 1 || !strings.HasPrefix(pattern(r.Errors[0].Path), tt.path) || !strings.Contains(r.Errors[0].Message, "does not end") {
+			if len(r.Errors) != 1 || !strings.HasPrefix(pattern(r.Errors[0].Path), tt.path) || !strings.Contains(r.Errors[0].Message, "endless list") {
 				t.Errorf("%s, empty %v: %s", tt.query, empty, r.raw[:min(len(r.raw), 500)])
 			}
 			if sent := g.sent(tt.endpoint); sent > 11 || !empty && sent > 4 {
@@ -762,7 +762,7 @@ func TestEmptyPages(t *testing.T) {
 		return fmt.Sprintf(`{"value":[],"@odata.nextLink":"%s/beta%s?$skiptoken=%d"}`, g.graphURL, path, pages.Add(1)), true
 	})
 	r := g.ask(query, nil)
-	if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != "licensingOverview.waitingMembers" || !strings.Contains(r.Errors[0].Message, "does not end") {
+	if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != "licensingOverview.waitingMembers" || !strings.Contains(r.Errors[0].Message, "endless list") {
 		t.Errorf("%v, %v", r.Data, r.Errors)
 	}
 	if pages.Load() < 10 {

@@ -17,8 +17,8 @@ import (
 	"licensegraph/loaders"
 )
 
-// Extension returns what surrounds each operation: it gets loaders of its own, reports identical failures
-// once, and tells what it cost upstream.
+// Extension returns the handler extension that gives each operation its own loaders, merges equal errors and reports
+// upstream cost.
 func (r *Resolver) Extension() graphql.HandlerExtension { return &operations{resolver: r} }
 
 type operations struct{ resolver *Resolver }
@@ -35,11 +35,11 @@ func (*operations) ExtensionName() string { return "Operations" }
 
 func (*operations) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationContext refuses mutations where they are switched off, representations that are no objects, and
-// numbers in them that nothing can hold, which gqlgen takes for faults of ours.
+// MutateOperationContext rejects mutations unless they are allowed, and representations that are not objects or have
+// numbers out of range, for which gqlgen would return internal errors.
 func (o *operations) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if op.Operation.Operation != ast.Query {
-		return o.refuseChanges(op)
+		return o.rejectMutations(op)
 	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name == "_entities" && !readable(field, op.Variables) {
@@ -49,18 +49,17 @@ func (o *operations) MutateOperationContext(_ context.Context, op *graphql.Opera
 	return nil
 }
 
-// refuseChanges refuses mutations where they are switched off.
-func (o *operations) refuseChanges(op *graphql.OperationContext) *gqlerror.Error {
+func (o *operations) rejectMutations(op *graphql.OperationContext) *gqlerror.Error {
 	if o.resolver.options.AllowWrites || op.Operation.Operation != ast.Mutation {
 		return nil
 	}
-	e := gqlerror.ErrorPosf(op.Operation.Position, "changes are switched off at this gateway: its operator can allow them with --allow-writes")
+	e := gqlerror.ErrorPosf(op.Operation.Position, "mutations are disabled on this gateway: its operator can enable them with --allow-writes")
 	errcode.Set(e, "FORBIDDEN")
 	return e
 }
 
-// readable tells whether all representations of an _entities field are objects. gqlparser panics at numbers
-// beyond 64 bits.
+// readable reports whether all representations of an _entities field are objects. gqlparser panics at numbers beyond
+// 64 bits.
 func readable(field graphql.CollectedField, variables map[string]any) (ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -76,15 +75,15 @@ func readable(field graphql.CollectedField, variables map[string]any) (ok bool) 
 
 type upstreamKey struct{}
 
-// prefetchKey is where an operation has the function that reads ahead of its resolvers.
+// prefetchKey is the context key of the function that prefetches a query once.
 type prefetchKey struct{}
 
-// upstreamOf returns Microsoft Graph as the operation sees it.
+// upstreamOf returns the operation's view of Microsoft Graph.
 func upstreamOf(ctx context.Context) Upstream { return ctx.Value(upstreamKey{}).(Upstream) }
 
 func (o *operations) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
-	upstream, err := o.resolver.options.Begin(ctx)
+	upstream, err := o.resolver.options.NewUpstream(ctx)
 	if err == nil {
 		ctx = context.WithValue(ctx, upstreamKey{}, upstream)
 		if !introspects(op) {
@@ -92,9 +91,9 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 		}
 	}
 	if err != nil {
-		return o.refuse(ctx, err)
+		return o.reject(ctx, err)
 	}
-	denied := o.resolver.rights.deniedTo(identity.From(ctx), op)
+	denied := o.resolver.permissions.deniedTo(identity.From(ctx), op)
 	if denied != nil {
 		op.Stats.SetExtension(deniedKey, denied)
 	}
@@ -115,21 +114,21 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	return next(ctx)
 }
 
-// refuse answers an operation that was not begun: without data.
-func (o *operations) refuse(ctx context.Context, err error) graphql.ResponseHandler {
+// reject returns an error response without executing the operation.
+func (o *operations) reject(ctx context.Context, err error) graphql.ResponseHandler {
 	return graphql.OneShot(o.InterceptResponse(ctx, func(ctx context.Context) *graphql.Response {
 		return &graphql.Response{Errors: gqlerror.List{PresentError(ctx, err)}}
 	}))
 }
 
-// introspects tells whether an operation asks for nothing but the schema.
+// introspects reports whether an operation selects only the schema.
 func introspects(op *graphql.OperationContext) bool {
 	return op.Operation.Operation == ast.Query && !slices.ContainsFunc(rootFields(op), func(name string) bool {
 		return name != "__schema" && name != "__type" && name != "_service"
 	})
 }
 
-// rootFields returns the fields of a query that begin at the same time.
+// rootFields returns the names of the root fields of a query.
 func rootFields(op *graphql.OperationContext) []string {
 	var names []string
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
@@ -140,8 +139,8 @@ func rootFields(op *graphql.OperationContext) []string {
 	return names
 }
 
-// InterceptRootField gives each root field of a mutation loaders of its own: what a payload shows is read after the
-// change, and is nothing that an earlier field has read.
+// InterceptRootField gives each root field of a mutation its own loaders: a payload is read after the change, without
+// values cached by earlier fields.
 func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	op := graphql.GetOperationContext(ctx)
 	if op.Operation.Operation == ast.Query {
@@ -150,16 +149,16 @@ func (o *operations) InterceptRootField(ctx context.Context, next graphql.RootRe
 	return o.audited(loaders.With(ctx, o.resolver.newLoaders(ctx, upstreamOf(ctx), op)), next)
 }
 
-// entities lets each representation of an _entities field fail on its own. It surrounds the fields of operations that ask for entities, no others: a call for each
-// field is dear.
+// entities resolves each representation of _entities separately; see [placeholder]. Only operations with _entities
+// install it: a middleware costs one call per field.
 func (o *operations) entities(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		if fc := graphql.GetFieldContext(ctx); fc.Object == "Query" && fc.Field.Name == "_entities" {
 			reps, _ := fc.Args["representations"].([]map[string]any)
-			fc.Args["representations"] = each(reps, standIn)
+			fc.Args["representations"] = each(reps, placeholder)
 			result, err := next(ctx, resolve)
 			found, _ := result.([]fedruntime.Entity)
-			return each(found, noNilPointer), err
+			return each(found, untypedNil), err
 		}
 		return next(ctx, resolve)
 	}
@@ -167,17 +166,17 @@ func (o *operations) entities(next graphql.FieldMiddleware) graphql.FieldMiddlew
 
 func (o *operations) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	if prefetch, ok := ctx.Value(prefetchKey{}).(func()); ok {
-		prefetch() // here, since gqlgen begins no response when the time is up
+		prefetch() // gqlgen creates no response after the deadline
 	}
 	resp := next(ctx)
 	if resp == nil {
 		return nil
 	}
-	report := upstream.Report{Endpoints: map[string]upstream.Usage{}} // of what was refused before it began
+	report := upstream.Report{Endpoints: map[string]upstream.Usage{}} // for operations that were rejected before they started
 	if graph, began := ctx.Value(upstreamKey{}).(Upstream); began {
 		report = graph.Report()
 	}
-	resp.Errors = append(merged(resp.Errors), leftOut(ctx, report)...)
+	resp.Errors = append(merged(resp.Errors), omitted(ctx, report)...)
 	if graphql.HasOperationContext(ctx) {
 		o.denials(ctx, graphql.GetOperationContext(ctx), resp)
 	}

@@ -16,43 +16,42 @@ import (
 )
 
 const (
-	// pageSize is the size of a page when nothing, or null, is asked for.
-	pageSize = 50
-	// maxUpstreamPages bounds how many upstream pages one page of a connection is made of. A service may
-	// send pages that are short or empty and still have a next one.
+	// defaultPageSize applies if `first` is absent or null.
+	defaultPageSize = 50
+	// maxUpstreamPages limits the upstream pages of one page of a connection. Upstream pages can be short or empty
+	// and still have a next link.
 	maxUpstreamPages = 100
-	// scanBudget is the same for a page whose elements are filtered here.
+	// scanBudget is this limit for lists that the gateway filters.
 	scanBudget = 10
 )
 
-// list is an upstream list of R that is shown as a connection of T.
+// list is an upstream list of R that is resolved as a connection of T.
 type list[R, T any] struct {
-	// name is the field with the arguments that tell one list from another, for its cursors; see listName.
-	name string
-	// query is what to ask for.
+	// name is the field with its arguments, to which cursors are bound; see [listName].
+	name  string
 	query upstream.Query
-	// most is the largest page, and mostUpstream that of the service.
-	most, mostUpstream int
-	// typeName is the type of the elements.
-	typeName string
-	loader   *loaders.Loader[upstream.Query, upstream.Page[R]]
-	// whole returns an element of an upstream page with everything that is needed.
-	whole func(upstream.Query, R) (T, error)
-	// keep tells which elements are wanted, when the service cannot; nil for all of them.
+	// maxFirst is the largest page of the connection, maxTop the largest upstream page.
+	maxFirst, maxTop int
+	typeName         string
+	loader           *loaders.Loader[upstream.Query, upstream.Page[R]]
+	// complete returns an element with the required properties.
+	complete func(upstream.Query, R) (T, error)
+	// keep reports whether an element matches a filter that Microsoft Graph does not support; nil without such a
+	// filter.
 	keep func(T) bool
-	// doubt returns why nobody can tell whether an element is wanted; nil when it can be told of all of them.
-	doubt func(T) error
-	// counted tells that the service can count the list.
+	// readError returns the error of a property that the filter requires and that could not be read.
+	readError func(T) error
+	// counted reports that the endpoint supports $count.
 	counted bool
 }
 
-// element is an element of an upstream page, or nothing where it is gone meanwhile.
+// element is an element of an upstream page; not ok if it was deleted since.
 type element[T any] struct {
 	value T
 	ok    bool
 }
 
-// listName names a list by its field and what narrows it down: cursors of one list are none of another.
+// listName identifies a list by its field and arguments: a cursor is valid for one list.
 func listName(field string, arguments ...any) string {
 	text, err := json.Marshal(arguments)
 	if err != nil {
@@ -61,29 +60,29 @@ func listName(field string, arguments ...any) string {
 	return field + " " + string(text)
 }
 
-// asSent is the whole function of lists whose elements come with everything.
-func asSent[T any](_ upstream.Query, item T) (T, error) { return item, nil }
+// asReturned is list.complete for lists whose elements have all properties.
+func asReturned[T any](_ upstream.Query, item T) (T, error) { return item, nil }
 
-// walk fills a page of a connection with as many upstream pages as it takes.
+// walk fills a page of a connection from upstream pages.
 type walk[R, T any] struct {
 	list    list[R, T]
 	cursors *cursors
 	page    page[T]
-	at      cursor // what is read next
+	at      cursor // next read
 
-	// walked are the places that were read.
+	// walked are the pages read since the start or the last restart.
 	walked   []place
 	progress upstream.Progress
 	restarts int
-	counting bool // the list is counted by itself
+	counting bool // by a separate request
 }
 
-// place is where an upstream page was read from, and where in it the walk went on.
+// place is the position of an upstream page, and the page's position before it.
 type place struct{ at, end cursor }
 
-// walk returns what fills the page that the arguments ask for.
+// walk validates the arguments and returns the walk that fills their page.
 func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], error) {
-	size, err := sizeOf("first", first, l.most)
+	size, err := sizeOf("first", first, l.maxFirst)
 	if err != nil {
 		return nil, err
 	}
@@ -102,51 +101,51 @@ func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], er
 }
 
 const (
-	// readPerKept is how many elements are read at first for each that is wanted, of a list that is filtered here, and
-	// leastRead how many at least. Where too few of them are wanted, the largest pages follow.
-	readPerKept = 4
-	leastRead   = 100
-	// leastAgain is the same for a page that is read on: how far apart the wanted ones are is known then.
-	leastAgain = 20
-	// smallLinks is how many times more requests may be sent for that the next link is followed. See nearer.
-	smallLinks = 4
+	// readPerMatch is the number of elements to read first per requested element of a filtered list, and minRead the
+	// least number. Later reads use the largest pages.
+	readPerMatch = 4
+	minRead      = 100
+	// minContinue is the least number when a cursor continues a filtered list.
+	minContinue = 20
+	// maxSmallPages is the factor of extra requests up to which next links are followed; see [list.nearer].
+	maxSmallPages = 4
 )
 
-// wanted is how many elements are to be read for a page of a size.
+// wanted returns the number of elements to read for a page.
 func (l list[R, T]) wanted(size int) int {
 	if l.keep == nil {
 		return size
 	}
-	return max(leastRead, readPerKept*size)
+	return max(minRead, readPerMatch*size)
 }
 
-// top is the size of the first upstream page. A list that is filtered here keeps the one with which it was begun: then
-// the next link leads behind that page, and what is read again is one page of that size at most.
+// top returns the size of the first upstream page. A filtered list keeps the size in its cursor, so that the next
+// link starts after the elements already read.
 func (l list[R, T]) top(at cursor, size int) int {
-	if l.keep != nil && at.Top > 0 && readPerKept*size/at.Top < smallLinks {
-		return min(at.Top, l.mostUpstream)
+	if l.keep != nil && at.Top > 0 && readPerMatch*size/at.Top < maxSmallPages {
+		return min(at.Top, l.maxTop)
 	}
-	return min(at.Skip+l.wanted(size), l.mostUpstream)
+	return min(at.Skip+l.wanted(size), l.maxTop)
 }
 
-// nearer is the place to read a page from. A next link fixes the size of its pages: where that takes many requests, the
-// list is read in large pages from its beginning, if that is near.
+// nearer returns the position to read from. A next link fixes its page size: if that takes many more requests, and
+// the position is near the start of the list, reading restarts there with larger pages.
 func (l list[R, T]) nearer(at cursor, size int) cursor {
 	if at.Link == "" {
 		return at
 	}
 	before, wanted := at.Before+at.Skip, size
 	if l.keep != nil {
-		wanted = readPerKept * size
+		wanted = readPerMatch * size
 	}
-	if before <= l.mostUpstream && wanted/max(1, at.Top) >= smallLinks*((before+wanted)/l.mostUpstream+1) {
+	if before <= l.maxTop && wanted/max(1, at.Top) >= maxSmallPages*((before+wanted)/l.maxTop+1) {
 		return cursor{Skip: before, Counted: at.Counted}
 	}
 	return at
 }
 
 func sizeOf(name string, wanted *int32, most int) (int, error) {
-	size := pageSize
+	size := defaultPageSize
 	if wanted != nil {
 		size = int(*wanted)
 	}
@@ -160,13 +159,13 @@ func sizeOf(name string, wanted *int32, most int) (int, error) {
 func (w *walk[R, T]) run() error {
 	for {
 		q := w.list.query
-		q.Link, q.Top, q.Shown = w.at.Link, min(w.at.Top, w.list.mostUpstream), w.at.Shown
+		q.Link, q.Top, q.Shown = w.at.Link, min(w.at.Top, w.list.maxTop), w.at.Shown
 		q.Again, q.Count = w.restarts, w.at.Counted
 		w.page.upstream++
 		sent, err := w.list.loader.Get(q)
 		var items []element[T]
 		if err == nil {
-			items, err = w.whole(q, sent.Items)
+			items, err = w.complete(q, sent.Items)
 		}
 		if err != nil {
 			if err = w.restart(err); err != nil {
@@ -180,10 +179,9 @@ func (w *walk[R, T]) run() error {
 	}
 }
 
-// whole returns the elements of an upstream page with everything that is needed. Those that are gone meanwhile are left
-// open.
-func (w *walk[R, T]) whole(q upstream.Query, items []R) ([]element[T], error) {
-	values, errs, blocked := loaders.Collect(items, func(item R) (T, error) { return w.list.whole(q, item) })
+// complete completes the elements of an upstream page. Deleted elements are not ok.
+func (w *walk[R, T]) complete(q upstream.Query, items []R) ([]element[T], error) {
+	values, errs, blocked := loaders.Collect(items, func(item R) (T, error) { return w.list.complete(q, item) })
 	if blocked != nil {
 		return nil, blocked
 	}
@@ -199,7 +197,7 @@ func (w *walk[R, T]) whole(q upstream.Query, items []R) ([]element[T], error) {
 	return elements, nil
 }
 
-// count counts the list, where that does not come with the first page of the walk.
+// count requests the count of the list, if the walk does not read the first page.
 func (w *walk[R, T]) count() error {
 	w.counting = true
 	q := w.list.query
@@ -209,8 +207,7 @@ func (w *walk[R, T]) count() error {
 	return cmp.Or(err, first.Uncounted)
 }
 
-// countOf is how many elements a list has, as its first page says; nil when it does not. What no Int can hold is the
-// largest.
+// countOf returns the @odata.count of a first page, at most the largest Int; nil if absent.
 func countOf[R any](page upstream.Page[R]) *int32 {
 	if page.Count == nil {
 		return nil
@@ -219,7 +216,7 @@ func countOf[R any](page upstream.Page[R]) *int32 {
 	return &count
 }
 
-// add takes what is wanted of an upstream page, and tells whether the page is full or the walk has to stop.
+// add adds the matching elements of an upstream page, and reports whether the page is full or the budget is used up.
 func (w *walk[R, T]) add(q upstream.Query, sent upstream.Page[R], items []element[T]) (bool, error) {
 	if w.list.counted && !w.counting && (sent.Count != nil || sent.Uncounted != nil) {
 		w.page.count, w.page.uncounted = countOf(sent), sent.Uncounted
@@ -233,22 +230,21 @@ func (w *walk[R, T]) add(q upstream.Query, sent upstream.Page[R], items []elemen
 	if w.list.keep != nil {
 		budget = scanBudget
 	}
-	full := w.page.add(items, w.list.keep, w.list.doubt, w.at)
+	full := w.page.add(items, w.list.keep, w.list.readError, w.at)
 	if full || w.page.upstream >= budget {
 		w.page.stopped = !full
 		return true, nil
 	}
-	if w.list.keep != nil && q.Top < w.list.mostUpstream && w.far(q, items) {
+	if w.list.keep != nil && q.Top < w.list.maxTop && w.far(q, items) {
 		w.page.end = cursor{Skip: w.page.end.Before + w.page.end.Skip}
-		w.at = cursor{Top: w.list.mostUpstream, Shown: q.Shown, Counted: q.Count}
+		w.at = cursor{Top: w.list.maxTop, Shown: q.Shown, Counted: q.Count}
 		w.walked = nil
 	}
 	return false, nil
 }
 
-// far tells whether the largest pages, from the beginning of the list, take fewer requests than the next link: where
-// another page like this one would not fill the page of the connection, and this one is near the beginning. A page that
-// is read on follows some links first.
+// far reports whether restarting with the largest pages takes fewer requests than following the next link: few
+// elements matched, and the position is near the start of the list. A continued page first follows some links.
 func (w *walk[R, T]) far(q upstream.Query, items []element[T]) bool {
 	kept := 0
 	for _, item := range items {
@@ -257,18 +253,18 @@ func (w *walk[R, T]) far(q upstream.Query, items []element[T]) bool {
 		}
 	}
 	near := q.Link == "" && !w.page.after ||
-		w.page.upstream >= smallLinks && len(items) >= q.Top && w.page.end.Before <= w.list.mostUpstream
+		w.page.upstream >= maxSmallPages && len(items) >= q.Top && w.page.end.Before <= w.list.maxTop
 	return near && kept < w.page.first-len(w.page.items)
 }
 
-// restart goes on when the service no longer knows the page that is read next: at the last page that was read, then
-// where the walk began. It returns why that is not possible.
+// restart handles an expired next link: it continues at the last page read, then at the start of the walk. It returns
+// the error if that is not possible.
 func (w *walk[R, T]) restart(err error) error {
 	if !errors.Is(err, upstream.ErrExpired) {
 		return err
 	}
 	if len(w.walked) == 0 && w.restarts == 0 {
-		return &upstream.InputError{Message: "the cursor in `after` has expired: begin with the first page"}
+		return &upstream.InputError{Message: "the cursor in `after` has expired: start with the first page"}
 	}
 	w.restarts++
 	switch {
@@ -282,18 +278,18 @@ func (w *walk[R, T]) restart(err error) error {
 	return nil
 }
 
-// back goes to a place that was read before.
+// back returns to an earlier position.
 func (w *walk[R, T]) back(to int) {
 	w.at, w.page.end = w.walked[to].at, w.walked[to].end
 	w.walked, w.progress = w.walked[:to], upstream.Progress{}
 }
 
-// connection returns the page when it is full.
+// connection returns the filled page.
 func (w *walk[R, T]) connection() *model.Connection[T] {
 	first := 0
 	if w.list.keep != nil {
-		if first = w.at.Top; w.page.end.Link == "" { // what filled this page fills another one
-			first = min(first, max(leastAgain, 2*w.page.end.Skip))
+		if first = w.at.Top; w.page.end.Link == "" { // a similar size probably fills the next page
+			first = min(first, max(minContinue, 2*w.page.end.Skip))
 		}
 	}
 	result := w.page.connection(func(at cursor) string {
@@ -303,8 +299,8 @@ func (w *walk[R, T]) connection() *model.Connection[T] {
 		}
 		return w.cursors.seal(w.list.name, at)
 	})
-	if w.page.doubt != nil {
-		result.Doubt(w.page.doubt)
+	if w.page.readError != nil {
+		result.SetReadError(w.page.readError)
 	}
 	if w.list.keep != nil {
 		result.Scan = &model.Scan{Read: int32(w.page.read), Budget: int32(scanBudget), Stopped: w.page.stopped, Unreadable: int32(w.page.unreadable)}
@@ -312,17 +308,17 @@ func (w *walk[R, T]) connection() *model.Connection[T] {
 	return result
 }
 
-// rootPage returns the page of a list that a root field asks for.
+// rootPage returns the page of a root field's list and prefetches the tenant's lists.
 func rootPage[R, T any](f *field, l list[R, T]) (*model.Connection[T], error) {
 	return connectionOf(f, l, arg[*int32](f, "first"), arg[*string](f, "after"), f.prefetchLists)
 }
 
-// pageOf returns the page of a list of an object that a field asks for.
+// pageOf returns the page of an object's list.
 func pageOf[R, T any](f *field, l list[R, T]) (*model.Connection[T], error) {
 	return connectionOf(f, l, arg[*int32](f, "first"), arg[*string](f, "after"), func() {})
 }
 
-// connectionOf returns a page of a list. What needs not wait for it is asked for when the arguments are known to be good.
+// connectionOf returns a page of a list. It calls ahead after it has validated the arguments, before it reads.
 func connectionOf[R, T any](f *field, l list[R, T], first *int32, after *string, ahead func()) (*model.Connection[T], error) {
 	l.counted = l.counted && l.keep == nil && !f.of(l.typeName+"Connection", "totalCount").empty()
 	w, err := l.walk(f, first, after)
@@ -345,27 +341,27 @@ func connectionOf[R, T any](f *field, l list[R, T], first *int32, after *string,
 	return result, nil
 }
 
-// page is a page of a connection that is being filled.
+// page is a page of a connection while it is filled.
 type page[T any] struct {
 	first   int
 	after   bool
 	items   []T
 	places  []cursor // after each item
-	end     cursor   // after the last item, or the last page
+	end     cursor   // after the last item or upstream page
 	more    bool
 	stopped bool // by the budget
 	count   *int32
-	// uncounted is why the count cannot be read.
+	// uncounted is the error of the count.
 	uncounted error
-	seen      map[string]bool // ids on the upstream pages before
-	// upstream is how many upstream pages were asked for, read how many elements they had, and unreadable how many of these
-	// were left out with a value that cannot be read.
+	seen      map[string]bool // IDs on earlier upstream pages
+	// upstream is the number of upstream pages read, read the number of their elements, and unreadable the number of
+	// elements excluded because a property could not be read.
 	upstream, read, unreadable int
-	// doubt is why nobody can tell whether one of the items is wanted.
-	doubt error
+	// readError is the first error of list.readError for an included item.
+	readError error
 }
 
-// idOf returns the id of an element. A service that repeats a page, or moves an element between two, sends it again.
+// idOf returns the ID of an element, to skip repeated elements: upstream pages can overlap.
 func idOf[T any](item T) string {
 	if node, ok := any(item).(licensing.Node); ok {
 		return node.ObjectID()
@@ -373,9 +369,9 @@ func idOf[T any](item T) string {
 	return ""
 }
 
-// add takes what is wanted of an upstream page, the next of which begins at next, and tells whether the
-// page is complete.
-func (p *page[T]) add(items []element[T], keep func(T) bool, doubt func(T) error, next cursor) bool {
+// add adds the matching elements of an upstream page and reports whether the page is complete. next is the position
+// of the next upstream page.
+func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) error, next cursor) bool {
 	start, taken := p.end, false
 	for i := start.Skip; i < len(items); i++ {
 		if len(p.items) < p.first {
@@ -385,8 +381,8 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, doubt func(T) error
 			continue
 		}
 		var why error
-		if doubt != nil {
-			why = doubt(items[i].value)
+		if readError != nil {
+			why = readError(items[i].value)
 		}
 		if keep != nil && !keep(items[i].value) {
 			if (why != nil || hasUnread(items[i].value)) && len(p.items) < p.first {
@@ -398,8 +394,8 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, doubt func(T) error
 			p.more = true
 			return true
 		}
-		if p.doubt == nil {
-			p.doubt = why
+		if p.readError == nil {
+			p.readError = why
 		}
 		p.end = cursor{Link: start.Link, Before: start.Before, Skip: i + 1}
 		p.items, p.places, taken = append(p.items, items[i].value), append(p.places, p.end), true
@@ -409,7 +405,7 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, doubt func(T) error
 	}
 	for _, item := range items {
 		if !item.ok {
-			continue // of which there is no value
+			continue // deleted
 		}
 		if id := idOf(item.value); id != "" {
 			p.seen[id] = true
@@ -417,7 +413,7 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, doubt func(T) error
 	}
 	p.end = cursor{Link: start.Link, Before: start.Before, Skip: len(items)}
 	if p.more = next.Link != ""; p.more {
-		p.end = cursor{Link: next.Link, Before: next.Before, Skip: max(0, start.Skip-len(items))} // a page can be short
+		p.end = cursor{Link: next.Link, Before: next.Before, Skip: max(0, start.Skip-len(items))} // an upstream page can be short
 	}
 	if taken {
 		p.places[len(p.places)-1] = p.end

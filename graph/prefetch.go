@@ -10,12 +10,12 @@ import (
 	"licensegraph/loaders"
 )
 
-// A prefetch runs the edges that are selected, breadth first, each until it is done or blocked. What blocked edges have
-// asked for is read in one round, and they run again. The resolvers call the same edges and find everything loaded.
+// prefetch runs the selected edges breadth first until each is done or blocked, reads the keys that blocked edges
+// requested in one round, and repeats. The resolvers then run the same edges with all values loaded.
 type prefetch struct {
 	ctx  context.Context
 	open []visit
-	at   *field // that is visited
+	at   *field // being visited
 }
 
 // visit is an edge of one parent.
@@ -25,12 +25,11 @@ type visit struct {
 	hoisted bool
 }
 
-// prefetchQuery reads what a query selects.
 func (r *Resolver) prefetchQuery(ctx context.Context, op *graphql.OperationContext) {
 	r.prefetch(ctx, selection{operation: op, sets: []ast.SelectionSet{op.Operation.SelectionSet}}, "Query", query{})
 }
 
-// prefetchPayload reads what is selected of what a mutation field returns.
+// prefetchPayload prefetches the selection of a mutation payload.
 func prefetchPayload[P any](ctx context.Context, r *Resolver, payload *P, err error) (*P, error) {
 	if payload != nil {
 		r.prefetch(ctx, selected(ctx), graphql.GetFieldContext(ctx).Field.Definition.Type.Name(), payload)
@@ -38,7 +37,7 @@ func prefetchPayload[P any](ctx context.Context, r *Resolver, payload *P, err er
 	return payload, err
 }
 
-// prefetch reads what is selected of an object.
+// prefetch prefetches the selection of an object.
 func (r *Resolver) prefetch(ctx context.Context, s selection, typeName string, object any) {
 	if r.options.WithoutPrefetch {
 		return
@@ -50,7 +49,7 @@ func (r *Resolver) prefetch(ctx context.Context, s selection, typeName string, o
 	}
 }
 
-// step runs all open visits, and those that follow from them, and leaves those that are blocked.
+// step runs all open visits and their children, and keeps the blocked ones.
 func (p *prefetch) step() {
 	found := p.found
 	blocked := p.open[:0:0]
@@ -68,7 +67,7 @@ func (p *prefetch) step() {
 	p.open = blocked
 }
 
-// visit runs an edge, up to a panic: the resolver runs into the same and says more.
+// visit runs an edge. It ignores a panic, which the resolver repeats and reports.
 func (p *prefetch) visit(v visit, found func(any)) (err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -79,10 +78,9 @@ func (p *prefetch) visit(v visit, found func(any)) (err error) {
 	return v.field.edge.visit(v.field, v.parent, found)
 }
 
-// found opens visits of what is selected of an object that the edge leads to.
 func (p *prefetch) found(object any) { p.below(p.at, p.at.edge.typeOf(object), object) }
 
-// below opens visits of what is selected of an object.
+// below adds the visits of an object's selected fields.
 func (p *prefetch) below(f *field, typeName string, object any) {
 	for _, child := range f.below(p.ctx, typeName) {
 		if child.edge.parents == nil {
@@ -95,8 +93,8 @@ func (p *prefetch) below(f *field, typeName string, object any) {
 	}
 }
 
-// hoist opens visits of what requires only the key of an object that is not read yet. An edge that is not blocked has
-// none: it found the object, or refused its arguments.
+// hoist adds the visits below a blocked edge that require only the key of its object. Edges that are not blocked have
+// no such visits: they found the object or rejected their arguments.
 func (p *prefetch) hoist(f *field, parent any) {
 	if f.edge.stub == nil {
 		return

@@ -12,20 +12,20 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// subject is who a refused change concerns, as far as that was read before.
+// subject describes the assignee of a rejected change.
 type subject struct {
-	assignee licensing.AssigneeType // empty when it is not known
-	located  bool                   // it is a person with a usage location
-	creates  bool                   // an assignment
+	assignee licensing.AssigneeType // empty if unknown
+	located  bool                   // a user with a usage location
+	creates  bool                   // creates an assignment
 }
 
-// product is one that a change concerns, as far as it was read.
+// product is a product that a change affects.
 type product struct {
 	id         *licensing.GUID
 	partNumber *string
 }
 
-// productOf is the product of an allotment; none when that is not known.
+// productOf returns the product of an allotment; none if unknown.
 func productOf(a *licensing.Allotment) []product {
 	if a == nil || a.SkuID == nil && a.SkuPartNumber == nil {
 		return nil
@@ -33,7 +33,7 @@ func productOf(a *licensing.Allotment) []product {
 	return []product{{a.SkuID, a.SkuPartNumber}}
 }
 
-// name is what a message calls a product.
+// name returns the product's name for messages.
 func (p product) name() string {
 	if p.id == nil {
 		return deref(p.partNumber)
@@ -44,8 +44,8 @@ func (p product) name() string {
 	return cmp.Or(deref(p.partNumber), string(*p.id))
 }
 
-// refusals are what the service's codes mean for the caller, in lower case. Microsoft publishes none for these requests;
-// they are those of the API's design.
+// refusals maps lower-case error codes of the service to user error codes. Microsoft does not publish the codes of
+// these requests; these are from the API's design.
 var refusals = map[string]model.UserErrorCode{
 	"noavailablelicenses":           model.UserErrorNoFreeUnit,
 	"invalidusagelocation":          model.UserErrorUsageLocation,
@@ -59,8 +59,8 @@ var refusals = map[string]model.UserErrorCode{
 	"resourcenotfound":              model.UserErrorNotFound,
 }
 
-// sentences are the beginnings and middles of the sentences by which the directory tells one reason from another, all
-// under the same code, in lower case. The first that occurs counts.
+// sentences maps lower-case parts of the directory's error messages to user error codes, for errors with a generic
+// code. The first match counts.
 var sentences = []struct {
 	part string
 	code model.UserErrorCode
@@ -79,13 +79,13 @@ var sentences = []struct {
 	{"valid company license", model.UserErrorUnknownProduct},
 }
 
-// advice is what a code means when the service gives it, and what to do.
+// advice has the message of each user error code that comes from Microsoft Graph.
 var advice = map[model.UserErrorCode]string{
 	model.UserErrorNotFound:           "Microsoft Graph has no such object.",
 	model.UserErrorUnknownProduct:     "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.",
 	model.UserErrorNoFreeUnit:         "No unit is free. Free or buy units.",
-	model.UserErrorUsageLocation:      "The person has no usage location, or one where the product is not sold. Set it first.",
-	model.UserErrorProhibited:         "The product, or one of its service plans, is not sold in the person's usage location. Correct the location, or switch the plan off.",
+	model.UserErrorUsageLocation:      "The user has no usage location, or one where the product is not sold. Set it first.",
+	model.UserErrorProhibited:         "The product, or one of its service plans, is not sold in the user's usage location. Correct the location, or switch the plan off.",
 	model.UserErrorNotAssignable:      "The allotment has no units for this kind of assignee.",
 	model.UserErrorGroupWithoutUnits:  "No unit of the product can be given to groups.",
 	model.UserErrorNotSecurityEnabled: "Only a group that is security enabled can get licenses.",
@@ -95,11 +95,11 @@ var advice = map[model.UserErrorCode]string{
 	model.UserErrorPlanDependency:     "A service plan needs another one. Assign that one, or switch off the plan that needs it.",
 	model.UserErrorProxyAddress:       "A mail address that the product would add belongs to another object. Remove it there first.",
 	model.UserErrorImmutable:          "The allotment and the assignee of an assignment cannot be changed: delete it, and create another one.",
-	model.UserErrorRefused:            "Microsoft Graph refused it.",
+	model.UserErrorRefused:            "Microsoft Graph rejected it.",
 }
 
-// refusal returns what the service's refusal means: its code decides, and its sentence only between what it refuses
-// under one code. What is not known is told in the service's own words, or by its code.
+// refusal returns the user error code and message for an error of Microsoft Graph. The service's code decides; its
+// message decides only for generic codes, and is appended.
 func (c *change) refusal(failure *upstream.Error, about subject) (code model.UserErrorCode, message string) {
 	sentence := strings.ToLower(failure.Sentence)
 	code, known := refusals[strings.ToLower(failure.Code)]
@@ -124,7 +124,7 @@ func (c *change) refusal(failure *upstream.Error, about subject) (code model.Use
 		code = model.UserErrorNotSecurityEnabled
 	case (code == model.UserErrorNotAssignable || code == model.UserErrorNoFreeUnit) && group:
 		code = model.UserErrorGroupWithoutUnits
-	case code == model.UserErrorAlreadyAssigned && !about.creates: // nothing else can be there already
+	case code == model.UserErrorAlreadyAssigned && !about.creates: // only a new assignment can exist already
 		code = model.UserErrorRefused
 	}
 	message = advice[code]
@@ -142,7 +142,7 @@ func (c *change) refusal(failure *upstream.Error, about subject) (code model.Use
 	return code, message
 }
 
-// generic are the codes, in lower case, under which the directory refuses for many reasons.
+// generic are the lower-case error codes that the directory uses for many causes.
 var generic = map[string]bool{"": true, "badrequest": true, "request_badrequest": true}
 
 var (
@@ -150,7 +150,7 @@ var (
 	addresses = regexp.MustCompile(`[^\s"'<>:;,]+@[^\s"'<>:;,]+`)
 )
 
-// namesPart tells whether a sentence names a product or a service plan of the change, or has an id at all.
+// namesPart reports whether a message has a GUID, or the name of an affected product or service plan.
 func (c *change) namesPart(sentence string) bool {
 	has := func(name string) bool {
 		return name != "" && strings.Contains(strings.ToLower(sentence), strings.ToLower(name))
@@ -160,8 +160,8 @@ func (c *change) namesPart(sentence string) bool {
 		slices.ContainsFunc(c.plans, func(p *licensing.ServicePlan) bool { return has(deref(p.ServicePlanName)) })
 }
 
-// named writes the names of products and service plans in place of their ids. Mail addresses are left out: they are
-// shown to whom has the right to read them of a user.
+// named replaces the IDs of products and service plans by names, and removes mail addresses, which the caller may not
+// be allowed to read.
 func (c *change) named(sentence string) string {
 	sentence = addresses.ReplaceAllString(sentence, "…")
 	return guids.ReplaceAllStringFunc(sentence, func(text string) string {

@@ -7,7 +7,7 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// reprocess has the licenses of several users processed again. Whether that was done cannot be read back.
+// reprocess requests reprocessing of several users' licenses. The result cannot be read back.
 func (c *change) reprocess(input model.ReprocessInput, write func(userID string) licensing.Write) (*model.ReprocessPayload, error) {
 	payload := &model.ReprocessPayload{Results: []*model.ReprocessResult{}}
 	var writes []licensing.Write
@@ -15,18 +15,18 @@ func (c *change) reprocess(input model.ReprocessInput, write func(userID string)
 	for i, id := range c.directoryIDs(input.UserIDs, "userIds") {
 		result := &model.ReprocessResult{UserID: id.text, Outcome: licensing.WriteNotDone, UserErrors: []*model.UserError{}}
 		payload.Results = append(payload.Results, result)
-		if id.mistake != nil {
-			result.UserErrors = append(result.UserErrors, id.mistake)
-			trailOf(c.ctx).refused()
+		if id.inputError != nil {
+			result.UserErrors = append(result.UserErrors, id.inputError)
+			trailOf(c.ctx).notSent()
 			continue
 		}
 		writes, written = append(writes, write(id.text)), append(written, i)
 	}
-	for n, became := range c.write(writes, unreadable) {
+	for n, became := range c.write(writes, noReadBack) {
 		i := written[n]
 		result := payload.Results[i]
 		result.Outcome = became.Outcome
-		result.UserErrors = append(result.UserErrors, c.refused(became.Err, subject{}, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
+		result.UserErrors = append(result.UserErrors, c.rejected(became.Err, subject{}, []any{"userIds", i}, ast.PathName("results"), ast.PathIndex(i))...)
 	}
 	payload.UserErrors = c.errs
 	return payload, nil

@@ -11,11 +11,11 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// required are the upstream properties that an operation requires, by type. They become $select for every read
-// of the type, so that nothing is read twice and nothing that was not asked for.
+// required has the upstream properties that an operation requires, by type. Every read of a type selects them with
+// $select.
 type required map[string][]string
 
-// upstream are the properties and relations that Microsoft Graph has of a type: what its Go type reads from JSON.
+// upstreamProperties are the properties and relations of Microsoft Graph's types: the JSON names of the Go types.
 var upstreamProperties = map[string][]string{
 	"User":            jsonNames(licensing.User{}),
 	"Group":           jsonNames(licensing.Group{}),
@@ -29,7 +29,7 @@ var upstreamProperties = map[string][]string{
 	"SubscribedSku":   jsonNames(licensing.SubscribedSku{}),
 }
 
-// requiredBy reads the operation once, each fragment at most once.
+// requiredBy returns the required properties of an operation.
 func requiredBy(op *graphql.OperationContext) required {
 	denied, fields := deniedIn(op), map[string]map[string]bool{} // by type
 	result := required{}
@@ -55,7 +55,7 @@ func requiredBy(op *graphql.OperationContext) required {
 		}
 	}
 	if right := fields["UsageRight"]; (right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight") {
-		result.add("AssignmentError.assignedTo") // who holds the right
+		result.add("AssignmentError.assignedTo") // the holder of the right
 	}
 	result.add("SubscribedSku.skuId", "SubscribedSku.id")
 	result["DirectoryObject"] = slices.Concat(result["User"], result["Group"], result["Device"])
@@ -66,7 +66,7 @@ func requiredBy(op *graphql.OperationContext) required {
 	return result
 }
 
-// requirements returns the upstream properties from which a field is answered, as Type.property.
+// requirements returns the upstream properties that a field requires, as Type.property.
 func requirements(typeName, field string) []string {
 	if edge := edges[typeName+"."+field]; edge != nil {
 		return edge.requires
@@ -77,7 +77,7 @@ func requirements(typeName, field string) []string {
 	return []string{typeName + "." + field}
 }
 
-// from returns the properties of a type from which one of its fields is answered.
+// from returns the required properties of a field that belong to its own type.
 func from(typeName, field string) []string {
 	var properties []string
 	for _, name := range requirements(typeName, field) {
@@ -88,7 +88,7 @@ func from(typeName, field string) []string {
 	return properties
 }
 
-// add adds properties, as Type.property, that Microsoft Graph has.
+// add adds properties, given as Type.property, unless they are not upstream properties.
 func (r required) add(properties ...string) {
 	for _, name := range properties {
 		typeName, property, _ := strings.Cut(name, ".")
@@ -98,10 +98,9 @@ func (r required) add(properties ...string) {
 	}
 }
 
-// of returns the properties required of a type.
 func (r required) of(typeName string) []string { return r[typeName] }
 
-// ofArguments returns the properties that the arguments of a field take.
+// ofArguments returns the properties that the arguments of a field require.
 func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []string) {
 	edge := edges[f.ObjectDefinition.Name+"."+f.Name]
 	if edge == nil || len(edge.requiresFor) == 0 {
@@ -116,7 +115,7 @@ func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []strin
 	return properties
 }
 
-// jsonNames returns the names under which the fields of a struct are read.
+// jsonNames returns the JSON names of a struct's fields.
 func jsonNames(value any) []string {
 	var names []string
 	for field := range reflect.TypeOf(value).Fields() {

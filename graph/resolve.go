@@ -12,28 +12,28 @@ import (
 	"licensegraph/loaders"
 )
 
-// resolveAll returns what the edge that is being resolved leads to from each parent, with the error of each.
+// resolveAll resolves the field of ctx for each parent, with one error per parent.
 func resolveAll[V, P any](ctx context.Context, r *Resolver, parents []P) ([]V, []error) {
 	f := r.fieldOf(ctx)
 	get := f.edge.get.(func(*field, P) (V, error))
 	var values []V
 	var errs []error
-	loaders.Read(f.Loaders, func() (_ struct{}, blocked error) { //nolint:errcheck // each value has its own
+	loaders.Read(f.Loaders, func() (_ struct{}, blocked error) { //nolint:errcheck // each value has its own error
 		values, errs, blocked = loaders.Collect(parents, func(parent P) (V, error) { return get(f, parent) })
-		if blocked != nil && !r.options.WithoutPrefetch && r.options.Unplanned != nil {
-			r.options.Unplanned(f.name)
+		if blocked != nil && !r.options.WithoutPrefetch && r.options.PrefetchMiss != nil {
+			r.options.PrefetchMiss(f.name)
 		}
 		return struct{}{}, blocked
 	})
 	return values, errs
 }
 
-// resolveEach returns what the edge of a batch resolver leads to from each parent.
+// resolveEach resolves the field of ctx for a batch resolver.
 func resolveEach[V, P any](ctx context.Context, r *Resolver, parents []P) ([]V, error) {
 	return withErrors(resolveAll[V](ctx, r, parents))
 }
 
-// withErrors returns the values of a batch resolver, each with its own error.
+// withErrors returns values and errors in the form of a batch resolver.
 func withErrors[V any](values []V, errs []error) ([]V, error) {
 	for _, err := range errs {
 		if err != nil {
@@ -43,7 +43,7 @@ func withErrors[V any](values []V, errs []error) ([]V, error) {
 	return values, nil
 }
 
-// resolve returns what the edge of a resolver leads to from its parent.
+// resolve resolves the field of ctx for one parent.
 func resolve[V, P any](ctx context.Context, r *Resolver, parent P) (V, error) {
 	values, errs := resolveAll[V](ctx, r, []P{parent})
 	if partial, ok := errors.AsType[*partialError](errs[0]); ok {
@@ -53,14 +53,14 @@ func resolve[V, P any](ctx context.Context, r *Resolver, parent P) (V, error) {
 	return values[0], errs[0]
 }
 
-// partialError is why a part of a value is missing: the rest is there.
+// partialError is returned with a value of which a part could not be read.
 type partialError struct{ cause error }
 
 func (e *partialError) Error() string { return e.cause.Error() }
 
 func (e *partialError) Unwrap() error { return e.cause }
 
-// resolveList returns a list of which each element has its own error, at its index.
+// resolveList resolves the elements of a list, each with its own error path.
 func resolveList[V, P any](ctx context.Context, r *Resolver, parents []P) ([]V, error) {
 	values, errs := resolveAll[V](ctx, r, parents)
 	for i, err := range errs {
@@ -71,23 +71,23 @@ func resolveList[V, P any](ctx context.Context, r *Resolver, parents []P) ([]V, 
 	return values, nil
 }
 
-// existing leaves out what no longer exists: a reference to it is null, and the id beside it tells what it was.
-func existing[V any](value V, err error) (V, error) {
+// ignoreNotFound drops ErrNotFound: a reference to a deleted object resolves to null.
+func ignoreNotFound[V any](value V, err error) (V, error) {
 	if errors.Is(err, upstream.ErrNotFound) {
 		err = nil
 	}
 	return value, err
 }
 
-// unlessRefused takes the refusal of an opaque id for what it is: nothing has such an id.
-func unlessRefused[V any](value V, err error) (V, error) {
+// rejectedAsNotFound replaces the 400 of a malformed opaque ID by ErrNotFound.
+func rejectedAsNotFound[V any](value V, err error) (V, error) {
 	if errors.Is(err, upstream.ErrRefused) {
 		err = upstream.ErrNotFound
 	}
 	return value, err
 }
 
-// each returns what a function gives of every element.
+// each returns the results of a function for each element.
 func each[E, V any](elements []E, of func(E) V) []V {
 	values := make([]V, len(elements))
 	for i, element := range elements {

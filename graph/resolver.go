@@ -1,5 +1,5 @@
-// Package graph answers GraphQL operations about the licensing data of Microsoft Graph. A resolver says
-// where a field comes from; the loaders read it.
+// Package graph resolves GraphQL operations on the licensing data of Microsoft Graph. Its resolvers read through
+// package loaders.
 package graph
 
 import (
@@ -17,82 +17,81 @@ import (
 	"licensegraph/loaders"
 )
 
-// Upstream is Microsoft Graph as one operation sees it, and what that cost.
+// Upstream is one operation's connection to Microsoft Graph.
 type Upstream interface {
 	loaders.Source
-	// SignIn makes sure that the caller is let in, where Microsoft Graph is asked in the caller's name.
+	// SignIn obtains the caller's on-behalf-of token, if Microsoft Graph is called on behalf of users.
 	SignIn(context.Context) error
-	// Write makes changes, and returns what became of each, in their order.
+	// Write sends changes and returns one result for each, in order.
 	Write(context.Context, []licensing.Write) []licensing.WriteResult
-	// Wait waits, unless the context ends before.
+	// Wait waits for the duration, or returns the error of ctx.
 	Wait(context.Context, time.Duration) error
 	Report() upstream.Report
 }
 
-// Options are what the resolvers need.
+// Options configure the resolvers.
 type Options struct {
-	// Begin returns Microsoft Graph as one operation of the context's caller sees it.
-	Begin func(context.Context) (Upstream, error)
-	// TenantID binds cursors to the tenant where nobody is asked who they are, else that of the caller does.
+	// NewUpstream returns Upstream for one operation of the caller in the context.
+	NewUpstream func(context.Context) (Upstream, error)
+	// TenantID binds cursors to the tenant if callers are not authenticated; otherwise the caller's tenant does.
 	TenantID string
-	// CursorKeys open cursors, and the first seals them: 32 bytes each, the same in each replica.
+	// CursorKeys decrypt cursors, and the first one encrypts them: 32 bytes each, the same on all replicas.
 	CursorKeys [][]byte
-	// ShowUpstream tells, from the request's headers, whether the answer carries extensions.upstream.
+	// ShowUpstream reports whether a request with these headers gets extensions.upstream.
 	ShowUpstream func(http.Header) bool
-	// OnBehalfOf tells that Microsoft Graph is asked in each caller's name.
+	// OnBehalfOf reports that Microsoft Graph is called on behalf of the caller.
 	OnBehalfOf bool
-	// PlainSDL leaves @authenticated and @requiresScopes out of the SDL for federation routers.
+	// PlainSDL omits @authenticated and @requiresScopes from the SDL in _service.
 	PlainSDL bool
-	// WithoutPrefetch has each resolver read what it needs by itself: the same answers, for more requests.
+	// WithoutPrefetch disables the prefetch: equal results with more requests. For tests.
 	WithoutPrefetch bool
-	// Unplanned is told of each field that had to read for itself in spite of the prefetch; nil for nobody.
-	Unplanned func(field string)
-	// Observe is told of each kind of read that operations make, with how many keys; nil for nobody.
+	// PrefetchMiss, if set, is called for each field whose resolver has to read despite the prefetch.
+	PrefetchMiss func(field string)
+	// Observe, if set, is called for each kind of read with its number of keys.
 	Observe func(read string, cost upstream.Cost, keys int)
-	// AllowWrites lets mutations through.
+	// AllowWrites enables mutations.
 	AllowWrites bool
-	// Document tells the hash of an operation's document as it was sent, and the operation's name, where they are known
-	// from elsewhere than the operation; nil where they never are.
+	// Document, if set, returns the hash of the document as sent and the operation name, for operations that were not
+	// parsed.
 	Document func(*graphql.OperationContext) (sha256, operation string)
-	// Audit gets a record of each mutation field and of what a caller was denied.
+	// Audit gets a record of each mutation field and of each denial.
 	Audit *slog.Logger
-	// AuditRequired has each mutation field be recorded before it changes something, and refused when that fails.
+	// AuditRequired writes a record before each mutation field too, and rejects the field if that fails.
 	AuditRequired bool
-	// Logger gets failures that clients cannot correct.
+	// Logger gets errors that clients cannot correct.
 	Logger *slog.Logger
 }
 
 // Resolver is the root of the resolvers.
 type Resolver struct {
-	options Options
-	cursors *cursors
-	rights  *rights
+	options     Options
+	cursors     *cursors
+	permissions *permissions
 }
 
 var _ generated.ResolverRoot = (*Resolver)(nil)
 
-// New returns the resolvers. It fails on a cursor key of the wrong size.
+// New returns the resolvers. It fails if a cursor key has the wrong size.
 func New(options Options) (*Resolver, error) {
 	c, err := newCursors(options.CursorKeys, options.TenantID)
-	return &Resolver{options: options, cursors: c, rights: newRights(shownSchema())}, err
+	return &Resolver{options: options, cursors: c, permissions: newPermissions(publicSchema())}, err
 }
 
-// ChangeCursorKeys has other keys seal and open cursors from now on. It fails on one of the wrong size.
+// ChangeCursorKeys replaces the cursor keys. It fails if there is none or one has the wrong size.
 func (r *Resolver) ChangeCursorKeys(keys [][]byte) error { return r.cursors.change(keys) }
 
-// Schema returns the schema with its resolvers, for a server to execute.
+// Schema returns the executable schema.
 func (r *Resolver) Schema() graphql.ExecutableSchema {
-	return generated.NewExecutableSchema(generated.Config{Schema: shownSchema(), Resolvers: r})
+	return generated.NewExecutableSchema(generated.Config{Schema: publicSchema(), Resolvers: r})
 }
 
-// newLoaders returns loaders for what an operation, or a field of a mutation, reads.
+// newLoaders returns loaders for an operation or a mutation field.
 func (r *Resolver) newLoaders(ctx context.Context, source loaders.Source, op *graphql.OperationContext) *loaders.Loaders {
 	l := loaders.New(ctx, source, requiredBy(op).of)
 	l.Observe = r.options.Observe
 	return l
 }
 
-// reads returns what the edges of the operation read with.
 func (r *Resolver) reads(ctx context.Context) *reads {
 	caller := identity.From(ctx)
 	return &reads{Loaders: loaders.For(ctx), cursors: r.cursors.of(caller), caller: caller, onBehalfOf: r.options.OnBehalfOf}

@@ -8,13 +8,13 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// selection is what an operation selects below one of its fields.
+// selection is the selection sets below a field of an operation.
 type selection struct {
 	operation *graphql.OperationContext
 	sets      []ast.SelectionSet
 }
 
-// selected returns what is selected below the field that is being resolved.
+// selected returns the selection of the field that ctx resolves.
 func selected(ctx context.Context) selection {
 	s := selection{operation: graphql.GetOperationContext(ctx)}
 	if fc := graphql.GetFieldContext(ctx); fc != nil {
@@ -23,7 +23,7 @@ func selected(ctx context.Context) selection {
 	return s
 }
 
-// of returns what is selected below a field of a type. It is empty when the field is not selected.
+// of returns the selection below a field; empty if the field is not selected.
 func (s selection) of(typeName, field string) selection {
 	below := selection{operation: s.operation}
 	if deniedIn(s.operation).has(typeName, field) {
@@ -41,7 +41,7 @@ func (s selection) of(typeName, field string) selection {
 
 func (s selection) empty() bool { return len(s.sets) == 0 }
 
-// leadsTo tells whether a field of an object further below is selected for which wanted holds.
+// leadsTo reports whether a field below the first level satisfies wanted.
 func (s selection) leadsTo(wanted func(typeName, field string) bool) (leads bool) {
 	denied := deniedIn(s.operation)
 	for _, set := range s.sets {
@@ -59,8 +59,8 @@ func (s selection) leadsTo(wanted func(typeName, field string) bool) (leads bool
 	return leads
 }
 
-// visitFields calls a function for the fields that are selected, those of each fragment once, and for those below where it
-// returns true. Top are the fields of the set itself. What @skip and @include leave out is left out.
+// visitFields calls visit for each selected field, and for its children if visit returns true. It enters each
+// fragment once and applies @skip and @include. top is true for fields of the set itself.
 func visitFields(op *graphql.OperationContext, set ast.SelectionSet, visit func(f *ast.Field, top bool) bool) {
 	type place struct {
 		fragment string
@@ -90,7 +90,6 @@ func visitFields(op *graphql.OperationContext, set ast.SelectionSet, visit func(
 	walk(set, true)
 }
 
-// included evaluates @skip and @include.
 func included(op *graphql.OperationContext, directives ast.DirectiveList) bool {
 	for name, wanted := range map[string]bool{"skip": false, "include": true} {
 		if d := directives.ForName(name); d != nil {
@@ -102,7 +101,7 @@ func included(op *graphql.OperationContext, directives ast.DirectiveList) bool {
 	return true
 }
 
-// only tells whether nothing but the given fields of a type is selected.
+// only reports whether all selected fields of a type are among the given ones.
 func (s selection) only(typeName string, fields ...string) bool {
 	for _, set := range s.sets {
 		for _, f := range graphql.CollectFields(s.operation, set, satisfied(typeName)) {
@@ -114,7 +113,7 @@ func (s selection) only(typeName string, fields ...string) bool {
 	return true
 }
 
-// implementing returns the types that have the fields of a type: itself, or those that implement it.
+// implementing returns the object types that a type can be.
 func implementing(typeName string) []string {
 	switch typeName {
 	case "DirectoryObject":
@@ -125,7 +124,7 @@ func implementing(typeName string) []string {
 	return []string{typeName}
 }
 
-// satisfied returns the names by which a fragment can select fields of a type: its own and its interfaces'.
+// satisfied returns the type conditions that an object type satisfies.
 func satisfied(typeName string) []string {
 	switch typeName {
 	case "User", "Group", "Device", "OtherDirectoryObject":

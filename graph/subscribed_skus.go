@@ -8,39 +8,38 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// sku returns the product that something refers to: from the catalog where its names are all that is selected, else the
-// tenant's own; nil where there is no id, or no subscription to the product.
+// sku returns a referenced product; nil without an ID or a subscription. If only names are selected, it comes from
+// the catalog.
 func (f *field) sku(id *licensing.GUID) (*licensing.SubscribedSku, error) {
 	if id == nil {
 		return nil, nil
 	}
-	return existing(f.skuByID(*id))
+	return ignoreNotFound(f.skuByID(*id))
 }
 
-// skuByID returns the product with an id, from the catalog where that answers what is selected.
+// skuByID returns a product, from the catalog if that has all selected fields.
 func (f *field) skuByID(id licensing.GUID) (*licensing.SubscribedSku, error) {
-	if f.answered == answersUnknown {
+	if f.source == sourceUnknown {
 		switch {
 		case f.only("SubscribedSku", "skuId", "allotments", "assignmentErrors"):
-			f.answered = answersKey
+			f.source = sourceKey
 		case f.only("SubscribedSku", namesOfSku...):
-			f.answered = answersNames
+			f.source = sourceCatalog
 		default:
-			f.answered = answersNothing
+			f.source = sourceService
 		}
 	}
-	if f.answered != answersNothing {
+	if f.source != sourceService {
 		if sku, known := licensing.WellKnownSku(id); known {
 			return sku, nil
 		}
 	}
-	if f.answered == answersKey {
+	if f.source == sourceKey {
 		return &licensing.SubscribedSku{SkuID: &id}, nil
 	}
 	return f.SubscribedSku(id)
 }
 
-// subscribedSku returns the product with an id.
 func (f *field) subscribedSku() (*licensing.SubscribedSku, error) {
 	f.prefetchLists()
 	return f.SubscribedSku(arg[licensing.GUID](f, "skuId"))
@@ -51,24 +50,24 @@ func (f *field) subscribedSkuStub(any) any {
 	return &licensing.SubscribedSku{SkuID: &id}
 }
 
-// namesOfSku are the fields of a product that the catalog answers, and those that are asked for by the product's id.
+// namesOfSku are the fields of a product that the catalog has or that require only the SKU ID.
 var namesOfSku = []string{"skuId", "skuPartNumber", "productName", "allotments", "assignmentErrors", "__typename"}
 
-// planNamesSuffice tells whether the catalog answers what is selected of service plans.
+// planNamesSuffice reports whether the catalog has all selected fields of service plans.
 func (f *field) planNamesSuffice(plans []licensing.GUID) bool {
-	if f.answered == answersUnknown {
-		const skus = "subscribedSkus" // are asked for by the plan's id
+	if f.source == sourceUnknown {
+		const skus = "subscribedSkus" // requires only the plan's ID
 		switch {
 		case f.only("ServicePlan", "servicePlanId", skus):
-			f.answered = answersKey
+			f.source = sourceKey
 		case f.only("ServicePlan", "servicePlanId", "servicePlanName", "displayName", skus):
-			f.answered = answersNames
+			f.source = sourceCatalog
 		default:
-			f.answered = answersNothing
+			f.source = sourceService
 		}
 	}
-	if f.answered != answersNames {
-		return f.answered == answersKey
+	if f.source != sourceCatalog {
+		return f.source == sourceKey
 	}
 	return !slices.ContainsFunc(plans, func(plan licensing.GUID) bool {
 		_, known := licensing.WellKnownServicePlan(plan)
@@ -76,8 +75,8 @@ func (f *field) planNamesSuffice(plans []licensing.GUID) bool {
 	})
 }
 
-// prefetchLists asks for the lists of the tenant that what is selected leads to, whoever points into them: they need not wait
-// for that.
+// prefetchLists requests the tenant's lists that the selection requires, without waiting for the objects that refer
+// to them.
 func (f *field) prefetchLists() {
 	if f.lists == nil {
 		f.lists = &lists{
@@ -88,25 +87,24 @@ func (f *field) prefetchLists() {
 		}
 	}
 	if f.lists.skus {
-		f.AllSubscribedSkus() //nolint:errcheck // who points into them says
+		f.AllSubscribedSkus() //nolint:errcheck // the fields that use the list return the error
 	}
 	if f.lists.allotments {
-		f.AllAllotments() //nolint:errcheck // who points into them says
+		f.AllAllotments() //nolint:errcheck // likewise
 	}
 }
 
-// servicePlansOf returns the service plans of a product that have the ids: from the catalog where their names are all
-// that is selected, else as the tenant has them.
+// servicePlansOf returns service plans of a product by ID, from the catalog if only names are selected.
 func (f *field) servicePlansOf(skuID *licensing.GUID, ids []licensing.GUID) ([]*licensing.ServicePlan, error) {
 	var sku *licensing.SubscribedSku
 	var err error
 	if skuID != nil && len(ids) > 0 && !f.planNamesSuffice(ids) {
-		sku, err = existing(f.SubscribedSku(*skuID))
+		sku, err = ignoreNotFound(f.SubscribedSku(*skuID))
 	}
 	return each(ids, func(id licensing.GUID) *licensing.ServicePlan { return servicePlan(sku, id) }), err
 }
 
-// servicePlan returns what is known of a service plan: as part of the product, else by its names, else its id.
+// servicePlan returns a service plan as in the product, else from the catalog, else with its ID only.
 func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.ServicePlan {
 	if sku != nil {
 		for _, plan := range sku.ServicePlans {
@@ -121,11 +119,11 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 	return &licensing.ServicePlan{ServicePlanID: &id}
 }
 
-// subscribedSkus returns a page of the products that the tenant is subscribed to.
+// subscribedSkus returns a page of the tenant's products.
 func (f *field) subscribedSkus() (*model.SubscribedSkuConnection, error) {
 	order := arg[*model.SubscribedSkuOrder](f, "orderBy")
-	return heldPageOf(f, listName("subscribedSkus", order), f.AllSubscribedSkus, func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
-		return ordered(skus, order, compareSkus), firstDoubt(skus, func(sku *licensing.SubscribedSku) error { return skuDoubt(order, sku) })
+	return memoryPageOf(f, listName("subscribedSkus", order), f.AllSubscribedSkus, func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
+		return ordered(skus, order, compareSkus), firstReadError(skus, func(sku *licensing.SubscribedSku) error { return skuReadError(order, sku) })
 	})
 }
 
@@ -142,8 +140,8 @@ func compareSkus(field model.SubscribedSkuOrderField, a, b *licensing.Subscribed
 	}
 }
 
-// skuDoubt returns why nobody can tell where a product stands in an order.
-func skuDoubt(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku) error {
+// skuReadError returns the error of a property that the order requires and that could not be read.
+func skuReadError(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku) error {
 	switch {
 	case order == nil:
 		return nil
@@ -158,7 +156,7 @@ func skuDoubt(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku) err
 	}
 }
 
-// freeUnits returns how many units of a product are free; nil when that is not known.
+// freeUnits returns the number of free units; nil if unknown.
 func freeUnits(sku *licensing.SubscribedSku) *int32 {
 	if units := sku.Units(); units != nil {
 		return units.Free
@@ -166,12 +164,12 @@ func freeUnits(sku *licensing.SubscribedSku) *int32 {
 	return nil
 }
 
-// nameOf returns the display name of a product, or its short name where there is none.
+// nameOf returns the display name of a product, or else its skuPartNumber.
 func nameOf(sku *licensing.SubscribedSku) string {
 	return cmp.Or(deref(sku.ProductName()), deref(sku.SkuPartNumber))
 }
 
-// skusWithPlan returns the products that contain a service plan; nil where it has no id.
+// skusWithPlan returns the products that contain a service plan; nil without an ID.
 func (f *field) skusWithPlan(plan *licensing.ServicePlan) ([]*licensing.SubscribedSku, error) {
 	if plan.ServicePlanID == nil {
 		return nil, nil
@@ -179,7 +177,7 @@ func (f *field) skusWithPlan(plan *licensing.ServicePlan) ([]*licensing.Subscrib
 	return f.SubscribedSkusWith(*plan.ServicePlanID)
 }
 
-// allotmentsOfSku returns the allotments of a product; nil where it has no id.
+// allotmentsOfSku returns the allotments of a product; nil without an ID.
 func (f *field) allotmentsOfSku(sku *licensing.SubscribedSku) ([]*licensing.Allotment, error) {
 	if sku.SkuID == nil {
 		return nil, nil
@@ -187,7 +185,7 @@ func (f *field) allotmentsOfSku(sku *licensing.SubscribedSku) ([]*licensing.Allo
 	return f.AllotmentsOfSku(*sku.SkuID)
 }
 
-// assignmentErrorsOfSku returns a page of a product's assignment errors; nil where it has no id.
+// assignmentErrorsOfSku returns a page of a product's assignment errors; nil without an ID.
 func (f *field) assignmentErrorsOfSku(sku *licensing.SubscribedSku) (*model.AssignmentErrorConnection, error) {
 	if sku.SkuID == nil {
 		return nil, nil
@@ -197,8 +195,8 @@ func (f *field) assignmentErrorsOfSku(sku *licensing.SubscribedSku) (*model.Assi
 	return pageOf(f, l)
 }
 
-// disabledServicePlans returns the service plans that are switched off in an assignment, of whatever product: from the
-// catalog where their names are all that is selected, else as the tenant has them.
+// disabledServicePlans returns the disabled service plans of an assignment, from the catalog if only names are
+// selected.
 func (f *field) disabledServicePlans(a *licensing.Assignment) ([]*licensing.ServicePlan, error) {
 	var skus []*licensing.SubscribedSku
 	var err error
@@ -208,7 +206,7 @@ func (f *field) disabledServicePlans(a *licensing.Assignment) ([]*licensing.Serv
 	return each(a.DisabledServicePlanIDs, func(id licensing.GUID) *licensing.ServicePlan { return servicePlanOfAny(skus, id) }), err
 }
 
-// servicePlanOfAny returns what is known of a service plan: as part of a product that has it, else by its names, else its id.
+// servicePlanOfAny returns a service plan as in any of the products, else like [servicePlan].
 func servicePlanOfAny(skus []*licensing.SubscribedSku, id licensing.GUID) *licensing.ServicePlan {
 	for _, sku := range skus {
 		for _, plan := range sku.ServicePlans {

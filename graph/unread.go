@@ -16,13 +16,13 @@ import (
 	"licensegraph/loaders"
 )
 
-// withUnread is an object of which some properties could not be read.
+// withUnread is an object whose properties may be unreadable.
 type withUnread interface {
 	HasUnread() bool
 	WhyUnread(property string) error
 }
 
-// hasUnread tells whether a filter may be wrong about an element, since a value that it has cannot be read.
+// hasUnread reports whether an element has an unreadable property, so that a filter may be wrong.
 func hasUnread(item any) bool {
 	if user, ok := item.(*licensing.User); ok && slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool { return s.HasUnread() }) {
 		return true
@@ -31,8 +31,8 @@ func hasUnread(item any) bool {
 	return ok && object.HasUnread()
 }
 
-// unread answers fields whose properties could not be read: with null and why, or, where the schema has no null for
-// the field, with what is left of it and why.
+// unread adds the errors of unreadable properties. A nullable field is null; a non-null field keeps the value that is
+// left.
 func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
@@ -44,8 +44,8 @@ func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 		case err == nil:
 			value, err := next(ctx, resolve)
 			if err == nil {
-				if doubt := cmp.Or(missingText(fc, value), incomplete(ctx, fc, value)); doubt != nil {
-					graphql.AddError(ctx, doubt)
+				if listErr := cmp.Or(missingText(fc, value), incompleteList(ctx, fc, value)); listErr != nil {
+					graphql.AddError(ctx, listErr)
 				}
 			}
 			return value, err
@@ -57,7 +57,7 @@ func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	}
 }
 
-// whyUnread returns why the property, or one of the properties, of a field could not be read; nil when they could.
+// whyUnread returns the error of an unreadable property that the field requires; nil if there is none.
 func whyUnread(fc *graphql.FieldContext) error {
 	object, ok := objectOf(fc.Parent.Result)
 	if !ok {
@@ -66,7 +66,7 @@ func whyUnread(fc *graphql.FieldContext) error {
 	switch object := object.(type) {
 	case *licensing.SubscribedSku:
 		if fc.Field.Name == "units" {
-			return nil // its numbers tell
+			return nil // its fields have errors of their own
 		}
 	case *licensing.Allotment:
 		if fc.Field.Name == "availableUnits" {
@@ -79,7 +79,7 @@ func whyUnread(fc *graphql.FieldContext) error {
 	if plan, ok := object.(*licensing.ServicePlan); ok && fc.Field.Name == "subscribedSkus" {
 		return plan.WhyUnread("servicePlanId")
 	}
-	name := fc.Field.Name // stateText is read from state, assignedByGroupId from assignedByGroup
+	name := fc.Field.Name // stateText requires state, assignedByGroupId requires assignedByGroup
 	for _, property := range append(slices.Clone(from(fc.Object, name)), strings.TrimSuffix(name, "Text"), strings.TrimSuffix(name, "Id")) {
 		if err := object.WhyUnread(property); err != nil {
 			return err
@@ -88,8 +88,7 @@ func whyUnread(fc *graphql.FieldContext) error {
 	return nil
 }
 
-// missingText returns why a text that the schema has no null for is empty: the service did not send it. It is nil for
-// everything else.
+// missingText returns an error for an empty non-null text, which the service did not send.
 func missingText(fc *graphql.FieldContext, value any) error {
 	definition := fc.Field.Definition
 	if definition == nil || !definition.Type.NonNull || value != "" && value != licensing.GUID("") {
@@ -101,11 +100,11 @@ func missingText(fc *graphql.FieldContext, value any) error {
 	return upstream.OddValue(fc.Object + "." + strings.TrimSuffix(fc.Field.Name, "Text"))
 }
 
-// incomplete returns why elements may be missing of a list of those that name its owner, or may be too many: one of them has
-// an id that cannot be read.
-func incomplete(ctx context.Context, fc *graphql.FieldContext, value any) error {
+// incompleteList returns an error if a list that is selected by ID may be incomplete, because an element's ID is
+// unreadable.
+func incompleteList(ctx context.Context, fc *graphql.FieldContext, value any) error {
 	if states, ok := value.([]*licensing.LicenseAssignmentState); ok && fc.Object == "AssignmentError" {
-		return firstDoubt(states, func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("skuId") })
+		return firstReadError(states, func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("skuId") })
 	}
 	l := loaders.For(ctx)
 	if l == nil || value == nil || fc.Field.Name != "allotments" && fc.Field.Name != "subscribedSkus" {
@@ -114,16 +113,16 @@ func incomplete(ctx context.Context, fc *graphql.FieldContext, value any) error 
 	object, _ := objectOf(fc.Parent.Result)
 	switch object := object.(type) {
 	case *licensing.SubscribedSku:
-		return l.AllotmentDoubt()
+		return l.AllotmentReadError()
 	case *licensing.ServicePlan:
 		if object.ServicePlanID != nil {
-			return l.PlanDoubt(*object.ServicePlanID)
+			return l.PlanReadError(*object.ServicePlanID)
 		}
 	}
 	return nil
 }
 
-// objectOf returns what a field is of, which gqlgen holds as a pointer to it or to an element of a list.
+// objectOf returns the parent object of a field. gqlgen has it as a pointer to it or to a list element.
 func objectOf(result any) (withUnread, bool) {
 	v := reflect.ValueOf(result)
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
@@ -138,12 +137,12 @@ func objectOf(result any) (withUnread, bool) {
 	return nil, false
 }
 
-// leftOut returns an error for each endpoint of whose lists elements are left out.
-func leftOut(ctx context.Context, report upstream.Report) gqlerror.List {
+// omitted returns an error for each endpoint whose lists had unusable elements.
+func omitted(ctx context.Context, report upstream.Report) gqlerror.List {
 	var errs gqlerror.List
 	for _, endpoint := range slices.Sorted(maps.Keys(report.LeftOut)) {
 		e := PresentError(ctx, &upstream.Error{Kind: upstream.ErrUnreadable, Operation: endpoint, Retryable: true})
-		e.Message = "Microsoft Graph sent elements of a list that are null or have no usable ID. They are left out of the answer to " + endpoint + "."
+		e.Message = "Microsoft Graph sent elements of a list that are null or have no usable ID. They are missing from the response of " + endpoint + "."
 		e.Path, e.Extensions["count"] = nil, report.LeftOut[endpoint]
 		errs = append(errs, e)
 	}

@@ -10,11 +10,11 @@ import (
 	"licensegraph/loaders"
 )
 
-// maxRightValues is how many products or plans one filter of usage rights takes: what one expression takes upstream
-// (Microsoft Graph, "Known limits for directory objects").
+// maxRightValues limits the products and plans of a filter: values per expression in Microsoft Graph ("Known limits
+// for directory objects").
 const maxRightValues = 15
 
-// rightsKey returns the key of a holder's usage rights to one of the products, with one of the service plans.
+// rightsKey validates the filter and returns the loader key of a holder's usage rights.
 func rightsKey(holder string, skus, plans []licensing.GUID) (licensing.UsageRightsKey, error) {
 	key := licensing.UsageRightsKey{HolderID: holder, SkuIDs: joined(skus), PlanIDs: joined(plans)}
 	for _, ids := range [][]licensing.GUID{skus, plans} {
@@ -25,7 +25,7 @@ func rightsKey(holder string, skus, plans []licensing.GUID) (licensing.UsageRigh
 	return key, nil
 }
 
-// joined returns ids in an order of their own, each once.
+// joined returns the distinct IDs, sorted and joined with commas.
 func joined(ids []licensing.GUID) string {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	return strings.Join(each(ids, func(id licensing.GUID) string { return string(id) }), ",")
@@ -43,7 +43,6 @@ func (f *field) usageRightsOfDevice(d *licensing.Device) ([]*licensing.UsageRigh
 	return f.usageRights(f.UsageRightsByDeviceID, d.ID)
 }
 
-// usageRights returns the usage rights of a holder.
 func (f *field) usageRights(byKey *loaders.Loader[licensing.UsageRightsKey, []*licensing.UsageRight], holder string) ([]*licensing.UsageRight, error) {
 	key, err := rightsKey(holder, arg[[]licensing.GUID](f, "skuIds"), arg[[]licensing.GUID](f, "planIds"))
 	if err != nil {

@@ -12,10 +12,9 @@ import (
 	"licensegraph/loaders"
 )
 
-// maxUsers is the largest page of users and other directory objects, here and upstream.
+// maxUsers is the largest page of users and other directory objects, also upstream.
 const maxUsers = 999
 
-// user returns one user by id or by sign-in name, one of which is nil.
 func (f *field) user() (*licensing.User, error) {
 	return f.findUser(arg[*string](f, "id"), arg[*string](f, "userPrincipalName"))
 }
@@ -42,7 +41,7 @@ func (f *field) findUser(id, name *string) (*licensing.User, error) {
 	}
 }
 
-// userStub is a user of whom no more than the id is known; nil when there is no id.
+// userStub returns a user with the ID only; nil without a valid ID.
 func userStub(id *string) any {
 	if id == nil {
 		return nil
@@ -54,7 +53,7 @@ func userStub(id *string) any {
 	return &licensing.User{ID: guid}
 }
 
-// me returns the person who asks: as Microsoft Graph knows it, or, where the gateway asks in its own name, by the id.
+// me returns the caller, by ID, or with /me if the gateway calls on behalf of users.
 func (f *field) me() (*licensing.User, error) {
 	if id := f.callerID(); id != nil {
 		return f.findUser(id, nil)
@@ -64,7 +63,7 @@ func (f *field) me() (*licensing.User, error) {
 
 func (f *field) meStub(any) any { return userStub(f.callerID()) }
 
-// callerID is the id of the person who asks a gateway that asks in its own name; nil otherwise.
+// callerID returns the ID of the calling user; nil if the gateway calls on behalf of users.
 func (f *field) callerID() *string {
 	if f.caller == nil || f.caller.App || f.onBehalfOf {
 		return nil
@@ -72,7 +71,7 @@ func (f *field) callerID() *string {
 	return &f.caller.ObjectID
 }
 
-// users returns a page of the users that a filter leaves.
+// users returns a page of the users that match the filter.
 func (f *field) users() (*model.UserConnection, error) {
 	filter, order := deref(arg[*model.UserFilter](f, "filter")), arg[*model.UserOrder](f, "orderBy")
 	if err := checkUserFilter(&filter, order); err != nil {
@@ -84,7 +83,7 @@ func (f *field) users() (*model.UserConnection, error) {
 	return rootPage(f, f.allUsers(filter, order))
 }
 
-// allUsers is the list of the tenant's users that a filter leaves.
+// allUsers is the list of the tenant's users.
 func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*licensing.User, *licensing.User] {
 	q := upstream.Query{OrderBy: orderBy(order)}
 	keep := keepUsers(filter)
@@ -95,24 +94,28 @@ func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*
 	if filter.Licensed != nil {
 		q.Filter.Licensed, q.Filter.Unlicensed = *filter.Licensed, !*filter.Licensed
 	}
-	return list[*licensing.User, *licensing.User]{
-		name: listName("users", filter, order), query: q, most: maxUsers, mostUpstream: maxUsers, typeName: "User",
-		loader: f.UsersByQuery, whole: f.UserOfPage, keep: keep, doubt: doubtOf(keep), counted: true,
+	l := list[*licensing.User, *licensing.User]{
+		name: listName("users", filter, order), query: q, maxFirst: maxUsers, maxTop: maxUsers, typeName: "User",
+		loader: f.UsersByQuery, complete: f.UserOfPage, keep: keep, counted: true,
 	}
+	if keep != nil {
+		l.readError = statesReadError
+	}
+	return l
 }
 
-// usersOfGroup is the list of a group's members that have a license through it.
+// usersOfGroup is the list of a group's members with a license assigned by the group.
 func (f *field) usersOfGroup(filter model.UserFilter) list[*licensing.Reference, *licensing.User] {
 	return list[*licensing.Reference, *licensing.User]{
-		name: listName("users", filter), query: upstream.Query{Of: *filter.AssignedByGroup}, most: maxUsers, mostUpstream: membersAtOnce,
-		typeName: "User", loader: f.MembersByQuery, keep: keepUsers(filter), doubt: statesNotRead,
-		whole: func(_ upstream.Query, member *licensing.Reference) (*licensing.User, error) {
+		name: listName("users", filter), query: upstream.Query{Of: *filter.AssignedByGroup}, maxFirst: maxUsers, maxTop: membersAtOnce,
+		typeName: "User", loader: f.MembersByQuery, keep: keepUsers(filter), readError: statesReadError,
+		complete: func(_ upstream.Query, member *licensing.Reference) (*licensing.User, error) {
 			return f.UserOfMember(member)
 		},
 	}
 }
 
-// What belongs to a user.
+// Loaders of a user's lists.
 func licenseStatesOfUser(f *field) *loaders.Loader[string, []*licensing.LicenseAssignmentState] {
 	return f.LicenseStatesByUserID
 }
@@ -129,11 +132,10 @@ func waitingMembersOfUser(f *field) *loaders.Loader[string, []*licensing.Waiting
 	return f.WaitingMembersByUserID
 }
 
-// membersAtOnce is how many members of a group are read when their licenses are looked at: those of 300 are
-// one request.
+// membersAtOnce is the page size of members whose licenses are read: 300 take one $batch request.
 const membersAtOnce = 300
 
-// checkUserFilter refuses what cannot be asked, and reads the group's id.
+// checkUserFilter validates the filter and normalizes the group's ID.
 func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 	if err := namePrefix(f.DisplayNameStartsWith); err != nil {
 		return err
@@ -145,21 +147,21 @@ func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 		return nil
 	}
 	if f.Licensed != nil || f.DisplayNameStartsWith != nil || order != nil {
-		return &upstream.InputError{Message: "`assignedByGroup` goes together with `skuId`, `state`, `error` and `hasLicenseErrors` only"}
+		return &upstream.InputError{Message: "`assignedByGroup` can be combined with `skuId`, `state`, `error` and `hasLicenseErrors` only"}
 	}
 	id, err := directoryID(*f.AssignedByGroup)
 	f.AssignedByGroup = &id
 	return err
 }
 
-// keepUsers returns what is filtered here: users with one license for which all conditions hold, and those whose licenses
-// could not be read; nil when there are no conditions.
+// keepUsers returns a filter for users with one license state that matches all conditions, or with unreadable states;
+// nil without conditions.
 func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 	if f.State == nil && f.Error == nil && f.HasLicenseErrors == nil && f.AssignedByGroup == nil {
 		return nil
 	}
 	return func(user *licensing.User) bool {
-		if statesNotRead(user) != nil {
+		if statesReadError(user) != nil {
 			return true
 		}
 		for _, state := range user.LicenseAssignmentStates {
@@ -175,12 +177,11 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 	}
 }
 
-// statesNotRead returns why the license states of a user could not be read at all, so that nobody can tell whether the user
-// is wanted; nil when they were read.
-func statesNotRead(user *licensing.User) error {
+// statesReadError returns why the license states of a user are unreadable as a whole; nil otherwise.
+func statesReadError(user *licensing.User) error {
 	err := user.WhyUnread("licenseAssignmentStates")
 	switch {
-	case err == nil && user.LicenseAssignmentStates == nil: // who has none has an empty list: the service hides them
+	case err == nil && user.LicenseAssignmentStates == nil: // a user without licenses has an empty list: the service omitted it
 		return upstream.OddValue("User.licenseAssignmentStates")
 	case errors.Is(err, upstream.ErrUnreadable):
 		return nil
@@ -188,24 +189,16 @@ func statesNotRead(user *licensing.User) error {
 	return err
 }
 
-// doubtOf is why nobody can tell whether users are wanted that are filtered here; nil where none are.
-func doubtOf(keep func(*licensing.User) bool) func(*licensing.User) error {
-	if keep == nil {
-		return nil
-	}
-	return statesNotRead
-}
-
-// filtersStates tells whether a filter of users, as an argument, looks at their license states.
+// filtersStates reports whether a UserFilter argument has conditions on license states.
 func filtersStates(filter any) bool {
 	f, _ := filter.(map[string]any)
 	return f["state"] != nil || f["error"] != nil || f["hasLicenseErrors"] != nil || f["assignedByGroup"] != nil
 }
 
-// is tells whether there is a value and it is the one wanted.
+// is reports whether a pointer is set to the value.
 func is[T comparable](value *T, wanted T) bool { return value != nil && *value == wanted }
 
-// namePrefix checks what a name begins with.
+// namePrefix validates displayNameStartsWith.
 func namePrefix(prefix *string) error {
 	if prefix != nil && (*prefix == "" || utf8.RuneCountInString(*prefix) > maxPrincipalName) {
 		return &upstream.InputError{Message: fmt.Sprintf("`displayNameStartsWith` has 1 to %d characters", maxPrincipalName)}
@@ -213,7 +206,7 @@ func namePrefix(prefix *string) error {
 	return nil
 }
 
-// propertyNamed returns the property that a member of an enumeration names: displayName of DISPLAY_NAME.
+// propertyNamed converts an enum value to a property name: DISPLAY_NAME to displayName.
 func propertyNamed(name string) string {
 	words := strings.Split(strings.ToLower(name), "_")
 	for i, word := range words[1:] {
@@ -222,7 +215,7 @@ func propertyNamed(name string) string {
 	return strings.Join(words, "")
 }
 
-// orderBy returns the order upstream of what a client asked for.
+// orderBy converts an order to $orderby.
 func orderBy[F ~string](order *model.Order[F]) upstream.Order {
 	if order == nil {
 		return upstream.Order{}

@@ -22,10 +22,10 @@ func (l *Loaders) addAllotments() {
 		all, loaded := l.Allotments.ifLoaded(Tenant)
 		switch {
 		case loaded:
-			handOver(all, found)
+			foundAll(all, found)
 		case len(ids) == 1:
 			add(l, msgraph.AllotmentsByID, b, ids, found)
-		default: // a tenant has few: the list of all is one read
+		default: // tenants have few allotments: one list request reads all
 			l.allotments.read(l, b, func(allotments []*licensing.Allotment, err error) {
 				for _, id := range ids {
 					if err != nil {
@@ -34,17 +34,16 @@ func (l *Loaders) addAllotments() {
 				}
 				if err == nil {
 					l.Allotments.Prime(Tenant, allotments)
-					handOver(allotments, found)
+					foundAll(allotments, found)
 				}
 			})
 		}
 	})
 }
 
-// allotmentsRead reads the list of allotments once for all in a batch who want it. A round fills and reads one batch at a
-// time.
+// allotmentsRead deduplicates the list request within a batch. Rounds are sequential, so it keeps one batch.
 type allotmentsRead struct {
-	batch  upstream.Batch // the last one
+	batch  upstream.Batch // the current one
 	wanted *[]func([]*licensing.Allotment, error)
 }
 
@@ -56,13 +55,13 @@ func (r *allotmentsRead) read(all *Loaders, b upstream.Batch, found func([]*lice
 	wanted := &[]func([]*licensing.Allotment, error){found}
 	r.batch, r.wanted = b, wanted
 	add(all, msgraph.AllAllotments, b, []upstream.Tenant{Tenant}, func(_ upstream.Tenant, allotments []*licensing.Allotment, err error) {
-		for _, found := range *wanted { // nobody adds to a batch that was sent
+		for _, found := range *wanted { // complete: the batch has been sent
 			found(allotments, err)
 		}
 	})
 }
 
-func handOver(allotments []*licensing.Allotment, found func(string, *licensing.Allotment, error)) {
+func foundAll(allotments []*licensing.Allotment, found func(string, *licensing.Allotment, error)) {
 	for _, allotment := range allotments {
 		found(allotment.ID, allotment, nil)
 	}
@@ -80,9 +79,8 @@ func (l *Loaders) AllotmentsOfSku(id licensing.GUID) ([]*licensing.Allotment, er
 	return slices.DeleteFunc(slices.Clone(allotments), func(a *licensing.Allotment) bool { return a.SkuID == nil || *a.SkuID != id }), nil
 }
 
-// AllotmentDoubt returns why nobody can tell of which product an allotment of the list that was read is; nil when it can be
-// told of all of them.
-func (l *Loaders) AllotmentDoubt() error {
+// AllotmentReadError returns the error of an unreadable skuId in the loaded list; nil if there is none.
+func (l *Loaders) AllotmentReadError() error {
 	allotments, _ := l.Allotments.ifLoaded(Tenant)
 	for _, allotment := range allotments {
 		if err := allotment.WhyUnread("skuId"); err != nil {
@@ -92,13 +90,12 @@ func (l *Loaders) AllotmentDoubt() error {
 	return nil
 }
 
-// WholeAllotment returns an allotment that was expanded, with all properties that the operation requires; nil when nobody
-// said which it is.
-func (l *Loaders) WholeAllotment(sent *upstream.Partial[*licensing.Allotment]) (*licensing.Allotment, error) {
+// CompleteAllotment returns an expanded allotment with all required properties; nil for nil.
+func (l *Loaders) CompleteAllotment(sent *upstream.Partial[*licensing.Allotment]) (*licensing.Allotment, error) {
 	switch {
 	case sent == nil:
 		return nil, nil
-	case l.shows(sent.Properties, "Allotment"):
+	case l.suffices(sent.Properties, "Allotment"):
 		return sent.Object, nil
 	}
 	allotment, err := l.AllotmentByID.Get(sent.Object.ID)

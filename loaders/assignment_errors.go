@@ -26,26 +26,26 @@ func (l *Loaders) addAssignmentErrors() {
 	l.AssigneeByErrorID = newLoader(l, msgraph.AssigneesOfErrors, nil)
 }
 
-// primeError keeps what was expanded with an error, so that none of it is read again.
+// primeError caches the relations that were expanded with an error.
 func (l *Loaders) primeError(e *licensing.AssignmentError) {
 	if e.Related.HasAssignedTo {
 		l.AssigneeByErrorID.Prime(e.ID, e.Related.AssignedTo)
 	}
-	if e.Related.HasUsageRight && (e.Related.UsageRight == nil || l.shows(e.Related.RightProperties, "UsageRight")) {
+	if e.Related.HasUsageRight && (e.Related.UsageRight == nil || l.suffices(e.Related.RightProperties, "UsageRight")) {
 		l.UsageRightByErrorID.Prime(e.ID, e.Related.UsageRight)
 	}
 }
 
-// AssigneeOfError returns who should have got the licenses, with all properties that the operation requires.
+// AssigneeOfError returns the assignee of an error with all required properties.
 func (l *Loaders) AssigneeOfError(e *licensing.AssignmentError) (licensing.DirectoryObject, error) {
 	ref, err := l.AssigneeByErrorID.Get(e.ID)
 	if err != nil {
 		return nil, err
 	}
-	return l.Whole(ref)
+	return l.Complete(ref)
 }
 
-// UsageRightOfError returns what the assignee can still use; nil when that is nothing.
+// UsageRightOfError returns the usage right of an error; nil if the assignee has none.
 func (l *Loaders) UsageRightOfError(e *licensing.AssignmentError) (*licensing.UsageRight, error) {
 	right, err := l.UsageRightByErrorID.Get(e.ID)
 	if err != nil && !errors.Is(err, ErrBlocked) {
@@ -60,35 +60,34 @@ func (l *Loaders) UsageRightOfError(e *licensing.AssignmentError) (*licensing.Us
 	case errors.Is(err, ErrBlocked):
 		return nil, err
 	case err == nil:
-		return heldBy(assignee, right), nil
+		return withHolder(assignee, right), nil
 	default:
 		return right, nil
 	}
 }
 
-// heldBy returns a right that came with an error, with who holds it: a user, as all whom errors concern.
-func heldBy(assignee *licensing.Reference, right *licensing.UsageRight) *licensing.UsageRight {
+// withHolder returns a right with its holder: errors only have users as assignees.
+func withHolder(assignee *licensing.Reference, right *licensing.UsageRight) *licensing.UsageRight {
 	if assignee == nil {
 		return right
 	}
-	held, id := *right, assignee.Object.ObjectID()
-	held.HolderID, held.HolderType = &id, licensing.AssigneeUser
-	return &held
+	withID, id := *right, assignee.Object.ObjectID()
+	withID.HolderID, withID.HolderType = &id, licensing.AssigneeUser
+	return &withID
 }
 
-// LicenseStatesOfError returns in which ways the product of an error is assigned to its assignee: nil when that is no
-// person, or is gone.
+// LicenseStatesOfError returns the assignee's license states of the error's product; nil if the assignee is not a
+// user or was deleted.
 func (l *Loaders) LicenseStatesOfError(e *licensing.AssignmentError) ([]*licensing.LicenseAssignmentState, error) {
 	assignee, err := l.AssigneeByErrorID.Get(e.ID)
 	if err != nil || !isUser(assignee) {
-		return nil, unlessGone(err)
+		return nil, ignoreNotFound(err)
 	}
 	states, err := l.LicenseStatesByUserID.Get(assignee.Object.ObjectID())
-	return StatesOf(e, states), unlessGone(err)
+	return StatesOf(e, states), ignoreNotFound(err)
 }
 
-// unlessGone leaves out that something does not exist.
-func unlessGone(err error) error {
+func ignoreNotFound(err error) error {
 	if errors.Is(err, upstream.ErrNotFound) {
 		return nil
 	}
@@ -103,7 +102,7 @@ func isUser(ref *licensing.Reference) bool {
 	return ok
 }
 
-// StatesOf returns those of a person's states that are of the error's product, or may be since their product cannot be read.
+// StatesOf returns the states of the error's product, and those whose product is unreadable.
 func StatesOf(e *licensing.AssignmentError, states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
 	if states == nil || e.SkuID == nil {
 		return nil

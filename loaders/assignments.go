@@ -14,7 +14,7 @@ func (l *Loaders) addAssignments() {
 	})
 	l.AssignmentsOfAllotmentByQuery = newLoader(l, msgraph.ListAssignmentsOfAllotment, func(q upstream.Query, page upstream.Page[*licensing.Assignment]) {
 		for _, a := range page.Items {
-			a.Related.Allotment, a.Related.HasAllotment = onlyID(q.Of), true
+			a.Related.Allotment, a.Related.HasAllotment = bareAllotment(q.Of), true
 			l.primeAssignment(a)
 		}
 	})
@@ -39,8 +39,8 @@ func (l *Loaders) addAssignments() {
 	})
 }
 
-// onlyID is an allotment of which nothing but the id is known.
-func onlyID(id string) *upstream.Partial[*licensing.Allotment] {
+// bareAllotment returns an allotment with its ID only.
+func bareAllotment(id string) *upstream.Partial[*licensing.Allotment] {
 	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"}), Bare: true}
 }
 
@@ -51,22 +51,20 @@ func (l *Loaders) primeAssignmentsOf(assignee licensing.DirectoryObject, assignm
 	}
 }
 
-// PrimeAssignment keeps an assignment that is known without a look-up, and what is known of its relations.
+// PrimeAssignment caches an assignment and its known relations.
 func (l *Loaders) PrimeAssignment(a *licensing.Assignment) {
 	l.AssignmentByID.Prime(a.ID, a)
 	l.primeAssignment(a)
 }
 
-// primeAssignment keeps what was expanded with an assignment, if it is everything that the operation needs, so that
-// none of it is read again.
+// primeAssignment caches the relations of an assignment if all required ones are known.
 func (l *Loaders) primeAssignment(a *licensing.Assignment) {
 	if (a.Related.HasAllotment || a.Related.AllotmentErr != nil || !l.requires("Assignment", "allotment")) && (a.Related.HasAssignedTo || a.Related.AssignedToErr != nil || !l.requires("Assignment", "assignedTo")) {
 		l.RelatedByAssignmentID.Prime(a.ID, &a.Related)
 	}
 }
 
-// AllotmentOfAssignment returns the allotment that an assignment draws on, with all properties that the operation requires;
-// nil when nobody said which it is.
+// AllotmentOfAssignment returns the allotment of an assignment with all required properties; nil if unknown.
 func (l *Loaders) AllotmentOfAssignment(a *licensing.Assignment) (*licensing.Allotment, error) {
 	related, err := l.RelatedByAssignmentID.Get(a.ID)
 	if err != nil {
@@ -75,7 +73,7 @@ func (l *Loaders) AllotmentOfAssignment(a *licensing.Assignment) (*licensing.All
 	return l.allotmentOf(related)
 }
 
-// AssigneeOfAssignment returns who has an assignment, with all properties that the operation requires.
+// AssigneeOfAssignment returns the assignee of an assignment with all required properties.
 func (l *Loaders) AssigneeOfAssignment(a *licensing.Assignment) (licensing.DirectoryObject, error) {
 	related, err := l.RelatedByAssignmentID.Get(a.ID)
 	if err != nil {
@@ -88,12 +86,12 @@ func (l *Loaders) allotmentOf(related *licensing.AssignmentRelated) (*licensing.
 	if related.AllotmentErr != nil {
 		return nil, related.AllotmentErr
 	}
-	return l.WholeAllotment(related.Allotment)
+	return l.CompleteAllotment(related.Allotment)
 }
 
 func (l *Loaders) assigneeOf(related *licensing.AssignmentRelated) (licensing.DirectoryObject, error) {
 	if related.AssignedToErr != nil {
 		return nil, related.AssignedToErr
 	}
-	return l.Whole(related.AssignedTo)
+	return l.Complete(related.AssignedTo)
 }

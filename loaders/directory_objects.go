@@ -24,8 +24,8 @@ func (l *Loaders) addDirectoryObjects() {
 	l.DirectoryObjectByID = newLoader(l, ofGUIDs(msgraph.DirectoryObjectsByID), nil)
 }
 
-// ofGUIDs returns a read of directory objects that leaves out ids that are no GUIDs, each with an error of its own. Such an
-// id came with another object: the service rejects a whole request for one of them.
+// ofGUIDs returns a read that answers malformed IDs with an error each. Microsoft Graph rejects a whole request for
+// one malformed ID, even if another object refers to it.
 func ofGUIDs[V any](read upstream.Read[string, V]) upstream.Read[string, V] {
 	add := read.Add
 	read.Add = func(b upstream.Batch, ids []string, ask upstream.Ask, found func(string, V, error)) {
@@ -44,19 +44,18 @@ func ofGUIDs[V any](read upstream.Read[string, V]) upstream.Read[string, V] {
 	return read
 }
 
-// DirectoryObject returns an object of any kind with all properties that the operation requires.
+// DirectoryObject returns an object of any type with all required properties.
 func (l *Loaders) DirectoryObject(id string) (licensing.DirectoryObject, error) {
 	ref, err := l.DirectoryObjectByID.Get(id)
 	if err != nil {
 		return nil, err
 	}
-	return l.Whole(ref)
+	return l.Complete(ref)
 }
 
-// Whole returns the object that is referred to with all properties that the operation requires. What was not shown,
-// because the kind was not known or the relation shows only names, is read now. An object that cannot be completed is
-// returned as a partial object.
-func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, error) {
+// Complete returns a referenced object with all required properties. It reads properties that were not expanded. If
+// that fails, the object is partial.
+func (l *Loaders) Complete(ref *licensing.Reference) (licensing.DirectoryObject, error) {
 	if ref == nil {
 		return nil, upstream.ErrNotFound
 	}
@@ -64,17 +63,17 @@ func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, er
 	var err error
 	switch object := ref.Object.(type) {
 	case *licensing.User:
-		if l.shows(ref.Properties, "User") {
+		if l.suffices(ref.Properties, "User") {
 			return object, nil
 		}
 		whole, err = l.UserByID.Get(object.ID)
 	case *licensing.Group:
-		if l.shows(ref.Properties, "Group") {
+		if l.suffices(ref.Properties, "Group") {
 			return object, nil
 		}
 		whole, err = l.GroupByID.Get(object.ID)
 	case *licensing.Device:
-		if l.shows(ref.Properties, "Device") {
+		if l.suffices(ref.Properties, "Device") {
 			return object, nil
 		}
 		whole, err = l.DeviceByID.Get(object.ID)
@@ -90,8 +89,8 @@ func (l *Loaders) Whole(ref *licensing.Reference) (licensing.DirectoryObject, er
 	return whole, nil
 }
 
-// UserOfMember returns a member of a group that is a user, with all properties that the operation requires: what cannot be
-// read is noted beside what was expanded. Other members are not found.
+// UserOfMember returns a group member that is a user, with all required properties or partial; ErrNotFound for other
+// members.
 func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, error) {
 	if _, ok := member.Object.(*licensing.User); !ok {
 		return nil, upstream.ErrNotFound
@@ -106,17 +105,17 @@ func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, er
 	return user, err
 }
 
-// DirectoryObjectNow returns an object of which the id and the kind are known.
+// DirectoryObjectNow returns an object by its type and ID, with all required properties.
 func (l *Loaders) DirectoryObjectNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
-	return l.Whole(&licensing.Reference{Object: object, Properties: justID, Bare: true})
+	return l.Complete(&licensing.Reference{Object: object, Properties: idOnly, Bare: true})
 }
 
-// relations are what properties of a type lists besides properties.
+// relations are the relations among the properties of a type.
 var relations = []string{"assignments", "allotments", "allotment", "assignedTo", "usageRight"}
 
-// shows tells whether everything that the operation needs of the type was shown. License states and relations do not
-// count: they have loaders of their own.
-func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
+// suffices reports whether the shown properties include all that are required of a type, except those with their own
+// loader.
+func (l *Loaders) suffices(shown map[string]bool, typeName string) bool {
 	for _, property := range l.properties(typeName) {
 		if !shown[property] && property != "id" && !ownLoader(property) {
 			return false
@@ -125,16 +124,16 @@ func (l *Loaders) shows(shown map[string]bool, typeName string) bool {
 	return true
 }
 
-// ownLoader tells whether a property is read by a loader of its own.
+// ownLoader reports whether a property is read by its own loader.
 func ownLoader(property string) bool {
 	return property == licenseStates || slices.Contains(relations, property)
 }
 
-// covers tells whether a page shows everything that the operation needs of its elements.
+// covers reports whether a page selects all required properties: a next link fixes its $select.
 func (l *Loaders) covers(q upstream.Query, typeName string) bool {
 	if q.Link == "" {
 		return true
 	}
 	shown := set(strings.Split(q.Shown, ","))
-	return l.shows(shown, typeName) && (!l.requires(typeName, licenseStates) || shown[licenseStates])
+	return l.suffices(shown, typeName) && (!l.requires(typeName, licenseStates) || shown[licenseStates])
 }

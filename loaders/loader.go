@@ -10,46 +10,46 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// ErrBlocked is the error of a value that was not read yet. The next [Loaders.Round] reads it.
+// ErrBlocked reports that a value is not loaded yet. The next [Loaders.Round] loads it.
 var ErrBlocked = errors.New("not read yet")
 
-// Loader looks up values by key, each key once in the life of the loaders.
+// Loader loads values by key, each key once.
 type Loader[K comparable, V any] struct {
 	all    *Loaders
 	loader *dataloader.Loader[K, V]
 
-	// Guarded by the lock of the loaders.
+	// Guarded by all.mu.
 	loaded  map[K]*dataloader.Result[V]
 	wanted  map[K]bool
-	pending []K // wanted, in the order in which they were asked for
+	pending []K // keys of wanted, in request order
 }
 
-// newLoader returns a loader of a read. Came, unless it is nil, is told of each value that came.
-func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], came func(K, V)) *Loader[K, V] {
+// newLoader returns a loader of a read. onLoad, if set, gets each loaded value.
+func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], onLoad func(K, V)) *Loader[K, V] {
 	return newLoaderOf(all, func(b upstream.Batch, keys []K, found func(K, V, error)) {
 		add(all, read, b, keys, func(key K, value V, err error) {
-			if err == nil && came != nil {
-				came(key, value)
+			if err == nil && onLoad != nil {
+				onLoad(key, value)
 			}
 			found(key, value, err)
 		})
 	})
 }
 
-// add adds reads of what the operation needs to a batch.
+// add adds reads with the required properties to a batch.
 func add[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, found func(K, V, error)) {
-	addAsking(all, read, b, keys, ask(all, read), found)
+	addRead(all, read, b, keys, askOf(all, read), found)
 }
 
-func addAsking[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, ask upstream.Ask, found func(K, V, error)) {
+func addRead[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, ask upstream.Ask, found func(K, V, error)) {
 	if all.Observe != nil {
 		all.Observe(read.Name, read.Cost, len(keys))
 	}
 	read.Add(b, keys, ask, found)
 }
 
-// ask is the properties that the operation requires of what is read.
-func ask[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.Ask {
+// askOf returns the required properties and relations of a read.
+func askOf[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.Ask {
 	a := upstream.Ask{Properties: all.properties(read.Type)}
 	for _, relation := range read.Relations {
 		if all.requires(read.Type, relation) {
@@ -59,8 +59,8 @@ func ask[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.A
 	return a
 }
 
-// newLoaderOf returns a loader. Its function adds reads of the keys to a batch; a key for which nothing is found is
-// answered with [upstream.ErrNotFound].
+// newLoaderOf returns a loader with a function that adds reads to a batch. Keys without a result get
+// [upstream.ErrNotFound].
 func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
 	l := &Loader[K, V]{all: all, loaded: map[K]*dataloader.Result[V]{}, wanted: map[K]bool{}}
 	l.loader = dataloader.NewBatchedLoader(
@@ -73,19 +73,19 @@ func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, 
 			})
 			missing := upstream.ErrNotFound
 			if ctx.Err() != nil {
-				missing = ctx.Err() // nobody knows
+				missing = ctx.Err() // the read was not completed
 			}
 			return align(keys, found, missing, err)
 		},
 		dataloader.WithCache(dataloader.Cache[K, V](loadedValues[K, V]{l})),
 		dataloader.WithInputCapacity[K, V](128),
-		dataloader.WithWait[K, V](24*time.Hour), // a round flushes, never the timer
+		dataloader.WithWait[K, V](24*time.Hour), // a round flushes, not the timer
 	)
 	all.loaders = append(all.loaders, l)
 	return l
 }
 
-// Get returns the value of the key, or why it cannot be read, or [ErrBlocked].
+// Get returns the value of a key, the error of its read, or [ErrBlocked].
 func (l *Loader[K, V]) Get(key K) (V, error) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
@@ -100,7 +100,7 @@ func (l *Loader[K, V]) Get(key K) (V, error) {
 	return none, ErrBlocked
 }
 
-// Prime keeps a value that was expanded with something else, unless the key is known.
+// Prime caches a value unless its key is loaded.
 func (l *Loader[K, V]) Prime(key K, value V) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
@@ -109,7 +109,7 @@ func (l *Loader[K, V]) Prime(key K, value V) {
 	}
 }
 
-// ifLoaded returns a value that was loaded already.
+// ifLoaded returns a value that is loaded.
 func (l *Loader[K, V]) ifLoaded(key K) (value V, ok bool) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
@@ -119,7 +119,7 @@ func (l *Loader[K, V]) ifLoaded(key K) (value V, ok bool) {
 	return value, false
 }
 
-// load hands the pending keys to the dataloader, and returns what waits for their values; nil when there are none.
+// load takes the pending keys and returns the function that loads them; nil if there are none.
 func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 	keys := l.take()
 	if len(keys) == 0 {
@@ -140,7 +140,7 @@ func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 	}
 }
 
-// take returns the pending keys, without those that became known meanwhile.
+// take removes and returns the pending keys that are not loaded.
 func (l *Loader[K, V]) take() []K {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
@@ -154,10 +154,9 @@ func (l *Loader[K, V]) take() []K {
 	return keys
 }
 
-// loadedValues are what a loader knows, as the cache of its dataloader.
+// loadedValues implements [dataloader.Cache] over the loaded values.
 type loadedValues[K comparable, V any] struct{ of *Loader[K, V] }
 
-// Get implements [dataloader.Cache].
 func (c loadedValues[K, V]) Get(_ context.Context, key K) (dataloader.Thunk[V], bool) {
 	c.of.all.mu.Lock()
 	defer c.of.all.mu.Unlock()
@@ -168,17 +167,15 @@ func (c loadedValues[K, V]) Get(_ context.Context, key K) (dataloader.Thunk[V], 
 	return func() (V, error) { return result.Data, result.Error }, true
 }
 
-// Set implements [dataloader.Cache]. A round keeps the values themselves.
+// Set does nothing: load stores the values.
 func (loadedValues[K, V]) Set(context.Context, K, dataloader.Thunk[V]) {}
 
-// Delete implements [dataloader.Cache]: nothing is forgotten.
+// Delete does nothing: values are immutable.
 func (loadedValues[K, V]) Delete(context.Context, K) bool { return false }
 
-// Clear implements [dataloader.Cache].
 func (loadedValues[K, V]) Clear() {}
 
-// align puts what was found in the order of the keys. What was not found ends with the error missing, and
-// everything with err unless that is nil.
+// align returns the results in the order of the keys: err for all if it is set, missing for keys without a result.
 func align[K comparable, V any](keys []K, found map[K]*dataloader.Result[V], missing, err error) []*dataloader.Result[V] {
 	results := make([]*dataloader.Result[V], len(keys))
 	for i, key := range keys {

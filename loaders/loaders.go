@@ -1,10 +1,9 @@
-// Package loaders gathers what the resolvers of one GraphQL operation look up and reads it from Microsoft
-// Graph in as few requests as the service allows. It belongs to one operation of one caller and is
-// thrown away with it: nothing that it holds reaches another caller.
+// Package loaders batches the reads of one GraphQL operation into as few Microsoft Graph requests as possible.
+// Loaders belong to one operation of one caller and share nothing with others.
 //
-// Get never waits: it returns a value, or [ErrBlocked] and keeps in mind what was asked for. A round reads all of that
-// through dataloaders and as one [Batch], so that look-ups of different kinds share a request. What is sequential code
-// over Get can be run again after each round, until nothing blocks it.
+// Get does not wait: it returns a loaded value, or [ErrBlocked] and records the key. A round loads all recorded keys
+// through dataloaders as one [upstream.Batch], so that reads of different types share a request. Code that calls Get
+// runs again after each round until it is not blocked.
 package loaders
 
 import (
@@ -17,16 +16,16 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Source is Microsoft Graph as one operation sees it.
+// Source creates batches of reads.
 type Source interface {
-	// Batch returns an empty set of reads.
+	// Batch returns an empty batch.
 	Batch() upstream.Batch
 }
 
-// Properties tells which of its properties an operation needs of an upstream type, such as "User".
+// Properties returns the properties that an operation requires of an upstream type, such as "User".
 type Properties func(typeName string) []string
 
-// Loaders are the look-ups of one operation, named by what they return and by their key.
+// Loaders has the loaders of one operation, named by value and key.
 type Loaders struct {
 	UsersByQuery                    *Loader[upstream.Query, upstream.Page[*licensing.User]]
 	GroupsByQuery                   *Loader[upstream.Query, upstream.Page[*licensing.Group]]
@@ -63,8 +62,8 @@ type Loaders struct {
 	Allotments                *Loader[upstream.Tenant, []*licensing.Allotment]
 	SubscribedSkus            *Loader[upstream.Tenant, []*licensing.SubscribedSku]
 
-	// Observe is told of each read that is added to a batch, with how many keys; nil for nobody. It is set before the first
-	// round.
+	// Observe, if set, is called for each read that is added to a batch, with its number of keys. Set it before the
+	// first round.
 	Observe func(read string, cost upstream.Cost, keys int)
 
 	ctx        context.Context
@@ -73,16 +72,16 @@ type Loaders struct {
 	loaders    []loader
 	allotments *allotmentsRead
 
-	mu      sync.Mutex // what the loaders know and want
-	rounds  sync.Mutex // one at a time
+	mu      sync.Mutex // guards the loaders' maps
+	rounds  sync.Mutex // serializes rounds
 	current *round
-	made    atomic.Int64 // rounds
+	made    atomic.Int64 // completed rounds
 }
 
-// Tenant is the key of what a tenant has only one of.
+// Tenant is the key of lists that a tenant has once.
 var Tenant upstream.Tenant
 
-// New returns loaders that read from a source until ctx ends.
+// New returns loaders that read from source until ctx is done.
 func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l := &Loaders{ctx: ctx, source: source, properties: properties, allotments: &allotmentsRead{}}
 	l.addUsers()
@@ -98,21 +97,21 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 
 type contextKey struct{}
 
-// With returns a context that carries the loaders.
+// With returns a context with the loaders.
 func With(ctx context.Context, l *Loaders) context.Context {
 	return context.WithValue(ctx, contextKey{}, l)
 }
 
-// For returns the loaders that the context carries; nil when it has none.
+// For returns the loaders of the context; nil if it has none.
 func For(ctx context.Context) *Loaders {
 	l, _ := ctx.Value(contextKey{}).(*Loaders)
 	return l
 }
 
-// Properties returns the properties that the operation requires of a type.
+// Properties returns the required properties of a type.
 func (l *Loaders) Properties(typeName string) []string { return l.properties(typeName) }
 
-// needs tells whether the operation needs the property of the type.
+// requires reports whether the operation requires a property.
 func (l *Loaders) requires(typeName, property string) bool {
 	return slices.Contains(l.properties(typeName), property)
 }

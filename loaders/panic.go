@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// PanicError is a panic that was caught. It says where it came from but not what it was about: that may be
-// somebody's data.
+// PanicError is a recovered panic, with its type and origin but without its value, which may be personal data.
 type PanicError struct{ What, At string }
 
 func (e *PanicError) Error() string { return "panic: " + e.What + " at " + e.At }
 
-// Recovered describes what recover returned to the deferred function that calls it.
+// Recovered converts the result of recover. Call it in the deferred function.
 func Recovered(p any) *PanicError {
 	e := &PanicError{What: fmt.Sprintf("%T", p), At: panicked()}
 	if err, ok := p.(runtime.Error); ok {
@@ -21,7 +20,7 @@ func Recovered(p any) *PanicError {
 	return e
 }
 
-// panicked returns the function and line that panicked.
+// panicked returns the function and line of the panic.
 func panicked() string {
 	pcs := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
@@ -40,7 +39,7 @@ func panicked() string {
 	}
 }
 
-// guard turns a panic into an error.
+// guard calls f and returns its panic as an error.
 func guard(f func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -8,23 +8,22 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// loader is a [Loader] of any type.
 type loader interface {
 	load(context.Context) (wait func())
 }
 
-// round is one batch and the loaders that fill it. The last loader to come sends it for all.
+// round is one batch and the loaders that fill it. The last loader sends it.
 type round struct {
 	source Source
 	done   chan struct{}
 
 	mu    sync.Mutex
-	batch upstream.Batch // nil until the first loader comes
-	left  int            // loaders that are to come
-	err   error          // that the batch as a whole ended with
+	batch upstream.Batch // created by the first loader
+	left  int            // loaders that have not added their reads
+	err   error          // of the batch as a whole
 }
 
-// add adds reads to the batch and returns when it was read.
+// add adds reads to the batch and returns after the batch was sent.
 func (r *round) add(ctx context.Context, reads func(upstream.Batch)) error {
 	r.mu.Lock()
 	err := guard(func() {
@@ -46,7 +45,7 @@ func (r *round) add(ctx context.Context, reads func(upstream.Batch)) error {
 	return errors.Join(err, r.err)
 }
 
-// Round reads everything that was asked for and is not known, as one batch. It tells whether there was anything.
+// Round loads all pending keys as one batch. It reports whether there were any.
 func (l *Loaders) Round() bool {
 	l.rounds.Lock()
 	defer l.rounds.Unlock()
@@ -69,7 +68,7 @@ func (l *Loaders) Round() bool {
 	return true
 }
 
-// Read runs a function that reads with the loaders until it is not blocked, or no round would help.
+// Read calls read after each round until it is not blocked or no key is pending.
 func Read[V any](l *Loaders, read func() (V, error)) (V, error) {
 	for {
 		before := l.made.Load()
@@ -77,13 +76,14 @@ func Read[V any](l *Loaders, read func() (V, error)) (V, error) {
 		if !errors.Is(err, ErrBlocked) {
 			return value, err
 		}
-		if !l.Round() && l.made.Load() == before { // nor has anybody else made one
+		if !l.Round() && l.made.Load() == before { // no concurrent round either
 			return value, err
 		}
 	}
 }
 
-// Collect returns what a function gives of each element. It asks for all of them before it is blocked.
+// Collect calls a function for each element, so that all their keys are requested, then returns [ErrBlocked] if any
+// was blocked.
 func Collect[E, V any](elements []E, of func(E) (V, error)) ([]V, []error, error) {
 	values, errs := make([]V, len(elements)), make([]error, len(elements))
 	blocked := error(nil)

@@ -13,24 +13,24 @@ func (l *Loaders) addSubscribedSkus() {
 	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 }
 
-// AllSubscribedSkus returns the products that the tenant is subscribed to.
+// AllSubscribedSkus returns the tenant's products.
 func (l *Loaders) AllSubscribedSkus() ([]*licensing.SubscribedSku, error) {
 	return l.SubscribedSkus.Get(Tenant)
 }
 
-// SubscribedSku returns one product of the tenant, by its SKU id.
+// SubscribedSku returns a product by its skuId.
 func (l *Loaders) SubscribedSku(id licensing.GUID) (*licensing.SubscribedSku, error) {
 	sku, err := l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.SkuID != nil && *sku.SkuID == id })
 	if errors.Is(err, upstream.ErrNotFound) {
-		if why := l.skuDoubt(); why != nil {
+		if why := l.skuReadError(); why != nil {
 			return nil, why
 		}
 	}
 	return sku, err
 }
 
-// skuDoubt returns why nobody can tell which product one of the list that was read is; nil when it can be told of all of them.
-func (l *Loaders) skuDoubt() error {
+// skuReadError returns the error of an unreadable skuId in the loaded list; nil if there is none.
+func (l *Loaders) skuReadError() error {
 	skus, _ := l.SubscribedSkus.ifLoaded(Tenant)
 	for _, sku := range skus {
 		if err := sku.WhyUnread("skuId"); err != nil {
@@ -40,9 +40,9 @@ func (l *Loaders) skuDoubt() error {
 	return nil
 }
 
-// PlanDoubt returns why nobody can tell whether a product contains a service plan that it is not known to contain; nil when
-// it can be told of all products.
-func (l *Loaders) PlanDoubt(plan licensing.GUID) error {
+// PlanReadError returns the error of unreadable service plans in products that are not known to contain the plan; nil
+// if there is none.
+func (l *Loaders) PlanReadError(plan licensing.GUID) error {
 	skus, _ := l.SubscribedSkus.ifLoaded(Tenant)
 	for _, sku := range skus {
 		if contains(sku, plan) {
@@ -60,17 +60,16 @@ func (l *Loaders) PlanDoubt(plan licensing.GUID) error {
 	return nil
 }
 
-// contains tells whether a product is known to contain a service plan.
 func contains(sku *licensing.SubscribedSku, plan licensing.GUID) bool {
 	return slices.ContainsFunc(sku.ServicePlans, func(p *licensing.ServicePlan) bool { return p.ServicePlanID != nil && *p.ServicePlanID == plan })
 }
 
-// SubscribedSkuByID returns one product of the tenant, by the id of its subscription.
+// SubscribedSkuByID returns a product by its subscribedSku ID.
 func (l *Loaders) SubscribedSkuByID(id string) (*licensing.SubscribedSku, error) {
 	return l.findSku(func(sku *licensing.SubscribedSku) bool { return sku.ID == id })
 }
 
-// findSku searches the one list that answers for all products: the service filters it by nothing.
+// findSku searches the tenant's list: the endpoint does not support $filter.
 func (l *Loaders) findSku(match func(*licensing.SubscribedSku) bool) (*licensing.SubscribedSku, error) {
 	skus, err := l.AllSubscribedSkus()
 	if err != nil {

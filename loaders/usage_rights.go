@@ -16,29 +16,29 @@ func (l *Loaders) addUsageRights() {
 	l.UsageRightByHolderIDAndID = newLoader(l, msgraph.UsageRightsByID, nil)
 }
 
-// primeRights keeps rights by their keys as well.
+// primeRights caches rights by holder and ID.
 func (l *Loaders) primeRights(key licensing.UsageRightsKey, rights []*licensing.UsageRight) {
 	for _, right := range rights {
 		l.UsageRightByHolderIDAndID.Prime(licensing.UsageRightKey{HolderID: key.HolderID, ID: right.ID}, right)
 	}
 }
 
-// relatedRight returns a right with what was expanded with it, or reads the right again to get it; nil when nobody knows
-// who holds it.
+// relatedRight returns a right with its required relations, read again unless they were expanded; nil if its holder
+// is unknown.
 func (l *Loaders) relatedRight(right *licensing.UsageRight) (*licensing.UsageRight, error) {
-	if right.HolderID == nil || l.cameAlong(right) {
+	if right.HolderID == nil || l.relationsExpanded(right) {
 		return right, nil
 	}
 	return l.UsageRightByHolderIDAndID.Get(keyOf(right))
 }
 
-func (l *Loaders) cameAlong(right *licensing.UsageRight) bool {
+func (l *Loaders) relationsExpanded(right *licensing.UsageRight) bool {
 	r := right.Related
 	return (r.HasAssignments || r.AssignmentsErr != nil || !l.requires("UsageRight", "assignments")) &&
 		(r.HasAllotments || r.AllotmentsErr != nil || !l.requires("UsageRight", "allotments"))
 }
 
-// AssignmentsOfRight returns the assignments that contribute to a right; nil when nobody knows who holds it.
+// AssignmentsOfRight returns the assignments that contribute to a right; nil if unknown.
 func (l *Loaders) AssignmentsOfRight(right *licensing.UsageRight) ([]*licensing.Assignment, error) {
 	related, err := l.relatedRight(right)
 	if err != nil || related == nil {
@@ -47,8 +47,7 @@ func (l *Loaders) AssignmentsOfRight(right *licensing.UsageRight) ([]*licensing.
 	return related.Related.Assignments, related.Related.AssignmentsErr
 }
 
-// AllotmentsOfRight returns the allotments that contribute to a right, with all properties that the operation requires; nil
-// when nobody knows who holds it.
+// AllotmentsOfRight returns the allotments that contribute to a right, with all required properties; nil if unknown.
 func (l *Loaders) AllotmentsOfRight(right *licensing.UsageRight) ([]*licensing.Allotment, error) {
 	related, err := l.relatedRight(right)
 	if err != nil || related == nil {
@@ -57,7 +56,7 @@ func (l *Loaders) AllotmentsOfRight(right *licensing.UsageRight) ([]*licensing.A
 	if !related.Related.HasAllotments {
 		return nil, related.Related.AllotmentsErr
 	}
-	found, errs, blocked := Collect(related.Related.Allotments, l.WholeAllotment)
+	found, errs, blocked := Collect(related.Related.Allotments, l.CompleteAllotment)
 	if blocked != nil {
 		return nil, blocked
 	}
@@ -66,7 +65,7 @@ func (l *Loaders) AllotmentsOfRight(right *licensing.UsageRight) ([]*licensing.A
 		switch {
 		case err == nil:
 			allotments = append(allotments, found[i])
-		case !errors.Is(err, upstream.ErrNotFound): // it is not gone
+		case !errors.Is(err, upstream.ErrNotFound): // a deleted allotment is omitted
 			return nil, err
 		}
 	}

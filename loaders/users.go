@@ -23,7 +23,7 @@ func (l *Loaders) addUsers() {
 	l.UserByID = newLoader(l, ofGUIDs(msgraph.UsersByID), func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.UserByPrincipalName = newLoader(l, msgraph.UsersByPrincipalName, func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.LicenseStatesByUserID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
-		addAsking(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Ask{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
+		addRead(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Ask{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return
@@ -33,7 +33,7 @@ func (l *Loaders) addUsers() {
 	})
 }
 
-// primeUser keeps what was expanded with a user that was read with all properties that the operation requires.
+// primeUser caches a user with all required properties, and its license states.
 func (l *Loaders) primeUser(user *licensing.User) {
 	if user == nil {
 		return
@@ -58,8 +58,7 @@ func covered[T licensing.Node](l *Loaders, byID *Loader[string, T], typeName str
 	return whole, err
 }
 
-// UserOfPage returns a user of a page with all properties that the operation requires: the page may continue one of an
-// operation that needed less.
+// UserOfPage returns a user of a page with all required properties: a cursor's page may select fewer.
 func (l *Loaders) UserOfPage(q upstream.Query, user *licensing.User) (*licensing.User, error) {
 	return covered(l, l.UserByID, "User", q, user)
 }

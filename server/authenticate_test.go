@@ -247,7 +247,7 @@ func TestOnBehalfOfCallers(t *testing.T) {
 		"what Graph allows":    {tokenFor(t, tenant, admin, scopes...), all, `"nodes":[{`},
 		"roles are not needed": {tokenFor(t, tenant, nobody, "Licenses.Read"), `{ subscribedSkus(first: 1) { nodes { id } } }`, `"subscribedSkus":{`},
 		"scopes are":           {tokenFor(t, tenant, admin, "Licenses.Write"), all, `"code":"FORBIDDEN"`},
-		"an application":       {tokenFor(t, tenant, ""), all, `you are an application: sign in as a person`},
+		"an application":       {tokenFor(t, tenant, ""), all, `your token is an application's: sign in as a user`},
 	} {
 		if r := p.as(t, tt.query, bearing(tt.token)); r.status == 401 || !strings.Contains(r.body, tt.want) {
 			t.Errorf("%s: %d %s", name, r.status, r.body)
@@ -262,7 +262,7 @@ func TestOnBehalfOfCallers(t *testing.T) {
 			record = line
 		}
 	}
-	if !strings.Contains(r.body, "Microsoft Graph does not let you do this") || !strings.Contains(record, `"errors":["FORBIDDEN"],"fields":["allotments"],"upstreamRequestIds":["`) || !strings.Contains(record, `"object":"`+tenant.PersonInRole("")) {
+	if !strings.Contains(r.body, "Microsoft Graph denied you access") || !strings.Contains(record, `"errors":["FORBIDDEN"],"fields":["allotments"],"upstreamRequestIds":["`) || !strings.Contains(record, `"object":"`+tenant.PersonInRole("")) {
 		t.Errorf("denied by Graph: %s\n%s", r.body, record)
 	}
 

@@ -19,7 +19,7 @@ func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logge
 		keys = [][]byte{key}
 	}
 	return graph.New(graph.Options{
-		Begin:        tenants.begin,
+		NewUpstream:  tenants.begin,
 		TenantID:     tenants.ids[0],
 		CursorKeys:   keys,
 		ShowUpstream: upstreamReport(cfg),

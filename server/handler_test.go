@@ -335,7 +335,7 @@ func TestReadiness(t *testing.T) {
 		// Throttled is not down.
 		time.Sleep(readyFor)
 		answer = &upstream.Error{Kind: upstream.ErrThrottled}
-		if w := get(); w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"throttled","reason":"Microsoft Graph takes no more requests for now."`) {
+		if w := get(); w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"throttled","reason":"Microsoft Graph throttled the request."`) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 
@@ -358,7 +358,7 @@ func TestReadinessWithoutKeys(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"throttled", []emulator.Fault{throttled}, 200, `"status":"throttled","reason":"Microsoft Graph takes no more requests for now.`},
+		{"throttled", []emulator.Fault{throttled}, 200, `"status":"throttled","reason":"Microsoft Graph throttled the request.`},
 		{"without keys", []emulator.Fault{noKeys}, 503, `"status":"unavailable","reason":"The keys of the sign-in service cannot be read."`},
 		{"both", []emulator.Fault{throttled, noKeys}, 503, `"status":"unavailable","reason":"The keys of the sign-in service cannot be read."`},
 	} {

@@ -187,7 +187,7 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 	tenant.ResetCounts()
 	r := p.as(t, `{ users(first: 1) { nodes { id } } }`, bearing(app))
-	if !strings.Contains(r.body, `"code":"FORBIDDEN"`) || !strings.Contains(r.body, "you are an application") || strings.Contains(r.body, `"data"`) || len(tenant.Counts()) != 0 {
+	if !strings.Contains(r.body, `"code":"FORBIDDEN"`) || !strings.Contains(r.body, "your token is an application's") || strings.Contains(r.body, `"data"`) || len(tenant.Counts()) != 0 {
 		t.Errorf("an application: %s, %v", r.body, tenant.Counts())
 	}
 	// A schema is nobody's secret.

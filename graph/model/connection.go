@@ -1,5 +1,5 @@
-// Package model holds the few GraphQL types that have no counterpart in Microsoft Graph: connections,
-// their pages, and the scalars. Everything else is bound to package licensing.
+// Package model has the GraphQL types without a counterpart in Microsoft Graph: connections, inputs, payloads and
+// scalars. Other types are bound to package licensing.
 package model
 
 import (
@@ -7,41 +7,41 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Connection is one page of a list, as the GraphQL Cursor Connections Specification has it.
+// Connection is one page of a list (GraphQL Cursor Connections Specification).
 type Connection[T any] struct {
-	// Unread has why nobody can tell whether elements belong to the page, or where.
+	// Unread has the error of a property that the filter or order of the list requires.
 	upstream.Unread
 	Edges    []*Edge[T]
 	PageInfo *PageInfo
-	// Total is the number of elements in the whole list; nil when nobody counts them, or for Uncounted.
+	// Total is the number of elements in the list; nil if it was not counted.
 	Total *int32
-	// Uncounted is why the number could not be read; nil when it could, and when nobody counts.
+	// Uncounted is the error of the count.
 	Uncounted error
-	// Scan is what was read for the page when elements are filtered here; nil otherwise.
+	// Scan is set for lists that the gateway filters.
 	Scan *Scan
 }
 
-// Scan is how much was read to fill a page.
+// Scan is the number of elements read to fill a page, and the limits.
 type Scan struct {
 	Read, Budget int32
 	Stopped      bool
 	Unreadable   int32
 }
 
-// Edge is an element of a page and its place in the list.
+// Edge is an element of a page and its cursor.
 type Edge[T any] struct {
 	Node T
 
 	place func() string
 }
 
-// NewEdge returns an element with its place. The place is made when it is asked for, which is seldom.
+// NewEdge returns an element whose cursor is computed when it is selected.
 func NewEdge[T any](node T, place func() string) *Edge[T] { return &Edge[T]{Node: node, place: place} }
 
-// Cursor returns the place of the element in the list.
+// Cursor returns the cursor of the element.
 func (e *Edge[T]) Cursor() string { return e.place() }
 
-// PageInfo tells where a page begins and ends, and whether there is more.
+// PageInfo is the PageInfo of the specification.
 type PageInfo struct {
 	HasNextPage     bool
 	HasPreviousPage bool
@@ -49,13 +49,15 @@ type PageInfo struct {
 	EndCursor       *string
 }
 
-// TotalCount returns the number of elements in the whole list; nil when nobody counts them.
+// TotalCount returns the number of elements in the list; nil if it was not counted.
 func (c *Connection[T]) TotalCount() (*int32, error) { return c.Total, c.Uncounted }
 
-// Doubt notes why nobody can tell whether an element belongs to the page, or where.
-func (c *Connection[T]) Doubt(why error) { c.Unread = upstream.Unread{"nodes": why, "edges": why} }
+// SetReadError reports that the elements of the page are uncertain because a property could not be read.
+func (c *Connection[T]) SetReadError(why error) {
+	c.Unread = upstream.Unread{"nodes": why, "edges": why}
+}
 
-// Nodes returns the elements of the page without their cursors.
+// Nodes returns the elements of the page.
 func (c *Connection[T]) Nodes() []T {
 	nodes := make([]T, len(c.Edges))
 	for i, edge := range c.Edges {
@@ -64,7 +66,7 @@ func (c *Connection[T]) Nodes() []T {
 	return nodes
 }
 
-// The connections of the schema.
+// Connections of the schema.
 type (
 	UserConnection            = Connection[*licensing.User]
 	UserEdge                  = Edge[*licensing.User]

@@ -6,7 +6,7 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// AssignmentErrorFilter narrows a list of assignment errors; all conditions have to hold.
+// AssignmentErrorFilter filters assignment errors; conditions are combined with AND.
 type AssignmentErrorFilter struct {
 	SkuID          *licensing.GUID
 	AssignedTo     *string
@@ -15,7 +15,7 @@ type AssignmentErrorFilter struct {
 	OccurredBefore *time.Time
 }
 
-// UserFilter narrows a list of users; all conditions have to hold.
+// UserFilter filters users; conditions are combined with AND.
 type UserFilter struct {
 	SkuID                 *licensing.GUID
 	Licensed              *bool
@@ -26,24 +26,24 @@ type UserFilter struct {
 	AssignedByGroup       *string
 }
 
-// GroupFilter narrows a list of groups; all conditions have to hold.
+// GroupFilter filters groups; conditions are combined with AND.
 type GroupFilter struct {
 	SkuID                       *licensing.GUID
 	HasMembersWithLicenseErrors *bool
 	DisplayNameStartsWith       *string
 }
 
-// AllotmentFilter narrows a list of allotments; all conditions have to hold.
+// AllotmentFilter filters allotments; conditions are combined with AND.
 type AllotmentFilter struct {
 	SkuID             *licensing.GUID
 	MinAvailableUnits *int32
 	MaxAvailableUnits *int32
 }
 
-// OrderDirection tells which end of an order comes first.
+// OrderDirection is ascending or descending.
 type OrderDirection string
 
-// UserOrder, GroupOrder, AllotmentOrder and SubscribedSkuOrder say how a list is ordered.
+// Orders of the lists.
 type (
 	UserOrder          = Order[UserOrderField]
 	GroupOrder         = Order[GroupOrderField]
@@ -51,13 +51,13 @@ type (
 	SubscribedSkuOrder = Order[SubscribedSkuOrderField]
 )
 
-// Order says by what a list is ordered and which end comes first.
+// Order is a field to sort by and a direction.
 type Order[F ~string] struct {
 	Field     F
 	Direction OrderDirection
 }
 
-// What lists can be ordered by. Those of users and groups are names of properties upstream.
+// Fields to sort by. The values for users and groups are upstream property names.
 type (
 	UserOrderField          string
 	GroupOrderField         string
@@ -65,7 +65,7 @@ type (
 	SubscribedSkuOrderField string
 )
 
-// Members of the enumerations.
+// Enum values.
 const (
 	Ascending  OrderDirection = "ASC"
 	Descending OrderDirection = "DESC"

@@ -6,10 +6,10 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// MarshalID writes an id.
+// MarshalID writes an ID.
 func MarshalID(id string) graphql.Marshaler { return graphql.MarshalID(id) }
 
-// UnmarshalID reads an id, in the form in which ids are compared.
+// UnmarshalID reads an ID and folds the case of a GUID.
 func UnmarshalID(v any) (string, error) {
 	id, err := graphql.UnmarshalID(v)
 	return licensing.FoldID(id), err

@@ -9,10 +9,10 @@ type UserError struct {
 	Message string
 }
 
-// UserErrorCode is what is wrong in the input of a mutation.
+// UserErrorCode is the code of a UserError.
 type UserErrorCode string
 
-// Members of the enumeration.
+// Enum values.
 const (
 	UserErrorInvalid            UserErrorCode = "INVALID"
 	UserErrorNotFound           UserErrorCode = "NOT_FOUND"
@@ -34,13 +34,13 @@ const (
 	UserErrorRefused            UserErrorCode = "REFUSED"
 )
 
-// AssigneeInput is who gets a license.
+// AssigneeInput is the assignee of a license.
 type AssigneeInput struct {
 	Type licensing.AssigneeType
 	ID   string
 }
 
-// CreateAssignmentsInput is what is assigned to whom.
+// CreateAssignmentsInput is the input of createAssignments.
 type CreateAssignmentsInput struct {
 	AssignedTo           []*AssigneeInput
 	AllotmentID          *string
@@ -48,82 +48,82 @@ type CreateAssignmentsInput struct {
 	DisabledServicePlans []string
 }
 
-// CreateAssignmentsPayload is what became of each assignment.
+// CreateAssignmentsPayload has the results of createAssignments.
 type CreateAssignmentsPayload struct {
 	Results    []*CreateAssignmentResult
 	UserErrors []*UserError
 }
 
-// CreateAssignmentResult is what became of one assignment.
+// CreateAssignmentResult is the result for one assignee.
 type CreateAssignmentResult struct {
 	AssignedToID string
 	Outcome      licensing.Outcome
-	Assignment   *licensing.Assignment // nil when it was not made, or its id is not known
+	Assignment   *licensing.Assignment // nil if it was not created or its ID is unknown
 	UserErrors   []*UserError
 }
 
-// UpdateAssignmentInput says which service plans are switched off.
+// UpdateAssignmentInput is the input of updateAssignment.
 type UpdateAssignmentInput struct {
 	ID                   string
 	DisabledServicePlans []string
 }
 
-// UpdateAssignmentPayload is what became of the assignment.
+// UpdateAssignmentPayload is the result of updateAssignment.
 type UpdateAssignmentPayload struct {
 	Outcome    *licensing.Outcome
-	Assignment *licensing.Assignment // nil when nothing was sent
+	Assignment *licensing.Assignment // nil if nothing was sent
 	UserErrors []*UserError
 }
 
-// DeleteAssignmentInput says which assignment is taken back.
+// DeleteAssignmentInput is the input of deleteAssignment.
 type DeleteAssignmentInput struct {
 	ID string
 }
 
-// DeleteAssignmentPayload is what became of the assignment.
+// DeleteAssignmentPayload is the result of deleteAssignment.
 type DeleteAssignmentPayload struct {
 	Outcome             *licensing.Outcome
-	DeletedAssignmentID *string // nil unless it is deleted
+	DeletedAssignmentID *string // nil unless deleted
 	AllotmentID         string
-	Assignee            licensing.DirectoryObject // nil when it is not known
+	Assignee            licensing.DirectoryObject // nil if unknown
 	UserErrors          []*UserError
 }
 
-// ReprocessInput says whose licenses are processed again.
+// ReprocessInput is the input of both reprocess mutations.
 type ReprocessInput struct {
 	UserIDs []string
 }
 
-// ReprocessPayload is what became of each person's licenses.
+// ReprocessPayload has the results of a reprocess mutation.
 type ReprocessPayload struct {
 	Results    []*ReprocessResult
 	UserErrors []*UserError
 }
 
-// ReprocessResult is what became of one person's licenses.
+// ReprocessResult is the result for one user.
 type ReprocessResult struct {
 	UserID     string
 	Outcome    licensing.Outcome
 	UserErrors []*UserError
 }
 
-// AssignLicenseInput is what is given to a user or group, and what is taken away.
+// AssignLicenseInput is the input of assignLicense.
 type AssignLicenseInput struct {
 	AssignedTo     *AssigneeInput
 	AddLicenses    []*AddLicenseInput
 	RemoveLicenses []licensing.GUID
 }
 
-// AddLicenseInput is a product to give.
+// AddLicenseInput is a license to add.
 type AddLicenseInput struct {
 	SkuID         licensing.GUID
 	DisabledPlans []string
 }
 
-// AssignLicensePayload is what became of the licenses.
+// AssignLicensePayload is the result of assignLicense.
 type AssignLicensePayload struct {
 	Outcome    *licensing.Outcome
 	Sent       licensing.AssignLicense
-	Assignee   licensing.DirectoryObject // nil when nothing was sent
+	Assignee   licensing.DirectoryObject // nil if nothing was sent
 	UserErrors []*UserError
 }

@@ -7,10 +7,10 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// LicensingOverview is the root of what is counted over the tenant. Its fields are resolved.
+// LicensingOverview is the parent of the counts, which have resolvers.
 type LicensingOverview struct{}
 
-// ProductOverview is a product and its units.
+// ProductOverview is a product with its units.
 type ProductOverview struct {
 	Sku *licensing.SubscribedSku
 }
@@ -18,7 +18,7 @@ type ProductOverview struct {
 // Units returns the units of the product.
 func (p *ProductOverview) Units() *licensing.Units { return p.Sku.Units() }
 
-// AssignmentErrorOverview is what failed, counted.
+// AssignmentErrorOverview has the counts of assignment errors.
 type AssignmentErrorOverview struct {
 	upstream.Unread
 	Errors    []*licensing.AssignmentError
@@ -27,7 +27,7 @@ type AssignmentErrorOverview struct {
 	ByProduct []*AssignmentErrorsOfProduct
 }
 
-// Total returns how many errors were counted.
+// Total returns the number of counted errors.
 func (o *AssignmentErrorOverview) Total() int32 { return int32(len(o.Errors)) }
 
 // AssignmentErrorsOfCode counts the errors with a code.
@@ -42,14 +42,14 @@ type AssignmentErrorsOfProduct struct {
 	Count int32
 }
 
-// AssignmentErrorsOfGroup counts the errors that come from the licenses of a group; of direct assignments when
-// that is nil.
+// AssignmentErrorsOfGroup counts the errors of licenses that a group assigned; of direct assignments if GroupID is
+// nil.
 type AssignmentErrorsOfGroup struct {
 	GroupID *string
 	Count   int32
 }
 
-// WaitingMemberCount counts who waits for units of an allotment.
+// WaitingMemberCount counts the members waiting for units of an allotment.
 type WaitingMemberCount struct {
 	upstream.Unread
 	Allotment    *licensing.Allotment

@@ -10,17 +10,17 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// MarshalDateTime writes a point in time in UTC, with as many digits as it has.
+// MarshalDateTime writes a time in UTC, with the precision it has.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
 		text := make([]byte, 0, len(time.RFC3339Nano)+2)
 		text = append(text, '"')
 		text = t.UTC().AppendFormat(text, time.RFC3339Nano)
-		w.Write(append(text, '"')) //nolint:errcheck // the writer is gqlgen's buffer
+		w.Write(append(text, '"')) //nolint:errcheck // gqlgen's writer does not fail
 	})
 }
 
-// UnmarshalDateTime reads a point in time with its offset (RFC 3339).
+// UnmarshalDateTime reads an RFC 3339 time.
 func UnmarshalDateTime(v any) (time.Time, error) {
 	if text, ok := v.(string); ok {
 		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
@@ -30,10 +30,10 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	return time.Time{}, &upstream.InputError{Message: "a DateTime looks like 2026-09-25T08:00:00Z"}
 }
 
-// MarshalDate writes a day.
+// MarshalDate writes a date.
 func MarshalDate(d licensing.Date) graphql.Marshaler { return graphql.MarshalString(string(d)) }
 
-// UnmarshalDate reads a day.
+// UnmarshalDate reads a date.
 func UnmarshalDate(v any) (licensing.Date, error) {
 	var d licensing.Date
 	if text, ok := v.(string); ok && len(text) == len(time.DateOnly) && d.UnmarshalText([]byte(text)) == nil {
@@ -42,7 +42,7 @@ func UnmarshalDate(v any) (licensing.Date, error) {
 	return "", &upstream.InputError{Message: "a Date looks like 2026-09-25"}
 }
 
-// MarshalUUID writes a GUID. What the service sent in place of one is passed on as text.
+// MarshalUUID writes a GUID, or the service's malformed value as text.
 func MarshalUUID(g licensing.GUID) graphql.Marshaler { return graphql.MarshalString(string(g)) }
 
 // UnmarshalUUID reads a GUID.

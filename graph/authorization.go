@@ -13,53 +13,53 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// right is what it takes to do something: all demands have to be met, each by one of its alternatives, which is a list
-// of scopes or app roles that all have to count.
-type right [][][]string
+// permission is a list of demands. Each demand is met by one of its alternatives: scopes or app roles that are all
+// required.
+type permission [][][]string
 
-// missing returns the first demand that a caller, who is known, does not meet; nil when there is none.
-func (r right) missing(caller *identity.Caller) *rightError {
-	for _, alternatives := range r {
+// missing returns the first demand that the caller does not meet; nil if all are met.
+func (p permission) missing(caller *identity.Caller) *permissionError {
+	for _, alternatives := range p {
 		if !caller.May(alternatives) {
-			return &rightError{alternatives, caller}
+			return &permissionError{alternatives, caller}
 		}
 	}
 	return nil
 }
 
-// rightError is a right that the caller lacks: a scope, or an app role.
-type rightError struct {
+// permissionError is a demand that the caller does not meet.
+type permissionError struct {
 	alternatives [][]string
 	caller       *identity.Caller
 }
 
-// Error says what would help this caller.
-func (e *rightError) Error() string {
+// Error returns which scope or app role this caller requires.
+func (e *permissionError) Error() string {
 	scope, role := strings.Join(e.alternatives[0], " and "), strings.Join(e.alternatives[len(e.alternatives)-1], " and ")
 	switch {
 	case e.caller.App:
-		return "Missing permission: this needs the app role " + role + "."
+		return "Missing permission: this requires the app role " + role + "."
 	case e.caller.ScopesAlone:
-		return "Missing permission: this needs the scope " + scope + "."
+		return "Missing permission: this requires the scope " + scope + "."
 	default:
-		return "Missing permission: this needs the scope " + scope + " and, assigned to you, the app role " + role + "."
+		return "Missing permission: this requires the scope " + scope + " and, assigned to you, the app role " + role + "."
 	}
 }
 
-// rights are what the fields of the schema demand: @authenticated and @requiresScopes of the field, of the type that
-// has it, and of the type that it returns (Apollo Federation, "Federated GraphQL directives").
-type rights struct {
+// permissions are required by @authenticated and @requiresScopes of a field, of its parent type and of its return
+// type (Apollo Federation, "Federated GraphQL directives").
+type permissions struct {
 	schema *ast.Schema
-	fields map[string]right // by Type.field
+	fields map[string]permission // by Type.field
 }
 
-// The rights that are not in the schema, because no directive can be where they belong.
+// Permissions that the schema cannot express with a directive.
 var (
-	// entitiesRight is that of the field that a federation router reads entities by: that of the root fields.
-	entitiesRight = "Query.node"
-	// inputRights are those of input fields and arguments by which one finds out what one may not read: those of
-	// what they filter or order by.
-	inputRights = map[string]string{
+	// entitiesPermission is the field whose permission _entities requires.
+	entitiesPermission = "Query.node"
+	// inputPermissions maps input fields and arguments that filter or sort to the field whose permission they
+	// require: the result would reveal its values.
+	inputPermissions = map[string]string{
 		"UserFilter.displayNameStartsWith": "User.displayName",
 		"UserFilter.error":                 "LicenseAssignmentState.error",
 		"UserOrder.field":                  "User.displayName",
@@ -67,8 +67,8 @@ var (
 	}
 )
 
-func newRights(schema *ast.Schema) *rights {
-	r := &rights{schema: schema, fields: map[string]right{}}
+func newPermissions(schema *ast.Schema) *permissions {
+	r := &permissions{schema: schema, fields: map[string]permission{}}
 	for _, definition := range schema.Types {
 		if definition.Kind != ast.Object && definition.Kind != ast.Interface {
 			continue
@@ -78,17 +78,17 @@ func newRights(schema *ast.Schema) *rights {
 			if returned := schema.Types[field.Type.Name()]; returned != nil {
 				directives = append(directives, returned.Directives...)
 			}
-			if demands := demandsOf(directives); demands != nil {
+			if demands := permissionOf(directives); demands != nil {
 				r.fields[definition.Name+"."+field.Name] = demands
 			}
 		}
 	}
-	r.fields["Query._entities"] = r.fields[entitiesRight]
+	r.fields["Query._entities"] = r.fields[entitiesPermission]
 	return r
 }
 
-func demandsOf(directives ast.DirectiveList) right {
-	var demands right
+func permissionOf(directives ast.DirectiveList) permission {
+	var demands permission
 	for _, directive := range directives.ForNames("requiresScopes") {
 		var alternatives [][]string
 		for _, all := range directive.Arguments.ForName("scopes").Value.Children {
@@ -103,25 +103,25 @@ func demandsOf(directives ast.DirectiveList) right {
 	return demands
 }
 
-// denied are the fields of an operation that its caller has no right to. They are neither prefetched nor read, and
-// answer with an error each. The nil value denies nothing.
+// denied are the fields of an operation that the caller may not read. They are not read and resolve to an error each.
+// A nil value denies nothing.
 type denied struct {
-	rights *rights
-	caller *identity.Caller
-	places map[*ast.Field]*rightError // fields with arguments that the caller may not give
-	fields map[string]*rightError     // that the operation selects, by Type.field
-	signIn *rightError                // entities that are named by nothing but a sign-in name
+	permissions *permissions
+	caller      *identity.Caller
+	places      map[*ast.Field]*permissionError // fields with denied arguments
+	fields      map[string]*permissionError     // selected, by Type.field
+	signIn      *permissionError                // for entities with a userPrincipalName as their only key
 
-	mu  sync.Mutex
-	met map[string]bool // the denied fields that were to be answered, by Type.field
+	mu       sync.Mutex
+	recorded map[string]bool // denied fields that were resolved, by Type.field
 }
 
-// deniedTo reads an operation, each fragment once; nil when the caller may do all of it.
-func (r *rights) deniedTo(caller *identity.Caller, op *graphql.OperationContext) *denied {
+// deniedTo returns the denied fields of an operation; nil if there are none.
+func (p *permissions) deniedTo(caller *identity.Caller, op *graphql.OperationContext) *denied {
 	if caller == nil {
 		return nil
 	}
-	d := &denied{rights: r, caller: caller, places: map[*ast.Field]*rightError{}, fields: map[string]*rightError{}}
+	d := &denied{permissions: p, caller: caller, places: map[*ast.Field]*permissionError{}, fields: map[string]*permissionError{}}
 	visitFields(op, op.Operation.SelectionSet, func(f *ast.Field, _ bool) bool {
 		d.field(op, f)
 		return true
@@ -138,11 +138,11 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 	}
 	types := []*ast.Definition{f.ObjectDefinition}
 	if f.ObjectDefinition.Kind != ast.Object {
-		types = d.rights.schema.GetPossibleTypes(f.ObjectDefinition)
+		types = d.permissions.schema.GetPossibleTypes(f.ObjectDefinition)
 	}
 	for _, t := range types {
 		name := t.Name + "." + f.Name
-		if missing := d.rights.fields[name].missing(d.caller); missing != nil {
+		if missing := d.permissions.fields[name].missing(d.caller); missing != nil {
 			d.fields[name] = missing
 		}
 	}
@@ -162,53 +162,53 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 		}
 	}
 	if reps, _ := arguments["representations"].([]any); f.ObjectDefinition.Name == "Query" && f.Name == "_entities" && slices.ContainsFunc(reps, bySignInName) {
-		d.signIn = d.rights.fields["User.userPrincipalName"].missing(d.caller)
+		d.signIn = d.permissions.fields["User.userPrincipalName"].missing(d.caller)
 	}
 }
 
-// input notes a field whose input the caller may not give.
+// input denies a field if the caller may not use its input.
 func (d *denied) input(f *ast.Field, name string, value any) {
-	if of, guarded := inputRights[name]; guarded && value != nil {
-		if missing := d.rights.fields[of].missing(d.caller); missing != nil {
+	if of, guarded := inputPermissions[name]; guarded && value != nil {
+		if missing := d.permissions.fields[of].missing(d.caller); missing != nil {
 			d.places[f] = missing
 		}
 	}
 }
 
-// bySignInName tells whether a representation names a person by nothing but the sign-in name.
+// bySignInName reports whether a representation has userPrincipalName as its only key.
 func bySignInName(rep any) bool {
 	members, _ := rep.(representation)
 	return members["__typename"] == "User" && members["id"] == nil && members["userPrincipalName"] != nil
 }
 
-// signInName returns why people may not be named by their sign-in names; nil when they may.
+// signInName returns the error for representations with userPrincipalName as their only key; nil if allowed.
 func (d *denied) signInName() error {
 	if d == nil || d.signIn == nil {
 		return nil
 	}
-	d.meet("User.userPrincipalName")
+	d.record("User.userPrincipalName")
 	return d.signIn
 }
 
-// meet notes that a denied field was to be answered.
-func (d *denied) meet(name string) {
+// record records the denial of a field that was resolved.
+func (d *denied) record(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.met == nil {
-		d.met = map[string]bool{}
+	if d.recorded == nil {
+		d.recorded = map[string]bool{}
 	}
-	d.met[name] = true
+	d.recorded[name] = true
 }
 
-// has tells whether a field of a type is denied.
+// has reports whether a field of a type is denied.
 func (d *denied) has(typeName, field string) bool {
 	return d != nil && d.fields[typeName+"."+field] != nil
 }
 
-// hasPlace tells whether this field is denied for its arguments.
+// hasPlace reports whether a field is denied for its arguments.
 func (d *denied) hasPlace(f *ast.Field) bool { return d != nil && d.places[f] != nil }
 
-// middleware answers the denied fields.
+// middleware returns the errors of denied fields.
 func (d *denied) middleware(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
@@ -218,24 +218,24 @@ func (d *denied) middleware(next graphql.FieldMiddleware) graphql.FieldMiddlewar
 			missing = d.places[fc.Field.Field]
 		}
 		if missing != nil {
-			d.meet(name)
+			d.record(name)
 			return nil, missing
 		}
 		return next(ctx, resolve)
 	}
 }
 
-// names lists what was denied, for the audit log.
+// names returns the denied fields that were resolved, sorted.
 func (d *denied) names() []string {
 	if d == nil {
 		return nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Sorted(maps.Keys(d.met))
+	return slices.Sorted(maps.Keys(d.recorded))
 }
 
-// deniedKey is where an operation keeps what is denied.
+// deniedKey is the operation's extension key of its denied fields.
 const deniedKey = "denied"
 
 func deniedIn(op *graphql.OperationContext) *denied {

@@ -10,34 +10,34 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// maxHeld is the largest page of a list that is held as a whole.
-const maxHeld = 1000
+// maxMemoryPage is the largest page of a list that is paged in memory.
+const maxMemoryPage = 1000
 
-// window is the part of a held list that is asked for, from either end.
+// window is the paging arguments of such a list.
 type window struct {
 	first, last   *int32
 	after, before *string
 }
 
-// heldPage is a window that can be opened: the ids of the elements around it, and how many are wanted.
-type heldPage struct {
+// memoryPage is a validated window.
+type memoryPage struct {
 	cursors       *cursors
 	name          string
-	after, before string // empty for the ends of the list
+	after, before string // element IDs; empty for the ends of the list
 	size          int
 	backward      bool
 }
 
-// open checks a window on the list of the name, before anything is read.
-func (w window) open(c *cursors, name string) (p heldPage, err error) {
-	p = heldPage{cursors: c, name: name, backward: w.last != nil}
+// open validates a window on the named list without reading the list.
+func (w window) open(c *cursors, name string) (p memoryPage, err error) {
+	p = memoryPage{cursors: c, name: name, backward: w.last != nil}
 	if w.first != nil && w.last != nil {
 		return p, &upstream.InputError{Message: "give `first` or `last`, not both"}
 	}
 	if p.backward {
-		p.size, err = sizeOf("last", w.last, maxHeld)
+		p.size, err = sizeOf("last", w.last, maxMemoryPage)
 	} else {
-		p.size, err = sizeOf("first", w.first, maxHeld)
+		p.size, err = sizeOf("first", w.first, maxMemoryPage)
 	}
 	if err == nil {
 		p.after, err = placeIn(c, name, "after", w.after)
@@ -48,7 +48,7 @@ func (w window) open(c *cursors, name string) (p heldPage, err error) {
 	return p, err
 }
 
-// placeIn returns the id of the element that a cursor is at; empty without a cursor.
+// placeIn returns the element ID in a cursor; empty without a cursor.
 func placeIn(c *cursors, name, argument string, text *string) (string, error) {
 	if text == nil {
 		return "", nil
@@ -57,9 +57,9 @@ func placeIn(c *cursors, name, argument string, text *string) (string, error) {
 	return at.ID, err
 }
 
-// heldConnection returns one page of a list that was read as a whole, forward or backward, as the GraphQL Cursor
-// Connections Specification has it, section 4.4.
-func heldConnection[T licensing.Node](p heldPage, items []T) (*model.Connection[T], error) {
+// memoryConnection returns one page of a complete list, forward or backward (GraphQL Cursor Connections
+// Specification, section 4.4).
+func memoryConnection[T licensing.Node](p memoryPage, items []T) (*model.Connection[T], error) {
 	start, end := 0, len(items)
 	if p.after != "" {
 		i, err := placeOf(items, p.after, "after")
@@ -95,16 +95,16 @@ func heldConnection[T licensing.Node](p heldPage, items []T) (*model.Connection[
 	return result, nil
 }
 
-// placeOf returns the index of the element that a cursor is at.
+// placeOf returns the index of an element by its ID. It returns an InputError if the list no longer has it.
 func placeOf[T licensing.Node](items []T, id, argument string) (int, error) {
 	i := slices.IndexFunc(items, func(item T) bool { return item.ObjectID() == id })
 	if i < 0 {
-		return 0, &upstream.InputError{Message: "the element at the cursor in `" + argument + "` is gone: begin with the first page"}
+		return 0, &upstream.InputError{Message: "the element at the cursor in `" + argument + "` is gone: start with the first page"}
 	}
 	return i, nil
 }
 
-// ordered returns a copy of a list in an order that a client asked for; elements that are equal stay as they are.
+// ordered returns a copy of a list, sorted in a stable way; unsorted without an order.
 func ordered[T any, F ~string](items []T, order *model.Order[F], compare func(field F, a, b T) int) []T {
 	items = slices.Clone(items)
 	if order == nil {
@@ -119,7 +119,7 @@ func ordered[T any, F ~string](items []T, order *model.Order[F], compare func(fi
 	return items
 }
 
-// compareUnits orders numbers of units. One that is not known comes before all others.
+// compareUnits compares numbers of units; unknown numbers sort first.
 func compareUnits(a, b *int32) int {
 	switch {
 	case a == nil && b == nil:
@@ -132,17 +132,17 @@ func compareUnits(a, b *int32) int {
 	return cmp.Compare(*a, *b)
 }
 
-// firstDoubt returns the first reason why an element is in doubt; nil when none is.
-func firstDoubt[T any](items []T, doubt func(T) error) error {
+// firstReadError returns the first error that readError returns for an element.
+func firstReadError[T any](items []T, readError func(T) error) error {
 	for _, item := range items {
-		if err := doubt(item); err != nil {
+		if err := readError(item); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deref returns what a pointer points to; nothing for nil.
+// deref returns the value of a pointer; the zero value for nil.
 func deref[T any](p *T) T {
 	if p == nil {
 		var none T
@@ -151,12 +151,12 @@ func deref[T any](p *T) T {
 	return *p
 }
 
-// compareText orders texts without regard to case.
+// compareText compares text case-insensitively.
 func compareText(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
-// heldPageOf returns a page of a list that the tenant has one of, after it was narrowed and ordered. A doubt is why
-// nobody can tell whether an element belongs to the page, or where.
-func heldPageOf[T licensing.Node](f *field, name string, all func() ([]T, error), arrange func([]T) (arranged []T, doubt error)) (*model.Connection[T], error) {
+// memoryPageOf reads a list of the tenant and returns a page of the filtered and sorted elements. arrange also
+// returns the error of a property that could not be read and that the result depends on.
+func memoryPageOf[T licensing.Node](f *field, name string, all func() ([]T, error), arrange func([]T) (arranged []T, readError error)) (*model.Connection[T], error) {
 	w := window{arg[*int32](f, "first"), arg[*int32](f, "last"), arg[*string](f, "after"), arg[*string](f, "before")}
 	page, err := w.open(f.cursors, name)
 	if err != nil {
@@ -167,10 +167,10 @@ func heldPageOf[T licensing.Node](f *field, name string, all func() ([]T, error)
 	if err != nil {
 		return nil, err
 	}
-	arranged, doubt := arrange(items)
-	result, err := heldConnection(page, arranged)
-	if err == nil && doubt != nil {
-		result.Doubt(doubt)
+	arranged, readError := arrange(items)
+	result, err := memoryConnection(page, arranged)
+	if err == nil && readError != nil {
+		result.SetReadError(readError)
 	}
 	return result, err
 }
