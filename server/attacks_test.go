@@ -298,7 +298,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 		{"NUL, escaped", v.posted(`{"query":"{\u0000}"}`), " 400 "},
 		{"half a surrogate", v.posted(`{"query":"{user(id:\"\ud800\"){id}}"}`), "HTTP/1.1 "},
 		{"a byte order mark", v.posted("\xef\xbb\xbf" + query), "HTTP/1.1 "},
-		{"a batch", v.posted("[" + strings.Repeat(query+",", 30_000) + query + "]"), " 400 |batches"},
+		{"a batch", v.posted("[" + strings.Repeat(query+",", 30_000) + query + "]"), " 400 |Batches"},
 		{"an APQ that is another's", v.posted(`{"query":"{__typename}","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("a", 64) + `"}}}`), " 400 |sha does not match"},
 		{"a cursor of nobody", v.posted(`{"query":"{users(after:\"` + strings.Repeat("A", 8_000) + `\"){nodes{id}}}"}`), "does not belong to this list"},
 

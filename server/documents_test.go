@@ -116,7 +116,7 @@ func TestAutomaticDocuments(t *testing.T) {
 			ask("t", operation{Extensions: persisted("../../etc/passwd")}, notFoundAnswer)
 			ask("t", operation{Query: queryA, DocumentID: "a"}, "not both")
 			ask("t", operation{DocumentID: "a"}, notFoundAnswer)
-			ask("t", operation{Extensions: map[string]any{"persistedQuery": nil}}, "query is missing")
+			ask("t", operation{Extensions: map[string]any{"persistedQuery": nil}}, "Missing parameter: query")
 		})
 	}
 	t.Run("mutation", func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestAutomaticDocuments(t *testing.T) {
 		if got := byHash.post(t, handler, nil); got != stub.HelloAnswer {
 			t.Errorf("POST: %s", got)
 		}
-		if got := byHash.get(t, handler, nil); !strings.Contains(got, "by POST") {
+		if got := byHash.get(t, handler, nil); !strings.Contains(got, "use POST") {
 			t.Errorf("GET: %s", got)
 		}
 	})
@@ -193,7 +193,7 @@ func TestTrustedDocuments(t *testing.T) {
 			if got := (operation{DocumentID: "portal/a"}).get(t, handler, caller); got != stub.HelloAnswer {
 				t.Errorf("GET: %s", got)
 			}
-			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).get(t, handler, caller); !strings.Contains(got, "by POST") {
+			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).get(t, handler, caller); !strings.Contains(got, "use POST") {
 				t.Errorf("GET of a mutation: %s", got)
 			}
 			if got := (operation{DocumentID: "sha256:" + hashOf(mutation)}).post(t, handler, caller); got != stub.HelloAnswer {

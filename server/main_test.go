@@ -216,7 +216,7 @@ func TestLimitsThroughTheWire(t *testing.T) {
 		status      int
 		part        string
 	}{
-		{"body", strings.Repeat(" ", 100_000), 413, "longer than the 100000 bytes"},
+		{"body", strings.Repeat(" ", 100_000), 413, "larger than 100000 bytes"},
 		{"length", "{" + strings.Repeat(" ", 70_000) + "__typename}", 400, `"limit":"query"`},
 		{"tokens", strings.Repeat("{", 50_000), 400, `"limit":"tokens"`},
 		{"depth", "{users{nodes{usageRights{sku{servicePlans{servicePlanId}}}}}}", 200, `"data"`},

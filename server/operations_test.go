@@ -23,7 +23,7 @@ func TestGetOfAMutation(t *testing.T) {
 			`mutation($i:ID!){reprocessAssignments(input:{userIds:[$i]}){results{outcome}}}`,
 		} {
 			status, body := p.get(t, "/graphql?query="+url.QueryEscape(mutation))
-			if status != http.StatusMethodNotAllowed || !strings.Contains(body, "by POST") {
+			if status != http.StatusMethodNotAllowed || !strings.Contains(body, "use POST") {
 				t.Errorf("%v: %d %s", flags, status, body)
 			}
 		}

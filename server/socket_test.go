@@ -112,16 +112,16 @@ func TestSocketAuthentication(t *testing.T) {
 		code         websocket.StatusCode
 		reason       string
 	}{
-		"no token":             {"", transporttest.InitMessage, 4401, "An access token is missing"},
-		"no token, parameters": {"", with("token", admin), 4401, "An access token is missing"},
-		"null":                 {"", `{"type":"connection_init","payload":{"Authorization":null}}`, 4401, "An access token is missing"},
-		"another scheme":       {"", with("Authorization", "Basic YTpi"), 4401, "has to be Bearer"},
-		"no scheme":            {"", with("Authorization", admin), 4401, "has to be Bearer"},
-		"no JSON Web Token":    {"", with("Authorization", "Bearer letmein"), 4401, "not taken"},
+		"no token":             {"", transporttest.InitMessage, 4401, "Missing access token"},
+		"no token, parameters": {"", with("token", admin), 4401, "Missing access token"},
+		"null":                 {"", `{"type":"connection_init","payload":{"Authorization":null}}`, 4401, "Missing access token"},
+		"another scheme":       {"", with("Authorization", "Basic YTpi"), 4401, "want Bearer"},
+		"no scheme":            {"", with("Authorization", admin), 4401, "want Bearer"},
+		"no JSON Web Token":    {"", with("Authorization", "Bearer letmein"), 4401, "Invalid access token"},
 		"of Graph":             {"", with("Authorization", "Bearer "+graphToken(t, tenant)), 4401, "audience"},
 		"signature cut":        {"", with("Authorization", "Bearer "+admin[:len(admin)-4]), 4401, "signature"},
-		"two spellings":        {"", `{"type":"connection_init","payload":{"Authorization":"Bearer ` + admin + `","authorization":"Bearer ` + admin + `"}}`, 4401, "more than once"},
-		"two callers":          {"Authorization: Bearer " + admin, with("Authorization", "Bearer "+reader), 4401, "different access tokens"},
+		"two spellings":        {"", `{"type":"connection_init","payload":{"Authorization":"Bearer ` + admin + `","authorization":"Bearer ` + admin + `"}}`, 4401, "Duplicate Authorization"},
+		"two callers":          {"Authorization: Bearer " + admin, with("Authorization", "Bearer "+reader), 4401, "access tokens in the handshake and connection_init differ"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := []string{}

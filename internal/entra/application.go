@@ -16,34 +16,34 @@ import (
 
 // Options configure an [Application].
 type Options struct {
-	// Authority is the address of the sign-in service, such as https://login.microsoftonline.com.
+	// Authority is the base URL of Entra ID, such as https://login.microsoftonline.com.
 	Authority string
-	// GraphURL is the address of the Microsoft Graph that tokens are for. Those of one cloud are worth nothing in
+	// GraphURL is the base URL of Microsoft Graph, the audience of the tokens. A token of one cloud is not valid in
 	// another.
 	GraphURL string
-	// ClientID is the id of the application.
+	// ClientID is the application (client) ID.
 	ClientID string
-	// Credential proves that a request is the application's.
+	// Credential authenticates the application.
 	Credential Credential
-	// Now tells the time; nil for [time.Now].
+	// Now returns the current time; nil means [time.Now].
 	Now func() time.Time
 }
 
-// Application is the gateway as it is registered in Entra ID. It gets tokens to Microsoft Graph, for itself or in the
-// name of its callers, in each tenant that has consented to it.
+// Application is the gateway's app registration. It gets access tokens for Microsoft Graph, as the application or on
+// behalf of users, in each tenant that has granted consent.
 type Application struct {
 	authority  *url.URL
 	clientID   string
 	scope      string
 	credential Credential
 	now        func() time.Time
-	asks       chan struct{} // one per token request on its way
+	requests   chan struct{} // one element per token request in progress
 }
 
-// asksAtOnce bounds the token requests that are on their way, of all callers in all tenants.
-const asksAtOnce = 16
+// maxTokenRequests is the maximum number of concurrent token requests, for all callers in all tenants.
+const maxTokenRequests = 16
 
-// NewApplication returns the application. It sends nothing yet.
+// NewApplication returns an application. It sends no request.
 func NewApplication(opts Options) (*Application, error) {
 	authority, err := outbound.Address("the authority's", opts.Authority)
 	if err != nil {
@@ -54,7 +54,7 @@ func NewApplication(opts Options) (*Application, error) {
 		return nil, err
 	}
 	a := &Application{
-		authority: authority, clientID: opts.ClientID, credential: opts.Credential, now: opts.Now, asks: make(chan struct{}, asksAtOnce),
+		authority: authority, clientID: opts.ClientID, credential: opts.Credential, now: opts.Now, requests: make(chan struct{}, maxTokenRequests),
 		scope: graphURL.Scheme + "://" + graphURL.Host + "/.default",
 	}
 	if a.now == nil {
@@ -63,23 +63,23 @@ func NewApplication(opts Options) (*Application, error) {
 	return a, nil
 }
 
-// Tokens are the tokens of an application for itself in one tenant (OAuth 2.0 client credentials grant, RFC 6749,
-// section 4.4). They are safe for concurrent use.
+// Tokens provides the application's own access tokens in one tenant (OAuth 2.0 client credentials grant, RFC 6749,
+// section 4.4). It is safe for concurrent use.
 type Tokens struct {
 	application *Application
 	tenantID    string
-	held        held
+	cached      cachedToken
 }
 
-// Tokens returns the application's own tokens in a tenant, by its id or a domain of it.
+// Tokens returns the application's own tokens in a tenant, given by ID or domain.
 func (a *Application) Tokens(tenantID string) *Tokens {
 	return &Tokens{application: a, tenantID: tenantID}
 }
 
-// Token returns a token that is valid. It asks for one through the client, if need be.
+// Token returns a valid access token. It uses the client to request one if necessary.
 func (t *Tokens) Token(ctx context.Context, client *http.Client) (string, error) {
 	a := t.application
-	return t.held.get(ctx, a.now, func(ctx context.Context, claims string) (*oauth2.Token, error) {
+	return t.cached.get(ctx, a.now, func(ctx context.Context, claims string) (*oauth2.Token, error) {
 		fields := url.Values{}
 		if claims != "" {
 			fields.Set("claims", claims)
@@ -92,18 +92,18 @@ func (t *Tokens) Token(ctx context.Context, client *http.Client) (string, error)
 	})
 }
 
-// Refused has a token forgotten that Microsoft Graph did not take. The next one is asked for with the claims that it
-// demanded, if it did.
+// Refused removes a token that Microsoft Graph rejected. The next token request includes the claims challenge, if there
+// was one.
 func (t *Tokens) Refused(token, claims string) (again bool) {
-	t.held.drop(token, claims)
+	t.cached.drop(token, claims)
 	return true
 }
 
-// ask sends a token request with the fields given and those that all have.
+// ask sends a token request with the fields and those that all token requests have.
 func (a *Application) ask(ctx context.Context, client *http.Client, tenantID string, fields url.Values) (*oauth2.Token, error) {
 	select {
-	case a.asks <- struct{}{}:
-		defer func() { <-a.asks }()
+	case a.requests <- struct{}{}:
+		defer func() { <-a.requests }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -112,7 +112,7 @@ func (a *Application) ask(ctx context.Context, client *http.Client, tenantID str
 		TokenURL:       a.authority.JoinPath(tenantID, "oauth2/v2.0/token").String(),
 		Scopes:         []string{a.scope},
 		EndpointParams: fields,
-		AuthStyle:      oauth2.AuthStyleInParams, // its zero value asks twice
+		AuthStyle:      oauth2.AuthStyleInParams, // the zero value can send the request twice
 	}
 	proof, err := a.credential.prove(a.clientID, config.TokenURL, a.now())
 	if err != nil {

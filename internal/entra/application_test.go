@@ -260,16 +260,16 @@ func TestBadFiles(t *testing.T) {
 		make    func(string) (entra.Credential, error)
 		want    string
 	}{
-		{"empty secret", []byte(" \n"), entra.SecretFile, "is empty"},
-		{"long secret", long, entra.SecretFile, "is longer than a credential"},
-		{"empty token", nil, entra.FederatedTokenFile, "is empty"},
-		{"no token", canary, entra.FederatedTokenFile, "holds no token"},
-		{"token with blanks", []byte("canary.a b.c"), entra.FederatedTokenFile, "holds no token"},
+		{"empty secret", []byte(" \n"), entra.SecretFile, "empty file"},
+		{"long secret", long, entra.SecretFile, "larger than"},
+		{"empty token", nil, entra.FederatedTokenFile, "empty file"},
+		{"no token", canary, entra.FederatedTokenFile, "not a token"},
+		{"token with blanks", []byte("canary.a b.c"), entra.FederatedTokenFile, "not a token"},
 		{"no PEM", canary, pair, "failed to find any PEM data"},
 		{"no key", certificate, pair, "private key"},
 		{"no certificate", private, pair, "certificate"},
 		{"another key", slices.Concat(certificate, otherPrivate), pair, "does not match"},
-		{"a curve", slices.Concat(curveCertificate, curvePrivate), pair, "RSA of 2048 bits or more"},
+		{"a curve", slices.Concat(curveCertificate, curvePrivate), pair, "RSA of at least 2048 bits"},
 		{"encrypted key", slices.Concat(certificate, encrypted), pair, "is encrypted"},
 		{"broken certificate", slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: canary}), private), pair, "x509"},
 		{"broken key", slices.Concat(certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: canary})), pair, "private key"},

@@ -17,13 +17,14 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// assertionLifetime is the longest that Entra ID takes (Microsoft Learn, "Microsoft identity platform application
-// authentication certificate credentials").
+// assertionLifetime is the maximum lifetime that Entra ID accepts (Microsoft Learn, "Microsoft identity platform
+// application authentication certificate credentials").
 const assertionLifetime = 10 * time.Minute
 
-// Certificate is a credential whose key signs an assertion for each request, so that no secret is sent (RFC 7523,
-// section 2.2). The files are in PEM, the application's certificate before those that vouch for it; the key, RSA, is in
-// the same file when no other is given. They are read for each request: a new pair counts from then on.
+// Certificate returns a credential that signs an assertion for each token request with an RSA key, so that no secret is
+// sent (RFC 7523, section 2.2). The files are PEM; the application's certificate comes before intermediate
+// certificates. Without keyFile, the key is in certificateFile. The files are read for each token request, so that a
+// rotation requires no restart.
 func Certificate(certificateFile, keyFile string) (Credential, error) {
 	if keyFile == "" {
 		keyFile = certificateFile
@@ -37,7 +38,7 @@ type certificate struct {
 	certificateFile, keyFile string
 
 	mu       sync.Mutex
-	read     [2][sha256.Size]byte // the files that the signer was made of
+	read     [2][sha256.Size]byte // hashes of the files that the signer was created from
 	lastMade jose.Signer
 }
 
@@ -61,7 +62,7 @@ func (c *certificate) prove(clientID, tokenURL string, now time.Time) (url.Value
 	return assertion(signed), nil
 }
 
-// signer returns what signs with the key as the files have it now.
+// signer returns a signer with the key in the current files.
 func (c *certificate) signer() (jose.Signer, error) {
 	certificatePEM, err := readFile(c.certificateFile)
 	if err != nil {
@@ -89,7 +90,7 @@ func (c *certificate) signer() (jose.Signer, error) {
 
 func newSigner(certificatePEM, keyPEM []byte) (jose.Signer, error) {
 	if bytes.Contains(keyPEM, []byte("ENCRYPTED")) {
-		return nil, errors.New("the key is encrypted, and nobody is there to enter its password: hand over one that is not")
+		return nil, errors.New("the key is encrypted: use a key without a passphrase")
 	}
 	pair, err := tls.X509KeyPair(certificatePEM, keyPEM)
 	if err != nil {
@@ -97,7 +98,7 @@ func newSigner(certificatePEM, keyPEM []byte) (jose.Signer, error) {
 	}
 	key, ok := pair.PrivateKey.(*rsa.PrivateKey)
 	if !ok || key.N.BitLen() < minKeyBits {
-		return nil, fmt.Errorf("the key is not one that Entra ID takes: RSA of %d bits or more", minKeyBits)
+		return nil, fmt.Errorf("unsupported key: Entra ID requires RSA of at least %d bits", minKeyBits)
 	}
 	thumbprint := sha256.Sum256(pair.Certificate[0])
 	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader("x5t#S256", base64.RawURLEncoding.EncodeToString(thumbprint[:]))

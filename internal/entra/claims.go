@@ -2,11 +2,11 @@ package entra
 
 import "encoding/json"
 
-// capable adds to demanded claims, a JSON object or nothing, that the gateway understands such demands: tokens then end
-// when something happens to the person (Microsoft Learn, "Claims challenges, claims requests and client capabilities").
-// It asks for that in the name of people alone. An application's token would live for a day, and so long not know of a
-// permission that was just granted.
-func capable(claims string) string {
+// withClientCapability adds the client capability CP1 to a claims request, a JSON object or empty. With CP1, Entra ID revokes tokens
+// when a user's status changes (Microsoft Learn, "Claims challenges, claims requests and client capabilities"). It is
+// used on behalf of users only: an application's token would be valid for a day, and lack permissions granted in that
+// time.
+func withClientCapability(claims string) string {
 	var request map[string]json.RawMessage
 	if json.Unmarshal([]byte(claims), &request) != nil || request == nil {
 		request = map[string]json.RawMessage{}
@@ -16,7 +16,7 @@ func capable(claims string) string {
 		token = map[string]json.RawMessage{}
 	}
 	token["xms_cc"] = json.RawMessage(`{"values":["cp1"]}`)
-	request["access_token"], _ = json.Marshal(token) // it was JSON
+	request["access_token"], _ = json.Marshal(token) // valid JSON: decoded above
 	text, _ := json.Marshal(request)
 	return string(text)
 }

@@ -12,13 +12,13 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// Credential proves to Entra ID that a token request is the application's.
+// Credential authenticates the application in token requests.
 type Credential interface {
-	// prove returns the fields that a request to the token endpoint carries for it.
+	// prove returns the fields of a token request that authenticate the application.
 	prove(clientID, tokenURL string, now time.Time) (url.Values, error)
 }
 
-// Secret is a credential that the application and Entra ID share (RFC 6749, section 2.3.1).
+// Secret returns a credential that uses a client secret (RFC 6749, section 2.3.1).
 func Secret(secret identity.Secret) Credential { return sharedSecret{secret} }
 
 type sharedSecret struct{ identity.Secret }
@@ -27,7 +27,8 @@ func (s sharedSecret) prove(string, string, time.Time) (url.Values, error) {
 	return url.Values{"client_secret": {s.Reveal()}}, nil
 }
 
-// SecretFile is a [Secret] in a file, which is read for each request: a new one counts from then on.
+// SecretFile returns a credential that uses the client secret in a file. The file is read for each token request, so
+// that a rotation requires no restart.
 func SecretFile(file string) (Credential, error) {
 	_, err := readSecret(file)
 	return secretFile(file), err
@@ -40,9 +41,8 @@ func (f secretFile) prove(string, string, time.Time) (url.Values, error) {
 	return url.Values{"client_secret": {secret}}, err
 }
 
-// FederatedTokenFile is a credential that a platform vouches for: a file with a token of an issuer that the application
-// trusts, which the platform replaces now and then (Microsoft Learn, "Workload identity federation"; RFC 7523, section
-// 2.2). It is read for each request.
+// FederatedTokenFile returns a credential that uses a file with a token of a trusted issuer, which the platform renews
+// (Microsoft Learn, "Workload identity federation"; RFC 7523, section 2.2). The file is read for each token request.
 func FederatedTokenFile(file string) (Credential, error) {
 	_, err := readFederated(file)
 	return federatedTokenFile(file), err
@@ -58,12 +58,12 @@ func (f federatedTokenFile) prove(string, string, time.Time) (url.Values, error)
 func readFederated(file string) (string, error) {
 	token, err := readSecret(file)
 	if err == nil && (strings.Count(token, ".") != 2 || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })) {
-		return "", fmt.Errorf("%s holds no token: three parts with dots between", file)
+		return "", fmt.Errorf("%s: not a token: want three parts separated by dots", file)
 	}
 	return token, err
 }
 
-// assertion are the fields of a request whose client is proved by a token (RFC 7523, section 2.2).
+// assertion returns the fields of a token request with a client assertion (RFC 7523, section 2.2).
 func assertion(token string) url.Values {
 	return url.Values{
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
@@ -71,10 +71,10 @@ func assertion(token string) url.Values {
 	}
 }
 
-// maxFile bounds the files of credentials: a chain of certificates with its key takes about 8 KiB.
+// maxFile is the maximum size of a credential file, in bytes. A certificate chain with its key has about 8 KiB.
 const maxFile = 64 << 10
 
-// readFile reads a small file. Its errors hold nothing of the content.
+// readFile reads a credential file. Its errors do not include the content.
 func readFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -83,12 +83,12 @@ func readFile(file string) ([]byte, error) {
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(content) > maxFile {
-		err = errors.New(file + " is longer than a credential")
+		err = fmt.Errorf("%s: larger than %d bytes", file, maxFile)
 	}
 	return content, err
 }
 
-// readSecret reads a text of a file without the blanks around it.
+// readSecret reads a credential file as text and trims white space.
 func readSecret(file string) (string, error) {
 	content, err := readFile(file)
 	if err != nil {
@@ -96,7 +96,7 @@ func readSecret(file string) (string, error) {
 	}
 	secret := strings.TrimSpace(string(content))
 	if secret == "" {
-		return "", errors.New(file + " is empty")
+		return "", errors.New(file + ": empty file")
 	}
 	return secret, nil
 }

@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// tokenEndpoint names token requests in errors.
+	// tokenEndpoint is the name of token requests in errors.
 	tokenEndpoint = "POST /oauth2/v2.0/token"
-	// maxClaims bounds the claims that are passed on. They travel in a header.
+	// maxClaims is the maximum size of a claims challenge, which is sent in a header, in bytes.
 	maxClaims = 4 << 10
-	// maxName bounds what is passed on of the service's codes and ids.
+	// maxName is the maximum length of error codes and request IDs.
 	maxName = 100
-	// maxNumbers bounds the numbers of a failure. There is one.
+	// maxNumbers is the maximum number of error codes (AADSTS) of an error. Usually there is one.
 	maxNumbers = 3
 )
 
-// tokenError keeps of a failed token request what may be shown: never its body.
+// tokenError returns the error of a failed token request, without its body.
 func tokenError(err error) *upstream.Error {
 	if known, ok := errors.AsType[*upstream.Error](err); ok {
 		return known
@@ -36,7 +36,7 @@ func tokenError(err error) *upstream.Error {
 	}
 	failure.Code = short(answer.ErrorCode)
 	var told struct {
-		TraceID string `json:"trace_id"` // what the support of Entra ID asks for
+		TraceID string `json:"trace_id"` // required for Microsoft support
 		Numbers []int  `json:"error_codes"`
 	}
 	if json.Unmarshal(answer.Body, &told) == nil {
@@ -56,9 +56,9 @@ func tokenError(err error) *upstream.Error {
 	return failure
 }
 
-// personError is tokenError for a request in the name of a person, which the person can be the reason of: the token has
-// ended or was revoked, nobody has consented, or there is something to prove first, which the claims then say.
-func personError(err error) *upstream.Error {
+// onBehalfOfError returns the error of a failed on-behalf-of token request. The user may have to sign in again, since the
+// token has expired or was revoked, consent is missing, or there is a claims challenge.
+func onBehalfOfError(err error) *upstream.Error {
 	failure := tokenError(err)
 	if !errors.Is(failure.Kind, upstream.ErrUnauthenticated) {
 		return failure
@@ -66,13 +66,13 @@ func personError(err error) *upstream.Error {
 	switch failure.Code {
 	case "invalid_grant", "interaction_required":
 		failure.Kind = upstream.ErrSignIn
-		failure.Claims = demanded(err)
+		failure.Claims = claimsChallenge(err)
 	}
 	return failure
 }
 
-// demanded returns the claims that a refused token request names, a JSON object; empty when it names none.
-func demanded(err error) string {
+// claimsChallenge returns the claims challenge of a failed token request, a JSON object; empty if there is none.
+func claimsChallenge(err error) string {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		return ""

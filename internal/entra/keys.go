@@ -16,41 +16,41 @@ import (
 )
 
 const (
-	// keysFor is how long a key set counts as fresh. Entra ID shows a new key long before it signs with it
-	// (Microsoft Learn, "Signing key rollover in the Microsoft identity platform").
-	keysFor = time.Hour
-	// keysPause is between two answers of the key endpoint, however many unknown keys callers name.
-	keysPause = 5 * time.Minute
-	// keysRetry is between two attempts of which the first failed.
-	keysRetry = 15 * time.Second
-	// keysWait is how long the key endpoint may take.
-	keysWait = 10 * time.Second
-	// maxKeysBody and maxKeys bound a key set. Entra ID's has about six keys in 10 KB.
+	// keysLifetime is the time after which a key set is refreshed. Entra ID publishes new keys well before it signs with
+	// them (Microsoft Learn, "Signing key rollover in the Microsoft identity platform").
+	keysLifetime = time.Hour
+	// minKeysInterval is the minimum time between two refreshes because of unknown key IDs.
+	minKeysInterval = 5 * time.Minute
+	// keysRetryInterval is the minimum time between two attempts after a failure.
+	keysRetryInterval = 15 * time.Second
+	// keysTimeout is the timeout of a request for keys.
+	keysTimeout = 10 * time.Second
+	// maxKeysBody and maxKeys are the maximum size, in bytes and in keys. Entra ID's key set has about six keys in 10
+	// KB.
 	maxKeysBody = 1 << 20
 	maxKeys     = 100
-	// minKeyBits is the least size of an RSA key (RFC 7518, section 3.3).
+	// minKeyBits is the minimum size of an RSA key (RFC 7518, section 3.3).
 	minKeyBits = 2048
 )
 
-// key is a public key of the sign-in service.
+// key is a signing key of Entra ID.
 type key struct {
 	public *rsa.PublicKey
-	issuer string // whose tokens it signs, with {tenantid} for any tenant; "" when the set does not say
+	issuer string // of the tokens that it signs, with {tenantid} for any tenant; empty if unspecified
 }
 
-// keySet holds the keys with which tokens of one tenant are signed. Readers never wait for it, unless they name a key
-// that it does not have.
+// keySet is the cached set of signing keys of one tenant. Lookups wait only if the key ID is unknown.
 type keySet struct {
 	url    string
 	client *http.Client
 	now    func() time.Time
-	report func(context.Context, error) // of a fetch
+	report func(context.Context, error) // called after each fetch
 
-	held atomic.Pointer[map[string]key] // by kid; nil before the first answer
-	turn chan attempt                   // holds the last attempt; who has taken it may make the next
+	cached atomic.Pointer[map[string]key] // by kid; nil before the first response
+	turn   chan attempt                   // contains the last attempt; its receiver may start the next
 }
 
-// attempt is when the keys were asked for last, and what came of it.
+// attempt is the time and the result of the last request for keys.
 type attempt struct {
 	at  time.Time
 	err error
@@ -62,15 +62,15 @@ func newKeySet(url string, client *http.Client, now func() time.Time, report fun
 	return s
 }
 
-// errUnknownKey is a key that the set does not have.
-var errUnknownKey = errors.New("it is signed with a key that the sign-in service does not show")
+// errUnknownKey is the error of a key ID that is not in the set.
+var errUnknownKey = errors.New("unknown signing key")
 
-// find returns a key by its id. One that is held is returned whatever became of the endpoint since.
+// find returns the key with the ID. A cached key is returned even if the last refresh failed.
 func (s *keySet) find(ctx context.Context, id string) (key, error) {
 	if k, ok := s.lookUp(id); ok {
 		return k, nil
 	}
-	err := s.refresh(ctx, keysPause)
+	err := s.refresh(ctx, minKeysInterval)
 	if k, ok := s.lookUp(id); ok {
 		return k, nil
 	}
@@ -81,16 +81,16 @@ func (s *keySet) find(ctx context.Context, id string) (key, error) {
 }
 
 func (s *keySet) lookUp(id string) (key, bool) {
-	held := s.held.Load()
-	if held == nil {
+	cached := s.cached.Load()
+	if cached == nil {
 		return key{}, false
 	}
-	k, ok := (*held)[id]
+	k, ok := (*cached)[id]
 	return k, ok
 }
 
-// refresh asks for the keys, unless an answer is younger than that. One asks at a time; the others wait for it. It
-// fails when the last attempt did; the keys that are held stay.
+// refresh requests the keys unless the last response is more recent than younger. Concurrent calls wait for one
+// request. It returns the error of the last attempt; the cached keys remain.
 func (s *keySet) refresh(ctx context.Context, younger time.Duration) error {
 	var last attempt
 	select {
@@ -104,16 +104,16 @@ func (s *keySet) refresh(ctx context.Context, younger time.Duration) error {
 	}
 	pause := younger
 	if last.err != nil {
-		pause = min(pause, keysRetry)
+		pause = min(pause, keysRetryInterval)
 	}
 	if last.at.IsZero() || s.now().Sub(last.at) >= pause {
-		// The answer is for everybody, so it does not end with this caller.
-		fetchCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysWait)
+		// The keys serve all callers, so the request does not end with this caller's context.
+		fetchCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
 		defer cancel()
 		keys, err := s.fetch(fetchCtx)
 		last = attempt{s.now(), err}
 		if err == nil {
-			s.held.Store(&keys)
+			s.cached.Store(&keys)
 		}
 		s.report(ctx, err)
 	}
@@ -123,12 +123,12 @@ func (s *keySet) refresh(ctx context.Context, younger time.Duration) error {
 	return nil
 }
 
-// keep asks for the keys at once and then again and again until the context ends.
+// keep refreshes the keys periodically until the context ends.
 func (s *keySet) keep(ctx context.Context) {
 	for {
-		pause := keysFor - time.Duration(rand.Int64N(int64(keysFor/10))) // replicas do not ask in step
-		if s.refresh(ctx, keysRetry) != nil {
-			pause = keysRetry + time.Second // by then the next attempt is due
+		pause := keysLifetime - time.Duration(rand.Int64N(int64(keysLifetime/10))) // spreads the requests of replicas
+		if s.refresh(ctx, keysRetryInterval) != nil {
+			pause = keysRetryInterval + time.Second // after the minimum time between attempts
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -140,7 +140,7 @@ func (s *keySet) keep(ctx context.Context) {
 	}
 }
 
-// fetch reads the key set (RFC 7517, section 5).
+// fetch requests the key set (RFC 7517, section 5).
 func (s *keySet) fetch(ctx context.Context) (map[string]key, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
@@ -153,7 +153,7 @@ func (s *keySet) fetch(ctx context.Context) (map[string]key, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the key endpoint answered %d", resp.StatusCode)
+		return nil, fmt.Errorf("key endpoint: status %d", resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeysBody+1))
 	if err != nil {
@@ -162,19 +162,19 @@ func (s *keySet) fetch(ctx context.Context) (map[string]key, error) {
 	return parseKeys(body)
 }
 
-// parseKeys returns the keys of a set that can have signed a token: others are none of our business.
+// parseKeys returns the keys of a set that can sign tokens, and ignores others.
 func parseKeys(body []byte) (map[string]key, error) {
 	if len(body) > maxKeysBody {
-		return nil, errors.New("the key set is too large")
+		return nil, errors.New("key set too large")
 	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, fmt.Errorf("the key set is not readable: %w", err)
+		return nil, fmt.Errorf("invalid key set: %w", err)
 	}
 	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("the key set has %d keys", len(set.Keys))
+		return nil, fmt.Errorf("key set has %d keys", len(set.Keys))
 	}
 	keys := map[string]key{}
 	for _, raw := range set.Keys {
@@ -191,7 +191,7 @@ func parseKeys(body []byte) (map[string]key, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the key set has no key that signs")
+		return nil, errors.New("key set has no signing key")
 	}
 	return keys, nil
 }

@@ -15,36 +15,36 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// maxPeople bounds the tokens that are kept of people: about 5 KiB each.
-const maxPeople = 10_000
+// maxUserTokens is the maximum number of cached on-behalf-of tokens, of about 5 KiB each.
+const maxUserTokens = 10_000
 
-// OnBehalfOf gets tokens in the name of the people who call the gateway, by the tokens with which they call it
-// (Microsoft Learn, "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow"). It is safe for concurrent use.
+// OnBehalfOf gets access tokens on behalf of users, in exchange for the tokens that they send to the gateway (Microsoft
+// Learn, "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow"). It is safe for concurrent use.
 type OnBehalfOf struct {
 	application *Application
 	people      *cache.Cache[[sha256.Size]byte, *PersonalTokens]
 }
 
-// OnBehalfOf returns what gets tokens in the name of people.
+// OnBehalfOf returns the on-behalf-of tokens of the application.
 func (a *Application) OnBehalfOf() *OnBehalfOf {
 	return &OnBehalfOf{application: a, people: cache.New(cache.Options[[sha256.Size]byte, *PersonalTokens]{
-		Most: maxPeople,
+		Most: maxUserTokens,
 		Life: func(_ [sha256.Size]byte, tokens *PersonalTokens) time.Duration { return tokens.until.Sub(a.now()) },
 		Now:  a.now,
 	})}
 }
 
-// PersonalTokens are those in the name of one person, by one token of the person. They are safe for concurrent use.
+// PersonalTokens provides the on-behalf-of tokens for one token of a user. It is safe for concurrent use.
 type PersonalTokens struct {
 	application *Application
 	tenantID    string
 	assertion   identity.Secret
-	until       time.Time // when the assertion ends
-	held        held
+	until       time.Time // expiry of the assertion
+	cached      cachedToken
 }
 
-// Tokens returns those of the caller, who has to be a person. The same token of a caller has the same tokens, and no
-// other one has.
+// Tokens returns the on-behalf-of tokens of the caller, which must be a user. They are cached by the caller's token and
+// never shared between tokens.
 func (o *OnBehalfOf) Tokens(caller *identity.Caller) (*PersonalTokens, error) {
 	switch {
 	case caller == nil || caller.Token == "":
@@ -59,7 +59,7 @@ func (o *OnBehalfOf) Tokens(caller *identity.Caller) (*PersonalTokens, error) {
 	return o.people.GetOrAdd(k, &PersonalTokens{application: o.application, tenantID: caller.TenantID, assertion: caller.Token, until: caller.Expires}), nil
 }
 
-// cacheKey tells a token in the name of a person from all others. Each part comes with its length.
+// cacheKey returns the hash of the parts, each prefixed with its length.
 func cacheKey(parts ...string) [sha256.Size]byte {
 	var text []byte
 	for _, part := range parts {
@@ -69,32 +69,32 @@ func cacheKey(parts ...string) [sha256.Size]byte {
 	return sha256.Sum256(text)
 }
 
-// over tells whether the tokens are of no use any more.
+// over reports whether the assertion has expired.
 func (t *PersonalTokens) over(now time.Time) bool { return !now.Before(t.until) }
 
-// Token returns a token that is valid. It asks for one through the client, if need be.
+// Token returns a valid access token. It uses the client to request one if necessary.
 func (t *PersonalTokens) Token(ctx context.Context, client *http.Client) (string, error) {
 	a := t.application
 	if t.over(a.now()) {
 		return "", &upstream.Error{Kind: upstream.ErrSignIn, Operation: tokenEndpoint, Personal: true}
 	}
-	return t.held.get(ctx, a.now, func(ctx context.Context, claims string) (*oauth2.Token, error) {
+	return t.cached.get(ctx, a.now, func(ctx context.Context, claims string) (*oauth2.Token, error) {
 		token, err := a.ask(ctx, client, t.tenantID, url.Values{
 			"grant_type":          {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
 			"requested_token_use": {"on_behalf_of"},
 			"assertion":           {t.assertion.Reveal()},
-			"claims":              {capable(claims)},
+			"claims":              {withClientCapability(claims)},
 		})
 		if err != nil {
-			return nil, personError(err)
+			return nil, onBehalfOfError(err)
 		}
 		return token, nil
 	})
 }
 
-// Refused has a token forgotten that Microsoft Graph did not take. Where it demanded claims, the person has to bring a
-// token that proves them, and asking again is of no use.
+// Refused removes a token that Microsoft Graph rejected. After a claims challenge the user must sign in again, so
+// another token request cannot succeed.
 func (t *PersonalTokens) Refused(token, claims string) (again bool) {
-	t.held.drop(token, claims)
+	t.cached.drop(token, claims)
 	return claims == ""
 }

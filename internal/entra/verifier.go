@@ -20,48 +20,47 @@ import (
 )
 
 const (
-	// algorithm is what Entra ID signs access tokens with; nothing else is taken.
+	// algorithm is the signature algorithm of Entra ID's access tokens, the only one accepted.
 	algorithm = jose.RS256
-	// clockSkew is how much the clocks of the sign-in service and of the gateway may differ.
+	// clockSkew is the maximum clock difference between Entra ID and the gateway.
 	clockSkew = time.Minute
-	// MaxToken is the length of a token in bytes. Those of people in many groups have about 5,000.
+	// MaxToken is the maximum length of a token, in bytes. Tokens of users in many groups have about 5,000.
 	MaxToken = 16 << 10
-	// roleSuffix tells an app role from the scope of the same name: an application registration has each value once.
+	// roleSuffix distinguishes an app role from the scope of the same name: values are unique in an app registration.
 	roleSuffix = ".All"
 )
 
-// VerifierOptions say whose tokens are taken.
+// VerifierOptions configure a [Verifier].
 type VerifierOptions struct {
-	// Authority is the address of the sign-in service, such as https://login.microsoftonline.com.
+	// Authority is the base URL of Entra ID, such as https://login.microsoftonline.com.
 	Authority string
-	// IssuerV1 is the issuer of version 1.0 tokens without the tenant, such as https://sts.windows.net.
+	// IssuerV1 is the issuer of version 1.0 tokens without the tenant ID, such as https://sts.windows.net.
 	IssuerV1 string
-	// IssuersV2 are the issuers of version 2.0 tokens without tenant and version, where they are others than the
-	// authority.
+	// IssuersV2 are the issuers of version 2.0 tokens without the tenant ID and version, if they differ from Authority.
 	IssuersV2 []string
-	// TenantIDs are the tenants whose people and applications may come in.
+	// TenantIDs are the accepted tenants.
 	TenantIDs []string
-	// Audiences are the names of this gateway in tokens: its client id (version 2.0) and its application ID URI.
+	// Audiences are the accepted audiences: the gateway's client ID (version 2.0) and its application ID URI.
 	Audiences []string
-	// ScopesAlone lets the scopes of a person count without app roles: because Microsoft Graph decides what the
-	// person may do, or because everybody in the tenant may read everything.
+	// ScopesAlone makes a user's scopes effective without app roles: if Microsoft Graph authorizes each user, or
+	// everybody in the tenant may read everything.
 	ScopesAlone bool
-	// Client carries the requests for keys. It follows no redirects.
+	// Client sends the requests for signing keys. It must not follow redirects.
 	Client *http.Client
-	// Logger gets what became of them.
+	// Logger logs the results of these requests.
 	Logger *slog.Logger
-	// Now tells the time; nil for [time.Now].
+	// Now returns the current time; nil means [time.Now].
 	Now func() time.Time
 }
 
-// Verifier checks the access tokens that callers present, as Microsoft Learn demands of an API ("Access tokens in the
-// Microsoft identity platform", "Validate tokens"). It is safe for concurrent use.
+// Verifier verifies access tokens as Microsoft Learn requires of an API ("Access tokens in the Microsoft identity
+// platform", "Validate tokens"). It is safe for concurrent use.
 type Verifier struct {
 	options VerifierOptions
 	keys    map[string]*keySet // by tenant
 }
 
-// NewVerifier returns a verifier. It asks for keys when the first token comes, or when it runs.
+// NewVerifier returns a verifier. It requests signing keys on the first token, or in [Verifier.Run].
 func NewVerifier(options VerifierOptions) *Verifier {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -83,14 +82,14 @@ func (v *Verifier) reporter(tenantID string) func(context.Context, error) {
 			if outer, ok := errors.AsType[*url.Error](err); ok {
 				err = outer.Err
 			}
-			v.options.Logger.WarnContext(ctx, "the keys of the sign-in service could not be read; those that are known stay", "tenant", tenantID, "cause", err.Error())
+			v.options.Logger.WarnContext(ctx, "cannot refresh the signing keys of Entra ID; cached keys remain in use", "tenant", tenantID, "cause", err.Error())
 			return
 		}
-		v.options.Logger.DebugContext(ctx, "keys of the sign-in service", "tenant", tenantID)
+		v.options.Logger.DebugContext(ctx, "refreshed the signing keys of Entra ID", "tenant", tenantID)
 	}
 }
 
-// Run keeps the keys fresh until the context ends.
+// Run refreshes the signing keys until the context ends.
 func (v *Verifier) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	for _, set := range v.keys {
@@ -99,52 +98,53 @@ func (v *Verifier) Run(ctx context.Context) {
 	group.Wait()
 }
 
-// Ready tells whether the keys of one tenant at least are known: one that has gone takes no others with it.
+// Ready reports whether the signing keys of at least one tenant are available. The failure of one tenant does not
+// affect the others.
 func (v *Verifier) Ready(ctx context.Context) error {
 	var err error
 	for _, set := range v.keys {
-		if set.held.Load() != nil {
+		if set.cached.Load() != nil {
 			return nil
 		}
 	}
 	for _, set := range v.keys {
-		if err = set.refresh(ctx, keysRetry); err == nil {
+		if err = set.refresh(ctx, keysRetryInterval); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// RefusedError is a token that is not taken. Its text is for whoever sent it, and repeats nothing of the token.
+// RefusedError is an invalid access token. Its text is for the client and does not include any part of the token.
 type RefusedError struct {
 	Reason string
-	// Caller is who the token is of, where its signature held; nil where nobody knows.
+	// Caller is the caller in the token if its signature is valid; nil otherwise.
 	Caller *identity.Caller
 }
 
-func (e *RefusedError) Error() string { return "the token is not taken: " + e.Reason }
+func (e *RefusedError) Error() string { return "invalid token: " + e.Reason }
 
 func refused(format string, args ...any) error {
 	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// unavailableError says that no token can be checked for now.
+// unavailableError is the error of a token that cannot be verified at present.
 type unavailableError struct{ cause error }
 
 func (e *unavailableError) Error() string {
-	return "the keys of the sign-in service cannot be read"
+	return "signing keys of Entra ID unavailable"
 }
 
 func (e *unavailableError) Unwrap() error { return e.cause }
 
-// IsUnavailable tells whether a token was not checked, because no key is known to check it with.
+// IsUnavailable reports whether a token could not be verified because signing keys are unavailable.
 func IsUnavailable(err error) bool {
 	_, ok := errors.AsType[*unavailableError](err)
 	return ok
 }
 
-// claims are those of an access token that are looked at (Microsoft Learn, "Access token claims reference"). Names and
-// addresses of people are not among them: they change, and can be taken over.
+// claims are the verified claims of an access token (Microsoft Learn, "Access token claims reference"). Names and
+// addresses of users are not included: they can change and be reassigned.
 type claims struct {
 	Version   string           `json:"ver"`
 	Issuer    string           `json:"iss"`
@@ -161,28 +161,28 @@ type claims struct {
 	IssuedAt  *jwt.NumericDate `json:"iat"`
 }
 
-// Verify returns who presents a token. It fails with a [RefusedError], with what [IsUnavailable] tells, or with the
-// context's error.
+// Verify verifies a token and returns its caller. It returns a [RefusedError], an error for which [IsUnavailable] is
+// true, or the context's error.
 func (v *Verifier) Verify(ctx context.Context, token string) (*identity.Caller, error) {
 	if len(token) > MaxToken {
-		return nil, refused("it is longer than %d bytes.", MaxToken)
+		return nil, refused("longer than %d bytes.", MaxToken)
 	}
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{algorithm})
 	if err != nil || len(parsed.Headers) != 1 {
-		return nil, refused("it is no JSON Web Token signed with %s.", algorithm)
+		return nil, refused("not a JSON Web Token signed with %s.", algorithm)
 	}
 	header := parsed.Headers[0]
 	if typ, there := header.ExtraHeaders[jose.HeaderType]; there && !isTokenType(typ) {
-		return nil, refused("it is of another type than JWT.")
+		return nil, refused("token type is not JWT.")
 	}
-	// Which keys to check it with follows from what it says of itself, and is checked with them.
+	// The unverified tenant ID selects the keys. The signature then verifies it.
 	var c claims
 	if err := parsed.UnsafeClaimsWithoutVerification(&c); err != nil {
-		return nil, refused("its claims are not readable.")
+		return nil, refused("malformed claims.")
 	}
 	set, known := v.keys[c.TenantID]
 	if !known {
-		return nil, refused("it is of a tenant that is not let in.")
+		return nil, refused("tenant not accepted.")
 	}
 	key, err := set.find(ctx, header.KeyID)
 	switch {
@@ -193,7 +193,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*identity.Caller, 
 	}
 	var checked claims
 	if err := parsed.Claims(key.public, &checked); err != nil {
-		return nil, refused("its signature is wrong.")
+		return nil, refused("invalid signature.")
 	}
 	if err := v.check(&checked, key); err != nil {
 		if refusal, ok := errors.AsType[*RefusedError](err); ok {
@@ -204,14 +204,14 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*identity.Caller, 
 	return v.caller(&checked, token), nil
 }
 
-// isTokenType tells whether the header's typ is that of an access token (RFC 7519, section 5.1; RFC 9068, section 2.1).
+// isTokenType reports whether the header typ is that of an access token (RFC 7519, section 5.1; RFC 9068, section 2.1).
 func isTokenType(typ any) bool {
 	text, _ := typ.(string)
 	text = strings.TrimPrefix(strings.ToLower(text), "application/")
 	return text == "jwt" || text == "at+jwt"
 }
 
-// check holds the claims of a token against what is configured.
+// check compares the claims of a token with the configuration.
 func (v *Verifier) check(c *claims, signer key) error {
 	v1 := []string{v.options.IssuerV1 + "/" + c.TenantID + "/"}
 	var v2, issuers []string
@@ -229,30 +229,30 @@ func (v *Verifier) check(c *claims, signer key) error {
 	keyIssuer := strings.ReplaceAll(signer.issuer, "{tenantid}", c.TenantID)
 	switch {
 	case issuers == nil:
-		return refused("its version is neither 1.0 nor 2.0.")
+		return refused("version is neither 1.0 nor 2.0.")
 	case !slices.Contains(issuers, c.Issuer):
-		return refused("it is of another issuer.")
+		return refused("wrong issuer.")
 	case signer.issuer != "" && !slices.Contains(slices.Concat(v1, v2), keyIssuer):
-		return refused("its key is for tokens of another issuer.")
+		return refused("the signing key is for another issuer.")
 	case !slices.Contains(v.options.Audiences, c.Audience):
-		return refused("it is for another audience: ask for a token of this gateway's own scopes.")
+		return refused("wrong audience: request a token for this gateway's own scopes.")
 	case c.Expires == nil:
-		return refused("it has no end.")
+		return refused("missing expiry (exp).")
 	case now.After(c.Expires.Time().Add(clockSkew)):
-		return refused("it has expired.")
+		return refused("expired.")
 	case c.NotBefore != nil && now.Before(c.NotBefore.Time().Add(-clockSkew)), c.IssuedAt != nil && now.Before(c.IssuedAt.Time().Add(-clockSkew)):
-		return refused("it is not valid yet.")
+		return refused("not valid yet.")
 	case c.ObjectID == "" || client == "":
-		return refused("it does not say who asks (oid), or through which application (azp or appid).")
+		return refused("missing object ID (oid) or client application (azp or appid).")
 	case c.IDType == "app" && c.Scopes != nil:
-		return refused("it is an application's own, and has a person's scopes.")
+		return refused("an application's token has a user's scopes.")
 	}
 	return nil
 }
 
-// caller is who presents the token, with the scopes and roles that count. Whatever they may do, a person may do no more
-// than the application through which they ask: so a person's scope counts when the person has the app role of its name
-// as well. An application has app roles alone.
+// caller returns the caller with the effective scopes and roles. A user is never permitted more than the client
+// application: a user's scope is effective only with the app role of the same name, unless ScopesAlone is set.
+// Applications have only app roles.
 func (v *Verifier) caller(c *claims, token string) *identity.Caller {
 	caller := &identity.Caller{
 		TenantID: c.TenantID,
@@ -270,7 +270,7 @@ func (v *Verifier) caller(c *claims, token string) *identity.Caller {
 	switch {
 	case caller.App:
 		for _, role := range c.Roles {
-			if strings.HasSuffix(role, roleSuffix) { // one that is named like a scope is none of ours
+			if strings.HasSuffix(role, roleSuffix) { // app roles without the suffix are not ours
 				caller.Scopes = append(caller.Scopes, role)
 			}
 		}

@@ -218,7 +218,7 @@ func TestVerify(t *testing.T) {
 		want    string
 	}{
 		{"another audience", of{"aud": "https://graph.microsoft.com"}, nil, "audience"},
-		{"several audiences", of{"aud": []string{gateway, "x"}}, nil, "readable"},
+		{"several audiences", of{"aud": []string{gateway, "x"}}, nil, "malformed"},
 		{"an audience that begins alike", of{"aud": gateway + "0"}, nil, "audience"},
 		{"no audience", of{"aud": nil}, nil, "audience"},
 		{"another tenant, whole", of{"tid": foreign, "iss": a.URL + "/" + foreign + "/v2.0"}, nil, "tenant"},
@@ -231,15 +231,15 @@ func TestVerify(t *testing.T) {
 		{"another version", of{"ver": "3.0"}, nil, "version"},
 		{"no version", of{"ver": nil}, nil, "version"},
 		{"expired", of{"exp": at(-2 * time.Minute)}, nil, "expired"},
-		{"no end", of{"exp": nil}, nil, "end"},
-		{"an end that is a text", of{"exp": "tomorrow"}, nil, "readable"},
+		{"no end", of{"exp": nil}, nil, "expiry"},
+		{"an end that is a text", of{"exp": "tomorrow"}, nil, "malformed"},
 		{"not valid yet", of{"nbf": at(2 * time.Minute)}, nil, "yet"},
 		{"issued in the future", of{"iat": at(2 * time.Minute)}, nil, "yet"},
 		{"nobody", of{"oid": nil}, nil, "oid"},
 		{"no application", of{"azp": nil}, nil, "azp"},
-		{"an application with scopes", of{"idtyp": "app"}, nil, "person's scopes"},
-		{"scopes as a list", of{"scp": []string{"Licenses.Read"}}, nil, "readable"},
-		{"roles as a text", of{"roles": "Licenses.Read.All"}, nil, "readable"},
+		{"an application with scopes", of{"idtyp": "app"}, nil, "user's scopes"},
+		{"scopes as a list", of{"scp": []string{"Licenses.Read"}}, nil, "malformed"},
+		{"roles as a text", of{"roles": "Licenses.Read.All"}, nil, "malformed"},
 		{"a key that nobody has", nil, of{"kid": "unheard of"}, "key"},
 		{"no key", nil, of{"kid": nil}, "key"},
 		{"a key for encryption", nil, of{"kid": "for encryption"}, "key"},
@@ -381,7 +381,7 @@ func TestRotation(t *testing.T) {
 	if err := v.Ready(t.Context()); err == nil {
 		t.Error("it is ready without keys")
 	}
-	ahead.Add(int64(keysRetry))
+	ahead.Add(int64(keysRetryInterval))
 	a.answer(http.StatusOK, keySetOf(t, jwk{kid: "ours", key: &ours.PublicKey}))
 	if err := errors.Join(verify(old), v.Ready(t.Context())); err != nil {
 		t.Fatalf("with keys: %v", err)
@@ -394,7 +394,7 @@ func TestRotation(t *testing.T) {
 	if n := a.fetches.Load() - asked; n != 0 {
 		t.Errorf("it looked %d times within the pause", n)
 	}
-	ahead.Add(int64(keysPause))
+	ahead.Add(int64(minKeysInterval))
 	if err := verify(fresh); err != nil {
 		t.Errorf("the new key: %v", err)
 	}
@@ -412,7 +412,7 @@ func TestRotation(t *testing.T) {
 		"elsewhere":     {http.StatusFound, ""},
 		"unusable keys": {http.StatusOK, `{"keys":[{"kty":"oct","k":"AA","kid":"next"},{"kty":"RSA","n":"AQ","e":"AQAB","kid":"next"}]}`},
 	} {
-		ahead.Add(int64(keysPause))
+		ahead.Add(int64(minKeysInterval))
 		a.answer(broken.status, broken.set)
 		asked := a.fetches.Load()
 		for range 5 {
@@ -489,12 +489,12 @@ func TestRun(t *testing.T) {
 		if fetches.Load() != 1 {
 			t.Errorf("at the start it asked %d times", fetches.Load())
 		}
-		time.Sleep(2 * keysRetry)
+		time.Sleep(2 * keysRetryInterval)
 		synctest.Wait()
 		if fetches.Load() != 2 {
 			t.Errorf("after a failure it has asked %d times", fetches.Load())
 		}
-		time.Sleep(10*keysFor + time.Minute)
+		time.Sleep(10*keysLifetime + time.Minute)
 		synctest.Wait()
 		if n := fetches.Load(); n < 12 || n > 14 {
 			t.Errorf("after ten hours it has asked %d times", fetches.Load())
@@ -512,7 +512,7 @@ func FuzzVerify(f *testing.F) {
 		Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("down") })},
 	})
 	keys := map[string]key{"ours": {&ours.PublicKey, ""}, "": {&ours.PublicKey, ""}}
-	v.keys[home].held.Store(&keys)
+	v.keys[home].cached.Store(&keys)
 	encode := base64.RawURLEncoding.EncodeToString
 	for _, claims := range []string{`{}`, `{"tid":"` + home + `","ver":"2.0","exp":1}`, `{"tid":null,"exp":1e400}`, `[`} {
 		for _, header := range []string{`{"alg":"RS256","kid":"ours"}`, `{"alg":"none"}`, `{"alg":"HS256","kid":"ours"}`, `{"alg":"RS256","alg":"none"}`, `{`} {

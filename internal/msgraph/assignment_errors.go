@@ -118,8 +118,8 @@ func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
 		return nil, err
 	}
 	// An expanded relation that cannot be decoded is read separately.
-	e.Related.AssignedTo, e.Related.HasAssignedTo = cameAlong(members, "assignedTo", reference("user"))
-	right, came := cameAlong(members, "usageRight", sent[licensing.UsageRight])
+	e.Related.AssignedTo, e.Related.HasAssignedTo = expanded(members, "assignedTo", reference("user"))
+	right, came := expanded(members, "usageRight", expandedEntity[licensing.UsageRight])
 	if e.Related.HasUsageRight = came; right != nil {
 		e.Related.UsageRight, e.Related.RightProperties = right.Object, right.Properties
 	}

@@ -20,16 +20,16 @@ const (
 // listAssignments adds a read of a page of the assignments of the tenant or of an allotment. Permission:
 // CloudLicensing.Read.All.
 func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Assignment], error)) {
-	endpoint, path, apart := assignmentsEndpoint, assignmentsPath, assignmentsApart
+	endpoint, path, relationReads := assignmentsEndpoint, assignmentsPath, assignmentRelationReads
 	if q.Of != "" {
 		endpoint, path = assignmentsOfAllotmentEndpoint, below(allotmentsPath, q.Of, "assignments")
-		apart.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
+		relationReads.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
 	}
 	r := b.operation.expanding(endpoint, ask.Relations, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, assignment, func(p upstream.Page[*licensing.Assignment], err error) {
-		complete(b, p.Items, err, ask.Relations, apart.assignment, func(items []*licensing.Assignment, err error) {
+		complete(b, p.Items, err, ask.Relations, relationReads.assignment, func(items []*licensing.Assignment, err error) {
 			p.Items = items
 			found(p, err)
 		})
@@ -47,7 +47,7 @@ func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id st
 				found(id, nil, err)
 				return
 			}
-			complete(b, []*licensing.Assignment{a}, nil, ask.Relations, assignmentsApart.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
+			complete(b, []*licensing.Assignment{a}, nil, ask.Relations, assignmentRelationReads.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
 		}))
 	}
 }
@@ -68,14 +68,14 @@ func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string
 		r := b.operation.expanding(h.endpoint("assignments"), expand, func(expand string) string {
 			return at(path, "$expand", expand)
 		})
-		apart := apart{
+		relationReads := relationReads{
 			known: licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
 			allotment: func(id string) *read {
 				return get(h.endpoint("assignments/{id}/allotment"), below(path, id, "allotment"))
 			},
 		}
 		b.add(all(r, assignment, func(assignments []*licensing.Assignment, err error) {
-			complete(b, assignments, err, expand, apart.assignment, func(assignments []*licensing.Assignment, err error) { found(id, assignments, err) })
+			complete(b, assignments, err, expand, relationReads.assignment, func(assignments []*licensing.Assignment, err error) { found(id, assignments, err) })
 		}))
 	}
 }
@@ -97,13 +97,13 @@ func assignmentRelated(raw json.RawMessage) (related licensing.AssignmentRelated
 		return related, err
 	}
 	// An expanded relation that cannot be decoded is read separately.
-	related.Allotment, related.HasAllotment = cameAlong(members, "allotment", sent[licensing.Allotment])
-	related.AssignedTo, related.HasAssignedTo = cameAlong(members, "assignedTo", reference(""))
+	related.Allotment, related.HasAllotment = expanded(members, "allotment", expandedEntity[licensing.Allotment])
+	related.AssignedTo, related.HasAssignedTo = expanded(members, "assignedTo", reference(""))
 	return related, nil
 }
 
-// cameAlong decodes an expanded relation, null or not; false if it was not expanded or cannot be decoded.
-func cameAlong[T any](members map[string]json.RawMessage, relation string, decode func(json.RawMessage) (*T, error)) (related *T, came bool) {
+// expanded decodes an expanded relation, null or not; false if it was not expanded or cannot be decoded.
+func expanded[T any](members map[string]json.RawMessage, relation string, decode func(json.RawMessage) (*T, error)) (related *T, came bool) {
 	raw, came := members[relation]
 	if !came || nothing(raw) {
 		return nil, came
@@ -112,8 +112,8 @@ func cameAlong[T any](members map[string]json.RawMessage, relation string, decod
 	return related, err == nil
 }
 
-// apart are the reads of relations that were not expanded for an assignment or a waiting member.
-type apart struct {
+// relationReads are the reads of relations that were not expanded for an assignment or a waiting member.
+type relationReads struct {
 	// known are the relations that all elements of the list share.
 	known licensing.AssignmentRelated
 	// allotment and assignedTo return the read of the relation of the object with the ID; nil if there is none.
@@ -124,8 +124,8 @@ type apart struct {
 	assignee func(json.RawMessage) (*licensing.Reference, error)
 }
 
-// assignmentsApart are the relation reads of the tenant's assignments.
-var assignmentsApart = apart{
+// assignmentRelationReads are the relation reads of the tenant's assignments.
+var assignmentRelationReads = relationReads{
 	allotment: func(id string) *read {
 		return get(allotmentOfAssignmentEndpoint, below(assignmentsPath, id, "allotment"))
 	},
@@ -134,16 +134,16 @@ var assignmentsApart = apart{
 	},
 }
 
-func (p apart) assignment(a *licensing.Assignment, relation string, filled func()) *read {
+func (p relationReads) assignment(a *licensing.Assignment, relation string, filled func()) *read {
 	return p.related(&a.Related, a.ID, relation, filled)
 }
 
-func (p apart) waitingMember(w *licensing.WaitingMember, relation string, filled func()) *read {
+func (p relationReads) waitingMember(w *licensing.WaitingMember, relation string, filled func()) *read {
 	return p.related(&w.Related, w.ID, relation, filled)
 }
 
 // related sets a relation from known, or returns its read; nil if there is none. See [complete].
-func (p apart) related(related *licensing.AssignmentRelated, id, relation string, filled func()) *read {
+func (p relationReads) related(related *licensing.AssignmentRelated, id, relation string, filled func()) *read {
 	switch {
 	case relation == "allotment" && !related.HasAllotment:
 		if related.Allotment, related.HasAllotment = p.known.Allotment, p.known.HasAllotment; related.HasAllotment {
@@ -153,7 +153,7 @@ func (p apart) related(related *licensing.AssignmentRelated, id, relation string
 			related.AllotmentErr = notOffered(p.list)
 			return nil
 		}
-		return aside(p.allotment(id), sent[licensing.Allotment], func(allotment *upstream.Partial[*licensing.Allotment], err error) {
+		return relationRead(p.allotment(id), expandedEntity[licensing.Allotment], func(allotment *upstream.Partial[*licensing.Allotment], err error) {
 			related.Allotment, related.HasAllotment, related.AllotmentErr = allotment, err == nil, err
 		}, filled)
 	case relation == "assignedTo" && !related.HasAssignedTo:
@@ -168,7 +168,7 @@ func (p apart) related(related *licensing.AssignmentRelated, id, relation string
 		if assignee == nil {
 			assignee = reference("")
 		}
-		return aside(p.assignedTo(id), assignee, func(ref *licensing.Reference, err error) {
+		return relationRead(p.assignedTo(id), assignee, func(ref *licensing.Reference, err error) {
 			related.AssignedTo, related.HasAssignedTo, related.AssignedToErr = ref, err == nil, err
 		}, filled)
 	}

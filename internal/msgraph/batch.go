@@ -56,13 +56,13 @@ type read struct {
 	known error
 	// optional reports that the tenant may not provide the endpoint.
 	optional bool
-	// others are the URLs of fallbacks that expand or filter less, tried in order after a 400.
-	others []string
-	// took is called when a URL is accepted. For each URL rejected before, named reports whether the error names
+	// fallbacks are the URLs of fallbacks that expand or filter less, tried in order after a 400.
+	fallbacks []string
+	// accepted is called when a URL is accepted. For each URL rejected before, named reports whether the error names
 	// $expand.
-	took func(named []bool)
-	// prompt reports that a throttled read is not repeated.
-	prompt bool
+	accepted func(named []bool)
+	// failFast reports that a throttled read is not repeated.
+	failFast bool
 	// done is called with each response body, one per page, or with the error.
 	done func(body []byte, err error)
 	// more returns the next link of a page; nil for a read without pages.
@@ -82,8 +82,8 @@ type walk struct {
 	progress upstream.Progress
 }
 
-// begins reports whether no page was read yet.
-func (w *walk) begins() bool { return len(w.urls) == 0 }
+// atStart reports whether no page was read yet.
+func (w *walk) atStart() bool { return len(w.urls) == 0 }
 
 // next records the URL of a page and its next link. It returns [upstream.ErrEndless] if the link repeats or the list is
 // too long.
@@ -192,8 +192,8 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 	}
 	switch {
 	case failure == nil:
-		if r.took != nil {
-			r.took(r.named)
+		if r.accepted != nil {
+			r.accepted(r.named)
 		}
 		r.done(a.body, nil)
 		if r.more == nil {
@@ -213,9 +213,9 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 			r.done(nil, err)
 			return false, 0
 		}
-		r.url, r.others, r.took, r.attempt = relative, nil, nil, 0
+		r.url, r.fallbacks, r.accepted, r.attempt = relative, nil, nil, 0
 		return true, 0
-	case !r.walk.begins() && a.err == nil && (errors.Is(failure, upstream.ErrRefused) || errors.Is(failure, upstream.ErrNotFound)):
+	case !r.walk.atStart() && a.err == nil && (errors.Is(failure, upstream.ErrRefused) || errors.Is(failure, upstream.ErrNotFound)):
 		url, ok := r.walk.restart()
 		if !ok {
 			failure.Kind, failure.Retryable = upstream.ErrUnavailable, true
@@ -224,12 +224,12 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		}
 		r.url, r.attempt = url, 0
 		return true, 0
-	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.others) > 0:
-		r.url, r.others = r.others[0], r.others[1:]
+	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.fallbacks) > 0:
+		r.url, r.fallbacks = r.fallbacks[0], r.fallbacks[1:]
 		r.named = append(r.named, namesExpansion(a.body))
 		return true, 0
-	case a.lost && r.together != 1:
-		r.together = fewer(r.together)
+	case a.missing && r.together != 1:
+		r.together = smallerBatch(r.together)
 		o.count(r.endpoint, upstream.Usage{Retries: 1})
 		return true, 0
 	case !r.renewed && o.refused(a):
@@ -237,7 +237,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
 		r.done(nil, failure)
 		return false, 0
-	case !failure.Retryable, ctx.Err() != nil, r.prompt && errors.Is(failure, upstream.ErrThrottled):
+	case !failure.Retryable, ctx.Err() != nil, r.failFast && errors.Is(failure, upstream.ErrThrottled):
 		r.done(nil, failure)
 		return false, 0
 	default:
@@ -274,7 +274,7 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 	})
 	for i, r := range reads {
 		if r.optional && answers[i].ok() {
-			o.learnt.learn(present(r.endpoint))
+			o.capabilities.record(responds(r.endpoint))
 		}
 	}
 	return answers
@@ -320,8 +320,8 @@ func batches(requests []*request) [][]int {
 	return all
 }
 
-// fewer returns the next smaller batch size, after a batch of the size had missing responses.
-func fewer(together int) int {
+// smallerBatch returns the next smaller batch size, after a batch of the size had missing responses.
+func smallerBatch(together int) int {
 	if together == 0 {
 		return fewParts
 	}
@@ -355,7 +355,7 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 	var whole answer
 	switch {
 	case errors.Is(err, errCoolDown):
-		return o.withhold(ctx, client, requests, failed)
+		return o.sendUnthrottled(ctx, client, requests, failed)
 	case err != nil:
 		whole = answer{err: err, unsent: true}
 	default:
@@ -371,27 +371,27 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 	case len(requests) == 1:
 		return []answer{whole}
 	case errors.Is(whole.err, errTooLarge):
-		return slices.Repeat([]answer{lost(errTooLarge)}, len(requests))
+		return slices.Repeat([]answer{missingResponse(errTooLarge)}, len(requests))
 	case !whole.ok():
 		return slices.Repeat([]answer{failed(whole)}, len(requests))
 	}
 	return o.partsOf(whole, requests)
 }
 
-// withhold returns ErrThrottled for the requests in a cool-down and sends the rest.
-func (o *Operation) withhold(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
+// sendUnthrottled returns ErrThrottled for the requests in a cool-down and sends the rest.
+func (o *Operation) sendUnthrottled(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
 	answers := make([]answer, len(requests))
-	var others []*request
+	var unthrottled []*request
 	var places []int
 	for i, r := range requests {
 		if rest := o.client.queue.coolDown(o.client, o.client.lanesOf([]*request{r})...); rest > 0 {
 			answers[i] = answer{err: throttled(r.endpoint, rest), unsent: true}
 		} else {
-			others, places = append(others, r), append(places, i)
+			unthrottled, places = append(unthrottled, r), append(places, i)
 		}
 	}
-	if len(others) > 0 {
-		for n, a := range o.together(ctx, client, others, failed) {
+	if len(unthrottled) > 0 {
+		for n, a := range o.together(ctx, client, unthrottled, failed) {
 			answers[places[n]] = a
 		}
 	}
@@ -414,18 +414,18 @@ func (o *Operation) batch(requests []*request) *request {
 	return &request{endpoint: batchEndpoint, method: http.MethodPost, url: "/$batch", body: map[string]any{"requests": parts}}
 }
 
-// lost is the response of a request that is missing from its batch response.
-func lost(cause error) answer {
-	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, lost: true}
+// missingResponse is the response of a request that is missing from its batch response.
+func missingResponse(cause error) answer {
+	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, missing: true}
 }
 
 // partsOf returns the responses in a batch response, in the order of the requests.
 func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 	var got batchAnswer
 	if err := json.Unmarshal(whole.body, &got); err != nil {
-		return slices.Repeat([]answer{lost(err)}, len(requests)) // a response in it may be invalid JSON
+		return slices.Repeat([]answer{missingResponse(err)}, len(requests)) // a response in it may be invalid JSON
 	}
-	answers := slices.Repeat([]answer{lost(errors.New("missing response in $batch"))}, len(requests))
+	answers := slices.Repeat([]answer{missingResponse(errors.New("missing response in $batch"))}, len(requests))
 	for _, response := range got.Responses {
 		i, err := strconv.Atoi(response.ID)
 		if err != nil || i < 0 || i >= len(requests) || response.Status < 100 {

@@ -53,19 +53,19 @@ type Tokens interface {
 
 // Client reads and changes the licensing data of one tenant. It is safe for concurrent use.
 type Client struct {
-	base   *url.URL // including the API version
-	http   *http.Client
-	again  *http.Client // for retries
-	writer *http.Client // for writes, which the transport must not repeat
-	close  func()       // closes idle connections
-	tokens Tokens       // of the application
-	now    func() time.Time
-	wait   func(context.Context, time.Duration) error
-	queue  *Queue
-	learnt *memory // of the tenant's endpoints, as seen by the application
-	people people  // as seen by each user
-	groups locks   // serialize the license changes of each group
-	budget int     // requests per operation
+	base             *url.URL // including the API version
+	http             *http.Client
+	again            *http.Client // for retries
+	writer           *http.Client // for writes, which the transport must not repeat
+	close            func()       // closes idle connections
+	tokens           Tokens       // of the application
+	now              func() time.Time
+	wait             func(context.Context, time.Duration) error
+	queue            *Queue
+	capabilities     *capabilities    // of the tenant's endpoints, as seen by the application
+	userCapabilities userCapabilities // as seen by each user
+	groups           locks            // serialize the license changes of each group
+	budget           int              // requests per operation
 }
 
 const (
@@ -102,7 +102,7 @@ func New(opts Options) (*Client, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.learnt, c.people = newMemory(c.now), newPeople(c.now)
+	c.capabilities, c.userCapabilities = newCapabilities(c.now), newUserCapabilities(c.now)
 	return c, nil
 }
 
@@ -120,13 +120,13 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // Begin starts an operation with the application's identity.
 func (c *Client) Begin() *Operation {
-	return &Operation{client: c, tokens: c.tokens, learnt: c.learnt, budget: budget{most: c.budget}}
+	return &Operation{client: c, tokens: c.tokens, capabilities: c.capabilities, budget: budget{most: c.budget}}
 }
 
 // BeginAs starts an operation on behalf of a user. Capabilities are separate for each user: an endpoint that is
 // forbidden for one may be available to another.
 func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
-	return &Operation{client: c, tokens: tokens, personal: true, learnt: c.people.memory(person), budget: budget{most: c.budget}}
+	return &Operation{client: c, tokens: tokens, personal: true, capabilities: c.userCapabilities.of(person), budget: budget{most: c.budget}}
 }
 
 // Ready reports whether Microsoft Graph responds to the gateway, with one small request. During a cool-down it returns
@@ -138,7 +138,7 @@ func (c *Client) Ready(ctx context.Context) error {
 	if rest := c.queue.coolDown(c, c.lanesOf([]*request{&r.request})...); rest > 0 {
 		return throttled(r.endpoint, rest)
 	}
-	r.prompt = true
+	r.failFast = true
 	r.done = func(_ []byte, err error) { failure = err }
 	batch.add(r)
 	batch.Do(ctx)

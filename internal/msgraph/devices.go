@@ -33,7 +33,7 @@ func (o *Operation) optional(h holders, r *read) {
 		return
 	}
 	r.optional = true
-	if o.learnt.knows(missing(r.endpoint)) && !o.learnt.knows(present(r.endpoint)) {
+	if o.capabilities.has(notProvided(r.endpoint)) && !o.capabilities.has(responds(r.endpoint)) {
 		r.known = notOffered(r.endpoint)
 	}
 }
@@ -41,10 +41,10 @@ func (o *Operation) optional(h holders, r *read) {
 // absent reports whether the failure means that the tenant does not provide the endpoint, and then sets the kind to
 // [upstream.ErrNotOffered]. If the endpoint has responded for another object, only the object is missing.
 func (o *Operation) absent(endpoint string, failure *upstream.Error) bool {
-	if !errors.Is(failure, upstream.ErrNotFound) && !errors.Is(failure, upstream.ErrRefused) || o.learnt.knows(present(endpoint)) {
+	if !errors.Is(failure, upstream.ErrNotFound) && !errors.Is(failure, upstream.ErrRefused) || o.capabilities.has(responds(endpoint)) {
 		return false
 	}
-	o.learnt.suspect(missing(endpoint))
+	o.capabilities.observe(notProvided(endpoint))
 	failure.Kind = upstream.ErrNotOffered
 	return true
 }

@@ -42,7 +42,7 @@ func TestDevicesNotOffered(t *testing.T) {
 		})
 		now := &clock{time.Date(2026, 9, 25, 8, 0, 0, 0, time.UTC)}
 		c := s.client(t, func(o *Options) { o.Now = now.Now })
-		for range enough {
+		for range minObservations {
 			if err := rightsOfDevices(t, c, "a")["a"]; !errors.Is(err, upstream.ErrNotOffered) {
 				t.Errorf("%d: %v", status, err)
 			}
@@ -69,7 +69,7 @@ func TestDevicesNotOffered(t *testing.T) {
 			t.Errorf("%d: each endpoint has its own answer: %v", status, calls)
 		}
 		offered = true
-		now.now = now.now.Add(remembered)
+		now.now = now.now.Add(capabilityLifetime)
 		if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
 			t.Errorf("%d: later: %v", status, err)
 		}
@@ -108,8 +108,8 @@ func TestPresentWins(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
 	c := s.client(t)
-	c.learnt.learn(present(ofDevices.endpoint("usageRights")))
-	c.learnt.learn(missing(ofDevices.endpoint("usageRights")))
+	c.capabilities.record(responds(ofDevices.endpoint("usageRights")))
+	c.capabilities.record(notProvided(ofDevices.endpoint("usageRights")))
 	if err := rightsOfDevices(t, c, "a")["a"]; err != nil {
 		t.Error(err)
 	}

@@ -39,7 +39,7 @@ func onlyPlain(properties []string) []string {
 
 // directoryObjectsByID adds reads of directory objects of any type by ID. Permission: Directory.Read.All.
 func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(id string, object *licensing.Reference, err error)) {
-	asked := telling("", onlyPlain(ask.Properties))
+	asked := withIndicator("", onlyPlain(ask.Properties))
 	b.getByIDs("", ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
 		if err != nil {
 			for _, id := range chunk {
@@ -48,7 +48,7 @@ func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(
 			return
 		}
 		for _, ref := range refs {
-			if err := hidden(ref, asked); err != nil {
+			if err := inaccessible(ref, asked); err != nil {
 				found(ref.Object.ObjectID(), nil, err)
 				continue
 			}
@@ -61,12 +61,12 @@ func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(
 // properties but require more requests. byIDs uses it for properties that getByIds did not return, such as when
 // getByIds ignores $select, which is undocumented.
 func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties []string, where func(ids []string, found func(id string, object T, err error)), found func(id string, object T, err error)) {
-	ignored := refuses(directoryObjectsByIDsEndpoint, "$select")
-	if where != nil && (!plain(properties) || b.operation.learnt.knows(ignored)) {
+	ignored := rejects(directoryObjectsByIDsEndpoint, "$select")
+	if where != nil && (!plain(properties) || b.operation.capabilities.has(ignored)) {
 		where(ids, found)
 		return
 	}
-	asked := telling(kind, onlyPlain(properties))
+	asked := withIndicator(kind, onlyPlain(properties))
 	b.getByIDs(kind, ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
 		var none T
 		if err != nil {
@@ -79,7 +79,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 		came := map[string]*licensing.Reference{}
 		for _, ref := range refs {
 			object, ok := ref.Object.(T)
-			err := hidden(ref, asked)
+			err := inaccessible(ref, asked)
 			switch {
 			case !ok:
 			case err != nil:
@@ -95,22 +95,22 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 			return
 		}
 		if len(lacking) == len(refs) {
-			b.operation.learnt.suspect(ignored)
+			b.operation.capabilities.observe(ignored)
 		}
 		where(lacking, func(id string, object T, err error) {
 			if ref := came[id]; err != nil && ref != nil && !ref.Bare {
-				object, err = lacks(ref.Object, properties, ref.Properties, err).(T), nil
+				object, err = withUnread(ref.Object, properties, ref.Properties, err).(T), nil
 			}
 			found(id, object, err)
 		})
 	})
 }
 
-// lacks sets the missing properties of an object as unread.
-func lacks(object licensing.DirectoryObject, properties []string, shown map[string]bool, why error) licensing.DirectoryObject {
+// withUnread sets the missing properties of an object as unread.
+func withUnread(object licensing.DirectoryObject, properties []string, loadedProperties map[string]bool, why error) licensing.DirectoryObject {
 	unread := upstream.Unread{}
 	for _, property := range properties {
-		if !shown[property] {
+		if !loadedProperties[property] {
 			unread[property] = why
 		}
 	}
@@ -145,10 +145,10 @@ func (b *Batch) getByIDs(kind string, ids, properties []string, found func(chunk
 	}
 }
 
-// telling adds a property that no accessible object of the type lacks. Microsoft Graph returns inaccessible objects
+// withIndicator adds a property that no accessible object of the type lacks. Microsoft Graph returns inaccessible objects
 // with the ID and null for the other properties ("Limited information returned for inaccessible member objects").
-func telling(kind string, properties []string) []string {
-	if !asksMore(properties) {
+func withIndicator(kind string, properties []string) []string {
+	if !needsAccess(properties) {
 		return properties
 	}
 	properties = slices.Clone(properties)
@@ -161,14 +161,14 @@ func telling(kind string, properties []string) []string {
 	return properties
 }
 
-// asksMore reports whether the properties include one that inaccessible objects do not have.
-func asksMore(properties []string) bool {
+// needsAccess reports whether the properties include one that inaccessible objects do not have.
+func needsAccess(properties []string) bool {
 	return slices.ContainsFunc(properties, func(p string) bool { return p != "id" && p != "deletedDateTime" })
 }
 
-// hidden returns ErrForbidden for an inaccessible object: only the ID is set although more was selected.
-func hidden(ref *licensing.Reference, asked []string) error {
-	if !ref.Bare || !asksMore(asked) {
+// inaccessible returns ErrForbidden for an inaccessible object: only the ID is set although more was selected.
+func inaccessible(ref *licensing.Reference, asked []string) error {
+	if !ref.Bare || !needsAccess(asked) {
 		return nil
 	}
 	endpoint := ""
@@ -190,7 +190,7 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		if nothing(raw) {
 			return nil, errNothing
 		}
-		properties, bare, err := shown(raw)
+		properties, bare, err := loadedProperties(raw)
 		if err != nil {
 			return nil, err
 		}
@@ -217,15 +217,15 @@ func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) 
 		if ref.Object.ObjectID() == "" {
 			return nil, errors.New("missing id")
 		}
-		if hidden(ref, slices.Collect(maps.Keys(properties))) != nil { // its null properties are unknown
+		if inaccessible(ref, slices.Collect(maps.Keys(properties))) != nil { // its null properties are unknown
 			ref.Properties = map[string]bool{"id": true}
 		}
 		return ref, nil
 	}
 }
 
-// shown returns the properties in the response, null or not, and whether all except the ID are null.
-func shown(raw json.RawMessage) (properties map[string]bool, bare bool, err error) {
+// loadedProperties returns the properties in the response, null or not, and whether all except the ID are null.
+func loadedProperties(raw json.RawMessage) (properties map[string]bool, bare bool, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(unwrapped(raw), &members); err != nil {
 		return nil, false, err

@@ -19,7 +19,7 @@ func (o *Operation) expansions(endpoint string, wanted []string) []string {
 	var values []string
 	for n := len(wanted); n > 0; n-- {
 		value := strings.Join(wanted[:n], ",")
-		if !o.learnt.knows(refuses(endpoint, value)) {
+		if !o.capabilities.has(rejects(endpoint, value)) {
 			values = append(values, value)
 		}
 	}
@@ -33,15 +33,15 @@ func (o *Operation) expanding(endpoint string, wanted []string, address func(exp
 	values := o.expansions(endpoint, wanted)
 	r := get(endpoint, address(values[0]))
 	for _, value := range values[1:] {
-		r.others = append(r.others, address(value))
+		r.fallbacks = append(r.fallbacks, address(value))
 	}
-	r.took = func(named []bool) {
-		o.learnt.acquit(refuses(endpoint, values[len(named)]))
+	r.accepted = func(named []bool) {
+		o.capabilities.clearObservations(rejects(endpoint, values[len(named)]))
 		for i, named := range named {
 			if named {
-				o.learnt.learn(refuses(endpoint, values[i]))
+				o.capabilities.record(rejects(endpoint, values[i]))
 			} else {
-				o.learnt.suspect(refuses(endpoint, values[i]))
+				o.capabilities.observe(rejects(endpoint, values[i]))
 			}
 		}
 	}
@@ -79,8 +79,8 @@ func complete[E any](b *Batch, entities []E, failure error, wanted []string, alo
 	filled()
 }
 
-// aside returns the read of one relation of one entity. It calls set with the result and then filled.
-func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, error), filled func()) *read {
+// relationRead returns the read of one relation of one entity. It calls set with the result and then filled.
+func relationRead[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, error), filled func()) *read {
 	r.done = func(body []byte, err error) {
 		defer filled()
 		var related T
@@ -92,7 +92,7 @@ func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, 
 			err = notOffered(r.endpoint)
 		case err == nil:
 			switch related, err = decode(body); {
-			case errors.Is(err, errAbsent):
+			case errors.Is(err, errNotExpanded):
 				err = notOffered(r.endpoint)
 			case err != nil:
 				err = unreadable(r.endpoint, err)
@@ -103,8 +103,8 @@ func aside[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, 
 	return r
 }
 
-// errAbsent is the error of a relation that was not expanded.
-var errAbsent = errors.New("relation not expanded")
+// errNotExpanded is the error of a relation that was not expanded.
+var errNotExpanded = errors.New("relation not expanded")
 
 // relations returns the properties of an entity, including its expanded relations. It removes relations with a next
 // link, since they are incomplete.
@@ -121,13 +121,13 @@ func relations(raw json.RawMessage) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// sent decodes an expanded entity.
-func sent[T any](raw json.RawMessage) (*upstream.Partial[*T], error) {
+// expandedEntity decodes an expanded entity.
+func expandedEntity[T any](raw json.RawMessage) (*upstream.Partial[*T], error) {
 	entity, err := decode[T](raw)
 	if err != nil {
 		return nil, err
 	}
-	properties, bare, err := shown(raw)
+	properties, bare, err := loadedProperties(raw)
 	return &upstream.Partial[*T]{Object: entity, Properties: properties, Bare: bare}, err
 }
 

@@ -386,7 +386,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	for _, tt := range []struct {
 		after time.Duration
 		calls int
-	}{{0, 3}, {0, 1}, {remembered - 1, 1}, {1, 3}, {remembered, 3}} {
+	}{{0, 3}, {0, 1}, {capabilityLifetime - 1, 1}, {1, 3}, {capabilityLifetime, 3}} {
 		time0.now = time0.now.Add(tt.after)
 		b := c.Begin().newBatch()
 		b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"assignedTo", "allotment"}}, func(upstream.Page[*licensing.Assignment], error) {})

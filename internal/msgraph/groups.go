@@ -63,7 +63,7 @@ func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstr
 		r.header, count = advanced, "true"
 	}
 	r.url = at(below("/groups", q.Of, "members"), "$count", count,
-		"$select", selected(telling("", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxDirectoryTop))
+		"$select", selected(withIndicator("", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxDirectoryTop))
 	page(b, q, r, reference(""), found)
 }
 
@@ -71,6 +71,6 @@ func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstr
 // GroupMember.Read.All and User.Read.All.
 func (b *Batch) listMembersWithLicenseErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
 	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),
-		"$select", selected(telling("user", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))
+		"$select", selected(withIndicator("user", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))
 	page(b, q, r, reference("user"), found)
 }

@@ -13,12 +13,12 @@ type locks struct {
 }
 
 type lock struct {
-	held   chan struct{}
-	wanted int // number of owners and waiters
+	locked chan struct{}
+	uses   int // number of owners and waiters
 }
 
-// hold locks the keys and returns the function that unlocks them. It locks in sorted order, which prevents deadlocks.
-func (l *locks) hold(ctx context.Context, keys []string) (release func(), err error) {
+// acquire locks the keys and returns the function that unlocks them. It locks in sorted order, which prevents deadlocks.
+func (l *locks) acquire(ctx context.Context, keys []string) (release func(), err error) {
 	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
 	for i, key := range keys {
 		if err := l.lock(ctx, key); err != nil {
@@ -36,13 +36,13 @@ func (l *locks) lock(ctx context.Context, key string) error {
 		if l.keys == nil {
 			l.keys = map[string]*lock{}
 		}
-		k = &lock{held: make(chan struct{}, 1)}
+		k = &lock{locked: make(chan struct{}, 1)}
 		l.keys[key] = k
 	}
-	k.wanted++
+	k.uses++
 	l.mu.Unlock()
 	select {
-	case k.held <- struct{}{}:
+	case k.locked <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		l.mu.Lock()
@@ -56,14 +56,14 @@ func (l *locks) unlock(keys []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, key := range keys {
-		<-l.keys[key].held
+		<-l.keys[key].locked
 		l.forget(key)
 	}
 }
 
 // forget decrements the use count of a key and removes an unused one.
 func (l *locks) forget(key string) {
-	if l.keys[key].wanted--; l.keys[key].wanted == 0 {
+	if l.keys[key].uses--; l.keys[key].uses == 0 {
 		delete(l.keys, key)
 	}
 }

@@ -31,7 +31,7 @@ func TestLocks(t *testing.T) {
 				if rand.IntN(4) == 0 {
 					ctx = ended
 				}
-				release, err := l.hold(ctx, keys)
+				release, err := l.acquire(ctx, keys)
 				if err != nil {
 					if !errors.Is(err, context.Canceled) {
 						t.Error(err)

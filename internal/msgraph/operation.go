@@ -22,11 +22,11 @@ import (
 
 // Operation sends the requests of one GraphQL operation and counts their cost.
 type Operation struct {
-	client   *Client
-	tokens   Tokens
-	personal bool    // on behalf of a user, not as the application
-	learnt   *memory // of the tenant's endpoints, as seen by this identity
-	budget   budget
+	client       *Client
+	tokens       Tokens
+	personal     bool          // on behalf of a user, not as the application
+	capabilities *capabilities // of the tenant's endpoints, as seen by this identity
+	budget       budget
 
 	mu     sync.Mutex
 	report upstream.Report
@@ -72,14 +72,14 @@ func (o *Operation) count(endpoint string, usage upstream.Usage) {
 
 // answer is a response, possibly in a batch.
 type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	err    error // no response, or an unreadable one
-	unsent bool  // the request was not sent
-	part   bool  // it is in a batch response
-	lost   bool  // it is missing from its batch response
-	token  string
+	status  int
+	header  http.Header
+	body    []byte
+	err     error // no response, or an unreadable one
+	unsent  bool  // the request was not sent
+	part    bool  // it is in a batch response
+	missing bool  // it is missing from its batch response
+	token   string
 	// personal reports that the request was on behalf of a user.
 	personal bool
 }

@@ -225,7 +225,7 @@ func idIn(item any) string {
 // page adds a read of one page of a list.
 func page[T any](b *Batch, q upstream.Query, r *read, decode func(json.RawMessage) (T, error), found func(upstream.Page[T], error)) {
 	if q.Link != "" {
-		r.url, r.others, r.took = q.Link, nil, nil
+		r.url, r.fallbacks, r.accepted = q.Link, nil, nil
 	}
 	r.done = func(body []byte, err error) {
 		var p upstream.Page[T]

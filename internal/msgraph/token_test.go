@@ -246,14 +246,14 @@ func TestMemoryOfPeople(t *testing.T) {
 		b.Do(t.Context())
 		return failure
 	}
-	for range enough {
+	for range minObservations {
 		if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) {
 			t.Error(err)
 		}
 	}
 	s.calls()
 	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) || len(s.calls()) > 0 {
-		t.Errorf("what a person was told is not remembered: %v", err)
+		t.Errorf("what a person was told is not capabilityLifetime: %v", err)
 	}
 	mu.Lock()
 	gives = true

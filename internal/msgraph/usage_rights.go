@@ -138,7 +138,7 @@ func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.Usage
 	r := b.operation.expanding(endpoint, []string{"allotments"}, func(expand string) string {
 		return at(path, "$select", "id", "$expand", expand)
 	})
-	if b.operation.learnt.knows(refuses(endpoint, "allotments")) {
+	if b.operation.capabilities.has(rejects(endpoint, "allotments")) {
 		r.known = notOffered(endpoint)
 	}
 	return entity(r, usageRight, func(again *licensing.UsageRight, err error) {
@@ -171,7 +171,7 @@ func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
 		related.HasAssignments = related.AssignmentsErr == nil
 	}
 	if allotments, came := members["allotments"]; came {
-		related.Allotments, related.AllotmentsErr = decodeAll(allotments, sent[licensing.Allotment])
+		related.Allotments, related.AllotmentsErr = decodeAll(allotments, expandedEntity[licensing.Allotment])
 		related.HasAllotments = related.AllotmentsErr == nil
 	}
 	return right, nil

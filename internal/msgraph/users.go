@@ -72,7 +72,7 @@ func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, pro
 		r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
 			"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
 		if several { // some tenants reject the product combined with other conditions
-			r.others = []string{at(path, "$filter", rest, "$orderby", order, "$count", count,
+			r.fallbacks = []string{at(path, "$filter", rest, "$orderby", order, "$count", count,
 				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}
 		}
 	}

@@ -15,7 +15,7 @@ const (
 // listWaitingMembers adds a read of a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
 func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.WaitingMember], error)) {
 	path := below(allotmentsPath, q.Of, "waitingMembers")
-	apart := apart{
+	relationReads := relationReads{
 		known: licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true},
 		assignedTo: func(id string) *read {
 			return get(waitingMemberOfAllotmentEndpoint, at(below(path, id), "$expand", "assignedTo"))
@@ -26,7 +26,7 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
 	page(b, q, r, waitingMember, func(p upstream.Page[*licensing.WaitingMember], err error) {
-		complete(b, p.Items, err, ask.Relations, apart.waitingMember, func(items []*licensing.WaitingMember, err error) {
+		complete(b, p.Items, err, ask.Relations, relationReads.waitingMember, func(items []*licensing.WaitingMember, err error) {
 			p.Items = items
 			found(p, err)
 		})
@@ -46,7 +46,7 @@ func (b *Batch) waitingMembersOfUsers(ids []string, ask upstream.Ask, found func
 // waitingMembersOf adds a read of the waiting memberships of a user or device. Pages of the reference disagree on
 // $expand, and none documents $top. allotment returns the read of a member's allotment; nil if there is none.
 func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotment func(place string) *read, found func(string, []*licensing.WaitingMember, error)) {
-	apart := apart{
+	relationReads := relationReads{
 		known:     licensing.AssignmentRelated{AssignedTo: h.reference(id), HasAssignedTo: true},
 		allotment: allotment,
 		list:      h.endpoint("waitingMembers"),
@@ -56,7 +56,7 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 	})
 	b.operation.optional(h, r)
 	b.add(all(r, waitingMember, func(members []*licensing.WaitingMember, err error) {
-		complete(b, members, err, expand, apart.waitingMember, func(members []*licensing.WaitingMember, err error) { found(id, members, err) })
+		complete(b, members, err, expand, relationReads.waitingMember, func(members []*licensing.WaitingMember, err error) { found(id, members, err) })
 	}))
 }
 
@@ -74,7 +74,7 @@ func waitingMember(raw json.RawMessage) (*licensing.WaitingMember, error) {
 func assigneeWhoWaits(raw json.RawMessage) (*licensing.Reference, error) {
 	w, err := waitingMember(raw)
 	if err == nil && !w.Related.HasAssignedTo {
-		err = errAbsent
+		err = errNotExpanded
 	}
 	if err != nil {
 		return nil, err

@@ -43,13 +43,13 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 // change is a write in progress.
 type change struct {
 	request
-	group   string // whose changes are sequential; empty if there is none
-	success success
-	invalid error // the write cannot be sent
-	attempt int
-	renewed bool // the token was renewed
-	doubted bool // a response was 503: the change may have been made
-	result  *licensing.WriteResult
+	group     string // whose changes are sequential; empty if there is none
+	success   success
+	invalid   error // the write cannot be sent
+	attempt   int
+	renewed   bool // the token was renewed
+	maybeMade bool // a response was 503: the change may have been made
+	result    *licensing.WriteResult
 }
 
 // success is the documented response of a successful write.
@@ -86,7 +86,7 @@ func (o *Operation) writeRound(ctx context.Context, pending []*change) {
 			groups = append(groups, c.group)
 		}
 	}
-	release, err := o.client.groups.hold(ctx, groups)
+	release, err := o.client.groups.acquire(ctx, groups)
 	if err != nil {
 		for _, c := range pending {
 			c.settle(&answer{err: err, unsent: true})
@@ -134,15 +134,15 @@ func (o *Operation) writeAll(ctx context.Context, changes []*change) []answer {
 		}
 		requests, sent = append(requests, &c.request), append(sent, i)
 	}
-	for n, a := range o.exchange(ctx, o.client.writer, requests, partUnmade) {
+	for n, a := range o.exchange(ctx, o.client.writer, requests, failedChange) {
 		answers[sent[n]] = a
 	}
 	return answers
 }
 
-// partUnmade returns the response of a change in a batch that failed as a whole. Microsoft Graph rejects a batch before
+// failedChange returns the response of a change in a batch that failed as a whole. Microsoft Graph rejects a batch before
 // it runs any of its requests.
-func partUnmade(whole answer) answer {
+func failedChange(whole answer) answer {
 	switch whole.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return whole // each change gets the same response
@@ -228,7 +228,7 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 		again, pause = repeatable(ctx, c.attempt, a.status, asked)
 	case a.status == http.StatusServiceUnavailable && asked > 0:
 		again, pause = repeatable(ctx, c.attempt, a.status, asked)
-		c.doubted = true
+		c.maybeMade = true
 	}
 	return again, pause
 }
@@ -249,7 +249,7 @@ func (c *change) settle(a *answer) {
 		}
 		return
 	}
-	if c.doubted || c.attempt > 0 && refusesRepetition(a) {
+	if c.maybeMade || c.attempt > 0 && refusesRepetition(a) {
 		c.result.Outcome = licensing.WriteUnknown
 	}
 	if _, known := errors.AsType[*upstream.InputError](a.err); known {

@@ -556,7 +556,7 @@ func (l *locks) wanted(group string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if k := l.keys[group]; k != nil {
-		return k.wanted
+		return k.uses
 	}
 	return 0
 }
@@ -671,7 +671,7 @@ func TestWaitForGroup(t *testing.T) {
 	t.Parallel()
 	s := newService(t, succeed)
 	c := s.client(t)
-	release, err := c.groups.hold(t.Context(), []string{"g1"})
+	release, err := c.groups.acquire(t.Context(), []string{"g1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,21 +6,17 @@ import (
 	"strings"
 )
 
-// The media types of an answer (GraphQL over HTTP, section 6.4.1 and 6.4.2),
-// and that of a stream of answers.
+// Media types of a response (GraphQL over HTTP, sections 6.4.1 and 6.4.2), and of a stream of responses.
 const (
 	mediaTypeJSON    = "application/json"
 	mediaTypeGraphQL = "application/graphql-response+json"
 	mediaTypeEvents  = "text/event-stream"
 )
 
-// negotiate picks the media type of the answer by the Accept header (RFC
-// 9110, section 12.5.1), or none. Without a preference it is
-// application/json, which every client reads;
-// application/graphql-response+json has to be asked for by name, and so has
-// text/event-stream, which is picked when nothing else is wanted as much.
-// Whether it would do at all is what events tells: some clients name all that
-// they know for every operation.
+// negotiate selects the response's media type from the Accept header (RFC 9110, section 12.5.1); empty if none is
+// acceptable. The default is application/json, which every client supports. application/graphql-response+json must be
+// named, and so must text/event-stream, which is selected only if it has the highest preference. events reports whether
+// text/event-stream is acceptable at all: some clients accept all media types for every operation.
 func negotiate(accept []string) (mediaType string, events bool) {
 	header := strings.Join(accept, ",")
 	if strings.TrimSpace(header) == "" {
@@ -59,11 +55,10 @@ func negotiate(accept []string) (mediaType string, events bool) {
 	return "", false
 }
 
-// preference is how much a media type is wanted, by the most specific range
-// that it falls under.
+// preference is the quality value of a media type, from the most specific matching range.
 type preference struct {
 	q           float64
-	specificity int // 3: by name, 2: application/*, 1: */*
+	specificity int // 3 is an exact match, 2 application/*, 1 */*
 }
 
 func (p *preference) consider(mediaRange, mediaType string, q float64) {

@@ -19,8 +19,8 @@ import (
 	"licensegraph/internal/quota"
 )
 
-// admit lets the caller begin an operation, over whichever transport, before anything of it is read. Call end when
-// the operation has ended.
+// admit admits an operation of the caller, on any transport, before the request is read. Call end when the operation
+// has ended.
 func (e *Endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
 	if problem := e.pressure.problem(e.opts.MaxSchedulingDelay); problem != nil {
 		return nil, problem
@@ -41,20 +41,20 @@ func (e *Endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
 }
 
 const (
-	// largeCost is the cost from which an operation is large. Smaller ones take some hundredths of a second to answer.
+	// largeCost is the minimum cost of a large operation. Smaller ones execute in some hundredths of a second.
 	largeCost = 20_000
-	// largeWait is how long a large operation waits for others.
+	// largeWait is the maximum wait of a large operation for others.
 	largeWait = 5 * time.Second
 )
 
-// newTurns lets large operations together cost what the largest one may, for each CPU. More would only take turns, and
-// memory, and have small operations wait.
+// newTurns limits the total cost of concurrent large operations to the maximum cost of one operation per CPU. More
+// would not increase throughput, but memory and the latency of small operations.
 func newTurns(maxCost int) *semaphore.Weighted {
 	return semaphore.NewWeighted(int64(min(maxCost, math.MaxInt32)) * int64(runtime.GOMAXPROCS(0)))
 }
 
-// turn waits until an operation may run: small ones at once, large ones in the order in which they came. Call resolved,
-// as often as is convenient, when its answer waits for nobody but the client.
+// turn waits until an operation may run: small operations at once, large ones in order of arrival. Call resolved, once
+// or more, when the response only has to be sent.
 func (e *Endpoint) turn(ctx context.Context, operation *graphql.OperationContext) (resolved func(), problem *refusal) {
 	cost := int64(limits.Cost(operation))
 	if cost < largeCost || operation.Operation.Operation == ast.Subscription {
@@ -68,7 +68,7 @@ func (e *Endpoint) turn(ctx context.Context, operation *graphql.OperationContext
 	return sync.OnceFunc(func() { e.turns.Release(cost) }), nil
 }
 
-// busy is a request that may succeed some seconds later.
+// busy returns the error of an operation that may succeed after some seconds.
 func busy(text string, seconds int) *refusal {
 	return &refusal{http.StatusServiceUnavailable, text, map[string]string{"Retry-After": strconv.Itoa(seconds)}, map[string]any{
 		"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": seconds,

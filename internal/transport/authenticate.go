@@ -15,27 +15,27 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Authenticator finds out who asks, by the access tokens that requests and connections carry.
+// Authenticator authenticates callers by the access tokens of requests and connections.
 type Authenticator struct {
-	verifier  *entra.Verifier // nil: nobody is asked
-	authority string          // where tokens are to be had, for those who come without
+	verifier  *entra.Verifier // nil means no authentication
+	authority string          // base URL of Entra ID with the tenant, for challenges
 	audit     *slog.Logger
 }
 
-// NewAuthenticator returns what takes the tokens that the verifier takes; nil for nobody to be asked. The authority is the
-// address of the sign-in service with the tenant, and audit gets a record of each caller who is not let in.
+// NewAuthenticator returns an authenticator; without authentication if verifier is nil. authority is the base URL of
+// Entra ID with the tenant, and audit logs rejected callers.
 func NewAuthenticator(verifier *entra.Verifier, authority string, audit *slog.Logger) *Authenticator {
 	return &Authenticator{verifier, authority, audit}
 }
 
-// Run keeps the keys fresh by which tokens are checked, until the context ends.
+// Run refreshes the signing keys until the context ends.
 func (a *Authenticator) Run(ctx context.Context) {
 	if a.verifier != nil {
 		a.verifier.Run(ctx)
 	}
 }
 
-// Ready tells whether tokens can be checked.
+// Ready reports whether tokens can be verified.
 func (a *Authenticator) Ready(ctx context.Context) error {
 	if a.verifier == nil {
 		return nil
@@ -43,7 +43,7 @@ func (a *Authenticator) Ready(ctx context.Context) error {
 	return a.verifier.Ready(ctx)
 }
 
-// request returns a context of what a request asks, which says who does.
+// request authenticates a request and returns a context with its caller.
 func (a *Authenticator) request(r *http.Request) (context.Context, *refusal) {
 	ctx := r.Context()
 	if a.verifier == nil {
@@ -56,7 +56,7 @@ func (a *Authenticator) request(r *http.Request) (context.Context, *refusal) {
 	return a.token(ctx, r.RemoteAddr, token)
 }
 
-// token returns a context of what the bearer of an access token asks.
+// token verifies an access token and returns a context with its caller.
 func (a *Authenticator) token(ctx context.Context, peer, token string) (context.Context, *refusal) {
 	if a.verifier == nil {
 		return ctx, nil
@@ -66,15 +66,14 @@ func (a *Authenticator) token(ctx context.Context, peer, token string) (context.
 		return identity.With(ctx, caller), nil
 	}
 	if refused, ok := errors.AsType[*entra.RefusedError](err); ok {
-		return ctx, a.refuse(ctx, peer, "The access token is not taken: "+refused.Reason, refused.Reason, "of", refused.Caller)
+		return ctx, a.refuse(ctx, peer, "Invalid access token: "+refused.Reason, refused.Reason, "of", refused.Caller)
 	}
-	return ctx, &refusal{http.StatusServiceUnavailable, "The access token cannot be checked for now.", map[string]string{"Retry-After": "15"}, map[string]any{
+	return ctx, &refusal{http.StatusServiceUnavailable, "The access token cannot be verified at present: the signing keys of Entra ID are unavailable.", map[string]string{"Retry-After": "15"}, map[string]any{
 		"code": "UPSTREAM_UNAVAILABLE", "retryable": true, "retryAfterSeconds": 15,
 	}}
 }
 
-// refuse says where a token is to be had, and notes that somebody was not let in. The reason is empty when there was
-// no token.
+// refuse returns a 401 with a challenge, and audits it. reason is empty without a token.
 func (a *Authenticator) refuse(ctx context.Context, peer, text, reason string, attrs ...any) *refusal {
 	a.audit.InfoContext(ctx, "denied", append([]any{"outcome", "unauthenticated", "reason", text, "peer", peer}, attrs...)...)
 	challenge := a.challenge()
@@ -84,9 +83,9 @@ func (a *Authenticator) refuse(ctx context.Context, peer, text, reason string, a
 	return &refusal{http.StatusUnauthorized, text, map[string]string{"WWW-Authenticate": challenge}, map[string]any{"code": "UNAUTHENTICATED"}}
 }
 
-// signInAgain returns the challenge for a caller in whose name Microsoft Graph could not be asked; empty when none of
-// the errors is of that kind. The claims that the next token has to prove travel in it (Microsoft Learn, "Claims
-// challenges, claims requests and client capabilities").
+// signInAgain returns the challenge if an on-behalf-of request requires the caller to sign in again; empty otherwise.
+// It includes the claims for the next token (Microsoft Learn, "Claims challenges, claims requests and client
+// capabilities").
 func (a *Authenticator) signInAgain(errs gqlerror.List) string {
 	challenge := ""
 	for _, e := range errs {
@@ -97,12 +96,12 @@ func (a *Authenticator) signInAgain(errs gqlerror.List) string {
 		if failure.Claims != "" {
 			return a.challenge() + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(failure.Claims)) + `"`
 		}
-		challenge = a.challenge() + `, error="invalid_token", error_description="Microsoft Graph cannot be asked in your name. Sign in again."`
+		challenge = a.challenge() + `, error="invalid_token", error_description="Microsoft Graph requires a new sign-in."`
 	}
 	return challenge
 }
 
-// challengeIn puts the challenge into the errors of an answer without headers: extensions.wwwAuthenticate.
+// challengeIn adds the challenge to the errors of a response without headers, as extensions.wwwAuthenticate.
 func (a *Authenticator) challengeIn(errs gqlerror.List) {
 	for _, e := range errs {
 		if challenge := a.signInAgain(gqlerror.List{e}); challenge != "" {
@@ -114,30 +113,30 @@ func (a *Authenticator) challengeIn(errs gqlerror.List) {
 	}
 }
 
-// challenge says where a token is to be had (RFC 6750, section 3).
+// challenge returns the challenge of a missing or invalid token (RFC 6750, section 3).
 func (a *Authenticator) challenge() string {
 	return `Bearer realm="licensegraph", authorization_uri="` + a.authority + `/oauth2/v2.0/authorize"`
 }
 
-// bearer returns the access token of a request (RFC 6750, section 2.1: in the header, and nowhere else), or what is
-// wrong with it.
+// bearer returns the access token in the Authorization header, the only method of RFC 6750 that is supported (section
+// 2.1), or the problem with it.
 func bearer(h http.Header) (token, problem string) {
 	values := h.Values("Authorization")
 	if len(values) == 0 {
-		return "", "An access token is missing: send it in the header Authorization: Bearer."
+		return "", "Missing access token: send it in the header Authorization: Bearer."
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.Trim(token, " ")
 	switch {
 	case len(values) > 1:
-		return "", "The header Authorization is there more than once."
+		return "", "Duplicate Authorization header."
 	case !strings.EqualFold(scheme, "Bearer") || token == "":
-		return "", "The header Authorization has to be Bearer with an access token."
+		return "", "Invalid Authorization header: want Bearer and an access token."
 	case len(token) > entra.MaxToken || strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(token68, r) }):
-		return "", "What is in the header Authorization is no access token."
+		return "", "Invalid Authorization header: not an access token."
 	}
 	return token, ""
 }
 
-// token68 is what a token may consist of (RFC 9110, section 11.2).
+// token68 are the characters of a token (RFC 9110, section 11.2).
 const token68 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="

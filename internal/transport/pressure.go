@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// pressureEvery is how often the gateway measures how late it is.
+// pressureEvery is the interval at which the scheduling delay is measured.
 const pressureEvery = 50 * time.Millisecond
 
-// pressure tells how long what is ready to run waits for its turn. It does not count what is under way: a thousand
-// operations that wait for Microsoft Graph keep nobody waiting, and ten that compute do.
+// pressure measures the scheduling delay: how long runnable work waits for a CPU. Operations that wait for Microsoft
+// Graph do not increase it.
 type pressure struct {
 	late atomic.Int64 // nanoseconds
 }
 
-// run looks how late ticks are taken, until the context ends.
+// run measures the delay of each tick until the context ends.
 func (p *pressure) run(ctx context.Context, ticks <-chan time.Time, now func() time.Time) {
 	for {
 		select {
@@ -28,20 +28,20 @@ func (p *pressure) run(ctx context.Context, ticks <-chan time.Time, now func() t
 	}
 }
 
-// latest is the longest delay that counts: a process that was stopped for an hour is not late for long.
+// latest is the maximum delay that is recorded, so that a suspended process recovers quickly.
 const latest = 10 * time.Second
 
-// observe takes a delay at once when it is longer than before, and forgets longer ones within seconds.
+// observe records a delay. Longer delays apply at once and decay within seconds.
 func (p *pressure) observe(late time.Duration) {
 	p.late.Store(max(int64(min(late, latest)), p.late.Load()*7/8))
 }
 
-// problem refuses what would begin at least so late: all that is under way would take as much longer as often as it waits
-// for its turn.
+// problem rejects an operation if the delay is at least tooLate, since every scheduling step of every operation would
+// wait as long.
 func (p *pressure) problem(tooLate time.Duration) *refusal {
 	late := time.Duration(p.late.Load())
 	if late < tooLate {
 		return nil
 	}
-	return busy("The gateway has more to do than it can.", int(math.Ceil(late.Seconds())))
+	return busy("The gateway is overloaded.", int(math.Ceil(late.Seconds())))
 }

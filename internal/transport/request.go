@@ -20,8 +20,8 @@ import (
 	"licensegraph/internal/limits"
 )
 
-// refusal is a request that is none of GraphQL's (GraphQL over HTTP, section
-// 5). Its text never repeats what was sent.
+// refusal is an error of the HTTP request (GraphQL over HTTP, section 5). Its text does not include any part of the
+// request.
 type refusal struct {
 	status     int
 	text       string
@@ -29,7 +29,7 @@ type refusal struct {
 	extensions map[string]any // of the error
 }
 
-// tooMuch is a request of which something is too large.
+// tooMuch returns the error of a request that exceeds a limit.
 func tooMuch(err *gqlerror.Error) *refusal {
 	return &refusal{http.StatusBadRequest, err.Message, nil, err.Extensions}
 }
@@ -38,7 +38,7 @@ func badRequest(format string, args ...any) *refusal {
 	return &refusal{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
 }
 
-// readRequest reads the parameters of a GET or a POST.
+// readRequest reads the parameters of a GET or POST request.
 func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
 	start := graphql.Now()
 	var params *graphql.RawParams
@@ -49,7 +49,7 @@ func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (
 	case http.MethodPost:
 		params, problem = readPost(w, r, bounds)
 	default:
-		return nil, &refusal{http.StatusMethodNotAllowed, "The method has to be GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}, nil}
+		return nil, &refusal{http.StatusMethodNotAllowed, "Method not allowed: use GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}, nil}
 	}
 	if problem != nil {
 		return nil, problem
@@ -62,10 +62,10 @@ func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (
 	return params, nil
 }
 
-// checkQuery refuses parameters that name no document.
+// checkQuery rejects parameters without a document.
 func checkQuery(params *graphql.RawParams) *refusal {
 	if params.Query == "" && params.Extensions[documents.IDExtension] == nil && params.Extensions["persistedQuery"] == nil {
-		return badRequest("The parameter query is missing.")
+		return badRequest("Missing parameter: query.")
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusa
 	}
 	for _, name := range []string{"query", "operationName", "variables", "extensions", "documentId"} {
 		if len(values[name]) > 1 {
-			return nil, badRequest("The parameter %s is there more than once.", name)
+			return nil, badRequest("Duplicate parameter: %s.", name)
 		}
 	}
 	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
@@ -109,7 +109,7 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 		return nil, problem
 	}
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
-		return nil, badRequest("The body is a list. Operations are not taken in batches: send one request for each.")
+		return nil, badRequest("Batches of operations are not supported: send one request per operation.")
 	}
 	if err := bounds.CheckJSON(body); err != nil {
 		return nil, tooMuch(err)
@@ -117,8 +117,7 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 	return readParams("body", body)
 }
 
-// readParams reads the parameters from JSON that was counted before. Members
-// that we don't know are none of our business.
+// readParams decodes the parameters from JSON whose size was checked. It ignores unknown members.
 func readParams(name string, text []byte) (*graphql.RawParams, *refusal) {
 	var members map[string]json.RawMessage
 	if err := decode(text, &members); err != nil || members == nil {
@@ -146,8 +145,8 @@ func readParams(name string, text []byte) (*graphql.RawParams, *refusal) {
 	return params, nil
 }
 
-// nameDocument notes the id of a persisted document (GraphQL over HTTP,
-// appendix on persisted documents) where package documents looks for it.
+// nameDocument stores the ID of a persisted document (GraphQL over HTTP, appendix on persisted documents) where package
+// documents expects it.
 func nameDocument(params *graphql.RawParams, id string) {
 	if id == "" {
 		return
@@ -158,33 +157,33 @@ func nameDocument(params *graphql.RawParams, id string) {
 	params.Extensions[documents.IDExtension] = id
 }
 
-// checkContent refuses bodies that are not plain JSON in UTF-8. A browser
-// sends such a body to another origin only after asking.
+// checkContent rejects bodies that are not plain JSON in UTF-8. Browsers send such a body to another origin only after
+// a preflight request.
 func checkContent(h http.Header) *refusal {
 	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || mediaType != mediaTypeJSON {
-		return &refusal{http.StatusUnsupportedMediaType, "The Content-Type has to be application/json.", map[string]string{"Accept-Post": mediaTypeJSON}, nil}
+		return &refusal{http.StatusUnsupportedMediaType, "Unsupported Content-Type: use application/json.", map[string]string{"Accept-Post": mediaTypeJSON}, nil}
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return &refusal{http.StatusUnsupportedMediaType, "The charset has to be utf-8.", nil, nil}
+		return &refusal{http.StatusUnsupportedMediaType, "Unsupported charset: use utf-8.", nil, nil}
 	}
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		// RFC 9110, section 12.5.3: the answer names what would be taken.
-		return &refusal{http.StatusUnsupportedMediaType, "The body has to come without a content coding.", map[string]string{"Accept-Encoding": "identity"}, nil}
+		// RFC 9110, section 12.5.3: the response lists the supported content codings.
+		return &refusal{http.StatusUnsupportedMediaType, "Unsupported content coding: send the body without one.", map[string]string{"Accept-Encoding": "identity"}, nil}
 	}
 	return nil
 }
 
-// boundBody lets that much of a body be read and no more. Of one that says that it is longer, nothing is waited for.
+// boundBody limits the size of a body. If Content-Length exceeds the limit, the body is not read.
 func boundBody(w http.ResponseWriter, r *http.Request, bytes int64) {
 	if r.ContentLength > bytes {
-		w.Header().Set("Connection", "close") // who would read it?
+		w.Header().Set("Connection", "close") // the body remains unread
 		r.Body = tooLong{r.Body, bytes}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, bytes)
 }
 
-// tooLong is a body of which nothing is read.
+// tooLong is a body that exceeds the limit by its Content-Length.
 type tooLong struct {
 	io.Closer
 	limit int64
@@ -192,26 +191,25 @@ type tooLong struct {
 
 func (b tooLong) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
 
-// readBody reads the body until the request's time is up.
+// readBody reads the body until the deadline of the request.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	connection := http.NewResponseController(w)
 	if deadline, ok := r.Context().Deadline(); ok {
-		_ = connection.SetReadDeadline(deadline) // a test's recorder has none
+		_ = connection.SetReadDeadline(deadline) // httptest.ResponseRecorder does not support it
 	}
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		_ = connection.SetReadDeadline(time.Time{})
 		return body, nil
 	}
-	// The deadline stays: net/http reads what is left of the body before it
-	// takes the next request.
+	// The deadline remains set: net/http reads the rest of the body before the next request.
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is longer than the %d bytes that are allowed.", tooLarge.Limit), nil, nil}
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil, nil}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-		return nil, &refusal{http.StatusRequestTimeout, "The body did not arrive in time.", nil, nil}
+		return nil, &refusal{http.StatusRequestTimeout, "Timeout while reading the body.", nil, nil}
 	}
-	return nil, badRequest("The body could not be read.")
+	return nil, badRequest("Cannot read the body.")
 }
 
 func isTimeout(err error) bool {
@@ -222,8 +220,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// decode reads one JSON value and nothing after it. Numbers stay as they were
-// written.
+// decode decodes exactly one JSON value. It preserves the text of numbers.
 func decode(text []byte, target any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()

@@ -15,15 +15,14 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// keepAliveEvery is how often an event stream shows that it is alive, to
-// proxies which cut what is silent (HTML, "Server-sent events", authoring
-// notes).
+// keepAliveEvery is the interval of keep-alive comments in an event stream, for proxies that close idle connections
+// (HTML, "Server-sent events", authoring notes).
 const keepAliveEvery = 15 * time.Second
 
 var errTokenEnded = errors.New("the access token has expired")
 
-// detached returns a context with what is known of a request, but without the
-// request's time limit. It ends when the client has gone.
+// detached returns a context with the values of a request's context but without its timeout. It ends when the client
+// disconnects.
 func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(whole, func() { cancel(context.Cause(whole)) })
@@ -33,12 +32,10 @@ func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) 
 	}
 }
 
-// serveEvents answers an operation with a stream of events: next for each
-// answer, and complete at the end (GraphQL over Server-Sent Events, distinct
-// connections mode,
-// https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). It ends
-// when the caller's token does, with an error that says so. When the gateway
-// ends, it ends without complete, so that clients come again.
+// serveEvents executes an operation and sends a stream of events: next for each response, and complete at the end
+// (GraphQL over Server-Sent Events, distinct connections mode,
+// https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). When the caller's token expires, the stream ends
+// with an error. When the gateway shuts down, it ends without complete, so that clients reconnect.
 func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *refusal {
 	live := operation.Operation.Operation == ast.Subscription
 	caller := identity.From(ctx)
@@ -63,13 +60,13 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 	})
 	defer func() {
 		cancel()
-		for range answers { // nobody wants them any more
+		for range answers { // discard the remaining responses
 		}
 		pulling.Wait()
 	}()
 
 	stream := eventStream{w, e.opts.RequestTimeout}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a test's recorder has none
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // httptest.ResponseRecorder does not support it
 	if stream.begin() != nil {
 		return nil
 	}
@@ -86,7 +83,7 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 			case errors.Is(context.Cause(ctx), errTokenEnded):
 				_ = stream.last(e.failure(ctx, &gqlerror.Error{Message: tokenEnded.reason, Extensions: map[string]any{"code": "UNAUTHENTICATED"}}))
 				return nil
-			case live && ctx.Err() != nil: // the client, or the gateway
+			case live && ctx.Err() != nil: // the client disconnected or the gateway shuts down
 				return nil
 			default:
 				_ = stream.send("complete", nil)
@@ -96,12 +93,12 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 			err = stream.write([]byte(":\n\n"))
 		}
 		if err != nil {
-			return nil // the client has gone, or does not read
+			return nil // the client disconnected or does not read
 		}
 	}
 }
 
-// pull passes on the answers of an operation until it ends.
+// pull sends the responses of an operation to the channel until the operation ends.
 func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response, resolved func()) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -126,22 +123,21 @@ func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext
 	}
 }
 
-// eventStream writes events (HTML, "Server-sent events"). JSON of ours has no
-// line breaks.
+// eventStream writes events (HTML, "Server-sent events"). The JSON that the gateway encodes has no line breaks.
 type eventStream struct {
 	w       http.ResponseWriter
-	timeout time.Duration // for a client to take an event
+	timeout time.Duration // write timeout of an event
 }
 
 func (s eventStream) begin() error {
 	h := s.w.Header()
 	h.Set("Content-Type", mediaTypeEvents)
-	h.Set("X-Accel-Buffering", "no") // nginx would collect events
+	h.Set("X-Accel-Buffering", "no") // nginx would buffer events
 	h.Add("Vary", "Accept")
 	return s.write()
 }
 
-// once is a whole stream with one answer.
+// once writes a whole stream with one response.
 func (s eventStream) once(response *graphql.Response) error {
 	return errors.Join(s.begin(), s.last(response))
 }
@@ -151,13 +147,13 @@ func (s eventStream) last(response *graphql.Response) error {
 }
 
 func (s eventStream) send(event string, data net.Buffers) error {
-	parts := append(net.Buffers{[]byte("event: " + event + "\ndata: ")}, data...) // without data, EventSource drops an event
+	parts := append(net.Buffers{[]byte("event: " + event + "\ndata: ")}, data...) // EventSource ignores events without data
 	return s.write(append(parts, []byte("\n\n"))...)
 }
 
 func (s eventStream) write(parts ...[]byte) error {
 	connection := http.NewResponseController(s.w)
-	_ = connection.SetWriteDeadline(time.Now().Add(s.timeout)) // a test's recorder has none
+	_ = connection.SetWriteDeadline(time.Now().Add(s.timeout)) // httptest.ResponseRecorder does not support it
 	for _, part := range parts {
 		if _, err := s.w.Write(part); err != nil {
 			return err

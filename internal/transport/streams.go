@@ -9,12 +9,11 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// streams are the connections that outlive one answer: WebSockets and event streams. They are counted, and end when
-// the gateway does.
+// streams are the open WebSockets and event streams. They are counted, and they end when the gateway shuts down.
 type streams struct {
 	perCaller, total int
 
-	// life ends when the gateway is about to.
+	// life ends when the gateway starts to shut down.
 	life context.Context
 	end  context.CancelFunc
 
@@ -30,7 +29,7 @@ func newStreams(perCaller, total int) *streams {
 	return s
 }
 
-// begin notes a connection, unless the gateway is about to end. Call done when the connection has ended.
+// begin registers a connection unless the gateway is shutting down. Call done when the connection has ended.
 func (s *streams) begin() (done func(), problem *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,15 +42,15 @@ func (s *streams) begin() (done func(), problem *refusal) {
 	return s.group.Done, nil
 }
 
-// admit counts a connection as the caller's. Call end when it has ended.
+// admit counts a connection for the caller. Call end when it has ended.
 func (s *streams) admit(caller identity.Key) (end func(), problem *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.open >= s.total:
-		return nil, tooManyStreams(http.StatusServiceUnavailable, "The gateway has %d streams open, as many as it takes.", s.total)
+		return nil, tooManyStreams(http.StatusServiceUnavailable, "The gateway has %d streams open, which is its limit.", s.total)
 	case s.callers[caller] >= s.perCaller:
-		return nil, tooManyStreams(http.StatusTooManyRequests, "You have %d streams open, as many as one caller may have.", s.perCaller)
+		return nil, tooManyStreams(http.StatusTooManyRequests, "You have %d streams open, which is the limit per caller.", s.perCaller)
 	}
 	s.open++
 	s.callers[caller]++
@@ -71,17 +70,17 @@ func tooManyStreams(status int, format string, n int) *refusal {
 	}}
 }
 
-// drain lets no more begin, and ends what never ends by itself.
+// drain rejects new connections and ends subscriptions.
 func (s *streams) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end()
 }
 
-// wait returns when all have ended, or with the context's error.
+// wait waits until all connections have ended. It returns the context's error if that ends first.
 func (s *streams) wait(ctx context.Context) error {
 	ended := make(chan struct{})
-	go func() { // it ends with the last connection
+	go func() { // ends with the last connection
 		s.group.Wait()
 		close(ended)
 	}()

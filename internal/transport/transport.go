@@ -1,9 +1,9 @@
-// Package transport carries operations between clients and the executor: over HTTP, as event streams and over WebSockets.
-// It finds out who asks, admits operations, reads requests, bounds answers and writes them. What an operation may do is
-// not its business, and neither is who is let in by which token.
+// Package transport connects clients to the GraphQL executor: over HTTP, event streams and WebSockets. It authenticates
+// callers, admits operations, reads requests, and writes responses of limited size. Authorization and token
+// verification are in other packages.
 //
-// Authentication is part of it because each transport carries tokens, and refuses callers, in its own way; and admission
-// because it comes before anything of a request is read.
+// Authentication is part of the package because each transport sends tokens and rejects callers in its own way, and
+// admission because it precedes the reading of a request.
 package transport
 
 import (
@@ -32,38 +32,40 @@ type Options struct {
 	Executor      *executor.Executor
 	Authenticator *Authenticator
 
-	// Limits are those of documents, and of the JSON around them.
+	// Limits are the limits of documents and of their JSON.
 	Limits limits.Limits
-	// Quota is what callers may begin and have under way. Of a WebSocket, twice the rate and the burst of messages are read.
+	// Quota is the limit of operations per caller and in total. A WebSocket may send messages at twice the rate and
+	// burst.
 	Quota quota.Limits
-	// CallerStreams and MaxStreams are how many WebSockets and event streams one caller, and all callers, may have open.
+	// CallerStreams and MaxStreams are the maximum numbers of open WebSockets and event streams, per caller and in
+	// total.
 	CallerStreams, MaxStreams int
-	// BodyBytes bounds the body of a request, and a message of a WebSocket.
+	// BodyBytes is the maximum size of a request body and of a WebSocket message, in bytes.
 	BodyBytes int64
-	// AnswerBytes bounds an answer, and AnswersBytes the memory of those that are under way.
+	// AnswerBytes is the maximum size of a response, and AnswersBytes the memory for all responses in progress, in
+	// bytes.
 	AnswerBytes, AnswersBytes int64
-	// RequestTimeout is how long a query or a mutation may take, and how long a client may take to read each message of a
-	// stream.
+	// RequestTimeout is the timeout of a query or a mutation, and the write timeout of each message of a stream.
 	RequestTimeout time.Duration
-	// MaxSchedulingDelay is how long what is ready to run may wait for a CPU before further operations are refused.
+	// MaxSchedulingDelay is the scheduling delay from which new operations are rejected.
 	MaxSchedulingDelay time.Duration
-	// InitTimeout is how long a client may take to send connection_init over a WebSocket.
+	// InitTimeout is the timeout for connection_init on a WebSocket.
 	InitTimeout time.Duration
 }
 
-// Endpoint answers operations over HTTP, as the GraphQL over HTTP draft says
-// (https://graphql.github.io/graphql-over-http/draft/): a GET for queries, a POST for queries and mutations, one answer
-// for each. Where a client asks for it, the answer is a stream of events, or the connection becomes a WebSocket.
+// Endpoint serves operations according to the GraphQL over HTTP draft
+// (https://graphql.github.io/graphql-over-http/draft/): GET for queries, POST for queries and mutations, one response
+// each. If the client requests it, the response is an event stream, or the connection becomes a WebSocket.
 type Endpoint struct {
 	opts     Options
 	answers  *limits.Answers
-	turns    *semaphore.Weighted // of large operations
+	turns    *semaphore.Weighted // limits large operations
 	quota    quota.Quota
 	pressure pressure
 	streams  *streams
 }
 
-// New returns an endpoint. Have [Endpoint.Run] run while it serves.
+// New returns an endpoint. The caller must run [Endpoint.Run] while it serves.
 func New(opts Options) *Endpoint {
 	return &Endpoint{
 		opts: opts, answers: limits.NewAnswers(opts.AnswerBytes, opts.AnswersBytes), turns: newTurns(opts.Limits.Cost),
@@ -71,20 +73,21 @@ func New(opts Options) *Endpoint {
 	}
 }
 
-// Run measures how late the process is, until the context ends: operations are refused that would begin too late.
+// Run measures the scheduling delay until the context ends. See [Options.MaxSchedulingDelay].
 func (e *Endpoint) Run(ctx context.Context) {
 	ticker := time.NewTicker(pressureEvery)
 	defer ticker.Stop()
 	e.pressure.run(ctx, ticker.C, time.Now)
 }
 
-// Drain lets no more streams begin, and ends subscriptions, which never end by themselves.
+// Drain rejects new streams and ends subscriptions.
 func (e *Endpoint) Drain() { e.streams.drain() }
 
-// Wait returns when all streams have ended, or with the context's error. (An HTTP server does not know WebSockets.)
+// Wait waits until all streams have ended. It returns the context's error if that ends first. [http.Server] does not
+// wait for WebSockets.
 func (e *Endpoint) Wait(ctx context.Context) error { return e.streams.wait(ctx) }
 
-// errorsAtMost bounds the errors of a document that are reported at once.
+// errorsAtMost is the maximum number of validation errors in a response.
 const errorsAtMost = 50
 
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +104,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mediaType, streams := negotiate(r.Header.Values("Accept"))
 	a := answer{w: w, mediaType: mediaType}
 	if mediaType == mediaTypeEvents {
-		a.mediaType = mediaTypeJSON // of what is refused
+		a.mediaType = mediaTypeJSON // for rejected requests
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -114,10 +117,10 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if mediaType == "" {
 		a.mediaType = mediaTypeJSON
-		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "The answer can be " + mediaTypeGraphQL + ", " + mediaTypeJSON + " or " + mediaTypeEvents + ".", nil, nil})
+		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "Not acceptable: the media types are " + mediaTypeGraphQL + ", " + mediaTypeJSON + " or " + mediaTypeEvents + ".", nil, nil})
 		return
 	}
-	if r.Method == http.MethodOptions { // one that is no preflight
+	if r.Method == http.MethodOptions { // not a preflight request
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -145,7 +148,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if refused != nil && mediaType == mediaTypeEvents {
-		_ = (eventStream{w, e.opts.RequestTimeout}).once(refused) // whoever asked has gone
+		_ = (eventStream{w, e.opts.RequestTimeout}).once(refused) // the client disconnected
 		return
 	}
 	if refused != nil {
@@ -172,17 +175,17 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	responses, ctx := e.opts.Executor.DispatchOperation(ctx, operation)
 	response := responses(ctx)
 	resolved()
-	if response == nil { // the context ended before anything was resolved
+	if response == nil { // the context ended before execution
 		a.status = http.StatusGatewayTimeout
 		response = e.failure(ctx, context.Cause(ctx))
 	}
-	if errs := response.Errors; len(errs) == 1 && errs[0].Extensions["code"] == "RATE_LIMITED" { // for the answers of others
+	if errs := response.Errors; len(errs) == 1 && errs[0].Extensions["code"] == "RATE_LIMITED" { // the memory for responses is in use
 		a.status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", fmt.Sprint(errs[0].Extensions["retryAfterSeconds"]))
 	}
 	if again := e.opts.Authenticator.signInAgain(response.Errors); again != "" {
 		w.Header().Set("WWW-Authenticate", again)
-		// What a mutation has done has to be read all the same.
+		// The result of a mutation must be delivered even if there are errors.
 		if response.Data == nil || operation.Operation.Operation == ast.Query {
 			a.status = http.StatusUnauthorized
 		}
@@ -190,36 +193,34 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(response)
 }
 
-// prepare makes an operation ready to run: it is parsed, validated and within
-// the limits. Otherwise the answer says why not.
+// prepare parses and validates an operation and checks its limits. If any fails, refused is the response.
 func (e *Endpoint) prepare(ctx context.Context, params *graphql.RawParams) (operation *graphql.OperationContext, refused *graphql.Response) {
 	operation, errs := e.opts.Executor.CreateOperationContext(ctx, params)
 	if len(errs) == 0 {
 		return operation, nil
 	}
 	if params.OperationName == "" && operation != nil && operation.Doc != nil && operation.Operation == nil {
-		errs[0].Message = "The document has several operations: operationName has to name one of them."
+		errs[0].Message = "The document has several operations: set operationName."
 	}
 	return operation, e.opts.Executor.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), errorsAtMost)])
 }
 
-// checkOperation keeps GET safe (section 5.3: a GET must not run a mutation)
-// and refuses what one answer cannot hold. It holds for what is refused for
-// other reasons, too; what could not be parsed is of no kind.
+// checkOperation rejects a mutation by GET (section 5.3) and a subscription on a transport with one response. It also
+// applies to operations that are rejected for other reasons; a document that cannot be parsed has no operation.
 func checkOperation(method string, operation *graphql.OperationContext, streams bool) *refusal {
 	if operation == nil || operation.Operation == nil {
 		return nil
 	}
 	switch kind := operation.Operation.Operation; {
 	case kind == ast.Subscription && !streams:
-		return badRequest("One answer cannot hold a subscription: accept %s, or open a WebSocket with the subprotocol %s.", mediaTypeEvents, subprotocol)
+		return badRequest("A subscription requires a stream: accept %s, or open a WebSocket with the subprotocol %s.", mediaTypeEvents, subprotocol)
 	case method == http.MethodGet && kind == ast.Mutation:
-		return &refusal{http.StatusMethodNotAllowed, "A GET runs queries only: send this operation by POST.", map[string]string{"Allow": "POST"}, nil}
+		return &refusal{http.StatusMethodNotAllowed, "GET supports only queries: use POST.", map[string]string{"Allow": "POST"}, nil}
 	}
 	return nil
 }
 
-// failure is an answer that holds one error.
+// failure returns a response with one error.
 func (e *Endpoint) failure(ctx context.Context, err error) *graphql.Response {
 	gqlErr, ok := errors.AsType[*gqlerror.Error](err)
 	if !ok {
@@ -228,11 +229,11 @@ func (e *Endpoint) failure(ctx context.Context, err error) *graphql.Response {
 	return e.opts.Executor.DispatchError(ctx, gqlerror.List{gqlErr})
 }
 
-// answer writes a response once.
+// answer writes one response.
 type answer struct {
 	w         http.ResponseWriter
 	mediaType string
-	status    int // 0: by the response
+	status    int // 0 means the status follows from the response
 }
 
 func (a *answer) refuse(ctx context.Context, e *Endpoint, problem *refusal) {
@@ -243,9 +244,9 @@ func (a *answer) refuse(ctx context.Context, e *Endpoint, problem *refusal) {
 	a.write(e.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}))
 }
 
-// write sends the response. Without data it is a request error: a 400, or a
-// 200 where the media type is application/json, whose clients cannot tell a
-// 400 of ours from one of a proxy (section 6.4).
+// write writes the response. The status of a request error, which has no data, is 400 for
+// application/graphql-response+json and 200 for application/json, whose clients cannot distinguish a GraphQL error from
+// an intermediary's (section 6.4).
 func (a *answer) write(response *graphql.Response) {
 	status := a.status
 	if status == 0 {
@@ -260,20 +261,19 @@ func (a *answer) write(response *graphql.Response) {
 	h.Set("Content-Length", strconv.Itoa(length(parts)))
 	h.Add("Vary", "Accept")
 	a.w.WriteHeader(status)
-	_, _ = parts.WriteTo(a.w) // whoever asked has gone
+	_, _ = parts.WriteTo(a.w) // the client disconnected
 }
 
-// WriteError answers a request of the endpoint that is refused before it gets there, with one error of that code.
+// WriteError writes a response with one error, for requests that are rejected before they reach the endpoint.
 func WriteError(w http.ResponseWriter, status int, code, text string) {
 	w.Header().Set("Content-Type", mediaTypeJSON+"; charset=utf-8")
 	w.WriteHeader(status)
 	parts := encode(&graphql.Response{Errors: gqlerror.List{{Message: text, Extensions: map[string]any{"code": code}}}})
-	_, _ = parts.WriteTo(w) // whoever asked has gone
+	_, _ = parts.WriteTo(w) // the client disconnected
 }
 
-// encode returns a response in parts, with errors first (GraphQL, section
-// 7.1). It takes data as it was resolved, without a copy, and leaves it out where
-// nothing was: a request error has none.
+// encode returns a response in parts, errors first (GraphQL, section 7.1). It does not copy data, and omits it for a
+// request error.
 func encode(response *graphql.Response) net.Buffers {
 	var parts net.Buffers
 	before := "{"
@@ -293,8 +293,7 @@ func encode(response *graphql.Response) net.Buffers {
 	return append(parts, []byte(strings.TrimPrefix(before, ",")+"}"))
 }
 
-// encodeErrors writes errors, each of which has a code and says whether the
-// same operation can succeed later.
+// encodeErrors encodes errors and sets each error's code and whether the operation is retryable.
 func encodeErrors(errs gqlerror.List) []byte {
 	for _, e := range errs {
 		if e.Extensions == nil {
@@ -319,8 +318,7 @@ func length(parts net.Buffers) (n int) {
 	return n
 }
 
-// mustMarshal encodes what is ours. That it cannot be encoded is a mistake in
-// the program.
+// mustMarshal encodes a value that is always valid; it panics otherwise.
 func mustMarshal(value any) []byte {
 	text, err := json.Marshal(value)
 	if err != nil {

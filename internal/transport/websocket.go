@@ -26,15 +26,14 @@ import (
 	"licensegraph/internal/logs"
 )
 
-// subprotocol is the one that is spoken over WebSockets
-// (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
+// subprotocol is the WebSocket subprotocol of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 const subprotocol = "graphql-transport-ws"
 
-// The subprotocol's reasons for closing a connection.
+// Close codes of the subprotocol.
 const (
 	closeInvalid     websocket.StatusCode = 4400
 	closeNoCaller    websocket.StatusCode = 4401
-	closeForbidden   websocket.StatusCode = 4403 // clients come again with a new token
+	closeForbidden   websocket.StatusCode = 4403 // clients reconnect with a new token
 	closeSubprotocol websocket.StatusCode = 4406
 	closeInitLate    websocket.StatusCode = 4408
 	closeIDTaken     websocket.StatusCode = 4409
@@ -44,31 +43,31 @@ const (
 const (
 	pingEvery     = 30 * time.Second
 	pongWait      = 20 * time.Second
-	closeWait     = 5 * time.Second // for the other side to close, too
+	closeWait     = 5 * time.Second // for the client's close frame
 	operationID   = 128             // bytes
 	closeReason   = 123             // bytes (RFC 6455, section 5.5)
 	socketVersion = "13"            // RFC 6455, section 4.2.1
 )
 
-// isUpgrade tells whether a request wants to become a WebSocket.
+// isUpgrade reports whether a request is a WebSocket handshake.
 func isUpgrade(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// checkUpgrade refuses what is no handshake (RFC 6455, section 4.2.1).
+// checkUpgrade rejects an invalid handshake (RFC 6455, section 4.2.1).
 func checkUpgrade(r *http.Request) *refusal {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {
 	case r.Header.Get("Sec-WebSocket-Version") != socketVersion:
-		return &refusal{http.StatusUpgradeRequired, "The WebSocket has to be of version 13.", map[string]string{"Sec-WebSocket-Version": socketVersion, "Upgrade": "websocket", "Connection": "Upgrade"}, nil}
+		return &refusal{http.StatusUpgradeRequired, "Unsupported WebSocket version: use 13.", map[string]string{"Sec-WebSocket-Version": socketVersion, "Upgrade": "websocket", "Connection": "Upgrade"}, nil}
 	case err != nil || len(key) != 16 || len(r.Header.Values("Sec-WebSocket-Key")) != 1 || !strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade"):
-		return badRequest("The handshake of the WebSocket is malformed.")
+		return badRequest("Malformed WebSocket handshake.")
 	}
 	return nil
 }
 
-// serveSocket answers operations over a WebSocket until it closes. Whoever opens one with an access token in a header
-// is known from then on; others send it in connection_init, as browsers have to.
+// serveSocket serves operations over a WebSocket until it closes. The caller authenticates with a header of the
+// handshake or, as browsers require, with connection_init.
 func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
 	a := answer{w: w, mediaType: mediaTypeJSON}
 	problem := checkUpgrade(r)
@@ -87,10 +86,10 @@ func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	hijacked := &hijacker{ResponseWriter: w}
 	handshake := r.Clone(ctx)
-	handshake.Header.Del("Origin") // sameOrigin has checked it, by other rules than the library
+	handshake.Header.Del("Origin") // sameOrigin has checked it, with rules that differ from the library's
 	conn, err := websocket.Accept(hijacked, handshake, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}})
 	if err != nil {
-		return // it has answered
+		return // the library has sent the error
 	}
 	conn.SetReadLimit(e.opts.BodyBytes)
 	s := &socket{
@@ -102,7 +101,7 @@ func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.serve()
 }
 
-// hijacker remembers the connection that the WebSocket takes over.
+// hijacker records the connection that the WebSocket takes over.
 type hijacker struct {
 	http.ResponseWriter
 	conn net.Conn
@@ -114,48 +113,47 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffer, err
 }
 
-// socket is one WebSocket. Three goroutines serve it: one reads, one watches what ends it, one pings. Each operation
-// has one of its own, which also writes its answers: a client that reads slowly holds up its own operations, until the
-// time to write is over.
+// socket is one WebSocket. One goroutine reads, one watches timeouts, and one pings. Each operation has a goroutine
+// that also writes its responses: a client that reads slowly delays its own operations, up to the write timeout.
 type socket struct {
 	*Endpoint
-	header   http.Header // of the handshake
+	header   http.Header // headers of the handshake
 	conn     *websocket.Conn
 	raw      net.Conn
-	whole    context.Context // until the process ends; to cancel a read or a write closes the connection
-	ctx      context.Context // until the connection closes
+	whole    context.Context // ends with the process; canceling a read or a write would close the connection
+	ctx      context.Context // ends when the connection closes
 	cancel   context.CancelFunc
 	messages *rate.Limiter
-	began    chan time.Time // when the token ends that opened the connection; zero: never
-	once     sync.Once      // closes
+	began    chan time.Time // expiry of the caller's token; zero means none
+	once     sync.Once      // guards close
 
-	// Of the reader.
-	caller  context.Context // of who asks; nil before connection_init
+	// Used by the reader only.
+	caller  context.Context // context with the caller; nil before connection_init
 	ends    time.Time
 	counted func()
-	number  int // of operations so far
+	number  int // number of operations so far
 
 	mu         sync.Mutex
-	closing    bool                        // no operation may begin any more
-	operations map[string]*socketOperation // by the client's ids
-	running    int                         // also those that the client has completed
+	closing    bool                        // no operation may start
+	operations map[string]*socketOperation // by the client's IDs
+	running    int                         // number of operations, including those that the client has completed
 	group      sync.WaitGroup
 }
 
-// socketOperation is one operation of a WebSocket.
+// socketOperation is one operation on a WebSocket.
 type socketOperation struct {
 	id     string
 	cancel context.CancelFunc
 }
 
-// message is what both sides send.
+// message is a message of either side.
 type message struct {
 	ID      *string         `json:"id"`
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload"`
 }
 
-// closing is why a connection is closed.
+// closing is the code and the reason for closing a connection.
 type closing struct {
 	code   websocket.StatusCode
 	reason string
@@ -178,14 +176,14 @@ func (s *socket) serve() {
 	s.closing = true
 	s.mu.Unlock()
 	s.group.Wait()
-	_ = s.raw.Close() // in whatever state it is
+	_ = s.raw.Close() // in any state
 	_ = s.conn.CloseNow()
 	if s.counted != nil {
 		s.counted()
 	}
 }
 
-// close ends what is under way and then the connection, once.
+// close cancels the operations and closes the connection, once.
 func (s *socket) close(why closing) {
 	s.once.Do(func() {
 		s.mu.Lock()
@@ -193,11 +191,11 @@ func (s *socket) close(why closing) {
 		s.mu.Unlock()
 		s.cancel()
 		_ = s.raw.SetDeadline(time.Now().Add(closeWait))
-		_ = s.conn.Close(why.code, limits.Cut(why.reason, closeReason-len("…"))) // the other side may be gone
+		_ = s.conn.Close(why.code, limits.Cut(why.reason, closeReason-len("…"))) // the client may have disconnected
 	})
 }
 
-// watch closes the connection when its time is up.
+// watch closes the connection on a timeout or a shutdown.
 func (s *socket) watch() {
 	why := closing{closeInitLate, "Connection initialisation timeout"}
 	limit := time.NewTimer(s.opts.InitTimeout)
@@ -218,7 +216,7 @@ func (s *socket) watch() {
 			s.mu.Lock()
 			s.closing = true
 			s.mu.Unlock()
-			s.group.Wait() // subscriptions end by themselves
+			s.group.Wait() // subscriptions end with s.streams.life
 			s.close(closing{websocket.StatusGoingAway, "The gateway is shutting down."})
 			return
 		}
@@ -227,7 +225,7 @@ func (s *socket) watch() {
 
 var tokenEnded = closing{closeForbidden, "The access token has expired: open a connection with a new one."}
 
-// ping finds out when the other side is gone.
+// ping detects clients that disconnected.
 func (s *socket) ping() {
 	ticker := time.NewTicker(pingEvery)
 	defer ticker.Stop()
@@ -240,14 +238,14 @@ func (s *socket) ping() {
 			err := s.conn.Ping(ctx)
 			cancel()
 			if err != nil && s.ctx.Err() == nil {
-				_ = s.raw.Close() // which ends the reader
+				_ = s.raw.Close() // ends the reader
 				return
 			}
 		}
 	}
 }
 
-// read handles messages until the connection ends, or for a reason to end it.
+// read handles messages until the connection ends, or returns a reason to close it.
 func (s *socket) read() *closing {
 	for {
 		kind, text, err := s.next()
@@ -255,14 +253,14 @@ func (s *socket) read() *closing {
 		case err != nil:
 			return nil
 		case kind != websocket.MessageText:
-			return invalid("A message has to be text.")
+			return invalid("Invalid message: want text.")
 		}
 		if err := s.opts.Limits.CheckJSON(text); err != nil {
 			return invalid(err.Message)
 		}
 		var m message
 		if decode(text, &m) != nil || m.Type == "" {
-			return invalid("A message has to be a JSON object with a type.")
+			return invalid("Invalid message: want a JSON object with a type.")
 		}
 		if why := s.handle(m); why != nil {
 			return why
@@ -270,7 +268,7 @@ func (s *socket) read() *closing {
 	}
 }
 
-// next returns a message. Its first byte may take as long as it wants, the rest as long as a request.
+// next returns a message. The timeout applies from the first byte of the message.
 func (s *socket) next() (websocket.MessageType, []byte, error) {
 	if err := s.messages.Wait(s.ctx); err != nil {
 		return 0, nil, err
@@ -298,20 +296,20 @@ func (s *socket) handle(m message) *closing {
 		return s.subscribe(m)
 	case "complete":
 		if m.ID == nil {
-			return invalid("The message has no id.")
+			return invalid("Invalid message: missing id.")
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if op := s.operations[*m.ID]; op != nil { // it may have ended meanwhile
+		if op := s.operations[*m.ID]; op != nil { // the operation may have ended
 			delete(s.operations, *m.ID)
 			op.cancel()
 		}
 		return nil
 	}
-	return invalid("The type of the message is unknown.")
+	return invalid("Invalid message: unknown type.")
 }
 
-// initialise finds out who asks.
+// initialise handles connection_init and authenticates the caller.
 func (s *socket) initialise(payload json.RawMessage) *closing {
 	if s.caller != nil {
 		return &closing{closeInitAgain, "Too many initialisation requests"}
@@ -327,7 +325,7 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 			return refusedConnection(problem)
 		}
 	} else if token, problem := bearer(header); len(header) > 0 && (problem != "" || token != given.Token.Reveal()) {
-		return &closing{closeNoCaller, "The handshake and connection_init have different access tokens."}
+		return &closing{closeNoCaller, "The access tokens in the handshake and connection_init differ."}
 	}
 	if caller := identity.From(ctx); caller != nil {
 		s.ends = caller.Expires
@@ -342,7 +340,7 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 	return nil
 }
 
-// refusedConnection is how a connection closes where a request would be refused.
+// refusedConnection returns the close code and reason for a rejected request.
 func refusedConnection(problem *refusal) *closing {
 	switch problem.status {
 	case http.StatusUnauthorized:
@@ -353,7 +351,8 @@ func refusedConnection(problem *refusal) *closing {
 	return &closing{websocket.StatusTryAgainLater, problem.text}
 }
 
-// authorization reads the connection's parameters: Authorization is what a header of that name would be.
+// authorization reads the payload of connection_init: its member Authorization has the value of the header of that
+// name.
 func authorization(payload json.RawMessage) (http.Header, *closing) {
 	var members map[string]json.RawMessage
 	if len(payload) > 0 && decode(payload, &members) != nil {
@@ -375,14 +374,14 @@ func authorization(payload json.RawMessage) (http.Header, *closing) {
 	return header, nil
 }
 
-// subscribe begins an operation of any kind.
+// subscribe starts an operation of any type.
 func (s *socket) subscribe(m message) *closing {
 	switch {
 	case s.caller == nil:
 		return &closing{closeNoCaller, "Unauthorized"}
 	case m.ID == nil || *m.ID == "" || len(*m.ID) > operationID:
-		return invalid(fmt.Sprintf("The message has no id of at most %d bytes.", operationID))
-	case !s.ends.IsZero() && !time.Now().Before(s.ends): // the timer of watch stands still while the machine sleeps
+		return invalid(fmt.Sprintf("Invalid message: want an id of at most %d bytes.", operationID))
+	case !s.ends.IsZero() && !time.Now().Before(s.ends): // the timer of watch does not run while the machine sleeps
 		return &tokenEnded
 	}
 	start := graphql.Now()
@@ -416,12 +415,12 @@ func (s *socket) subscribe(m message) *closing {
 	return nil
 }
 
-// begin notes an operation, if there may be one more. Call end when it has ended.
+// begin registers an operation if the limits permit. Call end when it has ended.
 func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), why *closing) {
 	s.mu.Lock()
 	_, taken := s.operations[op.id]
 	closes, busy := s.closing, s.running >= s.opts.Quota.PerCaller
-	s.mu.Unlock() // only the reader begins operations
+	s.mu.Unlock() // only the reader starts operations
 	switch {
 	case taken:
 		return nil, &closing{closeIDTaken, "Subscriber for " + op.id + " already exists"}
@@ -429,7 +428,7 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 		return nil, nil
 	}
 	var admitted func()
-	problem := &refusal{text: fmt.Sprintf("The connection has %d operations under way, as many as it may have.", s.opts.Quota.PerCaller), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
+	problem := &refusal{text: fmt.Sprintf("The connection has %d concurrent operations, which is its limit.", s.opts.Quota.PerCaller), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
 	if !busy {
 		admitted, problem = s.admit(ctx)
 	}
@@ -449,7 +448,7 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 	return admitted, nil
 }
 
-// run answers an operation until it or its client has completed it.
+// run executes an operation and sends its responses until it ends or the client completes it.
 func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.RawParams, end func()) {
 	defer func() {
 		s.mu.Lock()
@@ -503,8 +502,8 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 	}
 }
 
-// bound holds an operation to its time: a query or a mutation to that of a request, a subscription to that of the
-// gateway. A subscription does not count as an operation under way, which would keep out those that end.
+// bound limits the duration of an operation: a query or a mutation by the request timeout, a subscription by the
+// gateway's lifetime. A subscription does not count as a concurrent operation.
 func (e *Endpoint) bound(ctx context.Context, operation *graphql.OperationContext, end func()) (context.Context, context.CancelFunc) {
 	if operation.Operation.Operation != ast.Subscription {
 		return context.WithTimeout(ctx, e.opts.RequestTimeout)
@@ -518,14 +517,14 @@ func (e *Endpoint) bound(ctx context.Context, operation *graphql.OperationContex
 	}
 }
 
-// under tells whether the client still waits for an operation.
+// under reports whether the client still waits for an operation.
 func (s *socket) under(op *socketOperation) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.operations[op.id] == op && s.ctx.Err() == nil
 }
 
-// finish sends the last message of an operation, unless the client has completed it. From then on its id is free.
+// finish sends the last message of an operation, unless the client has completed it, and frees its ID.
 func (s *socket) finish(op *socketOperation, kind string, payload ...[]byte) {
 	s.mu.Lock()
 	waited := s.operations[op.id] == op && s.ctx.Err() == nil
@@ -546,15 +545,15 @@ func operationMessage(id, kind string, payload ...[]byte) net.Buffers {
 	return append(parts, []byte("}"))
 }
 
-// longMessage is the length from which a message is sent in parts: joined, it would be in memory twice.
+// longMessage is the minimum size of a message that is written in parts, which avoids a second copy in memory.
 const longMessage = 64 << 10
 
-// send sends a message. A client that does not take it in time loses the connection.
+// send writes a message. It closes the connection if the client does not read it in time.
 func (s *socket) send(message ...[]byte) {
 	ctx, cancel := context.WithTimeout(s.whole, s.opts.RequestTimeout)
 	defer cancel()
 	if err := s.write(ctx, message); err != nil && !errors.Is(err, net.ErrClosed) {
-		_ = s.raw.Close() // which ends the reader
+		_ = s.raw.Close() // ends the reader
 	}
 }
 

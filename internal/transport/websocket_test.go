@@ -421,7 +421,7 @@ func TestSocketOperations(t *testing.T) {
 	<-running
 	// What the client has completed still runs, and counts.
 	c.Send(`{"id":"1","type":"complete"}`, `{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
-	c.Want(`{"id":"1","type":"error","payload":[{"message":"The connection has 2 operations under way, as many as it may have.","extensions":{"code":"RATE_LIMITED",…`)
+	c.Want(`{"id":"1","type":"error","payload":[{"message":"The connection has 2 concurrent operations, which is its limit.","extensions":{"code":"RATE_LIMITED",…`)
 	other := transporttest.Dial(t, nil, url)
 	other.Send(transporttest.InitMessage, `{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
 	other.Want(`{"type":"connection_ack"}`)

@@ -1,4 +1,4 @@
-// Package transporttest has clients for tests of the transports.
+// Package transporttest provides clients for tests of the transports.
 package transporttest
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Send lets a handler answer one request. Headers are "Name: value".
+// Send sends one request to a handler. Headers have the form "Name: value".
 func Send(t *testing.T, handler http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
@@ -25,19 +25,19 @@ func Send(t *testing.T, handler http.Handler, method, target, body string, heade
 	return w
 }
 
-// Subprotocol is what is spoken over WebSockets.
+// Subprotocol is the WebSocket subprotocol.
 const Subprotocol = "graphql-transport-ws"
 
-// InitMessage begins a connection without a token.
+// InitMessage initializes a connection without a token.
 const InitMessage = `{"type":"connection_init"}`
 
-// Socket is the other side of a WebSocket. Its methods fail the test.
+// Socket is a WebSocket client. Its methods fail the test on errors.
 type Socket struct {
 	*websocket.Conn
 	t *testing.T
 }
 
-// Dial opens a WebSocket at an address. Headers are "Name: value".
+// Dial opens a WebSocket. Headers have the form "Name: value".
 func Dial(t *testing.T, client *http.Client, url string, headers ...string) *Socket {
 	t.Helper()
 	socket, _, err := DialAs(t, client, url, []string{Subprotocol}, headers...)
@@ -47,13 +47,13 @@ func Dial(t *testing.T, client *http.Client, url string, headers ...string) *Soc
 	return socket
 }
 
-// Refusal is the answer to a handshake that failed.
+// Refusal is the response to a failed handshake.
 type Refusal struct {
-	Status int // 0: there was no answer
+	Status int // 0 without a response
 	Header http.Header
 }
 
-// DialAs opens a WebSocket with other subprotocols, or returns how that was refused.
+// DialAs opens a WebSocket with other subprotocols, or returns the failed handshake.
 func DialAs(t *testing.T, client *http.Client, url string, protocols []string, headers ...string) (socket *Socket, refusal Refusal, err error) {
 	t.Helper()
 	options := &websocket.DialOptions{HTTPClient: client, Subprotocols: protocols, HTTPHeader: http.Header{}}
@@ -83,7 +83,7 @@ func (c *Socket) Send(texts ...string) {
 	}
 }
 
-// Want reads messages, which have to be these; one that ends with "…" begins so.
+// Want reads messages and compares them; one that ends with "…" is a prefix.
 func (c *Socket) Want(texts ...string) {
 	c.t.Helper()
 	for _, text := range texts {
@@ -95,7 +95,7 @@ func (c *Socket) Want(texts ...string) {
 	}
 }
 
-// Closed reads until the connection is closed, and returns with what.
+// Closed reads until the connection is closed and returns the code and the reason.
 func (c *Socket) Closed() (websocket.StatusCode, string) {
 	c.t.Helper()
 	for {
@@ -106,7 +106,7 @@ func (c *Socket) Closed() (websocket.StatusCode, string) {
 	}
 }
 
-// WantClosed reads until the connection is closed, which has to be with this code and a reason that has this part.
+// WantClosed reads until the connection is closed, and compares the code and a part of the reason.
 func (c *Socket) WantClosed(code websocket.StatusCode, reason string) {
 	c.t.Helper()
 	if got, why := c.Closed(); got != code || !strings.Contains(why, reason) {

@@ -53,7 +53,7 @@ func (i *issuer) ask(ctx context.Context, claims string) (*oauth2.Token, error) 
 	return &oauth2.Token{AccessToken: fmt.Sprint(n), Expiry: end}, err
 }
 
-func (i *issuer) get(t *testing.T, h *held, want string) {
+func (i *issuer) get(t *testing.T, h *cachedToken, want string) {
 	t.Helper()
 	if got, err := h.get(t.Context(), i.now, i.ask); got != want || err != nil {
 		t.Errorf("got %q, %v, want %q", got, err, want)
@@ -62,7 +62,7 @@ func (i *issuer) get(t *testing.T, h *held, want string) {
 
 func TestHeldRenews(t *testing.T) {
 	t.Parallel()
-	i, h := newIssuer(), &held{}
+	i, h := newIssuer(), &cachedToken{}
 	i.get(t, h, "1")
 	i.pass(55*time.Minute - time.Second)
 	i.get(t, h, "1")
@@ -75,7 +75,7 @@ func TestHeldRenews(t *testing.T) {
 	if i.asked != 3 {
 		t.Errorf("asked %d times: what fails is asked for again at once", i.asked)
 	}
-	i.pass(askAgain)
+	i.pass(renewalRetry)
 	i.get(t, h, "2")
 	if i.asked != 4 {
 		t.Errorf("asked %d times: what failed is never asked for again", i.asked)
@@ -92,7 +92,7 @@ func TestHeldRenews(t *testing.T) {
 func TestHeldLives(t *testing.T) {
 	t.Parallel()
 	for life, renewed := range map[time.Duration]time.Duration{0: 4 * time.Minute, time.Minute: 48 * time.Second, 24 * time.Hour: 24*time.Hour - 5*time.Minute} {
-		i, h := newIssuer(), &held{}
+		i, h := newIssuer(), &cachedToken{}
 		ask := func(ctx context.Context, claims string) (*oauth2.Token, error) {
 			token, err := i.ask(ctx, claims)
 			token.Expiry = i.now().Add(life)
@@ -114,7 +114,7 @@ func TestHeldLives(t *testing.T) {
 
 func TestHeldRefused(t *testing.T) {
 	t.Parallel()
-	i, h := newIssuer(), &held{}
+	i, h := newIssuer(), &cachedToken{}
 	i.get(t, h, "1")
 	h.drop("another", "{}")
 	i.get(t, h, "1")
@@ -142,16 +142,16 @@ func TestOneRequest(t *testing.T) {
 }
 
 func testOneRequest(t *testing.T) {
-	i, h := newIssuer(), &held{}
-	asking, answer := make(chan struct{}), make(chan struct{})
-	i.during = func(context.Context) error { close(asking); <-answer; return nil }
+	i, h := newIssuer(), &cachedToken{}
+	started, answer := make(chan struct{}), make(chan struct{})
+	i.during = func(context.Context) error { close(started); <-answer; return nil }
 	results := make(chan string, 50)
 	wait := func(ctx context.Context) {
 		token, err := h.get(ctx, i.now, i.ask)
 		results <- fmt.Sprint(token, err)
 	}
 	go wait(t.Context())
-	<-asking
+	<-started
 	ended, end := context.WithCancel(t.Context())
 	for range 49 {
 		go wait(t.Context())
@@ -175,16 +175,16 @@ func testOneRequest(t *testing.T) {
 // TestOneFailure tells all who wait what failed; but another takes over from who gave up.
 func TestOneFailure(t *testing.T) {
 	t.Parallel()
-	for _, gaveUp := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) { testOneFailure(t, gaveUp) })
+	for _, canceled := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) { testOneFailure(t, canceled) })
 	}
 }
 
-func testOneFailure(t *testing.T, gaveUp bool) {
-	i, h := newIssuer(), &held{}
+func testOneFailure(t *testing.T, canceled bool) {
+	i, h := newIssuer(), &cachedToken{}
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
-	asking, answer := make(chan struct{}), make(chan struct{})
+	started, answer := make(chan struct{}), make(chan struct{})
 	failure := errors.New("no")
 	i.during = func(ctx context.Context) error {
 		i.mu.Lock()
@@ -193,9 +193,9 @@ func testOneFailure(t *testing.T, gaveUp bool) {
 		if !first {
 			return nil
 		}
-		close(asking)
+		close(started)
 		<-answer
-		if gaveUp {
+		if canceled {
 			end()
 		}
 		return failure
@@ -205,7 +205,7 @@ func testOneFailure(t *testing.T, gaveUp bool) {
 		_, err := h.get(ctx, i.now, i.ask)
 		first <- err
 	}()
-	<-asking
+	<-started
 	go func() {
 		token, err := h.get(t.Context(), i.now, i.ask)
 		second <- fmt.Sprint(token, err)
@@ -215,25 +215,25 @@ func testOneFailure(t *testing.T, gaveUp bool) {
 	if err := <-first; !errors.Is(err, failure) {
 		t.Errorf("who asks: %v", err)
 	}
-	want := map[bool]string{false: "no", true: "2<nil>"}[gaveUp]
+	want := map[bool]string{false: "no", true: "2<nil>"}[canceled]
 	if got := <-second; got != want {
-		t.Errorf("who waits, gave up %v: %s", gaveUp, got)
+		t.Errorf("who waits, gave up %v: %s", canceled, got)
 	}
 }
 
 // TestWhileRenewed serves the old token while somebody gets the next.
 func TestWhileRenewed(t *testing.T) {
 	t.Parallel()
-	i, h := newIssuer(), &held{}
+	i, h := newIssuer(), &cachedToken{}
 	i.get(t, h, "1")
 	i.pass(56 * time.Minute)
-	asking, answer, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	i.during = func(context.Context) error { close(asking); <-answer; return nil }
+	started, answer, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	i.during = func(context.Context) error { close(started); <-answer; return nil }
 	go func() {
 		defer close(done)
 		i.get(t, h, "2")
 	}()
-	<-asking
+	<-started
 	i.get(t, h, "1")
 	close(answer)
 	<-done
@@ -243,7 +243,7 @@ func TestWhileRenewed(t *testing.T) {
 // TestPanicWhileAsking leaves nobody waiting.
 func TestPanicWhileAsking(t *testing.T) {
 	t.Parallel()
-	i, h := newIssuer(), &held{}
+	i, h := newIssuer(), &cachedToken{}
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = h.get(t.Context(), i.now, func(context.Context, string) (*oauth2.Token, error) { panic("x") })
@@ -284,10 +284,10 @@ func TestPeopleAreBounded(t *testing.T) {
 	if tokens(0) != first {
 		t.Error("the same token has other tokens")
 	}
-	for n := range maxPeople + 10 {
+	for n := range maxUserTokens + 10 {
 		tokens(n)
 	}
-	if n := o.people.Len(); n != maxPeople {
+	if n := o.people.Len(); n != maxUserTokens {
 		t.Errorf("%d are kept", n)
 	}
 	i.pass(time.Hour)
@@ -308,7 +308,7 @@ func TestCapable(t *testing.T) {
 		`{"access_token":{"nbf":{}}}`: `{"access_token":{"nbf":{},` + cc + `}}`,
 		`{"access_token":{"xms_cc":{}},"id_token":{"a":1}}`: `{"access_token":{` + cc + `},"id_token":{"a":1}}`,
 	} {
-		if got := capable(claims); got != want {
+		if got := withClientCapability(claims); got != want {
 			t.Errorf("%s: %s", claims, got)
 		}
 	}
@@ -323,18 +323,18 @@ func TestHeldRemembersRefusals(t *testing.T) {
 		pause time.Duration // in which nobody asks
 		old   bool          // a token that was held goes on
 	}{
-		"the person has to sign in": {&upstream.Error{Kind: upstream.ErrSignIn}, refusedFor, false},
+		"the person has to sign in": {&upstream.Error{Kind: upstream.ErrSignIn}, signInErrorLifetime, false},
 		"the service wants a pause": {&upstream.Error{Kind: upstream.ErrThrottled, RetryAfter: 20 * time.Second, Retryable: true}, 20 * time.Second, true},
-		"a pause without end":       {&upstream.Error{Kind: upstream.ErrThrottled, RetryAfter: time.Hour, Retryable: true}, mostPause, true},
+		"a pause without end":       {&upstream.Error{Kind: upstream.ErrThrottled, RetryAfter: time.Hour, Retryable: true}, maxPause, true},
 		"the service is down":       {&upstream.Error{Kind: upstream.ErrUnavailable, Retryable: true}, 0, true},
 	} {
 		at := time.Now()
 		now := func() time.Time { return at }
 		asked := 0
 		refuse := func(context.Context, string) (*oauth2.Token, error) { asked++; return nil, tt.err }
-		get := func(h *held) error { _, err := h.get(t.Context(), now, refuse); return err }
+		get := func(h *cachedToken) error { _, err := h.get(t.Context(), now, refuse); return err }
 
-		var h held
+		var h cachedToken
 		for range 3 {
 			if err := get(&h); !errors.Is(err, tt.err) {
 				t.Errorf("%s: %v", name, err)
@@ -349,7 +349,7 @@ func TestHeldRemembersRefusals(t *testing.T) {
 			t.Errorf("%s: after the pause it asked %d times, %v", name, asked, err)
 		}
 
-		h = held{token: "old", renew: at.Add(-time.Second), end: at.Add(time.Minute)}
+		h = cachedToken{token: "old", renew: at.Add(-time.Second), end: at.Add(time.Minute)}
 		if err := get(&h); (err == nil) != tt.old {
 			t.Errorf("%s: with an old token: %v", name, err)
 		}

@@ -1,0 +1,89 @@
+package msgraph
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"licensegraph/internal/cache"
+	"licensegraph/internal/identity"
+)
+
+const (
+	// capabilityLifetime is the lifetime of a capability. It is limited because a tenant's capabilities change.
+	capabilityLifetime = 10 * time.Minute
+	// minObservations is the number of observations within that lifetime that establish a capability.
+	minObservations = 3
+)
+
+// capabilities are the capabilities of the tenant's endpoints, inferred from the responses to one identity. Other identities
+// may have different permissions.
+type capabilities struct {
+	now func() time.Time
+
+	mu           sync.Mutex
+	until        map[string]time.Time
+	observations map[string][]time.Time // times of the observations
+}
+
+func newCapabilities(now func() time.Time) *capabilities {
+	return &capabilities{now: now, until: map[string]time.Time{}, observations: map[string][]time.Time{}}
+}
+
+func (c *capabilities) record(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until[name] = c.now().Add(capabilityLifetime)
+}
+
+// observe records an observation, which may have another cause, and establishes the capability after several.
+func (c *capabilities) observe(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	seen := slices.DeleteFunc(append(c.observations[name], now), func(at time.Time) bool { return now.Sub(at) >= capabilityLifetime })
+	if c.observations[name] = seen; len(seen) >= minObservations {
+		c.until[name] = now.Add(capabilityLifetime)
+		delete(c.observations, name)
+	}
+}
+
+// clearObservations deletes the observations of a capability.
+func (c *capabilities) clearObservations(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.observations, name)
+}
+
+func (c *capabilities) has(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now().Before(c.until[name])
+}
+
+// maxUsers is the maximum number of users with capabilities.
+const maxUsers = 1_000
+
+// userCapabilities are the capabilities for the most recently active users.
+type userCapabilities struct {
+	now    func() time.Time
+	byUser *cache.Cache[identity.Key, *capabilities]
+}
+
+func newUserCapabilities(now func() time.Time) userCapabilities {
+	return userCapabilities{now: now, byUser: cache.New(cache.Options[identity.Key, *capabilities]{Most: maxUsers})}
+}
+
+// of returns the capabilities for a user, possibly new.
+func (u userCapabilities) of(user identity.Key) *capabilities {
+	if c, known := u.byUser.Get(user); known {
+		return c
+	}
+	return u.byUser.GetOrAdd(user, newCapabilities(u.now))
+}
+
+// Names of capabilities: an endpoint rejects an expansion, has responded, or is not provided.
+
+func rejects(endpoint, expand string) string { return "rejects " + endpoint + " " + expand }
+func responds(endpoint string) string        { return "responds " + endpoint }
+func notProvided(endpoint string) string     { return "not provided " + endpoint }
