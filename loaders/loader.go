@@ -66,7 +66,7 @@ func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, 
 	l.loader = dataloader.NewBatchedLoader(
 		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
 			found := make(map[K]*dataloader.Result[V], len(keys))
-			err := all.current.add(ctx, func(b upstream.Batch) {
+			err := all.current.add(func(b upstream.Batch) {
 				read(b, keys, func(key K, value V, err error) {
 					found[key] = &dataloader.Result[V]{Data: value, Error: err}
 				})
@@ -125,12 +125,12 @@ func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 	if len(keys) == 0 {
 		return nil
 	}
+	thunks := make([]dataloader.Thunk[V], len(keys))
+	for i, key := range keys {
+		thunks[i] = l.loader.Load(ctx, key)
+	}
+	l.loader.Flush()
 	return func() {
-		thunks := make([]dataloader.Thunk[V], len(keys))
-		for i, key := range keys {
-			thunks[i] = l.loader.Load(ctx, key)
-		}
-		l.loader.Flush()
 		for i, key := range keys {
 			value, err := thunks[i]()
 			l.all.mu.Lock()

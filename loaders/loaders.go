@@ -10,7 +10,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -72,10 +71,11 @@ type Loaders struct {
 	loaders    []loader
 	allotments *allotmentsRead
 
-	mu      sync.Mutex // guards the loaders' maps
+	mu   sync.Mutex // guards the loaders' maps, and made
+	made int        // completed rounds
+
 	rounds  sync.Mutex // serializes rounds
 	current *round
-	made    atomic.Int64 // completed rounds
 }
 
 // Tenant is the key of lists that a tenant has once.

@@ -3,52 +3,58 @@ package loaders
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"licensegraph/internal/upstream"
 )
 
+// loader is a [Loader] of any type.
 type loader interface {
+	// load hands the pending keys to the dataloader, which adds their reads to the current round. It returns a function
+	// that waits for the values; nil when no key is pending.
 	load(context.Context) (wait func())
 }
 
-// round is one batch and the loaders that fill it. The last loader sends it.
+// round is one batch, to which each loader with pending keys adds its reads.
 type round struct {
-	source Source
-	done   chan struct{}
-
-	mu    sync.Mutex
-	batch upstream.Batch // created by the first loader
-	left  int            // loaders that have not added their reads
-	err   error          // of the batch as a whole
+	additions chan *addition
+	read      chan struct{} // closed when the batch was read
+	err       error         // of the batch as a whole
 }
 
-// add adds reads to the batch and returns after the batch was sent.
-func (r *round) add(ctx context.Context, reads func(upstream.Batch)) error {
-	r.mu.Lock()
-	err := guard(func() {
-		if r.batch == nil {
-			r.batch = r.source.Batch()
+// addition is what one loader adds.
+type addition struct {
+	reads func(upstream.Batch)
+	err   error
+}
+
+// add adds reads to the batch and returns when it was read.
+func (r *round) add(reads func(upstream.Batch)) error {
+	a := &addition{reads: reads}
+	r.additions <- a
+	<-r.read
+	return errors.Join(a.err, r.err)
+}
+
+// do reads the batch when all loaders have added to it.
+func (r *round) do(ctx context.Context, source Source, loaders int) {
+	defer close(r.read)
+	var batch upstream.Batch
+	r.err = guard(func() { batch = source.Batch() })
+	for range loaders {
+		if a := <-r.additions; r.err == nil {
+			a.err = guard(func() { a.reads(batch) })
 		}
-		reads(r.batch)
-	})
-	r.left--
-	last := r.left == 0
-	r.mu.Unlock()
-	if last {
-		if r.batch != nil {
-			r.err = guard(func() { r.batch.Do(ctx) })
-		}
-		close(r.done)
 	}
-	<-r.done
-	return errors.Join(err, r.err)
+	if r.err == nil {
+		r.err = guard(func() { batch.Do(ctx) })
+	}
 }
 
-// Round loads all pending keys as one batch. It reports whether there were any.
+// Round reads all pending keys of all loaders as one batch. It returns false when none is pending.
 func (l *Loaders) Round() bool {
 	l.rounds.Lock()
 	defer l.rounds.Unlock()
+	l.current = &round{additions: make(chan *addition), read: make(chan struct{})}
 	var waits []func()
 	for _, loader := range l.loaders {
 		if wait := loader.load(l.ctx); wait != nil {
@@ -58,25 +64,32 @@ func (l *Loaders) Round() bool {
 	if len(waits) == 0 {
 		return false
 	}
-	l.current = &round{source: l.source, done: make(chan struct{}), left: len(waits)}
-	var wg sync.WaitGroup
+	l.current.do(l.ctx, l.source, len(waits))
 	for _, wait := range waits {
-		wg.Go(wait)
+		wait()
 	}
-	wg.Wait()
-	l.made.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.made++
 	return true
+}
+
+// roundsMade returns how many rounds have read something.
+func (l *Loaders) roundsMade() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.made
 }
 
 // Read calls read after each round until it is not blocked or no key is pending.
 func Read[V any](l *Loaders, read func() (V, error)) (V, error) {
 	for {
-		before := l.made.Load()
+		before := l.roundsMade()
 		value, err := read()
 		if !errors.Is(err, ErrBlocked) {
 			return value, err
 		}
-		if !l.Round() && l.made.Load() == before { // no concurrent round either
+		if !l.Round() && l.roundsMade() == before { // no concurrent round either
 			return value, err
 		}
 	}
