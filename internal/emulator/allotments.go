@@ -7,6 +7,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -46,7 +47,7 @@ func assignableTo(k tenant.Kinds) string {
 // subscriptions are the purchases behind a pool.
 func (c *call) subscriptions(a *tenant.Allotment) []object {
 	layout := time.DateOnly
-	if c.variants.SubscriptionTimestamps {
+	if c.Variants.SubscriptionTimestamps {
 		layout = "2006-01-02T15:04:05.000Z"
 	}
 	list := []object{}
@@ -73,7 +74,7 @@ var allotmentRelations = relations{
 	"waitingMembers": {check: waitingType.nested},
 }
 
-func (e *Emulator) allotmentOptions(c *call, allowed option) (*query, *problem) {
+func (e *Emulator) allotmentOptions(c *call, allowed option) (*query, *wire.Problem) {
 	return e.cloudOptions(c, allowed, allotmentType.nested, allotmentRelations, c.skuFilter())
 }
 
@@ -81,7 +82,7 @@ func (e *Emulator) allotmentOptions(c *call, allowed option) (*query, *problem) 
 // subscriptions can be left out.
 func (e *Emulator) renderAllotment(c *call, sel []string, a *tenant.Allotment, listed bool) object {
 	o := allotmentType.render(c, a, sel)
-	if listed && sel == nil && c.variants.SubscriptionsOnSelect {
+	if listed && sel == nil && c.Variants.SubscriptionsOnSelect {
 		delete(o, "subscriptions")
 	}
 	o["@odata.type"] = "#" + allotmentTypeName
@@ -101,7 +102,7 @@ func (e *Emulator) expandAllotment(c *call, q *query, o object, a *tenant.Allotm
 	return o
 }
 
-func (e *Emulator) listAllotments(c *call) (any, *problem) {
+func (e *Emulator) listAllotments(c *call) (any, *wire.Problem) {
 	q, p := e.allotmentOptions(c, optSelect|optTop|optExpand|optFilter|optApply)
 	if p != nil {
 		return nil, p
@@ -131,7 +132,7 @@ func (c *call) skuFits(f *odata.Filter) func(tenant.Sku) bool {
 	}})
 }
 
-func (e *Emulator) getAllotment(c *call) (any, *problem) {
+func (e *Emulator) getAllotment(c *call) (any, *wire.Problem) {
 	q, p := e.allotmentOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -144,7 +145,7 @@ func (e *Emulator) getAllotment(c *call) (any, *problem) {
 }
 
 // pathAllotment is the allotment that the path names first.
-func (e *Emulator) pathAllotment(c *call) (*tenant.Allotment, *problem) {
+func (e *Emulator) pathAllotment(c *call) (*tenant.Allotment, *wire.Problem) {
 	if a := c.tenant.Allotment(c.params[0]); a != nil {
 		return a, nil
 	}

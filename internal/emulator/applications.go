@@ -7,12 +7,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // SignIn is what the applications of the tenant can sign in with besides the
@@ -140,13 +141,13 @@ func (e *Emulator) certificates() []*x509.Certificate {
 // authenticateClient finds out which application asks, RFC 6749 section 2.3, and
 // how it has proved it: acr is 0 for not at all, 1 for a secret, 2 for a
 // certificate or a federated credential.
-func (e *Emulator) authenticateClient(c *call, tenant string, form url.Values) (app *registration, acr string, refused *answer) {
-	refuse := func(status int, code string, number int, format string, args ...any) (*registration, string, *answer) {
+func (e *Emulator) authenticateClient(c *wire.Call, tenant string, form url.Values) (app *registration, acr string, refused *wire.Answer) {
+	refuse := func(status int, code string, number int, format string, args ...any) (*registration, string, *wire.Answer) {
 		a := e.refuse(c, status, code, number, format, args...)
 		return nil, "", &a
 	}
 	id, secret, assertion := form.Get("client_id"), form.Get("client_secret"), form.Get("client_assertion")
-	if user, password, ok := basicAuth(c.header); ok {
+	if user, password, ok := basicAuth(c.Header); ok {
 		if secret != "" || assertion != "" || id != "" && !strings.EqualFold(id, user) {
 			return refuse(http.StatusBadRequest, "invalid_request", 90100, "The client presents more than one credential.")
 		}
@@ -203,13 +204,7 @@ func (e *Emulator) redirectsTo(app *registration, uri string) bool {
 	case u.Scheme != "http" || u.User != nil || u.Opaque != "" || strings.Contains(uri, "#"):
 		return false
 	}
-	return isLoopback(u.Hostname())
+	return wire.IsLoopback(u.Hostname())
 }
 
 func (e *Emulator) isSinglePage(uri string) bool { return slices.Contains(e.signIn.SinglePage, uri) }
-
-// isLoopback says whether a host is this machine.
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback() && address.Zone() == ""
-}

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const maxLicenses = 100
 
-func (e *Emulator) readLicenseChange(c *call) (change tenant.LicenseChange, p *problem) {
+func (e *Emulator) readLicenseChange(c *call) (change tenant.LicenseChange, p *wire.Problem) {
 	body, p := c.members([]string{"addLicenses", "removeLicenses"})
 	if p != nil {
 		return change, p
@@ -28,7 +29,7 @@ func (e *Emulator) readLicenseChange(c *call) (change tenant.LicenseChange, p *p
 		}
 	}
 	seen := map[tenant.Sku]bool{}
-	once := func(raw json.RawMessage) (tenant.Sku, *problem) {
+	once := func(raw json.RawMessage) (tenant.Sku, *wire.Problem) {
 		var id string
 		if json.Unmarshal(raw, &id) != nil {
 			return 0, badRequest("A skuId is missing or is not a GUID.")
@@ -58,7 +59,7 @@ func (e *Emulator) readLicenseChange(c *call) (change tenant.LicenseChange, p *p
 		l := tenant.Licensed{Sku: s}
 		if one["disabledPlans"] != nil {
 			if l.Off, p = plansOff(one["disabledPlans"], c.tenant.Product(s)); p != nil {
-				return change, badRequest("%s", p.message)
+				return change, badRequest("%s", p.Message)
 			}
 		}
 		change.Add = append(change.Add, l)
@@ -74,7 +75,7 @@ func (e *Emulator) readLicenseChange(c *call) (change tenant.LicenseChange, p *p
 }
 
 // assignUserLicense answers at once, and changes everything or nothing.
-func (e *Emulator) assignUserLicense(c *call) (any, *problem) {
+func (e *Emulator) assignUserLicense(c *call) (any, *wire.Problem) {
 	change, p := e.readLicenseChange(c)
 	if p != nil {
 		return nil, p
@@ -99,7 +100,7 @@ func (e *Emulator) answerUser(c *call, i int32) object {
 
 // assignGroupLicense answers that it was accepted. What comes of it for the
 // members, their states tell.
-func (e *Emulator) assignGroupLicense(c *call) (any, *problem) {
+func (e *Emulator) assignGroupLicense(c *call) (any, *wire.Problem) {
 	change, p := e.readLicenseChange(c)
 	if p != nil {
 		return nil, p
@@ -110,16 +111,16 @@ func (e *Emulator) assignGroupLicense(c *call) (any, *problem) {
 	}
 	g := c.tenant.Group(i)
 	now := g.Licensed()
-	if last, ok := e.groupChanges[g.ID()]; ok && c.date.Sub(last.at) < c.variants.LostUpdates {
+	if last, ok := e.groupChanges[g.ID()]; ok && c.Date.Sub(last.at) < c.Variants.LostUpdates {
 		change = losing(last.before, now, change)
 	}
 	if refused := c.tenant.AssignGroupLicense(i, change, c.when()); refused != nil {
 		return nil, badRequest("%s", refused.Message)
 	}
-	e.groupChanges[g.ID()] = groupChanged{c.date, now}
+	e.groupChanges[g.ID()] = groupChanged{c.Date, now}
 	o := groupType.render(c, g, nil)
 	o["@odata.context"] = c.context("groups/$entity")
-	location := fmt.Sprintf("%s/v2/%s/directoryObjects/%s/Microsoft.DirectoryServices.Group", c.base, e.id, g.ID())
+	location := fmt.Sprintf("%s/v2/%s/directoryObjects/%s/Microsoft.DirectoryServices.Group", c.Base, e.id, g.ID())
 	return outcome{http.StatusAccepted, map[string]string{"Location": location}, o}, nil
 }
 
@@ -150,7 +151,7 @@ func losing(before, now []tenant.Licensed, change tenant.LicenseChange) tenant.L
 	return lost
 }
 
-func (e *Emulator) reprocessLicenses(c *call) (any, *problem) {
+func (e *Emulator) reprocessLicenses(c *call) (any, *wire.Problem) {
 	if p := c.emptyBody(); p != nil {
 		return nil, p
 	}

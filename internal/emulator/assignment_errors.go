@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const errorTypeName = "microsoft.graph.cloudLicensing.assignmentError"
@@ -30,8 +31,8 @@ var errorRelations = map[string]relations{
 	"none":       {},
 }
 
-func (e *Emulator) errorOptions(c *call, allowed option) (*query, *problem) {
-	known, checked := errorRelations[c.variants.ExpandErrors]
+func (e *Emulator) errorOptions(c *call, allowed option) (*query, *wire.Problem) {
+	known, checked := errorRelations[c.Variants.ExpandErrors]
 	if checked {
 		return e.cloudOptions(c, allowed, errorType.nested, known, c.skuFilter())
 	}
@@ -44,8 +45,8 @@ func (e *Emulator) errorOptions(c *call, allowed option) (*query, *problem) {
 }
 
 // nestedAssignee checks a $select inside $expand=assignedTo.
-func nestedAssignee(c *call, sel []string) *problem {
-	if sel != nil && !c.variants.ExpandNestedSelect {
+func nestedAssignee(c *call, sel []string) *wire.Problem {
+	if sel != nil && !c.Variants.ExpandNestedSelect {
 		return licensing.expanding("$select is not supported inside $expand=assignedTo.")
 	}
 	return checkAssignee(sel)
@@ -53,9 +54,9 @@ func nestedAssignee(c *call, sel []string) *problem {
 
 // checkAssignee refuses a $select of properties that nobody has to whom
 // something can be assigned.
-func checkAssignee(sel []string) *problem {
+func checkAssignee(sel []string) *wire.Problem {
 	if p := checkObjects(sel); p != nil {
-		return licensing.selecting("%s", p.message)
+		return licensing.selecting("%s", p.Message)
 	}
 	return nil
 }
@@ -77,7 +78,7 @@ func (e *Emulator) renderError(c *call, q *query, x tenant.AssignmentError) obje
 	return o
 }
 
-func (e *Emulator) listErrors(c *call) (any, *problem) {
+func (e *Emulator) listErrors(c *call) (any, *wire.Problem) {
 	q, p := e.errorOptions(c, optSelect|optTop|optExpand|optFilter)
 	if p != nil {
 		return nil, p
@@ -108,7 +109,7 @@ func (e *Emulator) listErrors(c *call) (any, *problem) {
 
 // pathError finds the error that the path ends in or goes through. Under a
 // person only that person's are found.
-func (e *Emulator) pathError(c *call) (tenant.AssignmentError, *problem) {
+func (e *Emulator) pathError(c *call) (tenant.AssignmentError, *wire.Problem) {
 	id := c.params[len(c.params)-1]
 	x, ok := c.tenant.Error(id)
 	if c.route.segments[0] != "admin" {
@@ -124,7 +125,7 @@ func (e *Emulator) pathError(c *call) (tenant.AssignmentError, *problem) {
 	return x, nil
 }
 
-func (e *Emulator) getError(c *call) (any, *problem) {
+func (e *Emulator) getError(c *call) (any, *wire.Problem) {
 	q, p := e.errorOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -136,7 +137,7 @@ func (e *Emulator) getError(c *call) (any, *problem) {
 	return c.single("admin/cloudLicensing/assignmentErrors", q, e.renderError(c, q, x)), nil
 }
 
-func (e *Emulator) getErrorAssignee(c *call) (any, *problem) {
+func (e *Emulator) getErrorAssignee(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, licensing, optSelect)
 	if p != nil {
 		return nil, p
@@ -154,7 +155,7 @@ func (e *Emulator) getErrorAssignee(c *call) (any, *problem) {
 // getErrorRight answers 204 when there is no right, as OData Version 4.01
 // Part 1: Protocol, section 11.2.7 "Requesting Related Entities" has it for a
 // single relation that ends nowhere.
-func (e *Emulator) getErrorRight(c *call) (any, *problem) {
+func (e *Emulator) getErrorRight(c *call) (any, *wire.Problem) {
 	q, p := e.rightOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -165,7 +166,7 @@ func (e *Emulator) getErrorRight(c *call) (any, *problem) {
 	}
 	r, ok := c.tenant.RightOf(x)
 	if !ok {
-		switch c.variants.MissingUsageRight {
+		switch c.Variants.MissingUsageRight {
 		case "notFound":
 			return nil, cloud(http.StatusNotFound, "resourceNotFound", "The assignment error '%s' has no usage right.", c.tenant.ErrorID(x))
 		case "null":
@@ -179,7 +180,7 @@ func (e *Emulator) getErrorRight(c *call) (any, *problem) {
 // single finishes one cloudLicensing entity.
 func (c *call) single(set string, q *query, o object) object {
 	context := c.context(fragment(set, q.sel) + "/$entity")
-	if c.variants.WrapSingle {
+	if c.Variants.WrapSingle {
 		return object{"@odata.context": context, "value": o}
 	}
 	o["@odata.context"] = context

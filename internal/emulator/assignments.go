@@ -7,6 +7,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -52,19 +53,19 @@ var (
 )
 
 func (c *call) skuFilter() rules {
-	if c.variants.SkuIDEqualOnly {
+	if c.Variants.SkuIDEqualOnly {
 		return skuFilterEq
 	}
 	return skuFilter
 }
 
-func (e *Emulator) assignmentOptions(c *call, allowed option) (*query, *problem) {
+func (e *Emulator) assignmentOptions(c *call, allowed option) (*query, *wire.Problem) {
 	filter := rules{resource: assignmentTypeName} // No page names a property to filter by.
-	if c.variants.AssignmentFilter {
+	if c.Variants.AssignmentFilter {
 		filter = idFilter
 	}
 	q, p := e.cloudOptions(c, allowed, assignmentType.nested, assignmentRelations, filter)
-	if p == nil && len(q.expand) > 1 && c.variants.ExpandOne {
+	if p == nil && len(q.expand) > 1 && c.Variants.ExpandOne {
 		return nil, licensing.expanding("Only one relation of '%s' can be expanded at a time.", assignmentTypeName)
 	}
 	return q, p
@@ -100,7 +101,7 @@ func (c *call) fits(x expansion, a *tenant.Assignment) bool {
 // pathAssignments lists the assignments below what the path names, with the
 // name of that set: of a person or a group those to that very holder, of a
 // usage right those that contribute to it.
-func (e *Emulator) pathAssignments(c *call) (l listing[*tenant.Assignment], set string, p *problem) {
+func (e *Emulator) pathAssignments(c *call) (l listing[*tenant.Assignment], set string, p *wire.Problem) {
 	t := c.tenant
 	switch {
 	case slices.Contains(c.route.segments, "usageRights"):
@@ -130,7 +131,7 @@ func (c *call) set(h holder) string {
 	return h.Kind.String() + "s('" + c.tenant.IDOf(h).String() + "')/cloudLicensing"
 }
 
-func (e *Emulator) listAssignments(c *call) (any, *problem) {
+func (e *Emulator) listAssignments(c *call) (any, *wire.Problem) {
 	allowed := optSelect | optTop | optExpand | optFilter
 	if slices.Contains(c.route.segments, "usageRights") {
 		allowed &^= optFilter
@@ -148,7 +149,7 @@ func (e *Emulator) listAssignments(c *call) (any, *problem) {
 			return func(a *tenant.Assignment) value { return textValue(c.tenant.AssignmentID(a)) }
 		}}))
 	}
-	if c.variants.NestedFilterDrops {
+	if c.Variants.NestedFilterDrops {
 		list = list.where(func(a *tenant.Assignment) bool {
 			return !slices.ContainsFunc(q.expand, func(x expansion) bool { return !c.fits(x, a) })
 		})
@@ -160,7 +161,7 @@ func (e *Emulator) listAssignments(c *call) (any, *problem) {
 
 // pathAssignment is the assignment that the path ends in or goes through. Only
 // those below the path's beginning are found.
-func (e *Emulator) pathAssignment(c *call) (*tenant.Assignment, *problem) {
+func (e *Emulator) pathAssignment(c *call) (*tenant.Assignment, *wire.Problem) {
 	id := c.params[len(c.params)-1]
 	a, found := c.tenant.Assignment(id)
 	switch {
@@ -183,7 +184,7 @@ func (e *Emulator) pathAssignment(c *call) (*tenant.Assignment, *problem) {
 	return a, nil
 }
 
-func (e *Emulator) getAssignment(c *call) (any, *problem) {
+func (e *Emulator) getAssignment(c *call) (any, *wire.Problem) {
 	q, p := e.assignmentOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -195,7 +196,7 @@ func (e *Emulator) getAssignment(c *call) (any, *problem) {
 	return c.single(assignmentSet, q, e.expandAssignment(c, q, a)), nil
 }
 
-func (e *Emulator) getAssignmentHolder(c *call) (any, *problem) {
+func (e *Emulator) getAssignmentHolder(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, licensing, optSelect)
 	if p != nil {
 		return nil, p
@@ -210,7 +211,7 @@ func (e *Emulator) getAssignmentHolder(c *call) (any, *problem) {
 	return c.single("directoryObjects", q, e.renderHolder(c, a.To, q.sel)), nil
 }
 
-func (e *Emulator) getAssignmentAllotment(c *call) (any, *problem) {
+func (e *Emulator) getAssignmentAllotment(c *call) (any, *wire.Problem) {
 	q, p := e.allotmentOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p

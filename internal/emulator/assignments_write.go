@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -28,12 +29,12 @@ type outcome struct {
 
 // createAssignment makes an assignment. What the path says already, the body
 // does not say again.
-func (e *Emulator) createAssignment(c *call) (any, *problem) {
+func (e *Emulator) createAssignment(c *call) (any, *wire.Problem) {
 	t := c.tenant
 	required := []string{disabledPlans}
 	var pool *tenant.Allotment
 	var to holder
-	var p *problem
+	var p *wire.Problem
 	admin := c.route.segments[0] == "admin"
 	if admin {
 		required = append(required, assigneeBind)
@@ -74,7 +75,7 @@ func (e *Emulator) createAssignment(c *call) (any, *problem) {
 	}
 	o := e.renderAssignment(c, nil, a)
 	o["@odata.context"] = c.context(assignmentSet + "/$entity")
-	if !admin && c.variants.OmitCreatedID {
+	if !admin && c.Variants.OmitCreatedID {
 		delete(o, "id")
 	}
 	return outcome{status: http.StatusCreated, body: o}, nil
@@ -82,7 +83,7 @@ func (e *Emulator) createAssignment(c *call) (any, *problem) {
 
 // updateAssignment replaces the plans that are off. Who and from where cannot
 // change.
-func (e *Emulator) updateAssignment(c *call) (any, *problem) {
+func (e *Emulator) updateAssignment(c *call) (any, *wire.Problem) {
 	a, p := e.pathAssignment(c)
 	if p != nil {
 		return nil, p
@@ -117,7 +118,7 @@ func (e *Emulator) updateAssignment(c *call) (any, *problem) {
 	return o, nil
 }
 
-func (e *Emulator) deleteAssignment(c *call) (any, *problem) {
+func (e *Emulator) deleteAssignment(c *call) (any, *wire.Problem) {
 	a, p := e.pathAssignment(c)
 	if p != nil {
 		return nil, p
@@ -126,7 +127,7 @@ func (e *Emulator) deleteAssignment(c *call) (any, *problem) {
 	return nil, nil
 }
 
-func (e *Emulator) reprocessAssignments(c *call) (any, *problem) {
+func (e *Emulator) reprocessAssignments(c *call) (any, *wire.Problem) {
 	if p := c.emptyBody(); p != nil {
 		return nil, p
 	}
@@ -135,7 +136,7 @@ func (e *Emulator) reprocessAssignments(c *call) (any, *problem) {
 		return nil, p
 	}
 	c.tenant.Reprocess(h, c.when())
-	if c.variants.ReprocessOK {
+	if c.Variants.ReprocessOK {
 		return outcome{status: http.StatusOK}, nil
 	}
 	return nil, nil
@@ -143,37 +144,37 @@ func (e *Emulator) reprocessAssignments(c *call) (any, *problem) {
 
 // when is now, and how long changes of groups take.
 func (c *call) when() tenant.When {
-	return tenant.When{Now: c.date, Delay: c.variants.groupEffects()}
+	return tenant.When{Now: c.Date, Delay: c.Variants.EffectDelay()}
 }
 
 // cloudRefusal is what a cloudLicensing resource says about a change that the
 // tenant refuses.
-func cloudRefusal(r *tenant.Refusal) *problem {
+func cloudRefusal(r *tenant.Refusal) *wire.Problem {
 	status := http.StatusBadRequest
 	if r.Code == tenant.AlreadyAssigned {
 		status = http.StatusConflict
 	}
 	p := cloud(status, string(r.Code), "%s", r.Message)
-	p.property = r.Property
+	p.Property = r.Property
 	return p
 }
 
-func immutable(property string) *problem {
+func immutable(property string) *wire.Problem {
 	p := cloud(http.StatusBadRequest, "immutablePropertyModified", "The property '%s' of an assignment cannot change.", property)
-	p.property = property
+	p.Property = property
 	return p
 }
 
 // members reads a body that is one JSON object with no other members than
 // those. Names are exact.
-func (c *call) members(allowed []string) (map[string]json.RawMessage, *problem) {
+func (c *call) members(allowed []string) (map[string]json.RawMessage, *wire.Problem) {
 	if p := c.jsonType(); p != nil {
 		return nil, p
 	}
-	return jsonMembers(c.body, allowed)
+	return jsonMembers(c.Body, allowed)
 }
 
-func jsonMembers(raw []byte, allowed []string) (map[string]json.RawMessage, *problem) {
+func jsonMembers(raw []byte, allowed []string) (map[string]json.RawMessage, *wire.Problem) {
 	var body map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &body); err != nil || body == nil {
 		return nil, badRequest("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
@@ -190,8 +191,8 @@ func jsonMembers(raw []byte, allowed []string) (map[string]json.RawMessage, *pro
 }
 
 // emptyBody refuses a body that says anything.
-func (c *call) emptyBody() *problem {
-	if len(c.body) == 0 {
+func (c *call) emptyBody() *wire.Problem {
+	if len(c.Body) == 0 {
 		return nil
 	}
 	_, p := c.members(nil)
@@ -199,7 +200,7 @@ func (c *call) emptyBody() *problem {
 }
 
 // assignmentBody reads the members of an assignment.
-func (c *call) assignmentBody(required, allowed []string) (map[string]json.RawMessage, *problem) {
+func (c *call) assignmentBody(required, allowed []string) (map[string]json.RawMessage, *wire.Problem) {
 	body, p := c.members(append(slices.Clone(allowed), "@odata.type"))
 	if p != nil {
 		return nil, p
@@ -213,7 +214,7 @@ func (c *call) assignmentBody(required, allowed []string) (map[string]json.RawMe
 	for _, name := range required {
 		if body[name] == nil {
 			p := cloud(http.StatusBadRequest, "requiredFieldOrParameterMissing", "The property '%s' is missing.", name)
-			p.property, _, _ = strings.Cut(name, "@")
+			p.Property, _, _ = strings.Cut(name, "@")
 			return nil, p
 		}
 	}
@@ -222,7 +223,7 @@ func (c *call) assignmentBody(required, allowed []string) (map[string]json.RawMe
 
 // bound reads the URL of an entity of this service into its path below the
 // version.
-func (c *call) bound(raw json.RawMessage, name string) ([]string, *problem) {
+func (c *call) bound(raw json.RawMessage, name string) ([]string, *wire.Problem) {
 	wrong := badRequest("The value of '%s' is not the absolute URL of an entity under /beta.", name)
 	var text string
 	if json.Unmarshal(raw, &text) != nil || len(text) > maxAdvanced {
@@ -232,7 +233,7 @@ func (c *call) bound(raw json.RawMessage, name string) ([]string, *problem) {
 	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, wrong
 	}
-	if base := u.Scheme + "://" + u.Host; base != c.base && base != worldwide {
+	if base := u.Scheme + "://" + u.Host; base != c.Base && base != worldwide {
 		return nil, wrong
 	}
 	path, ok := strings.CutPrefix(u.Path, "/beta/")
@@ -242,7 +243,7 @@ func (c *call) bound(raw json.RawMessage, name string) ([]string, *problem) {
 	return strings.Split(path, "/"), nil
 }
 
-func (e *Emulator) boundAllotment(c *call, body map[string]json.RawMessage) (*tenant.Allotment, *problem) {
+func (e *Emulator) boundAllotment(c *call, body map[string]json.RawMessage) (*tenant.Allotment, *wire.Problem) {
 	path, p := c.bound(body[allotmentBind], allotmentBind)
 	if p != nil {
 		return nil, p
@@ -256,7 +257,7 @@ func (e *Emulator) boundAllotment(c *call, body map[string]json.RawMessage) (*te
 }
 
 // boundAssignee takes a user or a group and, where there are any, a device.
-func (e *Emulator) boundAssignee(c *call, body map[string]json.RawMessage) (holder, *problem) {
+func (e *Emulator) boundAssignee(c *call, body map[string]json.RawMessage) (holder, *wire.Problem) {
 	path, p := c.bound(body[assigneeBind], assigneeBind)
 	if p != nil {
 		return holder{}, p
@@ -271,20 +272,20 @@ func (e *Emulator) boundAssignee(c *call, body map[string]json.RawMessage) (hold
 	}
 	h, ok := c.tenant.Find(id)
 	switch {
-	case !ok, h.Kind == tenant.Principal, path[0] != h.Kind.String()+"s", h.Kind == tenant.DeviceKind && !c.variants.haveDevices():
+	case !ok, h.Kind == tenant.Principal, path[0] != h.Kind.String()+"s", h.Kind == tenant.DeviceKind && !c.Variants.HaveDevices():
 		return holder{}, missing
 	}
 	return h, nil
 }
 
-func noSuchProperty(property, format string, args ...any) *problem {
+func noSuchProperty(property, format string, args ...any) *wire.Problem {
 	p := cloud(http.StatusBadRequest, "notFound", format, args...)
-	p.property = property
+	p.Property = property
 	return p
 }
 
 // plansOff reads a list of plans of a product.
-func plansOff(raw json.RawMessage, of *tenant.Product) (tenant.PlanSet, *problem) {
+func plansOff(raw json.RawMessage, of *tenant.Product) (tenant.PlanSet, *wire.Problem) {
 	var off tenant.PlanSet
 	var ids []*string
 	if json.Unmarshal(raw, &ids) != nil || len(ids) > maxPlans || slices.Contains(ids, nil) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // identity is the caller: an application, or a person through one.
@@ -29,14 +31,14 @@ type claims struct {
 	Can    []string `json:"xms_cc"`
 }
 
-func (e *Emulator) authenticate(c *call) (*identity, *problem) {
-	refuse := func(message string) (*identity, *problem) {
-		p := usualProblem(http.StatusUnauthorized)
-		p.message = message
-		p.header = e.refusalHeaders(c, p.status)
+func (e *Emulator) authenticate(c *call) (*identity, *wire.Problem) {
+	refuse := func(message string) (*identity, *wire.Problem) {
+		p := wire.Usual(http.StatusUnauthorized)
+		p.Message = message
+		p.Header = e.refusalHeaders(c, p.Status)
 		return nil, p
 	}
-	scheme, raw, _ := strings.Cut(c.header.Get("Authorization"), " ")
+	scheme, raw, _ := strings.Cut(c.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
 		return refuse("Access token is empty.")
 	}
@@ -49,14 +51,14 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 	}
 	got := *c.verified
 	switch {
-	case len(got.Audience) != 1 || !c.isGraph(got.Audience[0]):
+	case len(got.Audience) != 1 || !isGraph(c.Base, got.Audience[0]):
 		return refuse("Access token validation failure. Invalid audience.")
 	case got.Tenant != e.id:
 		return refuse("Access token validation failure. Invalid tenant.")
 	}
 	if since, ends := e.ended(c, &got); ends {
 		_, p := refuse("Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp")
-		p.header["WWW-Authenticate"] = c.claimsChallenge(since)
+		p.Header["WWW-Authenticate"] = c.claimsChallenge(since)
 		return nil, p
 	}
 	who := &identity{app: got.App, roles: got.Roles, scopes: strings.Fields(got.Scopes)}
@@ -67,13 +69,13 @@ func (e *Emulator) authenticate(c *call) (*identity, *problem) {
 }
 
 // isGraph says whether a resource is this Graph, by any of its names.
-func (c *call) isGraph(resource string) bool {
-	return resource == c.base || resource == worldwide || resource == graphID
+func isGraph(base, resource string) bool {
+	return resource == base || resource == worldwide || resource == graphID
 }
 
 // challenge is the header of a 401.
-func (c *call) challenge() string {
-	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="%s"`, c.base, graphID)
+func challenge(base string) string {
+	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="%s"`, base, graphID)
 }
 
 // verify checks what all tokens of this tenant have in common: who signed them,
@@ -89,12 +91,16 @@ func (e *Emulator) verify(raw string) (claims, error) {
 	return got, err
 }
 
-// has says whether the caller has one of the permissions: as scopes of a
-// person, as roles of an application.
-func (w *identity) has(permissions []string) bool {
-	held := w.roles
+// permissions are the scopes of a person, or the roles of an application.
+func (w *identity) permissions() []string {
 	if w.user != "" {
-		held = w.scopes
+		return w.scopes
 	}
-	return slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(held, p) })
+	return w.roles
+}
+
+// has says whether the caller has one of the permissions.
+func (w *identity) has(permissions []string) bool {
+	granted := w.permissions()
+	return slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(granted, p) })
 }

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"regexp"
 	"time"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -22,14 +24,14 @@ const (
 // authorization code flow". There are no passwords here: the page lets one choose
 // who to be, and a login_hint that names somebody chooses at once, unless prompt
 // wants to be asked.
-func (e *Emulator) authorize(c *call, tenant string) answer {
-	query := c.rawQuery
-	switch c.method {
+func (e *Emulator) authorize(c *wire.Call, tenant string) wire.Answer {
+	query := c.RawQuery
+	switch c.Method {
 	case http.MethodGet:
 	case http.MethodPost:
-		query = string(c.body)
+		query = string(c.Body)
 	default:
-		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET, POST requests. Received a %s request.", c.method)
+		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET, POST requests. Received a %s request.", c.Method)
 	}
 	asks, err := url.ParseQuery(query)
 	twice := false
@@ -39,7 +41,7 @@ func (e *Emulator) authorize(c *call, tenant string) answer {
 	app := e.application(asks.Get("client_id"))
 	redirect := asks.Get("redirect_uri")
 	switch { // What is wrong with these is not told to whoever asks in their name.
-	case err != nil || twice || len(query) > maxURL:
+	case err != nil || twice || len(query) > wire.MaxURL:
 		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or comes twice.")
 	case !e.takesPeople(tenant):
 		return e.signInError(c, 90002, "Tenant '"+tenant+"' not found.")
@@ -52,9 +54,9 @@ func (e *Emulator) authorize(c *call, tenant string) answer {
 	case !e.redirectsTo(app, redirect):
 		return e.signInError(c, 50011, "The redirect URI specified in the request does not match the redirect URIs configured for the application.")
 	}
-	back := func(values url.Values) answer { return sendBack(asks, values) }
-	refuse := func(code string, number int, format string, args ...any) answer {
-		r := c.refusal(code, number, format, args...)
+	back := func(values url.Values) wire.Answer { return sendBack(asks, values) }
+	refuse := func(code string, number int, format string, args ...any) wire.Answer {
+		r := entraError(c, code, number, format, args...)
 		return back(url.Values{"error": {code}, "error_description": {r["error_description"].(string)}, "error_uri": {r["error_uri"].(string)}})
 	}
 	mode, prompt, challenge := asks.Get("response_mode"), asks.Get("prompt"), asks.Get("code_challenge")
@@ -92,7 +94,7 @@ func (e *Emulator) authorize(c *call, tenant string) answer {
 		return e.choose(c, asks, "Nobody by that name can sign in here.")
 	}
 	values := url.Values{"code": {e.sealConsent(consent{
-		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Made: c.date.UnixMilli(), Ends: c.date.Add(codeLifetime).Unix(),
+		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Made: c.Date.UnixMilli(), Ends: c.Date.Add(codeLifetime).Unix(),
 		SinglePage: e.isSinglePage(redirect), Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
 	})}, "session_state": {e.pairwise(p.id, "session")[:22]}}
 	if asks.Get("client_info") == "1" {
@@ -108,13 +110,13 @@ func isChallengeMethod(method string) bool {
 }
 
 // redeemCode answers RFC 6749 section 4.1.3.
-func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr string) answer {
+func (e *Emulator) redeemCode(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	for _, name := range []string{"code", "redirect_uri"} {
 		if form.Get(name) == "" {
 			return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)
 		}
 	}
-	refuse := func(number int, format string, args ...any) answer {
+	refuse := func(number int, format string, args ...any) wire.Answer {
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", number, format, args...)
 	}
 	g, ok := e.openConsent(codeKind, form.Get("code"))
@@ -124,7 +126,7 @@ func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr s
 		return refuse(9002313, "Invalid request. Request is malformed or invalid.")
 	case g.Client != app.id:
 		return refuse(700005, "The provided authorization code was issued to another client.")
-	case c.date.Unix() >= g.Ends:
+	case c.Date.Unix() >= g.Ends:
 		return refuse(70008, "The provided authorization code or refresh token has expired due to inactivity.")
 	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
 		return refuse(50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed.")
@@ -140,7 +142,7 @@ func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr s
 	if refused := e.crossOrigin(c, g); refused != nil {
 		return *refused
 	}
-	if e.codes.use(digest(form.Get("code")), c.requestID, c.date, time.Unix(g.Ends, 0)) != c.requestID {
+	if e.codes.use(wire.Digest(form.Get("code")), c.RequestID, c.Date, time.Unix(g.Ends, 0)) != c.RequestID {
 		return refuse(54005, "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.")
 	}
 	p, refused := e.signInAs(c, g.Person)
@@ -156,9 +158,9 @@ func (e *Emulator) redeemCode(c *call, form url.Values, app *registration, acr s
 
 // crossOrigin holds grants of single-page applications to browsers, and others
 // to anything else.
-func (e *Emulator) crossOrigin(c *call, g consent) *answer {
-	var a answer
-	switch browser := c.header.Get("Origin") != ""; {
+func (e *Emulator) crossOrigin(c *wire.Call, g consent) *wire.Answer {
+	var a wire.Answer
+	switch browser := c.Header.Get("Origin") != ""; {
 	case browser && !g.SinglePage:
 		a = e.refuse(c, http.StatusBadRequest, "invalid_request", 9002326, "Cross-origin token redemption is permitted only for the 'Single-Page Application' client-type.")
 	case !browser && g.SinglePage:
@@ -183,8 +185,8 @@ func proves(verifier, challenge, method string) bool {
 }
 
 // signOut forgets nothing, because nothing is remembered.
-func (e *Emulator) signOut(c *call) answer {
-	query, _ := url.ParseQuery(c.rawQuery)
+func (e *Emulator) signOut(c *wire.Call) wire.Answer {
+	query, _ := url.ParseQuery(c.RawQuery)
 	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(e.publicClient(), to) {
 		asks := url.Values{"redirect_uri": {to}, "state": {query.Get("state")}}
 		return sendBack(asks, url.Values{})

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -28,10 +30,10 @@ type part struct {
 	Body      json.RawMessage   `json:"body"`
 	DependsOn []string          `json:"dependsOn"`
 
-	after []int // places of the parts named in DependsOn
-	body  []byte
-	done  chan struct{} // closed when answer is set
-	answer
+	after  []int // places of the parts named in DependsOn
+	body   []byte
+	done   chan struct{} // closed when answer is set
+	answer wire.Answer
 }
 
 type partAnswer struct {
@@ -45,9 +47,9 @@ type partAnswer struct {
 const rawPart = `<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>`
 
 // batch answers 200 as soon as the batch can be read, whatever its parts do.
-func (e *Emulator) batch(c *call) (any, *problem) {
-	if c.part {
-		return nil, notParsed(batchPrefix + "a batch cannot be part of a batch.")
+func (e *Emulator) batch(c *call) (any, *wire.Problem) {
+	if c.Part {
+		return nil, wire.NotParsed(batchPrefix + "a batch cannot be part of a batch.")
 	}
 	parts, p := c.parts()
 	if p != nil {
@@ -61,9 +63,9 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 			defer close(me.done)
 			for _, j := range me.after {
 				<-parts[j].done
-				if parts[j].status >= 400 || parts[j].cut {
-					me.answer = (&problem{status: http.StatusFailedDependency, code: "FailedDependency",
-						message: "The request depends on another request that failed."}).answer(c)
+				if parts[j].answer.Status >= 400 || parts[j].answer.Cut {
+					me.answer = (&wire.Problem{Status: http.StatusFailedDependency, Code: "FailedDependency",
+						Message: "The request depends on another request that failed."}).Answer(c.Call)
 					return
 				}
 			}
@@ -74,37 +76,37 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 	}
 	wg.Wait()
 
-	order := rand.New(rand.NewPCG(uint64(e.dice), e.dice.Roll(c.requestID, len(parts)))).Perm(len(parts))
+	order := rand.New(rand.NewPCG(uint64(e.dice), e.dice.Roll(c.RequestID, len(parts)))).Perm(len(parts))
 	if slices.IsSorted(order) {
 		slices.Reverse(order)
 	}
 	responses := make([]partAnswer, 0, len(parts))
-	whole := answer{status: http.StatusOK}
+	whole := wire.Answer{Status: http.StatusOK}
 	for _, i := range order {
 		me := &parts[i]
-		if me.damage != "" { // The connection is that of all parts.
-			whole.damage, whole.stall = me.damage, me.stall
+		if me.answer.Damage != "" { // The connection is that of all parts.
+			whole.Damage, whole.Stall = me.answer.Damage, me.answer.Stall
 		}
-		if me.faulty {
-			whole.faultyParts = append(whole.faultyParts, me.ID)
+		if me.answer.Faulty {
+			whole.FaultyParts = append(whole.FaultyParts, me.ID)
 		}
-		if me.cut {
-			return answer{cut: true, stall: me.stall}, nil
+		if me.answer.Cut {
+			return wire.Answer{Cut: true, Stall: me.answer.Stall}, nil
 		}
-		out := partAnswer{me.ID, me.status, me.headers(), me.answer.body}
+		out := partAnswer{me.ID, me.answer.Status, me.answer.Headers(), me.answer.Body}
 		if out.Body != nil && !json.Valid(out.Body) {
-			out.Body = encode(string(out.Body)) // What is not JSON travels as text.
+			out.Body = wire.Encode(string(out.Body)) // What is not JSON travels as text.
 		}
 		responses = append(responses, out)
 	}
-	whole.body = encode(object{"responses": responses})
-	if f := c.variants.RawParts; f > 0 {
+	whole.Body = wire.Encode(object{"responses": responses})
+	if f := c.Variants.RawParts; f > 0 {
 		if n := float64(e.batches.Add(1)); int(n*f) > int((n-1)*f) {
 			first := slices.IndexFunc(responses, func(r partAnswer) bool { return r.Body != nil })
 			if first >= 0 {
-				body := encode(responses[first].Body)
-				whole.body = bytes.Replace(whole.body, append([]byte(`"body":`), body...), append([]byte(`"body":`), rawPart...), 1)
-				whole.faulty = true
+				body := wire.Encode(responses[first].Body)
+				whole.Body = bytes.Replace(whole.Body, append([]byte(`"body":`), body...), append([]byte(`"body":`), rawPart...), 1)
+				whole.Faulty = true
 			}
 		}
 	}
@@ -112,26 +114,26 @@ func (e *Emulator) batch(c *call) (any, *problem) {
 }
 
 // parts reads and checks the payload.
-func (c *call) parts() ([]part, *problem) {
+func (c *call) parts() ([]part, *wire.Problem) {
 	var payload struct {
 		Requests []part `json:"requests"`
 	}
-	if err := json.Unmarshal(c.body, &payload); err != nil {
-		return nil, notParsed(batchPrefix + "the body is not a JSON object with an array of requests.")
+	if err := json.Unmarshal(c.Body, &payload); err != nil {
+		return nil, wire.NotParsed(batchPrefix + "the body is not a JSON object with an array of requests.")
 	}
 	parts := payload.Requests
 	switch {
 	case len(parts) == 0:
-		return nil, notParsed(batchPrefix + "there are no requests.")
+		return nil, wire.NotParsed(batchPrefix + "there are no requests.")
 	case len(parts) > maxParts:
-		return nil, &problem{status: http.StatusBadRequest, code: "MaximumValueExceeded", message: "Number of batch request steps exceeds the maximum value of 20."}
+		return nil, &wire.Problem{Status: http.StatusBadRequest, Code: "MaximumValueExceeded", Message: "Number of batch request steps exceeds the maximum value of 20."}
 	}
 	places := map[string]int{} // by id in lower case
 	for i := range parts {
 		me := &parts[i]
 		id := strings.ToLower(me.ID)
 		if _, twice := places[id]; twice || id == "" {
-			return nil, notParsed(batchPrefix+"request id '%s' is missing or used twice.", me.ID)
+			return nil, wire.NotParsed(batchPrefix+"request id '%s' is missing or used twice.", me.ID)
 		}
 		places[id] = i
 		me.done = make(chan struct{})
@@ -143,23 +145,23 @@ func (c *call) parts() ([]part, *problem) {
 		for _, id := range parts[i].DependsOn {
 			j, ok := places[strings.ToLower(id)]
 			if !ok {
-				return nil, notParsed(batchPrefix+"request '%s' depends on '%s', which is not in the batch.", parts[i].ID, id)
+				return nil, wire.NotParsed(batchPrefix+"request '%s' depends on '%s', which is not in the batch.", parts[i].ID, id)
 			}
 			parts[i].after = append(parts[i].after, j)
 		}
 	}
 	if circular(parts) {
-		return nil, notParsed(batchPrefix + "the requests depend on each other in a circle.")
+		return nil, wire.NotParsed(batchPrefix + "the requests depend on each other in a circle.")
 	}
 	return parts, nil
 }
 
-func (p *part) check() *problem {
+func (p *part) check() *wire.Problem {
 	switch {
 	case p.Method == "":
-		return notParsed(batchPrefix+"request '%s' has no method.", p.ID)
+		return wire.NotParsed(batchPrefix+"request '%s' has no method.", p.ID)
 	case p.URL == "" || strings.Contains(strings.SplitN(p.URL, "?", 2)[0], "://"):
-		return notParsed(batchPrefix+"request '%s' has no relative url.", p.ID)
+		return wire.NotParsed(batchPrefix+"request '%s' has no relative url.", p.ID)
 	}
 	contentType := ""
 	for name, value := range p.Headers {
@@ -173,7 +175,7 @@ func (p *part) check() *problem {
 	}
 	writes := slices.Contains([]string{"POST", "PUT", "PATCH"}, strings.ToUpper(p.Method))
 	if (writes || p.body != nil) && (contentType == "" || p.body == nil) {
-		return notParsed("Write request id : %s does not contain Content-Type header or body.", p.ID)
+		return wire.NotParsed("Write request id : %s does not contain Content-Type header or body.", p.ID)
 	}
 	if len(p.body) > 0 && p.body[0] == '"' {
 		var encoded string
@@ -182,7 +184,7 @@ func (p *part) check() *problem {
 			p.body, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
 		}
 		if err != nil {
-			return notParsed(batchPrefix+"the body of request '%s' is neither JSON nor base64url.", p.ID)
+			return wire.NotParsed(batchPrefix+"the body of request '%s' is neither JSON nor base64url.", p.ID)
 		}
 	}
 	return nil
@@ -201,36 +203,30 @@ func circular(parts []part) bool {
 
 // answerPart runs one part as if it had come alone, with the batch's version
 // and authorization.
-func (e *Emulator) answerPart(outer *call, p *part) answer {
-	c := &call{
-		ctx: outer.ctx, variants: outer.variants, base: outer.base, version: outer.version,
-		method: strings.ToUpper(p.Method), header: http.Header{}, body: p.body, part: true,
-		requestID: outer.requestID, clientRequestID: outer.clientRequestID, date: outer.date, label: other,
-	}
+func (e *Emulator) answerPart(outer *call, p *part) wire.Answer {
+	c := &call{Call: &wire.Call{
+		Ctx: outer.Ctx, Variants: outer.Variants, Base: outer.Base, Version: outer.Version,
+		Method: strings.ToUpper(p.Method), Header: http.Header{}, Body: p.body, Part: true,
+		RequestID: outer.RequestID, ClientRequestID: outer.ClientRequestID, Date: outer.Date, Label: wire.Other,
+	}}
 	for name, value := range p.Headers {
-		c.header.Set(name, value)
+		c.Header.Set(name, value)
 	}
-	if c.header.Get("Authorization") == "" {
-		c.header.Set("Authorization", outer.header.Get("Authorization"))
+	if c.Header.Get("Authorization") == "" {
+		c.Header.Set("Authorization", outer.Header.Get("Authorization"))
 		c.verified = outer.verified
 	}
-	c.path, c.rawQuery, _ = strings.Cut(strings.TrimPrefix(p.URL, "/"), "?")
+	c.Path, c.RawQuery, _ = strings.Cut(strings.TrimPrefix(p.URL, "/"), "?")
 	// Blanks and the like may be raw in a part's url. A request has no fragment,
 	// RFC 9112 section 3.2.
-	if u, err := url.Parse("/" + strings.ReplaceAll(c.path, "#", "%23")); err == nil {
-		c.path = strings.TrimPrefix(u.EscapedPath(), "/")
+	if u, err := url.Parse("/" + strings.ReplaceAll(c.Path, "#", "%23")); err == nil {
+		c.Path = strings.TrimPrefix(u.EscapedPath(), "/")
 	}
 	e.find(c)
-	uri := "/" + c.version + "/" + strings.TrimPrefix(p.URL, "/")
-	real := func() answer { return e.answerGraph(c) }
-	var a answer
-	if f := e.faults.next(c, uri); f != nil {
-		a = f.apply(e, c, real)
-	} else {
-		a = real()
-	}
-	e.counts.add(c.label, Count{Parts: 1, ResourceUnits: a.units}, Request{
-		Method: c.method, URL: uri, Body: p.body, Part: true, Status: a.status,
+	uri := "/" + c.Version + "/" + strings.TrimPrefix(p.URL, "/")
+	a := e.answerFaulty(c, uri, func() wire.Answer { return e.answerGraph(c) })
+	e.counts.add(c.Label, Count{Parts: 1, ResourceUnits: a.Units}, Request{
+		Method: c.Method, URL: uri, Body: p.body, Part: true, Status: a.Status,
 	})
 	return a
 }

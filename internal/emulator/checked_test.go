@@ -14,6 +14,7 @@ import (
 
 	"licensegraph/internal/emulator/contract"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // checked makes a tenant every answer of which is checked; emulatortest does the same for tests of other packages.
@@ -240,10 +241,10 @@ func TestCheckedIsStrict(t *testing.T) {
 		body, isJSON := parseJSON(x.Body)
 		if isJSON {
 			broken(body, "", func(how string) {
-				x.Body = encode(body)
+				x.Body = wire.Encode(body)
 				try(how)
 			})
-			x.Body = encode(body)
+			x.Body = wire.Encode(body)
 		}
 		header := x.Header
 		for _, name := range []string{"Request-Id", "Client-Request-Id", "Date", "X-Ms-Ags-Diagnostic", "Content-Type", "Odata-Version", "Cache-Control", "Location", "Www-Authenticate", "X-Ms-Resource-Unit"} {
@@ -509,8 +510,8 @@ func TestCheckedReadsTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		try := func(how string) {
-			body[one.member] = sections[0] + "." + base64.RawURLEncoding.EncodeToString(encode(claims)) + "." + sections[2]
-			answered.Body = encode(body)
+			body[one.member] = sections[0] + "." + base64.RawURLEncoding.EncodeToString(wire.Encode(claims)) + "." + sections[2]
+			answered.Body = wire.Encode(body)
 			if len(contract.Check(answered)) == 0 {
 				t.Errorf("%s of version %v: nothing is said: %s", one.member, claims["ver"], how)
 			}

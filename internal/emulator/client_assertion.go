@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -42,8 +43,8 @@ type Federated struct {
 // identity platform application authentication certificate credentials", wants
 // it, or one of a federated issuer. An assertion can be shown again until it
 // ends, as libraries do that cache theirs; its jti is of no other.
-func (e *Emulator) checkAssertion(c *call, app *registration, tenant, kind, raw string) *answer {
-	refuse := func(code string, number int, format string, args ...any) *answer {
+func (e *Emulator) checkAssertion(c *wire.Call, app *registration, tenant, kind, raw string) *wire.Answer {
+	refuse := func(code string, number int, format string, args ...any) *wire.Answer {
 		status := http.StatusUnauthorized
 		if code == "invalid_request" {
 			status = http.StatusBadRequest
@@ -65,7 +66,7 @@ func (e *Emulator) checkAssertion(c *call, app *registration, tenant, kind, raw 
 
 	var key any
 	var methods []string
-	audiences := []string{c.base + "/" + tenant + "/oauth2/v2.0/token", e.authority(c) + "/oauth2/v2.0/token", e.issuer(c)}
+	audiences := []string{c.Base + "/" + tenant + "/oauth2/v2.0/token", e.authority(c) + "/oauth2/v2.0/token", e.issuer(c)}
 	if strings.EqualFold(got.Issuer, app.id) {
 		methods = []string{"PS256", "RS256"}
 		key = e.certificateKey(token.Header)
@@ -103,22 +104,17 @@ func (e *Emulator) checkAssertion(c *call, app *registration, tenant, kind, raw 
 	if !strings.EqualFold(got.Issuer, app.id) {
 		return nil // Its issuer says how long it lives, and how it is named.
 	}
-	start := c.date.Add(clockSkew)
+	start := c.Date.Add(clockSkew)
 	if got.NotBefore != nil {
 		start = got.NotBefore.Time
 	}
 	if got.ExpiresAt.Sub(start) > assertionLifetime {
 		return refuse("invalid_client", 700024, "Client assertion is not within its valid time range: it lives for more than ten minutes.")
 	}
-	if e.assertions.use(got.ID, digest(raw), c.date, got.ExpiresAt.Add(clockSkew)) != digest(raw) {
+	if e.assertions.use(got.ID, wire.Digest(raw), c.Date, got.ExpiresAt.Add(clockSkew)) != wire.Digest(raw) {
 		return refuse("invalid_client", 700027, "Client assertion is a replay: another one had its jti.")
 	}
 	return nil
-}
-
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // urlAlphabet turns base64 into base64url: the library for Go writes thumbprints
@@ -136,7 +132,7 @@ func (e *Emulator) certificateKey(header map[string]any) any {
 	}
 	for _, cert := range e.certificates() {
 		key, ok := cert.PublicKey.(*rsa.PublicKey)
-		named := long == digest(string(cert.Raw)) || long == "" && short == thumbprint(cert.Raw)
+		named := long == wire.Digest(string(cert.Raw)) || long == "" && short == thumbprint(cert.Raw)
 		if ok && named && key.N.BitLen() >= 2048 {
 			return key
 		}

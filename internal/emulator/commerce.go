@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -19,7 +20,7 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 		State         string `json:"state"`
 	}
 	wanted.AllottedUnits = -1
-	if err := decodeSettings(&wanted, "", body); err != nil {
+	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
@@ -34,14 +35,14 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 		state = a.Lifecycle()
 	}
 	if !tenant.KnownLifecycle(state) {
-		return nil, wrongSetting("state", "it is active, warning, suspended, lockedOut or deleted")
+		return nil, settings.Wrong("state", "it is active, warning, suspended, lockedOut or deleted")
 	}
 	units := wanted.AllottedUnits
 	if units == -1 {
 		units = a.Allotted()
 	}
 	if units < 0 || units > tenant.MaxUnits {
-		return nil, wrongSetting("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
+		return nil, settings.Wrong("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
 	}
 	e.tenant.Provide(a, units, state, e.when())
 	return object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}, nil
@@ -53,7 +54,7 @@ func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 		ProxyAddresses []string `json:"proxyAddresses"`
 		Busy           string   `json:"busy"`
 	}
-	if err := decodeSettings(&wanted, "", body); err != nil {
+	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
@@ -66,11 +67,11 @@ func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 	if wanted.ProxyAddresses != nil {
 		for _, address := range wanted.ProxyAddresses {
 			if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxText {
-				return nil, wrongSetting("proxyAddresses", "%q is no address", shortened(address))
+				return nil, settings.Wrong("proxyAddresses", "%q is no address", settings.Shortened(address))
 			}
 		}
 		if refused := e.tenant.SetAddresses(i, wanted.ProxyAddresses); refused != nil {
-			return nil, wrongSetting("proxyAddresses", "%s", refused.Message)
+			return nil, settings.Wrong("proxyAddresses", "%s", refused.Message)
 		}
 	}
 	switch wanted.Busy {
@@ -78,14 +79,14 @@ func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 	case "true", "false":
 		e.tenant.SetBusy(i, wanted.Busy == "true")
 	default:
-		return nil, wrongSetting("busy", `it is "true" or "false"`)
+		return nil, settings.Wrong("busy", `it is "true" or "false"`)
 	}
 	return object{"id": e.tenant.User(i).ID().String(), "proxyAddresses": e.tenant.Addresses(i)}, nil
 }
 
 // when is now, for a change from outside of Graph.
 func (e *Emulator) when() tenant.When {
-	return tenant.When{Now: e.now(), Delay: e.variants.Load().groupEffects()}
+	return tenant.When{Now: e.now(), Delay: e.variants.Load().EffectDelay()}
 }
 
 func lastSegment(r *http.Request) string {

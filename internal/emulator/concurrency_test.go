@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // TestReadersAndWriters is for the race detector.
@@ -73,7 +74,7 @@ func TestWritesScale(t *testing.T) {
 			t.Error(text)
 		}
 	}()
-	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	token := e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 	ask := func(method, uri, body string) (int, string) {
 		req, _ := http.NewRequestWithContext(t.Context(), method, "http://graph"+uri, strings.NewReader(body))
 		req.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
@@ -108,7 +109,7 @@ func TestWritesScale(t *testing.T) {
 func TestGroupEffects(t *testing.T) {
 	t.Parallel()
 	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, Immediately: 0, time.Minute: time.Minute} {
-		if got := (&Variants{GroupEffects: set}).groupEffects(); got != want {
+		if got := (&Variants{GroupEffects: set}).EffectDelay(); got != want {
 			t.Errorf("%s is %s, want %s", set, got, want)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // Tokens of clients that understand claims challenges live that long, because
@@ -80,11 +82,11 @@ func (e *Emulator) ended(c *call, got *claims) (since time.Time, ends bool) {
 		defer e.mu.RUnlock()
 	}
 	i, there := e.tenant.FindUser(got.Object)
-	return c.date, !there || !e.tenant.User(i).Enabled()
+	return c.Date, !there || !e.tenant.User(i).Enabled()
 }
 
 // claimsChallenge is the header of a 401 that wants a token from after a time.
 func (c *call) claimsChallenge(since time.Time) string {
-	claims := encode(object{"access_token": object{"nbf": object{"essential": true, "value": strconv.FormatInt(since.Unix(), 10)}}})
-	return c.challenge() + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString(claims) + `"`
+	claims := wire.Encode(object{"access_token": object{"nbf": object{"essential": true, "value": strconv.FormatInt(since.Unix(), 10)}}})
+	return challenge(c.Base) + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString(claims) + `"`
 }

@@ -17,6 +17,10 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"licensegraph/internal/emulator/fault"
+	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/wire"
 )
 
 // The control endpoint is under /-/ on the same listener. It is no part of Graph:
@@ -102,7 +106,7 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, file)
 		return
 	}
-	_, _ = w.Write(append(encode(body), '\n')) // Nobody is left to tell.
+	_, _ = w.Write(append(wire.Encode(body), '\n')) // Nobody is left to tell.
 }
 
 func (e *Emulator) control(r *http.Request) (any, error) {
@@ -154,11 +158,11 @@ func (e *Emulator) guard(r *http.Request) error {
 	if e.controlFor == "open" {
 		return nil
 	}
-	if host := (&url.URL{Host: r.Host}).Hostname(); !isLoopback(host) {
+	if host := (&url.URL{Host: r.Host}).Hostname(); !wire.IsLoopback(host) {
 		return refuse("The control endpoint answers under the names of this machine, such as localhost. Start the emulator with an open one for others.")
 	}
 	peer, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !isLoopback(peer) {
+	if err != nil || !wire.IsLoopback(peer) {
 		return refuse("The control endpoint answers this machine alone. Start the emulator with an open one for others.")
 	}
 	for name := range r.Header {
@@ -199,35 +203,30 @@ func (e *Emulator) controlIndex(*http.Request, []byte) (any, error) {
 
 func (e *Emulator) controlFaults(*http.Request, []byte) (any, error) {
 	list := []object{}
-	for _, f := range e.faults.list() {
-		list = append(list, object{"fault": f.Fault, "since": timestamp(f.since), "fitted": f.fit, "met": f.met})
+	for _, f := range e.faults.List() {
+		list = append(list, object{"fault": f.Fault, "since": Timestamp(f.Since), "fitted": f.Fit, "met": f.Met})
 	}
 	return object{"faults": list}, nil
 }
 
 func (e *Emulator) controlInject(r *http.Request, body []byte) (any, error) {
 	var list struct {
-		Faults []Fault `json:"faults"`
+		Faults []fault.Fault `json:"faults"`
 	}
 	var several struct{ Faults json.RawMessage }
 	if json.Unmarshal(body, &several) == nil && several.Faults != nil {
-		if err := decodeSettings(&list, "", body); err != nil {
+		if err := settings.Decode(&list, "", body); err != nil {
 			return nil, err
 		}
 	} else {
-		var f Fault
+		var f fault.Fault
 		if err := f.UnmarshalJSON(body); err != nil {
 			return nil, err
 		}
-		list.Faults = []Fault{f}
+		list.Faults = []fault.Fault{f}
 	}
-	for _, f := range list.Faults {
-		if isZero(&f) {
-			return nil, wrongSetting("", "a fault is empty; it has %s", strings.Join(settingNames(&f), ", "))
-		}
-	}
-	if err := e.inject(list.Faults...); errors.Is(err, errTooManyFaults) {
-		return nil, controlProblem(http.StatusConflict, "tooMany", "%d faults wait already. DELETE %sfaults forgets them.", maxFaults, controlPath)
+	if err := e.faults.Inject(e.now(), list.Faults...); errors.Is(err, fault.ErrFull) {
+		return nil, controlProblem(http.StatusConflict, "tooMany", "%d faults wait already. DELETE %sfaults forgets them.", fault.MaxQueue, controlPath)
 	} else if err != nil {
 		return nil, err
 	}
@@ -241,7 +240,7 @@ func (e *Emulator) controlClear(r *http.Request, _ []byte) (any, error) {
 
 func (e *Emulator) controlVariants(*http.Request, []byte) (any, error) {
 	v := *e.variants.Load()
-	return maps.Collect(settings(&v)), nil
+	return maps.Collect(settings.Fields(&v)), nil
 }
 
 func (e *Emulator) controlVary(r *http.Request, body []byte) (any, error) {
@@ -258,21 +257,21 @@ func (e *Emulator) controlVary(r *http.Request, body []byte) (any, error) {
 }
 
 func (e *Emulator) controlClock(*http.Request, []byte) (any, error) {
-	return object{"now": e.now().UTC().Format(time.RFC3339Nano), "ahead": time.Duration(e.clock.by.Load()).String()}, nil
+	return object{"now": e.now().UTC().Format(time.RFC3339Nano), "ahead": e.clock.Ahead().String()}, nil
 }
 
 func (e *Emulator) controlAdvance(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
 		Advance time.Duration `json:"advance"`
 	}
-	if err := decodeSettings(&wanted, "", body); err != nil {
+	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	if wanted.Advance == 0 {
-		return nil, wrongSetting("advance", `it is a duration, such as "30s"`)
+		return nil, settings.Wrong("advance", `it is a duration, such as "30s"`)
 	}
-	if err := e.Advance(wanted.Advance); err != nil {
-		return nil, wrongSetting("advance", "%s", strings.TrimPrefix(err.Error(), "emulator: "))
+	if err := e.clock.Advance(wanted.Advance); err != nil {
+		return nil, settings.Wrong("advance", "%s", err)
 	}
 	return e.controlClock(r, nil)
 }
@@ -325,14 +324,14 @@ func (e *Emulator) controlRequests(r *http.Request, _ []byte) (any, error) {
 	if text := r.URL.Query().Get("last"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxShown {
-			return nil, wrongSetting("last", "it is a number from 1 to %d", maxShown)
+			return nil, settings.Wrong("last", "it is a number from 1 to %d", maxShown)
 		}
 		last = n
 	}
 	log, recording := e.counts.last(last)
 	list := []object{}
 	for _, entry := range log {
-		o := maps.Collect(settings(&entry))
+		o := maps.Collect(settings.Fields(&entry))
 		switch body := entry.Body; {
 		case len(body) == 0:
 		case len(body) > maxShownBody:
@@ -351,7 +350,7 @@ func (e *Emulator) controlRecord(_ *http.Request, body []byte) (any, error) {
 	var wanted struct {
 		Record bool `json:"record"`
 	}
-	if err := decodeSettings(&wanted, "", body); err != nil {
+	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
 	e.counts.keep(wanted.Record)
@@ -370,7 +369,7 @@ func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
 		Roles  []string `json:"roles"`
 	}
 	if body != nil {
-		if err := decodeSettings(&wanted, "", body); err != nil {
+		if err := settings.Decode(&wanted, "", body); err != nil {
 			return nil, err
 		}
 	}
@@ -378,22 +377,22 @@ func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
 	b := bearer{app: e.confidentialClient(), acr: "1", audience: worldwide}
 	switch {
 	case wanted.User == "" && wanted.Scopes != nil:
-		return nil, wrongSetting("scopes", "an application has roles; scopes go with a user")
+		return nil, settings.Wrong("scopes", "an application has roles; scopes go with a user")
 	case wanted.User != "" && wanted.Roles != nil:
-		return nil, wrongSetting("roles", "a user has scopes; roles are an application's")
+		return nil, settings.Wrong("roles", "a user has scopes; roles are an application's")
 	case wanted.User != "":
 		p, ok := e.person(wanted.User)
 		if !ok {
-			return nil, controlProblem(http.StatusNotFound, "notFound", "There is no user %q. GET /v1.0/users lists them.", shortened(wanted.User))
+			return nil, controlProblem(http.StatusNotFound, "notFound", "There is no user %q. GET /v1.0/users lists them.", settings.Shortened(wanted.User))
 		}
 		if len(wanted.Scopes) == 0 || slices.ContainsFunc(wanted.Scopes, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\r\n") }) {
-			return nil, wrongSetting("scopes", `they are a list such as ["User.Read"]`)
+			return nil, settings.Wrong("scopes", `they are a list such as ["User.Read"]`)
 		}
 		b.person, b.scopes = &p, wanted.Scopes
 	case wanted.Roles != nil:
-		v := *c.variants
+		v := *c.Variants
 		v.Roles = wanted.Roles
-		c.variants = &v
+		c.Variants = &v
 	}
 	token, seconds := e.accessToken(c, b)
 	return object{"token_type": "Bearer", "access_token": token, "expires_in": seconds}, nil

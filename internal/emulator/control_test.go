@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"licensegraph/internal/emulator/fault"
 )
 
 // steer asks the control endpoint, without a token.
@@ -128,7 +130,7 @@ func TestControlRefuses(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s", tt.method, tt.path, tt.body, r.status, r.raw)
 		}
 	}
-	if n := len(c.faults.list()); n != 0 {
+	if n := len(c.faults.List()); n != 0 {
 		t.Errorf("%d faults came of it", n)
 	}
 	if r := c.steer("POST", "faults", `{"body":"`+strings.Repeat("x", maxControlBody)+`"}`); r.status != 413 {
@@ -137,7 +139,7 @@ func TestControlRefuses(t *testing.T) {
 	if r := c.steer("POST", "faults", `{"status":500}`, "Content-Type", "text/plain"); r.status != 415 {
 		t.Errorf("as text: %d", r.status)
 	}
-	for range maxFaults - 1 {
+	for range fault.MaxQueue - 1 {
 		c.Inject(Fault{Status: 500})
 	}
 	if r := c.steer("POST", "faults", `{"faults":[{"status":500},{"status":501}]}`); r.status != 409 || !strings.Contains(string(r.raw), "DELETE /-/faults") {
@@ -206,7 +208,7 @@ func FuzzControl(f *testing.F) {
 		if w.Code < 200 || w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s %s %q: %d %s", method, path, body, w.Code, w.Body)
 		}
-		for _, f := range e.faults.list() {
+		for _, f := range e.faults.List() {
 			if f.Delay > 0 || f.Cut || f.Damage == "cut" || f.Damage == "stalled" {
 				e.ClearFaults() // They would end the fuzzing, or take its time.
 			}

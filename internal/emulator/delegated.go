@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // Password is that of everybody in the tenant, for the grant of that name. It is
@@ -41,8 +43,8 @@ func (a *askedScopes) has(scope string) bool { return slices.Contains(a.signIn, 
 
 // askedScopes reads what is asked for: permissions of one resource by name, or
 // all that were consented to. Names are compared without regard to case.
-func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
-	refuse := func(code string, number int, format string, args ...any) (askedScopes, *answer) {
+func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.Answer) {
+	refuse := func(code string, number int, format string, args ...any) (askedScopes, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, code, number, format, args...)
 		return askedScopes{}, &a
 	}
@@ -59,7 +61,7 @@ func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
 		}
 		audience, consented := resource, defaultScopes
 		switch {
-		case c.isGraph(resource):
+		case isGraph(c.Base, resource):
 		case e.isOwnAPI(resource):
 			audience, consented = e.clientID, e.ownScopes()
 		default:
@@ -95,7 +97,7 @@ func (e *Emulator) askedScopes(c *call, scope string) (askedScopes, *answer) {
 }
 
 // signInAs is the person who is to sign in, by object id or name.
-func (e *Emulator) signInAs(c *call, name string) (person, *answer) {
+func (e *Emulator) signInAs(c *wire.Call, name string) (person, *wire.Answer) {
 	p, ok := e.person(name)
 	switch {
 	case !ok:
@@ -110,7 +112,7 @@ func (e *Emulator) signInAs(c *call, name string) (person, *answer) {
 
 // personal is the answer of the token endpoint to whoever may act for a person,
 // by a code or a refresh token, or by something else.
-func (e *Emulator) personal(c *call, form url.Values, app *registration, acr string, p *person, asked askedScopes, by consent) answer {
+func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, acr string, p *person, asked askedScopes, by consent) wire.Answer {
 	audience, scopes, shown := asked.audience, asked.scopes, asked.shown
 	if audience == "" { // Signing in alone is a right at Graph.
 		audience = worldwide
@@ -133,15 +135,15 @@ func (e *Emulator) personal(c *call, form url.Values, app *registration, acr str
 		"access_token":   token,
 	}
 	if asked.has("offline_access") {
-		ends := c.date.Add(refreshLifetime).Unix()
+		ends := c.Date.Add(refreshLifetime).Unix()
 		switch {
 		case by.SinglePage && by.Kind == refreshKind:
 			ends = by.Ends
 		case by.SinglePage:
-			ends = c.date.Add(pageLifetime).Unix()
+			ends = c.Date.Add(pageLifetime).Unix()
 		}
 		body["refresh_token"] = e.sealConsent(consent{
-			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.date.UnixMilli(), Ends: ends, SinglePage: by.SinglePage,
+			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.Date.UnixMilli(), Ends: ends, SinglePage: by.SinglePage,
 		})
 	}
 	if asked.has("openid") {
@@ -155,15 +157,15 @@ func (e *Emulator) personal(c *call, form url.Values, app *registration, acr str
 
 // clientInfo is what MSAL names an account by.
 func (e *Emulator) clientInfo(p *person) string {
-	return base64.RawURLEncoding.EncodeToString(encode(object{"uid": p.id, "utid": e.id}))
+	return base64.RawURLEncoding.EncodeToString(wire.Encode(object{"uid": p.id, "utid": e.id}))
 }
 
 // idToken is one of Microsoft Learn, "ID token claims reference".
-func (e *Emulator) idToken(c *call, app *registration, p *person, asked askedScopes, nonce string) string {
+func (e *Emulator) idToken(c *wire.Call, app *registration, p *person, asked askedScopes, nonce string) string {
 	all := jwt.MapClaims{
 		"aud": app.id, "iss": e.issuer(c), "ver": "2.0", "tid": e.id, "oid": p.id, "sub": e.pairwise(p.id, app.id),
-		"iat": c.date.Add(-backdated).Unix(), "nbf": c.date.Add(-backdated).Unix(), "exp": c.date.Add(time.Hour).Unix(),
-		"uti": digest(c.requestID)[:22],
+		"iat": c.Date.Add(-backdated).Unix(), "nbf": c.Date.Add(-backdated).Unix(), "exp": c.Date.Add(time.Hour).Unix(),
+		"uti": wire.Digest(c.RequestID)[:22],
 	}
 	if nonce != "" {
 		all["nonce"] = nonce
@@ -216,7 +218,7 @@ func newSealer() cipher.AEAD {
 }
 
 func (e *Emulator) sealConsent(g consent) string {
-	return "1." + base64.RawURLEncoding.EncodeToString(e.sealer.Seal(nil, nil, encode(g), []byte(g.Kind)))
+	return "1." + base64.RawURLEncoding.EncodeToString(e.sealer.Seal(nil, nil, wire.Encode(g), []byte(g.Kind)))
 }
 
 func (e *Emulator) openConsent(kind, text string) (g consent, ok bool) {
@@ -230,7 +232,7 @@ func (e *Emulator) openConsent(kind, text string) (g consent, ok bool) {
 
 // refresh answers RFC 6749 section 6. Each answer has a new refresh token; the
 // old one stays good, as the service's does, until it ends.
-func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr string) answer {
+func (e *Emulator) refresh(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	if form.Get("refresh_token") == "" {
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'refresh_token'.")
 	}
@@ -240,7 +242,7 @@ func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr stri
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
 	case g.Client != app.id:
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700005, "The provided token was issued to another client.")
-	case c.date.Unix() >= g.Ends:
+	case c.Date.Unix() >= g.Ends:
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700082, "The refresh token has expired due to inactivity.")
 	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.")
@@ -267,7 +269,7 @@ func (e *Emulator) refresh(c *call, form url.Values, app *registration, acr stri
 }
 
 // password answers RFC 6749 section 4.3, which Entra ID allows public clients.
-func (e *Emulator) password(c *call, form url.Values, app *registration, acr string) answer {
+func (e *Emulator) password(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	for _, name := range []string{"username", "password", "scope"} {
 		if form.Get(name) == "" {
 			return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)

@@ -8,6 +8,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // deltaLifetime is how long a delta token works, by Microsoft Learn, "Use delta
@@ -41,12 +42,12 @@ type deltaQuery struct {
 	kind tenant.Kind
 }
 
-func (e *Emulator) deltaUsers(c *call) (any, *problem)  { return e.delta(c, tenant.User) }
-func (e *Emulator) deltaGroups(c *call) (any, *problem) { return e.delta(c, tenant.GroupKind) }
+func (e *Emulator) deltaUsers(c *call) (any, *wire.Problem)  { return e.delta(c, tenant.User) }
+func (e *Emulator) deltaGroups(c *call) (any, *wire.Problem) { return e.delta(c, tenant.GroupKind) }
 
 // delta answers what has changed since the token, or everything there is
 // without one.
-func (e *Emulator) delta(c *call, kind tenant.Kind) (any, *problem) {
+func (e *Emulator) delta(c *call, kind tenant.Kind) (any, *wire.Problem) {
 	d, p := e.readDelta(c, kind)
 	if p != nil {
 		return nil, p
@@ -61,7 +62,7 @@ func (e *Emulator) delta(c *call, kind tenant.Kind) (any, *problem) {
 	if len(items) > 0 {
 		body["value"] = items
 	}
-	link := c.root() + "/" + c.path + "?$"
+	link := c.Root() + "/" + c.Path + "?$"
 	if d.After >= 0 {
 		body["@odata.nextLink"] = link + "skiptoken=" + e.seal(d.deltaState)
 	} else {
@@ -71,13 +72,13 @@ func (e *Emulator) delta(c *call, kind tenant.Kind) (any, *problem) {
 }
 
 // readDelta reads the options, or the token of a link, which stands alone.
-func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) {
-	values, err := c.named(c.rawQuery)
+func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Problem) {
+	values, err := c.named(c.RawQuery)
 	if err != nil {
 		return nil, unsupported("The query cannot be parsed.")
 	}
 	d := &deltaQuery{kind: kind}
-	d.Path, d.Query, d.All, d.After, d.Member = c.version+"/"+c.path, c.rawQuery, true, -1, -1
+	d.Path, d.Query, d.All, d.After, d.Member = c.Version+"/"+c.Path, c.RawQuery, true, -1, -1
 	d.Until = c.tenant.LastChange() // What changes on the way is told in the next round.
 	for _, name := range []string{"$skiptoken", "$deltatoken"} {
 		token := values.Get(name)
@@ -88,30 +89,30 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 		if len(values) > 1 || !e.unseal(token, &old) || old.Path != d.Path {
 			return nil, badRequest("Badly formed token.")
 		}
-		again := object{"Location": c.root() + "/" + c.path + "?$deltatoken="}
+		again := object{"Location": c.Root() + "/" + c.Path + "?$deltatoken="}
 		switch {
 		case old.Epoch != e.epoch, old.Until > c.tenant.LastChange():
-			return nil, &problem{status: http.StatusBadRequest, code: "syncStateNotFound", message: "The sync state is not found. Start anew, without a token."}
-		case c.date.Sub(time.Unix(old.Made, 0)) > deltaLifetime:
-			return nil, &problem{status: http.StatusGone, code: "resyncRequired", message: "The token is too old. Start anew at the URL of the header Location.",
-				header: map[string]string{"Location": again["Location"].(string)}}
+			return nil, &wire.Problem{Status: http.StatusBadRequest, Code: "syncStateNotFound", Message: "The sync state is not found. Start anew, without a token."}
+		case c.Date.Sub(time.Unix(old.Made, 0)) > deltaLifetime:
+			return nil, &wire.Problem{Status: http.StatusGone, Code: "resyncRequired", Message: "The token is too old. Start anew at the URL of the header Location.",
+				Header: map[string]string{"Location": again["Location"].(string)}}
 		}
 		oldest := old.Since
 		if old.All {
 			oldest = old.Until
 		}
 		if _, known := c.tenant.ChangesSince(oldest); !known {
-			return nil, &problem{status: http.StatusGone, code: "resyncRequired", message: "So many changes were made since that they are not all known. Start anew at the URL of the header Location.",
-				header: map[string]string{"Location": again["Location"].(string)}}
+			return nil, &wire.Problem{Status: http.StatusGone, Code: "resyncRequired", Message: "So many changes were made since that they are not all known. Start anew at the URL of the header Location.",
+				Header: map[string]string{"Location": again["Location"].(string)}}
 		}
 		d.deltaState = old
 		if name == "$deltatoken" {
 			d.All, d.After, d.Until = false, int64(old.Since), c.tenant.LastChange()
 		}
 	}
-	d.Epoch, d.Made = e.epoch, c.date.Unix()
+	d.Epoch, d.Made = e.epoch, c.Date.Unix()
 	saved := *c
-	saved.rawQuery = d.Query
+	saved.RawQuery = d.Query
 	q, p := e.options(&saved, directory, optSelect|optFilter|optDelta)
 	if p != nil {
 		return nil, p
@@ -134,7 +135,7 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 			return nil, notImplemented(name)
 		}
 		if !ok {
-			return nil, notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, kind)
+			return nil, wire.NotParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, kind)
 		}
 	}
 	if q.filter != nil {
@@ -147,7 +148,7 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *problem) 
 }
 
 // filter reads the one kind of filter that delta queries have, of ids.
-func (d *deltaQuery) filter(f *odata.Filter) *problem {
+func (d *deltaQuery) filter(f *odata.Filter) *wire.Problem {
 	if f.Op == odata.Or {
 		for _, kid := range f.Kids {
 			if p := d.filter(kid); p != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -30,9 +32,9 @@ type deviceCode struct {
 }
 
 // startDevice is the device authorization endpoint, RFC 8628 section 3.1.
-func (e *Emulator) startDevice(c *call, tenant string) answer {
-	if c.method != http.MethodPost {
-		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.method)
+func (e *Emulator) startDevice(c *wire.Call, tenant string) wire.Answer {
+	if c.Method != http.MethodPost {
+		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
 	}
 	form, refused := e.form(c)
 	if refused != nil {
@@ -52,14 +54,14 @@ func (e *Emulator) startDevice(c *call, tenant string) answer {
 	if _, refused := e.askedScopes(c, form.Get("scope")); refused != nil {
 		return *refused
 	}
-	d := &deviceCode{code: rand.Text(), userCode: rand.Text()[:9], client: app.id, scope: form.Get("scope"), ends: c.date.Add(deviceLifetime)}
+	d := &deviceCode{code: rand.Text(), userCode: rand.Text()[:9], client: app.id, scope: form.Get("scope"), ends: c.Date.Add(deviceLifetime)}
 	e.deviceCodes.mu.Lock()
 	e.deviceCodes.pending = append(e.deviceCodes.pending, d)
 	if n := len(e.deviceCodes.pending) - pendingDevices; n > 0 {
 		e.deviceCodes.pending = e.deviceCodes.pending[n:]
 	}
 	e.deviceCodes.mu.Unlock()
-	uri := c.base + "/common/oauth2/v2.0/deviceauth"
+	uri := c.Base + "/common/oauth2/v2.0/deviceauth"
 	return tokens(object{
 		"device_code":      d.code,
 		"user_code":        d.userCode,
@@ -82,10 +84,10 @@ func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
 
 // approveDevice is the page on which a person lets a device sign in: with
 // user_code and login_hint at once.
-func (e *Emulator) approveDevice(c *call) answer {
-	query := c.rawQuery
-	if c.method == http.MethodPost {
-		query = string(c.body)
+func (e *Emulator) approveDevice(c *wire.Call) wire.Answer {
+	query := c.RawQuery
+	if c.Method == http.MethodPost {
+		query = string(c.Body)
 	}
 	asks, _ := url.ParseQuery(query)
 	userCode, hint := strings.ToUpper(strings.TrimSpace(asks.Get("user_code"))), asks.Get("login_hint")
@@ -94,7 +96,7 @@ func (e *Emulator) approveDevice(c *call) answer {
 		return ask.answer(http.StatusOK, "")
 	}
 	e.deviceCodes.mu.Lock()
-	d := e.deviceCodes.find(func(d *deviceCode) bool { return d.userCode == userCode && d.person == "" && c.date.Before(d.ends) })
+	d := e.deviceCodes.find(func(d *deviceCode) bool { return d.userCode == userCode && d.person == "" && c.Date.Before(d.ends) })
 	e.deviceCodes.mu.Unlock()
 	if d == nil {
 		ask.Problem = "That code didn't work. Check the code and try again."
@@ -119,8 +121,8 @@ func (e *Emulator) approveDevice(c *call) answer {
 }
 
 // redeemDevice answers RFC 8628 section 3.4.
-func (e *Emulator) redeemDevice(c *call, form url.Values, app *registration, acr string) answer {
-	refuse := func(code string, number int, text string) answer {
+func (e *Emulator) redeemDevice(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+	refuse := func(code string, number int, text string) wire.Answer {
 		return e.refuse(c, http.StatusBadRequest, code, number, "%s", text)
 	}
 	if form.Get("device_code") == "" {
@@ -134,13 +136,13 @@ func (e *Emulator) redeemDevice(c *call, form url.Values, app *registration, acr
 		return refuse("bad_verification_code", 70019, "The device code is not known, or was redeemed already.")
 	case d.client != app.id:
 		return refuse("invalid_grant", 700005, "The provided device code was issued to another client.")
-	case !c.date.Before(d.ends):
+	case !c.Date.Before(d.ends):
 		return refuse("expired_token", 70020, "The provided value for the input parameter 'device_code' is not valid. This device code has expired.")
-	case d.person == "" && c.date.Sub(d.polled) < deviceInterval-time.Second:
-		d.polled = c.date
+	case d.person == "" && c.Date.Sub(d.polled) < deviceInterval-time.Second:
+		d.polled = c.Date
 		return refuse("slow_down", 70018, "The client polls more often than the interval says.")
 	case d.person == "":
-		d.polled = c.date
+		d.polled = c.Date
 		return refuse("authorization_pending", 70016, "OAuth 2.0 device flow error. Authorization is pending. Continue polling.")
 	}
 	for i, p := range e.deviceCodes.pending {

@@ -1,6 +1,9 @@
 package emulator
 
-import "licensegraph/internal/emulator/tenant"
+import (
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
 
 // deviceType is the properties of a device, by "device resource type".
 var deviceType = entityType[*tenant.Device]{name: "microsoft.graph.device", other: otherDeviceProperties, props: map[string]property[*tenant.Device]{
@@ -27,7 +30,7 @@ var principalType = entityType[tenant.GUID]{name: "microsoft.graph.servicePrinci
 const principalName = "License reports"
 
 // pathDevice is the device that the path names, by its object id alone.
-func (e *Emulator) pathDevice(c *call) (int32, *problem) {
+func (e *Emulator) pathDevice(c *call) (int32, *wire.Problem) {
 	g, ok := parseGUID(c.params[0])
 	if !ok {
 		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/wire"
 )
 
 // listOptions are those of users and groups.
@@ -22,7 +23,7 @@ type listRules struct {
 
 // directoryList reads the options of users, groups and members. See Microsoft
 // Learn, "Advanced query capabilities on Microsoft Entra ID objects".
-func (e *Emulator) directoryList(c *call, r listRules, allowed option) (*query, *problem) {
+func (e *Emulator) directoryList(c *call, r listRules, allowed option) (*query, *wire.Problem) {
 	q, p := e.options(c, directory, allowed)
 	if p != nil {
 		return nil, p
@@ -46,7 +47,7 @@ func (e *Emulator) directoryList(c *call, r listRules, allowed option) (*query, 
 
 // directoryCount reads the options of a number alone, which is an advanced query
 // in itself.
-func (e *Emulator) directoryCount(c *call, r listRules) (*query, *problem) {
+func (e *Emulator) directoryCount(c *call, r listRules) (*query, *wire.Problem) {
 	if !c.eventual() {
 		return nil, badRequest("$count is not currently supported.")
 	}
@@ -61,10 +62,10 @@ func (e *Emulator) directoryCount(c *call, r listRules) (*query, *problem) {
 }
 
 func (c *call) eventual() bool {
-	return strings.EqualFold(c.header.Get("ConsistencyLevel"), "eventual")
+	return strings.EqualFold(c.Header.Get("ConsistencyLevel"), "eventual")
 }
 
-func (r listRules) check(q *query, at level) *problem {
+func (r listRules) check(q *query, at level) *wire.Problem {
 	if q.search != nil {
 		if p := r.searchable(q.search); p != nil {
 			return p
@@ -87,7 +88,7 @@ func (r listRules) check(q *query, at level) *problem {
 		case errors.As(err, &other):
 			return notImplemented(string(other))
 		case errors.Is(err, errInvalidClause):
-			return notParsed("%s", sentence(err))
+			return wire.NotParsed("%s", sentence(err))
 		case err != nil:
 			return directory.filtering("%s", sentence(err))
 		}
@@ -98,7 +99,7 @@ func (r listRules) check(q *query, at level) *problem {
 	return nil
 }
 
-func (r listRules) searchable(s *odata.Search) (p *problem) {
+func (r listRules) searchable(s *odata.Search) (p *wire.Problem) {
 	s.Clauses(func(clause *odata.Search) bool {
 		switch {
 		case slices.Contains(r.filter.other, clause.Property):
@@ -129,8 +130,8 @@ func fitting[T any](q *query, from source[T], text func(property string) func(T)
 }
 
 // plainCount answers a number as text.
-func plainCount(c *call, n int) answer {
-	a := answer{status: http.StatusOK, units: c.cost(), body: strconv.AppendInt(nil, int64(n), 10)}
-	a.set("Content-Type", "text/plain")
+func plainCount(c *call, n int) wire.Answer {
+	a := wire.Answer{Status: http.StatusOK, Units: c.cost(), Body: strconv.AppendInt(nil, int64(n), 10)}
+	a.Set("Content-Type", "text/plain")
 	return a
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // TestFilterOperators asks for each property with each operator, first as it is and
@@ -346,7 +348,7 @@ func TestOptionNames(t *testing.T) {
 		}
 	}
 	long := "/users?custom=" + strings.Repeat("x", maxRaw)
-	r := c.do("POST", "/beta/$batch", string(encode(object{"requests": []object{
+	r := c.do("POST", "/beta/$batch", string(wire.Encode(object{"requests": []object{
 		{"id": "1", "method": "GET", "url": "/users?$filter=accountEnabled eq true and startswith(displayName,'a')&$top=1"},
 		{"id": "2", "method": "GET", "url": "users?$filter=accountEnabled+eq+true&$top=1"},
 		{"id": "3", "method": "GET", "url": long},

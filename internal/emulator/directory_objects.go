@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const maxIDs = 1000
@@ -17,7 +18,7 @@ const maxIDs = 1000
 // objectTypes are the names that "directoryObject: getByIds" takes.
 var objectTypes = []string{"administrativeunit", "application", "contact", "device", "directoryobject", "group", "orgcontact", "serviceprincipal", "user"}
 
-func (e *Emulator) getByIDs(c *call) (any, *problem) {
+func (e *Emulator) getByIDs(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {
 		return nil, p
@@ -25,7 +26,7 @@ func (e *Emulator) getByIDs(c *call) (any, *problem) {
 	if p := checkObjects(q.sel); p != nil {
 		return nil, p
 	}
-	if c.variants.GetByIDsIgnoreSelect {
+	if c.Variants.GetByIDsIgnoreSelect {
 		q.sel = nil
 	}
 	var body struct {
@@ -100,7 +101,7 @@ func (c *call) directoryObject(r holder, sel, readers []string) object {
 }
 
 // checkObjects refuses a $select of properties that no type here has.
-func checkObjects(sel []string) *problem {
+func checkObjects(sel []string) *wire.Problem {
 	for _, name := range sel {
 		_, ofUser := userType.props[name]
 		_, ofGroup := groupType.props[name]
@@ -110,7 +111,7 @@ func checkObjects(sel []string) *problem {
 			return notImplemented(name)
 		}
 		if !ofUser && !ofGroup && !ofDevice && !ofPrincipal {
-			return notParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
+			return wire.NotParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.directoryObject'.", name)
 		}
 	}
 	return nil
@@ -134,11 +135,11 @@ func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, rea
 }
 
 // decode reads a JSON body that has nothing but the members of v.
-func (c *call) decode(v any) *problem {
+func (c *call) decode(v any) *wire.Problem {
 	if p := c.jsonType(); p != nil {
 		return p
 	}
-	d := json.NewDecoder(bytes.NewReader(c.body))
+	d := json.NewDecoder(bytes.NewReader(c.Body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return badRequest("Unable to read JSON request payload: %s", err)
@@ -149,10 +150,10 @@ func (c *call) decode(v any) *problem {
 	return nil
 }
 
-func (c *call) jsonType() *problem {
-	if mediaType, _, _ := mime.ParseMediaType(c.header.Get("Content-Type")); mediaType != "application/json" {
-		p := usualProblem(http.StatusUnsupportedMediaType)
-		p.code, p.message = "Request_BadRequest", "The Content-Type of the request must be application/json."
+func (c *call) jsonType() *wire.Problem {
+	if mediaType, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type")); mediaType != "application/json" {
+		p := wire.Usual(http.StatusUnsupportedMediaType)
+		p.Code, p.Message = "Request_BadRequest", "The Content-Type of the request must be application/json."
 		return p
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // directoryRole is what a person may do beside what everybody may. What an
@@ -205,14 +206,14 @@ func (e *Emulator) PersonInRole(role string) (userID string) {
 
 // permit checks the caller's permission: of an application its roles, of a
 // person the scopes, and besides what the person may.
-func (e *Emulator) permit(c *call) *problem {
+func (e *Emulator) permit(c *call) *wire.Problem {
 	needed, list := c.route.app, c.route.list
 	person := c.who.user != ""
 	if person {
 		needed, list = c.route.scopes, c.route.listScopes
 	}
 	if c.route.cloud {
-		switch c.variants.Permissions {
+		switch c.Variants.Permissions {
 		case "list":
 			needed = list
 		case "":
@@ -238,7 +239,7 @@ func (e *Emulator) permit(c *call) *problem {
 	case c.route.cloud:
 		return cloud(http.StatusForbidden, "missingRequiredPermission", "The caller lacks a permission that this operation requires, such as %s.", needed[0])
 	}
-	return usualProblem(http.StatusForbidden)
+	return wire.Usual(http.StatusForbidden)
 }
 
 // without leaves some permissions out of a list of them.

@@ -73,7 +73,7 @@ func TestManual(t *testing.T) {
 // TestVariantsTable holds the table of variants to the comments of the fields.
 func TestVariantsTable(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "emulator.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "settings/variants.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,7 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"licensegraph/internal/emulator/clock"
+	"licensegraph/internal/emulator/fault"
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/throttle"
+	"licensegraph/internal/emulator/wire"
 )
 
 // Options say which tenant to build and what to keep while it runs.
@@ -29,165 +35,15 @@ type Options struct {
 	State io.ReadSeeker
 }
 
-// Variants are the ways in which tenants differ, or in which the
-// documentation leaves more than one reading. The zero value of each is the
-// strictest reading. By the numbers of the open points in the wire contract
-// they are: 1 ExpandErrors, 2 ExpandOne, 3 ExpandNestedSelect,
-// 4 NestedFilterDrops, 7 WrapSingle, 8 PageSize, EmptyPages and
-// ExpandWithoutLink, 9 IgnoreCloudOptions, 10 AssignmentFilter,
-// 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID, 16 ReprocessListed,
-// 17 RightAllotments, 18 MyAssignments, 19 Devices and DevicesListed, 20 SubscriptionTimestamps,
-// 21 SubscriptionsOnSelect, 22 NullError, 24 GetByIDsIgnoreSelect,
-// 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
-// ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
-// 37 RawParts, 38 GroupsByAge. The others, 5, 6, 12, 23, 29, 30, 32 and 34 to
-// 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates, PlainAgents,
-// MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles belong to no point.
-type Variants struct {
-	// ExpandErrors says which relations of assignment errors can be expanded:
-	// "" = "assignedTo", the only one seen to work; "none"; "both", also
-	// together; "ignore" answers as if $expand had not been asked for.
-	ExpandErrors string `json:"expandErrors"`
-	// ExpandNestedSelect allows $expand=assignedTo($select=…).
-	ExpandNestedSelect bool `json:"expandNestedSelect"`
-	// WrapSingle answers single cloudLicensing entities as {"value":{…}}, as
-	// some reference pages print them.
-	WrapSingle bool `json:"wrapSingle"`
-	// PageSize is the default page size of cloudLicensing lists and the most
-	// that $top can ask for; 0 = 100.
-	PageSize int `json:"pageSize"`
-	// DirectoryPageSize is the default page size of users and groups; 0 = 100.
-	// $top can ask for up to 999.
-	DirectoryPageSize int `json:"directoryPageSize"`
-	// EmptyPages puts an empty page with a next link before each real one.
-	EmptyPages bool `json:"emptyPages"`
-	// NullError writes the error of a good licenseAssignmentState as null, as
-	// the reference page says, instead of the text None that the service sends.
-	NullError bool `json:"nullError"`
-	// GetByIDsIgnoreSelect makes getByIds answer the default properties
-	// whatever $select says.
-	GetByIDsIgnoreSelect bool `json:"getByIDsIgnoreSelect"`
-	// CloudLicensing: "" = available; "forbidden" answers every cloudLicensing
-	// call with 403, as where its permissions cannot be consented; "missing"
-	// with 404, as in clouds without it.
-	CloudLicensing string `json:"cloudLicensing"`
-	// MissingUsageRight is the answer for the usageRight of an error that has
-	// none: "" = 204 No Content; "notFound" = 404; "null" = {"value":null}.
-	MissingUsageRight string `json:"missingUsageRight"`
-	// IgnoreCloudOptions silently ignores $count, $orderby, $skip and $search
-	// on cloudLicensing lists instead of refusing them.
-	IgnoreCloudOptions bool `json:"ignoreCloudOptions"`
-	// SkuIDEqualOnly refuses the operator in for skuId on assignment errors and
-	// allotments.
-	SkuIDEqualOnly bool `json:"skuIDEqualOnly"`
-	// SubscriptionTimestamps writes the dates of an allotment's subscriptions
-	// as timestamps, as the samples do, instead of dates.
-	SubscriptionTimestamps bool `json:"subscriptionTimestamps"`
-	// SubscriptionsOnSelect leaves the subscriptions out of lists of allotments
-	// and of expanded ones unless $select names them, as the samples do.
-	SubscriptionsOnSelect bool `json:"subscriptionsOnSelect"`
-	// ExpandOne allows one relation of assignments at a time to be expanded.
-	ExpandOne bool `json:"expandOne"`
-	// ExpandWithoutLink cuts expanded cloudLicensing collections after a page
-	// without a link to the rest.
-	ExpandWithoutLink bool `json:"expandWithoutLink"`
-	// NestedFilterDrops drops assignments whose expanded allotment does not fit
-	// the $filter inside $expand, instead of leaving the allotment null.
-	NestedFilterDrops bool `json:"nestedFilterDrops"`
-	// AssignmentFilter allows $filter=id eq '…' on assignments.
-	AssignmentFilter bool `json:"assignmentFilter"`
-	// ApplyUnsupported answers $apply with 501.
-	ApplyUnsupported bool `json:"applyUnsupported"`
-	// RightAllotments serves usageRights/{id}/allotments, which only the
-	// metadata knows.
-	RightAllotments bool `json:"rightAllotments"`
-	// MyAssignments serves the list /me/cloudLicensing/assignments, which no
-	// page has, with the permissions of Microsoft's list.
-	MyAssignments bool `json:"myAssignments"`
-	// ReprocessOK answers reprocessAssignments with 200 instead of 204.
-	ReprocessOK bool `json:"reprocessOK"`
-	// OmitCreatedID leaves the id out of the answer to a new assignment of a
-	// person, group or device, as the samples do.
-	OmitCreatedID bool `json:"omitCreatedID"`
-	// GroupEffects is how long a change of a group's assignments takes to reach
-	// the members; 0 = five seconds, [Immediately] = at once. Until then, and in
-	// any case until the clock has moved on, licenseProcessingState says
-	// ProcessingInProgress.
-	GroupEffects time.Duration `json:"groupEffects"`
-	// ReplicationLag is how long a change can take to be seen: who reads gets what
-	// was before the first change of the last so many seconds, as from a replica.
-	// Each first change copies the tenant, which takes its time in a large one.
-	ReplicationLag time.Duration `json:"replicationLag"`
-	// LostUpdates is how soon after a change of a group's licenses by
-	// assignLicense another one is made in ignorance of it, and undoes it; 0 =
-	// none is lost.
-	LostUpdates time.Duration `json:"lostUpdates"`
-	// ReprocessListed serves reprocessAssignments of groups and of oneself too and, where
-	// there are devices, of devices, which Microsoft's list of permissions alone has. They
-	// take the permissions of that list.
-	ReprocessListed bool `json:"reprocessListed"`
-	// Devices serves the cloudLicensing of devices, which the metadata lacks: what has a
-	// page.
-	Devices bool `json:"devices"`
-	// DevicesListed serves of devices also what Microsoft's list of permissions alone has:
-	// lists of assignments, single entities and what is below these, PATCH and DELETE.
-	// These take the permissions of that list.
-	DevicesListed bool `json:"devicesListed"`
-	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
-	// advanced query, as the table of filters has it; a sample of the same page
-	// shows it refused.
-	GroupsByAge bool `json:"groupsByAge"`
-	// PersonalDetails refuses licenseDetails to applications, as its page says.
-	PersonalDetails bool `json:"personalDetails"`
-	// PlainAgents shows the accounts of agents as users, not as what is derived from
-	// that.
-	PlainAgents bool `json:"plainAgents"`
-	// Permissions says who names those of cloudLicensing that work: "" = the
-	// reference pages and Microsoft's list of permissions, either of them; "pages"
-	// alone; "list" alone, which has no CloudLicensing permission.
-	Permissions string `json:"permissions"`
-	// RefuseHiddenFilters answers 403 to a filter or search by a property that the
-	// caller's basic permissions do not read. Otherwise everything is left out of the
-	// answer, as the page of $filter says.
-	RefuseHiddenFilters bool `json:"refuseHiddenFilters"`
-	// RawParts is the share, 0 to 1, of batches with a part whose body stands in the
-	// answer as a page of HTML, unquoted, so that the whole is no JSON; spread
-	// evenly.
-	RawParts float64 `json:"rawParts"`
-	// EmptyPartCodes leaves the error code of parts of a batch empty that answer
-	// 403, as a sample of the batching page does.
-	EmptyPartCodes bool `json:"emptyPartCodes"`
-	// Throttling is how much is taken before the answer is 429; the zero value
-	// is the published limits.
-	Throttling Throttling `json:"throttling"`
-	// UsageRightFailures is the share, 0 to 1, of usage right reads that
-	// answer 500, spread evenly.
-	UsageRightFailures float64 `json:"usageRightFailures"`
-	// OnBehalfOf is what stands in the way of the on-behalf-of grant:
-	// "" = nothing. With interaction_required and the claims to ask the person
-	// for are answered "mfa" = AADSTS50076, "enroll" = 50079 and "policy" =
-	// 53003; with invalid_grant "consent" = 65001.
-	OnBehalfOf string `json:"onBehalfOf"`
-	// Roles are the application roles that new tokens carry; nil = all that
-	// the endpoints need.
-	Roles []string `json:"roles"`
-}
+// What steers an emulator.
+type (
+	Variants   = settings.Variants
+	Throttling = settings.Throttling
+	Fault      = fault.Fault
+)
 
 // Immediately has changes of groups reach their members at once.
-const Immediately time.Duration = -1
-
-// haveDevices says whether devices have cloudLicensing.
-func (v *Variants) haveDevices() bool { return v.Devices || v.DevicesListed }
-
-func (v *Variants) groupEffects() time.Duration {
-	switch v.GroupEffects {
-	case 0:
-		return 5 * time.Second
-	case Immediately:
-		return 0
-	}
-	return v.GroupEffects
-}
+const Immediately = settings.Immediately
 
 // Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
 // use.
@@ -205,17 +61,17 @@ type Emulator struct {
 	users    int
 	state    io.ReadSeeker // Options.State
 	resets   sync.Mutex    // of who reads it
-	clock    *clock
+	clock    *clock.Clock
 	now      func() time.Time // of the clock
-	variants atomic.Pointer[Variants]
+	variants atomic.Pointer[settings.Variants]
 	answers  atomic.Int64 // numbers request ids
 	reads    atomic.Int64 // of usage rights, for Variants.UsageRightFailures
 	batches  atomic.Int64 // for Variants.RawParts
-	faults   faults
-	throttle throttle
+	faults   *fault.Queue
+	throttle throttle.Meter
 	counts   counts
 	// observer looks at each answer after it was written; nil: nobody does.
-	observer func(*call, http.ResponseWriter, *http.Request, *answer)
+	observer func(*wire.Call, http.ResponseWriter, *http.Request, *wire.Answer)
 
 	controlFor string // Options.Control
 
@@ -262,8 +118,8 @@ func Open(opts Options) (*Emulator, error) {
 	} else {
 		t = tenant.New(opts.Seed, opts.Users)
 	}
-	d, c := t.Dice(), &clock{base: opts.Now}
-	t.Live(c.now())
+	d, c := t.Dice(), clock.NewClock(opts.Now)
+	t.Live(c.Now())
 	e := &Emulator{
 		tenant:       t,
 		groupChanges: map[tenant.GUID]groupChanged{},
@@ -272,8 +128,9 @@ func Open(opts Options) (*Emulator, error) {
 		users:        opts.Users,
 		state:        opts.State,
 		clock:        c,
-		now:          c.now,
+		now:          c.Now,
 		counts:       counts{record: opts.Record},
+		faults:       fault.NewQueue(isLabel),
 		clientID:     d.GUID("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.LongID("client secret", 0)[:20],
 		linkKey:      []byte(d.LongID("link key", 0))[:32],
@@ -289,7 +146,7 @@ func Open(opts Options) (*Emulator, error) {
 	if err != nil {
 		panic(err) // The key has the right length.
 	}
-	e.epoch = c.now().UnixNano()
+	e.epoch = c.Now().UnixNano()
 	e.SetVariants(opts.Variants)
 	return e, nil
 }
@@ -317,7 +174,7 @@ func (e *Emulator) replace(t *tenant.Tenant) {
 	t.Live(e.now())
 	e.tenant, e.replica, e.groupChanges = t, nil, map[tenant.GUID]groupChanged{}
 	e.epoch++
-	e.throttle.forget()
+	e.throttle.Forget()
 }
 
 // DelegatedToken is a token to Graph of a signed-in person with these
@@ -337,14 +194,28 @@ func (e *Emulator) UserToken(userID string, scopes ...string) string {
 }
 
 // Variants are those in force.
-func (e *Emulator) Variants() Variants { return *e.variants.Load() }
+func (e *Emulator) Variants() settings.Variants { return *e.variants.Load() }
 
 // SetVariants changes the variants from the next request on.
-func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
+func (e *Emulator) SetVariants(v settings.Variants) { e.variants.Store(&v) }
 
 // TenantID is the directory's id. The token endpoint also knows the tenant as
 // licensegraph.example.
 func (e *Emulator) TenantID() string { return e.id }
+
+// Advance moves the emulator's clock on by d, without waiting: tokens end, what
+// was under way takes effect, limits of throttling are free again and faults with
+// a time begin and end. A clock neither goes back nor further than a hundred
+// years.
+func (e *Emulator) Advance(d time.Duration) error {
+	if err := e.clock.Advance(d); err != nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
+	return nil
+}
+
+// Now is the time by the emulator's clock.
+func (e *Emulator) Now() time.Time { return e.clock.Now() }
 
 // ServeHTTP answers one request. A [Fault] that cuts the connection makes it
 // panic with [http.ErrAbortHandler], which net/http turns into just that.
@@ -355,10 +226,10 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := e.newCall(r)
 	a := e.answer(c, r)
-	e.counts.add(c.label, Count{Requests: 1, ResourceUnits: a.units, Bytes: int64(len(a.body))}, Request{
-		Method: r.Method, URL: r.URL.RequestURI(), Body: c.body, Status: a.status,
+	e.counts.add(c.Label, Count{Requests: 1, ResourceUnits: a.Units, Bytes: int64(len(a.Body))}, Request{
+		Method: r.Method, URL: r.URL.RequestURI(), Body: c.Body, Status: a.Status,
 	})
-	a.write(w, c)
+	a.Write(w, c)
 	if e.observer != nil {
 		e.observer(c, w, r, &a)
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -258,7 +259,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	get := func(seed uint64, uri string) []byte {
 		now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // Links carry the time.
 		e := New(Options{Users: 60, Seed: seed, Now: func() time.Time { return now }})
-		call := &call{base: "http://graph", date: e.now(), requestID: "test"}
+		call := &wire.Call{Base: "http://graph", Date: e.now(), RequestID: "test"}
 		token := e.sign(call, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://graph"+uri, nil)
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -349,7 +350,7 @@ func TestLogIsBounded(t *testing.T) {
 	t.Parallel()
 	c := counts{record: true}
 	for i := range maxLog + 3 {
-		c.add(other, Count{}, Request{Status: i})
+		c.add(wire.Other, Count{}, Request{Status: i})
 	}
 	log, _ := c.last(maxLog)
 	if len(log) != maxLog || log[0].Status != 3 || log[maxLog-1].Status != maxLog+2 {
@@ -366,11 +367,11 @@ func TestLoggedBodiesAreBounded(t *testing.T) {
 	for _, before := range []int{0, 3, maxLog, maxLog + 7} {
 		c := counts{record: true}
 		for range before {
-			c.add(other, Count{}, Request{URL: "/beta/x", Body: []byte("small")})
+			c.add(wire.Other, Count{}, Request{URL: "/beta/x", Body: []byte("small")})
 		}
 		body := make([]byte, maxBody)
 		for i := range 40 {
-			c.add(other, Count{}, Request{URL: "/beta/x", Body: body, Status: i})
+			c.add(wire.Other, Count{}, Request{URL: "/beta/x", Body: body, Status: i})
 		}
 		log, _ := c.last(maxLog)
 		sum, kept := 0, 0

@@ -2,13 +2,13 @@ package emulator
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 func TestFaults(t *testing.T) {
@@ -55,12 +55,12 @@ func TestFaults(t *testing.T) {
 	if r := c.get("/v1.0/groups"); r.status != 200 {
 		t.Errorf("cleared: %d", r.status)
 	}
-	c.Inject(Fault{Endpoint: tokenLabel, Status: 503})
+	c.Inject(Fault{Endpoint: wire.TokenLabel, Status: 503})
 	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 503 || r.body["error"] != "temporarily_unavailable" ||
 		!strings.HasPrefix(fmt.Sprint(r.body["error_description"]), "AADSTS90033: ") { // RFC 6749 section 5.2
 		t.Errorf("token endpoint: %d %s", r.status, r.raw)
 	}
-	c.Inject(Fault{Endpoint: tokenLabel, Status: 400, Code: "interaction_required", Message: "Mine.", Inner: map[string]any{"claims": "{}"}})
+	c.Inject(Fault{Endpoint: wire.TokenLabel, Status: 400, Code: "interaction_required", Message: "Mine.", Inner: map[string]any{"claims": "{}"}})
 	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 400 || r.body["error"] != "interaction_required" || r.body["claims"] != "{}" ||
 		!strings.Contains(fmt.Sprint(r.body["error_description"]), ": Mine.") {
 		t.Errorf("its own code: %d %s", r.status, r.raw)
@@ -94,7 +94,7 @@ func TestThrottled(t *testing.T) {
 	if h := got["1"]["headers"].(row); h["Retry-After"] != "3" || !strings.HasPrefix(str(h, "x-ms-throttle-scope"), "Tenant_Application/Read/") || h["x-ms-throttle-information"] == nil {
 		t.Errorf("a part: %v", h)
 	}
-	c.Inject(Fault{Endpoint: tokenLabel, Status: 429})
+	c.Inject(Fault{Endpoint: wire.TokenLabel, Status: 429})
 	if r := c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", ""); r.status != 429 || r.header.Get("x-ms-throttle-scope") != "" {
 		t.Errorf("token endpoint: %d %v", r.status, r.header)
 	}
@@ -165,22 +165,6 @@ func TestFaultInBatch(t *testing.T) {
 	}
 	if got["3"]["body"] != "<html>" || got["4"]["status"] != 504.0 {
 		t.Errorf("parts 3 and 4: %v %v", got["3"], got["4"])
-	}
-}
-
-func TestFaultDelayEndsWithTheRequest(t *testing.T) {
-	t.Parallel()
-	c := start(t, Options{Users: 10})
-	c.Inject(Fault{Endpoint: "GET /groups", Delay: time.Hour})
-	f := c.faults.next(&call{label: "GET /groups"}, "/beta/groups")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if f.wait(ctx) {
-		t.Error("waited for an hour")
-	}
-	c.Inject(Fault{Endpoint: "GET /groups", Delay: time.Millisecond})
-	if r := c.get("/beta/groups"); r.status != 200 {
-		t.Errorf("after the delay: %d", r.status)
 	}
 }
 

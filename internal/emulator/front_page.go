@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // missing is what Microsoft Graph has near this surface and the emulator has not. It
@@ -28,9 +30,9 @@ var missing = []string{
 }
 
 // frontPage is what a person finds at the root: what is here and what is not.
-func (e *Emulator) frontPage(c *call) answer {
-	if c.method != http.MethodGet && c.method != http.MethodHead {
-		return answer{status: http.StatusMethodNotAllowed, plain: true, header: map[string]string{"Allow": "GET, HEAD"}}
+func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
+	if c.Method != http.MethodGet && c.Method != http.MethodHead {
+		return wire.Answer{Status: http.StatusMethodNotAllowed, Plain: true, Header: map[string]string{"Allow": "GET, HEAD"}}
 	}
 	type endpoint struct{ Method, Path, Version, Application, Delegated, When, Basic string }
 	var endpoints []endpoint
@@ -49,7 +51,7 @@ func (e *Emulator) frontPage(c *call) answer {
 		if len(r.basic) > 0 {
 			one.Basic = r.basic[0]
 		}
-		if r.there != nil && !r.there(c.variants) {
+		if r.there != nil && !r.there(c.Variants) {
 			one.When = "switched off: see the variants"
 		}
 		endpoints = append(endpoints, one)
@@ -60,15 +62,15 @@ func (e *Emulator) frontPage(c *call) answer {
 	}
 	var b bytes.Buffer
 	err := frontTemplate.Execute(&b, map[string]any{
-		"Base": c.base, "Tenant": e.id, "Domain": mainDomain, "Client": e.clientID, "Secret": e.clientSecret, "Public": e.PublicClientID(), "Password": Password,
+		"Base": c.Base, "Tenant": e.id, "Domain": mainDomain, "Client": e.clientID, "Secret": e.clientSecret, "Public": e.PublicClientID(), "Password": Password,
 		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": missing, "Controls": controls, "Control": controlPath, "Steered": e.controlFor != "off",
 	})
 	if err != nil {
 		panic(err) // The template and what goes into it are our own.
 	}
-	a := answer{status: http.StatusOK, body: b.Bytes(), plain: true}
+	a := wire.Answer{Status: http.StatusOK, Body: b.Bytes(), Plain: true}
 	for name, value := range pageHeaders("") {
-		a.set(name, value)
+		a.Set(name, value)
 	}
 	return a
 }

@@ -12,6 +12,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }
@@ -20,7 +21,7 @@ func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byt
 // answer that Graph would not give.
 func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 	e, wrong := checked(Options{Users: 20})
-	token := e.sign(&call{base: "http://graph", date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	token := e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
 	return e, func(method, uri, body string) (int, []byte) {
 		u, err := url.ParseRequestURI(uri)
 		if err != nil {
@@ -54,7 +55,7 @@ func FuzzFilter(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	inside := &call{tenant: tenant.New(1, 5), variants: &Variants{}}
+	inside := &call{Call: &wire.Call{Variants: &Variants{}}, tenant: tenant.New(1, 5)}
 	f.Fuzz(func(t *testing.T, s string) {
 		n, err := odata.ParseFilter(s)
 		if err != nil {
@@ -108,7 +109,7 @@ func FuzzURL(f *testing.F) {
 		if !ok || version != "beta" && version != "v1.0" {
 			return
 		}
-		status, body = ask("POST", "/"+version+"/$batch", string(encode(object{"requests": []object{
+		status, body = ask("POST", "/"+version+"/$batch", string(wire.Encode(object{"requests": []object{
 			{"id": "1", "method": "GET", "url": part, "headers": object{"ConsistencyLevel": "eventual"}},
 		}})))
 		var batch struct{ Responses []struct{ Status int } }

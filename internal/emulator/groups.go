@@ -9,6 +9,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // groupType is the properties of a group, by "group resource type".
@@ -18,7 +19,7 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	"id":              {get: func(_ *call, g *tenant.Group) any { return g.ID().String() }, onDefault: true, basic: true},
 	"deletedDateTime": {get: always[*tenant.Group](nil), onDefault: true},
 	"classification":  {get: always[*tenant.Group](nil), onDefault: true},
-	"createdDateTime": {get: func(_ *call, g *tenant.Group) any { return timestamp(g.Created) }, onDefault: true},
+	"createdDateTime": {get: func(_ *call, g *tenant.Group) any { return Timestamp(g.Created) }, onDefault: true},
 	"description":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.About }), onDefault: true},
 	"displayName":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.Name }), onDefault: true, basic: true},
 	"groupTypes": {get: func(_ *call, g *tenant.Group) any {
@@ -40,7 +41,7 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 
 	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, license: true},
 	"licenseProcessingState": {get: func(c *call, g *tenant.Group) any {
-		if state := c.tenant.ProcessingState(g, c.date); state != "" {
+		if state := c.tenant.ProcessingState(g, c.Date); state != "" {
 			return object{"state": state}
 		}
 		return nil
@@ -80,7 +81,7 @@ var groupFilter = rules{resource: "Group", or: true, other: otherGroupProperties
 // createdDateTime, and a sample of the same page shows them refused.
 func (c *call) groupRules() listRules {
 	r := listRules{filter: groupFilter, search: groupFilter.texts(), order: map[string]bool{"displayName": false, "createdDateTime": true}}
-	if c.variants.GroupsByAge {
+	if c.Variants.GroupsByAge {
 		r.filter.fields = maps.Clone(r.filter.fields)
 		r.filter.fields["createdDateTime"] = field{kind: odata.DateTimeOffset, advanced: "ge le" + nullOps}
 	}
@@ -128,7 +129,7 @@ func (c *call) groupSource() source[int32] {
 }
 
 // pathGroup is the group that the path names, by its object id alone.
-func (e *Emulator) pathGroup(c *call) (int32, *problem) {
+func (e *Emulator) pathGroup(c *call) (int32, *wire.Problem) {
 	g, ok := parseGUID(c.params[0])
 	if !ok {
 		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
@@ -146,7 +147,7 @@ const maxExpanded = 20
 
 // checkGroupOptions refuses what groups do not have. The one relation that can
 // be expanded has no options of its own and does not go with advanced queries.
-func checkGroupOptions(c *call, q *query) *problem {
+func checkGroupOptions(c *call, q *query) *wire.Problem {
 	if p := c.cloudSelected(q); p != nil {
 		return p
 	}
@@ -189,7 +190,7 @@ func (e *Emulator) renderGroup(c *call, q *query, g *tenant.Group) object {
 	return o
 }
 
-func (e *Emulator) getGroup(c *call) (any, *problem) {
+func (e *Emulator) getGroup(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -206,7 +207,7 @@ func (e *Emulator) getGroup(c *call) (any, *problem) {
 	return o, nil
 }
 
-func (e *Emulator) listGroups(c *call) (any, *problem) {
+func (e *Emulator) listGroups(c *call) (any, *wire.Problem) {
 	q, p := e.directoryList(c, c.groupRules(), listOptions|optExpand)
 	if p != nil {
 		return nil, p
@@ -223,7 +224,7 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 		}
 		by := func(i int32) string { return strings.ToLower(t.Group(i).Name) }
 		if q.orderBy[0].Path == "createdDateTime" {
-			by = func(i int32) string { return timestamp(t.Group(i).Created) }
+			by = func(i int32) string { return Timestamp(t.Group(i).Created) }
 		}
 		groups = sortedBy(all, nil, by, q.orderBy[0].Descending)
 	}
@@ -235,7 +236,7 @@ func (e *Emulator) listGroups(c *call) (any, *problem) {
 	}), nil
 }
 
-func (e *Emulator) countGroups(c *call) (any, *problem) {
+func (e *Emulator) countGroups(c *call) (any, *wire.Problem) {
 	q, p := e.directoryCount(c, c.groupRules())
 	if p != nil {
 		return nil, p
@@ -259,7 +260,7 @@ func (c *call) groups(q *query) listing[int32] {
 
 // listMembersWithErrors answers directory objects, though only people can fail.
 // No page documents its options: it takes the least that is of use.
-func (e *Emulator) listMembersWithErrors(c *call) (any, *problem) {
+func (e *Emulator) listMembersWithErrors(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect|optTop)
 	if p != nil {
 		return nil, p

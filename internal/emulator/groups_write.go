@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // maxBound is how many members one request can add, by "Add members".
@@ -23,7 +24,7 @@ type groupChange struct {
 	members               []holder
 }
 
-func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
+func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *wire.Problem) {
 	body, p := c.rawMembers()
 	if p != nil {
 		return nil, p
@@ -33,13 +34,13 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		raw := body[name]
 		invalid := badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
-		read := func(v any) *problem {
+		read := func(v any) *wire.Problem {
 			if json.Unmarshal(raw, v) != nil || string(raw) == "null" && name != "description" {
 				return invalid
 			}
 			return nil
 		}
-		var p *problem
+		var p *wire.Problem
 		switch name {
 		case "displayName":
 			p = read(&g.name)
@@ -99,7 +100,7 @@ func (e *Emulator) readGroup(c *call, create bool) (*groupChange, *problem) {
 
 // freeNickname refuses one that another Microsoft 365 group has: theirs are unique
 // in a tenant, by "group resource type".
-func (c *call) freeNickname(g *groupChange, of int32, unified bool) *problem {
+func (c *call) freeNickname(g *groupChange, of int32, unified bool) *wire.Problem {
 	if g.nickname == nil || !unified {
 		return nil
 	}
@@ -113,7 +114,7 @@ func (c *call) freeNickname(g *groupChange, of int32, unified bool) *problem {
 }
 
 // boundMembers reads the URLs of directory objects.
-func (e *Emulator) boundMembers(c *call, raw json.RawMessage) ([]holder, *problem) {
+func (e *Emulator) boundMembers(c *call, raw json.RawMessage) ([]holder, *wire.Problem) {
 	var urls []json.RawMessage
 	if json.Unmarshal(raw, &urls) != nil || len(urls) == 0 || len(urls) > maxBound {
 		return nil, badRequest("The value of '%s' is not a list of 1 to %d URLs.", membersBind, maxBound)
@@ -133,13 +134,13 @@ func (e *Emulator) boundMembers(c *call, raw json.RawMessage) ([]holder, *proble
 }
 
 // boundObject reads the URL of a directory object, in either version.
-func (c *call) boundObject(raw json.RawMessage) (holder, *problem) {
-	wrong := badRequest("The reference is not the absolute URL of a directory object, such as %s/directoryObjects/{id}.", c.root())
+func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
+	wrong := badRequest("The reference is not the absolute URL of a directory object, such as %s/directoryObjects/{id}.", c.Root())
 	var url string
 	if json.Unmarshal(raw, &url) != nil || len(url) > maxAdvanced {
 		return holder{}, wrong
 	}
-	rest, ok := strings.CutPrefix(url, c.base+"/")
+	rest, ok := strings.CutPrefix(url, c.Base+"/")
 	if !ok {
 		rest, ok = strings.CutPrefix(url, worldwide+"/")
 	}
@@ -169,11 +170,11 @@ func (c *call) bindsDevices() bool {
 // mayBeMembers refuses what cannot be a member of a group, by the table of "Add
 // members": a Microsoft 365 group takes users alone, a security group no Microsoft 365
 // group.
-func (c *call) mayBeMembers(list []holder, unified bool) *problem {
+func (c *call) mayBeMembers(list []holder, unified bool) *wire.Problem {
 	for _, m := range list {
 		switch {
 		case m.Kind == tenant.DeviceKind && !c.bindsDevices():
-			return usualProblem(http.StatusForbidden)
+			return wire.Usual(http.StatusForbidden)
 		case unified && m.Kind != tenant.User, m.Kind == tenant.GroupKind && c.tenant.Group(m.At).Unified:
 			return badRequest("The object '%s' is not of a kind that can be a member of this group.", c.tenant.IDOf(m))
 		}
@@ -182,7 +183,7 @@ func (c *call) mayBeMembers(list []holder, unified bool) *problem {
 }
 
 // createGroup makes a group, by "Create group".
-func (e *Emulator) createGroup(c *call) (any, *problem) {
+func (e *Emulator) createGroup(c *call) (any, *wire.Problem) {
 	g, p := e.readGroup(c, true)
 	if p != nil {
 		return nil, p
@@ -203,12 +204,12 @@ func (e *Emulator) createGroup(c *call) (any, *problem) {
 	}
 	o := groupType.render(c, c.tenant.Group(i), nil)
 	o["@odata.context"] = c.context("groups/$entity")
-	location := c.root() + "/groups/" + c.tenant.Group(i).ID().String()
+	location := c.Root() + "/groups/" + c.tenant.Group(i).ID().String()
 	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
 }
 
 // updateGroup changes a group, by "Update group", or adds members.
-func (e *Emulator) updateGroup(c *call) (any, *problem) {
+func (e *Emulator) updateGroup(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
 		return nil, p
@@ -220,7 +221,7 @@ func (e *Emulator) updateGroup(c *call) (any, *problem) {
 	members := g.name == nil && g.nickname == nil && g.about == nil && len(g.members) > 0
 	limited := !c.who.has(changeGroups) || c.who.user != "" && !c.who.clearance.has(writesGroups)
 	if limited && !members {
-		return nil, usualProblem(http.StatusForbidden)
+		return nil, wire.Usual(http.StatusForbidden)
 	}
 	if p := c.freeNickname(g, i, c.tenant.Group(i).Unified); p != nil {
 		return nil, p
@@ -243,7 +244,7 @@ func (e *Emulator) updateGroup(c *call) (any, *problem) {
 }
 
 // deleteGroup deletes a group that gives no licenses.
-func (e *Emulator) deleteGroup(c *call) (any, *problem) {
+func (e *Emulator) deleteGroup(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
 		return nil, p
@@ -255,7 +256,7 @@ func (e *Emulator) deleteGroup(c *call) (any, *problem) {
 }
 
 // addMember adds one member by a reference, by "Add members".
-func (e *Emulator) addMember(c *call) (any, *problem) {
+func (e *Emulator) addMember(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
 		return nil, p
@@ -278,7 +279,7 @@ func (e *Emulator) addMember(c *call) (any, *problem) {
 }
 
 // removeMember takes one member out, by "Remove member".
-func (e *Emulator) removeMember(c *call) (any, *problem) {
+func (e *Emulator) removeMember(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
 		return nil, p
@@ -289,7 +290,7 @@ func (e *Emulator) removeMember(c *call) (any, *problem) {
 	}
 	who, found := c.tenant.Find(id)
 	if found && who.Kind == tenant.DeviceKind && !c.bindsDevices() {
-		return nil, usualProblem(http.StatusForbidden)
+		return nil, wire.Usual(http.StatusForbidden)
 	}
 	if !found || !c.tenant.Leave(i, who, c.when()) {
 		return nil, noSuchObject(c.params[1])

@@ -7,24 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 )
-
-func TestAcceptsGzip(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		"gzip": true, "GZIP": true, "br, gzip;q=0.5": true, "*": true, "deflate, *;q=0.1": true, "x-gzip": true,
-		"": false, "identity": false, "gzip;q=0": false, "gzip; q=0.000, *": false, "*;q=0": false, "br": false, "gzip;q=high": false,
-	} {
-		if got := acceptsGzip(http.Header{"Accept-Encoding": {text}}); got != want {
-			t.Errorf("%q: %v", text, got)
-		}
-	}
-}
 
 // TestGzip compresses what is long, where it is accepted, and nothing else.
 func TestGzip(t *testing.T) {

@@ -1,9 +1,12 @@
 package emulator
 
-import "licensegraph/internal/emulator/tenant"
+import (
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
 
 // pathHolder is the person, group or device that the path begins with.
-func (e *Emulator) pathHolder(c *call) (holder, *problem) {
+func (e *Emulator) pathHolder(c *call) (holder, *wire.Problem) {
 	switch c.route.segments[0] {
 	case "groups":
 		i, p := e.pathGroup(c)

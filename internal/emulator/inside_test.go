@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -86,4 +88,21 @@ func (c *client) later(d time.Duration) {
 	if err := c.Advance(d); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// jsonType is the Content-Type of a good answer.
+const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+// maxBody is the longest body of a request.
+const maxBody = 4 << 20
+
+// maxWait is the longest Retry-After of a caller that comes back early.
+const maxWait = 10 * time.Minute
+
+// parseJSON reads one value, with its numbers as they are written.
+func parseJSON(raw []byte) (v any, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	ok = d.Decode(&v) == nil
+	return v, ok
 }

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // KeyGrace is how long tokens of the key before last are still taken after
@@ -124,14 +126,14 @@ func (r *keyRing) find(id string, now time.Time) (*rsa.PublicKey, error) {
 func (e *Emulator) RotateKeys() { e.keyRing.rotate(e.now()) }
 
 // keys is the key set, RFC 7517 section 5, with what Entra ID adds.
-func (e *Emulator) keys(c *call, tenant string) answer {
+func (e *Emulator) keys(c *wire.Call, tenant string) wire.Answer {
 	issuer, refused := e.issuerOf(c, tenant)
 	if refused != nil {
 		return *refused
 	}
 	encoded := base64.RawURLEncoding.EncodeToString
 	set := []object{}
-	for _, k := range e.keyRing.published(c.date) {
+	for _, k := range e.keyRing.published(c.Date) {
 		set = append(set, object{
 			"kty": "RSA", "use": "sig", "kid": k.id, "x5t": k.id,
 			"n":      encoded(k.private.N.Bytes()),
@@ -140,5 +142,5 @@ func (e *Emulator) keys(c *call, tenant string) answer {
 			"issuer": issuer,
 		})
 	}
-	return answer{status: http.StatusOK, header: map[string]string{"Access-Control-Allow-Origin": "*"}, body: encode(object{"keys": set})}
+	return wire.Answer{Status: http.StatusOK, Header: map[string]string{"Access-Control-Allow-Origin": "*"}, Body: wire.Encode(object{"keys": set})}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // licenseDetails is what a person has of one product, however it came.
@@ -21,9 +22,9 @@ var detailsType = entityType[licenseDetails]{name: "microsoft.graph.licenseDetai
 }}
 
 // listDetails answers everything at once; $select is the only option.
-func (e *Emulator) listDetails(c *call) (any, *problem) {
-	if c.variants.PersonalDetails && c.who.user == "" {
-		return nil, usualProblem(http.StatusForbidden)
+func (e *Emulator) listDetails(c *call) (any, *wire.Problem) {
+	if c.Variants.PersonalDetails && c.who.user == "" {
+		return nil, wire.Usual(http.StatusForbidden)
 	}
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {

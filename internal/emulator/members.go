@@ -6,6 +6,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // memberFilter is what members of all kinds can be filtered by, which is an
@@ -33,7 +34,7 @@ func (c *call) memberValue(h holder, path string) string {
 	}
 }
 
-func (e *Emulator) listMembers(c *call) (any, *problem) {
+func (e *Emulator) listMembers(c *call) (any, *wire.Problem) {
 	q, p := e.directoryList(c, memberOptions, optSelect|optFilter|optTop|optCount|optSearch)
 	if p != nil {
 		return nil, p
@@ -50,7 +51,7 @@ func (e *Emulator) listMembers(c *call) (any, *problem) {
 	}), nil
 }
 
-func (e *Emulator) countMembers(c *call) (any, *problem) {
+func (e *Emulator) countMembers(c *call) (any, *wire.Problem) {
 	q, p := e.directoryCount(c, memberOptions)
 	if p != nil {
 		return nil, p
@@ -63,7 +64,7 @@ func (e *Emulator) countMembers(c *call) (any, *problem) {
 }
 
 // members lists those of the group that the path names, as far as they fit.
-func (e *Emulator) members(c *call, q *query) (none listing[holder], p *problem) {
+func (e *Emulator) members(c *call, q *query) (none listing[holder], p *wire.Problem) {
 	group, p := e.pathGroup(c)
 	if p != nil {
 		return none, p

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // What Microsoft Graph has and the tenant has not is not refused in Graph's words,
@@ -13,14 +15,14 @@ import (
 // user, group, directoryObject and of the root of version 1.0 and beta.
 
 // notImplemented answers what Microsoft Graph has and the tenant has not.
-func notImplemented(what string) *problem {
-	return &problem{status: http.StatusNotImplemented, code: "notImplemented",
-		message: fmt.Sprintf("'%s' is of Microsoft Graph, and not implemented by the embedded tenant.", what)}
+func notImplemented(what string) *wire.Problem {
+	return &wire.Problem{Status: http.StatusNotImplemented, Code: "notImplemented",
+		Message: fmt.Sprintf("'%s' is of Microsoft Graph, and not implemented by the embedded tenant.", what)}
 }
 
 // unwritable refuses a property in a body: one that Microsoft Graph takes and the tenant
 // does not, one that is computed, or one that there is not.
-func unwritable(name, of string, taken, other, relations []string, known bool) *problem {
+func unwritable(name, of string, taken, other, relations []string, known bool) *wire.Problem {
 	relation, bound := strings.CutSuffix(name, "@odata.bind")
 	switch {
 	case slices.Contains(taken, name), slices.Contains(other, name), bound && slices.Contains(relations, relation):
@@ -40,7 +42,7 @@ var (
 // notHere is the error of a filter by a property that only Microsoft Graph has.
 type notHere string
 
-func (n notHere) Error() string { return notImplemented(string(n)).message }
+func (n notHere) Error() string { return notImplemented(string(n)).Message }
 
 // otherUserProperties, otherGroupProperties and otherDeviceProperties are those that
 // are not served.

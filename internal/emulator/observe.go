@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/exchange"
+	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/wire"
 )
 
 // Observe has every answer from now on told to a function after it was sent, but for those that a [Fault] has made or
 // changed. It is called before the first request.
 func (e *Emulator) Observe(observer func(exchange.Exchange)) {
-	e.observer = func(c *call, w http.ResponseWriter, r *http.Request, a *answer) {
-		if a.faulty {
+	e.observer = func(c *wire.Call, w http.ResponseWriter, r *http.Request, a *wire.Answer) {
+		if a.Faulty {
 			return
 		}
 		_ = http.NewResponseController(w).Flush() // Nobody waits for the observer.
@@ -20,30 +22,27 @@ func (e *Emulator) Observe(observer func(exchange.Exchange)) {
 	}
 }
 
-func (e *Emulator) exchange(c *call, header http.Header, r *http.Request, a *answer) exchange.Exchange {
+func (e *Emulator) exchange(c *wire.Call, header http.Header, r *http.Request, a *wire.Answer) exchange.Exchange {
 	x := exchange.Exchange{
-		Base: c.base, Method: r.Method, URL: r.URL.RequestURI(), RequestHeader: r.Header, Request: c.body,
-		Status: a.status, Header: header, Body: a.body,
-		Reading: reading(c.variants),
+		Base: c.Base, Method: r.Method, URL: r.URL.RequestURI(), RequestHeader: r.Header, Request: c.Body,
+		Status: a.Status, Header: header, Body: a.Body,
+		Reading: reading(c.Variants),
 		First: func(token string) (string, bool) {
 			var d deltaState
 			ok := e.unseal(token, &d)
 			return d.Query, ok && strings.HasSuffix(d.Path, "/delta")
 		},
-		Skip: func(id string) bool { return slices.Contains(a.faultyParts, id) },
+		Skip: func(id string) bool { return slices.Contains(a.FaultyParts, id) },
 	}
-	if c.who != nil {
-		x.Permissions = slices.Concat([]string{""}, c.who.roles, c.who.scopes)
-		if c.who.user != "" {
-			x.Permissions = slices.Concat([]string{""}, c.who.scopes)
-		}
+	if a.Permissions != nil {
+		x.Permissions = slices.Concat([]string{""}, a.Permissions)
 	}
 	return x
 }
 
 // reading says what the variants make of the points that the documentation
 // leaves open.
-func reading(v *Variants) exchange.Reading {
+func reading(v *settings.Variants) exchange.Reading {
 	return exchange.Reading{
 		Wrapped:           v.WrapSingle,
 		NullError:         v.NullError,

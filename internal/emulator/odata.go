@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/wire"
 )
 
 // option is a bit for each system query option that an endpoint documents.
@@ -86,8 +87,8 @@ type expansion = odata.Expansion
 
 // relation is what may be asked of a relation inside $expand.
 type relation struct {
-	check  func(c *call, sel []string) *problem // of a nested $select
-	filter *rules                               // of a nested $filter; nil: there is none
+	check  func(c *call, sel []string) *wire.Problem // of a nested $select
+	filter *rules                                    // of a nested $filter; nil: there is none
 }
 
 // relations are those of a type by name.
@@ -95,7 +96,7 @@ type relations map[string]relation
 
 // check refuses what cannot be expanded. One level is all there is, and of the
 // options inside only $select and, at one relation, $filter.
-func (rs relations) check(c *call, q *query) *problem {
+func (rs relations) check(c *call, q *query) *wire.Problem {
 	for _, x := range q.expand {
 		r, ok := rs[x.Path]
 		if !ok {
@@ -122,7 +123,7 @@ func (rs relations) check(c *call, q *query) *problem {
 
 // cloudOptions reads the options of a cloudLicensing resource and checks them
 // against what its type has.
-func (e *Emulator) cloudOptions(c *call, allowed option, check func(*call, []string) *problem, known relations, filter rules) (*query, *problem) {
+func (e *Emulator) cloudOptions(c *call, allowed option, check func(*call, []string) *wire.Problem, known relations, filter rules) (*query, *wire.Problem) {
 	q, p := e.options(c, licensing, allowed)
 	if p != nil {
 		return nil, p
@@ -143,26 +144,26 @@ func (e *Emulator) cloudOptions(c *call, allowed option, check func(*call, []str
 
 // dialect is how a family of resources refuses options.
 type dialect struct {
-	unsupported func(format string, args ...any) *problem // option not known or not allowed here
-	selecting   func(format string, args ...any) *problem
-	expanding   func(format string, args ...any) *problem
-	filtering   func(format string, args ...any) *problem
+	unsupported func(format string, args ...any) *wire.Problem // option not known or not allowed here
+	selecting   func(format string, args ...any) *wire.Problem
+	expanding   func(format string, args ...any) *wire.Problem
+	filtering   func(format string, args ...any) *wire.Problem
 }
 
-var directory = dialect{unsupported, notParsed, notParsed, unsupported}
+var directory = dialect{unsupported, wire.NotParsed, wire.NotParsed, unsupported}
 
 var licensing = dialect{cloudProblem("invalidQuery"), cloudProblem("invalidQuery"), cloudProblem("invalidExpansion"), cloudProblem("invalidFilter")}
 
-func cloudProblem(inner string) func(format string, args ...any) *problem {
-	return func(format string, args ...any) *problem {
+func cloudProblem(inner string) func(format string, args ...any) *wire.Problem {
+	return func(format string, args ...any) *wire.Problem {
 		return cloud(http.StatusBadRequest, inner, format, args...)
 	}
 }
 
 // options reads the query of a call. Whatever the endpoint does not document
 // is refused: the service may ignore it silently, which is worse.
-func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem) {
-	values, err := c.named(c.rawQuery)
+func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *wire.Problem) {
+	values, err := c.named(c.RawQuery)
 	q := &query{raw: optionsOf(values), after: -1}
 	if err == nil && len(q.raw) > maxRaw && !values.Has("$skiptoken") {
 		err = &odata.Error{Position: maxRaw, Want: fmt.Sprintf("at most %d bytes", maxRaw)}
@@ -186,7 +187,7 @@ func (e *Emulator) options(c *call, d dialect, allowed option) (*query, *problem
 }
 
 // maxRaw bounds the options of a first page: the links to the others carry them.
-const maxRaw = maxURL - 1<<10
+const maxRaw = wire.MaxURL - 1<<10
 
 func parseQuery(raw string) (url.Values, error) { return odata.ParseQuery(raw) }
 
@@ -195,7 +196,7 @@ func parseQuery(raw string) (url.Values, error) { return odata.ParseQuery(raw) }
 // responses".
 func (c *call) named(raw string) (url.Values, error) {
 	values, err := parseQuery(raw)
-	if err != nil || c.version != "beta" {
+	if err != nil || c.Version != "beta" {
 		return values, err
 	}
 	for _, name := range slices.Collect(maps.Keys(values)) {
@@ -207,20 +208,20 @@ func (c *call) named(raw string) (url.Values, error) {
 	return values, nil
 }
 
-func (q *query) read(c *call, d dialect, allowed option, name string, values []string) *problem {
+func (q *query) read(c *call, d dialect, allowed option, name string, values []string) *wire.Problem {
 	known := optionNames[name] != 0 || slices.Contains(otherOptions, name)
 	if !known {
 		bare := "$" + strings.ToLower(strings.TrimPrefix(name, "$"))
 		if strings.HasPrefix(name, "$") || optionNames[bare] != 0 || slices.Contains(otherOptions, bare) {
-			return notParsed("The query parameter '%s' is not supported.", name)
+			return wire.NotParsed("The query parameter '%s' is not supported.", name)
 		}
 		return nil // A custom option, which OData lets pass.
 	}
 	if len(values) > 1 {
-		return notParsed("Query option '%s' was specified more than once, but it must be specified at most once.", name)
+		return wire.NotParsed("Query option '%s' was specified more than once, but it must be specified at most once.", name)
 	}
 	if allowed&optionNames[name] == 0 {
-		if c.route.cloud && c.variants.IgnoreCloudOptions && slices.Contains([]string{"$count", "$orderby", "$skip", "$search"}, name) {
+		if c.route.cloud && c.Variants.IgnoreCloudOptions && slices.Contains([]string{"$count", "$orderby", "$skip", "$search"}, name) {
 			return nil
 		}
 		if name == "$top" {
@@ -254,7 +255,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		}
 	case "$count":
 		if q.count, err = odata.Boolean(strings.TrimSpace(value)); err != nil {
-			return notParsed("Invalid value '%s' for $count query option found. Valid values are 'true' and 'false'.", value)
+			return wire.NotParsed("Invalid value '%s' for $count query option found. Valid values are 'true' and 'false'.", value)
 		}
 	case "$search":
 		if q.search, err = odata.ParseSearch(value); err != nil {
@@ -264,7 +265,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		if len(c.query) > 1 {
 			return d.unsupported("'$apply' cannot be combined with other query options.")
 		}
-		if c.variants.ApplyUnsupported {
+		if c.Variants.ApplyUnsupported {
 			return cloud(http.StatusNotImplemented, "invalidQuery", "'$apply' is not implemented.")
 		}
 		if q.apply, err = odata.ParseApply(value); err == nil {
@@ -275,7 +276,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		}
 	case "$orderby":
 		if q.orderBy, err = odata.ParseOrderBy(value); err != nil {
-			return notParsed("Invalid $orderby: %s.", err)
+			return wire.NotParsed("Invalid $orderby: %s.", err)
 		}
 	}
 	return nil

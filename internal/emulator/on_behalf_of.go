@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 const onBehalfOfGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -28,14 +30,14 @@ func (e *Emulator) whoever(userID string) *person {
 }
 
 // outside is a call that nobody has made.
-func (e *Emulator) outside(base string) *call {
-	return &call{base: base, date: e.now(), variants: e.variants.Load(), requestID: e.dice.GUID("outside", int(e.lifetimes.Load())).String()}
+func (e *Emulator) outside(base string) *wire.Call {
+	return &wire.Call{Base: base, Date: e.now(), Variants: e.variants.Load(), RequestID: e.dice.GUID("outside", int(e.lifetimes.Load())).String()}
 }
 
 // onBehalfOf exchanges the token with which a person called the application for
 // one to Graph, RFC 7523 section 2.1 in the way of Microsoft Learn, "Microsoft
 // identity platform and OAuth 2.0 On-Behalf-Of flow".
-func (e *Emulator) onBehalfOf(c *call, form url.Values, app *registration, acr string) answer {
+func (e *Emulator) onBehalfOf(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	if app.public {
 		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
 	}
@@ -65,8 +67,8 @@ func (e *Emulator) onBehalfOf(c *call, form url.Values, app *registration, acr s
 }
 
 // asserted is the person whose token the assertion is.
-func (e *Emulator) asserted(c *call, assertion string) (person, *answer) {
-	refuse := func(number int, format string, args ...any) (person, *answer) {
+func (e *Emulator) asserted(c *wire.Call, assertion string) (person, *wire.Answer) {
+	refuse := func(number int, format string, args ...any) (person, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", number, format, args...)
 		return person{}, &a
 	}
@@ -91,15 +93,15 @@ func (e *Emulator) asserted(c *call, assertion string) (person, *answer) {
 
 // interaction refuses what only the person can make possible, and says what to
 // ask the person for.
-func (e *Emulator) interaction(c *call) *answer {
+func (e *Emulator) interaction(c *wire.Call) *wire.Answer {
 	var body object
-	switch c.variants.OnBehalfOf {
+	switch c.Variants.OnBehalfOf {
 	case "mfa":
-		body = c.refusal("interaction_required", 50076, "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '%s'.", worldwide)
+		body = entraError(c, "interaction_required", 50076, "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '%s'.", worldwide)
 	case "enroll":
-		body = c.refusal("interaction_required", 50079, "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multifactor authentication to access '%s'.", worldwide)
+		body = entraError(c, "interaction_required", 50079, "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multifactor authentication to access '%s'.", worldwide)
 	case "policy":
-		body = c.refusal("interaction_required", 53003, "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.")
+		body = entraError(c, "interaction_required", 53003, "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.")
 	case "consent":
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", 65001, "The user or administrator has not consented to use the application with ID '%s'.", e.clientID)
 		return &a
@@ -107,6 +109,6 @@ func (e *Emulator) interaction(c *call) *answer {
 		return nil
 	}
 	policy := e.dice.GUID("conditional access policy", 0).String()
-	body["claims"] = string(encode(object{"access_token": object{"polids": object{"essential": true, "values": []string{policy}}}}))
-	return &answer{status: http.StatusBadRequest, body: encode(body)}
+	body["claims"] = string(wire.Encode(object{"access_token": object{"polids": object{"essential": true, "values": []string{policy}}}}))
+	return &wire.Answer{Status: http.StatusBadRequest, Body: wire.Encode(body)}
 }

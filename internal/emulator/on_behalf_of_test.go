@@ -14,6 +14,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // onBehalf is the form of the grant, with fields in pairs put in place of the
@@ -137,7 +139,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 	own := func(more jwt.MapClaims) string {
 		all := jwt.MapClaims{"aud": c.ClientID(), "oid": me, "scp": "access_as_user"}
 		maps.Copy(all, more)
-		return c.sign(&call{base: c.URL, date: c.now(), requestID: "test"}, all)
+		return c.sign(&wire.Call{Base: c.URL, Date: c.now(), RequestID: "test"}, all)
 	}
 	claims := jwt.MapClaims{"aud": c.ClientID(), "tid": c.TenantID(), "oid": me, "scp": "access_as_user", "exp": at.Add(time.Hour).Unix()}
 	forged, _ := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(stranger)

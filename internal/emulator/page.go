@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // link is what a next link carries: everything that the next page needs.
@@ -33,7 +35,7 @@ const (
 // seal makes l opaque and safe against edits. The nonce follows from the text,
 // so that equal answers are equal bytes.
 func (e *Emulator) seal(l any) string {
-	text := encode(l)
+	text := wire.Encode(l)
 	sum := sha256.Sum256(append(slices.Clip(e.linkKey), text...))
 	nonce := sum[:e.links.NonceSize()]
 	return base64.RawURLEncoding.EncodeToString(e.links.Seal(nonce, nonce, text, nil))
@@ -52,10 +54,10 @@ func (e *Emulator) unseal(text string, l any) bool {
 
 // resume reads the token of a next link into q. The link is to be followed as
 // it is: with the options of the first page beside the token, and no other path.
-func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
+func (e *Emulator) resume(c *call, q *query, allowed option) *wire.Problem {
 	bad := badRequest("The value of $skiptoken is not valid for this request.")
-	unknown := &problem{status: http.StatusBadRequest, code: "DirectoryPageTokenNotFoundException", message: "The page token is not known. Start from the first page."}
-	old := expiredPage()
+	unknown := &wire.Problem{Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Message: "The page token is not known. Start from the first page."}
+	old := wire.ExpiredPage()
 	if c.route.cloud {
 		bad = cloudProblem("invalidQuery")("The value of $skiptoken is not valid for this request.")
 		unknown = cloudProblem("invalidQuery")("The value of $skiptoken is not known.")
@@ -67,23 +69,17 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *problem {
 	}
 	delete(c.query, "$skiptoken")
 	q.raw = optionsOf(c.query)
-	if l.Path != c.version+"/"+c.path || l.Query != digest(q.raw) {
+	if l.Path != c.Version+"/"+c.Path || l.Query != wire.Digest(q.raw) {
 		return bad
 	}
 	switch {
 	case l.Epoch != e.epoch:
 		return unknown
-	case c.date.Sub(time.Unix(l.Made, 0)) > linkLifetime+linkTicks:
+	case c.Date.Sub(time.Unix(l.Made, 0)) > linkLifetime+linkTicks:
 		return old
 	}
 	q.after, q.real, q.later = l.After, l.Real, true
 	return nil
-}
-
-// expiredPage is what the directory says of a link that is too old.
-func expiredPage() *problem {
-	return &problem{status: http.StatusBadRequest, code: "Directory_ExpiredPageToken",
-		message: "The specified page token value has expired and can no longer be included in your request."}
 }
 
 // pageOf writes one page of a list, with the link to the next.
@@ -92,15 +88,15 @@ func pageOf[T any](e *Emulator, c *call, q *query, context string, size int, l l
 	if q.count && !q.later {
 		body["@odata.count"] = l.count()
 	}
-	if c.variants.EmptyPages && !q.real {
-		body["@odata.nextLink"] = e.nextLink(c, c.path, q.raw, q.after, true)
+	if c.Variants.EmptyPages && !q.real {
+		body["@odata.nextLink"] = e.nextLink(c, c.Path, q.raw, q.after, true)
 		return body
 	}
 	items := make([]object, 0, min(size, 1000))
 	last := q.after
 	for place, x := range l.after(q.after) {
 		if len(items) == size {
-			body["@odata.nextLink"] = e.nextLink(c, c.path, q.raw, last, false)
+			body["@odata.nextLink"] = e.nextLink(c, c.Path, q.raw, last, false)
 			break
 		}
 		items = append(items, render(x))
@@ -132,11 +128,11 @@ func optionsOf(values url.Values) string {
 var readable = strings.NewReplacer("+", "%20", "%24", "$", "%2C", ",", "%28", "(", "%29", ")", "%27", "'", "%2F", "/", "%3A", ":")
 
 func (e *Emulator) nextLink(c *call, path, raw string, after int64, real bool) string {
-	token := e.seal(link{c.version + "/" + path, digest(raw), after, real, c.date.Truncate(linkTicks).Unix(), e.epoch})
+	token := e.seal(link{c.Version + "/" + path, wire.Digest(raw), after, real, c.Date.Truncate(linkTicks).Unix(), e.epoch})
 	if raw != "" {
 		raw += "&"
 	}
-	return c.root() + "/" + path + "?" + raw + "$skiptoken=" + token
+	return c.Root() + "/" + path + "?" + raw + "$skiptoken=" + token
 }
 
 // expandList puts an expanded cloudLicensing collection into o: a page of it,
@@ -147,7 +143,7 @@ func expandList[T any](e *Emulator, c *call, o object, x expansion, path string,
 	size := c.cloudPageSize(&query{})
 	for place, item := range l.after(-1) {
 		if len(list) == size {
-			if !c.variants.ExpandWithoutLink {
+			if !c.Variants.ExpandWithoutLink {
 				raw := ""
 				if x.Select != nil {
 					raw = optionsOf(url.Values{"$select": {strings.Join(x.Select, ",")}})
@@ -167,12 +163,12 @@ func (c *call) directoryPageSize(q *query) int {
 	if q.top > 0 {
 		return q.top
 	}
-	return positive(c.variants.DirectoryPageSize, 100)
+	return positive(c.Variants.DirectoryPageSize, 100)
 }
 
 // cloudPageSize is that of cloudLicensing lists: $top beyond it is capped.
 func (c *call) cloudPageSize(q *query) int {
-	size := positive(c.variants.PageSize, 100)
+	size := positive(c.Variants.PageSize, 100)
 	if q.top > 0 {
 		return min(q.top, size)
 	}

@@ -4,17 +4,18 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // route is one endpoint of Graph.
 type route struct {
 	method   string
 	template string
-	handler  func(*Emulator, *call) (any, *problem)
+	handler  func(*Emulator, *call) (any, *wire.Problem)
 	cloud    bool // a cloudLicensing resource: under beta only
 	me       bool // needs a signed-in person
 	app      []string
@@ -24,19 +25,17 @@ type route struct {
 	// list and listScopes are what Microsoft's list of permissions has in place of app
 	// and scopes. It knows nothing but roots.
 	list, listScopes []string
-	there            func(*Variants) bool // nil: always
-	writes           bool                 // changes the tenant
-	clearance        clearance            // of a person who writes; 0 = assignsLicenses
-	units            int                  // base cost by "Microsoft Graph service-specific throttling limits"
+	there            func(*settings.Variants) bool // nil: always
+	writes           bool                          // changes the tenant
+	clearance        clearance                     // of a person who writes; 0 = assignsLicenses
+	units            int                           // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
 	segments []string
 }
 
 const (
-	other      = "other"
 	batchLabel = "POST /$batch"
-	tokenLabel = "POST /oauth2/v2.0/token"
 
 	discoveryLabel = "GET /v2.0/.well-known/openid-configuration"
 	keysLabel      = "GET /discovery/v2.0/keys"
@@ -179,18 +178,18 @@ var routes []route
 func init() { // Not a literal: $batch leads back here.
 	const get, post = http.MethodGet, http.MethodPost
 	// cloud is an endpoint of cloudLicensing.
-	cloud := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) route {
+	cloud := func(method, template string, handler func(*Emulator, *call) (any, *wire.Problem), app, scopes []string) route {
 		return route{method: method, template: template, handler: handler, app: app, scopes: scopes,
 			cloud: true, me: strings.HasPrefix(template, "/me/")}
 	}
 	// listed is one that Microsoft's list of permissions alone has. It takes those of the
 	// list, whatever else Variants.Permissions says.
-	listed := func(method, template string, handler func(*Emulator, *call) (any, *problem)) route {
+	listed := func(method, template string, handler func(*Emulator, *call) (any, *wire.Problem)) route {
 		app, scopes := permissionsListed(template, method)
 		return cloud(method, template, handler, app, scopes)
 	}
 	// Where the path begins with a person, it can begin with oneself.
-	people := func(method, template string, handler func(*Emulator, *call) (any, *problem), app, scopes []string) []route {
+	people := func(method, template string, handler func(*Emulator, *call) (any, *wire.Problem), app, scopes []string) []route {
 		return []route{
 			cloud(method, "/users/{id}/cloudLicensing/"+template, handler, app, scopes),
 			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
@@ -204,7 +203,7 @@ func init() { // Not a literal: $batch leads back here.
 		}
 	}
 	// absent endpoints are there where a variant says so.
-	absent := func(there func(*Variants) bool, list ...route) []route {
+	absent := func(there func(*settings.Variants) bool, list ...route) []route {
 		for i := range list {
 			list[i].there = there
 		}
@@ -250,18 +249,18 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(get, group+"usageRights/{id}", (*Emulator).getRight, readGroupRight, scopesGroupRight),
 			cloud(get, group+"usageRights/{id}/assignments", (*Emulator).listAssignments, readGroupSource, scopesGroupRight),
 		},
-		absent(func(v *Variants) bool { return v.RightAllotments },
+		absent(func(v *settings.Variants) bool { return v.RightAllotments },
 			people(get, "usageRights/{id}/allotments", (*Emulator).listRightAllotments, readUserItem, scopesUserItem)...),
-		absent(func(v *Variants) bool { return v.RightAllotments },
+		absent(func(v *settings.Variants) bool { return v.RightAllotments },
 			cloud(get, group+"usageRights/{id}/allotments", (*Emulator).listRightAllotments, readGroupSource, scopesGroupRight)),
-		absent(func(v *Variants) bool { return v.MyAssignments },
+		absent(func(v *settings.Variants) bool { return v.MyAssignments },
 			listed(get, "/me/cloudLicensing/assignments", (*Emulator).listAssignments)),
-		absent(func(v *Variants) bool { return v.ReprocessListed },
+		absent(func(v *settings.Variants) bool { return v.ReprocessListed },
 			listed(post, "/me/cloudLicensing/assignments"+reprocessing, (*Emulator).reprocessAssignments),
 			listed(post, group+"assignments"+reprocessing, (*Emulator).reprocessAssignments)),
-		absent(func(v *Variants) bool { return v.ReprocessListed && v.haveDevices() },
+		absent(func(v *settings.Variants) bool { return v.ReprocessListed && v.HaveDevices() },
 			listed(post, device+"assignments"+reprocessing, (*Emulator).reprocessAssignments)),
-		absent(func(v *Variants) bool { return v.DevicesListed },
+		absent(func(v *settings.Variants) bool { return v.DevicesListed },
 			listed(get, device+"assignments", (*Emulator).listAssignments),
 			listed(get, device+"assignments/{id}", (*Emulator).getAssignment),
 			listed(get, device+"assignments/{id}/allotment", (*Emulator).getAssignmentAllotment),
@@ -271,7 +270,7 @@ func init() { // Not a literal: $batch leads back here.
 			listed(get, device+"waitingMembers/{id}/allotment", (*Emulator).getWaitingAllotment),
 			listed(http.MethodPatch, device+"assignments/{id}", (*Emulator).updateAssignment),
 			listed(http.MethodDelete, device+"assignments/{id}", (*Emulator).deleteAssignment)),
-		absent((*Variants).haveDevices,
+		absent((*settings.Variants).HaveDevices,
 			cloud(get, device+"usageRights", (*Emulator).listRights, readDeviceRight, scopesDeviceRight),
 			cloud(get, device+"waitingMembers", (*Emulator).listWaiting, readDeviceQueue, scopesDeviceQueue),
 			cloud(post, device+"assignments", (*Emulator).createAssignment, writeDevice, scopesWriteDevice)),
@@ -336,7 +335,7 @@ func init() { // Not a literal: $batch leads back here.
 // isLabel says whether some endpoint has that label.
 func isLabel(s string) bool {
 	switch s {
-	case other, tokenLabel, discoveryLabel, keysLabel:
+	case wire.Other, wire.TokenLabel, discoveryLabel, keysLabel:
 		return true
 	}
 	return slices.ContainsFunc(routes, func(r route) bool { return r.label == s })
@@ -346,24 +345,24 @@ func isLabel(s string) bool {
 // serves keeps that method's route, to be refused with 405, but not its label. What is
 // read and not there is 404, whatever else the path has.
 func (e *Emulator) find(c *call) {
-	segments, ok := segmentsOf(c.path)
+	segments, ok := segmentsOf(c.Path)
 	if !ok {
 		return
 	}
 	for i := range routes {
 		r := &routes[i]
-		if r.cloud && c.version != "beta" {
+		if r.cloud && c.Version != "beta" {
 			continue
 		}
 		params, ok := r.match(segments)
 		if !ok {
 			continue
 		}
-		there := r.there == nil || r.there(c.variants)
-		if r.method == c.method && (there || r.method == http.MethodGet) {
+		there := r.there == nil || r.there(c.Variants)
+		if r.method == c.Method && (there || r.method == http.MethodGet) {
 			c.route, c.params = nil, nil
 			if there {
-				c.route, c.params, c.label = r, params, r.label
+				c.route, c.params, c.Label = r, params, r.label
 			}
 			return
 		}
@@ -416,35 +415,35 @@ func (r *route) match(segments []string) (params []string, ok bool) {
 // notFound refuses a path that is no endpoint. What the metadata knows under
 // cloudLicensing but no page documents answers 404; the rest is a segment
 // that the service has never heard of.
-func (e *Emulator) notFound(c *call) *problem {
-	segments := strings.Split(c.path, "/")
-	if known, ok := segmentsOf(c.path); ok {
+func (e *Emulator) notFound(c *call) *wire.Problem {
+	segments := strings.Split(c.Path, "/")
+	if known, ok := segmentsOf(c.Path); ok {
 		if what := elsewhere(known); what != "" {
 			return notImplemented(what)
 		}
-		if c.method == http.MethodDelete && len(known) == 4 && known[0] == "groups" && known[2] == "members" {
+		if c.Method == http.MethodDelete && len(known) == 4 && known[0] == "groups" && known[2] == "members" {
 			return notImplemented("DELETE members/{id} without $ref") // It deletes the member itself.
 		}
 	}
 	licensed := slices.Contains(segments, "cloudLicensing")
 	switch {
-	case licensed && c.version == "beta":
+	case licensed && c.Version == "beta":
 		if p := cloudAvailable(c); p != nil {
 			return p
 		}
-		if known, ok := segmentsOf(c.path); ok && (known[0] != "devices" || c.variants.haveDevices()) {
-			if what := listedElsewhere(c.method, known); what != "" {
+		if known, ok := segmentsOf(c.Path); ok && (known[0] != "devices" || c.Variants.HaveDevices()) {
+			if what := listedElsewhere(c.Method, known); what != "" {
 				return notImplemented(what)
 			}
 		}
 		return cloud(http.StatusNotFound, "resourceNotFound", "The requested resource does not exist.")
-	case c.part && c.method == http.MethodPost: // an action that this version does not have
-		return usualProblem(http.StatusMethodNotAllowed)
+	case c.Part && c.Method == http.MethodPost: // an action that this version does not have
+		return wire.Usual(http.StatusMethodNotAllowed)
 	case licensed:
 		return noSuchSegment("cloudLicensing")
 	}
 	if len(segments) > 1 && segments[0] == "users" && (strings.HasPrefix(segments[1], "$") || strings.HasPrefix(segments[1], "%24")) {
-		return notParsed("The request URI is not valid. Since the segment 'users' refers to a collection, this must be the last segment in the request URI or it must be followed by an function or action that can be bound to it otherwise all intermediate segments must refer to a single resource.")
+		return wire.NotParsed("The request URI is not valid. Since the segment 'users' refers to a collection, this must be the last segment in the request URI or it must be followed by an function or action that can be bound to it otherwise all intermediate segments must refer to a single resource.")
 	}
 	known := []string{"users", "groups", "me", "subscribedSkus", "directoryObjects", "admin"}
 	for i, s := range segments {
@@ -453,31 +452,5 @@ func (e *Emulator) notFound(c *call) *problem {
 		}
 		return noSuchSegment(s)
 	}
-	return usualProblem(http.StatusNotFound)
-}
-
-// cost is the price of the call in resource units.
-func (c *call) cost() int {
-	switch {
-	case c.route == nil || c.label == batchLabel:
-		return 0
-	case c.route.cloud:
-		return 1 // Its limits are not published.
-	case c.route.template == "/directoryObjects/getByIds": // 2 with $select.
-		if c.query.Has("$select") {
-			return 2
-		}
-		return 5
-	}
-	units := max(c.route.units, 1)
-	if c.query.Has("$select") {
-		units--
-	}
-	if c.query.Has("$expand") {
-		units++
-	}
-	if top, err := strconv.Atoi(c.query.Get("$top")); err == nil && top < 20 {
-		units--
-	}
-	return max(units, 1)
+	return wire.Usual(http.StatusNotFound)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // scaled is a tenant of so many people that answers in this process.
@@ -19,7 +20,7 @@ type scaled struct {
 
 func newScaled(users int) *scaled {
 	e := New(Options{Users: users, Variants: Variants{Throttling: Throttling{Off: true}, GroupEffects: Immediately}})
-	return &scaled{e, e.sign(&call{base: "http://graph", date: e.now()}, map[string]any{"aud": "http://graph", "roles": defaultRoles})}
+	return &scaled{e, e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, map[string]any{"aud": "http://graph", "roles": defaultRoles})}
 }
 
 func (s *scaled) ask(tb testing.TB, method, uri, body string, want int) *recorder {

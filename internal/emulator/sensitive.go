@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/http"
 	"slices"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // sensitive are the properties of a user that Microsoft Learn, "Who can perform
@@ -24,7 +26,7 @@ var guarding = []string{everybodys, passwords}
 // a role, and Directory Readers, are everybody's who may write people. To others it
 // takes a person with a higher role, and an application that may do all that this
 // one may: "Update user", "Delete user". Applications have no roles here.
-func (e *Emulator) mayGuard(c *call, i int32, properties []string) *problem {
+func (e *Emulator) mayGuard(c *call, i int32, properties []string) *wire.Problem {
 	guarded := properties == nil
 	for _, name := range properties {
 		guarded = guarded || slices.Contains(sensitive, name)
@@ -46,7 +48,7 @@ func (e *Emulator) mayGuard(c *call, i int32, properties []string) *problem {
 		refused = refused || !c.who.has(guarding)
 	}
 	if refused {
-		return usualProblem(http.StatusForbidden)
+		return wire.Usual(http.StatusForbidden)
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // page is what a browser shows. It has no script: what goes to and fro are links
@@ -58,12 +60,12 @@ var styleSource = func() string {
 }()
 
 // answer is the page. A form of it may lead to one origin besides its own.
-func (p page) answer(status int, formOrigin string) answer {
+func (p page) answer(status int, formOrigin string) wire.Answer {
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		panic(err) // The template and the page are our own.
 	}
-	return answer{status: status, body: b.Bytes(), header: pageHeaders(formOrigin)}
+	return wire.Answer{Status: status, Body: b.Bytes(), Header: pageHeaders(formOrigin)}
 }
 
 // pageHeaders are those of a page, from which a form may lead to one origin
@@ -82,12 +84,12 @@ func pageHeaders(formOrigin string) map[string]string {
 }
 
 // signInError is for what cannot be told to the application.
-func (e *Emulator) signInError(c *call, number int, text string) answer {
+func (e *Emulator) signInError(c *wire.Call, number int, text string) wire.Answer {
 	return page{Title: "Sorry, but we're having trouble signing you in.", Problem: fmt.Sprintf("AADSTS%d: %s", number, text)}.answer(http.StatusBadRequest, "")
 }
 
 // choose asks who to be.
-func (e *Emulator) choose(c *call, asks url.Values, problem string) answer {
+func (e *Emulator) choose(c *wire.Call, asks url.Values, problem string) wire.Answer {
 	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}}
 	for _, name := range slices.Sorted(keysOf(asks)) {
 		if name != "login_hint" && name != "chosen" {
@@ -161,7 +163,7 @@ func originOf(uri string) string {
 
 // sendBack answers the application by way of the browser, in its response
 // mode: OAuth 2.0 Multiple Response Types and Form Post Response Mode.
-func sendBack(asks, values url.Values) answer {
+func sendBack(asks, values url.Values) wire.Answer {
 	redirect := asks.Get("redirect_uri")
 	if state := asks.Get("state"); state != "" {
 		values.Set("state", state)
@@ -189,18 +191,18 @@ func sendBack(asks, values url.Values) answer {
 	return found(u.String())
 }
 
-func found(location string) answer {
-	return answer{status: http.StatusFound, header: map[string]string{"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}}
+func found(location string) wire.Answer {
+	return wire.Answer{Status: http.StatusFound, Header: map[string]string{"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}}
 }
 
 // answerAsForm turns an error of the token endpoint into what goes back by way
 // of the browser.
-func answerAsForm(a answer) url.Values {
+func answerAsForm(a wire.Answer) url.Values {
 	var body struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	_ = json.Unmarshal(a.body, &body) // It is our own.
+	_ = json.Unmarshal(a.Body, &body) // It is our own.
 	if body.Error == "invalid_grant" {
 		body.Error = "consent_required"
 	}

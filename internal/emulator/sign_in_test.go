@@ -23,6 +23,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // inside is what a token says, without a look at who signed it.
@@ -45,7 +47,7 @@ func refusedWith(r reply) string {
 	return str(r.body, "error") + " " + strings.TrimSuffix(jsonNumber(number), ".0")
 }
 
-func jsonNumber(n float64) string { return string(encode(n)) }
+func jsonNumber(n float64) string { return string(wire.Encode(n)) }
 
 // changed is v with fields in pairs put in, or out where the value is "".
 func changed(v url.Values, pairs ...string) url.Values {
@@ -135,7 +137,7 @@ func (c *client) assertion(claims jwt.MapClaims, method jwt.SigningMethod, heade
 	}
 	token := jwt.NewWithClaims(method, all)
 	if header == nil {
-		header = map[string]any{"x5t#S256": digest(string(demoCertificate().Raw))}
+		header = map[string]any{"x5t#S256": wire.Digest(string(demoCertificate().Raw))}
 	}
 	for name, value := range header {
 		token.Header[name] = value
@@ -238,7 +240,7 @@ func TestForeignCertificate(t *testing.T) {
 			"aud": c.URL + "/" + c.TenantID() + "/oauth2/v2.0/token", "iss": c.ClientID(), "sub": c.ClientID(), "jti": "1",
 			"nbf": c.now().Unix(), "exp": c.now().Add(time.Minute).Unix(),
 		})
-		token.Header["x5t#S256"] = digest(string(cert.Raw))
+		token.Header["x5t#S256"] = wire.Digest(string(cert.Raw))
 		signed, err := token.SignedString(key)
 		if err != nil {
 			t.Fatal(err)
@@ -260,7 +262,7 @@ func TestFederatedCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	encoded := base64.RawURLEncoding.EncodeToString
-	set := encode(object{"keys": []object{{"kty": "EC", "crv": "P-256", "kid": "k", "x": encoded(point[1:33]), "y": encoded(point[33:])}}})
+	set := wire.Encode(object{"keys": []object{{"kty": "EC", "crv": "P-256", "kid": "k", "x": encoded(point[1:33]), "y": encoded(point[33:])}}})
 	c := start(t, Options{Users: 10, SignIn: SignIn{Federated: []Federated{{Issuer: "https://ci.example", Subject: "repo:a", Keys: set}}}})
 	sign := func(kid string, key *ecdsa.PrivateKey, pairs ...string) url.Values {
 		all := jwt.MapClaims{"iss": "https://ci.example", "sub": "repo:a", "aud": "api://AzureADTokenExchange", "exp": c.now().Add(time.Hour).Unix()}
@@ -426,7 +428,7 @@ func TestForwarded(t *testing.T) {
 	r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://graph/", nil)
 	r.RemoteAddr = "192.0.2.1:1234"
 	r.Header.Set("X-Forwarded-Proto", "https")
-	if got := origin(r); got != "http://graph" {
+	if got := wire.Origin(r); got != "http://graph" {
 		t.Errorf("a stranger is believed: %s", got)
 	}
 }
@@ -950,7 +952,7 @@ func TestDirectoryRoles(t *testing.T) {
 	c.SetVariants(Variants{Roles: []string{"User.ReadWrite.All"}, GroupEffects: Immediately})
 	c.token = c.newToken()
 	name := func(id, name string) {
-		if r := c.do("PATCH", "/v1.0/users/"+id, string(encode(object{"userPrincipalName": name}))); r.status != 204 {
+		if r := c.do("PATCH", "/v1.0/users/"+id, string(wire.Encode(object{"userPrincipalName": name}))); r.status != 204 {
 			t.Fatalf("%d %s", r.status, r.raw)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // skuType is the properties of a subscribedSku, all of them default ones.
@@ -69,7 +70,7 @@ func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
 }
 
 // getSku is the product of one id, which begins with that of the tenant.
-func (e *Emulator) getSku(c *call) (any, *problem) {
+func (e *Emulator) getSku(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {
 		return nil, p
@@ -88,7 +89,7 @@ func (e *Emulator) getSku(c *call) (any, *problem) {
 }
 
 // listSkus answers everything at once; $select is the only option.
-func (e *Emulator) listSkus(c *call) (any, *problem) {
+func (e *Emulator) listSkus(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {
 		return nil, p

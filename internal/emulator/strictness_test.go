@@ -344,18 +344,13 @@ func TestSameError(t *testing.T) {
 			t.Errorf("%s %s: %d answers: %v", tt[0], tt[1], len(said), said)
 		}
 	}
-	for range 40 {
-		if err := (Fault{Header: map[string]string{"a b": "", "c d": "", "e f": ""}}).Validate(); !strings.Contains(err.Error(), `"a b"`) {
-			t.Fatal(err)
-		}
-	}
 }
 
 // TestDamageOfNothing: without a body the connection is what breaks.
 func TestDamageOfNothing(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
-	for _, damage := range faultValues["damage"] {
+	for _, damage := range []string{"truncated", "malformed", "cut", "stalled"} {
 		c.Inject(Fault{Method: "PATCH", Damage: damage, Stall: time.Millisecond})
 		if r, err := c.try("PATCH", "/v1.0/users/"+c.userID(9), body("city", damage)); err == nil {
 			t.Errorf("%s: %d %q", damage, r.status, r.raw)

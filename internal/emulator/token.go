@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"licensegraph/internal/emulator/fault"
+	"licensegraph/internal/emulator/wire"
 )
 
 const (
@@ -30,38 +34,76 @@ const (
 
 // answerSignIn serves what is not under a version of Graph: what people and
 // applications sign in with.
-func (e *Emulator) answerSignIn(c *call, tenant, path string) (a answer) {
-	defer func() { a.plain = true }()
-	real := func() answer { return answer{status: http.StatusNotFound} }
+func (e *Emulator) answerSignIn(c *wire.Call, tenant, path string) (a wire.Answer) {
+	defer func() { a.Plain = true }()
+	real := func() wire.Answer { return wire.Answer{Status: http.StatusNotFound} }
 	switch path {
 	case "oauth2/v2.0/token":
-		real = func() answer { return e.token(c, tenant) }
-		if c.method == http.MethodPost {
-			c.label = tokenLabel
+		real = func() wire.Answer { return e.token(c, tenant) }
+		if c.Method == http.MethodPost {
+			c.Label = wire.TokenLabel
 		}
 	case "oauth2/v2.0/authorize":
-		real = func() answer { return e.authorize(c, tenant) }
+		real = func() wire.Answer { return e.authorize(c, tenant) }
 	case "oauth2/v2.0/devicecode":
-		real = func() answer { return e.startDevice(c, tenant) }
+		real = func() wire.Answer { return e.startDevice(c, tenant) }
 	case "oauth2/v2.0/deviceauth":
-		real = func() answer { return e.approveDevice(c) }
+		real = func() wire.Answer { return e.approveDevice(c) }
 	case "oauth2/v2.0/logout":
-		real = func() answer { return e.signOut(c) }
+		real = func() wire.Answer { return e.signOut(c) }
 	case "v2.0/.well-known/openid-configuration":
-		real = func() answer { return e.discovery(c, tenant) }
-		c.label = discoveryLabel
+		real = func() wire.Answer { return e.discovery(c, tenant) }
+		c.Label = discoveryLabel
 	case "discovery/v2.0/keys":
-		real = func() answer { return e.keys(c, tenant) }
-		c.label = keysLabel
+		real = func() wire.Answer { return e.keys(c, tenant) }
+		c.Label = keysLabel
 	case "discovery/instance":
-		real = func() answer { return e.instance(c) }
+		real = func() wire.Answer { return e.instance(c) }
 	}
-	if c.label != other {
-		if f := e.faults.next(c, "/"+tenant+"/"+path); f != nil {
-			return f.apply(e, c, real)
+	if c.Label == wire.Other {
+		return real()
+	}
+	return e.faults.Answer(fault.Target{
+		Call: c, URI: "/" + tenant + "/" + path, Answer: real,
+		Application: func() string { return e.named(c) },
+		Refuse:      func(r fault.Refusal) wire.Answer { return refusedByFault(c, r) },
+	})
+}
+
+// named is the client id that a request names, verified or not.
+func (e *Emulator) named(c *wire.Call) string {
+	if c.Label != wire.TokenLabel {
+		return applicationOf(c)
+	}
+	if id, _, ok := basicAuth(c.Header); ok {
+		return id
+	}
+	form, _ := url.ParseQuery(string(c.Body)) // A body that is no form names no client.
+	return form.Get("client_id")
+}
+
+// refusedByFault is the answer with the status of a fault. The codes of the token endpoint are those of Microsoft Learn,
+// "Microsoft Entra authentication and authorization error codes".
+func refusedByFault(c *wire.Call, r fault.Refusal) wire.Answer {
+	if c.Label != wire.TokenLabel {
+		a := r.Problem().Answer(c)
+		if r.Status == http.StatusTooManyRequests {
+			a.Units = 1 // Throttled calls still count.
 		}
+		return a
 	}
-	return real()
+	code, number, message := "invalid_request", 9002313, "Invalid request. Request is malformed or invalid."
+	switch {
+	case r.Status == http.StatusTooManyRequests:
+		code, number, message = "temporarily_unavailable", 90055, "There are too many incoming requests. Retry later."
+	case r.Status >= http.StatusInternalServerError:
+		code, number, message = "temporarily_unavailable", 90033, "A transient error has occurred. Please try again."
+	}
+	body := entraError(c, cmp.Or(r.Code, code), number, "%s", cmp.Or(r.Message, message))
+	maps.Copy(body, r.More)
+	a := wire.Answer{Status: r.Status, Body: wire.Encode(body)}
+	a.Set("Cache-Control", "no-store")
+	return a
 }
 
 // knows says whether a path names this tenant.
@@ -76,20 +118,20 @@ func (e *Emulator) takesPeople(tenant string) bool {
 }
 
 // authority is where this tenant signs in, and issuer who its tokens are of.
-func (e *Emulator) authority(c *call) string { return c.base + "/" + e.id }
-func (e *Emulator) issuer(c *call) string    { return e.authority(c) + "/v2.0" }
+func (e *Emulator) authority(c *wire.Call) string { return c.Base + "/" + e.id }
+func (e *Emulator) issuer(c *wire.Call) string    { return e.authority(c) + "/v2.0" }
 
 // token is the token endpoint, RFC 6749 section 3.2, in the way of Microsoft
 // Learn, "Microsoft identity platform and OAuth 2.0".
-func (e *Emulator) token(c *call, tenant string) answer {
-	if c.method != http.MethodPost {
-		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.method)
+func (e *Emulator) token(c *wire.Call, tenant string) wire.Answer {
+	if c.Method != http.MethodPost {
+		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
 	}
 	form, refused := e.form(c)
 	if refused != nil {
 		return *refused
 	}
-	grants := map[string]func(*call, url.Values, *registration, string) answer{
+	grants := map[string]func(*wire.Call, url.Values, *registration, string) wire.Answer{
 		"client_credentials": e.clientCredentials,
 		onBehalfOfGrant:      e.onBehalfOf,
 		"authorization_code": e.redeemCode,
@@ -117,20 +159,20 @@ func (e *Emulator) token(c *call, tenant string) answer {
 		return *refused
 	}
 	a := grant(c, form, app, acr)
-	if app.public && len(e.signIn.SinglePage) > 0 && c.header.Get("Origin") != "" {
-		a.set("Access-Control-Allow-Origin", "*")
+	if app.public && len(e.signIn.SinglePage) > 0 && c.Header.Get("Origin") != "" {
+		a.Set("Access-Control-Allow-Origin", "*")
 	}
 	return a
 }
 
 // form reads a form of which no field comes twice, RFC 6749 section 3.2.
-func (e *Emulator) form(c *call) (url.Values, *answer) {
-	refuse := func(number int, format string, args ...any) (url.Values, *answer) {
+func (e *Emulator) form(c *wire.Call) (url.Values, *wire.Answer) {
+	refuse := func(number int, format string, args ...any) (url.Values, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_request", number, format, args...)
 		return nil, &a
 	}
-	mediaType, _, _ := mime.ParseMediaType(c.header.Get("Content-Type"))
-	form, err := url.ParseQuery(string(c.body))
+	mediaType, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
+	form, err := url.ParseQuery(string(c.Body))
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
 		return refuse(900144, "The request body must contain the following parameter: 'grant_type'.")
 	}
@@ -144,7 +186,7 @@ func (e *Emulator) form(c *call) (url.Values, *answer) {
 
 // clientCredentials answers RFC 6749 section 4.4, in the way of Microsoft
 // Learn, "OAuth 2.0 client credentials flow on the Microsoft identity platform".
-func (e *Emulator) clientCredentials(c *call, form url.Values, app *registration, acr string) answer {
+func (e *Emulator) clientCredentials(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	switch {
 	case app.public:
 		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
@@ -164,7 +206,7 @@ func (e *Emulator) clientCredentials(c *call, form url.Values, app *registration
 			return e.refuse(c, http.StatusBadRequest, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid: more than one resource.")
 		case e.isOwnAPI(resource):
 			resource = e.clientID
-		case !c.isGraph(resource):
+		case !isGraph(c.Base, resource):
 			return e.refuse(c, http.StatusBadRequest, "invalid_resource", 500011, "The resource principal named %s was not found in the tenant.", resource)
 		}
 		audience = resource
@@ -186,8 +228,8 @@ func (e *Emulator) isOwnAPI(resource string) bool {
 	return strings.EqualFold(strings.TrimPrefix(resource, "api://"), e.clientID)
 }
 
-func tokens(body object) answer {
-	return answer{status: http.StatusOK, header: map[string]string{"Cache-Control": "no-store", "Pragma": "no-cache"}, body: encode(body)}
+func tokens(body object) wire.Answer {
+	return wire.Answer{Status: http.StatusOK, Header: map[string]string{"Cache-Control": "no-store", "Pragma": "no-cache"}, Body: wire.Encode(body)}
 }
 
 // bearer is who a token speaks for, and to whom.
@@ -204,14 +246,14 @@ type bearer struct {
 // accessToken makes a token and says for how many seconds it is good. Its
 // claims are those of Microsoft Learn, "Access token claims reference": Graph
 // gets tokens of version 1.0 and others of 2.0.
-func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
+func (e *Emulator) accessToken(c *wire.Call, b bearer) (token string, seconds int) {
 	graph := b.audience != e.clientID
 	least, most := minLifetime, maxLifetime
 	if b.continuous = b.continuous && graph; b.continuous {
 		least, most = minContinuous, maxContinuous
 	}
 	lifetime := e.lifetime(least, most)
-	all := jwt.MapClaims{"aud": b.audience, "exp": c.date.Add(lifetime).Unix()}
+	all := jwt.MapClaims{"aud": b.audience, "exp": c.Date.Add(lifetime).Unix()}
 	if b.continuous {
 		all["xms_cc"] = []string{"cp1"}
 	}
@@ -230,12 +272,12 @@ func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
 	if b.person == nil {
 		all["idtyp"] = "app"
 		if graph {
-			all["roles"], all["wids"] = c.roles(), []string{applicationRole}
+			all["roles"], all["wids"] = roles(c), []string{applicationRole}
 		}
 		return e.sign(c, all), int(lifetime.Seconds()) - 1
 	}
 	p := b.person
-	if since := e.revoked(p.id); c.date.Add(-backdated).Before(since) {
+	if since := e.revoked(p.id); c.Date.Add(-backdated).Before(since) {
 		all["iat"], all["nbf"] = since.Unix(), since.Unix()
 	}
 	all["oid"], all["sub"], all["scp"], all["name"] = p.id, e.pairwise(p.id, b.audience), strings.Join(b.scopes, " "), p.name
@@ -255,9 +297,9 @@ func (e *Emulator) accessToken(c *call, b bearer) (token string, seconds int) {
 }
 
 // roles are what the application may do.
-func (c *call) roles() []string {
-	if c.variants != nil && c.variants.Roles != nil {
-		return c.variants.Roles
+func roles(c *wire.Call) []string {
+	if c.Variants != nil && c.Variants.Roles != nil {
+		return c.Variants.Roles
 	}
 	return defaultRoles
 }
@@ -277,13 +319,13 @@ func (e *Emulator) pairwise(userID, audience string) string {
 
 // sign makes an access token with the given claims and those that all have,
 // except where nil is given.
-func (e *Emulator) sign(c *call, claims jwt.MapClaims) string {
+func (e *Emulator) sign(c *wire.Call, claims jwt.MapClaims) string {
 	principal := e.dice.GUID("service principal", 0).String()
-	uti := sha256.Sum256([]byte(c.requestID))
+	uti := sha256.Sum256([]byte(c.RequestID))
 	all := jwt.MapClaims{
-		"iat": c.date.Add(-backdated).Unix(),
-		"nbf": c.date.Add(-backdated).Unix(),
-		"exp": c.date.Add(minLifetime).Unix(),
+		"iat": c.Date.Add(-backdated).Unix(),
+		"nbf": c.Date.Add(-backdated).Unix(),
+		"exp": c.Date.Add(minLifetime).Unix(),
 		"oid": principal,
 		"sub": principal,
 		"tid": e.id,
@@ -318,22 +360,22 @@ func (r *keyRing) sign(claims jwt.MapClaims) string {
 
 // refuse is an error of the token endpoint, RFC 6749 section 5.2, with what
 // Entra ID adds.
-func (e *Emulator) refuse(c *call, status int, code string, number int, format string, args ...any) answer {
-	a := answer{status: status, body: encode(c.refusal(code, number, format, args...))}
-	a.set("Cache-Control", "no-store")
+func (e *Emulator) refuse(c *wire.Call, status int, code string, number int, format string, args ...any) wire.Answer {
+	a := wire.Answer{Status: status, Body: wire.Encode(entraError(c, code, number, format, args...))}
+	a.Set("Cache-Control", "no-store")
 	return a
 }
 
-func (c *call) refusal(code string, number int, format string, args ...any) object {
-	at := c.date.UTC().Format("2006-01-02 15:04:05Z")
+func entraError(c *wire.Call, code string, number int, format string, args ...any) object {
+	at := c.Date.UTC().Format("2006-01-02 15:04:05Z")
 	return object{
 		"error": code,
 		"error_description": fmt.Sprintf("AADSTS%d: %s\r\nTrace ID: %s\r\nCorrelation ID: %s\r\nTimestamp: %s",
-			number, fmt.Sprintf(format, args...), c.requestID, c.clientRequestID, at),
+			number, fmt.Sprintf(format, args...), c.RequestID, c.ClientRequestID, at),
 		"error_codes":    []int{number},
 		"timestamp":      at,
-		"trace_id":       c.requestID,
-		"correlation_id": c.clientRequestID,
+		"trace_id":       c.RequestID,
+		"correlation_id": c.ClientRequestID,
 		"error_uri":      fmt.Sprintf("%s/error?code=%d", signIn, number),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"math/big"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // lives says whether the answer's token lives as long as the service's do.
@@ -130,7 +132,7 @@ func TestDiscovery(t *testing.T) {
 func TestUnauthorized(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	call := &call{base: c.URL, date: c.now()}
+	call := &wire.Call{Base: c.URL, Date: c.now()}
 	roles := defaultRoles
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -162,16 +164,20 @@ func TestTokenExpires(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	e := New(Options{Users: 10, Now: func() time.Time { return now }})
-	token := e.sign(&call{base: "http://graph", date: now}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
-	from := func() *call {
-		return &call{base: "http://graph", header: map[string][]string{"Authorization": {"Bearer " + token}}}
+	token := e.sign(&wire.Call{Base: "http://graph", Date: now}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	status := func() int {
+		r := httptest.NewRequest("GET", "http://graph/v1.0/users", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		return w.Code
 	}
-	if _, p := e.authenticate(from()); p != nil {
-		t.Errorf("a new token: %v", p)
+	if got := status(); got != 200 {
+		t.Errorf("a new token: %d", got)
 	}
 	now = now.Add(maxLifetime + time.Second)
-	if _, p := e.authenticate(from()); p == nil || p.status != 401 {
-		t.Errorf("an old token: %v", p)
+	if got := status(); got != 401 {
+		t.Errorf("an old token: %d", got)
 	}
 }
 

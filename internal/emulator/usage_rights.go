@@ -7,6 +7,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const rightTypeName = namespace + "usageRight"
@@ -51,15 +52,15 @@ var rightFilter = rules{resource: rightTypeName, fields: map[string]field{
 // rightRelations are the relations of a usage right that can be expanded.
 var rightRelations = relations{"assignments": {check: assignmentType.nested}, "allotments": {check: allotmentType.nested}}
 
-func (e *Emulator) rightOptions(c *call, allowed option) (*query, *problem) {
+func (e *Emulator) rightOptions(c *call, allowed option) (*query, *wire.Problem) {
 	q, p := e.cloudOptions(c, allowed, rightType.nested, rightRelations, rightFilter)
 	if p != nil {
 		return nil, p
 	}
 	// A share of f fails: one whenever the running total passes a whole number.
-	if f := c.variants.UsageRightFailures; f > 0 {
+	if f := c.Variants.UsageRightFailures; f > 0 {
 		if n := float64(e.reads.Add(1)); int(n*f) > int((n-1)*f) {
-			return nil, usualProblem(http.StatusInternalServerError)
+			return nil, wire.Usual(http.StatusInternalServerError)
 		}
 	}
 	return q, nil
@@ -87,7 +88,7 @@ func (e *Emulator) renderRight(c *call, q *query, r tenant.Right) object {
 
 // pathRights lists the rights of whom the path names, with the name of that
 // set.
-func (e *Emulator) pathRights(c *call) ([]tenant.Right, string, *problem) {
+func (e *Emulator) pathRights(c *call) ([]tenant.Right, string, *wire.Problem) {
 	h, p := e.pathHolder(c)
 	if p != nil {
 		return nil, "", p
@@ -95,7 +96,7 @@ func (e *Emulator) pathRights(c *call) ([]tenant.Right, string, *problem) {
 	return c.tenant.Rights(h), c.set(h) + "/usageRights", nil
 }
 
-func (e *Emulator) listRights(c *call) (any, *problem) {
+func (e *Emulator) listRights(c *call) (any, *wire.Problem) {
 	q, p := e.rightOptions(c, optSelect|optTop|optExpand|optFilter)
 	if p != nil {
 		return nil, p
@@ -123,7 +124,7 @@ func (e *Emulator) listRights(c *call) (any, *problem) {
 }
 
 // pathRight is the usage right that the path ends in or goes through.
-func (e *Emulator) pathRight(c *call) (r tenant.Right, set string, p *problem) {
+func (e *Emulator) pathRight(c *call) (r tenant.Right, set string, p *wire.Problem) {
 	rights, set, p := e.pathRights(c)
 	if p != nil {
 		return r, "", p
@@ -137,7 +138,7 @@ func (e *Emulator) pathRight(c *call) (r tenant.Right, set string, p *problem) {
 	return r, "", cloud(http.StatusNotFound, "resourceNotFound", "The usage right %s does not exist.", strconv.Quote(id))
 }
 
-func (e *Emulator) getRight(c *call) (any, *problem) {
+func (e *Emulator) getRight(c *call) (any, *wire.Problem) {
 	q, p := e.rightOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -149,7 +150,7 @@ func (e *Emulator) getRight(c *call) (any, *problem) {
 	return c.single(set, q, e.renderRight(c, q, r)), nil
 }
 
-func (e *Emulator) listRightAllotments(c *call) (any, *problem) {
+func (e *Emulator) listRightAllotments(c *call) (any, *wire.Problem) {
 	q, p := e.allotmentOptions(c, optSelect|optTop|optExpand)
 	if p != nil {
 		return nil, p

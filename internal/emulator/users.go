@@ -8,6 +8,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 func written(name string) func(*call, int32) any {
@@ -33,10 +34,10 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	"city":            {get: written("city")},
 	"companyName":     {get: written("companyName")},
 	"country":         {get: written("country")},
-	"createdDateTime": {get: func(c *call, i int32) any { return timestamp(c.tenant.User(i).Created()) }},
+	"createdDateTime": {get: func(c *call, i int32) any { return Timestamp(c.tenant.User(i).Created()) }},
 	"deletedDateTime": {get: func(c *call, i int32) any {
 		if at := c.tenant.User(i).Deleted(); !at.IsZero() {
-			return timestamp(at)
+			return Timestamp(at)
 		}
 		return nil
 	}},
@@ -63,7 +64,7 @@ const agentTypeName = "microsoft.graph.agentUser"
 // typedAsAgent says so of a user that is an agent: where another type is expected, an
 // object of a derived one names its own.
 func (c *call) typedAsAgent(o object, i int32) object {
-	if c.tenant.User(i).Agent() && !c.variants.PlainAgents {
+	if c.tenant.User(i).Agent() && !c.Variants.PlainAgents {
 		o["@odata.type"] = "#" + agentTypeName
 	}
 	return o
@@ -87,12 +88,12 @@ func (c *call) assignmentStates(i int32) []object {
 			"assignedByGroup":     nil,
 			"state":               l.State.String(),
 			"error":               l.Cause.String(),
-			"lastUpdatedDateTime": timestamp(l.Updated),
+			"lastUpdatedDateTime": Timestamp(l.Updated),
 		}
 		if l.Group != (tenant.GUID{}) {
 			row["assignedByGroup"] = l.Group.String()
 		}
-		if l.Cause == tenant.NoCause && c.variants.NullError {
+		if l.Cause == tenant.NoCause && c.Variants.NullError {
 			row["error"] = nil
 		}
 		list = append(list, row)
@@ -112,7 +113,7 @@ func (c *call) assignedPlans(i int32) []object {
 		}
 		if !seen[p.ID] {
 			seen[p.ID] = true
-			list = append(list, object{"assignedDateTime": timestamp(since), "capabilityStatus": status, "service": serviceOf(p), "servicePlanId": p.ID})
+			list = append(list, object{"assignedDateTime": Timestamp(since), "capabilityStatus": status, "service": serviceOf(p), "servicePlanId": p.ID})
 		}
 		return true
 	})
@@ -297,7 +298,7 @@ func (c *call) fitsUser(q *query) func(int32) bool {
 }
 
 // pathUser is the person that the path names, or, at /me, the one who asks.
-func (e *Emulator) pathUser(c *call) (int32, *problem) {
+func (e *Emulator) pathUser(c *call) (int32, *wire.Problem) {
 	key := c.who.user
 	if !c.route.me {
 		key = c.params[0]
@@ -311,7 +312,7 @@ func (e *Emulator) pathUser(c *call) (int32, *problem) {
 
 // checkUserOptions refuses what people do not have. None of their relations can be
 // expanded here.
-func checkUserOptions(c *call, q *query) *problem {
+func checkUserOptions(c *call, q *query) *wire.Problem {
 	if len(q.expand) > 0 {
 		x := q.expand[0]
 		if slices.Contains(ofUsers, x.Path) {
@@ -330,14 +331,14 @@ func checkUserOptions(c *call, q *query) *problem {
 
 // cloudSelected refuses the property that is a way to cloudLicensing: under beta alone
 // there is one.
-func (c *call) cloudSelected(q *query) *problem {
-	if c.version == "beta" && slices.Contains(q.sel, "cloudLicensing") {
+func (c *call) cloudSelected(q *query) *wire.Problem {
+	if c.Version == "beta" && slices.Contains(q.sel, "cloudLicensing") {
 		return notImplemented("cloudLicensing")
 	}
 	return nil
 }
 
-func (e *Emulator) getUser(c *call) (any, *problem) {
+func (e *Emulator) getUser(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -357,7 +358,7 @@ func (e *Emulator) getUser(c *call) (any, *problem) {
 // agentsTemplate is the list of the users that are agents.
 const agentsTemplate = "/users/" + agentTypeName
 
-func (e *Emulator) listUsers(c *call) (any, *problem) {
+func (e *Emulator) listUsers(c *call) (any, *wire.Problem) {
 	q, p := e.directoryList(c, userOptions, listOptions|optExpand)
 	if p != nil {
 		return nil, p
@@ -410,7 +411,7 @@ func (c *call) usersLicensed(f *odata.Filter) (s tenant.Sku, rest, ok bool) {
 	return s, false, ok
 }
 
-func (e *Emulator) countUsers(c *call) (any, *problem) {
+func (e *Emulator) countUsers(c *call) (any, *wire.Problem) {
 	q, p := e.directoryCount(c, userOptions)
 	if p != nil {
 		return nil, p

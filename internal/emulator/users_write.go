@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // maxText is how long a text property of a user or a group may be. The service
@@ -19,16 +20,16 @@ const maxText = 256
 const writeOnly = "passwordProfile"
 
 // directoryRefusal is what the directory says about a change that the tenant refuses.
-func directoryRefusal(r *tenant.Refusal) *problem {
+func directoryRefusal(r *tenant.Refusal) *wire.Problem {
 	p := badRequest("%s", r.Message)
 	if r.Code == tenant.ObjectConflict {
-		p.details = []object{{"code": string(r.Code), "message": r.Message, "target": r.Property}}
+		p.Details = []object{{"code": string(r.Code), "message": r.Message, "target": r.Property}}
 	}
 	return p
 }
 
 // textMember reads a text or null.
-func textMember(name string, raw json.RawMessage) (value any, p *problem) {
+func textMember(name string, raw json.RawMessage) (value any, p *wire.Problem) {
 	var s *string
 	switch {
 	case json.Unmarshal(raw, &s) != nil:
@@ -42,12 +43,12 @@ func textMember(name string, raw json.RawMessage) (value any, p *problem) {
 }
 
 // rawMembers reads a body that is one JSON object, nulls included.
-func (c *call) rawMembers() (map[string]json.RawMessage, *problem) {
+func (c *call) rawMembers() (map[string]json.RawMessage, *wire.Problem) {
 	if p := c.jsonType(); p != nil {
 		return nil, p
 	}
 	var body map[string]json.RawMessage
-	if json.Unmarshal(c.body, &body) != nil || body == nil {
+	if json.Unmarshal(c.Body, &body) != nil || body == nil {
 		return nil, badRequest("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
 	}
 	delete(body, "@odata.type")
@@ -62,7 +63,7 @@ type userChange struct {
 }
 
 // readUser reads the properties of a user that can be written.
-func (c *call) readUser() (*userChange, *problem) {
+func (c *call) readUser() (*userChange, *wire.Problem) {
 	body, p := c.rawMembers()
 	if p != nil {
 		return nil, p
@@ -129,7 +130,7 @@ func (c *call) readUser() (*userChange, *problem) {
 }
 
 // readPassword checks a passwordProfile and says whether it sets a password.
-func readPassword(raw json.RawMessage) (set bool, p *problem) {
+func readPassword(raw json.RawMessage) (set bool, p *wire.Problem) {
 	var profile struct {
 		Password     *string `json:"password"`
 		Next         *bool   `json:"forceChangePasswordNextSignIn"`
@@ -144,7 +145,7 @@ func readPassword(raw json.RawMessage) (set bool, p *problem) {
 }
 
 // createUser makes a person, by "Create user".
-func (e *Emulator) createUser(c *call) (any, *problem) {
+func (e *Emulator) createUser(c *call) (any, *wire.Problem) {
 	change, p := c.readUser()
 	if p != nil {
 		return nil, p
@@ -163,13 +164,13 @@ func (e *Emulator) createUser(c *call) (any, *problem) {
 	}
 	o := userType.render(c, i, nil)
 	o["@odata.context"] = c.context("users/$entity")
-	location := c.root() + "/users/" + c.tenant.User(i).ID().String()
+	location := c.Root() + "/users/" + c.tenant.User(i).ID().String()
 	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
 }
 
 // updateUser changes a person, by "Update user". With the licenses of the new
 // usage location or address it takes until the person is processed.
-func (e *Emulator) updateUser(c *call) (any, *problem) {
+func (e *Emulator) updateUser(c *call) (any, *wire.Problem) {
 	i, p := e.pathUser(c)
 	if p != nil {
 		return nil, p
@@ -179,7 +180,7 @@ func (e *Emulator) updateUser(c *call) (any, *problem) {
 		return nil, p
 	}
 	if c.who.user != "" && !c.who.clearance.has(writesUsers) && !slices.Equal(change.names, []string{"usageLocation"}) {
-		return nil, usualProblem(http.StatusForbidden) // A License Administrator sets usage locations alone.
+		return nil, wire.Usual(http.StatusForbidden) // A License Administrator sets usage locations alone.
 	}
 	if c.tenant.User(i).Agent() && !c.namesAgent() {
 		return nil, badRequest("The property '@odata.type' has to be '#%s' to update an agent user.", agentTypeName)
@@ -204,11 +205,11 @@ func (c *call) namesAgent() bool {
 	var body struct {
 		Type string `json:"@odata.type"`
 	}
-	return json.Unmarshal(c.body, &body) == nil && body.Type == "#"+agentTypeName
+	return json.Unmarshal(c.Body, &body) == nil && body.Type == "#"+agentTypeName
 }
 
 // deleteUser deletes a person, who can no more be restored here.
-func (e *Emulator) deleteUser(c *call) (any, *problem) {
+func (e *Emulator) deleteUser(c *call) (any, *wire.Problem) {
 	i, p := e.pathUser(c)
 	if p != nil {
 		return nil, p

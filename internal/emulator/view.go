@@ -9,6 +9,7 @@ import (
 
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const mainDomain = tenant.MainDomain
@@ -56,7 +57,7 @@ func always[T any](v any) func(*call, T) any {
 }
 
 // check refuses a $select of properties that the type does not have.
-func (et *entityType[T]) check(d dialect, sel []string) *problem {
+func (et *entityType[T]) check(d dialect, sel []string) *wire.Problem {
 	for _, name := range sel {
 		if _, ok := et.props[name]; !ok && slices.Contains(et.other, name) {
 			return notImplemented(name)
@@ -70,17 +71,17 @@ func (et *entityType[T]) check(d dialect, sel []string) *problem {
 // limit is check for a caller who may read basic properties alone: nothing else can be
 // selected or sorted by. What is filtered or searched by another property is left out, by
 // Microsoft Learn, "Use the $filter query parameter".
-func (et *entityType[T]) limit(c *call, q *query) *problem {
+func (et *entityType[T]) limit(c *call, q *query) *wire.Problem {
 	if !c.basic {
 		return nil
 	}
 	hidden := func(name string) bool { return !et.props[name].basic }
 	if slices.ContainsFunc(q.sel, hidden) || slices.ContainsFunc(q.orderBy, func(o odata.Order) bool { return hidden(o.Path) }) {
-		return usualProblem(http.StatusForbidden)
+		return wire.Usual(http.StatusForbidden)
 	}
 	if slices.ContainsFunc(q.asksAbout(), hidden) {
-		if c.variants.RefuseHiddenFilters {
-			return usualProblem(http.StatusForbidden)
+		if c.Variants.RefuseHiddenFilters {
+			return wire.Usual(http.StatusForbidden)
 		}
 		q.nothing = true
 	}
@@ -100,7 +101,7 @@ func (et *entityType[T]) conceal(o object) {
 }
 
 // nested checks a $select inside $expand.
-func (et *entityType[T]) nested(_ *call, sel []string) *problem { return et.check(licensing, sel) }
+func (et *entityType[T]) nested(_ *call, sel []string) *wire.Problem { return et.check(licensing, sel) }
 
 // render writes the selected properties of x, or the default ones.
 func (et *entityType[T]) render(c *call, x T, sel []string) object {

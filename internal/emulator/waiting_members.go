@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 const waitingTypeName = namespace + "waitingMember"
@@ -30,7 +31,7 @@ func (c *call) waiting(a *tenant.Allotment) listing[tenant.WaitingMember] {
 // waitingRelations are the relations of a waiting member that can be expanded.
 var waitingRelations = relations{"assignedTo": {check: nestedAssignee}, "allotment": {check: allotmentType.nested}}
 
-func (e *Emulator) waitingOptions(c *call, allowed option) (*query, *problem) {
+func (e *Emulator) waitingOptions(c *call, allowed option) (*query, *wire.Problem) {
 	return e.cloudOptions(c, allowed, waitingType.nested, waitingRelations, rules{resource: waitingTypeName})
 }
 
@@ -55,7 +56,7 @@ func (e *Emulator) expandWaiting(c *call, q *query, w tenant.WaitingMember) obje
 
 // pathWaiting lists the waiting members of the allotment, person or device
 // that the path names, with the name of that set.
-func (e *Emulator) pathWaiting(c *call) (l listing[tenant.WaitingMember], set string, p *problem) {
+func (e *Emulator) pathWaiting(c *call) (l listing[tenant.WaitingMember], set string, p *wire.Problem) {
 	if c.route.segments[0] == "admin" {
 		a, p := e.pathAllotment(c)
 		if p != nil {
@@ -70,7 +71,7 @@ func (e *Emulator) pathWaiting(c *call) (l listing[tenant.WaitingMember], set st
 	return listed(c.tenant.WaitsOf(h)), c.set(h) + "/waitingMembers", nil
 }
 
-func (e *Emulator) listWaiting(c *call) (any, *problem) {
+func (e *Emulator) listWaiting(c *call) (any, *wire.Problem) {
 	allowed := optSelect | optTop | optExpand
 	if c.route.segments[0] == "devices" {
 		allowed = optSelect | optExpand
@@ -88,7 +89,7 @@ func (e *Emulator) listWaiting(c *call) (any, *problem) {
 	}), nil
 }
 
-func (e *Emulator) pathWaitingMember(c *call) (w tenant.WaitingMember, set string, p *problem) {
+func (e *Emulator) pathWaitingMember(c *call) (w tenant.WaitingMember, set string, p *wire.Problem) {
 	_, set, p = e.pathWaiting(c) // Who is asked must be there.
 	if p != nil {
 		return w, "", p
@@ -106,7 +107,7 @@ func (e *Emulator) pathWaitingMember(c *call) (w tenant.WaitingMember, set strin
 	return w, set, nil
 }
 
-func (e *Emulator) getWaiting(c *call) (any, *problem) {
+func (e *Emulator) getWaiting(c *call) (any, *wire.Problem) {
 	q, p := e.waitingOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p
@@ -118,7 +119,7 @@ func (e *Emulator) getWaiting(c *call) (any, *problem) {
 	return c.single(set, q, e.expandWaiting(c, q, w)), nil
 }
 
-func (e *Emulator) getWaitingAllotment(c *call) (any, *problem) {
+func (e *Emulator) getWaitingAllotment(c *call) (any, *wire.Problem) {
 	q, p := e.allotmentOptions(c, optSelect|optExpand)
 	if p != nil {
 		return nil, p

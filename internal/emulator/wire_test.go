@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/wire"
 )
 
 // TestRefusals is everything that a client can get wrong in a URL.
@@ -162,7 +164,7 @@ func TestRefusals(t *testing.T) {
 		{"skus: top", "/v1.0/subscribedSkus?$top=5", 400, "Request_UnsupportedQuery"},
 		{"skus: filter", "/v1.0/subscribedSkus?$filter=skuId eq " + sku, 400, "Request_UnsupportedQuery"},
 		{"skus: unknown property", "/v1.0/subscribedSkus?$select=colour", 400, "BadRequest"},
-		{"URL too long", "/v1.0/users?x=" + strings.Repeat("x", maxURL), 414, "UnknownError"},
+		{"URL too long", "/v1.0/users?x=" + strings.Repeat("x", wire.MaxURL), 414, "UnknownError"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := c.get(tt.uri)

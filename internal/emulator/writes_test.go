@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // body writes JSON from pairs of names and values.
@@ -20,7 +21,7 @@ func body(pairs ...any) string {
 	for i := 0; i < len(pairs); i += 2 {
 		o[pairs[i].(string)] = pairs[i+1]
 	}
-	return string(encode(o))
+	return string(wire.Encode(o))
 }
 
 // bind is the URL of an entity.

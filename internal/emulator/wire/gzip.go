@@ -1,4 +1,4 @@
-package emulator
+package wire
 
 import (
 	"compress/gzip"
@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// minGzip is the length from which on bodies are worth the work.
+// minGzip is the shortest body that is compressed.
 const minGzip = 1 << 10
 
 var gzipWriters = sync.Pool{New: func() any {
@@ -49,6 +49,6 @@ func writeGzip(w io.Writer, body []byte) {
 	z := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(z)
 	z.Reset(w)
-	_, _ = z.Write(body) // Nobody is left to tell.
+	_, _ = z.Write(body) // After an error there is no connection to report it on.
 	_ = z.Close()
 }

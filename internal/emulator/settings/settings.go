@@ -1,4 +1,7 @@
-package emulator
+// Package settings has the structs that users of the emulator write by hand, and reads them from JSON and from the texts
+// of flags: fields are named by their JSON tags, durations are text such as "1m30s", and an unknown name is an error that
+// lists the known ones.
+package settings
 
 import (
 	"encoding"
@@ -13,11 +16,7 @@ import (
 	"time"
 )
 
-// Settings are structs that people write by hand: [Variants], [Throttling] and
-// [Fault]. In JSON and in flags their fields go by their JSON tags, durations are
-// text such as "1m30s", and a name that is none is refused with those that are.
-
-// settingError says which setting is wrong, and how.
+// settingError is an error about one setting.
 type settingError struct {
 	name, message string
 }
@@ -29,18 +28,19 @@ func (e *settingError) Error() string {
 	return e.name + ": " + e.message
 }
 
-func wrongSetting(name, format string, args ...any) error {
+// Wrong is the error about a setting. The name can be "".
+func Wrong(name, format string, args ...any) error {
 	return &settingError{name, fmt.Sprintf(format, args...)}
 }
 
-// settings are the names and fields of the struct at v. Fields come as pointers, that
-// of a time.Duration as *duration.
-func settings(v any) iter.Seq2[string, any] {
+// Fields yields the names and fields of the struct at v. Fields come as pointers, that
+// of a time.Duration as *Duration.
+func Fields(v any) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for f, value := range reflect.ValueOf(v).Elem().Fields() {
 			field := value.Addr().Interface()
 			if d, ok := field.(*time.Duration); ok {
-				field = (*duration)(d)
+				field = (*Duration)(d)
 			}
 			if name := f.Tag.Get("json"); name != "-" && !yield(name, field) {
 				return
@@ -49,10 +49,10 @@ func settings(v any) iter.Seq2[string, any] {
 	}
 }
 
-// settingNames lists the fields of the struct at v as they are written.
-func settingNames(v any) []string {
+// Names lists the names of the fields of the struct at v.
+func Names(v any) []string {
 	var names []string
-	for name := range settings(v) {
+	for name := range Fields(v) {
 		names = append(names, name)
 	}
 	return names
@@ -60,50 +60,51 @@ func settingNames(v any) []string {
 
 // setting finds the field of that name.
 func setting(v any, path, name string) (any, error) {
-	for known, field := range settings(v) {
+	for known, field := range Fields(v) {
 		if known == name {
 			return field, nil
 		}
 	}
-	return nil, wrongSetting(path, "there is no %q; there are %s", shortened(name), strings.Join(settingNames(v), ", "))
+	return nil, Wrong(path, "there is no %q; there are %s", Shortened(name), strings.Join(Names(v), ", "))
 }
 
-func shortened(s string) string {
+// Shortened cuts a text that is quoted in an error.
+func Shortened(s string) string {
 	if len(s) > 60 {
 		return s[:60] + "…"
 	}
 	return s
 }
 
-// duration is a time.Duration as it is written.
-type duration time.Duration
+// Duration is a time.Duration as text.
+type Duration time.Duration
 
-func (d duration) MarshalText() ([]byte, error) {
+func (d Duration) MarshalText() ([]byte, error) {
 	if time.Duration(d) == Immediately {
 		return []byte("immediately"), nil
 	}
 	return []byte(time.Duration(d).String()), nil
 }
 
-func (d *duration) UnmarshalText(text []byte) error {
+func (d *Duration) UnmarshalText(text []byte) error {
 	if string(text) == "immediately" {
-		*d = duration(Immediately)
+		*d = Duration(Immediately)
 		return nil
 	}
 	read, err := time.ParseDuration(string(text))
-	*d = duration(read)
+	*d = Duration(read)
 	return err
 }
 
-// isZero says whether the field is not set.
-func isZero(field any) bool { return reflect.ValueOf(field).Elem().IsZero() }
+// IsZero reports whether the field is not set.
+func IsZero(field any) bool { return reflect.ValueOf(field).Elem().IsZero() }
 
-// decodeSettings reads a JSON object into the struct at v. What it does not name
+// Decode reads a JSON object into the struct at v. What it does not name
 // stays, and null is the zero value. After an error the struct is of no use.
-func decodeSettings(v any, path string, raw []byte) error {
+func Decode(v any, path string, raw []byte) error {
 	var o map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
-		return wrongSetting(path, "it is not a JSON object")
+		return Wrong(path, "it is not a JSON object")
 	}
 	for _, name := range slices.Sorted(maps.Keys(o)) { // The first error is always the same.
 		field, err := setting(v, path, name)
@@ -130,11 +131,11 @@ func decodeSetting(field any, path string, raw []byte) error {
 		return parseSetting(field, path, text)
 	}
 	if t, ok := field.(*Throttling); ok && string(raw) != "null" {
-		return decodeSettings(t, path, raw)
+		return Decode(t, path, raw)
 	}
 	reflect.ValueOf(field).Elem().SetZero() // Null leaves it so, and a list is not written into another one's.
 	if json.Unmarshal(raw, field) != nil {
-		return wrongSetting(path, "it is %s", kindName(field))
+		return Wrong(path, "it is %s", kindName(field))
 	}
 	return nil
 }
@@ -161,13 +162,13 @@ func parseSetting(field any, path, text string) error {
 		return decodeSetting(field, path, []byte(text))
 	}
 	if err != nil {
-		return wrongSetting(path, "%q is not %s", shortened(text), kindName(field))
+		return Wrong(path, "%q is not %s", Shortened(text), kindName(field))
 	}
 	return nil
 }
 
-// setText sets the field at a path such as throttling.writes or header.Location.
-func setText(v any, path, name, text string) error {
+// SetText sets the field at a path such as throttling.writes or header.Location.
+func SetText(v any, path, name, text string) error {
 	name, rest, deeper := strings.Cut(name, ".")
 	field, err := setting(v, path, name)
 	if err != nil {
@@ -179,7 +180,7 @@ func setText(v any, path, name, text string) error {
 	}
 	switch p := field.(type) {
 	case *Throttling:
-		return setText(p, path, rest, text)
+		return SetText(p, path, rest, text)
 	case *map[string]string:
 		if *p == nil {
 			*p = map[string]string{}
@@ -187,7 +188,7 @@ func setText(v any, path, name, text string) error {
 		(*p)[rest] = text
 	case *map[string]any:
 		if *p == nil {
-			*p = object{}
+			*p = map[string]any{}
 		}
 		var value any
 		if json.Unmarshal([]byte(text), &value) != nil {
@@ -195,14 +196,14 @@ func setText(v any, path, name, text string) error {
 		}
 		(*p)[rest] = value
 	default:
-		return wrongSetting(path, "there is nothing inside")
+		return Wrong(path, "there is nothing inside")
 	}
 	return nil
 }
 
 func kindName(field any) string {
 	switch field.(type) {
-	case *duration:
+	case *Duration:
 		return `a duration, such as "1m30s"`
 	case *Throttling:
 		return "one of its values"

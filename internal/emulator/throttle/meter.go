@@ -1,0 +1,77 @@
+package throttle
+
+import (
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/wire"
+)
+
+// Demand is what a call asks of the limits.
+type Demand struct {
+	App    string // its client id
+	Date   time.Time
+	Header http.Header // with the priority
+	Units  int         // its price in resource units
+	Writes bool        // it changes the tenant
+	Cloud  bool        // it is a request to cloudLicensing
+}
+
+// Ask charges a call to all limits that it concerns. The call passes if there is room in all of them. The limits depend on
+// the number of people in the tenant.
+func (m *Meter) Ask(d Demand, t settings.Throttling, people int) Verdict {
+	cost := amounts{unitsPerPair: d.Units, unitsPerApp: d.Units, requestsPerApp: 1}
+	if d.Writes {
+		cost[writesPerPair], cost[writesPerTenant], cost[writesPerApp] = 1, 1, 1
+	}
+	if d.Cloud {
+		cost[cloudPerPair] = 1
+	}
+	return m.ask(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
+}
+
+// Settle gives back what an admitted call was charged beyond its price.
+func (m *Meter) Settle(v Verdict, units int) {
+	if !v.Refused && v.app != nil {
+		m.giveBack(v.ticket, units)
+	}
+}
+
+// Problem is the answer to a refused call of an application in a tenant.
+func (v *Verdict) Problem(app, tenantID string) *wire.Problem {
+	p := wire.Usual(http.StatusTooManyRequests)
+	p.More = map[string]any{"code": "429", "message": "Please retry after", "status": "429"}
+	r := limits[v.limit]
+	p.Header = map[string]string{
+		"Retry-After":               strconv.Itoa(int(math.Ceil(max(v.wait.Seconds(), 1)))),
+		"x-ms-throttle-scope":       r.scope + "/" + r.limit + "/" + app + "/" + tenantID,
+		"x-ms-throttle-information": r.information,
+	}
+	return p
+}
+
+// Warn writes the header of an answer to a caller that is near its limit.
+func (v *Verdict) Warn(a *wire.Answer) {
+	if v.usage > nearLimit {
+		a.Set("x-ms-throttle-limit-percentage", strconv.FormatFloat(min(v.usage, mostOfAll), 'f', 2, 64))
+	}
+}
+
+// Price is the cost in resource units of an endpoint with a base cost and the query options of a call.
+func Price(base int, query url.Values) int {
+	units := base
+	if query.Has("$select") {
+		units--
+	}
+	if query.Has("$expand") {
+		units++
+	}
+	if top, err := strconv.Atoi(query.Get("$top")); err == nil && top < 20 {
+		units--
+	}
+	return max(units, 1)
+}

@@ -1,0 +1,338 @@
+// Package throttle has the published limits of Microsoft Graph: what a call costs, who has used how much, and which call is
+// refused until when.
+package throttle
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"licensegraph/internal/emulator/settings"
+)
+
+// The limits. They count different things.
+const (
+	unitsPerPair = iota
+	writesPerPair
+	writesPerTenant
+	unitsPerApp
+	writesPerApp
+	requestsPerApp
+	cloudPerPair
+	limitCount
+)
+
+// limits are the limits without their sizes: the time that each looks back, and its names in a
+// refusal.
+var limits = [limitCount]struct {
+	span                      time.Duration
+	scope, limit, information string
+}{
+	unitsPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "ResourceUnitLimitExceeded"},
+	writesPerPair:   {150 * time.Second, "Tenant_Application", "Write", "WriteLimitExceeded"},
+	writesPerTenant: {5 * time.Minute, "Tenant", "Write", "WriteLimitExceeded"},
+	unitsPerApp:     {20 * time.Second, "Application", "ReadWrite", "ResourceUnitLimitExceeded"},
+	writesPerApp:    {5 * time.Minute, "Application", "Write", "WriteLimitExceeded"},
+	requestsPerApp:  {10 * time.Second, "Application", "ReadWrite", "RequestLimitExceeded"},
+	cloudPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "RequestLimitExceeded"},
+}
+
+// amounts are one number for each limit: its size, or what a call costs of it.
+type amounts [limitCount]int
+
+// sizesOf are the limits in force in a tenant of so many people; 0 = none.
+func sizesOf(t settings.Throttling, people int) amounts {
+	units := 8_000
+	switch {
+	case people < 50:
+		units = 3_500
+	case people <= 500:
+		units = 5_000
+	}
+	return amounts{
+		unitsPerPair: or(t.ResourceUnits, units), writesPerPair: or(t.Writes, 3_000), writesPerTenant: or(t.TenantWrites, 18_000),
+		unitsPerApp: or(t.AppResourceUnits, 150_000), writesPerApp: or(t.AppWrites, 35_000), requestsPerApp: or(t.AppRequests, 130_000),
+		cloudPerPair: max(t.CloudLicensing, 0),
+	}
+}
+
+// or is n, or the other number when n is not positive.
+func or(n, otherwise int) int {
+	if n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// slots is the number of parts of the span of a window.
+const slots = 10
+
+// window sums recent costs in slots+1 parts. It covers at least the span at any time, so no more than the limit passes
+// in any period of that length.
+type window struct {
+	newest            int64 // number of the newest slot since 1970
+	offered, admitted [slots + 1]int
+}
+
+// at moves the window on. It stays where it is when the clock went back. After a jump
+// all parts are empty.
+func (w *window) at(now time.Time, span time.Duration) {
+	slot := now.UnixNano() / int64(span/slots)
+	for range min(slot-w.newest, slots+1) {
+		w.newest++
+		i := mod(w.newest, slots+1)
+		w.offered[i], w.admitted[i] = 0, 0
+	}
+	w.newest = max(w.newest, slot)
+}
+
+func total(list *[slots + 1]int) (n int) {
+	for _, a := range list {
+		n += a
+	}
+	return n
+}
+
+// seen is what counts for a caller: refused calls count as well, except for a call of high priority.
+func (w *window) seen(p priority) *[slots + 1]int {
+	if p == high {
+		return &w.admitted
+	}
+	return &w.offered
+}
+
+// room is the time when cost fits under size: now, or when enough of the window is past.
+func (w *window) room(now time.Time, span time.Duration, p priority, cost, size int) time.Time {
+	list := w.seen(p)
+	left := total(list)
+	if left+cost <= size {
+		return now
+	}
+	length := int64(span / slots)
+	oldest := w.newest - slots
+	for slot := oldest; ; slot++ {
+		left -= list[mod(slot, slots+1)]
+		if left+cost <= size || slot == w.newest {
+			return time.Unix(0, (slot+slots+1)*length)
+		}
+	}
+}
+
+func mod(a, n int64) int64 { return (a%n + n) % n }
+
+// add charges a cost to the newest slot and returns its number.
+func (w *window) add(cost int, admitted bool) int64 {
+	i := mod(w.newest, slots+1)
+	w.offered[i] += cost
+	if admitted {
+		w.admitted[i] += cost
+	}
+	return w.newest
+}
+
+// giveBack subtracts what was charged to a slot, if the window still has it.
+func (w *window) giveBack(slot int64, cost int) {
+	if slot > w.newest-slots-1 {
+		i := mod(slot, slots+1)
+		w.offered[i] = max(w.offered[i]-cost, 0)
+		w.admitted[i] = max(w.admitted[i]-cost, 0)
+	}
+}
+
+// priority is the request header x-ms-throttle-priority.
+type priority int
+
+const (
+	low priority = iota
+	normal
+	high
+	priorities
+)
+
+func priorityOf(h http.Header) priority {
+	switch strings.ToLower(h.Get("x-ms-throttle-priority")) {
+	case "low":
+		return low
+	case "high":
+		return high
+	}
+	return normal
+}
+
+// share is the part of a limit that a call of this priority can use. Low priority is refused first; the limits are the
+// same for all.
+func (p priority) share(size int) int {
+	if p == low {
+		return max(size*8/10, 1)
+	}
+	return size
+}
+
+const (
+	maxWait   = 10 * time.Minute
+	underWay  = time.Second // a call so soon after a refusal was sent before it
+	maxApps   = 1_000
+	nearLimit = 0.8
+	mostOfAll = 1.8
+)
+
+// patience is the wait of a caller at one limit.
+type patience struct {
+	since, until time.Time
+	wait         time.Duration
+}
+
+// refuse returns the time until which the caller has to wait: until there is room, and after each call that comes too
+// early twice as long as before.
+func (p *patience) refuse(now, room time.Time) time.Time {
+	if early := now.Before(p.until); !early {
+		p.since, p.wait = now, room.Sub(now)
+	} else if now.Sub(p.since) >= underWay {
+		p.since, p.wait = now, min(max(2*p.wait, room.Sub(now)), maxWait)
+		room = now.Add(p.wait)
+	}
+	if room.After(p.until) {
+		p.until = room
+	}
+	return p.until
+}
+
+// waitEnds is when the wait for a priority at a limit ends: its own, or that of a higher one.
+func (a *application) waitEnds(limit int, p priority) time.Time {
+	var until time.Time
+	for _, w := range a.waits[limit][p:] {
+		if w.until.After(until) {
+			until = w.until
+		}
+	}
+	return until
+}
+
+// application is one caller of the tenant.
+type application struct {
+	windows [limitCount]window
+	waits   [limitCount][priorities]patience
+	used    time.Time
+}
+
+// Meter counts what applications ask for. It is safe for concurrent use.
+type Meter struct {
+	mu   sync.Mutex
+	apps map[string]*application // at most maxApps
+	all  window                  // writesPerTenant
+}
+
+// ticket is what a call was charged.
+type ticket struct {
+	app   *application
+	cost  amounts
+	slots [limitCount]int64
+}
+
+// Verdict is the decision about a call.
+type Verdict struct {
+	Refused bool
+	ticket
+	limit int           // that refused the call
+	wait  time.Duration // until the same call, alone, passes
+	usage float64       // of the limit that is nearest; 1 = all of it
+}
+
+func (m *Meter) app(name string, now time.Time) *application {
+	a := m.apps[name]
+	if a == nil {
+		if len(m.apps) >= maxApps {
+			oldest := ""
+			for other, b := range m.apps {
+				if oldest == "" || b.used.Before(m.apps[oldest].used) {
+					oldest = other
+				}
+			}
+			delete(m.apps, oldest)
+		}
+		if m.apps == nil {
+			m.apps = map[string]*application{}
+		}
+		a = &application{}
+		m.apps[name] = a
+	}
+	a.used = now
+	return a
+}
+
+func (m *Meter) window(a *application, limit int) *window {
+	if limit == writesPerTenant {
+		return &m.all
+	}
+	return &a.windows[limit]
+}
+
+// ask charges a call to all limits that it concerns. It passes if there
+// is room in all of them.
+func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts) Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.app(name, now)
+	v := Verdict{ticket: ticket{app: a}}
+	for i, size := range sizes {
+		if size == 0 || cost[i] == 0 {
+			continue
+		}
+		size = p.share(size)
+		v.cost[i] = min(cost[i], size)
+		w := m.window(a, i)
+		w.at(now, limits[i].span)
+		if now.Before(a.waitEnds(i, p)) || w.room(now, limits[i].span, p, v.cost[i], size).After(now) {
+			v.Refused = true
+		}
+	}
+	until, worst := now, now // worst is the latest of those that refuse
+	for i, size := range sizes {
+		if v.cost[i] == 0 {
+			continue
+		}
+		w, own := m.window(a, i), &a.waits[i][p]
+		full := w.room(now, limits[i].span, p, v.cost[i], p.share(size)).After(now)
+		v.slots[i] = w.add(v.cost[i], !v.Refused)
+		v.usage = max(v.usage, float64(total(&w.offered))/float64(size))
+		if !v.Refused {
+			continue
+		}
+		room := w.room(now, limits[i].span, p, v.cost[i], p.share(size))
+		if ends := a.waitEnds(i, p); full || now.Before(ends) {
+			if ends.After(own.until) && ends.After(room) { // The wait of a higher priority.
+				room = ends
+			}
+			room = own.refuse(now, room)
+			if room.After(worst) {
+				v.limit, worst = i, room
+			}
+		}
+		if room.After(until) {
+			until = room
+		}
+	}
+	if v.Refused {
+		v.wait = until.Sub(now)
+	}
+	return v
+}
+
+// giveBack corrects what a call was charged in resource units.
+func (m *Meter) giveBack(k ticket, units int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range []int{unitsPerPair, unitsPerApp} {
+		if k.cost[i] > units {
+			k.app.windows[i].giveBack(k.slots[i], k.cost[i]-units)
+		}
+	}
+}
+
+// Forget frees all limits.
+func (m *Meter) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.apps, m.all = nil, window{}
+}

@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+)
+
+// Problem is an error of Graph, as Microsoft Learn, "Microsoft Graph error
+// responses and resource types", describes it.
+type Problem struct {
+	Status  int
+	Code    string
+	Inner   string // a more specific code, in innerError
+	Message string
+	Header  map[string]string
+
+	Details  []map[string]any // one for each mistake
+	Property string           // the property that is wrong, in innerError
+	More     map[string]any   // of innerError
+}
+
+// NotParsed is the error of a request that Graph cannot parse.
+func NotParsed(format string, args ...any) *Problem {
+	return &Problem{Status: http.StatusBadRequest, Code: "BadRequest", Message: fmt.Sprintf(format, args...)}
+}
+
+// Usual is the error of Graph with a status when there is no special one.
+func Usual(status int) *Problem {
+	p := &Problem{Status: status, Code: "UnknownError", Message: http.StatusText(status)}
+	switch status {
+	case http.StatusBadRequest:
+		p.Code, p.Message = "BadRequest", "The request is invalid."
+	case http.StatusUnauthorized:
+		p.Code, p.Message = "InvalidAuthenticationToken", "Access token is invalid."
+	case http.StatusForbidden:
+		p.Code, p.Message = "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+	case http.StatusNotFound:
+		p.Code, p.Message = "Request_ResourceNotFound", "The requested resource does not exist."
+	case http.StatusMethodNotAllowed:
+		p.Code, p.Message = "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
+	case http.StatusConflict:
+		p.Code = "Conflict"
+	case http.StatusGone:
+		p.Code = "Gone"
+	case http.StatusPreconditionFailed:
+		p.Code = "PreconditionFailed"
+	case http.StatusTooManyRequests:
+		p.Code, p.Message = "TooManyRequests", "Please retry again later."
+	case http.StatusInternalServerError:
+		p.Code, p.Message = "InternalServerError", "An unexpected error occurred."
+	case http.StatusServiceUnavailable:
+		p.Code, p.Message = "serviceNotAvailable", "The service is temporarily unavailable."
+	}
+	return p
+}
+
+// Answer is the error as an answer to the call.
+func (p *Problem) Answer(c *Call) Answer {
+	inner := map[string]any{
+		"date":              c.Date.UTC().Format("2006-01-02T15:04:05"),
+		"request-id":        c.RequestID,
+		"client-request-id": c.ClientRequestID,
+	}
+	maps.Copy(inner, p.More)
+	if c.Part && p.Status == http.StatusForbidden && c.Variants.EmptyPartCodes {
+		p.Code = ""
+	}
+	if p.Inner != "" {
+		inner["code"] = p.Inner
+	}
+	if p.Property != "" {
+		inner["propertyName"] = p.Property
+	}
+	said := map[string]any{"code": p.Code, "message": p.Message, "innerError": inner}
+	if p.Details != nil {
+		said["details"] = p.Details
+	}
+	a := Answer{Status: p.Status, Body: Encode(map[string]any{"error": said})}
+	for name, value := range p.Header {
+		a.Set(name, value)
+	}
+	return a
+}
+
+// ExpiredPage is the error of the directory for a next link that is too old.
+func ExpiredPage() *Problem {
+	return &Problem{Status: http.StatusBadRequest, Code: "Directory_ExpiredPageToken",
+		Message: "The specified page token value has expired and can no longer be included in your request."}
+}
