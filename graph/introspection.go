@@ -49,11 +49,11 @@ var publicSchema = sync.OnceValue(func() *ast.Schema {
 
 // federationDescriptions describe what gqlgen adds for the Apollo Federation subgraph specification.
 var federationDescriptions = map[string]string{
-	"Query._entities": "Entities by their keys, for a federation router, in the order of the representations. All of them cost what one costs.",
+	"Query._entities": "Entities by their keys, for a federation router, in the order of the representations. Any number costs the same as one.",
 	"Query._service":  "This subgraph, for a federation router.",
 	"_Service":        "This subgraph.",
 	"_Service.sdl":    "The schema with its federation directives, in GraphQL's schema definition language.",
-	"_Entity":         "Anything that another subgraph can refer to.",
+	"_Entity":         "A type that other subgraphs can refer to.",
 	"_Any":            "A representation: an object with the `__typename` of an entity and one of its keys.",
 }
 

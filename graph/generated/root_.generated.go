@@ -2814,20 +2814,20 @@ func newExecutionContext(
 var sources = []*ast.Source{
 	{Name: "../../schema/allotments.graphqls", Input: `extend type Query {
   """
-  Pools of units that the tenant has, one or several for each product. The tenant has few: one upstream request for
-  each 100 answers all such questions of an operation. Null when they cannot be read; what a product has of units is
-  then known from ` + "`" + `subscribedSkus` + "`" + ` still. Needs CloudLicensing.Read.All or Directory.Read.All.
+  The tenant's allotments: pools of license units, one or more for each product. An operation reads them once, with
+  one upstream request for each 100 allotments. Null if they cannot be read; ` + "`" + `subscribedSkus` + "`" + ` then still has the units
+  of each product. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   allotments(
-    "How many allotments to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
+    "Number of allotments to return from the start, or after ` + "`" + `after` + "`" + `: 1 to 1,000."
     first: Int @pageSize(most: 1000)
-    "Cursor of the element after which the page begins."
+    "Cursor of the element after which the page starts."
     after: String
-    "How many allotments to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
+    "Number of allotments to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
     last: Int @pageSize(most: 1000)
     "Cursor of the element before which the page ends."
     before: String
-    "Which allotments to return. Default: all."
+    "Filter. Default: all allotments."
     filter: AllotmentFilter
     "Order of the list. Default: the order of Microsoft Graph."
     orderBy: AllotmentOrder
@@ -2842,28 +2842,28 @@ var sources = []*ast.Source{
     @upstream(once: 3)
 
   """
-  One allotment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  One allotment by ID. Costs one upstream request. Null with NOT_FOUND if it does not exist. Needs
   CloudLicensing.Read.All or Directory.Read.All.
   """
-  allotment("Id of the allotment." id: ID!): Allotment
+  allotment("ID of the allotment." id: ID!): Allotment
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(each: 1)
 }
 
 """
-Which allotments to return. All conditions have to hold. A condition is left out, not null. Allotments whose values
-cannot be read are returned too, with an error at the list.
+Filter for allotments. Conditions are combined with AND. Omit a condition instead of passing null. Allotments with
+unreadable values are returned too, with an error on the list.
 """
 input AllotmentFilter {
-  "Allotments of this product only."
+  "Allotments of this product."
   skuId: UUID
-  "Allotments with at least so many free units."
+  "Allotments with at least this number of available units."
   minAvailableUnits: Int
-  "Allotments with at most so many free units: 0 for those that are exhausted."
+  "Allotments with at most this number of available units: 0 for exhausted allotments."
   maxAvailableUnits: Int
 }
 
-"How allotments are ordered."
+"Order of a list of allotments."
 input AllotmentOrder {
   "Field to sort by."
   field: AllotmentOrderField!
@@ -2871,23 +2871,23 @@ input AllotmentOrder {
   direction: OrderDirection! = ASC
 }
 
-"What allotments can be ordered by."
+"Fields to sort allotments by."
 enum AllotmentOrderField {
   "Short name of the product."
   SKU_PART_NUMBER
-  "Units in the pool."
+  "Units in the allotment."
   ALLOTTED_UNITS
-  "Units in use."
+  "Units in use, each assignee counted once."
   CONSUMED_UNITS
-  "Units that are free."
+  "Available units."
   AVAILABLE_UNITS
 }
 
-"Which end of an order comes first."
+"Sort direction."
 enum OrderDirection {
-  "The least first."
+  "Ascending."
   ASC
-  "The greatest first."
+  "Descending."
   DESC
 }
 
@@ -2897,58 +2897,55 @@ type AllotmentConnection {
   nodes: [Allotment!]!
   "The allotments of this page, each with its cursor."
   edges: [AllotmentEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
-  "How many allotments the filter leaves; exact, and free of cost."
+  "Number of allotments that match the filter: exact, at no cost."
   totalCount: Int
 }
 
 "An allotment in a page."
 type AllotmentEdge {
-  "Place of the allotment in the list, to be handed to ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  "Cursor of the allotment, for ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
   cursor: String!
   "The allotment."
   node: Allotment!
 }
 
-"A pool of units of one product, fed by one or several purchases. Assignments draw on it."
+"A pool of license units of one product, from one or more subscriptions. Assignments draw on it."
 type Allotment implements Node @key(fields: "id") {
-  "Id of the allotment: opaque, compared exactly."
+  "ID of the allotment: opaque, case-sensitive."
   id: ID!
-  "Id of the product; null when no product of the directory stands behind the pool."
+  "ID of the product; null if the directory has no such product."
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
-  "Units in the pool; 2,147,483,647 stands for that many or more. Null only when Microsoft Graph sent no number."
+  "Units in the allotment; 2,147,483,647 means that many or more. Null only if Microsoft Graph sent no number."
   allottedUnits: Int
-  "Units in use. Each assignee counts once. Null only when Microsoft Graph sent no number."
+  "Units in use; each assignee counts once. Null only if Microsoft Graph sent no number."
   consumedUnits: Int
   """
-  Units that are free: those in the pool less those in use, never less than 0. None when all purchases behind the pool
-  are suspended, locked or gone. Null only when Microsoft Graph sent no numbers.
+  Available units: allotted units less consumed units, at least 0; 0 if all subscriptions of the allotment are
+  suspended, locked out or deleted. Null only if Microsoft Graph sent no numbers.
   """
   availableUnits: Int
-  """
-  Identifier of the pool at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
-  there is none, which is usual.
-  """
+  "ID of the allotment in a service outside the directory: opaque. Usually null."
   externalServiceIdentifier: String
-  "Kinds of assignee that can get units; empty for none."
+  "Types of assignees that can get units; empty for none."
   assignableTo: [AssigneeType!]! @listSize(assumedSize: 2)
-  "Kinds of assignee as Microsoft Graph wrote them."
+  "Types of assignees as Microsoft Graph returned them."
   assignableToText: String!
-  "Service plans that the product consists of."
+  "Service plans of the product."
   services: [LicensedService!]! @listSize(assumedSize: 40)
-  "Purchases that feed the pool; null when Microsoft Graph does not show them."
+  "Subscriptions of the allotment; null if Microsoft Graph does not return them."
   subscriptions: [AllotmentSubscription!] @listSize(assumedSize: 3)
   """
-  What draws on the pool. Read pool by pool, a page of 20 pools in one upstream request for each 100 assignments.
-  Needs CloudLicensing.Read.All or Directory.Read.All.
+  Assignments that draw on the allotment. One upstream request for each 100 assignments of 20 allotments. Needs
+  CloudLicensing.Read.All or Directory.Read.All.
   """
   assignments(
-    "How many assignments to return: 1 to 1,000. Of many pools at once, as many as fit the limits."
+    "Number of assignments to return: 1 to 1,000. For many allotments at once, the cost limits apply."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -2957,11 +2954,11 @@ type Allotment implements Node @key(fields: "id") {
     @cost(weight: 5)
     @upstream(pageSize: 100)
   """
-  Who waits for a unit, the longest first. Only members of groups wait. Read pool by pool, a page of 20 pools in one
-  upstream request for each 100 places. Needs CloudLicensing.Read.All or Directory.Read.All.
+  Members that wait for a unit, longest wait first. Only members of groups wait. One upstream request for each 100
+  waiting members of 20 allotments. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   waitingMembers(
-    "How many places to return: 1 to 1,000. Of many pools at once, as many as fit the limits."
+    "Number of waiting members to return: 1 to 1,000. For many allotments at once, the cost limits apply."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -2971,61 +2968,60 @@ type Allotment implements Node @key(fields: "id") {
     @upstream(pageSize: 100)
 }
 
-"A purchase that feeds an allotment; Microsoft Graph calls it subscription."
+"A subscription that provides the units of an allotment."
 type AllotmentSubscription {
-  "Id of the purchase."
+  "ID of the subscription."
   subscriptionId: String!
-  "When it began."
+  "Start date."
   startDate: Date
-  "When its state changes next: it is renewed, expires, or is gone."
+  "Date of the next state change: renewal, expiry or deletion."
   nextLifecycleDate: Date
-  "Whether it can be used; null when Microsoft Graph reports nothing."
+  "State; null if Microsoft Graph returns none."
   state: SubscriptionState
-  "The state as Microsoft Graph wrote it."
+  "The state as Microsoft Graph returned it."
   stateText: String!
-  "What is special about it."
+  "Tags, such as a trial."
   tags: [SubscriptionTag!]! @listSize(assumedSize: 1)
-  "The tags as Microsoft Graph wrote them."
+  "The tags as Microsoft Graph returned them."
   tagsText: String!
 }
 
-"Whether a purchase can be used."
+"State of a subscription."
 enum SubscriptionState {
-  "It can be used."
+  "Usable."
   ACTIVE
-  "It has expired and still works, in grace."
+  "Expired; usable during the grace period."
   WARNING
-  "Its grace is over: data is kept, nothing new can be assigned."
+  "The grace period is over: data is kept, no units can be assigned."
   SUSPENDED
-  "Access is cut."
+  "Access is blocked."
   LOCKED_OUT
-  "It is gone."
+  "Deleted."
   DELETED
-  "A state that this schema does not know; the text beside it says which."
+  "A state that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 
-"What is special about a purchase."
+"Tag of a subscription."
 enum SubscriptionTag {
-  "It is a trial."
+  "Trial."
   TRIAL
-  "A tag that this schema does not know; the text beside it says which."
+  "A tag that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignment_errors.graphqls", Input: `extend type Query {
   """
-  License assignments that failed, over the whole tenant. Costs one upstream request for each 100 errors of the page,
-  assignees included. Filters on code and age are applied here: see ` + "`" + `scan` + "`" + `. Null when errors cannot be read; whose
-  licenses failed is then known from ` + "`" + `users` + "`" + ` with ` + "`" + `hasLicenseErrors` + "`" + ` still. Needs CloudLicensing.Read.All or
-  Directory.Read.All.
+  License assignment errors of the tenant. Costs one upstream request for each 100 errors of the page, assignees
+  included. The gateway applies filters on code and time: see ` + "`" + `scan` + "`" + `. Null if errors cannot be read; ` + "`" + `users` + "`" + ` with
+  ` + "`" + `hasLicenseErrors` + "`" + ` then still returns the affected users. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignmentErrors(
-    "How many errors to return: 1 to 1,000."
+    "Number of errors to return: 1 to 1,000."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-    "Which errors to return. Default: all."
+    "Filter. Default: all errors."
     filter: AssignmentErrorFilter @cost(weight: 500)
   ): AssignmentErrorConnection
     @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
@@ -3033,28 +3029,28 @@ enum SubscriptionTag {
     @upstream(pageSize: 100)
 
   """
-  One assignment error by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  One assignment error by ID. Costs one upstream request. Null with NOT_FOUND if it does not exist. Needs
   CloudLicensing.Read.All or Directory.Read.All.
   """
-  assignmentError("Id of the error." id: ID!): AssignmentError
+  assignmentError("ID of the error." id: ID!): AssignmentError
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(each: 1)
 }
 
 """
-Which assignment errors to return. All conditions have to hold. A condition is left out, not null. Errors whose time
-cannot be read are returned too, with an error at the list.
+Filter for assignment errors. Conditions are combined with AND. Omit a condition instead of passing null. Errors with
+an unreadable time are returned too, with an error on the list.
 """
 input AssignmentErrorFilter {
-  "Errors of this product only. Microsoft Graph itself filters."
+  "Errors of this product. Filtered by Microsoft Graph."
   skuId: UUID
-  "Errors of this person only, an object id. Microsoft Graph itself filters."
+  "Errors of the user with this object ID. Filtered by Microsoft Graph."
   assignedTo: ID
-  "Errors with this code only, without regard to case. Filtered here, page by page."
+  "Errors with this code, case-insensitive. Filtered by the gateway, page by page."
   code: String @upstream(each: 9)
-  "Errors that last occurred at this time or later. Filtered here, page by page."
+  "Errors that last occurred at this time or later. Filtered by the gateway, page by page."
   occurredFrom: DateTime @upstream(each: 9)
-  "Errors that last occurred before this time. Filtered here, page by page."
+  "Errors that last occurred before this time. Filtered by the gateway, page by page."
   occurredBefore: DateTime @upstream(each: 9)
 }
 
@@ -3064,84 +3060,78 @@ type AssignmentErrorConnection @requiresScopes(scopes: [["Licenses.ReadErrors"],
   nodes: [AssignmentError!]!
   "The errors of this page, each with its cursor."
   edges: [AssignmentErrorEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
-  "Null: Microsoft Graph does not count errors. ` + "`" + `licensingOverview` + "`" + ` counts them."
+  "Always null: Microsoft Graph does not count errors. See ` + "`" + `licensingOverview` + "`" + `."
   totalCount: Int
-  "How much was read to fill this page, when the filter is applied here; null otherwise."
+  "What was read to fill this page; null if Microsoft Graph applies the filter."
   scan: Scan
 }
 
 "An assignment error in a page."
 type AssignmentErrorEdge {
-  "Place of the error in the list, to be handed to ` + "`" + `after` + "`" + `."
+  "Cursor of the error, for ` + "`" + `after` + "`" + `."
   cursor: String!
   "The error."
   node: AssignmentError!
 }
 
-"A product that could not be given to a person, or not in full. One per person and product, as long as it lasts."
+"A product that could not be assigned to a user, or only in part. One per user and product, until it is resolved."
 type AssignmentError implements Node
   @key(fields: "id")
   @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
-  "Id of the error: opaque, compared exactly."
+  "ID of the error: opaque, case-sensitive."
   id: ID!
-  "What went wrong, such as ` + "`" + `MissingDependency` + "`" + `. Microsoft publishes no list: treat it as open."
+  "Error code, such as ` + "`" + `MissingDependency` + "`" + `. Microsoft does not publish the codes: expect other values."
   code: String!
-  "What went wrong, in words; names service plans by their ids."
+  "Error message; it has the IDs of service plans."
   message: String!
-  "When it last went wrong. Null only when Microsoft Graph sent no point in time."
+  "Time of the last occurrence. Null only if Microsoft Graph sent no time."
   occurrenceDateTime: DateTime
-  "Id of the product concerned."
+  "ID of the product."
   skuId: UUID
   """
-  The product concerned. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't
-  subscribed.
+  The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed.
   """
   sku: SubscribedSku @upstream(once: 1)
-  """
-  Who should have got the product; null when that no longer exists. Comes with the error where Microsoft Graph allows
-  it.
-  """
+  "The assignee; null if it was deleted. Expanded with the error where Microsoft Graph supports it."
   assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
   """
-  What the person can still use of the product: a right from before that could not be brought up to date.
-  Null when there is none. Where Microsoft Graph does not send it along, 20 rights are one upstream request.
+  What the user can still use of the product: an earlier usage right that could not be updated. Null if there is none.
+  Expanded with the error where Microsoft Graph supports it; else one upstream request for 20 rights.
   """
   usageRight: UsageRight
     @cost(weight: 2)
     @upstream(each: 1)
   """
-  Service plans that the message names, in its order: the plan that could not be given first, then those that it
-  needs or excludes. Names of well-known plans cost nothing.
+  Service plans in the message, in order: first the plan that could not be assigned, then plans that it depends on or
+  excludes. Names come from the built-in catalog at no cost.
   """
   servicePlans: [ServicePlan!]
     @listSize(assumedSize: 2)
     @upstream(once: 1)
   """
-  Each way in which the product is assigned to the person, hence the group that did it. Null when the assignee is no
-  person, or no longer exists. Comes with the person where the person is read, else for 300 people in one upstream
-  request. Needs User.Read.All.
+  The user's license assignment states for the product, with the groups that assigned it. Null if the assignee is not
+  a user or was deleted. Read with the user, or in one upstream request for 300 users. Needs User.Read.All.
   """
   licenseAssignmentStates: [LicenseAssignmentState!]
     @listSize(assumedSize: 2)
     @upstream(each: 1, shared: 15)
   """
-  What an administrator can do about it: by its code or, as Microsoft publishes no list of those, by the error of the
-  assignee's license states, for 300 people in one upstream request. Null when neither tells. Needs User.Read.All
-  then.
+  What an administrator can do about the error, found by its code or else by the error of the assignee's license
+  states: one upstream request for 300 users. Null if neither has a known value. Needs User.Read.All for the states.
   """
   remedy: Remedy @upstream(shared: 15)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
   """
-  Everything that is assigned in the tenant, to users, groups and devices. Costs one upstream request for each 100
-  assignments of the page, assignees and allotments included. Null when they cannot be read; what people and groups
-  have is then known from their ` + "`" + `assignedLicenses` + "`" + ` still. Needs CloudLicensing.Read.All or Directory.Read.All.
+  Assignments of the tenant, to users, groups and devices. Costs one upstream request for each 100 assignments of the
+  page, assignees and allotments included. Null if they cannot be read; users and groups then still have
+  ` + "`" + `assignedLicenses` + "`" + `. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   assignments(
-    "How many assignments to return: 1 to 1,000."
+    "Number of assignments to return: 1 to 1,000."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -3151,10 +3141,10 @@ type AssignmentError implements Node
     @upstream(pageSize: 100)
 
   """
-  One assignment by its id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  One assignment by ID. Costs one upstream request. Null with NOT_FOUND if it does not exist. Needs
   CloudLicensing.Read.All or Directory.Read.All.
   """
-  assignment("Id of the assignment." id: ID!): Assignment
+  assignment("ID of the assignment." id: ID!): Assignment
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(each: 1)
 }
@@ -3165,75 +3155,75 @@ type AssignmentConnection {
   nodes: [Assignment!]!
   "The assignments of this page, each with its cursor."
   edges: [AssignmentEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
-  "Null: Microsoft Graph does not count assignments."
+  "Always null: Microsoft Graph does not count assignments."
   totalCount: Int
 }
 
 "An assignment in a page."
 type AssignmentEdge {
-  "Place of the assignment in the list, to be handed to ` + "`" + `after` + "`" + `."
+  "Cursor of the assignment, for ` + "`" + `after` + "`" + `."
   cursor: String!
   "The assignment."
   node: Assignment!
 }
 
-"A unit of an allotment given to a user, a group or a device."
+"The assignment of an allotment to a user, a group or a device."
 type Assignment implements Node @key(fields: "id") {
-  "Id of the assignment: opaque, compared exactly."
+  "ID of the assignment: opaque, case-sensitive."
   id: ID!
-  "Ids of the service plans that are switched off; empty when everything is on."
+  "IDs of the disabled service plans; empty if all are enabled."
   disabledServicePlanIds: [UUID!]! @listSize(assumedSize: 5)
-  "Service plans that are switched off, with their names. Names of well-known plans cost nothing."
+  "The disabled service plans. Names come from the built-in catalog at no cost."
   disabledServicePlans: [ServicePlan!]
     @listSize(assumedSize: 5)
     @upstream(once: 1)
-  "The pool that the assignment draws on. Comes with the assignment where Microsoft Graph allows it."
+  "The allotment that the assignment draws on. Expanded with the assignment where Microsoft Graph supports it."
   allotment: Allotment @upstream(each: 1)
-  "Who got it; null when that no longer exists. Comes with the assignment where Microsoft Graph allows it."
+  "The assignee; null if it was deleted. Expanded with the assignment where Microsoft Graph supports it."
   assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
 }
 
-"What is assigned to whom. Give either ` + "`" + `allotmentId` + "`" + ` or ` + "`" + `skuId` + "`" + `."
+"Input of ` + "`" + `createAssignments` + "`" + `. Set either ` + "`" + `allotmentId` + "`" + ` or ` + "`" + `skuId` + "`" + `."
 input CreateAssignmentsInput {
-  "Who gets a unit each: 1 to 100."
+  "The assignees, one unit each: 1 to 100."
   assignedTo: [AssigneeInput!]!
   "The allotment on which the assignments draw."
   allotmentId: ID
-  "The product, when its allotment does not matter: units are taken where most are free."
+  "The product, if any of its allotments will do: the one with the most available units is used."
   skuId: UUID
-  "Service plans to switch off, by their ids, their short names, such as ` + "`" + `SWAY` + "`" + `, or their display names."
+  "Service plans to disable, by ID, by short name such as ` + "`" + `SWAY` + "`" + `, or by display name."
   disabledServicePlans: [String!]! = []
 }
 
-"What became of each assignment."
+"Results of ` + "`" + `createAssignments` + "`" + `."
 type CreateAssignmentsPayload {
   """
-  One result per assignee, in the order of the input. Empty when the product, the plans or the number of assignees are
-  wrong: nothing was sent then.
+  One result per assignee, in input order. Empty if the product, the plans or the number of assignees is invalid;
+  nothing was sent then.
   """
   results: [CreateAssignmentResult!]! @listSize(assumedSize: 20)
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
-"What became of one assignment."
+"Result for one assignee."
 type CreateAssignmentResult {
-  "Object id of the assignee."
+  "Object ID of the assignee."
   assignedToId: ID!
-  "What became of it."
+  "Whether the assignment was created."
   outcome: WriteOutcome!
   """
-  The assignment as Microsoft Graph returned it; what belongs to it is read after the change. Null when it was not
-  made, and when Microsoft Graph did not return its id and does not show it yet: ` + "`" + `stale` + "`" + ` is true then.
+  The assignment as Microsoft Graph returned it; its relations are read after the change. Null if it was not created,
+  or if Microsoft Graph has not returned its ID yet; ` + "`" + `stale` + "`" + ` is true then.
   """
   assignment: Assignment
     @upstream(each: 1)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
-  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
-  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  Whether the other fields may return data from before the change: its outcome is unknown, or Microsoft Graph does not
+  return it yet. Read again later; do not repeat the change. Costs an upstream request.
   """
   stale: Boolean!
     @upstream(each: 1)
@@ -3241,28 +3231,28 @@ type CreateAssignmentResult {
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
 
-"Which service plans are switched off."
+"Input of ` + "`" + `updateAssignment` + "`" + `."
 input UpdateAssignmentInput {
-  "Id of the assignment."
+  "ID of the assignment."
   id: ID!
-  "All service plans to be off, by their ids or their short names: a plan that is not named is switched on."
+  "All service plans to disable, by ID or short name. Other plans are enabled."
   disabledServicePlans: [String!]!
 }
 
-"What became of the assignment."
+"Result of the mutation."
 type UpdateAssignmentPayload {
-  "What became of the change; null when nothing was sent."
+  "Outcome of the change; null if nothing was sent."
   outcome: WriteOutcome
   """
-  The assignment as Microsoft Graph returned it when the change was made, else as it is now. What belongs to it is
-  read after the change.
+  The assignment as Microsoft Graph returned it, or else read after the change. Its relations are read after the
+  change.
   """
   assignment: Assignment
     @upstream(each: 1)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
-  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
-  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  Whether the other fields may return data from before the change: its outcome is unknown, or Microsoft Graph does not
+  return it yet. Read again later; do not repeat the change. Costs an upstream request.
   """
   stale: Boolean!
     @upstream(each: 1)
@@ -3270,29 +3260,29 @@ type UpdateAssignmentPayload {
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
 
-"Which assignment is taken back."
+"Input of ` + "`" + `deleteAssignment` + "`" + `."
 input DeleteAssignmentInput {
-  "Id of the assignment."
+  "ID of the assignment."
   id: ID!
 }
 
-"What became of the assignment."
+"Result of the mutation."
 type DeleteAssignmentPayload {
-  "What became of the change; null when nothing was sent."
+  "Outcome of the change; null if nothing was sent."
   outcome: WriteOutcome
-  "Id of the assignment that is gone; null when it is not."
+  "ID of the deleted assignment; null if it was not deleted."
   deletedAssignmentId: ID
-  "The allotment that it drew on, read after the change."
+  "The allotment of the assignment, read after the change."
   allotment: Allotment
     @upstream(each: 1)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
-  "Who had it, read after the change."
+  "The assignee, read after the change."
   assignedTo: DirectoryObject
     @upstream(each: 2)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
-  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
-  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  Whether the other fields may return data from before the change: its outcome is unknown, or Microsoft Graph does not
+  return it yet. Read again later; do not repeat the change. Costs an upstream request.
   """
   stale: Boolean!
     @upstream(each: 1)
@@ -3300,35 +3290,35 @@ type DeleteAssignmentPayload {
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
 
-"What is given to a user or group, and what is taken away."
+"Input of ` + "`" + `assignLicense` + "`" + `."
 input AssignLicenseInput {
   "A user or a group."
   assignedTo: AssigneeInput!
-  "Products to give, at most 20. One that is assigned directly already gets the plans named here."
+  "Licenses to add, at most 20. A product that is already assigned directly gets these disabled plans."
   addLicenses: [AddLicenseInput!]! = []
-  "Products to take away, at most 20: those that are assigned directly."
+  "SKU IDs of directly assigned licenses to remove, at most 20."
   removeLicenses: [UUID!]! = []
 }
 
-"A product to give."
+"A license to add."
 input AddLicenseInput {
-  "Id of the product."
+  "ID of the product."
   skuId: UUID!
-  "Service plans to switch off, by their ids or their short names."
+  "Service plans to disable, by ID or short name."
   disabledPlans: [String!]! = []
 }
 
-"What became of the licenses."
+"Result of ` + "`" + `assignLicense` + "`" + `."
 type AssignLicensePayload {
-  "What became of the change; null when nothing was sent."
+  "Outcome of the change; null if nothing was sent."
   outcome: WriteOutcome
   "The user or group, read after the change."
   assignedTo: DirectoryObject
     @upstream(each: 2)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
-  Whether what is read here may be older than the change: it is not known to be made, or Microsoft Graph does not show
-  it yet. Read again later; do not repeat the change for it. Costs an upstream request.
+  Whether the other fields may return data from before the change: its outcome is unknown, or Microsoft Graph does not
+  return it yet. Read again later; do not repeat the change. Costs an upstream request.
   """
   stale: Boolean!
     @upstream(each: 2)
@@ -3337,19 +3327,19 @@ type AssignLicensePayload {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/devices.graphqls", Input: `"""
-A computer or a telephone, which can be given licenses of its own. Microsoft documents the licensing of devices
-and does not offer it everywhere: where it is not offered, the fields that need it are null with an error.
+A device, which can have licenses of its own. Not every tenant has device licensing: without it, ` + "`" + `usageRights` + "`" + ` and
+` + "`" + `waitingMembers` + "`" + ` are null with an error.
 """
 type Device implements DirectoryObject & Node @key(fields: "id") {
-  "Object id in the directory."
+  "Object ID in the directory."
   id: ID!
-  "When the device was deleted; null while it is in use."
+  "Time of deletion; null if the device is not deleted."
   deletedDateTime: DateTime @shareable
   "Display name."
   displayName: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Id that the device was registered with."
+  "Device registration ID."
   deviceId: String @shareable
   "Whether the device can sign in."
   accountEnabled: Boolean @shareable
@@ -3358,20 +3348,20 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
   "Version of the operating system."
   operatingSystemVersion: String @shareable
   """
-  What the device may use, one right per product. Read device by device, 20 in one upstream request. Needs
+  Usage rights of the device, one per product. One upstream request for 20 devices. Needs
   CloudLicensing-UsageRights.Read.All or Device.Read.All.
   """
   usageRights(
-    "Rights to one of these products only: at most 15."
+    "Only rights to these products: at most 15."
     skuIds: [UUID!]
-    "Rights with one of these service plans only: at most 15."
+    "Only rights with one of these service plans: at most 15."
     planIds: [UUID!]
   ): [UsageRight!]
     @listSize(assumedSize: 3)
     @cost(weight: 5)
     @upstream(each: 1)
   """
-  Units for which the device waits. Read device by device, 20 in one upstream request. Needs
+  The device's places in the queues for units. One upstream request for 20 devices. Needs
   Device-CloudLicensing.Read.All or Device.Read.All.
   """
   waitingMembers: [WaitingMember!]
@@ -3380,25 +3370,25 @@ type Device implements DirectoryObject & Node @key(fields: "id") {
     @upstream(each: 1)
 }
 `, BuiltIn: false},
-	{Name: "../../schema/directory_objects.graphqls", Input: `"Anything in the directory that a license or an error can point to."
+	{Name: "../../schema/directory_objects.graphqls", Input: `"A directory object that a license or an error can refer to."
 interface DirectoryObject implements Node {
-  "Object id in the directory."
+  "Object ID in the directory."
   id: ID!
-  "When the object was deleted; null while it is in use."
+  "Time of deletion; null if the object is not deleted."
   deletedDateTime: DateTime
-  "Display name; null if the object has none or it may not be read."
+  "Display name; null if there is none or the caller may not read it."
   displayName: String
 }
 
-"A directory object of a kind that this schema does not model, such as a service principal."
+"A directory object of a type that this schema does not define, such as a service principal."
 type OtherDirectoryObject implements DirectoryObject & Node {
-  "Object id in the directory."
+  "Object ID in the directory."
   id: ID!
-  "When the object was deleted; null while it is in use."
+  "Time of deletion; null if the object is not deleted."
   deletedDateTime: DateTime
-  "Display name; null if the object has none or it may not be read."
+  "Display name; null if there is none or the caller may not read it."
   displayName: String @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Microsoft Graph's name of the kind, such as ` + "`" + `#microsoft.graph.servicePrincipal` + "`" + `."
+  "Type in Microsoft Graph, such as ` + "`" + `#microsoft.graph.servicePrincipal` + "`" + `."
   odataType: String!
 }
 
@@ -3408,18 +3398,18 @@ type DirectoryObjectConnection {
   nodes: [DirectoryObject!]!
   "The objects of this page, each with its cursor."
   edges: [DirectoryObjectEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
   """
-  How many objects the whole list has. Comes with the first page; on a later page it takes an upstream request. Null
-  where Microsoft Graph does not count them.
+  Number of objects in the list. Counted with the first page; on later pages it costs an upstream request. Null if
+  Microsoft Graph does not count the list.
   """
   totalCount: Int @upstream(each: 1)
 }
 
 "A directory object in a page."
 type DirectoryObjectEdge {
-  "Place of the object in the list, to be handed to ` + "`" + `after` + "`" + `."
+  "Cursor of the object, for ` + "`" + `after` + "`" + `."
   cursor: String!
   "The object."
   node: DirectoryObject!
@@ -3427,23 +3417,23 @@ type DirectoryObjectEdge {
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
   """
-  One group by its object id. Costs one upstream request. Null with NOT_FOUND when there is none. Needs
+  One group by object ID. Costs one upstream request. Null with NOT_FOUND if it does not exist. Needs
   GroupMember.Read.All.
   """
-  group("Object id, a GUID." id: ID!): Group
+  group("Object ID, a GUID." id: ID!): Group
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(each: 1)
 
   """
-  Groups of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
-  each 999 groups of the page. Null when they cannot be read. Needs GroupMember.Read.All.
+  Groups of the tenant. Costs one upstream request for each 999 groups of the page. Null if they cannot be read. Needs
+  GroupMember.Read.All.
   """
   groups(
-    "How many groups to return: 1 to 999."
+    "Number of groups to return: 1 to 999."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-    "Which groups to return. Default: all. Microsoft Graph itself filters."
+    "Filter. Default: all groups. Filtered by Microsoft Graph."
     filter: GroupFilter
     "Order of the list. Default: the order of Microsoft Graph."
     orderBy: GroupOrder
@@ -3453,20 +3443,20 @@ type DirectoryObjectEdge {
     @upstream(pageSize: 999)
 }
 
-"Which groups to return. All conditions have to hold. A condition is left out, not null."
+"Filter for groups. Conditions are combined with AND. Omit a condition instead of passing null."
 input GroupFilter {
-  "Groups that hand out this product."
+  "Groups with a license of this product."
   skuId: UUID
   """
-  With true, groups with members to whom a license could not be given. False is refused: Microsoft Graph cannot search
-  for those without. It cannot count or order them either: ` + "`" + `totalCount` + "`" + ` is null, and ` + "`" + `orderBy` + "`" + ` is refused.
+  True for groups with members that have license errors; false is rejected, because Microsoft Graph has no such
+  filter. It can neither count nor sort these groups: ` + "`" + `totalCount` + "`" + ` is null, and ` + "`" + `orderBy` + "`" + ` is rejected.
   """
   hasMembersWithLicenseErrors: Boolean
-  "Groups whose name begins so, without regard to case: 1 to 120 characters."
+  "Groups whose display name starts with this text, case-insensitive: 1 to 120 characters."
   displayNameStartsWith: String
 }
 
-"How groups are ordered."
+"Order of a list of groups."
 input GroupOrder {
   "Field to sort by."
   field: GroupOrderField!
@@ -3474,7 +3464,7 @@ input GroupOrder {
   direction: OrderDirection! = ASC
 }
 
-"What groups can be ordered by."
+"Fields to sort groups by."
 enum GroupOrderField {
   "Display name."
   DISPLAY_NAME
@@ -3486,77 +3476,76 @@ type GroupConnection {
   nodes: [Group!]!
   "The groups of this page, each with its cursor."
   edges: [GroupEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
   """
-  How many groups the filter leaves, as Microsoft Graph counts. Comes with the first page; on a later page it takes an
-  upstream request. Eventually consistent. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, and where the service does not
-  count.
+  Number of groups that match the filter, eventually consistent. Counted with the first page; on later pages it costs
+  an upstream request. Null with ` + "`" + `hasMembersWithLicenseErrors` + "`" + `, or if Microsoft Graph does not count.
   """
   totalCount: Int @upstream(each: 1)
 }
 
 "A group in a page."
 type GroupEdge {
-  "Place of the group in the list, to be handed to ` + "`" + `after` + "`" + `."
+  "Cursor of the group, for ` + "`" + `after` + "`" + `."
   cursor: String!
   "The group."
   node: Group!
 }
 
-"A group, through which its direct members can inherit licenses."
+"A group. Its direct members inherit its licenses."
 type Group implements DirectoryObject & Node @key(fields: "id") {
-  "Object id in the directory."
+  "Object ID in the directory."
   id: ID!
-  "When the group was deleted; null while it is in use."
+  "Time of deletion; null if the group is not deleted."
   deletedDateTime: DateTime @shareable
-  "When the group was created."
+  "Time of creation."
   createdDateTime: DateTime @shareable
   "Display name."
   displayName: String @shareable
-  "What the group is for."
+  "Description."
   description: String @shareable
   "Mail address of the group."
   mail: String @shareable
-  "Whether the group takes mail."
+  "Whether the group is mail-enabled."
   mailEnabled: Boolean @shareable
-  "Whether the group can be given access and licenses."
+  "Whether the group is a security group, which can have licenses."
   securityEnabled: Boolean @shareable
-  "Kinds of the group, such as ` + "`" + `Unified` + "`" + ` and ` + "`" + `DynamicMembership` + "`" + `; empty for a plain security group."
+  "Group types, such as ` + "`" + `Unified` + "`" + ` and ` + "`" + `DynamicMembership` + "`" + `; empty for a plain security group."
   groupTypes: [String!]
     @shareable
     @listSize(assumedSize: 2)
-  "Licenses that the group hands to its members."
+  "Licenses that the group assigns to its members."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
-  "How far Microsoft Graph is in handing the group's licenses to its members."
+  "Progress of assigning the group's licenses to its members."
   licenseProcessingState: LicenseProcessingState
   """
-  What is assigned to the group, an allotment each. Read group by group, 20 groups in one upstream request. Needs
-  CloudLicensing.Read.All or Group.Read.All.
+  Assignments of allotments to the group. One upstream request for 20 groups. Needs CloudLicensing.Read.All or
+  Group.Read.All.
   """
   assignments: [Assignment!]
     @listSize(assumedSize: 3)
     @cost(weight: 5)
     @upstream(each: 1)
   """
-  What all direct members of the group may use, one right per product. Microsoft Graph reads rights group by group: 20
-  groups are one upstream request. Needs Group-UsageRight.Read.All or Group.Read.All.
+  Usage rights of the group's direct members, one per product. One upstream request for 20 groups. Needs
+  Group-UsageRight.Read.All or Group.Read.All.
   """
   usageRights(
-    "Rights to one of these products only: at most 15."
+    "Only rights to these products: at most 15."
     skuIds: [UUID!]
-    "Rights with one of these service plans only: at most 15."
+    "Only rights with one of these service plans: at most 15."
     planIds: [UUID!]
   ): [UsageRight!]
     @listSize(assumedSize: 3)
     @cost(weight: 5)
     @upstream(each: 1)
   """
-  Direct members of the group: people, groups, devices and others. Read group by group, a page of 20 groups in one
-  upstream request. Needs GroupMember.Read.All.
+  Direct members of the group: users, groups, devices and others. One upstream request for a page of 20 groups. Needs
+  GroupMember.Read.All.
   """
   members(
-    "How many members to return: 1 to 999. Of many groups at once, as many as fit the limits."
+    "Number of members to return: 1 to 999. For many groups at once, the cost limits apply."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -3565,11 +3554,11 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     @cost(weight: 5)
     @upstream(pageSize: 999)
   """
-  Members to whom a license of the group could not be given. Read group by group, a page of 20 groups in one
-  upstream request. Needs GroupMember.Read.All and User.Read.All.
+  Members with errors in licenses from the group. One upstream request for a page of 20 groups. Needs
+  GroupMember.Read.All and User.Read.All.
   """
   membersWithLicenseErrors(
-    "How many members to return: 1 to 999. Of many groups at once, as many as fit the limits."
+    "Number of members to return: 1 to 999. For many groups at once, the cost limits apply."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -3579,143 +3568,142 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     @upstream(pageSize: 100)
 }
 
-"How far the licenses of a group have reached its members."
+"Progress of assigning a group's licenses to its members."
 type LicenseProcessingState {
-  "The stage; null when none is reported."
+  "The stage; null if Microsoft Graph returns none."
   state: LicenseProcessingStage
-  "The stage as Microsoft Graph wrote it."
+  "The stage as Microsoft Graph returned it."
   stateText: String
 }
 
-"A stage in handing a group's licenses to its members."
+"Stage of license processing."
 enum LicenseProcessingStage {
-  "Waits for its turn."
+  "Queued."
   QUEUED_FOR_PROCESSING
-  "Members are being worked through."
+  "In progress."
   PROCESSING_IN_PROGRESS
-  "All members have been worked through, with or without errors."
+  "Complete, with or without errors."
   PROCESSING_COMPLETE
-  "A stage that this schema does not know; the text beside it says which."
+  "A stage that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
-	{Name: "../../schema/license_assignment_states.graphqls", Input: `"One product assigned to one person in one way, directly or through a group, and how that went."
+	{Name: "../../schema/license_assignment_states.graphqls", Input: `"State of one product's assignment to one user, direct or through one group."
 type LicenseAssignmentState {
-  "Id of the product."
+  "ID of the product."
   skuId: UUID
   "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
-  "Object id of the group through which the license came; null for a direct assignment."
+  "Object ID of the group that assigned the license; null for a direct assignment."
   assignedByGroupId: ID
   """
-  The group through which the license came; null for a direct assignment and for a group that no longer exists:
-  ` + "`" + `assignedByGroupId` + "`" + ` tells them apart. Null with an error for a group that may not be read. Its id costs nothing,
-  other properties one upstream request for up to 1,000 groups.
+  The group that assigned the license; null for a direct assignment, and for a deleted group, whose ID is in
+  ` + "`" + `assignedByGroupId` + "`" + `. Null with an error if it cannot be read. The ID costs nothing; other fields cost one upstream
+  request for 1,000 groups.
   """
   assignedByGroup: Group @upstream(shared: 1000)
-  "Service plans of the product that are switched off in this assignment."
+  "Service plans that are disabled in this assignment."
   disabledPlans: [ServicePlan!]
     @listSize(assumedSize: 5)
     @upstream(once: 1)
-  "Whether the license works; null when Microsoft Graph reports none."
+  "State of the license; null if Microsoft Graph returns none."
   state: LicenseState
-  "The state as Microsoft Graph wrote it."
+  "The state as Microsoft Graph returned it."
   stateText: String
-  "Why the license does not work; null when there is no error."
+  "Why the license could not be assigned; null without an error."
   error: LicenseErrorCode @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
-  "The error as Microsoft Graph wrote it, ` + "`" + `None` + "`" + ` included."
+  "The error as Microsoft Graph returned it, ` + "`" + `None` + "`" + ` included."
   errorText: String @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
-  "When this assignment last changed."
+  "Time of the last update."
   lastUpdatedDateTime: DateTime
-  "What an administrator can do about the error; null when there is none."
+  "What an administrator can do about the error; null without an error."
   remedy: Remedy @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
 }
 
-"What an administrator can do about a license that could not be given."
+"What an administrator can do about a license error."
 type Remedy {
-  "The first thing to do, for a program to offer."
+  "First action, for programs."
   action: RemedyAction!
-  "What to do, in words."
+  "Instructions."
   text: String!
-  "Whether the assignment has to be reprocessed afterwards: ` + "`" + `reprocessAssignments` + "`" + ` does that."
+  "Whether to call ` + "`" + `reprocessAssignments` + "`" + ` afterwards."
   reprocess: Boolean!
 }
 
-"What to do about a license that could not be given."
+"Action against a license error."
 enum RemedyAction {
-  "Buy units of the product, or free some."
+  "Buy or free units of the product."
   PROVIDE_UNITS
-  "Switch off one of the plans that exclude each other, or drop one of the products."
+  "Disable one of the mutually exclusive plans, or remove one of the products."
   RESOLVE_CONFLICT
-  "Keep or add the plan that is needed, or switch off the one that needs it."
+  "Add or keep the required plan, or disable the plan that depends on it."
   PROVIDE_REQUIRED_PLAN
-  "Correct the person's usage location, or switch off the plan."
+  "Correct the user's usage location, or disable the plan."
   CORRECT_USAGE_LOCATION
-  "Remove the mail address where it is used twice."
+  "Remove the duplicate mail address."
   REMOVE_DUPLICATE_ADDRESS
-  "Read what the directory's audit log says, then reprocess."
+  "Read the directory's audit log, then reprocess."
   READ_AUDIT_LOG
 }
 
-"Whether an assigned license works."
+"State of an assigned license."
 enum LicenseState {
-  "The license works."
+  "Active."
   ACTIVE
-  "The license works, but a later change to it failed."
+  "Active, but a later change failed."
   ACTIVE_WITH_ERROR
-  "The license is switched off."
+  "Disabled."
   DISABLED
-  "The license was assigned and does not work."
+  "Not active because of an error."
   ERROR
-  "A state that this schema does not know; the text beside it says which."
+  "A state that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 
 "Why a license could not be assigned."
 enum LicenseErrorCode {
-  "No unit of the product was free. Free or buy units, then reprocess."
+  "No unit of the product is available. Free or buy units, then reprocess."
   COUNT_VIOLATION
-  "A plan of the product conflicts with a plan that the person has from another product. Switch one of them off."
+  "A service plan conflicts with a plan that the user has from another product. Disable one of them."
   MUTUALLY_EXCLUSIVE_VIOLATION
-  "A plan needs another plan that the person does not have, or is needed by one that remains."
+  "A service plan depends on a plan that the user does not have, or a remaining plan depends on it."
   DEPENDENCY_VIOLATION
-  "A service of the product is not offered in the person's usage location."
+  "A service of the product is not available in the user's usage location."
   PROHIBITED_IN_USAGE_LOCATION_VIOLATION
-  "A mail address that the license would bring is already taken."
+  "A mail address that the license adds is already in use."
   UNIQUENESS_VIOLATION
-  "Anything else; the directory's audit log says more."
+  "Any other error; see the directory's audit log."
   OTHER
-  "An error that this schema does not know; the text beside it says which."
+  "An error that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
 	{Name: "../../schema/licensing_overview.graphqls", Input: `extend type Query {
   """
-  What an administrator looks at first: units of each product, what failed, and who waits. Each part is read when it
-  is selected, and one that cannot be read is null with an error while the others are answered; the overview itself is
-  null only for a caller who may not read, with FORBIDDEN. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for
-  each 100 allotments if ` + "`" + `nextLifecycleDate` + "`" + ` is selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then
-  ` + "`" + `byGroup` + "`" + ` one for each 300 people concerned and one for the names of their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100
-  allotments, then one for each 20 of them without a free unit. What can travel in the same request does: three answer
-  everything for up to 100 errors and 20 such allotments, and four for up to 200. Needs LicenseAssignment.Read.All,
+  Overview of the tenant: units of each product, assignment errors and waiting members. Each selected part is read
+  separately; a part that cannot be read is null with an error. The overview itself is null only with FORBIDDEN, for a
+  caller without the scope. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if
+  ` + "`" + `nextLifecycleDate` + "`" + ` is selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then ` + "`" + `byGroup` + "`" + ` one for each
+  300 affected users and one for their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100 allotments, then one for each 20
+  allotments without available units. Parts share requests where possible: the whole overview costs three for up to
+  100 errors and 20 such allotments, and four for up to 200 errors. Needs LicenseAssignment.Read.All,
   CloudLicensing.Read.All or Directory.Read.All, User.Read.All and GroupMember.Read.All.
   """
   licensingOverview: LicensingOverview @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 }
 
-"Licensing of the whole tenant in numbers."
+"Licensing figures of the tenant."
 type LicensingOverview {
-  "Each product of the tenant with its units, by name. Needs LicenseAssignment.Read.All."
+  "The tenant's products with their units, sorted by name. Needs LicenseAssignment.Read.All."
   products: [ProductOverview!]
     @listSize(assumedSize: 50)
     @upstream(once: 1)
-  "What failed, counted. Needs CloudLicensing.Read.All or Directory.Read.All."
+  "Counts of assignment errors. Needs CloudLicensing.Read.All or Directory.Read.All."
   assignmentErrors: AssignmentErrorOverview
     @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
     @upstream(once: 10)
   """
-  Allotments without a free unit for which somebody waits, the longest queue first. Needs CloudLicensing.Read.All or
-  Directory.Read.All.
+  Exhausted allotments with waiting members, longest queue first. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   waitingMembers: [WaitingMemberCount!]
     @listSize(assumedSize: 20)
@@ -3726,91 +3714,91 @@ type LicensingOverview {
 type ProductOverview {
   "The product."
   sku: SubscribedSku!
-  "What the tenant has of the product and uses of it. Null only when Microsoft Graph sent none of its numbers."
+  "Units that the tenant owns and uses. Null only if Microsoft Graph sent none of the numbers."
   units: Units
   """
-  The next day on which a purchase of the product changes: it is renewed, expires or is gone. Days in the past and
-  deleted purchases do not count. Null when no allotment has another one.
+  Date of the next state change of one of the product's subscriptions: renewal, expiry or deletion. Past dates and
+  deleted subscriptions are ignored. Null if no allotment has such a date.
   """
   nextLifecycleDate: Date @upstream(once: 3)
 }
 
-"License assignments that failed, counted."
+"Counts of assignment errors."
 type AssignmentErrorOverview {
-  "How many errors were counted."
+  "Number of counted errors."
   total: Int!
-  "Whether these are all errors of the tenant. At most 1,000 are counted."
+  "Whether all errors of the tenant were counted. At most 1,000 are counted."
   complete: Boolean!
-  "Errors by code, the most frequent first."
+  "Errors by code, most frequent first."
   byCode: [AssignmentErrorsOfCode!]! @listSize(assumedSize: 10)
-  "Errors by product, the most frequent first."
+  "Errors by product, most frequent first."
   byProduct: [AssignmentErrorsOfProduct!]! @listSize(assumedSize: 20)
   """
-  Errors by the group that assigned the product, the most frequent first; those of direct assignments under null.
-  An error with several sources counts for each. Needs User.Read.All.
+  Errors by the group that assigned the product, most frequent first; errors of direct assignments are under null. An
+  error with several sources counts for each. Needs User.Read.All.
   """
   byGroup: [AssignmentErrorsOfGroup!]
     @listSize(assumedSize: 20)
     @upstream(once: 1070)
   """
-  Errors that ` + "`" + `byGroup` + "`" + ` does not count: their assignee is no person, no longer exists or could not be read, or the
-  product is no longer assigned to the person. Needs User.Read.All.
+  Number of errors missing from ` + "`" + `byGroup` + "`" + `: the assignee is not a user, was deleted or could not be read, or the
+  product is no longer assigned to the user. Needs User.Read.All.
   """
   withoutSource: Int @upstream(once: 1070)
 }
 
-"How many errors have a code."
+"Number of errors with a code."
 type AssignmentErrorsOfCode {
   "The code."
   code: String!
-  "How many errors."
+  "Number of errors."
   count: Int!
 }
 
-"How many errors concern a product."
+"Number of errors of a product."
 type AssignmentErrorsOfProduct {
-  "Id of the product; null for errors that name none."
+  "ID of the product; null for errors without a product."
   skuId: UUID
   "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
-  "How many errors."
+  "Number of errors."
   count: Int!
 }
 
-"How many errors come from the licenses of a group."
+"Number of errors in licenses that a group assigned."
 type AssignmentErrorsOfGroup {
-  "The group; null for direct assignments. Its id costs nothing."
+  "The group; null for direct assignments. The ID costs nothing."
   group: Group @upstream(shared: 1000)
-  "How many errors."
+  "Number of errors."
   count: Int!
 }
 
-"How many wait for units of an allotment."
+"Number of members that wait for units of an allotment."
 type WaitingMemberCount {
-  "Whether all of them are counted. At most 1,000 are."
+  "Whether all waiting members were counted. At most 1,000 are counted."
   complete: Boolean!
   "The allotment."
   allotment: Allotment!
-  "How many wait."
+  "Number of waiting members."
   count: Int!
-  "Since when the first of them waits."
+  "Time since which the first member waits."
   longestSince: DateTime
 }
 `, BuiltIn: false},
 	{Name: "../../schema/mutations.graphqls", Input: `"""
-What an operation may change. Everything that can be checked before something is sent is checked, and errors that the
-caller can correct come back in ` + "`" + `userErrors` + "`" + `. A change whose answer is lost is not sent again: it is read back. A
-payload shows what Microsoft Graph returned, and what was read after the change; ` + "`" + `stale` + "`" + ` tells whether that may be older
-than the change. Fields of one operation run one after the other.
+Changes of license assignments. Input is checked before anything is sent; errors that the caller can correct are in
+` + "`" + `userErrors` + "`" + `. A change whose response is lost is not sent again: it is read back. A payload has what Microsoft Graph
+returned and what was read after the change; ` + "`" + `stale` + "`" + ` reports whether that may predate the change. Fields of one
+operation run in sequence.
 """
 type Mutation {
   """
-  Gives a unit of a product to each of several users, groups or devices. Costs for each 18 or so of them an upstream
-  request to check, one to change, and one to read what the payload shows. Needs
+  Assigns a unit of a product to each of several users, groups or devices. Costs, for about 18 assignees, one upstream
+  request to check, one to change, and one to read the selected payload. Needs
   CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, for devices
-  CloudLicensing-Assignment.ReadWrite.All or Device.ReadWrite.All, and to check and read
-  CloudLicensing.Read.All or Directory.Read.All, User.Read.All and GroupMember.Read.All. Null,
-  with an error, when what it checks cannot be read: nothing was sent then.
+  CloudLicensing-Assignment.ReadWrite.All or Device.ReadWrite.All, and to check and read CloudLicensing.Read.All or
+  Directory.Read.All, User.Read.All and GroupMember.Read.All. Null with an error if a check cannot be read; nothing
+  was sent then.
   """
   createAssignments(
     "The assignees, and what to assign to each."
@@ -3820,40 +3808,39 @@ type Mutation {
     @upstream(perElement: 4, each: 6, elements: "input.assignedTo")
 
   """
-  Replaces the service plans that are switched off in an assignment: what is not named is switched on. Costs three
-  upstream requests. Needs CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, and
-  CloudLicensing.Read.All or Directory.Read.All. Null, with an error, when the assignment cannot be read: nothing was
-  sent then.
+  Replaces the disabled service plans of an assignment: all other plans are enabled. Costs three upstream requests.
+  Needs CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, and CloudLicensing.Read.All or
+  Directory.Read.All. Null with an error if the assignment cannot be read; nothing was sent then.
   """
   updateAssignment("The assignment, and its new service plans." input: UpdateAssignmentInput!): UpdateAssignmentPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(each: 11)
 
   """
-  Deletes an assignment. Costs two upstream requests, and one for what the payload shows. Needs
+  Deletes an assignment. Costs two upstream requests, and one to read the selected payload. Needs
   CloudLicensing.AssignLicenses.Organization or Directory.ReadWrite.All, and CloudLicensing.Read.All or
-  Directory.Read.All. Null, with an error, when the assignment cannot be read: nothing was sent then.
+  Directory.Read.All. Null with an error if the assignment cannot be read; nothing was sent then.
   """
   deleteAssignment("The assignment to delete." input: DeleteAssignmentInput!): DeleteAssignmentPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(each: 9)
 
   """
-  Reprocesses all assignments of people, direct ones and those through groups, after the cause of an error was removed:
-  see ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 people, and one for what the payload shows. Needs
-  CloudLicensing.AssignLicenses.Organization or User.ReadWrite.All. Null only for a caller who
-  may not write, with FORBIDDEN; else each person has a result.
+  Reprocesses all assignments of users, direct or through groups, after the cause of an error was removed: see
+  ` + "`" + `remedy` + "`" + `. Costs one upstream request for each 20 users, and one to read the selected payload. Needs
+  CloudLicensing.AssignLicenses.Organization or User.ReadWrite.All. Null only with FORBIDDEN, for a caller without the
+  scope; else each user has a result.
   """
-  reprocessAssignments("The people to reprocess." input: ReprocessInput!): ReprocessPayload
+  reprocessAssignments("The users to reprocess." input: ReprocessInput!): ReprocessPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 1, each: 2, elements: "input.userIds")
 
   """
   Assigns products to a user or group and removes others, through the directory: for tenants and clouds without
-  allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see
-  its ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All for a user,
-  GroupMember.Read.All for a group, and LicenseAssignment.Read.All for ` + "`" + `addLicenses` + "`" + `. Null, with an error, when what it
-  checks cannot be read: nothing was sent then.
+  allotments. Costs an upstream request to check, one to change, one to read. A group's members follow later: see its
+  ` + "`" + `licenseProcessingState` + "`" + `. Needs LicenseAssignment.ReadWrite.All, and to check User.Read.All for a user,
+  GroupMember.Read.All for a group, and LicenseAssignment.Read.All for ` + "`" + `addLicenses` + "`" + `. Null with an error if a check
+  cannot be read; nothing was sent then.
   """
   assignLicense(
     "The user or group, and the products to add and remove."
@@ -3863,11 +3850,11 @@ type Mutation {
     @upstream(each: 8)
 
   """
-  Reprocesses the licenses that people get through their groups. Costs one upstream request for each 20
-  people, and one for what the payload shows. Needs User.ReadWrite.All or Directory.ReadWrite.All. Null only for a
-  caller who may not write, with FORBIDDEN; else each person has a result.
+  Reprocesses the licenses that users get through groups. Costs one upstream request for each 20 users, and one to
+  read the selected payload. Needs User.ReadWrite.All or Directory.ReadWrite.All. Null only with FORBIDDEN, for a
+  caller without the scope; else each user has a result.
   """
-  reprocessLicenseAssignment("The people to reprocess." input: ReprocessInput!): ReprocessPayload
+  reprocessLicenseAssignment("The users to reprocess." input: ReprocessInput!): ReprocessPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 1, each: 2, elements: "input.userIds")
 }
@@ -3882,25 +3869,25 @@ type UserError {
   message: String!
 }
 
-"What is wrong in the input of a mutation."
+"Code of a user error."
 enum UserErrorCode {
-  "The value is not one that this input takes."
+  "The value is invalid."
   INVALID
   "No object has this ID."
   NOT_FOUND
-  "The tenant has no such product, or no allotment of it."
+  "The tenant is not subscribed to the product, or has no allotment of it."
   UNKNOWN_PRODUCT
-  "No service plan has this id or name."
+  "No service plan has this ID or name."
   UNKNOWN_PLAN
   "The service plan is not part of the product."
   PLAN_NOT_IN_PRODUCT
-  "No unit is free."
+  "No unit is available."
   NO_FREE_UNIT
-  "The person has no usage location, which a license needs."
+  "The user has no usage location, which a license requires."
   USAGE_LOCATION
-  "The product, or one of its service plans, is not sold in the person's usage location."
+  "The product, or one of its service plans, is not available in the user's usage location."
   PROHIBITED_IN_USAGE_LOCATION
-  "A mail address that the product would add to the person belongs to another object."
+  "A mail address that the product would add to the user belongs to another object."
   PROXY_ADDRESS_CONFLICT
   "The allotment has no units for this kind of assignee."
   NOT_ASSIGNABLE
@@ -3908,63 +3895,62 @@ enum UserErrorCode {
   GROUP_WITHOUT_UNITS
   "The group is not security enabled: it cannot get licenses."
   GROUP_NOT_SECURITY_ENABLED
-  "It is assigned already."
+  "Already assigned."
   ALREADY_ASSIGNED
-  "It is not assigned directly: it comes through a group, or not at all."
+  "Not assigned directly: assigned through a group, or not at all."
   NOT_ASSIGNED
-  "Service plans exclude each other. The message names them."
+  "Service plans are mutually exclusive. The message has their names."
   PLAN_CONFLICT
-  "A service plan needs another one that is missing, or would be. The message names them."
+  "A service plan depends on another one that is missing, or would be. The message has their names."
   PLAN_DEPENDENCY
   "The allotment and the assignee of an assignment cannot be changed."
   IMMUTABLE_PROPERTY
-  "Microsoft Graph refused it for a reason of its own. The message has its words, or its code."
+  "Microsoft Graph rejected the change for another reason. The message has its message or code."
   REFUSED
 }
 
-"What became of a change."
+"Outcome of a change."
 enum WriteOutcome {
-  "It was made. Where Microsoft Graph works through a group's members, it was accepted."
+  "Done. For a group, the change was accepted; Microsoft Graph then processes the members."
   DONE
-  "It was not made."
+  "Not done."
   NOT_DONE
   """
-  It is not known: it was sent, the answer was not one that Microsoft Graph documents, or refused only a repetition, and
-  the change did not show while it was read back for several seconds. It can show later: read again before you send it
-  again.
+  Unknown: the change was sent, but the response was lost or not documented, or rejected only a repetition, and
+  reading back for several seconds did not return the change. It may appear later: read again before you repeat it.
   """
   UNKNOWN
 }
 
-"Who gets a license."
+"The assignee of a license."
 input AssigneeInput {
-  "Kind of the assignee."
+  "Type of the assignee."
   type: AssigneeType! = USER
-  "Object id in the directory, a GUID."
+  "Object ID in the directory, a GUID."
   id: ID!
 }
 
-"Whose licenses are to be processed again."
+"Input of the reprocess mutations."
 input ReprocessInput {
-  "Object ids of 1 to 100 people."
+  "Object IDs of 1 to 100 users."
   userIds: [ID!]!
 }
 
-"What became of each person's licenses."
+"Results of a reprocess mutation."
 type ReprocessPayload {
-  "One result per person, in the order of the input. Empty when there are none, or too many."
+  "One result per user, in input order. Empty if the input has none or too many."
   results: [ReprocessResult!]! @listSize(assumedSize: 20)
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
-"What became of one person's licenses."
+"Result for one user."
 type ReprocessResult {
-  "Object id of the person."
+  "Object ID of the user."
   userId: ID!
-  "Whether Microsoft Graph accepted the request. Its effect can take a while."
+  "Whether Microsoft Graph accepted the request. It can take effect later."
   outcome: WriteOutcome!
-  "The person, read right after the request was accepted. Its effect can show later."
+  "The user, read after the request was accepted. Changes can appear later."
   user: User
     @upstream(shared: 15)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
@@ -3982,166 +3968,164 @@ type ReprocessResult {
 }
 
 """
-Microsoft Graph licensing as one graph: who has a license that did not take effect, why, through which group, and what
-they can still use. Names of types and properties are Microsoft Graph's own. A root field is null when its object does
-not exist or could not be read; an error with the field's path then says which.
+The licensing data of Microsoft Graph: licenses and their sources, assignment errors, and usage rights. Types and
+properties have Microsoft Graph's names. A root field is null if its object does not exist or could not be read; an
+error with the field's path gives the reason.
 """
 type Query {
   """
-  Any object by its Microsoft Graph id: directory objects first, then allotments, assignments, assignment errors and
-  subscribed SKUs. Null with a NOT_FOUND error when nothing has this id. Costs one upstream request, two when no
-  directory object has the id. Needs Directory.Read.All and, where that does not read licensing,
-  CloudLicensing.Read.All or Directory.Read.All.
+  Any object by its Microsoft Graph ID: directory objects first, then allotments, assignments, assignment errors and
+  subscribed SKUs. Null with NOT_FOUND if no object has the ID. Costs one upstream request, two if no directory object
+  has the ID. Needs Directory.Read.All and, where that does not read licensing, CloudLicensing.Read.All or
+  Directory.Read.All.
   """
-  node("Microsoft Graph's id of the object." id: ID!): Node
+  node("Microsoft Graph ID of the object." id: ID!): Node
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(each: 6)
 
   """
-  Several objects by their Microsoft Graph ids, in the order of the ids, with null and a NOT_FOUND error where nothing
-  has the id. Takes at most 100 ids; all of them cost one upstream request, and one for each 9 ids that no directory
-  object has. Needs Directory.Read.All and, where that does not read licensing, CloudLicensing.Read.All or
-  Directory.Read.All.
+  Several objects by their Microsoft Graph IDs, in input order; null with NOT_FOUND for an ID that no object has.
+  Costs one upstream request for up to 100 IDs, and one for each 9 IDs that no directory object has. Needs
+  Directory.Read.All and, where that does not read licensing, CloudLicensing.Read.All or Directory.Read.All.
   """
-  nodes("Microsoft Graph's ids of the objects, at most 100." ids: [ID!]!): [Node]
+  nodes("Microsoft Graph IDs of the objects, at most 100." ids: [ID!]!): [Node]
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(perElement: 5, each: 2)
     @listSize(assumedSize: 100)
 }
 
-"An object with an id that is unique in the tenant."
+"An object with an ID that is unique in the tenant."
 interface Node {
-  "Microsoft Graph's id of the object: opaque, compared exactly."
+  "Microsoft Graph ID of the object: opaque, case-sensitive."
   id: ID!
 }
 
-"Where a page of a connection begins and ends, and whether there is more."
+"Cursors of a page, and whether more pages exist."
 type PageInfo @shareable {
-  "Whether more may follow. Microsoft Graph can announce one more page and then find it empty."
+  "Whether another page may follow. The last page of a list of Microsoft Graph can be empty."
   hasNextPage: Boolean!
-  "Whether something precedes this page. On lists that are only walked forward, true means that ` + "`" + `after` + "`" + ` was given."
+  "Whether elements precede this page. On forward-only lists, whether ` + "`" + `after` + "`" + ` was set."
   hasPreviousPage: Boolean!
   "Cursor of the first element; null on an empty page."
   startCursor: String
-  "Where the next page begins, to be handed to ` + "`" + `after` + "`" + `; null on an empty page that nothing follows."
+  "Cursor for ` + "`" + `after` + "`" + ` of the next page; null on an empty last page."
   endCursor: String
 }
 
 """
-How much was read to fill a page whose filter Microsoft Graph does not have. Reading stops when the page is full, and
-at a budget: the page can then be short, or empty, and ` + "`" + `hasNextPage` + "`" + ` and ` + "`" + `endCursor` + "`" + ` lead on.
+What was read to fill a page if the gateway applies the filter. Reading stops when the page is full or a budget is
+used up: the page can then be short or empty, and ` + "`" + `hasNextPage` + "`" + ` and ` + "`" + `endCursor` + "`" + ` continue the list.
 """
 type Scan {
-  "How many elements were read for this page."
+  "Number of elements read for this page."
   read: Int!
-  "How many upstream pages are read for one page at most."
+  "Maximum number of upstream pages read for one page."
   budget: Int!
-  "Whether the budget ended the page before it was full."
+  "Whether the budget was used up before the page was full."
   stopped: Boolean!
-  "How many elements were left out that have a value which cannot be read, or lack it: they might belong to the page."
+  "Number of excluded elements with an unreadable or missing value, which may match the filter."
   unreadable: Int!
 }
 
-"A day, as in 2026-09-25."
+"A date, such as 2026-09-25."
 scalar Date @specifiedBy(url: "https://scalars.graphql.org/andimarek/local-date.html")
 
-"A point in time with its offset, as in 2026-09-25T08:00:00Z."
+"A date and time with offset, such as 2026-09-25T08:00:00Z."
 scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time.html")
 
-"A GUID such as 05e9a617-0261-4cee-bb44-138d3ef5d965. Read without regard to case, written in lower case."
+"A GUID such as 05e9a617-0261-4cee-bb44-138d3ef5d965. Case-insensitive input, lower-case output."
 scalar UUID @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc9562")
 
-"The weight of a field or type in the cost of an operation."
-directive @cost("Weight of one such element." weight: Int!) on
+"Weight of a field or type in the cost of an operation."
+directive @cost("Weight of one element." weight: Int!) on
   | ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 
-"How many elements a list is taken to have when the cost of an operation is computed."
+"Assumed size of a list in the cost of an operation."
 directive @listSize(
-  "Elements to assume when nothing else tells."
+  "Size without slicing arguments."
   assumedSize: Int
-  "Arguments that say how many elements are wanted."
+  "Arguments with the number of requested elements."
   slicingArguments: [String!]
-  "Fields of the result to which the size applies, for connections."
+  "Fields of a connection to which the size applies."
   sizedFields: [String!]
-  "Whether one of the slicing arguments has to be given."
+  "Whether one slicing argument is required."
   requireOneSlicingArgument: Boolean = true
 ) on FIELD_DEFINITION
 
-"The largest page that an argument may ask for."
-directive @pageSize("Elements at most." most: Int!) on ARGUMENT_DEFINITION
+"Largest page size of an argument."
+directive @pageSize("Maximum number of elements." most: Int!) on ARGUMENT_DEFINITION
 
 """
-How many requests a field takes at Microsoft Graph, at most: each part of a ` + "`" + `$batch` + "`" + ` is one, as it is for the
-service's throttling. An operation that could take more than the gateway allows is refused before it begins. A field
-without it takes none.
+Maximum number of Microsoft Graph requests of a field. Each part of a ` + "`" + `$batch` + "`" + ` counts as one, as in Microsoft Graph's
+throttling. The gateway rejects an operation that could exceed its limit before it starts. A field without the
+directive costs no requests.
 """
 directive @upstream(
-  "Requests for the field in a whole operation, however many objects have it."
+  "Requests per operation, for any number of objects."
   once: Int
-  "Requests for each object that has the field; of an argument or a part of one, for each that is asked with it."
+  "Requests per parent object; on an argument or input field, per use of it."
   each: Int
-  "Requests for each element of the list."
+  "Requests per element of the list."
   perElement: Int
-  "Elements of the list that one request returns."
+  "List elements per request."
   pageSize: Int
-  "Objects that have the field and for all of which one request is enough."
+  "Parent objects per request."
   shared: Int
-  "Where in the arguments the list is whose elements count, such as input.userIds, in place of the field's own."
+  "Path of the argument whose elements count instead of the field's, such as input.userIds."
   elements: String
 ) on ARGUMENT_DEFINITION | FIELD_DEFINITION | INPUT_FIELD_DEFINITION
 `, BuiltIn: false},
 	{Name: "../../schema/service_plans.graphqls", Input: `"A service plan: one feature within a product."
 type ServicePlan {
-  "Id of the service plan, the same in every tenant."
+  "ID of the service plan, the same in every tenant."
   servicePlanId: UUID
   "Short name of the service plan, such as ` + "`" + `EXCHANGE_S_STANDARD` + "`" + `."
   servicePlanName: String
-  "Display name of the service plan; null where the catalog has none."
+  "Display name of the service plan; null if the catalog has none."
   displayName: String
-  "Whether the service is ready in the tenant; null where the tenant is not subscribed to the product."
+  "Provisioning status of the service; null if the tenant is not subscribed to the product."
   provisioningStatus: ProvisioningStatus
-  "Whether the service is ready, as Microsoft Graph wrote it."
+  "Provisioning status as Microsoft Graph returned it."
   provisioningStatusText: String
-  "Whom the plan is for."
+  "Target of the plan: users or the whole tenant."
   appliesTo: SkuTarget
-  "Whom the plan is for, as Microsoft Graph wrote it."
+  "Target of the plan as Microsoft Graph returned it."
   appliesToText: String
   """
-  Products of the tenant that contain the plan. One upstream request answers for all plans. Needs
-  LicenseAssignment.Read.All.
+  Products of the tenant that contain the plan. One upstream request for all plans. Needs LicenseAssignment.Read.All.
   """
   subscribedSkus: [SubscribedSku!]
     @listSize(assumedSize: 5)
     @upstream(once: 1)
 }
 
-"Whether a service is ready in the tenant."
+"Provisioning status of a service."
 enum ProvisioningStatus {
-  "Ready."
+  "Provisioned."
   SUCCESS
-  "Switched off."
+  "Disabled."
   DISABLED
-  "Waits for an administrator."
+  "Waiting for input of an administrator."
   PENDING_INPUT
-  "Waits to be switched on."
+  "Waiting for activation."
   PENDING_ACTIVATION
-  "Is being made ready."
+  "Waiting for provisioning."
   PENDING_PROVISIONING
-  "A status that this schema does not know; the text beside it says which."
+  "A status that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
 	{Name: "../../schema/subscribed_skus.graphqls", Input: `extend type Query {
   """
-  Products that the tenant is subscribed to. One upstream request answers all such questions of an operation.
-  Null when they cannot be read. Needs LicenseAssignment.Read.All.
+  Products that the tenant is subscribed to. An operation reads them once, with one upstream request. Null if they
+  cannot be read. Needs LicenseAssignment.Read.All.
   """
   subscribedSkus(
-    "How many products to return from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 1,000."
+    "Number of products to return from the start, or after ` + "`" + `after` + "`" + `: 1 to 1,000."
     first: Int @pageSize(most: 1000)
-    "Cursor of the element after which the page begins."
+    "Cursor of the element after which the page starts."
     after: String
-    "How many products to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
+    "Number of products to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
     last: Int @pageSize(most: 1000)
     "Cursor of the element before which the page ends."
     before: String
@@ -4158,15 +4142,15 @@ enum ProvisioningStatus {
     @upstream(once: 1)
 
   """
-  One product of the tenant by its SKU id. Costs one upstream request. Null with NOT_FOUND when the tenant is not
-  subscribed to it. Needs LicenseAssignment.Read.All.
+  One product of the tenant by SKU ID. Costs one upstream request. Null with NOT_FOUND if the tenant is not subscribed
+  to it. Needs LicenseAssignment.Read.All.
   """
-  subscribedSku("SKU id of the product." skuId: UUID!): SubscribedSku
+  subscribedSku("SKU ID of the product." skuId: UUID!): SubscribedSku
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(once: 1)
 }
 
-"How products are ordered."
+"Order of a list of products."
 input SubscribedSkuOrder {
   "Field to sort by."
   field: SubscribedSkuOrderField!
@@ -4174,15 +4158,15 @@ input SubscribedSkuOrder {
   direction: OrderDirection! = ASC
 }
 
-"What products can be ordered by."
+"Fields to sort products by."
 enum SubscribedSkuOrderField {
   "Short name of the product."
   SKU_PART_NUMBER
-  "Display name of the product, or its short name where there is none."
+  "Display name of the product, or its short name if it has none."
   PRODUCT_NAME
-  "Units that are assigned."
+  "Assigned units."
   CONSUMED_UNITS
-  "Units that are free."
+  "Available units."
   FREE_UNITS
 }
 
@@ -4192,15 +4176,15 @@ type SubscribedSkuConnection {
   nodes: [SubscribedSku!]!
   "The products of this page, each with its cursor."
   edges: [SubscribedSkuEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
-  "How many products the tenant is subscribed to; exact, and free of cost."
+  "Number of products that the tenant is subscribed to: exact, at no cost."
   totalCount: Int
 }
 
 "A product in a page."
 type SubscribedSkuEdge {
-  "Place of the product in the list, to be handed to ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  "Cursor of the product, for ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
   cursor: String!
   "The product."
   node: SubscribedSku!
@@ -4208,49 +4192,49 @@ type SubscribedSkuEdge {
 
 "A product (stock keeping unit) that the tenant is subscribed to."
 type SubscribedSku implements Node @key(fields: "skuId") {
-  "Id of the subscription to the product in this tenant; not the id of the product."
+  "ID of the subscription in this tenant, not of the product."
   id: ID!
-  "Id of the product, the same in every tenant."
+  "ID of the product, the same in every tenant."
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
-  "Display name of the product, such as Microsoft 365 E3; null where the catalog has none."
+  "Display name of the product, such as Microsoft 365 E3; null if the catalog has none."
   productName: String
-  "Id of the account that bought the product."
+  "ID of the account that bought the product."
   accountId: String
   "Name of the account that bought the product."
   accountName: String
-  "Whom the product is for."
+  "Target of the product: users or the whole tenant."
   appliesTo: SkuTarget
-  "Whom the product is for, as Microsoft Graph wrote it."
+  "Target of the product as Microsoft Graph returned it."
   appliesToText: String
-  "Whether the product can be used."
+  "Status of the product."
   capabilityStatus: CapabilityStatus
-  "Whether the product can be used, as Microsoft Graph wrote it."
+  "Status of the product as Microsoft Graph returned it."
   capabilityStatusText: String
-  "Units that are assigned."
+  "Assigned units."
   consumedUnits: Int
-  "Units that were bought, by their state."
+  "Purchased units by state."
   prepaidUnits: LicenseUnitsDetail
-  "Service plans that the product consists of."
+  "Service plans of the product."
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
-  "Ids of the purchases behind the product."
+  "IDs of the subscriptions of the product."
   subscriptionIds: [String!] @listSize(assumedSize: 3)
-  "What the tenant has of the product and uses of it, computed from ` + "`" + `prepaidUnits` + "`" + ` and ` + "`" + `consumedUnits` + "`" + `."
+  "Units that the tenant owns and uses, computed from ` + "`" + `prepaidUnits` + "`" + ` and ` + "`" + `consumedUnits` + "`" + `."
   units: Units
   """
-  Pools of units of the product. One upstream request for each 100 pools of the tenant answers for all products. Needs
-  CloudLicensing.Read.All or Directory.Read.All; without it, ` + "`" + `units` + "`" + ` answers from the directory.
+  Allotments of the product. One upstream request for each 100 allotments of the tenant, for all products. Needs
+  CloudLicensing.Read.All or Directory.Read.All; ` + "`" + `units` + "`" + ` has the units without this permission.
   """
   allotments: [Allotment!]
     @listSize(assumedSize: 3)
     @upstream(once: 3)
   """
-  Assignments of the product that failed. Read product by product, a page of 20 products in one upstream request for
-  each 100 errors. Needs CloudLicensing.Read.All or Directory.Read.All.
+  Assignment errors of the product. One upstream request for each 100 errors of 20 products. Needs
+  CloudLicensing.Read.All or Directory.Read.All.
   """
   assignmentErrors(
-    "How many errors to return: 1 to 1,000. Of many products at once, as many as fit the limits."
+    "Number of errors to return: 1 to 1,000. For many products at once, the cost limits apply."
     first: Int = 50 @pageSize(most: 1000)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -4261,91 +4245,88 @@ type SubscribedSku implements Node @key(fields: "skuId") {
 }
 
 """
-Units of a product: what the tenant has, and what it uses. 2,147,483,647 stands for that many or more. A number is
-null only when Microsoft Graph did not send what it is computed from, or sent what cannot be read: then with an error.
+Units of a product that the tenant owns and uses. 2,147,483,647 means that many or more. A number is null only if
+Microsoft Graph did not send the values it is computed from, or with an error if they are unreadable.
 """
 type Units {
-  "Units that can be used: enabled ones and those in grace."
+  "Usable units: enabled or in the grace period."
   owned: Int
-  "Units that are assigned."
+  "Assigned units."
   consumed: Int
-  "Units that can be used and are not assigned; never less than 0."
+  "Usable units that are not assigned, at least 0."
   free: Int
-  "Units of an expired purchase that still work; they are part of ` + "`" + `owned` + "`" + `."
+  "Units of an expired subscription in its grace period; included in ` + "`" + `owned` + "`" + `."
   inGrace: Int
-  "Units whose grace is over: data is kept, nothing new can be assigned."
+  "Units after the grace period: data is kept, no units can be assigned."
   suspended: Int
-  "Units whose access is cut."
+  "Units with blocked access."
   lockedOut: Int
 }
 
-"Units of a product by their state; 2,147,483,647 stands for that many or more."
+"Units of a product by state; 2,147,483,647 means that many or more."
 type LicenseUnitsDetail {
   "Units that can be assigned."
   enabled: Int
-  "Units whose grace period is over: data is kept, nothing new can be assigned."
+  "Units after the grace period: data is kept, no units can be assigned."
   suspended: Int
-  "Units whose purchase has expired and that still work, in grace."
+  "Units of an expired subscription in its grace period."
   warning: Int
-  "Units whose access is cut."
+  "Units with blocked access."
   lockedOut: Int
 }
 
-"Whether a product can be used."
+"Status of a product."
 enum CapabilityStatus {
-  "It can be used."
+  "Usable."
   ENABLED
-  "Its purchase has expired; it still works, in grace."
+  "Expired; usable during the grace period."
   WARNING
-  "Its grace period is over."
+  "The grace period is over."
   SUSPENDED
-  "It is gone."
+  "Deleted."
   DELETED
-  "Access is cut."
+  "Access is blocked."
   LOCKED_OUT
-  "A status that this schema does not know; the text beside it says which."
+  "A status that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 
-"Whom a product or a service plan is for."
+"Target of a product or a service plan."
 enum SkuTarget {
-  "Single people."
+  "Users."
   USER
   "The whole tenant."
   COMPANY
-  "A target that this schema does not know; the text beside it says which."
+  "A target that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
-	{Name: "../../schema/usage_rights.graphqls", Input: `"What a holder may use of one product: all assignments of the product, merged."
+	{Name: "../../schema/usage_rights.graphqls", Input: `"What a user, group or device may use of one product, merged from all its assignments."
 type UsageRight @key(fields: "holderId id") {
-  "Id of the right, unique for its holder: opaque, compared exactly."
+  "ID of the right, unique for its holder: opaque, case-sensitive."
   id: ID!
-  "Object id of the person, group or device that holds the right; null when Microsoft Graph did not say who holds it."
+  "Object ID of the user, group or device with the right; null if unknown."
   holderId: ID
-  "Id of the product."
+  "ID of the product."
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
-  """
-  Identifier of the right at a service outside the directory: opaque, passed on as Microsoft Graph has it. Null where
-  there is none, which is usual.
-  """
+  "ID of the right in a service outside the directory: opaque. Usually null."
   externalServiceIdentifier: String
-  "Service plans that the holder may use."
+  "Service plans of the right."
   services: [LicensedService!]! @listSize(assumedSize: 25)
   """
-  All assignments that contribute to the right, direct ones and those of groups. Come with the right where Microsoft
-  Graph allows it. Null when it is not known who holds the right.
+  All assignments that contribute to the right, direct or through groups. Expanded with the right where Microsoft
+  Graph supports it. Null if ` + "`" + `holderId` + "`" + ` is unknown.
   """
   assignments: [Assignment!]
     @listSize(assumedSize: 2)
     @upstream(each: 1)
   """
-  All allotments that contribute to the right. Come with the right where Microsoft Graph allows it. Null when it is
-  not known who holds the right.
+  All allotments that contribute to the right. Expanded with the right where Microsoft Graph supports it. Null if
+  ` + "`" + `holderId` + "`" + ` is unknown.
   """
   allotments: [Allotment!]
     @listSize(assumedSize: 2)
@@ -4354,48 +4335,48 @@ type UsageRight @key(fields: "holderId id") {
 
 "A service plan as part of a usage right or an allotment."
 type LicensedService {
-  "Id of the service plan."
+  "ID of the service plan."
   planId: UUID!
   "Short name of the service plan, such as ` + "`" + `EXCHANGE_S_STANDARD` + "`" + `."
   planName: String
-  "Display name of the service plan; null where the catalog has none."
+  "Display name of the service plan; null if the catalog has none."
   displayName: String
-  "Kinds of assignee that can get the plan; empty for a plan of the whole tenant."
+  "Types of assignees that can get the plan; empty for a plan of the whole tenant."
   assignableTo: [AssigneeType!]! @listSize(assumedSize: 2)
-  "Kinds of assignee as Microsoft Graph wrote them."
+  "Types of assignees as Microsoft Graph returned them."
   assignableToText: String!
 }
 
-"A kind of assignee."
+"Type of an assignee."
 enum AssigneeType {
-  "People and other accounts."
+  "User accounts."
   USER
   "Groups, for their members."
   GROUP
   "Devices."
   DEVICE
-  "A kind that this schema does not know; the text beside it says which."
+  "A kind that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
 	{Name: "../../schema/users.graphqls", Input: `extend type Query {
   """
-  One person by object id or by user principal name; give exactly one of the two. Costs one upstream request.
-  Null with NOT_FOUND when there is none. Needs User.Read.All.
+  One user by object ID or by user principal name; set exactly one. Costs one upstream request. Null with NOT_FOUND if
+  it does not exist. Needs User.Read.All.
   """
   user(
-    "Object id, a GUID."
+    "Object ID, a GUID."
     id: ID
-    "Sign-in name such as adele@example.com. Needs the scope Licenses.ReadPersonal where callers are known."
+    "Sign-in name such as adele@example.com. Needs the scope Licenses.ReadPersonal if callers are authenticated."
     userPrincipalName: String
   ): User
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(each: 1)
 
   """
-  The person who asks, with everything a user has. Costs one upstream request. Null with BAD_USER_INPUT when an
-  application asks, and where the gateway does not ask who its callers are: use ` + "`" + `user` + "`" + ` there. Needs User.Read in the
-  caller's name, User.Read.All with the application's own credentials.
+  The signed-in user. Costs one upstream request. Null with BAD_USER_INPUT if the caller is an application or not
+  authenticated: use ` + "`" + `user` + "`" + ` instead. Needs User.Read on behalf of the user, or User.Read.All for the gateway's
+  application.
   """
   me: User
     @upstream(each: 1)
@@ -4403,17 +4384,16 @@ enum AssigneeType {
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
 
   """
-  People of the tenant in Microsoft Graph's order, unless another is asked for. Costs one upstream request for
-  each 999 people of the page, license assignment states included. Filters on a license's state, error or source
-  are applied here: see ` + "`" + `scan` + "`" + `. Null when people cannot be read. Needs User.Read.All, and
-  GroupMember.Read.All with ` + "`" + `assignedByGroup` + "`" + `.
+  Users of the tenant. Costs one upstream request for each 999 users of the page, license assignment states included.
+  The gateway applies filters on the state, error or source of a license: see ` + "`" + `scan` + "`" + `. Null if users cannot be read.
+  Needs User.Read.All, and GroupMember.Read.All with ` + "`" + `assignedByGroup` + "`" + `.
   """
   users(
-    "How many people to return: 1 to 999."
+    "Number of users to return: 1 to 999."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
-    "Whom to return; all people without it."
+    "Filter. Default: all users."
     filter: UserFilter @cost(weight: 2000)
     "Order of the list. Default: the order of Microsoft Graph."
     orderBy: UserOrder
@@ -4424,40 +4404,40 @@ enum AssigneeType {
 }
 
 """
-Whom to return. All conditions have to hold; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` for one and the same license. A
-condition is left out, not null.
+Filter for users. Conditions are combined with AND; ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + ` apply to the same license.
+Omit a condition instead of passing null.
 """
 input UserFilter {
   """
-  People who have this product. Microsoft Graph itself filters, unless ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` or ` + "`" + `assignedByGroup` + "`" + ` is given
-  too: then people with such an assignment of the product, whether it works or not.
+  Users with this product. Filtered by Microsoft Graph, unless ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` or ` + "`" + `assignedByGroup` + "`" + ` is set: then
+  users with such an assignment of the product, active or not.
   """
   skuId: UUID
-  "With true people who have any license, with false people who have none. Microsoft Graph itself filters."
+  "True for users with any license, false for users without one. Filtered by Microsoft Graph."
   licensed: Boolean
   """
-  People whose name begins so, without regard to case: 1 to 120 characters. Microsoft Graph itself filters. Needs the
-  scope Licenses.ReadPersonal where callers are known.
+  Users whose display name starts with this text, case-insensitive: 1 to 120 characters. Filtered by Microsoft Graph.
+  Needs the scope Licenses.ReadPersonal if callers are authenticated.
   """
   displayNameStartsWith: String
-  "People with a license in this state. Filtered here, page by page."
+  "Users with a license in this state. Filtered by the gateway, page by page."
   state: LicenseState @upstream(each: 9)
   """
-  People with a license that failed for this reason. Filtered here, page by page. Needs the scope Licenses.ReadErrors
-  where callers are known.
+  Users with a license that has this error. Filtered by the gateway, page by page. Needs the scope Licenses.ReadErrors
+  if callers are authenticated.
   """
   error: LicenseErrorCode @upstream(each: 9)
-  "With true people with a license that failed for any reason. Filtered here, page by page. False is refused."
+  "True for users with any license error. Filtered by the gateway, page by page. False is rejected."
   hasLicenseErrors: Boolean @upstream(each: 9)
   """
-  People with a license that came through this group, a GUID: its direct members are read, two upstream requests for
-  each 300, and filtered here. Members whose licenses could not be read are returned too, with an error at the list.
-  Needs GroupMember.Read.All too. Not together with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` and ` + "`" + `orderBy` + "`" + `.
+  Users with a license that the group with this object ID assigned. The gateway reads its direct members, two upstream
+  requests for each 300, and filters them. Members with unreadable licenses are returned too, with an error on the
+  list. Needs GroupMember.Read.All too. Cannot be combined with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` or ` + "`" + `orderBy` + "`" + `.
   """
   assignedByGroup: ID @upstream(each: 210)
 }
 
-"How people are ordered. Needs the scope Licenses.ReadPersonal where callers are known."
+"Order of a list of users. Needs the scope Licenses.ReadPersonal if callers are authenticated."
 input UserOrder {
   "Field to sort by."
   field: UserOrderField!
@@ -4465,7 +4445,7 @@ input UserOrder {
   direction: OrderDirection! = ASC
 }
 
-"What people can be ordered by."
+"Fields to sort users by."
 enum UserOrderField {
   "Display name."
   DISPLAY_NAME
@@ -4473,41 +4453,41 @@ enum UserOrderField {
   USER_PRINCIPAL_NAME
 }
 
-"A page of people."
+"A page of users."
 type UserConnection {
-  "The people of this page."
+  "The users of this page."
   nodes: [User!]!
-  "The people of this page, each with its cursor."
+  "The users of this page, each with its cursor."
   edges: [UserEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
   """
-  How many people the filter leaves, as Microsoft Graph counts. Comes with the first page; on a later page it takes
-  an upstream request. Eventually consistent. Null where the filter is applied here.
+  Number of users that match the filter, eventually consistent. Counted with the first page; on later pages it costs
+  an upstream request. Null if the gateway applies the filter.
   """
   totalCount: Int @upstream(each: 1)
-  "How much was read to fill this page, when the filter is applied here; null otherwise."
+  "What was read to fill this page; null if Microsoft Graph applies the filter."
   scan: Scan
 }
 
-"A person in a page."
+"A user in a page."
 type UserEdge {
-  "Place of the person in the list, to be handed to ` + "`" + `after` + "`" + `."
+  "Cursor of the user, for ` + "`" + `after` + "`" + `."
   cursor: String!
-  "The person."
+  "The user."
   node: User!
 }
 
 """
-A person (or another account) in the directory, who may hold licenses. Names, addresses, numbers and positions need
-the scope Licenses.ReadPersonal where callers are known.
+A user account in the directory. Names, addresses, numbers and job data need the scope Licenses.ReadPersonal if
+callers are authenticated.
 """
 type User implements DirectoryObject & Node
   @key(fields: "id")
   @key(fields: "userPrincipalName") {
-  "Object id in the directory."
+  "Object ID in the directory."
   id: ID!
-  "When the account was deleted; null while it is in use."
+  "Time of deletion; null if the account is not deleted."
   deletedDateTime: DateTime @shareable
   "Display name."
   displayName: String
@@ -4529,19 +4509,19 @@ type User implements DirectoryObject & Node
   mail: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Position in the company."
+  "Job title."
   jobTitle: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Department in the company."
+  "Department."
   department: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Place of work."
+  "Office location."
   officeLocation: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Preferred language as an ISO 639-1 code, with a region where one is set."
+  "Preferred language as an ISO 639-1 code, with a region if set."
   preferredLanguage: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
@@ -4554,65 +4534,61 @@ type User implements DirectoryObject & Node
   mobilePhone: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
-  "Whether the account can sign in. A disabled account can still hold, and cost, licenses."
+  "Whether the account can sign in. A disabled account can still have licenses."
   accountEnabled: Boolean @shareable
-  "Country by which services are allowed, as an ISO 3166-1 alpha-2 code. A direct assignment needs one."
+  "Country that determines the available services, as an ISO 3166-1 alpha-2 code. Direct assignments require one."
   usageLocation: String @shareable
   "` + "`" + `Member` + "`" + ` or ` + "`" + `Guest` + "`" + `."
   userType: String @shareable
-  "Licenses the person has, directly or through a group, not told apart."
+  "Licenses of the user, direct or through groups, merged."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
-  "Service plans that were ever given to the person. Keeps rows of plans that are gone."
+  "Service plans assigned to the user, deleted ones included."
   assignedPlans: [AssignedPlan!] @listSize(assumedSize: 40)
   """
-  Each product assigned to the person, once per way in which it came: directly, or through a group. Comes
-  with the person where the person is read, else for 300 people in one upstream request.
+  State of each product's assignment to the user, one for each source: direct, or a group. Read with the user, or in
+  one upstream request for 300 users.
   """
   licenseAssignmentStates: [LicenseAssignmentState!]
     @listSize(assumedSize: 5)
     @upstream(shared: 15)
   """
-  Products that the person has, directly or through a group, with their service plans and how far those are. Read
-  person by person, 20 people in one upstream request. Needs LicenseAssignment.Read.All or User.Read.All.
+  Products of the user, direct or through groups, with the provisioning status of their service plans. One upstream
+  request for 20 users. Needs LicenseAssignment.Read.All or User.Read.All.
   """
   licenseDetails: [LicenseDetails!]
     @listSize(assumedSize: 5)
     @cost(weight: 5)
     @upstream(each: 1)
   """
-  What is assigned to the person directly, an allotment each. Read person by person, 20 people in one upstream
-  request. Needs CloudLicensing.Read.All or User.Read.All.
+  Direct assignments of allotments to the user. One upstream request for 20 users. Needs CloudLicensing.Read.All or
+  User.Read.All.
   """
   assignments: [Assignment!]
     @listSize(assumedSize: 3)
     @cost(weight: 5)
     @upstream(each: 1)
   """
-  What the person may use, one right per product, merged from all assignments. Microsoft Graph reads rights person by
-  person: 20 people are one upstream request, and each counts for throttling. Needs User-UsageRight.Read.All or
-  User.Read.All.
+  Usage rights of the user, one per product, merged from all assignments. One upstream request for 20 users; each user
+  counts for throttling. Needs User-UsageRight.Read.All or User.Read.All.
   """
   usageRights(
-    "Rights to one of these products only: at most 15."
+    "Only rights to these products: at most 15."
     skuIds: [UUID!]
-    "Rights with one of these service plans only: at most 15."
+    "Only rights with one of these service plans: at most 15."
     planIds: [UUID!]
   ): [UsageRight!]
     @listSize(assumedSize: 5)
     @cost(weight: 5)
     @upstream(each: 1)
-  """
-  License assignments of the person that failed. Read person by person, 20 people in one upstream request. Needs
-  CloudLicensing.Read.All or User.Read.All.
-  """
+  "Assignment errors of the user. One upstream request for 20 users. Needs CloudLicensing.Read.All or User.Read.All."
   assignmentErrors: [AssignmentError!]
     @listSize(assumedSize: 2)
     @cost(weight: 5)
     @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
     @upstream(each: 1)
   """
-  Units for which the person waits. Read person by person, 20 people in one upstream request. Needs
-  CloudLicensing.Read.All or User.Read.All.
+  The user's places in the queues for units. One upstream request for 20 users. Needs CloudLicensing.Read.All or
+  User.Read.All.
   """
   waitingMembers: [WaitingMember!]
     @listSize(assumedSize: 2)
@@ -4620,55 +4596,55 @@ type User implements DirectoryObject & Node
     @upstream(each: 1)
 }
 
-"A product that is assigned, and the plans of it that are switched off."
+"An assigned product with its disabled service plans."
 type AssignedLicense {
-  "Id of the product."
+  "ID of the product."
   skuId: UUID
   "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
-  "Service plans of the product that are switched off."
+  "Disabled service plans of the product."
   disabledPlans: [ServicePlan!]
     @listSize(assumedSize: 5)
     @upstream(once: 1)
 }
 
-"A service plan that was given to a person."
+"A service plan that was assigned to a user."
 type AssignedPlan {
-  "When the plan was given."
+  "Time of the assignment."
   assignedDateTime: DateTime
-  "State of the plan, such as ` + "`" + `Enabled` + "`" + ` or ` + "`" + `Deleted` + "`" + `, as Microsoft Graph wrote it."
+  "State of the plan, such as ` + "`" + `Enabled` + "`" + ` or ` + "`" + `Deleted` + "`" + `, as Microsoft Graph returned it."
   capabilityStatus: String
   "Name of the service, such as ` + "`" + `exchange` + "`" + `."
   service: String
-  "Id of the service plan."
+  "ID of the service plan."
   servicePlanId: UUID
-  "Display name of the service plan; null where the catalog has none."
+  "Display name of the service plan; null if the catalog has none."
   displayName: String
 }
 
-"A product that a person has, directly or through a group, not told apart."
+"A product of a user, direct or through groups, merged."
 type LicenseDetails {
-  "Id of the details: opaque, compared exactly."
+  "ID of the details: opaque, case-sensitive."
   id: ID!
-  "Id of the product."
+  "ID of the product."
   skuId: UUID
   "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
   skuPartNumber: String
   "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
   sku: SubscribedSku @upstream(once: 1)
-  "Service plans of the product, and how far they are for the person."
+  "Service plans of the product with their provisioning status for the user."
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
 }
 `, BuiltIn: false},
-	{Name: "../../schema/waiting_members.graphqls", Input: `"A place in the queue for a unit of an allotment. Who waits longest gets the next unit."
+	{Name: "../../schema/waiting_members.graphqls", Input: `"A place in the queue for a unit of an allotment. The member that waits longest gets the next unit."
 type WaitingMember {
-  "Id of the place: opaque, compared exactly."
+  "ID of the place: opaque, case-sensitive."
   id: ID!
-  "Since when the member waits. Null only when Microsoft Graph sent no point in time."
+  "Time since which the member waits. Null only if Microsoft Graph sent no time."
   waitingSinceDateTime: DateTime
-  "The allotment that has no unit left."
+  "The exhausted allotment."
   allotment: Allotment @upstream(each: 1)
-  "Who waits; null when that no longer exists."
+  "The waiting user or device; null if it was deleted."
   assignedTo: DirectoryObject @upstream(each: 1, shared: 15)
 }
 
@@ -4678,15 +4654,15 @@ type WaitingMemberConnection {
   nodes: [WaitingMember!]!
   "The waiting members of this page, each with its cursor."
   edges: [WaitingMemberEdge!]!
-  "Where this page begins and ends."
+  "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
-  "Null: Microsoft Graph does not count waiting members."
+  "Always null: Microsoft Graph does not count waiting members."
   totalCount: Int
 }
 
 "A waiting member in a page."
 type WaitingMemberEdge {
-  "Place of the waiting member in the list, to be handed to ` + "`" + `after` + "`" + `."
+  "Cursor of the waiting member, for ` + "`" + `after` + "`" + `."
   cursor: String!
   "The waiting member."
   node: WaitingMember!
