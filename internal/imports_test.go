@@ -18,7 +18,8 @@ var arrows = map[string][]string{
 	"internal/licensing":               {"internal/upstream"},
 	"internal/upstream":                nil,
 	"internal/embedded":                {"internal/config", "internal/emulator", "internal/logs"},
-	"internal/emulator":                {"internal/emulator/clock", "internal/emulator/exchange", "internal/emulator/fault", "internal/emulator/odata", "internal/emulator/settings", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/wire"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator":                {"internal/emulator/access", "internal/emulator/clock", "internal/emulator/exchange", "internal/emulator/fault", "internal/emulator/odata", "internal/emulator/settings", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/traffic", "internal/emulator/wire"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator/access":         {"internal/emulator/tenant", "internal/emulator/wire"},
 	"internal/emulator/clock":          nil,
 	"internal/emulator/contract":       {"internal/emulator/exchange"},
 	"internal/emulator/emulatortest":   {"internal/emulator", "internal/emulator/contract"},
@@ -26,8 +27,10 @@ var arrows = map[string][]string{
 	"internal/emulator/fault":          {"internal/emulator/settings", "internal/emulator/tenant", "internal/emulator/wire"},
 	"internal/emulator/odata":          nil,
 	"internal/emulator/settings":       {"internal/emulator/clock"},
+	"internal/emulator/store":          {"internal/emulator/tenant"},
 	"internal/emulator/tenant":         nil,
 	"internal/emulator/throttle":       {"internal/emulator/settings", "internal/emulator/wire"},
+	"internal/emulator/traffic":        nil,
 	"internal/emulator/wire":           {"internal/emulator/settings"},
 	"internal/cache":                   nil,
 	"internal/config":                  {"internal/entra", "internal/identity", "internal/licensing", "internal/limits", "internal/outbound", "internal/quota"},

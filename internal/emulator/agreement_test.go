@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // sources are the assignments of one product to one holder, as far as the wire
@@ -239,9 +241,9 @@ func checkRights(c *client, u row, assigned map[string]map[string]*sources) {
 // checkUnits counts again, from the inside, who has and who waits.
 func checkUnits(t *testing.T, e *Emulator) {
 	t.Helper()
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if err := e.tenant.Check(); err != nil {
-		t.Error(err)
-	}
+	e.store.Read(func(current *tenant.Tenant) {
+		if err := current.Check(); err != nil {
+			t.Error(err)
+		}
+	})
 }

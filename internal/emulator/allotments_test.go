@@ -16,10 +16,9 @@ const (
 )
 
 // pool is the id of an allotment of a product, counted from 0.
-func (c *client) pool(s tenant.Sku, n int) string {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.tenant.Pools(s)[n].ID
+func (c *client) pool(s tenant.Sku, n int) (id string) {
+	c.store.Read(func(t *tenant.Tenant) { id = t.Pools(s)[n].ID })
+	return id
 }
 
 // refusal is something that a client can get wrong, and what it is told.
@@ -50,7 +49,7 @@ func TestAllotments(t *testing.T) {
 	}
 	for _, a := range all {
 		got, has := a["externalServiceIdentifier"]
-		if want := c.tenant.Allotment(str(a, "id")).External; has != (want != "") || has && got != want {
+		if want := c.current().Allotment(str(a, "id")).External; has != (want != "") || has && got != want {
 			t.Errorf("externalServiceIdentifier is %v, want %q", got, want)
 		}
 		if one := c.ok(pools + "/" + str(a, "id") + "?$select=externalServiceIdentifier"); one["externalServiceIdentifier"] != got {
@@ -289,9 +288,9 @@ func TestWaitingMembers(t *testing.T) {
 func TestMyAssignments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	me := holder{Kind: tenant.User, At: c.userWhere(func(i int32) bool { return len(c.tenant.Assigned(holder{At: i})) > 0 })}
-	right := c.tenant.RightID(c.tenant.Rights(me)[0])
-	mine := c.tenant.AssignmentID(c.tenant.Assigned(me)[0])
+	me := holder{Kind: tenant.User, At: c.userWhere(func(i int32) bool { return len(c.current().Assigned(holder{At: i})) > 0 })}
+	right := c.current().RightID(c.current().Rights(me)[0])
+	mine := c.current().AssignmentID(c.current().Assigned(me)[0])
 	c.token = c.delegated(c.userID(me.At), "CloudLicensing.Read User-CloudLicensing.Read User.Read")
 	c.ok("/beta/me/cloudLicensing/assignments/" + mine)
 	c.ok("/beta/me/cloudLicensing/assignments/" + mine + "/allotment")
@@ -305,7 +304,7 @@ func TestMyAssignments(t *testing.T) {
 		t.Errorf("the allotments of a right: %d %s", r.status, r.raw)
 	}
 	c.SetVariants(Variants{MyAssignments: true, RightAllotments: true})
-	if got := items(c.ok("/beta/me/cloudLicensing/assignments")); len(got) != len(c.tenant.Assigned(me)) {
+	if got := items(c.ok("/beta/me/cloudLicensing/assignments")); len(got) != len(c.current().Assigned(me)) {
 		t.Errorf("the list: %v", got)
 	}
 	if got := items(c.ok("/beta/me/cloudLicensing/usageRights/" + right + "/allotments")); len(got) == 0 {

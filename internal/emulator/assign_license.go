@@ -111,6 +111,9 @@ func (e *Emulator) assignGroupLicense(c *call) (any, *wire.Problem) {
 	}
 	g := c.tenant.Group(i)
 	now := g.Licensed()
+	if e.changesOf != c.epoch {
+		e.groupChanges, e.changesOf = map[tenant.GUID]groupChanged{}, c.epoch
+	}
 	if last, ok := e.groupChanges[g.ID()]; ok && c.Date.Sub(last.at) < c.Variants.LostUpdates {
 		change = losing(last.before, now, change)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -233,7 +234,7 @@ func (c *call) bound(raw json.RawMessage, name string) ([]string, *wire.Problem)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, wrong
 	}
-	if base := u.Scheme + "://" + u.Host; base != c.Base && base != worldwide {
+	if base := u.Scheme + "://" + u.Host; base != c.Base && base != access.Worldwide {
 		return nil, wrong
 	}
 	path, ok := strings.CutPrefix(u.Path, "/beta/")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -16,19 +17,8 @@ type identity struct {
 	app       string // its client id
 	roles     []string
 	scopes    []string
-	user      string    // object id of the person; "" for an application
-	clearance clearance // the person's
-}
-
-type claims struct {
-	jwt.RegisteredClaims
-	Tenant string   `json:"tid"`
-	Object string   `json:"oid"`
-	App    string   `json:"appid"`
-	Roles  []string `json:"roles"`
-	Scopes string   `json:"scp"`
-	Wids   []string `json:"wids"`
-	Can    []string `json:"xms_cc"`
+	user      string           // object id of the person; "" for an application
+	clearance access.Clearance // the person's
 }
 
 func (e *Emulator) authenticate(c *call) (*identity, *wire.Problem) {
@@ -51,7 +41,7 @@ func (e *Emulator) authenticate(c *call) (*identity, *wire.Problem) {
 	}
 	got := *c.verified
 	switch {
-	case len(got.Audience) != 1 || !isGraph(c.Base, got.Audience[0]):
+	case len(got.Audience) != 1 || !access.IsGraph(c.Base, got.Audience[0]):
 		return refuse("Access token validation failure. Invalid audience.")
 	case got.Tenant != e.id:
 		return refuse("Access token validation failure. Invalid tenant.")
@@ -63,25 +53,20 @@ func (e *Emulator) authenticate(c *call) (*identity, *wire.Problem) {
 	}
 	who := &identity{app: got.App, roles: got.Roles, scopes: strings.Fields(got.Scopes)}
 	if got.Scopes != "" {
-		who.user, who.clearance = got.Object, clearanceOf(got.Wids)
+		who.user, who.clearance = got.Object, access.ClearanceOf(got.Wids)
 	}
 	return who, nil
 }
 
-// isGraph says whether a resource is this Graph, by any of its names.
-func isGraph(base, resource string) bool {
-	return resource == base || resource == worldwide || resource == graphID
-}
-
 // challenge is the header of a 401.
 func challenge(base string) string {
-	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="%s"`, base, graphID)
+	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="%s"`, base, access.GraphID)
 }
 
 // verify checks what all tokens of this tenant have in common: who signed them,
 // and when.
-func (e *Emulator) verify(raw string) (claims, error) {
-	var got claims
+func (e *Emulator) verify(raw string) (access.Claims, error) {
+	var got access.Claims
 	_, err := jwt.ParseWithClaims(raw, &got,
 		func(token *jwt.Token) (any, error) {
 			id, _ := token.Header["kid"].(string)

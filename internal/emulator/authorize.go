@@ -94,9 +94,9 @@ func (e *Emulator) authorize(c *wire.Call, tenant string) wire.Answer {
 		return e.choose(c, asks, "Nobody by that name can sign in here.")
 	}
 	values := url.Values{"code": {e.sealConsent(consent{
-		Kind: codeKind, Client: app.id, Person: p.id, Scope: asks.Get("scope"), Made: c.Date.UnixMilli(), Ends: c.Date.Add(codeLifetime).Unix(),
+		Kind: codeKind, Client: app.id, Person: p.ID, Scope: asks.Get("scope"), Made: c.Date.UnixMilli(), Ends: c.Date.Add(codeLifetime).Unix(),
 		SinglePage: e.isSinglePage(redirect), Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
-	})}, "session_state": {e.pairwise(p.id, "session")[:22]}}
+	})}, "session_state": {e.pairwise(p.ID, "session")[:22]}}
 	if asks.Get("client_info") == "1" {
 		values.Set("client_info", e.clientInfo(&p))
 	}

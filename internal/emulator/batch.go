@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"licensegraph/internal/emulator/traffic"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -225,7 +226,7 @@ func (e *Emulator) answerPart(outer *call, p *part) wire.Answer {
 	e.find(c)
 	uri := "/" + c.Version + "/" + strings.TrimPrefix(p.URL, "/")
 	a := e.answerFaulty(c, uri, func() wire.Answer { return e.answerGraph(c) })
-	e.counts.add(c.Label, Count{Parts: 1, ResourceUnits: a.Units}, Request{
+	e.counts.Add(c.Label, traffic.Count{Parts: 1, ResourceUnits: a.Units}, traffic.Request{
 		Method: c.Method, URL: uri, Body: p.body, Part: true, Status: a.Status,
 	})
 	return a

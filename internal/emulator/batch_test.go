@@ -103,8 +103,8 @@ func TestBatchFragment(t *testing.T) {
 func TestBatchWithoutContent(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 100})
-	x := c.errorWhere(func(x tenant.AssignmentError) bool { _, ok := c.tenant.RightOf(x); return !ok })
-	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(get("1", "/admin/cloudLicensing/assignmentErrors/"+c.tenant.ErrorID(x)+"/usageRight"))))
+	x := c.errorWhere(func(x tenant.AssignmentError) bool { _, ok := c.current().RightOf(x); return !ok })
+	got, _ := parts(t, c.do("POST", "/beta/$batch", batchOf(get("1", "/admin/cloudLicensing/assignmentErrors/"+c.current().ErrorID(x)+"/usageRight"))))
 	if _, has := got["1"]["body"]; got["1"]["status"] != 204.0 || has {
 		t.Errorf("got %v", got["1"])
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/contract"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
@@ -76,7 +77,7 @@ type exchanges struct {
 func newExchanges(t *testing.T, v Variants) *exchanges {
 	v.GroupEffects = Immediately
 	x := &exchanges{Emulator: New(Options{Users: 120, Variants: v}), t: t}
-	x.token, _ = x.accessToken(x.outside(worldwide), bearer{app: x.confidentialClient(), acr: "1", audience: worldwide})
+	x.token, _ = x.accessToken(x.outside(access.Worldwide), bearer{app: x.confidentialClient(), acr: "1", audience: access.Worldwide})
 	x.Observe(func(last contract.Exchange) { x.last = last })
 	return x
 }
@@ -107,13 +108,15 @@ func (x *exchanges) get(uri string) contract.Exchange { return x.ask("GET", uri,
 // sampled is an exchange for each kind of answer.
 func sampled(t *testing.T) []contract.Exchange {
 	x := newExchanges(t, Variants{ExpandErrors: "both", PageSize: 3, DirectoryPageSize: 3, Devices: true, RightAllotments: true})
-	user := x.userWhere(func(i int32) bool { return len(x.tenant.Rights(holder{At: i})) > 0 && len(x.tenant.Licenses(i)) > 0 })
+	user := x.userWhere(func(i int32) bool {
+		return len(x.current().Rights(holder{At: i})) > 0 && len(x.current().Licenses(i)) > 0
+	})
 	id, group := x.userID(user), x.groupID(x.groupNamed("e5"))
 	rights := "/beta/users/" + id + "/cloudLicensing/usageRights"
-	right := rights + "/" + x.tenant.RightID(x.tenant.Rights(holder{At: user})[0])
-	upset := x.errorWhere(func(e tenant.AssignmentError) bool { _, ok := x.tenant.RightOf(e); return ok })
-	wrong := "/beta/admin/cloudLicensing/assignmentErrors/" + x.tenant.ErrorID(upset)
-	pool := pools + "/" + x.tenant.Pools(skuCopilot)[0].ID
+	right := rights + "/" + x.current().RightID(x.current().Rights(holder{At: user})[0])
+	upset := x.errorWhere(func(e tenant.AssignmentError) bool { _, ok := x.current().RightOf(e); return ok })
+	wrong := "/beta/admin/cloudLicensing/assignmentErrors/" + x.current().ErrorID(upset)
+	pool := pools + "/" + x.current().Pools(skuCopilot)[0].ID
 	one := granted + "/" + x.firstAssignment()
 	token := "/" + x.TenantID() + "/oauth2/v2.0/token"
 	newcomer := body("accountEnabled", true, "displayName", "New", "mailNickname", "new", "userPrincipalName", "new@"+mainDomain, "passwordProfile", row{"password": "p"}, "usageLocation", "DE")
@@ -139,7 +142,7 @@ func sampled(t *testing.T) []contract.Exchange {
 		x.get("/v1.0/users/delta?$deltatoken=latest"), x.get("/v1.0/users?$top=2&$select=id,mail"),
 		x.ask("GET", "/v1.0/users/nobody", "", 404), x.ask("GET", "/beta/admin/cloudLicensing/allotments?$skip=1", "", 400),
 		x.ask("POST", "/v1.0/users", newcomer, 201), x.ask("POST", "/v1.0/users", newcomer, 400),
-		x.ask("POST", token, url.Values{"grant_type": {"client_credentials"}, "client_id": {x.ClientID()}, "client_secret": {x.ClientSecret()}, "scope": {worldwide + "/.default"}}.Encode(), 200),
+		x.ask("POST", token, url.Values{"grant_type": {"client_credentials"}, "client_id": {x.ClientID()}, "client_secret": {x.ClientSecret()}, "scope": {access.Worldwide + "/.default"}}.Encode(), 200),
 		x.ask("POST", token, "", 400),
 		x.ask("GET", "/"+x.TenantID()+"/v2.0/.well-known/openid-configuration", "", 200), x.ask("GET", "/"+x.TenantID()+"/discovery/v2.0/keys", "", 200),
 	}
@@ -293,11 +296,11 @@ func tenantOf(path string) string {
 func TestCheckedSeesValues(t *testing.T) {
 	t.Parallel()
 	x := newExchanges(t, Variants{PageSize: 3, ExpandErrors: "both"})
-	id := x.userID(x.userWhere(func(i int32) bool { return len(x.tenant.Licenses(i)) > 0 }))
+	id := x.userID(x.userWhere(func(i int32) bool { return len(x.current().Licenses(i)) > 0 }))
 	group := x.groupID(x.groupNamed("e5"))
 	const errs, mine = "/beta/admin/cloudLicensing/assignmentErrors", "?$select=id,usageLocation,userType,licenseAssignmentStates,createdDateTime"
 	token := "/" + x.TenantID() + "/oauth2/v2.0/token"
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {x.ClientID()}, "client_secret": {x.ClientSecret()}, "scope": {worldwide + "/.default"}}.Encode()
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {x.ClientID()}, "client_secret": {x.ClientSecret()}, "scope": {access.Worldwide + "/.default"}}.Encode()
 	twoParts := batchOf(get("1", "/users/"+id+"?$select=id"), get("2", "/subscribedSkus"))
 	var twenty []string
 	for i := range 21 {
@@ -338,7 +341,7 @@ func TestCheckedSeesValues(t *testing.T) {
 		{"GET", pools + "?$select=id", "", `"id":`, `"skuPartNumber":"X","id":`},
 		{"GET", pools + "?$select=id", "", `(id)`, ``},
 		{"GET", pools + "?$select=id", "", `"value":[`, `"value":[{"@odata.type":"#microsoft.graph.cloudLicensing.allotment","id":"00000000-0000-0000-0000-000000000000"},`},
-		{"GET", pools + "/" + x.tenant.Pools(skuCopilot)[0].ID, "", `/$entity`, ``},
+		{"GET", pools + "/" + x.current().Pools(skuCopilot)[0].ID, "", `/$entity`, ``},
 		{"GET", granted, "", `"disabledServicePlanIds":[`, `"assignedTo":{},"disabledServicePlanIds":[`},
 		{"GET", granted, "", `"disabledServicePlanIds":[`, `"skuId":null,"disabledServicePlanIds":[`},
 		{"GET", errs + "?$expand=assignedTo", "", `"@odata.type":"#microsoft.graph.user"`, `"@odata.type":"#microsoft.graph.User"`},
@@ -427,7 +430,7 @@ func TestStartFails(t *testing.T) {
 	run := func(do func(c *client)) []string {
 		h := &heard{T: t}
 		c := &client{Server: startChecked(h, Options{Users: 10, Variants: Variants{DirectoryPageSize: 5}}, Serve), t: t, http: &http.Client{Transport: &http.Transport{}}}
-		c.tenant.Allotments()[0].ID = "two words"
+		c.current().Allotments()[0].ID = "two words"
 		c.token = c.newToken()
 		do(c)
 		c.http.CloseIdleConnections()
@@ -490,7 +493,7 @@ func TestCheckedReadsTokens(t *testing.T) {
 		member   string
 		exchange contract.Exchange
 	}{
-		{"access_token", sign(append(app, worldwide+"/.default")...)},
+		{"access_token", sign(append(app, access.Worldwide+"/.default")...)},
 		{"access_token", sign(append(app, x.ClientID()+"/.default")...)},
 		{"access_token", sign(append(person, "User.Read")...)},
 		{"access_token", sign(append(person, "api://"+x.ClientID()+"/access_as_user")...)},

@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
@@ -23,29 +24,31 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.tenant.Advance(e.now())
-	a := e.tenant.Allotment(lastSegment(r))
-	if a == nil {
-		return nil, controlProblem(http.StatusNotFound, "notFound", "There is no such allotment.")
-	}
-	state := tenant.Lifecycle(wanted.State)
-	if state == "" {
-		state = a.Lifecycle()
-	}
-	if !tenant.KnownLifecycle(state) {
-		return nil, settings.Wrong("state", "it is active, warning, suspended, lockedOut or deleted")
-	}
-	units := wanted.AllottedUnits
-	if units == -1 {
-		units = a.Allotted()
-	}
-	if units < 0 || units > tenant.MaxUnits {
-		return nil, settings.Wrong("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
-	}
-	e.tenant.Provide(a, units, state, e.when())
-	return object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}, nil
+	var answer object
+	err := e.store.Change(func(t *tenant.Tenant, now time.Time) error {
+		a := t.Allotment(lastSegment(r))
+		if a == nil {
+			return controlProblem(http.StatusNotFound, "notFound", "There is no such allotment.")
+		}
+		state := tenant.Lifecycle(wanted.State)
+		if state == "" {
+			state = a.Lifecycle()
+		}
+		if !tenant.KnownLifecycle(state) {
+			return settings.Wrong("state", "it is active, warning, suspended, lockedOut or deleted")
+		}
+		units := wanted.AllottedUnits
+		if units == -1 {
+			units = a.Allotted()
+		}
+		if units < 0 || units > tenant.MaxUnits {
+			return settings.Wrong("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
+		}
+		t.Provide(a, units, state, tenant.When{Now: now, Delay: e.variants.Load().EffectDelay()})
+		answer = object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}
+		return nil
+	})
+	return answer, err
 }
 
 // controlUser changes what others than Microsoft Graph know of a person.
@@ -57,36 +60,33 @@ func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.tenant.Advance(e.now())
-	i, ok := e.tenant.FindUser(lastSegment(r))
-	if !ok {
-		return nil, controlProblem(http.StatusNotFound, "notFound", "There is no such person.")
-	}
-	if wanted.ProxyAddresses != nil {
-		for _, address := range wanted.ProxyAddresses {
-			if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxText {
-				return nil, settings.Wrong("proxyAddresses", "%q is no address", settings.Shortened(address))
+	var answer object
+	err := e.store.Change(func(t *tenant.Tenant, _ time.Time) error {
+		i, ok := t.FindUser(lastSegment(r))
+		if !ok {
+			return controlProblem(http.StatusNotFound, "notFound", "There is no such person.")
+		}
+		if wanted.ProxyAddresses != nil {
+			for _, address := range wanted.ProxyAddresses {
+				if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxText {
+					return settings.Wrong("proxyAddresses", "%q is no address", settings.Shortened(address))
+				}
+			}
+			if refused := t.SetAddresses(i, wanted.ProxyAddresses); refused != nil {
+				return settings.Wrong("proxyAddresses", "%s", refused.Message)
 			}
 		}
-		if refused := e.tenant.SetAddresses(i, wanted.ProxyAddresses); refused != nil {
-			return nil, settings.Wrong("proxyAddresses", "%s", refused.Message)
+		switch wanted.Busy {
+		case "":
+		case "true", "false":
+			t.SetBusy(i, wanted.Busy == "true")
+		default:
+			return settings.Wrong("busy", `it is "true" or "false"`)
 		}
-	}
-	switch wanted.Busy {
-	case "":
-	case "true", "false":
-		e.tenant.SetBusy(i, wanted.Busy == "true")
-	default:
-		return nil, settings.Wrong("busy", `it is "true" or "false"`)
-	}
-	return object{"id": e.tenant.User(i).ID().String(), "proxyAddresses": e.tenant.Addresses(i)}, nil
-}
-
-// when is now, for a change from outside of Graph.
-func (e *Emulator) when() tenant.When {
-	return tenant.When{Now: e.now(), Delay: e.variants.Load().EffectDelay()}
+		answer = object{"id": t.User(i).ID().String(), "proxyAddresses": t.Addresses(i)}
+		return nil
+	})
+	return answer, err
 }
 
 func lastSegment(r *http.Request) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -74,7 +75,7 @@ func TestWritesScale(t *testing.T) {
 			t.Error(text)
 		}
 	}()
-	token := e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	token := e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
 	ask := func(method, uri, body string) (int, string) {
 		req, _ := http.NewRequestWithContext(t.Context(), method, "http://graph"+uri, strings.NewReader(body))
 		req.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
@@ -88,7 +89,7 @@ func TestWritesScale(t *testing.T) {
 	if status, text := ask("POST", uri, body("addLicenses", []row{{"skuId": visio}}, "removeLicenses", off())); status != 202 {
 		t.Fatalf("%d %s", status, text)
 	}
-	a := e.tenant.Pools(skuVisio)[0]
+	a := e.current().Pools(skuVisio)[0]
 	if a.Free() != 0 || a.WaitingCount() < 18_000 || len(e.errors()) < a.WaitingCount() {
 		t.Errorf("%d units free, %d wait, %d errors", a.Free(), a.WaitingCount(), len(e.errors()))
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -54,7 +56,7 @@ func (e *Emulator) RevokeSignInSessions(userID string) bool {
 	if e.revocations.since == nil {
 		e.revocations.since = map[string]time.Time{}
 	}
-	e.revocations.since[p.id] = e.now()
+	e.revocations.since[p.ID] = e.now()
 	return true
 }
 
@@ -69,7 +71,7 @@ func (e *Emulator) revoked(userID string) time.Time {
 // longer good, and since when a new one has to be: because the person's sessions
 // were revoked, or the account is disabled or gone, the events of Microsoft Learn,
 // "Critical event evaluation". All other tokens stay good until they end.
-func (e *Emulator) ended(c *call, got *claims) (since time.Time, ends bool) {
+func (e *Emulator) ended(c *call, got *access.Claims) (since time.Time, ends bool) {
 	if got.Scopes == "" || got.Can == nil {
 		return since, false
 	}
@@ -77,12 +79,16 @@ func (e *Emulator) ended(c *call, got *claims) (since time.Time, ends bool) {
 	if got.IssuedAt != nil && got.IssuedAt.Before(since.Truncate(time.Second)) {
 		return since, true
 	}
-	if c.tenant == nil { // A batch has not entered the tenant: its parts do.
-		e.mu.RLock()
-		defer e.mu.RUnlock()
+	disabled := func(t *tenant.Tenant) {
+		i, there := t.FindUser(got.Object)
+		ends = !there || !t.User(i).Enabled()
 	}
-	i, there := e.tenant.FindUser(got.Object)
-	return c.Date, !there || !e.tenant.User(i).Enabled()
+	if c.current != nil {
+		disabled(c.current)
+	} else { // A batch has not entered the tenant: its parts do.
+		e.store.Read(disabled)
+	}
+	return c.Date, ends
 }
 
 // claimsChallenge is the header of a 401 that wants a token from after a time.

@@ -18,6 +18,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/wire"
@@ -234,7 +235,7 @@ func (e *Emulator) controlInject(r *http.Request, body []byte) (any, error) {
 }
 
 func (e *Emulator) controlClear(r *http.Request, _ []byte) (any, error) {
-	e.ClearFaults()
+	e.faults.Clear()
 	return e.controlFaults(r, nil)
 }
 
@@ -308,14 +309,14 @@ func (e *Emulator) controlReset(*http.Request, []byte) (any, error) {
 
 func (e *Emulator) controlCounts(*http.Request, []byte) (any, error) {
 	list := object{}
-	for label, n := range e.Counts() {
+	for label, n := range e.counts.Totals() {
 		list[label] = n
 	}
 	return object{"counts": list}, nil
 }
 
 func (e *Emulator) controlForget(r *http.Request, _ []byte) (any, error) {
-	e.ResetCounts()
+	e.counts.Forget()
 	return e.controlCounts(r, nil)
 }
 
@@ -328,7 +329,7 @@ func (e *Emulator) controlRequests(r *http.Request, _ []byte) (any, error) {
 		}
 		last = n
 	}
-	log, recording := e.counts.last(last)
+	log, recording := e.counts.Last(last)
 	list := []object{}
 	for _, entry := range log {
 		o := maps.Collect(settings.Fields(&entry))
@@ -353,7 +354,7 @@ func (e *Emulator) controlRecord(_ *http.Request, body []byte) (any, error) {
 	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
-	e.counts.keep(wanted.Record)
+	e.counts.Keep(wanted.Record)
 	return object{"record": wanted.Record}, nil
 }
 
@@ -373,8 +374,8 @@ func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
 			return nil, err
 		}
 	}
-	c := e.outside(worldwide)
-	b := bearer{app: e.confidentialClient(), acr: "1", audience: worldwide}
+	c := e.outside(access.Worldwide)
+	b := bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide}
 	switch {
 	case wanted.User == "" && wanted.Scopes != nil:
 		return nil, settings.Wrong("scopes", "an application has roles; scopes go with a user")

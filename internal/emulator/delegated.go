@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -55,13 +56,13 @@ func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.A
 			asked.signIn = append(asked.signIn, name)
 			continue
 		}
-		resource, prefix, permission := worldwide, "", name // Without a resource it is Graph's.
+		resource, prefix, permission := access.Worldwide, "", name // Without a resource it is Graph's.
 		if at := strings.LastIndexByte(name, '/'); at >= 0 {
 			resource, prefix, permission = name[:at], name[:at+1], name[at+1:]
 		}
-		audience, consented := resource, defaultScopes
+		audience, consented := resource, access.DefaultScopes
 		switch {
-		case isGraph(c.Base, resource):
+		case access.IsGraph(c.Base, resource):
 		case e.isOwnAPI(resource):
 			audience, consented = e.clientID, e.ownScopes()
 		default:
@@ -83,7 +84,7 @@ func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.A
 			if !slices.Contains(asked.scopes, consented[at]) {
 				asked.scopes, asked.shown = append(asked.scopes, consented[at]), append(asked.shown, prefix+consented[at])
 			}
-		case slices.ContainsFunc(guarding, same), slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.scopes, same) }):
+		case slices.ContainsFunc(access.Unconsented, same), slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.scopes, same) }):
 			return refuse("invalid_grant", 65001, "The user or administrator has not consented to use the application with ID '%s' and the scope %s.", e.clientID, name)
 		default:
 			return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid. The scope %s does not exist.", name)
@@ -97,25 +98,25 @@ func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.A
 }
 
 // signInAs is the person who is to sign in, by object id or name.
-func (e *Emulator) signInAs(c *wire.Call, name string) (person, *wire.Answer) {
+func (e *Emulator) signInAs(c *wire.Call, name string) (access.Person, *wire.Answer) {
 	p, ok := e.person(name)
 	switch {
 	case !ok:
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", 50034, "The user account %s does not exist in the directory.", name)
-		return person{}, &a
-	case p.disabled:
+		return access.Person{}, &a
+	case p.Disabled:
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", 50057, "The user account is disabled.")
-		return person{}, &a
+		return access.Person{}, &a
 	}
 	return p, nil
 }
 
 // personal is the answer of the token endpoint to whoever may act for a person,
 // by a code or a refresh token, or by something else.
-func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, acr string, p *person, asked askedScopes, by consent) wire.Answer {
+func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, acr string, p *access.Person, asked askedScopes, by consent) wire.Answer {
 	audience, scopes, shown := asked.audience, asked.scopes, asked.shown
 	if audience == "" { // Signing in alone is a right at Graph.
-		audience = worldwide
+		audience = access.Worldwide
 	}
 	for _, s := range asked.signIn {
 		if s == "offline_access" {
@@ -143,7 +144,7 @@ func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, ac
 			ends = c.Date.Add(pageLifetime).Unix()
 		}
 		body["refresh_token"] = e.sealConsent(consent{
-			Kind: refreshKind, Client: app.id, Person: p.id, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.Date.UnixMilli(), Ends: ends, SinglePage: by.SinglePage,
+			Kind: refreshKind, Client: app.id, Person: p.ID, Scope: strings.Join(append(asked.shown, asked.signIn...), " "), Made: c.Date.UnixMilli(), Ends: ends, SinglePage: by.SinglePage,
 		})
 	}
 	if asked.has("openid") {
@@ -156,14 +157,14 @@ func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, ac
 }
 
 // clientInfo is what MSAL names an account by.
-func (e *Emulator) clientInfo(p *person) string {
-	return base64.RawURLEncoding.EncodeToString(wire.Encode(object{"uid": p.id, "utid": e.id}))
+func (e *Emulator) clientInfo(p *access.Person) string {
+	return base64.RawURLEncoding.EncodeToString(wire.Encode(object{"uid": p.ID, "utid": e.id}))
 }
 
 // idToken is one of Microsoft Learn, "ID token claims reference".
-func (e *Emulator) idToken(c *wire.Call, app *registration, p *person, asked askedScopes, nonce string) string {
+func (e *Emulator) idToken(c *wire.Call, app *registration, p *access.Person, asked askedScopes, nonce string) string {
 	all := jwt.MapClaims{
-		"aud": app.id, "iss": e.issuer(c), "ver": "2.0", "tid": e.id, "oid": p.id, "sub": e.pairwise(p.id, app.id),
+		"aud": app.id, "iss": e.issuer(c), "ver": "2.0", "tid": e.id, "oid": p.ID, "sub": e.pairwise(p.ID, app.id),
 		"iat": c.Date.Add(-backdated).Unix(), "nbf": c.Date.Add(-backdated).Unix(), "exp": c.Date.Add(time.Hour).Unix(),
 		"uti": wire.Digest(c.RequestID)[:22],
 	}
@@ -171,10 +172,10 @@ func (e *Emulator) idToken(c *wire.Call, app *registration, p *person, asked ask
 		all["nonce"] = nonce
 	}
 	if asked.has("profile") {
-		all["name"], all["preferred_username"] = p.name, p.principalName
+		all["name"], all["preferred_username"] = p.Name, p.PrincipalName
 	}
-	if asked.has("email") && !p.guest {
-		all["email"] = p.principalName
+	if asked.has("email") && !p.Guest {
+		all["email"] = p.PrincipalName
 	}
 	return e.keyRing.sign(all)
 }

@@ -91,7 +91,7 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Prob
 		}
 		again := object{"Location": c.Root() + "/" + c.Path + "?$deltatoken="}
 		switch {
-		case old.Epoch != e.epoch, old.Until > c.tenant.LastChange():
+		case old.Epoch != c.epoch, old.Until > c.tenant.LastChange():
 			return nil, &wire.Problem{Status: http.StatusBadRequest, Code: "syncStateNotFound", Message: "The sync state is not found. Start anew, without a token."}
 		case c.Date.Sub(time.Unix(old.Made, 0)) > deltaLifetime:
 			return nil, &wire.Problem{Status: http.StatusGone, Code: "resyncRequired", Message: "The token is too old. Start anew at the URL of the header Location.",
@@ -110,7 +110,7 @@ func (e *Emulator) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Prob
 			d.All, d.After, d.Until = false, int64(old.Since), c.tenant.LastChange()
 		}
 	}
-	d.Epoch, d.Made = e.epoch, c.Date.Unix()
+	d.Epoch, d.Made = c.epoch, c.Date.Unix()
 	saved := *c
 	saved.RawQuery = d.Query
 	q, p := e.options(&saved, directory, optSelect|optFilter|optDelta)

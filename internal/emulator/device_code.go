@@ -109,13 +109,13 @@ func (e *Emulator) approveDevice(c *wire.Call) wire.Answer {
 			choices.Problem = "Nobody by that name can sign in here."
 		}
 		for _, somebody := range e.choices() {
-			again := url.Values{"user_code": {userCode}, "login_hint": {somebody.principalName}}
-			choices.People = append(choices.People, choice{"deviceauth?" + again.Encode(), somebody.name, somebody.detail()})
+			again := url.Values{"user_code": {userCode}, "login_hint": {somebody.PrincipalName}}
+			choices.People = append(choices.People, choice{"deviceauth?" + again.Encode(), somebody.Name, detail(&somebody)})
 		}
 		return choices.answer(http.StatusOK, "")
 	}
 	e.deviceCodes.mu.Lock()
-	d.person = p.id
+	d.person = p.ID
 	e.deviceCodes.mu.Unlock()
 	return page{Title: "You have signed in on your device"}.answer(http.StatusOK, "")
 }

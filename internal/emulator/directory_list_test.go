@@ -122,7 +122,7 @@ func TestFilterMeaning(t *testing.T) {
 			}
 		}
 	})[len(all)/2]
-	plan := c.tenant.Product(skuE3).Plans[0]
+	plan := c.current().Product(skuE3).Plans[0]
 	hasPlan := func(u row) bool {
 		return slices.ContainsFunc(rows(u, "assignedPlans"), func(p row) bool { return p["servicePlanId"] == plan.ID })
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -35,7 +36,7 @@ func memberRef(c *client, id string) []any {
 func TestLocation(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	x := c.errorWhere(func(x tenant.AssignmentError) bool { return c.tenant.Failure(x).Cause == tenant.Location })
+	x := c.errorWhere(func(x tenant.AssignmentError) bool { return c.current().Failure(x).Cause == tenant.Location })
 	user := c.userID(x.User)
 	failing := func() bool {
 		return slices.ContainsFunc(c.states(user), func(s row) bool { return str(s, "error") == "ProhibitedInUsageLocationViolation" })
@@ -126,7 +127,7 @@ func TestDeletedPerson(t *testing.T) {
 	c := start(t, Options{})
 	queue := pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers?$expand=assignedTo"
 	first := str(items(c.ok(queue))[0]["assignedTo"].(row), "id")
-	holder := c.userID(c.userWhere(func(i int32) bool { return c.tenant.HoldsProduct(i, skuCopilot) }))
+	holder := c.userID(c.userWhere(func(i int32) bool { return c.current().HoldsProduct(i, skuCopilot) }))
 	c.directory("DELETE", "users/"+holder, 204)
 	c.directory("DELETE", "users/"+holder, 404)
 	if next := str(items(c.ok(queue))[0]["assignedTo"].(row), "id"); next == first {
@@ -543,7 +544,7 @@ func TestDirectoryRolesOfPages(t *testing.T) {
 	plain := func(n int) string {
 		return c.userID(c.userWhere(func(i int32) bool {
 			n--
-			return n < 0 && c.tenant.User(i).Role() == 0 && c.tenant.User(i).Enabled() && !c.tenant.User(i).Guest() && c.tenant.User(i).Text("usageLocation") != ""
+			return n < 0 && c.current().User(i).Role() == 0 && c.current().User(i).Enabled() && !c.current().User(i).Guest() && c.current().User(i).Text("usageLocation") != ""
 		}))
 	}
 	someone, other, group := plain(200), plain(201), c.of("guests")
@@ -568,7 +569,7 @@ func TestDirectoryRolesOfPages(t *testing.T) {
 		if who == "" {
 			t.Fatalf("nobody is %s", role)
 		}
-		c.token = c.DelegatedToken(who, append(defaultScopes, "Group.ReadWrite.All")...)
+		c.token = c.DelegatedToken(who, append(access.DefaultScopes, "Group.ReadWrite.All")...)
 		for at, act := range []struct {
 			method, uri string
 			status      int

@@ -11,11 +11,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/clock"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/store"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/throttle"
+	"licensegraph/internal/emulator/traffic"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -42,19 +45,22 @@ type (
 	Fault      = fault.Fault
 )
 
+// What an emulator was asked for.
+type (
+	Count   = traffic.Count
+	Request = traffic.Request
+)
+
 // Immediately has changes of groups reach their members at once.
 const Immediately = settings.Immediately
 
 // Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
 // use.
 type Emulator struct {
-	mu      sync.RWMutex
-	tenant  *tenant.Tenant // under mu
-	epoch   int64          // which tenant this is, of all that this and other processes had; under mu
-	replica *tenant.Tenant // what readers see meanwhile, by Variants.ReplicationLag; under mu
-	until   time.Time      // how long they do
+	store *store.Store
 
-	groupChanges map[tenant.GUID]groupChanged // the last ones, for Variants.LostUpdates; under mu
+	groupChanges map[tenant.GUID]groupChanged // the last ones, for Variants.LostUpdates; under the lock of a write
+	changesOf    int64                        // the epoch of the tenant that they are of
 
 	dice     dice
 	id       string // of the tenant
@@ -69,7 +75,7 @@ type Emulator struct {
 	batches  atomic.Int64 // for Variants.RawParts
 	faults   *fault.Queue
 	throttle throttle.Meter
-	counts   counts
+	counts   *traffic.Log
 	// observer looks at each answer after it was written; nil: nobody does.
 	observer func(*wire.Call, http.ResponseWriter, *http.Request, *wire.Answer)
 
@@ -119,17 +125,15 @@ func Open(opts Options) (*Emulator, error) {
 		t = tenant.New(opts.Seed, opts.Users)
 	}
 	d, c := t.Dice(), clock.NewClock(opts.Now)
-	t.Live(c.Now())
 	e := &Emulator{
-		tenant:       t,
-		groupChanges: map[tenant.GUID]groupChanged{},
+		store:        store.New(t, c.Now),
 		dice:         d,
 		id:           t.ID(),
 		users:        opts.Users,
 		state:        opts.State,
 		clock:        c,
 		now:          c.Now,
-		counts:       counts{record: opts.Record},
+		counts:       &traffic.Log{},
 		faults:       fault.NewQueue(isLabel),
 		clientID:     d.GUID("client", 0).String(),
 		clientSecret: "not-a-secret-" + d.LongID("client secret", 0)[:20],
@@ -146,8 +150,8 @@ func Open(opts Options) (*Emulator, error) {
 	if err != nil {
 		panic(err) // The key has the right length.
 	}
-	e.epoch = c.Now().UnixNano()
 	e.SetVariants(opts.Variants)
+	e.counts.Keep(opts.Record)
 	return e, nil
 }
 
@@ -169,11 +173,7 @@ func (e *Emulator) Reset() {
 
 // replace puts another tenant in place. Delta tokens of the one before end.
 func (e *Emulator) replace(t *tenant.Tenant) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t.Live(e.now())
-	e.tenant, e.replica, e.groupChanges = t, nil, map[tenant.GUID]groupChanged{}
-	e.epoch++
+	e.store.Replace(t)
 	e.throttle.Forget()
 }
 
@@ -181,7 +181,7 @@ func (e *Emulator) replace(t *tenant.Tenant) {
 // permissions, such as a sign-in would give. What it allows is what the person
 // may do besides, see [Emulator.PersonInRole]. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
-	token, _ := e.accessToken(e.outside(worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: worldwide, person: e.whoever(userID), scopes: scopes})
+	token, _ := e.accessToken(e.outside(access.Worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide, person: e.whoever(userID), scopes: scopes})
 	return token
 }
 
@@ -226,11 +226,28 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := e.newCall(r)
 	a := e.answer(c, r)
-	e.counts.add(c.Label, Count{Requests: 1, ResourceUnits: a.Units, Bytes: int64(len(a.Body))}, Request{
+	e.counts.Add(c.Label, traffic.Count{Requests: 1, ResourceUnits: a.Units, Bytes: int64(len(a.Body))}, traffic.Request{
 		Method: r.Method, URL: r.URL.RequestURI(), Body: c.Body, Status: a.Status,
 	})
 	a.Write(w, c)
 	if e.observer != nil {
 		e.observer(c, w, r, &a)
 	}
+}
+
+// PersonInRole is the object id of somebody with this directory role, or with none
+// where the role is "", and then no guest. It is "" where there is nobody. The roles are
+// Global Administrator, License Administrator, User Administrator, Directory Writers,
+// Directory Readers, Global Reader, Helpdesk Administrator, Groups Administrator,
+// Identity Governance Administrator and Guest Inviter.
+func (e *Emulator) PersonInRole(role string) (userID string) {
+	e.store.Read(func(t *tenant.Tenant) {
+		for p := range access.People(t) {
+			if p.Role != nil && p.Role.Name == role || p.Role == nil && role == "" && !p.Guest && !p.Disabled {
+				userID = p.ID
+				return
+			}
+		}
+	})
+	return userID
 }

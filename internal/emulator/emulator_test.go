@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -169,8 +170,8 @@ func (c *client) delegated(user, scopes string) string {
 // administering is a token of a person as if they were a License Administrator.
 func (c *client) administering(user string, scopes ...string) string {
 	p := c.whoever(user)
-	p.role = &directoryRoles[1]
-	token, _ := c.accessToken(c.outside(worldwide), bearer{app: c.confidentialClient(), acr: "1", audience: worldwide, person: p, scopes: scopes})
+	p.Role = &access.Roles[1]
+	token, _ := c.accessToken(c.outside(access.Worldwide), bearer{app: c.confidentialClient(), acr: "1", audience: access.Worldwide, person: p, scopes: scopes})
 	return token
 }
 
@@ -260,7 +261,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 		now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // Links carry the time.
 		e := New(Options{Users: 60, Seed: seed, Now: func() time.Time { return now }})
 		call := &wire.Call{Base: "http://graph", Date: e.now(), RequestID: "test"}
-		token := e.sign(call, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+		token := e.sign(call, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://graph"+uri, nil)
 		req.Header.Set("Authorization", "Bearer "+token)
 		w := &recorder{header: http.Header{}}
@@ -343,47 +344,6 @@ func TestCountsAndLog(t *testing.T) {
 	c.ResetCounts()
 	if len(c.Counts()) != 0 || len(c.Requests()) != 0 {
 		t.Error("ResetCounts left something")
-	}
-}
-
-func TestLogIsBounded(t *testing.T) {
-	t.Parallel()
-	c := counts{record: true}
-	for i := range maxLog + 3 {
-		c.add(wire.Other, Count{}, Request{Status: i})
-	}
-	log, _ := c.last(maxLog)
-	if len(log) != maxLog || log[0].Status != 3 || log[maxLog-1].Status != maxLog+2 {
-		t.Errorf("log of %d from %d to %d", len(log), log[0].Status, log[len(log)-1].Status)
-	}
-	if last, _ := c.last(2); len(last) != 2 || last[1].Status != maxLog+2 {
-		t.Errorf("the last two: %+v", last)
-	}
-}
-
-// TestLoggedBodiesAreBounded forgets the oldest bodies, not the requests.
-func TestLoggedBodiesAreBounded(t *testing.T) {
-	t.Parallel()
-	for _, before := range []int{0, 3, maxLog, maxLog + 7} {
-		c := counts{record: true}
-		for range before {
-			c.add(wire.Other, Count{}, Request{URL: "/beta/x", Body: []byte("small")})
-		}
-		body := make([]byte, maxBody)
-		for i := range 40 {
-			c.add(wire.Other, Count{}, Request{URL: "/beta/x", Body: body, Status: i})
-		}
-		log, _ := c.last(maxLog)
-		sum, kept := 0, 0
-		for _, r := range log {
-			sum += len(r.Body)
-			if len(r.Body) == maxBody {
-				kept++
-			}
-		}
-		if sum > maxLogBytes || sum != c.bytes || kept != maxLogBytes/maxBody || len(log[len(log)-1].Body) != maxBody || len(log) != min(before+40, maxLog) {
-			t.Errorf("after %d: %d requests, %d bytes, %d known of, %d bodies", before, len(log), sum, c.bytes, kept)
-		}
 	}
 }
 

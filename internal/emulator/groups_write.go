@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -142,7 +143,7 @@ func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
 	}
 	rest, ok := strings.CutPrefix(url, c.Base+"/")
 	if !ok {
-		rest, ok = strings.CutPrefix(url, worldwide+"/")
+		rest, ok = strings.CutPrefix(url, access.Worldwide+"/")
 	}
 	segments := strings.Split(rest, "/")
 	if !ok || len(segments) != 3 || segments[0] != "v1.0" && segments[0] != "beta" {
@@ -219,7 +220,7 @@ func (e *Emulator) updateGroup(c *call) (any, *wire.Problem) {
 		return nil, p
 	}
 	members := g.name == nil && g.nickname == nil && g.about == nil && len(g.members) > 0
-	limited := !c.who.has(changeGroups) || c.who.user != "" && !c.who.clearance.has(writesGroups)
+	limited := !c.who.has(changeGroups) || c.who.user != "" && !c.who.clearance.Has(access.WritesGroups)
 	if limited && !members {
 		return nil, wire.Usual(http.StatusForbidden)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -28,14 +29,20 @@ var small = tenant.New(1, 1)
 
 func skuID(s tenant.Sku) string { return small.Product(s).SkuID }
 
-func (e *Emulator) userID(i int32) string   { return e.tenant.User(i).ID().String() }
-func (e *Emulator) userName(i int32) string { return e.tenant.User(i).UserPrincipalName() }
-func (e *Emulator) groupID(i int32) string  { return e.tenant.Group(i).ID().String() }
-func (e *Emulator) deviceID(i int) string   { return e.tenant.Devices()[i].ID.String() }
+func (e *Emulator) userID(i int32) string   { return e.current().User(i).ID().String() }
+func (e *Emulator) userName(i int32) string { return e.current().User(i).UserPrincipalName() }
+func (e *Emulator) groupID(i int32) string  { return e.current().Group(i).ID().String() }
+func (e *Emulator) deviceID(i int) string   { return e.current().Devices()[i].ID.String() }
+
+// current is the tenant after the last change, without its lock.
+func (e *Emulator) current() (current *tenant.Tenant) {
+	e.store.Read(func(t *tenant.Tenant) { current = t })
+	return current
+}
 
 // userWhere is the first person who fits.
 func (e *Emulator) userWhere(fits func(i int32) bool) int32 {
-	for i := range e.tenant.Users(-1) {
+	for i := range e.current().Users(-1) {
 		if fits(i) {
 			return i
 		}
@@ -43,10 +50,20 @@ func (e *Emulator) userWhere(fits func(i int32) bool) int32 {
 	panic("nobody fits")
 }
 
+// guest is the first one.
+func (e *Emulator) guest() access.Person {
+	for p := range access.People(e.current()) {
+		if p.Guest {
+			return p
+		}
+	}
+	panic("there is no guest")
+}
+
 // firstAssignment is the id of the oldest assignment.
 func (e *Emulator) firstAssignment() string {
-	for _, a := range e.tenant.Assignments(-1) {
-		return e.tenant.AssignmentID(a)
+	for _, a := range e.current().Assignments(-1) {
+		return e.current().AssignmentID(a)
 	}
 	panic("there is no assignment")
 }
@@ -54,7 +71,7 @@ func (e *Emulator) firstAssignment() string {
 // errors lists all assignment errors.
 func (e *Emulator) errors() []tenant.AssignmentError {
 	var list []tenant.AssignmentError
-	for _, x := range e.tenant.Errors(-1, e.tenant.Skus()) {
+	for _, x := range e.current().Errors(-1, e.current().Skus()) {
 		list = append(list, x)
 	}
 	return list
@@ -68,8 +85,8 @@ func (e *Emulator) errorWhere(fits func(tenant.AssignmentError) bool) tenant.Ass
 
 // groupNamed is the group with a mailNickname.
 func (e *Emulator) groupNamed(nickname string) int32 {
-	for i := range e.tenant.Groups(-1) {
-		if e.tenant.Group(i).Nickname == nickname {
+	for i := range e.current().Groups(-1) {
+		if e.current().Group(i).Nickname == nickname {
 			return i
 		}
 	}
@@ -106,3 +123,9 @@ func parseJSON(raw []byte) (v any, ok bool) {
 	ok = d.Decode(&v) == nil
 	return v, ok
 }
+
+// Everybody has one of these in wids.
+const (
+	memberRole = "b79fbf4d-3ef9-4689-8143-76b194e85509"
+	guestRole  = "10dae51f-b6af-4016-8d66-8c2a99b929b3"
+)

@@ -192,7 +192,7 @@ func TestLicenseDetails(t *testing.T) {
 func TestDevices(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
-	with, without := c.tenant.Devices()[0], c.tenant.Devices()[2]
+	with, without := c.current().Devices()[0], c.current().Devices()[2]
 	path := "/beta/devices/" + with.ID.String() + "/cloudLicensing/"
 	rights := items(c.ok(path + "usageRights?$expand=assignments,allotments($select=id)"))
 	if len(rights) != 1 || rights[0]["skuId"] != nil || len(rows(rights[0], "services")) != 2 || str(rows(rights[0], "allotments")[0], "id") != c.pool(noSku, 0) {
@@ -211,7 +211,7 @@ func TestDevices(t *testing.T) {
 		{"one right", path + "usageRights/x", 404, "resourceNotFound"},
 		{"devices", "/beta/devices", 501, "notImplemented"},
 	})
-	r := c.do("POST", "/v1.0/directoryObjects/getByIds", `{"ids":["`+with.ID.String()+`","`+c.tenant.PrincipalID().String()+`"],"types":["device"]}`)
+	r := c.do("POST", "/v1.0/directoryObjects/getByIds", `{"ids":["`+with.ID.String()+`","`+c.current().PrincipalID().String()+`"],"types":["device"]}`)
 	if got := items(r.body); len(got) != 1 || str(got[0], "@odata.type") != "#microsoft.graph.device" || str(got[0], "deviceId") != with.DeviceID.String() {
 		t.Errorf("by id: %s", r.raw)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -22,11 +24,11 @@ func (e *Emulator) userToken(base, userID string, scopes []string) string {
 }
 
 // whoever is the person with the id, whether there is one or not.
-func (e *Emulator) whoever(userID string) *person {
-	if p, ok := e.person(userID); ok && strings.EqualFold(p.id, userID) {
+func (e *Emulator) whoever(userID string) *access.Person {
+	if p, ok := e.person(userID); ok && strings.EqualFold(p.ID, userID) {
 		return &p
 	}
-	return &person{id: userID}
+	return &access.Person{ID: userID}
 }
 
 // outside is a call that nobody has made.
@@ -67,10 +69,10 @@ func (e *Emulator) onBehalfOf(c *wire.Call, form url.Values, app *registration, 
 }
 
 // asserted is the person whose token the assertion is.
-func (e *Emulator) asserted(c *wire.Call, assertion string) (person, *wire.Answer) {
-	refuse := func(number int, format string, args ...any) (person, *wire.Answer) {
+func (e *Emulator) asserted(c *wire.Call, assertion string) (access.Person, *wire.Answer) {
+	refuse := func(number int, format string, args ...any) (access.Person, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", number, format, args...)
-		return person{}, &a
+		return access.Person{}, &a
 	}
 	got, err := e.verify(assertion)
 	switch {
@@ -97,9 +99,9 @@ func (e *Emulator) interaction(c *wire.Call) *wire.Answer {
 	var body object
 	switch c.Variants.OnBehalfOf {
 	case "mfa":
-		body = entraError(c, "interaction_required", 50076, "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '%s'.", worldwide)
+		body = entraError(c, "interaction_required", 50076, "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '%s'.", access.Worldwide)
 	case "enroll":
-		body = entraError(c, "interaction_required", 50079, "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multifactor authentication to access '%s'.", worldwide)
+		body = entraError(c, "interaction_required", 50079, "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in multifactor authentication to access '%s'.", access.Worldwide)
 	case "policy":
 		body = entraError(c, "interaction_required", 53003, "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.")
 	case "consent":
@@ -111,4 +113,10 @@ func (e *Emulator) interaction(c *wire.Call) *wire.Answer {
 	policy := e.dice.GUID("conditional access policy", 0).String()
 	body["claims"] = string(wire.Encode(object{"access_token": object{"polids": object{"essential": true, "values": []string{policy}}}}))
 	return &wire.Answer{Status: http.StatusBadRequest, Body: wire.Encode(body)}
+}
+
+// person returns a person by object id or user principal name, in any case.
+func (e *Emulator) person(name string) (p access.Person, ok bool) {
+	e.store.Read(func(t *tenant.Tenant) { p, ok = access.Find(t, name) })
+	return p, ok
 }

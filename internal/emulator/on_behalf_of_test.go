@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -23,7 +24,7 @@ import (
 func (c *client) onBehalf(assertion string, pairs ...string) url.Values {
 	form := url.Values{
 		"grant_type": {onBehalfOfGrant}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()},
-		"assertion": {assertion}, "scope": {worldwide + "/.default"}, "requested_token_use": {"on_behalf_of"},
+		"assertion": {assertion}, "scope": {access.Worldwide + "/.default"}, "requested_token_use": {"on_behalf_of"},
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		form.Set(pairs[i], pairs[i+1])
@@ -43,18 +44,18 @@ func TestOnBehalfOf(t *testing.T) {
 		scope, granted string
 		refresh        bool
 	}{
-		{worldwide + "/User.Read", "User.Read", false},
+		{access.Worldwide + "/User.Read", "User.Read", false},
 		{c.URL + "/user.read " + c.URL + "/CloudLicensing.Read openid profile email", "User.Read CloudLicensing.Read", false},
 		{"User.Read user.read offline_access", "User.Read", true},
-		{worldwide + "/.default", strings.Join(defaultScopes, " "), false},
-		{"offline_access " + c.URL + "/.default", strings.Join(defaultScopes, " "), true},
+		{access.Worldwide + "/.default", strings.Join(access.DefaultScopes, " "), false},
+		{"offline_access " + c.URL + "/.default", strings.Join(access.DefaultScopes, " "), true},
 	} {
 		r := c.postForm(c.onBehalf(mine, "scope", tt.scope))
 		if r.status != 200 || r.body["token_type"] != "Bearer" || !lives(r) || r.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s", tt.scope, r.status, r.raw)
 			continue
 		}
-		resource := worldwide
+		resource := access.Worldwide
 		if strings.Contains(tt.scope, c.URL) {
 			resource = c.URL
 		}
@@ -86,12 +87,12 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 	// What was consented to is enough for all that takes persons and has a page.
 	for i := range routes {
-		who := &identity{user: me, scopes: defaultScopes}
+		who := &identity{user: me, scopes: access.DefaultScopes}
 		if r := &routes[i]; r.scopes != nil && !who.has(r.scopes) && !slices.Equal(r.scopes, r.listScopes) {
 			t.Errorf("%s needs one of %s", r.label, r.scopes)
 		}
 	}
-	if n := len(slices.Compact(slices.Sorted(slices.Values(defaultScopes)))); n != len(defaultScopes) {
+	if n := len(slices.Compact(slices.Sorted(slices.Values(access.DefaultScopes)))); n != len(access.DefaultScopes) {
 		t.Error("a scope is named twice")
 	}
 	// The token of the person is not Graph's.
@@ -130,7 +131,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	c := start(t, Options{Users: 200, Now: func() time.Time { return at.Add(time.Duration(late.Load())) }})
 	me := c.userID(0)
-	off := c.userID(c.userWhere(func(i int32) bool { return !c.tenant.User(i).Enabled() }))
+	off := c.userID(c.userWhere(func(i int32) bool { return !c.current().User(i).Enabled() }))
 	mine := c.UserToken(me, "access_as_user")
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -167,7 +168,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 		{"expired", c.onBehalf(own(jwt.MapClaims{"exp": at.Add(-time.Second).Unix()})), 400, "invalid_grant", 500133},
 		{"not yet", c.onBehalf(own(jwt.MapClaims{"nbf": at.Add(time.Minute).Unix()})), 400, "invalid_grant", 500133},
 		{"to Graph", c.onBehalf(c.DelegatedToken(me, "User.Read")), 400, "invalid_grant", 50013},
-		{"two audiences", c.onBehalf(own(jwt.MapClaims{"aud": []string{c.ClientID(), worldwide}})), 400, "invalid_grant", 50013},
+		{"two audiences", c.onBehalf(own(jwt.MapClaims{"aud": []string{c.ClientID(), access.Worldwide}})), 400, "invalid_grant", 50013},
 		{"other tenant", c.onBehalf(own(jwt.MapClaims{"tid": c.ClientID()})), 400, "invalid_grant", 50013},
 		{"application", c.onBehalf(own(jwt.MapClaims{"scp": nil, "roles": []string{"User.Read.All"}, "idtyp": "app"})), 400, "invalid_grant", 7000114},
 		{"application to Graph", c.onBehalf(c.token), 400, "invalid_grant", 50013},
@@ -176,11 +177,11 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 		{"disabled", c.onBehalf(c.UserToken(off, "access_as_user")), 400, "invalid_grant", 50057},
 
 		{"no resource", c.onBehalf(mine, "scope", "openid offline_access"), 400, "invalid_scope", 70011},
-		{"no such scope", c.onBehalf(mine, "scope", worldwide+"/User.Fly"), 400, "invalid_scope", 70011},
-		{"not consented to", c.onBehalf(mine, "scope", worldwide+"/User.Read "+worldwide+"/Directory.ReadWrite.All"), 400, "invalid_grant", 65001},
-		{"all and one", c.onBehalf(mine, "scope", worldwide+"/.default "+worldwide+"/User.Read"), 400, "invalid_scope", 70011},
-		{"one and all", c.onBehalf(mine, "scope", worldwide+"/User.Read "+worldwide+"/.default"), 400, "invalid_scope", 70011},
-		{"two resources", c.onBehalf(mine, "scope", worldwide+"/User.Read "+c.URL+"/User.Read"), 400, "invalid_scope", 70011},
+		{"no such scope", c.onBehalf(mine, "scope", access.Worldwide+"/User.Fly"), 400, "invalid_scope", 70011},
+		{"not consented to", c.onBehalf(mine, "scope", access.Worldwide+"/User.Read "+access.Worldwide+"/Directory.ReadWrite.All"), 400, "invalid_grant", 65001},
+		{"all and one", c.onBehalf(mine, "scope", access.Worldwide+"/.default "+access.Worldwide+"/User.Read"), 400, "invalid_scope", 70011},
+		{"one and all", c.onBehalf(mine, "scope", access.Worldwide+"/User.Read "+access.Worldwide+"/.default"), 400, "invalid_scope", 70011},
+		{"two resources", c.onBehalf(mine, "scope", access.Worldwide+"/User.Read "+c.URL+"/User.Read"), 400, "invalid_scope", 70011},
 		{"other resource", c.onBehalf(mine, "scope", "https://vault.example/.default"), 400, "invalid_resource", 500011},
 		{"public client", c.onBehalf(mine, "client_id", c.PublicClientID(), "client_secret", ""), 401, "invalid_client", 7000218},
 	} {
@@ -231,7 +232,7 @@ func TestAppRoles(t *testing.T) {
 	c.AssignAppRoles(c.ClientID(), "Things.Write.All")
 	api := "api://" + c.ClientID() + "/"
 	people := func(id, scope string) reply {
-		return c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {c.whoever(id).principalName}, "password": {Password}, "scope": {scope}})
+		return c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {c.whoever(id).PrincipalName}, "password": {Password}, "scope": {scope}})
 	}
 	for name, tt := range map[string]struct {
 		r            reply

@@ -41,7 +41,7 @@ func TestOpenPoints(t *testing.T) {
 	rightsOf := func(c *client) (all, one string) {
 		x, r := c.upset()
 		all = "/beta/users/" + c.userID(x.User) + "/cloudLicensing/usageRights"
-		return all, all + "/" + c.tenant.RightID(r)
+		return all, all + "/" + c.current().RightID(r)
 	}
 	grant := func(c *client, path string) reply {
 		c.t.Helper()
@@ -117,7 +117,7 @@ func TestOpenPoints(t *testing.T) {
 			one := granted + "/" + c.ofPerson()
 			for _, wrap := range []bool{false, true} {
 				c.SetVariants(Variants{WrapSingle: wrap})
-				for _, uri := range []string{pools + "/" + c.pool(skuE3, 0), one, one + "/allotment", one + "/assignedTo", errs + "/" + c.tenant.ErrorID(x), errs + "/" + c.tenant.ErrorID(x) + "/assignedTo", right} {
+				for _, uri := range []string{pools + "/" + c.pool(skuE3, 0), one, one + "/allotment", one + "/assignedTo", errs + "/" + c.current().ErrorID(x), errs + "/" + c.current().ErrorID(x) + "/assignedTo", right} {
 					got := c.ok(uri)
 					inner, wrapped := got["value"].(row)
 					if wrapped != wrap || wrap && inner["id"] == nil || !wrap && got["id"] == nil {
@@ -178,7 +178,7 @@ func TestOpenPoints(t *testing.T) {
 		},
 		func(c *client) { // 12: $filter on rights
 			rights, _ := rightsOf(c)
-			plan := "services/any(c:c/planId eq " + c.tenant.Product(skuE3).Plans[0].ID + ")"
+			plan := "services/any(c:c/planId eq " + c.current().Product(skuE3).Plans[0].ID + ")"
 			is(c, rights+"?$filter=skuId eq "+e3+" and "+plan, 200, "")
 			is(c, rights+"?$filter=skuId eq "+e3+" or "+plan, 400, filtering)
 			is(c, rights+"?$filter=not "+plan, 400, filtering)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"licensegraph/internal/emulator/access"
 )
 
 // TestOptionsOfEndpoints asks each endpoint with each option. The rows are the
@@ -124,7 +126,7 @@ func TestOptionsOfEndpoints(t *testing.T) {
 		cloud := strings.Contains(tt.uri, licensing)
 		c.token = application
 		if tt.as != "" {
-			c.token = c.DelegatedToken(tt.as, defaultScopes...)
+			c.token = c.DelegatedToken(tt.as, access.DefaultScopes...)
 		}
 		for option, value := range map[string]string{
 			"select": "id", "top": "1", "expand": tt.expand, "filter": "skuId eq " + skuID(skuE3), "count": "true", "orderby": "id", "search": "x", "skip": "1",

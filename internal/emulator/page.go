@@ -21,7 +21,7 @@ type link struct {
 	After int64  `json:"a"` // the place of the last item before
 	Real  bool   `json:"r,omitempty"`
 	Made  int64  `json:"t"` // seconds since 1970
-	Epoch int64  `json:"e"` // which tenant it is about, see Emulator.epoch
+	Epoch int64  `json:"e"` // which tenant it is about, see store.View
 }
 
 const (
@@ -73,7 +73,7 @@ func (e *Emulator) resume(c *call, q *query, allowed option) *wire.Problem {
 		return bad
 	}
 	switch {
-	case l.Epoch != e.epoch:
+	case l.Epoch != c.epoch:
 		return unknown
 	case c.Date.Sub(time.Unix(l.Made, 0)) > linkLifetime+linkTicks:
 		return old
@@ -128,7 +128,7 @@ func optionsOf(values url.Values) string {
 var readable = strings.NewReplacer("+", "%20", "%24", "$", "%2C", ",", "%28", "(", "%29", ")", "%27", "'", "%2F", "/", "%3A", ":")
 
 func (e *Emulator) nextLink(c *call, path, raw string, after int64, real bool) string {
-	token := e.seal(link{c.Version + "/" + path, wire.Digest(raw), after, real, c.Date.Truncate(linkTicks).Unix(), e.epoch})
+	token := e.seal(link{c.Version + "/" + path, wire.Digest(raw), after, real, c.Date.Truncate(linkTicks).Unix(), c.epoch})
 	if raw != "" {
 		raw += "&"
 	}

@@ -12,14 +12,14 @@ import (
 func TestReadPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
-	i := c.userWhere(func(i int32) bool { return len(c.tenant.Assigned(holder{At: i})) > 0 })
+	i := c.userWhere(func(i int32) bool { return len(c.current().Assigned(holder{At: i})) > 0 })
 	person := "/beta/users/" + c.userID(i) + "/cloudLicensing/"
-	own := c.tenant.AssignmentID(c.tenant.Assigned(holder{At: i})[0])
-	right := c.tenant.RightID(c.tenant.Rights(holder{Kind: tenant.User, At: i})[0])
+	own := c.current().AssignmentID(c.current().Assigned(holder{At: i})[0])
+	right := c.current().RightID(c.current().Rights(holder{Kind: tenant.User, At: i})[0])
 	e5 := holder{Kind: tenant.GroupKind, At: c.groupNamed("e5")}
 	group := "/beta/groups/" + c.of("e5") + "/cloudLicensing/"
-	groupOwn := c.tenant.AssignmentID(c.tenant.Assigned(e5)[0])
-	groupRight := c.tenant.RightID(c.tenant.Rights(e5)[0])
+	groupOwn := c.current().AssignmentID(c.current().Assigned(e5)[0])
+	groupRight := c.current().RightID(c.current().Rights(e5)[0])
 	device := "/beta/devices/" + c.deviceID(0) + "/cloudLicensing/"
 	pool := pools + "/" + c.pool(skuCopilot, 0)
 	place := items(c.ok(pool + "/waitingMembers?$expand=assignedTo"))[0]

@@ -41,7 +41,7 @@ func TestPurchases(t *testing.T) {
 		usable := func() (n int) {
 			for _, u := range c.all("/v1.0/users?$top=999&$select=id,assignedPlans") {
 				for _, p := range rows(u, "assignedPlans") {
-					if p["servicePlanId"] == c.tenant.Product(skuAnalytics).Plans[0].ID && p["capabilityStatus"] == "Enabled" {
+					if p["servicePlanId"] == c.current().Product(skuAnalytics).Plans[0].ID && p["capabilityStatus"] == "Enabled" {
 						n++
 					}
 				}

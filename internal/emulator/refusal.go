@@ -2,29 +2,17 @@ package emulator
 
 import (
 	"net/http"
-	"strings"
 
-	"github.com/golang-jwt/jwt/v5"
-
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/wire"
 )
-
-// applicationOf is the client id that the access token names, verified or not.
-func applicationOf(c *wire.Call) string {
-	_, raw, _ := strings.Cut(c.Header.Get("Authorization"), " ")
-	var named claims
-	if _, _, err := jwt.NewParser().ParseUnverified(strings.TrimSpace(raw), &named); err != nil {
-		return ""
-	}
-	return named.App
-}
 
 // answerFaulty answers a request with the fault that it meets, or with what it asks for.
 func (e *Emulator) answerFaulty(c *call, uri string, real func() wire.Answer) wire.Answer {
 	return e.faults.Answer(fault.Target{
 		Call: c.Call, URI: uri, Answer: real,
-		Application: func() string { return applicationOf(c.Call) },
+		Application: func() string { return access.ClientOf(c.Call) },
 		Refuse: func(r fault.Refusal) wire.Answer {
 			p := r.Problem()
 			p.Header = e.refusalHeaders(c, r.Status)
@@ -49,7 +37,7 @@ func (e *Emulator) refusalHeaders(c *call, status int) map[string]string {
 		if c.route != nil && c.route.writes {
 			limit, information = "Write", "WriteLimitExceeded"
 		}
-		app := applicationOf(c.Call)
+		app := access.ClientOf(c.Call)
 		if _, ok := parseGUID(app); !ok {
 			app = e.clientID
 		}

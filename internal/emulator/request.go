@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/url"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/throttle"
 	"licensegraph/internal/emulator/wire"
@@ -11,8 +12,10 @@ import (
 // call is one request to Graph on its way to a handler.
 type call struct {
 	*wire.Call
-	tenant   *tenant.Tenant // with the lock that the call needs
-	verified *claims        // of the token, where it is that of the batch
+	tenant   *tenant.Tenant // as the call sees it, with the lock that it needs
+	current  *tenant.Tenant // after the last change
+	epoch    int64          // of the tenant
+	verified *access.Claims // of the token, where it is that of the batch
 
 	route  *route   // nil when the path is none of Graph's
 	params []string // values of {id} in the route

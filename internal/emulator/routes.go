@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
@@ -27,7 +28,7 @@ type route struct {
 	list, listScopes []string
 	there            func(*settings.Variants) bool // nil: always
 	writes           bool                          // changes the tenant
-	clearance        clearance                     // of a person who writes; 0 = assignsLicenses
+	clearance        access.Clearance              // of a person who writes; 0 = assignsLicenses
 	units            int                           // base cost by "Microsoft Graph service-specific throttling limits"
 
 	label    string
@@ -118,21 +119,6 @@ var (
 	scopesReprocess   = with(scopesWrite, []string{"User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses"}, reprocessCloud)
 	scopesCreateUser  = []string{"User-CloudLicensing.AssignLicenses.Organization"}
 	scopesWriteDevice = []string{"CloudLicensing-Assignment.ReadWrite"}
-
-	// defaultRoles are what the application has without Variants.Roles.
-	defaultRoles = []string{
-		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All",
-		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
-		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All", "Device.ReadWrite.All",
-	}
-	// defaultScopes are what has been consented to on behalf of people.
-	defaultScopes = []string{
-		"User.Read", "User.ReadWrite", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All",
-		"CloudLicensing.Read", "User-CloudLicensing.Read", "Group-CloudLicensing.Read", "Device-CloudLicensing.Read",
-		"User-UsageRight.Read", "Group-UsageRight.Read.All", "CloudLicensing-UsageRights.Read",
-		"CloudLicensing.AssignLicenses", "User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses", "CloudLicensing-Assignment.ReadWrite",
-		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Group.ReadWrite.All",
-	}
 )
 
 const reprocessing = "/reprocessAssignments"
@@ -167,9 +153,6 @@ func permissionsListed(template, method string) (app, scopes []string) {
 	}
 	return changePeople, with([]string{"User.ReadWrite"}, changePeople)
 }
-
-// ownScopes are those that are good for oneself alone.
-var ownScopes = []string{"User.Read", "User.ReadWrite"}
 
 func with(list ...[]string) []string { return slices.Concat(list...) }
 
@@ -289,14 +272,14 @@ func init() { // Not a literal: $batch leads back here.
 		[]route{
 			{method: get, template: "/users/delta", handler: (*Emulator).deltaUsers, app: readUsers, scopes: readUsers, units: 2},
 			{method: get, template: "/groups/delta", handler: (*Emulator).deltaGroups, app: readGroups, scopes: readGroups},
-			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: writesUsers},
-			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changePeople, scopes: changePeople, clearance: setsLocations},
-			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: deletePeople, scopes: deletePeople, clearance: deletesUsers},
-			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: writesGroups},
-			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeMembers, scopes: changeMembers, clearance: writesMembers},
-			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: deleteGroups, scopes: deleteGroups, clearance: deletesGroups},
-			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: writesMembers},
-			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: writesMembers},
+			{method: post, template: "/users", handler: (*Emulator).createUser, app: changeUsers, scopes: changeUsers, clearance: access.WritesUsers},
+			{method: http.MethodPatch, template: "/users/{id}", handler: (*Emulator).updateUser, app: changePeople, scopes: changePeople, clearance: access.SetsLocations},
+			{method: http.MethodDelete, template: "/users/{id}", handler: (*Emulator).deleteUser, app: deletePeople, scopes: deletePeople, clearance: access.DeletesUsers},
+			{method: post, template: "/groups", handler: (*Emulator).createGroup, app: createGroups, scopes: changeGroups, clearance: access.WritesGroups},
+			{method: http.MethodPatch, template: "/groups/{id}", handler: (*Emulator).updateGroup, app: changeMembers, scopes: changeMembers, clearance: access.WritesMembers},
+			{method: http.MethodDelete, template: "/groups/{id}", handler: (*Emulator).deleteGroup, app: deleteGroups, scopes: deleteGroups, clearance: access.DeletesGroups},
+			{method: post, template: "/groups/{id}/members/$ref", handler: (*Emulator).addMember, app: changeMembers, scopes: changeMembers, clearance: access.WritesMembers},
+			{method: http.MethodDelete, template: "/groups/{id}/members/{id}/$ref", handler: (*Emulator).removeMember, app: changeMembers, scopes: changeMembers, clearance: access.WritesMembers},
 			{method: get, template: "/users", handler: (*Emulator).listUsers, app: readUsers, scopes: readUsers, basic: basicUsers, units: 2},
 			{method: get, template: "/users/$count", handler: (*Emulator).countUsers, app: readUsers, scopes: readUsers, basic: basicUsers, units: 2},
 			{method: get, template: agentsTemplate, handler: (*Emulator).listUsers, app: readPeople, scopes: readPeople, basic: basicUsers, units: 2},
@@ -312,11 +295,11 @@ func init() { // Not a literal: $batch leads back here.
 			{method: get, template: "/groups/{id}/membersWithLicenseErrors", handler: (*Emulator).listMembersWithErrors, app: readGroups, scopes: readGroups, also: readUsers},
 			{method: get, template: "/subscribedSkus", handler: (*Emulator).listSkus, app: readSkus, scopes: readSkus, units: 3},
 			{method: get, template: "/subscribedSkus/{id}", handler: (*Emulator).getSku, app: readSkus, scopes: readSkus},
-			{method: post, template: "/users/{id}/assignLicense", handler: (*Emulator).assignUserLicense, app: assignUser, scopes: assignUser, clearance: licensesUsers},
-			{method: post, template: "/me/assignLicense", handler: (*Emulator).assignUserLicense, me: true, app: assignUser, scopes: assignUser, clearance: licensesUsers},
-			{method: post, template: "/users/{id}/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, app: reprocess, scopes: reprocess, clearance: licensesUsers},
-			{method: post, template: "/me/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, me: true, app: reprocess, scopes: reprocess, clearance: licensesUsers},
-			{method: post, template: "/groups/{id}/assignLicense", handler: (*Emulator).assignGroupLicense, app: assignGroup, scopes: assignGroup, clearance: licensesGroups},
+			{method: post, template: "/users/{id}/assignLicense", handler: (*Emulator).assignUserLicense, app: assignUser, scopes: assignUser, clearance: access.LicensesUsers},
+			{method: post, template: "/me/assignLicense", handler: (*Emulator).assignUserLicense, me: true, app: assignUser, scopes: assignUser, clearance: access.LicensesUsers},
+			{method: post, template: "/users/{id}/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, app: reprocess, scopes: reprocess, clearance: access.LicensesUsers},
+			{method: post, template: "/me/reprocessLicenseAssignment", handler: (*Emulator).reprocessLicenses, me: true, app: reprocess, scopes: reprocess, clearance: access.LicensesUsers},
+			{method: post, template: "/groups/{id}/assignLicense", handler: (*Emulator).assignGroupLicense, app: assignGroup, scopes: assignGroup, clearance: access.LicensesGroups},
 			{method: post, template: "/directoryObjects/getByIds", handler: (*Emulator).getByIDs, app: readObjects, scopes: readObjects, units: 5},
 			{method: post, template: "/$batch", handler: (*Emulator).batch},
 		},

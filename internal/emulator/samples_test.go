@@ -80,13 +80,13 @@ var sampleCases = map[string]func(*testing.T, sample){
 	"assignment-errors.list": reads(nil),
 	"assignment-errors.usageright": reads(func(c *client) []string {
 		x, _ := c.upset()
-		return ids(c.tenant.ErrorID(x))
+		return ids(c.current().ErrorID(x))
 	}),
 
 	"usage-rights.get-user":                   reads(rightOfPerson),
 	"usage-rights.get-user-expand-allotments": reads(rightOfPerson),
 	"usage-rights.list-user":                  reads(func(c *client) []string { return rightOfPerson(c)[:1] }),
-	"usage-rights.list-group-filter-plan":     reads(func(c *client) []string { return ids(c.of("stores"), c.tenant.Product(skuF3).Plans[0].ID) }),
+	"usage-rights.list-group-filter-plan":     reads(func(c *client) []string { return ids(c.of("stores"), c.current().Product(skuF3).Plans[0].ID) }),
 	// The units of devices come from no product.
 	"usage-rights.list-device": reads(aDevice, ".value[].skuId:string", ".value[].skuPartNumber:string"),
 
@@ -101,7 +101,7 @@ var sampleCases = map[string]func(*testing.T, sample){
 	// It prints an id that it does not select.
 	"directory-licensing.user-licenseassignmentstates": reads(func(c *client) []string {
 		twice := c.userWhere(func(i int32) bool { // the same product, once with a plan off
-			l := c.tenant.Licenses(i)
+			l := c.current().Licenses(i)
 			return len(l) == 2 && l[0].Group == (tenant.GUID{}) && l[0].Off != (tenant.PlanSet{})
 		})
 		return ids(c.userID(twice))
@@ -125,9 +125,9 @@ func ids(list ...string) []string { return list }
 
 // ofPerson is an assignment to a person, with a plan off.
 func (c *client) ofPerson() string {
-	for _, a := range c.tenant.Assignments(-1) {
+	for _, a := range c.current().Assignments(-1) {
 		if a.To.Kind == tenant.User && a.Off != (tenant.PlanSet{}) {
-			return c.tenant.AssignmentID(a)
+			return c.current().AssignmentID(a)
 		}
 	}
 	panic("there is no such assignment")
@@ -136,16 +136,16 @@ func (c *client) ofPerson() string {
 // upset is an error with a right from before.
 func (c *client) upset() (tenant.AssignmentError, tenant.Right) {
 	x := c.errorWhere(func(x tenant.AssignmentError) bool {
-		_, ok := c.tenant.RightOf(x)
+		_, ok := c.current().RightOf(x)
 		return ok
 	})
-	r, _ := c.tenant.RightOf(x)
+	r, _ := c.current().RightOf(x)
 	return x, r
 }
 
 func rightOfPerson(c *client) []string {
 	x, r := c.upset()
-	return ids(c.userID(x.User), c.tenant.RightID(r))
+	return ids(c.userID(x.User), c.current().RightID(r))
 }
 
 func aDevice(c *client) []string { return ids(c.deviceID(0)) }
@@ -174,13 +174,13 @@ func (c *client) waitingDevice() string {
 	now.GroupEffects = Immediately
 	c.SetVariants(now)
 	group := c.of("guests")
-	for _, d := range c.tenant.Devices() {
+	for _, d := range c.current().Devices() {
 		c.directory("POST", "groups/"+group+"/members/$ref", 204, memberRef(c, d.ID.String())...)
 	}
 	c.write("POST", "/beta/groups/"+group+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(noSku, 0)), disabledPlans, off()), 201)
 	c.SetVariants(before)
-	for i, d := range c.tenant.Devices() {
-		if len(c.tenant.WaitsOf(holder{Kind: tenant.DeviceKind, At: int32(i)})) > 0 {
+	for i, d := range c.current().Devices() {
+		if len(c.current().WaitsOf(holder{Kind: tenant.DeviceKind, At: int32(i)})) > 0 {
 			return d.ID.String()
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -20,7 +21,7 @@ type scaled struct {
 
 func newScaled(users int) *scaled {
 	e := New(Options{Users: users, Variants: Variants{Throttling: Throttling{Off: true}, GroupEffects: Immediately}})
-	return &scaled{e, e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, map[string]any{"aud": "http://graph", "roles": defaultRoles})}
+	return &scaled{e, e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, map[string]any{"aud": "http://graph", "roles": access.DefaultRoles})}
 }
 
 func (s *scaled) ask(tb testing.TB, method, uri, body string, want int) *recorder {
@@ -39,10 +40,10 @@ func (s *scaled) ask(tb testing.TB, method, uri, body string, want int) *recorde
 // requests are those whose cost is that of the page they answer.
 func (s *scaled) requests() map[string]string {
 	e := s.e
-	person := e.userID(e.userWhere(func(i int32) bool { return len(e.tenant.Rights(holder{At: i})) == 2 }))
+	person := e.userID(e.userWhere(func(i int32) bool { return len(e.current().Rights(holder{At: i})) == 2 }))
 	group := "/groups/" + e.groupID(e.groupNamed("e3-emea"))
 	x := e.errorWhere(func(x tenant.AssignmentError) bool { return x.Sku == skuF3 })
-	pool := pools + "/" + e.tenant.Pools(skuCopilot)[0].ID
+	pool := pools + "/" + e.current().Pools(skuCopilot)[0].ID
 	next := func(uri string) string {
 		w := &recorder{header: http.Header{}}
 		req, _ := http.NewRequest(http.MethodGet, "http://graph"+uri, nil)
@@ -69,7 +70,7 @@ func (s *scaled) requests() map[string]string {
 		"group's rights":       "/beta" + group + "/cloudLicensing/usageRights",
 		"errors":               "/beta/admin/cloudLicensing/assignmentErrors?$top=50&$expand=assignedTo",
 		"errors, of a product": "/beta/admin/cloudLicensing/assignmentErrors?$top=20&$filter=skuId%20eq%20" + skuID(skuF3),
-		"error":                "/beta/admin/cloudLicensing/assignmentErrors/" + e.tenant.ErrorID(x),
+		"error":                "/beta/admin/cloudLicensing/assignmentErrors/" + e.current().ErrorID(x),
 		"assignments":          granted + "?$top=30&$expand=assignedTo",
 		"assignment":           granted + "/" + e.firstAssignment(),
 		"allotments":           pools,
@@ -111,11 +112,11 @@ func BenchmarkRequest(b *testing.B) {
 					}
 				})
 			}
-			person := s.e.userID(s.e.userWhere(func(i int32) bool { return len(s.e.tenant.Licenses(i)) == 0 && !s.e.tenant.User(i).Guest() }))
+			person := s.e.userID(s.e.userWhere(func(i int32) bool { return len(s.e.current().Licenses(i)) == 0 && !s.e.current().User(i).Guest() }))
 			b.Run("assign and unassign", func(b *testing.B) {
 				b.ReportAllocs()
 				uri := "/beta/users/" + person + "/cloudLicensing/assignments"
-				text := body(allotmentBind, bind(allotmentSet+"/"+s.e.tenant.Pools(skuE5)[1].ID), disabledPlans, off())
+				text := body(allotmentBind, bind(allotmentSet+"/"+s.e.current().Pools(skuE5)[1].ID), disabledPlans, off())
 				for b.Loop() {
 					made := s.ask(b, "POST", uri, text, 201).body.String()
 					_, id, _ := strings.Cut(made, `"id":"`)

@@ -4,22 +4,13 @@ import (
 	"net/http"
 	"slices"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/wire"
 )
 
 // sensitive are the properties of a user that Microsoft Learn, "Who can perform
 // sensitive actions", guards. So is deletion.
 var sensitive = []string{"accountEnabled", "businessPhones", "mobilePhone", writeOnly, "userPrincipalName"}
-
-// everybodys is the permission that lets an application do all that the person
-// may who signed in, and passwords the one to set them.
-const (
-	everybodys = "Directory.AccessAsUser.All"
-	passwords  = "User-PasswordProfile.ReadWrite.All"
-)
-
-// guarding are permissions that nobody has consented to.
-var guarding = []string{everybodys, passwords}
 
 // mayGuard refuses what the caller may not do to a person, by the directory roles
 // of both. The properties are those to be written; none is deletion. People without
@@ -36,16 +27,16 @@ func (e *Emulator) mayGuard(c *call, i int32, properties []string) *wire.Problem
 	}
 	person := c.who.user != ""
 	refused := false
-	if has := personAt(c.tenant, i).role; has != nil && has.guarded > 0 {
-		refused = !person || !c.who.clearance.has(has.guarded) || !c.who.has([]string{everybodys})
+	if has := access.PersonAt(c.tenant, i).Role; has != nil && has.Guarded > 0 {
+		refused = !person || !c.who.clearance.Has(has.Guarded) || !c.who.has([]string{access.AsUser})
 	}
 	// Directory Writers disable and rename, and nothing else of these: "Microsoft
 	// Entra built-in roles".
 	if slices.Contains(properties, writeOnly) || slices.Contains(properties, "mobilePhone") {
-		refused = refused || person && !c.who.clearance.has(deletesUsers)
+		refused = refused || person && !c.who.clearance.Has(access.DeletesUsers)
 	}
 	if slices.Contains(properties, writeOnly) {
-		refused = refused || !c.who.has(guarding)
+		refused = refused || !c.who.has(access.Unconsented)
 	}
 	if refused {
 		return wire.Usual(http.StatusForbidden)

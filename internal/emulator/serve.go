@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -64,55 +63,14 @@ func (e *Emulator) answerRequest(outer *wire.Call, uri string, problem *wire.Pro
 	return a
 }
 
-// enter takes the lock that the call needs, and lets happen what is due by then.
+// enter takes the lock that the call needs.
 func (e *Emulator) enter(c *call) (leave func()) {
 	if c.Label == batchLabel {
 		return func() {} // Each part takes its own.
 	}
-	writes := c.route != nil && c.route.writes
-	if !writes {
-		e.mu.RLock()
-		if c.tenant = e.readable(c); !c.tenant.Due(c.Date) {
-			return e.mu.RUnlock
-		}
-		e.mu.RUnlock()
-	}
-	e.mu.Lock()
-	entered := false
-	defer func() {
-		if !entered { // by a panic
-			e.mu.Unlock()
-		}
-	}()
-	e.tenant.Advance(c.Date)
-	if c.tenant = e.readable(c); writes {
-		e.replicate(c)
-		c.tenant = e.tenant
-	}
-	c.tenant.Advance(c.Date)
-	entered = true
-	return e.mu.Unlock
-}
-
-// readable is the tenant that readers see.
-func (e *Emulator) readable(c *call) *tenant.Tenant {
-	if e.replica != nil && c.Date.Before(e.until) {
-		return e.replica
-	}
-	return e.tenant
-}
-
-// replicate keeps, before a change, what readers are to see for a while.
-func (e *Emulator) replicate(c *call) {
-	lag := c.Variants.ReplicationLag
-	if lag <= 0 || e.replica != nil && c.Date.Before(e.until) {
-		return
-	}
-	copied, err := e.tenant.Copy()
-	if err != nil {
-		panic(err) // What is saved can be loaded: tests hold it over random histories.
-	}
-	e.replica, e.until = copied, c.Date.Add(lag)
+	v, leave := e.store.Enter(c.Date, c.route != nil && c.route.writes, c.Variants.ReplicationLag)
+	c.tenant, c.current, c.epoch = v.Seen, v.Current, v.Epoch
+	return leave
 }
 
 // answerGraph checks the caller and runs the endpoint's handler.

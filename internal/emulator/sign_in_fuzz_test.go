@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -46,7 +47,10 @@ func FuzzTokenEndpoint(f *testing.F) {
 func FuzzAuthorize(f *testing.F) {
 	e := New(Options{Users: 10})
 	name := ""
-	e.people(func(p person) bool { name = p.principalName; return false })
+	for p := range access.People(e.current()) {
+		name = p.PrincipalName
+		break
+	}
 	f.Add("http://localhost/", "s", "query", name)
 	f.Add("http://127.0.0.1:80@evil.example/", "<script>", "form_post", name)
 	f.Add("http://[::1]/#", "%0d%0aSet-Cookie: a=b", "fragment", "<b>")

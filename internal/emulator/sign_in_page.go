@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -103,8 +105,8 @@ func (e *Emulator) choose(c *wire.Call, asks url.Values, problem string) wire.An
 			again.Set(name, asks.Get(name))
 		}
 		again.Set("chosen", "1")
-		again.Set("login_hint", somebody.principalName)
-		p.People = append(p.People, choice{"authorize?" + again.Encode(), somebody.name, somebody.detail()})
+		again.Set("login_hint", somebody.PrincipalName)
+		p.People = append(p.People, choice{"authorize?" + again.Encode(), somebody.Name, detail(&somebody)})
 	}
 	return p.answer(http.StatusOK, originOf(asks.Get("redirect_uri")))
 }
@@ -119,35 +121,41 @@ func keysOf(values url.Values) func(func(string) bool) {
 	}
 }
 
-func (p *person) detail() string {
+func detail(p *access.Person) string {
 	switch {
-	case p.guest:
-		return p.principalName + ", guest"
-	case p.role != nil:
-		return p.principalName + ", " + p.role.name
+	case p.Guest:
+		return p.PrincipalName + ", guest"
+	case p.Role != nil:
+		return p.PrincipalName + ", " + p.Role.Name
 	}
-	return p.principalName
+	return p.PrincipalName
 }
 
 // choices are who the page offers: those with a role, a guest, and others.
-func (e *Emulator) choices() []person {
-	var list []person
+func (e *Emulator) choices() []access.Person {
+	var list []access.Person
 	plain, guests := 0, 0
-	e.people(func(p person) bool {
-		switch {
-		case p.disabled:
-			return true
-		case p.guest:
-			if guests++; guests > 1 {
-				return true
+	e.store.Read(func(t *tenant.Tenant) {
+		for p := range access.People(t) {
+			switch {
+			case p.Disabled:
+				continue
+			case p.Guest:
+				if guests++; guests > 1 {
+					continue
+				}
+			case p.Role == nil:
+				if plain++; plain > shownPeople-len(access.Roles)-1 {
+					if guests > 0 {
+						return
+					}
+					continue
+				}
 			}
-		case p.role == nil:
-			if plain++; plain > shownPeople-len(directoryRoles)-1 {
-				return guests == 0
+			if list = append(list, p); len(list) == shownPeople {
+				return
 			}
 		}
-		list = append(list, p)
-		return len(list) < shownPeople
 	})
 	return list
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -69,11 +70,7 @@ func TestTokenClaims(t *testing.T) {
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	c := start(t, Options{Users: 300, Now: func() time.Time { return at }})
 	admin, plain := c.PersonInRole("License Administrator"), c.PersonInRole("")
-	var guest string
-	c.people(func(p person) bool {
-		guest = p.id
-		return !p.guest
-	})
+	guest := c.guest().ID
 	for _, tt := range []struct {
 		name, token string
 		want        jwt.MapClaims
@@ -81,10 +78,10 @@ func TestTokenClaims(t *testing.T) {
 	}{
 		{"application", c.newToken(), jwt.MapClaims{
 			"iss": "https://sts.windows.net/" + c.TenantID() + "/", "aud": c.URL, "ver": "1.0", "appid": c.ClientID(), "appidacr": "1", "idtyp": "app",
-			"wids": []any{applicationRole}, "tid": c.TenantID(),
+			"wids": []any{access.ApplicationRole}, "tid": c.TenantID(),
 		}, "scp name upn azp acct"},
 		{"member", c.DelegatedToken(plain, "User.Read"), jwt.MapClaims{
-			"aud": worldwide, "ver": "1.0", "appid": c.ClientID(), "idtyp": "user", "scp": "User.Read", "oid": plain, "wids": []any{memberRole}, "acct": 0.0,
+			"aud": access.Worldwide, "ver": "1.0", "appid": c.ClientID(), "idtyp": "user", "scp": "User.Read", "oid": plain, "wids": []any{memberRole}, "acct": 0.0,
 		}, "roles azp"},
 		{"administrator", c.DelegatedToken(admin, "User.Read"), jwt.MapClaims{"wids": []any{"4d6ac14f-3453-41d0-bef9-a3e0c569773a", memberRole}}, "roles"},
 		{"guest", c.DelegatedToken(guest, "User.Read"), jwt.MapClaims{"wids": []any{guestRole}, "acct": 1.0, "oid": guest}, "roles upn"},
@@ -151,7 +148,7 @@ func (c *client) assertion(claims jwt.MapClaims, method jwt.SigningMethod, heade
 
 func (c *client) asserting(assertion string) url.Values {
 	return url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "scope": {worldwide + "/.default"},
+		"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "scope": {access.Worldwide + "/.default"},
 		"client_assertion_type": {assertionType}, "client_assertion": {assertion},
 	}
 }
@@ -176,8 +173,8 @@ func TestClientAssertion(t *testing.T) {
 		{"no certificate", c.assertion(nil, jwt.SigningMethodPS256, map[string]any{}), "invalid_client 700027"},
 		{"no jti", c.assertion(jwt.MapClaims{"jti": nil}, jwt.SigningMethodPS256, nil), "invalid_client 50027"},
 		{"other subject", c.assertion(jwt.MapClaims{"sub": c.TenantID()}, jwt.SigningMethodPS256, nil), "invalid_client 700021"},
-		{"other audience", c.assertion(jwt.MapClaims{"aud": worldwide}, jwt.SigningMethodPS256, nil), "invalid_client 700023"},
-		{"two audiences", c.assertion(jwt.MapClaims{"aud": []string{c.URL + "/" + c.TenantID() + "/v2.0", worldwide}}, jwt.SigningMethodPS256, nil), "invalid_client 700023"},
+		{"other audience", c.assertion(jwt.MapClaims{"aud": access.Worldwide}, jwt.SigningMethodPS256, nil), "invalid_client 700023"},
+		{"two audiences", c.assertion(jwt.MapClaims{"aud": []string{c.URL + "/" + c.TenantID() + "/v2.0", access.Worldwide}}, jwt.SigningMethodPS256, nil), "invalid_client 700023"},
 		{"too long", c.assertion(jwt.MapClaims{"exp": now.Add(11 * time.Minute).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
 		{"too long, without nbf", c.assertion(jwt.MapClaims{"nbf": nil, "exp": now.Add(time.Hour).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
 		{"expired", c.assertion(jwt.MapClaims{"nbf": nil, "exp": now.Add(-6 * time.Minute).Unix()}, jwt.SigningMethodPS256, nil), "invalid_client 700024"},
@@ -290,7 +287,7 @@ func TestFederatedCredential(t *testing.T) {
 	}{
 		"issuer":      {sign("k", key, "iss", "https://ci.example/"), "invalid_client 700211"},
 		"subject":     {sign("k", key, "sub", "repo:b"), "invalid_client 700213"},
-		"audience":    {sign("k", key, "aud", worldwide), "invalid_client 700212"},
+		"audience":    {sign("k", key, "aud", access.Worldwide), "invalid_client 700212"},
 		"unknown key": {sign("other", key), "invalid_client 700027"},
 		"forged":      {sign("k", stranger), "invalid_client 700027"},
 	} {
@@ -355,7 +352,7 @@ func TestRotateKeys(t *testing.T) {
 	if usable(old) != 401 || usable(fresh) != 200 {
 		t.Errorf("after two: %d %d", usable(old), usable(fresh))
 	}
-	long := c.sign(c.outside(c.URL), jwt.MapClaims{"aud": c.URL, "roles": defaultRoles, "exp": at.Add(1000 * time.Hour).Unix()})
+	long := c.sign(c.outside(c.URL), jwt.MapClaims{"aud": c.URL, "roles": access.DefaultRoles, "exp": at.Add(1000 * time.Hour).Unix()})
 	c.RotateKeys()
 	ahead.Store(int64(KeyGrace) - 1)
 	if got := usable(long); got != 200 || maxContinuous >= KeyGrace {
@@ -492,7 +489,7 @@ func returned(t *testing.T, r reply) url.Values {
 func TestAuthorizationCode(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 200})
-	me := c.tenant.User(0)
+	me := c.current().User(0)
 	asks, verifier := c.authorization("login_hint", strings.ToUpper(me.UserPrincipalName()), "client_info", "1")
 	got := returned(t, c.authorizing(asks))
 	if got.Get("state") != "s&t" || got.Get("error") != "" {
@@ -757,7 +754,7 @@ func TestSignInPage(t *testing.T) {
 			}
 		}
 	}
-	off := c.userName(c.userWhere(func(i int32) bool { return !c.tenant.User(i).Enabled() }))
+	off := c.userName(c.userWhere(func(i int32) bool { return !c.current().User(i).Enabled() }))
 	for _, name := range []string{"nobody", off, "<b>"} {
 		asks, _ := c.authorization("login_hint", name)
 		if r := c.authorizing(asks); r.status != 200 || !strings.Contains(string(r.raw), "Nobody by that name") || strings.Contains(string(r.raw), "<b>") {
@@ -904,45 +901,41 @@ func TestOnce(t *testing.T) {
 func TestDirectoryRoles(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 300})
-	var guest person
-	c.people(func(p person) bool {
-		guest = p
-		return !p.guest
-	})
+	guest := c.guest()
 	someone := c.userID(200)
 	board := c.of("board")
-	who := map[string]string{"member": c.PersonInRole(""), "guest": guest.id}
-	for _, r := range directoryRoles {
-		if who[r.name] = c.PersonInRole(r.name); who[r.name] == "" {
-			t.Fatalf("nobody is %s", r.name)
+	who := map[string]string{"member": c.PersonInRole(""), "guest": guest.ID}
+	for _, r := range access.Roles {
+		if who[r.Name] = c.PersonInRole(r.Name); who[r.Name] == "" {
+			t.Fatalf("nobody is %s", r.Name)
 		}
 	}
 	for name, id := range who {
-		c.token = c.DelegatedToken(id, append(defaultScopes, "User-CloudLicensing.Read.All", "Group.Read.All")...)
-		has := readsOneself
+		c.token = c.DelegatedToken(id, append(access.DefaultScopes, "User-CloudLicensing.Read.All", "Group.Read.All")...)
+		has := access.ReadsOneself
 		switch name {
 		case "guest":
 		case "member":
-			has = readsDirectory
+			has = access.ReadsDirectory
 		default:
-			has = directoryRoles[slices.IndexFunc(directoryRoles, func(r directoryRole) bool { return r.name == name })].clearance
+			has = access.Roles[slices.IndexFunc(access.Roles, func(r access.Role) bool { return r.Name == name })].Clearance
 		}
-		for uri, needs := range map[string]clearance{
-			"/v1.0/me": readsOneself, "/v1.0/users/" + id: readsOneself, "/beta/me/cloudLicensing/usageRights": readsOneself, "/beta/users/" + strings.ToUpper(id) + "/cloudLicensing/assignments": readsOneself,
-			"/v1.0/users": readsDirectory, "/v1.0/users/" + someone: readsDirectory, "/v1.0/groups/" + board + "/members": readsDirectory, "/v1.0/subscribedSkus": readsDirectory,
-			pools: readsLicenses, granted: readsLicenses, "/beta/users/" + someone + "/cloudLicensing/usageRights": readsLicenses, "/beta/groups/" + board + "/cloudLicensing/usageRights": readsLicenses,
-			"/v1.0/groups/" + board + "/membersWithLicenseErrors": readsLicenses, "/v1.0/users/" + someone + "/licenseDetails": readsDetails,
-			"/v1.0/me/licenseDetails": readsOneself, "/v1.0/users/" + id + "/licenseDetails": readsOneself,
+		for uri, needs := range map[string]access.Clearance{
+			"/v1.0/me": access.ReadsOneself, "/v1.0/users/" + id: access.ReadsOneself, "/beta/me/cloudLicensing/usageRights": access.ReadsOneself, "/beta/users/" + strings.ToUpper(id) + "/cloudLicensing/assignments": access.ReadsOneself,
+			"/v1.0/users": access.ReadsDirectory, "/v1.0/users/" + someone: access.ReadsDirectory, "/v1.0/groups/" + board + "/members": access.ReadsDirectory, "/v1.0/subscribedSkus": access.ReadsDirectory,
+			pools: access.ReadsLicenses, granted: access.ReadsLicenses, "/beta/users/" + someone + "/cloudLicensing/usageRights": access.ReadsLicenses, "/beta/groups/" + board + "/cloudLicensing/usageRights": access.ReadsLicenses,
+			"/v1.0/groups/" + board + "/membersWithLicenseErrors": access.ReadsLicenses, "/v1.0/users/" + someone + "/licenseDetails": access.ReadsDetails,
+			"/v1.0/me/licenseDetails": access.ReadsOneself, "/v1.0/users/" + id + "/licenseDetails": access.ReadsOneself,
 		} {
-			if r := c.get(uri); (r.status == 200) != has.has(needs) || r.status != 200 && (r.status != 403 || strings.Contains(string(r.raw), "such as")) {
+			if r := c.get(uri); (r.status == 200) != has.Has(needs) || r.status != 200 && (r.status != 403 || strings.Contains(string(r.raw), "such as")) {
 				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
 			}
 		}
-		for uri, needs := range map[string]clearance{
-			"/v1.0/users/" + someone + "/assignLicense": licensesUsers, "/v1.0/me/assignLicense": licensesUsers, "/v1.0/groups/" + board + "/assignLicense": licensesGroups,
-			"/v1.0/users/" + someone + "/reprocessLicenseAssignment": licensesUsers, granted: assignsLicenses, "/v1.0/groups/" + board + "/members/$ref": writesMembers,
+		for uri, needs := range map[string]access.Clearance{
+			"/v1.0/users/" + someone + "/assignLicense": access.LicensesUsers, "/v1.0/me/assignLicense": access.LicensesUsers, "/v1.0/groups/" + board + "/assignLicense": access.LicensesGroups,
+			"/v1.0/users/" + someone + "/reprocessLicenseAssignment": access.LicensesUsers, granted: access.AssignsLicenses, "/v1.0/groups/" + board + "/members/$ref": access.WritesMembers,
 		} {
-			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) == has.has(needs) {
+			if r := c.do("POST", uri, `{"nothing":1}`); (r.status == 403) == has.Has(needs) {
 				t.Errorf("%s, %s: %d %s", name, uri, r.status, r.raw)
 			}
 		}

@@ -10,17 +10,16 @@ import (
 // [Emulator.Load]. What only the service knows, such as the clock, tokens, faults
 // and variants, is not in it.
 func (e *Emulator) Save(w io.Writer) error {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.tenant.Save(w)
+	var err error
+	e.store.Read(func(t *tenant.Tenant) { err = t.Save(w) })
+	return err
 }
 
 // Load puts another tenant in place: a state of the same directory, or one that
 // names neither its id nor its seed. Delta tokens of the one before end.
 func (e *Emulator) Load(r io.ReadSeeker) error {
-	e.mu.RLock()
-	running := e.tenant
-	e.mu.RUnlock()
+	var running *tenant.Tenant
+	e.store.Read(func(t *tenant.Tenant) { running = t })
 	t, err := tenant.Load(r, running)
 	if err != nil {
 		return err
@@ -31,7 +30,7 @@ func (e *Emulator) Load(r io.ReadSeeker) error {
 
 // UserCount is how many people there are.
 func (e *Emulator) UserCount() int {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.tenant.UserCount()
+	var n int
+	e.store.Read(func(t *tenant.Tenant) { n = t.UserCount() })
+	return n
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"licensegraph/internal/emulator/access"
 )
 
 // TestKeys names people with a key in parentheses, which is the only way for a name
@@ -104,7 +106,7 @@ func TestSensitiveActions(t *testing.T) {
 	c := start(t, Options{})
 	const write, all = "User.ReadWrite.All", "User.ReadWrite.All Directory.AccessAsUser.All"
 	plain := c.userID(c.userWhere(func(i int32) bool {
-		return c.tenant.User(i).Role() == 0 && c.tenant.User(i).Enabled() && !c.tenant.User(i).Guest()
+		return c.current().User(i).Role() == 0 && c.current().User(i).Enabled() && !c.current().User(i).Guest()
 	}))
 	doers := []struct{ role, scopes string }{
 		{"Global Administrator", all}, {"User Administrator", all}, {"Directory Writers", all}, {"License Administrator", all}, {"Global Administrator", write}, {"User Administrator", write}, {"application", ""},
@@ -152,9 +154,9 @@ func TestSensitiveActions(t *testing.T) {
 	}
 	// Nobody has consented to that for whoever asks.
 	c.Reset() // The last of them may be gone.
-	form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {plain}, "password": {Password}, "scope": {everybodys}}
+	form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {plain}, "password": {Password}, "scope": {access.AsUser}}
 	if got := refusedWith(c.postForm(form)); got != "invalid_grant 65001" {
-		t.Errorf("the scope %s: %s", everybodys, got)
+		t.Errorf("the scope %s: %s", access.AsUser, got)
 	}
 	// What is not sensitive, and groups.
 	group := str(c.directory("POST", "groups", 201, "displayName", "New", "mailNickname", "new", "mailEnabled", false, "securityEnabled", true).body, "id")

@@ -154,7 +154,7 @@ func checkTenant(c *client, n int, fresh bool) {
 				t.Errorf("%s was licensed before the account was made", name)
 			}
 			via := str(s, "assignedByGroup")
-			if via != "" && via != c.tenant.Dice().GUID("deleted group", 0).String() {
+			if via != "" && via != c.current().Dice().GUID("deleted group", 0).String() {
 				g := groups[via]
 				if g == nil {
 					t.Fatalf("%s: group %s does not exist", name, via)
@@ -295,7 +295,7 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 	if len(mine) != len(rights) {
 		t.Errorf("%s: two rights of one product: %v", name, rights)
 	}
-	for _, s := range c.tenant.Skus() {
+	for _, s := range c.current().Skus() {
 		id := skuID(s)
 		holders := 0
 		services := map[string]int{} // by plan, how many holders may use it
@@ -436,7 +436,7 @@ func TestOddities(t *testing.T) {
 			if str(s, "state") == "Disabled" {
 				disabled++
 			}
-			if via := str(s, "assignedByGroup"); via == c.tenant.Dice().GUID("deleted group", 0).String() {
+			if via := str(s, "assignedByGroup"); via == c.current().Dice().GUID("deleted group", 0).String() {
 				gone++
 				if r := c.get("/v1.0/groups/" + via); r.status != 404 {
 					t.Errorf("the deleted group answers %d", r.status)

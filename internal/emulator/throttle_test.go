@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"licensegraph/internal/emulator/access"
 )
 
 var noon = time.Date(2026, 9, 25, 12, 0, 0, 0, time.UTC)
@@ -65,7 +67,7 @@ func TestThrottledOnTheWire(t *testing.T) {
 func TestThrottledByApplication(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 2}}})
-	other, _ := c.accessToken(c.outside(worldwide), bearer{app: c.publicClient(), acr: "0", audience: worldwide, person: c.whoever(c.PersonInRole("Global Reader")), scopes: []string{"User.Read.All"}})
+	other, _ := c.accessToken(c.outside(access.Worldwide), bearer{app: c.publicClient(), acr: "0", audience: access.Worldwide, person: c.whoever(c.PersonInRole("Global Reader")), scopes: []string{"User.Read.All"}})
 	for auth, app := range map[string]string{c.token: c.ClientID(), other: c.PublicClientID()} {
 		a, b := c.get("/v1.0/users", "Authorization", "Bearer "+auth), c.get("/v1.0/users", "Authorization", "Bearer "+auth)
 		if a.status != 200 || b.status != 429 || !strings.Contains(b.header.Get("x-ms-throttle-scope"), "/"+app+"/") {

@@ -15,14 +15,13 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/wire"
 )
 
 const (
-	worldwide = "https://graph.microsoft.com"
-	graphID   = "00000003-0000-0000-c000-000000000000" // of Graph, as an application
-	signIn    = "https://login.microsoftonline.com"
+	signIn = "https://login.microsoftonline.com"
 
 	// Access tokens live that long at least and at most, by Microsoft Learn,
 	// "Access tokens in the Microsoft identity platform". They begin before they
@@ -73,7 +72,7 @@ func (e *Emulator) answerSignIn(c *wire.Call, tenant, path string) (a wire.Answe
 // named is the client id that a request names, verified or not.
 func (e *Emulator) named(c *wire.Call) string {
 	if c.Label != wire.TokenLabel {
-		return applicationOf(c)
+		return access.ClientOf(c)
 	}
 	if id, _, ok := basicAuth(c.Header); ok {
 		return id
@@ -206,7 +205,7 @@ func (e *Emulator) clientCredentials(c *wire.Call, form url.Values, app *registr
 			return e.refuse(c, http.StatusBadRequest, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid: more than one resource.")
 		case e.isOwnAPI(resource):
 			resource = e.clientID
-		case !isGraph(c.Base, resource):
+		case !access.IsGraph(c.Base, resource):
 			return e.refuse(c, http.StatusBadRequest, "invalid_resource", 500011, "The resource principal named %s was not found in the tenant.", resource)
 		}
 		audience = resource
@@ -237,7 +236,7 @@ type bearer struct {
 	audience string // the name of Graph by which it was asked for, or an application's id
 	app      *registration
 	acr      string
-	person   *person // nil: the application for itself
+	person   *access.Person // nil: the application for itself
 	scopes   []string
 	// continuous: the client understands claims challenges.
 	continuous bool
@@ -264,7 +263,7 @@ func (e *Emulator) accessToken(c *wire.Call, b bearer) (token string, seconds in
 	}
 	principal := b.app.id
 	if b.person != nil {
-		principal = b.person.id
+		principal = b.person.ID
 	}
 	if roles := e.appRoles.at(principal); !graph && len(roles) > 0 {
 		all["roles"] = roles
@@ -272,26 +271,26 @@ func (e *Emulator) accessToken(c *wire.Call, b bearer) (token string, seconds in
 	if b.person == nil {
 		all["idtyp"] = "app"
 		if graph {
-			all["roles"], all["wids"] = roles(c), []string{applicationRole}
+			all["roles"], all["wids"] = roles(c), []string{access.ApplicationRole}
 		}
 		return e.sign(c, all), int(lifetime.Seconds()) - 1
 	}
 	p := b.person
-	if since := e.revoked(p.id); c.Date.Add(-backdated).Before(since) {
+	if since := e.revoked(p.ID); c.Date.Add(-backdated).Before(since) {
 		all["iat"], all["nbf"] = since.Unix(), since.Unix()
 	}
-	all["oid"], all["sub"], all["scp"], all["name"] = p.id, e.pairwise(p.id, b.audience), strings.Join(b.scopes, " "), p.name
+	all["oid"], all["sub"], all["scp"], all["name"] = p.ID, e.pairwise(p.ID, b.audience), strings.Join(b.scopes, " "), p.Name
 	switch {
 	case !graph:
-		all["preferred_username"] = p.principalName
-	case p.guest:
-		all["idp"], all["acct"], all["unique_name"] = "https://sts.windows.net/"+e.dice.GUID("home of guests", 0).String()+"/", 1, p.principalName
+		all["preferred_username"] = p.PrincipalName
+	case p.Guest:
+		all["idp"], all["acct"], all["unique_name"] = "https://sts.windows.net/"+e.dice.GUID("home of guests", 0).String()+"/", 1, p.PrincipalName
 	default:
-		all["acct"], all["unique_name"], all["upn"] = 0, p.principalName, p.principalName
+		all["acct"], all["unique_name"], all["upn"] = 0, p.PrincipalName, p.PrincipalName
 	}
 	if graph {
-		all["idtyp"], all["acr"], all["amr"], all["wids"] = "user", "1", []string{"pwd"}, p.wids()
-		all["given_name"], all["family_name"] = p.givenName, p.surname
+		all["idtyp"], all["acr"], all["amr"], all["wids"] = "user", "1", []string{"pwd"}, p.Wids()
+		all["given_name"], all["family_name"] = p.GivenName, p.Surname
 	}
 	return e.sign(c, all), int(lifetime.Seconds()) - 1
 }
@@ -301,7 +300,7 @@ func roles(c *wire.Call) []string {
 	if c.Variants != nil && c.Variants.Roles != nil {
 		return c.Variants.Roles
 	}
-	return defaultRoles
+	return access.DefaultRoles
 }
 
 // lifetime is that of the next token: it differs, as the service's does.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -27,7 +28,7 @@ func TestTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
 	form := func(pairs ...string) url.Values {
-		v := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()}, "scope": {worldwide + "/.default"}}
+		v := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()}, "scope": {access.Worldwide + "/.default"}}
 		for i := 0; i < len(pairs); i += 2 {
 			v.Set(pairs[i], pairs[i+1])
 			if pairs[i+1] == "" {
@@ -47,16 +48,16 @@ func TestTokenEndpoint(t *testing.T) {
 		{"own", form("scope", c.URL+"/.default"), 200, "", 0},
 		{"extra scopes", form("scope", "openid "+c.URL+"/.default offline_access profile"), 200, "", 0},
 		{"other grant", form("grant_type", "implicit"), 400, "unsupported_grant_type", 70003},
-		{"by id", form("scope", graphID+"/.default"), 200, "", 0},
+		{"by id", form("scope", access.GraphID+"/.default"), 200, "", 0},
 		{"no grant", form("grant_type", ""), 400, "invalid_request", 900144},
 		{"no client", form("client_id", ""), 400, "invalid_request", 900144},
 		{"other client", form("client_id", c.TenantID()), 400, "unauthorized_client", 700016},
 		{"no secret", form("client_secret", ""), 401, "invalid_client", 7000218},
 		{"other secret", form("client_secret", "guess"), 401, "invalid_client", 7000215},
 		{"no scope", form("scope", ""), 400, "invalid_request", 900144},
-		{"single permission", form("scope", worldwide+"/User.Read.All"), 400, "invalid_scope", 1002012},
+		{"single permission", form("scope", access.Worldwide+"/User.Read.All"), 400, "invalid_scope", 1002012},
 		{"no resource", form("scope", "openid"), 400, "invalid_scope", 70011},
-		{"two resources", form("scope", worldwide+"/.default "+c.URL+"/.default"), 400, "invalid_scope", 70011},
+		{"two resources", form("scope", access.Worldwide+"/.default "+c.URL+"/.default"), 400, "invalid_scope", 70011},
 		{"other resource", form("scope", "https://vault.example/.default"), 400, "invalid_resource", 500011},
 	} {
 		r := c.postForm(tt.form)
@@ -133,7 +134,7 @@ func TestUnauthorized(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
 	call := &wire.Call{Base: c.URL, Date: c.now()}
-	roles := defaultRoles
+	roles := access.DefaultRoles
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +149,7 @@ func TestUnauthorized(t *testing.T) {
 		"not yet":        c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "nbf": time.Now().Add(time.Hour).Unix()}),
 		"without end":    c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": nil}),
 		"other audience": c.sign(call, jwt.MapClaims{"aud": "https://vault.example", "roles": roles}),
-		"two audiences":  c.sign(call, jwt.MapClaims{"aud": []string{c.URL, worldwide}, "roles": roles}),
+		"two audiences":  c.sign(call, jwt.MapClaims{"aud": []string{c.URL, access.Worldwide}, "roles": roles}),
 		"other tenant":   c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "tid": c.ClientID()}),
 	} {
 		for _, uri := range []string{"/v1.0/users", "/beta/nothing"} {
@@ -164,7 +165,7 @@ func TestTokenExpires(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	e := New(Options{Users: 10, Now: func() time.Time { return now }})
-	token := e.sign(&wire.Call{Base: "http://graph", Date: now}, jwt.MapClaims{"aud": "http://graph", "roles": defaultRoles})
+	token := e.sign(&wire.Call{Base: "http://graph", Date: now}, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
 	status := func() int {
 		r := httptest.NewRequest("GET", "http://graph/v1.0/users", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -188,10 +189,10 @@ func TestRoles(t *testing.T) {
 	group := c.of("warehouse")
 	const errs = "/beta/admin/cloudLicensing/assignmentErrors"
 	uris := map[string]string{
-		"errors": errs, "assignee": errs + "/" + c.tenant.ErrorID(c.errors()[0]) + "/assignedTo",
+		"errors": errs, "assignee": errs + "/" + c.current().ErrorID(c.errors()[0]) + "/assignedTo",
 		"rights": "/beta/users/" + user + "/cloudLicensing/usageRights",
 		"users":  "/v1.0/users", "groups": "/v1.0/groups", "skus": "/v1.0/subscribedSkus",
-		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.tenant.RightID(c.tenant.Rights(holder{Kind: tenant.GroupKind, At: c.groupNamed("warehouse")})[0]),
+		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.current().RightID(c.current().Rights(holder{Kind: tenant.GroupKind, At: c.groupNamed("warehouse")})[0]),
 		"members": "/v1.0/groups/" + group + "/membersWithLicenseErrors",
 	}
 	for role, allowed := range map[string]string{

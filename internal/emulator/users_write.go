@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -179,7 +180,7 @@ func (e *Emulator) updateUser(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	if c.who.user != "" && !c.who.clearance.has(writesUsers) && !slices.Equal(change.names, []string{"usageLocation"}) {
+	if c.who.user != "" && !c.who.clearance.Has(access.WritesUsers) && !slices.Equal(change.names, []string{"usageLocation"}) {
 		return nil, wire.Usual(http.StatusForbidden) // A License Administrator sets usage locations alone.
 	}
 	if c.tenant.User(i).Agent() && !c.namesAgent() {

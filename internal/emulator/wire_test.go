@@ -448,7 +448,7 @@ func TestMe(t *testing.T) {
 func TestUsageRights(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 100})
-	i := c.userWhere(func(i int32) bool { return len(c.tenant.Usable(i)) == 3 })
+	i := c.userWhere(func(i int32) bool { return len(c.current().Usable(i)) == 3 })
 	path := "/beta/users/" + c.userID(i) + "/cloudLicensing/usageRights"
 	all := c.all(path + "?$top=1&$expand=assignments($select=id,disabledServicePlanIds),allotments")
 	if len(all) != 3 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
@@ -25,7 +26,7 @@ func body(pairs ...any) string {
 }
 
 // bind is the URL of an entity.
-func bind(path string) string { return worldwide + "/beta/" + path }
+func bind(path string) string { return access.Worldwide + "/beta/" + path }
 
 func off(ids ...string) []string { return append([]string{}, ids...) }
 
@@ -41,8 +42,8 @@ func (c *client) write(method, uri, body string, want int) reply {
 
 // bare is a person with a usage location and without any license.
 func (c *client) bare(n int) string {
-	for i := range c.tenant.Users(-1) {
-		if !c.tenant.User(i).Guest() && len(c.tenant.Licenses(i)) == 0 {
+	for i := range c.current().Users(-1) {
+		if !c.current().User(i).Guest() && len(c.current().Licenses(i)) == 0 {
 			if n--; n < 0 {
 				return c.userID(i)
 			}
@@ -284,19 +285,23 @@ func TestQueueInOrder(t *testing.T) {
 	c := start(t, Options{})
 	copilot := pools + "/" + c.pool(skuCopilot, 0)
 	waiting := func() []row { return c.all(copilot + "/waitingMembers?$expand=assignedTo") }
-	c.mu.Lock() // Units for all who wait, and three more.
-	pool := c.tenant.Pools(skuCopilot)[0]
-	c.tenant.Provide(pool, pool.Allotted()+28, tenant.Active, tenant.When{Now: time.Now()})
-	c.mu.Unlock()
+	err := c.store.Change(func(t *tenant.Tenant, now time.Time) error { // Units for all who wait, and three more.
+		pool := t.Pools(skuCopilot)[0]
+		t.Provide(pool, pool.Allotted()+28, tenant.Active, tenant.When{Now: now})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if n := len(waiting()); n != 0 {
 		t.Fatalf("%d wait", n)
 	}
 	reading := c.of("reading")
 	var ids []string
-	for i := range c.tenant.Users(-1) {
-		in := c.tenant.IsMember(c.tenant.Group(c.groupNamed("reading")), holder{At: i})
-		l := c.tenant.Licenses(i)
-		if in || c.tenant.User(i).Text("usageLocation") == "CN" || len(l) != 1 || l[0].Sku != skuE5 {
+	for i := range c.current().Users(-1) {
+		in := c.current().IsMember(c.current().Group(c.groupNamed("reading")), holder{At: i})
+		l := c.current().Licenses(i)
+		if in || c.current().User(i).Text("usageLocation") == "CN" || len(l) != 1 || l[0].Sku != skuE5 {
 			continue
 		}
 		r := c.write("POST", copilot+"/assignments", body(assigneeBind, bind("users/"+c.userID(i)), disabledPlans, off()), 201)
@@ -400,8 +405,8 @@ func TestAssignLicense(t *testing.T) {
 
 	guest := items(c.ok("/v1.0/users?$filter=userType eq 'Guest'&$top=1"))[0]
 	inherited := ""
-	for i := range c.tenant.Users(-1) {
-		if l := c.tenant.Licenses(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.tenant.Assigned(holder{At: i})) == 0 {
+	for i := range c.current().Users(-1) {
+		if l := c.current().Licenses(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.current().Assigned(holder{At: i})) == 0 {
 			inherited = c.userID(i)
 			break
 		}
@@ -525,7 +530,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"a device while they are off", "POST", granted, body(allotmentBind, of(noSku), assigneeBind, bind("devices/"+c.deviceID(2)), disabledPlans, off()), 400, "notFound", "assignedTo"},
 		{"a relative URL", "POST", granted, body(allotmentBind, allotmentSet+"/"+c.pool(skuE5, 0), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"another host", "POST", granted, body(allotmentBind, "https://graph.example/beta/"+allotmentSet+"/"+c.pool(skuE5, 0), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
-		{"another version", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, worldwide+"/v1.0/users/"+user, disabledPlans, off()), 400, "Request_BadRequest", ""},
+		{"another version", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, access.Worldwide+"/v1.0/users/"+user, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"a bind of a number", "POST", granted, body(allotmentBind, 5, assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"plan of another product", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off(sharepoint)), 400, "notFound", disabledPlans},
 		{"plan that is no GUID", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off("SWAY")), 400, "Request_BadRequest", ""},
@@ -776,7 +781,7 @@ func TestTenantStaysInAgreement(t *testing.T) {
 // were taken.
 func (c *client) scribble(dice *rand.Rand, n int) int {
 	done := 0
-	tn := c.tenant
+	tn := c.current()
 	for range n {
 		user := c.userID(int32(dice.IntN(tn.UserCount())))
 		group := c.groupID(int32(dice.IntN(len(slices.Collect(tn.Groups(-1))))))
@@ -834,7 +839,7 @@ func (c *client) scribble(dice *rand.Rand, n int) int {
 // FuzzAssignmentBody: whatever is sent, nothing breaks and the units add up.
 func FuzzAssignmentBody(f *testing.F) {
 	e, ask := inProcess()
-	pool := e.tenant.Allotments()[0].ID
+	pool := e.current().Allotments()[0].ID
 	user := e.userID(0)
 	for _, s := range []string{
 		body(allotmentBind, bind(allotmentSet+"/"+pool), assigneeBind, bind("users/"+user), disabledPlans, off()),
@@ -863,7 +868,7 @@ func TestReprocessGroup(t *testing.T) {
 	c := start(t, Options{Variants: Variants{ReprocessListed: true, GroupEffects: 5 * time.Second}})
 	group := ""
 	member := c.userID(c.userWhere(func(i int32) bool {
-		for _, l := range c.tenant.Licenses(i) {
+		for _, l := range c.current().Licenses(i) {
 			if l.Cause.String() == "Other" && l.Group != (tenant.GUID{}) {
 				group = l.Group.String()
 			}

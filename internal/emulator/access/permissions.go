@@ -1,0 +1,30 @@
+// Package access has what a token carries and what it allows: claims, consented permissions, and the directory roles of
+// people.
+package access
+
+var (
+	// DefaultRoles are the roles of the application without Variants.Roles.
+	DefaultRoles = []string{
+		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All",
+		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
+		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All", "Device.ReadWrite.All",
+	}
+	// DefaultScopes are the scopes with consent for all people.
+	DefaultScopes = []string{
+		"User.Read", "User.ReadWrite", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All",
+		"CloudLicensing.Read", "User-CloudLicensing.Read", "Group-CloudLicensing.Read", "Device-CloudLicensing.Read",
+		"User-UsageRight.Read", "Group-UsageRight.Read.All", "CloudLicensing-UsageRights.Read",
+		"CloudLicensing.AssignLicenses", "User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses", "CloudLicensing-Assignment.ReadWrite",
+		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Group.ReadWrite.All",
+	}
+)
+
+// AsUser allows an application all that is allowed to the signed-in person;
+// passwords allows it to set passwords.
+const (
+	AsUser    = "Directory.AccessAsUser.All"
+	passwords = "User-PasswordProfile.ReadWrite.All"
+)
+
+// Unconsented are permissions without consent.
+var Unconsented = []string{AsUser, passwords}
