@@ -113,7 +113,7 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 		if c.licensesVisible(write) {
 			shown++
 		}
-		if shown > 1 || shown > 0 && len(write.Remove) == 0 { // one read without a removed license is no proof
+		if shown > 1 || shown > 0 && len(write.Remove) == 0 { // one read without a removed license proves nothing
 			outcome = licensing.WriteDone
 		}
 		return map[int]licensing.WriteResult{0: {Outcome: outcome}}

@@ -10,7 +10,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// records returns the audit log since the last look, without what differs each time.
+// records returns and clears the audit records, without values that differ per run.
 func (g *gateway) records(t *testing.T) []object {
 	t.Helper()
 	var records []object
@@ -31,7 +31,7 @@ func (g *gateway) records(t *testing.T) []object {
 	return records
 }
 
-// TestAudit has a record of each mutation field and each denied field, and of nothing else.
+// TestAudit tests that mutation fields and denied fields are audited, and nothing else is.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 150})
@@ -43,7 +43,7 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	if got := g.records(t); len(got) != 0 {
-		t.Fatalf("queries are recorded: %v", got)
+		t.Fatalf("queries are audited: %v", got)
 	}
 	count := func(done, notDone, unknown float64) object {
 		return object{"done": done, "notDone": notDone, "unknown": unknown}
@@ -69,7 +69,7 @@ func TestAudit(t *testing.T) {
 		mutation  string
 		variables object
 		want      []object
-		requests  int // of Graph that are named
+		requests  int // Microsoft Graph request IDs in the record
 	}{
 		{
 			name: "made", mutation: create, variables: assignees(people[0]), requests: 1,
@@ -80,7 +80,7 @@ func TestAudit(t *testing.T) {
 			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{people[1], people[2], pool}, "outcome": "done"}, count(2, 0, 0))},
 		},
 		{
-			name: "a mistake", mutation: create, variables: assignees("nobody@example.com"),
+			name: "invalid assignee", mutation: create, variables: assignees("missing@example.com"),
 			want: []object{with(object{"msg": "mutation", "operation": "Give", "field": "createAssignments", "targets": []any{pool}, "outcome": "not done", "userErrors": []any{"INVALID"}}, count(0, 1, 0))},
 		},
 		{
@@ -96,7 +96,7 @@ func TestAudit(t *testing.T) {
 			requests: 1,
 		},
 		{
-			name: "refused upstream", before: func() { g.withRoles(readLicensing, readDirectory) },
+			name: "rejected upstream", before: func() { g.withRoles(readLicensing, readDirectory) },
 			mutation: `mutation { reprocessAssignments(input: {userIds: ["` + people[0] + `"]}) { results { userId } } }`, requests: 1,
 			want: []object{with(object{"msg": "mutation", "operation": "", "field": "reprocessAssignments", "targets": []any{people[0]}, "outcome": "not done", "errors": []any{"FORBIDDEN"}}, count(0, 1, 0))},
 		},
@@ -119,7 +119,7 @@ func TestAudit(t *testing.T) {
 			name: "nothing denied", before: func() { g.as(read) }, mutation: `query Fine($no: Boolean = false) { node(id: "` + people[0] + `") { id ... on User { displayName @include(if: $no) } ... on AssignmentError { code } } }`,
 		},
 		{
-			name: "switched off", before: func() { g.caller, g.readOnly = nil, true; g.restart() }, mutation: `mutation Off { deleteAssignment(input: {id: "` + pool + `"}) { outcome } }`,
+			name: "disabled", before: func() { g.caller, g.readOnly = nil, true; g.restart() }, mutation: `mutation Off { deleteAssignment(input: {id: "` + pool + `"}) { outcome } }`,
 			want: []object{{"msg": "denied", "operation": "Off", "outcome": "denied", "errors": []any{"FORBIDDEN"}, "targets": []any{pool}}},
 		},
 	} {
@@ -139,7 +139,7 @@ func TestAudit(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s\n%s", tt.name, diff, r.raw)
 		}
 		if requests != tt.requests {
-			t.Errorf("%s: %d requests of Graph are named, want %d", tt.name, requests, tt.requests)
+			t.Errorf("%s: %d upstream request IDs, want %d", tt.name, requests, tt.requests)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// firstAt returns the first value at a path of an answer
+// firstAt returns the first value at a path of a response.
 func firstAt(data any, path string) string {
 	for _, value := range valuesAt(data, path) {
 		return value
@@ -24,7 +24,7 @@ func firstAt(data any, path string) string {
 	return ""
 }
 
-// as has somebody ask who may do these things alone.
+// as sets a caller with these scopes only.
 func (g *gateway) as(scopes ...string) {
 	g.caller = &identity.Caller{TenantID: g.tenantID, ObjectID: "11111111-0000-4000-8000-000000000001", ClientID: "portal", Scopes: scopes}
 	g.restart()
@@ -38,7 +38,7 @@ const (
 	write        = "Licenses.Write"
 )
 
-// TestNeverNull denies a caller everything, and compares what is null with what the descriptions promise.
+// TestNeverNull denies everything and compares the null fields with their descriptions.
 func TestNeverNull(t *testing.T) {
 	t.Parallel()
 	r, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, 32)}})
@@ -49,7 +49,7 @@ func TestNeverNull(t *testing.T) {
 	for _, definition := range r.Schema().Schema().Types {
 		for _, field := range definition.Fields {
 			if !definition.BuiltIn && promise.MatchString(field.Description) && !field.Type.NonNull {
-				t.Errorf("%s.%s says that it is never null, and can be", definition.Name, field.Name)
+				t.Errorf("%s.%s is described as never null, but can be null", definition.Name, field.Name)
 			}
 		}
 	}
@@ -68,14 +68,14 @@ func TestNeverNull(t *testing.T) {
 	for _, fields := range []ast.FieldList{r.Schema().Schema().Query.Fields, r.Schema().Schema().Mutation.Fields} {
 		for _, field := range fields {
 			if field.Type.NonNull && !strings.HasPrefix(field.Name, "_") {
-				t.Errorf("%s cannot be null, and is for whom it is denied", field.Name)
+				t.Errorf("%s is described as never null, but is null if denied", field.Name)
 			}
 		}
 	}
 }
 
-// TestRightsOfSchema has each field that reads or changes demand a right, and the personal ones one more.
-func TestRightsOfSchema(t *testing.T) {
+// TestPermissionsOfSchema tests that fields that read or write require a permission, and personal ones another.
+func TestPermissionsOfSchema(t *testing.T) {
 	t.Parallel()
 	r, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, 32)}})
 	if err != nil {
@@ -94,18 +94,18 @@ func TestRightsOfSchema(t *testing.T) {
 			continue
 		}
 		if got := demands(field.Directives); got != of(read) {
-			t.Errorf("Query.%s demands %s", field.Name, got)
+			t.Errorf("Query.%s requires %s", field.Name, got)
 		}
 		if field.Type.NonNull {
-			t.Errorf("Query.%s cannot be denied alone: it is never null", field.Name)
+			t.Errorf("Query.%s is non-null: denying it nulls the whole response", field.Name)
 		}
 	}
 	for _, field := range schema.Mutation.Fields {
 		if got := demands(field.Directives); got != of(write) || field.Type.NonNull {
-			t.Errorf("Mutation.%s demands %s", field.Name, got)
+			t.Errorf("Mutation.%s requires %s", field.Name, got)
 		}
 	}
-	// What a change shows of the tenant is read.
+	// Payload fields read from the tenant.
 	for _, field := range schema.Mutation.Fields {
 		payloads := []*ast.Definition{schema.Types[field.Type.Name()]}
 		for len(payloads) > 0 {
@@ -116,7 +116,7 @@ func TestRightsOfSchema(t *testing.T) {
 				case !returned.IsCompositeType():
 				case slices.Contains(returned.Interfaces, "Node") || returned.Kind == ast.Interface:
 					if got := demands(shown.Directives); got != of(read) {
-						t.Errorf("%s.%s demands %q", payload.Name, shown.Name, got)
+						t.Errorf("%s.%s requires %q", payload.Name, shown.Name, got)
 					}
 				default:
 					payloads = append(payloads, returned)
@@ -138,14 +138,14 @@ func TestRightsOfSchema(t *testing.T) {
 				want = of(readErrors)
 			}
 			if got := demands(field.Directives); got != want {
-				t.Errorf("%s.%s demands %q, want %q", typeName, field.Name, got, want)
+				t.Errorf("%s.%s requires %q, want %q", typeName, field.Name, got, want)
 			}
 		}
 	}
 }
 
-// TestNoRights has somebody who may do nothing learn nothing, at no cost upstream.
-func TestNoRights(t *testing.T) {
+// TestNoPermissions tests that a caller without permissions gets no data and causes no upstream requests.
+func TestNoPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
 	person := firstAt(g.ask(`{ users(first: 1) { nodes { id } } }`, nil).Data, "users.nodes.id")
@@ -178,8 +178,8 @@ func TestNoRights(t *testing.T) {
 	}
 }
 
-// TestRights has the denied fields of an answer be null, each with an error, and not be read at all.
-func TestRights(t *testing.T) {
+// TestDeniedFields tests that denied fields are null, have one error each and are not read.
+func TestDeniedFields(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 60})
 	const all = `{
@@ -197,14 +197,14 @@ func TestRights(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		scopes []string
-		denied map[string]int // how often, by the right
+		denied map[string]int // count by permission
 		unread []string
 	}{
-		{"a person who reads", []string{read}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors", "licenseDetails")},
-		{"an application that reads", []string{"Licenses.Read.All"}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors")},
-		{"with names", []string{read, readPersonal}, map[string]int{readErrors: 1}, []string{"cloudLicensing/assignmentErrors", "jobTitle"}},
-		{"with errors", []string{read, readErrors}, map[string]int{readPersonal: 3*4 + 3}, personal},
-		{"with both", []string{read, readErrors, readPersonal}, nil, nil},
+		{"user with read", []string{read}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors", "licenseDetails")},
+		{"application with read", []string{"Licenses.Read.All"}, map[string]int{readPersonal: 3 * 4, readErrors: 1}, append(personal, "cloudLicensing/assignmentErrors")},
+		{"personal", []string{read, readPersonal}, map[string]int{readErrors: 1}, []string{"cloudLicensing/assignmentErrors", "jobTitle"}},
+		{"errors", []string{read, readErrors}, map[string]int{readPersonal: 3*4 + 3}, personal},
+		{"personal and errors", []string{read, readErrors, readPersonal}, nil, nil},
 	} {
 		g.as(tt.scopes...)
 		r := g.ask(all, nil)
@@ -222,9 +222,9 @@ func TestRights(t *testing.T) {
 				got[right[0].([]any)[0].(string)] += int(count)
 			}
 		}
-		if want := tt.denied[readErrors]; want > 0 { // as many as there are states, and lists
+		if want := tt.denied[readErrors]; want > 0 { // one per state and per list
 			if got[readErrors] < 3*1+2 {
-				t.Errorf("%s: %d errors are denied", tt.name, got[readErrors])
+				t.Errorf("%s: %d permission errors", tt.name, got[readErrors])
 			}
 			got[readErrors] = want
 		}
@@ -233,7 +233,7 @@ func TestRights(t *testing.T) {
 		}
 		var asked strings.Builder
 		for _, request := range g.tenant.Requests() {
-			// Groups have names for all to read.
+			// Names of groups are not personal.
 			if !strings.Contains(request.URL, "/groups") {
 				fmt.Fprintf(&asked, "%s %s\n", request.URL, groupless(request.Body))
 			}
@@ -247,7 +247,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// groupless returns a batch without the parts that are about groups.
+// groupless returns a batch without parts for groups.
 func groupless(body []byte) string {
 	var batch struct {
 		Requests []struct {
@@ -267,7 +267,7 @@ func groupless(body []byte) string {
 	return strings.Join(kept, "\n")
 }
 
-// agree has an answer hold nothing but what the whole one does, or null.
+// agree reports values of part that differ from whole and are not null.
 func agree(t *testing.T, name, path string, whole, part any) {
 	t.Helper()
 	switch part := part.(type) {
@@ -282,13 +282,13 @@ func agree(t *testing.T, name, path string, whole, part any) {
 		}
 	default:
 		if diff := difference(whole, part); diff != "" {
-			t.Errorf("%s: %s (-all rights +some):\n%s", name, path, diff)
+			t.Errorf("%s: %s (-all permissions +some):\n%s", name, path, diff)
 		}
 	}
 }
 
-// TestRightsOfObjects has objects be reached by their ids, where no root field tells what they are.
-func TestRightsOfObjects(t *testing.T) {
+// TestPermissionsOfObjects tests objects that are reached by ID from fields without a type.
+func TestPermissionsOfObjects(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 60})
 	failure := firstAt(g.ask(`{ assignmentErrors(first: 1) { nodes { id } } }`, nil).Data, "assignmentErrors.nodes.id")
@@ -308,12 +308,12 @@ func TestRightsOfObjects(t *testing.T) {
 		}
 	}
 	if r := g.ask(`{ node(id: "`+person+`") { id __typename ... on User { usageLocation } } }`, nil); len(r.Errors) != 0 {
-		t.Errorf("what is not personal: %s", r.raw)
+		t.Errorf("fields that are not personal: %s", r.raw)
 	}
 }
 
-// TestRightsOfArguments lets nobody find out by a filter, or an order, what they may not read.
-func TestRightsOfArguments(t *testing.T) {
+// TestPermissionsOfArguments tests that filters and orders do not reveal values that the caller may not read.
+func TestPermissionsOfArguments(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
 	for _, tt := range []struct {
@@ -326,9 +326,9 @@ func TestRightsOfArguments(t *testing.T) {
 		{`users(filter: $filter) { nodes { id } }`, map[string]any{"filter": map[string]any{"displayNameStartsWith": "A"}}, readPersonal},
 		{`users(filter: {displayNameStartsWith: $text}) { nodes { id } }`, map[string]any{"text": "A"}, readPersonal},
 		{`users(filter: {error: COUNT_VIOLATION}) { nodes { id } }`, nil, readErrors},
-		{`user(userPrincipalName: "nobody@licensegraph.example") { id }`, nil, readPersonal},
-		{`user(userPrincipalName: $text) { id }`, map[string]any{"text": "nobody@licensegraph.example"}, readPersonal},
-		{`_entities(representations: [{__typename: "User", userPrincipalName: "nobody@licensegraph.example"}]) { ... on User { id } }`, nil, readPersonal},
+		{`user(userPrincipalName: "missing@licensegraph.example") { id }`, nil, readPersonal},
+		{`user(userPrincipalName: $text) { id }`, map[string]any{"text": "missing@licensegraph.example"}, readPersonal},
+		{`_entities(representations: [{__typename: "User", userPrincipalName: "missing@licensegraph.example"}]) { ... on User { id } }`, nil, readPersonal},
 		{`users(filter: {hasLicenseErrors: true}) { nodes { id } }`, nil, ""},
 		{`groups(filter: {hasMembersWithLicenseErrors: true}) { nodes { id } }`, nil, ""},
 		{`users(filter: {licensed: true, displayNameStartsWith: null}) { nodes { id } }`, nil, ""},
@@ -351,12 +351,12 @@ func TestRightsOfArguments(t *testing.T) {
 			t.Errorf("%s: %d requests", tt.field, n)
 		}
 		if log := g.audit.String(); !strings.Contains(log, `"msg":"denied"`) {
-			t.Errorf("%s: no record: %s", tt.field, log)
+			t.Errorf("%s: no audit record: %s", tt.field, log)
 		}
 		g.audit.reset()
 		g.as(read, tt.right)
 		if r := g.ask(query, tt.variables); strings.Contains(string(r.raw), "FORBIDDEN") {
-			t.Errorf("%s with the right: %s", tt.field, r.raw)
+			t.Errorf("%s with the permission: %s", tt.field, r.raw)
 		}
 	}
 }

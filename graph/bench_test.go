@@ -13,7 +13,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// replay answers each request as the service behind it did the first time, without any work of its own.
+// replay answers each request with the recorded first response.
 type replay struct {
 	service string
 	mu      sync.Mutex
@@ -45,7 +45,7 @@ func (p *replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.status)
-	w.Write(answer.body) //nolint:errcheck // the client says
+	w.Write(answer.body) //nolint:errcheck // the client reports it
 }
 
 func (p *replay) first(r *http.Request, sent []byte) *replayed {
@@ -54,7 +54,7 @@ func (p *replay) first(r *http.Request, sent []byte) *replayed {
 		panic(err)
 	}
 	out.Header = r.Header.Clone()
-	out.Header.Del("Accept-Encoding") // the transport unpacks
+	out.Header.Del("Accept-Encoding") // the transport decompresses
 	resp, err := http.DefaultTransport.RoundTrip(out)
 	if err != nil {
 		panic(err)
@@ -67,7 +67,7 @@ func (p *replay) first(r *http.Request, sent []byte) *replayed {
 	return &replayed{resp.StatusCode, resp.Header, bytes.ReplaceAll(body, []byte(p.service), []byte("http://"+r.Host))}
 }
 
-// BenchmarkMainQuestion asks the main question over 100 errors, upstream for nothing.
+// BenchmarkMainQuestion runs mainQuestion for 100 errors without an upstream service.
 func BenchmarkMainQuestion(b *testing.B) {
 	g := startGateway(b, emulator.Options{Users: 2000, Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
 	upstream := httptest.NewServer(&replay{service: g.tenant.URL, answers: map[string]*replayed{}})

@@ -127,7 +127,7 @@ func assigneeID(a *licensing.Assignment) string {
 	return ""
 }
 
-// changed returns an assignment after a change, with the plans that the service returned or else those that were
+// changed returns an assignment after a change, with the plans that the service returned, else the ones that were
 // sent.
 func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, allotmentID string, assignee licensing.DirectoryObject) *licensing.Assignment {
 	a := &licensing.Assignment{ID: id, DisabledServicePlanIDs: sent}

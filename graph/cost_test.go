@@ -12,8 +12,8 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// mainQuestion is what the gateway is for: who has a license that did not take effect, why, through which
-// group, and what they can still use.
+// mainQuestion reads the users whose licenses failed, the reasons, the assigning groups and the remaining usage
+// rights.
 const mainQuestion = `query FailedAssignments {
 	assignmentErrors(first: 100) {
 		nodes {
@@ -37,9 +37,9 @@ const mainQuestion = `query FailedAssignments {
 	}
 }`
 
-// TestMainQuestionCost holds the number of upstream requests of the main question over 100 errors, the one
-// for a token included. One request for the errors with their assignees; six batches for 100 usage rights,
-// one by one, and the license states of 100 people, 15 to a part; one for the names of all groups.
+// TestMainQuestionCost tests the number of upstream requests of mainQuestion for 100 errors, the token request
+// included: one for the errors with their assignees; six batches for 100 usage rights and the license states of 100
+// users, 15 to a part; one for the names of all groups.
 func TestMainQuestionCost(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -49,21 +49,21 @@ func TestMainQuestionCost(t *testing.T) {
 		first := g.ask(mainQuestion, nil)
 		g.answered(first, 10)
 		g.restart()
-		g.answered(g.ask(mainQuestion, nil), 10) // a new process learns anew what the service refuses
+		g.answered(g.ask(mainQuestion, nil), 10) // a new process probes which requests the service rejects
 
 		g.tenant.ResetCounts()
 		warm := g.ask(mainQuestion, nil)
-		g.answered(warm, 8) // no token, nothing to learn
+		g.answered(warm, 8) // the token and the capabilities are known
 		if diff := cmp.Diff(first.Data, warm.Data, ignoreCursors); diff != "" {
-			t.Errorf("the same question has two answers (-first +second):\n%s", diff)
+			t.Errorf("repeated query differs (-first +second):\n%s", diff)
 		}
 	})
-	t.Run("refusal known", func(t *testing.T) {
+	t.Run("known capabilities", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{})
 		g.ask(`{ assignmentErrors(first: 1) { nodes { assignedTo { id } usageRight { id } } } }`, nil)
 		g.tenant.ResetCounts()
-		g.answered(g.ask(mainQuestion, nil), 8) // 9 with the token that this process already has
+		g.answered(g.ask(mainQuestion, nil), 8) // 9 with a token request
 	})
 	t.Run("both relations expand", func(t *testing.T) {
 		t.Parallel()
@@ -73,17 +73,17 @@ func TestMainQuestionCost(t *testing.T) {
 	t.Run("no relation expands", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{Variants: emulator.Variants{ExpandErrors: "none"}})
-		// Two refusals; then assignees and rights one by one, 200 parts; then states; then groups.
+		// Two rejected requests; then 200 parts for assignees and rights; then states; then groups.
 		g.answered(g.ask(mainQuestion, nil), 1+3+10+1+1)
 	})
 }
 
-// answered checks that an answer is whole, that it took the number of requests, that the gateway's own
-// count of its cost is the service's, and that nothing was asked for twice.
+// answered checks that a response is complete, that it cost this number of requests, that the reported cost equals
+// the tenant's count, and that no read was repeated.
 func (g *gateway) answered(r response, requests int) {
 	g.t.Helper()
 	for _, e := range r.Errors {
-		if e.Extensions["code"] != "NOT_FOUND" || len(e.Path) != 1 { // what was asked for by an id may be missing
+		if e.Extensions["code"] != "NOT_FOUND" || len(e.Path) != 1 { // objects read by ID may be missing
 			g.t.Fatalf("errors: %v", r.Errors)
 		}
 	}
@@ -92,12 +92,12 @@ func (g *gateway) answered(r response, requests int) {
 	}
 	g.nothingTwice()
 	if requests > 0 && len(g.tenant.Requests()) == 0 {
-		g.t.Error("the tenant has no log of what it was asked")
+		g.t.Error("the tenant logged no requests")
 	}
-	g.costAgrees(r) // and forget
+	g.costAgrees(r) // also resets the counts
 }
 
-// costAgrees compares what the gateway reports with what the embedded tenant counted.
+// costAgrees compares the reported cost with the tenant's count.
 func (g *gateway) costAgrees(r response) {
 	g.t.Helper()
 	got := map[string]emulator.Count{}
@@ -121,7 +121,7 @@ func (g *gateway) costAgrees(r response) {
 	g.tenant.ResetCounts()
 }
 
-// nothingTwice checks that no read that succeeded was sent twice, and that no key was in two of them.
+// nothingTwice checks that no successful read and no key was requested twice.
 func (g *gateway) nothingTwice() {
 	g.t.Helper()
 	seen := map[string]bool{}
@@ -139,20 +139,20 @@ func (g *gateway) nothingTwice() {
 		for _, key := range keys {
 			key = request.Endpoint + " " + key
 			if seen[key] {
-				g.t.Errorf("asked twice: %s", key)
+				g.t.Errorf("requested twice: %s", key)
 			}
 			seen[key] = true
 		}
 	}
 }
 
-// ignoreCursors leaves cursors out of a comparison: each is sealed anew.
+// ignoreCursors ignores cursors in comparisons.
 var ignoreCursors = cmp.FilterPath(func(p cmp.Path) bool {
 	last, ok := p.Last().(cmp.MapIndex)
 	return ok && slices.Contains([]string{"endCursor", "startCursor", "cursor"}, last.Key().String())
 }, cmp.Ignore())
 
-// TestFreeFields holds what is answered without a call of its own.
+// TestFreeFields tests the fields that cost no request of their own.
 func TestFreeFields(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -163,7 +163,7 @@ func TestFreeFields(t *testing.T) {
 		name, query string
 		requests    int
 	}{
-		{"errors alone", `{ assignmentErrors(first: 100) { nodes { id code } } }`, 1},
+		{"errors only", `{ assignmentErrors(first: 100) { nodes { id code } } }`, 1},
 		{"assignedTo", `{ assignmentErrors(first: 100) { nodes { assignedTo { id } } } }`, 1},
 		{"assignedTo name", `{ assignmentErrors(first: 100) { nodes { assignedTo { displayName ... on User { userPrincipalName } } } } }`, 1},
 		{"sku of an error", `{ assignmentErrors(first: 100) { nodes { sku { skuId } } } }`, 1},
@@ -176,8 +176,8 @@ func TestFreeFields(t *testing.T) {
 		{"department and states of all assignees", `{ assignmentErrors(first: 100) { nodes { assignedTo { ... on User { department licenseAssignmentStates { state } } } } } }`, 2},
 		{"group of all states", `{ users(first: 500) { nodes { licenseAssignmentStates { assignedByGroup { displayName } } } } }`, 2},
 		{"groups and units of all states", `{ users(first: 500) { nodes { licenseAssignmentStates { assignedByGroup { displayName } sku { consumedUnits } } } } }`, 2},
-		{"rights of 20 people", `{ users(first: 20) { nodes { usageRights { services { planName } } } } }`, 2},
-		{"rights and errors of 20 people", `{ users(first: 20) { nodes { usageRights { id } assignmentErrors { id } } } }`, 3},
+		{"rights of 20 users", `{ users(first: 20) { nodes { usageRights { services { planName } } } } }`, 2},
+		{"rights and errors of 20 users", `{ users(first: 20) { nodes { usageRights { id } assignmentErrors { id } } } }`, 3},
 		{"all errors, 100 to a page", `{ assignmentErrors(first: 1000) { nodes { id } } }`, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestFreeFields(t *testing.T) {
 	}
 }
 
-// TestCostGrows holds how the number of upstream requests grows with the page.
+// TestCostGrows tests the number of upstream requests by page size.
 func TestCostGrows(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)

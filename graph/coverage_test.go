@@ -11,7 +11,7 @@ import (
 	gqlast "github.com/vektah/gqlparser/v2/ast"
 )
 
-// coverage reads the tables of docs/coverage.md: what has a place, by the title of the section, and the place.
+// coverage returns the tables of docs/coverage.md: places in the schema by section and name.
 func coverage(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/coverage.md")
@@ -31,7 +31,7 @@ func coverage(t *testing.T) map[string]map[string]string {
 		}
 		for _, name := range quoted.FindAllStringSubmatch(cells[1], -1) {
 			if _, twice := rows[name[1]]; twice {
-				t.Errorf("%s is there twice", name[1])
+				t.Errorf("%s is listed twice", name[1])
 			}
 			rows[name[1]] = strings.TrimSpace(cells[2])
 		}
@@ -41,8 +41,8 @@ func coverage(t *testing.T) map[string]map[string]string {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// TestCoverageLeadsSomewhere has every place that docs/coverage.md names in the schema.
-func TestCoverageLeadsSomewhere(t *testing.T) {
+// TestCoveragePlacesExist tests that the schema has every place in docs/coverage.md.
+func TestCoveragePlacesExist(t *testing.T) {
 	t.Parallel()
 	schema := publicSchema()
 	for title, rows := range coverage(t) {
@@ -55,20 +55,20 @@ func TestCoverageLeadsSomewhere(t *testing.T) {
 			}
 			places := quoted.FindAllStringSubmatch(text, -1)
 			if len(places) == 0 && !strings.HasPrefix(text, "none: ") && text != "an empty list" && name != "POST /$batch" && name != "POST /oauth2/v2.0/token" {
-				t.Errorf("%s has no place", name)
+				t.Errorf("%s maps to no schema element", name)
 			}
 			for _, place := range places {
 				if !inSchema(schema, place[1]) {
-					t.Errorf("%s: there is no %s", name, place[1])
+					t.Errorf("%s: the schema has no %s", name, place[1])
 				}
 			}
 		}
 	}
 }
 
-// TestCoverageIsRight has each member of a type at the field of its own name, on the type that has the place of its own.
-// What is elsewhere, or nowhere, is listed here.
-func TestCoverageIsRight(t *testing.T) {
+// TestCoverageMembers tests that each member maps to the field of its name on the type of its place. The exceptions
+// are listed here.
+func TestCoverageMembers(t *testing.T) {
 	t.Parallel()
 	rows := coverage(t)["Types, properties, relations, actions"]
 	elsewhere := []string{"admin.cloudLicensing", "user.cloudLicensing", "group.cloudLicensing", "group.hasMembersWithLicenseErrors", "assigneeTypes.none", "subscriptionTags.none"}
@@ -83,14 +83,14 @@ func TestCoverageIsRight(t *testing.T) {
 		}
 		of := strings.Trim(rows[typeName], "`")
 		if constant := capitals.ReplaceAllString(member, "_$1"); place != "`"+of+"."+member+"`" && place != "`"+of+"."+strings.ToUpper(constant)+"`" {
-			t.Errorf("%s is at %s, not at its namesake of %s", name, place, of)
+			t.Errorf("%s maps to %s, not to the same name on %s", name, place, of)
 		}
 	}
 }
 
 var capitals = regexp.MustCompile(`([A-Z])`)
 
-// inSchema tells whether the schema has a type, a field, or a member of an enumeration.
+// inSchema reports whether the schema has a type, a field or an enum value.
 func inSchema(schema *gqlast.Schema, place string) bool {
 	typeName, member, isMember := strings.Cut(place, ".")
 	definition := schema.Types[typeName]
@@ -100,12 +100,12 @@ func inSchema(schema *gqlast.Schema, place string) bool {
 	return definition.Fields.ForName(member) != nil || definition.EnumValues.ForName(member) != nil
 }
 
-// TestCoverageIsWhole compares docs/coverage.md with all that Microsoft Graph's metadata has.
-func TestCoverageIsWhole(t *testing.T) {
+// TestCoverageComplete tests that docs/coverage.md has all names of Microsoft Graph's metadata.
+func TestCoverageComplete(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(csdlFile)
 	if err != nil {
-		t.Skipf("the metadata is not here: %v", err)
+		t.Skipf("no metadata file: %v", err)
 	}
 	have := coverage(t)["Types, properties, relations, actions"]
 	want := metadataNames(t, text)
@@ -116,12 +116,12 @@ func TestCoverageIsWhole(t *testing.T) {
 	}
 	for name := range have {
 		if !slices.Contains(want, name) {
-			t.Errorf("%s has a row, and the metadata has none", name)
+			t.Errorf("%s is not in the metadata", name)
 		}
 	}
 }
 
-// metadataNames returns the types, members, actions and sets of a metadata document, as docs/coverage.md writes them.
+// metadataNames returns the types, members, actions and sets of a metadata document, as in docs/coverage.md.
 func metadataNames(t *testing.T, text []byte) (names []string) {
 	t.Helper()
 	type named struct {

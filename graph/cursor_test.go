@@ -34,7 +34,7 @@ func TestCursorKey(t *testing.T) {
 	}
 }
 
-// TestCursorRoundTrip opens what was sealed, at any gateway with the same key and nowhere else.
+// TestCursorRoundTrip tests that a cursor opens with the same keys, tenant and list only.
 func TestCursorRoundTrip(t *testing.T) {
 	t.Parallel()
 	c, other := testCursors(t, 1, "t"), testCursors(t, 1, "t")
@@ -46,13 +46,13 @@ func TestCursorRoundTrip(t *testing.T) {
 	} {
 		text := c.seal("users", at)
 		if text != c.seal("users", at) || text != other.seal("users", at) {
-			t.Error("two cursors of one place are not the same")
+			t.Error("cursors of the same position differ")
 		}
 		if text == c.seal("groups", at) || text == testCursors(t, 1, "u").seal("users", at) {
-			t.Error("cursors of two lists are the same")
+			t.Error("cursors of two lists are equal")
 		}
 		if len(text) > maxCursor {
-			t.Errorf("the cursor has %d characters, which is more than is read", len(text))
+			t.Errorf("the cursor has %d characters, more than maxCursor", len(text))
 		}
 		got, err := other.open("users", "after", text)
 		if diff := cmp.Diff(at, got); err != nil || diff != "" {
@@ -69,13 +69,13 @@ func TestCursorRoundTrip(t *testing.T) {
 			}
 		}
 	}
-	// Neither part of the scope runs into the other.
+	// The tenant and the list are delimited.
 	if _, err := testCursors(t, 1, "t").open("users", "after", testCursors(t, 1, "tu").seal("sers", cursor{})); err == nil {
-		t.Error("tenant and list can be mistaken for each other")
+		t.Error("tenant and list are not delimited")
 	}
 }
 
-// TestCursorKeysChange has cursors be good as long as their key is one of those that open, and no longer.
+// TestCursorKeysChange tests that a cursor opens while its key is one of the keys.
 func TestCursorKeysChange(t *testing.T) {
 	t.Parallel()
 	key := func(b byte) []byte { return slices.Repeat([]byte{b}, cursorKeySize) }
@@ -85,7 +85,7 @@ func TestCursorKeysChange(t *testing.T) {
 	opens := func(c *cursors, text string) bool { _, err := c.open("users", "after", text); return err == nil }
 	for _, step := range []struct {
 		keys [][]byte
-		want bool // the first key still opens
+		want bool // with the first key
 	}{{[][]byte{key(1), key(2)}, true}, {[][]byte{key(2), key(1)}, true}, {[][]byte{key(2)}, false}, {[][]byte{key(1)}, true}} {
 		if err := c.change(step.keys); err != nil {
 			t.Fatal(err)
@@ -100,13 +100,12 @@ func TestCursorKeysChange(t *testing.T) {
 	}
 	for _, bad := range [][][]byte{nil, {}, {[]byte("short")}, {key(1), []byte("short")}} {
 		if c.change(bad) == nil || !opens(c, first) {
-			t.Errorf("%d keys are taken", len(bad))
+			t.Errorf("%d invalid keys accepted", len(bad))
 		}
 	}
 }
 
-// FuzzCursor opens texts that nobody sealed, and cursors with something put into them or cut off. None opens,
-// and none is taken for anything but a client's mistake.
+// FuzzCursor opens random texts and modified cursors. They return an InputError.
 func FuzzCursor(f *testing.F) {
 	c := testCursors(f, 1, "t")
 	f.Add("", 0)
@@ -130,15 +129,15 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// same tells whether two texts are the same bytes: line breaks and the last bits do not count in Base64.
+// same reports whether two texts decode to the same bytes: Base64 ignores line breaks and the last bits.
 func same(a, b string) bool {
 	x, err := base64.RawURLEncoding.DecodeString(a)
 	y, err2 := base64.RawURLEncoding.DecodeString(b)
 	return err == nil && err2 == nil && string(x) == string(y)
 }
 
-// TestPageOfAnySplit reads a list that comes in upstream pages of any size, empty ones too, in pages of any
-// size, and goes on after any element: it is always the same list.
+// TestPageOfAnySplit reads lists of upstream pages of any size, in pages of any size, and continues after each
+// element: the elements are always the same.
 func TestPageOfAnySplit(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(500) {
@@ -148,7 +147,7 @@ func TestPageOfAnySplit(t *testing.T) {
 			for i := range all {
 				all[i] = i
 			}
-			var pages [][]int // the upstream pages; the link to one is its index
+			var pages [][]int // the index is the link
 			for rest := all; len(rest) > 0 || len(pages) == 0; {
 				n := min(r.IntN(12), len(rest))
 				pages = append(pages, rest[:n])
@@ -165,7 +164,7 @@ func TestPageOfAnySplit(t *testing.T) {
 				}
 				return page
 			}
-			// from reads one page, as connection does.
+			// from reads one page.
 			from := func(at cursor, first int) page[int] {
 				p := page[int]{first: first, end: at}
 				for done := false; !done; {
@@ -194,7 +193,7 @@ func TestPageOfAnySplit(t *testing.T) {
 			}
 			for i, at := range places {
 				if n, _ := strconv.Atoi(at.Link); n+1 < len(pages) && at.Skip > 0 && at.Skip >= len(pages[n]) {
-					t.Errorf("after %d: %+v reads a page of which nothing is wanted", i, at)
+					t.Errorf("after %d: %+v reads a page without requested elements", i, at)
 				}
 				want := all[i+1:]
 				p := from(at, 1+r.IntN(15))
@@ -206,7 +205,7 @@ func TestPageOfAnySplit(t *testing.T) {
 	}
 }
 
-// BenchmarkSeal makes the cursor of one edge; a page can have a thousand.
+// BenchmarkSeal seals one cursor; a page can have a thousand.
 func BenchmarkSeal(b *testing.B) {
 	c := testCursors(b, 1, "t")
 	at := cursor{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 20), Skip: 998, Shown: strings.Join(upstreamProperties["User"], ",")}

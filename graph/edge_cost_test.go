@@ -13,18 +13,18 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// edgeCost is what one field costs a gateway that has a token and knows what the service refuses.
+// edgeCost is the upstream cost of one field, with a token and known capabilities.
 type edgeCost struct {
-	// name is the field as Type.field, and what is special about the question.
+	// name is Type.field and, if needed, a remark.
 	name string
-	// query asks for a page of N parents. Or it names a list of the tenant, such as $users: then it is asked once for
-	// each of N elements, or for N of them at once where it is in brackets.
+	// query reads a page of N parents, or has a placeholder for a list of the tenant, such as $users: it is repeated
+	// for N elements, or gets N elements at once if the placeholder is in brackets.
 	query string
-	// steps are the reads, in the order in which one has to wait for another.
+	// steps are the reads in sequence.
 	steps []step
 }
 
-// field is the name of the edge; empty for a root field.
+// field returns the name of the edge; empty for a root field.
 func (c edgeCost) field() string {
 	name, _, _ := strings.Cut(c.name, " ")
 	typeName, field, _ := strings.Cut(name, ".")
@@ -34,28 +34,27 @@ func (c edgeCost) field() string {
 	return field
 }
 
-// A step says of n parents, and of what was answered, how many reads travel together: one number for each time that
-// the gateway has to wait.
+// A step returns, for n parents and the response, the number of parallel reads in each round.
 type step func(n int, r response) []int
 
-// one read, whatever is asked.
+// one returns one read.
 func one(int, response) []int { return []int{1} }
 
-// each parent takes a read.
+// each returns one read per parent.
 func each(n int, _ response) []int { return []int{n} }
 
-// several reads for each parent, and some for all.
+// several returns perParent reads for each parent and forAll reads for all.
 func several(perParent, forAll int) step {
 	return func(n int, _ response) []int { return []int{n*perParent + forAll} }
 }
 
-// pages of 100 elements follow each other by their links.
+// pages returns sequential pages of 100 elements.
 func pages(n int, _ response) []int { return slices.Repeat([]int{1}, ceil(n, 100)) }
 
-// chunks of 15 parents: so many an expression with `in` takes.
+// chunks returns one read for 15 parents, the limit of an `in` expression.
 func chunks(n int, _ response) []int { return []int{ceil(n, 15)} }
 
-// eachAt takes a read for each different value at a path of the answer, chunksAt one for 15 of them.
+// eachAt returns one read per distinct value at a path of the response, chunksAt one for 15 of them.
 func eachAt(path string) step {
 	return func(_ int, r response) []int { return []int{len(valuesAt(r.Data, path))} }
 }
@@ -64,7 +63,8 @@ func chunksAt(path string) step {
 	return func(_ int, r response) []int { return []int{ceil(len(valuesAt(r.Data, path)), 15)} }
 }
 
-// unknownCodes takes a read for 15 people with errors whose codes Microsoft does not print: their states tell.
+// unknownCodes returns one read for 15 users with error codes that Microsoft does not publish: the license states are
+// read.
 func unknownCodes(_ int, r response) []int {
 	people := map[any]bool{}
 	for _, e := range r.Data["assignmentErrors"].(object)["nodes"].([]any) {
@@ -75,8 +75,7 @@ func unknownCodes(_ int, r response) []int {
 	return []int{ceil(len(people), 15)}
 }
 
-// atOnce is the steps that need not wait for each other: their first reads travel together, then their second, and so
-// on. So do the lists of the tenant with what points into them, and what is below a given id with who has the id.
+// atOnce runs steps in parallel: their first reads share a round, then their second ones, and so on.
 func atOnce(steps ...step) step {
 	return func(n int, r response) (rounds []int) {
 		for _, reads := range steps {
@@ -93,7 +92,7 @@ func atOnce(steps ...step) step {
 
 func ceil(n, size int) int { return (n + size - 1) / size }
 
-// valuesAt returns the different texts at a path of an answer; lists on the way are walked through.
+// valuesAt returns the distinct texts at a path, through lists.
 func valuesAt(value any, path string) []string {
 	values := map[string]bool{}
 	var collect func(value any, path string)
@@ -114,7 +113,7 @@ func valuesAt(value any, path string) []string {
 	return slices.Sorted(maps.Keys(values))
 }
 
-// pagesAt reads a connection of each parent, 100 elements to a page: the pages that come next travel together.
+// pagesAt returns the pages of a connection of each parent, 100 elements per page; pages of a round are parallel.
 func pagesAt(root, connection string) step {
 	return func(_ int, r response) (rounds []int) {
 		for _, parent := range r.Data[root].(object)["nodes"].([]any) {
@@ -130,29 +129,29 @@ func pagesAt(root, connection string) step {
 	}
 }
 
-// atMostOne is a read, if it is there at all, of what a path of the answer shows.
+// atMostOne returns one read if the response has a value at the path.
 func atMostOne(path string) step {
 	return func(_ int, r response) []int { return []int{min(1, len(valuesAt(r.Data, path)))} }
 }
 
-// carried returns the requests that carry the reads, and the parts of those that carry several: 20 at most.
+// carried returns the number of requests of the rounds, and of the parts of batches: 20 per batch at most.
 func carried(rounds []int) (requests, parts int) {
 	for _, reads := range rounds {
 		requests += ceil(reads, 20)
 		if parts += reads; reads%20 == 1 {
-			parts-- // alone
+			parts-- // a single read is not batched
 		}
 	}
 	return requests, parts
 }
 
-// edgeCosts has every root field and every edge. Names of products and plans come from the catalog; consumedUnits and
+// edgeCosts has all root fields and edges. Names of products and plans come from the catalog; consumedUnits and
 // provisioningStatus do not.
 var edgeCosts = []edgeCost{
 	{"Query.node", `node(id: $users) { ... on User { displayName } }`, []step{one}},
 	{"Query.nodes", `nodes(ids: [$users]) { ... on User { displayName } }`, []step{one}},
 	{"Query.nodes with states", `nodes(ids: [$users]) { ... on User { displayName licenseAssignmentStates { state } } }`, []step{one, chunks}},
-	// What no directory object has is looked for in both lists of the tenant, and in two collections by its id.
+	// IDs that no directory object has are searched for in both lists of the tenant, and in two collections by ID.
 	{"Query.nodes of errors", `nodes(ids: [$errors]) { ... on AssignmentError { code } }`, []step{one, several(2, 2)}},
 	{"Query.nodes of products", `nodes(ids: [$subscriptions]) { ... on SubscribedSku { consumedUnits } }`, []step{several(2, 2)}},
 
@@ -185,7 +184,7 @@ var edgeCosts = []edgeCost{
 	{"Entity.findManyAssignmentByIDs", `_entities(representations: [$Assignment]) { ... on Assignment { disabledServicePlanIds } }`, []step{each}},
 	{"Entity.findManyAssignmentErrorByIDs", `_entities(representations: [$AssignmentError]) { ... on AssignmentError { code } }`, []step{each}},
 	{"Entity.findManySubscribedSkuBySkuIDs", `_entities(representations: [$SubscribedSku]) { ... on SubscribedSku { consumedUnits } }`, []step{one}},
-	// Nobody says whether the holder is a person or a group: both are asked for.
+	// The type of the holder is unknown: users and groups are both read.
 	{"Entity.findManyUsageRightByHolderIDAndIDs", `_entities(representations: [$UsageRight]) { ... on UsageRight { skuId } }`, []step{several(2, 0)}},
 
 	{"Allotment.sku", `allotments(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(one, one)}},
@@ -259,7 +258,7 @@ var edgeCosts = []edgeCost{
 	{"User.usageRights of given people", `user(id: $users) { displayName usageRights { id } assignmentErrors { id } assignments { id } }`, []step{several(3, 1)}},
 	{"User.usageRights of given people with states", `user(id: $users) { displayName licenseAssignmentStates { state } usageRights { id } }`, []step{atOnce(chunks, each)}},
 	{"User.usageRights of entities", `_entities(representations: [$User]) { ... on User { displayName usageRights { id } } }`, []step{several(1, 1)}},
-	{"User.usageRights of named people", `user(userPrincipalName: $names) { displayName usageRights { id } }`, []step{chunks, each}}, // who says only then which id
+	{"User.usageRights of named people", `user(userPrincipalName: $names) { displayName usageRights { id } }`, []step{chunks, each}}, // the response has the ID
 	{"User.licenseDetails of given people", `user(id: $users) { displayName licenseDetails { sku { units { free } } } waitingMembers { id } }`, []step{several(2, 2)}},
 
 	{"UsageRight.sku", `users(first: N) { nodes { usageRights { sku { consumedUnits } } } }`, []step{atOnce(one, one), each}},
@@ -294,7 +293,7 @@ var edgeCosts = []edgeCost{
 	{"ServicePlan.subscribedSkus of people", `users(first: N) { nodes { licenseAssignmentStates { disabledPlans { subscribedSkus { consumedUnits } } } } }`, []step{atOnce(one, one)}},
 }
 
-// edgeTenant is a tenant with lists of what can be asked for, as GraphQL writes it.
+// edgeTenant is a tenant with the values of the placeholders, in GraphQL syntax.
 type edgeTenant struct {
 	*gateway
 	lists map[string][]string
@@ -304,7 +303,7 @@ type edgeTenant struct {
 func startEdgeTenant(t *testing.T) *edgeTenant {
 	t.Helper()
 	g := startGateway(t, emulator.Options{Users: 2000, Variants: emulator.Variants{
-		Devices: true, Throttling: emulator.Throttling{Off: true}, // more is asked in seconds than the service takes
+		Devices: true, Throttling: emulator.Throttling{Off: true}, // faster than the service would allow
 	}})
 	e := &edgeTenant{gateway: g, lists: map[string][]string{}, sizes: map[string]int{}}
 	r := g.ask(`{
@@ -352,7 +351,7 @@ func startEdgeTenant(t *testing.T) *edgeTenant {
 	const guid = 36
 	for _, id := range valuesAt(r.Data, "assignmentErrors.nodes.id") {
 		name := "longErrors"
-		if len(id) == guid { // as ids of directory objects are
+		if len(id) == guid { // the length of a directory object ID
 			name = "errors"
 		}
 		e.lists[name] = append(e.lists[name], fmt.Sprintf("%q", id))
@@ -370,7 +369,7 @@ func startEdgeTenant(t *testing.T) *edgeTenant {
 	})
 	for name, list := range e.lists {
 		if len(list) < 10 {
-			t.Fatalf("%d %s: this proves nothing", len(list), name)
+			t.Fatalf("%d %s: the test covers nothing", len(list), name)
 		}
 	}
 	g.forget()
@@ -379,7 +378,7 @@ func startEdgeTenant(t *testing.T) *edgeTenant {
 
 var listName = regexp.MustCompile(`\$\w+`)
 
-// question writes a query for n parents, or as many as the tenant has, and tells how many that are.
+// question returns a query for n parents, or as many as the tenant has, and their number.
 func (e *edgeTenant) question(query string, n int) (text string, parents int) {
 	name := listName.FindString(query)
 	root, _, _ := strings.Cut(query, "(")
@@ -390,7 +389,7 @@ func (e *edgeTenant) question(query string, n int) (text string, parents int) {
 	list = list[:min(n, len(list))]
 	if strings.Contains(query, "["+name+"]") {
 		if root == "nodes" {
-			list = list[:min(100, len(list))] // it takes no more
+			list = list[:min(100, len(list))] // the limit of the field
 		}
 		return "{ " + strings.Replace(query, name, strings.Join(list, ", "), 1) + " }", len(list)
 	}
@@ -400,7 +399,7 @@ func (e *edgeTenant) question(query string, n int) (text string, parents int) {
 	return "{" + text + " }", len(list)
 }
 
-// parentsOf counts what was found.
+// parentsOf counts the parents in a response.
 func parentsOf(r response) (found int) {
 	roots := slices.Collect(maps.Values(r.Data))
 	for _, value := range roots {
@@ -421,7 +420,7 @@ func parentsOf(r response) (found int) {
 	return found
 }
 
-// shows tells whether an answer has something at a field.
+// shows reports whether a response has a value at a field.
 func shows(r response, field string) (found bool) {
 	walk(r.Data, func(o object) {
 		switch v := o[field].(type) {
@@ -438,8 +437,8 @@ func shows(r response, field string) (found bool) {
 	return found
 }
 
-// TestEdgeCosts holds how many upstream requests, and parts of batches, each root field and each edge takes for one
-// parent, for one more than a batch takes, and for one more than a page has; or as many as there are.
+// TestEdgeCosts tests the upstream requests and batch parts of each root field and edge: for one parent, for more
+// than a batch has, and for more than a page has.
 func TestEdgeCosts(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -450,12 +449,12 @@ func TestEdgeCosts(t *testing.T) {
 			e.t = t
 			first, _ := e.question(tt.query, 1)
 			field := tt.field()
-			e.ask(first, nil) // learns what the service refuses
+			e.ask(first, nil) // probes the capabilities
 			asked, shown := 0, false
 			for _, n := range []int{1, 21, 101} {
 				text, parents := e.question(tt.query, n)
 				if parents == asked {
-					continue // there are no more
+					continue // the tenant has no more
 				}
 				asked = parents
 				e.forget()
@@ -464,7 +463,7 @@ func TestEdgeCosts(t *testing.T) {
 					t.Fatalf("%d parents, want %d: %.1000s", got, parents, r.raw)
 				}
 				if estimate, got := upstream.of(t, text, nil), requestsOf(r); got > estimate {
-					t.Errorf("%d parents: took %d, and the estimate is %d", parents, got, estimate)
+					t.Errorf("%d parents: took %d, estimate %d", parents, got, estimate)
 				}
 				shown = shown || shows(r, field)
 				var rounds []int
@@ -473,20 +472,19 @@ func TestEdgeCosts(t *testing.T) {
 				}
 				requests, parts := carried(rounds)
 				if got := r.Extensions.Upstream.BatchParts; got != parts {
-					t.Errorf("%d parents: %d parts of batches, want %d of the rounds %v", parents, got, parts, rounds)
+					t.Errorf("%d parents: %d batch parts, want %d in rounds %v", parents, got, parts, rounds)
 				}
 				e.readsNobodyElse(strings.HasPrefix(tt.query, "users("))
 				e.answered(r, requests)
 			}
 			if !shown && field != "" && tt.name != "Device.waitingMembers" { // no device waits
-				t.Error("there is nothing at the edge: this proves nothing")
+				t.Error("the edge has no objects: the test covers nothing")
 			}
 		})
 	}
 }
 
-// readsNobodyElse checks that people are read by who they are, and not all of them to find some: but for the one
-// page that was asked for.
+// readsNobodyElse checks that users are read by ID and not as a list, except for one requested page.
 func (g *gateway) readsNobodyElse(page bool) {
 	g.t.Helper()
 	for _, request := range g.tenant.Requests() {
@@ -494,24 +492,24 @@ func (g *gateway) readsNobodyElse(page bool) {
 			continue
 		}
 		if !page {
-			g.t.Errorf("people were read who were not asked for: %s", request.URL)
+			g.t.Errorf("users were read that were not requested: %s", request.URL)
 		}
 		page = false
 	}
 }
 
-// overviewCosts are the parts of the overview of a tenant with so many errors, people who have them, and pools without a
-// free unit. The steps get the number of errors as n.
+// overviewCosts are the parts of the overview for a tenant with this number of users with errors and of exhausted
+// allotments. Steps get the number of errors as n.
 func overviewCosts(people, exhausted int) []edgeCost {
 	states := func(int, response) []int { return []int{ceil(people, 15)} }
 	queues := func(int, response) []int { return []int{exhausted} }
 	groups := atMostOne("licensingOverview.assignmentErrors.byGroup.group.displayName")
-	// together is what the parts take when they travel together, errors page by page.
+	// together returns the reads of all parts, with errors read page by page.
 	together := func(errs int, r response) []int {
 		rounds := append(pages(errs, r), states(errs, r)...)
 		rounds = append(rounds, groups(errs, r)...)
 		rounds[0] += 2         // both lists of the tenant
-		rounds[1] += exhausted // which one of them has told
+		rounds[1] += exhausted // one per exhausted allotment
 		return rounds
 	}
 	return []edgeCost{
@@ -532,7 +530,7 @@ func overviewCosts(people, exhausted int) []edgeCost {
 	}
 }
 
-// TestOverviewCosts holds the same of the parts of the overview, for tenants of 1, 50, 200 and 2000 people.
+// TestOverviewCosts tests the cost of the overview for tenants of 1, 50, 200 and 2000 users.
 func TestOverviewCosts(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -556,10 +554,10 @@ func TestOverviewCosts(t *testing.T) {
 					}
 					requests, parts := carried(rounds)
 					if got := r.Extensions.Upstream.BatchParts; got != parts {
-						t.Errorf("%d parts of batches, want %d of the rounds %v", got, parts, rounds)
+						t.Errorf("%d batch parts, want %d in rounds %v", got, parts, rounds)
 					}
 					if field := tt.field(); field != "" && users == 2000 && !shows(r, field) {
-						t.Error("there is nothing at the edge: this proves nothing")
+						t.Error("the edge has no objects: the test covers nothing")
 					}
 					g.readsNobodyElse(false)
 					g.answered(r, requests)
@@ -569,8 +567,8 @@ func TestOverviewCosts(t *testing.T) {
 	}
 }
 
-// TestCostOfAnyIDs reads the list of allotments once, for ids that no directory object can have and for others, which
-// are looked for in the directory before.
+// TestCostOfAnyIDs tests that the list of allotments is read once for several IDs, whether or not they can be
+// directory IDs.
 func TestCostOfAnyIDs(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -582,8 +580,7 @@ func TestCostOfAnyIDs(t *testing.T) {
 	e.answered(e.ask(text+" }", nil), 2)
 }
 
-// TestCostOfNothing asks for objects that do not exist, and for what is below them at the same time: one request, and
-// one error that says so.
+// TestCostOfNothing tests that missing objects and the fields below them cost one request and return one error.
 func TestCostOfNothing(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -621,23 +618,22 @@ func TestCostOfNothing(t *testing.T) {
 				}
 			}
 			if got := r.Extensions.Upstream.BatchParts; got != tt.parts {
-				t.Errorf("%d parts of batches, want %d", got, tt.parts)
+				t.Errorf("%d batch parts, want %d", got, tt.parts)
 			}
 			if said := g.log.String(); said != "" {
-				t.Errorf("in the log: %s", said)
+				t.Errorf("unexpected log: %s", said)
 			}
 			g.answered(r, 1)
 		})
 	}
 }
 
-// TestBadInputCostsNothing refuses what cannot be before it asks for anything, be it a list of the tenant that what is
-// selected will need.
+// TestBadInputCostsNothing tests that invalid input is rejected before any request, lists of the tenant included.
 func TestBadInputCostsNothing(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
 	r := g.ask(`{ users(first: 1) { pageInfo { endCursor } } groups(first: 1) { pageInfo { endCursor } } allotments(first: 1) { pageInfo { endCursor } } }`, nil)
-	var cursors []string // by the list that they are of
+	var cursors []string // by list
 	for field, connection := range r.Data {
 		cursors = append(cursors, "$"+field, fmt.Sprintf("%q", connection.(object)["pageInfo"].(object)["endCursor"]))
 	}
@@ -696,7 +692,7 @@ func TestBadInputCostsNothing(t *testing.T) {
 	}
 }
 
-// TestCostOfMe holds what the person costs who asks: one request, and one for all that belongs to the person.
+// TestCostOfMe tests the cost of `me`: one request, and one for all fields below.
 func TestCostOfMe(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -709,7 +705,7 @@ func TestCostOfMe(t *testing.T) {
 	g.answered(g.ask(`{ me { displayName usageRights { id } assignmentErrors { id } } }`, nil), 2)
 }
 
-// TestEveryEdgeHasItsCost has a row for each root field and each edge: for whatever a resolver answers.
+// TestEveryEdgeHasItsCost tests that edgeCosts has each root field and edge.
 func TestEveryEdgeHasItsCost(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{"query.me": true} // TestCostOfMe
@@ -719,7 +715,7 @@ func TestEveryEdgeHasItsCost(t *testing.T) {
 	}
 	want := map[string]bool{}
 	for root := range reflect.TypeFor[generated.ResolverRoot]().Methods() {
-		// What changes something, and what it shows afterwards, is counted where changes are.
+		// Mutations and payloads have tests of their own.
 		if root.Name == "Mutation" || strings.HasSuffix(root.Name, "Payload") || strings.HasSuffix(root.Name, "Result") {
 			continue
 		}
@@ -728,14 +724,14 @@ func TestEveryEdgeHasItsCost(t *testing.T) {
 		}
 	}
 	if len(want) < 60 {
-		t.Errorf("%d fields with resolvers: this proves nothing", len(want))
+		t.Errorf("%d fields with resolvers: the test covers nothing", len(want))
 	}
 	if diff := difference(want, have); diff != "" {
 		t.Errorf("(-resolvers +rows):\n%s", diff)
 	}
 }
 
-// TestAllotmentsOnce reads the list of allotments once, whoever wants it at the same time.
+// TestAllotmentsOnce tests that concurrent fields read the list of allotments once.
 func TestAllotmentsOnce(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})

@@ -17,8 +17,8 @@ import (
 	"licensegraph/loaders"
 )
 
-// TestEveryEdgeIsInTheTable has an edge for each field with a resolver, and for each other field that leads to one: what
-// is not in the table would not be prefetched.
+// TestEveryEdgeIsInTheTable tests that edges has each field with a resolver and each field that leads to one: others
+// are not prefetched.
 func TestEveryEdgeIsInTheTable(t *testing.T) {
 	t.Parallel()
 	resolved := map[string]bool{}
@@ -28,7 +28,7 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 		}
 	}
 	types := publicSchema().Types
-	// leads tells whether an object of a type has a field with a resolver, or one that leads to such.
+	// leads reports whether a type has a field with a resolver, or one that leads to such a field.
 	seen := map[string]bool{}
 	var leads func(typeName string) bool
 	leads = func(typeName string) bool {
@@ -50,25 +50,25 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 		for _, f := range definition.Fields {
 			name := definition.Name + "." + f.Name
 			switch {
-			case strings.HasPrefix(f.Name, "_") && f.Name != "_entities", f.Name == "stale": // what an answer after a change tells is read at once
+			case strings.HasPrefix(f.Name, "_") && f.Name != "_entities", f.Name == "stale": // payload fields that are read immediately
 			case resolved[strings.ToLower(name)] || f.Name == "_entities":
 				if checked++; edges[name] == nil || edges[name].get == nil {
 					t.Errorf("%s has a resolver and no edge", name)
 				}
 			case leads(f.Type.Name()):
 				if checked++; edges[name] == nil || edges[name].visit == nil {
-					t.Errorf("%s leads to edges and is in no table", name)
+					t.Errorf("%s leads to edges and has no edge", name)
 				}
 			}
 		}
 	}
 	if checked < 90 {
-		t.Errorf("%d fields: this proves nothing", checked)
+		t.Errorf("%d fields: the test covers nothing", checked)
 	}
 	for name, e := range edges {
 		typeName, field := e.place()
 		if definition := types[typeName]; definition == nil || definition.Fields.ForName(field) == nil {
-			t.Errorf("%s is no field", name)
+			t.Errorf("%s is not a field", name)
 		}
 		for _, property := range e.requires {
 			of, property, _ := strings.Cut(property, ".")
@@ -79,8 +79,8 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 	}
 }
 
-// TestEdgesBlock has each edge ask for what is not there yet, or answer from what its parent has. That something was not
-// read is never taken for an answer, or another error.
+// TestEdgesBlock tests that each edge returns ErrBlocked until its values are loaded, and never another result or
+// error.
 func TestEdgesBlock(t *testing.T) {
 	t.Parallel()
 	const id, other = "05e9a617-0261-4cee-bb44-138d3ef5d965", "c7df2760-2c81-4ef7-b578-5b5392b571df"
@@ -138,7 +138,7 @@ func TestEdgesBlock(t *testing.T) {
 		}
 		for _, parent := range given {
 			if parent == nil {
-				t.Errorf("%s: there is no parent to try", name)
+				t.Errorf("%s: no parent", name)
 				continue
 			}
 			all := loaders.New(t.Context(), nil, func(string) []string {
@@ -155,11 +155,11 @@ func TestEdgesBlock(t *testing.T) {
 			case errors.Is(err, loaders.ErrBlocked) && !found:
 				blocked++
 			case err != nil || !answers[name]:
-				t.Errorf("%s of %T: %v, found something: %v", name, parent, err, found)
+				t.Errorf("%s of %T: %v, visited objects: %v", name, parent, err, found)
 			}
 		}
 	}
 	if blocked < 60 {
-		t.Errorf("%d edges are blocked: this proves nothing", blocked)
+		t.Errorf("%d blocked edges: the test covers nothing", blocked)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// The endpoints of the embedded tenant that the main question reads.
+// Endpoints of the embedded tenant that mainQuestion reads.
 const (
 	tokenEndpoint  = "POST /oauth2/v2.0/token"
 	batchEndpoint  = "POST /$batch"
@@ -27,13 +27,13 @@ const (
 	skusEndpoint   = "GET /subscribedSkus"
 )
 
-// attempts is how often one request is sent at most.
+// attempts is the maximum number of attempts of one request.
 const attempts = 3
 
-// thirtyErrors is the main question over as many errors as fill two batches.
+// thirtyErrors is mainQuestion for 30 errors, which fill two batches.
 var thirtyErrors = strings.Replace(mainQuestion, "100", "30", 1)
 
-// What a failure takes from the answer to it.
+// Paths that a failure makes null.
 const (
 	lostList   = "assignmentErrors"
 	lostRights = "assignmentErrors.nodes.#.usageRight"
@@ -41,11 +41,11 @@ const (
 	lostGroups = "assignmentErrors.nodes.#.assignedTo.licenseAssignmentStates.#.assignedByGroup.displayName"
 )
 
-// clientError is what a client reads of an error.
+// clientError is an error as a client gets it.
 type clientError struct {
 	Code       string  `json:"code"`
 	Path       string  `json:"path"`            // # for any index
-	Count      int     `json:"count,omitempty"` // 0 for one alone
+	Count      int     `json:"count,omitempty"` // 0 for a single error
 	Retryable  bool    `json:"retryable,omitempty"`
 	RetryAfter float64 `json:"retryAfterSeconds,omitempty"`
 	Permission string  `json:"permission,omitempty"`
@@ -67,7 +67,7 @@ func clientErrors(r response) []clientError {
 	return errs
 }
 
-// pattern writes a path with # for its indices.
+// pattern returns a path with # for its indices.
 func pattern(path []any) string {
 	var names []string
 	for _, step := range path {
@@ -80,7 +80,7 @@ func pattern(path []any) string {
 	return strings.Join(names, ".")
 }
 
-// without returns an answer's data with null at a path; # in it stands for every index.
+// without returns the data with null at a path; # matches every index.
 func without(t *testing.T, r response, path string) map[string]any {
 	t.Helper()
 	var whole response
@@ -113,18 +113,18 @@ func lose(value any, path []string) (lost int) {
 	return lost
 }
 
-// warm answers the question once, without a failure, and begins to count anew.
+// warm runs a query without failures and resets the counts.
 func (g *gateway) warm(query string) response {
 	g.t.Helper()
 	r := g.ask(query, nil)
 	if len(r.Errors) > 0 {
-		g.t.Fatalf("the question fails before anything went wrong: %v", r.Errors)
+		g.t.Fatalf("errors without a fault: %v", r.Errors)
 	}
 	g.forget()
 	return r
 }
 
-// forget begins to count anew, with nothing going wrong and no short cool-down left.
+// forget resets the counts, faults and cool-downs.
 func (g *gateway) forget() {
 	g.tenant.ClearFaults()
 	g.tenant.ResetCounts()
@@ -133,8 +133,7 @@ func (g *gateway) forget() {
 	g.log.reset()
 }
 
-// fails checks an answer that is not whole: the data that is left, the errors beside it, and what holds of
-// every failure.
+// fails checks a response with errors: the remaining data, the errors, and the invariants of failures.
 func (g *gateway) fails(t *testing.T, r response, data map[string]any, errs ...clientError) {
 	t.Helper()
 	if diff := difference(data, r.Data, ignoreCursors); diff != "" {
@@ -145,14 +144,14 @@ func (g *gateway) fails(t *testing.T, r response, data map[string]any, errs ...c
 	}
 	for _, e := range r.Errors {
 		if id, _ := e.Extensions["upstreamRequestId"].(string); e.Extensions["upstreamCode"] != nil && e.Extensions["upstreamCode"] != "invalid_client" && e.Extensions["upstreamCode"] != "unauthorized_client" && len(id) != 36 {
-			t.Errorf("an error of the service without its request id: %v", e)
+			t.Errorf("upstream error without request ID: %v", e)
 		}
 	}
 	g.bounded(t)
 	g.discreet(t, r)
 }
 
-// bounded checks that nothing was sent more often than it may be.
+// bounded checks that no request exceeded the maximum number of attempts.
 func (g *gateway) bounded(t *testing.T) {
 	t.Helper()
 	sent := map[string]int{}
@@ -166,7 +165,7 @@ func (g *gateway) bounded(t *testing.T) {
 	}
 }
 
-// discreet checks that neither the log nor an error holds a secret, a token or somebody's name.
+// discreet checks that neither the log nor an error has a secret, a token or a name.
 func (g *gateway) discreet(t *testing.T, r response) {
 	t.Helper()
 	errs, err := json.Marshal(r.Errors)
@@ -181,7 +180,7 @@ func (g *gateway) discreet(t *testing.T, r response) {
 	}
 }
 
-// names returns how the people in an answer are called.
+// names returns the user names in a response.
 func names(value any) []string {
 	var found []string
 	switch v := value.(type) {
@@ -201,14 +200,13 @@ func names(value any) []string {
 	return found
 }
 
-// sent counts how often an endpoint was called, as a request or as a part of a batch.
+// sent returns the number of calls of an endpoint, batch parts included.
 func (g *gateway) sent(endpoint string) int {
 	count := g.tenant.Counts()[endpoint]
 	return count.Requests + count.Parts
 }
 
-// TestFailingEdge answers each status for each part of the main question, for good. The rest of the answer
-// stays, and one error tells what is missing and why.
+// TestFailingEdge returns each status for each part of mainQuestion. The other data stays, with one error.
 func TestFailingEdge(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -227,7 +225,7 @@ func TestFailingEdge(t *testing.T) {
 			whole := g.warm(thirtyErrors)
 			count := lose(without(t, whole, ""), strings.Split(edge.lost, "."))
 			if edge.lost == lostRights {
-				count = 30 // it is null already where there is no right
+				count = 30 // already null without a right
 			}
 			if count == 1 {
 				count = 0
@@ -256,7 +254,7 @@ func TestFailingEdge(t *testing.T) {
 				t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
 					defer g.forget()
 					if edge.lost != lostRights && tt.code == "NOT_FOUND" {
-						tt.code = "UPSTREAM_UNAVAILABLE" // it is the list that is missing, no object of it
+						tt.code = "UPSTREAM_UNAVAILABLE" // the list is missing, not an object
 					}
 					g.tenant.Inject(emulator.Fault{Endpoint: edge.endpoint, Status: tt.status, Code: "somethingWrong", Times: -1})
 					r := g.ask(thirtyErrors, nil)
@@ -266,7 +264,7 @@ func TestFailingEdge(t *testing.T) {
 						want.Permission = edge.permission
 					}
 					if edge.lost == lostRights && tt.code == "NOT_FOUND" {
-						g.fails(t, r, without(t, whole, edge.lost)) // there is no right, which is no error
+						g.fails(t, r, without(t, whole, edge.lost)) // no right, no error
 						return
 					}
 					g.fails(t, r, without(t, whole, edge.lost), want)
@@ -279,13 +277,13 @@ func TestFailingEdge(t *testing.T) {
 						t.Errorf("sent %d, want %d", got, sent)
 					}
 					least, most := time.Duration(0), 500*time.Millisecond
-					if tt.status == 429 { // each refused call counts against the limit
+					if tt.status == 429 { // each rejected call counts against the limit
 						least, most = 2*time.Second, 4*time.Second
 					}
 					if got := g.waits.take(); tt.attempts == attempts && (len(got) != 2 || got[0] < least || got[0] > most || got[1] < 2*least || got[1] > 2*most) {
 						t.Errorf("waited %v", got)
 					} else if tt.attempts < attempts && len(got) > 0 {
-						t.Errorf("waited %v for what will not pass", got)
+						t.Errorf("waited %v for a permanent error", got)
 					}
 					lines := 1
 					if tt.code == "NOT_FOUND" {
@@ -300,8 +298,7 @@ func TestFailingEdge(t *testing.T) {
 	}
 }
 
-// TestFailingBatch fails a batch as a whole: each edge that travelled in it is lost, and no part of it is
-// taken for missing.
+// TestFailingBatch fails a whole batch: each edge in it has an error, and none is reported as missing.
 func TestFailingBatch(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -309,7 +306,7 @@ func TestFailingBatch(t *testing.T) {
 	whole := g.warm(thirtyErrors)
 	nothing := without(t, whole, lostRights)
 	lose(nothing, strings.Split(lostStates, "."))
-	const edges = 60 // the rights and the states of thirty
+	const edges = 60 // rights and states of thirty users
 
 	for _, tt := range []struct {
 		status, attempts int
@@ -330,7 +327,7 @@ func TestFailingBatch(t *testing.T) {
 			g.tenant.Inject(emulator.Fault{Endpoint: batchEndpoint, Status: tt.status, Times: -1, Code: "somethingWrong"})
 			r := g.ask(thirtyErrors, nil)
 			for i := range r.Errors {
-				r.Errors[i].Path = nil // of whichever edge came first
+				r.Errors[i].Path = nil // of any edge
 			}
 			g.fails(t, r, nothing, clientError{Code: tt.code, Count: edges, Retryable: tt.retryable, Upstream: "somethingWrong"})
 			if got := g.sent(batchEndpoint); got != 2*tt.attempts {
@@ -344,7 +341,7 @@ func TestFailingBatch(t *testing.T) {
 			g.tenant.Inject(emulator.Fault{Endpoint: batchEndpoint, Status: status})
 			g.fails(t, g.ask(thirtyErrors, nil), whole.Data)
 			if got := g.sent(batchEndpoint); got != 3 {
-				t.Errorf("%d batches, want 3: the one that failed is sent again", got)
+				t.Errorf("%d batches, want 3 with one repetition", got)
 			}
 			if got := g.sent(rightEndpoint); got != 30 {
 				t.Errorf("read %d rights, want 30", got)
@@ -361,7 +358,7 @@ func TestFailingBatch(t *testing.T) {
 	})
 }
 
-// TestFailingPart fails one part of a batch: it alone is sent again, and the answers of the others are kept.
+// TestFailingPart fails one part of a batch: only this part is repeated.
 func TestFailingPart(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -413,7 +410,7 @@ func TestFailingPart(t *testing.T) {
 				t.Errorf("the error is at %v, want %d", index, place)
 			}
 			if failing, others := timesSent(); failing != tt.attempts || others != 1 {
-				t.Errorf("the part was sent %d times and another one %d times, want %d and 1", failing, others, tt.attempts)
+				t.Errorf("failed part sent %d times, another part %d times, want %d and 1", failing, others, tt.attempts)
 			}
 		})
 	}
@@ -423,27 +420,27 @@ func TestFailingPart(t *testing.T) {
 			g.tenant.Inject(emulator.Fault{Contains: part, Status: status})
 			g.fails(t, g.ask(thirtyErrors, nil), whole.Data)
 			if failing, others := timesSent(); failing != 2 || others != 1 {
-				t.Errorf("the part was sent %d times and another one %d times, want 2 and 1", failing, others)
+				t.Errorf("failed part sent %d times, another part %d times, want 2 and 1", failing, others)
 			}
 		})
 	}
-	t.Run("all once", func(t *testing.T) {
+	t.Run("all parts once", func(t *testing.T) {
 		defer g.forget()
 		g.tenant.Inject(emulator.Fault{Endpoint: rightEndpoint, Status: 401, Times: 30})
 		g.fails(t, g.ask(thirtyErrors, nil), whole.Data)
 		if got := g.sent(tokenEndpoint); got != 1 {
-			t.Errorf("asked for %d tokens because of one that was not taken", got)
+			t.Errorf("requested %d tokens after a rejected token", got)
 		}
 	})
 }
 
-// TestRetryAfter holds how long the service is left alone before a request is repeated.
+// TestRetryAfter tests the waits before a request is repeated.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	whole := g.warm(thirtyErrors)
 	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
-	// between is about all waits together: what is left of a cool-down after the first of them is waited as well.
+	// between checks the sum of the waits: after the first wait, the rest of the cool-down is waited too.
 	between := func(least, most time.Duration) func([]time.Duration) bool {
 		return func(waits []time.Duration) bool {
 			var total time.Duration
@@ -464,16 +461,16 @@ func TestRetryAfter(t *testing.T) {
 		lost   string
 	}{
 		{"seconds", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "7"}}, between(7*time.Second, 7*time.Second), nil, ""},
-		{"the longest that is waited", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "10"}}, between(10*time.Second, 10*time.Second), nil, ""},
-		{"of a 503", []emulator.Fault{{Endpoint: errorsEndpoint, Status: 503, RetryAfter: "4"}}, between(4*time.Second, 4*time.Second), nil, ""},
+		{"longest allowed", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "10"}}, between(10*time.Second, 10*time.Second), nil, ""},
+		{"503", []emulator.Fault{{Endpoint: errorsEndpoint, Status: 503, RetryAfter: "4"}}, between(4*time.Second, 4*time.Second), nil, ""},
 		{"a date", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: in(8 * time.Second)}}, between(3*time.Second, 8*time.Second), nil, ""},
 		{"a date in the past", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: in(-time.Hour)}}, backsOff, nil, ""},
 		{"absent", []emulator.Fault{{Endpoint: errorsEndpoint, Status: 429}}, backsOff, nil, ""},
 		{"zero", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "0"}}, backsOff, nil, ""},
 		{"negative", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "-5"}}, backsOff, nil, ""},
-		{"no number", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "soon"}}, backsOff, nil, ""},
+		{"not a number", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "soon"}}, backsOff, nil, ""},
 		{
-			"the longest of several parts",
+			"longest of several parts",
 			[]emulator.Fault{{Endpoint: rightEndpoint, RetryAfter: "3"}, {Endpoint: usersEndpoint, RetryAfter: "6"}, {Endpoint: rightEndpoint, RetryAfter: "2"}},
 			func(waits []time.Duration) bool { return len(waits) > 0 && slices.Max(waits) == 6*time.Second }, nil, "",
 		},
@@ -482,11 +479,11 @@ func TestRetryAfter(t *testing.T) {
 			[]clientError{{Code: "UPSTREAM_THROTTLED", Path: lostList, Retryable: true, RetryAfter: 550, Upstream: "TooManyRequests"}}, lostList,
 		},
 		{
-			"too long for one edge", []emulator.Fault{{Endpoint: usersEndpoint, Times: -1, RetryAfter: "11"}}, none,
+			"one edge too long", []emulator.Fault{{Endpoint: usersEndpoint, Times: -1, RetryAfter: "11"}}, none,
 			[]clientError{{Code: "UPSTREAM_THROTTLED", Path: lostStates, Count: 30, Retryable: true, RetryAfter: 11, Upstream: "TooManyRequests"}}, lostStates,
 		},
 		{
-			"beyond all numbers", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "99999999999"}}, none,
+			"out of range", []emulator.Fault{{Endpoint: errorsEndpoint, RetryAfter: "99999999999"}}, none,
 			[]clientError{{Code: "UPSTREAM_THROTTLED", Path: lostList, Retryable: true, RetryAfter: 24 * 60 * 60, Upstream: "TooManyRequests"}}, lostList,
 		},
 	} {
@@ -504,14 +501,14 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestBrokenConnection lets answers not come at all, or not in time.
+// TestBrokenConnection tests missing and late responses.
 func TestBrokenConnection(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
 	unavailable := func(path string, count int) clientError {
 		return clientError{Code: "UPSTREAM_UNAVAILABLE", Path: path, Count: count, Retryable: true}
 	}
-	t.Run("cut", func(t *testing.T) {
+	t.Run("connection closed", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{})
 		whole := g.warm(thirtyErrors)
@@ -522,7 +519,7 @@ func TestBrokenConnection(t *testing.T) {
 				g.fails(t, g.ask(thirtyErrors, nil), whole.Data)
 			})
 		}
-		t.Run("for good", func(t *testing.T) {
+		t.Run("permanent", func(t *testing.T) {
 			defer g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: byIDsEndpoint, Cut: true, Times: -1})
 			r := g.ask(thirtyErrors, nil)
@@ -532,16 +529,16 @@ func TestBrokenConnection(t *testing.T) {
 			}
 		})
 	})
-	t.Run("all idle ones cut", func(t *testing.T) {
+	t.Run("idle connections closed", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{})
-		g.warm(mainQuestion) // leaves some
+		g.warm(mainQuestion) // leaves connections open
 		g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Cut: true, Times: -1})
 		r := g.ask(`{ assignmentErrors(first: 3) { nodes { id } } }`, nil)
 		if u := r.Extensions.Upstream; u.Retries != attempts-1 {
 			t.Errorf("%d retries, want %d", u.Retries, attempts-1)
 		}
-		g.costAgrees(r) // those that the transport repeats by itself included
+		g.costAgrees(r) // repetitions of the transport included
 	})
 	t.Run("slow", func(t *testing.T) {
 		t.Parallel()
@@ -549,7 +546,7 @@ func TestBrokenConnection(t *testing.T) {
 		whole := g.warm(thirtyErrors)
 		g.timeout = 150 * time.Millisecond
 		g.restart()
-		t.Run("for good", func(t *testing.T) {
+		t.Run("permanent", func(t *testing.T) {
 			defer g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Delay: time.Minute, Times: -1})
 			g.fails(t, g.ask(thirtyErrors, nil), without(t, whole, lostList), unavailable(lostList, 0))
@@ -565,8 +562,8 @@ func TestBrokenConnection(t *testing.T) {
 	})
 }
 
-// TestUnreadable answers what no client can read. What is no JSON is read again, parts of a batch in smaller batches and
-// at last alone. What is JSON of another shape is not: it would be the same.
+// TestUnreadable tests malformed responses. Invalid JSON is read again, batch parts in smaller batches and then
+// alone. Valid JSON of a wrong shape is not read again.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -581,21 +578,21 @@ func TestUnreadable(t *testing.T) {
 		count int
 		waits int
 	}{
-		{"list cut short", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`, Times: -1}, without(t, whole, lostList), lostList, 0, 2},
-		{"list is a page of HTML", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`, Times: -1}, without(t, whole, lostList), lostList, 0, 2},
-		{"list is empty text", emulator.Fault{Endpoint: errorsEndpoint, Rewrite: text(""), Times: -1}, without(t, whole, lostList), lostList, 0, 2},
-		{"list cut short once", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`}, whole.Data, "", 0, 1},
-		{"list is a page of HTML once", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`}, whole.Data, "", 0, 1},
-		{"list without a value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{}`}, without(t, whole, lostList), lostList, 0, 0},
-		{"list with an object for a value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":{}}`}, without(t, whole, lostList), lostList, 0, 0},
+		{"truncated list", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`, Times: -1}, without(t, whole, lostList), lostList, 0, 2},
+		{"HTML list", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`, Times: -1}, without(t, whole, lostList), lostList, 0, 2},
+		{"empty list body", emulator.Fault{Endpoint: errorsEndpoint, Rewrite: text(""), Times: -1}, without(t, whole, lostList), lostList, 0, 2},
+		{"truncated list once", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":"`}, whole.Data, "", 0, 1},
+		{"HTML list once", emulator.Fault{Endpoint: errorsEndpoint, Body: `<html>`}, whole.Data, "", 0, 1},
+		{"list without value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{}`}, without(t, whole, lostList), lostList, 0, 0},
+		{"list with object as value", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":{}}`}, without(t, whole, lostList), lostList, 0, 0},
 		{"element of another type", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":["text"]}`}, without(t, whole, lostList), lostList, 0, 0},
 		{"property of another type", emulator.Fault{Endpoint: errorsEndpoint, Body: `{"value":[{"id":1}]}`}, without(t, whole, lostList), lostList, 0, 0},
-		{"envelope of the batches", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":`, Times: -1}, whole.Data, "", 0, 0},
-		{"batches without answers", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[]}`, Times: -1}, whole.Data, "", 0, 0},
-		{"batches with answers to somebody else", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[{"id":"77","status":200},{"id":"-1"},{"id":"x"}]}`, Times: -1}, whole.Data, "", 0, 0},
-		{"a part of a batch is HTML", emulator.Fault{Endpoint: batchEndpoint, Rewrite: rawPart}, whole.Data, "", 0, 0},
+		{"batch envelope", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":`, Times: -1}, whole.Data, "", 0, 0},
+		{"batch without responses", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[]}`, Times: -1}, whole.Data, "", 0, 0},
+		{"batch with unknown IDs", emulator.Fault{Endpoint: batchEndpoint, Body: `{"responses":[{"id":"77","status":200},{"id":"-1"},{"id":"x"}]}`, Times: -1}, whole.Data, "", 0, 0},
+		{"HTML batch part", emulator.Fault{Endpoint: batchEndpoint, Rewrite: rawPart}, whole.Data, "", 0, 0},
 		{"parts", emulator.Fault{Endpoint: usersEndpoint, Rewrite: text(`"text"`), Times: -1}, without(t, whole, lostStates), lostStates, 30, 2},
-		{"parts once", emulator.Fault{Endpoint: usersEndpoint, Rewrite: text(`"text"`)}, whole.Data, "", 0, 1},
+		{"HTML batch part once", emulator.Fault{Endpoint: usersEndpoint, Rewrite: text(`"text"`)}, whole.Data, "", 0, 1},
 		{"groups", emulator.Fault{Endpoint: byIDsEndpoint, Rewrite: text(`{"value":[17]}`), Times: -1}, without(t, whole, lostGroups), lostGroups, lose(without(t, whole, ""), strings.Split(lostGroups, ".")), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -612,7 +609,7 @@ func TestUnreadable(t *testing.T) {
 			}
 		})
 	}
-	t.Run("one part without an answer", func(t *testing.T) {
+	t.Run("batch part without response", func(t *testing.T) {
 		defer g.forget()
 		g.tenant.Inject(emulator.Fault{Endpoint: batchEndpoint, Rewrite: func(body []byte) []byte {
 			var envelope map[string][]map[string]any
@@ -631,7 +628,7 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
-// rawPart makes the body of a batch's first part a page of HTML as it is, so that the whole is no JSON.
+// rawPart inserts HTML in the first part of a batch, which makes the batch invalid JSON.
 func rawPart(body []byte) []byte {
 	var envelope map[string][]map[string]any
 	_ = json.Unmarshal(body, &envelope)
@@ -640,8 +637,7 @@ func rawPart(body []byte) []byte {
 	return bytes.Replace(body, []byte(`"RAW"`), []byte("<!DOCTYPE html><html><title>Service Unavailable</title></html>"), 1)
 }
 
-// TestUnknownValues answers values of enumerations that nobody has seen yet. They fail nothing, and can be
-// read as they are.
+// TestUnknownValues tests unknown enum values: no field fails, and the text fields have them.
 func TestUnknownValues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -663,7 +659,7 @@ func TestUnknownValues(t *testing.T) {
 			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Times: -1, Rewrite: func(body []byte) []byte {
 				var value any
 				if json.Unmarshal(body, &value) != nil {
-					return body // of a part with no content
+					return body // of a part without content
 				}
 				overwrite(value, tt.property, "brandNew")
 				body, _ = json.Marshal(value)
@@ -684,13 +680,13 @@ func TestUnknownValues(t *testing.T) {
 				}
 			})
 			if seen == 0 {
-				t.Errorf("nothing was seen: %s", r.raw)
+				t.Errorf("unknown values are missing: %s", r.raw)
 			}
 		})
 	}
 }
 
-// groupID returns the id of some group.
+// groupID returns the ID of a group.
 func (g *gateway) groupID() string {
 	g.t.Helper()
 	r := g.ask(`{ users(first: 50) { nodes { licenseAssignmentStates { assignedByGroup { id } } } } }`, nil)
@@ -701,7 +697,7 @@ func (g *gateway) groupID() string {
 		}
 	})
 	if id == "" {
-		g.t.Fatal("nobody has a license from a group")
+		g.t.Fatal("no user has a license from a group")
 	}
 	g.forget()
 	return id
@@ -721,7 +717,7 @@ func walk(value any, visit func(map[string]any)) {
 	}
 }
 
-// overwrite sets each property of the name.
+// overwrite sets all properties with a name.
 func overwrite(value any, property string, to any) {
 	walk(value, func(object map[string]any) {
 		if _, ok := object[property]; ok {
@@ -730,7 +726,7 @@ func overwrite(value any, property string, to any) {
 	})
 }
 
-// rewritten returns a fault that sets each property of the name in an answer.
+// rewritten returns a fault that sets all properties with a name in a response.
 func rewritten(endpoint, property string, to any) emulator.Fault {
 	return emulator.Fault{Endpoint: endpoint, Times: -1, Rewrite: func(body []byte) []byte {
 		var value any
@@ -743,8 +739,8 @@ func rewritten(endpoint, property string, to any) emulator.Fault {
 	}}
 }
 
-// TestStrangers has assignees that are of no kind known here, or gone.
-func TestStrangers(t *testing.T) {
+// TestUnknownAssignees tests assignees of unknown types and deleted ones.
+func TestUnknownAssignees(t *testing.T) {
 	t.Parallel()
 	const query = `{ assignmentErrors(first: 3) { nodes { id assignedTo { __typename id displayName ... on OtherDirectoryObject { odataType } ... on User { department } } } } }`
 	g := startGateway(t, emulator.Options{})
@@ -783,7 +779,7 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%s", r.raw)
 		}
 	})
-	t.Run("gone from the error", func(t *testing.T) {
+	t.Run("missing in the error", func(t *testing.T) {
 		defer g.forget()
 		g.tenant.Inject(rewritten(errorsEndpoint, "assignedTo", nil))
 		r := g.ask(query, nil)
@@ -796,7 +792,7 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%s", r.raw)
 		}
 	})
-	t.Run("gone from the directory", func(t *testing.T) {
+	t.Run("deleted from the directory", func(t *testing.T) {
 		defer g.forget()
 		g.tenant.Inject(emulator.Fault{Endpoint: byIDsEndpoint, Body: `{"value":[]}`})
 		r := g.ask(query, nil)
@@ -809,34 +805,34 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%s", r.raw)
 		}
 	})
-	t.Run("group that was deleted", func(t *testing.T) {
+	t.Run("deleted group", func(t *testing.T) {
 		defer g.forget()
 		r := g.ask(`{ users(first: 500) { nodes { licenseAssignmentStates { assignedByGroup { id displayName } } } } }`, nil)
 		if len(r.Errors) > 0 {
 			t.Errorf("%s", r.raw)
 		}
 		if users := r.Data["users"].(map[string]any)["nodes"].([]any); len(users) != 500 {
-			t.Errorf("%d people beside it", len(users))
+			t.Errorf("%d users with other assignees", len(users))
 		}
 		g.discreet(t, r)
 		if g.log.String() != "" {
-			t.Errorf("a group that is gone is in the log: %s", g.log)
+			t.Errorf("a deleted group is in the log: %s", g.log)
 		}
 	})
 }
 
-// TestAssigneesThatAreNoPeople has one error whose assignee is no person who can be read. The other errors are counted, and
-// what has no meaning for the assignee is null without an error.
-func TestAssigneesThatAreNoPeople(t *testing.T) {
+// TestAssigneesThatAreNotUsers tests an error whose assignee is not a readable user. The other errors are counted,
+// and fields that do not apply are null without an error.
+func TestAssigneesThatAreNotUsers(t *testing.T) {
 	t.Parallel()
 	const overview = `{ licensingOverview { assignmentErrors { total withoutSource byGroup { count group { displayName } } } } }`
 	const list = `{ assignmentErrors(first: 3) { nodes { code assignedTo { __typename id } licenseAssignmentStates { error } remedy { action } } } }`
 	for name, assignee := range map[string]any{
-		"a group":      map[string]any{"@odata.type": "#microsoft.graph.group", "id": "16b07276-b8c5-42c7-8f28-b083f6db7497", "displayName": "All employees"},
-		"a device":     map[string]any{"@odata.type": "#microsoft.graph.device", "id": "16b07276-b8c5-42c7-8f28-b083f6db7498"},
-		"unknown":      map[string]any{"@odata.type": "#microsoft.graph.robot", "id": "16b07276-b8c5-42c7-8f28-b083f6db7499"},
-		"gone":         map[string]any{"@odata.type": "#microsoft.graph.user", "id": "16b07276-b8c5-42c7-8f28-b083f6db7490", "displayName": "Gone"},
-		"nobody named": nil,
+		"a group":     map[string]any{"@odata.type": "#microsoft.graph.group", "id": "16b07276-b8c5-42c7-8f28-b083f6db7497", "displayName": "All employees"},
+		"a device":    map[string]any{"@odata.type": "#microsoft.graph.device", "id": "16b07276-b8c5-42c7-8f28-b083f6db7498"},
+		"unknown":     map[string]any{"@odata.type": "#microsoft.graph.robot", "id": "16b07276-b8c5-42c7-8f28-b083f6db7499"},
+		"gone":        map[string]any{"@odata.type": "#microsoft.graph.user", "id": "16b07276-b8c5-42c7-8f28-b083f6db7490", "displayName": "Gone"},
+		"no assignee": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -880,7 +876,7 @@ func TestAssigneesThatAreNoPeople(t *testing.T) {
 	}
 }
 
-// TestNextLinkElsewhere lets pages continue at places to which no token may travel.
+// TestNextLinkElsewhere tests that next links to other hosts and paths are rejected: they would get the token.
 func TestNextLinkElsewhere(t *testing.T) {
 	t.Parallel()
 	called := make(chan string, 100)
@@ -950,7 +946,7 @@ func TestNextLinkElsewhere(t *testing.T) {
 	}
 }
 
-// TestRedirect is not followed: a token would travel with it.
+// TestRedirect tests that redirects are not followed: they would get the token.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
@@ -972,7 +968,7 @@ func TestRedirect(t *testing.T) {
 	g.discreet(t, r)
 }
 
-// TestToken fails the token endpoint.
+// TestToken tests failures of the token endpoint.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	const query = `{ subscribedSkus { nodes { skuId } } }`
@@ -987,13 +983,13 @@ func TestToken(t *testing.T) {
 		{"down once", []emulator.Fault{{Status: 503}}, nil, 2, 1},
 		{"cut once", []emulator.Fault{{Cut: true}}, nil, 2, 1},
 		{"throttled once", []emulator.Fault{{RetryAfter: "4"}}, nil, 2, 1},
-		{"says so itself once", []emulator.Fault{{Status: 400, Body: `{"error":"temporarily_unavailable"}`}}, nil, 2, 1},
+		{"error response once", []emulator.Fault{{Status: 400, Body: `{"error":"temporarily_unavailable"}`}}, nil, 2, 1},
 		{"down", []emulator.Fault{{Status: 500, Times: -1}}, &clientError{Code: "UPSTREAM_UNAVAILABLE", Retryable: true, Upstream: "temporarily_unavailable"}, 3, 2},
-		{"throttled for long", []emulator.Fault{{RetryAfter: "600", Times: -1}}, &clientError{Code: "UPSTREAM_THROTTLED", Retryable: true, RetryAfter: 600, Upstream: "temporarily_unavailable"}, 1, 0},
+		{"throttled permanently", []emulator.Fault{{RetryAfter: "600", Times: -1}}, &clientError{Code: "UPSTREAM_THROTTLED", Retryable: true, RetryAfter: 600, Upstream: "temporarily_unavailable"}, 1, 0},
 		{"wrong secret", []emulator.Fault{{Status: 401, Body: wrong, Times: -1}}, &clientError{Code: "UNAUTHENTICATED", Upstream: "invalid_client"}, 1, 0},
 		{"unknown application", []emulator.Fault{{Status: 400, Body: `{"error":"unauthorized_client"}`, Times: -1}}, &clientError{Code: "UNAUTHENTICATED", Upstream: "unauthorized_client"}, 1, 0},
 		{"not JSON", []emulator.Fault{{Body: `<html>`, Times: -1}}, &clientError{Code: "UPSTREAM_UNAVAILABLE", Retryable: true}, 3, 2},
-		{"no token in it", []emulator.Fault{{Body: `{"token_type":"Bearer"}`, Times: -1}}, &clientError{Code: "UPSTREAM_UNAVAILABLE", Retryable: true}, 3, 2},
+		{"no token", []emulator.Fault{{Body: `{"token_type":"Bearer"}`, Times: -1}}, &clientError{Code: "UPSTREAM_UNAVAILABLE", Retryable: true}, 3, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -1012,14 +1008,14 @@ func TestToken(t *testing.T) {
 				g.fails(t, r, map[string]any{"subscribedSkus": nil}, *tt.err)
 			}
 			if got := g.sent(tokenEndpoint); got != tt.tokens {
-				t.Errorf("asked for %d tokens, want %d", got, tt.tokens)
+				t.Errorf("requested %d tokens, want %d", got, tt.tokens)
 			}
 			if got := g.waits.take(); len(got) != tt.waits {
 				t.Errorf("waited %v, want %d waits", got, tt.waits)
 			}
 		})
 	}
-	t.Run("not taken once", func(t *testing.T) {
+	t.Run("rejected once", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{Users: 20})
 		g.warm(query)
@@ -1028,10 +1024,10 @@ func TestToken(t *testing.T) {
 			t.Error(r.Errors)
 		}
 		if got := g.sent(tokenEndpoint); got != 1 {
-			t.Errorf("asked for %d tokens, want one more", got)
+			t.Errorf("requested %d tokens, want one more", got)
 		}
 	})
-	t.Run("roles taken away", func(t *testing.T) {
+	t.Run("roles removed", func(t *testing.T) {
 		t.Parallel()
 		g := startGateway(t, emulator.Options{Users: 20, Variants: emulator.Variants{Roles: []string{"User.Read.All"}}})
 		r := g.ask(`{ subscribedSkus { nodes { skuId } } users(first: 2) { nodes { id } } }`, nil)
@@ -1039,12 +1035,12 @@ func TestToken(t *testing.T) {
 			t.Error(diff)
 		}
 		if r.Data["users"] == nil {
-			t.Errorf("the rest is gone: %s", r.raw)
+			t.Errorf("other data is missing: %s", r.raw)
 		}
 	})
 }
 
-// TestInnerCode shows the innermost code of an error, however it is spelled, and not its message.
+// TestInnerCode tests that the innermost error code is returned, and its message is not.
 func TestInnerCode(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
@@ -1060,7 +1056,7 @@ func TestInnerCode(t *testing.T) {
 			t.Errorf("%s\n%s", body, diff)
 		}
 		if bytes.Contains(r.raw, []byte("Adele")) || strings.Contains(g.log.String(), "Adele") {
-			t.Errorf("the service's message is shown: %s %s", r.raw, g.log)
+			t.Errorf("the service's message is returned: %s %s", r.raw, g.log)
 		}
 	}
 }

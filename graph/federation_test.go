@@ -12,13 +12,13 @@ import (
 
 type rep = map[string]any
 
-// entities asks for entities, as a federation router does.
+// entities queries _entities, like a federation router.
 func (g *gateway) entities(selected string, reps ...any) response {
 	g.t.Helper()
 	return g.ask(`query Q($reps: [_Any!]!) { _entities(representations: $reps) { __typename `+selected+` } }`, map[string]any{"reps": append([]any{}, reps...)})
 }
 
-// everything selects something that has to be read of each type.
+// everything selects a field of each type that requires a read.
 const everything = `
 	... on User { id displayName }
 	... on Group { id displayName }
@@ -26,7 +26,7 @@ const everything = `
 	... on UsageRight { id holderId skuPartNumber }
 	... on SubscribedSku { skuId consumedUnits }`
 
-// related selects relations beside them, which gqlgen resolves for all entities of a type together.
+// related adds relations, which gqlgen resolves for all entities of a type in one batch.
 const related = everything + `
 	... on User { usageRights { id } assignments { id } assignmentErrors { id } licenseDetails { id } licenseAssignmentStates { state } }
 	... on Group { usageRights { id } members(first: 1) { nodes { id } } }
@@ -34,7 +34,7 @@ const related = everything + `
 	... on UsageRight { sku { skuPartNumber } }
 	... on SubscribedSku { allotments { id } }`
 
-// samples has people, with both of their keys, and one object of each other type.
+// samples has users with both keys, and one object of each other type.
 type samples struct {
 	users               []map[string]any // id, userPrincipalName, displayName
 	group, failure, sku string
@@ -61,7 +61,7 @@ func (g *gateway) samples(t *testing.T, people int) samples {
 		}
 	})
 	if s.right == "" {
-		t.Fatal("nobody has a usage right")
+		t.Fatal("no user has a usage right")
 	}
 	g.forget()
 	return s
@@ -82,23 +82,23 @@ func TestServiceSDL(t *testing.T) {
 	}
 	for _, generator := range []string{"@goField", "@entityResolver"} {
 		if strings.Contains(sdl, generator) {
-			t.Errorf("the SDL has %s of the code generator", generator)
+			t.Errorf("the SDL has gqlgen's %s", generator)
 		}
 	}
 	for _, size := range regexp.MustCompile(`(?s)first: Int = \d+[^{}]*?@listSize\(([^)]*)\)`).FindAllStringSubmatch(sdl, -1) {
 		if strings.Contains(size[1], "assumedSize") {
-			t.Errorf("a composer refuses assumedSize beside a slicing argument that has a default: %s", size[1])
+			t.Errorf("composition rejects assumedSize with a default slicing argument: %s", size[1])
 		}
 	}
 	if strings.Contains(sdl, "_Entity") || strings.Contains(sdl, "_Any") {
-		t.Error("the SDL has what the router adds itself")
+		t.Error("the SDL has elements that the router adds")
 	}
 	if got := g.tenant.Counts(); len(got) > 0 {
-		t.Errorf("upstream was asked: %v", got)
+		t.Errorf("upstream requests: %v", got)
 	}
 }
 
-// TestEntities finds an entity of each type by each of its keys, all in one call.
+// TestEntities tests that entities of each type resolve by each key, all in one query.
 func TestEntities(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
@@ -124,9 +124,9 @@ func TestEntities(t *testing.T) {
 		{"by name", []any{byName(0), byName(1)}, []any{user(0), user(1)}},
 		{"id first", []any{byID(0), byName(1), byID(2), byName(3)}, []any{user(0), user(1), user(2), user(3)}},
 		{"name first", []any{byName(0), byID(1), byName(2), byID(3)}, []any{user(0), user(1), user(2), user(3)}},
-		{"the same person by both", []any{byName(0), byID(0), byName(0), byID(0)}, []any{user(0), user(0), user(0), user(0)}},
-		{"both keys in one", []any{rep{"__typename": "User", "id": s.users[0]["id"], "userPrincipalName": s.users[0]["userPrincipalName"]}}, []any{user(0)}},
-		{"a key that is null", []any{rep{"__typename": "User", "id": nil, "userPrincipalName": s.users[0]["userPrincipalName"]}}, []any{user(0)}},
+		{"same user by both", []any{byName(0), byID(0), byName(0), byID(0)}, []any{user(0), user(0), user(0), user(0)}},
+		{"both keys", []any{rep{"__typename": "User", "id": s.users[0]["id"], "userPrincipalName": s.users[0]["userPrincipalName"]}}, []any{user(0)}},
+		{"null key", []any{rep{"__typename": "User", "id": nil, "userPrincipalName": s.users[0]["userPrincipalName"]}}, []any{user(0)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer g.forget()
@@ -156,8 +156,7 @@ func TestEntities(t *testing.T) {
 	}
 }
 
-// TestMalformedRepresentations answers each representation on its own: one that cannot be read, or leads
-// nowhere, is one error, and the others are as they would be without it.
+// TestMalformedRepresentations tests that an invalid representation has one error and does not affect the others.
 func TestMalformedRepresentations(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
@@ -200,12 +199,12 @@ func TestMalformedRepresentations(t *testing.T) {
 		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku", "skuId": nil}},
 		{"BAD_USER_INPUT", rep{"__typename": "SubscribedSku", "skuId": "E3"}},
 		{"", rep{"__typename": "User", "id": guid}},
-		{"", rep{"__typename": "User", "userPrincipalName": "nobody@example.com"}},
+		{"", rep{"__typename": "User", "userPrincipalName": "missing@example.com"}},
 		{"", rep{"__typename": "Group", "id": guid}},
 		{"", rep{"__typename": "AssignmentError", "id": "no-such-error"}},
 		{"", rep{"__typename": "UsageRight", "holderId": guid, "id": s.right}},
 		{"", rep{"__typename": "UsageRight", "holderId": s.holder, "id": "no-such-right"}},
-		{"", rep{"__typename": "SubscribedSku", "skuId": guid}}, // null: other tenants may have it
+		{"", rep{"__typename": "SubscribedSku", "skuId": guid}}, // null: other tenants may have the product
 	} {
 		for name, place := range map[string]int{"first": 0, "last": len(good)} {
 			t.Run(fmt.Sprint(tt.rep, " ", name), func(t *testing.T) {
@@ -222,18 +221,18 @@ func TestMalformedRepresentations(t *testing.T) {
 					t.Errorf("at %v", r.Errors[0].Path)
 				}
 				if said := g.log.String(); said != "" {
-					t.Errorf("in the log: %s", said)
+					t.Errorf("unexpected log: %s", said)
 				}
 			})
 		}
 	}
-	t.Run("all at once", func(t *testing.T) {
+	t.Run("together", func(t *testing.T) {
 		r := g.entities(everything, rep{"__typename": "User"}, rep{"__typename": "User", "id": "x"}, rep{}, rep{"__typename": "Group"})
 		if len(r.Errors) != 4 || len(g.tenant.Counts()) > 0 {
 			t.Errorf("%s, upstream %v", r.raw, g.tenant.Counts())
 		}
 	})
-	t.Run("each at its own path", func(t *testing.T) {
+	t.Run("separate paths", func(t *testing.T) {
 		defer g.forget()
 		g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Status: 403})
 		r := g.entities(`... on User { displayName mail licenseAssignmentStates { state } }`, rep{"__typename": "User", "id": s.users[0]["id"]}, rep{"__typename": "User", "id": s.users[1]["id"]})
@@ -256,8 +255,8 @@ func TestMalformedRepresentations(t *testing.T) {
 	})
 }
 
-// TestUnknownEntities refers to what does not exist: it is null wherever Microsoft Graph is asked for it, and the keys alone
-// are given back as they came. docs/federation.md says so.
+// TestUnknownEntities tests entities that do not exist: null if they are read; keys alone are returned unchanged
+// (docs/federation.md).
 func TestUnknownEntities(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
@@ -265,13 +264,13 @@ func TestUnknownEntities(t *testing.T) {
 	for _, tt := range []struct {
 		rep      rep
 		selected string
-		want     any // nil: null
+		want     any // nil for null
 		asks     bool
 	}{
 		{rep{"__typename": "User", "id": guid}, "id", object{"id": guid}, false},
 		{rep{"__typename": "User", "id": guid}, "id displayName", nil, true},
 		{rep{"__typename": "User", "id": guid}, "id usageRights { id }", nil, true},
-		{rep{"__typename": "User", "userPrincipalName": "nobody@example.com"}, "userPrincipalName", nil, true},
+		{rep{"__typename": "User", "userPrincipalName": "missing@example.com"}, "userPrincipalName", nil, true},
 		{rep{"__typename": "Group", "id": guid}, "id", object{"id": guid}, false},
 		{rep{"__typename": "Group", "id": guid}, "id members { nodes { id } }", nil, true},
 		{rep{"__typename": "Device", "id": guid}, "id", object{"id": guid}, false},
@@ -293,13 +292,12 @@ func TestUnknownEntities(t *testing.T) {
 			t.Errorf("%v {%s} (-want +got): %s%v", tt.rep, tt.selected, diff, r.Errors)
 		}
 		if asked := len(g.tenant.Counts()) > 0; asked != tt.asks {
-			t.Errorf("%v {%s}: Microsoft Graph is asked: %v", tt.rep, tt.selected, asked)
+			t.Errorf("%v {%s}: upstream requests: %v", tt.rep, tt.selected, asked)
 		}
 	}
 }
 
-// TestEntityCost holds how many upstream requests many representations take, and that what a router knows
-// already takes none.
+// TestEntityCost tests the upstream requests of many representations. Fields that the router has already cost none.
 func TestEntityCost(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -327,19 +325,19 @@ func TestEntityCost(t *testing.T) {
 		reps           []any
 		requests       int
 	}{
-		{"the ids of people", `... on User { id }`, byID, 0},
-		{"the ids of groups", `... on Group { id }`, of(300, func(i int) rep { return rep{"__typename": "Group", "id": people[i]["id"]} }), 0},
-		{"the ids of products", `... on SubscribedSku { skuId }`, products, 0},
-		{"the names of products", `... on SubscribedSku { skuId skuPartNumber productName }`, products, 0},
-		{"the units of products", `... on SubscribedSku { consumedUnits }`, products, 1},
-		{"people by id", `... on User { displayName }`, byID, 1},
-		{"people by id, with licenses", `... on User { assignedLicenses { skuId } }`, byID, 1},
-		{"people by id, with states", `... on User { displayName licenseAssignmentStates { state } }`, byID, 1},
-		{"people by name", `... on User { displayName }`, byName, 1},
-		{"people by either", `... on User { displayName }`, mixed, 1},
+		{"user IDs", `... on User { id }`, byID, 0},
+		{"group IDs", `... on Group { id }`, of(300, func(i int) rep { return rep{"__typename": "Group", "id": people[i]["id"]} }), 0},
+		{"product IDs", `... on SubscribedSku { skuId }`, products, 0},
+		{"product names", `... on SubscribedSku { skuId skuPartNumber productName }`, products, 0},
+		{"product units", `... on SubscribedSku { consumedUnits }`, products, 1},
+		{"users by ID", `... on User { displayName }`, byID, 1},
+		{"users by ID with licenses", `... on User { assignedLicenses { skuId } }`, byID, 1},
+		{"users by ID with states", `... on User { displayName licenseAssignmentStates { state } }`, byID, 1},
+		{"users by name", `... on User { displayName }`, byName, 1},
+		{"users by either key", `... on User { displayName }`, mixed, 1},
 		{"errors", `... on AssignmentError { code }`, failures, 5},
 		{"errors with assignees", `... on AssignmentError { code assignedTo { displayName } }`, failures, 5},
-		{"people, errors and products", everything, slices.Concat(mixed, failures, products), 6},
+		{"users, errors and products", everything, slices.Concat(mixed, failures, products), 6},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g.forget()

@@ -13,7 +13,7 @@ import (
 
 type object = map[string]any
 
-// nodesOf asks for a connection, and returns its nodes.
+// nodesOf queries a connection and returns its nodes.
 func (g *gateway) nodesOf(t *testing.T, field, arguments, selected string) []object {
 	t.Helper()
 	r := g.ask(fmt.Sprintf(`{ list: %s(%s) { nodes { %s } } }`, field, arguments, selected), nil)
@@ -35,7 +35,7 @@ func idsOf(nodes []object) []string {
 	return ids
 }
 
-// TestUserFilters compares what each filter leaves, with pages of every size, with what a client would leave of all people.
+// TestUserFilters compares each filter, with pages of every size, with a client-side filter of all users.
 func TestUserFilters(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -82,7 +82,7 @@ func TestUserFilters(t *testing.T) {
 				slices.Sort(want)
 			}
 			if len(want) == 0 && !strings.Contains(filter, "ACTIVE") && !strings.Contains(filter, "O'C") {
-				t.Fatal("nobody is left: this proves nothing")
+				t.Fatal("no user matches: the test covers nothing")
 			}
 			for _, sizes := range [][]int{{999}, {7}, {1, 50, 3}} {
 				if len(want) > 100 && sizes[0] == 1 {
@@ -100,7 +100,7 @@ func TestUserFilters(t *testing.T) {
 	}
 }
 
-// TestErrorFilters does the same for assignment errors.
+// TestErrorFilters is TestUserFilters for assignment errors.
 func TestErrorFilters(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -135,7 +135,7 @@ func TestErrorFilters(t *testing.T) {
 	}
 }
 
-// TestScanBudget reads on where the budget has ended a page, and says so.
+// TestScanBudget tests that a page that the budget ended can be continued.
 func TestScanBudget(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 5}})
@@ -152,11 +152,11 @@ func TestScanBudget(t *testing.T) {
 		t.Errorf("took %d requests", r.Extensions.Upstream.Requests)
 	}
 	if left := g.walkPages(t, "assignmentErrors", `, filter: {code: "MissingDependency"}`, 50); len(left) < 50 {
-		t.Errorf("%d left", len(left))
+		t.Errorf("%d users", len(left))
 	}
 }
 
-// TestGroupFilters has Microsoft Graph filter groups, and compares that with all groups.
+// TestGroupFilters compares Microsoft Graph's filters of groups with a client-side filter of all groups.
 func TestGroupFilters(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -175,7 +175,7 @@ func TestGroupFilters(t *testing.T) {
 		t.Run(filter, func(t *testing.T) {
 			want := idsOf(slices.DeleteFunc(slices.Clone(groups), func(g object) bool { return !keep(g) }))
 			if len(want) == 0 {
-				t.Fatal("no group is left: this proves nothing")
+				t.Fatal("no group matches: the test covers nothing")
 			}
 			for _, sizes := range [][]int{{999}, {2}} {
 				if diff := difference(want, g.walkPages(t, "groups", ", filter: {"+filter+"}", sizes...)); diff != "" {
@@ -186,7 +186,7 @@ func TestGroupFilters(t *testing.T) {
 	}
 }
 
-// TestOrder orders people, groups and products, alone and with a filter, page by page.
+// TestOrder tests the orders of users, groups and products, with and without a filter, page by page.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -205,7 +205,7 @@ func TestOrder(t *testing.T) {
 				if n, ok := a[tt.by].(float64); ok {
 					return int(n - b[tt.by].(float64))
 				}
-				x, _ := a[tt.by].(string) // null comes first
+				x, _ := a[tt.by].(string) // null sorts first
 				y, _ := b[tt.by].(string)
 				return strings.Compare(strings.ToLower(x), strings.ToLower(y))
 			}) || len(up) < 5 {
@@ -215,19 +215,19 @@ func TestOrder(t *testing.T) {
 			slices.Reverse(down)
 			for i := range down {
 				if down[i][tt.by] != up[i][tt.by] {
-					t.Fatalf("%d: %v, the other way %v", i, up[i], down[i])
+					t.Fatalf("%d: %v, reversed %v", i, up[i], down[i])
 				}
 			}
 			if tt.field == "users" || tt.field == "groups" {
 				if diff := difference(idsOf(up), g.walkPages(t, tt.field, ", "+tt.arguments, 9)); diff != "" {
-					t.Errorf("page by page (-want +got):\n%s", diff)
+					t.Errorf("in pages (-want +got):\n%s", diff)
 				}
 			}
 		})
 	}
 }
 
-// TestTotalCount counts where Microsoft Graph does, on every page, and nowhere else.
+// TestTotalCount tests totalCount on every page, and null for lists that Microsoft Graph does not count.
 func TestTotalCount(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -250,11 +250,11 @@ func TestTotalCount(t *testing.T) {
 		{"users", "first: 3", 500.0},
 		{"users", `first: 3, filter: {licensed: false}`, 35.0},
 		{"users", `first: 3, filter: {state: ERROR}`, nil},
-		{"users", `first: 3, filter: {licensed: true, hasLicenseErrors: true}`, nil}, // though Graph counts those with a license
+		{"users", `first: 3, filter: {licensed: true, hasLicenseErrors: true}`, nil}, // although Microsoft Graph counts `licensed`
 		{"groups", "first: 3", 25.0},
 		{"subscribedSkus", "first: 3", 10.0},
 		{"allotments", "first: 3", 14.0},
-		{"allotments", `first: 1, filter: {minAvailableUnits: 1}`, nil}, // whatever it is
+		{"allotments", `first: 1, filter: {minAvailableUnits: 1}`, nil}, // any
 		{"assignmentErrors", "first: 3", nil},
 		{"assignments", "first: 3", nil},
 	} {
@@ -263,23 +263,23 @@ func TestTotalCount(t *testing.T) {
 		if tt.want != nil && total != tt.want || total != later {
 			t.Errorf("%s(%s): %v, then %v, want %v", tt.field, tt.arguments, total, later, tt.want)
 		}
-		if held := tt.field == "allotments" || tt.want != nil; held != (total != nil) {
+		if counted := tt.field == "allotments" || tt.want != nil; counted != (total != nil) {
 			t.Errorf("%s(%s): %v", tt.field, tt.arguments, total)
 		}
 	}
-	// The count is of its time, also when the first page was asked without.
+	// The count is current, also if the first page was read without it.
 	page := g.ask(`{ users(first: 3) { pageInfo { endCursor } } }`, nil)
 	if total, _ := count("users", "first: 3", page.Data["users"].(object)["pageInfo"].(object)["endCursor"].(string)); total != 500.0 {
-		t.Errorf("%v people, asked for on the second page", total)
+		t.Errorf("totalCount %v on the second page", total)
 	}
 	_, end := count("assignments", "first: 3", "")
 	if _, next := count("assignments", "first: 3", end); next == end {
-		t.Error("the same page again")
+		t.Error("the page repeats")
 	}
 }
 
-// TestHeldPages walks lists that are held from either end.
-func TestHeldPages(t *testing.T) {
+// TestMemoryPages reads lists that are paged in memory from both ends.
+func TestMemoryPages(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	for _, field := range []string{"allotments", "subscribedSkus"} {
@@ -319,7 +319,7 @@ func TestHeldPages(t *testing.T) {
 							break
 						}
 						if page > len(all) {
-							t.Fatal("no end")
+							t.Fatal("the list does not end")
 						}
 						arguments = fmt.Sprintf("%s: %d, %s: %q", way.size, size, way.cursor, info[way.end])
 					}
@@ -349,12 +349,12 @@ func TestHeldPages(t *testing.T) {
 			t.Errorf("%s: %s", query, r.raw)
 		}
 		if got := g.tenant.Counts(); len(got) > 0 {
-			t.Errorf("%s: upstream was asked: %v", query, got)
+			t.Errorf("%s: upstream requests: %v", query, got)
 		}
 	}
 }
 
-// TestManyRows walks ten thousand people in pages of a hundred: each is there once.
+// TestManyRows reads ten thousand users in pages of a hundred, each once.
 func TestManyRows(t *testing.T) {
 	t.Parallel()
 	const people = 10_000
@@ -366,7 +366,7 @@ func TestManyRows(t *testing.T) {
 	}
 }
 
-// TestDuplicateQuestions asks the same list under two names: it is read once.
+// TestDuplicateQuestions tests that a list under two aliases is read once.
 func TestDuplicateQuestions(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -376,7 +376,7 @@ func TestDuplicateQuestions(t *testing.T) {
 	g.answered(g.ask(`{ a: users(first: 5) { nodes { id } } b: users(first: 5) { nodes { id displayName } } c: groups { nodes { id } } d: subscribedSkus(last: 1) { nodes { id } } e: subscribedSkus { totalCount } }`, nil), 1)
 }
 
-// TestForeignCursors hands the cursor of each list to lists that differ in one argument: none takes it, and nothing is asked.
+// TestForeignCursors tests that a cursor is rejected, without a request, by lists with other arguments.
 func TestForeignCursors(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -426,13 +426,13 @@ func TestForeignCursors(t *testing.T) {
 			r := g.ask(strings.Replace(to.query, "%s", fmt.Sprintf("after: %q", from.cursor), 1), nil)
 			refused := len(r.Errors) == 1 && r.Errors[0].Extensions["code"] == "BAD_USER_INPUT"
 			if refused != (i != j) {
-				t.Errorf("%s\ntakes the cursor of %s: %s", to.query, from.query, r.raw)
+				t.Errorf("%s\naccepts the cursor of %s: %s", to.query, from.query, r.raw)
 			}
 		}
 	}
 }
 
-// TestOverview compares what the overview counts with what there is.
+// TestOverview compares the overview with counts of the lists.
 func TestOverview(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{500, 4000} {
@@ -498,7 +498,7 @@ func TestOverview(t *testing.T) {
 	}
 }
 
-// TestNextLifecycleDate moves on until purchases are deleted, and has a service tell a day in the past: neither comes next.
+// TestNextLifecycleDate tests that deleted subscriptions and past dates are ignored.
 func TestNextLifecycleDate(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
@@ -539,7 +539,7 @@ func TestNextLifecycleDate(t *testing.T) {
 		g.waits.pass(60 * 24 * time.Hour)
 	}
 	if deleted == 0 || dates == 0 {
-		t.Errorf("%d purchases are deleted, %d products have a date", deleted, dates)
+		t.Errorf("%d deleted subscriptions, %d products with a date", deleted, dates)
 	}
 	g = startGateway(t, emulator.Options{Users: 50})
 	g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments", Rewrite: editedList(func(i int, a object) {
@@ -550,9 +550,9 @@ func TestNextLifecycleDate(t *testing.T) {
 	check()
 }
 
-// TestEveryFilterIsTaken sends every filter with every order to a tenant that refuses what Microsoft Graph refuses, and
-// to one that refuses a product beside other conditions as well, and compares what is left and how it is ordered.
-func TestEveryFilterIsTaken(t *testing.T) {
+// TestFiltersAndOrders combines every filter with every order, on tenants that reject what Microsoft Graph rejects,
+// with and without support for a product among other conditions, and compares the results.
+func TestFiltersAndOrders(t *testing.T) {
 	t.Parallel()
 	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
 	has := func(o object) bool {
@@ -602,7 +602,7 @@ func TestEveryFilterIsTaken(t *testing.T) {
 					failing := strings.Contains(filter, "hasMembersWithLicenseErrors")
 					local := failing || fault != nil && strings.Contains(filter, "skuId") && len(conditions) > 1
 					if len(want) == 0 {
-						t.Fatalf("%s leaves nothing: this proves nothing", filter)
+						t.Fatalf("%s has no matches: the test covers nothing", filter)
 					}
 					for _, order := range list.orders {
 						arguments := "filter: {" + filter + "}"
@@ -630,14 +630,14 @@ func TestEveryFilterIsTaken(t *testing.T) {
 						if order == "DISPLAY_NAME" && !slices.IsSortedFunc(got, func(a, b object) int {
 							return strings.Compare(strings.ToLower(b["displayName"].(string)), strings.ToLower(a["displayName"].(string)))
 						}) {
-							t.Errorf("%s: not in order", arguments)
+							t.Errorf("%s: not sorted", arguments)
 						}
 						if total := page["totalCount"]; local != (total == nil) || total != nil && total != float64(len(want)) {
-							t.Errorf("%s: totalCount is %v, want %d unless it is filtered here: %t", arguments, total, len(want), local)
+							t.Errorf("%s: totalCount %v, want %d or null if filtered by the gateway (%t)", arguments, total, len(want), local)
 						}
 						if len(want) < 100 {
 							if walked := g.walkPages(t, list.field, ", "+arguments, 4); !slices.Equal(walked, ids) {
-								t.Errorf("%s: page by page %v, at once %v", arguments, walked, ids)
+								t.Errorf("%s: in pages %v, in one page %v", arguments, walked, ids)
 							}
 						}
 						wanted := idsOf(want)
@@ -653,7 +653,7 @@ func TestEveryFilterIsTaken(t *testing.T) {
 	}
 }
 
-// TestPrincipalNames finds people by sign-in names that are no plain part of a path.
+// TestPrincipalNames tests userPrincipalNames that have to be escaped in a URL.
 func TestPrincipalNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"$svc.backup@licensegraph.example", "$o'neil#ext#@licensegraph.example", "ada#ext#@licensegraph.example", "o'neil@licensegraph.example"} {
@@ -670,7 +670,7 @@ func TestPrincipalNames(t *testing.T) {
 	}
 }
 
-// TestUsersOfGroupWithDevices filters by a group that has members which are no people.
+// TestUsersOfGroupWithDevices filters by a group with members that are not users.
 func TestUsersOfGroupWithDevices(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -691,11 +691,11 @@ func TestUsersOfGroupWithDevices(t *testing.T) {
 		}
 	}
 	if mixed == 0 {
-		t.Error("no group has people and others")
+		t.Error("no group has users and other members")
 	}
 }
 
-// TestUncounted keeps a page of which the count cannot be read.
+// TestUncounted tests that a failed count does not fail the page.
 func TestUncounted(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -709,7 +709,7 @@ func TestUncounted(t *testing.T) {
 	if users := r.Data["users"].(object); users["totalCount"] != nil || len(users["nodes"].([]any)) != 3 {
 		t.Errorf("%s", r.raw)
 	}
-	// A count that is not a whole number costs the count, on a first page and where it is read by itself.
+	// An invalid count is an error of totalCount only, also on a later page.
 	for _, count := range []any{5.5, "5", json.RawMessage("5.0"), json.RawMessage("1e400"), []any{}} {
 		for _, after := range []any{nil, end} {
 			g.forget()

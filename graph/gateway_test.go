@@ -31,24 +31,24 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// withoutPrefetch has all tests ask gateways whose resolvers read for themselves: their answers are the same.
+// withoutPrefetch runs all tests without the prefetch: responses are equal.
 var withoutPrefetch = flag.Bool("without-prefetch", false, "test gateways that do not prefetch, but for what they cost")
 
-// needsPrefetch skips a test of what an operation costs, or of which reads fail together.
+// needsPrefetch skips tests of costs and of reads that fail in one batch.
 func needsPrefetch(t *testing.T) {
 	t.Helper()
 	if *withoutPrefetch {
-		t.Skip("without the prefetch it takes more requests")
+		t.Skip("costs differ without the prefetch")
 	}
 }
 
-// TestMain sees to it that no operation leaves anything running.
+// TestMain checks that no goroutines are left.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // many tenants at the same time, each for a moment
+	debug.SetGCPercent(400) // many short-lived tenants
 	goleak.VerifyTestMain(m)
 }
 
-// gateway is the resolvers over the embedded tenant, reached over HTTP on both sides.
+// gateway serves the resolvers over HTTP, with the embedded tenant as upstream.
 type gateway struct {
 	t      testing.TB
 	tenant *emulator.Server
@@ -56,45 +56,45 @@ type gateway struct {
 	log    *lockedBuffer
 	waits  *waits
 
-	// What a test may change before it restarts the gateway.
+	// Settings that a test may change before a restart.
 	timeout  time.Duration // of an upstream request
-	budget   int           // of an operation; 0: any number of requests
+	budget   int           // of an operation; 0 for no limit
 	graphURL string
 	key      []byte // of cursors
-	tenantID string // that cursors are bound to
+	tenantID string // of cursors
 	begin    func(*msgraph.Operation) graph.Upstream
 	readOnly bool
-	person   personalToken    // empty for the application itself
-	caller   *identity.Caller // nil for anyone
+	person   personalToken    // empty for the application
+	caller   *identity.Caller // nil without authentication
 	audit    *lockedBuffer
 	observe  func(read string, cost upstream.Cost, keys int)
 
 	withoutPrefetch bool
 }
 
-// personalToken is the token of somebody who has signed in.
+// personalToken is the token of a signed-in user.
 type personalToken string
 
 func (p personalToken) Token(context.Context, *http.Client) (string, error) { return string(p), nil }
 
 func (personalToken) Refused(string, string) bool { return false }
 
-// waits records how long the client would have waited, instead of waiting.
+// waits records waits instead of waiting.
 type waits struct {
 	mu    sync.Mutex
 	long  []time.Duration
 	total time.Duration
-	after func(time.Duration) // told of each wait; nil for nobody
+	after func(time.Duration) // called for each wait, if set
 }
 
-// now is the time, had it waited.
+// now returns the time after the recorded waits.
 func (w *waits) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return time.Now().Add(w.total)
 }
 
-// take returns the waits until now, and forgets them.
+// take returns and clears the recorded waits.
 func (w *waits) take() []time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,7 +103,7 @@ func (w *waits) take() []time.Duration {
 	return long
 }
 
-// pass lets time pass.
+// pass advances the time.
 func (w *waits) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,7 +157,7 @@ func startGateway(t testing.TB, options emulator.Options) *gateway {
 	return g
 }
 
-// restart puts a new gateway, which knows nothing yet, over the same tenant.
+// restart starts a new gateway without state over the same tenant.
 func (g *gateway) restart() {
 	out, err := outbound.New(outbound.Options{Services: []string{g.graphURL, g.tenant.URL}})
 	if err != nil {
@@ -221,8 +221,7 @@ func (g *gateway) restart() {
 	g.url = server.URL
 }
 
-// difference is that of two values, as it is printed; empty when they are equal, which is found out sooner than how they
-// differ.
+// difference returns the printed difference of two values; empty if they are equal.
 func difference(want, got any, options ...gocmp.Option) string {
 	if reflect.DeepEqual(want, got) {
 		return ""
@@ -230,7 +229,7 @@ func difference(want, got any, options ...gocmp.Option) string {
 	return gocmp.Diff(want, got, options...)
 }
 
-// response is what a client of the gateway reads.
+// response is a response of the gateway.
 type response struct {
 	Data       map[string]any  `json:"data"`
 	Errors     []responseError `json:"errors"`

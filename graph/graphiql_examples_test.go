@@ -9,8 +9,8 @@ import (
 	"licensegraph/internal/graphiql"
 )
 
-// TestGraphiQLExamples asks what GraphiQL offers of the embedded tenant whose ids the examples name. Each has an answer,
-// and the change has its effect: the error that there was is gone.
+// TestGraphiQLExamples runs GraphiQL's examples on the embedded tenant, whose IDs they have. Each succeeds, and the
+// mutation removes the error.
 func TestGraphiQLExamples(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -38,7 +38,7 @@ func TestGraphiQLExamples(t *testing.T) {
 		}
 		if example.Name == "Fix" {
 			if states, errs := failing(variables["person"]); states == 0 || errs == 0 {
-				t.Errorf("%d states and %d errors: there is nothing to fix", states, errs)
+				t.Errorf("%d states and %d errors: the examples have no error", states, errs)
 			}
 		}
 		r := g.ask(example.Query, variables)
@@ -67,6 +67,6 @@ func TestGraphiQLExamples(t *testing.T) {
 		}
 	}
 	if !slices.Contains(names, "Fix") {
-		t.Errorf("there is no Fix among %v", names)
+		t.Errorf("no Fix example in %v", names)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"licensegraph/loaders"
 )
 
-// groupByID returns a referenced group; nil if there is no ID or the group was deleted. If it cannot be read, the
+// groupByID returns a referenced group; nil without an ID, or if the group was deleted. If it cannot be read, the
 // group has its ID only.
 func (f *field) groupByID(id *string) (*licensing.Group, error) {
 	switch {

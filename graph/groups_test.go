@@ -7,7 +7,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// TestGroups reads what groups can use, and whom their licenses did not reach, for many groups at once.
+// TestGroups reads usage rights and members with license errors of many groups.
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -19,8 +19,8 @@ func TestGroups(t *testing.T) {
 		usageRights { id holderId skuPartNumber services { planName } }
 		membersWithLicenseErrors(first: 999) { nodes { id displayName ... on User { userPrincipalName licenseAssignmentStates { error } } } }
 	} } } } } } }`, nil)
-	// The errors; the states; the groups' names, rights and members, two batches; the states of those members
-	// who were not among the first hundred.
+	// The errors; the states; the groups' names, rights and members, two batches; the states of members that were not
+	// among the first hundred.
 	if got := r.Extensions.Upstream.Requests; len(r.Errors) > 0 || got > 6 {
 		t.Fatalf("took %d upstream requests, want at most 6, errors %v: %+v", got, r.Errors, r.Extensions.Upstream.Endpoints)
 	}
@@ -56,7 +56,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestHolders reads rights by the ids of their holders, users and groups alike, as a federation router does.
+// TestHolders reads rights by their holders, users and groups, like a federation router.
 func TestHolders(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})

@@ -9,23 +9,23 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// unasked checks that a request was refused, with one BAD_USER_INPUT at a path, before anything was asked
-// upstream, be it a token.
+// unasked checks that a request was rejected with one BAD_USER_INPUT at a path, before any upstream request, the
+// token request included.
 func (g *gateway) unasked(t *testing.T, r response, path string) {
 	t.Helper()
 	if diff := difference([]clientError{{Code: "BAD_USER_INPUT", Path: path}}, clientErrors(r)); diff != "" {
 		t.Errorf("errors (-want +got):\n%s\n%s", diff, r.raw)
 	}
 	if got := g.tenant.Counts(); len(got) > 0 {
-		t.Errorf("upstream was asked: %v", got)
+		t.Errorf("upstream requests: %v", got)
 		g.tenant.ResetCounts()
 	}
 	if said := g.log.String(); said != "" {
-		t.Errorf("what a client did wrong is in the log: %s", said)
+		t.Errorf("a client error is in the log: %s", said)
 	}
 }
 
-// TestBadInput asks for what cannot be.
+// TestBadInput tests invalid input.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
@@ -132,7 +132,7 @@ func TestBadInput(t *testing.T) {
 	})
 }
 
-// TestBadCursor continues lists from cursors that are not theirs.
+// TestBadCursor tests cursors of other lists.
 func TestBadCursor(t *testing.T) {
 	t.Parallel()
 	const guid = "05e9a617-0261-4cee-bb44-138d3ef5d965"
@@ -182,7 +182,7 @@ func TestBadCursor(t *testing.T) {
 	}
 }
 
-// TestNoSuchObject asks for objects that do not exist.
+// TestNoSuchObject tests objects that do not exist.
 func TestNoSuchObject(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
@@ -190,7 +190,7 @@ func TestNoSuchObject(t *testing.T) {
 	injected := `o'brien')or(1_eq_1@example.com`
 	for _, query := range []string{
 		`{ user(id: "` + guid + `") { id displayName } }`,
-		`{ user(userPrincipalName: "nobody@example.com") { id } }`,
+		`{ user(userPrincipalName: "missing@example.com") { id } }`,
 		`{ user(userPrincipalName: "` + injected + `") { id } }`,
 		`{ user(userPrincipalName: "a%2Fmanager@example.com") { id } }`,
 		`{ user(userPrincipalName: "a?$top=1#@example.com") { id } }`,
@@ -215,13 +215,13 @@ func TestNoSuchObject(t *testing.T) {
 			}
 			errs := clientErrors(r)
 			if !strings.Contains(string(r.raw), "has no user with this userPrincipalName") && !regexp.MustCompile(`has no object with the ID \\"[^"]+\\"`).Match(r.raw) {
-				t.Errorf("what is missing is not told: %s", r.raw)
+				t.Errorf("the message lacks the ID: %s", r.raw)
 			}
 			if len(errs) != 1 || errs[0].Code != "NOT_FOUND" || errs[0].Path != field {
 				t.Errorf("errors: %v", errs)
 			}
 			if said := g.log.String(); said != "" {
-				t.Errorf("in the log: %s", said)
+				t.Errorf("unexpected log: %s", said)
 			}
 		})
 	}
@@ -234,7 +234,7 @@ func TestNoSuchObject(t *testing.T) {
 	})
 }
 
-// TestPathsOfOneFailure names each field that met a failure, in the order of the answer, and reports it once.
+// TestPathsOfOneFailure tests that one error has the paths of all fields with the same failure, in response order.
 func TestPathsOfOneFailure(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -251,7 +251,7 @@ func TestPathsOfOneFailure(t *testing.T) {
 	}
 }
 
-// TestNames finds people by their sign-in names, which are the same in any case.
+// TestNames tests that userPrincipalNames are case-insensitive.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
@@ -266,7 +266,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNodes answers in the order of the ids, each as often as it was asked for.
+// TestNodes tests that nodes are in input order, duplicates included.
 func TestNodes(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
@@ -305,7 +305,7 @@ func TestNodes(t *testing.T) {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(string(r.raw), `Microsoft Graph has no object with the ID \"no-such-thing\".`) {
-		t.Errorf("which one is not told: %s", r.raw)
+		t.Errorf("the message lacks the ID: %s", r.raw)
 	}
 	if got := r.Extensions.Upstream.Requests; got != 2 {
 		t.Errorf("took %d requests, want 2: %v", got, r.Extensions.Upstream.Endpoints)

@@ -23,13 +23,13 @@ const (
 
 	skuE3      = "05e9a617-0261-4cee-bb44-138d3ef5d965"
 	skuCopilot = "639dec6b-bb19-468b-871c-c5c441c4b0cb"
-	nobodysID  = "11111111-2222-4333-8444-555555555555"
+	missingID  = "11111111-2222-4333-8444-555555555555"
 )
 
 var changes = []string{createEndpoint, changeEndpoint, deleteEndpoint, reprocessEndpoint, licenseEndpoint, ofGroupEndpoint,
 	"POST /users/{id}/reprocessLicenseAssignment"}
 
-// written counts the changes that reached the tenant.
+// written returns the number of changes that the tenant received.
 func (g *gateway) written() int {
 	counts := g.tenant.Counts()
 	n := 0
@@ -39,7 +39,7 @@ func (g *gateway) written() int {
 	return n
 }
 
-// change asks for a change, without GraphQL errors.
+// change runs a mutation that must not have GraphQL errors.
 func (g *gateway) change(t *testing.T, mutation string, variables object) object {
 	t.Helper()
 	r := g.ask(mutation, variables)
@@ -52,7 +52,7 @@ func (g *gateway) change(t *testing.T, mutation string, variables object) object
 	return nil
 }
 
-// unlicensed returns the ids of people without any license, who have a usage location.
+// unlicensed returns the IDs of users without licenses who have a usage location.
 func (g *gateway) unlicensed(t *testing.T, n int) []string {
 	t.Helper()
 	people := slices.DeleteFunc(g.nodesOf(t, "users", "first: 999, filter: {licensed: false}", "id usageLocation licenseAssignmentStates { state }"),
@@ -63,7 +63,7 @@ func (g *gateway) unlicensed(t *testing.T, n int) []string {
 	return idsOf(people[:n])
 }
 
-// directly returns the ids of a person's direct assignments of a product.
+// directly returns the IDs of a user's direct assignments of a product.
 func (g *gateway) directly(t *testing.T, person, skuPartNumber string) []string {
 	t.Helper()
 	r := g.ask(fmt.Sprintf(`{ user(id: %q) { assignments { id allotment { skuPartNumber } } } }`, person), nil)
@@ -95,8 +95,8 @@ func assignees(ids ...string) []any {
 	return list
 }
 
-// TestCreateAssignments gives a product to many people and a group at once. Each is told what became of it, with what
-// was read after the change.
+// TestCreateAssignments assigns a product to many users and a group. Each has a result with data read after the
+// change.
 func TestCreateAssignments(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 1000})
@@ -105,15 +105,15 @@ func TestCreateAssignments(t *testing.T) {
 	before := g.nodesOf(t, "allotments", fmt.Sprintf("filter: {skuId: %q}, orderBy: {field: AVAILABLE_UNITS, direction: DESC}", skuE3), "id availableUnits")
 	input := object{
 		"skuId": skuE3, "disabledServicePlans": []any{"sway", "57ff2da0-773e-42df-b2af-ffb7a2317929"},
-		"assignedTo": append(assignees(people...), object{"type": "USER", "id": nobodysID}, object{"type": "GROUP", "id": group}),
+		"assignedTo": append(assignees(people...), object{"type": "USER", "id": missingID}, object{"type": "GROUP", "id": group}),
 	}
 	g.forget()
 	r := g.ask(create, object{"input": input})
 	if len(r.Errors) > 0 {
 		t.Fatalf("%s", r.raw)
 	}
-	// One to check people in parts of 15, their assignments, the group and its, and the allotments, 31 parts in two; 25
-	// changes in two; what became of them in two, then the people's licenses in one.
+	// Two requests with 31 parts check users in parts of 15, their assignments, the group and its assignments, and
+	// the allotments; two make 25 changes; two read the assignees and one the users' licenses.
 	if got := r.Extensions.Upstream.Requests; got > 7 {
 		t.Errorf("took %d requests: %+v", got, r.Extensions.Upstream.Endpoints)
 	}
@@ -131,7 +131,7 @@ func TestCreateAssignments(t *testing.T) {
 		if i == 24 {
 			want := []any{object{"field": []any{"input", "assignedTo", "24"}, "code": "NOT_FOUND"}}
 			if diff := difference(want, result["userErrors"]); diff != "" || result["outcome"] != "NOT_DONE" || result["assignment"] != nil {
-				t.Errorf("nobody: %v", result)
+				t.Errorf("unknown assignee: %v", result)
 			}
 			continue
 		}
@@ -162,11 +162,11 @@ func TestCreateAssignments(t *testing.T) {
 	g.forget()
 	again := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(people[0])}})
 	if e := again["userErrors"].([]any)[0].(object); e["code"] != "ALREADY_ASSIGNED" || g.written() != 0 {
-		t.Errorf("a second time: %v, %d changes", again, g.written())
+		t.Errorf("repeated: %v, %d changes", again, g.written())
 	}
 }
 
-// TestChecksBeforeChanges has everything that can be checked come back at its place in the input, with nothing changed.
+// TestChecksBeforeChanges tests that each check returns a user error at its input path, with nothing changed.
 func TestChecksBeforeChanges(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -175,7 +175,7 @@ func TestChecksBeforeChanges(t *testing.T) {
 	deviceOnly := slices.IndexFunc(devices, func(a object) bool { return slices.Equal(a["assignableTo"].([]any), []any{"DEVICE"}) })
 	nowhere := slices.IndexFunc(g.nodesOf(t, "users", "first: 500", "id usageLocation"), func(p object) bool { return p["usageLocation"] == nil })
 	if deviceOnly < 0 || nowhere < 0 {
-		t.Fatal("the tenant has nobody without a usage location, or no allotment for devices alone")
+		t.Fatal("the tenant lacks a user without usage location, or an allotment for devices only")
 	}
 	homeless := g.nodesOf(t, "users", "first: 500", "id usageLocation")[nowhere]["id"].(string)
 	throughGroup := ""
@@ -200,45 +200,45 @@ func TestChecksBeforeChanges(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mutation mutation
 		input    object
-		want     string // code and place of the first
+		want     string // code and path of the first error
 	}{
-		"no product":           {creating, object{"assignedTo": assignees(person)}, "INVALID input"},
-		"two products":         {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "allotmentId": "x"}, "INVALID input"},
-		"nobody":               {creating, object{"assignedTo": []any{}, "skuId": skuE3}, "INVALID input.assignedTo"},
-		"too many":             {creating, object{"assignedTo": many, "skuId": skuE3}, "INVALID input.assignedTo"},
-		"no GUID":              {creating, object{"assignedTo": assignees("me"), "skuId": skuE3}, "INVALID input.assignedTo.0"},
-		"a type of the future": {creating, object{"assignedTo": []any{object{"type": "UNKNOWN_FUTURE_VALUE", "id": person}}, "skuId": skuE3}, "INVALID input.assignedTo.0.type"},
-		"unknown allotment":    {creating, object{"assignedTo": assignees(person), "allotmentId": "nothing-has-this-id"}, "NOT_FOUND input.allotmentId"},
-		"no id":                {creating, object{"assignedTo": assignees(person), "allotmentId": "a/b"}, "INVALID input.allotmentId"},
-		"unknown product":      {creating, object{"assignedTo": assignees(person), "skuId": nobodysID}, "UNKNOWN_PRODUCT input.skuId"},
-		"unknown plan":         {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"SWAY", "SWAN"}}, "UNKNOWN_PLAN input.disabledServicePlans.1"},
-		"plan of another":      {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"MCOEV"}}, "PLAN_NOT_IN_PRODUCT input.disabledServicePlans.0"},
-		"plan twice":           {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"SWAY", "sway"}}, "INVALID input.disabledServicePlans.1"},
-		"no free unit":         {creating, object{"assignedTo": assignees(person), "skuId": skuCopilot}, "NO_FREE_UNIT input.assignedTo.0"},
-		"no usage location":    {creating, object{"assignedTo": assignees(homeless), "skuId": skuE3}, "USAGE_LOCATION input.assignedTo.0"},
-		"for devices only":     {creating, object{"assignedTo": assignees(person), "allotmentId": devices[deviceOnly]["id"]}, "NOT_ASSIGNABLE input.assignedTo.0"},
-		"unknown person":       {creating, object{"assignedTo": assignees(nobodysID), "skuId": skuE3}, "NOT_FOUND input.assignedTo.0"},
+		"no product":              {creating, object{"assignedTo": assignees(person)}, "INVALID input"},
+		"two products":            {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "allotmentId": "x"}, "INVALID input"},
+		"no assignee":             {creating, object{"assignedTo": []any{}, "skuId": skuE3}, "INVALID input.assignedTo"},
+		"too many":                {creating, object{"assignedTo": many, "skuId": skuE3}, "INVALID input.assignedTo"},
+		"not a GUID":              {creating, object{"assignedTo": assignees("me"), "skuId": skuE3}, "INVALID input.assignedTo.0"},
+		"unknown type":            {creating, object{"assignedTo": []any{object{"type": "UNKNOWN_FUTURE_VALUE", "id": person}}, "skuId": skuE3}, "INVALID input.assignedTo.0.type"},
+		"unknown allotment":       {creating, object{"assignedTo": assignees(person), "allotmentId": "nothing-has-this-id"}, "NOT_FOUND input.allotmentId"},
+		"no id":                   {creating, object{"assignedTo": assignees(person), "allotmentId": "a/b"}, "INVALID input.allotmentId"},
+		"unknown product":         {creating, object{"assignedTo": assignees(person), "skuId": missingID}, "UNKNOWN_PRODUCT input.skuId"},
+		"unknown plan":            {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"SWAY", "SWAN"}}, "UNKNOWN_PLAN input.disabledServicePlans.1"},
+		"plan of another product": {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"MCOEV"}}, "PLAN_NOT_IN_PRODUCT input.disabledServicePlans.0"},
+		"duplicate plan":          {creating, object{"assignedTo": assignees(person), "skuId": skuE3, "disabledServicePlans": []any{"SWAY", "sway"}}, "INVALID input.disabledServicePlans.1"},
+		"no free unit":            {creating, object{"assignedTo": assignees(person), "skuId": skuCopilot}, "NO_FREE_UNIT input.assignedTo.0"},
+		"no usage location":       {creating, object{"assignedTo": assignees(homeless), "skuId": skuE3}, "USAGE_LOCATION input.assignedTo.0"},
+		"for devices only":        {creating, object{"assignedTo": assignees(person), "allotmentId": devices[deviceOnly]["id"]}, "NOT_ASSIGNABLE input.assignedTo.0"},
+		"unknown user":            {creating, object{"assignedTo": assignees(missingID), "skuId": skuE3}, "NOT_FOUND input.assignedTo.0"},
 
-		"no licenses":             {licensing, object{"assignedTo": object{"id": person}}, "INVALID input.addLicenses"},
-		"license of a device":     {licensing, object{"assignedTo": object{"id": person, "type": "DEVICE"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.type"},
-		"license of no GUID":      {licensing, object{"assignedTo": object{"id": "x"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.id"},
-		"given and taken":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3}}, "removeLicenses": []any{skuE3}}, "INVALID input.removeLicenses.0"},
-		"license of nobody":       {licensing, object{"assignedTo": object{"id": nobodysID}, "removeLicenses": []any{skuE3}}, "NOT_FOUND input.assignedTo.id"},
-		"unknown license":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": nobodysID}}}, "UNKNOWN_PRODUCT input.addLicenses.0.skuId"},
-		"license without a unit":  {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuCopilot}}}, "NO_FREE_UNIT input.addLicenses.0.skuId"},
-		"plan of no license":      {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3, "disabledPlans": []any{"MCOEV"}}}}, "PLAN_NOT_IN_PRODUCT input.addLicenses.0.disabledPlans.0"},
-		"license and no place":    {licensing, object{"assignedTo": object{"id": homeless}, "addLicenses": []any{object{"skuId": skuE3}}}, "USAGE_LOCATION input.assignedTo.id"},
-		"not assigned":            {licensing, object{"assignedTo": object{"id": person}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
-		"assigned by a group":     {licensing, object{"assignedTo": object{"id": throughGroup}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
-		"group without a license": {licensing, object{"assignedTo": object{"id": g.groupID(), "type": "GROUP"}, "removeLicenses": []any{nobodysID}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"no licenses":                    {licensing, object{"assignedTo": object{"id": person}}, "INVALID input.addLicenses"},
+		"license of a device":            {licensing, object{"assignedTo": object{"id": person, "type": "DEVICE"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.type"},
+		"license, not a GUID":            {licensing, object{"assignedTo": object{"id": "x"}, "removeLicenses": []any{skuE3}}, "INVALID input.assignedTo.id"},
+		"added and removed":              {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3}}, "removeLicenses": []any{skuE3}}, "INVALID input.removeLicenses.0"},
+		"license of unknown user":        {licensing, object{"assignedTo": object{"id": missingID}, "removeLicenses": []any{skuE3}}, "NOT_FOUND input.assignedTo.id"},
+		"unknown license":                {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": missingID}}}, "UNKNOWN_PRODUCT input.addLicenses.0.skuId"},
+		"license without a unit":         {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuCopilot}}}, "NO_FREE_UNIT input.addLicenses.0.skuId"},
+		"plan of another license":        {licensing, object{"assignedTo": object{"id": person}, "addLicenses": []any{object{"skuId": skuE3, "disabledPlans": []any{"MCOEV"}}}}, "PLAN_NOT_IN_PRODUCT input.addLicenses.0.disabledPlans.0"},
+		"license without usage location": {licensing, object{"assignedTo": object{"id": homeless}, "addLicenses": []any{object{"skuId": skuE3}}}, "USAGE_LOCATION input.assignedTo.id"},
+		"not assigned":                   {licensing, object{"assignedTo": object{"id": person}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"assigned by a group":            {licensing, object{"assignedTo": object{"id": throughGroup}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"group without a license":        {licensing, object{"assignedTo": object{"id": g.groupID(), "type": "GROUP"}, "removeLicenses": []any{missingID}}, "NOT_ASSIGNED input.removeLicenses.0"},
 
 		"no assignment": {func(in object) (string, object) {
 			return `mutation M($input: UpdateAssignmentInput!) { updateAssignment(input: $input) { outcome assignment { id } userErrors { field code message } } }`, in
 		}, object{"id": "nothing-has-this-id", "disabledServicePlans": []any{}}, "NOT_FOUND input.id"},
-		"none to delete": {func(in object) (string, object) {
+		"unknown assignment to delete": {func(in object) (string, object) {
 			return `mutation M($input: DeleteAssignmentInput!) { deleteAssignment(input: $input) { outcome deletedAssignmentId allotment { id } assignedTo { id } userErrors { field code message } } }`, in
 		}, object{"id": "nothing-has-this-id"}, "NOT_FOUND input.id"},
-		"nobody to reprocess": {func(in object) (string, object) {
+		"no users to reprocess": {func(in object) (string, object) {
 			return `mutation M($input: ReprocessInput!) { reprocessAssignments(input: $input) { results { outcome } userErrors { field code message } } }`, in
 		}, object{"userIds": []any{}}, "INVALID input.userIds"},
 	} {
@@ -274,24 +274,24 @@ func TestChecksBeforeChanges(t *testing.T) {
 	}
 }
 
-// lost are the ways in which an answer to a change is lost: with the change made or not.
+// lost are faults that lose the response of a change, with and without the effect.
 var lost = map[string]emulator.Fault{
-	"cut":                  {Cut: true},
-	"cut after the effect": {Cut: true, Act: true},
-	"504":                  {Status: http.StatusGatewayTimeout},
-	"504 after the effect": {Status: http.StatusGatewayTimeout, Act: true},
-	"500 after the effect": {Status: http.StatusInternalServerError, Act: true},
-	"503 without a date":   {Status: http.StatusServiceUnavailable},
+	"connection closed":       {Cut: true},
+	"closed after the effect": {Cut: true, Act: true},
+	"504":                     {Status: http.StatusGatewayTimeout},
+	"504 after the effect":    {Status: http.StatusGatewayTimeout, Act: true},
+	"500 after the effect":    {Status: http.StatusInternalServerError, Act: true},
+	"503 without a date":      {Status: http.StatusServiceUnavailable},
 }
 
-// TestLostAnswers loses the answer to a change. What became of it is read back; it is never sent again.
+// TestLostAnswers tests that a change with a lost response is read back and never repeated.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	outcome := func(fault emulator.Fault) string {
 		if fault.Act {
 			return "DONE"
 		}
-		return "UNKNOWN" // for what is not there yet can still come
+		return "UNKNOWN" // the effect may still come
 	}
 	for name, fault := range lost {
 		t.Run(name, func(t *testing.T) {
@@ -355,7 +355,7 @@ func TestLostAnswers(t *testing.T) {
 				t.Errorf("assignLicense: %v", payload)
 			}
 
-			// Of what cannot be read back nobody knows what became.
+			// Reprocessing cannot be read back: its outcome is unknown.
 			lose(reprocessEndpoint)
 			r = g.ask(fmt.Sprintf(`mutation { reprocessAssignments(input: {userIds: [%q]}) { results { outcome user { id } } } }`, people[4]), nil)
 			if result := r.Data["reprocessAssignments"].(object)["results"].([]any)[0].(object); result["outcome"] != "UNKNOWN" || len(r.Errors) != 1 || g.written() != 1 {
@@ -365,12 +365,12 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// TestLostBatch loses the answer to a whole batch after some of its parts had taken effect, and that to a part alone.
+// TestLostBatch loses the response of a batch after some parts took effect, and of one part.
 func TestLostBatch(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
-		"a part cut":  {Endpoint: createEndpoint, Cut: true, Act: true},
-		"a part lost": {Endpoint: createEndpoint, Status: http.StatusGatewayTimeout, Act: true},
+		"truncated part": {Endpoint: createEndpoint, Cut: true, Act: true},
+		"missing part":   {Endpoint: createEndpoint, Status: http.StatusGatewayTimeout, Act: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -392,14 +392,14 @@ func TestLostBatch(t *testing.T) {
 	}
 }
 
-// TestUnreadOutcome cannot read back either: nobody knows, and that is what is said.
+// TestUnreadOutcome tests that the outcome is unknown if reading back fails.
 func TestUnreadOutcome(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	person := g.unlicensed(t, 1)[0]
 	g.forget()
 	g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Cut: true, Act: true})
-	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}/cloudLicensing/assignments", Contains: person, Rewrite: func(b []byte) []byte { return b }}) // the look before
+	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}/cloudLicensing/assignments", Contains: person, Rewrite: func(b []byte) []byte { return b }}) // passes the check
 	g.tenant.Inject(emulator.Fault{Endpoint: "GET /users/{id}/cloudLicensing/assignments", Contains: person, Status: http.StatusForbidden, Times: -1})
 	r := g.ask(create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
 	result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
@@ -412,7 +412,7 @@ func TestUnreadOutcome(t *testing.T) {
 	}
 }
 
-// TestThrottledChange repeats what the service has certainly not done.
+// TestThrottledChange tests that a throttled change is repeated.
 func TestThrottledChange(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -430,7 +430,7 @@ func TestThrottledChange(t *testing.T) {
 	}
 }
 
-// TestChangesOfOneOperation sees in each field what the ones before have changed.
+// TestChangesOfOneOperation tests that each field returns the changes of earlier ones.
 func TestChangesOfOneOperation(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -448,15 +448,15 @@ func TestChangesOfOneOperation(t *testing.T) {
 	}
 }
 
-// TestChangesOfVariants changes tenants that differ in what the documentation leaves open.
+// TestChangesOfVariants runs mutations on tenants that differ in undocumented behavior.
 func TestChangesOfVariants(t *testing.T) {
 	t.Parallel()
 	for name, variants := range map[string]emulator.Variants{
-		"no id of what was created": {OmitCreatedID: true},
-		"200 for reprocessing":      {ReprocessOK: true},
-		"wrapped":                   {WrapSingle: true},
-		"one relation at a time":    {ExpandOne: true},
-		"devices":                   {Devices: true},
+		"created without ID":     {OmitCreatedID: true},
+		"200 for reprocessing":   {ReprocessOK: true},
+		"wrapped":                {WrapSingle: true},
+		"one relation at a time": {ExpandOne: true},
+		"devices":                {Devices: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -480,7 +480,7 @@ func TestChangesOfVariants(t *testing.T) {
 	}
 }
 
-// TestReplicationLag has what is written be seen later: it is done, sent once, and known as soon as it is seen.
+// TestReplicationLag tests changes that reads return late: done, sent once, and confirmed when returned.
 func TestReplicationLag(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{ReplicationLag: time.Minute}})
@@ -500,8 +500,8 @@ func TestReplicationLag(t *testing.T) {
 	}
 }
 
-// TestSwitchedOff refuses changes where they are not allowed, before anything is asked.
-func TestSwitchedOff(t *testing.T) {
+// TestMutationsDisabled tests that disabled mutations are rejected before any request.
+func TestMutationsDisabled(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	g.readOnly = true
@@ -512,7 +512,7 @@ func TestSwitchedOff(t *testing.T) {
 	}
 }
 
-// TestMe answers for the person who has signed in.
+// TestMe tests `me` of a signed-in user.
 func TestMe(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -528,8 +528,9 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// TestLookingBackFinds has somebody else at work while an answer is lost: only what was sent counts as done.
-func TestLookingBackFinds(t *testing.T) {
+// TestReadBackFinds tests concurrent changes of others while a response is lost: only what was sent counts as
+// done.
+func TestReadBackFinds(t *testing.T) {
 	t.Parallel()
 	ofUser := "GET /users/{id}/cloudLicensing/assignments"
 	assignment := func(id, pool string, off ...any) string {
@@ -540,14 +541,14 @@ func TestLookingBackFinds(t *testing.T) {
 		return string(text)
 	}
 	for name, tt := range map[string]struct {
-		shown   func(pool string) string // of the person's assignments, when read back
+		shown   func(pool string) string // of the user's assignments, when read back
 		outcome string
 	}{
-		"nothing":            {func(string) string { return "" }, "UNKNOWN"},
-		"of another pool":    {func(string) string { return assignment("theirs", "another") }, "UNKNOWN"},
-		"with other plans":   {func(pool string) string { return assignment("theirs", pool, nobodysID) }, "UNKNOWN"},
-		"of a hidden pool":   {func(string) string { return `{"id":"theirs","disabledServicePlanIds":[],"allotment":null}` }, "UNKNOWN"},
-		"two, one as it was": {func(pool string) string { return assignment("theirs", "another") + "," + assignment("ours", pool) }, "DONE"},
+		"nothing":               {func(string) string { return "" }, "UNKNOWN"},
+		"of another allotment":  {func(string) string { return assignment("theirs", "another") }, "UNKNOWN"},
+		"with other plans":      {func(pool string) string { return assignment("theirs", pool, missingID) }, "UNKNOWN"},
+		"of a hidden allotment": {func(string) string { return `{"id":"theirs","disabledServicePlanIds":[],"allotment":null}` }, "UNKNOWN"},
+		"two, one unchanged":    {func(pool string) string { return assignment("theirs", "another") + "," + assignment("ours", pool) }, "DONE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -556,7 +557,7 @@ func TestLookingBackFinds(t *testing.T) {
 			pool := g.nodesOf(t, "allotments", fmt.Sprintf("filter: {skuId: %q}, orderBy: {field: AVAILABLE_UNITS, direction: DESC}", skuE3), "id")[0]["id"].(string)
 			g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: createEndpoint, Cut: true})
-			g.tenant.Inject(emulator.Fault{Endpoint: ofUser, Rewrite: func(b []byte) []byte { return b }}) // the look before
+			g.tenant.Inject(emulator.Fault{Endpoint: ofUser, Rewrite: func(b []byte) []byte { return b }}) // passes the check
 			g.tenant.Inject(emulator.Fault{Endpoint: ofUser, Times: -1, Body: `{"value":[` + tt.shown(pool) + `]}`})
 			r := g.ask(fmt.Sprintf(`mutation { createAssignments(input: {allotmentId: %q, assignedTo: [{id: %q}]}) { results { outcome } } }`, pool, person), nil)
 			result := r.Data["createAssignments"].(object)["results"].([]any)[0].(object)
@@ -567,7 +568,7 @@ func TestLookingBackFinds(t *testing.T) {
 	}
 }
 
-// TestHolderGone loses the answer to a change of licenses, and finds nobody when it looks back.
+// TestHolderGone loses the response of assignLicense and deletes the user before it is read back.
 func TestHolderGone(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -586,7 +587,7 @@ func TestHolderGone(t *testing.T) {
 	}
 }
 
-// TestUnitsOfHolders does not count a unit twice of who has one already, through a group.
+// TestUnitsOfHolders tests that a user with the product from a group does not use a second unit.
 func TestUnitsOfHolders(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -601,7 +602,7 @@ func TestUnitsOfHolders(t *testing.T) {
 		}
 	}
 	if member == "" {
-		t.Fatal("nobody has the product from this pool through a group alone")
+		t.Fatal("no user has the product from this allotment through a group only")
 	}
 	g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments/{id}", Rewrite: func(b []byte) []byte {
 		return bytes.ReplaceAll(b, fmt.Appendf(nil, `"consumedUnits":%v`, pools[0]["consumedUnits"]), fmt.Appendf(nil, `"consumedUnits":%v`, pools[0]["allottedUnits"].(float64)-1))
@@ -615,7 +616,7 @@ func TestUnitsOfHolders(t *testing.T) {
 	}
 }
 
-// TestAssignmentWithoutAllotment changes what has an allotment that nobody shows.
+// TestAssignmentWithoutAllotment updates an assignment whose allotment is not returned.
 func TestAssignmentWithoutAllotment(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -647,7 +648,7 @@ func TestAssignmentWithoutAllotment(t *testing.T) {
 	}
 }
 
-// TestCostOfChanges holds the upstream requests of each change, looks before and after it included.
+// TestCostOfChanges tests the upstream requests of each mutation, checks and reads included.
 func TestCostOfChanges(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
@@ -678,8 +679,8 @@ func TestCostOfChanges(t *testing.T) {
 	}
 }
 
-// TestManyMistakes bounds what a client gets back of a list without end.
-func TestManyMistakes(t *testing.T) {
+// TestManyUserErrors tests that the number of user errors is limited.
+func TestManyUserErrors(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	empty := make([]any, 30_000)
@@ -702,7 +703,7 @@ func TestManyMistakes(t *testing.T) {
 	}
 }
 
-// TestEachElement reports each element of a list, whatever is wrong with others.
+// TestEachElement tests that each element of an input list has its own result.
 func TestEachElement(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -717,7 +718,7 @@ func TestEachElement(t *testing.T) {
 		}
 		return all
 	}
-	mixed := []string{people[0], "not-a-guid", people[1], strings.ToUpper(people[0]), nobodysID}
+	mixed := []string{people[0], "not-a-guid", people[1], strings.ToUpper(people[0]), missingID}
 	want := []string{"DONE", "NOT_DONE INVALID", "DONE", "NOT_DONE INVALID", "NOT_DONE NOT_FOUND"}
 	payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(mixed...)}})
 	if diff := difference(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
@@ -726,7 +727,7 @@ func TestEachElement(t *testing.T) {
 	long := "x" + strings.Repeat("é", 400)
 	payload = g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(long)}})
 	if id := payload["results"].([]any)[0].(object)["assignedToId"].(string); len(id) > 256 || !strings.HasPrefix(long, id) {
-		t.Errorf("%q stands for what is no id", id)
+		t.Errorf("%q is returned for an invalid ID", id)
 	}
 	for _, field := range []string{"reprocessAssignments", "reprocessLicenseAssignment"} {
 		payload = g.change(t, `mutation($ids: [ID!]!) { `+field+`(input: {userIds: $ids}) { results { userId outcome userErrors { code field } } userErrors { code } } }`, object{"ids": mixed})
@@ -736,7 +737,8 @@ func TestEachElement(t *testing.T) {
 	}
 }
 
-// TestLastUnits sends what can be sent: of several who want the last unit, some may be refused for other reasons.
+// TestLastUnits tests that all candidates for the last unit are sent: Microsoft Graph may reject some for other
+// reasons.
 func TestLastUnits(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -755,7 +757,7 @@ func TestLastUnits(t *testing.T) {
 	}
 }
 
-// editedList edits each element of a list that the tenant answers.
+// editedList edits each element of a list in a response.
 func editedList(edit func(i int, element object)) func([]byte) []byte {
 	return func(b []byte) []byte {
 		var list object
@@ -768,7 +770,7 @@ func editedList(edit func(i int, element object)) func([]byte) []byte {
 	}
 }
 
-// TestUnitsOfPools takes units where most are free, after what others of the same change take.
+// TestUnitsOfPools tests that units come from the allotment with most available, earlier candidates considered.
 func TestUnitsOfPools(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -786,7 +788,7 @@ func TestUnitsOfPools(t *testing.T) {
 	}
 }
 
-// TestDevicesNotOffered does not say of a device that is there that it is not, where devices cannot be licensed.
+// TestDevicesNotOffered tests that an existing device is not reported as missing if devices cannot be licensed.
 func TestDevicesNotOffered(t *testing.T) {
 	t.Parallel()
 	for _, offered := range []bool{true, false} {
@@ -806,13 +808,13 @@ func TestDevicesNotOffered(t *testing.T) {
 			}
 		}
 		if device == "" {
-			t.Fatal("no group has a device without a license")
+			t.Fatal("no group has an unlicensed device")
 		}
 		r := g.ask(fmt.Sprintf(`mutation { createAssignments(input: {allotmentId: %q, assignedTo: [{type: DEVICE, id: %q}]}) { results { outcome stale assignment { id } } userErrors { code } } }`, pool["id"], device), nil)
 		payload := r.Data["createAssignments"].(object)
 		result := payload["results"].([]any)[0].(object)
 		outcome := result["outcome"]
-		if result["stale"] != offered || result["assignment"] != nil { // the id is not known, and cannot be read
+		if result["stale"] != offered || result["assignment"] != nil { // the ID is unknown and cannot be read
 			t.Errorf("offered %v: %s", offered, r.raw)
 		}
 		if offered && (outcome != "DONE" || len(r.Errors) > 0) ||

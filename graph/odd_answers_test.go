@@ -18,13 +18,12 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// replaced returns a function that replaces a text in an answer.
+// replaced returns a function that replaces a text in a response.
 func replaced(old, new string) func([]byte) []byte {
 	return func(body []byte) []byte { return bytes.ReplaceAll(body, []byte(old), []byte(new)) }
 }
 
-// TestOddValues answers values that their fields cannot hold. Each costs its field, which an error names, and not the
-// list that it is in.
+// TestOddValues tests values of wrong types. The field is null with an error; the rest of the list stays.
 func TestOddValues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -36,26 +35,26 @@ func TestOddValues(t *testing.T) {
 	for _, tt := range []struct {
 		name, query string
 		emulator.Fault
-		lost  string // of the answer
-		names string // what the error says
-		kept  bool   // the schema has no null for the field
+		lost  string // path in the data
+		names string // part of the error message
+		kept  bool   // the field is non-null
 	}{
-		{"a date without a zone", states, set("lastUpdatedDateTime", "2024-02-29T23:59:59.1234567"), "users.nodes.#.licenseAssignmentStates.#.lastUpdatedDateTime", "LicenseAssignmentState.lastUpdatedDateTime", false},
-		{"an empty date", states, set("lastUpdatedDateTime", ""), "users.nodes.#.licenseAssignmentStates.#.lastUpdatedDateTime", "LicenseAssignmentState.lastUpdatedDateTime", false},
-		{"an object for a text", states, set("state", map[string]any{}), "users.nodes.#.licenseAssignmentStates.#.state", "LicenseAssignmentState.state", false},
+		{"date without offset", states, set("lastUpdatedDateTime", "2024-02-29T23:59:59.1234567"), "users.nodes.#.licenseAssignmentStates.#.lastUpdatedDateTime", "LicenseAssignmentState.lastUpdatedDateTime", false},
+		{"empty date", states, set("lastUpdatedDateTime", ""), "users.nodes.#.licenseAssignmentStates.#.lastUpdatedDateTime", "LicenseAssignmentState.lastUpdatedDateTime", false},
+		{"object for text", states, set("state", map[string]any{}), "users.nodes.#.licenseAssignmentStates.#.state", "LicenseAssignmentState.state", false},
 		{"null among states", states, emulator.Fault{Rewrite: replaced(`"licenseAssignmentStates":[{`, `"licenseAssignmentStates":[null,{`), Times: -1}, "users.nodes.#.licenseAssignmentStates", "User.licenseAssignmentStates", false},
-		{"a fraction for a count", skus, set("consumedUnits", json.RawMessage("5.0")), "subscribedSkus.nodes.#.consumedUnits", "SubscribedSku.consumedUnits", false},
-		{"a text for a count", skus, set("consumedUnits", "5"), "subscribedSkus.nodes.#.consumedUnits", "SubscribedSku.consumedUnits", false},
-		{"a text for units", `{ subscribedSkus { nodes { id units { owned } } } }`, set("warning", "5"), "subscribedSkus.nodes.#.units.owned", "LicenseUnitsDetail.warning", false},
+		{"fraction for count", skus, set("consumedUnits", json.RawMessage("5.0")), "subscribedSkus.nodes.#.consumedUnits", "SubscribedSku.consumedUnits", false},
+		{"text for count", skus, set("consumedUnits", "5"), "subscribedSkus.nodes.#.consumedUnits", "SubscribedSku.consumedUnits", false},
+		{"text for units", `{ subscribedSkus { nodes { id units { owned } } } }`, set("warning", "5"), "subscribedSkus.nodes.#.units.owned", "LicenseUnitsDetail.warning", false},
 		{"null among plans", skus, emulator.Fault{Rewrite: replaced(`"servicePlans":[{`, `"servicePlans":[null,{`), Times: -1}, "subscribedSkus.nodes.#.servicePlans", "SubscribedSku.servicePlans", true},
-		{"a text for other units", `{ subscribedSkus { nodes { id units { owned consumed suspended } } } }`, set("suspended", "5"), "subscribedSkus.nodes.#.units.suspended", "LicenseUnitsDetail.suspended", false},
-		{"a text for units of a pool", `{ allotments { nodes { id allottedUnits consumedUnits } } }`, set("allottedUnits", "5"), "allotments.nodes.#.allottedUnits", "Allotment.allottedUnits", false},
-		{"a text for free units", `{ allotments { nodes { id availableUnits } } }`, set("consumedUnits", "5"), "allotments.nodes.#.availableUnits", "Allotment.consumedUnits", false},
-		{"a day of a purchase", `{ allotments { nodes { id subscriptions { subscriptionId startDate } } } }`, set("startDate", "soon"), "allotments.nodes.#.subscriptions.#.startDate", "AllotmentSubscription.startDate", false},
-		{"a number for a state of a purchase", `{ allotments { nodes { id subscriptions { subscriptionId state } } } }`, set("state", 5), "allotments.nodes.#.subscriptions.#.state", "AllotmentSubscription.state", false},
-		{"a day of the next change", `{ licensingOverview { products { sku { id } nextLifecycleDate } } }`, set("nextLifecycleDate", "soon"), "licensingOverview.products.#.nextLifecycleDate", "AllotmentSubscription.nextLifecycleDate", false},
-		{"the time of an error", `{ assignmentErrors(first: 5) { nodes { id code occurrenceDateTime } } }`, set("occurrenceDateTime", "yesterday"), "assignmentErrors.nodes.#.occurrenceDateTime", "AssignmentError.occurrenceDateTime", false},
-		{"a number for a name", `{ users(first: 5) { nodes { id displayName } } }`, set("displayName", 5), "users.nodes.#.displayName", "User.displayName", false},
+		{"text for other units", `{ subscribedSkus { nodes { id units { owned consumed suspended } } } }`, set("suspended", "5"), "subscribedSkus.nodes.#.units.suspended", "LicenseUnitsDetail.suspended", false},
+		{"text for allotted units", `{ allotments { nodes { id allottedUnits consumedUnits } } }`, set("allottedUnits", "5"), "allotments.nodes.#.allottedUnits", "Allotment.allottedUnits", false},
+		{"text for free units", `{ allotments { nodes { id availableUnits } } }`, set("consumedUnits", "5"), "allotments.nodes.#.availableUnits", "Allotment.consumedUnits", false},
+		{"start date of a subscription", `{ allotments { nodes { id subscriptions { subscriptionId startDate } } } }`, set("startDate", "soon"), "allotments.nodes.#.subscriptions.#.startDate", "AllotmentSubscription.startDate", false},
+		{"number for state of a subscription", `{ allotments { nodes { id subscriptions { subscriptionId state } } } }`, set("state", 5), "allotments.nodes.#.subscriptions.#.state", "AllotmentSubscription.state", false},
+		{"next lifecycle date", `{ licensingOverview { products { sku { id } nextLifecycleDate } } }`, set("nextLifecycleDate", "soon"), "licensingOverview.products.#.nextLifecycleDate", "AllotmentSubscription.nextLifecycleDate", false},
+		{"time of an error", `{ assignmentErrors(first: 5) { nodes { id code occurrenceDateTime } } }`, set("occurrenceDateTime", "yesterday"), "assignmentErrors.nodes.#.occurrenceDateTime", "AssignmentError.occurrenceDateTime", false},
+		{"number for name", `{ users(first: 5) { nodes { id displayName } } }`, set("displayName", 5), "users.nodes.#.displayName", "User.displayName", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			whole := g.warm(tt.query)
@@ -67,7 +66,7 @@ func TestOddValues(t *testing.T) {
 			if !tt.kept {
 				lose(data, strings.Split(tt.lost, "."))
 			}
-			if strings.HasSuffix(tt.lost, "licenseAssignmentStates") { // of those who have none, nothing was odd
+			if strings.HasSuffix(tt.lost, "licenseAssignmentStates") { // users without any have none
 				data, count = r.Data, 0
 				for _, node := range r.Data["users"].(map[string]any)["nodes"].([]any) {
 					if states := node.(map[string]any)["licenseAssignmentStates"]; states == nil {
@@ -91,7 +90,7 @@ func TestOddValues(t *testing.T) {
 	}
 }
 
-// TestFilterOfOddValues counts whom a filter leaves out though nobody can tell: their licenses cannot be read.
+// TestFilterOfOddValues tests that users excluded because of unreadable licenses are counted.
 func TestFilterOfOddValues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -113,9 +112,9 @@ func TestFilterOfOddValues(t *testing.T) {
 	}
 }
 
-// TestDoubtfulFilter answers units and times that cannot be read, and filters or orders by them. Elements of which nobody
-// can tell are shown, and an error says so at the list; those that were sent without a time are left out and counted.
-func TestDoubtfulFilter(t *testing.T) {
+// TestUndecidedFilter filters and sorts by unreadable units and times. Undecided elements are included, with an error
+// on the list; elements without a time are excluded and counted.
+func TestUndecidedFilter(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	for _, tt := range []struct{ query, property, path, names string }{
@@ -153,8 +152,7 @@ func TestDoubtfulFilter(t *testing.T) {
 	}
 }
 
-// TestOddKeys answers ids of products that cannot be read, by which lists refer to each other. What refers to one of these
-// is null or may be incomplete, and an error says so.
+// TestOddKeys tests unreadable SKU IDs. Fields that refer to them are null or may be incomplete, with an error.
 func TestOddKeys(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -190,7 +188,7 @@ func TestOddKeys(t *testing.T) {
 			return n
 		}
 		if n, all := count(r.Data), count(whole.Data); n < all*3/4 {
-			t.Errorf("%s: %d of %d objects are left", tt.query, n, all)
+			t.Errorf("%s: %d of %d objects", tt.query, n, all)
 		}
 	}
 	g.forget()
@@ -201,8 +199,8 @@ func TestOddKeys(t *testing.T) {
 	}
 }
 
-// TestChangesDespiteOddValues changes licenses while values by which a change is checked cannot be read. Microsoft Graph tells
-// then whether the change can be made; nothing is sent where the product itself is not known.
+// TestChangesDespiteOddValues changes licenses while values of the checks are unreadable. Microsoft Graph then
+// decides; nothing is sent if the product itself is unknown.
 func TestChangesDespiteOddValues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -231,7 +229,7 @@ func TestChangesDespiteOddValues(t *testing.T) {
 	done("a source", g.change(t, assign, of(people[0], object{"removeLicenses": []any{skuE3}})))
 	odd(skusEndpoint, "consumedUnits")
 	done("units", g.change(t, assign, of(people[2], object{"addLicenses": give})))
-	// A change of which the answer is lost is not taken for made because what it took cannot be read.
+	// A lost change is not confirmed if the removed licenses are unreadable.
 	odd("GET /users/{id}", "skuId")
 	g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Set: map[string]any{"skuId": 5}, Times: -1})
 	g.tenant.Inject(emulator.Fault{Endpoint: byIDsEndpoint, Set: map[string]any{"skuId": 5}, Times: -1})
@@ -247,7 +245,7 @@ func TestChangesDespiteOddValues(t *testing.T) {
 	}
 }
 
-// last returns a function that replaces the last occurrence of a text in an answer.
+// last returns a function that replaces the last occurrence of a text in a response.
 func last(old, new string) func([]byte) []byte {
 	return func(body []byte) []byte {
 		at := bytes.LastIndex(body, []byte(old))
@@ -258,7 +256,7 @@ func last(old, new string) func([]byte) []byte {
 	}
 }
 
-// TestNullElements leaves out elements of a list that are null or have no usable ID, and counts them in an error.
+// TestNullElements tests that list elements that are null or have no usable ID are omitted and counted in an error.
 func TestNullElements(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -290,7 +288,7 @@ func TestNullElements(t *testing.T) {
 			g.forget()
 		}
 	}
-	// A last page with nothing else on it costs nothing else.
+	// A last page without other elements loses only them.
 	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Body: `{"value":[{"id":5}]}`, Times: -1})
 	r := g.ask(`{ assignmentErrors(first: 1000) { nodes { id } } }`, nil)
 	if list, _ := r.Data["assignmentErrors"].(map[string]any); list == nil || len(list["nodes"].([]any)) != 100 || len(r.Errors) != 1 || r.Errors[0].Extensions["count"] != 1.0 {
@@ -298,7 +296,7 @@ func TestNullElements(t *testing.T) {
 	}
 }
 
-// first returns a function that replaces the first match of a pattern in an answer.
+// first returns a function that replaces the first match of a pattern in a response.
 func first(pattern, new string) func([]byte) []byte {
 	re := regexp.MustCompile(pattern)
 	return func(body []byte) []byte {
@@ -310,8 +308,7 @@ func first(pattern, new string) func([]byte) []byte {
 	}
 }
 
-// TestOddProducts answers one product whose units cannot be read, or are not there. It costs these units, and neither
-// the product, nor its other units, nor the others.
+// TestOddProducts tests a product with unreadable or missing units. Only these units are null.
 func TestOddProducts(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -320,7 +317,7 @@ func TestOddProducts(t *testing.T) {
 	const detail = `"prepaidUnits":\{[^}]*\}`
 	for _, tt := range []struct {
 		pattern, new string
-		lost         []string // of units
+		lost         []string // path in units
 		errors       int
 	}{
 		{`"consumedUnits":\d+`, `"consumedUnits":"5"`, []string{"consumed", "free"}, 1},
@@ -358,14 +355,14 @@ func TestOddProducts(t *testing.T) {
 	}
 }
 
-// TestMissingValues answers null for numbers and points in time. They are null, and no filter by them lets them through.
+// TestMissingValues tests null for numbers and times. They are null and match no filter.
 func TestMissingValues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	for _, tt := range []struct {
 		name, query string
 		lost        []string
-		filtered    string // finds nothing then
+		filtered    string // a filter that then matches nothing
 	}{
 		{"occurrenceDateTime", `{ assignmentErrors(first: 5) { nodes { id occurrenceDateTime } } }`, []string{"assignmentErrors.nodes.#.occurrenceDateTime"},
 			`{ assignmentErrors(first: 5, filter: { occurredBefore: "2100-01-01T00:00:00Z" }) { nodes { id } } }`},
@@ -381,7 +378,7 @@ func TestMissingValues(t *testing.T) {
 		data := without(t, g.warm(tt.query), "")
 		for _, lost := range tt.lost {
 			if lose(data, strings.Split(lost, ".")) == 0 {
-				t.Fatalf("%s: nothing to lose", lost)
+				t.Fatalf("%s: no value to remove", lost)
 			}
 		}
 		g.tenant.Inject(emulator.Fault{Set: map[string]any{tt.name: nil}, Times: -1})
@@ -392,7 +389,7 @@ func TestMissingValues(t *testing.T) {
 		if tt.filtered != "" {
 			r := g.ask(tt.filtered, nil)
 			if strings.Contains(tt.filtered, "AvailableUnits") && (len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "Allotment.availableUnits")) {
-				t.Errorf("%s: nothing tells that allotments are left out: %v", tt.filtered, r.Errors)
+				t.Errorf("%s: no error for omitted allotments: %v", tt.filtered, r.Errors)
 			}
 			walk(r.Data, func(object map[string]any) {
 				if object["id"] != nil {
@@ -404,9 +401,8 @@ func TestMissingValues(t *testing.T) {
 	}
 }
 
-// TestReferencesThatAreNoGUIDs answers one reference that is no GUID, among many. It costs that one: it is not asked for
-// together with the others.
-func TestReferencesThatAreNoGUIDs(t *testing.T) {
+// TestMalformedReferences tests one malformed reference among many: only this one fails.
+func TestMalformedReferences(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	assignee := first(`("assignedTo":\{[^{}]*"id":)"[0-9a-f-]{36}"`, `$1"not-a-guid"`)
@@ -414,7 +410,7 @@ func TestReferencesThatAreNoGUIDs(t *testing.T) {
 		endpoint string
 		rewrite  func([]byte) []byte
 		query    string
-		lost     string // of the element that has the reference
+		lost     string // path of the element with the reference
 	}{
 		{usersEndpoint, first(`"assignedByGroup":"[0-9a-f-]{36}"`, `"assignedByGroup":"not-a-guid"`),
 			`{ users(first: 50) { nodes { id licenseAssignmentStates { skuId assignedByGroup { displayName } } } } }`, "users.nodes.#.licenseAssignmentStates.#.assignedByGroup.displayName"},
@@ -443,7 +439,7 @@ func TestReferencesThatAreNoGUIDs(t *testing.T) {
 	}
 }
 
-// loseAt makes the value at a path null.
+// loseAt sets the value at a path to null.
 func loseAt(value any, path []string) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -459,7 +455,7 @@ func loseAt(value any, path []string) {
 	}
 }
 
-// TestMissingTexts answers null for texts that the schema has no null for. They are empty, and an error says so.
+// TestMissingTexts tests null for non-null text fields: they are empty, with an error.
 func TestMissingTexts(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -476,11 +472,11 @@ func TestMissingTexts(t *testing.T) {
 		g.tenant.Inject(emulator.Fault{Set: map[string]any{tt.property: nil}, Times: -1})
 		r := g.ask(tt.query, nil)
 		g.forget()
-		if !strings.HasSuffix(tt.path, ".assignableTo") { // of which nothing is nothing
+		if !strings.HasSuffix(tt.path, ".assignableTo") { // an empty text is valid
 			g.tenant.Inject(emulator.Fault{Omit: []string{tt.property}, Times: -1})
 			missing := g.ask(tt.query, nil)
 			if diff := difference([]any{r.Data, clientErrors(r)}, []any{missing.Data, clientErrors(missing)}); diff != "" {
-				t.Errorf("%s not sent (-null +not sent):\n%s", tt.property, diff)
+				t.Errorf("%s absent (-null +absent):\n%s", tt.property, diff)
 			}
 			g.forget()
 		}
@@ -498,7 +494,7 @@ func TestMissingTexts(t *testing.T) {
 	}
 }
 
-// TestLargeCounters reads counters beyond the 32 bits of an Int as the largest Int.
+// TestLargeCounters tests that counts beyond 32 bits are the largest Int.
 func TestLargeCounters(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -521,7 +517,7 @@ func TestLargeCounters(t *testing.T) {
 			t.Fatal(units)
 		}
 	}
-	// The number of all people, too.
+	// totalCount too.
 	g.forget()
 	g.tenant.Inject(emulator.Fault{Times: -1, Set: map[string]any{"@odata.count": 3_000_000_000}})
 	r = g.ask(`{ users(first: 1) { totalCount } }`, nil)
@@ -530,7 +526,7 @@ func TestLargeCounters(t *testing.T) {
 	}
 }
 
-// TestTooManyRows answers far more than was asked for. It is an error, before all of it is decoded.
+// TestTooManyRows tests that a page far larger than requested is an error before it is decoded.
 func TestTooManyRows(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -542,8 +538,7 @@ func TestTooManyRows(t *testing.T) {
 	}
 }
 
-// TestRepeatedPages answers a next link that leads to the page that it is on, for good: each walk ends with one error,
-// in lists and in look-ups.
+// TestRepeatedPages tests next links that lead to their own page: one error, in lists and in reads by ID.
 func TestRepeatedPages(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -569,8 +564,7 @@ func TestRepeatedPages(t *testing.T) {
 	}
 }
 
-// endless returns a function that answers the first page again and again, or one without elements, with ever new next
-// links to a path.
+// endless returns a function that repeats the first page, or an empty one, with new next links.
 func endless(path string, empty bool) func([]byte) []byte {
 	var n atomic.Int32
 	var elements atomic.Value
@@ -590,8 +584,8 @@ func endless(path string, empty bool) func([]byte) []byte {
 	}
 }
 
-// TestEndlessPages answers pages that repeat, or have nothing on them, under ever new next links. Each walk ends with
-// one error after a few pages, in lists and in look-ups.
+// TestEndlessPages tests repeated or empty pages with new next links: one error after a few pages, in lists and in
+// reads by ID.
 func TestEndlessPages(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -624,7 +618,7 @@ func TestEndlessPages(t *testing.T) {
 	}
 }
 
-// TestSomeEmptyPages answers some pages without elements. The list goes on behind them.
+// TestSomeEmptyPages tests that a list continues after empty pages.
 func TestSomeEmptyPages(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -637,7 +631,7 @@ func TestSomeEmptyPages(t *testing.T) {
 	}
 }
 
-// TestRepeatedElements answers the same elements on two pages, at different places. Each counts once.
+// TestRepeatedElements tests that elements on two pages are returned once.
 func TestRepeatedElements(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -663,12 +657,12 @@ func TestRepeatedElements(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", r.Errors, diff)
 	}
 	if sent := g.sent(errorsEndpoint); sent < 2 {
-		t.Errorf("%d pages show nothing", sent)
+		t.Errorf("%d pages: the test covers nothing", sent)
 	}
 }
 
-// TestExpiredPages refuses a link of a page that the gateway itself has read a moment ago. It goes on at the page
-// before, and no caller is told that a cursor is wrong.
+// TestExpiredPages rejects the link of a page just read. The list continues from the page before, and the caller's
+// cursor is not blamed.
 func TestExpiredPages(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -682,17 +676,17 @@ func TestExpiredPages(t *testing.T) {
 	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Times: -1})
 	g.fails(t, g.ask(query, nil), without(t, whole, lostList), clientError{Code: "UPSTREAM_UNAVAILABLE", Path: lostList, Retryable: true, Upstream: "DirectoryPageTokenNotFoundException"})
 	g.forget()
-	// A cursor of the caller's can expire.
+	// The caller's cursor can expire.
 	const next = `query($after: String) { assignmentErrors(first: 100, after: $after) { nodes { id } pageInfo { endCursor } } }`
 	page := g.ask(next, nil).Data["assignmentErrors"].(map[string]any)["pageInfo"].(map[string]any)
 	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Contains: "skiptoken", Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Times: -1})
 	r := g.ask(next, map[string]any{"after": page["endCursor"]})
 	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
-		t.Errorf("a cursor of the caller's: %v", r.Errors)
+		t.Errorf("the caller's cursor: %v", r.Errors)
 	}
 }
 
-// people returns the ids of some people.
+// people returns the IDs of users.
 func (g *gateway) people(t *testing.T, n int) (ids []string) {
 	t.Helper()
 	r := g.ask(fmt.Sprintf(`{ users(first: %d) { nodes { id } } }`, n), nil)
@@ -704,8 +698,7 @@ func (g *gateway) people(t *testing.T, n int) (ids []string) {
 
 var quotedGUID = regexp.MustCompile(`"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`)
 
-// TestGUIDsInCapitals answers every GUID in capitals, and asks with some in capitals. GUIDs are equal without regard to
-// case, wherever ids meet; other ids are not.
+// TestGUIDsInCapitals tests that GUIDs are compared case-insensitively, and other IDs are not.
 func TestGUIDsInCapitals(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -731,7 +724,7 @@ func TestGUIDsInCapitals(t *testing.T) {
 		}
 		g.forget()
 	}
-	// An id of 52 characters is compared as it is.
+	// An ID of 52 characters is case-sensitive.
 	var opaque string
 	for _, node := range g.ask(`{ assignmentErrors(first: 100) { nodes { id } } }`, nil).Data["assignmentErrors"].(map[string]any)["nodes"].([]any) {
 		if id := node.(map[string]any)["id"].(string); len(id) == 52 {
@@ -739,7 +732,7 @@ func TestGUIDsInCapitals(t *testing.T) {
 		}
 	}
 	if opaque == "" {
-		t.Fatal("no such id")
+		t.Fatal("no ID of this length")
 	}
 	r := g.ask(`{ a: assignmentError(id: "`+opaque+`") { id } b: assignmentError(id: "`+strings.ToUpper(opaque)+`") { id } }`, nil)
 	if r.Data["a"] == nil || r.Data["b"] != nil {
@@ -747,8 +740,7 @@ func TestGUIDsInCapitals(t *testing.T) {
 	}
 }
 
-// TestEmptyPages answers page after page without anybody who waits, and always a next one. The overview does not take
-// that for a queue without anybody.
+// TestEmptyPages tests empty pages of waiting members without an end: the overview does not report an empty queue.
 func TestEmptyPages(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -766,12 +758,12 @@ func TestEmptyPages(t *testing.T) {
 		t.Errorf("%v, %v", r.Data, r.Errors)
 	}
 	if pages.Load() < 10 {
-		t.Errorf("%d pages show nothing", pages.Load())
+		t.Errorf("%d pages: the test covers nothing", pages.Load())
 	}
 }
 
-// between restarts the gateway over a service that answers some addresses below the version by itself, alone or as parts
-// of a batch, and has the tenant answer the others.
+// between restarts the gateway over a service that answers some addresses below the version itself, alone or as batch
+// parts; the tenant answers the others.
 func (g *gateway) between(answer func(address string) (body string, ok bool)) {
 	g.t.Helper()
 	send := func(method, address, body string, header http.Header) (status int, got []byte) {

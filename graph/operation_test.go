@@ -8,8 +8,8 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// TestRootFieldsTravelTogether asks for unrelated things at once: none of them misses the batch of the others.
-func TestRootFieldsTravelTogether(t *testing.T) {
+// TestRootFieldsShareABatch tests that unrelated root fields share a batch.
+func TestRootFieldsShareABatch(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
@@ -28,7 +28,7 @@ func TestRootFieldsTravelTogether(t *testing.T) {
 	}
 }
 
-// TestCostOfARefusal tells that what was refused cost nothing.
+// TestCostOfARefusal tests that a rejected operation reports no cost.
 func TestCostOfARefusal(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 10})
@@ -38,7 +38,7 @@ func TestCostOfARefusal(t *testing.T) {
 	}
 }
 
-// TestUnreadableRepresentations refuses what no entity can be found by, before anything is asked.
+// TestUnreadableRepresentations tests that malformed representations are rejected before any request.
 func TestUnreadableRepresentations(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 10})

@@ -10,7 +10,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// connectionPage is a page of a list as a client reads it.
+// connectionPage is a page of a connection.
 type connectionPage struct {
 	ids, cursors []string // of the edges
 	end          string
@@ -50,7 +50,7 @@ func (g *gateway) page(t *testing.T, field, filter string, first int, after stri
 	return page
 }
 
-// walkPages reads a list to its end, with the sizes given for its pages, over and over.
+// walkPages reads a list to its end, with page sizes that repeat.
 func (g *gateway) walkPages(t *testing.T, field, filter string, sizes ...int) []string {
 	t.Helper()
 	var ids []string
@@ -62,16 +62,15 @@ func (g *gateway) walkPages(t *testing.T, field, filter string, sizes ...int) []
 			return ids
 		}
 		if page.end == "" {
-			t.Fatal("more follows, and no cursor leads there")
+			t.Fatal("hasNextPage without endCursor")
 		}
 		if after = page.end; i > 1000 {
-			t.Fatal("the list has no end")
+			t.Fatal("the list does not end")
 		}
 	}
 }
 
-// TestWalk reads whole lists page by page: each element is there once, in the same order, whatever the size
-// of the pages here and upstream.
+// TestWalk tests that lists have each element once, in the same order, for any page sizes here and upstream.
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	const e3 = `, filter: {skuId: "05e9a617-0261-4cee-bb44-138d3ef5d965"}`
@@ -84,7 +83,7 @@ func TestWalk(t *testing.T) {
 	for _, list := range [][]string{users, errs} {
 		sorted := slices.Sorted(slices.Values(list))
 		if len(slices.Compact(sorted)) != len(list) {
-			t.Fatal("an element is there twice")
+			t.Fatal("duplicate element")
 		}
 	}
 	for name, variants := range map[string]emulator.Variants{
@@ -109,7 +108,7 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// TestResume reads on right after any element, at any gateway with the same key.
+// TestResume continues after each element, on any gateway with the same key.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	for name, variants := range map[string]emulator.Variants{
@@ -127,7 +126,7 @@ func TestResume(t *testing.T) {
 			g.restart()
 			for i := range first {
 				if page.cursors[i] != again.cursors[i] {
-					t.Fatalf("cursor %d is another when it is asked for again", i)
+					t.Fatalf("cursor %d differs when repeated", i)
 				}
 				for cursor, want := range map[string][]string{
 					page.cursors[i]:  all[i+1 : i+6],
@@ -146,7 +145,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestCursorsStay asks the same again: nothing changes, also not at another gateway with the same key.
+// TestCursorsStay tests that cursors are stable, also between gateways with the same key.
 func TestCursorsStay(t *testing.T) {
 	t.Parallel()
 	for _, list := range []struct{ field, filter string }{
@@ -164,7 +163,7 @@ func TestCursorsStay(t *testing.T) {
 				}
 				g.restart()
 				if diff := difference(page, g.page(t, list.field, list.filter, 4, after), gocmp.AllowUnexported(connectionPage{})); diff != "" {
-					t.Errorf("asked again (-before +after):\n%s", diff)
+					t.Errorf("repeated (-before +after):\n%s", diff)
 				}
 				after = page.end
 			}
@@ -172,7 +171,7 @@ func TestCursorsStay(t *testing.T) {
 	}
 }
 
-// TestLargePageAfterASmallOne asks for one element, then for all others: the size of the first page does not stay.
+// TestLargePageAfterASmallOne tests that the size of the first page does not limit later ones.
 func TestLargePageAfterASmallOne(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -190,9 +189,9 @@ func TestLargePageAfterASmallOne(t *testing.T) {
 	}
 }
 
-// TestFilteredPagesReadOn walks lists that are filtered here to their end, in small pages. A page of the client reads one
-// upstream page again at most, of about its own size, and not the beginning of the list.
-func TestFilteredPagesReadOn(t *testing.T) {
+// TestFilteredPagesContinue reads filtered lists to their end in small pages. A page repeats at most one upstream page
+// of about its own size, and not the start of the list.
+func TestFilteredPagesContinue(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	for _, filter := range []string{", filter: {hasLicenseErrors: true}", ", filter: {error: COUNT_VIOLATION}"} {
@@ -214,11 +213,11 @@ func TestFilteredPagesReadOn(t *testing.T) {
 			bytes, requests := walk(first)
 			pages := (len(want) + first - 1) / first
 			if bytes > most*whole || requests > 2*pages+1 {
-				t.Errorf("%d pages of %d: %d requests, %d bytes; at once it is %d bytes", pages, first, requests, bytes, whole)
+				t.Errorf("%d pages of %d: %d requests, %d bytes; one page is %d bytes", pages, first, requests, bytes, whole)
 			}
 		}
 	}
-	// Who is rare is found with few requests all the same.
+	// Rare matches cost few requests too.
 	for _, first := range []int{5, 50} {
 		g.tenant.ResetCounts()
 		g.page(t, "users", ", filter: {error: MUTUALLY_EXCLUSIVE_VIOLATION}", first, "")
@@ -228,8 +227,8 @@ func TestFilteredPagesReadOn(t *testing.T) {
 	}
 }
 
-// TestOtherSelection reads on with a cursor in an operation that needs more of each element than the one
-// that gave it. The next link is bound to what was selected then: what is missing must not read as null.
+// TestOtherSelection continues with a cursor in an operation that requires more properties. The next link fixes
+// $select: missing properties must not be null.
 func TestOtherSelection(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 5}})

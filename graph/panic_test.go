@@ -13,14 +13,14 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// trap is an upstream that panics where it is told to.
+// trap is an upstream that panics for chosen reads.
 type trap struct {
 	*msgraph.Operation
 	in      string
 	batches *atomic.Int32
 }
 
-// sprung is what it panics with: it could be anybody's data.
+// sprung is the panic value, which may be personal data.
 const sprung = "the phone number of Adele Vance"
 
 func (u trap) Batch() upstream.Batch {
@@ -46,8 +46,8 @@ func (b trapBatch) Do(ctx context.Context) {
 	}
 }
 
-// TestPanic has an upstream panic. A client reads one INTERNAL error that says nothing, and the rest of the
-// answer; the log has one line that says where, and not about whom.
+// TestPanic tests a panic of the upstream. The client gets one INTERNAL error without details and the remaining data;
+// the log has one line with the origin and no personal data.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -89,7 +89,7 @@ func TestPanic(t *testing.T) {
 				if !slices.Contains(tt.lost, pattern(r.Errors[i].Path)) {
 					t.Errorf("an error at %v", r.Errors[i].Path)
 				}
-				r.Errors[i].Path = nil // of whichever edge came first
+				r.Errors[i].Path = nil // of any edge
 			}
 			g.fails(t, r, want, clientError{Code: "INTERNAL", Count: tt.count})
 			if len(r.Errors) > 0 && r.Errors[0].Message != "Internal error." {
@@ -100,7 +100,7 @@ func TestPanic(t *testing.T) {
 				t.Errorf("%d lines in the log: %s", lines, said)
 			}
 			if strings.Contains(said, "Adele") || strings.Contains(string(r.raw), "Adele") {
-				t.Errorf("what it was about is shown: %s %s", said, r.raw)
+				t.Errorf("the panic value is returned: %s %s", said, r.raw)
 			}
 			if r := g.ask(`{ __typename }`, nil); len(r.Errors) > 0 {
 				t.Errorf("afterwards: %s", r.raw)
@@ -109,7 +109,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestImpossibleNumber has a literal in a scalar of any form that no number type holds.
+// TestImpossibleNumber tests out-of-range number literals.
 func TestImpossibleNumber(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 20})
@@ -127,6 +127,6 @@ func TestImpossibleNumber(t *testing.T) {
 		}
 	}
 	if got := g.tenant.Counts(); len(got) > 0 {
-		t.Errorf("upstream was asked: %v", got)
+		t.Errorf("upstream requests: %v", got)
 	}
 }

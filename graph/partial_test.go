@@ -14,9 +14,9 @@ import (
 
 const allotmentsEndpoint = "GET /admin/cloudLicensing/allotments"
 
-// TestNothingIsCompletedUnasked reads no allotments for what was expanded with assignments, as long as nobody asks for
-// what did not come along.
-func TestNothingIsCompletedUnasked(t *testing.T) {
+// TestExpandedAllotmentsAreNotRead tests that expanded allotments are not read again unless more properties are
+// selected.
+func TestExpandedAllotmentsAreNotRead(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	g.tenant.Inject(withoutPurchases)
@@ -26,12 +26,11 @@ func TestNothingIsCompletedUnasked(t *testing.T) {
 	}
 }
 
-// withoutPurchases leaves out of allotments what lists of them often leave out.
+// withoutPurchases omits the properties of allotments that lists often omit.
 var withoutPurchases = emulator.Fault{Endpoint: "GET /admin/cloudLicensing/assignments", Omit: []string{"subscriptions"}, Times: -1}
 
-// TestKeptWhenCompletingFails keeps what came along, when the read that would complete it fails: only what it would have
-// brought is missing, and an error tells why.
-func TestKeptWhenCompletingFails(t *testing.T) {
+// TestPartialObjects tests that expanded properties stay if reading the others fails.
+func TestPartialObjects(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{})
@@ -71,10 +70,9 @@ func TestKeptWhenCompletingFails(t *testing.T) {
 	}
 }
 
-// TestGroupKeptWhenCompletingFails filters users by the group that assigned their licenses, while their licenses cannot be
-// read. The members that Microsoft Graph sent are shown with what came along, and an error tells why nobody knows whether the
-// filter leaves them, and what is missing.
-func TestGroupKeptWhenCompletingFails(t *testing.T) {
+// TestPartialGroupMembers filters users by group while their licenses cannot be read. The members stay with
+// their expanded properties, with errors for the filter and for the missing properties.
+func TestPartialGroupMembers(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	list := fmt.Sprintf(`users(first: 20, filter: { assignedByGroup: %q })`, g.groupID())
@@ -121,8 +119,8 @@ func TestGroupKeptWhenCompletingFails(t *testing.T) {
 	}
 }
 
-// TestQueuesKeptWhenOneFails counts the queues that can be read, when one of them cannot, with an error.
-func TestQueuesKeptWhenOneFails(t *testing.T) {
+// TestPartialQueues tests that the other queues are counted if one cannot be read.
+func TestPartialQueues(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	const query = `{ licensingOverview { waitingMembers { count complete allotment { id } } } }`
@@ -141,11 +139,11 @@ func TestQueuesKeptWhenOneFails(t *testing.T) {
 		}
 	}
 	if queues < 2 {
-		t.Errorf("%d queues show nothing", queues)
+		t.Errorf("%d queues: the test covers nothing", queues)
 	}
 }
 
-// TestGroupWithoutName shows a group of which something came, though not its name.
+// TestGroupWithoutName tests a group whose name cannot be read.
 func TestGroupWithoutName(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -156,9 +154,8 @@ func TestGroupWithoutName(t *testing.T) {
 	g.fails(t, g.ask(query, nil), without(t, whole, name))
 }
 
-// TestStrayRefusals refuses a request or two for nothing that was in it. The next answer is whole, and none has null
-// without an error.
-func TestStrayRefusals(t *testing.T) {
+// TestSpuriousRejections rejects one or two requests without cause. The response is complete, or has errors for its nulls.
+func TestSpuriousRejections(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	person := g.licensed(t)
@@ -179,7 +176,7 @@ func TestStrayRefusals(t *testing.T) {
 	}
 }
 
-// licensed returns the id of a person with usage rights.
+// licensed returns the ID of a user with usage rights.
 func (g *gateway) licensed(t *testing.T) string {
 	t.Helper()
 	for _, node := range g.nodesOf(t, "users", "first: 20, filter: {licensed: true}", "id usageRights { id }") {
@@ -187,11 +184,11 @@ func (g *gateway) licensed(t *testing.T) string {
 			return node["id"].(string)
 		}
 	}
-	t.Fatal("nobody has usage rights")
+	t.Fatal("no user has usage rights")
 	return ""
 }
 
-// TestMissingRelation answers 404 and 410 for what is there: that is no empty list.
+// TestMissingRelation tests that 404 and 410 for an existing object's relation are not an empty list.
 func TestMissingRelation(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -205,7 +202,7 @@ func TestMissingRelation(t *testing.T) {
 			{skusEndpoint, `{ assignmentErrors(first: 1) { nodes { sku { consumedUnits } } } }`, "assignmentErrors.nodes.#.sku"},
 		} {
 			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Status: status, Times: -1})
-			g.tenant.Inject(emulator.Fault{Omit: []string{"assignments"}, Times: -1}) // which are then read by themselves
+			g.tenant.Inject(emulator.Fault{Omit: []string{"assignments"}, Times: -1}) // which are then read separately
 			r := g.ask(tt.query, nil)
 			if len(r.Errors) != 1 || pattern(r.Errors[0].Path) != tt.path {
 				t.Errorf("%d for %s: %v %s", status, tt.endpoint, r.Data, r.Errors)
@@ -215,7 +212,7 @@ func TestMissingRelation(t *testing.T) {
 	}
 }
 
-// TestRightWithoutID answers usage rights that nobody could refer to: one error.
+// TestRightWithoutID tests usage rights without an ID: one error.
 func TestRightWithoutID(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -225,7 +222,7 @@ func TestRightWithoutID(t *testing.T) {
 	g.fails(t, r, map[string]any{"user": map[string]any{"id": person, "usageRights": nil}}, clientError{Code: "UPSTREAM_UNAVAILABLE", Path: "user.usageRights"})
 }
 
-// TestTokenAfterRetry refuses a token after another failure: a new one is asked for, all the same.
+// TestTokenAfterRetry rejects a token after another failure: a new one is requested.
 func TestTokenAfterRetry(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -239,8 +236,8 @@ func TestTokenAfterRetry(t *testing.T) {
 	}
 }
 
-// TestLostAnswersToChanges loses the answers to changes that were made in one batch, because a part of it is HTML. None
-// is made again, and what can be seen of them is read back.
+// TestLostAnswersToChanges loses the responses of changes in one batch, because a part is HTML. None is repeated;
+// they are read back.
 func TestLostAnswersToChanges(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -262,7 +259,7 @@ func TestLostAnswersToChanges(t *testing.T) {
 	}
 }
 
-// TestThrottledToken throttles the request for a token, without a Retry-After: it is left alone for seconds, too.
+// TestThrottledToken throttles the token request without Retry-After: it is delayed by seconds.
 func TestThrottledToken(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -275,8 +272,8 @@ func TestThrottledToken(t *testing.T) {
 	}
 }
 
-// TestHiddenLicenseStates has the service hide the license states of people, as from a token that may not read them. Nobody
-// can tell then whom a filter by license leaves: all are shown, with one error.
+// TestHiddenLicenseStates omits the license states of users, as for a token without the permission. A filter by
+// license then returns all users, with one error.
 func TestHiddenLicenseStates(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 60})

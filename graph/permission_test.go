@@ -14,7 +14,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// The least permissions of applications, by the reference pages of what is read and changed.
+// Least application permissions by Microsoft's reference pages.
 const (
 	readLicensing   = "CloudLicensing.Read.All"
 	readUserRights  = "User-UsageRight.Read.All"
@@ -30,22 +30,22 @@ const (
 	assignLicenses  = "LicenseAssignment.ReadWrite.All"
 )
 
-// withRoles puts a new gateway over the tenant, whose application has these permissions.
+// withRoles restarts the gateway with an application that has these permissions.
 func (g *gateway) withRoles(roles ...string) {
 	g.tenant.SetVariants(emulator.Variants{Devices: true, Roles: roles})
 	g.restart()
 	g.forget()
 }
 
-// permissionCase is a field that takes a permission, in a question of which the rest does not.
+// permissionCase is a query with one field that requires a permission.
 type permissionCase struct {
 	field, permission string
-	roles             []string // for the rest
+	roles             []string // for the other fields
 	query             string
 	lost              string // # for any index
 }
 
-// members are people whose kinds and ids are all that is known of them.
+// members returns a query for members of which only types and IDs are returned.
 func members(edge string) (query, lost string) {
 	field, _, _ := strings.Cut(edge, " ")
 	return `group(id: $waiting) { id members(first: 3) { nodes { id ... on User { ` + edge + ` } } } }`, "group.members.nodes.#." + field
@@ -108,7 +108,7 @@ func permissionCases() []permissionCase {
 	}
 }
 
-// taken returns an answer's data with null at a path, which can end in elements of a list.
+// taken returns the data with null at a path, which may end in list elements.
 func taken(t *testing.T, r response, path string) object {
 	t.Helper()
 	list, ofList := strings.CutSuffix(path, ".#")
@@ -120,7 +120,7 @@ func taken(t *testing.T, r response, path string) object {
 	return data
 }
 
-// someIDs are ids of the embedded tenant, to be named in questions.
+// someIDs returns a replacer of placeholders by IDs of the embedded tenant.
 func (g *gateway) someIDs(t *testing.T) *strings.Replacer {
 	t.Helper()
 	r := g.ask(`{
@@ -146,8 +146,8 @@ func (g *gateway) someIDs(t *testing.T) *strings.Replacer {
 		"$error", first("assignmentErrors.nodes.id"), "$right", first("users.nodes.usageRights.id"), "$device", device)
 }
 
-// TestPermissions takes each permission away. What needs it is null, with an error that names it; the rest is whole, and
-// so is all of it with the permission that was named and no other.
+// TestPermissions removes each permission. The field that requires it is null with an error that has its name; with
+// this permission alone, the field is returned.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
@@ -159,7 +159,7 @@ func TestPermissions(t *testing.T) {
 			whole := g.ask(query, nil)
 			nulled := taken(t, whole, tt.lost)
 			if len(whole.Errors) > 0 || gocmp.Equal(nulled, whole.Data) {
-				t.Fatalf("this proves nothing: %s", whole.raw)
+				t.Fatalf("the test covers nothing: %s", whole.raw)
 			}
 			g.withRoles(tt.roles...)
 			r := g.ask(query, nil)
@@ -175,7 +175,7 @@ func TestPermissions(t *testing.T) {
 				t.Errorf("with %s: %v", tt.permission, r.Errors)
 			}
 			if diff := difference(whole.Data, r.Data); diff != "" {
-				t.Errorf("with %s (-all permissions +that one):\n%s", tt.permission, diff)
+				t.Errorf("with %s (-all permissions +this one):\n%s", tt.permission, diff)
 			}
 
 			others := alternatives(refused)
@@ -186,14 +186,14 @@ func TestPermissions(t *testing.T) {
 				g.withRoles(append(slices.Clone(tt.roles), other)...)
 				r = g.ask(query, nil)
 				if diff := difference(whole.Data, r.Data); diff != "" || len(r.Errors) > 0 {
-					t.Errorf("with %s: %v (-all permissions +that one):\n%s", other, r.Errors, diff)
+					t.Errorf("with %s: %v (-all permissions +this one):\n%s", other, r.Errors, diff)
 				}
 			}
 		})
 	}
 }
 
-// alternatives returns the permissions that an error names besides the one that is missing.
+// alternatives returns the permission alternatives of an error.
 func alternatives(r response) (others []string) {
 	for _, e := range r.Errors {
 		list, _ := e.Extensions["permissionAlternatives"].([]any)
@@ -212,8 +212,8 @@ var allRoles = []string{
 	assignUnits, assignToDevices, assignLicenses,
 }
 
-// TestWithoutLicensingPermissions has an application that was given nothing new: what the directory knows is answered,
-// and an error for each kind of read tells what it lacks for the rest.
+// TestWithoutLicensingPermissions tests an application with directory permissions only: each kind of licensing read
+// has one error.
 func TestWithoutLicensingPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -245,14 +245,14 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 		if n := lose(want, strings.Split(lost, ".")); listed {
 			ofList += n
 		} else if n != 1 {
-			t.Fatalf("%d at %s: this proves nothing", n, lost)
+			t.Fatalf("%d at %s: the test covers nothing", n, lost)
 		}
 	}
 	var errs []clientError
 	for _, lost := range []string{"allotment", "allotments", "assignment", "assignments"} {
 		e := clientError{Code: "FORBIDDEN", Path: lost, Permission: readLicensing, Upstream: "missingRequiredPermission"}
 		if lost == "allotments" {
-			e.Count = ofList // it was read once for all of them
+			e.Count = ofList // one read for all
 		}
 		errs = append(errs, e)
 	}
@@ -260,8 +260,8 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 	g.fails(t, g.ask(query, nil), want, errs...)
 }
 
-// TestWritePermissions sends each change without the permission to make it, and without the one to look first. An error
-// names what is missing, and nothing has changed; with the permission that was named it is made.
+// TestWritePermissions runs each mutation without the write permission and without the read permission. The error has
+// the missing permission, and nothing has changed.
 func TestWritePermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true}})
@@ -281,7 +281,7 @@ func TestWritePermissions(t *testing.T) {
 	}
 	before := state()
 	for _, tt := range []struct {
-		name, permission, look  string // look is the permission to look first; empty when nothing is looked at
+		name, permission, look  string // look is the permission of the checks; empty without checks
 		mutation, path, outcome string
 	}{
 		{"createAssignments", assignUnits, readLicensing, `(input: {skuId: $product, assignedTo: [{id: $newcomer}]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
@@ -305,7 +305,7 @@ func TestWritePermissions(t *testing.T) {
 					t.Errorf("%s, want FORBIDDEN at %s for %s", r.raw, path, permission)
 				}
 				if diff := difference(before, state(), ignoreCursors); diff != "" {
-					t.Errorf("something has changed (-before +after):\n%s", diff)
+					t.Errorf("the tenant changed (-before +after):\n%s", diff)
 				}
 			}
 			g.withRoles(reads...)
@@ -338,8 +338,8 @@ func TestWritePermissions(t *testing.T) {
 	}
 }
 
-// TestDescribedPermissions makes each change with just the permissions that its description names, with each alternative of
-// one, and without each. The description names no other.
+// TestDescribedPermissions runs each mutation with exactly the permissions of its description, with each alternative,
+// and without each.
 func TestDescribedPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true}})
@@ -350,7 +350,7 @@ func TestDescribedPermissions(t *testing.T) {
 	described := map[string]map[string]bool{}
 	for _, tt := range []struct {
 		name, mutation string
-		needs          [][]string // one of each, the first of which does not stand in for another
+		needs          [][]string // one of each; the first is not an alternative of another
 	}{
 		{"createAssignments", `(input: {skuId: $product, assignedTo: [{id: $newcomer}]}) ` + results, [][]string{assign, look, {readPeople}}},
 		{"createAssignments to a group", `(input: {skuId: $product, assignedTo: [{type: GROUP, id: $group}]}) ` + results, [][]string{assign, look, {readGroups}}},
@@ -383,11 +383,11 @@ func TestDescribedPermissions(t *testing.T) {
 				described[field][permission] = true
 				roles := slices.Clone(least)
 				if roles[i] = permission; !made(roles) {
-					t.Errorf("%s was not made with %v", tt.name, roles)
+					t.Errorf("%s failed with %v", tt.name, roles)
 				}
 			}
 			if roles := slices.Delete(slices.Clone(least), i, i+1); made(roles) {
-				t.Errorf("%s was made with %v", tt.name, roles)
+				t.Errorf("%s succeeded with %v", tt.name, roles)
 			}
 		}
 	}
@@ -408,18 +408,18 @@ func TestDescribedPermissions(t *testing.T) {
 		slices.Sort(got)
 		got = slices.Compact(got)
 		if diff := difference(slices.Sorted(maps.Keys(described[name])), got); diff != "" {
-			t.Errorf("%s (-needed +described):\n%s", name, diff)
+			t.Errorf("%s (-required +described):\n%s", name, diff)
 		}
 		for _, permission := range got {
 			if !strings.Contains(string(readme), "`"+permission+"`") {
-				t.Errorf("the README does not name %s", permission)
+				t.Errorf("the README lacks %s", permission)
 			}
 		}
 	}
 }
 
-// changeable names what changes can be made of, in mutations: $person has a $unit of the $product, $newcomer and $group
-// have none, and $device can have one of the $pool.
+// changeable returns a replacer for mutations: $person has a $unit of the $product, $newcomer and $group have none,
+// and $device can have one of the $pool.
 func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 	t.Helper()
 	person, unit := "", ""
@@ -453,8 +453,7 @@ func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// TestGeneralPermissions has a tenant that knows no CloudLicensing permission. The general ones that the README names read
-// and change everything.
+// TestGeneralPermissions tests a tenant without CloudLicensing permissions: the general ones in the README suffice.
 func TestGeneralPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
@@ -489,8 +488,8 @@ func TestGeneralPermissions(t *testing.T) {
 	}
 }
 
-// TestEveryPermissionIsTaken has a case for each permission.
-func TestEveryPermissionIsTaken(t *testing.T) {
+// TestEveryPermissionHasACase tests that each permission has a case.
+func TestEveryPermissionHasACase(t *testing.T) {
 	t.Parallel()
 	want := map[string]bool{}
 	for _, permission := range allRoles {
@@ -506,8 +505,7 @@ func TestEveryPermissionIsTaken(t *testing.T) {
 	}
 }
 
-// TestLicensingOff has tenants in which no licensing collection can be read, whatever the permissions. Each edge to them is
-// null with an error; the rest is whole.
+// TestLicensingOff tests tenants without licensing collections. Each edge to them is null with an error.
 func TestLicensingOff(t *testing.T) {
 	t.Parallel()
 	ofTenant := []string{"Query.assignments", "Query.assignmentErrors", "SubscribedSku.assignmentErrors", "LicensingOverview.assignmentErrors"}
@@ -519,10 +517,10 @@ func TestLicensingOff(t *testing.T) {
 			ids := g.someIDs(t)
 			for _, tt := range permissionCases() {
 				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readGroups + " and " + readPeople}, tt.permission) {
-					continue // is not of the licensing collections
+					continue // not a licensing collection
 				}
 				if strings.HasPrefix(tt.lost, "assignmentErrors.") {
-					continue // is below one that is missing itself
+					continue // below a missing edge
 				}
 				t.Run(tt.field, func(t *testing.T) {
 					query := "{ " + ids.Replace(tt.query) + " }"
@@ -534,7 +532,7 @@ func TestLicensingOff(t *testing.T) {
 					g.tenant.SetVariants(emulator.Variants{Devices: true, CloudLicensing: variant})
 					r := g.ask(query, nil)
 					errs := clientErrors(r)
-					if variant == "missing" && strings.HasPrefix(tt.field, "Entity.") { // as if only the entity was missing
+					if variant == "missing" && strings.HasPrefix(tt.field, "Entity.") { // looks like a missing entity
 						g.fails(t, r, taken(t, whole, tt.lost))
 						return
 					}
@@ -546,7 +544,7 @@ func TestLicensingOff(t *testing.T) {
 					case variant == "forbidden":
 					case slices.Contains(ofTenant, tt.field) || slices.Contains(ofAllotments, tt.field):
 						code, permission = "UPSTREAM_UNAVAILABLE", ""
-					default: // nobody can tell whether it is the object that is missing, or the collection
+					default: // the object or the collection is missing: not distinguishable
 						code, permission = "NOT_FOUND", ""
 					}
 					if errs[0].Code != code || errs[0].Permission != permission {
@@ -559,8 +557,7 @@ func TestLicensingOff(t *testing.T) {
 	}
 }
 
-// TestForbiddenBelow refuses what a permission for the parent allows by the reference, so that no choice of permissions
-// takes it away.
+// TestForbiddenBelow forbids requests that the parent's permission allows by the reference.
 func TestForbiddenBelow(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{ExpandOne: true}})
@@ -583,7 +580,7 @@ func TestForbiddenBelow(t *testing.T) {
 	}
 }
 
-// TestTwoPermissions has a field that takes two permissions of which the application has one: an error names the other.
+// TestTwoPermissions tests a field that requires two permissions: the error has the missing one.
 func TestTwoPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -595,9 +592,8 @@ func TestTwoPermissions(t *testing.T) {
 	}
 }
 
-// TestUnreadableObjects asks for the names of one object and of two, without the permission to read such objects.
-// Microsoft Graph refuses the one, and sends the two with their ids alone, where getByIds takes the permission that
-// there is: Directory.Read.All, or User.Read.All.
+// TestUnreadableObjects reads the names of one and of two objects without the permission. Microsoft Graph rejects the
+// one, and returns the two with IDs only, if getByIds is allowed: Directory.Read.All or User.Read.All.
 func TestUnreadableObjects(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)

@@ -17,14 +17,14 @@ import (
 type randomQueries struct {
 	r      *rand.Rand
 	schema *ast.Schema
-	ids    map[string][]string // existing ids by type, and one that nothing has
+	ids    map[string][]string // existing IDs by type, and an unknown one
 	holder map[string]string   // of a usage right
 
 	fields int // that the query may still select
 	names  int // aliases so far
 }
 
-// poolQuery reads ids of all types.
+// poolQuery reads IDs of all types.
 const poolQuery = `{
 	users(first: 30) { nodes { __typename id userPrincipalName usageRights { __typename id holderId } } }
 	groups(first: 20) { nodes { __typename id } }
@@ -34,7 +34,7 @@ const poolQuery = `{
 	subscribedSkus { nodes { __typename id skuId } }
 }`
 
-// newRandomQueries returns the queries of a seed over what a gateway serves.
+// newRandomQueries returns the queries of a seed for a gateway.
 func newRandomQueries(g *gateway, seed uint64) *randomQueries {
 	q := &randomQueries{
 		r: rand.New(rand.NewPCG(seed, 0)), schema: generated.NewExecutableSchema(generated.Config{}).Schema(),
@@ -55,7 +55,7 @@ func newRandomQueries(g *gateway, seed uint64) *randomQueries {
 			q.holder[object["id"].(string)] = holder
 		}
 	})
-	for _, list := range q.ids { // walk visits maps in any order
+	for _, list := range q.ids { // maps have no order
 		slices.Sort(list)
 	}
 	return q
@@ -65,7 +65,7 @@ func (q *randomQueries) chance(percent int) bool { return q.r.IntN(100) < percen
 
 func pick[E any](q *randomQueries, list []E) E { return list[q.r.IntN(len(list))] }
 
-// id returns an id of a type, or rarely one that nothing has.
+// id returns an ID of a type, or rarely an unknown one.
 func (q *randomQueries) id(typeName string) string {
 	if q.chance(4) || len(q.ids[typeName]) == 0 {
 		return q.ids["none"][0]
@@ -93,7 +93,7 @@ func (q *randomQueries) next() string {
 	return text.String()
 }
 
-// field writes a field under an alias of its own, so that no two of a name get in each other's way.
+// field writes a field under a unique alias.
 func (q *randomQueries) field(text *strings.Builder, f *ast.FieldDefinition, depth int) {
 	q.fields--
 	if q.names++; len(f.Arguments) > 0 || q.chance(15) {
@@ -157,7 +157,7 @@ func (q *randomQueries) set(text *strings.Builder, definition *ast.Definition, d
 	text.WriteString(" }")
 }
 
-// argument returns the value of an argument; nothing for one that is not given.
+// argument returns the value of an argument; empty to omit it.
 func (q *randomQueries) argument(f *ast.FieldDefinition, a *ast.ArgumentDefinition) string {
 	switch a.Name {
 	case "first":
@@ -191,7 +191,7 @@ func (q *randomQueries) list(atMost int, of func() string) string {
 	return "[" + strings.Join(elements, ", ") + "]"
 }
 
-// anyID returns the id of an object of any type.
+// anyID returns the ID of an object of any type.
 func (q *randomQueries) anyID() string {
 	return q.id(pick(q, []string{"User", "Group", "Allotment", "Assignment", "AssignmentError", "SubscribedSku"}))
 }
@@ -249,8 +249,8 @@ func (q *randomQueries) value(name string, t *ast.Type) string {
 	return fmt.Sprintf("%q", pick(q, []string{"A", "Sales", "InsufficientUnits", "DE", "x"}))
 }
 
-// TestPrefetchChangesNothing sends random queries to a gateway that prefetches, and to one whose resolvers read for
-// themselves: data and errors are equal, and the first one sends no more requests.
+// TestPrefetchChangesNothing runs random queries with and without the prefetch: data and errors are equal, and the
+// prefetch costs no more requests.
 func TestPrefetchChangesNothing(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
@@ -265,12 +265,12 @@ func TestPrefetchChangesNothing(t *testing.T) {
 			other.withoutPrefetch = true
 			other.restart()
 			q := newRandomQueries(g, 1)
-			other.ask(poolQuery, nil) // both know what the service expands
+			other.ask(poolQuery, nil) // both know the capabilities
 			requests, more, objects := 0, 0, 0
 			for range 40 * *thorough {
 				query := q.next()
 				want, got := other.answerNow(query), g.answerNow(query)
-				if got.Requests > want.Requests && variants.PageSize == 0 { // with small pages, a list is more requests than a few objects
+				if got.Requests > want.Requests && variants.PageSize == 0 { // with small pages, a list can cost more than a few objects
 					t.Errorf("%d requests with the prefetch, %d without: %s", got.Requests, want.Requests, query)
 				}
 				requests, more = requests+got.Requests, more+want.Requests
@@ -282,7 +282,7 @@ func TestPrefetchChangesNothing(t *testing.T) {
 			}
 			t.Logf("%d requests, %d without the prefetch, %d objects", requests, more, objects)
 			if objects < 1000 || requests < 40 {
-				t.Error("this proves nothing")
+				t.Error("the test covers nothing")
 			}
 		})
 	}

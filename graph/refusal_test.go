@@ -18,8 +18,8 @@ const (
 
 var guid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-`)
 
-// mistake returns the code and the message of the only user error of an answer.
-func mistake(t *testing.T, r response) (code, message string) {
+// onlyUserError returns the code and message of the only user error of a response.
+func onlyUserError(t *testing.T, r response) (code, message string) {
 	t.Helper()
 	for _, payload := range r.Data {
 		errs, _ := payload.(object)["userErrors"].([]any)
@@ -33,8 +33,7 @@ func mistake(t *testing.T, r response) (code, message string) {
 	return "", ""
 }
 
-// TestDependentLicense takes away a product whose service plan another product needs. The reason has the names of both
-// plans.
+// TestDependentLicense removes a product that another product's service plan depends on. The message has both plans.
 func TestDependentLicense(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -46,7 +45,7 @@ func TestDependentLicense(t *testing.T) {
 		t.Fatalf("%s", r.raw)
 	}
 	r := change(fmt.Sprintf(`removeLicenses: [%q]`, skuE3))
-	code, message := mistake(t, r)
+	code, message := onlyUserError(t, r)
 	if code != "PLAN_DEPENDENCY" || guid.MatchString(message) || !strings.Contains(message, "(MCOEV)") || !strings.Contains(message, "depends on") || !strings.Contains(string(r.raw), `"outcome":"NOT_DONE"`) {
 		t.Errorf("%s", r.raw)
 	}
@@ -60,7 +59,7 @@ func TestDependentLicense(t *testing.T) {
 	}
 }
 
-// TestRefusals holds what the service's refusals mean for who asked for the change.
+// TestRefusals tests the user errors for rejections by Microsoft Graph.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -93,12 +92,12 @@ func TestRefusals(t *testing.T) {
 			"PLAN_CONFLICT", "Microsoft Teams (TEAMS1), Exchange Online (Plan 1) (EXCHANGE_S_STANDARD) are"},
 		"product":           {legacy("USER", person), bad(licenseEndpoint, "Subscription with SKU "+skuE3+" does not have any available licenses."), "NO_FREE_UNIT", "Microsoft 365 E3 (SPE_E3)"},
 		"location":          {legacy("USER", person), bad(licenseEndpoint, "License assignment cannot be done for user with invalid usage location."), "PROHIBITED_IN_USAGE_LOCATION", "It concerns Microsoft 365 E3 (SPE_E3)."},
-		"proxy address":     {legacy("USER", person), bad(licenseEndpoint, "The proxy address smtp:ada@licensegraph.example is used by somebody else."), "PROXY_ADDRESS_CONFLICT", "smtp:… is"},
-		"not a product":     {legacy("USER", person), bad(licenseEndpoint, "License "+nobodysID+" does not correspond to a valid company License."), "UNKNOWN_PRODUCT", nobodysID},
+		"proxy address":     {legacy("USER", person), bad(licenseEndpoint, "The proxy address smtp:ada@licensegraph.example is used by another object."), "PROXY_ADDRESS_CONFLICT", "smtp:… is"},
+		"not a product":     {legacy("USER", person), bad(licenseEndpoint, "License "+missingID+" does not correspond to a valid company License."), "UNKNOWN_PRODUCT", missingID},
 		"not direct":        {legacy("USER", person), bad(licenseEndpoint, "User license is inherited from a group membership and it cannot be removed directly from the user."), "NOT_ASSIGNED", "inherited"},
-		"group of no use":   {legacy("GROUP", group), bad(ofGroupEndpoint, "Licenses can be assigned to groups that are security enabled only."), "GROUP_NOT_SECURITY_ENABLED", "security enabled"},
+		"unusable group":    {legacy("GROUP", group), bad(ofGroupEndpoint, "Licenses can be assigned to groups that are security enabled only."), "GROUP_NOT_SECURITY_ENABLED", "security enabled"},
 		"group, no units":   {legacy("GROUP", group), bad(ofGroupEndpoint, "Subscription with SKU "+skuE3+" does not have any available licenses."), "GROUP_WITHOUT_UNITS", "SPE_E3"},
-		"of its own":        {legacy("USER", person), bad(licenseEndpoint, "Something\x00 of\n\u202eits own. "), "REFUSED", "Something of its own."},
+		"other reason":      {legacy("USER", person), bad(licenseEndpoint, "Something\x00 of\n\u202eits own. "), "REFUSED", "Something of its own."},
 		"long":              {legacy("USER", person), bad(licenseEndpoint, long), "REFUSED", "Because of this. Because"},
 		"another code":      {legacy("USER", person), emulator.Fault{Endpoint: licenseEndpoint, Status: 400, Code: "Directory_QuotaExceeded", Message: "It depends on the quota."}, "REFUSED", "It depends on the quota."},
 		"concurrent change": {legacy("USER", person), emulator.Fault{Endpoint: licenseEndpoint, Status: 409, Code: "Conflict", Message: "Try again."}, "REFUSED", "Try again."},
@@ -126,14 +125,14 @@ func TestRefusals(t *testing.T) {
 		"update, location": {update, inner(changeEndpoint, "invalidUsageLocation", "The user has no usage location."), "USAGE_LOCATION", "no usage location"},
 		"update, country":  {update, inner(changeEndpoint, "invalidUsageLocation", "Service plan "+planTeams+" cannot be assigned because it is not offered in usage location CN."), "PROHIBITED_IN_USAGE_LOCATION", "Microsoft Teams (TEAMS1) cannot be"},
 		"update, conflict": {update, emulator.Fault{Endpoint: changeEndpoint, Status: 412, Code: "PreconditionFailed", Message: "Changed meanwhile."}, "REFUSED", "Changed meanwhile."},
-		"no words":         {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"Odd","message":""}}`}, "REFUSED", "Its code is Odd."},
+		"no message":       {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"Odd","message":""}}`}, "REFUSED", "Its code is Odd."},
 		"nothing":          {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"","message":""}}`}, "REFUSED", "no code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g.forget()
 			g.tenant.Inject(tt.fault)
 			r := g.ask("mutation { "+tt.mutation+" }", nil)
-			code, message := mistake(t, r)
+			code, message := onlyUserError(t, r)
 			if code != tt.code || !strings.Contains(message, tt.says) || !strings.Contains(string(r.raw), `"outcome":"NOT_DONE"`) {
 				t.Errorf("%s, want %s: %q", r.raw, tt.code, tt.says)
 			}
@@ -141,13 +140,13 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%q", message)
 			}
 			if says := tt.fault.Message; says != "" && strings.Contains(g.log.String()+g.audit.String(), says) {
-				t.Error("the service's words are in the log")
+				t.Error("the service's message is in the log")
 			}
 		})
 	}
 }
 
-// TestRefusalsOfTheTenant has the embedded tenant refuse by its rules.
+// TestRefusalsOfTheTenant tests rejections by the rules of the embedded tenant.
 func TestRefusalsOfTheTenant(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -157,14 +156,15 @@ func TestRefusalsOfTheTenant(t *testing.T) {
 		"exclusive": {fmt.Sprintf(`{skuId: %q}, {skuId: %q}`, skuF3, skuE3), "PLAN_CONFLICT", "mutually exclusive"},
 		"dependent": {fmt.Sprintf(`{skuId: %q}`, skuPhone), "PLAN_DEPENDENCY", "depends on"},
 	} {
-		code, message := mistake(t, g.ask(fmt.Sprintf(`mutation { assignLicense(input: {assignedTo: {id: %q}, addLicenses: [%s]}) { outcome userErrors { code message } } }`, person, tt.add), nil))
+		code, message := onlyUserError(t, g.ask(fmt.Sprintf(`mutation { assignLicense(input: {assignedTo: {id: %q}, addLicenses: [%s]}) { outcome userErrors { code message } } }`, person, tt.add), nil))
 		if code != tt.code || !strings.Contains(message, tt.says) || guid.MatchString(message) {
 			t.Errorf("%s: %s %s", name, code, message)
 		}
 	}
 }
 
-// TestProhibitedProducts names the products of a change that is refused for a usage location, unless the service does.
+// TestProhibitedProducts tests that the message has the products rejected for a usage location, unless the service's
+// message has them.
 func TestProhibitedProducts(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -174,7 +174,7 @@ func TestProhibitedProducts(t *testing.T) {
 	update := fmt.Sprintf(`updateAssignment(input: {id: %q, disabledServicePlans: ["SWAY"]}) { userErrors { code message } }`, id)
 	for _, tt := range []struct {
 		mutation, endpoint, sentence string
-		concerns                     string // empty: nothing is added
+		concerns                     string // empty if nothing is appended
 	}{
 		{license, licenseEndpoint, "License assignment cannot be done for user with invalid usage location.", "Microsoft 365 E3 (SPE_E3), Microsoft Teams Phone Standard (MCOEV)"},
 		{license, licenseEndpoint, "Invalid usage location for " + planTeams + ".", ""},
@@ -183,16 +183,16 @@ func TestProhibitedProducts(t *testing.T) {
 		{update, changeEndpoint, "It is not offered: invalid usage location.", "Microsoft 365 E3 (SPE_E3)"},
 	} {
 		g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: tt.sentence})
-		code, message := mistake(t, g.ask("mutation { "+tt.mutation+" }", nil))
+		code, message := onlyUserError(t, g.ask("mutation { "+tt.mutation+" }", nil))
 		if code != "PROHIBITED_IN_USAGE_LOCATION" || strings.Contains(message, "It concerns") != (tt.concerns != "") || !strings.Contains(message, tt.concerns) {
 			t.Errorf("%s: %s %s", tt.sentence, code, message)
 		}
 	}
-	g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Rewrite: func(b []byte) []byte { // a product that no catalog has
-		return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte(skuE3), []byte(nobodysID)), []byte("SPE_E3"), []byte("NEW_PRODUCT"))
+	g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Rewrite: func(b []byte) []byte { // a product that is not in the catalog
+		return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte(skuE3), []byte(missingID)), []byte("SPE_E3"), []byte("NEW_PRODUCT"))
 	}})
 	g.tenant.Inject(emulator.Fault{Endpoint: licenseEndpoint, Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "Invalid usage location."})
-	_, message := mistake(t, g.ask("mutation { "+strings.ReplaceAll(license, skuE3, nobodysID)+" }", nil))
+	_, message := onlyUserError(t, g.ask("mutation { "+strings.ReplaceAll(license, skuE3, missingID)+" }", nil))
 	if !strings.Contains(message, "It concerns NEW_PRODUCT, ") {
 		t.Error(message)
 	}

@@ -10,7 +10,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// TestRelationsOfErrorRights has what contributes to the right of an error, whatever else is selected.
+// TestRelationsOfErrorRights tests the relations of an error's usage right with any selection.
 func TestRelationsOfErrorRights(t *testing.T) {
 	t.Parallel()
 	for name, variants := range map[string]emulator.Variants{"strict": {}, "both relations expand": {ExpandErrors: "both"}} {
@@ -36,14 +36,14 @@ func TestRelationsOfErrorRights(t *testing.T) {
 					}
 				}
 				if rights < 10 {
-					t.Errorf("%d rights: this proves nothing", rights)
+					t.Errorf("%d rights: the test covers nothing", rights)
 				}
 			}
 		})
 	}
 }
 
-// TestProductWithoutID has no errors and no allotments rather than everybody's.
+// TestProductWithoutID tests that a product without an ID has no errors and allotments.
 func TestProductWithoutID(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -66,8 +66,8 @@ func TestProductWithoutID(t *testing.T) {
 	}
 }
 
-// TestSameMistake reports a bad argument once, however many objects its field is asked of, and before it costs anything.
-func TestSameMistake(t *testing.T) {
+// TestSameInputError tests that an invalid argument is reported once for many objects, at no cost.
+func TestSameInputError(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
 	for _, tt := range []struct{ parents, field string }{
@@ -88,7 +88,7 @@ func TestSameMistake(t *testing.T) {
 	}
 }
 
-// TestExternalServiceIdentifier passes on what some pools and rights have and most have not, whichever way they come.
+// TestExternalServiceIdentifier tests that the property is returned by all reads.
 func TestExternalServiceIdentifier(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -101,7 +101,7 @@ func TestExternalServiceIdentifier(t *testing.T) {
 		}
 	}
 	if with == 0 || with == len(own) {
-		t.Fatalf("%d of %d allotments have one", with, len(own))
+		t.Fatalf("%d of %d allotments have an identifier", with, len(own))
 	}
 	rights := 0
 	for _, node := range g.nodesOf(t, "users", "first: 100", "usageRights { externalServiceIdentifier allotments { id externalServiceIdentifier } }") {
@@ -124,6 +124,6 @@ func TestExternalServiceIdentifier(t *testing.T) {
 		}
 	}
 	if rights == 0 {
-		t.Error("no right has one")
+		t.Error("no right has an identifier")
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/vektah/gqlparser/v2"
 )
 
-// TestLeadsTo finds what is selected further below, and reads each fragment once, however often it is spread.
+// TestLeadsTo tests nested selections; each fragment is visited once.
 func TestLeadsTo(t *testing.T) {
 	t.Parallel()
-	const depth = 40 // twice at each level: a walk that follows each spread would not end
+	const depth = 40 // twice at each level: visiting each spread would not end
 	var query strings.Builder
 	query.WriteString(`{ users { ...f0 } }`)
 	for i := range depth {

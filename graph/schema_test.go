@@ -21,7 +21,6 @@ import (
 	"licensegraph/schema"
 )
 
-// schemaFiles parses the files of the schema.
 func schemaFiles(t *testing.T) *gqlast.SchemaDocument {
 	t.Helper()
 	files, err := fs.Glob(schema.Files, "*.graphqls")
@@ -43,8 +42,8 @@ func schemaFiles(t *testing.T) *gqlast.SchemaDocument {
 	return doc
 }
 
-// TestAlternativesAreDescribed has every description that names a permission which not every tenant can grant name one
-// that does as well.
+// TestAlternativesAreDescribed tests that descriptions with a permission that not every tenant can grant have an
+// alternative.
 func TestAlternativesAreDescribed(t *testing.T) {
 	t.Parallel()
 	licensing := regexp.MustCompile(`[A-Za-z-]*(CloudLicensing|UsageRight)[A-Za-z-]*\.[A-Za-z.]*[A-Za-z]`)
@@ -58,7 +57,7 @@ func TestAlternativesAreDescribed(t *testing.T) {
 			for _, at := range licensing.FindAllStringIndex(text, -1) {
 				named++
 				if name := text[at[0]:at[1]]; !complete.MatchString(name) {
-					t.Errorf("%s.%s names %s, which is no permission", definition.Name, field.Name, name)
+					t.Errorf("%s.%s: %s is not a permission", definition.Name, field.Name, name)
 				}
 				inPlace := strings.HasSuffix(text[:at[0]], "Directory.Read.All and, where that does not read licensing, ")
 				if !inPlace && !alternative.MatchString(text[at[1]:]) {
@@ -68,11 +67,11 @@ func TestAlternativesAreDescribed(t *testing.T) {
 		}
 	}
 	if named < 25 {
-		t.Errorf("%d permissions are named", named)
+		t.Errorf("%d permissions found", named)
 	}
 }
 
-// TestDescriptions has every element of the schema explain itself.
+// TestDescriptions tests that all elements of the schema have a description.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	doc := schemaFiles(t)
@@ -104,14 +103,13 @@ func TestDescriptions(t *testing.T) {
 	}
 	for _, definition := range doc.Schema {
 		if definition.Description != "" {
-			t.Error("schema has a description, which routers written in Rust fail on: Query has it")
+			t.Error("the schema definition has a description, which Rust-based routers reject")
 		}
 	}
 }
 
-// TestRootFieldsSay has the description of each root field say which permission it needs, what it costs upstream, and
-// what null means.
-func TestRootFieldsSay(t *testing.T) {
+// TestRootFieldDescriptions tests that root fields describe their permissions, upstream cost and null.
+func TestRootFieldDescriptions(t *testing.T) {
 	t.Parallel()
 	fields := 0
 	for _, definition := range slices.Concat(schemaFiles(t).Definitions, schemaFiles(t).Extensions) {
@@ -122,7 +120,7 @@ func TestRootFieldsSay(t *testing.T) {
 			fields++
 			for _, want := range []string{`\bNeeds\s[A-Z]`, `(?s)(upstream\srequest)`, `(?i)\bnull\b`} {
 				if !regexp.MustCompile(want).MatchString(field.Description) {
-					t.Errorf("%s.%s does not say %s: %s", definition.Name, field.Name, want, field.Description)
+					t.Errorf("%s.%s lacks %s: %s", definition.Name, field.Name, want, field.Description)
 				}
 			}
 		}
@@ -132,8 +130,7 @@ func TestRootFieldsSay(t *testing.T) {
 	}
 }
 
-// TestEnumsAreOpen has a fallback in every enumeration, for what Microsoft Graph will think of; those that are the
-// gateway's own need none.
+// TestEnumsAreOpen tests that enums of Microsoft Graph's values have UNKNOWN_FUTURE_VALUE.
 func TestEnumsAreOpen(t *testing.T) {
 	t.Parallel()
 	own := regexp.MustCompile(`OrderField$|^OrderDirection$|^RemedyAction$|^UserErrorCode$|^WriteOutcome$`)
@@ -144,16 +141,15 @@ func TestEnumsAreOpen(t *testing.T) {
 		}
 		enums++
 		if definition.EnumValues.ForName("UNKNOWN_FUTURE_VALUE") == nil {
-			t.Errorf("%s has none", definition.Name)
+			t.Errorf("%s has no UNKNOWN_FUTURE_VALUE", definition.Name)
 		}
 	}
 	if enums == 0 {
-		t.Error("there are no enumerations")
+		t.Error("no enums")
 	}
 }
 
-// TestGeneratedModels has nothing in the generated models but what federation needs: any other type there
-// means that a binding in gqlgen.yml is missing.
+// TestGeneratedModels tests that only federation inputs are generated: any other type lacks a binding in gqlgen.yml.
 func TestGeneratedModels(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "model/models_gen.go", nil, 0)
@@ -172,7 +168,7 @@ func TestGeneratedModels(t *testing.T) {
 	})
 }
 
-// bound are the types of the schema that are read from Microsoft Graph, and what they are read into.
+// bound has the Go types of the schema's types that are read from Microsoft Graph.
 var bound = map[string]any{
 	"User": licensing.User{}, "Group": licensing.Group{}, "OtherDirectoryObject": licensing.OtherDirectoryObject{},
 	"AssignedLicense": licensing.AssignedLicense{}, "AssignedPlan": licensing.AssignedPlan{}, "LicenseProcessingState": licensing.LicenseProcessingState{},
@@ -183,12 +179,11 @@ var bound = map[string]any{
 	"Assignment": licensing.Assignment{}, "WaitingMember": licensing.WaitingMember{},
 }
 
-// TestFieldsArePropertiesUpstream has every field of these types come from somewhere: it is a property, is
-// derived from one, has a resolver, or is made of the catalog. And every property is a field. So neither a
-// wrong JSON tag nor a field that is never selected goes unseen.
+// TestFieldsArePropertiesUpstream tests that every field of these types is a property, is derived from one, has a
+// resolver or comes from the catalog, and that every property is used by a field.
 func TestFieldsArePropertiesUpstream(t *testing.T) {
 	t.Parallel()
-	computed := map[string]string{ // and from what
+	computed := map[string]string{ // source property
 		"LicenseAssignmentState.remedy": "error", "LicenseAssignmentState.assignedByGroupId": "assignedByGroup", "Allotment.assignableToText": "assignableTo", "AllotmentSubscription.stateText": "state", "AllotmentSubscription.tagsText": "tags",
 		"UsageRight.holderId": "id", "OtherDirectoryObject.odataType": "@odata.type",
 		"ServicePlan.displayName": "servicePlanId", "AssignedPlan.displayName": "servicePlanId", "LicensedService.displayName": "planId",
@@ -198,7 +193,7 @@ func TestFieldsArePropertiesUpstream(t *testing.T) {
 		value, ok := bound[definition.Name]
 		if !ok {
 			if definition.Kind == gqlast.Object && !regexp.MustCompile(`^Query$|^Mutation$|^PageInfo$|Connection$|Edge$|Payload$|Result$|Error$|^Scan$|Overview$|^AssignmentErrorsOf|Count$|^Units$|^Remedy$`).MatchString(definition.Name) {
-				t.Errorf("%s is a type that this test does not know", definition.Name)
+				t.Errorf("%s is missing in bound", definition.Name)
 			}
 			continue
 		}
@@ -210,21 +205,21 @@ func TestFieldsArePropertiesUpstream(t *testing.T) {
 			switch {
 			case computed[name] != "":
 				sources = []string{computed[name]}
-			case strings.HasSuffix(field.Name, "Text"): // of an enumeration beside it
+			case strings.HasSuffix(field.Name, "Text"): // of the enum field
 				sources = []string{strings.TrimSuffix(field.Name, "Text")}
 			case resolved(definition.Name, field.Name) && !slices.Contains(properties, field.Name):
 				continue
 			}
 			for _, property := range sources {
 				if !slices.Contains(properties, property) {
-					t.Errorf("%s comes from nowhere: there is no property %s in %v", name, property, properties)
+					t.Errorf("%s requires %s, which is not in %v", name, property, properties)
 				}
 				used[property] = true
 			}
 		}
 		for _, property := range properties {
 			if !used[property] {
-				t.Errorf("%s.%s is read and cannot be asked for", definition.Name, property)
+				t.Errorf("no field uses %s.%s", definition.Name, property)
 			}
 		}
 	}
@@ -235,7 +230,7 @@ func TestFieldsArePropertiesUpstream(t *testing.T) {
 	}
 }
 
-// resolved tells whether a field has a resolver.
+// resolved reports whether a field has a resolver.
 func resolved(typeName, field string) bool {
 	resolvers, ok := reflect.TypeFor[generated.ResolverRoot]().MethodByName(typeName)
 	if !ok {
@@ -250,12 +245,12 @@ func resolved(typeName, field string) bool {
 	return false
 }
 
-// TestNeeds has each type that is read with $select, and each derived field, lead to properties.
-func TestNeeds(t *testing.T) {
+// TestRequiredProperties tests that types read with $select, and derived fields, have properties.
+func TestRequiredProperties(t *testing.T) {
 	t.Parallel()
 	for typeName := range upstreamProperties {
 		if bound[typeName] == nil {
-			t.Errorf("%s has needs and is bound to nothing", typeName)
+			t.Errorf("%s is not in bound", typeName)
 		}
 		names := slices.DeleteFunc(slices.Clone(upstreamProperties[typeName]), func(p string) bool {
 			return slices.Contains([]string{"assignedTo", "usageRight", "allotment", "assignments", "allotments"}, p)
@@ -275,16 +270,15 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// csdlFile is Microsoft Graph's own description of its types, cut down to licensing. It is not part of the
-// project.
+// csdlFile is the licensing part of Microsoft Graph's metadata. It is not in the repository.
 const csdlFile = "../../shared/graph/cloudlicensing.csdl.xml"
 
-// TestPropertiesAreMicrosofts compares the names of properties with Microsoft Graph's metadata.
-func TestPropertiesAreMicrosofts(t *testing.T) {
+// TestPropertiesMatchMetadata compares property names with Microsoft Graph's metadata.
+func TestPropertiesMatchMetadata(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(csdlFile)
 	if err != nil {
-		t.Skipf("the metadata is not here: %v", err)
+		t.Skipf("no metadata file: %v", err)
 	}
 	type named struct {
 		Name       string `xml:",attr"`
@@ -339,8 +333,8 @@ func TestPropertiesAreMicrosofts(t *testing.T) {
 		have, want := jsonNames(bound[ours]), propertiesOf(theirs)
 		for _, name := range want {
 			switch name {
-			case "cloudLicensing": // a path, not a value
-			case "hasMembersWithLicenseErrors": // can be filtered by and is never returned
+			case "cloudLicensing": // a path segment
+			case "hasMembersWithLicenseErrors": // for filters only
 			default:
 				if !slices.Contains(have, name) {
 					t.Errorf("%s has no %s", ours, name)
@@ -348,7 +342,7 @@ func TestPropertiesAreMicrosofts(t *testing.T) {
 			}
 		}
 		if theirs == "user" || theirs == "group" {
-			continue // cut down
+			continue // abridged
 		}
 		for _, name := range have {
 			if !slices.Contains(want, name) {
@@ -365,8 +359,8 @@ func TestPropertiesAreMicrosofts(t *testing.T) {
 	}
 }
 
-// TestIntrospectionExplainsItself holds what GraphiQL shows, generated elements included.
-func TestIntrospectionExplainsItself(t *testing.T) {
+// TestIntrospectionDescriptions tests that all elements of the introspected schema have descriptions.
+func TestIntrospectionDescriptions(t *testing.T) {
 	t.Parallel()
 	missing := func(description string, place ...string) {
 		if description == "" {
@@ -376,7 +370,7 @@ func TestIntrospectionExplainsItself(t *testing.T) {
 	s := publicSchema()
 	for _, internal := range []string{"Entity", "UserByIDsInput"} {
 		if s.Types[internal] != nil {
-			t.Errorf("%s is shown", internal)
+			t.Errorf("%s is in the introspected schema", internal)
 		}
 	}
 	for typeName, definition := range s.Types {

@@ -11,8 +11,7 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// TestSlowEndpoint has nothing answered by one endpoint, which many clients ask for at once. Other queries are answered
-// meanwhile.
+// TestSlowEndpoint tests that other queries are answered while one endpoint does not respond to many clients.
 func TestSlowEndpoint(t *testing.T) {
 	t.Parallel()
 	const clients = 40

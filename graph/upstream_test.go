@@ -15,7 +15,7 @@ import (
 	"licensegraph/internal/limits"
 )
 
-// estimator tells what the schema's @upstream says that an operation takes at most.
+// estimator computes the maximum cost of an operation from @upstream.
 type estimator struct {
 	schema graphql.ExecutableSchema
 	limits *limits.Extension
@@ -30,7 +30,6 @@ func newEstimator(t *testing.T) *estimator {
 	return e
 }
 
-// of returns the estimate of an operation.
 func (e *estimator) of(t *testing.T, query string, variables map[string]any) int {
 	t.Helper()
 	document, errs := gqlparser.LoadQueryWithRules(e.schema.Schema(), query, rules.NewDefaultRules())
@@ -45,7 +44,7 @@ func (e *estimator) of(t *testing.T, query string, variables map[string]any) int
 	return e.limits.UpstreamRequests(op)
 }
 
-// requestsOf is what an operation took, as Microsoft Graph counts: each part of a batch for itself, and no tokens.
+// requestsOf returns the cost of an operation: each batch part counts, tokens do not.
 func requestsOf(r response) int {
 	n := 0
 	for endpoint, usage := range r.Extensions.Upstream.Endpoints {
@@ -57,17 +56,17 @@ func requestsOf(r response) int {
 	return n
 }
 
-// TestUpstreamEstimate holds that no golden query takes more than was said before it began, in tenants that differ in
-// what comes along with what, and of a gateway that has yet to find out.
+// TestUpstreamEstimate tests that no golden query exceeds its estimate, on tenants that expand different relations
+// and with unknown capabilities.
 func TestUpstreamEstimate(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
 	e := newEstimator(t)
 	for name, variants := range map[string]emulator.Variants{
-		"as documented":                     {},
-		"no relation comes with an error":   {ExpandErrors: "none"},
-		"both relations come with an error": {ExpandErrors: "both"},
-		"one relation at a time":            {ExpandOne: true},
+		"as documented":          {},
+		"no relation expands":    {ExpandErrors: "none"},
+		"both relations expand":  {ExpandErrors: "both"},
+		"one relation at a time": {ExpandOne: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +74,7 @@ func TestUpstreamEstimate(t *testing.T) {
 			for name, query := range goldenQueries(t) {
 				estimate := e.of(t, query, nil)
 				if most := limits.Default().UpstreamRequests; estimate > most {
-					t.Errorf("%s: the estimate is %d, and %d are allowed", name, estimate, most)
+					t.Errorf("%s: estimate %d, limit %d", name, estimate, most)
 				}
 				for _, state := range []string{"cold", "warm"} {
 					if state == "cold" {
@@ -84,24 +83,24 @@ func TestUpstreamEstimate(t *testing.T) {
 					r := g.ask(query, nil)
 					t.Logf("%s: estimate %d, took %d, %d requests", name, estimate, requestsOf(r), r.Extensions.Upstream.Requests)
 					if got := requestsOf(r); got > estimate || got == 0 && estimate == 0 {
-						t.Errorf("%s, %s: took %d, and the estimate is %d: %+v", name, state, got, estimate, r.Extensions.Upstream.Endpoints)
+						t.Errorf("%s, %s: took %d, estimate %d: %+v", name, state, got, estimate, r.Extensions.Upstream.Endpoints)
 					}
 					if got := r.Extensions.Upstream.Requests; state == "warm" && got > estimate {
-						t.Errorf("%s: took %d requests, and the estimate is %d", name, got, estimate)
+						t.Errorf("%s: took %d requests, estimate %d", name, got, estimate)
 					}
 				}
 			}
 			for _, first := range []int{1, 20, 100} {
 				query := strings.Replace(mainQuestion, "100", fmt.Sprint(first), 1)
 				if estimate, got := e.of(t, query, nil), requestsOf(g.ask(query, nil)); got > estimate {
-					t.Errorf("the main question over %d errors took %d, and the estimate is %d", first, got, estimate)
+					t.Errorf("the main question over %d errors took %d, estimate %d", first, got, estimate)
 				}
 			}
 		})
 	}
 }
 
-// TestUpstreamBudget stops an operation that takes more than it may, and says so at the edges that are left.
+// TestUpstreamBudget tests that an operation stops at its limit, with errors on the remaining edges.
 func TestUpstreamBudget(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -124,8 +123,8 @@ func TestUpstreamBudget(t *testing.T) {
 	}
 }
 
-// TestUpstreamBudgetOfChanges loses the answer to a change when nothing is left to read it back with: nobody knows, and
-// that is what is said. A change that cannot be sent any more was not made.
+// TestUpstreamBudgetOfChanges loses the response of a change without budget to read it back: the outcome is unknown.
+// A change that could not be sent is not done.
 func TestUpstreamBudgetOfChanges(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -135,7 +134,7 @@ func TestUpstreamBudgetOfChanges(t *testing.T) {
 	}
 	g.forget()
 	whole := requestsOf(g.ask(create, input(people[0])))
-	reads := whole - 1 // before the change, and of what the payload shows after it
+	reads := whole - 1 // before the change, and of the payload
 	if g.written() != 1 {
 		t.Fatalf("wrote %d times", g.written())
 	}
@@ -153,7 +152,7 @@ func TestUpstreamBudgetOfChanges(t *testing.T) {
 		payload, _ := r.Data["createAssignments"].(object)
 		if payload == nil {
 			if g.written() != 0 {
-				t.Errorf("budget %d: wrote, and says nothing: %s", budget, r.raw)
+				t.Errorf("budget %d: wrote without an error: %s", budget, r.raw)
 			}
 			continue
 		}
@@ -164,6 +163,6 @@ func TestUpstreamBudgetOfChanges(t *testing.T) {
 		}
 	}
 	if !seen["NOT_DONE"] || !seen["UNKNOWN"] {
-		t.Errorf("saw only %v: this proves too little", seen)
+		t.Errorf("outcomes %v: too few cases covered", seen)
 	}
 }

@@ -18,14 +18,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected answers in testdata/queries")
 
-// golden is what is expected of a query.
+// golden is the expected response and cost of a query.
 type golden struct {
-	Requests int            `json:"requests"` // upstream, of a gateway that has been asked before
+	Requests int            `json:"requests"` // upstream, with known capabilities
 	Errors   []clientError  `json:"errors,omitempty"`
 	Data     map[string]any `json:"data"`
 }
 
-// goldenQueries are the files in testdata/queries, by name without extension.
+// goldenQueries returns the queries in testdata/queries by name.
 func goldenQueries(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/queries/*.graphql")
@@ -70,14 +70,14 @@ func writeGolden(t *testing.T, name string, got golden) {
 	}
 }
 
-// answerOf asks a query, and returns the answer with its cursors made equal.
+// answerOf runs a query after a pause and returns the response with normalized cursors.
 func (g *gateway) answerOf(query string) golden {
 	g.t.Helper()
 	g.forget()
 	return g.answerNow(query)
 }
 
-// answerNow is answerOf without a pause before.
+// answerNow is answerOf without the pause.
 func (g *gateway) answerNow(query string) golden {
 	g.t.Helper()
 	r := g.ask(query, nil)
@@ -89,19 +89,19 @@ func (g *gateway) answerNow(query string) golden {
 		}
 		for _, name := range []string{"startDate", "nextLifecycleDate"} {
 			if object[name] != nil {
-				object[name] = "a day" // around the day of the test
+				object[name] = "a day" // relative to the day of the test
 			}
 		}
 	})
 	errs := clientErrors(r)
 	for i := range errs {
-		errs[i].Upstream = "" // one that is missing among several has no code of its own
+		errs[i].Upstream = "" // one of several missing objects has no code
 	}
 	return golden{Requests: r.Extensions.Upstream.Requests, Errors: errs, Data: r.Data}
 }
 
-// TestGoldenQueries holds the answers to queries, and what they cost: the least of a few times, because root
-// fields that begin at the same time can miss each other on a busy machine.
+// TestGoldenQueries tests responses and costs. It takes the lowest cost of a few runs: concurrent root fields can
+// miss a batch on a busy machine.
 func TestGoldenQueries(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -127,58 +127,58 @@ func TestGoldenQueries(t *testing.T) {
 	}
 }
 
-// variantCases are all in which tenants can differ, one by one and together.
+// variantCases are all tenant variants, separately and combined.
 var variantCases = map[string]emulator.Variants{
-	"no relation expands":           {ExpandErrors: "none"},
-	"both relations expand":         {ExpandErrors: "both"},
-	"expand is ignored":             {ExpandErrors: "ignore"},
-	"one relation at a time":        {ExpandOne: true},
-	"nested select":                 {ExpandNestedSelect: true},
-	"expanded lists are cut":        {ExpandWithoutLink: true},
-	"nested filters drop":           {NestedFilterDrops: true},
-	"wrapped entities":              {WrapSingle: true},
-	"small pages":                   {PageSize: 3},
-	"small pages of people":         {DirectoryPageSize: 3},
-	"empty pages":                   {EmptyPages: true},
-	"parts without codes":           {EmptyPartCodes: true},
-	"no throttling":                 {Throttling: emulator.Throttling{Off: true}},
-	"no error is null":              {NullError: true},
-	"getByIds ignores select":       {GetByIDsIgnoreSelect: true},
-	"a missing right is 404":        {MissingUsageRight: "notFound"},
-	"a missing right is null":       {MissingUsageRight: "null"},
-	"cloud options are ignored":     {IgnoreCloudOptions: true},
-	"skuId by eq alone":             {SkuIDEqualOnly: true},
-	"assignments by id":             {AssignmentFilter: true},
-	"no apply":                      {ApplyUnsupported: true},
-	"timestamps of subscriptions":   {SubscriptionTimestamps: true},
-	"subscriptions when selected":   {SubscriptionsOnSelect: true},
-	"allotments of rights":          {RightAllotments: true},
-	"my assignments":                {MyAssignments: true},
-	"devices":                       {Devices: true},
-	"all of devices":                {DevicesListed: true},
-	"reprocessing of all kinds":     {ReprocessListed: true},
-	"lost updates":                  {LostUpdates: time.Second},
-	"permissions of the pages":      {Permissions: "pages"},
-	"permissions of the list":       {Permissions: "list"},
-	"parts that are no JSON":        {RawParts: 0.2},
-	"agents are users":              {PlainAgents: true},
-	"hidden filters are refused":    {RefuseHiddenFilters: true},
-	"groups by age":                 {GroupsByAge: true},
-	"replication lag":               {ReplicationLag: time.Minute},
-	"rights fail now and then":      {UsageRightFailures: 0.2},
-	"reprocessing is 200":           {ReprocessOK: true},
-	"created without an id":         {OmitCreatedID: true},
-	"groups take their time":        {GroupEffects: time.Minute},
-	"one relation, small pages":     {ExpandOne: true, PageSize: 4, EmptyPages: true, SubscriptionsOnSelect: true},
-	"no relation, nothing selected": {ExpandErrors: "ignore", GetByIDsIgnoreSelect: true, WrapSingle: true, SubscriptionsOnSelect: true, MissingUsageRight: "notFound"},
-	"as kind as can be": {
+	"no relation expands":               {ExpandErrors: "none"},
+	"both relations expand":             {ExpandErrors: "both"},
+	"expand is ignored":                 {ExpandErrors: "ignore"},
+	"one relation at a time":            {ExpandOne: true},
+	"nested select":                     {ExpandNestedSelect: true},
+	"expanded lists are cut":            {ExpandWithoutLink: true},
+	"nested filters drop":               {NestedFilterDrops: true},
+	"wrapped entities":                  {WrapSingle: true},
+	"small pages":                       {PageSize: 3},
+	"small pages of users":              {DirectoryPageSize: 3},
+	"empty pages":                       {EmptyPages: true},
+	"parts without codes":               {EmptyPartCodes: true},
+	"no throttling":                     {Throttling: emulator.Throttling{Off: true}},
+	"no error is null":                  {NullError: true},
+	"getByIds ignores select":           {GetByIDsIgnoreSelect: true},
+	"a missing right is 404":            {MissingUsageRight: "notFound"},
+	"a missing right is null":           {MissingUsageRight: "null"},
+	"cloud options are ignored":         {IgnoreCloudOptions: true},
+	"skuId by eq alone":                 {SkuIDEqualOnly: true},
+	"assignments by id":                 {AssignmentFilter: true},
+	"no apply":                          {ApplyUnsupported: true},
+	"timestamps of subscriptions":       {SubscriptionTimestamps: true},
+	"subscriptions when selected":       {SubscriptionsOnSelect: true},
+	"allotments of rights":              {RightAllotments: true},
+	"my assignments":                    {MyAssignments: true},
+	"devices":                           {Devices: true},
+	"all of devices":                    {DevicesListed: true},
+	"reprocessing of all kinds":         {ReprocessListed: true},
+	"lost updates":                      {LostUpdates: time.Second},
+	"permissions of the pages":          {Permissions: "pages"},
+	"permissions of the list":           {Permissions: "list"},
+	"parts that are not JSON":           {RawParts: 0.2},
+	"agents are users":                  {PlainAgents: true},
+	"undocumented filters are rejected": {RefuseHiddenFilters: true},
+	"groups by age":                     {GroupsByAge: true},
+	"replication lag":                   {ReplicationLag: time.Minute},
+	"rights fail intermittently":        {UsageRightFailures: 0.2},
+	"reprocessing is 200":               {ReprocessOK: true},
+	"created without ID":                {OmitCreatedID: true},
+	"slow groups":                       {GroupEffects: time.Minute},
+	"one relation, small pages":         {ExpandOne: true, PageSize: 4, EmptyPages: true, SubscriptionsOnSelect: true},
+	"no relation, nothing selected":     {ExpandErrors: "ignore", GetByIDsIgnoreSelect: true, WrapSingle: true, SubscriptionsOnSelect: true, MissingUsageRight: "notFound"},
+	"most permissive": {
 		ExpandErrors: "both", WrapSingle: true, EmptyPages: true, NullError: true, MissingUsageRight: "null", ExpandNestedSelect: true,
 		IgnoreCloudOptions: true, GetByIDsIgnoreSelect: true, AssignmentFilter: true, RightAllotments: true, MyAssignments: true, Devices: true,
 	},
 }
 
-// TestEveryVariantHasACase has all fields of Variants set in one case alone, but for what takes answers away: see
-// TestWithoutCloudLicensing and TestPermissions.
+// TestEveryVariantHasACase tests that exactly one case sets each field of Variants, except fields that remove data:
+// see TestWithoutCloudLicensing and TestPermissions.
 func TestEveryVariantHasACase(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{"CloudLicensing": true, "Roles": true, "OnBehalfOf": true, "PersonalDetails": true}
@@ -200,8 +200,7 @@ func TestEveryVariantHasACase(t *testing.T) {
 	}
 }
 
-// TestVariants asks the same of tenants that differ in all that the documentation leaves open. The answers do
-// not differ.
+// TestVariants tests that responses are equal on tenants that differ in undocumented behavior.
 func TestVariants(t *testing.T) {
 	t.Parallel()
 	queries := goldenQueries(t)
@@ -211,7 +210,7 @@ func TestVariants(t *testing.T) {
 			g := startGateway(t, emulator.Options{Variants: variants})
 			for i, name := range slices.Sorted(maps.Keys(queries)) {
 				if (i+len(variant))%3 >= *thorough {
-					continue // each query meets a third of the variants, and with -thorough 3 all
+					continue // a third of the variants per query; all with -thorough 3
 				}
 				t.Run(name, func(t *testing.T) {
 					want, got := readGolden(t, name), g.answerOf(queries[name])
@@ -232,8 +231,7 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-// TestWithoutCloudLicensing has a tenant in which the licensing collections cannot be read. What the directory
-// knows is answered still.
+// TestWithoutCloudLicensing tests a tenant without licensing collections: directory data is returned.
 func TestWithoutCloudLicensing(t *testing.T) {
 	t.Parallel()
 	queries := goldenQueries(t)

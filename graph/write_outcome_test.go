@@ -21,48 +21,48 @@ const (
 	foreignPage         = "<html><body>Sorry</body></html>"
 )
 
-// assigned gives somebody a unit of a product without anything going wrong, and returns the assignment's id.
+// assigned assigns a unit of a product to a user and returns the ID of the assignment.
 func (g *gateway) assigned(t *testing.T, person string) string {
 	t.Helper()
 	payload := g.change(t, create, object{"input": object{"skuId": skuE3, "assignedTo": assignees(person)}})
 	return payload["results"].([]any)[0].(object)["assignment"].(object)["id"].(string)
 }
 
-// pass lets the first request to an endpoint through, so that a fault injected after it meets the second.
+// pass lets the first request to an endpoint through; a fault injected afterwards applies to the second.
 func (g *gateway) pass(endpoint string) {
 	g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Rewrite: func(b []byte) []byte { return b }})
 }
 
-// TestSpuriousNotFound has an assignment not found when it is read back, though it is there: a part of the service lags.
+// TestSpuriousNotFound tests an assignment that is not found when read back, because a replica lags.
 func TestSpuriousNotFound(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		mutation, endpoint string
 		act                bool
-		unlisted           int // the status of the assignee's assignments, which cannot be read; 0 where they can
+		unlisted           int // status of the list of the assignee's assignments; 0 if it can be read
 		misses             int
 		want               string
 	}{
-		"deleted":                          {"delete", deleteEndpoint, true, 0, -1, "DONE"},
-		"deleted, list forbidden":          {"delete", deleteEndpoint, true, 403, -1, "UNKNOWN"},
-		"deleted, list missing":            {"delete", deleteEndpoint, true, 404, -1, "UNKNOWN"},
-		"deleted, list fails":              {"delete", deleteEndpoint, true, 500, -1, "UNKNOWN"},
-		"there":                            {"delete", deleteEndpoint, false, 0, -1, "UNKNOWN"},
-		"there, list forbidden":            {"delete", deleteEndpoint, false, 403, -1, "UNKNOWN"},
-		"there, list missing":              {"delete", deleteEndpoint, false, 404, -1, "UNKNOWN"},
-		"there, list fails":                {"delete", deleteEndpoint, false, 500, -1, "UNKNOWN"},
-		"there, list forbidden, at last":   {"delete", deleteEndpoint, false, 403, 2, "UNKNOWN"},
-		"changed":                          {"update", changeEndpoint, true, 0, -1, "DONE"},
-		"changed, list forbidden, at last": {"update", changeEndpoint, true, 403, 2, "DONE"},
-		"changed, list forbidden":          {"update", changeEndpoint, true, 403, -1, "UNKNOWN"},
-		"changed, list missing":            {"update", changeEndpoint, true, 404, -1, "UNKNOWN"},
-		"changed, list fails":              {"update", changeEndpoint, true, 500, -1, "UNKNOWN"},
-		"changed, list lags":               {"update", changeEndpoint, true, 200, -1, "UNKNOWN"},
-		"as it was":                        {"update", changeEndpoint, false, 0, -1, "UNKNOWN"},
-		"as it was, list forbidden":        {"update", changeEndpoint, false, 403, 2, "UNKNOWN"},
-		"one miss of what is as it was":    {"update", changeEndpoint, false, 403, 1, "UNKNOWN"},
-		"missed everywhere once":           {"delete", deleteEndpoint, false, 0, 1, "UNKNOWN"},
-		"one miss of what was not deleted": {"delete", deleteEndpoint, false, 0, 1, "UNKNOWN"},
+		"deleted":                             {"delete", deleteEndpoint, true, 0, -1, "DONE"},
+		"deleted, list forbidden":             {"delete", deleteEndpoint, true, 403, -1, "UNKNOWN"},
+		"deleted, list missing":               {"delete", deleteEndpoint, true, 404, -1, "UNKNOWN"},
+		"deleted, list fails":                 {"delete", deleteEndpoint, true, 500, -1, "UNKNOWN"},
+		"there":                               {"delete", deleteEndpoint, false, 0, -1, "UNKNOWN"},
+		"exists, list forbidden":              {"delete", deleteEndpoint, false, 403, -1, "UNKNOWN"},
+		"exists, list missing":                {"delete", deleteEndpoint, false, 404, -1, "UNKNOWN"},
+		"exists, list fails":                  {"delete", deleteEndpoint, false, 500, -1, "UNKNOWN"},
+		"exists, list forbidden, eventually":  {"delete", deleteEndpoint, false, 403, 2, "UNKNOWN"},
+		"changed":                             {"update", changeEndpoint, true, 0, -1, "DONE"},
+		"changed, list forbidden, eventually": {"update", changeEndpoint, true, 403, 2, "DONE"},
+		"changed, list forbidden":             {"update", changeEndpoint, true, 403, -1, "UNKNOWN"},
+		"changed, list missing":               {"update", changeEndpoint, true, 404, -1, "UNKNOWN"},
+		"changed, list fails":                 {"update", changeEndpoint, true, 500, -1, "UNKNOWN"},
+		"changed, list lags":                  {"update", changeEndpoint, true, 200, -1, "UNKNOWN"},
+		"unchanged":                           {"update", changeEndpoint, false, 0, -1, "UNKNOWN"},
+		"unchanged, list forbidden":           {"update", changeEndpoint, false, 403, 2, "UNKNOWN"},
+		"unchanged, missed once":              {"update", changeEndpoint, false, 403, 1, "UNKNOWN"},
+		"missed in both once":                 {"delete", deleteEndpoint, false, 0, 1, "UNKNOWN"},
+		"not deleted, missed once":            {"delete", deleteEndpoint, false, 0, 1, "UNKNOWN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,9 +70,9 @@ func TestSpuriousNotFound(t *testing.T) {
 			id := g.assigned(t, g.unlicensed(t, 1)[0])
 			g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Cut: true, Act: tt.act})
-			g.pass(assignmentEndpoint) // the look before
+			g.pass(assignmentEndpoint) // passes the check
 			g.tenant.Inject(emulator.Fault{Endpoint: assignmentEndpoint, Status: http.StatusNotFound, Times: tt.misses})
-			if name == "missed everywhere once" {
+			if name == "missed in both once" {
 				g.tenant.Inject(emulator.Fault{Endpoint: assignmentsOfPeople, Body: `{"value":[]}`})
 			}
 			if tt.unlisted != 0 {
@@ -96,8 +96,8 @@ func TestSpuriousNotFound(t *testing.T) {
 	}
 }
 
-// TestForeignAnswers has an intermediary answer in the service's place, before or after the change: what became of it
-// is read back.
+// TestForeignAnswers tests responses of an intermediary, before or after the change took effect: the change is read
+// back.
 func TestForeignAnswers(t *testing.T) {
 	t.Parallel()
 	page := map[string]string{"Content-Type": "text/html"}
@@ -139,7 +139,7 @@ func TestForeignAnswers(t *testing.T) {
 					licenseEndpoint: fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { outcome }`, people[3], skuE3),
 				} {
 					if endpoint == deleteEndpoint && fault.Status == http.StatusNoContent {
-						continue // which is the answer that is documented
+						continue // the documented response
 					}
 					g.forget()
 					f := fault
@@ -155,8 +155,8 @@ func TestForeignAnswers(t *testing.T) {
 	}
 }
 
-// TestPutOffAfterTheEffect puts a change off that was made nevertheless. The repetition is refused, and the change done.
-func TestPutOffAfterTheEffect(t *testing.T) {
+// TestThrottledAfterTheEffect throttles a change that took effect. The repetition is rejected, and the outcome is done.
+func TestThrottledAfterTheEffect(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -187,8 +187,8 @@ func putOffAfterTheEffect(t *testing.T, status int) {
 	}
 }
 
-// TestUnlistedOutcome reads a change back without the property that would tell what became of it, or with what it removes
-// missing only once: that is not known.
+// TestUnlistedOutcome reads a change back without the deciding property, or with the removed license missing once:
+// the outcome is unknown.
 func TestUnlistedOutcome(t *testing.T) {
 	t.Parallel()
 	const ofUser, ofGroup = "GET /users/{id}", "GET /groups/{id}"
@@ -201,12 +201,12 @@ func TestUnlistedOutcome(t *testing.T) {
 		endpoint, looks string
 		fault           emulator.Fault
 	}{
-		"user, left out":           {licenseEndpoint, ofUser, without("licenseAssignmentStates")},
-		"user, null":               {licenseEndpoint, ofUser, null("licenseAssignmentStates")},
-		"user, missing once":       {licenseEndpoint, ofUser, empty},
-		"group, left out":          {ofGroupEndpoint, ofGroup, without("assignedLicenses")},
-		"group, null":              {ofGroupEndpoint, ofGroup, null("assignedLicenses")},
-		"disabled plans, left out": {changeEndpoint, assignmentEndpoint, without("disabledServicePlanIds")},
+		"user, omitted":           {licenseEndpoint, ofUser, without("licenseAssignmentStates")},
+		"user, null":              {licenseEndpoint, ofUser, null("licenseAssignmentStates")},
+		"user, missing once":      {licenseEndpoint, ofUser, empty},
+		"group, omitted":          {ofGroupEndpoint, ofGroup, without("assignedLicenses")},
+		"group, null":             {ofGroupEndpoint, ofGroup, null("assignedLicenses")},
+		"disabled plans, omitted": {changeEndpoint, assignmentEndpoint, without("disabledServicePlanIds")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,7 +224,7 @@ func TestUnlistedOutcome(t *testing.T) {
 			}
 			g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Cut: true})
-			g.pass(tt.looks) // the look before
+			g.pass(tt.looks) // passes the check
 			tt.fault.Endpoint = tt.looks
 			g.tenant.Inject(tt.fault)
 			r := g.ask("mutation { "+mutation+" }", nil)
@@ -235,7 +235,7 @@ func TestUnlistedOutcome(t *testing.T) {
 	}
 }
 
-// TestRefusedRepetition throttles a change that was not made, and refuses its repetition: it is not known whether it was made.
+// TestRefusedRepetition throttles a change that was not made and rejects its repetition: the outcome is unknown.
 func TestRefusedRepetition(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -256,7 +256,7 @@ func TestRefusedRepetition(t *testing.T) {
 				t.Errorf("%s, %d: %s, %d sent", endpoint, status, r.raw, g.written())
 			}
 			g.forget()
-			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: status}) // of a first attempt
+			g.tenant.Inject(emulator.Fault{Endpoint: endpoint, Status: status}) // of the first attempt
 			r = g.ask("mutation { "+mutation+" }", nil)
 			if !strings.Contains(string(r.raw), `"outcome":"NOT_DONE"`) || g.written() != 1 {
 				t.Errorf("%s, %d at once: %s, %d sent", endpoint, status, r.raw, g.written())
@@ -265,8 +265,8 @@ func TestRefusedRepetition(t *testing.T) {
 	}
 }
 
-// TestDeletedAndThere finds a deleted assignment missing while it is read back, and there afterwards: the payload says that
-// what it shows may be older.
+// TestDeletedAndThere tests a deleted assignment that is missing when read back and returned later: the payload is
+// stale.
 func TestDeletedAndThere(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -282,8 +282,7 @@ func TestDeletedAndThere(t *testing.T) {
 	}
 }
 
-// TestStale reads after changes what does not show yet. What was changed is there all the same, and what may be older
-// is said to be.
+// TestStale tests payloads that are read before the change is visible.
 func TestStale(t *testing.T) {
 	t.Parallel()
 	for _, lag := range []time.Duration{0, time.Minute} {
@@ -301,7 +300,7 @@ func TestStale(t *testing.T) {
 			deleted: deleteAssignment(input: {id: %[5]q}) { outcome stale deletedAssignmentId assignedTo { id } }
 			licensed: assignLicense(input: {assignedTo: {id: %[6]q}, addLicenses: [{skuId: %[1]q}]}) { outcome stale assignedTo { id } }
 			refused: deleteAssignment(input: {id: "nothing-has-this-id"}) { outcome stale }
-		}`, skuE3, people[2], people[3], update, remove, people[4], nobodysID), nil)
+		}`, skuE3, people[2], people[3], update, remove, people[4], missingID), nil)
 		if len(r.Errors) > 0 {
 			t.Fatalf("%s", r.raw)
 		}
@@ -330,8 +329,7 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestCreatedWithoutID reads an assignment back whose id the service did not return. While it does not show, the
-// payload says so.
+// TestCreatedWithoutID reads back an assignment whose ID was not returned. The payload is stale until it is visible.
 func TestCreatedWithoutID(t *testing.T) {
 	t.Parallel()
 	for _, lag := range []time.Duration{0, time.Minute} {
@@ -353,7 +351,7 @@ func TestCreatedWithoutID(t *testing.T) {
 	}
 }
 
-// TestGoneAfterChange finds nothing of who was changed: the payload still has who it is.
+// TestGoneAfterChange tests an assignee that is deleted after the change: the payload has its ID.
 func TestGoneAfterChange(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
@@ -382,8 +380,8 @@ func TestGoneAfterChange(t *testing.T) {
 	}
 }
 
-// TestExactlyOnce makes random changes while answers are lost, late, foreign or repeated, and reads lag behind. Once
-// everything shows, each outcome that was said is true, and nothing was made twice.
+// TestExactlyOnce makes random changes with lost, late, foreign and repeated responses and lagging reads. Each
+// reported outcome is true, and nothing is done twice.
 func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
 	seeds := 20 * *thorough
@@ -408,13 +406,13 @@ func TestExactlyOnce(t *testing.T) {
 	}
 	for _, outcome := range []string{"DONE", "NOT_DONE", "UNKNOWN"} {
 		if counts[outcome] < seeds/10 {
-			t.Errorf("this proves little: %v", counts)
+			t.Errorf("too few cases covered: %v", counts)
 		}
 	}
 }
 
-// TestExactlyOnceTogether gives units to several people at once, while parts of the batch, or all of it, go
-// wrong. Each outcome that was said is true, and nobody has two.
+// TestExactlyOnceTogether assigns units to several users while the batch or its parts fail. Each reported outcome is
+// true, and no user has two.
 func TestExactlyOnceTogether(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(15 * *thorough) {
@@ -425,14 +423,14 @@ func TestExactlyOnceTogether(t *testing.T) {
 			c := &changesAtRandom{g: g, r: rand.New(rand.NewPCG(seed, 1)), people: g.unlicensed(t, 4)}
 			before := map[string]int{}
 			for _, person := range c.people {
-				ids, _ := c.held(t, person)
+				ids, _ := c.units(t, person)
 				before[person] = len(ids)
 			}
 			g.forget()
 			g.tenant.SetVariants(emulator.Variants{ReplicationLag: []time.Duration{0, 2 * time.Second, time.Minute}[c.r.IntN(3)]})
 			fault, _ := c.fault()
 			fault.Endpoint, fault.Times = createEndpoint, 1+c.r.IntN(6)
-			if c.r.IntN(2) == 0 { // the whole of the second batch
+			if c.r.IntN(2) == 0 { // the whole second batch
 				g.pass("POST /$batch")
 				fault.Endpoint, fault.Times = "POST /$batch", 1
 			}
@@ -443,7 +441,7 @@ func TestExactlyOnceTogether(t *testing.T) {
 			_ = g.tenant.Advance(time.Minute)
 			for i, result := range r.Data["createAssignments"].(object)["results"].([]any) {
 				result := result.(object)
-				ids, _ := c.held(t, c.people[i])
+				ids, _ := c.units(t, c.people[i])
 				made, outcome := len(ids)-before[c.people[i]], result["outcome"]
 				if made > 1 || outcome == "DONE" && made != 1 || outcome == "NOT_DONE" && made != 0 {
 					t.Errorf("%d: made %d, with %+v: %s", i, made, fault, r.raw)
@@ -456,15 +454,15 @@ func TestExactlyOnceTogether(t *testing.T) {
 	}
 }
 
-// changesAtRandom makes changes of a few people at random.
+// changesAtRandom makes random changes of a few users.
 type changesAtRandom struct {
 	g      *gateway
 	r      *rand.Rand
 	people []string
 }
 
-// held returns the ids of somebody's direct assignments of the product, and whether one of them has a plan off.
-func (c *changesAtRandom) held(t *testing.T, person string) (ids []string, off bool) {
+// units returns the IDs of a user's direct assignments of the product, and whether one has a disabled plan.
+func (c *changesAtRandom) units(t *testing.T, person string) (ids []string, off bool) {
 	t.Helper()
 	r := c.g.ask(fmt.Sprintf(`{ user(id: %q) { assignments { id disabledServicePlanIds allotment { skuId } } } }`, person), nil)
 	if len(r.Errors) > 0 {
@@ -478,11 +476,11 @@ func (c *changesAtRandom) held(t *testing.T, person string) (ids []string, off b
 	return ids, off
 }
 
-// random makes one change, holds what was said of it against what has become of it, and returns its outcome.
+// random makes one change, compares the reported outcome with the tenant, and returns it.
 func (c *changesAtRandom) random(t *testing.T) string {
 	t.Helper()
 	person := c.people[c.r.IntN(len(c.people))]
-	before, wasOff := c.held(t, person)
+	before, wasOff := c.units(t, person)
 	var endpoint, mutation string
 	var made func(ids []string, off bool) bool
 	has := func(ids []string, _ bool) bool { return len(ids) == 1 }
@@ -524,7 +522,7 @@ func (c *changesAtRandom) random(t *testing.T) string {
 	c.g.tenant.ClearFaults()
 	c.g.tenant.SetVariants(emulator.Variants{})
 	_ = c.g.tenant.Advance(time.Minute)
-	after, off := c.held(t, person)
+	after, off := c.units(t, person)
 	happened := made(after, off)
 	payload, _ := r.Data[strings.SplitN(mutation, "(", 2)[0]].(object)
 	if results, ok := payload["results"].([]any); ok && len(results) == 1 {
@@ -543,13 +541,13 @@ func (c *changesAtRandom) random(t *testing.T) string {
 	return outcome
 }
 
-// fault returns something that goes wrong with a change, and how often it asks for a repetition.
+// fault returns a fault of a change and the number of repetitions it requests.
 func (c *changesAtRandom) fault() (f emulator.Fault, putOffs int) {
 	f.Act = c.r.IntN(2) == 0
 	page := map[string]string{"Content-Type": "text/html"}
 	switch c.r.IntN(12) {
 	case 0:
-		return emulator.Fault{Rewrite: func(b []byte) []byte { return b }}, 0 // nothing
+		return emulator.Fault{Rewrite: func(b []byte) []byte { return b }}, 0 // no fault
 	case 1:
 		f.Cut = true
 	case 2:

@@ -17,15 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service is an upstream that knows the length of every word.
+// service is an upstream that returns the length of words.
 type service struct {
-	batches [][]string // what each batch read, in order
+	batches [][]string // keys of each batch, in order
 	before  func(ctx context.Context, batch []string)
-	broken  func() upstream.Batch // nil for batches that work
-	empty   bool                  // it answers nothing
+	broken  func() upstream.Batch // nil for working batches
+	empty   bool                  // no responses
 }
 
-// reading is a batch of a service: reads by their names, and what they end with.
+// reading is a batch of a service: reads by name, with their final error.
 type reading struct {
 	upstream.Batch
 	service *service
@@ -51,7 +51,7 @@ func (b *reading) Do(ctx context.Context) {
 	}
 }
 
-// lengths returns a loader of the service; its reads carry its name.
+// lengths returns a loader of the service; its reads have its name.
 func lengths(all *Loaders, name string) *Loader[string, int] {
 	return newLoaderOf(all, func(b upstream.Batch, words []string, found func(string, int, error)) {
 		r := b.(*reading)
@@ -70,13 +70,13 @@ func lengths(all *Loaders, name string) *Loader[string, int] {
 	})
 }
 
-// newService returns a service, and what loaders of it share.
+// newService returns a service and its loaders.
 func newService(ctx context.Context) (*service, *Loaders) {
 	s := &service{}
 	return s, &Loaders{ctx: ctx, source: s}
 }
 
-// TestBlocked reads nothing before a round, and everything that was asked for with it, each key once.
+// TestBlocked tests that a round reads all requested keys once, and nothing is read before.
 func TestBlocked(t *testing.T) {
 	t.Parallel()
 	s, all := newService(t.Context())
@@ -94,7 +94,7 @@ func TestBlocked(t *testing.T) {
 		t.Errorf("read %v", s.batches)
 	}
 	if !all.Round() || all.Round() {
-		t.Error("there is one round")
+		t.Error("Round did not read")
 	}
 	if got := fmt.Sprint(s.batches); got != "[[a  a x a yy b  b x b yy]]" {
 		t.Errorf("read %s", got)
@@ -108,11 +108,11 @@ func TestBlocked(t *testing.T) {
 		}
 	}
 	if all.Round() {
-		t.Error("there is nothing to read")
+		t.Error("Round read without keys")
 	}
 }
 
-// TestPrimed reads nothing that was expanded with something else, before or after it was asked for.
+// TestPrimed tests that primed values are not read.
 func TestPrimed(t *testing.T) {
 	t.Parallel()
 	s, all := newService(t.Context())
@@ -131,7 +131,7 @@ func TestPrimed(t *testing.T) {
 	}
 }
 
-// TestConcurrentReaders has many run at the same time what needs two rounds. Each key is read once.
+// TestConcurrentReaders tests that concurrent readers read each key once.
 func TestConcurrentReaders(t *testing.T) {
 	t.Parallel()
 	s, all := newService(t.Context())
@@ -159,7 +159,7 @@ func TestConcurrentReaders(t *testing.T) {
 	}
 }
 
-// TestCollect asks for everything before it is blocked, and keeps the errors of the elements apart.
+// TestCollect tests that all keys are requested before it is blocked, and that each element has its own error.
 func TestCollect(t *testing.T) {
 	t.Parallel()
 	s, all := newService(t.Context())
@@ -178,12 +178,12 @@ func TestCollect(t *testing.T) {
 	}
 }
 
-// TestBrokenBatch answers every key with an error, whatever a batch does.
+// TestBrokenBatch tests that a failing batch returns an error for every key.
 func TestBrokenBatch(t *testing.T) {
 	t.Parallel()
 	isPanic := func(err error) bool {
 		caught, ok := errors.AsType[*PanicError](err)
-		return ok && strings.Contains(caught.At, "licensegraph/loaders.") && !strings.Contains(err.Error(), "somebody")
+		return ok && strings.Contains(caught.At, "licensegraph/loaders.") && !strings.Contains(err.Error(), "personal")
 	}
 	isMissing := func(err error) bool { return errors.Is(err, upstream.ErrNotFound) }
 	for _, tt := range []struct {
@@ -191,10 +191,10 @@ func TestBrokenBatch(t *testing.T) {
 		set  func(*service)
 		want func(error) bool
 	}{
-		{"it panics", func(s *service) { s.before = func(context.Context, []string) { panic("about somebody") } }, isPanic},
-		{"it cannot be made", func(s *service) { s.broken = func() upstream.Batch { panic("about somebody") } }, isPanic},
-		{"it is of the wrong type", func(s *service) { s.broken = func() upstream.Batch { return nil } }, isPanic},
-		{"it answers nothing", func(s *service) { s.empty = true }, isMissing},
+		{"panic in Do", func(s *service) { s.before = func(context.Context, []string) { panic("personal data") } }, isPanic},
+		{"panic in Batch", func(s *service) { s.broken = func() upstream.Batch { panic("personal data") } }, isPanic},
+		{"wrong type", func(s *service) { s.broken = func() upstream.Batch { return nil } }, isPanic},
+		{"no responses", func(s *service) { s.empty = true }, isMissing},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +217,7 @@ func TestBrokenBatch(t *testing.T) {
 	}
 }
 
-// TestCancelled ends a round when the operation is given up.
+// TestCancelled tests that a round ends when its context is canceled.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -226,15 +226,14 @@ func TestCancelled(t *testing.T) {
 	s.empty = true
 	l := lengths(all, "l")
 	if _, err := Read(all, func() (int, error) { return l.Get("x") }); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v: what was not read is not missing", err)
+		t.Errorf("%v: an unread key is reported as missing", err)
 	}
 	if _, err := Read(all, func() (int, error) { return l.Get("y") }); !errors.Is(err, context.Canceled) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
-// TestAgainstNaive does the same things in any order with a loader and with one that has no batches, and compares what
-// they return.
+// TestAgainstNaive runs random operations with a loader and with an unbatched one, and compares the results.
 func TestAgainstNaive(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -276,7 +275,7 @@ func TestAgainstNaive(t *testing.T) {
 	}
 }
 
-// BenchmarkRound reads a hundred keys together.
+// BenchmarkRound reads a hundred keys in one round.
 func BenchmarkRound(b *testing.B) {
 	keys := make([]string, 100)
 	for i := range keys {
@@ -288,6 +287,6 @@ func BenchmarkRound(b *testing.B) {
 		l := lengths(all, "l")
 		Collect(keys, l.Get) //nolint:errcheck // blocked
 		all.Round()
-		Collect(keys, l.Get) //nolint:errcheck // known
+		Collect(keys, l.Get) //nolint:errcheck // loaded
 	}
 }

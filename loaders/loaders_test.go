@@ -20,23 +20,23 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// The ids of two people.
+// IDs of two users.
 const (
 	ann = "a0000000-0000-4000-8000-000000000001"
 	bob = "b0000000-0000-4000-8000-000000000002"
 )
 
-// directory is a service with the people that it is asked for, and a list of errors.
+// directory is a service with any user, and a list of errors.
 type directory struct {
 	failures []map[string]any
 
 	mu   sync.Mutex
-	read []string // but for the list
+	read []string // URLs, except the list
 }
 
 func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/beta/$batch" {
-		json.NewEncoder(w).Encode(d.answer(r.URL)) //nolint:errcheck // the client says
+		json.NewEncoder(w).Encode(d.answer(r.URL)) //nolint:errcheck // the client reports it
 		return
 	}
 	var batch struct{ Requests []struct{ ID, URL string } }
@@ -51,7 +51,7 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		responses = append(responses, map[string]any{"id": part.ID, "status": 200, "body": d.answer(u)})
 	}
-	json.NewEncoder(w).Encode(map[string]any{"responses": responses}) //nolint:errcheck // the client says
+	json.NewEncoder(w).Encode(map[string]any{"responses": responses}) //nolint:errcheck // the client reports it
 }
 
 var guids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
@@ -88,13 +88,13 @@ func (d *directory) answer(u *url.URL) any {
 	}
 }
 
-// e3 and e5 are the ids of two products, of which the directory has the first.
+// e3 and e5 are SKU IDs; the directory has the first.
 const (
 	e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
 	e5 = "06ebc4ee-1bb5-47dd-8120-11324bc54e06"
 )
 
-// token is good for the directory.
+// token authenticates to the directory.
 type token struct{}
 
 func (token) Token(context.Context, *http.Client) (string, error) { return "token", nil }
@@ -118,7 +118,7 @@ func (d *directory) loaders(t *testing.T, properties Properties) *Loaders {
 	return New(t.Context(), client.Begin(), properties)
 }
 
-// failure is an error whose assignee is shown with some properties.
+// failure returns an error whose assignee is expanded with these properties.
 func failure(id, person string, shown ...string) map[string]any {
 	e := map[string]any{"id": id, "code": "x", "message": "", "assignedTo": nil}
 	if person != "" {
@@ -131,7 +131,7 @@ func failure(id, person string, shown ...string) map[string]any {
 	return e
 }
 
-// ofErrors returns what a function gives of each error of the list.
+// ofErrors returns the results of a function for each error of the list.
 func ofErrors[V any](t *testing.T, l *Loaders, of func(*licensing.AssignmentError) (V, error)) ([]V, []error) {
 	t.Helper()
 	var values []V
@@ -148,8 +148,8 @@ func ofErrors[V any](t *testing.T, l *Loaders, of func(*licensing.AssignmentErro
 	return values, errs
 }
 
-// TestHeldIsNotRead has nothing read that was expanded with something else, unless more is needed of it.
-func TestHeldIsNotRead(t *testing.T) {
+// TestExpandedIsNotRead tests that expanded objects are not read again unless more properties are required.
+func TestExpandedIsNotRead(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
@@ -157,9 +157,9 @@ func TestHeldIsNotRead(t *testing.T) {
 		read  []string
 	}{
 		{"shown", []string{"id", "displayName"}, nil},
-		{"more is needed", []string{"id", "city"}, []string{"users [" + ann + " " + bob + "] [city id]"}},
-		{"states are needed", []string{"displayName", licenseStates}, []string{"users [" + ann + " " + bob + "] [id licenseAssignmentStates]"}},
-		{"more is needed, states with it", []string{"city", licenseStates}, []string{"users [" + ann + " " + bob + "] [city id licenseAssignmentStates]"}},
+		{"more properties", []string{"id", "city"}, []string{"users [" + ann + " " + bob + "] [city id]"}},
+		{"license states", []string{"displayName", licenseStates}, []string{"users [" + ann + " " + bob + "] [id licenseAssignmentStates]"}},
+		{"more properties and license states", []string{"city", licenseStates}, []string{"users [" + ann + " " + bob + "] [city id licenseAssignmentStates]"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +176,7 @@ func TestHeldIsNotRead(t *testing.T) {
 				}
 			}
 			if people[3] != nil || !errors.Is(errs[3], upstream.ErrNotFound) {
-				t.Errorf("nobody is %v, %v", people[3], errs[3])
+				t.Errorf("unknown user: %v, %v", people[3], errs[3])
 			}
 			if slices.Contains(tt.needs, licenseStates) {
 				ask := func() ([][]*licensing.LicenseAssignmentState, []error, error) {
@@ -197,7 +197,7 @@ func TestHeldIsNotRead(t *testing.T) {
 	}
 }
 
-// TestHolder tells of a right that came through an error who holds it.
+// TestHolder tests that the usage right of an error has its holder.
 func TestHolder(t *testing.T) {
 	t.Parallel()
 	d := &directory{failures: []map[string]any{failure("1", ann, "displayName"), failure("2", "")}}
@@ -216,14 +216,14 @@ func TestHolder(t *testing.T) {
 		t.Errorf("%+v", rights[1])
 	}
 	if page, err := l.AssignmentErrorsByQuery.Get(upstream.Query{}); err != nil || page.Items[0].Related.UsageRight.HolderID != nil {
-		t.Errorf("what others hold was changed, or %v", err)
+		t.Errorf("the cached right was modified, or %v", err)
 	}
 	if !slices.Equal(d.read, []string{"right of 2"}) {
 		t.Errorf("read %v", d.read)
 	}
 }
 
-// TestSkus finds products by either id in the one list that there is.
+// TestSkus tests that products are found by either ID in one list.
 func TestSkus(t *testing.T) {
 	t.Parallel()
 	d := &directory{}
@@ -244,11 +244,11 @@ func TestSkus(t *testing.T) {
 	}
 }
 
-// TestContext hands loaders to whoever resolves a field.
+// TestContext tests loaders in a context.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	l := New(t.Context(), nil, nil)
 	if For(With(t.Context(), l)) != l || For(t.Context()) != nil {
-		t.Error("the context carries others")
+		t.Error("the context has other loaders")
 	}
 }
