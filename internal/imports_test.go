@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"internal/licensing":               {"internal/upstream"},
 	"internal/upstream":                nil,
 	"internal/embedded":                {"internal/config", "internal/emulator", "internal/logs"},
-	"internal/emulator":                {"internal/emulator/access", "internal/emulator/clock", "internal/emulator/exchange", "internal/emulator/fault", "internal/emulator/odata", "internal/emulator/settings", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/traffic", "internal/emulator/wire"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator":                {"internal/emulator/access", "internal/emulator/clock", "internal/emulator/exchange", "internal/emulator/fault", "internal/emulator/odata", "internal/emulator/settings", "internal/emulator/signin", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/traffic", "internal/emulator/wire"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
 	"internal/emulator/access":         {"internal/emulator/tenant", "internal/emulator/wire"},
 	"internal/emulator/clock":          nil,
 	"internal/emulator/contract":       {"internal/emulator/exchange"},
@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"internal/emulator/fault":          {"internal/emulator/settings", "internal/emulator/tenant", "internal/emulator/wire"},
 	"internal/emulator/odata":          nil,
 	"internal/emulator/settings":       {"internal/emulator/clock"},
+	"internal/emulator/signin":         {"internal/emulator/access", "internal/emulator/fault", "internal/emulator/settings", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/wire"},
 	"internal/emulator/store":          {"internal/emulator/tenant"},
 	"internal/emulator/tenant":         nil,
 	"internal/emulator/throttle":       {"internal/emulator/settings", "internal/emulator/wire"},

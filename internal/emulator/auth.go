@@ -1,14 +1,16 @@
 package emulator
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/golang-jwt/jwt/v5"
+	"time"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -33,7 +35,7 @@ func (e *Emulator) authenticate(c *call) (*identity, *wire.Problem) {
 		return refuse("Access token is empty.")
 	}
 	if c.verified == nil {
-		got, err := e.verify(strings.TrimSpace(raw))
+		got, err := e.tokens.Verify(strings.TrimSpace(raw))
 		if err != nil {
 			return refuse("Access token validation failure: " + strings.TrimPrefix(err.Error(), "token ") + ".")
 		}
@@ -63,19 +65,6 @@ func challenge(base string) string {
 	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="%s"`, base, access.GraphID)
 }
 
-// verify checks what all tokens of this tenant have in common: who signed them,
-// and when.
-func (e *Emulator) verify(raw string) (access.Claims, error) {
-	var got access.Claims
-	_, err := jwt.ParseWithClaims(raw, &got,
-		func(token *jwt.Token) (any, error) {
-			id, _ := token.Header["kid"].(string)
-			return e.keyRing.find(id, e.now())
-		},
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(e.now))
-	return got, err
-}
-
 // permissions are the scopes of a person, or the roles of an application.
 func (w *identity) permissions() []string {
 	if w.user != "" {
@@ -88,4 +77,34 @@ func (w *identity) permissions() []string {
 func (w *identity) has(permissions []string) bool {
 	granted := w.permissions()
 	return slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(granted, p) })
+}
+
+// ended says whether a token for a client that understands claims challenges is no
+// longer good, and since when a new one has to be: because the person's sessions
+// were revoked, or the account is disabled or gone, the events of Microsoft Learn,
+// "Critical event evaluation". All other tokens stay good until they end.
+func (e *Emulator) ended(c *call, got *access.Claims) (since time.Time, ends bool) {
+	if got.Scopes == "" || got.Can == nil {
+		return since, false
+	}
+	since = e.tokens.Revoked(got.Object)
+	if got.IssuedAt != nil && got.IssuedAt.Before(since.Truncate(time.Second)) {
+		return since, true
+	}
+	disabled := func(t *tenant.Tenant) {
+		i, there := t.FindUser(got.Object)
+		ends = !there || !t.User(i).Enabled()
+	}
+	if c.current != nil {
+		disabled(c.current)
+	} else { // A batch has not entered the tenant: its parts do.
+		e.store.Read(disabled)
+	}
+	return c.Date, ends
+}
+
+// claimsChallenge is the header of a 401 that wants a token from after a time.
+func (c *call) claimsChallenge(since time.Time) string {
+	claims := wire.Encode(object{"access_token": object{"nbf": object{"essential": true, "value": strconv.FormatInt(since.Unix(), 10)}}})
+	return challenge(c.Base) + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString(claims) + `"`
 }

@@ -33,13 +33,13 @@ func ServerCertificate(hosts ...string) (certificate tls.Certificate, authority 
 	}
 	now := time.Now()
 	root := &x509.Certificate{
-		SerialNumber: serialNumber(), Subject: pkix.Name{CommonName: "Embedded tenant, authority of one process"},
+		Subject:   pkix.Name{CommonName: "Embedded tenant, authority of one process"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
 		PermittedDNSDomainsCritical: true, PermittedDNSDomains: names, PermittedIPRanges: networks,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: serialNumber(), Subject: pkix.Name{CommonName: "Embedded tenant"},
+		Subject:   pkix.Name{CommonName: "Embedded tenant"},
 		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, DNSNames: names, IPAddresses: addresses,

@@ -77,7 +77,7 @@ type exchanges struct {
 func newExchanges(t *testing.T, v Variants) *exchanges {
 	v.GroupEffects = Immediately
 	x := &exchanges{Emulator: New(Options{Users: 120, Variants: v}), t: t}
-	x.token, _ = x.accessToken(x.outside(access.Worldwide), bearer{app: x.confidentialClient(), acr: "1", audience: access.Worldwide})
+	x.token, _ = x.entra.ApplicationToken(nil)
 	x.Observe(func(last contract.Exchange) { x.last = last })
 	return x
 }

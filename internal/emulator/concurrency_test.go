@@ -9,11 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
-	"licensegraph/internal/emulator/wire"
 )
 
 // TestReadersAndWriters is for the race detector.
@@ -75,7 +71,7 @@ func TestWritesScale(t *testing.T) {
 			t.Error(text)
 		}
 	}()
-	token := e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
+	token, _ := e.entra.ApplicationToken(nil)
 	ask := func(method, uri, body string) (int, string) {
 		req, _ := http.NewRequestWithContext(t.Context(), method, "http://graph"+uri, strings.NewReader(body))
 		req.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}

@@ -21,6 +21,7 @@ import (
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -359,7 +360,7 @@ func (e *Emulator) controlRecord(_ *http.Request, body []byte) (any, error) {
 }
 
 func (e *Emulator) controlRotate(*http.Request, []byte) (any, error) {
-	e.RotateKeys()
+	e.entra.RotateKeys()
 	return object{"rotated": true}, nil
 }
 
@@ -374,27 +375,26 @@ func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
 			return nil, err
 		}
 	}
-	c := e.outside(access.Worldwide)
-	b := bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide}
 	switch {
 	case wanted.User == "" && wanted.Scopes != nil:
 		return nil, settings.Wrong("scopes", "an application has roles; scopes go with a user")
-	case wanted.User != "" && wanted.Roles != nil:
-		return nil, settings.Wrong("roles", "a user has scopes; roles are an application's")
-	case wanted.User != "":
-		p, ok := e.person(wanted.User)
-		if !ok {
-			return nil, controlProblem(http.StatusNotFound, "notFound", "There is no user %q. GET /v1.0/users lists them.", settings.Shortened(wanted.User))
-		}
-		if len(wanted.Scopes) == 0 || slices.ContainsFunc(wanted.Scopes, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\r\n") }) {
-			return nil, settings.Wrong("scopes", `they are a list such as ["User.Read"]`)
-		}
-		b.person, b.scopes = &p, wanted.Scopes
+	case wanted.User == "":
+		return tokenAnswer(e.entra.ApplicationToken(wanted.Roles))
 	case wanted.Roles != nil:
-		v := *c.Variants
-		v.Roles = wanted.Roles
-		c.Variants = &v
+		return nil, settings.Wrong("roles", "a user has scopes; roles are an application's")
 	}
-	token, seconds := e.accessToken(c, b)
+	var p access.Person
+	var found bool
+	e.store.Read(func(t *tenant.Tenant) { p, found = access.Find(t, wanted.User) })
+	if !found {
+		return nil, controlProblem(http.StatusNotFound, "notFound", "There is no user %q. GET /v1.0/users lists them.", settings.Shortened(wanted.User))
+	}
+	if len(wanted.Scopes) == 0 || slices.ContainsFunc(wanted.Scopes, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\r\n") }) {
+		return nil, settings.Wrong("scopes", `they are a list such as ["User.Read"]`)
+	}
+	return tokenAnswer(e.entra.DelegatedToken(p.ID, wanted.Scopes))
+}
+
+func tokenAnswer(token string, seconds int) (any, error) {
 	return object{"token_type": "Bearer", "access_token": token, "expires_in": seconds}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"licensegraph/internal/emulator/clock"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/signin"
 	"licensegraph/internal/emulator/store"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/throttle"
@@ -81,18 +82,12 @@ type Emulator struct {
 
 	controlFor string // Options.Control
 
-	clientID, clientSecret string
-	linkKey                []byte
-	links                  cipher.AEAD // of linkKey, seals next links
+	clientID string
+	linkKey  []byte
+	links    cipher.AEAD // of linkKey, seals next links
 
-	signIn            SignIn
-	appRoles          appRoles
-	keyRing           *keyRing
-	sealer            cipher.AEAD  // seals codes and refresh tokens
-	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
-	assertions, codes once
-	deviceCodes       deviceCodes
-	revocations       revocations
+	entra  *signin.Entra
+	tokens *signin.Entra
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
@@ -124,24 +119,20 @@ func Open(opts Options) (*Emulator, error) {
 	} else {
 		t = tenant.New(opts.Seed, opts.Users)
 	}
-	d, c := t.Dice(), clock.NewClock(opts.Now)
+	d, c := t.Dice(), clock.New(opts.Now)
 	e := &Emulator{
-		store:        store.New(t, c.Now),
-		dice:         d,
-		id:           t.ID(),
-		users:        opts.Users,
-		state:        opts.State,
-		clock:        c,
-		now:          c.Now,
-		counts:       &traffic.Log{},
-		faults:       fault.NewQueue(isLabel),
-		clientID:     d.GUID("client", 0).String(),
-		clientSecret: "not-a-secret-" + d.LongID("client secret", 0)[:20],
-		linkKey:      []byte(d.LongID("link key", 0))[:32],
-		controlFor:   opts.Control,
-		signIn:       opts.SignIn,
-		keyRing:      newKeyRing(),
-		sealer:       newSealer(),
+		store:      store.New(t, c.Now),
+		dice:       d,
+		id:         t.ID(),
+		users:      opts.Users,
+		state:      opts.State,
+		clock:      c,
+		now:        c.Now,
+		counts:     &traffic.Log{},
+		faults:     fault.NewQueue(isLabel),
+		clientID:   d.GUID("client", 0).String(),
+		linkKey:    []byte(d.LongID("link key", 0))[:32],
+		controlFor: opts.Control,
 	}
 	block, err := aes.NewCipher(e.linkKey)
 	if err == nil {
@@ -152,6 +143,10 @@ func Open(opts Options) (*Emulator, error) {
 	}
 	e.SetVariants(opts.Variants)
 	e.counts.Keep(opts.Record)
+	e.entra = signin.New(signin.Config{
+		TenantID: e.id, Dice: e.dice, Now: e.now, Variants: e.variants.Load, Store: e.store, Faults: e.faults, KnownScope: isScope, Options: opts.SignIn,
+	})
+	e.tokens, e.clientID = e.entra, e.entra.ClientID()
 	return e, nil
 }
 
@@ -181,7 +176,7 @@ func (e *Emulator) replace(t *tenant.Tenant) {
 // permissions, such as a sign-in would give. What it allows is what the person
 // may do besides, see [Emulator.PersonInRole]. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
-	token, _ := e.accessToken(e.outside(access.Worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide, person: e.whoever(userID), scopes: scopes})
+	token, _ := e.entra.DelegatedToken(userID, scopes)
 	return token
 }
 
@@ -190,7 +185,7 @@ func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
 // The token endpoint takes it as the assertion of the on-behalf-of grant. Of a
 // [Server] its issuer is the one that the discovery document names.
 func (e *Emulator) UserToken(userID string, scopes ...string) string {
-	return e.userToken(signIn, userID, scopes)
+	return e.entra.UserToken(signin.Login, userID, scopes)
 }
 
 // Variants are those in force.

@@ -17,7 +17,6 @@ import (
 
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
-	"licensegraph/internal/emulator/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -161,18 +160,15 @@ func (r reply) code() string {
 	return code
 }
 
-// delegated is a token of a person, for this server alone.
+// delegated is a token of a person.
 func (c *client) delegated(user, scopes string) string {
-	token, _ := c.accessToken(c.outside(c.URL), bearer{app: c.confidentialClient(), acr: "1", audience: c.URL, person: c.whoever(user), scopes: strings.Fields(scopes)})
-	return token
+	return c.DelegatedToken(user, strings.Fields(scopes)...)
 }
 
 // administering is a token of a person as if they were a License Administrator.
 func (c *client) administering(user string, scopes ...string) string {
-	p := c.whoever(user)
-	p.Role = &access.Roles[1]
-	token, _ := c.accessToken(c.outside(access.Worldwide), bearer{app: c.confidentialClient(), acr: "1", audience: access.Worldwide, person: p, scopes: scopes})
-	return token
+	p := access.Person{Role: &access.Roles[1]}
+	return c.sign(jwt.MapClaims{"aud": access.Worldwide, "oid": user, "scp": strings.Join(scopes, " "), "wids": p.Wids()})
 }
 
 func TestHeaders(t *testing.T) {
@@ -260,8 +256,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	get := func(seed uint64, uri string) []byte {
 		now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // Links carry the time.
 		e := New(Options{Users: 60, Seed: seed, Now: func() time.Time { return now }})
-		call := &wire.Call{Base: "http://graph", Date: e.now(), RequestID: "test"}
-		token := e.sign(call, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
+		token, _ := e.entra.ApplicationToken(nil)
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://graph"+uri, nil)
 		req.Header.Set("Authorization", "Bearer "+token)
 		w := &recorder{header: http.Header{}}

@@ -208,7 +208,7 @@ func TestFaultStall(t *testing.T) {
 func TestFaultsOfSigningIn(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	paths := map[string]string{keysLabel: "/common/discovery/v2.0/keys", discoveryLabel: "/common/v2.0/.well-known/openid-configuration"}
+	paths := map[string]string{wire.KeysLabel: "/common/discovery/v2.0/keys", wire.DiscoveryLabel: "/common/v2.0/.well-known/openid-configuration"}
 	c.Inject(Fault{Status: 500}) // of Graph
 	for label, path := range paths {
 		if r := c.get(path); r.status != 200 {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"licensegraph/internal/emulator/signin"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -62,14 +63,14 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 	}
 	var b bytes.Buffer
 	err := frontTemplate.Execute(&b, map[string]any{
-		"Base": c.Base, "Tenant": e.id, "Domain": mainDomain, "Client": e.clientID, "Secret": e.clientSecret, "Public": e.PublicClientID(), "Password": Password,
+		"Base": c.Base, "Tenant": e.id, "Domain": mainDomain, "Client": e.clientID, "Secret": e.entra.ClientSecret(), "Public": e.entra.PublicClientID(), "Password": signin.Password,
 		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": missing, "Controls": controls, "Control": controlPath, "Steered": e.controlFor != "off",
 	})
 	if err != nil {
 		panic(err) // The template and what goes into it are our own.
 	}
 	a := wire.Answer{Status: http.StatusOK, Body: b.Bytes(), Plain: true}
-	for name, value := range pageHeaders("") {
+	for name, value := range signin.PageHeaders("") {
 		a.Set(name, value)
 	}
 	return a
@@ -78,7 +79,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 var frontTemplate = template.Must(template.New("front").Funcs(template.FuncMap{
 	"method": func(c control) string { return c.method }, "path": func(c control) string { return c.path }, "about": func(c control) string { return c.about },
 }).Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Embedded Microsoft Graph</title><style>` + style + `</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Embedded Microsoft Graph</title><style>` + signin.Style + `</style></head>
 <body class="wide"><h1>Embedded Microsoft Graph</h1>
 <p>The licensing surface of Microsoft Graph over {{.Users}} made-up people{{.State}}, for tests of clients. It is not Microsoft's, it is not for production, and nothing here is a secret. Licenses, errors, queues and rights follow from what is assigned: a write has consequences.</p>
 <h2>Addresses</h2>

@@ -8,9 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
@@ -22,7 +19,7 @@ func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byt
 // answer that Graph would not give.
 func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 	e, wrong := checked(Options{Users: 20})
-	token := e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
+	token, _ := e.entra.ApplicationToken(nil)
 	return e, func(method, uri, body string) (int, []byte) {
 		u, err := url.ParseRequestURI(uri)
 		if err != nil {

@@ -2,12 +2,19 @@ package emulator
 
 import (
 	"bytes"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"slices"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
 )
 
 // The products of a tenant made from a seed, in their order.
@@ -129,3 +136,68 @@ const (
 	memberRole = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 	guestRole  = "10dae51f-b6af-4016-8d66-8c2a99b929b3"
 )
+
+// What Entra documents of its endpoints.
+const (
+	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	deviceGrant     = "urn:ietf:params:oauth:grant-type:device_code"
+	minLifetime     = 60 * time.Minute
+	maxLifetime     = 90 * time.Minute
+	keyGrace        = 30 * time.Hour
+	codeLifetime    = 10 * time.Minute
+	refreshLifetime = 90 * 24 * time.Hour
+	pageLifetime    = 24 * time.Hour
+	deviceLifetime  = 15 * time.Minute
+	deviceInterval  = 5 * time.Second
+)
+
+// What the emulator decides for itself about sign-in.
+const (
+	maxAssertion = 16 << 10
+	shownPeople  = 15
+)
+
+// sign makes an access token with claims beside those that all have; nil removes one.
+func (e *Emulator) sign(claims jwt.MapClaims) string {
+	return e.entra.Sign(&wire.Call{Base: "http://graph", Date: e.now(), RequestID: "test"}, claims)
+}
+
+// certificates are those of the published signing keys.
+func (c *client) certificates() (list []*x509.Certificate) {
+	c.t.Helper()
+	for _, k := range rows(c.ok("/"+c.TenantID()+"/discovery/v2.0/keys"), "keys") {
+		der, err := base64.StdEncoding.DecodeString(k["x5c"].([]any)[0].(string))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		list = append(list, cert)
+	}
+	return list
+}
+
+// pair is the certificate of the application with its key.
+func (c *client) pair() (*x509.Certificate, any) {
+	c.t.Helper()
+	certificate, key := c.Certificate()
+	block, _ := pem.Decode(certificate)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	block, _ = pem.Decode(key)
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return cert, private
+}
+
+// thumbprint is the x5t of a certificate, RFC 7517 section 4.8.
+func thumbprint(der []byte) string {
+	sum := sha1.Sum(der)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -16,14 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/emulator/access"
-	"licensegraph/internal/emulator/wire"
 )
 
 // onBehalf is the form of the grant, with fields in pairs put in place of the
 // usual ones.
 func (c *client) onBehalf(assertion string, pairs ...string) url.Values {
 	form := url.Values{
-		"grant_type": {onBehalfOfGrant}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()},
+		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()},
 		"assertion": {assertion}, "scope": {access.Worldwide + "/.default"}, "requested_token_use": {"on_behalf_of"},
 	}
 	for i := 0; i < len(pairs); i += 2 {
@@ -112,7 +111,7 @@ func TestUserToken(t *testing.T) {
 		c.Emulator.UserToken(me, "a", "b"): "https://login.microsoftonline.com/" + c.TenantID() + "/v2.0",
 	} {
 		var got jwt.MapClaims
-		if _, err := jwt.ParseWithClaims(token, &got, func(*jwt.Token) (any, error) { return firstKey().private.Public(), nil },
+		if _, err := jwt.ParseWithClaims(token, &got, func(*jwt.Token) (any, error) { return c.certificates()[0].PublicKey, nil },
 			jwt.WithValidMethods([]string{"RS256"}), jwt.WithAudience(c.ClientID()), jwt.WithIssuer(issuer), jwt.WithExpirationRequired()); err != nil {
 			t.Error(err)
 		}
@@ -140,7 +139,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 	own := func(more jwt.MapClaims) string {
 		all := jwt.MapClaims{"aud": c.ClientID(), "oid": me, "scp": "access_as_user"}
 		maps.Copy(all, more)
-		return c.sign(&wire.Call{Base: c.URL, Date: c.now(), RequestID: "test"}, all)
+		return c.sign(all)
 	}
 	claims := jwt.MapClaims{"aud": c.ClientID(), "tid": c.TenantID(), "oid": me, "scp": "access_as_user", "exp": at.Add(time.Hour).Unix()}
 	forged, _ := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(stranger)
@@ -217,7 +216,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 	}
 
 	c.SetVariants(Variants{})
-	late.Store(int64(maxLifetime + time.Second))
+	late.Store(int64(90*time.Minute + time.Second))
 	if r := c.postForm(c.onBehalf(mine)); r.body["error_codes"].([]any)[0] != 500133.0 {
 		t.Errorf("an hour later: %d %s", r.status, r.raw)
 	}
@@ -232,7 +231,7 @@ func TestAppRoles(t *testing.T) {
 	c.AssignAppRoles(c.ClientID(), "Things.Write.All")
 	api := "api://" + c.ClientID() + "/"
 	people := func(id, scope string) reply {
-		return c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {c.whoever(id).PrincipalName}, "password": {Password}, "scope": {scope}})
+		return c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {id}, "password": {Password}, "scope": {scope}})
 	}
 	for name, tt := range map[string]struct {
 		r            reply

@@ -35,12 +35,7 @@ type route struct {
 	segments []string
 }
 
-const (
-	batchLabel = "POST /$batch"
-
-	discoveryLabel = "GET /v2.0/.well-known/openid-configuration"
-	keysLabel      = "GET /discovery/v2.0/keys"
-)
+const batchLabel = "POST /$batch"
 
 // The permissions are those of the endpoints' reference pages, least
 // privileged first. Directory.Read.All reads everything.
@@ -318,7 +313,7 @@ func init() { // Not a literal: $batch leads back here.
 // isLabel says whether some endpoint has that label.
 func isLabel(s string) bool {
 	switch s {
-	case wire.Other, wire.TokenLabel, discoveryLabel, keysLabel:
+	case wire.Other, wire.TokenLabel, wire.DiscoveryLabel, wire.KeysLabel:
 		return true
 	}
 	return slices.ContainsFunc(routes, func(r route) bool { return r.label == s })
@@ -436,4 +431,11 @@ func (e *Emulator) notFound(c *call) *wire.Problem {
 		return noSuchSegment(s)
 	}
 	return wire.Usual(http.StatusNotFound)
+}
+
+// isScope reports whether some endpoint takes a scope, in any case.
+func isScope(name string) bool {
+	return slices.ContainsFunc(routes, func(r route) bool {
+		return slices.ContainsFunc(r.scopes, func(scope string) bool { return strings.EqualFold(scope, name) })
+	})
 }

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
-	"licensegraph/internal/emulator/wire"
 )
 
 // scaled is a tenant of so many people that answers in this process.
@@ -21,7 +19,8 @@ type scaled struct {
 
 func newScaled(users int) *scaled {
 	e := New(Options{Users: users, Variants: Variants{Throttling: Throttling{Off: true}, GroupEffects: Immediately}})
-	return &scaled{e, e.sign(&wire.Call{Base: "http://graph", Date: e.now()}, map[string]any{"aud": "http://graph", "roles": access.DefaultRoles})}
+	token, _ := e.entra.ApplicationToken(nil)
+	return &scaled{e, token}
 }
 
 func (s *scaled) ask(tb testing.TB, method, uri, body string, want int) *recorder {

@@ -35,7 +35,7 @@ func (e *Emulator) answer(c *wire.Call, r *http.Request) wire.Answer {
 		return e.frontPage(c)
 	}
 	if first != "beta" && first != "v1.0" {
-		return e.answerSignIn(c, first, rest)
+		return e.entra.Answer(c, first, rest)
 	}
 	c.Version, c.Path = first, rest
 	return e.answerRequest(c, r.URL.RequestURI(), problem)

@@ -20,8 +20,8 @@ func FuzzTokenEndpoint(f *testing.F) {
 		"grant_type=client_credentials&client_id=" + e.ClientID() + "&client_secret=" + e.ClientSecret() + "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
 		"grant_type=refresh_token&refresh_token=1.AAAA" + who, "grant_type=authorization_code&code=1.&redirect_uri=x" + who,
 		"grant_type=password&username=a&password=b&scope=c" + who, "grant_type=device_code&device_code=x" + who,
-		"grant_type=client_credentials&client_assertion=a.b.c&client_assertion_type=" + assertionType + "&client_id=" + e.ClientID() + "&scope=/.default",
-		"grant_type=" + onBehalfOfGrant + "&assertion=e30.e30.&requested_token_use=on_behalf_of&scope=/&client_secret=" + e.ClientSecret() + "&client_id=" + e.ClientID(),
+		"grant_type=client_credentials&client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_id=" + e.ClientID() + "&scope=/.default",
+		"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=e30.e30.&requested_token_use=on_behalf_of&scope=/&client_secret=" + e.ClientSecret() + "&client_id=" + e.ClientID(),
 		"claims=%7B%7D&scope=%2F+%2F.default", "=&=", "%", "",
 	} {
 		f.Add(s)

@@ -27,7 +27,7 @@ type Server struct {
 
 // UserToken is that of the emulator, with the issuer of this server.
 func (s *Server) UserToken(userID string, scopes ...string) string {
-	return s.userToken(s.URL, userID, scopes)
+	return s.entra.UserToken(s.URL, userID, scopes)
 }
 
 // Serve has an emulator listen on a free port of the loopback interface until the test ends. Package emulatortest starts

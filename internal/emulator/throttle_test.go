@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,7 +68,9 @@ func TestThrottledOnTheWire(t *testing.T) {
 func TestThrottledByApplication(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 2}}})
-	other, _ := c.accessToken(c.outside(access.Worldwide), bearer{app: c.publicClient(), acr: "0", audience: access.Worldwide, person: c.whoever(c.PersonInRole("Global Reader")), scopes: []string{"User.Read.All"}})
+	reader, _ := access.Find(c.current(), c.PersonInRole("Global Reader"))
+	signedIn := c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {reader.PrincipalName}, "password": {Password}, "scope": {"User.Read.All"}})
+	other := str(signedIn.body, "access_token")
 	for auth, app := range map[string]string{c.token: c.ClientID(), other: c.PublicClientID()} {
 		a, b := c.get("/v1.0/users", "Authorization", "Bearer "+auth), c.get("/v1.0/users", "Authorization", "Bearer "+auth)
 		if a.status != 200 || b.status != 429 || !strings.Contains(b.header.Get("x-ms-throttle-scope"), "/"+app+"/") {

@@ -15,7 +15,6 @@ import (
 
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
-	"licensegraph/internal/emulator/wire"
 )
 
 // lives says whether the answer's token lives as long as the service's do.
@@ -133,7 +132,6 @@ func TestDiscovery(t *testing.T) {
 func TestUnauthorized(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	call := &wire.Call{Base: c.URL, Date: c.now()}
 	roles := access.DefaultRoles
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -142,15 +140,15 @@ func TestUnauthorized(t *testing.T) {
 	claims := jwt.MapClaims{"aud": c.URL, "tid": c.TenantID(), "roles": roles, "exp": time.Now().Add(time.Hour).Unix()}
 	forged, _ := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(stranger)
 	unsigned, _ := jwt.NewWithClaims(jwt.SigningMethodNone, claims).SignedString(jwt.UnsafeAllowNoneSignatureType)
-	symmetric, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(firstKey().id))
+	symmetric, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte("a key that is public"))
 	for name, token := range map[string]string{
 		"none": "", "nonsense": "abc", "forged": forged, "unsigned": unsigned, "symmetric": symmetric,
-		"expired":        c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": time.Now().Add(-time.Minute).Unix()}),
-		"not yet":        c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "nbf": time.Now().Add(time.Hour).Unix()}),
-		"without end":    c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": nil}),
-		"other audience": c.sign(call, jwt.MapClaims{"aud": "https://vault.example", "roles": roles}),
-		"two audiences":  c.sign(call, jwt.MapClaims{"aud": []string{c.URL, access.Worldwide}, "roles": roles}),
-		"other tenant":   c.sign(call, jwt.MapClaims{"aud": c.URL, "roles": roles, "tid": c.ClientID()}),
+		"expired":        c.sign(jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": time.Now().Add(-time.Minute).Unix()}),
+		"not yet":        c.sign(jwt.MapClaims{"aud": c.URL, "roles": roles, "nbf": time.Now().Add(time.Hour).Unix()}),
+		"without end":    c.sign(jwt.MapClaims{"aud": c.URL, "roles": roles, "exp": nil}),
+		"other audience": c.sign(jwt.MapClaims{"aud": "https://vault.example", "roles": roles}),
+		"two audiences":  c.sign(jwt.MapClaims{"aud": []string{c.URL, access.Worldwide}, "roles": roles}),
+		"other tenant":   c.sign(jwt.MapClaims{"aud": c.URL, "roles": roles, "tid": c.ClientID()}),
 	} {
 		for _, uri := range []string{"/v1.0/users", "/beta/nothing"} {
 			r := c.get(uri, "Authorization", strings.TrimSuffix("Bearer "+token, "Bearer "))
@@ -165,7 +163,7 @@ func TestTokenExpires(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	e := New(Options{Users: 10, Now: func() time.Time { return now }})
-	token := e.sign(&wire.Call{Base: "http://graph", Date: now}, jwt.MapClaims{"aud": "http://graph", "roles": access.DefaultRoles})
+	token, _ := e.entra.ApplicationToken(nil)
 	status := func() int {
 		r := httptest.NewRequest("GET", "http://graph/v1.0/users", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -176,7 +174,7 @@ func TestTokenExpires(t *testing.T) {
 	if got := status(); got != 200 {
 		t.Errorf("a new token: %d", got)
 	}
-	now = now.Add(maxLifetime + time.Second)
+	now = now.Add(90*time.Minute + time.Second)
 	if got := status(); got != 401 {
 		t.Errorf("an old token: %d", got)
 	}

@@ -16,8 +16,8 @@ type Clock struct {
 	ahead atomic.Int64 // nanoseconds
 }
 
-// NewClock makes a clock that shows the time of base.
-func NewClock(base func() time.Time) *Clock { return &Clock{base: base} }
+// New makes a clock that shows the time of base.
+func New(base func() time.Time) *Clock { return &Clock{base: base} }
 
 // Now is the time that the clock shows.
 func (c *Clock) Now() time.Time { return c.base().Add(c.Ahead()) }

@@ -29,10 +29,12 @@ type Call struct {
 	Label string // of the endpoint: its method and template
 }
 
-// Labels of requests to no endpoint and to the token endpoint.
+// Labels of requests that are not to Graph.
 const (
-	Other      = "other"
-	TokenLabel = "POST /oauth2/v2.0/token"
+	Other          = "other"
+	TokenLabel     = "POST /oauth2/v2.0/token"
+	DiscoveryLabel = "GET /v2.0/.well-known/openid-configuration"
+	KeysLabel      = "GET /discovery/v2.0/keys"
 )
 
 // Root is where the resources of the version begin.

@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"cmp"
@@ -17,11 +17,13 @@ import (
 
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/fault"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
 const (
-	signIn = "https://login.microsoftonline.com"
+	// Login is the address of the service itself, where no server listens.
+	Login = "https://login.microsoftonline.com"
 
 	// Access tokens live that long at least and at most, by Microsoft Learn,
 	// "Access tokens in the Microsoft identity platform". They begin before they
@@ -31,9 +33,8 @@ const (
 	backdated   = 5 * time.Minute
 )
 
-// answerSignIn serves what is not under a version of Graph: what people and
-// applications sign in with.
-func (e *Emulator) answerSignIn(c *wire.Call, tenant, path string) (a wire.Answer) {
+// Answer answers a request to an endpoint of a tenant.
+func (e *Entra) Answer(c *wire.Call, tenant, path string) (a wire.Answer) {
 	defer func() { a.Plain = true }()
 	real := func() wire.Answer { return wire.Answer{Status: http.StatusNotFound} }
 	switch path {
@@ -52,10 +53,10 @@ func (e *Emulator) answerSignIn(c *wire.Call, tenant, path string) (a wire.Answe
 		real = func() wire.Answer { return e.signOut(c) }
 	case "v2.0/.well-known/openid-configuration":
 		real = func() wire.Answer { return e.discovery(c, tenant) }
-		c.Label = discoveryLabel
+		c.Label = wire.DiscoveryLabel
 	case "discovery/v2.0/keys":
 		real = func() wire.Answer { return e.keys(c, tenant) }
-		c.Label = keysLabel
+		c.Label = wire.KeysLabel
 	case "discovery/instance":
 		real = func() wire.Answer { return e.instance(c) }
 	}
@@ -70,7 +71,7 @@ func (e *Emulator) answerSignIn(c *wire.Call, tenant, path string) (a wire.Answe
 }
 
 // named is the client id that a request names, verified or not.
-func (e *Emulator) named(c *wire.Call) string {
+func (e *Entra) named(c *wire.Call) string {
 	if c.Label != wire.TokenLabel {
 		return access.ClientOf(c)
 	}
@@ -105,24 +106,24 @@ func refusedByFault(c *wire.Call, r fault.Refusal) wire.Answer {
 	return a
 }
 
-// knows says whether a path names this tenant.
-func (e *Emulator) knows(tenant string) bool {
-	return strings.EqualFold(tenant, e.id) || strings.EqualFold(tenant, mainDomain)
+// knows reports whether a path names this tenant.
+func (e *Entra) knows(name string) bool {
+	return strings.EqualFold(name, e.id) || strings.EqualFold(name, tenant.MainDomain)
 }
 
-// takesPeople says whether people of this tenant can sign in there: the
+// takesPeople reports whether people of this tenant can sign in there: the
 // applications are for any tenant, and this one is all there are.
-func (e *Emulator) takesPeople(tenant string) bool {
+func (e *Entra) takesPeople(tenant string) bool {
 	return e.knows(tenant) || tenant == "common" || tenant == "organizations"
 }
 
 // authority is where this tenant signs in, and issuer who its tokens are of.
-func (e *Emulator) authority(c *wire.Call) string { return c.Base + "/" + e.id }
-func (e *Emulator) issuer(c *wire.Call) string    { return e.authority(c) + "/v2.0" }
+func (e *Entra) authority(c *wire.Call) string { return c.Base + "/" + e.id }
+func (e *Entra) issuer(c *wire.Call) string    { return e.authority(c) + "/v2.0" }
 
 // token is the token endpoint, RFC 6749 section 3.2, in the way of Microsoft
 // Learn, "Microsoft identity platform and OAuth 2.0".
-func (e *Emulator) token(c *wire.Call, tenant string) wire.Answer {
+func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
 	if c.Method != http.MethodPost {
 		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
 	}
@@ -165,7 +166,7 @@ func (e *Emulator) token(c *wire.Call, tenant string) wire.Answer {
 }
 
 // form reads a form of which no field comes twice, RFC 6749 section 3.2.
-func (e *Emulator) form(c *wire.Call) (url.Values, *wire.Answer) {
+func (e *Entra) form(c *wire.Call) (url.Values, *wire.Answer) {
 	refuse := func(number int, format string, args ...any) (url.Values, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_request", number, format, args...)
 		return nil, &a
@@ -185,7 +186,7 @@ func (e *Emulator) form(c *wire.Call) (url.Values, *wire.Answer) {
 
 // clientCredentials answers RFC 6749 section 4.4, in the way of Microsoft
 // Learn, "OAuth 2.0 client credentials flow on the Microsoft identity platform".
-func (e *Emulator) clientCredentials(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+func (e *Entra) clientCredentials(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	switch {
 	case app.public:
 		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
@@ -223,7 +224,7 @@ func (e *Emulator) clientCredentials(c *wire.Call, form url.Values, app *registr
 }
 
 // isOwnAPI says whether a resource is the application, as an API.
-func (e *Emulator) isOwnAPI(resource string) bool {
+func (e *Entra) isOwnAPI(resource string) bool {
 	return strings.EqualFold(strings.TrimPrefix(resource, "api://"), e.clientID)
 }
 
@@ -245,7 +246,7 @@ type bearer struct {
 // accessToken makes a token and says for how many seconds it is good. Its
 // claims are those of Microsoft Learn, "Access token claims reference": Graph
 // gets tokens of version 1.0 and others of 2.0.
-func (e *Emulator) accessToken(c *wire.Call, b bearer) (token string, seconds int) {
+func (e *Entra) accessToken(c *wire.Call, b bearer) (token string, seconds int) {
 	graph := b.audience != e.clientID
 	least, most := minLifetime, maxLifetime
 	if b.continuous = b.continuous && graph; b.continuous {
@@ -273,10 +274,10 @@ func (e *Emulator) accessToken(c *wire.Call, b bearer) (token string, seconds in
 		if graph {
 			all["roles"], all["wids"] = roles(c), []string{access.ApplicationRole}
 		}
-		return e.sign(c, all), int(lifetime.Seconds()) - 1
+		return e.Sign(c, all), int(lifetime.Seconds()) - 1
 	}
 	p := b.person
-	if since := e.revoked(p.ID); c.Date.Add(-backdated).Before(since) {
+	if since := e.Revoked(p.ID); c.Date.Add(-backdated).Before(since) {
 		all["iat"], all["nbf"] = since.Unix(), since.Unix()
 	}
 	all["oid"], all["sub"], all["scp"], all["name"] = p.ID, e.pairwise(p.ID, b.audience), strings.Join(b.scopes, " "), p.Name
@@ -292,7 +293,7 @@ func (e *Emulator) accessToken(c *wire.Call, b bearer) (token string, seconds in
 		all["idtyp"], all["acr"], all["amr"], all["wids"] = "user", "1", []string{"pwd"}, p.Wids()
 		all["given_name"], all["family_name"] = p.GivenName, p.Surname
 	}
-	return e.sign(c, all), int(lifetime.Seconds()) - 1
+	return e.Sign(c, all), int(lifetime.Seconds()) - 1
 }
 
 // roles are what the application may do.
@@ -304,21 +305,21 @@ func roles(c *wire.Call) []string {
 }
 
 // lifetime is that of the next token: it differs, as the service's does.
-func (e *Emulator) lifetime(least, most time.Duration) time.Duration {
+func (e *Entra) lifetime(least, most time.Duration) time.Duration {
 	seconds := int((most - least).Seconds())
 	return least + time.Duration(e.dice.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
 }
 
 // pairwise is the subject of a person at an application, OpenID Connect Core
 // section 8.1.
-func (e *Emulator) pairwise(userID, audience string) string {
+func (e *Entra) pairwise(userID, audience string) string {
 	sum := sha256.Sum256([]byte(e.id + "/" + audience + "/" + userID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// sign makes an access token with the given claims and those that all have,
-// except where nil is given.
-func (e *Emulator) sign(c *wire.Call, claims jwt.MapClaims) string {
+// Sign makes an access token with the given claims, and with those that all tokens have
+// except the claims that are nil.
+func (e *Entra) Sign(c *wire.Call, claims jwt.MapClaims) string {
 	principal := e.dice.GUID("service principal", 0).String()
 	uti := sha256.Sum256([]byte(c.RequestID))
 	all := jwt.MapClaims{
@@ -359,7 +360,7 @@ func (r *keyRing) sign(claims jwt.MapClaims) string {
 
 // refuse is an error of the token endpoint, RFC 6749 section 5.2, with what
 // Entra ID adds.
-func (e *Emulator) refuse(c *wire.Call, status int, code string, number int, format string, args ...any) wire.Answer {
+func (e *Entra) refuse(c *wire.Call, status int, code string, number int, format string, args ...any) wire.Answer {
 	a := wire.Answer{Status: status, Body: wire.Encode(entraError(c, code, number, format, args...))}
 	a.Set("Cache-Control", "no-store")
 	return a
@@ -375,6 +376,18 @@ func entraError(c *wire.Call, code string, number int, format string, args ...an
 		"timestamp":      at,
 		"trace_id":       c.RequestID,
 		"correlation_id": c.ClientRequestID,
-		"error_uri":      fmt.Sprintf("%s/error?code=%d", signIn, number),
+		"error_uri":      fmt.Sprintf("%s/error?code=%d", Login, number),
 	}
+}
+
+// Verify checks the signature and the times of a token of this tenant.
+func (e *Entra) Verify(raw string) (access.Claims, error) {
+	var got access.Claims
+	_, err := jwt.ParseWithClaims(raw, &got,
+		func(token *jwt.Token) (any, error) {
+			id, _ := token.Header["kid"].(string)
+			return e.keyRing.find(id, e.now())
+		},
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(e.now))
+	return got, err
 }

@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"crypto/rand"
@@ -16,9 +16,9 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// KeyGrace is how long tokens of the key before last are still taken after
-// [Emulator.RotateKeys]: longer than any token lives.
-const KeyGrace = 30 * time.Hour
+// keyGrace is how long tokens of the key before last are still taken after
+// [Entra.RotateKeys]: longer than any token lives.
+const keyGrace = 30 * time.Hour
 
 // signingKey signs tokens. Its certificate stands beside it in the key set.
 type signingKey struct {
@@ -42,14 +42,13 @@ func thumbprint(der []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// selfSigned is a certificate that vouches for nobody but itself.
+// selfSigned is a self-signed certificate.
 func selfSigned(key *rsa.PrivateKey, name string, lifetime time.Duration) []byte {
 	template := &x509.Certificate{
-		SerialNumber: serialNumber(),
-		Subject:      pkix.Name{CommonName: name},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(lifetime),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
+		Subject:   pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(lifetime),
+		KeyUsage:  x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -58,20 +57,11 @@ func selfSigned(key *rsa.PrivateKey, name string, lifetime time.Duration) []byte
 	return der
 }
 
-func serialNumber() *big.Int {
-	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
-
 // The first two keys serve all tenants of a process: they take time to make,
 // and most tenants never need another.
 var firstKey, secondKey = sync.OnceValue(newSigningKey), sync.OnceValue(newSigningKey)
 
-// keyRing holds the keys of a tenant: the one that signs, the one that will,
-// and for a while the one that did.
+// keyRing has the keys of a tenant: the current, the next, and for a while the previous one.
 type keyRing struct {
 	mu            sync.Mutex
 	current, next func() *signingKey
@@ -90,7 +80,7 @@ func (r *keyRing) signing() *signingKey {
 func (r *keyRing) rotate(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.previous, r.until = r.current, now.Add(KeyGrace)
+	r.previous, r.until = r.current, now.Add(keyGrace)
 	r.current, r.next = r.next, sync.OnceValue(newSigningKey)
 }
 
@@ -121,12 +111,12 @@ func (r *keyRing) find(id string, now time.Time) (*rsa.PublicKey, error) {
 
 // RotateKeys has tokens signed with the next key, which the key set has shown
 // all along, and shows another next one. The key until now stays in the set, and
-// its tokens good, for [KeyGrace] or until the next rotation: two in a row are
+// its tokens good, for [keyGrace] or until the next rotation: two in a row are
 // what an emergency looks like.
-func (e *Emulator) RotateKeys() { e.keyRing.rotate(e.now()) }
+func (e *Entra) RotateKeys() { e.keyRing.rotate(e.now()) }
 
 // keys is the key set, RFC 7517 section 5, with what Entra ID adds.
-func (e *Emulator) keys(c *wire.Call, tenant string) wire.Answer {
+func (e *Entra) keys(c *wire.Call, tenant string) wire.Answer {
 	issuer, refused := e.issuerOf(c, tenant)
 	if refused != nil {
 		return *refused

@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 
 // issuerOf is whose tokens one gets at a tenant's address: at that of all, a
 // pattern with {tenantid} for that of the person.
-func (e *Emulator) issuerOf(c *wire.Call, tenant string) (string, *wire.Answer) {
+func (e *Entra) issuerOf(c *wire.Call, tenant string) (string, *wire.Answer) {
 	switch {
 	case c.Method != http.MethodGet && c.Method != http.MethodHead:
 		a := e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET requests. Received a %s request.", c.Method)
@@ -25,7 +25,7 @@ func (e *Emulator) issuerOf(c *wire.Call, tenant string) (string, *wire.Answer) 
 }
 
 // discovery is OpenID Connect Discovery 1.0, section 3.
-func (e *Emulator) discovery(c *wire.Call, tenant string) wire.Answer {
+func (e *Entra) discovery(c *wire.Call, tenant string) wire.Answer {
 	issuer, refused := e.issuerOf(c, tenant)
 	if refused != nil {
 		return *refused
@@ -57,9 +57,9 @@ func (e *Emulator) discovery(c *wire.Call, tenant string) wire.Answer {
 	})}
 }
 
-// instance tells a library under which names an authority is known: this one
-// has one.
-func (e *Emulator) instance(c *wire.Call) wire.Answer {
+// instance answers a library that asks for the names of an authority: this one
+// has one name.
+func (e *Entra) instance(c *wire.Call) wire.Answer {
 	query, err := url.ParseQuery(c.RawQuery)
 	asked, err2 := url.Parse(query.Get("authorization_endpoint"))
 	if err != nil || err2 != nil || asked.Scheme+"://"+asked.Host != c.Base {

@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"sync"
@@ -21,7 +21,7 @@ type use struct {
 	until time.Time
 }
 
-// use says who used the key before; nobody did when that is by.
+// use returns the first user of the key, which is by when there was none before.
 func (o *once) use(key, by string, now, until time.Time) (first string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

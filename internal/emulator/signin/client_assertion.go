@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"crypto"
@@ -43,7 +43,7 @@ type Federated struct {
 // identity platform application authentication certificate credentials", wants
 // it, or one of a federated issuer. An assertion can be shown again until it
 // ends, as libraries do that cache theirs; its jti is of no other.
-func (e *Emulator) checkAssertion(c *wire.Call, app *registration, tenant, kind, raw string) *wire.Answer {
+func (e *Entra) checkAssertion(c *wire.Call, app *registration, tenant, kind, raw string) *wire.Answer {
 	refuse := func(code string, number int, format string, args ...any) *wire.Answer {
 		status := http.StatusUnauthorized
 		if code == "invalid_request" {
@@ -123,7 +123,7 @@ var urlAlphabet = strings.NewReplacer("+", "-", "/", "_", "=", "")
 
 // certificateKey is the key of the certificate that the header names by one of
 // its thumbprints: nil when it is not registered.
-func (e *Emulator) certificateKey(header map[string]any) any {
+func (e *Entra) certificateKey(header map[string]any) any {
 	long, _ := header["x5t#S256"].(string)
 	short, _ := header["x5t"].(string)
 	long, short = urlAlphabet.Replace(long), urlAlphabet.Replace(short)
@@ -149,7 +149,7 @@ func (f *Federated) audience() string {
 
 // federated is the credential that an assertion fits, or the number of the
 // error that names what does not.
-func (e *Emulator) federated(got *jwt.RegisteredClaims) (*Federated, int) {
+func (e *Entra) federated(got *jwt.RegisteredClaims) (*Federated, int) {
 	number := 700211 // the issuer
 	for i := range e.signIn.Federated {
 		f := &e.signIn.Federated[i]

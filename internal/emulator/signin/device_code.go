@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"crypto/rand"
@@ -18,7 +18,7 @@ const (
 	pendingDevices = 1000 // the oldest give way
 )
 
-// deviceCodes are the sign-ins that wait for a person elsewhere.
+// deviceCodes are the sign-ins that wait for a person in a browser.
 type deviceCodes struct {
 	mu      sync.Mutex
 	pending []*deviceCode // oldest first
@@ -28,11 +28,11 @@ type deviceCode struct {
 	code, userCode string
 	client, scope  string
 	ends, polled   time.Time
-	person         string // "" until somebody approves
+	person         string // "" until a person approves
 }
 
 // startDevice is the device authorization endpoint, RFC 8628 section 3.1.
-func (e *Emulator) startDevice(c *wire.Call, tenant string) wire.Answer {
+func (e *Entra) startDevice(c *wire.Call, tenant string) wire.Answer {
 	if c.Method != http.MethodPost {
 		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
 	}
@@ -72,7 +72,7 @@ func (e *Emulator) startDevice(c *wire.Call, tenant string) wire.Answer {
 	})
 }
 
-// find is a pending sign-in. The caller holds the lock.
+// find returns a pending sign-in. The caller has the lock.
 func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
 	for _, p := range d.pending {
 		if is(p) {
@@ -84,7 +84,7 @@ func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
 
 // approveDevice is the page on which a person lets a device sign in: with
 // user_code and login_hint at once.
-func (e *Emulator) approveDevice(c *wire.Call) wire.Answer {
+func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	query := c.RawQuery
 	if c.Method == http.MethodPost {
 		query = string(c.Body)
@@ -121,7 +121,7 @@ func (e *Emulator) approveDevice(c *wire.Call) wire.Answer {
 }
 
 // redeemDevice answers RFC 8628 section 3.4.
-func (e *Emulator) redeemDevice(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+func (e *Entra) redeemDevice(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	refuse := func(code string, number int, text string) wire.Answer {
 		return e.refuse(c, http.StatusBadRequest, code, number, "%s", text)
 	}

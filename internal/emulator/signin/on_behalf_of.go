@@ -1,10 +1,9 @@
-package emulator
+package signin
 
 import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -15,31 +14,10 @@ import (
 
 const onBehalfOfGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
-// userToken is a token to the application itself, as the public client gets it
-// that people sign in to.
-func (e *Emulator) userToken(base, userID string, scopes []string) string {
-	c := e.outside(base)
-	token, _ := e.accessToken(c, bearer{app: e.publicClient(), acr: "0", audience: e.clientID, person: e.whoever(userID), scopes: scopes})
-	return token
-}
-
-// whoever is the person with the id, whether there is one or not.
-func (e *Emulator) whoever(userID string) *access.Person {
-	if p, ok := e.person(userID); ok && strings.EqualFold(p.ID, userID) {
-		return &p
-	}
-	return &access.Person{ID: userID}
-}
-
-// outside is a call that nobody has made.
-func (e *Emulator) outside(base string) *wire.Call {
-	return &wire.Call{Base: base, Date: e.now(), Variants: e.variants.Load(), RequestID: e.dice.GUID("outside", int(e.lifetimes.Load())).String()}
-}
-
 // onBehalfOf exchanges the token with which a person called the application for
 // one to Graph, RFC 7523 section 2.1 in the way of Microsoft Learn, "Microsoft
 // identity platform and OAuth 2.0 On-Behalf-Of flow".
-func (e *Emulator) onBehalfOf(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+func (e *Entra) onBehalfOf(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	if app.public {
 		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
 	}
@@ -69,12 +47,12 @@ func (e *Emulator) onBehalfOf(c *wire.Call, form url.Values, app *registration, 
 }
 
 // asserted is the person whose token the assertion is.
-func (e *Emulator) asserted(c *wire.Call, assertion string) (access.Person, *wire.Answer) {
+func (e *Entra) asserted(c *wire.Call, assertion string) (access.Person, *wire.Answer) {
 	refuse := func(number int, format string, args ...any) (access.Person, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", number, format, args...)
 		return access.Person{}, &a
 	}
-	got, err := e.verify(assertion)
+	got, err := e.Verify(assertion)
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired), errors.Is(err, jwt.ErrTokenNotValidYet):
 		return refuse(500133, "Assertion is not within its valid time range. Ensure that the access token is not expired before using it for user assertion, or request a new token.")
@@ -87,7 +65,7 @@ func (e *Emulator) asserted(c *wire.Call, assertion string) (access.Person, *wir
 	case got.Scopes == "":
 		return refuse(7000114, "Application '%s' is not allowed to make application on-behalf-of calls.", e.clientID)
 	}
-	if _, ok := parseGUID(got.Object); !ok {
+	if _, ok := tenant.ParseGUID(got.Object); !ok {
 		return refuse(50034, "The user account %s does not exist in the directory.", got.Object)
 	}
 	return e.signInAs(c, got.Object)
@@ -95,7 +73,7 @@ func (e *Emulator) asserted(c *wire.Call, assertion string) (access.Person, *wir
 
 // interaction refuses what only the person can make possible, and says what to
 // ask the person for.
-func (e *Emulator) interaction(c *wire.Call) *wire.Answer {
+func (e *Entra) interaction(c *wire.Call) *wire.Answer {
 	var body object
 	switch c.Variants.OnBehalfOf {
 	case "mfa":
@@ -116,7 +94,7 @@ func (e *Emulator) interaction(c *wire.Call) *wire.Answer {
 }
 
 // person returns a person by object id or user principal name, in any case.
-func (e *Emulator) person(name string) (p access.Person, ok bool) {
+func (e *Entra) person(name string) (p access.Person, ok bool) {
 	e.store.Read(func(t *tenant.Tenant) { p, ok = access.Find(t, name) })
 	return p, ok
 }

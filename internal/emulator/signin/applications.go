@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"crypto/rand"
@@ -16,11 +16,11 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// SignIn is what the applications of the tenant can sign in with besides the
-// secret, and where people come back to from the sign-in page.
-type SignIn struct {
+// Options are the credentials of the applications besides the
+// secret, and the addresses to which the sign-in page sends people back.
+type Options struct {
 	// Certificates of the application: their keys, RSA of at least 2,048 bits,
-	// sign its assertions. That of [Emulator.Certificate] is always one of them.
+	// sign its assertions. That of [Entra.Certificate] is always one of them.
 	Certificates []*x509.Certificate
 	// Federated are external issuers whose tokens the application can sign in
 	// with.
@@ -38,7 +38,7 @@ type SignIn struct {
 }
 
 // ownScopes are the permissions of the application as an API.
-func (e *Emulator) ownScopes() []string {
+func (e *Entra) ownScopes() []string {
 	if len(e.signIn.Scopes) == 0 {
 		return []string{"access_as_user"}
 	}
@@ -55,7 +55,7 @@ type appRoles struct {
 // AssignAppRoles sets the app roles that a person, by object id, or an
 // application, by client id, has at the application as an API: the claim roles of
 // tokens from now on. Without roles there are none any more.
-func (e *Emulator) AssignAppRoles(principal string, roles ...string) {
+func (e *Entra) AssignAppRoles(principal string, roles ...string) {
 	e.appRoles.mu.Lock()
 	defer e.appRoles.mu.Unlock()
 	if e.appRoles.of == nil {
@@ -77,27 +77,27 @@ type registration struct {
 }
 
 // ClientID is the application that can get tokens, with a secret or a
-// certificate. It is also an API of its own, see [Emulator.UserToken].
-func (e *Emulator) ClientID() string { return e.clientID }
+// certificate. It is also an API of its own, see [Entra.UserToken].
+func (e *Entra) ClientID() string { return e.clientID }
 
 // ClientSecret is that application's secret. It is no secret.
-func (e *Emulator) ClientSecret() string { return e.clientSecret }
+func (e *Entra) ClientSecret() string { return e.clientSecret }
 
 // PublicClientID is the other application: one without a credential, such as
 // runs on people's own machines. It gets tokens for people alone: to Graph, or
 // to the first application (the scope access_as_user of api://{ClientID}, unless
-// [SignIn] names others).
-func (e *Emulator) PublicClientID() string { return e.publicClient().id }
+// [Options] names others).
+func (e *Entra) PublicClientID() string { return e.publicClient().id }
 
-func (e *Emulator) publicClient() *registration {
+func (e *Entra) publicClient() *registration {
 	return &registration{e.dice.GUID("front end", 0).String(), "Embedded tenant's public client", true}
 }
 
-func (e *Emulator) confidentialClient() *registration {
+func (e *Entra) confidentialClient() *registration {
 	return &registration{e.clientID, "Embedded tenant's application", false}
 }
 
-func (e *Emulator) application(id string) *registration {
+func (e *Entra) application(id string) *registration {
 	for _, a := range []*registration{e.confidentialClient(), e.publicClient()} {
 		if strings.EqualFold(a.id, id) {
 			return a
@@ -125,7 +125,7 @@ var demoCertificate = sync.OnceValue(func() *x509.Certificate {
 
 // Certificate is a certificate of the application with its private key, in PEM
 // (PKCS #8). The process makes one for all its embedded tenants.
-func (e *Emulator) Certificate() (certificate, key []byte) {
+func (e *Entra) Certificate() (certificate, key []byte) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(demoPair())
 	if err != nil {
 		panic(err) // It is our own.
@@ -134,14 +134,14 @@ func (e *Emulator) Certificate() (certificate, key []byte) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-func (e *Emulator) certificates() []*x509.Certificate {
+func (e *Entra) certificates() []*x509.Certificate {
 	return append(slices.Clip(e.signIn.Certificates), demoCertificate())
 }
 
 // authenticateClient finds out which application asks, RFC 6749 section 2.3, and
 // how it has proved it: acr is 0 for not at all, 1 for a secret, 2 for a
 // certificate or a federated credential.
-func (e *Emulator) authenticateClient(c *wire.Call, tenant string, form url.Values) (app *registration, acr string, refused *wire.Answer) {
+func (e *Entra) authenticateClient(c *wire.Call, tenant string, form url.Values) (app *registration, acr string, refused *wire.Answer) {
 	refuse := func(status int, code string, number int, format string, args ...any) (*registration, string, *wire.Answer) {
 		a := e.refuse(c, status, code, number, format, args...)
 		return nil, "", &a
@@ -194,7 +194,7 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 }
 
 // redirectsTo says whether an application may have people sent there.
-func (e *Emulator) redirectsTo(app *registration, uri string) bool {
+func (e *Entra) redirectsTo(app *registration, uri string) bool {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil:
@@ -207,4 +207,4 @@ func (e *Emulator) redirectsTo(app *registration, uri string) bool {
 	return wire.IsLoopback(u.Hostname())
 }
 
-func (e *Emulator) isSinglePage(uri string) bool { return slices.Contains(e.signIn.SinglePage, uri) }
+func (e *Entra) isSinglePage(uri string) bool { return slices.Contains(e.signIn.SinglePage, uri) }

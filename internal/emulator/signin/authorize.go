@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"cmp"
@@ -21,10 +21,10 @@ const (
 
 // authorize is the authorization endpoint, RFC 6749 section 4.1.1 with RFC 7636,
 // in the way of Microsoft Learn, "Microsoft identity platform and OAuth 2.0
-// authorization code flow". There are no passwords here: the page lets one choose
-// who to be, and a login_hint that names somebody chooses at once, unless prompt
-// wants to be asked.
-func (e *Emulator) authorize(c *wire.Call, tenant string) wire.Answer {
+// authorization code flow". There are no passwords here: the page offers people to
+// sign in as, and a login_hint that names a person skips the page, unless prompt
+// asks for it.
+func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	query := c.RawQuery
 	switch c.Method {
 	case http.MethodGet:
@@ -40,7 +40,7 @@ func (e *Emulator) authorize(c *wire.Call, tenant string) wire.Answer {
 	}
 	app := e.application(asks.Get("client_id"))
 	redirect := asks.Get("redirect_uri")
-	switch { // What is wrong with these is not told to whoever asks in their name.
+	switch { // These errors are shown on a page and not sent to the redirect URI.
 	case err != nil || twice || len(query) > wire.MaxURL:
 		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or comes twice.")
 	case !e.takesPeople(tenant):
@@ -110,7 +110,7 @@ func isChallengeMethod(method string) bool {
 }
 
 // redeemCode answers RFC 6749 section 4.1.3.
-func (e *Emulator) redeemCode(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+func (e *Entra) redeemCode(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	for _, name := range []string{"code", "redirect_uri"} {
 		if form.Get(name) == "" {
 			return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)
@@ -128,7 +128,7 @@ func (e *Emulator) redeemCode(c *wire.Call, form url.Values, app *registration, 
 		return refuse(700005, "The provided authorization code was issued to another client.")
 	case c.Date.Unix() >= g.Ends:
 		return refuse(70008, "The provided authorization code or refresh token has expired due to inactivity.")
-	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
+	case time.UnixMilli(g.Made).Before(e.Revoked(g.Person).Truncate(time.Millisecond)):
 		return refuse(50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed.")
 	case g.Redirect != form.Get("redirect_uri"):
 		return refuse(500112, "The reply address '%s' does not match the reply address provided when requesting Authorization code.", form.Get("redirect_uri"))
@@ -156,9 +156,9 @@ func (e *Emulator) redeemCode(c *wire.Call, form url.Values, app *registration, 
 	return e.personal(c, form, app, acr, &p, asked, g)
 }
 
-// crossOrigin holds grants of single-page applications to browsers, and others
-// to anything else.
-func (e *Emulator) crossOrigin(c *wire.Call, g consent) *wire.Answer {
+// crossOrigin refuses grants of single-page applications outside of browsers, and other grants
+// inside of browsers.
+func (e *Entra) crossOrigin(c *wire.Call, g consent) *wire.Answer {
 	var a wire.Answer
 	switch browser := c.Header.Get("Origin") != ""; {
 	case browser && !g.SinglePage:
@@ -185,7 +185,7 @@ func proves(verifier, challenge, method string) bool {
 }
 
 // signOut forgets nothing, because nothing is remembered.
-func (e *Emulator) signOut(c *wire.Call) wire.Answer {
+func (e *Entra) signOut(c *wire.Call) wire.Answer {
 	query, _ := url.ParseQuery(c.RawQuery)
 	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(e.publicClient(), to) {
 		asks := url.Values{"redirect_uri": {to}, "state": {query.Get("state")}}

@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"bytes"
@@ -25,17 +25,18 @@ type page struct {
 	Action  string // where the form goes; "" = there is none
 	Method  string
 	Hidden  []input
-	Ask     *input // what is to be typed
+	Ask     *input // a text field
 	Button  string
 	People  []choice
 }
 
 type input struct{ Name, Value string }
 
-// choice is somebody to be.
+// choice is a person to sign in as.
 type choice struct{ Link, Name, Detail string }
 
-const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}` +
+// Style is the style sheet of pages.
+const Style = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}` +
 	`h1{font-size:1.4rem}ul{list-style:none;padding:0}a{display:block;padding:.5rem;border-bottom:1px solid #ccc;color:#0b57d0;text-decoration:none}` +
 	`a:hover,a:focus{background:#eef3fc}small{display:block;color:#444}input,button{font:inherit;padding:.4rem}` +
 	`[role=alert]{color:#a4000f}.wide{max-width:72rem}h2{font-size:1.15rem}table{border-collapse:collapse;width:100%}` +
@@ -43,7 +44,7 @@ const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3r
 	`pre{background:#f5f5f5;padding:.75rem;overflow:auto}code{font-size:.9em;overflow-wrap:anywhere}`
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title><style>` + style + `</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title><style>` + Style + `</style></head>
 <body><h1>{{.Title}}</h1>
 <p>Embedded tenant: everybody here is made up, and nothing is a secret.</p>
 {{with .Problem}}<p role="alert">{{.}}</p>{{end}}
@@ -57,7 +58,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 `))
 
 var styleSource = func() string {
-	sum := sha256.Sum256([]byte(style))
+	sum := sha256.Sum256([]byte(Style))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }()
 
@@ -67,12 +68,12 @@ func (p page) answer(status int, formOrigin string) wire.Answer {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		panic(err) // The template and the page are our own.
 	}
-	return wire.Answer{Status: status, Body: b.Bytes(), Header: pageHeaders(formOrigin)}
+	return wire.Answer{Status: status, Body: b.Bytes(), Header: PageHeaders(formOrigin)}
 }
 
-// pageHeaders are those of a page, from which a form may lead to one origin
+// PageHeaders are the headers of a page. A form of it can lead to one origin
 // besides its own.
-func pageHeaders(formOrigin string) map[string]string {
+func PageHeaders(formOrigin string) map[string]string {
 	return map[string]string{
 		"Content-Type":                 "text/html; charset=utf-8",
 		"Cache-Control":                "no-store",
@@ -85,13 +86,13 @@ func pageHeaders(formOrigin string) map[string]string {
 	}
 }
 
-// signInError is for what cannot be told to the application.
-func (e *Emulator) signInError(c *wire.Call, number int, text string) wire.Answer {
+// signInError is the page about an error that is not sent to the application.
+func (e *Entra) signInError(c *wire.Call, number int, text string) wire.Answer {
 	return page{Title: "Sorry, but we're having trouble signing you in.", Problem: fmt.Sprintf("AADSTS%d: %s", number, text)}.answer(http.StatusBadRequest, "")
 }
 
 // choose asks who to be.
-func (e *Emulator) choose(c *wire.Call, asks url.Values, problem string) wire.Answer {
+func (e *Entra) choose(c *wire.Call, asks url.Values, problem string) wire.Answer {
 	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}}
 	for _, name := range slices.Sorted(keysOf(asks)) {
 		if name != "login_hint" && name != "chosen" {
@@ -132,7 +133,7 @@ func detail(p *access.Person) string {
 }
 
 // choices are who the page offers: those with a role, a guest, and others.
-func (e *Emulator) choices() []access.Person {
+func (e *Entra) choices() []access.Person {
 	var list []access.Person
 	plain, guests := 0, 0
 	e.store.Read(func(t *tenant.Tenant) {

@@ -1,4 +1,4 @@
-package emulator
+package signin
 
 import (
 	"crypto/aes"
@@ -18,7 +18,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Password is that of everybody in the tenant, for the grant of that name. It is
+// Password is the password of all people in the tenant, for the grant of that name. It is
 // no secret.
 const Password = "not-a-password"
 
@@ -44,7 +44,7 @@ func (a *askedScopes) has(scope string) bool { return slices.Contains(a.signIn, 
 
 // askedScopes reads what is asked for: permissions of one resource by name, or
 // all that were consented to. Names are compared without regard to case.
-func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.Answer) {
+func (e *Entra) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.Answer) {
 	refuse := func(code string, number int, format string, args ...any) (askedScopes, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, code, number, format, args...)
 		return askedScopes{}, &a
@@ -84,7 +84,7 @@ func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.A
 			if !slices.Contains(asked.scopes, consented[at]) {
 				asked.scopes, asked.shown = append(asked.scopes, consented[at]), append(asked.shown, prefix+consented[at])
 			}
-		case slices.ContainsFunc(access.Unconsented, same), slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.scopes, same) }):
+		case slices.ContainsFunc(access.Unconsented, same), e.knownScope(permission):
 			return refuse("invalid_grant", 65001, "The user or administrator has not consented to use the application with ID '%s' and the scope %s.", e.clientID, name)
 		default:
 			return refuse("invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid. The scope %s does not exist.", name)
@@ -97,8 +97,8 @@ func (e *Emulator) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.A
 	return asked, nil
 }
 
-// signInAs is the person who is to sign in, by object id or name.
-func (e *Emulator) signInAs(c *wire.Call, name string) (access.Person, *wire.Answer) {
+// signInAs returns the person who signs in, by object id or name.
+func (e *Entra) signInAs(c *wire.Call, name string) (access.Person, *wire.Answer) {
 	p, ok := e.person(name)
 	switch {
 	case !ok:
@@ -111,9 +111,9 @@ func (e *Emulator) signInAs(c *wire.Call, name string) (access.Person, *wire.Ans
 	return p, nil
 }
 
-// personal is the answer of the token endpoint to whoever may act for a person,
+// personal is the answer of the token endpoint to an application that acts for a person,
 // by a code or a refresh token, or by something else.
-func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, acr string, p *access.Person, asked askedScopes, by consent) wire.Answer {
+func (e *Entra) personal(c *wire.Call, form url.Values, app *registration, acr string, p *access.Person, asked askedScopes, by consent) wire.Answer {
 	audience, scopes, shown := asked.audience, asked.scopes, asked.shown
 	if audience == "" { // Signing in alone is a right at Graph.
 		audience = access.Worldwide
@@ -157,12 +157,12 @@ func (e *Emulator) personal(c *wire.Call, form url.Values, app *registration, ac
 }
 
 // clientInfo is what MSAL names an account by.
-func (e *Emulator) clientInfo(p *access.Person) string {
+func (e *Entra) clientInfo(p *access.Person) string {
 	return base64.RawURLEncoding.EncodeToString(wire.Encode(object{"uid": p.ID, "utid": e.id}))
 }
 
 // idToken is one of Microsoft Learn, "ID token claims reference".
-func (e *Emulator) idToken(c *wire.Call, app *registration, p *access.Person, asked askedScopes, nonce string) string {
+func (e *Entra) idToken(c *wire.Call, app *registration, p *access.Person, asked askedScopes, nonce string) string {
 	all := jwt.MapClaims{
 		"aud": app.id, "iss": e.issuer(c), "ver": "2.0", "tid": e.id, "oid": p.ID, "sub": e.pairwise(p.ID, app.id),
 		"iat": c.Date.Add(-backdated).Unix(), "nbf": c.Date.Add(-backdated).Unix(), "exp": c.Date.Add(time.Hour).Unix(),
@@ -218,11 +218,11 @@ func newSealer() cipher.AEAD {
 	return sealer
 }
 
-func (e *Emulator) sealConsent(g consent) string {
+func (e *Entra) sealConsent(g consent) string {
 	return "1." + base64.RawURLEncoding.EncodeToString(e.sealer.Seal(nil, nil, wire.Encode(g), []byte(g.Kind)))
 }
 
-func (e *Emulator) openConsent(kind, text string) (g consent, ok bool) {
+func (e *Entra) openConsent(kind, text string) (g consent, ok bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, "1."))
 	if err != nil {
 		return g, false
@@ -233,7 +233,7 @@ func (e *Emulator) openConsent(kind, text string) (g consent, ok bool) {
 
 // refresh answers RFC 6749 section 6. Each answer has a new refresh token; the
 // old one stays good, as the service's does, until it ends.
-func (e *Emulator) refresh(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+func (e *Entra) refresh(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	if form.Get("refresh_token") == "" {
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'refresh_token'.")
 	}
@@ -245,7 +245,7 @@ func (e *Emulator) refresh(c *wire.Call, form url.Values, app *registration, acr
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700005, "The provided token was issued to another client.")
 	case c.Date.Unix() >= g.Ends:
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 700082, "The refresh token has expired due to inactivity.")
-	case time.UnixMilli(g.Made).Before(e.revoked(g.Person).Truncate(time.Millisecond)):
+	case time.UnixMilli(g.Made).Before(e.Revoked(g.Person).Truncate(time.Millisecond)):
 		return e.refuse(c, http.StatusBadRequest, "invalid_grant", 50173, "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.")
 	}
 	if refused := e.crossOrigin(c, g); refused != nil {
@@ -270,7 +270,7 @@ func (e *Emulator) refresh(c *wire.Call, form url.Values, app *registration, acr
 }
 
 // password answers RFC 6749 section 4.3, which Entra ID allows public clients.
-func (e *Emulator) password(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
+func (e *Entra) password(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	for _, name := range []string{"username", "password", "scope"} {
 		if form.Get(name) == "" {
 			return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)

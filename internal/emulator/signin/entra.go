@@ -1,0 +1,100 @@
+// Package signin is the surface of Microsoft Entra ID: the endpoints that applications and people get tokens from, with the
+// pages, keys and discovery documents of signing in.
+package signin
+
+import (
+	"crypto/cipher"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/fault"
+	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/store"
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// Config is what the endpoints need of the emulator.
+type Config struct {
+	TenantID   string
+	Dice       tenant.Dice // numbers that follow from the seed of the tenant
+	Now        func() time.Time
+	Variants   func() *settings.Variants // those in force
+	Store      *store.Store
+	Faults     *fault.Queue
+	KnownScope func(name string) bool // reports whether an endpoint of Graph takes a scope, in any case
+	Options    Options
+}
+
+// Entra is the endpoints of a tenant. It is safe for concurrent use.
+type Entra struct {
+	id                     string // of the tenant
+	dice                   tenant.Dice
+	now                    func() time.Time
+	variants               func() *settings.Variants
+	store                  *store.Store
+	faults                 *fault.Queue
+	knownScope             func(name string) bool
+	signIn                 Options
+	clientID, clientSecret string
+
+	appRoles          appRoles
+	keyRing           *keyRing
+	sealer            cipher.AEAD  // seals codes and refresh tokens
+	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
+	assertions, codes once
+	deviceCodes       deviceCodes
+	revocations       revocations
+}
+
+// NewEntra makes the endpoints of a tenant.
+func New(c Config) *Entra {
+	return &Entra{
+		id: c.TenantID, dice: c.Dice, now: c.Now, variants: c.Variants, store: c.Store, faults: c.Faults, knownScope: c.KnownScope, signIn: c.Options,
+		clientID:     c.Dice.GUID("client", 0).String(),
+		clientSecret: "not-a-secret-" + c.Dice.LongID("client secret", 0)[:20],
+		keyRing:      newKeyRing(),
+		sealer:       newSealer(),
+	}
+}
+
+// UserToken is a token to the application itself, as the public client gets it for a person. Its issuer is that of a
+// base address.
+func (e *Entra) UserToken(base, userID string, scopes []string) string {
+	token, _ := e.accessToken(e.outside(base), bearer{app: e.publicClient(), acr: "0", audience: e.clientID, person: e.personOrID(userID), scopes: scopes})
+	return token
+}
+
+// DelegatedToken is a token to Graph for a person, and its lifetime in seconds.
+func (e *Entra) DelegatedToken(userID string, scopes []string) (token string, seconds int) {
+	return e.accessToken(e.outside(access.Worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide, person: e.personOrID(userID), scopes: scopes})
+}
+
+// ApplicationToken is a token to Graph for the application, and its lifetime in seconds. Without roles it has those of
+// new tokens.
+func (e *Entra) ApplicationToken(roles []string) (token string, seconds int) {
+	c := e.outside(access.Worldwide)
+	if roles != nil {
+		v := *c.Variants
+		v.Roles = roles
+		c.Variants = &v
+	}
+	return e.accessToken(c, bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide})
+}
+
+// personOrID is the person with an object id; without one a person with the id alone.
+func (e *Entra) personOrID(userID string) *access.Person {
+	if p, ok := e.person(userID); ok && strings.EqualFold(p.ID, userID) {
+		return &p
+	}
+	return &access.Person{ID: userID}
+}
+
+// outside is a call that no client has made.
+func (e *Entra) outside(base string) *wire.Call {
+	return &wire.Call{Base: base, Date: e.now(), Variants: e.variants(), RequestID: e.dice.GUID("outside", int(e.lifetimes.Load())).String()}
+}
+
+type object = map[string]any
