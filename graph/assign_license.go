@@ -133,13 +133,13 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 func (c *change) licenses(input model.AssignLicenseInput) (licensing.AssignLicense, bool) {
 	id, ok := licensing.ParseGUID(input.AssignedTo.ID)
 	if !ok {
-		c.userError(model.UserErrorInvalid, "An object ID is a GUID.", "assignedTo", "id")
+		c.userError(model.UserErrorInvalid, "An object ID must be a GUID.", "assignedTo", "id")
 	}
 	if t := input.AssignedTo.Type; t != licensing.AssigneeUser && t != licensing.AssigneeGroup {
-		c.userError(model.UserErrorInvalid, "The type is USER or GROUP: the directory licenses nothing else.", "assignedTo", "type")
+		c.userError(model.UserErrorInvalid, "The type must be USER or GROUP: the directory does not license other objects.", "assignedTo", "type")
 	}
 	if n := len(input.AddLicenses) + len(input.RemoveLicenses); n < 1 || len(input.AddLicenses) > maxLicenses || len(input.RemoveLicenses) > maxLicenses {
-		c.userError(model.UserErrorInvalid, "Give 1 to 20 products in `addLicenses` or `removeLicenses`.", "addLicenses")
+		c.userError(model.UserErrorInvalid, "Set 1 to 20 products in `addLicenses` or `removeLicenses`.", "addLicenses")
 	}
 	seen := map[licensing.GUID]bool{}
 	once := func(sku licensing.GUID, field ...any) {
@@ -183,7 +183,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 			if err := firstReadError(skus, func(sku *licensing.SubscribedSku) error { return sku.WhyUnread("skuId") }); err != nil {
 				return err
 			}
-			c.userError(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.", "addLicenses", i, "skuId")
+			c.userError(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product. See `subscribedSkus`.", "addLicenses", i, "skuId")
 			continue
 		}
 		c.products = append(c.products, product{skus[at].SkuID, skus[at].SkuPartNumber})
@@ -194,7 +194,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 		disabled := c.plansIn(add.DisabledPlans, plans, "addLicenses", i, "disabledPlans")
 		write.Add = append(write.Add, licensing.AssignedLicense{SkuID: &add.SkuID, DisabledPlans: disabled})
 		if units := skus[at].Units(); h.user != nil && units != nil && units.Free != nil && *units.Free == 0 && !h.has(add.SkuID) {
-			c.userError(model.UserErrorNoFreeUnit, "No unit of the product is free. Free or buy units.", "addLicenses", i, "skuId")
+			c.userError(model.UserErrorNoFreeUnit, "No unit of the product is available. Free or buy units.", "addLicenses", i, "skuId")
 		}
 	}
 	if len(input.AddLicenses) > 0 && lacksLocation(h.user) {
@@ -202,7 +202,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 	}
 	for i, sku := range input.RemoveLicenses {
 		if _, direct := h.direct(sku); !direct && !h.incomplete() {
-			c.userError(model.UserErrorNotAssigned, "The product is not assigned directly: it comes through a group, or not at all.", "removeLicenses", i)
+			c.userError(model.UserErrorNotAssigned, "The product is not assigned directly: it is assigned through a group, or not at all.", "removeLicenses", i)
 		}
 	}
 	return nil

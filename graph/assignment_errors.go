@@ -45,7 +45,8 @@ func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 		return nil
 	}
 	return func(e *licensing.AssignmentError) bool {
-		unread, at := e.WhyUnread("occurrenceDateTime") != nil, e.OccurrenceDateTime // an unread time matches and reports an error
+		// An unreadable time matches; errorReadError returns the error.
+		unread, at := e.WhyUnread("occurrenceDateTime") != nil, e.OccurrenceDateTime
 		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
 			(f.OccurredFrom == nil || unread || at != nil && !at.Before(*f.OccurredFrom)) &&
 			(f.OccurredBefore == nil || unread || at != nil && at.Before(*f.OccurredBefore))
@@ -75,18 +76,6 @@ func (f *field) findAssignmentError(id string) (*licensing.AssignmentError, erro
 	}
 	f.prefetchLists()
 	return rejectedAsNotFound(f.AssignmentErrorByID.Get(id))
-}
-
-func (f *field) assigneeOfError(e *licensing.AssignmentError) (licensing.DirectoryObject, error) {
-	return ignoreNotFound(f.AssigneeOfError(e))
-}
-
-func (f *field) usageRightOfError(e *licensing.AssignmentError) (*licensing.UsageRight, error) {
-	return ignoreNotFound(f.UsageRightOfError(e))
-}
-
-func (f *field) licenseStatesOfError(e *licensing.AssignmentError) ([]*licensing.LicenseAssignmentState, error) {
-	return f.LicenseStatesOfError(e)
 }
 
 // remedy returns a remedy for an error, found by its code or else by the license assignment states of its assignee.

@@ -29,19 +29,3 @@ func (f *field) findAssignment(id string) (*licensing.Assignment, error) {
 	f.prefetchLists()
 	return rejectedAsNotFound(f.AssignmentByID.Get(id))
 }
-
-func (f *field) allotmentOfAssignment(a *licensing.Assignment) (*licensing.Allotment, error) {
-	return ignoreNotFound(f.AllotmentOfAssignment(a))
-}
-
-func (f *field) assigneeOfAssignment(a *licensing.Assignment) (licensing.DirectoryObject, error) {
-	return ignoreNotFound(f.AssigneeOfAssignment(a))
-}
-
-func (f *field) allotmentOfWaitingMember(w *licensing.WaitingMember) (*licensing.Allotment, error) {
-	return ignoreNotFound(f.AllotmentOfWaitingMember(w))
-}
-
-func (f *field) assigneeOfWaitingMember(w *licensing.WaitingMember) (licensing.DirectoryObject, error) {
-	return ignoreNotFound(f.AssigneeOfWaitingMember(w))
-}

@@ -28,7 +28,7 @@ var rereadProperties = map[string][]string{"Assignment": {"id", "disabledService
 // assignment reads an assignment. If it does not exist, assignment adds a user error and returns nil.
 func (c *change) assignment(id string) (a *licensing.Assignment, err error) {
 	if opaqueID(id) != nil {
-		c.userError(model.UserErrorInvalid, "This is not the ID of an assignment.", "id")
+		c.userError(model.UserErrorInvalid, "Not a valid assignment ID.", "id")
 		return nil, nil
 	}
 	err = c.read(assignmentProperties, func(l *loaders.Loaders) (err error) {

@@ -39,9 +39,9 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 	candidates := c.candidates(input.AssignedTo)
 	mistakes := len(c.errs)
 	if (input.AllotmentID == nil) == (input.SkuID == nil) {
-		c.userError(model.UserErrorInvalid, "Give either `allotmentId` or `skuId`.")
+		c.userError(model.UserErrorInvalid, "Set either `allotmentId` or `skuId`.")
 	} else if input.AllotmentID != nil && opaqueID(*input.AllotmentID) != nil {
-		c.userError(model.UserErrorInvalid, "This is not the ID of an allotment.", "allotmentId")
+		c.userError(model.UserErrorInvalid, "Not a valid allotment ID.", "allotmentId")
 	}
 	if payload.UserErrors = c.errs; len(candidates) == 0 || len(c.errs) > mistakes {
 		return payload, nil
@@ -88,7 +88,7 @@ func (c *change) candidates(inputs []*model.AssigneeInput) []*candidate {
 	for i, id := range ids {
 		candidates[i] = &candidate{index: i, assignee: licensing.Assignee{Type: inputs[i].Type, ID: id.text}, inputError: id.inputError}
 		if id.inputError == nil && inputs[i].Type == licensing.AssigneeUnknownFuture {
-			candidates[i].inputError = c.userError(model.UserErrorInvalid, "The type is USER, GROUP or DEVICE.", "assignedTo", i, "type")
+			candidates[i].inputError = c.userError(model.UserErrorInvalid, "The type must be USER, GROUP or DEVICE.", "assignedTo", i, "type")
 		}
 	}
 	return candidates
@@ -110,12 +110,12 @@ func (c *change) pools(input model.CreateAssignmentsInput, candidates []*candida
 	})
 	switch {
 	case errors.Is(err, upstream.ErrNotFound):
-		c.userError(model.UserErrorNotFound, "No allotment has this ID. `allotments` lists those of the tenant.", "allotmentId")
+		c.userError(model.UserErrorNotFound, "No allotment has this ID. See `allotments`.", "allotmentId")
 		return nil, nil
 	case err != nil:
 		return nil, err
 	case len(pools) == 0:
-		c.userError(model.UserErrorUnknownProduct, "The tenant has no allotment of this product: `subscribedSkus` and `allotments` list what it has.", "skuId")
+		c.userError(model.UserErrorUnknownProduct, "The tenant has no allotment of this product. See `subscribedSkus` and `allotments`.", "skuId")
 	}
 	for _, candidate := range candidates {
 		if candidate.err != nil && !errors.Is(candidate.err, upstream.ErrNotFound) {
@@ -190,8 +190,9 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 		units := a.AvailableUnits()
 		return units == nil || *units > 0 // unknown: Microsoft Graph checks
 	})
-	if d.assignee.Type != licensing.AssigneeGroup && !free && !d.has(pool.SkuID) { // members of a group wait for units; a user who has the product may not use one
-		return no(model.UserErrorNoFreeUnit, "No unit is free. Free or buy units, or assign through a group, whose members wait for units.")
+	// Members of a group wait for units, and a user with the product may not use another one.
+	if d.assignee.Type != licensing.AssigneeGroup && !free && !d.has(pool.SkuID) {
+		return no(model.UserErrorNoFreeUnit, "No unit is available. Free or buy units, or assign through a group, whose members wait for units.")
 	}
 	return pool, nil
 }

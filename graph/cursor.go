@@ -146,7 +146,7 @@ func (c *cursors) seal(list string, at cursor) string {
 // open decrypts a cursor that was passed in an argument. It returns an InputError unless the cursor belongs to the
 // list and the tenant.
 func (c *cursors) open(list, argument, text string) (cursor, error) {
-	foreign := &upstream.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: take a cursor of a page with the same arguments, from the same gateway"}
+	foreign := &upstream.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: use a cursor of a page with the same arguments, from the same gateway"}
 	var at cursor
 	if len(text) > maxCursor {
 		return at, foreign

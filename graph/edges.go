@@ -123,26 +123,26 @@ func init() { // not a literal: the functions refer to the table
 		connection[*licensing.WaitingMember]("WaitingMember"),
 		{
 			toMany("Assignment.disabledServicePlans", "disabledServicePlanIds "+plansOfSkus, (*field).disabledServicePlans),
-			toOne("Assignment.allotment", "allotment", (*field).allotmentOfAssignment),
-			toOne("Assignment.assignedTo", "assignedTo", (*field).assigneeOfAssignment),
-			toOne("WaitingMember.allotment", "allotment", (*field).allotmentOfWaitingMember),
-			toOne("WaitingMember.assignedTo", "assignedTo", (*field).assigneeOfWaitingMember),
+			toOne("Assignment.allotment", "allotment", existing((*field).AllotmentOfAssignment)),
+			toOne("Assignment.assignedTo", "assignedTo", existing((*field).AssigneeOfAssignment)),
+			toOne("WaitingMember.allotment", "allotment", existing((*field).AllotmentOfWaitingMember)),
+			toOne("WaitingMember.assignedTo", "assignedTo", existing((*field).AssigneeOfWaitingMember)),
 		},
 		connection[*licensing.AssignmentError]("AssignmentError"),
 		{
 			toOne("AssignmentError.sku", "skuId", func(f *field, e *licensing.AssignmentError) (*licensing.SubscribedSku, error) { return f.sku(e.SkuID) }),
-			toOne("AssignmentError.assignedTo", "assignedTo", (*field).assigneeOfError),
-			toOne("AssignmentError.usageRight", "usageRight", (*field).usageRightOfError),
+			toOne("AssignmentError.assignedTo", "assignedTo", existing((*field).AssigneeOfError)),
+			toOne("AssignmentError.usageRight", "usageRight", existing((*field).UsageRightOfError)),
 			toMany("AssignmentError.servicePlans", "message skuId "+plansOfSkus, func(f *field, e *licensing.AssignmentError) ([]*licensing.ServicePlan, error) {
 				return f.servicePlansOf(e.SkuID, e.ServicePlanIDs())
 			}),
-			toMany("AssignmentError.licenseAssignmentStates", "skuId assignedTo", (*field).licenseStatesOfError),
+			toMany("AssignmentError.licenseAssignmentStates", "skuId assignedTo", (*field).LicenseStatesOfError),
 			toOne("AssignmentError.remedy", "code skuId assignedTo", (*field).remedy),
 		},
 		{
 			toOne("UsageRight.sku", "skuId", func(f *field, u *licensing.UsageRight) (*licensing.SubscribedSku, error) { return f.sku(u.SkuID) }),
-			toMany("UsageRight.assignments", "assignments", (*field).assignmentsOfRight),
-			toMany("UsageRight.allotments", "allotments", (*field).allotmentsOfRight),
+			toMany("UsageRight.assignments", "assignments", (*field).AssignmentsOfRight),
+			toMany("UsageRight.allotments", "allotments", (*field).AllotmentsOfRight),
 		},
 		connection[*licensing.SubscribedSku]("SubscribedSku"),
 		{
@@ -238,6 +238,11 @@ func root[V comparable](name string, get func(*field) (V, error)) *edge {
 // listOf returns the get function of a list that a loader reads by the parent's ID.
 func listOf[P licensing.Node, V any](loader func(*field) *loaders.Loader[string, []V]) func(*field, P) ([]V, error) {
 	return func(f *field, parent P) ([]V, error) { return loader(f).Get(parent.ObjectID()) }
+}
+
+// existing returns get with a nil result in place of ErrNotFound: the object was deleted.
+func existing[P, V any](get func(*field, P) (V, error)) func(*field, P) (V, error) {
+	return func(f *field, parent P) (V, error) { return ignoreNotFound(get(f, parent)) }
 }
 
 // property returns an edge to the objects in a property of the Go type.

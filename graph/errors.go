@@ -30,7 +30,7 @@ var codes = []struct {
 	code string
 	text string
 }{
-	{upstream.ErrNotFound, "NOT_FOUND", "Microsoft Graph has no such object."},
+	{upstream.ErrNotFound, "NOT_FOUND", "The object does not exist in Microsoft Graph."},
 	{upstream.ErrSignIn, "UNAUTHENTICATED", "The gateway could not get an on-behalf-of token for you: sign in again. If that does not help, an administrator must consent to the gateway."},
 	{upstream.ErrNotAPerson, "FORBIDDEN", "The gateway calls Microsoft Graph on behalf of users, and your token is an application's: sign in as a user."},
 	{upstream.ErrForbidden, "FORBIDDEN", "Microsoft Graph denied the gateway's application access."},
@@ -39,11 +39,11 @@ var codes = []struct {
 	{upstream.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation reached its limit of requests to Microsoft Graph. Request smaller pages, or use several operations."},
 	{context.DeadlineExceeded, "UPSTREAM_UNAVAILABLE", "Microsoft Graph did not answer in time."},
 	{context.Canceled, "UPSTREAM_UNAVAILABLE", "The request was canceled before Microsoft Graph answered."},
-	{upstream.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not offer this in the tenant or its cloud."},
-	{upstream.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent a value that cannot be read."},
-	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph sent an endless list: its pages repeat, or too many are empty."},
+	{upstream.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not support this in the tenant or its cloud."},
+	{upstream.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph returned a value that cannot be read."},
+	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph returned an endless list: its pages repeat, or too many are empty."},
 	{upstream.ErrExpired, "UPSTREAM_UNAVAILABLE", "The next link of a list expired while Microsoft Graph was read."},
-	{upstream.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph could not answer."},
+	{upstream.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph is unavailable."},
 	{errAudit, "INTERNAL", "The audit log cannot be written, so nothing was changed. Contact the gateway's operator."},
 	{upstream.ErrRefused, "INTERNAL", "Microsoft Graph rejected the gateway's request."},
 }
@@ -59,7 +59,7 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 		return e
 	}
 	if isOverflow(err) {
-		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", "an Int is a whole number of 32 bits with a sign"))
+		return ofField(ctx, presented(ctx, err, "BAD_USER_INPUT", "an Int is a signed 32-bit integer"))
 	}
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
@@ -98,7 +98,7 @@ func isMutation(ctx context.Context) bool {
 
 // missing returns the NOT_FOUND message, with the ID from the arguments of a root field.
 func missing(ctx context.Context, e *gqlerror.Error) string {
-	const nothing = "Microsoft Graph has no such object."
+	const nothing = "The object does not exist in Microsoft Graph."
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil || fc.Object != "Query" {
 		return nothing
@@ -163,7 +163,7 @@ func ofVariable(ctx context.Context, e *gqlerror.Error) *gqlerror.Error {
 		typeName := e.Message[at+len(" as "):]
 		e.Message = "the value is not of type " + typeName
 		if typeName == "Int" {
-			e.Message += ": write a whole number of 32 bits, without a fraction or an exponent"
+			e.Message += ": use a 32-bit integer without a fraction or an exponent"
 		}
 	}
 	e.Message = "$" + e.Path[1:].String() + ": " + e.Message

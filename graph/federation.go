@@ -89,7 +89,7 @@ func (f *field) entity(rep representation) (any, error) {
 	case "SubscribedSku":
 		return anyOf(f.skuEntity(rep))
 	default:
-		return nil, &upstream.InputError{Message: "the `__typename` of a representation is one of " + strings.Join(entityTypes, ", ")}
+		return nil, &upstream.InputError{Message: "the `__typename` of a representation must be one of " + strings.Join(entityTypes, ", ")}
 	}
 }
 
@@ -142,7 +142,7 @@ func (f *field) userEntity(rep representation) (*licensing.User, error) {
 		}
 		return f.findUser(nil, &name)
 	default:
-		return nil, &upstream.InputError{Message: "a representation of User has an `id` or a `userPrincipalName`"}
+		return nil, &upstream.InputError{Message: "a representation of User requires `id` or `userPrincipalName`"}
 	}
 }
 
@@ -177,7 +177,7 @@ func (f *field) usageRightEntity(rep representation) (*licensing.UsageRight, err
 func (f *field) skuEntity(rep representation) (*licensing.SubscribedSku, error) {
 	id, ok := skuOfRep(rep)
 	if !ok {
-		return nil, &upstream.InputError{Message: "a representation of SubscribedSku has a `skuId`, a UUID"}
+		return nil, &upstream.InputError{Message: "a representation of SubscribedSku requires `skuId`, a UUID"}
 	}
 	return f.skuByID(id)
 }

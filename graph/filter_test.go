@@ -335,11 +335,11 @@ func TestMemoryPages(t *testing.T) {
 		`{ allotments(first: 0) { nodes { id } } }`:                                                                     "`first`",
 		`{ allotments(last: 1001) { nodes { id } } }`:                                                                   "`last`",
 		`{ allotments(before: "x") { nodes { id } } }`:                                                                  "`before`",
-		`{ users(filter: {hasLicenseErrors: false}) { nodes { id } } }`:                                                 "true only",
+		`{ users(filter: {hasLicenseErrors: false}) { nodes { id } } }`:                                                 "must be true",
 		`{ users(filter: {displayNameStartsWith: ""}) { nodes { id } } }`:                                               "1 to 120",
 		`{ users(filter: {assignedByGroup: "x"}) { nodes { id } } }`:                                                    "GUID",
 		`{ users(filter: {assignedByGroup: "05e9a617-0261-4cee-bb44-138d3ef5d965", licensed: true}) { nodes { id } } }`: "can be combined",
-		`{ groups(filter: {hasMembersWithLicenseErrors: false}) { nodes { id } } }`:                                     "true only",
+		`{ groups(filter: {hasMembersWithLicenseErrors: false}) { nodes { id } } }`:                                     "must be true",
 		`{ assignmentErrors(filter: {assignedTo: "x"}) { nodes { id } } }`:                                              "GUID",
 		`{ me { id } }`: "`user`",
 	} {

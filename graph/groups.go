@@ -54,11 +54,11 @@ func (f *field) groups() (*model.GroupConnection, error) {
 		return nil, err
 	}
 	if filter.HasMembersWithLicenseErrors != nil && !*filter.HasMembersWithLicenseErrors {
-		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` takes true only: Microsoft Graph cannot search for groups without"}
+		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` must be true: Microsoft Graph cannot filter for groups without errors"}
 	}
 	failing := filter.HasMembersWithLicenseErrors != nil
 	if failing && order != nil {
-		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` cannot be combined with `orderBy`: Microsoft Graph cannot order such groups"}
+		return nil, &upstream.InputError{Message: "`hasMembersWithLicenseErrors` cannot be combined with `orderBy`: Microsoft Graph cannot sort these groups"}
 	}
 	return rootPage(f, list[*licensing.Group, *licensing.Group]{
 		name: listName("groups", filter, order),

@@ -21,7 +21,7 @@ const (
 func directoryID(id string) (string, error) {
 	guid, ok := licensing.ParseGUID(id)
 	if !ok {
-		return "", &upstream.InputError{Message: "an object id in the directory is a GUID, such as 05e9a617-0261-4cee-bb44-138d3ef5d965"}
+		return "", &upstream.InputError{Message: "a directory object ID is a GUID, such as 05e9a617-0261-4cee-bb44-138d3ef5d965"}
 	}
 	return string(guid), nil
 }
@@ -29,7 +29,7 @@ func directoryID(id string) (string, error) {
 // opaqueID validates an ID of unknown format that becomes a URL segment. It rejects mail addresses.
 func opaqueID(id string) error {
 	if !segment(id) || strings.Contains(id, "@") {
-		return &upstream.InputError{Message: fmt.Sprintf("an id has 1 to %d characters and neither blanks, slashes nor @", maxID)}
+		return &upstream.InputError{Message: fmt.Sprintf("an ID has 1 to %d characters, without spaces, slashes or @", maxID)}
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func segment(text string) bool {
 // principalName validates a userPrincipalName.
 func principalName(name string) error {
 	if at := strings.IndexByte(name, '@'); at < 1 || at == len(name)-1 || len(name) > maxPrincipalName || !segment(name) {
-		return &upstream.InputError{Message: fmt.Sprintf("a userPrincipalName looks like adele@example.com and has at most %d characters", maxPrincipalName)}
+		return &upstream.InputError{Message: fmt.Sprintf("a userPrincipalName has the form adele@example.com and at most %d characters", maxPrincipalName)}
 	}
 	return nil
 }

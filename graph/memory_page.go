@@ -32,7 +32,7 @@ type memoryPage struct {
 func (w window) open(c *cursors, name string) (p memoryPage, err error) {
 	p = memoryPage{cursors: c, name: name, backward: w.last != nil}
 	if w.first != nil && w.last != nil {
-		return p, &upstream.InputError{Message: "give `first` or `last`, not both"}
+		return p, &upstream.InputError{Message: "set `first` or `last`, not both"}
 	}
 	if p.backward {
 		p.size, err = sizeOf("last", w.last, maxMemoryPage)
@@ -99,7 +99,7 @@ func memoryConnection[T licensing.Node](p memoryPage, items []T) (*model.Connect
 func placeOf[T licensing.Node](items []T, id, argument string) (int, error) {
 	i := slices.IndexFunc(items, func(item T) bool { return item.ObjectID() == id })
 	if i < 0 {
-		return 0, &upstream.InputError{Message: "the element at the cursor in `" + argument + "` is gone: start with the first page"}
+		return 0, &upstream.InputError{Message: "the element at the cursor in `" + argument + "` no longer exists: start with the first page"}
 	}
 	return i, nil
 }

@@ -202,11 +202,11 @@ func (c *change) plansIn(names []string, services []*licensing.ServicePlan, fiel
 		case ok:
 			ids = append(ids, id)
 		case services == nil:
-			c.userError(model.UserErrorInvalid, "The product is not known: name plans by their ids.", at...)
+			c.userError(model.UserErrorInvalid, "The product's plans are unknown: use plan IDs.", at...)
 		case licensing.IsWellKnownPlan(name):
 			c.userError(model.UserErrorPlanNotInProduct, "The service plan is not part of the product.", at...)
 		default:
-			c.userError(model.UserErrorUnknownPlan, "No service plan has this id or short name. `servicePlans` of the product lists them.", at...)
+			c.userError(model.UserErrorUnknownPlan, "No service plan has this ID or short name. See `servicePlans` of the product.", at...)
 		}
 	}
 	return ids
@@ -250,7 +250,7 @@ type inputID struct {
 // directoryIDs validates a list of distinct object IDs. It returns nil if the list is empty or too long.
 func (c *change) directoryIDs(inputs []string, field string) []inputID {
 	if len(inputs) < 1 || len(inputs) > maxWrites {
-		c.userError(model.UserErrorInvalid, "`"+field+"` takes 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
+		c.userError(model.UserErrorInvalid, "`"+field+"` accepts 1 to "+strconv.Itoa(maxWrites)+" elements.", field)
 		return nil
 	}
 	seen := map[licensing.GUID]bool{}
@@ -258,7 +258,7 @@ func (c *change) directoryIDs(inputs []string, field string) []inputID {
 		guid, ok := licensing.ParseGUID(text)
 		switch {
 		case !ok:
-			return inputID{strings.ToValidUTF8(text[:min(len(text), maxID)], ""), c.userError(model.UserErrorInvalid, "An object ID is a GUID.", field, i)}
+			return inputID{strings.ToValidUTF8(text[:min(len(text), maxID)], ""), c.userError(model.UserErrorInvalid, "An object ID must be a GUID.", field, i)}
 		case seen[guid]:
 			return inputID{string(guid), c.userError(model.UserErrorInvalid, "Duplicate ID.", field, i)}
 		}

@@ -77,7 +77,7 @@ func (f *field) nodeIDs() []any {
 
 func checkNodes(ids []string) error {
 	if len(ids) > maxNodes {
-		return &upstream.InputError{Message: fmt.Sprintf("`nodes` takes at most %d ids", maxNodes)}
+		return &upstream.InputError{Message: fmt.Sprintf("`nodes` accepts at most %d IDs", maxNodes)}
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (o *operations) MutateOperationContext(_ context.Context, op *graphql.Opera
 	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name == "_entities" && !readable(field, op.Variables) {
-			return gqlerror.ErrorPosf(field.Position, "a representation is an object with a `__typename` and a key of that type")
+			return gqlerror.ErrorPosf(field.Position, "a representation must be an object with a `__typename` and a key of that type")
 		}
 	}
 	return nil

@@ -150,7 +150,7 @@ func sizeOf(name string, wanted *int32, most int) (int, error) {
 		size = int(*wanted)
 	}
 	if size < 1 || size > most {
-		return 0, &upstream.InputError{Message: fmt.Sprintf("`%s` has to be between 1 and %d", name, most)}
+		return 0, &upstream.InputError{Message: fmt.Sprintf("`%s` must be between 1 and %d", name, most)}
 	}
 	return size, nil
 }

@@ -217,10 +217,10 @@ func (q *randomQueries) value(name string, t *ast.Type) string {
 		return q.list(2, func() string { return q.value(name, t.Elem) })
 	}
 	definition := q.schema.Types[t.NamedType]
-	switch {
-	case definition.Kind == ast.Enum:
+	switch definition.Kind {
+	case ast.Enum:
 		return pick(q, definition.EnumValues).Name
-	case definition.Kind == ast.InputObject:
+	case ast.InputObject:
 		var fields []string
 		for _, f := range definition.Fields {
 			if f.Type.NonNull || q.chance(30) {

@@ -81,21 +81,21 @@ var sentences = []struct {
 
 // advice has the message of each user error code that comes from Microsoft Graph.
 var advice = map[model.UserErrorCode]string{
-	model.UserErrorNotFound:           "Microsoft Graph has no such object.",
-	model.UserErrorUnknownProduct:     "The tenant is not subscribed to this product: `subscribedSkus` lists what it has.",
-	model.UserErrorNoFreeUnit:         "No unit is free. Free or buy units.",
-	model.UserErrorUsageLocation:      "The user has no usage location, or one where the product is not sold. Set it first.",
-	model.UserErrorProhibited:         "The product, or one of its service plans, is not sold in the user's usage location. Correct the location, or switch the plan off.",
+	model.UserErrorNotFound:           "The object does not exist in Microsoft Graph.",
+	model.UserErrorUnknownProduct:     "The tenant is not subscribed to this product. See `subscribedSkus`.",
+	model.UserErrorNoFreeUnit:         "No unit is available. Free or buy units.",
+	model.UserErrorUsageLocation:      "The user has no usage location, or one where the product is not available. Set it first.",
+	model.UserErrorProhibited:         "The product, or one of its service plans, is not available in the user's usage location. Correct the location, or disable the plan.",
 	model.UserErrorNotAssignable:      "The allotment has no units for this kind of assignee.",
-	model.UserErrorGroupWithoutUnits:  "No unit of the product can be given to groups.",
-	model.UserErrorNotSecurityEnabled: "Only a group that is security enabled can get licenses.",
-	model.UserErrorAlreadyAssigned:    "It is assigned directly already: `updateAssignment` changes it.",
-	model.UserErrorNotAssigned:        "The product is not assigned directly: it comes through a group, or not at all.",
-	model.UserErrorPlanConflict:       "Service plans exclude each other. Switch one of them off, or remove its product.",
-	model.UserErrorPlanDependency:     "A service plan needs another one. Assign that one, or switch off the plan that needs it.",
+	model.UserErrorGroupWithoutUnits:  "No unit of the product can be assigned to groups.",
+	model.UserErrorNotSecurityEnabled: "Only security-enabled groups can have licenses.",
+	model.UserErrorAlreadyAssigned:    "Already assigned directly. Use `updateAssignment` to change it.",
+	model.UserErrorNotAssigned:        "The product is not assigned directly: it is assigned through a group, or not at all.",
+	model.UserErrorPlanConflict:       "Service plans are mutually exclusive. Disable one of them, or remove its product.",
+	model.UserErrorPlanDependency:     "A service plan depends on another one. Assign that plan, or disable the dependent one.",
 	model.UserErrorProxyAddress:       "A mail address that the product would add belongs to another object. Remove it there first.",
-	model.UserErrorImmutable:          "The allotment and the assignee of an assignment cannot be changed: delete it, and create another one.",
-	model.UserErrorRefused:            "Microsoft Graph rejected it.",
+	model.UserErrorImmutable:          "The allotment and the assignee of an assignment cannot be changed. Delete it and create another one.",
+	model.UserErrorRefused:            "Microsoft Graph rejected the change.",
 }
 
 // refusal returns the user error code and message for an error of Microsoft Graph. The service's code decides; its
@@ -129,15 +129,15 @@ func (c *change) refusal(failure *upstream.Error, about subject) (code model.Use
 	}
 	message = advice[code]
 	if code == model.UserErrorProhibited && len(c.products) > 0 && !c.namesPart(failure.Sentence) {
-		message += " It concerns " + strings.Join(each(c.products, product.name), ", ") + "."
+		message += " Affected products: " + strings.Join(each(c.products, product.name), ", ") + "."
 	}
 	switch {
 	case failure.Sentence != "":
-		message += " Microsoft Graph says: " + c.named(failure.Sentence)
+		message += " Microsoft Graph: " + c.named(failure.Sentence)
 	case code == model.UserErrorRefused && failure.Code != "":
-		message += " Its code is " + failure.Code + "."
+		message += " Error code: " + failure.Code + "."
 	case code == model.UserErrorRefused:
-		message += " It gave no code."
+		message += " No error code was returned."
 	}
 	return code, message
 }

@@ -91,7 +91,7 @@ func TestRefusals(t *testing.T) {
 		"conflict": {legacy("USER", person), bad(licenseEndpoint, "License assignment failed because service plans "+planTeams+", 9AAF7827-D63C-4B61-89C3-182F06F82E5C are mutually exclusive."),
 			"PLAN_CONFLICT", "Microsoft Teams (TEAMS1), Exchange Online (Plan 1) (EXCHANGE_S_STANDARD) are"},
 		"product":           {legacy("USER", person), bad(licenseEndpoint, "Subscription with SKU "+skuE3+" does not have any available licenses."), "NO_FREE_UNIT", "Microsoft 365 E3 (SPE_E3)"},
-		"location":          {legacy("USER", person), bad(licenseEndpoint, "License assignment cannot be done for user with invalid usage location."), "PROHIBITED_IN_USAGE_LOCATION", "It concerns Microsoft 365 E3 (SPE_E3)."},
+		"location":          {legacy("USER", person), bad(licenseEndpoint, "License assignment cannot be done for user with invalid usage location."), "PROHIBITED_IN_USAGE_LOCATION", "Affected products: Microsoft 365 E3 (SPE_E3)."},
 		"proxy address":     {legacy("USER", person), bad(licenseEndpoint, "The proxy address smtp:ada@licensegraph.example is used by another object."), "PROXY_ADDRESS_CONFLICT", "smtp:… is"},
 		"not a product":     {legacy("USER", person), bad(licenseEndpoint, "License "+missingID+" does not correspond to a valid company License."), "UNKNOWN_PRODUCT", missingID},
 		"not direct":        {legacy("USER", person), bad(licenseEndpoint, "User license is inherited from a group membership and it cannot be removed directly from the user."), "NOT_ASSIGNED", "inherited"},
@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 		"concurrent change": {legacy("USER", person), emulator.Fault{Endpoint: licenseEndpoint, Status: 409, Code: "Conflict", Message: "Try again."}, "REFUSED", "Try again."},
 
 		"no unit":            {units("USER", person), inner(createEndpoint, "noAvailableLicenses", "None."), "NO_FREE_UNIT", "None."},
-		"unit, location":     {units("USER", person), inner(createEndpoint, "invalidUsageLocation", ""), "PROHIBITED_IN_USAGE_LOCATION", "It concerns Microsoft 365 E3 (SPE_E3)."},
+		"unit, location":     {units("USER", person), inner(createEndpoint, "invalidUsageLocation", ""), "PROHIBITED_IN_USAGE_LOCATION", "Affected products: Microsoft 365 E3 (SPE_E3)."},
 		"unit, conflict":     {units("USER", person), inner(createEndpoint, "mutuallyExclusiveServicePlans", "Plan "+planTeams+"."), "PLAN_CONFLICT", "Microsoft Teams (TEAMS1)."},
 		"unit, dependency":   {units("USER", person), inner(createEndpoint, "dependencyViolation", "Plan "+planTeams+"."), "PLAN_DEPENDENCY", "Microsoft Teams (TEAMS1)."},
 		"unit, proxy":        {units("USER", person), inner(createEndpoint, "proxyAddressConflict", ""), "PROXY_ADDRESS_CONFLICT", "mail address"},
@@ -113,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		"unit, group":        {units("GROUP", group), inner(createEndpoint, "invalidAssigneeType", "Units of this allotment cannot be assigned to a group."), "GROUP_WITHOUT_UNITS", "cannot be"},
 		"unit, not security": {units("GROUP", group), inner(createEndpoint, "invalidAssigneeType", "Licenses can be assigned to groups that are security enabled only."), "GROUP_NOT_SECURITY_ENABLED", "only"},
 
-		"policy":                 {legacy("USER", person), policy(licenseEndpoint), "REFUSED", "Microsoft Graph says: Tenant policy forbids."},
+		"policy":                 {legacy("USER", person), policy(licenseEndpoint), "REFUSED", "Microsoft Graph: Tenant policy forbids."},
 		"policy, group":          {legacy("GROUP", group), policy(ofGroupEndpoint), "REFUSED", "Tenant policy forbids."},
 		"policy, unit":           {units("USER", person), policy(createEndpoint), "REFUSED", "Tenant policy forbids."},
 		"policy, update":         {update, policy(changeEndpoint), "REFUSED", "Tenant policy forbids."},
@@ -125,8 +125,8 @@ func TestRefusals(t *testing.T) {
 		"update, location": {update, inner(changeEndpoint, "invalidUsageLocation", "The user has no usage location."), "USAGE_LOCATION", "no usage location"},
 		"update, country":  {update, inner(changeEndpoint, "invalidUsageLocation", "Service plan "+planTeams+" cannot be assigned because it is not offered in usage location CN."), "PROHIBITED_IN_USAGE_LOCATION", "Microsoft Teams (TEAMS1) cannot be"},
 		"update, conflict": {update, emulator.Fault{Endpoint: changeEndpoint, Status: 412, Code: "PreconditionFailed", Message: "Changed meanwhile."}, "REFUSED", "Changed meanwhile."},
-		"no message":       {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"Odd","message":""}}`}, "REFUSED", "Its code is Odd."},
-		"nothing":          {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"","message":""}}`}, "REFUSED", "no code"},
+		"no message":       {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"Odd","message":""}}`}, "REFUSED", "Error code: Odd."},
+		"nothing":          {update, emulator.Fault{Endpoint: changeEndpoint, Status: 400, Body: `{"error":{"code":"","message":""}}`}, "REFUSED", "No error code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g.forget()
@@ -184,7 +184,7 @@ func TestProhibitedProducts(t *testing.T) {
 	} {
 		g.tenant.Inject(emulator.Fault{Endpoint: tt.endpoint, Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: tt.sentence})
 		code, message := onlyUserError(t, g.ask("mutation { "+tt.mutation+" }", nil))
-		if code != "PROHIBITED_IN_USAGE_LOCATION" || strings.Contains(message, "It concerns") != (tt.concerns != "") || !strings.Contains(message, tt.concerns) {
+		if code != "PROHIBITED_IN_USAGE_LOCATION" || strings.Contains(message, "Affected products") != (tt.concerns != "") || !strings.Contains(message, tt.concerns) {
 			t.Errorf("%s: %s %s", tt.sentence, code, message)
 		}
 	}
@@ -193,7 +193,7 @@ func TestProhibitedProducts(t *testing.T) {
 	}})
 	g.tenant.Inject(emulator.Fault{Endpoint: licenseEndpoint, Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "Invalid usage location."})
 	_, message := onlyUserError(t, g.ask("mutation { "+strings.ReplaceAll(license, skuE3, missingID)+" }", nil))
-	if !strings.Contains(message, "It concerns NEW_PRODUCT, ") {
+	if !strings.Contains(message, "Affected products: NEW_PRODUCT, ") {
 		t.Error(message)
 	}
 }

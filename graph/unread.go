@@ -142,7 +142,7 @@ func omitted(ctx context.Context, report upstream.Report) gqlerror.List {
 	var errs gqlerror.List
 	for _, endpoint := range slices.Sorted(maps.Keys(report.LeftOut)) {
 		e := PresentError(ctx, &upstream.Error{Kind: upstream.ErrUnreadable, Operation: endpoint, Retryable: true})
-		e.Message = "Microsoft Graph sent elements of a list that are null or have no usable ID. They are missing from the response of " + endpoint + "."
+		e.Message = "Microsoft Graph returned list elements that are null or have no usable ID. They are missing from the response of " + endpoint + "."
 		e.Path, e.Extensions["count"] = nil, report.LeftOut[endpoint]
 		errs = append(errs, e)
 	}

@@ -19,7 +19,7 @@ func rightsKey(holder string, skus, plans []licensing.GUID) (licensing.UsageRigh
 	key := licensing.UsageRightsKey{HolderID: holder, SkuIDs: joined(skus), PlanIDs: joined(plans)}
 	for _, ids := range [][]licensing.GUID{skus, plans} {
 		if len(ids) > maxRightValues || ids != nil && len(ids) == 0 {
-			return key, &upstream.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` take 1 to %d ids each: leave them out for all", maxRightValues)}
+			return key, &upstream.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` accept 1 to %d IDs each: omit them for all", maxRightValues)}
 		}
 	}
 	return key, nil
@@ -49,12 +49,4 @@ func (f *field) usageRights(byKey *loaders.Loader[licensing.UsageRightsKey, []*l
 		return nil, err
 	}
 	return byKey.Get(key)
-}
-
-func (f *field) assignmentsOfRight(u *licensing.UsageRight) ([]*licensing.Assignment, error) {
-	return f.AssignmentsOfRight(u)
-}
-
-func (f *field) allotmentsOfRight(u *licensing.UsageRight) ([]*licensing.Allotment, error) {
-	return f.AllotmentsOfRight(u)
 }

@@ -24,7 +24,7 @@ func (f *field) userStub(any) any { return userStub(arg[*string](f, "id")) }
 func (f *field) findUser(id, name *string) (*licensing.User, error) {
 	switch {
 	case (id == nil) == (name == nil):
-		return nil, &upstream.InputError{Message: "`user` takes either `id` or `userPrincipalName`"}
+		return nil, &upstream.InputError{Message: "`user` requires either `id` or `userPrincipalName`"}
 	case id != nil:
 		guid, err := directoryID(*id)
 		if err != nil {
@@ -141,7 +141,7 @@ func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 		return err
 	}
 	if f.HasLicenseErrors != nil && !*f.HasLicenseErrors {
-		return &upstream.InputError{Message: "`hasLicenseErrors` takes true only: leave it out for everybody"}
+		return &upstream.InputError{Message: "`hasLicenseErrors` must be true: omit it for all users"}
 	}
 	if f.AssignedByGroup == nil {
 		return nil
@@ -181,7 +181,7 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 func statesReadError(user *licensing.User) error {
 	err := user.WhyUnread("licenseAssignmentStates")
 	switch {
-	case err == nil && user.LicenseAssignmentStates == nil: // a user without licenses has an empty list: the service omitted it
+	case err == nil && user.LicenseAssignmentStates == nil: // omitted: a user without licenses has an empty list
 		return upstream.OddValue("User.licenseAssignmentStates")
 	case errors.Is(err, upstream.ErrUnreadable):
 		return nil

@@ -600,7 +600,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		"LICENSEGRAPH_TENANT_ID": "contoso.example", "LICENSEGRAPH_CLIENT_ID": "app",
 	}, "--graph-url="+url, "--authority="+url, "--log-level=debug")
 	status, body := p.get(t, "/readyz")
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"reason":"Microsoft Graph could not answer."`) {
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"reason":"Microsoft Graph is unavailable."`) {
 		t.Errorf("readyz: %d %s", status, body)
 	}
 	if status, body := p.get(t, "/healthz"); status != http.StatusOK {

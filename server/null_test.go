@@ -32,7 +32,7 @@ func TestNullIsRefused(t *testing.T) {
 		"an id of several":     {`query($i:ID="x"){nodes(ids:["` + id + `",$i]){id}}`, `{"i":null}`, "nodes.ids[1] does not take"},
 		"in a fragment":        {`query($i:UUID="` + id + `"){users{nodes{...f}}} fragment f on User{usageRights(skuIds:[$i]){id}}`, `{"i":null}`, "usageRights.skuIds[0] does not take"},
 		"a condition":          {`query($b:Boolean=true){users{nodes{id @skip(if:$b) displayName}}}`, `{"b":null}`, "@skip.if does not take"},
-		"a fraction":           {`query($n:Int){users(first:$n){nodes{id}}}`, `{"n":1.0}`, "$n: the value is not of type Int: write a whole number of 32 bits, without a fraction or an exponent"},
+		"a fraction":           {`query($n:Int){users(first:$n){nodes{id}}}`, `{"n":1.0}`, "$n: the value is not of type Int: use a 32-bit integer without a fraction or an exponent"},
 		"no UUID":              {`mutation($u:[UUID!]!){assignLicense(input:{assignedTo:{id:"` + id + `"},addLicenses:[],removeLicenses:$u}){outcome}}`, `{"u":["` + id + `","zz"]}`, "The variable $u[1] has a value that is no UUID: a UUID looks like 05e9a617-"},
 		"a literal, no UUID":   {`{users(filter:{skuId:"zz"}){nodes{id}}}`, `{}`, "users.filter.skuId has a value that is no UUID: a UUID looks like"},
 		"a number, no UUID":    {`{user(id:"` + id + `"){usageRights(skuIds:5){id}}}`, `{}`, "usageRights.skuIds has a value that is no UUID"},
