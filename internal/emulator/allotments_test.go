@@ -288,7 +288,7 @@ func TestWaitingMembers(t *testing.T) {
 func TestMyAssignments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	me := holder{Kind: tenant.User, At: c.userWhere(func(i int32) bool { return len(c.current().Assigned(holder{At: i})) > 0 })}
+	me := tenant.Ref{Kind: tenant.User, At: c.userWhere(func(i int32) bool { return len(c.current().Assigned(tenant.Ref{At: i})) > 0 })}
 	right := c.current().RightID(c.current().Rights(me)[0])
 	mine := c.current().AssignmentID(c.current().Assigned(me)[0])
 	c.token = c.delegated(c.userID(me.At), "CloudLicensing.Read User-CloudLicensing.Read User.Read")

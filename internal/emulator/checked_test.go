@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/api"
 	"licensegraph/internal/emulator/contract"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
@@ -41,10 +42,10 @@ func startChecked(t TB, opts Options, serve func(TB, *Emulator) *Server) *Server
 func TestEndpointsAreWritten(t *testing.T) {
 	t.Parallel()
 	var v1, beta []string
-	for _, r := range routes {
-		beta = append(beta, r.label)
-		if !r.cloud {
-			v1 = append(v1, r.label)
+	for _, r := range api.Routes() {
+		beta = append(beta, r.Label)
+		if !r.Cloud {
+			v1 = append(v1, r.Label)
 		}
 	}
 	writtenV1, writtenBeta := contract.Endpoints()
@@ -109,17 +110,17 @@ func (x *exchanges) get(uri string) contract.Exchange { return x.ask("GET", uri,
 func sampled(t *testing.T) []contract.Exchange {
 	x := newExchanges(t, Variants{ExpandErrors: "both", PageSize: 3, DirectoryPageSize: 3, Devices: true, RightAllotments: true})
 	user := x.userWhere(func(i int32) bool {
-		return len(x.current().Rights(holder{At: i})) > 0 && len(x.current().Licenses(i)) > 0
+		return len(x.current().Rights(tenant.Ref{At: i})) > 0 && len(x.current().Licenses(i)) > 0
 	})
 	id, group := x.userID(user), x.groupID(x.groupNamed("e5"))
 	rights := "/beta/users/" + id + "/cloudLicensing/usageRights"
-	right := rights + "/" + x.current().RightID(x.current().Rights(holder{At: user})[0])
+	right := rights + "/" + x.current().RightID(x.current().Rights(tenant.Ref{At: user})[0])
 	upset := x.errorWhere(func(e tenant.AssignmentError) bool { _, ok := x.current().RightOf(e); return ok })
 	wrong := "/beta/admin/cloudLicensing/assignmentErrors/" + x.current().ErrorID(upset)
 	pool := pools + "/" + x.current().Pools(skuCopilot)[0].ID
 	one := granted + "/" + x.firstAssignment()
 	token := "/" + x.TenantID() + "/oauth2/v2.0/token"
-	newcomer := body("accountEnabled", true, "displayName", "New", "mailNickname", "new", "userPrincipalName", "new@"+mainDomain, "passwordProfile", row{"password": "p"}, "usageLocation", "DE")
+	newcomer := body("accountEnabled", true, "displayName", "New", "mailNickname", "new", "userPrincipalName", "new@"+tenant.MainDomain, "passwordProfile", row{"password": "p"}, "usageLocation", "DE")
 	list := []contract.Exchange{
 		x.get(pools), x.get(pool), x.get(pools + "?$select=id,allottedUnits,subscriptions"), x.get(pool + "?$expand=waitingMembers($select=id),assignments"),
 		x.get(pools + "?$apply=groupby((skuId,assignableTo), aggregate(allottedUnits with sum as total))"),
@@ -136,7 +137,7 @@ func sampled(t *testing.T) []contract.Exchange {
 		x.ask("POST", "/v1.0/directoryObjects/getByIds", body("ids", ids(id, group, x.deviceID(0))), 200),
 		x.get("/v1.0/users/delta?$select=displayName"), x.get("/v1.0/groups/delta"),
 		x.ask("POST", "/v1.0/$batch", batchOf(get("1", "/users/"+id), get("2", "/subscribedSkus?$select=skuId"), get("3", "/nothing")), 200),
-		x.ask("POST", "/v1.0/users", newcomer, 201), x.ask("DELETE", "/v1.0/users/new@"+mainDomain, "", 204),
+		x.ask("POST", "/v1.0/users", newcomer, 201), x.ask("DELETE", "/v1.0/users/new@"+tenant.MainDomain, "", 204),
 		x.ask("POST", "/v1.0/groups/"+group+"/assignLicense", body("addLicenses", off(), "removeLicenses", off()), 202),
 		x.ask("POST", "/v1.0/users/"+id+"/reprocessLicenseAssignment", "", 200),
 		x.get("/v1.0/users/delta?$deltatoken=latest"), x.get("/v1.0/users?$top=2&$select=id,mail"),
@@ -285,7 +286,7 @@ func TestCheckedIsStrict(t *testing.T) {
 // none does.
 func tenantOf(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if _, ok := parseGUID(first); ok {
+	if _, ok := tenant.ParseGUID(first); ok {
 		return first
 	}
 	return "?"

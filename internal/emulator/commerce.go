@@ -13,6 +13,9 @@ import (
 // purchases end, Exchange gives addresses, and other services hold on to a
 // person's licenses. The control endpoint does it.
 
+// maxAddress is the longest address.
+const maxAddress = 256
+
 // controlAllotment changes the units of an allotment, or the state of its
 // purchases.
 func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
@@ -68,7 +71,7 @@ func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 		}
 		if wanted.ProxyAddresses != nil {
 			for _, address := range wanted.ProxyAddresses {
-				if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxText {
+				if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxAddress {
 					return settings.Wrong("proxyAddresses", "%q is no address", settings.Shortened(address))
 				}
 			}

@@ -200,13 +200,13 @@ func (e *Emulator) controlIndex(*http.Request, []byte) (any, error) {
 	for _, c := range controls {
 		list = append(list, object{"method": c.method, "path": controlPath + c.path, "about": c.about})
 	}
-	return object{"endpoints": list, "tenantId": e.id, "clientId": e.clientID}, nil
+	return object{"endpoints": list, "tenantId": e.id, "clientId": e.entra.ClientID()}, nil
 }
 
 func (e *Emulator) controlFaults(*http.Request, []byte) (any, error) {
 	list := []object{}
 	for _, f := range e.faults.List() {
-		list = append(list, object{"fault": f.Fault, "since": Timestamp(f.Since), "fitted": f.Fit, "met": f.Met})
+		list = append(list, object{"fault": f.Fault, "since": f.Since.UTC().Format(time.RFC3339), "fitted": f.Fit, "met": f.Met})
 	}
 	return object{"faults": list}, nil
 }
@@ -227,7 +227,7 @@ func (e *Emulator) controlInject(r *http.Request, body []byte) (any, error) {
 		}
 		list.Faults = []fault.Fault{f}
 	}
-	if err := e.faults.Inject(e.now(), list.Faults...); errors.Is(err, fault.ErrFull) {
+	if err := e.faults.Inject(e.clock.Now(), list.Faults...); errors.Is(err, fault.ErrFull) {
 		return nil, controlProblem(http.StatusConflict, "tooMany", "%d faults wait already. DELETE %sfaults forgets them.", fault.MaxQueue, controlPath)
 	} else if err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func (e *Emulator) controlVary(r *http.Request, body []byte) (any, error) {
 }
 
 func (e *Emulator) controlClock(*http.Request, []byte) (any, error) {
-	return object{"now": e.now().UTC().Format(time.RFC3339Nano), "ahead": e.clock.Ahead().String()}, nil
+	return object{"now": e.clock.Now().UTC().Format(time.RFC3339Nano), "ahead": e.clock.Ahead().String()}, nil
 }
 
 func (e *Emulator) controlAdvance(r *http.Request, body []byte) (any, error) {
@@ -310,14 +310,14 @@ func (e *Emulator) controlReset(*http.Request, []byte) (any, error) {
 
 func (e *Emulator) controlCounts(*http.Request, []byte) (any, error) {
 	list := object{}
-	for label, n := range e.counts.Totals() {
+	for label, n := range e.traffic.Totals() {
 		list[label] = n
 	}
 	return object{"counts": list}, nil
 }
 
 func (e *Emulator) controlForget(r *http.Request, _ []byte) (any, error) {
-	e.counts.Forget()
+	e.traffic.Forget()
 	return e.controlCounts(r, nil)
 }
 
@@ -330,7 +330,7 @@ func (e *Emulator) controlRequests(r *http.Request, _ []byte) (any, error) {
 		}
 		last = n
 	}
-	log, recording := e.counts.Last(last)
+	log, recording := e.traffic.Last(last)
 	list := []object{}
 	for _, entry := range log {
 		o := maps.Collect(settings.Fields(&entry))
@@ -355,7 +355,7 @@ func (e *Emulator) controlRecord(_ *http.Request, body []byte) (any, error) {
 	if err := settings.Decode(&wanted, "", body); err != nil {
 		return nil, err
 	}
-	e.counts.Keep(wanted.Record)
+	e.traffic.Keep(wanted.Record)
 	return object{"record": wanted.Record}, nil
 }
 
@@ -398,3 +398,5 @@ func (e *Emulator) controlToken(_ *http.Request, body []byte) (any, error) {
 func tokenAnswer(token string, seconds int) (any, error) {
 	return object{"token_type": "Bearer", "access_token": token, "expires_in": seconds}, nil
 }
+
+type object = map[string]any

@@ -239,20 +239,6 @@ func TestCountSegment(t *testing.T) {
 	}
 }
 
-// TestTokens has the examples of Microsoft Learn, "Use the $search query parameter".
-func TestTokens(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"hello world": "hello|world", "HelloWorld": "hello|world", "helloWORLD": "hello|world", "hello.world": "hello|.|world|helloworld",
-		"hello123world": "hello|123|world", "HELLOworld": "helloworld", "HelloWORld": "hello|world", "李四(David Li)": "李四|(|david|李四david|li|)",
-		"O'Connor": "o|'|connor|oconnor", "": "", " - ": "-", "a-": "a|-", "Éa": "éa", "दीपिका": "दीपिका",
-	} {
-		if got := strings.Join(searchTokens(text), "|"); got != want {
-			t.Errorf("%q: %s, want %s", text, got, want)
-		}
-	}
-}
-
 func TestSearchClauses(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

@@ -22,7 +22,7 @@ func (c *client) directory(method, path string, status int, members ...any) repl
 
 func (c *client) newUser(name string, more ...any) string {
 	c.t.Helper()
-	all := append([]any{"displayName", name, "mailNickname", name, "userPrincipalName", name + "@" + mainDomain, "accountEnabled", true,
+	all := append([]any{"displayName", name, "mailNickname", name, "userPrincipalName", name + "@" + tenant.MainDomain, "accountEnabled", true,
 		"passwordProfile", row{"password": "not-a-secret"}}, more...)
 	return str(c.directory("POST", "users", 201, all...).body, "id")
 }
@@ -57,7 +57,7 @@ func TestLocation(t *testing.T) {
 func TestAddressConflict(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	taker := c.newUser("taker", "usageLocation", "DE", "mail", "wanted@"+mainDomain)
+	taker := c.newUser("taker", "usageLocation", "DE", "mail", "wanted@"+tenant.MainDomain)
 	user := c.newUser("wanted", "usageLocation", "DE")
 	assign := body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off())
 	uri := "/beta/users/" + user + "/cloudLicensing/assignments"
@@ -76,7 +76,7 @@ func TestAddressConflict(t *testing.T) {
 		t.Errorf("afterwards: %v", got)
 	}
 	// Now the mailbox has the address.
-	if r := c.directory("PATCH", "users/"+taker, 400, "mail", "wanted@"+mainDomain); rows(r.body["error"].(row), "details")[0]["target"] != "proxyAddresses" {
+	if r := c.directory("PATCH", "users/"+taker, 400, "mail", "wanted@"+tenant.MainDomain); rows(r.body["error"].(row), "details")[0]["target"] != "proxyAddresses" {
 		t.Errorf("%s", r.raw)
 	}
 	c.write("POST", "/v1.0/users/"+user+"/assignLicense", assign, 200)
@@ -174,7 +174,7 @@ func TestRefusedDirectoryWrites(t *testing.T) {
 	user, group := c.userID(0), c.groupID(0)
 	c.newUser("taken")
 	person := func(more ...any) []any {
-		return append([]any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + mainDomain, "accountEnabled", true, "passwordProfile", row{"password": "x"}}, more...)
+		return append([]any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + tenant.MainDomain, "accountEnabled", true, "passwordProfile", row{"password": "x"}}, more...)
 	}
 	for name, tt := range map[string]struct {
 		method, path string
@@ -182,8 +182,8 @@ func TestRefusedDirectoryWrites(t *testing.T) {
 		members      []any
 	}{
 		"no name":               {"POST", "users", 400, []any{"accountEnabled", true}},
-		"no password":           {"POST", "users", 400, []any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + mainDomain, "accountEnabled", true}},
-		"name of another":       {"POST", "users", 400, person("userPrincipalName", "TAKEN@"+mainDomain)},
+		"no password":           {"POST", "users", 400, []any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + tenant.MainDomain, "accountEnabled", true}},
+		"name of another":       {"POST", "users", 400, person("userPrincipalName", "TAKEN@"+tenant.MainDomain)},
 		"foreign domain":        {"POST", "users", 400, person("userPrincipalName", "a@elsewhere.example")},
 		"unknown property":      {"PATCH", "users/" + user, 400, []any{"colour", "red"}},
 		"read-only property":    {"PATCH", "users/" + user, 400, []any{"assignedLicenses", off()}},

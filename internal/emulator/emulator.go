@@ -1,8 +1,6 @@
 package emulator
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/api"
 	"licensegraph/internal/emulator/clock"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/settings"
@@ -58,36 +57,25 @@ const Immediately = settings.Immediately
 // Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
 // use.
 type Emulator struct {
-	store *store.Store
-
-	groupChanges map[tenant.GUID]groupChanged // the last ones, for Variants.LostUpdates; under the lock of a write
-	changesOf    int64                        // the epoch of the tenant that they are of
-
-	dice     dice
 	id       string // of the tenant
 	users    int
 	state    io.ReadSeeker // Options.State
-	resets   sync.Mutex    // of who reads it
+	resets   sync.Mutex    // of state
 	clock    *clock.Clock
-	now      func() time.Time // of the clock
+	dice     tenant.Dice
 	variants atomic.Pointer[settings.Variants]
 	answers  atomic.Int64 // numbers request ids
-	reads    atomic.Int64 // of usage rights, for Variants.UsageRightFailures
-	batches  atomic.Int64 // for Variants.RawParts
-	faults   *fault.Queue
-	throttle throttle.Meter
-	counts   *traffic.Log
-	// observer looks at each answer after it was written; nil: nobody does.
+
+	store   *store.Store
+	faults  *fault.Queue
+	limits  throttle.Meter
+	traffic traffic.Log
+	entra   *signin.Entra
+	graph   *api.Endpoints
+	// observer gets each answer after it was written; nil = there is none.
 	observer func(*wire.Call, http.ResponseWriter, *http.Request, *wire.Answer)
 
 	controlFor string // Options.Control
-
-	clientID string
-	linkKey  []byte
-	links    cipher.AEAD // of linkKey, seals next links
-
-	entra  *signin.Entra
-	tokens *signin.Entra
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
@@ -119,34 +107,21 @@ func Open(opts Options) (*Emulator, error) {
 	} else {
 		t = tenant.New(opts.Seed, opts.Users)
 	}
-	d, c := t.Dice(), clock.New(opts.Now)
+	c := clock.New(opts.Now)
 	e := &Emulator{
-		store:      store.New(t, c.Now),
-		dice:       d,
-		id:         t.ID(),
-		users:      opts.Users,
-		state:      opts.State,
-		clock:      c,
-		now:        c.Now,
-		counts:     &traffic.Log{},
-		faults:     fault.NewQueue(isLabel),
-		clientID:   d.GUID("client", 0).String(),
-		linkKey:    []byte(d.LongID("link key", 0))[:32],
-		controlFor: opts.Control,
-	}
-	block, err := aes.NewCipher(e.linkKey)
-	if err == nil {
-		e.links, err = cipher.NewGCM(block)
-	}
-	if err != nil {
-		panic(err) // The key has the right length.
+		id: t.ID(), users: opts.Users, state: opts.State, clock: c, dice: t.Dice(),
+		store: store.New(t, c.Now), faults: fault.NewQueue(api.IsLabel), controlFor: opts.Control,
 	}
 	e.SetVariants(opts.Variants)
-	e.counts.Keep(opts.Record)
+	e.traffic.Keep(opts.Record)
 	e.entra = signin.New(signin.Config{
-		TenantID: e.id, Dice: e.dice, Now: e.now, Variants: e.variants.Load, Store: e.store, Faults: e.faults, KnownScope: isScope, Options: opts.SignIn,
+		TenantID: e.id, Dice: e.dice, Now: c.Now, Variants: e.variants.Load, Store: e.store, Faults: e.faults,
+		KnownScope: api.IsScope, Options: opts.SignIn,
 	})
-	e.tokens, e.clientID = e.entra, e.entra.ClientID()
+	e.graph = api.New(api.Config{
+		TenantID: e.id, ClientID: e.entra.ClientID(), Dice: e.dice, Store: e.store, Tokens: e.entra, Faults: e.faults,
+		Limits: &e.limits, Traffic: &e.traffic,
+	})
 	return e, nil
 }
 
@@ -169,7 +144,7 @@ func (e *Emulator) Reset() {
 // replace puts another tenant in place. Delta tokens of the one before end.
 func (e *Emulator) replace(t *tenant.Tenant) {
 	e.store.Replace(t)
-	e.throttle.Forget()
+	e.limits.Forget()
 }
 
 // DelegatedToken is a token to Graph of a signed-in person with these
@@ -221,7 +196,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := e.newCall(r)
 	a := e.answer(c, r)
-	e.counts.Add(c.Label, traffic.Count{Requests: 1, ResourceUnits: a.Units, Bytes: int64(len(a.Body))}, traffic.Request{
+	e.traffic.Add(c.Label, traffic.Count{Requests: 1, ResourceUnits: a.Units, Bytes: int64(len(a.Body))}, traffic.Request{
 		Method: r.Method, URL: r.URL.RequestURI(), Body: c.Body, Status: a.Status,
 	})
 	a.Write(w, c)

@@ -3,6 +3,7 @@ package emulator
 import (
 	"fmt"
 
+	"licensegraph/internal/emulator/api"
 	"licensegraph/internal/emulator/fault"
 )
 
@@ -13,11 +14,11 @@ import (
 // or a JSON object. A comma separates two of them only where a name and = follow;
 // header.Location, inner.code, set.state and add.x are members of objects; a name
 // without a value is true.
-func ParseFault(text string) (Fault, error) { return fault.Parse(text, isLabel) }
+func ParseFault(text string) (Fault, error) { return fault.Parse(text, api.IsLabel) }
 
 // Inject adds a fault to the end of the queue. It panics if the fault is wrong or empty, or a thousand faults wait already.
 func (e *Emulator) Inject(f Fault) {
-	if err := e.faults.Inject(e.now(), f); err != nil {
+	if err := e.faults.Inject(e.clock.Now(), f); err != nil {
 		panic(fmt.Errorf("emulator: %w", err))
 	}
 }

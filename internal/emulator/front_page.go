@@ -4,31 +4,12 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
-	"strings"
 
+	"licensegraph/internal/emulator/api"
 	"licensegraph/internal/emulator/signin"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
-
-// missing is what Microsoft Graph has near this surface and the emulator has not. It
-// answers 501 where its address or name is known, see [notImplemented].
-var missing = []string{
-	"Purchases (directory/subscriptions), usage reports (reports, copilot, admin/reportSettings), audit logs (auditLogs), organization, mailbox settings.",
-	"Other workloads: mail, files, teams, devices management and so on.",
-	"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoring, open and schema extensions, $ref of anything but members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
-	"Of cloudLicensing, what only Microsoft's list of permissions has: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
-	"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
-	strings.Join(otherCalls, ", ") + ".",
-	"A property by its own path (users/{id}/displayName), and lists of users of one type other than agents.",
-	"In bodies: " + strings.Join(takenOfUsers, ", ") + " of users; " + strings.Join(takenOfGroups, ", ") + ", DynamicMembership and a later securityEnabled of groups; managers and owners (manager@odata.bind, owners@odata.bind).",
-	"Properties of users: " + strings.Join(otherUserProperties, ", ") + ".",
-	"Properties of groups: " + strings.Join(otherGroupProperties, ", ") + ".",
-	"Change notifications (subscriptions). Changes are told by delta queries of users and groups alone.",
-	"$metadata, /$value, and $skip, $format and $compute, which the endpoints below do not document either.",
-	"Dynamic groups, nested groups that license (only direct members are licensed, as in the service), and administrative units.",
-	"Multi-factor sign-in, consent pages and conditional access, except as a refusal on request (variant onBehalfOf).",
-	"Several tenants in one process: start one process for each.",
-}
 
 // frontPage is what a person finds at the root: what is here and what is not.
 func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
@@ -37,22 +18,21 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 	}
 	type endpoint struct{ Method, Path, Version, Application, Delegated, When, Basic string }
 	var endpoints []endpoint
-	for i := range routes {
-		r := &routes[i]
-		one := endpoint{Method: r.method, Path: r.template, Version: "both"}
-		if r.cloud {
+	for _, r := range api.Routes() {
+		one := endpoint{Method: r.Method, Path: r.Template, Version: "both"}
+		if r.Cloud {
 			one.Version = "beta"
 		}
-		if len(r.app) > 0 && !r.me {
-			one.Application = r.app[0]
+		if len(r.App) > 0 && !r.Me {
+			one.Application = r.App[0]
 		}
-		if len(r.scopes) > 0 {
-			one.Delegated = r.scopes[0]
+		if len(r.Scopes) > 0 {
+			one.Delegated = r.Scopes[0]
 		}
-		if len(r.basic) > 0 {
-			one.Basic = r.basic[0]
+		if len(r.Basic) > 0 {
+			one.Basic = r.Basic[0]
 		}
-		if r.there != nil && !r.there(c.Variants) {
+		if r.There != nil && !r.There(c.Variants) {
 			one.When = "switched off: see the variants"
 		}
 		endpoints = append(endpoints, one)
@@ -63,8 +43,8 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 	}
 	var b bytes.Buffer
 	err := frontTemplate.Execute(&b, map[string]any{
-		"Base": c.Base, "Tenant": e.id, "Domain": mainDomain, "Client": e.clientID, "Secret": e.entra.ClientSecret(), "Public": e.entra.PublicClientID(), "Password": signin.Password,
-		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": missing, "Controls": controls, "Control": controlPath, "Steered": e.controlFor != "off",
+		"Base": c.Base, "Tenant": e.id, "Domain": tenant.MainDomain, "Client": e.entra.ClientID(), "Secret": e.entra.ClientSecret(), "Public": e.entra.PublicClientID(), "Password": signin.Password,
+		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": api.Missing(), "Controls": controls, "Control": controlPath, "Steered": e.controlFor != "off",
 	})
 	if err != nil {
 		panic(err) // The template and what goes into it are our own.

@@ -159,7 +159,7 @@ const (
 
 // sign makes an access token with claims beside those that all have; nil removes one.
 func (e *Emulator) sign(claims jwt.MapClaims) string {
-	return e.entra.Sign(&wire.Call{Base: "http://graph", Date: e.now(), RequestID: "test"}, claims)
+	return e.entra.Sign(&wire.Call{Base: "http://graph", Date: e.clock.Now(), RequestID: "test"}, claims)
 }
 
 // certificates are those of the published signing keys.
@@ -201,3 +201,40 @@ func thumbprint(der []byte) string {
 	sum := sha1.Sum(der)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
+
+// What Graph documents of its endpoints.
+const (
+	allotmentSet  = "admin/cloudLicensing/allotments"
+	allotmentBind = "allotment@odata.bind"
+	assigneeBind  = "assignedTo@odata.bind"
+	disabledPlans = "disabledServicePlanIds"
+	membersBind   = "members@odata.bind"
+	batchLabel    = "POST /$batch"
+	maxParts      = 20
+	maxIDs        = 1000
+	maxBound      = 20
+)
+
+// What the emulator decides for itself about its endpoints.
+const (
+	maxLicenses     = 100
+	maxPlans        = 1000
+	maxDeltaMembers = 200
+	maxValueLength  = 120
+	maxRaw          = wire.MaxURL - 1<<10
+)
+
+// agentPermissions are good for the users that are agents, and for no others.
+var agentPermissions = []string{"AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy"}
+
+// otherCalls are calls of Graph that the emulator does not have.
+var otherCalls = []string{
+	"POST users/getByIds", "POST users/validatePassword", "POST users/validateProperties", "POST groups/getByIds", "POST groups/validateProperties",
+	"GET groups/{id}/members/$ref", "GET groups/{id}/membersWithLicenseErrors/$count",
+}
+
+const (
+	allotmentRef = "PUT assignments/{id}/allotment/$ref"
+	assigneeRef  = "PUT assignments/{id}/assignedTo/$ref"
+	poolOwner    = "allotments/{id}/owner"
+)

@@ -3,7 +3,6 @@ package emulator
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"licensegraph/internal/emulator/exchange"
 	"licensegraph/internal/emulator/settings"
@@ -27,12 +26,8 @@ func (e *Emulator) exchange(c *wire.Call, header http.Header, r *http.Request, a
 		Base: c.Base, Method: r.Method, URL: r.URL.RequestURI(), RequestHeader: r.Header, Request: c.Body,
 		Status: a.Status, Header: header, Body: a.Body,
 		Reading: reading(c.Variants),
-		First: func(token string) (string, bool) {
-			var d deltaState
-			ok := e.unseal(token, &d)
-			return d.Query, ok && strings.HasSuffix(d.Path, "/delta")
-		},
-		Skip: func(id string) bool { return slices.Contains(a.FaultyParts, id) },
+		First:   e.graph.FirstQuery,
+		Skip:    func(id string) bool { return slices.Contains(a.FaultyParts, id) },
 	}
 	if a.Permissions != nil {
 		x.Permissions = slices.Concat([]string{""}, a.Permissions)

@@ -117,13 +117,17 @@ func fieldsOf(cell string) func(yield func(string) bool) {
 	}
 }
 
-// testSources is the text of each test of this package by name, and of the parts of
+// testSources is the text of each test of this package and of those below by name, and of the parts of
 // TestOpenPoints by name and number.
 func testSources(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*_test.go", "*/*_test.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	sources := map[string]string{}
 	for _, name := range files {

@@ -12,11 +12,11 @@ import (
 func TestReadPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
-	i := c.userWhere(func(i int32) bool { return len(c.current().Assigned(holder{At: i})) > 0 })
+	i := c.userWhere(func(i int32) bool { return len(c.current().Assigned(tenant.Ref{At: i})) > 0 })
 	person := "/beta/users/" + c.userID(i) + "/cloudLicensing/"
-	own := c.current().AssignmentID(c.current().Assigned(holder{At: i})[0])
-	right := c.current().RightID(c.current().Rights(holder{Kind: tenant.User, At: i})[0])
-	e5 := holder{Kind: tenant.GroupKind, At: c.groupNamed("e5")}
+	own := c.current().AssignmentID(c.current().Assigned(tenant.Ref{At: i})[0])
+	right := c.current().RightID(c.current().Rights(tenant.Ref{Kind: tenant.User, At: i})[0])
+	e5 := tenant.Ref{Kind: tenant.GroupKind, At: c.groupNamed("e5")}
 	group := "/beta/groups/" + c.of("e5") + "/cloudLicensing/"
 	groupOwn := c.current().AssignmentID(c.current().Assigned(e5)[0])
 	groupRight := c.current().RightID(c.current().Rights(e5)[0])

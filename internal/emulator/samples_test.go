@@ -180,7 +180,7 @@ func (c *client) waitingDevice() string {
 	c.write("POST", "/beta/groups/"+group+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(noSku, 0)), disabledPlans, off()), 201)
 	c.SetVariants(before)
 	for i, d := range c.current().Devices() {
-		if len(c.current().WaitsOf(holder{Kind: tenant.DeviceKind, At: int32(i)})) > 0 {
+		if len(c.current().WaitsOf(tenant.Ref{Kind: tenant.DeviceKind, At: int32(i)})) > 0 {
 			return d.ID.String()
 		}
 	}

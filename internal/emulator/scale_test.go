@@ -39,7 +39,7 @@ func (s *scaled) ask(tb testing.TB, method, uri, body string, want int) *recorde
 // requests are those whose cost is that of the page they answer.
 func (s *scaled) requests() map[string]string {
 	e := s.e
-	person := e.userID(e.userWhere(func(i int32) bool { return len(e.current().Rights(holder{At: i})) == 2 }))
+	person := e.userID(e.userWhere(func(i int32) bool { return len(e.current().Rights(tenant.Ref{At: i})) == 2 }))
 	group := "/groups/" + e.groupID(e.groupNamed("e3-emea"))
 	x := e.errorWhere(func(x tenant.AssignmentError) bool { return x.Sku == skuF3 })
 	pool := pools + "/" + e.current().Pools(skuCopilot)[0].ID

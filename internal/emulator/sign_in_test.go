@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -121,7 +122,7 @@ func TestTokenClaims(t *testing.T) {
 func (c *client) assertion(claims jwt.MapClaims, method jwt.SigningMethod, header map[string]any) string {
 	c.t.Helper()
 	c.Certificate()
-	now := c.now()
+	now := c.clock.Now()
 	all := jwt.MapClaims{
 		"aud": c.URL + "/" + c.TenantID() + "/oauth2/v2.0/token", "iss": c.ClientID(), "sub": c.ClientID(),
 		"jti": rand.Text(), "nbf": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(),
@@ -161,7 +162,7 @@ func TestClientAssertion(t *testing.T) {
 	cert, _ := c.pair()
 	whole := sha256.Sum256(cert.Raw)
 	short := map[string]any{"x5t": thumbprint(cert.Raw)}
-	now := c.now()
+	now := c.clock.Now()
 	for _, tt := range []struct {
 		name, assertion, want string
 	}{
@@ -246,7 +247,7 @@ func TestForeignCertificate(t *testing.T) {
 		c := start(t, opts)
 		token := jwt.NewWithClaims(jwt.SigningMethodPS256, jwt.MapClaims{
 			"aud": c.URL + "/" + c.TenantID() + "/oauth2/v2.0/token", "iss": c.ClientID(), "sub": c.ClientID(), "jti": "1",
-			"nbf": c.now().Unix(), "exp": c.now().Add(time.Minute).Unix(),
+			"nbf": c.clock.Now().Unix(), "exp": c.clock.Now().Add(time.Minute).Unix(),
 		})
 		token.Header["x5t#S256"] = wire.Digest(string(cert.Raw))
 		signed, err := token.SignedString(key)
@@ -273,7 +274,7 @@ func TestFederatedCredential(t *testing.T) {
 	set := wire.Encode(object{"keys": []object{{"kty": "EC", "crv": "P-256", "kid": "k", "x": encoded(point[1:33]), "y": encoded(point[33:])}}})
 	c := start(t, Options{Users: 10, SignIn: SignIn{Federated: []Federated{{Issuer: "https://ci.example", Subject: "repo:a", Keys: set}}}})
 	sign := func(kid string, key *ecdsa.PrivateKey, pairs ...string) url.Values {
-		all := jwt.MapClaims{"iss": "https://ci.example", "sub": "repo:a", "aud": "api://AzureADTokenExchange", "exp": c.now().Add(time.Hour).Unix()}
+		all := jwt.MapClaims{"iss": "https://ci.example", "sub": "repo:a", "aud": "api://AzureADTokenExchange", "exp": c.clock.Now().Add(time.Hour).Unix()}
 		for i := 0; i < len(pairs); i += 2 {
 			all[pairs[i]] = pairs[i+1]
 		}
@@ -357,10 +358,10 @@ func TestDiscoveryDocuments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
 	for tenant, want := range map[string][2]string{
-		c.TenantID():    {c.TenantID(), c.TenantID()},
-		mainDomain:      {c.TenantID(), c.TenantID()},
-		"common":        {"common", "{tenantid}"},
-		"organizations": {"organizations", "{tenantid}"},
+		c.TenantID():      {c.TenantID(), c.TenantID()},
+		tenant.MainDomain: {c.TenantID(), c.TenantID()},
+		"common":          {"common", "{tenantid}"},
+		"organizations":   {"organizations", "{tenantid}"},
 	} {
 		doc := c.ok("/" + tenant + "/v2.0/.well-known/openid-configuration")
 		if str(doc, "authorization_endpoint") != c.URL+"/"+want[0]+"/oauth2/v2.0/authorize" || str(doc, "issuer") != c.URL+"/"+want[1]+"/v2.0" {
@@ -789,7 +790,7 @@ func TestLeavers(t *testing.T) {
 		func(id string) { c.directory("DELETE", "users/"+id, 204) },
 	} {
 		id := c.newUser("leaver")
-		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {"leaver@" + mainDomain}, "password": {Password}, "scope": {"openid offline_access"}}
+		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {"leaver@" + tenant.MainDomain}, "password": {Password}, "scope": {"openid offline_access"}}
 		r := c.postForm(form)
 		if r.status != 200 {
 			t.Fatalf("%d %s", r.status, r.raw)
@@ -916,10 +917,10 @@ func TestDirectoryRoles(t *testing.T) {
 	}
 	old := str(c.ok("/v1.0/users/"+me), "userPrincipalName")
 	before := c.DelegatedToken(me, "User.Read", "CloudLicensing.Read")
-	name(me, "renamed@"+mainDomain)
+	name(me, "renamed@"+tenant.MainDomain)
 	name(someone, old)
 	c.token = before
-	for as, want := range map[string]int{old: 403, "RENAMED@" + mainDomain: 200, me: 200} {
+	for as, want := range map[string]int{old: 403, "RENAMED@" + tenant.MainDomain: 200, me: 200} {
 		if r := c.get("/beta/users/" + as + "/cloudLicensing/usageRights"); r.status != want {
 			t.Errorf("as %s: %d %s", as, r.status, r.raw)
 		}

@@ -10,26 +10,27 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
 )
 
 // TestKeys names people with a key in parentheses, which is the only way for a name
 // that begins with a dollar.
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	name := "$o'neil#EXT#@" + mainDomain
+	name := "$o'neil#EXT#@" + tenant.MainDomain
 	c := start(t, Options{State: strings.NewReader(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "` + name + `"}]}`)})
-	plain, doubled := "$o'neil%23EXT%23@"+mainDomain, "$o''neil%23EXT%23@"+mainDomain
+	plain, doubled := "$o'neil%23EXT%23@"+tenant.MainDomain, "$o''neil%23EXT%23@"+tenant.MainDomain
 	for path, status := range map[string]int{
 		"/v1.0/users('" + doubled + "')":                            200,
 		"/v1.0/users(%27" + doubled + "%27)":                        200,
 		"/beta/users('" + doubled + "')/licenseDetails":             200,
 		"/beta/users('" + doubled + "')/cloudLicensing/usageRights": 200,
 		"/v1.0/users/" + plain:                                      400,
-		"/v1.0/users/%24o'neil%23EXT%23@" + mainDomain:              400,
+		"/v1.0/users/%24o'neil%23EXT%23@" + tenant.MainDomain:       400,
 		"/v1.0/users/" + plain + "/licenseDetails":                  400,
 		"/v1.0/users('" + plain + "')":                              400,
 		"/v1.0/users('')":                                           400,
-		"/v1.0/users('nobody@" + mainDomain + "')":                  404,
+		"/v1.0/users('nobody@" + tenant.MainDomain + "')":           404,
 	} {
 		if r := c.get(path); r.status != status {
 			t.Errorf("%s: %d %s, want %d", path, r.status, r.raw, status)
@@ -136,7 +137,7 @@ func TestSensitiveActions(t *testing.T) {
 				method string
 				body   []any
 			}{
-				{"PATCH", []any{"accountEnabled", true}}, {"PATCH", []any{"userPrincipalName", "other@" + mainDomain}}, {"PATCH", []any{"mobilePhone", "+1 555 0100"}}, {"DELETE", nil},
+				{"PATCH", []any{"accountEnabled", true}}, {"PATCH", []any{"userPrincipalName", "other@" + tenant.MainDomain}}, {"PATCH", []any{"mobilePhone", "+1 555 0100"}}, {"DELETE", nil},
 			} {
 				want := 204
 				if may[at] == '.' {
@@ -236,9 +237,9 @@ func TestNames(t *testing.T) {
 	long := strings.Repeat("a", 64)
 	for property, values := range map[string]map[string]int{
 		"userPrincipalName": {
-			"a.b-c_d!e#f^g~h'1@" + mainDomain: 204, "x@asia." + mainDomain: 204, "x@" + strings.ToUpper(mainDomain): 204, long + "@" + mainDomain: 204,
-			long + "a@" + mainDomain: 400, "a b@" + mainDomain: 400, "jürgen@" + mainDomain: 400, "a@b@" + mainDomain: 400, "a.@" + mainDomain: 400, "a+b@" + mainDomain: 400,
-			"a/b@" + mainDomain: 400, "a%@" + mainDomain: 400, "@" + mainDomain: 400, "plain": 400, "x@": 400, "x@emea." + mainDomain: 400, "x@elsewhere.example": 400, "x@partner.example": 400,
+			"a.b-c_d!e#f^g~h'1@" + tenant.MainDomain: 204, "x@asia." + tenant.MainDomain: 204, "x@" + strings.ToUpper(tenant.MainDomain): 204, long + "@" + tenant.MainDomain: 204,
+			long + "a@" + tenant.MainDomain: 400, "a b@" + tenant.MainDomain: 400, "jürgen@" + tenant.MainDomain: 400, "a@b@" + tenant.MainDomain: 400, "a.@" + tenant.MainDomain: 400, "a+b@" + tenant.MainDomain: 400,
+			"a/b@" + tenant.MainDomain: 400, "a%@" + tenant.MainDomain: 400, "@" + tenant.MainDomain: 400, "plain": 400, "x@": 400, "x@emea." + tenant.MainDomain: 400, "x@elsewhere.example": 400, "x@partner.example": 400,
 		},
 		"mailNickname":  {"a.b!#$%&'*+-/=?^_`{|}~": 204, long: 204, long + "a": 400, "a b": 400, "a@b": 400, "a(b": 400, `a\b`: 400, "a[b": 400, `a"b`: 400, "a;b": 400, "a:b": 400, "a<b": 400, "a,b": 400, "ü": 400, "a\tb": 400},
 		"usageLocation": {"DE": 204, "AX": 204, "SS": 204, "ZZ": 400, "XX": 400, "UK": 400, "EU": 400, "YU": 400, "de": 400, "D": 400, "": 400, "AA": 400, ",A": 400},
@@ -258,7 +259,7 @@ func TestNames(t *testing.T) {
 	c.directory("PATCH", "users/ada@contoso.example", 400, "userPrincipalName", "ada@tailspin.example")
 	c.directory("PATCH", "users/ada@contoso.example", 400, "userPrincipalName", "ada@toso.example")
 	c.directory("PATCH", "users/ada@contoso.example", 204, "userPrincipalName", "lovelace@CONTOSO.example")
-	c.directory("PATCH", "users/lovelace@contoso.example", 204, "userPrincipalName", "ada@"+mainDomain)
+	c.directory("PATCH", "users/lovelace@contoso.example", 204, "userPrincipalName", "ada@"+tenant.MainDomain)
 }
 
 // TestNicknames: those of Microsoft 365 groups are unique.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"licensegraph/internal/emulator/tenant"
 )
 
 // TestTenantAgreesWithItself reads the whole tenant over the wire and checks
@@ -358,7 +360,7 @@ func checkMessage(t *testing.T, e, product, user row, have map[string]bool, fres
 	t.Helper()
 	var ids []string
 	for _, word := range strings.FieldsFunc(str(e, "message"), func(r rune) bool { return r == ' ' || r == ',' || r == '.' }) {
-		if _, ok := parseGUID(word); ok {
+		if _, ok := tenant.ParseGUID(word); ok {
 			ids = append(ids, word)
 		}
 	}

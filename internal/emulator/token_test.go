@@ -82,7 +82,7 @@ func TestTokenEndpoint(t *testing.T) {
 	if r := c.do("POST", path, form("client_id", "", "client_secret", "").Encode(), "Content-Type", formType, "Authorization", basic); r.status != 200 {
 		t.Errorf("Basic: %d %s", r.status, r.raw)
 	}
-	if r := c.do("POST", "/"+mainDomain+"/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); r.status != 200 {
+	if r := c.do("POST", "/"+tenant.MainDomain+"/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); r.status != 200 {
 		t.Errorf("tenant by domain: %d %s", r.status, r.raw)
 	}
 	if r := c.do("POST", "/elsewhere.example/oauth2/v2.0/token", form().Encode(), "Content-Type", formType); refusedWith(r) != "invalid_request 90002" {
@@ -190,7 +190,7 @@ func TestRoles(t *testing.T) {
 		"errors": errs, "assignee": errs + "/" + c.current().ErrorID(c.errors()[0]) + "/assignedTo",
 		"rights": "/beta/users/" + user + "/cloudLicensing/usageRights",
 		"users":  "/v1.0/users", "groups": "/v1.0/groups", "skus": "/v1.0/subscribedSkus",
-		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.current().RightID(c.current().Rights(holder{Kind: tenant.GroupKind, At: c.groupNamed("warehouse")})[0]),
+		"shared": "/beta/groups/" + group + "/cloudLicensing/usageRights", "one": "/beta/groups/" + group + "/cloudLicensing/usageRights/" + c.current().RightID(c.current().Rights(tenant.Ref{Kind: tenant.GroupKind, At: c.groupNamed("warehouse")})[0]),
 		"members": "/v1.0/groups/" + group + "/membersWithLicenseErrors",
 	}
 	for role, allowed := range map[string]string{

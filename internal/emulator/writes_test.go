@@ -299,7 +299,7 @@ func TestQueueInOrder(t *testing.T) {
 	reading := c.of("reading")
 	var ids []string
 	for i := range c.current().Users(-1) {
-		in := c.current().IsMember(c.current().Group(c.groupNamed("reading")), holder{At: i})
+		in := c.current().IsMember(c.current().Group(c.groupNamed("reading")), tenant.Ref{At: i})
 		l := c.current().Licenses(i)
 		if in || c.current().User(i).Text("usageLocation") == "CN" || len(l) != 1 || l[0].Sku != skuE5 {
 			continue
@@ -406,7 +406,7 @@ func TestAssignLicense(t *testing.T) {
 	guest := items(c.ok("/v1.0/users?$filter=userType eq 'Guest'&$top=1"))[0]
 	inherited := ""
 	for i := range c.current().Users(-1) {
-		if l := c.current().Licenses(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.current().Assigned(holder{At: i})) == 0 {
+		if l := c.current().Licenses(i); len(l) > 0 && l[0].Sku == skuE3 && len(c.current().Assigned(tenant.Ref{At: i})) == 0 {
 			inherited = c.userID(i)
 			break
 		}

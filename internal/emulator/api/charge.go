@@ -1,0 +1,62 @@
+package api
+
+import (
+	"cmp"
+
+	"licensegraph/internal/emulator/throttle"
+	"licensegraph/internal/emulator/wire"
+)
+
+// cost is the price of the call in resource units.
+func (c *call) cost() int {
+	switch {
+	case c.route == nil || c.Label == batchLabel:
+		return 0
+	case c.route.Cloud:
+		return 1 // Its limits are not published.
+	case c.route.Template == "/directoryObjects/getByIds": // 2 with $select.
+		if c.query.Has("$select") {
+			return 2
+		}
+		return 5
+	}
+	return throttle.Price(max(c.route.units, 1), c.query)
+}
+
+// price is what the call costs if it succeeds, before its options are checked.
+func (c *call) price() int {
+	values, err := c.named(c.RawQuery)
+	if err != nil {
+		values = nil // The call will be refused, and cost nothing.
+	}
+	asked := c.query
+	c.query = values
+	units := c.cost()
+	c.query = asked
+	return units
+}
+
+// throttled charges the call. Parts of a batch are charged one by one, the batch
+// itself is not: Microsoft Learn, "Microsoft Graph throttling guidance".
+func (e *Endpoints) throttled(c *call) *wire.Problem {
+	if c.Variants.Throttling.Off || c.Label == batchLabel {
+		return nil
+	}
+	units := c.price()
+	d := throttle.Demand{App: cmp.Or(c.who.app, e.clientID), Date: c.Date, Header: c.Header, Units: units}
+	if r := c.route; r != nil {
+		d.Cloud, d.Writes = r.Cloud, r.writes && r.Method == c.Method // otherwise it is refused
+	}
+	c.charged = e.limits.Ask(d, c.Variants.Throttling, c.tenant.UserCount())
+	if !c.charged.Refused {
+		return nil
+	}
+	c.refusedUnits = units
+	return c.charged.Problem(d.App, e.id)
+}
+
+// settle gives back what the answer did not cost, and warns a caller that is near its limit.
+func (e *Endpoints) settle(c *call, a *wire.Answer) {
+	e.limits.Settle(c.charged, a.Units)
+	c.charged.Warn(a)
+}

@@ -1,0 +1,24 @@
+package api
+
+import (
+	"net/http"
+
+	"licensegraph/internal/emulator/wire"
+)
+
+// preflight answers the question that a browser asks before a page's request,
+// Fetch Standard, "CORS-preflight request". Graph lets all origins in: what
+// protects it is the token.
+func preflight(c *wire.Call) (wire.Answer, bool) {
+	asked := c.Header.Get("Access-Control-Request-Method")
+	if c.Method != http.MethodOptions || c.Header.Get("Origin") == "" || asked == "" {
+		return wire.Answer{}, false
+	}
+	a := wire.Answer{Status: http.StatusOK, Plain: true}
+	a.Set("Access-Control-Allow-Methods", asked)
+	if names := c.Header.Get("Access-Control-Request-Headers"); names != "" {
+		a.Set("Access-Control-Allow-Headers", names)
+	}
+	a.Set("Access-Control-Max-Age", "3600")
+	return a, true
+}

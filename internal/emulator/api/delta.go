@@ -1,0 +1,326 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// deltaLifetime is how long a delta token works, by Microsoft Learn, "Use delta
+// query to track changes in Microsoft Graph data".
+const deltaLifetime = 7 * 24 * time.Hour
+
+const (
+	deltaPage        = 100 // objects on a page of changes
+	maxDeltaMembers  = 200 // members of a group on one page; the group comes again with the rest
+	maxDeltaFiltered = 50  // ids that a delta query can be about
+)
+
+// deltaState is what a link of a delta query carries.
+type deltaState struct {
+	Query  string `json:"q"`
+	Epoch  int64  `json:"e"` // which tenant it is about: another one after a reset
+	Since  int    `json:"s"` // the last change that is known
+	Until  int    `json:"u"` // on the way through changes: the last one of this round
+	All    bool   `json:"f"` // on the way through everything
+	After  int64  `json:"a"` // place of the last object before; among changes, the number of the last one
+	Member int64  `json:"m"` // place of its last member before, when there are more
+	Path   string `json:"p"`
+	Made   int64  `json:"t"`
+}
+
+// deltaQuery is a round of a delta query.
+type deltaQuery struct {
+	deltaState
+	sel  []string
+	only map[tenant.GUID]bool // nil: all
+	kind tenant.Kind
+}
+
+func (e *Endpoints) deltaUsers(c *call) (any, *wire.Problem)  { return e.delta(c, tenant.User) }
+func (e *Endpoints) deltaGroups(c *call) (any, *wire.Problem) { return e.delta(c, tenant.GroupKind) }
+
+// delta answers what has changed since the token, or everything there is
+// without one.
+func (e *Endpoints) delta(c *call, kind tenant.Kind) (any, *wire.Problem) {
+	d, p := e.readDelta(c, kind)
+	if p != nil {
+		return nil, p
+	}
+	body := object{"@odata.context": c.context(kind.String() + "s/$delta"), "value": []object{}}
+	var items []object
+	if d.All {
+		items = d.everything(c)
+	} else {
+		items = d.changes(c)
+	}
+	if len(items) > 0 {
+		body["value"] = items
+	}
+	link := c.Root() + "/" + c.Path + "?$"
+	if d.After >= 0 {
+		body["@odata.nextLink"] = link + "skiptoken=" + e.seal(d.deltaState)
+	} else {
+		body["@odata.deltaLink"] = link + "deltatoken=" + e.seal(d.deltaState)
+	}
+	return body, nil
+}
+
+// readDelta reads the options, or the token of a link, which stands alone.
+func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Problem) {
+	values, err := c.named(c.RawQuery)
+	if err != nil {
+		return nil, unsupported("The query cannot be parsed.")
+	}
+	d := &deltaQuery{kind: kind}
+	d.Path, d.Query, d.All, d.After, d.Member = c.Version+"/"+c.Path, c.RawQuery, true, -1, -1
+	d.Until = c.tenant.LastChange() // What changes on the way is told in the next round.
+	for _, name := range []string{"$skiptoken", "$deltatoken"} {
+		token := values.Get(name)
+		if token == "" || token == "latest" {
+			continue
+		}
+		var old deltaState
+		if len(values) > 1 || !e.unseal(token, &old) || old.Path != d.Path {
+			return nil, badRequest("Badly formed token.")
+		}
+		again := object{"Location": c.Root() + "/" + c.Path + "?$deltatoken="}
+		switch {
+		case old.Epoch != c.epoch, old.Until > c.tenant.LastChange():
+			return nil, &wire.Problem{Status: http.StatusBadRequest, Code: "syncStateNotFound", Message: "The sync state is not found. Start anew, without a token."}
+		case c.Date.Sub(time.Unix(old.Made, 0)) > deltaLifetime:
+			return nil, &wire.Problem{Status: http.StatusGone, Code: "resyncRequired", Message: "The token is too old. Start anew at the URL of the header Location.",
+				Header: map[string]string{"Location": again["Location"].(string)}}
+		}
+		oldest := old.Since
+		if old.All {
+			oldest = old.Until
+		}
+		if _, known := c.tenant.ChangesSince(oldest); !known {
+			return nil, &wire.Problem{Status: http.StatusGone, Code: "resyncRequired", Message: "So many changes were made since that they are not all known. Start anew at the URL of the header Location.",
+				Header: map[string]string{"Location": again["Location"].(string)}}
+		}
+		d.deltaState = old
+		if name == "$deltatoken" {
+			d.All, d.After, d.Until = false, int64(old.Since), c.tenant.LastChange()
+		}
+	}
+	d.Epoch, d.Made = c.epoch, c.Date.Unix()
+	saved := *c
+	saved.RawQuery = d.Query
+	q, p := e.options(&saved, directory, optSelect|optFilter|optDelta)
+	if p != nil {
+		return nil, p
+	}
+	c.query = saved.query
+	if values.Get("$deltatoken") == "latest" {
+		d.All, d.Since, d.After, d.Query = false, d.Until, int64(d.Until), strings.Join(slices.DeleteFunc(strings.Split(d.Query, "&"), func(s string) bool {
+			return strings.Contains(s, "deltatoken")
+		}), "&")
+	}
+	d.sel = q.sel
+	for _, name := range q.sel {
+		_, ok := userType.props[name]
+		other := otherUserProperties
+		if kind == tenant.GroupKind {
+			_, ok = groupType.props[name]
+			ok, other = ok || name == "members", otherGroupProperties
+		}
+		if !ok && slices.Contains(other, name) {
+			return nil, notImplemented(name)
+		}
+		if !ok {
+			return nil, wire.NotParsed("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, kind)
+		}
+	}
+	if q.filter != nil {
+		d.only = map[tenant.GUID]bool{}
+		if p := d.filter(q.filter); p != nil {
+			return nil, p
+		}
+	}
+	return d, nil
+}
+
+// filter reads the one kind of filter that delta queries have, of ids.
+func (d *deltaQuery) filter(f *odata.Filter) *wire.Problem {
+	if f.Op == odata.Or {
+		for _, kid := range f.Kids {
+			if p := d.filter(kid); p != nil {
+				return p
+			}
+		}
+		return nil
+	}
+	id, ok := tenant.GUID{}, f.Op == odata.Eq && f.Path == "id" && f.Values[0].Kind == odata.String
+	if ok {
+		id, ok = parseGUID(f.Values[0].Text)
+	}
+	if !ok || len(d.only) == maxDeltaFiltered {
+		return unsupported("The filter of a delta query can name up to %d ids: id eq '…' or id eq '…'.", maxDeltaFiltered)
+	}
+	d.only[id] = true
+	return nil
+}
+
+func (d *deltaQuery) wants(t *tenant.Tenant, r holder) bool {
+	return r.Kind == d.kind && (d.only == nil || d.only[t.IDOf(r)])
+}
+
+// everything lists the objects that there are, a page at a time. In the end it
+// leaves d ready for the changes after that.
+func (d *deltaQuery) everything(c *call) []object {
+	var items []object
+	objects := c.tenant.Users
+	if d.kind == tenant.GroupKind {
+		objects = c.tenant.Groups
+	}
+	after := d.After
+	if d.Member >= 0 {
+		after-- // The same group again, if it is still there.
+	}
+	for i := range objects(int32(after)) {
+		if len(items) == deltaPage {
+			return items
+		}
+		if d.Member >= 0 && int64(i) != d.After {
+			d.Member = -1
+		}
+		d.After = int64(i)
+		if !d.wants(c.tenant, holder{Kind: d.kind, At: i}) {
+			continue
+		}
+		o := d.render(c, i)
+		if d.kind == tenant.GroupKind && d.tracks("members") && d.members(c, i, o) {
+			return append(items, o)
+		}
+		items = append(items, o)
+	}
+	d.All, d.After, d.Since, d.Until = false, -1, d.Until, 0
+	return items
+}
+
+// members puts a page of a group's members into o, and says whether there are
+// more.
+func (d *deltaQuery) members(c *call, i int32, o object) bool {
+	list := []object{}
+	for at, m := range c.tenant.Members(c.tenant.Group(i), d.Member) {
+		if len(list) == maxDeltaMembers {
+			o["members@delta"] = list
+			return true
+		}
+		list = append(list, reference(c, m))
+		d.Member = at
+	}
+	d.Member = -1
+	if len(list) > 0 {
+		o["members@delta"] = list
+	}
+	return false
+}
+
+func reference(c *call, r holder) object {
+	return object{"@odata.type": "#microsoft.graph." + r.Kind.String(), "id": c.tenant.IDOf(r).String()}
+}
+
+// tracks says whether changes of a property are told. The relation members
+// comes along unless other properties are selected.
+func (d *deltaQuery) tracks(property string) bool {
+	if d.sel == nil {
+		return property != "assignedLicenses"
+	}
+	return slices.Contains(d.sel, property)
+}
+
+func (d *deltaQuery) render(c *call, i int32) object {
+	sel := slices.DeleteFunc(slices.Clone(d.sel), func(name string) bool { return name == "members" })
+	if d.sel != nil && !slices.Contains(sel, "id") {
+		sel = append(sel, "id")
+	}
+	if d.kind == tenant.GroupKind {
+		return groupType.render(c, c.tenant.Group(i), sel)
+	}
+	return c.renderUser(i, sel)
+}
+
+// changes lists the objects that changed since, each once with what it is like
+// now, a page at a time.
+func (d *deltaQuery) changes(c *call) []object {
+	all, _ := c.tenant.ChangesSince(d.Since)
+	all = all[:d.Until-d.Since]
+	type change struct {
+		told    object
+		removed map[holder]bool // of members
+	}
+	told := map[holder]*change{}
+	var items []object
+	number := int64(d.Since)
+	for _, one := range all {
+		number++
+		if number <= d.After || !d.wants(c.tenant, one.Of) || !d.concerns(one) {
+			continue
+		}
+		known := told[one.Of]
+		if known == nil {
+			if len(items) == deltaPage {
+				d.After = number - 1
+				return items
+			}
+			known = &change{told: d.changed(c, one.Of), removed: map[holder]bool{}}
+			told[one.Of] = known
+			items = append(items, known.told)
+		}
+		if one.What == tenant.MemberAdded || one.What == tenant.MemberRemoved {
+			known.removed[one.Member] = one.What == tenant.MemberRemoved
+			known.told["members@delta"] = d.memberChanges(c, known.removed)
+		}
+	}
+	d.After, d.Since, d.Until = -1, d.Until, 0
+	return items
+}
+
+// concerns says whether a change is one of what is tracked.
+func (d *deltaQuery) concerns(one tenant.Change) bool {
+	switch one.What {
+	case tenant.LicensesChanged:
+		return d.tracks("assignedLicenses") || slices.Contains(d.sel, "proxyAddresses") // A mailbox comes with one.
+	case tenant.MemberAdded, tenant.MemberRemoved:
+		return d.tracks("members")
+	case tenant.ProfileChanged:
+		return d.sel == nil || slices.ContainsFunc(d.sel, func(name string) bool {
+			return !slices.Contains([]string{"id", "assignedLicenses", "licenseAssignmentStates", "assignedPlans", "licenseProcessingState", "members"}, name)
+		})
+	}
+	return true
+}
+
+// changed is an object as it is now, or that it is gone: deleted for good, or
+// in a way that can be undone.
+func (d *deltaQuery) changed(c *call, r holder) object {
+	if _, present := c.tenant.Find(c.tenant.IDOf(r)); present {
+		return d.render(c, r.At)
+	}
+	reason := "changed"
+	if d.kind == tenant.GroupKind && !c.tenant.Group(r.At).Unified {
+		reason = "deleted" // A security group cannot be restored.
+	}
+	return object{"id": c.tenant.IDOf(r).String(), "@removed": object{"reason": reason}}
+}
+
+func (d *deltaQuery) memberChanges(c *call, removed map[holder]bool) []object {
+	list := []object{}
+	for m, gone := range removed {
+		o := reference(c, m)
+		if gone {
+			o["@removed"] = object{"reason": "deleted"}
+		}
+		list = append(list, o)
+	}
+	slices.SortFunc(list, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
+	return list
+}

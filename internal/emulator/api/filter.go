@@ -1,0 +1,383 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"licensegraph/internal/emulator/odata"
+)
+
+const (
+	maxValues      = 15  // values of in, or clauses joined with or, without advanced query
+	maxValueLength = 120 // of a text compared on a directory property
+	maxAdvanced    = 2048
+)
+
+// field says how a property can be filtered.
+type field struct {
+	kind     odata.Kind
+	ops      string // operators, with blanks between; any:eq is an eq inside any, eq:null one with null
+	advanced string // operators that need an advanced query
+	plain    string // operators that nothing of an advanced query may go with
+}
+
+// level is how far a request goes towards an advanced query.
+type level uint8
+
+const (
+	usual    level = iota
+	partly         // it has $count or the header ConsistencyLevel, not both
+	advanced       // it has both
+)
+
+// rules say which filters an endpoint takes. The path of a member of a
+// collection is that of the collection, a slash and its name.
+type rules struct {
+	resource  string // as error texts have it
+	fields    map[string]field
+	or        bool     // not only and, but or and not
+	other     []string // properties that Microsoft Graph has and the tenant has not
+	maxLength int      // of a text; 0 = any
+}
+
+// notAdvanced is what the service says when a filter needs more than the default
+// query capabilities.
+func notAdvanced(op odata.Op) error {
+	return fmt.Errorf("operator '%s' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. Refer to https://aka.ms/graph-docs/advanced-queries for more information", op)
+}
+
+// errInvalidClause is what the service says of an operator inside any that it
+// cannot read there.
+var errInvalidClause = errors.New("invalid filter clause")
+
+// check says what is wrong with f at an endpoint with these rules.
+func (r rules) check(f *odata.Filter, at level) error {
+	if r.or {
+		if err := complexity(f, at); err != nil {
+			return err
+		}
+	}
+	return r.within(f, nil, at)
+}
+
+// complexity refuses a filter by a collection beside another one: with or always,
+// with and unless the query is advanced.
+func complexity(f *odata.Filter, at level) error {
+	if f.Op != odata.And && f.Op != odata.Or && f.Op != odata.Not {
+		return nil
+	}
+	for _, kid := range f.Kids {
+		if some := collectionIn(kid); some != "" && (f.Op == odata.Or || f.Op == odata.And && at < advanced) {
+			return tooComplex(some)
+		}
+		if err := complexity(kid, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooComplex(collection string) error {
+	return fmt.Errorf("complex query on property %s is not supported", collection)
+}
+
+// collectionIn is one that a filter is about, or "".
+func collectionIn(f *odata.Filter) string {
+	if f.Op == odata.Any {
+		return f.Path
+	}
+	for _, kid := range f.Kids {
+		if some := collectionIn(kid); some != "" {
+			return some
+		}
+	}
+	return ""
+}
+
+// within checks a part of a filter that is inside an any, or not.
+func (r rules) within(f, of *odata.Filter, at level) error {
+	switch f.Op {
+	case odata.And, odata.Or, odata.Not:
+		switch {
+		case !r.or && (f.Op != odata.And || of != nil):
+			return fmt.Errorf("operator '%s' is not supported here", f.Op)
+		case of != nil && f.Op != odata.And:
+			return errInvalidClause
+		case of != nil && at < advanced:
+			return tooComplex(of.Path)
+		case f.Op == odata.Not && at < advanced:
+			return notAdvanced(f.Op)
+		case f.Op == odata.Or && at < advanced && f.Clauses() > maxValues:
+			return tooMany(f.Clauses())
+		}
+		for _, kid := range f.Kids {
+			if err := r.within(kid, of, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	case odata.Any:
+		if of != nil || f.Kids == nil {
+			return r.unsupported(f.Path)
+		}
+		return r.within(f.Kids[0], f, at)
+	}
+	path, op := f.Path, f.Op.String()
+	if of != nil {
+		member, ok := memberOf(f.Path, of.Variable)
+		if !ok {
+			return fmt.Errorf("the body of any must be about '%s'", of.Variable)
+		}
+		path, op = of.Path+member, "any:"+op
+	}
+	toNull := (f.Op == odata.Eq || f.Op == odata.Ne) && f.Values[0].Kind == odata.Null
+	if toNull {
+		op += ":null"
+	}
+	known, ok := r.fields[path]
+	switch {
+	case !ok && slices.Contains(r.other, strings.SplitN(path, "/", 2)[0]):
+		return notHere(path)
+	case !ok:
+		return r.unsupported(path)
+	case slices.Contains(strings.Fields(known.ops), op):
+	case slices.Contains(strings.Fields(known.plain), op):
+		if at > usual {
+			return r.unsupported(path)
+		}
+	case !slices.Contains(strings.Fields(known.advanced), op):
+		return fmt.Errorf("unsupported property filter clause operator '%s' for property '%s'", f.Op, path)
+	case at < advanced:
+		return notAdvanced(f.Op)
+	}
+	if strings.HasSuffix(path, "/$count") && !toNull && f.Values[0].Text != "0" {
+		return r.unsupported(path) // Whether it is empty is all that can be asked.
+	}
+	if len(f.Values) > maxValues && at < advanced {
+		return tooMany(len(f.Values))
+	}
+	for _, v := range f.Values {
+		if v.Kind != known.kind && !toNull {
+			return fmt.Errorf("a binary operator with incompatible types was detected: found operand types '%s' and '%s' for operator '%s'", known.kind, v.Kind, f.Op)
+		}
+		if r.maxLength > 0 && len(v.Text) > r.maxLength {
+			return fmt.Errorf("a value is longer than %d characters", r.maxLength)
+		}
+	}
+	return nil
+}
+
+// texts are the texts that can be compared, which are those that can be searched.
+func (r rules) texts() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.fields)), func(path string) bool {
+		return path == "id" || r.fields[path].kind != odata.String || strings.Contains(r.fields[path].ops+r.fields[path].advanced, "any:")
+	})
+}
+
+func (r rules) unsupported(path string) error {
+	return fmt.Errorf("unsupported or invalid query filter clause specified for property '%s' of resource '%s'", path, r.resource)
+}
+
+func tooMany(n int) error {
+	return fmt.Errorf("too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d", n, maxValues)
+}
+
+// memberOf cuts a range variable off a path: what is left is "" or begins with a
+// slash.
+func memberOf(path, variable string) (member string, ok bool) {
+	member, ok = strings.CutPrefix(path, variable)
+	return member, ok && (member == "" || member[0] == '/')
+}
+
+// value is that of a property, to be compared.
+type value struct {
+	text string
+	n    int64 // of a number; of a boolean 1 for true; of a time in nanoseconds
+	null bool
+}
+
+// textValue is the value of a text, which is null where there is none.
+func textValue(s string) value { return value{text: s, null: s == ""} }
+
+func truth(yes bool) value {
+	if yes {
+		return value{n: 1}
+	}
+	return value{}
+}
+
+// source is how to read what a filter is about.
+type source[T any] struct {
+	// value reads a property.
+	value func(path string) func(T) value
+	// each reads a collection, if a filter can be about one.
+	each func(path string) collection[T]
+	// direct is a shorter way to the answer of a comparison, or nil.
+	direct func(f *odata.Filter) func(T) bool
+	// known remembers answers for properties with few values, if it is there.
+	known func(path string, fits func(T) bool) func(T) bool
+}
+
+// element is an item of a collection, as the values of its members.
+type element [3]string
+
+// collection is one that any can be asked about.
+type collection[T any] struct {
+	members []string                                 // with a slash before; "" is the item itself
+	some    func(of T, fits func(element) bool) bool // whether some item fits
+}
+
+// compile turns a filter that has been checked into a function. It allocates
+// once, not for each item.
+func compile[T any](f *odata.Filter, from source[T]) func(T) bool {
+	if from.direct != nil {
+		if fits := from.direct(f); fits != nil {
+			return fits
+		}
+	}
+	switch f.Op {
+	case odata.And, odata.Or, odata.Not:
+		kids := make([]func(T) bool, len(f.Kids))
+		for i, kid := range f.Kids {
+			kids[i] = compile(kid, from)
+		}
+		if f.Op == odata.Not {
+			return func(x T) bool { return !kids[0](x) }
+		}
+		ends := f.Op == odata.Or // what one kid says ends the rest
+		return func(x T) bool {
+			for _, fits := range kids {
+				if fits(x) == ends {
+					return ends
+				}
+			}
+			return !ends
+		}
+	case odata.Any:
+		c := from.each(f.Path)
+		body := compileBody(f, c.members)
+		return func(x T) bool { return c.some(x, body) }
+	}
+	get, compare := from.value(f.Path), comparison(f)
+	fits := func(x T) bool { return compare(get(x)) }
+	if from.known != nil {
+		return from.known(f.Path, fits)
+	}
+	return fits
+}
+
+// compileBody turns what is inside an any into a function.
+func compileBody(f *odata.Filter, members []string) func(element) bool {
+	return compile(f.Kids[0], source[element]{value: func(path string) func(element) value {
+		member, _ := memberOf(path, f.Variable)
+		i := slices.Index(members, member)
+		return func(e element) value { return textValue(e[i]) }
+	}})
+}
+
+// comparison is what a comparison says of a value. Texts are compared regardless
+// of case, as the directory does. Null is different from every value and has no
+// place among them.
+func comparison(f *odata.Filter) func(value) bool {
+	first := f.Values[0]
+	if first.Kind == odata.Null {
+		return func(v value) bool { return v.null == (f.Op == odata.Eq) }
+	}
+	switch first.Kind {
+	case odata.Bool, odata.Int, odata.DateTimeOffset:
+		want := make([]int64, len(f.Values))
+		for i, v := range f.Values {
+			switch v.Kind {
+			case odata.Bool:
+				want[i] = truth(v.Text == "true").n
+			case odata.Int:
+				want[i], _ = strconv.ParseInt(v.Text, 10, 64)
+			default:
+				want[i] = v.Time().UnixNano()
+			}
+		}
+		if f.Op == odata.In {
+			return func(v value) bool { return !v.null && slices.Contains(want, v.n) }
+		}
+		return func(v value) bool {
+			if v.null {
+				return f.Op == odata.Ne
+			}
+			return ordered(f.Op, int(min(max(v.n-want[0], -1), 1)))
+		}
+	}
+	switch f.Op {
+	case odata.Eq, odata.In:
+		return func(v value) bool {
+			return !v.null && slices.ContainsFunc(f.Values, func(l odata.Literal) bool { return strings.EqualFold(v.text, l.Text) })
+		}
+	case odata.Ne:
+		return func(v value) bool { return v.null || !strings.EqualFold(v.text, first.Text) }
+	case odata.StartsWith:
+		return func(v value) bool { return !v.null && hasPrefixFold(v.text, first.Text) }
+	case odata.EndsWith:
+		return func(v value) bool { return !v.null && hasSuffixFold(v.text, first.Text) }
+	default:
+		return func(v value) bool { return !v.null && ordered(f.Op, compareFold(v.text, first.Text)) }
+	}
+}
+
+// ordered says whether an order, as of cmp.Compare, satisfies the operator.
+func ordered(op odata.Op, order int) bool {
+	switch op {
+	case odata.Eq:
+		return order == 0
+	case odata.Ne:
+		return order != 0
+	case odata.Gt:
+		return order > 0
+	case odata.Ge:
+		return order >= 0
+	case odata.Lt:
+		return order < 0
+	default: // le
+		return order <= 0
+	}
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	for _, want := range prefix {
+		got, size := utf8.DecodeRuneInString(s)
+		if size == 0 || unicode.ToLower(got) != unicode.ToLower(want) {
+			return false
+		}
+		s = s[size:]
+	}
+	return true
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	for suffix != "" {
+		want, behind := utf8.DecodeLastRuneInString(suffix)
+		got, size := utf8.DecodeLastRuneInString(s)
+		if size == 0 || unicode.ToLower(got) != unicode.ToLower(want) {
+			return false
+		}
+		s, suffix = s[:len(s)-size], suffix[:len(suffix)-behind]
+	}
+	return true
+}
+
+// compareFold compares by code points in lower case, as sorting does.
+func compareFold(a, b string) int {
+	for a != "" && b != "" {
+		x, behindX := utf8.DecodeRuneInString(a)
+		y, behindY := utf8.DecodeRuneInString(b)
+		if x, y = unicode.ToLower(x), unicode.ToLower(y); x != y {
+			return int(x - y)
+		}
+		a, b = a[behindX:], b[behindY:]
+	}
+	return len(a) - len(b)
+}

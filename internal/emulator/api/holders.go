@@ -1,0 +1,33 @@
+package api
+
+import (
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// pathHolder is the person, group or device that the path begins with.
+func (e *Endpoints) pathHolder(c *call) (holder, *wire.Problem) {
+	switch c.route.segments[0] {
+	case "groups":
+		i, p := e.pathGroup(c)
+		return holder{Kind: tenant.GroupKind, At: i}, p
+	case "devices":
+		i, p := e.pathDevice(c)
+		return holder{Kind: tenant.DeviceKind, At: i}, p
+	default:
+		i, p := e.pathUser(c)
+		return holder{Kind: tenant.User, At: i}, p
+	}
+}
+
+// renderHolder writes an expanded assignee. Without a nested $select it has
+// what the samples show.
+func (e *Endpoints) renderHolder(c *call, h holder, sel []string) object {
+	if sel == nil {
+		sel = []string{"id", "displayName"}
+		if h.Kind == tenant.User {
+			sel = append(sel, "userPrincipalName")
+		}
+	}
+	return c.directoryObject(h, sel, readAssignees)
+}

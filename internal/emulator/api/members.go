@@ -1,0 +1,96 @@
+package api
+
+import (
+	"iter"
+	"slices"
+
+	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// memberFilter is what members of all kinds can be filtered by, which is an
+// advanced query in any case. See "List group members".
+var memberFilter = rules{resource: "DirectoryObject", or: true, maxLength: maxValueLength, fields: map[string]field{
+	"id":          {kind: odata.String, advanced: "eq in ne"},
+	"displayName": {kind: odata.String, advanced: "eq in ne startswith"},
+}}
+
+var memberOptions = listRules{filter: memberFilter, search: []string{"displayName"}}
+
+func (c *call) memberValue(h holder, path string) string {
+	if path == "id" {
+		return c.tenant.IDOf(h).String()
+	}
+	switch h.Kind {
+	case tenant.GroupKind:
+		return c.tenant.Group(h.At).Name
+	case tenant.DeviceKind:
+		return c.tenant.Devices()[h.At].Name
+	case tenant.Principal:
+		return principalName
+	default:
+		return c.tenant.User(h.At).Text("displayName")
+	}
+}
+
+func (e *Endpoints) listMembers(c *call) (any, *wire.Problem) {
+	q, p := e.directoryList(c, memberOptions, optSelect|optFilter|optTop|optCount|optSearch)
+	if p != nil {
+		return nil, p
+	}
+	if p := checkObjects(q.sel); p != nil {
+		return nil, p
+	}
+	members, p := e.members(c, q)
+	if p != nil {
+		return nil, p
+	}
+	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h holder) object {
+		return c.renderMember(h, q.sel)
+	}), nil
+}
+
+func (e *Endpoints) countMembers(c *call) (any, *wire.Problem) {
+	q, p := e.directoryCount(c, memberOptions)
+	if p != nil {
+		return nil, p
+	}
+	members, p := e.members(c, q)
+	if p != nil {
+		return nil, p
+	}
+	return plainCount(c, members.count()), nil
+}
+
+// members lists those of the group that the path names, as far as they fit.
+func (e *Endpoints) members(c *call, q *query) (none listing[holder], p *wire.Problem) {
+	group, p := e.pathGroup(c)
+	if p != nil {
+		return none, p
+	}
+	g := c.tenant.Group(group)
+	members := listing[holder]{
+		after: func(place int64) iter.Seq2[int64, holder] { return c.tenant.Members(g, place) },
+		count: g.MemberCount,
+	}
+	text := func(path string) func(holder) string { return func(h holder) string { return c.memberValue(h, path) } }
+	fits := fitting(q, source[holder]{value: func(path string) func(holder) value {
+		get := text(path)
+		return func(h holder) value { return textValue(get(h)) }
+	}}, text)
+	if wanted := fits; slices.Contains(q.asksAbout(), "displayName") { // What the caller may not read is left out.
+		fits = func(h holder) bool { return c.reads(h.Kind) && wanted(h) }
+	}
+	return members.where(fits), nil
+}
+
+// renderMember writes one member. Of what the caller may not read there is
+// nothing but the type and the id.
+func (c *call) renderMember(h holder, sel []string) object {
+	o := c.directoryObject(h, sel, readersOf[h.Kind])
+	if !c.reads(h.Kind) {
+		return object{"@odata.type": o["@odata.type"], "id": c.tenant.IDOf(h).String()}
+	}
+	return o
+}

@@ -1,0 +1,444 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/settings"
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// Route is an endpoint.
+type Route struct {
+	Method   string
+	Template string
+	handler  func(*Endpoints, *call) (any, *wire.Problem)
+	Cloud    bool // a cloudLicensing resource: under beta only
+	Me       bool // needs a signed-in person
+	App      []string
+	Scopes   []string
+	Also     []string // needed besides, of applications and persons
+	Basic    []string // read basic properties alone
+	// list and listScopes are what Microsoft's list of permissions has in place of app
+	// and scopes. It knows nothing but roots.
+	List, ListScopes []string
+	There            func(*settings.Variants) bool // nil: always
+	writes           bool                          // changes the tenant
+	clearance        access.Clearance              // of a person who writes; 0 = assignsLicenses
+	units            int                           // base cost by "Microsoft Graph service-specific throttling limits"
+
+	Label    string
+	segments []string
+}
+
+const batchLabel = "POST /$batch"
+
+// The permissions are those of the endpoints' reference pages, least
+// privileged first. Directory.Read.All reads everything.
+var (
+	readDirectory   = []string{"Directory.Read.All", "Directory.ReadWrite.All"}
+	readCloud       = []string{"CloudLicensing.Read.All"}
+	readAllotments  = with(readCloud, readDirectory)
+	readUserErrors  = with([]string{"CloudLicensing.Read.All", "User-CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readRights      = with([]string{"User-UsageRight.Read.All", "User-CloudLicensing.Read.All", "CloudLicensing.Read.All", "User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readGroupRight  = with([]string{"Group-UsageRight.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All", "User.Read.All"}, readDirectory)
+	readOfUser      = []string{"CloudLicensing.Read.All", "User-CloudLicensing.Read.All", "User.Read.All"}
+	readOfGroup     = []string{"CloudLicensing.Read.All", "Group-CloudLicensing.Read.All", "Group.Read.All"}
+	readOfAllotment = with(readOfUser, readOfGroup)
+	readUserItem    = []string{"User-CloudLicensing.Read.All"}
+	readGroupItem   = []string{"Group-CloudLicensing.Read.All"}
+	readGroupSource = []string{"Group-UsageRight.Read.All"}
+	readWaiting     = []string{"CloudLicensing.Read.All", "User-UsageRight.Read.All"}
+	readAssignees   = with(readUserErrors, readOfGroup)
+	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
+	readPeople      = with(readUsers, agentPermissions)
+	basicUsers      = []string{"User.ReadBasic.All"}
+	readDetails     = with([]string{"LicenseAssignment.Read.All"}, readPeople)
+	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
+	basicGroups     = []string{"Group.ReadBasic.All"}
+	readMembers     = with([]string{"GroupMember.Read.All", "GroupMember.ReadBasic.All", "GroupMember.ReadWrite.All", "Group.ReadBasic.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
+	readDeviceRight = []string{"CloudLicensing-UsageRights.Read.All"}
+	readDeviceQueue = []string{"Device-CloudLicensing.Read.All"}
+	readDevices     = with([]string{"Device.Read.All"}, readDirectory)
+	readPrincipals  = with([]string{"Application.Read.All"}, readDirectory)
+	readSkus        = with([]string{"LicenseAssignment.Read.All", "Organization.Read.All", "Organization.ReadWrite.All"}, readDirectory)
+	readObjects     = with(readDirectory, []string{"User.Read.All"})
+
+	writeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	writeCloud = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
+	// writeCloudTo are those of writeCloud that an assignee of each kind takes.
+	writeCloudTo = map[tenant.Kind][]string{tenant.User: with(writeBoth, writeUser), tenant.GroupKind: with(writeBoth, writeGroup), tenant.DeviceKind: writeBoth}
+	writeBoth    = []string{"CloudLicensing.AssignLicenses.Organization", "Directory.ReadWrite.All"}
+	createGroup  = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
+	writeDevice  = []string{"CloudLicensing-Assignment.ReadWrite.All"}
+	createUser   = with(writeUser, agentPermissions)
+	changeCloud  = []string{"CloudLicensing.AssignLicenses.Organization"}
+	changeAdmin  = writeBoth
+	// reprocessCloud lists those of the page of users, which names all of both kinds.
+	reprocessCloud = with(writeCloud, agentPermissions)
+	assignUser     = with([]string{"LicenseAssignment.ReadWrite.All"}, changeUsers, agentPermissions)
+	assignGroup    = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	reprocess      = with(changeUsers, agentPermissions)
+
+	changeDirectory = []string{"Directory.ReadWrite.All"}
+	changeUsers     = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+	changePeople    = with(changeUsers, agentPermissions)
+	// Directory.ReadWrite.All deletes nobody and no group.
+	deletePeople  = with([]string{"User.ReadWrite.All"}, agentPermissions)
+	deleteGroups  = []string{"Group.ReadWrite.All"}
+	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	createGroups  = with([]string{"Group.Create"}, changeGroups)
+	changeMembers = with([]string{"GroupMember.ReadWrite.All"}, changeGroups)
+
+	scopesCloud       = []string{"CloudLicensing.Read"}
+	scopesGroupRight  = []string{"Group-UsageRight.Read.All"}
+	scopesRights      = with([]string{"User-UsageRight.Read", "User-CloudLicensing.Read", "User.Read"}, readRights)
+	scopesOfUser      = with(scopesCloud, []string{"User-CloudLicensing.Read.All", "User.Read.All"})
+	scopesOfGroup     = with(scopesCloud, []string{"Group-CloudLicensing.Read.All", "Group.Read.All"})
+	scopesUserItem    = []string{"User-CloudLicensing.Read"}
+	scopesGroupItem   = []string{"Group-CloudLicensing.Read"}
+	scopesWaiting     = with(scopesCloud, []string{"User-UsageRight.Read"})
+	scopesDeviceRight = []string{"CloudLicensing-UsageRights.Read"}
+	scopesDeviceQueue = []string{"Device-CloudLicensing.Read"}
+	scopesDetails     = with([]string{"LicenseAssignment.Read.All", "User.Read"}, readPeople)
+	scopesMe          = with(ownScopes, readPeople)
+	scopesWrite       = []string{"CloudLicensing.AssignLicenses"}
+	scopesChange      = with(scopesWrite, changeAdmin)
+	scopesChangeUser  = with([]string{"User-CloudLicensing.AssignLicenses"}, writeUser)
+	scopesChangeGroup = with([]string{"Group-CloudLicensing.AssignLicenses"}, writeGroup)
+	scopesReprocess   = with(scopesWrite, []string{"User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses"}, reprocessCloud)
+	scopesCreateUser  = []string{"User-CloudLicensing.AssignLicenses.Organization"}
+	scopesWriteDevice = []string{"CloudLicensing-Assignment.ReadWrite"}
+)
+
+const reprocessing = "/reprocessAssignments"
+
+// permissionsListed are those of a root of cloudLicensing by Microsoft's machine-readable list of
+// permissions, in microsoft-graph-devx-content: of applications, and of persons.
+func permissionsListed(template, method string) (app, scopes []string) {
+	root, _, _ := strings.Cut(template[1:], "/")
+	reads, posts := method == http.MethodGet, method == http.MethodPost
+	switch {
+	case root == "admin" && reads:
+		return readDirectory, readDirectory
+	case root == "devices" && reads:
+		return with(readDevices, []string{"Device.ReadWrite.All"}), readDevices
+	case root == "groups" && reads:
+		app = with([]string{"Group.Read.All", "Group.ReadWrite.All"}, readPeople)
+		return app, app
+	case reads: // of users and of oneself
+		return readPeople, with(ownScopes, readPeople)
+	case root == "admin":
+		return changeDirectory, changeDirectory
+	case root == "devices":
+		return with([]string{"Device.ReadWrite.All"}, changeDirectory), changeDirectory
+	case root == "groups" && strings.HasSuffix(template, reprocessing):
+		return changeGroups, changeGroups
+	case root == "groups":
+		scopes = with([]string{"Group.ReadWrite.All"}, changePeople)
+		if posts {
+			return changePeople, scopes
+		}
+		return scopes, scopes
+	}
+	return changePeople, with([]string{"User.ReadWrite"}, changePeople)
+}
+
+func with(list ...[]string) []string { return slices.Concat(list...) }
+
+var routes []Route
+
+func init() { // Not a literal: $batch leads back here.
+	const get, post = http.MethodGet, http.MethodPost
+	// cloud is an endpoint of cloudLicensing.
+	cloud := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem), app, scopes []string) Route {
+		return Route{Method: method, Template: template, handler: handler, App: app, Scopes: scopes,
+			Cloud: true, Me: strings.HasPrefix(template, "/me/")}
+	}
+	// listed is one that Microsoft's list of permissions alone has. It takes those of the
+	// list, whatever else Variants.Permissions says.
+	listed := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem)) Route {
+		app, scopes := permissionsListed(template, method)
+		return cloud(method, template, handler, app, scopes)
+	}
+	// Where the path begins with a person, it can begin with oneself.
+	people := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem), app, scopes []string) []Route {
+		return []Route{
+			cloud(method, "/users/{id}/cloudLicensing/"+template, handler, app, scopes),
+			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
+		}
+	}
+	// An assignment can be changed wherever it is.
+	changes := func(template string, app, scopes []string) []Route {
+		return []Route{
+			cloud(http.MethodPatch, template, (*Endpoints).updateAssignment, app, scopes),
+			cloud(http.MethodDelete, template, (*Endpoints).deleteAssignment, app, scopes),
+		}
+	}
+	// absent endpoints are there where a variant says so.
+	absent := func(there func(*settings.Variants) bool, list ...Route) []Route {
+		for i := range list {
+			list[i].There = there
+		}
+		return list
+	}
+	const admin, group, device = "/admin/cloudLicensing/", "/groups/{id}/cloudLicensing/", "/devices/{id}/cloudLicensing/"
+
+	routes = slices.Concat(
+		[]Route{
+			cloud(get, admin+"allotments", (*Endpoints).listAllotments, readAllotments, scopesCloud),
+			cloud(get, admin+"allotments/{id}", (*Endpoints).getAllotment, readAllotments, scopesCloud),
+			cloud(get, admin+"allotments/{id}/assignments", (*Endpoints).listAssignments, readOfAllotment, scopesCloud),
+			cloud(get, admin+"allotments/{id}/assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
+			cloud(get, admin+"allotments/{id}/waitingMembers", (*Endpoints).listWaiting, readCloud, scopesCloud),
+			cloud(get, admin+"allotments/{id}/waitingMembers/{id}", (*Endpoints).getWaiting, readCloud, scopesCloud),
+			cloud(get, admin+"assignments", (*Endpoints).listAssignments, readCloud, scopesCloud),
+			cloud(get, admin+"assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
+			cloud(get, admin+"assignments/{id}/assignedTo", (*Endpoints).getAssignmentHolder, readCloud, scopesCloud),
+			cloud(get, admin+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readCloud, scopesCloud),
+			cloud(get, admin+"assignmentErrors", (*Endpoints).listErrors, readUserErrors, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}", (*Endpoints).getError, readUserErrors, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}/assignedTo", (*Endpoints).getErrorAssignee, readAllotments, scopesCloud),
+			cloud(get, admin+"assignmentErrors/{id}/usageRight", (*Endpoints).getErrorRight, readAllotments, scopesCloud),
+		},
+		[]Route{
+			cloud(get, "/users/{id}/cloudLicensing/assignments", (*Endpoints).listAssignments, readOfUser, scopesOfUser),
+		},
+		people(get, "assignments/{id}", (*Endpoints).getAssignment, readUserItem, scopesUserItem),
+		people(get, "assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readUserItem, scopesUserItem),
+		people(get, "assignmentErrors", (*Endpoints).listErrors, readUserErrors, scopesCloud),
+		people(get, "assignmentErrors/{id}", (*Endpoints).getError, readUserErrors, scopesCloud),
+		people(get, "usageRights", (*Endpoints).listRights, readRights, scopesRights),
+		people(get, "usageRights/{id}", (*Endpoints).getRight, readRights, scopesRights),
+		people(get, "usageRights/{id}/assignments", (*Endpoints).listAssignments, readUserItem, scopesUserItem),
+		people(get, "waitingMembers", (*Endpoints).listWaiting, readWaiting, scopesWaiting),
+		people(get, "waitingMembers/{id}", (*Endpoints).getWaiting, readCloud, scopesCloud),
+		people(get, "waitingMembers/{id}/allotment", (*Endpoints).getWaitingAllotment, readUserItem, scopesUserItem),
+		[]Route{
+			cloud(get, group+"assignments", (*Endpoints).listAssignments, readOfGroup, scopesOfGroup),
+			cloud(get, group+"assignments/{id}", (*Endpoints).getAssignment, readGroupItem, scopesGroupItem),
+			cloud(get, group+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readGroupItem, scopesGroupItem),
+			cloud(get, group+"usageRights", (*Endpoints).listRights, readGroupRight, scopesGroupRight),
+			cloud(get, group+"usageRights/{id}", (*Endpoints).getRight, readGroupRight, scopesGroupRight),
+			cloud(get, group+"usageRights/{id}/assignments", (*Endpoints).listAssignments, readGroupSource, scopesGroupRight),
+		},
+		absent(func(v *settings.Variants) bool { return v.RightAllotments },
+			people(get, "usageRights/{id}/allotments", (*Endpoints).listRightAllotments, readUserItem, scopesUserItem)...),
+		absent(func(v *settings.Variants) bool { return v.RightAllotments },
+			cloud(get, group+"usageRights/{id}/allotments", (*Endpoints).listRightAllotments, readGroupSource, scopesGroupRight)),
+		absent(func(v *settings.Variants) bool { return v.MyAssignments },
+			listed(get, "/me/cloudLicensing/assignments", (*Endpoints).listAssignments)),
+		absent(func(v *settings.Variants) bool { return v.ReprocessListed },
+			listed(post, "/me/cloudLicensing/assignments"+reprocessing, (*Endpoints).reprocessAssignments),
+			listed(post, group+"assignments"+reprocessing, (*Endpoints).reprocessAssignments)),
+		absent(func(v *settings.Variants) bool { return v.ReprocessListed && v.HaveDevices() },
+			listed(post, device+"assignments"+reprocessing, (*Endpoints).reprocessAssignments)),
+		absent(func(v *settings.Variants) bool { return v.DevicesListed },
+			listed(get, device+"assignments", (*Endpoints).listAssignments),
+			listed(get, device+"assignments/{id}", (*Endpoints).getAssignment),
+			listed(get, device+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment),
+			listed(get, device+"usageRights/{id}", (*Endpoints).getRight),
+			listed(get, device+"usageRights/{id}/assignments", (*Endpoints).listAssignments),
+			listed(get, device+"waitingMembers/{id}", (*Endpoints).getWaiting),
+			listed(get, device+"waitingMembers/{id}/allotment", (*Endpoints).getWaitingAllotment),
+			listed(http.MethodPatch, device+"assignments/{id}", (*Endpoints).updateAssignment),
+			listed(http.MethodDelete, device+"assignments/{id}", (*Endpoints).deleteAssignment)),
+		absent((*settings.Variants).HaveDevices,
+			cloud(get, device+"usageRights", (*Endpoints).listRights, readDeviceRight, scopesDeviceRight),
+			cloud(get, device+"waitingMembers", (*Endpoints).listWaiting, readDeviceQueue, scopesDeviceQueue),
+			cloud(post, device+"assignments", (*Endpoints).createAssignment, writeDevice, scopesWriteDevice)),
+		[]Route{
+			cloud(post, admin+"assignments", (*Endpoints).createAssignment, writeCloud, scopesWrite),
+			cloud(post, admin+"allotments/{id}/assignments", (*Endpoints).createAssignment, changeCloud, scopesWrite),
+			cloud(post, group+"assignments", (*Endpoints).createAssignment, createGroup, changeCloud),
+			cloud(post, "/users/{id}/cloudLicensing/assignments/reprocessAssignments", (*Endpoints).reprocessAssignments, reprocessCloud, scopesReprocess),
+		},
+		people(post, "assignments", (*Endpoints).createAssignment, createUser, scopesCreateUser),
+		changes(admin+"assignments/{id}", changeAdmin, scopesChange),
+		changes(admin+"allotments/{id}/assignments/{id}", changeAdmin, scopesChange),
+		changes("/users/{id}/cloudLicensing/assignments/{id}", writeUser, scopesChangeUser),
+		changes("/me/cloudLicensing/assignments/{id}", writeUser, scopesChangeUser),
+		changes(group+"assignments/{id}", writeGroup, scopesChangeGroup),
+		[]Route{
+			{Method: get, Template: "/users/delta", handler: (*Endpoints).deltaUsers, App: readUsers, Scopes: readUsers, units: 2},
+			{Method: get, Template: "/groups/delta", handler: (*Endpoints).deltaGroups, App: readGroups, Scopes: readGroups},
+			{Method: post, Template: "/users", handler: (*Endpoints).createUser, App: changeUsers, Scopes: changeUsers, clearance: access.WritesUsers},
+			{Method: http.MethodPatch, Template: "/users/{id}", handler: (*Endpoints).updateUser, App: changePeople, Scopes: changePeople, clearance: access.SetsLocations},
+			{Method: http.MethodDelete, Template: "/users/{id}", handler: (*Endpoints).deleteUser, App: deletePeople, Scopes: deletePeople, clearance: access.DeletesUsers},
+			{Method: post, Template: "/groups", handler: (*Endpoints).createGroup, App: createGroups, Scopes: changeGroups, clearance: access.WritesGroups},
+			{Method: http.MethodPatch, Template: "/groups/{id}", handler: (*Endpoints).updateGroup, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
+			{Method: http.MethodDelete, Template: "/groups/{id}", handler: (*Endpoints).deleteGroup, App: deleteGroups, Scopes: deleteGroups, clearance: access.DeletesGroups},
+			{Method: post, Template: "/groups/{id}/members/$ref", handler: (*Endpoints).addMember, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
+			{Method: http.MethodDelete, Template: "/groups/{id}/members/{id}/$ref", handler: (*Endpoints).removeMember, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
+			{Method: get, Template: "/users", handler: (*Endpoints).listUsers, App: readUsers, Scopes: readUsers, Basic: basicUsers, units: 2},
+			{Method: get, Template: "/users/$count", handler: (*Endpoints).countUsers, App: readUsers, Scopes: readUsers, Basic: basicUsers, units: 2},
+			{Method: get, Template: agentsTemplate, handler: (*Endpoints).listUsers, App: readPeople, Scopes: readPeople, Basic: basicUsers, units: 2},
+			{Method: get, Template: "/users/{id}", handler: (*Endpoints).getUser, App: readPeople, Scopes: readPeople, Basic: basicUsers},
+			{Method: get, Template: "/users/{id}/licenseDetails", handler: (*Endpoints).listDetails, App: readDetails, Scopes: scopesDetails, units: 2},
+			{Method: get, Template: "/me/licenseDetails", handler: (*Endpoints).listDetails, Me: true, App: readDetails, Scopes: scopesDetails, units: 2},
+			{Method: get, Template: "/me", handler: (*Endpoints).getUser, Me: true, App: readPeople, Scopes: scopesMe, Basic: basicUsers},
+			{Method: get, Template: "/groups", handler: (*Endpoints).listGroups, App: readGroups, Scopes: readGroups, Basic: basicGroups},
+			{Method: get, Template: "/groups/$count", handler: (*Endpoints).countGroups, App: readGroups, Scopes: readGroups, Basic: basicGroups},
+			{Method: get, Template: "/groups/{id}", handler: (*Endpoints).getGroup, App: readGroups, Scopes: readGroups, Basic: basicGroups},
+			{Method: get, Template: "/groups/{id}/members", handler: (*Endpoints).listMembers, App: readMembers, Scopes: readMembers, units: 3},
+			{Method: get, Template: "/groups/{id}/members/$count", handler: (*Endpoints).countMembers, App: readMembers, Scopes: readMembers, units: 3},
+			{Method: get, Template: "/groups/{id}/membersWithLicenseErrors", handler: (*Endpoints).listMembersWithErrors, App: readGroups, Scopes: readGroups, Also: readUsers},
+			{Method: get, Template: "/subscribedSkus", handler: (*Endpoints).listSkus, App: readSkus, Scopes: readSkus, units: 3},
+			{Method: get, Template: "/subscribedSkus/{id}", handler: (*Endpoints).getSku, App: readSkus, Scopes: readSkus},
+			{Method: post, Template: "/users/{id}/assignLicense", handler: (*Endpoints).assignUserLicense, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
+			{Method: post, Template: "/me/assignLicense", handler: (*Endpoints).assignUserLicense, Me: true, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
+			{Method: post, Template: "/users/{id}/reprocessLicenseAssignment", handler: (*Endpoints).reprocessLicenses, App: reprocess, Scopes: reprocess, clearance: access.LicensesUsers},
+			{Method: post, Template: "/me/reprocessLicenseAssignment", handler: (*Endpoints).reprocessLicenses, Me: true, App: reprocess, Scopes: reprocess, clearance: access.LicensesUsers},
+			{Method: post, Template: "/groups/{id}/assignLicense", handler: (*Endpoints).assignGroupLicense, App: assignGroup, Scopes: assignGroup, clearance: access.LicensesGroups},
+			{Method: post, Template: "/directoryObjects/getByIds", handler: (*Endpoints).getByIDs, App: readObjects, Scopes: readObjects, units: 5},
+			{Method: post, Template: "/$batch", handler: (*Endpoints).batch},
+		},
+	)
+	for i := range routes {
+		r := &routes[i]
+		r.Label = r.Method + " " + r.Template
+		r.segments = strings.Split(r.Template[1:], "/")
+		if r.Cloud {
+			r.List, r.ListScopes = permissionsListed(r.Template, r.Method)
+		}
+		r.writes = r.Method != get && r.Template != "/$batch" && r.Template != "/directoryObjects/getByIds"
+	}
+}
+
+// IsLabel reports whether some endpoint, of Graph or of Entra, has a label.
+func IsLabel(s string) bool {
+	switch s {
+	case wire.Other, wire.TokenLabel, wire.DiscoveryLabel, wire.KeysLabel:
+		return true
+	}
+	return slices.ContainsFunc(routes, func(r Route) bool { return r.Label == s })
+}
+
+// find sets the call's route, label and params. A path that another method
+// serves keeps that method's route, to be refused with 405, but not its label. What is
+// read and not there is 404, whatever else the path has.
+func (e *Endpoints) find(c *call) {
+	segments, ok := segmentsOf(c.Path)
+	if !ok {
+		return
+	}
+	for i := range routes {
+		r := &routes[i]
+		if r.Cloud && c.Version != "beta" {
+			continue
+		}
+		params, ok := r.match(segments)
+		if !ok {
+			continue
+		}
+		there := r.There == nil || r.There(c.Variants)
+		if r.Method == c.Method && (there || r.Method == http.MethodGet) {
+			c.route, c.params = nil, nil
+			if there {
+				c.route, c.params, c.Label = r, params, r.Label
+			}
+			return
+		}
+		if there && c.route == nil {
+			c.route, c.params = r, params
+		}
+	}
+}
+
+// segmentsOf cuts a path. A key in parentheses, as in users('ada@example.com'), is a
+// segment of its own: OData Version 4.01 Part 2: URL Conventions, section 4.3.1.
+// Behind a slash a user cannot be named by what begins with a dollar.
+func segmentsOf(path string) (segments []string, ok bool) {
+	for s := range strings.SplitSeq(path, "/") {
+		plain, err := url.PathUnescape(s)
+		if err != nil || plain == "" {
+			return nil, false
+		}
+		if set, key, keyed := strings.Cut(plain, "('"); keyed && strings.HasSuffix(key, "')") {
+			key = strings.TrimSuffix(key, "')")
+			if strings.Contains(strings.ReplaceAll(key, "''", ""), "'") || key == "" {
+				return nil, false
+			}
+			segments = append(segments, set, strings.ReplaceAll(key, "''", "'"))
+			continue
+		}
+		if len(segments) == 1 && segments[0] == "users" && plain[0] == '$' && plain != "$count" {
+			return nil, false
+		}
+		segments = append(segments, plain)
+	}
+	return segments, true
+}
+
+func (r *Route) match(segments []string) (params []string, ok bool) {
+	if len(segments) != len(r.segments) {
+		return nil, false
+	}
+	for i, s := range r.segments {
+		switch {
+		case s == "{id}":
+			params = append(params, segments[i])
+		case s != segments[i]:
+			return nil, false
+		}
+	}
+	return params, true
+}
+
+// notFound refuses a path that is no endpoint. What the metadata knows under
+// cloudLicensing but no page documents answers 404; the rest is a segment
+// that the service has never heard of.
+func (e *Endpoints) notFound(c *call) *wire.Problem {
+	segments := strings.Split(c.Path, "/")
+	if known, ok := segmentsOf(c.Path); ok {
+		if what := elsewhere(known); what != "" {
+			return notImplemented(what)
+		}
+		if c.Method == http.MethodDelete && len(known) == 4 && known[0] == "groups" && known[2] == "members" {
+			return notImplemented("DELETE members/{id} without $ref") // It deletes the member itself.
+		}
+	}
+	licensed := slices.Contains(segments, "cloudLicensing")
+	switch {
+	case licensed && c.Version == "beta":
+		if p := cloudAvailable(c); p != nil {
+			return p
+		}
+		if known, ok := segmentsOf(c.Path); ok && (known[0] != "devices" || c.Variants.HaveDevices()) {
+			if what := listedElsewhere(c.Method, known); what != "" {
+				return notImplemented(what)
+			}
+		}
+		return cloud(http.StatusNotFound, "resourceNotFound", "The requested resource does not exist.")
+	case c.Part && c.Method == http.MethodPost: // an action that this version does not have
+		return wire.Usual(http.StatusMethodNotAllowed)
+	case licensed:
+		return noSuchSegment("cloudLicensing")
+	}
+	if len(segments) > 1 && segments[0] == "users" && (strings.HasPrefix(segments[1], "$") || strings.HasPrefix(segments[1], "%24")) {
+		return wire.NotParsed("The request URI is not valid. Since the segment 'users' refers to a collection, this must be the last segment in the request URI or it must be followed by an function or action that can be bound to it otherwise all intermediate segments must refer to a single resource.")
+	}
+	known := []string{"users", "groups", "me", "subscribedSkus", "directoryObjects", "admin"}
+	for i, s := range segments {
+		if i == 0 && slices.Contains(known, s) || i == 1 && (segments[0] == "users" || segments[0] == "groups") {
+			continue
+		}
+		return noSuchSegment(s)
+	}
+	return wire.Usual(http.StatusNotFound)
+}
+
+// IsScope reports whether some endpoint takes a scope, in any case.
+func IsScope(name string) bool {
+	return slices.ContainsFunc(routes, func(r Route) bool {
+		return slices.ContainsFunc(r.Scopes, func(scope string) bool { return strings.EqualFold(scope, name) })
+	})
+}
+
+// Routes lists the endpoints.
+func Routes() []Route { return slices.Clone(routes) }

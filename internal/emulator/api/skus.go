@@ -1,0 +1,105 @@
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// skuType is the properties of a subscribedSku, all of them default ones.
+var skuType = entityType[tenant.Sku]{name: "microsoft.graph.subscribedSku", props: map[string]property[tenant.Sku]{
+	"id":               {get: func(c *call, s tenant.Sku) any { return c.tenant.ID() + "_" + c.tenant.Product(s).SkuID }, onDefault: true},
+	"accountId":        {get: func(c *call, _ tenant.Sku) any { return c.tenant.Dice().GUID("account", 0).String() }, onDefault: true},
+	"accountName":      {get: always[tenant.Sku](strings.TrimSuffix(mainDomain, ".example")), onDefault: true},
+	"appliesTo":        {get: always[tenant.Sku]("User"), onDefault: true},
+	"capabilityStatus": {get: func(c *call, s tenant.Sku) any { return capabilities[c.tenant.Lifecycle(s)] }, onDefault: true},
+	"consumedUnits": {get: func(c *call, s tenant.Sku) any {
+		_, consumed := c.tenant.Units(s)
+		return consumed
+	}, onDefault: true},
+	"prepaidUnits": {get: func(c *call, s tenant.Sku) any {
+		n, _ := c.tenant.Units(s)
+		return object{"enabled": n[tenant.Active], "warning": n[tenant.Warning], "suspended": n[tenant.Suspended], "lockedOut": n[tenant.LockedOut]}
+	}, onDefault: true},
+	"servicePlans": {get: func(c *call, s tenant.Sku) any {
+		p := c.tenant.Product(s)
+		return c.planInfos(s, p.All())
+	}, onDefault: true},
+	"skuId":         {get: func(c *call, s tenant.Sku) any { return c.tenant.Product(s).SkuID }, onDefault: true},
+	"skuPartNumber": {get: func(c *call, s tenant.Sku) any { return c.tenant.Product(s).SkuPartNumber }, onDefault: true},
+	"subscriptionIds": {get: func(c *call, s tenant.Sku) any {
+		ids := []string{}
+		for _, a := range c.tenant.Pools(s) {
+			for _, one := range a.Subscriptions {
+				if !slices.Contains(ids, one.ID) {
+					ids = append(ids, one.ID)
+				}
+			}
+		}
+		return ids
+	}, onDefault: true},
+}}
+
+var capabilities = map[tenant.Lifecycle]string{
+	tenant.Active: "Enabled", tenant.Warning: "Warning", tenant.Suspended: "Suspended", tenant.LockedOut: "LockedOut", tenant.Lapsed: "Deleted",
+}
+
+// planInfos lists the plans of a product, those disabled that are not in use.
+func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
+	state := c.tenant.Lifecycle(s)
+	list := []object{}
+	for at, p := range c.tenant.Product(s).Plans {
+		status := "Success"
+		switch {
+		case !use.Has(at), state != tenant.Active && state != tenant.Warning:
+			status = "Disabled"
+		case p.Name == "INTUNE_O365":
+			status = "PendingActivation"
+		case p.Name == "GRAPH_CONNECTORS_SEARCH_INDEX":
+			status = "PendingProvisioning"
+		}
+		appliesTo := "User"
+		if p.TenantLevel {
+			appliesTo = "Company"
+		}
+		list = append(list, object{"servicePlanId": p.ID, "servicePlanName": p.Name, "provisioningStatus": status, "appliesTo": appliesTo})
+	}
+	return list
+}
+
+// getSku is the product of one id, which begins with that of the tenant.
+func (e *Endpoints) getSku(c *call) (any, *wire.Problem) {
+	q, p := e.options(c, directory, optSelect)
+	if p != nil {
+		return nil, p
+	}
+	if p := skuType.check(directory, q.sel); p != nil {
+		return nil, p
+	}
+	id, ok := strings.CutPrefix(strings.ToLower(c.params[0]), c.tenant.ID()+"_")
+	s, known := c.tenant.SkuWithID(id)
+	if !ok || !known {
+		return nil, noSuchObject(c.params[0])
+	}
+	o := skuType.render(c, s, q.sel)
+	o["@odata.context"] = c.context(fragment("subscribedSkus", q.sel) + "/$entity")
+	return o, nil
+}
+
+// listSkus answers everything at once; $select is the only option.
+func (e *Endpoints) listSkus(c *call) (any, *wire.Problem) {
+	q, p := e.options(c, directory, optSelect)
+	if p != nil {
+		return nil, p
+	}
+	if p := skuType.check(directory, q.sel); p != nil {
+		return nil, p
+	}
+	list := []object{}
+	for _, s := range c.tenant.Skus() {
+		list = append(list, skuType.render(c, s, q.sel))
+	}
+	return object{"@odata.context": c.context(fragment("subscribedSkus", q.sel)), "value": list}, nil
+}

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+const rightTypeName = namespace + "usageRight"
+
+var rightType = entityType[tenant.Right]{name: rightTypeName, props: map[string]property[tenant.Right]{
+	"id":                        {get: func(c *call, r tenant.Right) any { return c.tenant.RightID(r) }, onDefault: true},
+	"skuId":                     {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuID }), onDefault: true},
+	"skuPartNumber":             {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.Product(r.Sku).SkuPartNumber }), onDefault: true},
+	"externalServiceIdentifier": {get: textOf(func(c *call, r tenant.Right) string { return c.tenant.External(r) }), onDefault: true, sparse: true},
+	"services": {get: func(c *call, r tenant.Right) any {
+		return services(c.tenant.Product(r.Sku), c.tenant.RightPlans(r))
+	}, onDefault: true},
+}}
+
+// services writes plans of a product.
+func services(of *tenant.Product, plans tenant.PlanSet) []object {
+	list := []object{}
+	for at, p := range of.Plans {
+		if !plans.Has(at) {
+			continue
+		}
+		to := "user,group"
+		switch {
+		case p.TenantLevel:
+			to = "none"
+		case of.SkuID == "":
+			to = "user,device,group"
+		}
+		list = append(list, object{
+			"@odata.type":  namespace + "service", // Without the #, as in the samples.
+			"assignableTo": to, "planId": p.ID, "planName": p.Name,
+		})
+	}
+	return list
+}
+
+var rightFilter = rules{resource: rightTypeName, fields: map[string]field{
+	"skuId":           {kind: odata.GUID, ops: "eq in"},
+	"services/planId": {kind: odata.GUID, ops: "any:eq any:in"},
+}}
+
+// rightRelations are the relations of a usage right that can be expanded.
+var rightRelations = relations{"assignments": {check: assignmentType.nested}, "allotments": {check: allotmentType.nested}}
+
+func (e *Endpoints) rightOptions(c *call, allowed option) (*query, *wire.Problem) {
+	q, p := e.cloudOptions(c, allowed, rightType.nested, rightRelations, rightFilter)
+	if p != nil {
+		return nil, p
+	}
+	// A share of f fails: one whenever the running total passes a whole number.
+	if f := c.Variants.UsageRightFailures; f > 0 {
+		if n := float64(e.reads.Add(1)); int(n*f) > int((n-1)*f) {
+			return nil, wire.Usual(http.StatusInternalServerError)
+		}
+	}
+	return q, nil
+}
+
+func (e *Endpoints) renderRight(c *call, q *query, r tenant.Right) object {
+	o := rightType.render(c, r, q.sel)
+	o["@odata.type"] = "#" + rightTypeName
+	for _, x := range q.expand {
+		list := []object{}
+		switch x.Path {
+		case "assignments":
+			for _, a := range c.tenant.RightSources(r) {
+				list = append(list, e.renderAssignment(c, x.Select, a))
+			}
+		case "allotments":
+			for _, a := range c.tenant.RightPools(r) {
+				list = append(list, e.renderAllotment(c, x.Select, a, true))
+			}
+		}
+		o[x.Path] = list
+	}
+	return o
+}
+
+// pathRights lists the rights of whom the path names, with the name of that
+// set.
+func (e *Endpoints) pathRights(c *call) ([]tenant.Right, string, *wire.Problem) {
+	h, p := e.pathHolder(c)
+	if p != nil {
+		return nil, "", p
+	}
+	return c.tenant.Rights(h), c.set(h) + "/usageRights", nil
+}
+
+func (e *Endpoints) listRights(c *call) (any, *wire.Problem) {
+	q, p := e.rightOptions(c, optSelect|optTop|optExpand|optFilter)
+	if p != nil {
+		return nil, p
+	}
+	rights, set, p := e.pathRights(c)
+	if p != nil {
+		return nil, p
+	}
+	if q.filter != nil {
+		fits := compile(q.filter, source[tenant.Right]{
+			value: func(string) func(tenant.Right) value {
+				return func(r tenant.Right) value { return textValue(c.tenant.Product(r.Sku).SkuID) }
+			},
+			each: func(string) collection[tenant.Right] {
+				return collection[tenant.Right]{[]string{"/planId"}, func(r tenant.Right, fits func(element) bool) bool {
+					return slices.ContainsFunc(c.tenant.Product(r.Sku).PlanIDs(c.tenant.RightPlans(r)), func(id string) bool { return fits(element{id}) })
+				}}
+			},
+		})
+		rights = slices.DeleteFunc(rights, func(r tenant.Right) bool { return !fits(r) })
+	}
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(rights), func(r tenant.Right) object {
+		return e.renderRight(c, q, r)
+	}), nil
+}
+
+// pathRight is the usage right that the path ends in or goes through.
+func (e *Endpoints) pathRight(c *call) (r tenant.Right, set string, p *wire.Problem) {
+	rights, set, p := e.pathRights(c)
+	if p != nil {
+		return r, "", p
+	}
+	id := c.params[1%len(c.params)]
+	for _, r := range rights {
+		if c.tenant.RightID(r) == id {
+			return r, set, nil
+		}
+	}
+	return r, "", cloud(http.StatusNotFound, "resourceNotFound", "The usage right %s does not exist.", strconv.Quote(id))
+}
+
+func (e *Endpoints) getRight(c *call) (any, *wire.Problem) {
+	q, p := e.rightOptions(c, optSelect|optExpand)
+	if p != nil {
+		return nil, p
+	}
+	r, set, p := e.pathRight(c)
+	if p != nil {
+		return nil, p
+	}
+	return c.single(set, q, e.renderRight(c, q, r)), nil
+}
+
+func (e *Endpoints) listRightAllotments(c *call) (any, *wire.Problem) {
+	q, p := e.allotmentOptions(c, optSelect|optTop|optExpand)
+	if p != nil {
+		return nil, p
+	}
+	r, set, p := e.pathRight(c)
+	if p != nil {
+		return nil, p
+	}
+	set += "('" + c.tenant.RightID(r) + "')/allotments"
+	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(c.tenant.RightPools(r)), func(a *tenant.Allotment) object {
+		return e.expandAllotment(c, q, e.renderAllotment(c, q.sel, a, true), a)
+	}), nil
+}

@@ -1,0 +1,223 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/tenant"
+	"licensegraph/internal/emulator/wire"
+)
+
+// maxText is how long a text property of a user or a group may be. The service
+// has limits of their own for some; none is longer.
+const maxText = 256
+
+// writeOnly is taken and thrown away: nobody signs in with a password.
+const writeOnly = "passwordProfile"
+
+// directoryRefusal is what the directory says about a change that the tenant refuses.
+func directoryRefusal(r *tenant.Refusal) *wire.Problem {
+	p := badRequest("%s", r.Message)
+	if r.Code == tenant.ObjectConflict {
+		p.Details = []object{{"code": string(r.Code), "message": r.Message, "target": r.Property}}
+	}
+	return p
+}
+
+// textMember reads a text or null.
+func textMember(name string, raw json.RawMessage) (value any, p *wire.Problem) {
+	var s *string
+	switch {
+	case json.Unmarshal(raw, &s) != nil:
+		return nil, badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+	case s == nil:
+		return nil, nil
+	case len(*s) > maxText || *s == "" || strings.ContainsAny(*s, "\x00\r\n"):
+		return nil, badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+	}
+	return *s, nil
+}
+
+// rawMembers reads a body that is one JSON object, nulls included.
+func (c *call) rawMembers() (map[string]json.RawMessage, *wire.Problem) {
+	if p := c.jsonType(); p != nil {
+		return nil, p
+	}
+	var body map[string]json.RawMessage
+	if json.Unmarshal(c.Body, &body) != nil || body == nil {
+		return nil, badRequest("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
+	}
+	delete(body, "@odata.type")
+	return body, nil
+}
+
+// userChange is what a request says about a person.
+type userChange struct {
+	names      []string // of all properties
+	properties map[string]any
+	password   bool // one is set
+}
+
+// readUser reads the properties of a user that can be written.
+func (c *call) readUser() (*userChange, *wire.Problem) {
+	body, p := c.rawMembers()
+	if p != nil {
+		return nil, p
+	}
+	change := &userChange{names: slices.Sorted(maps.Keys(body)), properties: map[string]any{}}
+	for _, name := range change.names {
+		raw := body[name]
+		invalid := badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+		switch {
+		case name == writeOnly:
+			if change.password, p = readPassword(raw); p != nil {
+				return nil, p
+			}
+			continue
+		case name == "accountEnabled":
+			var on *bool
+			if json.Unmarshal(raw, &on) != nil || on == nil {
+				return nil, invalid
+			}
+			change.properties[name] = *on
+			continue
+		case name != "userPrincipalName" && !slices.Contains(tenant.TextProperties, name):
+			_, known := userType.props[name]
+			return nil, unwritable(name, userType.name, takenOfUsers, otherUserProperties, ofUsers, known)
+		}
+		value, p := textMember(name, raw)
+		if p != nil {
+			return nil, p
+		}
+		s, _ := value.(string)
+		local, domain, at := strings.Cut(s, "@")
+		switch name {
+		case "displayName":
+			if value == nil {
+				return nil, invalid
+			}
+		case "mailNickname":
+			if !isNickname(s) {
+				return nil, invalid
+			}
+		case "userPrincipalName":
+			if !isPrincipalName(s) {
+				return nil, invalid
+			}
+			if !c.tenant.HasDomain(domain) {
+				return nil, badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization, such as %s.", mainDomain)
+			}
+		case "mail":
+			if value != nil && (!at || local == "" || domain == "") {
+				return nil, invalid
+			}
+		case "usageLocation":
+			if value != nil && !isCountry(s) {
+				return nil, badRequest("Invalid value specified for property 'usageLocation' of resource 'User': a two letter country code of ISO 3166 is needed.")
+			}
+		case "userType":
+			if s != "Member" && s != "Guest" {
+				return nil, invalid
+			}
+		}
+		change.properties[name] = value
+	}
+	return change, nil
+}
+
+// readPassword checks a passwordProfile and says whether it sets a password.
+func readPassword(raw json.RawMessage) (set bool, p *wire.Problem) {
+	var profile struct {
+		Password     *string `json:"password"`
+		Next         *bool   `json:"forceChangePasswordNextSignIn"`
+		NextTwoSteps *bool   `json:"forceChangePasswordNextSignInWithMfa"`
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if string(raw) == "null" || d.Decode(&profile) != nil || profile.Password != nil && *profile.Password == "" {
+		return false, badRequest("Invalid value specified for property '%s' of resource 'User'.", writeOnly)
+	}
+	return profile.Password != nil, nil
+}
+
+// createUser makes a person, by "Create user".
+func (e *Endpoints) createUser(c *call) (any, *wire.Problem) {
+	change, p := c.readUser()
+	if p != nil {
+		return nil, p
+	}
+	for _, name := range []string{"accountEnabled", "displayName", "mailNickname", "userPrincipalName"} {
+		if change.properties[name] == nil {
+			return nil, badRequest("A value is required for property '%s' of resource 'User'.", name)
+		}
+	}
+	if !change.password {
+		return nil, badRequest("A password must be specified to create a new user.")
+	}
+	i, refused := c.tenant.CreateUser(change.properties, c.when())
+	if refused != nil {
+		return nil, directoryRefusal(refused)
+	}
+	o := userType.render(c, i, nil)
+	o["@odata.context"] = c.context("users/$entity")
+	location := c.Root() + "/users/" + c.tenant.User(i).ID().String()
+	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
+}
+
+// updateUser changes a person, by "Update user". With the licenses of the new
+// usage location or address it takes until the person is processed.
+func (e *Endpoints) updateUser(c *call) (any, *wire.Problem) {
+	i, p := e.pathUser(c)
+	if p != nil {
+		return nil, p
+	}
+	change, p := c.readUser()
+	if p != nil {
+		return nil, p
+	}
+	if c.who.user != "" && !c.who.clearance.Has(access.WritesUsers) && !slices.Equal(change.names, []string{"usageLocation"}) {
+		return nil, wire.Usual(http.StatusForbidden) // A License Administrator sets usage locations alone.
+	}
+	if c.tenant.User(i).Agent() && !c.namesAgent() {
+		return nil, badRequest("The property '@odata.type' has to be '#%s' to update an agent user.", agentTypeName)
+	}
+	if len(change.names) == 0 {
+		return nil, nil // Nothing to do is done.
+	}
+	if p := e.mayGuard(c, i, change.names); p != nil {
+		return nil, p
+	}
+	if len(change.properties) == 0 {
+		return nil, nil
+	}
+	if refused := c.tenant.WriteUser(i, change.properties); refused != nil {
+		return nil, directoryRefusal(refused)
+	}
+	return nil, nil
+}
+
+// namesAgent tells whether the body says that it is an agent's, as "agentUser resource type" asks of an update.
+func (c *call) namesAgent() bool {
+	var body struct {
+		Type string `json:"@odata.type"`
+	}
+	return json.Unmarshal(c.Body, &body) == nil && body.Type == "#"+agentTypeName
+}
+
+// deleteUser deletes a person, who can no more be restored here.
+func (e *Endpoints) deleteUser(c *call) (any, *wire.Problem) {
+	i, p := e.pathUser(c)
+	if p != nil {
+		return nil, p
+	}
+	if p := e.mayGuard(c, i, nil); p != nil {
+		return nil, p
+	}
+	c.tenant.DeleteUser(i, c.when())
+	return nil, nil
+}
