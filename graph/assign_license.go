@@ -220,15 +220,15 @@ func (h holder) shows(write licensing.AssignLicense) bool {
 	if len(write.Remove) > 0 && (h.incomplete() || !h.lists()) {
 		return false
 	}
-	return !slices.ContainsFunc(write.Add, func(add licensing.AssignedLicense) bool { return !h.gives(add) }) &&
+	return !slices.ContainsFunc(write.Add, func(add licensing.AssignedLicense) bool { return !h.hasExactly(add) }) &&
 		!slices.ContainsFunc(write.Remove, func(sku licensing.GUID) bool {
 			_, has := h.direct(sku)
 			return has
 		})
 }
 
-// gives reports whether the holder has a direct license with exactly these disabled plans.
-func (h holder) gives(license licensing.AssignedLicense) bool {
+// hasExactly reports whether the holder has a direct license with exactly these disabled plans.
+func (h holder) hasExactly(license licensing.AssignedLicense) bool {
 	disabled, ok := h.direct(*license.SkuID)
 	return ok && sameIDs(disabled, license.DisabledPlans)
 }

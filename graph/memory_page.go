@@ -13,13 +13,7 @@ import (
 // maxMemoryPage is the largest page of a list that is paged in memory.
 const maxMemoryPage = 1000
 
-// window is the paging arguments of such a list.
-type window struct {
-	first, last   *int32
-	after, before *string
-}
-
-// memoryPage is a validated window.
+// memoryPage is the validated paging arguments of such a list.
 type memoryPage struct {
 	cursors       *cursors
 	name          string
@@ -28,32 +22,34 @@ type memoryPage struct {
 	backward      bool
 }
 
-// open validates a window on the named list without reading the list.
-func (w window) open(c *cursors, name string) (p memoryPage, err error) {
-	p = memoryPage{cursors: c, name: name, backward: w.last != nil}
-	if w.first != nil && w.last != nil {
+// memoryPage validates the paging arguments of the named list without reading the list.
+func (f *field) memoryPage(name string) (p memoryPage, err error) {
+	first, last := arg[*int32](f, "first"), arg[*int32](f, "last")
+	p = memoryPage{cursors: f.cursors, name: name, backward: last != nil}
+	if first != nil && last != nil {
 		return p, &upstream.InputError{Message: "set `first` or `last`, not both"}
 	}
 	if p.backward {
-		p.size, err = sizeOf("last", w.last, maxMemoryPage)
+		p.size, err = sizeOf("last", last, maxMemoryPage)
 	} else {
-		p.size, err = sizeOf("first", w.first, maxMemoryPage)
+		p.size, err = sizeOf("first", first, maxMemoryPage)
 	}
 	if err == nil {
-		p.after, err = placeIn(c, name, "after", w.after)
+		p.after, err = f.elementAt(name, "after")
 	}
 	if err == nil {
-		p.before, err = placeIn(c, name, "before", w.before)
+		p.before, err = f.elementAt(name, "before")
 	}
 	return p, err
 }
 
-// placeIn returns the element ID in a cursor; empty without a cursor.
-func placeIn(c *cursors, name, argument string, text *string) (string, error) {
+// elementAt returns the element ID in the cursor of an argument; empty without a cursor.
+func (f *field) elementAt(name, argument string) (string, error) {
+	text := arg[*string](f, argument)
 	if text == nil {
 		return "", nil
 	}
-	at, err := c.open(name, argument, *text)
+	at, err := f.cursors.open(name, argument, *text)
 	return at.ID, err
 }
 
@@ -157,8 +153,7 @@ func compareText(a, b string) int { return cmp.Compare(strings.ToLower(a), strin
 // memoryPageOf reads a list of the tenant and returns a page of the filtered and sorted elements. arrange also
 // returns the error of a property that could not be read and that the result depends on.
 func memoryPageOf[T licensing.Node](f *field, name string, all func() ([]T, error), arrange func([]T) (arranged []T, readError error)) (*model.Connection[T], error) {
-	w := window{arg[*int32](f, "first"), arg[*int32](f, "last"), arg[*string](f, "after"), arg[*string](f, "before")}
-	page, err := w.open(f.cursors, name)
+	page, err := f.memoryPage(name)
 	if err != nil {
 		return nil, err
 	}

@@ -51,8 +51,8 @@ type Options struct {
 	Observe func(read string, cost upstream.Cost, keys int)
 	// AllowWrites enables mutations.
 	AllowWrites bool
-	// Document, if set, returns the hash of the document as sent and the operation name, for operations that were not
-	// parsed.
+	// Document, if set, returns the hash of a document as it was sent and the requested operation name, for the audit
+	// records. Both are empty if the document was not found.
 	Document func(*graphql.OperationContext) (sha256, operation string)
 	// Audit gets a record of each mutation field and of each denial.
 	Audit *slog.Logger

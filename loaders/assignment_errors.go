@@ -19,7 +19,7 @@ func (l *Loaders) addAssignmentErrors() {
 	l.AssignmentErrorsByUserID = newLoader(l, msgraph.AssignmentErrorsOfUsers, func(id string, errs []*licensing.AssignmentError) {
 		for _, e := range errs {
 			e.Related.HasAssignedTo = true
-			e.Related.AssignedTo = &licensing.Reference{Object: &licensing.User{ID: id}, Properties: set([]string{"id"}), Bare: true}
+			e.Related.AssignedTo = bareReference(&licensing.User{ID: id})
 			l.primeError(e)
 		}
 	})

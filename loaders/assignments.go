@@ -41,12 +41,12 @@ func (l *Loaders) addAssignments() {
 
 // bareAllotment returns an allotment with its ID only.
 func bareAllotment(id string) *upstream.Partial[*licensing.Allotment] {
-	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: set([]string{"id"}), Bare: true}
+	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: idOnly, Bare: true}
 }
 
 func (l *Loaders) primeAssignmentsOf(assignee licensing.DirectoryObject, assignments []*licensing.Assignment) {
 	for _, a := range assignments {
-		a.Related.AssignedTo, a.Related.HasAssignedTo = &licensing.Reference{Object: assignee, Properties: set([]string{"id"}), Bare: true}, true
+		a.Related.AssignedTo, a.Related.HasAssignedTo = bareReference(assignee), true
 		l.primeAssignment(a)
 	}
 }

@@ -107,7 +107,7 @@ func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, er
 
 // DirectoryObjectNow returns an object by its type and ID, with all required properties.
 func (l *Loaders) DirectoryObjectNow(object licensing.DirectoryObject) (licensing.DirectoryObject, error) {
-	return l.Complete(&licensing.Reference{Object: object, Properties: idOnly, Bare: true})
+	return l.Complete(bareReference(object))
 }
 
 // relations are the relations among the properties of a type.

@@ -54,6 +54,11 @@ func (l *Loaders) BareAllotment(id string, why error) *licensing.Allotment {
 	return &licensing.Allotment{ID: id, Unread: l.unreadWith("Allotment", idOnly, nil, why)}
 }
 
+// bareReference returns a reference to an object of which only the ID is known.
+func bareReference(object licensing.DirectoryObject) *licensing.Reference {
+	return &licensing.Reference{Object: object, Properties: idOnly, Bare: true}
+}
+
 // idOnly is the property set of a bare object. Read-only.
 var idOnly = map[string]bool{"id": true}
 

@@ -23,7 +23,7 @@ func (l *Loaders) addWaitingMembers() {
 // setAssignee sets the assignee of waiting members.
 func setAssignee(who licensing.DirectoryObject, members []*licensing.WaitingMember) {
 	for _, w := range members {
-		w.Related.AssignedTo, w.Related.HasAssignedTo = &licensing.Reference{Object: who, Properties: set([]string{"id"}), Bare: true}, true
+		w.Related.AssignedTo, w.Related.HasAssignedTo = bareReference(who), true
 	}
 }
 
