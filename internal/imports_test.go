@@ -18,11 +18,12 @@ var arrows = map[string][]string{
 	"internal/licensing":               {"internal/upstream"},
 	"internal/upstream":                nil,
 	"internal/embedded":                {"internal/config", "internal/emulator", "internal/logs"},
-	"internal/emulator":                {"internal/emulator/access", "internal/emulator/api", "internal/emulator/clock", "internal/emulator/exchange", "internal/emulator/fault", "internal/emulator/settings", "internal/emulator/signin", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/traffic", "internal/emulator/wire"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
+	"internal/emulator":                {"internal/emulator/access", "internal/emulator/api", "internal/emulator/clock", "internal/emulator/control", "internal/emulator/exchange", "internal/emulator/fault", "internal/emulator/settings", "internal/emulator/signin", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/traffic", "internal/emulator/wire"}, // it speaks the wire: with our types, a wrong JSON tag would cancel out
 	"internal/emulator/access":         {"internal/emulator/tenant", "internal/emulator/wire"},
 	"internal/emulator/api":            {"internal/emulator/access", "internal/emulator/fault", "internal/emulator/odata", "internal/emulator/settings", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/throttle", "internal/emulator/traffic", "internal/emulator/wire"},
 	"internal/emulator/clock":          nil,
 	"internal/emulator/contract":       {"internal/emulator/exchange"},
+	"internal/emulator/control":        {"internal/emulator/access", "internal/emulator/clock", "internal/emulator/fault", "internal/emulator/settings", "internal/emulator/store", "internal/emulator/tenant", "internal/emulator/traffic", "internal/emulator/wire"},
 	"internal/emulator/emulatortest":   {"internal/emulator", "internal/emulator/contract"},
 	"internal/emulator/exchange":       nil,
 	"internal/emulator/fault":          {"internal/emulator/settings", "internal/emulator/tenant", "internal/emulator/wire"},

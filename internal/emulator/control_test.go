@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"licensegraph/internal/emulator/control"
 	"licensegraph/internal/emulator/fault"
 )
 
 // steer asks the control endpoint, without a token.
 func (c *client) steer(method, path, body string, headers ...string) reply {
 	c.t.Helper()
-	return c.do(method, controlPath+path, body, append([]string{"Authorization", ""}, headers...)...)
+	return c.do(method, control.Path+path, body, append([]string{"Authorization", ""}, headers...)...)
 }
 
 // TestControl goes through all that can be steered.
@@ -29,7 +30,7 @@ func TestControl(t *testing.T) {
 		}
 		return r.body
 	}
-	if list := rows(must(200, "GET", "", ""), "endpoints"); len(list) != len(controls) {
+	if list := rows(must(200, "GET", "", ""), "endpoints"); len(list) != len(control.Endpoints()) {
 		t.Errorf("%d endpoints are listed", len(list))
 	}
 
@@ -175,7 +176,7 @@ func TestControlGuard(t *testing.T) {
 		for e, want := range map[*Emulator]int{here: tt.here, open: tt.open, off: 404} {
 			for _, method := range []string{"GET", "POST"} {
 				path := map[string]string{"GET": "counts", "POST": "reset"}[method]
-				r := httptest.NewRequest(method, controlPath+path, nil)
+				r := httptest.NewRequest(method, control.Path+path, nil)
 				r.Host, r.RemoteAddr = tt.host, tt.peer
 				if tt.header != nil {
 					r.Header = tt.header
@@ -193,15 +194,15 @@ func TestControlGuard(t *testing.T) {
 // FuzzControl: whatever is sent, the answer is JSON and no mistake of the
 // emulator's own.
 func FuzzControl(f *testing.F) {
-	for _, c := range controls {
-		f.Add(c.method, c.path, `{"status":500,"advance":"1s","record":true,"user":"x","roles":["a"]}`)
+	for _, c := range control.Endpoints() {
+		f.Add(c.Method, c.Path, `{"status":500,"advance":"1s","record":true,"user":"x","roles":["a"]}`)
 	}
 	f.Add("POST", "faults", `{"faults":[{"set":{"a":{"b":[1]}},"damage":"malformed","times":-1}]}`)
 	f.Add("PATCH", "variants", `{"throttling":{"writes":1},"roles":[],"groupEffects":"immediately"}`)
 	e, ask := inProcess()
 	f.Fuzz(func(t *testing.T, method, path, body string) {
-		r := httptest.NewRequest("GET", controlPath, strings.NewReader(body))
-		r.Method, r.URL.Path, r.Host, r.RemoteAddr = method, controlPath+path, "localhost", "127.0.0.1:5"
+		r := httptest.NewRequest("GET", control.Path, strings.NewReader(body))
+		r.Method, r.URL.Path, r.Host, r.RemoteAddr = method, control.Path+path, "localhost", "127.0.0.1:5"
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, r)

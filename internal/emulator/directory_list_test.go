@@ -334,7 +334,7 @@ func TestOptionNames(t *testing.T) {
 		}
 	}
 	long := "/users?custom=" + strings.Repeat("x", maxRaw)
-	r := c.do("POST", "/beta/$batch", string(wire.Encode(object{"requests": []object{
+	r := c.do("POST", "/beta/$batch", string(wire.Encode(row{"requests": []row{
 		{"id": "1", "method": "GET", "url": "/users?$filter=accountEnabled eq true and startswith(displayName,'a')&$top=1"},
 		{"id": "2", "method": "GET", "url": "users?$filter=accountEnabled+eq+true&$top=1"},
 		{"id": "3", "method": "GET", "url": long},

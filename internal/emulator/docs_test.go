@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"licensegraph/internal/emulator/control"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables of docs/emulator.md")
@@ -57,9 +59,9 @@ func TestManual(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, c := range controls {
-		if name, _, _ := strings.Cut(c.path, "/{"); name != "" && !strings.Contains(text, controlPath+name) {
-			t.Errorf("it does not tell of %s %s", c.method, c.path)
+	for _, c := range control.Endpoints() {
+		if name, _, _ := strings.Cut(c.Path, "/{"); name != "" && !strings.Contains(text, control.Path+name) {
+			t.Errorf("it does not tell of %s %s", c.Method, c.Path)
 		}
 	}
 	faults := reflect.TypeFor[Fault]()

@@ -12,6 +12,7 @@ import (
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/api"
 	"licensegraph/internal/emulator/clock"
+	"licensegraph/internal/emulator/control"
 	"licensegraph/internal/emulator/fault"
 	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/signin"
@@ -75,7 +76,7 @@ type Emulator struct {
 	// observer gets each answer after it was written; nil = there is none.
 	observer func(*wire.Call, http.ResponseWriter, *http.Request, *wire.Answer)
 
-	controlFor string // Options.Control
+	control *control.Handler // nil = off
 }
 
 // New builds the tenant. A hundred thousand people take a fraction of a second.
@@ -110,7 +111,7 @@ func Open(opts Options) (*Emulator, error) {
 	c := clock.New(opts.Now)
 	e := &Emulator{
 		id: t.ID(), users: opts.Users, state: opts.State, clock: c, dice: t.Dice(),
-		store: store.New(t, c.Now), faults: fault.NewQueue(api.IsLabel), controlFor: opts.Control,
+		store: store.New(t, c.Now), faults: fault.NewQueue(api.IsLabel),
 	}
 	e.SetVariants(opts.Variants)
 	e.traffic.Keep(opts.Record)
@@ -122,6 +123,12 @@ func Open(opts Options) (*Emulator, error) {
 		TenantID: e.id, ClientID: e.entra.ClientID(), Dice: e.dice, Store: e.store, Tokens: e.entra, Faults: e.faults,
 		Limits: &e.limits, Traffic: &e.traffic,
 	})
+	if opts.Control != "off" {
+		e.control = control.New(control.Config{
+			Open: opts.Control == "open", TenantID: e.id, ClientID: e.entra.ClientID(), Store: e.store, Faults: e.faults,
+			Traffic: &e.traffic, Clock: c, Variants: &e.variants, Tokens: e.entra, Load: e.Load, Reset: e.Reset,
+		})
+	}
 	return e, nil
 }
 
@@ -190,8 +197,8 @@ func (e *Emulator) Now() time.Time { return e.clock.Now() }
 // ServeHTTP answers one request. A [Fault] that cuts the connection makes it
 // panic with [http.ErrAbortHandler], which net/http turns into just that.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, controlPath) && e.controlFor != "off" {
-		e.serveControl(w, r)
+	if e.control != nil && strings.HasPrefix(r.URL.Path, control.Path) {
+		e.control.ServeHTTP(w, r)
 		return
 	}
 	c := e.newCall(r)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"licensegraph/internal/emulator/api"
+	"licensegraph/internal/emulator/control"
 	"licensegraph/internal/emulator/signin"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
@@ -44,7 +45,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 	var b bytes.Buffer
 	err := frontTemplate.Execute(&b, map[string]any{
 		"Base": c.Base, "Tenant": e.id, "Domain": tenant.MainDomain, "Client": e.entra.ClientID(), "Secret": e.entra.ClientSecret(), "Public": e.entra.PublicClientID(), "Password": signin.Password,
-		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": api.Missing(), "Controls": controls, "Control": controlPath, "Steered": e.controlFor != "off",
+		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": api.Missing(), "Controls": control.Endpoints(), "Control": control.Path, "Steered": e.control != nil,
 	})
 	if err != nil {
 		panic(err) // The template and what goes into it are our own.
@@ -56,9 +57,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 	return a
 }
 
-var frontTemplate = template.Must(template.New("front").Funcs(template.FuncMap{
-	"method": func(c control) string { return c.method }, "path": func(c control) string { return c.path }, "about": func(c control) string { return c.about },
-}).Parse(`<!DOCTYPE html>
+var frontTemplate = template.Must(template.New("front").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Embedded Microsoft Graph</title><style>` + signin.Style + `</style></head>
 <body class="wide"><h1>Embedded Microsoft Graph</h1>
 <p>The licensing surface of Microsoft Graph over {{.Users}} made-up people{{.State}}, for tests of clients. It is not Microsoft's, it is not for production, and nothing here is a secret. Licenses, errors, queues and rights follow from what is assigned: a write has consequences.</p>
@@ -89,7 +88,7 @@ curl -s -H "Authorization: Bearer $token" '{{.Base}}/v1.0/users?$select=displayN
 {{end}}</ul>
 {{if .Steered}}<h2>How it is steered</h2>
 <table><tbody>
-{{range .Controls}}<tr><td><code>{{method .}} {{$.Control}}{{path .}}</code></td><td>{{about .}}</td></tr>
+{{range .Controls}}<tr><td><code>{{.Method}} {{$.Control}}{{.Path}}</code></td><td>{{.About}}</td></tr>
 {{end}}</tbody></table>{{end}}
 </body></html>
 `))

@@ -74,8 +74,8 @@ func FuzzURL(f *testing.F) {
 		if !ok || version != "beta" && version != "v1.0" {
 			return
 		}
-		status, body = ask("POST", "/"+version+"/$batch", string(wire.Encode(object{"requests": []object{
-			{"id": "1", "method": "GET", "url": part, "headers": object{"ConsistencyLevel": "eventual"}},
+		status, body = ask("POST", "/"+version+"/$batch", string(wire.Encode(row{"requests": []row{
+			{"id": "1", "method": "GET", "url": part, "headers": row{"ConsistencyLevel": "eventual"}},
 		}})))
 		var batch struct{ Responses []struct{ Status int } }
 		if status >= 500 || json.Unmarshal(body, &batch) != nil || status == 200 && (len(batch.Responses) != 1 || batch.Responses[0].Status >= 500 && batch.Responses[0].Status != 501) {

@@ -238,3 +238,9 @@ const (
 	assigneeRef  = "PUT assignments/{id}/assignedTo/$ref"
 	poolOwner    = "allotments/{id}/owner"
 )
+
+// What the control endpoint promises.
+const (
+	controlNotice  = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
+	maxControlBody = 256 << 10
+)

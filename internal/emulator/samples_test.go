@@ -114,7 +114,7 @@ var sampleCases = map[string]func(*testing.T, sample){
 	}),
 
 	"platform.batch":           holdBatch,
-	"platform.throttled-429":   throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "10", Inner: object{"code": "429", "status": "429", "message": "Please retry after"}}),
+	"platform.throttled-429":   throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "10", Inner: row{"code": "429", "status": "429", "message": "Please retry after"}}),
 	"platform.error-429-field": throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "5"}),
 
 	"tokens.client-credentials-success":        holdClientCredentials,

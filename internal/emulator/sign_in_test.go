@@ -271,7 +271,7 @@ func TestFederatedCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	encoded := base64.RawURLEncoding.EncodeToString
-	set := wire.Encode(object{"keys": []object{{"kty": "EC", "crv": "P-256", "kid": "k", "x": encoded(point[1:33]), "y": encoded(point[33:])}}})
+	set := wire.Encode(row{"keys": []row{{"kty": "EC", "crv": "P-256", "kid": "k", "x": encoded(point[1:33]), "y": encoded(point[33:])}}})
 	c := start(t, Options{Users: 10, SignIn: SignIn{Federated: []Federated{{Issuer: "https://ci.example", Subject: "repo:a", Keys: set}}}})
 	sign := func(kid string, key *ecdsa.PrivateKey, pairs ...string) url.Values {
 		all := jwt.MapClaims{"iss": "https://ci.example", "sub": "repo:a", "aud": "api://AzureADTokenExchange", "exp": c.clock.Now().Add(time.Hour).Unix()}
@@ -911,7 +911,7 @@ func TestDirectoryRoles(t *testing.T) {
 	c.SetVariants(Variants{Roles: []string{"User.ReadWrite.All"}, GroupEffects: Immediately})
 	c.token = c.newToken()
 	name := func(id, name string) {
-		if r := c.do("PATCH", "/v1.0/users/"+id, string(wire.Encode(object{"userPrincipalName": name}))); r.status != 204 {
+		if r := c.do("PATCH", "/v1.0/users/"+id, string(wire.Encode(row{"userPrincipalName": name}))); r.status != 204 {
 			t.Fatalf("%d %s", r.status, r.raw)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/control"
 	"licensegraph/internal/emulator/tenant"
 )
 
@@ -375,7 +376,7 @@ func TestControlBehindProxy(t *testing.T) {
 	for _, name := range []string{"Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "x-forwarded-prefix"} {
 		for _, value := range []string{"192.0.2.1", ""} {
 			for e, want := range map[*Emulator]int{here: 403, open: 200} {
-				r := httptest.NewRequest(http.MethodGet, controlPath+"counts", nil)
+				r := httptest.NewRequest(http.MethodGet, control.Path+"counts", nil)
 				r.Host, r.RemoteAddr = "localhost", "127.0.0.1:5"
 				r.Header.Set(name, value)
 				w := httptest.NewRecorder()

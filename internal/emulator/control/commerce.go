@@ -1,4 +1,4 @@
-package emulator
+package control
 
 import (
 	"net/http"
@@ -9,16 +9,12 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// What happens to a tenant outside of Microsoft Graph: units are bought and
-// purchases end, Exchange gives addresses, and other services hold on to a
-// person's licenses. The control endpoint does it.
-
 // maxAddress is the longest address.
 const maxAddress = 256
 
-// controlAllotment changes the units of an allotment, or the state of its
+// changeAllotment changes the units of an allotment, or the state of its
 // purchases.
-func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
+func (h *Handler) changeAllotment(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
 		AllottedUnits int    `json:"allottedUnits"`
 		State         string `json:"state"`
@@ -28,10 +24,10 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	var answer object
-	err := e.store.Change(func(t *tenant.Tenant, now time.Time) error {
+	err := h.c.Store.Change(func(t *tenant.Tenant, now time.Time) error {
 		a := t.Allotment(lastSegment(r))
 		if a == nil {
-			return controlProblem(http.StatusNotFound, "notFound", "There is no such allotment.")
+			return fail(http.StatusNotFound, "notFound", "There is no such allotment.")
 		}
 		state := tenant.Lifecycle(wanted.State)
 		if state == "" {
@@ -47,15 +43,15 @@ func (e *Emulator) controlAllotment(r *http.Request, body []byte) (any, error) {
 		if units < 0 || units > tenant.MaxUnits {
 			return settings.Wrong("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
 		}
-		t.Provide(a, units, state, tenant.When{Now: now, Delay: e.variants.Load().EffectDelay()})
+		t.Provide(a, units, state, tenant.When{Now: now, Delay: h.c.Variants.Load().EffectDelay()})
 		answer = object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}
 		return nil
 	})
 	return answer, err
 }
 
-// controlUser changes what others than Microsoft Graph know of a person.
-func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
+// changeUser changes the properties of a person that other services set.
+func (h *Handler) changeUser(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
 		ProxyAddresses []string `json:"proxyAddresses"`
 		Busy           string   `json:"busy"`
@@ -64,10 +60,10 @@ func (e *Emulator) controlUser(r *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	var answer object
-	err := e.store.Change(func(t *tenant.Tenant, _ time.Time) error {
+	err := h.c.Store.Change(func(t *tenant.Tenant, _ time.Time) error {
 		i, ok := t.FindUser(lastSegment(r))
 		if !ok {
-			return controlProblem(http.StatusNotFound, "notFound", "There is no such person.")
+			return fail(http.StatusNotFound, "notFound", "There is no such person.")
 		}
 		if wanted.ProxyAddresses != nil {
 			for _, address := range wanted.ProxyAddresses {
