@@ -119,7 +119,7 @@ func (l *Loader[K, V]) ifLoaded(key K) (value V, ok bool) {
 	return value, false
 }
 
-// load takes the pending keys and returns the function that loads them; nil if there are none.
+// load implements loader.
 func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 	keys := l.take()
 	if len(keys) == 0 {
