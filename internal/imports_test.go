@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"internal/msgraph":                 {"internal/cache", "internal/identity", "internal/licensing", "internal/outbound", "internal/upstream"},
 	"internal/outbound":                nil,
 	"internal/quota":                   {"internal/identity"},
+	"internal/readmetest":              nil,
 	"internal/transport":               {"internal/documents", "internal/entra", "internal/identity", "internal/limits", "internal/logs", "internal/quota", "internal/upstream"},
 	"internal/transport/transporttest": nil,
 	"loaders":                          {"internal/licensing", "internal/msgraph", "internal/upstream"},

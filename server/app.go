@@ -33,34 +33,33 @@ import (
 	"licensegraph/internal/transport"
 )
 
-// app is the running program: the gateway, and the embedded tenant where one
-// is served.
+// app is the running program: the gateway and, without a real tenant, the embedded tenant.
 type app struct {
 	cfg       *config.Config
 	logger    *slog.Logger
 	listeners listeners
 	gateway   *http.Server
-	embedded  *http.Server // nil over a real tenant
+	embedded  *http.Server // nil with a real tenant
 	tenants   *tenants
 	auth      *transport.Authenticator
-	signIn    *graphiql.SignIn // nil: nobody is asked who they are
+	signIn    *graphiql.SignIn // nil without authentication
 	endpoint  *transport.Endpoint
 	resolver  *graph.Resolver
-	work      sync.WaitGroup // requests
+	work      sync.WaitGroup // requests in progress
 	ready     *readiness
-	tenant    *emulator.Emulator // nil over a real tenant
-	trusted   *documents.Trusted // nil without a list
-	upstream  string             // what is announced of Microsoft Graph
+	tenant    *emulator.Emulator // nil with a real tenant
+	trusted   *documents.Trusted // nil without a manifest
+	upstream  string             // URL of Microsoft Graph in the startup message
 }
 
 const (
 	idleTimeout    = 2 * time.Minute
-	endWait        = 5 * time.Second  // for requests that were ended
-	cursorKeyEvery = 10 * time.Second // is the file of the cursor key looked at
-	maxHeaderBytes = 64 << 10         // room for a query in a URL
+	endWait        = 5 * time.Second  // for canceled requests
+	cursorKeyEvery = 10 * time.Second // interval of checking the cursor key file
+	maxHeaderBytes = 64 << 10         // includes a query in the URL
 )
 
-// newApp builds everything. It serves nothing yet.
+// newApp builds the program. It does not serve yet.
 func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, logger: logger, listeners: l}
 	services := cfg.Services()
@@ -76,7 +75,7 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		ids, application = []string{tenant.TenantID()}, entra.Options{ClientID: tenant.ClientID(), Credential: entra.Secret(identity.Secret(tenant.ClientSecret()))}
 		a.embedded = a.newServer(tenant)
 		embedded.AssignRoles(tenant)
-		a.upstream = fmt.Sprintf("%s/beta (embedded: %d made-up people)", url, tenant.UserCount())
+		a.upstream = fmt.Sprintf("%s/beta (embedded: %d fictitious users)", url, tenant.UserCount())
 		a.tenant = tenant
 	}
 	var err error
@@ -112,7 +111,7 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 	return a, nil
 }
 
-// newAuthenticator returns what takes the tokens of callers, where they are known.
+// newAuthenticator returns the authenticator of callers.
 func (a *app) newAuthenticator(options entra.VerifierOptions, audit *slog.Logger) *transport.Authenticator {
 	if !a.cfg.KnowsCallers() {
 		return transport.NewAuthenticator(nil, "", audit)
@@ -128,7 +127,7 @@ func (a *app) newAuthenticator(options entra.VerifierOptions, audit *slog.Logger
 	return transport.NewAuthenticator(entra.NewVerifier(options), a.signIn.Authority, audit)
 }
 
-// resource is the gateway as scopes name it: its application ID URI, or else its client id.
+// resource returns the application ID URI in scopes of the gateway; its client ID if there is none.
 func resource(audiences []string) string {
 	for _, audience := range audiences {
 		if strings.Contains(audience, "://") {
@@ -138,7 +137,7 @@ func resource(audiences []string) string {
 	return audiences[0]
 }
 
-// newEndpoint connects the transports with the executor.
+// newEndpoint connects the transports to the executor.
 func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *transport.Authenticator) *transport.Endpoint {
 	return transport.New(transport.Options{
 		Executor: exec, Authenticator: auth, Limits: cfg.Limits(), Quota: cfg.Quota(),
@@ -152,10 +151,10 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: a.cfg.ReadHeaderTimeout,
-		// For a whole request, also one whose body no handler reads. Were it
-		// shorter, it would cancel requests that are being worked on.
+		// The timeout covers the whole request, including a body that no handler reads. A shorter timeout would cancel
+		// requests in progress.
 		ReadTimeout: a.cfg.ReadHeaderTimeout + a.cfg.RequestTimeout,
-		// From the end of the headers, for the work and for sending it.
+		// The timeout covers execution and the response.
 		WriteTimeout:   2 * a.cfg.RequestTimeout,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
@@ -163,8 +162,8 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 	}
 }
 
-// announce says where things are and how to stop: to people, or as a record where programs read the log. Standard
-// output is left to the audit log.
+// announce prints URLs and how to stop, or logs them if the log is JSON. It does not use standard output, which is for
+// the audit log.
 func (a *app) announce(ctx context.Context, stderr io.Writer) {
 	url := embedded.LocalURL(a.listeners.gateway)
 	if a.cfg.LogFormat == "json" {
@@ -177,21 +176,20 @@ func (a *app) announce(ctx context.Context, stderr io.Writer) {
 	}
 	signIn := ""
 	if a.tenant != nil && a.signIn != nil {
-		signIn = "Sign in          as a License Administrator (may do everything) or a Global Reader (may read everything); no password\n"
+		signIn = "Sign in          as License Administrator (all permissions) or Global Reader (read permissions), without a password\n"
 	}
 	fmt.Fprintf(stderr, "GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n", page, url+endpointPath, a.upstream, signIn)
 }
 
-// pages are the addresses of GraphiQL on this machine, to which people come back from signing in.
+// pages returns the URLs of GraphiQL on this machine, which are redirect URIs.
 func pages(l net.Listener) []string {
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	return []string{embedded.LocalURL(l) + "/", "http://localhost:" + port + "/"}
 }
 
-// serve serves until the context ends or a server fails, then lets what is
-// under way come to its end.
+// serve serves until the context ends or a server fails, and then drains.
 func (a *app) serve(ctx context.Context) error {
-	// Requests outlive the signal, and end with the time to drain.
+	// Requests outlive the signal. They are canceled when the drain times out.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer a.tenants.out.CloseIdleConnections()
@@ -231,7 +229,7 @@ func (a *app) serve(ctx context.Context) error {
 		<-ctx.Done()
 		a.ready.draining.Store(true)
 		if errors.Is(context.Cause(ctx), errTerminated) {
-			a.logger.Info("not ready any more, and still serving", "for", a.cfg.DrainDelay.String())
+			a.logger.Info("readiness check fails, still serving", "for", a.cfg.DrainDelay.String())
 			<-time.After(a.cfg.DrainDelay)
 		}
 		return a.drain(servers, cancel)
@@ -243,8 +241,7 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
-// watchCursorKey looks at the file of the cursor key at each tick, until the context ends. A file that cannot be read
-// leaves the key as it is.
+// watchCursorKey reads the cursor key file at each tick, until the context ends. After an error the key is unchanged.
 func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
 	last, problem := a.cfg.CursorKeys, ""
 	for {
@@ -256,10 +253,10 @@ func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
 		keys, err := a.cfg.ReadCursorKeys()
 		if err == nil && !slices.EqualFunc(keys, last, bytes.Equal) {
 			last, err = keys, a.resolver.ChangeCursorKeys(keys)
-			a.logger.InfoContext(ctx, "the cursor key has changed")
+			a.logger.InfoContext(ctx, "reloaded the cursor key")
 		}
 		if err != nil && err.Error() != problem {
-			a.logger.ErrorContext(ctx, "the cursor key cannot be read again: the last one stays", "cause", err.Error())
+			a.logger.ErrorContext(ctx, "cannot reload the cursor key; the previous one remains in use", "cause", err.Error())
 		}
 		problem = ""
 		if err != nil {
@@ -268,7 +265,7 @@ func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
 	}
 }
 
-// serving runs a server until it is shut down.
+// serving returns a function that runs a server until it is shut down.
 func serving(server *http.Server, l net.Listener, base context.Context) func() error {
 	server.BaseContext = func(net.Listener) context.Context { return base }
 	return func() error {
@@ -279,7 +276,7 @@ func serving(server *http.Server, l net.Listener, base context.Context) func() e
 	}
 }
 
-// working counts the requests that are being answered.
+// working counts requests in progress.
 func (a *app) working(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.work.Add(1)
@@ -288,33 +285,31 @@ func (a *app) working(next http.Handler) http.Handler {
 	})
 }
 
-// waitForWork waits until requests that were ended have ended, which they do soon: what a change has done so far goes to
-// the audit log then.
+// waitForWork waits for canceled requests to return, which complete the audit log of their changes.
 func (a *app) waitForWork() {
 	done := make(chan struct{})
-	go func() { // it ends with the last request
+	go func() { // ends with the last request
 		a.work.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-time.After(endWait):
-		a.logger.Error("requests that were ended have not come to their end: the audit log may miss what they changed")
+		a.logger.Error("canceled requests are still running: the audit log may lack their changes")
 	}
 }
 
-// end closes a server whose requests were ended, once they have answered.
+// end closes a server whose requests were canceled, after they have responded.
 func (a *app) end(server *http.Server) {
 	ctx, stop := context.WithTimeout(context.Background(), endWait)
 	defer stop()
 	if server.Shutdown(ctx) != nil {
-		_ = server.Close() // its connections are lost anyway
+		_ = server.Close() // the connections are closed in any case
 	}
 }
 
-// drain shuts the servers down one after another, the gateway before what it
-// reads from. When time is up it ends the requests that are left, which then
-// answer what they have.
+// drain shuts the servers down one after another, the gateway before the embedded tenant. After the timeout it cancels
+// the remaining requests, which respond with partial results.
 func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	a.logger.Info("draining", "at most", a.cfg.ShutdownTimeout.String())
 	ctx, stop := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
@@ -328,10 +323,10 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 		}
 		err := server.Shutdown(ctx)
 		if server == a.gateway && err == nil {
-			err = a.endpoint.Wait(ctx) // the server does not know WebSockets any more
+			err = a.endpoint.Wait(ctx) // http.Server does not wait for WebSockets
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("requests were still under way after %v and were ended", a.cfg.ShutdownTimeout)
+			err = fmt.Errorf("canceled requests that were still in progress after %v", a.cfg.ShutdownTimeout)
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -342,6 +337,6 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	return errors.Join(errs...)
 }
 
-// boundConnections lets a listener have that many connections. Who comes when there are as many waits until one has
-// ended: see idleTimeout and the read timeouts.
+// boundConnections limits the number of open connections of a listener. Further connections wait until one ends; see
+// idleTimeout and the read timeouts.
 func boundConnections(l net.Listener, most int) net.Listener { return netutil.LimitListener(l, most) }

@@ -43,7 +43,7 @@ func TestChangeAtTheEnd(t *testing.T) {
 		}()
 		<-arrived
 		stop()
-		if err := <-ended; err == nil || !strings.Contains(err.Error(), "still under way") {
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "still in progress") {
 			t.Errorf("ended with %v", err)
 		}
 		if !strings.Contains(stdout.String(), `"field":"reprocessLicenseAssignment"`) || !strings.Contains(stdout.String(), `"outcome":"unknown"`) {

@@ -48,10 +48,10 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 		write(step.content)
 		ticks <- time.Time{}
 		ticks <- time.Time{} // by now the first is over
-		if got := strings.Count(log.String(), "the cursor key has changed"); got != step.changes {
+		if got := strings.Count(log.String(), "reloaded the cursor key"); got != step.changes {
 			t.Errorf("%q: %d changes, want %d", step.content, got, step.changes)
 		}
-		if got := strings.Count(log.String(), "the last one stays"); got != step.faults {
+		if got := strings.Count(log.String(), "cannot reload the cursor key"); got != step.faults {
 			t.Errorf("%q: %d faults, want %d", step.content, got, step.faults)
 		}
 	}

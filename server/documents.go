@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// Automatic persisted queries that are kept, and bytes of them.
+	// Maximum number and total size of automatic persisted queries.
 	automaticDocuments = 2_000
 	automaticBytes     = 16 << 20
-	// trustedEvery is how often the file of trusted documents is looked at.
+	// trustedEvery is the interval of checking the file of trusted documents.
 	trustedEvery = 5 * time.Second
 )
 
-// newDocuments reads the trusted documents. Those that do not run against the schema are left out.
+// newDocuments reads the trusted documents. It leaves out documents that are invalid for the schema.
 func newDocuments(cfg *config.Config, schema graphql.ExecutableSchema, logger *slog.Logger) (*documents.Trusted, *documents.Extension, error) {
 	options := documents.Options{Mode: documents.Mode(cfg.TrustedDocumentsMode), Logger: logger}
 	if cfg.AutomaticDocuments {

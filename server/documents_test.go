@@ -114,7 +114,7 @@ func TestAutomaticDocuments(t *testing.T) {
 				ask("t", operation{Query: queryA, Extensions: map[string]any{"persistedQuery": broken}}, `"code":"BAD_USER_INPUT"`)
 			}
 			ask("t", operation{Extensions: persisted("../../etc/passwd")}, notFoundAnswer)
-			ask("t", operation{Query: queryA, DocumentID: "a"}, "not both")
+			ask("t", operation{Query: queryA, DocumentID: "a"}, "either query or documentId")
 			ask("t", operation{DocumentID: "a"}, notFoundAnswer)
 			ask("t", operation{Extensions: map[string]any{"persistedQuery": nil}}, "Missing parameter: query")
 		})
@@ -200,7 +200,7 @@ func TestTrustedDocuments(t *testing.T) {
 				t.Errorf("mutation: %s", got)
 			}
 
-			const record = "not on the list of trusted documents"
+			const record = "untrusted document"
 			want := map[string]int{"off": 0, "log": 5, "enforce": 0}[mode]
 			if got := strings.Count(log.String(), record); got != want {
 				t.Errorf("%d records, want %d:\n%s", got, want, log)
@@ -222,7 +222,7 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 		"not in the schema": {`{"one":"{nope}","other":"{hello}"}`, `id "one": input:1:2: Cannot query field "nope"`},
 		"too deep":          {`{"one":"` + strings.Repeat("{echo", 20) + "{hello}" + strings.Repeat("}", 20) + `","other":"{hello}"}`, "fields deep"},
 		"too long":          {`{"one":"{hello}#` + strings.Repeat("x", 70_000) + `","other":"{hello}"}`, "bytes long"},
-		"a wrong hash":      {`{"` + hashOf("{a}") + `":"{hello}"}`, "not the hash"},
+		"a wrong hash":      {`{"` + hashOf("{a}") + `":"{hello}"}`, "not the document's hash"},
 	} {
 		path := filepath.Join(t.TempDir(), "documents.json")
 		if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
@@ -230,7 +230,7 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 		}
 		log := new(bytes.Buffer)
 		trusted, _, err := newDocuments(testConfig(t, "--trusted-documents="+path), stub.Schema(stub.Hello), logs.New(log, "debug", "text"))
-		if stale := name != "a wrong hash"; stale && (err != nil || trusted.Manifest().Len() != 1 || !strings.Contains(log.String(), "is left out")) {
+		if stale := name != "a wrong hash"; stale && (err != nil || trusted.Manifest().Len() != 1 || !strings.Contains(log.String(), "left out")) {
 			t.Errorf("%s: %v, %d documents\n%s", name, err, trusted.Manifest().Len(), log)
 		}
 		cfg := testConfig(t, "--trusted-documents="+path, "--trusted-documents-strict")

@@ -52,7 +52,7 @@ func TestGraphiQLSignsIn(t *testing.T) {
 func TestGraphiQLSignsInAtTheEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--inbound=entra")
-	if !strings.Contains(p.stderr.String(), "\nSign in          as a License Administrator") {
+	if !strings.Contains(p.stderr.String(), "\nSign in          as License Administrator") {
 		t.Error(p.stderr)
 	}
 	var config graphiql.Config

@@ -10,7 +10,7 @@ import (
 	"licensegraph/internal/documents"
 )
 
-// newResolver connects the resolvers with Microsoft Graph.
+// newResolver connects the resolvers to Microsoft Graph.
 func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logger) (*graph.Resolver, error) {
 	keys := cfg.CursorKeys
 	if keys == nil {
@@ -34,7 +34,7 @@ func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logge
 	})
 }
 
-// upstreamReport tells which answers carry extensions.upstream.
+// upstreamReport returns a function that reports whether a response includes extensions.upstream.
 func upstreamReport(cfg *config.Config) func(http.Header) bool {
 	when := cfg.UpstreamReport
 	if when == "auto" {

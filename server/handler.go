@@ -14,8 +14,7 @@ import (
 
 const endpointPath = "/graphql"
 
-// newHandler lists all routes and what a request passes on its way to them,
-// first to last.
+// newHandler returns the handler of all routes, with their middleware in order.
 func newHandler(cfg *config.Config, endpoint http.Handler, signIn *graphiql.SignIn, ready *readiness, audit, logger *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(endpointPath, chain(endpoint,
@@ -29,7 +28,7 @@ func newHandler(cfg *config.Config, endpoint http.Handler, signIn *graphiql.Sign
 		if err != nil {
 			return nil, err
 		}
-		mux.Handle("/", page) // it answers 404 to what it does not have
+		mux.Handle("/", page) // responds with 404 to unknown paths
 	}
 	return chain(mux,
 		withRequestID,
@@ -49,8 +48,7 @@ func newGraphiQL(cfg *config.Config, signIn *graphiql.SignIn) (http.Handler, err
 	return graphiql.Handler(page)
 }
 
-// hostCheck guards a loopback address. Elsewhere the gateway cannot know its
-// names.
+// hostCheck returns checkHost for a loopback address. For other addresses the valid host names are unknown.
 func hostCheck(cfg *config.Config, audit *slog.Logger) middleware {
 	host, _, err := net.SplitHostPort(cfg.Listen)
 	if err != nil || !config.IsLoopback(host) {
@@ -59,17 +57,16 @@ func hostCheck(cfg *config.Config, audit *slog.Logger) middleware {
 	return checkHost(cfg.AllowedHosts, audit)
 }
 
-// crossOrigin lets pages of the listed origins read answers (CORS), and
-// answers their preflights.
+// crossOrigin allows pages of the listed origins to read responses (CORS), and responds to preflight requests.
 func crossOrigin(origins, headers []string) middleware {
-	if len(origins) == 0 { // to the library, none means all
+	if len(origins) == 0 { // for the library, an empty list means all origins
 		return func(next http.Handler) http.Handler { return next }
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: append(slices.Clone(headers), "Accept", "Authorization", "Content-Type", "Upstream-Report", requestIDHeader,
-			// of clients of GraphQL, and of what traces requests in browsers (W3C Trace Context and Baggage, Application Insights)
+			// Headers of GraphQL clients and of browser tracing (W3C Trace Context and Baggage, Application Insights).
 			"Apollographql-Client-Name", "Apollographql-Client-Version", "Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-Apollo-Operation-Id",
 			"Traceparent", "Tracestate", "Baggage", "Request-Id", "Request-Context"),
 		ExposedHeaders:       []string{requestIDHeader, "Retry-After", "WWW-Authenticate"},
@@ -78,16 +75,15 @@ func crossOrigin(origins, headers []string) middleware {
 	}).Handler
 }
 
-// sameOrigin refuses what a page of another origin sends, whether or not it
-// could read the answer: that is CSRF, and with a WebSocket it would be able to
-// read. A GET runs queries and opens WebSockets, so it is held to what a POST
-// is: an image, a form or a link of another site runs nothing. What comes from
-// no browser has neither of the headers Sec-Fetch-Site and Origin, and passes.
+// sameOrigin rejects requests from pages of other origins, which protects against CSRF and against WebSockets from such
+// pages. A GET executes queries and opens WebSockets, so the check applies to it as well: an image, a form or a link of
+// another site executes nothing. Requests without the headers Sec-Fetch-Site and Origin do not come from a browser and
+// pass.
 func sameOrigin(origins []string, audit *slog.Logger) middleware {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range slices.Compact(slices.Sorted(slices.Values(origins))) {
 		if err := protection.AddTrustedOrigin(origin); err != nil {
-			panic(err) // validated before
+			panic(err) // validated by package config
 		}
 	}
 	return func(next http.Handler) http.Handler {
@@ -95,7 +91,7 @@ func sameOrigin(origins []string, audit *slog.Logger) middleware {
 			asPost := *r
 			asPost.Method = http.MethodPost
 			if r.Method != http.MethodOptions && protection.Check(&asPost) != nil {
-				deny(w, r, audit, http.StatusForbidden, "A page of another origin sent this: its origin has to be one of --cors-origin.")
+				deny(w, r, audit, http.StatusForbidden, "Cross-origin request: the page's origin is not in --cors-origin.")
 				return
 			}
 			next.ServeHTTP(w, r)

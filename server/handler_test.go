@@ -244,7 +244,7 @@ func TestOrigins(t *testing.T) {
 			if w.Header().Get("Access-Control-Allow-Credentials") != "" {
 				t.Error("lets cookies in")
 			}
-			if w.Code == 403 && !strings.HasPrefix(w.Body.String(), `{"errors":[{"message":"A page of another origin`) {
+			if w.Code == 403 && !strings.HasPrefix(w.Body.String(), `{"errors":[{"message":"Cross-origin request`) {
 				t.Error(w.Body)
 			}
 		})
@@ -359,8 +359,8 @@ func TestReadinessWithoutKeys(t *testing.T) {
 		body   string
 	}{
 		{"throttled", []emulator.Fault{throttled}, 200, `"status":"throttled","reason":"Microsoft Graph throttled the request.`},
-		{"without keys", []emulator.Fault{noKeys}, 503, `"status":"unavailable","reason":"The keys of the sign-in service cannot be read."`},
-		{"both", []emulator.Fault{throttled, noKeys}, 503, `"status":"unavailable","reason":"The keys of the sign-in service cannot be read."`},
+		{"without keys", []emulator.Fault{noKeys}, 503, `"status":"unavailable","reason":"The signing keys of Microsoft Entra ID are unavailable."`},
+		{"both", []emulator.Fault{throttled, noKeys}, 503, `"status":"unavailable","reason":"The signing keys of Microsoft Entra ID are unavailable."`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,13 +14,12 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// healthz says that the process runs. It asks nobody: a gateway whose
-// upstream is down must not be restarted for it.
+// healthz reports that the process runs. It does not check Microsoft Graph: a restart would not help if that is down.
 func healthz(w http.ResponseWriter, _ *http.Request) {
 	writeStatus(w, http.StatusOK, status{Status: "ok"})
 }
 
-// status is the answer of both health checks.
+// status is the response of both health checks.
 type status struct {
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
@@ -29,26 +28,25 @@ type status struct {
 func writeStatus(w http.ResponseWriter, code int, s status) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(s) // whoever asked has gone
+	_ = json.NewEncoder(w).Encode(s) // the client disconnected
 }
 
 const (
-	// readyFor is how long an answer of Microsoft Graph counts.
+	// readyFor is the lifetime of a cached result.
 	readyFor = 5 * time.Second
-	// readyWait is how long Microsoft Graph may take to answer.
+	// readyWait is the timeout of a request to Microsoft Graph.
 	readyWait = 10 * time.Second
 )
 
-// readiness tells whether the gateway can answer: whether Microsoft Graph
-// answers it, and whether it is not about to end.
+// readiness checks whether the gateway can serve: whether Microsoft Graph responds and the gateway is not shutting
+// down.
 type readiness struct {
 	check    func(context.Context) error
 	logger   *slog.Logger
 	now      func() time.Time
 	draining atomic.Bool
 
-	// turn holds the last answer; who has taken it asks for a new one, and
-	// the others wait for that.
+	// turn contains the last result. Its receiver may request a new one; other callers wait.
 	turn chan readyAnswer
 }
 
@@ -70,14 +68,14 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	err := r.ask(req.Context())
 	if errors.Is(err, upstream.ErrThrottled) && !entra.IsUnavailable(err) {
-		// A gateway that is throttled is not down: without its traffic the others would be throttled all the more.
+		// A throttled gateway is not down: removing it would increase the load of other replicas.
 		writeStatus(w, http.StatusOK, status{"throttled", graph.PresentError(req.Context(), err).Message})
 		return
 	}
 	if err != nil {
 		reason := graph.PresentError(req.Context(), err).Message
 		if entra.IsUnavailable(err) {
-			reason = "The keys of the sign-in service cannot be read."
+			reason = "The signing keys of Microsoft Entra ID are unavailable."
 		}
 		writeStatus(w, http.StatusServiceUnavailable, status{"unavailable", reason})
 		return
@@ -85,7 +83,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	writeStatus(w, http.StatusOK, status{Status: "ok"})
 }
 
-// ask returns the last answer, or a new one when that is too old.
+// ask returns the last result, or a new one if that has expired.
 func (r *readiness) ask(ctx context.Context) error {
 	var last readyAnswer
 	select {
@@ -97,7 +95,7 @@ func (r *readiness) ask(ctx context.Context) error {
 	if r.now().Before(last.until) {
 		return last.err
 	}
-	// The answer is for everybody, so it does not end with this caller.
+	// The result serves all callers, so the request does not end with this caller's context.
 	checkCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait)
 	defer cancel()
 	err := r.check(checkCtx)

@@ -1,7 +1,6 @@
-// Command server is the gateway: GraphQL over the licensing data of Microsoft
-// Graph, over HTTP. Without configuration it serves an embedded tenant with
-// made-up people. It is for one machine or many replicas, and it refuses to
-// serve a real tenant's data to a network unless its callers say who they are.
+// Command server is a GraphQL gateway for the licensing data of Microsoft Graph. Without configuration it serves an
+// embedded tenant with fictitious users. It runs as one process or as replicas, and serves a real tenant's data to a
+// network only if callers are authenticated.
 package main
 
 import (
@@ -26,16 +25,15 @@ func main() {
 	ctx, stop := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	// A terminal that is closed ends nothing, and neither does a reader of standard output who has gone: writing fails
-	// then, and says so.
+	// Closing the terminal does not end the process. Writes to a closed standard output return an error.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	go func() { // as long as the process
+	go func() { // runs until the process ends
 		if <-signals == syscall.SIGTERM {
 			stop(errTerminated)
 		}
 		stop(nil)
 		<-signals
-		report(os.Stderr, errors.New("ended at once, by a second signal"))
+		report(os.Stderr, errors.New("ended by a second signal"))
 		os.Exit(1)
 	}()
 	setMemoryLimit = debug.SetMemoryLimit
@@ -44,10 +42,10 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// errTerminated is why the context ends where a platform ends the process: it may send requests for a while yet.
+// errTerminated is the cause of a context that ends with SIGTERM: the platform may still send requests for a while.
 var errTerminated = errors.New("terminated")
 
-// run serves until the context ends and what is under way is done.
+// run serves until the context ends and requests in progress are complete.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	if len(args) > 0 && args[0] == "embedded" {
 		return embedded.Run(ctx, args[1:], getenv, stdout, stderr)
@@ -74,7 +72,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		listeners.close()
 		return &config.SetupError{Err: fmt.Errorf("--audit-log: %w", err)}
 	}
-	defer end() //nolint:errcheck // each record was written at once
+	defer end() //nolint:errcheck // records are not buffered
 	app, err := newApp(cfg, listeners, logs.NewAudit(auditStream, logger), logger)
 	if err != nil {
 		listeners.close()
@@ -85,7 +83,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return app.serve(ctx)
 }
 
-// readProductNames reads the operator's names of products and service plans, where there are any.
+// readProductNames reads the operator's names of products and service plans, if configured.
 func readProductNames(file string) error {
 	if file == "" {
 		return nil
@@ -101,22 +99,21 @@ func readProductNames(file string) error {
 	return nil
 }
 
-// setMemoryLimit is nothing where the program is not alone in its process.
+// setMemoryLimit does nothing in tests, which share their process.
 var setMemoryLimit = func(int64) int64 { return 0 }
 
-// otherMemory is what the gateway takes besides answers, with some room.
+// otherMemory is the estimated memory of the gateway besides responses, in bytes.
 const otherMemory = 128 << 20
 
-// limitMemory has garbage collected before the program takes much more memory than answers may: what remains of writing them
-// would double it. GOMEMLIMIT takes precedence. How much the embedded tenant takes is up to its people.
+// limitMemory sets the Go memory limit, so that garbage of encoded responses does not double the memory. GOMEMLIMIT
+// takes precedence. The limit does not apply to the embedded tenant, whose memory depends on its users.
 func limitMemory(cfg *config.Config, getenv func(string) string) {
 	if getenv("GOMEMLIMIT") == "" && !cfg.ServesEmbedded() {
 		setMemoryLimit(cfg.MaxAnswersBytes + otherMemory)
 	}
 }
 
-// exitCode is 0 after a clean end, 2 when nothing was served because of the
-// setup, and 1 otherwise.
+// exitCode returns 0 after a regular end, 2 for a [config.SetupError], and 1 otherwise.
 func exitCode(err error) int {
 	if err == nil {
 		return 0
@@ -127,7 +124,7 @@ func exitCode(err error) int {
 	return 1
 }
 
-// report writes each problem on a line of its own, as joined errors have them.
+// report writes joined errors, one per line.
 func report(w io.Writer, err error) {
 	if err == nil {
 		return
@@ -137,8 +134,8 @@ func report(w io.Writer, err error) {
 	}
 }
 
-// listeners are the open addresses. Listening comes before anything is
-// served, so that a taken address shows at once and port 0 becomes a port.
+// listeners are the open listeners. They are opened before anything is served, so that an address in use is reported at
+// once and port 0 is resolved.
 type listeners struct {
 	gateway  net.Listener
 	embedded net.Listener // nil without the embedded tenant
@@ -166,7 +163,7 @@ func listen(cfg *config.Config) (listeners, error) {
 func (l listeners) close() {
 	for _, listener := range []net.Listener{l.gateway, l.embedded} {
 		if listener != nil {
-			_ = listener.Close() // it was never used
+			_ = listener.Close() // unused
 		}
 	}
 }

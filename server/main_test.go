@@ -151,7 +151,7 @@ func TestEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
 
-	for _, want := range []string{"GraphiQL         " + p.url + "/\n", "GraphQL          " + p.url + "/graphql\n", "/beta (embedded: 60 made-up people)\n"} {
+	for _, want := range []string{"GraphiQL         " + p.url + "/\n", "GraphQL          " + p.url + "/graphql\n", "/beta (embedded: 60 fictitious users)\n"} {
 		if !strings.Contains(p.stderr.String(), want) {
 			t.Errorf("the banner has no %q:\n%s", want, p.stderr)
 		}
@@ -309,7 +309,7 @@ func TestDrainHasADeadline(t *testing.T) {
 		t.Fatal(line, err)
 	}
 	stop()
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "still under way after 20ms") || exitCode(err) != 1 {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "still in progress after 20ms") || exitCode(err) != 1 {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -365,7 +365,7 @@ func TestDrainAnswers(t *testing.T) {
 	if got.err != nil || !strings.Contains(got.body, `"groups":null`) || !strings.Contains(got.body, `"__typename":"Query"`) || !strings.Contains(got.body, `"code":"UPSTREAM_UNAVAILABLE"`) {
 		t.Errorf("%+v", got)
 	}
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "still under way after 20ms") {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "still in progress after 20ms") {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -399,7 +399,7 @@ func TestTermination(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stderr.wait("not ready any more")
+	stderr.wait("readiness check fails")
 	if status, body := p.get(t, "/readyz"); status != 503 || !strings.Contains(body, "shutting down") {
 		t.Errorf("not ready: %d %s", status, body)
 	}
@@ -410,7 +410,7 @@ func TestTermination(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "a record of the audit log is lost") {
+	if got := cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "cannot write an audit record") {
 		t.Errorf("exit code %d\n%s", got, stderr)
 	}
 }
@@ -544,20 +544,20 @@ func TestSetupErrors(t *testing.T) {
 		env  map[string]string
 		want []string // lines, without the program's name
 	}{
-		{"secret as flag", []string{"--client-secret=hunter2"}, nil, []string{"--client-secret: secrets are not taken from the command line, where other processes can read them: use --client-secret-file or set LICENSEGRAPH_CLIENT_SECRET"}},
+		{"secret as flag", []string{"--client-secret=hunter2"}, nil, []string{"--client-secret: secrets are not accepted on the command line, where other processes can read them: use --client-secret-file or set LICENSEGRAPH_CLIENT_SECRET"}},
 		{"all at once", []string{"--listen=x", "--max-depth=deep", "--request-timeout=30", "--embedded-users=0", "--log-level=loud", "--upstream-report=often", "--graphiql=maybe", "--embedded-seed=-1"}, nil, []string{
-			`--max-depth: "deep" is not a whole number`,
-			`--request-timeout: "30" is not a duration such as 30s or 2m`,
-			`--graphiql: "maybe" is neither true nor false`,
-			`--embedded-seed: "-1" is not a whole number from 0`,
-			`--listen: "x" is not an address such as 127.0.0.1:8080`,
-			`--upstream-report: "often" is none of auto, always, never, header`,
-			`--log-level: "loud" is none of debug, info, warn, error`,
-			`--embedded-users: 0 is less than 1`,
+			`--max-depth: invalid value "deep": want an integer`,
+			`--request-timeout: invalid duration "30": want a value such as 30s or 2m`,
+			`--graphiql: invalid value "maybe": want true or false`,
+			`--embedded-seed: invalid value "-1": want a non-negative integer`,
+			`--listen: invalid address "x": want host:port`,
+			`--upstream-report: invalid value "often": want one of auto, always, never, header`,
+			`--log-level: invalid value "loud": want one of debug, info, warn, error`,
+			`--embedded-users: invalid value 0: want at least 1`,
 		}},
 		{"audit log that cannot be", []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--audit-log=" + dir}, nil, []string{
 			"--audit-log: open " + dir + ": is a directory"}},
-		{"empty authorities", append(real, "--listen=127.0.0.1:0", "--client-secret-file="+secret, "--ca-file="+empty), nil, []string{"--ca-file: " + empty + " holds no certificate in PEM"}},
+		{"empty authorities", append(real, "--listen=127.0.0.1:0", "--client-secret-file="+secret, "--ca-file="+empty), nil, []string{"--ca-file: " + empty + ": no PEM certificate"}},
 		{"taken ports", []string{"--listen=" + taken.Addr().String(), "--embedded-listen=" + taken.Addr().String()}, nil, []string{
 			"--listen: listen tcp " + taken.Addr().String() + ": bind: address already in use",
 			"--embedded-listen: listen tcp " + taken.Addr().String() + ": bind: address already in use",
@@ -643,7 +643,7 @@ func TestNoIntrospection(t *testing.T) {
 		`query{...q} fragment q on Query{...{__schema{queryType{name}}}}`,
 	} {
 		status, body := p.ask(t, strings.ReplaceAll(query, `\"`, `"`))
-		if status != http.StatusBadRequest || !strings.Contains(body, "introspection is switched off") || !strings.Contains(body, `"code":"FORBIDDEN"`) {
+		if status != http.StatusBadRequest || !strings.Contains(body, "introspection is disabled") || !strings.Contains(body, `"code":"FORBIDDEN"`) {
 			t.Errorf("%s: %d %.300s", query, status, body)
 		}
 	}

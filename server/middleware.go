@@ -23,7 +23,7 @@ import (
 // middleware wraps a handler.
 type middleware func(http.Handler) http.Handler
 
-// chain wraps a handler so that the first middleware sees a request first.
+// chain wraps a handler in middleware; the first one runs first.
 func chain(handler http.Handler, first ...middleware) http.Handler {
 	for _, m := range slices.Backward(first) {
 		handler = m(handler)
@@ -33,8 +33,7 @@ func chain(handler http.Handler, first ...middleware) http.Handler {
 
 const requestIDHeader = "X-Request-Id"
 
-// withRequestID gives each request an id, the caller's own when that is sane,
-// and sends it back.
+// withRequestID sets the ID of each request, which is the client's if that is valid, and sends it in the response.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
@@ -46,8 +45,7 @@ func withRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// saneRequestID keeps ids out of the log that are long or made to look like
-// something else.
+// saneRequestID rejects IDs that are long or have special characters.
 func saneRequestID(id string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
 	return id != "" && len(id) <= 128 && strings.Trim(id, allowed) == "" && !strings.ContainsFunc(id, func(r rune) bool {
@@ -55,9 +53,8 @@ func saneRequestID(id string) bool {
 	})
 }
 
-// logRequests writes a record for each request. It never holds the query or
-// its variables, which are in the URL of a GET, nor a path that is none of the
-// gateway's: it says which route was taken.
+// logRequests logs each request with its route. The record never includes the query or its variables, which are in the
+// URL of a GET, or an unknown path.
 func logRequests(logger *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,10 +79,10 @@ func logRequests(logger *slog.Logger) middleware {
 	}
 }
 
-// statusClientGone is the status in the log of a request whose client did not wait for the answer, as in the log of nginx.
+// statusClientGone is the logged status of a request whose client disconnected, as in nginx.
 const statusClientGone = 499
 
-// statusRecorder remembers what was answered.
+// statusRecorder records the status and the size of a response.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -108,10 +105,10 @@ func (r *statusRecorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap implements the interface for [http.ResponseController].
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// code is the status, which is 200 when a handler said nothing.
+// code returns the status; 200 if the handler did not set it.
 func (r *statusRecorder) code() int {
 	if r.status == 0 {
 		return http.StatusOK
@@ -119,9 +116,8 @@ func (r *statusRecorder) code() int {
 	return r.status
 }
 
-// recoverPanics turns a panic into one record and a 500. It is the last net:
-// resolvers and the GraphQL endpoint have their own. The record says where it
-// happened and not what it said, which can be about somebody.
+// recoverPanics responds to a panic with 500 and logs it. Resolvers and the GraphQL endpoint recover from panics
+// themselves. The record has the location but not the value, which can include personal data.
 func recoverPanics(logger *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -141,9 +137,8 @@ func recoverPanics(logger *slog.Logger) middleware {
 	}
 }
 
-// secureHeaders forbids a browser what no answer of the gateway needs, errors
-// included, and keeps answers out of every cache: they hold data of people. The
-// GraphiQL page sets its own policy and times.
+// secureHeaders sets headers that restrict browsers and disable caching, since responses contain personal data. The
+// GraphiQL page sets its own policy and cache lifetime.
 func secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -155,8 +150,8 @@ func secureHeaders(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		// Browsers heed it where TLS has brought it (RFC 6797, section 8.1). It
-		// is for the whole host, which a developer's own machine has to survive.
+		// Browsers accept the header over TLS only (RFC 6797, section 8.1). It applies to the whole host, so it is not
+		// sent on a loopback address.
 		if r.Header.Get("X-Forwarded-Proto") == "https" && !config.IsLoopback(hostName(r.Host)) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
@@ -164,7 +159,7 @@ func secureHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// hostName is a host without its port.
+// hostName returns a host without its port.
 func hostName(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -172,15 +167,14 @@ func hostName(host string) string {
 	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
-// checkHost refuses requests to a loopback address under a foreign name. A
-// web page can make its own name point at 127.0.0.1 and would then read
-// answers as its own (DNS rebinding).
+// checkHost rejects requests to a loopback address with another host name. A web page can resolve its own name to
+// 127.0.0.1 and then read responses as its own (DNS rebinding).
 func checkHost(allowed []string, audit *slog.Logger) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			host := hostName(r.Host)
 			if !config.IsLoopback(host) && !slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, host) }) {
-				deny(w, r, audit, http.StatusMisdirectedRequest, "The gateway is not known under this host name: see --allowed-host.")
+				deny(w, r, audit, http.StatusMisdirectedRequest, "Unknown host name: see --allowed-host.")
 				return
 			}
 			next.ServeHTTP(w, r)
@@ -188,8 +182,7 @@ func checkHost(allowed []string, audit *slog.Logger) middleware {
 	}
 }
 
-// deny refuses a request before anything of it is read, and notes that. It is
-// an answer of GraphQL where one is expected.
+// deny rejects a request before it is read and audits that. For the GraphQL endpoint, the body is a GraphQL response.
 func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int, text string) {
 	audit.InfoContext(r.Context(), "denied", "outcome", "forbidden", "reason", text, "peer", r.RemoteAddr)
 	if r.URL.Path != endpointPath {
@@ -199,7 +192,7 @@ func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int
 	transport.WriteError(w, status, "FORBIDDEN", text)
 }
 
-// withTimeout ends the request's context when its time is up.
+// withTimeout limits the duration of a request's context.
 func withTimeout(timeout time.Duration) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -210,13 +203,12 @@ func withTimeout(timeout time.Duration) middleware {
 	}
 }
 
-// onlyGet refuses methods that change something. (The mux cannot: to it, "/"
-// takes them.)
+// onlyGet rejects methods other than GET and HEAD. The mux accepts all methods for "/".
 func onlyGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "the method has to be GET", http.StatusMethodNotAllowed)
+			http.Error(w, "method not allowed: use GET", http.StatusMethodNotAllowed)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -15,40 +14,15 @@ import (
 
 	"licensegraph/graph"
 	"licensegraph/internal/config"
+	"licensegraph/internal/readmetest"
 )
 
-var update = flag.Bool("update", false, "rewrite the README's table of rights")
-
-// TestReadmeTables holds the README's table of rights to the schema.
-func TestReadmeTables(t *testing.T) { // not in parallel: it rewrites
-	holdTable(t, "rights", rightsTable(t))
+// TestReadmeTables compares the README's table of permissions with the schema.
+func TestReadmeTables(t *testing.T) { // not parallel: -update writes the README
+	readmetest.Table(t, "../README.md", "rights", rightsTable(t))
 }
 
-func holdTable(t *testing.T, name, want string) {
-	t.Helper()
-	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("the README has no table of %s", name)
-	}
-	if got == want {
-		return
-	}
-	if *update {
-		if err := os.WriteFile("../README.md", []byte(before+begin+want+end+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	t.Errorf("README.md (-want +got), go test ./server -update rewrites it:\n%s", cmp.Diff(want, got))
-}
-
-// rightsTable lists by right the fields that the schema gives with it.
+// rightsTable lists the fields that require each permission, by the schema's @requiresScopes.
 func rightsTable(t *testing.T) string {
 	t.Helper()
 	resolver, err := graph.New(graph.Options{CursorKeys: [][]byte{make([]byte, config.CursorKeyBytes)}})
@@ -94,7 +68,7 @@ func rightsTable(t *testing.T) string {
 	return table.String()
 }
 
-// TestReadmeAnswers asks the README's question, and makes its change.
+// TestReadmeAnswers compares the responses in the README with the gateway's.
 func TestReadmeAnswers(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../README.md")
@@ -115,20 +89,20 @@ func TestReadmeAnswers(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &got); err != nil {
 			t.Fatal(err)
 		}
-		ids := cmp.FilterPath(func(p cmp.Path) bool { // of what is made anew
+		ids := cmp.FilterPath(func(p cmp.Path) bool { // generated for each run
 			last, ok := p.Last().(cmp.MapIndex)
 			return ok && last.Key().String() == "id"
 		}, cmp.Ignore())
 		if diff := cmp.Diff(decoded(t, []byte(answers[i])), decoded(t, got.Data), ids); diff != "" {
-			t.Errorf("the README's answer (-README +gateway):\n%s", diff)
+			t.Errorf("response in the README (-README +gateway):\n%s", diff)
 		}
 		if i == 0 && got.Extensions.Upstream.Requests != 5 {
-			t.Errorf("took %d upstream requests, the README says five", got.Extensions.Upstream.Requests)
+			t.Errorf("%d upstream requests, the README has five", got.Extensions.Upstream.Requests)
 		}
 	}
 }
 
-// blocks returns the blocks of code in a language.
+// blocks returns the code blocks in a language.
 func blocks(text []byte, language string) (blocks []string) {
 	for _, part := range strings.Split(string(text), "```"+language+"\n")[1:] {
 		code, _, _ := strings.Cut(part, "```")

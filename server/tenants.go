@@ -16,16 +16,16 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// tenants are those that the gateway reads, each through a client of its own.
+// tenants are the configured tenants, each with its own client.
 type tenants struct {
 	out     *outbound.Out
 	ids     []string
-	clients map[string]*msgraph.Client // by id in lower case
-	people  *entra.OnBehalfOf          // nil: Microsoft Graph is asked in the application's name
-	known   bool                       // callers say who they are: nobody else is served
+	clients map[string]*msgraph.Client // by lower-case ID
+	people  *entra.OnBehalfOf          // nil with the application's identity
+	known   bool                       // callers are authenticated
 }
 
-// newTenants connects with the tenants, as the application. It sends nothing yet.
+// newTenants creates the clients of the tenants. It sends no request.
 func newTenants(cfg *config.Config, ids []string, services config.Services, application entra.Options) (*tenants, error) {
 	out, err := newOut(cfg, services)
 	if err != nil {
@@ -40,7 +40,7 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 	if cfg.Outbound == "on-behalf-of" {
 		t.people = app.OnBehalfOf()
 	}
-	queue := new(msgraph.Queue) // some limits of an application hold in all tenants together
+	queue := new(msgraph.Queue) // some limits of an application apply across tenants
 	for _, id := range ids {
 		client, err := msgraph.New(msgraph.Options{
 			GraphURL: services.GraphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
@@ -53,17 +53,17 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 	return t, nil
 }
 
-// newOut returns the only way out: to the services of the cloud.
+// newOut returns an Out for the services of the cloud.
 func newOut(c *config.Config, s config.Services) (*outbound.Out, error) {
 	out, err := outbound.New(outbound.Options{Services: []string{s.GraphURL, s.Authority}, CAFile: c.CAFile, Proxy: c.ProxyURL})
 	if err != nil {
-		return nil, &config.SetupError{Err: fmt.Errorf("--ca-file: %w", err)} // the addresses were validated before
+		return nil, &config.SetupError{Err: fmt.Errorf("--ca-file: %w", err)} // the URLs are already validated
 	}
 	return out, nil
 }
 
-// begin returns Microsoft Graph as one operation of the caller sees it: the caller's own tenant, and no other. Where
-// nobody is asked who they are, there is one tenant, and everybody asks as the application.
+// begin starts an operation in the caller's tenant. Without authentication there is one tenant, with the application's
+// identity.
 func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
 	caller := identity.From(ctx)
 	id := t.ids[0]
@@ -73,7 +73,7 @@ func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
 	client := t.clients[strings.ToLower(id)]
 	switch {
 	case client == nil || caller == nil && (t.known || len(t.ids) > 1):
-		return nil, &upstream.Error{Kind: upstream.ErrForbidden, Operation: "the tenant of the caller, which is not one of the gateway's"}
+		return nil, &upstream.Error{Kind: upstream.ErrForbidden, Operation: "the caller's tenant, which is not configured"}
 	case t.people == nil:
 		return client.Begin(), nil
 	}
@@ -84,14 +84,14 @@ func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
 	return client.BeginAs(caller.Key(), tokens), nil
 }
 
-// noTokens are those of a caller in whose name nothing can be asked: who asks for the schema alone needs none.
+// noTokens are the tokens of a caller without on-behalf-of access. A query of the schema alone requires none.
 type noTokens struct{ why error }
 
 func (n noTokens) Token(context.Context, *http.Client) (string, error) { return "", n.why }
 
 func (noTokens) Refused(string, string) bool { return false }
 
-// ready tells whether Microsoft Graph answers in one of the tenants at least, or throttles there.
+// ready reports whether Microsoft Graph responds, or throttles, in at least one of the tenants.
 func (t *tenants) ready(ctx context.Context) error {
 	var failure error
 	for _, id := range t.ids {

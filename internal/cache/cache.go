@@ -1,5 +1,5 @@
-// Package cache keeps values in the memory of this process, never more than its bound. What is used often and lately stays
-// (W-TinyLFU, by otter). It has no goroutines: whoever reads or writes does the upkeep.
+// Package cache provides an in-process cache of limited weight, which evicts entries by frequency and recency
+// (W-TinyLFU, package otter). It starts no goroutines: reads and writes do the maintenance.
 package cache
 
 import (
@@ -11,14 +11,14 @@ import (
 
 // Options configure a [Cache].
 type Options[K comparable, V any] struct {
-	// Most bounds the weight of all entries together.
+	// Most is the maximum total weight of the entries.
 	Most int
-	// Weigh returns the weight of an entry; nil for 1 each, so that Most is a number of entries. It is neither negative nor
-	// 0, and an entry that weighs more than Most is not kept.
+	// Weigh returns the weight of an entry, which must be positive; nil means 1, so that Most is a number of entries.
+	// An entry heavier than Most is not stored.
 	Weigh func(K, V) int
-	// Life returns how long an entry is kept from its addition on; nil for no end.
+	// Life returns the lifetime of an entry from its addition; nil means unlimited.
 	Life func(K, V) time.Duration
-	// Now is the clock of Life; nil for [time.Now].
+	// Now is the clock for Life; nil means [time.Now].
 	Now func() time.Time
 }
 
@@ -27,7 +27,7 @@ type Cache[K comparable, V any] struct {
 	most  int
 	weigh func(K, V) int
 
-	turns   sync.Mutex // of additions: otter exceeds its bound for a moment when several write at once
+	turns   sync.Mutex // serializes additions: with concurrent writes, otter can exceed its maximum for a moment
 	entries *otter.Cache[K, V]
 }
 
@@ -54,7 +54,7 @@ func New[K comparable, V any](opts Options[K, V]) *Cache[K, V] {
 // Get returns the value of a key.
 func (c *Cache[K, V]) Get(key K) (V, bool) { return c.entries.GetIfPresent(key) }
 
-// Add keeps a value in place of the one that its key had.
+// Add stores a value and replaces the previous value of the key.
 func (c *Cache[K, V]) Add(key K, value V) {
 	if !c.fits(key, value) {
 		return
@@ -64,7 +64,7 @@ func (c *Cache[K, V]) Add(key K, value V) {
 	c.entries.Set(key, value)
 }
 
-// GetOrAdd returns the value of a key, which is the given one where it had none.
+// GetOrAdd returns the value of a key. If there is none, it stores and returns the given value.
 func (c *Cache[K, V]) GetOrAdd(key K, value V) V {
 	if there, ok := c.entries.GetIfPresent(key); ok || !c.fits(key, value) {
 		if ok {
@@ -78,15 +78,15 @@ func (c *Cache[K, V]) GetOrAdd(key K, value V) V {
 	return there
 }
 
-// fits also keeps weights within what otter counts with.
+// fits reports whether an entry can be stored. It also limits weights to otter's range.
 func (c *Cache[K, V]) fits(key K, value V) bool {
 	return c.weigh == nil || c.weigh(key, value) <= c.most
 }
 
-// Len returns how many entries there are; those whose life is over count until something is added.
+// Len returns the number of entries, including expired ones that are not yet removed.
 func (c *Cache[K, V]) Len() int { return c.entries.EstimatedSize() }
 
-// clock never ticks: otter would have a goroutine for it.
+// clock implements otter's clock without a ticker, which would require a goroutine.
 type clock func() time.Time
 
 func (c clock) NowNano() int64 { return c().UnixNano() }

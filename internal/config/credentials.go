@@ -10,7 +10,7 @@ import (
 	"licensegraph/internal/outbound"
 )
 
-// credentials names the settings with which the application can prove itself, of those that are set. One is enough.
+// credentials returns the names of the credential settings that are set. Exactly one is required.
 func (c *Config) credentials() []string {
 	var set []string
 	for _, s := range []struct {
@@ -29,7 +29,7 @@ func (c *Config) credentials() []string {
 	return set
 }
 
-// readCredential reads that of the application. Its errors hold no secret.
+// readCredential reads the application's credential. Its errors do not include secrets.
 func (c *Config) readCredential() []error {
 	var errs []error
 	if set := c.credentials(); len(set) == 2 {
@@ -38,7 +38,7 @@ func (c *Config) readCredential() []error {
 		errs = append(errs, fmt.Errorf("%s are all set: keep one", strings.Join(set, ", ")))
 	}
 	if c.ClientKeyFile != "" && c.ClientCertificateFile == "" {
-		errs = append(errs, errors.New("--client-key-file is set, and the certificate of the key is not: set --client-certificate-file"))
+		errs = append(errs, errors.New("--client-key-file requires --client-certificate-file"))
 	}
 	var err error
 	flag := ""
@@ -62,14 +62,14 @@ func (c *Config) readCredential() []error {
 	return errs
 }
 
-// readProxy reads the proxy's address and its credentials. Its errors hold neither.
+// readProxy reads the proxy's URL and credentials. Its errors include neither.
 func (c *Config) readProxy(getenv func(string) string) error {
 	credentials, err := readSecret("proxy-credentials", c.ProxyCredentialsFile, getenv)
 	switch {
 	case err != nil:
 		return err
 	case c.Proxy == "" && credentials != "":
-		return errors.New("the credentials of a proxy are set, and the proxy is not: set --proxy")
+		return errors.New("the proxy credentials require --proxy")
 	case c.Proxy == "":
 		return nil
 	}
@@ -82,27 +82,27 @@ func (c *Config) readProxy(getenv func(string) string) error {
 	return nil
 }
 
-// KnowsCallers tells whether callers say who they are.
+// KnowsCallers reports whether callers are authenticated.
 func (c *Config) KnowsCallers() bool { return c.Inbound == "entra" }
 
-// validateIdentities checks in whose name which tenants are read.
+// validateIdentities validates the tenants and the identity used for Microsoft Graph.
 func (c *Config) validateIdentities(v *validation) {
 	if c.Outbound == "on-behalf-of" && !c.KnowsCallers() {
-		v.note("--outbound: on-behalf-of needs to know the callers: set --inbound=entra")
+		v.note("--outbound: on-behalf-of requires --inbound=entra")
 	}
 	if !c.KnowsCallers() {
 		if len(c.TenantIDs) > 1 {
-			v.note("--tenant-id: more than one is for callers who are known: set --inbound=entra")
+			v.note("--tenant-id: several tenants require --inbound=entra")
 		}
 		return
 	}
 	lower := map[string]bool{}
 	for _, id := range c.TenantIDs {
 		if _, ok := licensing.ParseGUID(id); !ok {
-			v.note("--tenant-id: with --inbound=entra it has to be the id, a GUID, which %q is not: tokens name their tenant by it", id)
+			v.note("--tenant-id: invalid tenant ID %q: --inbound=entra requires a GUID, because tokens contain the tenant ID", id)
 		}
 		if lower[strings.ToLower(id)] {
-			v.note("--tenant-id: %q is given more than once", id)
+			v.note("--tenant-id: duplicate ID %q", id)
 		}
 		lower[strings.ToLower(id)] = true
 	}

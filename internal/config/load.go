@@ -18,32 +18,32 @@ import (
 	"licensegraph/internal/limits"
 )
 
-// ErrHelp says that help was asked for and written.
-var ErrHelp = errors.New("help was asked for")
+// ErrHelp is returned after the help was printed.
+var ErrHelp = errors.New("help requested")
 
-// SetupError is a problem that the operator solves: a setting, a file that it names, or an address that is taken.
+// SetupError is a problem that the operator can correct: a setting, a file, or an address that is in use.
 type SetupError struct{ Err error }
 
 func (e *SetupError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the problem itself.
+// Unwrap returns the problem.
 func (e *SetupError) Unwrap() error { return e.Err }
 
-// envName is the environment variable of a flag. (kong.DefaultEnvars names the variables alike, and then reads them from
-// the process itself, empty ones too; here an empty variable is one that is not set.)
+// envName returns the environment variable of a flag. kong.DefaultEnvars uses the same names, but reads the variables
+// of the process itself and accepts empty ones; here an empty variable is not set.
 func envName(flag string) string {
 	return "LICENSEGRAPH_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Load reads the configuration of the gateway: defaults, then the variables that getenv knows, then flags. Help that is
-// asked for goes to stdout, and the error is [ErrHelp]. Any other error is a [SetupError] that joins all problems, a line
-// each, and holds no secret.
+// Load loads the configuration of the gateway: defaults, variables from getenv, and flags, in increasing precedence. It
+// prints help to stdout and then returns [ErrHelp]. Any other error is a [SetupError] that joins all problems, one per
+// line, without secrets.
 func Load(args []string, getenv func(string) string, stdout io.Writer) (*Config, error) {
 	cfg, err := load(args, getenv, stdout)
 	return cfg, setupError(err)
 }
 
-// setupError is err for the operator, unless it is none or help.
+// setupError wraps an error in a [SetupError], except nil and [ErrHelp].
 func setupError(err error) error {
 	if err == nil || errors.Is(err, ErrHelp) {
 		return err
@@ -56,15 +56,14 @@ func load(args []string, getenv func(string) string, stdout io.Writer) (*Config,
 	if err == nil && len(problems) == 0 {
 		return cfg, nil
 	}
-	if rest, unknown := withoutUnknownFlag(args, err); unknown { // kong stops at it
+	if rest, unknown := withoutUnknownFlag(args, err); unknown { // kong stops at the first
 		_, further := load(rest, getenv, stdout)
 		return nil, errors.Join(err, further)
 	}
 	return nil, errors.Join(append(problems, err)...)
 }
 
-// withoutUnknownFlag returns the arguments without the flag that parsing
-// stopped at, if that is why.
+// withoutUnknownFlag removes the unknown flag that caused a parse error; false for other errors.
 func withoutUnknownFlag(args []string, err error) ([]string, bool) {
 	if err == nil {
 		return nil, false
@@ -78,13 +77,12 @@ func withoutUnknownFlag(args []string, err error) ([]string, bool) {
 	return slices.Delete(slices.Clone(args), i, i+1), true
 }
 
-// parse reads the configuration. It notes problems of values, and fails where
-// it cannot go on.
+// parse parses the configuration. It returns problems with values, and an error if parsing cannot continue.
 func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config, []error, error) {
 	cfg := &Config{}
 	problems, err := parseInto(cfg, args, getenv, stdout, "licensegraph", envName,
-		"A GraphQL gateway over the licensing data of Microsoft Graph. Without a tenant it serves an embedded one. "+
-			"As \"licensegraph embedded\" it serves the embedded one alone, for clients of Microsoft Graph: see its own -h.")
+		"A GraphQL gateway for the licensing data of Microsoft Graph. Without a tenant it serves an embedded one. "+
+			"As \"licensegraph embedded\" it serves only the embedded tenant, for clients of Microsoft Graph; see licensegraph embedded -h.")
 	if err != nil {
 		return nil, problems, err
 	}
@@ -95,8 +93,8 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config
 	return cfg, problems, nil
 }
 
-// parseInto reads a command's settings into the struct that cfg points to, each
-// from its flag or the variable that env names.
+// parseInto parses a command's settings into cfg, a pointer to a struct. env returns the environment variable of a
+// flag.
 func parseInto(cfg any, args []string, getenv func(string) string, stdout io.Writer, name string, env func(flag string) string, description string) ([]error, error) {
 	values := &valueReader{}
 	helped := false
@@ -142,14 +140,13 @@ func parseInto(cfg any, args []string, getenv func(string) string, stdout io.Wri
 	return values.problems, err
 }
 
-// refused is a setting that the command line cannot take.
+// refused is a setting that is not accepted on the command line.
 type refused struct{}
 
-// valueReader reads the values of flags for kong. It notes what it cannot
-// read and goes on, so that all such problems show at once.
+// valueReader parses flag values for kong. It records invalid values and continues, so that all are reported.
 type valueReader struct{ problems []error }
 
-// Decode reads one value.
+// Decode parses a value.
 func (r *valueReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
@@ -159,27 +156,27 @@ func (r *valueReader) Decode(ctx *kong.DecodeContext, target reflect.Value) erro
 	var err error
 	switch {
 	case target.Type() == reflect.TypeFor[refused]():
-		r.note("--%s: secrets are not taken from the command line, where other processes can read them: use --%[1]s-file or set %[2]s", name, envName(name))
+		r.note("--%s: secrets are not accepted on the command line, where other processes can read them: use --%[1]s-file or set %[2]s", name, envName(name))
 	case target.Type() == reflect.TypeFor[time.Duration]():
 		var d time.Duration
 		if d, err = time.ParseDuration(text); err != nil {
-			r.note("--%s: %q is not a duration such as 30s or 2m", name, text)
+			r.note("--%s: invalid duration %q: want a value such as 30s or 2m", name, text)
 		}
 		target.SetInt(int64(d))
 	case target.CanInt():
 		var n int64
 		if n, err = strconv.ParseInt(text, 10, 64); err != nil {
-			r.note("--%s: %q is not a whole number", name, text)
+			r.note("--%s: invalid value %q: want an integer", name, text)
 		}
 		target.SetInt(n)
 	default:
 		var n uint64
 		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
-			r.note("--%s: %q is not a whole number from 0", name, text)
+			r.note("--%s: invalid value %q: want a non-negative integer", name, text)
 		}
 		target.SetUint(n)
 	}
-	if err != nil { // keep the check of the value itself quiet
+	if err != nil { // report each value once
 		target.Set(defaultOf(ctx.Value, target))
 	}
 	return nil
@@ -204,13 +201,13 @@ func (r *valueReader) note(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf(format, args...))
 }
 
-// boolReader reads switches, which need no value.
+// boolReader parses boolean flags, whose value is optional.
 type boolReader struct{ *valueReader }
 
-// IsBool lets kong take the flag without a value.
+// IsBool reports to kong that the value is optional.
 func (boolReader) IsBool() bool { return true }
 
-// Decode reads one switch.
+// Decode parses a boolean value.
 func (r boolReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	target.SetBool(true)
 	if ctx.Scan.Peek().Type != kong.FlagValueToken {
@@ -222,7 +219,7 @@ func (r boolReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error 
 	case string:
 		b, err := strconv.ParseBool(value)
 		if err != nil {
-			r.note("--%s: %q is neither true nor false", ctx.Value.Name, value)
+			r.note("--%s: invalid value %q: want true or false", ctx.Value.Name, value)
 			return nil
 		}
 		target.SetBool(b)
@@ -230,7 +227,7 @@ func (r boolReader) Decode(ctx *kong.DecodeContext, target reflect.Value) error 
 	return nil
 }
 
-// readSecrets reads what is too secret for a flag.
+// readSecrets reads secrets from files and environment variables.
 func (c *Config) readSecrets(getenv func(string) string) []error {
 	var errs []error
 	c.secret = identity.Secret(getenv(envName("client-secret")))
@@ -248,7 +245,7 @@ func (c *Config) readSecrets(getenv func(string) string) []error {
 	return errs
 }
 
-// ReadCursorKeys reads the file of the cursor key again. Of a file that is empty or bad it returns what is wrong.
+// ReadCursorKeys reads the cursor key file again. It returns an error for an empty or invalid file.
 func (c *Config) ReadCursorKeys() ([][]byte, error) {
 	text, err := readSecret("cursor-key", c.CursorKeyFile, func(string) string { return "" })
 	if err != nil {
@@ -257,27 +254,26 @@ func (c *Config) ReadCursorKeys() ([][]byte, error) {
 	return decodeCursorKeys(text)
 }
 
-// decodeCursorKeys reads a key from each line.
+// decodeCursorKeys decodes one key per line.
 func decodeCursorKeys(text string) ([][]byte, error) {
 	var keys [][]byte
 	for line := range strings.FieldsSeq(text) {
 		key, err := base64.StdEncoding.DecodeString(line)
 		if err != nil || len(key) != CursorKeyBytes || len(keys) == maxCursorKeys {
-			return nil, fmt.Errorf("a cursor key has to be %d bytes in base64, such as openssl rand -base64 %[1]d writes; there are %d at most, each on a line", CursorKeyBytes, maxCursorKeys)
+			return nil, fmt.Errorf("invalid cursor key: want %d bytes in base64 (openssl rand -base64 %[1]d) per line, at most %d lines", CursorKeyBytes, maxCursorKeys)
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
 
-// maxCursorKeys is one to seal, and others that still open.
+// maxCursorKeys is the maximum number of cursor keys.
 const maxCursorKeys = 4
 
-// CursorKeyBytes is the length of a cursor key.
+// CursorKeyBytes is the size of a cursor key, in bytes.
 const CursorKeyBytes = 32
 
-// readSecret reads a secret from its file or its variable. An error never
-// holds the secret.
+// readSecret reads a secret from its file or environment variable. Its errors do not include the secret.
 func readSecret(name, file string, getenv func(string) string) (string, error) {
 	value := getenv(envName(name))
 	switch {
@@ -292,7 +288,7 @@ func readSecret(name, file string, getenv func(string) string) (string, error) {
 	}
 	secret := strings.TrimSpace(string(content))
 	if secret == "" {
-		return "", fmt.Errorf("--%s-file: %s is empty", name, file)
+		return "", fmt.Errorf("--%s-file: %s: empty file", name, file)
 	}
 	return secret, nil
 }

@@ -17,9 +17,8 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// validate returns all problems of the configuration, joined. It changes
-// nothing and asks nobody. (Were it exported, kong would call it before the
-// secrets are read.)
+// validate returns all problems of the configuration, joined. It has no side effects. It is not exported because kong
+// would call it before the secrets are read.
 func (c *Config) validate() error {
 	v := &validation{}
 	c.validateAddresses(v)
@@ -29,12 +28,12 @@ func (c *Config) validate() error {
 	v.oneOf("audit-required", c.AuditRequired, "auto", "always", "never")
 	v.oneOf("trusted-documents-mode", c.TrustedDocumentsMode, "off", "log", "enforce")
 	if c.TrustedDocuments == "" && c.TrustedDocumentsMode != "off" {
-		v.note("--trusted-documents-mode: %s wants the documents: set --trusted-documents", c.TrustedDocumentsMode)
+		v.note("--trusted-documents-mode: %s requires --trusted-documents", c.TrustedDocumentsMode)
 	}
 	v.oneOf("log-format", c.LogFormat, "text", "json")
 	var level slog.Level
 	if level.UnmarshalText([]byte(c.LogLevel)) != nil {
-		v.note("--log-level: %q is none of debug, info, warn, error", c.LogLevel)
+		v.note("--log-level: invalid value %q: want one of debug, info, warn, error", c.LogLevel)
 	}
 	for _, s := range c.settings() {
 		switch n := s.value.(type) {
@@ -44,7 +43,7 @@ func (c *Config) validate() error {
 			v.atLeastOne(s.flag, n)
 		case time.Duration:
 			if n < 0 || n == 0 && s.flag != "drain-delay" {
-				v.note("--%s: %v is too short", s.flag, n)
+				v.note("--%s: invalid duration %v: want more than 0", s.flag, n)
 			}
 		}
 	}
@@ -52,31 +51,31 @@ func (c *Config) validate() error {
 	return errors.Join(v.problems...)
 }
 
-// maxEmbeddedUsers is as large as the embedded tenant is meant to get.
+// maxEmbeddedUsers is the maximum size that the embedded tenant is designed for.
 const maxEmbeddedUsers = 1_000_000
 
 func (c *Config) validateAddresses(v *validation) {
 	host, ok := v.address("listen", c.Listen)
 	if ok && !c.ServesEmbedded() && !IsLoopback(host) && c.Inbound == "none" {
-		v.note("--listen: %s is open to a network, and with --inbound=none the gateway does not know its callers: over a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080", c.Listen)
+		v.note("--listen: %s is not a loopback address: with a real tenant set --inbound=entra, or listen on a loopback address such as 127.0.0.1:8080", c.Listen)
 	}
 	if host, ok := v.address("embedded-listen", c.Embedded.Listen); ok && !IsLoopback(host) {
-		v.note("--embedded-listen: %s is not a loopback address such as 127.0.0.1:8081", c.Embedded.Listen)
+		v.note("--embedded-listen: invalid address %s: want a loopback address such as 127.0.0.1:8081", c.Embedded.Listen)
 	}
 	for _, host := range c.AllowedHosts {
 		if !domain.MatchString(host) {
-			v.note("--allowed-host: %q is not a host name (without a port)", host)
+			v.note("--allowed-host: invalid host name %q: want a name without a port", host)
 		}
 	}
 	for _, header := range c.CORSHeaders {
 		if !headerName.MatchString(header) {
-			v.note("--cors-header: %q is not the name of a header, such as X-Team", header)
+			v.note("--cors-header: invalid header name %q: want a value such as X-Team", header)
 		}
 	}
 	for _, origin := range c.CORSOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") || u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] && u.Port() != "" {
-			v.note("--cors-origin: %q is not an origin such as https://portal.example.com", origin)
+			v.note("--cors-origin: invalid origin %q: want a value such as https://portal.example.com", origin)
 		}
 	}
 }
@@ -92,35 +91,35 @@ func (c *Config) validateCallers(v *validation) {
 			set  bool
 		}{{"audience", len(c.Audiences) > 0}, {"scopes-alone", c.ScopesAlone}, {"graphiql-client-id", c.GraphiQLClientID != ""}} {
 			if s.set {
-				v.note("--%s: nobody is asked who they are with --inbound=none: set --inbound=entra", s.flag)
+				v.note("--%s requires authentication: set --inbound=entra", s.flag)
 			}
 		}
 		return
 	}
 	if _, ok := licensing.ParseGUID(c.GraphiQLClientID); c.GraphiQLClientID != "" && !ok {
-		v.note("--graphiql-client-id: %q is not a client ID, a GUID", c.GraphiQLClientID)
+		v.note("--graphiql-client-id: invalid client ID %q: want a GUID", c.GraphiQLClientID)
 	}
 	for _, audience := range c.Audiences {
 		if audience == "" || strings.ContainsAny(audience, " \t") || c.isGraph(audience) {
-			v.note("--audience: %q is not a name of this gateway: it is the client id of its registration, or its application ID URI such as api://<client id>", audience)
+			v.note("--audience: invalid audience %q: want the client ID of the gateway's app registration, or its application ID URI such as api://<client ID>", audience)
 		}
 	}
 }
 
-// validateStrangers holds a gateway over a real tenant that does not know its callers to this machine: under another
-// name, or for pages from elsewhere, it would be open to everybody who reaches them.
+// validateStrangers rejects settings that make a real tenant accessible to other machines or to web pages without
+// authentication.
 func (c *Config) validateStrangers(v *validation) {
 	for _, host := range c.AllowedHosts {
-		v.note("--allowed-host: under %q others than this machine reach a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", host)
+		v.note("--allowed-host: %q makes a real tenant accessible to other machines: set --inbound=entra", host)
 	}
 	for _, origin := range c.CORSOrigins {
 		if u, err := url.Parse(origin); err == nil && !IsLoopback(u.Hostname()) {
-			v.note("--cors-origin: pages of %s would read a real tenant, and with --inbound=none the gateway does not know its callers: set --inbound=entra", origin)
+			v.note("--cors-origin: %s makes a real tenant accessible to web pages: set --inbound=entra", origin)
 		}
 	}
 }
 
-// isGraph tells whether an audience is Microsoft Graph, in whichever cloud.
+// isGraph reports whether an audience is Microsoft Graph, in any cloud.
 func (c *Config) isGraph(audience string) bool {
 	named, err := url.Parse(strings.ToLower(audience))
 	if err != nil || strings.EqualFold(audience, graphAppID) {
@@ -134,19 +133,19 @@ func (c *Config) isGraph(audience string) bool {
 	return false
 }
 
-// graphAppID is Microsoft Graph as an application. Its tokens are for it alone
+// graphAppID is the application ID of Microsoft Graph. Tokens with this audience are for Microsoft Graph only
 // (Microsoft Learn, "Access tokens in the Microsoft identity platform").
 const graphAppID = "00000003-0000-0000-c000-000000000000"
 
-// headerName is what the name of a header may consist of (RFC 9110, section 5.6.2).
+// headerName matches the name of a header (RFC 9110, section 5.6.2).
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
 
-// domain is what a host name may consist of.
+// domain matches a host name.
 var domain = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
 func (c *Config) validateUpstream(v *validation) {
 	if _, ok := clouds[c.Cloud]; !ok {
-		v.note("--cloud: %q is none of worldwide, us-gov-l4, us-gov-l5, china", c.Cloud)
+		v.note("--cloud: invalid value %q: want one of worldwide, us-gov-l4, us-gov-l5, china", c.Cloud)
 	}
 	v.oneOf("outbound", c.Outbound, "app", "on-behalf-of")
 	v.service("graph-url", c.GraphURL)
@@ -157,11 +156,11 @@ func (c *Config) validateUpstream(v *validation) {
 			{"graph-url", c.GraphURL}, {"authority", c.Authority}, {"ca-file", c.CAFile}, {"proxy", c.Proxy}, {"client-key-file", c.ClientKeyFile},
 		} {
 			if s.value != "" {
-				v.note("--%s is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file", s.flag)
+				v.note("--%s requires a real tenant: set --tenant-id, --client-id and --client-secret-file", s.flag)
 			}
 		}
 		if _, known := clouds[c.Cloud]; known && c.Cloud != "worldwide" {
-			v.note("--cloud is set, and the credentials for it are not: set --tenant-id, --client-id and --client-secret-file")
+			v.note("--cloud requires a real tenant: set --tenant-id, --client-id and --client-secret-file")
 		}
 		return
 	}
@@ -176,15 +175,15 @@ func (c *Config) validateUpstream(v *validation) {
 		missing = append(missing, "one of --client-secret-file (or "+envName("client-secret")+"), --client-certificate-file, --federated-token-file")
 	}
 	if len(missing) > 0 {
-		v.note("a part of the credentials is missing: %s", strings.Join(missing, ", "))
+		v.note("incomplete credentials: missing %s", strings.Join(missing, ", "))
 	}
 	for _, id := range c.TenantIDs {
 		if !domain.MatchString(id) {
-			v.note("--tenant-id: %q is not an ID", id)
+			v.note("--tenant-id: invalid ID %q", id)
 		}
 	}
 	if c.ClientID != "" && !domain.MatchString(c.ClientID) {
-		v.note("--client-id: %q is not an ID", c.ClientID)
+		v.note("--client-id: invalid ID %q", c.ClientID)
 	}
 }
 
@@ -197,37 +196,37 @@ func (v *validation) note(format string, args ...any) {
 
 func (v *validation) atMost(flag string, n, most int) {
 	if n > most {
-		v.note("--%s: at most %d", flag, most)
+		v.note("--%s: invalid value: want at most %d", flag, most)
 	}
 }
 
 func (v *validation) oneOf(flag, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		v.note("--%s: %q is none of %s", flag, value, strings.Join(allowed, ", "))
+		v.note("--%s: invalid value %q: want one of %s", flag, value, strings.Join(allowed, ", "))
 	}
 }
 
 func (v *validation) atLeastOne(flag string, n int64) {
 	if n < 1 {
-		v.note("--%s: %d is less than 1", flag, n)
+		v.note("--%s: invalid value %d: want at least 1", flag, n)
 	}
 }
 
-// address checks a host with a port, and returns the host.
+// address validates host:port and returns the host.
 func (v *validation) address(flag, address string) (string, bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		v.note("--%s: %q is not an address such as 127.0.0.1:8080", flag, address)
+		v.note("--%s: invalid address %q: want host:port", flag, address)
 		return "", false
 	}
 	return host, true
 }
 
-// service checks an address that credentials are sent to. It does not repeat
-// the address: a password may be in it.
+// service validates the URL of a service that receives credentials. Its errors do not include the URL, which may
+// contain a password.
 func (v *validation) service(flag, address string) {
 	if address == "" {
 		return
@@ -235,17 +234,16 @@ func (v *validation) service(flag, address string) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "":
-		v.note("--%s: not an address such as https://graph.microsoft.com", flag)
+		v.note("--%s: invalid URL: want a value such as https://graph.microsoft.com", flag)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
-		v.note("--%s: wants scheme and host only, such as https://graph.microsoft.com", flag)
+		v.note("--%s: invalid URL: want scheme and host only, such as https://graph.microsoft.com", flag)
 	case u.Scheme == "http" && IsLoopback(u.Hostname()):
 	case u.Scheme != "https":
-		v.note("--%s: has to be https, because credentials are sent there", flag)
+		v.note("--%s: invalid URL: want https, because credentials are sent there", flag)
 	}
 }
 
-// IsLoopback tells whether a host cannot be reached from elsewhere. A name
-// other than localhost is not looked up.
+// IsLoopback reports whether a host is a loopback address or localhost. It does not resolve other names.
 func IsLoopback(host string) bool {
 	if host == "localhost" {
 		return true

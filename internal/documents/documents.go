@@ -1,10 +1,10 @@
-// Package documents finds the text of an operation that a client names by an id or a hash, and holds clients to a
-// list of documents where one is enforced.
+// Package documents resolves documents that a client selects by ID or hash, and rejects documents that are not trusted,
+// if enforced.
 //
-// A trusted document is one of a manifest that the operator wrote at build time: see [ReadManifest]. An automatic
-// persisted query is one that a client sent once with its hash, by Apollo's protocol
-// (https://www.apollographql.com/docs/apollo-server/performance/apq); it saves bytes and guards nothing, and what
-// one tenant sent is not found by another.
+// A trusted document is in a manifest that the operator creates at build time: see [ReadManifest]. An automatic
+// persisted query is a document that a client has sent with its hash, by Apollo's protocol
+// (https://www.apollographql.com/docs/apollo-server/performance/apq). It reduces traffic and is no access control.
+// Tenants do not share automatic persisted queries.
 package documents
 
 import (
@@ -18,35 +18,35 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// Mode is what becomes of documents that are not in the manifest.
+// Mode is the treatment of documents that are not in the manifest.
 type Mode string
 
 const (
-	// Off runs them.
+	// Off executes them.
 	Off Mode = "off"
-	// Log runs them and writes a record for each.
+	// Log executes and logs them.
 	Log Mode = "log"
-	// Enforce refuses them.
+	// Enforce rejects them.
 	Enforce Mode = "enforce"
 )
 
-// IDExtension is the member of a request's extensions that names a document. Transports put a request's documentId
-// there; where a payload has no place for it, clients can.
+// IDExtension is the member of a request's extensions with the document ID. Transports copy documentId to it; clients
+// can use it where a payload has no documentId.
 const IDExtension = "documentId"
 
 // Options configure an [Extension].
 type Options struct {
-	// Trusted are the documents of the manifest; nil for none.
+	// Trusted are the documents of the manifest; nil without a manifest.
 	Trusted *Trusted
-	// Mode tells what becomes of others; empty for Off.
+	// Mode is the treatment of other documents; empty means Off.
 	Mode Mode
-	// Automatic keeps automatic persisted queries; nil refuses them. Enforce does too.
+	// Automatic stores automatic persisted queries; nil disables them, as does Enforce.
 	Automatic Cache
-	// Logger gets what Log says.
+	// Logger logs the records of mode Log.
 	Logger *slog.Logger
 }
 
-// Extension is the gqlgen extension that finds documents. Use it before any that reads the text.
+// Extension is the gqlgen extension that resolves documents. Add it before extensions that read the text.
 type Extension struct{ options Options }
 
 var _ interface {
@@ -58,25 +58,25 @@ var _ interface {
 // New returns an extension for one executor.
 func New(options Options) *Extension { return &Extension{options} }
 
-// ExtensionName names the extension in gqlgen.
+// ExtensionName implements [graphql.HandlerExtension].
 func (*Extension) ExtensionName() string { return "Documents" }
 
-// Validate has nothing to object to.
+// Validate implements [graphql.HandlerExtension].
 func (*Extension) Validate(graphql.ExecutableSchema) error { return nil }
 
-// found is what is known of an operation's document once its text is.
+// found is the result of resolving an operation's document.
 type found struct {
 	text      string
 	hash      string
-	operation string // that the request names
+	operation string // operationName of the request
 	trusted   bool
-	keep      bool // as an automatic persisted query, once it has proved valid
+	keep      bool // store it as an automatic persisted query after validation
 }
 
 const foundKey = "documents"
 
-// Sent returns the hash of an operation's document as it was sent, and the name by which the request picks an operation
-// of it; empty when its text was not found.
+// Sent returns the SHA-256 hash of an operation's document and the operationName of the request; empty if the document
+// was not resolved.
 func Sent(op *graphql.OperationContext) (sha256, operation string) {
 	document, ok := op.Stats.GetExtension(foundKey).(*found)
 	if !ok {
@@ -85,7 +85,7 @@ func Sent(op *graphql.OperationContext) (sha256, operation string) {
 	return document.hash, document.operation
 }
 
-// MutateOperationParameters finds the text, and refuses what is not on the list.
+// MutateOperationParameters resolves the document and rejects documents that are not trusted, if enforced.
 func (e *Extension) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
 	named, problem := read(params)
 	if problem != nil {
@@ -107,17 +107,17 @@ func (e *Extension) MutateOperationParameters(ctx context.Context, params *graph
 		}
 	}
 	if !document.trusted && e.options.Mode == Enforce {
-		return failure("FORBIDDEN", "Only documents on the operator's list run here, and this one is not on it. Send the id or the exact text of one that is.")
+		return failure("FORBIDDEN", "Document not trusted: only documents in the operator's manifest are executed. Send the ID or the exact text of one of them.")
 	}
 	document.keep = !document.trusted && named.hash == document.hash && e.automatic() != nil
 	return nil
 }
 
-// find returns the text of what was named.
+// find returns the text of the selected document.
 func (e *Extension) find(ctx context.Context, named name, manifest *Manifest) (string, *gqlerror.Error) {
 	switch {
 	case named.id == "" && named.hash == "":
-		return "", failure(badUserInput, "The parameter query is missing.")
+		return "", failure(badUserInput, "Missing parameter: query.")
 	case named.id != "":
 		if text, ok := manifest.find(named.id); ok {
 			return text, nil
@@ -128,7 +128,7 @@ func (e *Extension) find(ctx context.Context, named name, manifest *Manifest) (s
 		return text, nil
 	}
 	if automatic := e.automatic(); automatic != nil && hexadecimal.MatchString(named.hash) {
-		// A shared cache may have been written by others: only what the hash is of counts.
+		// A shared cache may have been modified by others, so the text must match the hash.
 		if text, ok := automatic.Get(ctx, key(ctx, named.hash)); ok && hashOf(text) == named.hash {
 			return text, nil
 		}
@@ -138,7 +138,7 @@ func (e *Extension) find(ctx context.Context, named name, manifest *Manifest) (s
 	return "", notFound()
 }
 
-// automatic returns where automatic persisted queries are; nil where there are none.
+// automatic returns the cache of automatic persisted queries; nil if they are disabled.
 func (e *Extension) automatic() Cache {
 	if e.options.Mode == Enforce {
 		return nil
@@ -146,13 +146,13 @@ func (e *Extension) automatic() Cache {
 	return e.options.Automatic
 }
 
-// key is where a tenant's text of a hash is kept, so that no tenant can learn what another has sent.
+// key returns the cache key of a tenant's text, so that tenants do not share texts.
 func key(ctx context.Context, hash string) string {
 	return identity.From(ctx).Key().TenantID + ":" + hash
 }
 
-// InterceptOperation sees an operation that has passed validation and all limits: it remembers its document, and
-// writes the record of one that is not on the list.
+// InterceptOperation runs after validation and limits: it stores an automatic persisted query, and logs a document that
+// is not trusted.
 func (e *Extension) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	document, ok := op.Stats.GetExtension(foundKey).(*found)
@@ -163,27 +163,27 @@ func (e *Extension) InterceptOperation(ctx context.Context, next graphql.Operati
 		e.options.Automatic.Add(ctx, key(ctx, document.hash), document.text)
 	}
 	if !document.trusted && e.options.Mode == Log {
-		e.options.Logger.WarnContext(ctx, "an operation's document is not on the list of trusted documents",
+		e.options.Logger.WarnContext(ctx, "untrusted document",
 			"hash", document.hash, "operation", op.Operation.Name, "caller", identity.From(ctx))
 	}
 	return next(ctx)
 }
 
-// name is what a request says instead of, or besides, the text.
+// name is the selection of a document in a request, instead of or besides its text.
 type name struct {
 	id   string // documentId
-	hash string // of the extension persistedQuery
+	hash string // sha256Hash of the extension persistedQuery
 }
 
-// read returns what a request names.
+// read returns the selection of a document in a request.
 func read(params *graphql.RawParams) (name, *gqlerror.Error) {
 	var named name
 	if value, ok := params.Extensions[IDExtension]; ok && value != nil {
 		if named.id, ok = value.(string); !ok || named.id == "" {
-			return name{}, failure(badUserInput, "The documentId is not a string with something in it.")
+			return name{}, failure(badUserInput, "Invalid documentId: want a non-empty string.")
 		}
 		if params.Query != "" { // GraphQL over HTTP, appendix on persisted documents
-			return name{}, failure(badUserInput, "A request has a query or a documentId, not both.")
+			return name{}, failure(badUserInput, "Conflicting parameters: send either query or documentId.")
 		}
 	}
 	value, ok := params.Extensions["persistedQuery"]
@@ -192,10 +192,10 @@ func read(params *graphql.RawParams) (name, *gqlerror.Error) {
 	}
 	object, _ := value.(map[string]any)
 	if version := fmt.Sprint(object["version"]); version != "1" {
-		return name{}, failure(badUserInput, "The extension persistedQuery has a version that is not known: 1 is.")
+		return name{}, failure(badUserInput, "Unsupported version of the extension persistedQuery: use 1.")
 	}
 	if named.hash, ok = object["sha256Hash"].(string); !ok || named.hash == "" {
-		return name{}, failure(badUserInput, "The extension persistedQuery has no sha256Hash.")
+		return name{}, failure(badUserInput, "Missing sha256Hash in the extension persistedQuery.")
 	}
 	return named, nil
 }
@@ -206,7 +206,7 @@ func failure(code, text string) *gqlerror.Error {
 	return &gqlerror.Error{Message: text, Extensions: map[string]any{"code": code}}
 }
 
-// notFound is what has clients send the text, by its code and by its words.
+// notFound returns the error whose code and message make clients send the text.
 func notFound() *gqlerror.Error {
 	return failure("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
 }

@@ -18,27 +18,27 @@ import (
 )
 
 const (
-	// manifestBytes bounds the file, and manifestDocuments what is in it.
+	// manifestBytes is the maximum size of the file, and manifestDocuments the maximum number of documents.
 	manifestBytes     = 16 << 20
 	manifestDocuments = 20_000
-	// manifestProblems bounds the problems that are told at once.
+	// manifestProblems is the maximum number of problems in an error.
 	manifestProblems = 20
-	// idBytes bounds an id.
+	// idBytes is the maximum length of an ID.
 	idBytes = 256
-	// apolloFormat is what tells the manifests of Apollo's tools from others
+	// apolloFormat identifies the manifests of Apollo's tools
 	// (https://www.apollographql.com/docs/graphos/platform/security/persisted-queries).
 	apolloFormat = "apollo-persisted-query-manifest"
-	// sha256Prefix begins an id that is a hash (GraphQL over HTTP, appendix on persisted documents).
+	// sha256Prefix is the prefix of an ID that is a hash (GraphQL over HTTP, appendix on persisted documents).
 	sha256Prefix = "sha256:"
 )
 
-// Manifest is a list of documents that may run, each under an id.
+// Manifest is a list of trusted documents by ID.
 type Manifest struct {
-	byID   map[string]string // texts
+	byID   map[string]string // text by ID
 	byHash map[string]string
 }
 
-// entry is one document as a manifest has it.
+// entry is one document of a manifest.
 type entry struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -53,16 +53,16 @@ func (e *entry) String() string {
 	return fmt.Sprintf("id %.80q, operation %.80q", e.ID, e.Name)
 }
 
-// ReadManifest reads a manifest: Apollo's, or one object with the documents by their ids, as other clients' tools
-// write it. check tells what is wrong with a text besides: such documents are stale, and left out. The error has each
-// entry that is wrong in another way, on a line of its own.
+// ReadManifest parses a manifest: Apollo's format, or an object that maps IDs to documents, as other clients' tools
+// write it. check returns the error of a document that cannot be executed: such documents are stale and left out. The
+// error has one line for each entry that is invalid otherwise.
 func ReadManifest(text []byte, check func(text string) error) (m *Manifest, stale []error, err error) {
 	entries, err := readEntries(bytes.TrimPrefix(text, []byte(byteOrderMark)))
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(entries) > manifestDocuments {
-		return nil, nil, fmt.Errorf("it has %d documents; %d are allowed", len(entries), manifestDocuments)
+		return nil, nil, fmt.Errorf("%d documents; %d are allowed", len(entries), manifestDocuments)
 	}
 	m = &Manifest{byID: make(map[string]string, len(entries)), byHash: make(map[string]string, len(entries))}
 	var problems []error
@@ -76,7 +76,7 @@ func ReadManifest(text []byte, check func(text string) error) (m *Manifest, stal
 			continue
 		}
 		if len(problems) == manifestProblems {
-			problems = append(problems, errors.New("and more"))
+			problems = append(problems, errors.New("further problems omitted"))
 			break
 		}
 		problems = append(problems, fmt.Errorf("%s: %w", &e, err))
@@ -87,19 +87,19 @@ func ReadManifest(text []byte, check func(text string) error) (m *Manifest, stal
 	return m, stale, nil
 }
 
-// staleError is why a document does not run any more, or not yet: the schema, or a limit, has changed.
+// staleError is the error of a document that is invalid for the current schema or limits.
 type staleError struct{ error }
 
 func (e *staleError) Unwrap() error { return e.error }
 
-// byteOrderMark begins files that some tools of Windows write.
+// byteOrderMark is the prefix of files that some tools on Windows write.
 const byteOrderMark = "\ufeff"
 
-// readEntries reads either form.
+// readEntries parses either format.
 func readEntries(text []byte) ([]entry, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil || members == nil {
-		return nil, errors.New("it is not a JSON object")
+		return nil, errors.New("not a JSON object")
 	}
 	var format string
 	if json.Unmarshal(members["format"], &format) != nil || format != apolloFormat {
@@ -110,15 +110,15 @@ func readEntries(text []byte) ([]entry, error) {
 		Operations []entry
 	}
 	if err := json.Unmarshal(text, &manifest); err != nil {
-		return nil, fmt.Errorf("it is not as %s says: %w", apolloFormat, err)
+		return nil, fmt.Errorf("invalid %s: %w", apolloFormat, err)
 	}
 	if manifest.Version != 1 {
-		return nil, fmt.Errorf("%s of version %d is not known: version 1 is", apolloFormat, manifest.Version)
+		return nil, fmt.Errorf("unsupported version of %s: %d; want 1", apolloFormat, manifest.Version)
 	}
 	return manifest.Operations, nil
 }
 
-// flatEntries reads an object of texts, one by one: a map would hide an id that is there twice.
+// flatEntries parses an object entry by entry: a map would hide duplicate IDs.
 func flatEntries(text []byte) ([]entry, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	var entries []entry
@@ -132,17 +132,17 @@ func flatEntries(text []byte) ([]entry, error) {
 		}
 		e := entry{ID: fmt.Sprint(name)}
 		if err := decoder.Decode(&e.Body); err != nil {
-			return nil, fmt.Errorf("%s: it is not the text of a document", &e)
+			return nil, fmt.Errorf("%s: not the text of a document", &e)
 		}
 		entries = append(entries, e)
 	}
 	return entries, nil
 }
 
-// hexadecimal is what a SHA-256 hash looks like.
+// hexadecimal matches a SHA-256 hash.
 var hexadecimal = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// hashOf returns the hash of a document's text.
+// hashOf returns the SHA-256 hash of a text.
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
@@ -150,15 +150,15 @@ func hashOf(text string) string {
 
 func (m *Manifest) add(e *entry, check func(text string) error) error {
 	if e.ID == "" || len(e.ID) > idBytes {
-		return fmt.Errorf("an id has 1 to %d bytes", idBytes)
+		return fmt.Errorf("invalid ID: want 1 to %d bytes", idBytes)
 	}
 	if _, known := m.byID[e.ID]; known {
-		return errors.New("the id is there twice")
+		return errors.New("duplicate ID")
 	}
 	hash := hashOf(e.Body)
 	claimed, prefixed := strings.CutPrefix(e.ID, sha256Prefix)
 	if (prefixed || hexadecimal.MatchString(claimed)) && claimed != hash {
-		return fmt.Errorf("the id is not the hash of the document, which is %s", hash)
+		return fmt.Errorf("the ID is not the document's hash, which is %s", hash)
 	}
 	if err := check(e.Body); err != nil {
 		return &staleError{err}
@@ -170,7 +170,7 @@ func (m *Manifest) add(e *entry, check func(text string) error) error {
 	return nil
 }
 
-// checkOperation holds the document to the name and the type that the manifest says it has.
+// checkOperation compares the document with the operation's name and type in the manifest.
 func (e *entry) checkOperation() error {
 	document, err := parser.ParseQuery(&ast.Source{Input: e.Body})
 	if err != nil {
@@ -182,12 +182,12 @@ func (e *entry) checkOperation() error {
 	if !slices.ContainsFunc(document.Operations, func(o *ast.OperationDefinition) bool {
 		return (e.Name == "" || o.Name == e.Name) && (e.Type == "" || string(o.Operation) == e.Type)
 	}) {
-		return fmt.Errorf("the document has no such operation of the type %.20q", e.Type)
+		return fmt.Errorf("no such operation of type %.20q in the document", e.Type)
 	}
 	return nil
 }
 
-// Len is the number of documents.
+// Len returns the number of documents.
 func (m *Manifest) Len() int {
 	if m == nil {
 		return 0
@@ -195,7 +195,7 @@ func (m *Manifest) Len() int {
 	return len(m.byID)
 }
 
-// find returns the text of an id: one of the manifest, or a hash with or without its prefix.
+// find returns the text of an ID: an ID of the manifest, or a hash with or without its prefix.
 func (m *Manifest) find(id string) (string, bool) {
 	if m == nil {
 		return "", false
@@ -207,7 +207,7 @@ func (m *Manifest) find(id string) (string, bool) {
 	return text, ok
 }
 
-// has tells whether a text of that hash may run.
+// has reports whether the document with the hash is trusted.
 func (m *Manifest) has(hash string) bool {
 	if m == nil {
 		return false
@@ -219,11 +219,11 @@ func (m *Manifest) has(hash string) bool {
 // texts returns all documents, for tests.
 func (m *Manifest) texts() []string { return slices.Sorted(maps.Values(m.byHash)) }
 
-// readAll reads a manifest's file, which is not endless.
+// readAll reads a manifest's file up to its maximum size.
 func readAll(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, manifestBytes+1))
 	if err == nil && len(text) > manifestBytes {
-		err = fmt.Errorf("it is longer than %d MiB", manifestBytes>>20)
+		err = fmt.Errorf("larger than %d MiB", manifestBytes>>20)
 	}
 	return text, err
 }

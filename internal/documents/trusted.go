@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Trusted is a manifest in a file, read again when the file has changed.
+// Trusted is a manifest file, read again when it changes.
 type Trusted struct {
 	path    string
 	check   func(text string) error
 	strict  bool
 	logger  *slog.Logger
 	current atomic.Pointer[Manifest]
-	seen    os.FileInfo // of the file when it was last read, with success or not
+	seen    os.FileInfo // file at the last attempt to read it
 }
 
-// Open reads the manifest of a file. check tells what is wrong with the text of a document: the log says so and the document
-// is left out, or none of the file is taken where that is strict.
+// Open reads a manifest file. check returns the error of a document that cannot be executed: the document is logged and
+// left out, or with strict the file is rejected.
 func Open(path string, check func(text string) error, strict bool, logger *slog.Logger) (*Trusted, error) {
 	t := &Trusted{path: path, check: check, strict: strict, logger: logger}
 	if _, err := t.reload(); err != nil {
@@ -30,7 +30,7 @@ func Open(path string, check func(text string) error, strict bool, logger *slog.
 	return t, nil
 }
 
-// Manifest returns what may run now.
+// Manifest returns the current manifest.
 func (t *Trusted) Manifest() *Manifest {
 	if t == nil {
 		return nil
@@ -38,9 +38,9 @@ func (t *Trusted) Manifest() *Manifest {
 	return t.current.Load()
 }
 
-// reload reads the file if it is not the one that was read last. When it cannot be read, what was read before stays.
+// reload reads the file if it has changed. On errors, the previous manifest remains.
 func (t *Trusted) reload() (changed bool, err error) {
-	file, err := os.Open(t.path) // Open follows the links by which Kubernetes replaces a mounted file.
+	file, err := os.Open(t.path) // os.Open follows the symbolic links that Kubernetes replaces in a mounted volume.
 	if err != nil {
 		return false, err
 	}
@@ -65,13 +65,13 @@ func (t *Trusted) reload() (changed bool, err error) {
 		return false, fmt.Errorf("%s: %w", t.path, err)
 	}
 	for _, problem := range stale[:min(len(stale), manifestProblems)] {
-		t.logger.Warn("a trusted document does not run here and is left out", "cause", problem.Error(), "leftOut", len(stale))
+		t.logger.Warn("trusted document is invalid and left out", "cause", problem.Error(), "leftOut", len(stale))
 	}
 	t.current.Store(manifest)
 	return true, nil
 }
 
-// Watch looks at the file at each tick and says in the log what became of a change, until the context ends.
+// Watch reloads the file at each tick and logs changes, until the context ends.
 func (t *Trusted) Watch(ctx context.Context, ticks <-chan time.Time) {
 	missing := false
 	for {
@@ -82,13 +82,13 @@ func (t *Trusted) Watch(ctx context.Context, ticks <-chan time.Time) {
 		}
 		switch changed, err := t.reload(); {
 		case os.IsNotExist(err) && missing:
-			// It was said before.
+			// The error is logged already.
 		case err != nil:
 			missing = os.IsNotExist(err)
-			t.logger.ErrorContext(ctx, "the trusted documents have changed and cannot be read: those from before stay", "cause", err.Error())
+			t.logger.ErrorContext(ctx, "cannot reload the trusted documents; the previous ones remain in use", "cause", err.Error())
 		case changed:
 			missing = false
-			t.logger.InfoContext(ctx, "the trusted documents have changed", "documents", t.Manifest().Len())
+			t.logger.InfoContext(ctx, "reloaded the trusted documents", "documents", t.Manifest().Len())
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestTrustedIsReadAgain(t *testing.T) {
 	finds("four", true)
 	cancel()
 	group.Wait()
-	for part, want := range map[string]int{"have changed": 4, "level=ERROR": 2, `id \"three\"`: 1, "documents=1": 2, "{": 0} {
+	for part, want := range map[string]int{"the trusted documents": 4, "level=ERROR": 2, `id \"three\"`: 1, "documents=1": 2, "{": 0} {
 		if got := strings.Count(log.String(), part); got != want && (want > 0 || part != "{") {
 			t.Errorf("%d times %q, want %d:\n%s", got, part, want, log.String())
 		}

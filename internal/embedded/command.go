@@ -21,7 +21,7 @@ import (
 	"licensegraph/internal/logs"
 )
 
-// Run is the command embedded: it serves the embedded tenant alone until the context ends.
+// Run runs the command embedded: it serves only the embedded tenant until the context ends.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	cfg, err := config.LoadCommand(args, getenv, stdout)
 	switch {
@@ -34,7 +34,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return &config.SetupError{Err: fmt.Errorf("--listen: %w", err)}
 	}
-	defer l.Close() // Serving closes it too.
+	defer l.Close() // serve closes it as well
 	signIn := emulator.SignIn{RedirectURIs: cfg.RedirectURIs, SinglePage: cfg.SinglePageURIs, Scopes: append([]string{"access_as_user"}, Scopes...)}
 	tenant, err := Open(&cfg.Embedded, func(name string) string { return "--" + name }, signIn)
 	if err != nil {
@@ -62,7 +62,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 			return &config.SetupError{Err: fmt.Errorf("--certificate-file: %w", err)}
 		}
 	}
-	fmt.Fprintf(stdout, "Microsoft Graph  %s/beta and /v1.0 (%d made-up people)\nSign-in          %s/%s\nTenant           %[4]s\nClient           %[5]s\nSecret           %[6]s\nPublic client    %[7]s\nPassword         %[8]s (of everybody)\nCtrl-C stops.\n",
+	fmt.Fprintf(stdout, "Microsoft Graph  %s/beta and /v1.0 (%d fictitious users)\nSign-in          %s/%s\nTenant           %[4]s\nClient           %[5]s\nSecret           %[6]s\nPublic client    %[7]s\nPassword         %[8]s (of everybody)\nCtrl-C stops.\n",
 		address, tenant.UserCount(), address, tenant.TenantID(), tenant.ClientID(), tenant.ClientSecret(), tenant.PublicClientID(), emulator.Password)
 	return errors.Join(serve(ctx, server, l), Save(&cfg.Embedded, tenant))
 }
@@ -72,15 +72,14 @@ func newServer(tenant http.Handler, logger *slog.Logger) *http.Server {
 		Handler:           tenant,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       time.Minute,
-		WriteTimeout:      5 * time.Minute, // Some faults take their time.
+		WriteTimeout:      5 * time.Minute, // some faults delay responses
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 
-// serve serves until the context ends. What is under way then ends a few
-// seconds later at the latest.
+// serve serves until the context ends, and then waits some seconds for requests in progress.
 func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -98,14 +97,14 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 		end, stop := context.WithTimeout(context.Background(), 5*time.Second)
 		defer stop()
 		if server.Shutdown(end) != nil {
-			_ = server.Close() // Its connections are lost anyway.
+			_ = server.Close() // the connections are closed in any case
 		}
 		return nil
 	})
 	return group.Wait()
 }
 
-// writePrivate writes a file that nobody else can read.
+// writePrivate writes a file that only its owner can read.
 func writePrivate(name string, content []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -115,7 +114,7 @@ func writePrivate(name string, content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// LocalURL is how this machine reaches a listener.
+// LocalURL returns the URL of a listener for clients on this machine.
 func LocalURL(l net.Listener) string {
 	address := l.Addr().(*net.TCPAddr)
 	host := address.IP.String()

@@ -1,5 +1,5 @@
-// Package embedded runs the embedded tenant as the operator has set: it is opened and saved for the gateway, and served
-// alone as the command embedded. What the tenant answers is the business of package emulator.
+// Package embedded runs the embedded tenant as configured: it opens and saves the tenant for the gateway, and serves it
+// in the command embedded. Package emulator implements the tenant.
 package embedded
 
 import (
@@ -12,16 +12,16 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// Scopes are what a token can let its bearer do: a person's scopes, and with .All the app roles of people and
-// applications. The schema says which field takes which.
+// Scopes are the gateway's scopes and, with the suffix .All, its app roles. The schema defines the scopes of each
+// field.
 var Scopes = []string{"Licenses.Read", "Licenses.ReadPersonal", "Licenses.ReadErrors", "Licenses.Write"}
 
-// AssignRoles gives some of the embedded tenant's people, and its application, app roles at the gateway.
+// AssignRoles assigns app roles of the gateway to some of the embedded tenant's users and to its application.
 func AssignRoles(tenant *emulator.Emulator) {
 	for principal, n := range map[string]int{
 		tenant.PersonInRole("Global Administrator"):  len(Scopes),
 		tenant.PersonInRole("License Administrator"): len(Scopes),
-		tenant.PersonInRole("Global Reader"):         len(Scopes) - 1, // all but writing
+		tenant.PersonInRole("Global Reader"):         len(Scopes) - 1, // all except Licenses.Write
 		tenant.ClientID():                            len(Scopes),
 	} {
 		var roles []string
@@ -32,7 +32,7 @@ func AssignRoles(tenant *emulator.Emulator) {
 	}
 }
 
-// Open makes the embedded tenant. flag is how a setting of it is written. Its errors are a [config.SetupError].
+// Open opens the embedded tenant. flag returns the name of a setting for errors, which are [config.SetupError] values.
 func Open(c *config.Embedded, flag func(name string) string, signIn emulator.SignIn) (*emulator.Emulator, error) {
 	opts := emulator.Options{Users: c.Users, Seed: c.Seed, Control: c.Control, SignIn: signIn}
 	var problems []error
@@ -46,7 +46,7 @@ func Open(c *config.Embedded, flag func(name string) string, signIn emulator.Sig
 		opts.Control = ""
 	case "open", "off":
 	default:
-		note("control", fmt.Errorf("%q is none of local, open, off", c.Control))
+		note("control", fmt.Errorf("invalid value %q: want one of local, open, off", c.Control))
 	}
 	for _, text := range c.Variants {
 		note("variant", opts.Variants.Set(text))
@@ -59,7 +59,7 @@ func Open(c *config.Embedded, flag func(name string) string, signIn emulator.Sig
 	}
 	if c.State != "" {
 		var err error
-		opts.State, err = os.Open(c.State) // For as long as the tenant lives: a reset reads it again.
+		opts.State, err = os.Open(c.State) // remains open: a reset reads it again
 		note("state", err)
 	}
 	if problems != nil {
@@ -75,7 +75,7 @@ func Open(c *config.Embedded, flag func(name string) string, signIn emulator.Sig
 	return tenant, nil
 }
 
-// Save writes the tenant to a file where one is wanted: all of it or nothing.
+// Save saves the tenant to the configured file, atomically; it does nothing without one.
 func Save(c *config.Embedded, tenant *emulator.Emulator) error {
 	if c.SaveState == "" {
 		return nil
@@ -84,7 +84,7 @@ func Save(c *config.Embedded, tenant *emulator.Emulator) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // It is not there any more when all went well.
+	defer os.Remove(f.Name()) // fails after a successful rename
 	if err := errors.Join(tenant.Save(f), f.Close()); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func TestRun(t *testing.T) {
 		}
 		return found[1]
 	}
-	if !strings.Contains(printed, "(20 made-up people)") {
+	if !strings.Contains(printed, "(20 fictitious users)") {
 		t.Errorf("%s", printed)
 	}
 
@@ -141,13 +141,13 @@ func TestRunRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"network":  {[]string{"--listen=0.0.0.0:0"}, "--listen: 0.0.0.0:0 is not a loopback address such as 127.0.0.1:8081: --allow-network lets others in"},
-		"nobody":   {[]string{"--users=0"}, "--users: 0 is less than 1"},
-		"many":     {[]string{"--users=1000001"}, "--users: at most 1000000"},
-		"no TLS":   {[]string{"--ca-file=x"}, "--ca-file: there is no certificate to trust without --tls"},
-		"address":  {[]string{"--redirect-uri=https://app.example/a,b", "--redirect-uri=/back"}, `--redirect-uri: "/back" is not an address such as https://app.example.com/signin`},
-		"page":     {[]string{"--single-page-uri=x"}, `--single-page-uri: "x" is not an address such as`},
-		"number":   {[]string{"--seed=x"}, `--seed: "x" is not a whole number from 0`},
+		"network":  {[]string{"--listen=0.0.0.0:0"}, "--listen: invalid address 0.0.0.0:0: want a loopback address such as 127.0.0.1:8081, or --allow-network"},
+		"nobody":   {[]string{"--users=0"}, "--users: invalid value 0: want at least 1"},
+		"many":     {[]string{"--users=1000001"}, "--users: invalid value: want at most 1000000"},
+		"no TLS":   {[]string{"--ca-file=x"}, "--ca-file requires --tls"},
+		"address":  {[]string{"--redirect-uri=https://app.example/a,b", "--redirect-uri=/back"}, `--redirect-uri: invalid URI "/back": want a value such as https://app.example.com/signin`},
+		"page":     {[]string{"--single-page-uri=x"}, `--single-page-uri: invalid URI "x": want a value such as`},
+		"number":   {[]string{"--seed=x"}, `--seed: invalid value "x": want a non-negative integer`},
 		"flag":     {[]string{"--graphiql"}, "unknown flag --graphiql"},
 		"the file": {[]string{"--listen=127.0.0.1:0", "--certificate-file=" + filepath.Join(t.TempDir(), "a", "b")}, "--certificate-file: open"},
 	} {

@@ -13,9 +13,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// withoutDefer takes @defer out of documents. One answer holds everything, so
-// nothing can come later; gqlgen would leave deferred fields null and promise
-// more. A client that defers reads the whole answer as well.
+// withoutDefer removes @defer from documents. The gateway sends one complete response; gqlgen would set deferred fields
+// to null and announce further responses.
 type withoutDefer struct{ tokens int }
 
 var _ interface {
@@ -31,7 +30,8 @@ func (e withoutDefer) MutateOperationParameters(_ context.Context, params *graph
 	return nil
 }
 
-// dropDefer returns a document without @defer. One that cannot be parsed stays as it is: the executor says what is wrong.
+// dropDefer returns a document without @defer. A document that cannot be parsed is unchanged: the executor reports the
+// error.
 func dropDefer(query string, tokens int) string {
 	if !strings.Contains(query, "@") || !strings.Contains(query, "defer") {
 		return query
@@ -52,8 +52,7 @@ func dropDefer(query string, tokens int) string {
 	if !d.found {
 		return query
 	}
-	// A variable that only @defer used would now be one that nothing uses,
-	// which is an error.
+	// A variable that only @defer used is now unused, which validation would reject.
 	maps.DeleteFunc(d.dropped, func(name string, _ bool) bool { return d.used[name] })
 	for _, operation := range document.Operations {
 		operation.VariableDefinitions = slices.DeleteFunc(operation.VariableDefinitions, func(v *ast.VariableDefinition) bool {
@@ -65,10 +64,10 @@ func dropDefer(query string, tokens int) string {
 	return text.String()
 }
 
-// deferDropper takes @defer from selections and notes variables on its way.
+// deferDropper removes @defer from selections and records the use of variables.
 type deferDropper struct {
 	found         bool
-	dropped, used map[string]bool // variables of @defer, and of all else
+	dropped, used map[string]bool // variables used in @defer, and elsewhere
 }
 
 func (d *deferDropper) set(selections ast.SelectionSet) ast.SelectionSet {
@@ -105,7 +104,7 @@ func (d *deferDropper) drop(directives ast.DirectiveList) ast.DirectiveList {
 	return directives
 }
 
-// directives notes the variables of directives that stay.
+// directives records the variables of the remaining directives.
 func (d *deferDropper) directives(directives ast.DirectiveList) {
 	for _, directive := range directives {
 		for _, argument := range directive.Arguments {
@@ -114,7 +113,7 @@ func (d *deferDropper) directives(directives ast.DirectiveList) {
 	}
 }
 
-// variables notes the variables of a value.
+// variables records the variables of a value.
 func variables(value *ast.Value, names map[string]bool) {
 	if value.Kind == ast.Variable {
 		names[value.Raw] = true

@@ -1,5 +1,5 @@
-// Package execution puts a schema behind what an operation has to pass before it is run: the list of documents, limits,
-// strict input, and the switch of introspection. It knows no transport, and nothing of who asks.
+// Package execution wraps a schema with the checks that precede execution: trusted documents, limits, strict input and
+// introspection. It is independent of transports and callers.
 package execution
 
 import (
@@ -19,26 +19,25 @@ import (
 )
 
 const (
-	// Parsed documents that are kept, and the longest text among them.
+	// Maximum number of cached documents, and maximum length of their texts.
 	cachedQueries   = 1_000
 	cachedQueryText = 16 << 10
-	// errorText is the length of an error's message, which can hold names
-	// from the query.
+	// errorText is the maximum length of an error message, which can contain names of the query.
 	errorText = 1_000
 )
 
 // Options configure an executor.
 type Options struct {
-	// Limits are those of documents.
+	// Limits are the limits of documents.
 	Limits limits.Limits
-	// Introspection lets operations ask for the schema, and errors suggest names of it.
+	// Introspection permits introspection queries, and suggestions of names in errors.
 	Introspection bool
-	// Documents finds the text of an operation and tells whether it may run: before anything else, on the text as it came.
+	// Documents resolves an operation's document and rejects untrusted ones. It runs first, on the original text.
 	Documents graphql.HandlerExtension
-	// Present turns an error into what a client reads, and Recover a panic into an error.
+	// Present converts an error for the client, and Recover a panic to an error.
 	Present graphql.ErrorPresenterFunc
 	Recover graphql.RecoverFunc
-	// Extensions come last, in their order.
+	// Extensions run last, in their order.
 	Extensions []graphql.HandlerExtension
 }
 
@@ -54,7 +53,7 @@ func New(schema graphql.ExecutableSchema, opts Options) *executor.Executor {
 	e.SetErrorPresenter(limits.PresentWithin(boundErrors(opts.Present)))
 	e.SetRecoverFunc(opts.Recover)
 	e.Use(opts.Documents)
-	e.Use(&strictVariables{}) // before the cost, which comes of values
+	e.Use(&strictVariables{}) // before the cost, which depends on the values
 	e.Use(limits.New(opts.Limits))
 	e.Use(withoutDefer{opts.Limits.Tokens})
 	if opts.Introspection {
@@ -68,8 +67,7 @@ func New(schema graphql.ExecutableSchema, opts Options) *executor.Executor {
 	return e
 }
 
-// Check returns a function that tells what keeps a document from running on the schema, whatever its variables are; nil
-// for nothing.
+// Check returns a function that returns the reason why a document cannot be executed with any variables; nil if it can.
 func Check(schema graphql.ExecutableSchema, bounds limits.Limits) func(text string) error {
 	return func(text string) error {
 		if err := bounds.CheckDocument(text); err != nil {
@@ -86,9 +84,8 @@ func Check(schema graphql.ExecutableSchema, bounds limits.Limits) func(text stri
 	}
 }
 
-// rulesWithoutSuggestions are the rules of validation, none of which suggests
-// a name of the schema for one that is unknown: that would tell the schema to
-// whoever may not read it. The executor's own switch knows of two rules.
+// rulesWithoutSuggestions are the validation rules without suggestions of similar names, which would reveal the schema.
+// The executor's own option covers only two rules.
 func rulesWithoutSuggestions() *rules.Rules {
 	set := rules.NewDefaultRules()
 	for name, rule := range map[string]core.Rule{
@@ -101,7 +98,7 @@ func rulesWithoutSuggestions() *rules.Rules {
 	return set
 }
 
-// boundErrors cuts messages that repeat long names from a query.
+// boundErrors truncates messages, which can repeat long names of a query.
 func boundErrors(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		presented := present(ctx, err)

@@ -78,7 +78,7 @@ func TestStrictVariables(t *testing.T) {
 			switch {
 			case tt.want == "" && len(r.Errors) > 0:
 				t.Error(r.Errors)
-			case tt.want != "" && (len(r.Errors) != 1 || r.Data != nil || !strings.Contains(r.Errors[0].Message, "The variable "+tt.want+" has a value that is no ")):
+			case tt.want != "" && (len(r.Errors) != 1 || r.Data != nil || !strings.Contains(r.Errors[0].Message, "The variable "+tt.want+" has an invalid value for ")):
 				t.Errorf("%s %v, want an error of %s", r.Data, r.Errors, tt.want)
 			}
 		})

@@ -9,8 +9,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// withoutIntrospection refuses operations that ask for the schema, where that is switched off. gqlgen would fail in the
-// middle of them.
+// withoutIntrospection rejects introspection queries if they are disabled. gqlgen would return an error only during
+// execution.
 type withoutIntrospection struct{}
 
 var _ interface {
@@ -24,7 +24,7 @@ func (withoutIntrospection) Validate(graphql.ExecutableSchema) error { return ni
 func (withoutIntrospection) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query", "Mutation", "Subscription"}) {
 		if slices.Contains([]string{"__schema", "__type", "_service"}, field.Name) {
-			e := gqlerror.ErrorPosf(field.Position, "introspection is switched off at this gateway: its operator can allow it with --introspection")
+			e := gqlerror.ErrorPosf(field.Position, "introspection is disabled (--introspection)")
 			errcode.Set(e, "FORBIDDEN")
 			return e
 		}

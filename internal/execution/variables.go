@@ -17,9 +17,8 @@ import (
 	"licensegraph/graph/model"
 )
 
-// strictVariables refuses input that gqlgen would take: variables of the wrong
-// kind, such as "3" for an Int (GraphQL, section 3.5, input coercion of the
-// built-in scalars, and 3.9, of enums), null where it is not taken, and null in
+// strictVariables rejects input that gqlgen accepts: variables of the wrong type, such as "3" for an Int (GraphQL,
+// section 3.5, input coercion of the built-in scalars, and 3.9, of enums), null for a non-null type, and null in
 // filters.
 type strictVariables struct{ schema *ast.Schema }
 
@@ -45,8 +44,8 @@ func (s *strictVariables) MutateOperationContext(_ context.Context, op *graphql.
 	return s.positions(op, op.Operation.SelectionSet, map[string]bool{})
 }
 
-// positions checks the arguments of a selection, and reads each fragment once. Validation lets a variable that can be
-// null stand where null is not taken, if one of the two has a default; null is refused when it comes (GraphQL, section
+// positions checks the arguments of a selection set, visiting each fragment once. Validation permits a nullable
+// variable for a non-null argument if one of them has a default; a null value is then rejected here (GraphQL, section
 // 5.8.5).
 func (s *strictVariables) positions(op *graphql.OperationContext, set ast.SelectionSet, seen map[string]bool) *gqlerror.Error {
 	for _, selection := range set {
@@ -97,7 +96,7 @@ func (s *strictVariables) arguments(op *graphql.OperationContext, of string, def
 	return nil
 }
 
-// literal checks what is written at a place, which validation has found to be of its type.
+// literal checks a literal, whose type validation has checked.
 func (s *strictVariables) literal(op *graphql.OperationContext, place string, typ *ast.Type, value *ast.Value) *gqlerror.Error {
 	if read := formats[typ.Name()]; read != nil && value.Kind != ast.Variable && value.Kind != ast.NullValue && (typ.Elem == nil || value.Kind != ast.ListValue) {
 		given, err := value.Value(op.Variables)
@@ -105,18 +104,18 @@ func (s *strictVariables) literal(op *graphql.OperationContext, place string, ty
 			err = read(given)
 		}
 		if err != nil {
-			return gqlerror.ErrorPosf(value.Position, "%s has a value that is no %s: %v.", place, typ.Name(), err)
+			return gqlerror.ErrorPosf(value.Position, "%s has an invalid value for %s: %v.", place, typ.Name(), err)
 		}
 		return nil
 	}
 	switch value.Kind {
 	case ast.IntValue:
 		if _, err := strconv.ParseInt(value.Raw, 10, 32); err != nil && typ.Name() == "Int" {
-			return gqlerror.ErrorPosf(value.Position, "%s has a value that is no Int: it is a whole number of 32 bits.", place)
+			return gqlerror.ErrorPosf(value.Position, "%s has an invalid value for Int: want a 32-bit integer.", place)
 		}
 	case ast.Variable:
 		if given, ok := op.Variables[value.Raw]; ok && given == nil && typ.NonNull {
-			return gqlerror.ErrorPosf(value.Position, "The variable $%s is null, which %s does not take.", value.Raw, place)
+			return gqlerror.ErrorPosf(value.Position, "The variable $%s is null, but %s is non-null.", value.Raw, place)
 		}
 	case ast.ListValue:
 		for i, child := range value.Children {
@@ -145,8 +144,8 @@ func (s *strictVariables) literal(op *graphql.OperationContext, place string, ty
 	return nil
 }
 
-// formats read the schema's scalars that are text in a format. What they refuse is refused before anything is
-// executed: an earlier field of a mutation changes nothing either (GraphQL, section 6.1).
+// formats are the parsers of the schema's custom scalars. An invalid value is rejected before execution, so that
+// earlier fields of a mutation make no changes either (GraphQL, section 6.1).
 var formats = map[string]func(any) error{
 	"UUID": format(model.UnmarshalUUID), "DateTime": format(model.UnmarshalDateTime), "Date": format(model.UnmarshalDate),
 }
@@ -158,7 +157,7 @@ func format[T any](unmarshal func(any) (T, error)) func(any) error {
 	}
 }
 
-// elementOf is the type of what is in a list. One value stands for a list of one.
+// elementOf returns the element type of a list; a single value is a list of one.
 func elementOf(typ *ast.Type) *ast.Type {
 	if typ.Elem != nil {
 		return typ.Elem
@@ -174,16 +173,15 @@ func isNull(op *graphql.OperationContext, value *ast.Value) bool {
 	return value.Kind == ast.NullValue
 }
 
-// isFilter tells whether an input object is a filter. Its fields can be left out, and are not null: that could mean
-// no condition, or the condition that nothing is there.
+// isFilter reports whether an input object is a filter. Its fields are optional but not nullable: null could mean no
+// condition or a condition for missing values.
 func isFilter(definition *ast.Definition) bool { return strings.HasSuffix(definition.Name, "Filter") }
 
 func nullFilter(place string) *gqlerror.Error {
-	return gqlerror.Errorf("%s is null: leave it out for no condition.", place)
+	return gqlerror.Errorf("%s is null: omit it for no condition.", place)
 }
 
-// check returns what is wrong with a value at a place. gqlparser has checked
-// before that the place can have such a value at all.
+// check returns the error of a variable's value. gqlparser has checked its structure.
 func (s *strictVariables) check(place string, typ *ast.Type, value any) *gqlerror.Error {
 	if value == nil {
 		return nil
@@ -202,7 +200,7 @@ func (s *strictVariables) check(place string, typ *ast.Type, value any) *gqlerro
 	}
 	if read := formats[typ.NamedType]; read != nil {
 		if err := read(value); err != nil {
-			return gqlerror.Errorf("The variable %s has a value that is no %s: %v.", place, typ.NamedType, err)
+			return gqlerror.Errorf("The variable %s has an invalid value for %s: %v.", place, typ.NamedType, err)
 		}
 		return nil
 	}
@@ -232,18 +230,17 @@ func (s *strictVariables) check(place string, typ *ast.Type, value any) *gqlerro
 	case typ.NamedType == "ID":
 		_, isString := value.(string)
 		ok = isString || isInt(value, 64)
-	case typ.NamedType == "_Any": // an entity's representation (Apollo Federation subgraph specification)
+	case typ.NamedType == "_Any": // representation of an entity (Apollo Federation subgraph specification)
 		object, _ := value.(map[string]any)
 		_, ok = object["__typename"].(string)
 	}
 	if !ok {
-		return gqlerror.Errorf("The variable %s has a value that is no %s.", place, typ.NamedType)
+		return gqlerror.Errorf("The variable %s has an invalid value for %s.", place, typ.NamedType)
 	}
 	return nil
 }
 
-// isInt tells whether a value was written as a whole number of that many
-// bits. A number that gqlparser has read is an int64.
+// isInt reports whether a value is an integer of that many bits. gqlparser decodes literals as int64.
 func isInt(value any, bits int) bool {
 	switch value := value.(type) {
 	case json.Number:

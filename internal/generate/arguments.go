@@ -7,14 +7,14 @@ import (
 	"github.com/99designs/gqlgen/codegen/templates"
 )
 
-// arguments is a plugin of gqlgen that exports the decoders of arguments: what a field is asked for is known before it
-// is resolved.
+// arguments is a gqlgen plugin that exports the decoders of arguments: prefetching requires a field's arguments before
+// the field is resolved.
 type arguments struct{}
 
-// Name implements the plugins of gqlgen.
+// Name implements gqlgen's plugin interface.
 func (arguments) Name() string { return "arguments" }
 
-// GenerateCode writes the function that decodes the arguments of any field.
+// GenerateCode writes a function that decodes the arguments of any field.
 func (arguments) GenerateCode(data *codegen.Data) error {
 	return templates.Render(templates.Options{
 		PackageName:     data.Config.Exec.Package,
@@ -25,7 +25,7 @@ func (arguments) GenerateCode(data *codegen.Data) error {
 		Template: `
 {{ reserveImport "context" }}
 
-// Arguments decodes the arguments of a field, named as Type.field, as its resolver gets them.
+// Arguments decodes the arguments of a field, given as Type.field, for its resolver.
 func Arguments(ctx context.Context, field string, raw map[string]any) (map[string]any, error) {
 	ec := &executionContext{}
 	switch field {

@@ -1,5 +1,5 @@
-// Command generate writes the code that gqlgen makes of the schema, the decoders of arguments, and the bodies of new
-// resolvers. It runs in the directory of the resolvers.
+// Command generate runs gqlgen and writes the decoders of arguments and the bodies of new resolvers. Its working
+// directory is that of the resolvers.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	log.SetOutput(io.Discard) // gqlgen tells of each resolver
+	log.SetOutput(io.Discard) // gqlgen logs each resolver
 	if err := generate(); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
@@ -21,7 +21,7 @@ func main() {
 }
 
 func generate() error {
-	resolversIn, err := os.Getwd() // gqlgen goes where its configuration is
+	resolversIn, err := os.Getwd() // gqlgen changes to the directory of its configuration
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func generate() error {
 	}
 	left, err := parked()
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%v keep code of resolvers that the schema does not have any more: move or delete it", left)
+		err = fmt.Errorf("%v contain resolvers that are not in the schema: move or delete them", left)
 	}
 	return err
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/99designs/gqlgen/codegen/templates"
 )
 
-// resolvers is a plugin of gqlgen that writes the bodies of new resolvers: each is a sentence over the table of edges.
+// resolvers is a gqlgen plugin that writes the bodies of new resolvers: one call each, based on the table of edges.
 type resolvers struct{}
 
-// Name implements the plugins of gqlgen.
+// Name implements gqlgen's plugin interface.
 func (resolvers) Name() string { return "resolvers" }
 
-// GenerateCode refuses fields of inputs that the Go type does not have, before gqlgen makes resolvers of them.
+// GenerateCode rejects input fields without a field in the Go type, before gqlgen generates resolvers for them.
 func (resolvers) GenerateCode(data *codegen.Data) error {
 	for _, input := range data.Inputs {
 		for _, field := range input.Fields {
 			if field.IsResolver {
-				return fmt.Errorf("input %s.%s has no field in its Go type %s: add one", input.Name, field.Name, input.Type)
+				return fmt.Errorf("input %s.%s: missing field in Go type %s", input.Name, field.Name, input.Type)
 			}
 		}
 	}
 	return nil
 }
 
-// Implement returns the body of a resolver: the one that it has, else what the table of edges answers.
+// Implement returns the existing body of a resolver, otherwise one based on the table of edges.
 func (resolvers) Implement(body string, field *codegen.Field) string {
 	if body != "" {
 		return body
@@ -46,7 +46,7 @@ func (resolvers) Implement(body string, field *codegen.Field) string {
 	}
 }
 
-// parked returns the files in which gqlgen keeps code of resolvers that the schema no longer has.
+// parked returns the files with resolvers that are not in the schema, which gqlgen preserves as comments.
 func parked() ([]string, error) {
 	files, err := filepath.Glob("*.resolvers.go")
 	if err != nil {

@@ -13,55 +13,52 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Answers bounds the bytes of answers while they are produced: those of each
-// and those of all that are under way. No document tells how long its answer
-// gets: lists and texts are as long as the tenant has them, and an alias is
-// repeated for each object.
+// Answers limits the size of responses during execution: of each response, and of all responses in progress. The size
+// of a response does not follow from its document: lists and strings depend on the tenant, and aliases repeat per
+// object.
 //
-// Together they are bounded by the memory that they take, which is more than
-// their bytes until they are written, and their bytes until they are sent. A
-// quarter of it is kept for answers below [smallAnswer], so that long ones never
-// keep out short ones.
+// The total limit applies to the memory of responses, which exceeds their size until they are encoded, and equals their
+// size until they are sent. A quarter is reserved for responses below [smallAnswer], so that large responses do not
+// block small ones.
 type Answers struct {
 	each, together int64
-	held           atomic.Int64 // memory of the answers under way
+	held           atomic.Int64 // memory of the responses in progress
 }
 
 const (
-	// smallAnswer is the memory of an answer for which a part of that of all is
-	// kept.
+	// smallAnswer is the maximum memory of a response that may use the reserved quarter.
 	smallAnswer = 4 << 20
-	// step is how much memory an answer takes at once.
+	// step is the unit of memory reservations.
 	step = 64 << 10
-	// fieldMemory is what a field takes besides its text until the answer is
-	// written: measured, 1,000,000 fields took 130 MB.
+	// fieldMemory is the memory of a field besides its value until the response is encoded: 1,000,000 fields were
+	// measured at 130 MB.
 	fieldMemory = 100
-	// textCopies is how often the text of an answer is there while it is written:
-	// its buffer has up to twice its length.
+	// textCopies is the memory of the response's text during encoding, relative to its length: the buffer has up to
+	// twice the length.
 	textCopies = 2
 )
 
-// NewAnswers bounds the bytes of each answer, and the memory of all together.
+// NewAnswers returns limits for the size of each response and for the total memory, in bytes.
 func NewAnswers(each, together int64) *Answers {
 	return &Answers{each: each, together: together}
 }
 
 type answerKey struct{}
 
-// Begin returns a context for one operation. Call end when its answer was sent.
+// Begin returns a context for one operation. Call end when its response was sent.
 func (a *Answers) Begin(ctx context.Context) (_ context.Context, end func()) {
 	begun := &answer{of: a}
 	return context.WithValue(ctx, answerKey{}, begun), begun.restart
 }
 
-// answer is what was counted of one answer.
+// answer is the size of one response.
 type answer struct {
 	of       *Answers
 	bytes    atomic.Int64
 	memory   atomic.Int64
-	held     atomic.Int64 // what it has taken of the memory of all
+	held     atomic.Int64 // its share of the total memory
 	exceeded atomic.Pointer[exceeded]
-	names    sync.Map // *ast.Field: bytes of __typename that each of its objects has
+	names    sync.Map // *ast.Field: size of __typename in each of its objects
 }
 
 func answerOf(ctx context.Context) *answer {
@@ -69,7 +66,7 @@ func answerOf(ctx context.Context) *answer {
 	return a
 }
 
-// restart counts from zero, for the next answer of a subscription.
+// restart resets the counts for the next response of a subscription.
 func (a *answer) restart() {
 	a.of.held.Add(-a.held.Swap(0))
 	a.bytes.Store(0)
@@ -77,8 +74,7 @@ func (a *answer) restart() {
 	a.exceeded.Store(nil)
 }
 
-// take counts a field or an error of n bytes, and returns the bound that is
-// exceeded, now or before.
+// take counts a field or an error of n bytes. It returns the limit that is exceeded, now or before.
 func (a *answer) take(n int) *exceeded {
 	if e := a.exceeded.Load(); e != nil {
 		return e
@@ -93,15 +89,14 @@ func (a *answer) take(n int) *exceeded {
 			continue
 		}
 		if a.of.held.Add(more) > a.of.upTo(held+more) {
-			defer func() { a.of.held.Add(-a.held.Swap(0)) }() // it ends soon: the others may go on
+			defer func() { a.of.held.Add(-a.held.Swap(0)) }() // the operation ends soon; release its share for others
 			return a.exceed(limitAnswers, a.of.together)
 		}
 	}
 	return nil
 }
 
-// upTo is the memory of all answers up to which one that takes so much of it may
-// go on.
+// upTo returns the total memory up to which a response with that share may continue.
 func (a *Answers) upTo(memory int64) int64 {
 	if memory > smallAnswer {
 		return a.together - a.together/4
@@ -109,8 +104,7 @@ func (a *Answers) upTo(memory int64) int64 {
 	return a.together
 }
 
-// written counts an answer that is written, and has to be sent: its bytes only.
-// It gives back what else its buffer has room for.
+// written counts an encoded response: its size only. It releases the unused capacity of its buffer.
 func (a *answer) written(response *graphql.Response) {
 	if cap(response.Data)-len(response.Data) > step {
 		response.Data = append(make([]byte, 0, len(response.Data)), response.Data...)
@@ -127,21 +121,19 @@ func (a *answer) exceed(which limit, allowed int64) *exceeded {
 	return a.exceeded.Load()
 }
 
-// A mutation cannot be ended: what it did has to be told. Its other fields are
-// null once a bound is exceeded, and payloads beyond it are reduced to what is
-// told. That takes a few hundred bytes for each object that has an outcome, as
-// often as an operation may have aliases.
+// A mutation cannot be canceled: its outcome must be reported. If a limit is exceeded, the other fields are null and
+// the remaining payloads are reduced to their outcome. That takes a few hundred bytes per object with an outcome, times
+// the maximum number of aliases.
 
-// told tells whether a field says what a mutation did, as in
-// createAssignments.results.0.outcome: it is the payload, a list or an object
-// without null in it, or a text or number in one of these. That is never left out.
+// told reports whether a field is part of a mutation's outcome, such as createAssignments.results.0.outcome: the
+// payload, a list or a non-null object in it, or a string or number in one of these. Such fields are never left out.
 func told(op ast.Operation, fc *graphql.FieldContext) bool {
 	if op != ast.Mutation {
 		return false
 	}
 	for ; fc != nil; fc = fc.Parent {
 		switch {
-		case fc.Field.Field == nil: // an element of a list, or the root
+		case fc.Field.Field == nil: // a list element, or the root
 		case fc.Object == "Mutation":
 			return true
 		case !tells(fc.Field.Field):
@@ -151,13 +143,12 @@ func told(op ast.Operation, fc *graphql.FieldContext) bool {
 	return true
 }
 
-// tells tells whether a field of a payload says what a mutation did.
+// tells reports whether a field of a payload is part of the outcome.
 func tells(field *ast.Field) bool {
 	return field.SelectionSet == nil || field.Definition != nil && field.Definition.Type.NonNull
 }
 
-// reduced returns the data of a mutation within a number of bytes, and what is
-// told of payloads beyond them.
+// reduced returns the data of a mutation up to a number of bytes, and only the outcome of further payloads.
 func reduced(op *graphql.OperationContext, data []byte, bytes int64) []byte {
 	var payloads map[string]json.RawMessage
 	if json.Unmarshal(data, &payloads) != nil {
@@ -173,8 +164,7 @@ func reduced(op *graphql.OperationContext, data []byte, bytes int64) []byte {
 	})
 }
 
-// whatIsTold returns of the value of a field, which is a payload or in one, what
-// says what a mutation did.
+// whatIsTold returns the outcome in the value of a field, which is a payload or in one.
 func whatIsTold(op *graphql.OperationContext, field graphql.CollectedField, value json.RawMessage) []byte {
 	var elements []json.RawMessage
 	var members map[string]json.RawMessage
@@ -203,7 +193,7 @@ func whatIsTold(op *graphql.OperationContext, field graphql.CollectedField, valu
 	return value
 }
 
-// object writes an object with the fields that have a value.
+// object encodes an object of the fields that have a value.
 func object(fields []graphql.CollectedField, value func(graphql.CollectedField) []byte) []byte {
 	text := []byte("{")
 	for _, field := range fields {
@@ -219,8 +209,7 @@ func object(fields []graphql.CollectedField, value func(graphql.CollectedField) 
 	return append(text, '}')
 }
 
-// middleware counts the fields of an operation. Once a bound is exceeded it
-// resolves no more of them.
+// middleware counts the fields of an operation and stops resolving them when a limit is exceeded.
 func (a *answer) middleware(op ast.Operation, next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
@@ -238,7 +227,7 @@ func (a *answer) middleware(op ast.Operation, next graphql.FieldMiddleware) grap
 	}
 }
 
-// size is how many bytes a field takes, those of objects below it not counted.
+// size returns the size of a field without its child objects, in bytes.
 func (a *answer) size(field graphql.CollectedField, value any) int {
 	n := len(field.Alias) + len(`"":,`)
 	if field.SelectionSet == nil {
@@ -251,8 +240,8 @@ func (a *answer) size(field graphql.CollectedField, value any) int {
 	return n + objects*(len("{},")+a.typenames(field))
 }
 
-// textSize is how many bytes a scalar takes, or a list of them. What is no
-// text takes no more than a number or a time does.
+// textSize returns the size of a scalar or a list of scalars, in bytes. Values that are not strings count as a number
+// or a time.
 func textSize(v reflect.Value) int {
 	const other = 32
 	switch v.Kind() {
@@ -275,8 +264,7 @@ func textSize(v reflect.Value) int {
 	return other
 }
 
-// typenames are the bytes of __typename in each object of a field, which is
-// resolved without a call.
+// typenames returns the size of __typename in each object of a field, which is resolved without middleware.
 func (a *answer) typenames(field graphql.CollectedField) int {
 	if known, ok := a.names.Load(field.Field); ok {
 		return known.(int)
@@ -306,9 +294,8 @@ func typenamesIn(set ast.SelectionSet) int {
 	return n
 }
 
-// PresentWithin counts the errors of answers, each with its path. Where a
-// bound is exceeded it presents no more of them, but for those that tell what a
-// mutation did.
+// PresentWithin counts the errors of a response with their paths. When a limit is exceeded, it omits further errors,
+// except those of a mutation's outcome.
 func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		a := answerOf(ctx)
@@ -326,8 +313,7 @@ func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFun
 	}
 }
 
-// tellsOf tells whether the context is that of a field that says what a mutation
-// did, or of the mutation itself.
+// tellsOf reports whether the context is of a field that is part of a mutation's outcome, or of the mutation itself.
 func tellsOf(ctx context.Context) bool {
 	if !graphql.HasOperationContext(ctx) {
 		return false
@@ -336,14 +322,14 @@ func tellsOf(ctx context.Context) bool {
 	return op != nil && told(op.Operation, graphql.GetFieldContext(ctx))
 }
 
-// isBound tells whether an error is that of the bound, which is told once.
+// isBound reports whether an error is that of the exceeded limit, which is reported once.
 func isBound(err error) bool {
 	e, ok := errors.AsType[*gqlerror.Error](err)
 	return ok && e.Err == nil && (e.Extensions["limit"] == string(limitAnswer) || e.Extensions["limit"] == string(limitAnswers))
 }
 
 func errorSize(e *gqlerror.Error) int {
-	const rest = 100 // of its members, extensions among them
+	const rest = 100 // the other members, including extensions
 	n := len(e.Message) + rest
 	for _, step := range e.Path {
 		if name, ok := step.(ast.PathName); ok {
@@ -354,7 +340,7 @@ func errorSize(e *gqlerror.Error) int {
 	return n
 }
 
-// InterceptOperation has the fields of an operation counted.
+// InterceptOperation counts the fields of an operation.
 func (e *Extension) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	if a := answerOf(ctx); a != nil {
 		op := graphql.GetOperationContext(ctx)
@@ -363,10 +349,9 @@ func (e *Extension) InterceptOperation(ctx context.Context, next graphql.Operati
 	return next(ctx)
 }
 
-// within answers nothing but the bound that an answer exceeds. What a mutation
-// did is told beside it.
+// within returns a response with only the error of the exceeded limit and, for a mutation, its outcome.
 func (a *answer) within(op *graphql.OperationContext, response *graphql.Response) *graphql.Response {
-	if int64(len(response.Data)) > a.of.each { // with what had to be escaped
+	if int64(len(response.Data)) > a.of.each { // including escapes
 		a.exceed(limitAnswer, a.of.each)
 	}
 	e := a.exceeded.Load()

@@ -9,31 +9,29 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// counter adds up the cost of one operation, or the requests that it takes
-// upstream. It visits each selection once:
-// what a fragment costs is kept in a form that does not depend on where the
-// fragment is spread.
+// counter computes the cost of one operation, or its requests to Microsoft Graph. It visits each selection once: the
+// cost of a fragment is stored independently of where the fragment is spread.
 //
-// The sum is an upper bound: a field that is selected twice counts twice, and
-// so do fields of types that exclude each other.
+// The result is an upper bound: a field that is selected twice counts twice, and fields of mutually exclusive types all
+// count.
 type counter struct {
 	weights   *weights
 	limits    Limits
 	variables map[string]any
-	upstream  bool // requests are added up, in thousandths, in place of the cost
-	pages     int  // elements that a page is taken to have at most; 0: as many as are asked for
+	upstream  bool // counts requests, in thousandths, instead of the cost
+	pages     int  // maximum page size to assume; 0 means the requested size
 	fragments map[*ast.FragmentDefinition]cost
-	total     int       // that check has found
-	tooLong   *exceeded // the first list argument that is too long
-	tooLarge  *exceeded // the first page that is larger than its field takes
-	visited   int       // selections seen, for tests
+	total     int       // result of check
+	tooLong   *exceeded // first list argument that is too long
+	tooLarge  *exceeded // first page that exceeds the field's maximum
+	visited   int       // visited selections, for tests
 }
 
 func newCounter(w *weights, l Limits, variables map[string]any) *counter {
 	return &counter{weights: w, limits: l, variables: variables, fragments: map[*ast.FragmentDefinition]cost{}}
 }
 
-// check returns the limit that the operation does not keep.
+// check returns the limit that the operation exceeds; nil if there is none.
 func (c *counter) check(operation *ast.OperationDefinition) *exceeded {
 	c.total = c.cost(operation)
 	if c.tooLong != nil {
@@ -48,13 +46,13 @@ func (c *counter) check(operation *ast.OperationDefinition) *exceeded {
 	return nil
 }
 
-// cost is the whole cost of an operation.
+// cost returns the cost of an operation.
 func (c *counter) cost(operation *ast.OperationDefinition) int {
 	return c.set(operation.SelectionSet).with(nil, 0)
 }
 
-// largestPages is the largest page with which an operation keeps the limits of
-// cost and of upstream requests; 0 when none does.
+// largestPages returns the largest page size with which the operation is within the limits of cost and upstream
+// requests; 0 if there is none.
 func (c *counter) largestPages(operation *ast.OperationDefinition) int {
 	return sort.Search(largestPage, func(n int) bool {
 		cost, upstream := newCounter(c.weights, c.limits, c.variables), newUpstreamCounter(c.weights, c.limits, c.variables)
@@ -63,25 +61,24 @@ func (c *counter) largestPages(operation *ast.OperationDefinition) int {
 	})
 }
 
-// largestPage is the largest that any list of the schema takes.
+// largestPage is the largest page size in the schema.
 const largestPage = 1_000
 
-// cost is what a selection set costs, except for lists whose size is up to
-// the field that the set belongs to: a page's nodes are as many as the
-// connection's first says, and the fragment that selects nodes does not know.
+// cost is the cost of a selection set, without lists whose size depends on the parent field: the number of a page's
+// nodes follows from the connection's argument first, which a fragment that selects nodes does not have.
 type cost struct {
 	fixed int
-	once  int // whatever the number of objects
+	once  int // independent of the number of objects
 	lists map[string]listCost
 }
 
 // listCost is the cost of the lists of one name in a selection set.
 type listCost struct {
-	each int // of one element
-	own  int // when nothing but the list itself tells its size
+	each int // cost of one element
+	own  int // cost if the size follows only from the list itself
 }
 
-// with returns the cost when the named lists have size elements.
+// with returns the cost if the named lists have size elements.
 func (c cost) with(sized []string, size int) int {
 	total := c.fixed
 	for name, list := range c.lists {
@@ -146,7 +143,7 @@ func (c *counter) fragment(definition *ast.FragmentDefinition) cost {
 	return known
 }
 
-// field adds a field with everything below it.
+// field adds a field with its selection set.
 func (c *counter) field(field *ast.Field, total *cost) {
 	below := c.set(field.SelectionSet)
 	weight := c.weights.fields[field.Definition]
@@ -185,8 +182,8 @@ func (c *cost) arguments(field *ast.Field, weight *fieldWeight) {
 	}
 }
 
-// size is the number of elements by the field's own arguments (the largest,
-// where several tell), else the size that the schema assumes.
+// size returns the number of elements: the largest value of the field's slicing arguments, otherwise the schema's
+// assumed size.
 func (c *counter) size(field *ast.Field, weight *fieldWeight) int {
 	size, told := 0, false
 	for _, s := range weight.slicing {
@@ -224,7 +221,7 @@ func (c *counter) checkLength(s slicing, n int) {
 	}
 }
 
-// argument returns an argument's literal, or the value of its variable.
+// argument returns an argument's literal or the value of its variable.
 func (c *counter) argument(field *ast.Field, definition *ast.ArgumentDefinition) (literal *ast.Value, variable any) {
 	argument := field.Arguments.ForName(definition.Name)
 	if argument == nil {
@@ -240,8 +237,8 @@ func (c *counter) argument(field *ast.Field, definition *ast.ArgumentDefinition)
 	return nil, value
 }
 
-// number reads an argument that is a whole number. Validation has seen it;
-// what is no number after all is for the resolver to refuse.
+// number returns the value of an integer argument. Values that pass validation and are not numbers are rejected by the
+// resolver.
 func (c *counter) number(field *ast.Field, definition *ast.ArgumentDefinition) (int, bool) {
 	literal, variable := c.argument(field, definition)
 	if literal != nil {
@@ -267,7 +264,7 @@ func (c *counter) number(field *ast.Field, definition *ast.ArgumentDefinition) (
 	return 0, false
 }
 
-// atoi reads a count: nothing below zero, nothing above most.
+// atoi parses a count, limited to the range from 0 to most.
 func atoi(text string) int {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil && n == 0 {
@@ -276,8 +273,8 @@ func atoi(text string) int {
 	return int(max(0, min(n, most)))
 }
 
-// length is the number of elements of a list argument. One value stands for
-// a list of one (GraphQL, section 3.11, input coercion).
+// length returns the number of elements of a list argument. A single value is a list of one (GraphQL, section 3.11,
+// input coercion).
 func (c *counter) length(field *ast.Field, definition *ast.ArgumentDefinition) (int, bool) {
 	literal, variable := c.argument(field, definition)
 	switch {
@@ -294,8 +291,7 @@ func (c *counter) length(field *ast.Field, definition *ast.ArgumentDefinition) (
 	return 1, true
 }
 
-// skipped tells whether @skip or @include leave a selection out (GraphQL,
-// section 3.13).
+// skipped reports whether @skip or @include exclude a selection (GraphQL, section 3.13).
 func (c *counter) skipped(directives ast.DirectiveList) bool {
 	return c.condition(directives.ForName("skip"), true) || c.condition(directives.ForName("include"), false)
 }

@@ -328,13 +328,13 @@ func TestWeights(t *testing.T) {
 	}
 
 	for sdl, want := range map[string]string{
-		`type Query { a: Int @cost(weight: -1) }`:                             "limits: Query.a: @cost(weight: -1): wants a whole number from 0",
-		`type Query { a(b: I): Int } input I { c: Int @cost(weight: 1) }`:     "limits: @cost on input field I.c is not counted",
+		`type Query { a: Int @cost(weight: -1) }`:                             "limits: Query.a: @cost(weight: -1): want a non-negative integer",
+		`type Query { a(b: I): Int } input I { c: Int @cost(weight: 1) }`:     "limits: @cost on input field I.c is not supported",
 		`type Query { a: [Int] @listSize(slicingArguments: ["first"]) }`:      "limits: Query.a: @listSize: no argument first",
-		`type Query { a(b: Int @cost(weight: 99999999999)): Int }`:            "limits: Query.a: argument b: @cost(weight: 99999999999): wants a whole number from 0",
-		`type Query { a(b: Int): Int @listSize(slicingArguments: ["b"]) }`:    "limits: Query.a: @listSize on something that is no list wants sizedFields",
-		`type Query { a: [Int] @listSize(assumedSize: -1) }`:                  "limits: Query.a: @listSize(assumedSize: -1): wants a whole number from 0",
-		`type Query { a: [Int] } type B @cost(weight: -2) {c: B}`:             "limits: B.c: @cost(weight: -2): wants a whole number from 0",
+		`type Query { a(b: Int @cost(weight: 99999999999)): Int }`:            "limits: Query.a: argument b: @cost(weight: 99999999999): want a non-negative integer",
+		`type Query { a(b: Int): Int @listSize(slicingArguments: ["b"]) }`:    "limits: Query.a: @listSize on a field that is not a list requires sizedFields",
+		`type Query { a: [Int] @listSize(assumedSize: -1) }`:                  "limits: Query.a: @listSize(assumedSize: -1): want a non-negative integer",
+		`type Query { a: [Int] } type B @cost(weight: -2) {c: B}`:             "limits: B.c: @cost(weight: -2): want a non-negative integer",
 		`type Query { a: [Int] @listSize(assumedSize: 0, sizedFields: []) }`:  "",
 		`type Query { a: [Int!]! @listSize(assumedSize: 1) @cost(weight: 0)}`: "",
 	} {

@@ -10,9 +10,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// checkDocument returns the first limit that the document's shape does not
-// keep. All operations count, also those that were not asked for, because
-// validation reads them all.
+// checkDocument returns the first limit that the document exceeds by its shape. All operations count, including those
+// that are not executed, because validation processes them all.
 func checkDocument(query string, limits Limits) *exceeded {
 	if e := checkTokens(query, limits); e != nil {
 		return e
@@ -50,15 +49,14 @@ func checkDocument(query string, limits Limits) *exceeded {
 			return &check
 		}
 	}
-	// With that few fields they can be written out.
+	// With few fields, the expansion is affordable.
 	if n := m.merged(document); n > limits.Width {
 		return &exceeded{limit: limitWidth, measured: n, allowed: limits.Width}
 	}
 	return nil
 }
 
-// checkTokens reads no more of the text than it has to. A text that is not
-// GraphQL has no tokens from there on.
+// checkTokens counts tokens up to the limit. A text that is not GraphQL has no tokens after the error.
 func checkTokens(query string, limits Limits) *exceeded {
 	if !utf8.ValidString(query) {
 		return &exceeded{limit: limitEncoding, measured: 1, allowed: 0}
@@ -98,7 +96,7 @@ func checkTokens(query string, limits Limits) *exceeded {
 	return &exceeded{limit: limitTokens, measured: limits.Tokens + 1, allowed: limits.Tokens}
 }
 
-// fits tells whether a number is one that gqlparser can hold. Where a scalar of our own takes it, nobody else looks.
+// fits reports whether gqlparser can represent a number. It does not validate arguments of custom scalars.
 func fits(token lexer.Token) bool {
 	if token.Kind == lexer.Int {
 		_, err := strconv.ParseInt(token.Value, 10, 64)
@@ -108,12 +106,11 @@ func fits(token lexer.Token) bool {
 	return err == nil
 }
 
-// shape is what was counted in a selection set, with all fragments written
-// out.
+// shape are the counts of a selection set with expanded fragments.
 type shape struct {
-	depth      int // fields on the longest way down
-	width      int // fields of the set itself
-	widest     int // width of the widest set, this one or one below
+	depth      int // fields on the longest path to a leaf
+	width      int // fields of the set
+	widest     int // maximum width of this set and nested sets
 	fields     int
 	aliases    int
 	directives int
@@ -125,7 +122,7 @@ func (s *shape) beside(part shape) {
 	s.within(part)
 }
 
-// within adds everything of a part but its width, which is its own.
+// within adds a nested selection set, without its width.
 func (s *shape) within(part shape) {
 	s.depth = max(s.depth, part.depth)
 	s.widest = max(s.widest, part.widest)
@@ -137,11 +134,11 @@ func (s *shape) within(part shape) {
 // measurer counts the fields of one document. It visits each selection once.
 type measurer struct {
 	definitions map[string]*ast.FragmentDefinition
-	shapes      map[*ast.FragmentDefinition]*shape // nil while being counted
-	spread      map[*ast.FragmentDefinition]bool   // whether something spreads it
+	shapes      map[*ast.FragmentDefinition]*shape // nil during counting
+	spread      map[*ast.FragmentDefinition]bool   // fragments that are spread
 	cycle       bool                               // a fragment spreads itself
-	visited     int                                // selections seen, for tests
-	written     int                                // and seen again with fragments written out
+	visited     int                                // visited selections, for tests
+	written     int                                // visited selections in expanded fragments
 }
 
 func newMeasurer(document *ast.QueryDocument) *measurer {
@@ -158,9 +155,8 @@ func newMeasurer(document *ast.QueryDocument) *measurer {
 	return m
 }
 
-// document returns the largest values of any operation or fragment, and the
-// fields of all operations. A fragment that no operation uses counts, because
-// validation reads it too; its width is not one of the root.
+// document returns the maximum values over operations and fragments, and the total fields of all operations. An unused
+// fragment counts, because validation processes it; its width does not count as root fields.
 func (m *measurer) document(document *ast.QueryDocument) shape {
 	var whole shape
 	fields := 0
@@ -182,7 +178,7 @@ func (m *measurer) document(document *ast.QueryDocument) shape {
 	return whole
 }
 
-// larger keeps the larger of each value.
+// larger sets each value to the maximum of both shapes.
 func (s *shape) larger(other shape) {
 	s.depth = max(s.depth, other.depth)
 	s.width = max(s.width, other.width)
@@ -206,7 +202,7 @@ func (m *measurer) set(selections ast.SelectionSet) shape {
 			s.directives = sum(s.directives, len(selection.Directives))
 			definition := m.definitions[selection.Name]
 			m.spread[definition] = true
-			s.fields = sum(s.fields, 1) // so that spreads of nothing are bounded too
+			s.fields = sum(s.fields, 1) // limits spreads of empty fragments
 			s.beside(m.fragment(definition))
 		}
 	}
@@ -214,7 +210,7 @@ func (m *measurer) set(selections ast.SelectionSet) shape {
 	return s
 }
 
-// field adds a field with what is selected of it.
+// field adds a field with its selection set.
 func (s *shape) field(field *ast.Field, below shape) {
 	s.width = sum(s.width, 1)
 	s.fields = sum(s.fields, 1)
@@ -226,8 +222,7 @@ func (s *shape) field(field *ast.Field, below shape) {
 	s.within(below)
 }
 
-// fragment counts a fragment the first time that it is asked for. One that
-// does not exist has nothing; validation will say so.
+// fragment counts a fragment on first use. An undefined fragment counts as empty; validation reports it.
 func (m *measurer) fragment(definition *ast.FragmentDefinition) shape {
 	if definition == nil {
 		return shape{}
@@ -247,11 +242,9 @@ func (m *measurer) fragment(definition *ast.FragmentDefinition) shape {
 	return s
 }
 
-// merged returns the width of the widest selection set when sets of equal
-// fields beside each other are one, as they are to whoever answers: 9 times
-// user{…} with 190 fields are a set of 1,710, which validation compares each
-// with each. Its work is the number of fields with all fragments written out,
-// so that number has to be known to be small.
+// merged returns the maximum width of the selection sets after fields with the same response name are merged, as in
+// execution: 9 times user{…} with 190 fields are one set of 1,710, whose fields validation compares pairwise. It takes
+// time proportional to the number of fields with expanded fragments, so that number must be limited first.
 func (m *measurer) merged(document *ast.QueryDocument) int {
 	widest := 0
 	for _, operation := range document.Operations {
@@ -266,7 +259,7 @@ func (m *measurer) merged(document *ast.QueryDocument) int {
 }
 
 func (m *measurer) mergedSet(sets ...ast.SelectionSet) int {
-	below := map[string][]ast.SelectionSet{} // of the fields of a name
+	below := map[string][]ast.SelectionSet{} // by response name
 	width := 0
 	var collect func(ast.SelectionSet)
 	collect = func(selections ast.SelectionSet) {

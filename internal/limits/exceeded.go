@@ -8,8 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// limit is one of the bounds, by the name that clients read in
-// extensions.limit.
+// limit is the name of a limit in extensions.limit.
 type limit string
 
 const (
@@ -48,8 +47,7 @@ const (
 	limitMembers   limit = "members"
 )
 
-// texts say what was measured, with a place for it and for what is allowed,
-// and what to do.
+// texts are the message of each limit, with verbs for the measured and the allowed value, and the advice.
 var texts = map[limit]struct{ measured, advice string }{
 	limitQuery:           {"The query is %s bytes long; %s are allowed.", "Pass values as variables, or ask in several requests."},
 	limitOperationName:   {"The operation's name is %s bytes long; %s are allowed.", "Give the operation a shorter name."},
@@ -87,16 +85,16 @@ var texts = map[limit]struct{ measured, advice string }{
 	limitMembers:   {"An object of the request has a member %s times; %s is allowed.", "Programs differ in which one counts."},
 }
 
-// exceeded is a limit that a document or an operation does not keep.
+// exceeded is a limit that a document or an operation exceeds.
 type exceeded struct {
 	limit             limit
 	measured, allowed int
-	argument          string // for limits of an argument
-	pages             int    // the largest page that would pass; 0: none, or it does not matter
+	argument          string // name of the argument, for its limits
+	pages             int    // largest page size within the limit; 0 if there is none or it is irrelevant
 }
 
-// error is what the client reads, or nil when no limit is exceeded. It is a
-// new value each time, because whoever presents it may change it.
+// error returns the GraphQL error; nil for a nil receiver. It is a new value on each call, because error presenters
+// modify it.
 func (e *exceeded) error() *gqlerror.Error {
 	if e == nil {
 		return nil
@@ -104,7 +102,7 @@ func (e *exceeded) error() *gqlerror.Error {
 	text := texts[e.limit]
 	args := []any{number(e.measured), number(e.allowed)}
 	switch e.limit {
-	case limitTokens, limitValues, limitNesting, limitList: // counting stops at the first one too many
+	case limitTokens, limitValues, limitNesting, limitList: // counting stops at the limit
 		args[0] = "more than " + number(e.allowed)
 	case limitIDs, limitRepresentations, limitPage, limitUpstream:
 		args = append(args, e.argument)
@@ -113,7 +111,7 @@ func (e *exceeded) error() *gqlerror.Error {
 	switch e.limit {
 	case limitUpstream:
 		extensions["code"], extensions["upstreamRequests"] = "UPSTREAM_BUDGET_EXCEEDED", e.measured
-	case limitAnswers: // not the fault of who asks
+	case limitAnswers: // not caused by the client
 		extensions["code"], extensions["retryable"], extensions["retryAfterSeconds"] = "RATE_LIMITED", true, 1
 	}
 	advice := text.advice
@@ -124,7 +122,7 @@ func (e *exceeded) error() *gqlerror.Error {
 	return &gqlerror.Error{Message: fmt.Sprintf(text.measured, args...) + " " + advice, Extensions: extensions}
 }
 
-// number writes n; the largest one stands for everything above it.
+// number formats n; the maximum represents all larger numbers.
 func number(n int) string {
 	if n >= most {
 		return fmt.Sprintf("%d or more", most)
@@ -132,13 +130,13 @@ func number(n int) string {
 	return fmt.Sprint(n)
 }
 
-// most is where counting ends. Sums and products stay there.
+// most is the maximum of counts, sums and products.
 const most = math.MaxInt32
 
-// sum adds two counts and ends at most.
+// sum adds two counts, limited to most.
 func sum(a, b int) int { return min(a+b, most) }
 
-// product multiplies two counts and ends at most.
+// product multiplies two counts, limited to most.
 func product(a, b int) int {
 	if a > 0 && b > most/a {
 		return most
@@ -146,7 +144,7 @@ func product(a, b int) int {
 	return a * b
 }
 
-// Cut returns a text that came from outside, of at most that many bytes and a mark that the rest is missing.
+// Cut truncates an external text to a number of bytes and appends an ellipsis.
 func Cut(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text

@@ -10,11 +10,10 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// CheckJSON returns what is too much in the JSON text of a request: its body, or a parameter of its URL. It reads
-// the text once, keeps none of it, and stops at the first excess, so that nothing is decoded that a few bytes make
-// large or deep. A text that is no JSON passes: who decodes it says what is wrong with it.
+// CheckJSON returns the limit that a request's JSON exceeds: its body, or a parameter of its URL. It scans the text
+// once and stops at the first excess, before any value is decoded. Invalid JSON passes; the decoder reports it.
 //
-// Members of the outermost object may be longer than other strings. The query is one, and has a limit of its own.
+// Members of the outermost object may be longer than other strings: the query has a limit of its own.
 func (l Limits) CheckJSON(text []byte) *gqlerror.Error {
 	l = l.withDefaults()
 	if !utf8.Valid(text) {
@@ -41,11 +40,11 @@ type scanner struct {
 	open   []container
 }
 
-// container is an object or a list that has begun.
+// container is an object or a list that is being scanned.
 type container struct {
-	members  map[string]bool // names so far; nil for a list
+	members  map[string]bool // member names so far; nil for a list
 	elements int
-	value    bool // whether a member's value comes next
+	value    bool // the next token is a member's value
 }
 
 func (s *scanner) token(token json.Token) *exceeded {
@@ -74,7 +73,7 @@ func (s *scanner) token(token json.Token) *exceeded {
 	return nil
 }
 
-// place counts a value, or a member's name, where it stands.
+// place counts a value or a member's name.
 func (s *scanner) place(token json.Token) *exceeded {
 	if len(s.open) > 0 {
 		in := &s.open[len(s.open)-1]
@@ -86,7 +85,7 @@ func (s *scanner) place(token json.Token) *exceeded {
 		case in.value:
 			in.value = false
 		default:
-			name, _ := token.(string) // JSON has no other names
+			name, _ := token.(string) // member names are strings
 			if in.members[name] {
 				return &exceeded{limit: limitMembers, measured: 2, allowed: 1}
 			}
@@ -100,8 +99,7 @@ func (s *scanner) place(token json.Token) *exceeded {
 	return nil
 }
 
-// numberBytes is the length of the longest number that means something: the smallest float64 in full precision takes
-// 24.
+// numberBytes is the maximum length of a number: the smallest float64 in full precision has 24 characters.
 const numberBytes = 40
 
 func (s *scanner) number(text string) *exceeded {
@@ -124,8 +122,8 @@ func (s *scanner) text(text string) *exceeded {
 	return nil
 }
 
-// list is the length of the longest list that any argument takes.
+// list returns the maximum length of a list.
 func (l Limits) list() int { return max(l.ListElements, l.IDs, l.Representations) }
 
-// values is the number of values of a request: enough for as many representations as are allowed.
+// values returns the maximum number of values in a request, which includes the representations.
 func (l Limits) values() int { return max(l.Values, product(10, l.Representations)) }

@@ -88,7 +88,7 @@ func TestDefaultsTakeARouter(t *testing.T) {
 func TestErrorsAreCut(t *testing.T) {
 	t.Parallel()
 	e := New(Limits{Errors: 3})
-	for n, want := range map[int]string{0: "[]", 3: "[0 1 2]", 4: "[0 1 2 There are 1 more errors.]", 100: "[0 1 2 There are 97 more errors.]"} {
+	for n, want := range map[int]string{0: "[]", 3: "[0 1 2]", 4: "[0 1 2 Errors omitted: 1.]", 100: "[0 1 2 Errors omitted: 97.]"} {
 		response := &graphql.Response{}
 		for i := range n {
 			response.Errors = append(response.Errors, gqlerror.Errorf("%d", i))

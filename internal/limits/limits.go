@@ -1,12 +1,10 @@
-// Package limits bounds what one GraphQL document may ask, so that no request
-// of a few hundred bytes can keep the server busy for seconds.
+// Package limits limits the size and cost of one GraphQL document, so that a small request cannot occupy the server for
+// seconds.
 //
-// It works in two steps, both linear in the document. Before validation it
-// counts: tokens, depth, width, aliases and so on, as they would be with every
-// fragment written out, though each fragment is looked at once. After
-// validation, when types and variables are known, it adds up a cost by the
-// schema's own @cost and @listSize directives. The package refuses a document
-// or lets it pass; it never changes one.
+// It has two steps, both linear in the size of the document. Before validation it counts tokens, depth, width, aliases
+// and so on, with fragments expanded but each fragment visited once. After validation, when types and variables are
+// available, it computes the cost from the schema's @cost and @listSize directives. The package accepts or rejects a
+// document; it never modifies one.
 package limits
 
 import (
@@ -20,73 +18,64 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Limits are the largest values that pass. A zero field stands for its value
-// in [Default].
+// Limits are maximum values. A zero field means its value in [Default].
 type Limits struct {
-	// QueryBytes is the length of the document's text.
+	// QueryBytes is the size of the document, in bytes.
 	QueryBytes int
-	// OperationNameBytes is the length of the name that picks an operation.
+	// OperationNameBytes is the length of operationName, in bytes.
 	OperationNameBytes int
-	// Tokens is the number of lexical tokens, comments included.
+	// Tokens is the number of lexical tokens, including comments.
 	Tokens int
-	// Depth is the number of fields on the longest way from the root to a leaf.
+	// Depth is the number of fields on the longest path from the root to a leaf.
 	Depth int
-	// Width is the number of fields in one selection set, those of its
-	// fragments included, and those of sets that fields of the same name have
-	// beside it. Validation compares each with each.
+	// Width is the number of fields in one selection set, including those of fragments and of fields that are merged.
+	// Validation compares them pairwise.
 	Width int
-	// RootFields is the number of fields that an operation asks of the root.
+	// RootFields is the number of root fields of an operation.
 	RootFields int
-	// Fields is the number of fields and fragment spreads of all operations
-	// together, with their fragments written out.
+	// Fields is the number of fields and fragment spreads of all operations, with fragments expanded.
 	Fields int
-	// Aliases is the number of aliased fields of an operation, counted alike.
+	// Aliases is the number of aliased fields of an operation, with fragments expanded.
 	Aliases int
-	// Directives is the number of directives of an operation, counted alike.
+	// Directives is the number of directives of an operation, with fragments expanded.
 	Directives int
 	// Fragments is the number of fragment definitions.
 	Fragments int
-	// Cost is the cost of an operation by the schema's @cost and @listSize:
-	// each object counts, and so does each scalar and __typename.
+	// Cost is the cost of an operation by the schema's @cost and @listSize, which counts objects, scalars and
+	// __typename.
 	Cost int
-	// UpstreamRequests is how many requests an operation may take at Microsoft
-	// Graph, by the schema's @upstream; each part of a $batch is one.
+	// UpstreamRequests is the number of requests to Microsoft Graph of an operation, by the schema's @upstream,
+	// counting each request of a $batch.
 	UpstreamRequests int
-	// ListSize is how many elements a list is taken to have when the schema
-	// does not say, as for the lists of introspection.
+	// ListSize is the assumed size of a list without one in the schema, such as the lists of introspection.
 	ListSize int
-	// IDs is the length of a list argument that sets a list's size, such as
-	// the ids of Query.nodes.
+	// IDs is the length of a list argument that determines a list's size, such as the ids of Query.nodes.
 	IDs int
-	// Representations is the number of entities that a federation router may
-	// ask for at once.
+	// Representations is the number of entities in one request of a federation router.
 	Representations int
-	// NameBytes is the length of a name or an alias.
+	// NameBytes is the length of a name or an alias, in bytes.
 	NameBytes int
-	// Operations is the number of operations in a document, of which one runs.
+	// Operations is the number of operations in a document.
 	Operations int
-	// Variables is the number of variables that an operation defines.
+	// Variables is the number of variable definitions of an operation.
 	Variables int
-	// Values is the number of JSON values in a request, variables and all.
+	// Values is the number of JSON values in a request.
 	Values int
-	// Nesting is how deep objects and lists of a request's JSON are in each
-	// other.
+	// Nesting is the nesting depth of a request's JSON.
 	Nesting int
-	// ListElements is the length of any list in a request's JSON, unless IDs
-	// or Representations are more.
+	// ListElements is the length of a list in a request's JSON; the larger of IDs and Representations applies if it
+	// exceeds ListElements.
 	ListElements int
-	// StringBytes is the length of a string in a document or in variables. The
-	// longest that is of use is a cursor.
+	// StringBytes is the length of a string in a document or in variables, in bytes. The longest valid strings are
+	// cursors.
 	StringBytes int
-	// Errors is the number of errors in an answer.
+	// Errors is the number of errors in a response.
 	Errors int
 }
 
-// Default returns limits that let GraphiQL introspect and that let the largest
-// page of assignment errors carry people, their licenses, groups and usage rights.
-// The requests of an operation are what Microsoft Graph takes of one application
-// in ten seconds in a small tenant ("Microsoft Graph service-specific throttling
-// limits", identity and access).
+// Default returns limits that permit GraphiQL's introspection query and the largest page of assignment errors with
+// users, their licenses, groups and usage rights. UpstreamRequests is the quota of one application for ten seconds in a
+// small tenant ("Microsoft Graph service-specific throttling limits", identity and access).
 func Default() Limits {
 	return Limits{
 		QueryBytes:         64 << 10,
@@ -115,7 +104,7 @@ func Default() Limits {
 	}
 }
 
-// withDefaults replaces what is zero.
+// withDefaults replaces zero fields.
 func (l Limits) withDefaults() Limits {
 	d := Default()
 	for _, field := range []struct{ value, fallback *int }{
@@ -150,15 +139,13 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// rememberedVerdicts bounds the memory of what was found about documents. An
-// entry takes about 200 bytes.
+// rememberedVerdicts is the maximum number of cached results of checkDocument, of about 200 bytes each.
 const rememberedVerdicts = 4_096
 
-// Extension is the gqlgen extension that applies the limits. Add it before any
-// extension that reads the document.
+// Extension is the gqlgen extension that enforces the limits. Add it before extensions that read the document.
 type Extension struct {
 	limits   Limits
-	weights  *weights // of the schema, once Validate has seen it
+	weights  *weights // set by Validate
 	verdicts *cache.Cache[[sha256.Size]byte, *exceeded]
 }
 
@@ -178,11 +165,10 @@ func New(l Limits) *Extension {
 	}
 }
 
-// ExtensionName names the extension in gqlgen.
+// ExtensionName implements [graphql.HandlerExtension].
 func (e *Extension) ExtensionName() string { return "Limits" }
 
-// Validate reads the weights of the schema and refuses those that make no
-// sense.
+// Validate reads the weights of the schema and rejects invalid ones.
 func (e *Extension) Validate(es graphql.ExecutableSchema) error {
 	w, err := newWeights(es.Schema(), e.limits.ListSize)
 	if err != nil {
@@ -192,7 +178,8 @@ func (e *Extension) Validate(es graphql.ExecutableSchema) error {
 	return nil
 }
 
-// CheckDocument returns the limit that a document does not keep by its shape. One that cannot be parsed passes.
+// CheckDocument returns the limit that a document exceeds by its shape; nil if there is none or the document cannot be
+// parsed.
 func (l Limits) CheckDocument(query string) *gqlerror.Error {
 	l = l.withDefaults()
 	if n := len(query); n > l.QueryBytes {
@@ -201,9 +188,8 @@ func (l Limits) CheckDocument(query string) *gqlerror.Error {
 	return checkDocument(query, l).error()
 }
 
-// MutateOperationParameters refuses a document by its shape, before it is
-// validated. A document that cannot be parsed passes: the executor, under the
-// same token limit, says what is wrong with it.
+// MutateOperationParameters rejects a document by its shape, before validation. A document that cannot be parsed
+// passes: the executor, which has the same token limit, reports the error.
 func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
 	if n := len(params.OperationName); n > e.limits.OperationNameBytes {
 		return (&exceeded{limit: limitOperationName, measured: n, allowed: e.limits.OperationNameBytes}).error()
@@ -220,8 +206,8 @@ func (e *Extension) MutateOperationParameters(_ context.Context, params *graphql
 	return verdict.error()
 }
 
-// MutateOperationContext refuses an operation by its cost and by what it would take upstream, after validation
-// and before anything is fetched.
+// MutateOperationContext rejects an operation by its cost and its upstream requests, after validation and before
+// execution.
 func (e *Extension) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	c := newCounter(e.weights, e.limits, op.Variables)
 	if e := c.check(op.Operation); e != nil {
@@ -231,23 +217,23 @@ func (e *Extension) MutateOperationContext(_ context.Context, op *graphql.Operat
 	return newUpstreamCounter(e.weights, e.limits, op.Variables).checkUpstream(op.Operation).error()
 }
 
-// costKey is where an operation keeps its cost.
+// costKey is the key of an operation's cost in its statistics.
 const costKey = "cost"
 
-// Cost is the cost of an operation that was found to be within the limits.
+// Cost returns the cost of an operation that is within the limits.
 func Cost(op *graphql.OperationContext) int {
 	cost, _ := op.Stats.GetExtension(costKey).(int)
 	return cost
 }
 
-// UpstreamRequests is how many requests an operation takes at Microsoft Graph at
-// most, if its lists are as long as the schema takes them to be.
+// UpstreamRequests returns the maximum number of an operation's requests to Microsoft Graph, with the schema's list
+// sizes.
 func (e *Extension) UpstreamRequests(op *graphql.OperationContext) int {
 	return newUpstreamCounter(e.weights, e.limits, op.Variables).requests(op.Operation.SelectionSet)
 }
 
-// InterceptResponse keeps an answer within its bytes, and cuts its errors: a
-// page of objects that all lack the same can have one each.
+// InterceptResponse limits the size of a response and the number of its errors: each object of a page can have the same
+// error.
 func (e *Extension) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	a := answerOf(ctx)
 	if a != nil {
@@ -263,7 +249,7 @@ func (e *Extension) InterceptResponse(ctx context.Context, next graphql.Response
 	}
 	more := len(response.Errors) - e.limits.Errors
 	response.Errors = append(response.Errors[:e.limits.Errors:e.limits.Errors], &gqlerror.Error{
-		Message:    fmt.Sprintf("There are %d more errors.", more),
+		Message:    fmt.Sprintf("Errors omitted: %d.", more),
 		Extensions: map[string]any{"code": response.Errors[e.limits.Errors].Extensions["code"], "count": more},
 	})
 	return response

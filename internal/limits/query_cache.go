@@ -8,16 +8,14 @@ import (
 	"licensegraph/internal/cache"
 )
 
-// QueryCache keeps parsed and validated documents for gqlgen's executor, the
-// most used ones and none that is long. A document in it is shared by
-// concurrent operations: read it only.
+// QueryCache is gqlgen's LRU cache of parsed and validated documents, without large ones. Documents are shared by
+// concurrent operations: do not modify them.
 type QueryCache struct {
 	queryBytes int
 	documents  *cache.Cache[string, *ast.QueryDocument]
 }
 
-// NewQueryCache returns a cache of that many documents, none of whose texts
-// is longer than queryBytes.
+// NewQueryCache returns a cache with a maximum number of documents, each of at most queryBytes bytes of text.
 func NewQueryCache(documents, queryBytes int) *QueryCache {
 	return &QueryCache{queryBytes, cache.New(cache.Options[string, *ast.QueryDocument]{Most: documents})}
 }
@@ -27,7 +25,7 @@ func (c *QueryCache) Get(_ context.Context, query string) (*ast.QueryDocument, b
 	return c.documents.Get(query)
 }
 
-// Add keeps the document of a text, unless the text is long.
+// Add stores the document of a text unless the text is too long.
 func (c *QueryCache) Add(_ context.Context, query string, document *ast.QueryDocument) {
 	if len(query) <= c.queryBytes {
 		c.documents.Add(query, document)

@@ -9,32 +9,29 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// upstreamWeight is how many requests a field takes at Microsoft Graph, by the
-// directive @upstream of the schema. Each part of a $batch is one, as it is for
-// the service's throttling.
+// upstreamWeight is the number of requests to Microsoft Graph for a field, from the schema's directive @upstream. Each
+// request of a $batch counts, as it does for throttling.
 type upstreamWeight struct {
-	once       int      // for the field in the whole operation
-	each       int      // for each object that has the field
-	perElement int      // for each element of the list
-	pageSize   int      // elements that one request returns; 0 for none
-	shared     int      // objects for whose field one request is enough; 0 for none
-	elements   []string // path of the list in the arguments whose elements count, in place of the field's own size
-	parts      []part   // of the arguments
+	once       int      // requests per operation
+	each       int      // requests per object with the field
+	perElement int      // requests per list element
+	pageSize   int      // elements per request; 0 if not paged
+	shared     int      // objects per request; 0 if not shared
+	elements   []string // path of the argument list whose elements count instead of the field's size
+	parts      []part   // additional requests for arguments
 }
 
-// part is an argument, or a field of one, with which an object that has the field
-// takes more requests.
+// part is an argument, or a field of one, that requires additional requests.
 type part struct {
 	path []string
 	each int
 }
 
-// thousandths are the unit in which requests are added up: one that answers for
-// many objects is a part of one for each.
+// thousandths is the number of units per request: a request that is shared by many objects is a fraction for each.
 const thousandths = 1_000
 
-// entityRequests are what a representation takes. The field is the generated
-// server's, so our schema cannot say it.
+// entityRequests is the number of requests for a federation representation, whose field is generated and has no
+// @upstream.
 const entityRequests = 2
 
 func (w *upstreamWeight) read(schema *ast.Schema, field *ast.FieldDefinition) error {
@@ -71,7 +68,7 @@ func (w *upstreamWeight) part(directives ast.DirectiveList, path ...string) erro
 	return nil
 }
 
-// directive reads @upstream; nil has nothing.
+// directive reads @upstream; a nil directive means no requests.
 func (w *upstreamWeight) directive(directive *ast.Directive) error {
 	if directive == nil {
 		return nil
@@ -85,7 +82,7 @@ func (w *upstreamWeight) directive(directive *ast.Directive) error {
 		}
 		n, err := strconv.Atoi(argument.Value.Raw)
 		if err != nil || n < 1 || n > most/thousandths {
-			return fmt.Errorf("@upstream(%s: %s): wants a whole number from 1", name, argument.Value.Raw)
+			return fmt.Errorf("@upstream(%s: %s): want an integer of at least 1", name, argument.Value.Raw)
 		}
 		*target = n
 	}
@@ -95,8 +92,7 @@ func (w *upstreamWeight) directive(directive *ast.Directive) error {
 	return nil
 }
 
-// upstreamOf are the requests of a field: those for one object that has it, and
-// those for the whole operation, in thousandths.
+// upstreamOf returns the requests of a field, in thousandths: per object with the field, and per operation.
 func (c *counter) upstreamOf(field *ast.Field, w *upstreamWeight, size int) (own, once int) {
 	own, once = w.each, w.once
 	if w.elements != nil {
@@ -112,18 +108,17 @@ func (c *counter) upstreamOf(field *ast.Field, w *upstreamWeight, size int) (own
 		}
 	}
 	own, once = product(thousandths, own), product(thousandths, once)
-	if w.shared > 0 { // and one more: the last request is not full
+	if w.shared > 0 { // and one more: the last request may not be full
 		own, once = sum(own, divided(thousandths, w.shared)), sum(once, thousandths)
 	}
 	return own, once
 }
 
-// divided divides and rounds up.
+// divided returns a/b, rounded up.
 func divided(a, b int) int { return (a + b - 1) / b }
 
-// lengthAt is the length of the list at a path in a field's arguments, and
-// whether anything is there. One value stands for a list of one (GraphQL,
-// section 3.11, input coercion).
+// lengthAt returns the length of the list at a path in a field's arguments, and whether it is present. A single value
+// is a list of one (GraphQL, section 3.11, input coercion).
 func (c *counter) lengthAt(field *ast.Field, path []string) (n int, given bool) {
 	argument := field.Arguments.ForName(path[0])
 	if argument == nil {
@@ -145,7 +140,7 @@ func (c *counter) lengthAt(field *ast.Field, path []string) (n int, given bool) 
 	return 1, literal.Kind != ast.NullValue
 }
 
-// lengthIn is the same for the value of a variable.
+// lengthIn is lengthAt for the value of a variable.
 func lengthIn(value any, path []string) (n int, given bool) {
 	for _, name := range path {
 		object, _ := value.(map[string]any)
@@ -166,7 +161,7 @@ func newUpstreamCounter(w *weights, l Limits, variables map[string]any) *counter
 	return c
 }
 
-// checkUpstream returns the excess of what the operation may take upstream.
+// checkUpstream returns the limit of upstream requests if the operation exceeds it.
 func (c *counter) checkUpstream(operation *ast.OperationDefinition) *exceeded {
 	if n := c.requests(operation.SelectionSet); n > c.limits.UpstreamRequests {
 		if c.tooLarge != nil {
@@ -180,13 +175,13 @@ func (c *counter) checkUpstream(operation *ast.OperationDefinition) *exceeded {
 	return nil
 }
 
-// requests is how many requests a selection of the root takes at most.
+// requests returns the maximum number of requests of a root selection.
 func (c *counter) requests(set ast.SelectionSet) int {
 	total := c.set(set)
 	return divided(sum(total.with(nil, 0), total.once), thousandths)
 }
 
-// heaviest names the root field that takes the most.
+// heaviest returns the root field with the most requests.
 func (c *counter) heaviest(set ast.SelectionSet) string {
 	name, most := "its fragments", -1
 	for _, selection := range set {

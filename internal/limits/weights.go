@@ -7,34 +7,32 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// weights are the cost directives of a schema, read once. Their meaning is
-// that of the GraphQL cost directives specification
+// weights are the cost directives of a schema, as defined by the GraphQL cost directives specification
 // (https://ibm.github.io/graphql-specs/cost-spec.html), sections 2 and 3.
 type weights struct {
 	fields map[*ast.FieldDefinition]*fieldWeight
-	// sized are the names of fields whose size a parent may set.
+	// sized are the names of fields whose size follows from a parent.
 	sized map[string]bool
 }
 
-// fieldWeight is what one field costs and how many elements it has.
+// fieldWeight is the cost and the size of a field.
 type fieldWeight struct {
-	each    int            // the weight of one element, selections not counted
-	list    bool           // whether the field is a list
-	size    int            // elements when no argument tells
-	slicing []slicing      // arguments that tell how many elements there are
-	sized   []string       // fields of the result that the size is meant for
+	each    int            // weight of one element without its selection set
+	list    bool           // the field is a list
+	size    int            // assumed size without a slicing argument
+	slicing []slicing      // slicing arguments
+	sized   []string       // fields of the result that the size applies to
 	args    map[string]int // weights of arguments
 
 	upstream upstreamWeight
 }
 
-// slicing is an argument that tells how many elements are wanted: by its
-// value, or by its length.
+// slicing is a slicing argument: its value, or its length, is the number of elements.
 type slicing struct {
 	definition *ast.ArgumentDefinition
 	length     bool
-	limit      limit // of the length
-	most       int   // the largest value that the field takes; 0 when the schema says none
+	limit      limit // limit of the length
+	most       int   // maximum value; 0 if the schema has none
 }
 
 func newWeights(schema *ast.Schema, listSize int) (*weights, error) {
@@ -43,7 +41,7 @@ func newWeights(schema *ast.Schema, listSize int) (*weights, error) {
 		for _, field := range definition.Fields {
 			if definition.Kind == ast.InputObject {
 				if field.Directives.ForName("cost") != nil {
-					return nil, fmt.Errorf("limits: @cost on input field %s.%s is not counted", definition.Name, field.Name)
+					return nil, fmt.Errorf("limits: @cost on input field %s.%s is not supported", definition.Name, field.Name)
 				}
 				continue
 			}
@@ -67,7 +65,7 @@ func newFieldWeight(schema *ast.Schema, field *ast.FieldDefinition, listSize int
 	if result != nil {
 		lists = append(lists, result.Directives)
 	}
-	for _, directives := range lists { // the field's own weight wins over its type's
+	for _, directives := range lists { // the field's weight takes precedence over its type's
 		weight, ok, err := costOf(directives)
 		if err != nil {
 			return nil, err
@@ -103,17 +101,17 @@ func costOf(directives ast.DirectiveList) (int, bool, error) {
 	}
 	argument := directive.Arguments.ForName("weight")
 	if argument == nil {
-		return 0, false, fmt.Errorf("@cost has no weight")
+		return 0, false, fmt.Errorf("@cost: missing weight")
 	}
 	weight, err := strconv.Atoi(argument.Value.Raw)
 	if err != nil || weight < 0 || weight > most {
-		return 0, false, fmt.Errorf("@cost(weight: %s): wants a whole number from 0", argument.Value.Raw)
+		return 0, false, fmt.Errorf("@cost(weight: %s): want a non-negative integer", argument.Value.Raw)
 	}
 	return weight, true, nil
 }
 
-// counted are the arguments that name each element of the answer. Their length
-// is the size of the list; @listSize has no way to say so.
+// counted are the arguments with one value per element of the result. Their length is the size of the list, which
+// @listSize cannot express.
 var counted = map[string]limit{"ids": limitIDs, "representations": limitRepresentations}
 
 // readListSize reads @listSize.
@@ -131,7 +129,7 @@ func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 	if argument := directive.Arguments.ForName("assumedSize"); argument != nil {
 		size, err := strconv.Atoi(argument.Value.Raw)
 		if err != nil || size < 0 || size > most {
-			return fmt.Errorf("@listSize(assumedSize: %s): wants a whole number from 0", argument.Value.Raw)
+			return fmt.Errorf("@listSize(assumedSize: %s): want a non-negative integer", argument.Value.Raw)
 		}
 		w.size = size
 	}
@@ -151,7 +149,7 @@ func (w *fieldWeight) readListSize(field *ast.FieldDefinition) error {
 	}
 	w.sized = stringList(directive, "sizedFields")
 	if !w.list && len(w.sized) == 0 {
-		return fmt.Errorf("@listSize on something that is no list wants sizedFields")
+		return fmt.Errorf("@listSize on a field that is not a list requires sizedFields")
 	}
 	return nil
 }
@@ -165,12 +163,12 @@ func pageSizeOf(argument *ast.ArgumentDefinition) (int, error) {
 	text := directive.Arguments.ForName("most").Value.Raw
 	size, err := strconv.Atoi(text)
 	if err != nil || size < 1 || size > largestPage {
-		return 0, fmt.Errorf("@pageSize(most: %s): wants a whole number from 1 to %d", text, largestPage)
+		return 0, fmt.Errorf("@pageSize(most: %s): want an integer from 1 to %d", text, largestPage)
 	}
 	return size, nil
 }
 
-// stringList reads an argument of a directive that is a list of strings.
+// stringList reads a directive argument that is a list of strings.
 func stringList(directive *ast.Directive, name string) []string {
 	argument := directive.Arguments.ForName(name)
 	if argument == nil {

@@ -13,8 +13,8 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// OpenAudit opens the stream of the audit log: stdout or stderr by these names, or a file. Call end when no record follows. A file is appended to, so that it can be cut while the gateway runs, and
-// opened again when it was renamed.
+// OpenAudit opens the audit log: stdout, stderr, or a file, to which it appends. The file can be truncated while the
+// gateway runs, and is opened again after it was renamed. Call end after the last record.
 func OpenAudit(name string, stdout, stderr io.Writer) (w io.Writer, end func() error, err error) {
 	switch name {
 	case "stdout":
@@ -34,7 +34,7 @@ func openAuditFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
-// auditFile is a file of the audit log under its name, whatever was renamed meanwhile.
+// auditFile is an audit log file that is opened again by name if it was renamed.
 type auditFile struct {
 	name string
 
@@ -46,15 +46,15 @@ func (a *auditFile) Write(record []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.named() {
-		if f, err := openAuditFile(a.name); err == nil { // else the file that is open takes the record
-			_ = a.file.Close() // each record was written at once
+		if f, err := openAuditFile(a.name); err == nil { // otherwise write to the open file
+			_ = a.file.Close() // records are not buffered
 			a.file = f
 		}
 	}
 	return a.file.Write(record)
 }
 
-// named tells whether the open file is the one of the name.
+// named reports whether the open file is the file with the name.
 func (a *auditFile) named() bool {
 	there, err := os.Stat(a.name)
 	if err != nil {
@@ -70,21 +70,22 @@ func (a *auditFile) close() error {
 	return a.file.Close()
 }
 
-// NewAudit returns the audit log: a line of JSON for each record, with the caller. What cannot be written is reported to
-// logger. Of callers who are not known it writes ten denied accesses a second, and how many more there were.
+// NewAudit returns the audit log, with one line of JSON per record, including the caller. It reports write errors to
+// logger. Denied accesses by unauthenticated callers are limited to ten records per second, with the number of records
+// left out.
 func NewAudit(w io.Writer, logger *slog.Logger) *slog.Logger {
 	records := slog.NewJSONHandler(reportingWriter{w, logger}, nil)
 	return slog.New(strangersHandler{requestIDHandler{callerHandler{records}}, rate.NewLimiter(strangersRate, strangersBurst), new(atomic.Int64)})
 }
 
-// Of strangers who are not let in, as many records are written in a second, and at once. They would fill the disk, and
-// make everybody wait for it.
+// Maximum rate and burst of records for unauthenticated callers, who could otherwise fill the disk and delay all
+// requests.
 const (
 	strangersRate  = 10
 	strangersBurst = 100
 )
 
-// strangersHandler bounds the records about nobody known. The next one that is written says how many were left out.
+// strangersHandler limits the records for unauthenticated callers. The next record has the number of records left out.
 type strangersHandler struct {
 	slog.Handler
 	limit *rate.Limiter
@@ -112,7 +113,7 @@ func (h strangersHandler) WithGroup(name string) slog.Handler {
 	return strangersHandler{h.Handler.WithGroup(name), h.limit, h.left}
 }
 
-// reportingWriter says in the log when a record cannot be written: nobody else would.
+// reportingWriter logs write errors of the audit log, which no caller handles.
 type reportingWriter struct {
 	io.Writer
 	logger *slog.Logger
@@ -121,12 +122,12 @@ type reportingWriter struct {
 func (w reportingWriter) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
 	if err != nil {
-		w.logger.Error("a record of the audit log is lost", "cause", err.Error())
+		w.logger.Error("cannot write an audit record", "cause", err.Error())
 	}
 	return n, err
 }
 
-// callerHandler adds who asks to records.
+// callerHandler adds the caller to records.
 type callerHandler struct{ slog.Handler }
 
 func (h callerHandler) Handle(ctx context.Context, record slog.Record) error {

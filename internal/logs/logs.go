@@ -1,6 +1,5 @@
-// Package logs makes the logs of the gateway: that of the program, and the audit log of changes and denied accesses. Their
-// records carry the ID of the request that they belong to, and those of the audit log the caller. It decides nothing about
-// what is recorded.
+// Package logs provides the gateway's loggers: the program's log, and the audit log of changes and denied accesses.
+// Records include the request ID, and audit records the caller.
 package logs
 
 import (
@@ -11,23 +10,23 @@ import (
 
 type requestIDKey struct{}
 
-// WithRequestID returns a context that belongs to the request of that ID.
+// WithRequestID returns a context with the request ID.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
-// RequestID returns the ID of the request that the context belongs to; empty for none.
+// RequestID returns the request ID of the context; empty if there is none.
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// New returns a logger whose records carry the ID of the request that their context belongs to. The level is one of
-// debug, info, warn and error, and the format text or json.
+// New returns a logger whose records include the request ID of the context. level is debug, info, warn or error; format
+// is text or json.
 func New(w io.Writer, level, format string) *slog.Logger {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		l = slog.LevelInfo // validated before
+		l = slog.LevelInfo // validated by package config
 	}
 	options := &slog.HandlerOptions{Level: l}
 	var handler slog.Handler = slog.NewTextHandler(w, options)
@@ -37,8 +36,7 @@ func New(w io.Writer, level, format string) *slog.Logger {
 	return slog.New(requestIDHandler{handler})
 }
 
-// requestIDHandler adds request_id to records, so that who logs need only
-// pass the context on.
+// requestIDHandler adds request_id to records.
 type requestIDHandler struct{ slog.Handler }
 
 func (h requestIDHandler) Handle(ctx context.Context, record slog.Record) error {

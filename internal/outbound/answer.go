@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// maxRetryAfter bounds what is believed of a Retry-After.
+// maxRetryAfter is the maximum accepted Retry-After.
 const maxRetryAfter = 24 * time.Hour
 
-// RetryAfter reads the Retry-After header, seconds or a date (RFC 9110, section 10.2.3); 0 when there is none.
+// RetryAfter parses the Retry-After header, in seconds or as a date (RFC 9110, section 10.2.3); 0 if there is none.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	text := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
@@ -23,7 +23,7 @@ func RetryAfter(header http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// WithoutURL removes the URL from an error of an HTTP client: its query can hold what people are called.
+// WithoutURL removes the URL from an HTTP client's error: its query can contain personal data.
 func WithoutURL(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		if outer.Timeout() {

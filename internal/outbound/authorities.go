@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// authorities returns the certificates of the system's authorities and those of a PEM file; nil, which means those of
-// the system, without a file.
+// authorities returns the system's CA certificates and those of a PEM file; without a file nil, which means the
+// system's.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -19,7 +19,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
-		return nil, fmt.Errorf("the certificates of the system: %w", err)
+		return nil, fmt.Errorf("system CA certificates: %w", err)
 	}
 	found := 0
 	for {
@@ -28,7 +28,7 @@ func authorities(file string) (*x509.CertPool, error) {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("%s holds a %.40q beside certificates", file, block.Type)
+			return nil, fmt.Errorf("%s: unexpected PEM block %.40q", file, block.Type)
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
@@ -38,7 +38,7 @@ func authorities(file string) (*x509.CertPool, error) {
 		found++
 	}
 	if found == 0 {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+		return nil, fmt.Errorf("%s: no PEM certificate", file)
 	}
 	return roots, nil
 }

@@ -1,5 +1,5 @@
-// Package outbound is the only way out of the gateway. Whatever sends a request to another machine sends it through
-// an [Out], which reaches the services that were configured and no other, whatever address it is handed.
+// Package outbound sends all requests of the gateway to other machines. An [Out] sends requests to the configured
+// services only.
 package outbound
 
 import (
@@ -17,38 +17,38 @@ import (
 
 // Options configure an [Out].
 type Options struct {
-	// Services are the addresses of all that may be contacted, such as https://graph.microsoft.com. See [Address].
+	// Services are the base URLs of the permitted services, such as https://graph.microsoft.com. See [Address].
 	Services []string
-	// CAFile is a PEM file with certificates of authorities that are trusted besides those of the system; none when
-	// empty.
+	// CAFile is a PEM file with additional trusted CA certificates; optional.
 	CAFile string
-	// Proxy carries all requests, in the schemes that net/http knows; none when nil, whatever the environment says.
+	// Proxy is the proxy for all requests, with a scheme that net/http supports; nil means none. The environment is
+	// ignored.
 	Proxy *url.URL
-	// Silence is how long a [Out.Reader] waits for the headers of an answer; 5 s when 0.
+	// Silence is the time that a [Out.Reader] waits for response headers; 0 means 5 s.
 	Silence time.Duration
 }
 
-// Out is the way to the services. It is safe for concurrent use.
+// Out provides HTTP clients for the services. It is safe for concurrent use.
 type Out struct{ reads, rereads, writes *gate }
 
 const (
-	// Bounds of the parts of a request. A client bounds the whole.
+	// Timeouts of the phases of a request. The client limits the total.
 	dialTimeout   = 5 * time.Second
 	tlsTimeout    = 5 * time.Second
 	headerTimeout = 30 * time.Second
 	idleTimeout   = 90 * time.Second
-	// silence is how long a read waits for the headers of an answer before it is worth another connection. A $batch of 20
-	// takes a few seconds.
+	// silence is the time after which another connection is tried for a read without response headers. A $batch of 20
+	// requests takes a few seconds.
 	silence = 5 * time.Second
-	// maxHeaderBytes bounds the headers of an answer. The services send about 2 KiB.
+	// maxHeaderBytes is the maximum size of response headers. The services send about 2 KiB.
 	maxHeaderBytes = 64 << 10
-	// Connections that wait for the next request, to one host and to all.
+	// Maximum numbers of idle connections, per host and in total.
 	idlePerHost, idleAtAll = 32, 64
-	// requestTimeout bounds a request with its answer where its client does not say.
+	// requestTimeout is the default timeout of a request including its response.
 	requestTimeout = 10 * time.Second
 )
 
-// New returns the way to the services. It contacts nobody.
+// New returns an Out. It opens no connections.
 func New(opts Options) (*Out, error) {
 	services := map[string]bool{}
 	for _, text := range opts.Services {
@@ -68,12 +68,12 @@ func New(opts Options) (*Out, error) {
 	return &Out{reads: &gate{reads, services}, rereads: &gate{rereads, services}, writes: &gate{writes, services}}, nil
 }
 
-// keepAlive finds out within about ten seconds that an idle connection leads nowhere.
+// keepAlive detects a broken idle connection within about ten seconds.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}
 
-// transport returns a transport of HTTP/1.1. In HTTP/2 all requests share one connection, and stall together when it goes
-// silent. It also repeats a request whose stream the service reset with PROTOCOL_ERROR, which does not say that the service
-// has not acted; in HTTP/1.1 the transport repeats a POST, PATCH or DELETE only if nothing of it was written.
+// transport returns an HTTP/1.1 transport. With HTTP/2, all requests share one connection and stall together. HTTP/2
+// also retries a request after a stream error PROTOCOL_ERROR, although the service may have processed it; with
+// HTTP/1.1, the transport retries a POST, PATCH or DELETE only if nothing of it was written.
 func transport(proxy *url.URL, roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive}).DialContext,
@@ -93,19 +93,20 @@ func transport(proxy *url.URL, roots *x509.CertPool) *http.Transport {
 	return t
 }
 
-// Reader returns a client for what may be sent twice: an idle connection that turns out to be closed makes the
-// transport repeat a GET. The timeout bounds a request with its answer; 10 s when 0. A service that is silent for
-// [Options.Silence] makes a request fail earlier, so that it can be repeated.
+// Reader returns a client for requests that may be sent twice: the transport retries a GET if an idle connection turns
+// out to be closed. timeout limits a request including its response; 0 means 10 s. A request without response headers
+// fails after [Options.Silence], so that it can be retried.
 func (o *Out) Reader(timeout time.Duration) *http.Client { return client(o.reads, timeout) }
 
-// Rereader returns a client for repetitions of reads. Each goes over a connection of its own, and has all of the timeout,
-// 10 s when 0.
+// Rereader returns a client for retries of reads. Each uses a new connection and waits for the whole timeout; 0 means
+// 10 s.
 func (o *Out) Rereader(timeout time.Duration) *http.Client { return client(o.rereads, timeout) }
 
-// Writer returns a client for what must not be sent twice. The timeout bounds a request with its answer; 10 s when 0.
+// Writer returns a client for requests that must not be sent twice. timeout limits a request including its response; 0
+// means 10 s.
 func (o *Out) Writer(timeout time.Duration) *http.Client { return client(o.writes, timeout) }
 
-// client returns a client that follows no redirects: they would take credentials along, or be followed without.
+// client returns a client that does not follow redirects, which could send credentials elsewhere.
 func client(g *gate, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Transport:     g,
@@ -114,76 +115,76 @@ func client(g *gate, timeout time.Duration) *http.Client {
 	}
 }
 
-// CloseIdleConnections closes the connections that wait for the next request.
+// CloseIdleConnections closes idle connections.
 func (o *Out) CloseIdleConnections() {
 	o.reads.CloseIdleConnections()
 	o.writes.CloseIdleConnections()
 }
 
-// ErrRefused is the error of a request that was not sent, because it leads elsewhere.
-var ErrRefused = errors.New("refused to send a request")
+// ErrRefused is the error of a request that was not sent, because its destination is not permitted.
+var ErrRefused = errors.New("request not permitted")
 
-// gate lets requests to the services pass.
+// gate sends requests to the services only.
 type gate struct {
 	*http.Transport
 	services map[string]bool
 }
 
-// RoundTrip sends a request, or refuses it before a connection is made.
+// RoundTrip sends a request, or returns [ErrRefused] before a connection is opened.
 func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := g.check(req); err != nil {
 		if req.Body != nil {
-			_ = req.Body.Close() // as every RoundTripper has to; it was never read
+			_ = req.Body.Close() // required of every RoundTripper
 		}
 		return nil, err
 	}
 	resp, err := g.Transport.RoundTrip(req)
 	if failure, ok := errors.AsType[net.Error](err); ok && failure.Timeout() && req.Context().Err() == nil {
-		g.CloseIdleConnections() // which may be as silent
+		g.CloseIdleConnections() // which may be broken as well
 	}
 	return resp, err
 }
 
-// check refuses what leads elsewhere. Of an address its errors name scheme and host, and no query.
+// check rejects requests to other destinations. Its errors include the scheme and host of a URL only.
 func (g *gate) check(req *http.Request) error {
 	if req.URL == nil || req.URL.Host == "" {
-		return fmt.Errorf("%w without a host", ErrRefused)
+		return fmt.Errorf("%w: missing host", ErrRefused)
 	}
 	at := origin(req.URL)
 	switch {
 	case !g.services[at]:
-		return fmt.Errorf("%w to %.100q, which is none of the configured services", ErrRefused, at)
+		return fmt.Errorf("%w: %.100q is not a configured service", ErrRefused, at)
 	case req.URL.User != nil:
-		return fmt.Errorf("%w with credentials in its address to %.100q", ErrRefused, at)
+		return fmt.Errorf("%w: credentials in the URL of %.100q", ErrRefused, at)
 	case req.Host != "" && lower(req.Host) != lower(req.URL.Host):
-		return fmt.Errorf("%w for another host to %.100q", ErrRefused, at)
+		return fmt.Errorf("%w: different Host header for %.100q", ErrRefused, at)
 	}
 	return nil
 }
 
-// Address reads the address of a service, to which credentials will be sent: https, or http on a loopback address. Its
-// errors do not repeat the address, in which a password may be. The path ends in a slash, for [url.URL.JoinPath].
+// Address parses the base URL of a service, to which credentials are sent: https, or http on a loopback address. Its
+// errors do not include the URL, which may contain a password. The path ends in a slash, for [url.URL.JoinPath].
 func Address(name, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || !ascii(u.Host) {
-		return nil, fmt.Errorf("%s address is not of the form https://host", name)
+		return nil, fmt.Errorf("%s URL is invalid: want https://host", name)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return nil, fmt.Errorf("%s address has to be https, unless it is a loopback address", name)
+		return nil, fmt.Errorf("%s URL is invalid: want https, or a loopback address", name)
 	}
 	u.Path = strings.TrimRight(u.Path, "/") + "/"
 	return u, nil
 }
 
-// SameHost tells whether an address leads to the scheme, host and port of another.
+// SameHost reports whether two URLs have the same scheme, host and port.
 func SameHost(a, b *url.URL) bool { return origin(a) == origin(b) }
 
-// loopback tells whether a host is this machine. A name other than localhost is not looked up.
+// loopback reports whether a host is a loopback address or localhost. It does not resolve other names.
 func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// origin is scheme, host and port of an address in one form (RFC 3986, section 6.2.2 and 6.2.3).
+// origin returns the normalized scheme, host and port of a URL (RFC 3986, sections 6.2.2 and 6.2.3).
 func origin(u *url.URL) string {
 	scheme := lower(u.Scheme)
 	port := u.Port()
@@ -193,7 +194,7 @@ func origin(u *url.URL) string {
 	return scheme + "://" + net.JoinHostPort(lower(u.Hostname()), port)
 }
 
-// lower is the lower-case form of ASCII letters. Other letters stay what they are: some fold to ASCII ones.
+// lower converts ASCII letters to lower case. Other letters are unchanged, since some fold to ASCII.
 func lower(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

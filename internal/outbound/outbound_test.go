@@ -393,11 +393,11 @@ func TestAuthorities(t *testing.T) {
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("canary")})
 	for name, tt := range map[string]struct{ file, want string }{
 		"missing":           {filepath.Join(t.TempDir(), "none"), "no such file"},
-		"empty":             {write(t, ""), "holds no certificate in PEM"},
-		"no PEM":            {write(t, "canary"), "holds no certificate in PEM"},
+		"empty":             {write(t, ""), "no PEM certificate"},
+		"no PEM":            {write(t, "canary"), "no PEM certificate"},
 		"broken":            {write(t, string(broken)), "certificate 1"},
 		"broken beside one": {write(t, string(certificate)+string(broken)), "certificate 2"},
-		"key":               {write(t, string(certificate)+string(key)), `holds a "PRIVATE KEY" beside certificates`},
+		"key":               {write(t, string(certificate)+string(key)), `unexpected PEM block "PRIVATE KEY"`},
 	} {
 		_, err := New(Options{Services: []string{s.URL}, CAFile: tt.file})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "canary") {

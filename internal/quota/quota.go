@@ -1,6 +1,6 @@
-// Package quota bounds how many operations a caller begins in a second and has at once, and how many all callers
-// have at once. It counts operations, not what they cost: package limits does that. It counts in this process; another
-// [Quota] can count for several.
+// Package quota limits the rate and the number of concurrent operations of a caller, and the number of concurrent
+// operations in total. Package limits limits the cost of an operation. The counts are per process; another [Quota] can
+// count for several processes.
 package quota
 
 import (
@@ -17,28 +17,28 @@ import (
 
 // Quota admits operations. It is safe for concurrent use.
 type Quota interface {
-	// Begin admits one operation of a caller, whichever transport carries it, or returns an [*Exceeded]. Whoever was
-	// admitted calls end when the operation has ended; calling it again does nothing.
+	// Begin admits one operation of a caller on any transport, or returns an [*Exceeded]. Call end when the operation
+	// has ended; further calls have no effect.
 	Begin(ctx context.Context, caller identity.Key) (end func(), err error)
 }
 
-// Limits are what is admitted.
+// Limits are the limits of operations.
 type Limits struct {
-	// Rate is how many operations a caller may begin in a second.
+	// Rate is the number of operations per second that a caller can start.
 	Rate int
-	// Burst is how many a caller that has been quiet may begin at once. It refills at the rate.
+	// Burst is the number of operations that an idle caller can start at once. It refills at Rate.
 	Burst int
-	// PerCaller is how many operations a caller may have at once.
+	// PerCaller is the number of concurrent operations per caller.
 	PerCaller int
-	// Total is how many operations all callers may have at once.
+	// Total is the number of concurrent operations of all callers.
 	Total int
 }
 
-// Exceeded is why an operation was not admitted. Nothing of it was done.
+// Exceeded is the error of an operation that was not admitted and not executed.
 type Exceeded struct {
-	// Busy tells that all callers together have too many operations: it is not this caller's fault.
+	// Busy reports that Total is exceeded, rather than a limit of the caller.
 	Busy bool
-	// RetryAfter is when another attempt may be admitted.
+	// RetryAfter is the delay before another attempt.
 	RetryAfter time.Duration
 
 	text string
@@ -46,23 +46,23 @@ type Exceeded struct {
 
 func (e *Exceeded) Error() string { return e.text }
 
-// callersAtMost bounds the callers that are remembered. An entry takes about 300 bytes.
+// callersAtMost is the maximum number of tracked callers, of about 300 bytes each.
 const callersAtMost = 10_000
 
-// soon is how long to wait for an operation to end: nobody knows.
+// soon is the RetryAfter if an operation must end first, whose time is unknown.
 const soon = time.Second
 
 // Process counts the operations of this process.
 type Process struct {
 	limits  Limits
-	callers int // known at most
+	callers int // maximum number of known callers
 	now     func() time.Time
 
 	mu    sync.Mutex
 	total int
 	known map[identity.Key]*caller
-	swept time.Time // when known was last searched for callers to forget
-	rest  *caller   // all callers for whom there is no room
+	swept time.Time // time of the last call of forget
+	rest  *caller   // shared by callers beyond the maximum number
 }
 
 type caller struct {
@@ -70,7 +70,7 @@ type caller struct {
 	operations int
 }
 
-// New returns a quota of this process, whose clock is now; nil for [time.Now].
+// New returns a quota for this process. now is its clock; nil means [time.Now].
 func New(limits Limits, now func() time.Time) *Process {
 	if now == nil {
 		now = time.Now
@@ -84,25 +84,25 @@ func (p *Process) newCaller() *caller {
 	return &caller{bucket: rate.NewLimiter(rate.Limit(p.limits.Rate), p.limits.Burst)}
 }
 
-// Begin admits an operation, or says why not.
+// Begin implements [Quota].
 func (p *Process) Begin(_ context.Context, key identity.Key) (end func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
 	if p.total >= p.limits.Total {
 		return nil, &Exceeded{Busy: true, RetryAfter: soon,
-			text: fmt.Sprintf("The gateway has %d operations under way, as many as it takes.", p.limits.Total)}
+			text: fmt.Sprintf("The gateway has %d concurrent operations, which is its limit.", p.limits.Total)}
 	}
 	c := p.caller(key, now)
 	if c.operations >= p.limits.PerCaller {
 		return nil, &Exceeded{RetryAfter: soon,
-			text: fmt.Sprintf("You have %d operations under way, as many as one caller may have. Wait for their answers.", p.limits.PerCaller)}
+			text: fmt.Sprintf("You have %d concurrent operations, which is the limit per caller. Wait for their responses.", p.limits.PerCaller)}
 	}
 	reservation := c.bucket.ReserveN(now, 1)
 	if delay := reservation.DelayFrom(now); delay > 0 {
 		reservation.CancelAt(now)
 		return nil, &Exceeded{RetryAfter: delay,
-			text: fmt.Sprintf("You ask too often: one caller may begin %d operations a second, %d at once after a pause.", p.limits.Rate, p.limits.Burst)}
+			text: fmt.Sprintf("Too many operations: the limit per caller is %d per second, or %d at once after a pause.", p.limits.Rate, p.limits.Burst)}
 	}
 	c.operations++
 	p.total++
@@ -114,9 +114,9 @@ func (p *Process) Begin(_ context.Context, key identity.Key) (end func(), err er
 	}), nil
 }
 
-// caller returns the counts of a caller. Where there is no room for a new one, callers that lose nothing are forgotten:
-// without operations, and with a full burst. If there are none, new callers share one count, so that coming under many
-// names admits no more operations. This is no cache: a caller with operations must not be evicted.
+// caller returns the counts of a caller. At the maximum number of callers it first removes those without operations and
+// with a full burst. If none can be removed, new callers share one count, so that many identities admit no more
+// operations. A cache would not do: a caller with operations must not be evicted.
 func (p *Process) caller(key identity.Key, now time.Time) *caller {
 	if c, ok := p.known[key]; ok {
 		return c
@@ -132,7 +132,7 @@ func (p *Process) caller(key identity.Key, now time.Time) *caller {
 	return c
 }
 
-// forget removes the callers that lose nothing, at most once a second, because it visits all.
+// forget removes the callers without operations and with a full burst. It visits all, so it runs at most once a second.
 func (p *Process) forget(now time.Time) {
 	if now.Sub(p.swept) < time.Second {
 		return

@@ -75,7 +75,7 @@ func TestTransport(t *testing.T) {
 		{"POST, no GraphQL, new", "POST", "/graphql", `{"query":"{"}`, []string{jsonBody, acceptNew}, 400, `"locations":[{"line":1,"column":2}]`, ""},
 		{"POST, invalid, old", "POST", "/graphql", `{"query":"{nope}"}`, []string{jsonBody, acceptOld}, 200, `"code":"BAD_USER_INPUT"`, ""},
 		{"POST, invalid, new", "POST", "/graphql", `{"query":"{nope}"}`, []string{jsonBody, acceptNew}, 400, `"code":"BAD_USER_INPUT"`, ""},
-		{"POST, bad variable", "POST", "/graphql", `{"query":"query($n:Int){echo(n:$n){hello}}","variables":{"n":"3"}}`, []string{jsonBody, acceptNew}, 400, "$n has a value that is no Int", ""},
+		{"POST, bad variable", "POST", "/graphql", `{"query":"query($n:Int){echo(n:$n){hello}}","variables":{"n":"3"}}`, []string{jsonBody, acceptNew}, 400, "$n has an invalid value for Int", ""},
 		{"POST, not acceptable", "POST", "/graphql", helloBody, []string{jsonBody, "Accept: text/html"}, 406, mediaTypeGraphQL, "Content-Type: application/json; charset=utf-8"},
 		{"POST, too long", "POST", "/graphql", `{"query":"` + strings.Repeat(" ", 2000) + `{hello}"}`, []string{jsonBody}, 413, "1000 bytes", ""},
 

@@ -427,7 +427,7 @@ func TestSocketOperations(t *testing.T) {
 	other.Want(`{"type":"connection_ack"}`)
 	<-running
 	other.Send(`{"id":"2","type":"subscribe","payload":{"query":"{hello}"}}`)
-	other.Want(`{"id":"2","type":"error","payload":[{"message":"You have 2 operations under way…`)
+	other.Want(`{"id":"2","type":"error","payload":[{"message":"You have 2 concurrent operations…`)
 
 	// At the end, subscriptions end and queries are waited for.
 	live.Drain()

@@ -1,4 +1,4 @@
-// Package stub is a schema for tests of what stands before a schema: its operations all get one answer.
+// Package stub provides a schema for tests of the layers above it: all operations get the same response.
 package stub
 
 import (
@@ -9,18 +9,18 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Schema is a schema whose operations all get the answer of the function.
+// Schema is a schema whose operations all get the function's response.
 type Schema func(context.Context) *graphql.Response
 
-// Schema returns the types.
+// Schema returns the type system.
 func (s Schema) Schema() *ast.Schema { return schema }
 
-// Complexity knows the cost of no field.
+// Complexity implements [graphql.ExecutableSchema].
 func (s Schema) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
 	return 0, false
 }
 
-// Exec answers an operation.
+// Exec implements [graphql.ExecutableSchema].
 func (s Schema) Exec(context.Context) graphql.ResponseHandler {
 	return func(ctx context.Context) *graphql.Response { return s(ctx) }
 }
@@ -34,10 +34,10 @@ var schema = gqlparser.MustLoadSchema(&ast.Source{Input: `
 	input In { n: Int = 3 s: String o: In l: [[ID]] }
 `})
 
-// HelloAnswer is what a client gets of [Hello].
+// HelloAnswer is the response of [Hello].
 const HelloAnswer = `{"data":{"hello":"world"}}`
 
-// Hello answers every operation with data.
+// Hello responds to every operation with data.
 func Hello(context.Context) *graphql.Response {
 	return &graphql.Response{Data: []byte(`{"hello":"world"}`)}
 }
