@@ -10,18 +10,25 @@ func ParseGUID(s string) (GUID, bool) {
 	if len(s) != 36 {
 		return "", false
 	}
-	for i, c := range []byte(s) {
+	upper := false
+	for i := range len(s) {
+		c := s[i]
 		switch {
 		case i == 8 || i == 13 || i == 18 || i == 23:
 			if c != '-' {
 				return "", false
 			}
-		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
+		case c >= 'A' && c <= 'F':
+			upper = true
 		default:
 			return "", false
 		}
 	}
-	return GUID(strings.ToLower(s)), true
+	if upper {
+		s = strings.ToLower(s)
+	}
+	return GUID(s), true
 }
 
 // UnmarshalText parses a GUID, ignoring case.

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -15,7 +16,7 @@ const (
 // allAllotments adds a read of the tenant's allotments. Permission: CloudLicensing.Read.All.
 func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensing.Allotment, err error)) {
 	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties)))
-	b.add(all(r, decode[licensing.Allotment], func(allotments []*licensing.Allotment, err error) {
+	b.add(all(r, allotmentType.Read, func(allotments []*licensing.Allotment, err error) {
 		found(allotments, listFailure(upstream.Query{}, err))
 	}))
 }
@@ -24,7 +25,7 @@ func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensi
 func (b *Batch) allotmentsByID(ids []string, ask upstream.Ask, found func(id string, allotment *licensing.Allotment, err error)) {
 	for _, id := range ids {
 		r := get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(ask.Properties)))
-		b.add(one(r, func(allotment *licensing.Allotment, err error) { found(id, allotment, err) }))
+		b.add(entity(r, allotmentType.Read, func(allotment *licensing.Allotment, err error) { found(id, allotment, err) }))
 	}
 }
 
@@ -41,3 +42,6 @@ func allotmentOf(id string) *upstream.Partial[*licensing.Allotment] {
 		Bare:       true,
 	}
 }
+
+// allotmentType reads allotments.
+var allotmentType = decode.TypeOf[licensing.Allotment]()

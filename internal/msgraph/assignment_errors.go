@@ -1,9 +1,9 @@
 package msgraph
 
 import (
-	"encoding/json"
 	"errors"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -38,7 +38,7 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found f
 	if _, ok := licensing.ParseGUID(q.Filter.SkuID); !ok && q.Filter.SkuID != "" {
 		r.known = upstream.OddValue("SubscribedSku.skuId")
 	}
-	page(b, q, r, assignmentError, found)
+	page(b, q, r, assignmentErrorType.Read, found)
 }
 
 // assignmentErrorsByID adds reads of assignment errors by ID. Permission: CloudLicensing.Read.All.
@@ -47,7 +47,7 @@ func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(
 		r := b.operation.expanding(assignmentErrorEndpoint, ask.Relations, func(expand string) string {
 			return at(below(assignmentErrorsPath, id), "$select", propertiesOfError(ask.Properties), "$expand", expand)
 		})
-		b.add(entity(r, assignmentError, func(e *licensing.AssignmentError, err error) { found(id, e, err) }))
+		b.add(entity(r, assignmentErrorType.Read, func(e *licensing.AssignmentError, err error) { found(id, e, err) }))
 	}
 }
 
@@ -57,7 +57,7 @@ func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found fu
 		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, ask.Relations, func(expand string) string {
 			return at(ofUsers.below(id, "assignmentErrors"), "$select", propertiesOfError(ask.Properties), "$expand", expand)
 		})
-		b.add(all(r, assignmentError, func(errs []*licensing.AssignmentError, err error) { found(id, errs, err) }))
+		b.add(all(r, assignmentErrorType.Read, func(errs []*licensing.AssignmentError, err error) { found(id, errs, err) }))
 	}
 }
 
@@ -65,18 +65,7 @@ func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found fu
 func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id string, assignee *licensing.Reference, err error)) {
 	for _, id := range ids {
 		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(ask.Properties))))
-		r.done = func(body []byte, err error) {
-			if err != nil || nothing(unwrapped(body)) {
-				found(id, nil, err)
-				return
-			}
-			ref, err := reference("user")(body)
-			if err != nil {
-				err = unreadable(r.endpoint, err)
-			}
-			found(id, ref, err)
-		}
-		b.add(r)
+		b.add(entity(r, orNull(reference("user")), func(ref *licensing.Reference, err error) { found(id, ref, err) }))
 	}
 }
 
@@ -87,44 +76,32 @@ func (b *Batch) usageRightsOfErrors(ids []string, ask upstream.Ask, found func(i
 		r := b.operation.expanding(usageRightOfErrorEndpoint, ask.Relations, func(expand string) string {
 			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
 		})
-		r.done = func(body []byte, err error) {
-			// A null relation is 204 (OData 4.01 Protocol, section 11.2.6) or, in some services, 404.
-			if errors.Is(err, upstream.ErrNotFound) || err == nil && nothing(unwrapped(body)) {
-				found(id, nil, nil)
-				return
-			}
-			if err != nil {
-				found(id, nil, err)
-				return
-			}
-			right, err := usageRight(unwrapped(body))
-			if err != nil {
-				err = unreadable(r.endpoint, err)
+		b.add(entity(r, orNull(usageRightType.Read), func(right *licensing.UsageRight, err error) {
+			if errors.Is(err, upstream.ErrNotFound) { // a null relation is 204 (OData 4.01 Protocol, section 11.2.6) or, in some services, 404
+				right, err = nil, nil
 			}
 			found(id, right, err)
-		}
-		b.add(r)
+		}))
 	}
 }
 
-// assignmentError decodes an error and its expanded relations.
-func assignmentError(raw json.RawMessage) (*licensing.AssignmentError, error) {
-	e, err := decode[licensing.AssignmentError](raw)
-	if err != nil {
-		return nil, err
-	}
-	members, err := relations(unwrapped(raw))
-	if err != nil {
-		return nil, err
-	}
-	// An expanded relation that cannot be decoded is read separately.
-	e.Related.AssignedTo, e.Related.HasAssignedTo = expanded(members, "assignedTo", reference("user"))
-	right, came := expanded(members, "usageRight", expandedEntity[licensing.UsageRight])
-	if e.Related.HasUsageRight = came; right != nil {
-		e.Related.UsageRight, e.Related.RightProperties = right.Object, right.Properties
-	}
-	return e, nil
-}
+// assignmentErrorType reads errors and their expanded relations. A relation that cannot be read is read separately.
+var assignmentErrorType = decode.TypeOf(
+	decode.Relation[licensing.AssignmentError]{Name: "assignedTo", Read: func(d *decode.Decoder, e *licensing.AssignmentError) bool {
+		e.Related.AssignedTo, e.Related.HasAssignedTo = expanded(d, reference("user"))
+		return e.Related.HasAssignedTo
+	}, Drop: func(e *licensing.AssignmentError) { e.Related.AssignedTo, e.Related.HasAssignedTo = nil, false }},
+	decode.Relation[licensing.AssignmentError]{Name: "usageRight", Read: func(d *decode.Decoder, e *licensing.AssignmentError) bool {
+		right, came := expanded(d, usageRightType.ReadPartial)
+		e.Related.UsageRight, e.Related.RightProperties, e.Related.HasUsageRight = nil, nil, came
+		if right != nil {
+			e.Related.UsageRight, e.Related.RightProperties = right.Object, right.Properties
+		}
+		return came
+	}, Drop: func(e *licensing.AssignmentError) {
+		e.Related.UsageRight, e.Related.RightProperties, e.Related.HasUsageRight = nil, nil, false
+	}},
+)
 
 // propertiesOfError returns the value of $select, without relations.
 func propertiesOfError(properties []string) string {

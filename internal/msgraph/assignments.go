@@ -1,8 +1,7 @@
 package msgraph
 
 import (
-	"encoding/json"
-
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -28,7 +27,7 @@ func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(u
 	r := b.operation.expanding(endpoint, ask.Relations, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
-	page(b, q, r, assignment, func(p upstream.Page[*licensing.Assignment], err error) {
+	page(b, q, r, assignmentType.Read, func(p upstream.Page[*licensing.Assignment], err error) {
 		complete(b, p.Items, err, ask.Relations, relationReads.assignment, func(items []*licensing.Assignment, err error) {
 			p.Items = items
 			found(p, err)
@@ -42,7 +41,7 @@ func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id st
 		r := b.operation.expanding(assignmentEndpoint, ask.Relations, func(expand string) string {
 			return at(below(assignmentsPath, id), "$expand", expand)
 		})
-		b.add(entity(r, assignment, func(a *licensing.Assignment, err error) {
+		b.add(entity(r, assignmentType.Read, func(a *licensing.Assignment, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return
@@ -74,41 +73,35 @@ func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string
 				return get(h.endpoint("assignments/{id}/allotment"), below(path, id, "allotment"))
 			},
 		}
-		b.add(all(r, assignment, func(assignments []*licensing.Assignment, err error) {
+		b.add(all(r, assignmentType.Read, func(assignments []*licensing.Assignment, err error) {
 			complete(b, assignments, err, expand, relationReads.assignment, func(assignments []*licensing.Assignment, err error) { found(id, assignments, err) })
 		}))
 	}
 }
 
-// assignment decodes an assignment and its expanded relations.
-func assignment(raw json.RawMessage) (*licensing.Assignment, error) {
-	a, err := decode[licensing.Assignment](raw)
-	if err != nil {
-		return nil, err
+// assignmentType reads assignments and their expanded relations.
+var assignmentType = decode.TypeOf(assignmentRelations(func(a *licensing.Assignment) *licensing.AssignmentRelated { return &a.Related })...)
+
+// assignmentRelations are the relations of an assignment or a waiting member. A relation that cannot be read is read
+// separately.
+func assignmentRelations[T any](of func(*T) *licensing.AssignmentRelated) []decode.Relation[T] {
+	return []decode.Relation[T]{
+		{Name: "allotment", Read: func(d *decode.Decoder, object *T) bool {
+			related := of(object)
+			related.Allotment, related.HasAllotment = expanded(d, allotmentType.ReadPartial)
+			return related.HasAllotment
+		}, Drop: func(object *T) { of(object).Allotment, of(object).HasAllotment = nil, false }},
+		{Name: "assignedTo", Read: func(d *decode.Decoder, object *T) bool {
+			related := of(object)
+			related.AssignedTo, related.HasAssignedTo = expanded(d, reference(""))
+			return related.HasAssignedTo
+		}, Drop: func(object *T) { of(object).AssignedTo, of(object).HasAssignedTo = nil, false }},
 	}
-	a.Related, err = assignmentRelated(raw)
-	return a, err
 }
 
-// assignmentRelated decodes the expanded relations of an assignment or a waiting member.
-func assignmentRelated(raw json.RawMessage) (related licensing.AssignmentRelated, err error) {
-	members, err := relations(unwrapped(raw))
-	if err != nil {
-		return related, err
-	}
-	// An expanded relation that cannot be decoded is read separately.
-	related.Allotment, related.HasAllotment = expanded(members, "allotment", expandedEntity[licensing.Allotment])
-	related.AssignedTo, related.HasAssignedTo = expanded(members, "assignedTo", reference(""))
-	return related, nil
-}
-
-// expanded decodes an expanded relation, null or not; false if it was not expanded or cannot be decoded.
-func expanded[T any](members map[string]json.RawMessage, relation string, decode func(json.RawMessage) (*T, error)) (related *T, came bool) {
-	raw, came := members[relation]
-	if !came || nothing(raw) {
-		return nil, came
-	}
-	related, err := decode(raw)
+// expanded reads an expanded relation, null or not; false if it cannot be read.
+func expanded[T any](d *decode.Decoder, read func(*decode.Decoder) (*T, error)) (related *T, ok bool) {
+	related, err := orNull(read)(d)
 	return related, err == nil
 }
 
@@ -120,8 +113,8 @@ type relationReads struct {
 	allotment, assignedTo func(id string) *read
 	// list is the endpoint of the list, for the error of a relation without a read.
 	list string
-	// assignee decodes the response of assignedTo; nil means a directory object.
-	assignee func(json.RawMessage) (*licensing.Reference, error)
+	// assignee reads the response of assignedTo; nil means a directory object.
+	assignee func(*decode.Decoder) (*licensing.Reference, error)
 }
 
 // assignmentRelationReads are the relation reads of the tenant's assignments.
@@ -153,7 +146,7 @@ func (p relationReads) related(related *licensing.AssignmentRelated, id, relatio
 			related.AllotmentErr = notOffered(p.list)
 			return nil
 		}
-		return relationRead(p.allotment(id), expandedEntity[licensing.Allotment], func(allotment *upstream.Partial[*licensing.Allotment], err error) {
+		return relationRead(p.allotment(id), allotmentType.ReadPartial, func(allotment *upstream.Partial[*licensing.Allotment], err error) {
 			related.Allotment, related.HasAllotment, related.AllotmentErr = allotment, err == nil, err
 		}, filled)
 	case relation == "assignedTo" && !related.HasAssignedTo:

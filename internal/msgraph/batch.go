@@ -3,9 +3,7 @@ package msgraph
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/upstream"
 )
 
@@ -47,6 +46,8 @@ type request struct {
 	url      string // relative to the API version
 	header   map[string]string
 	body     any
+	// decode reads the body of a 2xx response; nil ignores it.
+	decode func(*decode.Decoder) error
 }
 
 // read is a read request.
@@ -63,10 +64,10 @@ type read struct {
 	accepted func(named []bool)
 	// failFast reports that a throttled read is not repeated.
 	failFast bool
-	// done is called with each response body, one per page, or with the error.
-	done func(body []byte, err error)
-	// more returns the next link of a page; nil for a read without pages.
-	more func(body []byte) string
+	// done is called when a response, one per page, was decoded, or with the error.
+	done func(err error)
+	// next returns the next link of the page that was decoded; nil for a read without pages.
+	next func() string
 
 	operation *Operation
 	attempt   int
@@ -158,7 +159,7 @@ func (b *Batch) Do(ctx context.Context) {
 		if err := b.operation.client.wait(ctx, pause); err != nil {
 			for pending = append(pending, b.take()...); len(pending) > 0; pending = b.take() {
 				for _, r := range pending {
-					r.done(nil, unreadable(r.endpoint, err))
+					r.done(unreadable(r.endpoint, err))
 				}
 			}
 			return
@@ -174,7 +175,7 @@ func (b *Batch) take() []*read {
 		b.reads = nil
 		for _, r := range added {
 			if r.known != nil {
-				r.done(nil, r.known)
+				r.done(r.known)
 				continue
 			}
 			reads = append(reads, r)
@@ -188,18 +189,22 @@ func (b *Batch) take() []*read {
 func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool, pause time.Duration) {
 	failure := a.failure(r.endpoint)
 	if failure == nil {
+		a.read(&r.request)
 		failure = a.malformed(r.endpoint)
 	}
 	switch {
+	case failure == nil && a.unreadable != nil:
+		r.done(unreadable(r.endpoint, a.unreadable))
+		return false, 0
 	case failure == nil:
 		if r.accepted != nil {
 			r.accepted(r.named)
 		}
-		r.done(a.body, nil)
-		if r.more == nil {
+		r.done(nil)
+		if r.next == nil {
 			return false, 0
 		}
-		link := r.more(a.body)
+		link := r.next()
 		if link == "" {
 			return false, 0
 		}
@@ -210,7 +215,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 			err = &upstream.Error{Kind: kind, Operation: r.endpoint}
 		}
 		if err != nil {
-			r.done(nil, err)
+			r.done(err)
 			return false, 0
 		}
 		r.url, r.fallbacks, r.accepted, r.attempt = relative, nil, nil, 0
@@ -219,7 +224,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		url, ok := r.walk.restart()
 		if !ok {
 			failure.Kind, failure.Retryable = upstream.ErrUnavailable, true
-			r.done(nil, failure)
+			r.done(failure)
 			return false, 0
 		}
 		r.url, r.attempt = url, 0
@@ -235,14 +240,14 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 	case !r.renewed && o.refused(a):
 		r.renewed = true
 	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
-		r.done(nil, failure)
+		r.done(failure)
 		return false, 0
 	case !failure.Retryable, ctx.Err() != nil, r.failFast && errors.Is(failure, upstream.ErrThrottled):
-		r.done(nil, failure)
+		r.done(failure)
 		return false, 0
 	default:
 		if again, pause = repeatable(ctx, r.attempt, failure.Status, failure.RetryAfter); !again {
-			r.done(nil, failure)
+			r.done(failure)
 			return false, 0
 		}
 	}
@@ -336,15 +341,6 @@ type batchPart struct {
 	Body    any               `json:"body,omitempty"`
 }
 
-type batchAnswer struct {
-	Responses []struct {
-		ID      string          `json:"id"`
-		Status  int             `json:"status"`
-		Headers map[string]any  `json:"headers"`
-		Body    json.RawMessage `json:"body"`
-	} `json:"responses"`
-}
-
 // together waits for a slot and sends the requests, as a $batch if there are several.
 func (o *Operation) together(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
 	token, err := o.token(ctx) // before the slot, so that waiting for a token does not occupy one
@@ -419,30 +415,79 @@ func missingResponse(cause error) answer {
 	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, missing: true}
 }
 
-// partsOf returns the responses in a batch response, in the order of the requests.
+// part is a response in a batch response.
+type part struct {
+	id      string
+	status  int
+	headers http.Header
+	answer  answer
+}
+
+// partsOf returns the responses in a batch response, in the order of the requests. It decodes those that follow their
+// status, as Microsoft Graph writes them.
 func (o *Operation) partsOf(whole answer, requests []*request) []answer {
-	var got batchAnswer
-	if err := json.Unmarshal(whole.body, &got); err != nil {
-		return slices.Repeat([]answer{missingResponse(err)}, len(requests)) // a response in it may be invalid JSON
-	}
 	answers := slices.Repeat([]answer{missingResponse(errors.New("missing response in $batch"))}, len(requests))
-	for _, response := range got.Responses {
-		i, err := strconv.Atoi(response.ID)
-		if err != nil || i < 0 || i >= len(requests) || response.Status < 100 {
+	d := decode.New(whole.body)
+	if !d.Members(func(name string) {
+		if name != "responses" {
+			d.Skip()
+			return
+		}
+		d.Elements(func() {
+			if p, i := readPart(d, requests); i >= 0 {
+				answers[i] = p.answer
+				answers[i].header = p.headers
+			}
+		})
+	}) || d.End() != nil {
+		return slices.Repeat([]answer{missingResponse(cmp.Or(d.Err(), errors.New("not an object")))}, len(requests)) // a response in it may be invalid JSON
+	}
+	for i := range answers {
+		a := &answers[i]
+		if a.missing {
 			continue
 		}
-		header := http.Header{}
-		for name, value := range response.Headers {
-			header.Set(name, fmt.Sprint(value))
+		o.count(requests[i].endpoint, upstream.Usage{ResourceUnits: resourceUnits(a.header)})
+		o.client.queue.note(o.client, requests[i:i+1], a.status, a.header)
+		if a.header.Get("request-id") == "" { // missing in the batched response
+			a.header.Set("request-id", whole.header.Get("request-id"))
 		}
-		o.count(requests[i].endpoint, upstream.Usage{ResourceUnits: resourceUnits(header)})
-		o.client.queue.note(o.client, requests[i:i+1], response.Status, header)
-		if header.Get("request-id") == "" { // missing in the batched response
-			header.Set("request-id", whole.header.Get("request-id"))
-		}
-		answers[i] = answer{status: response.Status, header: header, body: response.Body, part: true, token: whole.token, personal: whole.personal}
+		a.token, a.personal = whole.token, whole.personal
 	}
 	return answers
+}
+
+// readPart reads a response in a batch response, and returns it with the index of its request; -1 if there is none.
+func readPart(d *decode.Decoder, requests []*request) (p part, i int) {
+	i = -1
+	p.headers, p.answer.part = http.Header{}, true
+	d.Members(func(name string) {
+		switch name {
+		case "id":
+			p.id, _ = d.Text()
+			if n, err := strconv.Atoi(p.id); err == nil && n >= 0 && n < len(requests) {
+				i = n
+			}
+		case "status":
+			if status, ok := d.Int(); ok && status != nil {
+				p.answer.status = *status
+			}
+		case "headers":
+			d.Members(func(name string) { p.headers.Set(name, d.Scalar()) })
+		case "body":
+			if d.Peek() == '{' && i >= 0 && p.answer.ok() && requests[i].decode != nil {
+				p.answer.unreadable, p.answer.decoded = requests[i].decode(d), true
+				return
+			}
+			p.answer.body, p.answer.decoded = d.Raw(), false
+		default:
+			d.Skip()
+		}
+	})
+	if p.answer.status < 100 {
+		return p, -1
+	}
+	return p, i
 }
 
 func (r *request) verb() string {

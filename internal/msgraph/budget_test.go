@@ -24,7 +24,7 @@ func readMany(t *testing.T, o *Operation, n int) []error {
 	batch := o.newBatch()
 	for i := range n {
 		r := get(userEndpoint, fmt.Sprintf("/users/u%d", i))
-		r.done = func(_ []byte, err error) {
+		r.done = func(err error) {
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)

@@ -139,7 +139,7 @@ func (c *Client) Ready(ctx context.Context) error {
 		return throttled(r.endpoint, rest)
 	}
 	r.failFast = true
-	r.done = func(_ []byte, err error) { failure = err }
+	r.done = func(err error) { failure = err }
 	batch.add(r)
 	batch.Do(ctx)
 	if errors.Is(failure, upstream.ErrForbidden) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 )
 
@@ -30,7 +31,7 @@ func TestDerivedTypes(t *testing.T) {
 			continue
 		}
 		derived++
-		ref, err := reference("")([]byte(`{"@odata.type":"#microsoft.graph.` + of.Name + `","id":"x","displayName":"x"}`))
+		ref, err := reference("")(decode.New([]byte(`{"@odata.type":"#microsoft.graph.` + of.Name + `","id":"x","displayName":"x"}`)))
 		if err != nil {
 			t.Fatal(err)
 		}

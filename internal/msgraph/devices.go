@@ -3,6 +3,7 @@ package msgraph
 import (
 	"errors"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -48,3 +49,6 @@ func (o *Operation) absent(endpoint string, failure *upstream.Error) bool {
 	failure.Kind = upstream.ErrNotOffered
 	return true
 }
+
+// deviceType reads devices.
+var deviceType = decode.TypeOf[licensing.Device]()

@@ -1,13 +1,12 @@
 package msgraph
 
 import (
-	"encoding/json"
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -183,60 +182,37 @@ func inaccessible(ref *licensing.Reference, asked []string) error {
 	return &upstream.Error{Kind: upstream.ErrForbidden, Operation: directoryObjectsByIDsEndpoint, Permission: permissions[endpoint]}
 }
 
-// reference returns a decoder of directory objects, with a default type for objects without @odata.type.
-func reference(kind string) func(json.RawMessage) (*licensing.Reference, error) {
-	return func(raw json.RawMessage) (*licensing.Reference, error) {
-		raw = unwrapped(raw)
-		if nothing(raw) {
-			return nil, errNothing
-		}
-		properties, bare, err := loadedProperties(raw)
+// reference returns a reader of directory objects, with a default type for objects without @odata.type.
+func reference(kind string) func(*decode.Decoder) (*licensing.Reference, error) {
+	return func(d *decode.Decoder) (*licensing.Reference, error) {
+		p, odataType, err := decode.ReadOneOf(d, "@odata.type", "#microsoft.graph."+kind, directoryType)
 		if err != nil {
 			return nil, err
 		}
-		typed := struct {
-			ODataType string `json:"@odata.type"`
-		}{"#microsoft.graph." + kind}
-		if json.Unmarshal(raw, &typed) != nil { // treat an invalid type as missing
-			typed.ODataType = "#microsoft.graph." + kind
+		ref := &licensing.Reference{Object: p.Object.(licensing.DirectoryObject), Properties: p.Properties, Bare: p.Bare}
+		if other, ok := ref.Object.(*licensing.OtherDirectoryObject); ok {
+			other.ODataType = odataType
 		}
-		ref := &licensing.Reference{Properties: properties, Bare: bare}
-		switch strings.TrimPrefix(typed.ODataType, "#") {
-		case "microsoft.graph.user", "microsoft.graph.agentUser": // agentUser is derived from user
-			ref.Object = &licensing.User{}
-		case "microsoft.graph.group":
-			ref.Object = &licensing.Group{}
-		case "microsoft.graph.device":
-			ref.Object = &licensing.Device{}
-		default:
-			ref.Object = &licensing.OtherDirectoryObject{}
-		}
-		if err := unmarshal(raw, ref.Object); err != nil {
-			return nil, err
-		}
-		if ref.Object.ObjectID() == "" {
-			return nil, errors.New("missing id")
-		}
-		if inaccessible(ref, slices.Collect(maps.Keys(properties))) != nil { // its null properties are unknown
+		if ref.Bare && inaccessible(ref, slices.Collect(maps.Keys(ref.Properties))) != nil { // its null properties are unknown
 			ref.Properties = map[string]bool{"id": true}
 		}
 		return ref, nil
 	}
 }
 
-// loadedProperties returns the properties in the response, null or not, and whether all except the ID are null.
-func loadedProperties(raw json.RawMessage) (properties map[string]bool, bare bool, err error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(unwrapped(raw), &members); err != nil {
-		return nil, false, err
+// directoryType returns the type of a directory object by its @odata.type.
+func directoryType(name string) decode.Object {
+	switch strings.TrimPrefix(name, "#") {
+	case "microsoft.graph.user", "microsoft.graph.agentUser": // agentUser is derived from user
+		return userType
+	case "microsoft.graph.group":
+		return groupType
+	case "microsoft.graph.device":
+		return deviceType
+	default:
+		return otherType
 	}
-	properties, bare = make(map[string]bool, len(members)), true
-	for name, value := range members {
-		if strings.Contains(name, "@") {
-			continue // an annotation
-		}
-		properties[name] = true
-		bare = bare && (name == "id" || nothing(value))
-	}
-	return properties, bare, nil
 }
+
+// otherType reads directory objects of other types.
+var otherType = decode.TypeOf[licensing.OtherDirectoryObject]()

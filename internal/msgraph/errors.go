@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/outbound"
 	"licensegraph/internal/upstream"
 )
@@ -77,17 +78,32 @@ func (a *answer) ofService() bool {
 	return json.Unmarshal(a.body, &envelope) == nil && envelope.Error != nil && envelope.Error.Code != nil
 }
 
+// read decodes the body of a 2xx response, unless it was decoded with its batch.
+func (a *answer) read(r *request) {
+	if a.decoded || r.decode == nil {
+		return
+	}
+	d := decode.New(a.body)
+	a.unreadable, a.decoded = r.decode(d), true
+	if err := d.End(); err != nil {
+		a.unreadable = err
+	}
+}
+
 // malformed returns the error of a 2xx response whose body is not JSON, such as a truncated body or an intermediary's
 // page; nil otherwise. The error is retryable.
 func (a *answer) malformed(endpoint string) *upstream.Error {
-	body := bytes.TrimSpace(a.body)
-	if a.part || a.status == http.StatusNoContent || string(body) == "null" {
-		if len(body) == 0 || body[0] != '"' { // a JSON string in a batch is an intermediary's text
+	if !errors.Is(a.unreadable, decode.ErrSyntax) {
+		body := bytes.TrimSpace(a.body)
+		empty := len(body) == 0 || string(body) == "null"
+		switch {
+		case a.part && (empty || body[0] != '"'): // a JSON string in a batch is an intermediary's text
+			return nil
+		case !a.part && empty && (a.status == http.StatusNoContent || len(body) > 0):
+			return nil
+		case !empty && body[0] == '{' && (a.decoded || json.Valid(body)):
 			return nil
 		}
-	}
-	if len(body) > 0 && body[0] == '{' && json.Valid(body) {
-		return nil
 	}
 	return &upstream.Error{
 		Kind: upstream.ErrUnavailable, Operation: endpoint, RequestID: a.header.Get("request-id"), Retryable: true,

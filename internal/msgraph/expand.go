@@ -2,11 +2,12 @@ package msgraph
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/upstream"
 )
 
@@ -80,25 +81,21 @@ func complete[E any](b *Batch, entities []E, failure error, wanted []string, alo
 }
 
 // relationRead returns the read of one relation of one entity. It calls set with the result and then filled.
-func relationRead[T any](r *read, decode func(json.RawMessage) (T, error), set func(T, error), filled func()) *read {
-	r.done = func(body []byte, err error) {
+func relationRead[T any](r *read, of func(*decode.Decoder) (*T, error), set func(*T, error), filled func()) *read {
+	var related *T
+	r.decode = func(d *decode.Decoder) (err error) { related, err = orNull(of)(d); return err }
+	r.done = func(err error) {
 		defer filled()
-		var related T
 		switch {
-		case errors.Is(err, upstream.ErrNotFound) || err == nil && nothing(unwrapped(body)):
-			set(related, nil) // null, or the entity was deleted
-			return
-		case errors.Is(err, upstream.ErrRefused):
-			err = notOffered(r.endpoint)
 		case err == nil:
-			switch related, err = decode(body); {
-			case errors.Is(err, errNotExpanded):
-				err = notOffered(r.endpoint)
-			case err != nil:
-				err = unreadable(r.endpoint, err)
-			}
+			set(related, nil)
+		case errors.Is(err, upstream.ErrNotFound):
+			set(nil, nil) // null, or the entity was deleted
+		case errors.Is(err, upstream.ErrRefused), errors.Is(err, errNotExpanded):
+			set(nil, notOffered(r.endpoint))
+		default:
+			set(nil, err)
 		}
-		set(related, err)
 	}
 	return r
 }
@@ -106,45 +103,32 @@ func relationRead[T any](r *read, decode func(json.RawMessage) (T, error), set f
 // errNotExpanded is the error of a relation that was not expanded.
 var errNotExpanded = errors.New("relation not expanded")
 
-// relations returns the properties of an entity, including its expanded relations. It removes relations with a next
-// link, since they are incomplete.
-func relations(raw json.RawMessage) (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
-	}
-	for name := range members {
-		if relation, more := strings.CutSuffix(name, "@odata.nextLink"); more {
-			delete(members, relation)
+// orNull returns a reader that returns nil for null, or for nothing.
+func orNull[T any](read func(*decode.Decoder) (*T, error)) func(*decode.Decoder) (*T, error) {
+	return func(d *decode.Decoder) (*T, error) {
+		value, err := read(d)
+		if errors.Is(err, decode.ErrNull) {
+			return nil, nil
 		}
+		return value, err
 	}
-	return members, nil
 }
 
-// expandedEntity decodes an expanded entity.
-func expandedEntity[T any](raw json.RawMessage) (*upstream.Partial[*T], error) {
-	entity, err := decode[T](raw)
-	if err != nil {
-		return nil, err
+// expandedList reads all elements of an expanded relation; null gives none.
+func expandedList[T any](d *decode.Decoder, read func(*decode.Decoder) (*T, error)) ([]*T, error) {
+	items := []*T{}
+	if d.Peek() == 'n' {
+		d.Skip()
+		return items, nil
 	}
-	properties, bare, err := loadedProperties(raw)
-	return &upstream.Partial[*T]{Object: entity, Properties: properties, Bare: bare}, err
-}
-
-// decodeAll decodes the elements of an expanded relation; null gives none.
-func decodeAll[T any](raw json.RawMessage, decode func(json.RawMessage) (T, error)) ([]T, error) {
-	var elements []json.RawMessage
-	if err := json.Unmarshal(raw, &elements); err != nil {
-		return nil, err
+	var failure error
+	if !d.Elements(func() {
+		item, err := read(d)
+		items, failure = append(items, item), cmp.Or(failure, err)
+	}) {
+		return nil, errors.New("not an array")
 	}
-	items := make([]T, len(elements))
-	for i, element := range elements {
-		var err error
-		if items[i], err = decode(element); err != nil {
-			return nil, err
-		}
-	}
-	return items, nil
+	return items, failure
 }
 
 // without returns the properties without the relations.

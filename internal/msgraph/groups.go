@@ -3,6 +3,7 @@ package msgraph
 import (
 	"slices"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -18,7 +19,7 @@ const (
 
 // listGroups adds a read of a page of the tenant's groups. Permission: GroupMember.Read.All.
 func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Group], error)) {
-	listDirectory(b, groupsEndpoint, "/groups", q, ask.Properties, "",
+	listDirectory(b, groupType, groupsEndpoint, "/groups", q, ask.Properties, "",
 		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
 			return g.DisplayName, g.AssignedLicenses
 		}, found)
@@ -28,7 +29,7 @@ func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstre
 func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string, group *licensing.Group, err error)) {
 	if len(ids) == 1 {
 		r := get(groupEndpoint, at(below("/groups", ids[0]), "$select", selected(ask.Properties)))
-		b.add(one(r, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
+		b.add(entity(r, groupType.Read, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
 		return
 	}
 	byIDs(b, "group", ids, ask.Properties, func(ids []string, found func(string, *licensing.Group, error)) {
@@ -40,7 +41,7 @@ func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string,
 func (b *Batch) groupsWhere(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
 	for chunk := range slices.Chunk(ids, inValues) {
 		r := get(groupsEndpoint, at("/groups", "$filter", in("id", chunk), "$select", selected(properties)))
-		b.add(all(r, decode[licensing.Group], func(groups []*licensing.Group, err error) {
+		b.add(all(r, groupType.Read, func(groups []*licensing.Group, err error) {
 			if err != nil {
 				for _, id := range chunk {
 					found(id, nil, err)
@@ -74,3 +75,6 @@ func (b *Batch) listMembersWithLicenseErrors(q upstream.Query, ask upstream.Ask,
 		"$select", selected(withIndicator("user", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))
 	page(b, q, r, reference("user"), found)
 }
+
+// groupType reads groups.
+var groupType = decode.TypeOf[licensing.Group]()

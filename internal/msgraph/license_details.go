@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -12,6 +13,9 @@ const licenseDetailsEndpoint = "GET /users/{id}/licenseDetails"
 func (b *Batch) licenseDetailsOfUsers(ids []string, ask upstream.Ask, found func(id string, details []*licensing.LicenseDetails, err error)) {
 	for _, id := range ids {
 		r := get(licenseDetailsEndpoint, at(below("/users", id, "licenseDetails"), "$select", selected(ask.Properties)))
-		b.add(all(r, decode[licensing.LicenseDetails], func(details []*licensing.LicenseDetails, err error) { found(id, details, err) }))
+		b.add(all(r, licenseDetailsType.Read, func(details []*licensing.LicenseDetails, err error) { found(id, details, err) }))
 	}
 }
+
+// licenseDetailsType reads license details.
+var licenseDetailsType = decode.TypeOf[licensing.LicenseDetails]()

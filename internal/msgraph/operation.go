@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/outbound"
 	"licensegraph/internal/upstream"
 )
@@ -82,6 +83,9 @@ type answer struct {
 	token   string
 	// personal reports that the request was on behalf of a user.
 	personal bool
+	// decoded reports that the body was decoded, and unreadable why it could not be.
+	decoded    bool
+	unreadable error
 }
 
 // ok reports whether the status is 2xx.
@@ -117,8 +121,13 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, t
 		return answer{err: outbound.WithoutURL(err), unsent: notConnected(err)}
 	}
 	defer resp.Body.Close()
-	read, err := io.ReadAll(resp.Body) // does not block: meter has read the body
-	return answer{status: resp.StatusCode, header: resp.Header, body: read, err: err, token: token, personal: o.personal}
+	a := answer{status: resp.StatusCode, header: resp.Header, token: token, personal: o.personal}
+	if whole, ok := resp.Body.(*wholeBody); ok {
+		a.body = whole.bytes
+	} else {
+		a.body, a.err = io.ReadAll(resp.Body)
+	}
+	return a
 }
 
 // tokenEndpoint is the name of token requests in reports.
@@ -207,17 +216,25 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the response: %w", err)
 	}
-	if int64(len(body)) > m.most || values(body) > maxValues {
+	if int64(len(body)) > m.most {
 		return nil, errTooLarge
 	}
 	usage.ResourceUnits = resourceUnits(resp.Header)
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.Body = &wholeBody{*bytes.NewReader(body), body}
 	return resp, nil
 }
 
-// errTooLarge is the error of a response beyond [maxBody], [maxTokenBody], [maxValues] or [maxRows]. It is not
-// retryable.
-var errTooLarge = errors.New("response too large")
+// wholeBody is the body of a response that was read.
+type wholeBody struct {
+	bytes.Reader
+	bytes []byte
+}
+
+func (*wholeBody) Close() error { return nil }
+
+// errTooLarge is the error of a response beyond [maxBody], [maxTokenBody] or [maxRows], or with too
+// many values. It is not retryable.
+var errTooLarge = decode.ErrTooLarge
 
 // resourceUnits returns the request's cost in resource units, which throttling is based on; 0 if the response does not
 // have it.

@@ -3,81 +3,71 @@ package msgraph
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"slices"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
 
-// list is a page of a collection.
-type list struct {
-	Value    rows            `json:"value"`
-	NextLink string          `json:"@odata.nextLink"`
-	Count    json.RawMessage `json:"@odata.count"` // on the first page only
-}
-
-// count returns the number of elements in the collection; nil if the page does not have it.
-func (l list) count() (n *int, err error) {
-	if json.Unmarshal(l.Count, &n) != nil && len(l.Count) > 0 {
-		return nil, upstream.OddValue("@odata.count")
-	}
-	return n, nil
-}
-
-// rows are the elements of a page; null elements are nil.
-type rows []json.RawMessage
-
 // maxRows is the maximum number of elements in a page, and in a whole list. The largest documented page has 1,000.
 const maxRows = 5_000
 
-// UnmarshalJSON decodes at most [maxRows] elements.
-func (r *rows) UnmarshalJSON(raw []byte) error {
-	elements := json.NewDecoder(bytes.NewReader(raw))
-	switch first, err := elements.Token(); {
-	case err != nil:
-		return err
-	case first == nil:
-		return nil
-	case first != json.Delim('['):
-		return errors.New("value is not an array")
-	}
-	*r = rows{}
-	for elements.More() {
-		var row json.RawMessage
-		if len(*r) == maxRows {
-			return errTooLarge
-		}
-		if err := elements.Decode(&row); err != nil {
-			return err
-		}
-		*r = append(*r, row)
-	}
-	return nil
-}
-
-// decodePage decodes a page and its elements. It leaves out elements that are null or have no ID. The next link is
+// readPage reads a page and its elements. It leaves out elements that are null or have no ID. The next link is
 // unchanged.
-func decodePage[T any](endpoint string, body []byte, decode func(json.RawMessage) (T, error)) (upstream.Page[T], error) {
-	var sent list
-	if err := json.Unmarshal(body, &sent); err != nil {
-		return upstream.Page[T]{}, unreadable(endpoint, err)
-	}
-	if sent.Value == nil {
-		return upstream.Page[T]{}, unreadable(endpoint, errors.New("missing value"))
-	}
-	page := upstream.Page[T]{Items: make([]T, 0, len(sent.Value)), Next: sent.NextLink}
-	page.Count, page.Uncounted = sent.count()
-	for _, raw := range sent.Value {
-		item, err := decode(raw)
-		if err != nil {
-			if page.LeftOut++; !nothing(raw) {
-				page.Unusable = err
+func readPage[T any](d *decode.Decoder, read func(*decode.Decoder) (T, error)) (page upstream.Page[T], err error) {
+	if !d.Members(func(name string) {
+		ok := true
+		switch name {
+		case "value":
+			if d.Peek() == 'n' {
+				d.Skip()
+				return
 			}
-			continue
+			page.Items, page.IDs, page.LeftOut, page.Unusable = []T{}, nil, 0, nil
+			ok = d.Elements(func() {
+				if len(page.Items)+page.LeftOut == maxRows {
+					err = errTooLarge
+				}
+				if err != nil {
+					d.Skip()
+					return
+				}
+				item, why := read(d)
+				if why != nil {
+					if page.LeftOut++; !errors.Is(why, decode.ErrNull) {
+						page.Unusable = why
+					}
+					return
+				}
+				page.Items, page.IDs = append(page.Items, item), append(page.IDs, idIn(item))
+			})
+		case "@odata.nextLink":
+			if d.Peek() == 'n' {
+				d.Skip()
+				return
+			}
+			page.Next, ok = d.Text()
+		case "@odata.count": // on the first page only
+			count, counted := d.Int()
+			if page.Count, page.Uncounted = count, nil; !counted {
+				page.Count, page.Uncounted = nil, upstream.OddValue("@odata.count")
+			}
+		default:
+			d.Skip()
 		}
-		page.Items, page.IDs = append(page.Items, item), append(page.IDs, idIn(item))
+		if !ok && err == nil {
+			err = errors.New("invalid " + name)
+		}
+	}) {
+		err = cmp.Or(d.Err(), err, errors.New("not an object"))
+	}
+	if page.Items == nil {
+		err = cmp.Or(err, errors.New("missing value"))
+	}
+	if err != nil {
+		return upstream.Page[T]{}, err
 	}
 	return page, nil
 }
@@ -97,91 +87,35 @@ func listFailure(q upstream.Query, err error) error {
 	return failure
 }
 
-// nextLink returns the next link of a page; empty on the last page.
-func nextLink(body []byte) string {
-	if !bytes.Contains(body, []byte(`"@odata.nextLink"`)) { // avoids parsing
-		return ""
-	}
-	var page struct {
-		NextLink string `json:"@odata.nextLink"`
-	}
-	if json.Unmarshal(body, &page) != nil {
-		return ""
-	}
-	return page.NextLink
-}
-
-// decode decodes one entity, with or without a {"value":…} envelope: the reference has examples of both.
-func decode[T any](raw json.RawMessage) (*T, error) {
-	raw = unwrapped(raw)
-	if nothing(raw) {
-		return nil, errNothing
-	}
-	var entity T
-	if err := unmarshal(raw, &entity); err != nil {
-		return nil, err
-	}
-	if node, ok := any(&entity).(licensing.Node); ok && node.ObjectID() == "" {
-		return nil, errors.New("missing id")
-	}
-	return &entity, nil
-}
-
-// errNothing is the error of null in place of an entity.
-var errNothing = errors.New("unexpected null")
-
 // nothing reports whether a body is empty or null.
 func nothing(body []byte) bool {
 	body = bytes.TrimSpace(body)
 	return len(body) == 0 || string(body) == "null"
 }
 
-// unwrapped returns the content of a {"value":…} envelope; the input if there is none.
-func unwrapped(raw json.RawMessage) json.RawMessage {
-	if !bytes.Contains(raw, []byte(`"value"`)) { // avoids parsing
-		return raw
-	}
-	var envelope struct {
-		Value json.RawMessage `json:"value"`
-		ID    json.RawMessage `json:"id"`
-	}
-	if json.Unmarshal(raw, &envelope) == nil && envelope.ID == nil &&
-		(bytes.HasPrefix(envelope.Value, []byte("{")) || string(envelope.Value) == "null") {
-		return envelope.Value
-	}
-	return raw
-}
-
-// one sets up a read of one entity without relations.
-func one[T any](r *read, found func(*T, error)) *read { return entity(r, decode[T], found) }
-
 // entity sets up a read of one entity.
-func entity[T any](r *read, decode func(json.RawMessage) (*T, error), found func(*T, error)) *read {
-	r.done = func(body []byte, err error) {
+func entity[T any](r *read, of func(*decode.Decoder) (*T, error), found func(*T, error)) *read {
+	var e *T
+	r.decode = func(d *decode.Decoder) (err error) { e, err = of(d); return err }
+	r.done = func(err error) {
 		if err != nil {
-			found(nil, err)
-			return
+			e = nil
 		}
-		entity, err := decode(body)
-		if err != nil {
-			found(nil, unreadable(r.endpoint, err))
-			return
-		}
-		found(entity, nil)
+		found(e, err)
 	}
 	return r
 }
 
 // all sets up a read of all pages of a list.
-func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T, error)) *read {
+func all[T any](r *read, of func(*decode.Decoder) (T, error), found func([]T, error)) *read {
 	items := []T{}
 	before := map[string]bool{} // IDs on earlier pages
 	leftOut, unusable := 0, error(nil)
-	r.more = nextLink
-	r.done = func(body []byte, err error) {
+	var p upstream.Page[T]
+	r.decode = func(d *decode.Decoder) (err error) { p, err = readPage(d, of); return err }
+	r.next = func() string { return p.Next }
+	r.done = func(err error) {
 		if err == nil {
-			var p upstream.Page[T]
-			p, err = decodePage(r.endpoint, body, decode)
 			leftOut, unusable = leftOut+p.LeftOut, cmp.Or(unusable, p.Unusable)
 			p.Items = slices.DeleteFunc(p.Items, func(item T) bool { return before[idIn(item)] })
 			for _, item := range p.Items {
@@ -201,7 +135,7 @@ func all[T any](r *read, decode func(json.RawMessage) (T, error), found func([]T
 			}
 		}
 		if err != nil {
-			r.more = nil
+			r.next = nil
 			found(nil, err)
 			return
 		}
@@ -223,15 +157,13 @@ func idIn(item any) string {
 }
 
 // page adds a read of one page of a list.
-func page[T any](b *Batch, q upstream.Query, r *read, decode func(json.RawMessage) (T, error), found func(upstream.Page[T], error)) {
+func page[T any](b *Batch, q upstream.Query, r *read, of func(*decode.Decoder) (T, error), found func(upstream.Page[T], error)) {
 	if q.Link != "" {
 		r.url, r.fallbacks, r.accepted = q.Link, nil, nil
 	}
-	r.done = func(body []byte, err error) {
-		var p upstream.Page[T]
-		if err == nil {
-			p, err = decodePage(r.endpoint, body, decode)
-		}
+	var p upstream.Page[T]
+	r.decode = func(d *decode.Decoder) (err error) { p, err = readPage(d, of); return err }
+	r.done = func(err error) {
 		if err == nil && len(p.Items) == 0 && p.Unusable != nil && p.Next == "" && q.Link == "" {
 			err = unreadable(r.endpoint, p.Unusable) // no element is readable
 		}

@@ -231,7 +231,7 @@ func ask(ctx context.Context, o *Operation, addresses ...string) (failures []err
 	for _, address := range addresses {
 		path, _, _ := strings.Cut(address, "?")
 		r := get("GET "+path, address)
-		r.done = func(_ []byte, err error) {
+		r.done = func(err error) {
 			if err != nil {
 				failures = append(failures, err)
 			}
@@ -461,7 +461,7 @@ func TestThrottleScope(t *testing.T) {
 				case cloudWrite:
 					return c.Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "a"}})[0].Err
 				}
-				r := &read{request: request{endpoint: what, method: method, url: path}, done: func(_ []byte, err error) { failure = err }}
+				r := &read{request: request{endpoint: what, method: method, url: path}, done: func(err error) { failure = err }}
 				b := c.Begin().newBatch()
 				if what == elsewhere {
 					b = neighbour.Begin().newBatch()

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -10,7 +11,10 @@ const subscribedSkusEndpoint = "GET /subscribedSkus"
 // allSubscribedSkus adds a read of the products that the tenant subscribes to; the endpoint supports neither paging nor
 // $filter. Permission: LicenseAssignment.Read.All.
 func (b *Batch) allSubscribedSkus(ask upstream.Ask, found func(skus []*licensing.SubscribedSku, err error)) {
-	b.add(all(get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", selected(ask.Properties))), decode[licensing.SubscribedSku], func(skus []*licensing.SubscribedSku, err error) {
+	b.add(all(get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", selected(ask.Properties))), subscribedSkuType.Read, func(skus []*licensing.SubscribedSku, err error) {
 		found(skus, listFailure(upstream.Query{}, err))
 	}))
 }
+
+// subscribedSkuType reads subscribed SKUs.
+var subscribedSkuType = decode.TypeOf[licensing.SubscribedSku]()

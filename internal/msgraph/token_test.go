@@ -197,7 +197,7 @@ func TestRefusedTokens(t *testing.T) {
 			}
 			for _, id := range ids {
 				r := get(groupEndpoint, "/groups/"+id)
-				r.done = func(_ []byte, err error) { failed = errors.Join(failed, err) }
+				r.done = func(err error) { failed = errors.Join(failed, err) }
 				b.add(r)
 			}
 			b.Do(t.Context())

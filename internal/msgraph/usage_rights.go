@@ -2,10 +2,10 @@ package msgraph
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"strings"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -27,7 +27,7 @@ func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properti
 			return at(h.below(key.HolderID, "usageRights"), "$filter", filterOf(key), "$select", propertiesOfRight(properties), "$expand", expand)
 		})
 		b.operation.optional(h, r)
-		b.add(all(r, usageRight, func(rights []*licensing.UsageRight, err error) {
+		b.add(all(r, usageRightType.Read, func(rights []*licensing.UsageRight, err error) {
 			b.completeRights(h, key.HolderID, rights, err, expand, func(rights []*licensing.UsageRight, err error) { found(key, rights, err) })
 		}))
 	}
@@ -58,7 +58,7 @@ func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask
 			r := b.operation.expanding(h.endpoint("usageRights/{id}"), ask.Relations, func(expand string) string {
 				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
 			})
-			b.add(entity(r, usageRight, func(right *licensing.UsageRight, err error) {
+			b.add(entity(r, usageRightType.Read, func(right *licensing.UsageRight, err error) {
 				switch {
 				case err == nil:
 					rights, holder = []*licensing.UsageRight{right}, h
@@ -125,7 +125,7 @@ func (b *Batch) completeRights(h holders, id string, rights []*licensing.UsageRi
 // assignmentsOfRight returns a read of the assignments that contribute to a right.
 func assignmentsOfRight(h holders, path string, right *licensing.UsageRight, filled func()) *read {
 	r := get(h.endpoint("usageRights/{id}/assignments"), path+"/assignments")
-	return all(r, assignment, func(assignments []*licensing.Assignment, err error) {
+	return all(r, assignmentType.Read, func(assignments []*licensing.Assignment, err error) {
 		defer filled()
 		right.Related.Assignments, right.Related.HasAssignments, right.Related.AssignmentsErr = assignments, err == nil, err
 	})
@@ -141,7 +141,7 @@ func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.Usage
 	if b.operation.capabilities.has(rejects(endpoint, "allotments")) {
 		r.known = notOffered(endpoint)
 	}
-	return entity(r, usageRight, func(again *licensing.UsageRight, err error) {
+	return entity(r, usageRightType.Read, func(again *licensing.UsageRight, err error) {
 		defer filled()
 		switch related := &right.Related; {
 		case err != nil:
@@ -154,28 +154,23 @@ func (b *Batch) allotmentsOfRight(h holders, path string, right *licensing.Usage
 	})
 }
 
-// usageRight decodes a usage right and its expanded relations.
-func usageRight(raw json.RawMessage) (*licensing.UsageRight, error) {
-	right, err := decode[licensing.UsageRight](raw)
-	if err != nil {
-		return nil, err
-	}
-	members, err := relations(unwrapped(raw))
-	if err != nil {
-		return nil, err
-	}
-	related := &right.Related
-	// An expanded relation that cannot be decoded is read separately.
-	if assignments, came := members["assignments"]; came {
-		related.Assignments, related.AssignmentsErr = decodeAll(assignments, assignment)
+// usageRightType reads usage rights and their expanded relations. A relation that cannot be read is read separately.
+var usageRightType = decode.TypeOf(
+	decode.Relation[licensing.UsageRight]{Name: "assignments", Read: func(d *decode.Decoder, right *licensing.UsageRight) bool {
+		related := &right.Related
+		related.Assignments, related.AssignmentsErr = expandedList(d, assignmentType.Read)
 		related.HasAssignments = related.AssignmentsErr == nil
-	}
-	if allotments, came := members["allotments"]; came {
-		related.Allotments, related.AllotmentsErr = decodeAll(allotments, expandedEntity[licensing.Allotment])
+		return related.HasAssignments
+	}, Drop: func(right *licensing.UsageRight) {
+		right.Related.Assignments, right.Related.HasAssignments = nil, false
+	}},
+	decode.Relation[licensing.UsageRight]{Name: "allotments", Read: func(d *decode.Decoder, right *licensing.UsageRight) bool {
+		related := &right.Related
+		related.Allotments, related.AllotmentsErr = expandedList(d, allotmentType.ReadPartial)
 		related.HasAllotments = related.AllotmentsErr == nil
-	}
-	return right, nil
-}
+		return related.HasAllotments
+	}, Drop: func(right *licensing.UsageRight) { right.Related.Allotments, right.Related.HasAllotments = nil, false }},
+)
 
 // propertiesOfRight returns the value of $select, without relations.
 func propertiesOfRight(properties []string) string {

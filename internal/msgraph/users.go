@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -30,7 +31,7 @@ func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstrea
 	if q.Filter.Unlicensed {
 		unlicensed = "assignedLicenses/$count eq 0"
 	}
-	listDirectory(b, usersEndpoint, "/users", q, ask.Properties, allOf(licensed, unlicensed),
+	listDirectory(b, userType, usersEndpoint, "/users", q, ask.Properties, allOf(licensed, unlicensed),
 		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
 			return u.DisplayName, u.AssignedLicenses
 		}, found)
@@ -40,7 +41,7 @@ func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstrea
 // both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
 // Microsoft Graph documentation. Filters that Microsoft Graph does not support in one query are applied here, using the
 // objects' names and licenses; such a list has no count.
-func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, properties []string, condition string,
+func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q upstream.Query, properties []string, condition string,
 	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(upstream.Page[*T], error)) {
 	var sku, prefix, failing string
 	whole := slices.Clone(properties)
@@ -76,7 +77,7 @@ func listDirectory[T any](b *Batch, endpoint, path string, q upstream.Query, pro
 				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}
 		}
 	}
-	page(b, q, r, decode[T], func(p upstream.Page[*T], err error) {
+	page(b, q, r, t.Read, func(p upstream.Page[*T], err error) {
 		if filter := filterIn(r.url); failing != "" || filter != "" && sku != "" && !strings.Contains(filter, "assignedLicenses/any") {
 			p.Count = nil
 			p.Items = slices.DeleteFunc(p.Items, func(item *T) bool {
@@ -107,7 +108,7 @@ func counts(link string) bool {
 
 // me adds a read of the signed-in user. It is an error for an application. Permission: User.Read.
 func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)) {
-	r := one(get(meEndpoint, "/me?"+query("$select", selected(ask.Properties))), found)
+	r := entity(get(meEndpoint, "/me?"+query("$select", selected(ask.Properties))), userType.Read, found)
 	if !b.operation.personal {
 		r.known = &upstream.InputError{Message: "`me` requires a signed-in user: authentication is off, or the caller is an application. Use `user`"}
 	}
@@ -149,14 +150,14 @@ func user(id string, properties []string, found func(*licensing.User, error)) *r
 	if strings.HasPrefix(id, "$") { // such names require the key in parentheses (Microsoft Graph, "Get a user")
 		path = "/users('" + url.PathEscape(strings.ReplaceAll(id, "'", "''")) + "')"
 	}
-	return one(get(userEndpoint, at(path, "$select", selected(properties))), found)
+	return entity(get(userEndpoint, at(path, "$select", selected(properties))), userType.Read, found)
 }
 
 // usersWhere adds reads of users by a property that has one of the values.
 func (b *Batch) usersWhere(property string, values, properties []string, key func(*licensing.User) string, found func(string, *licensing.User, error)) {
 	for chunk := range slices.Chunk(values, inValues) {
 		r := get(usersEndpoint, at("/users", "$filter", in(property, chunk), "$select", selected(properties)))
-		b.add(all(r, decode[licensing.User], func(users []*licensing.User, err error) {
+		b.add(all(r, userType.Read, func(users []*licensing.User, err error) {
 			if err != nil {
 				for _, value := range chunk {
 					found(value, nil, err)
@@ -169,3 +170,6 @@ func (b *Batch) usersWhere(property string, values, properties []string, key fun
 		}))
 	}
 }
+
+// userType reads users.
+var userType = decode.TypeOf[licensing.User]()

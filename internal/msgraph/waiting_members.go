@@ -1,8 +1,7 @@
 package msgraph
 
 import (
-	"encoding/json"
-
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
@@ -25,7 +24,7 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 	r := b.operation.expanding(waitingMembersOfAllotmentEndpoint, ask.Relations, func(expand string) string {
 		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
 	})
-	page(b, q, r, waitingMember, func(p upstream.Page[*licensing.WaitingMember], err error) {
+	page(b, q, r, waitingMemberType.Read, func(p upstream.Page[*licensing.WaitingMember], err error) {
 		complete(b, p.Items, err, ask.Relations, relationReads.waitingMember, func(items []*licensing.WaitingMember, err error) {
 			p.Items = items
 			found(p, err)
@@ -55,24 +54,17 @@ func (b *Batch) waitingMembersOf(h holders, id string, expand []string, allotmen
 		return at(h.below(id, "waitingMembers"), "$expand", expand)
 	})
 	b.operation.optional(h, r)
-	b.add(all(r, waitingMember, func(members []*licensing.WaitingMember, err error) {
+	b.add(all(r, waitingMemberType.Read, func(members []*licensing.WaitingMember, err error) {
 		complete(b, members, err, expand, relationReads.waitingMember, func(members []*licensing.WaitingMember, err error) { found(id, members, err) })
 	}))
 }
 
-// waitingMember decodes a waiting member and its expanded relations.
-func waitingMember(raw json.RawMessage) (*licensing.WaitingMember, error) {
-	w, err := decode[licensing.WaitingMember](raw)
-	if err != nil {
-		return nil, err
-	}
-	w.Related, err = assignmentRelated(raw)
-	return w, err
-}
+// waitingMemberType reads waiting members and their expanded relations.
+var waitingMemberType = decode.TypeOf(assignmentRelations(func(w *licensing.WaitingMember) *licensing.AssignmentRelated { return &w.Related })...)
 
-// assigneeWhoWaits decodes the assignee of a waiting member.
-func assigneeWhoWaits(raw json.RawMessage) (*licensing.Reference, error) {
-	w, err := waitingMember(raw)
+// assigneeWhoWaits reads the assignee of a waiting member.
+func assigneeWhoWaits(d *decode.Decoder) (*licensing.Reference, error) {
+	w, err := waitingMemberType.Read(d)
 	if err == nil && !w.Related.HasAssignedTo {
 		err = errNotExpanded
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/outbound"
 	"licensegraph/internal/upstream"
@@ -185,12 +186,19 @@ func (c *change) confirmed(a *answer) bool {
 	if want.silent {
 		return nothing(a.body)
 	}
-	var object struct {
+	type assignment struct {
 		ID       string            `json:"id"`
 		Disabled []json.RawMessage `json:"disabledServicePlanIds"`
 	}
-	if nothing(a.body) || json.Unmarshal(unwrapped(a.body), &object) != nil {
+	var object struct {
+		assignment
+		Value *assignment `json:"value"` // an envelope
+	}
+	if nothing(a.body) || json.Unmarshal(a.body, &object) != nil {
 		return false
+	}
+	if object.ID == "" && object.Value != nil {
+		object.assignment = *object.Value
 	}
 	if object.ID == "" {
 		return want.partial && object.Disabled != nil
@@ -304,7 +312,7 @@ func requestID(header http.Header) string {
 
 // assignmentIn returns the assignment in a response; nil if there is none with an ID.
 func assignmentIn(body []byte) *licensing.Assignment {
-	a, err := decode[licensing.Assignment](body)
+	a, err := assignmentType.Read(decode.New(body))
 	if err != nil {
 		return nil
 	}

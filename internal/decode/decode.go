@@ -1,0 +1,281 @@
+// Package decode reads the JSON responses of Microsoft Graph into structs, each response in one pass. An invalid
+// property costs that property, not its object.
+package decode
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"licensegraph/internal/licensing"
+)
+
+var (
+	// ErrSyntax is the error of a text that is not JSON.
+	ErrSyntax = errors.New("the response is not JSON")
+	// ErrNull is the error of null, or of nothing, in place of an object.
+	ErrNull = errors.New("unexpected null")
+	// ErrTooLarge is the error of a response with more than [maxValues] values, or a list with too many elements.
+	ErrTooLarge = errors.New("response too large")
+)
+
+// maxValues is the maximum number of objects and list elements in a response. A real one has more than 30 bytes each.
+const maxValues = 1 << 20
+
+// Decoder reads one JSON text. After an error of syntax or size, nothing more is read.
+type Decoder struct {
+	in   *jsontext.Decoder
+	text string // decoded texts are substrings of it
+	err  error
+	read *int // values so far
+
+	slabs   map[*table]*slab
+	texts   values[string]
+	guids   values[licensing.GUID]
+	bools   values[bool]
+	numbers values[int32]
+	times   values[time.Time]
+	dates   values[licensing.Date]
+
+	loaded map[loadedKey]map[string]bool
+	lists  []reflect.Value // elements of the lists that are being read
+}
+
+// New returns a decoder of a text. The decoded values do not refer to body. Invalid UTF-8 is replaced, and the last of
+// duplicate names counts, as in encoding/json.
+func New(body []byte) *Decoder { return newDecoder(body, string(body)) }
+
+func newDecoder(body []byte, text string) *Decoder {
+	return &Decoder{
+		in:   jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
+		text: text, read: new(int),
+		slabs: map[*table]*slab{},
+	}
+}
+
+// Err returns the error of syntax or size; nil if there is none so far.
+func (d *Decoder) Err() error { return d.err }
+
+// End returns an error if anything follows what was read.
+func (d *Decoder) End() error {
+	if d.err == nil {
+		if _, err := d.in.ReadToken(); err != io.EOF {
+			d.fail(err)
+		}
+	}
+	return d.err
+}
+
+// fail records the first error.
+func (d *Decoder) fail(err error) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %v", ErrSyntax, err)
+	}
+}
+
+// count counts a value.
+func (d *Decoder) count() {
+	if *d.read++; *d.read > maxValues && d.err == nil {
+		d.err = ErrTooLarge
+	}
+}
+
+// Peek returns the kind of the next value or delimiter: '{', '}', '[', ']', '"', '0', 't', 'f' or 'n'; 0 at the end and
+// after an error.
+func (d *Decoder) Peek() jsontext.Kind {
+	if d.err != nil {
+		return 0
+	}
+	kind := d.in.PeekKind()
+	if kind == 0 { // the error comes with the value
+		if _, err := d.in.ReadToken(); err != io.EOF {
+			d.fail(err)
+		}
+	}
+	return kind
+}
+
+// Raw reads the next value. It refers to the decoder's text.
+func (d *Decoder) Raw() []byte {
+	if d.err != nil {
+		return nil
+	}
+	raw, err := d.in.ReadValue()
+	if err != nil {
+		d.fail(err)
+		return nil
+	}
+	return raw
+}
+
+// Skip skips the next value.
+func (d *Decoder) Skip() {
+	if d.err == nil {
+		if err := d.in.SkipValue(); err != nil {
+			d.fail(err)
+		}
+	}
+}
+
+// delimiter reads a delimiter that was peeked.
+func (d *Decoder) delimiter() {
+	if _, err := d.in.ReadToken(); err != nil {
+		d.fail(err)
+	}
+}
+
+// Text reads a string; false if the next value, which is skipped, is another.
+func (d *Decoder) Text() (text string, ok bool) {
+	if d.Peek() != '"' {
+		d.Skip()
+		return "", false
+	}
+	raw := d.Raw()
+	return d.unquoted(raw), d.err == nil
+}
+
+// unquoted returns the content of the string that was read last.
+func (d *Decoder) unquoted(raw []byte) string {
+	if d.err != nil {
+		return ""
+	}
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		end := int(d.in.InputOffset())
+		return d.text[end-len(raw)+1 : end-1]
+	}
+	text, _ := jsontext.AppendUnquote(nil, raw) // the error is invalid UTF-8, which is replaced
+	return string(text)
+}
+
+// Int reads an integer; nil for null. False if the next value, which is skipped, is another.
+func (d *Decoder) Int() (n *int, ok bool) {
+	switch d.Peek() {
+	case 'n':
+		d.Skip()
+		return nil, true
+	case '0':
+		value, err := strconv.Atoi(string(d.Raw()))
+		return &value, err == nil
+	}
+	d.Skip()
+	return nil, false
+}
+
+// Scalar reads a text, a number or a boolean as text. Another value is skipped.
+func (d *Decoder) Scalar() string {
+	switch d.Peek() {
+	case '"':
+		text, _ := d.Text()
+		return text
+	case '0', 't', 'f':
+		return string(d.Raw())
+	}
+	d.Skip()
+	return ""
+}
+
+// Members calls a function with the name of each member of an object. It must read or skip the value. False if the next
+// value, which is skipped, is not an object.
+func (d *Decoder) Members(member func(name string)) (ok bool) {
+	if d.Peek() != '{' {
+		d.Skip()
+		return false
+	}
+	d.delimiter()
+	for d.Peek() == '"' {
+		member(d.unquoted(d.Raw()))
+	}
+	d.end()
+	return d.err == nil
+}
+
+// Elements calls a function for each element of an array. It must read or skip the value. False if the next value, which
+// is skipped, is not an array.
+func (d *Decoder) Elements(element func()) (ok bool) {
+	if d.Peek() != '[' {
+		d.Skip()
+		return false
+	}
+	d.delimiter()
+	for kind := d.Peek(); kind != ']' && kind != 0; kind = d.Peek() {
+		d.count()
+		element()
+	}
+	d.end()
+	return d.err == nil
+}
+
+// end reads the end of an object or array.
+func (d *Decoder) end() {
+	if d.err == nil {
+		d.delimiter()
+	}
+}
+
+// loadedKey is a set of properties of a type.
+type loadedKey struct {
+	table *table
+	mask  uint64
+}
+
+// properties returns the names of the properties that are set in the mask. Objects with the same share one map.
+func (d *Decoder) properties(t *table, mask uint64) map[string]bool {
+	key := loadedKey{t, mask}
+	names := d.loaded[key]
+	if names == nil {
+		names = map[string]bool{}
+		for i, f := range t.fields {
+			if mask&(1<<i) != 0 && f.name[0] != '@' {
+				names[f.name] = true
+			}
+		}
+		if d.loaded == nil {
+			d.loaded = map[loadedKey]map[string]bool{}
+		}
+		d.loaded[key] = names
+	}
+	return names
+}
+
+// slab is memory for objects of a type.
+type slab struct {
+	objects reflect.Value
+	used    int
+}
+
+// maxSlab is the maximum number of objects in a slab.
+const maxSlab = 64
+
+// object returns a new object of a type.
+func (d *Decoder) object(t *table) reflect.Value {
+	s := d.slabs[t]
+	if s == nil {
+		s = &slab{objects: reflect.MakeSlice(reflect.SliceOf(t.of), 1, 1)}
+		d.slabs[t] = s
+	}
+	if s.used == s.objects.Len() {
+		n := min(2*s.used, maxSlab)
+		s.objects, s.used = reflect.MakeSlice(reflect.SliceOf(t.of), n, n), 0
+	}
+	s.used++
+	return s.objects.Index(s.used - 1)
+}
+
+// values is memory for values that are pointed to.
+type values[V any] []V
+
+// pointer returns a pointer to a copy of the value.
+func (s *values[V]) pointer(value V) *V {
+	if len(*s) == cap(*s) {
+		*s = make([]V, 0, min(max(1, 2*cap(*s)), maxSlab))
+	}
+	*s = append(*s, value)
+	return &(*s)[len(*s)-1]
+}

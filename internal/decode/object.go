@@ -1,0 +1,161 @@
+package decode
+
+import (
+	"cmp"
+	"errors"
+	"reflect"
+	"strings"
+
+	"licensegraph/internal/upstream"
+)
+
+// Type reads the objects of a struct: its JSON tags are the names of the properties. A property with an invalid value
+// has its zero value, a list its valid elements, and an entry in the struct's [upstream.Unread].
+type Type[T any] struct{ table *table }
+
+// Relation is a relation that can be expanded in an object.
+type Relation[T any] struct {
+	Name string
+	// Read reads or skips the value. It returns false if the relation is to be read separately.
+	Read func(*Decoder, *T) bool
+	// Drop removes a relation that continues on another page.
+	Drop func(*T)
+}
+
+// TypeOf returns the type of a struct and its relations.
+func TypeOf[T any](relations ...Relation[T]) Type[T] {
+	t := newTable(reflect.TypeFor[T]())
+	for _, r := range relations {
+		t.add(field{
+			name: r.Name, at: -1,
+			relation: func(d *Decoder, object any) bool { return r.Read(d, object.(*T)) },
+			drop:     func(object any) { r.Drop(object.(*T)) },
+		})
+	}
+	return Type[T]{t}
+}
+
+// Object is the [Type] of any struct.
+type Object interface{ tableOf() *table }
+
+func (t Type[T]) tableOf() *table { return t.table }
+
+// Read reads an object, with or without a {"value":…} envelope: the reference has examples of both. It returns [ErrNull]
+// for null. An invalid ID is an error.
+func (t Type[T]) Read(d *Decoder) (*T, error) {
+	object, _, err := d.entity(t.table)
+	if err != nil {
+		return nil, err
+	}
+	return object.(*T), nil
+}
+
+// ReadPartial reads an object as Read does, and the names of its properties.
+func (t Type[T]) ReadPartial(d *Decoder) (*upstream.Partial[*T], error) {
+	object, s, err := d.entity(t.table)
+	if err != nil {
+		return nil, err
+	}
+	return &upstream.Partial[*T]{Object: object.(*T), Properties: d.properties(t.table, s.mask), Bare: !s.hasValue}, nil
+}
+
+// ReadOneOf reads an object whose type depends on the text of a property, or on fallback where that is missing. It
+// returns the text too. See [Type.ReadPartial].
+func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) Object) (p upstream.Partial[any], text string, err error) {
+	start := d.in.InputOffset()
+	if err := d.begin(); err != nil {
+		return p, "", err
+	}
+	name := ""
+	if d.Peek() == '"' {
+		if name = d.unquoted(d.Raw()); name == property {
+			name = ""
+			text, _ = d.Text()
+		}
+	}
+	t := typeOf(cmp.Or(text, fallback)).tableOf()
+	s := state{watch: property}
+	object, err := d.rest(t, &s, name)
+	if s.watched != "" && s.watched != text { // it is not the first member
+		again := d.below(d.text[start:d.in.InputOffset()])
+		t, text, s = typeOf(s.watched).tableOf(), s.watched, state{}
+		if err := again.begin(); err != nil {
+			return p, "", err
+		}
+		object, err = again.rest(t, &s, "")
+	}
+	switch {
+	case err != nil:
+		return p, "", err
+	case s.enveloped(t):
+		return ReadOneOf(d.below(s.wrapped), property, fallback, typeOf)
+	}
+	return upstream.Partial[any]{Object: object, Properties: d.properties(t, s.mask), Bare: !s.hasValue}, text, nil
+}
+
+// below returns a decoder of a part of the text that was skipped.
+func (d *Decoder) below(text string) *Decoder {
+	text = strings.Trim(text, ",: \t\r\n")
+	below := newDecoder([]byte(text), text)
+	below.read = d.read
+	return below
+}
+
+// entity reads an object that may be in an envelope.
+func (d *Decoder) entity(t *table) (object any, s state, err error) {
+	if err := d.begin(); err != nil {
+		return nil, s, err
+	}
+	object, err = d.rest(t, &s, "")
+	if err == nil && s.enveloped(t) {
+		return d.below(s.wrapped).entity(t)
+	}
+	return object, s, err
+}
+
+// begin reads the beginning of an object. It skips another value.
+func (d *Decoder) begin() error {
+	switch d.Peek() {
+	case '{':
+		d.count()
+		d.delimiter()
+		return d.err
+	case 'n':
+		d.Skip()
+	case 0:
+	default:
+		d.Skip()
+		if d.err == nil {
+			return errors.New("not an object")
+		}
+	}
+	if d.err != nil {
+		return d.err
+	}
+	return ErrNull
+}
+
+// rest reads an object whose beginning was read.
+func (d *Decoder) rest(t *table, s *state, name string) (any, error) {
+	object := d.object(t)
+	t.members(d, object, s, name)
+	if err := t.finish(d, object, s); err != nil {
+		return nil, err
+	}
+	if s.enveloped(t) {
+		return nil, nil
+	}
+	if t.id >= 0 && object.Field(t.fields[t.id].at).Len() == 0 {
+		return nil, errMissingID
+	}
+	read := object.Addr().Interface()
+	if ids, ok := read.(interface{ FoldIDs() }); ok {
+		ids.FoldIDs()
+	}
+	return read, nil
+}
+
+// enveloped reports whether the object is the content of a member value.
+func (s *state) enveloped(t *table) bool {
+	return s.wrapped != "" && (t.id < 0 || s.mask&(1<<t.id) == 0)
+}
