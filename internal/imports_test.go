@@ -109,7 +109,7 @@ func TestLicensingStandsAlone(t *testing.T) {
 func TestOnlyLoadersReadUpstream(t *testing.T) {
 	t.Parallel()
 	for _, line := range goList(t, "-deps", "./graph", "./loaders") {
-		if line == "licensegraph/internal/emulator" || line == "licensegraph/server" {
+		if strings.HasPrefix(line, "licensegraph/internal/emulator") || line == "licensegraph/server" {
 			t.Errorf("they depend on %s", line)
 		}
 	}

@@ -179,8 +179,8 @@ func TestContractPermissions(t *testing.T) {
 		if strings.Join(r.Basic, " ") != basic {
 			t.Errorf("%s reads basic properties with %v, want %q", r.Label, r.Basic, basic)
 		}
-		if (r.Also != nil) != strings.HasSuffix(r.Label, "/membersWithLicenseErrors") {
-			t.Errorf("%s needs %v besides", r.Label, r.Also)
+		if (r.also != nil) != strings.HasSuffix(r.Label, "/membersWithLicenseErrors") {
+			t.Errorf("%s needs %v besides", r.Label, r.also)
 		}
 	}
 	for _, r := range routes {
@@ -204,10 +204,10 @@ func TestContractPermissions(t *testing.T) {
 			}
 		}
 		delegated["me"] = delegated["users"]
-		if diff := cmp.Diff(set(application[r.segments[0]]), set(r.List)); diff != "" {
+		if diff := cmp.Diff(set(application[r.segments[0]]), set(r.list)); diff != "" {
 			t.Errorf("%s, application, on the list (-want +got):\n%s", r.Label, diff)
 		}
-		if diff := cmp.Diff(set(delegated[r.segments[0]]), set(r.ListScopes)); diff != "" {
+		if diff := cmp.Diff(set(delegated[r.segments[0]]), set(r.listScopes)); diff != "" {
 			t.Errorf("%s, delegated, on the list (-want +got):\n%s", r.Label, diff)
 		}
 	}
@@ -221,7 +221,7 @@ func TestConsentIsEnough(t *testing.T) {
 	t.Parallel()
 	for i := range routes {
 		who := &identity{user: "someone", scopes: access.DefaultScopes}
-		if r := &routes[i]; r.Scopes != nil && !who.has(r.Scopes) && !slices.Equal(r.Scopes, r.ListScopes) {
+		if r := &routes[i]; r.Scopes != nil && !who.has(r.Scopes) && !slices.Equal(r.Scopes, r.listScopes) {
 			t.Errorf("%s needs one of %s", r.Label, r.Scopes)
 		}
 	}

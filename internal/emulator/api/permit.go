@@ -60,10 +60,10 @@ func (e *Endpoints) needs(c *call) access.Clearance {
 // permit checks the permissions of the caller: the roles of an application, or the scopes and the clearance of a
 // person.
 func (e *Endpoints) permit(c *call) *wire.Problem {
-	needed, list := c.route.App, c.route.List
+	needed, list := c.route.App, c.route.list
 	person := c.who.user != ""
 	if person {
-		needed, list = c.route.Scopes, c.route.ListScopes
+		needed, list = c.route.Scopes, c.route.listScopes
 	}
 	if c.route.Cloud {
 		switch c.Variants.Permissions {
@@ -79,7 +79,7 @@ func (e *Endpoints) permit(c *call) *wire.Problem {
 	if person && !e.own(c) {
 		needed = without(needed, ownScopes)
 	}
-	allowed := needed == nil || c.who.has(needed) && (c.route.Also == nil || c.who.has(c.route.Also)) || c.route.Me && !person
+	allowed := needed == nil || c.who.has(needed) && (c.route.also == nil || c.who.has(c.route.also)) || c.route.Me && !person
 	if !allowed && c.who.has(c.route.Basic) {
 		allowed, c.basic = true, true
 	}

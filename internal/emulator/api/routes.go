@@ -15,24 +15,23 @@ import (
 // Route is an endpoint.
 type Route struct {
 	Method   string
-	Template string
-	handler  func(*Endpoints, *call) (any, *wire.Problem)
-	Cloud    bool // a cloudLicensing resource: under beta only
-	Me       bool // needs a signed-in person
-	App      []string
-	Scopes   []string
-	Also     []string // needed besides, of applications and persons
-	Basic    []string // read basic properties alone
-	// list and listScopes are what Microsoft's list of permissions has in place of app
-	// and scopes. It knows nothing but roots.
-	List, ListScopes []string
-	There            func(*settings.Variants) bool // nil: always
-	writes           bool                          // changes the tenant
-	clearance        access.Clearance              // of a person who writes; 0 = assignsLicenses
-	units            int                           // base cost by "Microsoft Graph service-specific throttling limits"
+	Template string                        // of the path after the version
+	Label    string                        // both
+	Cloud    bool                          // a cloudLicensing resource: under beta only
+	Me       bool                          // requires a signed-in person
+	App      []string                      // permissions of applications, one of which is required
+	Scopes   []string                      // the same of persons
+	Basic    []string                      // permissions that read basic properties alone
+	There    func(*settings.Variants) bool // whether the endpoint exists; nil = always
 
-	Label    string
-	segments []string
+	also []string // permissions of which one is required besides, of applications and persons
+	// list and listScopes are App and Scopes in Microsoft's list of permissions, which has no more than roots.
+	list, listScopes []string
+	writes           bool             // changes the tenant
+	clearance        access.Clearance // of a person who writes; 0 = AssignsLicenses
+	units            int              // base cost by "Microsoft Graph service-specific throttling limits"
+	handler          func(*Endpoints, *call) (any, *wire.Problem)
+	segments         []string // of the template
 }
 
 const batchLabel = "POST /$batch"
@@ -287,7 +286,7 @@ func init() { // Not a literal: $batch leads back here.
 			{Method: get, Template: "/groups/{id}", handler: (*Endpoints).getGroup, App: readGroups, Scopes: readGroups, Basic: basicGroups},
 			{Method: get, Template: "/groups/{id}/members", handler: (*Endpoints).listMembers, App: readMembers, Scopes: readMembers, units: 3},
 			{Method: get, Template: "/groups/{id}/members/$count", handler: (*Endpoints).countMembers, App: readMembers, Scopes: readMembers, units: 3},
-			{Method: get, Template: "/groups/{id}/membersWithLicenseErrors", handler: (*Endpoints).listMembersWithErrors, App: readGroups, Scopes: readGroups, Also: readUsers},
+			{Method: get, Template: "/groups/{id}/membersWithLicenseErrors", handler: (*Endpoints).listMembersWithErrors, App: readGroups, Scopes: readGroups, also: readUsers},
 			{Method: get, Template: "/subscribedSkus", handler: (*Endpoints).listSkus, App: readSkus, Scopes: readSkus, units: 3},
 			{Method: get, Template: "/subscribedSkus/{id}", handler: (*Endpoints).getSku, App: readSkus, Scopes: readSkus},
 			{Method: post, Template: "/users/{id}/assignLicense", handler: (*Endpoints).assignUserLicense, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
@@ -304,7 +303,7 @@ func init() { // Not a literal: $batch leads back here.
 		r.Label = r.Method + " " + r.Template
 		r.segments = strings.Split(r.Template[1:], "/")
 		if r.Cloud {
-			r.List, r.ListScopes = permissionsListed(r.Template, r.Method)
+			r.list, r.listScopes = permissionsListed(r.Template, r.Method)
 		}
 		r.writes = r.Method != get && r.Template != "/$batch" && r.Template != "/directoryObjects/getByIds"
 	}

@@ -196,7 +196,7 @@ func (v *Variants) UnmarshalJSON(raw []byte) error {
 	if err := Decode(&fresh, "", raw); err != nil {
 		return err
 	}
-	if err := fresh.Validate(); err != nil {
+	if err := validate(&fresh, ""); err != nil {
 		return err
 	}
 	*v = fresh
@@ -219,17 +219,15 @@ func (v *Variants) Set(text string) error {
 	if err := SetText(&fresh, "", strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
 		return err
 	}
-	if err := fresh.Validate(); err != nil {
+	if err := validate(&fresh, ""); err != nil {
 		return err
 	}
 	*v = fresh
 	return nil
 }
 
-// Validate returns an error about the first wrong variant: a text that is no value of its variant, a share that
+// validate returns an error about the first wrong variant: a text that is no value of its variant, a share that
 // is not between 0 and 1, a negative number or time.
-func (v Variants) Validate() error { return validate(&v, "") }
-
 func validate(v any, path string) error {
 	for name, field := range Fields(v) {
 		name = join(path, name)
