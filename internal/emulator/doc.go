@@ -14,7 +14,7 @@
 // of a group and of oneself, as far as pages document them, with the relations
 // between them; and the writes: assignments can be made, changed and deleted,
 // and a person's be processed again. People, groups and members can be made,
-// changed and deleted, and delta queries tell what changed, because licenses
+// changed and deleted, and delta queries return what changed, because licenses
 // follow from them. At the root is a page that lists it all.
 //
 // # Signing in
@@ -22,23 +22,22 @@
 // Under /{tenant} there is what libraries sign in with: the token endpoint with
 // client credentials (a secret, a certificate or a federated credential),
 // authorization codes with PKCE, device codes, passwords, refresh tokens, and on
-// behalf of a person; the page where people sign in, which lets one choose who to
-// be; and the discovery documents. [SignIn] says which credentials there are
+// behalf of a person; the page where people sign in, which offers people to sign in
+// as; and the discovery documents. [SignIn] has the credentials
 // beside the secret. Tokens are real: signed with keys that can be rotated, with
 // an audience, an end that differs from token to token, and roles or scopes, and
 // all of it checked. What an application may do for a person is what both may:
 // some people have a directory role, see [Emulator.PersonInRole].
 // [Emulator.UserToken] and [Emulator.DelegatedToken] are what signing in ends in.
 // Libraries want HTTPS: see [StartTLS] and [ServerCertificate]. A proxy on the
-// same machine may say with X-Forwarded-Proto and X-Forwarded-Host how clients
-// see it.
+// same machine can send its address in X-Forwarded-Proto and X-Forwarded-Host.
 //
 // # What it refuses
 //
-// It is never kinder than the service, so that what works here works there.
+// It never accepts more than the service, so that what works here works there.
 // Query options that a reference page does not list are refused, not ignored;
 // so are properties and filters that do not exist, pages that are too large,
-// the sixteenth value of an in, links that somebody edited, and
+// the sixteenth value of an in, edited links, and
 // calls without the permission that they need. Where the documentation leaves
 // more than one reading, the strictest is the default and [Variants] has the
 // others. It serves no other navigation between directory objects. It throttles as the service does, at the published limits, see [Throttling]; it
@@ -89,15 +88,23 @@
 //   - Workplace Analytics (WORKPLACE_ANALYTICS) is a trial near its end.
 //   - One in a hundred has a product from a group that was deleted since: its
 //     id leads nowhere.
-//   - One in a hundred has a disabled account that still holds a license.
+//   - One in a hundred has a disabled account that still has a license.
 //   - Some have Microsoft 365 E3 twice, directly and through a group.
 //   - One group licenses two products at once, and ten license none.
-//   - One group licenses Copilot and gets it for nobody: its usage right is of
+//   - One group licenses Copilot and gets it for none of its members: its usage right is of
 //     the product that all its members have from elsewhere.
 //   - Some people have no license, and some are guests: they have no usage
 //     location either.
 //   - The units of Microsoft 365 E3 and F3 are split into two allotments each,
-//     and E5 has a second one that nobody draws on, for people alone.
+//     and E5 has a second one without assignments, for people alone.
 //   - People wait for Copilot, in a queue.
 //   - The units that devices have come from an allotment without a product.
+//
+// # Packages
+//
+// This package puts the parts together: package api answers as Graph, signin as
+// Entra, and control under /-/. They share package wire (one request and its
+// answer), store (the tenant, of package tenant, behind its lock), settings (the
+// variants), access (what tokens allow), fault, throttle and traffic, and know
+// nothing of each other.
 package emulator

@@ -23,7 +23,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Options say which tenant to build and what to keep while it runs.
+// Options are the options of [New].
 type Options struct {
 	Users    int              // people in the tenant; 0 = 500
 	Seed     uint64           // 0 = 1; the same seed gives the same tenant, byte for byte
@@ -31,8 +31,8 @@ type Options struct {
 	Variants Variants
 	SignIn   SignIn // how applications and people sign in
 	Record   bool   // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
-	// Control says who may steer the emulator under /-/: "" = programs on this
-	// machine, that is no web page; "open" = whoever reaches it; "off" = nobody.
+	// Control is the access to the endpoints under /-/: "" = from programs on this
+	// machine, but no web page; "open" = from any machine; "off" = none.
 	Control string
 	// State is a tenant to begin with, as [Emulator.Save] writes one, in place
 	// of one of so many Users. It is read again at each [Emulator.Reset].
@@ -132,8 +132,8 @@ func Open(opts Options) (*Emulator, error) {
 	return e, nil
 }
 
-// Reset brings the tenant back to its first state, and nobody is throttled any
-// more. Counts, faults, variants and the clock stay.
+// Reset brings the tenant back to its first state, and frees all
+// limits. Counts, faults, variants and the clock stay.
 func (e *Emulator) Reset() {
 	if e.state == nil {
 		e.replace(tenant.New(uint64(e.dice), e.users))
@@ -165,7 +165,7 @@ func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
 // UserToken is a token with which a person calls the application itself: its
 // audience is [Emulator.ClientID], and the scopes are those of the application.
 // The token endpoint takes it as the assertion of the on-behalf-of grant. Of a
-// [Server] its issuer is the one that the discovery document names.
+// [Server] its issuer is that of the discovery document.
 func (e *Emulator) UserToken(userID string, scopes ...string) string {
 	return e.entra.UserToken(signin.Login, userID, scopes)
 }
@@ -212,8 +212,8 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// PersonInRole is the object id of somebody with this directory role, or with none
-// where the role is "", and then no guest. It is "" where there is nobody. The roles are
+// PersonInRole is the object id of a person with this directory role, or of a member without one
+// where the role is "". It is "" where there is no such person. The roles are
 // Global Administrator, License Administrator, User Administrator, Directory Writers,
 // Directory Readers, Global Reader, Helpdesk Administrator, Groups Administrator,
 // Identity Governance Administrator and Guest Inviter.

@@ -9,14 +9,14 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Observe has every answer from now on told to a function after it was sent, but for those that a [Fault] has made or
+// Observe passes every answer from now on to a function after it was sent, except for those that a [Fault] has made or
 // changed. It is called before the first request.
 func (e *Emulator) Observe(observer func(exchange.Exchange)) {
 	e.observer = func(c *wire.Call, w http.ResponseWriter, r *http.Request, a *wire.Answer) {
 		if a.Faulty {
 			return
 		}
-		_ = http.NewResponseController(w).Flush() // Nobody waits for the observer.
+		_ = http.NewResponseController(w).Flush() // The client does not wait for the observer.
 		observer(e.exchange(c, w.Header(), r, a))
 	}
 }
@@ -35,8 +35,7 @@ func (e *Emulator) exchange(c *wire.Call, header http.Header, r *http.Request, a
 	return x
 }
 
-// reading says what the variants make of the points that the documentation
-// leaves open.
+// reading is the reading of the documentation by the variants.
 func reading(v *settings.Variants) exchange.Reading {
 	return exchange.Reading{
 		Wrapped:           v.WrapSingle,

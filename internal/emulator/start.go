@@ -75,7 +75,7 @@ func serve(t TB, e *Emulator, config *tls.Config) *Server {
 	return &Server{Emulator: e, URL: url}
 }
 
-// Client trusts the server. Whoever uses it closes its idle connections.
+// Client trusts the server. Its user closes its idle connections.
 func (s *Server) Client() *http.Client {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.Authority)

@@ -17,7 +17,7 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// lives says whether the answer's token lives as long as the service's do.
+// lives reports whether the answer's token lives as long as the service's do.
 func lives(r reply) bool {
 	seconds, _ := r.body["expires_in"].(float64)
 	return seconds >= 3599 && seconds < 5400 && seconds == r.body["ext_expires_in"]

@@ -122,7 +122,7 @@ func (e *Endpoints) listAllotments(c *call) (any, *wire.Problem) {
 	}), nil
 }
 
-// skuFits says which products satisfy a filter by skuId, all without one.
+// skuFits reports which products satisfy a filter by skuId. Without a filter all do.
 func (c *call) skuFits(f *odata.Filter) func(tenant.Sku) bool {
 	if f == nil {
 		return func(tenant.Sku) bool { return true }

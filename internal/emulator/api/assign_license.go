@@ -98,8 +98,8 @@ func (e *Endpoints) answerUser(c *call, i int32) object {
 	return o
 }
 
-// assignGroupLicense answers that it was accepted. What comes of it for the
-// members, their states tell.
+// assignGroupLicense answers that the change is accepted. Its result is in the states of the
+// members.
 func (e *Endpoints) assignGroupLicense(c *call) (any, *wire.Problem) {
 	change, p := e.readLicenseChange(c)
 	if p != nil {

@@ -52,8 +52,7 @@ func nestedAssignee(c *call, sel []string) *wire.Problem {
 	return checkAssignee(sel)
 }
 
-// checkAssignee refuses a $select of properties that nobody has to whom
-// something can be assigned.
+// checkAssignee refuses a $select of properties that no assignee has.
 func checkAssignee(sel []string) *wire.Problem {
 	if p := checkObjects(sel); p != nil {
 		return licensing.selecting("%s", p.Message)

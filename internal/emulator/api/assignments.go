@@ -93,7 +93,7 @@ func (e *Endpoints) expandAssignment(c *call, q *query, a *tenant.Assignment) ob
 	return o
 }
 
-// fits says whether the allotment of a satisfies the filter inside x.
+// fits reports whether the allotment of a satisfies the filter inside x.
 func (c *call) fits(x expansion, a *tenant.Assignment) bool {
 	return c.skuFits(x.Filter)(a.Sku())
 }

@@ -28,8 +28,7 @@ type outcome struct {
 	body   any // nil: none
 }
 
-// createAssignment makes an assignment. What the path says already, the body
-// does not say again.
+// createAssignment makes an assignment. The body does not repeat what is in the path.
 func (e *Endpoints) createAssignment(c *call) (any, *wire.Problem) {
 	t := c.tenant
 	required := []string{disabledPlans}
@@ -148,7 +147,7 @@ func (c *call) when() tenant.When {
 	return tenant.When{Now: c.Date, Delay: c.Variants.EffectDelay()}
 }
 
-// cloudRefusal is what a cloudLicensing resource says about a change that the
+// cloudRefusal is the error of a cloudLicensing resource for a change that the
 // tenant refuses.
 func cloudRefusal(r *tenant.Refusal) *wire.Problem {
 	status := http.StatusBadRequest
@@ -191,7 +190,7 @@ func jsonMembers(raw []byte, allowed []string) (map[string]json.RawMessage, *wir
 	return body, nil
 }
 
-// emptyBody refuses a body that says anything.
+// emptyBody refuses a body that is not empty.
 func (c *call) emptyBody() *wire.Problem {
 	if len(c.Body) == 0 {
 		return nil

@@ -73,16 +73,16 @@ func (w *identity) permissions() []string {
 	return w.roles
 }
 
-// has says whether the caller has one of the permissions.
+// has reports whether the caller has one of the permissions.
 func (w *identity) has(permissions []string) bool {
 	granted := w.permissions()
 	return slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(granted, p) })
 }
 
-// ended says whether a token for a client that understands claims challenges is no
-// longer good, and since when a new one has to be: because the person's sessions
-// were revoked, or the account is disabled or gone, the events of Microsoft Learn,
-// "Critical event evaluation". All other tokens stay good until they end.
+// ended reports whether a token for a client that understands claims challenges is no
+// longer good, and the time after which a new one has to be issued. The reasons are the events of Microsoft Learn,
+// "Critical event evaluation": the sessions of the person were revoked, or the account is disabled or deleted.
+// All other tokens stay good until they expire.
 func (e *Endpoints) ended(c *call, got *access.Claims) (since time.Time, ends bool) {
 	if got.Scopes == "" || got.Can == nil {
 		return since, false

@@ -47,7 +47,7 @@ type partAnswer struct {
 // rawPart is what stands in place of a body, by Variants.RawParts.
 const rawPart = `<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>`
 
-// batch answers 200 as soon as the batch can be read, whatever its parts do.
+// batch answers 200 when the batch can be read, also if parts fail.
 func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 	if c.Part {
 		return nil, wire.NotParsed(batchPrefix + "a batch cannot be part of a batch.")
@@ -191,7 +191,8 @@ func (p *part) check() *wire.Problem {
 	return nil
 }
 
-// circular takes away, again and again, the parts that wait for nobody.
+// circular reports whether parts depend on each other in a circle: it removes parts without dependencies until none is
+// left.
 func circular(parts []part) bool {
 	gone := make([]bool, len(parts))
 	for range parts {

@@ -6,9 +6,9 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// preflight answers the question that a browser asks before a page's request,
-// Fetch Standard, "CORS-preflight request". Graph lets all origins in: what
-// protects it is the token.
+// preflight answers the request of a browser before that of a page,
+// Fetch Standard, "CORS-preflight request". Graph allows all origins: the token
+// protects it.
 func preflight(c *wire.Call) (wire.Answer, bool) {
 	asked := c.Header.Get("Access-Control-Request-Method")
 	if c.Method != http.MethodOptions || c.Header.Get("Origin") == "" || asked == "" {

@@ -79,7 +79,7 @@ func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Pro
 	}
 	d := &deltaQuery{kind: kind}
 	d.Path, d.Query, d.All, d.After, d.Member = c.Version+"/"+c.Path, c.RawQuery, true, -1, -1
-	d.Until = c.tenant.LastChange() // What changes on the way is told in the next round.
+	d.Until = c.tenant.LastChange() // Later changes are in the next round.
 	for _, name := range []string{"$skiptoken", "$deltatoken"} {
 		token := values.Get(name)
 		if token == "" || token == "latest" {
@@ -147,7 +147,7 @@ func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Pro
 	return d, nil
 }
 
-// filter reads the one kind of filter that delta queries have, of ids.
+// filter reads a filter of ids, the only one of delta queries.
 func (d *deltaQuery) filter(f *odata.Filter) *wire.Problem {
 	if f.Op == odata.Or {
 		for _, kid := range f.Kids {
@@ -205,7 +205,7 @@ func (d *deltaQuery) everything(c *call) []object {
 	return items
 }
 
-// members puts a page of a group's members into o, and says whether there are
+// members adds a page of a group's members to o, and reports whether there are
 // more.
 func (d *deltaQuery) members(c *call, i int32, o object) bool {
 	list := []object{}
@@ -228,8 +228,8 @@ func reference(c *call, r holder) object {
 	return object{"@odata.type": "#microsoft.graph." + r.Kind.String(), "id": c.tenant.IDOf(r).String()}
 }
 
-// tracks says whether changes of a property are told. The relation members
-// comes along unless other properties are selected.
+// tracks reports whether the query includes changes of a property. It includes the relation members
+// unless other properties are selected.
 func (d *deltaQuery) tracks(property string) bool {
 	if d.sel == nil {
 		return property != "assignedLicenses"
@@ -284,7 +284,7 @@ func (d *deltaQuery) changes(c *call) []object {
 	return items
 }
 
-// concerns says whether a change is one of what is tracked.
+// concerns reports whether the query tracks a change.
 func (d *deltaQuery) concerns(one tenant.Change) bool {
 	switch one.What {
 	case tenant.LicensesChanged:

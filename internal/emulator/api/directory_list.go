@@ -114,8 +114,8 @@ func (r listRules) searchable(s *odata.Search) (p *wire.Problem) {
 	return p
 }
 
-// fitting is what a query's filter and search say of an item, both at once; nil
-// where there is neither.
+// fitting reports whether an item satisfies the filter and the search of a query; nil
+// when it has neither.
 func fitting[T any](q *query, from source[T], text func(property string) func(T) string) func(T) bool {
 	switch {
 	case q.filter == nil && q.search == nil:

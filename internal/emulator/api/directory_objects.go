@@ -75,13 +75,13 @@ func (e *Endpoints) getByIDs(c *call) (any, *wire.Problem) {
 	return object{"@odata.context": c.context(fragment("directoryObjects", q.sel)), "value": list}, nil
 }
 
-// readersOf are the permissions that read a kind of object.
+// readersOf are the permissions to read objects, by their kind.
 var readersOf = [...][]string{tenant.User: readUsers, tenant.GroupKind: readGroups, tenant.DeviceKind: readDevices, tenant.Principal: readPrincipals}
 
 // basicReadersOf read basic properties alone.
 var basicReadersOf = [...][]string{tenant.User: basicUsers, tenant.GroupKind: basicGroups, tenant.DeviceKind: nil, tenant.Principal: nil}
 
-// reads says whether the caller may read something of that kind beside its id.
+// reads reports whether the caller may read objects of a kind beyond their ids.
 func (c *call) reads(kind tenant.Kind) bool {
 	return c.who.has(readersOf[kind]) || c.who.has(basicReadersOf[kind])
 }

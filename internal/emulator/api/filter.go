@@ -19,7 +19,7 @@ const (
 	maxAdvanced    = 2048
 )
 
-// field says how a property can be filtered.
+// field is a property in filters.
 type field struct {
 	kind     odata.Kind
 	ops      string // operators, with blanks between; any:eq is an eq inside any, eq:null one with null
@@ -36,8 +36,8 @@ const (
 	advanced       // it has both
 )
 
-// rules say which filters an endpoint takes. The path of a member of a
-// collection is that of the collection, a slash and its name.
+// rules are the filters that an endpoint accepts. The path of a member of a
+// collection is the path of the collection, a slash and its name.
 type rules struct {
 	resource  string // as error texts have it
 	fields    map[string]field
@@ -46,17 +46,16 @@ type rules struct {
 	maxLength int      // of a text; 0 = any
 }
 
-// notAdvanced is what the service says when a filter needs more than the default
+// notAdvanced is the error for a filter that requires advanced
 // query capabilities.
 func notAdvanced(op odata.Op) error {
 	return fmt.Errorf("operator '%s' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. Refer to https://aka.ms/graph-docs/advanced-queries for more information", op)
 }
 
-// errInvalidClause is what the service says of an operator inside any that it
-// cannot read there.
+// errInvalidClause is the error for an operator that is not supported inside any.
 var errInvalidClause = errors.New("invalid filter clause")
 
-// check says what is wrong with f at an endpoint with these rules.
+// check returns an error when an endpoint with these rules does not accept f.
 func (r rules) check(f *odata.Filter, at level) error {
 	if r.or {
 		if err := complexity(f, at); err != nil {
@@ -250,7 +249,7 @@ func compile[T any](f *odata.Filter, from source[T]) func(T) bool {
 		if f.Op == odata.Not {
 			return func(x T) bool { return !kids[0](x) }
 		}
-		ends := f.Op == odata.Or // what one kid says ends the rest
+		ends := f.Op == odata.Or // one such result decides
 		return func(x T) bool {
 			for _, fits := range kids {
 				if fits(x) == ends {
@@ -281,9 +280,9 @@ func compileBody(f *odata.Filter, members []string) func(element) bool {
 	}})
 }
 
-// comparison is what a comparison says of a value. Texts are compared regardless
-// of case, as the directory does. Null is different from every value and has no
-// place among them.
+// comparison reports whether a value satisfies a comparison. Texts are compared without regard
+// to case, as in the directory. Null differs from every value and is neither
+// before nor after any.
 func comparison(f *odata.Filter) func(value) bool {
 	first := f.Values[0]
 	if first.Kind == odata.Null {
@@ -328,7 +327,7 @@ func comparison(f *odata.Filter) func(value) bool {
 	}
 }
 
-// ordered says whether an order, as of cmp.Compare, satisfies the operator.
+// ordered reports whether an order, as of cmp.Compare, satisfies the operator.
 func ordered(op odata.Op, order int) bool {
 	switch op {
 	case odata.Eq:

@@ -17,7 +17,7 @@ const maxBound = 20
 
 const membersBind = "members@odata.bind"
 
-// groupChange is what a request says about a group. What it does not name is
+// groupChange is what a request changes of a group. What it leaves out is
 // nil.
 type groupChange struct {
 	name, nickname, about *string
@@ -160,7 +160,7 @@ func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
 	return r, nil
 }
 
-// bindsDevices says whether the caller's permissions extend to devices as members.
+// bindsDevices reports whether the caller's permissions extend to devices as members.
 func (c *call) bindsDevices() bool {
 	if c.who.user != "" {
 		return c.who.has([]string{"Device.Read.All", "Directory.ReadWrite.All"})

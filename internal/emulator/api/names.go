@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// isPrincipalName holds the rules of Microsoft Learn, "Username policies", for what
-// is before the @ and how long all may be. The domain is another question.
+// isPrincipalName checks the rules of Microsoft Learn, "Username policies", for the part
+// before the @ and for the length. It does not check the domain.
 func isPrincipalName(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && domain != "" && len(local) <= 64 && len(domain) <= 48 && !strings.Contains(domain, "@") && !strings.HasSuffix(local, ".") &&
 		strings.Trim(local, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'.-_!#^~") == ""
 }
 
-// isNickname holds the rules for mailNickname, by "group resource type". Control
+// isNickname checks the rules for mailNickname, by "group resource type". Control
 // characters are refused as well.
 func isNickname(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`@()\[]";:<>,`, r) })
 }
 
-// isCountry says whether s is an officially assigned code of ISO 3166-1 alpha-2.
+// isCountry reports whether s is an officially assigned code of ISO 3166-1 alpha-2.
 func isCountry(s string) bool { return slices.Contains(countries, s) }
 
 var countries = strings.Fields(`

@@ -10,8 +10,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// What Microsoft Graph has and the tenant has not is not refused in Graph's words,
-// which would say that it does not exist. Names are those of the reference pages of
+// What Microsoft Graph has and the tenant has not is not refused with errors of Graph,
+// which mean that it does not exist. Names are those of the reference pages of
 // user, group, directoryObject and of the root of version 1.0 and beta.
 
 // notImplemented answers what Microsoft Graph has and the tenant has not.
@@ -115,8 +115,8 @@ const (
 	poolOwner    = "allotments/{id}/owner"
 )
 
-// listedElsewhere says what of a path of cloudLicensing only Microsoft's list of
-// permissions has, or "".
+// listedElsewhere names the part of a cloudLicensing path that only Microsoft's list of
+// permissions has, or is "".
 func listedElsewhere(method string, segments []string) string {
 	under := segments[slices.Index(segments, "cloudLicensing")+1:]
 	switch from := len(under) - 4; {
@@ -147,7 +147,7 @@ func otherCall(method string, segments []string) string {
 	return ""
 }
 
-// elsewhere says what of a path only Microsoft Graph has, or "".
+// elsewhere names the part of a path that only Microsoft Graph has, or is "".
 func elsewhere(segments []string) string {
 	at := func(i int) string {
 		if i < len(segments) {

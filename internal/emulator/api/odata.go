@@ -160,7 +160,7 @@ func cloudProblem(inner string) func(format string, args ...any) *wire.Problem {
 	}
 }
 
-// options reads the query of a call. Whatever the endpoint does not document
+// options reads the query of a call. An option that the endpoint does not document
 // is refused: the service may ignore it silently, which is worse.
 func (e *Endpoints) options(c *call, d dialect, allowed option) (*query, *wire.Problem) {
 	values, err := c.named(c.RawQuery)
@@ -215,7 +215,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		if strings.HasPrefix(name, "$") || optionNames[bare] != 0 || slices.Contains(otherOptions, bare) {
 			return wire.NotParsed("The query parameter '%s' is not supported.", name)
 		}
-		return nil // A custom option, which OData lets pass.
+		return nil // OData ignores custom options.
 	}
 	if len(values) > 1 {
 		return wire.NotParsed("Query option '%s' was specified more than once, but it must be specified at most once.", name)
@@ -282,7 +282,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 	return nil
 }
 
-// sentence is what an error says to whom it is answered.
+// sentence is the text of an error as a sentence.
 func sentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:] + "."

@@ -70,7 +70,7 @@ var (
 	writeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
 	writeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
 	writeCloud = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
-	// writeCloudTo are those of writeCloud that an assignee of each kind takes.
+	// writeCloudTo are those of writeCloud for an assignee of each kind.
 	writeCloudTo = map[tenant.Kind][]string{tenant.User: with(writeBoth, writeUser), tenant.GroupKind: with(writeBoth, writeGroup), tenant.DeviceKind: writeBoth}
 	writeBoth    = []string{"CloudLicensing.AssignLicenses.Organization", "Directory.ReadWrite.All"}
 	createGroup  = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
@@ -87,7 +87,7 @@ var (
 	changeDirectory = []string{"Directory.ReadWrite.All"}
 	changeUsers     = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
 	changePeople    = with(changeUsers, agentPermissions)
-	// Directory.ReadWrite.All deletes nobody and no group.
+	// Directory.ReadWrite.All deletes neither users nor groups.
 	deletePeople  = with([]string{"User.ReadWrite.All"}, agentPermissions)
 	deleteGroups  = []string{"Group.ReadWrite.All"}
 	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -159,8 +159,8 @@ func init() { // Not a literal: $batch leads back here.
 		return Route{Method: method, Template: template, handler: handler, App: app, Scopes: scopes,
 			Cloud: true, Me: strings.HasPrefix(template, "/me/")}
 	}
-	// listed is one that Microsoft's list of permissions alone has. It takes those of the
-	// list, whatever else Variants.Permissions says.
+	// listed is an endpoint that Microsoft's list of permissions alone has. It requires the permissions of the
+	// list with any value of Variants.Permissions.
 	listed := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem)) Route {
 		app, scopes := permissionsListed(template, method)
 		return cloud(method, template, handler, app, scopes)
@@ -179,7 +179,7 @@ func init() { // Not a literal: $batch leads back here.
 			cloud(http.MethodDelete, template, (*Endpoints).deleteAssignment, app, scopes),
 		}
 	}
-	// absent endpoints are there where a variant says so.
+	// absent endpoints exist when a variant switches them on.
 	absent := func(there func(*settings.Variants) bool, list ...Route) []Route {
 		for i := range list {
 			list[i].There = there
@@ -318,9 +318,9 @@ func IsLabel(s string) bool {
 	return slices.ContainsFunc(routes, func(r Route) bool { return r.Label == s })
 }
 
-// find sets the call's route, label and params. A path that another method
-// serves keeps that method's route, to be refused with 405, but not its label. What is
-// read and not there is 404, whatever else the path has.
+// find sets the route, label and parameters of the call. When only another method
+// has the path, the call gets the route of that method, to be refused with 405, but not its label. A GET
+// of an endpoint that does not exist is 404 in any case.
 func (e *Endpoints) find(c *call) {
 	segments, ok := segmentsOf(c.Path)
 	if !ok {

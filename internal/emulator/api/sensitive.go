@@ -8,15 +8,15 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// sensitive are the properties of a user that Microsoft Learn, "Who can perform
-// sensitive actions", guards. So is deletion.
+// sensitive are the properties of a user that are guarded by Microsoft Learn, "Who can perform
+// sensitive actions". Deletion is guarded as well.
 var sensitive = []string{"accountEnabled", "businessPhones", "mobilePhone", writeOnly, "userPrincipalName"}
 
-// mayGuard refuses what the caller may not do to a person, by the directory roles
-// of both. The properties are those to be written; none is deletion. People without
-// a role, and Directory Readers, are everybody's who may write people. To others it
-// takes a person with a higher role, and an application that may do all that this
-// one may: "Update user", "Delete user". Applications have no roles here.
+// mayGuard refuses sensitive actions on a person by the directory roles
+// of the caller and of the person. The properties are those to be written; nil is deletion. For people without
+// a role, and Directory Readers, the permission to write people is enough. For others the caller has to be
+// a person with a higher role, through an application with all permissions of that
+// person: "Update user", "Delete user". Applications have no roles here.
 func (e *Endpoints) mayGuard(c *call, i int32, properties []string) *wire.Problem {
 	guarded := properties == nil
 	for _, name := range properties {

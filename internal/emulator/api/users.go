@@ -61,8 +61,8 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 // agentTypeName is of the users that are agents, by "agentUser resource type".
 const agentTypeName = "microsoft.graph.agentUser"
 
-// typedAsAgent says so of a user that is an agent: where another type is expected, an
-// object of a derived one names its own.
+// typedAsAgent adds the type of a user that is an agent: where the base type is expected, an
+// object of a derived type names its type.
 func (c *call) typedAsAgent(o object, i int32) object {
 	if c.tenant.User(i).Agent() && !c.Variants.PlainAgents {
 		o["@odata.type"] = "#" + agentTypeName
@@ -101,8 +101,8 @@ func (c *call) assignmentStates(i int32) []object {
 	return list
 }
 
-// assignedPlans lists the plans that somebody can use, and after them those of
-// before: a client has to look at capabilityStatus.
+// assignedPlans lists the plans that a person can use, and after them former
+// ones: a client has to read capabilityStatus.
 func (c *call) assignedPlans(i int32) []object {
 	list := []object{}
 	seen := map[string]bool{}
@@ -125,8 +125,8 @@ func serviceOf(p *tenant.Plan) string {
 	return service
 }
 
-// eachPlan goes through the plans that somebody can use or could once, until
-// yield says no.
+// eachPlan yields the plans that a person can use, and former ones, until
+// yield returns false.
 func (c *call) eachPlan(i int32, yield func(p *tenant.Plan, status string, since time.Time) bool) {
 	some := func(s tenant.Sku, plans tenant.PlanSet, status string, since time.Time) bool {
 		all := c.tenant.Product(s).Plans
@@ -149,7 +149,7 @@ func (c *call) eachPlan(i int32, yield func(p *tenant.Plan, status string, since
 	}
 }
 
-// somePlan says whether some of somebody's assignedPlans fits.
+// somePlan reports whether one of the assignedPlans of a person fits.
 func (c *call) somePlan(i int32, fits func(p *tenant.Plan, status string) bool) bool {
 	found := false
 	c.eachPlan(i, func(p *tenant.Plan, status string, _ time.Time) bool {
@@ -290,7 +290,7 @@ func (c *call) byChoice(property string, fits func(int32) bool) func(int32) bool
 	}
 }
 
-// fitsUser says which people are asked for, nil: all.
+// fitsUser reports which users a query asks for; nil = all.
 func (c *call) fitsUser(q *query) func(int32) bool {
 	return fitting(q, c.userSource(), func(property string) func(int32) string {
 		return func(i int32) string { return c.tenant.User(i).Text(property) }
@@ -390,8 +390,8 @@ func (e *Endpoints) listUsers(c *call) (any, *wire.Problem) {
 	}), nil
 }
 
-// usersLicensed finds the product of which a filter wants everybody to have a
-// unit, and says whether it wants more.
+// usersLicensed returns the product that all users have according to a filter,
+// and whether the filter has other conditions.
 func (c *call) usersLicensed(f *odata.Filter) (s tenant.Sku, rest, ok bool) {
 	if f == nil {
 		return 0, false, false

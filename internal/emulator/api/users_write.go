@@ -17,10 +17,10 @@ import (
 // has limits of their own for some; none is longer.
 const maxText = 256
 
-// writeOnly is taken and thrown away: nobody signs in with a password.
+// writeOnly is accepted and ignored: all people have the same password.
 const writeOnly = "passwordProfile"
 
-// directoryRefusal is what the directory says about a change that the tenant refuses.
+// directoryRefusal is the error of the directory for a change that the tenant refuses.
 func directoryRefusal(r *tenant.Refusal) *wire.Problem {
 	p := badRequest("%s", r.Message)
 	if r.Code == tenant.ObjectConflict {
@@ -56,7 +56,7 @@ func (c *call) rawMembers() (map[string]json.RawMessage, *wire.Problem) {
 	return body, nil
 }
 
-// userChange is what a request says about a person.
+// userChange is what a request changes of a user.
 type userChange struct {
 	names      []string // of all properties
 	properties map[string]any
@@ -130,7 +130,7 @@ func (c *call) readUser() (*userChange, *wire.Problem) {
 	return change, nil
 }
 
-// readPassword checks a passwordProfile and says whether it sets a password.
+// readPassword checks a passwordProfile and reports whether it sets a password.
 func readPassword(raw json.RawMessage) (set bool, p *wire.Problem) {
 	var profile struct {
 		Password     *string `json:"password"`
@@ -201,7 +201,7 @@ func (e *Endpoints) updateUser(c *call) (any, *wire.Problem) {
 	return nil, nil
 }
 
-// namesAgent tells whether the body says that it is an agent's, as "agentUser resource type" asks of an update.
+// namesAgent reports whether the body has the type of agents, which "agentUser resource type" requires of an update.
 func (c *call) namesAgent() bool {
 	var body struct {
 		Type string `json:"@odata.type"`

@@ -130,11 +130,11 @@ func (et *entityType[T]) defaults() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(et.props)), func(name string) bool { return !et.props[name].onDefault })
 }
 
-// listing is a list that pages are cut from. Its places grow, and a page begins
-// behind the place of the item before. In the directory's order an item keeps its
-// place, so that nothing is skipped or told twice when others come and go; in
-// another order, or in a short list, the place is the position: what is renamed,
-// comes or goes between two pages can shift those behind it.
+// listing is a list with pages. Its places grow, and a page begins
+// after the place of the last item before it. In the order of the directory an item keeps its
+// place, so that no item is skipped or repeated when others are added or deleted. In
+// another order, or in a short list, the place is the position: a change of other items between two pages
+// can shift the items after them.
 type listing[T any] struct {
 	after func(place int64) iter.Seq2[int64, T]
 	count func() int // for $count

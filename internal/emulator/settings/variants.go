@@ -25,9 +25,9 @@ import (
 // 36, leave no choice. DirectoryPageSize, EmptyPartCodes, LostUpdates, PlainAgents,
 // MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles belong to no point.
 type Variants struct {
-	// ExpandErrors says which relations of assignment errors can be expanded:
+	// ExpandErrors is the relations of assignment errors that can be expanded:
 	// "" = "assignedTo", the only one seen to work; "none"; "both", also
-	// together; "ignore" answers as if $expand had not been asked for.
+	// together; "ignore" answers as without $expand.
 	ExpandErrors string `json:"expandErrors"`
 	// ExpandNestedSelect allows $expand=assignedTo($select=…).
 	ExpandNestedSelect bool `json:"expandNestedSelect"`
@@ -43,10 +43,10 @@ type Variants struct {
 	// EmptyPages puts an empty page with a next link before each real one.
 	EmptyPages bool `json:"emptyPages"`
 	// NullError writes the error of a good licenseAssignmentState as null, as
-	// the reference page says, instead of the text None that the service sends.
+	// on the reference page, instead of the text None that the service sends.
 	NullError bool `json:"nullError"`
 	// GetByIDsIgnoreSelect makes getByIds answer the default properties
-	// whatever $select says.
+	// with any $select.
 	GetByIDsIgnoreSelect bool `json:"getByIDsIgnoreSelect"`
 	// CloudLicensing: "" = available; "forbidden" answers every cloudLicensing
 	// call with 403, as where its permissions cannot be consented; "missing"
@@ -90,46 +90,45 @@ type Variants struct {
 	// OmitCreatedID leaves the id out of the answer to a new assignment of a
 	// person, group or device, as the samples do.
 	OmitCreatedID bool `json:"omitCreatedID"`
-	// GroupEffects is how long a change of a group's assignments takes to reach
-	// the members; 0 = five seconds, [Immediately] = at once. Until then, and in
-	// any case until the clock has moved on, licenseProcessingState says
+	// GroupEffects is the time until a change of a group's assignments takes effect for
+	// the members; 0 = five seconds, [Immediately] = none. Until then, and in
+	// any case until the clock has moved on, licenseProcessingState is
 	// ProcessingInProgress.
 	GroupEffects time.Duration `json:"groupEffects"`
-	// ReplicationLag is how long a change can take to be seen: who reads gets what
-	// was before the first change of the last so many seconds, as from a replica.
-	// Each first change copies the tenant, which takes its time in a large one.
+	// ReplicationLag is the time until a change is seen: a read returns the state
+	// before the first change within this time, as from a replica.
+	// The first change copies the tenant, which is slow in a large one.
 	ReplicationLag time.Duration `json:"replicationLag"`
-	// LostUpdates is how soon after a change of a group's licenses by
-	// assignLicense another one is made in ignorance of it, and undoes it; 0 =
-	// none is lost.
+	// LostUpdates is the time after a change of a group's licenses by
+	// assignLicense in which another change does not see it, and undoes it; 0 =
+	// no change is lost.
 	LostUpdates time.Duration `json:"lostUpdates"`
-	// ReprocessListed serves reprocessAssignments of groups and of oneself too and, where
-	// there are devices, of devices, which Microsoft's list of permissions alone has. They
-	// take the permissions of that list.
+	// ReprocessListed also serves reprocessAssignments of groups, of me and, with
+	// Devices, of devices, which Microsoft's list of permissions alone has. They
+	// require the permissions of that list.
 	ReprocessListed bool `json:"reprocessListed"`
-	// Devices serves the cloudLicensing of devices, which the metadata lacks: what has a
-	// page.
+	// Devices serves those endpoints of cloudLicensing of devices that have a page. The
+	// metadata lacks them.
 	Devices bool `json:"devices"`
-	// DevicesListed serves of devices also what Microsoft's list of permissions alone has:
-	// lists of assignments, single entities and what is below these, PATCH and DELETE.
-	// These take the permissions of that list.
+	// DevicesListed also serves those endpoints of devices that Microsoft's list of permissions alone has:
+	// lists of assignments, single entities and the relations of these, PATCH and DELETE.
+	// They require the permissions of that list.
 	DevicesListed bool `json:"devicesListed"`
-	// GroupsByAge lets groups be filtered by createdDateTime with ge and le in an
-	// advanced query, as the table of filters has it; a sample of the same page
+	// GroupsByAge allows filters of groups by createdDateTime with ge and le in an
+	// advanced query, as in the table of filters; a sample of the same page
 	// shows it refused.
 	GroupsByAge bool `json:"groupsByAge"`
-	// PersonalDetails refuses licenseDetails to applications, as its page says.
+	// PersonalDetails refuses licenseDetails to applications, as on its page.
 	PersonalDetails bool `json:"personalDetails"`
-	// PlainAgents shows the accounts of agents as users, not as what is derived from
-	// that.
+	// PlainAgents shows the accounts of agents as users, not as the derived type.
 	PlainAgents bool `json:"plainAgents"`
-	// Permissions says who names those of cloudLicensing that work: "" = the
-	// reference pages and Microsoft's list of permissions, either of them; "pages"
+	// Permissions is the source of the permissions of cloudLicensing: "" = the
+	// reference pages or Microsoft's list of permissions; "pages"
 	// alone; "list" alone, which has no CloudLicensing permission.
 	Permissions string `json:"permissions"`
 	// RefuseHiddenFilters answers 403 to a filter or search by a property that the
-	// caller's basic permissions do not read. Otherwise everything is left out of the
-	// answer, as the page of $filter says.
+	// caller's basic permissions do not read. Otherwise the answer is
+	// empty, as on the page of $filter.
 	RefuseHiddenFilters bool `json:"refuseHiddenFilters"`
 	// RawParts is the share, 0 to 1, of batches with a part whose body stands in the
 	// answer as a page of HTML, unquoted, so that the whole is no JSON; spread

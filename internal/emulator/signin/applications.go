@@ -193,7 +193,7 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 	return user, password, ok
 }
 
-// redirectsTo says whether an application may have people sent there.
+// redirectsTo reports whether an application can have people sent to an address.
 func (e *Entra) redirectsTo(app *registration, uri string) bool {
 	u, err := url.Parse(uri)
 	switch {

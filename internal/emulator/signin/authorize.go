@@ -171,7 +171,7 @@ func (e *Entra) crossOrigin(c *wire.Call, g consent) *wire.Answer {
 	return &a
 }
 
-// proves says whether the challenge was made from the verifier, RFC 7636
+// proves reports whether the challenge was made from the verifier, RFC 7636
 // section 4.6.
 func proves(verifier, challenge, method string) bool {
 	if !verifierShape.MatchString(verifier) {

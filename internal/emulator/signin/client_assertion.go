@@ -102,7 +102,7 @@ func (e *Entra) checkAssertion(c *wire.Call, app *registration, tenant, kind, ra
 		return refuse("invalid_client", 700023, "Client assertion audience claim does not match Realm issuer.")
 	}
 	if !strings.EqualFold(got.Issuer, app.id) {
-		return nil // Its issuer says how long it lives, and how it is named.
+		return nil // The issuer decides about its lifetime and its id.
 	}
 	start := c.Date.Add(clockSkew)
 	if got.NotBefore != nil {

@@ -17,7 +17,7 @@ const (
 	maxContinuous = 28 * time.Hour
 )
 
-// continuous says whether a client says of itself that it understands claims
+// continuous reports whether a client declares that it understands claims
 // challenges: the capability cp1 in the parameter claims.
 func continuous(form url.Values) bool {
 	var asked struct {

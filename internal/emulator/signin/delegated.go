@@ -32,7 +32,7 @@ const (
 // signInScopes are those of no resource.
 var signInScopes = []string{"openid", "profile", "email", "offline_access"}
 
-// askedScopes are what a person is to let an application do.
+// askedScopes are the scopes that an application asks a person for.
 type askedScopes struct {
 	audience string   // "" = no resource was named
 	scopes   []string // of it that are granted

@@ -82,7 +82,7 @@ func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
 	return nil
 }
 
-// approveDevice is the page on which a person lets a device sign in: with
+// approveDevice is the page on which a person signs in on a device: with
 // user_code and login_hint at once.
 func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	query := c.RawQuery

@@ -71,7 +71,7 @@ func (e *Entra) asserted(c *wire.Call, assertion string) (access.Person, *wire.A
 	return e.signInAs(c, got.Object)
 }
 
-// interaction refuses what only the person can make possible, and says what to
+// interaction refuses what requires an action of the person, with the claims to
 // ask the person for.
 func (e *Entra) interaction(c *wire.Call) *wire.Answer {
 	var body object

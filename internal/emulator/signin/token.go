@@ -223,7 +223,7 @@ func (e *Entra) clientCredentials(c *wire.Call, form url.Values, app *registrati
 	})
 }
 
-// isOwnAPI says whether a resource is the application, as an API.
+// isOwnAPI reports whether a resource is the application, as an API.
 func (e *Entra) isOwnAPI(resource string) bool {
 	return strings.EqualFold(strings.TrimPrefix(resource, "api://"), e.clientID)
 }
@@ -232,7 +232,7 @@ func tokens(body object) wire.Answer {
 	return wire.Answer{Status: http.StatusOK, Header: map[string]string{"Cache-Control": "no-store", "Pragma": "no-cache"}, Body: wire.Encode(body)}
 }
 
-// bearer is who a token speaks for, and to whom.
+// bearer is the subject of a token and its audience.
 type bearer struct {
 	audience string // the name of Graph by which it was asked for, or an application's id
 	app      *registration
@@ -243,7 +243,7 @@ type bearer struct {
 	continuous bool
 }
 
-// accessToken makes a token and says for how many seconds it is good. Its
+// accessToken makes a token and returns its lifetime in seconds. Its
 // claims are those of Microsoft Learn, "Access token claims reference": Graph
 // gets tokens of version 1.0 and others of 2.0.
 func (e *Entra) accessToken(c *wire.Call, b bearer) (token string, seconds int) {
