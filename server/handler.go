@@ -20,6 +20,7 @@ func newHandler(cfg *config.Config, endpoint http.Handler, signIn *graphiql.Sign
 	mux.Handle(endpointPath, chain(endpoint,
 		crossOrigin(cfg.CORSOrigins, cfg.CORSHeaders),
 		sameOrigin(cfg.CORSOrigins, audit),
+		compress,
 	))
 	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), onlyGet))
 	mux.Handle("/readyz", chain(ready, onlyGet, withTimeout(cfg.RequestTimeout)))
