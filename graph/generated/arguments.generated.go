@@ -6,7 +6,7 @@ import (
 	"context"
 )
 
-// Arguments decodes the arguments of a field, named as Type.field, as its resolver gets them.
+// Arguments decodes the arguments of a field, given as Type.field, for its resolver.
 func Arguments(ctx context.Context, field string, raw map[string]any) (map[string]any, error) {
 	ec := &executionContext{}
 	switch field {
