@@ -64,7 +64,7 @@ type Emulator struct {
 	resets   sync.Mutex    // of state
 	clock    *clock.Clock
 	dice     tenant.Dice
-	variants atomic.Pointer[settings.Variants]
+	variants atomic.Pointer[Variants]
 	answers  atomic.Int64 // numbers request ids
 
 	store   *store.Store
@@ -171,10 +171,10 @@ func (e *Emulator) UserToken(userID string, scopes ...string) string {
 }
 
 // Variants are those in force.
-func (e *Emulator) Variants() settings.Variants { return *e.variants.Load() }
+func (e *Emulator) Variants() Variants { return *e.variants.Load() }
 
 // SetVariants changes the variants from the next request on.
-func (e *Emulator) SetVariants(v settings.Variants) { e.variants.Store(&v) }
+func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
 
 // TenantID is the directory's id. The token endpoint also knows the tenant as
 // licensegraph.example.

@@ -7,6 +7,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+// newCall reads everything but the body of a request.
 func (e *Emulator) newCall(r *http.Request) *wire.Call {
 	c := &wire.Call{
 		Ctx:      r.Context(),

@@ -34,7 +34,7 @@ func (e *Endpoints) readLicenseChange(c *call) (change tenant.LicenseChange, p *
 		if json.Unmarshal(raw, &id) != nil {
 			return 0, badRequest("A skuId is missing or is not a GUID.")
 		}
-		if _, ok := parseGUID(id); !ok {
+		if _, ok := tenant.ParseGUID(id); !ok {
 			return 0, badRequest("A skuId is missing or is not a GUID.")
 		}
 		s, ok := c.tenant.SkuWithID(id)

@@ -266,7 +266,7 @@ func (e *Endpoints) boundAssignee(c *call, body map[string]json.RawMessage) (hol
 	if len(path) != 2 {
 		return holder{}, missing
 	}
-	id, ok := parseGUID(path[1])
+	id, ok := tenant.ParseGUID(path[1])
 	if !ok {
 		return holder{}, missing
 	}
@@ -292,7 +292,7 @@ func plansOff(raw json.RawMessage, of *tenant.Product) (tenant.PlanSet, *wire.Pr
 		return off, badRequest("The value of '%s' is not a list of GUIDs.", disabledPlans)
 	}
 	for _, id := range ids {
-		if _, ok := parseGUID(*id); !ok {
+		if _, ok := tenant.ParseGUID(*id); !ok {
 			return off, badRequest("The value '%.80s' in '%s' is not a GUID.", *id, disabledPlans)
 		}
 		at := of.PlanWithID(*id)

@@ -159,7 +159,7 @@ func (d *deltaQuery) filter(f *odata.Filter) *wire.Problem {
 	}
 	id, ok := tenant.GUID{}, f.Op == odata.Eq && f.Path == "id" && f.Values[0].Kind == odata.String
 	if ok {
-		id, ok = parseGUID(f.Values[0].Text)
+		id, ok = tenant.ParseGUID(f.Values[0].Text)
 	}
 	if !ok || len(d.only) == maxDeltaFiltered {
 		return unsupported("The filter of a delta query can name up to %d ids: id eq '…' or id eq '…'.", maxDeltaFiltered)

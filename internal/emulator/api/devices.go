@@ -31,7 +31,7 @@ const principalName = "License reports"
 
 // pathDevice is the device that the path names, by its object id alone.
 func (e *Endpoints) pathDevice(c *call) (int32, *wire.Problem) {
-	g, ok := parseGUID(c.params[0])
+	g, ok := tenant.ParseGUID(c.params[0])
 	if !ok {
 		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
 	}

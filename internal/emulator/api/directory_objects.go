@@ -53,7 +53,7 @@ func (e *Endpoints) getByIDs(c *call) (any, *wire.Problem) {
 	}
 	wanted := make(map[tenant.GUID]bool, len(body.IDs))
 	for _, id := range body.IDs {
-		g, ok := parseGUID(id)
+		g, ok := tenant.ParseGUID(id)
 		if !ok {
 			return nil, badRequest("Invalid GUID: '%s'.", id)
 		}

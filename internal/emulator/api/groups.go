@@ -30,7 +30,7 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	}, onDefault: true, basic: true},
 	"mail": {get: func(_ *call, g *tenant.Group) any {
 		if g.Unified {
-			return g.Nickname + "@" + mainDomain
+			return g.Nickname + "@" + tenant.MainDomain
 		}
 		return nil
 	}, onDefault: true, basic: true},
@@ -130,7 +130,7 @@ func (c *call) groupSource() source[int32] {
 
 // pathGroup is the group that the path names, by its object id alone.
 func (e *Endpoints) pathGroup(c *call) (int32, *wire.Problem) {
-	g, ok := parseGUID(c.params[0])
+	g, ok := tenant.ParseGUID(c.params[0])
 	if !ok {
 		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
 	}

@@ -149,7 +149,7 @@ func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
 	if !ok || len(segments) != 3 || segments[0] != "v1.0" && segments[0] != "beta" {
 		return holder{}, wrong
 	}
-	id, isID := parseGUID(segments[2])
+	id, isID := tenant.ParseGUID(segments[2])
 	if !isID {
 		return holder{}, wrong
 	}
@@ -285,7 +285,7 @@ func (e *Endpoints) removeMember(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	id, ok := parseGUID(c.params[1])
+	id, ok := tenant.ParseGUID(c.params[1])
 	if !ok {
 		return nil, badRequest("Invalid object identifier '%s'.", c.params[1])
 	}

@@ -5,6 +5,7 @@ import (
 
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/fault"
+	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -38,7 +39,7 @@ func (e *Endpoints) refusalHeaders(c *call, status int) map[string]string {
 			limit, information = "Write", "WriteLimitExceeded"
 		}
 		app := access.ClientOf(c.Call)
-		if _, ok := parseGUID(app); !ok {
+		if _, ok := tenant.ParseGUID(app); !ok {
 			app = e.clientID
 		}
 		return map[string]string{

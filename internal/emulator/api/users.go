@@ -259,7 +259,7 @@ func (c *call) userSource() source[int32] {
 			}
 			named := map[tenant.GUID]bool{} // by whether it is meant
 			for _, v := range f.Values {
-				if id, ok := parseGUID(v.Text); ok {
+				if id, ok := tenant.ParseGUID(v.Text); ok {
 					named[id] = true
 				}
 			}

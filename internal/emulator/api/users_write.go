@@ -110,7 +110,7 @@ func (c *call) readUser() (*userChange, *wire.Problem) {
 				return nil, invalid
 			}
 			if !c.tenant.HasDomain(domain) {
-				return nil, badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization, such as %s.", mainDomain)
+				return nil, badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization, such as %s.", tenant.MainDomain)
 			}
 		case "mail":
 			if value != nil && (!at || local == "" || domain == "") {

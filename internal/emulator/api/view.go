@@ -12,15 +12,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-const mainDomain = tenant.MainDomain
-
-// The short names of what the tenant is made of.
-type (
-	dice   = tenant.Dice
-	holder = tenant.Ref
-)
-
-func parseGUID(s string) (tenant.GUID, bool) { return tenant.ParseGUID(s) }
+// holder is a directory object that can have licenses.
+type holder = tenant.Ref
 
 // property is a property of an entity type: how to read it, and what may be
 // done with it.
