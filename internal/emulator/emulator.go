@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -170,29 +169,9 @@ func (e *Emulator) UserToken(userID string, scopes ...string) string {
 	return e.entra.UserToken(signin.Login, userID, scopes)
 }
 
-// Variants are those in force.
-func (e *Emulator) Variants() Variants { return *e.variants.Load() }
-
-// SetVariants changes the variants from the next request on.
-func (e *Emulator) SetVariants(v Variants) { e.variants.Store(&v) }
-
 // TenantID is the directory's id. The token endpoint also knows the tenant as
 // licensegraph.example.
 func (e *Emulator) TenantID() string { return e.id }
-
-// Advance moves the emulator's clock on by d, without waiting: tokens end, what
-// was under way takes effect, limits of throttling are free again and faults with
-// a time begin and end. A clock neither goes back nor further than a hundred
-// years.
-func (e *Emulator) Advance(d time.Duration) error {
-	if err := e.clock.Advance(d); err != nil {
-		return fmt.Errorf("emulator: %w", err)
-	}
-	return nil
-}
-
-// Now is the time by the emulator's clock.
-func (e *Emulator) Now() time.Time { return e.clock.Now() }
 
 // ServeHTTP answers one request. A [Fault] that cuts the connection makes it
 // panic with [http.ErrAbortHandler], which net/http turns into just that.
