@@ -12,8 +12,8 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// TestAnswersAreBounded asks for answers that are longer than one may be. Each is ended with one error, and what a
-// mutation did is told all the same.
+// TestAnswersAreBounded tests that a response larger than the limit is replaced by one error, except for the outcome of
+// a mutation.
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	const bound = 20_000
@@ -45,11 +45,11 @@ func TestAnswersAreBounded(t *testing.T) {
 
 const longAnswer = `"errors":[{"message":"The answer is longer than 20000 bytes. Ask for smaller pages, or for fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer","retryable":false}}]`
 
-// TestAnswersTogether has one answer take more than is left for long ones.
+// TestAnswersTogether tests the total limit of large responses.
 func TestAnswersTogether(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--max-answers-bytes=4194304", "--embedded-users=300")
-	r := p.as(t, "{users(first:300){nodes{"+repeated(50, "a%d:displayName ")+" assignedPlans{servicePlanId service}}}}") // more than is free
+	r := p.as(t, "{users(first:300){nodes{"+repeated(50, "a%d:displayName ")+" assignedPlans{servicePlanId service}}}}") // more than available
 	if r.status != 503 || r.header.Get("Retry-After") != "1" || !strings.Contains(r.body, `"code":"RATE_LIMITED","limit":"answers"`) {
 		t.Errorf("%d %v %.300s", r.status, r.header, r.body)
 	}
@@ -58,8 +58,8 @@ func TestAnswersTogether(t *testing.T) {
 	}
 }
 
-// TestUnreadAnswers has a client that does not read its answer. It counts until the client has gone: it leaves no room for
-// another long answer, and room for a short one.
+// TestUnreadAnswers has a client that does not read its response. The response counts until the client disconnects:
+// there is no memory for another large response, but for a small one.
 func TestUnreadAnswers(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--max-answers-bytes=67108864", "--embedded-users=300")
@@ -83,7 +83,7 @@ func TestUnreadAnswers(t *testing.T) {
 		t.Errorf("a short answer: %d %.300s", r.status, r.body)
 	}
 	_ = conn.Close()
-	for { // the gateway notices soon
+	for { // released asynchronously
 		if r := p.as(t, long); r.status == 200 {
 			if len(r.body) < 16<<20 {
 				t.Errorf("%d bytes can be in the kernel's buffers", len(r.body))
@@ -93,14 +93,14 @@ func TestUnreadAnswers(t *testing.T) {
 	}
 }
 
-// TestBoundedAnswersTellOutcomes has mutations whose payloads are too long. Each outcome is told, and the bytes of the answer
-// are those of the bound and of what is told.
+// TestBoundedAnswersTellOutcomes has mutations with large payloads. Each outcome is reported, and the size of the
+// response is at most the limit plus the outcomes.
 func TestBoundedAnswersTellOutcomes(t *testing.T) {
 	t.Parallel()
 	const (
 		bound  = 2_000
 		people = 4
-		told   = 400 // bytes of what is told of one change, with an alias of the longest kind
+		told   = 400 // size of an outcome with a long alias
 	)
 	tenant := emulatortest.Start(t, emulator.Options{})
 	p := startOver(t, tenant, "--max-answer-bytes=2000", "--allow-writes", "--inbound=none")
@@ -159,7 +159,8 @@ func TestBoundedAnswersTellOutcomes(t *testing.T) {
 	}
 }
 
-// TestBoundedAnswersTellErrors has a change refused whose answer is too long: why is told all the same.
+// TestBoundedAnswersTellErrors tests that the error of a rejected change is reported in a response that exceeds the
+// limit.
 func TestBoundedAnswersTellErrors(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{})

@@ -26,11 +26,10 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// memoryCap bounds the resident memory of the program under attack, in KiB. With the race detector it is several times
-// as much.
+// memoryCap is the maximum resident memory of the program under attack, in KiB. The race detector multiplies it.
 const memoryCap = 512 << 10
 
-// answerTime is how long an answer may take. Where others compute as well, a test cannot hold a second.
+// answerTime is the maximum response time. It is long because other tests may use the CPUs.
 func answerTime() time.Duration {
 	if raced || os.Getenv("CI") != "" {
 		return 30 * time.Second
@@ -38,7 +37,7 @@ func answerTime() time.Duration {
 	return time.Second
 }
 
-// victim is the program under attack: over a tenant that knows its callers, in a process of its own.
+// victim is the program under attack: with a tenant and authentication, in its own process.
 type victim struct {
 	*program
 	tenant           *emulator.Server
@@ -53,12 +52,12 @@ func launchVictim(t *testing.T, users int) *victim {
 	p := launch(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()},
 		"--tenant-id="+tenant.TenantID(), "--client-id="+tenant.ClientID(), "--graph-url="+tenant.URL, "--authority="+tenant.URL, "--inbound=entra",
 		"--read-header-timeout=2s", "--request-timeout=3s", "--log-level=error", "--audit-log="+os.DevNull,
-		"--caller-rate=100000", "--caller-burst=100000", "--caller-operations=200") // so that it is not they who help
+		"--caller-rate=100000", "--caller-burst=100000", "--caller-operations=200") // so that other limits are tested
 	return &victim{p, tenant, strings.TrimPrefix(p.url, "http://"),
 		tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...), tokenFor(t, tenant, nameOf(t, tenant, "License Administrator"), scopes...)}
 }
 
-// resident is the largest resident memory of the program so far, in KiB; 0 where nobody says.
+// resident returns the maximum resident memory of the program so far, in KiB; 0 if unavailable.
 func (v *victim) resident(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.pid))
@@ -76,7 +75,7 @@ func (v *victim) resident(t *testing.T) int {
 	return n
 }
 
-// besideHealthy attacks while somebody else asks ordinary questions, all of which have to be answered.
+// besideHealthy runs an attack while a regular client sends queries, all of which must succeed.
 func (v *victim) besideHealthy(t *testing.T, attack func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -115,7 +114,7 @@ func (v *victim) besideHealthy(t *testing.T, attack func()) {
 	}
 }
 
-// raw sends bytes and returns what comes back until all parts are there, or the connection ends, which reads "hung up".
+// raw sends bytes and returns the response until it has all parts, or the connection closes, which is "hung up".
 func (v *victim) raw(bound time.Duration, sent string, parts ...string) (string, error) {
 	conn, err := net.Dial("tcp", v.host)
 	if err != nil {
@@ -128,7 +127,7 @@ func (v *victim) raw(bound time.Duration, sent string, parts ...string) (string,
 	var writing sync.WaitGroup
 	defer writing.Wait()
 	defer conn.Close()
-	writing.Go(func() { _, _ = io.WriteString(conn, sent) }) // it may be refused in the middle
+	writing.Go(func() { _, _ = io.WriteString(conn, sent) }) // it may be rejected early
 	var got strings.Builder
 	buffer := make([]byte, 32<<10)
 	for {
@@ -150,7 +149,7 @@ func hasAll(text string, parts []string) bool {
 	return len(parts) > 0 && !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
 }
 
-// request is one as it travels, on a connection that ends with it.
+// request returns an HTTP request with Connection: close.
 func (v *victim) request(line, body string, headers ...string) string {
 	text := line + " HTTP/1.1\r\nHost: " + v.host + "\r\nConnection: close\r\nAccept: application/graphql-response+json\r\nAuthorization: Bearer " + v.hostile + "\r\n"
 	for _, header := range headers {
@@ -166,7 +165,7 @@ func (v *victim) posted(body string, headers ...string) string {
 	return v.request("POST /graphql", body, headers...)
 }
 
-// frame is one of a WebSocket, masked as a client's has to be (RFC 6455, section 5.2).
+// frame returns a masked WebSocket frame (RFC 6455, section 5.2).
 func frame(first byte, length uint64, payload string) string {
 	b := []byte{first, 0x80 | 127}
 	b = binary.BigEndian.AppendUint64(b, length)
@@ -176,26 +175,27 @@ func frame(first byte, length uint64, payload string) string {
 
 func text(payload string) string { return frame(0x81, uint64(len(payload)), payload) }
 
-// socket is a handshake, and what follows it.
+// socket returns a handshake and the following bytes.
 func (v *victim) socket(frames ...string) string {
 	return "GET /graphql HTTP/1.1\r\nHost: " + v.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n" + strings.Join(frames, "")
 }
 
 func closedWith(code uint16) string { return string(binary.BigEndian.AppendUint16(nil, code)) }
 
-// bomb is a few kilobytes that become megabytes.
+// bomb returns some kilobytes that decompress to megabytes.
 func bomb() string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, _ = w.Write(bytes.Repeat([]byte("{"), 50<<20)) // a buffer takes all
+	_, _ = w.Write(bytes.Repeat([]byte("{"), 50<<20)) // a buffer returns no error
 	_ = w.Close()
 	return b.String()
 }
 
 func segment(value any) string { return base64.RawURLEncoding.EncodeToString(mustMarshal(value)) }
 
-// TestAttacks sends what no client sends, on connections of its own. Each is answered for what it is, or hung up on.
-func TestAttacks(t *testing.T) { // not in parallel: it measures
+// TestAttacks sends malformed and hostile requests, each on its own connection. The gateway rejects them or closes the
+// connection.
+func TestAttacks(t *testing.T) { // not parallel: it measures
 	v := launchVictim(t, 60)
 	query := `{"query":"{__typename}"}`
 	claims := map[string]any{"tid": v.tenant.TenantID(), "aud": v.tenant.ClientID(), "ver": "2.0"}
@@ -212,7 +212,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 		name, sent string
 		want       string // parts of the answer, with | between; "" = hung up on
 	}{
-		// What is hardly HTTP.
+		// Malformed HTTP.
 		{"HTTP/0.9", "GET /graphql\r\n\r\n", " 400 "},
 		{"HTTP/9.9", "GET /graphql HTTP/9.9\r\nHost: " + v.host + "\r\n\r\n", " 505 "},
 		{"HTTP/2 without being asked", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", " 421 "},
@@ -232,7 +232,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 		{"a bad escape", v.request("GET /graphql?query=%zz", ""), " 400 |malformed"},
 		{"a semicolon", v.request("GET /graphql?query={__typename};x", ""), " 400 |malformed"},
 
-		// What two servers could read in two ways.
+		// Request smuggling.
 		{"two lengths", start + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n" + query, " 400 "},
 		{"a list of lengths", start + "Content-Length: 5, 6\r\n\r\n" + query, " 400 "},
 		{"a length with a sign", start + "Content-Length: +5\r\n\r\n" + query, " 400 "},
@@ -251,7 +251,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 		{"a chunk extension without end", start + "Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 500_000), " 400 "},
 		{"endless trailers", start + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n", len(query), query) + repeated(20_000, "X-%d: x\r\n"), "HTTP/1.1 "},
 
-		// Where it should go.
+		// Routing.
 		{"absolute form", v.request("GET http://evil.example/graphql?query={__typename}", ""), " 421 "},
 		{"CONNECT", v.request("CONNECT evil.example:443", ""), " 4"},
 		{"CONNECT to itself", v.request("CONNECT "+v.host, ""), " 4"},
@@ -350,7 +350,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 					parts := strings.Split(attack.want, "|")
 					parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 					got, err := v.raw(answerTime(), attack.sent, parts...)
-					for range 2 { // a machine that is busy otherwise can be late, but not each time
+					for range 2 { // a loaded machine can be slow once
 						if !errors.Is(err, os.ErrDeadlineExceeded) {
 							break
 						}
@@ -359,7 +359,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 					switch {
 					case errors.Is(err, os.ErrDeadlineExceeded):
 						t.Errorf("%s: no answer in time: …%q", attack.name, got[max(0, len(got)-300):])
-					case got == "hung up" && strings.HasSuffix(attack.want, "|"): // hung up on while it was still sent
+					case got == "hung up" && strings.HasSuffix(attack.want, "|"): // closed during sending
 					case err != nil && !hasAll(got, parts):
 						t.Errorf("%s: …%q, %v", attack.name, got[max(0, len(got)-300):], err)
 					case len(got) > 200<<10 || strings.Contains(got, `"code":"INTERNAL"`) || strings.Contains(got, " 500 Internal"):
@@ -375,7 +375,7 @@ func TestAttacks(t *testing.T) { // not in parallel: it measures
 	}
 }
 
-// repeatedNext is a format with each number below n and the one after it, in a ring.
+// repeatedNext returns a text with each number below n and its successor, in a cycle.
 func repeatedNext(n int, format string) string {
 	var b strings.Builder
 	for i := range n {
@@ -384,8 +384,8 @@ func repeatedNext(n int, format string) string {
 	return b.String()
 }
 
-// TestFloods sends much of what is little, slowly or all at once.
-func TestFloods(t *testing.T) { // not in parallel: it measures
+// TestFloods sends many requests, slowly or at once.
+func TestFloods(t *testing.T) { // not parallel: it measures
 	v := launchVictim(t, 60)
 	slow := func(name, first, drop string, every time.Duration) func(*testing.T) {
 		return func(t *testing.T) {
@@ -419,7 +419,7 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 							}
 						}
 					})
-					if _, err := io.Copy(io.Discard, conn); err != nil { // until it is hung up on
+					if _, err := io.Copy(io.Discard, conn); err != nil { // until the connection closes
 						if errors.Is(err, os.ErrDeadlineExceeded) {
 							t.Errorf("%s: it is never hung up on", name)
 						}
@@ -451,7 +451,7 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 			}
 			var group sync.WaitGroup
 			for _, conn := range conns {
-				group.Go(func() { // until its buffers are full, and it is hung up on
+				group.Go(func() { // until its buffers are full and the connection closes
 					defer conn.Close()
 					for range 2_000 {
 						if _, err := io.WriteString(conn, request); err != nil {
@@ -578,8 +578,8 @@ func TestFloods(t *testing.T) { // not in parallel: it measures
 	}
 }
 
-// TestLongAnswers asks short questions with long answers, many at once.
-func TestLongAnswers(t *testing.T) { // not in parallel: it measures
+// TestLongAnswers sends many concurrent short queries with large responses.
+func TestLongAnswers(t *testing.T) { // not parallel: it measures
 	v := launchVictim(t, 400)
 	letters := strings.Repeat("x", 120)
 	questions := map[string]string{
@@ -606,9 +606,9 @@ func TestLongAnswers(t *testing.T) { // not in parallel: it measures
 	})
 }
 
-// TestLongAnswersThatNobodyReads asks for long answers, many at once, and reads no more than their first bytes. What they take
-// stays near what all answers may take.
-func TestLongAnswersThatNobodyReads(t *testing.T) { // not in parallel: it measures
+// TestLongAnswersThatNobodyReads sends many queries with large responses, and reads only their first bytes. The memory
+// remains close to the limit of all responses.
+func TestLongAnswersThatNobodyReads(t *testing.T) { // not parallel: it measures
 	const clients = 12
 	v := launchVictim(t, 400)
 	letters := strings.Repeat("x", 120)

@@ -13,7 +13,7 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// TestChangeAtTheEnd has a change be under way when the time to shut down is over: the audit log has it all the same.
+// TestChangeAtTheEnd tests that a change in progress at the shutdown timeout is in the audit log.
 func TestChangeAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for range 3 {
@@ -54,10 +54,10 @@ func TestChangeAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestNoChangeWithoutAuditLog refuses mutations whose record cannot be written, before anything is asked.
+// TestNoChangeWithoutAuditLog tests that mutations are rejected before any request if their record cannot be written.
 func TestNoChangeWithoutAuditLog(t *testing.T) {
 	t.Parallel()
-	const full = "/dev/full" // which takes nothing
+	const full = "/dev/full" // writes fail
 	if _, err := os.Stat(full); err != nil {
 		t.Skip(err)
 	}

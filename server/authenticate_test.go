@@ -13,8 +13,8 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// tokenFor signs somebody in at the embedded tenant of a running gateway: a person by user principal name, or the
-// application itself for "".
+// tokenFor returns a token of the embedded tenant of a running gateway: a user's by user principal name, or the
+// application's for an empty name.
 func tokenFor(t *testing.T, tenant *emulator.Server, person string, scopes ...string) string {
 	t.Helper()
 	api := "api://" + tenant.ClientID() + "/"
@@ -24,7 +24,7 @@ func tokenFor(t *testing.T, tenant *emulator.Server, person string, scopes ...st
 	return tokenBy(t, tenant, url.Values{"grant_type": {"password"}, "client_id": {tenant.PublicClientID()}, "username": {person}, "password": {emulator.Password}, "scope": {api + strings.Join(scopes, " "+api)}})
 }
 
-// graphToken is the application's own for Microsoft Graph.
+// graphToken returns the application's token for Microsoft Graph.
 func graphToken(t *testing.T, tenant *emulator.Server) string {
 	t.Helper()
 	return tokenBy(t, tenant, url.Values{"grant_type": {"client_credentials"}, "client_id": {tenant.ClientID()}, "client_secret": {tenant.ClientSecret()}, "scope": {"https://graph.microsoft.com/.default"}})
@@ -47,21 +47,21 @@ func tokenBy(t *testing.T, tenant *emulator.Server, form url.Values) string {
 	return answer.Token
 }
 
-// startOver runs the program over a tenant that runs elsewhere, as it would a real one.
+// startOver starts the program with a separate tenant, like a real one.
 func startOver(t *testing.T, tenant *emulator.Server, args ...string) *program {
 	t.Helper()
 	env := map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()}
 	return start(t, env, append([]string{"--tenant-id=" + tenant.TenantID(), "--client-id=" + tenant.ClientID(), "--graph-url=" + tenant.URL, "--authority=" + tenant.URL}, args...)...)
 }
 
-// reply is what the gateway answers.
+// reply is a response of the gateway.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// as sends an operation with headers, "Name: value".
+// as sends an operation with headers of the form "Name: value".
 func (p *program) as(t *testing.T, query string, headers ...string) reply {
 	t.Helper()
 	req := post(t, p.url+endpointPath, mustMarshal(map[string]string{"query": query}))
@@ -89,7 +89,7 @@ func (p *program) do(t *testing.T, req *http.Request) reply {
 
 func bearing(token string) string { return "Authorization: Bearer " + token }
 
-// nameOf is the user principal name of somebody in a directory role of the tenant.
+// nameOf returns the user principal name of a user in a directory role.
 func nameOf(t *testing.T, tenant *emulator.Server, role string) string {
 	t.Helper()
 	var person struct {
@@ -101,7 +101,7 @@ func nameOf(t *testing.T, tenant *emulator.Server, role string) string {
 	return person.Name
 }
 
-// readGraph reads JSON of the tenant's Microsoft Graph, as the application.
+// readGraph reads JSON from the tenant's Microsoft Graph, as the application.
 func readGraph(t *testing.T, tenant *emulator.Server, path string, into any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tenant.URL+path, nil)
@@ -119,7 +119,7 @@ func readGraph(t *testing.T, tenant *emulator.Server, path string, into any) {
 	}
 }
 
-// TestAuthentication lets in who has a token for the gateway, and nobody else.
+// TestAuthentication tests that only callers with a valid token are accepted.
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
@@ -197,7 +197,7 @@ func TestAuthentication(t *testing.T) {
 		}
 	}
 
-	// New keys: those that were shown before, and those of an emergency.
+	// New keys: published in advance, and in an emergency.
 	tenant.RotateKeys()
 	if r := p.as(t, query, bearing(tokenFor(t, tenant, admin, scopes...))); r.status != 200 {
 		t.Errorf("the next key: %d %s", r.status, r.body)
@@ -210,7 +210,7 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
-// TestMe asks who asks: with the application's own credentials the person is known by the token.
+// TestMe reads the caller: with the application's credentials the user is identified by the token.
 func TestMe(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
@@ -228,8 +228,7 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// TestOnBehalfOfCallers asks Microsoft Graph in the name of who asks, and passes on what the sign-in service wants of
-// them.
+// TestOnBehalfOfCallers tests requests on behalf of callers, and the claims challenge of the identity provider.
 func TestOnBehalfOfCallers(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
@@ -254,7 +253,7 @@ func TestOnBehalfOfCallers(t *testing.T) {
 		}
 	}
 
-	// What Microsoft Graph denies the person is a denied access, with its own id of the request.
+	// A 403 of Microsoft Graph for the user is audited as a denied access, with its request ID.
 	r := p.as(t, `query Pools { allotments { nodes { id } } }`, bearing(tokenFor(t, tenant, nobody, scopes...)))
 	record := ""
 	for line := range strings.Lines(p.stdout.String()) {
@@ -275,7 +274,7 @@ func TestOnBehalfOfCallers(t *testing.T) {
 		"consent is missing":        {"consent", `error="invalid_token"`, false},
 	} {
 		tenant.SetVariants(emulator.Variants{OnBehalfOf: tt.variant})
-		// A token that the gateway has not seen yet.
+		// A token that the gateway has not received before.
 		token := tokenFor(t, tenant, nobody, scopes...)
 		for _, query := range []string{me, `mutation { deleteAssignment(input: {id: "x"}) { outcome } }`} {
 			r := p.as(t, query, bearing(token))
@@ -299,7 +298,7 @@ func TestOnBehalfOfCallers(t *testing.T) {
 	}
 }
 
-// TestCallersOfTheEmbeddedTenant has the embedded tenant's people come in as a real one's do.
+// TestCallersOfTheEmbeddedTenant authenticates users of the embedded tenant like a real tenant's.
 func TestCallersOfTheEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--inbound=entra")

@@ -36,7 +36,7 @@ import (
 	"licensegraph/internal/transport/transporttest"
 )
 
-// launch runs the program as a process of its own until the test ends.
+// launch runs the program in its own process until the test ends.
 func launch(t *testing.T, env map[string]string, args ...string) *program {
 	t.Helper()
 	p := &program{stdout: newJournal(), stderr: newJournal(), ended: make(chan error, 1)}
@@ -70,7 +70,7 @@ func launch(t *testing.T, env map[string]string, args ...string) *program {
 	return p
 }
 
-// end has the program stop, and waits for it.
+// end stops the program and waits for it.
 func (p *program) end(t *testing.T) {
 	t.Helper()
 	p.stop()
@@ -81,7 +81,7 @@ func (p *program) end(t *testing.T) {
 	p.ended <- nil
 }
 
-// canaries are texts that must come out nowhere, by what they are.
+// canaries are texts that must not appear in any output, by type.
 type canaries map[string][]string
 
 func (c canaries) add(kind string, values ...string) {
@@ -92,7 +92,7 @@ func (c canaries) add(kind string, values ...string) {
 	}
 }
 
-// token adds what there is to a token: its claims and its signature. Its header is no secret.
+// token adds the secret parts of a token: its claims and its signature.
 func (c canaries) token(kind, token string) {
 	parts := strings.Split(strings.TrimSpace(token), ".")
 	if len(parts) == 3 {
@@ -103,10 +103,10 @@ func (c canaries) token(kind, token string) {
 	}
 }
 
-// forms are the ways in which a text can be written.
+// forms returns the encodings of a text.
 func forms(value string) []string {
 	list := []string{value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(string(mustMarshal(value)), `"`), strings.Trim(fmt.Sprintf("%+q", value), `"`)}
-	if len(value) >= 12 { // of any beginning: it can stand in the middle of something
+	if len(value) >= 12 { // with any offset: it can be inside another text
 		for i := range 3 {
 			encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat(" ", i) + value))
 			list = append(list, encoded[[]int{0, 2, 3}[i]:len(encoded)-2])
@@ -115,7 +115,7 @@ func forms(value string) []string {
 	return list
 }
 
-// in returns the kinds of which something is in a text, and what it is.
+// in returns the types of the canaries in a text, and the matches.
 func (c canaries) in(text string, but ...string) map[string]string {
 	found := map[string]string{}
 	for kind, values := range c {
@@ -128,7 +128,7 @@ func (c canaries) in(text string, but ...string) map[string]string {
 	return found
 }
 
-// none fails the test when something is in a text.
+// none fails the test if a text has a canary.
 func (c canaries) none(t *testing.T, where, text string, but ...string) {
 	t.Helper()
 	for kind, value := range c.in(text, but...) {
@@ -137,20 +137,20 @@ func (c canaries) none(t *testing.T, where, text string, but ...string) {
 	}
 }
 
-// listener is a proxy that writes down what passes.
+// listener is a proxy that records traffic.
 type listener struct {
 	url string
 	out *http.Transport
 
 	mu      sync.Mutex
 	urls    []string
-	traffic strings.Builder // requests with headers and bodies, answers with bodies
-	tokens  []string        // of Microsoft Graph, as the sign-in service answered them
-	links   []string        // to next pages
-	secrets []string        // what applications signed in with
+	traffic strings.Builder // requests with headers and bodies, responses with bodies
+	tokens  []string        // for Microsoft Graph, from the token endpoint
+	links   []string        // next links
+	secrets []string        // credentials of applications
 }
 
-// refreshCanary comes with each token of the sign-in service.
+// refreshCanary is the refresh token in each token response.
 const refreshCanary = "1.canary-refresh-5d1f0a"
 
 func newListener(t *testing.T) *listener {
@@ -169,7 +169,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req := r.Clone(r.Context())
 	req.RequestURI, req.Body, req.ContentLength = "", io.NopCloser(bytes.NewReader(sent)), int64(len(sent))
-	for _, name := range []string{"Proxy-Authorization", "Accept-Encoding"} { // it reads the answers
+	for _, name := range []string{"Proxy-Authorization", "Accept-Encoding"} { // it reads the responses
 		req.Header.Del(name)
 	}
 	resp, err := l.out.RoundTrip(req)
@@ -216,7 +216,7 @@ func (l *listener) note(r *http.Request, sent, answer []byte) {
 	}
 }
 
-// people are the names and addresses of everybody in a tenant.
+// people returns the names and addresses of all users in a tenant.
 func people(t *testing.T, tenant *emulator.Server) []string {
 	t.Helper()
 	var page struct {
@@ -232,7 +232,7 @@ func people(t *testing.T, tenant *emulator.Server) []string {
 	return names
 }
 
-// issuer is a platform whose tokens the application signs in with.
+// issuer is an issuer of federated tokens for the application.
 var issuer = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -262,8 +262,8 @@ const (
 	keyCanary    = "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk="
 )
 
-// TestCanaries runs the program with secrets and people that are known, has all kinds of things happen to it, and looks
-// for them in everything that it emits: output, logs, errors, headers, addresses.
+// TestCanaries runs the program with known secrets and users, causes all kinds of events, and searches all output for
+// them: logs, errors, headers, URLs.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	for name, outbound := range map[string]string{"secret": "app", "certificate": "on-behalf-of", "federated token": "app"} {
@@ -323,8 +323,8 @@ func TestCanaries(t *testing.T) {
 			}
 			c.add("a next link", proxy.links...)
 
-			// They were all in use: a canary that was never planted proves nothing.
-			signed := string(mustMarshal(proxy.secrets)) // by the key, as the tenant found
+			// All canaries were in use: a canary that was never used proves nothing.
+			signed := string(mustMarshal(proxy.secrets)) // by the key, as the tenant verified
 			used := c.in(proxy.traffic.String() + e.data.String() + strings.Join(e.tokens, " "))
 			for kind := range c {
 				if used[kind] == "" && kind != "the cursor key" && (kind != "the certificate's key" || !strings.Contains(signed, "eyJ")) {
@@ -366,11 +366,11 @@ func TestCanaries(t *testing.T) {
 	}
 }
 
-// personalAddress is where people are looked up by a name, which Microsoft Graph takes in addresses only: one person by
-// user principal name, and those whose name begins so.
+// personalAddress are the URLs that look up users by name, which Microsoft Graph supports in URLs only: by user
+// principal name and by prefix.
 var personalAddress = regexp.MustCompile(`^/beta/users/[^/?]+\?\$select=|^/beta/users\?\$filter=startswith%28displayName%2C|^/beta/users\?.*\$filter=startswith\(displayName,`)
 
-// everything is what happens to the program, and what it answers.
+// everything sends requests to the program and collects the responses.
 type everything struct {
 	tenant *emulator.Server
 	p      *program
@@ -381,7 +381,7 @@ type everything struct {
 	tokens          []string // of callers
 }
 
-// send sends a request and sorts what comes back.
+// send sends a request and sorts the response.
 func (e *everything) send(t *testing.T, req *http.Request) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -401,7 +401,7 @@ func (e *everything) send(t *testing.T, req *http.Request) string {
 	return string(body)
 }
 
-// sort keeps the data of an answer apart from the rest.
+// sort separates the data of a response from the rest.
 func (e *everything) sort(body []byte) {
 	var answer map[string]json.RawMessage
 	if json.Unmarshal(body, &answer) != nil {
@@ -413,7 +413,7 @@ func (e *everything) sort(body []byte) {
 	fmt.Fprintf(&e.errors, "%s\n", mustMarshal(answer))
 }
 
-// ask sends an operation as somebody.
+// ask sends an operation as a user.
 func (e *everything) ask(t *testing.T, token, query string, variables map[string]any) string {
 	t.Helper()
 	req := post(t, e.p.url+endpointPath, mustMarshal(map[string]any{"query": query, "variables": variables}))
@@ -423,7 +423,7 @@ func (e *everything) ask(t *testing.T, token, query string, variables map[string
 	return e.send(t, req)
 }
 
-// signIn gets somebody a token.
+// signIn gets a user's token.
 func (e *everything) signIn(t *testing.T, role string) string {
 	t.Helper()
 	token := tokenFor(t, e.tenant, nameOf(t, e.tenant, role), scopes...)
@@ -437,13 +437,13 @@ const (
 	onePerson  = `query Person($u:String,$i:ID){user(userPrincipalName:$u,id:$i){displayName userPrincipalName}}`
 )
 
-// happen has everything happen that the program can meet.
+// happen causes all kinds of events.
 func (e *everything) happen(t *testing.T) {
 	t.Helper()
 	admin, reader, nobody := nameOf(t, e.tenant, "License Administrator"), nameOf(t, e.tenant, "Global Reader"), nameOf(t, e.tenant, "")
 	said := emulator.Fault{Times: -1, Message: wordCanary, Inner: map[string]any{"message": wordCanary, "error_description": wordCanary, "claims": `{"x":"` + wordCanary + ``}}
 
-	// The sign-in service fails, for the gateway and for its callers.
+	// The identity provider fails, for the gateway and for its callers.
 	boss := e.signIn(t, "License Administrator")
 	for _, status := range []int{400, 401, 429, 500, 503} {
 		fault := said
@@ -459,7 +459,7 @@ func (e *everything) happen(t *testing.T) {
 		e.tenant.ClearFaults()
 	}
 
-	// All is well.
+	// Successful operations.
 	watcher, stranger := e.signIn(t, "Global Reader"), e.signIn(t, "")
 	first := e.ask(t, boss, allPeople, nil)
 	var page struct {
@@ -489,7 +489,7 @@ func (e *everything) happen(t *testing.T) {
 	}
 	e.ask(t, boss, `{me{displayName} licensingOverview{assignmentErrors{code}} assignmentErrors(first:5){nodes{id assignedTo{displayName}}}}`, nil)
 
-	// Changes, good and bad.
+	// Changes, valid and invalid.
 	const assign = `mutation Assign($i:ID!){createAssignments(input:{skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965",assignedTo:[{type:USER,id:$i}]}){results{outcome assignment{id assignedTo{displayName}}} userErrors{code message}}}`
 	for _, id := range []string{page.Data.Users.Nodes[0].ID, nobody, valueCanary, "x"} {
 		e.ask(t, boss, assign, map[string]any{"i": id})
@@ -497,7 +497,7 @@ func (e *everything) happen(t *testing.T) {
 		e.ask(t, boss, `mutation($i:ID!){reprocessAssignments(input:{userIds:[$i]}){results{outcome user{displayName}} userErrors{message}} deleteAssignment(input:{id:$i}){outcome userErrors{message}}}`, map[string]any{"i": id})
 	}
 
-	// What somebody may not do, or does wrong.
+	// Forbidden and invalid operations.
 	e.ask(t, stranger, somePeople, map[string]any{"f": filterCanary})
 	for _, variables := range []map[string]any{
 		{"u": valueCanary}, {"i": valueCanary}, {"u": []string{valueCanary}}, {"u": valueCanary, "i": valueCanary}, {"u": map[string]string{valueCanary: valueCanary}},
@@ -523,7 +523,7 @@ func (e *everything) happen(t *testing.T) {
 		e.send(t, req)
 	}
 
-	// Who is not let in, and tokens where they do not belong.
+	// Rejected callers, and misplaced tokens.
 	e.ask(t, boss[:len(boss)-6]+"AAAAAA", onePerson, nil)
 	e.ask(t, graphToken(t, e.tenant), onePerson, nil)
 	e.ask(t, "", onePerson, nil)
@@ -545,12 +545,12 @@ func (e *everything) happen(t *testing.T) {
 			t.Error(err)
 		}
 		_ = resp.Body.Close()
-		if resp.StatusCode/100 != 3 { // a redirect goes back to who asked
+		if resp.StatusCode/100 != 3 { // a redirect returns to the client
 			fmt.Fprintf(&e.errors, "%s\n", body)
 		}
 	}
 
-	// The same over streams.
+	// The same with streams.
 	for _, token := range []string{boss, boss[:len(boss)-6] + "AAAAAA", valueCanary} {
 		c := transporttest.Dial(t, e.p.client, e.p.url+endpointPath)
 		c.Send(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + token + `"}}`)
@@ -576,14 +576,14 @@ func (e *everything) happen(t *testing.T) {
 		_, reason := c.Closed()
 		fmt.Fprintf(&e.errors, "%s\n", reason)
 	}
-	for _, token := range []string{boss, boss + "A", ""} { // none has data
+	for _, token := range []string{boss, boss + "A", ""} { // without data
 		req := post(t, e.p.url+endpointPath, mustMarshal(map[string]any{"query": onePerson, "variables": map[string]any{"u": valueCanary}}))
 		req.Header.Set("Accept", mediaTypeEvents)
 		req.Header.Set("Authorization", "Bearer "+token)
 		e.send(t, req)
 	}
 
-	// Microsoft Graph fails in each way, and says whom it is about.
+	// Microsoft Graph fails in each way, with personal data in its errors.
 	moved := map[string]string{"Location": "https://elsewhere.example/?who=" + url.QueryEscape(wordCanary)}
 	faults := []emulator.Fault{
 		{Status: 302, Header: moved}, {Body: wordCanary}, {Body: `{"value":[{"id":"x","displayName":{"` + wordCanary + `":5}}]}`}, {Body: `{"value":"` + wordCanary + `"}`},
@@ -605,7 +605,7 @@ func (e *everything) happen(t *testing.T) {
 	}
 }
 
-// TestCanariesOfPanics has handlers and resolvers panic with something about somebody.
+// TestCanariesOfPanics has handlers and resolvers panic with personal data.
 func TestCanariesOfPanics(t *testing.T) {
 	t.Parallel()
 	for _, what := range []any{wordCanary, errors.New(wordCanary), fmt.Errorf("%w", errors.New(wordCanary)), struct{ Name string }{wordCanary}, []byte(wordCanary)} {
@@ -621,7 +621,7 @@ func TestCanariesOfPanics(t *testing.T) {
 	}
 }
 
-// TestCanariesOfTheStart has the program say what can be set, and what is wrong, while secrets are set.
+// TestCanariesOfTheStart prints help and configuration errors while secrets are set.
 func TestCanariesOfTheStart(t *testing.T) {
 	t.Parallel()
 	c := canaries{"a secret": {"canary-secret-4a7d", "canary-proxy-91c3", keyCanary}}

@@ -16,7 +16,7 @@ import (
 	"licensegraph/internal/logs"
 )
 
-// TestCursorKeyIsReadAgain takes a key from a file that changes, and keeps the last one while the file is bad.
+// TestCursorKeyIsReadAgain tests that a changed key file is used, and an invalid one is not.
 func TestCursorKeyIsReadAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")
@@ -42,12 +42,12 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 	go func() { defer close(done); a.watchCursorKey(ctx, ticks) }()
 	for _, step := range []struct {
 		content string
-		changes int // of the key until then
+		changes int // of the key so far
 		faults  int
 	}{{key(1), 0, 0}, {key(2), 1, 0}, {key(2), 1, 0}, {"not a key", 1, 1}, {"not a key", 1, 1}, {"", 1, 2}, {key(2), 1, 2}, {key(3), 2, 2}, {key(3) + "\n" + key(4), 3, 2}, {key(4) + "\n" + key(3), 4, 2}, {key(4) + "\n\n", 5, 2}, {strings.Repeat(key(1)+"\n", 5), 5, 3}} {
 		write(step.content)
 		ticks <- time.Time{}
-		ticks <- time.Time{} // by now the first is over
+		ticks <- time.Time{} // the first is processed by now
 		if got := strings.Count(log.String(), "reloaded the cursor key"); got != step.changes {
 			t.Errorf("%q: %d changes, want %d", step.content, got, step.changes)
 		}

@@ -19,20 +19,20 @@ import (
 	"licensegraph/internal/logs"
 )
 
-// hashOf is what clients name a document by.
+// hashOf returns the hash of a document.
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// operation is the body of a request; members that are empty are left out.
+// operation is the body of a request; empty members are omitted.
 type operation struct {
 	Query      string         `json:"query,omitempty"`
 	DocumentID string         `json:"documentId,omitempty"`
 	Extensions map[string]any `json:"extensions,omitempty"`
 }
 
-// persisted is the extension of Apollo's protocol.
+// persisted returns the extension of Apollo's protocol.
 func persisted(hash string) map[string]any {
 	return map[string]any{"persistedQuery": map[string]any{"version": 1, "sha256Hash": hash}}
 }
@@ -71,7 +71,7 @@ const (
 	queryB         = "query B{hello}"
 )
 
-// TestAutomaticDocuments follows Apollo's protocol, by POST and by GET.
+// TestAutomaticDocuments tests Apollo's protocol by POST and GET.
 func TestAutomaticDocuments(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"POST", "GET"} {
@@ -96,15 +96,15 @@ func TestAutomaticDocuments(t *testing.T) {
 			ask("t", byHash, notFoundAnswer)
 			ask("t", register, stub.HelloAnswer)
 			ask("t", byHash, stub.HelloAnswer)
-			ask("u", byHash, notFoundAnswer) // nobody learns what another tenant asks
+			ask("u", byHash, notFoundAnswer) // tenants do not share documents
 			ask("", byHash, notFoundAnswer)
-			ask("t", operation{DocumentID: "sha256:" + hashOf(queryA)}, notFoundAnswer) // ids are of the operator's list
+			ask("t", operation{DocumentID: "sha256:" + hashOf(queryA)}, notFoundAnswer) // IDs are for trusted documents only
 
 			ask("t", operation{Query: queryA, Extensions: persisted(hashOf(queryB))}, "provided sha does not match query")
 			ask("t", operation{Extensions: persisted(hashOf(queryB))}, notFoundAnswer)
 			for _, broken := range []string{"{nope}", "{", "{a:hello " + strings.Repeat("b:hello ", 60) + "}", "query($n:Int!){echo(n:$n){hello}}"} {
 				ask("t", operation{Query: broken, Extensions: persisted(hashOf(broken))}, `"errors"`)
-				ask("t", operation{Extensions: persisted(hashOf(broken))}, notFoundAnswer) // it was not kept
+				ask("t", operation{Extensions: persisted(hashOf(broken))}, notFoundAnswer) // it was not stored
 			}
 			deferred := "{...@defer{hello}}"
 			ask("t", operation{Query: deferred, Extensions: persisted(hashOf(deferred))}, stub.HelloAnswer)
@@ -144,7 +144,7 @@ func TestAutomaticDocuments(t *testing.T) {
 	})
 }
 
-// TestTrustedDocuments has documents on and off the list, in each mode.
+// TestTrustedDocuments sends trusted and other documents in each mode.
 func TestTrustedDocuments(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "documents.json")
@@ -215,7 +215,7 @@ func TestTrustedDocuments(t *testing.T) {
 	}
 }
 
-// TestTrustedDocumentsAtStart has documents that cannot run.
+// TestTrustedDocumentsAtStart tests documents that are invalid for the schema.
 func TestTrustedDocumentsAtStart(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
@@ -254,7 +254,7 @@ func TestTrustedDocumentsAtStart(t *testing.T) {
 	}
 }
 
-// TestTrustedDocumentsThroughTheWire has the whole program hold its clients to a list.
+// TestTrustedDocumentsThroughTheWire tests trusted documents with the whole program.
 func TestTrustedDocumentsThroughTheWire(t *testing.T) {
 	t.Parallel()
 	const listed = "query Errors{assignmentErrors(first:1){nodes{code}}}"

@@ -12,7 +12,7 @@ import (
 	"licensegraph/internal/graphiql"
 )
 
-// TestGraphiQLSignsIn shows where the page sends people, and what its policy lets it call.
+// TestGraphiQLSignsIn tests the page's sign-in settings and its content security policy.
 func TestGraphiQLSignsIn(t *testing.T) {
 	t.Parallel()
 	const client = "11111111-2222-4333-8444-555555555555"
@@ -48,7 +48,7 @@ func TestGraphiQLSignsIn(t *testing.T) {
 	}
 }
 
-// TestGraphiQLSignsInAtTheEmbeddedTenant: at both addresses that people use.
+// TestGraphiQLSignsInAtTheEmbeddedTenant tests the sign-in at both URLs of the page.
 func TestGraphiQLSignsInAtTheEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--inbound=entra")
@@ -80,7 +80,7 @@ func TestGraphiQLSignsInAtTheEmbeddedTenant(t *testing.T) {
 	}
 }
 
-// fetch reads what is served under a path.
+// fetch returns the content of a path.
 func (p *program) fetch(t *testing.T, path string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)

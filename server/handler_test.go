@@ -44,7 +44,7 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// TestAccessLog shows that records say enough and hold nothing of a query.
+// TestAccessLog tests the content of access log records, which have no part of the query.
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -62,7 +62,7 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// TestHeaders holds what every answer has, errors and refusals included.
+// TestHeaders tests the headers of all responses, including errors.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	handler := testHandler(t, new(bytes.Buffer), stub.Hello)
@@ -110,7 +110,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestStrictTransport: where TLS ends in front of the gateway, for hosts that are nobody's own machine.
+// TestStrictTransport tests HSTS behind a reverse proxy, for hosts other than loopback.
 func TestStrictTransport(t *testing.T) {
 	t.Parallel()
 	handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--listen=0.0.0.0:8080")
@@ -251,7 +251,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// TestDenied: what is refused at the door is on record.
+// TestDenied tests that rejected requests are audited.
 func TestDenied(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -292,13 +292,13 @@ func TestReadiness(t *testing.T) {
 		answer := error(&upstream.Error{Kind: upstream.ErrUnauthenticated})
 		var log bytes.Buffer
 		r := newReadiness(func(context.Context) error {
-			time.Sleep(time.Second) // of the test's clock
+			time.Sleep(time.Second) // on the test's clock
 			asked++
 			return answer
 		}, logs.New(&log, "info", "text"), time.Now)
 		get := func() *httptest.ResponseRecorder { return transporttest.Send(t, r, "GET", "/readyz", "") }
 
-		// Many at once are one question.
+		// Concurrent requests are one upstream request.
 		var group sync.WaitGroup
 		for range 20 {
 			group.Go(func() {
@@ -312,7 +312,7 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("asked %d times:\n%s", asked, &log)
 		}
 
-		// The answer counts for a while.
+		// The result is cached.
 		answer = nil
 		time.Sleep(readyFor - time.Millisecond)
 		if w := get(); w.Code != 503 || asked != 1 {
@@ -323,7 +323,7 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%d, asked %d times", w.Code, asked)
 		}
 
-		// Who goes away does not take the answer along.
+		// A client that disconnects does not cancel the request.
 		time.Sleep(readyFor)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -332,7 +332,7 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%v, asked %d times", err, asked)
 		}
 
-		// Throttled is not down.
+		// A throttled gateway is not down.
 		time.Sleep(readyFor)
 		answer = &upstream.Error{Kind: upstream.ErrThrottled}
 		if w := get(); w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"throttled","reason":"Microsoft Graph throttled the request."`) {
@@ -346,8 +346,8 @@ func TestReadiness(t *testing.T) {
 	})
 }
 
-// TestReadinessWithoutKeys throttles Microsoft Graph, which is no reason to take the gateway out of service, while the keys of
-// Entra ID cannot be read, which is one: no caller can be told from another.
+// TestReadinessWithoutKeys throttles Microsoft Graph, which does not affect readiness, and makes the signing keys
+// unavailable, which does: no caller can be authenticated.
 func TestReadinessWithoutKeys(t *testing.T) {
 	t.Parallel()
 	throttled := emulator.Fault{Status: 429, RetryAfter: "600", Times: -1}
@@ -391,7 +391,7 @@ func TestReadinessAnswersWhoIsInAHurry(t *testing.T) {
 	})
 }
 
-// TestConnectionsAreBounded has the first of two connections end before the second is taken.
+// TestConnectionsAreBounded tests that the second connection is accepted after the first one ends.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -423,7 +423,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	select {
 	case <-accepted:
 		t.Error("a second connection was taken")
-	case <-time.After(100 * time.Millisecond): // it comes at once where nothing holds it
+	case <-time.After(100 * time.Millisecond): // without a limit it is immediate
 	}
 	_ = first.Close()
 	second := <-accepted

@@ -10,12 +10,11 @@ import (
 	"testing"
 )
 
-// hostile are requests that would keep an unguarded gateway busy, or have it answer without end. Each is refused for
-// what it is, or is small after all.
+// hostile are expensive requests, or requests with large responses. Each is rejected for its reason, or cheap.
 var hostile = []struct {
 	name string
-	body string // of a POST; what begins with "?" is the query component of a GET
-	want string // a part of the answer
+	body string // of a POST; with the prefix "?" the query component of a GET
+	want string // substring of the response
 }{
 	{"nested fragments", query("{users{nodes{...f0}}}" + nested(30)), `"limit":"`},
 	{"a ring of fragments", query("{users{nodes{...a}}} fragment a on User{...b} fragment b on User{...a}"), `"limit":"fragmentCycle"`},
@@ -56,12 +55,12 @@ var hostile = []struct {
 	{"a long GET", "?query=" + strings.Repeat("a", 60_000), `"limit":"names"`},
 }
 
-// query is the body of a request with a query.
+// query returns the body of a request with a query.
 func query(text string) string {
 	return `{"query":"` + strings.ReplaceAll(text, "\n", `\n`) + `"}`
 }
 
-// repeated is a format with the numbers from 0.
+// repeated returns a text with the numbers from 0.
 func repeated(n int, format string) string {
 	var b strings.Builder
 	for i := range n {
@@ -70,12 +69,12 @@ func repeated(n int, format string) string {
 	return b.String()
 }
 
-// nested are fragments each of which spreads the next one twice.
+// nested returns fragments each of which spreads the next one twice.
 func nested(n int) string {
 	return repeated(n, " fragment f%[1]d on User{...g%[1]d ...g%[1]d}") + repeated(n, " fragment g%[1]d on User{id}")
 }
 
-// TestHostileClients sends all of them at once, while a healthy caller gets whole answers.
+// TestHostileClients sends all of them concurrently, while a regular caller gets complete responses.
 func TestHostileClients(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--caller-rate=100000", "--caller-burst=100000", "--caller-operations=200")
@@ -137,7 +136,7 @@ func (p *program) attack(t *testing.T, body string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// TestRequestTimeoutReachesUpstream has Microsoft Graph take for ever, in each way.
+// TestRequestTimeoutReachesUpstream stalls Microsoft Graph in each way.
 func TestRequestTimeoutReachesUpstream(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]string{
@@ -158,8 +157,8 @@ func TestRequestTimeoutReachesUpstream(t *testing.T) {
 	}
 }
 
-// TestUpstreamRequestsThroughTheWire refuses what could take too much, and stops what does after all: here because the
-// tenant's pages are small.
+// TestUpstreamRequestsThroughTheWire tests that an operation with too many requests is rejected, and one that exceeds
+// the estimate is stopped: here because the tenant's pages are small.
 func TestUpstreamRequestsThroughTheWire(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--max-upstream-requests=5", "--embedded-variant=pageSize=3")

@@ -15,15 +15,15 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// resident is somebody of one of two tenants.
+// resident is a user of one of two tenants.
 type resident struct {
 	tenant    int
 	id, token string
-	may       bool // change licenses, in the eyes of Microsoft Graph
-	changes   int  // that were tried
+	may       bool // change licenses, by Microsoft Graph
+	changes   int  // attempted
 }
 
-// idsOf are the ids of the people and groups of a tenant.
+// idsOf returns the IDs of the users and groups of a tenant.
 func idsOf(t *testing.T, tenant *emulator.Server) []string {
 	t.Helper()
 	var ids []string
@@ -43,8 +43,8 @@ func idsOf(t *testing.T, tenant *emulator.Server) []string {
 	return ids
 }
 
-// TestResidentsOfTwoTenants has two people of each of two tenants do everything at the same time: nothing of the other
-// tenant is in any answer, and each is served, refused, counted and recorded as who they are.
+// TestResidentsOfTwoTenants has two users of each of two tenants send all operations concurrently: no response has data
+// of the other tenant, and each caller is authorized, counted and audited individually.
 func TestResidentsOfTwoTenants(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"app", "on-behalf-of"} {
@@ -66,7 +66,7 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 				for _, role := range []string{"License Administrator", ""} {
 					residents = append(residents, &resident{tenant: i, id: tenant.PersonInRole(role), token: tokenFor(t, tenant, nameOf(t, tenant, role), scopes...), may: role != ""})
 				}
-				if role := residents[2*i+1]; mode == "app" { // the gateway decides who may what
+				if role := residents[2*i+1]; mode == "app" { // the gateway authorizes
 					tenant.AssignAppRoles(role.id, "Licenses.Read.All")
 					role.token = tokenFor(t, tenant, nameOf(t, tenant, ""), scopes...)
 				}
@@ -81,14 +81,14 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 				}
 			}
 
-			n.asked.Clear() // what the test itself asked
+			n.asked.Clear() // the test's own requests
 			var mu sync.Mutex
 			cursors := [2]string{}
 			do := func(who *resident, kind int) {
 				other := 1 - who.tenant
 				own, foreign := ids[who.tenant][rand.IntN(30)], ids[other][rand.IntN(30)]
 				body := map[string]any{}
-				var want, never string // parts of the answer
+				var want, never string // substrings of the response
 				switch kind {
 				case 0:
 					body["query"], want = "{users(first:20){nodes{id usageRights{id}} pageInfo{endCursor}} assignmentErrors(first:5){nodes{assignedTo{id}}}}", `"endCursor":"`
@@ -149,7 +149,7 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 				}
 				group.Wait()
 			}
-			for _, who := range residents { // whatever the dice said
+			for _, who := range residents { // at least once
 				for kind := range kinds {
 					do(who, kind)
 				}
@@ -181,7 +181,7 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 					t.Errorf("%d of %d changes are recorded", recorded, who.changes)
 				}
 			}
-			// Microsoft Graph was asked in the tenant of each, and in nobody else's name.
+			// Microsoft Graph was called in the tenant of each caller, on behalf of the caller.
 			names := 0
 			n.asked.Range(func(key, at any) bool {
 				names++
@@ -195,7 +195,7 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 			if names != map[string]int{"app": 2, "on-behalf-of": 4}[mode] {
 				t.Errorf("it was asked in %d names", names)
 			}
-			for i, tenant := range n.tenants { // no id of anybody is in the log
+			for i, tenant := range n.tenants { // the log has no user ID
 				for _, id := range append(ids[i], tenant.ClientSecret()) {
 					if strings.Contains(p.stderr.String(), id) {
 						t.Errorf("the log has %s", id)
@@ -208,7 +208,7 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 
 var endCursor = regexp.MustCompile(`"endCursor":"([^"]+)"`)
 
-// send sends a body as the bearer of a token.
+// send sends a body with a token.
 func (p *program) send(t *testing.T, body []byte, token string) reply {
 	t.Helper()
 	req := post(t, p.url+endpointPath, body)
@@ -216,8 +216,7 @@ func (p *program) send(t *testing.T, body []byte, token string) reply {
 	return p.do(t, req)
 }
 
-// TestQuotaOfOneCaller has one caller use up what one may, and nobody else notice: neither somebody of the same tenant
-// nor anybody of another.
+// TestQuotaOfOneCaller has one caller reach the limits, which affects no other caller, of the same or another tenant.
 func TestQuotaOfOneCaller(t *testing.T) {
 	t.Parallel()
 	n := startNeighbours(t, emulator.Options{Users: 40}, emulator.Options{Users: 40, Seed: 2})
@@ -241,7 +240,7 @@ func TestQuotaOfOneCaller(t *testing.T) {
 			}
 		}
 	}
-	// A new token is no new caller, who could begin so many at once.
+	// A new token of the same caller has no new burst.
 	renewed := tokenFor(t, n.tenants[0], nameOf(t, n.tenants[0], "License Administrator"), scopes...)
 	refused = 0
 	for range 15 {
@@ -254,5 +253,5 @@ func TestQuotaOfOneCaller(t *testing.T) {
 	}
 }
 
-// asked is where an error repeats the ID that was asked for.
+// asked matches the requested ID in an error.
 var asked = regexp.MustCompile(`no object with the ID \\"[^"]*\\"`)

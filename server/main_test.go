@@ -28,7 +28,7 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// asProgram makes the test binary behave like the program.
+// asProgram makes the test binary run as the program.
 const asProgram = "LICENSEGRAPH_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// journal collects output and lets a test wait for a part of it.
+// journal collects output, for which a test can wait.
 type journal struct {
 	mu   sync.Mutex
 	cond *sync.Cond
@@ -65,8 +65,7 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// wait returns once the text has the part; the test's own deadline is the
-// only one.
+// wait returns when the output has the text. Only the test's deadline limits it.
 func (j *journal) wait(part string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -82,7 +81,7 @@ type program struct {
 	stop           context.CancelFunc
 	ended          chan error
 	client         *http.Client
-	pid            int // of its own process, if it has one
+	pid            int // if it has its own process
 }
 
 // start runs the program on free ports until the test ends.
@@ -93,7 +92,7 @@ func start(t *testing.T, env map[string]string, args ...string) *program {
 	transport := &http.Transport{ExpectContinueTimeout: 0}
 	p.client = &http.Client{Transport: transport}
 	args = append([]string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=60",
-		"--max-scheduling-delay=1m"}, args...) // the tests beside this one keep the CPUs busy
+		"--max-scheduling-delay=1m"}, args...) // parallel tests use the CPUs
 	started := make(chan struct{})
 	go func() {
 		err := run(ctx, args, func(name string) string { return env[name] }, p.stdout, p.stderr)
@@ -186,7 +185,7 @@ func TestEmbeddedTenant(t *testing.T) {
 	}
 }
 
-// TestRealTenant reads a tenant that runs elsewhere, as it would a real one.
+// TestRealTenant reads a separate tenant, like a real one.
 func TestRealTenant(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
@@ -242,7 +241,7 @@ func TestLimitsThroughTheWire(t *testing.T) {
 	}
 }
 
-// TestDrain holds a request back until the program is asked to stop.
+// TestDrain delays a request until the program is stopped.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
@@ -314,8 +313,8 @@ func TestDrainHasADeadline(t *testing.T) {
 	}
 }
 
-// TestDrainAnswers ends a request that is still waiting for Microsoft Graph when the time to drain is up: it answers what it
-// has.
+// TestDrainAnswers tests that a request that waits for Microsoft Graph at the drain timeout responds with partial
+// results.
 func TestDrainAnswers(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
@@ -370,8 +369,8 @@ func TestDrainAnswers(t *testing.T) {
 	}
 }
 
-// TestTermination goes on serving after SIGTERM, while it says that it is not ready. SIGHUP ends nothing, and neither does
-// a reader of standard output who has gone.
+// TestTermination tests that the program serves after SIGTERM while it is not ready. SIGHUP and a closed standard
+// output do not end it.
 func TestTermination(t *testing.T) {
 	t.Parallel()
 	stderr := newJournal()
@@ -386,13 +385,13 @@ func TestTermination(t *testing.T) {
 		t.Fatal(err)
 	}
 	stderr.wait("Ctrl-C")
-	if err := errors.Join(write.Close(), read.Close()); err != nil { // nobody reads standard output any more
+	if err := errors.Join(write.Close(), read.Close()); err != nil { // standard output is closed
 		t.Fatal(err)
 	}
 	p := &program{url: regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(stderr.String())[1], client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	const change = `mutation{reprocessAssignments(input:{userIds:["11111111-1111-4111-8111-111111111111"]}){results{outcome}}}`
 	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		if status, body := p.ask(t, change); status != 200 || !strings.Contains(body, `"outcome":"NOT_DONE"`) { // whose record is lost
+		if status, body := p.ask(t, change); status != 200 || !strings.Contains(body, `"outcome":"NOT_DONE"`) { // its record cannot be written
 			t.Errorf("before %v: %d %s", signal, status, body)
 		}
 		if err := cmd.Process.Signal(signal); err != nil {
@@ -415,7 +414,7 @@ func TestTermination(t *testing.T) {
 	}
 }
 
-// TestSlowBody begins a request and never ends it.
+// TestSlowBody starts a request body and never completes it.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--request-timeout=50ms")
@@ -425,13 +424,13 @@ func TestSlowBody(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
-	answer, err := io.ReadAll(conn) // until the gateway hangs up
+	answer, err := io.ReadAll(conn) // until the gateway closes the connection
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
 		t.Errorf("%q %v", answer, err)
 	}
 }
 
-// TestSlowBodyThatNobodyReads does the same where no handler wants a body.
+// TestSlowBodyThatNobodyReads does the same for a route that reads no body.
 func TestSlowBodyThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--request-timeout=50ms", "--read-header-timeout=50ms")
@@ -441,7 +440,7 @@ func TestSlowBodyThatNobodyReads(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
-	if _, err := io.ReadAll(conn); err != nil { // until the gateway hangs up
+	if _, err := io.ReadAll(conn); err != nil { // until the gateway closes the connection
 		t.Error(err)
 	}
 }
@@ -449,7 +448,7 @@ func TestSlowBodyThatNobodyReads(t *testing.T) {
 // TestSlowHeaders does the same with headers.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "--read-header-timeout=50ms", "--request-timeout=1h") // the other time would not end it
+	p := start(t, nil, "--read-header-timeout=50ms", "--request-timeout=1h") // the other timeout would not apply
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -459,20 +458,20 @@ func TestSlowHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n")
-	if _, err := io.ReadAll(conn); err != nil { // until the gateway hangs up
+	if _, err := io.ReadAll(conn); err != nil { // until the gateway closes the connection
 		t.Error(err)
 	}
 }
 
 func noEnv(string) string { return "" }
 
-// TestSignals runs the program as a process of its own.
+// TestSignals runs the program in its own process.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
 		signals []os.Signal
-		hold    bool // a request open
+		hold    bool // keep a request open
 		want    int  // exit code
 	}{
 		{"SIGINT", []os.Signal{os.Interrupt}, false, 0},
@@ -518,8 +517,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestSetupErrors has the program end with what is wrong, before it serves. What configuration can be wrong in is tested
-// with package config.
+// TestSetupErrors tests that the program ends with the problems before it serves. Package config tests the problems of
+// the configuration.
 func TestSetupErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -586,15 +585,14 @@ func TestSetupErrors(t *testing.T) {
 	}
 }
 
-// TestSecretsStaySecret looks for a secret in all that the program writes
-// while its upstream is down.
+// TestSecretsStaySecret searches all output of the program for secrets while its upstream is down.
 func TestSecretsStaySecret(t *testing.T) {
 	t.Parallel()
 	const canary = "canary-7f3a"
 	key := "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk="
 	down := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	t.Cleanup(down.Close)
-	url := down.URL // which nobody else can have meanwhile
+	url := down.URL // reserved during the test
 	p := start(t, map[string]string{
 		"LICENSEGRAPH_CLIENT_SECRET": canary, "LICENSEGRAPH_CURSOR_KEY": key,
 		"LICENSEGRAPH_TENANT_ID": "contoso.example", "LICENSEGRAPH_CLIENT_ID": "app",
@@ -623,7 +621,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// TestHelp ends well after help, of the gateway and of the command embedded.
+// TestHelp tests the exit after help, of the gateway and of the command embedded.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{"($LICENSEGRAPH_LISTEN)": {"-h"}, "($LICENSEGRAPH_EMBEDDED_LISTEN)": {"embedded", "-h"}} {
@@ -634,7 +632,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestNoIntrospection refuses the schema where it is switched off, in each way to ask for it, and calls that no fault.
+// TestNoIntrospection tests that all introspection queries are rejected if disabled, and not logged as errors.
 func TestNoIntrospection(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--no-introspection")
@@ -655,7 +653,7 @@ func TestNoIntrospection(t *testing.T) {
 	}
 }
 
-// TestProductNames takes the operator's names of products. In a process of its own: they are everybody's.
+// TestProductNames tests the operator's names of products, in its own process because they are a package variable.
 func TestProductNames(t *testing.T) {
 	t.Parallel()
 	const header = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names\n"

@@ -8,13 +8,13 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// TestNullIsRefused sends null where it is not taken, by all ways on which it can come. Nothing is asked upstream, not
-// even what would be written. What is taken else agrees with graphql-js: see e2e/coercion.test.js.
+// TestNullIsRefused sends null for non-null input in all ways. There is no upstream request, not even for mutations.
+// Other input is coerced like in graphql-js: see e2e/coercion.test.js.
 func TestNullIsRefused(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{})
 	p := startOver(t, tenant, "--allow-writes", "--inbound=none")
-	p.ask(t, `{user(id:"11111111-1111-4111-8111-111111111111"){id}}`) // which signs the gateway in
+	p.ask(t, `{user(id:"11111111-1111-4111-8111-111111111111"){id}}`) // gets the gateway's token
 	tenant.ResetCounts()
 	const id = "11111111-1111-4111-8111-111111111111"
 	assign := func(variable, plans string) string {

@@ -12,7 +12,7 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 )
 
-// TestGetOfAMutation sends a mutation by GET, whether changes are allowed or not, and whether it is valid or not.
+// TestGetOfAMutation sends mutations by GET, with and without --allow-writes, valid and invalid.
 func TestGetOfAMutation(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
@@ -30,7 +30,7 @@ func TestGetOfAMutation(t *testing.T) {
 	}
 }
 
-// TestClientThatLeaves is nothing that the operator has to look at.
+// TestClientThatLeaves tests that a client that disconnects causes no error in the log.
 func TestClientThatLeaves(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
@@ -58,7 +58,7 @@ func TestClientThatLeaves(t *testing.T) {
 	}
 }
 
-// TestErrorsAreWhole has errors of all kinds. Each has a code, and says whether the same operation can succeed later.
+// TestErrorsAreWhole tests that all types of errors have a code and retryable.
 func TestErrorsAreWhole(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})

@@ -2,5 +2,5 @@
 
 package main
 
-// raced tells that the race detector is on, which makes everything take longer and more memory.
+// raced reports that the race detector is on, which increases time and memory.
 const raced = true

@@ -17,8 +17,8 @@ import (
 	"licensegraph/internal/transport/transporttest"
 )
 
-// TestSocketHandshake shows who may open a WebSocket at all: a page of the gateway itself or of a listed origin, and
-// what is no browser.
+// TestSocketHandshake tests which clients may open a WebSocket: a page of the gateway or of a listed origin, and
+// clients other than browsers.
 func TestSocketHandshake(t *testing.T) {
 	t.Parallel()
 	handler, endpoint := testGateway(t, io.Discard, stub.Hello, "--cors-origin=https://portal.example")
@@ -50,7 +50,7 @@ func TestSocketHandshake(t *testing.T) {
 		{"listed with a port", []string{"Origin: https://portal.example:8443"}, 403},
 		{"ours with a suffix", []string{"Origin: http://" + host + ".evil.example"}, 403},
 		{"ours as a user", []string{"Origin: http://" + host + "@evil.example"}, 403},
-		{"empty", []string{"Origin: "}, 101}, // as without
+		{"empty", []string{"Origin: "}, 101}, // like a missing header
 		{"another version", []string{"Sec-WebSocket-Version: 8"}, 426},
 		{"two keys", []string{"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}, 400},
 		{"a short key", []string{"Sec-WebSocket-Key: dGhlIA=="}, 400},
@@ -93,7 +93,7 @@ func TestSocketHandshake(t *testing.T) {
 	}
 }
 
-// TestSocketAuthentication lets in who has a token for the gateway, and nobody else.
+// TestSocketAuthentication tests that only callers with a valid token are accepted.
 func TestSocketAuthentication(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
@@ -158,17 +158,17 @@ func TestSocketAuthentication(t *testing.T) {
 		})
 	}
 
-	// Rights are those of the token, operation for operation.
+	// Permissions follow from the token, for each operation.
 	c := transporttest.Dial(t, p.client, p.url+endpointPath)
 	c.Send(with("Authorization", "Bearer "+nobody), skus)
 	c.Want(`{"type":"connection_ack"}`)
 	if _, got, err := c.Read(t.Context()); err != nil || !strings.Contains(string(got), `"code":"FORBIDDEN"`) {
 		t.Errorf("%s %v", got, err)
 	}
-	// The audit log has the operation's own id.
+	// The audit log has the operation's own ID.
 	p.stdout.wait(`.1","caller":{"tenant":"` + tenant.TenantID())
 
-	// A caller has so many streams, whatever others have.
+	// Streams are limited per caller.
 	second := transporttest.Dial(t, p.client, p.url+endpointPath)
 	second.Send(with("Authorization", "Bearer "+nobody))
 	second.Want(`{"type":"connection_ack"}`)
@@ -182,7 +182,7 @@ func TestSocketAuthentication(t *testing.T) {
 		t.Error("a token is in the log")
 	}
 
-	// At the end those who are connected are told.
+	// On shutdown, connections are closed with a reason.
 	p.stop()
 	for _, c := range []*transporttest.Socket{c, second, another} {
 		c.WantClosed(websocket.StatusGoingAway, "shutting down")

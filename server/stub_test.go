@@ -22,7 +22,7 @@ import (
 	"licensegraph/internal/transport"
 )
 
-// testConfig is the configuration that flags make.
+// testConfig returns the configuration of the flags.
 func testConfig(t *testing.T, flags ...string) *config.Config {
 	t.Helper()
 	cfg, err := config.Load(flags, noEnv, io.Discard)
@@ -32,14 +32,14 @@ func testConfig(t *testing.T, flags ...string) *config.Config {
 	return cfg
 }
 
-// testHandler is the gateway's handler over the stub.
+// testHandler returns the gateway's handler for the stub.
 func testHandler(t *testing.T, log io.Writer, exec stub.Schema, flags ...string) http.Handler {
 	t.Helper()
 	handler, _ := testGateway(t, log, exec, flags...)
 	return handler
 }
 
-// testGateway is testHandler with the endpoint in it.
+// testGateway is testHandler with the endpoint.
 func testGateway(t *testing.T, log io.Writer, exec stub.Schema, flags ...string) (http.Handler, *transport.Endpoint) {
 	t.Helper()
 	log = &oneByOne{w: log}
@@ -60,7 +60,7 @@ func testGateway(t *testing.T, log io.Writer, exec stub.Schema, flags ...string)
 	return handler, endpoint
 }
 
-// oneByOne lets two logs write to one place.
+// oneByOne serializes writes of two logs.
 type oneByOne struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -94,7 +94,7 @@ const (
 	helloBody    = `{"query":"{hello}"}`
 )
 
-// mustMarshal encodes what can be encoded.
+// mustMarshal encodes a valid value.
 func mustMarshal(value any) []byte {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -23,11 +23,11 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// neighbours are tenants behind one address, as real ones are: a request is for the tenant in its path, or in its token.
+// neighbours are tenants at one address, like real ones: the tenant is in the request's path or token.
 type neighbours struct {
 	url     string
 	tenants []*emulator.Server
-	asked   sync.Map // claims of the tokens that Microsoft Graph was asked with, and by which tenant it was answered
+	asked   sync.Map // claims of the tokens of requests to Microsoft Graph, with the tenant that answered
 }
 
 func startNeighbours(t *testing.T, options ...emulator.Options) *neighbours {
@@ -56,7 +56,7 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/beta/") || strings.HasPrefix(r.URL.Path, "/v1.0/") {
 		n.asked.Store(claimsOf(r), at)
 	}
-	// An application is the same in each tenant, which that of the embedded one is not.
+	// An application is the same in each tenant; the embedded tenant's is not.
 	if strings.HasSuffix(r.URL.Path, "/token") {
 		body, _ := io.ReadAll(r.Body)
 		body = bytes.ReplaceAll(body, []byte("client_id="+n.tenants[0].ClientID()), []byte("client_id="+n.tenants[at].ClientID()))
@@ -66,10 +66,10 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.tenants[at].ServeHTTP(w, r)
 }
 
-// claims are those of a token that say whose it is.
+// claims are the claims of a token that identify its subject.
 type claims struct{ Tid, Oid, Idtyp string }
 
-// claimsOf reads the token of a request.
+// claimsOf returns the claims of a request's token.
 func claimsOf(r *http.Request) (c claims) {
 	parts := strings.Split(r.Header.Get("Authorization"), ".")
 	if len(parts) != 3 {
@@ -80,8 +80,8 @@ func claimsOf(r *http.Request) (c claims) {
 	return c
 }
 
-// TestTwoTenants has people of two tenants ask at the same time, over and over: each reads the own tenant, as the
-// application and on behalf of the person, and what one was given leads the other nowhere.
+// TestTwoTenants has users of two tenants send queries concurrently and repeatedly: each reads the own tenant, as the
+// application and on behalf of the user, and cursors and IDs of one are invalid in the other.
 func TestTwoTenants(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"app", "on-behalf-of"} {
@@ -148,7 +148,7 @@ func TestTwoTenants(t *testing.T) {
 	}
 }
 
-// name is a user's name in the tenant; empty when there is no such user.
+// name returns a user's name in the tenant; empty if there is none.
 func name(tenant *emulator.Server, id string) string {
 	req := httptest.NewRequest(http.MethodGet, "/beta/users/"+id+"?$select=displayName", nil)
 	req.Header.Set("Authorization", "Bearer "+tenant.DelegatedToken(tenant.PersonInRole("Global Administrator"), "User.Read.All"))
@@ -159,7 +159,7 @@ func name(tenant *emulator.Server, id string) string {
 	return user.DisplayName
 }
 
-// TestOnBehalfOf has Graph asked in the caller's name, and whoever is no person refused before anything is asked.
+// TestOnBehalfOf tests requests on behalf of callers, and that applications are rejected without a request.
 func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60, SignIn: emulator.SignIn{Scopes: scopes}})
@@ -181,7 +181,7 @@ func TestOnBehalfOf(t *testing.T) {
 	if n := tenant.Counts()["POST /oauth2/v2.0/token"].Requests; n != 2 {
 		t.Errorf("%d tokens were asked for two people", n)
 	}
-	// Graph decides, and each is told what Graph says to the own person.
+	// Microsoft Graph authorizes each user individually.
 	if r := p.as(t, others, bearing(tokens[admin])); strings.Contains(r.body, `"errors"`) {
 		t.Errorf("an administrator: %s", r.body)
 	}
@@ -190,15 +190,15 @@ func TestOnBehalfOf(t *testing.T) {
 	if !strings.Contains(r.body, `"code":"FORBIDDEN"`) || !strings.Contains(r.body, "your token is an application's") || strings.Contains(r.body, `"data"`) || len(tenant.Counts()) != 0 {
 		t.Errorf("an application: %s, %v", r.body, tenant.Counts())
 	}
-	// A schema is nobody's secret.
+	// The schema is not secret.
 	fresh := tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...)
 	tenant.ResetCounts()
 	if r := p.as(t, `{ __typename __schema { queryType { name } } _service { sdl } }`, bearing(fresh)); r.status != 200 || strings.Contains(r.body, `"errors"`) || len(tenant.Counts()) != 0 {
 		t.Errorf("introspection: %d %.300s, %v", r.status, r.body, tenant.Counts())
 	}
-	// What the person has to do comes before anything is answered.
+	// A required sign-in is reported before any data.
 	for variant, claims := range map[string]bool{"mfa": true, "consent": false} {
-		fresh := tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...) // what was refused is not asked again
+		fresh := tokenFor(t, tenant, nameOf(t, tenant, "Global Reader"), scopes...) // errors are cached by token
 		tenant.SetVariants(emulator.Variants{OnBehalfOf: variant})
 		tenant.ResetCounts()
 		r := p.as(t, others, bearing(fresh))
@@ -218,7 +218,7 @@ func TestOnBehalfOf(t *testing.T) {
 		}
 	}
 	tenant.SetVariants(emulator.Variants{})
-	// Graph ends what it let in before.
+	// Microsoft Graph revokes a session.
 	if !tenant.RevokeSignInSessions(admin) {
 		t.Fatal("nobody was signed out")
 	}
@@ -235,7 +235,7 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 }
 
-// TestNoTenantOfTheirs reads nothing for callers whose tenant is not one of the gateway's, were they let in.
+// TestNoTenantOfTheirs tests that a caller of a tenant that is not configured reads nothing, even if authenticated.
 func TestNoTenantOfTheirs(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, "--cloud=worldwide", "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
@@ -262,10 +262,10 @@ func TestNoTenantOfTheirs(t *testing.T) {
 
 const aTenant = "11111111-2222-4333-8444-555555555555"
 
-// farAway is when the tokens of these tests end.
+// farAway is the expiry of these tests' tokens.
 var farAway = time.Now().Add(time.Hour)
 
-// secretFile writes a file that is gone after the test.
+// secretFile writes a file that is removed after the test.
 func secretFile(t *testing.T, content string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secret")
@@ -275,7 +275,7 @@ func secretFile(t *testing.T, content string) string {
 	return file
 }
 
-// TestByCertificate reads a tenant over HTTPS, whose authority nobody knows, as an application with a certificate.
+// TestByCertificate reads a tenant over HTTPS with a private CA, as an application with a certificate.
 func TestByCertificate(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.StartTLS(t, emulator.Options{Users: 20})
@@ -293,7 +293,7 @@ func TestByCertificate(t *testing.T) {
 	}
 }
 
-// TestProxyStaysSecret goes through a proxy and no other way, and writes its password nowhere.
+// TestProxyStaysSecret tests that all requests use the proxy and its password appears nowhere.
 func TestProxyStaysSecret(t *testing.T) {
 	t.Parallel()
 	asked := make(chan string, 10)

@@ -32,7 +32,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestUsedStays has a flood of entries that are used once: it does not drive out what is used often.
+// TestUsedStays tests that many entries that are used once do not evict frequently used ones.
 func TestUsedStays(t *testing.T) {
 	t.Parallel()
 	c := New(Options[string, int]{Most: 100})
@@ -53,12 +53,12 @@ func TestUsedStays(t *testing.T) {
 			stayed++
 		}
 	}
-	if stayed < 25 { // by recent use alone none would
+	if stayed < 25 { // an LRU cache would keep none
 		t.Errorf("%d of 50 stayed", stayed)
 	}
 }
 
-// TestBound is kept at any time, also while several add.
+// TestBound tests that the maximum applies at any time, also during concurrent additions.
 func TestBound(t *testing.T) {
 	t.Parallel()
 	const most = 1_000

@@ -16,7 +16,7 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// secretFile writes a file that holds a secret.
+// secretFile writes a file with a secret.
 func secretFile(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secret")
@@ -26,7 +26,7 @@ func secretFile(t *testing.T, content string) string {
 	return path
 }
 
-// TestIssuers holds whose tokens are taken in each cloud, and whence their keys come.
+// TestIssuers tests the accepted issuers and the key endpoints of each cloud.
 func TestIssuers(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
@@ -54,8 +54,8 @@ func TestIssuers(t *testing.T) {
 	}
 }
 
-// TestClouds has tokens of each cloud asked for at its own sign-in, for its own Graph: those of another are worth
-// nothing there.
+// TestClouds tests that the token requests of each cloud use its own endpoints: a token of one cloud is not valid in
+// another.
 func TestClouds(t *testing.T) {
 	t.Parallel()
 	want := map[string][2]string{

@@ -14,7 +14,7 @@ import (
 
 func noEnv(string) string { return "" }
 
-// testConfig is the configuration that flags make.
+// testConfig returns the configuration of the flags.
 func testConfig(t *testing.T, flags ...string) *Config {
 	t.Helper()
 	cfg, err := Load(flags, noEnv, io.Discard)
@@ -24,7 +24,7 @@ func testConfig(t *testing.T, flags ...string) *Config {
 	return cfg
 }
 
-// TestProblems has all problems reported at once, and no secret with them.
+// TestProblems tests that all problems are reported at once, without secrets.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -187,7 +187,7 @@ func TestFlagsWinOverEnvironment(t *testing.T) {
 	}
 }
 
-// TestTrustedDocumentsMode has a mode that no file is for, and one that there is not.
+// TestTrustedDocumentsMode tests a mode without a file, and an unknown mode.
 func TestTrustedDocumentsMode(t *testing.T) {
 	t.Parallel()
 	for want, flags := range map[string][]string{

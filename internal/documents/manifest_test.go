@@ -12,7 +12,7 @@ import (
 
 func anything(string) error { return nil }
 
-// apollo is a manifest of Apollo's form.
+// apollo returns a manifest in Apollo's format.
 func apollo(entries ...string) string {
 	return `{"format":"apollo-persisted-query-manifest","version":1,"operations":[` + strings.Join(entries, ",") + `]}`
 }
@@ -24,9 +24,9 @@ func TestReadManifest(t *testing.T) {
 	tests := []struct {
 		name  string
 		text  string
-		ids   string // found, with spaces between
-		error string // a part of it
-		stale string // a part of what is said of those that are left out
+		ids   string // separated by spaces
+		error string // substring
+		stale string // substring of the errors of stale documents
 	}{
 		{"Apollo", apollo(`{"id":"` + hash + `","name":"A","type":"query","body":"query A{a}"}`), hash + " sha256:" + hash, "", ""},
 		{"Apollo, ids of its own", apollo(`{"id":"one","name":"A","type":"query","body":"query A{a}"}`), "one " + hash + " sha256:" + hash, "", ""},
@@ -113,7 +113,7 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// FuzzReadManifest holds that what is read can be found by its hash, and that a hash finds what it is the hash of.
+// FuzzReadManifest tests that each document of a manifest is found by its hash only.
 func FuzzReadManifest(f *testing.F) {
 	for _, text := range []string{
 		apollo(`{"id":"one","name":"A","type":"query","body":"query A{a}"}`), `{"one":"{a}","two":"{b}"}`,

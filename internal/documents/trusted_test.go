@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// replace puts another file in the place of one, as who deploys does.
+// replace replaces a file by another one, like a deployment.
 func replace(t *testing.T, path, text string) {
 	t.Helper()
 	next := path + ".next"
@@ -46,7 +46,7 @@ func TestTrustedIsReadAgain(t *testing.T) {
 	ticks := make(chan time.Time)
 	var group sync.WaitGroup
 	group.Go(func() { trusted.Watch(ctx, ticks) })
-	look := func() { // The second tick is taken when the first has been worked off.
+	look := func() { // the second tick is received after the first is processed
 		ticks <- time.Time{}
 		ticks <- time.Time{}
 	}
@@ -91,11 +91,11 @@ func TestMemory(t *testing.T) {
 		t.Error("it has a text that nobody sent")
 	}
 	m.Add(ctx, "a", "1")
-	m.Add(ctx, "a", "other") // a key has one text
+	m.Add(ctx, "a", "other") // the text of a key does not change
 	if text, ok := m.Get(ctx, "a"); !ok || text != "1" {
 		t.Errorf("got %q, %v", text, ok)
 	}
-	m.Add(ctx, "b", strings.Repeat("1", 30_000)) // never fits
+	m.Add(ctx, "b", strings.Repeat("1", 30_000)) // too large
 	if _, ok := m.Get(ctx, "b"); ok || m.texts.Len() != 1 {
 		t.Errorf("%d texts", m.texts.Len())
 	}

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func noVariables(string) string { return "" }
 
-// output is what the command prints. It has begun when it has said how to stop it.
+// output collects the output of the command. The command has started when it has printed how to stop it.
 type output struct {
 	mu    sync.Mutex
 	text  strings.Builder
@@ -58,7 +58,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// runUntil runs the command until the context ends. It returns once the command has begun, or has failed to.
+// runUntil runs the command until the context ends. It returns when the command has started or failed.
 func runUntil(ctx context.Context, args []string, getenv func(string) string) (stdout *output, ended <-chan error) {
 	out, done := newOutput(), make(chan error, 1)
 	go func() {
@@ -71,13 +71,13 @@ func runUntil(ctx context.Context, args []string, getenv func(string) string) (s
 	return out, done
 }
 
-// isSetup tells whether an error is the operator's to solve.
+// isSetup reports whether an error is a SetupError.
 func isSetup(err error) bool {
 	_, ok := errors.AsType[*config.SetupError](err)
 	return ok
 }
 
-// TestRun starts the embedded tenant alone, and reads from it as its client.
+// TestRun starts only the embedded tenant and reads from it as a client.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -162,8 +162,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// TestRunState begins with a tenant from a file, in which it differs and
-// fails as the flags say, and saves it at the end.
+// TestRunState starts with a tenant from a file, with variants and faults from flags, and saves it on exit.
 func TestRunState(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

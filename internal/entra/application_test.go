@@ -36,7 +36,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// reader returns a client that reaches the tenant alone.
+// reader returns a client that is restricted to the tenant.
 func reader(t testing.TB, tenant *emulator.Server) *http.Client {
 	t.Helper()
 	out, err := outbound.New(outbound.Options{Services: []string{tenant.URL}})
@@ -61,7 +61,7 @@ func secret(tenant *emulator.Server) entra.Credential {
 	return entra.Secret(identity.Secret(tenant.ClientSecret()))
 }
 
-// graph asks Graph with a token, and returns the status and the body.
+// graph calls Microsoft Graph with a token, and returns the status and the body.
 func graph(t testing.TB, tenant *emulator.Server, path, token string) (int, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tenant.URL+path, nil)
@@ -103,7 +103,7 @@ func made[T any](t testing.TB) func(T, error) T {
 	}
 }
 
-// platform is an issuer whose tokens the application signs in with.
+// platform is an issuer of federated tokens.
 type platform struct{ key *rsa.PrivateKey }
 
 var newPlatform = sync.OnceValue(func() platform {
@@ -132,13 +132,13 @@ func (p platform) token(t testing.TB, lives time.Duration) []byte {
 	return []byte(text + "\n")
 }
 
-// start runs a tenant whose application trusts the platform.
+// start starts a tenant whose application trusts the platform.
 func start(t testing.TB, variants emulator.Variants) *emulator.Server {
 	t.Helper()
 	return emulatortest.Start(t, emulator.Options{Users: 20, Variants: variants, SignIn: emulator.SignIn{Federated: []emulator.Federated{newPlatform().federated()}}})
 }
 
-// stranger is a certificate that no application has, and its key.
+// stranger returns a certificate and a key that no application has.
 func stranger(t testing.TB, key any) (certificate, private []byte) {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
@@ -154,7 +154,7 @@ func stranger(t testing.TB, key any) (certificate, private []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-// TestCredentials signs in with each kind of credential, as the tenant checks it, and reads with the token.
+// TestCredentials gets a token with each type of credential, which the tenant verifies, and reads with it.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	tenant := start(t, emulator.Variants{})
@@ -192,7 +192,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// TestReplacedFiles picks up a credential that was replaced, and says without its content that a file has gone.
+// TestReplacedFiles tests that a replaced credential file is used, and that the error of a missing one has no content.
 func TestReplacedFiles(t *testing.T) {
 	t.Parallel()
 	tenant := start(t, emulator.Variants{})
@@ -242,7 +242,7 @@ func TestReplacedFiles(t *testing.T) {
 	}
 }
 
-// TestBadFiles refuses at start what cannot be a credential, and shows nothing of it.
+// TestBadFiles tests that invalid credential files are rejected at start, without their content in the error.
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	key := newPlatform().key
@@ -288,7 +288,7 @@ func TestBadFiles(t *testing.T) {
 
 func pair(file string) (entra.Credential, error) { return entra.Certificate(file, "") }
 
-// recorder answers token requests, and keeps their forms.
+// recorder answers token requests and records their forms.
 type recorder struct {
 	mu    sync.Mutex
 	urls  []string
@@ -313,7 +313,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// TestAssertion holds what signs requests to what Microsoft asks of it. The library that reads it is another one.
+// TestAssertion compares the client assertion with Microsoft's requirements, using another library to parse it.
 func TestAssertion(t *testing.T) {
 	t.Parallel()
 	key := newPlatform().key
@@ -355,7 +355,7 @@ func TestAssertion(t *testing.T) {
 	}
 }
 
-// TestDemandedClaims asks with the claims that Graph demanded of the application, and without them afterwards.
+// TestDemandedClaims tests that the token request after a claims challenge has the claims, and later ones do not.
 func TestDemandedClaims(t *testing.T) {
 	t.Parallel()
 	a := made[*entra.Application](t)(entra.NewApplication(entra.Options{Authority: "https://login.example", GraphURL: "https://graph.example", ClientID: "client", Credential: entra.Secret("s")}))
@@ -373,7 +373,7 @@ func TestDemandedClaims(t *testing.T) {
 	}
 }
 
-// TestTokenErrors keeps what may be shown, in the error that fits.
+// TestTokenErrors tests the errors of failed token requests.
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

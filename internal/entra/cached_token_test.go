@@ -15,14 +15,14 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// issuer gives the tokens 1, 2 and so on, of an hour, and notes what was asked for.
+// issuer issues the tokens 1, 2 and so on, valid for an hour, and records the requested claims.
 type issuer struct {
 	mu     sync.Mutex
 	at     time.Time
 	asked  int
 	claims []string
 	err    error
-	during func(context.Context) error // what happens meanwhile
+	during func(context.Context) error // called during a request
 }
 
 func newIssuer() *issuer { return &issuer{at: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)} }
@@ -67,10 +67,10 @@ func TestHeldRenews(t *testing.T) {
 	i.pass(55*time.Minute - time.Second)
 	i.get(t, h, "1")
 	i.pass(time.Second)
-	i.get(t, h, "2") // five minutes before its end
+	i.get(t, h, "2") // five minutes before its expiry
 	i.err = errors.New("no")
 	i.pass(56 * time.Minute)
-	i.get(t, h, "2") // the old one does
+	i.get(t, h, "2") // the old one is still valid
 	i.get(t, h, "2")
 	if i.asked != 3 {
 		t.Errorf("asked %d times: what fails is asked for again at once", i.asked)
@@ -88,7 +88,7 @@ func TestHeldRenews(t *testing.T) {
 	i.get(t, h, "6")
 }
 
-// TestHeldLives has a token live a while of which nobody says for how long, and none renewed that just began.
+// TestHeldLives tests the lifetime of a token without expires_in, and that a new token is not renewed at once.
 func TestHeldLives(t *testing.T) {
 	t.Parallel()
 	for life, renewed := range map[time.Duration]time.Duration{0: 4 * time.Minute, time.Minute: 48 * time.Second, 24 * time.Hour: 24*time.Hour - 5*time.Minute} {
@@ -119,7 +119,7 @@ func TestHeldRefused(t *testing.T) {
 	h.drop("another", "{}")
 	i.get(t, h, "1")
 	h.drop("1", `{"a":1}`)
-	h.drop("1", "") // by who met it later
+	h.drop("1", "") // by a second caller
 	i.err = errors.New("no")
 	if _, err := h.get(t.Context(), i.now, i.ask); err == nil {
 		t.Error("what was refused is handed out")
@@ -127,7 +127,7 @@ func TestHeldRefused(t *testing.T) {
 	i.err = nil
 	i.get(t, h, "3")
 	i.pass(time.Hour)
-	i.get(t, h, "4") // what was asked for once need not be asked for again
+	i.get(t, h, "4") // the claims are requested once
 	h.drop("4", "")
 	i.get(t, h, "5")
 	if got := fmt.Sprint(i.claims); got != `[ {"a":1} {"a":1}  ]` {
@@ -135,7 +135,7 @@ func TestHeldRefused(t *testing.T) {
 	}
 }
 
-// TestOneRequest has fifty callers wait for one request. Those whose time is up leave.
+// TestOneRequest has fifty callers wait for one request, some of them until their deadline.
 func TestOneRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, testOneRequest)
@@ -172,7 +172,8 @@ func testOneRequest(t *testing.T) {
 	}
 }
 
-// TestOneFailure tells all who wait what failed; but another takes over from who gave up.
+// TestOneFailure tests that waiting callers share an error, but not the cancellation of the caller that sent the
+// request.
 func TestOneFailure(t *testing.T) {
 	t.Parallel()
 	for _, canceled := range []bool{false, true} {
@@ -221,7 +222,7 @@ func testOneFailure(t *testing.T, canceled bool) {
 	}
 }
 
-// TestWhileRenewed serves the old token while somebody gets the next.
+// TestWhileRenewed tests that callers get the old token during a renewal.
 func TestWhileRenewed(t *testing.T) {
 	t.Parallel()
 	i, h := newIssuer(), &cachedToken{}
@@ -240,7 +241,7 @@ func TestWhileRenewed(t *testing.T) {
 	i.get(t, h, "2")
 }
 
-// TestPanicWhileAsking leaves nobody waiting.
+// TestPanicWhileAsking tests that callers do not wait forever after a panic.
 func TestPanicWhileAsking(t *testing.T) {
 	t.Parallel()
 	i, h := newIssuer(), &cachedToken{}
@@ -251,7 +252,7 @@ func TestPanicWhileAsking(t *testing.T) {
 	i.get(t, h, "1")
 }
 
-// TestCacheKey tells apart what the same letters make up.
+// TestCacheKey tests that different parts with the same concatenation have different keys.
 func TestCacheKey(t *testing.T) {
 	t.Parallel()
 	seen := map[[32]byte]bool{}
@@ -264,7 +265,7 @@ func TestCacheKey(t *testing.T) {
 	}
 }
 
-// TestPeopleAreBounded keeps no more tokens of people than that, and none that are over beside new ones.
+// TestPeopleAreBounded tests the maximum number of cached tokens, and that expired ones are removed first.
 func TestPeopleAreBounded(t *testing.T) {
 	t.Parallel()
 	i := newIssuer()
@@ -314,14 +315,14 @@ func TestCapable(t *testing.T) {
 	}
 }
 
-// TestHeldRemembersRefusals asks no more, for a while, where only the person or time can help, and gives no old token to
-// a person who has to sign in again.
+// TestHeldRemembersRefusals tests that an error that requires a new sign-in or a delay is cached, and that no old token
+// is used if the user must sign in.
 func TestHeldRemembersRefusals(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		err   error
-		pause time.Duration // in which nobody asks
-		old   bool          // a token that was held goes on
+		pause time.Duration // without requests
+		old   bool          // a cached token remains in use
 	}{
 		"the person has to sign in": {&upstream.Error{Kind: upstream.ErrSignIn}, signInErrorLifetime, false},
 		"the service wants a pause": {&upstream.Error{Kind: upstream.ErrThrottled, RetryAfter: 20 * time.Second, Retryable: true}, 20 * time.Second, true},

@@ -18,7 +18,7 @@ import (
 
 const tokenLabel = "POST /oauth2/v2.0/token"
 
-// callers returns people of the tenant as they call the gateway.
+// callers returns users of the tenant as callers of the gateway.
 func callers(t testing.TB, tenant *emulator.Server, n int) []*identity.Caller {
 	t.Helper()
 	token, err := application(t, tenant, secret(tenant)).Tokens(tenant.TenantID()).Token(t.Context(), reader(t, tenant))
@@ -41,8 +41,7 @@ func callers(t testing.TB, tenant *emulator.Server, n int) []*identity.Caller {
 	return list
 }
 
-// TestOnBehalfOf has many requests of two people at once: each gets a token of the person, and each person's token was
-// asked for once.
+// TestOnBehalfOf has concurrent requests of two users: each gets a token of the user, requested once.
 func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	tenant := start(t, emulator.Variants{})
@@ -88,7 +87,7 @@ func TestOnBehalfOf(t *testing.T) {
 	if n := tenant.Counts()[tokenLabel].Requests - before; n != 2 || len(given) != 2 {
 		t.Errorf("%d tokens were asked for", n)
 	}
-	// Another token of the same person gets another one.
+	// Another token of the same user gets another on-behalf-of token.
 	again := *people[0]
 	again.Token = identity.Secret(tenant.UserToken(again.ObjectID, "access_as_user"))
 	tokens, err := o.Tokens(&again)
@@ -100,7 +99,7 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 }
 
-// TestOnBehalfOfForm holds the request to the reference page.
+// TestOnBehalfOfForm compares the request with the reference page.
 func TestOnBehalfOfForm(t *testing.T) {
 	t.Parallel()
 	a := made[*entra.Application](t)(entra.NewApplication(entra.Options{Authority: "https://login.example", GraphURL: "https://graph.example/", ClientID: "client", Credential: entra.Secret("s")}))
@@ -119,7 +118,7 @@ func TestOnBehalfOfForm(t *testing.T) {
 	}
 }
 
-// TestNotOnBehalfOf refuses those in whose name nothing can be asked, without a request.
+// TestNotOnBehalfOf tests that callers without on-behalf-of access are rejected without a request.
 func TestNotOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	tenant := start(t, emulator.Variants{})
@@ -146,13 +145,12 @@ func TestNotOnBehalfOf(t *testing.T) {
 	}
 }
 
-// TestInteraction tests the refusals that only a new sign-in of the person ends, with the claims to ask for; other
-// failures stay those of the gateway.
+// TestInteraction tests the errors that require a new sign-in, with their claims, and that other errors do not.
 func TestInteraction(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		variant string
-		secret  string // a wrong one
+		secret  string // an invalid one
 		fault   string
 		want    error
 		claims  bool
@@ -191,8 +189,8 @@ func TestInteraction(t *testing.T) {
 	}
 }
 
-// TestRevoked asks for no other token by what a person brought before the sessions were ended: the person has to sign
-// in. Until then nothing is answered with the old one.
+// TestRevoked tests that after a revocation no on-behalf-of token is requested with the old token, and the cached one
+// is not used.
 func TestRevoked(t *testing.T) {
 	t.Parallel()
 	tenant := start(t, emulator.Variants{})

@@ -40,11 +40,11 @@ var newKey = sync.OnceValues(func() (*rsa.PrivateKey, *rsa.PrivateKey) {
 	return first, second
 })
 
-// authority is a sign-in service of which only the key endpoint is there.
+// authority serves the key endpoint of an identity provider.
 type authority struct {
 	*httptest.Server
 	mu      sync.Mutex
-	set     string // what the key endpoint answers
+	set     string // response of the key endpoint
 	status  int
 	fetches atomic.Int32
 }
@@ -128,7 +128,7 @@ func token(t *testing.T, private any, alg jose.SignatureAlgorithm, header, claim
 	return compact
 }
 
-// with returns claims in which some are others, and those that are nil are missing.
+// with returns claims with changes; nil removes a claim.
 func with(claims map[string]any, changes map[string]any) map[string]any {
 	changed := maps.Clone(claims)
 	maps.Copy(changed, changes)
@@ -143,7 +143,7 @@ func newTestVerifier(a *authority, now func() time.Time, scopesAlone bool) *Veri
 	})
 }
 
-// TestVerify has one claim or header after another be what it must not be.
+// TestVerify tests one invalid claim or header after another.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newKey()
@@ -173,7 +173,7 @@ func TestVerify(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		claims map[string]any
-		kid    string // "ours" when ""
+		kid    string // empty means "ours"
 		want   identity.Caller
 	}{
 		{"a person, version 2.0", person, "", asPerson},
@@ -283,7 +283,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// embedding signs with a key that the header brings along (RFC 7515, section 4.1.3).
+// embedding signs with a key that is embedded in the header (RFC 7515, section 4.1.3).
 func embedding(t *testing.T, private *rsa.PrivateKey, claims map[string]any) string {
 	return token(t, private, jose.RS256, map[string]any{"kid": "ours", "jwk": jose.JSONWebKey{Key: &private.PublicKey}}, claims)
 }
@@ -304,7 +304,7 @@ func assertRefused(t *testing.T, v *Verifier, name, text, want string) {
 	}
 }
 
-// TestScopesAlone has a person's scopes count without app roles.
+// TestScopesAlone tests that a user's scopes are effective without app roles.
 func TestScopesAlone(t *testing.T) {
 	t.Parallel()
 	ours, _ := newKey()
@@ -324,7 +324,7 @@ func TestScopesAlone(t *testing.T) {
 	}
 }
 
-// TestOtherIssuer takes tokens of a sign-in service that signs under another name, as China's does.
+// TestOtherIssuer tests an identity provider whose issuer differs from its authority, as in China.
 func TestOtherIssuer(t *testing.T) {
 	t.Parallel()
 	ours, _ := newKey()
@@ -343,7 +343,7 @@ func TestOtherIssuer(t *testing.T) {
 	}
 }
 
-// TestReadyForSome is ready for one tenant when another is gone, and not when all are.
+// TestReadyForSome tests readiness with the keys of one of two tenants, and without any.
 func TestReadyForSome(t *testing.T) {
 	t.Parallel()
 	ours, _ := newKey()
@@ -358,7 +358,7 @@ func TestReadyForSome(t *testing.T) {
 	}
 }
 
-// TestRotation follows a new key, is asked no more often than it should be, and outlives the endpoint.
+// TestRotation tests a key rotation, the interval of requests for keys, and a failure of the endpoint.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	ours, next := newKey()
@@ -400,7 +400,7 @@ func TestRotation(t *testing.T) {
 	}
 	assertRefused(t, v, "the key that is gone", old, "key")
 
-	// The endpoint goes down: who has a known key comes in, who has not is told to come again.
+	// The endpoint fails: known keys are accepted, unknown ones get a retryable error.
 	for name, broken := range map[string]struct {
 		status int
 		set    string
@@ -432,7 +432,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestOneFetch has many callers with a new key wait for one look.
+// TestOneFetch has many callers with a new key wait for one request.
 func TestOneFetch(t *testing.T) {
 	t.Parallel()
 	ours, _ := newKey()
@@ -460,12 +460,12 @@ func TestOneFetch(t *testing.T) {
 	}
 }
 
-// roundTrip is a transport that is a function.
+// roundTrip is a transport function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestRun keeps the keys fresh: soon again after a failure, else each hour.
+// TestRun tests the refresh of keys: soon after a failure, otherwise each hour.
 func TestRun(t *testing.T) {
 	ours, _ := newKey()
 	set := keySetOf(t, jwk{kid: "ours", key: &ours.PublicKey})
@@ -478,7 +478,7 @@ func TestRun(t *testing.T) {
 					return nil, errors.New("down")
 				}
 				w := httptest.NewRecorder()
-				w.WriteString(set) //nolint:errcheck // a recorder takes all
+				w.WriteString(set) //nolint:errcheck // a recorder returns no error
 				return w.Result(), nil
 			})},
 		})
@@ -504,7 +504,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// FuzzVerify lets nothing in that was not signed, and never falls over.
+// FuzzVerify tests that an unsigned token is never accepted and nothing panics.
 func FuzzVerify(f *testing.F) {
 	ours, _ := newKey()
 	v := NewVerifier(VerifierOptions{
@@ -527,7 +527,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzParseKeys keeps no key that it should not.
+// FuzzParseKeys tests that no unsuitable key is accepted.
 func FuzzParseKeys(f *testing.F) {
 	ours, _ := newKey()
 	text, err := jose.JSONWebKey{Key: &ours.PublicKey, KeyID: "ours"}.MarshalJSON()

@@ -17,7 +17,7 @@ import (
 	"licensegraph/internal/limits"
 )
 
-// testExecutor is an executor of the stub.
+// testExecutor returns an executor of the stub.
 func testExecutor(exec stub.Schema, introspection bool) *executor.Executor {
 	return New(exec, Options{
 		Limits: limits.Default(), Introspection: introspection, Documents: documents.New(documents.Options{}),
@@ -25,7 +25,7 @@ func testExecutor(exec stub.Schema, introspection bool) *executor.Executor {
 	})
 }
 
-// answer runs a query with variables in JSON.
+// answer executes a query with variables in JSON.
 func answer(t *testing.T, e *executor.Executor, query, variables string) *graphql.Response {
 	t.Helper()
 	params := &graphql.RawParams{Query: query}
@@ -47,7 +47,7 @@ func TestStrictVariables(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		variables string
-		want      string // the variable that is wrong, or "" when all is well
+		want      string // the invalid variable; empty if all are valid
 	}{
 		{`{}`, ""},
 		{`{"n":3,"f":3,"s":"3","i":"3","b":true,"e":"RED","l":[1,2],"o":{"n":1,"s":"x","o":{"l":[["a",1],null]}}}`, ""},
@@ -118,7 +118,7 @@ func TestWithoutDefer(t *testing.T) {
 	}
 }
 
-// words takes a text apart so that blanks do not count.
+// words splits a text at white space.
 func words(text string) []string {
 	for _, mark := range []string{"{", "}", "(", ")", "..."} {
 		text = strings.ReplaceAll(text, mark, " "+mark+" ")
@@ -126,7 +126,7 @@ func words(text string) []string {
 	return strings.Fields(text)
 }
 
-// TestSuggestions tells what is near an unknown name to whoever may read the schema, and to nobody else.
+// TestSuggestions tests that suggestions require introspection.
 func TestSuggestions(t *testing.T) {
 	t.Parallel()
 	closed, open := testExecutor(stub.Hello, false), testExecutor(stub.Hello, true)
@@ -148,7 +148,7 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
-// TestIntrospection shows the switch.
+// TestIntrospection tests the introspection setting.
 func TestIntrospection(t *testing.T) {
 	t.Parallel()
 	for _, on := range []bool{true, false} {

@@ -71,8 +71,7 @@ func TestGUIDOnTheWire(t *testing.T) {
 	}
 }
 
-// TestEnumerations reads each text that the service is known to send, in any case, and texts that nobody has
-// seen yet.
+// TestEnumerations parses each documented text in any case, and unknown texts.
 func TestEnumerations(t *testing.T) {
 	t.Parallel()
 	text := func(e any) string {
@@ -136,7 +135,7 @@ func value[E ~string](e *E) string {
 	return string(*e)
 }
 
-// TestNoError takes null, absent and None for the same, and Others for Other.
+// TestNoError tests that null, absent and None mean no error, and that Others means Other.
 func TestNoError(t *testing.T) {
 	t.Parallel()
 	for wire, want := range map[string]string{
@@ -176,7 +175,7 @@ func TestAssignableTo(t *testing.T) {
 	}
 }
 
-// TestCatalog reads every row, finds each id once, and leaves no name out.
+// TestCatalog reads every row, and tests that each ID is unique and has names.
 func TestCatalog(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -235,7 +234,7 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
-// TestCatalogIsNotShared hands out values that nobody else holds.
+// TestCatalogIsNotShared tests that returned values are not shared.
 func TestCatalogIsNotShared(t *testing.T) {
 	t.Parallel()
 	first, _ := WellKnownSku(e3)
@@ -246,12 +245,11 @@ func TestCatalogIsNotShared(t *testing.T) {
 	}
 }
 
-// listFile is Microsoft's public list of products and service plans. It is not part of the
-// project.
+// listFile is Microsoft's public list of products and service plans, which is not part of the project.
 const listFile = "../../../shared/graph/products.csv"
 
-// TestCatalogIsMicrosofts compares the catalog with the list. The list names a service plan once for each
-// product that has it, and not always in the same way; a name that is not shouted is preferred.
+// TestCatalogIsMicrosofts compares the catalog with the list. The list has a service plan once per product, with
+// different names; a name that is not in upper case is preferred.
 func TestCatalogIsMicrosofts(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open(listFile)
@@ -285,8 +283,8 @@ func TestCatalogIsMicrosofts(t *testing.T) {
 	}
 }
 
-// TestAddNames reads names in the form of Microsoft's list. They win over those built in.
-func TestAddNames(t *testing.T) { // not in parallel: the names are everybody's
+// TestAddNames reads names in the format of Microsoft's list. They take precedence over the built-in names.
+func TestAddNames(t *testing.T) { // not parallel: it changes a package variable
 	t.Cleanup(func() { added.Store(nil) })
 	const header = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names\n"
 	const own, plan = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -334,7 +332,7 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// TestAvailableUnits has none free in a pool whose purchases are all over.
+// TestAvailableUnits tests that a pool has no available units if none of its purchases is usable.
 func TestAvailableUnits(t *testing.T) {
 	t.Parallel()
 	for states, want := range map[string]int32{"": 3, "active": 3, "warning": 3, "suspended": 0, "deleted lockedOut": 0, "suspended active": 3, "unheardOf": 3} {

@@ -18,8 +18,7 @@ import (
 	"licensegraph/internal/graphiql"
 )
 
-// mainQuestion asks which assignments failed, for whom, why, through which
-// group, and what the person can still use.
+// mainQuestion is the query for failed assignments, with users, reasons, groups and usage rights.
 const mainQuestion = `query($first: Int!) { assignmentErrors(first: $first) {
   nodes { code message occurrenceDateTime sku { productName }
     assignedTo { displayName ... on User { userPrincipalName
@@ -35,11 +34,10 @@ func TestCostOfTheSchema(t *testing.T) {
 		variables map[string]any
 		want      int
 	}{
-		// Of each error: itself, its product, its assignee; 5 states of 8
-		// (itself, product, group, 5 plans); a usage right of 2 with 25
-		// services. The connection and its pageInfo are 1 each. Scalars: 3 of the
-		// error, 1 of its product, 2 of its assignee, 9 of each state (2, product,
-		// group, 5 plans) and 1 of each service; 2 of pageInfo.
+		// Per error: the error, its product, its assignee; 5 states of 8 (state, product, group, 5 plans); a usage
+		// right of 2 with 25 services. The connection and its pageInfo are 1 each. Scalars: 3 of the error, 1 of its
+		// product, 2 of its assignee, 9 of each state (2, product, group, 5 plans) and 1 of each service; 2 of
+		// pageInfo.
 		{"main question, 100 errors", mainQuestion, map[string]any{"first": json.Number("100")}, 2 + 100*(3+5*8+2+25) + 2 + 100*(6+5*9+25)},
 		{"main question, 1,000 errors", mainQuestion, map[string]any{"first": json.Number("1000")}, 2 + 1000*(3+5*8+2+25) + 2 + 1000*(6+5*9+25)},
 		{"first by default", `{assignmentErrors{nodes{id}}}`, nil, 1 + 50*2},
@@ -122,7 +120,7 @@ func TestDefaultsFitTheMainQuestion(t *testing.T) {
 	}
 }
 
-// TestDocumentedPagesPass asks the questions of the examples for the largest page that the schema promises.
+// TestDocumentedPagesPass tests that the examples are within the limits with the largest page in the schema.
 func TestDocumentedPagesPass(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
@@ -157,7 +155,7 @@ func TestDocumentedPagesPass(t *testing.T) {
 	}
 }
 
-// TestRefusalsTellThePage refuses an operation, and asks again for the page that the refusal promised.
+// TestRefusalsTellThePage tests that an operation is within the limits with the page size of the error.
 func TestRefusalsTellThePage(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
@@ -185,7 +183,7 @@ func TestRefusalsTellThePage(t *testing.T) {
 	}
 }
 
-// TestNestedPages holds what the README says of the largest pages within lists.
+// TestNestedPages tests the README's numbers of the largest pages within lists.
 func TestNestedPages(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
@@ -224,8 +222,8 @@ func TestNestedPages(t *testing.T) {
 	}
 }
 
-// TestTooLargePagesAreTold refuses pages that are larger than their fields take with that, and not with what they would
-// cost. The size is the one that the schema describes.
+// TestTooLargePagesAreTold tests that a page larger than its field's maximum is rejected for its size, not for its
+// cost. The schema documents the maximum.
 func TestTooLargePagesAreTold(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
@@ -271,7 +269,7 @@ func make100(n int) []any {
 	return values
 }
 
-// TestWeights covers what the gateway's own schema does not use yet.
+// TestWeights tests directives that the gateway's schema does not use.
 func TestWeights(t *testing.T) {
 	t.Parallel()
 	const directives = `
@@ -348,7 +346,7 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestCostIsVisitedOnce holds the work to the number of selections written.
+// TestCostIsVisitedOnce tests that the work is linear in the number of selections.
 func TestCostIsVisitedOnce(t *testing.T) {
 	t.Parallel()
 	s := gqlparser.MustLoadSchema(&ast.Source{Input: `type Query { a: Query b: Query c: Int }`})

@@ -17,7 +17,7 @@ func nest(levels int) string {
 	return strings.Repeat("{a", levels) + strings.Repeat("}", levels)
 }
 
-// fields is a selection set of n fields named by format.
+// fields returns a selection set of n fields named by format.
 func fields(n int, format string) string {
 	var b strings.Builder
 	b.WriteString("{")
@@ -27,8 +27,7 @@ func fields(n int, format string) string {
 	return b.String() + "}"
 }
 
-// bomb is a document whose fragments each spread the next one twice, under
-// two names.
+// bomb returns a document whose fragments each spread the next one twice, with two aliases.
 func bomb(fragments int) string {
 	var b strings.Builder
 	b.WriteString("{...f0}")
@@ -39,7 +38,7 @@ func bomb(fragments int) string {
 	return b.String()
 }
 
-// flatBomb is one whose spreads are all in one selection set.
+// flatBomb returns a bomb with all spreads in one selection set.
 func flatBomb(fragments int) string {
 	var b strings.Builder
 	b.WriteString("{...f0}")
@@ -50,7 +49,7 @@ func flatBomb(fragments int) string {
 	return b.String()
 }
 
-// operations are operations that spread one fragment.
+// operations returns operations that spread one fragment.
 func operations(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -59,7 +58,7 @@ func operations(n int) string {
 	return b.String()
 }
 
-// emptyBomb is one without a field, whose spreads alone double.
+// emptyBomb returns a bomb without fields, whose spreads double.
 func emptyBomb(fragments int) string {
 	var b strings.Builder
 	b.WriteString("{...f0}")
@@ -70,7 +69,7 @@ func emptyBomb(fragments int) string {
 	return b.String()
 }
 
-// ring is a document whose fragments spread each other in a circle.
+// ring returns a document whose fragments spread each other in a cycle.
 func ring(fragments int) string {
 	var b strings.Builder
 	b.WriteString("{...f0}")
@@ -80,7 +79,7 @@ func ring(fragments int) string {
 	return b.String()
 }
 
-// definitions is a document with that many fragments.
+// definitions returns a document with that many fragments.
 func definitions(fragments int) string {
 	var b strings.Builder
 	b.WriteString("{a}")
@@ -99,7 +98,7 @@ func TestDocument(t *testing.T) {
 	tests := []struct {
 		name  string
 		query string
-		want  limit // "" passes
+		want  limit // empty if it is accepted
 	}{
 		{"tokens at the limit", "{a}" + strings.Repeat("#\n", 147), ""},
 		{"one token more", "{a}" + strings.Repeat("#\n", 148), limitTokens},
@@ -180,8 +179,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestHostileDocuments shows that the defaults refuse what keeps an unguarded
-// server busy.
+// TestHostileDocuments tests that the default limits reject expensive documents.
 func TestHostileDocuments(t *testing.T) {
 	t.Parallel()
 	open := Limits{QueryBytes: 1 << 30, Tokens: 1 << 30}
@@ -229,8 +227,7 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
-// TestDocumentIsVisitedOnce holds the work to the number of selections that
-// are written, however often a fragment is spread.
+// TestDocumentIsVisitedOnce tests that the work is linear in the number of selections, with any number of spreads.
 func TestDocumentIsVisitedOnce(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -260,8 +257,7 @@ func TestDocumentIsVisitedOnce(t *testing.T) {
 	}
 }
 
-// TestWritingOutIsBounded tries to make the one step that writes fragments out
-// work hard within all other limits.
+// TestWritingOutIsBounded tests the cost of the expansion of fragments within all other limits.
 func TestWritingOutIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, query := range map[string]string{
@@ -274,7 +270,7 @@ func TestWritingOutIsBounded(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		if e := checkDocument(query, Default()); e != nil {
-			continue // refused before
+			continue // rejected earlier
 		}
 		m := newMeasurer(document)
 		m.merged(document)
@@ -284,8 +280,8 @@ func TestWritingOutIsBounded(t *testing.T) {
 	}
 }
 
-// clientIntrospection is the part of the introspection query of graphql-js
-// 16.15 (getIntrospectionQuery, all options on) that goes deepest.
+// clientIntrospection is the deepest part of the introspection query of graphql-js 16.15 (getIntrospectionQuery with
+// all options).
 const clientIntrospection = `query IntrospectionQuery { __schema { description
   queryType { name kind } mutationType { name kind } subscriptionType { name kind }
   types { ...FullType }
@@ -348,7 +344,7 @@ func TestVerdictsAreRemembered(t *testing.T) {
 	ask := func(query string) any {
 		if err := e.MutateOperationParameters(t.Context(), &graphql.RawParams{Query: query}); err != nil {
 			limit := err.Extensions["limit"]
-			clear(err.Extensions) // whoever presents the error may change it
+			clear(err.Extensions) // an error presenter may modify it
 			return limit
 		}
 		return nil

@@ -13,11 +13,10 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// written writes every fragment out where it is spread, the slow way: what
-// the package is held against on documents that are small enough.
+// written expands every fragment where it is spread: a slow reference implementation for small documents.
 type written struct {
 	document *ast.QueryDocument
-	budget   int // selections that may still be looked at
+	budget   int // remaining selections
 }
 
 func (w *written) shape(set ast.SelectionSet, path []string) (s shape, ok bool) {
@@ -67,7 +66,7 @@ func (w *written) shape(set ast.SelectionSet, path []string) (s shape, ok bool) 
 	return s, true
 }
 
-// cost adds up by the specification, with the size that a parent hands down.
+// cost computes the cost by the specification, with the size from the parent.
 func (w *written) cost(c *counter, set ast.SelectionSet, sized []string, parentSize int) int {
 	total := 0
 	for _, selection := range set {
@@ -107,7 +106,7 @@ func (w *written) cost(c *counter, set ast.SelectionSet, sized []string, parentS
 	return total
 }
 
-// inline writes each fragment in the place where it is spread.
+// inline replaces each spread by its fragment.
 func (w *written) inline(set ast.SelectionSet) ast.SelectionSet {
 	var out ast.SelectionSet
 	for _, selection := range set {
@@ -130,8 +129,7 @@ func (w *written) inline(set ast.SelectionSet) ast.SelectionSet {
 	return out
 }
 
-// FuzzDocument shows that no text makes the package panic and that it counts
-// as if every fragment were written out.
+// FuzzDocument tests that nothing panics and that counts equal those of expanded fragments.
 func FuzzDocument(f *testing.F) {
 	for _, query := range []string{
 		"", "{", "{a}", mainQuestion, clientIntrospection, introspection.Query,
@@ -168,7 +166,7 @@ func FuzzDocument(f *testing.F) {
 			w := &written{document, 100_000}
 			want, ok := w.shape(op.SelectionSet, nil)
 			if !ok {
-				continue // too large to write out
+				continue // too large to expand
 			}
 			if diff := cmp.Diff(want, m.set(op.SelectionSet), cmp.AllowUnexported(shape{})); diff != "" {
 				t.Errorf("shape (-want +got):\n%s", diff)

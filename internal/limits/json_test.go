@@ -17,7 +17,7 @@ func TestCheckJSON(t *testing.T) {
 	tests := []struct {
 		name string
 		text string
-		want limit // "" passes
+		want limit // empty if it is accepted
 	}{
 		{"nothing", ``, ""},
 		{"what is no JSON", `{"a":`, ""},
@@ -71,12 +71,12 @@ func TestCheckJSON(t *testing.T) {
 	}
 }
 
-// jsonList is a JSON list of n equal elements.
+// jsonList returns a JSON list of n equal elements.
 func jsonList(element string, n int) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(element+",", n), ",") + "]"
 }
 
-// TestDefaultsTakeARouter has a federation router ask for as many entities as it may.
+// TestDefaultsTakeARouter tests that a federation router can request the maximum number of entities.
 func TestDefaultsTakeARouter(t *testing.T) {
 	t.Parallel()
 	representation := `{"__typename":"User","id":"00000000-0000-0000-0000-000000000000","userPrincipalName":"a@example.com"}`
@@ -106,7 +106,7 @@ func TestErrorsAreCut(t *testing.T) {
 	}
 }
 
-// FuzzCheckJSON holds that what passes is as small as the limits say once it is decoded.
+// FuzzCheckJSON tests that accepted JSON is within the limits after decoding.
 func FuzzCheckJSON(f *testing.F) {
 	for _, text := range []string{`{"query":"{a}","variables":{"a":[1,2,{"b":null}]}}`, `[[[[]]]]`, `{"a":1,"a":2}`, `"\u0000"`, `1e999`, `{"a":{"b":{"c":[1e5,"x"]}}}`, `[1]]`, `{}{}`} {
 		f.Add([]byte(text))
@@ -133,7 +133,7 @@ func FuzzCheckJSON(f *testing.F) {
 	})
 }
 
-// measure counts the values of decoded JSON, the slow way. Strings that the outermost object has do not count.
+// measure counts the values of decoded JSON, without the strings of the outermost object.
 func measure(value any, depth int) (values, nesting, longest, text int) {
 	below := func(children ...any) {
 		nesting = 1
@@ -160,7 +160,7 @@ func measure(value any, depth int) (values, nesting, longest, text int) {
 	return values + 1, nesting, longest, text
 }
 
-// BenchmarkCheckJSON shows that the work grows as the text does.
+// BenchmarkCheckJSON measures that the time is linear in the text.
 func BenchmarkCheckJSON(b *testing.B) {
 	for _, n := range []int{1, 2, 4} {
 		text := []byte(`{"query":"{a}","variables":{"r":` + jsonList(`{"__typename":"User","id":"00000000-0000-0000-0000-000000000000"}`, 250*n) + `}}`)

@@ -13,8 +13,7 @@ import (
 	"licensegraph/schema"
 )
 
-// federation stands for what the generated server adds to our SDL, as far as
-// the tests need it.
+// federation replaces the generated server's additions to the SDL, as far as the tests require them.
 const federation = `
 scalar _Any
 scalar link__Import
@@ -28,7 +27,7 @@ directive @shareable on OBJECT | FIELD_DEFINITION
 		scalar federation__Scope
 `
 
-// loadSchema returns the schema of the gateway.
+// loadSchema returns the gateway's schema.
 var loadSchema = sync.OnceValue(func() *ast.Schema {
 	sources := []*ast.Source{{Name: "federation", Input: federation}}
 	names, err := fs.Glob(schema.Files, "*.graphqls")
@@ -45,8 +44,7 @@ var loadSchema = sync.OnceValue(func() *ast.Schema {
 	return gqlparser.MustLoadSchema(sources...)
 })
 
-// operation validates a document and returns its only operation, with the
-// variables that the executor would have.
+// operation validates a document and returns its only operation, with variables as from the executor.
 func operation(t testing.TB, s *ast.Schema, query string, variables map[string]any) (*ast.OperationDefinition, map[string]any) {
 	t.Helper()
 	document, errs := gqlparser.LoadQueryWithRules(s, query, rules.NewDefaultRules())

@@ -12,7 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// TestUpstreamRequests adds up what the gateway's own schema says.
+// TestUpstreamRequests tests the requests of queries by the gateway's schema.
 func TestUpstreamRequests(t *testing.T) {
 	t.Parallel()
 	input := map[string]any{"assignedTo": make100(20)}
@@ -33,7 +33,7 @@ func TestUpstreamRequests(t *testing.T) {
 		{"object by object, in edges", `{users(first:100){edges{node{usageRights{id}}}}}`, nil, 1 + 100},
 		{"twice object by object", `{users(first:100){nodes{usageRights{id} licenseDetails{id}}}}`, nil, 1 + 200},
 		{"object by object in lists", `{users(first:10){nodes{usageRights{assignments{id}}}}}`, nil, 1 + 10 + 10*5},
-		{"for many at once", `{users(first:150){nodes{licenseAssignmentStates{state}}}}`, nil, 1 + 12}, // each a fifteenth, rounded up, and one
+		{"for many at once", `{users(first:150){nodes{licenseAssignmentStates{state}}}}`, nil, 1 + 12}, // a fifteenth each, rounded up, and one
 		{"names of groups", `{users(first:150){nodes{licenseAssignmentStates{assignedByGroup{displayName}}}}}`, nil, 1 + 11 + 1 + 1},
 		{"once for all", `{users(first:150){nodes{assignedLicenses{sku{consumedUnits}}}}}`, nil, 1 + 1},
 		{"through fragments", `{users(first:100){...p}} fragment p on UserConnection{nodes{...u ...u}} fragment u on User{usageRights{id}}`, nil, 1 + 200},
@@ -69,7 +69,7 @@ func TestUpstreamRequests(t *testing.T) {
 	}
 }
 
-// TestUpstreamIsRefused holds what is said of an operation that would take too much.
+// TestUpstreamIsRefused tests the error of an operation with too many upstream requests.
 func TestUpstreamIsRefused(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
@@ -93,7 +93,7 @@ func TestUpstreamIsRefused(t *testing.T) {
 	}
 }
 
-// TestUpstreamIsVisitedOnce holds the work to the number of selections that are written.
+// TestUpstreamIsVisitedOnce tests that the work is linear in the number of selections.
 func TestUpstreamIsVisitedOnce(t *testing.T) {
 	t.Parallel()
 	s := gqlparser.MustLoadSchema(&ast.Source{Input: `
@@ -112,7 +112,7 @@ func TestUpstreamIsVisitedOnce(t *testing.T) {
 	}
 }
 
-// TestUpstreamDirective covers what makes no sense.
+// TestUpstreamDirective tests invalid directives.
 func TestUpstreamDirective(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"a: Int @upstream(each: 0)", "a: Int @upstream(each: -1)", "a: Int @upstream(once: 99999999)", "a(b: Int @upstream(each: 0)): Int", "a(b: In): Int"} {
@@ -125,7 +125,7 @@ func TestUpstreamDirective(t *testing.T) {
 	}
 }
 
-// BenchmarkGuard shows that what happens before an operation begins grows as the document does.
+// BenchmarkGuard measures that the time before execution is linear in the document.
 func BenchmarkGuard(b *testing.B) {
 	s := loadSchema()
 	for _, n := range []int{1, 2, 4} {

@@ -14,7 +14,8 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// TestStrangersInTheAuditLog bounds the records of strangers, and says how many were left out; it bounds no others.
+// TestStrangersInTheAuditLog tests the limit of records for unauthenticated callers, and the number of records left
+// out.
 func TestStrangersInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	var records bytes.Buffer
@@ -34,7 +35,7 @@ func TestStrangersInTheAuditLog(t *testing.T) {
 	}
 }
 
-// TestLostRecord says in the log that the audit log lacks a record.
+// TestLostRecord tests that a write error of the audit log is logged.
 func TestLostRecord(t *testing.T) {
 	t.Parallel()
 	log := new(bytes.Buffer)
@@ -48,7 +49,7 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
-// TestAuditFile appends to a file that nobody else can read.
+// TestAuditFile tests that the file is appended to and readable only by its owner.
 func TestAuditFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.log")
@@ -69,7 +70,7 @@ func TestAuditFile(t *testing.T) {
 	}
 }
 
-// TestAuditFileIsRenamed goes on in a new file when the old one was renamed, as programs do that rotate logs.
+// TestAuditFileIsRenamed tests that a new file is opened after a rename, as in log rotation.
 func TestAuditFileIsRenamed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.log")
@@ -77,7 +78,7 @@ func TestAuditFileIsRenamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer end() //nolint:errcheck // each record was written at once
+	defer end() //nolint:errcheck // records are not buffered
 	for i, want := range []string{"first\n", "second\n"} {
 		if i > 0 {
 			if err := os.Rename(path, path+".1"); err != nil {
@@ -94,7 +95,7 @@ func TestAuditFileIsRenamed(t *testing.T) {
 	if got, err := os.ReadFile(path + ".1"); err != nil || string(got) != "first\n" {
 		t.Errorf("the renamed file has %q, %v", got, err)
 	}
-	// Where no new file can be made, the open one takes the records.
+	// If no new file can be created, records go to the open one.
 	if err := errors.Join(os.Rename(path, path+".2"), os.Mkdir(path, 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func TestAuditFileIsRenamed(t *testing.T) {
 	}
 }
 
-// TestAuditAttributes has records of derived loggers tell who asks, and of strangers no more than of others.
+// TestAuditAttributes tests that derived loggers add the caller and share the limit of unauthenticated callers.
 func TestAuditAttributes(t *testing.T) {
 	t.Parallel()
 	var records bytes.Buffer

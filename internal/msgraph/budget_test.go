@@ -11,12 +11,12 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// limited bounds what an operation sends.
+// limited returns an operation with a limit of requests.
 func limited(requests int) func(*Options) {
 	return func(o *Options) { o.RequestsPerOperation = requests }
 }
 
-// readMany reads n things in one batch, and returns the errors.
+// readMany sends n reads in one batch, and returns the errors.
 func readMany(t *testing.T, o *Operation, n int) []error {
 	t.Helper()
 	var mu sync.Mutex
@@ -44,7 +44,7 @@ func spent(errs []error) (n int) {
 	return n
 }
 
-// TestBudget has an operation read more than it may: what it may is read, and what is left is not sent.
+// TestBudget tests that reads within the limit are sent, and others are not.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"id":"x"}`) })
@@ -66,7 +66,7 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestBudgetCountsRepetitions has the service put an operation off for ever.
+// TestBudgetCountsRepetitions tests that retries count.
 func TestBudgetCountsRepetitions(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return busy })
@@ -78,7 +78,7 @@ func TestBudgetCountsRepetitions(t *testing.T) {
 	}
 }
 
-// TestBudgetOfWrites says of each change that was not sent any more that it was not made.
+// TestBudgetOfWrites tests that a change beyond the limit is reported as not made.
 func TestBudgetOfWrites(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })

@@ -54,7 +54,7 @@ func TestClaimsChallenge(t *testing.T) {
 	}
 }
 
-// FuzzClaimsChallenge holds that what is passed on is an object of bounded length, which was in the header.
+// FuzzClaimsChallenge tests that the returned claims are a JSON object of limited size from the header.
 func FuzzClaimsChallenge(f *testing.F) {
 	f.Add(`Bearer realm="", error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(nbf)) + `"`)
 	f.Add(`Basic realm="a\"b", Bearer error=insufficient_claims,claims=e30, Negotiate abc==`)

@@ -116,7 +116,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// FuzzFollow holds that what is followed stays below the service's address, whatever the link says.
+// FuzzFollow tests that a followed link is below the base URL.
 func FuzzFollow(f *testing.F) {
 	c := newClient(f, "https://graph.example")
 	for _, tt := range links {

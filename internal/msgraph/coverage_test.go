@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestCoverageOfEndpoints compares the endpoints that the client calls with those of docs/coverage.md. What is listed
-// there and not called says below which other path it is read or sent.
+// TestCoverageOfEndpoints compares the client's endpoints with docs/coverage.md. An endpoint in it that the client does
+// not use has the alternative path.
 func TestCoverageOfEndpoints(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/coverage.md")

@@ -9,7 +9,7 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-// TestDerivedTypes reads each type that Microsoft's metadata derives from user and group as what it derives from.
+// TestDerivedTypes tests that types derived from user and group are decoded as their base types.
 func TestDerivedTypes(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../shared/graph/directory.csdl.xml")

@@ -29,7 +29,7 @@ func rightsOfDevices(t *testing.T, c *Client, devices ...string) map[string]erro
 	return got
 }
 
-// TestDevicesNotOffered asks a tenant that has nothing of devices a few times only, until it may have been extended.
+// TestDevicesNotOffered tests that requests for devices stop after several 404s, until the capability expires.
 func TestDevicesNotOffered(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 400, 405, 501} {
@@ -76,7 +76,7 @@ func TestDevicesNotOffered(t *testing.T) {
 	}
 }
 
-// TestDeletedDevice does not take the absence of a device for that of the endpoint, whichever answers first.
+// TestDeletedDevice tests that a missing device is not taken for a missing endpoint, in any order of responses.
 func TestDeletedDevice(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]string{{"deleted", "a"}, {"a", "deleted"}, {"a", "b", "deleted", "c"}} {
@@ -103,7 +103,7 @@ func TestDeletedDevice(t *testing.T) {
 	}
 }
 
-// TestPresentWins goes by what has answered, when two operations have learnt different things at the same time.
+// TestPresentWins tests that a response takes precedence over the capability of a missing endpoint.
 func TestPresentWins(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
@@ -115,7 +115,7 @@ func TestPresentWins(t *testing.T) {
 	}
 }
 
-// TestDevicesFail does not take any other failure for an absence.
+// TestDevicesFail tests that other errors do not mean a missing endpoint.
 func TestDevicesFail(t *testing.T) {
 	t.Parallel()
 	for status, kind := range map[int]error{403: upstream.ErrForbidden, 429: upstream.ErrThrottled, 500: upstream.ErrUnavailable, 401: upstream.ErrUnauthenticated} {
@@ -130,7 +130,7 @@ func TestDevicesFail(t *testing.T) {
 			}
 		}
 	}
-	// A batch that is refused as a whole says nothing of its parts.
+	// A rejected batch says nothing about its requests.
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
 	s.whole = func() *reply { return &reply{status: 404} }
 	c := s.client(t)
@@ -144,8 +144,8 @@ func TestDevicesFail(t *testing.T) {
 	}
 }
 
-// TestRelationsOfDevices tells that what did not come along with what a device has cannot be read: there is no way to
-// read it by itself.
+// TestRelationsOfDevices tests that relations of a device's resources that are not expanded have an error, since they
+// have no path.
 func TestRelationsOfDevices(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[{"id":"x"}]}`) })

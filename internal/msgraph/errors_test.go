@@ -56,11 +56,10 @@ func FuzzErrorCode(f *testing.F) {
 	})
 }
 
-// samplesDir has one file for each request and answer that the reference pages print. It is not part of
-// the project.
+// samplesDir has a file for each request and response in the reference. It is not part of the project.
 const samplesDir = "../../../shared/graph/examples"
 
-// sample returns the body of the answer in a sample.
+// sample returns the response body of a sample.
 func sample(t *testing.T, name string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(samplesDir, name))
@@ -83,7 +82,7 @@ func TestErrorSamples(t *testing.T) {
 	}
 }
 
-// TestFailure holds what each status means.
+// TestFailure tests the error of each status.
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	kinds := map[int]error{
@@ -118,7 +117,7 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// TestPermissions has each endpoint name the permission that it needs.
+// TestPermissions tests that each endpoint has a permission.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	for _, endpoint := range []string{

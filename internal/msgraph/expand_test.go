@@ -14,15 +14,15 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// clock is a time that tests set.
+// clock is a clock that tests set.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-// tenant answers the paths of a small tenant. Its relations come along where the value of $expand may be asked for.
+// tenant serves a small tenant, and expands relations if it supports the value of $expand.
 type tenant struct {
 	allowed func(path, expand string) bool
-	ignores bool // relations that may not be asked for are left out instead
+	ignores bool // unsupported relations are omitted instead of rejected
 	answers map[string]string
 }
 
@@ -70,7 +70,7 @@ const (
 	allotment1 = `{"id":"p1","skuPartNumber":"E3"}`
 )
 
-// withRelations is the item x and the list of it, for each value of $expand.
+// withRelations is the object x and its list, for each value of $expand.
 func withRelations(answers map[string]string, list, item string) map[string]string {
 	shapes := map[string]string{
 		"":                     `{"id":"x"}`,
@@ -89,7 +89,7 @@ func withRelations(answers map[string]string, list, item string) map[string]stri
 	return answers
 }
 
-// TestFallBacks fills in relations whatever the service refuses to send along, or leaves out in silence.
+// TestFallBacks tests that relations are loaded if the service rejects or ignores $expand.
 func TestFallBacks(t *testing.T) {
 	t.Parallel()
 	both := []string{"assignedTo", "allotment"}
@@ -125,9 +125,9 @@ func TestFallBacks(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		add  func(*Batch, func(string))
-		// allotment and assignedTo are the reads that bring what the list does not; empty for none.
+		// allotment and assignedTo are the separate reads; empty means none.
 		allotment, assignedTo string
-		// half and alone are what is known when the allotment or nothing comes along.
+		// half and alone are the known relations if the allotment or nothing is expanded.
 		half, alone string
 	}{
 		{"assignments of the tenant", list(""),
@@ -164,7 +164,7 @@ func TestFallBacks(t *testing.T) {
 			for _, service := range []struct {
 				name   string
 				tenant tenant
-				lists  [2]int // how often the list is asked for, and how often the next time
+				lists  [2]int // number of list requests, and of those in the next operation
 				apart  []string
 				want   string
 			}{
@@ -200,7 +200,7 @@ func TestFallBacks(t *testing.T) {
 	}
 }
 
-// TestRightsFallBacks fills in what contributes to a right.
+// TestRightsFallBacks tests the relations of usage rights.
 func TestRightsFallBacks(t *testing.T) {
 	t.Parallel()
 	const rights = "/users/u1/cloudLicensing/usageRights"
@@ -237,8 +237,8 @@ func TestRightsFallBacks(t *testing.T) {
 		allowed func(path, expand string) bool
 		ignores bool
 		want    string
-		first   []string // the reads after the list
-		later   int      // how many reads there are the next time
+		first   []string // reads after the list
+		later   int      // number of reads in the next operation
 	}{
 		{"all", func(string, string) bool { return true }, false, whole, nil, 1},
 		{"the list refuses", func(path, _ string) bool { return !isList(path) }, false, whole,
@@ -278,14 +278,14 @@ func TestRightsFallBacks(t *testing.T) {
 					c = strings.TrimPrefix(c, "?$select=id")
 					short = append(short, strings.TrimPrefix(c, "&"))
 				}
-				if tt.first != nil { // those of a round come in any order
+				if tt.first != nil { // reads of a round have no order
 					if diff := cmp.Diff(sorted(tt.first), sorted(short)); diff != "" {
 						t.Errorf("calls (-want +got):\n%s", diff)
 					}
 				}
 				authorized(t, o)
 			}
-			// The same by key; nobody else holds it.
+			// The same by key; there are no other users or groups with it.
 			s = newService(t, func(c call) reply {
 				if !ofUser(c.path) {
 					return gone
@@ -305,7 +305,7 @@ func TestRightsFallBacks(t *testing.T) {
 
 func sorted(texts []string) []string { return slices.Sorted(slices.Values(texts)) }
 
-// TestFallBackFails hands over the failure of a relation: that it is not known must not look like that it is not there.
+// TestFallBackFails tests that a relation that cannot be read has an error and is not null.
 func TestFallBackFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -334,7 +334,7 @@ func TestFallBackFails(t *testing.T) {
 			handed := 0
 			b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
 				handed++
-				if tt.failure != nil { // which costs the relation, not the list
+				if tt.failure != nil { // affects the relation, not the list
 					if err != nil || len(p.Items) != 2 || !errors.Is(p.Items[1].Related.AllotmentErr, tt.failure) || p.Items[1].Related.HasAllotment {
 						t.Errorf("%+v, %v", p, err)
 					}
@@ -352,7 +352,7 @@ func TestFallBackFails(t *testing.T) {
 	}
 }
 
-// TestPartOfARelation reads again what came along in part only.
+// TestPartOfARelation tests that an incomplete expanded relation is read again.
 func TestPartOfARelation(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(c call) reply {
@@ -372,7 +372,7 @@ func TestPartOfARelation(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreForgotten tries an expansion again after a while: the service learns new ones.
+// TestRefusalsAreForgotten tests that an expansion is tried again after the capability expires.
 func TestRefusalsAreForgotten(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(c call) reply {
@@ -397,7 +397,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	}
 }
 
-// TestEndOfContext hands everything over when the context ends between two rounds.
+// TestEndOfContext tests that all reads complete when the context ends between two rounds.
 func TestEndOfContext(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(c call) reply {

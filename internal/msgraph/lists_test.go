@@ -14,8 +14,8 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// TestAdvancedQueries sends the header that they take with each page, alone and in a batch, and never with another
-// query, which would be answered by a store that lags.
+// TestAdvancedQueries tests that the header is sent with each page of an advanced query, alone and in a batch, and not
+// with other queries, for which it may select a delayed replica.
 func TestAdvancedQueries(t *testing.T) {
 	t.Parallel()
 	name := upstream.Order{By: "displayName"}
@@ -86,7 +86,8 @@ func TestAdvancedQueries(t *testing.T) {
 	}
 }
 
-// TestCountedLinks sends the header with a page that continues a counted one, though nobody asks for the count again.
+// TestCountedLinks tests that the header is sent with a next link of a counted page, even if the query does not request
+// the count.
 func TestCountedLinks(t *testing.T) {
 	t.Parallel()
 	for link, want := range map[string]string{
@@ -101,7 +102,7 @@ func TestCountedLinks(t *testing.T) {
 	}
 }
 
-// TestPages holds what is told about a page.
+// TestPages tests the properties of a page.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := newService(t, nil)
@@ -143,7 +144,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestMissingLists tells a tenant without the list from a holder that is not there.
+// TestMissingLists distinguishes a missing list of the tenant from a missing object.
 func TestMissingLists(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return gone })
@@ -168,7 +169,7 @@ func TestMissingLists(t *testing.T) {
 	b.Do(t.Context())
 }
 
-// FuzzDisplayNamePrefix holds that no name can end the literal that it is put into.
+// FuzzDisplayNamePrefix tests that a name cannot end its string literal.
 func FuzzDisplayNamePrefix(f *testing.F) {
 	for _, name := range []string{"a", "O'Brien", "') or startswith(displayName,'", "a&$top=999", "%27", "'", "''", "é猫", " "} {
 		f.Add(name)
@@ -203,7 +204,7 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 	})
 }
 
-// TestEndlessLists ends a look-up whose list does not end, with one error.
+// TestEndlessLists tests that a read of an endless list returns one error.
 func TestEndlessLists(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// TestLocks takes any keys in any order, many times: nobody waits forever, nobody shares a key, nothing is left.
+// TestLocks locks keys in any order: there is no deadlock, keys are exclusive, and no lock remains.
 func TestLocks(t *testing.T) {
 	t.Parallel()
 	var l locks
 	names := []string{"a", "b", "c", "d"}
 	holders := map[string]*int{}
 	for _, name := range names {
-		holders[name] = new(int) // unguarded: the race detector watches
+		holders[name] = new(int) // not synchronized, for the race detector
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -123,7 +123,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestRelations tells a relation that is null from one that did not come.
+// TestRelations distinguishes a null relation from one that is not expanded.
 func TestRelations(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -135,7 +135,7 @@ func TestRelations(t *testing.T) {
 		{raw: `{"id":"e","assignedTo":null,"usageRight":null}`, hasAssignee: true, hasRight: true},
 		{raw: `{"id":"e","assignedTo":{"id":"u"}}`, hasAssignee: true, assignee: true},
 		{raw: `{"id":"e","usageRight":{"id":"r"}}`, hasRight: true, right: true},
-		{raw: `{"id":"e","assignedTo":"u","usageRight":{"id":"r"}}`, hasRight: true, right: true}, // to be read by itself
+		{raw: `{"id":"e","assignedTo":"u","usageRight":{"id":"r"}}`, hasRight: true, right: true}, // read separately
 		{raw: `{"id":"e","usageRight":[]}`},
 		{raw: `{"id":"e","usageRight":{"skuPartNumber":"X"}}`},
 		{raw: `{"id":5}`, unreadable: true},
@@ -153,8 +153,8 @@ func TestRelations(t *testing.T) {
 	}
 }
 
-// TestSamples decodes what the reference pages print and writes it again: a property that was not read, as
-// by a wrong tag, is missing then.
+// TestSamples decodes the samples of the reference and encodes them again: a property that is not decoded, such as by a
+// wrong tag, is missing.
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -214,7 +214,7 @@ func pageOf[T any](of decode.Type[T]) func(*decode.Decoder) (any, error) {
 	}
 }
 
-// TestRelationSamples decodes what the reference pages print of relations that came along.
+// TestRelationSamples decodes the samples of expanded relations.
 func TestRelationSamples(t *testing.T) {
 	t.Parallel()
 	assignments, err := readPage(decode.New(sample(t, "assignments-read.list-expand-assignedto-allotment.json")), assignmentType.Read)
@@ -238,7 +238,7 @@ func TestRelationSamples(t *testing.T) {
 	}
 }
 
-// TestDates reads days as the metadata has them and as samples show them.
+// TestDates parses dates as in the metadata and as in samples.
 func TestDates(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]licensing.Date{
@@ -258,11 +258,11 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// unread reports the properties that were printed and not read.
+// unread returns the properties of the sample that were not decoded.
 func unread(t *testing.T, path string, printed, read any) {
 	t.Helper()
 	if strings.Contains(path, "@odata.") {
-		return // no property
+		return // an annotation
 	}
 	switch p := printed.(type) {
 	case map[string]any:
@@ -287,7 +287,7 @@ func unread(t *testing.T, path string, printed, read any) {
 	}
 }
 
-// FuzzDecode reads any bytes as any kind of answer. What is read of a list is as long as the list.
+// FuzzDecode decodes arbitrary bytes as each type. A decoded list has as many elements as the JSON.
 func FuzzDecode(f *testing.F) {
 	for _, body := range []string{
 		``, `null`, `{}`, `[]`, `{"value":[]}`, `{"value":null}`, `{"value":{"id":"a"}}`, `{"value":[null,{"id":"a","assignedTo":null}],"@odata.nextLink":"n"}`,

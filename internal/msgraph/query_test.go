@@ -64,7 +64,7 @@ func TestIn(t *testing.T) {
 	}
 }
 
-// FuzzIn reads the values of an expression back out of a query string: none of them can end its literal.
+// FuzzIn parses the values of an expression from a query string: no value can end its literal.
 func FuzzIn(f *testing.F) {
 	for _, value := range []string{"", "a", "o'brien", "') or 1 eq 1 or id in ('", "a&b=c", "%27", "a,b"} {
 		f.Add(value, "x")

@@ -28,8 +28,8 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// wire joins a client and a service by pipes, so that both live by the clock of a synctest bubble. It checks on its way
-// that no request is sent before the end of a Retry-After that was seen, with a reading of the headers of its own.
+// wire connects a client and a service by pipes, so that both use the clock of a synctest bubble. It checks that no
+// request is sent before the end of a Retry-After, which it parses itself.
 type wire struct {
 	t         *testing.T
 	transport *http.Transport
@@ -37,7 +37,7 @@ type wire struct {
 	mu        sync.Mutex
 	heldUntil map[string]time.Time // by workload
 	heldSince map[string]time.Time
-	sent      []string // who sent a request, in order, with the time
+	sent      []string // callers of the requests, in order, with the time
 	refusals  int
 }
 
@@ -61,12 +61,12 @@ func (p pipes) Close() error {
 
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// joined returns a client of a service that takes some time for each answer.
+// joined returns a client of a service with a latency.
 func joined(t *testing.T, service http.Handler, latency time.Duration) (*Client, *wire) {
 	t.Helper()
 	listener := pipes{make(chan net.Conn), new(sync.Once)}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(latency) // of the bubble's clock
+		time.Sleep(latency) // on the bubble's clock
 		service.ServeHTTP(w, r)
 	})}
 	done := make(chan struct{})
@@ -106,7 +106,7 @@ func joined(t *testing.T, service http.Handler, latency time.Duration) (*Client,
 	return c, w
 }
 
-// workloads returns those of a request, or of the parts of a batch.
+// workloads returns the workloads of a request, or of the requests of a batch.
 func workloads(path, method string, body []byte) []string {
 	if strings.HasSuffix(path, "/token") {
 		return []string{"sign-in"}
@@ -188,7 +188,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// hold notes that a workload has to be left alone.
+// hold starts a cool-down of a workload.
 func (w *wire) hold(name string, header http.Header) {
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil {
@@ -213,19 +213,19 @@ func (w *wire) hold(name string, header http.Header) {
 	}
 }
 
-// count returns how many requests were sent until now.
+// count returns the number of requests so far.
 func (w *wire) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.sent)
 }
 
-// by returns a context of what a caller asks.
+// by returns a context with a caller.
 func by(t *testing.T, name string) context.Context {
 	return identity.With(t.Context(), &identity.Caller{TenantID: "t", ObjectID: name})
 }
 
-// ask reads some addresses in one operation, and returns the failures.
+// ask sends reads of paths in one operation, and returns the errors.
 func ask(ctx context.Context, o *Operation, addresses ...string) (failures []error) {
 	b := o.newBatch()
 	for _, address := range addresses {
@@ -242,9 +242,9 @@ func ask(ctx context.Context, o *Operation, addresses ...string) (failures []err
 	return failures
 }
 
-// TestCoolDown has many callers ask more than the tenant takes, without regard to what they are told: the gateway sends
-// nothing before the end of a Retry-After that it has seen (see wire). Each caller gets answers, and the one that asks for
-// little gets no fewer than the others.
+// TestCoolDown has many callers exceed the tenant's limit and ignore the errors. The gateway sends no request before
+// the end of a Retry-After (see wire). Each caller gets responses, and the caller with few requests gets no fewer than
+// the others.
 func TestCoolDown(t *testing.T) {
 	t.Parallel()
 	for name, throttling := range map[string]emulator.Throttling{
@@ -268,7 +268,7 @@ func TestCoolDown(t *testing.T) {
 						for n := 0; ctx.Err() == nil; n++ {
 							addresses := []string{"/users?$top=5&$select=id", "/admin/cloudLicensing/allotments", "/groups?$top=5&$select=id"}
 							if i == 0 {
-								addresses = addresses[n%3 : n%3+1] // a light one
+								addresses = addresses[n%3 : n%3+1] // the caller with few requests
 							}
 							failures := ask(ctx, c.Begin(), addresses...)
 							for _, err := range failures {
@@ -296,7 +296,7 @@ func TestCoolDown(t *testing.T) {
 	}
 }
 
-// fine is a service that takes everything, but throttles the first request to a path, if there is one.
+// fine is a service without errors, except a 429 for the first request to a path, if given.
 func fine(path string) http.HandlerFunc {
 	var once sync.Once
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -315,8 +315,8 @@ func fine(path string) http.HandlerFunc {
 	}
 }
 
-// TestLightCaller has six exports of one caller keep all slots busy. Another caller who comes is sent for next, after no
-// more than the one request that got a slot in the same turn; also an operation of the same caller is.
+// TestLightCaller tests that another caller's request is sent next although six exports of one caller occupy all slots,
+// after at most one request that was granted in the same step; the same applies to another operation of that caller.
 func TestLightCaller(t *testing.T) {
 	t.Parallel()
 	for _, light := range []string{"light", "heavy"} {
@@ -348,7 +348,8 @@ func TestLightCaller(t *testing.T) {
 					if failures := ask(by(t, light), o, "/users"); len(failures) > 0 {
 						t.Error(failures)
 					}
-					// It came in the middle of a second, in which all slots were taken, and was answered after one more.
+					// It arrived in the middle of a second, in which all slots were occupied, and was served one second
+					// later.
 					if took := time.Since(start); took > 2*time.Second {
 						t.Errorf("%d requests were sent in the meantime, for %v", w.count()-before, took)
 					}
@@ -361,15 +362,15 @@ func TestLightCaller(t *testing.T) {
 	}
 }
 
-// TestAfterCoolDown queues many requests of one caller and then one of another during a cool-down. When it ends, a few are
-// sent, the other caller's among them, and the rest as answers come.
+// TestAfterCoolDown queues many requests of one caller and then one of another during a cool-down. After the cool-down
+// a few are sent, including the other caller's, and the rest after responses.
 func TestAfterCoolDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, w := joined(t, fine("/beta/users"), 100*time.Millisecond)
 		var group sync.WaitGroup
 		group.Go(func() { ask(by(t, "heavy"), c.Begin(), "/users") })
-		time.Sleep(time.Second) // it is throttled now
+		time.Sleep(time.Second) // now throttled
 		for i := range 50 {
 			group.Go(func() {
 				if failures := ask(by(t, "heavy"), c.Begin(), fmt.Sprintf("/groups/%d", i)); len(failures) > 0 {
@@ -385,7 +386,7 @@ func TestAfterCoolDown(t *testing.T) {
 		})
 		synctest.Wait()
 		before := w.count()
-		if before != 2 { // the token and the request that was throttled
+		if before != 2 { // the token request and the throttled request
 			t.Errorf("%d requests during the cool-down", before)
 		}
 		w.mu.Lock()
@@ -406,8 +407,8 @@ func TestAfterCoolDown(t *testing.T) {
 	})
 }
 
-// TestThrottleScope has one request throttled for long, and looks which others are still sent: those that the answer does
-// not concern. The others fail at once, and say for how long.
+// TestThrottleScope throttles one request for long, and tests which requests are still sent: those outside its scope.
+// The others fail at once, with the delay.
 func TestThrottleScope(t *testing.T) {
 	t.Parallel()
 	const (
@@ -416,7 +417,7 @@ func TestThrottleScope(t *testing.T) {
 		cloudRead      = "GET /admin/cloudLicensing/allotments"
 		cloudWrite     = "DELETE /admin/cloudLicensing/assignments/a"
 		byIDs          = "POST /directoryObjects/getByIds"
-		elsewhere      = "GET /groups" // by the client of another tenant
+		elsewhere      = "GET /groups" // with the client of another tenant
 		other          = "GET /devices"
 	)
 	for _, tt := range []struct {
@@ -492,8 +493,8 @@ func TestThrottleScope(t *testing.T) {
 	}
 }
 
-// TestThrottledPartHoldsOthers throttles a part of a batch for long. What it concerns is taken out of later batches, and
-// the rest is sent.
+// TestThrottledPartHoldsOthers throttles a request of a batch for long. Requests in its scope are removed from later
+// batches, and the others are sent.
 func TestThrottledPartHoldsOthers(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call call) reply {
@@ -517,8 +518,7 @@ func TestThrottledPartHoldsOthers(t *testing.T) {
 	}
 }
 
-// TestThrottledSignIn asks the sign-in service for nobody's token while it wants to be left alone, and goes on with tokens
-// that are there.
+// TestThrottledSignIn tests that a throttled token endpoint gets no requests, and cached tokens remain in use.
 func TestThrottledSignIn(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -541,7 +541,7 @@ func TestThrottledSignIn(t *testing.T) {
 	}
 }
 
-// TestReadyDuringCoolDown sends nothing to find out whether the service answers while it throttles.
+// TestReadyDuringCoolDown tests that the readiness check sends no request during a cool-down.
 func TestReadyDuringCoolDown(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return busy })
@@ -559,8 +559,8 @@ func TestReadyDuringCoolDown(t *testing.T) {
 	}
 }
 
-// TestSlowEndpoint has one endpoint answer nobody, with more requests than there are slots. The others are answered
-// meanwhile, alone and in a batch.
+// TestSlowEndpoint tests that an endpoint without responses, with more requests than slots, does not block others,
+// alone and in a batch.
 func TestSlowEndpoint(t *testing.T) {
 	t.Parallel()
 	const callers = 3 * slots
@@ -574,7 +574,7 @@ func TestSlowEndpoint(t *testing.T) {
 	})
 	c := s.client(t)
 	var group sync.WaitGroup
-	company := []string{"/me", "/subscribedSkus", "/applications"} // that it is asked in
+	company := []string{"/me", "/subscribedSkus", "/applications"} // in its batches
 	for i := range callers {
 		addresses := []string{"/groups"}
 		for bit, address := range company {
@@ -591,7 +591,7 @@ func TestSlowEndpoint(t *testing.T) {
 	for range slots / 2 {
 		<-arrived
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // of a test that fails
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // if the test fails
 	defer cancel()
 	for _, addresses := range [][]string{{"/users"}, {"/devices"}, {"/users", "/devices"}, {"/users", "/admin/cloudLicensing/allotments"}} {
 		if failures := ask(ctx, c.Begin(), addresses...); len(failures) > 0 {

@@ -14,7 +14,7 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// results collects what reads hand over, as text.
+// results collects the results of reads as text.
 type results struct{ lines []string }
 
 func (r *results) add(key string, value any, err error) {
@@ -58,16 +58,16 @@ const (
 	plan1 = licensing.GUID("9aaf7827-d63c-4b61-89c3-182f06f82e5c")
 )
 
-// TestReads holds what each method asks of the service, when nothing is refused.
+// TestReads tests the requests of each read, without errors.
 func TestReads(t *testing.T) {
 	t.Parallel()
 	abc := `{"value":[{"id":"a"},{"id":"b"},{"id":"c"}]}`
 	for _, tt := range []struct {
 		name string
 		add  func(*Batch, *results)
-		body string // of each answer
+		body string // of each response
 		want []string
-		got  []string // what is handed over
+		got  []string // results
 	}{
 		{"me of nobody", func(b *Batch, r *results) {
 			b.me(upstream.Ask{Properties: []string{"mail"}}, func(user *licensing.User, err error) { r.add("me", user, err) })
@@ -178,7 +178,7 @@ func TestReads(t *testing.T) {
 			}
 			authorized(t, o)
 
-			// The same as a part of a batch.
+			// The same in a batch.
 			b = o.newBatch()
 			r = results{}
 			tt.add(b, &r)
@@ -205,7 +205,7 @@ func TestReads(t *testing.T) {
 	}
 }
 
-// TestTypes asks getByIds for devices only.
+// TestTypes tests that getByIds requests devices only.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
@@ -218,7 +218,7 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// TestHiddenObjects tells of objects that may not be read, of which the service sends the id alone, that they may not.
+// TestHiddenObjects tests that inaccessible objects, which have only an ID, are forbidden.
 func TestHiddenObjects(t *testing.T) {
 	t.Parallel()
 	for kind, permission := range map[string]string{"user": "User.Read.All", "group": "GroupMember.Read.All"} {
@@ -240,7 +240,7 @@ func TestHiddenObjects(t *testing.T) {
 	}
 }
 
-// TestGetByIDs reads objects by id: plain properties all at once, others, and what does not come, in another way.
+// TestGetByIDs reads objects by ID: simple properties with getByIds, others and missing ones separately.
 func TestGetByIDs(t *testing.T) {
 	t.Parallel()
 	const bulk = "POST /directoryObjects/getByIds?$select=department,id,userPrincipalName"
@@ -295,7 +295,7 @@ func TestGetByIDs(t *testing.T) {
 	}
 }
 
-// TestRightByKey finds a right under whichever kind of holder has it.
+// TestRightByKey finds a usage right by ID under the user or the group.
 func TestRightByKey(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"/users", "/groups"} {

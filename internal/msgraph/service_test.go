@@ -19,9 +19,9 @@ import (
 	"licensegraph/internal/outbound"
 )
 
-// call is a request as the service sees it: alone, or as a part of a batch.
+// call is a request to the service, alone or in a batch.
 type call struct {
-	method, path, query string // the query in clear text
+	method, path, query string // unescaped query
 	header              http.Header
 	body                string
 	batched             bool
@@ -34,15 +34,15 @@ func (c call) String() string {
 	return c.method + " " + c.path + "?" + c.query
 }
 
-// reply is the answer to a call.
+// reply is the response to a call.
 type reply struct {
-	status int // 200 when 0
+	status int // 0 means 200
 	header map[string]string
 	body   string
-	raw    bool // the connection is cut instead
+	raw    bool // closes the connection instead
 }
 
-// refused, gone and so on are replies without more to say.
+// refused, gone and so on are common replies.
 var (
 	done      = reply{status: 204}
 	refused   = reply{status: 400, body: `{"error":{"code":"badRequest","innerError":{"code":"invalidExpansion"}}}`}
@@ -54,7 +54,7 @@ var (
 
 func ok(body string) reply { return reply{body: body} }
 
-// succeed returns what the service documents as the answer to a request that it does: to a read, an empty list.
+// succeed returns the documented response of a successful request: for a read, an empty list.
 func succeed(c call) reply {
 	steps := strings.Split(c.path, "/")
 	switch last := steps[len(steps)-1]; {
@@ -72,11 +72,11 @@ func succeed(c call) reply {
 	return ok(`{"value":[]}`)
 }
 
-// service stands in for Microsoft Graph. It answers each call as the function says, whichever way it came.
+// service emulates Microsoft Graph. It answers each call with the function, alone or in a batch.
 type service struct {
 	*httptest.Server
 	answer func(call) reply
-	// whole answers a batch as such; nil to have its parts answered.
+	// whole answers a whole batch; nil means that each request is answered.
 	whole func() *reply
 
 	mu      sync.Mutex
@@ -135,7 +135,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a := s.take(part.Method, "/beta"+part.URL, header, string(part.Body), true)
 		if a.raw {
-			continue // a part without an answer
+			continue // a request without a response
 		}
 		response := map[string]any{"id": part.ID, "status": a.code(), "headers": a.header}
 		if a.body != "" {
@@ -176,7 +176,7 @@ func write(w http.ResponseWriter, r reply) {
 	_, _ = io.WriteString(w, r.body)
 }
 
-// calls returns the calls until now, and forgets them.
+// calls returns the calls since the last call of calls.
 func (s *service) calls() []call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,14 +185,14 @@ func (s *service) calls() []call {
 	return seen
 }
 
-// asked returns how many batches and tokens were asked for until now.
+// asked returns the numbers of batches and token requests.
 func (s *service) asked() (batches, tokens int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.batches, s.tokens
 }
 
-// texts returns the calls until now as text, and forgets them.
+// texts returns the calls since the last call of texts, as text.
 func (s *service) texts() []string {
 	var texts []string
 	for _, c := range s.calls() {
@@ -201,10 +201,10 @@ func (s *service) texts() []string {
 	return texts
 }
 
-// nowhere is an address where nobody listens.
+// nowhere is an address without a listener.
 const nowhere = "http://127.0.0.1:1"
 
-// way returns a way to these services alone.
+// way returns an Out for the services.
 func way(t testing.TB, caFile string, services ...string) *outbound.Out {
 	t.Helper()
 	out, err := outbound.New(outbound.Options{Services: services, CAFile: caFile})
@@ -214,7 +214,7 @@ func way(t testing.TB, caFile string, services ...string) *outbound.Out {
 	return out
 }
 
-// application returns the tokens of an application that signs in there.
+// application returns the tokens of an application at the services.
 func application(t testing.TB, authority, graphURL string) Tokens {
 	t.Helper()
 	a, err := entra.NewApplication(entra.Options{Authority: authority, GraphURL: graphURL, ClientID: "c", Credential: entra.Secret("s")})
@@ -224,7 +224,7 @@ func application(t testing.TB, authority, graphURL string) Tokens {
 	return a.Tokens("t")
 }
 
-// client returns a client of the service whose waits take no time.
+// client returns a client of the service that does not wait.
 func (s *service) client(t testing.TB, changes ...func(*Options)) *Client {
 	t.Helper()
 	opts := Options{
@@ -234,7 +234,7 @@ func (s *service) client(t testing.TB, changes ...func(*Options)) *Client {
 	for _, change := range changes {
 		change(&opts)
 	}
-	var passed atomic.Int64 // what was waited for has passed
+	var passed atomic.Int64 // total of the waits
 	wait, now := opts.Wait, opts.Now
 	if now == nil {
 		now = time.Now
@@ -252,7 +252,7 @@ func (s *service) client(t testing.TB, changes ...func(*Options)) *Client {
 	return c
 }
 
-// authorized fails the test when an endpoint in the report names no permission.
+// authorized fails the test if an endpoint in the report has no permission.
 func authorized(t *testing.T, o *Operation) {
 	t.Helper()
 	for endpoint := range o.Report().Endpoints {
@@ -273,7 +273,7 @@ func contextThatEnds(t testing.TB) (context.Context, func(context.Context, time.
 	}
 }
 
-// take takes slots, each for another endpoint, until the test ends.
+// take occupies slots, each for another endpoint, until the test ends.
 func take(t testing.TB, c *Client, n int) {
 	t.Helper()
 	for i := range n {

@@ -17,7 +17,7 @@ import (
 	"licensegraph/internal/outbound"
 )
 
-// securedService starts a service that also speaks HTTP/2, and returns a client of it, which is soon tired of silence.
+// securedService starts a service that also supports HTTP/2, and returns a client with a short timeout for headers.
 func securedService(t *testing.T, service http.HandlerFunc) *Client {
 	t.Helper()
 	s := httptest.NewUnstartedServer(service)
@@ -40,13 +40,13 @@ func securedService(t *testing.T, service http.HandlerFunc) *Client {
 	return c
 }
 
-// reply200 answers anything, also a request for a token.
+// reply200 answers any request, including token requests.
 func reply200(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"access_token":"secret","token_type":"Bearer","expires_in":3600,"value":[]}`)
 }
 
-// TestHTTP1 speaks HTTP/1.1 to a service that speaks HTTP/2 as well; see package outbound.
+// TestHTTP1 tests that HTTP/1.1 is used with a service that supports HTTP/2; see package outbound.
 func TestHTTP1(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -72,8 +72,8 @@ func TestHTTP1(t *testing.T) {
 	}
 }
 
-// TestSilentConnection has nothing come any more on a connection that the service still reads from. The one request that
-// gets it is answered over another one, and the others do not wait for it.
+// TestSilentConnection stalls a connection. The request on it is retried on another connection, and other requests are
+// not delayed.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
 	const callers = 8

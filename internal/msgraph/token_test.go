@@ -17,14 +17,14 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// countingTokens gives the tokens 1, 2 and so on, and remembers what was refused.
+// countingTokens returns the tokens 1, 2 and so on, and records rejected ones.
 type countingTokens struct {
 	mu      sync.Mutex
 	asked   int
 	given   int
 	refused []string
-	again   bool  // what to say to a refusal
-	fails   error // instead of a token
+	again   bool  // result of Refused
+	fails   error // error instead of a token
 }
 
 func (c *countingTokens) Token(context.Context, *http.Client) (string, error) {
@@ -60,7 +60,7 @@ func me(t *testing.T, o *Operation) (user *licensing.User, failure error) {
 	return user, failure
 }
 
-// TestMe reads who has signed in, with their token. An application is told without a request that it is nobody.
+// TestMe reads the signed-in user with the user's token. For an application it is an error without a request.
 func TestMe(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"id":"u1"}`) })
@@ -84,7 +84,7 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// TestSignIn gets a person's token before anything is asked, and none for an application.
+// TestSignIn tests that a user's token is requested first, and an application's is not.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"id":"u1"}`) })
@@ -103,7 +103,7 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("retryable %v: %v, asked %d times", kind, err, tokens.asked)
 		}
 	}
-	take(t, c, slots) // all of them: signing in keeps nobody from Graph, and is kept by nobody
+	take(t, c, slots) // all of them: signing in requires no slot
 	if err := c.BeginAs(adele, &countingTokens{}).SignIn(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -112,7 +112,7 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// TestLongToken reads no token without end.
+// TestLongToken tests the maximum size of a token response.
 func TestLongToken(t *testing.T) {
 	t.Parallel()
 	for length, want := range map[int]bool{maxTokenBody / 2: true, maxTokenBody: false} {
@@ -132,7 +132,7 @@ func TestLongToken(t *testing.T) {
 	}
 }
 
-// demanding is the answer to a token that lacks what the claims say.
+// demanding is a 401 with a claims challenge.
 func demanding(claims string) reply {
 	return reply{status: 401, header: map[string]string{
 		"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.example/common/oauth2/authorize", client_id="x", error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`,
@@ -141,17 +141,17 @@ func demanding(claims string) reply {
 
 const nbf = `{"access_token":{"nbf":{"essential":true,"value":"1563308371"}}}`
 
-// TestRefusedTokens asks again with another token, once, unless the person has to prove something first. It does so
-// alone, in a batch, and where the batch as such is refused.
+// TestRefusedTokens tests one retry with another token, unless the user must meet a claims challenge: alone, in a
+// batch, and for a whole batch.
 func TestRefusedTokens(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		refusal  reply
 		person   bool
-		again    bool // what the tokens say
+		again    bool // result of Refused
 		answered bool
-		claims   string // of the refusal, as the tokens are told
+		claims   string // passed to Refused
 		error    string // claims of the error
 	}{
 		{"application", reply{status: 401}, false, true, true, "", ""},
@@ -215,7 +215,7 @@ func TestRefusedTokens(t *testing.T) {
 	}
 }
 
-// TestForbiddenPerson names no permission of applications to a person.
+// TestForbiddenPerson tests that a user's 403 has no application permission.
 func TestForbiddenPerson(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return forbidden })
@@ -225,8 +225,7 @@ func TestForbiddenPerson(t *testing.T) {
 	}
 }
 
-// TestMemoryOfPeople holds what one person was refused against nobody else: not against another person, and not against
-// the application.
+// TestMemoryOfPeople tests that capabilities of one user apply neither to other users nor to the application.
 func TestMemoryOfPeople(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -30,7 +30,7 @@ var (
 	toDevice = licensing.Assignee{Type: licensing.AssigneeDevice, ID: "d1"}
 )
 
-// writesOf returns changes of as many users, which do not have to wait for each other.
+// writesOf returns changes of different users, which are sent concurrently.
 func writesOf(users ...string) []licensing.Write {
 	var writes []licensing.Write
 	for _, id := range users {
@@ -56,14 +56,14 @@ func failureOf(t *testing.T, r licensing.WriteResult) *upstream.Error {
 	return failure
 }
 
-// TestWrites holds what each change sends, alone and as a part of a batch.
+// TestWrites tests the request of each change, alone and in a batch.
 func TestWrites(t *testing.T) {
 	t.Parallel()
 	skuID := sku1
 	for _, tt := range []struct {
 		write licensing.Write
 		want  string
-		body  string // HOST stands for the service
+		body  string // HOST is replaced by the service
 		reply reply
 		made  *licensing.Assignment
 	}{
@@ -133,7 +133,7 @@ func sameJSON(t *testing.T, a, b string) bool {
 	return cmp.Equal(x, y)
 }
 
-// TestInvalidWrites sends nothing of what nobody can do, and the rest.
+// TestInvalidWrites tests that invalid changes are not sent, and others are.
 func TestInvalidWrites(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
@@ -155,7 +155,7 @@ func TestInvalidWrites(t *testing.T) {
 	}
 }
 
-// TestOutcomes holds what each status says of a change, how often it is sent, and that it is the same in a batch.
+// TestOutcomes tests the outcome of each status, the number of attempts, and that both are the same in a batch.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	kinds := map[int]error{
@@ -174,7 +174,7 @@ func TestOutcomes(t *testing.T) {
 				sent = attempts
 			case status == 401:
 				want, sent = licensing.WriteNotDone, 2
-			case slices.Contains([]int{400, 402, 403, 404, 405, 406, 409, 410, 411, 412, 415, 416, 422, 423}, status): // that Microsoft documents
+			case slices.Contains([]int{400, 402, 403, 404, 405, 406, 409, 410, 411, 412, 415, 416, 422, 423}, status): // documented by Microsoft
 				want = licensing.WriteNotDone
 			}
 			kind, known := kinds[status]
@@ -224,7 +224,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestWholeBatch holds what the failure of a batch as a whole says of its parts.
+// TestWholeBatch tests the outcome of changes in a batch that fails as a whole.
 func TestWholeBatch(t *testing.T) {
 	t.Parallel()
 	const notDone, unknown = licensing.WriteNotDone, licensing.WriteUnknown
@@ -278,7 +278,7 @@ func TestWholeBatch(t *testing.T) {
 	}
 }
 
-// TestPartWithoutAnswer knows nothing of one part, and everything of the others.
+// TestPartWithoutAnswer tests that only the change without a response has an unknown outcome.
 func TestPartWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(c call) reply { return reply{status: 204, raw: strings.Contains(c.path, "/b/")} })
@@ -289,7 +289,7 @@ func TestPartWithoutAnswer(t *testing.T) {
 	_ = failureOf(t, results[1])
 }
 
-// TestThrottledPart sends again only what was put off, after the time that the service asked for.
+// TestThrottledPart tests that only the throttled change is retried, after the requested delay.
 func TestThrottledPart(t *testing.T) {
 	t.Parallel()
 	var times atomic.Int32
@@ -318,12 +318,12 @@ func TestThrottledPart(t *testing.T) {
 	if diff := cmp.Diff([]time.Duration{7 * time.Second}, waits); diff != "" {
 		t.Error(diff)
 	}
-	if got := o.Report(); got.Retries != 1 || got.BatchParts != 3 || got.Requests != 3 { // with that for the token
+	if got := o.Report(); got.Retries != 1 || got.BatchParts != 3 || got.Requests != 3 { // including the token request
 		t.Errorf("%+v", got.Usage)
 	}
 }
 
-// TestLongThrottling leaves a service alone that wants more time than anybody waits.
+// TestLongThrottling tests that a request fails if the requested delay is longer than the maximum.
 func TestLongThrottling(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return reply{status: 429, header: map[string]string{"Retry-After": "550"}} })
@@ -333,11 +333,11 @@ func TestLongThrottling(t *testing.T) {
 	}
 }
 
-// TestDeadline does not wait for what would come too late.
+// TestDeadline tests that there is no wait beyond the deadline.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return busy })
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // asked for are 7
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // the requested delay is 7 seconds
 	defer cancel()
 	result := s.client(t).Begin().Write(ctx, writesOf("a"))[0]
 	if failure := failureOf(t, result); result.Outcome != licensing.WriteNotDone || !errors.Is(failure, upstream.ErrThrottled) || len(s.calls()) != 1 {
@@ -345,7 +345,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestManyWrites splits changes into batches and keeps their order.
+// TestManyWrites splits changes into batches and tests their order.
 func TestManyWrites(t *testing.T) {
 	t.Parallel()
 	var users []string
@@ -368,7 +368,7 @@ func TestManyWrites(t *testing.T) {
 	}
 }
 
-// TestNoToken makes no change without a token.
+// TestNoToken tests that no change is sent without a token.
 func TestNoToken(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
@@ -380,7 +380,7 @@ func TestNoToken(t *testing.T) {
 	}
 }
 
-// TestNoConnection knows that a change has not been made to which nobody listened.
+// TestNoConnection tests that a change is reported as not made if there was no connection.
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
@@ -408,18 +408,18 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// TestEndedContext tells changes that were not sent when the context ended from those that were.
+// TestEndedContext distinguishes changes that were sent before the context ended from others.
 func TestEndedContext(t *testing.T) {
 	t.Parallel()
 	t.Run("before", func(t *testing.T) {
 		t.Parallel()
 		s := newService(t, func(call) reply { return done })
 		c := s.client(t)
-		c.Begin().Write(t.Context(), writesOf("a")) // the token is there
+		c.Begin().Write(t.Context(), writesOf("a")) // caches the token
 		s.calls()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		for range 20 { // a select between what is ready is random
+		for range 20 { // select is random
 			writes := append(writesOf("a", "b"), licensing.AssignLicense{AssignedTo: toGroup}, licensing.AssignLicense{AssignedTo: toGroup})
 			for _, r := range c.Begin().Write(ctx, writes) {
 				if failure := failureOf(t, r); r.Outcome != licensing.WriteNotDone || !errors.Is(failure, context.Canceled) {
@@ -470,8 +470,8 @@ func TestEndedContext(t *testing.T) {
 	})
 }
 
-// TestNoReplay reads a request on a connection that has served another one, and closes it without an answer: nobody
-// knows whether the change was made, and it must not arrive again.
+// TestNoReplay closes an idle connection after it has received a change: the outcome is unknown, and the change must
+// not be sent again.
 func TestNoReplay(t *testing.T) {
 	t.Parallel()
 	for name, writes := range map[string][]licensing.Write{
@@ -529,7 +529,7 @@ func TestNoReplay(t *testing.T) {
 	}
 }
 
-// overlaps records how many changes of a group are made at once.
+// overlaps records the number of concurrent changes per group.
 type overlaps struct {
 	mu        sync.Mutex
 	now, most map[string]int
@@ -551,7 +551,7 @@ func (o *overlaps) during(group string, f func()) {
 	f()
 }
 
-// wanted returns how many hold the lock of a group or wait for it.
+// wanted returns the number of owners and waiters of a group's lock.
 func (l *locks) wanted(group string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -561,7 +561,7 @@ func (l *locks) wanted(group string) int {
 	return 0
 }
 
-// changeGroups changes groups in this order, in an operation of its own.
+// changeGroups changes groups in this order, in its own operation.
 func changeGroups(t *testing.T, c *Client, groups ...string) {
 	t.Helper()
 	var writes []licensing.Write
@@ -575,8 +575,8 @@ func changeGroups(t *testing.T, c *Client, groups ...string) {
 	}
 }
 
-// TestOneAtATime holds a change of a group up until everybody else who wants to change it waits, and has another group
-// changed meanwhile.
+// TestOneAtATime delays a change of a group until all other changes of it wait, and tests that another group is changed
+// meanwhile.
 func TestOneAtATime(t *testing.T) {
 	t.Parallel()
 	var seen overlaps
@@ -634,7 +634,7 @@ func TestNoDeadlock(t *testing.T) {
 	}
 }
 
-// TestRounds keeps the order of the changes of a group, and everything else together.
+// TestRounds tests the order of changes of a group, and that other changes are concurrent.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return done })
@@ -666,7 +666,7 @@ func TestRounds(t *testing.T) {
 	}
 }
 
-// TestWaitForGroup ends to wait for a group with the context; what waits for nothing else is not sent.
+// TestWaitForGroup tests that waiting for a group ends with the context, and that the change is not sent.
 func TestWaitForGroup(t *testing.T) {
 	t.Parallel()
 	s := newService(t, succeed)
@@ -691,7 +691,7 @@ func TestWaitForGroup(t *testing.T) {
 	}
 }
 
-// TestTokenRefusedAfterPutOff has a change put off, and then its token refused: it is sent with another one.
+// TestTokenRefusedAfterPutOff tests a 503 and then a rejected token: the change is sent with another token.
 func TestTokenRefusedAfterPutOff(t *testing.T) {
 	t.Parallel()
 	answers := []reply{{status: 503, header: map[string]string{"Retry-After": "1"}}, denied, done, done}
@@ -710,7 +710,7 @@ func TestTokenRefusedAfterPutOff(t *testing.T) {
 	}
 }
 
-// TestForeignAnswers holds what an answer says of a change that is not the service's own, or not complete: nothing.
+// TestForeignAnswers tests that responses of intermediaries, and incomplete ones, leave the outcome unknown.
 func TestForeignAnswers(t *testing.T) {
 	t.Parallel()
 	const page = "<html><body>Sorry</body></html>"
@@ -806,7 +806,7 @@ func TestForeignAnswers(t *testing.T) {
 	}
 }
 
-// TestSentence passes on what the service says of a change that it refuses, and keeps it out of the error's text, which is
+// TestSentence tests that the message of a rejected change is returned, and is not in the error's text, which is
 // logged.
 func TestSentence(t *testing.T) {
 	t.Parallel()
@@ -822,7 +822,7 @@ func TestSentence(t *testing.T) {
 	}
 }
 
-// TestDoubtedRefusal puts a change off that was made nevertheless: what the repetition is answered proves nothing.
+// TestDoubtedRefusal tests a 503 after the change was made: the response to the retry proves nothing.
 func TestDoubtedRefusal(t *testing.T) {
 	t.Parallel()
 	putOff := reply{status: 503, header: map[string]string{"Retry-After": "1"}}
@@ -866,7 +866,7 @@ func TestDoubtedRefusal(t *testing.T) {
 	}
 }
 
-// TestPolicy tells a 403 that a policy of the tenant's is the reason for from one that a permission is missing for.
+// TestPolicy distinguishes a 403 by a policy of the tenant from a missing permission.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -42,7 +42,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestWithoutURL keeps addresses out of errors: they can hold names and secrets.
+// TestWithoutURL tests that errors have no URLs, which can contain names and secrets.
 func TestWithoutURL(t *testing.T) {
 	t.Parallel()
 	secret := "https://host/?$filter=startswith(displayName,'Adele')"

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newOut returns a way that closes its connections when the test ends.
+// newOut returns an Out whose connections are closed when the test ends.
 func newOut(t testing.TB, opts Options) *Out {
 	t.Helper()
 	o, err := New(opts)
@@ -35,12 +35,12 @@ func newOut(t testing.TB, opts Options) *Out {
 	return o
 }
 
-// all returns the clients of a way by what they are for.
+// all returns the clients of an Out by purpose.
 func all(o *Out) map[string]*http.Client {
 	return map[string]*http.Client{"reader": o.Reader(0), "rereader": o.Rereader(0), "writer": o.Writer(0)}
 }
 
-// get sends a request with a token, and returns the status; 0 when it fails.
+// get sends a request with a token, and returns the status; 0 if it fails.
 func get(t testing.TB, client *http.Client, address string) (int, error) {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -97,7 +97,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// strangers are addresses that are none of https://graph.example and http://127.0.0.1:8081.
+// strangers are URLs outside https://graph.example and http://127.0.0.1:8081.
 var strangers = []string{
 	"https://evil.example/beta?secret",
 	"http://graph.example/beta?secret",
@@ -128,14 +128,14 @@ var strangers = []string{
 	"",
 }
 
-// TestOnlyTheServices has nobody else contacted, whatever the address. What is refused is refused before a connection is
-// made, so no dial is seen, and the error shows no query.
+// TestOnlyTheServices tests that other URLs are rejected before a connection is opened, and that the error has no
+// query.
 func TestOnlyTheServices(t *testing.T) {
 	t.Parallel()
 	o := newOut(t, Options{Services: []string{"https://graph.example", "http://127.0.0.1:8081"}})
 	for _, g := range []*gate{o.reads, o.rereads, o.writes} {
 		g.DialContext = nil
-		g.Dial = func(network, address string) (net.Conn, error) { //nolint:staticcheck // the shortest way to see dials
+		g.Dial = func(network, address string) (net.Conn, error) { //nolint:staticcheck // observes dials
 			t.Errorf("%s is dialled", address)
 			return nil, errors.New("no")
 		}
@@ -175,7 +175,7 @@ func (c *closed) Close() error {
 	return nil
 }
 
-// FuzzCheck holds that what passes is one of the services, as the standard library understands the address.
+// FuzzCheck tests that an accepted URL is of one of the services, as the standard library parses it.
 func FuzzCheck(f *testing.F) {
 	o, err := New(Options{Services: []string{"https://graph.example", "http://127.0.0.1:8081"}})
 	if err != nil {
@@ -200,7 +200,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// TestRedirects follows none: neither to another host nor back to the same one.
+// TestRedirects tests that redirects are not followed, to another host or the same.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	var others atomic.Int32
@@ -233,8 +233,9 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestEnvironment has no proxy of the environment used. It is not parallel, because of the environment, and so comes
-// before all that are. (Go takes no proxy of the environment for a loopback address; this one reaches it all the same.)
+// TestEnvironment tests that proxies of the environment are ignored. It is not parallel because it sets environment
+// variables, and runs before parallel tests. (Go ignores proxies of the environment for loopback addresses; this one
+// uses another name.)
 func TestEnvironment(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy is asked") }))
 	defer proxy.Close()
@@ -261,7 +262,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestProxyIsUsed sends all through the proxy that was named, with the credentials, and never shows those.
+// TestProxyIsUsed tests that all requests use the configured proxy with its credentials, which are never shown.
 func TestProxyIsUsed(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
@@ -339,7 +340,7 @@ func TestProxyAddress(t *testing.T) {
 	}
 }
 
-// secured starts a server with a certificate that nobody knows, and returns it with the certificate in PEM.
+// secured starts a server with a self-signed certificate, and returns it with the certificate in PEM.
 func secured(t *testing.T, change func(*httptest.Server)) (*httptest.Server, []byte) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -366,7 +367,7 @@ func write(t *testing.T, content string) string {
 	return file
 }
 
-// TestAuthorities trusts those of the file besides those of the system, and nobody else.
+// TestAuthorities tests that the file's CAs are trusted in addition to the system's.
 func TestAuthorities(t *testing.T) {
 	t.Parallel()
 	s, certificate := secured(t, nil)
@@ -406,12 +407,12 @@ func TestAuthorities(t *testing.T) {
 	}
 }
 
-// TestOldTLS talks to nobody who cannot do better than TLS 1.1.
+// TestOldTLS tests that TLS 1.1 is rejected.
 func TestOldTLS(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[uint16]int{tls.VersionTLS11: 0, tls.VersionTLS12: 200, tls.VersionTLS13: 200} {
 		s, certificate := secured(t, func(s *httptest.Server) {
-			s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version} //nolint:gosec // that is what is refused
+			s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version} //nolint:gosec // tests the rejection
 		})
 		for name, client := range all(newOut(t, Options{Services: []string{s.URL}, CAFile: write(t, string(certificate))})) {
 			if status, err := get(t, client, s.URL); status != want {
@@ -421,7 +422,7 @@ func TestOldTLS(t *testing.T) {
 	}
 }
 
-// TestLongHeaders reads no headers without end, by either protocol.
+// TestLongHeaders tests the limit of response headers, with both protocols.
 func TestLongHeaders(t *testing.T) {
 	t.Parallel()
 	s, certificate := secured(t, nil)
@@ -432,7 +433,7 @@ func TestLongHeaders(t *testing.T) {
 	}
 }
 
-// TestBounds has each part of a request bounded in time, and each client.
+// TestBounds tests the timeouts of each phase and of each client.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	o := newOut(t, Options{})
@@ -446,14 +447,14 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestSilence takes an answer that does not come for the end of all connections that wait: they may be as silent. The next
-// request, and each repetition, goes over a new one.
+// TestSilence tests that idle connections are closed when a response does not arrive, since they may be broken as well.
+// The next request, and each retry, uses a new connection.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	const connections = 3
 	var warm sync.WaitGroup
 	warm.Add(connections)
-	var silent sync.Map // connections from which nothing comes any more
+	var silent sync.Map // connections without responses
 	var asked atomic.Int32
 	over := make(chan struct{})
 	s, certificate := secured(t, func(s *httptest.Server) {
@@ -497,5 +498,5 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// discard takes what servers say of connections that break off.
+// discard discards server logs of broken connections.
 var discard = log.New(io.Discard, "", 0)

@@ -10,7 +10,7 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// clock is a clock that a test moves.
+// clock is a clock that a test sets.
 type clock struct{ time.Time }
 
 func (c *clock) now() time.Time          { return c.Time }
@@ -18,7 +18,7 @@ func (c *clock) forward(d time.Duration) { c.Time = c.Add(d) }
 
 func key(n int) identity.Key { return identity.Key{TenantID: "t", ObjectID: fmt.Sprint(n)} }
 
-// begin begins an operation and tells why it could not.
+// begin starts an operation and returns the reason if it is not admitted.
 func begin(t *testing.T, p *Process, key identity.Key) (func(), *Exceeded) {
 	t.Helper()
 	end, err := p.Begin(t.Context(), key)
@@ -32,7 +32,7 @@ func begin(t *testing.T, p *Process, key identity.Key) (func(), *Exceeded) {
 	return nil, exceeded
 }
 
-// admitted begins and ends operations until one is refused, and returns how many there were.
+// admitted starts and ends operations until one is not admitted, and returns their number.
 func admitted(t *testing.T, p *Process, key identity.Key) int {
 	t.Helper()
 	for n := 0; ; n++ {
@@ -65,7 +65,7 @@ func TestRate(t *testing.T) {
 	if n := admitted(t, p, key(1)); n != 5 {
 		t.Errorf("a burst of %d after a pause", n)
 	}
-	// The same person in another tenant is another caller, and nobody is one caller.
+	// The same user in another tenant is another caller; all unauthenticated clients are one caller.
 	if n := admitted(t, p, identity.Key{TenantID: "u", ObjectID: "1"}); n != 5 {
 		t.Errorf("another tenant: %d", n)
 	}
@@ -102,7 +102,7 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// TestManyCallers has somebody come as many, so that what is known of one of them would be forgotten.
+// TestManyCallers tests many identities, which must not evict callers with usage.
 func TestManyCallers(t *testing.T) {
 	t.Parallel()
 	c := &clock{time.Unix(0, 0)}
@@ -128,7 +128,7 @@ func TestManyCallers(t *testing.T) {
 		t.Errorf("the next newcomer has %d", n)
 	}
 
-	// Who has an operation under way is not forgotten, however long it takes.
+	// A caller with an operation is never removed.
 	p = New(Limits{Rate: 1, Burst: 5, PerCaller: 1, Total: 1000}, c.now)
 	p.callers = 2
 	end, _ := begin(t, p, key(1))

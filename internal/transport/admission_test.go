@@ -31,7 +31,7 @@ func askAs(t *testing.T, handler http.Handler, caller *identity.Caller, method, 
 	return w
 }
 
-// TestCallerRate has a caller ask too often, over each transport, without being read.
+// TestCallerRate tests the rate limit of a caller on each transport, before the request is read.
 func TestCallerRate(t *testing.T) {
 	t.Parallel()
 	handler := testEndpoint(t, new(bytes.Buffer), stub.Hello, nil, func(o *Options) { o.Quota.Rate, o.Quota.Burst = 1, 3 })
@@ -62,7 +62,7 @@ func TestCallerRate(t *testing.T) {
 	}
 }
 
-// TestOperationsAtOnce has operations of callers under way.
+// TestOperationsAtOnce tests the limits of concurrent operations.
 func TestOperationsAtOnce(t *testing.T) {
 	t.Parallel()
 	began, finish := make(chan bool), make(chan bool)
@@ -100,7 +100,7 @@ func TestOperationsAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// TestPressure refuses operations that would begin late, with the time that others wait.
+// TestPressure tests that operations are rejected on a high scheduling delay, with the delay as Retry-After.
 func TestPressure(t *testing.T) {
 	t.Parallel()
 	e := &Endpoint{opts: Options{MaxSchedulingDelay: time.Second}, quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
@@ -116,7 +116,7 @@ func TestPressure(t *testing.T) {
 	var group sync.WaitGroup
 	now := time.Now()
 	group.Go(func() { e.pressure.run(ctx, ticks, func() time.Time { return now }) })
-	look := func(late time.Duration) { // the second tick is taken when the first has been worked off
+	look := func(late time.Duration) { // the second tick is received after the first is processed
 		ticks <- now.Add(-late)
 		ticks <- now
 	}
@@ -138,7 +138,7 @@ func TestPressure(t *testing.T) {
 	group.Wait()
 }
 
-// TestTurns has a large operation wait for another one, and a small one for nobody.
+// TestTurns tests that a large operation waits for another one and a small one does not.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	e := &Endpoint{turns: semaphore.NewWeighted(100_000)}

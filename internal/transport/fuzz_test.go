@@ -13,7 +13,7 @@ import (
 	"licensegraph/internal/execution/stub"
 )
 
-// FuzzNegotiate picks one of the media types that there are, and only one that was asked for.
+// FuzzNegotiate tests that the selected media type is supported and accepted.
 func FuzzNegotiate(f *testing.F) {
 	for _, accept := range []string{"", "*/*", "application/json;q=0", "text/event-stream, */*;q=0.1", mediaTypeGraphQL + ";q=NaN", "application/*;q=1e400,,;", "a/b;q=\"1", mediaTypeJSON + ";charset=latin1"} {
 		f.Add(accept)
@@ -40,8 +40,7 @@ func FuzzNegotiate(f *testing.F) {
 	})
 }
 
-// FuzzRequest has the endpoint answer anything that HTTP lets through: with JSON of ours, and never with a mistake of
-// ours.
+// FuzzRequest tests that the endpoint responds to any HTTP request with valid JSON and never with an internal error.
 func FuzzRequest(f *testing.F) {
 	for _, body := range []string{helloBody, `{"query":"query($n:Int){echo(n:$n){hello}}","variables":{"n":1e3}}`, `[]`, `{"documentId":"sha256:a"}`, `{"query":"{__typename}","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("a", 64) + `"}}}`,
 		`{"query":"query($o:In){echo(o:$o){hello}}","variables":{"o":{"o":{"l":[[1],null]}}}}`, `{"query":"{echo(r:[{__typename:\"x\"}]){hello}}"}`, "\xff", `{"query":null}`, `{"query":"subscription{hello}"}`} {
@@ -74,7 +73,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// FuzzBearer returns a token that can stand in a header, or says what is wrong.
+// FuzzBearer tests that a returned token is valid in a header, or that there is a problem.
 func FuzzBearer(f *testing.F) {
 	for _, value := range []string{"Bearer a.b.c", "bearer  x", "Basic YTpi", "Bearer", "Bearer a b", "Bearer \x00", ""} {
 		f.Add(value)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testEndpoint is an endpoint over the stub; without an authenticator it asks nobody who they are.
+// testEndpoint returns an endpoint for the stub; without authentication if the authenticator is nil.
 func testEndpoint(t *testing.T, log io.Writer, exec stub.Schema, auth *Authenticator, changes ...func(*Options)) *Endpoint {
 	t.Helper()
 	if auth == nil {
@@ -42,7 +42,7 @@ func testEndpoint(t *testing.T, log io.Writer, exec stub.Schema, auth *Authentic
 	return New(opts)
 }
 
-// serveStub serves an endpoint over the stub, and returns its address.
+// serveStub serves an endpoint for the stub, and returns its URL.
 func serveStub(t *testing.T, exec stub.Schema, changes ...func(*Options)) (string, *Endpoint) {
 	t.Helper()
 	endpoint := testEndpoint(t, io.Discard, exec, nil, changes...)

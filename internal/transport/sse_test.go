@@ -21,7 +21,7 @@ import (
 
 const acceptEvents = "Accept: text/event-stream"
 
-// events is an event stream as its client reads it.
+// events is an event stream as read by its client.
 type events struct {
 	t      *testing.T
 	status int
@@ -30,7 +30,7 @@ type events struct {
 	leave  func()
 }
 
-// open asks by POST, or by GET where the body is empty.
+// open sends an operation by POST, or by GET with an empty body.
 func open(t *testing.T, client *http.Client, url, body string, headers ...string) *events {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
@@ -58,7 +58,7 @@ func open(t *testing.T, client *http.Client, url, body string, headers ...string
 	return &events{t, resp.StatusCode, resp.Header, bufio.NewReader(resp.Body), leaving}
 }
 
-// want reads events, without comments, and then the end where the last is "".
+// want reads events, without comments, and then the end if the last one is empty.
 func (e *events) want(texts ...string) {
 	e.t.Helper()
 	for _, text := range texts {
@@ -100,7 +100,7 @@ func TestEvents(t *testing.T) {
 	open(t, http.DefaultClient, endpoint, `{"query":"mutation {hello}"}`).want(helloEvent, completeEvent, "")
 	open(t, http.DefaultClient, endpoint, `{"query":"{nothing}"}`).want(`event: next`+"\n"+`data: {"errors":[{"message":"Cannot query field \"nothing\" on type \"Query\".","locations":[{"line":1,"column":2}],"extensions":{"code":"BAD_USER_INPUT","retryable":false}}]}`+"\n\n", completeEvent, "")
 
-	// A subscription, by whoever accepts its answers.
+	// A subscription, for all clients that accept its responses.
 	ticks <- `{"hello":"1"}`
 	for _, accept := range []string{"text/event-stream", "application/json, text/event-stream"} {
 		s := open(t, http.DefaultClient, endpoint, subscription, "Accept: "+accept)
@@ -111,7 +111,7 @@ func TestEvents(t *testing.T) {
 		}
 		s.leave()
 		<-ended
-		for live.streams.count() > 0 { // the place is free a moment later
+		for live.streams.count() > 0 { // released asynchronously
 			runtime.Gosched()
 		}
 		ticks <- `{"hello":"1"}`
@@ -137,14 +137,14 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// count is how many streams are counted.
+// count returns the number of counted streams.
 func (s *streams) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open
 }
 
-// TestEventsEndWithTheToken: to the second, with an error that says so.
+// TestEventsEndWithTheToken tests that a stream ends exactly when the token expires, with an error.
 func TestEventsEndWithTheToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestEventsEndWithTheToken(t *testing.T) {
 	})
 }
 
-// TestEventsTimes shows the bounds of waiting.
+// TestEventsTimes tests the timeouts.
 func TestEventsTimes(t *testing.T) {
 	t.Parallel()
 	const url = "http://127.0.0.1:8080/graphql"
@@ -195,7 +195,7 @@ func TestEventsTimes(t *testing.T) {
 			}
 			_, _ = s.stream.ReadString('\n')
 		}
-		// At the end it ends without complete, so that the client comes again.
+		// On shutdown the stream ends without complete, so that the client reconnects.
 		live.Drain()
 		s.want("")
 	})

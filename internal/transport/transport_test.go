@@ -186,7 +186,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestErrorsAreBounded sends names and mistakes by the thousand.
+// TestErrorsAreBounded sends thousands of names and errors.
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	handler := testEndpoint(t, new(bytes.Buffer), stub.Hello, nil)
@@ -194,7 +194,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	for i := range 150 {
 		many += fmt.Sprintf("x%d ", i)
 	}
-	// Root fields are bounded below that.
+	// The limit of root fields is lower.
 	many = "{echo" + many + "}}"
 	for name, query := range map[string]string{
 		"names":    "{" + strings.Repeat("x", 60_000) + "}",

@@ -34,7 +34,7 @@ func subscribing(ctx context.Context) bool {
 	return graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription
 }
 
-// ticking answers subscriptions with what is in events, until their context ends.
+// ticking responds to subscriptions with the elements of events, until their context ends.
 func ticking(events <-chan string, ended chan<- struct{}) func(context.Context) *graphql.Response {
 	return func(ctx context.Context) *graphql.Response {
 		if !subscribing(ctx) {
@@ -60,7 +60,7 @@ func TestSocket(t *testing.T) {
 	c.Send(`{"type":"ping"}`, `{"type":"pong"}`, transporttest.InitMessage)
 	c.Want(`{"type":"pong"}`, `{"type":"connection_ack"}`)
 
-	// A query, a mutation, and the id again once it is free.
+	// A query, a mutation, and the ID again after it is free.
 	for range 2 {
 		c.Send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
 		c.Want(`{"id":"1","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"1","type":"complete"}`)
@@ -80,7 +80,7 @@ func TestSocket(t *testing.T) {
 	c.Want(`{"id":"s","type":"complete"}`)
 	c.Send(`{"id":"nobody's","type":"complete"}`)
 
-	// What the document is refused for. Its connection goes on.
+	// Rejected documents. The connection remains open.
 	for _, tt := range []struct{ payload, want string }{
 		{`{"query":"{"}`, `[{"message":"Expected Name`},
 		{`{"query":"{nothing}"}`, `[{"message":"Cannot query field`},
@@ -102,7 +102,7 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-// TestSocketCloses shows what the gateway does not put up with.
+// TestSocketCloses tests the close codes of protocol violations.
 func TestSocketCloses(t *testing.T) {
 	t.Parallel()
 	block := make(chan struct{})
@@ -184,7 +184,7 @@ func slicesRepeat(text string, n int) []string {
 	return strings.Fields(strings.Repeat(text+" ", n))
 }
 
-// pipes is a listener within a process, so that the time of a test can be its own.
+// pipes is an in-process listener, which works with a test's fake clock.
 type pipes struct {
 	ch   chan net.Conn
 	done context.Context
@@ -230,7 +230,7 @@ func servePipes(t *testing.T, live *Endpoint) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// within lets a client ask a handler without a network.
+// within sends a client's requests to a handler without a network.
 type within struct{ http.Handler }
 
 func (h within) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -239,7 +239,7 @@ func (h within) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// tokenWithin signs somebody in at a tenant that does not listen, and returns the authenticator for it.
+// tokenWithin gets a user's token from a tenant without a listener, and returns its authenticator.
 func tokenWithin(t *testing.T, tenant *emulator.Emulator) (token string, auth *Authenticator) {
 	t.Helper()
 	const authority = "http://sign-in.example"
@@ -262,7 +262,8 @@ func tokenWithin(t *testing.T, tenant *emulator.Emulator) (token string, auth *A
 	}), authority, slog.New(slog.DiscardHandler))
 }
 
-// TestSocketEndsWithItsToken: to the second, with and without operations under way, and nothing begins afterwards.
+// TestSocketEndsWithItsToken tests that a WebSocket closes exactly when the token expires, with and without operations,
+// and that nothing starts afterwards.
 func TestSocketEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -295,7 +296,7 @@ func TestSocketEndsWithItsToken(t *testing.T) {
 		reading.Wait()
 		<-ended
 
-		// The verifier still takes it for a minute, for clocks that differ.
+		// The verifier still accepts the token for a minute, because of clock skew.
 		late := transporttest.Dial(t, client, url)
 		late.Send(init)
 		late.WantClosed(4403, "expired")
@@ -306,7 +307,7 @@ func TestSocketEndsWithItsToken(t *testing.T) {
 	})
 }
 
-// TestSocketTimes shows the bounds of waiting.
+// TestSocketTimes tests the timeouts.
 func TestSocketTimes(t *testing.T) {
 	t.Parallel()
 	const url = "http://127.0.0.1:8080"
@@ -398,7 +399,7 @@ func TestSocketTimes(t *testing.T) {
 	})
 }
 
-// TestSocketOperations: each has a place until it has ended, a subscription gives its place back.
+// TestSocketOperations tests that an operation counts until it has ended, and a subscription does not.
 func TestSocketOperations(t *testing.T) {
 	t.Parallel()
 	release, running := make(chan struct{}), make(chan struct{}, 10)
@@ -419,7 +420,7 @@ func TestSocketOperations(t *testing.T) {
 	<-running
 	c.Send(`{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
 	<-running
-	// What the client has completed still runs, and counts.
+	// An operation that the client has completed still runs and counts.
 	c.Send(`{"id":"1","type":"complete"}`, `{"id":"1","type":"subscribe","payload":{"query":"{hello}"}}`)
 	c.Want(`{"id":"1","type":"error","payload":[{"message":"The connection has 2 concurrent operations, which is its limit.","extensions":{"code":"RATE_LIMITED",…`)
 	other := transporttest.Dial(t, nil, url)
@@ -429,7 +430,7 @@ func TestSocketOperations(t *testing.T) {
 	other.Send(`{"id":"2","type":"subscribe","payload":{"query":"{hello}"}}`)
 	other.Want(`{"id":"2","type":"error","payload":[{"message":"You have 2 concurrent operations…`)
 
-	// At the end, subscriptions end and queries are waited for.
+	// On shutdown, subscriptions end and queries complete.
 	live.Drain()
 	c.Want(`{"id":"s","type":"complete"}`)
 	if _, r, err := transporttest.DialAs(t, nil, url, []string{transporttest.Subprotocol}); err == nil || r.Status != 503 {
@@ -444,7 +445,7 @@ func TestSocketOperations(t *testing.T) {
 	}
 }
 
-// TestSocketSurvivesPanics keeps one operation's mistake from others.
+// TestSocketSurvivesPanics tests that a panic of one operation does not affect others.
 func TestSocketSurvivesPanics(t *testing.T) {
 	t.Parallel()
 	url, _ := serveStub(t, func(ctx context.Context) *graphql.Response {
@@ -460,7 +461,7 @@ func TestSocketSurvivesPanics(t *testing.T) {
 	c.Want(`{"id":"1","type":"next","payload":`+stub.HelloAnswer+`}`, `{"id":"1","type":"complete"}`)
 }
 
-// TestSocketLongAnswers has long answers sent in parts, several at once. No message has a part of another one.
+// TestSocketLongAnswers sends large responses in parts concurrently, and tests that messages are not mixed.
 func TestSocketLongAnswers(t *testing.T) {
 	t.Parallel()
 	url, _ := serveStub(t, func(ctx context.Context) *graphql.Response {
@@ -491,7 +492,7 @@ func TestSocketLongAnswers(t *testing.T) {
 	}
 }
 
-// TestSocketSignInAgain passes on what a header would say.
+// TestSocketSignInAgain tests that errors include the challenge of the HTTP header.
 func TestSocketSignInAgain(t *testing.T) {
 	t.Parallel()
 	url, _ := serveStub(t, func(context.Context) *graphql.Response {
@@ -503,7 +504,7 @@ func TestSocketSignInAgain(t *testing.T) {
 	c.Want(`{"type":"connection_ack"}`, `{"id":"1","type":"next","payload":{"errors":[{"message":"No.","extensions":{"code":"BAD_USER_INPUT","retryable":false,"wwwAuthenticate":"Bearer realm=\"licensegraph\"…`)
 }
 
-// TestSocketFlood holds many hostile connections, while a healthy one is served.
+// TestSocketFlood opens many hostile connections while a regular one is served.
 func TestSocketFlood(t *testing.T) {
 	t.Parallel()
 	url, live := serveStub(t, stub.Hello, func(o *Options) { o.CallerStreams, o.MaxStreams = 30, 10 })

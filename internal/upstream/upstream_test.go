@@ -36,4 +36,4 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestRemedies has a cure for each error that the reference lists, and none for what it does not.
+// TestRemedies tests that each documented error has a remedy, and others have none.
