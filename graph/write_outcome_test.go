@@ -96,9 +96,9 @@ func TestSpuriousNotFound(t *testing.T) {
 	}
 }
 
-// TestForeignAnswers tests responses of an intermediary, before or after the change took effect: the change is read
+// TestIntermediaryResponses tests responses of an intermediary, before or after the change took effect: the change is read
 // back.
-func TestForeignAnswers(t *testing.T) {
+func TestIntermediaryResponses(t *testing.T) {
 	t.Parallel()
 	page := map[string]string{"Content-Type": "text/html"}
 	for name, fault := range map[string]emulator.Fault{

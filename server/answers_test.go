@@ -43,7 +43,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-const longAnswer = `"errors":[{"message":"The answer is longer than 20000 bytes. Ask for smaller pages, or for fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer","retryable":false}}]`
+const longAnswer = `"errors":[{"message":"The response is larger than 20000 bytes. Request smaller pages or fewer fields.","extensions":{"code":"BAD_USER_INPUT","limit":"answer","retryable":false}}]`
 
 // TestAnswersTogether tests the total limit of large responses.
 func TestAnswersTogether(t *testing.T) {
@@ -154,7 +154,7 @@ func TestBoundedAnswersTellOutcomes(t *testing.T) {
 			t.Errorf("got %v", result)
 		}
 	}
-	if len(got.Errors) != 1 || !strings.Contains(got.Errors[0].Message, "longer than 2000 bytes") || got.Errors[0].Path != nil {
+	if len(got.Errors) != 1 || !strings.Contains(got.Errors[0].Message, "larger than 2000 bytes") || got.Errors[0].Path != nil {
 		t.Errorf("errors: %v", got.Errors)
 	}
 }
@@ -174,7 +174,7 @@ func TestBoundedAnswersTellErrors(t *testing.T) {
 	for _, want := range []string{`"outcome":"NOT_DONE"`, `"code":"NOT_FOUND"`, `"userId":"` + nobody + `"`, `"deleteAssignment":{"outcome":null`,
 		`"path":["reprocessLicenseAssignment","results",0],"extensions":{"code":"FORBIDDEN"`} {
 		if !strings.Contains(body, want) {
-			t.Errorf("%s is not told: %s", want, body)
+			t.Errorf("missing %s: %s", want, body)
 		}
 	}
 	if len(body) > 400+5*400 {

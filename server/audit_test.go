@@ -81,10 +81,10 @@ func TestNoChangeWithoutAuditLog(t *testing.T) {
 			t.Errorf("%v: %s", tt.flags, r.body)
 		}
 		if refused && tenant.Counts()["POST /users/{id}/cloudLicensing/assignments/reprocessAssignments"].Requests > 0 {
-			t.Errorf("%v: it was changed all the same", tt.flags)
+			t.Errorf("%v: the change was made", tt.flags)
 		}
 		if r := p.as(t, `{ subscribedSkus { nodes { id } } }`, bearing(token)); strings.Contains(r.body, `"errors"`) {
-			t.Errorf("%v: queries need no record: %s", tt.flags, r.body)
+			t.Errorf("%v: query rejected: %s", tt.flags, r.body)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func nameOf(t *testing.T, tenant *emulator.Server, role string) string {
 		Name string `json:"userPrincipalName"`
 	}
 	if readGraph(t, tenant, "/beta/users/"+tenant.PersonInRole(role)+"?$select=userPrincipalName", &person); person.Name == "" {
-		t.Fatalf("nobody is %s", role)
+		t.Fatalf("no user in the role %s", role)
 	}
 	return person.Name
 }
@@ -162,7 +162,7 @@ func TestAuthentication(t *testing.T) {
 			t.Errorf("%s: %s", name, challenge)
 		}
 		if strings.Contains(r.body+challenge, good[:30]) {
-			t.Errorf("%s: the token is repeated", name)
+			t.Errorf("%s: the error includes the token", name)
 		}
 		if !strings.Contains(p.stdout.String(), `"msg":"denied","outcome":"unauthenticated"`) {
 			t.Errorf("%s: no record:\n%s", name, p.stdout)
@@ -175,13 +175,13 @@ func TestAuthentication(t *testing.T) {
 		t.Errorf("a token in the URL: %d %s", status, body)
 	}
 	if r := p.as(t, query, "Origin: https://portal.example.com"); r.status != 401 || r.header.Get("Access-Control-Allow-Origin") == "" || !strings.Contains(strings.ToLower(r.header.Get("Access-Control-Expose-Headers")), "www-authenticate") {
-		t.Errorf("a portal cannot read why: %d %v", r.status, r.header)
+		t.Errorf("the challenge is not exposed by CORS: %d %v", r.status, r.header)
 	}
 
 	for name, tt := range map[string]struct{ token, want string }{
 		"an administrator":           {good, `"skuPartNumber":"`},
 		"an application":             {tokenFor(t, tenant, ""), `"skuPartNumber":"`},
-		"somebody without roles":     {tokenFor(t, tenant, nobody, scopes...), `"code":"FORBIDDEN"`},
+		"a user without roles":       {tokenFor(t, tenant, nobody, scopes...), `"code":"FORBIDDEN"`},
 		"a portal that may not read": {tokenFor(t, tenant, admin, "Licenses.Write"), `"code":"FORBIDDEN"`},
 	} {
 		if r := p.as(t, query, bearing(tt.token)); r.status != 200 || !strings.Contains(r.body, tt.want) {
@@ -189,7 +189,7 @@ func TestAuthentication(t *testing.T) {
 		}
 	}
 	if r := p.as(t, query, "Authorization: bearer  "+good); r.status != 200 {
-		t.Errorf("schemes are equal without regard to case: %d %s", r.status, r.body)
+		t.Errorf("scheme in another case: %d %s", r.status, r.body)
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/", "/graphiql.json"} {
 		if status, body := p.get(t, path); status != 200 {

@@ -328,11 +328,11 @@ func TestCanaries(t *testing.T) {
 			used := c.in(proxy.traffic.String() + e.data.String() + strings.Join(e.tokens, " "))
 			for kind := range c {
 				if used[kind] == "" && kind != "the cursor key" && (kind != "the certificate's key" || !strings.Contains(signed, "eyJ")) {
-					t.Errorf("%s was never there", kind)
+					t.Errorf("%s was never used", kind)
 				}
 			}
 			if len(proxy.tokens) == 0 || !strings.Contains(proxy.traffic.String(), "Proxy-Authorization:[Basic "+base64.StdEncoding.EncodeToString([]byte("operator:"+proxyCanary))) {
-				t.Error("the proxy was not signed in to")
+				t.Error("no credentials at the proxy")
 			}
 
 			for _, emitted := range []struct{ where, text string }{
@@ -615,7 +615,7 @@ func TestCanariesOfPanics(t *testing.T) {
 		handler := chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) }), withRequestID, recoverPanics(logs.New(&log, "debug", "json")))
 		answer += transporttest.Send(t, handler, "GET", "/", "").Body.String()
 		if strings.Count(log.String(), "panic in a ") != 2 || !strings.Contains(log.String(), "TestCanariesOfPanics") {
-			t.Errorf("what happened is not told:\n%s", &log)
+			t.Errorf("missing record:\n%s", &log)
 		}
 		canaries{"what it is about": {wordCanary}}.none(t, fmt.Sprintf("%T", what), log.String()+answer)
 	}
@@ -635,7 +635,7 @@ func TestCanariesOfTheStart(t *testing.T) {
 		report(&lines, run(t.Context(), args, func(name string) string { return env[name] }, &stdout, &stderr))
 		text := stdout.String() + stderr.String() + lines.String()
 		if text == "" {
-			t.Errorf("%v: it says nothing", args)
+			t.Errorf("%v: no output", args)
 		}
 		c.none(t, fmt.Sprintf("start %d", i), text)
 	}

@@ -23,7 +23,7 @@ func TestGraphiQLSignsIn(t *testing.T) {
 		signIn     *graphiql.SignIn
 		connection string
 	}{
-		{"nobody is asked", start(t, nil), nil, "connect-src 'self';"},
+		{"no authentication", start(t, nil), nil, "connect-src 'self';"},
 		{"no client", startOver(t, tenant, "--inbound=entra"), &graphiql.SignIn{
 			Authority: tenant.URL + "/" + tenant.TenantID(), Scope: "api://" + tenant.ClientID() + "/.default",
 		}, "connect-src 'self';"},

@@ -53,7 +53,7 @@ func TestAccessLog(t *testing.T) {
 	transporttest.Send(t, handler, "POST", "/graphql", `{"query":"{hello(canary:1)}","operationName":"canary"}`, jsonBody, acceptNew)
 	transporttest.Send(t, handler, "GET", "/"+strings.Repeat("x", 5_000), "")
 	if strings.Contains(log.String(), "canary") || log.Len() > 1_500 {
-		t.Errorf("logs too much:\n%s", &log)
+		t.Errorf("unwanted content in the log:\n%s", &log)
 	}
 	for _, want := range []string{`msg=request method=GET path=/graphql status=200 bytes=`, `msg=request method=POST path=/graphql status=400 bytes=`, "status=404"} {
 		if !strings.Contains(log.String(), want) {
@@ -228,7 +228,7 @@ func TestOrigins(t *testing.T) {
 		{"an image of another name of the site", plain, "GET", []string{"Sec-Fetch-Site: same-site"}, 403, ""},
 		{"GET of another origin", plain, "GET", []string{"Origin: " + theirs}, 403, ""},
 		{"GET of the page itself", plain, "GET", []string{"Sec-Fetch-Site: same-origin"}, 200, ""},
-		{"an address that somebody typed", plain, "GET", []string{"Sec-Fetch-Site: none"}, 200, ""},
+		{"a typed address", plain, "GET", []string{"Sec-Fetch-Site: none"}, 200, ""},
 		{"GET of no browser", plain, "GET", nil, 200, ""},
 		{"preflight without any list", plain, "OPTIONS", append(preflight, "Origin: "+theirs), 204, ""},
 	} {
@@ -239,10 +239,10 @@ func TestOrigins(t *testing.T) {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
 			if tt.allowed != "" && !strings.Contains(strings.Join(w.Header().Values("Vary"), ","), "Origin") {
-				t.Errorf("caches mix origins: %v", w.Header())
+				t.Errorf("missing Vary: %v", w.Header())
 			}
 			if w.Header().Get("Access-Control-Allow-Credentials") != "" {
-				t.Error("lets cookies in")
+				t.Error("credentials allowed")
 			}
 			if w.Code == 403 && !strings.HasPrefix(w.Body.String(), `{"errors":[{"message":"Cross-origin request`) {
 				t.Error(w.Body)
@@ -422,7 +422,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	first := <-accepted
 	select {
 	case <-accepted:
-		t.Error("a second connection was taken")
+		t.Error("second connection accepted")
 	case <-time.After(100 * time.Millisecond): // without a limit it is immediate
 	}
 	_ = first.Close()

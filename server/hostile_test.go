@@ -42,7 +42,7 @@ var hostile = []struct {
 	{"changes", `{"query":"mutation($l:[AssigneeInput!]!){createAssignments(input:{assignedTo:$l,skuId:\"05e9a617-0261-4cee-bb44-138d3ef5d965\"}){userErrors{code}}}","variables":{"l":[` + repeated(999, `{"id":"%d"},`) + `{"id":"x"}]}}`, "UPSTREAM_BUDGET_EXCEEDED"},
 	{"values", `{"query":"{__typename}","variables":{` + repeated(30, `"v%d":[`+strings.TrimSuffix(strings.Repeat("[],", 900), ",")+`],`) + `"x":1}}`, `"limit":"values"`},
 	{"depth of variables", `{"query":"{__typename}","variables":{"a":` + strings.Repeat("[", 500_000), `"limit":"nesting"`},
-	{"depth of what nobody reads", `{"query":"{__typename}","x":` + strings.Repeat(`{"a":`, 100_000), `"limit":"nesting"`},
+	{"depth of an unknown member", `{"query":"{__typename}","x":` + strings.Repeat(`{"a":`, 100_000), `"limit":"nesting"`},
 	{"a number of variables", `{"query":"query($f:Int){users(first:$f){nodes{id}}}","variables":{"f":1e999999999}}`, `"limit":"magnitude"`},
 	{"two queries in one", `{"query":"{__typename}","query":"{users{nodes{id}}}"}`, `"limit":"members"`},
 	{"a batch", "[" + strings.Repeat(`{"query":"{__typename}"},`, 900) + `{"query":"{__typename}"}]`, "Batches"},
@@ -84,7 +84,7 @@ func TestHostileClients(t *testing.T) {
 		for {
 			status, body := p.ask(t, "{assignmentErrors(first:5){nodes{code assignedTo{displayName}}}}")
 			if status != 200 || !strings.Contains(body, `"code":"`) || strings.Contains(body, `"errors"`) {
-				t.Errorf("the healthy caller gets %d %.300s", status, body)
+				t.Errorf("regular caller: %d %.300s", status, body)
 				return
 			}
 			select {
@@ -168,7 +168,7 @@ func TestUpstreamRequestsThroughTheWire(t *testing.T) {
 		want   string
 	}{
 		{"{users(first:4){nodes{usageRights{id}}}}", 200, `"usageRights":[`},
-		{"{users(first:5){nodes{usageRights{id}}}}", 400, "could take 6 requests at Microsoft Graph, most of them for users; 5 are allowed"},
+		{"{users(first:5){nodes{usageRights{id}}}}", 400, "could require 6 requests to Microsoft Graph, most of them for users; 5 are allowed"},
 		{"{assignments(first:60){nodes{id}}}", 200, `"upstreamRequests":5`},
 	} {
 		status, body := p.ask(t, tt.query)

@@ -43,9 +43,9 @@ func idsOf(t *testing.T, tenant *emulator.Server) []string {
 	return ids
 }
 
-// TestResidentsOfTwoTenants has two users of each of two tenants send all operations concurrently: no response has data
+// TestUsersOfTwoTenants has two users of each of two tenants send all operations concurrently: no response has data
 // of the other tenant, and each caller is authorized, counted and audited individually.
-func TestResidentsOfTwoTenants(t *testing.T) {
+func TestUsersOfTwoTenants(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"app", "on-behalf-of"} {
 		t.Run(mode, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 			}
 			for _, id := range ids[0] {
 				if slices.Contains(ids[1], id) {
-					t.Fatalf("%s is in both tenants", id)
+					t.Fatalf("duplicate %s in both tenants", id)
 				}
 			}
 
@@ -168,17 +168,17 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 						continue
 					}
 					if record.Caller.Tenant != n.tenants[who.tenant].TenantID() {
-						t.Errorf("recorded for another tenant: %s", line)
+						t.Errorf("record of another tenant: %s", line)
 					}
 					if record.Msg == "mutation" {
 						recorded++
 						if !slices.Equal(record.Targets, []string{who.id}) || (record.Outcome == "done") != who.may {
-							t.Errorf("recorded for another: %s", line)
+							t.Errorf("record of another caller: %s", line)
 						}
 					}
 				}
 				if recorded != who.changes {
-					t.Errorf("%d of %d changes are recorded", recorded, who.changes)
+					t.Errorf("%d of %d changes in the audit log", recorded, who.changes)
 				}
 			}
 			// Microsoft Graph was called in the tenant of each caller, on behalf of the caller.
@@ -188,12 +188,12 @@ func TestResidentsOfTwoTenants(t *testing.T) {
 				c := key.(claims)
 				person := slices.ContainsFunc(residents, func(who *resident) bool { return who.id == c.Oid && who.tenant == at })
 				if c.Tid != n.tenants[at.(int)].TenantID() || person != (mode == "on-behalf-of") {
-					t.Errorf("tenant %d was asked with the token of %+v", at, c)
+					t.Errorf("request to tenant %d with the token of %+v", at, c)
 				}
 				return true
 			})
 			if names != map[string]int{"app": 2, "on-behalf-of": 4}[mode] {
-				t.Errorf("it was asked in %d names", names)
+				t.Errorf("requests on behalf of %d users", names)
 			}
 			for i, tenant := range n.tenants { // the log has no user ID
 				for _, id := range append(ids[i], tenant.ClientSecret()) {
@@ -231,7 +231,7 @@ func TestQuotaOfOneCaller(t *testing.T) {
 		}
 	}
 	if refused == 0 {
-		t.Error("nothing was refused")
+		t.Error("no operation rejected")
 	}
 	for _, tenant := range n.tenants {
 		for _, role := range []string{"Global Reader", ""} {
@@ -249,7 +249,7 @@ func TestQuotaOfOneCaller(t *testing.T) {
 		}
 	}
 	if refused == 0 {
-		t.Error("a new token begins anew")
+		t.Error("a new token has a new burst")
 	}
 }
 

@@ -403,7 +403,7 @@ func TestTermination(t *testing.T) {
 		t.Errorf("not ready: %d %s", status, body)
 	}
 	if status, body := p.ask(t, change); status != 200 || !strings.Contains(body, `"outcome":"NOT_DONE"`) {
-		t.Errorf("while it drains: %d %s", status, body)
+		t.Errorf("during the drain: %d %s", status, body)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -430,8 +430,8 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestSlowBodyThatNobodyReads does the same for a route that reads no body.
-func TestSlowBodyThatNobodyReads(t *testing.T) {
+// TestUnreadSlowBody does the same for a route that reads no body.
+func TestUnreadSlowBody(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--request-timeout=50ms", "--read-header-timeout=50ms")
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))

@@ -59,7 +59,7 @@ func TestNullIsRefused(t *testing.T) {
 		})
 	}
 	if got := tenant.Counts(); len(got) > 0 {
-		t.Errorf("upstream was asked: %v", got)
+		t.Errorf("upstream requests: %v", got)
 	}
 	for name, query := range map[string]string{
 		"no filter":               `{users(first:1,filter:null){nodes{id}}}`,

@@ -30,8 +30,8 @@ func TestGetOfAMutation(t *testing.T) {
 	}
 }
 
-// TestClientThatLeaves tests that a client that disconnects causes no error in the log.
-func TestClientThatLeaves(t *testing.T) {
+// TestClientDisconnects tests that a client that disconnects causes no error in the log.
+func TestClientDisconnects(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	waiting, release := make(chan struct{}, 10), make(chan struct{})
@@ -50,7 +50,7 @@ func TestClientThatLeaves(t *testing.T) {
 	req := post(t, p.url+endpointPath, []byte(`{"query":"{groups{nodes{id}}}"}`)).WithContext(ctx)
 	if resp, err := p.client.Do(req); err == nil {
 		resp.Body.Close()
-		t.Fatalf("it was answered: %d", resp.StatusCode)
+		t.Fatalf("unexpected response: %d", resp.StatusCode)
 	}
 	p.stderr.wait("status=499")
 	if log := p.stderr.String(); strings.Contains(log, "upstream request failed") || strings.Contains(log, "level=WARN") {
@@ -58,8 +58,8 @@ func TestClientThatLeaves(t *testing.T) {
 	}
 }
 
-// TestErrorsAreWhole tests that all types of errors have a code and retryable.
-func TestErrorsAreWhole(t *testing.T) {
+// TestErrorsHaveCodes tests that all types of errors have a code and retryable.
+func TestErrorsHaveCodes(t *testing.T) {
 	t.Parallel()
 	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
 	p := startOver(t, tenant)

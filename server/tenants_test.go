@@ -141,7 +141,7 @@ func TestTwoTenants(t *testing.T) {
 					}
 				}
 				if asked := n.tenants[i].Counts()["POST /oauth2/v2.0/token"].Requests; asked != 1 {
-					t.Errorf("tenant %d: %d tokens were asked for", i, asked)
+					t.Errorf("tenant %d: %d token requests", i, asked)
 				}
 			}
 		})
@@ -179,7 +179,7 @@ func TestOnBehalfOf(t *testing.T) {
 		}
 	}
 	if n := tenant.Counts()["POST /oauth2/v2.0/token"].Requests; n != 2 {
-		t.Errorf("%d tokens were asked for two people", n)
+		t.Errorf("%d token requests for two users", n)
 	}
 	// Microsoft Graph authorizes each user individually.
 	if r := p.as(t, others, bearing(tokens[admin])); strings.Contains(r.body, `"errors"`) {
@@ -214,19 +214,19 @@ func TestOnBehalfOf(t *testing.T) {
 			}
 		}
 		if n := tenant.Counts()["POST /oauth2/v2.0/token"].Requests; n != 1 {
-			t.Errorf("%s: %d tokens were asked for, which only the person can get", variant, n)
+			t.Errorf("%s: %d token requests although the user must sign in", variant, n)
 		}
 	}
 	tenant.SetVariants(emulator.Variants{})
 	// Microsoft Graph revokes a session.
 	if !tenant.RevokeSignInSessions(admin) {
-		t.Fatal("nobody was signed out")
+		t.Fatal("no session was revoked")
 	}
 	if r := p.as(t, me, bearing(tokens[admin])); !strings.Contains(r.body, `"code":"UNAUTHENTICATED"`) || strings.Contains(r.body, admin) {
 		t.Errorf("signed out: %d %s", r.status, r.body)
 	}
 	if r := p.as(t, me, bearing(tokens[nobody])); !strings.Contains(r.body, nobody) {
-		t.Errorf("somebody else is signed out as well: %s", r.body)
+		t.Errorf("another user's session was revoked: %s", r.body)
 	}
 	for _, token := range tokens {
 		if strings.Contains(p.stdout.String()+p.stderr.String(), token[len(token)-40:]) {
@@ -235,8 +235,8 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 }
 
-// TestNoTenantOfTheirs tests that a caller of a tenant that is not configured reads nothing, even if authenticated.
-func TestNoTenantOfTheirs(t *testing.T) {
+// TestUnconfiguredTenant tests that a caller of a tenant that is not configured reads nothing, even if authenticated.
+func TestUnconfiguredTenant(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, "--cloud=worldwide", "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
 	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.Services(), entra.Options{ClientID: "c", Credential: cfg.Credential})
@@ -249,14 +249,14 @@ func TestNoTenantOfTheirs(t *testing.T) {
 		}
 	}
 	if _, err := tenants.begin(context.Background()); err == nil {
-		t.Error("who is not asked reads the first of several tenants")
+		t.Error("unauthenticated caller reads the first of several tenants")
 	}
 	known := testConfig(t, "--inbound=entra", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
 	if tenants, err = newTenants(known, []string{aTenant}, known.Services(), entra.Options{ClientID: "c", Credential: known.Credential}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tenants.begin(context.Background()); err == nil {
-		t.Error("who should have been asked and was not reads the tenant")
+		t.Error("unauthenticated caller reads the tenant")
 	}
 }
 
@@ -313,7 +313,7 @@ func TestProxyStaysSecret(t *testing.T) {
 		t.Errorf("%s %d %s", answer, status, ready)
 	}
 	if got, want := <-asked, "login.microsoftonline.com:443 Basic "+base64.StdEncoding.EncodeToString([]byte("user:canary-7f3a")); got != want {
-		t.Errorf("the proxy is asked for %q", got)
+		t.Errorf("proxy request for %q", got)
 	}
 	all := answer + ready + p.stdout.String() + p.stderr.String()
 	for _, secret := range []string{"canary", base64.StdEncoding.EncodeToString([]byte("user:canary-7f3a"))} {

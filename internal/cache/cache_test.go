@@ -22,18 +22,18 @@ func TestCache(t *testing.T) {
 		t.Errorf("got %d, %v", got, ok)
 	}
 	if _, ok := c.Get("b"); ok {
-		t.Error("it has what was not added")
+		t.Error("unexpected value")
 	}
 	if got := c.GetOrAdd("a", 3); got != 2 {
-		t.Errorf("got %d in place of what was there", got)
+		t.Errorf("got %d, want the existing value", got)
 	}
 	if got := c.GetOrAdd("b", 3); got != 3 || c.Len() != 2 {
 		t.Errorf("got %d, %d entries", got, c.Len())
 	}
 }
 
-// TestUsedStays tests that many entries that are used once do not evict frequently used ones.
-func TestUsedStays(t *testing.T) {
+// TestFrequentlyUsedEntriesStay tests that many entries that are used once do not evict frequently used ones.
+func TestFrequentlyUsedEntriesStay(t *testing.T) {
 	t.Parallel()
 	c := New(Options[string, int]{Most: 100})
 	for range 10 {
@@ -97,7 +97,7 @@ func TestBound(t *testing.T) {
 	c.Add(1, "short")
 	c.Add(2, strings.Repeat("x", most+1))
 	if got := c.GetOrAdd(3, strings.Repeat("x", most+1)); len(got) != most+1 || c.Len() != 1 {
-		t.Errorf("%d entries after some that never fit", c.Len())
+		t.Errorf("%d entries after additions of too large ones", c.Len())
 	}
 }
 
@@ -117,6 +117,6 @@ func TestLife(t *testing.T) {
 	now = now.Add(time.Hour)
 	c.Add("new", time.Hour)
 	if c.Len() != 1 {
-		t.Errorf("%d entries are kept that are over", c.Len()-1)
+		t.Errorf("%d expired entries remain", c.Len()-1)
 	}
 }

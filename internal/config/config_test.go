@@ -50,7 +50,7 @@ func TestIssuers(t *testing.T) {
 	}
 	own := testConfig(t, "--inbound=entra", "--authority=https://LOGIN.example.com/", "--graph-url=https://Graph.example.com/", "--tenant-id=11111111-2222-4333-8444-555555555555", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c")).Services()
 	if own.Authority != "https://login.example.com" || own.GraphURL != "https://graph.example.com" {
-		t.Errorf("addresses of one's own: %v", own)
+		t.Errorf("configured URLs: %v", own)
 	}
 }
 

@@ -48,15 +48,15 @@ func TestProblems(t *testing.T) {
 		{"unknown flags and others", []string{"--bogus", "--max-depth=deep", "--nonsense=1", "--listen=x"}, nil, []string{
 			"unknown flag --bogus", "unknown flag --nonsense", `--max-depth: invalid value "deep": want an integer`, `--listen: invalid address "x": want host:port`}},
 		{"argument", []string{"serve"}, nil, []string{"unexpected argument serve"}},
-		{"callers of nobody", []string{"--inbound=some", "--audience=a b", "--scopes-alone", "--graphiql-client-id=page"}, nil, []string{
+		{"unknown authentication", []string{"--inbound=some", "--audience=a b", "--scopes-alone", "--graphiql-client-id=page"}, nil, []string{
 			`--inbound: invalid value "some": want one of none, entra`,
 			`--graphiql-client-id: invalid client ID "page": want a GUID`,
 			`--audience: invalid audience "a b": want the client ID of the gateway's app registration, or its application ID URI such as api://<client ID>`}},
-		{"callers who are not asked", []string{"--audience=x", "--scopes-alone", "--graphiql-client-id=x"}, nil, []string{
+		{"settings of authentication without it", []string{"--audience=x", "--scopes-alone", "--graphiql-client-id=x"}, nil, []string{
 			"--audience requires authentication: set --inbound=entra",
 			"--scopes-alone requires authentication: set --inbound=entra",
 			"--graphiql-client-id requires authentication: set --inbound=entra"}},
-		{"a real tenant for others", append([]string{"--allowed-host=gateway.example.com", "--cors-origin=https://portal.example.com", "--cors-origin=http://localhost:3000", "--client-secret-file=" + secret}, real...), nil, []string{
+		{"real tenant accessible to others", append([]string{"--allowed-host=gateway.example.com", "--cors-origin=https://portal.example.com", "--cors-origin=http://localhost:3000", "--client-secret-file=" + secret}, real...), nil, []string{
 			`--allowed-host: "gateway.example.com" makes a real tenant accessible to other machines: set --inbound=entra`,
 			"--cors-origin: https://portal.example.com makes a real tenant accessible to web pages: set --inbound=entra"}},
 		{"Graph as audience", []string{"--inbound=entra", "--audience=https://microsoftgraph.chinacloudapi.cn/", "--audience=00000003-0000-0000-C000-000000000000", "--audience=graph.microsoft.com"}, nil, []string{
@@ -81,24 +81,24 @@ func TestProblems(t *testing.T) {
 		{"missing secret file", append(real, "--client-secret-file="+dir+"/none"), nil, []string{"--client-secret-file: open " + dir + "/none: no such file or directory"}},
 		{"empty secret file", append(real, "--client-secret-file="+empty), nil, []string{"--client-secret-file: " + empty + ": empty file"}},
 		{"secret twice", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"--client-secret-file and LICENSEGRAPH_CLIENT_SECRET are both set: keep one"}},
-		{"ids that are none", []string{"--tenant-id=a/b", "--client-id=../c", "--client-secret-file=" + secret}, nil, []string{`--tenant-id: invalid ID "a/b"`, `--client-id: invalid ID "../c"`}},
+		{"invalid IDs", []string{"--tenant-id=a/b", "--client-id=../c", "--client-secret-file=" + secret}, nil, []string{`--tenant-id: invalid ID "a/b"`, `--client-id: invalid ID "../c"`}},
 		{"three credentials", append(real, "--client-secret-file="+secret, "--federated-token-file="+secret, "--client-certificate-file="+secret), nil, []string{"--client-secret-file, --client-certificate-file, --federated-token-file are all set: keep one"}},
 		{"two credentials", append(real, "--federated-token-file="+secret), map[string]string{"LICENSEGRAPH_CLIENT_SECRET": "hunter2"}, []string{"LICENSEGRAPH_CLIENT_SECRET and --federated-token-file are both set: keep one"}},
 		{"key without certificate", append(real, "--client-secret-file="+secret, "--client-key-file="+secret), nil, []string{"--client-key-file requires --client-certificate-file"}},
 		{"no certificate", append(real, "--client-certificate-file="+secret), nil, []string{"--client-certificate-file: " + secret + ": tls: failed to find any PEM data in certificate input"}},
 		{"no federated token", append(real, "--federated-token-file="+secret), nil, []string{"--federated-token-file: " + secret + ": not a token: want three parts separated by dots"}},
 		{"tenants without callers", append(real, "--client-secret-file="+secret, "--tenant-id=fabrikam.example"), nil, []string{"--tenant-id: several tenants require --inbound=entra"}},
-		{"on behalf of nobody", append(real, "--client-secret-file="+secret, "--outbound=on-behalf-of"), nil, []string{"--outbound: on-behalf-of requires --inbound=entra"}},
-		{"on behalf of nobody, embedded", []string{"--outbound=on-behalf-of"}, nil, []string{"--outbound: on-behalf-of requires --inbound=entra"}},
-		{"in whose name", append(real, "--client-secret-file="+secret, "--outbound=me"), nil, []string{`--outbound: invalid value "me": want one of app, on-behalf-of`}},
+		{"on behalf of, without authentication", append(real, "--client-secret-file="+secret, "--outbound=on-behalf-of"), nil, []string{"--outbound: on-behalf-of requires --inbound=entra"}},
+		{"on behalf of, without authentication, embedded", []string{"--outbound=on-behalf-of"}, nil, []string{"--outbound: on-behalf-of requires --inbound=entra"}},
+		{"unknown identity", append(real, "--client-secret-file="+secret, "--outbound=me"), nil, []string{`--outbound: invalid value "me": want one of app, on-behalf-of`}},
 		{"tenant twice", []string{"--inbound=entra", "--client-id=c", "--client-secret-file=" + secret, "--tenant-id=4b0b0f0e-0000-0000-0000-00000000000a,4B0B0F0E-0000-0000-0000-00000000000A"}, nil, []string{`--tenant-id: duplicate ID "4B0B0F0E-0000-0000-0000-00000000000A"`}},
 		{"proxy with a password", append(real, "--client-secret-file="+secret, "--proxy=http://user:hunter2@proxy.example:3128"), nil, []string{"--proxy: invalid URL: credentials are not accepted here, where other processes can read them"}},
 		{"proxy of the environment with a password", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_PROXY": "http://user:hunter2@proxy.example:3128"}, []string{"--proxy: invalid URL: credentials are not accepted here, where other processes can read them"}},
-		{"proxy that is none", append(real, "--client-secret-file="+secret, "--proxy=hunter2"), nil, []string{"--proxy: invalid URL: want http://host:port, https://host:port or socks5://host:port"}},
+		{"invalid proxy", append(real, "--client-secret-file="+secret, "--proxy=hunter2"), nil, []string{"--proxy: invalid URL: want http://host:port, https://host:port or socks5://host:port"}},
 		{"credentials without a proxy", append(real, "--client-secret-file="+secret), map[string]string{"LICENSEGRAPH_PROXY_CREDENTIALS": "user:hunter2"}, []string{"the proxy credentials require --proxy"}},
-		{"credentials of a proxy that are none", append(real, "--client-secret-file="+secret, "--proxy=http://proxy.example", "--proxy-credentials-file="+secret), nil, []string{"--proxy-credentials-file: invalid proxy credentials: want user:password"}},
+		{"invalid proxy credentials", append(real, "--client-secret-file="+secret, "--proxy=http://proxy.example", "--proxy-credentials-file="+secret), nil, []string{"--proxy-credentials-file: invalid proxy credentials: want user:password"}},
 		{"credentials of a proxy as flag", []string{"--proxy-credentials=u:hunter2"}, nil, []string{"--proxy-credentials: secrets are not accepted on the command line, where other processes can read them: use --proxy-credentials-file or set LICENSEGRAPH_PROXY_CREDENTIALS"}},
-		{"ways out without credentials", []string{"--ca-file=x", "--proxy=http://proxy.example"}, nil, []string{
+		{"CA file and proxy without a tenant", []string{"--ca-file=x", "--proxy=http://proxy.example"}, nil, []string{
 			"--ca-file requires a real tenant: set --tenant-id, --client-id and --client-secret-file",
 			"--proxy requires a real tenant: set --tenant-id, --client-id and --client-secret-file",
 		}},
@@ -109,7 +109,7 @@ func TestProblems(t *testing.T) {
 			"--authority requires a real tenant: set --tenant-id, --client-id and --client-secret-file",
 			"--cloud requires a real tenant: set --tenant-id, --client-id and --client-secret-file",
 		}},
-		{"addresses that are none", append(real, "--client-secret-file="+secret, "--graph-url=http://graph.example", "--authority=https://user:hunter2@login.example", "--cloud=moon"), nil, []string{
+		{"invalid URLs", append(real, "--client-secret-file="+secret, "--graph-url=http://graph.example", "--authority=https://user:hunter2@login.example", "--cloud=moon"), nil, []string{
 			`--cloud: invalid value "moon": want one of worldwide, us-gov-l4, us-gov-l5, china`,
 			"--graph-url: invalid URL: want https, because credentials are sent there",
 			"--authority: invalid URL: want scheme and host only, such as https://graph.microsoft.com",
@@ -131,7 +131,7 @@ func TestProblems(t *testing.T) {
 			var stdout bytes.Buffer
 			_, err := Load(tt.args, func(name string) string { return tt.env[name] }, &stdout)
 			if err == nil {
-				t.Fatal("no problem was found")
+				t.Fatal("no error")
 			}
 			if diff := cmp.Diff(strings.Join(tt.want, "\n"), err.Error()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -168,7 +168,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 		if strings.Contains(help, "--client-secret=") || strings.Contains(help, "$LICENSEGRAPH_HELP") {
-			t.Errorf("%s shows what is not to be set", flag)
+			t.Errorf("%s shows hidden flags", flag)
 		}
 	}
 }

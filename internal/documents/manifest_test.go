@@ -75,7 +75,7 @@ func TestReadManifest(t *testing.T) {
 			}
 			for _, id := range strings.Fields(tt.ids) {
 				if _, ok := m.find(id); !ok {
-					t.Errorf("does not find %s", id)
+					t.Errorf("%s not found", id)
 				}
 			}
 			if _, ok := m.find("other"); ok {
@@ -101,10 +101,10 @@ func TestManifestIsBounded(t *testing.T) {
 	delete(flat, "0")
 	text, _ = json.Marshal(flat)
 	if _, _, err := ReadManifest(text, anything); err == nil || strings.Count(err.Error(), "\n") != manifestProblems {
-		t.Errorf("all are wrong: %d lines", strings.Count(fmt.Sprint(err), "\n"))
+		t.Errorf("%d lines for invalid entries", strings.Count(fmt.Sprint(err), "\n"))
 	}
 	if _, err := readAll(endless{}); err == nil {
-		t.Error("reads an endless file")
+		t.Error("no error for an endless file")
 	}
 }
 

@@ -29,11 +29,11 @@ func TestTrustedIsReadAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "documents.json")
 	if _, err := Open(path, anything, false, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("opens what is not there")
+		t.Error("no error for a missing file")
 	}
 	replace(t, path, `{"one":"{"}`)
 	if _, err := Open(path, anything, false, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), path+`: id "one"`) {
-		t.Errorf("opens what is broken: %v", err)
+		t.Errorf("error of an invalid file: %v", err)
 	}
 	replace(t, path, `{"one":"{a}"}`)
 	var log bytes.Buffer
@@ -88,7 +88,7 @@ func TestMemory(t *testing.T) {
 	ctx := t.Context()
 	m := NewMemory(300, 30_000)
 	if _, ok := m.Get(ctx, "a"); ok {
-		t.Error("it has a text that nobody sent")
+		t.Error("text of an unknown key")
 	}
 	m.Add(ctx, "a", "1")
 	m.Add(ctx, "a", "other") // the text of a key does not change

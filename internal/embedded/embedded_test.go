@@ -142,7 +142,7 @@ func TestRunRefuses(t *testing.T) {
 		want string
 	}{
 		"network":  {[]string{"--listen=0.0.0.0:0"}, "--listen: invalid address 0.0.0.0:0: want a loopback address such as 127.0.0.1:8081, or --allow-network"},
-		"nobody":   {[]string{"--users=0"}, "--users: invalid value 0: want at least 1"},
+		"no users": {[]string{"--users=0"}, "--users: invalid value 0: want at least 1"},
 		"many":     {[]string{"--users=1000001"}, "--users: invalid value: want at most 1000000"},
 		"no TLS":   {[]string{"--ca-file=x"}, "--ca-file requires --tls"},
 		"address":  {[]string{"--redirect-uri=https://app.example/a,b", "--redirect-uri=/back"}, `--redirect-uri: invalid URI "/back": want a value such as https://app.example.com/signin`},
@@ -231,6 +231,6 @@ func TestRunState(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := serve([]string{"--state=" + first}, func(url string) { t.Error("it runs") }); err == nil || !strings.Contains(err.Error(), "--state: ") {
-		t.Errorf("a state that is none: %v", err)
+		t.Errorf("invalid state: %v", err)
 	}
 }

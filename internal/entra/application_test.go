@@ -226,7 +226,7 @@ func TestReplacedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if again, err := tokens.Token(t.Context(), reader(t, tenant)); again != token || err != nil {
-			t.Errorf("%s: the token is lost with the file: %v", tt.name, err)
+			t.Errorf("%s: cached token after the file is removed: %v", tt.name, err)
 		}
 		tokens.Refused(token, "")
 		_, err = tokens.Token(t.Context(), reader(t, tenant))

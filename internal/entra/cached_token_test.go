@@ -73,23 +73,23 @@ func TestHeldRenews(t *testing.T) {
 	i.get(t, h, "2") // the old one is still valid
 	i.get(t, h, "2")
 	if i.asked != 3 {
-		t.Errorf("asked %d times: what fails is asked for again at once", i.asked)
+		t.Errorf("%d requests: retried at once after a failure", i.asked)
 	}
 	i.pass(renewalRetry)
 	i.get(t, h, "2")
 	if i.asked != 4 {
-		t.Errorf("asked %d times: what failed is never asked for again", i.asked)
+		t.Errorf("%d requests: never retried after a failure", i.asked)
 	}
 	i.pass(4 * time.Minute)
 	if got, err := h.get(t.Context(), i.now, i.ask); !errors.Is(err, i.err) {
-		t.Errorf("after its end: %q, %v", got, err)
+		t.Errorf("after its expiry: %q, %v", got, err)
 	}
 	i.err = nil
 	i.get(t, h, "6")
 }
 
-// TestHeldLives tests the lifetime of a token without expires_in, and that a new token is not renewed at once.
-func TestHeldLives(t *testing.T) {
+// TestCachedTokenLifetimes tests the lifetime of a token without expires_in, and that a new token is not renewed at once.
+func TestCachedTokenLifetimes(t *testing.T) {
 	t.Parallel()
 	for life, renewed := range map[time.Duration]time.Duration{0: 4 * time.Minute, time.Minute: 48 * time.Second, 24 * time.Hour: 24*time.Hour - 5*time.Minute} {
 		i, h := newIssuer(), &cachedToken{}
@@ -122,7 +122,7 @@ func TestHeldRefused(t *testing.T) {
 	h.drop("1", "") // by a second caller
 	i.err = errors.New("no")
 	if _, err := h.get(t.Context(), i.now, i.ask); err == nil {
-		t.Error("what was refused is handed out")
+		t.Error("rejected token returned")
 	}
 	i.err = nil
 	i.get(t, h, "3")
@@ -159,7 +159,7 @@ func testOneRequest(t *testing.T) {
 	synctest.Wait() // until they all wait
 	end()
 	if _, err := h.get(ended, i.now, i.ask); !errors.Is(err, context.Canceled) {
-		t.Errorf("whose time is up gets %v", err)
+		t.Errorf("after the deadline: %v", err)
 	}
 	close(answer)
 	for range 50 {
@@ -222,8 +222,8 @@ func testOneFailure(t *testing.T, canceled bool) {
 	}
 }
 
-// TestWhileRenewed tests that callers get the old token during a renewal.
-func TestWhileRenewed(t *testing.T) {
+// TestTokenDuringRenewal tests that callers get the old token during a renewal.
+func TestTokenDuringRenewal(t *testing.T) {
 	t.Parallel()
 	i, h := newIssuer(), &cachedToken{}
 	i.get(t, h, "1")
@@ -241,8 +241,8 @@ func TestWhileRenewed(t *testing.T) {
 	i.get(t, h, "2")
 }
 
-// TestPanicWhileAsking tests that callers do not wait forever after a panic.
-func TestPanicWhileAsking(t *testing.T) {
+// TestPanicDuringTokenRequest tests that callers do not wait forever after a panic.
+func TestPanicDuringTokenRequest(t *testing.T) {
 	t.Parallel()
 	i, h := newIssuer(), &cachedToken{}
 	func() {
@@ -259,14 +259,14 @@ func TestCacheKey(t *testing.T) {
 	for _, parts := range [][]string{{"a", "b", "c", "d"}, {"ab", "", "c", "d"}, {"a", "bc", "", "d"}, {"a", "b", "cd", ""}, {"abcd", "", "", ""}, {"", "", "", "abcd"}, {"a", "b", "c", "D"}} {
 		k := cacheKey(parts...)
 		if seen[k] {
-			t.Errorf("%q is one of the others", parts)
+			t.Errorf("%q: duplicate key", parts)
 		}
 		seen[k] = true
 	}
 }
 
-// TestPeopleAreBounded tests the maximum number of cached tokens, and that expired ones are removed first.
-func TestPeopleAreBounded(t *testing.T) {
+// TestUserTokensAreBounded tests the maximum number of cached tokens, and that expired ones are removed first.
+func TestUserTokensAreBounded(t *testing.T) {
 	t.Parallel()
 	i := newIssuer()
 	a, err := NewApplication(Options{Authority: "https://login.example", GraphURL: "https://graph.example", ClientID: "c", Credential: Secret("s"), Now: i.now})
@@ -283,18 +283,18 @@ func TestPeopleAreBounded(t *testing.T) {
 	}
 	first := tokens(0)
 	if tokens(0) != first {
-		t.Error("the same token has other tokens")
+		t.Error("different on-behalf-of tokens for the same token")
 	}
 	for n := range maxUserTokens + 10 {
 		tokens(n)
 	}
 	if n := o.people.Len(); n != maxUserTokens {
-		t.Errorf("%d are kept", n)
+		t.Errorf("%d tokens cached", n)
 	}
 	i.pass(time.Hour)
 	tokens(-1)
 	if n := o.people.Len(); n != 1 {
-		t.Errorf("%d are kept that are over", n-1)
+		t.Errorf("%d expired tokens cached", n-1)
 	}
 }
 
@@ -315,9 +315,9 @@ func TestCapable(t *testing.T) {
 	}
 }
 
-// TestHeldRemembersRefusals tests that an error that requires a new sign-in or a delay is cached, and that no old token
+// TestSignInErrorsAreCached tests that an error that requires a new sign-in or a delay is cached, and that no old token
 // is used if the user must sign in.
-func TestHeldRemembersRefusals(t *testing.T) {
+func TestSignInErrorsAreCached(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		err   error
@@ -347,7 +347,7 @@ func TestHeldRemembersRefusals(t *testing.T) {
 		at = at.Add(tt.pause)
 		asked = 0
 		if err := get(&h); err == nil || asked != 1 {
-			t.Errorf("%s: after the pause it asked %d times, %v", name, asked, err)
+			t.Errorf("%s: after the pause %d requests, %v", name, asked, err)
 		}
 
 		h = cachedToken{token: "old", renew: at.Add(-time.Second), end: at.Add(time.Minute)}

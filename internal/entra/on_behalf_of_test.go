@@ -85,7 +85,7 @@ func TestOnBehalfOf(t *testing.T) {
 		}
 	}
 	if n := tenant.Counts()[tokenLabel].Requests - before; n != 2 || len(given) != 2 {
-		t.Errorf("%d tokens were asked for", n)
+		t.Errorf("%d token requests", n)
 	}
 	// Another token of the same user gets another on-behalf-of token.
 	again := *people[0]
@@ -95,7 +95,7 @@ func TestOnBehalfOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	if token, err := tokens.Token(t.Context(), client); err != nil || given[again.ObjectID][token] {
-		t.Errorf("another sign-in has the token of the first: %v", err)
+		t.Errorf("another sign-in gets the token of the first one: %v", err)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestNotOnBehalfOf(t *testing.T) {
 		caller *identity.Caller
 		want   error
 	}{
-		"nobody":      {nil, upstream.ErrSignIn},
+		"no caller":   {nil, upstream.ErrSignIn},
 		"no token":    {&identity.Caller{TenantID: "t"}, upstream.ErrSignIn},
 		"application": {&identity.Caller{TenantID: "t", App: true, Token: "x", Expires: time.Now().Add(time.Hour)}, upstream.ErrNotAPerson},
 		"expired":     {&identity.Caller{TenantID: "t", Token: "x", Expires: time.Now()}, upstream.ErrSignIn},
@@ -204,15 +204,15 @@ func TestRevoked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !tenant.RevokeSignInSessions(person.ObjectID) {
-		t.Fatal("nobody was signed out")
+		t.Fatal("no session was revoked")
 	}
 	if status, _ := graph(t, tenant, "/v1.0/me", token); status != 401 {
-		t.Errorf("Graph answers %d: the token does not say what the gateway understands", status)
+		t.Errorf("Graph's status is %d: the token lacks the client capability", status)
 	}
 	if tokens.Refused(token, `{"access_token":{"nbf":{"essential":true,"value":"1"}}}`) {
-		t.Error("it is tried again, though the person has to sign in")
+		t.Error("retried although the user must sign in")
 	}
 	if other, err := tokens.Token(context.WithoutCancel(t.Context()), reader(t, tenant)); other == token {
-		t.Errorf("the refused token is used again: %v", err)
+		t.Errorf("rejected token used again: %v", err)
 	}
 }

@@ -185,7 +185,7 @@ func TestVerify(t *testing.T) {
 		{"an application without roles", with(app, map[string]any{"roles": nil}), "", identity.Caller{TenantID: home, ObjectID: "principal", ClientID: "portal", App: true}},
 		{"a person without roles", with(person, map[string]any{"roles": nil}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
 		{"a person without scopes", with(person, map[string]any{"scp": nil, "idtyp": "user"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
-		{"a person's role is no scope", with(person, map[string]any{"scp": "Licenses.Read.All"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
+		{"a user's role is not a scope", with(person, map[string]any{"scp": "Licenses.Read.All"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
 		{"a scope is not a part of another", with(person, map[string]any{"scp": "Licenses.Reader"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
 		{"expired within the skew", with(person, map[string]any{"exp": at(-30 * time.Second)}), "", asPerson},
 		{"not valid yet, within the skew", with(person, map[string]any{"nbf": at(30 * time.Second), "iat": at(30 * time.Second)}), "", asPerson},
@@ -202,7 +202,7 @@ func TestVerify(t *testing.T) {
 			continue
 		}
 		if got.Token.Reveal() != text || got.Expires.Unix() != tt.claims["exp"] {
-			t.Errorf("%s: token or end are others", tt.name)
+			t.Errorf("%s: wrong token or expiry", tt.name)
 		}
 		got.Token, got.Expires = "", time.Time{}
 		if diff := cmp.Diff(tt.want, *got); diff != "" {
@@ -235,12 +235,12 @@ func TestVerify(t *testing.T) {
 		{"an end that is a text", of{"exp": "tomorrow"}, nil, "malformed"},
 		{"not valid yet", of{"nbf": at(2 * time.Minute)}, nil, "yet"},
 		{"issued in the future", of{"iat": at(2 * time.Minute)}, nil, "yet"},
-		{"nobody", of{"oid": nil}, nil, "oid"},
+		{"no object ID", of{"oid": nil}, nil, "oid"},
 		{"no application", of{"azp": nil}, nil, "azp"},
 		{"an application with scopes", of{"idtyp": "app"}, nil, "user's scopes"},
 		{"scopes as a list", of{"scp": []string{"Licenses.Read"}}, nil, "malformed"},
 		{"roles as a text", of{"roles": "Licenses.Read.All"}, nil, "malformed"},
-		{"a key that nobody has", nil, of{"kid": "unheard of"}, "key"},
+		{"an unknown key", nil, of{"kid": "unheard of"}, "key"},
 		{"no key", nil, of{"kid": nil}, "key"},
 		{"a key for encryption", nil, of{"kid": "for encryption"}, "key"},
 		{"a key of another algorithm", nil, of{"kid": "of another algorithm"}, "key"},
@@ -279,7 +279,7 @@ func TestVerify(t *testing.T) {
 		assertRefused(t, v, name, tt.text, tt.want)
 	}
 	if n := a.fetches.Load(); n != 1 {
-		t.Errorf("the keys were asked for %d times", n)
+		t.Errorf("%d requests for keys", n)
 	}
 }
 
@@ -297,10 +297,10 @@ func assertRefused(t *testing.T, v *Verifier, name, text, want string) {
 		return
 	}
 	if !strings.Contains(refusal.Reason, want) {
-		t.Errorf("%s: refused because %q, want something of %q", name, refusal.Reason, want)
+		t.Errorf("%s: reason %q, want %q", name, refusal.Reason, want)
 	}
 	if len(text) > 20 && strings.Contains(err.Error(), text[:20]) {
-		t.Errorf("%s: the token is repeated", name)
+		t.Errorf("%s: the error includes the token", name)
 	}
 }
 
@@ -379,7 +379,7 @@ func TestRotation(t *testing.T) {
 		t.Fatalf("without keys: %v", err)
 	}
 	if err := v.Ready(t.Context()); err == nil {
-		t.Error("it is ready without keys")
+		t.Error("ready without keys")
 	}
 	ahead.Add(int64(keysRetryInterval))
 	a.answer(http.StatusOK, keySetOf(t, jwk{kid: "ours", key: &ours.PublicKey}))
@@ -392,7 +392,7 @@ func TestRotation(t *testing.T) {
 		assertRefused(t, v, "a key that was not there at the last look", fresh, "key")
 	}
 	if n := a.fetches.Load() - asked; n != 0 {
-		t.Errorf("it looked %d times within the pause", n)
+		t.Errorf("%d requests within the minimum interval", n)
 	}
 	ahead.Add(int64(minKeysInterval))
 	if err := verify(fresh); err != nil {
@@ -424,11 +424,11 @@ func TestRotation(t *testing.T) {
 			}
 		}
 		if n := a.fetches.Load() - asked; n != 1 {
-			t.Errorf("%s: it was asked %d times", name, n)
+			t.Errorf("%s: %d requests", name, n)
 		}
 	}
 	if err := v.Ready(t.Context()); err != nil {
-		t.Errorf("it is not ready, though keys are known: %v", err)
+		t.Errorf("not ready with cached keys: %v", err)
 	}
 }
 
@@ -451,12 +451,12 @@ func TestOneFetch(t *testing.T) {
 	}
 	group.Wait()
 	if n := a.fetches.Load(); n != 1 {
-		t.Errorf("the keys were asked for %d times", n)
+		t.Errorf("%d requests for keys", n)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if _, err := newTestVerifier(a, nil, true).Verify(ended, text); err == nil {
-		t.Error("a caller that has gone was waited for")
+		t.Error("waited for a canceled caller")
 	}
 }
 
@@ -487,17 +487,17 @@ func TestRun(t *testing.T) {
 		go func() { defer close(done); v.Run(ctx) }()
 		synctest.Wait()
 		if fetches.Load() != 1 {
-			t.Errorf("at the start it asked %d times", fetches.Load())
+			t.Errorf("%d requests at start", fetches.Load())
 		}
 		time.Sleep(2 * keysRetryInterval)
 		synctest.Wait()
 		if fetches.Load() != 2 {
-			t.Errorf("after a failure it has asked %d times", fetches.Load())
+			t.Errorf("%d requests after a failure", fetches.Load())
 		}
 		time.Sleep(10*keysLifetime + time.Minute)
 		synctest.Wait()
 		if n := fetches.Load(); n < 12 || n > 14 {
-			t.Errorf("after ten hours it has asked %d times", fetches.Load())
+			t.Errorf("%d requests after ten hours", fetches.Load())
 		}
 		end()
 		<-done
@@ -522,7 +522,7 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		caller, err := v.Verify(t.Context(), text)
 		if caller != nil || err == nil {
-			t.Fatalf("%q came in", text)
+			t.Fatalf("%q was accepted", text)
 		}
 	})
 }
@@ -540,7 +540,7 @@ func FuzzParseKeys(f *testing.F) {
 	f.Fuzz(func(t *testing.T, set []byte) {
 		keys, err := parseKeys(set)
 		if err == nil && len(keys) == 0 {
-			t.Fatal("no keys and no error")
+			t.Fatal("neither keys nor an error")
 		}
 		for id, k := range keys {
 			if id == "" || k.public.N.BitLen() < minKeyBits {

@@ -32,7 +32,7 @@ func TestMay(t *testing.T) {
 		}
 	}
 	if !(*Caller)(nil).May(read) {
-		t.Error("where nobody is asked who they are, nobody may read")
+		t.Error("permission denied without authentication")
 	}
 }
 
@@ -53,6 +53,6 @@ func TestSecretNeverShows(t *testing.T) {
 		t.Errorf("it shows: %s", shown)
 	}
 	if caller.Token.Reveal() != canary {
-		t.Error("it is lost")
+		t.Error("secret lost")
 	}
 }

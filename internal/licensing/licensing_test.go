@@ -109,19 +109,19 @@ func TestEnumerations(t *testing.T) {
 				wire := strings.ReplaceAll(known, "_", "")
 				for _, written := range []string{wire, strings.ToLower(wire)} {
 					if got := text(tt.read(&written)); got != known {
-						t.Errorf("%s is read as %s", written, got)
+						t.Errorf("%s parsed as %s", written, got)
 					}
 				}
 			}
 			for _, unknown := range []string{"BrandNew", "unknownFutureValue", " " + tt.known[0], tt.known[0] + "s ", tt.known[0][1:]} {
 				if got := text(tt.read(&unknown)); got != unknownFutureValue {
-					t.Errorf("%q is read as %s", unknown, got)
+					t.Errorf("%q parsed as %s", unknown, got)
 				}
 			}
 			empty := ""
 			for _, none := range []*string{nil, &empty} {
 				if got := text(tt.read(none)); got != "nothing" {
-					t.Errorf("nothing is read as %s", got)
+					t.Errorf("empty text parsed as %s", got)
 				}
 			}
 		})
@@ -190,10 +190,10 @@ func TestCatalog(t *testing.T) {
 		}
 		kind, id, short, friendly := columns[0], columns[1], columns[2], columns[3]
 		if guid, ok := ParseGUID(id); !ok || string(guid) != id {
-			t.Errorf("line %d: %q is no GUID in lower case", i+1, id)
+			t.Errorf("line %d: %q is not a lower-case GUID", i+1, id)
 		}
 		if seen[kind+id] {
-			t.Errorf("line %d: %s is there twice", i+1, id)
+			t.Errorf("line %d: duplicate %s", i+1, id)
 		}
 		seen[kind+id] = true
 		for _, name := range []string{short, friendly} {
@@ -227,10 +227,10 @@ func TestCatalog(t *testing.T) {
 	}
 	unknown := GUID("00000000-0000-0000-0000-000000000000")
 	if _, ok := WellKnownSku(unknown); ok || (&SubscribedSku{SkuID: &unknown}).ProductName() != nil || (&ServicePlan{}).DisplayName() != nil {
-		t.Error("an id that nobody knows has a name")
+		t.Error("name of an unknown product")
 	}
 	if _, ok := WellKnownServicePlan(unknown); ok {
-		t.Error("a service plan that nobody knows has a name")
+		t.Error("name of an unknown service plan")
 	}
 }
 
@@ -248,9 +248,9 @@ func TestCatalogIsNotShared(t *testing.T) {
 // listFile is Microsoft's public list of products and service plans, which is not part of the project.
 const listFile = "../../../shared/graph/products.csv"
 
-// TestCatalogIsMicrosofts compares the catalog with the list. The list has a service plan once per product, with
+// TestCatalogMatchesMicrosoft compares the catalog with the list. The list has a service plan once per product, with
 // different names; a name that is not in upper case is preferred.
-func TestCatalogIsMicrosofts(t *testing.T) {
+func TestCatalogMatchesMicrosoft(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open(listFile)
 	if err != nil {
@@ -278,7 +278,7 @@ func TestCatalogIsMicrosofts(t *testing.T) {
 			}
 		}
 		if len(listed[kind]) != len(known) {
-			t.Errorf("%d are listed, %d are in the catalog", len(listed[kind]), len(known))
+			t.Errorf("%d in the list, %d in the catalog", len(listed[kind]), len(known))
 		}
 	}
 }
@@ -309,7 +309,7 @@ func TestAddNames(t *testing.T) { // not parallel: it changes a package variable
 		}
 	}
 	if !IsWellKnownPlan("own_plan") || !IsWellKnownPlan(plan) || !IsWellKnownPlan("sway") || IsWellKnownPlan("nothing") {
-		t.Error("plans are not known by their names")
+		t.Error("plans not found by name")
 	}
 }
 

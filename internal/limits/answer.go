@@ -22,7 +22,7 @@ import (
 // block small ones.
 type Answers struct {
 	each, together int64
-	held           atomic.Int64 // memory of the responses in progress
+	reserved       atomic.Int64 // memory of the responses in progress
 }
 
 const (
@@ -56,7 +56,7 @@ type answer struct {
 	of       *Answers
 	bytes    atomic.Int64
 	memory   atomic.Int64
-	held     atomic.Int64 // its share of the total memory
+	reserved atomic.Int64 // its share of the total memory
 	exceeded atomic.Pointer[exceeded]
 	names    sync.Map // *ast.Field: size of __typename in each of its objects
 }
@@ -68,7 +68,7 @@ func answerOf(ctx context.Context) *answer {
 
 // restart resets the counts for the next response of a subscription.
 func (a *answer) restart() {
-	a.of.held.Add(-a.held.Swap(0))
+	a.of.reserved.Add(-a.reserved.Swap(0))
 	a.bytes.Store(0)
 	a.memory.Store(0)
 	a.exceeded.Store(nil)
@@ -83,13 +83,13 @@ func (a *answer) take(n int) *exceeded {
 		return a.exceed(limitAnswer, a.of.each)
 	}
 	needed := a.memory.Add(int64(textCopies*n + fieldMemory))
-	for held := a.held.Load(); held < needed; held = a.held.Load() {
-		more := max(needed-held, step)
-		if !a.held.CompareAndSwap(held, held+more) {
+	for reserved := a.reserved.Load(); reserved < needed; reserved = a.reserved.Load() {
+		more := max(needed-reserved, step)
+		if !a.reserved.CompareAndSwap(reserved, reserved+more) {
 			continue
 		}
-		if a.of.held.Add(more) > a.of.upTo(held+more) {
-			defer func() { a.of.held.Add(-a.held.Swap(0)) }() // the operation ends soon; release its share for others
+		if a.of.reserved.Add(more) > a.of.upTo(reserved+more) {
+			defer func() { a.of.reserved.Add(-a.reserved.Swap(0)) }() // the operation ends soon; release its share for others
 			return a.exceed(limitAnswers, a.of.together)
 		}
 	}
@@ -113,7 +113,7 @@ func (a *answer) written(response *graphql.Response) {
 	for _, e := range response.Errors {
 		left += int64(errorSize(e))
 	}
-	a.of.held.Add(left - a.held.Swap(left))
+	a.of.reserved.Add(left - a.reserved.Swap(left))
 }
 
 func (a *answer) exceed(which limit, allowed int64) *exceeded {
@@ -125,9 +125,9 @@ func (a *answer) exceed(which limit, allowed int64) *exceeded {
 // the remaining payloads are reduced to their outcome. That takes a few hundred bytes per object with an outcome, times
 // the maximum number of aliases.
 
-// told reports whether a field is part of a mutation's outcome, such as createAssignments.results.0.outcome: the
+// isOutcome reports whether a field is part of a mutation's outcome, such as createAssignments.results.0.outcome: the
 // payload, a list or a non-null object in it, or a string or number in one of these. Such fields are never left out.
-func told(op ast.Operation, fc *graphql.FieldContext) bool {
+func isOutcome(op ast.Operation, fc *graphql.FieldContext) bool {
 	if op != ast.Mutation {
 		return false
 	}
@@ -136,15 +136,15 @@ func told(op ast.Operation, fc *graphql.FieldContext) bool {
 		case fc.Field.Field == nil: // a list element, or the root
 		case fc.Object == "Mutation":
 			return true
-		case !tells(fc.Field.Field):
+		case !isOutcomeField(fc.Field.Field):
 			return false
 		}
 	}
 	return true
 }
 
-// tells reports whether a field of a payload is part of the outcome.
-func tells(field *ast.Field) bool {
+// isOutcomeField reports whether a field of a payload is part of the outcome.
+func isOutcomeField(field *ast.Field) bool {
 	return field.SelectionSet == nil || field.Definition != nil && field.Definition.Type.NonNull
 }
 
@@ -158,14 +158,14 @@ func reduced(op *graphql.OperationContext, data []byte, bytes int64) []byte {
 	return object(graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Mutation"}), func(field graphql.CollectedField) []byte {
 		payload := payloads[field.Alias]
 		if taken += int64(len(field.Alias) + len(payload)); taken > bytes && field.Definition != nil {
-			payload = whatIsTold(op, field, payload)
+			payload = outcomeOf(op, field, payload)
 		}
 		return payload
 	})
 }
 
-// whatIsTold returns the outcome in the value of a field, which is a payload or in one.
-func whatIsTold(op *graphql.OperationContext, field graphql.CollectedField, value json.RawMessage) []byte {
+// outcomeOf returns the outcome in the value of a field, which is a payload or in one.
+func outcomeOf(op *graphql.OperationContext, field graphql.CollectedField, value json.RawMessage) []byte {
 	var elements []json.RawMessage
 	var members map[string]json.RawMessage
 	switch {
@@ -175,18 +175,18 @@ func whatIsTold(op *graphql.OperationContext, field graphql.CollectedField, valu
 			if i > 0 {
 				list = append(list, ',')
 			}
-			list = append(list, whatIsTold(op, field, element)...)
+			list = append(list, outcomeOf(op, field, element)...)
 		}
 		return append(list, ']')
 	case json.Unmarshal(value, &members) == nil && members != nil:
 		return object(graphql.CollectFields(op, field.Selections, []string{field.Definition.Type.Name()}), func(field graphql.CollectedField) []byte {
 			switch {
-			case !tells(field.Field):
+			case !isOutcomeField(field.Field):
 				return []byte("null")
 			case field.SelectionSet == nil:
 				return members[field.Alias]
 			default:
-				return whatIsTold(op, field, members[field.Alias])
+				return outcomeOf(op, field, members[field.Alias])
 			}
 		})
 	}
@@ -213,14 +213,14 @@ func object(fields []graphql.CollectedField, value func(graphql.CollectedField) 
 func (a *answer) middleware(op ast.Operation, next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
-		if e := a.exceeded.Load(); e != nil && !told(op, fc) {
+		if e := a.exceeded.Load(); e != nil && !isOutcome(op, fc) {
 			return nil, e.error()
 		}
 		value, err := next(ctx, resolve)
 		if err != nil {
 			return value, err
 		}
-		if e := a.take(a.size(fc.Field, value)); e != nil && !told(op, fc) {
+		if e := a.take(a.size(fc.Field, value)); e != nil && !isOutcome(op, fc) {
 			return nil, e.error()
 		}
 		return value, nil
@@ -302,24 +302,24 @@ func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFun
 		if a == nil {
 			return present(ctx, err)
 		}
-		if a.exceeded.Load() != nil && (isBound(err) || !tellsOf(ctx)) {
+		if a.exceeded.Load() != nil && (isBound(err) || !inOutcome(ctx)) {
 			return nil
 		}
 		presented := present(ctx, err)
-		if presented != nil && a.take(errorSize(presented)) != nil && !tellsOf(ctx) {
+		if presented != nil && a.take(errorSize(presented)) != nil && !inOutcome(ctx) {
 			return nil
 		}
 		return presented
 	}
 }
 
-// tellsOf reports whether the context is of a field that is part of a mutation's outcome, or of the mutation itself.
-func tellsOf(ctx context.Context) bool {
+// inOutcome reports whether the context is of a field that is part of a mutation's outcome, or of the mutation itself.
+func inOutcome(ctx context.Context) bool {
 	if !graphql.HasOperationContext(ctx) {
 		return false
 	}
 	op := graphql.GetOperationContext(ctx).Operation
-	return op != nil && told(op.Operation, graphql.GetFieldContext(ctx))
+	return op != nil && isOutcome(op.Operation, graphql.GetFieldContext(ctx))
 }
 
 // isBound reports whether an error is that of the exceeded limit, which is reported once.

@@ -185,7 +185,7 @@ func (c *cost) arguments(field *ast.Field, weight *fieldWeight) {
 // size returns the number of elements: the largest value of the field's slicing arguments, otherwise the schema's
 // assumed size.
 func (c *counter) size(field *ast.Field, weight *fieldWeight) int {
-	size, told := 0, false
+	size, isOutcome := 0, false
 	for _, s := range weight.slicing {
 		var n int
 		var ok bool
@@ -199,10 +199,10 @@ func (c *counter) size(field *ast.Field, weight *fieldWeight) int {
 			}
 		}
 		if ok {
-			size, told = max(size, n), true
+			size, isOutcome = max(size, n), true
 		}
 	}
-	if !told {
+	if !isOutcome {
 		size = weight.size
 	}
 	if c.pages > 0 && len(weight.slicing) > 0 && !weight.slicing[0].length {

@@ -141,7 +141,7 @@ func TestDocumentedPagesPass(t *testing.T) {
 			field := selection.(*ast.Field)
 			found := promised.FindStringSubmatch(field.Definition.Arguments.ForName("first").Description)
 			if found == nil {
-				t.Fatalf("%s: the description of first promises no size", field.Name)
+				t.Fatalf("%s: no page size in the description of first", field.Name)
 			}
 			asked++
 			variables := map[string]any{"first": json.Number(strings.ReplaceAll(found[1], ",", "")), "filter": map[string]any{"hasLicenseErrors": true}}
@@ -151,12 +151,12 @@ func TestDocumentedPagesPass(t *testing.T) {
 		}
 	}
 	if asked < 2 {
-		t.Errorf("%d pages were asked for; the examples have changed", asked)
+		t.Errorf("%d pages: the examples have changed", asked)
 	}
 }
 
-// TestRefusalsTellThePage tests that an operation is within the limits with the page size of the error.
-func TestRefusalsTellThePage(t *testing.T) {
+// TestErrorsHavePageSize tests that an operation is within the limits with the page size of the error.
+func TestErrorsHavePageSize(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
 	e := New(Limits{Cost: 20_000, UpstreamRequests: 500})
@@ -168,17 +168,17 @@ func TestRefusalsTellThePage(t *testing.T) {
 		}
 		err := ask(999)
 		if err == nil {
-			t.Fatalf("%s: was not refused", query)
+			t.Fatalf("%s: not rejected", query)
 		}
 		page, _ := err.Extensions["pageSize"].(int)
-		if page == 0 || !strings.Contains(err.Message, fmt.Sprintf("Pages of at most %d elements would pass.", page)) {
+		if page == 0 || !strings.Contains(err.Message, fmt.Sprintf("Pages of at most %d elements are within the limit.", page)) {
 			t.Fatalf("%s: no page in %v %v", query, err, err.Extensions)
 		}
 		if err := ask(page); err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
 		if ask(page+1) == nil {
-			t.Errorf("%s: %d would have passed, too", query, page+1)
+			t.Errorf("%s: %d is within the limits, too", query, page+1)
 		}
 	}
 }
@@ -222,9 +222,9 @@ func TestNestedPages(t *testing.T) {
 	}
 }
 
-// TestTooLargePagesAreTold tests that a page larger than its field's maximum is rejected for its size, not for its
+// TestTooLargePages tests that a page larger than its field's maximum is rejected for its size, not for its
 // cost. The schema documents the maximum.
-func TestTooLargePagesAreTold(t *testing.T) {
+func TestTooLargePages(t *testing.T) {
 	t.Parallel()
 	s := loadSchema()
 	e := New(Limits{Cost: 2_000, UpstreamRequests: 500})
@@ -249,7 +249,7 @@ func TestTooLargePagesAreTold(t *testing.T) {
 				for _, wanted := range []string{fmt.Sprint(size + 1), "20000", "3000000000"} {
 					op, variables := operation(t, s, fmt.Sprintf(`{%s(%s:%s){nodes{id a:id b:id}}}`, field.Name, argument.Name, wanted), nil)
 					err := e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables})
-					if want := fmt.Sprintf("`%s` has to be between 1 and %d. Ask in several pages.", argument.Name, size); err == nil || err.Message != want || err.Extensions["pageSize"] != nil {
+					if want := fmt.Sprintf("`%s` must be between 1 and %d. Use several pages.", argument.Name, size); err == nil || err.Message != want || err.Extensions["pageSize"] != nil {
 						t.Errorf("%s(%s: %s): %v, want %s", field.Name, argument.Name, wanted, err, want)
 					}
 				}

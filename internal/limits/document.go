@@ -116,8 +116,8 @@ type shape struct {
 	directives int
 }
 
-// beside adds a part of the same selection set.
-func (s *shape) beside(part shape) {
+// merge adds a part of the same selection set.
+func (s *shape) merge(part shape) {
 	s.width = sum(s.width, part.width)
 	s.within(part)
 }
@@ -197,13 +197,13 @@ func (m *measurer) set(selections ast.SelectionSet) shape {
 			s.field(selection, m.set(selection.SelectionSet))
 		case *ast.InlineFragment:
 			s.directives = sum(s.directives, len(selection.Directives))
-			s.beside(m.set(selection.SelectionSet))
+			s.merge(m.set(selection.SelectionSet))
 		case *ast.FragmentSpread:
 			s.directives = sum(s.directives, len(selection.Directives))
 			definition := m.definitions[selection.Name]
 			m.spread[definition] = true
 			s.fields = sum(s.fields, 1) // limits spreads of empty fragments
-			s.beside(m.fragment(definition))
+			s.merge(m.fragment(definition))
 		}
 	}
 	s.widest = max(s.widest, s.width)

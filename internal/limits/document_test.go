@@ -138,7 +138,7 @@ func TestDocument(t *testing.T) {
 		{"one fragment more", definitions(7), limitFragments},
 		{"a ring of fragments", ring(6), limitFragmentCycle},
 		{"a fragment in itself", "{...f} fragment f on Q{a{...f}}", limitFragmentCycle},
-		{"a ring that nobody spreads", "{a} fragment f on Q{...g} fragment g on Q{...f}", limitFragmentCycle},
+		{"an unused cycle", "{a} fragment f on Q{...g} fragment g on Q{...f}", limitFragmentCycle},
 		{"a name at the limit", "{" + strings.Repeat("a", 128) + "}", ""},
 		{"one letter more", "{" + strings.Repeat("a", 129) + "}", limitNames},
 		{"a long alias", "{" + strings.Repeat("a", 129) + ":b}", limitNames},
@@ -158,7 +158,7 @@ func TestDocument(t *testing.T) {
 		{"a byte order mark", "\ufeff{a}", ""},
 		{"an unknown fragment is for validation", "{...f}", ""},
 		{"twice the same fragment is for validation", "{...f} fragment f on Q{a} fragment f on Q{b}", ""},
-		{"what is no GraphQL is for the parser", "{a", ""},
+		{"not GraphQL", "{a", ""},
 		{"an unfinished string is for the parser", `{a(b:"`, ""},
 		{"nothing", "", ""},
 	}
@@ -360,11 +360,11 @@ func TestVerdictsAreRemembered(t *testing.T) {
 	if n := e.verdicts.Len(); n != 2 {
 		t.Errorf("%d verdicts for 2 documents", n)
 	}
-	for i := range rememberedVerdicts + 10 {
+	for i := range cachedVerdicts + 10 {
 		ask(fmt.Sprintf("{f%d}", i))
 	}
-	if n := e.verdicts.Len(); n != rememberedVerdicts {
-		t.Errorf("%d verdicts, want %d at most", n, rememberedVerdicts)
+	if n := e.verdicts.Len(); n != cachedVerdicts {
+		t.Errorf("%d verdicts, want %d at most", n, cachedVerdicts)
 	}
 }
 
@@ -377,7 +377,7 @@ func TestMessagesSayWhatToDo(t *testing.T) {
 		}
 	}
 	got := (&exceeded{limit: limitCost, measured: most, allowed: 20_000}).error().Message
-	if want := "The query costs 2147483647 or more; 20000 is allowed. Ask for smaller pages, or for fewer lists within lists."; got != want {
+	if want := "The query costs 2147483647 or more; 20000 is allowed. Request smaller pages, or fewer nested lists."; got != want {
 		t.Errorf("got %s", got)
 	}
 }

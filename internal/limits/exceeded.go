@@ -49,40 +49,40 @@ const (
 
 // texts are the message of each limit, with verbs for the measured and the allowed value, and the advice.
 var texts = map[limit]struct{ measured, advice string }{
-	limitQuery:           {"The query is %s bytes long; %s are allowed.", "Pass values as variables, or ask in several requests."},
+	limitQuery:           {"The query is %s bytes long; %s are allowed.", "Pass values as variables, or use several requests."},
 	limitOperationName:   {"The operation's name is %s bytes long; %s are allowed.", "Give the operation a shorter name."},
-	limitTokens:          {"The query has %s tokens; %s are allowed.", "Pass values as variables, or ask in several requests."},
-	limitDepth:           {"The query is %s fields deep; %s are allowed.", "Ask for the innermost objects by their ids in a second request."},
-	limitWidth:           {"A selection set of the query has %s fields, those of its fragments and of equal fields beside it included; %s are allowed.", "Drop repeated fields, or ask in several requests."},
-	limitRootFields:      {"The query has %s root fields; %s are allowed.", "Use a list field such as nodes, or ask in several requests."},
-	limitFields:          {"The query has %s fields and spreads once its fragments are written out; %s are allowed.", "Spread fragments less often, or ask in several requests."},
-	limitAliases:         {"The query has %s aliased fields once its fragments are written out; %s are allowed.", "Use a list field such as nodes, or ask in several requests."},
-	limitDirectives:      {"The query has %s directives once its fragments are written out; %s are allowed.", "Put a directive on a fragment in place of each of its fields."},
-	limitFragments:       {"The query defines %s fragments; %s are allowed.", "Ask in several requests."},
-	limitFragmentCycle:   {"A fragment of the query spreads itself, directly or through others (%s; %s are allowed).", "Write out as many levels as are needed."},
-	limitCost:            {"The query costs %s; %s is allowed.", "Ask for smaller pages, or for fewer lists within lists."},
-	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
-	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Ask in several requests."},
+	limitTokens:          {"The query has %s tokens; %s are allowed.", "Pass values as variables, or use several requests."},
+	limitDepth:           {"The query is %s fields deep; %s are allowed.", "Query the innermost objects by ID in a second request."},
+	limitWidth:           {"A selection set of the query has %s fields, including those of fragments and of merged fields; %s are allowed.", "Drop repeated fields, or use several requests."},
+	limitRootFields:      {"The query has %s root fields; %s are allowed.", "Use a list field such as nodes, or use several requests."},
+	limitFields:          {"The query has %s fields and spreads with fragments expanded; %s are allowed.", "Spread fragments less often, or use several requests."},
+	limitAliases:         {"The query has %s aliased fields with fragments expanded; %s are allowed.", "Use a list field such as nodes, or use several requests."},
+	limitDirectives:      {"The query has %s directives with fragments expanded; %s are allowed.", "Put a directive on a fragment in place of each of its fields."},
+	limitFragments:       {"The query defines %s fragments; %s are allowed.", "Use several requests."},
+	limitFragmentCycle:   {"A fragment of the query spreads itself, directly or through others (%s; %s are allowed).", "Expand the required number of levels."},
+	limitCost:            {"The query costs %s; %s is allowed.", "Request smaller pages, or fewer nested lists."},
+	limitIDs:             {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Use several requests."},
+	limitRepresentations: {"The argument %[3]s has %[1]s elements; %[2]s are allowed.", "Use several requests."},
 
-	limitPage: {"`%[3]s` has to be between 1 and %[2]s.", "Ask in several pages."},
+	limitPage: {"`%[3]s` must be between 1 and %[2]s.", "Use several pages."},
 
-	limitAnswer:  {"The answer is longer than %[2]s bytes.", "Ask for smaller pages, or for fewer fields."},
-	limitAnswers: {"The answers that are under way take more than %[2]s bytes of memory.", "Ask again in a moment, or for smaller pages."},
+	limitAnswer:  {"The response is larger than %[2]s bytes.", "Request smaller pages or fewer fields."},
+	limitAnswers: {"The responses in progress require more than %[2]s bytes of memory.", "Retry later, or request smaller pages."},
 
-	limitUpstream:   {"The operation could take %[1]s requests at Microsoft Graph, most of them for %[3]s; %[2]s are allowed.", "Ask for smaller pages, for fewer lists within lists, or for what is read object by object, such as usageRights, of fewer objects."},
-	limitNames:      {"A name of the query is %s bytes long; %s are allowed.", "Answers and errors repeat names: choose a shorter one."},
-	limitOperations: {"The query has %s operations; %s are allowed.", "One of them runs: send the others in requests of their own."},
+	limitUpstream:   {"The operation could require %[1]s requests to Microsoft Graph, most of them for %[3]s; %[2]s are allowed.", "Request smaller pages, fewer nested lists, or fewer objects with relations that are read one by one, such as usageRights."},
+	limitNames:      {"A name of the query is %s bytes long; %s are allowed.", "Responses and errors repeat names: use a shorter one."},
+	limitOperations: {"The query has %s operations; %s are allowed.", "Only one is executed: send the others in separate requests."},
 	limitVariables:  {"An operation defines %s variables; %s are allowed.", "Pass input objects or lists."},
 
-	limitEncoding:  {"The request is not UTF-8 (%s faults; %s are allowed).", "Encode it anew."},
-	limitNUL:       {"A string of the request has %s NUL characters; %s are allowed.", "No id, name or filter has one: leave them out."},
-	limitValues:    {"The request has %s JSON values; %s are allowed.", "Ask in several requests."},
+	limitEncoding:  {"The request is not UTF-8 (%s faults; %s are allowed).", "Correct the encoding."},
+	limitNUL:       {"A string of the request has %s NUL characters; %s are allowed.", "No ID, name or filter has one: remove them."},
+	limitValues:    {"The request has %s JSON values; %s are allowed.", "Use several requests."},
 	limitNesting:   {"The JSON of the request is nested %s levels deep; %s are allowed.", "No input of the schema is that deep."},
-	limitList:      {"A list of the request has %s elements; %s are allowed.", "Ask in several requests."},
-	limitString:    {"A string of the request is %s bytes long; %s are allowed.", "No id, name, filter or cursor is that long."},
+	limitList:      {"A list of the request has %s elements; %s are allowed.", "Use several requests."},
+	limitString:    {"A string of the request is %s bytes long; %s are allowed.", "No ID, name, filter or cursor is that long."},
 	limitNumber:    {"A number of the request is %s digits long; %s are allowed.", "Write it with fewer digits."},
 	limitMagnitude: {"A number of the request is beyond 64 bits (%s; %s are allowed).", "Ints go to 2147483647."},
-	limitMembers:   {"An object of the request has a member %s times; %s is allowed.", "Programs differ in which one counts."},
+	limitMembers:   {"An object of the request has a member %s times; %s is allowed.", "Parsers differ in which one they use."},
 }
 
 // exceeded is a limit that a document or an operation exceeds.
@@ -116,7 +116,7 @@ func (e *exceeded) error() *gqlerror.Error {
 	}
 	advice := text.advice
 	if e.pages > 0 {
-		advice = fmt.Sprintf("Pages of at most %d elements would pass. ", e.pages) + advice
+		advice = fmt.Sprintf("Pages of at most %d elements are within the limit. ", e.pages) + advice
 		extensions["pageSize"] = e.pages
 	}
 	return &gqlerror.Error{Message: fmt.Sprintf(text.measured, args...) + " " + advice, Extensions: extensions}

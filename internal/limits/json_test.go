@@ -20,7 +20,7 @@ func TestCheckJSON(t *testing.T) {
 		want limit // empty if it is accepted
 	}{
 		{"nothing", ``, ""},
-		{"what is no JSON", `{"a":`, ""},
+		{"not JSON", `{"a":`, ""},
 		{"what is not closed", `[[`, ""},
 		{"values at the limit", `{"a":` + jsonList("1", 5) + `,"b":` + jsonList("1", 5) + `,"c":` + jsonList("1", 5) + `,"d":1}`, ""},
 		{"one value more", `{"a":` + jsonList("1", 5) + `,"b":` + jsonList("1", 5) + `,"c":` + jsonList("1", 5) + `,"d":1,"e":1}`, limitValues},
@@ -28,7 +28,7 @@ func TestCheckJSON(t *testing.T) {
 		{"members count", `[{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6},{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6},{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}]`, limitValues},
 		{"nesting at the limit", `{"a":[{}]}`, ""},
 		{"one level more", `{"a":[{"b":[]}]}`, limitNesting},
-		{"levels beside each other", `[{"a":[]},{"a":[]},{"a":{}}]`, ""},
+		{"parallel levels", `[{"a":[]},{"a":[]},{"a":{}}]`, ""},
 		{"nesting that is not closed", strings.Repeat("[", 100_000), limitNesting},
 		{"nested objects that are not closed", strings.Repeat(`{"a":`, 100_000), limitNesting},
 		{"a list at the limit", jsonList("1", 5), ""},
@@ -76,8 +76,8 @@ func jsonList(element string, n int) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(element+",", n), ",") + "]"
 }
 
-// TestDefaultsTakeARouter tests that a federation router can request the maximum number of entities.
-func TestDefaultsTakeARouter(t *testing.T) {
+// TestDefaultsAllowARouter tests that a federation router can request the maximum number of entities.
+func TestDefaultsAllowARouter(t *testing.T) {
 	t.Parallel()
 	representation := `{"__typename":"User","id":"00000000-0000-0000-0000-000000000000","userPrincipalName":"a@example.com"}`
 	if e := (Limits{}).CheckJSON([]byte(`{"query":"","variables":{"representations":` + jsonList(representation, 1_000) + `}}`)); e != nil {
@@ -102,7 +102,7 @@ func TestErrorsAreCut(t *testing.T) {
 		}
 	}
 	if e.InterceptResponse(t.Context(), func(context.Context) *graphql.Response { return nil }) != nil {
-		t.Error("makes an answer of none")
+		t.Error("response without a response")
 	}
 }
 
@@ -121,13 +121,13 @@ func FuzzCheckJSON(f *testing.F) {
 		values, nesting, longest, text8 := measure(value, 0)
 		small := values <= 12 && nesting <= 3 && longest <= 4 && text8 <= 8
 		if problem == nil && !small {
-			t.Errorf("%q passes with %d values, %d levels, lists of %d, strings of %d", text, values, nesting, longest, text8)
+			t.Errorf("%q accepted with %d values, %d levels, lists of %d, strings of %d", text, values, nesting, longest, text8)
 		}
 		if problem != nil && small {
 			switch limit(problem.Extensions["limit"].(string)) {
 			case limitMembers, limitNUL, limitNumber, limitMagnitude, limitEncoding:
 			default:
-				t.Errorf("%q does not pass: %v", text, problem)
+				t.Errorf("%q rejected: %v", text, problem)
 			}
 		}
 	})

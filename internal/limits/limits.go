@@ -139,8 +139,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// rememberedVerdicts is the maximum number of cached results of checkDocument, of about 200 bytes each.
-const rememberedVerdicts = 4_096
+// cachedVerdicts is the maximum number of cached results of checkDocument, of about 200 bytes each.
+const cachedVerdicts = 4_096
 
 // Extension is the gqlgen extension that enforces the limits. Add it before extensions that read the document.
 type Extension struct {
@@ -161,7 +161,7 @@ var _ interface {
 func New(l Limits) *Extension {
 	return &Extension{
 		limits:   l.withDefaults(),
-		verdicts: cache.New(cache.Options[[sha256.Size]byte, *exceeded]{Most: rememberedVerdicts}),
+		verdicts: cache.New(cache.Options[[sha256.Size]byte, *exceeded]{Most: cachedVerdicts}),
 	}
 }
 

@@ -13,9 +13,9 @@ func TestQueryCache(t *testing.T) {
 	c.Add(t.Context(), "{abc}", short)
 	c.Add(t.Context(), "{abcd}", long)
 	if got, ok := c.Get(t.Context(), "{abc}"); got != short || !ok {
-		t.Error("does not keep a short text")
+		t.Error("short text not cached")
 	}
 	if _, ok := c.Get(t.Context(), "{abcd}"); ok {
-		t.Error("keeps a long text")
+		t.Error("long text cached")
 	}
 }

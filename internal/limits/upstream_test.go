@@ -77,8 +77,8 @@ func TestUpstreamIsRefused(t *testing.T) {
 	e.weights = mustWeights(t, s, e.limits.ListSize)
 	for name, tt := range map[string]struct{ query, want string }{
 		"at the limit": {`{users(first:99){nodes{usageRights{id}}}}`, ""},
-		"above":        {`{groups(first:1){nodes{id}} people:users(first:100){nodes{usageRights{id}}}}`, "The operation could take 102 requests at Microsoft Graph, most of them for people; 100 are allowed. Pages of at most 98 elements would pass. Ask for smaller pages"},
-		"a fragment":   {`{...f} fragment f on Query{users(first:100){nodes{usageRights{id}}}}`, "101 requests at Microsoft Graph, most of them for its fragments"},
+		"above":        {`{groups(first:1){nodes{id}} people:users(first:100){nodes{usageRights{id}}}}`, "The operation could require 102 requests to Microsoft Graph, most of them for people; 100 are allowed. Pages of at most 98 elements are within the limit. Request smaller pages"},
+		"a fragment":   {`{...f} fragment f on Query{users(first:100){nodes{usageRights{id}}}}`, "101 requests to Microsoft Graph, most of them for its fragments"},
 	} {
 		op, variables := operation(t, s, tt.query, nil)
 		err := e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables})

@@ -14,9 +14,9 @@ import (
 	"licensegraph/internal/identity"
 )
 
-// TestStrangersInTheAuditLog tests the limit of records for unauthenticated callers, and the number of records left
+// TestUnauthenticatedAuditRecords tests the limit of records for unauthenticated callers, and the number of records left
 // out.
-func TestStrangersInTheAuditLog(t *testing.T) {
+func TestUnauthenticatedAuditRecords(t *testing.T) {
 	t.Parallel()
 	var records bytes.Buffer
 	audit := NewAudit(&records, slog.New(slog.DiscardHandler))
@@ -28,10 +28,10 @@ func TestStrangersInTheAuditLog(t *testing.T) {
 	}
 	strangers, changes, all := 0, strings.Count(records.String(), `"msg":"mutation"`), strings.Count(records.String(), "\n")
 	if strangers = all - changes - strings.Count(records.String(), `"object":"o"`); strangers < strangersBurst || strangers > 2*strangersBurst {
-		t.Errorf("%d records of strangers", strangers)
+		t.Errorf("%d records of unauthenticated callers", strangers)
 	}
 	if changes != 5*strangersBurst || all-changes-strangers != 5*strangersBurst {
-		t.Errorf("%d changes, %d records of known callers", changes, all-changes-strangers)
+		t.Errorf("%d changes, %d records of authenticated callers", changes, all-changes-strangers)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestAuditFileIsRenamed(t *testing.T) {
 		t.Error(err)
 	}
 	if got, err := os.ReadFile(path + ".2"); err != nil || string(got) != "second\nthird\n" {
-		t.Errorf("the file that is open has %q, %v", got, err)
+		t.Errorf("the open file has %q, %v", got, err)
 	}
 }
 

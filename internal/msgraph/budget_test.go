@@ -56,13 +56,13 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	if len(s.seen) != 25 {
-		t.Errorf("the service saw %d requests", len(s.seen))
+		t.Errorf("the service got %d requests", len(s.seen))
 	}
 	if got := spent(readMany(t, c.Begin(), 5)); got != 0 {
-		t.Errorf("another operation has %d refused", got)
+		t.Errorf("another operation: %d requests rejected", got)
 	}
 	if got := spent(readMany(t, s.client(t).Begin(), 100)); got != 0 {
-		t.Errorf("without a bound, %d are refused", got)
+		t.Errorf("without a limit: %d requests rejected", got)
 	}
 }
 
@@ -71,10 +71,10 @@ func TestBudgetCountsRepetitions(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return busy })
 	if got := spent(readMany(t, s.client(t, limited(3)).Begin(), 2)); got != 2 {
-		t.Errorf("%d are refused, want both: one at its second attempt, one at its third", got)
+		t.Errorf("%d requests rejected, want two: one at its second attempt, one at its third", got)
 	}
 	if len(s.seen) != 3 {
-		t.Errorf("the service saw %d requests", len(s.seen))
+		t.Errorf("the service got %d requests", len(s.seen))
 	}
 }
 
@@ -91,7 +91,7 @@ func TestBudgetOfWrites(t *testing.T) {
 		t.Errorf("got %v", results[3].Err)
 	}
 	if len(s.seen) != 2 {
-		t.Errorf("the service saw %d requests", len(s.seen))
+		t.Errorf("the service got %d requests", len(s.seen))
 	}
 }
 

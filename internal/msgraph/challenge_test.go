@@ -69,7 +69,7 @@ func FuzzClaimsChallenge(f *testing.F) {
 			t.Errorf("%q: %q", header, claims)
 		}
 		if !strings.Contains(header, "insufficient_claims") && !strings.Contains(header, `\`) {
-			t.Errorf("%q demands nothing: %q", header, claims)
+			t.Errorf("%q has no challenge: %q", header, claims)
 		}
 	})
 }

@@ -95,13 +95,13 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%q: %q, %v", tt.link, got, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "evil") {
-			t.Errorf("the link is shown: %v", err)
+			t.Errorf("the error has the link: %v", err)
 		}
 	}
 	for _, link := range []string{"https://graph.micro\u017foft.com/beta/users", "https://graph.\u212aoft.com/beta/users"} { // letters that fold to s and k
 		for _, host := range []string{"https://graph.microsoft.com", "https://graph.koft.com"} {
 			if got, err := newClient(t, host).follow(link); err == nil {
-				t.Errorf("%q leads to %q of %s", link, got, host)
+				t.Errorf("%q resolves to %q of %s", link, got, host)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func TestFollow(t *testing.T) {
 	}
 	for _, link := range []string{"https://proxy.example/beta/users", "https://proxy.example/other/beta/users", "https://proxy.example/graph/../beta/users"} {
 		if got, err := below.follow(link); err == nil {
-			t.Errorf("%q leads to %q", link, got)
+			t.Errorf("%q resolves to %q", link, got)
 		}
 	}
 }
@@ -132,10 +132,10 @@ func FuzzFollow(f *testing.F) {
 			t.Fatalf("%q: %v", relative, err)
 		}
 		if u.Scheme != "https" || u.Host != "graph.example" || u.User != nil || !strings.HasPrefix(u.Path, "/beta/") || u.Fragment != "" {
-			t.Errorf("%q leads to %v", link, u)
+			t.Errorf("%q resolves to %v", link, u)
 		}
 		if clean := u.JoinPath(); !strings.HasPrefix(clean.Path, "/beta") { // JoinPath resolves dots
-			t.Errorf("%q leads to %v", link, clean)
+			t.Errorf("%q resolves to %v", link, clean)
 		}
 		again, err := c.follow(u.String())
 		if err != nil || again != relative {

@@ -42,6 +42,6 @@ func TestDerivedTypes(t *testing.T) {
 		}
 	}
 	if derived == 0 {
-		t.Error("nothing derives from user, or the metadata has another form")
+		t.Error("no type is derived from user, or the metadata has another format")
 	}
 }

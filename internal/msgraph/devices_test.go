@@ -24,7 +24,7 @@ func rightsOfDevices(t *testing.T, c *Client, devices ...string) map[string]erro
 	b.Do(t.Context())
 	authorized(t, o)
 	if len(got) != len(devices) {
-		t.Errorf("%d of %d were handed over", len(got), len(devices))
+		t.Errorf("%d of %d results", len(got), len(devices))
 	}
 	return got
 }
@@ -47,7 +47,7 @@ func TestDevicesNotOffered(t *testing.T) {
 				t.Errorf("%d: %v", status, err)
 			}
 			if len(s.calls()) == 0 {
-				t.Errorf("%d: a stray answer was taken for a fact", status)
+				t.Errorf("%d: capability inferred from one response", status)
 			}
 		}
 		for id, err := range rightsOfDevices(t, c, "a", "b") {
@@ -66,7 +66,7 @@ func TestDevicesNotOffered(t *testing.T) {
 		})
 		b.Do(t.Context())
 		if calls := s.texts(); len(calls) != 1 {
-			t.Errorf("%d: each endpoint has its own answer: %v", status, calls)
+			t.Errorf("%d: capabilities are not per endpoint: %v", status, calls)
 		}
 		offered = true
 		now.now = now.now.Add(capabilityLifetime)
@@ -103,8 +103,8 @@ func TestDeletedDevice(t *testing.T) {
 	}
 }
 
-// TestPresentWins tests that a response takes precedence over the capability of a missing endpoint.
-func TestPresentWins(t *testing.T) {
+// TestResponseOverridesCapability tests that a response takes precedence over the capability of a missing endpoint.
+func TestResponseOverridesCapability(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
 	c := s.client(t)
@@ -126,7 +126,7 @@ func TestDevicesFail(t *testing.T) {
 				t.Errorf("%d: %v", status, err)
 			}
 			if len(s.calls()) == 0 {
-				t.Errorf("%d: was not asked", status)
+				t.Errorf("%d: no request", status)
 			}
 		}
 	}

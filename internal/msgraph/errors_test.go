@@ -126,7 +126,7 @@ func TestPermissions(t *testing.T) {
 		directoryObjectsByIDsEndpoint, subscribedSkusEndpoint,
 	} {
 		if permissions[endpoint] == "" {
-			t.Errorf("%s has none", endpoint)
+			t.Errorf("%s has no permission", endpoint)
 		}
 	}
 }

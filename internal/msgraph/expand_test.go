@@ -89,8 +89,8 @@ func withRelations(answers map[string]string, list, item string) map[string]stri
 	return answers
 }
 
-// TestFallBacks tests that relations are loaded if the service rejects or ignores $expand.
-func TestFallBacks(t *testing.T) {
+// TestFallbacks tests that relations are loaded if the service rejects or ignores $expand.
+func TestFallbacks(t *testing.T) {
 	t.Parallel()
 	both := []string{"assignedTo", "allotment"}
 	const admin = "/admin/cloudLicensing"
@@ -200,8 +200,8 @@ func TestFallBacks(t *testing.T) {
 	}
 }
 
-// TestRightsFallBacks tests the relations of usage rights.
-func TestRightsFallBacks(t *testing.T) {
+// TestRightsFallbacks tests the relations of usage rights.
+func TestRightsFallbacks(t *testing.T) {
 	t.Parallel()
 	const rights = "/users/u1/cloudLicensing/usageRights"
 	shapes := map[string]string{
@@ -268,7 +268,7 @@ func TestRightsFallBacks(t *testing.T) {
 				calls := s.texts()
 				if n == 1 {
 					if len(calls) != tt.later {
-						t.Errorf("the next time: %v", calls)
+						t.Errorf("next operation: %v", calls)
 					}
 					continue
 				}
@@ -305,8 +305,8 @@ func TestRightsFallBacks(t *testing.T) {
 
 func sorted(texts []string) []string { return slices.Sorted(slices.Values(texts)) }
 
-// TestFallBackFails tests that a relation that cannot be read has an error and is not null.
-func TestFallBackFails(t *testing.T) {
+// TestFallbackFails tests that a relation that cannot be read has an error and is not null.
+func TestFallbackFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
@@ -372,8 +372,8 @@ func TestPartOfARelation(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreForgotten tests that an expansion is tried again after the capability expires.
-func TestRefusalsAreForgotten(t *testing.T) {
+// TestCapabilitiesExpire tests that an expansion is tried again after the capability expires.
+func TestCapabilitiesExpire(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(c call) reply {
 		if strings.Contains(c.query, "$expand") {
@@ -428,6 +428,6 @@ func TestEndOfContext(t *testing.T) {
 	})
 	b.Do(ctx)
 	if handed != 2 {
-		t.Errorf("%d of 2 were handed over", handed)
+		t.Errorf("%d of 2 results", handed)
 	}
 }

@@ -80,7 +80,7 @@ func TestAdvancedQueries(t *testing.T) {
 				t.Errorf("got %s, want %s", first.query, want)
 			}
 			if next := list(first.path+"?$skiptoken=x", batched); next.query != "$skiptoken=x" {
-				t.Errorf("the link became %v", next)
+				t.Errorf("next link: %v", next)
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func TestPages(t *testing.T) {
 	q.Link, q.Count = page.Next, false
 	page, err = list(q)
 	if !errors.Is(err, upstream.ErrUnavailable) || page.Items != nil {
-		t.Errorf("a link that leads elsewhere: %+v, %v", page, err)
+		t.Errorf("link to another host: %+v, %v", page, err)
 	}
 	for _, call := range s.calls() {
 		if call.header.Get("ConsistencyLevel") != "eventual" {
@@ -196,7 +196,7 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 		text, ok := strings.CutPrefix(filter, sku+" and startswith(displayName,'")
 		text, closed := strings.CutSuffix(text, "')")
 		if !ok || !closed || strings.Contains(strings.ReplaceAll(text, "''", ""), "'") {
-			t.Fatalf("%q is no literal in %q", name, filter)
+			t.Fatalf("%q is not a literal in %q", name, filter)
 		}
 		if diff := cmp.Diff(name, strings.ReplaceAll(text, "''", "'")); diff != "" {
 			t.Error(diff)

@@ -47,6 +47,6 @@ func TestLocks(t *testing.T) {
 	}
 	group.Wait()
 	if len(l.keys) > 0 {
-		t.Errorf("%v are kept", l.keys)
+		t.Errorf("%v remain", l.keys)
 	}
 }

@@ -269,7 +269,7 @@ func unread(t *testing.T, path string, printed, read any) {
 		r, _ := read.(map[string]any)
 		for name, value := range p {
 			if _, ok := r[name]; !ok && !strings.Contains(name, "@odata.") {
-				t.Errorf("%s.%s was not read", path, name)
+				t.Errorf("%s.%s not decoded", path, name)
 				continue
 			}
 			unread(t, path+"."+name, value, r[name])
@@ -282,7 +282,7 @@ func unread(t *testing.T, path string, printed, read any) {
 	case nil:
 	default:
 		if read == nil {
-			t.Errorf("%s was read as nothing", path)
+			t.Errorf("%s decoded as nothing", path)
 		}
 	}
 }
@@ -302,7 +302,7 @@ func FuzzDecode(f *testing.F) {
 		d := decode.New(body)
 		p, err := readPage(d, assignmentErrorType.Read)
 		if err == nil && d.End() == nil && !json.Valid(body) {
-			t.Error("a text that is not JSON was read")
+			t.Error("invalid JSON decoded")
 		}
 		if errs := p.Items; err == nil && (len(errs) != len(p.IDs) || slices.Contains(p.IDs, "")) {
 			t.Errorf("%d elements, %d IDs", len(errs), len(p.IDs))

@@ -17,8 +17,8 @@ func TestQuery(t *testing.T) {
 		{"nothing", nil, ""},
 		{"names stay readable", []string{"$select", "id,skuId", "$top", "5"}, "$select=id%2CskuId&$top=5"},
 		{"what is empty is left out", []string{"$select", "", "$top", "5", "$expand", ""}, "$top=5"},
-		{"a blank is no plus", []string{"$filter", "skuId eq 1"}, "$filter=skuId%20eq%201"},
-		{"a plus is no blank", []string{"$filter", "a+b"}, "$filter=a%2Bb"},
+		{"a space is not a plus", []string{"$filter", "skuId eq 1"}, "$filter=skuId%20eq%201"},
+		{"a plus is not a space", []string{"$filter", "a+b"}, "$filter=a%2Bb"},
 		{"nothing breaks out", []string{"$filter", "a&$top=999#?%/"}, "$filter=a%26%24top%3D999%23%3F%25%2F"},
 		{"letters of any script", []string{"$filter", "é猫"}, "$filter=%C3%A9%E7%8C%AB"},
 	} {
@@ -83,7 +83,7 @@ func FuzzIn(f *testing.F) {
 		var got []string
 		for i := 0; i < len(text); i++ { // each literal
 			if text[i] != '\'' {
-				t.Fatalf("%q is no list of literals", text)
+				t.Fatalf("%q is not a list of literals", text)
 			}
 			var value strings.Builder
 			for i++; i < len(text); i++ {
@@ -97,7 +97,7 @@ func FuzzIn(f *testing.F) {
 			}
 			got = append(got, value.String())
 			if i++; i < len(text) && text[i] != ',' {
-				t.Fatalf("%q is no list of literals", text)
+				t.Fatalf("%q is not a list of literals", text)
 			}
 		}
 		if !slices.Equal(got, []string{a, b}) {

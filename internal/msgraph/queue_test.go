@@ -285,11 +285,11 @@ func TestCoolDown(t *testing.T) {
 				}
 				group.Wait()
 				if w.refusals == 0 {
-					t.Error("the tenant took everything")
+					t.Error("no request was throttled")
 				}
 				t.Logf("answers %v, %d requests, %d refused", answers, w.count(), w.refusals)
 				if slices.Min(answers) == 0 || slices.Max(answers) > answers[0] {
-					t.Errorf("the callers got %v answers; the first one is the light one", answers)
+					t.Errorf("responses per caller: %v; the first one has few requests", answers)
 				}
 			})
 		})
@@ -315,9 +315,9 @@ func fine(path string) http.HandlerFunc {
 	}
 }
 
-// TestLightCaller tests that another caller's request is sent next although six exports of one caller occupy all slots,
+// TestFairQueue tests that another caller's request is sent next although six exports of one caller occupy all slots,
 // after at most one request that was granted in the same step; the same applies to another operation of that caller.
-func TestLightCaller(t *testing.T) {
+func TestFairQueue(t *testing.T) {
 	t.Parallel()
 	for _, light := range []string{"light", "heavy"} {
 		t.Run(light, func(t *testing.T) {
@@ -472,7 +472,7 @@ func TestThrottleScope(t *testing.T) {
 				return failure
 			}
 			if err := send(tt.throttled); err == nil {
-				t.Fatal("it was not throttled")
+				t.Fatal("not throttled")
 			}
 			s.calls()
 			for _, what := range []string{directoryRead, directoryWrite, cloudRead, cloudWrite, byIDs, elsewhere, other} {
@@ -493,9 +493,9 @@ func TestThrottleScope(t *testing.T) {
 	}
 }
 
-// TestThrottledPartHoldsOthers throttles a request of a batch for long. Requests in its scope are removed from later
+// TestThrottledPartOfBatch throttles a request of a batch for long. Requests in its scope are removed from later
 // batches, and the others are sent.
-func TestThrottledPartHoldsOthers(t *testing.T) {
+func TestThrottledPartOfBatch(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call call) reply {
 		if call.path == "/users" {
@@ -599,7 +599,7 @@ func TestSlowEndpoint(t *testing.T) {
 		}
 	}
 	if n := len(arrived); n > 0 {
-		t.Errorf("%d more are on their way to the slow endpoint", n)
+		t.Errorf("%d more requests to the slow endpoint", n)
 	}
 	close(release)
 	group.Wait()

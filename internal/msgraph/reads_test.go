@@ -69,7 +69,7 @@ func TestReads(t *testing.T) {
 		want []string
 		got  []string // results
 	}{
-		{"me of nobody", func(b *Batch, r *results) {
+		{"me without a user", func(b *Batch, r *results) {
 			b.me(upstream.Ask{Properties: []string{"mail"}}, func(user *licensing.User, err error) { r.add("me", user, err) })
 		}, abc, nil, []string{"me error"}},
 		{"users", func(b *Batch, r *results) {
@@ -167,7 +167,7 @@ func TestReads(t *testing.T) {
 			var r results
 			tt.add(b, &r)
 			if len(r.lines) > 0 {
-				t.Fatalf("%v before anything was read", r.lines)
+				t.Fatalf("%v before Do", r.lines)
 			}
 			b.Do(t.Context())
 			if diff := cmp.Diff(tt.want, s.texts()); diff != "" {
@@ -189,7 +189,7 @@ func TestReads(t *testing.T) {
 			var parts []string
 			for _, c := range s.calls() {
 				if !c.batched {
-					t.Errorf("%v travelled alone", c)
+					t.Errorf("%v not in a batch", c)
 				}
 				if c.path != "/subscribedSkus" {
 					parts = append(parts, c.String())
@@ -218,8 +218,8 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// TestHiddenObjects tests that inaccessible objects, which have only an ID, are forbidden.
-func TestHiddenObjects(t *testing.T) {
+// TestInaccessibleObjects tests that inaccessible objects, which have only an ID, are forbidden.
+func TestInaccessibleObjects(t *testing.T) {
 	t.Parallel()
 	for kind, permission := range map[string]string{"user": "User.Read.All", "group": "GroupMember.Read.All"} {
 		s := newService(t, func(call) reply {

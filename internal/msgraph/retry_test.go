@@ -24,7 +24,7 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 	if got := backoff(2, 429, 7*time.Second); got != 7*time.Second {
-		t.Errorf("the service asked for 7 s and gets %v", got)
+		t.Errorf("requested delay 7 s, got %v", got)
 	}
 	first := backoff(1, 429, 0)
 	for range 100 {

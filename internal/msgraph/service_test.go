@@ -257,7 +257,7 @@ func authorized(t *testing.T, o *Operation) {
 	t.Helper()
 	for endpoint := range o.Report().Endpoints {
 		if endpoint != batchEndpoint && endpoint != tokenEndpoint && permissions[endpoint] == "" {
-			t.Errorf("%s needs no permission", endpoint)
+			t.Errorf("%s has no permission", endpoint)
 		}
 	}
 }

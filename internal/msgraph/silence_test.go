@@ -117,6 +117,6 @@ func TestSilentConnection(t *testing.T) {
 	}
 	group.Wait()
 	if stalled.Load() != 1 || alone.Load() != 1 {
-		t.Errorf("%d requests on the silent connection, %d repetitions on one of their own", stalled.Load(), alone.Load())
+		t.Errorf("%d requests on the silent connection, %d retries on new connections", stalled.Load(), alone.Load())
 	}
 }

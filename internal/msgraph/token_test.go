@@ -69,7 +69,7 @@ func TestMe(t *testing.T) {
 		t.Errorf("an application: %v", err)
 	}
 	if _, tokens := s.asked(); len(s.calls()) > 0 || tokens > 0 {
-		t.Errorf("an application asks, for %d tokens as well", tokens)
+		t.Errorf("an application sends requests, %d tokens", tokens)
 	}
 	user, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
 	if err != nil || user.ID != "u1" {
@@ -77,10 +77,10 @@ func TestMe(t *testing.T) {
 	}
 	calls := s.calls()
 	if _, tokens := s.asked(); tokens > 0 {
-		t.Errorf("a person asks for %d tokens of the application", tokens)
+		t.Errorf("%d application tokens for a user", tokens)
 	}
 	if len(calls) != 1 || calls[0].String() != "GET /me?$select=id,mail" || calls[0].header.Get("Authorization") != "Bearer 1" {
-		t.Errorf("a person asks: %v", calls)
+		t.Errorf("requests of a user: %v", calls)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestSignIn(t *testing.T) {
 		t.Error(err)
 	}
 	if _, tokens := s.asked(); tokens > 0 || len(s.calls()) > 0 {
-		t.Error("it asks the service")
+		t.Error("a request was sent")
 	}
 }
 
@@ -141,9 +141,9 @@ func demanding(claims string) reply {
 
 const nbf = `{"access_token":{"nbf":{"essential":true,"value":"1563308371"}}}`
 
-// TestRefusedTokens tests one retry with another token, unless the user must meet a claims challenge: alone, in a
+// TestRejectedTokens tests one retry with another token, unless the user must meet a claims challenge: alone, in a
 // batch, and for a whole batch.
-func TestRefusedTokens(t *testing.T) {
+func TestRejectedTokens(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
@@ -215,8 +215,8 @@ func TestRefusedTokens(t *testing.T) {
 	}
 }
 
-// TestForbiddenPerson tests that a user's 403 has no application permission.
-func TestForbiddenPerson(t *testing.T) {
+// TestForbiddenUser tests that a user's 403 has no application permission.
+func TestForbiddenUser(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return forbidden })
 	_, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
@@ -225,8 +225,8 @@ func TestForbiddenPerson(t *testing.T) {
 	}
 }
 
-// TestMemoryOfPeople tests that capabilities of one user apply neither to other users nor to the application.
-func TestMemoryOfPeople(t *testing.T) {
+// TestCapabilitiesPerUser tests that capabilities of one user apply neither to other users nor to the application.
+func TestCapabilitiesPerUser(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	gives := false
@@ -252,7 +252,7 @@ func TestMemoryOfPeople(t *testing.T) {
 	}
 	s.calls()
 	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) || len(s.calls()) > 0 {
-		t.Errorf("what a person was told is not capabilityLifetime: %v", err)
+		t.Errorf("capability of a user not recorded: %v", err)
 	}
 	mu.Lock()
 	gives = true

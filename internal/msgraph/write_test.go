@@ -51,7 +51,7 @@ func failureOf(t *testing.T, r licensing.WriteResult) *upstream.Error {
 	t.Helper()
 	failure, is := errors.AsType[*upstream.Error](r.Err)
 	if !is {
-		t.Fatalf("%+v does not say why", r)
+		t.Fatalf("%+v has no error", r)
 	}
 	return failure
 }
@@ -105,7 +105,7 @@ func TestWrites(t *testing.T) {
 			}
 			sent := s.calls()[0]
 			if sent.String() != tt.want || sent.batched != (others != nil) {
-				t.Errorf("%v was sent for %s", sent, tt.want)
+				t.Errorf("%v sent, want %s", sent, tt.want)
 			}
 			if want := strings.ReplaceAll(tt.body, "HOST", s.URL); !sameJSON(t, want, sent.body) {
 				t.Errorf("%s sends %s, want %s", tt.want, sent.body, want)
@@ -247,7 +247,7 @@ func TestWholeBatch(t *testing.T) {
 		{"a page with 403", reply{status: 403, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
 		{"a page with 404", reply{status: 404, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
 		{"a page with 413", reply{status: 413, body: "<html>"}, unknown, 1, upstream.ErrUnavailable},
-		{"put off for nobody knows how long", reply{status: 503}, unknown, 1, upstream.ErrUnavailable},
+		{"503 without Retry-After", reply{status: 503}, unknown, 1, upstream.ErrUnavailable},
 		{"failed dependency", reply{status: 424}, unknown, 1, upstream.ErrUnavailable},
 		{"conflict", reply{status: 409}, unknown, 1, upstream.ErrUnavailable},
 		{"server error", reply{status: 500}, unknown, 1, upstream.ErrUnavailable},
@@ -393,7 +393,7 @@ func TestNoConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Options){
-		"nobody listens":  func(o *Options) { o.GraphURL = nowhere },
+		"no listener":     func(o *Options) { o.GraphURL = nowhere },
 		"no proxy":        func(o *Options) { o.Out, o.Tokens = proxied, &countingTokens{} },
 		"not a service's": func(o *Options) { o.Out, o.Tokens = way(t, "", nowhere), &countingTokens{} },
 	} {
@@ -607,7 +607,7 @@ func TestOneAtATime(t *testing.T) {
 		t.Errorf("at once (-want +got):\n%s", diff)
 	}
 	if len(c.groups.keys) > 0 {
-		t.Errorf("locks are kept: %v", c.groups.keys)
+		t.Errorf("locks remain: %v", c.groups.keys)
 	}
 }
 
@@ -710,8 +710,8 @@ func TestTokenRefusedAfterPutOff(t *testing.T) {
 	}
 }
 
-// TestForeignAnswers tests that responses of intermediaries, and incomplete ones, leave the outcome unknown.
-func TestForeignAnswers(t *testing.T) {
+// TestIntermediaryResponses tests that responses of intermediaries, and incomplete ones, leave the outcome unknown.
+func TestIntermediaryResponses(t *testing.T) {
 	t.Parallel()
 	const page = "<html><body>Sorry</body></html>"
 	const id = `{"id":"x"}`
@@ -822,8 +822,8 @@ func TestSentence(t *testing.T) {
 	}
 }
 
-// TestDoubtedRefusal tests a 503 after the change was made: the response to the retry proves nothing.
-func TestDoubtedRefusal(t *testing.T) {
+// TestRejectedRetry tests a 503 after the change was made: the response to the retry proves nothing.
+func TestRejectedRetry(t *testing.T) {
 	t.Parallel()
 	putOff := reply{status: 503, header: map[string]string{"Retry-After": "1"}}
 	conflict := reply{status: 409, body: `{"error":{"code":"conflict"}}`}

@@ -52,6 +52,6 @@ func TestWithoutURL(t *testing.T) {
 		}
 	}
 	if other := errors.New("other"); !errors.Is(WithoutURL(other), other) {
-		t.Error("it loses what is no such error")
+		t.Error("other errors are lost")
 	}
 }

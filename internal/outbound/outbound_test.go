@@ -92,7 +92,7 @@ func TestAddress(t *testing.T) {
 			t.Errorf("%q: %v, %v", tt.address, err, err2)
 		}
 		if err != nil && strings.Contains(err.Error(), "password@") {
-			t.Errorf("the address is shown: %v", err)
+			t.Errorf("the error has the URL: %v", err)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func TestOnlyTheServices(t *testing.T) {
 	for _, g := range []*gate{o.reads, o.rereads, o.writes} {
 		g.DialContext = nil
 		g.Dial = func(network, address string) (net.Conn, error) { //nolint:staticcheck // observes dials
-			t.Errorf("%s is dialled", address)
+			t.Errorf("%s dialed", address)
 			return nil, errors.New("no")
 		}
 	}
@@ -144,7 +144,7 @@ func TestOnlyTheServices(t *testing.T) {
 		for _, address := range strangers {
 			_, err := get(t, client, address)
 			if err == nil {
-				t.Errorf("%s: %q is sent", name, address)
+				t.Errorf("%s: %q sent", name, address)
 				continue
 			}
 			if err = WithoutURL(err); strings.Contains(err.Error(), "secret") {
@@ -206,7 +206,7 @@ func TestRedirects(t *testing.T) {
 	var others atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		others.Add(1)
-		t.Errorf("the other host is asked, with %q", r.Header.Get("Authorization"))
+		t.Errorf("request to the other host with %q", r.Header.Get("Authorization"))
 	}))
 	t.Cleanup(other.Close)
 	var asked atomic.Int32
@@ -237,7 +237,7 @@ func TestRedirects(t *testing.T) {
 // variables, and runs before parallel tests. (Go ignores proxies of the environment for loopback addresses; this one
 // uses another name.)
 func TestEnvironment(t *testing.T) {
-	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy is asked") }))
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("request to the proxy") }))
 	defer proxy.Close()
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"} {
 		t.Setenv(name, proxy.URL)
@@ -373,7 +373,7 @@ func TestAuthorities(t *testing.T) {
 	s, certificate := secured(t, nil)
 	for name, client := range all(newOut(t, Options{Services: []string{s.URL}})) {
 		if _, err := get(t, client, s.URL); err == nil {
-			t.Errorf("%s trusts anybody", name)
+			t.Errorf("%s trusts any certificate", name)
 		}
 	}
 	file := write(t, "# the company's\n"+string(certificate)+string(certificate))
@@ -388,7 +388,7 @@ func TestAuthorities(t *testing.T) {
 	}
 	want.AddCert(s.Certificate())
 	if got, err := authorities(file); err != nil || !got.Equal(want) {
-		t.Errorf("those of the system are lost: %v", err)
+		t.Errorf("system CAs lost: %v", err)
 	}
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("canary")})
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("canary")})
@@ -397,7 +397,7 @@ func TestAuthorities(t *testing.T) {
 		"empty":             {write(t, ""), "no PEM certificate"},
 		"no PEM":            {write(t, "canary"), "no PEM certificate"},
 		"broken":            {write(t, string(broken)), "certificate 1"},
-		"broken beside one": {write(t, string(certificate)+string(broken)), "certificate 2"},
+		"valid and invalid": {write(t, string(certificate)+string(broken)), "certificate 2"},
 		"key":               {write(t, string(certificate)+string(key)), `unexpected PEM block "PRIVATE KEY"`},
 	} {
 		_, err := New(Options{Services: []string{s.URL}, CAFile: tt.file})
@@ -443,7 +443,7 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	if o.Reader(0).Timeout <= 0 || o.Writer(time.Second).Timeout != time.Second {
-		t.Error("a client waits without end")
+		t.Error("a client without a timeout")
 	}
 }
 

@@ -70,7 +70,7 @@ func TestRate(t *testing.T) {
 		t.Errorf("another tenant: %d", n)
 	}
 	if n, m := admitted(t, p, identity.Key{}), admitted(t, p, identity.Key{}); n != 5 || m != 0 {
-		t.Errorf("nobody: %d, %d", n, m)
+		t.Errorf("without authentication: %d, %d", n, m)
 	}
 }
 
@@ -80,21 +80,21 @@ func TestAtOnce(t *testing.T) {
 	first, _ := begin(t, p, key(1))
 	_, _ = begin(t, p, key(1))
 	if _, exceeded := begin(t, p, key(1)); exceeded == nil || exceeded.Busy {
-		t.Errorf("a third at once: %+v", exceeded)
+		t.Errorf("third concurrent operation: %+v", exceeded)
 	}
 	third, exceeded := begin(t, p, key(2))
 	if exceeded != nil {
-		t.Fatal("another caller does not get in")
+		t.Fatal("another caller rejected")
 	}
 	if _, exceeded := begin(t, p, key(3)); exceeded == nil || !exceeded.Busy {
-		t.Errorf("a fourth of all: %+v", exceeded)
+		t.Errorf("fourth operation in total: %+v", exceeded)
 	}
 	first()
 	first() // has no effect
 	third()
 	for _, key := range []identity.Key{key(1), key(3)} {
 		if _, exceeded := begin(t, p, key); exceeded != nil {
-			t.Errorf("%v does not get in: %v", key, exceeded)
+			t.Errorf("%v rejected: %v", key, exceeded)
 		}
 	}
 	if _, exceeded := begin(t, p, key(4)); exceeded == nil {
@@ -122,10 +122,10 @@ func TestManyCallers(t *testing.T) {
 	}
 	c.forward(time.Minute) // All are as new; there is room again.
 	if n := admitted(t, p, key(200)); n != 5 {
-		t.Errorf("a newcomer has %d", n)
+		t.Errorf("a new caller has %d", n)
 	}
 	if n := admitted(t, p, key(201)); n != 5 {
-		t.Errorf("the next newcomer has %d", n)
+		t.Errorf("the next new caller has %d", n)
 	}
 
 	// A caller with an operation is never removed.
@@ -138,7 +138,7 @@ func TestManyCallers(t *testing.T) {
 		c.forward(time.Hour)
 	}
 	if _, exceeded := begin(t, p, key(1)); exceeded == nil {
-		t.Error("it was forgotten that the caller has an operation under way")
+		t.Error("a caller with an operation was removed")
 	}
 	end()
 	if _, exceeded := begin(t, p, key(1)); exceeded != nil {

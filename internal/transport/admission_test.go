@@ -160,7 +160,7 @@ func TestTurns(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, problem := e.turn(gone, operation(60_000)); problem == nil || problem.status != http.StatusServiceUnavailable {
-		t.Errorf("beside the first: %+v", problem)
+		t.Errorf("with the first operation: %+v", problem)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		began := false
@@ -172,13 +172,13 @@ func TestTurns(t *testing.T) {
 		}()
 		synctest.Wait()
 		if began {
-			t.Error("it has begun beside the first")
+			t.Error("started before the first one ended")
 		}
 		first()
 		first() // once is enough
 		synctest.Wait()
 		if !began {
-			t.Error("it has not begun after the first")
+			t.Error("not started after the first one ended")
 		}
 	})
 	turn(t.Context(), 100_000)()

@@ -209,7 +209,7 @@ func TestEventsTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("nobody reads", func(ctx context.Context) *graphql.Response {
+	run("client does not read", func(ctx context.Context) *graphql.Response {
 		if ctx.Err() != nil {
 			ended <- struct{}{}
 			return nil

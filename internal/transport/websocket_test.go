@@ -342,7 +342,7 @@ func TestSocketTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("nobody reads", stub.Hello, func(t *testing.T, client *http.Client) {
+	run("client does not read", stub.Hello, func(t *testing.T, client *http.Client) {
 		c := transporttest.Dial(t, client, url)
 		c.Send(transporttest.InitMessage)
 		start := time.Now() // connection_ack waits for a reader
@@ -369,7 +369,7 @@ func TestSocketTimes(t *testing.T) {
 			t.Error(waited)
 		}
 	})
-	run("nobody answers pings", stub.Hello, func(t *testing.T, client *http.Client) {
+	run("client does not answer pings", stub.Hello, func(t *testing.T, client *http.Client) {
 		conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{ //nolint:bodyclose // as in transporttest
 			HTTPClient: client, Subprotocols: []string{subprotocol}, OnPingReceived: func(context.Context, []byte) bool { return false },
 		})

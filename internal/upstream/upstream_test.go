@@ -14,7 +14,7 @@ func TestError(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	if !errors.Is(err, ErrThrottled) || errors.Is(err, ErrUnavailable) {
-		t.Error("it is of another kind")
+		t.Error("wrong kind")
 	}
 	err = &Error{Kind: ErrUnavailable, Operation: "GET /users", Cause: cause}
 	if got := err.Error(); got != "GET /users: unavailable: broken pipe" || !errors.Is(err, cause) || !errors.Is(err, ErrUnavailable) {
