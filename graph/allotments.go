@@ -112,7 +112,7 @@ func (f *field) waitingMembersOfAllotment(a *licensing.Allotment) (*model.Waitin
 
 func (f *field) waitingMembersOf(id string) list[*licensing.WaitingMember, *licensing.WaitingMember] {
 	return list[*licensing.WaitingMember, *licensing.WaitingMember]{
-		name: listName("waitingMembers", id), query: upstream.Query{Of: id}, maxFirst: maxLicensing, maxTop: licensingAtOnce,
+		name: listName("waitingMembers", id), query: upstream.Query{Of: id}, maxFirst: maxLicensing,
 		typeName: "WaitingMember", loader: f.WaitingMembersByQuery, complete: asReturned[*licensing.WaitingMember],
 	}
 }

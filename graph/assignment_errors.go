@@ -12,8 +12,6 @@ import (
 const (
 	// maxLicensing is the largest page size of the licensing collections.
 	maxLicensing = 1000
-	// licensingAtOnce is the largest $top sent for them.
-	licensingAtOnce = 100
 )
 
 // assignmentErrors returns a page of the tenant's assignment errors that match the filter.
@@ -34,7 +32,7 @@ func (f *field) assignmentErrors() (*model.AssignmentErrorConnection, error) {
 
 func (f *field) errorList(name string, arguments any) list[*licensing.AssignmentError, *licensing.AssignmentError] {
 	return list[*licensing.AssignmentError, *licensing.AssignmentError]{
-		name: listName(name, arguments), maxFirst: maxLicensing, maxTop: licensingAtOnce, typeName: "AssignmentError",
+		name: listName(name, arguments), maxFirst: maxLicensing, typeName: "AssignmentError",
 		loader: f.AssignmentErrorsByQuery, complete: asReturned[*licensing.AssignmentError],
 	}
 }

@@ -12,7 +12,7 @@ func (f *field) assignments() (*model.AssignmentConnection, error) {
 
 func (f *field) allAssignments() list[*licensing.Assignment, *licensing.Assignment] {
 	return list[*licensing.Assignment, *licensing.Assignment]{
-		name: listName("assignments"), maxFirst: maxLicensing, maxTop: licensingAtOnce, typeName: "Assignment",
+		name: listName("assignments"), maxFirst: maxLicensing, typeName: "Assignment",
 		loader: f.AssignmentsByQuery, complete: asReturned[*licensing.Assignment],
 	}
 }

@@ -79,6 +79,11 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 	}
 }
 
+// noSource is a source that is not read from.
+type noSource struct{ loaders.Source }
+
+func (noSource) LargestPage(string) int { return 100 }
+
 // TestEdgesBlock tests that each edge returns ErrBlocked until its values are loaded, and never another result or
 // error.
 func TestEdgesBlock(t *testing.T) {
@@ -141,7 +146,7 @@ func TestEdgesBlock(t *testing.T) {
 				t.Errorf("%s: no parent", name)
 				continue
 			}
-			all := loaders.New(t.Context(), nil, func(string) []string {
+			all := loaders.New(t.Context(), noSource{}, func(string) []string {
 				return []string{"displayName", "assignedTo", "allotment", "assignments", "allotments"}
 			})
 			f := &field{reads: &reads{Loaders: all, cursors: &cursors{}}, name: name, args: args, edge: e, selection: everything}

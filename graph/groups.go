@@ -68,7 +68,7 @@ func (f *field) groups() (*model.GroupConnection, error) {
 				SkuID: string(deref(filter.SkuID)), DisplayNamePrefix: deref(filter.DisplayNameStartsWith), WithLicenseErrors: failing,
 			},
 		},
-		maxFirst: maxUsers, maxTop: maxUsers, typeName: "Group",
+		maxFirst: maxUsers, typeName: "Group",
 		loader: f.GroupsByQuery, complete: f.GroupOfPage, counted: !failing,
 	})
 }
@@ -93,7 +93,7 @@ func (f *field) membersWithLicenseErrors(group *licensing.Group) (*model.Directo
 
 func (f *field) objectsOf(name, id string, byQuery *loaders.Loader[upstream.Query, upstream.Page[*licensing.Reference]], counted bool) list[*licensing.Reference, licensing.DirectoryObject] {
 	return list[*licensing.Reference, licensing.DirectoryObject]{
-		name: listName(name, id), query: upstream.Query{Of: id}, maxFirst: maxUsers, maxTop: maxUsers, typeName: "DirectoryObject",
+		name: listName(name, id), query: upstream.Query{Of: id}, maxFirst: maxUsers, typeName: "DirectoryObject",
 		loader: byQuery, counted: counted,
 		complete: func(_ upstream.Query, member *licensing.Reference) (licensing.DirectoryObject, error) {
 			return f.Complete(member)

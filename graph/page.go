@@ -30,7 +30,7 @@ type list[R, T any] struct {
 	// name is the field with its arguments, to which cursors are bound; see [listName].
 	name  string
 	query upstream.Query
-	// maxFirst is the largest page of the connection, maxTop the largest upstream page.
+	// maxFirst is the largest page of the connection, maxTop the largest upstream page; 0 means that of the loader.
 	maxFirst, maxTop int
 	typeName         string
 	loader           *loaders.Loader[upstream.Query, upstream.Page[R]]
@@ -87,6 +87,9 @@ func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], er
 		return nil, err
 	}
 	at := cursor{Counted: l.counted}
+	if l.maxTop == 0 {
+		l.maxTop = l.loader.LargestPage()
+	}
 	if after != nil {
 		if at, err = f.cursors.open(l.name, "after", *after); err != nil {
 			return nil, err
@@ -220,6 +223,9 @@ func countOf[R any](page upstream.Page[R]) *int32 {
 func (w *walk[R, T]) add(q upstream.Query, sent upstream.Page[R], items []element[T]) (bool, error) {
 	if w.list.counted && !w.counting && (sent.Count != nil || sent.Uncounted != nil) {
 		w.page.count, w.page.uncounted = countOf(sent), sent.Uncounted
+	}
+	if rows := len(sent.IDs) + sent.LeftOut; sent.Next != "" && rows < q.Top && rows > 0 { // $top is capped
+		w.list.maxTop = min(w.list.maxTop, max(rows, minRead))
 	}
 	w.walked = append(w.walked, place{w.at, w.page.end})
 	if sent.Next != "" && (slices.ContainsFunc(w.walked, func(before place) bool { return before.at.Link == sent.Next }) || w.progress.Page(sent.IDs) != nil) {

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"testing"
 
@@ -258,6 +259,44 @@ func TestOtherSelection(t *testing.T) {
 			}
 			if diff := difference(nodes(whole)[5:], nodes(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLargestPage requests as large pages as the service supports, which a gateway learns from the first ones.
+func TestLargestPage(t *testing.T) {
+	t.Parallel()
+	needsPrefetch(t)
+	const query = `{ assignmentErrors(first: 150) { nodes { id assignedTo { id } } } }`
+	for name, tt := range map[string]struct {
+		variants     emulator.Variants
+		first, again int      // requests
+		tops         []string // $top of the requests, twice
+	}{
+		"capped":                     {emulator.Variants{}, 3, 2, []string{"150", "150", "100", "100"}},
+		"served":                     {emulator.Variants{PageSize: 1000}, 2, 1, []string{"150", "150"}},
+		"rejected":                   {emulator.Variants{LargePagesRefused: true}, 4, 2, []string{"150", "100", "100", "100", "100"}},
+		"rejected, as any expansion": {emulator.Variants{LargePagesRefused: true, ExpandErrors: "none"}, 0, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: tt.variants})
+			first, again := g.ask(query, nil), g.ask(query, nil)
+			if diff := difference(first.Data, again.Data); diff != "" || len(first.Errors) > 0 {
+				t.Errorf("%v (-first +again):\n%s", first.Errors, diff)
+			}
+			if tt.tops == nil {
+				return
+			}
+			var tops []string
+			for _, r := range g.tenant.Requests() {
+				if u, err := url.Parse(r.URL); err == nil && r.Endpoint == errorsEndpoint {
+					tops = append(tops, u.Query().Get("$top"))
+				}
+			}
+			if diff := difference(tt.tops, tops); diff != "" || first.Extensions.Upstream.Requests != tt.first || again.Extensions.Upstream.Requests != tt.again {
+				t.Errorf("%d and %d requests, $top (-want +got):\n%s", first.Extensions.Upstream.Requests, again.Extensions.Upstream.Requests, diff)
 			}
 		})
 	}

@@ -95,7 +95,7 @@ func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*
 		q.Filter.Licensed, q.Filter.Unlicensed = *filter.Licensed, !*filter.Licensed
 	}
 	l := list[*licensing.User, *licensing.User]{
-		name: listName("users", filter, order), query: q, maxFirst: maxUsers, maxTop: maxUsers, typeName: "User",
+		name: listName("users", filter, order), query: q, maxFirst: maxUsers, typeName: "User",
 		loader: f.UsersByQuery, complete: f.UserOfPage, keep: keep, counted: true,
 	}
 	if keep != nil {

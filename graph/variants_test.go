@@ -138,6 +138,8 @@ var variantCases = map[string]emulator.Variants{
 	"nested filters drop":               {NestedFilterDrops: true},
 	"wrapped entities":                  {WrapSingle: true},
 	"small pages":                       {PageSize: 3},
+	"large pages":                       {PageSize: 1000},
+	"large pages are rejected":          {LargePagesRefused: true},
 	"small pages of users":              {DirectoryPageSize: 3},
 	"empty pages":                       {EmptyPages: true},
 	"parts without codes":               {EmptyPartCodes: true},

@@ -18,6 +18,9 @@ type Loader[K comparable, V any] struct {
 	all    *Loaders
 	loader *dataloader.Loader[K, V]
 
+	list     string // see [upstream.Read.List]
+	pageSize int
+
 	// Guarded by all.mu.
 	loaded  map[K]*dataloader.Result[V]
 	wanted  map[K]bool
@@ -26,7 +29,7 @@ type Loader[K comparable, V any] struct {
 
 // newLoader returns a loader of a read. onLoad, if set, gets each loaded value.
 func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], onLoad func(K, V)) *Loader[K, V] {
-	return newLoaderOf(all, func(b upstream.Batch, keys []K, found func(K, V, error)) {
+	l := newLoaderOf(all, func(b upstream.Batch, keys []K, found func(K, V, error)) {
 		add(all, read, b, keys, func(key K, value V, err error) {
 			if err == nil && onLoad != nil {
 				onLoad(key, value)
@@ -34,6 +37,19 @@ func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], onLo
 			found(key, value, err)
 		})
 	})
+	l.list, l.pageSize = read.List, read.Cost.PageSize
+	return l
+}
+
+// LargestPage returns the largest page size to request from the loader's list. It does not change, since a page that was
+// requested with another size is another key.
+func (l *Loader[K, V]) LargestPage() int {
+	l.all.mu.Lock()
+	defer l.all.mu.Unlock()
+	if l.list != "" {
+		l.pageSize, l.list = l.all.source.LargestPage(l.list), ""
+	}
+	return l.pageSize
 }
 
 // add adds reads with the required properties to a batch.

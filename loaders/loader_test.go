@@ -40,6 +40,8 @@ func (s *service) Batch() upstream.Batch {
 	return &reading{service: s}
 }
 
+func (*service) LargestPage(string) int { return 100 }
+
 func (b *reading) Do(ctx context.Context) {
 	slices.Sort(b.names)
 	b.service.batches = append(b.service.batches, b.names)

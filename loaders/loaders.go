@@ -19,6 +19,8 @@ import (
 type Source interface {
 	// Batch returns an empty batch.
 	Batch() upstream.Batch
+	// LargestPage returns the largest page size to request from a list; see [upstream.Read.List].
+	LargestPage(list string) int
 }
 
 // Properties returns the properties that an operation requires of an upstream type, such as "User".

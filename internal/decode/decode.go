@@ -66,7 +66,7 @@ func (d *Decoder) Err() error { return d.err }
 // End returns an error if anything follows what was read.
 func (d *Decoder) End() error {
 	if d.err == nil {
-		if _, err := d.in.ReadToken(); err != io.EOF {
+		if _, err := d.in.ReadToken(); !errors.Is(err, io.EOF) {
 			d.fail(err)
 		}
 	}
@@ -76,7 +76,7 @@ func (d *Decoder) End() error {
 // fail records the first error.
 func (d *Decoder) fail(err error) {
 	if d.err == nil {
-		d.err = fmt.Errorf("%w: %v", ErrSyntax, err)
+		d.err = fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 }
 
@@ -95,7 +95,7 @@ func (d *Decoder) Peek() jsontext.Kind {
 	}
 	kind := d.in.PeekKind()
 	if kind == 0 { // the error comes with the value
-		if _, err := d.in.ReadToken(); err != io.EOF {
+		if _, err := d.in.ReadToken(); !errors.Is(err, io.EOF) {
 			d.fail(err)
 		}
 	}

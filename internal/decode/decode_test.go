@@ -251,7 +251,7 @@ func referenceObject(raw json.RawMessage, object reflect.Value) error {
 		name := field.Tag.Get("json")
 		member, came := members[name]
 		isNull := string(member) == "null"
-		if name == "-" || !came || referenceValue(member, value) && !(isNull && name == "assignableTo") {
+		if name == "-" || !came || referenceValue(member, value) && (!isNull || name != "assignableTo") {
 			continue
 		}
 		if name == "id" {

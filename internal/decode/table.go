@@ -120,7 +120,7 @@ func (t *table) members(d *Decoder, object reflect.Value, s *state, name string)
 		} else {
 			ok = f.relation(d, object.Addr().Interface())
 		}
-		s.set(t, i, ok && !(isNull && f.notNull))
+		s.set(t, i, ok && (!isNull || !f.notNull))
 	}
 	d.end()
 }

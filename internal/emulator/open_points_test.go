@@ -146,6 +146,9 @@ func TestOpenPoints(t *testing.T) {
 			}
 			c.SetVariants(Variants{PageSize: 999})
 			count(c, errs+"?$top=120", 120)
+			c.SetVariants(Variants{LargePagesRefused: true})
+			count(c, errs+"?$top=100", 100)
+			is(c, errs+"?$top=101", 400, querying)
 		},
 		func(c *client) { // 9: options that no page has
 			rights, _ := rightsOf(c)

@@ -16,7 +16,8 @@ const (
 	assignmentErrorsOfUserEndpoint = "GET /users/{id}/cloudLicensing/assignmentErrors"
 
 	assignmentErrorsPath = "/admin/cloudLicensing/assignmentErrors"
-	// maxCloudLicensingTop is the page size that the Microsoft 365 admin center uses; no limit is documented.
+	// maxCloudLicensingTop is the page size that the Microsoft 365 admin center uses; no limit is documented. Larger
+	// pages are tried, see [Operation.LargestPage].
 	maxCloudLicensingTop = 100
 )
 
@@ -32,8 +33,8 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found f
 	if q.Filter.SkuID != "" {
 		filter = guidIs("skuId", []string{q.Filter.SkuID})
 	}
-	r := b.operation.expanding(endpoint, ask.Relations, func(expand string) string {
-		return at(path, "$expand", expand, "$filter", filter, "$top", atMost(q.Top, maxCloudLicensingTop))
+	r := b.operation.expandingPage(endpoint, ask.Relations, q.Top, func(expand, top string) string {
+		return at(path, "$expand", expand, "$filter", filter, "$top", top)
 	})
 	if _, ok := licensing.ParseGUID(q.Filter.SkuID); !ok && q.Filter.SkuID != "" {
 		r.known = upstream.OddValue("SubscribedSku.skuId")

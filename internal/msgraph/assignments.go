@@ -24,8 +24,8 @@ func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(u
 		endpoint, path = assignmentsOfAllotmentEndpoint, below(allotmentsPath, q.Of, "assignments")
 		relationReads.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
 	}
-	r := b.operation.expanding(endpoint, ask.Relations, func(expand string) string {
-		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
+	r := b.operation.expandingPage(endpoint, ask.Relations, q.Top, func(expand, top string) string {
+		return at(path, "$expand", expand, "$top", top)
 	})
 	page(b, q, r, assignmentType.Read, func(p upstream.Page[*licensing.Assignment], err error) {
 		complete(b, p.Items, err, ask.Relations, relationReads.assignment, func(items []*licensing.Assignment, err error) {

@@ -57,11 +57,13 @@ type read struct {
 	known error
 	// optional reports that the tenant may not provide the endpoint.
 	optional bool
-	// fallbacks are the URLs of fallbacks that expand or filter less, tried in order after a 400.
-	fallbacks []string
-	// accepted is called when a URL is accepted. For each URL rejected before, named reports whether the error names
-	// $expand.
-	accepted func(named []bool)
+	// fallbacks expand, page or filter less. They are tried in order after a 400.
+	fallbacks []fallback
+	// options are those of url, and rejected the ones that were tried before.
+	options  options
+	rejected []rejection
+	// accepted is called when url is accepted.
+	accepted func(r *read)
 	// failFast reports that a throttled read is not repeated.
 	failFast bool
 	// done is called when a response, one per page, was decoded, or with the error.
@@ -71,8 +73,7 @@ type read struct {
 
 	operation *Operation
 	attempt   int
-	named     []bool // see took
-	renewed   bool   // the token was renewed
+	renewed   bool // the token was renewed
 	walk      walk
 }
 
@@ -198,7 +199,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		return false, 0
 	case failure == nil:
 		if r.accepted != nil {
-			r.accepted(r.named)
+			r.accepted(r)
 		}
 		r.done(nil)
 		if r.next == nil {
@@ -230,8 +231,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 		r.url, r.attempt = url, 0
 		return true, 0
 	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.fallbacks) > 0:
-		r.url, r.fallbacks = r.fallbacks[0], r.fallbacks[1:]
-		r.named = append(r.named, namesExpansion(a.body))
+		r.fallBack(a.body)
 		return true, 0
 	case a.missing && r.together != 1:
 		r.together = smallerBatch(r.together)
@@ -415,14 +415,6 @@ func missingResponse(cause error) answer {
 	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, missing: true}
 }
 
-// part is a response in a batch response.
-type part struct {
-	id      string
-	status  int
-	headers http.Header
-	answer  answer
-}
-
 // partsOf returns the responses in a batch response, in the order of the requests. It decodes those that follow their
 // status, as Microsoft Graph writes them.
 func (o *Operation) partsOf(whole answer, requests []*request) []answer {
@@ -434,9 +426,8 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 			return
 		}
 		d.Elements(func() {
-			if p, i := readPart(d, requests); i >= 0 {
-				answers[i] = p.answer
-				answers[i].header = p.headers
+			if a, i := readPart(d, requests); i >= 0 {
+				answers[i] = a
 			}
 		})
 	}) || d.End() != nil {
@@ -458,36 +449,36 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 }
 
 // readPart reads a response in a batch response, and returns it with the index of its request; -1 if there is none.
-func readPart(d *decode.Decoder, requests []*request) (p part, i int) {
+func readPart(d *decode.Decoder, requests []*request) (a answer, i int) {
 	i = -1
-	p.headers, p.answer.part = http.Header{}, true
+	a = answer{part: true, header: http.Header{}}
 	d.Members(func(name string) {
 		switch name {
 		case "id":
-			p.id, _ = d.Text()
-			if n, err := strconv.Atoi(p.id); err == nil && n >= 0 && n < len(requests) {
+			id, _ := d.Text()
+			if n, err := strconv.Atoi(id); err == nil && n >= 0 && n < len(requests) {
 				i = n
 			}
 		case "status":
 			if status, ok := d.Int(); ok && status != nil {
-				p.answer.status = *status
+				a.status = *status
 			}
 		case "headers":
-			d.Members(func(name string) { p.headers.Set(name, d.Scalar()) })
+			d.Members(func(name string) { a.header.Set(name, d.Scalar()) })
 		case "body":
-			if d.Peek() == '{' && i >= 0 && p.answer.ok() && requests[i].decode != nil {
-				p.answer.unreadable, p.answer.decoded = requests[i].decode(d), true
+			if d.Peek() == '{' && i >= 0 && a.ok() && requests[i].decode != nil {
+				a.unreadable, a.decoded = requests[i].decode(d), true
 				return
 			}
-			p.answer.body, p.answer.decoded = d.Raw(), false
+			a.body, a.decoded = d.Raw(), false
 		default:
 			d.Skip()
 		}
 	})
-	if p.answer.status < 100 {
-		return p, -1
+	if a.status < 100 {
+		return a, -1
 	}
-	return p, i
+	return a, i
 }
 
 func (r *request) verb() string {

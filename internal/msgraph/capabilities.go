@@ -23,11 +23,12 @@ type capabilities struct {
 
 	mu           sync.Mutex
 	until        map[string]time.Time
+	pageSizes    map[string]pageSize    // by list
 	observations map[string][]time.Time // times of the observations
 }
 
 func newCapabilities(now func() time.Time) *capabilities {
-	return &capabilities{now: now, until: map[string]time.Time{}, observations: map[string][]time.Time{}}
+	return &capabilities{now: now, until: map[string]time.Time{}, pageSizes: map[string]pageSize{}, observations: map[string][]time.Time{}}
 }
 
 func (c *capabilities) record(name string) {
@@ -59,6 +60,27 @@ func (c *capabilities) has(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now().Before(c.until[name])
+}
+
+// pageSize is the largest page of a list.
+type pageSize struct {
+	size  int
+	until time.Time
+}
+
+// recordPageSize records the largest page of a list.
+func (c *capabilities) recordPageSize(list string, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pageSizes[list] = pageSize{size, c.now().Add(capabilityLifetime)}
+}
+
+// pageSize returns the largest page of a list; false if it is unknown.
+func (c *capabilities) pageSize(list string) (size int, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pageSizes[list]
+	return p.size, c.now().Before(p.until)
 }
 
 // maxUsers is the maximum number of users with capabilities.

@@ -27,32 +27,92 @@ func (o *Operation) expansions(endpoint string, wanted []string) []string {
 	return append(values, "")
 }
 
-// expanding returns a read that expands as many of the relations as the endpoint supports. Once a fallback is accepted,
-// a rejected $expand value is recorded as unsupported: at once if the error names the option, otherwise after several
-// observations, since a single 400 can have another cause.
-func (o *Operation) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
-	values := o.expansions(endpoint, wanted)
-	r := get(endpoint, address(values[0]))
-	for _, value := range values[1:] {
-		r.fallbacks = append(r.fallbacks, address(value))
+// options are the query options of a URL that an endpoint may reject.
+type options struct {
+	expand string
+	top    int // 0: without $top
+}
+
+// fallback is a URL to try after a 400.
+type fallback struct {
+	options
+	url string
+}
+
+// rejection is a 400, and whether its error names $expand.
+type rejection struct {
+	options
+	namesExpand bool
+}
+
+// fallBack sets the URL of the next fallback after a 400. It skips those with an option that the error names.
+func (r *read) fallBack(body []byte) {
+	said := bytes.ToLower(body)
+	namesExpand := bytes.Contains(said, []byte("expansion")) || bytes.Contains(said, []byte("expand"))
+	namesTop := bytes.Contains(said, []byte("$top")) || bytes.Contains(said, []byte("page size"))
+	r.rejected = append(r.rejected, rejection{r.options, namesExpand})
+	same := func(next fallback) bool {
+		return namesExpand && next.expand == r.options.expand || namesTop && next.top == r.options.top
 	}
-	r.accepted = func(named []bool) {
-		o.capabilities.clearObservations(rejects(endpoint, values[len(named)]))
-		for i, named := range named {
-			if named {
-				o.capabilities.record(rejects(endpoint, values[i]))
-			} else {
-				o.capabilities.observe(rejects(endpoint, values[i]))
+	for len(r.fallbacks) > 1 && same(r.fallbacks[0]) {
+		r.fallbacks = r.fallbacks[1:]
+	}
+	r.url, r.options, r.fallbacks = r.fallbacks[0].url, r.fallbacks[0].options, r.fallbacks[1:]
+}
+
+// expanding returns a read that expands as many of the relations as the endpoint supports.
+func (o *Operation) expanding(endpoint string, wanted []string, address func(expand string) string) *read {
+	return o.expandingPage(endpoint, wanted, 0, func(expand, _ string) string { return address(expand) })
+}
+
+// expandingPage returns a read of at most top elements that expands as many of the relations, and requests as large a
+// page, as the endpoint supports. Once a fallback is accepted, a rejected $expand value is recorded as unsupported: at
+// once if the error names the option, otherwise after several observations, since a single 400 can have another cause.
+func (o *Operation) expandingPage(endpoint string, wanted []string, top int, address func(expand, top string) string) *read {
+	r := get(endpoint, "")
+	for _, expand := range o.expansions(endpoint, wanted) {
+		for _, top := range o.pageSizes(endpoint, top) {
+			r.fallbacks = append(r.fallbacks, fallback{options{expand, top}, address(expand, atMost(top, top))})
+		}
+	}
+	r.url, r.options, r.fallbacks = r.fallbacks[0].url, r.fallbacks[0].options, r.fallbacks[1:]
+	r.accepted = func(r *read) {
+		o.capabilities.clearObservations(rejects(endpoint, r.options.expand))
+		for _, rejected := range r.rejected {
+			switch {
+			case rejected.expand == r.options.expand:
+				o.capabilities.recordPageSize(endpoint, r.options.top)
+			case rejected.namesExpand:
+				o.capabilities.record(rejects(endpoint, rejected.expand))
+			default:
+				o.capabilities.observe(rejects(endpoint, rejected.expand))
 			}
 		}
 	}
 	return r
 }
 
-// namesExpansion reports whether an error message names $expand.
-func namesExpansion(body []byte) bool {
-	said := bytes.ToLower(body)
-	return bytes.Contains(said, []byte("expansion")) || bytes.Contains(said, []byte("expand"))
+// largestTop is the largest $top that is tried on lists without a documented limit.
+const largestTop = 1_000
+
+// LargestPage returns the largest page size to request from a list without a documented limit.
+func (o *Operation) LargestPage(list string) int {
+	if size, known := o.capabilities.pageSize(list); known {
+		return size
+	}
+	return largestTop
+}
+
+// pageSizes returns the values of $top to try for a page of at most top elements, in descending order. 999 is the limit
+// of users and groups. Without a documented limit, a larger value than the smallest one may be capped or rejected.
+func (o *Operation) pageSizes(endpoint string, top int) []int {
+	sizes := []int{min(top, o.LargestPage(endpoint))}
+	for _, smaller := range []int{maxDirectoryTop, maxCloudLicensingTop} {
+		if smaller < sizes[0] {
+			sizes = append(sizes, smaller)
+		}
+	}
+	return sizes
 }
 
 // complete calls found with the entities when the relations are loaded, or with the failure. Relations that were not

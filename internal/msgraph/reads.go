@@ -29,13 +29,13 @@ var (
 	// ListAssignmentErrors reads a page of the assignment errors of the tenant or of a user. It selects all properties:
 	// they are few, and another operation, which selects others, may read a later page. Permission:
 	// CloudLicensing.Read.All.
-	ListAssignmentErrors = paged("assignment errors", "AssignmentError", ofError, licensingPage, (*Batch).listAssignmentErrors)
+	ListAssignmentErrors = licensingList(assignmentErrorsEndpoint, paged("assignment errors", "AssignmentError", ofError, licensingPage, (*Batch).listAssignmentErrors))
 	// ListAssignments reads a page of the assignments of the tenant. Permission: CloudLicensing.Read.All.
-	ListAssignments = paged("assignments", "Assignment", ofAssignment, licensingPage, (*Batch).listAssignments)
+	ListAssignments = licensingList(assignmentsEndpoint, paged("assignments", "Assignment", ofAssignment, licensingPage, (*Batch).listAssignments))
 	// ListAssignmentsOfAllotment reads a page of the assignments of an allotment. Permission: CloudLicensing.Read.All.
-	ListAssignmentsOfAllotment = paged("assignments of an allotment", "Assignment", []string{"assignedTo"}, licensingPage, (*Batch).listAssignments)
+	ListAssignmentsOfAllotment = licensingList(assignmentsOfAllotmentEndpoint, paged("assignments of an allotment", "Assignment", []string{"assignedTo"}, licensingPage, (*Batch).listAssignments))
 	// ListWaitingMembers reads a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
-	ListWaitingMembers = paged("waiting members of an allotment", "WaitingMember", []string{"assignedTo"}, licensingPage, (*Batch).listWaitingMembers)
+	ListWaitingMembers = licensingList(waitingMembersOfAllotmentEndpoint, paged("waiting members of an allotment", "WaitingMember", []string{"assignedTo"}, licensingPage, (*Batch).listWaitingMembers))
 )
 
 // Whole lists of the tenant, and the signed-in user.
@@ -123,6 +123,12 @@ func paged[T any](name, typeName string, relations []string, cost upstream.Cost,
 			add(b, q, ask, func(page upstream.Page[T], err error) { found(q, page, err) })
 		}
 	})
+}
+
+// licensingList sets the endpoint of a list whose largest page is not documented.
+func licensingList[K comparable, V any](endpoint string, read upstream.Read[K, V]) upstream.Read[K, V] {
+	read.List = endpoint
+	return read
 }
 
 // sole returns a read of a resource that a tenant has once.

@@ -96,7 +96,7 @@ func TestReads(t *testing.T) {
 		{"assignment errors", func(b *Batch, r *results) {
 			q := upstream.Query{Top: 500, Filter: upstream.Filter{SkuID: string(sku1)}}
 			b.listAssignmentErrors(q, upstream.Ask{Relations: []string{"assignedTo"}}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
-		}, abc, []string{"GET /admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$filter=skuId eq " + string(sku1) + "&$top=100"}, []string{"[a b c]"}},
+		}, abc, []string{"GET /admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$filter=skuId eq " + string(sku1) + "&$top=500"}, []string{"[a b c]"}},
 		{"assignment errors of a user", func(b *Batch, r *results) {
 			q := upstream.Query{Top: 5, Filter: upstream.Filter{AssignedTo: "u"}}
 			b.listAssignmentErrors(q, upstream.Ask{}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
@@ -109,7 +109,7 @@ func TestReads(t *testing.T) {
 		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/assignments"}, []string{"[a b c]"}},
 		{"waiting members", func(b *Batch, r *results) {
 			b.listWaitingMembers(upstream.Query{Of: "p", Top: 101}, upstream.Ask{}, func(p upstream.Page[*licensing.WaitingMember], err error) { r.add("", ids(p.Items), err) })
-		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/waitingMembers?$top=100"}, []string{"[a b c]"}},
+		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/waitingMembers?$top=101"}, []string{"[a b c]"}},
 		{"allotments", func(b *Batch, r *results) {
 			b.allAllotments(upstream.Ask{Properties: []string{"subscriptions", "assignments", "waitingMembers"}}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,subscriptions"}, []string{"[a b c]"}},

@@ -73,8 +73,8 @@ func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q u
 		r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
 			"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
 		if several { // some tenants reject the product combined with other conditions
-			r.fallbacks = []string{at(path, "$filter", rest, "$orderby", order, "$count", count,
-				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}
+			r.fallbacks = []fallback{{url: at(path, "$filter", rest, "$orderby", order, "$count", count,
+				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}}
 		}
 	}
 	page(b, q, r, t.Read, func(p upstream.Page[*T], err error) {

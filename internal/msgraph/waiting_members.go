@@ -21,8 +21,8 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 		},
 		assignee: assigneeWhoWaits,
 	}
-	r := b.operation.expanding(waitingMembersOfAllotmentEndpoint, ask.Relations, func(expand string) string {
-		return at(path, "$expand", expand, "$top", atMost(q.Top, maxCloudLicensingTop))
+	r := b.operation.expandingPage(waitingMembersOfAllotmentEndpoint, ask.Relations, q.Top, func(expand, top string) string {
+		return at(path, "$expand", expand, "$top", top)
 	})
 	page(b, q, r, waitingMemberType.Read, func(p upstream.Page[*licensing.WaitingMember], err error) {
 		complete(b, p.Items, err, ask.Relations, relationReads.waitingMember, func(items []*licensing.WaitingMember, err error) {

@@ -11,6 +11,8 @@ type Read[K comparable, V any] struct {
 	// Relations are the relations that can be expanded.
 	Relations []string
 	Cost      Cost
+	// List is the endpoint of a list whose largest page is not documented; empty otherwise.
+	List string
 	// Add adds requests for the keys to a batch. Do calls found once for each result, sequentially. A missing object
 	// gives an error that wraps [ErrNotFound], or no call.
 	Add func(b Batch, keys []K, ask Ask, found func(K, V, error))

@@ -247,8 +247,10 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 	case "$top":
 		q.top, err = odata.Number(strings.TrimSpace(value))
 		most := 999
-		if c.route.Cloud {
-			most = 1 << 30 // Capped, not refused.
+		if c.route.Cloud && !c.Variants.LargePagesRefused {
+			most = 1 << 30 // capped, not refused
+		} else if c.route.Cloud {
+			most = c.cloudPageSize(&query{})
 		}
 		if err != nil || q.top < 1 || q.top > most {
 			return d.unsupported("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", value, most)

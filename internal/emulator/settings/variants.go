@@ -14,7 +14,7 @@ import (
 // documentation leaves more than one reading. The zero value of each is the
 // strictest reading. By the numbers of the open points in the wire contract
 // they are: 1 ExpandErrors, 2 ExpandOne, 3 ExpandNestedSelect,
-// 4 NestedFilterDrops, 7 WrapSingle, 8 PageSize, EmptyPages and
+// 4 NestedFilterDrops, 7 WrapSingle, 8 PageSize, LargePagesRefused, EmptyPages and
 // ExpandWithoutLink, 9 IgnoreCloudOptions, 10 AssignmentFilter,
 // 11 SkuIDEqualOnly, 13 ApplyUnsupported, 14 ReprocessOK, 15 OmitCreatedID, 16 ReprocessListed,
 // 17 RightAllotments, 18 MyAssignments, 19 Devices and DevicesListed, 20 SubscriptionTimestamps,
@@ -37,6 +37,8 @@ type Variants struct {
 	// PageSize is the default page size of cloudLicensing lists and the most
 	// that $top can ask for; 0 = 100.
 	PageSize int `json:"pageSize"`
+	// LargePagesRefused refuses a larger $top than PageSize on cloudLicensing lists, instead of capping it.
+	LargePagesRefused bool `json:"largePagesRefused"`
 	// DirectoryPageSize is the default page size of users and groups; 0 = 100.
 	// $top can ask for up to 999.
 	DirectoryPageSize int `json:"directoryPageSize"`
