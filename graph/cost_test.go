@@ -211,3 +211,50 @@ func TestCostGrows(t *testing.T) {
 		})
 	}
 }
+
+// TestManyUsers reads the license states of many users by a scan of all users, unless that takes too many pages. The first
+// page of a scan has the number of users.
+func TestManyUsers(t *testing.T) {
+	t.Parallel()
+	needsPrefetch(t)
+	const query = `{ assignmentErrors(first: %d) { nodes { id assignedTo { id ... on User { licenseAssignmentStates { state } } } } } }`
+	for name, tt := range map[string]struct {
+		users, errors int
+		reads         [2]int // pages and $batch parts of an operation and of the next
+		scans         [2]bool
+	}{
+		"most of the tenant": {3_100, 930, [2]int{4, 4}, [2]bool{true, true}},
+		"few of the tenant":  {5_000, 930, [2]int{1 + 43, 62}, [2]bool{true, false}},
+		"fewer":              {1_200, 350, [2]int{24, 24}, [2]bool{false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Users: tt.users, Variants: emulator.Variants{PageSize: 1000, Throttling: emulator.Throttling{Off: true}}})
+			byID := g.ask(fmt.Sprintf(query, 250), nil)
+			for i, want := range tt.reads {
+				g.tenant.ResetCounts()
+				got := g.ask(fmt.Sprintf(query, tt.errors), nil)
+				reads, scans := 0, false
+				for _, r := range g.tenant.Requests() {
+					if r.Endpoint == usersEndpoint {
+						reads++
+						scans = scans || strings.Contains(r.URL, "$count=true")
+					}
+				}
+				if reads != want || scans != tt.scans[i] {
+					t.Errorf("operation %d: %d reads, want %d, a scan: %v", i, reads, want, scans)
+				}
+				if diff := difference(nodesOf(byID), nodesOf(got)[:250]); diff != "" || len(got.Errors) > 0 {
+					t.Errorf("%v (-by ID +got):\n%s", got.Errors, diff)
+				}
+			}
+		})
+	}
+}
+
+// nodesOf returns the nodes of assignmentErrors.
+func nodesOf(r response) []any {
+	errs, _ := r.Data["assignmentErrors"].(map[string]any)
+	nodes, _ := errs["nodes"].([]any)
+	return nodes
+}

@@ -23,12 +23,12 @@ type capabilities struct {
 
 	mu           sync.Mutex
 	until        map[string]time.Time
-	pageSizes    map[string]pageSize    // by list
+	numbers      map[string]number
 	observations map[string][]time.Time // times of the observations
 }
 
 func newCapabilities(now func() time.Time) *capabilities {
-	return &capabilities{now: now, until: map[string]time.Time{}, pageSizes: map[string]pageSize{}, observations: map[string][]time.Time{}}
+	return &capabilities{now: now, until: map[string]time.Time{}, numbers: map[string]number{}, observations: map[string][]time.Time{}}
 }
 
 func (c *capabilities) record(name string) {
@@ -62,25 +62,24 @@ func (c *capabilities) has(name string) bool {
 	return c.now().Before(c.until[name])
 }
 
-// pageSize is the largest page of a list.
-type pageSize struct {
-	size  int
+// number is a capability that is a number.
+type number struct {
+	n     int
 	until time.Time
 }
 
-// recordPageSize records the largest page of a list.
-func (c *capabilities) recordPageSize(list string, size int) {
+func (c *capabilities) recordNumber(name string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pageSizes[list] = pageSize{size, c.now().Add(capabilityLifetime)}
+	c.numbers[name] = number{n, c.now().Add(capabilityLifetime)}
 }
 
-// pageSize returns the largest page of a list; false if it is unknown.
-func (c *capabilities) pageSize(list string) (size int, known bool) {
+// number returns a capability; false if it is unknown.
+func (c *capabilities) number(name string) (n int, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := c.pageSizes[list]
-	return p.size, c.now().Before(p.until)
+	found := c.numbers[name]
+	return found.n, c.now().Before(found.until)
 }
 
 // maxUsers is the maximum number of users with capabilities.
@@ -109,3 +108,9 @@ func (u userCapabilities) of(user identity.Key) *capabilities {
 func rejects(endpoint, expand string) string { return "rejects " + endpoint + " " + expand }
 func responds(endpoint string) string        { return "responds " + endpoint }
 func notProvided(endpoint string) string     { return "not provided " + endpoint }
+
+// Names of capabilities that are numbers: the largest page of a list, and the number of users in the tenant.
+
+func largestPage(list string) string { return "largest page " + list }
+
+const usersInTenant = "users in the tenant"

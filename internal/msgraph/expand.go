@@ -81,7 +81,7 @@ func (o *Operation) expandingPage(endpoint string, wanted []string, top int, add
 		for _, rejected := range r.rejected {
 			switch {
 			case rejected.expand == r.options.expand:
-				o.capabilities.recordPageSize(endpoint, r.options.top)
+				o.capabilities.recordNumber(largestPage(endpoint), r.options.top)
 			case rejected.namesExpand:
 				o.capabilities.record(rejects(endpoint, rejected.expand))
 			default:
@@ -97,7 +97,7 @@ const largestTop = 1_000
 
 // LargestPage returns the largest page size to request from a list without a documented limit.
 func (o *Operation) LargestPage(list string) int {
-	if size, known := o.capabilities.pageSize(list); known {
+	if size, known := o.capabilities.number(largestPage(list)); known {
 		return size
 	}
 	return largestTop

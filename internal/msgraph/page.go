@@ -168,7 +168,7 @@ func page[T any](b *Batch, q upstream.Query, r *read, of func(*decode.Decoder) (
 			err = unreadable(r.endpoint, p.Unusable) // no element is readable
 		}
 		if rows := len(p.Items) + p.LeftOut; err == nil && p.Next != "" && rows < r.options.top && r.options.top > maxCloudLicensingTop && rows > 0 {
-			b.operation.capabilities.recordPageSize(r.endpoint, max(rows, maxCloudLicensingTop)) // $top is capped
+			b.operation.capabilities.recordNumber(largestPage(r.endpoint), max(rows, maxCloudLicensingTop)) // $top is capped
 		}
 		if err == nil && p.Next != "" {
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {

@@ -122,8 +122,74 @@ func (b *Batch) usersByID(ids []string, ask upstream.Ask, found func(id string, 
 		return
 	}
 	byIDs(b, "user", ids, ask.Properties, func(ids []string, found func(string, *licensing.User, error)) {
-		b.usersWhere("id", ids, ask.Properties, func(user *licensing.User) string { return user.ID }, found)
+		if b.scans(len(ids)) {
+			b.scanUsers(ids, ask.Properties, found)
+			return
+		}
+		b.usersWithID(ids, ask.Properties, found)
 	}, found)
+}
+
+func (b *Batch) usersWithID(ids, properties []string, found func(string, *licensing.User, error)) {
+	b.usersWhere("id", ids, properties, func(user *licensing.User) string { return user.ID }, found)
+}
+
+// minScan is the number of users from which a scan is tried if the number of all users is unknown.
+const minScan = 3 * batchParts * inValues
+
+// scans reports whether to try a scan of all users to read that many.
+func (b *Batch) scans(users int) bool {
+	if total, known := b.operation.capabilities.number(usersInTenant); known {
+		return worthScanning(total, users)
+	}
+	return users >= minScan
+}
+
+// worthScanning reports whether a scan of all users takes no more requests than the batches of reads by ID. Each of the
+// up to 20 reads in a batch counts for throttling.
+func worthScanning(total, users int) bool {
+	return pages(total, maxDirectoryTop) <= pages(users, batchParts*inValues)
+}
+
+// pages returns the number of pages of a size.
+func pages(elements, size int) int { return (elements + size - 1) / size }
+
+// scanUsers adds a read of all users, to find those with the IDs. The first page has the number of users: if there are
+// too many, the rest is read by ID, and so are users that the scan did not find.
+func (b *Batch) scanUsers(ids, properties []string, found func(string, *licensing.User, error)) {
+	missing := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		missing[id] = true
+	}
+	var p upstream.Page[*licensing.User]
+	r := get(usersEndpoint, at("/users", "$count", "true", "$select", selected(properties), "$top", strconv.Itoa(maxDirectoryTop)))
+	r.header = advanced
+	r.decode = func(d *decode.Decoder) (err error) { p, err = readPage(d, userType.Read); return err }
+	r.next = func() string { return p.Next }
+	few := false
+	r.done = func(err error) {
+		if err == nil {
+			for _, user := range p.Items {
+				if missing[user.ID] {
+					delete(missing, user.ID)
+					found(user.ID, user, nil)
+				}
+			}
+			if p.Count != nil { // on the first page
+				b.operation.capabilities.recordNumber(usersInTenant, *p.Count)
+				few = worthScanning(*p.Count, len(ids))
+			}
+			err = r.walk.read(r.endpoint, p.IDs)
+		}
+		if err == nil && few && p.Next != "" && len(missing) > 0 {
+			return
+		}
+		r.next = nil
+		if len(missing) > 0 {
+			b.usersWithID(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !missing[id] }), properties, found)
+		}
+	}
+	b.add(r)
 }
 
 // usersByPrincipalName adds reads of users by user principal name. Permission: User.Read.All.
