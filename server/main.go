@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"licensegraph/internal/config"
 	"licensegraph/internal/embedded"
 	"licensegraph/internal/licensing"
@@ -36,7 +38,7 @@ func main() {
 		report(os.Stderr, errors.New("ended by a second signal"))
 		os.Exit(1)
 	}()
-	setMemoryLimit = debug.SetMemoryLimit
+	memory = &runtimeMemory{limit: debug.SetMemoryLimit, container: memlimit.FromCgroup}
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	report(os.Stderr, err)
 	os.Exit(exitCode(err))
@@ -57,8 +59,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err != nil:
 		return err
 	}
-	limitMemory(cfg, getenv)
 	logger := logs.New(stderr, cfg.LogLevel, cfg.LogFormat)
+	memory.set(ctx, cfg, getenv, logger)
 
 	if err := readProductNames(cfg.ProductNames); err != nil {
 		return err
@@ -97,20 +99,6 @@ func readProductNames(file string) error {
 		return &config.SetupError{Err: fmt.Errorf("--product-names: %w", err)}
 	}
 	return nil
-}
-
-// setMemoryLimit does nothing in tests, which share their process.
-var setMemoryLimit = func(int64) int64 { return 0 }
-
-// otherMemory is the estimated memory of the gateway besides responses, in bytes.
-const otherMemory = 128 << 20
-
-// limitMemory sets the Go memory limit, so that garbage of encoded responses does not double the memory. GOMEMLIMIT
-// takes precedence. The limit does not apply to the embedded tenant, whose memory depends on its users.
-func limitMemory(cfg *config.Config, getenv func(string) string) {
-	if getenv("GOMEMLIMIT") == "" && !cfg.ServesEmbedded() {
-		setMemoryLimit(cfg.MaxAnswersBytes + otherMemory)
-	}
 }
 
 // exitCode returns 0 after a regular end, 2 for a [config.SetupError], and 1 otherwise.

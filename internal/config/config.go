@@ -95,7 +95,7 @@ type Config struct {
 	MaxStreams         int           `name:"max-streams" group:"Limits of callers" default:"1000" help:"Open WebSockets and event streams in total."`
 	MaxSchedulingDelay time.Duration `name:"max-scheduling-delay" group:"Limits of callers" default:"1s" help:"Scheduling delay (how long runnable work waits for a CPU) from which new operations get 503 and Retry-After. More than 10s disables the limit."`
 	MaxOperations      int           `name:"max-operations" group:"Limits of callers" default:"512" help:"Concurrent operations in total. Further operations get 503 and Retry-After."`
-	MaxAnswersBytes    int64         `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Memory for all responses in progress, in bytes. A quarter is reserved for responses that require less than 4 MiB, so that large responses do not block small ones. The Go runtime's memory limit is derived from this value unless GOMEMLIMIT is set."`
+	MaxAnswersBytes    int64         `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Memory for all responses in progress, in bytes. A quarter is reserved for responses that require less than 4 MiB, so that large responses do not block small ones. The Go runtime's memory limit is derived from this value and is at most 90 % of the container's limit, unless GOMEMLIMIT is set."`
 	MaxConnections     int           `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections. Further connections wait."`
 
 	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"Minimum level of log records: debug, info, warn or error."`
