@@ -16,12 +16,12 @@ import (
 //go:embed catalog.tsv
 var catalogText string
 
-// names are the short name and the display name of a product or a service plan.
+// names are the short name and the display name of a product or a service plan. They are shared: do not modify.
 type names struct{ short, friendly string }
 
 // catalog maps the IDs of well-known products and service plans to their names.
 type catalog struct {
-	skus, plans map[GUID]names
+	skus, plans map[GUID]*names
 	planNames   map[string]bool // short names of service plans, in lower case
 }
 
@@ -31,17 +31,17 @@ var builtIn = sync.OnceValue(func() *catalog {
 	for line := range strings.Lines(catalogText) {
 		columns := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(columns) == 4 {
-			c.add(columns[0] == "plan", GUID(columns[1]), names{short: columns[2], friendly: columns[3]})
+			c.add(columns[0] == "plan", GUID(columns[1]), &names{short: columns[2], friendly: columns[3]})
 		}
 	}
 	return c
 })
 
 func newCatalog() *catalog {
-	return &catalog{skus: map[GUID]names{}, plans: map[GUID]names{}, planNames: map[string]bool{}}
+	return &catalog{skus: map[GUID]*names{}, plans: map[GUID]*names{}, planNames: map[string]bool{}}
 }
 
-func (c *catalog) add(plan bool, id GUID, n names) {
+func (c *catalog) add(plan bool, id GUID, n *names) {
 	if !plan {
 		c.skus[id] = n
 		return
@@ -52,21 +52,21 @@ func (c *catalog) add(plan bool, id GUID, n names) {
 // added are the names of the operator's file, which take precedence over the built-in names; nil without a file.
 var added atomic.Pointer[catalog]
 
-func skuNames(id GUID) (names, bool) {
-	return find(id, func(c *catalog) map[GUID]names { return c.skus })
+func skuNames(id GUID) *names {
+	return find(id, func(c *catalog) map[GUID]*names { return c.skus })
 }
-func planNames(id GUID) (names, bool) {
-	return find(id, func(c *catalog) map[GUID]names { return c.plans })
+func planNames(id GUID) *names {
+	return find(id, func(c *catalog) map[GUID]*names { return c.plans })
 }
 
-func find(id GUID, in func(*catalog) map[GUID]names) (names, bool) {
+// find returns the names with the ID; nil if the catalog does not have it.
+func find(id GUID, in func(*catalog) map[GUID]*names) *names {
 	if own := added.Load(); own != nil {
-		if known, ok := in(own)[id]; ok {
-			return known, true
+		if known := in(own)[id]; known != nil {
+			return known
 		}
 	}
-	known, ok := in(builtIn())[id]
-	return known, ok
+	return in(builtIn())[id]
 }
 
 // Columns of Microsoft's CSV file "Product names and service plan identifiers for licensing".
@@ -121,7 +121,7 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 			if !ok {
 				return 0, 0, fmt.Errorf("line %d: %s: invalid GUID", line, columns[0])
 			}
-			if n := (names{short: text(1), friendly: text(2)}); n.short != "" && n.friendly != "" {
+			if n := (&names{short: text(1), friendly: text(2)}); n.short != "" && n.friendly != "" {
 				c.add(kind == 1, id, n)
 			}
 		}
@@ -132,11 +132,12 @@ func AddNames(r io.Reader) (skus, plans int, err error) {
 
 // WellKnownSku returns the ID and the part number of a product in the catalog; false if the catalog does not have it.
 func WellKnownSku(id GUID) (*SubscribedSku, bool) {
-	known, ok := skuNames(id)
-	if !ok {
+	known := skuNames(id)
+	if known == nil {
 		return nil, false
 	}
-	return &SubscribedSku{SkuID: &id, SkuPartNumber: &known.short}, true
+	name := known.short
+	return &SubscribedSku{SkuID: &id, SkuPartNumber: &name}, true
 }
 
 // ProductName returns the display name of the product; nil if the catalog does not have it.
@@ -154,28 +155,29 @@ func (s *LicensedService) DisplayName() *string { return friendly(&s.PlanID, pla
 // WellKnownServicePlan returns the ID and the name of a service plan in the catalog; false if the catalog does not have
 // it.
 func WellKnownServicePlan(id GUID) (*ServicePlan, bool) {
-	known, ok := planNames(id)
-	if !ok {
+	known := planNames(id)
+	if known == nil {
 		return nil, false
 	}
-	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &known.short}, true
+	name := known.short
+	return &ServicePlan{ServicePlanID: &id, ServicePlanName: &name}, true
 }
 
 // IsWellKnownPlan reports whether the catalog has a service plan with the ID or the short name, ignoring case.
 func IsWellKnownPlan(name string) bool {
 	name = strings.ToLower(name)
-	if _, ok := planNames(GUID(name)); ok {
+	if planNames(GUID(name)) != nil {
 		return true
 	}
 	own := added.Load()
 	return own != nil && own.planNames[name] || builtIn().planNames[name]
 }
 
-func friendly(id *GUID, of func(GUID) (names, bool)) *string {
+func friendly(id *GUID, of func(GUID) *names) *string {
 	if id == nil {
 		return nil
 	}
-	if known, ok := of(*id); ok {
+	if known := of(*id); known != nil {
 		return &known.friendly
 	}
 	return nil

@@ -268,8 +268,9 @@ func TestCatalogMatchesMicrosoft(t *testing.T) {
 		listed[1][plan] = append(listed[1][plan], names{short: row[4], friendly: row[5]})
 	}
 	shouted := func(n names) bool { return n.friendly == strings.ToUpper(n.friendly) || n.friendly == n.short }
-	for kind, known := range []map[GUID]names{builtIn().skus, builtIn().plans} {
+	for kind, known := range []map[GUID]*names{builtIn().skus, builtIn().plans} {
 		for id, known := range known {
+			known := *known
 			if !slices.Contains(listed[kind][id], known) {
 				t.Errorf("%s is %v, want one of %v", id, known, listed[kind][id])
 			}
