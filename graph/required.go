@@ -15,19 +15,36 @@ import (
 // $select.
 type required map[string][]string
 
-// upstreamProperties are the properties and relations of Microsoft Graph's types: the JSON names of the Go types.
-var upstreamProperties = map[string][]string{
-	"User":            jsonNames(licensing.User{}),
-	"Group":           jsonNames(licensing.Group{}),
-	"Device":          jsonNames(licensing.Device{}),
-	"LicenseDetails":  jsonNames(licensing.LicenseDetails{}),
-	"Allotment":       jsonNames(licensing.Allotment{}),
-	"Assignment":      append(jsonNames(licensing.Assignment{}), "assignedTo", "allotment"),
-	"WaitingMember":   append(jsonNames(licensing.WaitingMember{}), "assignedTo", "allotment"),
-	"AssignmentError": append(jsonNames(licensing.AssignmentError{}), "assignedTo", "usageRight"),
-	"UsageRight":      append(jsonNames(licensing.UsageRight{}), "assignments", "allotments"),
-	"SubscribedSku":   jsonNames(licensing.SubscribedSku{}),
+// readTypes has the Go types of the types that are read with $select.
+var readTypes = map[string]any{
+	"User":            licensing.User{},
+	"Group":           licensing.Group{},
+	"Device":          licensing.Device{},
+	"LicenseDetails":  licensing.LicenseDetails{},
+	"Allotment":       licensing.Allotment{},
+	"Assignment":      licensing.Assignment{},
+	"WaitingMember":   licensing.WaitingMember{},
+	"AssignmentError": licensing.AssignmentError{},
+	"UsageRight":      licensing.UsageRight{},
+	"SubscribedSku":   licensing.SubscribedSku{},
 }
+
+// expandable has the relations of these types that can be expanded.
+var expandable = map[string][]string{
+	"Assignment":      {"assignedTo", "allotment"},
+	"WaitingMember":   {"assignedTo", "allotment"},
+	"AssignmentError": {"assignedTo", "usageRight"},
+	"UsageRight":      {"assignments", "allotments"},
+}
+
+// upstreamProperties are the properties of these types, by the JSON names of the Go types, and the relations.
+var upstreamProperties = func() map[string][]string {
+	properties := map[string][]string{}
+	for name, value := range readTypes {
+		properties[name] = append(jsonNames(value), expandable[name]...)
+	}
+	return properties
+}()
 
 // requiredBy returns the required properties of an operation.
 func requiredBy(op *graphql.OperationContext) required {
