@@ -463,7 +463,7 @@ func TestEdgeCosts(t *testing.T) {
 					t.Fatalf("%d parents, want %d: %.1000s", got, parents, r.raw)
 				}
 				if estimate, got := upstream.of(t, text, nil), requestsOf(r); got > estimate {
-					t.Errorf("%d parents: took %d, estimate %d", parents, got, estimate)
+					t.Errorf("%d parents: took %d requests, @upstream announces %d", parents, got, estimate)
 				}
 				shown = shown || shows(r, field)
 				var rounds []int
@@ -727,7 +727,7 @@ func TestEveryEdgeHasItsCost(t *testing.T) {
 		t.Errorf("%d fields with resolvers: the test covers nothing", len(want))
 	}
 	if diff := difference(want, have); diff != "" {
-		t.Errorf("(-resolvers +rows):\n%s", diff)
+		t.Errorf("edgeCosts (-resolvers +rows):\n%s", diff)
 	}
 }
 
