@@ -1,9 +1,14 @@
 package msgraph
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -38,5 +43,44 @@ func TestCoverageOfEndpoints(t *testing.T) {
 	}
 	if len(listed) < 50 {
 		t.Errorf("%d endpoints in the list", len(listed))
+	}
+}
+
+// TestEveryEndpointHasItsPermission tests that permissions has each constant that is named as an endpoint: the error of
+// a 403 has the permission.
+func TestEveryEndpointHasItsPermission(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || !strings.HasSuffix(spec.Names[0].Name, "Endpoint") {
+				return true
+			}
+			literal, ok := spec.Values[0].(*ast.BasicLit)
+			if !ok {
+				return true
+			}
+			endpoint, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checked++
+			if permissions[endpoint] == "" && endpoint != batchEndpoint && endpoint != tokenEndpoint {
+				t.Errorf("%s has no permission in errors.go", endpoint)
+			}
+			return true
+		})
+	}
+	if checked < 25 {
+		t.Errorf("%d endpoints: the test covers nothing", checked)
 	}
 }
