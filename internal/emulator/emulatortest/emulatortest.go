@@ -23,6 +23,7 @@ func StartTLS(t emulator.TB, opts emulator.Options) *emulator.Server {
 
 // checked makes an emulator that is checked until it has ended.
 func checked(t emulator.TB, opts emulator.Options) *emulator.Emulator {
+	contract.Endpoints() // an unreadable contract panics here: during an answer, net/http would hide it
 	e, wrong := emulator.New(opts), &contract.Complaints{}
 	e.Observe(wrong.Check)
 	t.Cleanup(func() {
