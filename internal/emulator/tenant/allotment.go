@@ -11,35 +11,33 @@ import (
 // Allotment is a pool of units of one product.
 type Allotment struct {
 	ID            string
-	At            int // place in Allotments
+	At            int // index into Tenant.allotments
 	Sku           Sku
 	AssignableTo  Kinds
-	External      string // identifier at a service outside the directory, or ""
+	External      string // identifier in a service outside the directory, or ""
 	Subscriptions []Subscription
 
 	owned    int
-	grace    int // units beyond the owned ones that stay until they are given back
-	consumed int // each holder counts once, however many assignments lead here
+	grace    int // units beyond owned that remain until they are returned
+	consumed int // counts each assignee once, regardless of the number of assignments
 	waiting  []place
-	left     int // of waiting, those that are void
-	number   int // of the last place in the queue
+	left     int // number of void places in waiting
+	number   int // number of the last place in the queue
 	drawn    ledger
 }
 
-// maxAllotments is the length of a poolSet.
+// maxAllotments is the capacity of a poolSet.
 const maxAllotments = 64
 
-// poolSet has a bit for each allotment.
+// poolSet is a bit set of allotments.
 type poolSet uint64
 
-// Kinds are the kinds of holder that can be assigned units, with a bit for
-// each.
+// Kinds is a bit set of the kinds of objects that units can be assigned to.
 type Kinds uint8
 
-// Has says whether units can be assigned to a holder of a kind.
+// Has reports whether units can be assigned to an object of the kind.
 func (k Kinds) Has(kind Kind) bool { return k>>kind&1 == 1 }
 
-// kinds joins kinds.
 func kinds(list ...Kind) Kinds {
 	var k Kinds
 	for _, kind := range list {
@@ -53,30 +51,30 @@ type Subscription struct {
 	ID            string    `json:"id"`
 	State         Lifecycle `json:"state"`
 	Trial         bool      `json:"trial,omitempty"`
-	Start         time.Time `json:"startDate"`         // a day
-	NextLifecycle time.Time `json:"nextLifecycleDate"` // the day on which State changes next
-	Renews        bool      `json:"renews,omitempty"`  // on that day, for a year, while it is active
+	Start         time.Time `json:"startDate"`         // date
+	NextLifecycle time.Time `json:"nextLifecycleDate"` // date of the next change of State
+	Renews        bool      `json:"renews,omitempty"`  // renews on that day for a year, if active
 }
 
-// Lifecycle is the state of a purchase, by "subscription resource type" of
-// microsoft.graph.cloudLicensing.
+// Lifecycle is the state of a subscription, see the "subscription resource
+// type" of microsoft.graph.cloudLicensing.
 type Lifecycle string
 
-// The states of a purchase, from best to worst.
+// The states of a subscription, from best to worst.
 const (
 	Active    Lifecycle = "active"
-	Warning   Lifecycle = "warning"   // expired, in grace: works, but has no enabled unit
-	Suspended Lifecycle = "suspended" // grace is over: assigned, but nobody can use it
+	Warning   Lifecycle = "warning"   // expired, in the grace period: usable, but without enabled units
+	Suspended Lifecycle = "suspended" // after the grace period: assigned, but not usable
 	LockedOut Lifecycle = "lockedOut"
 	Lapsed    Lifecycle = "deleted"
 )
 
 var lifecycles = []Lifecycle{Active, Warning, Suspended, LockedOut, Lapsed}
 
-// KnownLifecycle says whether a state is one of those.
+// KnownLifecycle reports whether state is one of these.
 func KnownLifecycle(state Lifecycle) bool { return slices.Contains(lifecycles, state) }
 
-// Lifecycle is the best state of the purchases behind a.
+// Lifecycle returns the best state of the subscriptions behind a.
 func (a *Allotment) Lifecycle() Lifecycle {
 	best := len(lifecycles) - 1
 	for _, s := range a.Subscriptions {
@@ -85,31 +83,31 @@ func (a *Allotment) Lifecycle() Lifecycle {
 	return lifecycles[best]
 }
 
-// works says whether what is assigned from a can be used, and assigned.
+// works reports whether units of a can be assigned and used.
 func (a *Allotment) works() bool {
 	state := a.Lifecycle()
 	return state == Active || state == Warning
 }
 
-// Allotted is how many units the allotment has.
+// Allotted returns the number of units in the allotment.
 func (a *Allotment) Allotted() int { return a.owned }
 
-// Consumed is how many units are in use.
+// Consumed returns the number of units in use.
 func (a *Allotment) Consumed() int { return a.consumed }
 
-// Free is how many units can be assigned.
+// Free returns the number of units that can be assigned.
 func (a *Allotment) Free() int { return max(0, a.owned+a.grace-a.consumed) }
 
-// MaxUnits is how many units one allotment can have.
+// MaxUnits is the largest number of units in one allotment.
 const MaxUnits = 10_000_000
 
-// unlimited is the units of an allotment until the tenant is built.
+// unlimited is the number of units in an allotment while the tenant is built.
 const unlimited = math.MaxInt32
 
-// Allotments lists the pools. They do not come and go.
+// Allotments returns all allotments. The list never changes.
 func (t *Tenant) Allotments() []*Allotment { return t.allotments }
 
-// Allotment finds one by its id, exactly as it is written.
+// Allotment returns the allotment with the ID, which is case-sensitive.
 func (t *Tenant) Allotment(id string) *Allotment {
 	i := slices.IndexFunc(t.allotments, func(a *Allotment) bool { return a.ID == id })
 	if i < 0 {
@@ -118,7 +116,7 @@ func (t *Tenant) Allotment(id string) *Allotment {
 	return t.allotments[i]
 }
 
-// Pools lists the allotments of a product.
+// Pools returns the allotments of a product.
 func (t *Tenant) Pools(s Sku) []*Allotment {
 	var list []*Allotment
 	for _, i := range t.pools[s] {
@@ -127,8 +125,8 @@ func (t *Tenant) Pools(s Sku) []*Allotment {
 	return list
 }
 
-// Units counts the units of a product by what can be done with them, over all
-// its pools, and those in use.
+// Units returns the units of a product in all its allotments, by state, and
+// the number of units in use.
 func (t *Tenant) Units(s Sku) (byState map[Lifecycle]int, consumed int) {
 	byState = map[Lifecycle]int{}
 	for _, a := range t.Pools(s) {
@@ -141,7 +139,7 @@ func (t *Tenant) Units(s Sku) (byState map[Lifecycle]int, consumed int) {
 	return byState, consumed
 }
 
-// Lifecycle is the best state of the purchases of a product.
+// Lifecycle returns the best state of the subscriptions of a product.
 func (t *Tenant) Lifecycle(s Sku) Lifecycle {
 	best := len(lifecycles) - 1
 	for _, a := range t.Pools(s) {
@@ -150,8 +148,8 @@ func (t *Tenant) Lifecycle(s Sku) Lifecycle {
 	return lifecycles[best]
 }
 
-// WaitingMember is a place in the queue for the units of an allotment: first
-// come, first served.
+// WaitingMember is a place in the queue for the units of an allotment. The
+// queue is first in, first out.
 type WaitingMember struct {
 	Allotment *Allotment
 	Who       Ref
@@ -159,15 +157,15 @@ type WaitingMember struct {
 	person    int32
 }
 
-// place is one in a queue. It is void once its person has left the queue, also
-// if the person came back since.
+// place is a place in a queue. It becomes void when its user leaves the queue,
+// even if the user joins again later.
 type place struct {
 	person int32
-	number int // grows along the queue
+	number int // increases along the queue
 	since  time.Time
 }
 
-// queuing is a person in the queue of an allotment.
+// queuing is the key of a user in the queue of an allotment.
 type queuing struct {
 	person int32
 	pool   int
@@ -177,12 +175,12 @@ func (t *Tenant) void(a *Allotment, p place) bool {
 	return t.queued[queuing{p.person, a.At}].number != p.number
 }
 
-// WaitingID is the id of a place in a queue.
+// WaitingID returns the ID of a place in a queue.
 func (t *Tenant) WaitingID(w WaitingMember) string {
 	return t.ids.id(waitingTopic, uint32(w.person), uint32(w.Allotment.At))
 }
 
-// WaitingMember finds a place in a queue by its id, exactly as it is written.
+// WaitingMember returns the place with the ID, which is case-sensitive.
 func (t *Tenant) WaitingMember(id string) (WaitingMember, bool) {
 	i, pool, ok := t.ids.opens(waitingTopic, id)
 	if !ok {
@@ -195,11 +193,11 @@ func (t *Tenant) WaitingMember(id string) (WaitingMember, bool) {
 	return WaitingMember{t.allotments[pool], t.refOf(p.person), p.since, p.person}, true
 }
 
-// WaitingCount is how many wait for a unit of a.
+// WaitingCount returns the number of users in the queue of a.
 func (a *Allotment) WaitingCount() int { return len(a.waiting) - a.left }
 
-// Waiting runs over the queue of an allotment after a place, -1 for all, the
-// longest waiting first, with their places.
+// Waiting iterates over the queue of an allotment after a position (-1 for
+// all), longest wait first.
 func (t *Tenant) Waiting(a *Allotment, after int) iter.Seq2[int, WaitingMember] {
 	return func(yield func(int, WaitingMember) bool) {
 		from := sort.Search(len(a.waiting), func(i int) bool { return a.waiting[i].number > after })
@@ -211,7 +209,7 @@ func (t *Tenant) Waiting(a *Allotment, after int) iter.Seq2[int, WaitingMember] 
 	}
 }
 
-// WaitsOf lists the queues in which a holder is, at most one place in each.
+// WaitsOf returns the places of an assignee in queues, at most one in each.
 func (t *Tenant) WaitsOf(h Ref) []WaitingMember {
 	i := t.person(h)
 	var list []WaitingMember
@@ -223,7 +221,7 @@ func (t *Tenant) WaitsOf(h Ref) []WaitingMember {
 	return list
 }
 
-// enqueue puts a person at the end of a queue. It writes.
+// enqueue appends a user to a queue. It writes.
 func (t *Tenant) enqueue(a *Allotment, i int32, now time.Time) {
 	a.number++
 	p := place{i, a.number, now}
@@ -232,7 +230,7 @@ func (t *Tenant) enqueue(a *Allotment, i int32, now time.Time) {
 	t.people[i].waits |= 1 << a.At
 }
 
-// leave takes a person out of a queue. It writes.
+// leave removes a user from a queue. It writes.
 func (t *Tenant) leave(a *Allotment, i int32) {
 	delete(t.queued, queuing{i, a.At})
 	t.people[i].waits &^= 1 << a.At
@@ -242,8 +240,9 @@ func (t *Tenant) leave(a *Allotment, i int32) {
 	}
 }
 
-// first is who waits longest for a unit of a and can take one: who is busy keeps
-// the place and is passed over. It writes: what is void in front is gone then.
+// first returns the first user in the queue of a that can take a unit. It
+// skips busy users, which keep their places. It writes: it removes the void
+// places at the front.
 func (t *Tenant) first(a *Allotment) (int32, bool) {
 	for ; len(a.waiting) > 0 && t.void(a, a.waiting[0]); a.waiting = a.waiting[1:] {
 		a.left--

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// Assign makes an assignment from an allotment. It writes.
+// Assign creates an assignment from an allotment. It writes.
 func (t *Tenant) Assign(pool *Allotment, to Ref, off PlanSet, w When) (*Assignment, *Refusal) {
 	if r := t.refuseNew(pool, to, off); r != nil {
 		return nil, r
@@ -16,7 +16,7 @@ func (t *Tenant) Assign(pool *Allotment, to Ref, off PlanSet, w When) (*Assignme
 	return a, nil
 }
 
-// Change replaces the plans that an assignment has off. It writes.
+// Change replaces the disabled plans of an assignment. It writes.
 func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 	if r := t.refuseChange(a, off); r != nil {
 		return r
@@ -27,22 +27,22 @@ func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 	return nil
 }
 
-// Unassign takes an assignment away. It writes.
+// Unassign deletes an assignment. It writes.
 func (t *Tenant) Unassign(a *Assignment, w When) {
 	t.unfile(a)
 	t.spread([]*Assignment{a}, w)
 	t.noteLicenses(a.To)
 }
 
-// noteLicenses tells that what a group gives has changed. Of people settle
-// tells.
+// noteLicenses records a change of the licenses of a group in the journal. The
+// settle method does this for users.
 func (t *Tenant) noteLicenses(of Ref) {
 	if of.Kind == GroupKind {
 		t.journal.add(Change{Of: of, What: LicensesChanged})
 	}
 }
 
-// refuseNew says why there cannot be such an assignment.
+// refuseNew returns the reason to refuse a new assignment, or nil.
 func (t *Tenant) refuseNew(pool *Allotment, to Ref, off PlanSet) *Refusal {
 	if !pool.AssignableTo.Has(to.Kind) {
 		return refuse(InvalidAssignee, "assignedTo", "Units of this allotment cannot be assigned to a %s.", to.Kind)
@@ -58,7 +58,7 @@ func (t *Tenant) refuseNew(pool *Allotment, to Ref, off PlanSet) *Refusal {
 		return none
 	}
 	if to.Kind == GroupKind {
-		return nil // Members wait until there is a unit.
+		return nil // Members wait for a unit.
 	}
 	i := t.person(to)
 	held := units(t.people[i].rows)
@@ -73,7 +73,7 @@ func (t *Tenant) refuseNew(pool *Allotment, to Ref, off PlanSet) *Refusal {
 	return nil
 }
 
-// refuseChange says why an assignment cannot have these plans off.
+// refuseChange returns the reason to refuse these disabled plans, or nil.
 func (t *Tenant) refuseChange(a *Assignment, off PlanSet) *Refusal {
 	if a.To.Kind != User || !a.Pool.works() {
 		return nil
@@ -81,9 +81,9 @@ func (t *Tenant) refuseChange(a *Assignment, off PlanSet) *Refusal {
 	return t.refuseRow(a.To.At, row{from: a, sku: a.Sku(), group: direct, pool: uint8(a.Pool.At), off: off}, ^poolSet(0))
 }
 
-// refuseRow says why the service refuses such a license of somebody's own at
-// once. A plan that another one needs may still come; until then there is an
-// assignment error.
+// refuseRow returns the reason for which the service refuses a direct license
+// immediately, or nil. A missing required plan is not a reason: it causes an
+// assignment error until the plan is assigned.
 func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
 	if t.people[i].Text("usageLocation") == "" {
 		return refuse(InvalidLocation, "", "The user has no usage location.")
@@ -101,7 +101,7 @@ func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
 	return nil
 }
 
-// violation checks a license that somebody is to have beside others.
+// violation checks a new license of a user against the user's other licenses.
 func (t *Tenant) violation(i int32, r *row, others []row, held poolSet) {
 	itself := -1
 	if r.from != nil {
@@ -111,19 +111,19 @@ func (t *Tenant) violation(i int32, r *row, others []row, held poolSet) {
 	t.check(i, r, itself, others, held)
 }
 
-// LicenseChange is what assignLicense asks for.
+// LicenseChange is the body of an assignLicense request.
 type LicenseChange struct {
 	Add    []Licensed
 	Remove []Sku
 }
 
-// assignedOf lists the assignments of a product to a holder itself.
+// assignedOf returns the direct assignments of a product to an assignee.
 func (t *Tenant) assignedOf(h Ref, s Sku) []*Assignment {
 	return slices.DeleteFunc(slices.Clone(*t.assigned(h)), func(a *Assignment) bool { return a.Sku() != s })
 }
 
-// AssignUserLicense changes the licenses of a person's own: everything that is
-// asked for, or nothing. It writes.
+// AssignUserLicense changes the direct licenses of a user: all of them, or
+// none if it fails. It writes.
 func (t *Tenant) AssignUserLicense(i int32, change LicenseChange, w When) *Refusal {
 	pools, r := t.refuseLicenses(i, change)
 	if r != nil {
@@ -133,8 +133,8 @@ func (t *Tenant) AssignUserLicense(i int32, change LicenseChange, w When) *Refus
 	return nil
 }
 
-// refuseLicenses says why a person cannot have these licenses. Else it finds a
-// pool with a free unit for each that is new.
+// refuseLicenses returns the reason to refuse the licenses. Without one, it
+// returns an allotment with a free unit for each new license.
 func (t *Tenant) refuseLicenses(i int32, change LicenseChange) ([]*Allotment, *Refusal) {
 	p := &t.people[i]
 	me := Ref{User, i}
@@ -161,7 +161,7 @@ func (t *Tenant) refuseLicenses(i int32, change LicenseChange) ([]*Allotment, *R
 			rows = append(rows, r)
 		}
 	}
-	for _, add := range change.Add { // Those of one call help each other.
+	for _, add := range change.Add { // Licenses in the same request can depend on each other.
 		rows = append(rows, row{sku: add.Sku, group: direct, off: add.Off, state: InForce})
 	}
 	held := units(p.rows)
@@ -183,7 +183,7 @@ func (t *Tenant) refuseLicenses(i int32, change LicenseChange) ([]*Allotment, *R
 			return nil, t.refuseByDirectory(&r)
 		}
 	}
-	// What stays must not lose a plan that it needs.
+	// Removed licenses must not leave another license without a required plan.
 	for j := range rows {
 		r := rows[j]
 		if r.from == nil || r.group != direct || r.cause != NoCause || !r.state.usable() {
@@ -196,8 +196,8 @@ func (t *Tenant) refuseLicenses(i int32, change LicenseChange) ([]*Allotment, *R
 	return pools, nil
 }
 
-// refuseByDirectory is what the directory says of a license that somebody cannot
-// have, whatever is added or removed: a sentence alone tells the reasons apart.
+// refuseByDirectory returns the refusal of a license in the format of the
+// directory. Only the message distinguishes the reasons.
 func (t *Tenant) refuseByDirectory(r *row) *Refusal {
 	plan, other := t.ruledIDs[r.plan], ""
 	switch r.cause {
@@ -218,11 +218,11 @@ func (t *Tenant) refuseByDirectory(r *row) *Refusal {
 	}
 }
 
-// takes says whether new units of a can go to such an assignee.
+// takes reports whether new units of a can be assigned to this kind.
 func (a *Allotment) takes(kind Kind) bool { return a.works() && a.AssignableTo.Has(kind) }
 
-// AssignGroupLicense changes the licenses that a group gives. What comes of it
-// for the members, their states tell. It writes.
+// AssignGroupLicense changes the licenses of a group. The results for the
+// members are in their license states. It writes.
 func (t *Tenant) AssignGroupLicense(group int32, change LicenseChange, w When) *Refusal {
 	h := Ref{GroupKind, group}
 	for _, s := range change.Remove {
@@ -246,8 +246,9 @@ func (t *Tenant) AssignGroupLicense(group int32, change LicenseChange, w When) *
 	return nil
 }
 
-// changeLicenses does what assignLicense asks for: it deletes all assignments
-// of a product, or updates all there are, or makes one from the given pool.
+// changeLicenses applies an assignLicense request: for each product, it
+// deletes all assignments, updates all existing ones, or creates one from the
+// given allotment.
 func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment, w When) {
 	var changed []*Assignment
 	for _, s := range change.Remove {
@@ -274,14 +275,14 @@ func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment,
 	}
 }
 
-// Reprocess tries again what failed for a person or a device, or for the members of a
-// group, after the delay. It writes.
+// Reprocess retries failed licenses of a user or device, or of the members of
+// a group after the delay. It writes.
 func (t *Tenant) Reprocess(h Ref, w When) {
 	var people []int32
 	if h.Kind == GroupKind {
 		g := t.groups[h.At]
 		if len(g.assigned) == 0 {
-			return // It gives nothing.
+			return // The group assigns no license.
 		}
 		people = slices.Collect(g.members.after(-1))
 		e := effect{since: w.Now, due: w.Now.Add(max(w.Delay, 1)), group: int(h.At)}

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// directoryRoles is how many roles there are, see [Person.Role]. A small tenant has the
-// first of them alone.
+// directoryRoles is the number of directory roles, see [Person.Role]. A small
+// tenant has only the first.
 const (
 	directoryRoles = 10
 	commonRoles    = 7
-	enoughForRoles = 50 // people
+	enoughForRoles = 50 // users
 )
 
-// trialDays is how long a trial has been running.
+// trialDays is the age of the trial subscription.
 const trialDays = 24
 
-// empty is a tenant with nothing in it.
+// empty returns a tenant without objects.
 func empty(seed uint64, c *catalog) *Tenant {
 	d := Dice(seed)
 	return &Tenant{
@@ -42,9 +42,9 @@ func empty(seed uint64, c *catalog) *Tenant {
 	}
 }
 
-// New makes a tenant of so many people from a seed: the same from the same.
-// What each person was meant to have is dealt out by roles; what takes effect
-// follows from the rules.
+// New generates a tenant with the given number of users from a seed. The same
+// arguments give the same tenant. The roles determine the intended licenses of
+// each user; the licensing rules determine which take effect.
 func New(seed uint64, users int) *Tenant {
 	t := empty(seed, defaultCatalog())
 	t.reference = time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, t.dice.Pick("reference", 0, 150))
@@ -67,12 +67,12 @@ func New(seed uint64, users int) *Tenant {
 			since := time.Unix(r.updated, int64(t.dice.Pick("waiting ticks", int(i), 10_000_000))*100)
 			late = append(late, latecomer{i, since, r})
 		}
-		t.judge(i, rows, ^poolSet(0)) // There is enough for all, so far.
+		t.judge(i, rows, ^poolSet(0)) // There are enough units so far.
 		t.commit(i, rows, t.reference)
 	}
 	t.hireAgent()
 	t.buyUnits()
-	// Then came those for whom there was no unit left.
+	// The rest come after the units are used up.
 	slices.SortFunc(late, func(a, b latecomer) int { return a.since.Compare(b.since) })
 	for _, l := range late {
 		rows := append(slices.Clone(t.people[l.i].rows), l.row)
@@ -96,9 +96,9 @@ func New(seed uint64, users int) *Tenant {
 	return t
 }
 
-// castRoles decides which role each person plays. Each hundred people hold
-// every role as often as roles says, in an order of the seed's own, and the
-// very first person is one with an error, so that the smallest tenant has one.
+// castRoles assigns a role to each user. In each hundred users, every role
+// occurs as often as roles specifies, in random order. The first user has a
+// role with an assignment error, so that the smallest tenant has one.
 func (t *Tenant) castRoles(users int) []*role {
 	var deck []*role
 	for i := range roles {
@@ -162,8 +162,9 @@ func (t *Tenant) makePeople(cast []*role) {
 	}
 }
 
-// hireAgent makes the last account that is a group's member and has a license, and
-// nothing else about it, that of an agent; in a small tenant there is none.
+// hireAgent turns the last account that is a member of a group and has a
+// license, but no other special property, into the account of an agent. A
+// small tenant has none.
 func (t *Tenant) hireAgent() {
 	if len(t.people) < 50 {
 		return
@@ -176,9 +177,9 @@ func (t *Tenant) hireAgent() {
 	}
 }
 
-// allotmentSpecs are the pools. Two products have two of them in use, Microsoft
-// 365 E5 has a reserve that nobody draws on, and the last pool has no product
-// of the directory behind it.
+// allotmentSpecs are the allotments. Two products have two allotments in use,
+// Microsoft 365 E5 has a reserve without assignments, and the last allotment
+// has no product in the directory.
 var allotmentSpecs = []struct {
 	sku          Sku
 	assignableTo Kinds
@@ -213,7 +214,8 @@ func (t *Tenant) makeAllotments() {
 	}
 }
 
-// purchases are those behind the pools of a product. They share them.
+// purchases returns the subscriptions of a product, which all its allotments
+// share.
 func (t *Tenant) purchases(s Sku) []Subscription {
 	made := func(number int, state Lifecycle, trial bool, start, next int) Subscription {
 		day := t.reference.Truncate(24 * time.Hour)
@@ -238,8 +240,8 @@ func (t *Tenant) purchases(s Sku) []Subscription {
 	return []Subscription{renewed(n)}
 }
 
-// buyUnits says how many units there are, now that it is known who holds them:
-// those, and some more unless the product is sold out.
+// buyUnits sets the number of units: the units in use, and some more unless
+// the product is sold out.
 func (t *Tenant) buyUnits() {
 	for s := range noSku {
 		_, consumed := t.Units(s)
@@ -259,8 +261,7 @@ func (t *Tenant) buyUnits() {
 	}
 }
 
-// makeGroups keeps, in a tenant too small for all of them, the groups that
-// someone needs.
+// makeGroups creates the groups. A small tenant has only the required ones.
 func (t *Tenant) makeGroups(cast []*role) {
 	needed := map[string]bool{}
 	for i, role := range cast {
@@ -293,7 +294,7 @@ func (t *Tenant) plansNamed(s Sku, names []string) PlanSet {
 	return set
 }
 
-// grant makes an assignment that everybody knows of.
+// grant creates an assignment that has already reached all members.
 func (t *Tenant) grant(pool *Allotment, to Ref, off PlanSet) *Assignment {
 	a := &Assignment{Pool: pool, To: to, Off: off}
 	a.spread()
@@ -301,7 +302,8 @@ func (t *Tenant) grant(pool *Allotment, to Ref, off PlanSet) *Assignment {
 	return a
 }
 
-// pool is the first allotment of a product, or the second if there is one.
+// pool returns the first allotment of a product, or the second if there is
+// one.
 func (t *Tenant) pool(s Sku, second bool) *Allotment {
 	if pools := t.pools[s]; second && len(pools) > 1 {
 		return t.allotments[pools[1]]
@@ -309,7 +311,7 @@ func (t *Tenant) pool(s Sku, second bool) *Allotment {
 	return t.allotments[t.pools[s][0]]
 }
 
-// via is the key of the group through which person i gets a grant.
+// via returns the key of the group that gives user i a grant.
 func (t *Tenant) via(i int, g grant) string {
 	if g.via == regional {
 		return "e3-" + cultures[t.people[i].culture].region
@@ -317,8 +319,8 @@ func (t *Tenant) via(i int, g grant) string {
 	return g.via
 }
 
-// deal gives person i what the role grants, in order, for judge to decide what
-// takes effect. Those through groups that came late are apart.
+// deal creates the rows of user i from the grants of the role, in order, for
+// judge. It returns the rows of late groups separately.
 func (t *Tenant) deal(i int32, r *role) (rows, late []row) {
 	p := &t.people[i]
 	for j, g := range r.grants {
@@ -363,7 +365,7 @@ func (t *Tenant) deal(i int32, r *role) (rows, late []row) {
 	return rows, late
 }
 
-// makeDevices gives two of three devices units of the pool for devices.
+// makeDevices assigns units of the device allotment to two of three devices.
 func (t *Tenant) makeDevices() {
 	pool := t.pool(noSku, false)
 	for i := range deviceCount {
@@ -388,8 +390,8 @@ func (t *Tenant) makeDevices() {
 	pool.owned = pool.consumed + 6
 }
 
-// makeMembers fills the groups that license nobody, and puts into some groups
-// what is no person.
+// makeMembers adds members to the groups without licenses, and adds objects
+// other than users to some groups.
 func (t *Tenant) makeMembers(users int) {
 	people := t.people[:users]
 	unlicensed := slices.IndexFunc(people, func(p Person) bool { return !p.guest && len(p.rows) == 0 })
@@ -422,19 +424,19 @@ func (t *Tenant) makeMembers(users int) {
 					t.joinGroup(g, int32(n))
 				}
 			}
-			if unlicensed >= 0 { // So that they have no product in common.
+			if unlicensed >= 0 { // So that the members have no product in common.
 				t.joinGroup(g, int32(unlicensed))
 			}
 		}
 	}
 }
 
-// teamSize is how many people there are in a large tenant for each team: a group
-// that licenses nobody.
+// teamSize is the number of users per team in a large tenant. A team is a
+// group without licenses.
 const teamSize = 1000
 
-// makeTeams adds, from two thousand people on, as many groups as such a tenant
-// would have, so that they fill pages.
+// makeTeams adds teams to tenants of two thousand users or more, so that lists
+// of groups have several pages.
 func (t *Tenant) makeTeams(users int) {
 	if users < 2*teamSize {
 		return

@@ -12,15 +12,15 @@ import (
 	"sync"
 )
 
-// PlanSet has a bit for each plan of one product, by its place there.
+// PlanSet is a bit set of the plans of one product, by index.
 type PlanSet [2]uint64
 
 const maxPlans = 128
 
-// Has says whether the plan at a place is in the set.
+// Has reports whether the set contains the plan with the index.
 func (s PlanSet) Has(at int) bool { return s[at/64]>>(at%64)&1 == 1 }
 
-// Add puts the plan at a place into the set.
+// Add adds the plan with the index to the set.
 func (s *PlanSet) Add(at int) { s[at/64] |= 1 << (at % 64) }
 
 func (s PlanSet) and(o PlanSet) PlanSet    { return PlanSet{s[0] & o[0], s[1] & o[1]} }
@@ -28,7 +28,7 @@ func (s PlanSet) or(o PlanSet) PlanSet     { return PlanSet{s[0] | o[0], s[1] | 
 func (s PlanSet) andNot(o PlanSet) PlanSet { return PlanSet{s[0] &^ o[0], s[1] &^ o[1]} }
 func (s PlanSet) empty() bool              { return s == PlanSet{} }
 
-// all runs over the places in the set.
+// all iterates over the indexes in the set.
 func (s PlanSet) all(yield func(int) bool) {
 	for half, word := range s {
 		for ; word != 0; word &= word - 1 {
@@ -41,22 +41,22 @@ func (s PlanSet) all(yield func(int) bool) {
 
 // Plan is a service plan of a product.
 type Plan struct {
-	ID          string // a GUID in lower case
+	ID          string // lower-case GUID
 	Name        string
-	TenantLevel bool // belongs to the tenant, not to a person
+	TenantLevel bool // for the tenant, not for a user
 
-	ruled int8 // number among the plans that rules are about, or -1
+	ruled int8 // number among the plans with rules, or -1
 }
 
-// Product is what can be bought. Of a pool that no product of the directory
-// backs, SkuID and SkuPartNumber are "".
+// Product is a product. SkuID and SkuPartNumber are "" for an allotment
+// without a product in the directory.
 type Product struct {
-	SkuID         string // a GUID in lower case
+	SkuID         string // lower-case GUID
 	SkuPartNumber string
 	Plans         []Plan
 
 	all   PlanSet
-	rules []ruledPlan // those of Plans that a rule is about
+	rules []ruledPlan // the plans with rules
 	names map[string]int
 	ids   map[string]int
 }
@@ -66,13 +66,13 @@ type ruledPlan struct {
 	mask ruledSet
 }
 
-// ruledSet has a bit for each plan that some rule is about. The same plan in
-// two products is the same bit.
+// ruledSet is a bit set of the plans with rules. A plan that is in two
+// products has one bit.
 type ruledSet uint64
 
 const maxRuled = 64
 
-// PlanNamed is the place of a plan in the product, or -1.
+// PlanNamed returns the index of a plan in the product, or -1.
 func (p *Product) PlanNamed(name string) int {
 	if at, ok := p.names[name]; ok {
 		return at
@@ -80,7 +80,7 @@ func (p *Product) PlanNamed(name string) int {
 	return -1
 }
 
-// PlanWithID is the place of a plan in the product, or -1.
+// PlanWithID returns the index of a plan in the product, or -1.
 func (p *Product) PlanWithID(id string) int {
 	if at, ok := p.ids[strings.ToLower(id)]; ok {
 		return at
@@ -88,7 +88,7 @@ func (p *Product) PlanWithID(id string) int {
 	return -1
 }
 
-// PlanIDs lists the ids of a set of plans, in the product's order.
+// PlanIDs returns the IDs of a set of plans, in the product's order.
 func (p *Product) PlanIDs(s PlanSet) []string {
 	ids := []string{}
 	for at := range s.all {
@@ -97,7 +97,7 @@ func (p *Product) PlanIDs(s PlanSet) []string {
 	return ids
 }
 
-// ruled is which plans that a rule is about are in the set.
+// ruled returns the plans with rules in the set.
 func (p *Product) ruled(s PlanSet) ruledSet {
 	var set ruledSet
 	for _, r := range p.rules {
@@ -108,7 +108,7 @@ func (p *Product) ruled(s PlanSet) ruledSet {
 	return set
 }
 
-// plans is the reverse of ruled.
+// plans is the inverse of ruled.
 func (p *Product) plans(set ruledSet) PlanSet {
 	var s PlanSet
 	for _, r := range p.rules {
@@ -119,30 +119,29 @@ func (p *Product) plans(set ruledSet) PlanSet {
 	return s
 }
 
-// Sku is a product's place in the catalog.
+// Sku is the index of a product in the catalog.
 type Sku uint8
 
 const maxProducts = 64
 
-// Rules are those that concern plans, by their names. Each of them is about
-// real dependencies and conflicts, or pretends such where no public page lists
-// them; the mechanism is real. See Microsoft Learn, "Resolve group license
-// assignment problems".
+// Rules are the rules about plans, by plan name. They describe real
+// dependencies and conflicts, or invented ones where no public page lists
+// them. See Microsoft Learn, "Resolve group license assignment problems".
 type Rules struct {
-	// Requires names, for a plan, the plans of which its holder must have one.
-	// The first is the one that a message names.
+	// Requires maps a plan to alternative plans, one of which the user must
+	// have. Messages use the first.
 	Requires map[string][]string `json:"requires,omitempty"`
-	// Excludes names, for a plan, the plans that the same holder cannot have
-	// from another product.
+	// Excludes maps a plan to the plans that the same user cannot have from
+	// another product.
 	Excludes map[string][]string `json:"excludes,omitempty"`
-	// NotOffered names, for a plan, the usage locations where it is not sold,
+	// NotOffered maps a plan to the usage locations where it is not available,
 	// in ISO 3166 alpha-2.
 	NotOffered map[string][]string `json:"notOffered,omitempty"`
-	// Mailbox names the plans that come with a mailbox, and so with an address.
+	// Mailbox lists the plans with a mailbox, and so with a mail address.
 	Mailbox []string `json:"mailbox,omitempty"`
 }
 
-// DefaultRules are those of a tenant that names none.
+// DefaultRules are the rules of a tenant that does not specify any.
 var DefaultRules = Rules{
 	Requires: map[string][]string{
 		"WORKPLACE_ANALYTICS": {"EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_STANDARD"},
@@ -164,15 +163,15 @@ var DefaultRules = Rules{
 	Mailbox: []string{"EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_STANDARD", "EXCHANGE_S_DESKLESS"},
 }
 
-// catalog is the products of a tenant with the rules about them. It does not
-// change.
+// catalog is the products of a tenant and the rules about them. It is
+// immutable.
 type catalog struct {
 	products []Product
 	rules    Rules
 
-	ruledIDs   []string // plan ids by number
+	ruledIDs   []string // plan IDs by number
 	requires   [maxRuled]ruledSet
-	requiresID [maxRuled]uint8 // number of the first of them
+	requiresID [maxRuled]uint8 // number of the first required plan
 	excludes   [maxRuled]ruledSet
 	notOffered map[string]ruledSet
 	mailbox    ruledSet
@@ -200,7 +199,7 @@ func newCatalog(products []Product, rules Rules) (*catalog, error) {
 				return n, nil
 			}
 		}
-		return -1, nil // No product has it: the rule is about nothing.
+		return -1, nil // No product contains the plan, so the rule has no effect.
 	}
 	mask := func(names []string) (set ruledSet, first uint8, err error) {
 		for i := len(names) - 1; i >= 0; i-- {
@@ -290,8 +289,8 @@ func (p *Product) index(numbers map[string]int8) error {
 //go:embed products.json
 var productsJSON []byte
 
-// The products of products.json in their order there, and after them what
-// devices get: a pool that no product of the directory backs.
+// The products of products.json in file order, followed by the product of
+// devices, which has no counterpart in the directory.
 const (
 	skuE3 Sku = iota
 	skuE5
@@ -306,7 +305,7 @@ const (
 	noSku
 )
 
-// defaultCatalog is that of the tenants that are made from a seed.
+// defaultCatalog is the catalog of generated tenants.
 var defaultCatalog = sync.OnceValue(func() *catalog {
 	var file struct {
 		Products []struct {
@@ -338,5 +337,5 @@ var defaultCatalog = sync.OnceValue(func() *catalog {
 	return c
 })
 
-// All is the set of all plans of the product.
+// All returns the set of all plans of the product.
 func (p *Product) All() PlanSet { return p.all }

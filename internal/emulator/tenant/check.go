@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// Check counts again what is counted along, and says what does not hold of the
-// laws of a tenant: no allotment gives more units than it owns and has in
-// grace, each right has an assignment behind it, what is not in force has a
-// cause and the reverse, everybody without a unit waits for it, and nobody
-// waits beside a free unit.
+// Check recomputes the counters and returns the violated invariants of the
+// tenant: no allotment has more units in use than it owns and has in grace;
+// each right has an assignment; a license has a cause exactly if it is not in
+// force; each member without a unit is in the queue; no member waits while a
+// unit is free.
 func (t *Tenant) Check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -119,7 +119,7 @@ func (t *Tenant) Check() error {
 			bad("allotment %d: %d of %d and %d units are in use", at, a.consumed, a.owned, a.grace)
 		}
 		if ready[at] > 0 && a.Free() > 0 && a.works() {
-			bad("allotment %d: somebody waits beside %d free units", at, a.Free())
+			bad("allotment %d: a member waits although %d units are free", at, a.Free())
 		}
 		if n := len(slices.Collect(second(t.AssignmentsFrom(a, -1)))); n != a.drawn.n {
 			bad("allotment %d: %d assignments, counted %d", at, a.drawn.n, n)

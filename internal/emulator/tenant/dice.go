@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// Dice answers the same number for the same seed, topic and index, whatever
-// was asked before. So nothing in the tenant depends on the order in which it
-// is built, and a new topic changes nothing that exists.
+// Dice returns a number that depends only on the seed, the topic and the
+// index. So the tenant does not depend on the order in which it is built, and
+// a new topic does not change existing data.
 type Dice uint64
 
 func (d Dice) Roll(topic string, i int) uint64 {
-	h := uint64(14695981039346656037) // FNV-1a over the topic,
+	h := uint64(14695981039346656037) // FNV-1a over the topic
 	for _, b := range []byte(topic) {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
 	h ^= mix(uint64(d)+0x9e3779b97f4a7c15) ^ mix(uint64(i)*0xd1342543de82ef95+1)
-	return mix(h) // then splitmix64 to spread the bits.
+	return mix(h) // splitmix64 distributes the bits
 }
 
 func mix(x uint64) uint64 {
@@ -29,7 +29,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Pick is a number below n.
+// Pick returns a number less than n.
 func (d Dice) Pick(topic string, i, n int) int {
 	return int(d.Roll(topic, i) % uint64(n))
 }
@@ -43,14 +43,14 @@ func (d Dice) GUID(topic string, i int) GUID {
 	return g
 }
 
-// LongID is the other shape in which licensing ids are seen: 52 characters of
+// LongID returns an ID in the other format of licensing IDs: 52 characters of
 // a-z and 2-7.
 func (d Dice) LongID(topic string, i int) string {
 	sum := sha256.Sum256([]byte(strconv.FormatUint(uint64(d), 16) + "/" + topic + "/" + strconv.Itoa(i)))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
 }
 
-// GUID is compact because a tenant can have a hundred thousand people.
+// GUID is a compact form, because a tenant can have a million users.
 type GUID [16]byte
 
 func (g GUID) String() string {
@@ -64,7 +64,7 @@ func (g GUID) String() string {
 	return string(b[:])
 }
 
-// ParseGUID reads the 36 character form in either case.
+// ParseGUID parses the 36-character form, in upper or lower case.
 func ParseGUID(s string) (g GUID, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return g, false

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// TextProperties are the properties of a user that can be written and are
-// texts or null, besides the user principal name.
+// TextProperties are the writable properties of a user with a string value or
+// null, except the user principal name.
 var TextProperties = []string{
 	"city", "companyName", "country", "department", "displayName", "givenName", "jobTitle", "mail", "mailNickname",
 	"mobilePhone", "officeLocation", "preferredLanguage", "surname", "usageLocation", "userType",
 }
 
-// CreateUser makes a person from properties by their names, which have the
-// right types: texts, nil, or of accountEnabled a bool. It writes.
+// CreateUser creates a user from properties by name. The values must have the
+// right type: string, nil, or bool for accountEnabled. It writes.
 func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal) {
 	i := int32(len(t.people))
 	t.people = append(t.people, Person{created: w.Now.Unix(), written: map[string]any{"userType": "Member"}})
 	p := &t.people[i]
-	p.department = uint8(len(departments) - 1) // of nobody in particular
+	p.department = uint8(len(departments) - 1) // the department without a fixed role
 	for _, name := range TextProperties {
 		if _, ok := properties[name]; !ok && name != "userType" {
 			p.written[name] = nil
@@ -38,8 +38,8 @@ func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal)
 	return i, nil
 }
 
-// WriteUser changes properties of a person, as CreateUser takes them. A new
-// usage location counts when the person is processed next. It writes.
+// WriteUser changes properties of a user, see CreateUser. A new usage location
+// takes effect when the user is processed next. It writes.
 func (t *Tenant) WriteUser(i int32, properties map[string]any) *Refusal {
 	if r := t.writeUser(i, properties); r != nil {
 		return r
@@ -78,7 +78,7 @@ func (t *Tenant) writeUser(i int32, properties map[string]any) *Refusal {
 		p.name = name
 		t.byName[strings.ToLower(name)] = i
 	}
-	if _, ok := properties["mail"]; ok { // The address takes the place of the one that was mail.
+	if _, ok := properties["mail"]; ok { // The new address replaces the old mail address.
 		me := Ref{User, i}
 		list := slices.DeleteFunc(slices.Clone(t.aliases[me]), func(address string) bool { return strings.EqualFold(address, before) })
 		if mailed && !slices.ContainsFunc(list, func(address string) bool { return strings.EqualFold(address, mail) }) {
@@ -90,8 +90,8 @@ func (t *Tenant) writeUser(i int32, properties map[string]any) *Refusal {
 	return nil
 }
 
-// hasAddress says whether another object than person i has a mail address:
-// because it was given, or because a mailbox came with it.
+// hasAddress reports whether an object other than user i has a mail address,
+// either set explicitly or from a mailbox.
 func (t *Tenant) hasAddress(address string, i int32) bool {
 	address = strings.ToLower(address)
 	if holder, ok := t.addresses[address]; ok && holder != (Ref{User, i}) {
@@ -101,7 +101,7 @@ func (t *Tenant) hasAddress(address string, i int32) bool {
 	return ok && j != i && t.hasMailbox(j)
 }
 
-// hasMailbox says whether somebody may use a plan that comes with a mailbox.
+// hasMailbox reports whether a user may use a plan with a mailbox.
 func (t *Tenant) hasMailbox(i int32) bool {
 	for j := range t.people[i].rows {
 		r := &t.people[i].rows[j]
@@ -112,7 +112,7 @@ func (t *Tenant) hasMailbox(i int32) bool {
 	return false
 }
 
-// Addresses lists the proxy addresses of a person, the first one first.
+// Addresses returns the proxy addresses of a user, the primary one first.
 func (t *Tenant) Addresses(i int32) []string {
 	list := []string{}
 	if t.hasMailbox(i) {
@@ -135,8 +135,8 @@ func (t *Tenant) setAddresses(of Ref, list []string) {
 	}
 }
 
-// DeleteUser takes a person out of the directory, and out of all groups, with
-// what was assigned to the person. It writes.
+// DeleteUser deletes a user with the user's memberships and assignments. It
+// writes.
 func (t *Tenant) DeleteUser(i int32, w When) {
 	p := &t.people[i]
 	for _, a := range slices.Clone(p.assigned) {
@@ -160,7 +160,7 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 	t.journal.add(Change{Of: Ref{User, i}, What: Deleted})
 }
 
-// CreateGroup makes a group without members. It writes.
+// CreateGroup creates a group without members. It writes.
 func (t *Tenant) CreateGroup(name, nickname, about string, unified, secured bool, w When) int32 {
 	t.made++
 	i := int32(len(t.groups))
@@ -171,7 +171,8 @@ func (t *Tenant) CreateGroup(name, nickname, about string, unified, secured bool
 	return i
 }
 
-// WriteGroup changes a group's texts; nil leaves one as it is. It writes.
+// WriteGroup changes properties of a group. It does not change those with a
+// nil argument. It writes.
 func (t *Tenant) WriteGroup(i int32, name, nickname, about *string) {
 	g := t.groups[i]
 	for text, to := range map[*string]*string{&g.Name: name, &g.Nickname: nickname, &g.About: about} {
@@ -182,9 +183,8 @@ func (t *Tenant) WriteGroup(i int32, name, nickname, about *string) {
 	t.journal.add(Change{Of: Ref{GroupKind, i}, What: ProfileChanged})
 }
 
-// DeleteGroup takes a group out of the directory. One that gives licenses
-// cannot be deleted, by Microsoft Learn, "Assign licenses to a group". It
-// writes.
+// DeleteGroup deletes a group. It refuses to delete a group with licenses, see
+// Microsoft Learn, "Assign licenses to a group". It writes.
 func (t *Tenant) DeleteGroup(i int32) *Refusal {
 	g := t.groups[i]
 	if len(g.assigned) > 0 {
@@ -207,8 +207,8 @@ func (t *Tenant) DeleteGroup(i int32) *Refusal {
 	return nil
 }
 
-// Join makes something a direct member of a group. What the group gives
-// reaches the member later. It writes.
+// Join adds a direct member to a group. The group's licenses reach the member
+// later. It writes.
 func (t *Tenant) Join(group int32, who Ref, w When) *Refusal {
 	g := t.groups[group]
 	if t.IsMember(g, who) {
@@ -228,7 +228,7 @@ func (t *Tenant) Join(group int32, who Ref, w When) *Refusal {
 		t.joinGroup(g, i)
 		m := membership{i, group}
 		if t.isLeaving(m) {
-			delete(t.leaving, m) // As if nothing had happened.
+			delete(t.leaving, m) // Cancel the removal.
 		} else {
 			t.member(m, t.joining, w)
 		}
@@ -237,7 +237,7 @@ func (t *Tenant) Join(group int32, who Ref, w When) *Refusal {
 	return nil
 }
 
-// Leave is the reverse of Join. It writes.
+// Leave removes a direct member from a group. It writes.
 func (t *Tenant) Leave(group int32, who Ref, w When) bool {
 	g := t.groups[group]
 	if !t.IsMember(g, who) {
@@ -262,8 +262,8 @@ func (t *Tenant) Leave(group int32, who Ref, w When) bool {
 	return true
 }
 
-// member lets a membership that began or ended take effect, where the group has
-// something to give or to take.
+// member schedules the effect of a membership change, if the group has
+// licenses.
 func (t *Tenant) member(m membership, waits map[membership]time.Time, w When) {
 	given := func(r row) bool { return r.group == m.group }
 	if len(t.groups[m.group].assigned) == 0 && !slices.ContainsFunc(t.people[m.person].rows, given) {
@@ -278,7 +278,7 @@ func (t *Tenant) member(m membership, waits map[membership]time.Time, w When) {
 	t.settle([]int32{m.person}, w.Now)
 }
 
-// joinGroup makes person i a direct member of a group.
+// joinGroup makes user i a direct member of a group.
 func (t *Tenant) joinGroup(g *Group, i int32) {
 	if g.members.has(i) {
 		return
@@ -308,9 +308,9 @@ func (t *Tenant) leaveGroup(g *Group, i int32) {
 	}
 }
 
-// Provide says how many units an allotment owns, and in which state all of its
-// purchases are. What is in use beyond the units stays in grace. That is what
-// commerce does; nobody does it through Microsoft Graph. It writes.
+// Provide sets the number of units of an allotment and the state of all its
+// subscriptions. Units in use beyond that number stay in grace. It simulates
+// commerce; Microsoft Graph has no such operation. It writes.
 func (t *Tenant) Provide(a *Allotment, units int, state Lifecycle, w When) {
 	a.grace = max(0, a.consumed-units)
 	a.owned = units
@@ -318,7 +318,7 @@ func (t *Tenant) Provide(a *Allotment, units int, state Lifecycle, w When) {
 	t.schedule()
 }
 
-// SetAddresses gives a person proxy addresses besides the one of the user
+// SetAddresses sets the proxy addresses of a user in addition to the user
 // principal name, as Exchange does. It writes.
 func (t *Tenant) SetAddresses(i int32, list []string) *Refusal {
 	for _, address := range list {
@@ -333,6 +333,6 @@ func (t *Tenant) SetAddresses(i int32, list []string) *Refusal {
 
 func compareFold(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
-// SetBusy says whether something else is changing a person's licenses, so that
-// no other change goes through until the person is processed again. It writes.
+// SetBusy sets whether another change of a user's licenses is in progress.
+// While it is, other changes fail until the user is reprocessed. It writes.
 func (t *Tenant) SetBusy(i int32, busy bool) { t.people[i].busy = busy }

@@ -1,46 +1,45 @@
-// Package tenant is a directory whose licenses follow from what is in it. It
-// knows people, groups, devices, products, purchases and assignments, and works
-// out everything else: units in use, licenses and why one did not take effect,
-// usage rights, queues. It speaks no wire format and knows no clock; package
-// emulator puts it behind HTTP.
+// Package tenant is a directory whose licenses are computed from its content.
+// It stores users, groups, devices, products, purchases and assignments, and
+// computes the rest: units in use, licenses, the reasons for failed ones,
+// usage rights and queues. It has no wire format and no clock; package
+// emulator serves it over HTTP.
 //
 // # The rules
 //
-// A person has one license for each assignment that reaches the person: those of
-// the person's own, and those of the groups of which the person is a direct
-// member. They are looked at in the order in which they came, those that are in
-// force before the others, and for each the
-// first of these that is broken is its cause:
+// A user has one license for each assignment that applies to the user: direct
+// assignments, and assignments to groups of which the user is a direct member.
+// Licenses in force are evaluated first, then the others in order of creation.
+// The cause of a failed license is the first rule that it violates:
 //
-//  1. Location: each plan is offered where the person is. For somebody without
-//     a usage location it is the tenant's that counts, unless the assignment is
-//     the person's own: that is refused.
-//  2. Exclusive: no plan excludes a plan that another product gives. The license
-//     that came first wins.
-//  3. Dependency: a plan that needs another finds it in some license, whichever
-//     came first.
-//  4. Uniqueness: the mail address that a plan with a mailbox comes with, the
-//     user principal name, belongs to no other object.
-//  5. Contention: nothing else changed the person's licenses within the second
-//     before a group's change arrived. The service tries again after a minute.
-//  6. Count: there is a unit in the allotment, and nobody waits for it longer. A
-//     person takes one unit of an allotment, however many assignments draw on
-//     it. Members of groups who get none wait: first come, first served.
+//  1. Location: each plan must be available in the user's usage location. For a
+//     user without a usage location, the location of the tenant applies to group
+//     licenses, and direct licenses are refused.
+//  2. Exclusive: no plan may exclude a plan of another product. The earlier license
+//     wins.
+//  3. Dependency: the plan that another plan requires must be in a license of the
+//     user, earlier or later.
+//  4. Uniqueness: the address of a plan with a mailbox, which is the user principal
+//     name, must not belong to another object.
+//  5. Contention: the user's licenses must not have changed within the second before
+//     a group's change arrives. The service retries after a minute.
+//  6. Count: the allotment must have a unit without earlier users in the queue. A
+//     user takes one unit of an allotment, regardless of the number of assignments.
+//     Members of groups without a unit wait: first in, first out.
 //
-// A group that gives several products and cannot give one of them gives none.
-// What a person could use before a change that fails stays in force without the
-// plans that failed, and keeps its unit. A plan is missing in a right only where
-// all licenses that contribute to it have it off. Products whose grace is over
-// keep their units and give no right. Nothing is looked at again before
-// something changes for that person, such as an assignment or a unit that came
-// free, or until the person is processed again: a new usage location or mail
-// address alone changes nothing.
+// A group with several products that cannot assign one of them assigns none.
+// If a change fails, the previous right stays in force without the failed
+// plans, and keeps its unit. A right lacks a plan only if all contributing
+// licenses disable it. Products after their grace period keep their units and
+// give no right. Licenses are evaluated again only if something changes for
+// the user, such as an assignment or a unit that becomes free, or if the user
+// is reprocessed. A new usage location or mail address alone does not change
+// licenses.
 //
-// Sources leave open how these combine. Where they do, the rule above is this
-// package's own: the order of the causes; that dependencies do not care about
-// the order of licenses but exclusions do; that a product assigned directly and
-// through a group takes one unit of each allotment; that an allotment that
-// shrinks below what is in use keeps the rest in grace until it is given back;
-// and the second and the minute of contention. The causes themselves are those
+// Where sources do not specify how these rules combine, this package makes its
+// own choice: the order of the causes; that dependencies ignore the order of
+// licenses, but exclusions do not; that a product assigned directly and
+// through a group takes one unit of each allotment; that an allotment with
+// fewer units than are in use keeps the excess in grace until the units are
+// returned; and the second and the minute of contention. The causes are those
 // of Microsoft Learn, "Resolve group license assignment problems".
 package tenant

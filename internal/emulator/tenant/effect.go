@@ -5,36 +5,35 @@ import (
 	"time"
 )
 
-// When is the time of a change, and how long it takes a change of a group to
-// reach the members; zero or less is at once.
+// When is the time of a change, and the delay until a change of a group
+// reaches its members. Zero or less is no delay.
 type When struct {
 	Now   time.Time
 	Delay time.Duration
 }
 
-// membership is somebody in a group.
+// membership is a user in a group.
 type membership struct{ person, group int32 }
 
-// effect is a change of a group on its way to members, or a change that the
-// service tries again.
+// effect is a pending change: of a group for its members, or one that the
+// service retries.
 type effect struct {
 	since, due  time.Time
-	group       int // -1: of no group
+	group       int // -1: no group
 	assignments []*Assignment
-	people      []int32 // whom it concerns besides the members that assignments reach
+	people      []int32 // users affected in addition to the members that assignments reach
 }
 
-// retryAfter is how long the service waits until it tries again what met
-// another change.
+// retryAfter is the time until the service retries a conflicting change.
 const retryAfter = time.Minute
 
-// contention is how shortly after a change of somebody's own licenses a change
-// of a group meets it.
+// contention is the time after a change of a user's direct licenses in which a
+// change of a group conflicts with it.
 const contention = time.Second
 
-// spread lets assignments that were made, changed or deleted take effect: on a
-// person or a device at once, on the members of a group after the delay. Until
-// the clock has moved on, the group is still processing.
+// spread applies created, changed or deleted assignments: to a user or device
+// immediately, to the members of a group after the delay. Until the clock has
+// advanced, the group is in the state ProcessingInProgress.
 func (t *Tenant) spread(list []*Assignment, w When) {
 	var people []int32
 	for _, a := range list {
@@ -56,7 +55,7 @@ func (t *Tenant) spread(list []*Assignment, w When) {
 	t.settle(people, w.Now)
 }
 
-// spread makes the assignment known as it is.
+// spread copies the assignment to what has reached the members.
 func (a *Assignment) spread() { a.reaches, a.reach = !a.gone, a.Off }
 
 func (t *Tenant) postpone(e effect) {
@@ -64,18 +63,18 @@ func (t *Tenant) postpone(e effect) {
 		if p.due.After(due) {
 			return 1
 		}
-		return -1 // Behind those that are due at the same time.
+		return -1 // After the effects due at the same time.
 	})
 	t.pending = slices.Insert(t.pending, at, e)
 }
 
-// Due says whether a change is to reach somebody by now, and [Tenant.Advance]
-// has something to do.
+// Due reports whether an effect is due, so that [Tenant.Advance] has something
+// to do.
 func (t *Tenant) Due(now time.Time) bool {
 	return len(t.pending) > 0 && !t.pending[0].due.After(now) || t.turning(now)
 }
 
-// Advance lets happen what is due by now. It writes.
+// Advance applies the effects that are due. It writes.
 func (t *Tenant) Advance(now time.Time) {
 	for t.Due(now) {
 		if t.turning(now) && (len(t.pending) == 0 || !t.turns.After(t.pending[0].due)) {
@@ -108,7 +107,8 @@ func (t *Tenant) Advance(now time.Time) {
 	}
 }
 
-// arrive ends what a membership waits for, unless that is something later.
+// arrive ends the pending effect of a membership, unless a later one is
+// scheduled.
 func (t *Tenant) arrive(m membership, due time.Time) {
 	for _, waits := range []map[membership]time.Time{t.joining, t.leaving} {
 		if until, ok := waits[m]; ok && !until.After(due) {
@@ -117,8 +117,8 @@ func (t *Tenant) arrive(m membership, due time.Time) {
 	}
 }
 
-// contend finds the people whose own licenses changed just before a group's
-// change reaches them. The service tries them again on its own.
+// contend finds the users whose direct licenses changed immediately before a
+// group's change reaches them. The service retries them.
 func (t *Tenant) contend(people []int32, due time.Time) {
 	for _, i := range people {
 		if at, ok := t.touched[i]; ok && !at.After(due) && due.Sub(at) < contention && !t.people[i].busy {

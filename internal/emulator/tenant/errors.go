@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// AssignmentError is one failure: of one person and one product.
+// AssignmentError is the failure to assign a product to a user.
 type AssignmentError struct {
 	User int32
 	Sku  Sku
 }
 
-// ErrorID is the id of an error.
+// ErrorID returns the ID of an error.
 func (t *Tenant) ErrorID(e AssignmentError) string {
 	return t.ids.id(errorTopic, uint32(e.User), uint32(e.Sku))
 }
 
-// Error finds an error by its id, exactly as it is written.
+// Error returns the error with the ID, which is case-sensitive.
 func (t *Tenant) Error(id string) (AssignmentError, bool) {
 	i, s, ok := t.ids.opens(errorTopic, id)
 	if !ok || int(s) >= len(t.products) || !t.failing[s].has(int32(i)) {
@@ -26,7 +26,7 @@ func (t *Tenant) Error(id string) (AssignmentError, bool) {
 	return AssignmentError{int32(i), Sku(s)}, true
 }
 
-// ErrorsOf lists somebody's errors, in catalog order.
+// ErrorsOf returns the errors of a user, in catalog order.
 func (t *Tenant) ErrorsOf(i int32) []AssignmentError {
 	var list []AssignmentError
 	for _, s := range t.failed(i) {
@@ -46,12 +46,13 @@ func (t *Tenant) failed(i int32) []Sku {
 	return list
 }
 
-// Errors runs over the errors of some products after a place, -1 for all, with
-// their places: in the order of people and products.
+// Errors iterates over the errors of some products after a position (-1 for
+// all), in the order of users and products.
 func (t *Tenant) Errors(after int64, of []Sku) iter.Seq2[int64, AssignmentError] {
 	slices.Sort(of)
 	return func(yield func(int64, AssignmentError) bool) {
-		// The place is that of the person, times maxProducts, and the product's.
+		// The position is the index of the user times maxProducts plus that of
+		// the product.
 		for i := int32((after + 1) / maxProducts); ; i++ {
 			next := int32(-1)
 			for _, s := range of {
@@ -71,15 +72,15 @@ func (t *Tenant) Errors(after int64, of []Sku) iter.Seq2[int64, AssignmentError]
 	}
 }
 
-// Failure says what an error is about.
+// Failure describes an error.
 type Failure struct {
 	Cause    Cause
 	Message  string
 	Occurred time.Time
 }
 
-// failure is the row that reports an error: of several the one that left a
-// right in force.
+// failure returns the row that reports an error. If several rows failed, it
+// prefers one that left a right in force.
 func (t *Tenant) failure(e AssignmentError) *row {
 	var found *row
 	for _, r := range t.people[e.User].states() {
@@ -90,14 +91,14 @@ func (t *Tenant) failure(e AssignmentError) *row {
 	return found
 }
 
-// Failure says what an error is about.
+// Failure returns the description of an error.
 func (t *Tenant) Failure(e AssignmentError) Failure {
 	r := t.failure(e)
 	ticks := t.dice.Pick("ticks", int(e.User), 10_000_000)
 	return Failure{r.cause, t.message(e.User, r), time.Unix(r.updated, int64(ticks)*100).UTC()}
 }
 
-// RightOf is the right from before an error, if one is still in force.
+// RightOf returns the right from before an error, if it is still in force.
 func (t *Tenant) RightOf(e AssignmentError) (Right, bool) {
 	return Right{Ref{User, e.User}, e.Sku}, t.failure(e).state == PartlyInForce
 }

@@ -6,43 +6,44 @@ import (
 	"time"
 )
 
-// Group is a group. It licenses those who are its direct members.
+// Group is a group. Its licenses apply to its direct members only.
 type Group struct {
 	id       GUID
-	At       int32 // place among groups
+	At       int32 // index into Tenant.groups
 	Name     string
 	Nickname string
 	About    string
 	Unified  bool // a Microsoft 365 group, with a mailbox
-	Secured  bool // a Microsoft 365 group that is a security group as well
+	Secured  bool // a Microsoft 365 group that is also a security group
 	Created  time.Time
 	deleted  bool
 
 	assigned []*Assignment
-	members  set          // people and devices, by their place among people
-	groups   []int32      // places of groups that are members
-	app      bool         // so is the service principal
-	failing  set          // members to whom the group could not give a license
+	members  set          // users and devices, by index into Tenant.people
+	groups   []int32      // indexes of the member groups
+	app      bool         // the service principal is a member
+	failing  set          // members with a failed license of the group
 	rights   []groupRight // by product
-	people   int          // members that are users
+	people   int          // number of members that are users
 }
 
-// SecurityEnabled says whether the group can be given access and licenses.
+// SecurityEnabled reports whether access and licenses can be assigned to the
+// group.
 func (g *Group) SecurityEnabled() bool { return !g.Unified || g.Secured }
 
-// groupRight counts what those members of a group may use who have a right to
-// one product.
+// groupRight counts the plans of one product that the members with a right to
+// it may use.
 type groupRight struct {
 	holders int
-	lacks   []int32 // by plan, those who may not use it
+	lacks   []int32 // by plan: number of members that may not use it
 	through map[*Assignment]int
 }
 
-// ID is the object id.
+// ID returns the object ID.
 func (g *Group) ID() GUID { return g.id }
 
-// Groups runs over the groups after a place, -1 for all, in the directory's
-// order.
+// Groups iterates over the groups after an index (-1 for all), in the
+// directory's order.
 func (t *Tenant) Groups(after int32) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for i := int(after) + 1; i < len(t.groups); i++ {
@@ -53,11 +54,11 @@ func (t *Tenant) Groups(after int32) iter.Seq[int32] {
 	}
 }
 
-// Group is the group at the place of a [Ref].
+// Group returns the group with the index, see [Ref].
 func (t *Tenant) Group(i int32) *Group { return t.groups[i] }
 
-// Licensed lists what a group gives, each product once, with the plans that all
-// its assignments have off.
+// Licensed returns the products that a group assigns, each once, with the
+// plans that all its assignments disable.
 func (g *Group) Licensed() []Licensed {
 	var list []Licensed
 	for _, a := range g.assigned {
@@ -71,13 +72,13 @@ func (g *Group) Licensed() []Licensed {
 	return list
 }
 
-// Licensed is a product with the plans that are off.
+// Licensed is a product with its disabled plans.
 type Licensed struct {
 	Sku Sku
 	Off PlanSet
 }
 
-// MemberCount is how many direct members a group has, of all kinds.
+// MemberCount returns the number of direct members of all kinds.
 func (g *Group) MemberCount() int {
 	n := g.members.n + len(g.groups)
 	if g.app {
@@ -86,11 +87,11 @@ func (g *Group) MemberCount() int {
 	return n
 }
 
-// Members runs over the direct members of a group after a place, -1 for all:
-// people and devices, then groups, then the service principal. It gives each
-// with its place.
+// Members iterates over the direct members of a group after a position (-1 for
+// all), with their positions: users and devices, then groups, then the service
+// principal.
 func (t *Tenant) Members(g *Group, after int64) iter.Seq2[int64, Ref] {
-	const groups, app = 1 << 40, 1 << 41 // places after those of people
+	const groups, app = 1 << 40, 1 << 41 // positions after those of users and devices
 	return func(yield func(int64, Ref) bool) {
 		if after < groups-1 {
 			for i := range g.members.after(int32(after)) {
@@ -110,7 +111,7 @@ func (t *Tenant) Members(g *Group, after int64) iter.Seq2[int64, Ref] {
 	}
 }
 
-// IsMember says whether something is a direct member of a group.
+// IsMember reports whether an object is a direct member of a group.
 func (t *Tenant) IsMember(g *Group, r Ref) bool {
 	switch r.Kind {
 	case GroupKind:
@@ -121,11 +122,11 @@ func (t *Tenant) IsMember(g *Group, r Ref) bool {
 	return g.members.has(t.person(r))
 }
 
-// FailingCount is how many members there are to whom the group could not give
-// a license as it is now.
+// FailingCount returns the number of members with a failed license of the
+// group.
 func (g *Group) FailingCount() int { return g.failing.n }
 
-// Failing runs over those members after a place, -1 for all, in the
+// Failing iterates over these members after an index (-1 for all), in the
 // directory's order.
 func (t *Tenant) Failing(g *Group, after int32) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
@@ -144,8 +145,8 @@ const (
 	Complete   = "ProcessingComplete"
 )
 
-// ProcessingState says how far a group's licenses have got by now: "" for a
-// group that has none and had none lately.
+// ProcessingState returns the licenseProcessingState of a group, or "" if it
+// has no licenses and had none recently.
 func (t *Tenant) ProcessingState(g *Group, now time.Time) string {
 	state := ""
 	if len(g.assigned) > 0 {

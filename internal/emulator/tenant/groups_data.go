@@ -1,19 +1,19 @@
 package tenant
 
-// groupSpec is a group of the tenant as it begins. Those with products license
-// the people who are direct members.
+// groupSpec is a group of a generated tenant. A group with products licenses
+// its direct members.
 type groupSpec struct {
 	key         string
 	name        string
 	description string
 	products    []groupProduct
 	unified     bool // a Microsoft 365 group, with a mailbox
-	secured     bool // and a security group
-	second      bool // draws on the second pool of its product
+	secured     bool // also a security group
+	second      bool // uses the second allotment of its product
 
-	holds    string // keys of groups that are members
-	machines int    // devices that are members
-	app      bool   // so is the service principal
+	holds    string // keys of the member groups
+	machines int    // number of member devices
+	app      bool   // the service principal is a member
 }
 
 type groupProduct struct {
@@ -21,7 +21,7 @@ type groupProduct struct {
 	off []string
 }
 
-// lateGroup was licensed when the units of its product were gone already.
+// lateGroup got its license after the units of its product were used up.
 const lateGroup = "copilot-2"
 
 var groupSpecs = []groupSpec{

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// topic says what an id names.
+// topic is the kind of object that an ID identifies.
 type topic uint8
 
 const (
 	errorTopic topic = iota + 1
 	waitingTopic
 	detailsTopic
-	rightTopic      // and the kind of the holder
+	rightTopic      // plus the kind of the assignee
 	assignmentTopic = rightTopic + 8
 )
 
-// ids makes the ids of what has no identity of its own, such as the error of a
-// person and a product, in the two shapes in which licensing ids are seen: that
-// of a GUID, and 52 characters of a-z and 2-7. To others they say nothing; here
-// they can be opened, so that no index of them is needed.
+// ids generates the IDs of objects without an identity of their own, such as
+// the error of a user and a product, in the two formats of licensing IDs: a
+// GUID, and 52 characters of a-z and 2-7. IDs are opaque to clients. The
+// emulator decrypts them, so it needs no index.
 type ids struct{ block cipher.Block }
 
 func newIDs(d Dice) ids {
@@ -31,14 +31,14 @@ func newIDs(d Dice) ids {
 	binary.BigEndian.PutUint64(key[8:], d.Roll("ids", 1))
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		panic(err) // Sixteen bytes are a key.
+		panic(err) // The key has the valid length of 16 bytes.
 	}
 	return ids{block}
 }
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// id names what a topic has for two numbers.
+// id returns the ID for a topic and two numbers.
 func (s ids) id(of topic, a, b uint32) string {
 	var sealed [32]byte
 	sealed[0] = byte(of)
@@ -52,7 +52,7 @@ func (s ids) id(of topic, a, b uint32) string {
 	return lowerBase32.EncodeToString(sealed[:])
 }
 
-// open reads what id wrote.
+// open is the inverse of id.
 func (s ids) open(text string) (of topic, a, b uint32, ok bool) {
 	var sealed [16]byte
 	if g, isGUID := ParseGUID(text); isGUID {

@@ -1,13 +1,13 @@
 package tenant
 
-// What says how an object changed.
+// What is the kind of a change.
 type What uint8
 
-// The changes that are told.
+// The kinds of changes in the journal.
 const (
 	Created What = iota
 	Deleted
-	ProfileChanged  // one of the properties that are written
+	ProfileChanged  // a writable property
 	LicensesChanged // assignedLicenses
 	MemberAdded
 	MemberRemoved
@@ -17,18 +17,18 @@ const (
 type Change struct {
 	Of     Ref
 	What   What
-	Member Ref // that was added to a group or removed
+	Member Ref // the member added or removed
 }
 
-// maxChanges is how many changes are remembered. Who asks for what came before
-// has to begin anew.
+// maxChanges is the number of changes kept. A delta query for older changes
+// must restart.
 const maxChanges = 1 << 20
 
-// journal remembers the latest changes by their numbers, which begin with 1.
+// journal keeps the latest changes, numbered from 1.
 type journal struct {
-	on      bool // not while the tenant is built
+	on      bool // false while the tenant is built
 	changes []Change
-	dropped int // changes before those
+	dropped int // number of older changes
 }
 
 func (j *journal) add(c Change) {
@@ -42,11 +42,11 @@ func (j *journal) add(c Change) {
 	j.changes = append(j.changes, c)
 }
 
-// LastChange is the number of the latest change, 0 when there was none.
+// LastChange returns the number of the latest change, or 0 if there is none.
 func (t *Tenant) LastChange() int { return t.journal.dropped + len(t.journal.changes) }
 
-// ChangesSince lists the changes with higher numbers than n, oldest first, or
-// says that they are not remembered any more.
+// ChangesSince returns the changes with numbers above n, oldest first. It
+// reports false if the journal no longer has all of them.
 func (t *Tenant) ChangesSince(n int) ([]Change, bool) {
 	at := n - t.journal.dropped
 	if at < 0 || at > len(t.journal.changes) {

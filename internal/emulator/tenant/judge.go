@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// judge decides by the rules of the package comment which of somebody's rows
-// take effect. held is the allotments of which there was a unit before. A row
-// that comes first wins against those after it. A plan that a row needs may
-// come from any, so rows are judged again until nothing changes.
+// judge applies the rules of the package documentation to the rows of a user.
+// held is the set of allotments of which the user already has a unit. Earlier
+// rows win over later ones. A required plan can come from any row, so judge
+// repeats until nothing changes.
 func (t *Tenant) judge(i int32, rows []row, held poolSet) {
 	usable := t.usable[:0] // before
 	for j := range rows {
 		usable = append(usable, rows[j].state.usable())
 	}
 	t.usable = usable
-	var failed []int32 // groups of several products, one of which failed
+	var failed []int32 // groups with several products, one of which failed
 	for round := range 8 {
 		changed := false
 		for j := range rows {
@@ -35,7 +35,7 @@ func (t *Tenant) judge(i int32, rows []row, held poolSet) {
 				}
 			case held>>r.pool&1 == 1:
 				r.state = Disabled
-			default: // Of what is suspended nobody gets a unit.
+			default: // Suspended products give no units.
 				r.cause = Count
 			}
 			if r.cause != NoCause {
@@ -61,8 +61,8 @@ func (t *Tenant) judge(i int32, rows []row, held poolSet) {
 	}
 }
 
-// failsGroup says whether a group of several products could not give this one,
-// from whatever allotment. Then it gives none.
+// failsGroup reports whether a group with several products could not assign
+// this one from any allotment. Then it assigns none of them.
 func failsGroup(rows []row, group int32, s Sku) bool {
 	several := false
 	for _, r := range rows {
@@ -77,8 +77,8 @@ func failsGroup(rows []row, group int32, s Sku) bool {
 	return several
 }
 
-// check finds the first rule that r, the row at j, breaks beside others, if
-// any, and all plans that break it too.
+// check finds the first rule that r, the row at index j, violates, if any, and
+// all plans that violate it.
 func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
 	p := &t.products[r.sku]
 	on := p.ruled(p.all.andNot(r.off))
@@ -88,7 +88,7 @@ func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
 			r.fail(Location, failing, t.placeNumber(location))
 			return
 		}
-		var same, elsewhere ruledSet // what the person may use, of this product and of others
+		var same, elsewhere ruledSet // plans that the user may use, of this product and of others
 		for k := range others {
 			o := &others[k]
 			if k == j || !o.state.usable() {
@@ -132,7 +132,7 @@ func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
 		r.fail(Contention, 0, 0)
 		return
 	}
-	if !t.canTake(i, int(r.pool), held) { // A unit is looked for when all else is well.
+	if !t.canTake(i, int(r.pool), held) { // The unit is checked last.
 		r.fail(Count, 0, 0)
 	}
 }
@@ -144,7 +144,7 @@ func (r *row) fail(c Cause, failing ruledSet, other uint8) {
 	}
 }
 
-// placeNumber is the number of a usage location.
+// placeNumber returns the number of a usage location.
 func (t *Tenant) placeNumber(location string) uint8 {
 	n := slices.Index(t.places, location)
 	if n < 0 {
@@ -154,8 +154,8 @@ func (t *Tenant) placeNumber(location string) uint8 {
 	return uint8(n)
 }
 
-// addressTaken says whether another object has the address that a mailbox of
-// somebody would be given.
+// addressTaken reports whether another object has the address of the user's
+// future mailbox.
 func (t *Tenant) addressTaken(i int32) bool {
 	if len(t.addresses) == 0 {
 		return false
@@ -164,8 +164,8 @@ func (t *Tenant) addressTaken(i int32) bool {
 	return taken && holder != t.refOf(i)
 }
 
-// canTake says whether there is a unit of an allotment for somebody: the one
-// that the person has already, or a free one that nobody waits for.
+// canTake reports whether a user can have a unit of an allotment: the unit
+// that the user already has, or a free one without a queue.
 func (t *Tenant) canTake(i int32, pool int, held poolSet) bool {
 	if held>>pool&1 == 1 {
 		return true

@@ -2,22 +2,24 @@ package tenant
 
 import "time"
 
-// lapse is what somebody could use of a product and cannot any more.
+// lapse is the plans of a product that a user could use before and cannot use
+// now.
 type lapse struct {
 	sku   Sku
 	plans PlanSet
-	at    int64 // seconds since 1970
+	at    int64 // Unix time
 }
 
-// Lapse is plans of a product that somebody could use, and cannot any more.
+// Lapse is the plans of a product that a user could use before and cannot use
+// now.
 type Lapse struct {
 	Sku   Sku
 	Plans PlanSet
 	Since time.Time
 }
 
-// Lapsed lists what somebody could use and cannot any more, oldest first. It
-// goes when it can be used again.
+// Lapsed returns the lapsed plans of a user, oldest first. A plan is removed
+// when the user can use it again.
 func (t *Tenant) Lapsed(i int32) []Lapse {
 	var list []Lapse
 	for _, l := range t.lapsed[i] {
@@ -28,7 +30,7 @@ func (t *Tenant) Lapsed(i int32) []Lapse {
 	return list
 }
 
-// lapse notes what somebody could use before and cannot now.
+// lapse records the plans that a user could use before and cannot use now.
 func (t *Tenant) lapse(i int32, before []row, now time.Time) {
 	var skus uint64
 	for j := range before {

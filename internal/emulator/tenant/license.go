@@ -7,39 +7,39 @@ import (
 	"time"
 )
 
-// row is what one assignment means to one person: a row of
-// licenseAssignmentStates, or a part of one. settle works it out.
+// row is the effect of one assignment on one user: a row of
+// licenseAssignmentStates, or a part of one. settle computes it.
 type row struct {
-	from    *Assignment // nil when it went with a deleted group
-	updated int64       // seconds since 1970
-	off     PlanSet     // plans off by the assignment, as far as it is known
-	missing ruledSet    // plans that the right in force lacks because of the cause
-	group   int32       // place in groups; direct or goneGroup
+	from    *Assignment // nil if it was deleted with a group
+	updated int64       // Unix time
+	off     PlanSet     // plans disabled by the assignment, as far as it has reached the user
+	missing ruledSet    // plans missing in the right in force because of the cause
+	group   int32       // index into groups; direct or goneGroup
 	pool    uint8
 	sku     Sku
 	state   State
 	cause   Cause
-	plan    uint8 // the ruled plan that the cause is about
-	other   uint8 // another plan, or the usage location, that the cause names
+	plan    uint8 // the plan with the violated rule
+	other   uint8 // the other plan or the usage location of the cause
 }
 
 const (
 	direct    = -1
-	goneGroup = -2 // deleted since; only its id is left, in this state
+	goneGroup = -2 // deleted group, of which only the ID remains
 )
 
-// State is that of a license.
+// State is the state of a license.
 type State uint8
 
 // The states of a license.
 const (
 	Failed        State = iota
-	InForce             // all is well
-	PartlyInForce       // an older right is still in force
-	Disabled            // the product's grace period is over
+	InForce             // assigned
+	PartlyInForce       // an earlier right is still in force
+	Disabled            // the grace period of the product is over
 )
 
-// String is the state as licenseAssignmentState has it.
+// String returns the state as in licenseAssignmentState.
 func (s State) String() string {
 	return [...]string{"Error", "Active", "ActiveWithError", "Disabled"}[s]
 }
@@ -47,37 +47,38 @@ func (s State) String() string {
 func (s State) usable() bool { return s == InForce || s == PartlyInForce }
 func (s State) holds() bool  { return s != Failed }
 
-// Cause is why a license did not take effect.
+// Cause is the reason for which a license is not in force.
 type Cause uint8
 
-// The causes, from Microsoft Learn, "Resolve group license assignment
-// problems". GroupFailed and Contention are both Other to the service.
+// The causes, see Microsoft Learn, "Resolve group license assignment
+// problems". The service reports GroupFailed and Contention as Other.
 const (
 	NoCause     Cause = iota
-	Location          // a plan is not offered where the person is
-	Exclusive         // a plan excludes one that the person has
-	Dependency        // a plan needs one that the person has not
-	Count             // there is no free unit
-	Uniqueness        // the person's mail address belongs to another object
+	Location          // a plan is not available in the usage location
+	Exclusive         // a plan excludes another plan of the user
+	Dependency        // a required plan is missing
+	Count             // no free unit
+	Uniqueness        // another object has the user's mail address
 	GroupFailed       // another product of the same group could not be assigned
-	Contention        // something else changed the person's licenses meanwhile
+	Contention        // conflict with another change of the user's licenses
 )
 
-// String is the cause as licenseAssignmentState.error has it.
+// String returns the cause as in licenseAssignmentState.error.
 func (c Cause) String() string {
 	return [...]string{"None", "ProhibitedInUsageLocationViolation", "MutuallyExclusiveViolation", "DependencyViolation",
 		"CountViolation", "UniquenessViolation", "Other", "Other"}[c]
 }
 
-// Code is the cause as assignmentError.code has it. Only MissingDependency is
-// printed in the documentation; the others follow its style. The set is open.
+// Code returns the cause as in assignmentError.code. The documentation shows
+// only MissingDependency; the others follow its style. The set of codes is
+// open.
 func (c Cause) Code() string {
 	return [...]string{"", "UsageLocationNotAllowed", "MutuallyExclusivePlans", "MissingDependency",
 		"InsufficientUnits", "ProxyAddressConflict", "AssignmentFailed", "AssignmentFailed"}[c]
 }
 
-// message says in words why a row has its cause. That of Dependency follows the
-// page "List assignmentErrors".
+// message returns the message for the cause of a row. The message for
+// Dependency is that of the page "List assignmentErrors".
 func (t *Tenant) message(i int32, r *row) string {
 	plan := func(n uint8) string { return t.ruledIDs[n] }
 	sku := t.products[r.sku].SkuID
@@ -100,18 +101,18 @@ func (t *Tenant) message(i int32, r *row) string {
 	return ""
 }
 
-// License is a row of licenseAssignmentStates: of a person, one for each
-// product and source.
+// License is a row of licenseAssignmentStates. A user has one for each product
+// and source.
 type License struct {
 	Sku     Sku
-	Group   GUID // the group that gives it; zero: assigned directly
+	Group   GUID // the group that assigns it; zero: direct
 	Off     PlanSet
 	State   State
 	Cause   Cause
 	Updated time.Time
 }
 
-// Licenses lists a person's licenses.
+// Licenses returns the licenses of a user.
 func (t *Tenant) Licenses(i int32) []License {
 	rows := t.people[i].states()
 	list := make([]License, len(rows))
@@ -131,8 +132,8 @@ func (t *Tenant) source(group int32) GUID {
 	return GUID{}
 }
 
-// states has one row for each product and source: where two pools give the same
-// product in the same way, both in one.
+// states returns one row for each product and source. It merges rows of two
+// allotments.
 func (p *Person) states() []row {
 	list := p.rows
 	for i := 1; i < len(list); i++ {
@@ -148,8 +149,8 @@ func (p *Person) states() []row {
 	return list
 }
 
-// merge makes one row of two: a plan is off where both have it off, and a
-// failure of either shows.
+// merge merges two rows. A plan is disabled if both rows disable it. A failure
+// of either row is kept.
 func merge(a, b row) row {
 	usable := a.state.usable() || b.state.usable()
 	holds := a.state.holds() || b.state.holds()
@@ -171,7 +172,7 @@ func merge(a, b row) row {
 	return a
 }
 
-// allows is the plans that a row lets its holder use.
+// allows returns the plans that a row allows.
 func (t *Tenant) allows(r *row) PlanSet {
 	if !r.state.usable() {
 		return PlanSet{}
@@ -184,8 +185,8 @@ func (t *Tenant) allows(r *row) PlanSet {
 	return s
 }
 
-// MayUse is the plans of a product that somebody may use. One is missing only
-// where every contributing row has it off.
+// MayUse returns the plans of a product that a user may use. A plan is missing
+// only if every contributing row disables it.
 func (t *Tenant) MayUse(i int32, s Sku) PlanSet {
 	var set PlanSet
 	for j := range t.people[i].rows {
@@ -196,13 +197,13 @@ func (t *Tenant) MayUse(i int32, s Sku) PlanSet {
 	return set
 }
 
-// Usable lists the products that somebody can use now, in catalog order.
+// Usable returns the products that a user can use now, in catalog order.
 func (t *Tenant) Usable(i int32) []Sku {
 	return skusWhere(t.people[i].rows, State.usable)
 }
 
-// Held lists the products of which somebody has a unit, in catalog order,
-// with the plans that are off in every row.
+// Held returns the products of which a user has a unit, in catalog order, with
+// the plans that every row disables.
 func (t *Tenant) Held(i int32) []Licensed {
 	rows := t.people[i].rows
 	var list []Licensed
@@ -218,16 +219,16 @@ func (t *Tenant) Held(i int32) []Licensed {
 	return list
 }
 
-// HoldsProduct says whether somebody has a unit of a product.
+// HoldsProduct reports whether a user has a unit of a product.
 func (t *Tenant) HoldsProduct(i int32, s Sku) bool {
 	return slices.ContainsFunc(t.people[i].rows, func(r row) bool { return r.sku == s && r.state.holds() })
 }
 
-// Holders runs over the people who have a unit of a product, after a place, -1
-// for all, in the directory's order.
+// Holders iterates over the users with a unit of a product after an index (-1
+// for all), in the directory's order.
 func (t *Tenant) Holders(s Sku, after int32) iter.Seq[int32] { return t.holding[s].after(after) }
 
-// HolderCount is how many they are.
+// HolderCount returns the number of users with a unit of a product.
 func (t *Tenant) HolderCount(s Sku) int { return t.holding[s].n }
 
 func skusWhere(rows []row, is func(State) bool) []Sku {
@@ -241,7 +242,7 @@ func skusWhere(rows []row, is func(State) bool) []Sku {
 	return list
 }
 
-// units is the allotments of which rows hold a unit.
+// units returns the allotments of which the rows have a unit.
 func units(rows []row) poolSet {
 	var set poolSet
 	for j := range rows {
@@ -252,7 +253,8 @@ func units(rows []row) poolSet {
 	return set
 }
 
-// DetailsID is the id of what somebody has of a product, however it came.
+// DetailsID returns the ID of a user's licenseDetails of a product, whatever
+// its source.
 func (t *Tenant) DetailsID(i int32, s Sku) string {
 	return t.ids.id(detailsTopic, uint32(i), uint32(s))
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// orders keeps people in other orders than the directory's, each from when it
-// is first asked for until a name changes. Readers share it.
+// orders caches sorted lists of users. Each is built at first use and dropped
+// when a user changes. Readers share it.
 type orders struct {
 	mu sync.Mutex
 	by map[string][]int32
@@ -21,8 +21,9 @@ func (o *orders) forget() {
 	o.by = nil
 }
 
-// UsersBy lists the people by a text property, regardless of case, or by
-// createdDateTime, and equal ones in the directory's order. The list must not be changed.
+// UsersBy returns the users sorted by a string property, ignoring case, or by
+// createdDateTime. Equal ones are in the directory's order. The caller must
+// not change the list.
 func (t *Tenant) UsersBy(property string) []int32 {
 	t.order.mu.Lock()
 	defer t.order.mu.Unlock()

@@ -2,15 +2,15 @@ package tenant
 
 import "strings"
 
-// A culture is a place with names that are usual there, each with the ASCII
-// form that goes into a user principal name.
+// A culture is a location with typical names, each with an ASCII form for the
+// user principal name.
 type culture struct {
 	location   string // ISO 3166 alpha-2
 	country    string
 	language   string
-	region     string // which of the regional groups
+	region     string // key of the regional group
 	surname1st bool
-	given      string // "Jürgen:juergen Anna:anna"
+	given      string // such as "Jürgen:juergen Anna:anna"
 	family     string
 }
 
@@ -39,8 +39,8 @@ var cultures = []culture{
 	{"VN", "Vietnam", "vi-VN", "apac", true, "Thị Hương:huong Quốc Bảo:bao Minh Châu:chau Đức Anh:anh Ngọc Ánh:anhngoc Văn Dũng:dung Thùy Linh:linh Hữu Phước:phuoc", "Nguyễn:nguyen Trần:tran Phạm:pham Đặng:dang Huỳnh:huynh Võ:vo Bùi:bui Lê:le"},
 }
 
-// names splits "Jürgen:juergen Ó Briain:obriain" into pairs. A name may hold
-// blanks: each pair ends with its ASCII form.
+// names splits "Jürgen:juergen Ó Briain:obriain" into pairs. A name may
+// contain spaces: each pair ends with its ASCII form.
 func names(list string) (shown, ascii []string) {
 	for list != "" {
 		name, rest, _ := strings.Cut(list, ":")
@@ -50,8 +50,8 @@ func names(list string) (shown, ascii []string) {
 	return shown, ascii
 }
 
-// A department with the titles of its people; the last entries work in shops
-// and warehouses.
+// A department with its job titles. The last departments are shops and
+// warehouses.
 type department struct {
 	name   string
 	titles []string

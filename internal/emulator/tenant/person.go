@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// Person is somebody with an account, or a device: who or what can have units
-// of its own. There can be a million of them, so what follows from few choices
-// is kept as a choice.
+// Person is a user account or a device. A tenant can have a million of them,
+// so properties with few possible values are stored as indexes.
 type Person struct {
 	id       GUID
 	name     string // user principal name
 	assigned []*Assignment
-	memberOf []int32 // places in groups
+	memberOf []int32 // indexes into groups
 	rows     []row
 	waits    poolSet
-	written  map[string]any // properties that somebody wrote
-	created  int64          // seconds since 1970
-	gone     int64          // when the person was deleted, in the same
-	device   int32          // place in devices, and one more; 0: a person
+	written  map[string]any // properties set by a write
+	created  int64          // Unix time
+	gone     int64          // Unix time of the deletion
+	device   int32          // index into devices, plus one; 0: a user
 
 	culture    uint8
 	given      uint8
@@ -27,26 +26,25 @@ type Person struct {
 	title      uint8
 	guest      bool
 	disabled   bool
-	agent      bool // no human: an account of an agent identity
-	busy       bool // something else is changing the person's licenses
+	agent      bool // the account of an agent identity
+	busy       bool // another change of the licenses is in progress
 	role       uint8
 }
 
 func (p *Person) isUser() bool { return p.device == 0 && p.gone == 0 }
 
-// Agent says whether the account is that of an agent.
+// Agent reports whether the account is that of an agent.
 func (p *Person) Agent() bool { return p.agent }
 
-// ID is the object id.
+// ID returns the object ID.
 func (p *Person) ID() GUID { return p.id }
 
-// UserPrincipalName is the name to sign in with.
 func (p *Person) UserPrincipalName() string { return p.name }
 
-// Created is when the account was made.
+// Created returns the time at which the account was created.
 func (p *Person) Created() time.Time { return time.Unix(p.created, 0).UTC() }
 
-// Deleted is when the account was deleted, or the zero time.
+// Deleted returns the time at which the account was deleted, or the zero time.
 func (p *Person) Deleted() time.Time {
 	if p.gone == 0 {
 		return time.Time{}
@@ -54,19 +52,19 @@ func (p *Person) Deleted() time.Time {
 	return time.Unix(p.gone, 0).UTC()
 }
 
-// Guest says whether the account is one of another organisation.
+// Guest reports whether the account is a guest.
 func (p *Person) Guest() bool { return p.guest }
 
-// Enabled says whether one can sign in.
+// Enabled reports whether the account is enabled.
 func (p *Person) Enabled() bool { return !p.disabled }
 
-// Role is the number of the person's role in the directory, counted from 1, or
-// 0 for none. The first seven people of a tenant who can have one do, each
-// another.
+// Role returns the number of the user's directory role, from 1, or 0 for none.
+// The first seven eligible users of a tenant have a role, each a different
+// one.
 func (p *Person) Role() int { return int(p.role) }
 
-// Text is a property by its name in Microsoft Graph, such as displayName. It is
-// "" where it is null, and for what is no text.
+// Text returns a property by its name in Microsoft Graph, such as displayName.
+// It returns "" if the property is null or not a string.
 func (p *Person) Text(property string) string {
 	if v, ok := p.written[property]; ok {
 		s, _ := v.(string)
@@ -97,7 +95,7 @@ func (p *Person) Text(property string) string {
 		return cultures[p.culture].language
 	case "country":
 		return cultures[p.culture].country
-	case "usageLocation": // of a guest nobody has said it
+	case "usageLocation": // A guest has none.
 		if !p.guest {
 			return cultures[p.culture].location
 		}
@@ -110,10 +108,10 @@ func (p *Person) Text(property string) string {
 	return ""
 }
 
-// Choice is a number that is equal for people who have the same text for a
-// property as long as nobody wrote it, and how many such numbers there are. It
-// is there for properties with few values, and lets a filter look at each value
-// once.
+// Choice returns a number that is equal for all users with the same value of a
+// property, and the number of possible values. It reports false after a write
+// to the property. A filter uses it to evaluate each value of a property with
+// few values only once.
 func (p *Person) Choice(property string) (choice, of int, ok bool) {
 	if p.written != nil || p.device != 0 {
 		return 0, 0, false
@@ -145,7 +143,7 @@ func (p *Person) Choice(property string) (choice, of int, ok bool) {
 	return 0, 0, false
 }
 
-// mail is the address of a person's own mailbox, or of a guest's home.
+// mail returns the address of a user's mailbox, or a guest's external address.
 func (p *Person) mail() string {
 	if local, domain, ok := strings.Cut(strings.TrimSuffix(p.name, "@"+MainDomain), "_partner.example#EXT#"); ok {
 		return local + domain + "@partner.example"
@@ -153,13 +151,13 @@ func (p *Person) mail() string {
 	return p.name
 }
 
-// Written is a property that somebody wrote and that is no text.
+// Written returns a property that was written and is not a string.
 func (p *Person) Written(property string) (any, bool) {
 	v, ok := p.written[property]
 	return v, ok
 }
 
-// shown is the names of each culture, as they are written and in ASCII.
+// shown is the names of each culture, as displayed and in ASCII.
 var shown = func() []struct{ given, surname, plainGiven, plainSurname []string } {
 	list := make([]struct{ given, surname, plainGiven, plainSurname []string }, len(cultures))
 	for i, c := range cultures {
@@ -169,9 +167,9 @@ var shown = func() []struct{ given, surname, plainGiven, plainSurname []string }
 	return list
 }()
 
-const namesEach = 8 // given names, and surnames, of a culture
+const namesEach = 8 // number of given names and of surnames in a culture
 
-// shownNames is each pair of names as it is written in its culture.
+// shownNames is the full names of all cultures, as displayed.
 var shownNames = func() []string {
 	var all []string
 	for c := range cultures {
@@ -195,15 +193,15 @@ func shownName(culture, given, surname int) string {
 	return shownNames[(culture*namesEach+given)*namesEach+surname]
 }
 
-// departments are all of them, those of offices first.
+// departments are all departments, offices first.
 var departments = append(append([]department{}, officeDepartments...), leadership, shopFloor, warehouse, subsidiary, collaborator)
 
-// Device is a computer that can have units.
+// Device is a computer to which units can be assigned.
 type Device struct {
 	ID, DeviceID GUID
 	Name         string
 	System       string
-	person       int32 // its place among people
+	person       int32 // index into Tenant.people
 }
 
 const deviceCount = 36

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// stateDays is how many days a purchase stays in a state that it has come to by
-// itself. The service's own times depend on how it was bought; these are those of
-// most: Microsoft Learn, "What if my subscription expires?".
+// stateDays is the number of days that a subscription stays in a state. The
+// service's own periods depend on the purchase; these are the most common:
+// Microsoft Learn, "What if my subscription expires?".
 var stateDays = map[Lifecycle]int{Warning: 30, Suspended: 90, LockedOut: 30}
 
-// Live puts the dates of purchases that nobody has dated around now, and has them
-// end and renew from then on as time passes: [Tenant.Advance] lets it happen. It
-// writes.
+// Live moves the dates of subscriptions without explicit dates close to now.
+// From then on subscriptions expire and renew as time passes, see
+// [Tenant.Advance]. It writes.
 func (t *Tenant) Live(now time.Time) {
 	const day = 24 * time.Hour
 	days := int(now.UTC().Truncate(day).Sub(t.reference.Truncate(day)) / day)
@@ -26,7 +26,7 @@ func (t *Tenant) Live(now time.Time) {
 	t.schedule()
 }
 
-// schedule finds out when a purchase changes next.
+// schedule computes the time of the next change of a subscription.
 func (t *Tenant) schedule() {
 	t.turns = time.Time{}
 	if !t.live {
@@ -41,10 +41,10 @@ func (t *Tenant) schedule() {
 	}
 }
 
-// turning says whether a purchase changes by now.
+// turning reports whether the change of a subscription is due.
 func (t *Tenant) turning(now time.Time) bool { return !t.turns.IsZero() && !t.turns.After(now) }
 
-// turn lets the purchases change that change next. It writes.
+// turn applies the next changes of subscriptions. It writes.
 func (t *Tenant) turn() {
 	at := t.turns
 	for _, a := range t.allotments {
@@ -62,8 +62,8 @@ func (t *Tenant) turn() {
 	t.schedule()
 }
 
-// provide changes the purchases of an allotment. Where that makes its units usable,
-// or useless, its holders' licenses follow.
+// provide changes the subscriptions of an allotment. If its units become
+// usable or unusable, it recomputes the licenses of the assignees.
 func (t *Tenant) provide(a *Allotment, now time.Time, change func(*Subscription)) {
 	worked := a.works()
 	for i := range a.Subscriptions {

@@ -2,20 +2,20 @@ package tenant
 
 import "fmt"
 
-// Refusal is why a change was not made. Nothing has changed then.
+// Refusal is the reason for which a change was refused. A refused change has
+// no effect.
 type Refusal struct {
 	Code     Code
-	Property string // that is wrong, if it is one
+	Property string // the invalid property, if any
 	Message  string
 }
 
-// Error makes it an error value.
 func (r *Refusal) Error() string { return r.Message }
 
-// Code says what kind of refusal it is.
+// Code is the kind of a refusal.
 type Code string
 
-// The codes. Those of cloudLicensing are what its design names.
+// The codes. The cloudLicensing codes are those of its design.
 const (
 	InvalidAssignee  Code = "invalidAssigneeType"
 	AlreadyAssigned  Code = "conflict"
@@ -24,7 +24,7 @@ const (
 	ExclusivePlans   Code = "mutuallyExclusiveServicePlans"
 	AddressConflict  Code = "proxyAddressConflict"
 	BadRequest       Code = "badRequest"
-	ObjectConflict   Code = "ObjectConflict" // the value of a property belongs to another object
+	ObjectConflict   Code = "ObjectConflict" // another object has the same value of the property
 )
 
 func refuse(code Code, property, format string, args ...any) *Refusal {

@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// Right is the merged effect of all assignments of one product on a person or
-// a device, or what this effect has in common on those direct members of a
-// group who have it.
+// Right is the merged effect of all assignments of one product on a user or
+// device. For a group, it is the common part of this effect on the direct
+// members that have it.
 type Right struct {
 	Of  Ref
 	Sku Sku
 }
 
-// RightID is the id of a right.
+// RightID returns the ID of a right.
 func (t *Tenant) RightID(r Right) string {
 	return t.ids.id(rightTopic+topic(r.Of.Kind), uint32(r.Of.At), uint32(r.Sku))
 }
 
-// Rights lists the rights of a person, a group or a device, in catalog order.
+// Rights returns the rights of a user, group or device, in catalog order.
 //
-// A group has rights to the products that it licenses, and to those that every
-// member has. Members to whom a product could not be given don't count in its
-// right, and without any other member there is none.
+// A group has rights to the products that it assigns, and to the products that
+// every member has. Members with a failed license do not count. Without other
+// members, there is no right.
 func (t *Tenant) Rights(h Ref) []Right {
 	var list []Right
 	if h.Kind != GroupKind {
@@ -41,7 +41,7 @@ func (t *Tenant) Rights(h Ref) []Right {
 	return list
 }
 
-// RightPlans is the plans that every holder of a right may use.
+// RightPlans returns the plans that every assignee of a right may use.
 func (t *Tenant) RightPlans(r Right) PlanSet {
 	if r.Of.Kind != GroupKind {
 		return t.MayUse(t.person(r.Of), r.Sku)
@@ -55,8 +55,9 @@ func (t *Tenant) RightPlans(r Right) PlanSet {
 	return set
 }
 
-// RightSources lists the assignments behind a right. Of a group that is those
-// to groups that reach every holder, such as the one to the group itself.
+// RightSources returns the assignments behind a right. For a group, these are
+// the assignments to groups that apply to every member, such as those to the
+// group itself.
 func (t *Tenant) RightSources(r Right) []*Assignment {
 	var list []*Assignment
 	if r.Of.Kind == GroupKind {
@@ -77,7 +78,7 @@ func (t *Tenant) RightSources(r Right) []*Assignment {
 	return list
 }
 
-// RightPools lists the allotments behind a right, each once.
+// RightPools returns the allotments behind a right, each once.
 func (t *Tenant) RightPools(r Right) []*Allotment {
 	var list []*Allotment
 	for _, a := range t.RightSources(r) {
@@ -88,8 +89,8 @@ func (t *Tenant) RightPools(r Right) []*Allotment {
 	return list
 }
 
-// External is the identifier that the first of the pools with one has at a service
-// outside the directory, or "".
+// External returns the identifier in a service outside the directory, from the
+// first allotment that has one, or "".
 func (t *Tenant) External(r Right) string {
 	for _, a := range t.RightPools(r) {
 		if a.External != "" {

@@ -4,7 +4,7 @@ import "math/bits"
 
 const blockSize = 1024
 
-// set is a set of small numbers that costs little where it is empty.
+// set is a set of small numbers that uses little memory where it is sparse.
 type set struct {
 	blocks []*[blockSize / 64]uint64
 	n      int
@@ -15,7 +15,7 @@ func (s *set) has(i int32) bool {
 	return at < len(s.blocks) && s.blocks[at] != nil && s.blocks[at][i%blockSize/64]>>(i%64)&1 == 1
 }
 
-// put adds i to the set or takes it out.
+// put adds i to the set or removes it.
 func (s *set) put(i int32, in bool) {
 	if s.has(i) == in {
 		return
@@ -35,7 +35,7 @@ func (s *set) put(i int32, in bool) {
 	}
 }
 
-// next is the first member at or after i, or -1.
+// next returns the first member at or after i, or -1.
 func (s *set) next(i int32) int32 {
 	for at := int(i) / blockSize; at < len(s.blocks); at++ {
 		block := s.blocks[at]
@@ -56,8 +56,8 @@ func (s *set) next(i int32) int32 {
 	return -1
 }
 
-// after runs over the members beyond i, in order. The set must not change
-// meanwhile.
+// after iterates over the members greater than i, in order. The set must not
+// change during the iteration.
 func (s *set) after(i int32) func(yield func(int32) bool) {
 	return func(yield func(int32) bool) {
 		for j := s.next(i + 1); j >= 0; j = s.next(j + 1) {

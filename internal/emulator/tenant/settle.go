@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// settle works out again what people have, and hands on the units that became
-// free: first come, first served.
+// settle recomputes the licenses of users, and assigns the units that became
+// free to the queues: first in, first out.
 func (t *Tenant) settle(people []int32, now time.Time) {
 	for _, i := range people {
 		t.settleOne(i, now)
@@ -23,13 +23,13 @@ func (t *Tenant) settle(people []int32, now time.Time) {
 			if next, queue := t.first(a); queue && next == i {
 				panic(fmt.Sprintf("tenant: the first in the queue of allotment %s neither takes a free unit nor leaves", a.ID))
 			}
-			at = -1 // What one person got can have changed any allotment.
+			at = -1 // The change of one user can affect any allotment.
 		}
 	}
 }
 
-// settleOne works out what somebody has: from all assignments that reach the
-// person, by the rules. Nothing else decides that.
+// settleOne computes the licenses of a user from all assignments that reach
+// the user, by the rules. No other code changes them.
 func (t *Tenant) settleOne(i int32, now time.Time) {
 	p := &t.people[i]
 	before := p.rows
@@ -61,11 +61,11 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 			fresh(t.groups[g].assigned, g)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { // What is in force goes first.
+	slices.SortStableFunc(rows, func(a, b row) int { // Rows in force come first.
 		return cmp.Compare(b.rank(), a.rank())
 	})
 	t.judge(i, rows, held)
-	orphan := func(r row) bool { // What a deleted group left goes with the last real source.
+	orphan := func(r row) bool { // The remainder of a deleted group is removed with the last real source.
 		return r.from == nil && !slices.ContainsFunc(rows, func(o row) bool { return o.from != nil && o.sku == r.sku && o.state.holds() })
 	}
 	if slices.ContainsFunc(rows, orphan) {
@@ -81,20 +81,19 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 	t.commit(i, rows, now)
 }
 
-// suits says whether a unit from the pool of an assignment to a group can go to
-// such a member.
+// suits reports whether a unit of a group's assignment can go to this kind of
+// member.
 func (t *Tenant) suits(a *Assignment, i int32) bool {
 	return a.To.Kind != GroupKind || a.Pool.AssignableTo.Has(t.refOf(i).Kind)
 }
 
-// reaches says whether an assignment is one of somebody's, as far as it is
-// known.
+// reaches reports whether an assignment has reached a user.
 func (t *Tenant) reaches(i int32, a *Assignment) bool {
 	switch {
 	case !a.reaches:
 		return false
 	case a.To.Kind != GroupKind:
-		return true // It is the person's own, for good.
+		return true // A direct assignment of the user.
 	}
 	m := membership{i, a.To.At}
 	return t.isLeaving(m) || slices.Contains(t.people[i].memberOf, a.To.At) && !t.isJoining(m)
@@ -110,7 +109,7 @@ func (t *Tenant) isLeaving(m membership) bool {
 	return ok
 }
 
-// rank is higher for a row that is in force.
+// rank is higher for a row in force.
 func (r *row) rank() int {
 	if r.state.usable() {
 		return 1
@@ -118,13 +117,13 @@ func (r *row) rank() int {
 	return 0
 }
 
-// same says whether two rows tell the same.
+// same reports whether two rows are equal for a client.
 func (r *row) same(o *row) bool {
 	return r.state == o.state && r.cause == o.cause && r.plan == o.plan && r.other == o.other && r.off == o.off
 }
 
-// commit gives somebody new rows, and brings up to date what is counted: units,
-// queues, errors and the rights of groups.
+// commit sets the rows of a user and updates the counters: units, queues,
+// errors and the rights of groups.
 func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 	p := &t.people[i]
 	before := p.rows
@@ -141,7 +140,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 		switch rows[j].cause {
 		case Count:
 			waits |= 1 << rows[j].pool
-		case Contention: // It keeps a place in the queue.
+		case Contention: // The user keeps the place in the queue.
 			waits |= p.waits & (1 << rows[j].pool)
 		}
 	}
@@ -188,13 +187,14 @@ func heldOf(rows []row) []row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !r.state.holds() })
 }
 
-// giveBack returns a unit. One beyond those that are owned is gone with that.
+// giveBack returns a unit. A unit in grace is removed.
 func (a *Allotment) giveBack() {
 	a.consumed--
 	a.grace = max(0, min(a.grace, a.consumed-a.owned))
 }
 
-// tally adds what somebody may use to the rights of groups, or takes it away.
+// tally adds the plans that a user may use to the rights of groups, or
+// subtracts them.
 func (t *Tenant) tally(i int32, groups []int32, sign int) {
 	rows := t.people[i].rows
 	if len(rows) == 0 || len(groups) == 0 || t.people[i].device != 0 {

@@ -16,30 +16,30 @@ import (
 	"unicode"
 )
 
-// stateFormat is what a state begins with. A change that older states do not fit
-// gets another number.
+// stateFormat is the format version of a state. An incompatible change
+// increments its number.
 const stateFormat = "licensegraph tenant 1"
 
-// document is a tenant as one JSON value, for [Load], without its member users:
-// there can be a million of them, so they are written and read one by one. Only
-// what a tenant cannot work out must be in it: ids and licenses can be left out,
-// and are made then.
+// document is a tenant as one JSON value, for [Load], without the users: there
+// can be a million, so they are written and read one by one. It contains only
+// data that cannot be computed. IDs and licenses are optional; Load generates
+// them.
 type document struct {
 	Format    string    `json:"format"`
-	Seed      uint64    `json:"seed,omitempty"`     // of what has to be made; 0 = 1
-	TenantID  string    `json:"tenantId,omitempty"` // "": made
-	Today     time.Time `json:"today"`              // stands for "today" where nothing says otherwise
-	Made      int       `json:"made,omitempty"`     // objects made through writes so far
-	Products  []product `json:"products,omitempty"` // none: the ten that tenants from a seed have, and that of devices
-	Rules     *Rules    `json:"rules,omitempty"`    // none: DefaultRules
+	Seed      uint64    `json:"seed,omitempty"`     // of generated data; 0 = 1
+	TenantID  string    `json:"tenantId,omitempty"` // "": generated
+	Today     time.Time `json:"today"`              // replaces "today" where no other date is given
+	Made      int       `json:"made,omitempty"`     // number of objects created by writes
+	Products  []product `json:"products,omitempty"` // empty: the ten products of generated tenants, and that of devices
+	Rules     *Rules    `json:"rules,omitempty"`    // nil: DefaultRules
 	Groups    []group   `json:"groups,omitempty"`
 	Devices   []device  `json:"devices,omitempty"`
 	Allotment []pool    `json:"allotments,omitempty"`
 	Assigned  []granted `json:"assignments,omitempty"`
 	Past      []past    `json:"pastAssignments,omitempty"`
 	Pending   []pending `json:"pending,omitempty"`
-	Joining   []pair    `json:"joining,omitempty"` // members whom the group's licenses have not reached
-	Leaving   []pair    `json:"leaving,omitempty"` // members of before who still have them
+	Joining   []pair    `json:"joining,omitempty"` // members that the group's licenses have not reached
+	Leaving   []pair    `json:"leaving,omitempty"` // former members that still have the group's licenses
 }
 
 type (
@@ -56,16 +56,16 @@ type (
 	user struct {
 		ID                string            `json:"id,omitempty"`
 		UserPrincipalName string            `json:"userPrincipalName"`
-		Properties        map[string]string `json:"properties,omitempty"` // texts by their names in Microsoft Graph
+		Properties        map[string]string `json:"properties,omitempty"` // string properties by their names in Microsoft Graph
 		Disabled          bool              `json:"disabled,omitempty"`
 		Agent             bool              `json:"agent,omitempty"`
-		ProxyAddresses    []string          `json:"proxyAddresses,omitempty"` // besides the user principal name
+		ProxyAddresses    []string          `json:"proxyAddresses,omitempty"` // in addition to the user principal name
 		Role              int               `json:"directoryRole,omitempty"`
 		Busy              bool              `json:"busy,omitempty"`
 		Created           time.Time         `json:"createdDateTime,omitzero"`
 		Deleted           time.Time         `json:"deletedDateTime,omitzero"`
 		Lapsed            []lapsed          `json:"lapsedPlans,omitempty"`
-		Licenses          []license         `json:"licenses"` // not there: they follow from the rest; but they can tell what stayed from before
+		Licenses          []license         `json:"licenses"` // null: computed; can contain earlier rights that stayed in force
 	}
 	lapsed struct {
 		SkuPartNumber string    `json:"skuPartNumber"`
@@ -74,7 +74,7 @@ type (
 	}
 	license struct {
 		Assignment string    `json:"assignment,omitempty"` // "": left over from a deleted group
-		Allotment  string    `json:"allotment,omitempty"`  // of that
+		Allotment  string    `json:"allotment,omitempty"`  // of the deleted assignment
 		Off        []string  `json:"disabledPlans,omitempty"`
 		State      string    `json:"state"`
 		Cause      string    `json:"cause,omitempty"`
@@ -89,23 +89,23 @@ type (
 		Nickname string    `json:"mailNickname"`
 		About    string    `json:"description,omitempty"`
 		Unified  bool      `json:"microsoft365,omitempty"`
-		Secured  bool      `json:"securityEnabled,omitempty"` // of a Microsoft 365 group; others are
+		Secured  bool      `json:"securityEnabled,omitempty"` // of a Microsoft 365 group; other groups always are
 		Created  time.Time `json:"createdDateTime,omitzero"`
 		Deleted  bool      `json:"deleted,omitempty"`
-		App      bool      `json:"servicePrincipal,omitempty"` // is a member
-		Members  []string  `json:"members,omitempty"`          // ids, or user principal names
+		App      bool      `json:"servicePrincipal,omitempty"` // the service principal is a member
+		Members  []string  `json:"members,omitempty"`          // IDs or user principal names
 	}
 	device struct {
 		ID       string    `json:"id,omitempty"`
 		DeviceID string    `json:"deviceId,omitempty"`
 		Name     string    `json:"displayName"`
 		System   string    `json:"operatingSystem,omitempty"`
-		Licenses []license `json:"licenses"`        // as those of people
-		Place    *int      `json:"place,omitempty"` // among people and devices; none: behind all
+		Licenses []license `json:"licenses"`        // as those of users
+		Place    *int      `json:"place,omitempty"` // index among users and devices; nil: at the end
 	}
 	pool struct {
 		ID            string         `json:"id,omitempty"`
-		SkuPartNumber string         `json:"skuPartNumber,omitempty"` // of the product; "": the one without
+		SkuPartNumber string         `json:"skuPartNumber,omitempty"` // of the product; "": the product of devices
 		AssignableTo  []string       `json:"assignableTo"`
 		External      string         `json:"externalServiceIdentifier,omitempty"`
 		Units         int            `json:"allottedUnits"`
@@ -120,11 +120,11 @@ type (
 	granted struct {
 		ID        string    `json:"id,omitempty"`
 		Allotment string    `json:"allotment"`
-		To        string    `json:"assignedTo"` // an id, or a user principal name
+		To        string    `json:"assignedTo"` // an ID or a user principal name
 		Off       []string  `json:"disabledServicePlanIds,omitempty"`
-		Known     *[]string `json:"knownDisabledServicePlanIds,omitempty"` // what members know of it, where that is something else
-		Unknown   bool      `json:"unknown,omitempty"`                     // to members, so far
-		Deleted   bool      `json:"deleted,omitempty"`                     // and members do not know
+		Known     *[]string `json:"knownDisabledServicePlanIds,omitempty"` // disabled plans that have reached the members, if different
+		Unknown   bool      `json:"unknown,omitempty"`                     // has not reached the members
+		Deleted   bool      `json:"deleted,omitempty"`                     // deleted, but the members still have it
 	}
 	past struct {
 		To        string `json:"assignedTo"`
@@ -145,13 +145,13 @@ type (
 	}
 )
 
-// Save writes the tenant as JSON. [Load] makes the same of it.
+// Save writes the tenant as JSON, which [Load] reads.
 func (t *Tenant) Save(w io.Writer) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	gone := map[*Assignment]bool{}         // those that members still have
-	_, _ = b.WriteString("{\"users\":[\n") // Flush tells what went wrong.
+	gone := map[*Assignment]bool{}         // deleted assignments that members still have
+	_, _ = b.WriteString("{\"users\":[\n") // Flush returns the error.
 	for i, first := 0, true; i < len(t.people); i++ {
 		if t.people[i].device != 0 {
 			continue
@@ -185,7 +185,7 @@ func (t *Tenant) Save(w io.Writer) error {
 	return b.Flush()
 }
 
-// encodeLines writes a value, and of a list each element on a line of its own.
+// encodeLines writes a value, with each element of a list on a separate line.
 func encodeLines(b *bufio.Writer, e *json.Encoder, v reflect.Value) error {
 	if v.Kind() != reflect.Slice {
 		return e.Encode(v.Interface())
@@ -202,7 +202,8 @@ func encodeLines(b *bufio.Writer, e *json.Encoder, v reflect.Value) error {
 	return b.WriteByte(']')
 }
 
-// Copy is a tenant that is alike and changes on its own. Its changes are not told.
+// Copy returns an independent copy of the tenant. Its changes are not recorded
+// in the journal.
 func (t *Tenant) Copy() (*Tenant, error) {
 	var b bytes.Buffer
 	if err := t.Save(&b); err != nil {
@@ -217,11 +218,11 @@ func (t *Tenant) Copy() (*Tenant, error) {
 	c.schedule()
 	c.journal = t.journal
 	c.journal.changes = slices.Clone(t.journal.changes)
-	c.journal.on = false // Who is asked later numbers what happens later.
+	c.journal.on = false // The original numbers later changes.
 	return c, nil
 }
 
-// user is what is saved of a person.
+// user returns the saved form of a user.
 func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	p := &t.people[i]
 	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled, Agent: p.agent,
@@ -238,8 +239,8 @@ func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	return u
 }
 
-// savedLicenses lists somebody's licenses, and notes the assignments in them that
-// are gone.
+// savedLicenses returns the saved form of a user's licenses, and adds their
+// deleted assignments to gone.
 func (t *Tenant) savedLicenses(p *Person, gone map[*Assignment]bool) []license {
 	list := make([]license, 0, len(p.rows))
 	for j := range p.rows {
@@ -357,12 +358,11 @@ var causeNames = [...]string{"", "location", "exclusive", "dependency", "count",
 
 func (c Cause) name() string { return causeNames[c] }
 
-// Load reads what [Tenant.Save] wrote, or what somebody wrote by hand. It says
-// what is wrong with it, all of it where that is possible. Names that a state
-// does not have are refused.
+// Load reads a tenant written by [Tenant.Save] or by hand. It reports all
+// errors that it can find, including unknown names.
 //
-// In place of a tenant that runs, the state has to be of the same directory: it
-// can leave its id and its seed out, but not have others.
+// If running is not nil, the state must be of the same directory: it can omit
+// the tenant ID and the seed, but not change them.
 func Load(r io.ReadSeeker, running *Tenant) (*Tenant, error) {
 	l := &loader{input: r, state: &document{}, gone: map[GUID]Ref{}}
 	t, err := l.tenant(running)
@@ -375,7 +375,7 @@ func Load(r io.ReadSeeker, running *Tenant) (*Tenant, error) {
 	return t, nil
 }
 
-// tenant is what the state says.
+// tenant returns the tenant of the state.
 func (l *loader) tenant(running *Tenant) (*Tenant, error) {
 	if err := l.read(func(*user) {}); err != nil {
 		return nil, err
@@ -397,8 +397,7 @@ func (l *loader) tenant(running *Tenant) (*Tenant, error) {
 	return t, nil
 }
 
-// read reads the document, and gives the people to a function one by one. It
-// reads it from the beginning each time.
+// read reads the document from its start, and calls each for every user.
 func (l *loader) read(each func(*user)) error {
 	if _, err := l.input.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -464,16 +463,16 @@ func expect(d *json.Decoder, want json.Delim) error {
 
 const maxLoadErrors = 20
 
-// loader is a tenant on its way in.
+// loader is the state of a Load call.
 type loader struct {
 	input io.ReadSeeker
 	state *document
 	t     *Tenant
-	known map[string]*Assignment // by id
-	gone  map[GUID]Ref           // objects that are deleted
+	known map[string]*Assignment // by ID
+	gone  map[GUID]Ref           // deleted objects
 	errs  []error
 
-	devicesLeft []numberedDevice // that are not taken in
+	devicesLeft []numberedDevice // not loaded yet
 }
 
 func (l *loader) bad(format string, args ...any) {
@@ -509,7 +508,7 @@ func (l *loader) load() (*Tenant, error) {
 		l.devicesLeft = append(l.devicesLeft, numberedDevice{d, at})
 	}
 	add := l.users()
-	err := l.read(func(u *user) { // Now that products and the seed are known.
+	err := l.read(func(u *user) { // The products and the seed are available now.
 		l.devices(false)
 		add(u)
 	})
@@ -575,7 +574,7 @@ func (l *loader) guid(text, where string) GUID {
 	return g
 }
 
-// take gives an object its id, or one that is made.
+// take sets the ID of an object, or generates one.
 func (l *loader) take(id, topic string, n int, r Ref) GUID {
 	g := l.t.dice.GUID(topic, n)
 	if id != "" {
@@ -588,7 +587,7 @@ func (l *loader) take(id, topic string, n int, r Ref) GUID {
 	return g
 }
 
-// users returns what takes in one person after another.
+// users returns a function that loads one user after another.
 func (l *loader) users() func(*user) {
 	t := l.t
 	like := map[string][3]uint8{} // by displayName
@@ -636,7 +635,7 @@ func (l *loader) users() func(*user) {
 		if _, ok := u.Properties["userType"]; !ok && u.Properties != nil {
 			u.Properties["userType"] = "Member"
 		}
-		for _, name := range TextProperties { // what does not follow from a choice
+		for _, name := range TextProperties { // Properties that no choice gives.
 			if text := u.Properties[name]; text != p.Text(name) && (name != "userType" || text != "") {
 				if p.written == nil {
 					p.written = map[string]any{}
@@ -670,7 +669,7 @@ func (l *loader) users() func(*user) {
 	}
 }
 
-// devices takes in the devices whose place it is, or all that are left.
+// devices loads the devices at this index, or all remaining ones.
 func (l *loader) devices(all bool) {
 	t := l.t
 	for more := true; more; {
@@ -688,7 +687,7 @@ func (l *loader) devices(all bool) {
 	}
 }
 
-// numberedDevice is a device with its place among devices.
+// numberedDevice is a device with its index among devices.
 type numberedDevice struct {
 	device
 	at int
@@ -707,13 +706,13 @@ func (l *loader) device(d *device, i int) {
 
 const maxName = 256
 
-// isGone says whether an object is deleted.
+// isGone reports whether an object is deleted.
 func (l *loader) isGone(r Ref) bool {
 	_, present := l.t.byID[l.t.IDOf(r)]
 	return !present
 }
 
-// find is the object with an id, or the person with a user principal name.
+// find returns the object with an ID, or the user with a user principal name.
 func (l *loader) find(text, where string) (Ref, bool) {
 	if g, ok := ParseGUID(text); ok {
 		if r, ok := l.t.byID[g]; ok {
@@ -918,11 +917,11 @@ func (l *loader) pending() {
 	}
 }
 
-// licenses gives everybody the licenses that the state has, and works out those
-// that it leaves out.
+// licenses loads the licenses of all users, and computes those that the state
+// omits.
 func (l *loader) licenses() error {
 	t := l.t
-	var open []int32 // whose licenses the state leaves out
+	var open []int32 // users whose licenses the state omits
 	give := func(i int32, licenses []license, of string) {
 		var rows []row
 		for _, one := range licenses {
@@ -966,7 +965,7 @@ func (l *loader) licenses() error {
 			placed[i] = true
 			t.enqueue(a, i, w.Since)
 		}
-		var rest []int32 // Nobody said where in the queue: at its end.
+		var rest []int32 // Without a position in the state: at the end of the queue.
 		for key := range t.queued {
 			if key.pool == at && !placed[key.person] {
 				rest = append(rest, key.person)

@@ -7,64 +7,65 @@ import (
 	"time"
 )
 
-// The domains of a tenant that is made from a seed.
+// The domains of a generated tenant.
 const (
 	MainDomain = "licensegraph.example"
 	asiaDomain = "asia.licensegraph.example"
 )
 
-// tenantLocation stands in where a group licenses a person without a location.
+// tenantLocation is the location for group licenses of a user without a usage
+// location.
 const tenantLocation = "DE"
 
 // Tenant is a directory with its licenses. It is not safe for concurrent use:
-// any number of calls that read can run at the same time, and nothing beside
-// one that writes. Those that write say so.
+// reads can run concurrently, but a write must run alone. The documentation of
+// each method that writes says "It writes."
 type Tenant struct {
 	*catalog
 	dice Dice
 	ids  ids
 	id   string
-	// reference stands for "today" in the data that nobody has changed, so that
-	// the same seed always gives the same bytes.
+	// reference replaces "today" in generated data, so that the same seed
+	// always gives the same bytes.
 	reference time.Time
 
 	people     []Person
-	present    int // people who are neither devices nor deleted
+	present    int // number of users: without devices and deleted users
 	groups     []*Group
 	devices    []*Device
 	allotments []*Allotment
-	pools      [maxProducts][]int // places in allotments, by product
+	pools      [maxProducts][]int // indexes into allotments, by product
 
 	assignments ledger
-	failing     [maxProducts]set // people with an assignment error, by product
-	holding     [maxProducts]set // people with a unit, by product
+	failing     [maxProducts]set // users with an assignment error, by product
+	holding     [maxProducts]set // users with a unit, by product
 
 	byID      map[GUID]ref
-	byName    map[string]int32 // people by user principal name in lower case
-	addresses map[string]Ref   // proxy addresses besides the user principal names, in lower case
-	aliases   map[Ref][]string // the same by who has them
+	byName    map[string]int32 // users by user principal name in lower case
+	addresses map[string]Ref   // proxy addresses other than user principal names, in lower case
+	aliases   map[Ref][]string // the same by object
 	named     map[string]*Assignment
 
-	pending   []effect                 // by due
-	joining   map[membership]time.Time // until when the group's licenses do not reach a member
-	leaving   map[membership]time.Time // until when they still reach who has left
-	lapsed    map[int32][]lapse        // plans that people could use
-	touched   map[int32]time.Time      // when the licenses of people were changed directly
+	pending   []effect                 // by due time
+	joining   map[membership]time.Time // time at which the group's licenses reach a new member
+	leaving   map[membership]time.Time // time at which they no longer reach a former member
+	lapsed    map[int32][]lapse        // plans that users could use before
+	touched   map[int32]time.Time      // time of the last change of a user's direct licenses
 	queued    map[queuing]place
-	again     map[drawing]uint32 // how many assignments to a holder from a pool are gone
+	again     map[drawing]uint32 // number of deleted assignments by assignee and allotment
 	lastPlace int                // of assignments
-	made      int                // objects made since, numbers their ids
-	places    []string           // usage locations that messages name
+	made      int                // number of objects created by writes, used for their IDs
+	places    []string           // usage locations, by number
 	journal   journal
-	undated   []*Allotment // of purchases whose dates are not around the clock yet
-	live      bool         // purchases change as time passes
-	turns     time.Time    // when one does next; zero: none
-	built     bool         // what is taken away from now on was there before
+	undated   []*Allotment // allotments whose subscriptions have no explicit dates yet
+	live      bool         // subscriptions change as time passes
+	turns     time.Time    // time of the next change of a subscription; zero: none
+	built     bool         // the tenant is built; changes are recorded from now on
 	order     orders
-	usable    []bool // of judge
+	usable    []bool // scratch space of judge
 }
 
-// Kind says what something in the directory is.
+// Kind is the kind of a directory object.
 type Kind uint8
 
 // The kinds of directory objects.
@@ -72,15 +73,15 @@ const (
 	User Kind = iota
 	GroupKind
 	DeviceKind
-	Principal // a service principal: it can be a member, but nothing is assigned to it
+	Principal // a service principal: it can be a member of groups, but has no assignments
 )
 
 func (k Kind) String() string {
 	return [...]string{"user", "group", "device", "servicePrincipal"}[k]
 }
 
-// Ref is a directory object: a kind and a place among those of the kind. Of
-// devices the place is that in Devices.
+// Ref is a directory object: a kind and an index. For devices, it is the index
+// into Devices.
 type Ref struct {
 	Kind Kind
 	At   int32
@@ -88,19 +89,19 @@ type Ref struct {
 
 type ref = Ref
 
-// ID is the directory's id.
+// ID returns the tenant ID.
 func (t *Tenant) ID() string { return t.id }
 
-// Dice are those of the seed.
+// Dice returns the random numbers of the seed.
 func (t *Tenant) Dice() Dice { return t.dice }
 
-// Reference is the time that stands for "today" in the data as they were made.
+// Reference returns the time that replaces "today" in generated data.
 func (t *Tenant) Reference() time.Time { return t.reference }
 
-// Product is a product of the tenant.
+// Product returns a product of the tenant.
 func (t *Tenant) Product(s Sku) *Product { return &t.products[s] }
 
-// Skus lists the products that the directory knows, in catalog order.
+// Skus returns the products of the directory, in catalog order.
 func (t *Tenant) Skus() []Sku {
 	var list []Sku
 	for s := range t.products {
@@ -111,7 +112,7 @@ func (t *Tenant) Skus() []Sku {
 	return list
 }
 
-// SkuWithID finds a product by its id, in any case.
+// SkuWithID returns the product with the ID, ignoring case.
 func (t *Tenant) SkuWithID(id string) (Sku, bool) {
 	for _, s := range t.Skus() {
 		if strings.EqualFold(t.products[s].SkuID, id) {
@@ -121,7 +122,7 @@ func (t *Tenant) SkuWithID(id string) (Sku, bool) {
 	return 0, false
 }
 
-// Find is the object with an id that is present.
+// Find returns the object with the ID, if it is not deleted.
 func (t *Tenant) Find(id GUID) (Ref, bool) {
 	r, ok := t.byID[id]
 	if !ok && id == t.PrincipalID() {
@@ -130,7 +131,7 @@ func (t *Tenant) Find(id GUID) (Ref, bool) {
 	return r, ok
 }
 
-// IDOf is the id of an object, present or not.
+// IDOf returns the ID of an object, deleted or not.
 func (t *Tenant) IDOf(r Ref) GUID {
 	switch r.Kind {
 	case GroupKind:
@@ -144,15 +145,14 @@ func (t *Tenant) IDOf(r Ref) GUID {
 	}
 }
 
-// PrincipalID is the id of the one service principal, which stands for the
-// application that gets the tokens.
+// PrincipalID returns the ID of the only service principal, which represents
+// the application of the tokens.
 func (t *Tenant) PrincipalID() GUID { return t.dice.GUID("service principal", 0) }
 
-// Devices lists the devices.
+// Devices returns the devices.
 func (t *Tenant) Devices() []*Device { return t.devices }
 
-// assigned is what is assigned to a holder itself, in the order in which it
-// was.
+// assigned returns the direct assignments of an object, in order of creation.
 func (t *Tenant) assigned(h Ref) *[]*Assignment {
 	if h.Kind == GroupKind {
 		return &t.groups[h.At].assigned
@@ -160,7 +160,7 @@ func (t *Tenant) assigned(h Ref) *[]*Assignment {
 	return &t.people[t.person(h)].assigned
 }
 
-// person is the place of a user or a device among those who can have units.
+// person returns the index of a user or device in people.
 func (t *Tenant) person(h Ref) int32 {
 	if h.Kind == DeviceKind {
 		return t.devices[h.At].person
@@ -168,7 +168,7 @@ func (t *Tenant) person(h Ref) int32 {
 	return h.At
 }
 
-// refOf is the reverse of person.
+// refOf is the inverse of person.
 func (t *Tenant) refOf(i int32) Ref {
 	if d := t.people[i].device; d > 0 {
 		return Ref{DeviceKind, d - 1}
@@ -176,18 +176,17 @@ func (t *Tenant) refOf(i int32) Ref {
 	return Ref{User, i}
 }
 
-// Assigned lists what is assigned to a holder itself, in the order in which it
-// was.
+// Assigned returns the direct assignments of an object, in order of creation.
 func (t *Tenant) Assigned(h Ref) []*Assignment { return slices.Clip(*t.assigned(h)) }
 
-// User is a person, at the place of a [Ref]. It can be one who was deleted.
+// User returns the user with the index, see [Ref]. The user can be deleted.
 func (t *Tenant) User(i int32) *Person { return &t.people[i] }
 
-// UserCount is how many people there are.
+// UserCount returns the number of users.
 func (t *Tenant) UserCount() int { return t.present }
 
-// Users runs over the people after a place, -1 for all, in the directory's
-// order.
+// Users iterates over the users after an index (-1 for all), in the
+// directory's order.
 func (t *Tenant) Users(after int32) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for i := int(after) + 1; i < len(t.people); i++ {
@@ -198,7 +197,7 @@ func (t *Tenant) Users(after int32) iter.Seq[int32] {
 	}
 }
 
-// FindUser is the person with an object id or a user principal name.
+// FindUser returns the user with an object ID or a user principal name.
 func (t *Tenant) FindUser(key string) (int32, bool) {
 	if g, ok := ParseGUID(key); ok {
 		r, ok := t.byID[g]
