@@ -30,7 +30,7 @@ var allotmentType = entityType[*tenant.Allotment]{name: allotmentTypeName, props
 	"subscriptions": {get: func(c *call, a *tenant.Allotment) any { return c.subscriptions(a) }, onDefault: true},
 }}
 
-// assignableTo writes kinds of assignees as the flags that they are.
+// assignableTo formats kinds of assignees as an OData flags value.
 func assignableTo(k tenant.Kinds) string {
 	var names []string
 	for _, kind := range []tenant.Kind{tenant.User, tenant.DeviceKind, tenant.GroupKind} {
@@ -44,7 +44,7 @@ func assignableTo(k tenant.Kinds) string {
 	return strings.Join(names, ",")
 }
 
-// subscriptions are the purchases behind a pool.
+// subscriptions returns the subscriptions of an allotment.
 func (c *call) subscriptions(a *tenant.Allotment) []object {
 	layout := time.DateOnly
 	if c.Variants.SubscriptionTimestamps {
@@ -78,8 +78,8 @@ func (e *Endpoints) allotmentOptions(c *call, allowed option) (*query, *wire.Pro
 	return e.cloudOptions(c, allowed, allotmentType.nested, allotmentRelations, c.skuFilter())
 }
 
-// renderAllotment writes an allotment. Of a list, or of a relation, the
-// subscriptions can be left out.
+// renderAllotment renders an allotment. In a list or an expanded relation, the
+// subscriptions can be omitted.
 func (e *Endpoints) renderAllotment(c *call, sel []string, a *tenant.Allotment, listed bool) object {
 	o := allotmentType.render(c, a, sel)
 	if listed && sel == nil && c.Variants.SubscriptionsOnSelect {
@@ -122,7 +122,8 @@ func (e *Endpoints) listAllotments(c *call) (any, *wire.Problem) {
 	}), nil
 }
 
-// skuFits reports which products satisfy a filter by skuId. Without a filter all do.
+// skuFits returns a function that reports whether a product satisfies a filter
+// by skuId. Without a filter, all products do.
 func (c *call) skuFits(f *odata.Filter) func(tenant.Sku) bool {
 	if f == nil {
 		return func(tenant.Sku) bool { return true }
@@ -144,7 +145,7 @@ func (e *Endpoints) getAllotment(c *call) (any, *wire.Problem) {
 	return c.single(allotmentSet, q, e.expandAllotment(c, q, e.renderAllotment(c, q.sel, a, false), a)), nil
 }
 
-// pathAllotment is the allotment that the path names first.
+// pathAllotment returns the allotment at the start of the path.
 func (e *Endpoints) pathAllotment(c *call) (*tenant.Allotment, *wire.Problem) {
 	if a := c.tenant.Allotment(c.params[0]); a != nil {
 		return a, nil

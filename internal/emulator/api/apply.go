@@ -14,8 +14,8 @@ var (
 	summable  = []string{"allottedUnits", "consumedUnits"}
 )
 
-// checkApply refuses what allotments cannot be grouped by, what cannot be summed,
-// and names that they have already.
+// checkApply rejects unsupported groupby and aggregate properties, and aliases
+// that are already in use.
 func checkApply(a *odata.Aggregation) error {
 	for _, name := range a.By {
 		if !slices.Contains(groupable, name) {
@@ -33,8 +33,8 @@ func checkApply(a *odata.Aggregation) error {
 	return nil
 }
 
-// aggregate answers rows that have the grouped and the summed names alone, in
-// the order of the first allotment of each.
+// aggregate returns one row per group with the grouped and aggregated
+// properties only, in the order of the first allotment of each group.
 func aggregate(c *call, a *odata.Aggregation, list []*tenant.Allotment) object {
 	type total struct {
 		row  object
@@ -44,7 +44,7 @@ func aggregate(c *call, a *odata.Aggregation, list []*tenant.Allotment) object {
 	places := map[string]*total{}
 	for _, one := range list {
 		row := allotmentType.render(c, one, a.By)
-		key, _ := json.Marshal(row) // Texts and numbers always work.
+		key, _ := json.Marshal(row) // Strings and numbers cannot fail.
 		t := places[string(key)]
 		if t == nil {
 			t = &total{row, make([]int, len(a.Sums))}

@@ -74,7 +74,7 @@ func (e *Endpoints) readLicenseChange(c *call) (change tenant.LicenseChange, p *
 	return change, nil
 }
 
-// assignUserLicense answers at once, and changes everything or nothing.
+// assignUserLicense applies all changes immediately, or none.
 func (e *Endpoints) assignUserLicense(c *call) (any, *wire.Problem) {
 	change, p := e.readLicenseChange(c)
 	if p != nil {
@@ -90,7 +90,7 @@ func (e *Endpoints) assignUserLicense(c *call) (any, *wire.Problem) {
 	return e.answerUser(c, i), nil
 }
 
-// answerUser is a person with the licenses.
+// answerUser renders a user with the licenses.
 func (e *Endpoints) answerUser(c *call, i int32) object {
 	sel := []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
 	o := c.renderUser(i, append(sel, userType.defaults()...))
@@ -98,8 +98,8 @@ func (e *Endpoints) answerUser(c *call, i int32) object {
 	return o
 }
 
-// assignGroupLicense answers that the change is accepted. Its result is in the states of the
-// members.
+// assignGroupLicense answers that the change is accepted. Its result is in the
+// license states of the members.
 func (e *Endpoints) assignGroupLicense(c *call) (any, *wire.Problem) {
 	change, p := e.readLicenseChange(c)
 	if p != nil {
@@ -127,15 +127,15 @@ func (e *Endpoints) assignGroupLicense(c *call) (any, *wire.Problem) {
 	return outcome{http.StatusAccepted, map[string]string{"Location": location}, o}, nil
 }
 
-// groupChanged is when the licenses of a group were changed, and what they were
-// before.
+// groupChanged is the time of a license change of a group and the previous
+// licenses.
 type groupChanged struct {
 	at     time.Time
 	before []tenant.Licensed
 }
 
-// losing is a change that was made in ignorance of the one before it, and undoes
-// that: of what it does not name itself, things are as they were before.
+// losing returns a change that overwrites the previous one: licenses that the
+// change does not contain revert to their state before the previous change.
 func losing(before, now []tenant.Licensed, change tenant.LicenseChange) tenant.LicenseChange {
 	named := func(s tenant.Sku) bool {
 		return slices.Contains(change.Remove, s) || slices.ContainsFunc(change.Add, func(l tenant.Licensed) bool { return l.Sku == s })

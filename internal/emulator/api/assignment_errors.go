@@ -22,8 +22,7 @@ var errorType = entityType[tenant.AssignmentError]{name: errorTypeName, props: m
 	"skuId": {get: textOf(func(c *call, x tenant.AssignmentError) string { return c.tenant.Product(x.Sku).SkuID }), onDefault: true},
 }}
 
-// errorRelations are the relations that can be expanded, by
-// Variants.ExpandErrors.
+// errorRelations are the expandable relations, by Variants.ExpandErrors.
 var errorRelations = map[string]relations{
 	"":           {"assignedTo": {check: nestedAssignee}},
 	"assignedTo": {"assignedTo": {check: nestedAssignee}},
@@ -36,7 +35,7 @@ func (e *Endpoints) errorOptions(c *call, allowed option) (*query, *wire.Problem
 	if checked {
 		return e.cloudOptions(c, allowed, errorType.nested, known, c.skuFilter())
 	}
-	// Variants.ExpandErrors is "ignore": answer as if it had not been asked.
+	// Variants.ExpandErrors is "ignore": answer as without $expand.
 	q, p := e.cloudOptions(c, allowed, errorType.nested, errorRelations["both"], c.skuFilter())
 	if p == nil {
 		q.expand = nil
@@ -52,7 +51,7 @@ func nestedAssignee(c *call, sel []string) *wire.Problem {
 	return checkAssignee(sel)
 }
 
-// checkAssignee refuses a $select of properties that no assignee has.
+// checkAssignee rejects a $select of a property that no type of assignee has.
 func checkAssignee(sel []string) *wire.Problem {
 	if p := checkObjects(sel); p != nil {
 		return licensing.selecting("%s", p.Message)
@@ -106,8 +105,8 @@ func (e *Endpoints) listErrors(c *call) (any, *wire.Problem) {
 	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(list), render), nil
 }
 
-// pathError finds the error that the path ends in or goes through. Under a
-// person only that person's are found.
+// pathError returns the error at the end of the path or within it. Under a
+// user, it finds only errors of that user.
 func (e *Endpoints) pathError(c *call) (tenant.AssignmentError, *wire.Problem) {
 	id := c.params[len(c.params)-1]
 	x, ok := c.tenant.Error(id)
@@ -151,9 +150,9 @@ func (e *Endpoints) getErrorAssignee(c *call) (any, *wire.Problem) {
 	return c.single("directoryObjects", q, e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, q.sel)), nil
 }
 
-// getErrorRight answers 204 when there is no right, as OData Version 4.01
-// Part 1: Protocol, section 11.2.7 "Requesting Related Entities" has it for a
-// single relation that ends nowhere.
+// getErrorRight answers 204 if there is no right. See OData Version 4.01 Part
+// 1: Protocol, section 11.2.7 "Requesting Related Entities", for a
+// single-valued relation without a target.
 func (e *Endpoints) getErrorRight(c *call) (any, *wire.Problem) {
 	q, p := e.rightOptions(c, optSelect|optExpand)
 	if p != nil {
@@ -176,7 +175,7 @@ func (e *Endpoints) getErrorRight(c *call) (any, *wire.Problem) {
 	return c.single("admin/cloudLicensing/assignmentErrors('"+c.tenant.ErrorID(x)+"')/usageRight", q, e.renderRight(c, q, r)), nil
 }
 
-// single finishes one cloudLicensing entity.
+// single completes a single cloudLicensing entity.
 func (c *call) single(set string, q *query, o object) object {
 	context := c.context(fragment(set, q.sel) + "/$entity")
 	if c.Variants.WrapSingle {

@@ -15,7 +15,7 @@ const (
 	assignmentSet      = "admin/cloudLicensing/assignments"
 )
 
-// drawing is the assignments that draw on an allotment.
+// drawing lists the assignments from an allotment.
 func (c *call) drawing(a *tenant.Allotment) listing[*tenant.Assignment] {
 	return assignmentsIn(func(after int) iter.Seq2[int, *tenant.Assignment] { return c.tenant.AssignmentsFrom(a, after) })
 }
@@ -39,8 +39,8 @@ var assignmentType = entityType[*tenant.Assignment]{name: assignmentTypeName, pr
 	}, onDefault: true},
 }}
 
-// assignmentRelations are the relations of an assignment that can be expanded.
-// The filter is the one that the page "List assignments" shows.
+// assignmentRelations are the expandable relations of an assignment. The
+// filter is the one on the page "List assignments".
 var assignmentRelations = relations{
 	"assignedTo": {check: nestedAssignee},
 	"allotment":  {check: allotmentType.nested, filter: &skuFilter},
@@ -60,7 +60,7 @@ func (c *call) skuFilter() rules {
 }
 
 func (e *Endpoints) assignmentOptions(c *call, allowed option) (*query, *wire.Problem) {
-	filter := rules{resource: assignmentTypeName} // No page names a property to filter by.
+	filter := rules{resource: assignmentTypeName} // No page documents a property for filters.
 	if c.Variants.AssignmentFilter {
 		filter = idFilter
 	}
@@ -93,14 +93,14 @@ func (e *Endpoints) expandAssignment(c *call, q *query, a *tenant.Assignment) ob
 	return o
 }
 
-// fits reports whether the allotment of a satisfies the filter inside x.
+// fits reports whether the allotment of a satisfies the nested filter of x.
 func (c *call) fits(x expansion, a *tenant.Assignment) bool {
 	return c.skuFits(x.Filter)(a.Sku())
 }
 
-// pathAssignments lists the assignments below what the path names, with the
-// name of that set: of a person or a group those to that very holder, of a
-// usage right those that contribute to it.
+// pathAssignments lists the assignments of the path's object, with the name of
+// the set: for a user or group, its direct assignments; for a usage right, the
+// contributing ones.
 func (e *Endpoints) pathAssignments(c *call) (l listing[*tenant.Assignment], set string, p *wire.Problem) {
 	t := c.tenant
 	switch {
@@ -126,7 +126,7 @@ func (e *Endpoints) pathAssignments(c *call) (l listing[*tenant.Assignment], set
 	return assignmentsIn(t.Assignments), assignmentSet, nil
 }
 
-// set is the name of the cloudLicensing of h in an @odata.context.
+// set returns the name of the cloudLicensing of h in an @odata.context.
 func (c *call) set(h holder) string {
 	return h.Kind.String() + "s('" + c.tenant.IDOf(h).String() + "')/cloudLicensing"
 }
@@ -159,8 +159,8 @@ func (e *Endpoints) listAssignments(c *call) (any, *wire.Problem) {
 	}), nil
 }
 
-// pathAssignment is the assignment that the path ends in or goes through. Only
-// those below the path's beginning are found.
+// pathAssignment returns the assignment at the end of the path or within it.
+// It finds only assignments of the path's first object.
 func (e *Endpoints) pathAssignment(c *call) (*tenant.Assignment, *wire.Problem) {
 	id := c.params[len(c.params)-1]
 	a, found := c.tenant.Assignment(id)

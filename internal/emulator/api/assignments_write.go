@@ -21,14 +21,15 @@ const (
 	disabledPlans = "disabledServicePlanIds"
 )
 
-// outcome is an answer with a status of its own.
+// outcome is an answer with a specific status.
 type outcome struct {
 	status int
 	header map[string]string
-	body   any // nil: none
+	body   any // nil: no body
 }
 
-// createAssignment makes an assignment. The body does not repeat what is in the path.
+// createAssignment creates an assignment. The body must not repeat values of
+// the path.
 func (e *Endpoints) createAssignment(c *call) (any, *wire.Problem) {
 	t := c.tenant
 	required := []string{disabledPlans}
@@ -81,8 +82,8 @@ func (e *Endpoints) createAssignment(c *call) (any, *wire.Problem) {
 	return outcome{status: http.StatusCreated, body: o}, nil
 }
 
-// updateAssignment replaces the plans that are off. Who and from where cannot
-// change.
+// updateAssignment replaces the disabled plans. The assignee and the allotment
+// cannot change.
 func (e *Endpoints) updateAssignment(c *call) (any, *wire.Problem) {
 	a, p := e.pathAssignment(c)
 	if p != nil {
@@ -142,13 +143,13 @@ func (e *Endpoints) reprocessAssignments(c *call) (any, *wire.Problem) {
 	return nil, nil
 }
 
-// when is now, and how long changes of groups take.
+// when returns the current time and the delay of group changes.
 func (c *call) when() tenant.When {
 	return tenant.When{Now: c.Date, Delay: c.Variants.EffectDelay()}
 }
 
-// cloudRefusal is the error of a cloudLicensing resource for a change that the
-// tenant refuses.
+// cloudRefusal converts a refusal of the tenant to an error of a
+// cloudLicensing resource.
 func cloudRefusal(r *tenant.Refusal) *wire.Problem {
 	status := http.StatusBadRequest
 	if r.Code == tenant.AlreadyAssigned {
@@ -165,8 +166,8 @@ func immutable(property string) *wire.Problem {
 	return p
 }
 
-// members reads a body that is one JSON object with no other members than
-// those. Names are exact.
+// members parses a body that is one JSON object with only the allowed members.
+// Names are case-sensitive.
 func (c *call) members(allowed []string) (map[string]json.RawMessage, *wire.Problem) {
 	if p := c.jsonType(); p != nil {
 		return nil, p
@@ -190,7 +191,7 @@ func jsonMembers(raw []byte, allowed []string) (map[string]json.RawMessage, *wir
 	return body, nil
 }
 
-// emptyBody refuses a body that is not empty.
+// emptyBody rejects a non-empty body.
 func (c *call) emptyBody() *wire.Problem {
 	if len(c.Body) == 0 {
 		return nil
@@ -199,7 +200,7 @@ func (c *call) emptyBody() *wire.Problem {
 	return p
 }
 
-// assignmentBody reads the members of an assignment.
+// assignmentBody parses the members of an assignment.
 func (c *call) assignmentBody(required, allowed []string) (map[string]json.RawMessage, *wire.Problem) {
 	body, p := c.members(append(slices.Clone(allowed), "@odata.type"))
 	if p != nil {
@@ -221,8 +222,8 @@ func (c *call) assignmentBody(required, allowed []string) (map[string]json.RawMe
 	return body, nil
 }
 
-// bound reads the URL of an entity of this service into its path below the
-// version.
+// bound parses the URL of an entity of this service. It returns the segments
+// of the path after the version.
 func (c *call) bound(raw json.RawMessage, name string) ([]string, *wire.Problem) {
 	wrong := badRequest("The value of '%s' is not the absolute URL of an entity under /beta.", name)
 	var text string
@@ -256,7 +257,7 @@ func (e *Endpoints) boundAllotment(c *call, body map[string]json.RawMessage) (*t
 	return nil, noSuchProperty("allotment", "The allotment '%.200s' does not exist.", strings.Join(path, "/"))
 }
 
-// boundAssignee takes a user or a group and, where there are any, a device.
+// boundAssignee accepts a user, a group or, if they are enabled, a device.
 func (e *Endpoints) boundAssignee(c *call, body map[string]json.RawMessage) (holder, *wire.Problem) {
 	path, p := c.bound(body[assigneeBind], assigneeBind)
 	if p != nil {
@@ -284,7 +285,7 @@ func noSuchProperty(property, format string, args ...any) *wire.Problem {
 	return p
 }
 
-// plansOff reads a list of plans of a product.
+// plansOff parses a list of plans of a product.
 func plansOff(raw json.RawMessage, of *tenant.Product) (tenant.PlanSet, *wire.Problem) {
 	var off tenant.PlanSet
 	var ids []*string

@@ -14,13 +14,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// identity is the caller: an application, or a person through one.
+// identity is the caller: an application, or a user through an application.
 type identity struct {
-	app       string // its client id
+	app       string // its client ID
 	roles     []string
 	scopes    []string
-	user      string           // object id of the person; "" for an application
-	clearance access.Clearance // the person's
+	user      string           // object ID of the user; "" for an application
+	clearance access.Clearance // of the user
 }
 
 func (e *Endpoints) authenticate(c *call) (*identity, *wire.Problem) {
@@ -60,12 +60,12 @@ func (e *Endpoints) authenticate(c *call) (*identity, *wire.Problem) {
 	return who, nil
 }
 
-// challenge is the header of a 401.
+// challenge returns the WWW-Authenticate header of a 401.
 func challenge(base string) string {
 	return fmt.Sprintf(`Bearer realm="", authorization_uri="%s/common/oauth2/authorize", client_id="%s"`, base, access.GraphID)
 }
 
-// permissions are the scopes of a person, or the roles of an application.
+// permissions returns the scopes of a user, or the roles of an application.
 func (w *identity) permissions() []string {
 	if w.user != "" {
 		return w.scopes
@@ -79,10 +79,11 @@ func (w *identity) has(permissions []string) bool {
 	return slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(granted, p) })
 }
 
-// ended reports whether a token for a client that understands claims challenges is no
-// longer good, and the time after which a new one has to be issued. The reasons are the events of Microsoft Learn,
-// "Critical event evaluation": the sessions of the person were revoked, or the account is disabled or deleted.
-// All other tokens stay good until they expire.
+// ended reports whether a token for a client that understands claims
+// challenges is no longer valid, and the time after which the new token must
+// be issued. The reasons are those of Microsoft Learn, "Critical event
+// evaluation": the user's sessions were revoked, or the account was disabled
+// or deleted. All other tokens stay valid until they expire.
 func (e *Endpoints) ended(c *call, got *access.Claims) (since time.Time, ends bool) {
 	if got.Scopes == "" || got.Can == nil {
 		return since, false
@@ -97,13 +98,14 @@ func (e *Endpoints) ended(c *call, got *access.Claims) (since time.Time, ends bo
 	}
 	if c.current != nil {
 		disabled(c.current)
-	} else { // A batch has not entered the tenant: its parts do.
+	} else { // A batch has no lock of its own: its parts have.
 		e.store.Read(disabled)
 	}
 	return c.Date, ends
 }
 
-// claimsChallenge is the header of a 401 that wants a token from after a time.
+// claimsChallenge returns the header of a 401 that requires a token issued
+// after a time.
 func (c *call) claimsChallenge(since time.Time) string {
 	claims := wire.Encode(object{"access_token": object{"nbf": object{"essential": true, "value": strconv.FormatInt(since.Unix(), 10)}}})
 	return challenge(c.Base) + `, error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString(claims) + `"`

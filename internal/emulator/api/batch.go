@@ -17,11 +17,11 @@ import (
 
 const (
 	maxParts    = 20
-	maxRunning  = 4 // parts of one batch at the same time
+	maxRunning  = 4 // concurrent parts of one batch
 	batchPrefix = "Invalid batch payload format: "
 )
 
-// part is a request of a batch, by Microsoft Learn, "Combine multiple HTTP
+// part is a request of a batch, see Microsoft Learn, "Combine multiple HTTP
 // requests using JSON batching".
 type part struct {
 	ID        string            `json:"id"`
@@ -31,9 +31,9 @@ type part struct {
 	Body      json.RawMessage   `json:"body"`
 	DependsOn []string          `json:"dependsOn"`
 
-	after  []int // places of the parts named in DependsOn
+	after  []int // indexes of the parts in DependsOn
 	body   []byte
-	done   chan struct{} // closed when answer is set
+	done   chan struct{} // closed after answer is set
 	answer wire.Answer
 }
 
@@ -44,10 +44,10 @@ type partAnswer struct {
 	Body    json.RawMessage   `json:"body,omitempty"`
 }
 
-// rawPart is what stands in place of a body, by Variants.RawParts.
+// rawPart replaces the body of a part, see Variants.RawParts.
 const rawPart = `<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>`
 
-// batch answers 200 when the batch can be read, also if parts fail.
+// batch answers 200 for a valid batch, even if parts fail.
 func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 	if c.Part {
 		return nil, wire.NotParsed(batchPrefix + "a batch cannot be part of a batch.")
@@ -85,7 +85,7 @@ func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 	whole := wire.Answer{Status: http.StatusOK}
 	for _, i := range order {
 		me := &parts[i]
-		if me.answer.Damage != "" { // The connection is that of all parts.
+		if me.answer.Damage != "" { // All parts share the connection.
 			whole.Damage, whole.Stall = me.answer.Damage, me.answer.Stall
 		}
 		if me.answer.Faulty {
@@ -96,7 +96,7 @@ func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 		}
 		out := partAnswer{me.ID, me.answer.Status, me.answer.Headers(), me.answer.Body}
 		if out.Body != nil && !json.Valid(out.Body) {
-			out.Body = wire.Encode(string(out.Body)) // What is not JSON travels as text.
+			out.Body = wire.Encode(string(out.Body)) // A body that is not JSON is sent as a string.
 		}
 		responses = append(responses, out)
 	}
@@ -114,7 +114,7 @@ func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 	return whole, nil
 }
 
-// parts reads and checks the payload.
+// parts parses and validates the payload.
 func (c *call) parts() ([]part, *wire.Problem) {
 	var payload struct {
 		Requests []part `json:"requests"`
@@ -129,7 +129,7 @@ func (c *call) parts() ([]part, *wire.Problem) {
 	case len(parts) > maxParts:
 		return nil, &wire.Problem{Status: http.StatusBadRequest, Code: "MaximumValueExceeded", Message: "Number of batch request steps exceeds the maximum value of 20."}
 	}
-	places := map[string]int{} // by id in lower case
+	places := map[string]int{} // by ID in lower case
 	for i := range parts {
 		me := &parts[i]
 		id := strings.ToLower(me.ID)
@@ -191,8 +191,8 @@ func (p *part) check() *wire.Problem {
 	return nil
 }
 
-// circular reports whether parts depend on each other in a circle: it removes parts without dependencies until none is
-// left.
+// circular reports whether parts have circular dependencies: it repeatedly
+// removes parts without dependencies.
 func circular(parts []part) bool {
 	gone := make([]bool, len(parts))
 	for range parts {
@@ -203,8 +203,8 @@ func circular(parts []part) bool {
 	return slices.Contains(gone, false)
 }
 
-// answerPart runs one part as if it had come alone, with the batch's version
-// and authorization.
+// answerPart executes one part like a separate request, with the version and
+// authorization of the batch.
 func (e *Endpoints) answerPart(outer *call, p *part) wire.Answer {
 	c := &call{Call: &wire.Call{
 		Ctx: outer.Ctx, Variants: outer.Variants, Base: outer.Base, Version: outer.Version,
@@ -219,8 +219,8 @@ func (e *Endpoints) answerPart(outer *call, p *part) wire.Answer {
 		c.verified = outer.verified
 	}
 	c.Path, c.RawQuery, _ = strings.Cut(strings.TrimPrefix(p.URL, "/"), "?")
-	// Blanks and the like may be raw in a part's url. A request has no fragment,
-	// RFC 9112 section 3.2.
+	// The URL of a part can contain unescaped characters such as spaces. A
+	// request has no fragment, RFC 9112 section 3.2.
 	if u, err := url.Parse("/" + strings.ReplaceAll(c.Path, "#", "%23")); err == nil {
 		c.Path = strings.TrimPrefix(u.EscapedPath(), "/")
 	}

@@ -7,14 +7,14 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// cost is the price of the call in resource units.
+// cost returns the resource units of the call.
 func (c *call) cost() int {
 	switch {
 	case c.route == nil || c.Label == batchLabel:
 		return 0
 	case c.route.Cloud:
-		return 1 // Its limits are not published.
-	case c.route.Template == "/directoryObjects/getByIds": // 2 with $select.
+		return 1 // Its costs are not documented.
+	case c.route.Template == "/directoryObjects/getByIds": // 2 with $select
 		if c.query.Has("$select") {
 			return 2
 		}
@@ -23,11 +23,12 @@ func (c *call) cost() int {
 	return throttle.Price(max(c.route.units, 1), c.query)
 }
 
-// price is what the call costs if it succeeds, before its options are checked.
+// price returns the units of the call if it succeeds, before its options are
+// checked.
 func (c *call) price() int {
 	values, err := c.named(c.RawQuery)
 	if err != nil {
-		values = nil // The call will be refused, and cost nothing.
+		values = nil // The call will be rejected without a charge.
 	}
 	asked := c.query
 	c.query = values
@@ -36,7 +37,7 @@ func (c *call) price() int {
 	return units
 }
 
-// throttled charges the call. Parts of a batch are charged one by one, the batch
+// throttled charges the call. Each part of a batch is charged; the batch
 // itself is not: Microsoft Learn, "Microsoft Graph throttling guidance".
 func (e *Endpoints) throttled(c *call) *wire.Problem {
 	if c.Variants.Throttling.Off || c.Label == batchLabel {
@@ -45,7 +46,7 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	units := c.price()
 	d := throttle.Demand{App: cmp.Or(c.who.app, e.clientID), Date: c.Date, Header: c.Header, Units: units}
 	if r := c.route; r != nil {
-		d.Cloud, d.Writes = r.Cloud, r.writes && r.Method == c.Method // otherwise it is refused
+		d.Cloud, d.Writes = r.Cloud, r.writes && r.Method == c.Method // otherwise it is rejected
 	}
 	c.charged = e.limits.Ask(d, c.Variants.Throttling, c.tenant.UserCount())
 	if !c.charged.Refused {
@@ -55,7 +56,8 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	return c.charged.Problem(d.App, e.id)
 }
 
-// settle gives back what the answer did not cost, and warns a caller that is near its limit.
+// settle returns the units that the answer did not cost, and sets a warning
+// header near the limit.
 func (e *Endpoints) settle(c *call, a *wire.Answer) {
 	e.limits.Settle(c.charged, a.Units)
 	c.charged.Warn(a)

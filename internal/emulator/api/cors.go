@@ -6,9 +6,9 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// preflight answers the request of a browser before that of a page,
-// Fetch Standard, "CORS-preflight request". Graph allows all origins: the token
-// protects it.
+// preflight answers the preflight request of a browser, see Fetch Standard,
+// "CORS-preflight request". Graph allows all origins, because the token
+// authorizes the request.
 func preflight(c *wire.Call) (wire.Answer, bool) {
 	asked := c.Header.Get("Access-Control-Request-Method")
 	if c.Method != http.MethodOptions || c.Header.Get("Origin") == "" || asked == "" {

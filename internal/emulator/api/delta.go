@@ -11,25 +11,25 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// deltaLifetime is how long a delta token works, by Microsoft Learn, "Use delta
-// query to track changes in Microsoft Graph data".
+// deltaLifetime is the validity of a delta token, see Microsoft Learn, "Use
+// delta query to track changes in Microsoft Graph data".
 const deltaLifetime = 7 * 24 * time.Hour
 
 const (
-	deltaPage        = 100 // objects on a page of changes
-	maxDeltaMembers  = 200 // members of a group on one page; the group comes again with the rest
-	maxDeltaFiltered = 50  // ids that a delta query can be about
+	deltaPage        = 100 // objects per page
+	maxDeltaMembers  = 200 // members of a group per page; the group is repeated with the rest
+	maxDeltaFiltered = 50  // object IDs in the filter of a delta query
 )
 
-// deltaState is what a link of a delta query carries.
+// deltaState is the content of a link of a delta query.
 type deltaState struct {
 	Query  string `json:"q"`
-	Epoch  int64  `json:"e"` // which tenant it is about: another one after a reset
-	Since  int    `json:"s"` // the last change that is known
-	Until  int    `json:"u"` // on the way through changes: the last one of this round
-	All    bool   `json:"f"` // on the way through everything
-	After  int64  `json:"a"` // place of the last object before; among changes, the number of the last one
-	Member int64  `json:"m"` // place of its last member before, when there are more
+	Epoch  int64  `json:"e"` // epoch of the tenant, which a reset changes
+	Since  int    `json:"s"` // number of the last change that the client has
+	Until  int    `json:"u"` // in a list of changes: number of the last change in this round
+	All    bool   `json:"f"` // in the initial list of all objects
+	After  int64  `json:"a"` // position of the last object; in a list of changes, number of the last change
+	Member int64  `json:"m"` // position of its last member, if there are more
 	Path   string `json:"p"`
 	Made   int64  `json:"t"`
 }
@@ -38,15 +38,14 @@ type deltaState struct {
 type deltaQuery struct {
 	deltaState
 	sel  []string
-	only map[tenant.GUID]bool // nil: all
+	only map[tenant.GUID]bool // nil: all objects
 	kind tenant.Kind
 }
 
 func (e *Endpoints) deltaUsers(c *call) (any, *wire.Problem)  { return e.delta(c, tenant.User) }
 func (e *Endpoints) deltaGroups(c *call) (any, *wire.Problem) { return e.delta(c, tenant.GroupKind) }
 
-// delta answers what has changed since the token, or everything there is
-// without one.
+// delta answers the changes since the token, or all objects without a token.
 func (e *Endpoints) delta(c *call, kind tenant.Kind) (any, *wire.Problem) {
 	d, p := e.readDelta(c, kind)
 	if p != nil {
@@ -71,7 +70,8 @@ func (e *Endpoints) delta(c *call, kind tenant.Kind) (any, *wire.Problem) {
 	return body, nil
 }
 
-// readDelta reads the options, or the token of a link, which stands alone.
+// readDelta parses the options, or the token of a link, which excludes other
+// options.
 func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Problem) {
 	values, err := c.named(c.RawQuery)
 	if err != nil {
@@ -79,7 +79,7 @@ func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Pro
 	}
 	d := &deltaQuery{kind: kind}
 	d.Path, d.Query, d.All, d.After, d.Member = c.Version+"/"+c.Path, c.RawQuery, true, -1, -1
-	d.Until = c.tenant.LastChange() // Later changes are in the next round.
+	d.Until = c.tenant.LastChange() // The next round has later changes.
 	for _, name := range []string{"$skiptoken", "$deltatoken"} {
 		token := values.Get(name)
 		if token == "" || token == "latest" {
@@ -147,7 +147,7 @@ func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Pro
 	return d, nil
 }
 
-// filter reads a filter of ids, the only one of delta queries.
+// filter parses a filter by ID, the only filter of delta queries.
 func (d *deltaQuery) filter(f *odata.Filter) *wire.Problem {
 	if f.Op == odata.Or {
 		for _, kid := range f.Kids {
@@ -172,8 +172,8 @@ func (d *deltaQuery) wants(t *tenant.Tenant, r holder) bool {
 	return r.Kind == d.kind && (d.only == nil || d.only[t.IDOf(r)])
 }
 
-// everything lists the objects that there are, a page at a time. In the end it
-// leaves d ready for the changes after that.
+// everything lists a page of all objects. After the last page, d is the state
+// for the changes since then.
 func (d *deltaQuery) everything(c *call) []object {
 	var items []object
 	objects := c.tenant.Users
@@ -182,7 +182,7 @@ func (d *deltaQuery) everything(c *call) []object {
 	}
 	after := d.After
 	if d.Member >= 0 {
-		after-- // The same group again, if it is still there.
+		after-- // Repeat the group, if it still exists.
 	}
 	for i := range objects(int32(after)) {
 		if len(items) == deltaPage {
@@ -248,14 +248,14 @@ func (d *deltaQuery) render(c *call, i int32) object {
 	return c.renderUser(i, sel)
 }
 
-// changes lists the objects that changed since, each once with what it is like
-// now, a page at a time.
+// changes lists a page of the objects that changed, each once in its current
+// state.
 func (d *deltaQuery) changes(c *call) []object {
 	all, _ := c.tenant.ChangesSince(d.Since)
 	all = all[:d.Until-d.Since]
 	type change struct {
 		told    object
-		removed map[holder]bool // of members
+		removed map[holder]bool // members
 	}
 	told := map[holder]*change{}
 	var items []object
@@ -288,7 +288,7 @@ func (d *deltaQuery) changes(c *call) []object {
 func (d *deltaQuery) concerns(one tenant.Change) bool {
 	switch one.What {
 	case tenant.LicensesChanged:
-		return d.tracks("assignedLicenses") || slices.Contains(d.sel, "proxyAddresses") // A mailbox comes with one.
+		return d.tracks("assignedLicenses") || slices.Contains(d.sel, "proxyAddresses") // A mailbox adds an address.
 	case tenant.MemberAdded, tenant.MemberRemoved:
 		return d.tracks("members")
 	case tenant.ProfileChanged:
@@ -299,8 +299,8 @@ func (d *deltaQuery) concerns(one tenant.Change) bool {
 	return true
 }
 
-// changed is an object as it is now, or that it is gone: deleted for good, or
-// in a way that can be undone.
+// changed returns the current state of an object, or that it was removed:
+// permanently deleted or restorable.
 func (d *deltaQuery) changed(c *call, r holder) object {
 	if _, present := c.tenant.Find(c.tenant.IDOf(r)); present {
 		return d.render(c, r.At)

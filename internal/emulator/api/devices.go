@@ -5,7 +5,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// deviceType is the properties of a device, by "device resource type".
+// deviceType is the properties of a device, see "device resource type".
 var deviceType = entityType[*tenant.Device]{name: "microsoft.graph.device", other: otherDeviceProperties, props: map[string]property[*tenant.Device]{
 	"id":                     {get: func(_ *call, d *tenant.Device) any { return d.ID.String() }, onDefault: true},
 	"deviceId":               {get: func(_ *call, d *tenant.Device) any { return d.DeviceID.String() }, onDefault: true},
@@ -16,8 +16,8 @@ var deviceType = entityType[*tenant.Device]{name: "microsoft.graph.device", othe
 	"deletedDateTime":        {get: always[*tenant.Device](nil), onDefault: true},
 }}
 
-// principalType is the properties of the one service principal, which stands
-// for the application that gets the tokens.
+// principalType is the properties of the only service principal, which
+// represents the application of the tokens.
 var principalType = entityType[tenant.GUID]{name: "microsoft.graph.servicePrincipal", props: map[string]property[tenant.GUID]{
 	"id":                   {get: func(_ *call, g tenant.GUID) any { return g.String() }, onDefault: true},
 	"appId":                {get: func(c *call, _ tenant.GUID) any { return c.tenant.Dice().GUID("client", 0).String() }, onDefault: true},
@@ -29,7 +29,7 @@ var principalType = entityType[tenant.GUID]{name: "microsoft.graph.servicePrinci
 
 const principalName = "License reports"
 
-// pathDevice is the device that the path names, by its object id alone.
+// pathDevice returns the device in the path, by its object ID.
 func (e *Endpoints) pathDevice(c *call) (int32, *wire.Problem) {
 	g, ok := tenant.ParseGUID(c.params[0])
 	if !ok {

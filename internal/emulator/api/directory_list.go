@@ -11,17 +11,18 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// listOptions are those of users and groups.
+// listOptions are the options of lists of users and groups.
 const listOptions = optSelect | optFilter | optTop | optCount | optOrderBy | optSearch
 
-// listRules are what may be asked of a list of directory objects.
+// listRules are the supported filters, searches and sort properties of a
+// directory list.
 type listRules struct {
 	filter rules
 	search []string        // properties
-	order  map[string]bool // properties to sort by, and whether that takes an advanced query
+	order  map[string]bool // properties to sort by; true: requires an advanced query
 }
 
-// directoryList reads the options of users, groups and members. See Microsoft
+// directoryList parses the options of users, groups and members. See Microsoft
 // Learn, "Advanced query capabilities on Microsoft Entra ID objects".
 func (e *Endpoints) directoryList(c *call, r listRules, allowed option) (*query, *wire.Problem) {
 	q, p := e.options(c, directory, allowed)
@@ -38,15 +39,15 @@ func (e *Endpoints) directoryList(c *call, r listRules, allowed option) (*query,
 	if q.search != nil && !c.eventual() {
 		return nil, unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'")
 	}
-	q.count = at == advanced // Without the header it is left out without a word.
+	q.count = at == advanced // Without the header, it is ignored.
 	if p := r.check(q, at); p != nil {
 		return nil, p
 	}
 	return q, nil
 }
 
-// directoryCount reads the options of a number alone, which is an advanced query
-// in itself.
+// directoryCount parses the options of a $count path, which is always an
+// advanced query.
 func (e *Endpoints) directoryCount(c *call, r listRules) (*query, *wire.Problem) {
 	if !c.eventual() {
 		return nil, badRequest("$count is not currently supported.")
@@ -114,8 +115,8 @@ func (r listRules) searchable(s *odata.Search) (p *wire.Problem) {
 	return p
 }
 
-// fitting reports whether an item satisfies the filter and the search of a query; nil
-// when it has neither.
+// fitting reports whether an item satisfies the filter and the search of a
+// query. It returns nil if the query has neither.
 func fitting[T any](q *query, from source[T], text func(property string) func(T) string) func(T) bool {
 	switch {
 	case q.filter == nil && q.search == nil:
@@ -129,7 +130,7 @@ func fitting[T any](q *query, from source[T], text func(property string) func(T)
 	return func(x T) bool { return filter(x) && search(x) }
 }
 
-// plainCount answers a number as text.
+// plainCount answers a number as plain text.
 func plainCount(c *call, n int) wire.Answer {
 	a := wire.Answer{Status: http.StatusOK, Units: c.cost(), Body: strconv.AppendInt(nil, int64(n), 10)}
 	a.Set("Content-Type", "text/plain")

@@ -15,7 +15,7 @@ import (
 
 const maxIDs = 1000
 
-// objectTypes are the names that "directoryObject: getByIds" takes.
+// objectTypes are the types of "directoryObject: getByIds".
 var objectTypes = []string{"administrativeunit", "application", "contact", "device", "directoryobject", "group", "orgcontact", "serviceprincipal", "user"}
 
 func (e *Endpoints) getByIDs(c *call) (any, *wire.Problem) {
@@ -59,8 +59,7 @@ func (e *Endpoints) getByIDs(c *call) (any, *wire.Problem) {
 		}
 		wanted[g] = true
 	}
-	// Ids that nothing has are left out without a word, and the order is the
-	// service's own.
+	// Unknown IDs are ignored, and the order is that of the service.
 	ids := make([]tenant.GUID, 0, len(wanted))
 	for g := range wanted {
 		ids = append(ids, g)
@@ -75,18 +74,19 @@ func (e *Endpoints) getByIDs(c *call) (any, *wire.Problem) {
 	return object{"@odata.context": c.context(fragment("directoryObjects", q.sel)), "value": list}, nil
 }
 
-// readersOf are the permissions to read objects, by their kind.
+// readersOf are the permissions to read objects, by kind.
 var readersOf = [...][]string{tenant.User: readUsers, tenant.GroupKind: readGroups, tenant.DeviceKind: readDevices, tenant.Principal: readPrincipals}
 
-// basicReadersOf read basic properties alone.
+// basicReadersOf are the permissions to read only basic properties.
 var basicReadersOf = [...][]string{tenant.User: basicUsers, tenant.GroupKind: basicGroups, tenant.DeviceKind: nil, tenant.Principal: nil}
 
-// reads reports whether the caller may read objects of a kind beyond their ids.
+// reads reports whether the caller may read more than the IDs of objects of a
+// kind.
 func (c *call) reads(kind tenant.Kind) bool {
 	return c.who.has(readersOf[kind]) || c.who.has(basicReadersOf[kind])
 }
 
-// directoryObject writes an object among objects of other types.
+// directoryObject renders an object in a collection of several types.
 func (c *call) directoryObject(r holder, sel, readers []string) object {
 	switch r.Kind {
 	case tenant.GroupKind:
@@ -100,7 +100,8 @@ func (c *call) directoryObject(r holder, sel, readers []string) object {
 	}
 }
 
-// checkObjects refuses a $select of properties that no type here has.
+// checkObjects rejects a $select of a property that no type in the collection
+// has.
 func checkObjects(sel []string) *wire.Problem {
 	for _, name := range sel {
 		_, ofUser := userType.props[name]
@@ -117,10 +118,10 @@ func checkObjects(sel []string) *wire.Problem {
 	return nil
 }
 
-// asDirectoryObject renders x among objects of other types: with its type, and
-// without license properties, which only the type's own endpoint has. Who may
-// not read the type gets its id and nulls, see "Limited information returned
-// for inaccessible member objects".
+// asDirectoryObject renders x in a collection of several types: with its type,
+// and without license properties, which only the endpoint of the type returns.
+// A caller that cannot read the type gets the ID and nulls, see "Limited
+// information returned for inaccessible member objects".
 func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, readers []string) object {
 	o := et.render(c, x, sel)
 	for name := range o {
@@ -134,7 +135,7 @@ func asDirectoryObject[T any](et *entityType[T], x T, sel []string, c *call, rea
 	return o
 }
 
-// decode reads a JSON body that has nothing but the members of v.
+// decode parses a JSON body with only the members of v.
 func (c *call) decode(v any) *wire.Problem {
 	if p := c.jsonType(); p != nil {
 		return p

@@ -1,5 +1,5 @@
-// Package api is the surface of Microsoft Graph: its endpoints for users, groups and licenses, with the dialect of their
-// query options, permissions, batches and pages.
+// Package api implements Microsoft Graph: its endpoints for users, groups and
+// licenses, with their query options, permissions, batches and pages.
 package api
 
 import (
@@ -19,27 +19,29 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Tokens are the access tokens of the tenant.
+// Tokens verifies the access tokens of the tenant.
 type Tokens interface {
 	// Verify checks the signature and the times of a token.
 	Verify(raw string) (access.Claims, error)
-	// Revoked is the time when the sessions of a person were revoked; the zero time is never.
+	// Revoked returns the time at which the sessions of a user were revoked,
+	// or the zero time.
 	Revoked(userID string) time.Time
 }
 
-// Config is what the endpoints need of the emulator.
+// Config is the configuration of the endpoints.
 type Config struct {
 	TenantID string
-	ClientID string      // the application that a caller without one counts as
-	Dice     tenant.Dice // numbers that follow from the seed of the tenant
+	ClientID string      // application of a call without one
+	Dice     tenant.Dice // random numbers of the tenant's seed
 	Store    *store.Store
 	Tokens   Tokens
 	Faults   *fault.Queue
 	Limits   *throttle.Meter
-	Traffic  *traffic.Log // of parts of batches
+	Traffic  *traffic.Log // records the parts of batches
 }
 
-// Endpoints are the endpoints of Microsoft Graph over one tenant. They are safe for concurrent use.
+// Endpoints are the Microsoft Graph endpoints of one tenant. They are safe for
+// concurrent use.
 type Endpoints struct {
 	id, clientID string
 	dice         tenant.Dice
@@ -50,15 +52,15 @@ type Endpoints struct {
 	traffic      *traffic.Log
 
 	linkKey []byte
-	links   cipher.AEAD  // of linkKey, seals next links
-	reads   atomic.Int64 // of usage rights, for Variants.UsageRightFailures
+	links   cipher.AEAD  // encrypts next links with linkKey
+	reads   atomic.Int64 // usage right reads, for Variants.UsageRightFailures
 	batches atomic.Int64 // for Variants.RawParts
 
-	groupChanges map[tenant.GUID]groupChanged // the last ones, for Variants.LostUpdates; under the lock of a write
-	changesOf    int64                        // the epoch of the tenant that they are of
+	groupChanges map[tenant.GUID]groupChanged // latest changes, for Variants.LostUpdates; guarded by the write lock
+	changesOf    int64                        // epoch of the tenant of groupChanges
 }
 
-// NewEndpoints makes the endpoints over a tenant.
+// New returns the endpoints of a tenant.
 func New(c Config) *Endpoints {
 	e := &Endpoints{
 		id: c.TenantID, clientID: c.ClientID, dice: c.Dice, store: c.Store, tokens: c.Tokens, faults: c.Faults, limits: c.Limits, traffic: c.Traffic,
@@ -69,12 +71,13 @@ func New(c Config) *Endpoints {
 		e.links, err = cipher.NewGCM(block)
 	}
 	if err != nil {
-		panic(err) // The key has the right length.
+		panic(err) // The key has a valid length.
 	}
 	return e
 }
 
-// Answer answers an HTTP request with a path and query. The problem is what is wrong with its body.
+// Answer answers an HTTP request with a path and query. problem is an error in
+// its body, or nil.
 func (e *Endpoints) Answer(outer *wire.Call, uri string, problem *wire.Problem) wire.Answer {
 	if a, ok := preflight(outer); ok {
 		return a
@@ -96,17 +99,18 @@ func (e *Endpoints) Answer(outer *wire.Call, uri string, problem *wire.Problem) 
 	return a
 }
 
-// enter takes the lock that the call needs.
+// enter locks the tenant for the call.
 func (e *Endpoints) enter(c *call) (leave func()) {
 	if c.Label == batchLabel {
-		return func() {} // Each part takes its own.
+		return func() {} // Each part locks the tenant itself.
 	}
 	v, leave := e.store.Enter(c.Date, c.route != nil && c.route.writes, c.Variants.ReplicationLag)
 	c.tenant, c.current, c.epoch = v.Seen, v.Current, v.Epoch
 	return leave
 }
 
-// answerGraph checks the caller and runs the endpoint's handler.
+// answerGraph authenticates and authorizes the caller, and runs the handler of
+// the endpoint.
 func (e *Endpoints) answerGraph(c *call) wire.Answer {
 	defer e.enter(c)()
 	a := e.answerCharged(c)
@@ -122,7 +126,7 @@ func (e *Endpoints) answerCharged(c *call) wire.Answer {
 		switch p.Status {
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed:
 		case http.StatusTooManyRequests:
-			a.Units = max(c.refusedUnits, 1) // Throttled calls still count.
+			a.Units = max(c.refusedUnits, 1) // Throttled calls count.
 		default:
 			a.Units = units
 		}
@@ -137,7 +141,7 @@ func (e *Endpoints) answerCharged(c *call) wire.Answer {
 		if body.body != nil {
 			a.Body = wire.Encode(body.body)
 		}
-	case wire.Answer: // of a batch, which is encoded already
+	case wire.Answer: // a part of a batch, already encoded
 		return body
 	default:
 		a.Body = wire.Encode(body)
@@ -176,7 +180,7 @@ func (e *Endpoints) handle(c *call) (any, *wire.Problem) {
 	if c.route.Me && who.user == "" {
 		return nil, wire.NotParsed("/me request is only valid with delegated authentication flow.")
 	}
-	if c.route.writes { // None of them documents a query option.
+	if c.route.writes { // No write documents a query option.
 		d := directory
 		if c.route.Cloud {
 			d = licensing

@@ -12,13 +12,14 @@ func badRequest(format string, args ...any) *wire.Problem {
 	return &wire.Problem{Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: fmt.Sprintf(format, args...)}
 }
 
-// unsupported refuses a query option, or a combination, on directory objects.
+// unsupported rejects a query option or a combination of options on directory
+// objects.
 func unsupported(format string, args ...any) *wire.Problem {
 	return &wire.Problem{Status: http.StatusBadRequest, Code: "Request_UnsupportedQuery", Message: fmt.Sprintf(format, args...)}
 }
 
-// cloud is an error of a cloudLicensing resource: a general code with the
-// specific one inside.
+// cloud returns an error of a cloudLicensing resource: a general code with a
+// specific inner code.
 func cloud(status int, inner, format string, args ...any) *wire.Problem {
 	code := map[int]string{http.StatusBadRequest: "badRequest", http.StatusForbidden: "forbidden", http.StatusNotFound: "notFound", http.StatusConflict: "conflict", http.StatusNotImplemented: "notImplemented"}[status]
 	return &wire.Problem{Status: status, Code: code, Inner: inner, Message: fmt.Sprintf(format, args...)}
@@ -33,8 +34,8 @@ func noSuchSegment(segment string) *wire.Problem {
 	return wire.NotParsed("Resource not found for the segment '%s'.", segment)
 }
 
-// timestamp is the form of directory timestamps, preciseTimestamp that of
-// cloudLicensing, with its seven digits.
+// timestamp formats a directory timestamp. preciseTimestamp formats a
+// cloudLicensing timestamp, with seven decimals.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 func preciseTimestamp(t time.Time) string {

@@ -14,36 +14,36 @@ import (
 )
 
 const (
-	maxValues      = 15  // values of in, or clauses joined with or, without advanced query
-	maxValueLength = 120 // of a text compared on a directory property
+	maxValues      = 15  // values of in, or clauses joined with or, in a standard query
+	maxValueLength = 120 // length of a string compared with a directory property
 	maxAdvanced    = 2048
 )
 
-// field is a property in filters.
+// field is a filterable property.
 type field struct {
 	kind     odata.Kind
-	ops      string // operators, with blanks between; any:eq is an eq inside any, eq:null one with null
-	advanced string // operators that need an advanced query
-	plain    string // operators that nothing of an advanced query may go with
+	ops      string // operators, separated by spaces; any:eq is eq inside any, eq:null is eq with null
+	advanced string // operators that require an advanced query
+	plain    string // operators that cannot be combined with an advanced query
 }
 
-// level is how far a request goes towards an advanced query.
+// level is the kind of a query.
 type level uint8
 
 const (
 	usual    level = iota
-	partly         // it has $count or the header ConsistencyLevel, not both
-	advanced       // it has both
+	partly         // either $count or the header ConsistencyLevel
+	advanced       // both
 )
 
-// rules are the filters that an endpoint accepts. The path of a member of a
-// collection is the path of the collection, a slash and its name.
+// rules are the filters of an endpoint. The path of a member of a collection
+// is the path of the collection, a slash and the member's name.
 type rules struct {
-	resource  string // as error texts have it
+	resource  string // name in error messages
 	fields    map[string]field
-	or        bool     // not only and, but or and not
-	other     []string // properties that Microsoft Graph has and the tenant has not
-	maxLength int      // of a text; 0 = any
+	or        bool     // or and not are supported
+	other     []string // properties of Microsoft Graph that the emulator does not implement
+	maxLength int      // of a string; 0 = unlimited
 }
 
 // notAdvanced is the error for a filter that requires advanced
@@ -55,7 +55,7 @@ func notAdvanced(op odata.Op) error {
 // errInvalidClause is the error for an operator that is not supported inside any.
 var errInvalidClause = errors.New("invalid filter clause")
 
-// check returns an error when an endpoint with these rules does not accept f.
+// check returns an error if an endpoint with these rules does not support f.
 func (r rules) check(f *odata.Filter, at level) error {
 	if r.or {
 		if err := complexity(f, at); err != nil {
@@ -65,8 +65,8 @@ func (r rules) check(f *odata.Filter, at level) error {
 	return r.within(f, nil, at)
 }
 
-// complexity refuses a filter by a collection beside another one: with or always,
-// with and unless the query is advanced.
+// complexity rejects a condition on a collection combined with another
+// condition: always with or, and with and unless the query is advanced.
 func complexity(f *odata.Filter, at level) error {
 	if f.Op != odata.And && f.Op != odata.Or && f.Op != odata.Not {
 		return nil
@@ -86,7 +86,7 @@ func tooComplex(collection string) error {
 	return fmt.Errorf("complex query on property %s is not supported", collection)
 }
 
-// collectionIn is one that a filter is about, or "".
+// collectionIn returns a collection in a filter, or "".
 func collectionIn(f *odata.Filter) string {
 	if f.Op == odata.Any {
 		return f.Path
@@ -99,7 +99,7 @@ func collectionIn(f *odata.Filter) string {
 	return ""
 }
 
-// within checks a part of a filter that is inside an any, or not.
+// within checks a part of a filter, inside an any or not.
 func (r rules) within(f, of *odata.Filter, at level) error {
 	switch f.Op {
 	case odata.And, odata.Or, odata.Not:
@@ -156,7 +156,7 @@ func (r rules) within(f, of *odata.Filter, at level) error {
 		return notAdvanced(f.Op)
 	}
 	if strings.HasSuffix(path, "/$count") && !toNull && f.Values[0].Text != "0" {
-		return r.unsupported(path) // Whether it is empty is all that can be asked.
+		return r.unsupported(path) // A collection can only be compared with the empty one.
 	}
 	if len(f.Values) > maxValues && at < advanced {
 		return tooMany(len(f.Values))
@@ -172,7 +172,8 @@ func (r rules) within(f, of *odata.Filter, at level) error {
 	return nil
 }
 
-// texts are the texts that can be compared, which are those that can be searched.
+// texts returns the string properties with comparisons, which are also
+// searchable.
 func (r rules) texts() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.fields)), func(path string) bool {
 		return path == "id" || r.fields[path].kind != odata.String || strings.Contains(r.fields[path].ops+r.fields[path].advanced, "any:")
@@ -187,21 +188,21 @@ func tooMany(n int) error {
 	return fmt.Errorf("too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d", n, maxValues)
 }
 
-// memberOf cuts a range variable off a path: what is left is "" or begins with a
-// slash.
+// memberOf removes a range variable from a path: the rest is "" or starts with
+// a slash.
 func memberOf(path, variable string) (member string, ok bool) {
 	member, ok = strings.CutPrefix(path, variable)
 	return member, ok && (member == "" || member[0] == '/')
 }
 
-// value is that of a property, to be compared.
+// value is the value of a property for comparison.
 type value struct {
 	text string
-	n    int64 // of a number; of a boolean 1 for true; of a time in nanoseconds
+	n    int64 // a number; a boolean with 1 for true; a time in nanoseconds
 	null bool
 }
 
-// textValue is the value of a text, which is null where there is none.
+// textValue returns the value of a string; "" is null.
 func textValue(s string) value { return value{text: s, null: s == ""} }
 
 func truth(yes bool) value {
@@ -211,29 +212,29 @@ func truth(yes bool) value {
 	return value{}
 }
 
-// source is how to read what a filter is about.
+// source reads the properties in a filter.
 type source[T any] struct {
 	// value reads a property.
 	value func(path string) func(T) value
-	// each reads a collection, if a filter can be about one.
+	// each reads a collection. It is nil if filters have no collections.
 	each func(path string) collection[T]
-	// direct is a shorter way to the answer of a comparison, or nil.
+	// direct evaluates a comparison without reading the property, or is nil.
 	direct func(f *odata.Filter) func(T) bool
-	// known remembers answers for properties with few values, if it is there.
+	// known caches results for properties with few values. It can be nil.
 	known func(path string, fits func(T) bool) func(T) bool
 }
 
-// element is an item of a collection, as the values of its members.
+// element is an item of a collection, with the values of its members.
 type element [3]string
 
-// collection is one that any can be asked about.
+// collection is a collection for any.
 type collection[T any] struct {
-	members []string                                 // with a slash before; "" is the item itself
-	some    func(of T, fits func(element) bool) bool // whether some item fits
+	members []string                                 // with a leading slash; "" is the item itself
+	some    func(of T, fits func(element) bool) bool // reports whether at least one item fits
 }
 
-// compile turns a filter that has been checked into a function. It allocates
-// once, not for each item.
+// compile converts a validated filter to a function. It allocates only once,
+// not for each item.
 func compile[T any](f *odata.Filter, from source[T]) func(T) bool {
 	if from.direct != nil {
 		if fits := from.direct(f); fits != nil {
@@ -249,7 +250,7 @@ func compile[T any](f *odata.Filter, from source[T]) func(T) bool {
 		if f.Op == odata.Not {
 			return func(x T) bool { return !kids[0](x) }
 		}
-		ends := f.Op == odata.Or // one such result decides
+		ends := f.Op == odata.Or // the result that ends the evaluation
 		return func(x T) bool {
 			for _, fits := range kids {
 				if fits(x) == ends {
@@ -271,7 +272,7 @@ func compile[T any](f *odata.Filter, from source[T]) func(T) bool {
 	return fits
 }
 
-// compileBody turns what is inside an any into a function.
+// compileBody converts the expression inside an any to a function.
 func compileBody(f *odata.Filter, members []string) func(element) bool {
 	return compile(f.Kids[0], source[element]{value: func(path string) func(element) value {
 		member, _ := memberOf(path, f.Variable)
@@ -280,9 +281,9 @@ func compileBody(f *odata.Filter, members []string) func(element) bool {
 	}})
 }
 
-// comparison reports whether a value satisfies a comparison. Texts are compared without regard
-// to case, as in the directory. Null differs from every value and is neither
-// before nor after any.
+// comparison reports whether a value satisfies a comparison. Strings are
+// compared case-insensitively, as in the directory. Null is not equal to any
+// value, and neither less nor greater.
 func comparison(f *odata.Filter) func(value) bool {
 	first := f.Values[0]
 	if first.Kind == odata.Null {
@@ -327,7 +328,7 @@ func comparison(f *odata.Filter) func(value) bool {
 	}
 }
 
-// ordered reports whether an order, as of cmp.Compare, satisfies the operator.
+// ordered reports whether a result of cmp.Compare satisfies the operator.
 func ordered(op odata.Op, order int) bool {
 	switch op {
 	case odata.Eq:
@@ -368,7 +369,7 @@ func hasSuffixFold(s, suffix string) bool {
 	return true
 }
 
-// compareFold compares by code points in lower case, as sorting does.
+// compareFold compares by code points in lower case, like sorting.
 func compareFold(a, b string) int {
 	for a != "" && b != "" {
 		x, behindX := utf8.DecodeRuneInString(a)

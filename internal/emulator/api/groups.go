@@ -12,9 +12,9 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// groupType is the properties of a group, by "group resource type".
-// hasMembersWithLicenseErrors is missing on purpose: it can be filtered by,
-// but is never returned.
+// groupType is the properties of a group, see "group resource type".
+// hasMembersWithLicenseErrors is missing on purpose: it can be used in
+// filters, but is never returned.
 var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: otherGroupProperties, basic: basicGroups, props: map[string]property[*tenant.Group]{
 	"id":              {get: func(_ *call, g *tenant.Group) any { return g.ID().String() }, onDefault: true, basic: true},
 	"deletedDateTime": {get: always[*tenant.Group](nil), onDefault: true},
@@ -48,19 +48,20 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	}, license: true},
 }}
 
-// assignedLicenses writes products with the plans that are off.
+// assignedLicenses renders products with their disabled plans.
 func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
 	list := []object{}
 	for _, l := range licensed {
-		if p := c.tenant.Product(l.Sku); p.SkuID != "" { // The directory knows no others.
+		if p := c.tenant.Product(l.Sku); p.SkuID != "" { // The directory has no other products.
 			list = append(list, object{"skuId": p.SkuID, "disabledPlans": p.PlanIDs(l.Off)})
 		}
 	}
 	return list
 }
 
-// groupFilter is what groups can be filtered by, by the table of Microsoft Learn,
-// "Advanced query capabilities on Microsoft Entra ID objects".
+// groupFilter is the filterable properties of groups, by the table of
+// Microsoft Learn, "Advanced query capabilities on Microsoft Entra ID
+// objects".
 var groupFilter = rules{resource: "Group", or: true, other: otherGroupProperties, maxLength: maxValueLength, fields: map[string]field{
 	"id":                          {kind: odata.String, ops: "eq in", advanced: "ne"},
 	"displayName":                 {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
@@ -77,8 +78,8 @@ var groupFilter = rules{resource: "Group", or: true, other: otherGroupProperties
 	"assignedLicenses/$count":     {kind: odata.Int, advanced: "eq ne"},
 }}
 
-// groupRules are what may be asked of groups. The table has ge and le of
-// createdDateTime, and a sample of the same page shows them refused.
+// groupRules returns the list rules of groups. The table allows ge and le of
+// createdDateTime, but a sample on the same page shows that they are rejected.
 func (c *call) groupRules() listRules {
 	r := listRules{filter: groupFilter, search: groupFilter.texts(), order: map[string]bool{"displayName": false, "createdDateTime": true}}
 	if c.Variants.GroupsByAge {
@@ -88,7 +89,7 @@ func (c *call) groupRules() listRules {
 	return r
 }
 
-// groupSource is how filters read groups.
+// groupSource reads groups for filters.
 func (c *call) groupSource() source[int32] {
 	t := c.tenant
 	return source[int32]{
@@ -128,7 +129,7 @@ func (c *call) groupSource() source[int32] {
 	}
 }
 
-// pathGroup is the group that the path names, by its object id alone.
+// pathGroup returns the group in the path, by its object ID.
 func (e *Endpoints) pathGroup(c *call) (int32, *wire.Problem) {
 	g, ok := tenant.ParseGUID(c.params[0])
 	if !ok {
@@ -141,12 +142,12 @@ func (e *Endpoints) pathGroup(c *call) (int32, *wire.Problem) {
 	return r.At, nil
 }
 
-// maxExpanded is how many directory objects $expand gives. There is no link to
-// the rest.
+// maxExpanded is the number of directory objects that $expand returns. There
+// is no link to the rest.
 const maxExpanded = 20
 
-// checkGroupOptions refuses what groups do not have. The one relation that can
-// be expanded has no options of its own and does not go with advanced queries.
+// checkGroupOptions rejects unsupported options of groups. The only expandable
+// relation supports neither nested options nor advanced queries.
 func checkGroupOptions(c *call, q *query) *wire.Problem {
 	if p := c.cloudSelected(q); p != nil {
 		return p
@@ -247,7 +248,7 @@ func (e *Endpoints) countGroups(c *call) (any, *wire.Problem) {
 	return plainCount(c, c.groups(q).count()), nil
 }
 
-// groups lists the groups that fit.
+// groups lists the groups that satisfy the query.
 func (c *call) groups(q *query) listing[int32] {
 	t := c.tenant
 	from := c.groupSource()
@@ -258,8 +259,8 @@ func (c *call) groups(q *query) listing[int32] {
 	return numbered(t.Groups, func() int { return len(slices.Collect(t.Groups(-1))) }).where(fitting(q, from, text))
 }
 
-// listMembersWithErrors answers directory objects, though only people can fail.
-// No page documents its options: it takes the least that is of use.
+// listMembersWithErrors answers directory objects, though all are users. No
+// page documents its options, so it supports only the basic ones.
 func (e *Endpoints) listMembersWithErrors(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect|optTop)
 	if p != nil {

@@ -12,13 +12,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// maxBound is how many members one request can add, by "Add members".
+// maxBound is the number of members that one request can add, see "Add
+// members".
 const maxBound = 20
 
 const membersBind = "members@odata.bind"
 
-// groupChange is what a request changes of a group. What it leaves out is
-// nil.
+// groupChange is the body of a group update. Missing properties are nil.
 type groupChange struct {
 	name, nickname, about *string
 	unified, secured      bool
@@ -99,8 +99,8 @@ func (e *Endpoints) readGroup(c *call, create bool) (*groupChange, *wire.Problem
 	return g, nil
 }
 
-// freeNickname refuses one that another Microsoft 365 group has: theirs are unique
-// in a tenant, by "group resource type".
+// freeNickname rejects a nickname of another Microsoft 365 group: they are
+// unique in a tenant, see "group resource type".
 func (c *call) freeNickname(g *groupChange, of int32, unified bool) *wire.Problem {
 	if g.nickname == nil || !unified {
 		return nil
@@ -114,7 +114,7 @@ func (c *call) freeNickname(g *groupChange, of int32, unified bool) *wire.Proble
 	return nil
 }
 
-// boundMembers reads the URLs of directory objects.
+// boundMembers parses the URLs of directory objects.
 func (e *Endpoints) boundMembers(c *call, raw json.RawMessage) ([]holder, *wire.Problem) {
 	var urls []json.RawMessage
 	if json.Unmarshal(raw, &urls) != nil || len(urls) == 0 || len(urls) > maxBound {
@@ -134,7 +134,7 @@ func (e *Endpoints) boundMembers(c *call, raw json.RawMessage) ([]holder, *wire.
 	return list, nil
 }
 
-// boundObject reads the URL of a directory object, in either version.
+// boundObject parses the URL of a directory object, in either version.
 func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
 	wrong := badRequest("The reference is not the absolute URL of a directory object, such as %s/directoryObjects/{id}.", c.Root())
 	var url string
@@ -160,7 +160,8 @@ func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
 	return r, nil
 }
 
-// bindsDevices reports whether the caller's permissions extend to devices as members.
+// bindsDevices reports whether the caller's permissions allow devices as
+// members.
 func (c *call) bindsDevices() bool {
 	if c.who.user != "" {
 		return c.who.has([]string{"Device.Read.All", "Directory.ReadWrite.All"})
@@ -168,9 +169,9 @@ func (c *call) bindsDevices() bool {
 	return c.who.has([]string{"Device.ReadWrite.All", "Directory.ReadWrite.All"})
 }
 
-// mayBeMembers refuses what cannot be a member of a group, by the table of "Add
-// members": a Microsoft 365 group takes users alone, a security group no Microsoft 365
-// group.
+// mayBeMembers rejects invalid members of a group, see the table of "Add
+// members": a Microsoft 365 group has only users, and a security group has no
+// Microsoft 365 groups.
 func (c *call) mayBeMembers(list []holder, unified bool) *wire.Problem {
 	for _, m := range list {
 		switch {
@@ -183,7 +184,7 @@ func (c *call) mayBeMembers(list []holder, unified bool) *wire.Problem {
 	return nil
 }
 
-// createGroup makes a group, by "Create group".
+// createGroup creates a group, see "Create group".
 func (e *Endpoints) createGroup(c *call) (any, *wire.Problem) {
 	g, p := e.readGroup(c, true)
 	if p != nil {
@@ -201,7 +202,7 @@ func (e *Endpoints) createGroup(c *call) (any, *wire.Problem) {
 	}
 	i := c.tenant.CreateGroup(*g.name, *g.nickname, about, g.unified, g.secured, c.when())
 	for _, m := range g.members {
-		_ = c.tenant.Join(i, m, c.when()) // A new group has no members that could be in the way.
+		_ = c.tenant.Join(i, m, c.when()) // Cannot fail: the group has no members yet.
 	}
 	o := groupType.render(c, c.tenant.Group(i), nil)
 	o["@odata.context"] = c.context("groups/$entity")
@@ -209,7 +210,7 @@ func (e *Endpoints) createGroup(c *call) (any, *wire.Problem) {
 	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
 }
 
-// updateGroup changes a group, by "Update group", or adds members.
+// updateGroup changes a group, see "Update group", or adds members.
 func (e *Endpoints) updateGroup(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
@@ -239,12 +240,12 @@ func (e *Endpoints) updateGroup(c *call) (any, *wire.Problem) {
 		c.tenant.WriteGroup(i, g.name, g.nickname, g.about)
 	}
 	for _, m := range g.members {
-		_ = c.tenant.Join(i, m, c.when()) // Checked above.
+		_ = c.tenant.Join(i, m, c.when()) // Checked before.
 	}
 	return nil, nil
 }
 
-// deleteGroup deletes a group that gives no licenses.
+// deleteGroup deletes a group without licenses.
 func (e *Endpoints) deleteGroup(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
@@ -256,7 +257,7 @@ func (e *Endpoints) deleteGroup(c *call) (any, *wire.Problem) {
 	return nil, nil
 }
 
-// addMember adds one member by a reference, by "Add members".
+// addMember adds one member by reference, see "Add members".
 func (e *Endpoints) addMember(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
@@ -279,7 +280,7 @@ func (e *Endpoints) addMember(c *call) (any, *wire.Problem) {
 	return nil, nil
 }
 
-// removeMember takes one member out, by "Remove member".
+// removeMember removes a member, see "Remove member".
 func (e *Endpoints) removeMember(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {

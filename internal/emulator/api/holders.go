@@ -5,7 +5,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// pathHolder is the person, group or device that the path begins with.
+// pathHolder returns the user, group or device at the start of the path.
 func (e *Endpoints) pathHolder(c *call) (holder, *wire.Problem) {
 	switch c.route.segments[0] {
 	case "groups":
@@ -20,8 +20,8 @@ func (e *Endpoints) pathHolder(c *call) (holder, *wire.Problem) {
 	}
 }
 
-// renderHolder writes an expanded assignee. Without a nested $select it has
-// what the samples show.
+// renderHolder renders an expanded assignee. Without a nested $select, it has
+// the properties in the samples.
 func (e *Endpoints) renderHolder(c *call, h holder, sel []string) object {
 	if sel == nil {
 		sel = []string{"id", "displayName"}

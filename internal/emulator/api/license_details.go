@@ -7,13 +7,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// licenseDetails is what a person has of one product, however it came.
+// licenseDetails is a user's license of one product, from any source.
 type licenseDetails struct {
 	user int32
 	sku  tenant.Sku
 }
 
-// detailsType is the properties of licenseDetails, all of them default ones.
+// detailsType is the properties of licenseDetails, all returned by default.
 var detailsType = entityType[licenseDetails]{name: "microsoft.graph.licenseDetails", props: map[string]property[licenseDetails]{
 	"id":            {get: func(c *call, l licenseDetails) any { return c.tenant.DetailsID(l.user, l.sku) }, onDefault: true},
 	"skuId":         {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuID }, onDefault: true},
@@ -21,7 +21,7 @@ var detailsType = entityType[licenseDetails]{name: "microsoft.graph.licenseDetai
 	"servicePlans":  {get: func(c *call, l licenseDetails) any { return c.planInfos(l.sku, c.tenant.MayUse(l.user, l.sku)) }, onDefault: true},
 }}
 
-// listDetails answers everything at once; $select is the only option.
+// listDetails answers without pages; $select is the only option.
 func (e *Endpoints) listDetails(c *call) (any, *wire.Problem) {
 	if c.Variants.PersonalDetails && c.who.user == "" {
 		return nil, wire.Usual(http.StatusForbidden)

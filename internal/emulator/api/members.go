@@ -9,8 +9,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// memberFilter is what members of all kinds can be filtered by, which is an
-// advanced query in any case. See "List group members".
+// memberFilter is the filterable properties of members of all kinds. A filter
+// always requires an advanced query. See "List group members".
 var memberFilter = rules{resource: "DirectoryObject", or: true, maxLength: maxValueLength, fields: map[string]field{
 	"id":          {kind: odata.String, advanced: "eq in ne"},
 	"displayName": {kind: odata.String, advanced: "eq in ne startswith"},
@@ -63,7 +63,7 @@ func (e *Endpoints) countMembers(c *call) (any, *wire.Problem) {
 	return plainCount(c, members.count()), nil
 }
 
-// members lists those of the group that the path names, as far as they fit.
+// members lists the members of the group in the path that satisfy the query.
 func (e *Endpoints) members(c *call, q *query) (none listing[holder], p *wire.Problem) {
 	group, p := e.pathGroup(c)
 	if p != nil {
@@ -79,14 +79,14 @@ func (e *Endpoints) members(c *call, q *query) (none listing[holder], p *wire.Pr
 		get := text(path)
 		return func(h holder) value { return textValue(get(h)) }
 	}}, text)
-	if wanted := fits; slices.Contains(q.asksAbout(), "displayName") { // What the caller may not read is left out.
+	if wanted := fits; slices.Contains(q.asksAbout(), "displayName") { // Objects that the caller cannot read are omitted.
 		fits = func(h holder) bool { return c.reads(h.Kind) && wanted(h) }
 	}
 	return members.where(fits), nil
 }
 
-// renderMember writes one member. Of what the caller may not read there is
-// nothing but the type and the id.
+// renderMember renders one member. If the caller cannot read it, the result
+// has only the type and the ID.
 func (c *call) renderMember(h holder, sel []string) object {
 	o := c.directoryObject(h, sel, readersOf[h.Kind])
 	if !c.reads(h.Kind) {

@@ -5,21 +5,22 @@ import (
 	"strings"
 )
 
-// isPrincipalName checks the rules of Microsoft Learn, "Username policies", for the part
-// before the @ and for the length. It does not check the domain.
+// isPrincipalName checks the length and the part before the @ by the rules of
+// Microsoft Learn, "Username policies". It does not check the domain.
 func isPrincipalName(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && domain != "" && len(local) <= 64 && len(domain) <= 48 && !strings.Contains(domain, "@") && !strings.HasSuffix(local, ".") &&
 		strings.Trim(local, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'.-_!#^~") == ""
 }
 
-// isNickname checks the rules for mailNickname, by "group resource type". Control
-// characters are refused as well.
+// isNickname checks the rules for mailNickname, see "group resource type".
+// Control characters are also rejected.
 func isNickname(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`@()\[]";:<>,`, r) })
 }
 
-// isCountry reports whether s is an officially assigned code of ISO 3166-1 alpha-2.
+// isCountry reports whether s is an officially assigned ISO 3166-1 alpha-2
+// code.
 func isCountry(s string) bool { return slices.Contains(countries, s) }
 
 var countries = strings.Fields(`

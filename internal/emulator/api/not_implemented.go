@@ -10,18 +10,20 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// What Microsoft Graph has and the tenant has not is not refused with errors of Graph,
-// which mean that it does not exist. Names are those of the reference pages of
-// user, group, directoryObject and of the root of version 1.0 and beta.
+// A feature of Microsoft Graph that the emulator does not implement gets an
+// error that is not one of Graph's, because those mean that the feature does
+// not exist. The names are from the reference pages of user, group,
+// directoryObject and the roots of version 1.0 and beta.
 
-// notImplemented answers what Microsoft Graph has and the tenant has not.
+// notImplemented answers 501 for a feature that the emulator does not
+// implement.
 func notImplemented(what string) *wire.Problem {
 	return &wire.Problem{Status: http.StatusNotImplemented, Code: "notImplemented",
 		Message: fmt.Sprintf("'%s' is of Microsoft Graph, and not implemented by the embedded tenant.", what)}
 }
 
-// unwritable refuses a property in a body: one that Microsoft Graph takes and the tenant
-// does not, one that is computed, or one that there is not.
+// unwritable rejects a property in a body: one that only Microsoft Graph
+// accepts, a computed one, or an unknown one.
 func unwritable(name, of string, taken, other, relations []string, known bool) *wire.Problem {
 	relation, bound := strings.CutSuffix(name, "@odata.bind")
 	switch {
@@ -33,19 +35,21 @@ func unwritable(name, of string, taken, other, relations []string, known bool) *
 	return badRequest("The property '%.80s' does not exist on type '%s'.", name, of)
 }
 
-// Properties that are read here, and that Microsoft Graph takes in a body too.
+// Properties that are only readable here, but also writable in Microsoft
+// Graph.
 var (
 	takenOfUsers  = []string{"businessPhones"}
 	takenOfGroups = []string{"classification", "visibility"}
 )
 
-// notHere is the error of a filter by a property that only Microsoft Graph has.
+// notHere is the error for a filter by a property that the emulator does not
+// implement.
 type notHere string
 
 func (n notHere) Error() string { return notImplemented(string(n)).Message }
 
-// otherUserProperties, otherGroupProperties and otherDeviceProperties are those that
-// are not served.
+// otherUserProperties, otherGroupProperties and otherDeviceProperties are not
+// implemented.
 var (
 	otherUserProperties = strings.Fields(`
 		aboutMe ageGroup authorizationInfo birthday cloudRealtimeCommunicationInfo consentProvidedForMinor creationType customSecurityAttributes
@@ -71,7 +75,7 @@ var (
 		physicalIds profileType registrationDateTime systemLabels trustType`)
 )
 
-// Relations, actions and functions that are not served.
+// Relations, actions and functions that are not implemented.
 var (
 	ofDirectoryObjects = strings.Fields(`
 		appRoleAssignments checkMemberGroups checkMemberObjects extensions getMemberGroups getMemberObjects memberOf onPremisesSyncBehavior
@@ -90,7 +94,7 @@ var (
 		resetUnseenCount settings sites subscribeByMail team threads transitiveMembers unsubscribeByMail validateProperties`))
 )
 
-// otherRoots begin the paths of other resources.
+// otherRoots are the first segments of paths of other resources.
 var otherRoots = strings.Fields(`
 	$metadata administrativeUnits agreements app appCatalogs applications auditLogs certificateBasedAuthConfiguration chats
 	cloudPCs communications compliance connections contacts contracts copilot dataPolicyOperations deviceAppManagement deviceLocalCredentials
@@ -101,22 +105,22 @@ var otherRoots = strings.Fields(`
 	privilegedAccess reports riskDetections roleManagement schemaExtensions search security servicePrincipals settings shares sites
 	solutions storage subscriptions team teams teamsTemplates teamTemplateDefinition teamwork templates tenantRelationships`)
 
-// underRoots are what else is at the roots that are served.
+// underRoots are other paths below implemented roots.
 var underRoots = map[string][]string{
 	"admin": strings.Fields(`appsAndServices configurationManagement dynamics edge entra exchange forms microsoft365Apps people reportSettings
 		serviceAnnouncement sharepoint teams todo windows`),
 	"directoryObjects": {"delta", "getAvailableExtensionProperties", "validateProperties"},
 }
 
-// Paths of cloudLicensing that only Microsoft's list of permissions has.
+// Paths of cloudLicensing that are only in Microsoft's list of permissions.
 const (
 	allotmentRef = "PUT assignments/{id}/allotment/$ref"
 	assigneeRef  = "PUT assignments/{id}/assignedTo/$ref"
 	poolOwner    = "allotments/{id}/owner"
 )
 
-// listedElsewhere names the part of a cloudLicensing path that only Microsoft's list of
-// permissions has, or is "".
+// listedElsewhere returns the part of a cloudLicensing path that is only in
+// Microsoft's list of permissions, or "".
 func listedElsewhere(method string, segments []string) string {
 	under := segments[slices.Index(segments, "cloudLicensing")+1:]
 	switch from := len(under) - 4; {
@@ -130,13 +134,13 @@ func listedElsewhere(method string, segments []string) string {
 	return ""
 }
 
-// otherCalls are those of Microsoft Graph at paths that are served to other methods, or below them.
+// otherCalls are calls that are not implemented at or below implemented paths.
 var otherCalls = []string{
 	"POST users/getByIds", "POST users/validatePassword", "POST users/validateProperties", "POST groups/getByIds", "POST groups/validateProperties",
 	"GET groups/{id}/members/$ref", "GET groups/{id}/membersWithLicenseErrors/$count",
 }
 
-// otherCall returns which of them a call is, or "".
+// otherCall returns the matching entry of otherCalls, or "".
 func otherCall(method string, segments []string) string {
 	for _, call := range otherCalls {
 		verb, path, _ := strings.Cut(call, " ")
@@ -147,7 +151,7 @@ func otherCall(method string, segments []string) string {
 	return ""
 }
 
-// elsewhere names the part of a path that only Microsoft Graph has, or is "".
+// elsewhere returns the part of a path that is not implemented, or "".
 func elsewhere(segments []string) string {
 	at := func(i int) string {
 		if i < len(segments) {
@@ -177,7 +181,7 @@ func elsewhere(segments []string) string {
 	}
 	name := strings.TrimPrefix(at(part), "microsoft.graph.")
 	switch {
-	case part == 2 && strings.HasPrefix(at(1), "microsoft.graph."): // a list of one type
+	case part == 2 && strings.HasPrefix(at(1), "microsoft.graph."): // a list restricted to one type
 		return strings.Join(segments, "/")
 	case slices.Contains(more, name), slices.Contains(props, name):
 		return name
@@ -190,8 +194,9 @@ func elsewhere(segments []string) string {
 	return ""
 }
 
-// Missing lists what Microsoft Graph has near these endpoints and the emulator has not. The
-// answer is 501 where an address or a name is known, see [notImplemented].
+// Missing lists Microsoft Graph features near these endpoints that the
+// emulator does not implement. It answers 501 to a known path or name, see
+// [notImplemented].
 func Missing() []string {
 	return []string{
 		"Purchases (directory/subscriptions), usage reports (reports, copilot, admin/reportSettings), audit logs (auditLogs), organization, mailbox settings.",

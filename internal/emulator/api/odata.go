@@ -12,7 +12,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// option is a bit for each system query option that an endpoint documents.
+// option is a bit set of the system query options of an endpoint.
 type option uint
 
 const (
@@ -33,29 +33,29 @@ var optionNames = map[string]option{
 	"$search": optSearch, "$apply": optApply, "$deltatoken": optDelta,
 }
 
-// otherOptions are system query options that no endpoint here has.
+// otherOptions are system query options that no endpoint supports.
 var otherOptions = []string{"$skip", "$format", "$compute", "$index", "$levels", "$id", "$schemaversion"}
 
-// query is what the options of a request mean.
+// query is the parsed options of a request.
 type query struct {
 	sel     []string // nil: the default properties
 	expand  []expansion
 	filter  *odata.Filter
-	top     int // 0: not given
+	top     int // 0: absent
 	count   bool
 	orderBy []odata.Order
 	search  *odata.Search
 	apply   *odata.Aggregation
 
-	nothing bool // the caller may not read what is filtered by
+	nothing bool // the filter uses a property that the caller cannot read
 
 	raw   string // the options of the first page
-	after int64  // the place behind which this page starts
-	later bool   // this is not the first page
-	real  bool   // with Variants.EmptyPages: the empty page has been seen
+	after int64  // position after which this page starts
+	later bool   // not the first page
+	real  bool   // with Variants.EmptyPages: after the empty page
 }
 
-// asksAbout lists the properties that items are filtered and searched by.
+// asksAbout returns the properties in the filter and the search.
 func (q *query) asksAbout() []string {
 	var names []string
 	var walk func(f *odata.Filter)
@@ -85,17 +85,17 @@ func (q *query) asksAbout() []string {
 // expansion is one relation of $expand.
 type expansion = odata.Expansion
 
-// relation is what may be asked of a relation inside $expand.
+// relation is the supported nested options of an expanded relation.
 type relation struct {
 	check  func(c *call, sel []string) *wire.Problem // of a nested $select
-	filter *rules                                    // of a nested $filter; nil: there is none
+	filter *rules                                    // of a nested $filter; nil: not supported
 }
 
-// relations are those of a type by name.
+// relations are the relations of a type by name.
 type relations map[string]relation
 
-// check refuses what cannot be expanded. One level is all there is, and of the
-// options inside only $select and, at one relation, $filter.
+// check rejects unsupported expansions. Only one level is supported, with a
+// nested $select and, for one relation, a nested $filter.
 func (rs relations) check(c *call, q *query) *wire.Problem {
 	for _, x := range q.expand {
 		r, ok := rs[x.Path]
@@ -121,8 +121,8 @@ func (rs relations) check(c *call, q *query) *wire.Problem {
 	return nil
 }
 
-// cloudOptions reads the options of a cloudLicensing resource and checks them
-// against what its type has.
+// cloudOptions parses the options of a cloudLicensing resource and checks them
+// against its type.
 func (e *Endpoints) cloudOptions(c *call, allowed option, check func(*call, []string) *wire.Problem, known relations, filter rules) (*query, *wire.Problem) {
 	q, p := e.options(c, licensing, allowed)
 	if p != nil {
@@ -142,9 +142,9 @@ func (e *Endpoints) cloudOptions(c *call, allowed option, check func(*call, []st
 	return q, nil
 }
 
-// dialect is how a family of resources refuses options.
+// dialect is the error format of a family of resources for query options.
 type dialect struct {
-	unsupported func(format string, args ...any) *wire.Problem // option not known or not allowed here
+	unsupported func(format string, args ...any) *wire.Problem // unknown or unsupported option
 	selecting   func(format string, args ...any) *wire.Problem
 	expanding   func(format string, args ...any) *wire.Problem
 	filtering   func(format string, args ...any) *wire.Problem
@@ -160,8 +160,8 @@ func cloudProblem(inner string) func(format string, args ...any) *wire.Problem {
 	}
 }
 
-// options reads the query of a call. An option that the endpoint does not document
-// is refused: the service may ignore it silently, which is worse.
+// options parses the query of a call. It rejects an undocumented option. The
+// service may ignore it silently, which would hide the client's error.
 func (e *Endpoints) options(c *call, d dialect, allowed option) (*query, *wire.Problem) {
 	values, err := c.named(c.RawQuery)
 	q := &query{raw: optionsOf(values), after: -1}
@@ -186,13 +186,14 @@ func (e *Endpoints) options(c *call, d dialect, allowed option) (*query, *wire.P
 	return q, nil
 }
 
-// maxRaw bounds the options of a first page: the links to the others carry them.
+// maxRaw limits the length of the options of a first page, because the links
+// to the next pages contain them.
 const maxRaw = wire.MaxURL - 1<<10
 
 func parseQuery(raw string) (url.Values, error) { return odata.ParseQuery(raw) }
 
-// named decodes a query. Under beta the dollar before the name of a system query
-// option can be missing: see Microsoft Learn, "Use query parameters to customize
+// named parses a query. Under beta, the $ of a system query option is
+// optional: see Microsoft Learn, "Use query parameters to customize
 // responses".
 func (c *call) named(raw string) (url.Values, error) {
 	values, err := parseQuery(raw)
@@ -215,7 +216,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		if strings.HasPrefix(name, "$") || optionNames[bare] != 0 || slices.Contains(otherOptions, bare) {
 			return wire.NotParsed("The query parameter '%s' is not supported.", name)
 		}
-		return nil // OData ignores custom options.
+		return nil // Custom options are ignored, as in OData.
 	}
 	if len(values) > 1 {
 		return wire.NotParsed("Query option '%s' was specified more than once, but it must be specified at most once.", name)
@@ -248,7 +249,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		q.top, err = odata.Number(strings.TrimSpace(value))
 		most := 999
 		if c.route.Cloud && !c.Variants.LargePagesRefused {
-			most = 1 << 30 // capped, not refused
+			most = 1 << 30 // capped, not rejected
 		} else if c.route.Cloud {
 			most = c.cloudPageSize(&query{})
 		}
@@ -284,13 +285,13 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 	return nil
 }
 
-// sentence is the text of an error as a sentence.
+// sentence formats an error as a sentence.
 func sentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// fragment is the part of an @odata.context that names what was selected.
+// fragment returns the part of an @odata.context with the selected properties.
 func fragment(set string, sel []string) string {
 	if sel == nil {
 		return set

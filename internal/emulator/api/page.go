@@ -14,26 +14,26 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// link is what a next link carries: everything that the next page needs.
+// link is the content of a next link: the state that the next page requires.
 type link struct {
-	Path  string `json:"p"` // version and path it belongs to
-	Query string `json:"q"` // a digest of the options of the first page
-	After int64  `json:"a"` // the place of the last item before
+	Path  string `json:"p"` // version and path
+	Query string `json:"q"` // digest of the options of the first page
+	After int64  `json:"a"` // position of the last item
 	Real  bool   `json:"r,omitempty"`
-	Made  int64  `json:"t"` // seconds since 1970
-	Epoch int64  `json:"e"` // which tenant it is about, see store.View
+	Made  int64  `json:"t"` // Unix time
+	Epoch int64  `json:"e"` // epoch of the tenant, see store.View
 }
 
 const (
-	// linkLifetime is how long a next link works at least. The service's own is
-	// not documented.
+	// linkLifetime is the minimum validity of a next link. That of the service
+	// is not documented.
 	linkLifetime = time.Hour
-	// linkTicks is how long the same place has the same link.
+	// linkTicks is the time in which the same position has the same link.
 	linkTicks = 10 * time.Minute
 )
 
-// seal makes l opaque and safe against edits. The nonce follows from the text,
-// so that equal answers are equal bytes.
+// seal encrypts and authenticates l. The nonce is derived from the content, so
+// that equal answers have equal bytes.
 func (e *Endpoints) seal(l any) string {
 	text := wire.Encode(l)
 	sum := sha256.Sum256(append(slices.Clip(e.linkKey), text...))
@@ -41,7 +41,7 @@ func (e *Endpoints) seal(l any) string {
 	return base64.RawURLEncoding.EncodeToString(e.links.Seal(nonce, nonce, text, nil))
 }
 
-// unseal reads what seal wrote.
+// unseal is the inverse of seal.
 func (e *Endpoints) unseal(text string, l any) bool {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	size := e.links.NonceSize()
@@ -52,8 +52,8 @@ func (e *Endpoints) unseal(text string, l any) bool {
 	return err == nil && json.Unmarshal(opened, l) == nil
 }
 
-// resume reads the token of a next link into q. The link is to be followed as
-// it is: with the options of the first page beside the token, and no other path.
+// resume reads the token of a next link into q. The client must not edit the
+// link: the path and the options of the first page must match.
 func (e *Endpoints) resume(c *call, q *query, allowed option) *wire.Problem {
 	bad := badRequest("The value of $skiptoken is not valid for this request.")
 	unknown := &wire.Problem{Status: http.StatusBadRequest, Code: "DirectoryPageTokenNotFoundException", Message: "The page token is not known. Start from the first page."}
@@ -82,7 +82,7 @@ func (e *Endpoints) resume(c *call, q *query, allowed option) *wire.Problem {
 	return nil
 }
 
-// pageOf writes one page of a list, with the link to the next.
+// pageOf renders one page of a list, with the link to the next.
 func pageOf[T any](e *Endpoints, c *call, q *query, context string, size int, l listing[T], render func(T) object) object {
 	body := object{"@odata.context": c.context(context), "value": []object{}}
 	if q.count && !q.later {
@@ -106,7 +106,7 @@ func pageOf[T any](e *Endpoints, c *call, q *query, context string, size int, l 
 	return body
 }
 
-// optionsOf writes the options of a request, by name, as a link repeats them.
+// optionsOf encodes the options of a request, sorted by name, for a link.
 func optionsOf(values url.Values) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -135,8 +135,8 @@ func (e *Endpoints) nextLink(c *call, path, raw string, after int64, real bool) 
 	return c.Root() + "/" + path + "?" + raw + "$skiptoken=" + token
 }
 
-// expandList puts an expanded cloudLicensing collection into o: a page of it,
-// with a link to the rest at its own path.
+// expandList adds the first page of an expanded cloudLicensing collection to
+// o, with a link to the rest at the collection's path.
 func expandList[T any](e *Endpoints, c *call, o object, x expansion, path string, l listing[T], render func(T) object) {
 	list := []object{}
 	last := int64(-1)
@@ -158,7 +158,7 @@ func expandList[T any](e *Endpoints, c *call, o object, x expansion, path string
 	o[x.Path] = list
 }
 
-// directoryPageSize is that of users and groups.
+// directoryPageSize returns the page size of users and groups.
 func (c *call) directoryPageSize(q *query) int {
 	if q.top > 0 {
 		return q.top
@@ -166,7 +166,8 @@ func (c *call) directoryPageSize(q *query) int {
 	return positive(c.Variants.DirectoryPageSize, 100)
 }
 
-// cloudPageSize is that of cloudLicensing lists: $top beyond it is capped.
+// cloudPageSize returns the page size of cloudLicensing lists. A larger $top
+// is capped.
 func (c *call) cloudPageSize(q *query) int {
 	size := positive(c.Variants.PageSize, 100)
 	if q.top > 0 {

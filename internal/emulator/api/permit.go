@@ -9,14 +9,14 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// agentPermissions are good for the users that are agents, and for no others.
+// agentPermissions apply only to users that are agents.
 var agentPermissions = []string{"AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy"}
 
-// ownScopes are the scopes that are good for the signed-in person alone.
+// ownScopes apply only to the signed-in user.
 var ownScopes = []string{"User.Read", "User.ReadWrite"}
 
-// own reports whether the call is about the person who makes it, by any name in
-// the path.
+// own reports whether the call is about its own user, by any identifier in the
+// path.
 func (e *Endpoints) own(c *call) bool {
 	if c.route.Me {
 		return true
@@ -28,7 +28,7 @@ func (e *Endpoints) own(c *call) bool {
 	return ok && c.current.User(i).ID().String() == c.who.user
 }
 
-// ofAgent reports whether the call, which is about one user, is about an agent.
+// ofAgent reports whether the call is about a user that is an agent.
 func (e *Endpoints) ofAgent(c *call) bool {
 	key := c.who.user
 	if !c.route.Me {
@@ -38,7 +38,7 @@ func (e *Endpoints) ofAgent(c *call) bool {
 	return ok && c.current.User(i).Agent()
 }
 
-// needs is the clearance that a person needs for the call.
+// needs returns the clearance that a user requires for the call.
 func (e *Endpoints) needs(c *call) access.Clearance {
 	switch {
 	case c.route.Template == "/$batch":
@@ -57,8 +57,8 @@ func (e *Endpoints) needs(c *call) access.Clearance {
 	return access.ReadsDirectory
 }
 
-// permit checks the permissions of the caller: the roles of an application, or the scopes and the clearance of a
-// person.
+// permit checks the permissions of the caller: the roles of an application, or
+// the scopes and the clearance of a user.
 func (e *Endpoints) permit(c *call) *wire.Problem {
 	needed, list := c.route.App, c.route.list
 	person := c.who.user != ""
@@ -95,7 +95,7 @@ func (e *Endpoints) permit(c *call) *wire.Problem {
 	return wire.Usual(http.StatusForbidden)
 }
 
-// without removes some permissions from a list.
+// without returns permissions without some of them.
 func without(permissions, some []string) []string {
 	return slices.DeleteFunc(slices.Clone(permissions), func(p string) bool { return slices.Contains(some, p) })
 }

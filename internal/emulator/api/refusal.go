@@ -9,7 +9,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// answerFaulty answers a request with the fault that it meets, or with what it asks for.
+// answerFaulty answers a request with a matching fault, or with the real
+// answer.
 func (e *Endpoints) answerFaulty(c *call, uri string, real func() wire.Answer) wire.Answer {
 	return e.faults.Answer(fault.Target{
 		Call: c.Call, URI: uri, Answer: real,
@@ -19,16 +20,16 @@ func (e *Endpoints) answerFaulty(c *call, uri string, real func() wire.Answer) w
 			p.Header = e.refusalHeaders(c, r.Status)
 			a := p.Answer(c.Call)
 			if r.Status == http.StatusTooManyRequests {
-				a.Units = 1 // Throttled calls still count.
+				a.Units = 1 // Throttled calls count.
 			}
 			return a
 		},
 	})
 }
 
-// refusalHeaders are what Graph sends with some statuses. Those of 429 name the
-// limit that was met, by Microsoft Learn, "Microsoft Graph throttling
-// guidance".
+// refusalHeaders returns the headers that Graph sends with some statuses.
+// Those of 429 identify the limit, see Microsoft Learn, "Microsoft Graph
+// throttling guidance".
 func (e *Endpoints) refusalHeaders(c *call, status int) map[string]string {
 	switch status {
 	case http.StatusUnauthorized:

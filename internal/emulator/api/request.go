@@ -9,23 +9,23 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// call is one request to Graph on its way to a handler.
+// call is a request to Graph.
 type call struct {
 	*wire.Call
-	tenant   *tenant.Tenant // as the call sees it, with the lock that it needs
-	current  *tenant.Tenant // after the last change
+	tenant   *tenant.Tenant // the tenant as visible to the call, which has the required lock
+	current  *tenant.Tenant // the tenant after the last change
 	epoch    int64          // of the tenant
-	verified *access.Claims // of the token, where it is that of the batch
+	verified *access.Claims // claims of the token, if it is that of the batch
 
-	route  *Route   // nil when the path is none of Graph's
+	route  *Route   // nil if the path is unknown
 	params []string // values of {id} in the route
 	who    *identity
-	basic  bool       // the caller may read basic properties alone
-	query  url.Values // the options in effect: of the link's first page on later pages
+	basic  bool       // the caller may read only basic properties
+	query  url.Values // the options in effect; on later pages those of the first page
 
-	charged      throttle.Verdict // the zero value when nothing was
-	refusedUnits int              // its price, when it was throttled
+	charged      throttle.Verdict // zero if nothing was charged
+	refusedUnits int              // units of the call if it was throttled
 }
 
-// context is an @odata.context.
+// context returns an @odata.context.
 func (c *call) context(fragment string) string { return c.Root() + "/$metadata#" + fragment }

@@ -15,29 +15,30 @@ import (
 // Route is an endpoint.
 type Route struct {
 	Method   string
-	Template string                        // of the path after the version
-	Label    string                        // both
-	Cloud    bool                          // a cloudLicensing resource: under beta only
-	Me       bool                          // requires a signed-in person
-	App      []string                      // permissions of applications, one of which is required
-	Scopes   []string                      // the same of persons
-	Basic    []string                      // permissions that read basic properties alone
-	There    func(*settings.Variants) bool // whether the endpoint exists; nil = always
+	Template string                        // path after the version
+	Label    string                        // method and template
+	Cloud    bool                          // a cloudLicensing resource, only under beta
+	Me       bool                          // requires a signed-in user
+	App      []string                      // application permissions, one of which is required
+	Scopes   []string                      // delegated permissions, one of which is required
+	Basic    []string                      // permissions to read only basic properties
+	There    func(*settings.Variants) bool // reports whether the endpoint exists; nil = always
 
-	also []string // permissions of which one is required besides, of applications and persons
-	// list and listScopes are App and Scopes in Microsoft's list of permissions, which has no more than roots.
+	also []string // permissions of which one is required in addition
+	// list and listScopes are App and Scopes in Microsoft's list of
+	// permissions, which contains only root paths.
 	list, listScopes []string
 	writes           bool             // changes the tenant
-	clearance        access.Clearance // of a person who writes; 0 = AssignsLicenses
-	units            int              // base cost by "Microsoft Graph service-specific throttling limits"
+	clearance        access.Clearance // required of a user for a write; 0 = AssignsLicenses
+	units            int              // base cost, see "Microsoft Graph service-specific throttling limits"
 	handler          func(*Endpoints, *call) (any, *wire.Problem)
-	segments         []string // of the template
+	segments         []string // of Template
 }
 
 const batchLabel = "POST /$batch"
 
-// The permissions are those of the endpoints' reference pages, least
-// privileged first. Directory.Read.All reads everything.
+// The permissions of the endpoints' reference pages, least privileged first.
+// Directory.Read.All allows all reads.
 var (
 	readDirectory   = []string{"Directory.Read.All", "Directory.ReadWrite.All"}
 	readCloud       = []string{"CloudLicensing.Read.All"}
@@ -70,7 +71,7 @@ var (
 	writeUser  = []string{"User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Directory.ReadWrite.All"}
 	writeGroup = []string{"Group-CloudLicensing.AssignLicenses.Organization", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
 	writeCloud = with([]string{"CloudLicensing.AssignLicenses.Organization"}, writeUser, writeGroup)
-	// writeCloudTo are those of writeCloud for an assignee of each kind.
+	// writeCloudTo is writeCloud by kind of assignee.
 	writeCloudTo = map[tenant.Kind][]string{tenant.User: with(writeBoth, writeUser), tenant.GroupKind: with(writeBoth, writeGroup), tenant.DeviceKind: writeBoth}
 	writeBoth    = []string{"CloudLicensing.AssignLicenses.Organization", "Directory.ReadWrite.All"}
 	createGroup  = with([]string{"CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All"}, writeGroup)
@@ -78,7 +79,8 @@ var (
 	createUser   = with(writeUser, agentPermissions)
 	changeCloud  = []string{"CloudLicensing.AssignLicenses.Organization"}
 	changeAdmin  = writeBoth
-	// reprocessCloud lists those of the page of users, which names all of both kinds.
+	// reprocessCloud is the list on the page of users, which contains all
+	// permissions of both kinds.
 	reprocessCloud = with(writeCloud, agentPermissions)
 	assignUser     = with([]string{"LicenseAssignment.ReadWrite.All"}, changeUsers, agentPermissions)
 	assignGroup    = []string{"LicenseAssignment.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -87,7 +89,7 @@ var (
 	changeDirectory = []string{"Directory.ReadWrite.All"}
 	changeUsers     = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
 	changePeople    = with(changeUsers, agentPermissions)
-	// Directory.ReadWrite.All deletes neither users nor groups.
+	// Directory.ReadWrite.All allows neither to delete users nor groups.
 	deletePeople  = with([]string{"User.ReadWrite.All"}, agentPermissions)
 	deleteGroups  = []string{"Group.ReadWrite.All"}
 	changeGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
@@ -117,8 +119,9 @@ var (
 
 const reprocessing = "/reprocessAssignments"
 
-// permissionsListed are those of a root of cloudLicensing by Microsoft's machine-readable list of
-// permissions, in microsoft-graph-devx-content: of applications, and of persons.
+// permissionsListed returns the application and delegated permissions of a
+// cloudLicensing root in Microsoft's machine-readable list of permissions, in
+// microsoft-graph-devx-content.
 func permissionsListed(template, method string) (app, scopes []string) {
 	root, _, _ := strings.Cut(template[1:], "/")
 	reads, posts := method == http.MethodGet, method == http.MethodPost
@@ -130,7 +133,7 @@ func permissionsListed(template, method string) (app, scopes []string) {
 	case root == "groups" && reads:
 		app = with([]string{"Group.Read.All", "Group.ReadWrite.All"}, readPeople)
 		return app, app
-	case reads: // of users and of oneself
+	case reads: // users and me
 		return readPeople, with(ownScopes, readPeople)
 	case root == "admin":
 		return changeDirectory, changeDirectory
@@ -152,34 +155,35 @@ func with(list ...[]string) []string { return slices.Concat(list...) }
 
 var routes []Route
 
-func init() { // Not a literal: $batch leads back here.
+func init() { // In init, because $batch refers to routes: an initialization cycle otherwise.
 	const get, post = http.MethodGet, http.MethodPost
-	// cloud is an endpoint of cloudLicensing.
+	// cloud returns a cloudLicensing endpoint.
 	cloud := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem), app, scopes []string) Route {
 		return Route{Method: method, Template: template, handler: handler, App: app, Scopes: scopes,
 			Cloud: true, Me: strings.HasPrefix(template, "/me/")}
 	}
-	// listed is an endpoint that Microsoft's list of permissions alone has. It requires the permissions of the
-	// list with any value of Variants.Permissions.
+	// listed returns an endpoint that is only in Microsoft's list of
+	// permissions. It requires the permissions of that list, whatever
+	// Variants.Permissions is.
 	listed := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem)) Route {
 		app, scopes := permissionsListed(template, method)
 		return cloud(method, template, handler, app, scopes)
 	}
-	// Where the path begins with a person, it can begin with oneself.
+	// A path that starts with a user also exists under /me.
 	people := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem), app, scopes []string) []Route {
 		return []Route{
 			cloud(method, "/users/{id}/cloudLicensing/"+template, handler, app, scopes),
 			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
 		}
 	}
-	// An assignment can be changed wherever it is.
+	// An assignment can be changed at each of its paths.
 	changes := func(template string, app, scopes []string) []Route {
 		return []Route{
 			cloud(http.MethodPatch, template, (*Endpoints).updateAssignment, app, scopes),
 			cloud(http.MethodDelete, template, (*Endpoints).deleteAssignment, app, scopes),
 		}
 	}
-	// absent endpoints exist when a variant switches them on.
+	// absent returns endpoints that exist only if a variant enables them.
 	absent := func(there func(*settings.Variants) bool, list ...Route) []Route {
 		for i := range list {
 			list[i].There = there
@@ -309,7 +313,7 @@ func init() { // Not a literal: $batch leads back here.
 	}
 }
 
-// IsLabel reports whether some endpoint, of Graph or of Entra, has a label.
+// IsLabel reports whether s is the label of an endpoint of Graph or Entra.
 func IsLabel(s string) bool {
 	switch s {
 	case wire.Other, wire.TokenLabel, wire.DiscoveryLabel, wire.KeysLabel:
@@ -318,9 +322,9 @@ func IsLabel(s string) bool {
 	return slices.ContainsFunc(routes, func(r Route) bool { return r.Label == s })
 }
 
-// find sets the route, label and parameters of the call. When only another method
-// has the path, the call gets the route of that method, to be refused with 405, but not its label. A GET
-// of an endpoint that does not exist is 404 in any case.
+// find sets the route, label and parameters of the call. If the path exists
+// only with another method, find sets that route but no label, and the answer
+// is 405. A GET of an unknown path is always 404.
 func (e *Endpoints) find(c *call) {
 	segments, ok := segmentsOf(c.Path)
 	if !ok {
@@ -349,9 +353,10 @@ func (e *Endpoints) find(c *call) {
 	}
 }
 
-// segmentsOf cuts a path. A key in parentheses, as in users('ada@example.com'), is a
-// segment of its own: OData Version 4.01 Part 2: URL Conventions, section 4.3.1.
-// Behind a slash a user cannot be named by what begins with a dollar.
+// segmentsOf splits a path. A key in parentheses, as in
+// users('ada@example.com'), is a separate segment: OData Version 4.01 Part 2:
+// URL Conventions, section 4.3.1. A key segment after a slash cannot be a user
+// principal name that starts with a dollar sign.
 func segmentsOf(path string) (segments []string, ok bool) {
 	for s := range strings.SplitSeq(path, "/") {
 		plain, err := url.PathUnescape(s)
@@ -389,9 +394,8 @@ func (r *Route) match(segments []string) (params []string, ok bool) {
 	return params, true
 }
 
-// notFound refuses a path that is no endpoint. What the metadata knows under
-// cloudLicensing but no page documents answers 404; the rest is a segment
-// that the service has never heard of.
+// notFound rejects an unknown path. A cloudLicensing path that is in the
+// metadata but on no page answers 404; other paths contain an unknown segment.
 func (e *Endpoints) notFound(c *call) *wire.Problem {
 	segments := strings.Split(c.Path, "/")
 	if known, ok := segmentsOf(c.Path); ok {
@@ -399,7 +403,7 @@ func (e *Endpoints) notFound(c *call) *wire.Problem {
 			return notImplemented(what)
 		}
 		if c.Method == http.MethodDelete && len(known) == 4 && known[0] == "groups" && known[2] == "members" {
-			return notImplemented("DELETE members/{id} without $ref") // It deletes the member itself.
+			return notImplemented("DELETE members/{id} without $ref") // It would delete the member itself.
 		}
 	}
 	licensed := slices.Contains(segments, "cloudLicensing")
@@ -432,12 +436,12 @@ func (e *Endpoints) notFound(c *call) *wire.Problem {
 	return wire.Usual(http.StatusNotFound)
 }
 
-// IsScope reports whether some endpoint takes a scope, in any case.
+// IsScope reports whether an endpoint accepts a scope, ignoring case.
 func IsScope(name string) bool {
 	return slices.ContainsFunc(routes, func(r Route) bool {
 		return slices.ContainsFunc(r.Scopes, func(scope string) bool { return strings.EqualFold(scope, name) })
 	})
 }
 
-// Routes lists the endpoints.
+// Routes returns all endpoints.
 func Routes() []Route { return slices.Clone(routes) }

@@ -8,11 +8,11 @@ import (
 	"licensegraph/internal/emulator/odata"
 )
 
-// tokenized are the properties in which $search finds words; of the others it
-// compares the beginning.
+// tokenized are the properties in which $search finds words. In other
+// properties it compares the start.
 var tokenized = []string{"displayName", "description"}
 
-// compileSearch turns a search that has been checked into a function. See Microsoft
+// compileSearch converts a validated search to a function. See Microsoft
 // Learn, "Use the $search query parameter".
 func compileSearch[T any](s *odata.Search, get func(property string) func(T) string, known func(path string, fits func(T) bool) func(T) bool) func(T) bool {
 	if s.Kids != nil {
@@ -46,14 +46,14 @@ func isWord(t string) bool {
 	return strings.ContainsFunc(t, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
-// searchTokens cuts a text at blanks, at symbols, between letters and digits, and where
-// lower case turns into upper case. Words with nothing but symbols between them are
-// there joined as well. All is in lower case.
+// searchTokens splits a string at spaces and symbols, between letters and
+// digits, and between a lower-case and an upper-case letter. It also returns
+// the joined words with only symbols between them. Tokens are in lower case.
 func searchTokens(s string) []string {
 	const letter, number, symbol = 1, 2, 3
 	var list []string
 	for chunk := range strings.FieldsSeq(s) {
-		var whole strings.Builder // the chunk without symbols
+		var whole strings.Builder // the token without symbols
 		from, before, small, parts := 0, 0, false, 0
 		add := func(to int) {
 			if from == to {

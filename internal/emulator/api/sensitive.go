@@ -8,15 +8,17 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// sensitive are the properties of a user that are guarded by Microsoft Learn, "Who can perform
-// sensitive actions". Deletion is guarded as well.
+// sensitive are the properties of a user in Microsoft Learn, "Who can perform
+// sensitive actions". Deletion is also a sensitive action.
 var sensitive = []string{"accountEnabled", "businessPhones", "mobilePhone", writeOnly, "userPrincipalName"}
 
-// mayGuard refuses sensitive actions on a person by the directory roles
-// of the caller and of the person. The properties are those to be written; nil is deletion. For people without
-// a role, and Directory Readers, the permission to write people is enough. For others the caller has to be
-// a person with a higher role, through an application with all permissions of that
-// person: "Update user", "Delete user". Applications have no roles here.
+// mayGuard forbids sensitive actions on a user depending on the directory
+// roles of the caller and of the user. properties are those to be written; nil
+// means deletion. If the user has no role or is a Directory Reader, the
+// permission to write users is sufficient. Otherwise, the caller must be a
+// user with a higher role, through an application with all permissions of that
+// user, see "Update user" and "Delete user". Applications have no directory
+// roles here.
 func (e *Endpoints) mayGuard(c *call, i int32, properties []string) *wire.Problem {
 	guarded := properties == nil
 	for _, name := range properties {
@@ -30,8 +32,8 @@ func (e *Endpoints) mayGuard(c *call, i int32, properties []string) *wire.Proble
 	if has := access.PersonAt(c.tenant, i).Role; has != nil && has.Guarded > 0 {
 		refused = !person || !c.who.clearance.Has(has.Guarded) || !c.who.has([]string{access.AsUser})
 	}
-	// Directory Writers disable and rename, and nothing else of these: "Microsoft
-	// Entra built-in roles".
+	// Directory Writers can only disable and rename users: "Microsoft Entra
+	// built-in roles".
 	if slices.Contains(properties, writeOnly) || slices.Contains(properties, "mobilePhone") {
 		refused = refused || person && !c.who.clearance.Has(access.DeletesUsers)
 	}

@@ -8,7 +8,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// skuType is the properties of a subscribedSku, all of them default ones.
+// skuType is the properties of a subscribedSku, all returned by default.
 var skuType = entityType[tenant.Sku]{name: "microsoft.graph.subscribedSku", props: map[string]property[tenant.Sku]{
 	"id":               {get: func(c *call, s tenant.Sku) any { return c.tenant.ID() + "_" + c.tenant.Product(s).SkuID }, onDefault: true},
 	"accountId":        {get: func(c *call, _ tenant.Sku) any { return c.tenant.Dice().GUID("account", 0).String() }, onDefault: true},
@@ -46,7 +46,7 @@ var capabilities = map[tenant.Lifecycle]string{
 	tenant.Active: "Enabled", tenant.Warning: "Warning", tenant.Suspended: "Suspended", tenant.LockedOut: "LockedOut", tenant.Lapsed: "Deleted",
 }
 
-// planInfos lists the plans of a product, those disabled that are not in use.
+// planInfos lists the plans of a product. Plans not in use are disabled.
 func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
 	state := c.tenant.Lifecycle(s)
 	list := []object{}
@@ -69,7 +69,7 @@ func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
 	return list
 }
 
-// getSku is the product of one id, which begins with that of the tenant.
+// getSku returns the product with the ID, which starts with the tenant ID.
 func (e *Endpoints) getSku(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {
@@ -88,7 +88,7 @@ func (e *Endpoints) getSku(c *call) (any, *wire.Problem) {
 	return o, nil
 }
 
-// listSkus answers everything at once; $select is the only option.
+// listSkus answers without pages; $select is the only option.
 func (e *Endpoints) listSkus(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optSelect)
 	if p != nil {

@@ -22,7 +22,7 @@ var rightType = entityType[tenant.Right]{name: rightTypeName, props: map[string]
 	}, onDefault: true},
 }}
 
-// services writes plans of a product.
+// services renders plans of a product.
 func services(of *tenant.Product, plans tenant.PlanSet) []object {
 	list := []object{}
 	for at, p := range of.Plans {
@@ -37,7 +37,7 @@ func services(of *tenant.Product, plans tenant.PlanSet) []object {
 			to = "user,device,group"
 		}
 		list = append(list, object{
-			"@odata.type":  namespace + "service", // Without the #, as in the samples.
+			"@odata.type":  namespace + "service", // without the #, as in the samples
 			"assignableTo": to, "planId": p.ID, "planName": p.Name,
 		})
 	}
@@ -49,7 +49,7 @@ var rightFilter = rules{resource: rightTypeName, fields: map[string]field{
 	"services/planId": {kind: odata.GUID, ops: "any:eq any:in"},
 }}
 
-// rightRelations are the relations of a usage right that can be expanded.
+// rightRelations are the expandable relations of a usage right.
 var rightRelations = relations{"assignments": {check: assignmentType.nested}, "allotments": {check: allotmentType.nested}}
 
 func (e *Endpoints) rightOptions(c *call, allowed option) (*query, *wire.Problem) {
@@ -57,7 +57,8 @@ func (e *Endpoints) rightOptions(c *call, allowed option) (*query, *wire.Problem
 	if p != nil {
 		return nil, p
 	}
-	// A share of f fails: one whenever the running total passes a whole number.
+	// A share f of the reads fails: a read fails when the running total passes
+	// an integer.
 	if f := c.Variants.UsageRightFailures; f > 0 {
 		if n := float64(e.reads.Add(1)); int(n*f) > int((n-1)*f) {
 			return nil, wire.Usual(http.StatusInternalServerError)
@@ -86,8 +87,8 @@ func (e *Endpoints) renderRight(c *call, q *query, r tenant.Right) object {
 	return o
 }
 
-// pathRights lists the rights of whom the path names, with the name of that
-// set.
+// pathRights returns the rights of the object in the path, with the name of
+// the set.
 func (e *Endpoints) pathRights(c *call) ([]tenant.Right, string, *wire.Problem) {
 	h, p := e.pathHolder(c)
 	if p != nil {
@@ -123,7 +124,7 @@ func (e *Endpoints) listRights(c *call) (any, *wire.Problem) {
 	}), nil
 }
 
-// pathRight is the usage right that the path ends in or goes through.
+// pathRight returns the usage right at the end of the path or within it.
 func (e *Endpoints) pathRight(c *call) (r tenant.Right, set string, p *wire.Problem) {
 	rights, set, p := e.pathRights(c)
 	if p != nil {

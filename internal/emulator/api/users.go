@@ -15,8 +15,8 @@ func written(name string) func(*call, int32) any {
 	return textOf(func(c *call, i int32) string { return c.tenant.User(i).Text(name) })
 }
 
-// userType is the properties of a user, by "user resource type". The default
-// ones are those that page names.
+// userType is the properties of a user, see "user resource type". The default
+// properties are those of that page.
 var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserProperties, basic: basicUsers, props: map[string]property[int32]{
 	"id":                {get: func(c *call, i int32) any { return c.tenant.User(i).ID().String() }, onDefault: true, basic: true},
 	"displayName":       {get: written("displayName"), onDefault: true, basic: true},
@@ -58,11 +58,12 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	"assignedPlans":           {get: func(c *call, i int32) any { return c.assignedPlans(i) }, license: true},
 }}
 
-// agentTypeName is of the users that are agents, by "agentUser resource type".
+// agentTypeName is the type of users that are agents, see "agentUser resource
+// type".
 const agentTypeName = "microsoft.graph.agentUser"
 
-// typedAsAgent adds the type of a user that is an agent: where the base type is expected, an
-// object of a derived type names its type.
+// typedAsAgent adds the type of a user that is an agent: an object of a
+// derived type in a collection of the base type has its type annotation.
 func (c *call) typedAsAgent(o object, i int32) object {
 	if c.tenant.User(i).Agent() && !c.Variants.PlainAgents {
 		o["@odata.type"] = "#" + agentTypeName
@@ -101,8 +102,8 @@ func (c *call) assignmentStates(i int32) []object {
 	return list
 }
 
-// assignedPlans lists the plans that a person can use, and after them former
-// ones: a client has to read capabilityStatus.
+// assignedPlans lists the plans that a user can use, followed by former ones.
+// The client must check capabilityStatus.
 func (c *call) assignedPlans(i int32) []object {
 	list := []object{}
 	seen := map[string]bool{}
@@ -125,8 +126,8 @@ func serviceOf(p *tenant.Plan) string {
 	return service
 }
 
-// eachPlan yields the plans that a person can use, and former ones, until
-// yield returns false.
+// eachPlan yields the plans that a user can use, followed by former ones,
+// until yield returns false.
 func (c *call) eachPlan(i int32, yield func(p *tenant.Plan, status string, since time.Time) bool) {
 	some := func(s tenant.Sku, plans tenant.PlanSet, status string, since time.Time) bool {
 		all := c.tenant.Product(s).Plans
@@ -164,12 +165,12 @@ const (
 	textOps = "eq in startswith"
 )
 
-// late is a text that the advanced index alone has.
+// late returns the field of a string that is only in the advanced index.
 func late(ops string) field { return field{kind: odata.String, advanced: ops + " ne" + nullOps} }
 
-// userFilter is what people can be filtered by, by the table of Microsoft Learn,
-// "Advanced query capabilities on Microsoft Entra ID objects". The page of the
-// resource lists more operators, which are refused here.
+// userFilter is the filterable properties of users, by the table of Microsoft
+// Learn, "Advanced query capabilities on Microsoft Entra ID objects". The page
+// of the resource lists more operators, which are rejected here.
 var userFilter = rules{resource: "User", or: true, other: otherUserProperties, maxLength: maxValueLength, fields: map[string]field{
 	"id":                             {kind: odata.String, ops: "eq in", advanced: "ne"},
 	"displayName":                    {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
@@ -205,7 +206,7 @@ var userOptions = listRules{
 	order:  map[string]bool{"displayName": false, "userPrincipalName": false, "createdDateTime": true},
 }
 
-// userSource is how filters read people, without memory of their own for each.
+// userSource reads users for filters, without allocations per user.
 func (c *call) userSource() source[int32] {
 	t := c.tenant
 	skus := t.Skus()
@@ -257,7 +258,7 @@ func (c *call) userSource() source[int32] {
 			if f.Path != "id" {
 				return nil
 			}
-			named := map[tenant.GUID]bool{} // by whether it is meant
+			named := map[tenant.GUID]bool{} // true: in the filter
 			for _, v := range f.Values {
 				if id, ok := tenant.ParseGUID(v.Text); ok {
 					named[id] = true
@@ -269,7 +270,7 @@ func (c *call) userSource() source[int32] {
 	}
 }
 
-// byChoice looks at each value once of a property with few values.
+// byChoice evaluates a property with few values once per value.
 func (c *call) byChoice(property string, fits func(int32) bool) func(int32) bool {
 	var known []int8 // by choice: 1 fits, -1 does not
 	return func(i int32) bool {
@@ -290,14 +291,15 @@ func (c *call) byChoice(property string, fits func(int32) bool) func(int32) bool
 	}
 }
 
-// fitsUser reports which users a query asks for; nil = all.
+// fitsUser returns a function that reports whether a user satisfies the query;
+// nil = all do.
 func (c *call) fitsUser(q *query) func(int32) bool {
 	return fitting(q, c.userSource(), func(property string) func(int32) string {
 		return func(i int32) string { return c.tenant.User(i).Text(property) }
 	})
 }
 
-// pathUser is the person that the path names, or, at /me, the one who asks.
+// pathUser returns the user in the path or, at /me, the caller.
 func (e *Endpoints) pathUser(c *call) (int32, *wire.Problem) {
 	key := c.who.user
 	if !c.route.Me {
@@ -310,8 +312,8 @@ func (e *Endpoints) pathUser(c *call) (int32, *wire.Problem) {
 	return i, nil
 }
 
-// checkUserOptions refuses what people do not have. None of their relations can be
-// expanded here.
+// checkUserOptions rejects unsupported options of users. No relation of users
+// is expandable here.
 func checkUserOptions(c *call, q *query) *wire.Problem {
 	if len(q.expand) > 0 {
 		x := q.expand[0]
@@ -329,8 +331,7 @@ func checkUserOptions(c *call, q *query) *wire.Problem {
 	return userType.limit(c, q)
 }
 
-// cloudSelected refuses the property that is a way to cloudLicensing: under beta alone
-// there is one.
+// cloudSelected rejects $select=cloudLicensing except under beta.
 func (c *call) cloudSelected(q *query) *wire.Problem {
 	if c.Version == "beta" && slices.Contains(q.sel, "cloudLicensing") {
 		return notImplemented("cloudLicensing")
@@ -355,7 +356,7 @@ func (e *Endpoints) getUser(c *call) (any, *wire.Problem) {
 	return o, nil
 }
 
-// agentsTemplate is the list of the users that are agents.
+// agentsTemplate is the list of users that are agents.
 const agentsTemplate = "/users/" + agentTypeName
 
 func (e *Endpoints) listUsers(c *call) (any, *wire.Problem) {
@@ -390,8 +391,8 @@ func (e *Endpoints) listUsers(c *call) (any, *wire.Problem) {
 	}), nil
 }
 
-// usersLicensed returns the product that all users have according to a filter,
-// and whether the filter has other conditions.
+// usersLicensed returns the product that a filter requires of all users, and
+// whether the filter has other conditions.
 func (c *call) usersLicensed(f *odata.Filter) (s tenant.Sku, rest, ok bool) {
 	if f == nil {
 		return 0, false, false
@@ -422,7 +423,7 @@ func (e *Endpoints) countUsers(c *call) (any, *wire.Problem) {
 	return plainCount(c, c.users(q).count()), nil
 }
 
-// users lists the people who fit.
+// users lists the users that satisfy the query.
 func (c *call) users(q *query) listing[int32] {
 	if found, ok := c.usersNamed(q.filter); ok {
 		return listed(found).where(c.fitsUser(q))
@@ -438,8 +439,8 @@ func (c *call) users(q *query) listing[int32] {
 	return numbered(t.Users, t.UserCount).where(c.fitsUser(q))
 }
 
-// usersNamed finds the people whom a filter names by id or by user principal
-// name, in the directory's order, without looking at all.
+// usersNamed returns the users in a filter by ID or user principal name, in
+// the directory's order, without a scan of all users.
 func (c *call) usersNamed(f *odata.Filter) ([]int32, bool) {
 	if f == nil || f.Op != odata.Eq && f.Op != odata.In || f.Path != "id" && f.Path != "userPrincipalName" {
 		return nil, false

@@ -13,14 +13,15 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// maxText is how long a text property of a user or a group may be. The service
-// has limits of their own for some; none is longer.
+// maxText is the maximum length of a string property of a user or group. The
+// service has specific limits for some; none is larger.
 const maxText = 256
 
-// writeOnly is accepted and ignored: all people have the same password.
+// writeOnly is accepted and ignored: all users have the same password.
 const writeOnly = "passwordProfile"
 
-// directoryRefusal is the error of the directory for a change that the tenant refuses.
+// directoryRefusal converts a refusal of the tenant to an error of the
+// directory.
 func directoryRefusal(r *tenant.Refusal) *wire.Problem {
 	p := badRequest("%s", r.Message)
 	if r.Code == tenant.ObjectConflict {
@@ -29,7 +30,7 @@ func directoryRefusal(r *tenant.Refusal) *wire.Problem {
 	return p
 }
 
-// textMember reads a text or null.
+// textMember parses a string or null.
 func textMember(name string, raw json.RawMessage) (value any, p *wire.Problem) {
 	var s *string
 	switch {
@@ -43,7 +44,7 @@ func textMember(name string, raw json.RawMessage) (value any, p *wire.Problem) {
 	return *s, nil
 }
 
-// rawMembers reads a body that is one JSON object, nulls included.
+// rawMembers parses a body that is one JSON object, with its nulls.
 func (c *call) rawMembers() (map[string]json.RawMessage, *wire.Problem) {
 	if p := c.jsonType(); p != nil {
 		return nil, p
@@ -56,14 +57,14 @@ func (c *call) rawMembers() (map[string]json.RawMessage, *wire.Problem) {
 	return body, nil
 }
 
-// userChange is what a request changes of a user.
+// userChange is the body of a user update.
 type userChange struct {
 	names      []string // of all properties
 	properties map[string]any
-	password   bool // one is set
+	password   bool // a password is set
 }
 
-// readUser reads the properties of a user that can be written.
+// readUser parses the writable properties of a user.
 func (c *call) readUser() (*userChange, *wire.Problem) {
 	body, p := c.rawMembers()
 	if p != nil {
@@ -145,7 +146,7 @@ func readPassword(raw json.RawMessage) (set bool, p *wire.Problem) {
 	return profile.Password != nil, nil
 }
 
-// createUser makes a person, by "Create user".
+// createUser creates a user, see "Create user".
 func (e *Endpoints) createUser(c *call) (any, *wire.Problem) {
 	change, p := c.readUser()
 	if p != nil {
@@ -169,8 +170,8 @@ func (e *Endpoints) createUser(c *call) (any, *wire.Problem) {
 	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
 }
 
-// updateUser changes a person, by "Update user". With the licenses of the new
-// usage location or address it takes until the person is processed.
+// updateUser changes a user, see "Update user". A new usage location or
+// address changes licenses only when the user is reprocessed.
 func (e *Endpoints) updateUser(c *call) (any, *wire.Problem) {
 	i, p := e.pathUser(c)
 	if p != nil {
@@ -181,13 +182,13 @@ func (e *Endpoints) updateUser(c *call) (any, *wire.Problem) {
 		return nil, p
 	}
 	if c.who.user != "" && !c.who.clearance.Has(access.WritesUsers) && !slices.Equal(change.names, []string{"usageLocation"}) {
-		return nil, wire.Usual(http.StatusForbidden) // A License Administrator sets usage locations alone.
+		return nil, wire.Usual(http.StatusForbidden) // A License Administrator can only set usage locations.
 	}
 	if c.tenant.User(i).Agent() && !c.namesAgent() {
 		return nil, badRequest("The property '@odata.type' has to be '#%s' to update an agent user.", agentTypeName)
 	}
 	if len(change.names) == 0 {
-		return nil, nil // Nothing to do is done.
+		return nil, nil // nothing to change
 	}
 	if p := e.mayGuard(c, i, change.names); p != nil {
 		return nil, p
@@ -201,7 +202,8 @@ func (e *Endpoints) updateUser(c *call) (any, *wire.Problem) {
 	return nil, nil
 }
 
-// namesAgent reports whether the body has the type of agents, which "agentUser resource type" requires of an update.
+// namesAgent reports whether the body has the agent type, which "agentUser
+// resource type" requires in an update.
 func (c *call) namesAgent() bool {
 	var body struct {
 		Type string `json:"@odata.type"`
@@ -209,7 +211,7 @@ func (c *call) namesAgent() bool {
 	return json.Unmarshal(c.Body, &body) == nil && body.Type == "#"+agentTypeName
 }
 
-// deleteUser deletes a person, who can no more be restored here.
+// deleteUser deletes a user. It cannot be restored.
 func (e *Endpoints) deleteUser(c *call) (any, *wire.Problem) {
 	i, p := e.pathUser(c)
 	if p != nil {

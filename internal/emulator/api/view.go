@@ -12,28 +12,27 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// holder is a directory object that can have licenses.
+// holder is a directory object to which licenses can be assigned.
 type holder = tenant.Ref
 
-// property is a property of an entity type: how to read it, and what may be
-// done with it.
+// property is a property of an entity type: its value and its use in queries.
 type property[T any] struct {
 	get       func(c *call, x T) any
 	onDefault bool // returned without $select
-	sparse    bool // and then only where there is one
-	license   bool // never through directoryObjects
-	basic     bool // basic permissions are enough to read it
+	sparse    bool // omitted if it is not set
+	license   bool // never in directoryObjects
+	basic     bool // readable with basic permissions
 }
 
 // entityType is the properties of a type by name.
 type entityType[T any] struct {
 	name  string // such as microsoft.graph.user
 	props map[string]property[T]
-	other []string // properties that Microsoft Graph has and the tenant has not
-	basic []string // permissions to read basic properties alone
+	other []string // properties of Microsoft Graph that the emulator does not implement
+	basic []string // permissions to read only basic properties
 }
 
-// textOf is a property that is a text, or null where there is none.
+// textOf returns a property with a string value; "" is null.
 func textOf[T any](get func(c *call, x T) string) func(*call, T) any {
 	return func(c *call, x T) any { return orNull(get(c, x)) }
 }
@@ -49,7 +48,7 @@ func always[T any](v any) func(*call, T) any {
 	return func(*call, T) any { return v }
 }
 
-// check refuses a $select of properties that the type does not have.
+// check rejects a $select of a property that the type does not have.
 func (et *entityType[T]) check(d dialect, sel []string) *wire.Problem {
 	for _, name := range sel {
 		if _, ok := et.props[name]; !ok && slices.Contains(et.other, name) {
@@ -61,9 +60,9 @@ func (et *entityType[T]) check(d dialect, sel []string) *wire.Problem {
 	return nil
 }
 
-// limit is check for a caller who may read basic properties alone: nothing else can be
-// selected or sorted by. What is filtered or searched by another property is left out, by
-// Microsoft Learn, "Use the $filter query parameter".
+// limit is check for a caller that may read only basic properties: it cannot
+// select or sort by others. Items in a filter or search by another property
+// are omitted, see Microsoft Learn, "Use the $filter query parameter".
 func (et *entityType[T]) limit(c *call, q *query) *wire.Problem {
 	if !c.basic {
 		return nil
@@ -81,7 +80,7 @@ func (et *entityType[T]) limit(c *call, q *query) *wire.Problem {
 	return nil
 }
 
-// conceal writes null, or an empty list, for what is not basic.
+// conceal sets properties that are not basic to null or an empty list.
 func (et *entityType[T]) conceal(o object) {
 	for name, v := range o {
 		if p, ok := et.props[name]; ok && !p.basic {
@@ -96,7 +95,7 @@ func (et *entityType[T]) conceal(o object) {
 // nested checks a $select inside $expand.
 func (et *entityType[T]) nested(_ *call, sel []string) *wire.Problem { return et.check(licensing, sel) }
 
-// render writes the selected properties of x, or the default ones.
+// render returns the selected properties of x, or the default ones.
 func (et *entityType[T]) render(c *call, x T, sel []string) object {
 	o := make(object, max(len(sel), 12))
 	if sel == nil {
@@ -118,22 +117,22 @@ func (et *entityType[T]) render(c *call, x T, sel []string) object {
 	return o
 }
 
-// defaults are the names of the properties that come without $select.
+// defaults returns the names of the properties returned without $select.
 func (et *entityType[T]) defaults() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(et.props)), func(name string) bool { return !et.props[name].onDefault })
 }
 
-// listing is a list with pages. Its places grow, and a page begins
-// after the place of the last item before it. In the order of the directory an item keeps its
-// place, so that no item is skipped or repeated when others are added or deleted. In
-// another order, or in a short list, the place is the position: a change of other items between two pages
-// can shift the items after them.
+// listing is a list with pages. Positions increase, and a page starts after
+// the position of the last item. In the directory's order an item keeps its
+// position, so that no item is skipped or repeated when others are added or
+// deleted. In another order, or in a short list, the position is the index: a
+// change of other items between two pages can shift the items after them.
 type listing[T any] struct {
 	after func(place int64) iter.Seq2[int64, T]
 	count func() int // for $count
 }
 
-// listed is the listing of a list as it is now, by the positions in it.
+// listed returns the listing of a slice, by index.
 func listed[T any](list []T) listing[T] {
 	return listing[T]{
 		after: func(place int64) iter.Seq2[int64, T] {
@@ -149,7 +148,7 @@ func listed[T any](list []T) listing[T] {
 	}
 }
 
-// numbered is the listing of numbers that are their own places.
+// numbered returns the listing of numbers that are also their positions.
 func numbered(seq func(after int32) iter.Seq[int32], count func() int) listing[int32] {
 	return listing[int32]{count: count, after: func(place int64) iter.Seq2[int64, int32] {
 		return func(yield func(int64, int32) bool) {
@@ -162,7 +161,7 @@ func numbered(seq func(after int32) iter.Seq[int32], count func() int) listing[i
 	}}
 }
 
-// where leaves out the items that do not fit.
+// where omits the items that do not fit.
 func (l listing[T]) where(fits func(T) bool) listing[T] {
 	if fits == nil {
 		return l
@@ -189,8 +188,8 @@ func (l listing[T]) where(fits func(T) bool) listing[T] {
 	}
 }
 
-// sortedBy is the listing of numbers that fit by a text, in ascending order or
-// the reverse.
+// sortedBy returns the listing of the numbers that fit, sorted by a string in
+// ascending or descending order.
 func sortedBy(list []int32, fits func(int32) bool, get func(int32) string, descending bool) listing[int32] {
 	kept := make([]int32, 0, len(list))
 	for _, i := range list {

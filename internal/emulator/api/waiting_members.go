@@ -15,7 +15,7 @@ var waitingType = entityType[tenant.WaitingMember]{name: waitingTypeName, props:
 	"waitingSinceDateTime": {get: func(_ *call, w tenant.WaitingMember) any { return preciseTimestamp(w.Since) }, onDefault: true},
 }}
 
-// waiting is the queue of an allotment.
+// waiting lists the queue of an allotment.
 func (c *call) waiting(a *tenant.Allotment) listing[tenant.WaitingMember] {
 	return listing[tenant.WaitingMember]{after: func(place int64) iter.Seq2[int64, tenant.WaitingMember] {
 		return func(yield func(int64, tenant.WaitingMember) bool) {
@@ -28,7 +28,7 @@ func (c *call) waiting(a *tenant.Allotment) listing[tenant.WaitingMember] {
 	}}
 }
 
-// waitingRelations are the relations of a waiting member that can be expanded.
+// waitingRelations are the expandable relations of a waiting member.
 var waitingRelations = relations{"assignedTo": {check: nestedAssignee}, "allotment": {check: allotmentType.nested}}
 
 func (e *Endpoints) waitingOptions(c *call, allowed option) (*query, *wire.Problem) {
@@ -54,8 +54,8 @@ func (e *Endpoints) expandWaiting(c *call, q *query, w tenant.WaitingMember) obj
 	return o
 }
 
-// pathWaiting lists the waiting members of the allotment, person or device
-// that the path names, with the name of that set.
+// pathWaiting lists the waiting members of the allotment, user or device in
+// the path, with the name of the set.
 func (e *Endpoints) pathWaiting(c *call) (l listing[tenant.WaitingMember], set string, p *wire.Problem) {
 	if c.route.segments[0] == "admin" {
 		a, p := e.pathAllotment(c)
@@ -90,7 +90,7 @@ func (e *Endpoints) listWaiting(c *call) (any, *wire.Problem) {
 }
 
 func (e *Endpoints) pathWaitingMember(c *call) (w tenant.WaitingMember, set string, p *wire.Problem) {
-	_, set, p = e.pathWaiting(c) // Who is asked must be there.
+	_, set, p = e.pathWaiting(c) // The object in the path must exist.
 	if p != nil {
 		return w, "", p
 	}
