@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// partHeaders are those that parts have.
+// partHeaders are the headers of parts.
 var partHeaders = []string{
 	"Cache-Control", "Content-Type", "OData-Version", "Location", "Retry-After", "WWW-Authenticate",
 	"x-ms-resource-unit", "x-ms-throttle-information", "x-ms-throttle-limit-percentage", "x-ms-throttle-scope",
 }
 
-// batch holds the answer of each part against the part that it answers.
+// batch checks the response of each part against its request.
 func (c *checker) batch(o object) {
 	var asked struct {
 		Requests []struct {

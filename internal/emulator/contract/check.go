@@ -17,17 +17,17 @@ import (
 	"licensegraph/internal/emulator/exchange"
 )
 
-// Most is how many complaints [Check] lists about one answer.
+// Most is the maximum number of complaints of [Check] about one answer.
 const Most = 20
 
-// Exchange is what is checked.
+// Exchange is a request with its answer.
 type Exchange = exchange.Exchange
 
-// Reading says which of two readings of the documentation is in force.
+// Reading is one of two readings of the documentation.
 type Reading = exchange.Reading
 
-// Check lists what is wrong with an answer, at most [Most] complaints. Whether the
-// status is the right one for the request it does not know.
+// Check returns the errors in an answer, at most [Most]. It does not check
+// whether the status is right for the request.
 func Check(x Exchange) []string {
 	c := &checker{Exchange: x, model: written()}
 	c.headers()
@@ -60,13 +60,13 @@ type (
 	number = json.Number
 )
 
-// checker goes through one answer.
+// checker checks one answer.
 type checker struct {
 	Exchange
 	model *model
 	part  bool
-	place []string // names on the way to the value
-	index []int    // and places in lists; -1 = none
+	place []string // names in the path to the value
+	index []int    // and list indexes; -1 = none
 	found []string
 
 	version string
@@ -100,14 +100,14 @@ func (c *checker) pop() {
 	c.place, c.index = c.place[:len(c.place)-1], c.index[:len(c.index)-1]
 }
 
-// in does something for a member of the object in hand.
+// in calls do for a member of the current object.
 func (c *checker) in(name string, do func()) {
 	c.push(name)
 	do()
 	c.pop()
 }
 
-// items does something for each element of a list.
+// items calls do for each element of a list.
 func (c *checker) items(v any, do func(item any)) {
 	list, ok := v.([]any)
 	if !ok {
@@ -145,7 +145,7 @@ func shortened(s string) string {
 	return s
 }
 
-// split parts the URL into version, path and query.
+// split splits the URL into version, path and query.
 func (c *checker) split() (version, path, query string) {
 	path, query, _ = strings.Cut(strings.TrimPrefix(c.URL, "/"), "?")
 	version, path, _ = strings.Cut(path, "/")
@@ -160,14 +160,13 @@ func (c *checker) versionOf() string {
 	return version
 }
 
-// text says whether the answer is a page for people, or another text that is no
-// JSON.
+// text reports whether the answer is HTML or other text that is not JSON.
 func (c *checker) text() bool {
 	version, _, _ := c.split()
 	return version == "sign-in" && strings.HasPrefix(c.Header.Get("Content-Type"), "text/html")
 }
 
-// answer goes through the body of an answer, alone or of a part.
+// answer checks the body of an answer, or of a part of a batch.
 func (c *checker) answer(body any, has bool) {
 	version, path, query := c.split()
 	c.version = version
@@ -223,7 +222,7 @@ func (c *checker) answer(body any, has bool) {
 	}
 }
 
-// context holds the @odata.context against the set that it has to name.
+// context checks the @odata.context against the expected set.
 func (c *checker) context(o object, entity bool) {
 	got, _ := o["@odata.context"].(string)
 	fragment, ok := strings.CutPrefix(got, c.Base+"/"+c.version+"/$metadata#")
@@ -239,7 +238,7 @@ func (c *checker) context(o object, entity bool) {
 	want := c.at.context
 	for i, id := range c.ids {
 		if isDirectory := i == 0 && c.at.segments[0] == "users"; isDirectory && !isGUID(strings.ToLower(id)) {
-			id = "{guid}" // A person goes by other names as well.
+			id = "{guid}" // A user has other identifiers as well.
 		}
 		want = strings.ReplaceAll(want, "{"+strconv.Itoa(i+1)+"}", id)
 	}
@@ -265,8 +264,8 @@ func (c *checker) context(o object, entity bool) {
 	}
 }
 
-// link is a next or delta link: absolute, below the version, at a path, and with
-// a token beside the options given.
+// link checks a next or delta link: it must be absolute, under the version and
+// the path, and have a token in addition to the given options.
 func (c *checker) link(v any, path, token string, given url.Values) {
 	text, _ := v.(string)
 	u, err := url.Parse(text)
@@ -291,7 +290,7 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 	}
 }
 
-// only complains about members that are none of those.
+// only complains about members with other names.
 func (c *checker) only(o object, names ...string) {
 	for name := range o {
 		if !slices.Contains(names, name) {
@@ -353,7 +352,7 @@ func (c *checker) cloudPage() int {
 	return 100
 }
 
-// relations are those that the answer has to show.
+// relations returns the relations that the answer must expand.
 func (c *checker) relations() []expansion {
 	if c.NoErrorRelations && c.at.of.name == "cloudLicensing.assignmentError" {
 		return nil
@@ -361,7 +360,7 @@ func (c *checker) relations() []expansion {
 	return c.asked.expand
 }
 
-// row is one of the rows of $apply.
+// row checks a row of $apply.
 func (c *checker) row(v any) {
 	o, ok := v.(object)
 	if !ok {
@@ -397,7 +396,7 @@ func (c *checker) single(o object) {
 	f.assignee = c.at.of.name == "directoryObject"
 	f.listed = c.at.segments[len(c.at.segments)-1] == "allotment"
 	f.noID = c.NoCreatedID && c.Method == http.MethodPost && cloudPath && c.at.segments[0] != "admin"
-	if c.at.is("licenses") { // The answers of these actions have more than the default.
+	if c.at.is("licenses") { // These actions return more than the default properties.
 		f.more = []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
 	}
 	if c.Wrapped && cloudPath && c.Method == http.MethodGet {
@@ -409,7 +408,7 @@ func (c *checker) single(o object) {
 	c.entity(o, c.at.of, f)
 }
 
-// delta is a page of changes.
+// delta checks a page of changes.
 func (c *checker) delta(o object) {
 	fragment, _ := o["@odata.context"].(string)
 	if want := c.Base + "/" + c.version + "/$metadata#" + c.at.context; !strings.HasPrefix(fragment, want) ||
@@ -474,8 +473,7 @@ func (c *checker) memberChange(v any) {
 	c.removed(o)
 }
 
-// removed is a mention of an object by its id, with or without saying that it is
-// gone.
+// removed checks a reference to an object by its ID, with or without @removed.
 func (c *checker) removed(o object) {
 	c.only(o, "id", "@removed")
 	if id, _ := o["id"].(string); !isGUID(id) {
@@ -489,7 +487,7 @@ func (c *checker) removed(o object) {
 	}
 }
 
-// failure is the envelope of an error.
+// failure checks an error response.
 func (c *checker) failure(body any, has bool) {
 	if !slices.Contains(failures, c.Status) && (!c.part || c.Status != http.StatusFailedDependency) {
 		c.say("status %d is no error of Graph", c.Status)
@@ -518,7 +516,8 @@ func (c *checker) failure(body any, has bool) {
 // types", and 414 of RFC 9110.
 var failures = []int{400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 416, 422, 423, 429, 500, 501, 503, 504, 507, 509}
 
-// signIn is the token endpoint and what belongs to it.
+// signIn checks the answers of the token endpoint and the other sign-in
+// endpoints.
 func (c *checker) signIn(body any, has bool) {
 	switch {
 	case c.at == nil || c.Status >= 300 && c.Status < 400:
@@ -535,7 +534,7 @@ func (c *checker) signIn(body any, has bool) {
 	}
 }
 
-// token holds the members of a token answer that depend on the grant.
+// token checks the members of a token response that depend on the grant.
 func (c *checker) token(o object) {
 	form, _ := url.ParseQuery(string(c.Request))
 	c.in("access_token", func() {
@@ -570,8 +569,8 @@ func (c *checker) token(o object) {
 	}
 }
 
-// jwt holds the claims of a token, RFC 7519, and says whether an application holds
-// it for itself.
+// jwt checks the claims of a token, RFC 7519, and reports whether it is an
+// app-only token.
 func (c *checker) jwt(v any, typeName string) (isApp bool) {
 	text, _ := v.(string)
 	sections := strings.Split(text, ".")
@@ -608,13 +607,13 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 	_, roles := claims["roles"]
 	switch isApp = claims["idtyp"] == "app"; {
 	case typeName == "idToken":
-	case isApp == scope, scope && roles && claims["ver"] == "1.0": // those of Graph; people can have roles at other applications
+	case isApp == scope, scope && roles && claims["ver"] == "1.0": // tokens for Graph; users can have roles in other applications
 		c.say("idtyp is %s, with scp: %t, roles: %t", kindOf(claims["idtyp"]), scope, roles)
 	}
 	return isApp
 }
 
-// headers are those of an answer over HTTP.
+// headers checks the headers of an HTTP response.
 func (c *checker) headers() {
 	h := c.Header
 	version, _, _ := c.split()
@@ -641,7 +640,7 @@ func (c *checker) headers() {
 	}
 }
 
-// graphHeaders are those of every answer of Graph, of parts as well.
+// graphHeaders checks the headers of every Graph response, including parts.
 func (c *checker) graphHeaders(h http.Header, body bool) {
 	contentType, odata := h.Get("Content-Type"), h.Get("OData-Version")
 	good := c.Status < 300

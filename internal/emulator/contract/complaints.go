@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// Complaints are what is wrong with answers, at most [Most] of them. The zero value has none. It is safe for concurrent
-// use.
+// Complaints is a list of at most [Most] errors in answers. The zero value is
+// empty. It is safe for concurrent use.
 type Complaints struct {
 	mu   sync.Mutex
 	list []string
 }
 
-// Check adds what is wrong with an answer.
+// Check adds the errors of an answer.
 func (l *Complaints) Check(x Exchange) {
 	if l.full() {
 		return
@@ -33,7 +33,7 @@ func (l *Complaints) full() bool {
 	return len(l.list) >= Most
 }
 
-// Take empties the list and returns what was in it.
+// Take returns the list and empties it.
 func (l *Complaints) Take() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,16 +1,16 @@
-// Package contract holds answers of Microsoft Graph's licensing surface against
-// what is written down about them: types.txt has the types, endpoints.txt what
-// each endpoint answers. It knows nothing of what made an answer, so that a
-// mistake there is not made here as well.
+// Package contract checks answers of Microsoft Graph's licensing endpoints
+// against their documentation: types.txt describes the types, endpoints.txt
+// the answer of each endpoint. It is independent of the code that produces the
+// answers, so that it does not repeat the errors of that code.
 //
-// [Check] takes one request with its answer and lists what is wrong with it.
-// Where the documentation leaves two readings, it has to be told which one is in
+// [Check] checks one request and its answer, and returns a list of errors.
+// Where the documentation has two readings, the caller specifies the one in
 // force, see [Reading].
 //
-// Public sources: the reference pages of Microsoft Graph's beta version, "Microsoft
-// Graph error responses and resource types", "Combine multiple HTTP requests using
-// JSON batching", OData JSON Format Version 4.01, RFC 6749, OpenID Connect Discovery
-// 1.0.
+// Public sources: the reference pages of Microsoft Graph's beta version,
+// "Microsoft Graph error responses and resource types", "Combine multiple HTTP
+// requests using JSON batching", OData JSON Format Version 4.01, RFC 6749,
+// OpenID Connect Discovery 1.0.
 package contract
 
 import (
@@ -29,11 +29,11 @@ var typesText string
 //go:embed endpoints.txt
 var endpointsText string
 
-// kind is what a type is: "enum", "complex", "entity", or "json" for what is no
-// type of Graph.
+// kind is the kind of a type: "enum", "complex", "entity", or "json" for a
+// type that is not one of Graph.
 type kind string
 
-// definition is one type.
+// definition is the definition of a type.
 type definition struct {
 	kind    kind
 	name    string // without "microsoft.graph."
@@ -41,9 +41,9 @@ type definition struct {
 	flags   bool
 	members []member // of an enumeration
 	own     []*property
-	all     map[string]*property // with those of the base
-	usual   []*property          // what has to be there without $select
-	brief   []*property          // the same, of an assignee
+	all     map[string]*property // including those of the base type
+	usual   []*property          // properties returned without $select
+	brief   []*property          // the same for an assignee
 }
 
 type member struct{ name, value string }
@@ -51,34 +51,34 @@ type member struct{ name, value string }
 // property is a property or a relation.
 type property struct {
 	name       string
-	typeName   string // such as Edm.Guid, or that of another type
+	typeName   string // such as Edm.Guid, or the name of another type
 	collection bool
 	nullable   bool
 	relation   bool
 	words      []string // such as select
-	texts      []string // what a text can be, when they are few
+	texts      []string // the possible values of a string, if there are few
 	pattern    *regexp.Regexp
-	form       string // of the pattern; "<guid>" and "<id>" need no expression
+	form       string // name of the pattern; "<guid>" and "<id>" have no expression
 	of         *definition
 }
 
 func (p *property) is(word string) bool { return slices.Contains(p.words, word) }
 
-// cloud says whether a type is one of cloudLicensing, whose objects carry their
-// type.
+// cloud reports whether the type is a cloudLicensing type, whose objects have
+// a type annotation.
 func (t *definition) cloud() bool { return strings.HasPrefix(t.name, "cloudLicensing.") }
 
-// model is all that is written down.
+// model is the content of both files.
 type model struct {
 	types     map[string]*definition
 	endpoints []*endpoint
 }
 
-// written reads it once.
+// written parses the files once.
 var written = sync.OnceValue(func() *model {
 	m := &model{types: map[string]*definition{}}
 	if err := m.readTypes(typesText); err != nil {
-		panic("types.txt: " + err.Error()) // It is part of the program.
+		panic("types.txt: " + err.Error()) // The file is embedded.
 	}
 	if err := m.readEndpoints(endpointsText); err != nil {
 		panic("endpoints.txt: " + err.Error())
@@ -86,7 +86,7 @@ var written = sync.OnceValue(func() *model {
 	return m
 })
 
-// lines are those that say something.
+// lines returns the lines without comments and empty lines.
 func lines(text string) []string {
 	var list []string
 	for line := range strings.Lines(text) {
@@ -128,7 +128,7 @@ func (m *model) readTypes(text string) error {
 			}
 		}
 	}
-	for _, t := range order { // A base comes anywhere.
+	for _, t := range order { // A base type can be defined later.
 		for up := t; up != nil; up = m.types[up.base] {
 			for _, p := range up.own {
 				if t.all[p.name] == nil {
@@ -156,7 +156,7 @@ func (m *model) readTypes(text string) error {
 	return nil
 }
 
-// forms are what patterns can name.
+// forms are the named patterns.
 var forms = map[string]string{
 	"<guid>": `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
 	"<id>":   `([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z2-7]{52})`,
@@ -194,7 +194,7 @@ func readProperty(line string) (*property, error) {
 	return p, err
 }
 
-// endpoint is what an endpoint answers when it succeeds.
+// endpoint is the successful answer of an endpoint.
 type endpoint struct {
 	version  string // "beta", "both", or "sign-in"
 	method   string
@@ -240,7 +240,8 @@ func (m *model) readEndpoints(text string) error {
 	return nil
 }
 
-// find is the endpoint at a path below the version, with the ids in it.
+// find returns the endpoint of a path after the version, and the IDs in the
+// path.
 func (m *model) find(version, method, path string) (e *endpoint, ids []string) {
 	var segments []string
 	for s := range strings.SplitSeq(path, "/") {
@@ -274,8 +275,8 @@ func (m *model) find(version, method, path string) (e *endpoint, ids []string) {
 	return nil, nil
 }
 
-// Endpoints lists those of Graph that are written down, such as "GET /users/{id}":
-// in version 1.0, and in beta.
+// Endpoints returns the labels of the Graph endpoints, such as "GET
+// /users/{id}", in version 1.0 and in beta.
 func Endpoints() (v1, beta []string) {
 	for _, e := range written().endpoints {
 		label := e.method + " " + e.path

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// asked is what the options of a request ask for.
+// asked is the parsed options of a request.
 type asked struct {
-	sel    []string // nil: there is no $select
+	sel    []string // nil: no $select
 	expand []expansion
-	apply  []string // the names that the rows of $apply have
+	apply  []string // the property names in the rows of $apply
 	top    int
 	count  bool
 	later  bool // not the first page
@@ -34,9 +34,9 @@ func named(list []expansion, name string) *expansion {
 	return &list[i]
 }
 
-// optionsIn reads a query, names with their dollar.
+// optionsIn parses a query. Names start with a dollar sign.
 func optionsIn(raw string) url.Values {
-	values, _ := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B")) // They stand between options inside $expand.
+	values, _ := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B")) // a separator inside $expand
 	plain := url.Values{}
 	for name, list := range values {
 		plain["$"+strings.ToLower(strings.TrimPrefix(name, "$"))] = list
@@ -44,8 +44,7 @@ func optionsIn(raw string) url.Values {
 	return plain
 }
 
-// options reads the query of a request that was answered: it is known to be
-// good.
+// options parses the query of an answered request, which is valid.
 func options(raw string, first func(token string) (string, bool)) asked {
 	values := optionsIn(raw)
 	var a asked
@@ -83,7 +82,7 @@ func split(list string) []string {
 	return names
 }
 
-// parts cuts a text at a separator, but not inside parentheses.
+// parts splits a text at a separator, except inside parentheses.
 func parts(text string, separator rune) []string {
 	var list []string
 	depth, from, quoted := 0, 0, false
@@ -130,8 +129,8 @@ func expansions(text string) []expansion {
 	return list
 }
 
-// aggregated are the names that the rows of $apply have: what they are grouped by,
-// and the sums.
+// aggregated returns the property names in the rows of $apply: the groupby
+// properties and the aliases of the sums.
 func aggregated(text string) []string {
 	_, by, grouped := strings.Cut(text, "((")
 	by, sums, _ := strings.Cut(by, ")")

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// maxRelated is how many directory objects $expand gives, by "Use query
-// parameters to customize Microsoft Graph query responses".
+// maxRelated is the maximum number of expanded directory objects, see "Use
+// query parameters to customize Microsoft Graph query responses".
 const maxRelated = 20
 
-// form is how an entity is shown.
+// form is the expected form of an entity.
 type form struct {
-	sel      []string // nil: what has to be there without $select
-	more     []string // what is there besides
+	sel      []string // nil: the default properties
+	more     []string // additional properties
 	expand   []expansion
 	top      bool // with an @odata.context
-	listed   bool // in a list, or behind a relation
-	assignee bool // to whom something is assigned: less is shown
+	listed   bool // in a list or a relation
+	assignee bool // an assignee, with fewer properties
 	noID     bool
 }
 
-// entity is an object of a type, or of one that it says itself where the type is
-// directoryObject.
+// entity checks an object of a type, or of the derived type of its annotation
+// if the type is directoryObject.
 func (c *checker) entity(v any, t *definition, f form) {
 	o, ok := v.(object)
 	if !ok {
@@ -35,7 +35,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 	among := t.name == "directoryObject"
 	said, typed := o["@odata.type"]
 	switch name, _ := said.(string); {
-	case name == "#microsoft.graph.agentUser" && (among || t.name == "user"): // derived from user, without a member of its own
+	case name == "#microsoft.graph.agentUser" && (among || t.name == "user"): // derived from user, without properties of its own
 		t = c.model.types["user"]
 	case among:
 		t = c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]
@@ -81,7 +81,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 	c.missing(o, t, f, among)
 }
 
-// expected says whether a property may be there.
+// expected reports whether a property is allowed.
 func (c *checker) expected(p *property, f form, among bool) bool {
 	switch {
 	case p.is("never"), p.is("unserved"), among && p.is("own"):
@@ -98,7 +98,7 @@ func (c *checker) expected(p *property, f form, among bool) bool {
 	return !p.is("select") || slices.Contains(f.more, p.name)
 }
 
-// missing complains about what has to be there and is not.
+// missing complains about missing required properties.
 func (c *checker) missing(o object, t *definition, f form, among bool) {
 	lacks := func(name string) {
 		if _, there := o[name]; !there {
@@ -128,8 +128,8 @@ func (c *checker) missing(o object, t *definition, f form, among bool) {
 	}
 }
 
-// limited says whether an object is shown to somebody who may not read its type:
-// its id and nothing else, or nulls. See "Limited information returned for
+// limited reports whether an object has only its ID, or nulls, because the
+// caller cannot read its type. See "Limited information returned for
 // inaccessible member objects".
 func (c *checker) limited(o object, t *definition) bool {
 	if c.Permissions == nil || slices.Contains(c.Permissions, "Directory.Read.All") || slices.Contains(c.Permissions, "Directory.ReadWrite.All") {
@@ -148,7 +148,7 @@ func (c *checker) limited(o object, t *definition) bool {
 	return there && isGUID(id) || !there && others > 0
 }
 
-// related is what a relation leads to.
+// related checks the value of an expanded relation.
 func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 	if x == nil {
 		c.say("the relation was not asked for")
@@ -163,7 +163,7 @@ func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 		}
 		c.items(v, func(item any) { c.entity(item, p.of, f) })
 	case v == nil:
-		// An allotment is there unless a $filter inside $expand leaves it out.
+		// The allotment is present unless a nested $filter excludes it.
 		if !p.nullable || p.name == "allotment" && !x.filter {
 			c.say("it is null")
 		}
@@ -172,8 +172,8 @@ func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 	}
 }
 
-// relatedLink is the link to the rest of an expanded collection. There is none
-// to directory objects.
+// relatedLink checks the link to the rest of an expanded collection. Directory
+// objects have none.
 func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 	p := t.all[base]
 	c.in(name, func() {
@@ -194,7 +194,7 @@ func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 	})
 }
 
-// complexValue is a value of a complex type, with all of its properties.
+// complexValue checks a value of a complex type, with all of its properties.
 func (c *checker) complexValue(v any, t *definition) {
 	o, ok := v.(object)
 	if !ok {
@@ -203,7 +203,7 @@ func (c *checker) complexValue(v any, t *definition) {
 	}
 	said, typed := o["@odata.type"].(string)
 	switch {
-	case t.name == "cloudLicensing.service": // The pages show it with # and without.
+	case t.name == "cloudLicensing.service": // with or without # on the pages
 		if strings.TrimPrefix(said, "#") != "microsoft.graph."+t.name {
 			c.say("@odata.type is %q", said)
 		}
@@ -217,7 +217,7 @@ func (c *checker) complexValue(v any, t *definition) {
 	c.members(o, t, "@odata.type")
 }
 
-// closed is an object that is no type of Graph.
+// closed checks an object of a type that is not one of Graph.
 func (c *checker) closed(v any, t *definition) {
 	o, ok := v.(object)
 	if !ok {
@@ -246,7 +246,7 @@ func (c *checker) members(o object, t *definition, annotation string) {
 	}
 }
 
-// value is the value of a property that belongs to a type.
+// value checks the value of a property.
 func (c *checker) value(v any, p *property, t *definition) {
 	switch {
 	case v == nil:
@@ -270,7 +270,8 @@ func (c *checker) value(v any, p *property, t *definition) {
 	}
 }
 
-// one is a value that is not null, by OData JSON Format Version 4.01 section 7.
+// one checks a value that is not null, see OData JSON Format Version 4.01
+// section 7.
 func (c *checker) one(v any, p *property, t *definition) {
 	wrong := func() { c.say("it is %s, no %s", kindOf(v), p.typeName) }
 	if p.of != nil {
@@ -313,7 +314,7 @@ func (c *checker) one(v any, p *property, t *definition) {
 		}
 		_, err := time.Parse(layout, s)
 		ok = err == nil
-	case "Edm.DateTimeOffset": // cloudLicensing writes seven digits and the offset, the directory whole seconds.
+	case "Edm.DateTimeOffset": // cloudLicensing: seven decimals and the offset; directory: seconds
 		layout := "2006-01-02T15:04:05Z"
 		if t.cloud() {
 			layout = "2006-01-02T15:04:05.0000000+00:00"
@@ -337,8 +338,8 @@ func (c *checker) one(v any, p *property, t *definition) {
 	}
 }
 
-// enumeration is one member, or, of flags, several with commas and no blanks.
-// The sentinel is none that is ever sent unasked.
+// enumeration checks one member or, for flags, several members separated by
+// commas without spaces. The sentinel member is only valid on request.
 func (c *checker) enumeration(v any, t *definition) {
 	s, ok := v.(string)
 	names := []string{s}
@@ -355,7 +356,7 @@ func (c *checker) enumeration(v any, t *definition) {
 	}
 }
 
-// isGUID says whether a text is a GUID as Graph writes them, in lower case.
+// isGUID reports whether a string is a GUID in lower case, as in Graph.
 func isGUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -373,8 +374,7 @@ func isGUID(s string) bool {
 	return true
 }
 
-// isLongID says whether a text is an id of 52 characters, as cloudLicensing has
-// them.
+// isLongID reports whether a string is a cloudLicensing ID of 52 characters.
 func isLongID(s string) bool {
 	return len(s) == 52 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }

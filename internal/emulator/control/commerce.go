@@ -9,11 +9,11 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// maxAddress is the longest address.
+// maxAddress is the maximum length of an address.
 const maxAddress = 256
 
 // changeAllotment changes the units of an allotment, or the state of its
-// purchases.
+// subscriptions.
 func (h *Handler) changeAllotment(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
 		AllottedUnits int    `json:"allottedUnits"`
@@ -50,7 +50,7 @@ func (h *Handler) changeAllotment(r *http.Request, body []byte) (any, error) {
 	return answer, err
 }
 
-// changeUser changes the properties of a person that other services set.
+// changeUser changes properties of a user that services other than Graph set.
 func (h *Handler) changeUser(r *http.Request, body []byte) (any, error) {
 	var wanted struct {
 		ProxyAddresses []string `json:"proxyAddresses"`

@@ -20,16 +20,16 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// Endpoint is one of the endpoints. Its path begins after [Path].
+// Endpoint is a control endpoint. Its path is relative to [Path].
 type Endpoint struct {
 	Method, Path, About string
-	// handler returns the answer, or an error of the caller.
+	// handler returns the answer, or an error about the request.
 	handler func(*Handler, *http.Request, []byte) (any, error)
 }
 
 var endpoints []Endpoint
 
-func init() { // Not a literal: the first one lists them all.
+func init() { // In init, because the first endpoint lists all of them.
 	endpoints = []Endpoint{
 		{"GET", "", "this list", (*Handler).showIndex},
 		{"GET", "faults", "the faults that wait for requests", (*Handler).showFaults},
@@ -140,7 +140,7 @@ func (h *Handler) advance(r *http.Request, body []byte) (any, error) {
 }
 
 func (h *Handler) save(*http.Request, []byte) (any, error) {
-	// Into a file first: a slow reader does not keep the lock.
+	// Write to a file first, so that a slow client does not keep the lock.
 	f, err := os.CreateTemp("", "tenant-*.json")
 	if err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
-// Package control has the endpoints under /-/ that steer a running emulator from another process. They are no part of
-// Graph: faults, variants, the clock, the state, purchases, counts and tokens.
+// Package control implements the endpoints under /-/, with which another
+// process controls a running emulator: faults, variants, the clock, the state,
+// purchases, counts and tokens. They are not part of Graph.
 package control
 
 import (
@@ -22,27 +23,27 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Path is where the endpoints are.
+// Path is the path prefix of the endpoints.
 const Path = "/-/"
 
 const (
 	notice       = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
 	maxBody      = 256 << 10 // of a request
-	maxState     = 256 << 20 // the same of a state
-	maxShown     = 1_000     // entries of the log in one answer
-	maxShownBody = 16 << 10  // of each
+	maxState     = 256 << 20 // of a state
+	maxShown     = 1_000     // log entries in one answer
+	maxShownBody = 16 << 10  // of each entry
 )
 
-// Tokens makes access tokens to Graph, and has the keys that sign them.
+// Tokens issues access tokens to Graph, and manages their signing keys.
 type Tokens interface {
 	ApplicationToken(roles []string) (token string, seconds int)
 	DelegatedToken(userID string, scopes []string) (token string, seconds int)
 	RotateKeys()
 }
 
-// Config is what the endpoints need of the emulator.
+// Config is the configuration of the endpoints.
 type Config struct {
-	Open               bool // to other machines as well
+	Open               bool // accept requests from other machines
 	TenantID, ClientID string
 	Store              *store.Store
 	Faults             *fault.Queue
@@ -50,14 +51,14 @@ type Config struct {
 	Clock              *clock.Clock
 	Variants           *atomic.Pointer[settings.Variants]
 	Tokens             Tokens
-	Load               func(io.ReadSeeker) error // puts a saved tenant in place
-	Reset              func()                    // puts the first tenant in place
+	Load               func(io.ReadSeeker) error // replaces the tenant with a saved one
+	Reset              func()                    // restores the initial tenant
 }
 
 // Handler serves the endpoints.
 type Handler struct{ c Config }
 
-// New makes a handler.
+// New returns a handler.
 func New(c Config) *Handler { return &Handler{c} }
 
 // failure is an error with its status.
@@ -72,7 +73,6 @@ func fail(status int, code, format string, args ...any) error {
 	return &failure{status, code, fmt.Sprintf(format, args...)}
 }
 
-// ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := h.answer(r)
 	status := http.StatusOK
@@ -99,7 +99,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, file)
 		return
 	}
-	_, _ = w.Write(append(wire.Encode(body), '\n')) // After an error there is no connection to report it on.
+	_, _ = w.Write(append(wire.Encode(body), '\n')) // A failed connection cannot report an error.
 }
 
 func (h *Handler) answer(r *http.Request) (any, error) {
@@ -132,9 +132,8 @@ func (h *Handler) answer(r *http.Request) (any, error) {
 	return nil, fail(http.StatusNotFound, "notFound", "There is no such thing here. GET %s lists what is.", Path)
 }
 
-// guard refuses requests of web pages in a browser, also under a name
-// of their own that leads here (DNS rebinding); and requests of other machines, unless the
-// endpoints are open.
+// guard rejects requests of web pages in a browser, including DNS rebinding,
+// and requests from other machines unless the endpoints are open.
 func (h *Handler) guard(r *http.Request) error {
 	refuse := func(format string, args ...any) error {
 		return fail(http.StatusForbidden, "forbidden", format, args...)
@@ -166,7 +165,7 @@ func (h *Handler) guard(r *http.Request) error {
 	return nil
 }
 
-// readBody reads a body, which is JSON if there is one.
+// readBody reads a body, which must be JSON unless it is empty.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil

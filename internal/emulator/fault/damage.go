@@ -14,12 +14,12 @@ import (
 )
 
 // edit changes the body of an answer: first its JSON, then its bytes. For an
-// answer without a body, such as 204, damage cuts the connection.
+// answer without a body, such as 204, damage closes the connection.
 func (h *hit) edit(c *wire.Call, a *wire.Answer) {
 	if h.Page != "" || len(h.Omit)+len(h.Set)+len(h.Add) > 0 {
 		h.editJSON(c, a)
 	}
-	if h.Damage != "" && len(a.Body) == 0 { // Only the connection can break.
+	if h.Damage != "" && len(a.Body) == 0 { // without a body, only the connection can be damaged
 		a.Cut = true
 		if h.Damage == "stalled" {
 			a.Stall = cmp.Or(h.Stall, time.Minute)
@@ -46,7 +46,7 @@ func (h *hit) editJSON(c *wire.Call, a *wire.Answer) {
 	if items, isList := list["value"].([]any); isList && a.Status < 300 {
 		self := c.Root() + "/" + c.Path
 		if c.RawQuery != "" {
-			self += "?" + strings.ReplaceAll(c.RawQuery, " ", "%20") // Blanks can be raw in a part's url.
+			self += "?" + strings.ReplaceAll(c.RawQuery, " ", "%20") // the URL of a part can have unescaped spaces
 		}
 		switch h.Page {
 		case "duplicate":
@@ -84,7 +84,7 @@ func (h *hit) alter(v any) any {
 	return v
 }
 
-// parseJSON reads one value, with its numbers as they are written.
+// parseJSON parses one value. It keeps the format of numbers.
 func parseJSON(raw []byte) (v any, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

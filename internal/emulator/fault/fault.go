@@ -1,5 +1,5 @@
-// Package fault makes answers of the emulator go wrong on demand: it reads faults, matches requests with them, and damages
-// the answers.
+// Package fault injects errors into answers of the emulator: it parses faults,
+// matches them with requests, and changes the answers.
 package fault
 
 import (
@@ -12,60 +12,61 @@ import (
 	"licensegraph/internal/emulator/settings"
 )
 
-// Fault makes answers go wrong on purpose. The first fields say which requests it
-// meets: those that fit all of them; the others say what happens. Faults are tried
-// in the order in which they were injected; a request or a part of a batch meets at
-// most one. All but Rewrite can be written as JSON, with names that begin with a
-// small letter and durations such as "1.5s". The same faults and seeds do the same
-// to the same requests.
+// Fault is an error to inject into answers. The first fields select the
+// requests: a request must match all of them. The other fields define the
+// effect. Faults are tried in the order of their injection. At most one fault
+// applies to a request or part of a batch. All fields except Rewrite have a
+// JSON form, with names in lower camel case and durations such as "1.5s". The
+// same faults and seeds have the same effect on the same requests.
 type Fault struct {
-	Endpoint string        `json:"endpoint"` // label, such as "GET /users/{id}" or "POST /oauth2/v2.0/token"; "" = any of Graph, the batch and its parts included
-	Contains string        `json:"contains"` // must occur in the decoded path and query, such as "/beta/users?$top=5"; "" = any
+	Endpoint string        `json:"endpoint"` // label, such as "GET /users/{id}" or "POST /oauth2/v2.0/token"; "" = any of Graph, including batches and their parts
+	Contains string        `json:"contains"` // substring of the decoded path and query, such as "/beta/users?$top=5"; "" = any
 	Method   string        `json:"method"`   // such as "PATCH"; "" = any
-	App      string        `json:"app"`      // client id of the caller; "" = any
-	Times    int           `json:"times"`    // how often; 0 = once, or always where Every, Rate or Until choose; negative = always
-	Every    int           `json:"every"`    // of the requests that fit, each nth: 3 = the third, the sixth …; 0 = all
-	Rate     float64       `json:"rate"`     // of the requests that fit, this share; 0 = all
-	Seed     uint64        `json:"seed"`     // of Rate and Spread
-	From     time.Duration `json:"from"`     // not before, from the injection on by the emulator's clock
-	Until    time.Duration `json:"until"`    // not from then on; 0 = for ever
+	App      string        `json:"app"`      // client ID of the caller; "" = any
+	Times    int           `json:"times"`    // number of requests; 0 = one, or no limit with Every, Rate or Until; negative = no limit
+	Every    int           `json:"every"`    // every nth of the matching requests: 3 = the third, the sixth …; 0 = all
+	Rate     float64       `json:"rate"`     // share of the matching requests; 0 = all
+	Seed     uint64        `json:"seed"`     // for Rate and Spread
+	From     time.Duration `json:"from"`     // start time, relative to the injection by the emulator's clock
+	Until    time.Duration `json:"until"`    // end time; 0 = none
 
-	Status     int               `json:"status"`     // answer this status with Graph's error envelope, or that of the token endpoint; 0 with a RetryAfter or a Code = 429
-	Code       string            `json:"code"`       // of that envelope; "" = the usual one for the status
-	Message    string            `json:"message"`    // of that envelope; "" = the usual one for the status
-	Inner      map[string]any    `json:"inner"`      // more members of that envelope's innerError, such as a code of its own; of the envelope itself at the token endpoint, such as claims
-	RetryAfter string            `json:"retryAfter"` // header, as is
-	Header     map[string]string `json:"header"`     // more headers, as they are, such as the Location of a 410 or another Content-Type
-	Body       string            `json:"body"`       // answer this text, with Status or 200
+	Status     int               `json:"status"`     // status of the error, in the format of Graph or the token endpoint; 0 with a RetryAfter or a Code = 429
+	Code       string            `json:"code"`       // error code; "" = the usual one for the status
+	Message    string            `json:"message"`    // error message; "" = the usual one for the status
+	Inner      map[string]any    `json:"inner"`      // additional members of innerError, such as a specific code, or of the error of the token endpoint, such as claims
+	RetryAfter string            `json:"retryAfter"` // header value
+	Header     map[string]string `json:"header"`     // additional headers, such as the Location of a 410 or another Content-Type
+	Body       string            `json:"body"`       // body of the answer, with Status or 200
 
-	Act      bool          `json:"act"`      // first do what was asked, and only then go wrong: the effect stays, the answer is lost
-	Cut      bool          `json:"cut"`      // cut the connection without an answer; of a part: of the whole batch
-	Delay    time.Duration `json:"delay"`    // wait before answering; ends when the request's context does
-	Spread   string        `json:"spread"`   // of Delay: "" = always as long; "uniform" = between nothing and twice as long; "exponential" = so long on average
-	MaxDelay time.Duration `json:"maxDelay"` // the longest with Spread; 0 = ten times Delay
-	Skew     time.Duration `json:"skew"`     // the clock that the answer shows: its Date, and the times in a token; can be negative
+	Act      bool          `json:"act"`      // execute the request before the fault: the effect stays, the answer is lost
+	Cut      bool          `json:"cut"`      // close the connection without an answer; for a part, that of the batch
+	Delay    time.Duration `json:"delay"`    // delay before the answer; ends with the request's context
+	Spread   string        `json:"spread"`   // distribution of Delay: "" = constant; "uniform" = between zero and twice Delay; "exponential" = with Delay as the average
+	MaxDelay time.Duration `json:"maxDelay"` // maximum with Spread; 0 = ten times Delay
+	Skew     time.Duration `json:"skew"`     // offset of the clock in the answer: its Date, and the times in a token; can be negative
 
-	Page   string         `json:"page"`   // of the pages of a list: "duplicate" = the next link leads to the same page again; "empty" = no elements, and a next link to the page itself; "expired" = a page token is refused
-	Omit   []string       `json:"omit"`   // properties to leave out, wherever they are
-	Set    map[string]any `json:"set"`    // properties to change, wherever they are, such as an unknown member of an enumeration
-	Add    map[string]any `json:"add"`    // properties to add to each entity, which is what has an id, such as an unknown @odata.type
-	Damage string         `json:"damage"` // of the body: "truncated" = half of it, as if it were all; "malformed" = no JSON; "cut" = half of it, then the connection; "stalled" = half of it, then nothing. Without a body, as with 204, each of them cuts the connection without an answer, "stalled" after the wait
-	Stall  time.Duration  `json:"stall"`  // how long "stalled" lasts unless the client leaves; 0 = a minute
+	Page   string         `json:"page"`   // pages of a list: "duplicate" = the next link returns the same page again; "empty" = no elements, and a next link to the page itself; "expired" = a page token is rejected
+	Omit   []string       `json:"omit"`   // properties to remove, at any depth
+	Set    map[string]any `json:"set"`    // properties to change, at any depth, such as an unknown enumeration member
+	Add    map[string]any `json:"add"`    // properties to add to each entity, which is an object with an id, such as an unknown @odata.type
+	Damage string         `json:"damage"` // damage to the body: "truncated" = half of it, as if complete; "malformed" = invalid JSON; "cut" = half of it, then a closed connection; "stalled" = half of it, then nothing. An answer without a body, such as 204, is replaced by a closed connection, with "stalled" after the wait
+	Stall  time.Duration  `json:"stall"`  // maximum duration of "stalled"; 0 = a minute
 
-	Rewrite func(body []byte) []byte `json:"-"` // edit the JSON of the real answer
+	Rewrite func(body []byte) []byte `json:"-"` // changes the JSON of the real answer
 }
 
-// faultValues are the values of settings that are texts, besides "".
+// faultValues are the non-empty values of string fields with few values.
 var faultValues = map[string][]string{
 	"spread": {"uniform", "exponential"},
 	"page":   {"duplicate", "empty", "expired"},
 	"damage": {"truncated", "malformed", "cut", "stalled"},
 }
 
-// maxDelay is the longest delay of a request.
+// maxDelay is the maximum delay of a request.
 const maxDelay = 24 * time.Hour
 
-// validate returns an error that names the first wrong setting. Where known is nil, any endpoint is right.
+// validate returns an error for the first invalid field. If known is nil, any
+// endpoint is valid.
 func (f Fault) validate(known func(endpoint string) bool) error {
 	for name, field := range settings.Fields(&f) {
 		switch p := field.(type) {
@@ -112,15 +113,15 @@ func (f Fault) validate(known func(endpoint string) bool) error {
 	return nil
 }
 
-// MarshalJSON writes what is set, but not Rewrite.
+// MarshalJSON writes the non-zero fields except Rewrite.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	set := maps.Collect(settings.Fields(&f))
 	maps.DeleteFunc(set, func(_ string, field any) bool { return settings.IsZero(field) })
 	return json.Marshal(set)
 }
 
-// UnmarshalJSON reads what [Fault.MarshalJSON] writes. A name or a value that does
-// not exist is an error that lists those that do.
+// UnmarshalJSON parses the result of [Fault.MarshalJSON]. An error about an
+// unknown name or value lists the valid ones.
 func (f *Fault) UnmarshalJSON(raw []byte) error {
 	var fresh Fault
 	if err := settings.Decode(&fresh, "", raw); err != nil {
@@ -133,13 +134,14 @@ func (f *Fault) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// Parse reads a fault from the text of a flag: names and values such as
+// Parse parses a fault from the text of a flag: names and values such as
 //
 //	endpoint=GET /users,status=503,rate=0.1,seed=7
 //
-// or a JSON object. A comma separates two of them only where a name and = follow;
-// header.Location, inner.code, set.state and add.x are members of objects; a name
-// without a value is true. The function known reports whether an endpoint exists.
+// or a JSON object. A comma is a separator only if a name and = follow.
+// header.Location, inner.code, set.state and add.x are members of objects. A
+// name without a value is true. The function known reports whether an endpoint
+// exists.
 func Parse(text string, known func(endpoint string) bool) (Fault, error) {
 	var f Fault
 	text = strings.TrimSpace(text)
@@ -164,7 +166,7 @@ func Parse(text string, known func(endpoint string) bool) (Fault, error) {
 	return f, f.notEmpty()
 }
 
-// notEmpty returns an error when nothing is set.
+// notEmpty returns an error if no field is set.
 func (f Fault) notEmpty() error {
 	if settings.IsZero(&f) {
 		return settings.Wrong("", "the fault is empty; it has %s", strings.Join(settings.Names(&f), ", "))

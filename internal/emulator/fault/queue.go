@@ -16,32 +16,34 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// MaxQueue is the most faults in a queue.
+// MaxQueue is the maximum number of faults in a queue.
 const MaxQueue = 1_000
 
-// ErrFull is the error of [Queue.Inject] when faults would pass [MaxQueue].
+// ErrFull is the error of [Queue.Inject] for more than [MaxQueue] faults.
 var ErrFull = fmt.Errorf("there are %d faults already", MaxQueue)
 
 // Waiting is a fault in the queue.
 type Waiting struct {
 	Fault
 	Since time.Time
-	Fit   int // requests that it fitted
-	Met   int // requests that it changed
+	Fit   int // matching requests
+	Met   int // changed requests
 }
 
-// Queue is the faults that wait for requests, in the order in which they were
-// injected. It is safe for concurrent use.
+// Queue is a list of faults in the order of their injection. It is safe for
+// concurrent use.
 type Queue struct {
 	known func(endpoint string) bool
 	mu    sync.Mutex
 	queue []*Waiting // at most MaxQueue
 }
 
-// NewQueue makes an empty queue. The function known reports whether an endpoint exists.
+// NewQueue returns an empty queue. The function known reports whether an
+// endpoint exists.
 func NewQueue(known func(endpoint string) bool) *Queue { return &Queue{known: known} }
 
-// Inject adds faults to the end of the queue, all or none. Their times begin now.
+// Inject appends faults to the queue, all or none. Their times are relative to
+// now.
 func (q *Queue) Inject(now time.Time, list ...Fault) error {
 	fresh := make([]*Waiting, 0, len(list))
 	for _, f := range list {
@@ -89,23 +91,24 @@ func (q *Queue) List() []Waiting {
 	return list
 }
 
-// Target is a request that faults can meet.
+// Target is a request to which a fault can apply.
 type Target struct {
 	*wire.Call
 	URI         string                    // path and query
-	Application func() string             // the client id that the request names, verified or not
-	Answer      func() wire.Answer        // answers without a fault
-	Refuse      func(Refusal) wire.Answer // answers with an error
+	Application func() string             // client ID in the request, verified or not
+	Answer      func() wire.Answer        // returns the answer without a fault
+	Refuse      func(Refusal) wire.Answer // returns an answer with an error
 }
 
-// Refusal is the error that a fault answers with. What is "" is the usual text for the status.
+// Refusal is the error of a fault. Empty fields have the usual text for the
+// status.
 type Refusal struct {
 	Status        int
 	Code, Message string
-	More          map[string]any // more members of the error
+	More          map[string]any // additional members of the error
 }
 
-// Problem is the refusal as an error of Graph.
+// Problem converts the refusal to an error of Graph.
 func (r Refusal) Problem() *wire.Problem {
 	p := wire.Usual(r.Status)
 	p.More = r.More
@@ -118,7 +121,7 @@ func (r Refusal) Problem() *wire.Problem {
 	return p
 }
 
-// Answer answers the request: with the first fault that is meant for it, or without one.
+// Answer answers the request, with the first matching fault if there is one.
 func (q *Queue) Answer(t Target) wire.Answer {
 	if h := q.next(&t); h != nil {
 		return h.apply(&t)
@@ -126,13 +129,14 @@ func (q *Queue) Answer(t Target) wire.Answer {
 	return t.Answer()
 }
 
-// hit is a fault that a request met, as its nth.
+// hit is a fault that applies to a request, and the sequence number of that
+// request.
 type hit struct {
 	Fault
 	nth int
 }
 
-// next takes the first fault that is meant for this request.
+// next returns the first fault that applies to the request.
 func (q *Queue) next(t *Target) *hit {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,7 +168,7 @@ func (q *Queue) next(t *Target) *hit {
 	return nil
 }
 
-// share is a number from 0 to below 1.
+// share converts roll to a number from 0 to less than 1.
 func share(roll uint64) float64 { return float64(roll>>11) / (1 << 53) }
 
 func (f *Waiting) fits(t *Target, uri string) bool {
@@ -181,7 +185,7 @@ func (f *Waiting) fits(t *Target, uri string) bool {
 	return false
 }
 
-// decoded undoes percent-encoding, and the plus signs of the query.
+// decoded reverses percent-encoding, and plus signs in the query.
 func decoded(uri string) string {
 	path, query, found := strings.Cut(uri, "?")
 	if p, err := url.PathUnescape(path); err == nil {
@@ -196,7 +200,7 @@ func decoded(uri string) string {
 	return path
 }
 
-// delay is how long this request waits.
+// delay returns the delay of this request.
 func (h *hit) delay() time.Duration {
 	d := float64(h.Delay)
 	u := share(tenant.Dice(h.Seed).Roll("delay", h.nth))
@@ -215,13 +219,14 @@ func (h *hit) delay() time.Duration {
 	return time.Duration(min(d, float64(longest)))
 }
 
-// wait sleeps for the fault's delay. It reports whether the request is to be answered.
+// wait sleeps for the fault's delay. It reports whether the request is still
+// to be answered.
 func (h *hit) wait(ctx context.Context) bool {
 	return wire.Sleep(ctx, h.delay()) == nil && !h.Cut
 }
 
-// apply answers in place of the real answer, or edits it. A token shows the skewed time as well, so its clock is skewed
-// before it is made.
+// apply replaces or edits the real answer. The skew applies before the answer
+// is made, because it also changes the times in a token.
 func (h *hit) apply(t *Target) wire.Answer {
 	token := t.Label == wire.TokenLabel
 	if token {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Aggregation is the one form of $apply that Graph shows:
+// Aggregation is the only form of $apply in the documentation of Graph:
 // groupby((skuId),aggregate(consumedUnits with sum as total)). See OData
 // Extension for Data Aggregation Version 4.0, section 3.
 type Aggregation struct {
@@ -13,10 +13,10 @@ type Aggregation struct {
 	Sums []Sum
 }
 
-// Sum is the sum of a property under another name.
+// Sum is the sum of a property with its alias.
 type Sum struct{ Of, As string }
 
-// ParseApply reads an $apply. Names of its rows are all different.
+// ParseApply parses an $apply. The names of the result are unique.
 func ParseApply(text string) (*Aggregation, error) {
 	p := newParser(text)
 	a := &Aggregation{}

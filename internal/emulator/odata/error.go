@@ -2,11 +2,11 @@ package odata
 
 import "fmt"
 
-// Error is a mistake in an option.
+// Error is a syntax error in an option.
 type Error struct {
-	Position int    // in bytes from the beginning of the decoded text
-	Want     string // what was expected there, such as "a literal"
-	Found    string // the text there, cut short; "" = the end, or nothing to show
+	Position int    // byte offset in the decoded text
+	Want     string // what was expected, such as "a literal"
+	Found    string // the text at the position, truncated; "" = the end
 }
 
 func (e *Error) Error() string {
@@ -16,7 +16,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("expected %s at position %d, found '%s'", e.Want, e.Position, e.Found)
 }
 
-// excerpt is the beginning of s, no rune cut in two.
+// excerpt returns the start of s, without splitting a rune.
 func excerpt(s string) string {
 	const most = 24 // runes
 	n := 0

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Expansion is one relation of $expand with the options in its parentheses, by
-// OData Version 4.01 Part 2: URL Conventions, section 5.1.3.
+// Expansion is one relation of $expand with its nested options, see OData
+// Version 4.01 Part 2: URL Conventions, section 5.1.3.
 type Expansion struct {
 	Path    string
 	Select  []string
@@ -19,8 +19,9 @@ type Expansion struct {
 	Count   *bool
 }
 
-// ParseExpand reads an $expand such as assignedTo,allotment($select=id;$top=5).
-// A relation can be named once; $ref, $count and * are not taken.
+// ParseExpand parses an $expand such as
+// assignedTo,allotment($select=id;$top=5). A relation can occur only once.
+// $ref, $count and * are not supported.
 func ParseExpand(text string) ([]Expansion, error) {
 	p := newParser(text)
 	list := p.expansions()
@@ -56,7 +57,7 @@ func (p *parser) expansions() []Expansion {
 	}
 }
 
-// nested reads one option of a relation.
+// nested parses one nested option.
 func (p *parser) nested(x *Expansion) {
 	p.count()
 	at, name := p.tok.at, p.tok.text
@@ -114,7 +115,7 @@ func (p *parser) number() *int {
 	return nil
 }
 
-// Bare says whether the relation stands alone, without options.
+// Bare reports whether the relation has no nested options.
 func (x *Expansion) Bare() bool { return x.options() == "" }
 
 func (x *Expansion) options() string {
@@ -144,7 +145,7 @@ func (x *Expansion) options() string {
 	return strings.Join(list, ";")
 }
 
-// ExpandString writes an $expand.
+// ExpandString formats an $expand.
 func ExpandString(list []Expansion) string {
 	var parts []string
 	for _, x := range list {

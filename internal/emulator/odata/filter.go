@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Op is what a part of a filter does.
+// Op is the operator or function of a node of a filter.
 type Op uint8
 
 // The operators and functions of $filter.
@@ -30,19 +30,20 @@ var opNames = [...]string{"and", "or", "not", "eq", "ne", "gt", "ge", "lt", "le"
 
 func (o Op) String() string { return opNames[o] }
 
-// Filter is a $filter, or a part of one, by OData Version 4.01 Part 2: URL
+// Filter is a $filter, or a node of one, see OData Version 4.01 Part 2: URL
 // Conventions, sections 5.1.1.1 (operators), 5.1.1.5 (functions) and 5.1.1.13
 // (lambda operators).
 type Filter struct {
 	Op       Op
-	Path     string    // what is compared, such as assignedLicenses/$count; of Any the collection
-	Variable string    // of Any; paths inside begin with it
-	Values   []Literal // one, but of In at least one
-	Kids     []*Filter // of And and Or at least two, of Not one, of Any one or none
+	Path     string    // the left operand, such as assignedLicenses/$count; for Any the collection
+	Variable string    // for Any; paths inside start with it
+	Values   []Literal // one, but for In at least one
+	Kids     []*Filter // at least two for And and Or, one for Not, at most one for Any
 }
 
-// ParseFilter reads a $filter. Logical operators and functions are taken in any
-// case, as pages of Graph write them, and the others in lower case alone.
+// ParseFilter parses a $filter. Logical operators and functions are
+// case-insensitive, as on pages of Graph; other operators must be in lower
+// case.
 func ParseFilter(text string) (*Filter, error) {
 	p := newParser(text)
 	f := p.or()
@@ -86,7 +87,7 @@ func (p *parser) unary() *Filter {
 		at := p.tok.at
 		bare := p.tok.kind != mark
 		f := p.unary()
-		if f != nil && bare && f.Op >= Eq && f.Op <= In { // not binds more tightly than a comparison.
+		if f != nil && bare && f.Op >= Eq && f.Op <= In { // not has a higher precedence than a comparison
 			p.fail(at, "'(', a function or any behind not")
 		}
 		return &Filter{Op: Not, Kids: []*Filter{f}}
@@ -107,7 +108,7 @@ func (p *parser) unary() *Filter {
 	return p.comparison(path)
 }
 
-// function reads startswith(displayName,'A').
+// function parses startswith(displayName,'A').
 func (p *parser) function(op Op) *Filter {
 	p.advance()
 	p.must("(")
@@ -121,7 +122,7 @@ func (p *parser) function(op Op) *Filter {
 	return f
 }
 
-// any reads any(s:s/planId eq …) behind the collection.
+// any parses any(s:s/planId eq …) after the collection.
 func (p *parser) any(collection string) *Filter {
 	p.advance()
 	p.must("(")
@@ -142,7 +143,7 @@ func (p *parser) any(collection string) *Filter {
 	return f
 }
 
-// comparison reads eq …, in (…) and the like behind the property.
+// comparison parses eq …, in (…) and other comparisons after the property.
 func (p *parser) comparison(path string) *Filter {
 	i := -1
 	if p.tok.kind == word {
@@ -218,7 +219,7 @@ func (f *Filter) wrap(b *strings.Builder) {
 	b.WriteByte(')')
 }
 
-// Clauses counts the comparisons, each value of In as one.
+// Clauses returns the number of comparisons. Each value of In counts as one.
 func (f *Filter) Clauses() int {
 	if f.Kids == nil {
 		return max(len(f.Values), 1)

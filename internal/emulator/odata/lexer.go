@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Bounds of one option.
+// Limits of one option.
 const (
 	MaxLength = 8 << 10 // bytes
-	MaxDepth  = 32      // parentheses, not, any and $expand inside each other
-	MaxNodes  = 1024    // operators, literals, names of a list
+	MaxDepth  = 32      // nested parentheses, not, any and $expand
+	MaxNodes  = 1024    // operators, literals and names in lists
 )
 
 type tokenKind uint8
@@ -18,26 +18,26 @@ type tokenKind uint8
 const (
 	end     tokenKind = iota
 	mark              // one of ( ) , / : ; = *
-	word              // a name, with dots inside if it is qualified
-	system            // $count and the like
-	literal           // all but true, false and null, which are words
-	phrase            // in double quotes, of $search
-	broken            // nothing that there is
+	word              // a name, with dots if it is qualified
+	system            // $count and similar
+	literal           // except true, false and null, which are words
+	phrase            // in double quotes, for $search
+	broken            // an invalid token
 )
 
 type token struct {
 	kind  tokenKind
 	at    int
-	text  string // of a phrase without quotes and escapes
+	text  string // of a phrase, without quotes and escapes
 	value Literal
-	glued bool // no blank before it
+	glued bool // no space before it
 }
 
-// parser holds the one token that is looked at and the first mistake. After a
-// mistake the token is broken for good, so that nothing goes on.
+// parser contains the current token and the first error. After an error the
+// token stays broken, so that parsing ends.
 type parser struct {
 	text  string
-	next  int // behind tok
+	next  int // position after tok
 	tok   token
 	depth int
 	nodes int
@@ -54,7 +54,7 @@ func newParser(text string) *parser {
 	return p
 }
 
-// fail notes the first mistake.
+// fail records the first error.
 func (p *parser) fail(at int, want string) {
 	if p.err == nil {
 		p.err = &Error{at, want, excerpt(p.text[min(at, len(p.text)):])}
@@ -66,7 +66,7 @@ func (p *parser) fail(at int, want string) {
 // expected fails at the token.
 func (p *parser) expected(want string) { p.fail(p.tok.at, want) }
 
-// result is the error as an interface, at the end of what was read.
+// result returns the error as an interface, after the end of the text.
 func (p *parser) result() error {
 	if p.err == nil && p.tok.kind != end {
 		p.expected("the end")
@@ -77,14 +77,14 @@ func (p *parser) result() error {
 	return nil
 }
 
-// count bounds the tree.
+// count limits the number of nodes.
 func (p *parser) count() {
 	if p.nodes++; p.nodes > MaxNodes {
 		p.expected(fmt.Sprintf("at most %d parts", MaxNodes))
 	}
 }
 
-// enter begins a level, if there may be one more.
+// enter starts a level, unless the limit is reached.
 func (p *parser) enter() bool {
 	if p.depth++; p.depth > MaxDepth {
 		p.expected(fmt.Sprintf("at most %d levels", MaxDepth))
@@ -104,19 +104,19 @@ func (p *parser) take(m string) bool {
 	return true
 }
 
-// must consumes a mark that has to be there.
+// must consumes a required mark.
 func (p *parser) must(m string) {
 	if !p.take(m) {
 		p.expected("'" + m + "'")
 	}
 }
 
-// is says whether the token is a word, in any case.
+// is reports whether the token is a word, ignoring case.
 func (p *parser) is(name string) bool {
 	return p.tok.kind == word && strings.EqualFold(p.tok.text, name)
 }
 
-// keyword consumes a word exactly as it is written here.
+// keyword consumes a case-sensitive word.
 func (p *parser) keyword(name string) {
 	if p.tok.kind != word || p.tok.text != name {
 		p.expected("'" + name + "'")
@@ -136,7 +136,7 @@ func (p *parser) name(what string) string {
 	return text
 }
 
-// path consumes names with slashes between them, at the end perhaps $count.
+// path consumes names separated by slashes, optionally with $count at the end.
 func (p *parser) path(what string) string {
 	p.count()
 	if p.tok.kind != word {
@@ -152,7 +152,7 @@ func (p *parser) path(what string) string {
 			p.expected("a name")
 			return ""
 		case p.tok.kind == word && p.tok.text == "any" && p.opens():
-			return p.text[from:to] // any stays for the caller.
+			return p.text[from:to] // The caller consumes any.
 		}
 		last := p.tok.kind == system
 		to = p.next
@@ -163,7 +163,7 @@ func (p *parser) path(what string) string {
 	return p.text[from:to]
 }
 
-// opens says whether a parenthesis follows the token.
+// opens reports whether a parenthesis follows the token.
 func (p *parser) opens() bool {
 	return strings.HasPrefix(strings.TrimLeft(p.text[p.next:], blanks), "(")
 }
@@ -232,7 +232,7 @@ func (p *parser) advance() {
 	p.next = at + size
 }
 
-// quoted reads a text, in which two quotes stand for one.
+// quoted reads a string, in which two quotes represent one.
 func (p *parser) quoted(rest string) (size int) {
 	var b strings.Builder
 	for size = 1; ; {
@@ -252,7 +252,7 @@ func (p *parser) quoted(rest string) (size int) {
 	}
 }
 
-// phrase reads a text in double quotes. A backslash stands before a double quote
+// phrase reads a string in double quotes. A backslash escapes a double quote
 // or a backslash.
 func (p *parser) phrase(rest string) (size int) {
 	var b strings.Builder
@@ -273,8 +273,8 @@ func (p *parser) phrase(rest string) (size int) {
 	return 0
 }
 
-// Number reads a whole number that is not negative, as $top and $skip are, up to
-// 2147483647.
+// Number parses a non-negative integer up to 2147483647, as for $top and
+// $skip.
 func Number(text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
@@ -283,7 +283,7 @@ func Number(text string) (int, error) {
 	return int(n), nil
 }
 
-// Boolean reads true or false, as $count is.
+// Boolean parses true or false, as for $count.
 func Boolean(text string) (bool, error) {
 	if text != "true" && text != "false" {
 		return false, &Error{0, "'true' or 'false'", excerpt(text)}

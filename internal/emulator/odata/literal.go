@@ -14,7 +14,7 @@ const (
 	Null Kind = iota
 	Bool
 	Int     // fits Edm.Int64
-	Decimal // any other number, also with an exponent
+	Decimal // any other number, with an optional exponent
 	String
 	GUID
 	Date
@@ -25,8 +25,8 @@ var kindNames = [...]string{"null", "Edm.Boolean", "Edm.Int64", "Edm.Decimal", "
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Literal is a value. Its text is that of a String without quotes; a GUID is in
-// lower case, and a DateTimeOffset in UTC as RFC 3339 has it.
+// Literal is a value. The text of a String has no quotes. A GUID is in lower
+// case, and a DateTimeOffset in UTC in RFC 3339 format.
 type Literal struct {
 	Kind Kind
 	Text string
@@ -39,7 +39,7 @@ func (l Literal) String() string {
 	return l.Text
 }
 
-// Time is the value of a Date, at its beginning in UTC, or of a DateTimeOffset.
+// Time returns the value of a DateTimeOffset, or the start of a Date in UTC.
 func (l Literal) Time() time.Time {
 	layout := time.RFC3339Nano
 	if l.Kind == Date {
@@ -68,7 +68,8 @@ func (p *parser) literal() Literal {
 
 const guidLength = 36
 
-// isGUID says whether s begins with a GUID and nothing that goes on with it.
+// isGUID reports whether s starts with a GUID that no further letter or digit
+// follows.
 func isGUID(s string) bool {
 	if len(s) < guidLength || len(s) > guidLength && (letter(s[guidLength]) || digit(s[guidLength]) || s[guidLength] == '-') {
 		return false
@@ -82,7 +83,8 @@ func isGUID(s string) bool {
 	return true
 }
 
-// number reads what begins with a digit or a sign: a number, a date, or a time.
+// number parses a literal that starts with a digit or a sign: a number, a
+// date, or a time.
 func number(s string) (Literal, bool) {
 	if _, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return Literal{Int, s}, true
@@ -91,7 +93,7 @@ func number(s string) (Literal, bool) {
 		return Literal{Date, s}, true
 	}
 	upper := strings.ToUpper(s)
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} { // seconds can be missing
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} { // seconds are optional
 		if t, err := time.Parse(layout, upper); err == nil {
 			if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
 				return Literal{}, false
@@ -105,7 +107,7 @@ func number(s string) (Literal, bool) {
 	return Literal{Decimal, s}, true
 }
 
-// decimal checks for digits with perhaps a sign, a fraction and an exponent.
+// decimal accepts digits with an optional sign, fraction and exponent.
 func decimal(s string) bool {
 	digits := func() bool {
 		n := 0

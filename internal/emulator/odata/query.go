@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of the query of a URL.
+// Limits of the query of a URL.
 const (
-	MaxQuery   = 256 << 10 // bytes, as they are sent
+	MaxQuery   = 256 << 10 // bytes, as sent
 	MaxOptions = 64
 )
 
-// ParseQuery decodes the query of a URL, which may have raw blanks. A plus is a
-// blank; a semicolon is part of a value, since it stands between options inside
-// $expand.
+// ParseQuery parses the query of a URL, which can have unescaped spaces. A
+// plus is a space. A semicolon is part of a value, because it separates
+// options inside $expand.
 func ParseQuery(raw string) (url.Values, error) {
 	if len(raw) > MaxQuery {
 		return nil, &Error{Position: MaxQuery, Want: fmt.Sprintf("at most %d bytes", MaxQuery)}

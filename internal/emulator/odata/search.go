@@ -2,17 +2,17 @@ package odata
 
 import "strings"
 
-// Search is a $search of directory objects, or a part of one.
+// Search is a $search of directory objects, or a node of one.
 type Search struct {
-	Op       Op       // And or Or, of a part with Kids
+	Op       Op       // And or Or, for a node with Kids
 	Kids     []Search // none: a clause
 	Property string
-	Text     string // what is looked for, without quotes and escapes
+	Text     string // the search text, without quotes and escapes
 }
 
-// ParseSearch reads a $search: clauses "property:text" with AND and OR between
-// them, AND first, and parentheses. See Microsoft Learn, "Use the $search query
-// parameter".
+// ParseSearch parses a $search: clauses "property:text", with AND, OR and
+// parentheses. AND has the higher precedence. See Microsoft Learn, "Use the
+// $search query parameter".
 func ParseSearch(text string) (*Search, error) {
 	p := newParser(text)
 	s := p.search(Or)
@@ -86,8 +86,8 @@ func (s *Search) String() string {
 	return strings.Join(parts, " "+strings.ToUpper(s.Op.String())+" ")
 }
 
-// Clauses calls yield with each clause until it says no, and says whether it
-// never did.
+// Clauses calls yield with each clause until it returns false. It reports
+// whether yield always returned true.
 func (s *Search) Clauses(yield func(*Search) bool) bool {
 	if s.Kids == nil {
 		return yield(s)

@@ -2,7 +2,7 @@ package odata
 
 import "strings"
 
-// ParseSelect reads a $select: paths, or *.
+// ParseSelect parses a $select: paths, or *.
 func ParseSelect(text string) ([]string, error) {
 	p := newParser(text)
 	list := p.names()
@@ -33,7 +33,7 @@ type Order struct {
 	Descending bool
 }
 
-// ParseOrderBy reads an $orderby.
+// ParseOrderBy parses an $orderby.
 func ParseOrderBy(text string) ([]Order, error) {
 	p := newParser(text)
 	list := p.orders()
@@ -64,7 +64,7 @@ func (p *parser) orders() []Order {
 	}
 }
 
-// OrderString writes an $orderby.
+// OrderString formats an $orderby.
 func OrderString(list []Order) string {
 	var parts []string
 	for _, o := range list {

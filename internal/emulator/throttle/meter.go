@@ -11,18 +11,19 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Demand is what a call asks of the limits.
+// Demand is the use of the limits by a call.
 type Demand struct {
-	App    string // its client id
+	App    string // client ID
 	Date   time.Time
-	Header http.Header // with the priority
-	Units  int         // its price in resource units
-	Writes bool        // it changes the tenant
-	Cloud  bool        // it is a request to cloudLicensing
+	Header http.Header // contains the priority
+	Units  int         // cost in resource units
+	Writes bool        // changes the tenant
+	Cloud  bool        // a request to cloudLicensing
 }
 
-// Ask charges a call to all limits that it concerns. The call passes if there is room in all of them. The limits depend on
-// the number of people in the tenant.
+// Ask charges a call to all limits that apply to it. The call is admitted if
+// none of them is exceeded. The limits depend on the number of users in the
+// tenant.
 func (m *Meter) Ask(d Demand, t settings.Throttling, people int) Verdict {
 	cost := amounts{unitsPerPair: d.Units, unitsPerApp: d.Units, requestsPerApp: 1}
 	if d.Writes {
@@ -34,14 +35,14 @@ func (m *Meter) Ask(d Demand, t settings.Throttling, people int) Verdict {
 	return m.ask(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
 }
 
-// Settle gives back what an admitted call was charged beyond its price.
+// Settle corrects the charge of an admitted call to its actual cost.
 func (m *Meter) Settle(v Verdict, units int) {
 	if !v.Refused && v.app != nil {
 		m.giveBack(v.ticket, units)
 	}
 }
 
-// Problem is the answer to a refused call of an application in a tenant.
+// Problem returns the error for a throttled call.
 func (v *Verdict) Problem(app, tenantID string) *wire.Problem {
 	p := wire.Usual(http.StatusTooManyRequests)
 	p.More = map[string]any{"code": "429", "message": "Please retry after", "status": "429"}
@@ -54,14 +55,15 @@ func (v *Verdict) Problem(app, tenantID string) *wire.Problem {
 	return p
 }
 
-// Warn writes the header of an answer to a caller that is near its limit.
+// Warn sets the warning header of an answer near a limit.
 func (v *Verdict) Warn(a *wire.Answer) {
 	if v.usage > nearLimit {
 		a.Set("x-ms-throttle-limit-percentage", strconv.FormatFloat(min(v.usage, mostOfAll), 'f', 2, 64))
 	}
 }
 
-// Price is the cost in resource units of an endpoint with a base cost and the query options of a call.
+// Price returns the cost in resource units of an endpoint with a base cost and
+// query options.
 func Price(base int, query url.Values) int {
 	units := base
 	if query.Has("$select") {

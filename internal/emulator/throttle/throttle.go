@@ -1,5 +1,6 @@
-// Package throttle has the published limits of Microsoft Graph: what a call costs, who has used how much, and which call is
-// refused until when.
+// Package throttle implements the published limits of Microsoft Graph: the
+// cost of a call, the recent use by each application, and the throttling of
+// calls.
 package throttle
 
 import (
@@ -11,7 +12,7 @@ import (
 	"licensegraph/internal/emulator/settings"
 )
 
-// The limits. They count different things.
+// The limits. Each has its own unit.
 const (
 	unitsPerPair = iota
 	writesPerPair
@@ -23,8 +24,8 @@ const (
 	limitCount
 )
 
-// limits are the limits without their sizes: the time that each looks back, and its names in a
-// refusal.
+// limits are the properties of each limit except its size: its period, and its
+// names in an error.
 var limits = [limitCount]struct {
 	span                      time.Duration
 	scope, limit, information string
@@ -38,10 +39,10 @@ var limits = [limitCount]struct {
 	cloudPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "RequestLimitExceeded"},
 }
 
-// amounts are one number for each limit: its size, or what a call costs of it.
+// amounts contains one number per limit: its size, or the cost of a call.
 type amounts [limitCount]int
 
-// sizesOf are the limits in force in a tenant of so many people; 0 = none.
+// sizesOf returns the limits for a number of users; 0 = none.
 func sizesOf(t settings.Throttling, people int) amounts {
 	units := 8_000
 	switch {
@@ -57,7 +58,7 @@ func sizesOf(t settings.Throttling, people int) amounts {
 	}
 }
 
-// or is n, or the other number when n is not positive.
+// or returns n, or otherwise if n is not positive.
 func or(n, otherwise int) int {
 	if n > 0 {
 		return n
@@ -65,18 +66,18 @@ func or(n, otherwise int) int {
 	return otherwise
 }
 
-// slots is the number of parts of the span of a window.
+// slots is the number of slots in the period of a window.
 const slots = 10
 
-// window sums recent costs in slots+1 parts. It covers at least the span at any time, so no more than the limit passes
-// in any period of that length.
+// window is a sum of recent costs in slots+1 slots. It always covers at least
+// the period, so the limit is not exceeded in any period of that length.
 type window struct {
-	newest            int64 // number of the newest slot since 1970
+	newest            int64 // number of the newest slot since the Unix epoch
 	offered, admitted [slots + 1]int
 }
 
-// at moves the window on. It stays where it is when the clock went back. After a jump
-// all parts are empty.
+// at advances the window. It does not go back with the clock. After a large
+// step all slots are empty.
 func (w *window) at(now time.Time, span time.Duration) {
 	slot := now.UnixNano() / int64(span/slots)
 	for range min(slot-w.newest, slots+1) {
@@ -94,7 +95,8 @@ func total(list *[slots + 1]int) (n int) {
 	return n
 }
 
-// seen is what counts for a caller: refused calls count as well, except for a call of high priority.
+// seen returns the costs that count for a caller. They include throttled
+// calls, except for a call of high priority.
 func (w *window) seen(p priority) *[slots + 1]int {
 	if p == high {
 		return &w.admitted
@@ -102,7 +104,7 @@ func (w *window) seen(p priority) *[slots + 1]int {
 	return &w.offered
 }
 
-// room is the time when cost fits under size: now, or when enough of the window is past.
+// room returns the earliest time at which the cost is within the limit.
 func (w *window) room(now time.Time, span time.Duration, p priority, cost, size int) time.Time {
 	list := w.seen(p)
 	left := total(list)
@@ -121,7 +123,7 @@ func (w *window) room(now time.Time, span time.Duration, p priority, cost, size 
 
 func mod(a, n int64) int64 { return (a%n + n) % n }
 
-// add charges a cost to the newest slot and returns its number.
+// add adds a cost to the newest slot and returns its number.
 func (w *window) add(cost int, admitted bool) int64 {
 	i := mod(w.newest, slots+1)
 	w.offered[i] += cost
@@ -131,7 +133,7 @@ func (w *window) add(cost int, admitted bool) int64 {
 	return w.newest
 }
 
-// giveBack subtracts what was charged to a slot, if the window still has it.
+// giveBack subtracts a cost from a slot, if it is still in the window.
 func (w *window) giveBack(slot int64, cost int) {
 	if slot > w.newest-slots-1 {
 		i := mod(slot, slots+1)
@@ -160,8 +162,8 @@ func priorityOf(h http.Header) priority {
 	return normal
 }
 
-// share is the part of a limit that a call of this priority can use. Low priority is refused first; the limits are the
-// same for all.
+// share returns the part of a limit that is available to a priority. Calls of
+// low priority are throttled first. All priorities use the same limits.
 func (p priority) share(size int) int {
 	if p == low {
 		return max(size*8/10, 1)
@@ -171,20 +173,20 @@ func (p priority) share(size int) int {
 
 const (
 	maxWait   = 10 * time.Minute
-	underWay  = time.Second // a call so soon after a refusal was sent before it
+	underWay  = time.Second // an earlier call was sent before the client received the 429
 	maxApps   = 1_000
 	nearLimit = 0.8
 	mostOfAll = 1.8
 )
 
-// patience is the wait of a caller at one limit.
+// patience is the state of a throttled caller at one limit.
 type patience struct {
 	since, until time.Time
 	wait         time.Duration
 }
 
-// refuse returns the time until which the caller has to wait: until there is room, and after each call that comes too
-// early twice as long as before.
+// refuse returns the time until which the caller must wait. Each call before
+// that time doubles the wait.
 func (p *patience) refuse(now, room time.Time) time.Time {
 	if early := now.Before(p.until); !early {
 		p.since, p.wait = now, room.Sub(now)
@@ -198,7 +200,8 @@ func (p *patience) refuse(now, room time.Time) time.Time {
 	return p.until
 }
 
-// waitEnds is when the wait for a priority at a limit ends: its own, or that of a higher one.
+// waitEnds returns the end of the wait for a priority at a limit: its own, or
+// that of a higher priority.
 func (a *application) waitEnds(limit int, p priority) time.Time {
 	var until time.Time
 	for _, w := range a.waits[limit][p:] {
@@ -216,14 +219,15 @@ type application struct {
 	used    time.Time
 }
 
-// Meter counts what applications ask for. It is safe for concurrent use.
+// Meter counts the use of the limits by applications. It is safe for
+// concurrent use.
 type Meter struct {
 	mu   sync.Mutex
 	apps map[string]*application // at most maxApps
 	all  window                  // writesPerTenant
 }
 
-// ticket is what a call was charged.
+// ticket is the charge of a call.
 type ticket struct {
 	app   *application
 	cost  amounts
@@ -234,9 +238,9 @@ type ticket struct {
 type Verdict struct {
 	Refused bool
 	ticket
-	limit int           // that refused the call
-	wait  time.Duration // until the same call, alone, passes
-	usage float64       // of the limit that is nearest; 1 = all of it
+	limit int           // the limit that was exceeded
+	wait  time.Duration // time until the same call is admitted
+	usage float64       // share used of the limit closest to exhaustion; 1 = all of it
 }
 
 func (m *Meter) app(name string, now time.Time) *application {
@@ -268,8 +272,8 @@ func (m *Meter) window(a *application, limit int) *window {
 	return &a.windows[limit]
 }
 
-// ask charges a call to all limits that it concerns. It passes if there
-// is room in all of them.
+// ask charges a call to all limits that apply to it. The call is admitted if
+// none of them is exceeded.
 func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts) Verdict {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -287,7 +291,7 @@ func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts)
 			v.Refused = true
 		}
 	}
-	until, worst := now, now // worst is the latest of those that refuse
+	until, worst := now, now // worst is the exceeded limit with the longest wait
 	for i, size := range sizes {
 		if v.cost[i] == 0 {
 			continue
@@ -301,7 +305,7 @@ func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts)
 		}
 		room := w.room(now, limits[i].span, p, v.cost[i], p.share(size))
 		if ends := a.waitEnds(i, p); full || now.Before(ends) {
-			if ends.After(own.until) && ends.After(room) { // The wait of a higher priority.
+			if ends.After(own.until) && ends.After(room) { // the wait of a higher priority
 				room = ends
 			}
 			room = own.refuse(now, room)
@@ -319,7 +323,7 @@ func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts)
 	return v
 }
 
-// giveBack corrects what a call was charged in resource units.
+// giveBack corrects the charge of a call to its actual resource units.
 func (m *Meter) giveBack(k ticket, units int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -330,7 +334,7 @@ func (m *Meter) giveBack(k ticket, units int) {
 	}
 }
 
-// Forget frees all limits.
+// Forget resets all limits.
 func (m *Meter) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
