@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// ServerCertificate makes a certificate for a server on this machine: for
-// localhost, the loopback addresses and the given hosts. It comes from an
-// authority of its own, whose certificate clients have to trust (PEM): that one
-// is good for these names alone, and its key is thrown away.
+// ServerCertificate issues a certificate for a server on this machine: for
+// localhost, the loopback addresses and the given hosts. It also returns the
+// certificate of the issuing authority in PEM, which clients must trust. The
+// authority is restricted to these names, and its key is discarded.
 func ServerCertificate(hosts ...string) (certificate tls.Certificate, authority []byte, err error) {
 	names := []string{"localhost"}
 	addresses := []net.IP{net.IPv4(127, 0, 0, 1).To4(), net.IPv6loopback}

@@ -1,55 +1,55 @@
-// Package emulator is the licensing surface of Microsoft Graph as an
-// [http.Handler], with a tenant inside it. It is for tests, for demonstrations
-// and for developers who have no tenant at hand. It is not for production: anybody
-// can sign in as anybody, its secret is printed, and it forgets everything at its
-// end.
+// Package emulator implements the licensing part of Microsoft Graph as an
+// [http.Handler] with a tenant. It is for tests, demonstrations and developers
+// without a tenant. It is not for production: any caller can sign in as any
+// user, its secret is printed, and its data is lost when it stops.
 //
-// # What it serves
+// # Endpoints
 //
-// Under /beta and /v1.0: users and groups (lists, items and counts), licenseDetails,
-// a group's members and membersWithLicenseErrors, subscribedSkus,
-// directoryObjects/getByIds, me, assignLicense, reprocessLicenseAssignment, and
-// $batch. Under /beta alone cloudLicensing: allotments, assignments,
-// waitingMembers, assignmentErrors and usageRights, of the tenant, of a person,
-// of a group and of oneself, as far as pages document them, with the relations
-// between them; and the writes: assignments can be made, changed and deleted,
-// and a person's be processed again. People, groups and members can be made,
-// changed and deleted, and delta queries return what changed, because licenses
-// follow from them. At the root is a page that lists it all.
+// Under /beta and /v1.0: users and groups (lists, items and counts),
+// licenseDetails, a group's members and membersWithLicenseErrors,
+// subscribedSkus, directoryObjects/getByIds, me, assignLicense,
+// reprocessLicenseAssignment, and $batch. Only under /beta, cloudLicensing:
+// allotments, assignments, waitingMembers, assignmentErrors and usageRights,
+// of the tenant, a user, a group and me, as documented, with the relations
+// between them. Writes can create, change and delete assignments, users,
+// groups and members, and reprocess the assignments of a user. Delta queries
+// return the changes. The page at the root lists all endpoints.
 //
 // # Signing in
 //
-// Under /{tenant} there is what libraries sign in with: the token endpoint with
-// client credentials (a secret, a certificate or a federated credential),
-// authorization codes with PKCE, device codes, passwords, refresh tokens, and on
-// behalf of a person; the page where people sign in, which offers people to sign in
-// as; and the discovery documents. [SignIn] has the credentials
-// beside the secret. Tokens are real: signed with keys that can be rotated, with
-// an audience, an end that differs from token to token, and roles or scopes, and
-// all of it checked. What an application may do for a person is what both may:
-// some people have a directory role, see [Emulator.PersonInRole].
-// [Emulator.UserToken] and [Emulator.DelegatedToken] are what signing in ends in.
-// Libraries want HTTPS: see [StartTLS] and [ServerCertificate]. A proxy on the
-// same machine can send its address in X-Forwarded-Proto and X-Forwarded-Host.
+// Under /{tenant} are the endpoints that sign-in libraries use: the token
+// endpoint with client credentials (a secret, a certificate or a federated
+// credential), authorization codes with PKCE, device codes, passwords, refresh
+// tokens, and on-behalf-of; a sign-in page that lists users to sign in as; and
+// the discovery documents. [SignIn] contains the credentials in addition to
+// the secret. Tokens are signed with keys that can be rotated, and have an
+// audience, varying lifetimes, and roles or scopes. The endpoints validate all
+// of these. A delegated call is allowed only what both the application and the
+// user are allowed: some users have a directory role, see
+// [Emulator.PersonInRole]. [Emulator.UserToken] and [Emulator.DelegatedToken]
+// return tokens without a sign-in. Libraries require HTTPS: see [StartTLS] and
+// [ServerCertificate]. A proxy on the same machine can send its address in
+// X-Forwarded-Proto and X-Forwarded-Host.
 //
-// # What it refuses
+// # Strictness
 //
-// It never accepts more than the service, so that what works here works there.
-// Query options that a reference page does not list are refused, not ignored;
-// so are properties and filters that do not exist, pages that are too large,
-// the sixteenth value of an in, edited links, and
-// calls without the permission that they need. Where the documentation leaves
-// more than one reading, the strictest is the default and [Variants] has the
-// others. It serves no other navigation between directory objects. It throttles as the service does, at the published limits, see [Throttling]; it
-// fails on demand alone, see [Fault].
+// The emulator does not accept more than the service, so that a request that
+// works here works there. It rejects query options that a reference page does
+// not list, unknown properties and filters, pages that are too large, more
+// than fifteen values in an in, edited links, and calls without the required
+// permission. Where the documentation has more than one reading, the strictest
+// is the default, and [Variants] selects the others. No other navigation
+// between directory objects is implemented. It throttles at the published
+// limits of the service, see [Throttling]. Other failures are injected, see
+// [Fault].
 //
-// # Steering it
+// # Control
 //
 // Faults, variants and the clock can be changed while it runs: from Go with
-// [Emulator.Inject], [Emulator.SetVariants] and [Emulator.Advance]; from the texts
-// of flags with [ParseFault] and [Variants.Set]; and from any program on the same
-// machine under /-/, which GET /-/ lists and which is no part of Graph. For
-// example:
+// [Emulator.Inject], [Emulator.SetVariants] and [Emulator.Advance]; from the
+// texts of flags with [ParseFault] and [Variants.Set]; and from any program on
+// the same machine under /-/, which is not part of Graph. GET /-/ lists these
+// endpoints. For example:
 //
 //	curl -H 'Content-Type: application/json' http://localhost:8080/-/faults \
 //	     -d '{"endpoint":"GET /users","status":503,"rate":0.1,"seed":7}'
@@ -58,53 +58,51 @@
 //	curl -H 'Content-Type: application/json' http://localhost:8080/-/clock -d '{"advance":"1h"}'
 //	curl -H 'Content-Type: application/json' http://localhost:8080/-/tokens -d '{"roles":["User.Read.All"]}'
 //
-// # What a write does
+// # Effects of writes
 //
-// What a person has follows from the assignments that reach the person, by the
-// rules of package tenant, and from nothing else. An assignment to a person or a device that cannot
-// have a unit is refused. Members of a group for whom there is no unit wait,
-// and get one as soon as it is free: first come, first served. A plan that
-// lacks another one that it needs is an assignment error until the other one
-// comes; assignLicense refuses it. What worked before a change that fails stays
-// in force as far as it can. Members learn of a change of their group later, see
-// [Variants].GroupEffects. [Emulator.Save] writes the tenant as it is then, and
-// [Options].State begins with what it wrote, or with one written by hand.
-// [Emulator.Reset] undoes everything.
+// The licenses of a user are computed only from the assignments that apply to
+// the user, by the rules of package tenant. An assignment to a user or device
+// without a free unit is refused. Members of a group without a free unit wait
+// in a queue: first in, first out. A plan without a required plan is an
+// assignment error until the required plan is assigned; assignLicense refuses
+// it. If a change fails, the previous right stays in force as far as possible.
+// Changes of a group reach its members later, see [Variants].GroupEffects.
+// [Emulator.Save] writes the current tenant, and [Options].State reads it, or
+// a tenant written by hand. [Emulator.Reset] restores the initial tenant.
 //
 // # The tenant
 //
-// Everything in its first state follows from [Options].Seed and
-// [Options].Users, and nothing from the clock. Products, plans and their ids are
-// real; people, groups and purchases are made up. What each person was meant to
-// have is dealt out; what takes effect follows from the rules, so
-// that states, rights, units and errors cannot disagree. In five hundred people
-// there are 150 assignment errors, and 55 of them have a usage right from
-// before. Some things in it are odd on purpose:
+// The initial tenant depends only on [Options].Seed and [Options].Users, not
+// on the clock. Products, plans and their IDs are real; users, groups and
+// purchases are invented. The intended licenses of each user are generated;
+// the effective ones are computed by the rules, so that states, rights, units
+// and errors are consistent. In five hundred users there are 150 assignment
+// errors, and 55 of them have a usage right from before. The tenant contains
+// special cases on purpose:
 //
-//   - Copilot (Microsoft_365_Copilot) has no unit left: consumed equals enabled.
+//   - Copilot (Microsoft_365_Copilot) has no free unit: consumed equals enabled.
 //   - Visio (VISIOCLIENT) is in grace: it works, but all its units are warning.
-//   - Exchange Online Plan 1 (EXCHANGESTANDARD) is suspended: people still
-//     have it, in the state Disabled, and no right comes of it.
+//   - Exchange Online Plan 1 (EXCHANGESTANDARD) is suspended: users still have it,
+//     in the state Disabled, without a right.
 //   - Workplace Analytics (WORKPLACE_ANALYTICS) is a trial near its end.
-//   - One in a hundred has a product from a group that was deleted since: its
-//     id leads nowhere.
-//   - One in a hundred has a disabled account that still has a license.
-//   - Some have Microsoft 365 E3 twice, directly and through a group.
-//   - One group licenses two products at once, and ten license none.
-//   - One group licenses Copilot and gets it for none of its members: its usage right is of
-//     the product that all its members have from elsewhere.
-//   - Some people have no license, and some are guests: they have no usage
-//     location either.
-//   - The units of Microsoft 365 E3 and F3 are split into two allotments each,
-//     and E5 has a second one without assignments, for people alone.
-//   - People wait for Copilot, in a queue.
-//   - The units that devices have come from an allotment without a product.
+//   - One in a hundred users has a product from a deleted group, whose ID no longer
+//     resolves.
+//   - One in a hundred users has a disabled account with a license.
+//   - Some users have Microsoft 365 E3 twice, directly and through a group.
+//   - One group licenses two products, and ten license none.
+//   - One group licenses Copilot, but none of its members gets it. Its usage right is
+//     for the product that all its members have from other sources.
+//   - Some users have no license, and some are guests without a usage location.
+//   - The units of Microsoft 365 E3 and F3 are split into two allotments each, and E5
+//     has a second allotment without assignments, for users only.
+//   - Users wait for Copilot, in a queue.
+//   - The units of devices come from an allotment without a product.
 //
 // # Packages
 //
-// This package puts the parts together: package api answers as Graph, signin as
-// Entra, and control under /-/. They share package wire (one request and its
-// answer), store (the tenant, of package tenant, behind its lock), settings (the
-// variants), access (what tokens allow), fault, throttle and traffic, and know
-// nothing of each other.
+// This package assembles the parts: package api implements Graph, signin
+// Entra, and control the endpoints under /-/. They share the packages wire (a
+// request and its answer), store (the tenant of package tenant with its lock),
+// settings (the variants), access (claims and permissions), fault, throttle
+// and traffic, and do not depend on each other.
 package emulator

@@ -24,47 +24,47 @@ import (
 
 // Options are the options of [New].
 type Options struct {
-	Users    int              // people in the tenant; 0 = 500
-	Seed     uint64           // 0 = 1; the same seed gives the same tenant, byte for byte
-	Now      func() time.Time // clock of tokens and headers; nil = time.Now; of the data only purchases follow it
+	Users    int              // number of users; 0 = 500
+	Seed     uint64           // 0 = 1; the same seed generates the same tenant, byte for byte
+	Now      func() time.Time // clock of tokens and headers; nil = time.Now; in the data, only subscriptions depend on it
 	Variants Variants
-	SignIn   SignIn // how applications and people sign in
-	Record   bool   // keep a log of the last 10,000 requests and batch parts, see [Emulator.Requests]
-	// Control is the access to the endpoints under /-/: "" = from programs on this
-	// machine, but no web page; "open" = from any machine; "off" = none.
+	SignIn   SignIn // credentials of applications, and redirect URIs
+	Record   bool   // log the last 10,000 requests and batch parts, see [Emulator.Requests]
+	// Control sets the access to the endpoints under /-/: "" = programs on
+	// this machine, except web pages; "open" = any machine; "off" = none.
 	Control string
-	// State is a tenant to begin with, as [Emulator.Save] writes one, in place
-	// of one of so many Users. It is read again at each [Emulator.Reset].
+	// State is an initial tenant as written by [Emulator.Save], instead of a
+	// generated one with Users. It is read again at each [Emulator.Reset].
 	State io.ReadSeeker
 }
 
-// What steers an emulator.
+// Types to control an emulator.
 type (
 	Variants   = settings.Variants
 	Throttling = settings.Throttling
 	Fault      = fault.Fault
 )
 
-// What an emulator was asked for.
+// Types for the requests to an emulator.
 type (
 	Count   = traffic.Count
 	Request = traffic.Request
 )
 
-// Immediately has changes of groups reach their members at once.
+// Immediately is no delay of group changes for the members.
 const Immediately = settings.Immediately
 
-// Emulator is one tenant behind an [http.Handler]. It is safe for concurrent
+// Emulator is one tenant with an [http.Handler]. It is safe for concurrent
 // use.
 type Emulator struct {
-	id       string // of the tenant
+	id       string // tenant ID
 	users    int
 	state    io.ReadSeeker // Options.State
-	resets   sync.Mutex    // of state
+	resets   sync.Mutex    // guards state
 	clock    *clock.Clock
 	dice     tenant.Dice
 	variants atomic.Pointer[Variants]
-	answers  atomic.Int64 // numbers request ids
+	answers  atomic.Int64 // number of answers, for request IDs
 
 	store   *store.Store
 	faults  *fault.Queue
@@ -72,13 +72,14 @@ type Emulator struct {
 	traffic traffic.Log
 	entra   *signin.Entra
 	graph   *api.Endpoints
-	// observer gets each answer after it was written; nil = there is none.
+	// observer gets each answer after it was written; nil = none.
 	observer func(*wire.Call, http.ResponseWriter, *http.Request, *wire.Answer)
 
 	control *control.Handler // nil = off
 }
 
-// New builds the tenant. A hundred thousand people take a fraction of a second.
+// New generates the tenant. A hundred thousand users take a fraction of a
+// second.
 func New(opts Options) *Emulator {
 	e, err := Open(opts)
 	if err != nil {
@@ -87,7 +88,7 @@ func New(opts Options) *Emulator {
 	return e
 }
 
-// Open is New for options with a State, which can be wrong.
+// Open is New for options with a State, which can be invalid.
 func Open(opts Options) (*Emulator, error) {
 	if opts.Users <= 0 {
 		opts.Users = 500
@@ -131,8 +132,8 @@ func Open(opts Options) (*Emulator, error) {
 	return e, nil
 }
 
-// Reset brings the tenant back to its first state, and frees all
-// limits. Counts, faults, variants and the clock stay.
+// Reset restores the initial tenant and resets all limits. Counts, faults,
+// variants and the clock stay.
 func (e *Emulator) Reset() {
 	if e.state == nil {
 		e.replace(tenant.New(uint64(e.dice), e.users))
@@ -142,39 +143,39 @@ func (e *Emulator) Reset() {
 	defer e.resets.Unlock()
 	t, err := tenant.Load(e.state, nil)
 	if err != nil {
-		panic(err) // It was good at first.
+		panic(err) // Open has validated it.
 	}
 	e.replace(t)
 }
 
-// replace puts another tenant in place. Delta tokens of the one before end.
+// replace replaces the tenant. Existing delta tokens become invalid.
 func (e *Emulator) replace(t *tenant.Tenant) {
 	e.store.Replace(t)
 	e.limits.Forget()
 }
 
-// DelegatedToken is a token to Graph of a signed-in person with these
-// permissions, such as a sign-in would give. What it allows is what the person
-// may do besides, see [Emulator.PersonInRole]. See also [Emulator.UserToken].
+// DelegatedToken returns a token for Graph of a signed-in user with the
+// scopes. It allows what both the scopes and the user's roles allow, see
+// [Emulator.PersonInRole]. See also [Emulator.UserToken].
 func (e *Emulator) DelegatedToken(userID string, scopes ...string) string {
 	token, _ := e.entra.DelegatedToken(userID, scopes)
 	return token
 }
 
-// UserToken is a token with which a person calls the application itself: its
-// audience is [Emulator.ClientID], and the scopes are those of the application.
-// The token endpoint takes it as the assertion of the on-behalf-of grant. Of a
-// [Server] its issuer is that of the discovery document.
+// UserToken returns a delegated token for the application itself: its audience
+// is [Emulator.ClientID], and the scopes are those of the application. It is
+// valid as the assertion of the on-behalf-of grant. For a [Server], its issuer
+// is that of the discovery document.
 func (e *Emulator) UserToken(userID string, scopes ...string) string {
 	return e.entra.UserToken(signin.Login, userID, scopes)
 }
 
-// TenantID is the directory's id. The token endpoint also knows the tenant as
+// TenantID returns the ID of the tenant. The token endpoint also accepts
 // licensegraph.example.
 func (e *Emulator) TenantID() string { return e.id }
 
-// ServeHTTP answers one request. A [Fault] that cuts the connection makes it
-// panic with [http.ErrAbortHandler], which net/http turns into just that.
+// ServeHTTP answers a request. For a [Fault] that closes the connection, it
+// panics with [http.ErrAbortHandler].
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.control != nil && strings.HasPrefix(r.URL.Path, control.Path) {
 		e.control.ServeHTTP(w, r)
@@ -191,11 +192,12 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// PersonInRole is the object id of a person with this directory role, or of a member without one
-// where the role is "". It is "" where there is no such person. The roles are
-// Global Administrator, License Administrator, User Administrator, Directory Writers,
-// Directory Readers, Global Reader, Helpdesk Administrator, Groups Administrator,
-// Identity Governance Administrator and Guest Inviter.
+// PersonInRole returns the object ID of a user with the directory role, or of
+// a member without a role if role is "". It returns "" if there is no such
+// user. The roles are Global Administrator, License Administrator, User
+// Administrator, Directory Writers, Directory Readers, Global Reader, Helpdesk
+// Administrator, Groups Administrator, Identity Governance Administrator and
+// Guest Inviter.
 func (e *Emulator) PersonInRole(role string) (userID string) {
 	e.store.Read(func(t *tenant.Tenant) {
 		for p := range access.People(t) {

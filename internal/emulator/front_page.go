@@ -12,7 +12,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// frontPage is what a person finds at the root: what is here and what is not.
+// frontPage returns the page at the root, which lists what is implemented and
+// what is not.
 func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 	if c.Method != http.MethodGet && c.Method != http.MethodHead {
 		return wire.Answer{Status: http.StatusMethodNotAllowed, Plain: true, Header: map[string]string{"Allow": "GET, HEAD"}}
@@ -48,7 +49,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 		"Users": e.UserCount(), "State": state, "Endpoints": endpoints, "Missing": api.Missing(), "Controls": control.Endpoints(), "Control": control.Path, "Steered": e.control != nil,
 	})
 	if err != nil {
-		panic(err) // The template and what goes into it are our own.
+		panic(err) // The template and its input are valid.
 	}
 	a := wire.Answer{Status: http.StatusOK, Body: b.Bytes(), Plain: true}
 	for name, value := range signin.PageHeaders("") {

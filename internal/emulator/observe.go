@@ -9,8 +9,9 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Observe passes every answer from now on to a function after it was sent, except for those that a [Fault] has made or
-// changed. It is called before the first request.
+// Observe calls observer with every answer after it is sent, except answers
+// that a [Fault] has made or changed. Observe must be called before the first
+// request.
 func (e *Emulator) Observe(observer func(exchange.Exchange)) {
 	e.observer = func(c *wire.Call, w http.ResponseWriter, r *http.Request, a *wire.Answer) {
 		if a.Faulty {
@@ -35,7 +36,7 @@ func (e *Emulator) exchange(c *wire.Call, header http.Header, r *http.Request, a
 	return x
 }
 
-// reading is the reading of the documentation by the variants.
+// reading returns the reading of the documentation that the variants select.
 func reading(v *settings.Variants) exchange.Reading {
 	return exchange.Reading{
 		Wrapped:           v.WrapSingle,

@@ -7,7 +7,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// newCall reads everything but the body of a request.
+// newCall parses a request except its body.
 func (e *Emulator) newCall(r *http.Request) *wire.Call {
 	c := &wire.Call{
 		Ctx:      r.Context(),
@@ -27,7 +27,7 @@ func (e *Emulator) newCall(r *http.Request) *wire.Call {
 	return c
 }
 
-// answer reads the body, and answers as the page at the root, as Entra or as Graph.
+// answer reads the body, and answers as the page at the root, Entra or Graph.
 func (e *Emulator) answer(c *wire.Call, r *http.Request) wire.Answer {
 	body, problem := wire.ReadBody(r)
 	c.Body = body

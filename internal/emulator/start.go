@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TB is the part of testing.TB that [Serve] needs.
+// TB is the part of testing.TB that [Serve] uses.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -18,27 +18,28 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// Server is an emulator that listens.
+// Server is a running emulator.
 type Server struct {
 	*Emulator
 	URL       string // such as http://127.0.0.1:40123
-	Authority []byte // whom to trust with its certificate, in PEM; nil without TLS
+	Authority []byte // certificate of the authority to trust, in PEM; nil without TLS
 }
 
-// UserToken is that of the emulator, with the issuer of this server.
+// UserToken returns the token of [Emulator.UserToken] with the issuer of this
+// server.
 func (s *Server) UserToken(userID string, scopes ...string) string {
 	return s.entra.UserToken(s.URL, userID, scopes)
 }
 
-// Serve has an emulator listen on a free port of the loopback interface until the test ends. Package emulatortest starts
-// one whose answers are checked.
+// Serve runs an emulator on a free port of the loopback interface until the
+// test ends. Package emulatortest also checks the answers.
 func Serve(t TB, e *Emulator) *Server {
 	t.Helper()
 	return serve(t, e, nil)
 }
 
-// ServeTLS is Serve with HTTPS, which the libraries that sign in insist on. Its
-// certificate is made on the spot, see [ServerCertificate].
+// ServeTLS is Serve with HTTPS, which sign-in libraries require. It issues a
+// certificate, see [ServerCertificate].
 func ServeTLS(t TB, e *Emulator) *Server {
 	t.Helper()
 	certificate, authority, err := ServerCertificate()
@@ -66,7 +67,7 @@ func serve(t TB, e *Emulator, config *tls.Config) *Server {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = run() // Close ends it with http.ErrServerClosed.
+		_ = run() // It returns http.ErrServerClosed after Close.
 	}()
 	t.Cleanup(func() {
 		_ = srv.Close()
@@ -75,7 +76,8 @@ func serve(t TB, e *Emulator, config *tls.Config) *Server {
 	return &Server{Emulator: e, URL: url}
 }
 
-// Client trusts the server. Its user closes its idle connections.
+// Client returns a client that trusts the server. The caller must close its
+// idle connections.
 func (s *Server) Client() *http.Client {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.Authority)

@@ -6,17 +6,16 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// Save writes the tenant as it is now as JSON, for [Options].State and
-// [Emulator.Load]. What only the service knows, such as the clock, tokens, faults
-// and variants, is not in it.
+// Save writes the current tenant as JSON, for [Options].State and
+// [Emulator.Load]. It does not include the clock, tokens, faults and variants.
 func (e *Emulator) Save(w io.Writer) error {
 	var err error
 	e.store.Read(func(t *tenant.Tenant) { err = t.Save(w) })
 	return err
 }
 
-// Load puts another tenant in place: a state of the same directory, or one that
-// names neither its id nor its seed. Delta tokens of the one before end.
+// Load replaces the tenant with a state of the same directory, or one without
+// a tenant ID and a seed. Existing delta tokens become invalid.
 func (e *Emulator) Load(r io.ReadSeeker) error {
 	var running *tenant.Tenant
 	e.store.Read(func(t *tenant.Tenant) { running = t })
@@ -28,7 +27,7 @@ func (e *Emulator) Load(r io.ReadSeeker) error {
 	return nil
 }
 
-// UserCount is how many people there are.
+// UserCount returns the number of users.
 func (e *Emulator) UserCount() int {
 	var n int
 	e.store.Read(func(t *tenant.Tenant) { n = t.UserCount() })

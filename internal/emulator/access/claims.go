@@ -8,18 +8,18 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Microsoft Graph as a resource.
+// The identifiers of Microsoft Graph as a resource.
 const (
 	Worldwide = "https://graph.microsoft.com"
-	GraphID   = "00000003-0000-0000-c000-000000000000" // of Graph, as an application
+	GraphID   = "00000003-0000-0000-c000-000000000000" // application ID of Graph
 )
 
-// IsGraph reports whether a resource is the Graph at a base address, by any of its names.
+// IsGraph reports whether a resource is Graph, by any of its identifiers.
 func IsGraph(base, resource string) bool {
 	return resource == base || resource == Worldwide || resource == GraphID
 }
 
-// Claims are those claims of an access token that decide what it allows.
+// Claims are the claims of an access token that determine its permissions.
 type Claims struct {
 	jwt.RegisteredClaims
 	Tenant string   `json:"tid"`
@@ -31,7 +31,8 @@ type Claims struct {
 	Can    []string `json:"xms_cc"`
 }
 
-// ClientOf is the client id in the access token of a call, verified or not.
+// ClientOf returns the client ID in the access token of a call, verified or
+// not.
 func ClientOf(c *wire.Call) string {
 	_, raw, _ := strings.Cut(c.Header.Get("Authorization"), " ")
 	var named Claims

@@ -1,15 +1,15 @@
-// Package access has what a token carries and what it allows: claims, consented permissions, and the directory roles of
-// people.
+// Package access contains the claims of a token and the permissions that they
+// grant: consented permissions, and the directory roles of users.
 package access
 
 var (
-	// DefaultRoles are the roles of the application without Variants.Roles.
+	// DefaultRoles are the application roles without Variants.Roles.
 	DefaultRoles = []string{
 		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All",
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
 		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All", "Device.ReadWrite.All",
 	}
-	// DefaultScopes are the scopes with consent for all people.
+	// DefaultScopes are the scopes with consent for all users.
 	DefaultScopes = []string{
 		"User.Read", "User.ReadWrite", "User.Read.All", "GroupMember.Read.All", "Directory.Read.All", "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All",
 		"CloudLicensing.Read", "User-CloudLicensing.Read", "Group-CloudLicensing.Read", "Device-CloudLicensing.Read",
@@ -19,12 +19,12 @@ var (
 	}
 )
 
-// AsUser allows an application all that is allowed to the signed-in person;
+// AsUser allows an application everything that the signed-in user is allowed;
 // passwords allows it to set passwords.
 const (
 	AsUser    = "Directory.AccessAsUser.All"
 	passwords = "User-PasswordProfile.ReadWrite.All"
 )
 
-// Unconsented are permissions without consent.
+// Unconsented are the permissions without consent.
 var Unconsented = []string{AsUser, passwords}

@@ -7,18 +7,19 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// Role is a directory role. An application that acts for a person is allowed what both are allowed: see [Clearance].
+// Role is a directory role. A delegated call is allowed only what both the
+// application and the user are allowed: see [Clearance].
 type Role struct {
 	Name      string
-	ID        string // of its template, as the claim wids has it
+	ID        string // role template ID, as in the claim wids
 	Clearance Clearance
-	Guarded   Clearance // needed for sensitive actions on people in the role; 0 = the same as for people without a role
+	Guarded   Clearance // required for sensitive actions on users in the role; 0 = as for users without a role
 }
 
-// Roles are assigned to the first people of the tenant who are neither
-// guests nor disabled, in this order. The ids are those of Microsoft Learn,
-// "Microsoft Entra built-in roles"; Guarded follows from "Who can
-// perform sensitive actions".
+// Roles are assigned in this order to the first users of the tenant that are
+// neither guests nor disabled. The IDs are those of Microsoft Learn,
+// "Microsoft Entra built-in roles". Guarded is derived from "Who can perform
+// sensitive actions".
 var Roles = []Role{
 	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", everything, managesAll},
 	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicenses, managesAll},
@@ -32,36 +33,37 @@ var Roles = []Role{
 	{"Guest Inviter", "95e79109-95c0-4d8e-aee3-d01accf2d47b", ReadsDirectory | ReadsDetails, managesAll},
 }
 
-// People have one of the first two in wids, applications the third.
+// wids contains one of the first two for a user, the third for an application.
 const (
 	memberRole      = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 	guestRole       = "10dae51f-b6af-4016-8d66-8c2a99b929b3"
 	ApplicationRole = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 )
 
-// Clearance is what a person can see and change in the tenant, a bit for each. Guests
-// see nothing but themselves, and members have the first bit, by Microsoft Learn, "What are
-// the default user permissions in Microsoft Entra ID?". The roles for licenseDetails of
-// others, for licenses of users and groups and for members are on the pages of these endpoints. For
-// cloudLicensing no page names roles: the strict reading is that the licenses of others require
-// a role for licenses.
+// Clearance is a bit set of what a user can read and change in the tenant. A
+// guest can only read its own data, and members have the first bit, see
+// Microsoft Learn, "What are the default user permissions in Microsoft Entra
+// ID?". The pages of the endpoints list the roles for licenseDetails of
+// others, for licenses of users and groups and for members. For cloudLicensing
+// no page lists roles: in the strict reading, the licenses of others require a
+// licensing role.
 type Clearance uint16
 
-// The bits of a clearance, and sums of them.
+// The bits of a clearance, and combinations of them.
 const (
 	ReadsDirectory  Clearance = 1 << iota
 	ReadsLicenses             // cloudLicensing of others
 	ReadsDetails              // licenseDetails of others
 	LicensesUsers             // assignLicense
-	LicensesGroups            // the same of groups
+	LicensesGroups            // assignLicense of groups
 	AssignsLicenses           // cloudLicensing
-	SetsLocations             // usageLocation alone
+	SetsLocations             // only usageLocation
 	WritesUsers
 	WritesGroups
 	WritesMembers
 	DeletesUsers
 	DeletesGroups
-	managesAll // and those who have roles
+	managesAll // and of users with roles
 
 	ReadsOneself    Clearance = 0
 	readsAll                  = ReadsDirectory | ReadsLicenses | ReadsDetails
@@ -70,10 +72,10 @@ const (
 	everything                = changesLicenses | writesDirectory | DeletesUsers | DeletesGroups | managesAll
 )
 
-// Has reports whether all bits of another clearance are set.
+// Has reports whether c contains all bits of some.
 func (c Clearance) Has(some Clearance) bool { return c&some == some }
 
-// ClearanceOf is the sum of the roles in a token.
+// ClearanceOf returns the union of the clearances of the roles in a token.
 func ClearanceOf(wids []string) Clearance {
 	all := ReadsOneself
 	for _, id := range wids {
@@ -87,14 +89,14 @@ func ClearanceOf(wids []string) Clearance {
 	return all
 }
 
-// Person is what a token says about a user.
+// Person is the user of a token.
 type Person struct {
 	ID, Name, GivenName, Surname, PrincipalName string
 	Guest, Disabled                             bool
 	Role                                        *Role
 }
 
-// Wids are the role ids in the tokens of the person.
+// Wids returns the role IDs in the tokens of the user.
 func (p *Person) Wids() []string {
 	switch {
 	case p.Guest:
@@ -105,7 +107,7 @@ func (p *Person) Wids() []string {
 	return []string{memberRole}
 }
 
-// PersonAt is the user with a number.
+// PersonAt returns the user with an index.
 func PersonAt(t *tenant.Tenant, i int32) Person {
 	u := t.User(i)
 	p := Person{
@@ -129,7 +131,7 @@ func People(t *tenant.Tenant) iter.Seq[Person] {
 	}
 }
 
-// Find returns a user by object id or user principal name, in any case.
+// Find returns a user by object ID or user principal name, ignoring case.
 func Find(t *tenant.Tenant, name string) (p Person, ok bool) {
 	i, ok := t.FindUser(name)
 	if !ok {

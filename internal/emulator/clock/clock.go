@@ -1,4 +1,4 @@
-// Package clock has a clock that can be moved on.
+// Package clock implements a clock that can be advanced.
 package clock
 
 import (
@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// MaxAhead is how far a clock can be moved on altogether.
+// MaxAhead is the maximum total advance of a clock.
 const MaxAhead = 100 * 365 * 24 * time.Hour
 
-// Clock is a clock that can be moved on. It is safe for concurrent use.
+// Clock is a clock that can be advanced. It is safe for concurrent use.
 type Clock struct {
 	base  func() time.Time
 	ahead atomic.Int64 // nanoseconds
 }
 
-// New makes a clock that shows the time of base.
+// New returns a clock based on another one.
 func New(base func() time.Time) *Clock { return &Clock{base: base} }
 
-// Now is the time that the clock shows.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time { return c.base().Add(c.Ahead()) }
 
-// Ahead is how far the clock was moved on.
+// Ahead returns the total advance.
 func (c *Clock) Ahead() time.Duration { return time.Duration(c.ahead.Load()) }
 
 var (
@@ -30,7 +30,7 @@ var (
 	errFar  = errors.New("the clock cannot go that far")
 )
 
-// Advance moves the clock on by d.
+// Advance advances the clock by d.
 func (c *Clock) Advance(d time.Duration) error {
 	if d < 0 {
 		return errBack

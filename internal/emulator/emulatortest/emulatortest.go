@@ -1,4 +1,5 @@
-// Package emulatortest starts embedded tenants for tests, whose answers it checks.
+// Package emulatortest starts embedded tenants for tests, and checks their
+// answers.
 package emulatortest
 
 import (
@@ -7,9 +8,9 @@ import (
 )
 
 // Start runs an emulator on a free port of the loopback interface until the
-// test ends. Every answer is held against what is written down about Graph, but
-// for those that a [emulator.Fault] made or changed; one that Graph would not
-// give fails the test.
+// test ends. It checks every answer against the documentation of Graph, except
+// answers made or changed by an [emulator.Fault]. An invalid answer fails the
+// test.
 func Start(t emulator.TB, opts emulator.Options) *emulator.Server {
 	t.Helper()
 	return emulator.Serve(t, checked(t, opts))
@@ -21,7 +22,7 @@ func StartTLS(t emulator.TB, opts emulator.Options) *emulator.Server {
 	return emulator.ServeTLS(t, checked(t, opts))
 }
 
-// checked makes an emulator that is checked until it has ended.
+// checked returns an emulator with checks until the test ends.
 func checked(t emulator.TB, opts emulator.Options) *emulator.Emulator {
 	contract.Endpoints() // an unreadable contract panics here: during an answer, net/http would hide it
 	e, wrong := emulator.New(opts), &contract.Complaints{}

@@ -1,6 +1,7 @@
-// Package settings has the structs that users of the emulator write by hand, and reads them from JSON and from the texts
-// of flags: fields are named by their JSON tags, durations are text such as "1m30s", and an unknown name is an error that
-// lists the known ones.
+// Package settings contains the configuration structs of the emulator, and
+// parses them from JSON and from the texts of flags: JSON tags name the
+// fields, durations are strings such as "1m30s", and an unknown name is an
+// error that lists the valid ones.
 package settings
 
 import (
@@ -28,13 +29,13 @@ func (e *settingError) Error() string {
 	return e.name + ": " + e.message
 }
 
-// Wrong is the error about a setting. The name can be "".
+// Wrong returns an error about a setting. The name can be "".
 func Wrong(name, format string, args ...any) error {
 	return &settingError{name, fmt.Sprintf(format, args...)}
 }
 
-// Fields yields the names and fields of the struct at v. Fields come as pointers, that
-// of a time.Duration as *Duration.
+// Fields yields the names and fields of the struct at v. Fields are pointers;
+// that of a time.Duration is a *Duration.
 func Fields(v any) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for f, value := range reflect.ValueOf(v).Elem().Fields() {
@@ -49,7 +50,7 @@ func Fields(v any) iter.Seq2[string, any] {
 	}
 }
 
-// Names lists the names of the fields of the struct at v.
+// Names returns the names of the fields of the struct at v.
 func Names(v any) []string {
 	var names []string
 	for name := range Fields(v) {
@@ -58,7 +59,7 @@ func Names(v any) []string {
 	return names
 }
 
-// setting finds the field of that name.
+// setting returns the field with a name.
 func setting(v any, path, name string) (any, error) {
 	for known, field := range Fields(v) {
 		if known == name {
@@ -68,7 +69,7 @@ func setting(v any, path, name string) (any, error) {
 	return nil, Wrong(path, "there is no %q; there are %s", Shortened(name), strings.Join(Names(v), ", "))
 }
 
-// Shortened cuts a text that is quoted in an error.
+// Shortened truncates a text for a quotation in an error.
 func Shortened(s string) string {
 	if len(s) > 60 {
 		return s[:60] + "…"
@@ -76,7 +77,7 @@ func Shortened(s string) string {
 	return s
 }
 
-// Duration is a time.Duration as text.
+// Duration is a time.Duration in text form.
 type Duration time.Duration
 
 func (d Duration) MarshalText() ([]byte, error) {
@@ -96,17 +97,18 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// IsZero reports whether the field is not set.
+// IsZero reports whether the field is zero.
 func IsZero(field any) bool { return reflect.ValueOf(field).Elem().IsZero() }
 
-// Decode reads a JSON object into the struct at v. What it does not name
-// stays, and null is the zero value. After an error the struct is of no use.
+// Decode parses a JSON object into the struct at v. It keeps fields that are
+// not in the object, and null sets the zero value. After an error the struct
+// is invalid.
 func Decode(v any, path string, raw []byte) error {
 	var o map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
 		return Wrong(path, "it is not a JSON object")
 	}
-	for _, name := range slices.Sorted(maps.Keys(o)) { // The first error is always the same.
+	for _, name := range slices.Sorted(maps.Keys(o)) { // in a fixed order, so that the error is deterministic
 		field, err := setting(v, path, name)
 		if err != nil {
 			return err
@@ -133,14 +135,14 @@ func decodeSetting(field any, path string, raw []byte) error {
 	if t, ok := field.(*Throttling); ok && string(raw) != "null" {
 		return Decode(t, path, raw)
 	}
-	reflect.ValueOf(field).Elem().SetZero() // Null leaves it so, and a list is not written into another one's.
+	reflect.ValueOf(field).Elem().SetZero() // Null sets the zero value, and a list replaces the old one.
 	if json.Unmarshal(raw, field) != nil {
 		return Wrong(path, "it is %s", kindName(field))
 	}
 	return nil
 }
 
-// parseSetting reads a field from the text of a flag.
+// parseSetting parses a field from the text of a flag.
 func parseSetting(field any, path, text string) error {
 	var err error
 	switch p := field.(type) {
@@ -192,7 +194,7 @@ func SetText(v any, path, name, text string) error {
 		}
 		var value any
 		if json.Unmarshal([]byte(text), &value) != nil {
-			value = text // What is not JSON is text.
+			value = text // Text that is not JSON is a string.
 		}
 		(*p)[rest] = value
 	default:

@@ -16,28 +16,28 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Options are the credentials of the applications besides the
-// secret, and the addresses to which the sign-in page sends people back.
+// Options are the credentials of the applications in addition to the secret,
+// and the redirect URIs of the sign-in page.
 type Options struct {
-	// Certificates of the application: their keys, RSA of at least 2,048 bits,
-	// sign its assertions. That of [Entra.Certificate] is always one of them.
+	// Certificates are the certificates of the application. Their RSA keys of
+	// at least 2,048 bits sign its assertions. The certificate of
+	// [Entra.Certificate] is always included.
 	Certificates []*x509.Certificate
-	// Federated are external issuers whose tokens the application can sign in
-	// with.
+	// Federated are the federated credentials of the application.
 	Federated []Federated
-	// RedirectURIs are compared as they are. Besides them both applications
-	// have http://localhost, http://127.0.0.1 and http://[::1] with any port and
+	// RedirectURIs are compared exactly. Both applications also accept
+	// http://localhost, http://127.0.0.1 and http://[::1] with any port and
 	// path (RFC 8252 section 7.3).
 	RedirectURIs []string
-	// SinglePage are redirect URIs of the public client whose codes are redeemed
-	// by a page in a browser, from another origin, and by nothing else.
+	// SinglePage are redirect URIs of the public client for single-page
+	// applications. Only a web page of another origin can redeem their codes.
 	SinglePage []string
-	// Scopes are the permissions of the application as an API, which both
-	// applications have been consented; access_as_user when there are none.
+	// Scopes are the scopes that the application exposes as an API, with
+	// consent for both applications. The default is access_as_user.
 	Scopes []string
 }
 
-// ownScopes are the permissions of the application as an API.
+// ownScopes returns the scopes of the application as an API.
 func (e *Entra) ownScopes() []string {
 	if len(e.signIn.Scopes) == 0 {
 		return []string{"access_as_user"}
@@ -45,16 +45,16 @@ func (e *Entra) ownScopes() []string {
 	return e.signIn.Scopes
 }
 
-// appRoles are those of the application as an API, by the object id of a person
-// or the client id of an application.
+// appRoles are the app roles for the application as an API, by the object ID
+// of a user or the client ID of an application.
 type appRoles struct {
 	mu sync.Mutex
 	of map[string][]string
 }
 
-// AssignAppRoles sets the app roles that a person, by object id, or an
-// application, by client id, has at the application as an API: the claim roles of
-// tokens from now on. Without roles there are none any more.
+// AssignAppRoles sets the app roles of a user (object ID) or an application
+// (client ID) for the application as an API: the claim roles of new tokens.
+// Without roles, it removes them.
 func (e *Entra) AssignAppRoles(principal string, roles ...string) {
 	e.appRoles.mu.Lock()
 	defer e.appRoles.mu.Unlock()
@@ -70,23 +70,24 @@ func (a *appRoles) at(principal string) []string {
 	return a.of[strings.ToLower(principal)]
 }
 
-// registration is an application that is registered in the tenant.
+// registration is an application registration of the tenant.
 type registration struct {
 	id, name string
-	public   bool // has no credential, RFC 6749 section 2.1
+	public   bool // a public client, RFC 6749 section 2.1
 }
 
-// ClientID is the application that can get tokens, with a secret or a
-// certificate. It is also an API of its own, see [Entra.UserToken].
+// ClientID returns the client ID of the confidential client, which has a
+// secret and a certificate. This application is also an API, see
+// [Entra.UserToken].
 func (e *Entra) ClientID() string { return e.clientID }
 
-// ClientSecret is that application's secret. It is no secret.
+// ClientSecret returns the secret of that application. It is not confidential.
 func (e *Entra) ClientSecret() string { return e.clientSecret }
 
-// PublicClientID is the other application: one without a credential, such as
-// runs on people's own machines. It gets tokens for people alone: to Graph, or
-// to the first application (the scope access_as_user of api://{ClientID}, unless
-// [Options] names others).
+// PublicClientID returns the client ID of the public client, an application
+// without credentials, such as a desktop application. It gets only delegated
+// tokens: for Graph, or for the confidential client (the scope access_as_user
+// of api://{ClientID}, unless [Options] defines others).
 func (e *Entra) PublicClientID() string { return e.publicClient().id }
 
 func (e *Entra) publicClient() *registration {
@@ -106,7 +107,8 @@ func (e *Entra) application(id string) *registration {
 	return nil
 }
 
-// demoPair serves all tenants of a process, because it takes time to make.
+// demoPair is shared by all tenants of a process, because its generation is
+// slow.
 var demoPair = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -118,17 +120,17 @@ var demoPair = sync.OnceValue(func() *rsa.PrivateKey {
 var demoCertificate = sync.OnceValue(func() *x509.Certificate {
 	cert, err := x509.ParseCertificate(selfSigned(demoPair(), "Embedded tenant, application", 365*24*time.Hour))
 	if err != nil {
-		panic(err) // It is our own.
+		panic(err) // The input is valid.
 	}
 	return cert
 })
 
-// Certificate is a certificate of the application with its private key, in PEM
-// (PKCS #8). The process makes one for all its embedded tenants.
+// Certificate returns a certificate of the application with its private key,
+// in PEM (PKCS #8). All embedded tenants of a process have the same one.
 func (e *Entra) Certificate() (certificate, key []byte) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(demoPair())
 	if err != nil {
-		panic(err) // It is our own.
+		panic(err) // The input is valid.
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: demoCertificate().Raw}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
@@ -138,9 +140,9 @@ func (e *Entra) certificates() []*x509.Certificate {
 	return append(slices.Clip(e.signIn.Certificates), demoCertificate())
 }
 
-// authenticateClient finds out which application asks, RFC 6749 section 2.3, and
-// how it has proved it: acr is 0 for not at all, 1 for a secret, 2 for a
-// certificate or a federated credential.
+// authenticateClient authenticates the application, RFC 6749 section 2.3. acr
+// is 0 without authentication, 1 for a secret, 2 for a certificate or a
+// federated credential.
 func (e *Entra) authenticateClient(c *wire.Call, tenant string, form url.Values) (app *registration, acr string, refused *wire.Answer) {
 	refuse := func(status int, code string, number int, format string, args ...any) (*registration, string, *wire.Answer) {
 		a := e.refuse(c, status, code, number, format, args...)
@@ -179,8 +181,8 @@ func (e *Entra) authenticateClient(c *wire.Call, tenant string, form url.Values)
 	return app, "1", nil
 }
 
-// basicAuth reads the header as RFC 6749 section 2.3.1 has it: both halves are
-// form-encoded first.
+// basicAuth parses the Authorization header as in RFC 6749 section 2.3.1: both
+// parts are form-encoded.
 func basicAuth(h http.Header) (user, password string, ok bool) {
 	r := http.Request{Header: h}
 	user, password, ok = r.BasicAuth()
@@ -193,7 +195,7 @@ func basicAuth(h http.Header) (user, password string, ok bool) {
 	return user, password, ok
 }
 
-// redirectsTo reports whether an application can have people sent to an address.
+// redirectsTo reports whether uri is a redirect URI of the application.
 func (e *Entra) redirectsTo(app *registration, uri string) bool {
 	u, err := url.Parse(uri)
 	switch {

@@ -15,15 +15,16 @@ import (
 
 const (
 	codeLifetime = 10 * time.Minute
-	// shownPeople are on the sign-in page; others can be named.
+	// shownPeople is the number of users on the sign-in page. Other users can
+	// be entered by name.
 	shownPeople = 15
 )
 
-// authorize is the authorization endpoint, RFC 6749 section 4.1.1 with RFC 7636,
-// in the way of Microsoft Learn, "Microsoft identity platform and OAuth 2.0
-// authorization code flow". There are no passwords here: the page offers people to
-// sign in as, and a login_hint that names a person skips the page, unless prompt
-// asks for it.
+// authorize is the authorization endpoint, RFC 6749 section 4.1.1 with RFC
+// 7636, see Microsoft Learn, "Microsoft identity platform and OAuth 2.0
+// authorization code flow". It requires no password: the page lists users to
+// sign in as. A login_hint with a user skips the page, unless prompt requests
+// it.
 func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	query := c.RawQuery
 	switch c.Method {
@@ -40,7 +41,7 @@ func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	}
 	app := e.application(asks.Get("client_id"))
 	redirect := asks.Get("redirect_uri")
-	switch { // These errors are shown on a page and not sent to the redirect URI.
+	switch { // Errors on a page, not sent to the redirect URI.
 	case err != nil || twice || len(query) > wire.MaxURL:
 		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or comes twice.")
 	case !e.takesPeople(tenant):
@@ -109,7 +110,7 @@ func isChallengeMethod(method string) bool {
 	return method == "" || method == "plain" || method == "S256"
 }
 
-// redeemCode answers RFC 6749 section 4.1.3.
+// redeemCode redeems an authorization code, RFC 6749 section 4.1.3.
 func (e *Entra) redeemCode(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	for _, name := range []string{"code", "redirect_uri"} {
 		if form.Get(name) == "" {
@@ -156,8 +157,8 @@ func (e *Entra) redeemCode(c *wire.Call, form url.Values, app *registration, acr
 	return e.personal(c, form, app, acr, &p, asked, g)
 }
 
-// crossOrigin refuses grants of single-page applications outside of browsers, and other grants
-// inside of browsers.
+// crossOrigin rejects grants of single-page applications outside of browsers,
+// and other grants inside of browsers.
 func (e *Entra) crossOrigin(c *wire.Call, g consent) *wire.Answer {
 	var a wire.Answer
 	switch browser := c.Header.Get("Origin") != ""; {
@@ -171,8 +172,8 @@ func (e *Entra) crossOrigin(c *wire.Call, g consent) *wire.Answer {
 	return &a
 }
 
-// proves reports whether the challenge was made from the verifier, RFC 7636
-// section 4.6.
+// proves reports whether the verifier matches the challenge, RFC 7636 section
+// 4.6.
 func proves(verifier, challenge, method string) bool {
 	if !verifierShape.MatchString(verifier) {
 		return false
@@ -184,7 +185,7 @@ func proves(verifier, challenge, method string) bool {
 	return subtle.ConstantTimeCompare([]byte(verifier), []byte(challenge)) == 1
 }
 
-// signOut forgets nothing, because nothing is remembered.
+// signOut has no effect except the redirect: there is no session.
 func (e *Entra) signOut(c *wire.Call) wire.Answer {
 	query, _ := url.ParseQuery(c.RawQuery)
 	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(e.publicClient(), to) {

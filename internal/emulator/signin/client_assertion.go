@@ -26,23 +26,24 @@ const (
 	maxAssertion      = 16 << 10
 )
 
-// Federated is an external issuer whose tokens for one subject the application
-// can sign in with: what Microsoft Learn, "Workload identity federation", calls a
-// federated identity credential. All three names are compared as they are.
+// Federated is a federated identity credential: the application can sign in
+// with tokens of an external issuer for one subject, see Microsoft Learn,
+// "Workload identity federation". Issuer, subject and audience are compared
+// exactly.
 type Federated struct {
 	Issuer   string
 	Subject  string
 	Audience string // "" = api://AzureADTokenExchange
-	// Keys is the issuer's key set (RFC 7517), with RSA keys or those of the
-	// curve P-256. It is not fetched from anywhere.
+	// Keys is the issuer's key set (RFC 7517), with RSA or P-256 keys. It is
+	// never fetched.
 	Keys json.RawMessage
 }
 
-// checkAssertion checks a client's assertion, RFC 7523 section 3: one that it
-// has signed with the key of a certificate, as Microsoft Learn, "Microsoft
-// identity platform application authentication certificate credentials", wants
-// it, or one of a federated issuer. An assertion can be shown again until it
-// ends, as libraries do that cache theirs; its jti is of no other.
+// checkAssertion checks a client assertion, RFC 7523 section 3: signed with
+// the key of a certificate, see Microsoft Learn, "Microsoft identity platform
+// application authentication certificate credentials", or by a federated
+// issuer. A client can reuse an assertion until it expires, because libraries
+// cache it. Two assertions must not have the same jti.
 func (e *Entra) checkAssertion(c *wire.Call, app *registration, tenant, kind, raw string) *wire.Answer {
 	refuse := func(code string, number int, format string, args ...any) *wire.Answer {
 		status := http.StatusUnauthorized
@@ -102,7 +103,7 @@ func (e *Entra) checkAssertion(c *wire.Call, app *registration, tenant, kind, ra
 		return refuse("invalid_client", 700023, "Client assertion audience claim does not match Realm issuer.")
 	}
 	if !strings.EqualFold(got.Issuer, app.id) {
-		return nil // The issuer decides about its lifetime and its id.
+		return nil // The issuer determines its lifetime and ID.
 	}
 	start := c.Date.Add(clockSkew)
 	if got.NotBefore != nil {
@@ -117,12 +118,12 @@ func (e *Entra) checkAssertion(c *wire.Call, app *registration, tenant, kind, ra
 	return nil
 }
 
-// urlAlphabet turns base64 into base64url: the library for Go writes thumbprints
-// in the former, and the service takes them.
+// urlAlphabet converts base64 to base64url: the Go library writes thumbprints
+// in base64, and the service accepts them.
 var urlAlphabet = strings.NewReplacer("+", "-", "/", "_", "=", "")
 
-// certificateKey is the key of the certificate that the header names by one of
-// its thumbprints: nil when it is not registered.
+// certificateKey returns the key of the certificate with a thumbprint in the
+// header, or nil if it is not registered.
 func (e *Entra) certificateKey(header map[string]any) any {
 	long, _ := header["x5t#S256"].(string)
 	short, _ := header["x5t"].(string)
@@ -147,8 +148,8 @@ func (f *Federated) audience() string {
 	return f.Audience
 }
 
-// federated is the credential that an assertion fits, or the number of the
-// error that names what does not.
+// federated returns the credential that matches an assertion, or the number of
+// the error about the mismatch.
 func (e *Entra) federated(got *jwt.RegisteredClaims) (*Federated, int) {
 	number := 700211 // the issuer
 	for i := range e.signIn.Federated {
@@ -166,8 +167,8 @@ func (e *Entra) federated(got *jwt.RegisteredClaims) (*Federated, int) {
 	return nil, number
 }
 
-// keyOf is a public key of a key set: the one with the id, or the only one
-// where the token names none.
+// keyOf returns the public key with the ID from a key set, or the only key if
+// the token has no key ID.
 func keyOf(set json.RawMessage, id string) crypto.PublicKey {
 	var doc struct {
 		Keys []struct{ Kty, Kid, Crv, N, E, X, Y string }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Tokens of clients that understand claims challenges live that long, because
-// Graph refuses them at once where there is reason to: Microsoft Learn,
-// "Continuous access evaluation".
+// Lifetime of tokens for clients that understand claims challenges. It is long
+// because Graph can revoke them immediately: Microsoft Learn, "Continuous
+// access evaluation".
 const (
 	minContinuous = 20 * time.Hour
 	maxContinuous = 28 * time.Hour
@@ -30,16 +30,16 @@ func continuous(form url.Values) bool {
 	return json.Unmarshal([]byte(form.Get("claims")), &asked) == nil && slices.ContainsFunc(asked.AccessToken.Capabilities.Values, func(s string) bool { return strings.EqualFold(s, "cp1") })
 }
 
-// revocations are since when people have to have signed in.
+// revocations are the times after which users must have signed in.
 type revocations struct {
 	mu    sync.Mutex
-	since map[string]time.Time // by object id
+	since map[string]time.Time // by object ID
 }
 
-// RevokeSignInSessions ends what a person has signed in to so far: refresh
-// tokens at once, access tokens as Graph does. Those of clients that understand
-// claims challenges are refused with one, the others stay good until they end. It
-// is false where there is no such person.
+// RevokeSignInSessions revokes the sessions of a user: refresh tokens
+// immediately, access tokens as in Graph. A token for a client that
+// understands claims challenges is rejected with one; other tokens are valid
+// until they expire. It reports whether the user exists.
 func (e *Entra) RevokeSignInSessions(userID string) bool {
 	p, ok := e.person(userID)
 	if !ok {
@@ -54,7 +54,8 @@ func (e *Entra) RevokeSignInSessions(userID string) bool {
 	return true
 }
 
-// Revoked is the time when the sessions of a person were revoked; the zero time is never.
+// Revoked returns the time at which the sessions of a user were revoked, or
+// the zero time.
 func (e *Entra) Revoked(userID string) time.Time {
 	e.revocations.mu.Lock()
 	defer e.revocations.mu.Unlock()

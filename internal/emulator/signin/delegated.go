@@ -18,32 +18,32 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Password is the password of all people in the tenant, for the grant of that name. It is
-// no secret.
+// Password is the password of all users in the tenant, for the password grant.
+// It is not confidential.
 const Password = "not-a-password"
 
-// refreshLifetime is that of refresh tokens, by Microsoft Learn, "Refresh tokens
-// in the Microsoft identity platform".
+// Lifetimes of refresh tokens, see Microsoft Learn, "Refresh tokens in the
+// Microsoft identity platform".
 const (
 	refreshLifetime = 90 * 24 * time.Hour
-	pageLifetime    = 24 * time.Hour // of a single-page application's: renewed ones end with the first
+	pageLifetime    = 24 * time.Hour // for single-page applications: a renewed token expires with the first one
 )
 
-// signInScopes are those of no resource.
+// signInScopes are the OpenID Connect scopes, which belong to no resource.
 var signInScopes = []string{"openid", "profile", "email", "offline_access"}
 
-// askedScopes are the scopes that an application asks a person for.
+// askedScopes are the scopes of an authorization request.
 type askedScopes struct {
-	audience string   // "" = no resource was named
-	scopes   []string // of it that are granted
-	shown    []string // the same as the answer names them
-	signIn   []string // those of no resource
+	audience string   // "" = no resource
+	scopes   []string // granted scopes of the audience
+	shown    []string // the same in the format of the answer
+	signIn   []string // OpenID Connect scopes
 }
 
 func (a *askedScopes) has(scope string) bool { return slices.Contains(a.signIn, scope) }
 
-// askedScopes reads what is asked for: permissions of one resource by name, or
-// all that were consented to. Names are compared without regard to case.
+// askedScopes parses the requested scopes: permissions of one resource, or all
+// with consent. Names are case-insensitive.
 func (e *Entra) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.Answer) {
 	refuse := func(code string, number int, format string, args ...any) (askedScopes, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, code, number, format, args...)
@@ -56,7 +56,7 @@ func (e *Entra) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.Answ
 			asked.signIn = append(asked.signIn, name)
 			continue
 		}
-		resource, prefix, permission := access.Worldwide, "", name // Without a resource it is Graph's.
+		resource, prefix, permission := access.Worldwide, "", name // A scope without a resource is one of Graph.
 		if at := strings.LastIndexByte(name, '/'); at >= 0 {
 			resource, prefix, permission = name[:at], name[:at+1], name[at+1:]
 		}
@@ -97,7 +97,7 @@ func (e *Entra) askedScopes(c *wire.Call, scope string) (askedScopes, *wire.Answ
 	return asked, nil
 }
 
-// signInAs returns the person who signs in, by object id or name.
+// signInAs returns the user that signs in, by object ID or name.
 func (e *Entra) signInAs(c *wire.Call, name string) (access.Person, *wire.Answer) {
 	p, ok := e.person(name)
 	switch {
@@ -111,11 +111,11 @@ func (e *Entra) signInAs(c *wire.Call, name string) (access.Person, *wire.Answer
 	return p, nil
 }
 
-// personal is the answer of the token endpoint to an application that acts for a person,
-// by a code or a refresh token, or by something else.
+// personal returns the token response to an application that acts for a user,
+// for any delegated grant.
 func (e *Entra) personal(c *wire.Call, form url.Values, app *registration, acr string, p *access.Person, asked askedScopes, by consent) wire.Answer {
 	audience, scopes, shown := asked.audience, asked.scopes, asked.shown
-	if audience == "" { // Signing in alone is a right at Graph.
+	if audience == "" { // Without other scopes, the token is for Graph.
 		audience = access.Worldwide
 	}
 	for _, s := range asked.signIn {
@@ -156,12 +156,13 @@ func (e *Entra) personal(c *wire.Call, form url.Values, app *registration, acr s
 	return tokens(body)
 }
 
-// clientInfo is what MSAL names an account by.
+// clientInfo returns the account identifier for MSAL.
 func (e *Entra) clientInfo(p *access.Person) string {
 	return base64.RawURLEncoding.EncodeToString(wire.Encode(object{"uid": p.ID, "utid": e.id}))
 }
 
-// idToken is one of Microsoft Learn, "ID token claims reference".
+// idToken returns an ID token, see Microsoft Learn, "ID token claims
+// reference".
 func (e *Entra) idToken(c *wire.Call, app *registration, p *access.Person, asked askedScopes, nonce string) string {
 	all := jwt.MapClaims{
 		"aud": app.id, "iss": e.issuer(c), "ver": "2.0", "tid": e.id, "oid": p.ID, "sub": e.pairwise(p.ID, app.id),
@@ -180,8 +181,8 @@ func (e *Entra) idToken(c *wire.Call, app *registration, p *access.Person, asked
 	return e.keyRing.sign(all)
 }
 
-// consent is what a person has allowed: the inside of codes and refresh tokens. It
-// is kept by whom it is given to, sealed.
+// consent is the content of codes and refresh tokens: the grant of a user. The
+// client stores it in encrypted form.
 type consent struct {
 	Kind   string `json:"k"`
 	Client string `json:"c"`
@@ -189,7 +190,7 @@ type consent struct {
 	Scope  string `json:"s"`
 	Made   int64  `json:"t"` // in milliseconds
 	Ends   int64  `json:"e"`
-	// SinglePage: a page in a browser has it.
+	// SinglePage: issued to a single-page application.
 	SinglePage bool   `json:"b,omitempty"`
 	Redirect   string `json:"r,omitempty"`
 	Nonce      string `json:"n,omitempty"`
@@ -202,8 +203,8 @@ const (
 	refreshKind = "refresh"
 )
 
-// newSealer makes the key that seals grants: each tenant of each process has its
-// own.
+// newSealer returns a random key to encrypt grants. Each tenant has a
+// different one.
 func newSealer() cipher.AEAD {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // It never fails.
@@ -231,8 +232,8 @@ func (e *Entra) openConsent(kind, text string) (g consent, ok bool) {
 	return g, err == nil && json.Unmarshal(plain, &g) == nil
 }
 
-// refresh answers RFC 6749 section 6. Each answer has a new refresh token; the
-// old one stays good, as the service's does, until it ends.
+// refresh redeems a refresh token, RFC 6749 section 6. Each answer has a new
+// refresh token. The old one stays valid until it expires, as in the service.
 func (e *Entra) refresh(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	if form.Get("refresh_token") == "" {
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'refresh_token'.")
@@ -263,13 +264,14 @@ func (e *Entra) refresh(c *wire.Call, form url.Values, app *registration, acr st
 	if refused != nil {
 		return *refused
 	}
-	if !asked.has("offline_access") { // It comes with the grant.
+	if !asked.has("offline_access") { // It is part of the grant.
 		asked.signIn = append(asked.signIn, "offline_access")
 	}
 	return e.personal(c, form, app, acr, &p, asked, g)
 }
 
-// password answers RFC 6749 section 4.3, which Entra ID allows public clients.
+// password is the password grant, RFC 6749 section 4.3, which Entra ID allows
+// public clients.
 func (e *Entra) password(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	for _, name := range []string{"username", "password", "scope"} {
 		if form.Get(name) == "" {

@@ -15,10 +15,10 @@ const (
 	deviceGrant    = "urn:ietf:params:oauth:grant-type:device_code"
 	deviceLifetime = 15 * time.Minute
 	deviceInterval = 5 * time.Second
-	pendingDevices = 1000 // the oldest give way
+	pendingDevices = 1000 // the oldest are dropped
 )
 
-// deviceCodes are the sign-ins that wait for a person in a browser.
+// deviceCodes are the pending device sign-ins.
 type deviceCodes struct {
 	mu      sync.Mutex
 	pending []*deviceCode // oldest first
@@ -28,7 +28,7 @@ type deviceCode struct {
 	code, userCode string
 	client, scope  string
 	ends, polled   time.Time
-	person         string // "" until a person approves
+	person         string // "" until a user approves
 }
 
 // startDevice is the device authorization endpoint, RFC 8628 section 3.1.
@@ -72,7 +72,7 @@ func (e *Entra) startDevice(c *wire.Call, tenant string) wire.Answer {
 	})
 }
 
-// find returns a pending sign-in. The caller has the lock.
+// find returns a pending sign-in. The caller must have the lock.
 func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
 	for _, p := range d.pending {
 		if is(p) {
@@ -82,8 +82,8 @@ func (d *deviceCodes) find(is func(*deviceCode) bool) *deviceCode {
 	return nil
 }
 
-// approveDevice is the page on which a person signs in on a device: with
-// user_code and login_hint at once.
+// approveDevice is the page for device sign-in. With user_code and login_hint
+// it approves immediately.
 func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	query := c.RawQuery
 	if c.Method == http.MethodPost {
@@ -120,7 +120,7 @@ func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	return page{Title: "You have signed in on your device"}.answer(http.StatusOK, "")
 }
 
-// redeemDevice answers RFC 8628 section 3.4.
+// redeemDevice redeems a device code, RFC 8628 section 3.4.
 func (e *Entra) redeemDevice(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	refuse := func(code string, number int, text string) wire.Answer {
 		return e.refuse(c, http.StatusBadRequest, code, number, "%s", text)

@@ -8,8 +8,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// issuerOf is whose tokens one gets at a tenant's address: at that of all, a
-// pattern with {tenantid} for that of the person.
+// issuerOf returns the issuer of a tenant's authority. For a multi-tenant
+// authority, it is a pattern with {tenantid}.
 func (e *Entra) issuerOf(c *wire.Call, tenant string) (string, *wire.Answer) {
 	switch {
 	case c.Method != http.MethodGet && c.Method != http.MethodHead:
@@ -24,7 +24,7 @@ func (e *Entra) issuerOf(c *wire.Call, tenant string) (string, *wire.Answer) {
 	return "", &a
 }
 
-// discovery is OpenID Connect Discovery 1.0, section 3.
+// discovery returns the metadata of OpenID Connect Discovery 1.0, section 3.
 func (e *Entra) discovery(c *wire.Call, tenant string) wire.Answer {
 	issuer, refused := e.issuerOf(c, tenant)
 	if refused != nil {
@@ -57,8 +57,8 @@ func (e *Entra) discovery(c *wire.Call, tenant string) wire.Answer {
 	})}
 }
 
-// instance answers a library that asks for the names of an authority: this one
-// has one name.
+// instance is the instance discovery endpoint: it returns the aliases of an
+// authority. This authority has one name.
 func (e *Entra) instance(c *wire.Call) wire.Answer {
 	query, err := url.ParseQuery(c.RawQuery)
 	asked, err2 := url.Parse(query.Get("authorization_endpoint"))

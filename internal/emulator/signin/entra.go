@@ -1,5 +1,6 @@
-// Package signin is the surface of Microsoft Entra ID: the endpoints that applications and people get tokens from, with the
-// pages, keys and discovery documents of signing in.
+// Package signin implements Microsoft Entra ID: the token endpoint and the
+// other endpoints for signing in, with their pages, keys and discovery
+// documents.
 package signin
 
 import (
@@ -16,21 +17,21 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// Config is what the endpoints need of the emulator.
+// Config is the configuration of the endpoints.
 type Config struct {
 	TenantID   string
-	Dice       tenant.Dice // numbers that follow from the seed of the tenant
+	Dice       tenant.Dice // random numbers of the tenant's seed
 	Now        func() time.Time
-	Variants   func() *settings.Variants // those in force
+	Variants   func() *settings.Variants // returns the current variants
 	Store      *store.Store
 	Faults     *fault.Queue
-	KnownScope func(name string) bool // reports whether an endpoint of Graph takes a scope, in any case
+	KnownScope func(name string) bool // reports whether an endpoint of Graph accepts a scope, ignoring case
 	Options    Options
 }
 
-// Entra is the endpoints of a tenant. It is safe for concurrent use.
+// Entra is the sign-in endpoints of a tenant. It is safe for concurrent use.
 type Entra struct {
-	id                     string // of the tenant
+	id                     string // tenant ID
 	dice                   tenant.Dice
 	now                    func() time.Time
 	variants               func() *settings.Variants
@@ -42,14 +43,14 @@ type Entra struct {
 
 	appRoles          appRoles
 	keyRing           *keyRing
-	sealer            cipher.AEAD  // seals codes and refresh tokens
-	lifetimes         atomic.Int64 // numbers tokens, for their lifetimes
+	sealer            cipher.AEAD  // encrypts codes and refresh tokens
+	lifetimes         atomic.Int64 // number of tokens, determines their lifetimes
 	assertions, codes once
 	deviceCodes       deviceCodes
 	revocations       revocations
 }
 
-// NewEntra makes the endpoints of a tenant.
+// New returns the endpoints of a tenant.
 func New(c Config) *Entra {
 	return &Entra{
 		id: c.TenantID, dice: c.Dice, now: c.Now, variants: c.Variants, store: c.Store, faults: c.Faults, knownScope: c.KnownScope, signIn: c.Options,
@@ -60,20 +61,21 @@ func New(c Config) *Entra {
 	}
 }
 
-// UserToken is a token to the application itself, as the public client gets it for a person. Its issuer is that of a
-// base address.
+// UserToken returns a delegated token for the application itself, as the
+// public client gets it. Its issuer is that of a base URL.
 func (e *Entra) UserToken(base, userID string, scopes []string) string {
 	token, _ := e.accessToken(e.outside(base), bearer{app: e.publicClient(), acr: "0", audience: e.clientID, person: e.personOrID(userID), scopes: scopes})
 	return token
 }
 
-// DelegatedToken is a token to Graph for a person, and its lifetime in seconds.
+// DelegatedToken returns a delegated token for Graph, and its lifetime in
+// seconds.
 func (e *Entra) DelegatedToken(userID string, scopes []string) (token string, seconds int) {
 	return e.accessToken(e.outside(access.Worldwide), bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide, person: e.personOrID(userID), scopes: scopes})
 }
 
-// ApplicationToken is a token to Graph for the application, and its lifetime in seconds. Without roles it has those of
-// new tokens.
+// ApplicationToken returns an app-only token for Graph, and its lifetime in
+// seconds. Without roles, it has the roles of new tokens.
 func (e *Entra) ApplicationToken(roles []string) (token string, seconds int) {
 	c := e.outside(access.Worldwide)
 	if roles != nil {
@@ -84,7 +86,8 @@ func (e *Entra) ApplicationToken(roles []string) (token string, seconds int) {
 	return e.accessToken(c, bearer{app: e.confidentialClient(), acr: "1", audience: access.Worldwide})
 }
 
-// personOrID is the person with an object id; without one a person with the id alone.
+// personOrID returns the user with an object ID. If there is none, the result
+// has only the ID.
 func (e *Entra) personOrID(userID string) *access.Person {
 	if p, ok := e.person(userID); ok && strings.EqualFold(p.ID, userID) {
 		return &p
@@ -92,7 +95,7 @@ func (e *Entra) personOrID(userID string) *access.Person {
 	return &access.Person{ID: userID}
 }
 
-// outside is a call that no client has made.
+// outside returns a call without a client.
 func (e *Entra) outside(base string) *wire.Call {
 	return &wire.Call{Base: base, Date: e.now(), Variants: e.variants(), RequestID: e.dice.GUID("outside", int(e.lifetimes.Load())).String()}
 }

@@ -3,7 +3,7 @@ package signin
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" // x5t is what it is, RFC 7517 section 4.8
+	"crypto/sha1" // RFC 7517 section 4.8 requires SHA-1 for x5t
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -16,14 +16,14 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// keyGrace is how long tokens of the key before last are still taken after
-// [Entra.RotateKeys]: longer than any token lives.
+// keyGrace is the time for which tokens of the previous key are accepted after
+// [Entra.RotateKeys]: longer than any token's lifetime.
 const keyGrace = 30 * time.Hour
 
-// signingKey signs tokens. Its certificate stands beside it in the key set.
+// signingKey signs tokens. Its certificate is in the key set.
 type signingKey struct {
 	private     *rsa.PrivateKey
-	id          string // the certificate's thumbprint, as Entra ID names its keys
+	id          string // thumbprint of the certificate, the key ID in Entra ID
 	certificate []byte // DER
 }
 
@@ -36,13 +36,13 @@ func newSigningKey() *signingKey {
 	return &signingKey{private: private, id: thumbprint(der), certificate: der}
 }
 
-// thumbprint is the x5t of a certificate.
+// thumbprint returns the x5t of a certificate.
 func thumbprint(der []byte) string {
 	sum := sha1.Sum(der)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// selfSigned is a self-signed certificate.
+// selfSigned returns a self-signed certificate.
 func selfSigned(key *rsa.PrivateKey, name string, lifetime time.Duration) []byte {
 	template := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name},
@@ -52,21 +52,22 @@ func selfSigned(key *rsa.PrivateKey, name string, lifetime time.Duration) []byte
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		panic(err) // The template is our own.
+		panic(err) // The template is valid.
 	}
 	return der
 }
 
-// The first two keys serve all tenants of a process: they take time to make,
-// and most tenants never need another.
+// The first two keys are shared by all tenants of a process, because their
+// generation is slow and most tenants never rotate them.
 var firstKey, secondKey = sync.OnceValue(newSigningKey), sync.OnceValue(newSigningKey)
 
-// keyRing has the keys of a tenant: the current, the next, and for a while the previous one.
+// keyRing is the keys of a tenant: the current, the next, and temporarily the
+// previous one.
 type keyRing struct {
 	mu            sync.Mutex
 	current, next func() *signingKey
 	previous      func() *signingKey // nil: none
-	until         time.Time          // previous is taken
+	until         time.Time          // end of the validity of previous
 }
 
 func newKeyRing() *keyRing { return &keyRing{current: firstKey, next: secondKey} }
@@ -96,7 +97,7 @@ func (r *keyRing) published(now time.Time) []*signingKey {
 
 var errUnknownKey = errors.New("signed with an unknown key")
 
-// find is the public half of a key whose tokens are good.
+// find returns the public part of a valid key.
 func (r *keyRing) find(id string, now time.Time) (*rsa.PublicKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,13 +110,14 @@ func (r *keyRing) find(id string, now time.Time) (*rsa.PublicKey, error) {
 	return nil, errUnknownKey
 }
 
-// RotateKeys has tokens signed with the next key, which the key set has shown
-// all along, and shows another next one. The key until now stays in the set, and
-// its tokens good, for [keyGrace] or until the next rotation: two in a row are
-// what an emergency looks like.
+// RotateKeys signs new tokens with the next key, which the key set already
+// contains, and adds a new next key. The previous key stays in the key set,
+// and its tokens stay valid, for [keyGrace] or until the next rotation. Two
+// rotations in a row simulate an emergency.
 func (e *Entra) RotateKeys() { e.keyRing.rotate(e.now()) }
 
-// keys is the key set, RFC 7517 section 5, with what Entra ID adds.
+// keys returns the key set, RFC 7517 section 5, with the additions of Entra
+// ID.
 func (e *Entra) keys(c *wire.Call, tenant string) wire.Answer {
 	issuer, refused := e.issuerOf(c, tenant)
 	if refused != nil {

@@ -14,9 +14,9 @@ import (
 
 const onBehalfOfGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
-// onBehalfOf exchanges the token with which a person called the application for
-// one to Graph, RFC 7523 section 2.1 in the way of Microsoft Learn, "Microsoft
-// identity platform and OAuth 2.0 On-Behalf-Of flow".
+// onBehalfOf exchanges a user's token for the application for a token for
+// Graph, RFC 7523 section 2.1, see Microsoft Learn, "Microsoft identity
+// platform and OAuth 2.0 On-Behalf-Of flow".
 func (e *Entra) onBehalfOf(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	if app.public {
 		return e.refuse(c, http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
@@ -46,7 +46,7 @@ func (e *Entra) onBehalfOf(c *wire.Call, form url.Values, app *registration, acr
 	return e.personal(c, form, app, acr, &p, asked, consent{})
 }
 
-// asserted is the person whose token the assertion is.
+// asserted returns the user of the assertion.
 func (e *Entra) asserted(c *wire.Call, assertion string) (access.Person, *wire.Answer) {
 	refuse := func(number int, format string, args ...any) (access.Person, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_grant", number, format, args...)
@@ -71,8 +71,8 @@ func (e *Entra) asserted(c *wire.Call, assertion string) (access.Person, *wire.A
 	return e.signInAs(c, got.Object)
 }
 
-// interaction refuses what requires an action of the person, with the claims to
-// ask the person for.
+// interaction returns an error that requires an action of the user, with a
+// claims challenge.
 func (e *Entra) interaction(c *wire.Call) *wire.Answer {
 	var body object
 	switch c.Variants.OnBehalfOf {
@@ -93,7 +93,7 @@ func (e *Entra) interaction(c *wire.Call) *wire.Answer {
 	return &wire.Answer{Status: http.StatusBadRequest, Body: wire.Encode(body)}
 }
 
-// person returns a person by object id or user principal name, in any case.
+// person returns a user by object ID or user principal name, ignoring case.
 func (e *Entra) person(name string) (p access.Person, ok bool) {
 	e.store.Read(func(t *tenant.Tenant) { p, ok = access.Find(t, name) })
 	return p, ok

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// rememberedUses bounds what [once] remembers. Beyond it the oldest are
-// forgotten.
+// rememberedUses limits the entries of [once]. The oldest are dropped.
 const rememberedUses = 10_000
 
-// once remembers what has been used, until it would end anyway.
+// once records the use of single-use values until they expire.
 type once struct {
 	mu    sync.Mutex
 	uses  map[string]use
@@ -21,7 +20,8 @@ type use struct {
 	until time.Time
 }
 
-// use returns the first user of the key, which is by when there was none before.
+// use records the use of a key, and returns its first user, which is by if the
+// key was unused.
 func (o *once) use(key, by string, now, until time.Time) (first string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

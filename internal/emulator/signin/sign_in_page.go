@@ -17,12 +17,11 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// page is what a browser shows. It has no script: what goes to and fro are links
-// and forms.
+// page is an HTML page. It has only links and forms, no scripts.
 type page struct {
 	Title   string
 	Problem string
-	Action  string // where the form goes; "" = there is none
+	Action  string // action of the form; "" = no form
 	Method  string
 	Hidden  []input
 	Ask     *input // a text field
@@ -32,7 +31,7 @@ type page struct {
 
 type input struct{ Name, Value string }
 
-// choice is a person to sign in as.
+// choice is a user to sign in as.
 type choice struct{ Link, Name, Detail string }
 
 // Style is the style sheet of pages.
@@ -62,17 +61,17 @@ var styleSource = func() string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }()
 
-// answer is the page. A form of it may lead to one origin besides its own.
+// answer renders the page. Its form can redirect to one other origin.
 func (p page) answer(status int, formOrigin string) wire.Answer {
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
-		panic(err) // The template and the page are our own.
+		panic(err) // The template and the page are valid.
 	}
 	return wire.Answer{Status: status, Body: b.Bytes(), Header: PageHeaders(formOrigin)}
 }
 
-// PageHeaders are the headers of a page. A form of it can lead to one origin
-// besides its own.
+// PageHeaders returns the headers of a page. Its form can redirect to one
+// other origin.
 func PageHeaders(formOrigin string) map[string]string {
 	return map[string]string{
 		"Content-Type":                 "text/html; charset=utf-8",
@@ -86,12 +85,13 @@ func PageHeaders(formOrigin string) map[string]string {
 	}
 }
 
-// signInError is the page about an error that is not sent to the application.
+// signInError returns the page for an error that is not sent to the
+// application.
 func (e *Entra) signInError(c *wire.Call, number int, text string) wire.Answer {
 	return page{Title: "Sorry, but we're having trouble signing you in.", Problem: fmt.Sprintf("AADSTS%d: %s", number, text)}.answer(http.StatusBadRequest, "")
 }
 
-// choose asks who to be.
+// choose returns the page that lists users.
 func (e *Entra) choose(c *wire.Call, asks url.Values, problem string) wire.Answer {
 	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}}
 	for _, name := range slices.Sorted(keysOf(asks)) {
@@ -132,7 +132,8 @@ func detail(p *access.Person) string {
 	return p.PrincipalName
 }
 
-// choices are who the page offers: those with a role, a guest, and others.
+// choices returns the users on the page: those with a role, a guest, and
+// others.
 func (e *Entra) choices() []access.Person {
 	var list []access.Person
 	plain, guests := 0, 0
@@ -161,7 +162,7 @@ func (e *Entra) choices() []access.Person {
 	return list
 }
 
-// originOf is what a policy calls a redirect URI.
+// originOf returns the origin of a redirect URI for a content security policy.
 func originOf(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
@@ -170,8 +171,8 @@ func originOf(uri string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// sendBack answers the application by way of the browser, in its response
-// mode: OAuth 2.0 Multiple Response Types and Form Post Response Mode.
+// sendBack answers the application through the browser, in its response mode:
+// OAuth 2.0 Multiple Response Types and Form Post Response Mode.
 func sendBack(asks, values url.Values) wire.Answer {
 	redirect := asks.Get("redirect_uri")
 	if state := asks.Get("state"); state != "" {
@@ -204,14 +205,14 @@ func found(location string) wire.Answer {
 	return wire.Answer{Status: http.StatusFound, Header: map[string]string{"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}}
 }
 
-// answerAsForm turns an error of the token endpoint into what goes back by way
-// of the browser.
+// answerAsForm converts an error of the token endpoint to the parameters of a
+// redirect.
 func answerAsForm(a wire.Answer) url.Values {
 	var body struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	_ = json.Unmarshal(a.Body, &body) // It is our own.
+	_ = json.Unmarshal(a.Body, &body) // The emulator wrote the body.
 	if body.Error == "invalid_grant" {
 		body.Error = "consent_required"
 	}

@@ -22,18 +22,19 @@ import (
 )
 
 const (
-	// Login is the address of the service itself, where no server listens.
+	// Login is the address of the real service. The emulator does not listen
+	// there.
 	Login = "https://login.microsoftonline.com"
 
-	// Access tokens live that long at least and at most, by Microsoft Learn,
-	// "Access tokens in the Microsoft identity platform". They begin before they
-	// are made, for those whose clock is late.
+	// Limits of the lifetime of access tokens, see Microsoft Learn, "Access
+	// tokens in the Microsoft identity platform". Tokens become valid before
+	// they are issued, to tolerate clocks that are late.
 	minLifetime = 60 * time.Minute
 	maxLifetime = 90 * time.Minute
 	backdated   = 5 * time.Minute
 )
 
-// Answer answers a request to an endpoint of a tenant.
+// Answer answers a request to a sign-in endpoint of a tenant.
 func (e *Entra) Answer(c *wire.Call, tenant, path string) (a wire.Answer) {
 	defer func() { a.Plain = true }()
 	real := func() wire.Answer { return wire.Answer{Status: http.StatusNotFound} }
@@ -70,7 +71,7 @@ func (e *Entra) Answer(c *wire.Call, tenant, path string) (a wire.Answer) {
 	})
 }
 
-// named is the client id that a request names, verified or not.
+// named returns the client ID in a request, verified or not.
 func (e *Entra) named(c *wire.Call) string {
 	if c.Label != wire.TokenLabel {
 		return access.ClientOf(c)
@@ -78,17 +79,18 @@ func (e *Entra) named(c *wire.Call) string {
 	if id, _, ok := basicAuth(c.Header); ok {
 		return id
 	}
-	form, _ := url.ParseQuery(string(c.Body)) // A body that is no form names no client.
+	form, _ := url.ParseQuery(string(c.Body)) // An invalid form has no client ID.
 	return form.Get("client_id")
 }
 
-// refusedByFault is the answer with the status of a fault. The codes of the token endpoint are those of Microsoft Learn,
-// "Microsoft Entra authentication and authorization error codes".
+// refusedByFault returns the answer of a fault. The codes of the token
+// endpoint are those of Microsoft Learn, "Microsoft Entra authentication and
+// authorization error codes".
 func refusedByFault(c *wire.Call, r fault.Refusal) wire.Answer {
 	if c.Label != wire.TokenLabel {
 		a := r.Problem().Answer(c)
 		if r.Status == http.StatusTooManyRequests {
-			a.Units = 1 // Throttled calls still count.
+			a.Units = 1 // Throttled calls count.
 		}
 		return a
 	}
@@ -106,23 +108,24 @@ func refusedByFault(c *wire.Call, r fault.Refusal) wire.Answer {
 	return a
 }
 
-// knows reports whether a path names this tenant.
+// knows reports whether name identifies this tenant.
 func (e *Entra) knows(name string) bool {
 	return strings.EqualFold(name, e.id) || strings.EqualFold(name, tenant.MainDomain)
 }
 
-// takesPeople reports whether people of this tenant can sign in there: the
-// applications are for any tenant, and this one is all there are.
+// takesPeople reports whether users of this tenant can sign in at the
+// authority. The applications are multi-tenant, and there is only one tenant.
 func (e *Entra) takesPeople(tenant string) bool {
 	return e.knows(tenant) || tenant == "common" || tenant == "organizations"
 }
 
-// authority is where this tenant signs in, and issuer who its tokens are of.
+// authority returns the authority of this tenant, and issuer the issuer of its
+// tokens.
 func (e *Entra) authority(c *wire.Call) string { return c.Base + "/" + e.id }
 func (e *Entra) issuer(c *wire.Call) string    { return e.authority(c) + "/v2.0" }
 
-// token is the token endpoint, RFC 6749 section 3.2, in the way of Microsoft
-// Learn, "Microsoft identity platform and OAuth 2.0".
+// token is the token endpoint, RFC 6749 section 3.2, see Microsoft Learn,
+// "Microsoft identity platform and OAuth 2.0".
 func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
 	if c.Method != http.MethodPost {
 		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
@@ -138,7 +141,7 @@ func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
 		"refresh_token":      e.refresh,
 		"password":           e.password,
 		deviceGrant:          e.redeemDevice,
-		"device_code":        e.redeemDevice, // as some libraries call it
+		"device_code":        e.redeemDevice, // the name in some libraries
 	}
 	name := form.Get("grant_type")
 	grant, ok := grants[name]
@@ -165,7 +168,7 @@ func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
 	return a
 }
 
-// form reads a form of which no field comes twice, RFC 6749 section 3.2.
+// form parses a form without repeated fields, RFC 6749 section 3.2.
 func (e *Entra) form(c *wire.Call) (url.Values, *wire.Answer) {
 	refuse := func(number int, format string, args ...any) (url.Values, *wire.Answer) {
 		a := e.refuse(c, http.StatusBadRequest, "invalid_request", number, format, args...)
@@ -184,8 +187,9 @@ func (e *Entra) form(c *wire.Call) (url.Values, *wire.Answer) {
 	return form, nil
 }
 
-// clientCredentials answers RFC 6749 section 4.4, in the way of Microsoft
-// Learn, "OAuth 2.0 client credentials flow on the Microsoft identity platform".
+// clientCredentials is the client credentials grant, RFC 6749 section 4.4, see
+// Microsoft Learn, "OAuth 2.0 client credentials flow on the Microsoft
+// identity platform".
 func (e *Entra) clientCredentials(c *wire.Call, form url.Values, app *registration, acr string) wire.Answer {
 	switch {
 	case app.public:
@@ -223,7 +227,7 @@ func (e *Entra) clientCredentials(c *wire.Call, form url.Values, app *registrati
 	})
 }
 
-// isOwnAPI reports whether a resource is the application, as an API.
+// isOwnAPI reports whether a resource is the API of the application.
 func (e *Entra) isOwnAPI(resource string) bool {
 	return strings.EqualFold(strings.TrimPrefix(resource, "api://"), e.clientID)
 }
@@ -232,20 +236,20 @@ func tokens(body object) wire.Answer {
 	return wire.Answer{Status: http.StatusOK, Header: map[string]string{"Cache-Control": "no-store", "Pragma": "no-cache"}, Body: wire.Encode(body)}
 }
 
-// bearer is the subject of a token and its audience.
+// bearer is the subject and the audience of a token.
 type bearer struct {
-	audience string // the name of Graph by which it was asked for, or an application's id
+	audience string // the requested identifier of Graph, or the client ID of an application
 	app      *registration
 	acr      string
-	person   *access.Person // nil: the application for itself
+	person   *access.Person // nil: an app-only token
 	scopes   []string
 	// continuous: the client understands claims challenges.
 	continuous bool
 }
 
-// accessToken makes a token and returns its lifetime in seconds. Its
-// claims are those of Microsoft Learn, "Access token claims reference": Graph
-// gets tokens of version 1.0 and others of 2.0.
+// accessToken issues a token and returns its lifetime in seconds. For the
+// claims see Microsoft Learn, "Access token claims reference". Tokens for
+// Graph have version 1.0, others 2.0.
 func (e *Entra) accessToken(c *wire.Call, b bearer) (token string, seconds int) {
 	graph := b.audience != e.clientID
 	least, most := minLifetime, maxLifetime
@@ -296,7 +300,7 @@ func (e *Entra) accessToken(c *wire.Call, b bearer) (token string, seconds int) 
 	return e.Sign(c, all), int(lifetime.Seconds()) - 1
 }
 
-// roles are what the application may do.
+// roles returns the application roles of new tokens.
 func roles(c *wire.Call) []string {
 	if c.Variants != nil && c.Variants.Roles != nil {
 		return c.Variants.Roles
@@ -304,21 +308,22 @@ func roles(c *wire.Call) []string {
 	return access.DefaultRoles
 }
 
-// lifetime is that of the next token: it differs, as the service's does.
+// lifetime returns the lifetime of the next token. It varies, as in the
+// service.
 func (e *Entra) lifetime(least, most time.Duration) time.Duration {
 	seconds := int((most - least).Seconds())
 	return least + time.Duration(e.dice.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
 }
 
-// pairwise is the subject of a person at an application, OpenID Connect Core
-// section 8.1.
+// pairwise returns the subject identifier of a user for an application, OpenID
+// Connect Core section 8.1.
 func (e *Entra) pairwise(userID, audience string) string {
 	sum := sha256.Sum256([]byte(e.id + "/" + audience + "/" + userID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Sign makes an access token with the given claims, and with those that all tokens have
-// except the claims that are nil.
+// Sign signs an access token with the given claims and the common ones. A nil
+// value removes a common claim.
 func (e *Entra) Sign(c *wire.Call, claims jwt.MapClaims) string {
 	principal := e.dice.GUID("service principal", 0).String()
 	uti := sha256.Sum256([]byte(c.RequestID))
@@ -353,13 +358,13 @@ func (r *keyRing) sign(claims jwt.MapClaims) string {
 	token.Header["kid"], token.Header["x5t"] = key.id, key.id
 	signed, err := token.SignedString(key.private)
 	if err != nil {
-		panic(err) // The key and the claims are our own.
+		panic(err) // The key and the claims are valid.
 	}
 	return signed
 }
 
-// refuse is an error of the token endpoint, RFC 6749 section 5.2, with what
-// Entra ID adds.
+// refuse returns an error of the token endpoint, RFC 6749 section 5.2, with
+// the additions of Entra ID.
 func (e *Entra) refuse(c *wire.Call, status int, code string, number int, format string, args ...any) wire.Answer {
 	a := wire.Answer{Status: status, Body: wire.Encode(entraError(c, code, number, format, args...))}
 	a.Set("Cache-Control", "no-store")

@@ -1,4 +1,5 @@
-// Package store has the tenant of an emulator behind its lock, and the older copy that readers see during a replication lag.
+// Package store guards the tenant of an emulator with a lock, and keeps the
+// older copy that readers see during a replication lag.
 package store
 
 import (
@@ -8,30 +9,30 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// Store is a tenant that one call at a time changes, while others read it.
+// Store is a tenant with one writer at a time and concurrent readers.
 type Store struct {
 	now     func() time.Time
 	mu      sync.RWMutex
 	current *tenant.Tenant
 	epoch   int64          // of current
-	replica *tenant.Tenant // what readers see until a time, by Variants.ReplicationLag; nil = there is none
+	replica *tenant.Tenant // the tenant for readers until a time, see Variants.ReplicationLag; nil = none
 	until   time.Time
 }
 
-// View is the tenant as one call sees it while it has the lock.
+// View is the tenant as visible to one call with the lock.
 type View struct {
-	Seen    *tenant.Tenant // as the call reads it
+	Seen    *tenant.Tenant // for reads
 	Current *tenant.Tenant // after the last change
-	Epoch   int64          // which tenant this is, of all that this and other processes had
+	Epoch   int64          // unique ID of this tenant, across processes
 }
 
-// New makes a store. The function now is the clock of the tenant.
+// New returns a store. The function now is the clock of the tenant.
 func New(t *tenant.Tenant, now func() time.Time) *Store {
 	t.Live(now())
 	return &Store{now: now, current: t, epoch: now().UnixNano()}
 }
 
-// Replace puts another tenant in place.
+// Replace replaces the tenant.
 func (s *Store) Replace(t *tenant.Tenant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,14 +41,16 @@ func (s *Store) Replace(t *tenant.Tenant) {
 	s.epoch++
 }
 
-// Read calls f with the tenant after the last change. The tenant does not change meanwhile.
+// Read calls f with the tenant after the last change. The tenant does not
+// change during the call.
 func (s *Store) Read(f func(*tenant.Tenant)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	f(s.current)
 }
 
-// Change calls f with the tenant as it is now, to change it, and returns the error of f.
+// Change calls f with the current tenant, which f can change, and returns its
+// error.
 func (s *Store) Change(f func(t *tenant.Tenant, now time.Time) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,8 +59,8 @@ func (s *Store) Change(f func(t *tenant.Tenant, now time.Time) error) error {
 	return f(s.current, now)
 }
 
-// Enter takes the lock that a call needs, and has take effect what is due at its time. What a call changes is seen by
-// readers after the lag.
+// Enter locks the tenant for a call and applies the effects that are due.
+// Readers see the call's changes after the lag.
 func (s *Store) Enter(date time.Time, writes bool, lag time.Duration) (v View, leave func()) {
 	if !writes {
 		s.mu.RLock()
@@ -69,7 +72,7 @@ func (s *Store) Enter(date time.Time, writes bool, lag time.Duration) (v View, l
 	s.mu.Lock()
 	entered := false
 	defer func() {
-		if !entered { // by a panic
+		if !entered { // after a panic
 			s.mu.Unlock()
 		}
 	}()
@@ -84,7 +87,7 @@ func (s *Store) Enter(date time.Time, writes bool, lag time.Duration) (v View, l
 	return View{seen, s.current, s.epoch}, s.mu.Unlock
 }
 
-// readable is the tenant that readers see.
+// readable returns the tenant for readers.
 func (s *Store) readable(date time.Time) *tenant.Tenant {
 	if s.replica != nil && date.Before(s.until) {
 		return s.replica
@@ -92,14 +95,15 @@ func (s *Store) readable(date time.Time) *tenant.Tenant {
 	return s.current
 }
 
-// replicate copies, before a change, what readers see for the time of the lag.
+// replicate copies the tenant for readers before a change, for the time of the
+// lag.
 func (s *Store) replicate(date time.Time, lag time.Duration) {
 	if lag <= 0 || s.replica != nil && date.Before(s.until) {
 		return
 	}
 	copied, err := s.current.Copy()
 	if err != nil {
-		panic(err) // What is saved can be loaded: tests prove it with random histories.
+		panic(err) // A saved tenant can always be loaded: tests with random histories verify it.
 	}
 	s.replica, s.until = copied, date.Add(lag)
 }

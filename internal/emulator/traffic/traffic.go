@@ -1,4 +1,4 @@
-// Package traffic counts the requests to an emulator, and keeps a log of them.
+// Package traffic counts the requests to an emulator, and logs them.
 package traffic
 
 import (
@@ -20,29 +20,31 @@ type Count struct {
 type Request struct {
 	Endpoint string `json:"endpoint"`
 	Method   string `json:"method"`
-	URL      string `json:"uRL"` // path and query as they were sent; of a part with the version in front
-	Body     []byte `json:"-"`   // as decoded
+	URL      string `json:"uRL"` // path and query as sent; for a part with the version
+	Body     []byte `json:"-"`   // decoded
 	Part     bool   `json:"part"`
-	Status   int    `json:"status"` // 0 when the connection was cut
+	Status   int    `json:"status"` // 0 if the connection was closed
 }
 
 const (
 	maxLog      = 10_000
-	maxLogBytes = 64 << 20 // of all bodies; the oldest ones are dropped
+	maxLogBytes = 64 << 20 // of all bodies; the oldest bodies are dropped
 )
 
-// Log has totals by endpoint and, if it records, the last maxLog requests. It is safe for concurrent use.
+// Log contains totals by endpoint and, if it records, the last maxLog
+// requests. It is safe for concurrent use.
 type Log struct {
 	mu     sync.Mutex
 	totals map[string]Count
 	record bool
-	log    []Request // request n is at n % maxLog
+	log    []Request // request n is at index n % maxLog
 	next   int       // number of the next request
-	bare   int       // number of the first one that can have a body
+	bare   int       // number of the first request that can have a body
 	bytes  int       // of all bodies
 }
 
-// Add counts a request. The log leaves out the query and the body of requests to Entra, which have credentials.
+// Add counts a request. It does not log the query and the body of requests to
+// Entra, because they contain credentials.
 func (l *Log) Add(label string, n Count, r Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,14 +80,15 @@ func (l *Log) Add(label string, n Count, r Request) {
 	}
 }
 
-// Keep begins or ends the log.
+// Keep starts or stops the log.
 func (l *Log) Keep(record bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.record = record
 }
 
-// Last is the end of the log, oldest first, and whether it records.
+// Last returns the end of the log, oldest first, and reports whether the log
+// records.
 func (l *Log) Last(n int) ([]Request, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,7 +100,7 @@ func (l *Log) Last(n int) ([]Request, bool) {
 	return all[max(len(all)-n, 0):], l.record
 }
 
-// Totals is a copy of the totals by label of the endpoint.
+// Totals returns a copy of the totals by endpoint label.
 func (l *Log) Totals() map[string]Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +110,7 @@ func (l *Log) Totals() map[string]Count {
 	return maps.Clone(l.totals)
 }
 
-// Forget drops all totals and requests.
+// Forget deletes all totals and requests.
 func (l *Log) Forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

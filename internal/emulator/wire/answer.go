@@ -8,22 +8,23 @@ import (
 	"time"
 )
 
-// Answer is the answer to a call: over HTTP, or as a part of the answer to a batch.
+// Answer is the answer to a call: an HTTP response, or a part of a batch
+// response.
 type Answer struct {
 	Status int
 	Header map[string]string
 	Body   []byte // nil: no content
 	Units  int    // resource units
-	Plain  bool   // not of Graph: no OData
-	Cut    bool   // no answer at all
+	Plain  bool   // not a Graph answer, without OData headers
+	Cut    bool   // close the connection without an answer
 
-	Permissions []string // of the caller of Graph; nil = the caller is not verified
+	Permissions []string // of the caller of Graph; nil = no verified caller
 
-	Faulty      bool     // a fault made it or changed it
-	FaultyParts []string // the same of parts of a batch, by their ids
+	Faulty      bool     // made or changed by a fault
+	FaultyParts []string // IDs of parts of a batch made or changed by a fault
 
-	Damage string        // how the connection ends in the middle: "cut" or "stalled"; "" = it does not
-	Stall  time.Duration // how long "stalled" takes, or what is cut
+	Damage string        // damage to the connection: "cut" or "stalled"; "" = none
+	Stall  time.Duration // duration of "stalled"
 }
 
 // Set sets a header.
@@ -36,7 +37,8 @@ func (a *Answer) Set(name, value string) {
 
 const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
-// Headers returns the headers of the answer, which are the same alone and in a batch.
+// Headers returns the headers of the answer, both for HTTP and for a part of a
+// batch.
 func (a *Answer) Headers() map[string]string {
 	h := map[string]string{"Cache-Control": "no-cache"}
 	if a.Body != nil {
@@ -57,10 +59,11 @@ func (a *Answer) Headers() map[string]string {
 	return h
 }
 
-// Write sends the answer over HTTP. A cut connection is a panic with [http.ErrAbortHandler].
+// Write sends the answer over HTTP. It panics with [http.ErrAbortHandler] to
+// close the connection.
 func (a *Answer) Write(w http.ResponseWriter, c *Call) {
 	if a.Cut {
-		_ = Sleep(c.Ctx, a.Stall) // Either way the connection ends.
+		_ = Sleep(c.Ctx, a.Stall) // The connection is closed in any case.
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
@@ -89,13 +92,13 @@ func (a *Answer) Write(w http.ResponseWriter, c *Call) {
 	case zip:
 		writeGzip(w, a.Body)
 	default:
-		_, _ = w.Write(a.Body) // After an error there is no connection to report it on.
+		_, _ = w.Write(a.Body) // A failed connection cannot report an error.
 	}
 }
 
-// setGraphHeaders sets the headers of every HTTP answer of Graph, as seen on the wire.
-// Strict-Transport-Security is missing for localhost: a browser would apply it to
-// every server there.
+// setGraphHeaders sets the headers of every HTTP answer of Graph, as observed.
+// Strict-Transport-Security is missing for localhost, because a browser would
+// apply it to every server on localhost.
 func (c *Call) setGraphHeaders(h http.Header) {
 	h.Set("Vary", "Accept-Encoding")
 	if u, err := url.Parse(c.Base); err == nil && u.Scheme == "https" && u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost") {
@@ -107,16 +110,16 @@ func (c *Call) setGraphHeaders(h http.Header) {
 	}
 }
 
-// abandon sends half of the body as if the rest would follow. Then it cuts the
-// connection, after waiting if the answer is to stall.
+// abandon sends half of the body with the length of all of it. Then it closes
+// the connection, after the delay of "stalled".
 func (a *Answer) abandon(w http.ResponseWriter, c *Call) {
-	_, _ = w.Write(a.Body[:len(a.Body)/2]) // After an error there is no connection to report it on.
+	_, _ = w.Write(a.Body[:len(a.Body)/2]) // A failed connection cannot report an error.
 	_ = http.NewResponseController(w).Flush()
 	if a.Damage == "stalled" {
-		_ = Sleep(c.Ctx, a.Stall) // Either way the connection ends.
+		_ = Sleep(c.Ctx, a.Stall) // The connection is closed in any case.
 	}
 	panic(http.ErrAbortHandler)
 }
 
-// exposed are the headers that web pages can read, as seen on the wire.
+// exposed are the headers that web pages can read, as observed.
 const exposed = "ETag, Location, Preference-Applied, Content-Range, request-id, client-request-id, ReadWriteConsistencyToken, Retry-After, SdkVersion, WWW-Authenticate, x-ms-client-gcc-tenant"

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// The most bytes of a request.
+// Limits of a request, in bytes.
 const (
-	maxBody = 4 << 20  // of its body, after decompression
-	MaxURL  = 16 << 10 // of its path and query; parts of a batch can be longer
+	maxBody = 4 << 20  // body, after decompression
+	MaxURL  = 16 << 10 // path and query; the URL of a part of a batch can be longer
 )
 
 // ReadBody reads the body of a request to Graph.

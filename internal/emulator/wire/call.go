@@ -1,5 +1,5 @@
-// Package wire has what all parts of the emulator share about one request: the call, its answer, and the error of
-// Microsoft Graph that an answer can be.
+// Package wire contains the types for one request that all parts of the
+// emulator share: the call, its answer, and the error of Microsoft Graph.
 package wire
 
 import (
@@ -10,26 +10,26 @@ import (
 	"licensegraph/internal/emulator/settings"
 )
 
-// Call is one request, or one part of a batch.
+// Call is a request, or a part of a batch.
 type Call struct {
 	Ctx      context.Context
 	Variants *settings.Variants
-	Base     string // scheme and host as the client sees them
+	Base     string // scheme and host as seen by the client
 	Method   string
-	Version  string // "beta" or "v1.0"; "" = none of Graph
-	Path     string // after the version, still escaped
+	Version  string // "beta" or "v1.0"; "" = not Graph
+	Path     string // after the version, escaped
 	RawQuery string
 	Header   http.Header
 	Body     []byte
-	Part     bool // of a batch
+	Part     bool // a part of a batch
 
 	RequestID, ClientRequestID string
 	Date                       time.Time
 
-	Label string // of the endpoint: its method and template
+	Label string // label of the endpoint: method and template
 }
 
-// Labels of requests that are not to Graph.
+// Labels of requests that do not go to Graph.
 const (
 	Other          = "other"
 	TokenLabel     = "POST /oauth2/v2.0/token"
@@ -37,10 +37,10 @@ const (
 	KeysLabel      = "GET /discovery/v2.0/keys"
 )
 
-// Root is where the resources of the version begin.
+// Root returns the URL of the version's root.
 func (c *Call) Root() string { return c.Base + "/" + c.Version }
 
-// Sleep returns an error when the context ends before the time is over.
+// Sleep waits for d. It returns an error if the context ends before.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil

@@ -9,18 +9,18 @@ import (
 	"sync"
 )
 
-// minGzip is the shortest body that is compressed.
+// minGzip is the minimum length of a compressed body.
 const minGzip = 1 << 10
 
 var gzipWriters = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
 	if err != nil {
-		panic(err) // The level exists.
+		panic(err) // The level is valid.
 	}
 	return w
 }}
 
-// acceptsGzip reads Accept-Encoding, RFC 9110 section 12.5.3.
+// acceptsGzip parses Accept-Encoding, RFC 9110 section 12.5.3.
 func acceptsGzip(h http.Header) bool {
 	accepted := false
 	for _, line := range h.Values("Accept-Encoding") {
@@ -44,11 +44,11 @@ func acceptsGzip(h http.Header) bool {
 	return accepted
 }
 
-// writeGzip sends the body compressed, in chunks, as the service does.
+// writeGzip sends the compressed body in chunks, like the service.
 func writeGzip(w io.Writer, body []byte) {
 	z := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(z)
 	z.Reset(w)
-	_, _ = z.Write(body) // After an error there is no connection to report it on.
+	_, _ = z.Write(body) // A failed connection cannot report an error.
 	_ = z.Close()
 }

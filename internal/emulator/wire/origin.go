@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Origin is the scheme and host as the client sees them. The headers X-Forwarded-Proto
-// and X-Forwarded-Host count when they come from a proxy on this machine.
+// Origin returns the scheme and host as seen by the client. The headers
+// X-Forwarded-Proto and X-Forwarded-Host are only trusted from a proxy on this
+// machine.
 func Origin(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
@@ -26,8 +27,7 @@ func Origin(r *http.Request) string {
 	return scheme + "://" + host
 }
 
-// isHost reports whether the text is a host, with a port or without, and nothing
-// else.
+// isHost reports whether the text is only a host with an optional port.
 func isHost(text string) bool {
 	u, err := url.Parse("https://" + text)
 	return err == nil && text != "" && len(text) <= 260 && u.Host == text && u.Hostname() != "" && !strings.ContainsAny(text, "/?#@\\ ,")

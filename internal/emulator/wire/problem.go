@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Problem is an error of Graph, as Microsoft Learn, "Microsoft Graph error
-// responses and resource types", describes it.
+// Problem is an error of Graph, see Microsoft Learn, "Microsoft Graph error
+// responses and resource types".
 type Problem struct {
 	Status  int
 	Code    string
@@ -15,17 +15,17 @@ type Problem struct {
 	Message string
 	Header  map[string]string
 
-	Details  []map[string]any // one for each mistake
-	Property string           // the property that is wrong, in innerError
-	More     map[string]any   // of innerError
+	Details  []map[string]any // one per error
+	Property string           // the invalid property, in innerError
+	More     map[string]any   // additional members of innerError
 }
 
-// NotParsed is the error of a request that Graph cannot parse.
+// NotParsed returns the error for a request that Graph cannot parse.
 func NotParsed(format string, args ...any) *Problem {
 	return &Problem{Status: http.StatusBadRequest, Code: "BadRequest", Message: fmt.Sprintf(format, args...)}
 }
 
-// Usual is the error of Graph with a status when there is no special one.
+// Usual returns the general error of Graph for a status.
 func Usual(status int) *Problem {
 	p := &Problem{Status: status, Code: "UnknownError", Message: http.StatusText(status)}
 	switch status {
@@ -55,7 +55,7 @@ func Usual(status int) *Problem {
 	return p
 }
 
-// Answer is the error as an answer to the call.
+// Answer converts the error to an answer to the call.
 func (p *Problem) Answer(c *Call) Answer {
 	inner := map[string]any{
 		"date":              c.Date.UTC().Format("2006-01-02T15:04:05"),
@@ -83,7 +83,7 @@ func (p *Problem) Answer(c *Call) Answer {
 	return a
 }
 
-// ExpiredPage is the error of the directory for a next link that is too old.
+// ExpiredPage returns the error of the directory for an expired next link.
 func ExpiredPage() *Problem {
 	return &Problem{Status: http.StatusBadRequest, Code: "Directory_ExpiredPageToken",
 		Message: "The specified page token value has expired and can no longer be included in your request."}
