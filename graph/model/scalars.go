@@ -13,11 +13,13 @@ import (
 // MarshalDateTime writes a time in UTC, with the precision it has.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
-		text := make([]byte, 0, len(time.RFC3339Nano)+2)
-		text = append(text, '"')
-		text = t.UTC().AppendFormat(text, time.RFC3339Nano)
-		w.Write(append(text, '"')) //nolint:errcheck // gqlgen's writer does not fail
+		w.Write(AppendDateTime(make([]byte, 0, len(time.RFC3339Nano)+2), t)) //nolint:errcheck // gqlgen's writer does not fail
 	})
+}
+
+// AppendDateTime appends a time as MarshalDateTime writes it.
+func AppendDateTime(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 }
 
 // UnmarshalDateTime reads an RFC 3339 time.
