@@ -1,5 +1,5 @@
-// Command generate runs gqlgen and writes the decoders of arguments and the bodies of new resolvers. Its working
-// directory is that of the resolvers.
+// Command generate runs gqlgen and writes the decoders of arguments, the columns and the bodies of new resolvers. Its
+// working directory is that of the resolvers.
 package main
 
 import (
@@ -29,7 +29,7 @@ func generate() error {
 	if err != nil {
 		return err
 	}
-	if err := api.Generate(cfg, api.PrependPlugin(resolvers{}), api.AddPlugin(arguments{})); err != nil {
+	if err := api.Generate(cfg, api.PrependPlugin(resolvers{}), api.AddPlugin(arguments{}), api.AddPlugin(columns{})); err != nil {
 		return err
 	}
 	if err := os.Chdir(resolversIn); err != nil {
