@@ -75,14 +75,17 @@ func (a *answer) restart() {
 }
 
 // take counts a field or an error of n bytes. It returns the limit that is exceeded, now or before.
-func (a *answer) take(n int) *exceeded {
+func (a *answer) take(n int) *exceeded { return a.takeFields(1, n) }
+
+// takeFields counts fields or errors of n bytes in total.
+func (a *answer) takeFields(fields, n int) *exceeded {
 	if e := a.exceeded.Load(); e != nil {
 		return e
 	}
 	if a.bytes.Add(int64(n)) > a.of.each {
 		return a.exceed(limitAnswer, a.of.each)
 	}
-	needed := a.memory.Add(int64(textCopies*n + fieldMemory))
+	needed := a.memory.Add(memoryOf(fields, n))
 	for reserved := a.reserved.Load(); reserved < needed; reserved = a.reserved.Load() {
 		more := max(needed-reserved, step)
 		if !a.reserved.CompareAndSwap(reserved, reserved+more) {
@@ -95,6 +98,9 @@ func (a *answer) take(n int) *exceeded {
 	}
 	return nil
 }
+
+// memoryOf returns the memory of fields of n bytes in total.
+func memoryOf(fields, n int) int64 { return int64(textCopies*n + fields*fieldMemory) }
 
 // upTo returns the total memory up to which a response with that share may continue.
 func (a *Answers) upTo(memory int64) int64 {
@@ -229,15 +235,53 @@ func (a *answer) middleware(op ast.Operation, next graphql.FieldMiddleware) grap
 
 // size returns the size of a field without its child objects, in bytes.
 func (a *answer) size(field graphql.CollectedField, value any) int {
-	n := len(field.Alias) + len(`"":,`)
 	if field.SelectionSet == nil {
-		return n + textSize(reflect.ValueOf(value))
+		return a.sizes(field, 1, textSize(reflect.ValueOf(value)))
 	}
 	objects := 1
 	if v := reflect.ValueOf(value); v.Kind() == reflect.Slice {
 		objects = v.Len()
 	}
-	return n + objects*(len("{},")+a.typenames(field))
+	return a.sizes(field, 1, objects)
+}
+
+// sizes returns the size of a field in several objects. Size is the bytes of the values, or the number of their objects
+// if the field has a selection.
+func (a *answer) sizes(field graphql.CollectedField, values, size int) int {
+	if field.SelectionSet != nil {
+		size *= len("{},") + a.typenames(field)
+	}
+	return values*(len(field.Alias)+len(`"":,`)) + size
+}
+
+// Counter counts the fields of one root field that are resolved for many objects at once, without field middleware.
+type Counter struct {
+	answer        *answer
+	bytes, memory int64
+}
+
+// NewCounter returns a counter for a root field of the context's response; nil if the response has no limits.
+func NewCounter(ctx context.Context) *Counter {
+	if a := answerOf(ctx); a != nil {
+		return &Counter{answer: a}
+	}
+	return nil
+}
+
+// Count counts a field in several objects. Size is the bytes of the values, or the number of their objects if the field
+// has a selection. It returns false if a limit is exceeded.
+func (c *Counter) Count(field graphql.CollectedField, values, size int) bool {
+	n := c.answer.sizes(field, values, size)
+	c.bytes, c.memory = c.bytes+int64(n), c.memory+memoryOf(values, n)
+	return c.answer.takeFields(values, n) == nil
+}
+
+// Undo removes all that was counted: the field middleware counts the same fields again. It does not undo that a limit
+// was exceeded.
+func (c *Counter) Undo() {
+	c.answer.bytes.Add(-c.bytes)
+	c.answer.memory.Add(-c.memory)
+	c.bytes, c.memory = 0, 0
 }
 
 // textSize returns the size of a scalar or a list of scalars, in bytes. Values that are not strings count as a number
