@@ -212,17 +212,28 @@ func (d *denied) hasPlace(f *ast.Field) bool { return d != nil && d.places[f] !=
 func (d *denied) middleware(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
-		name := fc.Object + "." + fc.Field.Name
-		missing := d.fields[name]
-		if missing == nil {
-			missing = d.places[fc.Field.Field]
-		}
-		if missing != nil {
-			d.record(name)
-			return nil, missing
+		if err := d.resolved(fc.Object, fc.Field.Field); err != nil {
+			return nil, err
 		}
 		return next(ctx, resolve)
 	}
+}
+
+// resolved returns the error of a denied field, and records that it was resolved; nil if the field is not denied.
+func (d *denied) resolved(typeName string, f *ast.Field) error {
+	if d == nil {
+		return nil
+	}
+	name := typeName + "." + f.Name
+	missing := d.fields[name]
+	if missing == nil {
+		missing = d.places[f]
+	}
+	if missing == nil {
+		return nil
+	}
+	d.record(name)
+	return missing
 }
 
 // names returns the denied fields that were resolved, sorted.

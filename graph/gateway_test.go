@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/entra"
 	"licensegraph/internal/identity"
+	"licensegraph/internal/limits"
 	"licensegraph/internal/msgraph"
 	"licensegraph/internal/outbound"
 	"licensegraph/internal/upstream"
@@ -33,6 +35,9 @@ import (
 
 // withoutPrefetch runs all tests without the prefetch: responses are equal.
 var withoutPrefetch = flag.Bool("without-prefetch", false, "test gateways that do not prefetch, but for what they cost")
+
+// withoutColumns runs all tests with gqlgen's executor alone: responses are equal.
+var withoutColumns = flag.Bool("without-columns", false, "test gateways that do not write columns")
 
 // needsPrefetch skips tests of costs and of reads that fail in one batch.
 func needsPrefetch(t *testing.T) {
@@ -70,6 +75,9 @@ type gateway struct {
 	observe  func(read string, cost upstream.Cost, keys int)
 
 	withoutPrefetch bool
+	withoutColumns  bool
+	fallbacks       *fallbacks
+	answerBytes     *atomic.Int64 // maximum size of a response; nil for no limits
 }
 
 // personalToken is the token of a signed-in user.
@@ -144,11 +152,34 @@ func (b *lockedBuffer) reset() {
 	b.buf.Reset()
 }
 
+// answerSize returns the counter of the size of a response; nil without limits.
+func answerSize(ctx context.Context) graph.AnswerCounter {
+	if counter := limits.NewCounter(ctx); counter != nil {
+		return counter
+	}
+	return nil
+}
+
+// fallbacks counts the root fields that were written by columns, under an empty reason, and the reasons of others.
+type fallbacks struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (f *fallbacks) observe(_, reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.count == nil {
+		f.count = map[string]int{}
+	}
+	f.count[reason]++
+}
+
 func startGateway(t testing.TB, options emulator.Options) *gateway {
 	t.Helper()
 	options.Record = true
 	g := &gateway{
-		t: t, tenant: emulatortest.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{},
+		t: t, tenant: emulatortest.Start(t, options), log: &lockedBuffer{}, audit: &lockedBuffer{}, waits: &waits{}, fallbacks: &fallbacks{},
 		timeout: 10 * time.Second, key: make([]byte, 32),
 		begin: func(o *msgraph.Operation) graph.Upstream { return o },
 	}
@@ -200,6 +231,9 @@ func (g *gateway) restart() {
 		PrefetchMiss: func(field string) { g.t.Errorf("%s: read after the prefetch", field) },
 
 		WithoutPrefetch: *withoutPrefetch || g.withoutPrefetch,
+		Columns:         !*withoutColumns && !g.withoutColumns,
+		ObserveColumns:  g.fallbacks.observe,
+		AnswerSize:      answerSize,
 		Observe:         g.observe,
 	})
 	if err != nil {
@@ -210,9 +244,19 @@ func (g *gateway) restart() {
 	srv.SetErrorPresenter(graph.PresentError)
 	srv.SetRecoverFunc(graph.Recover(logger))
 	srv.Use(extension.Introspection{})
+	if g.answerBytes != nil {
+		srv.SetErrorPresenter(limits.PresentWithin(graph.PresentError))
+		srv.Use(limits.New(limits.Limits{}))
+	}
 	srv.Use(resolver.Extension())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		srv.ServeHTTP(w, r.WithContext(identity.With(r.Context(), g.caller)))
+		ctx := identity.With(r.Context(), g.caller)
+		if g.answerBytes != nil {
+			limited, end := limits.NewAnswers(g.answerBytes.Load(), 1<<40).Begin(ctx)
+			defer end()
+			ctx = limited
+		}
+		srv.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	g.t.Cleanup(func() {
 		server.Close()

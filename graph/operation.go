@@ -111,6 +111,9 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	if denied != nil {
 		op.ResolverMiddleware = denied.middleware(op.ResolverMiddleware)
 	}
+	if o.resolver.options.Columns && op.Operation.Operation == ast.Query && !introspects(op) {
+		op.ResolverMiddleware = o.resolver.columns(op.ResolverMiddleware)
+	}
 	return next(ctx)
 }
 

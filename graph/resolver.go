@@ -10,6 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"licensegraph/graph/columns"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
@@ -47,6 +48,14 @@ type Options struct {
 	WithoutPrefetch bool
 	// PrefetchMiss, if set, is called for each field whose resolver has to read despite the prefetch.
 	PrefetchMiss func(field string)
+	// Columns writes the root fields of queries by columns, with equal results; see [columns].
+	Columns bool
+	// AnswerSize, if set, returns the counter of the size of a root field's value. Columns call it instead of the field
+	// middleware that limits the size of a response.
+	AnswerSize func(context.Context) AnswerCounter
+	// ObserveColumns, if set, is called for each root field that has a value, with the reason why gqlgen's executor
+	// resolves it; empty if it is written by columns.
+	ObserveColumns func(field, reason string)
 	// Observe, if set, is called for each kind of read with its number of keys.
 	Observe func(read string, cost upstream.Cost, keys int)
 	// AllowWrites enables mutations.
@@ -61,6 +70,9 @@ type Options struct {
 	// Logger gets errors that clients cannot correct.
 	Logger *slog.Logger
 }
+
+// AnswerCounter limits the size of a response while it is written by columns.
+type AnswerCounter = columns.Counter
 
 // Resolver is the root of the resolvers.
 type Resolver struct {

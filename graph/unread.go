@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/internal/licensing"
@@ -39,13 +40,17 @@ func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 		if fc == nil || fc.Parent == nil {
 			return next(ctx, resolve)
 		}
-		err := whyUnread(fc)
+		object, ok := objectOf(fc.Parent.Result)
+		if !ok {
+			return next(ctx, resolve)
+		}
+		err := whyUnread(fc.Object, fc.Field.Name, object)
 		switch {
 		case err == nil:
 			value, err := next(ctx, resolve)
 			if err == nil {
-				if listErr := cmp.Or(missingText(fc, value), incompleteList(ctx, fc, value)); listErr != nil {
-					graphql.AddError(ctx, listErr)
+				if doubt := doubtful(ctx, fc.Object, fc.Field.Field, object, value); doubt != nil {
+					graphql.AddError(ctx, doubt)
 				}
 			}
 			return value, err
@@ -57,30 +62,26 @@ func unread(next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	}
 }
 
-// whyUnread returns the error of an unreadable property that the field requires; nil if there is none.
-func whyUnread(fc *graphql.FieldContext) error {
-	object, ok := objectOf(fc.Parent.Result)
-	if !ok {
-		return nil
-	}
+// whyUnread returns the error of an unreadable property that a field of an object requires; nil if there is none.
+func whyUnread(typeName, field string, object withUnread) error {
 	switch object := object.(type) {
 	case *licensing.SubscribedSku:
-		if fc.Field.Name == "units" {
+		if field == "units" {
 			return nil // its fields have errors of their own
 		}
 	case *licensing.Allotment:
-		if fc.Field.Name == "availableUnits" {
+		if field == "availableUnits" {
 			return object.WhyNoAvailableUnits()
 		}
 	}
 	if !object.HasUnread() {
 		return nil
 	}
-	if plan, ok := object.(*licensing.ServicePlan); ok && fc.Field.Name == "subscribedSkus" {
+	if plan, ok := object.(*licensing.ServicePlan); ok && field == "subscribedSkus" {
 		return plan.WhyUnread("servicePlanId")
 	}
-	name := fc.Field.Name // stateText requires state, assignedByGroupId requires assignedByGroup
-	for _, property := range append(slices.Clone(from(fc.Object, name)), strings.TrimSuffix(name, "Text"), strings.TrimSuffix(name, "Id")) {
+	// stateText requires state, assignedByGroupId requires assignedByGroup.
+	for _, property := range append(slices.Clone(from(typeName, field)), strings.TrimSuffix(field, "Text"), strings.TrimSuffix(field, "Id")) {
 		if err := object.WhyUnread(property); err != nil {
 			return err
 		}
@@ -88,29 +89,37 @@ func whyUnread(fc *graphql.FieldContext) error {
 	return nil
 }
 
+// doubtful returns the error of a value that is returned too; nil if there is none.
+func doubtful(ctx context.Context, typeName string, f *ast.Field, object withUnread, value any) error {
+	return cmp.Or(missingText(typeName, f, value), incompleteList(ctx, typeName, f, object, value))
+}
+
 // missingText returns an error for an empty non-null text, which the service did not send.
-func missingText(fc *graphql.FieldContext, value any) error {
-	definition := fc.Field.Definition
-	if definition == nil || !definition.Type.NonNull || value != "" && value != licensing.GUID("") {
+func missingText(typeName string, f *ast.Field, value any) error {
+	if f.Definition == nil || !f.Definition.Type.NonNull || value != "" && value != licensing.GUID("") {
 		return nil
 	}
-	if _, ok := objectOf(fc.Parent.Result); !ok {
-		return nil
-	}
-	return upstream.OddValue(fc.Object + "." + strings.TrimSuffix(fc.Field.Name, "Text"))
+	return upstream.OddValue(typeName + "." + strings.TrimSuffix(f.Name, "Text"))
+}
+
+// mayBeIncomplete reports whether incompleteList checks a field.
+func mayBeIncomplete(typeName, field string) bool {
+	return typeName == "AssignmentError" && field == "licenseAssignmentStates" || field == "allotments" || field == "subscribedSkus"
 }
 
 // incompleteList returns an error if a list that is selected by ID may be incomplete, because an element's ID is
 // unreadable.
-func incompleteList(ctx context.Context, fc *graphql.FieldContext, value any) error {
-	if states, ok := value.([]*licensing.LicenseAssignmentState); ok && fc.Object == "AssignmentError" {
+func incompleteList(ctx context.Context, typeName string, f *ast.Field, object withUnread, value any) error {
+	if !mayBeIncomplete(typeName, f.Name) {
+		return nil
+	}
+	if states, ok := value.([]*licensing.LicenseAssignmentState); ok {
 		return firstReadError(states, func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("skuId") })
 	}
 	l := loaders.For(ctx)
-	if l == nil || value == nil || fc.Field.Name != "allotments" && fc.Field.Name != "subscribedSkus" {
+	if l == nil || value == nil {
 		return nil
 	}
-	object, _ := objectOf(fc.Parent.Result)
 	switch object := object.(type) {
 	case *licensing.SubscribedSku:
 		return l.AllotmentReadError()
