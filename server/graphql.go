@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"licensegraph/graph"
 	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
+	"licensegraph/internal/limits"
 )
 
 // newResolver connects the resolvers to Microsoft Graph.
@@ -26,6 +28,8 @@ func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logge
 		PlainSDL:     !cfg.SecurityDirectives,
 		OnBehalfOf:   cfg.Outbound == "on-behalf-of",
 		AllowWrites:  cfg.AllowWrites || cfg.ServesEmbedded(),
+		Columns:      cfg.Columns,
+		AnswerSize:   answerSize,
 		Document:     documents.Sent,
 		Audit:        audit,
 
@@ -46,4 +50,12 @@ func upstreamReport(cfg *config.Config) func(http.Header) bool {
 	return func(h http.Header) bool {
 		return when == "always" || when == "header" && h.Get("Upstream-Report") == "true"
 	}
+}
+
+// answerSize returns the counter of the size of a response; nil if the response has no limits.
+func answerSize(ctx context.Context) graph.AnswerCounter {
+	if counter := limits.NewCounter(ctx); counter != nil {
+		return counter
+	}
+	return nil
 }
