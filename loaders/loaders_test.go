@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -250,5 +251,23 @@ func TestContext(t *testing.T) {
 	l := New(t.Context(), nil, nil)
 	if For(With(t.Context(), l)) != l || For(t.Context()) != nil {
 		t.Error("the context has other loaders")
+	}
+}
+
+// TestNew tests that New sets each loader.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	of := reflect.ValueOf(New(t.Context(), nil, nil)).Elem()
+	checked := 0
+	for field, value := range of.Fields() {
+		if !field.IsExported() || field.Type.Kind() != reflect.Pointer {
+			continue
+		}
+		if checked++; value.IsNil() {
+			t.Errorf("New does not set %s", field.Name)
+		}
+	}
+	if checked < 30 {
+		t.Errorf("%d loaders: the test covers nothing", checked)
 	}
 }
