@@ -478,7 +478,7 @@ func TestEdgeCosts(t *testing.T) {
 				e.answered(r, requests)
 			}
 			if !shown && field != "" && tt.name != "Device.waitingMembers" { // no device waits
-				t.Error("the edge has no objects: the test covers nothing")
+				t.Error("the edge has no objects: its row lacks a required property, or the test covers nothing")
 			}
 		})
 	}
@@ -557,7 +557,7 @@ func TestOverviewCosts(t *testing.T) {
 						t.Errorf("%d batch parts, want %d in rounds %v", got, parts, rounds)
 					}
 					if field := tt.field(); field != "" && users == 2000 && !shows(r, field) {
-						t.Error("the edge has no objects: the test covers nothing")
+						t.Error("the edge has no objects: its row lacks a required property, or the test covers nothing")
 					}
 					g.readsNobodyElse(false)
 					g.answered(r, requests)
