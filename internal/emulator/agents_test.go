@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestAgents finds an agent among the users: of a type of its own, derived from user,
-// wherever it comes, a member of a group and with a license, also after it was saved.
+// TestAgents tests that an agent is returned with the derived type in all
+// lists, as a member of a group and with a license, also after the tenant was
+// saved.
 func TestAgents(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

@@ -9,11 +9,11 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// sources are the assignments of one product to one holder, as far as the wire
-// tells.
+// sources are the assignments of one product to one assignee, as far as the
+// responses contain them.
 type sources struct {
 	pools map[string]bool
-	off   []string // plans that all of them have off
+	off   []string // plans that all of them disable
 }
 
 func (s *sources) add(pool string, off []string) *sources {
@@ -31,8 +31,9 @@ func sorted(list []string) []string {
 	return list
 }
 
-// checkAllotments holds allotments, assignments and waiting members against
-// each other, and against products, people, groups and usage rights.
+// checkAllotments checks that allotments, assignments and waiting members are
+// consistent with each other, and with products, users, groups and usage
+// rights.
 func checkAllotments(c *client, fresh bool) {
 	t := c.t
 	pools := index(c.all(pools+"?$expand=assignments,waitingMembers"), "id")
@@ -41,8 +42,8 @@ func checkAllotments(c *client, fresh bool) {
 	groups := index(c.all("/v1.0/groups?$top=999&$select=id,displayName,assignedLicenses"), "id")
 	all := c.all(granted + "?$expand=assignedTo,allotment")
 
-	// What is assigned to whom.
-	assigned := map[string]map[string]*sources{} // by holder and product
+	// The assignments of each assignee.
+	assigned := map[string]map[string]*sources{} // by assignee and product
 	drawn := map[string]int{}                    // by allotment
 	for _, a := range all {
 		pool, to := a["allotment"].(row), a["assignedTo"].(row)
@@ -77,7 +78,7 @@ func checkAllotments(c *client, fresh bool) {
 		for _, l := range rows(o, "assignedLicenses") {
 			got[str(l, "skuId")] = got[str(l, "skuId")].add("", texts(l, "disabledPlans"))
 		}
-		directory := 0 // products that the directory knows
+		directory := 0 // products in the directory
 		for sku, s := range assigned[holder] {
 			if sku == "" {
 				continue
@@ -98,13 +99,13 @@ func checkAllotments(c *client, fresh bool) {
 		}
 	}
 
-	// Who has a unit of which allotment, and who waits for one.
+	// The units and the queues of each user.
 	units := map[string]map[string]bool{}
 	waits := map[string]map[string]bool{}
 	for id := range pools {
 		units[id], waits[id] = map[string]bool{}, map[string]bool{}
 	}
-	unsure := map[string]bool{} // allotments of which a state does not tell
+	unsure := map[string]bool{} // allotments that no state identifies
 	for id, u := range users {
 		own := map[string]bool{}
 		for _, s := range rows(u, "licenseAssignmentStates") {
@@ -117,7 +118,7 @@ func checkAllotments(c *client, fresh bool) {
 				if from != c.dice.GUID("deleted group", 0).String() {
 					t.Errorf("%s: a state without assignment: %v", str(u, "displayName"), s)
 				}
-				for pool, a := range pools { // Nobody can tell which it draws on.
+				for pool, a := range pools { // The response does not identify the allotment.
 					unsure[pool] = unsure[pool] || !fresh && str(a, "skuId") == sku
 				}
 				continue
@@ -197,8 +198,8 @@ func countPools(mine map[string]*sources) int {
 	return n
 }
 
-// checkRights: a usage right has the assignments whose state lets its holder
-// use the product, and their allotments.
+// checkRights checks that a usage right has the assignments whose state allows
+// the use of the product, and their allotments.
 func checkRights(c *client, u row, assigned map[string]map[string]*sources) {
 	for _, r := range c.all("/beta/users/" + str(u, "id") + "/cloudLicensing/usageRights?$expand=assignments,allotments") {
 		want := map[string]bool{}
@@ -238,7 +239,8 @@ func checkRights(c *client, u row, assigned map[string]map[string]*sources) {
 	}
 }
 
-// checkUnits counts again, from the inside, who has and who waits.
+// checkUnits recounts the assigned units and the queues from the tenant
+// itself.
 func checkUnits(t *testing.T, e *Emulator) {
 	t.Helper()
 	e.store.Read(func(current *tenant.Tenant) {

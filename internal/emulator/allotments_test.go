@@ -15,13 +15,13 @@ const (
 	granted = "/beta/admin/cloudLicensing/assignments"
 )
 
-// pool is the id of an allotment of a product, counted from 0.
+// pool returns the ID of the nth allotment of a product, from 0.
 func (c *client) pool(s tenant.Sku, n int) (id string) {
 	c.store.Read(func(t *tenant.Tenant) { id = t.Pools(s)[n].ID })
 	return id
 }
 
-// refusal is something that a client can get wrong, and what it is told.
+// refusal is an invalid request and the expected error.
 type refusal struct {
 	name, uri string
 	status    int
@@ -92,7 +92,7 @@ func TestAllotments(t *testing.T) {
 	}
 }
 
-// TestExpandedPages follows the link inside an expanded collection.
+// TestExpandedPages follows the next link of an expanded collection.
 func TestExpandedPages(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{PageSize: 7}})
@@ -284,7 +284,8 @@ func TestWaitingMembers(t *testing.T) {
 	}
 }
 
-// TestMyAssignments: one's own can be read one by one, but not listed.
+// TestMyAssignments tests that the caller's own assignments can be read, but
+// not listed.
 func TestMyAssignments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

@@ -8,9 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBasicPermissions reads people and groups with permissions for basic properties: those
-// come, other default ones are null, and asking for others is refused. What is filtered by
-// another one is left out.
+// TestBasicPermissions reads users and groups with permissions for basic
+// properties: other default properties are null, and a $select of others is
+// rejected. A filter by another property returns nothing.
 func TestBasicPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 300})
@@ -35,7 +35,7 @@ func TestBasicPermissions(t *testing.T) {
 			}
 		}
 	}
-	// shows compares an object with what full permissions show.
+	// shows compares an object with the one read with full permissions.
 	shows := func(who string, got, full row, basic string) {
 		t.Helper()
 		delete(got, "@odata.context")
@@ -119,7 +119,7 @@ func TestBasicPermissions(t *testing.T) {
 		}
 	})
 
-	// Members: the permissions for memberships show nothing of the members.
+	// Permissions to read memberships include no properties of the members.
 	members := "/v1.0/groups/" + c.of("campus") + "/members"
 	for _, permission := range []string{"GroupMember.ReadBasic.All", "Group.ReadBasic.All", "GroupMember.ReadWrite.All", "GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"} {
 		callers(permission, func(who string) {
@@ -130,7 +130,7 @@ func TestBasicPermissions(t *testing.T) {
 					t.Errorf("%s with %s: %v", who, permission, m)
 				}
 			}
-			// Nor can they be found by what is not shown.
+			// Filters and searches by hidden properties find nothing.
 			for _, option := range []string{"$count=true&$filter=startswith(displayName,'kiosk')", `$search="displayName:kiosk"`} {
 				if n := len(items(c.ok(members+"?"+option, eventual...))); n != 0 {
 					t.Errorf("%s with %s: %s finds %d", who, permission, option, n)

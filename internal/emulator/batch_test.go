@@ -12,7 +12,7 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// parts are the responses of a batch by id, and their order.
+// parts returns the responses of a batch by ID, and their order.
 func parts(t *testing.T, r reply) (map[string]row, []string) {
 	t.Helper()
 	if r.status != 200 {
@@ -89,8 +89,8 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestBatchFragment: a part's url has no fragment, so that # is a character like
-// others.
+// TestBatchFragment tests that # is an ordinary character in the URL of a
+// part, which has no fragment.
 func TestBatchFragment(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -180,8 +180,8 @@ func TestRefusedBatches(t *testing.T) {
 	}
 }
 
-// FuzzBatch feeds payloads to the whole handler: whatever comes, the answer is
-// JSON with one response for each request, or an error.
+// FuzzBatch tests that the answer to any payload is JSON with one response for
+// each request, or an error.
 func FuzzBatch(f *testing.F) {
 	for _, s := range []string{
 		batchOf(get("1", "/groups?$top=1"), get("2", "users?$filter=id in ('a','b')")),

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkFilter counts the people that satisfy a filter, in a hundred thousand.
+// BenchmarkFilter counts the users that satisfy a filter, of a hundred
+// thousand.
 func BenchmarkFilter(b *testing.B) {
 	e := New(Options{Users: 100_000})
 	token, _ := e.entra.ApplicationToken(nil)

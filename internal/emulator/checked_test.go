@@ -19,7 +19,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// checked makes a tenant every answer of which is checked; emulatortest does the same for tests of other packages.
+// checked returns a tenant with a check of every answer. Package emulatortest
+// does the same for tests of other packages.
 func checked(opts Options) (*Emulator, *contract.Complaints) {
 	e, wrong := New(opts), &contract.Complaints{}
 	e.Observe(wrong.Check)
@@ -37,8 +38,8 @@ func startChecked(t TB, opts Options, serve func(TB, *Emulator) *Server) *Server
 	return serve(t, e)
 }
 
-// TestEndpointsAreWritten has the same endpoints served and written down, in each
-// version.
+// TestEndpointsAreWritten tests that the contract describes exactly the
+// implemented endpoints of each version.
 func TestEndpointsAreWritten(t *testing.T) {
 	t.Parallel()
 	var v1, beta []string
@@ -66,8 +67,7 @@ func TestEndpointsAreWritten(t *testing.T) {
 	}
 }
 
-// exchanges asks an emulator without a network in between, and keeps what there is
-// to check.
+// exchanges calls an emulator without a network, and records the exchanges.
 type exchanges struct {
 	*Emulator
 	t     *testing.T
@@ -83,7 +83,8 @@ func newExchanges(t *testing.T, v Variants) *exchanges {
 	return x
 }
 
-// ask is one exchange that must have this status and nothing wrong with it.
+// ask makes one request, and fails the test on another status or an invalid
+// answer.
 func (x *exchanges) ask(method, uri, body string, status int) contract.Exchange {
 	x.t.Helper()
 	r := httptest.NewRequest(method, "http://graph"+strings.ReplaceAll(uri, " ", "%20"), strings.NewReader(body))
@@ -106,7 +107,7 @@ func (x *exchanges) ask(method, uri, body string, status int) contract.Exchange 
 
 func (x *exchanges) get(uri string) contract.Exchange { return x.ask("GET", uri, "", 200) }
 
-// sampled is an exchange for each kind of answer.
+// sampled returns an exchange for each kind of answer.
 func sampled(t *testing.T) []contract.Exchange {
 	x := newExchanges(t, Variants{ExpandErrors: "both", PageSize: 3, DirectoryPageSize: 3, Devices: true, RightAllotments: true})
 	user := x.userWhere(func(i int32) bool {
@@ -151,8 +152,8 @@ func sampled(t *testing.T) []contract.Exchange {
 	return append(list, x.ask("GET", "/v1.0/users", "", 401))
 }
 
-// can are the members that can be null, or left out, without being wrong; all
-// others cannot. It is not made from what the checker knows.
+// can lists the members that can be null or missing; all others cannot. It is
+// independent of the checker.
 var can = map[string][]string{
 	"be null": {
 		"assignedByGroup", "classification", "country", "createdDateTime", "deletedDateTime", "department", "description", "displayName", "givenName", "jobTitle", "surname",
@@ -168,7 +169,7 @@ var can = map[string][]string{
 	},
 }
 
-// owner tells members of one name apart where it matters.
+// owner distinguishes members with the same name in different types.
 func owner(o row, name string) string {
 	switch {
 	case name == "assignedLicenses" && o["licenseProcessingState"] != nil:
@@ -183,8 +184,8 @@ func owner(o row, name string) string {
 	return name
 }
 
-// broken changes a value in all ways in which its form can be wrong, one after
-// another, and calls try for each. How says what was done.
+// broken makes each possible invalid change to the form of a value in turn,
+// and calls try for each. how describes the change.
 func broken(v any, path string, try func(how string)) {
 	switch v := v.(type) {
 	case []any:
@@ -229,8 +230,8 @@ func broken(v any, path string, try func(how string)) {
 	}
 }
 
-// TestCheckedIsStrict breaks real answers in all ways that change their form, and
-// wants a complaint about each.
+// TestCheckedIsStrict makes all invalid changes to the form of real answers,
+// and expects a complaint about each.
 func TestCheckedIsStrict(t *testing.T) {
 	t.Parallel()
 	tried := 0
@@ -282,8 +283,8 @@ func TestCheckedIsStrict(t *testing.T) {
 	}
 }
 
-// tenantOf is the tenant that a path of the sign-in begins with, or something that
-// none does.
+// tenantOf returns the tenant in a sign-in path, or a text that no path starts
+// with.
 func tenantOf(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if _, ok := tenant.ParseGUID(first); ok {
@@ -292,8 +293,8 @@ func tenantOf(path string) string {
 	return "?"
 }
 
-// TestCheckedSeesValues changes one place of a real answer to what no place like
-// it can be, though its form is right, and wants a complaint.
+// TestCheckedSeesValues changes one value of a real answer to an invalid one
+// of the same form, and expects a complaint.
 func TestCheckedSeesValues(t *testing.T) {
 	t.Parallel()
 	x := newExchanges(t, Variants{PageSize: 3, ExpandErrors: "both"})
@@ -309,7 +310,7 @@ func TestCheckedSeesValues(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		method, uri, body string
-		from, to          string // the first of the one becomes the other
+		from, to          string // the first occurrence of from becomes to
 	}{
 		{"GET", pools, "", `"planId":"`, `"planId":"A`},
 		{"GET", pools, "", `"skuId":"`, `"skuId":"{`},
@@ -403,7 +404,7 @@ func TestCheckedSeesValues(t *testing.T) {
 			t.Errorf("%s %s: %s for %s: nothing is said", tt.method, tt.uri, tt.to, tt.from)
 		}
 	}
-	// A complaint is not made of everything: no more than that, and with its place.
+	// A complaint is limited in number, and contains the path.
 	answered := x.get(pools)
 	answered.Body = []byte(strings.ReplaceAll(string(answered.Body), `"planId"`, `"planid"`))
 	found := contract.Check(answered)
@@ -412,7 +413,7 @@ func TestCheckedSeesValues(t *testing.T) {
 	}
 }
 
-// heard is a test that keeps what is said.
+// heard is a test that records its failures.
 type heard struct {
 	*testing.T
 	said     []string
@@ -424,8 +425,8 @@ func (h *heard) Errorf(format string, args ...any) {
 }
 func (h *heard) Cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
 
-// TestStartFails: a test in which the tenant answers what Graph does not fails at
-// its end, but not for what a fault did, alone or in a batch.
+// TestStartFails tests that an invalid answer fails a test at its end, but not
+// an answer changed by a fault, alone or in a batch.
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	run := func(do func(c *client)) []string {
@@ -474,7 +475,7 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestCheckedReadsTokens changes each claim of tokens of each kind.
+// TestCheckedReadsTokens changes each claim of each kind of token.
 func TestCheckedReadsTokens(t *testing.T) {
 	t.Parallel()
 	x := newExchanges(t, Variants{})

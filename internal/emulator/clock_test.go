@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestAdvance moves the clock of everything: tokens end, and what a group was
-// given reaches its members.
+// TestAdvance advances the clock: tokens expire, and licenses of a group reach
+// its members.
 func TestAdvance(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 9, 25, 8, 0, 0, 0, time.UTC)

@@ -15,7 +15,7 @@ import (
 // TestReadersAndWriters is for the race detector.
 func TestReadersAndWriters(t *testing.T) {
 	t.Parallel()
-	var clock atomic.Int64 // moves on with each look at it
+	var clock atomic.Int64 // advances with each read
 	begin := time.Now()
 	now := func() time.Time { return begin.Add(time.Duration(clock.Add(1)) * time.Millisecond) }
 	c := start(t, Options{Users: 60, Now: now, Variants: Variants{GroupEffects: 5 * time.Millisecond, ExpandErrors: "both"}})
@@ -61,8 +61,8 @@ func TestReadersAndWriters(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestWritesScale gives and takes a product for nearly everybody of a large
-// tenant, most of whom have to wait.
+// TestWritesScale assigns and removes a product for most users of a large
+// tenant, most of whom must wait.
 func TestWritesScale(t *testing.T) {
 	t.Parallel()
 	e, wrong := checked(Options{Users: 20_000, Variants: Variants{GroupEffects: Immediately}})
@@ -102,7 +102,7 @@ func TestWritesScale(t *testing.T) {
 	}
 }
 
-// TestGroupEffects is not kinder than the service unless told to.
+// TestGroupEffects tests that the default delay is that of the service.
 func TestGroupEffects(t *testing.T) {
 	t.Parallel()
 	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, Immediately: 0, time.Minute: time.Minute} {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// assign makes an assignment of a product to "users/…" or "groups/…".
+// assign creates an assignment of a product to "users/…" or "groups/…".
 func (c *client) assign(to string, pool string, disabled ...string) string {
 	c.t.Helper()
 	r := c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+pool), assigneeBind, bind(to), disabledPlans, off(disabled...)), 201)
 	return str(r.body, "id")
 }
 
-// newGroup is a group with one member.
+// newGroup creates a group with one member.
 func (c *client) newGroup(member string) string {
 	c.t.Helper()
 	return str(c.directory("POST", "groups", 201, "displayName", "New", "mailNickname", "new", "mailEnabled", false, "securityEnabled", true,
 		membersBind, off(c.URL+"/v1.0/users/"+member)).body, "id")
 }
 
-// failures are the errors in somebody's states, by product.
+// failures returns the errors in a user's license states, by product.
 func (c *client) failures(user string) map[string]string {
 	c.t.Helper()
 	found := map[string]string{}
@@ -32,8 +32,7 @@ func (c *client) failures(user string) map[string]string {
 	return found
 }
 
-// TestConsequences: what is written has the consequences that it has in the
-// service.
+// TestConsequences tests that writes have the same effects as in the service.
 func TestConsequences(t *testing.T) {
 	t.Parallel()
 	fresh := func(t *testing.T) (*client, string) {

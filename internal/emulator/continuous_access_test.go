@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestContinuousAccess revokes the sessions of a person, and gets new ones.
+// TestContinuousAccess revokes the sessions of a user, and signs in again.
 func TestContinuousAccess(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64

@@ -12,13 +12,13 @@ import (
 	"licensegraph/internal/emulator/fault"
 )
 
-// steer asks the control endpoint, without a token.
+// steer calls a control endpoint, without a token.
 func (c *client) steer(method, path, body string, headers ...string) reply {
 	c.t.Helper()
 	return c.do(method, control.Path+path, body, append([]string{"Authorization", ""}, headers...)...)
 }
 
-// TestControl goes through all that can be steered.
+// TestControl calls all control endpoints.
 func TestControl(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }})
@@ -94,7 +94,8 @@ func TestControl(t *testing.T) {
 	must(200, "POST", "reset", "")
 }
 
-// TestControlRefuses holds what is wrong, and that the answer says what to do.
+// TestControlRefuses tests that invalid requests are rejected with a helpful
+// message.
 func TestControlRefuses(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -148,7 +149,8 @@ func TestControlRefuses(t *testing.T) {
 	}
 }
 
-// TestControlGuard lets in programs on this machine, and no web page.
+// TestControlGuard tests that programs on this machine have access, but web
+// pages do not.
 func TestControlGuard(t *testing.T) {
 	t.Parallel()
 	here, open, off := New(Options{Users: 1}), New(Options{Users: 1, Control: "open"}), New(Options{Users: 1, Control: "off"})
@@ -191,8 +193,8 @@ func TestControlGuard(t *testing.T) {
 	}
 }
 
-// FuzzControl: whatever is sent, the answer is JSON and no mistake of the
-// emulator's own.
+// FuzzControl tests that the answer to any request is JSON and not an internal
+// error.
 func FuzzControl(f *testing.F) {
 	for _, c := range control.Endpoints() {
 		f.Add(c.Method, c.Path, `{"status":500,"advance":"1s","record":true,"user":"x","roles":["a"]}`)
@@ -211,7 +213,7 @@ func FuzzControl(f *testing.F) {
 		}
 		for _, f := range e.faults.List() {
 			if f.Delay > 0 || f.Cut || f.Damage == "cut" || f.Damage == "stalled" {
-				e.ClearFaults() // They would end the fuzzing, or take its time.
+				e.ClearFaults() // They would stop or slow down the fuzzing.
 			}
 		}
 		ask("GET", "/beta/groups?$top=1", "")

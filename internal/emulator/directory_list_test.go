@@ -13,10 +13,12 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// TestFilterOperators asks for each property with each operator, first as it is and
-// then with half and all of what makes an advanced query. In the table D stands for
-// by default, A for advanced, O for only without, - for never, as in the tables of Microsoft Learn, "Advanced query capabilities on
-// Microsoft Entra ID objects", and on the page of the resource.
+// TestFilterOperators tests each property with each operator: in a standard
+// query, and with half and all of the requirements of an advanced query. In
+// the table, D means supported by default, A only in advanced queries, O only
+// in standard queries, and - never, as in the tables of Microsoft Learn,
+// "Advanced query capabilities on Microsoft Entra ID objects", and on the page
+// of the resource.
 func TestFilterOperators(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 30})
@@ -105,7 +107,7 @@ func TestFilterOperators(t *testing.T) {
 	}
 }
 
-// everybody is all people with what filters are about.
+// everybody returns all users with the filterable properties.
 func (c *client) everybody() []row {
 	c.t.Helper()
 	return c.all("/v1.0/users?$top=999&$select=id,displayName,accountEnabled,city,country,department,companyName,mail,createdDateTime,proxyAddresses,assignedPlans,assignedLicenses,userPrincipalName")
@@ -295,8 +297,8 @@ func TestSearchClauses(t *testing.T) {
 	}
 }
 
-// TestOptionNames: the dollar can be missing under beta alone; case counts. In a
-// batch blanks can be raw.
+// TestOptionNames tests that the $ is optional only under beta, and that names
+// are case-sensitive. In a batch, spaces can be unescaped.
 func TestOptionNames(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -348,7 +350,7 @@ func TestOptionNames(t *testing.T) {
 			t.Errorf("part %v: %v", part["id"], part)
 		}
 	}
-	// A filter says where it is wrong.
+	// A filter error contains the position.
 	message := str(c.get("/v1.0/users?$filter=displayName eq x").body["error"].(row), "message")
 	if message != "Invalid filter clause: expected a literal at position 15, found 'x'." {
 		t.Error(message)

@@ -31,8 +31,8 @@ func memberRef(c *client, id string) []any {
 	return []any{"@odata.id", c.URL + "/v1.0/directoryObjects/" + id}
 }
 
-// TestLocation: a new usage location clears an error when the person is
-// processed again, and not before.
+// TestLocation tests that a new usage location resolves an error only when the
+// user is reprocessed.
 func TestLocation(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -52,8 +52,8 @@ func TestLocation(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestAddressConflict has somebody take the address that another one's mailbox
-// would have, and give it back.
+// TestAddressConflict gives a user the address of another user's future
+// mailbox, and removes it.
 func TestAddressConflict(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -75,7 +75,7 @@ func TestAddressConflict(t *testing.T) {
 	if got := c.states(user); len(got) != 2 || str(got[0], "state") != "Active" || str(got[1], "state") != "Active" {
 		t.Errorf("afterwards: %v", got)
 	}
-	// Now the mailbox has the address.
+	// The mailbox has the address now.
 	if r := c.directory("PATCH", "users/"+taker, 400, "mail", "wanted@"+tenant.MainDomain); rows(r.body["error"].(row), "details")[0]["target"] != "proxyAddresses" {
 		t.Errorf("%s", r.raw)
 	}
@@ -83,8 +83,8 @@ func TestAddressConflict(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestMembership follows the licenses of somebody who joins a group and leaves
-// it again, which takes its time.
+// TestMembership tests the licenses of a user that joins and leaves a group,
+// with the delay.
 func TestMembership(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{GroupEffects: time.Minute}})
@@ -121,7 +121,8 @@ func (c *client) texts(uri, name string, headers ...string) []string {
 	return list
 }
 
-// TestDeletedPerson: units of somebody who is deleted go to who waits longest.
+// TestDeletedPerson tests that units of a deleted user go to the first users
+// in the queue.
 func TestDeletedPerson(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -207,7 +208,7 @@ func TestRefusedDirectoryWrites(t *testing.T) {
 			}
 		})
 	}
-	// What a role of the directory allows.
+	// Permissions of each directory role.
 	for role, want := range map[string][2]int{"License Administrator": {204, 403}, "User Administrator": {204, 204}, "Directory Readers": {403, 403}, "": {403, 403}} {
 		c.token = c.DelegatedToken(c.PersonInRole(role), "User.ReadWrite.All")
 		c.directory("PATCH", "users/"+user, want[0], "usageLocation", "FR")
@@ -215,8 +216,8 @@ func TestRefusedDirectoryWrites(t *testing.T) {
 	}
 }
 
-// follow walks a delta query to its end and returns the objects and the link
-// for the next time.
+// follow reads all pages of a delta query and returns the objects and the
+// delta link.
 func (c *client) follow(uri string) (list []row, next string) {
 	c.t.Helper()
 	for range 1000 {
@@ -270,7 +271,7 @@ func TestDeltaOfUsers(t *testing.T) {
 		t.Errorf("the same link tells %d, first %d", len(list), len(got))
 	}
 
-	// What is not tracked: licenseAssignmentStates.
+	// licenseAssignmentStates is not tracked.
 	_, states := c.follow("/v1.0/users/delta?$select=licenseAssignmentStates&$deltatoken=latest")
 	_, only := c.follow("/v1.0/users/delta?$filter=id eq '" + c.userID(7) + "' or id eq '" + c.userID(8) + "'")
 	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", []row{}, "removeLicenses", off(skuID(skuE3))), 200)
@@ -352,8 +353,8 @@ func TestDeltaOfGroups(t *testing.T) {
 	}
 }
 
-// TestGroupOnItsWayOut: a group cannot be deleted while its licenses are being
-// removed, and nobody keeps a unit.
+// TestGroupOnItsWayOut tests that a group cannot be deleted while its licenses
+// are being removed, and that no member keeps a unit.
 func TestGroupOnItsWayOut(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{GroupEffects: 10 * time.Second}})
@@ -369,7 +370,8 @@ func TestGroupOnItsWayOut(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestJoinAgain: who leaves and joins again waits from the last time on.
+// TestJoinAgain tests that a user that leaves and joins again goes to the end
+// of the queue.
 func TestJoinAgain(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{GroupEffects: time.Minute}})
@@ -390,7 +392,8 @@ func TestJoinAgain(t *testing.T) {
 	}
 }
 
-// TestDeltaUnderChange changes what a first round is about while it goes on.
+// TestDeltaUnderChange changes the objects of a first round while it is in
+// progress.
 func TestDeltaUnderChange(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -402,7 +405,8 @@ func TestDeltaUnderChange(t *testing.T) {
 		t.Errorf("%d and %d people, then %v", len(items(page)), len(rest), told)
 	}
 
-	// A group that goes between two of its pages takes no members of the next with it.
+	// Deleting a group between two of its pages does not omit members of the
+	// next group.
 	var groups []string
 	for n := range 2 {
 		r := c.directory("POST", "groups", 201, "displayName", "Large", "mailNickname", "large", "mailEnabled", false, "securityEnabled", true)
@@ -439,7 +443,8 @@ func TestDeltaUnderChange(t *testing.T) {
 	}
 }
 
-// TestOldLinks: links of before a reset, or of another process, lead nowhere.
+// TestOldLinks tests that links from before a reset or of another process are
+// invalid.
 func TestOldLinks(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -459,7 +464,7 @@ func TestOldLinks(t *testing.T) {
 	}
 }
 
-// TestLapsedPlans: what was taken away stays in assignedPlans, as Deleted.
+// TestLapsedPlans tests that removed plans stay in assignedPlans as Deleted.
 func TestLapsedPlans(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -487,7 +492,8 @@ func TestLapsedPlans(t *testing.T) {
 	}
 }
 
-// TestBusyKeepsPlace: who cannot take a unit now keeps the place in the queue.
+// TestBusyKeepsPlace tests that a user that cannot take a unit keeps the place
+// in the queue.
 func TestBusyKeepsPlace(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -501,7 +507,7 @@ func TestBusyKeepsPlace(t *testing.T) {
 	}
 	before := waiting()
 	c.steer("PATCH", "users/"+before[0], `{"busy":"true"}`)
-	c.assign("users/"+before[0], c.pool(skuVisio, 0)) // It is looked at again.
+	c.assign("users/"+before[0], c.pool(skuVisio, 0)) // Reprocess the user.
 	if after := waiting(); !slices.Equal(before, after) {
 		t.Errorf("busy: %d in the queue, the first is another: %t", len(after), after[0] != before[0])
 	}
@@ -518,7 +524,8 @@ func TestBusyKeepsPlace(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestLaggingDelta: what is written while readers lag is told afterwards.
+// TestLaggingDelta tests that delta queries return changes after the
+// replication lag.
 func TestLaggingDelta(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Variants: Variants{ReplicationLag: 30 * time.Second, GroupEffects: 50 * time.Second}})
@@ -536,8 +543,8 @@ func TestLaggingDelta(t *testing.T) {
 	}
 }
 
-// TestDirectoryRolesOfPages asks what the pages of assignLicense, of licenseDetails and of
-// members say of roles.
+// TestDirectoryRolesOfPages tests the directory roles on the pages of
+// assignLicense, of licenseDetails and of members.
 func TestDirectoryRolesOfPages(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -577,7 +584,7 @@ func TestDirectoryRolesOfPages(t *testing.T) {
 		}{
 			licenses: {"POST", "/v1.0/users/" + someone + "/assignLicense", 200, nothing},
 			license:  {"POST", "/v1.0/groups/" + group + "/assignLicense", 202, nothing},
-			share:    {"POST", "/beta/groups/" + group + "/cloudLicensing/assignments", 400, []any{allotmentBind, "x", disabledPlans, off()}}, // after the permission
+			share:    {"POST", "/beta/groups/" + group + "/cloudLicensing/assignments", 400, []any{allotmentBind, "x", disabledPlans, off()}}, // after the permission check
 			details:  {"GET", "/v1.0/users/" + someone + "/licenseDetails", 200, nil},
 			member:   {"POST", "/v1.0/groups/" + group + "/members/$ref", 204, memberRef(c, someone)},
 			bind:     {"PATCH", "/v1.0/groups/" + group, 204, []any{membersBind, off(c.URL + "/v1.0/directoryObjects/" + other)}},
@@ -598,8 +605,8 @@ func TestDirectoryRolesOfPages(t *testing.T) {
 	}
 }
 
-// TestMembersTakePermissions changes members with the permissions of that page, which
-// change nothing else of a group; devices take one more.
+// TestMembersTakePermissions changes members with the permissions of that
+// page, which allow no other change of a group. Devices require one more.
 func TestMembersTakePermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -646,7 +653,7 @@ func TestMembersTakePermissions(t *testing.T) {
 		c.token = c.DelegatedToken(c.PersonInRole("User Administrator"), strings.Fields(scopes)...)
 		check("a person with "+scopes, devices, 403)
 	}
-	// What cannot be a member.
+	// Invalid members.
 	c.SetVariants(Variants{Roles: []string{"Directory.ReadWrite.All"}})
 	c.token = c.newToken()
 	for _, tt := range [][2]string{{unified, device}, {unified, group}, {group, unified}} {

@@ -25,7 +25,7 @@ func manual(t *testing.T) string {
 	return string(text)
 }
 
-// block is the first block of code in a language.
+// block returns the first code block in a language.
 func block(t *testing.T, text, language string) string {
 	t.Helper()
 	_, code, ok := strings.Cut(text, "```"+language+"\n")
@@ -36,8 +36,8 @@ func block(t *testing.T, text, language string) string {
 	return code
 }
 
-// TestManual: the examples of the manual are understood, and the state in it is
-// what the text says.
+// TestManual tests that the examples of the manual are valid, and that its
+// state has the described content.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	text := manual(t)
@@ -72,7 +72,8 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// TestVariantsTable holds the table of variants to the comments of the fields.
+// TestVariantsTable tests that the table of variants is generated from the
+// comments of the fields.
 func TestVariantsTable(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "settings/variants.go", nil, parser.ParseComments)

@@ -20,11 +20,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // many tenants at the same time, each for a moment
+	debug.SetGCPercent(400) // many short-lived tenants at the same time
 	goleak.VerifyTestMain(m)
 }
 
-// client talks to a server as anybody would: over HTTP, with a token.
+// client calls a server over HTTP, with a token.
 type client struct {
 	*Server
 	t     *testing.T
@@ -32,7 +32,7 @@ type client struct {
 	token string
 }
 
-// reply is an answer with its JSON read.
+// reply is an answer with its parsed JSON.
 type reply struct {
 	status int
 	header http.Header
@@ -53,7 +53,7 @@ func start(t *testing.T, opts Options) *client {
 	return c
 }
 
-// newToken gets a token with the roles of the variants in force.
+// newToken gets a token with the roles of the current variants.
 func (c *client) newToken() string {
 	c.t.Helper()
 	r := c.postForm(url.Values{
@@ -72,7 +72,7 @@ func (c *client) postForm(form url.Values) reply {
 	return c.do("POST", "/"+c.TenantID()+"/oauth2/v2.0/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Authorization", "")
 }
 
-// do sends path and query, which may hold blanks, with headers in pairs.
+// do sends a path and query, which can contain spaces, with headers in pairs.
 func (c *client) do(method, uri, body string, headers ...string) reply {
 	c.t.Helper()
 	r, err := c.try(method, uri, body, headers...)
@@ -109,7 +109,7 @@ func (c *client) try(method, uri, body string, headers ...string) (reply, error)
 		return reply{}, err
 	}
 	r := reply{status: resp.StatusCode, header: resp.Header, raw: raw}
-	_ = json.Unmarshal(raw, &r.body) // Some answers are no JSON on purpose.
+	_ = json.Unmarshal(raw, &r.body) // Some answers are not JSON on purpose.
 	return r, nil
 }
 
@@ -118,7 +118,7 @@ func (c *client) get(uri string, headers ...string) reply {
 	return c.do("GET", uri, "", headers...)
 }
 
-// ok is get for what must succeed.
+// ok is get for a request that must succeed.
 func (c *client) ok(uri string, headers ...string) map[string]any {
 	c.t.Helper()
 	r := c.get(uri, headers...)
@@ -128,7 +128,7 @@ func (c *client) ok(uri string, headers ...string) map[string]any {
 	return r.body
 }
 
-// all follows next links to the end.
+// all follows all next links.
 func (c *client) all(uri string, headers ...string) []map[string]any {
 	c.t.Helper()
 	list := []map[string]any{}
@@ -149,7 +149,7 @@ func items(body map[string]any) []map[string]any {
 	return list
 }
 
-// code is the deepest code of an error.
+// code returns the innermost code of an error.
 func (r reply) code() string {
 	e, _ := r.body["error"].(map[string]any)
 	inner, _ := e["innerError"].(map[string]any)
@@ -160,12 +160,12 @@ func (r reply) code() string {
 	return code
 }
 
-// delegated is a token of a person.
+// delegated returns a token of a user.
 func (c *client) delegated(user, scopes string) string {
 	return c.DelegatedToken(user, strings.Fields(scopes)...)
 }
 
-// administering is a token of a person as if they were a License Administrator.
+// administering returns a token of a user with the role License Administrator.
 func (c *client) administering(user string, scopes ...string) string {
 	p := access.Person{Role: &access.Roles[1]}
 	return c.sign(jwt.MapClaims{"aud": access.Worldwide, "oid": user, "scp": strings.Join(scopes, " "), "wids": p.Wids()})
@@ -194,7 +194,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestHeadersOfEveryAnswer holds what comes with all statuses, of Graph and of
+// TestHeadersOfEveryAnswer tests the headers of all statuses, of Graph and of
 // the token endpoint.
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	t.Parallel()
@@ -252,9 +252,9 @@ func TestErrorEnvelope(t *testing.T) {
 
 func TestSameSeedSameBytes(t *testing.T) {
 	t.Parallel()
-	// The host is part of links and contexts, so both answer for one host.
+	// Links and contexts contain the host, so both answer for the same host.
 	get := func(seed uint64, uri string) []byte {
-		now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // Links carry the time.
+		now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) // Links contain the time.
 		e := New(Options{Users: 60, Seed: seed, Now: func() time.Time { return now }})
 		token, _ := e.entra.ApplicationToken(nil)
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://graph"+uri, nil)
@@ -342,7 +342,7 @@ func TestCountsAndLog(t *testing.T) {
 	}
 }
 
-// TestLogHasNoSecrets: what somebody signs in with is not kept.
+// TestLogHasNoSecrets tests that credentials are not logged.
 func TestLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Record: true})

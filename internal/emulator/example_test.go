@@ -10,8 +10,8 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// A tenant of a hundred people, asked for what failed. In a test of one's own,
-// package emulatortest has the shorter way.
+// Read the assignment errors of a tenant with a hundred users. In tests,
+// package emulatortest is shorter.
 func Example() {
 	tenant := emulator.New(emulator.Options{Users: 100})
 	srv := httptest.NewServer(tenant)

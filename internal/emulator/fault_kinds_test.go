@@ -14,7 +14,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// met says of n requests which ones answer 503.
+// met reports which of n requests answer 503.
 func (c *client) met(n int, uri string) string {
 	c.t.Helper()
 	var b strings.Builder
@@ -28,7 +28,7 @@ func (c *client) met(n int, uri string) string {
 	return b.String()
 }
 
-// TestFaultChoice holds which of many requests a fault meets.
+// TestFaultChoice tests which of many requests a fault applies to.
 func TestFaultChoice(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Now: func() time.Time { return noon }})
@@ -61,7 +61,7 @@ func TestFaultChoice(t *testing.T) {
 	}
 }
 
-// TestFaultSchedule moves the clock through a fault that has a beginning and an end.
+// TestFaultSchedule advances the clock past the start and the end of a fault.
 func TestFaultSchedule(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Now: func() time.Time { return noon }})
@@ -95,7 +95,7 @@ func TestFaultQueueIsBounded(t *testing.T) {
 	e.Inject(Fault{Status: 500})
 }
 
-// TestFaultEdits changes what the JSON of real answers says.
+// TestFaultEdits changes the JSON of real answers.
 func TestFaultEdits(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 30})
@@ -120,7 +120,7 @@ func TestFaultEdits(t *testing.T) {
 	}
 }
 
-// TestFaultPages puts pages twice and between, and refuses page tokens.
+// TestFaultPages repeats pages, inserts empty ones, and rejects page tokens.
 func TestFaultPages(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 30})
@@ -146,7 +146,7 @@ func TestFaultPages(t *testing.T) {
 	}
 }
 
-// TestFaultDamage breaks the bytes of answers.
+// TestFaultDamage damages the bytes of answers.
 func TestFaultDamage(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 30})
@@ -174,8 +174,8 @@ func TestFaultDamage(t *testing.T) {
 	}
 }
 
-// TestFaultStall sends headers and half of the body, and the rest never: until its
-// time is over, or the client leaves.
+// TestFaultStall sends headers and half of the body, until its time is over or
+// the client disconnects.
 func TestFaultStall(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 30})
@@ -200,16 +200,16 @@ func TestFaultStall(t *testing.T) {
 				t.Error("the second half came")
 			}
 		}
-		_ = resp.Body.Close() // The handler's end is seen by the server's.
+		_ = resp.Body.Close() // wait for the end of the handler
 	}
 }
 
-// TestFaultsOfSigningIn has what clients sign in with fail, alone.
+// TestFaultsOfSigningIn injects faults into the token endpoint only.
 func TestFaultsOfSigningIn(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
 	paths := map[string]string{wire.KeysLabel: "/common/discovery/v2.0/keys", wire.DiscoveryLabel: "/common/v2.0/.well-known/openid-configuration"}
-	c.Inject(Fault{Status: 500}) // of Graph
+	c.Inject(Fault{Status: 500}) // only for Graph
 	for label, path := range paths {
 		if r := c.get(path); r.status != 200 {
 			t.Errorf("%s met a fault of Graph: %d", path, r.status)
@@ -224,7 +224,7 @@ func TestFaultsOfSigningIn(t *testing.T) {
 	}
 }
 
-// TestFaultSkew shifts the clock that answers and tokens show, and no other.
+// TestFaultSkew shifts the clock of answers and tokens only.
 func TestFaultSkew(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Now: func() time.Time { return noon }})

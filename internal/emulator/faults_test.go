@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 		t.Errorf("rewritten: %d %.80s", r.status, r.raw)
 	}
 	c.Inject(Fault{Status: 500, Times: -1})
-	c.newToken() // The token endpoint is not Graph's.
+	c.newToken() // The token endpoint does not belong to Graph.
 	if a, b := c.get("/v1.0/groups"), c.get("/beta/nothing"); a.status != 500 || b.status != 500 {
 		t.Errorf("always 500: %d %d", a.status, b.status)
 	}
@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestThrottled names the limit that was met, alone and in a part.
+// TestThrottled tests that a 429 identifies the limit, alone and in a part.
 func TestThrottled(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -100,7 +100,7 @@ func TestThrottled(t *testing.T) {
 	}
 }
 
-// TestFaultHeaders sends what some statuses come with.
+// TestFaultHeaders tests the headers that some statuses have.
 func TestFaultHeaders(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -168,7 +168,7 @@ func TestFaultInBatch(t *testing.T) {
 	}
 }
 
-// TestFaultAfterTheEffect: what was asked for is done, and nobody says so.
+// TestFaultAfterTheEffect tests a fault after the request was executed.
 func TestFaultAfterTheEffect(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Record: true})

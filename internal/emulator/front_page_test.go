@@ -8,7 +8,8 @@ import (
 	"licensegraph/internal/emulator/api"
 )
 
-// TestFrontPage: it names every endpoint, and its first request works.
+// TestFrontPage tests that the page lists every endpoint, and that its first
+// example works.
 func TestFrontPage(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})

@@ -13,15 +13,15 @@ import (
 
 func base64url(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }
 
-// inProcess asks a small emulator without a network in between. It panics at an
-// answer that Graph would not give.
+// inProcess calls a small emulator without a network. It panics on an invalid
+// answer.
 func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 	e, wrong := checked(Options{Users: 20})
 	token, _ := e.entra.ApplicationToken(nil)
 	return e, func(method, uri, body string) (int, []byte) {
 		u, err := url.ParseRequestURI(uri)
 		if err != nil {
-			return http.StatusBadRequest, []byte("{}") // net/http would not let it through.
+			return http.StatusBadRequest, []byte("{}") // net/http would reject it.
 		}
 		w := &recorder{header: http.Header{}}
 		e.ServeHTTP(w, &http.Request{
@@ -41,9 +41,9 @@ func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 	}
 }
 
-// FuzzURL: whatever the URL, the answer is JSON or a page, and no URL is the
-// emulator's own mistake; neither is what follows the version as an advanced query
-// in a batch, where nothing is encoded.
+// FuzzURL tests that the answer to any URL is JSON or a page and not an
+// internal error; also for its part after the version as an advanced query in
+// a batch, where nothing is encoded.
 func FuzzURL(f *testing.F) {
 	for _, s := range []string{
 		"beta/users?$top=5&$select=id", "v1.0/users/x%40y?$expand=manager", "beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo($select=id)",

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// TestGzip compresses what is long, where it is accepted, and nothing else.
+// TestGzip tests that only long bodies are compressed, if the client accepts
+// it.
 func TestGzip(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 30})
@@ -38,7 +39,7 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// TestGzipBomb bounds what a compressed body can become.
+// TestGzipBomb tests the limit of a decompressed body.
 func TestGzipBomb(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -60,7 +61,8 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
-// TestMethods: HEAD is no method of Graph, and its answer has no body.
+// TestMethods tests that HEAD is not supported, and that its answer has no
+// body.
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -71,7 +73,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestWebPages lets pages of all origins in, as Graph does.
+// TestWebPages tests that pages of all origins have access, as in Graph.
 func TestWebPages(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -91,7 +93,8 @@ func TestWebPages(t *testing.T) {
 	}
 }
 
-// TestStrictTransport is said over HTTPS, but not of localhost.
+// TestStrictTransport tests that the header is sent over HTTPS, but not for
+// localhost.
 func TestStrictTransport(t *testing.T) {
 	t.Parallel()
 	e := New(Options{Users: 1})
@@ -111,8 +114,8 @@ func TestStrictTransport(t *testing.T) {
 	}
 }
 
-// TestBatchOrder: the responses come in an order that differs, never in that of
-// the requests, and the same seed has the same.
+// TestBatchOrder tests that the order of the responses differs from that of
+// the requests, and depends on the seed.
 func TestBatchOrder(t *testing.T) {
 	t.Parallel()
 	orders := func(seed uint64) (seen []string) {

@@ -17,7 +17,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// The products of a tenant made from a seed, in their order.
+// The products of a generated tenant, in order.
 const (
 	skuE3 tenant.Sku = iota
 	skuE5
@@ -41,13 +41,13 @@ func (e *Emulator) userName(i int32) string { return e.current().User(i).UserPri
 func (e *Emulator) groupID(i int32) string  { return e.current().Group(i).ID().String() }
 func (e *Emulator) deviceID(i int) string   { return e.current().Devices()[i].ID.String() }
 
-// current is the tenant after the last change, without its lock.
+// current returns the tenant after the last change, without its lock.
 func (e *Emulator) current() (current *tenant.Tenant) {
 	e.store.Read(func(t *tenant.Tenant) { current = t })
 	return current
 }
 
-// userWhere is the first person who fits.
+// userWhere returns the first user that fits.
 func (e *Emulator) userWhere(fits func(i int32) bool) int32 {
 	for i := range e.current().Users(-1) {
 		if fits(i) {
@@ -57,7 +57,7 @@ func (e *Emulator) userWhere(fits func(i int32) bool) int32 {
 	panic("nobody fits")
 }
 
-// guest is the first one.
+// guest returns the first guest.
 func (e *Emulator) guest() access.Person {
 	for p := range access.People(e.current()) {
 		if p.Guest {
@@ -67,7 +67,7 @@ func (e *Emulator) guest() access.Person {
 	panic("there is no guest")
 }
 
-// firstAssignment is the id of the oldest assignment.
+// firstAssignment returns the ID of the oldest assignment.
 func (e *Emulator) firstAssignment() string {
 	for _, a := range e.current().Assignments(-1) {
 		return e.current().AssignmentID(a)
@@ -75,7 +75,7 @@ func (e *Emulator) firstAssignment() string {
 	panic("there is no assignment")
 }
 
-// errors lists all assignment errors.
+// errors returns all assignment errors.
 func (e *Emulator) errors() []tenant.AssignmentError {
 	var list []tenant.AssignmentError
 	for _, x := range e.current().Errors(-1, e.current().Skus()) {
@@ -84,13 +84,13 @@ func (e *Emulator) errors() []tenant.AssignmentError {
 	return list
 }
 
-// errorWhere is the first error that fits.
+// errorWhere returns the first error that fits.
 func (e *Emulator) errorWhere(fits func(tenant.AssignmentError) bool) tenant.AssignmentError {
 	list := e.errors()
 	return list[slices.IndexFunc(list, fits)]
 }
 
-// groupNamed is the group with a mailNickname.
+// groupNamed returns the group with a mailNickname.
 func (e *Emulator) groupNamed(nickname string) int32 {
 	for i := range e.current().Groups(-1) {
 		if e.current().Group(i).Nickname == nickname {
@@ -100,13 +100,13 @@ func (e *Emulator) groupNamed(nickname string) int32 {
 	panic("there is no group " + nickname)
 }
 
-// planID is the id of a plan of a product.
+// planID returns the ID of a plan of a product.
 func planID(s tenant.Sku, name string) string {
 	p := small.Product(s)
 	return p.Plans[p.PlanNamed(name)].ID
 }
 
-// later moves the clock on.
+// later advances the clock.
 func (c *client) later(d time.Duration) {
 	c.t.Helper()
 	if err := c.Advance(d); err != nil {
@@ -114,16 +114,16 @@ func (c *client) later(d time.Duration) {
 	}
 }
 
-// jsonType is the Content-Type of a good answer.
+// jsonType is the Content-Type of a successful answer.
 const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
-// maxBody is the longest body of a request.
+// maxBody is the maximum length of the body of a request.
 const maxBody = 4 << 20
 
-// maxWait is the longest Retry-After of a caller that comes back early.
+// maxWait is the maximum Retry-After of a caller that retries early.
 const maxWait = 10 * time.Minute
 
-// parseJSON reads one value, with its numbers as they are written.
+// parseJSON parses one value. It keeps the format of numbers.
 func parseJSON(raw []byte) (v any, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -131,13 +131,13 @@ func parseJSON(raw []byte) (v any, ok bool) {
 	return v, ok
 }
 
-// Everybody has one of these in wids.
+// wids contains one of these for each user.
 const (
 	memberRole = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 	guestRole  = "10dae51f-b6af-4016-8d66-8c2a99b929b3"
 )
 
-// What Entra documents of its endpoints.
+// Values documented by Entra.
 const (
 	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	deviceGrant     = "urn:ietf:params:oauth:grant-type:device_code"
@@ -151,18 +151,18 @@ const (
 	deviceInterval  = 5 * time.Second
 )
 
-// What the emulator decides for itself about sign-in.
+// Values chosen by the emulator for sign-in.
 const (
 	maxAssertion = 16 << 10
 	shownPeople  = 15
 )
 
-// sign makes an access token with claims beside those that all have; nil removes one.
+// sign signs an access token with additional claims; nil removes one.
 func (e *Emulator) sign(claims jwt.MapClaims) string {
 	return e.entra.Sign(&wire.Call{Base: "http://graph", Date: e.clock.Now(), RequestID: "test"}, claims)
 }
 
-// certificates are those of the published signing keys.
+// certificates returns the certificates of the published signing keys.
 func (c *client) certificates() (list []*x509.Certificate) {
 	c.t.Helper()
 	for _, k := range rows(c.ok("/"+c.TenantID()+"/discovery/v2.0/keys"), "keys") {
@@ -179,7 +179,7 @@ func (c *client) certificates() (list []*x509.Certificate) {
 	return list
 }
 
-// pair is the certificate of the application with its key.
+// pair returns the certificate of the application with its key.
 func (c *client) pair() (*x509.Certificate, any) {
 	c.t.Helper()
 	certificate, key := c.Certificate()
@@ -196,13 +196,13 @@ func (c *client) pair() (*x509.Certificate, any) {
 	return cert, private
 }
 
-// thumbprint is the x5t of a certificate, RFC 7517 section 4.8.
+// thumbprint returns the x5t of a certificate, RFC 7517 section 4.8.
 func thumbprint(der []byte) string {
 	sum := sha1.Sum(der)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// What Graph documents of its endpoints.
+// Values documented by Graph.
 const (
 	allotmentSet  = "admin/cloudLicensing/allotments"
 	allotmentBind = "allotment@odata.bind"
@@ -215,7 +215,7 @@ const (
 	maxBound      = 20
 )
 
-// What the emulator decides for itself about its endpoints.
+// Values chosen by the emulator for Graph.
 const (
 	maxLicenses     = 100
 	maxPlans        = 1000
@@ -224,10 +224,10 @@ const (
 	maxRaw          = wire.MaxURL - 1<<10
 )
 
-// agentPermissions are good for the users that are agents, and for no others.
+// agentPermissions apply only to users that are agents.
 var agentPermissions = []string{"AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy"}
 
-// otherCalls are calls of Graph that the emulator does not have.
+// otherCalls are calls of Graph that are not implemented.
 var otherCalls = []string{
 	"POST users/getByIds", "POST users/validatePassword", "POST users/validateProperties", "POST groups/getByIds", "POST groups/validateProperties",
 	"GET groups/{id}/members/$ref", "GET groups/{id}/membersWithLicenseErrors/$count",
@@ -239,7 +239,7 @@ const (
 	poolOwner    = "allotments/{id}/owner"
 )
 
-// What the control endpoint promises.
+// Values of the control endpoints.
 const (
 	controlNotice  = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
 	maxControlBody = 256 << 10

@@ -72,7 +72,8 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// TestExpandedMembers: twenty of them, and nothing tells of the rest.
+// TestExpandedMembers tests that $expand returns twenty members without a link
+// to the rest.
 func TestExpandedMembers(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestNotImplemented tells what Microsoft Graph has and the tenant has not from what
-// neither has.
+// TestNotImplemented distinguishes features of Microsoft Graph that are not
+// implemented from unknown ones.
 func TestNotImplemented(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -69,7 +69,7 @@ func TestNotImplemented(t *testing.T) {
 			t.Errorf("%s: %d %s", call, r.status, r.raw)
 		}
 	}
-	// What only Microsoft's list of permissions has of cloudLicensing.
+	// cloudLicensing paths that are only in Microsoft's list of permissions.
 	devices := Variants{Devices: true}
 	for _, root := range []string{"/beta/admin/cloudLicensing/", "/beta/admin/cloudLicensing/allotments/x/", "/beta/users/" + c.userID(0) + "/cloudLicensing/", "/beta/me/cloudLicensing/",
 		"/beta/groups/" + c.groupID(0) + "/cloudLicensing/", "/beta/devices/" + c.deviceID(0) + "/cloudLicensing/"} {

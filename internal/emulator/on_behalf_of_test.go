@@ -17,8 +17,7 @@ import (
 	"licensegraph/internal/emulator/access"
 )
 
-// onBehalf is the form of the grant, with fields in pairs put in place of the
-// usual ones.
+// onBehalf returns the form of the grant. Pairs replace the default fields.
 func (c *client) onBehalf(assertion string, pairs ...string) url.Values {
 	form := url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()},
@@ -83,13 +82,13 @@ func TestOnBehalfOf(t *testing.T) {
 			t.Errorf("%s: users %d, want %d", tt.scope, r.status, want)
 		}
 	}
-	// The token of the person is not Graph's.
+	// The user's token is not for Graph.
 	if r := c.get("/v1.0/me", "Authorization", "Bearer "+mine); r.status != 401 {
 		t.Errorf("me with the token of the application: %d", r.status)
 	}
 }
 
-// TestUserToken reads the token as the application does that it is for.
+// TestUserToken validates the token like the application that it is for.
 func TestUserToken(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -201,7 +200,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 		if r := c.postForm(c.onBehalf("abc")); str(r.body, "error") != "invalid_grant" {
 			t.Errorf("%s, with nonsense: %d %s", variant, r.status, r.raw)
 		}
-		c.newToken() // The application itself is not concerned.
+		c.newToken() // does not affect app-only tokens
 	}
 
 	c.SetVariants(Variants{})
@@ -211,7 +210,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 	}
 }
 
-// TestAppRoles has the application as an API with scopes of its own, and roles for some.
+// TestAppRoles tests scopes of the application as an API, and app roles.
 func TestAppRoles(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 20, SignIn: SignIn{Scopes: []string{"Things.Read", "Things.Write"}}})

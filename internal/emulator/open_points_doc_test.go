@@ -16,9 +16,9 @@ import (
 
 var inTicks = regexp.MustCompile("`([^`]+)`")
 
-// TestOpenPointsAreTold has docs/emulator.md name all points, with switches
-// that there are and tests that set them, and every variant but those that belong
-// to no point.
+// TestOpenPointsAreTold tests that docs/emulator.md lists all points with
+// existing variants and tests that set them, and every variant except those
+// without a point.
 func TestOpenPointsAreTold(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/emulator.md")
@@ -92,7 +92,8 @@ func TestOpenPointsAreTold(t *testing.T) {
 	}
 }
 
-// valuesOf lists the values of a variant that is a text, as the error about a wrong value does.
+// valuesOf returns the values of a string variant, from the error about an
+// invalid one.
 func valuesOf(name string) string {
 	var v Variants
 	err := v.Set(name + "=?")
@@ -103,7 +104,7 @@ func valuesOf(name string) string {
 	return strings.ReplaceAll(list, ",", "")
 }
 
-// fieldsOf are the names of the switches in a cell.
+// fieldsOf yields the names of the variants in a cell.
 func fieldsOf(cell string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		seen := map[string]bool{}
@@ -117,8 +118,8 @@ func fieldsOf(cell string) func(yield func(string) bool) {
 	}
 }
 
-// testSources is the text of each test of this package and of those below by name, and of the parts of
-// TestOpenPoints by name and number.
+// testSources returns the source of each test of this package and those below
+// by name, and of the parts of TestOpenPoints by name and number.
 func testSources(t *testing.T) map[string]string {
 	t.Helper()
 	var files []string

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestOpenPoints goes through the points that the documentation leaves open, by
-// their numbers in the wire contract: first the strictest reading, then each
+// TestOpenPoints tests the points that the documentation leaves open, by their
+// numbers in the wire contract: first the strictest reading, then each
 // variant.
 func TestOpenPoints(t *testing.T) {
 	t.Parallel()
@@ -21,7 +21,7 @@ func TestOpenPoints(t *testing.T) {
 		expanding, filtering, querying = "invalidExpansion", "invalidFilter", "invalidQuery"
 		missing                        = "resourceNotFound"
 	)
-	// is asks, and wants a status and, of a refusal, a code.
+	// is sends a request and expects a status and, for an error, a code.
 	is := func(c *client, uri string, status int, code string) reply {
 		c.t.Helper()
 		r := c.get(uri)
@@ -50,7 +50,7 @@ func TestOpenPoints(t *testing.T) {
 
 	for number, check := range []func(c *client){
 		nil,
-		func(c *client) { // 1: what can be expanded of errors
+		func(c *client) { // 1: expandable relations of errors
 			is(c, errs+"?$expand=assignedTo", 200, "")
 			is(c, errs+"?$expand=usageRight", 400, expanding)
 			is(c, errs+"?$expand=assignedTo,usageRight", 400, expanding)
@@ -102,7 +102,7 @@ func TestOpenPoints(t *testing.T) {
 			is(c, one+"?$expand=assignments($expand=allotment)", 400, expanding)
 			is(c, granted+"?$expand=allotment($expand=assignments)", 400, expanding)
 		},
-		func(c *client) { // 6: cloudLicensing of people and groups
+		func(c *client) { // 6: cloudLicensing of users and groups
 			for list, id := range map[string]string{"/beta/users": c.userID(0), "/beta/groups": c.groupID(0)} {
 				for _, uri := range []string{list, list + "/" + id} {
 					if r := c.get(uri + "?$expand=cloudLicensing/usageRights"); r.status != 400 {
@@ -111,7 +111,7 @@ func TestOpenPoints(t *testing.T) {
 				}
 			}
 		},
-		func(c *client) { // 7: the envelope of one entity
+		func(c *client) { // 7: the envelope of a single entity
 			x, _ := c.upset()
 			_, right := rightsOf(c)
 			one := granted + "/" + c.ofPerson()
@@ -126,7 +126,7 @@ func TestOpenPoints(t *testing.T) {
 				}
 			}
 		},
-		func(c *client) { // 8: sizes of pages
+		func(c *client) { // 8: page sizes
 			for _, uri := range []string{errs, errs + "?$top=1000"} {
 				if page := count(c, uri, 100); page["@odata.nextLink"] == nil {
 					c.t.Errorf("%s: no link", uri)
@@ -150,7 +150,7 @@ func TestOpenPoints(t *testing.T) {
 			count(c, errs+"?$top=100", 100)
 			is(c, errs+"?$top=101", 400, querying)
 		},
-		func(c *client) { // 9: options that no page has
+		func(c *client) { // 9: undocumented options
 			rights, _ := rightsOf(c)
 			for _, list := range []string{errs, granted, pools, rights, pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers"} {
 				for _, option := range []string{"$count=true", "$orderby=id", "$skip=1", "$search=x"} {
@@ -202,7 +202,7 @@ func TestOpenPoints(t *testing.T) {
 			c.SetVariants(Variants{ReprocessOK: true})
 			c.write("POST", action, "", 200)
 		},
-		func(c *client) { // 15: the id of what was made
+		func(c *client) { // 15: the ID of a created object
 			user := "/beta/users/" + c.bare(0) + "/cloudLicensing/assignments"
 			other := "/beta/users/" + c.bare(1) + "/cloudLicensing/assignments"
 			group := "/beta/groups/" + c.of("guests") + "/cloudLicensing/assignments"
@@ -216,7 +216,7 @@ func TestOpenPoints(t *testing.T) {
 				}
 			}
 		},
-		func(c *client) { // 16: reprocessing of groups and of oneself
+		func(c *client) { // 16: reprocessing of groups and of me
 			const action = "/cloudLicensing/assignments/reprocessAssignments"
 			c.write("POST", "/beta/groups/"+c.of("e5")+action, "", 405)
 			reader := c.bare(0)
@@ -226,7 +226,7 @@ func TestOpenPoints(t *testing.T) {
 			c.write("POST", device+action, "", 404)
 			c.SetVariants(Variants{ReprocessListed: true})
 			c.write("POST", device+action, "", 404)
-			c.write("POST", "/beta/me"+action, "", 403) // by the list alone
+			c.write("POST", "/beta/me"+action, "", 403) // only in the list
 			c.token = c.DelegatedToken(c.PersonInRole("License Administrator"), "User.ReadWrite")
 			c.write("POST", "/beta/me"+action, "", 204)
 			for role, want := range map[string][2]int{"Group.ReadWrite.All": {204, 403}, "Directory.ReadWrite.All": {204, 204}, "Device.ReadWrite.All": {403, 204}, "User.ReadWrite.All": {403, 403}, "CloudLicensing.AssignLicenses.Organization": {403, 403}} {
@@ -246,13 +246,13 @@ func TestOpenPoints(t *testing.T) {
 			c.SetVariants(Variants{RightAllotments: true})
 			is(c, right+"/allotments", 200, "")
 		},
-		func(c *client) { // 18: the list of one's own assignments
+		func(c *client) { // 18: the list of the caller's assignments
 			reader := c.bare(0)
 			c.token = c.DelegatedToken(reader, "User.Read")
 			is(c, "/beta/me/cloudLicensing/assignments", 404, missing)
 			c.SetVariants(Variants{MyAssignments: true})
 			is(c, "/beta/me/cloudLicensing/assignments", 200, "")
-			c.token = c.DelegatedToken(reader, "CloudLicensing.Read") // by the list alone
+			c.token = c.DelegatedToken(reader, "CloudLicensing.Read") // only in the list
 			is(c, "/beta/me/cloudLicensing/assignments", 403, "missingRequiredPermission")
 		},
 		func(c *client) { // 19: devices
@@ -261,7 +261,7 @@ func TestOpenPoints(t *testing.T) {
 			right := items(is(c, device+"usageRights", 200, "").body)
 			is(c, device+"waitingMembers", 200, "")
 			c.write("POST", device+"assignments", body(), 400)
-			// What the list of permissions alone has.
+			// Endpoints that are only in the list of permissions.
 			is(c, device+"assignments", 404, missing)
 			is(c, device+"usageRights/"+str(right[0], "id"), 404, missing)
 			c.write("PATCH", device+"assignments/x", body(disabledPlans, off()), 404)
@@ -311,7 +311,7 @@ func TestOpenPoints(t *testing.T) {
 				}
 			}
 		},
-		func(c *client) { // 22: the error of a good state
+		func(c *client) { // 22: the error of a state without an error
 			user := c.bare(0)
 			grant(c, "/beta/users/"+user+"/cloudLicensing/assignments")
 			if s := c.states(user)[0]; s["error"] != "None" {
@@ -322,7 +322,7 @@ func TestOpenPoints(t *testing.T) {
 				c.t.Errorf("%v", s)
 			}
 		},
-		func(c *client) { // 23: ids that getByIds cannot find, and too many
+		func(c *client) { // 23: unknown IDs in getByIds, and too many
 			const path = "/v1.0/directoryObjects/getByIds"
 			user := c.userID(0)
 			if r := c.write("POST", path, body("ids", ids(user, c.TenantID())), 200); len(items(r.body)) != 1 {
@@ -363,7 +363,7 @@ func TestOpenPoints(t *testing.T) {
 					}
 				}
 			}
-			throttled(Throttling{ResourceUnits: 3}, 200, 200, 200, 429) // One bucket for all.
+			throttled(Throttling{ResourceUnits: 3}, 200, 200, 200, 429) // One limit for all.
 			throttled(Throttling{CloudLicensing: 2}, 200, 200, 429, 200)
 			throttled(Throttling{ResourceUnits: 1, CloudLicensing: 1, Off: true}, 200, 200, 200)
 		},
@@ -381,7 +381,7 @@ func TestOpenPoints(t *testing.T) {
 				is(c, "/v1.0/subscribedSkus", 200, "")
 			}
 		},
-		func(c *client) { // 27: how long effects take
+		func(c *client) { // 27: delay of effects
 			group := c.of("guests")
 			member := str(items(c.ok("/v1.0/groups/" + group + "/members"))[0], "id")
 			reached := func() bool {
@@ -425,7 +425,7 @@ func TestOpenPoints(t *testing.T) {
 				c.t.Error("a change is not seen")
 			}
 		},
-		func(c *client) { // 28: rights that fail now and then
+		func(c *client) { // 28: rights that sometimes fail
 			rights, _ := rightsOf(c)
 			for share, want := range map[float64]int{0: 0, 0.5: 5, 1: 10} {
 				c.SetVariants(Variants{UsageRightFailures: share})
@@ -521,7 +521,7 @@ func TestOpenPoints(t *testing.T) {
 		func(c *client) { // 36: the audit log
 			is(c, "/v1.0/auditLogs/directoryAudits?$top=5", 501, "notImplemented")
 		},
-		func(c *client) { // 37: a body that is no JSON in a batch
+		func(c *client) { // 37: a body in a batch that is not JSON
 			ask := func() reply {
 				return c.do("POST", "/v1.0/$batch", batchOf(get("1", "/subscribedSkus"), get("2", "/users?$top=1")))
 			}
@@ -542,7 +542,7 @@ func TestOpenPoints(t *testing.T) {
 				}
 			}
 		},
-		func(c *client) { // 38: groups by age
+		func(c *client) { // 38: filters of groups by createdDateTime
 			uri := "/v1.0/groups?$count=true&$filter=createdDateTime ge 2020-01-01T00:00:00Z"
 			for _, allowed := range []bool{false, true} {
 				c.SetVariants(Variants{GroupsByAge: allowed})

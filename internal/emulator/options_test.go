@@ -10,9 +10,10 @@ import (
 	"licensegraph/internal/emulator/api"
 )
 
-// TestOptionsOfEndpoints asks each endpoint with each option. The rows are the
-// columns "query options" of the reference pages; an option with ! is listed there
-// without anything that it could name, and refused with its own error.
+// TestOptionsOfEndpoints tests each endpoint with each option. The rows are
+// the columns "query options" of the reference pages. An option with ! is
+// listed there without a supported property, and rejected with a specific
+// error.
 func TestOptionsOfEndpoints(t *testing.T) {
 	t.Parallel()
 	c := queuing(t, Variants{DevicesListed: true, MyAssignments: true, RightAllotments: true, ExpandErrors: "both"})
@@ -22,7 +23,7 @@ func TestOptionsOfEndpoints(t *testing.T) {
 	pool := pools + "/" + c.pool(skuCopilot, 0)
 	waiting := items(c.ok(pool + "/waitingMembers?$expand=assignedTo"))[0]
 	waiter := id(waiting["assignedTo"].(row))
-	holderOf := map[string]row{} // an assignment by the kind of its holder
+	holderOf := map[string]row{} // an assignment by the kind of its assignee
 	for _, a := range c.all(granted + "?$expand=assignedTo") {
 		kind := str(a["assignedTo"].(row), "@odata.type")
 		if _, ok := holderOf[kind]; !ok && (kind != "#microsoft.graph.user" || len(items(c.ok("/beta/users/"+id(a["assignedTo"].(row))+licensing+"usageRights"))) > 0) {
@@ -46,7 +47,7 @@ func TestOptionsOfEndpoints(t *testing.T) {
 	const directory = "count expand! filter orderby search select top"
 	rows := []struct {
 		uri, allowed, expand string
-		as                   string // who asks, of me
+		as                   string // the caller of /me
 	}{
 		{pools, list + " apply filter", "waitingMembers", ""},                                                           // R1
 		{pool, item, "assignments", ""},                                                                                 // R2
@@ -154,7 +155,7 @@ func TestOptionsOfEndpoints(t *testing.T) {
 				code = "invalidFilter"
 			}
 			status := 400
-			if empty && option == "expand" { // No relation of people is served.
+			if empty && option == "expand" { // No relation of users is implemented.
 				status, code = 501, "notImplemented"
 			}
 			r := c.get(tt.uri+query, eventual...)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestLinksExpire follows next links of both surfaces within their lifetime, about an
-// hour, and after it.
+// TestLinksExpire follows next links of the directory and of cloudLicensing
+// within their lifetime, about an hour, and after it.
 func TestLinksExpire(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})

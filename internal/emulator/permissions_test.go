@@ -7,8 +7,8 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// TestReadPermissions asks each endpoint of allotments, assignments and waiting
-// members with one permission at a time.
+// TestReadPermissions calls each endpoint of allotments, assignments and
+// waiting members with one permission at a time.
 func TestReadPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
@@ -49,7 +49,7 @@ func TestReadPermissions(t *testing.T) {
 	const everything = "pools pool drawing queue place granted one oneTo oneOf mine myOne myOneOf mySources myQueue myPlace myPlaceOf ours ourOne ourOneOf ourSources device deviceQueue details members"
 	const ofPerson, ofGroup = "mine myOne myOneOf mySources myQueue myPlace myPlaceOf", "ours ourOne ourOneOf ourSources"
 	const allotment = "pools pool drawing queue place granted one oneTo oneOf"
-	// By what is asked for: the pages, and Microsoft's list of permissions.
+	// By object: the pages, and Microsoft's list of permissions.
 	roles := map[string][2]string{
 		"CloudLicensing.Read.All":             {allotment + " mine myQueue myPlace ours", ""},
 		"Directory.Read.All":                  {"pools pool", everything},
@@ -83,7 +83,7 @@ func TestReadPermissions(t *testing.T) {
 		"LicenseAssignment.Read.All":      {"", ""},
 		"Directory.Read.All":              {"", everything},
 		"User.Read.All":                   {"mine", ofPerson + " " + ofGroup},
-		"User.Read":                       {"", ""}, // of oneself
+		"User.Read":                       {"", ""}, // of the caller
 		"Device.Read.All":                 {"", "device deviceQueue"},
 		"Device.ReadWrite.All":            {"", ""},
 		"CloudLicensing.Read.All":         {"", ""},
@@ -107,7 +107,7 @@ func TestReadPermissions(t *testing.T) {
 	}
 }
 
-// TestMoreVariants reads what was added to lists in each variant.
+// TestMoreVariants tests additional variants of lists.
 func TestMoreVariants(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -147,13 +147,13 @@ func TestMoreVariants(t *testing.T) {
 			t.Errorf("not wrapped: %v", one)
 		}
 	}
-	// What is written comes back bare.
+	// The answer to a write has no envelope.
 	user := c.bare(0)
 	r := c.write("POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 0)), assigneeBind, bind("users/"+user), disabledPlans, off()), 201)
 	if r.body["id"] == nil {
 		t.Errorf("wrapped: %s", r.raw)
 	}
-	// Where cloudLicensing cannot be used, the directory can.
+	// The directory is available without cloudLicensing.
 	c.SetVariants(Variants{CloudLicensing: "forbidden"})
 	c.write("POST", granted, `{}`, 403)
 	c.write("POST", "/v1.0/users/"+user+"/assignLicense", body("addLicenses", off(), "removeLicenses", off(skuID(skuE5))), 200)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// TestPurchases: the dates of purchases lie around the clock, whenever that is, and
-// what is not renewed expires, is suspended, locked and gone as the clock moves on,
-// with its units and with what people can use of it.
+// TestPurchases tests that the dates of purchases are close to the clock, and
+// that a purchase that is not renewed is expired, suspended, locked out and
+// deleted as the clock advances, with its units and the plans of users.
 func TestPurchases(t *testing.T) {
 	t.Parallel()
 	for _, began := range []time.Time{noon, time.Date(2031, 3, 1, 0, 30, 0, 0, time.UTC), time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)} {
@@ -87,8 +87,8 @@ func TestPurchases(t *testing.T) {
 	}
 }
 
-// TestLostUpdates: of two changes of one group's licenses that are made at the same
-// time the first is lost, where the variant says so.
+// TestLostUpdates tests that, with the variant, the first of two concurrent
+// changes of a group's licenses is lost.
 func TestLostUpdates(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

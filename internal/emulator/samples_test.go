@@ -15,8 +15,8 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// samplesDir has one file for each request and answer that the reference pages
-// print. It is not part of the project.
+// samplesDir contains a file for each request and answer on the reference
+// pages. It is not part of the project.
 const samplesDir = "../../../shared/graph/examples"
 
 // sample is one of those files.
@@ -29,9 +29,9 @@ type sample struct {
 	Answer  any               `json:"responseBody"`
 }
 
-// TestSamples holds the tenant against each file: it takes the request, and all
-// that the answer shows is there, with the same names and the same kinds of
-// value.
+// TestSamples compares the tenant with each file: it accepts the request, and
+// its answer has all members of the sample, with the same names and the same
+// types of values.
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(samplesDir, "*.json"))
@@ -62,7 +62,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// sampleCases has a case for each file, by its name.
+// sampleCases is a case for each file, by its name.
 var sampleCases = map[string]func(*testing.T, sample){
 	"allotments.list": reads(nil),
 	"allotments.get":  reads(func(c *client) []string { return ids(c.pool(skuE3, 0)) }),
@@ -87,7 +87,7 @@ var sampleCases = map[string]func(*testing.T, sample){
 	"usage-rights.get-user-expand-allotments": reads(rightOfPerson),
 	"usage-rights.list-user":                  reads(func(c *client) []string { return rightOfPerson(c)[:1] }),
 	"usage-rights.list-group-filter-plan":     reads(func(c *client) []string { return ids(c.of("stores"), c.current().Product(skuF3).Plans[0].ID) }),
-	// The units of devices come from no product.
+	// The units of devices have no product.
 	"usage-rights.list-device": reads(aDevice, ".value[].skuId:string", ".value[].skuPartNumber:string"),
 
 	"waiting-members.list-of-allotment": reads(func(c *client) []string { return ids(c.pool(skuCopilot, 0)) }),
@@ -98,9 +98,9 @@ var sampleCases = map[string]func(*testing.T, sample){
 
 	"directory-licensing.group-members-with-license-errors": reads(func(c *client) []string { return ids(c.of("stores")) }),
 	"directory-licensing.subscribedskus-list":               reads(nil),
-	// It prints an id that it does not select.
+	// The sample contains an ID that it does not select.
 	"directory-licensing.user-licenseassignmentstates": reads(func(c *client) []string {
-		twice := c.userWhere(func(i int32) bool { // the same product, once with a plan off
+		twice := c.userWhere(func(i int32) bool { // the same product twice, once with a disabled plan
 			l := c.current().Licenses(i)
 			return len(l) == 2 && l[0].Group == (tenant.GUID{}) && l[0].Off != (tenant.PlanSet{})
 		})
@@ -123,7 +123,7 @@ var sampleCases = map[string]func(*testing.T, sample){
 
 func ids(list ...string) []string { return list }
 
-// ofPerson is an assignment to a person, with a plan off.
+// ofPerson returns an assignment to a user, with a disabled plan.
 func (c *client) ofPerson() string {
 	for _, a := range c.current().Assignments(-1) {
 		if a.To.Kind == tenant.User && a.Off != (tenant.PlanSet{}) {
@@ -133,7 +133,7 @@ func (c *client) ofPerson() string {
 	panic("there is no such assignment")
 }
 
-// upset is an error with a right from before.
+// upset returns an error with a right from before.
 func (c *client) upset() (tenant.AssignmentError, tenant.Right) {
 	x := c.errorWhere(func(x tenant.AssignmentError) bool {
 		_, ok := c.current().RightOf(x)
@@ -150,8 +150,8 @@ func rightOfPerson(c *client) []string {
 
 func aDevice(c *client) []string { return ids(c.deviceID(0)) }
 
-// queuing is a tenant of which a group can be given the units that are for devices, so that
-// devices can wait for them.
+// queuing returns a tenant in which the units for devices can also be assigned
+// to groups, so that devices can wait for them.
 func queuing(t *testing.T, v Variants) *client {
 	t.Helper()
 	var saved strings.Builder
@@ -165,8 +165,8 @@ func queuing(t *testing.T, v Variants) *client {
 	return start(t, Options{State: strings.NewReader(strings.Replace(saved.String(), before, after, 1)), Variants: v})
 }
 
-// waitingDevice has a group with devices ask for more units than there are, and is the id
-// of a device that waits.
+// waitingDevice assigns a group with devices more units than there are, and
+// returns the ID of a device in the queue.
 func (c *client) waitingDevice() string {
 	c.t.Helper()
 	before := c.Variants()
@@ -188,10 +188,10 @@ func (c *client) waitingDevice() string {
 	return ""
 }
 
-// sampleID is either shape of id.
+// sampleID matches both formats of IDs.
 var sampleID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z2-7]{52}`)
 
-// fill puts ids in place of those in a path or body, in order.
+// fill replaces the IDs in a path or body, in order.
 func fill(t *testing.T, text string, with []string) string {
 	t.Helper()
 	text = sampleID.ReplaceAllStringFunc(text, func(id string) string {
@@ -207,11 +207,11 @@ func fill(t *testing.T, text string, with []string) string {
 	return text
 }
 
-// reads sends a request that changes nothing, with the tenant's own ids. What is
-// in absent is printed for types, or by readings, that are not served.
+// reads sends a read with the tenant's own IDs. absent lists members of the
+// sample that are for types or readings that are not implemented.
 func reads(own func(*client) []string, absent ...string) func(*testing.T, sample) {
 	return func(t *testing.T, s sample) {
-		// Pages wrap some single entities and not others.
+		// Some pages wrap single entities, others do not.
 		v := Variants{SubscriptionTimestamps: true, SubscriptionsOnSelect: true, Devices: true}
 		whole, _ := s.Answer.(row)
 		_, v.WrapSingle = whole["value"].(row)
@@ -229,7 +229,7 @@ func reads(own func(*client) []string, absent ...string) func(*testing.T, sample
 		r := c.do(s.Method, path, body)
 		got, want := s.compare(t, r, absent...)
 		if s.Method == http.MethodGet && strings.Contains(path, "cloudLicensing") {
-			for path := range got { // Nothing of our own either. The samples are older than one property.
+			for path := range got { // No additional members either. The samples are older than one property.
 				if strings.HasSuffix(path, ".externalServiceIdentifier:string") {
 					continue
 				}
@@ -242,7 +242,8 @@ func reads(own func(*client) []string, absent ...string) func(*testing.T, sample
 	}
 }
 
-// compare holds an answer against the sample's, and gives the shapes of both.
+// compare compares an answer with the sample's, and returns the shapes of
+// both.
 func (s sample) compare(t *testing.T, r reply, absent ...string) (got, want map[string]bool) {
 	t.Helper()
 	if r.status != s.Status {
@@ -275,7 +276,7 @@ func compareShapes(t *testing.T, sample, answer any, absent ...string) (got, wan
 	return got, want
 }
 
-// shape lists every path in v with the kind of what is there.
+// shape adds every path in v with the kind of its value.
 func shape(path string, v any, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -298,8 +299,8 @@ func shape(path string, v any, into map[string]bool) {
 	}
 }
 
-// writes sends the body that a page prints, with ids of the tenant in place of
-// its own, and with an assignment made before if the request needs one.
+// writes sends the body of the sample with IDs of the tenant, after creating
+// an assignment if the request needs one.
 func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 	return func(t *testing.T, s sample) {
 		sway := planID(skuE3, "SWAY")
@@ -314,7 +315,7 @@ func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 			}
 			c.token = c.administering(user, "User-CloudLicensing.AssignLicenses", "LicenseAssignment.ReadWrite.All")
 		}
-		// Ids by where they stand, the rest by their places in the sample.
+		// IDs by their context, the rest by their order in the sample.
 		real := func(s string) string {
 			for where, id := range map[string]string{
 				`(/users/)[^/"]+`: user, `(/groups/)[^/"]+`: group, `(/allotments/)[^/"]+`: c.pool(skuE3, 0), `(/assignments/)[0-9a-f-]{36}`: assignment,
@@ -336,18 +337,18 @@ func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 	}
 }
 
-// holdBatch sends the batch as it is. What of it is not served is refused in its
-// part, in the shape of the parts that the sample shows refused.
+// holdBatch sends the sample's batch. Parts that are not implemented are
+// rejected in the format of the failed parts of the sample.
 func holdBatch(t *testing.T, s sample) {
 	c := start(t, Options{})
 	sent := string(s.Request)
 	shown := index(rows(s.Answer.(row), "responses"), "id")
 	for _, asked := range []struct {
 		body     string
-		statuses map[string]float64 // other than those that are shown
+		statuses map[string]float64 // other than those in the sample
 	}{
 		{sent, map[string]float64{"1": 501, "2": 501, "3": 404}},
-		// Where something is served, a part is like the one that is shown.
+		// An implemented part has an answer like that in the sample.
 		{strings.Replace(sent, "/me/memberOf", "/groups/"+c.of("all")+"/members?$top=1", 1), map[string]float64{"2": 501, "3": 404}},
 	} {
 		r := c.do(s.Method, s.Path, asked.body)
@@ -371,7 +372,7 @@ func holdBatch(t *testing.T, s sample) {
 			var absent []string
 			switch {
 			case status >= 400:
-				absent = ids(".headers.x-ms-resource-unit:string") // A refusal is known to cost nothing.
+				absent = ids(".headers.x-ms-resource-unit:string") // an error costs nothing
 			case id == "1":
 				absent = ids(".body.value[].roleTemplateId:string", ".body.value[].deletedDateTime:null") // of another type
 			}
@@ -380,7 +381,7 @@ func holdBatch(t *testing.T, s sample) {
 	}
 }
 
-// throttled answers with a fault, whatever is asked for.
+// throttled answers any request with a fault.
 func throttled(f Fault) func(*testing.T, sample) {
 	return func(t *testing.T, s sample) {
 		c := start(t, Options{Users: 10})
@@ -401,8 +402,8 @@ func throttled(f Fault) func(*testing.T, sample) {
 	}
 }
 
-// form is the body of a request to the token endpoint, with the application's
-// own id and secret.
+// form returns the body of a token request, with the application's own ID and
+// secret.
 func (s sample) form(t *testing.T, c *client) url.Values {
 	t.Helper()
 	var fields map[string]string

@@ -11,7 +11,7 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// scaled is a tenant of so many people that answers in this process.
+// scaled is a tenant with a number of users that answers in this process.
 type scaled struct {
 	e     *Emulator
 	token string
@@ -36,7 +36,7 @@ func (s *scaled) ask(tb testing.TB, method, uri, body string, want int) *recorde
 	return w
 }
 
-// requests are those whose cost is that of the page they answer.
+// requests are the requests whose cost is that of the page that they return.
 func (s *scaled) requests() map[string]string {
 	e := s.e
 	person := e.userID(e.userWhere(func(i int32) bool { return len(e.current().Rights(tenant.Ref{At: i})) == 2 }))
@@ -79,8 +79,8 @@ func (s *scaled) requests() map[string]string {
 	}
 }
 
-// TestCostIsThePages: in a tenant that is a hundred times as large a request
-// allocates no more.
+// TestCostIsThePages tests that a request allocates no more in a tenant that
+// is a hundred times as large.
 func TestCostIsThePages(t *testing.T) {
 	small, large := newScaled(1000), newScaled(100_000)
 	of := large.requests()
@@ -95,7 +95,7 @@ func TestCostIsThePages(t *testing.T) {
 	}
 }
 
-// BenchmarkRequest is what each request takes in tenants of three sizes.
+// BenchmarkRequest measures each request in tenants of three sizes.
 func BenchmarkRequest(b *testing.B) {
 	for _, users := range []int{1000, 100_000, 1_000_000} {
 		var s *scaled
@@ -127,7 +127,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkStart is what it takes until the first answer.
+// BenchmarkStart measures the time until the first answer.
 func BenchmarkStart(b *testing.B) {
 	for _, users := range []int{1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {

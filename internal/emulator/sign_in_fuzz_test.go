@@ -11,8 +11,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// FuzzTokenEndpoint: whatever is sent, the answer is an error in the endpoint's
-// own form, or a token.
+// FuzzTokenEndpoint tests that the answer to any request is an error in the
+// format of the endpoint, or a token.
 func FuzzTokenEndpoint(f *testing.F) {
 	e := New(Options{Users: 10})
 	who := "&client_id=" + e.PublicClientID()
@@ -42,8 +42,8 @@ func FuzzTokenEndpoint(f *testing.F) {
 	})
 }
 
-// FuzzAuthorize: nobody is sent to an address that is not registered, and no
-// page carries what was asked as anything but text.
+// FuzzAuthorize tests that redirects only go to registered addresses, and that
+// pages contain the input only as text.
 func FuzzAuthorize(f *testing.F) {
 	e := New(Options{Users: 10})
 	name := ""
@@ -62,7 +62,7 @@ func FuzzAuthorize(f *testing.F) {
 			"redirect_uri": {redirect}, "state": {state}, "response_mode": {mode}, "login_hint": {hint}}
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://graph/common/oauth2/v2.0/authorize?"+asks.Encode(), nil)
 		if err != nil {
-			return // It cannot be asked for.
+			return // not a valid request
 		}
 		w := &recorder{header: http.Header{}}
 		e.ServeHTTP(w, req)

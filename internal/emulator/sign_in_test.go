@@ -29,7 +29,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// inside is what a token says, without a look at who signed it.
+// inside returns the claims of a token, without verifying the signature.
 func inside(t *testing.T, token string) jwt.MapClaims {
 	t.Helper()
 	var got jwt.MapClaims
@@ -39,7 +39,7 @@ func inside(t *testing.T, token string) jwt.MapClaims {
 	return got
 }
 
-// refusedWith is an error of the token endpoint: "invalid_grant 54005".
+// refusedWith returns an error of the token endpoint: "invalid_grant 54005".
 func refusedWith(r reply) string {
 	numbers, _ := r.body["error_codes"].([]any)
 	if len(numbers) != 1 || r.body["access_token"] != nil {
@@ -51,7 +51,7 @@ func refusedWith(r reply) string {
 
 func jsonNumber(n float64) string { return string(wire.Encode(n)) }
 
-// changed is v with fields in pairs put in, or out where the value is "".
+// changed returns v with fields in pairs set, or removed if the value is "".
 func changed(v url.Values, pairs ...string) url.Values {
 	w := url.Values{}
 	for name, values := range v {
@@ -118,7 +118,7 @@ func TestTokenClaims(t *testing.T) {
 	}
 }
 
-// assertion is one of the client, signed with the demonstration pair.
+// assertion returns a client assertion signed with the demonstration key pair.
 func (c *client) assertion(claims jwt.MapClaims, method jwt.SigningMethod, header map[string]any) string {
 	c.t.Helper()
 	c.Certificate()
@@ -199,7 +199,7 @@ func TestClientAssertion(t *testing.T) {
 		}
 	}
 	one := c.assertion(jwt.MapClaims{"jti": "one"}, jwt.SigningMethodPS256, nil)
-	for range 2 { // as libraries do that cache theirs
+	for range 2 { // as libraries do that cache assertions
 		if r := c.postForm(c.asserting(one)); r.status != 200 {
 			t.Errorf("again: %d %s", r.status, r.raw)
 		}
@@ -223,7 +223,8 @@ func TestClientAssertion(t *testing.T) {
 	}
 }
 
-// TestForeignCertificate signs in with a pair that the tenant did not make.
+// TestForeignCertificate signs in with a key pair that the tenant did not
+// generate.
 func TestForeignCertificate(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -436,7 +437,7 @@ func TestStartTLS(t *testing.T) {
 			t.Errorf("%s: %d %s", base, resp.StatusCode, raw)
 		}
 	}
-	// Its authority is good for no other name.
+	// The authority is restricted to these names.
 	block, _ := pem.Decode(s.Authority)
 	root, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
@@ -450,7 +451,8 @@ func TestStartTLS(t *testing.T) {
 	}
 }
 
-// authorization is what an application sends people with, and its verifier.
+// authorization returns the parameters of an authorization request, and its
+// verifier.
 func (c *client) authorization(pairs ...string) (url.Values, string) {
 	verifier := rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(verifier))
@@ -466,7 +468,7 @@ func (c *client) authorizing(asks url.Values) reply {
 	return c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + asks.Encode())
 }
 
-// returned is what came back to the application in the query.
+// returned returns the parameters in the redirect to the application.
 func returned(t *testing.T, r reply) url.Values {
 	t.Helper()
 	u, err := url.Parse(r.header.Get("Location"))
@@ -525,7 +527,7 @@ func TestAuthorizationCode(t *testing.T) {
 		t.Errorf("a code twice: %s", got)
 	}
 
-	// Refresh, also for the application's own API.
+	// Refresh, also for the API of the application.
 	again := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}, "refresh_token": {str(r.body, "refresh_token")}}
 	for range 2 {
 		r := c.postForm(again)
@@ -556,8 +558,7 @@ func TestAuthorizationCode(t *testing.T) {
 	}
 }
 
-// TestConfidentialCode has the application with a secret redeem a code, without
-// a challenge.
+// TestConfidentialCode redeems a code with a secret, without a challenge.
 func TestConfidentialCode(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
@@ -576,7 +577,7 @@ func TestConfidentialCode(t *testing.T) {
 	}
 }
 
-// TestSinglePage signs in as a page in a browser does.
+// TestSinglePage signs in like a single-page application.
 func TestSinglePage(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
@@ -637,7 +638,7 @@ func TestRefusedAuthorization(t *testing.T) {
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	c := start(t, Options{Users: 200, Now: func() time.Time { return at.Add(time.Duration(ahead.Load())) }, SignIn: SignIn{RedirectURIs: []string{"https://app.example/back"}}})
 	me := c.userName(0)
-	// What the application is not told:
+	// Errors that are not sent to the application:
 	for name, pairs := range map[string][]string{
 		"other client":   {"client_id", c.TenantID()},
 		"no client":      {"client_id", ""},
@@ -667,7 +668,7 @@ func TestRefusedAuthorization(t *testing.T) {
 	if r := c.get("/elsewhere.example/oauth2/v2.0/authorize?" + asks.Encode()); r.status != 400 {
 		t.Errorf("another tenant: %d", r.status)
 	}
-	// What it is:
+	// Errors that are:
 	for name, tt := range map[string]struct {
 		pairs []string
 		want  string
@@ -712,7 +713,7 @@ func TestRefusedAuthorization(t *testing.T) {
 
 var personLink = regexp.MustCompile(`<a href="([^"]+)">`)
 
-// TestSignInPage chooses somebody on the page, in each response mode.
+// TestSignInPage chooses a user on the page, in each response mode.
 func TestSignInPage(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 200})
@@ -781,7 +782,8 @@ func TestPasswordGrant(t *testing.T) {
 	}
 }
 
-// TestLeavers: whoever is deleted or disabled cannot sign in any more, nor go on.
+// TestLeavers tests that a deleted or disabled user can neither sign in nor
+// refresh.
 func TestLeavers(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Variants: Variants{Roles: []string{"User.ReadWrite.All"}}})
@@ -862,8 +864,8 @@ func TestDeviceCode(t *testing.T) {
 	}
 }
 
-// TestDirectoryRoles asks with every consented scope, so that what people may
-// themselves decides.
+// TestDirectoryRoles uses every consented scope, so that only the user's roles
+// decide.
 func TestDirectoryRoles(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 300})
@@ -906,7 +908,8 @@ func TestDirectoryRoles(t *testing.T) {
 			}
 		}
 	}
-	// By the name of somebody else that once was one's own, one reads nothing.
+	// A former name of the caller's account, which is another user's now,
+	// gives no access.
 	me, plain := who["member"], c.token
 	c.SetVariants(Variants{Roles: []string{"User.ReadWrite.All"}, GroupEffects: Immediately})
 	c.token = c.newToken()
@@ -926,7 +929,7 @@ func TestDirectoryRoles(t *testing.T) {
 		}
 	}
 	c.token = plain
-	// The scope User.Read is of oneself, whoever one is.
+	// The scope User.Read applies to any caller's own data.
 	c.token = c.DelegatedToken(who["Global Administrator"], "User.Read")
 	if r := c.get("/beta/users/" + someone + "/cloudLicensing/usageRights"); r.status != 403 {
 		t.Errorf("User.Read reads others: %d", r.status)

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestState saves a tenant that has changed, and has another process answer from
-// it, byte by byte.
+// TestState saves a changed tenant, and compares the answers of another
+// process that loads it, byte by byte.
 func TestState(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -70,7 +70,8 @@ func TestState(t *testing.T) {
 	}
 }
 
-// TestCommerce buys a unit for who waits longest, and lets a purchase end.
+// TestCommerce adds a unit for the first user in the queue, and ends a
+// purchase.
 func TestCommerce(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -117,8 +118,7 @@ func TestCommerce(t *testing.T) {
 	checkUnits(t, c.Emulator)
 }
 
-// TestReplicationLag: what is written is seen later, and until then what was
-// before.
+// TestReplicationLag tests that reads return a change only after the lag.
 func TestReplicationLag(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Variants: Variants{ReplicationLag: 30 * time.Second}})
@@ -131,7 +131,7 @@ func TestReplicationLag(t *testing.T) {
 	if r := c.get("/v1.0/users/" + user); r.status != 404 || seen() != 0 {
 		t.Errorf("at once: %d", r.status)
 	}
-	c.directory("PATCH", "users/"+user, 204, "displayName", "Later") // Writers know.
+	c.directory("PATCH", "users/"+user, 204, "displayName", "Later") // Writes see the change.
 	c.later(29 * time.Second)
 	if r := c.get("/v1.0/users/" + user); r.status != 404 {
 		t.Errorf("a second before: %d", r.status)

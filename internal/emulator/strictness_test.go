@@ -14,8 +14,8 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// TestKeys names people with a key in parentheses, which is the only way for a name
-// that begins with a dollar.
+// TestKeys identifies users by a key in parentheses, which is the only way for
+// a name that starts with a dollar sign.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	name := "$o'neil#EXT#@" + tenant.MainDomain
@@ -39,8 +39,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestWaitOfPriorities: who was told to wait is not let in with another header,
-// unless it is more urgent.
+// TestWaitOfPriorities tests that a throttled caller is not admitted with
+// another priority header, unless the priority is higher.
 func TestWaitOfPriorities(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 4}}})
@@ -55,11 +55,11 @@ func TestWaitOfPriorities(t *testing.T) {
 	for range 4 {
 		ask("Normal", 200)
 	}
-	for range 5 { // Coming back early makes the wait longer than the window.
+	for range 5 { // Early retries extend the wait beyond the window.
 		ask("Normal", 429)
 		c.later(2 * time.Second)
 	}
-	c.later(15 * time.Second) // The window is free, the wait is not over.
+	c.later(15 * time.Second) // The window has room, but the wait is not over.
 	wait := ask("Low", 429)
 	if d, err := time.ParseDuration(wait + "s"); err != nil || d < 30*time.Second || d > maxWait {
 		t.Errorf("low is told to wait %q", wait)
@@ -70,8 +70,8 @@ func TestWaitOfPriorities(t *testing.T) {
 	ask("Low", 200)
 }
 
-// TestAssigneePermission: at the admin path, the permission is that of the
-// assignee's kind.
+// TestAssigneePermission tests that the admin path requires the permission of
+// the assignee's kind.
 func TestAssigneePermission(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{Devices: true}})
@@ -101,8 +101,8 @@ func TestAssigneePermission(t *testing.T) {
 	}
 }
 
-// TestSensitiveActions holds the table of "Who can perform sensitive actions":
-// rows are who it is done to, columns who does it.
+// TestSensitiveActions tests the table of "Who can perform sensitive actions":
+// rows are the roles of the target user, columns those of the caller.
 func TestSensitiveActions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -154,13 +154,13 @@ func TestSensitiveActions(t *testing.T) {
 			}
 		}
 	}
-	// Nobody has consented to that for whoever asks.
-	c.Reset() // The last of them may be gone.
+	// No caller has consent for that.
+	c.Reset() // The last test can have deleted them.
 	form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {plain}, "password": {Password}, "scope": {access.AsUser}}
 	if got := refusedWith(c.postForm(form)); got != "invalid_grant 65001" {
 		t.Errorf("the scope %s: %s", access.AsUser, got)
 	}
-	// What is not sensitive, and groups.
+	// Actions that are not sensitive, and groups.
 	group := str(c.directory("POST", "groups", 201, "displayName", "New", "mailNickname", "new", "mailEnabled", false, "securityEnabled", true).body, "id")
 	for _, role := range []string{"Directory Writers", "User Administrator"} {
 		c.token = c.DelegatedToken(c.PersonInRole(role), write, "Group.ReadWrite.All")
@@ -170,8 +170,9 @@ func TestSensitiveActions(t *testing.T) {
 	}
 }
 
-// TestPasswordIsAProperty: who may set usage locations alone sets no password
-// besides, and an application needs a permission for it.
+// TestPasswordIsAProperty tests that a caller that may only set usage
+// locations cannot set a password, and that an application requires a
+// permission for it.
 func TestPasswordIsAProperty(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -191,13 +192,14 @@ func TestPasswordIsAProperty(t *testing.T) {
 	c.directory("PATCH", user, 403, "passwordProfile", secret)
 }
 
-// TestTokensOutliveNobody: the long tokens of clients that understand claims
-// challenges end with the account; others stay good until they end.
+// TestTokensOutliveNobody tests that the long-lived tokens of clients that
+// understand claims challenges end with the account; other tokens stay valid
+// until they expire.
 func TestTokensOutliveNobody(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	disabled, deleted := c.newUser("disabled"), c.newUser("deleted")
-	tokens := map[string][2]string{} // by person: a usual one and a long one
+	tokens := map[string][2]string{} // by user: a standard token and a long-lived one
 	for _, id := range []string{disabled, deleted} {
 		form := url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {id}, "password": {Password}, "scope": {"User.Read"}}
 		usual := str(c.postForm(form).body, "access_token")
@@ -230,7 +232,7 @@ func TestTokensOutliveNobody(t *testing.T) {
 	ask(disabled, 1, 200)
 }
 
-// TestNames holds what names and countries of people and groups can be.
+// TestNames tests the names and countries of users and groups.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -252,7 +254,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	c.directory("PATCH", user, 400, "userPrincipalName", nil)
-	// The domains of a tenant are those of its people.
+	// The domains of a tenant are those of its users.
 	state := strings.NewReader(`{"format":"licensegraph tenant 1","users":[{"userPrincipalName":"ada@contoso.example"}]}`)
 	if err := c.Load(state); err != nil {
 		t.Fatal(err)
@@ -263,7 +265,7 @@ func TestNames(t *testing.T) {
 	c.directory("PATCH", "users/lovelace@contoso.example", 204, "userPrincipalName", "ada@"+tenant.MainDomain)
 }
 
-// TestNicknames: those of Microsoft 365 groups are unique.
+// TestNicknames tests that nicknames of Microsoft 365 groups are unique.
 func TestNicknames(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -292,7 +294,8 @@ func TestNicknames(t *testing.T) {
 	c.directory("PATCH", "groups/"+second, 400, "displayName", nil)
 }
 
-// TestChangeOfNothing is answered like a change, and is none.
+// TestChangeOfNothing tests that an update without effect is answered like any
+// other.
 func TestChangeOfNothing(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -309,7 +312,8 @@ func TestChangeOfNothing(t *testing.T) {
 	}
 }
 
-// TestGroupCircle: groups can be members of each other, though not of themselves.
+// TestGroupCircle tests that two groups can be members of each other, but not
+// of themselves.
 func TestGroupCircle(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -319,7 +323,7 @@ func TestGroupCircle(t *testing.T) {
 	c.directory("POST", "groups/"+a+"/members/$ref", 400, memberRef(c, a)...)
 }
 
-// TestSameError: the same bad request gets the same answer.
+// TestSameError tests that the same invalid request gets the same answer.
 func TestSameError(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -350,7 +354,8 @@ func TestSameError(t *testing.T) {
 	}
 }
 
-// TestDamageOfNothing: without a body the connection is what breaks.
+// TestDamageOfNothing tests that damage to an answer without a body closes the
+// connection.
 func TestDamageOfNothing(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -369,7 +374,8 @@ func TestDamageOfNothing(t *testing.T) {
 	}
 }
 
-// TestControlBehindProxy: whoever forwards says so in one of these ways.
+// TestControlBehindProxy tests the headers with which a proxy identifies
+// itself.
 func TestControlBehindProxy(t *testing.T) {
 	t.Parallel()
 	here, open := New(Options{Users: 1}), New(Options{Users: 1, Control: "open"})

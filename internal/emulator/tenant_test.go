@@ -10,8 +10,8 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// TestTenantAgreesWithItself reads the whole tenant over the wire and checks
-// each statement in it against all others.
+// TestTenantAgreesWithItself reads the whole tenant over HTTP and checks that
+// all answers are consistent.
 func TestTenantAgreesWithItself(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -57,8 +57,8 @@ func index(list []row, key string) map[string]row {
 	return m
 }
 
-// checkTenant checks what is told of people, groups and products. Some of it is
-// only true of a fresh tenant, before anybody wrote.
+// checkTenant checks users, groups and products. Some checks only apply to an
+// unchanged tenant.
 func checkTenant(c *client, n int, fresh bool) {
 	t := c.t
 	const props = "id,displayName,userPrincipalName,mail,usageLocation,accountEnabled,userType,createdDateTime,assignedLicenses,licenseAssignmentStates"
@@ -92,10 +92,10 @@ func checkTenant(c *client, n int, fresh bool) {
 	}
 	holders := map[string]int{}
 	rightsOf := map[string]map[string]row{} // by user and product
-	members := map[string][]string{}        // people, by group
+	members := map[string][]string{}        // users, by group
 	failing := map[string][]string{}
 	found := map[string]bool{} // by user and product
-	once := map[string]bool{}  // groups that give each product from one allotment
+	once := map[string]bool{}  // groups that assign each product from one allotment
 	for id, g := range groups {
 		once[id] = len(c.all("/beta/groups/"+id+"/cloudLicensing/assignments")) == len(rows(g, "assignedLicenses"))
 		for _, m := range c.all("/v1.0/groups/" + id + "/members?$select=id&$top=999") {
@@ -193,7 +193,7 @@ func checkTenant(c *client, n int, fresh bool) {
 				t.Errorf("%s: no assignment error for %s of %s", name, failure, id)
 				continue
 			}
-			// The same product can fail from two sources, and there is one error.
+			// The same product can fail from two sources, with one error.
 			if slices.ContainsFunc(states, func(o row) bool {
 				return o["skuId"] == s["skuId"] && str(o, "error") != "None" && o["assignedByGroup"] != s["assignedByGroup"]
 			}) {
@@ -260,7 +260,7 @@ func checkTenant(c *client, n int, fresh bool) {
 	}
 }
 
-// checkDetails holds the license details of a person against the rights.
+// checkDetails compares the license details of a user with the rights.
 func checkDetails(c *client, u row, rights map[string]row) {
 	details := index(c.all("/v1.0/users/"+str(u, "id")+"/licenseDetails"), "skuId")
 	if len(details) != len(rows(u, "assignedLicenses")) {
@@ -276,7 +276,7 @@ func checkDetails(c *client, u row, rights map[string]row) {
 	}
 }
 
-// checkGroup holds what is told of a group against what is told of its members.
+// checkGroup compares the data of a group with that of its members.
 func checkGroup(c *client, g row, members, failing []string, rightsOf map[string]map[string]row, fresh bool) {
 	t, name, path := c.t, str(g, "displayName"), "groups/"+str(g, "id")
 	got := []string{}
@@ -300,7 +300,7 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 	for _, s := range c.current().Skus() {
 		id := skuID(s)
 		holders := 0
-		services := map[string]int{} // by plan, how many holders may use it
+		services := map[string]int{} // by plan: number of assignees that may use it
 		for _, user := range members {
 			if r := rightsOf[user][id]; r != nil {
 				holders++
@@ -355,7 +355,7 @@ func mapValues(m map[string]bool) []bool {
 	return list
 }
 
-// checkMessage checks that the ids in a message are what it says they are.
+// checkMessage checks the IDs in a message.
 func checkMessage(t *testing.T, e, product, user row, have map[string]bool, fresh bool) {
 	t.Helper()
 	var ids []string
@@ -391,7 +391,8 @@ func checkMessage(t *testing.T, e, product, user row, have map[string]bool, fres
 	}
 }
 
-// TestOddities needs each oddity that the package comment lists.
+// TestOddities tests that each special case in the package documentation
+// exists.
 func TestOddities(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -479,7 +480,7 @@ func TestOddities(t *testing.T) {
 	}
 }
 
-// TestAllotmentOddities needs what is odd about allotments.
+// TestAllotmentOddities tests the special cases of allotments.
 func TestAllotmentOddities(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

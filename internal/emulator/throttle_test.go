@@ -14,7 +14,7 @@ import (
 
 var noon = time.Date(2026, 9, 25, 12, 0, 0, 0, time.UTC)
 
-// TestThrottledOnTheWire walks into a limit and out of it again.
+// TestThrottledOnTheWire exceeds a limit and waits until it resets.
 func TestThrottledOnTheWire(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 20}}})
@@ -63,8 +63,8 @@ func TestThrottledOnTheWire(t *testing.T) {
 	}
 }
 
-// TestThrottledByApplication: what one application has used up is there for the
-// other one, and for all after a reset.
+// TestThrottledByApplication tests that the limits of one application do not
+// affect another, and that a reset clears them.
 func TestThrottledByApplication(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 2}}})
@@ -83,7 +83,8 @@ func TestThrottledByApplication(t *testing.T) {
 	}
 }
 
-// TestThrottledParts counts each part of a batch; the batch itself is well.
+// TestThrottledParts tests that each part of a batch counts, and that the
+// batch itself succeeds.
 func TestThrottledParts(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 5}}})
@@ -104,8 +105,8 @@ func TestThrottledParts(t *testing.T) {
 	}
 }
 
-// TestWriteLimit leaves reads alone, and the pages of a list cost what the first
-// one did.
+// TestWriteLimit tests that reads are not affected, and that all pages of a
+// list have the same cost.
 func TestWriteLimit(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{Writes: 1, CloudLicensing: 3}}})
@@ -134,8 +135,8 @@ func TestWriteLimit(t *testing.T) {
 	}
 }
 
-// TestPriceOfPages: a later page is not charged more than it costs, not even until
-// it is answered.
+// TestPriceOfPages tests that a later page is never charged more than its
+// cost.
 func TestPriceOfPages(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 2}}})
@@ -148,7 +149,8 @@ func TestPriceOfPages(t *testing.T) {
 	}
 }
 
-// TestThrottledConcurrently lets exactly the limit through, whoever is first.
+// TestThrottledConcurrently tests that exactly the limit is admitted, in any
+// order.
 func TestThrottledConcurrently(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: Variants{Throttling: Throttling{ResourceUnits: 100}}})

@@ -17,7 +17,7 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// lives reports whether the answer's token lives as long as the service's do.
+// lives reports whether the token's lifetime is that of the service.
 func lives(r reply) bool {
 	seconds, _ := r.body["expires_in"].(float64)
 	return seconds >= 3599 && seconds < 5400 && seconds == r.body["ext_expires_in"]
@@ -102,7 +102,7 @@ func TestTokenEndpoint(t *testing.T) {
 	}
 }
 
-// TestDiscovery checks a token with what the two documents say.
+// TestDiscovery validates a token with the two discovery documents.
 func TestDiscovery(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})

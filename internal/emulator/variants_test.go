@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzSettings: no text makes a panic, and what is read can be written and read
-// again.
+// FuzzSettings tests that no text causes a panic, and that a parsed value can
+// be written and parsed again.
 func FuzzSettings(f *testing.F) {
 	for _, s := range []string{
 		"expandErrors=both", `{"throttling":{"off":true}}`, "throttling.writes=3", "endpoint=GET /users,status=503", "header.a=b,set.x=[1]", "omit=a,b,rate=0.5",

@@ -15,7 +15,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// TestRefusals is everything that a client can get wrong in a URL.
+// TestRefusals tests the errors of URLs.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
@@ -186,7 +186,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFilters compares what a filter finds with what is true of each user.
+// TestFilters compares the result of a filter with the properties of each
+// user.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 200})
@@ -480,7 +481,7 @@ func TestUsageRights(t *testing.T) {
 	}
 }
 
-// of is the id of the group with this mailNickname.
+// of returns the ID of the group with this mailNickname.
 func (c *client) of(key string) string {
 	return c.groupID(c.groupNamed(key))
 }
@@ -518,8 +519,8 @@ func TestUsageRightsOfGroups(t *testing.T) {
 		}
 	}
 
-	// The members have Microsoft 365 E3 from groups that they do not share, and
-	// the rest from this group and another.
+	// The members have Microsoft 365 E3 from different groups, and the rest
+	// from this group and another.
 	sources := map[string]int{}
 	for _, r := range c.all(path + "?$expand=assignments($select=id),allotments($select=id)") {
 		sources[str(r, "skuPartNumber")] = len(rows(r, "assignments"))
@@ -536,7 +537,7 @@ func TestUsageRightsOfGroups(t *testing.T) {
 		t.Errorf("assignments (-want +got):\n%s", diff)
 	}
 
-	sway := planID(skuE3, "SWAY") // Off for some members.
+	sway := planID(skuE3, "SWAY") // disabled for some members
 	teams := planID(skuE3, "TEAMS1")
 	for filter, want := range map[string]int{
 		"skuId eq " + skuID(skuE3): 1,
@@ -670,7 +671,7 @@ func TestPaging(t *testing.T) {
 		t.Errorf("a page of %d users, want 40", n)
 	}
 
-	// A link is followed as it is.
+	// A link must not be edited.
 	page := c.ok("/v1.0/users?$select=id&$filter=accountEnabled eq true&$count=true", "ConsistencyLevel", "eventual")
 	next := page["@odata.nextLink"].(string)
 	if page["@odata.count"] == nil || !strings.HasPrefix(next, c.URL+"/v1.0/users?$count=true&$filter=accountEnabled%20eq%20true&$select=id&$skiptoken=") {

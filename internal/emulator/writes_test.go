@@ -16,7 +16,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// body writes JSON from pairs of names and values.
+// body formats pairs of names and values as JSON.
 func body(pairs ...any) string {
 	o := row{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -25,12 +25,12 @@ func body(pairs ...any) string {
 	return string(wire.Encode(o))
 }
 
-// bind is the URL of an entity.
+// bind returns the URL of an entity.
 func bind(path string) string { return access.Worldwide + "/beta/" + path }
 
 func off(ids ...string) []string { return append([]string{}, ids...) }
 
-// write sends a body and wants a status.
+// write sends a body and expects a status.
 func (c *client) write(method, uri, body string, want int) reply {
 	c.t.Helper()
 	r := c.do(method, uri, body)
@@ -40,7 +40,7 @@ func (c *client) write(method, uri, body string, want int) reply {
 	return r
 }
 
-// bare is a person with a usage location and without any license.
+// bare returns a user with a usage location and without licenses.
 func (c *client) bare(n int) string {
 	for i := range c.current().Users(-1) {
 		if !c.current().User(i).Guest() && len(c.current().Licenses(i)) == 0 {
@@ -62,7 +62,8 @@ func (c *client) units(s tenant.Sku, n int) (allotted, consumed int) {
 	return int(a["allottedUnits"].(float64)), int(a["consumedUnits"].(float64))
 }
 
-// TestAssignmentOfPerson follows one assignment from its beginning to its end.
+// TestAssignmentOfPerson tests one assignment from its creation to its
+// deletion.
 func TestAssignmentOfPerson(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Record: true})
@@ -122,7 +123,7 @@ func TestAssignmentOfPerson(t *testing.T) {
 		t.Error("the log lacks a write")
 	}
 
-	// The other ways to the same.
+	// Other requests with the same effect.
 	r = c.write("POST", mine+"assignments", body(allotmentBind, c.URL+"/beta/"+allotmentSet+"/"+c.pool(skuE5, 0), disabledPlans, off()), 201)
 	c.write("DELETE", mine+"assignments/"+str(r.body, "id"), "", 204)
 	r = c.write("POST", pools+"/"+c.pool(skuE5, 0)+"/assignments", body(assigneeBind, bind("users/"+user), disabledPlans, off()), 201)
@@ -153,7 +154,8 @@ func TestMyAssignment(t *testing.T) {
 	c.write("POST", "/v1.0/me/assignLicense", body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off()), 200)
 }
 
-// TestAssignmentOfGroup: a group's assignment is its members'.
+// TestAssignmentOfGroup tests that a group's assignment applies to its
+// members.
 func TestAssignmentOfGroup(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -228,7 +230,7 @@ func TestAssignmentOfGroup(t *testing.T) {
 	checkAllotments(c, false)
 }
 
-// TestQueue: a unit that becomes free goes to who waits longest.
+// TestQueue tests that a free unit goes to the first user in the queue.
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{ExpandErrors: "both"}})
@@ -241,14 +243,14 @@ func TestQueue(t *testing.T) {
 		return list
 	}
 	before := queue()
-	// Who waits cannot push in.
+	// Users in the queue keep their order.
 	create := func(user string) reply {
 		return c.do("POST", copilot+"/assignments", body(assigneeBind, bind("users/"+user), disabledPlans, off()))
 	}
 	if r := create(before[3]); r.status != 400 || r.code() != "noAvailableLicenses" {
 		t.Errorf("no unit: %d %s", r.status, r.raw)
 	}
-	// The first wave goes: all who wait are served, and some units are left.
+	// Deleting the first assignment serves the queue, and leaves some units.
 	wave := c.of("copilot-1")
 	own := c.all("/beta/groups/" + wave + "/cloudLicensing/assignments")
 	c.write("DELETE", "/beta/groups/"+wave+"/cloudLicensing/assignments/"+str(own[0], "id"), "", 204)
@@ -263,13 +265,15 @@ func TestQueue(t *testing.T) {
 	if n := len(c.all("/beta/users/" + before[0] + "/cloudLicensing/assignmentErrors")); n != 0 {
 		t.Errorf("%d errors of who waited longest", n)
 	}
-	// It comes back: five of its members get a unit, the others wait.
+	// After assigning it again, five of its members get a unit, the others
+	// wait.
 	c.write("POST", "/beta/groups/"+wave+"/cloudLicensing/assignments", body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuCopilot, 0)), disabledPlans, off()), 201)
 	after := queue()
 	if _, consumed = c.units(skuCopilot, 0); consumed != 30 || len(after) == 0 {
 		t.Fatalf("%d wait, %d units in use", len(after), consumed)
 	}
-	// The second wave goes, and there is enough for the first.
+	// After deleting the second assignment, there are enough units for the
+	// first.
 	second := c.of("copilot-2")
 	own = c.all("/beta/groups/" + second + "/cloudLicensing/assignments")
 	c.write("DELETE", granted+"/"+str(own[0], "id"), "", 204)
@@ -285,7 +289,7 @@ func TestQueueInOrder(t *testing.T) {
 	c := start(t, Options{})
 	copilot := pools + "/" + c.pool(skuCopilot, 0)
 	waiting := func() []row { return c.all(copilot + "/waitingMembers?$expand=assignedTo") }
-	err := c.store.Change(func(t *tenant.Tenant, now time.Time) error { // Units for all who wait, and three more.
+	err := c.store.Change(func(t *tenant.Tenant, now time.Time) error { // units for the whole queue, and three more
 		pool := t.Pools(skuCopilot)[0]
 		t.Provide(pool, pool.Allotted()+28, tenant.Active, tenant.When{Now: now})
 		return nil
@@ -323,7 +327,7 @@ func TestQueueInOrder(t *testing.T) {
 	checkAllotments(c, false)
 }
 
-// TestCauses: an error goes away with its cause, and comes with it.
+// TestCauses tests that an error appears and disappears with its cause.
 func TestCauses(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -350,12 +354,13 @@ func TestCauses(t *testing.T) {
 	if got := errors(); !slices.Equal(got, []string{"MissingDependency"}) {
 		t.Errorf("without it again: %v", got)
 	}
-	// Of a product with one plan nothing remains, of others what does not fail.
+	// With one plan, the product has no state in force; otherwise, only the
+	// failed plans are missing.
 	if s := c.states(user); len(s) != 1 || str(s[0], "state") != "Error" {
 		t.Errorf("states: %v", s)
 	}
 
-	// A concurrent change is over when the person is processed again.
+	// A concurrent change ends when the user is reprocessed.
 	all := c.all("/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo")
 	for n, e := range slices.DeleteFunc(all, func(e row) bool { return str(e, "code") != "AssignmentFailed" }) {
 		id := str(e["assignedTo"].(row), "id")
@@ -388,7 +393,7 @@ func TestAssignLicense(t *testing.T) {
 	change := func(add []row, remove ...string) string {
 		return body("addLicenses", append([]row{}, add...), "removeLicenses", off(remove...))
 	}
-	// An add-on with its base, in either order.
+	// An add-on with its base product, in either order.
 	r := c.write("POST", uri, change([]row{{"skuId": skuID(skuPhone)}, {"skuId": strings.ToUpper(skuID(skuE3)), "disabledPlans": off(sway)}}), 200)
 	if got := rows(r.body, "assignedLicenses"); r.body["id"] != user || len(got) != 2 || !slices.Equal(texts(got[0], "disabledPlans"), off(sway)) {
 		t.Errorf("answer: %s", r.raw)
@@ -474,7 +479,7 @@ func TestAssignGroupLicense(t *testing.T) {
 	if n := len(c.all("/beta/groups/" + group + "/cloudLicensing/assignments")); n != 1 {
 		t.Errorf("%d assignments", n)
 	}
-	// No unit is left, and still it is accepted: the members wait.
+	// Without a free unit it is accepted, and the members wait.
 	waiting := len(c.all(pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers"))
 	c.write("POST", uri, body("addLicenses", []row{{"skuId": skuID(skuCopilot)}}, "removeLicenses", off()), 202)
 	if n := len(c.all(pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers")); n <= waiting {
@@ -496,8 +501,7 @@ func TestAssignGroupLicense(t *testing.T) {
 	checkAllotments(c, false)
 }
 
-// TestRefusedAssignments is everything that is wrong with a new assignment, or
-// with a change of one.
+// TestRefusedAssignments tests the errors of new and changed assignments.
 func TestRefusedAssignments(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -656,7 +660,7 @@ func TestWritePermissions(t *testing.T) {
 		"User.ReadWrite.All":                               {"create user group " + ofUser, "user group " + ofUser + " " + ofGroup},
 		"Group.ReadWrite.All":                              {"create group reprocess " + ofGroup, ofGroup},
 		"Directory.ReadWrite.All":                          {"create user group change drop reprocess " + ofUser + " " + ofGroup, everything},
-		"AgentIdUser.ReadWrite.All":                        {"", "group " + ofGroup}, // the user is no agent
+		"AgentIdUser.ReadWrite.All":                        {"", "group " + ofGroup}, // the user is not an agent
 		"LicenseAssignment.ReadWrite.All":                  {"", ""},
 		"CloudLicensing.ReadWrite.All":                     {"", ""}, // on no page
 		"CloudLicensing.AssignLicenses":                    {"", ""},
@@ -701,7 +705,7 @@ func TestWritePermissions(t *testing.T) {
 	}
 }
 
-// TestWritesInBatch: parts that write do so, in their order.
+// TestWritesInBatch tests that parts with writes are executed in order.
 func TestWritesInBatch(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Record: true})
@@ -745,7 +749,7 @@ func TestWritesInBatch(t *testing.T) {
 	}
 }
 
-// TestTenantStaysInAgreement writes at random and then checks everything.
+// TestTenantStaysInAgreement makes random writes and then checks everything.
 func TestTenantStaysInAgreement(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -777,8 +781,8 @@ func TestTenantStaysInAgreement(t *testing.T) {
 	}
 }
 
-// scribble sends n writes, some of which make no sense, and counts those that
-// were taken.
+// scribble sends n random writes, some of them invalid, and returns the number
+// of accepted ones.
 func (c *client) scribble(dice *rand.Rand, n int) int {
 	done := 0
 	tn := c.current()
@@ -836,7 +840,7 @@ func (c *client) scribble(dice *rand.Rand, n int) int {
 	return done
 }
 
-// FuzzAssignmentBody: whatever is sent, nothing breaks and the units add up.
+// FuzzAssignmentBody tests that after any body the units are consistent.
 func FuzzAssignmentBody(f *testing.F) {
 	e, ask := inProcess()
 	pool := e.current().Allotments()[0].ID
@@ -861,8 +865,8 @@ func FuzzAssignmentBody(f *testing.F) {
 	})
 }
 
-// TestReprocessGroup tries again what failed for a member of a group, which reaches the
-// member as other changes of the group do.
+// TestReprocessGroup reprocesses a failed member of a group, with the same
+// delay as for other changes of the group.
 func TestReprocessGroup(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{ReprocessListed: true, GroupEffects: 5 * time.Second}})
@@ -892,7 +896,7 @@ func TestReprocessGroup(t *testing.T) {
 	if fails() || state() != "ProcessingComplete" {
 		t.Errorf("later: %v, the group is %v", c.states(member), state())
 	}
-	// A group without licenses has nothing to do.
+	// Reprocessing a group without licenses has no effect.
 	c.write("POST", "/beta/groups/"+c.of("council")+"/cloudLicensing/assignments/reprocessAssignments", "", 204)
 	checkUnits(t, c.Emulator)
 }

@@ -10,11 +10,10 @@ import (
 	"licensegraph/internal/emulator/access"
 )
 
-// TestContractPermissions holds each endpoint to the permissions of its
-// reference page: delegated ones before the bar, those of applications after it,
-// least privileged first. D stands for Directory.Read.All and
-// Directory.ReadWrite.All, which are higher permissions of every read; A for those of
-// agents.
+// TestContractPermissions tests the permissions of each endpoint against its
+// reference page: delegated ones before the bar, application ones after it,
+// least privileged first. D is Directory.Read.All and Directory.ReadWrite.All,
+// the higher permissions of every read; A is the permissions of agents.
 func TestContractPermissions(t *testing.T) {
 	t.Parallel()
 	const (
@@ -102,7 +101,7 @@ func TestContractPermissions(t *testing.T) {
 
 		"GET /users/delta":  same(users),
 		"GET /groups/delta": same(groups),
-		// These are on the pages of the directory.
+		// From the pages of the directory.
 		"POST /users":                           same(changeUsers),
 		"PATCH /users/{id}":                     same(changePeople),
 		"DELETE /users/{id}":                    same("User.ReadWrite.All A"),
@@ -120,7 +119,7 @@ func TestContractPermissions(t *testing.T) {
 		method, path, _ := strings.Cut(template, " ")
 		want[method+" /users/{id}/cloudLicensing/"+path], want[method+" /me/cloudLicensing/"+path] = permissions, permissions
 	}
-	// These are on Microsoft's list of permissions alone.
+	// Only in Microsoft's list of permissions.
 	for label, permissions := range map[string]string{
 		"GET assignments": devicesRead, "GET assignments/{id}": devicesRead, "GET assignments/{id}/allotment": devicesRead, "GET usageRights/{id}": devicesRead,
 		"GET usageRights/{id}/assignments": devicesRead, "GET waitingMembers/{id}": devicesRead, "GET waitingMembers/{id}/allotment": devicesRead,
@@ -216,7 +215,8 @@ func TestContractPermissions(t *testing.T) {
 	}
 }
 
-// TestConsentIsEnough: what is consented to by default is enough for all endpoints that take persons and have a page.
+// TestConsentIsEnough tests that the default consent is sufficient for all
+// documented endpoints with delegated permissions.
 func TestConsentIsEnough(t *testing.T) {
 	t.Parallel()
 	for i := range routes {

@@ -10,7 +10,8 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// FuzzFilter: what the rules let through can be compiled and asked of everybody.
+// FuzzFilter tests that any filter accepted by the rules can be compiled and
+// evaluated for all users.
 func FuzzFilter(f *testing.F) {
 	for _, s := range []string{
 		"id eq 'a'", "id in ('a','b''c')", "startswith(displayName,'A') and accountEnabled eq true", "createdDateTime ge 2024-01-01T00:00:00Z",
@@ -41,7 +42,8 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-// TestTokens has the examples of Microsoft Learn, "Use the $search query parameter".
+// TestTokens tests the examples of Microsoft Learn, "Use the $search query
+// parameter".
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

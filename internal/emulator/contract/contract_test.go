@@ -2,7 +2,8 @@ package contract
 
 import "testing"
 
-// TestFiles tests that types.txt and endpoints.txt can be read, and that every type is there that they name.
+// TestFiles tests that types.txt and endpoints.txt are valid, and that all
+// types in endpoints.txt are defined.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	m := &model{types: map[string]*definition{}}

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// metadataFile is an excerpt of Microsoft Graph's beta metadata. It is not part of
-// the project.
+// metadataFile is an excerpt of Microsoft Graph's beta metadata. It is not
+// part of the project.
 const metadataFile = "../../../../shared/graph/cloudlicensing.csdl.xml"
 
-// schema is OData CSDL XML Representation Version 4.01, as much as the types need.
+// schema is the used part of OData CSDL XML Representation Version 4.01.
 type schema struct {
 	Namespace string `xml:",attr"`
 	Enums     []struct {
@@ -43,7 +43,7 @@ type said struct {
 	Nullable string `xml:",attr"`
 }
 
-// beyond is what is written down and the excerpt does not have, with the reason.
+// beyond lists the definitions that are not in the excerpt, with the reason.
 var beyond = map[string]string{
 	"cloudLicensing.deviceCloudLicensing": "documented in August 2026, not in the metadata yet",
 	"device":                              "the excerpt has no devices",
@@ -57,7 +57,8 @@ var beyond = map[string]string{
 
 const cut = "the excerpt has licensing-related members only"
 
-// otherwise is where a page says otherwise than the metadata, which is believed.
+// otherwise lists the differences between the metadata and a reference page,
+// which takes precedence.
 var otherwise = map[string]string{
 	"cloudLicensing.subscription.startDate":         "a sample prints a timestamp: Reading.Timestamps",
 	"cloudLicensing.subscription.nextLifecycleDate": "a sample prints a timestamp: Reading.Timestamps",
@@ -69,8 +70,8 @@ var otherwise = map[string]string{
 	"subscribedSku":                                 "the page has it as a directoryObject",
 }
 
-// TestMetadata compares the types that are written down with the metadata, in both
-// directions: names, types, nullability, members of enumerations, relations.
+// TestMetadata compares the types with the metadata, in both directions:
+// names, types, nullability, members of enumerations, relations.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(metadataFile)
@@ -172,7 +173,7 @@ func spelled(name string, collection, nullable, relation bool) string {
 	if collection {
 		name += "[]"
 	}
-	if nullable && (!relation || !collection) { // A relation to many is never null.
+	if nullable && (!relation || !collection) { // A collection-valued relation is never null.
 		name += "?"
 	}
 	if relation {

@@ -37,8 +37,8 @@ func TestWrongFaults(t *testing.T) {
 	}
 }
 
-// TestFaultTexts reads faults as flags have them; each has a JSON form that reads as
-// the same.
+// TestFaultTexts parses faults from flags, and compares the result with that
+// of their JSON form.
 func TestFaultTexts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Fault{
@@ -92,7 +92,8 @@ func TestFaultTexts(t *testing.T) {
 	}
 }
 
-// TestFaultDelays spreads delays by the seed, around a mean and below a cap.
+// TestFaultDelays tests the distribution of delays by the seed, with its mean
+// and maximum.
 func TestFaultDelays(t *testing.T) {
 	t.Parallel()
 	mean := func(f Fault) (m, longest time.Duration) {
@@ -127,8 +128,8 @@ func TestFaultDelays(t *testing.T) {
 	}
 }
 
-// TestFaultDelayHasAnEnd: however unlikely, no delay is longer than ten times the
-// average, or than MaxDelay.
+// TestFaultDelayHasAnEnd tests that no delay exceeds ten times the average, or
+// MaxDelay.
 func TestFaultDelayHasAnEnd(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -163,7 +164,8 @@ func TestFaultDelayEndsWithTheRequest(t *testing.T) {
 	}
 }
 
-// TestFirstWrongHeader: of several wrong headers the error names the first, by name.
+// TestFirstWrongHeader tests that the error is about the first of several
+// invalid headers, by name.
 func TestFirstWrongHeader(t *testing.T) {
 	t.Parallel()
 	for range 40 {

@@ -12,7 +12,7 @@ import (
 
 const guid = "05e9a617-0261-4cee-bb44-138d3ef5d965"
 
-// again is a text that every parser here turns into a text.
+// again adapts a parser and a formatter to a function from text to text.
 func again[T any](parse func(string) (T, error), write func(T) string) func(string) (string, any, error) {
 	return func(s string) (string, any, error) {
 		tree, err := parse(s)
@@ -32,7 +32,7 @@ var options = map[string]func(string) (string, any, error){
 	"apply":   again(ParseApply, (*Aggregation).String),
 }
 
-// accepted are texts and how they are written again; "" = the same.
+// accepted are valid texts and their canonical form; "" = the same.
 var accepted = map[string][][2]string{
 	"filter": {
 		{"id eq 'a'", ""},
@@ -98,7 +98,7 @@ var accepted = map[string][][2]string{
 	},
 }
 
-// refused are texts and where the mistake is.
+// refused are invalid texts and the position of the error.
 var refused = map[string][]struct {
 	text string
 	at   int
@@ -255,7 +255,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// maker makes trees at random.
+// maker generates random trees.
 type maker struct{ *rand.Rand }
 
 func (m maker) pick(list ...string) string { return list[m.IntN(len(list))] }
@@ -353,7 +353,7 @@ func (m maker) search(depth int) Search {
 	return s
 }
 
-// TestRandomTrees: what is written reads back as the same tree.
+// TestRandomTrees tests that a formatted tree parses to the same tree.
 func TestRandomTrees(t *testing.T) {
 	t.Parallel()
 	m := maker{rand.New(rand.NewPCG(1, 2))}
@@ -373,8 +373,8 @@ func TestRandomTrees(t *testing.T) {
 	}
 }
 
-// fuzz: no panic; what is read is written, and that reads back as the same tree,
-// no larger than the text allows.
+// fuzz tests that there is no panic, and that the formatted result parses to
+// the same tree, within the limits.
 func fuzz(f *testing.F, name string) {
 	for _, tt := range accepted[name] {
 		f.Add(tt[0])
@@ -396,7 +396,7 @@ func fuzz(f *testing.F, name string) {
 		if len(text) > 3*len(s)+64 {
 			t.Fatalf("%q becomes %q", s, text)
 		}
-		if len(text) > MaxLength || strings.Count(text, "(") >= MaxDepth { // Blanks and parentheses were added.
+		if len(text) > MaxLength || strings.Count(text, "(") >= MaxDepth { // formatting added spaces and parentheses
 			return
 		}
 		if twice, other, err := options[name](text); err != nil || twice != text || !reflect.DeepEqual(tree, other) {

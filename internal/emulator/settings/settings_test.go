@@ -37,15 +37,15 @@ func TestVariantTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := Variants{PageSize: 7} // replaced, as all are written
+		again := Variants{PageSize: 7} // replaced, as all variants are written
 		if err := json.Unmarshal(raw, &again); err != nil || cmp.Diff(want, again) != "" {
 			t.Errorf("%s: %v %+v", raw, err, again)
 		}
 	}
 }
 
-// TestVariantsStay: what is not named stays, null is the default, and a mistake
-// changes nothing.
+// TestVariantsStay tests that missing names keep their values, null is the
+// default, and an error changes nothing.
 func TestVariantsStay(t *testing.T) {
 	t.Parallel()
 	before := Variants{PageSize: 7, NullError: true, Throttling: Throttling{Writes: 3, AppWrites: 4}}
@@ -87,8 +87,8 @@ func TestVariantsStay(t *testing.T) {
 	}
 }
 
-// TestEveryTextVariantHasValues has the values of each text among the variants
-// listed, so that a wrong one is refused.
+// TestEveryTextVariantHasValues tests that the values of each string variant
+// are defined, so that an invalid one is rejected.
 func TestEveryTextVariantHasValues(t *testing.T) {
 	t.Parallel()
 	for f := range reflect.TypeFor[Variants]().Fields() {

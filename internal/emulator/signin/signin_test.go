@@ -14,7 +14,7 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// TestKeySet reads what cannot be read, and what is too weak.
+// TestKeySet tests invalid and weak key sets.
 func TestKeySet(t *testing.T) {
 	t.Parallel()
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)

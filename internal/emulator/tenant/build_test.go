@@ -55,8 +55,8 @@ func TestDefaultTenant(t *testing.T) {
 	}
 }
 
-// TestSourcesOfGroups needs small tenants, where a group has one member who may
-// have the same product directly.
+// TestSourcesOfGroups uses small tenants, in which a group can have one member
+// with the same product assigned directly.
 func TestSourcesOfGroups(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {

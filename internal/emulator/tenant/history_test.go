@@ -14,8 +14,8 @@ import (
 
 var thorough = flag.Uint64("thorough", 1, "try this many times as many histories")
 
-// A change is one thing that happens to a tenant, by the places of what it is
-// about, so that it can be made to two tenants alike.
+// A change is a change to a tenant. It refers to objects by index, so that it
+// can be applied to two tenants.
 type change struct {
 	kind         int
 	person, pool int32
@@ -43,7 +43,7 @@ func randomChange(r *rand.Rand, people int) change {
 	return c
 }
 
-// apply makes a change at a time. What is refused is refused.
+// apply applies a change at a time. A refused change has no effect.
 func (c change) apply(t *Tenant, now time.Time) {
 	w := When{now, c.delay}
 	var groups []int32
@@ -152,8 +152,8 @@ func orNil(s string) any {
 	return s
 }
 
-// TestLaws makes thousands of random histories and holds the laws after each
-// of their changes.
+// TestLaws applies thousands of random histories and checks the invariants
+// after each change.
 func TestLaws(t *testing.T) {
 	t.Parallel()
 	for seed := range 300 * *thorough {
@@ -179,7 +179,7 @@ func TestLaws(t *testing.T) {
 		if err := tn.Check(); err != nil {
 			t.Fatalf("history %d, in the end: %v", seed, err)
 		}
-		// Who is processed and at once processed again has the same.
+		// Reprocessing again immediately changes nothing.
 		for i := range tn.Users(-1) {
 			tn.Reprocess(Ref{User, i}, When{Now: now})
 			once := tn.told()
@@ -191,7 +191,7 @@ func TestLaws(t *testing.T) {
 	}
 }
 
-// told is everything that follows from the rules, without times.
+// told returns everything that follows from the rules, without times.
 func (t *Tenant) told() []string {
 	var list []string
 	tell := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
@@ -227,8 +227,8 @@ func (t *Tenant) told() []string {
 	return append(list, ids...)
 }
 
-// footprint is what a change can touch: people, and allotments that are
-// scarce. Nil people are all.
+// footprint returns the users and the scarce allotments that a change can
+// affect. Nil people means all.
 func (c change) footprint(t *Tenant) (people, scarce map[int32]bool) {
 	people, scarce = map[int32]bool{}, map[int32]bool{}
 	var groups []int32
@@ -237,7 +237,7 @@ func (c change) footprint(t *Tenant) (people, scarce map[int32]bool) {
 	}
 	group := t.groups[groups[int(c.group)%len(groups)]]
 	switch c.kind {
-	case 12, 13, 14, 15, 16, 17, 18, 19, 20: // of many, or of all who wait
+	case 12, 13, 14, 15, 16, 17, 18, 19, 20: // many users, or a whole queue
 		return nil, nil
 	case 2, 3, 5, 7:
 		for i := range group.members.after(-1) {
@@ -289,9 +289,9 @@ func disjoint(a, b map[int32]bool) bool {
 	return a != nil && b != nil
 }
 
-// TestOrder replays histories in another order: neighbours that touch neither
-// the same people nor the same scarce allotments change places. In the end
-// everybody has the same.
+// TestOrder replays histories in another order: it swaps neighbours that
+// affect neither the same users nor the same scarce allotments. The result
+// must be the same for all users.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	swaps := 0
@@ -323,7 +323,7 @@ func TestOrder(t *testing.T) {
 		want := replay().told()
 		tn := start()
 		for n := 0; n+1 < len(list); n++ {
-			// What a change touches is known when it is its turn.
+			// The footprint is computed before the change is applied.
 			p1, s1 := list[n].footprint(tn)
 			p2, s2 := list[n+1].footprint(tn)
 			if disjoint(p1, p2) && disjoint(s1, s2) {

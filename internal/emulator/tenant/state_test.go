@@ -19,8 +19,8 @@ func (t *Tenant) saved(tb testing.TB) string {
 	return b.String()
 }
 
-// TestSaveAndLoad saves tenants with a history, in the middle of changes that
-// are on their way: what is loaded is saved alike, and goes on alike.
+// TestSaveAndLoad saves tenants with a history and with pending changes. The
+// loaded tenant has the same saved form and the same later states.
 func TestSaveAndLoad(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(150) {
@@ -47,7 +47,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if diff := cmp.Diff(text, again.saved(t)); diff != "" {
 			t.Fatalf("seed %d: saved again (-first +second):\n%.300s", seed, diff)
 		}
-		now = now.Add(2 * contention) // Who was touched last is forgotten.
+		now = now.Add(2 * contention) // until the times of recent changes no longer count
 		happen(20, tn, again)
 		for _, one := range []*Tenant{tn, again} {
 			now = now.Add(time.Hour)
@@ -62,7 +62,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-// TestWrittenByHand loads what a person would write: no ids, no licenses.
+// TestWrittenByHand loads a state written by hand, without IDs and licenses.
 func TestWrittenByHand(t *testing.T) {
 	t.Parallel()
 	const text = `{
@@ -109,7 +109,7 @@ func TestWrittenByHand(t *testing.T) {
 	}
 }
 
-// TestRefusedStates says what is wrong, all of it.
+// TestRefusedStates tests that an error lists all errors of a state.
 func TestRefusedStates(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
@@ -143,8 +143,7 @@ func TestRefusedStates(t *testing.T) {
 	}
 }
 
-// FuzzLoad: whatever is read, it is refused or makes a tenant that agrees with
-// itself.
+// FuzzLoad tests that any input is rejected or results in a consistent tenant.
 func FuzzLoad(f *testing.F) {
 	f.Add(New(1, 3).saved(f))
 	f.Add(`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "directoryRole": 99999}], "allotments": [{"skuPartNumber": "SPE_E3"}]}`)
@@ -162,7 +161,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// TestPlaces: who was made later has the same ids in a tenant that was loaded.
+// TestPlaces tests that objects created later have the same IDs in a loaded
+// tenant.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	tn := New(1, 20)
@@ -185,8 +185,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestQueueOfNobody: where a state does not say who waits first, it is the order
-// of people each time.
+// TestQueueOfNobody tests that without queue positions in the state, the queue
+// is in the order of users.
 func TestQueueOfNobody(t *testing.T) {
 	t.Parallel()
 	text := New(1, 500).saved(t)

@@ -12,14 +12,14 @@ import (
 
 var noon = time.Date(2026, 9, 25, 12, 0, 0, 0, time.UTC)
 
-// admission is a call that was let through.
+// admission is an admitted call.
 type admission struct {
 	at   time.Time
 	cost int
 }
 
-// TestNeverMoreThanTheLimit holds the law of every limit: whatever is asked for,
-// with whatever priority, no stretch of its span lets more through.
+// TestNeverMoreThanTheLimit tests every limit: for any calls with any
+// priorities, no period admits more than the limit.
 func TestNeverMoreThanTheLimit(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
@@ -56,15 +56,14 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 	}
 }
 
-// TestWaitingAsTold holds the promise of Retry-After: whoever is alone and waits
-// is let through.
+// TestWaitingAsTold tests Retry-After: a single caller that waits is admitted.
 func TestWaitingAsTold(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		var sizes amounts
 		for i := range sizes {
-			sizes[i] = r.IntN(30) // 0 is no limit
+			sizes[i] = r.IntN(30) // 0 = no limit
 		}
 		var th Meter
 		now, p := noon, priority(r.IntN(int(priorities)))
@@ -89,8 +88,8 @@ func TestWaitingAsTold(t *testing.T) {
 	}
 }
 
-// TestComingBackEarly: the wait doubles for who does not wait, and is short again
-// for who did.
+// TestComingBackEarly tests that the wait doubles for a caller that does not
+// wait, and resets after a wait.
 func TestComingBackEarly(t *testing.T) {
 	t.Parallel()
 	var th Meter
@@ -132,8 +131,8 @@ func TestComingBackEarly(t *testing.T) {
 	}
 }
 
-// TestPriorities: what is not urgent is refused first, what is urgent last, and the
-// limit is the same.
+// TestPriorities tests that calls of low priority are throttled first, and
+// those of high priority last, at the same limit.
 func TestPriorities(t *testing.T) {
 	t.Parallel()
 	var th Meter
@@ -148,7 +147,7 @@ func TestPriorities(t *testing.T) {
 	if ask(low) {
 		t.Error("low was let through at 80 %")
 	}
-	if !ask(normal) || ask(normal) { // 8, the refused one, and this
+	if !ask(normal) || ask(normal) { // 8, the throttled one, and this
 		t.Error("normal was not let through up to the limit")
 	}
 	if !ask(high) || ask(high) {
@@ -169,9 +168,9 @@ func TestGiveBack(t *testing.T) {
 		th.giveBack(v.ticket, 0)
 	}
 	v := th.ask("app", now, normal, amounts{unitsPerPair: 5}, sizes)
-	now = now.Add(2 * (slots + 1) * limits[unitsPerPair].span / slots) // where the ring is at the same place
+	now = now.Add(2 * (slots + 1) * limits[unitsPerPair].span / slots) // the slot has the same index in the ring
 	th.ask("app", now, normal, amounts{unitsPerPair: 10}, sizes)
-	th.giveBack(v.ticket, 0) // long forgotten
+	th.giveBack(v.ticket, 0) // no longer in the window
 	if v := th.ask("app", now, normal, amounts{unitsPerPair: 1}, sizes); !v.Refused {
 		t.Error("what was charged long ago was given back now")
 	}
@@ -191,8 +190,8 @@ func TestTenantLimitIsShared(t *testing.T) {
 	}
 }
 
-// TestLongestLimit: of several limits that refuse, the answer names the one that
-// takes longest.
+// TestLongestLimit tests that the answer identifies the exceeded limit with
+// the longest wait.
 func TestLongestLimit(t *testing.T) {
 	t.Parallel()
 	for _, want := range []int{unitsPerPair, writesPerPair, writesPerTenant} {

@@ -17,7 +17,8 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-// TestLoggedBodiesAreBounded forgets the oldest bodies, not the requests.
+// TestLoggedBodiesAreBounded tests that the oldest bodies are dropped, not the
+// requests.
 func TestLoggedBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, before := range []int{0, 3, maxLog, maxLog + 7} {

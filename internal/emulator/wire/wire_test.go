@@ -18,7 +18,7 @@ func TestAcceptsGzip(t *testing.T) {
 	}
 }
 
-// FuzzForwarded: what a proxy calls itself becomes an address or nothing.
+// FuzzForwarded tests that a forwarded host is a valid address or ignored.
 func FuzzForwarded(f *testing.F) {
 	for _, s := range []string{"a.example", "a:1", "[::1]:2", "a/b", "a@b", "a, b", "é", "", "[", "a:b"} {
 		f.Add(s)
