@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// otherMemory is the estimated memory of the gateway besides responses, in bytes.
+	// otherMemory is the estimated memory of the gateway without responses, in
+	// bytes.
 	otherMemory = 128 << 20
 	// garbageHeadroom is memory that delays garbage collection of a small heap, in bytes. It is never written, so it does
 	// not become resident.
@@ -25,9 +26,10 @@ type runtimeMemory struct {
 	headroom  []byte
 }
 
-// set sets a memory limit, so that garbage of encoded responses does not double the memory, and so that the container's
-// limit is not exceeded. The variables GOMEMLIMIT and GOGC take precedence. With the embedded tenant, whose memory depends
-// on its users, only the container's limit applies.
+// set sets a memory limit, so that garbage of encoded responses does not
+// double the memory use, and the container's limit is not exceeded. The
+// variables GOMEMLIMIT and GOGC take precedence. With the embedded tenant,
+// whose memory use depends on its users, only the container's limit applies.
 func (m *runtimeMemory) set(ctx context.Context, cfg *config.Config, getenv func(string) string, logger *slog.Logger) {
 	if m == nil {
 		return

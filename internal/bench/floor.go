@@ -17,7 +17,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// The types of the question, as a program for this question alone has them.
+// The types of the response, with only the properties of the question.
 type (
 	floorService struct {
 		PlanID      string `json:"planId"`
@@ -54,8 +54,9 @@ type (
 	}
 )
 
-// serveFloor serves the question with as little as it takes: one list of errors with both relations expanded, one of the
-// users with their states, encoding/json and a map.
+// serveFloor answers the question with minimal code: one list of errors with
+// both relations expanded, one list of users with their license states,
+// encoding/json and a map.
 func serveFloor(upstream string) error {
 	var tenant tenantInfo
 	if err := json.Unmarshal([]byte(upstream), &tenant); err != nil {

@@ -1,7 +1,9 @@
-// Command bench compares the gateway with a program that was written by hand for one question: the assignment errors of
-// a tenant, whom they concern, the license states of these people, and their usage rights. Microsoft Graph is the embedded
-// tenant in a process of its own, which answers each request from memory. Each server has one CPU. The figures are CPU
-// time per response, from the operating system; the rounds of the servers alternate.
+// Command bench compares the gateway with a program written for one question:
+// the assignment errors of a tenant, the users with these errors, their
+// license states and their usage rights. Microsoft Graph is the embedded
+// tenant in a separate process, which answers each request from memory. Each
+// server has one CPU. The figures are CPU time per response, from the
+// operating system; the servers are measured in alternating rounds.
 package main
 
 import (
@@ -40,7 +42,7 @@ func main() {
 	}
 }
 
-// server is a process that is measured.
+// server is a measured process.
 type server struct {
 	name    string
 	process *exec.Cmd
@@ -132,7 +134,8 @@ func run(args []string) error {
 	return nil
 }
 
-// address is what a process prints when it is ready: its URL, or a JSON object.
+// address matches the output of a process when it is ready: its URL, or a JSON
+// object.
 var address = regexp.MustCompile(`^\{"URL".*|^http://\S+$|http://127\.0\.0\.1:\d+/graphql`)
 
 // start starts a process and returns its address.
@@ -166,7 +169,7 @@ func (s *server) stop() {
 	_ = s.process.Wait()
 }
 
-// question is what is asked.
+// question is the measured query.
 const question = `{ assignmentErrors(first: %d) { nodes { id code message occurrenceDateTime sku { skuPartNumber productName }
 	assignedTo { id displayName ... on User { userPrincipalName licenseAssignmentStates { state error errorText } } }
 	usageRight { id skuPartNumber services { planId planName displayName } } } } }`
@@ -196,7 +199,7 @@ func (s *server) measure(ctx context.Context, errors, requests int) error {
 		}
 		return err
 	}
-	if err := ask(); err != nil { // to warm up
+	if err := ask(); err != nil { // warm up
 		return err
 	}
 	before, err := cpuTime(s.process.Process.Pid)

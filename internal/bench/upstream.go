@@ -16,11 +16,11 @@ import (
 	"licensegraph/internal/emulator"
 )
 
-// tenantInfo is what a client has to know of the embedded tenant.
+// tenantInfo is the connection data of the embedded tenant.
 type tenantInfo struct{ URL, TenantID, ClientID, ClientSecret string }
 
-// serveUpstream serves the embedded tenant, which expands all relations of errors in pages of up to 1,000. It answers a
-// request that it has answered before from memory.
+// serveUpstream serves the embedded tenant, which expands all relations of
+// errors in pages of up to 1,000. It answers repeated requests from memory.
 func serveUpstream(args []string) error {
 	flags := flag.NewFlagSet("upstream", flag.ContinueOnError)
 	users := flags.Int("users", 500, "people in the tenant")
@@ -44,7 +44,7 @@ func serveUpstream(args []string) error {
 	return http.Serve(listener, &memory{next: e, delay: *delay, answers: map[string]*httptest.ResponseRecorder{}}) //nolint:gosec // a benchmark on loopback
 }
 
-// memory remembers the responses of a handler.
+// memory caches the responses of a handler.
 type memory struct {
 	next  http.Handler
 	delay time.Duration

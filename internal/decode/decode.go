@@ -1,5 +1,6 @@
-// Package decode reads the JSON responses of Microsoft Graph into structs, each response in one pass. An invalid
-// property costs that property, not its object.
+// Package decode reads the JSON responses of Microsoft Graph into structs,
+// each response in one pass. An invalid property does not invalidate its
+// object.
 package decode
 
 import (
@@ -20,21 +21,22 @@ import (
 var (
 	// ErrSyntax is the error of a text that is not JSON.
 	ErrSyntax = errors.New("the response is not JSON")
-	// ErrNull is the error of null, or of nothing, in place of an object.
+	// ErrNull is the error of null or an empty text in place of an object.
 	ErrNull = errors.New("unexpected null")
 	// ErrTooLarge is the error of a response with more than [maxValues] values, or a list with too many elements.
 	ErrTooLarge = errors.New("response too large")
 )
 
-// maxValues is the maximum number of objects and list elements in a response. A real one has more than 30 bytes each.
+// maxValues is the maximum number of objects and list elements in a response.
+// In real responses each has more than 30 bytes.
 const maxValues = 1 << 20
 
-// Decoder reads one JSON text. After an error of syntax or size, nothing more is read.
+// Decoder reads one JSON text. After a syntax or size error it stops reading.
 type Decoder struct {
 	in   *jsontext.Decoder
 	text string // decoded texts are substrings of it
 	err  error
-	read *int // values so far
+	read *int // number of values read
 
 	slabs   map[*table]*slab
 	texts   values[string]
@@ -45,11 +47,12 @@ type Decoder struct {
 	dates   values[licensing.Date]
 
 	loaded map[loadedKey]map[string]bool
-	lists  []reflect.Value // elements of the lists that are being read
+	lists  []reflect.Value // elements of the lists in progress
 }
 
-// New returns a decoder of a text. The decoded values do not refer to body. Invalid UTF-8 is replaced, and the last of
-// duplicate names counts, as in encoding/json.
+// New returns a decoder of a text. The decoded values do not refer to body.
+// Invalid UTF-8 is replaced, and the last of duplicate names takes precedence,
+// as in encoding/json.
 func New(body []byte) *Decoder { return newDecoder(body, string(body)) }
 
 func newDecoder(body []byte, text string) *Decoder {
@@ -60,10 +63,10 @@ func newDecoder(body []byte, text string) *Decoder {
 	}
 }
 
-// Err returns the error of syntax or size; nil if there is none so far.
+// Err returns the syntax or size error, or nil.
 func (d *Decoder) Err() error { return d.err }
 
-// End returns an error if anything follows what was read.
+// End returns an error if there is more text.
 func (d *Decoder) End() error {
 	if d.err == nil {
 		if _, err := d.in.ReadToken(); !errors.Is(err, io.EOF) {
@@ -131,7 +134,7 @@ func (d *Decoder) delimiter() {
 	}
 }
 
-// Text reads a string; false if the next value, which is skipped, is another.
+// Text reads a string. It skips a value of another type and returns false.
 func (d *Decoder) Text() (text string, ok bool) {
 	if d.Peek() != '"' {
 		d.Skip()
@@ -141,7 +144,7 @@ func (d *Decoder) Text() (text string, ok bool) {
 	return d.unquoted(raw), d.err == nil
 }
 
-// unquoted returns the content of the string that was read last.
+// unquoted returns the content of the last string.
 func (d *Decoder) unquoted(raw []byte) string {
 	if d.err != nil {
 		return ""
@@ -154,7 +157,8 @@ func (d *Decoder) unquoted(raw []byte) string {
 	return string(text)
 }
 
-// Int reads an integer; nil for null. False if the next value, which is skipped, is another.
+// Int reads an integer; nil for null. It skips a value of another type and
+// returns false.
 func (d *Decoder) Int() (n *int, ok bool) {
 	switch d.Peek() {
 	case 'n':
@@ -168,7 +172,8 @@ func (d *Decoder) Int() (n *int, ok bool) {
 	return nil, false
 }
 
-// Scalar reads a text, a number or a boolean as text. Another value is skipped.
+// Scalar reads a string, a number or a boolean as text. It skips another
+// value.
 func (d *Decoder) Scalar() string {
 	switch d.Peek() {
 	case '"':
@@ -181,8 +186,9 @@ func (d *Decoder) Scalar() string {
 	return ""
 }
 
-// Members calls a function with the name of each member of an object. It must read or skip the value. False if the next
-// value, which is skipped, is not an object.
+// Members calls a function with the name of each member of an object. The
+// function must read or skip the value. Members skips a value of another type
+// and returns false.
 func (d *Decoder) Members(member func(name string)) (ok bool) {
 	if d.Peek() != '{' {
 		d.Skip()
@@ -196,8 +202,9 @@ func (d *Decoder) Members(member func(name string)) (ok bool) {
 	return d.err == nil
 }
 
-// Elements calls a function for each element of an array. It must read or skip the value. False if the next value, which
-// is skipped, is not an array.
+// Elements calls a function for each element of an array. The function must
+// read or skip the value. Elements skips a value of another type and returns
+// false.
 func (d *Decoder) Elements(element func()) (ok bool) {
 	if d.Peek() != '[' {
 		d.Skip()
@@ -225,7 +232,8 @@ type loadedKey struct {
 	mask  uint64
 }
 
-// properties returns the names of the properties that are set in the mask. Objects with the same share one map.
+// properties returns the names of the properties in the mask. Objects with the
+// same properties share one map.
 func (d *Decoder) properties(t *table, mask uint64) map[string]bool {
 	key := loadedKey{t, mask}
 	names := d.loaded[key]
@@ -268,7 +276,7 @@ func (d *Decoder) object(t *table) reflect.Value {
 	return s.objects.Index(s.used - 1)
 }
 
-// values is memory for values that are pointed to.
+// values is memory for the targets of pointers.
 type values[V any] []V
 
 // pointer returns a pointer to a copy of the value.

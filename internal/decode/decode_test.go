@@ -58,7 +58,8 @@ func allotmentTexts() (texts []string) {
 		`{"id":"a","assignableTo":null,"services":[{"assignableTo":null,"planId":null}]}`)
 }
 
-// TestAgainstEncodingJSON reads texts as a decoder over encoding/json does.
+// TestAgainstEncodingJSON tests that the result is the same as with
+// encoding/json.
 func TestAgainstEncodingJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range userTexts {
@@ -69,7 +70,8 @@ func TestAgainstEncodingJSON(t *testing.T) {
 	}
 }
 
-// FuzzAgainstEncodingJSON reads any bytes as a decoder over encoding/json does.
+// FuzzAgainstEncodingJSON tests that the result is the same as with
+// encoding/json.
 func FuzzAgainstEncodingJSON(f *testing.F) {
 	for _, text := range append(userTexts[:len(userTexts)-2], allotmentTexts()...) {
 		f.Add([]byte(text))
@@ -105,7 +107,8 @@ func compare[T any](t *testing.T, of Type[T], body []byte) {
 	}
 }
 
-// TestProperties returns the properties that were sent, and whether all but the ID are null.
+// TestProperties tests the list of the properties in a response, and whether
+// all except the ID are null.
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -129,7 +132,8 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-// TestReadOneOf reads an object by its type, wherever that is among the members.
+// TestReadOneOf reads an object by its type, at any position among the
+// members.
 func TestReadOneOf(t *testing.T) {
 	t.Parallel()
 	typeOf := func(text string) Object {
@@ -168,7 +172,7 @@ func TestReadOneOf(t *testing.T) {
 	}
 }
 
-// TestTooManyValues ends at a text with more values than a response has.
+// TestTooManyValues tests the limit of values in a response.
 func TestTooManyValues(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -310,7 +314,7 @@ func referenceValue(raw json.RawMessage, value reflect.Value) bool {
 	return true
 }
 
-// clamp is a number within 64 bits.
+// clamp limits a number to 64 bits.
 func clamp(n *big.Int) int64 {
 	switch {
 	case n.IsInt64():

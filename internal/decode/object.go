@@ -9,11 +9,12 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// Type reads the objects of a struct: its JSON tags are the names of the properties. A property with an invalid value
-// has its zero value, a list its valid elements, and an entry in the struct's [upstream.Unread].
+// Type reads the objects of a struct: its JSON tags are the names of the
+// properties. A property with an invalid value gets the zero value, or the
+// valid elements of a list, and an entry in the struct's [upstream.Unread].
 type Type[T any] struct{ table *table }
 
-// Relation is a relation that can be expanded in an object.
+// Relation is an expandable relation of an object.
 type Relation[T any] struct {
 	Name string
 	// Read reads or skips the value. It returns false if the relation is to be read separately.
@@ -40,8 +41,9 @@ type Object interface{ tableOf() *table }
 
 func (t Type[T]) tableOf() *table { return t.table }
 
-// Read reads an object, with or without a {"value":…} envelope: the reference has examples of both. It returns [ErrNull]
-// for null. An invalid ID is an error.
+// Read reads an object, with or without a {"value":…} envelope: the reference
+// has examples of both. It returns [ErrNull] for null, and an error for an
+// invalid ID.
 func (t Type[T]) Read(d *Decoder) (*T, error) {
 	object, _, err := d.entity(t.table)
 	if err != nil {
@@ -50,7 +52,7 @@ func (t Type[T]) Read(d *Decoder) (*T, error) {
 	return object.(*T), nil
 }
 
-// ReadPartial reads an object as Read does, and the names of its properties.
+// ReadPartial reads an object like Read, and the names of its properties.
 func (t Type[T]) ReadPartial(d *Decoder) (*upstream.Partial[*T], error) {
 	object, s, err := d.entity(t.table)
 	if err != nil {
@@ -59,8 +61,9 @@ func (t Type[T]) ReadPartial(d *Decoder) (*upstream.Partial[*T], error) {
 	return &upstream.Partial[*T]{Object: object.(*T), Properties: d.properties(t.table, s.mask), Bare: !s.hasValue}, nil
 }
 
-// ReadOneOf reads an object whose type depends on the text of a property, or on fallback where that is missing. It
-// returns the text too. See [Type.ReadPartial].
+// ReadOneOf reads an object whose type depends on a string property, or is
+// fallback if the property is missing. It also returns the value of the
+// property. See [Type.ReadPartial].
 func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) Object) (p upstream.Partial[any], text string, err error) {
 	start := d.in.InputOffset()
 	if err := d.begin(); err != nil {
@@ -93,7 +96,7 @@ func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) O
 	return upstream.Partial[any]{Object: object, Properties: d.properties(t, s.mask), Bare: !s.hasValue}, text, nil
 }
 
-// below returns a decoder of a part of the text that was skipped.
+// below returns a decoder of a skipped part of the text.
 func (d *Decoder) below(text string) *Decoder {
 	text = strings.Trim(text, ",: \t\r\n")
 	below := newDecoder([]byte(text), text)
@@ -113,7 +116,7 @@ func (d *Decoder) entity(t *table) (object any, s state, err error) {
 	return object, s, err
 }
 
-// begin reads the beginning of an object. It skips another value.
+// begin reads the start of an object. It skips another value.
 func (d *Decoder) begin() error {
 	switch d.Peek() {
 	case '{':
@@ -135,7 +138,7 @@ func (d *Decoder) begin() error {
 	return ErrNull
 }
 
-// rest reads an object whose beginning was read.
+// rest reads the rest of an object after its start.
 func (d *Decoder) rest(t *table, s *state, name string) (any, error) {
 	object := d.object(t)
 	t.members(d, object, s, name)

@@ -16,13 +16,13 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// table is how the objects of a type are read: a field for each property.
+// table describes the properties of a type.
 type table struct {
 	of     reflect.Type
-	unread int // index of the field for properties that could not be read
+	unread int // index of the field for invalid properties
 	fields []field
 	index  map[string]int // of fields by name
-	id     int            // index of the property id in fields; -1 for objects without
+	id     int            // index of the property id in fields; -1 without an ID
 }
 
 // field is a property or a relation.
@@ -30,7 +30,8 @@ type field struct {
 	name    string
 	at      int  // index in the struct; -1 for a relation
 	notNull bool // null is invalid
-	// read reads the value into the field that the pointer points to. False if the value, which is then skipped, is invalid.
+	// read reads the value into the target of the pointer. It skips an invalid
+	// value and returns false.
 	read func(d *Decoder, into any) (ok bool)
 	// relation reads an expanded relation; false if it cannot be read. drop removes it again, as incomplete.
 	relation func(d *Decoder, object any) (ok bool)
@@ -77,7 +78,7 @@ func (t *table) add(f field) {
 	t.fields = append(t.fields, f)
 }
 
-// state is what is known of an object while it is read.
+// state is the state of an object while it is read.
 type state struct {
 	mask     uint64 // the fields that were read
 	hasValue bool   // any member but the ID is not null
@@ -89,7 +90,8 @@ type state struct {
 	watched  string
 }
 
-// members reads the members of an object whose first delimiter, and perhaps first name, was read.
+// members reads the members of an object after its first delimiter and, if it
+// is not "", its first name.
 func (t *table) members(d *Decoder, object reflect.Value, s *state, name string) {
 	for next := 0; name != "" || d.Peek() == '"'; name = "" {
 		i, known := next, false
@@ -145,7 +147,7 @@ func (s *state) set(t *table, i int, ok bool) {
 	}
 }
 
-// other reads a member that is no property.
+// other reads a member that is not a property.
 func (d *Decoder) other(name string, s *state) {
 	relation, more := strings.CutSuffix(name, "@odata.nextLink")
 	switch kind := d.Peek(); {
@@ -186,7 +188,7 @@ func (t *table) finish(d *Decoder, object reflect.Value, s *state) error {
 
 var errMissingID = errors.New("missing id")
 
-// nested reads an object below another.
+// nested reads an object inside another.
 func (t *table) nested(d *Decoder, object reflect.Value) (ok bool) {
 	if d.Peek() != '{' {
 		d.Skip()
@@ -235,8 +237,9 @@ func reader(of reflect.Type) func(d *Decoder, into any) bool {
 	panic(fmt.Sprintf("no reader for %v", of))
 }
 
-// nullIsInvalid are the properties in which null is invalid. They are lists of flags, in which an empty text means none.
-// In other texts that are not nullable, null is read as if it was missing.
+// nullIsInvalid are the properties in which null is invalid: lists of flags,
+// in which an empty string means none. In other strings that are not nullable,
+// null is treated as missing.
 var nullIsInvalid = []string{"assignableTo"}
 
 // required returns the reader of a value that is not nullable.
@@ -270,7 +273,8 @@ func optional[V any](read func(*Decoder) (V, bool), memory func(*Decoder) *value
 	}
 }
 
-// listOf reads the valid elements of an array; false if any is invalid. Null is no list.
+// listOf reads the valid elements of an array. It returns false if an element
+// is invalid. Null is not a list.
 func listOf[V any](d *Decoder, into *[]V, read func(*Decoder) (V, bool)) (ok bool) {
 	*into = nil
 	if d.Peek() == 'n' {
@@ -305,7 +309,8 @@ func (d *Decoder) readObject(t *table, into reflect.Value) (ok bool) {
 	return ok
 }
 
-// readObjects reads the valid objects of an array into a list of pointers; false if any is invalid. Null is no list.
+// readObjects reads the valid objects of an array into a list of pointers. It
+// returns false if an object is invalid. Null is not a list.
 func (d *Decoder) readObjects(t *table, into reflect.Value) (ok bool) {
 	into.SetZero()
 	if d.Peek() == 'n' {
@@ -346,7 +351,8 @@ func (d *Decoder) bool() (bool, bool) {
 // maxDigits is the maximum length of a number.
 const maxDigits = 40
 
-// int32 reads an integer. One outside the range is read as the nearest value in it.
+// int32 reads an integer. A number outside the range is read as the nearest
+// value in it.
 func (d *Decoder) int32() (int32, bool) {
 	if d.Peek() != '0' {
 		d.Skip()
