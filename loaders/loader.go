@@ -16,13 +16,14 @@ var ErrBlocked = errors.New("not read yet")
 // Loader loads values by key, each key once.
 type Loader[K comparable, V any] struct {
 	all    *Loaders
-	loader *dataloader.Loader[K, V]
+	read   func(b upstream.Batch, keys []K, found func(K, V, error)) // see [newLoaderOf]
+	loader *dataloader.Loader[K, V]                                  // nil until the first round that loads a key
 
 	list     string // see [upstream.Read.List]
 	pageSize int
 
 	// Guarded by all.mu.
-	loaded  map[K]*dataloader.Result[V]
+	loaded  map[K]dataloader.Result[V]
 	wanted  map[K]bool
 	pending []K // keys of wanted, in request order
 }
@@ -78,13 +79,21 @@ func askOf[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream
 // newLoaderOf returns a loader with a function that adds reads to a batch. Keys without a result get
 // [upstream.ErrNotFound].
 func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, keys []K, found func(K, V, error))) *Loader[K, V] {
-	l := &Loader[K, V]{all: all, loaded: map[K]*dataloader.Result[V]{}, wanted: map[K]bool{}}
-	l.loader = dataloader.NewBatchedLoader(
+	l := &Loader[K, V]{all: all, read: read}
+	all.loaders = append(all.loaders, l)
+	return l
+}
+
+// newDataloader returns the dataloader, which adds the reads of its keys to the current round.
+func (l *Loader[K, V]) newDataloader() *dataloader.Loader[K, V] {
+	return dataloader.NewBatchedLoader(
 		func(ctx context.Context, keys []K) []*dataloader.Result[V] {
 			found := make(map[K]*dataloader.Result[V], len(keys))
-			err := all.current.add(func(b upstream.Batch) {
-				read(b, keys, func(key K, value V, err error) {
-					found[key] = &dataloader.Result[V]{Data: value, Error: err}
+			results := make([]dataloader.Result[V], 0, len(keys))
+			err := l.all.current.add(func(b upstream.Batch) {
+				l.read(b, keys, func(key K, value V, err error) {
+					results = append(results, dataloader.Result[V]{Data: value, Error: err})
+					found[key] = &results[len(results)-1]
 				})
 			})
 			missing := upstream.ErrNotFound
@@ -97,8 +106,6 @@ func newLoaderOf[K comparable, V any](all *Loaders, read func(b upstream.Batch, 
 		dataloader.WithInputCapacity[K, V](128),
 		dataloader.WithWait[K, V](24*time.Hour), // a round flushes, not the timer
 	)
-	all.loaders = append(all.loaders, l)
-	return l
 }
 
 // Get returns the value of a key, the error of its read, or [ErrBlocked].
@@ -109,6 +116,9 @@ func (l *Loader[K, V]) Get(key K) (V, error) {
 		return result.Data, result.Error
 	}
 	if !l.wanted[key] {
+		if l.wanted == nil {
+			l.wanted = map[K]bool{}
+		}
 		l.wanted[key] = true
 		l.pending = append(l.pending, key)
 	}
@@ -121,18 +131,24 @@ func (l *Loader[K, V]) Prime(key K, value V) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
 	if _, ok := l.loaded[key]; !ok {
-		l.loaded[key] = &dataloader.Result[V]{Data: value}
+		l.keep(key, dataloader.Result[V]{Data: value})
 	}
+}
+
+// keep caches a result. It requires all.mu.
+func (l *Loader[K, V]) keep(key K, result dataloader.Result[V]) {
+	if l.loaded == nil {
+		l.loaded = map[K]dataloader.Result[V]{}
+	}
+	l.loaded[key] = result
 }
 
 // ifLoaded returns a value that is loaded.
 func (l *Loader[K, V]) ifLoaded(key K) (value V, ok bool) {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
-	if result := l.loaded[key]; result != nil && result.Error == nil {
-		return result.Data, true
-	}
-	return value, false
+	result, ok := l.loaded[key]
+	return result.Data, ok && result.Error == nil
 }
 
 // load implements loader.
@@ -140,6 +156,9 @@ func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 	keys := l.take()
 	if len(keys) == 0 {
 		return nil
+	}
+	if l.loader == nil {
+		l.loader = l.newDataloader()
 	}
 	thunks := make([]dataloader.Thunk[V], len(keys))
 	for i, key := range keys {
@@ -150,7 +169,7 @@ func (l *Loader[K, V]) load(ctx context.Context) (wait func()) {
 		for i, key := range keys {
 			value, err := thunks[i]()
 			l.all.mu.Lock()
-			l.loaded[key] = &dataloader.Result[V]{Data: value, Error: err}
+			l.keep(key, dataloader.Result[V]{Data: value, Error: err})
 			l.all.mu.Unlock()
 		}
 	}
@@ -162,7 +181,8 @@ func (l *Loader[K, V]) take() []K {
 	defer l.all.mu.Unlock()
 	var keys []K
 	for _, key := range l.pending {
-		if delete(l.wanted, key); l.loaded[key] == nil {
+		delete(l.wanted, key)
+		if _, loaded := l.loaded[key]; !loaded {
 			keys = append(keys, key)
 		}
 	}
