@@ -81,11 +81,11 @@ for (const mode of ['query', 'form_post']) {
 
   test(`somebody else, ${mode}`, async () => {
     const { fields } = await signIn(mode, async () => {
-      await page.getByLabel('Somebody else:').fill('nobody@example.com');
+      await page.getByLabel('Another user:').fill('nobody@example.com');
       await page.getByRole('button', { name: 'Next' }).click();
       await page.getByRole('alert').waitFor();
       const name = (await page.locator('small').last().textContent()).split(',')[0];
-      await page.getByLabel('Somebody else:').fill(name);
+      await page.getByLabel('Another user:').fill(name);
       await page.getByRole('button', { name: 'Next' }).click();
       await back();
     });

@@ -32,7 +32,7 @@ func startChecked(t TB, opts Options, serve func(TB, *Emulator) *Server) *Server
 	e, wrong := checked(opts)
 	t.Cleanup(func() {
 		for _, text := range wrong.Take() {
-			t.Errorf("the tenant answers what Graph does not: %s", text)
+			t.Errorf("invalid answer of the tenant: %s", text)
 		}
 	})
 	return serve(t, e)

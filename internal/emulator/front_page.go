@@ -35,7 +35,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 			one.Basic = r.Basic[0]
 		}
 		if r.There != nil && !r.There(c.Variants) {
-			one.When = "switched off: see the variants"
+			one.When = "disabled: see the variants"
 		}
 		endpoints = append(endpoints, one)
 	}
@@ -61,7 +61,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 var frontTemplate = template.Must(template.New("front").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Embedded Microsoft Graph</title><style>` + signin.Style + `</style></head>
 <body class="wide"><h1>Embedded Microsoft Graph</h1>
-<p>The licensing surface of Microsoft Graph over {{.Users}} made-up people{{.State}}, for tests of clients. It is not Microsoft's, it is not for production, and nothing here is a secret. Licenses, errors, queues and rights follow from what is assigned: a write has consequences.</p>
+<p>The licensing part of Microsoft Graph with {{.Users}} generated users{{.State}}, for tests of clients. It is not from Microsoft, not for production, and has no confidential data. Licenses, errors, queues and rights are computed from the assignments.</p>
 <h2>Addresses</h2>
 <table>
 <tr><th>Microsoft Graph</th><td><code>{{.Base}}/v1.0</code> and <code>{{.Base}}/beta</code></td></tr>
@@ -69,25 +69,25 @@ var frontTemplate = template.Must(template.New("front").Parse(`<!DOCTYPE html>
 <tr><th>Tenant</th><td><code>{{.Tenant}}</code> or <code>{{.Domain}}</code></td></tr>
 <tr><th>Application</th><td><code>{{.Client}}</code> with the secret <code>{{.Secret}}</code></td></tr>
 <tr><th>Public client</th><td><code>{{.Public}}</code></td></tr>
-<tr><th>Password of everybody</th><td><code>{{.Password}}</code></td></tr>
+<tr><th>Password of all users</th><td><code>{{.Password}}</code></td></tr>
 </table>
-<p>A first request:</p>
+<p>Example:</p>
 <pre>token=$(curl -s {{.Base}}/{{.Tenant}}/oauth2/v2.0/token -d grant_type=client_credentials \
   -d client_id={{.Client}} -d client_secret={{.Secret}} \
   -d scope=https://graph.microsoft.com/.default | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 curl -s -H "Authorization: Bearer $token" '{{.Base}}/v1.0/users?$select=displayName,licenseAssignmentStates&amp;$top=2'</pre>
-<h2>What it implements</h2>
-<p>Permissions are the least that an endpoint's page names; higher ones work where the page says so. Query options beyond those of the page are refused. Requests are throttled as by the service.</p>
+<h2>Implemented</h2>
+<p>The permissions are the least privileged ones on the page of the endpoint; the higher ones on the page are accepted too. Query options that are not on the page are rejected. Requests are throttled as in the service.</p>
 <table><thead><tr><th>Method and path</th><th>Version</th><th>Application</th><th>Delegated</th></tr></thead><tbody>
-{{range .Endpoints}}<tr><td><code>{{.Method}} {{.Path}}</code>{{with .When}}<small>{{.}}</small>{{end}}{{with .Basic}}<small>basic properties alone: {{.}}</small>{{end}}</td><td>{{.Version}}</td><td>{{.Application}}</td><td>{{.Delegated}}</td></tr>
+{{range .Endpoints}}<tr><td><code>{{.Method}} {{.Path}}</code>{{with .When}}<small>{{.}}</small>{{end}}{{with .Basic}}<small>only basic properties: {{.}}</small>{{end}}</td><td>{{.Version}}</td><td>{{.Application}}</td><td>{{.Delegated}}</td></tr>
 {{end}}</tbody></table>
-<p>Sign-in: client credentials (secret, certificate, federated), authorization code with PKCE, device code, refresh tokens, password, on behalf of; discovery and keys.</p>
-<h2>What it does not</h2>
-<p>What Microsoft Graph has and this has not is answered 501 with the code <code>notImplemented</code>, not as if it did not exist.</p>
+<p>Sign-in: client credentials (secret, certificate, federated), authorization code with PKCE, device code, refresh tokens, password, on-behalf-of; discovery and keys.</p>
+<h2>Not implemented</h2>
+<p>The answer to these features of Microsoft Graph is 501 with the code <code>notImplemented</code>.</p>
 <ul class="plain">
 {{range .Missing}}<li>{{.}}</li>
 {{end}}</ul>
-{{if .Steered}}<h2>How it is steered</h2>
+{{if .Steered}}<h2>Control endpoints</h2>
 <table><tbody>
 {{range .Controls}}<tr><td><code>{{.Method}} {{$.Control}}{{.Path}}</code></td><td>{{.About}}</td></tr>
 {{end}}</tbody></table>{{end}}

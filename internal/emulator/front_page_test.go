@@ -29,7 +29,7 @@ func TestFrontPage(t *testing.T) {
 			t.Errorf("it does not name %s", r.Label)
 		}
 	}
-	for _, part := range []string{c.URL + "/v1.0", c.TenantID(), c.ClientID(), c.ClientSecret(), c.PublicClientID(), "60 made-up people", "switched off", "basic properties alone: User.ReadBasic.All", "basic properties alone: Group.ReadBasic.All", "Change notifications", "PUT /-/state"} {
+	for _, part := range []string{c.URL + "/v1.0", c.TenantID(), c.ClientID(), c.ClientSecret(), c.PublicClientID(), "60 generated users", "disabled", "only basic properties: User.ReadBasic.All", "only basic properties: Group.ReadBasic.All", "Change notifications", "PUT /-/state"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("it does not have %s", part)
 		}

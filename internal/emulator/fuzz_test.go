@@ -35,7 +35,7 @@ func inProcess() (*Emulator, func(method, uri, body string) (int, []byte)) {
 			e.ServeHTTP(w, req)
 		}
 		if list := wrong.Take(); list != nil {
-			panic("the tenant answers what Graph does not: " + strings.Join(list, "; "))
+			panic("invalid answer of the tenant: " + strings.Join(list, "; "))
 		}
 		return w.status, w.body.Bytes()
 	}

@@ -241,6 +241,6 @@ const (
 
 // Values of the control endpoints.
 const (
-	controlNotice  = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
+	controlNotice  = "This is the control endpoint of an embedded test tenant. It is not part of Microsoft Graph."
 	maxControlBody = 256 << 10
 )

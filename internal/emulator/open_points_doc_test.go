@@ -100,7 +100,7 @@ func valuesOf(name string) string {
 	if err == nil {
 		return ""
 	}
-	_, list, _ := strings.Cut(err.Error(), `it is "" or one of `)
+	_, list, _ := strings.Cut(err.Error(), `must be "" or one of `)
 	return strings.ReplaceAll(list, ",", "")
 }
 

@@ -748,7 +748,7 @@ func TestSignInPage(t *testing.T) {
 	off := c.userName(c.userWhere(func(i int32) bool { return !c.current().User(i).Enabled() }))
 	for _, name := range []string{"nobody", off, "<b>"} {
 		asks, _ := c.authorization("login_hint", name)
-		if r := c.authorizing(asks); r.status != 200 || !strings.Contains(string(r.raw), "Nobody by that name") || strings.Contains(string(r.raw), "<b>") {
+		if r := c.authorizing(asks); r.status != 200 || !strings.Contains(string(r.raw), "No user with this name") || strings.Contains(string(r.raw), "<b>") {
 			t.Errorf("%s: %d %s", name, r.status, r.raw)
 		}
 	}

@@ -26,7 +26,7 @@ func (c *checker) batch(o object) {
 		} `json:"requests"`
 	}
 	if err := json.Unmarshal(c.Request, &asked); err != nil {
-		c.say("a batch that cannot be read was answered: %v", err)
+		c.say("an invalid batch was answered: %v", err)
 		return
 	}
 	places := map[string]int{}
@@ -38,14 +38,14 @@ func (c *checker) batch(o object) {
 		c.items(o["responses"], func(item any) {
 			o, ok := item.(object)
 			if !ok {
-				c.say("it is %s, no object", kindOf(item))
+				c.say("it is %s, not an object", kindOf(item))
 				return
 			}
 			c.only(o, "id", "status", "headers", "body")
 			id, _ := o["id"].(string)
 			i, known := places[id]
 			if !known {
-				c.say("id %s was not asked for, or is answered twice", kindOf(o["id"]))
+				c.say("id %s is unknown or repeated", kindOf(o["id"]))
 				return
 			}
 			delete(places, id)
@@ -76,7 +76,7 @@ func (c *checker) batch(o object) {
 					c.say("the header %s is %s", name, kindOf(v))
 				}
 				if !slices.ContainsFunc(partHeaders, func(known string) bool { return strings.EqualFold(known, name) }) {
-					c.say("the header %s is not known", name)
+					c.say("unknown header %s", name)
 				}
 				part.Header.Set(name, text)
 			}
@@ -91,6 +91,6 @@ func (c *checker) batch(o object) {
 		})
 	})
 	for id := range places {
-		c.say("the part %q is not answered", id)
+		c.say("the part %q has no response", id)
 	}
 }

@@ -45,7 +45,7 @@ func Check(x Exchange) []string {
 	d.UseNumber()
 	var body any
 	if err := d.Decode(&body); err != nil {
-		c.say("the body is no JSON: %v", err)
+		c.say("the body is not JSON: %v", err)
 		return c.found
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -111,7 +111,7 @@ func (c *checker) in(name string, do func()) {
 func (c *checker) items(v any, do func(item any)) {
 	list, ok := v.([]any)
 	if !ok {
-		c.say("it is %s, no list", kindOf(v))
+		c.say("it is %s, not a list", kindOf(v))
 		return
 	}
 	last := len(c.index) - 1
@@ -180,7 +180,7 @@ func (c *checker) answer(body any, has bool) {
 		return
 	}
 	if c.at == nil {
-		c.say("%s %s is no endpoint that is written down", c.Method, shortened(path))
+		c.say("%s %s is not in endpoints.txt", c.Method, shortened(path))
 		return
 	}
 	c.asked = options(query, c.First)
@@ -207,10 +207,10 @@ func (c *checker) answer(body any, has bool) {
 	switch {
 	case c.at.answer == "number":
 		if n, _ := body.(number); n == "" || strings.Trim(n.String(), "0123456789") != "" {
-			c.say("the body is %s, no number of objects", kindOf(body))
+			c.say("the body is %s, not a number of objects", kindOf(body))
 		}
 	case !ok:
-		c.say("the body is %s, no object", kindOf(body))
+		c.say("the body is %s, not an object", kindOf(body))
 	case c.at.answer == "batch":
 		c.batch(o)
 	case c.at.delta:
@@ -250,7 +250,7 @@ func (c *checker) context(o object, entity bool) {
 		list = "(" + strings.Join(c.asked.sel, ",") + ")"
 	}
 	if fragment, ok = strings.CutSuffix(fragment, list); !ok {
-		c.say("@odata.context %q does not name what is selected, %s", got, list)
+		c.say("@odata.context %q does not contain the selected properties, %s", got, list)
 	}
 	if before, after, found := strings.Cut(want, "{guid}"); found {
 		rest, ok := strings.CutPrefix(fragment, before)
@@ -260,7 +260,7 @@ func (c *checker) context(o object, entity bool) {
 		}
 	}
 	if !strings.EqualFold(fragment, want) {
-		c.say("@odata.context names %q, want %q", fragment, want)
+		c.say("@odata.context is %q, want %q", fragment, want)
 	}
 }
 
@@ -270,7 +270,7 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 	text, _ := v.(string)
 	u, err := url.Parse(text)
 	if err != nil {
-		c.say("%q is no URL", shortened(text))
+		c.say("%q is not a URL", shortened(text))
 		return
 	}
 	want, err := url.PathUnescape(path)
@@ -286,7 +286,7 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 	}
 	values.Del(token)
 	if values.Encode() != given.Encode() {
-		c.say("%q does not carry the options %q", shortened(text), shortened(given.Encode()))
+		c.say("%q does not contain the options %q", shortened(text), shortened(given.Encode()))
 	}
 }
 
@@ -294,7 +294,7 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 func (c *checker) only(o object, names ...string) {
 	for name := range o {
 		if !slices.Contains(names, name) {
-			c.say("%q is not known here", name)
+			c.say("unknown member %q", name)
 		}
 	}
 }
@@ -308,7 +308,7 @@ func (c *checker) list(o object) {
 	_, path, _ := c.split()
 	if next, ok := o["@odata.nextLink"]; ok {
 		if !c.at.is("top") && !strings.HasPrefix(c.at.path, "/devices/") {
-			c.say("there is a next link, though all comes at once")
+			c.say("unexpected next link")
 		}
 		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", c.asked.given) })
 	}
@@ -364,7 +364,7 @@ func (c *checker) relations() []expansion {
 func (c *checker) row(v any) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, no object", kindOf(v))
+		c.say("it is %s, not an object", kindOf(v))
 		return
 	}
 	c.only(o, c.asked.apply...)
@@ -421,7 +421,7 @@ func (c *checker) delta(o object) {
 	end, hasEnd := o["@odata.deltaLink"]
 	switch {
 	case hasNext == hasEnd:
-		c.say("there is neither a next nor a delta link, or both")
+		c.say("want either a next or a delta link")
 	case hasNext:
 		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", nil) })
 	default:
@@ -440,7 +440,7 @@ func (c *checker) delta(o object) {
 		c.items(o["value"], func(item any) {
 			o, ok := item.(object)
 			if !ok {
-				c.say("it is %s, no object", kindOf(item))
+				c.say("it is %s, not an object", kindOf(item))
 				return
 			}
 			if _, gone := o["@removed"]; gone {
@@ -460,7 +460,7 @@ func (c *checker) delta(o object) {
 func (c *checker) memberChange(v any) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, no object", kindOf(v))
+		c.say("it is %s, not an object", kindOf(v))
 		return
 	}
 	name, _ := o["@odata.type"].(string)
@@ -490,7 +490,7 @@ func (c *checker) removed(o object) {
 // failure checks an error response.
 func (c *checker) failure(body any, has bool) {
 	if !slices.Contains(failures, c.Status) && (!c.part || c.Status != http.StatusFailedDependency) {
-		c.say("status %d is no error of Graph", c.Status)
+		c.say("status %d is not an error status of Graph", c.Status)
 	}
 	if !has {
 		c.say("an error without a body")
@@ -522,7 +522,7 @@ func (c *checker) signIn(body any, has bool) {
 	switch {
 	case c.at == nil || c.Status >= 300 && c.Status < 400:
 		if c.Status < 300 && has {
-			c.say("%s %s is no endpoint that is written down", c.Method, shortened(c.URL))
+			c.say("%s %s is not in endpoints.txt", c.Method, shortened(c.URL))
 		}
 	case c.Status != c.at.status:
 		c.closed(body, c.model.types["tokenError"])
@@ -539,7 +539,7 @@ func (c *checker) token(o object) {
 	form, _ := url.ParseQuery(string(c.Request))
 	c.in("access_token", func() {
 		if isApp := c.jwt(o["access_token"], "accessToken"); isApp != (form.Get("grant_type") == "client_credentials") {
-			c.say("it is an application's: %t", isApp)
+			c.say("app-only: %t", isApp)
 		}
 	})
 	if id, there := o["id_token"]; there {
@@ -550,15 +550,15 @@ func (c *checker) token(o object) {
 	switch form.Get("grant_type") {
 	case "client_credentials":
 		if refresh || scope || o["id_token"] != nil {
-			c.say("an application gets neither scope nor refresh nor id token")
+			c.say("an app-only token response must not have a scope, a refresh token or an ID token")
 		}
 	default:
 		if !scope {
-			c.say("there is no scope")
+			c.say("scope is missing")
 		}
 		asked := form.Get("scope")
 		if refresh && asked != "" && form.Get("requested_token_use") == "on_behalf_of" && !slices.Contains(strings.Fields(asked), "offline_access") {
-			c.say("there is a refresh token, though offline_access was not asked for")
+			c.say("refresh token without offline_access")
 		}
 	}
 	for _, name := range []string{"expires_in", "ext_expires_in"} {
@@ -582,7 +582,7 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 	d.UseNumber()
 	var claims object
 	if err != nil || d.Decode(&claims) != nil {
-		c.say("its claims cannot be read")
+		c.say("the claims are invalid")
 		return false
 	}
 	if typeName == "accessToken" {
@@ -631,12 +631,12 @@ func (c *checker) headers() {
 		c.say("the header Date is %q", h.Get("Date"))
 	}
 	if d := h.Get("x-ms-ags-diagnostic"); !json.Valid([]byte(d)) {
-		c.say("the header x-ms-ags-diagnostic is no JSON: %q", d)
+		c.say("the header x-ms-ags-diagnostic is not JSON: %q", d)
 	}
 	if version != "sign-in" && c.Method != http.MethodOptions {
 		c.graphHeaders(h, len(c.Body) > 0)
 	} else if len(c.Body) > 0 && h.Get("Content-Type") == "" {
-		c.say("there is no Content-Type")
+		c.say("Content-Type is missing")
 	}
 }
 
@@ -650,7 +650,7 @@ func (c *checker) graphHeaders(h http.Header, body bool) {
 	}
 	switch {
 	case !body && contentType != "":
-		c.say("there is a Content-Type without a body: %q", contentType)
+		c.say("Content-Type without a body: %q", contentType)
 	case body && good && !strings.HasPrefix(contentType, success), body && !good && contentType != "application/json":
 		c.say("the Content-Type is %q", contentType)
 	}
@@ -658,7 +658,7 @@ func (c *checker) graphHeaders(h http.Header, body bool) {
 		c.say("the header OData-Version is %q with status %d", odata, c.Status)
 	}
 	if h.Get("Cache-Control") == "" {
-		c.say("there is no Cache-Control")
+		c.say("Cache-Control is missing")
 	}
 	if units := h.Get("x-ms-resource-unit"); units != "" || good && !strings.HasPrefix(c.URL, "/"+c.versionOf()+"/$batch") {
 		if n, err := strconv.Atoi(units); err != nil || n < 1 {

@@ -112,7 +112,7 @@ func (m *model) readTypes(text string) error {
 		words := strings.Fields(line)
 		t = &definition{kind: kind(words[0]), name: words[1], all: map[string]*property{}}
 		if m.types[t.name] != nil {
-			return fmt.Errorf("%s is there twice", t.name)
+			return fmt.Errorf("duplicate type %s", t.name)
 		}
 		m.types[t.name] = t
 		order = append(order, t)
@@ -140,7 +140,7 @@ func (m *model) readTypes(text string) error {
 	for _, t := range order {
 		for _, p := range t.all {
 			if p.of = m.types[p.typeName]; p.of == nil && !strings.HasPrefix(p.typeName, "Edm.") {
-				return fmt.Errorf("%s.%s: there is no %s", t.name, p.name, p.typeName)
+				return fmt.Errorf("%s.%s: unknown type %s", t.name, p.name, p.typeName)
 			}
 			if p.relation || slices.ContainsFunc(p.words, func(word string) bool {
 				return word == "select" || word == "never" || word == "unserved" || word == "optional"
@@ -216,7 +216,7 @@ func (m *model) readEndpoints(text string) error {
 	for _, line := range lines(text) {
 		words := strings.Fields(line)
 		if len(words) < 5 {
-			return fmt.Errorf("%q is short", line)
+			return fmt.Errorf("%q has too few fields", line)
 		}
 		e := &endpoint{version: words[0], method: words[1], path: words[2], answer: words[4], segments: strings.Split(words[2][1:], "/")}
 		if _, err := fmt.Sscan(words[3], &e.status); err != nil {
@@ -232,7 +232,7 @@ func (m *model) readEndpoints(text string) error {
 			name, e.list = strings.CutSuffix(name, "[]")
 			name, e.nullable = strings.CutSuffix(name, "?")
 			if e.of = m.types[name]; e.of == nil {
-				return fmt.Errorf("%q: there is no %s", line, name)
+				return fmt.Errorf("%q: unknown type %s", line, name)
 			}
 		}
 		m.endpoints = append(m.endpoints, e)

@@ -29,7 +29,7 @@ type form struct {
 func (c *checker) entity(v any, t *definition, f form) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, no object", kindOf(v))
+		c.say("it is %s, not an object", kindOf(v))
 		return
 	}
 	among := t.name == "directoryObject"
@@ -40,7 +40,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 	case among:
 		t = c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]
 		if t == nil || t.base != "directoryObject" || name[0] != '#' {
-			c.say("@odata.type is %v, no directory object", said)
+			c.say("@odata.type is %v, not a directory object", said)
 			return
 		}
 	case t.cloud():
@@ -48,7 +48,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 			c.say("@odata.type is %v, want #microsoft.graph.%s", said, t.name)
 		}
 	case typed:
-		c.say("there is an @odata.type where the type is known: %v", said)
+		c.say("unexpected @odata.type: %v", said)
 	}
 	if among && c.limited(o, t) {
 		return
@@ -64,7 +64,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 		}
 		p := t.all[name]
 		if p == nil {
-			c.say("%q is no property of %s", name, t.name)
+			c.say("%q is not a property of %s", name, t.name)
 			continue
 		}
 		c.push(name)
@@ -72,7 +72,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 			c.related(v, p, named(f.expand, name), among || t.name == "group")
 		} else {
 			if !c.expected(p, f, among) {
-				c.say("it was not asked for")
+				c.say("it was not requested")
 			}
 			c.value(v, p, t)
 		}
@@ -151,7 +151,7 @@ func (c *checker) limited(o object, t *definition) bool {
 // related checks the value of an expanded relation.
 func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 	if x == nil {
-		c.say("the relation was not asked for")
+		c.say("the relation was not requested")
 		return
 	}
 	f := form{sel: x.sel, expand: x.expand, listed: true, assignee: p.name == "assignedTo"}
@@ -159,7 +159,7 @@ func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 	case p.collection:
 		list, _ := v.([]any)
 		if directory && len(list) > maxRelated {
-			c.say("%d objects, of which at most %d are shown", len(list), maxRelated)
+			c.say("%d objects, want at most %d", len(list), maxRelated)
 		}
 		c.items(v, func(item any) { c.entity(item, p.of, f) })
 	case v == nil:
@@ -178,7 +178,7 @@ func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 	p := t.all[base]
 	c.in(name, func() {
 		if p == nil || !p.relation || !p.collection || !t.cloud() || c.CloudRelationsEnd || named(f.expand, base) == nil {
-			c.say("there is no such link")
+			c.say("unexpected link")
 			return
 		}
 		text, _ := v.(string)
@@ -198,7 +198,7 @@ func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 func (c *checker) complexValue(v any, t *definition) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, no object", kindOf(v))
+		c.say("it is %s, not an object", kindOf(v))
 		return
 	}
 	said, typed := o["@odata.type"].(string)
@@ -212,7 +212,7 @@ func (c *checker) complexValue(v any, t *definition) {
 			c.say("@odata.type is %q", said)
 		}
 	case typed:
-		c.say("there is an @odata.type where the type is known: %q", said)
+		c.say("unexpected @odata.type: %q", said)
 	}
 	c.members(o, t, "@odata.type")
 }
@@ -221,7 +221,7 @@ func (c *checker) complexValue(v any, t *definition) {
 func (c *checker) closed(v any, t *definition) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, no object", kindOf(v))
+		c.say("it is %s, not an object", kindOf(v))
 		return
 	}
 	c.members(o, t, "")
@@ -236,7 +236,7 @@ func (c *checker) members(o object, t *definition, annotation string) {
 			c.value(v, p, t)
 			c.pop()
 		case name != annotation || annotation == "":
-			c.say("%q is no member of %s", name, t.name)
+			c.say("%q is not a member of %s", name, t.name)
 		}
 	}
 	for _, p := range t.usual {
@@ -273,7 +273,7 @@ func (c *checker) value(v any, p *property, t *definition) {
 // one checks a value that is not null, see OData JSON Format Version 4.01
 // section 7.
 func (c *checker) one(v any, p *property, t *definition) {
-	wrong := func() { c.say("it is %s, no %s", kindOf(v), p.typeName) }
+	wrong := func() { c.say("it is %s, not %s", kindOf(v), p.typeName) }
 	if p.of != nil {
 		switch p.of.kind {
 		case "enum":
@@ -352,7 +352,7 @@ func (c *checker) enumeration(v any, t *definition) {
 		ok = ok && known && alone && name != "unknownFutureValue" && !slices.Contains(names[:i], name)
 	}
 	if !ok {
-		c.say("it is %s, no %s", kindOf(v), t.name)
+		c.say("it is %s, not %s", kindOf(v), t.name)
 	}
 }
 

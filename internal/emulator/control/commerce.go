@@ -27,21 +27,21 @@ func (h *Handler) changeAllotment(r *http.Request, body []byte) (any, error) {
 	err := h.c.Store.Change(func(t *tenant.Tenant, now time.Time) error {
 		a := t.Allotment(lastSegment(r))
 		if a == nil {
-			return fail(http.StatusNotFound, "notFound", "There is no such allotment.")
+			return fail(http.StatusNotFound, "notFound", "Allotment not found.")
 		}
 		state := tenant.Lifecycle(wanted.State)
 		if state == "" {
 			state = a.Lifecycle()
 		}
 		if !tenant.KnownLifecycle(state) {
-			return settings.Wrong("state", "it is active, warning, suspended, lockedOut or deleted")
+			return settings.Wrong("state", "must be active, warning, suspended, lockedOut or deleted")
 		}
 		units := wanted.AllottedUnits
 		if units == -1 {
 			units = a.Allotted()
 		}
 		if units < 0 || units > tenant.MaxUnits {
-			return settings.Wrong("allottedUnits", "it is a number from 0 to %d", tenant.MaxUnits)
+			return settings.Wrong("allottedUnits", "must be a number from 0 to %d", tenant.MaxUnits)
 		}
 		t.Provide(a, units, state, tenant.When{Now: now, Delay: h.c.Variants.Load().EffectDelay()})
 		answer = object{"id": a.ID, "allottedUnits": a.Allotted(), "consumedUnits": a.Consumed(), "state": state}
@@ -63,12 +63,12 @@ func (h *Handler) changeUser(r *http.Request, body []byte) (any, error) {
 	err := h.c.Store.Change(func(t *tenant.Tenant, _ time.Time) error {
 		i, ok := t.FindUser(lastSegment(r))
 		if !ok {
-			return fail(http.StatusNotFound, "notFound", "There is no such person.")
+			return fail(http.StatusNotFound, "notFound", "User not found.")
 		}
 		if wanted.ProxyAddresses != nil {
 			for _, address := range wanted.ProxyAddresses {
 				if local, domain, at := strings.Cut(address, "@"); !at || local == "" || domain == "" || len(address) > maxAddress {
-					return settings.Wrong("proxyAddresses", "%q is no address", settings.Shortened(address))
+					return settings.Wrong("proxyAddresses", "invalid address %q", settings.Shortened(address))
 				}
 			}
 			if refused := t.SetAddresses(i, wanted.ProxyAddresses); refused != nil {
@@ -80,7 +80,7 @@ func (h *Handler) changeUser(r *http.Request, body []byte) (any, error) {
 		case "true", "false":
 			t.SetBusy(i, wanted.Busy == "true")
 		default:
-			return settings.Wrong("busy", `it is "true" or "false"`)
+			return settings.Wrong("busy", `must be "true" or "false"`)
 		}
 		answer = object{"id": t.User(i).ID().String(), "proxyAddresses": t.Addresses(i)}
 		return nil

@@ -31,25 +31,25 @@ var endpoints []Endpoint
 
 func init() { // In init, because the first endpoint lists all of them.
 	endpoints = []Endpoint{
-		{"GET", "", "this list", (*Handler).showIndex},
-		{"GET", "faults", "the faults that wait for requests", (*Handler).showFaults},
-		{"POST", "faults", `add a fault, or {"faults":[…]}: names are those of the Go type, with a small first letter`, (*Handler).addFaults},
-		{"DELETE", "faults", "forget all faults", (*Handler).clearFaults},
-		{"GET", "variants", "how this tenant differs", (*Handler).showVariants},
-		{"PATCH", "variants", "change the variants that are named; null is the default", (*Handler).changeVariants},
-		{"GET", "clock", "the time, and how far it was moved on", (*Handler).showClock},
-		{"POST", "clock", `{"advance":"30s"} moves the clock on`, (*Handler).advance},
+		{"GET", "", "list the control endpoints", (*Handler).showIndex},
+		{"GET", "faults", "list the faults in the queue", (*Handler).showFaults},
+		{"POST", "faults", `add a fault, or {"faults":[…]}: names are those of the Go type in lower camel case`, (*Handler).addFaults},
+		{"DELETE", "faults", "delete all faults", (*Handler).clearFaults},
+		{"GET", "variants", "list the variants", (*Handler).showVariants},
+		{"PATCH", "variants", "change variants; null sets the default", (*Handler).changeVariants},
+		{"GET", "clock", "the time, and the total advance", (*Handler).showClock},
+		{"POST", "clock", `{"advance":"30s"} advances the clock`, (*Handler).advance},
 		{"GET", "state", "the tenant as JSON, for PUT and for --state", (*Handler).save},
-		{"PUT", "state", "put a tenant in place that GET has saved, or one written by hand", (*Handler).load},
+		{"PUT", "state", "replace the tenant with one saved by GET, or written by hand", (*Handler).load},
 		{"PATCH", "allotments/{id}", `{"allottedUnits":50,"state":"suspended"} buys or returns units, or changes the state of the purchases`, (*Handler).changeAllotment},
-		{"PATCH", "users/{id}", `{"proxyAddresses":["a@b.example"],"busy":"true"} does what other services do to a person`, (*Handler).changeUser},
-		{"POST", "reset", "bring the tenant back to its first state", (*Handler).reset},
-		{"GET", "counts", "what each endpoint was asked for, and what it cost", (*Handler).showCounts},
-		{"DELETE", "counts", "forget counts and log", (*Handler).forgetCounts},
-		{"GET", "requests", "the log, oldest first; ?last=100 is how many", (*Handler).showRequests},
-		{"PATCH", "requests", `{"record":true} begins to keep the log`, (*Handler).record},
+		{"PATCH", "users/{id}", `{"proxyAddresses":["a@b.example"],"busy":"true"} simulates other services that change a user`, (*Handler).changeUser},
+		{"POST", "reset", "restore the initial tenant", (*Handler).reset},
+		{"GET", "counts", "requests and cost by endpoint", (*Handler).showCounts},
+		{"DELETE", "counts", "delete the counts and the log", (*Handler).forgetCounts},
+		{"GET", "requests", "the log, oldest first; ?last=100 limits the number", (*Handler).showRequests},
+		{"PATCH", "requests", `{"record":true} starts the log`, (*Handler).record},
 		{"POST", "keys/rotate", "sign tokens with the next key", (*Handler).rotateKeys},
-		{"POST", "tokens", `{"user":"id or principal name","scopes":["User.Read"]} or {"roles":["User.Read.All"]}; without roles all that the endpoints need`, (*Handler).makeToken},
+		{"POST", "tokens", `{"user":"id or principal name","scopes":["User.Read"]} or {"roles":["User.Read.All"]}; without roles, all that the endpoints require`, (*Handler).makeToken},
 	}
 }
 
@@ -131,7 +131,7 @@ func (h *Handler) advance(r *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	if wanted.Advance == 0 {
-		return nil, settings.Wrong("advance", `it is a duration, such as "30s"`)
+		return nil, settings.Wrong("advance", `must be a duration, such as "30s"`)
 	}
 	if err := h.c.Clock.Advance(wanted.Advance); err != nil {
 		return nil, settings.Wrong("advance", "%s", err)
@@ -187,7 +187,7 @@ func (h *Handler) showRequests(r *http.Request, _ []byte) (any, error) {
 	if text := r.URL.Query().Get("last"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxShown {
-			return nil, settings.Wrong("last", "it is a number from 1 to %d", maxShown)
+			return nil, settings.Wrong("last", "must be a number from 1 to %d", maxShown)
 		}
 		last = n
 	}
@@ -238,20 +238,20 @@ func (h *Handler) makeToken(_ *http.Request, body []byte) (any, error) {
 	}
 	switch {
 	case wanted.User == "" && wanted.Scopes != nil:
-		return nil, settings.Wrong("scopes", "an application has roles; scopes go with a user")
+		return nil, settings.Wrong("scopes", "an application has roles; scopes require a user")
 	case wanted.User == "":
 		return tokenAnswer(h.c.Tokens.ApplicationToken(wanted.Roles))
 	case wanted.Roles != nil:
-		return nil, settings.Wrong("roles", "a user has scopes; roles are an application's")
+		return nil, settings.Wrong("roles", "a user has scopes; roles require an application")
 	}
 	var p access.Person
 	var found bool
 	h.c.Store.Read(func(t *tenant.Tenant) { p, found = access.Find(t, wanted.User) })
 	if !found {
-		return nil, fail(http.StatusNotFound, "notFound", "There is no user %q. GET /v1.0/users lists them.", settings.Shortened(wanted.User))
+		return nil, fail(http.StatusNotFound, "notFound", "User %q not found. GET /v1.0/users lists all users.", settings.Shortened(wanted.User))
 	}
 	if len(wanted.Scopes) == 0 || slices.ContainsFunc(wanted.Scopes, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\r\n") }) {
-		return nil, settings.Wrong("scopes", `they are a list such as ["User.Read"]`)
+		return nil, settings.Wrong("scopes", `must be a list such as ["User.Read"]`)
 	}
 	return tokenAnswer(h.c.Tokens.DelegatedToken(p.ID, wanted.Scopes))
 }

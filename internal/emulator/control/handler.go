@@ -27,7 +27,7 @@ import (
 const Path = "/-/"
 
 const (
-	notice       = "This is the control endpoint of an embedded test tenant. It is no part of Microsoft Graph."
+	notice       = "This is the control endpoint of an embedded test tenant. It is not part of Microsoft Graph."
 	maxBody      = 256 << 10 // of a request
 	maxState     = 256 << 20 // of a state
 	maxShown     = 1_000     // log entries in one answer
@@ -129,7 +129,7 @@ func (h *Handler) answer(r *http.Request) (any, error) {
 	if methods != nil {
 		return nil, fail(http.StatusMethodNotAllowed, "methodNotAllowed", "%s takes %s.", r.URL.Path, strings.Join(methods, ", "))
 	}
-	return nil, fail(http.StatusNotFound, "notFound", "There is no such thing here. GET %s lists what is.", Path)
+	return nil, fail(http.StatusNotFound, "notFound", "Unknown path. GET %s lists the endpoints.", Path)
 }
 
 // guard rejects requests of web pages in a browser, including DNS rebinding,

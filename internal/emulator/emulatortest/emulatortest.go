@@ -29,7 +29,7 @@ func checked(t emulator.TB, opts emulator.Options) *emulator.Emulator {
 	e.Observe(wrong.Check)
 	t.Cleanup(func() {
 		for _, text := range wrong.Take() {
-			t.Errorf("the tenant answers what Graph does not: %s", text)
+			t.Errorf("invalid answer of the tenant: %s", text)
 		}
 	})
 	return e

@@ -72,32 +72,32 @@ func (f Fault) validate(known func(endpoint string) bool) error {
 		switch p := field.(type) {
 		case *int:
 			if *p < 0 && name != "times" {
-				return settings.Wrong(name, "it is negative")
+				return settings.Wrong(name, "must not be negative")
 			}
 		case *settings.Duration:
 			if *p < 0 && name != "skew" {
-				return settings.Wrong(name, "it is negative")
+				return settings.Wrong(name, "must not be negative")
 			}
 			if waits := name == "delay" || name == "maxDelay" || name == "stall"; waits && time.Duration(*p) > maxDelay {
-				return settings.Wrong(name, "it is longer than a day")
+				return settings.Wrong(name, "must be at most a day")
 			}
 		case *string:
 			if values := faultValues[name]; *p != "" && values != nil && !slices.Contains(values, *p) {
-				return settings.Wrong(name, "it is one of %s", strings.Join(values, ", "))
+				return settings.Wrong(name, "must be one of %s", strings.Join(values, ", "))
 			}
 		}
 	}
 	if f.Endpoint != "" && known != nil && !known(f.Endpoint) {
-		return settings.Wrong("endpoint", "there is no %q; it is a method and a template such as GET /users/{id}, as listed at /", settings.Shortened(f.Endpoint))
+		return settings.Wrong("endpoint", "unknown endpoint %q; want a method and a template such as GET /users/{id}, see the list at /", settings.Shortened(f.Endpoint))
 	}
 	if !(f.Rate >= 0 && f.Rate <= 1) {
-		return settings.Wrong("rate", "it is a share between 0 and 1")
+		return settings.Wrong("rate", "must be between 0 and 1")
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
-		return settings.Wrong("status", "it is between 200 and 599")
+		return settings.Wrong("status", "must be between 200 and 599")
 	}
 	if f.Until != 0 && f.Until <= f.From {
-		return settings.Wrong("until", "it is not after from")
+		return settings.Wrong("until", "must be after from")
 	}
 	headers := map[string]string{"Retry-After": f.RetryAfter}
 	for name, value := range f.Header {
@@ -107,7 +107,7 @@ func (f Fault) validate(known func(endpoint string) bool) error {
 		value := headers[name]
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) ||
 			strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) { // RFC 9110 section 5
-			return settings.Wrong("header", "%q cannot be a header", settings.Shortened(name))
+			return settings.Wrong("header", "invalid header %q", settings.Shortened(name))
 		}
 	}
 	return nil
@@ -169,7 +169,7 @@ func Parse(text string, known func(endpoint string) bool) (Fault, error) {
 // notEmpty returns an error if no field is set.
 func (f Fault) notEmpty() error {
 	if settings.IsZero(&f) {
-		return settings.Wrong("", "the fault is empty; it has %s", strings.Join(settings.Names(&f), ", "))
+		return settings.Wrong("", "the fault is empty; valid names: %s", strings.Join(settings.Names(&f), ", "))
 	}
 	return nil
 }

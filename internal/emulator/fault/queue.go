@@ -20,7 +20,7 @@ import (
 const MaxQueue = 1_000
 
 // ErrFull is the error of [Queue.Inject] for more than [MaxQueue] faults.
-var ErrFull = fmt.Errorf("there are %d faults already", MaxQueue)
+var ErrFull = fmt.Errorf("the queue is full: it has %d faults", MaxQueue)
 
 // Waiting is a fault in the queue.
 type Waiting struct {

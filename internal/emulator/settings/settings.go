@@ -66,7 +66,7 @@ func setting(v any, path, name string) (any, error) {
 			return field, nil
 		}
 	}
-	return nil, Wrong(path, "there is no %q; there are %s", Shortened(name), strings.Join(Names(v), ", "))
+	return nil, Wrong(path, "unknown name %q; valid names: %s", Shortened(name), strings.Join(Names(v), ", "))
 }
 
 // Shortened truncates a text for a quotation in an error.
@@ -106,7 +106,7 @@ func IsZero(field any) bool { return reflect.ValueOf(field).Elem().IsZero() }
 func Decode(v any, path string, raw []byte) error {
 	var o map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
-		return Wrong(path, "it is not a JSON object")
+		return Wrong(path, "must be a JSON object")
 	}
 	for _, name := range slices.Sorted(maps.Keys(o)) { // in a fixed order, so that the error is deterministic
 		field, err := setting(v, path, name)
@@ -137,7 +137,7 @@ func decodeSetting(field any, path string, raw []byte) error {
 	}
 	reflect.ValueOf(field).Elem().SetZero() // Null sets the zero value, and a list replaces the old one.
 	if json.Unmarshal(raw, field) != nil {
-		return Wrong(path, "it is %s", kindName(field))
+		return Wrong(path, "must be %s", kindName(field))
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func SetText(v any, path, name, text string) error {
 		}
 		(*p)[rest] = value
 	default:
-		return Wrong(path, "there is nothing inside")
+		return Wrong(path, "it has no members")
 	}
 	return nil
 }
@@ -212,15 +212,15 @@ func kindName(field any) string {
 	case *bool:
 		return "true or false"
 	case *int, *uint64:
-		return "a whole number"
+		return "an integer"
 	case *float64:
 		return "a number"
 	case *[]string:
-		return "a list of texts"
+		return "a list of strings"
 	case *map[string]string, *map[string]any:
 		return "an object"
 	case *string:
-		return "a text"
+		return "a string"
 	}
 	return "a list"
 }

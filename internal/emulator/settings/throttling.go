@@ -17,7 +17,7 @@ type Throttling struct {
 	CloudLicensing   int  `json:"cloudLicensing"`   // requests to cloudLicensing per application and tenant in 10 s; 0 = no separate limit
 }
 
-var errThrottling = errors.New(`throttling is "", which is the published limits, "off", or an object with limits`)
+var errThrottling = errors.New(`throttling must be "" (the published limits), "off", or an object with limits`)
 
 // UnmarshalText parses "off" and "".
 func (t *Throttling) UnmarshalText(text []byte) error {

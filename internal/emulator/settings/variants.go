@@ -244,19 +244,19 @@ func validate(v any, path string) error {
 		switch p := field.(type) {
 		case *Duration:
 			if d := time.Duration(*p); d < 0 && d != Immediately || d > clock.MaxAhead {
-				return Wrong(name, "it is negative, or longer than a hundred years")
+				return Wrong(name, "must be between 0 and a hundred years")
 			}
 		case *int:
 			if *p < 0 || *p > maxNumber {
-				return Wrong(name, "it is negative, or more than %d", maxNumber)
+				return Wrong(name, "must be between 0 and %d", maxNumber)
 			}
 		case *float64:
 			if !(*p >= 0 && *p <= 1) {
-				return Wrong(name, "it is a share between 0 and 1")
+				return Wrong(name, "must be between 0 and 1")
 			}
 		case *string:
 			if values := variantValues[name]; *p != "" && values != nil && !slices.Contains(values, *p) {
-				return Wrong(name, `it is "" or one of %s`, strings.Join(values, ", "))
+				return Wrong(name, `must be "" or one of %s`, strings.Join(values, ", "))
 			}
 		case *Throttling:
 			if err := validate(p, name); err != nil {

@@ -43,7 +43,7 @@ func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	redirect := asks.Get("redirect_uri")
 	switch { // Errors on a page, not sent to the redirect URI.
 	case err != nil || twice || len(query) > wire.MaxURL:
-		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or comes twice.")
+		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or repeated.")
 	case !e.takesPeople(tenant):
 		return e.signInError(c, 90002, "Tenant '"+tenant+"' not found.")
 	case asks.Get("client_id") == "":
@@ -92,7 +92,7 @@ func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	}
 	p, refused := e.signInAs(c, hint)
 	if refused != nil {
-		return e.choose(c, asks, "Nobody by that name can sign in here.")
+		return e.choose(c, asks, "No user with this name can sign in here.")
 	}
 	values := url.Values{"code": {e.sealConsent(consent{
 		Kind: codeKind, Client: app.id, Person: p.ID, Scope: asks.Get("scope"), Made: c.Date.UnixMilli(), Ends: c.Date.Add(codeLifetime).Unix(),

@@ -104,13 +104,13 @@ func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	}
 	p, refused := e.signInAs(c, hint)
 	if hint == "" || refused != nil {
-		choices := page{Title: "Pick an account", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}, Hidden: []input{{"user_code", userCode}}}
+		choices := page{Title: "Pick an account", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"login_hint", "Another user:"}, Hidden: []input{{"user_code", userCode}}}
 		if hint != "" {
-			choices.Problem = "Nobody by that name can sign in here."
+			choices.Problem = "No user with this name can sign in here."
 		}
-		for _, somebody := range e.choices() {
-			again := url.Values{"user_code": {userCode}, "login_hint": {somebody.PrincipalName}}
-			choices.People = append(choices.People, choice{"deviceauth?" + again.Encode(), somebody.Name, detail(&somebody)})
+		for _, user := range e.choices() {
+			again := url.Values{"user_code": {userCode}, "login_hint": {user.PrincipalName}}
+			choices.People = append(choices.People, choice{"deviceauth?" + again.Encode(), user.Name, detail(&user)})
 		}
 		return choices.answer(http.StatusOK, "")
 	}

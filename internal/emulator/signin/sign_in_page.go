@@ -93,21 +93,21 @@ func (e *Entra) signInError(c *wire.Call, number int, text string) wire.Answer {
 
 // choose returns the page that lists users.
 func (e *Entra) choose(c *wire.Call, asks url.Values, problem string) wire.Answer {
-	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Somebody else:"}}
+	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Another user:"}}
 	for _, name := range slices.Sorted(keysOf(asks)) {
 		if name != "login_hint" && name != "chosen" {
 			p.Hidden = append(p.Hidden, input{name, asks.Get(name)})
 		}
 	}
 	p.Hidden = append(p.Hidden, input{"chosen", "1"})
-	for _, somebody := range e.choices() {
+	for _, user := range e.choices() {
 		again := url.Values{}
 		for name := range asks {
 			again.Set(name, asks.Get(name))
 		}
 		again.Set("chosen", "1")
-		again.Set("login_hint", somebody.PrincipalName)
-		p.People = append(p.People, choice{"authorize?" + again.Encode(), somebody.Name, detail(&somebody)})
+		again.Set("login_hint", user.PrincipalName)
+		p.People = append(p.People, choice{"authorize?" + again.Encode(), user.Name, detail(&user)})
 	}
 	return p.answer(http.StatusOK, originOf(asks.Get("redirect_uri")))
 }

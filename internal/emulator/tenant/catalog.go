@@ -180,7 +180,7 @@ type catalog struct {
 func newCatalog(products []Product, rules Rules) (*catalog, error) {
 	c := &catalog{products: products, rules: rules, notOffered: map[string]ruledSet{}}
 	if len(products) > maxProducts {
-		return nil, fmt.Errorf("there are %d products; at most %d can be", len(products), maxProducts)
+		return nil, fmt.Errorf("%d products: the maximum is %d", len(products), maxProducts)
 	}
 	numbers := map[string]int8{}
 	number := func(name string) (int8, error) {
@@ -188,7 +188,7 @@ func newCatalog(products []Product, rules Rules) (*catalog, error) {
 			return n, nil
 		}
 		if len(numbers) == maxRuled {
-			return 0, fmt.Errorf("the rules are about more than %d plans", maxRuled)
+			return 0, fmt.Errorf("the rules refer to more than %d plans", maxRuled)
 		}
 		for i := range products {
 			j := slices.IndexFunc(products[i].Plans, func(p Plan) bool { return p.Name == name })
@@ -260,13 +260,13 @@ func newCatalog(products []Product, rules Rules) (*catalog, error) {
 
 func (p *Product) index(numbers map[string]int8) error {
 	if len(p.Plans) > maxPlans {
-		return fmt.Errorf("product %s has %d plans; at most %d can be", p.SkuPartNumber, len(p.Plans), maxPlans)
+		return fmt.Errorf("product %s has %d plans: the maximum is %d", p.SkuPartNumber, len(p.Plans), maxPlans)
 	}
 	p.names, p.ids = map[string]int{}, map[string]int{}
 	for at := range p.Plans {
 		plan := &p.Plans[at]
 		if _, ok := ParseGUID(plan.ID); !ok || plan.Name == "" {
-			return fmt.Errorf("product %s: plan %q needs a name and a GUID for an id", p.SkuPartNumber, plan.Name)
+			return fmt.Errorf("product %s: plan %q requires a name and a GUID as its ID", p.SkuPartNumber, plan.Name)
 		}
 		plan.ID = strings.ToLower(plan.ID)
 		if _, twice := p.ids[plan.ID]; twice {

@@ -27,7 +27,7 @@ func (t *Tenant) Check() error {
 			r := &p.rows[j]
 			switch {
 			case r.from == nil && r.group != goneGroup:
-				bad("%s has a license from nowhere", p.id)
+				bad("%s has a license without a source", p.id)
 			case r.from != nil && (r.from.gone || !t.reaches(i, r.from)) && len(t.pending) == 0:
 				bad("%s has a license from an assignment that does not reach it", p.id)
 			case (r.cause == NoCause) != (r.state == InForce || r.state == Disabled):
@@ -42,7 +42,7 @@ func (t *Tenant) Check() error {
 				waits |= p.waits & (1 << r.pool)
 			}
 			if r.group >= 0 && failsGroup(p.rows, r.group, r.sku) && slices.ContainsFunc(p.rows, func(o row) bool { return o.group == r.group && o.cause == NoCause && o.state != Disabled }) {
-				bad("%s has a product of a group that could not give all of its products", p.id)
+				bad("%s has a product of a group that could not assign all of its products", p.id)
 			}
 			if slices.ContainsFunc(p.rows[:j], func(o row) bool { return o.from == r.from && r.from != nil }) {
 				bad("%s has an assignment twice", p.id)
@@ -56,7 +56,7 @@ func (t *Tenant) Check() error {
 			}
 		}
 		if waits != p.waits {
-			bad("%s waits for %b and lacks %b", p.id, p.waits, waits)
+			bad("%s: in the queues %b, without a unit of %b", p.id, p.waits, waits)
 		}
 		has := units(p.rows)
 		for at := range t.allotments {
@@ -66,13 +66,13 @@ func (t *Tenant) Check() error {
 				ready[at] += int(waits >> at & 1)
 			}
 			if _, queued := t.queued[queuing{i, at}]; queued != (waits>>at&1 == 1) {
-				bad("%s and the queue of allotment %d do not agree", p.id, at)
+				bad("%s: the queue of allotment %d is inconsistent", p.id, at)
 			}
 		}
 		if p.device == 0 {
 			for _, l := range t.Held(i) {
 				if holding[l.Sku]++; !t.holding[l.Sku].has(i) {
-					bad("%s has a unit of a product without being one of its holders", p.id)
+					bad("%s has a unit of a product, but is not in its holders", p.id)
 				}
 			}
 			for _, s := range t.failed(i) {
@@ -84,7 +84,7 @@ func (t *Tenant) Check() error {
 		}
 		for _, g := range p.memberOf {
 			if !t.groups[g].members.has(i) {
-				bad("%s is a member of group %d, which does not know", p.id, g)
+				bad("%s is a member of group %d, but not in its members", p.id, g)
 			}
 			groups[g].members++
 			if p.device != 0 {

@@ -21,7 +21,7 @@ func (t *Tenant) settle(people []int32, now time.Time) {
 		if i, queue := t.first(a); queue {
 			t.settleOne(i, now)
 			if next, queue := t.first(a); queue && next == i {
-				panic(fmt.Sprintf("tenant: the first in the queue of allotment %s neither takes a free unit nor leaves", a.ID))
+				panic(fmt.Sprintf("tenant: the first user in the queue of allotment %s neither takes a free unit nor leaves", a.ID))
 			}
 			at = -1 // The change of one user can affect any allotment.
 		}

@@ -370,7 +370,7 @@ func Load(r io.ReadSeeker, running *Tenant) (*Tenant, error) {
 		return nil, fmt.Errorf("the state of a tenant: %w", err)
 	}
 	if err := t.Check(); err != nil {
-		return nil, fmt.Errorf("the state of a tenant contradicts itself: %w", err)
+		return nil, fmt.Errorf("the state of a tenant is inconsistent: %w", err)
 	}
 	return t, nil
 }
@@ -386,7 +386,7 @@ func (l *loader) tenant(running *Tenant) (*Tenant, error) {
 	}
 	if running != nil {
 		if s.Seed != 0 && s.Seed != uint64(running.dice) || s.TenantID != "" && !strings.EqualFold(s.TenantID, running.id) {
-			return nil, fmt.Errorf("it is of tenant %q with seed %d, not of %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
+			return nil, fmt.Errorf("it is for tenant %q with seed %d, not for %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
 		}
 		s.Seed, s.TenantID = uint64(running.dice), running.id
 	}
@@ -422,7 +422,7 @@ func (l *loader) read(each func(*user)) error {
 		field, known := fields[name]
 		switch {
 		case !known:
-			return fmt.Errorf("there is no %q in it, or it is there twice", name)
+			return fmt.Errorf("unknown or duplicate name %q", name)
 		case name == "users":
 			if err := expect(d, json.Delim('[')); err != nil {
 				return err
@@ -448,7 +448,7 @@ func (l *loader) read(each func(*user)) error {
 		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return errors.New("there is something behind it")
+		return errors.New("unexpected data after the document")
 	}
 	return nil
 }
@@ -542,7 +542,7 @@ func (l *loader) catalog() *catalog {
 		for _, p := range s.Products {
 			made := Product{SkuID: strings.ToLower(p.SkuID), SkuPartNumber: p.SkuPartNumber}
 			if _, ok := ParseGUID(p.SkuID); !ok && p.SkuID != "" {
-				l.bad("product %s: skuId is no GUID", p.SkuPartNumber)
+				l.bad("product %s: skuId is not a GUID", p.SkuPartNumber)
 			}
 			for _, one := range p.ServicePlans {
 				made.Plans = append(made.Plans, Plan{ID: one.ID, Name: one.Name, TenantLevel: one.TenantLevel})
@@ -569,7 +569,7 @@ func (l *loader) catalog() *catalog {
 func (l *loader) guid(text, where string) GUID {
 	g, ok := ParseGUID(text)
 	if !ok {
-		l.bad("%s: %q is no GUID", where, text)
+		l.bad("%s: %q is not a GUID", where, text)
 	}
 	return g
 }
@@ -581,7 +581,7 @@ func (l *loader) take(id, topic string, n int, r Ref) GUID {
 		g = l.guid(id, topic)
 	}
 	if _, taken := l.t.byID[g]; taken {
-		l.bad("the id %s is used twice", g)
+		l.bad("duplicate ID %s", g)
 	}
 	l.t.byID[g] = r
 	return g
@@ -609,14 +609,14 @@ func (l *loader) users() func(*user) {
 		}
 		p.id = l.take(u.ID, "user", i, r)
 		if u.Role < 0 || u.Role > directoryRoles {
-			l.bad("user %s: there is no directory role %d", u.UserPrincipalName, u.Role)
+			l.bad("user %s: unknown directory role %d", u.UserPrincipalName, u.Role)
 		}
 		if kind := u.Properties["userType"]; kind != "" && kind != "Member" && kind != "Guest" {
 			l.bad("user %s: a userType is Member or Guest, not %q", u.UserPrincipalName, kind)
 		}
 		for _, address := range u.ProxyAddresses {
 			if _, taken := t.addresses[strings.ToLower(address)]; taken {
-				l.bad("user %s: the proxy address %q is somebody's already", u.UserPrincipalName, address)
+				l.bad("user %s: the proxy address %q belongs to another object", u.UserPrincipalName, address)
 			}
 		}
 		if choice, ok := like[u.Properties["displayName"]]; ok {
@@ -629,7 +629,7 @@ func (l *loader) users() func(*user) {
 		}
 		for name := range u.Properties {
 			if !slices.Contains(TextProperties, name) {
-				l.bad("user %s: there is no text property %q", u.UserPrincipalName, name)
+				l.bad("user %s: unknown string property %q", u.UserPrincipalName, name)
 			}
 		}
 		if _, ok := u.Properties["userType"]; !ok && u.Properties != nil {
@@ -649,7 +649,7 @@ func (l *loader) users() func(*user) {
 		for _, one := range u.Lapsed {
 			s := slices.IndexFunc(t.products, func(p Product) bool { return p.SkuPartNumber == one.SkuPartNumber })
 			if s < 0 {
-				l.bad("user %s: there is no product %q", u.UserPrincipalName, one.SkuPartNumber)
+				l.bad("user %s: unknown product %q", u.UserPrincipalName, one.SkuPartNumber)
 				continue
 			}
 			t.lapsed[r.At] = append(t.lapsed[r.At], lapse{Sku(s), l.plans(&t.products[s], one.Plans, u.UserPrincipalName), one.Since.Unix()})
@@ -663,7 +663,7 @@ func (l *loader) users() func(*user) {
 		t.present++
 		name := strings.ToLower(u.UserPrincipalName)
 		if _, twice := t.byName[name]; twice || !strings.Contains(name, "@") || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-			l.bad("user %d: the userPrincipalName %q is none, or used twice", i, u.UserPrincipalName)
+			l.bad("user %d: invalid or duplicate userPrincipalName %q", i, u.UserPrincipalName)
 		}
 		t.byName[name] = r.At
 	}
@@ -724,7 +724,7 @@ func (l *loader) find(text, where string) (Ref, bool) {
 	} else if i, ok := l.t.byName[strings.ToLower(text)]; ok {
 		return Ref{User, i}, true
 	}
-	l.bad("%s: there is no %q", where, text)
+	l.bad("%s: unknown object %q", where, text)
 	return Ref{}, false
 }
 
@@ -736,7 +736,7 @@ func (l *loader) groups() {
 			one.Created = t.reference
 		}
 		if g.Name == "" || g.Nickname == "" {
-			l.bad("group %d: displayName and mailNickname are needed", i)
+			l.bad("group %d: displayName and mailNickname are required", i)
 		}
 		one.id = l.take(g.ID, "group", i, Ref{GroupKind, int32(i)})
 		if g.Deleted {
@@ -764,7 +764,7 @@ func (l *loader) groups() {
 func (l *loader) pools() {
 	t := l.t
 	if len(l.state.Allotment) > maxAllotments {
-		l.bad("there are %d allotments; at most %d can be", len(l.state.Allotment), maxAllotments)
+		l.bad("%d allotments: the maximum is %d", len(l.state.Allotment), maxAllotments)
 		return
 	}
 	for i, p := range l.state.Allotment {
@@ -773,25 +773,25 @@ func (l *loader) pools() {
 			a.ID = t.dice.GUID("allotment", i).String()
 		}
 		if t.Allotment(a.ID) != nil {
-			l.bad("the id of allotment %s is used twice", a.ID)
+			l.bad("duplicate ID of allotment %s", a.ID)
 		}
 		at := slices.IndexFunc(t.products, func(one Product) bool { return one.SkuPartNumber == p.SkuPartNumber })
 		if at < 0 {
-			l.bad("allotment %s: there is no product %q", a.ID, p.SkuPartNumber)
+			l.bad("allotment %s: unknown product %q", a.ID, p.SkuPartNumber)
 			continue
 		}
 		a.Sku = Sku(at)
 		for _, name := range p.AssignableTo {
 			kind := slices.Index([]string{"user", "group", "device"}, name)
 			if kind < 0 {
-				l.bad("allotment %s: units go to user, group or device, not to %q", a.ID, name)
+				l.bad("allotment %s: assignableTo must be user, group or device, not %q", a.ID, name)
 				continue
 			}
 			a.AssignableTo |= kinds(Kind(kind))
 		}
 		for _, s := range p.Subscriptions {
 			if !slices.Contains(lifecycles, s.State) {
-				l.bad("allotment %s: a subscription is active, warning, suspended, lockedOut or deleted, not %q", a.ID, s.State)
+				l.bad("allotment %s: the state of a subscription must be active, warning, suspended, lockedOut or deleted, not %q", a.ID, s.State)
 			}
 		}
 		if p.Subscriptions == nil {
@@ -837,16 +837,16 @@ func (l *loader) assignments() {
 		case !ok:
 			continue
 		case a.Pool == nil:
-			l.bad("%s: there is no allotment %q", where, g.Allotment)
+			l.bad("%s: unknown allotment %q", where, g.Allotment)
 			continue
 		case !g.Deleted && l.isGone(to):
 			l.bad("%s: %s is deleted", where, g.To)
 			continue
 		case to.Kind == Principal || !a.Pool.AssignableTo.Has(to.Kind):
-			l.bad("%s: units of %s do not go to a %s", where, g.Allotment, to.Kind)
+			l.bad("%s: units of %s cannot be assigned to a %s", where, g.Allotment, to.Kind)
 			continue
 		case !g.Deleted && t.drawsOn(to, a.Pool):
-			l.bad("%s: %s has one from %s already", where, g.To, g.Allotment)
+			l.bad("%s: %s already has one from %s", where, g.To, g.Allotment)
 			continue
 		}
 		p := &t.products[a.Sku()]
@@ -865,7 +865,7 @@ func (l *loader) assignments() {
 		}
 		id := t.AssignmentID(a)
 		if known[id] != nil {
-			l.bad("the id of assignment %s is used twice", id)
+			l.bad("duplicate ID of assignment %s", id)
 		}
 		known[id] = a
 	}
@@ -900,7 +900,7 @@ func (l *loader) pending() {
 			if a := l.known[id]; a != nil && a.To.Kind == GroupKind {
 				e.assignments = append(e.assignments, a)
 			} else {
-				l.bad("pending: there is no assignment %s to a group", id)
+				l.bad("pending: unknown assignment %s to a group", id)
 			}
 		}
 		for _, id := range p.People {
@@ -990,7 +990,7 @@ func (l *loader) row(one license, of string) (r row, ok bool) {
 	if one.Assignment != "" {
 		a := l.known[one.Assignment]
 		if a == nil {
-			l.bad("%s: there is no assignment %s", where, one.Assignment)
+			l.bad("%s: unknown assignment %s", where, one.Assignment)
 			return r, false
 		}
 		r.from, pool, r.group = a, a.Pool, direct
@@ -999,7 +999,7 @@ func (l *loader) row(one license, of string) (r row, ok bool) {
 		}
 	}
 	if pool == nil {
-		l.bad("%s: there is no allotment %q", where, one.Allotment)
+		l.bad("%s: unknown allotment %q", where, one.Allotment)
 		return r, false
 	}
 	r.pool, r.sku = uint8(pool.At), pool.Sku
@@ -1008,7 +1008,7 @@ func (l *loader) row(one license, of string) (r row, ok bool) {
 	state := slices.Index([]string{"Error", "Active", "ActiveWithError", "Disabled"}, one.State)
 	cause := slices.Index(causeNames[:], one.Cause)
 	if state < 0 || cause < 0 {
-		l.bad("%s: there is no state %q with cause %q", where, one.State, one.Cause)
+		l.bad("%s: invalid state %q with cause %q", where, one.State, one.Cause)
 		return r, false
 	}
 	r.state, r.cause = State(state), Cause(cause)
