@@ -55,7 +55,7 @@ func checkAllotments(c *client, fresh bool) {
 			}
 		}
 		if a["skuId"] != nil {
-			t.Errorf("an assignment tells its product: %v", a)
+			t.Errorf("the assignment contains its product: %v", a)
 		}
 		mine := assigned[str(to, "id")]
 		if mine == nil {
@@ -160,7 +160,7 @@ func checkAllotments(c *client, fresh bool) {
 		allotted[str(pool, "skuId")] += pool["allottedUnits"].(float64)
 		consumed[str(pool, "skuId")] += n
 		if !unsure[id] && n != float64(len(units[id])) || n > pool["allottedUnits"].(float64) {
-			t.Errorf("allotment %s of %s: %v of %v units in use, held by %d", id, str(pool, "skuPartNumber"), n, pool["allottedUnits"], len(units[id]))
+			t.Errorf("allotment %s of %s: %v of %v units in use, assigned to %d", id, str(pool, "skuPartNumber"), n, pool["allottedUnits"], len(units[id]))
 		}
 		queue := c.all("/beta/admin/cloudLicensing/allotments/" + id + "/waitingMembers?$expand=assignedTo")
 		if len(queue) > 0 && n != pool["allottedUnits"].(float64) {

@@ -264,7 +264,7 @@ func TestWaitingMembers(t *testing.T) {
 		one := c.ok(mine + "/" + str(w, "id") + "?$expand=assignedTo,allotment($select=id)")
 		delete(one, "@odata.context")
 		if diff := cmp.Diff(w, one); diff != "" {
-			t.Errorf("of the allotment against of the person (-want +got):\n%s", diff)
+			t.Errorf("of the allotment and of the user (-want +got):\n%s", diff)
 		}
 		if got := c.ok(mine + "/" + str(w, "id") + "/allotment"); got["id"] != c.pool(skuCopilot, 0) || got["allottedUnits"] != got["consumedUnits"] {
 			t.Errorf("allotment %v", got)
@@ -367,7 +367,7 @@ func TestRefusedAllotments(t *testing.T) {
 		{"rights: filter of sources", user + "/usageRights/x/assignments?$filter=id eq 'x'", 400, "invalidQuery"},
 		{"rights: sources of none", user + "/usageRights/x/assignments", 404, "resourceNotFound"},
 		{"rights: allotments", user + "/usageRights/x/allotments", 404, "resourceNotFound"},
-		{"a person's: nobody", "/beta/users/nobody/cloudLicensing/assignments", 404, "Request_ResourceNotFound"},
+		{"unknown user", "/beta/users/nobody/cloudLicensing/assignments", 404, "Request_ResourceNotFound"},
 		{"a person's: expand", user + "/assignments?$expand=usageRight", 400, "invalidExpansion"},
 		{"usage rights of a tenant", "/beta/admin/cloudLicensing/usageRights", 404, "resourceNotFound"},
 		{"waiting members of a tenant", "/beta/admin/cloudLicensing/waitingMembers", 404, "resourceNotFound"},

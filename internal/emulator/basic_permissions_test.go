@@ -59,7 +59,7 @@ func TestBasicPermissions(t *testing.T) {
 			t.Errorf("%s: %v", who, got)
 		}
 		if n := len(c.all("/v1.0/users" + selected + "&$orderby=displayName&$top=50")); n != 300 {
-			t.Errorf("%s: %d people", who, n)
+			t.Errorf("%s: %d users", who, n)
 		}
 		if list := items(c.ok("/v1.0/users?$filter=id eq '" + id + "'")); len(list) != 1 {
 			t.Errorf("%s: %v", who, list)
@@ -77,7 +77,7 @@ func TestBasicPermissions(t *testing.T) {
 			"$filter=not(assignedPlans/any(a:a/service eq 'x'))&$count=true", "$filter=assignedLicenses/$count eq 0&$count=true", `$search="displayName:a" AND "department:a"`,
 		} {
 			if page := c.ok("/v1.0/users?"+option, eventual...); len(items(page)) != 0 || page["@odata.nextLink"] != nil || page["@odata.count"] != nil && page["@odata.count"] != 0.0 {
-				t.Errorf("%s: %s: %d people", who, option, len(items(page)))
+				t.Errorf("%s: %s: %d users", who, option, len(items(page)))
 			}
 		}
 		if r := c.get("/v1.0/users/$count?$filter=accountEnabled eq true", eventual...); string(r.raw) != "0" {
@@ -154,6 +154,6 @@ func TestBasicPermissions(t *testing.T) {
 		}
 	}
 	if full == 0 {
-		t.Error("no person among the members")
+		t.Error("no user among the members")
 	}
 }

@@ -38,9 +38,9 @@ func startChecked(t TB, opts Options, serve func(TB, *Emulator) *Server) *Server
 	return serve(t, e)
 }
 
-// TestEndpointsAreWritten tests that the contract describes exactly the
+// TestEndpointsMatchContract tests that the contract describes exactly the
 // implemented endpoints of each version.
-func TestEndpointsAreWritten(t *testing.T) {
+func TestEndpointsMatchContract(t *testing.T) {
 	t.Parallel()
 	var v1, beta []string
 	for _, r := range api.Routes() {
@@ -56,12 +56,12 @@ func TestEndpointsAreWritten(t *testing.T) {
 	for version, both := range map[string][2][]string{"v1.0": {v1, writtenV1}, "beta": {beta, writtenBeta}} {
 		for _, label := range both[0] {
 			if !slices.Contains(both[1], label) {
-				t.Errorf("%s: %s is not written down", version, label)
+				t.Errorf("%s: %s is not in the contract", version, label)
 			}
 		}
 		for _, label := range both[1] {
 			if !slices.Contains(both[0], label) {
-				t.Errorf("%s: %s is not served", version, label)
+				t.Errorf("%s: %s is not implemented", version, label)
 			}
 		}
 	}
@@ -293,9 +293,9 @@ func tenantOf(path string) string {
 	return "?"
 }
 
-// TestCheckedSeesValues changes one value of a real answer to an invalid one
+// TestCheckedValues changes one value of a real answer to an invalid one
 // of the same form, and expects a complaint.
-func TestCheckedSeesValues(t *testing.T) {
+func TestCheckedValues(t *testing.T) {
 	t.Parallel()
 	x := newExchanges(t, Variants{PageSize: 3, ExpandErrors: "both"})
 	id := x.userID(x.userWhere(func(i int32) bool { return len(x.current().Licenses(i)) > 0 }))
@@ -396,12 +396,12 @@ func TestCheckedSeesValues(t *testing.T) {
 		answered := x.ask(tt.method, tt.uri, tt.body, status)
 		edited := strings.Replace(string(answered.Body), tt.from, tt.to, 1)
 		if edited == string(answered.Body) {
-			t.Errorf("%s: there is no %s in %.300s", tt.uri, tt.from, edited)
+			t.Errorf("%s: no %s in %.300s", tt.uri, tt.from, edited)
 			continue
 		}
 		answered.Body = []byte(edited)
 		if found := contract.Check(answered); len(found) == 0 {
-			t.Errorf("%s %s: %s for %s: nothing is said", tt.method, tt.uri, tt.to, tt.from)
+			t.Errorf("%s %s: %s for %s: no complaint", tt.method, tt.uri, tt.to, tt.from)
 		}
 	}
 	// A complaint is limited in number, and contains the path.
@@ -425,9 +425,9 @@ func (h *heard) Errorf(format string, args ...any) {
 }
 func (h *heard) Cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
 
-// TestStartFails tests that an invalid answer fails a test at its end, but not
+// TestStartReportsInvalidAnswers tests that an invalid answer fails a test at its end, but not
 // an answer changed by a fault, alone or in a batch.
-func TestStartFails(t *testing.T) {
+func TestStartReportsInvalidAnswers(t *testing.T) {
 	t.Parallel()
 	run := func(do func(c *client)) []string {
 		h := &heard{T: t}
@@ -475,8 +475,8 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestCheckedReadsTokens changes each claim of each kind of token.
-func TestCheckedReadsTokens(t *testing.T) {
+// TestCheckedTokens changes each claim of each kind of token.
+func TestCheckedTokens(t *testing.T) {
 	t.Parallel()
 	x := newExchanges(t, Variants{})
 	token := "/" + x.TenantID() + "/oauth2/v2.0/token"

@@ -32,8 +32,8 @@ func (c *client) failures(user string) map[string]string {
 	return found
 }
 
-// TestConsequences tests that writes have the same effects as in the service.
-func TestConsequences(t *testing.T) {
+// TestEffectsOfWrites tests that writes have the same effects as in the service.
+func TestEffectsOfWrites(t *testing.T) {
 	t.Parallel()
 	fresh := func(t *testing.T) (*client, string) {
 		c := start(t, Options{Variants: Variants{GroupEffects: Immediately}})

@@ -33,7 +33,7 @@ func TestContinuousAccess(t *testing.T) {
 	}
 	ahead.Store(int64(time.Minute))
 	if !c.RevokeSignInSessions(me) || c.RevokeSignInSessions("nobody") {
-		t.Error("revoked the wrong person")
+		t.Error("revoked the wrong user")
 	}
 	if r := read(plain); r.status != 200 {
 		t.Errorf("a token that is not evaluated: %d %s", r.status, r.raw)
@@ -68,6 +68,6 @@ func TestContinuousAccess(t *testing.T) {
 	}
 	other := c.DelegatedToken(c.PersonInRole("Global Reader"), "User.Read")
 	if r := c.get("/v1.0/me", "Authorization", "Bearer "+other); r.status != 200 {
-		t.Errorf("somebody else: %d", r.status)
+		t.Errorf("another user: %d", r.status)
 	}
 }

@@ -37,7 +37,7 @@ func TestControl(t *testing.T) {
 	must(200, "POST", "faults", `{"endpoint":"GET /groups","status":503,"times":2}`)
 	must(200, "POST", "faults", `{"faults":[{"endpoint":"GET /users","cut":true},{"rate":0.5,"delay":"1s"}]}`)
 	if r := c.get("/v1.0/groups"); r.status != 503 {
-		t.Errorf("the fault is not met: %d", r.status)
+		t.Errorf("the fault does not apply: %d", r.status)
 	}
 	list := rows(must(200, "GET", "faults", ""), "faults")
 	if len(list) != 3 || list[0]["met"] != 1.0 || list[0]["fault"].(row)["times"] != 1.0 || list[2]["fault"].(row)["delay"] != "1s" {
@@ -64,7 +64,7 @@ func TestControl(t *testing.T) {
 	user := c.userName(0)
 	c.token = must(200, "POST", "tokens", `{"user":"`+user+`","scopes":["User.Read"]}`)["access_token"].(string)
 	if r := c.get("/v1.0/me"); r.status != 200 || r.body["userPrincipalName"] != user {
-		t.Errorf("as a person: %d %s", r.status, r.raw)
+		t.Errorf("as a user: %d %s", r.status, r.raw)
 	}
 	c.token = must(200, "POST", "tokens", `{"roles":["GroupMember.Read.All"]}`)["access_token"].(string)
 	if a, b := c.get("/v1.0/groups"), c.get("/v1.0/users"); a.status != 200 || b.status != 403 {

@@ -208,7 +208,7 @@ func TestFilterMeaning(t *testing.T) {
 	}
 	sorted := c.texts("/v1.0/users?$select=createdDateTime&$count=true&$orderby=createdDateTime desc", "createdDateTime", eventual...)
 	if len(sorted) != len(all) || !slices.IsSortedFunc(sorted, func(a, b string) int { return strings.Compare(b, a) }) {
-		t.Errorf("%d people by createdDateTime, of %d", len(sorted), len(all))
+		t.Errorf("%d users by createdDateTime, of %d", len(sorted), len(all))
 	}
 	unified := c.all("/v1.0/groups?$filter=groupTypes/any(c:c eq 'unified')")
 	for _, g := range c.all("/v1.0/groups") {

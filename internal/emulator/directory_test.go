@@ -121,9 +121,9 @@ func (c *client) texts(uri, name string, headers ...string) []string {
 	return list
 }
 
-// TestDeletedPerson tests that units of a deleted user go to the first users
+// TestDeletedUser tests that units of a deleted user go to the first users
 // in the queue.
-func TestDeletedPerson(t *testing.T) {
+func TestDeletedUser(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	queue := pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers?$expand=assignedTo"
@@ -233,7 +233,7 @@ func (c *client) follow(uri string) (list []row, next string) {
 		}
 		uri = more
 	}
-	c.t.Fatal("there is no end")
+	c.t.Fatal("too many pages")
 	return nil, ""
 }
 
@@ -242,7 +242,7 @@ func TestDeltaOfUsers(t *testing.T) {
 	c := start(t, Options{})
 	all, link := c.follow("/v1.0/users/delta?$select=displayName,assignedLicenses")
 	if len(all) != 500 || len(index(all, "id")) != 500 || all[0]["mail"] != nil {
-		t.Fatalf("%d people, the first is %v", len(all), all[0])
+		t.Fatalf("%d users, the first is %v", len(all), all[0])
 	}
 	if list, again := c.follow(link); len(list) != 0 || again == "" {
 		t.Errorf("nothing has changed: %v", list)
@@ -256,7 +256,7 @@ func TestDeltaOfUsers(t *testing.T) {
 	got := index(list, "id")
 	switch {
 	case len(list) > len(got):
-		t.Error("somebody comes twice on one page")
+		t.Error("a page repeats a user")
 	case got[user] == nil || len(rows(got[user], "assignedLicenses")) != 1:
 		t.Errorf("the new one: %v", got[user])
 	case str(got[c.userID(3)], "displayName") != "Renamed":
@@ -265,10 +265,10 @@ func TestDeltaOfUsers(t *testing.T) {
 		t.Errorf("the deleted one: %v", got[c.userID(10)])
 	}
 	if list, _ := c.follow(next); len(list) != 0 {
-		t.Errorf("what is known comes again: %v", list)
+		t.Errorf("a known object is repeated: %v", list)
 	}
 	if list, _ := c.follow(link); len(list) != len(got) {
-		t.Errorf("the same link tells %d, first %d", len(list), len(got))
+		t.Errorf("the same link returns %d, first %d", len(list), len(got))
 	}
 
 	// licenseAssignmentStates is not tracked.
@@ -278,7 +278,7 @@ func TestDeltaOfUsers(t *testing.T) {
 	c.directory("PATCH", "users/"+c.userID(8), 204, "city", "Oslo")
 	c.directory("PATCH", "users/"+c.userID(9), 204, "city", "Oslo")
 	if list, _ := c.follow(states); len(list) != 0 {
-		t.Errorf("changes of states are told: %v", list)
+		t.Errorf("changes of states are returned: %v", list)
 	}
 	if list, _ := c.follow(only); len(list) != 1 || str(list[0], "id") != c.userID(8) {
 		t.Errorf("by id: %v", list)
@@ -318,7 +318,7 @@ func TestDeltaOfGroups(t *testing.T) {
 		members[str(g, "id")] += len(rows(g, "members@delta"))
 	}
 	if len(list) <= len(members) {
-		t.Error("no group is so large that it comes again")
+		t.Error("no group is large enough to be repeated")
 	}
 	for id, n := range members {
 		if want := len(c.all("/v1.0/groups/" + id + "/members")); n != want {
@@ -349,13 +349,13 @@ func TestDeltaOfGroups(t *testing.T) {
 		reasons[reason] = true
 	}
 	if len(gone) != 2 || !reasons["deleted"] || !reasons["changed"] {
-		t.Errorf("a security group is gone for good, a Microsoft 365 group is not: %v", gone)
+		t.Errorf("a security group is deleted permanently, a Microsoft 365 group is not: %v", gone)
 	}
 }
 
-// TestGroupOnItsWayOut tests that a group cannot be deleted while its licenses
+// TestDeleteGroupWhileProcessing tests that a group cannot be deleted while its licenses
 // are being removed, and that no member keeps a unit.
-func TestGroupOnItsWayOut(t *testing.T) {
+func TestDeleteGroupWhileProcessing(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Variants: Variants{GroupEffects: 10 * time.Second}})
 	group := c.of("e5")
@@ -402,7 +402,7 @@ func TestDeltaUnderChange(t *testing.T) {
 	rest, link := c.follow(page["@odata.nextLink"].(string))
 	told, _ := c.follow(link)
 	if len(items(page))+len(rest) != 500 || len(told) != 1 || str(told[0], "displayName") != "Meanwhile" {
-		t.Errorf("%d and %d people, then %v", len(items(page)), len(rest), told)
+		t.Errorf("%d and %d users, then %v", len(items(page)), len(rest), told)
 	}
 
 	// Deleting a group between two of its pages does not omit members of the
@@ -574,7 +574,7 @@ func TestDirectoryRolesOfPages(t *testing.T) {
 		c.Reset()
 		who := c.PersonInRole(role)
 		if who == "" {
-			t.Fatalf("nobody is %s", role)
+			t.Fatalf("no user has the role %s", role)
 		}
 		c.token = c.DelegatedToken(who, append(access.DefaultScopes, "Group.ReadWrite.All")...)
 		for at, act := range []struct {
@@ -605,9 +605,9 @@ func TestDirectoryRolesOfPages(t *testing.T) {
 	}
 }
 
-// TestMembersTakePermissions changes members with the permissions of that
+// TestMembersPermissions changes members with the permissions of that
 // page, which allow no other change of a group. Devices require one more.
-func TestMembersTakePermissions(t *testing.T) {
+func TestMembersPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	group, unified, user, device := c.of("guests"), c.of("council"), c.bare(0), c.deviceID(0)

@@ -31,7 +31,7 @@ func block(t *testing.T, text, language string) string {
 	_, code, ok := strings.Cut(text, "```"+language+"\n")
 	code, _, closed := strings.Cut(code, "```")
 	if !ok || !closed {
-		t.Fatalf("there is no block of %s", language)
+		t.Fatalf("no code block in %s", language)
 	}
 	return code
 }
@@ -48,7 +48,7 @@ func TestManual(t *testing.T) {
 	}
 	c := start(t, Options{State: strings.NewReader(block(t, text, "json"))})
 	if n := len(c.all("/v1.0/users")); n != 2 {
-		t.Errorf("%d people", n)
+		t.Errorf("%d users", n)
 	}
 	failing := items(c.ok("/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo"))
 	if len(failing) != 1 || failing[0]["code"] != "MissingDependency" || failing[0]["assignedTo"].(row)["displayName"] != "Ben" {
@@ -61,13 +61,13 @@ func TestManual(t *testing.T) {
 	}
 	for _, c := range control.Endpoints() {
 		if name, _, _ := strings.Cut(c.Path, "/{"); name != "" && !strings.Contains(text, control.Path+name) {
-			t.Errorf("it does not tell of %s %s", c.Method, c.Path)
+			t.Errorf("%s %s is not documented", c.Method, c.Path)
 		}
 	}
 	faults := reflect.TypeFor[Fault]()
 	for f := range faults.Fields() {
 		if name := f.Tag.Get("json"); name != "-" && !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, name+"=") && !strings.Contains(text, name+".") {
-			t.Errorf("it does not tell of the fault's %s", name)
+			t.Errorf("the fault's %s is not documented", name)
 		}
 	}
 }
@@ -101,13 +101,13 @@ func TestVariantsTable(t *testing.T) {
 	before, rest, ok := strings.Cut(text, begin)
 	got, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		t.Fatal("there is no place for the table")
+		t.Fatal("the markers of the table are missing")
 	}
 	if got == table.String() {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table is not that of Variants; -update rewrites it")
+		t.Fatalf("the table is outdated; run the test with -update")
 	}
 	if err := os.WriteFile("../../docs/emulator.md", []byte(before+begin+table.String()+end+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -270,7 +270,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 				return strings.ReplaceAll(uri, "{group}", tn.Group(i).ID().String())
 			}
 		}
-		panic("there are no stores")
+		panic("no stores")
 	}
 	for _, uri := range []string{
 		"/beta/groups/{group}/cloudLicensing/usageRights?$expand=assignments", "/v1.0/groups/{group}/membersWithLicenseErrors",
@@ -349,7 +349,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 	c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?code_challenge=mine")
 	for _, r := range c.Requests() {
 		if strings.Contains(r.URL+string(r.Body), c.ClientSecret()) || strings.Contains(r.URL, "mine") {
-			t.Errorf("it holds %s %s %s", r.Method, r.URL, r.Body)
+			t.Errorf("the log contains %s %s %s", r.Method, r.URL, r.Body)
 		}
 	}
 	if n := len(c.Requests()); n != 2 {

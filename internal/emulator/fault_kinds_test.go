@@ -127,12 +127,12 @@ func TestFaultPages(t *testing.T) {
 	want := c.all("/v1.0/users?$top=10&$select=id")
 	c.Inject(Fault{Endpoint: "GET /users", Page: "empty"})
 	if got := c.all("/v1.0/users?$top=10&$select=id"); cmp.Diff(want, got) != "" {
-		t.Errorf("after an empty page: %d people, want %d", len(got), len(want))
+		t.Errorf("after an empty page: %d users, want %d", len(got), len(want))
 	}
 	c.Inject(Fault{Endpoint: "GET /users", Contains: "skiptoken", Page: "duplicate"})
 	got := c.all("/v1.0/users?$top=10&$select=id")
 	if len(got) != len(want)+10 || got[10]["id"] != got[20]["id"] {
-		t.Errorf("a page twice: %d people, want %d", len(got), len(want)+10)
+		t.Errorf("a page twice: %d users, want %d", len(got), len(want)+10)
 	}
 	c.Inject(Fault{Page: "expired"})
 	first := c.ok("/v1.0/users?$top=10&$select=id")
@@ -204,8 +204,8 @@ func TestFaultStall(t *testing.T) {
 	}
 }
 
-// TestFaultsOfSigningIn injects faults into the token endpoint only.
-func TestFaultsOfSigningIn(t *testing.T) {
+// TestSignInFaults injects faults into the token endpoint only.
+func TestSignInFaults(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
 	paths := map[string]string{wire.KeysLabel: "/common/discovery/v2.0/keys", wire.DiscoveryLabel: "/common/v2.0/.well-known/openid-configuration"}

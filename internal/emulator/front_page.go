@@ -34,7 +34,7 @@ func (e *Emulator) frontPage(c *wire.Call) wire.Answer {
 		if len(r.Basic) > 0 {
 			one.Basic = r.Basic[0]
 		}
-		if r.There != nil && !r.There(c.Variants) {
+		if r.Exists != nil && !r.Exists(c.Variants) {
 			one.When = "disabled: see the variants"
 		}
 		endpoints = append(endpoints, one)

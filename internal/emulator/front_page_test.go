@@ -26,7 +26,7 @@ func TestFrontPage(t *testing.T) {
 	}
 	for _, r := range api.Routes() {
 		if !strings.Contains(text, "<code>"+r.Label+"</code>") {
-			t.Errorf("it does not name %s", r.Label)
+			t.Errorf("%s is missing", r.Label)
 		}
 	}
 	for _, part := range []string{c.URL + "/v1.0", c.TenantID(), c.ClientID(), c.ClientSecret(), c.PublicClientID(), "60 generated users", "disabled", "only basic properties: User.ReadBasic.All", "only basic properties: Group.ReadBasic.All", "Change notifications", "PUT /-/state"} {
@@ -35,13 +35,13 @@ func TestFrontPage(t *testing.T) {
 		}
 	}
 	if strings.Contains(text, "<script") || strings.Contains(text, "src=") {
-		t.Error("it loads something")
+		t.Error("the page loads resources")
 	}
 	if r := c.do("POST", "/", ""); r.status != 405 {
 		t.Errorf("POST: %d", r.status)
 	}
 	off := start(t, Options{Users: 5, Control: "off"})
 	if r := off.get("/"); strings.Contains(string(r.raw), "/-/state") {
-		t.Error("it names a control endpoint that is off")
+		t.Error("a disabled control endpoint is listed")
 	}
 }

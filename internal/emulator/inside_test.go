@@ -54,7 +54,7 @@ func (e *Emulator) userWhere(fits func(i int32) bool) int32 {
 			return i
 		}
 	}
-	panic("nobody fits")
+	panic("no user fits")
 }
 
 // guest returns the first guest.
@@ -64,7 +64,7 @@ func (e *Emulator) guest() access.Person {
 			return p
 		}
 	}
-	panic("there is no guest")
+	panic("no guest")
 }
 
 // firstAssignment returns the ID of the oldest assignment.
@@ -72,7 +72,7 @@ func (e *Emulator) firstAssignment() string {
 	for _, a := range e.current().Assignments(-1) {
 		return e.current().AssignmentID(a)
 	}
-	panic("there is no assignment")
+	panic("no assignment")
 }
 
 // errors returns all assignment errors.
@@ -97,7 +97,7 @@ func (e *Emulator) groupNamed(nickname string) int32 {
 			return i
 		}
 	}
-	panic("there is no group " + nickname)
+	panic("no group " + nickname)
 }
 
 // planID returns the ID of a plan of a product.

@@ -122,7 +122,7 @@ func TestRefusedDirectory(t *testing.T) {
 		{"details: top", user + "/licenseDetails?$top=1", 400, unsupported},
 		{"details: expand", user + "/licenseDetails?$expand=x", 400, unsupported},
 		{"details: unknown property", user + "/licenseDetails?$select=colour", 400, "BadRequest"},
-		{"details of nobody", "/v1.0/users/" + c.TenantID() + "/licenseDetails", 404, "Request_ResourceNotFound"},
+		{"details of an unknown user", "/v1.0/users/" + c.TenantID() + "/licenseDetails", 404, "Request_ResourceNotFound"},
 		{"devices", "/v1.0/devices", 501, "notImplemented"},
 	})
 	for name, uri := range map[string]string{
@@ -185,7 +185,7 @@ func TestLicenseDetails(t *testing.T) {
 	}
 	for scope, want := range map[string]int{"LicenseAssignment.Read.All": 200, "User.Read": 200, "User.Read.All": 200, "Group.Read.All": 403} {
 		if r := c.get(path, "Authorization", "Bearer "+c.DelegatedToken(str(u, "id"), scope)); r.status != want {
-			t.Errorf("a person with %s: %d", scope, r.status)
+			t.Errorf("a user with %s: %d", scope, r.status)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func TestNotImplemented(t *testing.T) {
 			t.Errorf("%s: %d %s", uri, r.status, r.raw)
 		}
 		if name, _, _ := strings.Cut(strings.TrimPrefix(names, "$expand="), "/"); strings.Contains(uri, "?") && !strings.Contains(page, name) && name != "trustType" && name != "manager" {
-			t.Errorf("the front page does not name %s", name)
+			t.Errorf("the front page does not list %s", name)
 		}
 	}
 	for _, call := range otherCalls {
@@ -103,7 +103,7 @@ func TestNotImplemented(t *testing.T) {
 	}
 	for _, name := range []string{poolOwner, "licenseDetails/{id}", "getTeamsLicensingDetails", "cloudLicensing of users and groups in $select"} {
 		if !strings.Contains(page, name) {
-			t.Errorf("the front page does not name %s", name)
+			t.Errorf("the front page does not list %s", name)
 		}
 	}
 	for uri, status := range map[string]int{
@@ -135,7 +135,7 @@ func TestNotImplemented(t *testing.T) {
 	}
 	for _, name := range []string{"businessPhones of users", "DynamicMembership", "classification, visibility", "securityEnabled of groups", "owners@odata.bind", "users/{id}/displayName", "membershipRule"} {
 		if !strings.Contains(page, name) {
-			t.Errorf("the front page does not name %s", name)
+			t.Errorf("the front page does not list %s", name)
 		}
 	}
 	if r := c.get("/v1.0/users?$filter=endswith(mail,'x')"); !strings.Contains(string(r.raw), "Refer to https://aka.ms/graph-docs/advanced-queries for more information.") {

@@ -16,10 +16,10 @@ import (
 
 var inTicks = regexp.MustCompile("`([^`]+)`")
 
-// TestOpenPointsAreTold tests that docs/emulator.md lists all points with
+// TestOpenPointsDocumented tests that docs/emulator.md lists all points with
 // existing variants and tests that set them, and every variant except those
 // without a point.
-func TestOpenPointsAreTold(t *testing.T) {
+func TestOpenPointsDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/emulator.md")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestOpenPointsAreTold(t *testing.T) {
 		for _, proof := range proofs {
 			source, ok := tests[proof[1]]
 			if !ok {
-				t.Errorf("%d: there is no test %s", n, proof[1])
+				t.Errorf("%d: no test %s", n, proof[1])
 			}
 			text += source
 		}
@@ -77,7 +77,7 @@ func TestOpenPointsAreTold(t *testing.T) {
 		for _, f := range slices.Collect(fieldsOf(cells[3])) {
 			for value := range strings.SplitSeq(valuesOf(f), " ") {
 				if byDefault := strings.Contains(cells[2], "`"+value+"`"); value != "" && !byDefault && !strings.Contains(cells[3], "`"+f+"="+value+"`") {
-					t.Errorf("%d: %s=%s is not told", n, f, value)
+					t.Errorf("%d: %s=%s is not documented", n, f, value)
 				}
 			}
 		}
@@ -87,7 +87,7 @@ func TestOpenPointsAreTold(t *testing.T) {
 	}
 	for f := range reflect.TypeFor[Variants]().Fields() {
 		if others := []string{"EmptyPartCodes", "LostUpdates", "MissingUsageRight", "OnBehalfOf", "PlainAgents", "RefuseHiddenFilters", "Roles"}; told[f.Name] == slices.Contains(others, f.Name) {
-			t.Errorf("%s is told: %t", f.Name, told[f.Name])
+			t.Errorf("%s is documented: %t", f.Name, told[f.Name])
 		}
 	}
 }

@@ -538,7 +538,7 @@ func TestOpenPoints(t *testing.T) {
 					}
 				}
 				if raw != want {
-					c.t.Errorf("share %v: %d of 4 are no JSON", share, raw)
+					c.t.Errorf("share %v: %d of 4 are not JSON", share, raw)
 				}
 			}
 		},

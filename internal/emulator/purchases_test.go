@@ -52,7 +52,7 @@ func TestPurchases(t *testing.T) {
 		_, before := sku(skuID(skuAnalytics))
 		holders := usable()
 		if before["enabled"] == 0 || holders == 0 {
-			t.Fatalf("%v units, %d people use them", before, holders)
+			t.Fatalf("%v units, %d users use them", before, holders)
 		}
 		for _, step := range []struct {
 			days          int
@@ -71,7 +71,7 @@ func TestPurchases(t *testing.T) {
 				t.Errorf("%d days on: %s with %v, want %s with %v %s", step.days, status, units, step.status, before["enabled"], step.units)
 			}
 			if n := usable(); step.used != (n == holders) || !step.used && n != 0 {
-				t.Errorf("%d days on: %d people use it, of %d", step.days, n, holders)
+				t.Errorf("%d days on: %d users use it, of %d", step.days, n, holders)
 			}
 			if status, _ := sku(skuID(skuE3)); status != "Enabled" {
 				t.Errorf("what is renewed is %s", status)

@@ -39,7 +39,7 @@ func TestSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(files) == 0 {
-		t.Skipf("the samples of the reference pages are not here: there is no file in %s", samplesDir)
+		t.Skipf("the samples of the reference pages are missing in %s", samplesDir)
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
@@ -55,7 +55,7 @@ func TestSamples(t *testing.T) {
 			}
 			hold, ok := sampleCases[name]
 			if !ok {
-				t.Fatal("no case holds this sample")
+				t.Fatal("no case for this sample")
 			}
 			hold(t, s)
 		})
@@ -130,7 +130,7 @@ func (c *client) ofPerson() string {
 			return c.current().AssignmentID(a)
 		}
 	}
-	panic("there is no such assignment")
+	panic("no such assignment")
 }
 
 // upset returns an error with a right from before.
@@ -160,7 +160,7 @@ func queuing(t *testing.T, v Variants) *client {
 	}
 	const before, after = `"assignableTo":["device"]`, `"assignableTo":["group","device"]`
 	if strings.Count(saved.String(), before) != 1 {
-		t.Fatal("there is no allotment for devices")
+		t.Fatal("no allotment for devices")
 	}
 	return start(t, Options{State: strings.NewReader(strings.Replace(saved.String(), before, after, 1)), Variants: v})
 }
@@ -196,13 +196,13 @@ func fill(t *testing.T, text string, with []string) string {
 	t.Helper()
 	text = sampleID.ReplaceAllStringFunc(text, func(id string) string {
 		if len(with) == 0 {
-			t.Fatalf("there is no id in place of %s", id)
+			t.Fatalf("no ID for %s", id)
 		}
 		id, with = with[0], with[1:]
 		return id
 	})
 	if len(with) > 0 {
-		t.Fatalf("there is no place for %s in %s", with, text)
+		t.Fatalf("unused ID %s for %s", with, text)
 	}
 	return text
 }
@@ -251,7 +251,7 @@ func (s sample) compare(t *testing.T, r reply, absent ...string) (got, want map[
 	}
 	for name := range s.Headers {
 		if r.header.Get(name) == "" {
-			t.Errorf("there is no header %s", name)
+			t.Errorf("header %s is missing", name)
 		}
 	}
 	if s.Answer == nil {

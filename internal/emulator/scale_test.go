@@ -79,9 +79,9 @@ func (s *scaled) requests() map[string]string {
 	}
 }
 
-// TestCostIsThePages tests that a request allocates no more in a tenant that
+// TestCostOfPages tests that a request allocates no more in a tenant that
 // is a hundred times as large.
-func TestCostIsThePages(t *testing.T) {
+func TestCostOfPages(t *testing.T) {
 	small, large := newScaled(1000), newScaled(100_000)
 	of := large.requests()
 	for name, uri := range small.requests() {
@@ -90,7 +90,7 @@ func TestCostIsThePages(t *testing.T) {
 		}
 		a, b := allocations(small, uri), allocations(large, of[name])
 		if b > 1.25*a+50 {
-			t.Errorf("%s: %.0f allocations with a thousand people, %.0f with a hundred thousand", name, a, b)
+			t.Errorf("%s: %.0f allocations with a thousand users, %.0f with a hundred thousand", name, a, b)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func TestTokenClaims(t *testing.T) {
 		t.Errorf("twenty tokens end at %d times", len(lives))
 	}
 	if a, b := inside(t, c.UserToken(plain))["sub"], inside(t, c.DelegatedToken(plain, "x"))["sub"]; a == b {
-		t.Error("a person is the same to two applications")
+		t.Error("a user has the same subject in two applications")
 	}
 }
 
@@ -727,7 +727,7 @@ func TestSignInPage(t *testing.T) {
 		}
 		links := personLink.FindAllStringSubmatch(string(r.raw), -1)
 		if len(links) != shownPeople || !strings.Contains(string(r.raw), "License Administrator") || !strings.Contains(string(r.raw), ", guest") {
-			t.Errorf("%s: %d people: %s", mode, len(links), r.raw)
+			t.Errorf("%s: %d users: %s", mode, len(links), r.raw)
 		}
 		r = c.get("/" + c.TenantID() + "/oauth2/v2.0/" + html.UnescapeString(links[1][1]))
 		switch location := r.header.Get("Location"); mode {
@@ -782,9 +782,9 @@ func TestPasswordGrant(t *testing.T) {
 	}
 }
 
-// TestLeavers tests that a deleted or disabled user can neither sign in nor
+// TestDeletedUsersCannotSignIn tests that a deleted or disabled user can neither sign in nor
 // refresh.
-func TestLeavers(t *testing.T) {
+func TestDeletedUsersCannotSignIn(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10, Variants: Variants{Roles: []string{"User.ReadWrite.All"}}})
 	for _, leave := range []func(id string){
@@ -875,7 +875,7 @@ func TestDirectoryRoles(t *testing.T) {
 	who := map[string]string{"member": c.PersonInRole(""), "guest": guest.ID}
 	for _, r := range access.Roles {
 		if who[r.Name] = c.PersonInRole(r.Name); who[r.Name] == "" {
-			t.Fatalf("nobody is %s", r.Name)
+			t.Fatalf("no user has the role %s", r.Name)
 		}
 	}
 	for name, id := range who {

@@ -62,7 +62,7 @@ func TestState(t *testing.T) {
 		}
 	}
 	if _, err := Open(Options{State: strings.NewReader("{}")}); err == nil {
-		t.Error("a state that is none is opened")
+		t.Error("an invalid state is accepted")
 	}
 	var again bytes.Buffer
 	if err := c.Save(&again); err != nil || again.String() != string(text) {

@@ -62,7 +62,7 @@ func TestWaitOfPriorities(t *testing.T) {
 	c.later(15 * time.Second) // The window has room, but the wait is not over.
 	wait := ask("Low", 429)
 	if d, err := time.ParseDuration(wait + "s"); err != nil || d < 30*time.Second || d > maxWait {
-		t.Errorf("low is told to wait %q", wait)
+		t.Errorf("low priority: Retry-After is %q", wait)
 	}
 	ask("", 429)
 	ask("High", 200)
@@ -192,10 +192,10 @@ func TestPasswordIsAProperty(t *testing.T) {
 	c.directory("PATCH", user, 403, "passwordProfile", secret)
 }
 
-// TestTokensOutliveNobody tests that the long-lived tokens of clients that
+// TestTokensOfDeletedUsers tests that the long-lived tokens of clients that
 // understand claims challenges end with the account; other tokens stay valid
 // until they expire.
-func TestTokensOutliveNobody(t *testing.T) {
+func TestTokensOfDeletedUsers(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	disabled, deleted := c.newUser("disabled"), c.newUser("deleted")
@@ -294,9 +294,9 @@ func TestNicknames(t *testing.T) {
 	c.directory("PATCH", "groups/"+second, 400, "displayName", nil)
 }
 
-// TestChangeOfNothing tests that an update without effect is answered like any
+// TestUpdateWithoutEffect tests that an update without effect is answered like any
 // other.
-func TestChangeOfNothing(t *testing.T) {
+func TestUpdateWithoutEffect(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	group := c.of("board")
@@ -312,9 +312,9 @@ func TestChangeOfNothing(t *testing.T) {
 	}
 }
 
-// TestGroupCircle tests that two groups can be members of each other, but not
+// TestMutualMembership tests that two groups can be members of each other, but not
 // of themselves.
-func TestGroupCircle(t *testing.T) {
+func TestMutualMembership(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	a, b := c.of("board"), c.of("guests")
@@ -354,9 +354,9 @@ func TestSameError(t *testing.T) {
 	}
 }
 
-// TestDamageOfNothing tests that damage to an answer without a body closes the
+// TestDamageWithoutBody tests that damage to an answer without a body closes the
 // connection.
-func TestDamageOfNothing(t *testing.T) {
+func TestDamageWithoutBody(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 60})
 	for _, damage := range []string{"truncated", "malformed", "cut", "stalled"} {

@@ -10,9 +10,9 @@ import (
 	"licensegraph/internal/emulator/tenant"
 )
 
-// TestTenantAgreesWithItself reads the whole tenant over HTTP and checks that
+// TestTenantIsConsistent reads the whole tenant over HTTP and checks that
 // all answers are consistent.
-func TestTenantAgreesWithItself(t *testing.T) {
+func TestTenantIsConsistent(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		seed  uint64
@@ -80,7 +80,7 @@ func checkTenant(c *client, n int, fresh bool) {
 	for _, e := range errors {
 		key := str(e["assignedTo"].(row), "id") + str(e, "skuId")
 		if errorOf[key] != nil {
-			t.Errorf("two errors of one person and product: %v", e)
+			t.Errorf("two errors of one user and product: %v", e)
 		}
 		errorOf[key] = e
 	}
@@ -211,7 +211,7 @@ func checkTenant(c *client, n int, fresh bool) {
 				t.Errorf("%s: state %s and usage right %v", name, state, right)
 			}
 			if right != nil && fmt.Sprint(right) != fmt.Sprint(rights[id]) {
-				t.Errorf("%s: the error's right is not the person's:\n%v\n%v", name, right, rights[id])
+				t.Errorf("%s: the error's right is not the user's:\n%v\n%v", name, right, rights[id])
 			}
 		}
 		for id := range skus {
@@ -226,7 +226,7 @@ func checkTenant(c *client, n int, fresh bool) {
 			}
 		}
 		if assigned := index(rows(u, "assignedLicenses"), "skuId"); len(assigned) != len(slices.DeleteFunc(mapValues(held), func(b bool) bool { return !b })) {
-			t.Errorf("%s: assignedLicenses %v do not fit what is held %v", name, assigned, held)
+			t.Errorf("%s: assignedLicenses %v, want %v", name, assigned, held)
 		}
 	}
 	rightIDs := map[string]bool{}
@@ -245,14 +245,14 @@ func checkTenant(c *client, n int, fresh bool) {
 		}
 	}
 	if len(found) != len(errors) {
-		t.Errorf("%d people and products with an error, %d assignment errors", len(found), len(errors))
+		t.Errorf("%d users and products with an error, %d assignment errors", len(found), len(errors))
 	}
 	for id, s := range skus {
 		units := s["prepaidUnits"].(row)
 		total := int(units["enabled"].(float64) + units["warning"].(float64) + units["suspended"].(float64))
 		consumed := int(s["consumedUnits"].(float64))
 		if consumed < holders[id] || fresh && consumed != holders[id] || consumed > total {
-			t.Errorf("%s: consumed %d of %d, held by %d", str(s, "skuPartNumber"), consumed, total, holders[id])
+			t.Errorf("%s: consumed %d of %d, assigned to %d", str(s, "skuPartNumber"), consumed, total, holders[id])
 		}
 		if str(s, "id") != c.TenantID()+"_"+id {
 			t.Errorf("id %s", str(s, "id"))
@@ -315,7 +315,7 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 		}
 		want := common && (licenses[id] != nil || holders == len(members))
 		if (mine[id] != nil) != want {
-			t.Errorf("%s: right %v of %s, held by %d of %d", name, mine[id], id, holders, len(members))
+			t.Errorf("%s: right %v of %s, assigned to %d of %d", name, mine[id], id, holders, len(members))
 		}
 		if mine[id] == nil {
 			continue
@@ -331,7 +331,7 @@ func checkGroup(c *client, g row, members, failing []string, rightsOf map[string
 			delete(shared, plan)
 		}
 		if len(shared) > 0 {
-			t.Errorf("%s: services that nobody has: %v", name, shared)
+			t.Errorf("%s: services of no member: %v", name, shared)
 		}
 		for _, pool := range rows(mine[id], "allotments") {
 			if str(pool, "skuId") != id {
@@ -368,7 +368,7 @@ func checkMessage(t *testing.T, e, product, user row, have map[string]bool, fres
 	switch code := str(e, "code"); code {
 	case "InsufficientUnits", "AssignmentFailed":
 		if len(ids) != 1 || ids[0] != str(e, "skuId") {
-			t.Errorf("%s does not name its product: %s", code, str(e, "message"))
+			t.Errorf("%s does not contain its product: %s", code, str(e, "message"))
 		}
 	case "MissingDependency":
 		if len(ids) != 2 || mine[ids[0]] == nil || have[ids[0]] || have[ids[1]] {
@@ -391,9 +391,9 @@ func checkMessage(t *testing.T, e, product, user row, have map[string]bool, fres
 	}
 }
 
-// TestOddities tests that each special case in the package documentation
+// TestSpecialCases tests that each special case in the package documentation
 // exists.
-func TestOddities(t *testing.T) {
+func TestSpecialCases(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	skus := index(c.all("/v1.0/subscribedSkus"), "skuPartNumber")
@@ -427,7 +427,7 @@ func TestOddities(t *testing.T) {
 		}
 	}
 	if rights[0] != 10 || rights[1] != 12 || rights[2] != 2 || rights[3] != 1 || vain != 1 {
-		t.Errorf("groups by number of rights: %v, %d with Copilot for nobody", rights, vain)
+		t.Errorf("groups by number of rights: %v, %d without Copilot for any member", rights, vain)
 	}
 
 	var gone, off, twice, disabled, none, guests, trial int
@@ -472,16 +472,16 @@ func TestOddities(t *testing.T) {
 	}
 	for name, n := range map[string]int{
 		"a state of a deleted group": gone, "a disabled account with a license": off, "a product twice": twice,
-		"the state Disabled": disabled, "nobody without license": none, "a guest": guests, "a trial": trial,
+		"the state Disabled": disabled, "a user without a license": none, "a guest": guests, "a trial": trial,
 	} {
 		if n == 0 {
-			t.Errorf("there is no case of: %s", name)
+			t.Errorf("no case of: %s", name)
 		}
 	}
 }
 
-// TestAllotmentOddities tests the special cases of allotments.
-func TestAllotmentOddities(t *testing.T) {
+// TestAllotmentSpecialCases tests the special cases of allotments.
+func TestAllotmentSpecialCases(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
 	var split, reserve, queue, nameless, grace, trial, two int
@@ -520,7 +520,7 @@ func TestAllotmentOddities(t *testing.T) {
 		"grace": grace, "a trial": trial, "two purchases": two,
 	} {
 		if n == 0 {
-			t.Errorf("there is no case of: %s", name)
+			t.Errorf("no case of: %s", name)
 		}
 	}
 	if split != 2 {

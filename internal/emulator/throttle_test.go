@@ -48,7 +48,7 @@ func TestThrottledOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := c.get("/v1.0/groups"); r.status != 200 {
-		t.Errorf("waited as told: %d %v", r.status, r.header)
+		t.Errorf("after Retry-After: %d %v", r.status, r.header)
 	}
 	for range 30 {
 		if r := c.get("/v1.0/users?$expand=x"); r.status != 400 || r.header.Get("x-ms-resource-unit") != "" {

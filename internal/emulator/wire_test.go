@@ -58,7 +58,7 @@ func TestRefusals(t *testing.T) {
 		{"right of an unknown error", errs + "/nothing/usageRight", 404, "resourceNotFound"},
 		{"error id in other case", errs + "/" + strings.ToUpper(first) + "X", 404, "resourceNotFound"},
 		{"unknown right", mine + "/nothing", 404, "resourceNotFound"},
-		{"rights of nobody", "/beta/users/" + group + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
+		{"rights of an unknown user", "/beta/users/" + group + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
 		{"rights of no group", "/beta/groups/" + user + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
 		{"right of no group", "/beta/groups/" + user + "/cloudLicensing/usageRights/x", 404, "Request_ResourceNotFound"},
 		{"rights of a group by name", "/beta/groups/stores/cloudLicensing/usageRights", 400, "Request_BadRequest"},
@@ -247,7 +247,7 @@ func TestFilters(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if len(want) == 0 && !strings.Contains(tt.filter, "''") {
-				t.Error("nobody in the tenant shows that this works")
+				t.Error("no user of the tenant matches")
 			}
 		})
 	}
@@ -405,7 +405,7 @@ func TestErrorsOfOnePerson(t *testing.T) {
 	}
 	other := all[slices.IndexFunc(all, func(e row) bool { return e["assignedTo"].(row)["id"] != someone["id"] })]
 	if r := c.get(path + "/" + str(other, "id")); r.status != 404 {
-		t.Errorf("another person's error answers %d", r.status)
+		t.Errorf("another user's error: %d", r.status)
 	}
 	to := c.ok("/beta/admin/cloudLicensing/assignmentErrors/" + str(all[0], "id") + "/assignedTo")
 	delete(to, "@odata.context")
@@ -553,7 +553,7 @@ func TestUsageRightsOfGroups(t *testing.T) {
 		}
 	}
 	if got := c.ok("/beta/groups/" + c.of("board") + "/cloudLicensing/usageRights"); got["value"] == nil || len(items(got)) != 0 {
-		t.Errorf("a group that licenses nobody: %v", got)
+		t.Errorf("a group without licenses: %v", got)
 	}
 
 	c.SetVariants(Variants{WrapSingle: true})
@@ -585,7 +585,7 @@ func TestUsageRightsOfGroups(t *testing.T) {
 	for scope, want := range map[string]int{"Group-UsageRight.Read.All": 200, "Group.Read.All": 200, "User-UsageRight.Read.All": 403} {
 		c.token = c.delegated(c.userID(0), scope)
 		if r := c.get(path); r.status != want {
-			t.Errorf("a person with %s: %d, want %d", scope, r.status, want)
+			t.Errorf("a user with %s: %d, want %d", scope, r.status, want)
 		}
 	}
 }
@@ -644,7 +644,7 @@ func TestMembersWithLicenseErrors(t *testing.T) {
 	for scopes, want := range map[string]int{"GroupMember.Read.All User.Read.All": 200, "GroupMember.Read.All": 403, "User.Read.All": 403, "GroupMember.Read.All User.Read": 403} {
 		c.token = c.delegated(c.userID(0), scopes)
 		if r := c.get("/v1.0" + path); r.status != want || want == 403 && r.code() != "Authorization_RequestDenied" {
-			t.Errorf("a person with %s: %d %s, want %d", scopes, r.status, r.code(), want)
+			t.Errorf("a user with %s: %d %s, want %d", scopes, r.status, r.code(), want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (c *client) bare(n int) string {
 			}
 		}
 	}
-	c.t.Fatal("nobody is without licenses")
+	c.t.Fatal("no user without licenses")
 	return ""
 }
 
@@ -62,9 +62,9 @@ func (c *client) units(s tenant.Sku, n int) (allotted, consumed int) {
 	return int(a["allottedUnits"].(float64)), int(a["consumedUnits"].(float64))
 }
 
-// TestAssignmentOfPerson tests one assignment from its creation to its
+// TestUserAssignment tests one assignment from its creation to its
 // deletion.
-func TestAssignmentOfPerson(t *testing.T) {
+func TestUserAssignment(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Record: true})
 	user := c.bare(0)
@@ -154,9 +154,9 @@ func TestMyAssignment(t *testing.T) {
 	c.write("POST", "/v1.0/me/assignLicense", body("addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off()), 200)
 }
 
-// TestAssignmentOfGroup tests that a group's assignment applies to its
+// TestGroupAssignment tests that a group's assignment applies to its
 // members.
-func TestAssignmentOfGroup(t *testing.T) {
+func TestGroupAssignment(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
 	c := start(t, Options{Users: 130, Now: func() time.Time { return now }})
@@ -537,7 +537,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"another version", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, access.Worldwide+"/v1.0/users/"+user, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"a bind of a number", "POST", granted, body(allotmentBind, 5, assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"plan of another product", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off(sharepoint)), 400, "notFound", disabledPlans},
-		{"plan that is no GUID", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off("SWAY")), 400, "Request_BadRequest", ""},
+		{"invalid GUID of a plan", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off("SWAY")), 400, "Request_BadRequest", ""},
 		{"plan null", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, []any{nil}), 400, "Request_BadRequest", ""},
 		{"plans no list", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, sharepoint), 400, "Request_BadRequest", ""},
 		{"too many plans", "POST", granted, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, slices.Repeat(off(sharepoint), maxPlans+1)), 400, "Request_BadRequest", ""},
@@ -552,7 +552,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"the allotment twice", "POST", pools + "/" + c.pool(skuE5, 0) + "/assignments", body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"the assignee twice", "POST", business, body(allotmentBind, of(skuE5), assigneeBind, to, disabledPlans, off()), 400, "Request_BadRequest", ""},
 		{"below an unknown allotment", "POST", pools + "/x/assignments", body(assigneeBind, to, disabledPlans, off()), 404, "resourceNotFound", ""},
-		{"below nobody", "POST", "/beta/users/x/cloudLicensing/assignments", body(allotmentBind, of(skuE5), disabledPlans, off()), 404, "Request_ResourceNotFound", ""},
+		{"unknown user", "POST", "/beta/users/x/cloudLicensing/assignments", body(allotmentBind, of(skuE5), disabledPlans, off()), 404, "Request_ResourceNotFound", ""},
 
 		{"for people alone", "POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 1)), assigneeBind, bind("groups/"+c.of("board")), disabledPlans, off()), 400, "invalidAssigneeType", "assignedTo"},
 		{"for devices alone", "POST", granted, body(allotmentBind, of(noSku), assigneeBind, to, disabledPlans, off()), 400, "invalidAssigneeType", "assignedTo"},
@@ -579,7 +579,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"delete: of another allotment", "DELETE", pools + "/" + c.pool(skuE5, 0) + "/assignments/" + str(created.body, "id"), "", 404, "resourceNotFound", ""},
 
 		{"reprocess: a body", "POST", business + "/reprocessAssignments", `{"x":1}`, 400, "Request_BadRequest", ""},
-		{"reprocess: nobody", "POST", "/beta/users/x/cloudLicensing/assignments/reprocessAssignments", "", 404, "Request_ResourceNotFound", ""},
+		{"reprocess: unknown user", "POST", "/beta/users/x/cloudLicensing/assignments/reprocessAssignments", "", 404, "Request_ResourceNotFound", ""},
 		{"reprocess: a group", "POST", "/beta/groups/" + c.of("board") + "/cloudLicensing/assignments/reprocessAssignments", "", 405, "Request_BadRequest", ""},
 		{"reprocess: me", "POST", "/beta/me/cloudLicensing/assignments/reprocessAssignments", "", 405, "Request_BadRequest", ""},
 		{"reprocess: read", "GET", business + "/reprocessAssignments", "", 404, "resourceNotFound", ""},
@@ -613,7 +613,7 @@ func TestRefusedAssignments(t *testing.T) {
 		t.Errorf("a device got nothing: %d units in use, %d before", after, n)
 	}
 	if r := c.do("POST", uri, body(allotmentBind, of(skuE3), disabledPlans, off())); r.code() != "invalidAssigneeType" {
-		t.Errorf("a device of a person's product: %d %s", r.status, r.raw)
+		t.Errorf("a device of a user's product: %d %s", r.status, r.raw)
 	}
 	for i := 5; ; i += 3 {
 		r := c.do("POST", granted, body(allotmentBind, of(noSku), assigneeBind, bind("devices/"+c.deviceID(i)), disabledPlans, off()))
@@ -749,8 +749,8 @@ func TestWritesInBatch(t *testing.T) {
 	}
 }
 
-// TestTenantStaysInAgreement makes random writes and then checks everything.
-func TestTenantStaysInAgreement(t *testing.T) {
+// TestConsistencyAfterWrites makes random writes and then checks everything.
+func TestConsistencyAfterWrites(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		seed          uint64

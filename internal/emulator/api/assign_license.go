@@ -115,7 +115,7 @@ func (e *Endpoints) assignGroupLicense(c *call) (any, *wire.Problem) {
 		e.groupChanges, e.changesOf = map[tenant.GUID]groupChanged{}, c.epoch
 	}
 	if last, ok := e.groupChanges[g.ID()]; ok && c.Date.Sub(last.at) < c.Variants.LostUpdates {
-		change = losing(last.before, now, change)
+		change = lostUpdate(last.before, now, change)
 	}
 	if refused := c.tenant.AssignGroupLicense(i, change, c.when()); refused != nil {
 		return nil, badRequest("%s", refused.Message)
@@ -134,9 +134,9 @@ type groupChanged struct {
 	before []tenant.Licensed
 }
 
-// losing returns a change that overwrites the previous one: licenses that the
+// lostUpdate returns a change that overwrites the previous one: licenses that the
 // change does not contain revert to their state before the previous change.
-func losing(before, now []tenant.Licensed, change tenant.LicenseChange) tenant.LicenseChange {
+func lostUpdate(before, now []tenant.Licensed, change tenant.LicenseChange) tenant.LicenseChange {
 	named := func(s tenant.Sku) bool {
 		return slices.Contains(change.Remove, s) || slices.ContainsFunc(change.Add, func(l tenant.Licensed) bool { return l.Sku == s })
 	}

@@ -166,7 +166,7 @@ func TestContractPermissions(t *testing.T) {
 			t.Errorf("%s, application (-want +got):\n%s", r.Label, diff)
 		}
 		if least := strings.Fields(delegated); len(least) > 0 && least[0] != "D" && r.Scopes[0] != least[0] {
-			t.Errorf("%s names %s before %s", r.Label, r.Scopes[0], least[0])
+			t.Errorf("%s lists %s before %s", r.Label, r.Scopes[0], least[0])
 		}
 		basic := ""
 		switch r.Label {
@@ -179,7 +179,7 @@ func TestContractPermissions(t *testing.T) {
 			t.Errorf("%s reads basic properties with %v, want %q", r.Label, r.Basic, basic)
 		}
 		if (r.also != nil) != strings.HasSuffix(r.Label, "/membersWithLicenseErrors") {
-			t.Errorf("%s needs %v besides", r.Label, r.also)
+			t.Errorf("%s also requires %v", r.Label, r.also)
 		}
 	}
 	for _, r := range routes {
@@ -211,18 +211,18 @@ func TestContractPermissions(t *testing.T) {
 		}
 	}
 	for label := range want {
-		t.Errorf("%s is not served", label)
+		t.Errorf("%s is not implemented", label)
 	}
 }
 
-// TestConsentIsEnough tests that the default consent is sufficient for all
+// TestDefaultConsent tests that the default consent is sufficient for all
 // documented endpoints with delegated permissions.
-func TestConsentIsEnough(t *testing.T) {
+func TestDefaultConsent(t *testing.T) {
 	t.Parallel()
 	for i := range routes {
 		who := &identity{user: "someone", scopes: access.DefaultScopes}
 		if r := &routes[i]; r.Scopes != nil && !who.has(r.Scopes) && !slices.Equal(r.Scopes, r.listScopes) {
-			t.Errorf("%s needs one of %s", r.Label, r.Scopes)
+			t.Errorf("%s requires one of %s", r.Label, r.Scopes)
 		}
 	}
 	if n := len(slices.Compact(slices.Sorted(slices.Values(access.DefaultScopes)))); n != len(access.DefaultScopes) {

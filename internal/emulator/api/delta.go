@@ -254,10 +254,10 @@ func (d *deltaQuery) changes(c *call) []object {
 	all, _ := c.tenant.ChangesSince(d.Since)
 	all = all[:d.Until-d.Since]
 	type change struct {
-		told    object
+		entry   object
 		removed map[holder]bool // members
 	}
-	told := map[holder]*change{}
+	entries := map[holder]*change{}
 	var items []object
 	number := int64(d.Since)
 	for _, one := range all {
@@ -265,19 +265,19 @@ func (d *deltaQuery) changes(c *call) []object {
 		if number <= d.After || !d.wants(c.tenant, one.Of) || !d.concerns(one) {
 			continue
 		}
-		known := told[one.Of]
+		known := entries[one.Of]
 		if known == nil {
 			if len(items) == deltaPage {
 				d.After = number - 1
 				return items
 			}
-			known = &change{told: d.changed(c, one.Of), removed: map[holder]bool{}}
-			told[one.Of] = known
-			items = append(items, known.told)
+			known = &change{entry: d.changed(c, one.Of), removed: map[holder]bool{}}
+			entries[one.Of] = known
+			items = append(items, known.entry)
 		}
 		if one.What == tenant.MemberAdded || one.What == tenant.MemberRemoved {
 			known.removed[one.Member] = one.What == tenant.MemberRemoved
-			known.told["members@delta"] = d.memberChanges(c, known.removed)
+			known.entry["members@delta"] = d.memberChanges(c, known.removed)
 		}
 	}
 	d.After, d.Since, d.Until = -1, d.Until, 0

@@ -73,13 +73,13 @@ func (r listRules) check(q *query, at level) *wire.Problem {
 		}
 	}
 	if len(q.orderBy) > 0 {
-		needs, known := r.order[q.orderBy[0].Path]
+		mustBeAdvanced, known := r.order[q.orderBy[0].Path]
 		switch {
 		case q.orderBy[0].Path == "deletedDateTime":
 			return notImplemented("$orderby=deletedDateTime")
 		case q.filter != nil && at < advanced:
 			return unsupported("Sorting not supported for current query.")
-		case len(q.orderBy) > 1 || !known || needs && at < advanced:
+		case len(q.orderBy) > 1 || !known || mustBeAdvanced && at < advanced:
 			return unsupported("Sorting not supported for '%s'.", odata.OrderString(q.orderBy))
 		}
 	}

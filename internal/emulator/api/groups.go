@@ -65,7 +65,7 @@ func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
 var groupFilter = rules{resource: "Group", or: true, other: otherGroupProperties, maxLength: maxValueLength, fields: map[string]field{
 	"id":                          {kind: odata.String, ops: "eq in", advanced: "ne"},
 	"displayName":                 {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
-	"description":                 late(textOps),
+	"description":                 advancedField(textOps),
 	"mail":                        {kind: odata.String, ops: textOps, advanced: "endswith ne" + nullOps},
 	"mailNickname":                {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
 	"classification":              {kind: odata.String, ops: textOps, advanced: "ne"},

@@ -79,7 +79,7 @@ func (e *Endpoints) members(c *call, q *query) (none listing[holder], p *wire.Pr
 		get := text(path)
 		return func(h holder) value { return textValue(get(h)) }
 	}}, text)
-	if wanted := fits; slices.Contains(q.asksAbout(), "displayName") { // Objects that the caller cannot read are omitted.
+	if wanted := fits; slices.Contains(q.usedProperties(), "displayName") { // Objects that the caller cannot read are omitted.
 		fits = func(h holder) bool { return c.reads(h.Kind) && wanted(h) }
 	}
 	return members.where(fits), nil

@@ -55,8 +55,8 @@ type query struct {
 	real  bool   // with Variants.EmptyPages: after the empty page
 }
 
-// asksAbout returns the properties in the filter and the search.
-func (q *query) asksAbout() []string {
+// usedProperties returns the properties in the filter and the search.
+func (q *query) usedProperties() []string {
 	var names []string
 	var walk func(f *odata.Filter)
 	walk = func(f *odata.Filter) {

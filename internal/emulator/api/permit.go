@@ -38,8 +38,8 @@ func (e *Endpoints) ofAgent(c *call) bool {
 	return ok && c.current.User(i).Agent()
 }
 
-// needs returns the clearance that a user requires for the call.
-func (e *Endpoints) needs(c *call) access.Clearance {
+// requiredClearance returns the clearance that a user requires for the call.
+func (e *Endpoints) requiredClearance(c *call) access.Clearance {
 	switch {
 	case c.route.Template == "/$batch":
 		return access.ReadsOneself
@@ -83,7 +83,7 @@ func (e *Endpoints) permit(c *call) *wire.Problem {
 	if !allowed && c.who.has(c.route.Basic) {
 		allowed, c.basic = true, true
 	}
-	refused := person && !c.who.clearance.Has(e.needs(c))
+	refused := person && !c.who.clearance.Has(e.requiredClearance(c))
 	switch {
 	case allowed && !refused:
 		return nil

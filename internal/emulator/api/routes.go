@@ -22,7 +22,7 @@ type Route struct {
 	App      []string                      // application permissions, one of which is required
 	Scopes   []string                      // delegated permissions, one of which is required
 	Basic    []string                      // permissions to read only basic properties
-	There    func(*settings.Variants) bool // reports whether the endpoint exists; nil = always
+	Exists   func(*settings.Variants) bool // reports whether the endpoint exists; nil = always
 
 	also []string // permissions of which one is required in addition
 	// list and listScopes are App and Scopes in Microsoft's list of
@@ -186,7 +186,7 @@ func init() { // In init, because $batch refers to routes: an initialization cyc
 	// absent returns endpoints that exist only if a variant enables them.
 	absent := func(there func(*settings.Variants) bool, list ...Route) []Route {
 		for i := range list {
-			list[i].There = there
+			list[i].Exists = there
 		}
 		return list
 	}
@@ -339,7 +339,7 @@ func (e *Endpoints) find(c *call) {
 		if !ok {
 			continue
 		}
-		there := r.There == nil || r.There(c.Variants)
+		there := r.Exists == nil || r.Exists(c.Variants)
 		if r.Method == c.Method && (there || r.Method == http.MethodGet) {
 			c.route, c.params = nil, nil
 			if there {

@@ -165,8 +165,10 @@ const (
 	textOps = "eq in startswith"
 )
 
-// late returns the field of a string that is only in the advanced index.
-func late(ops string) field { return field{kind: odata.String, advanced: ops + " ne" + nullOps} }
+// advancedField returns the field of a string that is only in the advanced index.
+func advancedField(ops string) field {
+	return field{kind: odata.String, advanced: ops + " ne" + nullOps}
+}
 
 // userFilter is the filterable properties of users, by the table of Microsoft
 // Learn, "Advanced query capabilities on Microsoft Entra ID objects". The page
@@ -185,10 +187,10 @@ var userFilter = rules{resource: "User", or: true, other: otherUserProperties, m
 	"department":                     {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
 	"usageLocation":                  {kind: odata.String, ops: textOps, advanced: "ne" + nullOps},
 	"userType":                       {kind: odata.String, ops: "eq in", advanced: "ne" + nullOps},
-	"companyName":                    late(textOps),
-	"mobilePhone":                    late(textOps),
-	"officeLocation":                 late(textOps),
-	"preferredLanguage":              late("eq in"),
+	"companyName":                    advancedField(textOps),
+	"mobilePhone":                    advancedField(textOps),
+	"officeLocation":                 advancedField(textOps),
+	"preferredLanguage":              advancedField("eq in"),
 	"accountEnabled":                 {kind: odata.Bool, ops: "eq in", advanced: "ne"},
 	"createdDateTime":                {kind: odata.DateTimeOffset, ops: "ge le", advanced: "eq:null ne:null"},
 	"proxyAddresses":                 {kind: odata.String, ops: "any:eq any:in any:startswith", advanced: "any:endswith"},

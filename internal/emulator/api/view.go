@@ -71,7 +71,7 @@ func (et *entityType[T]) limit(c *call, q *query) *wire.Problem {
 	if slices.ContainsFunc(q.sel, hidden) || slices.ContainsFunc(q.orderBy, func(o odata.Order) bool { return hidden(o.Path) }) {
 		return wire.Usual(http.StatusForbidden)
 	}
-	if slices.ContainsFunc(q.asksAbout(), hidden) {
+	if slices.ContainsFunc(q.usedProperties(), hidden) {
 		if c.Variants.RefuseHiddenFilters {
 			return wire.Usual(http.StatusForbidden)
 		}

@@ -26,7 +26,7 @@ func (c *checker) batch(o object) {
 		} `json:"requests"`
 	}
 	if err := json.Unmarshal(c.Request, &asked); err != nil {
-		c.say("an invalid batch was answered: %v", err)
+		c.complain("an invalid batch was answered: %v", err)
 		return
 	}
 	places := map[string]int{}
@@ -38,14 +38,14 @@ func (c *checker) batch(o object) {
 		c.items(o["responses"], func(item any) {
 			o, ok := item.(object)
 			if !ok {
-				c.say("it is %s, not an object", kindOf(item))
+				c.complain("it is %s, not an object", kindOf(item))
 				return
 			}
 			c.only(o, "id", "status", "headers", "body")
 			id, _ := o["id"].(string)
 			i, known := places[id]
 			if !known {
-				c.say("id %s is unknown or repeated", kindOf(o["id"]))
+				c.complain("id %s is unknown or repeated", kindOf(o["id"]))
 				return
 			}
 			delete(places, id)
@@ -66,17 +66,17 @@ func (c *checker) batch(o object) {
 			n, _ := o["status"].(number)
 			part.Status, _ = strconv.Atoi(n.String())
 			if part.Status < 100 {
-				c.say("status is %s", kindOf(o["status"]))
+				c.complain("status is %s", kindOf(o["status"]))
 				return
 			}
 			headers, _ := o["headers"].(object)
 			for name, v := range headers {
 				text, ok := v.(string)
 				if !ok {
-					c.say("the header %s is %s", name, kindOf(v))
+					c.complain("the header %s is %s", name, kindOf(v))
 				}
 				if !slices.ContainsFunc(partHeaders, func(known string) bool { return strings.EqualFold(known, name) }) {
-					c.say("unknown header %s", name)
+					c.complain("unknown header %s", name)
 				}
 				part.Header.Set(name, text)
 			}
@@ -91,6 +91,6 @@ func (c *checker) batch(o object) {
 		})
 	})
 	for id := range places {
-		c.say("the part %q has no response", id)
+		c.complain("the part %q has no response", id)
 	}
 }

@@ -45,11 +45,11 @@ func Check(x Exchange) []string {
 	d.UseNumber()
 	var body any
 	if err := d.Decode(&body); err != nil {
-		c.say("the body is not JSON: %v", err)
+		c.complain("the body is not JSON: %v", err)
 		return c.found
 	}
 	if _, err := d.Token(); err != io.EOF {
-		c.say("the body is more than one JSON value")
+		c.complain("the body is more than one JSON value")
 	}
 	c.answer(body, true)
 	return c.found
@@ -75,7 +75,7 @@ type checker struct {
 	asked   asked
 }
 
-func (c *checker) say(format string, args ...any) {
+func (c *checker) complain(format string, args ...any) {
 	if len(c.found) >= Most {
 		return
 	}
@@ -111,7 +111,7 @@ func (c *checker) in(name string, do func()) {
 func (c *checker) items(v any, do func(item any)) {
 	list, ok := v.([]any)
 	if !ok {
-		c.say("it is %s, not a list", kindOf(v))
+		c.complain("it is %s, not a list", kindOf(v))
 		return
 	}
 	last := len(c.index) - 1
@@ -180,7 +180,7 @@ func (c *checker) answer(body any, has bool) {
 		return
 	}
 	if c.at == nil {
-		c.say("%s %s is not in endpoints.txt", c.Method, shortened(path))
+		c.complain("%s %s is not in endpoints.txt", c.Method, shortened(path))
 		return
 	}
 	c.asked = options(query, c.First)
@@ -188,16 +188,16 @@ func (c *checker) answer(body any, has bool) {
 	switch status := c.at.status; {
 	case strings.HasSuffix(c.at.path, "/reprocessAssignments") && c.ReprocessAnswers:
 		if c.Status != http.StatusOK || has {
-			c.say("status %d, want 200 without a body", c.Status)
+			c.complain("status %d, want 200 without a body", c.Status)
 		}
 		return
 	case c.at.nullable && !has && c.Status == http.StatusNoContent && !c.NullRight:
 		return
 	case c.Status != status:
-		c.say("status %d, want %d", c.Status, status)
+		c.complain("status %d, want %d", c.Status, status)
 	}
 	if has != (c.at.answer != "-") {
-		c.say("there is a body: %t", has)
+		c.complain("there is a body: %t", has)
 		return
 	}
 	if !has {
@@ -207,10 +207,10 @@ func (c *checker) answer(body any, has bool) {
 	switch {
 	case c.at.answer == "number":
 		if n, _ := body.(number); n == "" || strings.Trim(n.String(), "0123456789") != "" {
-			c.say("the body is %s, not a number of objects", kindOf(body))
+			c.complain("the body is %s, not a number of objects", kindOf(body))
 		}
 	case !ok:
-		c.say("the body is %s, not an object", kindOf(body))
+		c.complain("the body is %s, not an object", kindOf(body))
 	case c.at.answer == "batch":
 		c.batch(o)
 	case c.at.delta:
@@ -227,12 +227,12 @@ func (c *checker) context(o object, entity bool) {
 	got, _ := o["@odata.context"].(string)
 	fragment, ok := strings.CutPrefix(got, c.Base+"/"+c.version+"/$metadata#")
 	if !ok {
-		c.say("@odata.context is %q", got)
+		c.complain("@odata.context is %q", got)
 		return
 	}
 	if entity {
 		if fragment, ok = strings.CutSuffix(fragment, "/$entity"); !ok {
-			c.say("@odata.context %q does not end in /$entity", got)
+			c.complain("@odata.context %q does not end in /$entity", got)
 		}
 	}
 	want := c.at.context
@@ -250,7 +250,7 @@ func (c *checker) context(o object, entity bool) {
 		list = "(" + strings.Join(c.asked.sel, ",") + ")"
 	}
 	if fragment, ok = strings.CutSuffix(fragment, list); !ok {
-		c.say("@odata.context %q does not contain the selected properties, %s", got, list)
+		c.complain("@odata.context %q does not contain the selected properties, %s", got, list)
 	}
 	if before, after, found := strings.Cut(want, "{guid}"); found {
 		rest, ok := strings.CutPrefix(fragment, before)
@@ -260,7 +260,7 @@ func (c *checker) context(o object, entity bool) {
 		}
 	}
 	if !strings.EqualFold(fragment, want) {
-		c.say("@odata.context is %q, want %q", fragment, want)
+		c.complain("@odata.context is %q, want %q", fragment, want)
 	}
 }
 
@@ -270,7 +270,7 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 	text, _ := v.(string)
 	u, err := url.Parse(text)
 	if err != nil {
-		c.say("%q is not a URL", shortened(text))
+		c.complain("%q is not a URL", shortened(text))
 		return
 	}
 	want, err := url.PathUnescape(path)
@@ -279,14 +279,14 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 	}
 	values := optionsIn(u.RawQuery)
 	if u.Scheme+"://"+u.Host != c.Base || u.Path != "/"+c.version+"/"+want {
-		c.say("it leads to %q, want %s", shortened(text), c.Base+"/"+c.version+"/"+want)
+		c.complain("it leads to %q, want %s", shortened(text), c.Base+"/"+c.version+"/"+want)
 	}
 	if len(values[token]) != 1 || values.Get(token) == "" {
-		c.say("%q has no %s", shortened(text), token)
+		c.complain("%q has no %s", shortened(text), token)
 	}
 	values.Del(token)
 	if values.Encode() != given.Encode() {
-		c.say("%q does not contain the options %q", shortened(text), shortened(given.Encode()))
+		c.complain("%q does not contain the options %q", shortened(text), shortened(given.Encode()))
 	}
 }
 
@@ -294,7 +294,7 @@ func (c *checker) link(v any, path, token string, given url.Values) {
 func (c *checker) only(o object, names ...string) {
 	for name := range o {
 		if !slices.Contains(names, name) {
-			c.say("unknown member %q", name)
+			c.complain("unknown member %q", name)
 		}
 	}
 }
@@ -308,13 +308,13 @@ func (c *checker) list(o object) {
 	_, path, _ := c.split()
 	if next, ok := o["@odata.nextLink"]; ok {
 		if !c.at.is("top") && !strings.HasPrefix(c.at.path, "/devices/") {
-			c.say("unexpected next link")
+			c.complain("unexpected next link")
 		}
 		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", c.asked.given) })
 	}
 	count, has := o["@odata.count"]
 	if want := c.asked.count && !c.asked.later && c.at.is("count"); has != want {
-		c.say("there is an @odata.count: %t, want %t", has, want)
+		c.complain("there is an @odata.count: %t, want %t", has, want)
 	} else if has {
 		c.in("@odata.count", func() { c.value(count, &property{typeName: "Edm.Int64"}, nil) })
 	}
@@ -332,7 +332,7 @@ func (c *checker) list(o object) {
 	}
 	items, _ := o["value"].([]any)
 	if most > 0 && len(items) > most && c.asked.apply == nil {
-		c.say("%d on a page of at most %d", len(items), most)
+		c.complain("%d on a page of at most %d", len(items), most)
 	}
 	c.in("value", func() {
 		c.items(o["value"], func(item any) {
@@ -364,7 +364,7 @@ func (c *checker) relations() []expansion {
 func (c *checker) row(v any) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, not an object", kindOf(v))
+		c.complain("it is %s, not an object", kindOf(v))
 		return
 	}
 	c.only(o, c.asked.apply...)
@@ -376,7 +376,7 @@ func (c *checker) row(v any) {
 		}
 		c.in(name, func() {
 			if !there {
-				c.say("it is missing")
+				c.complain("it is missing")
 				return
 			}
 			c.value(v, p, c.at.of)
@@ -413,7 +413,7 @@ func (c *checker) delta(o object) {
 	fragment, _ := o["@odata.context"].(string)
 	if want := c.Base + "/" + c.version + "/$metadata#" + c.at.context; !strings.HasPrefix(fragment, want) ||
 		!slices.Contains([]string{"", "/$delta", "(" + strings.Join(c.asked.sel, ",") + ")", "(" + strings.Join(c.asked.sel, ",") + ")/$delta"}, fragment[len(want):]) {
-		c.say("@odata.context is %q", fragment)
+		c.complain("@odata.context is %q", fragment)
 	}
 	c.only(o, "@odata.context", "value", "@odata.nextLink", "@odata.deltaLink")
 	_, path, _ := c.split()
@@ -421,7 +421,7 @@ func (c *checker) delta(o object) {
 	end, hasEnd := o["@odata.deltaLink"]
 	switch {
 	case hasNext == hasEnd:
-		c.say("want either a next or a delta link")
+		c.complain("want either a next or a delta link")
 	case hasNext:
 		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", nil) })
 	default:
@@ -440,7 +440,7 @@ func (c *checker) delta(o object) {
 		c.items(o["value"], func(item any) {
 			o, ok := item.(object)
 			if !ok {
-				c.say("it is %s, not an object", kindOf(item))
+				c.complain("it is %s, not an object", kindOf(item))
 				return
 			}
 			if _, gone := o["@removed"]; gone {
@@ -460,13 +460,13 @@ func (c *checker) delta(o object) {
 func (c *checker) memberChange(v any) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, not an object", kindOf(v))
+		c.complain("it is %s, not an object", kindOf(v))
 		return
 	}
 	name, _ := o["@odata.type"].(string)
 	if t := c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]; name == "#microsoft.graph.agentUser" {
 	} else if t == nil || t.base != "directoryObject" || name[0] != '#' {
-		c.say("@odata.type is %q", name)
+		c.complain("@odata.type is %q", name)
 	}
 	o = maps.Clone(o)
 	delete(o, "@odata.type")
@@ -477,12 +477,12 @@ func (c *checker) memberChange(v any) {
 func (c *checker) removed(o object) {
 	c.only(o, "id", "@removed")
 	if id, _ := o["id"].(string); !isGUID(id) {
-		c.say("id is %s", kindOf(o["id"]))
+		c.complain("id is %s", kindOf(o["id"]))
 	}
 	if removed, there := o["@removed"]; there {
 		inner, _ := removed.(object)
 		if reason := inner["reason"]; len(inner) != 1 || reason != "changed" && reason != "deleted" {
-			c.say("@removed is %v", removed)
+			c.complain("@removed is %v", removed)
 		}
 	}
 }
@@ -490,10 +490,10 @@ func (c *checker) removed(o object) {
 // failure checks an error response.
 func (c *checker) failure(body any, has bool) {
 	if !slices.Contains(failures, c.Status) && (!c.part || c.Status != http.StatusFailedDependency) {
-		c.say("status %d is not an error status of Graph", c.Status)
+		c.complain("status %d is not an error status of Graph", c.Status)
 	}
 	if !has {
-		c.say("an error without a body")
+		c.complain("an error without a body")
 		return
 	}
 	c.closed(body, c.model.types["errorEnvelope"])
@@ -501,12 +501,12 @@ func (c *checker) failure(body any, has bool) {
 	said, _ := o["error"].(object)
 	inner, _ := said["innerError"].(object)
 	if code, ok := said["code"].(string); ok && code == "" && (!c.part || !c.NoCodesOfParts) {
-		c.say("the code is empty")
+		c.complain("the code is empty")
 	}
 	if !c.part && len(inner) > 0 {
 		for _, name := range []string{"request-id", "client-request-id"} {
 			if inner[name] != c.Header.Get(name) {
-				c.say("%s is %v inside and %q outside", name, inner[name], c.Header.Get(name))
+				c.complain("%s is %v inside and %q outside", name, inner[name], c.Header.Get(name))
 			}
 		}
 	}
@@ -522,7 +522,7 @@ func (c *checker) signIn(body any, has bool) {
 	switch {
 	case c.at == nil || c.Status >= 300 && c.Status < 400:
 		if c.Status < 300 && has {
-			c.say("%s %s is not in endpoints.txt", c.Method, shortened(c.URL))
+			c.complain("%s %s is not in endpoints.txt", c.Method, shortened(c.URL))
 		}
 	case c.Status != c.at.status:
 		c.closed(body, c.model.types["tokenError"])
@@ -539,7 +539,7 @@ func (c *checker) token(o object) {
 	form, _ := url.ParseQuery(string(c.Request))
 	c.in("access_token", func() {
 		if isApp := c.jwt(o["access_token"], "accessToken"); isApp != (form.Get("grant_type") == "client_credentials") {
-			c.say("app-only: %t", isApp)
+			c.complain("app-only: %t", isApp)
 		}
 	})
 	if id, there := o["id_token"]; there {
@@ -550,21 +550,21 @@ func (c *checker) token(o object) {
 	switch form.Get("grant_type") {
 	case "client_credentials":
 		if refresh || scope || o["id_token"] != nil {
-			c.say("an app-only token response must not have a scope, a refresh token or an ID token")
+			c.complain("an app-only token response must not have a scope, a refresh token or an ID token")
 		}
 	default:
 		if !scope {
-			c.say("scope is missing")
+			c.complain("scope is missing")
 		}
 		asked := form.Get("scope")
 		if refresh && asked != "" && form.Get("requested_token_use") == "on_behalf_of" && !slices.Contains(strings.Fields(asked), "offline_access") {
-			c.say("refresh token without offline_access")
+			c.complain("refresh token without offline_access")
 		}
 	}
 	for _, name := range []string{"expires_in", "ext_expires_in"} {
 		n, _ := o[name].(number)
 		if seconds, err := n.Int64(); err != nil || seconds <= 0 || seconds > 28*3600 {
-			c.say("%s is %s", name, kindOf(o[name]))
+			c.complain("%s is %s", name, kindOf(o[name]))
 		}
 	}
 }
@@ -582,7 +582,7 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 	d.UseNumber()
 	var claims object
 	if err != nil || d.Decode(&claims) != nil {
-		c.say("the claims are invalid")
+		c.complain("the claims are invalid")
 		return false
 	}
 	if typeName == "accessToken" {
@@ -591,7 +591,7 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 	}
 	t := c.model.types[typeName]
 	if t == nil {
-		c.say("its version is %s", kindOf(claims["ver"]))
+		c.complain("its version is %s", kindOf(claims["ver"]))
 		return false
 	}
 	c.closed(claims, t)
@@ -601,14 +601,14 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 		times[i], _ = n.Int64()
 	}
 	if times[0] > times[1] || times[1] >= times[2] {
-		c.say("nbf, iat and exp are %v", times)
+		c.complain("nbf, iat and exp are %v", times)
 	}
 	_, scope := claims["scp"]
 	_, roles := claims["roles"]
 	switch isApp = claims["idtyp"] == "app"; {
 	case typeName == "idToken":
 	case isApp == scope, scope && roles && claims["ver"] == "1.0": // tokens for Graph; users can have roles in other applications
-		c.say("idtyp is %s, with scp: %t, roles: %t", kindOf(claims["idtyp"]), scope, roles)
+		c.complain("idtyp is %s, with scp: %t, roles: %t", kindOf(claims["idtyp"]), scope, roles)
 	}
 	return isApp
 }
@@ -618,25 +618,25 @@ func (c *checker) headers() {
 	h := c.Header
 	version, _, _ := c.split()
 	if id := h.Get("request-id"); !isGUID(id) {
-		c.say("the header request-id is %q", id)
+		c.complain("the header request-id is %q", id)
 	}
 	want := c.RequestHeader.Get("client-request-id")
 	if want == "" || len(want) > 128 {
 		want = h.Get("request-id")
 	}
 	if got := h.Get("client-request-id"); got != want {
-		c.say("the header client-request-id is %q, want %q", got, want)
+		c.complain("the header client-request-id is %q, want %q", got, want)
 	}
 	if _, err := time.Parse(http.TimeFormat, h.Get("Date")); err != nil {
-		c.say("the header Date is %q", h.Get("Date"))
+		c.complain("the header Date is %q", h.Get("Date"))
 	}
 	if d := h.Get("x-ms-ags-diagnostic"); !json.Valid([]byte(d)) {
-		c.say("the header x-ms-ags-diagnostic is not JSON: %q", d)
+		c.complain("the header x-ms-ags-diagnostic is not JSON: %q", d)
 	}
 	if version != "sign-in" && c.Method != http.MethodOptions {
 		c.graphHeaders(h, len(c.Body) > 0)
 	} else if len(c.Body) > 0 && h.Get("Content-Type") == "" {
-		c.say("Content-Type is missing")
+		c.complain("Content-Type is missing")
 	}
 }
 
@@ -650,39 +650,39 @@ func (c *checker) graphHeaders(h http.Header, body bool) {
 	}
 	switch {
 	case !body && contentType != "":
-		c.say("Content-Type without a body: %q", contentType)
+		c.complain("Content-Type without a body: %q", contentType)
 	case body && good && !strings.HasPrefix(contentType, success), body && !good && contentType != "application/json":
-		c.say("the Content-Type is %q", contentType)
+		c.complain("the Content-Type is %q", contentType)
 	}
 	if good != (odata == "4.0") {
-		c.say("the header OData-Version is %q with status %d", odata, c.Status)
+		c.complain("the header OData-Version is %q with status %d", odata, c.Status)
 	}
 	if h.Get("Cache-Control") == "" {
-		c.say("Cache-Control is missing")
+		c.complain("Cache-Control is missing")
 	}
 	if units := h.Get("x-ms-resource-unit"); units != "" || good && !strings.HasPrefix(c.URL, "/"+c.versionOf()+"/$batch") {
 		if n, err := strconv.Atoi(units); err != nil || n < 1 {
-			c.say("the header x-ms-resource-unit is %q", units)
+			c.complain("the header x-ms-resource-unit is %q", units)
 		}
 	}
 	if retry := h.Get("Retry-After"); retry != "" {
 		if n, err := strconv.Atoi(retry); err != nil || n < 1 {
-			c.say("the header Retry-After is %q", retry)
+			c.complain("the header Retry-After is %q", retry)
 		}
 	}
 	location := h.Get("Location")
 	switch c.Status {
 	case http.StatusUnauthorized:
 		if !strings.HasPrefix(h.Get("WWW-Authenticate"), "Bearer ") {
-			c.say("the header WWW-Authenticate is %q", h.Get("WWW-Authenticate"))
+			c.complain("the header WWW-Authenticate is %q", h.Get("WWW-Authenticate"))
 		}
 	case http.StatusTooManyRequests:
 		if scope := strings.Split(h.Get("x-ms-throttle-scope"), "/"); len(scope) != 4 || h.Get("x-ms-throttle-information") == "" {
-			c.say("429 without x-ms-throttle-scope or -information: %v", scope)
+			c.complain("429 without x-ms-throttle-scope or -information: %v", scope)
 		}
 	case http.StatusAccepted, http.StatusGone:
 		if !strings.HasPrefix(location, c.Base+"/") {
-			c.say("the header Location is %q", location)
+			c.complain("the header Location is %q", location)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestMetadata(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(metadataFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the metadata is not here: there is no %s", metadataFile)
+		t.Skipf("the metadata is missing: %s", metadataFile)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -156,12 +156,12 @@ func TestMetadata(t *testing.T) {
 	}
 	for name := range beyond {
 		if ours[name] == "" {
-			t.Errorf("there is no %s", name)
+			t.Errorf("%s is missing", name)
 		}
 	}
 	for name := range otherwise {
 		if ours[name] == "" || theirs[name] == "" {
-			t.Errorf("there is no %s", name)
+			t.Errorf("%s is missing", name)
 		}
 	}
 	if len(theirs) < 100 {

@@ -29,7 +29,7 @@ type form struct {
 func (c *checker) entity(v any, t *definition, f form) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, not an object", kindOf(v))
+		c.complain("it is %s, not an object", kindOf(v))
 		return
 	}
 	among := t.name == "directoryObject"
@@ -40,15 +40,15 @@ func (c *checker) entity(v any, t *definition, f form) {
 	case among:
 		t = c.model.types[strings.TrimPrefix(name, "#microsoft.graph.")]
 		if t == nil || t.base != "directoryObject" || name[0] != '#' {
-			c.say("@odata.type is %v, not a directory object", said)
+			c.complain("@odata.type is %v, not a directory object", said)
 			return
 		}
 	case t.cloud():
 		if name != "#microsoft.graph."+t.name {
-			c.say("@odata.type is %v, want #microsoft.graph.%s", said, t.name)
+			c.complain("@odata.type is %v, want #microsoft.graph.%s", said, t.name)
 		}
 	case typed:
-		c.say("unexpected @odata.type: %v", said)
+		c.complain("unexpected @odata.type: %v", said)
 	}
 	if among && c.limited(o, t) {
 		return
@@ -64,7 +64,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 		}
 		p := t.all[name]
 		if p == nil {
-			c.say("%q is not a property of %s", name, t.name)
+			c.complain("%q is not a property of %s", name, t.name)
 			continue
 		}
 		c.push(name)
@@ -72,7 +72,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 			c.related(v, p, named(f.expand, name), among || t.name == "group")
 		} else {
 			if !c.expected(p, f, among) {
-				c.say("it was not requested")
+				c.complain("it was not requested")
 			}
 			c.value(v, p, t)
 		}
@@ -102,7 +102,7 @@ func (c *checker) expected(p *property, f form, among bool) bool {
 func (c *checker) missing(o object, t *definition, f form, among bool) {
 	lacks := func(name string) {
 		if _, there := o[name]; !there {
-			c.say("%s is missing", name)
+			c.complain("%s is missing", name)
 		}
 	}
 	if f.sel != nil {
@@ -151,7 +151,7 @@ func (c *checker) limited(o object, t *definition) bool {
 // related checks the value of an expanded relation.
 func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 	if x == nil {
-		c.say("the relation was not requested")
+		c.complain("the relation was not requested")
 		return
 	}
 	f := form{sel: x.sel, expand: x.expand, listed: true, assignee: p.name == "assignedTo"}
@@ -159,13 +159,13 @@ func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 	case p.collection:
 		list, _ := v.([]any)
 		if directory && len(list) > maxRelated {
-			c.say("%d objects, want at most %d", len(list), maxRelated)
+			c.complain("%d objects, want at most %d", len(list), maxRelated)
 		}
 		c.items(v, func(item any) { c.entity(item, p.of, f) })
 	case v == nil:
 		// The allotment is present unless a nested $filter excludes it.
 		if !p.nullable || p.name == "allotment" && !x.filter {
-			c.say("it is null")
+			c.complain("it is null")
 		}
 	default:
 		c.entity(v, p.of, f)
@@ -178,13 +178,13 @@ func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 	p := t.all[base]
 	c.in(name, func() {
 		if p == nil || !p.relation || !p.collection || !t.cloud() || c.CloudRelationsEnd || named(f.expand, base) == nil {
-			c.say("unexpected link")
+			c.complain("unexpected link")
 			return
 		}
 		text, _ := v.(string)
 		path, _, _ := strings.Cut(strings.TrimPrefix(text, c.Base+"/"+c.version+"/"), "?")
 		if !strings.HasSuffix(path, "/"+base) {
-			c.say("it leads to %q", shortened(text))
+			c.complain("it leads to %q", shortened(text))
 		}
 		given := url.Values{}
 		if x := named(f.expand, base); x.sel != nil {
@@ -198,21 +198,21 @@ func (c *checker) relatedLink(name, base string, v any, t *definition, f form) {
 func (c *checker) complexValue(v any, t *definition) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, not an object", kindOf(v))
+		c.complain("it is %s, not an object", kindOf(v))
 		return
 	}
 	said, typed := o["@odata.type"].(string)
 	switch {
 	case t.name == "cloudLicensing.service": // with or without # on the pages
 		if strings.TrimPrefix(said, "#") != "microsoft.graph."+t.name {
-			c.say("@odata.type is %q", said)
+			c.complain("@odata.type is %q", said)
 		}
 	case t.cloud():
 		if said != "#microsoft.graph."+t.name {
-			c.say("@odata.type is %q", said)
+			c.complain("@odata.type is %q", said)
 		}
 	case typed:
-		c.say("unexpected @odata.type: %q", said)
+		c.complain("unexpected @odata.type: %q", said)
 	}
 	c.members(o, t, "@odata.type")
 }
@@ -221,7 +221,7 @@ func (c *checker) complexValue(v any, t *definition) {
 func (c *checker) closed(v any, t *definition) {
 	o, ok := v.(object)
 	if !ok {
-		c.say("it is %s, not an object", kindOf(v))
+		c.complain("it is %s, not an object", kindOf(v))
 		return
 	}
 	c.members(o, t, "")
@@ -236,12 +236,12 @@ func (c *checker) members(o object, t *definition, annotation string) {
 			c.value(v, p, t)
 			c.pop()
 		case name != annotation || annotation == "":
-			c.say("%q is not a member of %s", name, t.name)
+			c.complain("%q is not a member of %s", name, t.name)
 		}
 	}
 	for _, p := range t.usual {
 		if _, there := o[p.name]; !there {
-			c.say("%s is missing", p.name)
+			c.complain("%s is missing", p.name)
 		}
 	}
 }
@@ -255,12 +255,12 @@ func (c *checker) value(v any, p *property, t *definition) {
 			null = c.NullError
 		}
 		if !null {
-			c.say("it is null")
+			c.complain("it is null")
 		}
 	case p.collection:
 		c.items(v, func(item any) {
 			if item == nil {
-				c.say("it is null, in a collection")
+				c.complain("it is null, in a collection")
 				return
 			}
 			c.one(item, p, t)
@@ -273,7 +273,7 @@ func (c *checker) value(v any, p *property, t *definition) {
 // one checks a value that is not null, see OData JSON Format Version 4.01
 // section 7.
 func (c *checker) one(v any, p *property, t *definition) {
-	wrong := func() { c.say("it is %s, not %s", kindOf(v), p.typeName) }
+	wrong := func() { c.complain("it is %s, not %s", kindOf(v), p.typeName) }
 	if p.of != nil {
 		switch p.of.kind {
 		case "enum":
@@ -352,7 +352,7 @@ func (c *checker) enumeration(v any, t *definition) {
 		ok = ok && known && alone && name != "unknownFutureValue" && !slices.Contains(names[:i], name)
 	}
 	if !ok {
-		c.say("it is %s, not %s", kindOf(v), t.name)
+		c.complain("it is %s, not %s", kindOf(v), t.name)
 	}
 }
 

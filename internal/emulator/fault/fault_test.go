@@ -128,9 +128,9 @@ func TestFaultDelays(t *testing.T) {
 	}
 }
 
-// TestFaultDelayHasAnEnd tests that no delay exceeds ten times the average, or
+// TestFaultMaxDelay tests that no delay exceeds ten times the average, or
 // MaxDelay.
-func TestFaultDelayHasAnEnd(t *testing.T) {
+func TestFaultMaxDelay(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		fault   Fault

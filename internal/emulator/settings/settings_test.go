@@ -44,9 +44,9 @@ func TestVariantTexts(t *testing.T) {
 	}
 }
 
-// TestVariantsStay tests that missing names keep their values, null is the
+// TestVariantsUnmarshal tests that missing names keep their values, null is the
 // default, and an error changes nothing.
-func TestVariantsStay(t *testing.T) {
+func TestVariantsUnmarshal(t *testing.T) {
 	t.Parallel()
 	before := Variants{PageSize: 7, NullError: true, Throttling: Throttling{Writes: 3, AppWrites: 4}}
 	got := before
@@ -113,6 +113,6 @@ func TestThrottlingAsText(t *testing.T) {
 		t.Errorf("empty: %v %v", got, err)
 	}
 	if err := got.UnmarshalText([]byte("a little")); err == nil {
-		t.Error("anything goes")
+		t.Error("any verifier is accepted")
 	}
 }

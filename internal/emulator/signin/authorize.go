@@ -15,9 +15,9 @@ import (
 
 const (
 	codeLifetime = 10 * time.Minute
-	// shownPeople is the number of users on the sign-in page. Other users can
+	// listedUsers is the number of users on the sign-in page. Other users can
 	// be entered by name.
-	shownPeople = 15
+	listedUsers = 15
 )
 
 // authorize is the authorization endpoint, RFC 6749 section 4.1.1 with RFC
@@ -34,19 +34,19 @@ func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	default:
 		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET, POST requests. Received a %s request.", c.Method)
 	}
-	asks, err := url.ParseQuery(query)
+	params, err := url.ParseQuery(query)
 	twice := false
-	for _, values := range asks {
+	for _, values := range params {
 		twice = twice || len(values) > 1
 	}
-	app := e.application(asks.Get("client_id"))
-	redirect := asks.Get("redirect_uri")
+	app := e.application(params.Get("client_id"))
+	redirect := params.Get("redirect_uri")
 	switch { // Errors on a page, not sent to the redirect URI.
 	case err != nil || twice || len(query) > wire.MaxURL:
 		return e.signInError(c, 9000411, "The request is not valid: a parameter is malformed or repeated.")
-	case !e.takesPeople(tenant):
+	case !e.acceptsUsers(tenant):
 		return e.signInError(c, 90002, "Tenant '"+tenant+"' not found.")
-	case asks.Get("client_id") == "":
+	case params.Get("client_id") == "":
 		return e.signInError(c, 900144, "The request must contain the following parameter: 'client_id'.")
 	case app == nil:
 		return e.signInError(c, 700016, "The application was not found in the directory.")
@@ -55,50 +55,50 @@ func (e *Entra) authorize(c *wire.Call, tenant string) wire.Answer {
 	case !e.redirectsTo(app, redirect):
 		return e.signInError(c, 50011, "The redirect URI specified in the request does not match the redirect URIs configured for the application.")
 	}
-	back := func(values url.Values) wire.Answer { return sendBack(asks, values) }
+	back := func(values url.Values) wire.Answer { return sendBack(params, values) }
 	refuse := func(code string, number int, format string, args ...any) wire.Answer {
 		r := entraError(c, code, number, format, args...)
 		return back(url.Values{"error": {code}, "error_description": {r["error_description"].(string)}, "error_uri": {r["error_uri"].(string)}})
 	}
-	mode, prompt, challenge := asks.Get("response_mode"), asks.Get("prompt"), asks.Get("code_challenge")
+	mode, prompt, challenge := params.Get("response_mode"), params.Get("prompt"), params.Get("code_challenge")
 	switch {
 	case mode != "" && mode != "query" && mode != "fragment" && mode != "form_post":
-		asks.Del("response_mode")
+		params.Del("response_mode")
 		return refuse("invalid_request", 70007, "'%s' is not a supported value of 'response_mode'.", mode)
-	case asks.Get("response_type") == "":
+	case params.Get("response_type") == "":
 		return refuse("invalid_request", 900144, "The request must contain the following parameter: 'response_type'.")
-	case asks.Get("response_type") != "code":
-		return refuse("unsupported_response_type", 700051, "response_type '%s' is not enabled for the application.", asks.Get("response_type"))
-	case asks.Get("scope") == "":
+	case params.Get("response_type") != "code":
+		return refuse("unsupported_response_type", 700051, "response_type '%s' is not enabled for the application.", params.Get("response_type"))
+	case params.Get("scope") == "":
 		return refuse("invalid_request", 900144, "The request must contain the following parameter: 'scope'.")
 	case app.public && challenge == "":
 		return refuse("invalid_request", 9002325, "Proof Key for Code Exchange is required for cross-origin authorization code redemption.")
 	case challenge != "" && !verifierShape.MatchString(challenge):
 		return refuse("invalid_request", 501491, "Invalid size of Code_Challenge parameter.")
-	case challenge == "" && asks.Get("code_challenge_method") != "", challenge != "" && !isChallengeMethod(asks.Get("code_challenge_method")):
+	case challenge == "" && params.Get("code_challenge_method") != "", challenge != "" && !isChallengeMethod(params.Get("code_challenge_method")):
 		return refuse("invalid_request", 501491, "Invalid code_challenge_method.")
 	case prompt != "" && prompt != "none" && prompt != "login" && prompt != "consent" && prompt != "select_account":
 		return refuse("invalid_request", 90023, "Unsupported 'prompt' value.")
 	}
-	if _, refused := e.askedScopes(c, asks.Get("scope")); refused != nil {
+	if _, refused := e.askedScopes(c, params.Get("scope")); refused != nil {
 		return back(answerAsForm(*refused))
 	}
 	if prompt == "none" {
 		return refuse("login_required", 50058, "A silent sign-in request was sent but no user is signed in.")
 	}
-	hint := asks.Get("login_hint")
-	if hint == "" || prompt != "" && prompt != "consent" && asks.Get("chosen") == "" {
-		return e.choose(c, asks, "")
+	hint := params.Get("login_hint")
+	if hint == "" || prompt != "" && prompt != "consent" && params.Get("chosen") == "" {
+		return e.choose(c, params, "")
 	}
 	p, refused := e.signInAs(c, hint)
 	if refused != nil {
-		return e.choose(c, asks, "No user with this name can sign in here.")
+		return e.choose(c, params, "No user with this name can sign in here.")
 	}
 	values := url.Values{"code": {e.sealConsent(consent{
-		Kind: codeKind, Client: app.id, Person: p.ID, Scope: asks.Get("scope"), Made: c.Date.UnixMilli(), Ends: c.Date.Add(codeLifetime).Unix(),
-		SinglePage: e.isSinglePage(redirect), Redirect: redirect, Nonce: asks.Get("nonce"), Challenge: challenge, Method: cmp.Or(asks.Get("code_challenge_method"), "plain"),
+		Kind: codeKind, Client: app.id, Person: p.ID, Scope: params.Get("scope"), Made: c.Date.UnixMilli(), Ends: c.Date.Add(codeLifetime).Unix(),
+		SinglePage: e.isSinglePage(redirect), Redirect: redirect, Nonce: params.Get("nonce"), Challenge: challenge, Method: cmp.Or(params.Get("code_challenge_method"), "plain"),
 	})}, "session_state": {e.pairwise(p.ID, "session")[:22]}}
-	if asks.Get("client_info") == "1" {
+	if params.Get("client_info") == "1" {
 		values.Set("client_info", e.clientInfo(&p))
 	}
 	return back(values)
@@ -189,8 +189,8 @@ func proves(verifier, challenge, method string) bool {
 func (e *Entra) signOut(c *wire.Call) wire.Answer {
 	query, _ := url.ParseQuery(c.RawQuery)
 	if to := query.Get("post_logout_redirect_uri"); to != "" && e.redirectsTo(e.publicClient(), to) {
-		asks := url.Values{"redirect_uri": {to}, "state": {query.Get("state")}}
-		return sendBack(asks, url.Values{})
+		params := url.Values{"redirect_uri": {to}, "state": {query.Get("state")}}
+		return sendBack(params, url.Values{})
 	}
 	return page{Title: "Signed out"}.answer(http.StatusOK, "")
 }

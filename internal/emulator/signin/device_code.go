@@ -42,7 +42,7 @@ func (e *Entra) startDevice(c *wire.Call, tenant string) wire.Answer {
 	}
 	app := e.application(form.Get("client_id"))
 	switch {
-	case !e.takesPeople(tenant):
+	case !e.acceptsUsers(tenant):
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
 	case app == nil:
 		return e.refuse(c, http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'.", form.Get("client_id"), tenant)
@@ -89,8 +89,8 @@ func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	if c.Method == http.MethodPost {
 		query = string(c.Body)
 	}
-	asks, _ := url.ParseQuery(query)
-	userCode, hint := strings.ToUpper(strings.TrimSpace(asks.Get("user_code"))), asks.Get("login_hint")
+	params, _ := url.ParseQuery(query)
+	userCode, hint := strings.ToUpper(strings.TrimSpace(params.Get("user_code"))), params.Get("login_hint")
 	ask := page{Title: "Enter code", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"user_code", "Code:"}}
 	if userCode == "" {
 		return ask.answer(http.StatusOK, "")

@@ -15,9 +15,9 @@ func (e *Entra) issuerOf(c *wire.Call, tenant string) (string, *wire.Answer) {
 	case c.Method != http.MethodGet && c.Method != http.MethodHead:
 		a := e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts GET requests. Received a %s request.", c.Method)
 		return "", &a
-	case e.knows(tenant):
+	case e.isTenant(tenant):
 		return e.issuer(c), nil
-	case e.takesPeople(tenant):
+	case e.acceptsUsers(tenant):
 		return c.Base + "/{tenantid}/v2.0", nil
 	}
 	a := e.refuse(c, http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
@@ -31,7 +31,7 @@ func (e *Entra) discovery(c *wire.Call, tenant string) wire.Answer {
 		return *refused
 	}
 	authority := e.authority(c)
-	if !e.knows(tenant) {
+	if !e.isTenant(tenant) {
 		authority = c.Base + "/" + tenant
 	}
 	return wire.Answer{Status: http.StatusOK, Header: map[string]string{"Access-Control-Allow-Origin": "*"}, Body: wire.Encode(object{
@@ -66,7 +66,7 @@ func (e *Entra) instance(c *wire.Call) wire.Answer {
 		return e.refuse(c, http.StatusBadRequest, "invalid_instance", 50049, "Unknown or invalid instance.")
 	}
 	tenant, _, _ := strings.Cut(strings.TrimPrefix(asked.Path, "/"), "/")
-	if !e.takesPeople(tenant) {
+	if !e.acceptsUsers(tenant) {
 		return e.refuse(c, http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '%s' not found.", tenant)
 	}
 	return wire.Answer{Status: http.StatusOK, Body: wire.Encode(object{

@@ -92,24 +92,24 @@ func (e *Entra) signInError(c *wire.Call, number int, text string) wire.Answer {
 }
 
 // choose returns the page that lists users.
-func (e *Entra) choose(c *wire.Call, asks url.Values, problem string) wire.Answer {
+func (e *Entra) choose(c *wire.Call, params url.Values, problem string) wire.Answer {
 	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Another user:"}}
-	for _, name := range slices.Sorted(keysOf(asks)) {
+	for _, name := range slices.Sorted(keysOf(params)) {
 		if name != "login_hint" && name != "chosen" {
-			p.Hidden = append(p.Hidden, input{name, asks.Get(name)})
+			p.Hidden = append(p.Hidden, input{name, params.Get(name)})
 		}
 	}
 	p.Hidden = append(p.Hidden, input{"chosen", "1"})
 	for _, user := range e.choices() {
 		again := url.Values{}
-		for name := range asks {
-			again.Set(name, asks.Get(name))
+		for name := range params {
+			again.Set(name, params.Get(name))
 		}
 		again.Set("chosen", "1")
 		again.Set("login_hint", user.PrincipalName)
 		p.People = append(p.People, choice{"authorize?" + again.Encode(), user.Name, detail(&user)})
 	}
-	return p.answer(http.StatusOK, originOf(asks.Get("redirect_uri")))
+	return p.answer(http.StatusOK, originOf(params.Get("redirect_uri")))
 }
 
 func keysOf(values url.Values) func(func(string) bool) {
@@ -147,14 +147,14 @@ func (e *Entra) choices() []access.Person {
 					continue
 				}
 			case p.Role == nil:
-				if plain++; plain > shownPeople-len(access.Roles)-1 {
+				if plain++; plain > listedUsers-len(access.Roles)-1 {
 					if guests > 0 {
 						return
 					}
 					continue
 				}
 			}
-			if list = append(list, p); len(list) == shownPeople {
+			if list = append(list, p); len(list) == listedUsers {
 				return
 			}
 		}
@@ -173,16 +173,16 @@ func originOf(uri string) string {
 
 // sendBack answers the application through the browser, in its response mode:
 // OAuth 2.0 Multiple Response Types and Form Post Response Mode.
-func sendBack(asks, values url.Values) wire.Answer {
-	redirect := asks.Get("redirect_uri")
-	if state := asks.Get("state"); state != "" {
+func sendBack(params, values url.Values) wire.Answer {
+	redirect := params.Get("redirect_uri")
+	if state := params.Get("state"); state != "" {
 		values.Set("state", state)
 	}
 	u, err := url.Parse(redirect)
 	if err != nil {
 		panic(err) // redirectsTo has parsed it.
 	}
-	switch asks.Get("response_mode") {
+	switch params.Get("response_mode") {
 	case "form_post":
 		p := page{Title: "Back to the application", Action: redirect, Method: "post", Button: "Continue"}
 		for _, name := range slices.Sorted(keysOf(values)) {

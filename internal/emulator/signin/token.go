@@ -108,15 +108,15 @@ func refusedByFault(c *wire.Call, r fault.Refusal) wire.Answer {
 	return a
 }
 
-// knows reports whether name identifies this tenant.
-func (e *Entra) knows(name string) bool {
+// isTenant reports whether name identifies this tenant.
+func (e *Entra) isTenant(name string) bool {
 	return strings.EqualFold(name, e.id) || strings.EqualFold(name, tenant.MainDomain)
 }
 
-// takesPeople reports whether users of this tenant can sign in at the
+// acceptsUsers reports whether users of this tenant can sign in at the
 // authority. The applications are multi-tenant, and there is only one tenant.
-func (e *Entra) takesPeople(tenant string) bool {
-	return e.knows(tenant) || tenant == "common" || tenant == "organizations"
+func (e *Entra) acceptsUsers(tenant string) bool {
+	return e.isTenant(tenant) || tenant == "common" || tenant == "organizations"
 }
 
 // authority returns the authority of this tenant, and issuer the issuer of its
@@ -152,9 +152,9 @@ func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
 		return e.refuse(c, http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'.", name)
 	}
 	switch {
-	case !e.takesPeople(tenant):
+	case !e.acceptsUsers(tenant):
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 90002, "Tenant '%s' not found. Check to make sure you have the correct tenant ID.", tenant)
-	case name == "client_credentials" && !e.knows(tenant):
+	case name == "client_credentials" && !e.isTenant(tenant):
 		return e.refuse(c, http.StatusBadRequest, "invalid_request", 50059, "No tenant-identifying information found in either the request or implied by any provided credentials.")
 	}
 	app, acr, refused := e.authenticateClient(c, tenant, form)

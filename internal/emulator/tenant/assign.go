@@ -10,7 +10,7 @@ func (t *Tenant) Assign(pool *Allotment, to Ref, off PlanSet, w When) (*Assignme
 		return nil, r
 	}
 	a := &Assignment{Pool: pool, To: to, Off: off}
-	t.file(a)
+	t.addIndex(a)
 	t.spread([]*Assignment{a}, w)
 	t.noteLicenses(to)
 	return a, nil
@@ -29,7 +29,7 @@ func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 
 // Unassign deletes an assignment. It writes.
 func (t *Tenant) Unassign(a *Assignment, w When) {
-	t.unfile(a)
+	t.removeIndex(a)
 	t.spread([]*Assignment{a}, w)
 	t.noteLicenses(a.To)
 }
@@ -253,7 +253,7 @@ func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment,
 	var changed []*Assignment
 	for _, s := range change.Remove {
 		for _, a := range t.assignedOf(h, s) {
-			t.unfile(a)
+			t.removeIndex(a)
 			changed = append(changed, a)
 		}
 	}
@@ -261,7 +261,7 @@ func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment,
 		mine := t.assignedOf(h, add.Sku)
 		if len(mine) == 0 {
 			a := &Assignment{Pool: pools[n], To: h}
-			t.file(a)
+			t.addIndex(a)
 			mine = append(mine, a)
 		}
 		for _, a := range mine {

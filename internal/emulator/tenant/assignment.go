@@ -106,8 +106,8 @@ func (l *ledger) remove() {
 	}
 }
 
-// file adds an assignment to the indexes.
-func (t *Tenant) file(a *Assignment) {
+// addIndex adds an assignment to the indexes.
+func (t *Tenant) addIndex(a *Assignment) {
 	if a.id == "" {
 		a.nth = t.again[drawing{a.To, a.Pool.At}]
 	} else {
@@ -121,8 +121,8 @@ func (t *Tenant) file(a *Assignment) {
 	a.Pool.drawn.add(a)
 }
 
-// unfile removes an assignment from the indexes.
-func (t *Tenant) unfile(a *Assignment) {
+// removeIndex removes an assignment from the indexes.
+func (t *Tenant) removeIndex(a *Assignment) {
 	a.gone = true
 	if a.id != "" {
 		delete(t.named, a.id)

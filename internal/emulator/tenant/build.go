@@ -51,7 +51,7 @@ func New(seed uint64, users int) *Tenant {
 	t.people = make([]Person, users, users+deviceCount)
 	t.byID, t.byName = make(map[GUID]ref, users), make(map[string]int32, users)
 	t.present = users
-	cast := t.castRoles(users)
+	cast := t.assignRoles(users)
 	t.makePeople(cast)
 	t.makeAllotments()
 	t.makeGroups(cast)
@@ -62,7 +62,7 @@ func New(seed uint64, users int) *Tenant {
 	}
 	var late []latecomer
 	for i := range int32(users) {
-		rows, last := t.deal(i, cast[i])
+		rows, last := t.rowsFor(i, cast[i])
 		for _, r := range last {
 			since := time.Unix(r.updated, int64(t.dice.Pick("waiting ticks", int(i), 10_000_000))*100)
 			late = append(late, latecomer{i, since, r})
@@ -70,7 +70,7 @@ func New(seed uint64, users int) *Tenant {
 		t.judge(i, rows, ^poolSet(0)) // There are enough units so far.
 		t.commit(i, rows, t.reference)
 	}
-	t.hireAgent()
+	t.makeAgent()
 	t.buyUnits()
 	// The rest come after the units are used up.
 	slices.SortFunc(late, func(a, b latecomer) int { return a.since.Compare(b.since) })
@@ -96,10 +96,10 @@ func New(seed uint64, users int) *Tenant {
 	return t
 }
 
-// castRoles assigns a role to each user. In each hundred users, every role
+// assignRoles assigns a role to each user. In each hundred users, every role
 // occurs as often as roles specifies, in random order. The first user has a
 // role with an assignment error, so that the smallest tenant has one.
-func (t *Tenant) castRoles(users int) []*role {
+func (t *Tenant) assignRoles(users int) []*role {
 	var deck []*role
 	for i := range roles {
 		for range roles[i].share {
@@ -162,10 +162,10 @@ func (t *Tenant) makePeople(cast []*role) {
 	}
 }
 
-// hireAgent turns the last account that is a member of a group and has a
+// makeAgent changes the last account that is a member of a group and has a
 // license, but no other special property, into the account of an agent. A
 // small tenant has none.
-func (t *Tenant) hireAgent() {
+func (t *Tenant) makeAgent() {
 	if len(t.people) < 50 {
 		return
 	}
@@ -298,7 +298,7 @@ func (t *Tenant) plansNamed(s Sku, names []string) PlanSet {
 func (t *Tenant) grant(pool *Allotment, to Ref, off PlanSet) *Assignment {
 	a := &Assignment{Pool: pool, To: to, Off: off}
 	a.spread()
-	t.file(a)
+	t.addIndex(a)
 	return a
 }
 
@@ -319,9 +319,9 @@ func (t *Tenant) via(i int, g grant) string {
 	return g.via
 }
 
-// deal creates the rows of user i from the grants of the role, in order, for
+// rowsFor creates the rows of user i from the grants of the role, in order, for
 // judge. It returns the rows of late groups separately.
-func (t *Tenant) deal(i int32, r *role) (rows, late []row) {
+func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 	p := &t.people[i]
 	for j, g := range r.grants {
 		days := 300

@@ -65,7 +65,7 @@ func TestSourcesOfGroups(t *testing.T) {
 			for _, r := range tn.Rights(Ref{GroupKind, i}) {
 				for _, a := range tn.RightSources(r) {
 					if a.To.Kind != GroupKind {
-						t.Errorf("seed %d: a person's assignment is behind the right of %s", seed+1, tn.Group(i).Name)
+						t.Errorf("seed %d: a user's assignment is behind the right of %s", seed+1, tn.Group(i).Name)
 					}
 				}
 			}
@@ -77,7 +77,7 @@ func TestTenantScales(t *testing.T) {
 	t.Parallel()
 	tn := New(1, 20_000)
 	if n := len(tn.errors()); n != 6000 || len(tn.byName) != 20_000 || tn.UserCount() != 20_000 {
-		t.Errorf("%d errors, %d names, %d people", n, len(tn.byName), tn.UserCount())
+		t.Errorf("%d errors, %d names, %d users", n, len(tn.byName), tn.UserCount())
 	}
 }
 

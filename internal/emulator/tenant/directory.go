@@ -140,7 +140,7 @@ func (t *Tenant) setAddresses(of Ref, list []string) {
 func (t *Tenant) DeleteUser(i int32, w When) {
 	p := &t.people[i]
 	for _, a := range slices.Clone(p.assigned) {
-		t.unfile(a)
+		t.removeIndex(a)
 		a.spread()
 	}
 	for _, g := range slices.Clone(p.memberOf) {

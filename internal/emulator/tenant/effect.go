@@ -71,14 +71,14 @@ func (t *Tenant) postpone(e effect) {
 // Due reports whether an effect is due, so that [Tenant.Advance] has something
 // to do.
 func (t *Tenant) Due(now time.Time) bool {
-	return len(t.pending) > 0 && !t.pending[0].due.After(now) || t.turning(now)
+	return len(t.pending) > 0 && !t.pending[0].due.After(now) || t.isDue(now)
 }
 
 // Advance applies the effects that are due. It writes.
 func (t *Tenant) Advance(now time.Time) {
 	for t.Due(now) {
-		if t.turning(now) && (len(t.pending) == 0 || !t.turns.After(t.pending[0].due)) {
-			t.turn()
+		if t.isDue(now) && (len(t.pending) == 0 || !t.nextChange.After(t.pending[0].due)) {
+			t.applyDue()
 			continue
 		}
 		e := t.pending[0]

@@ -152,9 +152,9 @@ func orNil(s string) any {
 	return s
 }
 
-// TestLaws applies thousands of random histories and checks the invariants
+// TestInvariants applies thousands of random histories and checks the invariants
 // after each change.
-func TestLaws(t *testing.T) {
+func TestInvariants(t *testing.T) {
 	t.Parallel()
 	for seed := range 300 * *thorough {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -28,25 +28,25 @@ func (t *Tenant) Live(now time.Time) {
 
 // schedule computes the time of the next change of a subscription.
 func (t *Tenant) schedule() {
-	t.turns = time.Time{}
+	t.nextChange = time.Time{}
 	if !t.live {
 		return
 	}
 	for _, a := range t.allotments {
 		for _, s := range a.Subscriptions {
-			if s.State != Lapsed && !s.NextLifecycle.IsZero() && (t.turns.IsZero() || s.NextLifecycle.Before(t.turns)) {
-				t.turns = s.NextLifecycle
+			if s.State != Lapsed && !s.NextLifecycle.IsZero() && (t.nextChange.IsZero() || s.NextLifecycle.Before(t.nextChange)) {
+				t.nextChange = s.NextLifecycle
 			}
 		}
 	}
 }
 
-// turning reports whether the change of a subscription is due.
-func (t *Tenant) turning(now time.Time) bool { return !t.turns.IsZero() && !t.turns.After(now) }
+// isDue reports whether the change of a subscription is due.
+func (t *Tenant) isDue(now time.Time) bool { return !t.nextChange.IsZero() && !t.nextChange.After(now) }
 
-// turn applies the next changes of subscriptions. It writes.
-func (t *Tenant) turn() {
-	at := t.turns
+// applyDue applies the next changes of subscriptions. It writes.
+func (t *Tenant) applyDue() {
+	at := t.nextChange
 	for _, a := range t.allotments {
 		t.provide(a, at, func(s *Subscription) {
 			switch {

@@ -49,7 +49,7 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 	known := len(rows)
 	fresh := func(list []*Assignment, group int32) {
 		for _, a := range list {
-			if !a.reaches || !t.suits(a, i) || slices.ContainsFunc(rows[:known], func(r row) bool { return r.from == a }) {
+			if !a.reaches || !t.isAssignable(a, i) || slices.ContainsFunc(rows[:known], func(r row) bool { return r.from == a }) {
 				continue
 			}
 			rows = append(rows, row{from: a, off: a.reach, group: group, pool: uint8(a.Pool.At), sku: a.Sku()})
@@ -81,9 +81,9 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 	t.commit(i, rows, now)
 }
 
-// suits reports whether a unit of a group's assignment can go to this kind of
+// isAssignable reports whether a unit of a group's assignment can go to this kind of
 // member.
-func (t *Tenant) suits(a *Assignment, i int32) bool {
+func (t *Tenant) isAssignable(a *Assignment, i int32) bool {
 	return a.To.Kind != GroupKind || a.Pool.AssignableTo.Has(t.refOf(i).Kind)
 }
 
@@ -150,7 +150,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 		case had&bit == 0 && has&bit != 0:
 			a.consumed++
 		case had&bit != 0 && has&bit == 0:
-			a.giveBack()
+			a.release()
 		}
 		switch {
 		case p.waits&bit == 0 && waits&bit != 0:
@@ -187,8 +187,8 @@ func heldOf(rows []row) []row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !r.state.holds() })
 }
 
-// giveBack returns a unit. A unit in grace is removed.
-func (a *Allotment) giveBack() {
+// release returns a unit. A unit in grace is removed.
+func (a *Allotment) release() {
 	a.consumed--
 	a.grace = max(0, min(a.grace, a.consumed-a.owned))
 }

@@ -861,7 +861,7 @@ func (l *loader) assignments() {
 			a.id = g.ID
 		}
 		if a.gone = g.Deleted; !a.gone {
-			t.file(a)
+			t.addIndex(a)
 		}
 		id := t.AssignmentID(a)
 		if known[id] != nil {

@@ -109,30 +109,30 @@ func TestWrittenByHand(t *testing.T) {
 	}
 }
 
-// TestRefusedStates tests that an error lists all errors of a state.
-func TestRefusedStates(t *testing.T) {
+// TestInvalidStates tests that an error lists all errors of a state.
+func TestInvalidStates(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"nothing":                {``, "EOF"},
-		"no state":               {`{"users": []}`, `format is ""`},
-		"unknown name":           {`{"format": "licensegraph tenant 1", "colour": 1}`, "colour"},
-		"two values":             {`{"format": "licensegraph tenant 1"} {}`, "unexpected data"},
-		"no name":                {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "x"}, {"userPrincipalName": "a@b"}, {"userPrincipalName": "A@B"}]}`, "user 2"},
-		"no member":              {`{"format": "licensegraph tenant 1", "groups": [{"displayName": "a", "mailNickname": "a", "members": ["x@y"]}]}`, `unknown object "x@y"`},
-		"no product":             {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "x", "assignableTo": ["cat"]}]}`, `unknown product "x"`},
-		"no allotment":           {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}], "assignments": [{"allotment": "x", "assignedTo": "a@b"}]}`, `unknown allotment "x"`},
-		"no guid":                {`{"format": "licensegraph tenant 1", "users": [{"id": "5", "userPrincipalName": "a@b"}]}`, `"5" is not a GUID`},
-		"too many units":         {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": -1}]}`, "-1 units"},
-		"a role that is none":    {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "directoryRole": 257}]}`, `directory role 257`},
-		"an address twice":       {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "proxyAddresses": ["x@y"]}, {"userPrincipalName": "c@d", "proxyAddresses": ["X@y"]}]}`, `belongs to another object`},
-		"a kind that is none":    {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "properties": {"userType": "Alien"}}]}`, `not "Alien"`},
-		"a group in itself":      {`{"format": "licensegraph tenant 1", "groups": [{"id": "00000000-0000-4000-8000-000000000001", "displayName": "a", "mailNickname": "a", "members": ["00000000-0000-4000-8000-000000000001"]}]}`, `the group itself`},
-		"a deleted member":       {`{"format": "licensegraph tenant 1", "users": [{"id": "00000000-0000-4000-8000-000000000001", "userPrincipalName": "a@b", "deletedDateTime": "2026-01-01T00:00:00Z"}], "groups": [{"displayName": "a", "mailNickname": "a", "members": ["00000000-0000-4000-8000-000000000001"]}]}`, `is deleted`},
-		"an id with a slash":     {`{"format": "licensegraph tenant 1", "allotments": [{"id": "a/b", "skuPartNumber": "SPE_E3"}]}`, `cannot be in a path`},
-		"far too many units":     {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": 2147483647}]}`, `2147483647 units`},
-		"a number below nothing": {`{"format": "licensegraph tenant 1", "made": -5}`, `made cannot be -5`},
-		"twice the same name":    {`{"format": "licensegraph tenant 1", "made": 1, "made": 2}`, `duplicate`},
-		"nobody who waits": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}],
+		"nothing":             {``, "EOF"},
+		"no state":            {`{"users": []}`, `format is ""`},
+		"unknown name":        {`{"format": "licensegraph tenant 1", "colour": 1}`, "colour"},
+		"two values":          {`{"format": "licensegraph tenant 1"} {}`, "unexpected data"},
+		"no name":             {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "x"}, {"userPrincipalName": "a@b"}, {"userPrincipalName": "A@B"}]}`, "user 2"},
+		"no member":           {`{"format": "licensegraph tenant 1", "groups": [{"displayName": "a", "mailNickname": "a", "members": ["x@y"]}]}`, `unknown object "x@y"`},
+		"no product":          {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "x", "assignableTo": ["cat"]}]}`, `unknown product "x"`},
+		"no allotment":        {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}], "assignments": [{"allotment": "x", "assignedTo": "a@b"}]}`, `unknown allotment "x"`},
+		"no guid":             {`{"format": "licensegraph tenant 1", "users": [{"id": "5", "userPrincipalName": "a@b"}]}`, `"5" is not a GUID`},
+		"too many units":      {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": -1}]}`, "-1 units"},
+		"an unknown role":     {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "directoryRole": 257}]}`, `directory role 257`},
+		"an address twice":    {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "proxyAddresses": ["x@y"]}, {"userPrincipalName": "c@d", "proxyAddresses": ["X@y"]}]}`, `belongs to another object`},
+		"an unknown kind":     {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "properties": {"userType": "Alien"}}]}`, `not "Alien"`},
+		"a group in itself":   {`{"format": "licensegraph tenant 1", "groups": [{"id": "00000000-0000-4000-8000-000000000001", "displayName": "a", "mailNickname": "a", "members": ["00000000-0000-4000-8000-000000000001"]}]}`, `the group itself`},
+		"a deleted member":    {`{"format": "licensegraph tenant 1", "users": [{"id": "00000000-0000-4000-8000-000000000001", "userPrincipalName": "a@b", "deletedDateTime": "2026-01-01T00:00:00Z"}], "groups": [{"displayName": "a", "mailNickname": "a", "members": ["00000000-0000-4000-8000-000000000001"]}]}`, `is deleted`},
+		"an id with a slash":  {`{"format": "licensegraph tenant 1", "allotments": [{"id": "a/b", "skuPartNumber": "SPE_E3"}]}`, `cannot be in a path`},
+		"far too many units":  {`{"format": "licensegraph tenant 1", "allotments": [{"skuPartNumber": "SPE_E3", "allottedUnits": 2147483647}]}`, `2147483647 units`},
+		"a negative number":   {`{"format": "licensegraph tenant 1", "made": -5}`, `made cannot be -5`},
+		"twice the same name": {`{"format": "licensegraph tenant 1", "made": 1, "made": 2}`, `duplicate`},
+		"a user without a waiting license": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b"}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1, "waiting": [{"assignedTo": "a@b"}]}]}`, "a@b waits"},
 		"a plan without a rule": {`{"format": "licensegraph tenant 1", "users": [{"userPrincipalName": "a@b", "licenses": [{"allotment": "e3", "state": "Error", "cause": "dependency", "plan": "x"}]}],
 			"allotments": [{"id": "e3", "skuPartNumber": "SPE_E3", "allottedUnits": 1}]}`, `no rule is about plan "x"`},
@@ -161,9 +161,9 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// TestPlaces tests that objects created later have the same IDs in a loaded
+// TestIDsAfterLoad tests that objects created later have the same IDs in a loaded
 // tenant.
-func TestPlaces(t *testing.T) {
+func TestIDsAfterLoad(t *testing.T) {
 	t.Parallel()
 	tn := New(1, 20)
 	w := When{Now: tn.reference}
@@ -185,9 +185,9 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestQueueOfNobody tests that without queue positions in the state, the queue
+// TestQueueWithoutPositions tests that without queue positions in the state, the queue
 // is in the order of users.
-func TestQueueOfNobody(t *testing.T) {
+func TestQueueWithoutPositions(t *testing.T) {
 	t.Parallel()
 	text := New(1, 500).saved(t)
 	before, rest, _ := strings.Cut(text, `"waiting":[`)

@@ -38,7 +38,7 @@ func (m *Meter) Ask(d Demand, t settings.Throttling, people int) Verdict {
 // Settle corrects the charge of an admitted call to its actual cost.
 func (m *Meter) Settle(v Verdict, units int) {
 	if !v.Refused && v.app != nil {
-		m.giveBack(v.ticket, units)
+		m.refund(v.ticket, units)
 	}
 }
 

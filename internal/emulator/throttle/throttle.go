@@ -133,8 +133,8 @@ func (w *window) add(cost int, admitted bool) int64 {
 	return w.newest
 }
 
-// giveBack subtracts a cost from a slot, if it is still in the window.
-func (w *window) giveBack(slot int64, cost int) {
+// refund subtracts a cost from a slot, if it is still in the window.
+func (w *window) refund(slot int64, cost int) {
 	if slot > w.newest-slots-1 {
 		i := mod(slot, slots+1)
 		w.offered[i] = max(w.offered[i]-cost, 0)
@@ -323,13 +323,13 @@ func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts)
 	return v
 }
 
-// giveBack corrects the charge of a call to its actual resource units.
-func (m *Meter) giveBack(k ticket, units int) {
+// refund corrects the charge of a call to its actual resource units.
+func (m *Meter) refund(k ticket, units int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, i := range []int{unitsPerPair, unitsPerApp} {
 		if k.cost[i] > units {
-			k.app.windows[i].giveBack(k.slots[i], k.cost[i]-units)
+			k.app.windows[i].refund(k.slots[i], k.cost[i]-units)
 		}
 	}
 }

@@ -18,9 +18,9 @@ type admission struct {
 	cost int
 }
 
-// TestNeverMoreThanTheLimit tests every limit: for any calls with any
+// TestLimits tests every limit: for any calls with any
 // priorities, no period admits more than the limit.
-func TestNeverMoreThanTheLimit(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -56,8 +56,8 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 	}
 }
 
-// TestWaitingAsTold tests Retry-After: a single caller that waits is admitted.
-func TestWaitingAsTold(t *testing.T) {
+// TestRetryAfter tests Retry-After: a single caller that waits is admitted.
+func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 2))
@@ -78,19 +78,19 @@ func TestWaitingAsTold(t *testing.T) {
 				continue
 			}
 			if v.wait <= 0 || v.wait > maxWait+6*time.Minute {
-				t.Fatalf("seed %d: told to wait %v", seed, v.wait)
+				t.Fatalf("seed %d: Retry-After of %v", seed, v.wait)
 			}
 			now = now.Add(v.wait)
 			if again := th.ask("app", now, p, cost, sizes); again.Refused {
-				t.Fatalf("seed %d: waited %v and was told to wait %v more", seed, v.wait, again.wait)
+				t.Fatalf("seed %d: waited %v, and then Retry-After of %v", seed, v.wait, again.wait)
 			}
 		}
 	}
 }
 
-// TestComingBackEarly tests that the wait doubles for a caller that does not
+// TestEarlyRetry tests that the wait doubles for a caller that does not
 // wait, and resets after a wait.
-func TestComingBackEarly(t *testing.T) {
+func TestEarlyRetry(t *testing.T) {
 	t.Parallel()
 	var th Meter
 	now := noon
@@ -165,12 +165,12 @@ func TestGiveBack(t *testing.T) {
 		if v.Refused {
 			t.Fatal("what was given back still counts")
 		}
-		th.giveBack(v.ticket, 0)
+		th.refund(v.ticket, 0)
 	}
 	v := th.ask("app", now, normal, amounts{unitsPerPair: 5}, sizes)
 	now = now.Add(2 * (slots + 1) * limits[unitsPerPair].span / slots) // the slot has the same index in the ring
 	th.ask("app", now, normal, amounts{unitsPerPair: 10}, sizes)
-	th.giveBack(v.ticket, 0) // no longer in the window
+	th.refund(v.ticket, 0) // no longer in the window
 	if v := th.ask("app", now, normal, amounts{unitsPerPair: 1}, sizes); !v.Refused {
 		t.Error("what was charged long ago was given back now")
 	}
@@ -223,7 +223,7 @@ func TestSizes(t *testing.T) {
 	t.Parallel()
 	for people, want := range map[int]int{1: 3_500, 49: 3_500, 50: 5_000, 500: 5_000, 501: 8_000, 100_000: 8_000} {
 		if got := sizesOf(settings.Throttling{}, people); got != (amounts{want, 3_000, 18_000, 150_000, 35_000, 130_000, 0}) {
-			t.Errorf("%d people: %v", people, got)
+			t.Errorf("%d users: %v", people, got)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func FuzzForwarded(f *testing.F) {
 			return
 		}
 		if u, err := url.Parse("https://" + host + "/v1.0/users"); err != nil || u.Host != host || u.Path != "/v1.0/users" {
-			t.Errorf("%q is no host", host)
+			t.Errorf("%q is not a host", host)
 		}
 	})
 }
