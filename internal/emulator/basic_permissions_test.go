@@ -15,7 +15,7 @@ func TestBasicPermissions(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 300})
 	id, group := c.userID(c.userWhere(func(i int32) bool {
-		return c.current().User(i).Text("jobTitle") != "" && c.current().User(i).Text("mail") != "" && len(c.current().Held(i)) > 0
+		return c.current().User(i).Text("jobTitle") != "" && c.current().User(i).Text("mail") != "" && len(c.current().AssignedProducts(i)) > 0
 	})), c.of("e5")
 	user, e5 := "/v1.0/users/"+id, "/v1.0/groups/"+group
 	fullUser, fullGroup := c.ok(user), c.ok(e5)

@@ -56,8 +56,8 @@ func TestContinuousAccess(t *testing.T) {
 	if r := c.postForm(refresh); r.status != 200 {
 		t.Errorf("a new refresh token: %d %s", r.status, r.raw)
 	}
-	asks, verifier := c.authorization("login_hint", me)
-	code := returned(t, c.authorizing(asks)).Get("code")
+	params, verifier := c.authorization("login_hint", me)
+	code := returned(t, c.authorizing(params)).Get("code")
 	ahead.Add(int64(time.Millisecond))
 	c.RevokeSignInSessions(me)
 	redeem := url.Values{"grant_type": {"authorization_code"}, "client_id": {c.PublicClientID()}, "code": {code}, "redirect_uri": {"http://localhost:1/back"}, "code_verifier": {verifier}}

@@ -128,7 +128,7 @@ func TestDeletedUser(t *testing.T) {
 	c := start(t, Options{})
 	queue := pools + "/" + c.pool(skuCopilot, 0) + "/waitingMembers?$expand=assignedTo"
 	first := str(items(c.ok(queue))[0]["assignedTo"].(row), "id")
-	holder := c.userID(c.userWhere(func(i int32) bool { return c.current().HoldsProduct(i, skuCopilot) }))
+	holder := c.userID(c.userWhere(func(i int32) bool { return c.current().HasProduct(i, skuCopilot) }))
 	c.directory("DELETE", "users/"+holder, 204)
 	c.directory("DELETE", "users/"+holder, 404)
 	if next := str(items(c.ok(queue))[0]["assignedTo"].(row), "id"); next == first {
@@ -192,7 +192,7 @@ func TestRefusedDirectoryWrites(t *testing.T) {
 		"no country":            {"PATCH", "users/" + user, 400, []any{"usageLocation", "Norway"}},
 		"no text":               {"PATCH", "users/" + user, 400, []any{"displayName", 5}},
 		"no null":               {"PATCH", "users/" + user, 400, []any{"displayName", nil}},
-		"nobody":                {"PATCH", "users/" + c.TenantID(), 404, []any{"city", "Oslo"}},
+		"unknown user":          {"PATCH", "users/" + c.TenantID(), 404, []any{"city", "Oslo"}},
 		"neither kind of group": {"POST", "groups", 400, []any{"displayName", "A", "mailNickname", "a", "mailEnabled", false, "securityEnabled", false}},
 		"computed of a group":   {"PATCH", "groups/" + group, 400, []any{"assignedLicenses", off()}},
 		"foreign reference":     {"POST", "groups/" + group + "/members/$ref", 400, []any{"@odata.id", "https://elsewhere.example/v1.0/users/" + user}},

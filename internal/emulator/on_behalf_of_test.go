@@ -159,7 +159,7 @@ func TestRefusedOnBehalfOf(t *testing.T) {
 		{"other tenant", c.onBehalf(own(jwt.MapClaims{"tid": c.ClientID()})), 400, "invalid_grant", 50013},
 		{"application", c.onBehalf(own(jwt.MapClaims{"scp": nil, "roles": []string{"User.Read.All"}, "idtyp": "app"})), 400, "invalid_grant", 7000114},
 		{"application to Graph", c.onBehalf(c.token), 400, "invalid_grant", 50013},
-		{"nobody", c.onBehalf(c.UserToken(c.TenantID(), "access_as_user")), 400, "invalid_grant", 50034},
+		{"unknown user", c.onBehalf(c.UserToken(c.TenantID(), "access_as_user")), 400, "invalid_grant", 50034},
 		{"by name", c.onBehalf(c.UserToken(c.userName(0), "access_as_user")), 400, "invalid_grant", 50034},
 		{"disabled", c.onBehalf(c.UserToken(off, "access_as_user")), 400, "invalid_grant", 50057},
 

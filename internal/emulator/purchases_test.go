@@ -103,18 +103,18 @@ func TestLostUpdates(t *testing.T) {
 	} {
 		c := start(t, Options{Users: 60, Now: func() time.Time { return noon }, Variants: tt.variants})
 		path := "groups/" + c.of("e5") + "/assignLicense"
-		held := func() map[string]row {
+		licenses := func() map[string]row {
 			return index(rows(c.ok("/v1.0/groups/"+c.of("e5")+"?$select=assignedLicenses"), "assignedLicenses"), "skuId")
 		}
-		if held()[skuID(skuE5)] == nil || held()[skuID(skuCopilot)] != nil {
-			t.Fatalf("%v", held())
+		if licenses()[skuID(skuE5)] == nil || licenses()[skuID(skuCopilot)] != nil {
+			t.Fatalf("%v", licenses())
 		}
 		c.directory("POST", path, 202, "addLicenses", []row{{"skuId": skuID(skuCopilot)}}, "removeLicenses", off(skuID(skuE5)))
 		if err := c.Advance(tt.wait); err != nil {
 			t.Fatal(err)
 		}
 		c.directory("POST", path, 202, "addLicenses", []row{{"skuId": skuID(skuAudio)}}, "removeLicenses", off())
-		got := held()
+		got := licenses()
 		if lost := got[skuID(skuCopilot)] == nil && got[skuID(skuE5)] != nil; lost != tt.lost || got[skuID(skuAudio)] == nil || !tt.lost && got[skuID(skuE5)] != nil {
 			t.Errorf("%s: %v", name, got)
 		}

@@ -58,9 +58,9 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add("javascript:alert(1)//localhost", "", "form_post", name)
 	f.Add("http://localhost?a=b;c", "", "query", name)
 	f.Fuzz(func(t *testing.T, redirect, state, mode, hint string) {
-		asks := url.Values{"client_id": {e.ClientID()}, "response_type": {"code"}, "scope": {"User.Read"},
+		params := url.Values{"client_id": {e.ClientID()}, "response_type": {"code"}, "scope": {"User.Read"},
 			"redirect_uri": {redirect}, "state": {state}, "response_mode": {mode}, "login_hint": {hint}}
-		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://graph/common/oauth2/v2.0/authorize?"+asks.Encode(), nil)
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://graph/common/oauth2/v2.0/authorize?"+params.Encode(), nil)
 		if err != nil {
 			return // not a valid request
 		}

@@ -463,9 +463,9 @@ func (c *client) authorization(pairs ...string) (url.Values, string) {
 	}, pairs...), verifier
 }
 
-func (c *client) authorizing(asks url.Values) reply {
+func (c *client) authorizing(params url.Values) reply {
 	c.t.Helper()
-	return c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + asks.Encode())
+	return c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + params.Encode())
 }
 
 // returned returns the parameters in the redirect to the application.
@@ -482,8 +482,8 @@ func TestAuthorizationCode(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 200})
 	me := c.current().User(0)
-	asks, verifier := c.authorization("login_hint", strings.ToUpper(me.UserPrincipalName()), "client_info", "1")
-	got := returned(t, c.authorizing(asks))
+	params, verifier := c.authorization("login_hint", strings.ToUpper(me.UserPrincipalName()), "client_info", "1")
+	got := returned(t, c.authorizing(params))
 	if got.Get("state") != "s&t" || got.Get("error") != "" {
 		t.Fatalf("%v", got)
 	}
@@ -562,8 +562,8 @@ func TestAuthorizationCode(t *testing.T) {
 func TestConfidentialCode(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 10})
-	asks, _ := c.authorization("client_id", c.ClientID(), "code_challenge", "", "code_challenge_method", "", "login_hint", c.PersonInRole(""))
-	code := returned(t, c.authorizing(asks)).Get("code")
+	params, _ := c.authorization("client_id", c.ClientID(), "code_challenge", "", "code_challenge_method", "", "login_hint", c.PersonInRole(""))
+	code := returned(t, c.authorizing(params)).Get("code")
 	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {c.ClientID()}, "code": {code}, "redirect_uri": {"http://localhost:1/back"}}
 	if got := refusedWith(c.postForm(form)); got != "invalid_client 7000218" {
 		t.Errorf("without the secret: %s", got)
@@ -588,8 +588,8 @@ func TestSinglePage(t *testing.T) {
 		return c.do("POST", "/common/oauth2/v2.0/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Origin", origin, "Authorization", "")
 	}
 	code := func(redirect string) url.Values {
-		asks, verifier := c.authorization("login_hint", c.PersonInRole(""), "redirect_uri", redirect)
-		u, err := url.Parse(c.authorizing(asks).header.Get("Location"))
+		params, verifier := c.authorization("login_hint", c.PersonInRole(""), "redirect_uri", redirect)
+		u, err := url.Parse(c.authorizing(params).header.Get("Location"))
 		if err != nil || u.Query().Get("code") == "" {
 			t.Fatalf("%s: %v %v", redirect, u, err)
 		}
@@ -623,8 +623,8 @@ func TestSinglePage(t *testing.T) {
 	if got := refusedWith(ask(origin, form)); got != "invalid_grant 700082" {
 		t.Errorf("a day later: %s", got)
 	}
-	asks, _ := c.authorization("client_id", c.ClientID(), "redirect_uri", home)
-	if r := c.authorizing(asks); r.status != 400 {
+	params, _ := c.authorization("client_id", c.ClientID(), "redirect_uri", home)
+	if r := c.authorizing(params); r.status != 400 {
 		t.Errorf("the other client: %d", r.status)
 	}
 	if r := start(t, Options{Users: 10}).do("POST", "/common/oauth2/v2.0/token", form.Encode(), "Origin", origin); r.header.Get("Access-Control-Allow-Origin") != "" {
@@ -653,19 +653,19 @@ func TestRefusedAuthorization(t *testing.T) {
 		"script":         {"redirect_uri", "javascript:alert(1)"},
 		"registered, +x": {"redirect_uri", "https://app.example/back/x"},
 	} {
-		asks, _ := c.authorization(append(pairs, "login_hint", me)...)
-		if r := c.authorizing(asks); r.status != 400 || r.header.Get("Location") != "" || !strings.Contains(string(r.raw), "AADSTS") {
+		params, _ := c.authorization(append(pairs, "login_hint", me)...)
+		if r := c.authorizing(params); r.status != 400 || r.header.Get("Location") != "" || !strings.Contains(string(r.raw), "AADSTS") {
 			t.Errorf("%s: %d %v %s", name, r.status, r.header, r.raw)
 		}
 	}
-	asks, _ := c.authorization("redirect_uri", "https://app.example/back", "login_hint", me)
-	if r := c.authorizing(asks); r.status != 302 || !strings.HasPrefix(r.header.Get("Location"), "https://app.example/back?") {
+	params, _ := c.authorization("redirect_uri", "https://app.example/back", "login_hint", me)
+	if r := c.authorizing(params); r.status != 302 || !strings.HasPrefix(r.header.Get("Location"), "https://app.example/back?") {
 		t.Errorf("registered: %d %v", r.status, r.header)
 	}
-	if r := c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + asks.Encode() + "&client_id=x"); r.status != 400 {
+	if r := c.get("/" + c.TenantID() + "/oauth2/v2.0/authorize?" + params.Encode() + "&client_id=x"); r.status != 400 {
 		t.Errorf("a parameter twice: %d", r.status)
 	}
-	if r := c.get("/elsewhere.example/oauth2/v2.0/authorize?" + asks.Encode()); r.status != 400 {
+	if r := c.get("/elsewhere.example/oauth2/v2.0/authorize?" + params.Encode()); r.status != 400 {
 		t.Errorf("another tenant: %d", r.status)
 	}
 	// Errors that are:
@@ -686,13 +686,13 @@ func TestRefusedAuthorization(t *testing.T) {
 		"no such scope":    {[]string{"scope", "User.Fly"}, "invalid_scope"},
 		"not consented to": {[]string{"scope", "Directory.ReadWrite.All"}, "consent_required"},
 	} {
-		asks, _ := c.authorization(append(tt.pairs, "login_hint", me)...)
-		if got := returned(t, c.authorizing(asks)); got.Get("error") != tt.want || got.Get("code") != "" || got.Get("state") != "s&t" || !strings.HasPrefix(got.Get("error_description"), "AADSTS") {
+		params, _ := c.authorization(append(tt.pairs, "login_hint", me)...)
+		if got := returned(t, c.authorizing(params)); got.Get("error") != tt.want || got.Get("code") != "" || got.Get("state") != "s&t" || !strings.HasPrefix(got.Get("error_description"), "AADSTS") {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	asks, verifier := c.authorization("login_hint", me)
-	code := returned(t, c.authorizing(asks)).Get("code")
+	params, verifier := c.authorization("login_hint", me)
+	code := returned(t, c.authorizing(params)).Get("code")
 	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {c.PublicClientID()}}
 	r := c.postForm(url.Values{"grant_type": {"password"}, "client_id": {c.PublicClientID()}, "username": {me}, "password": {Password}, "scope": {"openid offline_access"}})
 	refresh.Set("refresh_token", str(r.body, "refresh_token"))
@@ -718,8 +718,8 @@ func TestSignInPage(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Users: 200})
 	for _, mode := range []string{"", "query", "fragment", "form_post"} {
-		asks, _ := c.authorization("response_mode", mode, "state", `"><script>`, "prompt", "select_account", "login_hint", c.userName(0))
-		r := c.authorizing(asks)
+		params, _ := c.authorization("response_mode", mode, "state", `"><script>`, "prompt", "select_account", "login_hint", c.userName(0))
+		r := c.authorizing(params)
 		policy := r.header.Get("Content-Security-Policy")
 		if r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") || strings.Contains(string(r.raw), "<script") ||
 			!strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "script-src") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "form-action 'self' http://localhost:1;") {
@@ -747,8 +747,8 @@ func TestSignInPage(t *testing.T) {
 	}
 	off := c.userName(c.userWhere(func(i int32) bool { return !c.current().User(i).Enabled() }))
 	for _, name := range []string{"nobody", off, "<b>"} {
-		asks, _ := c.authorization("login_hint", name)
-		if r := c.authorizing(asks); r.status != 200 || !strings.Contains(string(r.raw), "No user with this name") || strings.Contains(string(r.raw), "<b>") {
+		params, _ := c.authorization("login_hint", name)
+		if r := c.authorizing(params); r.status != 200 || !strings.Contains(string(r.raw), "No user with this name") || strings.Contains(string(r.raw), "<b>") {
 			t.Errorf("%s: %d %s", name, r.status, r.raw)
 		}
 	}

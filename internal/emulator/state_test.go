@@ -93,7 +93,7 @@ func TestCommerce(t *testing.T) {
 	if units, used := c.units(skuCopilot, 0); units != allotted-5 || used != allotted+3 {
 		t.Errorf("%d of %d: what is in use stays in grace", used, units)
 	}
-	holder := c.userID(c.userWhere(func(i int32) bool { return c.current().HoldsProduct(i, skuCopilot) }))
+	holder := c.userID(c.userWhere(func(i int32) bool { return c.current().HasProduct(i, skuCopilot) }))
 	steer("allotments/"+allotment, body("state", "suspended"), 200)
 	sku := index(c.all("/v1.0/subscribedSkus"), "skuPartNumber")["Microsoft_365_Copilot"]
 	if str(sku, "capabilityStatus") != "Suspended" {

@@ -117,7 +117,7 @@ func checkTenant(c *client, n int, fresh bool) {
 		}
 		rights := index(c.all("/beta/users/"+str(u, "id")+"/cloudLicensing/usageRights"), "skuId")
 		rightsOf[str(u, "id")] = rights
-		held := map[string]bool{}
+		inUse := map[string]bool{}
 		usable := map[string]bool{}
 		have := map[string]bool{} // plans in force
 		for _, r := range rights {
@@ -176,7 +176,7 @@ func checkTenant(c *client, n int, fresh bool) {
 					t.Errorf("%s: one product of a group with several failed alone", name)
 				}
 			}
-			held[id] = held[id] || state != "Error"
+			inUse[id] = inUse[id] || state != "Error"
 			usable[id] = usable[id] || state == "Active" || state == "ActiveWithError"
 			if (state == "Disabled") != (str(product, "capabilityStatus") == "Suspended") {
 				t.Errorf("%s: state %s of a product that is %s", name, state, str(product, "capabilityStatus"))
@@ -215,7 +215,7 @@ func checkTenant(c *client, n int, fresh bool) {
 			}
 		}
 		for id := range skus {
-			if held[id] {
+			if inUse[id] {
 				holders[id]++
 			}
 			if (rights[id] != nil) != usable[id] {
@@ -225,8 +225,8 @@ func checkTenant(c *client, n int, fresh bool) {
 				t.Errorf("%s: a right without services", name)
 			}
 		}
-		if assigned := index(rows(u, "assignedLicenses"), "skuId"); len(assigned) != len(slices.DeleteFunc(mapValues(held), func(b bool) bool { return !b })) {
-			t.Errorf("%s: assignedLicenses %v, want %v", name, assigned, held)
+		if assigned := index(rows(u, "assignedLicenses"), "skuId"); len(assigned) != len(slices.DeleteFunc(mapValues(inUse), func(b bool) bool { return !b })) {
+			t.Errorf("%s: assignedLicenses %v, want %v", name, assigned, inUse)
 		}
 	}
 	rightIDs := map[string]bool{}

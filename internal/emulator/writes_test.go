@@ -449,7 +449,7 @@ func TestAssignLicense(t *testing.T) {
 		}
 	}
 	if r := c.do("POST", "/v1.0/users/"+c.TenantID()+"/assignLicense", change(nil)); r.status != 404 {
-		t.Errorf("nobody: %d %s", r.status, r.raw)
+		t.Errorf("unknown user: %d %s", r.status, r.raw)
 	}
 	if r := c.do("POST", uri, change(nil), "Content-Type", "text/plain"); r.status != 415 {
 		t.Errorf("text/plain: %d", r.status)
@@ -573,7 +573,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"change: exclusive", "PATCH", granted + "/" + str(f3.body, "id"), body(disabledPlans, off()), 400, "mutuallyExclusiveServicePlans", ""},
 		{"change: an option", "PATCH", mine + "?$expand=assignedTo", body(disabledPlans, off()), 400, "invalidQuery", ""},
 		{"change: unknown", "PATCH", granted + "/x", body(disabledPlans, off()), 404, "resourceNotFound", ""},
-		{"change: of another person", "PATCH", "/beta/users/" + guest + "/cloudLicensing/assignments/" + str(created.body, "id"), body(disabledPlans, off()), 404, "resourceNotFound", ""},
+		{"change: of another user", "PATCH", "/beta/users/" + guest + "/cloudLicensing/assignments/" + str(created.body, "id"), body(disabledPlans, off()), 404, "resourceNotFound", ""},
 		{"delete: unknown", "DELETE", granted + "/x", "", 404, "resourceNotFound", ""},
 		{"delete: an option", "DELETE", mine + "?$select=id", "", 400, "invalidQuery", ""},
 		{"delete: of another allotment", "DELETE", pools + "/" + c.pool(skuE5, 0) + "/assignments/" + str(created.body, "id"), "", 404, "resourceNotFound", ""},

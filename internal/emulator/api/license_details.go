@@ -38,8 +38,8 @@ func (e *Endpoints) listDetails(c *call) (any, *wire.Problem) {
 		return nil, p
 	}
 	list := []object{}
-	for _, held := range c.tenant.Held(user) {
-		list = append(list, detailsType.render(c, licenseDetails{user, held.Sku}, q.sel))
+	for _, product := range c.tenant.AssignedProducts(user) {
+		list = append(list, detailsType.render(c, licenseDetails{user, product.Sku}, q.sel))
 	}
 	set := "users('" + c.tenant.User(user).ID().String() + "')/licenseDetails"
 	return object{"@odata.context": c.context(fragment(set, q.sel)), "value": list}, nil

@@ -53,7 +53,7 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	}},
 	"userType": {get: written("userType")},
 
-	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.Held(i)) }, license: true},
+	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.AssignedProducts(i)) }, license: true},
 	"licenseAssignmentStates": {get: func(c *call, i int32) any { return c.assignmentStates(i) }, license: true},
 	"assignedPlans":           {get: func(c *call, i int32) any { return c.assignedPlans(i) }, license: true},
 }}
@@ -225,7 +225,7 @@ func (c *call) userSource() source[int32] {
 				return func(i int32) value {
 					n := int64(0)
 					for _, s := range skus {
-						if t.HoldsProduct(i, s) {
+						if t.HasProduct(i, s) {
 							n++
 						}
 					}
@@ -250,7 +250,7 @@ func (c *call) userSource() source[int32] {
 				of := slices.DeleteFunc(slices.Clone(skus), func(s tenant.Sku) bool { return !body(element{t.Product(s).SkuID}) })
 				return func(i int32) bool {
 					for _, s := range of {
-						if t.HoldsProduct(i, s) {
+						if t.HasProduct(i, s) {
 							return true
 						}
 					}

@@ -61,13 +61,13 @@ func (t *Tenant) refuseNew(pool *Allotment, to Ref, off PlanSet) *Refusal {
 		return nil // Members wait for a unit.
 	}
 	i := t.person(to)
-	held := units(t.people[i].rows)
+	existing := units(t.people[i].rows)
 	if to.Kind == User {
-		if r := t.refuseRow(i, row{sku: pool.Sku, group: direct, pool: uint8(pool.At), off: off}, held); r != nil {
+		if r := t.refuseRow(i, row{sku: pool.Sku, group: direct, pool: uint8(pool.At), off: off}, existing); r != nil {
 			return r
 		}
 	}
-	if !t.canTake(i, pool.At, held) {
+	if !t.canTake(i, pool.At, existing) {
 		return none
 	}
 	return nil
@@ -84,11 +84,11 @@ func (t *Tenant) refuseChange(a *Assignment, off PlanSet) *Refusal {
 // refuseRow returns the reason for which the service refuses a direct license
 // immediately, or nil. A missing required plan is not a reason: it causes an
 // assignment error until the plan is assigned.
-func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
+func (t *Tenant) refuseRow(i int32, r row, existing poolSet) *Refusal {
 	if t.people[i].Text("usageLocation") == "" {
 		return refuse(InvalidLocation, "", "The user has no usage location.")
 	}
-	switch t.violation(i, &r, t.people[i].rows, held); r.cause {
+	switch t.violation(i, &r, t.people[i].rows, existing); r.cause {
 	case Location:
 		return refuse(InvalidLocation, "", "%s", t.message(i, &r))
 	case Exclusive:
@@ -102,13 +102,13 @@ func (t *Tenant) refuseRow(i int32, r row, held poolSet) *Refusal {
 }
 
 // violation checks a new license of a user against the user's other licenses.
-func (t *Tenant) violation(i int32, r *row, others []row, held poolSet) {
+func (t *Tenant) violation(i int32, r *row, others []row, existing poolSet) {
 	itself := -1
 	if r.from != nil {
 		itself = slices.IndexFunc(others, func(o row) bool { return o.from == r.from })
 	}
 	r.state = InForce
-	t.check(i, r, itself, others, held)
+	t.check(i, r, itself, others, existing)
 }
 
 // LicenseChange is the body of an assignLicense request.
@@ -164,13 +164,13 @@ func (t *Tenant) refuseLicenses(i int32, change LicenseChange) ([]*Allotment, *R
 	for _, add := range change.Add { // Licenses in the same request can depend on each other.
 		rows = append(rows, row{sku: add.Sku, group: direct, off: add.Off, state: InForce})
 	}
-	held := units(p.rows)
+	existing := units(p.rows)
 	pools := make([]*Allotment, len(change.Add))
 	for n, add := range change.Add {
 		r := row{sku: add.Sku, group: direct, off: add.Off}
 		if len(t.assignedOf(me, add.Sku)) == 0 {
 			candidates := t.Pools(add.Sku)
-			at := slices.IndexFunc(candidates, func(a *Allotment) bool { return a.takes(User) && t.canTake(i, a.At, held) })
+			at := slices.IndexFunc(candidates, func(a *Allotment) bool { return a.takes(User) && t.canTake(i, a.At, existing) })
 			if at < 0 {
 				return bad("Subscription with SKU %s does not have any available licenses.", t.products[add.Sku].SkuID)
 			}

@@ -397,7 +397,7 @@ func (t *Tenant) makeMembers(users int) {
 	unlicensed := slices.IndexFunc(people, func(p Person) bool { return !p.guest && len(p.rows) == 0 })
 	for _, g := range t.groups {
 		spec := groupSpecs[slices.IndexFunc(groupSpecs, func(s groupSpec) bool { return s.key == g.Nickname })]
-		for _, key := range strings.Fields(spec.holds) {
+		for _, key := range strings.Fields(spec.subgroups) {
 			if j := slices.IndexFunc(t.groups, func(g *Group) bool { return g.Nickname == key }); j >= 0 {
 				g.groups = append(g.groups, int32(j))
 			}

@@ -283,7 +283,7 @@ func (p *Product) index(numbers map[string]int8) error {
 	return nil
 }
 
-// products.json holds ten products of the public "Product names and service
+// products.json contains ten products of the public "Product names and service
 // plan identifiers for licensing" page with their plans.
 //
 //go:embed products.json

@@ -70,7 +70,7 @@ func (t *Tenant) Check() error {
 			}
 		}
 		if p.device == 0 {
-			for _, l := range t.Held(i) {
+			for _, l := range t.AssignedProducts(i) {
 				if holding[l.Sku]++; !t.holding[l.Sku].has(i) {
 					bad("%s has a unit of a product, but is not in its holders", p.id)
 				}

@@ -11,9 +11,9 @@ type groupSpec struct {
 	secured     bool // also a security group
 	second      bool // uses the second allotment of its product
 
-	holds    string // keys of the member groups
-	machines int    // number of member devices
-	app      bool   // the service principal is a member
+	subgroups string // keys of the member groups
+	machines  int    // number of member devices
+	app       bool   // the service principal is a member
 }
 
 type groupProduct struct {
@@ -32,7 +32,7 @@ var groupSpecs = []groupSpec{
 	{key: "noteams", name: "Microsoft 365 E3 (no Teams)", description: "Teams is switched off for this group", products: []groupProduct{{skuE3, []string{"TEAMS1"}}}},
 	{key: "plant", name: "Usine de Lyon – E3 et Visio", description: "Two products in one group", products: []groupProduct{{sku: skuE3}, {sku: skuVisio}}},
 	{key: "e5", name: "Microsoft 365 E5 – Führungskreis", description: "Leadership and their offices", products: []groupProduct{{sku: skuE5}}},
-	{key: "stores", name: "Frontline – Magasins", description: "Shop staff", products: []groupProduct{{sku: skuF3}}, machines: 6, holds: "safety"},
+	{key: "stores", name: "Frontline – Magasins", description: "Shop staff", products: []groupProduct{{sku: skuF3}}, machines: 6, subgroups: "safety"},
 	{key: "warehouse", name: "Frontline – Склади", description: "Warehouse staff", products: []groupProduct{{skuF3, []string{"SWAY"}}}, second: true},
 	{key: "business", name: "Business Premium – Θυγατρική", description: "The subsidiary that joined last year", products: []groupProduct{{sku: skuBusiness}}},
 	{key: "copilot-1", name: "Copilot – wave 1", description: "First to try Copilot", products: []groupProduct{{sku: skuCopilot}}},
@@ -47,7 +47,7 @@ var groupSpecs = []groupSpec{
 	{key: "board", name: "Board", description: "Members of the board"},
 	{key: "payroll", name: "Payroll – كشوف المرتبات", description: "Runs the payroll", app: true},
 	{key: "oncall", name: "On call", description: "Answers the pager", unified: true, app: true},
-	{key: "campus", name: "Campus Bengaluru – बेंगलुरु", description: "Everybody on the Bengaluru campus", unified: true, holds: "oncall reading", machines: 9},
+	{key: "campus", name: "Campus Bengaluru – बेंगलुरु", description: "Everybody on the Bengaluru campus", unified: true, subgroups: "oncall reading", machines: 9},
 	{key: "latam", name: "Finanzas LATAM", description: "Finance in Latin America", unified: true, secured: true},
 	{key: "safety", name: "안전팀 – Safety", description: "First aiders and fire wardens"},
 }

@@ -161,15 +161,15 @@ func TestInvariants(t *testing.T) {
 		people := 3 + r.IntN(12)
 		tn := New(seed, people)
 		now := tn.reference
-		var told []string
+		var changes []string
 		for range 25 {
 			now = now.Add(time.Duration(r.IntN(2500)) * time.Millisecond)
 			tn.Advance(now)
 			c := randomChange(r, people)
 			c.apply(tn, now)
-			told = append(told, fmt.Sprintf("%+v", c))
+			changes = append(changes, fmt.Sprintf("%+v", c))
 			if err := tn.Check(); err != nil {
-				t.Fatalf("history %d:\n%s\nthen: %v", seed, strings.Join(told, "\n"), err)
+				t.Fatalf("history %d:\n%s\nthen: %v", seed, strings.Join(changes, "\n"), err)
 			}
 		}
 		for len(tn.pending) > 0 {
@@ -182,17 +182,17 @@ func TestInvariants(t *testing.T) {
 		// Reprocessing again immediately changes nothing.
 		for i := range tn.Users(-1) {
 			tn.Reprocess(Ref{User, i}, When{Now: now})
-			once := tn.told()
+			once := tn.summary()
 			tn.Reprocess(Ref{User, i}, When{Now: now})
-			if diff := cmp.Diff(once, tn.told()); diff != "" {
-				t.Fatalf("history %d:\n%s\nprocessed twice (-once +twice):\n%s", seed, strings.Join(told, "\n"), diff)
+			if diff := cmp.Diff(once, tn.summary()); diff != "" {
+				t.Fatalf("history %d:\n%s\nprocessed twice (-once +twice):\n%s", seed, strings.Join(changes, "\n"), diff)
 			}
 		}
 	}
 }
 
-// told returns everything that follows from the rules, without times.
-func (t *Tenant) told() []string {
+// summary returns everything that follows from the rules, without times.
+func (t *Tenant) summary() []string {
 	var list []string
 	tell := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	for i := range int32(len(t.people)) {
@@ -320,7 +320,7 @@ func TestOrder(t *testing.T) {
 			}
 			return tn
 		}
-		want := replay().told()
+		want := replay().summary()
 		tn := start()
 		for n := 0; n+1 < len(list); n++ {
 			// The footprint is computed before the change is applied.
@@ -332,12 +332,12 @@ func TestOrder(t *testing.T) {
 			}
 			list[n].apply(tn, tn.reference.Add(time.Duration(n)*time.Hour))
 		}
-		if diff := cmp.Diff(want, replay().told()); diff != "" {
-			var told []string
+		if diff := cmp.Diff(want, replay().summary()); diff != "" {
+			var changes []string
 			for _, c := range list {
-				told = append(told, fmt.Sprintf("%+v", c))
+				changes = append(changes, fmt.Sprintf("%+v", c))
 			}
-			t.Fatalf("history %d, in another order:\n%s\n(-first +second):\n%s", seed, strings.Join(told, "\n"), diff)
+			t.Fatalf("history %d, in another order:\n%s\n(-first +second):\n%s", seed, strings.Join(changes, "\n"), diff)
 		}
 	}
 	if swaps < 400 {

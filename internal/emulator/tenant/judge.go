@@ -8,10 +8,10 @@ import (
 )
 
 // judge applies the rules of the package documentation to the rows of a user.
-// held is the set of allotments of which the user already has a unit. Earlier
+// existing is the set of allotments of which the user already has a unit. Earlier
 // rows win over later ones. A required plan can come from any row, so judge
 // repeats until nothing changes.
-func (t *Tenant) judge(i int32, rows []row, held poolSet) {
+func (t *Tenant) judge(i int32, rows []row, existing poolSet) {
 	usable := t.usable[:0] // before
 	for j := range rows {
 		usable = append(usable, rows[j].state.usable())
@@ -29,11 +29,11 @@ func (t *Tenant) judge(i int32, rows []row, held poolSet) {
 			r.state, r.cause, r.missing = InForce, NoCause, 0
 			switch {
 			case t.allotments[r.pool].works():
-				t.check(i, &r, j, others, held)
+				t.check(i, &r, j, others, existing)
 				if r.cause == NoCause && slices.Contains(failed, r.group) {
 					r.cause = GroupFailed
 				}
-			case held>>r.pool&1 == 1:
+			case existing>>r.pool&1 == 1:
 				r.state = Disabled
 			default: // Suspended products give no units.
 				r.cause = Count
@@ -79,7 +79,7 @@ func failsGroup(rows []row, group int32, s Sku) bool {
 
 // check finds the first rule that r, the row at index j, violates, if any, and
 // all plans that violate it.
-func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
+func (t *Tenant) check(i int32, r *row, j int, others []row, existing poolSet) {
 	p := &t.products[r.sku]
 	on := p.ruled(p.all.andNot(r.off))
 	if on != 0 {
@@ -132,7 +132,7 @@ func (t *Tenant) check(i int32, r *row, j int, others []row, held poolSet) {
 		r.fail(Contention, 0, 0)
 		return
 	}
-	if !t.canTake(i, int(r.pool), held) { // The unit is checked last.
+	if !t.canTake(i, int(r.pool), existing) { // The unit is checked last.
 		r.fail(Count, 0, 0)
 	}
 }
@@ -166,8 +166,8 @@ func (t *Tenant) addressTaken(i int32) bool {
 
 // canTake reports whether a user can have a unit of an allotment: the unit
 // that the user already has, or a free one without a queue.
-func (t *Tenant) canTake(i int32, pool int, held poolSet) bool {
-	if held>>pool&1 == 1 {
+func (t *Tenant) canTake(i int32, pool int, existing poolSet) bool {
+	if existing>>pool&1 == 1 {
 		return true
 	}
 	a := t.allotments[pool]

@@ -44,8 +44,8 @@ func (s State) String() string {
 	return [...]string{"Error", "Active", "ActiveWithError", "Disabled"}[s]
 }
 
-func (s State) usable() bool { return s == InForce || s == PartlyInForce }
-func (s State) holds() bool  { return s != Failed }
+func (s State) usable() bool  { return s == InForce || s == PartlyInForce }
+func (s State) hasUnit() bool { return s != Failed }
 
 // Cause is the reason for which a license is not in force.
 type Cause uint8
@@ -153,12 +153,12 @@ func (p *Person) states() []row {
 // of either row is kept.
 func merge(a, b row) row {
 	usable := a.state.usable() || b.state.usable()
-	holds := a.state.holds() || b.state.holds()
+	hasUnit := a.state.hasUnit() || b.state.hasUnit()
 	if a.cause == NoCause {
 		a.cause, a.plan, a.other = b.cause, b.plan, b.other
 	}
 	switch {
-	case a.cause == NoCause && !usable && holds:
+	case a.cause == NoCause && !usable && hasUnit:
 		a.state = Disabled
 	case a.cause == NoCause:
 		a.state = InForce
@@ -202,15 +202,15 @@ func (t *Tenant) Usable(i int32) []Sku {
 	return skusWhere(t.people[i].rows, State.usable)
 }
 
-// Held returns the products of which a user has a unit, in catalog order, with
+// AssignedProducts returns the products of which a user has a unit, in catalog order, with
 // the plans that every row disables.
-func (t *Tenant) Held(i int32) []Licensed {
+func (t *Tenant) AssignedProducts(i int32) []Licensed {
 	rows := t.people[i].rows
 	var list []Licensed
-	for _, s := range skusWhere(rows, State.holds) {
+	for _, s := range skusWhere(rows, State.hasUnit) {
 		l := Licensed{s, t.products[s].all}
 		for j := range rows {
-			if rows[j].sku == s && rows[j].state.holds() {
+			if rows[j].sku == s && rows[j].state.hasUnit() {
 				l.Off = l.Off.and(rows[j].off)
 			}
 		}
@@ -219,9 +219,9 @@ func (t *Tenant) Held(i int32) []Licensed {
 	return list
 }
 
-// HoldsProduct reports whether a user has a unit of a product.
-func (t *Tenant) HoldsProduct(i int32, s Sku) bool {
-	return slices.ContainsFunc(t.people[i].rows, func(r row) bool { return r.sku == s && r.state.holds() })
+// HasProduct reports whether a user has a unit of a product.
+func (t *Tenant) HasProduct(i int32, s Sku) bool {
+	return slices.ContainsFunc(t.people[i].rows, func(r row) bool { return r.sku == s && r.state.hasUnit() })
 }
 
 // Holders iterates over the users with a unit of a product after an index (-1
@@ -246,7 +246,7 @@ func skusWhere(rows []row, is func(State) bool) []Sku {
 func units(rows []row) poolSet {
 	var set poolSet
 	for j := range rows {
-		if rows[j].state.holds() {
+		if rows[j].state.hasUnit() {
 			set |= 1 << rows[j].pool
 		}
 	}

@@ -33,7 +33,7 @@ func (t *Tenant) settle(people []int32, now time.Time) {
 func (t *Tenant) settleOne(i int32, now time.Time) {
 	p := &t.people[i]
 	before := p.rows
-	held := units(before)
+	existing := units(before)
 	rows := make([]row, 0, len(before)+1)
 	for _, r := range before {
 		switch {
@@ -64,13 +64,13 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 	slices.SortStableFunc(rows, func(a, b row) int { // Rows in force come first.
 		return cmp.Compare(b.rank(), a.rank())
 	})
-	t.judge(i, rows, held)
+	t.judge(i, rows, existing)
 	orphan := func(r row) bool { // The remainder of a deleted group is removed with the last real source.
-		return r.from == nil && !slices.ContainsFunc(rows, func(o row) bool { return o.from != nil && o.sku == r.sku && o.state.holds() })
+		return r.from == nil && !slices.ContainsFunc(rows, func(o row) bool { return o.from != nil && o.sku == r.sku && o.state.hasUnit() })
 	}
 	if slices.ContainsFunc(rows, orphan) {
 		rows = slices.DeleteFunc(slices.Clone(rows), orphan)
-		t.judge(i, rows, held)
+		t.judge(i, rows, existing)
 	}
 	for j := range rows {
 		r := &rows[j]
@@ -167,7 +167,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 			s := list[j].sku
 			fails := slices.ContainsFunc(rows, func(r row) bool { return r.sku == s && r.cause != NoCause })
 			t.failing[s].put(i, fails)
-			t.holding[s].put(i, t.HoldsProduct(i, s))
+			t.holding[s].put(i, t.HasProduct(i, s))
 			if g := list[j].group; g >= 0 {
 				t.groups[g].failing.put(i, slices.Contains(p.memberOf, g) && slices.ContainsFunc(rows, func(r row) bool { return r.group == g && r.cause != NoCause }))
 			}
@@ -184,7 +184,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 }
 
 func heldOf(rows []row) []row {
-	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !r.state.holds() })
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !r.state.hasUnit() })
 }
 
 // release returns a unit. A unit in grace is removed.

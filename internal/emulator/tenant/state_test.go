@@ -56,7 +56,7 @@ func TestSaveAndLoad(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
-		if diff := cmp.Diff(tn.told(), again.told()); diff != "" {
+		if diff := cmp.Diff(tn.summary(), again.summary()); diff != "" {
 			t.Fatalf("seed %d: afterwards (-kept +loaded):\n%s", seed, diff)
 		}
 	}
@@ -154,7 +154,7 @@ func FuzzLoad(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tn.told(), again.told()); diff != "" {
+			if diff := cmp.Diff(tn.summary(), again.summary()); diff != "" {
 				t.Error(diff)
 			}
 		}
