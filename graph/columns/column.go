@@ -56,6 +56,29 @@ func Checked[P, V any](c *Column[P], kind Kind[V], value func(P) (V, error)) Row
 	if !c.start() {
 		return c.nulls()
 	}
+	return each(c, kind, value)
+}
+
+// Single returns the column of a resolver of one object.
+func Single[P, V any](c *Column[P], kind Kind[V], resolve func(ctx context.Context, object P, args map[string]any) (V, error)) Row {
+	if !c.start() {
+		return c.nulls()
+	}
+	ctx := c.context()
+	row := each(c, kind, func(object P) (V, error) { return resolve(ctx, object, c.fc.Args) })
+	if graphql.GetErrors(ctx) != nil {
+		return c.w.abandon(AddsError)
+	}
+	return row
+}
+
+// context returns the context of a resolver. Its errors are not those of the response.
+func (c *Column[P]) context() context.Context {
+	return graphql.WithResponseContext(graphql.WithFieldContext(c.w.ctx, c.fc), anyError, c.w.op.RecoverFunc)
+}
+
+// each returns the column of the values of each object.
+func each[P, V any](c *Column[P], kind Kind[V], value func(P) (V, error)) Row {
 	values := make([]V, len(c.level.objects))
 	known, size := 0, 0
 	for i, object := range c.level.objects {
@@ -78,7 +101,7 @@ func Batch[P, V any](c *Column[P], kind Kind[V], resolve func(ctx context.Contex
 	if !c.start() {
 		return c.nulls()
 	}
-	ctx := graphql.WithResponseContext(graphql.WithFieldContext(c.w.ctx, c.fc), anyError, c.w.op.RecoverFunc)
+	ctx := c.context()
 	results, err := resolve(ctx, c.level.objects, c.fc.Args)
 	errs, valid := errorsOf(err, len(c.level.objects))
 	switch {

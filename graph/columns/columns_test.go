@@ -19,7 +19,7 @@ import (
 const schema = `
 interface Named { name: String! friend: Person }
 interface Befriended { friend: Person }
-type Person implements Named & Befriended { name: String! nick: String age: Int! tags: [String!]! friend: Person boss: Person! pets: [Pet!] either: Named }
+type Person implements Named & Befriended { name: String! nick: String age: Int! tags: [String!]! friend: Person boss: Person! pets: [Pet!] either: Named note: String }
 type Pet implements Named { name: String! friend: Person owner: Person! }
 type Query { people: [Person!] person: Person! }
 `
@@ -46,6 +46,8 @@ type world struct {
 	boss func(context.Context, []*person) ([]*person, error)
 	// age is the method of Person.age.
 	age func(*person) (int32, error)
+	// note is the resolver of Person.note.
+	note func(context.Context, *person) (*string, error)
 	// deny and unread are the rules.
 	deny   map[string]error
 	unread func(field string, object any) error
@@ -97,6 +99,10 @@ func (w *world) people(nullable bool) columns.Kind[*person] {
 			})
 		case "pets":
 			return columns.Plain(c, columns.List(true, w.pets(false)), func(p *person) []*pet { return p.pets })
+		case "note":
+			return columns.Single(c, columns.Optional(columns.Text[string]()), func(ctx context.Context, p *person, _ map[string]any) (*string, error) {
+				return w.note(ctx, p)
+			})
 		case "either":
 			return columns.Plain(c, columns.Abstract(true, columns.As[any](w.people(true)), columns.As[any](w.pets(true))), func(p *person) any { return p.either })
 		}
@@ -201,6 +207,12 @@ func TestWrite(t *testing.T) {
 		{"error of all", `{ people { friend { boss { name } } } }`, world{boss: func(context.Context, []*person) ([]*person, error) { return []*person{nil}, errors.New("none") }}, written{text: `[{"friend":null},{"friend":null}]`, errors: []string{"people[0].friend.boss: none"}}},
 		{"null of the root field", `{ person { boss { name } } }`, world{boss: failing("Ada")}, written{text: `null`, errors: []string{"person.boss: no boss"}}},
 		{"error of a method", `{ people { friend { name age } } }`, world{age: func(*person) (int32, error) { return 0, errors.New("no age") }}, written{text: `[{"friend":null},{"friend":null}]`, errors: []string{"people[0].friend.age: no age"}}},
+		{"resolver of one object", `{ people { note } }`, world{note: func(_ context.Context, p *person) (*string, error) {
+			if p.nick == nil {
+				return nil, errors.New("no note")
+			}
+			return &p.name, nil
+		}}, written{text: `[{"note":"Ada"},{"note":null}]`, errors: []string{"people[1].note: no note"}}},
 		{"denied", `{ people { nick pets { name } } }`, world{deny: map[string]error{"Person.nick": errors.New("denied"), "Pet.name": errors.New("denied too")}}, written{
 			text:   `[{"nick":null,"pets":null},{"nick":null,"pets":[]}]`,
 			errors: []string{"people[0].nick: denied", "people[1].nick: denied", "people[0].pets[0].name: denied too", "people[0].pets[1].name: denied too"},
@@ -250,6 +262,10 @@ func TestAbandoned(t *testing.T) {
 		{columns.AddsError, `{ people { boss { name } } }`, world{boss: func(ctx context.Context, people []*person) ([]*person, error) {
 			graphql.AddError(ctx, errors.New("its own"))
 			return people, nil
+		}}, nil},
+		{columns.AddsError, `{ people { note } }`, world{note: func(ctx context.Context, _ *person) (*string, error) {
+			graphql.AddError(ctx, errors.New("its own"))
+			return nil, nil //nolint:nilnil // a null with an error
 		}}, nil},
 		{columns.TooLarge, `{ people { nick name age } }`, world{count: func(name string, _, _ int) bool { return name != "name" }}, nil},
 		{columns.Unmerged, `{ people { either { friend { name } ... on Befriended { friend { age } } } } }`, world{}, nil},

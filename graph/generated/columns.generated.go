@@ -19,8 +19,6 @@ var Uncovered = map[string]string{
 	"AssignLicensePayload.outcome":                "not in queries",
 	"AssignLicensePayload.stale":                  "not in queries",
 	"AssignLicensePayload.userErrors":             "not in queries",
-	"AssignmentErrorOverview.byGroup":             "resolves one object",
-	"AssignmentErrorOverview.withoutSource":       "resolves one object",
 	"CreateAssignmentResult.assignedToId":         "not in queries",
 	"CreateAssignmentResult.assignment":           "not in queries",
 	"CreateAssignmentResult.outcome":              "not in queries",
@@ -34,9 +32,6 @@ var Uncovered = map[string]string{
 	"DeleteAssignmentPayload.outcome":             "not in queries",
 	"DeleteAssignmentPayload.stale":               "not in queries",
 	"DeleteAssignmentPayload.userErrors":          "not in queries",
-	"LicensingOverview.assignmentErrors":          "resolves one object",
-	"LicensingOverview.products":                  "resolves one object",
-	"LicensingOverview.waitingMembers":            "resolves one object",
 	"Mutation.assignLicense":                      "not in queries",
 	"Mutation.createAssignments":                  "not in queries",
 	"Mutation.deleteAssignment":                   "not in queries",
@@ -435,6 +430,14 @@ func columnOfAssignmentErrorOverview(c *columns.Column[*model.AssignmentErrorOve
 		return columns.Plain(c, columns.List(false, kindOfAssignmentErrorsOfCode(false)), func(obj *model.AssignmentErrorOverview) []*model.AssignmentErrorsOfCode { return obj.ByCode })
 	case "byProduct":
 		return columns.Plain(c, columns.List(false, kindOfAssignmentErrorsOfProduct(false)), func(obj *model.AssignmentErrorOverview) []*model.AssignmentErrorsOfProduct { return obj.ByProduct })
+	case "byGroup":
+		return columns.Single(c, columns.List(true, kindOfAssignmentErrorsOfGroup(false)), func(ctx context.Context, obj *model.AssignmentErrorOverview, _ map[string]any) ([]*model.AssignmentErrorsOfGroup, error) {
+			return c.Resolvers().(ResolverRoot).AssignmentErrorOverview().ByGroup(ctx, obj)
+		})
+	case "withoutSource":
+		return columns.Single(c, columns.Optional(columns.Int32()), func(ctx context.Context, obj *model.AssignmentErrorOverview, _ map[string]any) (*int32, error) {
+			return c.Resolvers().(ResolverRoot).AssignmentErrorOverview().WithoutSource(ctx, obj)
+		})
 	}
 	return nil
 }
@@ -751,6 +754,18 @@ func kindOfLicensingOverview(nullable bool) columns.Kind[*model.LicensingOvervie
 
 func columnOfLicensingOverview(c *columns.Column[*model.LicensingOverview]) columns.Row {
 	switch c.Name {
+	case "products":
+		return columns.Single(c, columns.List(true, kindOfProductOverview(false)), func(ctx context.Context, obj *model.LicensingOverview, _ map[string]any) ([]*model.ProductOverview, error) {
+			return c.Resolvers().(ResolverRoot).LicensingOverview().Products(ctx, obj)
+		})
+	case "assignmentErrors":
+		return columns.Single(c, kindOfAssignmentErrorOverview(true), func(ctx context.Context, obj *model.LicensingOverview, _ map[string]any) (*model.AssignmentErrorOverview, error) {
+			return c.Resolvers().(ResolverRoot).LicensingOverview().AssignmentErrors(ctx, obj)
+		})
+	case "waitingMembers":
+		return columns.Single(c, columns.List(true, kindOfWaitingMemberCount(false)), func(ctx context.Context, obj *model.LicensingOverview, _ map[string]any) ([]*model.WaitingMemberCount, error) {
+			return c.Resolvers().(ResolverRoot).LicensingOverview().WaitingMembers(ctx, obj)
+		})
 	}
 	return nil
 }

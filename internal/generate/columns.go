@@ -114,8 +114,6 @@ func (c *columnTypes) reach(t *ast.Definition) {
 // uncovered returns why a field has no column; empty if it has one.
 func (c *columnTypes) uncovered(f *codegen.Field) string {
 	switch {
-	case f.IsResolver && !f.IsBatch():
-		return "resolves one object"
 	case f.HasDirectives():
 		return "directive at run time"
 	case !f.IsResolver && (len(f.Args) > 0 || f.MethodHasContext || f.VOkFunc || f.HasHaser || f.IsMap()):
@@ -189,9 +187,9 @@ func (*columnTypes) Exported(name string) string { return exported(name) }
 
 func exported(name string) string { return templates.UcFirst(strings.TrimLeft(name, "_")) }
 
-// BatchArgs returns the arguments of a batch resolver.
-func (*columnTypes) BatchArgs(f *codegen.Field) string {
-	args := []string{"ctx", "objs"}
+// Args returns the arguments of a resolver, of which the second is the object or the objects.
+func (*columnTypes) Args(f *codegen.Field, object string) string {
+	args := []string{"ctx", object}
 	for _, a := range f.Args {
 		args = append(args, fmt.Sprintf("args[%q].(%s)", a.Name, goName(a.TypeReference.GO)))
 	}
