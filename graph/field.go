@@ -7,6 +7,7 @@ import (
 
 	"licensegraph/graph/generated"
 	"licensegraph/internal/identity"
+	"licensegraph/internal/licensing"
 	"licensegraph/loaders"
 )
 
@@ -28,9 +29,10 @@ type field struct {
 	name string         // Type.field
 	args map[string]any // coerced
 	edge *edge
-	// source and lists are computed once.
+	// source and lists are computed once; named are the products that required no read.
 	source dataSource
 	lists  *lists
+	named  map[licensing.GUID]*licensing.SubscribedSku
 	// children caches [field.below].
 	children map[string][]*field
 }

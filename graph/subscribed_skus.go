@@ -29,15 +29,26 @@ func (f *field) skuByID(id licensing.GUID) (*licensing.SubscribedSku, error) {
 			f.source = sourceService
 		}
 	}
-	if f.source != sourceService {
-		if sku, known := licensing.WellKnownSku(id); known {
-			return sku, nil
-		}
+	if f.source == sourceService {
+		return f.SubscribedSku(id)
 	}
-	if f.source == sourceKey {
-		return &licensing.SubscribedSku{SkuID: &id}, nil
+	if sku := f.named[id]; sku != nil {
+		return sku, nil
 	}
-	return f.SubscribedSku(id)
+	sku, known := licensing.WellKnownSku(id)
+	switch {
+	case known:
+	case f.source == sourceKey:
+		key := id
+		sku = &licensing.SubscribedSku{SkuID: &key}
+	default:
+		return f.SubscribedSku(id)
+	}
+	if f.named == nil {
+		f.named = map[licensing.GUID]*licensing.SubscribedSku{}
+	}
+	f.named[id] = sku
+	return sku, nil
 }
 
 func (f *field) subscribedSku() (*licensing.SubscribedSku, error) {

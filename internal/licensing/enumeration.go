@@ -15,9 +15,10 @@ func member[E ~string](text *string, members ...E) *E {
 	if text == nil || *text == "" {
 		return nil
 	}
-	for _, m := range members {
-		if spells(*text, string(m)) {
-			return &m
+	for i := range members {
+		if spells(*text, string(members[i])) {
+			found := members[i] // not the element: the list would escape with it
+			return &found
 		}
 	}
 	unknown := E(unknownFutureValue)
