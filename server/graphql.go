@@ -30,8 +30,13 @@ func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logge
 		AllowWrites:  cfg.AllowWrites || cfg.ServesEmbedded(),
 		Columns:      cfg.Columns,
 		AnswerSize:   answerSize,
-		Document:     documents.Sent,
-		Audit:        audit,
+		ObserveColumns: func(field, reason string) {
+			if reason != "" {
+				logger.Debug("root field is not written by columns", "field", field, "reason", reason)
+			}
+		},
+		Document: documents.Sent,
+		Audit:    audit,
 
 		AuditRequired: cfg.AuditRequired == "always" || cfg.AuditRequired == "auto" && cfg.Inbound != "none",
 		Logger:        logger,
