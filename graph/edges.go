@@ -2,6 +2,7 @@ package graph
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -199,6 +200,10 @@ func init() { // not a literal: the functions refer to the table
 	}
 	types := publicSchema().Types
 	for _, e := range edges {
+		if e.get != nil {
+			addReadType(reflect.TypeOf(e.get).In(1))
+			addReadType(reflect.TypeOf(e.get).Out(0))
+		}
 		typeName, fieldName := e.place()
 		if returned := types[types[typeName].Fields.ForName(fieldName).Type.Name()]; returned.Kind == ast.Object {
 			e.returns = returned.Name

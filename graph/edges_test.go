@@ -74,7 +74,7 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 			of, property, _ := strings.Cut(property, ".")
 			read := of != typeName || upstreamProperties[of] != nil // or a part of an object that is read
 			if types[of] == nil || read && !slices.Contains(upstreamProperties[of], property) {
-				t.Errorf("%s requires %s.%s, which readTypes of required.go does not have", name, of, property)
+				t.Errorf("%s requires %s.%s, which no type of an edge has", name, of, property)
 			}
 		}
 	}

@@ -7,26 +7,25 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-
-	"licensegraph/internal/licensing"
 )
 
 // required has the upstream properties that an operation requires, by type. Every read of a type selects them with
 // $select.
 type required map[string][]string
 
-// readTypes has the Go types of the types that are read with $select.
-var readTypes = map[string]any{
-	"User":            licensing.User{},
-	"Group":           licensing.Group{},
-	"Device":          licensing.Device{},
-	"LicenseDetails":  licensing.LicenseDetails{},
-	"Allotment":       licensing.Allotment{},
-	"Assignment":      licensing.Assignment{},
-	"WaitingMember":   licensing.WaitingMember{},
-	"AssignmentError": licensing.AssignmentError{},
-	"UsageRight":      licensing.UsageRight{},
-	"SubscribedSku":   licensing.SubscribedSku{},
+// readTypes has the Go types of the types that are read with $select: the objects with an ID that edges lead from or to.
+// The table of edges sets it.
+var readTypes = map[string]reflect.Type{}
+
+// addReadType adds the type of an edge's parent or result.
+func addReadType(t reflect.Type) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if names := jsonNames(t); slices.Contains(names, "id") && readTypes[t.Name()] == nil {
+		readTypes[t.Name()] = t
+		upstreamProperties[t.Name()] = append(names, expandable[t.Name()]...)
+	}
 }
 
 // expandable has the relations of these types that can be expanded.
@@ -38,13 +37,7 @@ var expandable = map[string][]string{
 }
 
 // upstreamProperties are the properties of these types, by the JSON names of the Go types, and the relations.
-var upstreamProperties = func() map[string][]string {
-	properties := map[string][]string{}
-	for name, value := range readTypes {
-		properties[name] = append(jsonNames(value), expandable[name]...)
-	}
-	return properties
-}()
+var upstreamProperties = map[string][]string{}
 
 // requiredBy returns the required properties of an operation.
 func requiredBy(op *graphql.OperationContext) required {
@@ -132,10 +125,13 @@ func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []strin
 	return properties
 }
 
-// jsonNames returns the JSON names of a struct's fields.
-func jsonNames(value any) []string {
+// jsonNames returns the JSON names of a struct's fields; none of another type.
+func jsonNames(t reflect.Type) []string {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
 	var names []string
-	for field := range reflect.TypeOf(value).Fields() {
+	for field := range t.Fields() {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
 			names = append(names, name)
 		}

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/msgraph"
 	"licensegraph/internal/upstream"
 )
 
@@ -93,7 +94,7 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l.addAllotments()
 	l.addAssignments()
 	l.addWaitingMembers()
-	l.addSubscribedSkus()
+	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 	return l
 }
 

@@ -5,13 +5,8 @@ import (
 	"slices"
 
 	"licensegraph/internal/licensing"
-	"licensegraph/internal/msgraph"
 	"licensegraph/internal/upstream"
 )
-
-func (l *Loaders) addSubscribedSkus() {
-	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
-}
 
 // AllSubscribedSkus returns the tenant's products.
 func (l *Loaders) AllSubscribedSkus() ([]*licensing.SubscribedSku, error) {

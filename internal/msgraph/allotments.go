@@ -13,7 +13,9 @@ const (
 	allotmentsPath = "/admin/cloudLicensing/allotments"
 )
 
-// allAllotments adds a read of the tenant's allotments. Permission: CloudLicensing.Read.All.
+// AllAllotments reads the allotments of the tenant. Permission: CloudLicensing.Read.All.
+var AllAllotments = sole("allotments", "Allotment", (*Batch).allAllotments)
+
 func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensing.Allotment, err error)) {
 	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties)))
 	b.add(all(r, allotmentType.Read, func(allotments []*licensing.Allotment, err error) {
@@ -21,7 +23,9 @@ func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensi
 	}))
 }
 
-// allotmentsByID adds reads of allotments by ID. Permission: CloudLicensing.Read.All.
+// AllotmentsByID reads allotments. Permission: CloudLicensing.Read.All.
+var AllotmentsByID = keyed("allotments by ID", "Allotment", nil, apiece, (*Batch).allotmentsByID)
+
 func (b *Batch) allotmentsByID(ids []string, ask upstream.Ask, found func(id string, allotment *licensing.Allotment, err error)) {
 	for _, id := range ids {
 		r := get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(ask.Properties)))

@@ -21,9 +21,11 @@ const (
 	maxCloudLicensingTop = 100
 )
 
-// listAssignmentErrors adds a read of a page of the assignment errors of the tenant or of a user. It selects all
-// properties: they are few, and another operation, which selects others, may read a later page. Permission:
+// ListAssignmentErrors reads a page of the assignment errors of the tenant or of a user. It selects all properties:
+// they are few, and another operation, which selects others, may read a later page. Permission:
 // CloudLicensing.Read.All.
+var ListAssignmentErrors = licensingList(assignmentErrorsEndpoint, paged("assignment errors", "AssignmentError", ofError, licensingPage, (*Batch).listAssignmentErrors))
+
 func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.AssignmentError], error)) {
 	endpoint, path := assignmentErrorsEndpoint, assignmentErrorsPath
 	if user := q.Filter.AssignedTo; user != "" {
@@ -42,7 +44,9 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found f
 	page(b, q, r, assignmentErrorType.Read, found)
 }
 
-// assignmentErrorsByID adds reads of assignment errors by ID. Permission: CloudLicensing.Read.All.
+// AssignmentErrorsByID reads assignment errors. Permission: CloudLicensing.Read.All.
+var AssignmentErrorsByID = keyed("assignment errors by ID", "AssignmentError", ofError, apiece, (*Batch).assignmentErrorsByID)
+
 func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(id string, e *licensing.AssignmentError, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(assignmentErrorEndpoint, ask.Relations, func(expand string) string {
@@ -52,7 +56,9 @@ func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(
 	}
 }
 
-// assignmentErrorsOfUsers adds reads of the assignment errors of users. Permission: CloudLicensing.Read.All.
+// AssignmentErrorsOfUsers reads the assignment errors of users. Permission: CloudLicensing.Read.All.
+var AssignmentErrorsOfUsers = keyed("assignment errors of users", "AssignmentError", []string{"usageRight"}, apiece, (*Batch).assignmentErrorsOfUsers)
+
 func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found func(id string, errs []*licensing.AssignmentError, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, ask.Relations, func(expand string) string {
@@ -62,7 +68,9 @@ func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found fu
 	}
 }
 
-// assigneesOfErrors adds reads of the assignees of errors. Permission: CloudLicensing.Read.All.
+// AssigneesOfErrors reads the assignees of assignment errors. Permission: CloudLicensing.Read.All.
+var AssigneesOfErrors = keyed("assignees of errors", "User", nil, apiece, (*Batch).assigneesOfErrors)
+
 func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id string, assignee *licensing.Reference, err error)) {
 	for _, id := range ids {
 		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(ask.Properties))))
@@ -70,8 +78,10 @@ func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id 
 	}
 }
 
-// usageRightsOfErrors adds reads of the usage rights of errors; nil if there is none. Permission:
+// UsageRightsOfErrors reads the usage rights of assignment errors; nil if there is none. Permission:
 // CloudLicensing.Read.All.
+var UsageRightsOfErrors = keyed("usage rights of errors", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfErrors)
+
 func (b *Batch) usageRightsOfErrors(ids []string, ask upstream.Ask, found func(id string, right *licensing.UsageRight, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(usageRightOfErrorEndpoint, ask.Relations, func(expand string) string {

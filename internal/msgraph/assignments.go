@@ -16,8 +16,12 @@ const (
 	assignmentsPath = "/admin/cloudLicensing/assignments"
 )
 
-// listAssignments adds a read of a page of the assignments of the tenant or of an allotment. Permission:
-// CloudLicensing.Read.All.
+// ListAssignments reads a page of the assignments of the tenant. Permission: CloudLicensing.Read.All.
+var ListAssignments = licensingList(assignmentsEndpoint, paged("assignments", "Assignment", ofAssignment, licensingPage, (*Batch).listAssignments))
+
+// ListAssignmentsOfAllotment reads a page of the assignments of an allotment. Permission: CloudLicensing.Read.All.
+var ListAssignmentsOfAllotment = licensingList(assignmentsOfAllotmentEndpoint, paged("assignments of an allotment", "Assignment", []string{"assignedTo"}, licensingPage, (*Batch).listAssignments))
+
 func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Assignment], error)) {
 	endpoint, path, relationReads := assignmentsEndpoint, assignmentsPath, assignmentRelationReads
 	if q.Of != "" {
@@ -35,7 +39,9 @@ func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(u
 	})
 }
 
-// assignmentsByID adds reads of assignments by ID. Permission: CloudLicensing.Read.All.
+// AssignmentsByID reads assignments. Permission: CloudLicensing.Read.All.
+var AssignmentsByID = keyed("assignments by ID", "Assignment", ofAssignment, apiece, (*Batch).assignmentsByID)
+
 func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id string, assignment *licensing.Assignment, err error)) {
 	for _, id := range ids {
 		r := b.operation.expanding(assignmentEndpoint, ask.Relations, func(expand string) string {
@@ -51,12 +57,16 @@ func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id st
 	}
 }
 
-// assignmentsOfUsers adds reads of the direct assignments of users. Permission: CloudLicensing.Read.All.
+// AssignmentsOfUsers reads the direct assignments of users. Permission: CloudLicensing.Read.All.
+var AssignmentsOfUsers = keyed("assignments of users", "Assignment", []string{"allotment"}, apiece, (*Batch).assignmentsOfUsers)
+
 func (b *Batch) assignmentsOfUsers(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
 	b.assignmentsOf(ofUsers, ids, ask.Relations, found)
 }
 
-// assignmentsOfGroups adds reads of the assignments of groups. Permission: CloudLicensing.Read.All.
+// AssignmentsOfGroups reads the assignments of groups. Permission: CloudLicensing.Read.All.
+var AssignmentsOfGroups = keyed("assignments of groups", "Assignment", []string{"allotment"}, apiece, (*Batch).assignmentsOfGroups)
+
 func (b *Batch) assignmentsOfGroups(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
 	b.assignmentsOf(ofGroups, ids, ask.Relations, found)
 }

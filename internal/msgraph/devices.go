@@ -10,17 +10,23 @@ import (
 
 // The endpoints below devices are documented, but absent from the metadata: a tenant may not provide them.
 
-// devicesByID adds reads of devices by ID. Permission: Directory.Read.All.
+// DevicesByID reads devices. Permission: Directory.Read.All.
+var DevicesByID = keyed("devices by ID", "Device", nil, byIDsAtOnce, (*Batch).devicesByID)
+
 func (b *Batch) devicesByID(ids []string, ask upstream.Ask, found func(id string, device *licensing.Device, err error)) {
 	byIDs(b, "device", ids, ask.Properties, nil, found)
 }
 
-// usageRightsOfDevices adds reads of the usage rights of devices. Permission: CloudLicensing-UsageRights.Read.All.
+// UsageRightsOfDevices reads the usage rights of devices. Permission: CloudLicensing-UsageRights.Read.All.
+var UsageRightsOfDevices = keyed("usage rights of devices", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfDevices)
+
 func (b *Batch) usageRightsOfDevices(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
 	b.usageRights(ofDevices, keys, ask.Properties, ask.Relations, found)
 }
 
-// waitingMembersOfDevices adds reads of the waiting memberships of devices. Permission: Device-CloudLicensing.Read.All.
+// WaitingMembersOfDevices reads the waiting memberships of devices. Permission: Device-CloudLicensing.Read.All.
+var WaitingMembersOfDevices = keyed("waiting members of devices", "WaitingMember", []string{"allotment"}, apiece, (*Batch).waitingMembersOfDevices)
+
 func (b *Batch) waitingMembersOfDevices(ids []string, ask upstream.Ask, found func(id string, members []*licensing.WaitingMember, err error)) {
 	for _, id := range ids {
 		b.waitingMembersOf(ofDevices, id, ask.Relations, nil, found)

@@ -36,7 +36,9 @@ func onlyPlain(properties []string) []string {
 	return slices.DeleteFunc(slices.Clone(properties), func(p string) bool { return !plainProperties[p] })
 }
 
-// directoryObjectsByID adds reads of directory objects of any type by ID. Permission: Directory.Read.All.
+// DirectoryObjectsByID reads directory objects of any type. Permission: Directory.Read.All.
+var DirectoryObjectsByID = keyed("directory objects by ID", "DirectoryObject", nil, byIDsAtOnce, (*Batch).directoryObjectsByID)
+
 func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(id string, object *licensing.Reference, err error)) {
 	asked := withIndicator("", onlyPlain(ask.Properties))
 	b.getByIDs("", ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {

@@ -17,7 +17,9 @@ const (
 	maxLicenseErrorsTop = 100
 )
 
-// listGroups adds a read of a page of the tenant's groups. Permission: GroupMember.Read.All.
+// ListGroups reads a page of the tenant's groups. Permission: GroupMember.Read.All.
+var ListGroups = paged("groups", "Group", nil, directoryPage, (*Batch).listGroups)
+
 func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Group], error)) {
 	listDirectory(b, groupType, groupsEndpoint, "/groups", q, ask.Properties, "",
 		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
@@ -25,7 +27,9 @@ func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstre
 		}, found)
 }
 
-// groupsByID adds reads of groups by ID. Permissions: GroupMember.Read.All, and Directory.Read.All for several groups.
+// GroupsByID reads groups. Permissions: GroupMember.Read.All, and Directory.Read.All for several groups.
+var GroupsByID = keyed("groups by ID", "Group", nil, byIDsAtOnce, (*Batch).groupsByID)
+
 func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string, group *licensing.Group, err error)) {
 	if len(ids) == 1 {
 		r := get(groupEndpoint, at(below("/groups", ids[0]), "$select", selected(ask.Properties)))
@@ -55,8 +59,10 @@ func (b *Batch) groupsWhere(ids, properties []string, found func(id string, grou
 	}
 }
 
-// listMembers adds a read of a page of the direct members of a group. Permissions: GroupMember.Read.All, and the
-// permissions to read the members. Without the latter, members have only their IDs.
+// ListMembers reads a page of the direct members of a group. Permissions: GroupMember.Read.All, and the permissions
+// to read the members. Without the latter, members have only their IDs.
+var ListMembers = paged("members of a group", "DirectoryObject", nil, directoryPage, (*Batch).listMembers)
+
 func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
 	var count string
 	r := get(membersEndpoint, "")
@@ -68,8 +74,10 @@ func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstr
 	page(b, q, r, reference(""), found)
 }
 
-// listMembersWithLicenseErrors adds a read of a page of the members of a group with license errors. Permissions:
+// ListMembersWithLicenseErrors reads a page of the members of a group with license errors. Permissions:
 // GroupMember.Read.All and User.Read.All.
+var ListMembersWithLicenseErrors = paged("members of a group with license errors", "User", nil, upstream.Cost{PageSize: maxLicenseErrorsTop}, (*Batch).listMembersWithLicenseErrors)
+
 func (b *Batch) listMembersWithLicenseErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
 	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),
 		"$select", selected(withIndicator("user", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))

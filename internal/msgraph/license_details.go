@@ -8,8 +8,10 @@ import (
 
 const licenseDetailsEndpoint = "GET /users/{id}/licenseDetails"
 
-// licenseDetailsOfUsers adds reads of the license details of users, with service plans; the endpoint does not support
+// LicenseDetailsOfUsers reads the license details of users, with service plans; the endpoint does not support
 // paging. Permission: User.Read.All.
+var LicenseDetailsOfUsers = keyed("license details of users", "LicenseDetails", nil, apiece, (*Batch).licenseDetailsOfUsers)
+
 func (b *Batch) licenseDetailsOfUsers(ids []string, ask upstream.Ask, found func(id string, details []*licensing.LicenseDetails, err error)) {
 	for _, id := range ids {
 		r := get(licenseDetailsEndpoint, at(below("/users", id, "licenseDetails"), "$select", selected(ask.Properties)))

@@ -8,8 +8,10 @@ import (
 
 const subscribedSkusEndpoint = "GET /subscribedSkus"
 
-// allSubscribedSkus adds a read of the products that the tenant subscribes to; the endpoint supports neither paging nor
+// AllSubscribedSkus reads the products that the tenant subscribes to; the endpoint supports neither paging nor
 // $filter. Permission: LicenseAssignment.Read.All.
+var AllSubscribedSkus = sole("subscribed SKUs", "SubscribedSku", (*Batch).allSubscribedSkus)
+
 func (b *Batch) allSubscribedSkus(ask upstream.Ask, found func(skus []*licensing.SubscribedSku, err error)) {
 	b.add(all(get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", selected(ask.Properties))), subscribedSkuType.Read, func(skus []*licensing.SubscribedSku, err error) {
 		found(skus, listFailure(upstream.Query{}, err))

@@ -10,13 +10,17 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// usageRightsOfUsers adds reads of the usage rights of users. Permission: User-UsageRight.Read.All.
+// UsageRightsOfUsers reads the usage rights of users. Permission: User-UsageRight.Read.All.
+var UsageRightsOfUsers = keyed("usage rights of users", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfUsers)
+
 func (b *Batch) usageRightsOfUsers(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
 	b.usageRights(ofUsers, keys, ask.Properties, ask.Relations, found)
 }
 
-// usageRightsOfGroups adds reads of the usage rights that all direct members of groups have. Permission:
+// UsageRightsOfGroups reads the usage rights that all direct members of groups have. Permission:
 // Group-UsageRight.Read.All.
+var UsageRightsOfGroups = keyed("usage rights of groups", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfGroups)
+
 func (b *Batch) usageRightsOfGroups(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
 	b.usageRights(ofGroups, keys, ask.Properties, ask.Relations, found)
 }
@@ -45,8 +49,10 @@ func filterOf(key licensing.UsageRightsKey) string {
 	return allOf(sku, plan)
 }
 
-// usageRightsByID adds reads of usage rights by holder and ID. If the type of the holder is unknown, it tries users and
+// UsageRightsByID reads usage rights by holder and ID. If the type of the holder is unknown, it tries users and
 // groups concurrently. Permissions: User-UsageRight.Read.All and Group-UsageRight.Read.All.
+var UsageRightsByID = keyed("usage rights by ID", "UsageRight", ofRight, apiece, (*Batch).usageRightsByID)
+
 func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
 	for _, key := range keys {
 		var rights []*licensing.UsageRight

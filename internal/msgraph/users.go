@@ -22,7 +22,9 @@ const (
 	inValues = 15
 )
 
-// listUsers adds a read of a page of the tenant's users. Permission: User.Read.All.
+// ListUsers reads a page of the tenant's users. Permission: User.Read.All.
+var ListUsers = paged("users", "User", nil, directoryPage, (*Batch).listUsers)
+
 func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.User], error)) {
 	var licensed, unlicensed string
 	if q.Filter.Licensed {
@@ -106,7 +108,9 @@ func counts(link string) bool {
 	return err == nil && u.Query().Get("$count") == "true"
 }
 
-// me adds a read of the signed-in user. It is an error for an application. Permission: User.Read.
+// Me reads the signed-in user. It is an error for an application. Permission: User.Read.
+var Me = sole("signed-in user", "User", (*Batch).me)
+
 func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)) {
 	r := entity(get(meEndpoint, "/me?"+query("$select", selected(ask.Properties))), userType.Read, found)
 	if !b.operation.personal {
@@ -115,7 +119,9 @@ func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)
 	b.add(r)
 }
 
-// usersByID adds reads of users by ID. Permission: User.Read.All.
+// UsersByID reads users. Permission: User.Read.All.
+var UsersByID = keyed("users by ID", "User", nil, byValue, (*Batch).usersByID)
+
 func (b *Batch) usersByID(ids []string, ask upstream.Ask, found func(id string, user *licensing.User, err error)) {
 	if len(ids) == 1 {
 		b.add(user(ids[0], ask.Properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
@@ -192,7 +198,9 @@ func (b *Batch) scanUsers(ids, properties []string, found func(string, *licensin
 	b.add(r)
 }
 
-// usersByPrincipalName adds reads of users by user principal name. Permission: User.Read.All.
+// UsersByPrincipalName reads users by user principal name. Permission: User.Read.All.
+var UsersByPrincipalName = keyed("users by principal name", "User", nil, byValue, (*Batch).usersByPrincipalName)
+
 func (b *Batch) usersByPrincipalName(names []string, ask upstream.Ask, found func(name string, user *licensing.User, err error)) {
 	if len(names) == 1 {
 		b.add(user(names[0], ask.Properties, func(user *licensing.User, err error) { found(names[0], user, err) }))

@@ -11,7 +11,9 @@ const (
 	waitingMemberOfAllotmentEndpoint  = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}"
 )
 
-// listWaitingMembers adds a read of a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
+// ListWaitingMembers reads a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
+var ListWaitingMembers = licensingList(waitingMembersOfAllotmentEndpoint, paged("waiting members of an allotment", "WaitingMember", []string{"assignedTo"}, licensingPage, (*Batch).listWaitingMembers))
+
 func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.WaitingMember], error)) {
 	path := below(allotmentsPath, q.Of, "waitingMembers")
 	relationReads := relationReads{
@@ -32,7 +34,9 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 	})
 }
 
-// waitingMembersOfUsers adds reads of the waiting memberships of users. Permission: CloudLicensing.Read.All.
+// WaitingMembersOfUsers reads the waiting memberships of users. Permission: CloudLicensing.Read.All.
+var WaitingMembersOfUsers = keyed("waiting members of users", "WaitingMember", []string{"allotment"}, apiece, (*Batch).waitingMembersOfUsers)
+
 func (b *Batch) waitingMembersOfUsers(ids []string, ask upstream.Ask, found func(id string, members []*licensing.WaitingMember, err error)) {
 	for _, id := range ids {
 		path := ofUsers.below(id, "waitingMembers")
