@@ -25,7 +25,7 @@ func TestBasicPermissions(t *testing.T) {
 		c.token = c.newToken()
 		check("an application")
 		c.token = c.DelegatedToken(reader, permission)
-		check("a person")
+		check("a user")
 	}
 	refused := func(who string, uris ...string) {
 		t.Helper()

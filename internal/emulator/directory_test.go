@@ -651,7 +651,7 @@ func TestMembersPermissions(t *testing.T) {
 	}
 	for scopes, devices := range map[string]int{"GroupMember.ReadWrite.All": 403, "GroupMember.ReadWrite.All Device.Read.All": 204} {
 		c.token = c.DelegatedToken(c.PersonInRole("User Administrator"), strings.Fields(scopes)...)
-		check("a person with "+scopes, devices, 403)
+		check("a user with "+scopes, devices, 403)
 	}
 	// Invalid members.
 	c.SetVariants(Variants{Roles: []string{"Directory.ReadWrite.All"}})

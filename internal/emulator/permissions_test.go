@@ -102,7 +102,7 @@ func TestReadPermissions(t *testing.T) {
 		}
 		for scope, allowed := range scopes {
 			c.token = c.DelegatedToken(c.userID(0), scope)
-			ask(variant+", a person with "+scope, of(allowed)+" "+directory[scope])
+			ask(variant+", a user with "+scope, of(allowed)+" "+directory[scope])
 		}
 	}
 }

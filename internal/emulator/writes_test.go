@@ -554,7 +554,7 @@ func TestRefusedAssignments(t *testing.T) {
 		{"below an unknown allotment", "POST", pools + "/x/assignments", body(assigneeBind, to, disabledPlans, off()), 404, "resourceNotFound", ""},
 		{"unknown user", "POST", "/beta/users/x/cloudLicensing/assignments", body(allotmentBind, of(skuE5), disabledPlans, off()), 404, "Request_ResourceNotFound", ""},
 
-		{"for people alone", "POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 1)), assigneeBind, bind("groups/"+c.of("board")), disabledPlans, off()), 400, "invalidAssigneeType", "assignedTo"},
+		{"for users only", "POST", granted, body(allotmentBind, bind(allotmentSet+"/"+c.pool(skuE5, 1)), assigneeBind, bind("groups/"+c.of("board")), disabledPlans, off()), 400, "invalidAssigneeType", "assignedTo"},
 		{"for devices alone", "POST", granted, body(allotmentBind, of(noSku), assigneeBind, to, disabledPlans, off()), 400, "invalidAssigneeType", "assignedTo"},
 		{"no unit", "POST", granted, body(allotmentBind, of(skuCopilot), assigneeBind, to, disabledPlans, off()), 400, "noAvailableLicenses", ""},
 		{"suspended", "POST", granted, body(allotmentBind, of(skuExchange), assigneeBind, to, disabledPlans, off()), 400, "noAvailableLicenses", ""},
@@ -700,7 +700,7 @@ func TestWritePermissions(t *testing.T) {
 		}
 		for scope, allowed := range scopes {
 			c.token = c.DelegatedToken(user, scope)
-			ask(variant+", a person with "+scope, of(allowed)+" "+directory[scope])
+			ask(variant+", a user with "+scope, of(allowed)+" "+directory[scope])
 		}
 	}
 }

@@ -150,7 +150,7 @@ func (c *call) eachPlan(i int32, yield func(p *tenant.Plan, status string, since
 	}
 }
 
-// somePlan reports whether one of the assignedPlans of a person fits.
+// somePlan reports whether one of the assignedPlans of a user fits.
 func (c *call) somePlan(i int32, fits func(p *tenant.Plan, status string) bool) bool {
 	found := false
 	c.eachPlan(i, func(p *tenant.Plan, status string, _ time.Time) bool {

@@ -132,7 +132,7 @@ func (t *Tenant) Check() error {
 	}
 	for at, g := range t.groups {
 		if g.people != groups[at].people || g.failing.n != groups[at].failing || g.members.n != groups[at].members {
-			bad("group %s: %d people, %d failing, %d members, counted %+v", g.Name, g.people, g.failing.n, g.members.n, groups[at])
+			bad("group %s: %d users, %d failing, %d members, counted %+v", g.Name, g.people, g.failing.n, g.members.n, groups[at])
 		}
 		for s := range g.rights {
 			want := rights[Right{Ref{GroupKind, int32(at)}, Sku(s)}]

@@ -177,13 +177,13 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 		t.lapse(i, before, now)
 	}
 	if t.journal.on {
-		if !slices.EqualFunc(heldOf(before), heldOf(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {
+		if !slices.EqualFunc(rowsWithUnit(before), rowsWithUnit(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {
 			t.journal.add(Change{Of: Ref{User, i}, What: LicensesChanged})
 		}
 	}
 }
 
-func heldOf(rows []row) []row {
+func rowsWithUnit(rows []row) []row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !r.state.hasUnit() })
 }
 

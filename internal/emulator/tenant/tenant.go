@@ -60,7 +60,7 @@ type Tenant struct {
 	undated    []*Allotment // allotments whose subscriptions have no explicit dates yet
 	live       bool         // subscriptions change as time passes
 	nextChange time.Time    // time of the next change of a subscription; zero: none
-	built      bool         // the tenant is built; changes are recorded from now on
+	built      bool         // the tenant is built; lost plans are recorded as lapsed from now on
 	order      orders
 	usable     []bool // scratch space of judge
 }

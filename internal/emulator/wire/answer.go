@@ -110,7 +110,7 @@ func (c *Call) setGraphHeaders(h http.Header) {
 	}
 }
 
-// abandon sends half of the body with the length of all of it. Then it closes
+// abandon sends half of the body, with the Content-Length of the whole. Then it closes
 // the connection, after the delay of "stalled".
 func (a *Answer) abandon(w http.ResponseWriter, c *Call) {
 	_, _ = w.Write(a.Body[:len(a.Body)/2]) // A failed connection cannot report an error.
