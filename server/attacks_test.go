@@ -239,7 +239,7 @@ func TestAttacks(t *testing.T) { // not parallel: it measures
 		{"a negative length", start + "Content-Length: -1\r\n\r\n" + query, " 400 "},
 		{"a hexadecimal length", start + "Content-Length: 0x5\r\n\r\n" + query, " 400 "},
 		{"a length beyond all", start + "Content-Length: 99999999999999999999\r\n\r\n" + query, " 400 "},
-		{"a length that is too much", start + "Content-Length: 999999999\r\n\r\n", " 413 |longer than"},
+		{"a length that is too much", start + "Content-Length: 999999999\r\n\r\n", " 413 |larger than"},
 		{"another coding", start + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", " 501 "},
 		{"two codings", start + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", " 501 "},
 		{"chunked twice", start + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", " 501 | "},

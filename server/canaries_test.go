@@ -352,7 +352,7 @@ func TestCanaries(t *testing.T) {
 					}
 				}
 			}
-			for _, want := range []string{"draining", "upstream request failed", "is not on the list of trusted documents", "configuration: "} {
+			for _, want := range []string{"draining", "upstream request failed", "untrusted document", "configuration: "} {
 				if !strings.Contains(p.stderr.String(), want) {
 					t.Errorf("the log has no %q:\n%s", want, p.stderr)
 				}
