@@ -1,6 +1,8 @@
 package msgraph
 
 import (
+	"errors"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -140,6 +142,9 @@ func (b *Batch) usersWithID(ids, properties []string, found func(string, *licens
 	b.usersWhere("id", ids, properties, func(user *licensing.User) string { return user.ID }, found)
 }
 
+// unlistable is recorded as the number of users if they cannot be listed.
+const unlistable = math.MaxInt32
+
 // minScan is the number of users from which a scan is tried if the number of all users is unknown.
 const minScan = 3 * batchParts * inValues
 
@@ -189,6 +194,9 @@ func (b *Batch) scanUsers(ids, properties []string, found func(string, *licensin
 		}
 		if err == nil && few && p.Next != "" && len(missing) > 0 {
 			return
+		}
+		if errors.Is(err, upstream.ErrForbidden) || errors.Is(err, upstream.ErrRefused) {
+			b.operation.capabilities.recordNumber(usersInTenant, unlistable)
 		}
 		r.next = nil
 		if len(missing) > 0 {
