@@ -127,13 +127,21 @@ func sections(t *testing.T, raw []byte) (data []byte, errs string) {
 	return r.Data, string(text)
 }
 
-// TestColumnsChangeNothing sends random queries to gateways with and without columns: the bytes of the data, the errors
-// and the upstream requests are equal.
-func TestColumnsChangeNothing(t *testing.T) {
+// needsColumns runs a test in parallel, and skips it without columns. Without the prefetch, errors depend on which fields
+// are read together.
+func needsColumns(t *testing.T) {
+	t.Helper()
 	t.Parallel()
+	needsPrefetch(t)
 	if *withoutColumns {
 		t.Skip("there are no columns")
 	}
+}
+
+// TestColumnsChangeNothing sends random queries to gateways with and without columns: the bytes of the data, the errors
+// and the upstream requests are equal.
+func TestColumnsChangeNothing(t *testing.T) {
+	needsColumns(t)
 	for name, variants := range map[string]emulator.Variants{
 		"strict": {}, "both relations expand": {ExpandErrors: "both"}, "no relation expands": {ExpandErrors: "none"},
 		"small pages": {PageSize: 3}, "devices": {Devices: true, DevicesListed: true}, "most permissive": variantCases["most permissive"],
@@ -152,10 +160,7 @@ func TestColumnsChangeNothing(t *testing.T) {
 
 // TestColumnsOfGoldenQueries compares the golden queries with and without columns.
 func TestColumnsOfGoldenQueries(t *testing.T) {
-	t.Parallel()
-	if *withoutColumns {
-		t.Skip("there are no columns")
-	}
+	needsColumns(t)
 	p := startPair(t, emulator.Options{})
 	for _, query := range goldenQueries(t) {
 		p.same(t, query)
@@ -165,10 +170,7 @@ func TestColumnsOfGoldenQueries(t *testing.T) {
 
 // TestColumnsWithDeniedFields compares random queries of callers with few scopes.
 func TestColumnsWithDeniedFields(t *testing.T) {
-	t.Parallel()
-	if *withoutColumns {
-		t.Skip("there are no columns")
-	}
+	needsColumns(t)
 	p := startPair(t, emulator.Options{Users: 60})
 	q := newRandomQueries(p.gateway, 12)
 	scopes := []string{"Licenses.Read", "Licenses.ReadErrors", "Licenses.ReadPersonal"}
@@ -185,11 +187,7 @@ func TestColumnsWithDeniedFields(t *testing.T) {
 
 // TestColumnsWithFaults compares random queries over a tenant of which one endpoint fails or returns odd values.
 func TestColumnsWithFaults(t *testing.T) {
-	t.Parallel()
-	needsPrefetch(t)
-	if *withoutColumns {
-		t.Skip("there are no columns")
-	}
+	needsColumns(t)
 	p := startPair(t, emulator.Options{Users: 60})
 	q := newRandomQueries(p.gateway, 13)
 	for range 80 * *thorough {
@@ -211,11 +209,7 @@ func TestColumnsWithFaults(t *testing.T) {
 
 // TestColumnsCountTheSize tests that the limit of a response's size applies at the same byte with and without columns.
 func TestColumnsCountTheSize(t *testing.T) {
-	t.Parallel()
-	needsPrefetch(t)
-	if *withoutColumns {
-		t.Skip("there are no columns")
-	}
+	needsColumns(t)
 	p := startPair(t, emulator.Options{Users: 60})
 	q := newRandomQueries(p.gateway, 14)
 	p.answerBytes = &atomic.Int64{}
