@@ -27,7 +27,7 @@ type Cache[K comparable, V any] struct {
 	most  int
 	weigh func(K, V) int
 
-	turns   sync.Mutex // serializes additions: with concurrent writes, otter can exceed its maximum for a moment
+	turns   sync.Mutex // serializes additions, see evict
 	entries *otter.Cache[K, V]
 }
 
@@ -62,7 +62,12 @@ func (c *Cache[K, V]) Add(key K, value V) {
 	c.turns.Lock()
 	defer c.turns.Unlock()
 	c.entries.Set(key, value)
+	c.evict()
 }
+
+// evict returns when the entries are within the maximum. Without it, and with concurrent additions, otter exceeds its
+// maximum for a moment: an addition during the maintenance of another call, also of a read, leaves its own to that call.
+func (c *Cache[K, V]) evict() { c.entries.CleanUp() }
 
 // GetOrAdd returns the value of a key. If there is none, it stores and returns the given value.
 func (c *Cache[K, V]) GetOrAdd(key K, value V) V {
@@ -75,6 +80,7 @@ func (c *Cache[K, V]) GetOrAdd(key K, value V) V {
 	c.turns.Lock()
 	defer c.turns.Unlock()
 	there, _ := c.entries.SetIfAbsent(key, value)
+	c.evict()
 	return there
 }
 
