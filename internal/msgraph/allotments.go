@@ -1,6 +1,8 @@
 package msgraph
 
 import (
+	"maps"
+
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -12,6 +14,13 @@ const (
 
 	allotmentsPath = "/admin/cloudLicensing/allotments"
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		allotmentsEndpoint: "CloudLicensing.Read.All",
+		allotmentEndpoint:  "CloudLicensing.Read.All",
+	})
+}
 
 // AllAllotments reads the allotments of the tenant. Permission: CloudLicensing.Read.All.
 var AllAllotments = sole("allotments", "Allotment", (*Batch).allAllotments)

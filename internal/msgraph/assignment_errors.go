@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"errors"
+	"maps"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
@@ -20,6 +21,16 @@ const (
 	// pages are tried, see [Operation.LargestPage].
 	maxCloudLicensingTop = 100
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		assignmentErrorsEndpoint:       "CloudLicensing.Read.All",
+		assignmentErrorEndpoint:        "CloudLicensing.Read.All",
+		assigneeOfErrorEndpoint:        "CloudLicensing.Read.All",
+		usageRightOfErrorEndpoint:      "CloudLicensing.Read.All",
+		assignmentErrorsOfUserEndpoint: "CloudLicensing.Read.All",
+	})
+}
 
 // ListAssignmentErrors reads a page of the assignment errors of the tenant or of a user. It selects all properties:
 // they are few, and another operation, which selects others, may read a later page. Permission:

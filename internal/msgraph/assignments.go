@@ -1,6 +1,8 @@
 package msgraph
 
 import (
+	"maps"
+
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -15,6 +17,20 @@ const (
 
 	assignmentsPath = "/admin/cloudLicensing/assignments"
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		assignmentsEndpoint:                                          "CloudLicensing.Read.All",
+		assignmentEndpoint:                                           "CloudLicensing.Read.All",
+		assigneeOfAssignmentEndpoint:                                 "CloudLicensing.Read.All",
+		allotmentOfAssignmentEndpoint:                                "CloudLicensing.Read.All",
+		assignmentsOfAllotmentEndpoint:                               "CloudLicensing.Read.All",
+		"GET /users/{id}/cloudLicensing/assignments":                 "CloudLicensing.Read.All",
+		"GET /groups/{id}/cloudLicensing/assignments":                "CloudLicensing.Read.All",
+		"GET /users/{id}/cloudLicensing/assignments/{id}/allotment":  "User-CloudLicensing.Read.All",
+		"GET /groups/{id}/cloudLicensing/assignments/{id}/allotment": "Group-CloudLicensing.Read.All",
+	})
+}
 
 // ListAssignments reads a page of the assignments of the tenant. Permission: CloudLicensing.Read.All.
 var ListAssignments = licensingList(assignmentsEndpoint, paged("assignments", "Assignment", ofAssignment, licensingPage, (*Batch).listAssignments))

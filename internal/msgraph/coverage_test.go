@@ -75,7 +75,7 @@ func TestEveryEndpointHasItsPermission(t *testing.T) {
 			}
 			checked++
 			if permissions[endpoint] == "" && endpoint != batchEndpoint && endpoint != tokenEndpoint {
-				t.Errorf("%s has no permission in errors.go", endpoint)
+				t.Errorf("%s has no permission", endpoint)
 			}
 			return true
 		})

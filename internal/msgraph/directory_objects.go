@@ -17,6 +17,10 @@ const (
 	idsAtOnce = 1000
 )
 
+func init() {
+	permissions[directoryObjectsByIDsEndpoint] = "Directory.Read.All"
+}
+
 // plainProperties are the properties with a simple value, which getByIds returns if selected.
 var plainProperties = map[string]bool{
 	"id": true, "deletedDateTime": true, "displayName": true, "givenName": true, "surname": true,

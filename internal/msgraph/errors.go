@@ -210,58 +210,6 @@ func alternatives(endpoint string) []string {
 	return []string{"Directory.ReadWrite.All"}
 }
 
-// permissions maps an endpoint to its least privileged application permission, from its reference page.
-var permissions = map[string]string{
-	allotmentsEndpoint: "CloudLicensing.Read.All",
-	allotmentEndpoint:  "CloudLicensing.Read.All",
-
-	assignmentsEndpoint:                                          "CloudLicensing.Read.All",
-	assignmentEndpoint:                                           "CloudLicensing.Read.All",
-	assigneeOfAssignmentEndpoint:                                 "CloudLicensing.Read.All",
-	allotmentOfAssignmentEndpoint:                                "CloudLicensing.Read.All",
-	assignmentsOfAllotmentEndpoint:                               "CloudLicensing.Read.All",
-	"GET /users/{id}/cloudLicensing/assignments":                 "CloudLicensing.Read.All",
-	"GET /groups/{id}/cloudLicensing/assignments":                "CloudLicensing.Read.All",
-	"GET /users/{id}/cloudLicensing/assignments/{id}/allotment":  "User-CloudLicensing.Read.All",
-	"GET /groups/{id}/cloudLicensing/assignments/{id}/allotment": "Group-CloudLicensing.Read.All",
-
-	assignmentErrorsEndpoint:       "CloudLicensing.Read.All",
-	assignmentErrorEndpoint:        "CloudLicensing.Read.All",
-	assigneeOfErrorEndpoint:        "CloudLicensing.Read.All",
-	usageRightOfErrorEndpoint:      "CloudLicensing.Read.All",
-	assignmentErrorsOfUserEndpoint: "CloudLicensing.Read.All",
-
-	waitingMembersOfAllotmentEndpoint:                              "CloudLicensing.Read.All",
-	waitingMemberOfAllotmentEndpoint:                               "CloudLicensing.Read.All",
-	"GET /users/{id}/cloudLicensing/waitingMembers":                "CloudLicensing.Read.All",
-	"GET /users/{id}/cloudLicensing/waitingMembers/{id}/allotment": "User-CloudLicensing.Read.All",
-	"GET /devices/{id}/cloudLicensing/waitingMembers":              "Device-CloudLicensing.Read.All",
-
-	"GET /users/{id}/cloudLicensing/usageRights":                   "User-UsageRight.Read.All",
-	"GET /users/{id}/cloudLicensing/usageRights/{id}":              "User-UsageRight.Read.All",
-	"GET /users/{id}/cloudLicensing/usageRights/{id}/assignments":  "User-CloudLicensing.Read.All",
-	"GET /groups/{id}/cloudLicensing/usageRights":                  "Group-UsageRight.Read.All",
-	"GET /groups/{id}/cloudLicensing/usageRights/{id}":             "Group-UsageRight.Read.All",
-	"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments": "Group-UsageRight.Read.All",
-	"GET /devices/{id}/cloudLicensing/usageRights":                 "CloudLicensing-UsageRights.Read.All",
-
-	meEndpoint:                    "User.Read", // delegated; there is no application permission
-	usersEndpoint:                 "User.Read.All",
-	userEndpoint:                  "User.Read.All",
-	licenseDetailsEndpoint:        "User.Read.All", // undocumented for applications; works in practice
-	groupsEndpoint:                "GroupMember.Read.All",
-	groupEndpoint:                 "GroupMember.Read.All",
-	membersEndpoint:               "GroupMember.Read.All",
-	licenseErrorsOfGroupEndpoint:  "GroupMember.Read.All and User.Read.All",
-	directoryObjectsByIDsEndpoint: "Directory.Read.All",
-	subscribedSkusEndpoint:        "LicenseAssignment.Read.All",
-
-	createAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
-	createAssignmentOfDeviceEndpoint:   "CloudLicensing-Assignment.ReadWrite.All",
-	updateAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
-	deleteAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
-	reprocessAssignmentsEndpoint:       "CloudLicensing.AssignLicenses.Organization",
-	assignLicenseOfUserEndpoint:        "LicenseAssignment.ReadWrite.All",
-	assignLicenseOfGroupEndpoint:       "LicenseAssignment.ReadWrite.All",
-	reprocessLicenseAssignmentEndpoint: "User.ReadWrite.All",
-}
+// permissions maps an endpoint to its least privileged application permission, from its reference page. Each file adds
+// its endpoints.
+var permissions = map[string]string{}

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"maps"
 	"slices"
 
 	"licensegraph/internal/decode"
@@ -16,6 +17,15 @@ const (
 	// maxLicenseErrorsTop is the page size for membersWithLicenseErrors; no limit is documented.
 	maxLicenseErrorsTop = 100
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		groupsEndpoint:               "GroupMember.Read.All",
+		groupEndpoint:                "GroupMember.Read.All",
+		membersEndpoint:              "GroupMember.Read.All",
+		licenseErrorsOfGroupEndpoint: "GroupMember.Read.All and User.Read.All",
+	})
+}
 
 // ListGroups reads a page of the tenant's groups. Permission: GroupMember.Read.All.
 var ListGroups = paged("groups", "Group", nil, directoryPage, (*Batch).listGroups)

@@ -8,6 +8,10 @@ import (
 
 const licenseDetailsEndpoint = "GET /users/{id}/licenseDetails"
 
+func init() {
+	permissions[licenseDetailsEndpoint] = "User.Read.All" // undocumented for applications; works in practice
+}
+
 // LicenseDetailsOfUsers reads the license details of users, with service plans; the endpoint does not support
 // paging. Permission: User.Read.All.
 var LicenseDetailsOfUsers = keyed("license details of users", "LicenseDetails", nil, apiece, (*Batch).licenseDetailsOfUsers)

@@ -8,6 +8,10 @@ import (
 
 const subscribedSkusEndpoint = "GET /subscribedSkus"
 
+func init() {
+	permissions[subscribedSkusEndpoint] = "LicenseAssignment.Read.All"
+}
+
 // AllSubscribedSkus reads the products that the tenant subscribes to; the endpoint supports neither paging nor
 // $filter. Permission: LicenseAssignment.Read.All.
 var AllSubscribedSkus = sole("subscribed SKUs", "SubscribedSku", (*Batch).allSubscribedSkus)

@@ -3,12 +3,25 @@ package msgraph
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"strings"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		"GET /users/{id}/cloudLicensing/usageRights":                   "User-UsageRight.Read.All",
+		"GET /users/{id}/cloudLicensing/usageRights/{id}":              "User-UsageRight.Read.All",
+		"GET /users/{id}/cloudLicensing/usageRights/{id}/assignments":  "User-CloudLicensing.Read.All",
+		"GET /groups/{id}/cloudLicensing/usageRights":                  "Group-UsageRight.Read.All",
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}":             "Group-UsageRight.Read.All",
+		"GET /groups/{id}/cloudLicensing/usageRights/{id}/assignments": "Group-UsageRight.Read.All",
+		"GET /devices/{id}/cloudLicensing/usageRights":                 "CloudLicensing-UsageRights.Read.All",
+	})
+}
 
 // UsageRightsOfUsers reads the usage rights of users. Permission: User-UsageRight.Read.All.
 var UsageRightsOfUsers = keyed("usage rights of users", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfUsers)

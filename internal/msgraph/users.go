@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -23,6 +24,14 @@ const (
 	// objects").
 	inValues = 15
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		meEndpoint:    "User.Read", // delegated; there is no application permission
+		usersEndpoint: "User.Read.All",
+		userEndpoint:  "User.Read.All",
+	})
+}
 
 // ListUsers reads a page of the tenant's users. Permission: User.Read.All.
 var ListUsers = paged("users", "User", nil, directoryPage, (*Batch).listUsers)

@@ -1,6 +1,8 @@
 package msgraph
 
 import (
+	"maps"
+
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -10,6 +12,16 @@ const (
 	waitingMembersOfAllotmentEndpoint = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers"
 	waitingMemberOfAllotmentEndpoint  = "GET /admin/cloudLicensing/allotments/{id}/waitingMembers/{id}"
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		waitingMembersOfAllotmentEndpoint:                              "CloudLicensing.Read.All",
+		waitingMemberOfAllotmentEndpoint:                               "CloudLicensing.Read.All",
+		"GET /users/{id}/cloudLicensing/waitingMembers":                "CloudLicensing.Read.All",
+		"GET /users/{id}/cloudLicensing/waitingMembers/{id}/allotment": "User-CloudLicensing.Read.All",
+		"GET /devices/{id}/cloudLicensing/waitingMembers":              "Device-CloudLicensing.Read.All",
+	})
+}
 
 // ListWaitingMembers reads a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
 var ListWaitingMembers = licensingList(waitingMembersOfAllotmentEndpoint, paged("waiting members of an allotment", "WaitingMember", []string{"assignedTo"}, licensingPage, (*Batch).listWaitingMembers))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,19 @@ const (
 	assignLicenseOfGroupEndpoint       = "POST /groups/{id}/assignLicense"
 	reprocessLicenseAssignmentEndpoint = "POST /users/{id}/reprocessLicenseAssignment"
 )
+
+func init() {
+	maps.Copy(permissions, map[string]string{
+		createAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
+		createAssignmentOfDeviceEndpoint:   "CloudLicensing-Assignment.ReadWrite.All",
+		updateAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
+		deleteAssignmentEndpoint:           "CloudLicensing.AssignLicenses.Organization",
+		reprocessAssignmentsEndpoint:       "CloudLicensing.AssignLicenses.Organization",
+		assignLicenseOfUserEndpoint:        "LicenseAssignment.ReadWrite.All",
+		assignLicenseOfGroupEndpoint:       "LicenseAssignment.ReadWrite.All",
+		reprocessLicenseAssignmentEndpoint: "User.ReadWrite.All",
+	})
+}
 
 // Write sends the writes and returns their results in the same order. It retries a write only after a response that
 // requires it: 429, 503 with Retry-After, or a rejected token. Writes of the same group are sequential, across
