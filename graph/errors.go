@@ -64,13 +64,14 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	for _, known := range codes {
 		if errors.Is(err, known.kind) {
 			e := presented(ctx, err, known.code, known.text)
+			e.Extensions["retryable"] = false
 			if known.code == "NOT_FOUND" {
 				e.Message = missing(ctx, e)
 			}
 			if errors.Is(known.kind, context.DeadlineExceeded) || errors.Is(known.kind, context.Canceled) {
 				e.Extensions["retryable"] = !isMutation(ctx) // a mutation may have taken effect
 			}
-			if failure, ok := errors.AsType[*upstream.Error](err); ok {
+			if failure, ok := errors.AsType[*upstream.Error](err); ok && failure.Code != missingObject {
 				describe(e, failure)
 				if identity.From(ctx) != nil && errors.Is(err, upstream.ErrUnauthenticated) {
 					e.Extensions["code"] = "UPSTREAM_UNAVAILABLE" // another sign-in does not help
@@ -87,6 +88,10 @@ func PresentError(ctx context.Context, err error) *gqlerror.Error {
 	}
 	return presented(ctx, err, "INTERNAL", "Internal error.")
 }
+
+// missingObject is the error code of a directory object that does not exist. It is not shown: a request for several
+// objects omits those that do not exist, without a code.
+const missingObject = "Request_ResourceNotFound"
 
 func isMutation(ctx context.Context) bool {
 	if !graphql.HasOperationContext(ctx) {

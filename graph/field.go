@@ -71,7 +71,7 @@ func arg[T any](f *field, name string) T {
 func (r *Resolver) fieldOf(ctx context.Context) *field {
 	fc := graphql.GetFieldContext(ctx)
 	name := fc.Object + "." + fc.Field.Name
-	return &field{reads: r.reads(ctx), selection: selected(ctx), name: name, args: fc.Args, edge: edges[name]}
+	return &field{reads: r.reads(ctx, loaders.For(ctx)), selection: selected(ctx), name: name, args: fc.Args, edge: edges[name]}
 }
 
 // below returns the selected fields of a type that have an edge, except denied fields and fields with invalid

@@ -97,12 +97,13 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	if denied != nil {
 		op.Stats.SetExtension(deniedKey, denied)
 	}
-	ctx = loaders.With(ctx, o.resolver.newLoaders(ctx, upstream, op))
+	all := o.resolver.newLoaders(ctx, upstream, op)
+	ctx = loaders.With(ctx, all)
 	if op.Operation.Operation == ast.Query {
 		if slices.Contains(rootFields(op), "_entities") {
 			op.ResolverMiddleware = o.entities(op.ResolverMiddleware)
 		}
-		ctx = context.WithValue(ctx, prefetchKey{}, sync.OnceFunc(func() { o.resolver.prefetchQuery(ctx, op) }))
+		ctx = context.WithValue(ctx, prefetchKey{}, sync.OnceFunc(func() { o.resolver.prefetchQuery(ctx, all, op) }))
 	}
 	op.ResolverMiddleware = unread(op.ResolverMiddleware)
 	if o.resolver.options.PlainSDL && introspects(op) {

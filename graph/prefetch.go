@@ -25,27 +25,28 @@ type visit struct {
 	hoisted bool
 }
 
-func (r *Resolver) prefetchQuery(ctx context.Context, op *graphql.OperationContext) {
-	r.prefetch(ctx, selection{operation: op, sets: []ast.SelectionSet{op.Operation.SelectionSet}}, "Query", query{})
+// prefetchQuery prefetches an operation.
+func (r *Resolver) prefetchQuery(ctx context.Context, all *loaders.Loaders, op *graphql.OperationContext) {
+	r.prefetch(ctx, all, selection{operation: op, sets: []ast.SelectionSet{op.Operation.SelectionSet}}, "Query", query{})
 }
 
 // prefetchPayload prefetches the selection of a mutation payload.
 func prefetchPayload[P any](ctx context.Context, r *Resolver, payload *P, err error) (*P, error) {
 	if payload != nil {
-		r.prefetch(ctx, selected(ctx), graphql.GetFieldContext(ctx).Field.Definition.Type.Name(), payload)
+		r.prefetch(ctx, loaders.For(ctx), selected(ctx), graphql.GetFieldContext(ctx).Field.Definition.Type.Name(), payload)
 	}
 	return payload, err
 }
 
-// prefetch prefetches the selection of an object.
-func (r *Resolver) prefetch(ctx context.Context, s selection, typeName string, object any) {
+// prefetch prefetches the selection of an object into the loaders, within the budget of their source.
+func (r *Resolver) prefetch(ctx context.Context, all *loaders.Loaders, s selection, typeName string, object any) {
 	if r.options.WithoutPrefetch {
 		return
 	}
 	p := prefetch{ctx: ctx}
-	top := &field{reads: r.reads(ctx), selection: s, children: map[string][]*field{}}
+	top := &field{reads: r.reads(ctx, all), selection: s, children: map[string][]*field{}}
 	p.below(top, typeName, object)
-	for p.step(); len(p.open) > 0 && top.Round(); p.step() {
+	for p.step(); len(p.open) > 0 && all.Round(); p.step() {
 	}
 }
 

@@ -104,7 +104,8 @@ func (r *Resolver) newLoaders(ctx context.Context, source loaders.Source, op *gr
 	return l
 }
 
-func (r *Resolver) reads(ctx context.Context) *reads {
+// reads returns what the fields of an operation of the caller in ctx share.
+func (r *Resolver) reads(ctx context.Context, all *loaders.Loaders) *reads {
 	caller := identity.From(ctx)
-	return &reads{Loaders: loaders.For(ctx), cursors: r.cursors.of(caller), caller: caller, onBehalfOf: r.options.OnBehalfOf}
+	return &reads{Loaders: all, cursors: r.cursors.of(caller), caller: caller, onBehalfOf: r.options.OnBehalfOf}
 }
