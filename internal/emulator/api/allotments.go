@@ -10,6 +10,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register(
+		cloudRoute(get, adminRoot+"allotments", (*Endpoints).listAllotments, readAllotments, scopesCloud),
+		cloudRoute(get, adminRoot+"allotments/{id}", (*Endpoints).getAllotment, readAllotments, scopesCloud),
+	)
+}
+
 const (
 	namespace         = "microsoft.graph.cloudLicensing."
 	allotmentTypeName = namespace + "allotment"

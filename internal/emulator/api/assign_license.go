@@ -8,9 +8,20 @@ import (
 	"strings"
 	"time"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
+
+func init() {
+	register([]Route{
+		{Method: post, Template: "/users/{id}/assignLicense", handler: (*Endpoints).assignUserLicense, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
+		{Method: post, Template: "/me/assignLicense", handler: (*Endpoints).assignUserLicense, Me: true, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
+		{Method: post, Template: "/users/{id}/reprocessLicenseAssignment", handler: (*Endpoints).reprocessLicenses, App: reprocess, Scopes: reprocess, clearance: access.LicensesUsers},
+		{Method: post, Template: "/me/reprocessLicenseAssignment", handler: (*Endpoints).reprocessLicenses, Me: true, App: reprocess, Scopes: reprocess, clearance: access.LicensesUsers},
+		{Method: post, Template: "/groups/{id}/assignLicense", handler: (*Endpoints).assignGroupLicense, App: assignGroup, Scopes: assignGroup, clearance: access.LicensesGroups},
+	})
+}
 
 const maxLicenses = 100
 

@@ -9,6 +9,17 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register(
+		cloudRoute(get, adminRoot+"assignmentErrors", (*Endpoints).listErrors, readUserErrors, scopesCloud),
+		cloudRoute(get, adminRoot+"assignmentErrors/{id}", (*Endpoints).getError, readUserErrors, scopesCloud),
+		cloudRoute(get, adminRoot+"assignmentErrors/{id}/assignedTo", (*Endpoints).getErrorAssignee, readAllotments, scopesCloud),
+		cloudRoute(get, adminRoot+"assignmentErrors/{id}/usageRight", (*Endpoints).getErrorRight, readAllotments, scopesCloud),
+		userRoutes(get, "assignmentErrors", (*Endpoints).listErrors, readUserErrors, scopesCloud),
+		userRoutes(get, "assignmentErrors/{id}", (*Endpoints).getError, readUserErrors, scopesCloud),
+	)
+}
+
 const errorTypeName = "microsoft.graph.cloudLicensing.assignmentError"
 
 // errorType is the properties of an assignmentError.

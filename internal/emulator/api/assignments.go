@@ -6,9 +6,36 @@ import (
 	"slices"
 
 	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
+
+func init() {
+	register(
+		cloudRoute(get, adminRoot+"allotments/{id}/assignments", (*Endpoints).listAssignments, readOfAllotment, scopesCloud),
+		cloudRoute(get, adminRoot+"allotments/{id}/assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
+		cloudRoute(get, adminRoot+"assignments", (*Endpoints).listAssignments, readCloud, scopesCloud),
+		cloudRoute(get, adminRoot+"assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
+		cloudRoute(get, adminRoot+"assignments/{id}/assignedTo", (*Endpoints).getAssignmentHolder, readCloud, scopesCloud),
+		cloudRoute(get, adminRoot+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readCloud, scopesCloud),
+		cloudRoute(get, userRoot+"assignments", (*Endpoints).listAssignments, readOfUser, scopesOfUser),
+		userRoutes(get, "assignments/{id}", (*Endpoints).getAssignment, readUserItem, scopesUserItem),
+		userRoutes(get, "assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readUserItem, scopesUserItem),
+		userRoutes(get, "usageRights/{id}/assignments", (*Endpoints).listAssignments, readUserItem, scopesUserItem),
+		cloudRoute(get, groupRoot+"assignments", (*Endpoints).listAssignments, readOfGroup, scopesOfGroup),
+		cloudRoute(get, groupRoot+"assignments/{id}", (*Endpoints).getAssignment, readGroupItem, scopesGroupItem),
+		cloudRoute(get, groupRoot+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readGroupItem, scopesGroupItem),
+		cloudRoute(get, groupRoot+"usageRights/{id}/assignments", (*Endpoints).listAssignments, readGroupSource, scopesGroupRight),
+		onlyIf(func(v *settings.Variants) bool { return v.MyAssignments },
+			listedRoute(get, meRoot+"assignments", (*Endpoints).listAssignments)),
+		onlyIf(func(v *settings.Variants) bool { return v.DevicesListed },
+			listedRoute(get, deviceRoot+"assignments", (*Endpoints).listAssignments),
+			listedRoute(get, deviceRoot+"assignments/{id}", (*Endpoints).getAssignment),
+			listedRoute(get, deviceRoot+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment),
+			listedRoute(get, deviceRoot+"usageRights/{id}/assignments", (*Endpoints).listAssignments)),
+	)
+}
 
 const (
 	assignmentTypeName = namespace + "assignment"

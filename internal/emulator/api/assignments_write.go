@@ -9,9 +9,44 @@ import (
 	"strings"
 
 	"licensegraph/internal/emulator/access"
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
+
+func init() {
+	register(
+		onlyIf(func(v *settings.Variants) bool { return v.ReprocessListed },
+			listedRoute(post, meRoot+"assignments"+reprocessing, (*Endpoints).reprocessAssignments),
+			listedRoute(post, groupRoot+"assignments"+reprocessing, (*Endpoints).reprocessAssignments)),
+		onlyIf(func(v *settings.Variants) bool { return v.ReprocessListed && v.HaveDevices() },
+			listedRoute(post, deviceRoot+"assignments"+reprocessing, (*Endpoints).reprocessAssignments)),
+		onlyIf(func(v *settings.Variants) bool { return v.DevicesListed },
+			listedRoute(http.MethodPatch, deviceRoot+"assignments/{id}", (*Endpoints).updateAssignment),
+			listedRoute(http.MethodDelete, deviceRoot+"assignments/{id}", (*Endpoints).deleteAssignment)),
+		onlyIf((*settings.Variants).HaveDevices,
+			cloudRoute(post, deviceRoot+"assignments", (*Endpoints).createAssignment, writeDevice, scopesWriteDevice)),
+		cloudRoute(post, adminRoot+"assignments", (*Endpoints).createAssignment, writeCloud, scopesWrite),
+		cloudRoute(post, adminRoot+"allotments/{id}/assignments", (*Endpoints).createAssignment, changeCloud, scopesWrite),
+		cloudRoute(post, groupRoot+"assignments", (*Endpoints).createAssignment, createGroup, changeCloud),
+		cloudRoute(post, userRoot+"assignments/reprocessAssignments", (*Endpoints).reprocessAssignments, reprocessCloud, scopesReprocess),
+		userRoutes(post, "assignments", (*Endpoints).createAssignment, createUser, scopesCreateUser),
+		changeRoutes(adminRoot+"assignments/{id}", changeAdmin, scopesChange),
+		changeRoutes(adminRoot+"allotments/{id}/assignments/{id}", changeAdmin, scopesChange),
+		changeRoutes(userRoot+"assignments/{id}", writeUser, scopesChangeUser),
+		changeRoutes(meRoot+"assignments/{id}", writeUser, scopesChangeUser),
+		changeRoutes(groupRoot+"assignments/{id}", writeGroup, scopesChangeGroup),
+	)
+}
+
+// changeRoutes returns the endpoints that change an assignment at one of its
+// paths.
+func changeRoutes(template string, app, scopes []string) []Route {
+	return slices.Concat(
+		cloudRoute(http.MethodPatch, template, (*Endpoints).updateAssignment, app, scopes),
+		cloudRoute(http.MethodDelete, template, (*Endpoints).deleteAssignment, app, scopes),
+	)
+}
 
 const (
 	maxPlans = 1000

@@ -15,6 +15,12 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: post, Template: "/$batch", handler: (*Endpoints).batch},
+	})
+}
+
 const (
 	maxParts    = 20
 	maxRunning  = 4 // concurrent parts of one batch

@@ -11,6 +11,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: get, Template: "/users/delta", handler: (*Endpoints).deltaUsers, App: readUsers, Scopes: readUsers, units: 2},
+		{Method: get, Template: "/groups/delta", handler: (*Endpoints).deltaGroups, App: readGroups, Scopes: readGroups},
+	})
+}
+
 // deltaLifetime is the validity of a delta token, see Microsoft Learn, "Use
 // delta query to track changes in Microsoft Graph data".
 const deltaLifetime = 7 * 24 * time.Hour

@@ -13,6 +13,12 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: post, Template: "/directoryObjects/getByIds", handler: (*Endpoints).getByIDs, App: readObjects, Scopes: readObjects, units: 5},
+	})
+}
+
 const maxIDs = 1000
 
 // objectTypes are the types of "directoryObject: getByIds".

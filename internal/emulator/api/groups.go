@@ -12,6 +12,15 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: get, Template: "/groups", handler: (*Endpoints).listGroups, App: readGroups, Scopes: readGroups, Basic: basicGroups},
+		{Method: get, Template: "/groups/$count", handler: (*Endpoints).countGroups, App: readGroups, Scopes: readGroups, Basic: basicGroups},
+		{Method: get, Template: "/groups/{id}", handler: (*Endpoints).getGroup, App: readGroups, Scopes: readGroups, Basic: basicGroups},
+		{Method: get, Template: "/groups/{id}/membersWithLicenseErrors", handler: (*Endpoints).listMembersWithErrors, App: readGroups, Scopes: readGroups, also: readUsers},
+	})
+}
+
 // groupType is the properties of a group, see "group resource type".
 // hasMembersWithLicenseErrors is missing on purpose: it can be used in
 // filters, but is never returned.

@@ -12,6 +12,16 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: post, Template: "/groups", handler: (*Endpoints).createGroup, App: createGroups, Scopes: changeGroups, clearance: access.WritesGroups},
+		{Method: http.MethodPatch, Template: "/groups/{id}", handler: (*Endpoints).updateGroup, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
+		{Method: http.MethodDelete, Template: "/groups/{id}", handler: (*Endpoints).deleteGroup, App: deleteGroups, Scopes: deleteGroups, clearance: access.DeletesGroups},
+		{Method: post, Template: "/groups/{id}/members/$ref", handler: (*Endpoints).addMember, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
+		{Method: http.MethodDelete, Template: "/groups/{id}/members/{id}/$ref", handler: (*Endpoints).removeMember, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
+	})
+}
+
 // maxBound is the number of members that one request can add, see "Add
 // members".
 const maxBound = 20

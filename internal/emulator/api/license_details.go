@@ -7,6 +7,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: get, Template: "/users/{id}/licenseDetails", handler: (*Endpoints).listDetails, App: readDetails, Scopes: scopesDetails, units: 2},
+		{Method: get, Template: "/me/licenseDetails", handler: (*Endpoints).listDetails, Me: true, App: readDetails, Scopes: scopesDetails, units: 2},
+	})
+}
+
 // licenseDetails is a user's license of one product, from any source.
 type licenseDetails struct {
 	user int32

@@ -9,6 +9,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: get, Template: "/groups/{id}/members", handler: (*Endpoints).listMembers, App: readMembers, Scopes: readMembers, units: 3},
+		{Method: get, Template: "/groups/{id}/members/$count", handler: (*Endpoints).countMembers, App: readMembers, Scopes: readMembers, units: 3},
+	})
+}
+
 // memberFilter is the filterable properties of members of all kinds. A filter
 // always requires an advanced query. See "List group members".
 var memberFilter = rules{resource: "DirectoryObject", or: true, maxLength: maxValueLength, fields: map[string]field{

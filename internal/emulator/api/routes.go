@@ -31,7 +31,7 @@ type Route struct {
 	writes           bool             // changes the tenant
 	clearance        access.Clearance // required of a user for a write; 0 = AssignsLicenses
 	units            int              // base cost, see "Microsoft Graph service-specific throttling limits"
-	handler          func(*Endpoints, *call) (any, *wire.Problem)
+	handler          handler
 	segments         []string // of Template
 }
 
@@ -153,164 +153,66 @@ func permissionsListed(template, method string) (app, scopes []string) {
 
 func with(list ...[]string) []string { return slices.Concat(list...) }
 
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+
+	adminRoot  = "/admin/cloudLicensing/"
+	userRoot   = "/users/{id}/cloudLicensing/"
+	meRoot     = "/me/cloudLicensing/"
+	groupRoot  = "/groups/{id}/cloudLicensing/"
+	deviceRoot = "/devices/{id}/cloudLicensing/"
+)
+
+type handler func(*Endpoints, *call) (any, *wire.Problem)
+
+// cloudRoute returns a cloudLicensing endpoint.
+func cloudRoute(method, template string, handler handler, app, scopes []string) []Route {
+	return []Route{{Method: method, Template: template, handler: handler, App: app, Scopes: scopes,
+		Cloud: true, Me: strings.HasPrefix(template, "/me/")}}
+}
+
+// listedRoute returns an endpoint that is only in Microsoft's list of permissions.
+// It requires the permissions of that list, whatever Variants.Permissions is.
+func listedRoute(method, template string, handler handler) []Route {
+	app, scopes := permissionsListed(template, method)
+	return cloudRoute(method, template, handler, app, scopes)
+}
+
+// userRoutes returns an endpoint of a user, which also exists under /me.
+func userRoutes(method, template string, handler handler, app, scopes []string) []Route {
+	return slices.Concat(
+		cloudRoute(method, userRoot+template, handler, app, scopes),
+		cloudRoute(method, meRoot+template, handler, app, scopes),
+	)
+}
+
+// onlyIf returns endpoints that exist only if a variant enables them.
+func onlyIf(there func(*settings.Variants) bool, lists ...[]Route) []Route {
+	list := slices.Concat(lists...)
+	for i := range list {
+		list[i].Exists = there
+	}
+	return list
+}
+
+// routes are all endpoints. Of two that match a path, the one without an {id}
+// comes first.
 var routes []Route
 
-func init() { // In init, because $batch refers to routes: an initialization cycle otherwise.
-	const get, post = http.MethodGet, http.MethodPost
-	// cloud returns a cloudLicensing endpoint.
-	cloud := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem), app, scopes []string) Route {
-		return Route{Method: method, Template: template, handler: handler, App: app, Scopes: scopes,
-			Cloud: true, Me: strings.HasPrefix(template, "/me/")}
-	}
-	// listed returns an endpoint that is only in Microsoft's list of
-	// permissions. It requires the permissions of that list, whatever
-	// Variants.Permissions is.
-	listed := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem)) Route {
-		app, scopes := permissionsListed(template, method)
-		return cloud(method, template, handler, app, scopes)
-	}
-	// A path that starts with a user also exists under /me.
-	people := func(method, template string, handler func(*Endpoints, *call) (any, *wire.Problem), app, scopes []string) []Route {
-		return []Route{
-			cloud(method, "/users/{id}/cloudLicensing/"+template, handler, app, scopes),
-			cloud(method, "/me/cloudLicensing/"+template, handler, app, scopes),
-		}
-	}
-	// An assignment can be changed at each of its paths.
-	changes := func(template string, app, scopes []string) []Route {
-		return []Route{
-			cloud(http.MethodPatch, template, (*Endpoints).updateAssignment, app, scopes),
-			cloud(http.MethodDelete, template, (*Endpoints).deleteAssignment, app, scopes),
-		}
-	}
-	// absent returns endpoints that exist only if a variant enables them.
-	absent := func(there func(*settings.Variants) bool, list ...Route) []Route {
-		for i := range list {
-			list[i].Exists = there
-		}
-		return list
-	}
-	const admin, group, device = "/admin/cloudLicensing/", "/groups/{id}/cloudLicensing/", "/devices/{id}/cloudLicensing/"
-
-	routes = slices.Concat(
-		[]Route{
-			cloud(get, admin+"allotments", (*Endpoints).listAllotments, readAllotments, scopesCloud),
-			cloud(get, admin+"allotments/{id}", (*Endpoints).getAllotment, readAllotments, scopesCloud),
-			cloud(get, admin+"allotments/{id}/assignments", (*Endpoints).listAssignments, readOfAllotment, scopesCloud),
-			cloud(get, admin+"allotments/{id}/assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
-			cloud(get, admin+"allotments/{id}/waitingMembers", (*Endpoints).listWaiting, readCloud, scopesCloud),
-			cloud(get, admin+"allotments/{id}/waitingMembers/{id}", (*Endpoints).getWaiting, readCloud, scopesCloud),
-			cloud(get, admin+"assignments", (*Endpoints).listAssignments, readCloud, scopesCloud),
-			cloud(get, admin+"assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
-			cloud(get, admin+"assignments/{id}/assignedTo", (*Endpoints).getAssignmentHolder, readCloud, scopesCloud),
-			cloud(get, admin+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readCloud, scopesCloud),
-			cloud(get, admin+"assignmentErrors", (*Endpoints).listErrors, readUserErrors, scopesCloud),
-			cloud(get, admin+"assignmentErrors/{id}", (*Endpoints).getError, readUserErrors, scopesCloud),
-			cloud(get, admin+"assignmentErrors/{id}/assignedTo", (*Endpoints).getErrorAssignee, readAllotments, scopesCloud),
-			cloud(get, admin+"assignmentErrors/{id}/usageRight", (*Endpoints).getErrorRight, readAllotments, scopesCloud),
-		},
-		[]Route{
-			cloud(get, "/users/{id}/cloudLicensing/assignments", (*Endpoints).listAssignments, readOfUser, scopesOfUser),
-		},
-		people(get, "assignments/{id}", (*Endpoints).getAssignment, readUserItem, scopesUserItem),
-		people(get, "assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readUserItem, scopesUserItem),
-		people(get, "assignmentErrors", (*Endpoints).listErrors, readUserErrors, scopesCloud),
-		people(get, "assignmentErrors/{id}", (*Endpoints).getError, readUserErrors, scopesCloud),
-		people(get, "usageRights", (*Endpoints).listRights, readRights, scopesRights),
-		people(get, "usageRights/{id}", (*Endpoints).getRight, readRights, scopesRights),
-		people(get, "usageRights/{id}/assignments", (*Endpoints).listAssignments, readUserItem, scopesUserItem),
-		people(get, "waitingMembers", (*Endpoints).listWaiting, readWaiting, scopesWaiting),
-		people(get, "waitingMembers/{id}", (*Endpoints).getWaiting, readCloud, scopesCloud),
-		people(get, "waitingMembers/{id}/allotment", (*Endpoints).getWaitingAllotment, readUserItem, scopesUserItem),
-		[]Route{
-			cloud(get, group+"assignments", (*Endpoints).listAssignments, readOfGroup, scopesOfGroup),
-			cloud(get, group+"assignments/{id}", (*Endpoints).getAssignment, readGroupItem, scopesGroupItem),
-			cloud(get, group+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readGroupItem, scopesGroupItem),
-			cloud(get, group+"usageRights", (*Endpoints).listRights, readGroupRight, scopesGroupRight),
-			cloud(get, group+"usageRights/{id}", (*Endpoints).getRight, readGroupRight, scopesGroupRight),
-			cloud(get, group+"usageRights/{id}/assignments", (*Endpoints).listAssignments, readGroupSource, scopesGroupRight),
-		},
-		absent(func(v *settings.Variants) bool { return v.RightAllotments },
-			people(get, "usageRights/{id}/allotments", (*Endpoints).listRightAllotments, readUserItem, scopesUserItem)...),
-		absent(func(v *settings.Variants) bool { return v.RightAllotments },
-			cloud(get, group+"usageRights/{id}/allotments", (*Endpoints).listRightAllotments, readGroupSource, scopesGroupRight)),
-		absent(func(v *settings.Variants) bool { return v.MyAssignments },
-			listed(get, "/me/cloudLicensing/assignments", (*Endpoints).listAssignments)),
-		absent(func(v *settings.Variants) bool { return v.ReprocessListed },
-			listed(post, "/me/cloudLicensing/assignments"+reprocessing, (*Endpoints).reprocessAssignments),
-			listed(post, group+"assignments"+reprocessing, (*Endpoints).reprocessAssignments)),
-		absent(func(v *settings.Variants) bool { return v.ReprocessListed && v.HaveDevices() },
-			listed(post, device+"assignments"+reprocessing, (*Endpoints).reprocessAssignments)),
-		absent(func(v *settings.Variants) bool { return v.DevicesListed },
-			listed(get, device+"assignments", (*Endpoints).listAssignments),
-			listed(get, device+"assignments/{id}", (*Endpoints).getAssignment),
-			listed(get, device+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment),
-			listed(get, device+"usageRights/{id}", (*Endpoints).getRight),
-			listed(get, device+"usageRights/{id}/assignments", (*Endpoints).listAssignments),
-			listed(get, device+"waitingMembers/{id}", (*Endpoints).getWaiting),
-			listed(get, device+"waitingMembers/{id}/allotment", (*Endpoints).getWaitingAllotment),
-			listed(http.MethodPatch, device+"assignments/{id}", (*Endpoints).updateAssignment),
-			listed(http.MethodDelete, device+"assignments/{id}", (*Endpoints).deleteAssignment)),
-		absent((*settings.Variants).HaveDevices,
-			cloud(get, device+"usageRights", (*Endpoints).listRights, readDeviceRight, scopesDeviceRight),
-			cloud(get, device+"waitingMembers", (*Endpoints).listWaiting, readDeviceQueue, scopesDeviceQueue),
-			cloud(post, device+"assignments", (*Endpoints).createAssignment, writeDevice, scopesWriteDevice)),
-		[]Route{
-			cloud(post, admin+"assignments", (*Endpoints).createAssignment, writeCloud, scopesWrite),
-			cloud(post, admin+"allotments/{id}/assignments", (*Endpoints).createAssignment, changeCloud, scopesWrite),
-			cloud(post, group+"assignments", (*Endpoints).createAssignment, createGroup, changeCloud),
-			cloud(post, "/users/{id}/cloudLicensing/assignments/reprocessAssignments", (*Endpoints).reprocessAssignments, reprocessCloud, scopesReprocess),
-		},
-		people(post, "assignments", (*Endpoints).createAssignment, createUser, scopesCreateUser),
-		changes(admin+"assignments/{id}", changeAdmin, scopesChange),
-		changes(admin+"allotments/{id}/assignments/{id}", changeAdmin, scopesChange),
-		changes("/users/{id}/cloudLicensing/assignments/{id}", writeUser, scopesChangeUser),
-		changes("/me/cloudLicensing/assignments/{id}", writeUser, scopesChangeUser),
-		changes(group+"assignments/{id}", writeGroup, scopesChangeGroup),
-		[]Route{
-			{Method: get, Template: "/users/delta", handler: (*Endpoints).deltaUsers, App: readUsers, Scopes: readUsers, units: 2},
-			{Method: get, Template: "/groups/delta", handler: (*Endpoints).deltaGroups, App: readGroups, Scopes: readGroups},
-			{Method: post, Template: "/users", handler: (*Endpoints).createUser, App: changeUsers, Scopes: changeUsers, clearance: access.WritesUsers},
-			{Method: http.MethodPatch, Template: "/users/{id}", handler: (*Endpoints).updateUser, App: changePeople, Scopes: changePeople, clearance: access.SetsLocations},
-			{Method: http.MethodDelete, Template: "/users/{id}", handler: (*Endpoints).deleteUser, App: deletePeople, Scopes: deletePeople, clearance: access.DeletesUsers},
-			{Method: post, Template: "/groups", handler: (*Endpoints).createGroup, App: createGroups, Scopes: changeGroups, clearance: access.WritesGroups},
-			{Method: http.MethodPatch, Template: "/groups/{id}", handler: (*Endpoints).updateGroup, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
-			{Method: http.MethodDelete, Template: "/groups/{id}", handler: (*Endpoints).deleteGroup, App: deleteGroups, Scopes: deleteGroups, clearance: access.DeletesGroups},
-			{Method: post, Template: "/groups/{id}/members/$ref", handler: (*Endpoints).addMember, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
-			{Method: http.MethodDelete, Template: "/groups/{id}/members/{id}/$ref", handler: (*Endpoints).removeMember, App: changeMembers, Scopes: changeMembers, clearance: access.WritesMembers},
-			{Method: get, Template: "/users", handler: (*Endpoints).listUsers, App: readUsers, Scopes: readUsers, Basic: basicUsers, units: 2},
-			{Method: get, Template: "/users/$count", handler: (*Endpoints).countUsers, App: readUsers, Scopes: readUsers, Basic: basicUsers, units: 2},
-			{Method: get, Template: agentsTemplate, handler: (*Endpoints).listUsers, App: readPeople, Scopes: readPeople, Basic: basicUsers, units: 2},
-			{Method: get, Template: "/users/{id}", handler: (*Endpoints).getUser, App: readPeople, Scopes: readPeople, Basic: basicUsers},
-			{Method: get, Template: "/users/{id}/licenseDetails", handler: (*Endpoints).listDetails, App: readDetails, Scopes: scopesDetails, units: 2},
-			{Method: get, Template: "/me/licenseDetails", handler: (*Endpoints).listDetails, Me: true, App: readDetails, Scopes: scopesDetails, units: 2},
-			{Method: get, Template: "/me", handler: (*Endpoints).getUser, Me: true, App: readPeople, Scopes: scopesMe, Basic: basicUsers},
-			{Method: get, Template: "/groups", handler: (*Endpoints).listGroups, App: readGroups, Scopes: readGroups, Basic: basicGroups},
-			{Method: get, Template: "/groups/$count", handler: (*Endpoints).countGroups, App: readGroups, Scopes: readGroups, Basic: basicGroups},
-			{Method: get, Template: "/groups/{id}", handler: (*Endpoints).getGroup, App: readGroups, Scopes: readGroups, Basic: basicGroups},
-			{Method: get, Template: "/groups/{id}/members", handler: (*Endpoints).listMembers, App: readMembers, Scopes: readMembers, units: 3},
-			{Method: get, Template: "/groups/{id}/members/$count", handler: (*Endpoints).countMembers, App: readMembers, Scopes: readMembers, units: 3},
-			{Method: get, Template: "/groups/{id}/membersWithLicenseErrors", handler: (*Endpoints).listMembersWithErrors, App: readGroups, Scopes: readGroups, also: readUsers},
-			{Method: get, Template: "/subscribedSkus", handler: (*Endpoints).listSkus, App: readSkus, Scopes: readSkus, units: 3},
-			{Method: get, Template: "/subscribedSkus/{id}", handler: (*Endpoints).getSku, App: readSkus, Scopes: readSkus},
-			{Method: post, Template: "/users/{id}/assignLicense", handler: (*Endpoints).assignUserLicense, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
-			{Method: post, Template: "/me/assignLicense", handler: (*Endpoints).assignUserLicense, Me: true, App: assignUser, Scopes: assignUser, clearance: access.LicensesUsers},
-			{Method: post, Template: "/users/{id}/reprocessLicenseAssignment", handler: (*Endpoints).reprocessLicenses, App: reprocess, Scopes: reprocess, clearance: access.LicensesUsers},
-			{Method: post, Template: "/me/reprocessLicenseAssignment", handler: (*Endpoints).reprocessLicenses, Me: true, App: reprocess, Scopes: reprocess, clearance: access.LicensesUsers},
-			{Method: post, Template: "/groups/{id}/assignLicense", handler: (*Endpoints).assignGroupLicense, App: assignGroup, Scopes: assignGroup, clearance: access.LicensesGroups},
-			{Method: post, Template: "/directoryObjects/getByIds", handler: (*Endpoints).getByIDs, App: readObjects, Scopes: readObjects, units: 5},
-			{Method: post, Template: "/$batch", handler: (*Endpoints).batch},
-		},
-	)
-	for i := range routes {
-		r := &routes[i]
+// register adds endpoints. It is called in init: $batch refers to routes, an
+// initialization cycle otherwise.
+func register(lists ...[]Route) {
+	for _, r := range slices.Concat(lists...) {
 		r.Label = r.Method + " " + r.Template
 		r.segments = strings.Split(r.Template[1:], "/")
 		if r.Cloud {
 			r.list, r.listScopes = permissionsListed(r.Template, r.Method)
 		}
 		r.writes = r.Method != get && r.Template != "/$batch" && r.Template != "/directoryObjects/getByIds"
+		routes = append(routes, r)
 	}
+	slices.SortStableFunc(routes, func(a, b Route) int { return strings.Compare(a.Template, b.Template) }) // "{" is after letters and "$"
 }
 
 // IsLabel reports whether s is the label of an endpoint of Graph or Entra.

@@ -8,6 +8,13 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: get, Template: "/subscribedSkus", handler: (*Endpoints).listSkus, App: readSkus, Scopes: readSkus, units: 3},
+		{Method: get, Template: "/subscribedSkus/{id}", handler: (*Endpoints).getSku, App: readSkus, Scopes: readSkus},
+	})
+}
+
 // skuType is the properties of a subscribedSku, all returned by default.
 var skuType = entityType[tenant.Sku]{name: "microsoft.graph.subscribedSku", props: map[string]property[tenant.Sku]{
 	"id":               {get: func(c *call, s tenant.Sku) any { return c.tenant.ID() + "_" + c.tenant.Product(s).SkuID }, onDefault: true},

@@ -6,9 +6,26 @@ import (
 	"strconv"
 
 	"licensegraph/internal/emulator/odata"
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
+
+func init() {
+	register(
+		userRoutes(get, "usageRights", (*Endpoints).listRights, readRights, scopesRights),
+		userRoutes(get, "usageRights/{id}", (*Endpoints).getRight, readRights, scopesRights),
+		cloudRoute(get, groupRoot+"usageRights", (*Endpoints).listRights, readGroupRight, scopesGroupRight),
+		cloudRoute(get, groupRoot+"usageRights/{id}", (*Endpoints).getRight, readGroupRight, scopesGroupRight),
+		onlyIf(func(v *settings.Variants) bool { return v.RightAllotments },
+			userRoutes(get, "usageRights/{id}/allotments", (*Endpoints).listRightAllotments, readUserItem, scopesUserItem),
+			cloudRoute(get, groupRoot+"usageRights/{id}/allotments", (*Endpoints).listRightAllotments, readGroupSource, scopesGroupRight)),
+		onlyIf(func(v *settings.Variants) bool { return v.DevicesListed },
+			listedRoute(get, deviceRoot+"usageRights/{id}", (*Endpoints).getRight)),
+		onlyIf((*settings.Variants).HaveDevices,
+			cloudRoute(get, deviceRoot+"usageRights", (*Endpoints).listRights, readDeviceRight, scopesDeviceRight)),
+	)
+}
 
 const rightTypeName = namespace + "usageRight"
 

@@ -11,6 +11,16 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: get, Template: "/users", handler: (*Endpoints).listUsers, App: readUsers, Scopes: readUsers, Basic: basicUsers, units: 2},
+		{Method: get, Template: "/users/$count", handler: (*Endpoints).countUsers, App: readUsers, Scopes: readUsers, Basic: basicUsers, units: 2},
+		{Method: get, Template: agentsTemplate, handler: (*Endpoints).listUsers, App: readPeople, Scopes: readPeople, Basic: basicUsers, units: 2},
+		{Method: get, Template: "/users/{id}", handler: (*Endpoints).getUser, App: readPeople, Scopes: readPeople, Basic: basicUsers},
+		{Method: get, Template: "/me", handler: (*Endpoints).getUser, Me: true, App: readPeople, Scopes: scopesMe, Basic: basicUsers},
+	})
+}
+
 func written(name string) func(*call, int32) any {
 	return textOf(func(c *call, i int32) string { return c.tenant.User(i).Text(name) })
 }

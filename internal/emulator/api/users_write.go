@@ -13,6 +13,14 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
+func init() {
+	register([]Route{
+		{Method: post, Template: "/users", handler: (*Endpoints).createUser, App: changeUsers, Scopes: changeUsers, clearance: access.WritesUsers},
+		{Method: http.MethodPatch, Template: "/users/{id}", handler: (*Endpoints).updateUser, App: changePeople, Scopes: changePeople, clearance: access.SetsLocations},
+		{Method: http.MethodDelete, Template: "/users/{id}", handler: (*Endpoints).deleteUser, App: deletePeople, Scopes: deletePeople, clearance: access.DeletesUsers},
+	})
+}
+
 // maxText is the maximum length of a string property of a user or group. The
 // service has specific limits for some; none is larger.
 const maxText = 256

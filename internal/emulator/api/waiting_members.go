@@ -4,9 +4,25 @@ import (
 	"iter"
 	"net/http"
 
+	"licensegraph/internal/emulator/settings"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
+
+func init() {
+	register(
+		cloudRoute(get, adminRoot+"allotments/{id}/waitingMembers", (*Endpoints).listWaiting, readCloud, scopesCloud),
+		cloudRoute(get, adminRoot+"allotments/{id}/waitingMembers/{id}", (*Endpoints).getWaiting, readCloud, scopesCloud),
+		userRoutes(get, "waitingMembers", (*Endpoints).listWaiting, readWaiting, scopesWaiting),
+		userRoutes(get, "waitingMembers/{id}", (*Endpoints).getWaiting, readCloud, scopesCloud),
+		userRoutes(get, "waitingMembers/{id}/allotment", (*Endpoints).getWaitingAllotment, readUserItem, scopesUserItem),
+		onlyIf(func(v *settings.Variants) bool { return v.DevicesListed },
+			listedRoute(get, deviceRoot+"waitingMembers/{id}", (*Endpoints).getWaiting),
+			listedRoute(get, deviceRoot+"waitingMembers/{id}/allotment", (*Endpoints).getWaitingAllotment)),
+		onlyIf((*settings.Variants).HaveDevices,
+			cloudRoute(get, deviceRoot+"waitingMembers", (*Endpoints).listWaiting, readDeviceQueue, scopesDeviceQueue)),
+	)
+}
 
 const waitingTypeName = namespace + "waitingMember"
 
