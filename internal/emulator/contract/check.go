@@ -70,7 +70,7 @@ type checker struct {
 	found []string
 
 	version string
-	at      *endpoint
+	at      *Endpoint
 	ids     []string
 	asked   asked
 }
@@ -180,13 +180,13 @@ func (c *checker) answer(body any, has bool) {
 		return
 	}
 	if c.at == nil {
-		c.complain("%s %s is not in endpoints.txt", c.Method, shortened(path))
+		c.complain("%s %s is not in the contract", c.Method, shortened(path))
 		return
 	}
 	c.asked = options(query, c.First)
 	c.asked.count = c.asked.count && strings.EqualFold(c.RequestHeader.Get("ConsistencyLevel"), "eventual")
 	switch status := c.at.status; {
-	case strings.HasSuffix(c.at.path, "/reprocessAssignments") && c.ReprocessAnswers:
+	case strings.HasSuffix(c.at.Path, "/reprocessAssignments") && c.ReprocessAnswers:
 		if c.Status != http.StatusOK || has {
 			c.complain("status %d, want 200 without a body", c.Status)
 		}
@@ -300,20 +300,20 @@ func (c *checker) only(o object, names ...string) {
 }
 
 func (c *checker) list(o object) {
-	if c.at.path == "/directoryObjects/getByIds" && c.NoObjectSelect {
+	if c.at.Path == "/directoryObjects/getByIds" && c.NoObjectSelect {
 		c.asked.sel = nil
 	}
 	c.context(o, false)
 	c.only(o, "@odata.context", "value", "@odata.nextLink", "@odata.count")
 	_, path, _ := c.split()
 	if next, ok := o["@odata.nextLink"]; ok {
-		if !c.at.is("top") && !strings.HasPrefix(c.at.path, "/devices/") {
+		if !c.at.supports("top") && !strings.HasPrefix(c.at.Path, "/devices/") {
 			c.complain("unexpected next link")
 		}
 		c.in("@odata.nextLink", func() { c.link(next, path, "$skiptoken", c.asked.given) })
 	}
 	count, has := o["@odata.count"]
-	if want := c.asked.count && !c.asked.later && c.at.is("count"); has != want {
+	if want := c.asked.count && !c.asked.later && c.at.supports("count"); has != want {
 		c.complain("there is an @odata.count: %t, want %t", has, want)
 	} else if has {
 		c.in("@odata.count", func() { c.value(count, &property{typeName: "Edm.Int64"}, nil) })
@@ -325,7 +325,7 @@ func (c *checker) list(o object) {
 		if c.asked.top > 0 {
 			most = min(most, c.asked.top)
 		}
-	case c.at.is("top"):
+	case c.at.supports("top"):
 		if most = 999; c.asked.top > 0 {
 			most = c.asked.top
 		}
@@ -396,7 +396,7 @@ func (c *checker) single(o object) {
 	f.assignee = c.at.of.name == "directoryObject"
 	f.listed = c.at.segments[len(c.at.segments)-1] == "allotment"
 	f.noID = c.NoCreatedID && c.Method == http.MethodPost && cloudPath && c.at.segments[0] != "admin"
-	if c.at.is("licenses") { // These actions return more than the default properties.
+	if c.at.licenses { // These actions return more than the default properties.
 		f.more = []string{"accountEnabled", "assignedLicenses", "assignedPlans", "city", "companyName", "department", "usageLocation", "userType"}
 	}
 	if c.Wrapped && cloudPath && c.Method == http.MethodGet {
@@ -522,7 +522,7 @@ func (c *checker) signIn(body any, has bool) {
 	switch {
 	case c.at == nil || c.Status >= 300 && c.Status < 400:
 		if c.Status < 300 && has {
-			c.complain("%s %s is not in endpoints.txt", c.Method, shortened(c.URL))
+			c.complain("%s %s is not in the contract", c.Method, shortened(c.URL))
 		}
 	case c.Status != c.at.status:
 		c.closed(body, c.model.types["tokenError"])
