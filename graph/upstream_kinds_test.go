@@ -59,7 +59,7 @@ func TestUpstreamIsTrue(t *testing.T) {
 	}
 	e.restart()
 	met := map[string]map[string]bool{} // kinds by field
-	for _, tt := range slices.Concat(edgeCosts, overviewQueries()) {
+	for _, tt := range slices.Concat(allEdgeCosts(), overviewQueries()) {
 		t.Run(tt.name, func(t *testing.T) {
 			e.t = t
 			text, _ := e.question(tt.query, 21)
