@@ -4,6 +4,8 @@ import (
 	"html"
 	"strings"
 	"testing"
+
+	"licensegraph/internal/emulator/api"
 )
 
 // TestNotImplemented distinguishes features of Microsoft Graph that are not
@@ -14,7 +16,7 @@ func TestNotImplemented(t *testing.T) {
 	user, group := "/v1.0/users/"+c.userID(0), "/v1.0/groups/"+c.groupID(0)
 	page := html.UnescapeString(string(c.get("/").raw))
 	for uri, names := range map[string]string{
-		"/v1.0/directory/subscriptions":                               "directory",
+		"/v1.0/directory/deletedItems":                                "directory",
 		"/v1.0/reports/getOffice365ActiveUserDetail(period='D7')":     "reports",
 		"/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail": "copilot",
 		"/v1.0/admin/reportSettings":                                  "admin/reportSettings",
@@ -140,5 +142,18 @@ func TestNotImplemented(t *testing.T) {
 	}
 	if r := c.get("/v1.0/users?$filter=endswith(mail,'x')"); !strings.Contains(string(r.raw), "Refer to https://aka.ms/graph-docs/advanced-queries for more information.") {
 		t.Errorf("%s", r.raw)
+	}
+}
+
+// TestMissingIsNotServed tests that no endpoint is listed as not implemented.
+func TestMissingIsNotServed(t *testing.T) {
+	t.Parallel()
+	words := strings.FieldsFunc(strings.Join(api.Missing(), " "), func(r rune) bool { return strings.ContainsRune(" ,;()", r) })
+	for _, word := range words {
+		for _, r := range api.Routes() {
+			if r.Method == "GET" && strings.Contains(word, "/") && strings.HasSuffix(r.Template, "/"+word) {
+				t.Errorf("%s is served, and listed as not implemented", r.Label)
+			}
+		}
 	}
 }

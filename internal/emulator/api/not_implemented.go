@@ -199,8 +199,7 @@ func elsewhere(segments []string) string {
 // [notImplemented].
 func Missing() []string {
 	return []string{
-		"Purchases (directory/subscriptions), usage reports (reports, copilot, admin/reportSettings), audit logs (auditLogs), organization, mailbox settings.",
-		"Other workloads: mail, files, teams, devices management and so on.",
+		"Other workloads: mail, files, teams, devices management and so on. What is not listed above under " + strings.Join(otherRoots, ", ") + ".",
 		"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoration, open and schema extensions, $ref except of members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
 		"Of cloudLicensing, paths that are only in Microsoft's list of permissions: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
 		"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
