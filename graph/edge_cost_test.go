@@ -189,6 +189,7 @@ var edgeCosts = []edgeCost{
 	// The type of the holder is unknown: users and groups are both read.
 	{"Entity.findManyUsageRightByHolderIDAndIDs", `_entities(representations: [$UsageRight]) { ... on UsageRight { skuId } }`, []step{several(2, 0)}},
 
+	{"Allotment.sku", `allotments(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(one, one)}},
 	{"Allotment.sku of given allotments", `allotment(id: $allotments) { sku { units { free } } }`, []step{atOnce(one, one)}},
 	{"Allotment.sku of given assignments", `assignment(id: $assignments) { allotment { sku { units { free } } } }`, []step{atOnce(each, one)}},
 	{"Allotment.sku names", `allotments(first: N) { nodes { sku { skuPartNumber productName } } }`, []step{one}},
@@ -212,6 +213,7 @@ var edgeCosts = []edgeCost{
 	{"Assignment.disabledServicePlans with more", `assignments(first: N) { nodes { disabledServicePlans { provisioningStatus } } }`,
 		[]step{pages, atMostOne("assignments.nodes.disabledServicePlans.provisioningStatus")}},
 
+	{"AssignmentError.sku", `assignmentErrors(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(pages, one)}},
 	{"AssignmentError.sku with allotments", `assignmentErrors(first: N) { nodes { sku { units { free } allotments { id } } } }`, []step{atOnce(pages, one, one)}},
 	{"AssignmentError.sku of given errors", `assignmentError(id: $errors) { sku { units { free } } }`, []step{atOnce(each, one)}},
 	{"AssignmentError.sku names", `assignmentErrors(first: N) { nodes { sku { productName } } }`, []step{pages}},
@@ -312,13 +314,23 @@ func stepsOf(root *ast.FieldDefinition, edge string) []step {
 	}
 	switch edge {
 	case "once":
-		return []step{atOnce(list, one)}
+		return []step{withOrAfter(list)}
 	case "shared 15":
 		return []step{list, chunks}
 	case "shared 1000":
 		return []step{list, one}
 	default:
 		return []step{list, each}
+	}
+}
+
+// withOrAfter returns a list and one more read, in a batch with the list or after it.
+func withOrAfter(list step) step {
+	return func(n int, r response) []int {
+		if r.Extensions.Upstream.BatchParts > 0 {
+			return atOnce(list, one)(n, r)
+		}
+		return append(list(n, r), 1)
 	}
 }
 
