@@ -17,19 +17,19 @@ import (
 	"licensegraph/internal/emulator/wire"
 )
 
-// The products of a generated tenant, in order.
+// The products of a generated tenant.
 const (
-	skuE3 tenant.Sku = iota
-	skuE5
-	skuBusiness
-	skuF3
-	skuCopilot
-	skuAudio
-	skuPhone
-	skuAnalytics
-	skuExchange
-	skuVisio
-	noSku
+	skuE3        = tenant.SkuE3
+	skuE5        = tenant.SkuE5
+	skuBusiness  = tenant.SkuBusiness
+	skuF3        = tenant.SkuF3
+	skuCopilot   = tenant.SkuCopilot
+	skuAudio     = tenant.SkuAudio
+	skuPhone     = tenant.SkuPhone
+	skuAnalytics = tenant.SkuAnalytics
+	skuExchange  = tenant.SkuExchange
+	skuVisio     = tenant.SkuVisio
+	noSku        = tenant.NoSku
 )
 
 var small = tenant.New(1, 1)

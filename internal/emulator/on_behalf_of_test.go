@@ -19,17 +19,10 @@ import (
 
 // onBehalf returns the form of the grant. Pairs replace the default fields.
 func (c *client) onBehalf(assertion string, pairs ...string) url.Values {
-	form := url.Values{
+	return changed(url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "client_id": {c.ClientID()}, "client_secret": {c.ClientSecret()},
 		"assertion": {assertion}, "scope": {access.Worldwide + "/.default"}, "requested_token_use": {"on_behalf_of"},
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		form.Set(pairs[i], pairs[i+1])
-		if pairs[i+1] == "" {
-			form.Del(pairs[i])
-		}
-	}
-	return form
+	}, pairs...)
 }
 
 func TestOnBehalfOf(t *testing.T) {

@@ -31,13 +31,5 @@ const principalName = "License reports"
 
 // pathDevice returns the device in the path, by its object ID.
 func (e *Endpoints) pathDevice(c *call) (int32, *wire.Problem) {
-	g, ok := tenant.ParseGUID(c.params[0])
-	if !ok {
-		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
-	}
-	r, ok := c.tenant.Find(g)
-	if !ok || r.Kind != tenant.DeviceKind {
-		return 0, noSuchObject(c.params[0])
-	}
-	return r.At, nil
+	return c.pathObject(tenant.DeviceKind)
 }

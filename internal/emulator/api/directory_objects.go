@@ -165,3 +165,27 @@ func (c *call) jsonType() *wire.Problem {
 	}
 	return nil
 }
+
+// pathObject returns the object in the path, by its object ID.
+func (c *call) pathObject(kind tenant.Kind) (int32, *wire.Problem) {
+	g, ok := tenant.ParseGUID(c.params[0])
+	if !ok {
+		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
+	}
+	r, ok := c.tenant.Find(g)
+	if !ok || r.Kind != kind {
+		return 0, noSuchObject(c.params[0])
+	}
+	return r.At, nil
+}
+
+// invalidValue rejects the value of a property in a body.
+func invalidValue(resource, property string) *wire.Problem {
+	return badRequest("Invalid value specified for property '%s' of resource '%s'.", property, resource)
+}
+
+// created answers the creation of a user or a group.
+func (c *call) created(set string, id tenant.GUID, o object) outcome {
+	o["@odata.context"] = c.context(set + "/$entity")
+	return outcome{http.StatusCreated, map[string]string{"Location": c.Root() + "/" + set + "/" + id.String()}, o}
+}

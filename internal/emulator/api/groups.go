@@ -139,17 +139,7 @@ func (c *call) groupSource() source[int32] {
 }
 
 // pathGroup returns the group in the path, by its object ID.
-func (e *Endpoints) pathGroup(c *call) (int32, *wire.Problem) {
-	g, ok := tenant.ParseGUID(c.params[0])
-	if !ok {
-		return 0, badRequest("Invalid object identifier '%s'.", c.params[0])
-	}
-	r, ok := c.tenant.Find(g)
-	if !ok || r.Kind != tenant.GroupKind {
-		return 0, noSuchObject(c.params[0])
-	}
-	return r.At, nil
-}
+func (e *Endpoints) pathGroup(c *call) (int32, *wire.Problem) { return c.pathObject(tenant.GroupKind) }
 
 // maxExpanded is the number of directory objects that $expand returns. There
 // is no link to the rest.

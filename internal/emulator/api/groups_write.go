@@ -44,7 +44,7 @@ func (e *Endpoints) readGroup(c *call, create bool) (*groupChange, *wire.Problem
 	var mailEnabled, securityEnabled *bool
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		raw := body[name]
-		invalid := badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
+		invalid := invalidValue("Group", name)
 		read := func(v any) *wire.Problem {
 			if json.Unmarshal(raw, v) != nil || string(raw) == "null" && name != "description" {
 				return invalid
@@ -93,7 +93,7 @@ func (e *Endpoints) readGroup(c *call, create bool) (*groupChange, *wire.Problem
 		case text == nil && create && required:
 			return nil, badRequest("A value is required for property '%s' of resource 'Group'.", name)
 		case text != nil && (len(*text) > maxText*4 || required && (*text == "" || len(*text) > maxText) || strings.Contains(*text, "\x00") || name == "mailNickname" && !isNickname(*text)):
-			return nil, badRequest("Invalid value specified for property '%s' of resource 'Group'.", name)
+			return nil, invalidValue("Group", name)
 		}
 	}
 	if create && (mailEnabled == nil || securityEnabled == nil || *mailEnabled != g.unified || !g.unified && !*securityEnabled) {
@@ -214,10 +214,7 @@ func (e *Endpoints) createGroup(c *call) (any, *wire.Problem) {
 	for _, m := range g.members {
 		_ = c.tenant.Join(i, m, c.when()) // Cannot fail: the group has no members yet.
 	}
-	o := groupType.render(c, c.tenant.Group(i), nil)
-	o["@odata.context"] = c.context("groups/$entity")
-	location := c.Root() + "/groups/" + c.tenant.Group(i).ID().String()
-	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
+	return c.created("groups", c.tenant.Group(i).ID(), groupType.render(c, c.tenant.Group(i), nil)), nil
 }
 
 // updateGroup changes a group, see "Update group", or adds members.

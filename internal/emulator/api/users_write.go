@@ -43,11 +43,11 @@ func textMember(name string, raw json.RawMessage) (value any, p *wire.Problem) {
 	var s *string
 	switch {
 	case json.Unmarshal(raw, &s) != nil:
-		return nil, badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+		return nil, invalidValue("User", name)
 	case s == nil:
 		return nil, nil
 	case len(*s) > maxText || *s == "" || strings.ContainsAny(*s, "\x00\r\n"):
-		return nil, badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+		return nil, invalidValue("User", name)
 	}
 	return *s, nil
 }
@@ -81,7 +81,7 @@ func (c *call) readUser() (*userChange, *wire.Problem) {
 	change := &userChange{names: slices.Sorted(maps.Keys(body)), properties: map[string]any{}}
 	for _, name := range change.names {
 		raw := body[name]
-		invalid := badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+		invalid := invalidValue("User", name)
 		switch {
 		case name == writeOnly:
 			if change.password, p = readPassword(raw); p != nil {
@@ -149,7 +149,7 @@ func readPassword(raw json.RawMessage) (set bool, p *wire.Problem) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if string(raw) == "null" || d.Decode(&profile) != nil || profile.Password != nil && *profile.Password == "" {
-		return false, badRequest("Invalid value specified for property '%s' of resource 'User'.", writeOnly)
+		return false, invalidValue("User", writeOnly)
 	}
 	return profile.Password != nil, nil
 }
@@ -172,10 +172,7 @@ func (e *Endpoints) createUser(c *call) (any, *wire.Problem) {
 	if refused != nil {
 		return nil, directoryRefusal(refused)
 	}
-	o := userType.render(c, i, nil)
-	o["@odata.context"] = c.context("users/$entity")
-	location := c.Root() + "/users/" + c.tenant.User(i).ID().String()
-	return outcome{http.StatusCreated, map[string]string{"Location": location}, o}, nil
+	return c.created("users", c.tenant.User(i).ID(), userType.render(c, i, nil)), nil
 }
 
 // updateUser changes a user, see "Update user". A new usage location or

@@ -33,9 +33,6 @@ type deviceCode struct {
 
 // startDevice is the device authorization endpoint, RFC 8628 section 3.1.
 func (e *Entra) startDevice(c *wire.Call, tenant string) wire.Answer {
-	if c.Method != http.MethodPost {
-		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
-	}
 	form, refused := e.form(c)
 	if refused != nil {
 		return *refused

@@ -127,9 +127,6 @@ func (e *Entra) issuer(c *wire.Call) string    { return e.authority(c) + "/v2.0"
 // token is the token endpoint, RFC 6749 section 3.2, see Microsoft Learn,
 // "Microsoft identity platform and OAuth 2.0".
 func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
-	if c.Method != http.MethodPost {
-		return e.refuse(c, http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
-	}
 	form, refused := e.form(c)
 	if refused != nil {
 		return *refused
@@ -170,18 +167,21 @@ func (e *Entra) token(c *wire.Call, tenant string) wire.Answer {
 
 // form parses a form without repeated fields, RFC 6749 section 3.2.
 func (e *Entra) form(c *wire.Call) (url.Values, *wire.Answer) {
-	refuse := func(number int, format string, args ...any) (url.Values, *wire.Answer) {
-		a := e.refuse(c, http.StatusBadRequest, "invalid_request", number, format, args...)
+	refuse := func(status, number int, format string, args ...any) (url.Values, *wire.Answer) {
+		a := e.refuse(c, status, "invalid_request", number, format, args...)
 		return nil, &a
+	}
+	if c.Method != http.MethodPost {
+		return refuse(http.StatusMethodNotAllowed, 900561, "The endpoint only accepts POST requests. Received a %s request.", c.Method)
 	}
 	mediaType, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	form, err := url.ParseQuery(string(c.Body))
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
-		return refuse(900144, "The request body must contain the following parameter: 'grant_type'.")
+		return refuse(http.StatusBadRequest, 900144, "The request body must contain the following parameter: 'grant_type'.")
 	}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		if len(form[name]) > 1 {
-			return refuse(9000411, "The parameter '%s' is duplicated.", name)
+			return refuse(http.StatusBadRequest, 9000411, "The parameter '%s' is duplicated.", name)
 		}
 	}
 	return form, nil

@@ -184,17 +184,17 @@ var allotmentSpecs = []struct {
 	sku          Sku
 	assignableTo Kinds
 }{
-	{skuE3, kinds(User, GroupKind)}, {skuE3, kinds(User, GroupKind)},
-	{skuE5, kinds(User, GroupKind)}, {skuE5, kinds(User)},
-	{skuBusiness, kinds(User, GroupKind)},
-	{skuF3, kinds(User, GroupKind)}, {skuF3, kinds(User, GroupKind)},
-	{skuCopilot, kinds(User, GroupKind)},
-	{skuAudio, kinds(User, GroupKind)},
-	{skuPhone, kinds(User, GroupKind)},
-	{skuAnalytics, kinds(User, GroupKind)},
-	{skuExchange, kinds(User, GroupKind)},
-	{skuVisio, kinds(User, GroupKind)},
-	{noSku, kinds(DeviceKind)},
+	{SkuE3, kinds(User, GroupKind)}, {SkuE3, kinds(User, GroupKind)},
+	{SkuE5, kinds(User, GroupKind)}, {SkuE5, kinds(User)},
+	{SkuBusiness, kinds(User, GroupKind)},
+	{SkuF3, kinds(User, GroupKind)}, {SkuF3, kinds(User, GroupKind)},
+	{SkuCopilot, kinds(User, GroupKind)},
+	{SkuAudio, kinds(User, GroupKind)},
+	{SkuPhone, kinds(User, GroupKind)},
+	{SkuAnalytics, kinds(User, GroupKind)},
+	{SkuExchange, kinds(User, GroupKind)},
+	{SkuVisio, kinds(User, GroupKind)},
+	{NoSku, kinds(DeviceKind)},
 }
 
 func (t *Tenant) makeAllotments() {
@@ -205,7 +205,7 @@ func (t *Tenant) makeAllotments() {
 		} else {
 			a.ID = t.dice.GUID("allotment", i).String()
 		}
-		if spec.sku == skuCopilot || spec.sku == noSku {
+		if spec.sku == SkuCopilot || spec.sku == NoSku {
 			a.External = t.dice.LongID("external service", int(spec.sku))
 		}
 		t.pools[spec.sku] = append(t.pools[spec.sku], i)
@@ -228,13 +228,13 @@ func (t *Tenant) purchases(s Sku) []Subscription {
 	}
 	n := int(s)
 	switch s {
-	case noSku:
+	case NoSku:
 		return []Subscription{renewed(n), made(n+1, Warning, true, -40, 20)}
-	case skuAnalytics:
+	case SkuAnalytics:
 		return []Subscription{made(n, Active, true, -trialDays-1, 6)}
-	case skuVisio:
+	case SkuVisio:
 		return []Subscription{made(n, Warning, false, -380, 15)}
-	case skuExchange:
+	case SkuExchange:
 		return []Subscription{made(n, Suspended, false, -430, 25)}
 	}
 	return []Subscription{renewed(n)}
@@ -243,10 +243,10 @@ func (t *Tenant) purchases(s Sku) []Subscription {
 // buyUnits sets the number of units: the units in use, and some more unless
 // the product is sold out.
 func (t *Tenant) buyUnits() {
-	for s := range noSku {
+	for s := range NoSku {
 		_, consumed := t.Units(s)
 		spare := 5 + consumed/8
-		if s == skuCopilot {
+		if s == SkuCopilot {
 			spare = 0
 		}
 		pools := t.Pools(s)
@@ -325,7 +325,7 @@ func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 	p := &t.people[i]
 	for j, g := range r.grants {
 		days := 300
-		if g.sku == skuAnalytics {
+		if g.sku == SkuAnalytics {
 			days = trialDays
 		}
 		pool := t.pool(g.sku, cultures[p.culture].region == "apac")
@@ -342,8 +342,8 @@ func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 		}
 		switch via := t.via(int(i), g); via {
 		case byHand:
-			if t.dice.Pick("off", int(i), 2) == 0 && g.sku == skuE3 {
-				l.off = t.plansNamed(skuE3, []string{"SWAY"})
+			if t.dice.Pick("off", int(i), 2) == 0 && g.sku == SkuE3 {
+				l.off = t.plansNamed(SkuE3, []string{"SWAY"})
 			}
 			l.from = t.grant(pool, Ref{User, i}, l.off)
 		case byGone:
@@ -367,7 +367,7 @@ func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 
 // makeDevices assigns units of the device allotment to two of three devices.
 func (t *Tenant) makeDevices() {
-	pool := t.pool(noSku, false)
+	pool := t.pool(NoSku, false)
 	for i := range deviceCount {
 		kind := deviceKinds[i%len(deviceKinds)]
 		d := &Device{
@@ -384,7 +384,7 @@ func (t *Tenant) makeDevices() {
 		if i%5 == 0 {
 			off = []string{"UNIVERSAL_PRINT_01"}
 		}
-		t.grant(pool, Ref{DeviceKind, int32(i)}, t.plansNamed(noSku, off))
+		t.grant(pool, Ref{DeviceKind, int32(i)}, t.plansNamed(NoSku, off))
 		t.settleOne(d.person, t.reference)
 	}
 	pool.owned = pool.consumed + 6

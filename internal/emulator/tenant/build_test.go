@@ -38,7 +38,7 @@ func TestDefaultTenant(t *testing.T) {
 				if len(tn.RightID(r)) == 36 {
 					groupGUIDs++
 				}
-				if tn.Group(i).Nickname == lateGroup && r.Sku == skuE3 {
+				if tn.Group(i).Nickname == lateGroup && r.Sku == SkuE3 {
 					vain++
 				}
 			}

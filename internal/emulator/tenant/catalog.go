@@ -292,17 +292,17 @@ var productsJSON []byte
 // The products of products.json in file order, followed by the product of
 // devices, which has no counterpart in the directory.
 const (
-	skuE3 Sku = iota
-	skuE5
-	skuBusiness
-	skuF3
-	skuCopilot
-	skuAudio
-	skuPhone
-	skuAnalytics
-	skuExchange
-	skuVisio
-	noSku
+	SkuE3 Sku = iota
+	SkuE5
+	SkuBusiness
+	SkuF3
+	SkuCopilot
+	SkuAudio
+	SkuPhone
+	SkuAnalytics
+	SkuExchange
+	SkuVisio
+	NoSku
 )
 
 // defaultCatalog is the catalog of generated tenants.

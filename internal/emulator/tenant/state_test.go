@@ -171,7 +171,7 @@ func TestIDsAfterLoad(t *testing.T) {
 	if refused != nil {
 		t.Fatal(refused)
 	}
-	if _, refused := tn.Assign(tn.Pools(skuPhone)[0], Ref{User, i}, PlanSet{}, w); refused != nil {
+	if _, refused := tn.Assign(tn.Pools(SkuPhone)[0], Ref{User, i}, PlanSet{}, w); refused != nil {
 		t.Fatal(refused)
 	}
 	again, err := Load(strings.NewReader(tn.saved(t)), nil)
@@ -200,7 +200,7 @@ func TestQueueWithoutPositions(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ids []string
-		for _, w := range tn.Waiting(tn.Pools(skuCopilot)[0], -1) {
+		for _, w := range tn.Waiting(tn.Pools(SkuCopilot)[0], -1) {
 			ids = append(ids, tn.IDOf(w.Who).String())
 		}
 		if first == nil {
