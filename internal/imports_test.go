@@ -48,8 +48,9 @@ var arrows = map[string][]string{
 	"internal/identity":                nil,
 	"internal/limits":                  {"internal/cache"},
 	"internal/logs":                    {"internal/identity"},
-	"internal/msgraph":                 {"internal/cache", "internal/decode", "internal/identity", "internal/licensing", "internal/outbound", "internal/upstream"},
+	"internal/msgraph":                 {"internal/cache", "internal/decode", "internal/identity", "internal/licensing", "internal/outbound", "internal/refdata", "internal/upstream"},
 	"internal/outbound":                nil,
+	"internal/refdata":                 {"internal/cache"},
 	"internal/quota":                   {"internal/identity"},
 	"internal/readmetest":              nil,
 	"internal/transport":               {"internal/documents", "internal/entra", "internal/identity", "internal/limits", "internal/logs", "internal/quota", "internal/upstream"},
@@ -59,7 +60,7 @@ var arrows = map[string][]string{
 	"graph/columns":                    nil,
 	"graph/generated":                  {"graph/columns", "graph/model", "internal/licensing"},
 	"graph":                            {"graph/columns", "graph/generated", "graph/model", "internal/identity", "internal/licensing", "internal/upstream", "loaders"},
-	"server":                           {"graph", "internal/config", "internal/documents", "internal/embedded", "internal/emulator", "internal/entra", "internal/execution", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/transport", "internal/upstream", "loaders", "schema"},
+	"server":                           {"graph", "internal/config", "internal/documents", "internal/embedded", "internal/emulator", "internal/entra", "internal/execution", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/refdata", "internal/transport", "internal/upstream", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {
