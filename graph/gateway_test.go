@@ -30,6 +30,7 @@ import (
 	"licensegraph/internal/limits"
 	"licensegraph/internal/msgraph"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/refdata"
 	"licensegraph/internal/upstream"
 )
 
@@ -64,6 +65,7 @@ type gateway struct {
 	// Settings that a test may change before a restart.
 	timeout  time.Duration // of an upstream request
 	budget   int           // of an operation; 0 for no limit
+	life     time.Duration // of cached reference data; 0 for no cache
 	graphURL string
 	key      []byte // of cursors
 	tenantID string // of cursors
@@ -201,7 +203,14 @@ func (g *gateway) restart() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	logger := slog.New(slog.NewTextHandler(g.log, nil))
+	var references *refdata.Cache
+	if g.life > 0 {
+		store := refdata.NewMemory(1<<20, g.waits.now)
+		references = refdata.New(refdata.Options{Store: store, Scope: g.tenantID, Life: g.life, Now: g.waits.now, Logger: logger})
+	}
 	client, err := msgraph.New(msgraph.Options{
+		Reference:      references,
 		GraphURL:       g.graphURL,
 		Out:            out,
 		Tokens:         application.Tokens(g.tenant.TenantID()),
@@ -214,7 +223,6 @@ func (g *gateway) restart() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	logger := slog.New(slog.NewTextHandler(g.log, nil))
 	resolver, err := graph.New(graph.Options{
 		NewUpstream: func(context.Context) (graph.Upstream, error) {
 			if g.person != "" {
@@ -260,6 +268,7 @@ func (g *gateway) restart() {
 	}))
 	g.t.Cleanup(func() {
 		server.Close()
+		client.Close()
 		client.CloseIdleConnections()
 	})
 	g.url = server.URL
@@ -281,6 +290,8 @@ type response struct {
 		Upstream struct {
 			Requests, BatchParts, ResourceUnits, Retries int
 			Bytes, Milliseconds                          int64
+			CacheHits                                    int
+			CacheAgeMilliseconds                         int64
 			Endpoints                                    map[string]struct {
 				Requests, BatchParts, ResourceUnits, Retries int
 				Bytes                                        int64

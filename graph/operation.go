@@ -86,6 +86,9 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	upstream, err := o.resolver.options.NewUpstream(ctx)
 	if err == nil {
 		ctx = context.WithValue(ctx, upstreamKey{}, upstream)
+		if op.Operation.Operation != ast.Query {
+			upstream.ReadUncached() // changes are checked with current data
+		}
 		if !introspects(op) {
 			err = upstream.SignIn(ctx)
 		}

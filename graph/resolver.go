@@ -23,6 +23,8 @@ type Upstream interface {
 	loaders.Source
 	// SignIn obtains the caller's on-behalf-of token, if Microsoft Graph is called on behalf of users.
 	SignIn(context.Context) error
+	// ReadUncached has later reads ignore data that earlier operations read.
+	ReadUncached()
 	// Write sends changes and returns one result for each, in order.
 	Write(context.Context, []licensing.Write) []licensing.WriteResult
 	// Wait waits for the duration, or returns the error of ctx.

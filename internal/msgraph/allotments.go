@@ -26,10 +26,10 @@ func init() {
 var AllAllotments = sole("allotments", "Allotment", (*Batch).allAllotments)
 
 func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensing.Allotment, err error)) {
-	r := get(allotmentsEndpoint, at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties)))
-	b.add(all(r, allotmentType.Read, func(allotments []*licensing.Allotment, err error) {
+	url := at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties))
+	cachedList(b, allotmentsEndpoint, url, allotmentType.Read, func(allotments []*licensing.Allotment, err error) {
 		found(allotments, listFailure(upstream.Query{}, err))
-	}))
+	})
 }
 
 // AllotmentsByID reads allotments. Permission: CloudLicensing.Read.All.

@@ -36,6 +36,7 @@ var advanced = map[string]string{"ConsistencyLevel": "eventual"}
 type Batch struct {
 	operation *Operation
 	reads     []*read
+	lookups   []*lookup
 }
 
 // request is a request, sent alone or in a batch.
@@ -140,8 +141,20 @@ func (b *Batch) add(reads ...*read) {
 	b.reads = append(b.reads, reads...)
 }
 
-// Do sends all added reads and repeats those that failed with a retryable error.
+// Do sends all added reads, and repeats those that failed with a retryable error. Reference data comes from the cache
+// if possible.
 func (b *Batch) Do(ctx context.Context) {
+	if len(b.lookups) == 0 {
+		b.send(ctx)
+		return
+	}
+	wait := b.lookUp(ctx)
+	b.send(ctx)
+	wait()
+	b.send(ctx) // what the cache did not read
+}
+
+func (b *Batch) send(ctx context.Context) {
 	for pending := b.take(); len(pending) > 0; pending = append(pending, b.take()...) {
 		answers := b.operation.readAll(ctx, pending)
 		var again []*read

@@ -27,6 +27,13 @@ func (b *budget) spend(n int) int {
 	return n
 }
 
+// spent reports whether no request is left.
+func (b *budget) spent() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.most > 0 && b.sent >= b.most
+}
+
 // exceeded returns the response of a request beyond the budget.
 func (b *budget) exceeded(endpoint string) answer {
 	return answer{unsent: true, err: &upstream.Error{Kind: upstream.ErrBudget, Operation: endpoint, Spent: b.most}}

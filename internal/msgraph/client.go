@@ -1,6 +1,6 @@
 // Package msgraph is a client for the licensing data of Microsoft Graph. It implements endpoints, permissions, OData,
-// $batch, paging, errors, throttling and retries, and returns types of package licensing. It caches no data. Callers
-// select what to read; the client minimizes the number of requests.
+// $batch, paging, errors, throttling and retries, and returns types of package licensing. Callers select what
+// to read; the client minimizes the number of requests. It caches only reference data, if configured.
 //
 // All requests use /beta: the cloudLicensing namespace is available there only, and all requests of a $batch use the
 // API version of the batch.
@@ -18,6 +18,7 @@ import (
 
 	"licensegraph/internal/identity"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/refdata"
 	"licensegraph/internal/upstream"
 )
 
@@ -38,6 +39,9 @@ type Options struct {
 	Wait func(context.Context, time.Duration) error
 	// Queue is shared by the clients of one application; nil means a new queue.
 	Queue *Queue
+	// Reference caches reference data that is read with the application's identity; nil disables the cache. [Client.Close]
+	// closes it.
+	Reference *refdata.Cache
 	// Now returns the current time for cool-downs and the expiry of capabilities; nil means [time.Now].
 	Now func() time.Time
 }
@@ -66,6 +70,7 @@ type Client struct {
 	userCapabilities userCapabilities // as seen by each user
 	groups           locks            // serialize the license changes of each group
 	budget           int              // requests per operation
+	reference        *refdata.Cache   // nil without a cache
 }
 
 const (
@@ -95,6 +100,8 @@ func New(opts Options) (*Client, error) {
 		now:    opts.Now,
 		queue:  cmp.Or(opts.Queue, new(Queue)),
 		budget: opts.RequestsPerOperation,
+
+		reference: opts.Reference,
 	}
 	if c.wait == nil {
 		c.wait = wait
@@ -120,11 +127,18 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // Begin starts an operation with the application's identity.
 func (c *Client) Begin() *Operation {
+	o := c.begin()
+	o.reference = c.reference
+	return o
+}
+
+// begin starts an operation without the cache of reference data.
+func (c *Client) begin() *Operation {
 	return &Operation{client: c, tokens: c.tokens, capabilities: c.capabilities, budget: budget{most: c.budget}}
 }
 
 // BeginAs starts an operation on behalf of a user. Capabilities are separate for each user: an endpoint that is
-// forbidden for one may be available to another.
+// forbidden for one may be available to another. Nothing that is read on behalf of a user is cached.
 func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
 	return &Operation{client: c, tokens: tokens, personal: true, capabilities: c.userCapabilities.of(person), budget: budget{most: c.budget}}
 }
@@ -146,6 +160,13 @@ func (c *Client) Ready(ctx context.Context) error {
 		return nil // Microsoft Graph responded
 	}
 	return failure
+}
+
+// Close ends the reads in the background and waits for them.
+func (c *Client) Close() {
+	if c.reference != nil {
+		c.reference.Close()
+	}
 }
 
 // CloseIdleConnections closes idle connections.

@@ -41,14 +41,27 @@ func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstre
 var GroupsByID = keyed("groups by ID", "Group", nil, byIDsAtOnce, (*Batch).groupsByID)
 
 func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string, group *licensing.Group, err error)) {
+	if onlyNames(ask.Properties) {
+		b.cachedGroups(ids, ask.Properties, found)
+	} else {
+		b.readGroups(ids, ask.Properties, found)
+	}
+}
+
+func (b *Batch) readGroups(ids, properties []string, found func(id string, group *licensing.Group, err error)) {
 	if len(ids) == 1 {
-		r := get(groupEndpoint, at(below("/groups", ids[0]), "$select", selected(ask.Properties)))
+		r := get(groupEndpoint, groupURL(ids[0], properties))
 		b.add(entity(r, groupType.Read, func(group *licensing.Group, err error) { found(ids[0], group, err) }))
 		return
 	}
-	byIDs(b, "group", ids, ask.Properties, func(ids []string, found func(string, *licensing.Group, error)) {
-		b.groupsWhere(ids, ask.Properties, found)
+	byIDs(b, "group", ids, properties, func(ids []string, found func(string, *licensing.Group, error)) {
+		b.groupsWhere(ids, properties, found)
 	}, found)
+}
+
+// groupURL returns the URL of a group.
+func groupURL(id string, properties []string) string {
+	return at(below("/groups", id), "$select", selected(properties))
 }
 
 // groupsWhere adds reads of groups by ID that return all properties.

@@ -18,6 +18,7 @@ import (
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/refdata"
 	"licensegraph/internal/upstream"
 )
 
@@ -28,6 +29,7 @@ type Operation struct {
 	personal     bool          // on behalf of a user, not as the application
 	capabilities *capabilities // of the tenant's endpoints, as seen by this identity
 	budget       budget
+	reference    *refdata.Cache // nil without a cache
 
 	mu     sync.Mutex
 	report upstream.Report
@@ -40,7 +42,8 @@ type Operation struct {
 func (o *Operation) Report() upstream.Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	report := upstream.Report{Usage: o.report.Usage, Endpoints: map[string]upstream.Usage{}, LeftOut: maps.Clone(o.report.LeftOut)}
+	report := o.report
+	report.Endpoints, report.LeftOut = map[string]upstream.Usage{}, maps.Clone(o.report.LeftOut)
 	maps.Copy(report.Endpoints, o.report.Endpoints)
 	return report
 }

@@ -17,9 +17,10 @@ func init() {
 var AllSubscribedSkus = sole("subscribed SKUs", "SubscribedSku", (*Batch).allSubscribedSkus)
 
 func (b *Batch) allSubscribedSkus(ask upstream.Ask, found func(skus []*licensing.SubscribedSku, err error)) {
-	b.add(all(get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", selected(ask.Properties))), subscribedSkuType.Read, func(skus []*licensing.SubscribedSku, err error) {
+	url := at("/subscribedSkus", "$select", selected(ask.Properties))
+	cachedList(b, subscribedSkusEndpoint, url, subscribedSkuType.Read, func(skus []*licensing.SubscribedSku, err error) {
 		found(skus, listFailure(upstream.Query{}, err))
-	}))
+	})
 }
 
 // subscribedSkuType reads subscribed SKUs.

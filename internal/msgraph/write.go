@@ -42,7 +42,11 @@ func init() {
 // Write sends the writes and returns their results in the same order. It retries a write only after a response that
 // requires it: 429, 503 with Retry-After, or a rejected token. Writes of the same group are sequential, across
 // operations. An assignment's target of unknown type counts as a group.
+// It then invalidates the cached reference data of the tenant.
 func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licensing.WriteResult {
+	if cached := o.client.reference; cached != nil {
+		defer cached.Invalidate(context.WithoutCancel(ctx))
+	}
 	results := make([]licensing.WriteResult, len(writes))
 	changes := make([]*change, len(writes))
 	for i, w := range writes {

@@ -16,11 +16,16 @@ type Usage struct {
 	Bytes int64 `json:"bytes"`
 	// Milliseconds is the total duration of the requests; concurrent requests are added up.
 	Milliseconds int64 `json:"milliseconds"`
+	// CacheHits is the number of lists and groups from the cache of reference data, or from the read of a concurrent
+	// operation.
+	CacheHits int `json:"cacheHits,omitempty"`
 }
 
 // Report is the cost of an operation, in total and by endpoint.
 type Report struct {
 	Usage
+	// CacheAgeMilliseconds is the age of the oldest value from the cache of reference data.
+	CacheAgeMilliseconds int64 `json:"cacheAgeMilliseconds,omitempty"`
 	// Endpoints maps an endpoint, such as "GET /users/{id}", to its cost.
 	Endpoints map[string]Usage `json:"endpoints"`
 	// LeftOut maps an endpoint to the number of elements left out of its lists because they are null or have no valid
@@ -36,6 +41,7 @@ func (u *Usage) Add(v Usage) {
 	u.Retries += v.Retries
 	u.Bytes += v.Bytes
 	u.Milliseconds += v.Milliseconds
+	u.CacheHits += v.CacheHits
 }
 
 // Milliseconds returns the duration in milliseconds, rounded up.

@@ -24,9 +24,9 @@ func TestError(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	u := Usage{Requests: 1, BatchParts: 2, ResourceUnits: 3, Retries: 4, Bytes: 5, Milliseconds: 6}
+	u := Usage{Requests: 1, BatchParts: 2, ResourceUnits: 3, Retries: 4, Bytes: 5, Milliseconds: 6, CacheHits: 7}
 	u.Add(u)
-	if u != (Usage{Requests: 2, BatchParts: 4, ResourceUnits: 6, Retries: 8, Bytes: 10, Milliseconds: 12}) {
+	if u != (Usage{Requests: 2, BatchParts: 4, ResourceUnits: 6, Retries: 8, Bytes: 10, Milliseconds: 12, CacheHits: 14}) {
 		t.Errorf("%+v", u)
 	}
 	for d, want := range map[time.Duration]int64{0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000} {
