@@ -79,7 +79,7 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		a.tenant = tenant
 	}
 	var err error
-	if a.tenants, err = newTenants(cfg, ids, services, application); err != nil {
+	if a.tenants, err = newTenants(cfg, ids, services, application, logger); err != nil {
 		return nil, err
 	}
 	resolver, err := newResolver(cfg, a.tenants, audit, logger)
@@ -193,6 +193,7 @@ func (a *app) serve(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer a.tenants.out.CloseIdleConnections()
+	defer a.tenants.close()
 
 	group, ctx := errgroup.WithContext(ctx)
 	servers := []*http.Server{a.gateway}
@@ -319,6 +320,7 @@ func (a *app) drain(servers []*http.Server, cancel context.CancelFunc) error {
 	a.endpoint.Drain()
 	for _, server := range servers {
 		if server != a.gateway {
+			a.tenants.close() // no operation waits for its reads
 			a.tenants.out.CloseIdleConnections()
 		}
 		err := server.Shutdown(ctx)

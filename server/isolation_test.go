@@ -47,13 +47,14 @@ func idsOf(t *testing.T, tenant *emulator.Server) []string {
 // of the other tenant, and each caller is authorized, counted and audited individually.
 func TestUsersOfTwoTenants(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"app", "on-behalf-of"} {
-		t.Run(mode, func(t *testing.T) {
+	for name, life := range map[string]string{"app": "0s", "on-behalf-of": "0s", "app with a cache": "1m"} {
+		mode, _, _ := strings.Cut(name, " ")
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := startNeighbours(t, emulator.Options{Users: 40}, emulator.Options{Users: 40, Seed: 2})
 			p := start(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": n.tenants[0].ClientSecret()},
 				"--tenant-id="+n.tenants[0].TenantID(), "--tenant-id="+n.tenants[1].TenantID(), "--client-id="+n.tenants[0].ClientID(),
-				"--graph-url="+n.url, "--authority="+n.url, "--inbound=entra", "--outbound="+mode, "--allow-writes", "--upstream-report=always", "--log-level=debug",
+				"--graph-url="+n.url, "--authority="+n.url, "--inbound=entra", "--outbound="+mode, "--allow-writes", "--upstream-report=always", "--log-level=debug", "--reference-cache-life="+life,
 				"--audience="+n.tenants[0].ClientID(), "--audience="+n.tenants[1].ClientID(), "--caller-rate=100000", "--caller-burst=100000", "--caller-operations=200")
 			var residents []*resident
 			var ids [2][]string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"licensegraph/internal/identity"
 	"licensegraph/internal/msgraph"
 	"licensegraph/internal/outbound"
+	"licensegraph/internal/refdata"
 	"licensegraph/internal/upstream"
 )
 
@@ -26,7 +28,7 @@ type tenants struct {
 }
 
 // newTenants creates the clients of the tenants. It sends no request.
-func newTenants(cfg *config.Config, ids []string, services config.Services, application entra.Options) (*tenants, error) {
+func newTenants(cfg *config.Config, ids []string, services config.Services, application entra.Options, logger *slog.Logger) (*tenants, error) {
 	out, err := newOut(cfg, services)
 	if err != nil {
 		return nil, err
@@ -40,10 +42,12 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 	if cfg.Outbound == "on-behalf-of" {
 		t.people = app.OnBehalfOf()
 	}
+	store := refdata.NewMemory(maxReferenceBytes, nil)
 	queue := new(msgraph.Queue) // some limits of an application apply across tenants
 	for _, id := range ids {
 		client, err := msgraph.New(msgraph.Options{
 			GraphURL: services.GraphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
+			Reference: referenceCache(cfg, store, "app/"+application.ClientID+"/"+strings.ToLower(id), logger),
 		})
 		if err != nil {
 			return nil, err
@@ -51,6 +55,24 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 		t.clients[strings.ToLower(id)] = client
 	}
 	return t, nil
+}
+
+// maxReferenceBytes is the maximum size of the cached reference data of all tenants, in bytes.
+const maxReferenceBytes = 32 << 20
+
+// referenceCache returns the cache of reference data of a tenant; nil if it is disabled.
+func referenceCache(cfg *config.Config, store refdata.Store, scope string, logger *slog.Logger) *refdata.Cache {
+	if cfg.ReferenceCacheLife == 0 || cfg.Outbound != "app" {
+		return nil
+	}
+	return refdata.New(refdata.Options{Store: store, Scope: scope, Life: cfg.ReferenceCacheLife, Logger: logger})
+}
+
+// close ends the reads in the background.
+func (t *tenants) close() {
+	for _, client := range t.clients {
+		client.Close()
+	}
 }
 
 // newOut returns an Out for the services of the cloud.

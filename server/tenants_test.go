@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -235,11 +236,46 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 }
 
+// TestReferenceCache tests that reference data is cached for each tenant, for all its callers with the permission.
+func TestReferenceCache(t *testing.T) {
+	t.Parallel()
+	n := startNeighbours(t, emulator.Options{Users: 40}, emulator.Options{Users: 40, Seed: 2})
+	p := start(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": n.tenants[0].ClientSecret()},
+		"--tenant-id="+n.tenants[0].TenantID(), "--tenant-id="+n.tenants[1].TenantID(), "--client-id="+n.tenants[0].ClientID(),
+		"--graph-url="+n.url, "--authority="+n.url, "--inbound=entra", "--upstream-report=always", "--reference-cache-life=1m",
+		"--audience="+n.tenants[0].ClientID(), "--audience="+n.tenants[1].ClientID())
+	const query = `{ subscribedSkus { nodes { id consumedUnits } } }`
+	for i, tenant := range n.tenants {
+		var first string
+		for turn, role := range []string{"Global Administrator", "License Administrator", ""} {
+			tenant.ResetCounts()
+			r := p.as(t, query, bearing(tokenFor(t, tenant, nameOf(t, tenant, role), scopes...)))
+			data, _, _ := strings.Cut(r.body, `,"extensions"`)
+			sent := tenant.Counts()["GET /subscribedSkus"].Requests
+			switch {
+			case role == "":
+				if !strings.Contains(r.body, "FORBIDDEN") || strings.Contains(r.body, tenant.TenantID()) || sent != 0 {
+					t.Errorf("denied: %d requests: %s", sent, r.body)
+				}
+			case turn == 0:
+				first = data
+				if sent != 1 || !strings.Contains(data, tenant.TenantID()) || strings.Contains(data, n.tenants[1-i].TenantID()) {
+					t.Errorf("first: %d requests: %s", sent, r.body)
+				}
+			default:
+				if sent != 0 || data != first || !strings.Contains(r.body, `"cacheHits":1`) {
+					t.Errorf("cached: %d requests: %s", sent, r.body)
+				}
+			}
+		}
+	}
+}
+
 // TestUnconfiguredTenant tests that a caller of a tenant that is not configured reads nothing, even if authenticated.
 func TestUnconfiguredTenant(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, "--cloud=worldwide", "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.Services(), entra.Options{ClientID: "c", Credential: cfg.Credential})
+	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.Services(), entra.Options{ClientID: "c", Credential: cfg.Credential}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +288,7 @@ func TestUnconfiguredTenant(t *testing.T) {
 		t.Error("unauthenticated caller reads the first of several tenants")
 	}
 	known := testConfig(t, "--inbound=entra", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-	if tenants, err = newTenants(known, []string{aTenant}, known.Services(), entra.Options{ClientID: "c", Credential: known.Credential}); err != nil {
+	if tenants, err = newTenants(known, []string{aTenant}, known.Services(), entra.Options{ClientID: "c", Credential: known.Credential}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tenants.begin(context.Background()); err == nil {

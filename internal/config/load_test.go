@@ -71,6 +71,10 @@ func TestProblems(t *testing.T) {
 			`--request-timeout: invalid duration -1s: want more than 0`,
 			`--max-cost: invalid value 0: want at least 1`,
 		}},
+		{"life of reference data", []string{"--reference-cache-life=-1s"}, nil, []string{"--reference-cache-life: invalid duration -1s: want 0s or more"}},
+		{"long life of reference data", []string{"--reference-cache-life=61m"}, nil, []string{"--reference-cache-life: invalid duration 1h1m0s: want at most 1h0m0s"}},
+		{"reference data on behalf of users", []string{"--inbound=entra", "--outbound=on-behalf-of", "--reference-cache-life=1m"}, nil, []string{
+			"--reference-cache-life requires --outbound=app: what is read on behalf of users is not cached"}},
 		{"port out of range", []string{"--listen=127.0.0.1:70000", "--embedded-listen=0.0.0.0:1"}, nil, []string{
 			`--listen: invalid address "127.0.0.1:70000": want host:port`,
 			`--embedded-listen: invalid address 0.0.0.0:1: want a loopback address such as 127.0.0.1:8081`,

@@ -42,7 +42,10 @@ func (c *Config) validate() error {
 		case int64:
 			v.atLeastOne(s.flag, n)
 		case time.Duration:
-			if n < 0 || n == 0 && s.flag != "drain-delay" {
+			switch {
+			case n < 0 && mayBeZero[s.flag]:
+				v.note("--%s: invalid duration %v: want 0s or more", s.flag, n)
+			case n <= 0 && !mayBeZero[s.flag]:
 				v.note("--%s: invalid duration %v: want more than 0", s.flag, n)
 			}
 		}
@@ -50,6 +53,12 @@ func (c *Config) validate() error {
 	v.atMost("embedded-users", c.Embedded.Users, maxEmbeddedUsers)
 	return errors.Join(v.problems...)
 }
+
+// mayBeZero has the durations that can be zero.
+var mayBeZero = map[string]bool{"drain-delay": true, "reference-cache-life": true}
+
+// maxReferenceCacheLife is the maximum of --reference-cache-life.
+const maxReferenceCacheLife = time.Hour
 
 // maxEmbeddedUsers is the maximum size that the embedded tenant is designed for.
 const maxEmbeddedUsers = 1_000_000
@@ -148,6 +157,12 @@ func (c *Config) validateUpstream(v *validation) {
 		v.note("--cloud: invalid value %q: want one of worldwide, us-gov-l4, us-gov-l5, china", c.Cloud)
 	}
 	v.oneOf("outbound", c.Outbound, "app", "on-behalf-of")
+	if c.ReferenceCacheLife > maxReferenceCacheLife {
+		v.note("--reference-cache-life: invalid duration %v: want at most %v", c.ReferenceCacheLife, maxReferenceCacheLife)
+	}
+	if c.ReferenceCacheLife > 0 && c.Outbound == "on-behalf-of" {
+		v.note("--reference-cache-life requires --outbound=app: what is read on behalf of users is not cached")
+	}
 	v.service("graph-url", c.GraphURL)
 	v.service("authority", c.Authority)
 	c.validateIdentities(v)
