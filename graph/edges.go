@@ -261,8 +261,8 @@ func property[P any, V comparable](name string, of func(P) []V) *edge {
 // connection returns the edges of a connection type.
 func connection[T comparable](typeName string) []*edge {
 	return []*edge{
-		property(typeName+"Connection.nodes", (*model.Connection[T]).Nodes),
-		property(typeName+"Connection.edges", func(c *model.Connection[T]) []*model.Edge[T] { return c.Edges }),
+		property(typeName+"Connection.nodes", func(c *model.Connection[T]) []T { return c.Nodes }),
+		property(typeName+"Connection.edges", (*model.Connection[T]).Edges),
 		property(typeName+"Edge.node", func(e *model.Edge[T]) []T { return []T{e.Node} }),
 	}
 }

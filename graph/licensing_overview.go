@@ -81,7 +81,7 @@ func (f *field) countErrors(*model.LicensingOverview) (*model.AssignmentErrorOve
 	if err != nil {
 		return nil, err
 	}
-	overview := &model.AssignmentErrorOverview{Errors: page.Nodes(), Complete: !page.PageInfo.HasNextPage}
+	overview := &model.AssignmentErrorOverview{Errors: page.Nodes, Complete: !page.PageInfo.HasNextPage}
 	codes, products := map[string]int32{}, map[licensing.GUID]int32{}
 	for _, e := range overview.Errors {
 		if err := e.WhyUnread("code"); err != nil {
@@ -176,7 +176,7 @@ func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCo
 			missing, failed = cmp.Or(missing, errs[i]), failed+1
 			continue
 		}
-		members := page.Nodes()
+		members := page.Nodes
 		if len(members) > 0 {
 			count := &model.WaitingMemberCount{
 				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),

@@ -78,14 +78,15 @@ func memoryConnection[T licensing.Node](p memoryPage, items []T) (*model.Connect
 	}
 	total := int32(len(items))
 	result := &model.Connection[T]{
+		Nodes:    items[start:end:end],
 		PageInfo: &model.PageInfo{HasPreviousPage: start > 0, HasNextPage: end < len(items)},
-		Total:    &total,
-	}
-	for _, item := range items[start:end] {
-		result.Edges = append(result.Edges, model.NewEdge(item, func() string { return p.cursors.seal(p.name, cursor{ID: item.ObjectID()}) }))
+		Cursor: func(i int) string {
+			return p.cursors.seal(p.name, cursor{ID: items[start+i].ObjectID()})
+		},
+		Total: &total,
 	}
 	if start < end {
-		first, last := result.Edges[0].Cursor(), result.Edges[end-start-1].Cursor()
+		first, last := result.Cursor(0), result.Cursor(end-start-1)
 		result.PageInfo.StartCursor, result.PageInfo.EndCursor = &first, &last
 	}
 	return result, nil

@@ -379,6 +379,7 @@ func idOf[T any](item T) string {
 // of the next upstream page.
 func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) error, next cursor) bool {
 	start, taken := p.end, false
+	p.grow(len(items))
 	for i := start.Skip; i < len(items); i++ {
 		if len(p.items) < p.first {
 			p.read++
@@ -406,17 +407,6 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) e
 		p.end = cursor{Link: start.Link, Before: start.Before, Skip: i + 1}
 		p.items, p.places, taken = append(p.items, items[i].value), append(p.places, p.end), true
 	}
-	if p.seen == nil {
-		p.seen = map[string]bool{}
-	}
-	for _, item := range items {
-		if !item.ok {
-			continue // deleted
-		}
-		if id := idOf(item.value); id != "" {
-			p.seen[id] = true
-		}
-	}
 	p.end = cursor{Link: start.Link, Before: start.Before, Skip: len(items)}
 	if p.more = next.Link != ""; p.more {
 		p.end = cursor{Link: next.Link, Before: next.Before, Skip: max(0, start.Skip-len(items))} // an upstream page can be short
@@ -424,20 +414,43 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) e
 	if taken {
 		p.places[len(p.places)-1] = p.end
 	}
-	return !p.more || len(p.items) == p.first
+	if !p.more || len(p.items) == p.first {
+		return true
+	}
+	p.see(items)
+	return false
+}
+
+// grow makes room for elements.
+func (p *page[T]) grow(elements int) {
+	room := min(elements, p.first-len(p.items))
+	p.items, p.places = slices.Grow(p.items, room), slices.Grow(p.places, room)
+}
+
+// see records the IDs of the elements of an upstream page, except deleted ones.
+func (p *page[T]) see(items []element[T]) {
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	for _, item := range items {
+		if !item.ok {
+			continue
+		}
+		if id := idOf(item.value); id != "" {
+			p.seen[id] = true
+		}
+	}
 }
 
 func (p *page[T]) connection(seal func(cursor) string) *model.Connection[T] {
 	result := &model.Connection[T]{
-		Edges:    make([]*model.Edge[T], len(p.items)),
+		Nodes:    p.items,
 		PageInfo: &model.PageInfo{HasNextPage: p.more, HasPreviousPage: p.after},
+		Cursor:   func(i int) string { return seal(p.places[i]) },
 		Total:    p.count,
 	}
-	for i, item := range p.items {
-		result.Edges[i] = model.NewEdge(item, func() string { return seal(p.places[i]) })
-	}
 	if len(p.items) > 0 {
-		start := seal(p.places[0])
+		start := result.Cursor(0)
 		result.PageInfo.StartCursor = &start
 	}
 	if len(p.items) > 0 || p.more {

@@ -545,7 +545,7 @@ func (ec *executionContext) _AllotmentConnection_nodes(ctx context.Context, fiel
 			return ec.fieldContext_AllotmentConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Allotment) graphql.Marshaler {
@@ -559,7 +559,7 @@ func (ec *executionContext) fieldContext_AllotmentConnection_nodes(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "AllotmentConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Allotment(ctx, field)
@@ -577,7 +577,7 @@ func (ec *executionContext) _AllotmentConnection_edges(ctx context.Context, fiel
 			return ec.fieldContext_AllotmentConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.Allotment]) graphql.Marshaler {
@@ -591,7 +591,7 @@ func (ec *executionContext) fieldContext_AllotmentConnection_edges(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "AllotmentConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AllotmentEdge(ctx, field)

@@ -489,7 +489,7 @@ func (ec *executionContext) _AssignmentErrorConnection_nodes(ctx context.Context
 			return ec.fieldContext_AssignmentErrorConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.AssignmentError) graphql.Marshaler {
@@ -503,7 +503,7 @@ func (ec *executionContext) fieldContext_AssignmentErrorConnection_nodes(_ conte
 	fc = &graphql.FieldContext{
 		Object:     "AssignmentErrorConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AssignmentError(ctx, field)
@@ -521,7 +521,7 @@ func (ec *executionContext) _AssignmentErrorConnection_edges(ctx context.Context
 			return ec.fieldContext_AssignmentErrorConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.AssignmentError]) graphql.Marshaler {
@@ -535,7 +535,7 @@ func (ec *executionContext) fieldContext_AssignmentErrorConnection_edges(_ conte
 	fc = &graphql.FieldContext{
 		Object:     "AssignmentErrorConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AssignmentErrorEdge(ctx, field)

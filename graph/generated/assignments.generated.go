@@ -378,7 +378,7 @@ func (ec *executionContext) _AssignmentConnection_nodes(ctx context.Context, fie
 			return ec.fieldContext_AssignmentConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Assignment) graphql.Marshaler {
@@ -392,7 +392,7 @@ func (ec *executionContext) fieldContext_AssignmentConnection_nodes(_ context.Co
 	fc = &graphql.FieldContext{
 		Object:     "AssignmentConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Assignment(ctx, field)
@@ -410,7 +410,7 @@ func (ec *executionContext) _AssignmentConnection_edges(ctx context.Context, fie
 			return ec.fieldContext_AssignmentConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.Assignment]) graphql.Marshaler {
@@ -424,7 +424,7 @@ func (ec *executionContext) fieldContext_AssignmentConnection_edges(_ context.Co
 	fc = &graphql.FieldContext{
 		Object:     "AssignmentConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AssignmentEdge(ctx, field)

@@ -183,10 +183,10 @@ func kindOfAllotmentConnection(nullable bool) columns.Kind[*model.Connection[*li
 func columnOfAllotmentConnection(c *columns.Column[*model.Connection[*licensing.Allotment]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfAllotment(false)), func(obj *model.Connection[*licensing.Allotment]) []*licensing.Allotment { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfAllotment(false)), func(obj *model.Connection[*licensing.Allotment]) []*licensing.Allotment { return obj.Nodes })
 	case "edges":
 		return columns.Plain(c, columns.List(false, kindOfAllotmentEdge(false)), func(obj *model.Connection[*licensing.Allotment]) []*model.Edge[*licensing.Allotment] {
-			return obj.Edges
+			return obj.Edges()
 		})
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.Allotment]) *model.PageInfo { return obj.PageInfo })
@@ -307,10 +307,10 @@ func kindOfAssignmentConnection(nullable bool) columns.Kind[*model.Connection[*l
 func columnOfAssignmentConnection(c *columns.Column[*model.Connection[*licensing.Assignment]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfAssignment(false)), func(obj *model.Connection[*licensing.Assignment]) []*licensing.Assignment { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfAssignment(false)), func(obj *model.Connection[*licensing.Assignment]) []*licensing.Assignment { return obj.Nodes })
 	case "edges":
 		return columns.Plain(c, columns.List(false, kindOfAssignmentEdge(false)), func(obj *model.Connection[*licensing.Assignment]) []*model.Edge[*licensing.Assignment] {
-			return obj.Edges
+			return obj.Edges()
 		})
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.Assignment]) *model.PageInfo { return obj.PageInfo })
@@ -385,12 +385,10 @@ func kindOfAssignmentErrorConnection(nullable bool) columns.Kind[*model.Connecti
 func columnOfAssignmentErrorConnection(c *columns.Column[*model.Connection[*licensing.AssignmentError]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfAssignmentError(false)), func(obj *model.Connection[*licensing.AssignmentError]) []*licensing.AssignmentError {
-			return obj.Nodes()
-		})
+		return columns.Plain(c, columns.List(false, kindOfAssignmentError(false)), func(obj *model.Connection[*licensing.AssignmentError]) []*licensing.AssignmentError { return obj.Nodes })
 	case "edges":
 		return columns.Plain(c, columns.List(false, kindOfAssignmentErrorEdge(false)), func(obj *model.Connection[*licensing.AssignmentError]) []*model.Edge[*licensing.AssignmentError] {
-			return obj.Edges
+			return obj.Edges()
 		})
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.AssignmentError]) *model.PageInfo { return obj.PageInfo })
@@ -529,10 +527,10 @@ func kindOfDirectoryObjectConnection(nullable bool) columns.Kind[*model.Connecti
 func columnOfDirectoryObjectConnection(c *columns.Column[*model.Connection[licensing.DirectoryObject]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfDirectoryObject(false)), func(obj *model.Connection[licensing.DirectoryObject]) []licensing.DirectoryObject { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfDirectoryObject(false)), func(obj *model.Connection[licensing.DirectoryObject]) []licensing.DirectoryObject { return obj.Nodes })
 	case "edges":
 		return columns.Plain(c, columns.List(false, kindOfDirectoryObjectEdge(false)), func(obj *model.Connection[licensing.DirectoryObject]) []*model.Edge[licensing.DirectoryObject] {
-			return obj.Edges
+			return obj.Edges()
 		})
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[licensing.DirectoryObject]) *model.PageInfo { return obj.PageInfo })
@@ -611,9 +609,9 @@ func kindOfGroupConnection(nullable bool) columns.Kind[*model.Connection[*licens
 func columnOfGroupConnection(c *columns.Column[*model.Connection[*licensing.Group]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfGroup(false)), func(obj *model.Connection[*licensing.Group]) []*licensing.Group { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfGroup(false)), func(obj *model.Connection[*licensing.Group]) []*licensing.Group { return obj.Nodes })
 	case "edges":
-		return columns.Plain(c, columns.List(false, kindOfGroupEdge(false)), func(obj *model.Connection[*licensing.Group]) []*model.Edge[*licensing.Group] { return obj.Edges })
+		return columns.Plain(c, columns.List(false, kindOfGroupEdge(false)), func(obj *model.Connection[*licensing.Group]) []*model.Edge[*licensing.Group] { return obj.Edges() })
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.Group]) *model.PageInfo { return obj.PageInfo })
 	case "totalCount":
@@ -941,10 +939,10 @@ func kindOfSubscribedSkuConnection(nullable bool) columns.Kind[*model.Connection
 func columnOfSubscribedSkuConnection(c *columns.Column[*model.Connection[*licensing.SubscribedSku]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfSubscribedSku(false)), func(obj *model.Connection[*licensing.SubscribedSku]) []*licensing.SubscribedSku { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfSubscribedSku(false)), func(obj *model.Connection[*licensing.SubscribedSku]) []*licensing.SubscribedSku { return obj.Nodes })
 	case "edges":
 		return columns.Plain(c, columns.List(false, kindOfSubscribedSkuEdge(false)), func(obj *model.Connection[*licensing.SubscribedSku]) []*model.Edge[*licensing.SubscribedSku] {
-			return obj.Edges
+			return obj.Edges()
 		})
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.SubscribedSku]) *model.PageInfo { return obj.PageInfo })
@@ -1101,9 +1099,9 @@ func kindOfUserConnection(nullable bool) columns.Kind[*model.Connection[*licensi
 func columnOfUserConnection(c *columns.Column[*model.Connection[*licensing.User]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfUser(false)), func(obj *model.Connection[*licensing.User]) []*licensing.User { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfUser(false)), func(obj *model.Connection[*licensing.User]) []*licensing.User { return obj.Nodes })
 	case "edges":
-		return columns.Plain(c, columns.List(false, kindOfUserEdge(false)), func(obj *model.Connection[*licensing.User]) []*model.Edge[*licensing.User] { return obj.Edges })
+		return columns.Plain(c, columns.List(false, kindOfUserEdge(false)), func(obj *model.Connection[*licensing.User]) []*model.Edge[*licensing.User] { return obj.Edges() })
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.User]) *model.PageInfo { return obj.PageInfo })
 	case "totalCount":
@@ -1157,10 +1155,10 @@ func kindOfWaitingMemberConnection(nullable bool) columns.Kind[*model.Connection
 func columnOfWaitingMemberConnection(c *columns.Column[*model.Connection[*licensing.WaitingMember]]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfWaitingMember(false)), func(obj *model.Connection[*licensing.WaitingMember]) []*licensing.WaitingMember { return obj.Nodes() })
+		return columns.Plain(c, columns.List(false, kindOfWaitingMember(false)), func(obj *model.Connection[*licensing.WaitingMember]) []*licensing.WaitingMember { return obj.Nodes })
 	case "edges":
 		return columns.Plain(c, columns.List(false, kindOfWaitingMemberEdge(false)), func(obj *model.Connection[*licensing.WaitingMember]) []*model.Edge[*licensing.WaitingMember] {
-			return obj.Edges
+			return obj.Edges()
 		})
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.WaitingMember]) *model.PageInfo { return obj.PageInfo })

@@ -36,7 +36,7 @@ func (ec *executionContext) _DirectoryObjectConnection_nodes(ctx context.Context
 			return ec.fieldContext_DirectoryObjectConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []licensing.DirectoryObject) graphql.Marshaler {
@@ -50,7 +50,7 @@ func (ec *executionContext) fieldContext_DirectoryObjectConnection_nodes(_ conte
 	fc = &graphql.FieldContext{
 		Object:     "DirectoryObjectConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
@@ -68,7 +68,7 @@ func (ec *executionContext) _DirectoryObjectConnection_edges(ctx context.Context
 			return ec.fieldContext_DirectoryObjectConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[licensing.DirectoryObject]) graphql.Marshaler {
@@ -82,7 +82,7 @@ func (ec *executionContext) fieldContext_DirectoryObjectConnection_edges(_ conte
 	fc = &graphql.FieldContext{
 		Object:     "DirectoryObjectConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_DirectoryObjectEdge(ctx, field)

@@ -635,7 +635,7 @@ func (ec *executionContext) _GroupConnection_nodes(ctx context.Context, field gr
 			return ec.fieldContext_GroupConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.Group) graphql.Marshaler {
@@ -649,7 +649,7 @@ func (ec *executionContext) fieldContext_GroupConnection_nodes(_ context.Context
 	fc = &graphql.FieldContext{
 		Object:     "GroupConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Group(ctx, field)
@@ -667,7 +667,7 @@ func (ec *executionContext) _GroupConnection_edges(ctx context.Context, field gr
 			return ec.fieldContext_GroupConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.Group]) graphql.Marshaler {
@@ -681,7 +681,7 @@ func (ec *executionContext) fieldContext_GroupConnection_edges(_ context.Context
 	fc = &graphql.FieldContext{
 		Object:     "GroupConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_GroupEdge(ctx, field)

@@ -647,7 +647,7 @@ func (ec *executionContext) _SubscribedSkuConnection_nodes(ctx context.Context, 
 			return ec.fieldContext_SubscribedSkuConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.SubscribedSku) graphql.Marshaler {
@@ -661,7 +661,7 @@ func (ec *executionContext) fieldContext_SubscribedSkuConnection_nodes(_ context
 	fc = &graphql.FieldContext{
 		Object:     "SubscribedSkuConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SubscribedSku(ctx, field)
@@ -679,7 +679,7 @@ func (ec *executionContext) _SubscribedSkuConnection_edges(ctx context.Context, 
 			return ec.fieldContext_SubscribedSkuConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.SubscribedSku]) graphql.Marshaler {
@@ -693,7 +693,7 @@ func (ec *executionContext) fieldContext_SubscribedSkuConnection_edges(_ context
 	fc = &graphql.FieldContext{
 		Object:     "SubscribedSkuConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SubscribedSkuEdge(ctx, field)

@@ -196,7 +196,7 @@ func (ec *executionContext) _WaitingMemberConnection_nodes(ctx context.Context, 
 			return ec.fieldContext_WaitingMemberConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.WaitingMember) graphql.Marshaler {
@@ -210,7 +210,7 @@ func (ec *executionContext) fieldContext_WaitingMemberConnection_nodes(_ context
 	fc = &graphql.FieldContext{
 		Object:     "WaitingMemberConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_WaitingMember(ctx, field)
@@ -228,7 +228,7 @@ func (ec *executionContext) _WaitingMemberConnection_edges(ctx context.Context, 
 			return ec.fieldContext_WaitingMemberConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.WaitingMember]) graphql.Marshaler {
@@ -242,7 +242,7 @@ func (ec *executionContext) fieldContext_WaitingMemberConnection_edges(_ context
 	fc = &graphql.FieldContext{
 		Object:     "WaitingMemberConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_WaitingMemberEdge(ctx, field)

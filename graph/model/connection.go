@@ -11,8 +11,10 @@ import (
 type Connection[T any] struct {
 	// Unread has the error of a property that the filter or order of the list requires.
 	upstream.Unread
-	Edges    []*Edge[T]
+	Nodes    []T
 	PageInfo *PageInfo
+	// Cursor returns the cursor of a node by its index.
+	Cursor func(int) string
 	// Total is the number of elements in the list; nil if it was not counted.
 	Total *int32
 	// Uncounted is the error of the count.
@@ -28,18 +30,26 @@ type Scan struct {
 	Unreadable   int32
 }
 
-// Edge is an element of a page and its cursor.
+// Edge is an element of a page and its cursor, which is computed when it is selected.
 type Edge[T any] struct {
 	Node T
 
-	place func() string
+	index  int
+	cursor func(int) string
 }
 
-// NewEdge returns an element whose cursor is computed when it is selected.
-func NewEdge[T any](node T, place func() string) *Edge[T] { return &Edge[T]{Node: node, place: place} }
-
 // Cursor returns the cursor of the element.
-func (e *Edge[T]) Cursor() string { return e.place() }
+func (e *Edge[T]) Cursor() string { return e.cursor(e.index) }
+
+// Edges returns the elements of the page with their cursors.
+func (c *Connection[T]) Edges() []*Edge[T] {
+	all, edges := make([]Edge[T], len(c.Nodes)), make([]*Edge[T], len(c.Nodes))
+	for i, node := range c.Nodes {
+		all[i] = Edge[T]{node, i, c.Cursor}
+		edges[i] = &all[i]
+	}
+	return edges
+}
 
 // PageInfo is the PageInfo of the specification.
 type PageInfo struct {
@@ -55,15 +65,6 @@ func (c *Connection[T]) TotalCount() (*int32, error) { return c.Total, c.Uncount
 // SetReadError reports that the elements of the page are uncertain because a property could not be read.
 func (c *Connection[T]) SetReadError(why error) {
 	c.Unread = upstream.Unread{"nodes": why, "edges": why}
-}
-
-// Nodes returns the elements of the page.
-func (c *Connection[T]) Nodes() []T {
-	nodes := make([]T, len(c.Edges))
-	for i, edge := range c.Edges {
-		nodes[i] = edge.Node
-	}
-	return nodes
 }
 
 // Connections of the schema.

@@ -54,9 +54,10 @@ type server struct {
 func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "rounds of each server and size")
-	users := flags.Int("users", 3100, "people in the tenant")
 	delay := flags.Duration("delay", 0, "delay of each upstream response")
-	sizes := []int{1, 50, 900}
+	expand := flags.String("expand", "both", "relations of errors that the upstream expands")
+	page := flags.Int("page", 1000, "maximum page size of the upstream")
+	sizes := []int{1, 50, mostErrors}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	upstream, line, err := start(ctx, "upstream", self, nil, "upstream", fmt.Sprint("-users=", *users), fmt.Sprint("-delay=", *delay))
+	upstream, line, err := start(ctx, "upstream", self, nil, "upstream", fmt.Sprint("-delay=", *delay), "-expand="+*expand, fmt.Sprint("-page=", *page))
 	if err != nil {
 		return err
 	}

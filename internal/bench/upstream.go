@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,16 +21,22 @@ import (
 type tenantInfo struct{ URL, TenantID, ClientID, ClientSecret string }
 
 // serveUpstream serves the embedded tenant, which expands all relations of
-// errors in pages of up to 1,000. It answers repeated requests from memory.
+// errors, unless there is a variant, in pages of up to 1,000. It answers
+// repeated requests from memory.
 func serveUpstream(args []string) error {
 	flags := flag.NewFlagSet("upstream", flag.ContinueOnError)
-	users := flags.Int("users", 500, "people in the tenant")
+	expand := flags.String("expand", "both", "relations of errors to expand")
+	pageSize := flags.Int("page", 1000, "maximum page size")
 	delay := flags.Duration("delay", 0, "delay of each response")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	e := emulator.New(emulator.Options{Users: *users, Variants: emulator.Variants{
-		ExpandErrors: "both", PageSize: 1000, Throttling: emulator.Throttling{Off: true},
+	state, err := usersWithErrors()
+	if err != nil {
+		return err
+	}
+	e := emulator.New(emulator.Options{State: state, Variants: emulator.Variants{
+		ExpandErrors: *expand, PageSize: *pageSize, Throttling: emulator.Throttling{Off: true},
 	}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,6 +49,52 @@ func serveUpstream(args []string) error {
 	}
 	fmt.Fprintln(os.Stdout, string(text))
 	return http.Serve(listener, &memory{next: e, delay: *delay, answers: map[string]*httptest.ResponseRecorder{}}) //nolint:gosec // a benchmark on loopback
+}
+
+// mostErrors is the number of users of the tenant, who have one error each: a
+// page of users.
+const mostErrors = 999
+
+// usersWithErrors returns the state of a generated tenant without the users
+// that have no error, and without the errors that depend on those users.
+func usersWithErrors() (io.ReadSeeker, error) {
+	var text bytes.Buffer
+	if err := emulator.New(emulator.Options{Users: 5 * mostErrors}).Save(&text); err != nil {
+		return nil, err
+	}
+	var state map[string]any
+	if err := json.Unmarshal(text.Bytes(), &state); err != nil {
+		return nil, err
+	}
+	gone := map[any]bool{}
+	users := slices.DeleteFunc(state["users"].([]any), func(user any) bool {
+		licenses, _ := user.(map[string]any)["licenses"].([]any)
+		failed := slices.ContainsFunc(licenses, func(license any) bool {
+			cause, fails := license.(map[string]any)["cause"]
+			return fails && cause != "count"
+		})
+		if !failed {
+			gone[user.(map[string]any)["id"]] = true
+		}
+		return !failed
+	})
+	for _, user := range users[mostErrors:] {
+		gone[user.(map[string]any)["id"]] = true
+	}
+	state["users"] = users[:mostErrors]
+	for _, group := range state["groups"].([]any) {
+		group := group.(map[string]any)
+		members, _ := group["members"].([]any)
+		group["members"] = slices.DeleteFunc(members, func(id any) bool { return gone[id] })
+	}
+	state["assignments"] = slices.DeleteFunc(state["assignments"].([]any), func(assignment any) bool {
+		return gone[assignment.(map[string]any)["assignedTo"]]
+	})
+	for _, allotment := range state["allotments"].([]any) {
+		delete(allotment.(map[string]any), "waiting")
+	}
+	remaining, err := json.Marshal(state)
+	return bytes.NewReader(remaining), err
 }
 
 // memory caches the responses of a handler.
