@@ -109,7 +109,7 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 		ctx = context.WithValue(ctx, prefetchKey{}, sync.OnceFunc(func() { o.resolver.prefetchQuery(ctx, all, op) }))
 	}
 	op.ResolverMiddleware = unread(op.ResolverMiddleware)
-	if o.resolver.options.PlainSDL && introspects(op) {
+	if o.resolver.options.PlainSDL && slices.Contains(rootFields(op), "_service") {
 		op.ResolverMiddleware = plainSDL(op.ResolverMiddleware)
 	}
 	if denied != nil {

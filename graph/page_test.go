@@ -274,7 +274,7 @@ func TestLargestPage(t *testing.T) {
 		first, again int      // requests
 		tops         []string // $top of the requests, twice
 	}{
-		"capped":                     {emulator.Variants{}, 3, 2, []string{"150", "150", "100", "100"}},
+		"capped":                     {emulator.Variants{}, 3, 2, []string{"150", "150", "150", "150"}},
 		"served":                     {emulator.Variants{PageSize: 1000}, 2, 1, []string{"150", "150"}},
 		"rejected":                   {emulator.Variants{LargePagesRefused: true}, 4, 2, []string{"150", "100", "100", "100", "100"}},
 		"rejected, as any expansion": {emulator.Variants{LargePagesRefused: true, ExpandErrors: "none"}, 0, 0, nil},

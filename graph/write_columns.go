@@ -2,12 +2,14 @@ package graph
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/graph/columns"
 	"licensegraph/graph/generated"
+	"licensegraph/loaders"
 )
 
 // columns writes the values of root fields by columns. It is the outermost middleware: the rules of the others apply to
@@ -31,7 +33,7 @@ func (r *Resolver) write(ctx context.Context, f graphql.CollectedField, value an
 	if r.options.AnswerSize != nil {
 		size = r.options.AnswerSize(ctx)
 	}
-	rules := columnRules{deniedIn(graphql.GetOperationContext(ctx))}
+	rules := columnRules{deniedIn(graphql.GetOperationContext(ctx)), r.options.Logger}
 	w := columns.New(ctx, r, rules, size)
 	written, reason := w.Write(func() columns.Row { return generated.RootColumn(w, f, value) })
 	if r.options.ObserveColumns != nil {
@@ -44,7 +46,10 @@ func (r *Resolver) write(ctx context.Context, f graphql.CollectedField, value an
 }
 
 // columnRules implements [columns.Rules] with the rules of the field middleware.
-type columnRules struct{ denied *denied }
+type columnRules struct {
+	denied *denied
+	logger *slog.Logger
+}
 
 func (r columnRules) Denied(typeName string, f *ast.Field) error {
 	return r.denied.resolved(typeName, f)
@@ -55,6 +60,11 @@ func (columnRules) Unread(typeName, field string, object any) error {
 		return whyUnread(typeName, field, object)
 	}
 	return nil
+}
+
+func (r columnRules) Recover(ctx context.Context, panicked any) {
+	caught := loaders.Recovered(panicked)
+	r.logger.ErrorContext(ctx, "panic while a root field was written", "panic", caught.What, "at", caught.At, "path", graphql.GetPath(ctx).String())
 }
 
 func (columnRules) ChecksList(typeName, field string) bool { return mayBeIncomplete(typeName, field) }

@@ -105,7 +105,19 @@ func (l *Loader[K, V]) newDataloader() *dataloader.Loader[K, V] {
 		dataloader.WithCache(dataloader.Cache[K, V](loadedValues[K, V]{l})),
 		dataloader.WithInputCapacity[K, V](128),
 		dataloader.WithWait[K, V](24*time.Hour), // a round flushes, not the timer
+		dataloader.WithTracer[K, V](tracer[K, V]{load: func(dataloader.Thunk[V]) {}}),
 	)
+}
+
+// tracer does not trace. Unlike dataloader's own, it allocates no function for each key.
+type tracer[K comparable, V any] struct {
+	dataloader.NoopTracer[K, V]
+
+	load dataloader.TraceLoadFinishFunc[V]
+}
+
+func (t tracer[K, V]) TraceLoad(ctx context.Context, _ K) (context.Context, dataloader.TraceLoadFinishFunc[V]) {
+	return ctx, t.load
 }
 
 // Get returns the value of a key, the error of its read, or [ErrBlocked].

@@ -3,12 +3,17 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"licensegraph/internal/emulator"
+	"licensegraph/internal/emulator/emulatortest"
 )
 
 // TestCompression sends responses in the coding that the client prefers, small ones and event streams as they are.
@@ -83,4 +88,32 @@ func (p *program) compressed(t *testing.T, body, accept, encodings string) (e en
 		t.Fatal(err)
 	}
 	return e
+}
+
+// TestEventsStart tests that the headers of an event stream are sent before its first event, with any coding.
+func TestEventsStart(t *testing.T) {
+	t.Parallel()
+	tenant := emulatortest.Start(t, emulator.Options{Users: 60})
+	release := make(chan struct{})
+	tenant.Inject(emulator.Fault{Endpoint: "GET /groups", Times: -1, Rewrite: func(body []byte) []byte {
+		<-release
+		return body
+	}})
+	p := start(t, map[string]string{"LICENSEGRAPH_CLIENT_SECRET": tenant.ClientSecret()},
+		"--tenant-id="+tenant.TenantID(), "--client-id="+tenant.ClientID(), "--graph-url="+tenant.URL, "--authority="+tenant.URL)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // before the first comment that keeps the stream alive
+	defer cancel()
+	for _, coding := range []string{"identity", "gzip, zstd"} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/graphql", strings.NewReader(`{"query":"{ groups { nodes { id } } }"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"text/event-stream"}, "Accept-Encoding": {coding}}
+		resp, err := p.client.Do(r) // while the tenant waits
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+	}
+	close(release)
 }

@@ -27,6 +27,8 @@ type Rules interface {
 	// Doubtful returns the error of a value that is returned too: a list that may be incomplete, or an empty text. It
 	// is called for empty values of non-null leaf fields, and for the lists of ChecksList.
 	Doubtful(ctx context.Context, typeName string, f *ast.Field, object, value any) error
+	// Recover is called in the deferred function that recovered from a panic, with its value.
+	Recover(ctx context.Context, panicked any)
 }
 
 // Counter limits the size of a response while it is produced.
@@ -95,10 +97,12 @@ func (w *Writer) Write(bind func() Row) (value graphql.Marshaler, reason string)
 	return written(text), ""
 }
 
-// text returns the value as text. A panic abandons the root field: gqlgen's executor repeats and reports it.
+// text returns the value as text. A panic abandons the root field. If a resolver panicked, gqlgen's executor repeats and
+// reports it.
 func (w *Writer) text(bind func() Row) (text []byte, ok bool) {
 	defer func() {
-		if recover() != nil {
+		if panicked := recover(); panicked != nil {
+			w.rules.Recover(w.ctx, panicked)
 			w.abandon(Panicked)
 		}
 	}()

@@ -50,8 +50,9 @@ type world struct {
 	deny   map[string]error
 	unread func(field string, object any) error
 	// count counts the size; nil for no limit.
-	count func(name string, values, size int) bool
-	undo  int
+	count    func(name string, values, size int) bool
+	undo     int
+	panicked []any
 }
 
 func (w *world) Denied(typeName string, f *ast.Field) error { return w.deny[typeName+"."+f.Name] }
@@ -71,6 +72,8 @@ func (*world) Doubtful(_ context.Context, _ string, _ *ast.Field, _, value any) 
 	}
 	return nil
 }
+
+func (w *world) Recover(_ context.Context, panicked any) { w.panicked = append(w.panicked, panicked) }
 
 func (w *world) Count(f graphql.CollectedField, values, size int) bool {
 	return w.count == nil || w.count(f.Name, values, size)

@@ -5,11 +5,13 @@ package decode
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,6 +40,8 @@ type Decoder struct {
 	err  error
 	read *int // number of values read
 
+	wrapped int // number of envelopes around the text
+
 	slabs   map[*table]*slab
 	texts   values[string]
 	guids   values[licensing.GUID]
@@ -50,14 +54,11 @@ type Decoder struct {
 	lists  []reflect.Value // elements of the lists in progress
 }
 
-// New returns a decoder of a text. The decoded values do not refer to body.
-// Invalid UTF-8 is replaced, and the last of duplicate names takes precedence,
-// as in encoding/json.
-func New(body []byte) *Decoder { return newDecoder(body, string(body)) }
-
-func newDecoder(body []byte, text string) *Decoder {
+// New returns a decoder of a text. Invalid UTF-8 is replaced, and the last of
+// duplicate names takes precedence, as in encoding/json.
+func New(text string) *Decoder {
 	return &Decoder{
-		in:   jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
+		in:   jsontext.NewDecoder(bytes.NewBufferString(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
 		text: text, read: new(int),
 		slabs: map[*table]*slab{},
 	}
@@ -70,7 +71,7 @@ func (d *Decoder) Err() error { return d.err }
 func (d *Decoder) End() error {
 	if d.err == nil {
 		if _, err := d.in.ReadToken(); !errors.Is(err, io.EOF) {
-			d.fail(err)
+			d.fail(cmp.Or(err, errors.New("text after the value")))
 		}
 	}
 	return d.err
@@ -105,17 +106,18 @@ func (d *Decoder) Peek() jsontext.Kind {
 	return kind
 }
 
-// Raw reads the next value. It refers to the decoder's text.
-func (d *Decoder) Raw() []byte {
+// Raw reads the next value.
+func (d *Decoder) Raw() string {
 	if d.err != nil {
-		return nil
+		return ""
 	}
 	raw, err := d.in.ReadValue()
 	if err != nil {
 		d.fail(err)
-		return nil
+		return ""
 	}
-	return raw
+	end := int(d.in.InputOffset())
+	return d.text[end-len(raw) : end]
 }
 
 // Skip skips the next value.
@@ -144,14 +146,13 @@ func (d *Decoder) Text() (text string, ok bool) {
 	return d.unquoted(raw), d.err == nil
 }
 
-// unquoted returns the content of the last string.
-func (d *Decoder) unquoted(raw []byte) string {
+// unquoted returns the content of a string.
+func (d *Decoder) unquoted(raw string) string {
 	if d.err != nil {
 		return ""
 	}
-	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		end := int(d.in.InputOffset())
-		return d.text[end-len(raw)+1 : end-1]
+	if strings.IndexByte(raw, '\\') < 0 && utf8.ValidString(raw) {
+		return raw[1 : len(raw)-1]
 	}
 	text, _ := jsontext.AppendUnquote(nil, raw) // the error is invalid UTF-8, which is replaced
 	return string(text)
@@ -165,7 +166,7 @@ func (d *Decoder) Int() (n *int, ok bool) {
 		d.Skip()
 		return nil, true
 	case '0':
-		value, err := strconv.Atoi(string(d.Raw()))
+		value, err := strconv.Atoi(d.Raw())
 		return &value, err == nil
 	}
 	d.Skip()
@@ -180,7 +181,7 @@ func (d *Decoder) Scalar() string {
 		text, _ := d.Text()
 		return text
 	case '0', 't', 'f':
-		return string(d.Raw())
+		return d.Raw()
 	}
 	d.Skip()
 	return ""

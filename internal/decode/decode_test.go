@@ -86,7 +86,7 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 // compare reads a text with both decoders.
 func compare[T any](t *testing.T, of Type[T], body []byte) {
 	t.Helper()
-	d := New(body)
+	d := New(string(body))
 	got, err := of.Read(d)
 	if end := d.End(); end != nil {
 		err = end
@@ -121,7 +121,7 @@ func TestProperties(t *testing.T) {
 		`{"id":"a","displayName":5,"businessPhones":[]}`:          "map[businessPhones:true displayName:true id:true] false",
 		`{"id":"a","displayName@odata.nextLink":"x","mail":null}`: "map[id:true mail:true] true",
 	} {
-		p, err := users.ReadPartial(New([]byte(text)))
+		p, err := users.ReadPartial(New(text))
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -155,12 +155,13 @@ func TestReadOneOf(t *testing.T) {
 		`{"id":"a","@odata.type":"robot"}`:                                "*licensing.OtherDirectoryObject robot map[id:true]",
 		` { "value" : { "id" : "a" , "@odata.type" : "user" } , "x":1 }`:  "*licensing.User user map[id:true]",
 		`{"@odata.type":"user","value":{"@odata.type":"group","id":"a"}}`: "*licensing.Group group map[id:true]",
+		`{"":"id","id":"a","@odata.type":"user"}`:                         "*licensing.User user map[id:true]",
 		`{"@odata.type":"user"}`:                                          "missing id",
 		`{"id":5,"@odata.type":"user"}`:                                   "missing id",
 		`null`:                                                            "unexpected null",
 		`[]`:                                                              "not an object",
 	} {
-		d := New([]byte(text))
+		d := New(text)
 		p, name, err := ReadOneOf(d, "@odata.type", "group", typeOf)
 		got := fmt.Sprintf("%T %s %v", p.Object, name, p.Properties)
 		if err != nil {
@@ -180,9 +181,36 @@ func TestTooManyValues(t *testing.T) {
 		`{"id":"a","assignedLicenses":[` + strings.Repeat(`{},`, maxValues) + `{}]}`,
 		`{"value":` + `{"id":"a","assignedLicenses":[` + strings.Repeat(`{},`, maxValues) + `{}]}}`,
 	} {
-		if _, err := users.Read(New([]byte(text))); !errors.Is(err, ErrTooLarge) {
+		if _, err := users.Read(New(text)); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%.30s: %v", text, err)
 		}
+	}
+}
+
+// TestEnvelopes tests the limit of envelopes around an object, each of which is
+// read again.
+func TestEnvelopes(t *testing.T) {
+	t.Parallel()
+	text := `{"id":"a","@odata.type":"user"}`
+	for n := range 3 * maxEnvelopes {
+		_, err := users.Read(New(text))
+		_, _, errOfOne := ReadOneOf(New(text), "@odata.type", "group", func(string) Object { return users })
+		if fails := n > maxEnvelopes; (err != nil) != fails || (errOfOne != nil) != fails {
+			t.Errorf("%d envelopes: %v, %v", n, err, errOfOne)
+		}
+		text = `{"value":` + text + `}`
+	}
+}
+
+// TestEnd rejects text after the value.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	d := New(`{"id":"a"} {}`)
+	if _, err := users.Read(d); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.End(); !errors.Is(err, ErrSyntax) || !strings.Contains(err.Error(), "text after the value") {
+		t.Error(err)
 	}
 }
 
@@ -196,7 +224,7 @@ func BenchmarkPage(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			d := New(body)
+			d := New(string(body))
 			n := 0
 			d.Elements(func() {
 				if _, err := users.Read(d); err == nil {

@@ -69,39 +69,56 @@ func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) O
 	if err := d.begin(); err != nil {
 		return p, "", err
 	}
-	name := ""
+	var first *string // name of the first member, if it is not the property
 	if d.Peek() == '"' {
-		if name = d.unquoted(d.Raw()); name == property {
-			name = ""
+		if name := d.unquoted(d.Raw()); name == property {
 			text, _ = d.Text()
+		} else {
+			first = &name
 		}
 	}
 	t := typeOf(cmp.Or(text, fallback)).tableOf()
 	s := state{watch: property}
-	object, err := d.rest(t, &s, name)
+	object, err := d.rest(t, &s, first)
 	if s.watched != "" && s.watched != text { // it is not the first member
 		again := d.below(d.text[start:d.in.InputOffset()])
 		t, text, s = typeOf(s.watched).tableOf(), s.watched, state{}
 		if err := again.begin(); err != nil {
 			return p, "", err
 		}
-		object, err = again.rest(t, &s, "")
+		object, err = again.rest(t, &s, nil)
 	}
 	switch {
 	case err != nil:
 		return p, "", err
 	case s.enveloped(t):
-		return ReadOneOf(d.below(s.wrapped), property, fallback, typeOf)
+		content, err := d.content(s.wrapped)
+		if err != nil {
+			return p, "", err
+		}
+		return ReadOneOf(content, property, fallback, typeOf)
 	}
 	return upstream.Partial[any]{Object: object, Properties: d.properties(t, s.mask), Bare: !s.hasValue}, text, nil
 }
 
 // below returns a decoder of a skipped part of the text.
 func (d *Decoder) below(text string) *Decoder {
-	text = strings.Trim(text, ",: \t\r\n")
-	below := newDecoder([]byte(text), text)
-	below.read = d.read
+	below := New(strings.Trim(text, ",: \t\r\n"))
+	below.read, below.wrapped = d.read, d.wrapped
 	return below
+}
+
+// maxEnvelopes is the maximum number of envelopes around an object, which are read again for each.
+const maxEnvelopes = 4
+
+// content returns a decoder of the content of an envelope.
+func (d *Decoder) content(text string) (*Decoder, error) {
+	if d.wrapped == maxEnvelopes {
+		return nil, errors.New("too many envelopes")
+	}
+	content := d.below(text)
+	content.wrapped++
+	return content, nil
 }
 
 // entity reads an object that may be in an envelope.
@@ -109,9 +126,13 @@ func (d *Decoder) entity(t *table) (object any, s state, err error) {
 	if err := d.begin(); err != nil {
 		return nil, s, err
 	}
-	object, err = d.rest(t, &s, "")
+	object, err = d.rest(t, &s, nil)
 	if err == nil && s.enveloped(t) {
-		return d.below(s.wrapped).entity(t)
+		content, err := d.content(s.wrapped)
+		if err != nil {
+			return nil, s, err
+		}
+		return content.entity(t)
 	}
 	return object, s, err
 }
@@ -138,10 +159,10 @@ func (d *Decoder) begin() error {
 	return ErrNull
 }
 
-// rest reads the rest of an object after its start.
-func (d *Decoder) rest(t *table, s *state, name string) (any, error) {
+// rest reads the rest of an object after its start and, if it is not nil, its first name.
+func (d *Decoder) rest(t *table, s *state, first *string) (any, error) {
 	object := d.object(t)
-	t.members(d, object, s, name)
+	t.members(d, object, s, first)
 	if err := t.finish(d, object, s); err != nil {
 		return nil, err
 	}

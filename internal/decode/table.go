@@ -19,7 +19,8 @@ import (
 // table describes the properties of a type.
 type table struct {
 	of     reflect.Type
-	unread int // index of the field for invalid properties
+	empty  reflect.Value // list of pointers to objects
+	unread int           // index of the field for invalid properties
 	fields []field
 	index  map[string]int // of fields by name
 	id     int            // index of the property id in fields; -1 without an ID
@@ -53,7 +54,7 @@ func tableOf(of reflect.Type) *table {
 }
 
 func newTable(of reflect.Type) *table {
-	t := &table{of: of, index: map[string]int{}, id: -1}
+	t := &table{of: of, empty: reflect.MakeSlice(reflect.SliceOf(reflect.PointerTo(of)), 0, 0), index: map[string]int{}, id: -1}
 	for i := range of.NumField() {
 		f := of.Field(i)
 		name := f.Tag.Get("json")
@@ -91,13 +92,15 @@ type state struct {
 }
 
 // members reads the members of an object after its first delimiter and, if it
-// is not "", its first name.
-func (t *table) members(d *Decoder, object reflect.Value, s *state, name string) {
-	for next := 0; name != "" || d.Peek() == '"'; name = "" {
-		i, known := next, false
-		if name == "" {
+// is not nil, its first name.
+func (t *table) members(d *Decoder, object reflect.Value, s *state, first *string) {
+	for next := 0; first != nil || d.Peek() == '"'; first = nil {
+		i, known, name := next, false, ""
+		if first != nil {
+			name = *first
+		} else {
 			raw := d.Raw()
-			if known = next < len(t.fields) && len(raw) > 2 && string(raw[1:len(raw)-1]) == t.fields[next].name; known {
+			if known = next < len(t.fields) && len(raw) > 2 && raw[1:len(raw)-1] == t.fields[next].name; known {
 				name = t.fields[next].name
 			} else {
 				name = d.unquoted(raw)
@@ -197,7 +200,7 @@ func (t *table) nested(d *Decoder, object reflect.Value) (ok bool) {
 	d.count()
 	d.delimiter()
 	var s state
-	t.members(d, object, &s, "")
+	t.members(d, object, &s, nil)
 	return t.finish(d, object, &s) == nil
 }
 
@@ -230,9 +233,8 @@ func reader(of reflect.Type) func(d *Decoder, into any) bool {
 		t := tableOf(of.Elem())
 		return func(d *Decoder, into any) bool { return d.readObject(t, reflect.ValueOf(into).Elem()) }
 	case of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Pointer && of.Elem().Elem().Kind() == reflect.Struct:
-		return func(d *Decoder, into any) bool {
-			return d.readObjects(tableOf(of.Elem().Elem()), reflect.ValueOf(into).Elem())
-		}
+		t := sync.OnceValue(func() *table { return tableOf(of.Elem().Elem()) }) // a type can have a list of itself
+		return func(d *Decoder, into any) bool { return d.readObjects(t(), reflect.ValueOf(into).Elem()) }
 	}
 	panic(fmt.Sprintf("no reader for %v", of))
 }
@@ -327,11 +329,12 @@ func (d *Decoder) readObjects(t *table, into reflect.Value) (ok bool) {
 	})
 	if ok {
 		n := len(d.lists) - first
-		list := reflect.MakeSlice(into.Type(), n, n)
+		into.Set(t.empty)
+		into.Grow(n)
+		into.SetLen(n)
 		for i, object := range d.lists[first:] {
-			list.Index(i).Set(object)
+			into.Index(i).Set(object)
 		}
-		into.Set(list)
 	}
 	d.lists = d.lists[:first]
 	return ok && valid
@@ -359,10 +362,10 @@ func (d *Decoder) int32() (int32, bool) {
 		return 0, false
 	}
 	raw := d.Raw()
-	if n, err := strconv.ParseInt(string(raw), 10, 32); err == nil {
+	if n, err := strconv.ParseInt(raw, 10, 32); err == nil {
 		return int32(n), true
 	}
-	n, ok := new(big.Int).SetString(string(raw[:min(len(raw), maxDigits)]), 10)
+	n, ok := new(big.Int).SetString(raw[:min(len(raw), maxDigits)], 10)
 	switch {
 	case !ok || len(raw) > maxDigits:
 		return 0, false

@@ -89,8 +89,7 @@ func (s *AllotmentSubscription) over() bool {
 // State parses the state; nil if there is none. The Microsoft Graph reference describes the property as multivalued,
 // the metadata as single-valued. State returns the first of several values.
 func (s *AllotmentSubscription) State() *SubscriptionState {
-	states := flags(s.StateText, SubscriptionActive, SubscriptionWarning, SubscriptionSuspended,
-		SubscriptionLockedOut, SubscriptionDeleted)
+	states := subscriptionStates.flags(s.StateText)
 	if len(states) == 0 {
 		return nil
 	}
@@ -99,7 +98,7 @@ func (s *AllotmentSubscription) State() *SubscriptionState {
 
 // Tags parses the comma-separated tags, in their order; "none" gives an empty list.
 func (s *AllotmentSubscription) Tags() []SubscriptionTag {
-	return flags(s.TagsText, SubscriptionTrial)
+	return subscriptionTags.flags(s.TagsText)
 }
 
 // SubscriptionState is the state of a purchase.
@@ -115,6 +114,8 @@ const (
 	SubscriptionUnknownFuture SubscriptionState = unknownFutureValue
 )
 
+var subscriptionStates = enumerationOf(SubscriptionActive, SubscriptionWarning, SubscriptionSuspended, SubscriptionLockedOut, SubscriptionDeleted)
+
 // SubscriptionTag is an attribute of a purchase.
 type SubscriptionTag string
 
@@ -123,3 +124,5 @@ const (
 	SubscriptionTrial            SubscriptionTag = "TRIAL"
 	SubscriptionTagUnknownFuture SubscriptionTag = unknownFutureValue
 )
+
+var subscriptionTags = enumerationOf(SubscriptionTrial)

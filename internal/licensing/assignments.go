@@ -50,6 +50,8 @@ const (
 	AssigneeUnknownFuture AssigneeType = unknownFutureValue
 )
 
+var assigneeTypeMembers = enumerationOf(AssigneeUser, AssigneeGroup, AssigneeDevice)
+
 func assigneeTypes(text string) []AssigneeType {
-	return flags(text, AssigneeUser, AssigneeGroup, AssigneeDevice)
+	return assigneeTypeMembers.flags(text)
 }

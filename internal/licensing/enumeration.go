@@ -10,19 +10,26 @@ import (
 // unknownFutureValue is the member for values without a member of their own, so that a new value does not fail a query.
 const unknownFutureValue = "UNKNOWN_FUTURE_VALUE"
 
-// member returns the member that the text spells, ignoring case, or unknownFutureValue.
-func member[E ~string](text *string, members ...E) *E {
+// enumeration is the members of an enumeration, with unknownFutureValue last.
+type enumeration[E ~string] []E
+
+func enumerationOf[E ~string](members ...E) enumeration[E] {
+	return append(members, unknownFutureValue)
+}
+
+// parse returns the member that the text spells, ignoring case, or unknownFutureValue; nil without text. The value is
+// shared.
+func (e enumeration[E]) parse(text *string) *E {
 	if text == nil || *text == "" {
 		return nil
 	}
-	for i := range members {
-		if spells(*text, string(members[i])) {
-			found := members[i] // not the element: the list would escape with it
-			return &found
+	last := len(e) - 1
+	for i := range e[:last] {
+		if spells(*text, string(e[i])) {
+			return &e[i]
 		}
 	}
-	unknown := E(unknownFutureValue)
-	return &unknown
+	return &e[last]
 }
 
 // spells reports whether Microsoft Graph's text, such as lockedOut, spells a member, such as LOCKED_OUT, ignoring case.
@@ -41,12 +48,12 @@ func spells(text, member string) bool {
 }
 
 // flags parses comma-separated members; "none" gives an empty list.
-func flags[E ~string](joined string, members ...E) []E {
+func (e enumeration[E]) flags(joined string) []E {
 	set := []E{}
 	for text := range strings.SplitSeq(joined, ",") {
 		text = strings.TrimSpace(text)
 		if text != "" && !strings.EqualFold(text, "none") {
-			set = append(set, *member(&text, members...))
+			set = append(set, *e.parse(&text))
 		}
 	}
 	return set

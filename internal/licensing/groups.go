@@ -41,7 +41,7 @@ type LicenseProcessingState struct {
 
 // State parses the state; nil if there is none.
 func (s *LicenseProcessingState) State() *LicenseProcessingStage {
-	return member(s.StateText, QueuedForProcessing, ProcessingInProgress, ProcessingComplete)
+	return licenseProcessingStages.parse(s.StateText)
 }
 
 // LicenseProcessingStage is a stage of assigning a group's licenses to its members.
@@ -54,3 +54,5 @@ const (
 	ProcessingComplete            LicenseProcessingStage = "PROCESSING_COMPLETE"
 	LicenseProcessingUnknownStage LicenseProcessingStage = unknownFutureValue
 )
+
+var licenseProcessingStages = enumerationOf(QueuedForProcessing, ProcessingInProgress, ProcessingComplete)

@@ -10,26 +10,39 @@ func ParseGUID(s string) (GUID, bool) {
 	if len(s) != 36 {
 		return "", false
 	}
-	upper := false
+	var all kind
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return "", false
-			}
-		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
-		case c >= 'A' && c <= 'F':
-			upper = true
-		default:
-			return "", false
-		}
+		all |= kinds[s[i]]
 	}
-	if upper {
+	if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' || strings.Count(s, "-") != 4 || all&other != 0 {
+		return "", false
+	}
+	if all&upper != 0 {
 		s = strings.ToLower(s)
 	}
 	return GUID(s), true
 }
+
+// kind is the kind of a character of a GUID: 0 for a lower case digit or a hyphen.
+type kind uint8
+
+const (
+	upper kind = 1 << iota
+	other
+)
+
+var kinds = func() (kinds [256]kind) {
+	for c := range kinds {
+		switch {
+		case strings.ContainsRune("0123456789abcdef-", rune(c)):
+		case strings.ContainsRune("ABCDEF", rune(c)):
+			kinds[c] = upper
+		default:
+			kinds[c] = other
+		}
+	}
+	return kinds
+}()
 
 // UnmarshalText parses a GUID, ignoring case.
 func (g *GUID) UnmarshalText(text []byte) error {

@@ -23,21 +23,21 @@ func (s *LicenseAssignmentState) AssignedByGroupID() *string { return s.Assigned
 
 // State parses the state; nil if there is none.
 func (s *LicenseAssignmentState) State() *LicenseState {
-	return member(s.StateText, LicenseActive, LicenseActiveWithError, LicenseDisabled, LicenseError)
+	return licenseStates.parse(s.StateText)
 }
 
 // Error parses the error code; nil if there is no error, which Microsoft Graph sends as null, as "None" or not at all.
 // OTHER is sent as "Other" or, by older revisions, as "Others".
 func (s *LicenseAssignmentState) Error() *LicenseErrorCode {
-	if s.ErrorText == nil || strings.EqualFold(*s.ErrorText, "None") {
+	text := s.ErrorText
+	if text == nil || strings.EqualFold(*text, "None") {
 		return nil
 	}
-	if strings.EqualFold(*s.ErrorText, "Others") {
-		other := OtherLicenseError
-		return &other
+	if strings.EqualFold(*text, "Others") {
+		singular := (*text)[:len("Other")]
+		text = &singular
 	}
-	return member(s.ErrorText, CountViolation, MutuallyExclusiveViolation, DependencyViolation,
-		ProhibitedInUsageLocationViolation, UniquenessViolation, OtherLicenseError)
+	return licenseErrorCodes.parse(text)
 }
 
 // Remedy returns the remedy for the error; nil if there is no error or no known remedy.
@@ -61,6 +61,8 @@ const (
 	LicenseStateUnknownFuture LicenseState = unknownFutureValue
 )
 
+var licenseStates = enumerationOf(LicenseActive, LicenseActiveWithError, LicenseDisabled, LicenseError)
+
 // LicenseErrorCode is the reason for a failed license assignment.
 type LicenseErrorCode string
 
@@ -74,3 +76,6 @@ const (
 	OtherLicenseError                  LicenseErrorCode = "OTHER"
 	LicenseErrorUnknownFuture          LicenseErrorCode = unknownFutureValue
 )
+
+var licenseErrorCodes = enumerationOf(CountViolation, MutuallyExclusiveViolation, DependencyViolation,
+	ProhibitedInUsageLocationViolation, UniquenessViolation, OtherLicenseError)

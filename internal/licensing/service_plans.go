@@ -13,13 +13,12 @@ type ServicePlan struct {
 
 // AppliesTo parses the target; nil if there is none.
 func (p *ServicePlan) AppliesTo() *SkuTarget {
-	return member(p.AppliesToText, SkuForUser, SkuForCompany)
+	return skuTargets.parse(p.AppliesToText)
 }
 
 // ProvisioningStatus parses the provisioning status; nil if there is none.
 func (p *ServicePlan) ProvisioningStatus() *ProvisioningStatus {
-	return member(p.ProvisioningStatusText, ProvisioningSuccess, ProvisioningDisabled, ProvisioningPendingInput,
-		ProvisioningPendingActivation, ProvisioningPendingProvisioning)
+	return provisioningStatuses.parse(p.ProvisioningStatusText)
 }
 
 // ProvisioningStatus is the provisioning status of a service plan in the tenant.
@@ -34,3 +33,6 @@ const (
 	ProvisioningPendingProvisioning ProvisioningStatus = "PENDING_PROVISIONING"
 	ProvisioningUnknownFuture       ProvisioningStatus = unknownFutureValue
 )
+
+var provisioningStatuses = enumerationOf(ProvisioningSuccess, ProvisioningDisabled, ProvisioningPendingInput,
+	ProvisioningPendingActivation, ProvisioningPendingProvisioning)

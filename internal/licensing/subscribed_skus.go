@@ -37,13 +37,12 @@ func (*SubscribedSku) IsEntity() {}
 
 // CapabilityStatus parses the capability status; nil if there is none.
 func (s *SubscribedSku) CapabilityStatus() *CapabilityStatus {
-	return member(s.CapabilityStatusText, CapabilityEnabled, CapabilityWarning, CapabilitySuspended,
-		CapabilityDeleted, CapabilityLockedOut)
+	return capabilityStatuses.parse(s.CapabilityStatusText)
 }
 
 // AppliesTo parses the target; nil if there is none.
 func (s *SubscribedSku) AppliesTo() *SkuTarget {
-	return member(s.AppliesToText, SkuForUser, SkuForCompany)
+	return skuTargets.parse(s.AppliesToText)
 }
 
 // CapabilityStatus is the status of a subscribed product.
@@ -59,6 +58,8 @@ const (
 	CapabilityUnknownFuture CapabilityStatus = unknownFutureValue
 )
 
+var capabilityStatuses = enumerationOf(CapabilityEnabled, CapabilityWarning, CapabilitySuspended, CapabilityDeleted, CapabilityLockedOut)
+
 // SkuTarget is the type of target that a product or a service plan is assigned to.
 type SkuTarget string
 
@@ -68,6 +69,8 @@ const (
 	SkuForCompany       SkuTarget = "COMPANY"
 	SkuForUnknownFuture SkuTarget = unknownFutureValue
 )
+
+var skuTargets = enumerationOf(SkuForUser, SkuForCompany)
 
 // LicenseUnitsDetail is the number of units of a product, by state.
 type LicenseUnitsDetail struct {

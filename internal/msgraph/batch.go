@@ -461,6 +461,9 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 	return answers
 }
 
+// partHeaders are the headers of a response in a batch that are read.
+var partHeaders = []string{"Request-Id", "Retry-After", "X-Ms-Resource-Unit", "X-Ms-Throttle-Scope", "Www-Authenticate"}
+
 // readPart reads a response in a batch response, and returns it with the index of its request; -1 if there is none.
 func readPart(d *decode.Decoder, requests []*request) (a answer, i int) {
 	i = -1
@@ -469,15 +472,21 @@ func readPart(d *decode.Decoder, requests []*request) (a answer, i int) {
 		switch name {
 		case "id":
 			id, _ := d.Text()
-			if n, err := strconv.Atoi(id); err == nil && n >= 0 && n < len(requests) {
-				i = n
+			if n, err := strconv.Atoi(id); err == nil && i < 0 && n >= 0 && n < len(requests) {
+				i = n // of a part with several, the first, whose request decodes the body
 			}
 		case "status":
 			if status, ok := d.Int(); ok && status != nil {
 				a.status = *status
 			}
 		case "headers":
-			d.Members(func(name string) { a.header.Set(name, d.Scalar()) })
+			d.Members(func(name string) {
+				if !slices.Contains(partHeaders, http.CanonicalHeaderKey(name)) {
+					d.Skip()
+					return
+				}
+				a.header.Set(name, d.Scalar())
+			})
 		case "body":
 			if d.Peek() == '{' && i >= 0 && a.ok() && requests[i].decode != nil {
 				a.unreadable, a.decoded = requests[i].decode(d), true

@@ -25,10 +25,12 @@ type capabilities struct {
 	until        map[string]time.Time
 	numbers      map[string]number
 	observations map[string][]time.Time // times of the observations
+
+	observedNumbers map[string]number // the last observations
 }
 
 func newCapabilities(now func() time.Time) *capabilities {
-	return &capabilities{now: now, until: map[string]time.Time{}, numbers: map[string]number{}, observations: map[string][]time.Time{}}
+	return &capabilities{now: now, until: map[string]time.Time{}, numbers: map[string]number{}, observations: map[string][]time.Time{}, observedNumbers: map[string]number{}}
 }
 
 func (c *capabilities) record(name string) {
@@ -62,16 +64,32 @@ func (c *capabilities) has(name string) bool {
 	return c.now().Before(c.until[name])
 }
 
-// number is a capability that is a number.
+// number is a capability that is a number, or an observation of it.
 type number struct {
 	n     int
 	until time.Time
+	times int // it was observed
 }
 
 func (c *capabilities) recordNumber(name string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.numbers[name] = number{n, c.now().Add(capabilityLifetime)}
+	c.numbers[name] = number{n: n, until: c.now().Add(capabilityLifetime)}
+}
+
+// observeNumber records an observation, which may have another cause. Several of the same number establish it.
+func (c *capabilities) observeNumber(name string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	seen := c.observedNumbers[name]
+	if seen.n != n || !now.Before(seen.until) {
+		seen = number{n: n}
+	}
+	seen.until, seen.times = now.Add(capabilityLifetime), seen.times+1
+	if c.observedNumbers[name] = seen; seen.times >= minObservations {
+		c.numbers[name] = seen
+	}
 }
 
 // number returns a capability; false if it is unknown.

@@ -31,7 +31,7 @@ func TestDerivedTypes(t *testing.T) {
 			continue
 		}
 		derived++
-		ref, err := reference("")(decode.New([]byte(`{"@odata.type":"#microsoft.graph.` + of.Name + `","id":"x","displayName":"x"}`)))
+		ref, err := reference("")(decode.New(`{"@odata.type":"#microsoft.graph.` + of.Name + `","id":"x","displayName":"x"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package msgraph
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -75,7 +74,7 @@ func (a *answer) ofService() bool {
 			Code *string `json:"code"`
 		} `json:"error"`
 	}
-	return json.Unmarshal(a.body, &envelope) == nil && envelope.Error != nil && envelope.Error.Code != nil
+	return json.Unmarshal([]byte(a.body), &envelope) == nil && envelope.Error != nil && envelope.Error.Code != nil
 }
 
 // read decodes the body of a 2xx response, unless it was decoded with its batch.
@@ -94,14 +93,14 @@ func (a *answer) read(r *request) {
 // page; nil otherwise. The error is retryable.
 func (a *answer) malformed(endpoint string) *upstream.Error {
 	if !errors.Is(a.unreadable, decode.ErrSyntax) {
-		body := bytes.TrimSpace(a.body)
-		empty := len(body) == 0 || string(body) == "null"
+		body := strings.TrimSpace(a.body)
+		empty := nothing(body)
 		switch {
 		case a.part && (empty || body[0] != '"'): // a JSON string in a batch is an intermediary's text
 			return nil
 		case !a.part && empty && (a.status == http.StatusNoContent || len(body) > 0):
 			return nil
-		case !empty && body[0] == '{' && (a.decoded || json.Valid(body)):
+		case !empty && body[0] == '{' && (a.decoded || json.Valid([]byte(body))):
 			return nil
 		}
 	}
@@ -121,7 +120,7 @@ const maxInnerErrors = 8
 
 // errorCode returns the innermost code of an error and the request ID. Services use innerError or innererror, and may
 // leave code empty.
-func errorCode(body []byte) (code, requestID string) {
+func errorCode(body string) (code, requestID string) {
 	type inner struct {
 		Code       string          `json:"code"`
 		RequestID  string          `json:"request-id"`
@@ -130,7 +129,7 @@ func errorCode(body []byte) (code, requestID string) {
 	var envelope struct {
 		Error json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(body, &envelope) != nil {
+	if json.Unmarshal([]byte(body), &envelope) != nil {
 		return "", ""
 	}
 	next := envelope.Error
@@ -154,13 +153,13 @@ func errorCode(body []byte) (code, requestID string) {
 const maxSentence = 500
 
 // sentence returns the message of an error response on one line; empty if there is none.
-func sentence(body []byte) string {
+func sentence(body string) string {
 	var envelope struct {
 		Error struct {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(body, &envelope) != nil {
+	if json.Unmarshal([]byte(body), &envelope) != nil {
 		return ""
 	}
 	printable := strings.Map(func(r rune) rune {

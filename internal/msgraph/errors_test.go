@@ -38,7 +38,7 @@ func TestErrorCode(t *testing.T) {
 	t.Parallel()
 	for _, tt := range errorCodes {
 		t.Run(tt.name, func(t *testing.T) {
-			if code, id := errorCode([]byte(tt.body)); code != tt.code || id != tt.requestID {
+			if code, id := errorCode(tt.body); code != tt.code || id != tt.requestID {
 				t.Errorf("got %q %q, want %q %q", code, id, tt.code, tt.requestID)
 			}
 		})
@@ -50,7 +50,7 @@ func FuzzErrorCode(f *testing.F) {
 		f.Add([]byte(tt.body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if code, id := errorCode(body); len(code) > 100 || len(id) > 100 {
+		if code, id := errorCode(string(body)); len(code) > 100 || len(id) > 100 {
 			t.Errorf("%d and %d characters", len(code), len(id))
 		}
 	})
@@ -77,7 +77,7 @@ func sample(t *testing.T, name string) []byte {
 
 func TestErrorSamples(t *testing.T) {
 	t.Parallel()
-	if code, id := errorCode(sample(t, "platform.throttled-429.json")); code == "" || id == "" {
+	if code, id := errorCode(string(sample(t, "platform.throttled-429.json"))); code == "" || id == "" {
 		t.Errorf("code %q, request id %q", code, id)
 	}
 }
@@ -93,7 +93,7 @@ func TestFailure(t *testing.T) {
 	}
 	for status := 300; status < 600; status++ {
 		a := answer{status: status, header: http.Header{"Request-Id": {"of the header"}, "Retry-After": {"9"}},
-			body: []byte(`{"error":{"code":"c","innerError":{"request-id":"of the body"}}}`)}
+			body: `{"error":{"code":"c","innerError":{"request-id":"of the body"}}}`}
 		failure := a.failure(userEndpoint)
 		want, known := kinds[status]
 		if !known {

@@ -1,7 +1,6 @@
 package msgraph
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -39,18 +38,18 @@ type fallback struct {
 	url string
 }
 
-// rejection is a 400, and whether its error names $expand.
+// rejection is a 400, and the options that its error names.
 type rejection struct {
 	options
-	namesExpand bool
+	namesExpand, namesTop bool
 }
 
 // fallBack sets the URL of the next fallback after a 400. It skips those with an option that the error names.
-func (r *read) fallBack(body []byte) {
-	said := bytes.ToLower(body)
-	namesExpand := bytes.Contains(said, []byte("expansion")) || bytes.Contains(said, []byte("expand"))
-	namesTop := bytes.Contains(said, []byte("$top")) || bytes.Contains(said, []byte("page size"))
-	r.rejected = append(r.rejected, rejection{r.options, namesExpand})
+func (r *read) fallBack(body string) {
+	said := strings.ToLower(body)
+	namesExpand := strings.Contains(said, "expansion") || strings.Contains(said, "expand")
+	namesTop := strings.Contains(said, "$top") || strings.Contains(said, "page size")
+	r.rejected = append(r.rejected, rejection{r.options, namesExpand, namesTop})
 	same := func(next fallback) bool {
 		return namesExpand && next.expand == r.options.expand || namesTop && next.top == r.options.top
 	}
@@ -66,8 +65,9 @@ func (o *Operation) expanding(endpoint string, wanted []string, address func(exp
 }
 
 // expandingPage returns a read of at most top elements that expands as many of the relations, and requests as large a
-// page, as the endpoint supports. Once a fallback is accepted, a rejected $expand value is recorded as unsupported: at
-// once if the error names the option, otherwise after several observations, since a single 400 can have another cause.
+// page, as the endpoint supports. Once a fallback is accepted, a rejected value of $expand or $top is recorded as
+// unsupported: at once if the error names the option, otherwise after several such reads, since a single 400 can have
+// another cause.
 func (o *Operation) expandingPage(endpoint string, wanted []string, top int, address func(expand, top string) string) *read {
 	r := get(endpoint, "")
 	for _, expand := range o.expansions(endpoint, wanted) {
@@ -78,15 +78,23 @@ func (o *Operation) expandingPage(endpoint string, wanted []string, top int, add
 	r.url, r.options, r.fallbacks = r.fallbacks[0].url, r.fallbacks[0].options, r.fallbacks[1:]
 	r.accepted = func(r *read) {
 		o.capabilities.clearObservations(rejects(endpoint, r.options.expand))
+		rejectedTop, observed := false, map[string]bool{} // values of $expand, each rejected with several of $top
 		for _, rejected := range r.rejected {
+			name := rejects(endpoint, rejected.expand)
 			switch {
-			case rejected.expand == r.options.expand:
+			case rejected.expand == r.options.expand && rejected.namesTop:
 				o.capabilities.recordNumber(largestPage(endpoint), r.options.top)
+			case rejected.expand == r.options.expand:
+				rejectedTop = true
 			case rejected.namesExpand:
-				o.capabilities.record(rejects(endpoint, rejected.expand))
-			default:
-				o.capabilities.observe(rejects(endpoint, rejected.expand))
+				o.capabilities.record(name)
+			case !observed[name]:
+				observed[name] = true
+				o.capabilities.observe(name)
 			}
+		}
+		if rejectedTop {
+			o.capabilities.observeNumber(largestPage(endpoint), r.options.top)
 		}
 	}
 	return r

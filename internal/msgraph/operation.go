@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Operation struct {
 	capabilities *capabilities // of the tenant's endpoints, as seen by this identity
 	budget       budget
 	reference    *refdata.Cache // nil without a cache
+	writes       atomic.Bool    // it has sent changes
 
 	mu     sync.Mutex
 	report upstream.Report
@@ -78,7 +80,7 @@ func (o *Operation) count(endpoint string, usage upstream.Usage) {
 type answer struct {
 	status  int
 	header  http.Header
-	body    []byte
+	body    string
 	err     error // no response, or an unreadable one
 	unsent  bool  // the request was not sent
 	part    bool  // it is in a batch response
@@ -125,11 +127,7 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, t
 	}
 	defer resp.Body.Close()
 	a := answer{status: resp.StatusCode, header: resp.Header, token: token, personal: o.personal}
-	if whole, ok := resp.Body.(*wholeBody); ok {
-		a.body = whole.bytes
-	} else {
-		a.body, a.err = io.ReadAll(resp.Body)
-	}
+	a.body, a.err = textOf(resp.Body)
 	return a
 }
 
@@ -214,7 +212,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if m.endpoint == tokenEndpoint {
 		c.queue.note(c, []*request{{endpoint: tokenEndpoint}}, resp.StatusCode, resp.Header)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, m.most+1))
+	body, err := textOf(io.LimitReader(resp.Body, m.most+1))
 	usage.Bytes = int64(len(body))
 	if err != nil {
 		return nil, fmt.Errorf("reading the response: %w", err)
@@ -223,17 +221,38 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errTooLarge
 	}
 	usage.ResourceUnits = resourceUnits(resp.Header)
-	resp.Body = &wholeBody{*bytes.NewReader(body), body}
+	resp.Body = &wholeBody{*strings.NewReader(body), body}
 	return resp, nil
 }
 
 // wholeBody is the body of a response that was read.
 type wholeBody struct {
-	bytes.Reader
-	bytes []byte
+	strings.Reader
+	text string
 }
 
 func (*wholeBody) Close() error { return nil }
+
+// buffers are the buffers into which responses are read, up to maxBuffer bytes.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxBuffer = 8 << 20
+
+// textOf reads a body.
+func textOf(body io.Reader) (string, error) {
+	if whole, ok := body.(*wholeBody); ok {
+		return whole.text, nil
+	}
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= maxBuffer {
+			buffer.Reset()
+			buffers.Put(buffer)
+		}
+	}()
+	_, err := buffer.ReadFrom(body)
+	return buffer.String(), err
+}
 
 // errTooLarge is the error of a response beyond [maxBody], [maxTokenBody] or [maxRows], or with too
 // many values. It is not retryable.

@@ -1,10 +1,10 @@
 package msgraph
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
@@ -51,7 +51,7 @@ func readPage[T any](d *decode.Decoder, read func(*decode.Decoder) (T, error)) (
 			page.Next, ok = d.Text()
 		case "@odata.count": // on the first page only
 			count, counted := d.Int()
-			if page.Count, page.Uncounted = count, nil; !counted {
+			if page.Count, page.Uncounted = count, nil; !counted || count != nil && *count < 0 {
 				page.Count, page.Uncounted = nil, upstream.OddValue("@odata.count")
 			}
 		default:
@@ -88,9 +88,9 @@ func listFailure(q upstream.Query, err error) error {
 }
 
 // nothing reports whether a body is empty or null.
-func nothing(body []byte) bool {
-	body = bytes.TrimSpace(body)
-	return len(body) == 0 || string(body) == "null"
+func nothing(body string) bool {
+	body = strings.TrimSpace(body)
+	return body == "" || body == "null"
 }
 
 // entity sets up a read of one entity.
@@ -168,7 +168,7 @@ func page[T any](b *Batch, q upstream.Query, r *read, of func(*decode.Decoder) (
 			err = unreadable(r.endpoint, p.Unusable) // no element is readable
 		}
 		if rows := len(p.Items) + p.LeftOut; err == nil && p.Next != "" && rows < r.options.top && r.options.top > maxCloudLicensingTop && rows > 0 {
-			b.operation.capabilities.recordNumber(largestPage(r.endpoint), max(rows, maxCloudLicensingTop)) // $top is capped
+			b.operation.capabilities.observeNumber(largestPage(r.endpoint), max(rows, maxCloudLicensingTop)) // $top is capped, or the page is short
 		}
 		if err == nil && p.Next != "" {
 			if p.Next, err = b.operation.client.follow(p.Next); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // TestEnvelope reads entities with and without an envelope.
@@ -32,7 +33,7 @@ func TestEnvelope(t *testing.T) {
 		`[]`:                                                              "",
 		`{`:                                                               "",
 	} {
-		user, err := userType.Read(decode.New([]byte(raw)))
+		user, err := userType.Read(decode.New(raw))
 		switch {
 		case errors.Is(err, decode.ErrNull):
 			if want != "null" {
@@ -70,7 +71,7 @@ func TestDecodePage(t *testing.T) {
 		{``, nil, "", false},
 		{`{"value":[{"id":"a"}`, nil, "", false},
 	} {
-		d := decode.New([]byte(tt.body))
+		d := decode.New(tt.body)
 		page, err := readPage(d, userType.Read)
 		if end := d.End(); end != nil {
 			err = end
@@ -105,7 +106,7 @@ func TestReference(t *testing.T) {
 		{"user", `{"value":{"id":"a"}}`, &licensing.User{ID: "a"}},
 		{"user", `{"@odata.type":"#microsoft.graph.group","id":"a"}`, &licensing.Group{ID: "a"}},
 	} {
-		ref, err := reference(tt.kind)(decode.New([]byte(tt.raw)))
+		ref, err := reference(tt.kind)(decode.New(tt.raw))
 		if err != nil {
 			t.Fatalf("%s: %v", tt.raw, err)
 		}
@@ -117,7 +118,7 @@ func TestReference(t *testing.T) {
 		}
 	}
 	for _, raw := range []string{``, `[]`, `"text"`, `null`, `{"value":null}`, `{"@odata.type":5}`, `{"id":5}`} {
-		if ref, err := reference("user")(decode.New([]byte(raw))); err == nil {
+		if ref, err := reference("user")(decode.New(raw)); err == nil {
 			t.Errorf("%s is %v", raw, ref.Object)
 		}
 	}
@@ -140,7 +141,7 @@ func TestRelations(t *testing.T) {
 		{raw: `{"id":"e","usageRight":{"skuPartNumber":"X"}}`},
 		{raw: `{"id":5}`, unreadable: true},
 	} {
-		e, err := assignmentErrorType.Read(decode.New([]byte(tt.raw)))
+		e, err := assignmentErrorType.Read(decode.New(tt.raw))
 		if (err != nil) != tt.unreadable {
 			t.Fatalf("%s: %v", tt.raw, err)
 		}
@@ -178,7 +179,7 @@ func TestSamples(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
 			body := sample(t, tt.file)
-			got, err := tt.read(decode.New(body))
+			got, err := tt.read(decode.New(string(body)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,22 +218,22 @@ func pageOf[T any](of decode.Type[T]) func(*decode.Decoder) (any, error) {
 // TestRelationSamples decodes the samples of expanded relations.
 func TestRelationSamples(t *testing.T) {
 	t.Parallel()
-	assignments, err := readPage(decode.New(sample(t, "assignments-read.list-expand-assignedto-allotment.json")), assignmentType.Read)
+	assignments, err := readPage(decode.New(string(sample(t, "assignments-read.list-expand-assignedto-allotment.json"))), assignmentType.Read)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := showRelated(assignments.Items[0].Related), "allotment fde42873-30b6-436b-b361-21af5a6b84aetrue, assignedTo *licensing.User a6c034b8-621b-dee3-6abb-52cbce801fe9"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	one, err := assignmentType.Read(decode.New(sample(t, "assignments-read.get-expand-assignedto.json")))
+	one, err := assignmentType.Read(decode.New(string(sample(t, "assignments-read.get-expand-assignedto.json"))))
 	if err != nil || one.Related.HasAllotment || !one.Related.HasAssignedTo {
 		t.Errorf("%+v, %v", one, err)
 	}
-	waiting, err := waitingMemberType.Read(decode.New(sample(t, "waiting-members.get-of-user-expand-assignedto.json")))
+	waiting, err := waitingMemberType.Read(decode.New(string(sample(t, "waiting-members.get-of-user-expand-assignedto.json"))))
 	if err != nil || waiting.WaitingSinceDateTime.IsZero() || waiting.Related.HasAllotment || !waiting.Related.AssignedTo.Properties["displayName"] {
 		t.Errorf("%+v, %v", waiting, err)
 	}
-	right, err := usageRightType.Read(decode.New(sample(t, "usage-rights.get-user-expand-allotments.json")))
+	right, err := usageRightType.Read(decode.New(string(sample(t, "usage-rights.get-user-expand-allotments.json"))))
 	if err != nil || right.Related.HasAssignments || len(right.Related.Allotments) == 0 || !right.Related.Allotments[0].Properties["subscriptions"] {
 		t.Errorf("%+v, %v", right, err)
 	}
@@ -245,7 +246,7 @@ func TestDates(t *testing.T) {
 		`"2025-07-18"`: "2025-07-18", `"2025-07-18T00:00:00.000Z"`: "2025-07-18", `"2025-07-18T00:00:00.0000000+00:00"`: "2025-07-18",
 		`"2025-07-18T00:00:00Z"`: "2025-07-18", `"18.7.2025"`: "", `"2025-07-18 "`: "", `"2025-13-01"`: "", `""`: "", `5`: "",
 	} {
-		a, err := allotmentType.Read(decode.New([]byte(`{"id":"a","subscriptions":[{"startDate":` + text + `,"nextLifecycleDate":null}]}`)))
+		a, err := allotmentType.Read(decode.New(`{"id":"a","subscriptions":[{"startDate":` + text + `,"nextLifecycleDate":null}]}`))
 		if want == "" {
 			if err != nil || a.Subscriptions[0].StartDate != nil || a.Subscriptions[0].WhyUnread("startDate") == nil {
 				t.Errorf("%s: %+v, %v", text, a, err)
@@ -299,7 +300,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d := decode.New(body)
+		d := decode.New(string(body))
 		p, err := readPage(d, assignmentErrorType.Read)
 		if err == nil && d.End() == nil && !json.Valid(body) {
 			t.Error("invalid JSON decoded")
@@ -307,20 +308,68 @@ func FuzzDecode(f *testing.F) {
 		if errs := p.Items; err == nil && (len(errs) != len(p.IDs) || slices.Contains(p.IDs, "")) {
 			t.Errorf("%d elements, %d IDs", len(errs), len(p.IDs))
 		}
-		if e, err := assignmentErrorType.Read(decode.New(body)); err == nil && e.ID == "" {
+		if e, err := assignmentErrorType.Read(decode.New(string(body))); err == nil && e.ID == "" {
 			t.Error("neither an error nor a reason")
 		}
-		if ref, err := reference("user")(decode.New(body)); err == nil && ref.Object.ObjectID() == "" {
+		if ref, err := reference("user")(decode.New(string(body))); err == nil && ref.Object.ObjectID() == "" {
 			t.Error("a reference to nothing")
 		}
-		if right, err := usageRightType.Read(decode.New(body)); err == nil && right.Related.HasAllotments && slices.Contains(right.Related.Allotments, nil) {
+		if right, err := usageRightType.Read(decode.New(string(body))); err == nil && right.Related.HasAllotments && slices.Contains(right.Related.Allotments, nil) {
 			t.Error("an allotment is nil")
 		}
-		if a, err := assignmentType.Read(decode.New(body)); err == nil && (a.ID == "" || a.Related.Allotment != nil && !a.Related.HasAllotment) {
+		if a, err := assignmentType.Read(decode.New(string(body))); err == nil && (a.ID == "" || a.Related.Allotment != nil && !a.Related.HasAllotment) {
 			t.Errorf("%+v", a)
 		}
-		if ref, err := assigneeWhoWaits(decode.New(body)); err == nil && ref != nil && ref.Object == nil {
+		if ref, err := assigneeWhoWaits(decode.New(string(body))); err == nil && ref != nil && ref.Object == nil {
 			t.Error("an assignee is nil")
 		}
 	})
+}
+
+// TestPartWithTwoIDs gives the response to the request with the first ID: that request decoded it.
+func TestPartWithTwoIDs(t *testing.T) {
+	t.Parallel()
+	requests := []*request{{endpoint: userEndpoint}, {endpoint: userEndpoint}}
+	decoded := make([]string, len(requests))
+	for i, r := range requests {
+		r.decode = func(d *decode.Decoder) error {
+			user, err := userType.Read(d)
+			if err == nil {
+				decoded[i] = user.ID
+			}
+			return err
+		}
+	}
+	d := decode.New(`[{"id":"0","status":200,"body":{"id":"a"},"id":"1","headers":{"request-id":"r","Cookie":"c"}}]`)
+	d.Elements(func() {
+		a, i := readPart(d, requests)
+		if i != 0 || !a.decoded || len(a.header) != 1 || a.header.Get("request-id") != "r" {
+			t.Errorf("request %d: %+v", i, a)
+		}
+	})
+	if decoded[0] != "a" || decoded[1] != "" {
+		t.Error(decoded)
+	}
+}
+
+// TestLearnedPageSize tests that one short page, which the service may send at any time, does not change the page size.
+func TestLearnedPageSize(t *testing.T) {
+	t.Parallel()
+	rows := []int{130, 130, 250, 250, 250, 130}
+	s := newService(t, func(call) reply {
+		n := rows[0]
+		rows = rows[1:]
+		items := strings.Repeat(`{"id":"a"},`, n)
+		return ok(`{"value":[` + strings.TrimSuffix(items, ",") + `],"@odata.nextLink":"https://graph.invalid/beta/x"}`)
+	})
+	client := s.client(t)
+	for i, want := range []int{1000, 1000, 1000, 1000, 250, 250} {
+		o := client.Begin()
+		b := o.newBatch()
+		ListAssignmentErrors.Add(b, []upstream.Query{{Top: 1000}}, upstream.Ask{Properties: []string{"id"}}, func(upstream.Query, upstream.Page[*licensing.AssignmentError], error) {})
+		b.Do(t.Context())
+		if got := o.LargestPage(assignmentErrorsEndpoint); got != want {
+			t.Errorf("page %d: largest page %d, want %d", i+1, got, want)
+		}
+	}
 }

@@ -1,12 +1,12 @@
 package msgraph
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
@@ -147,7 +147,7 @@ func cachedList[T any](b *Batch, endpoint, url string, of func(*decode.Decoder) 
 		cached: func(_ string, value []byte) error {
 			r := list()
 			r.operation = b.operation
-			err := r.decode(decode.New(value))
+			err := r.decode(decode.New(string(value)))
 			if err == nil {
 				r.done(nil)
 			}
@@ -164,20 +164,20 @@ func cachedList[T any](b *Batch, endpoint, url string, of func(*decode.Decoder) 
 
 // rawList is the text of list elements.
 type rawList struct {
-	elements [][]byte
+	elements []string
 	seen     map[string]bool // IDs: a page can be read twice
 }
 
 // page returns the elements as the only page of a list.
 func (l *rawList) page() []byte {
-	return slices.Concat([]byte(`{"value":[`), bytes.Join(l.elements, []byte{','}), []byte(`]}`))
+	return []byte(`{"value":[` + strings.Join(l.elements, ",") + `]}`)
 }
 
 // copying returns a reader that copies each element, also unreadable ones.
 func copying[T any](into *rawList, of func(*decode.Decoder) (T, error)) func(*decode.Decoder) (T, error) {
 	into.seen = map[string]bool{}
 	return func(d *decode.Decoder) (T, error) {
-		raw := bytes.Clone(d.Raw())
+		raw := d.Raw()
 		item, err := of(decode.New(raw))
 		if d.Err() != nil {
 			return item, cmp.Or(err, d.Err())
@@ -228,7 +228,7 @@ func (b *Batch) cachedGroups(ids, properties []string, found func(id string, gro
 		if value == nil {
 			return nil // missing: no call of found
 		}
-		group, err := groupType.Read(decode.New(value))
+		group, err := groupType.Read(decode.New(string(value)))
 		if err == nil {
 			found(idOf[key], group, nil)
 		}

@@ -102,3 +102,46 @@ func TestScan(t *testing.T) {
 		})
 	}
 }
+
+// TestFewUsers reads a batch of users by ID, although a scan of all of them would be one page too, and many users after a
+// change, which a scan might not see.
+func TestFewUsers(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(c call) reply {
+		switch {
+		case c.method != "GET":
+			return done
+		case strings.Contains(c.query, "$count"):
+			return ok(`{"value":[],"@odata.count":900}`)
+		}
+		return ok(`{"value":[]}`)
+	})
+	client := s.client(t)
+	ids := make([]string, 900)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)
+	}
+	for _, tt := range []struct {
+		users   int
+		changes bool
+		scans   int
+	}{{900, false, 1}, {300, false, 0}, {301, false, 1}, {900, true, 0}} {
+		s.calls()
+		o := client.Begin()
+		if tt.changes {
+			o.Write(t.Context(), []licensing.Write{licensing.ReprocessLicenseAssignment{UserID: ids[0]}})
+		}
+		b := o.newBatch()
+		b.usersByID(ids[:tt.users], upstream.Ask{Properties: []string{"licenseAssignmentStates"}}, func(string, *licensing.User, error) {})
+		b.Do(t.Context())
+		scans := 0
+		for _, c := range s.calls() {
+			if strings.Contains(c.query, "$count") {
+				scans++
+			}
+		}
+		if scans != tt.scans {
+			t.Errorf("%+v: %d scans", tt, scans)
+		}
+	}
+}

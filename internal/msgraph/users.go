@@ -154,25 +154,39 @@ func (b *Batch) usersWithID(ids, properties []string, found func(string, *licens
 // unlistable is recorded as the number of users if they cannot be listed.
 const unlistable = math.MaxInt32
 
-// minScan is the number of users from which a scan is tried if the number of all users is unknown.
-const minScan = 3 * batchParts * inValues
+const (
+	// inBatch is the number of users that one batch reads by ID.
+	inBatch = batchParts * inValues
+	// minScan is the number of users from which a scan is tried if the number of all users is unknown.
+	minScan = 3 * inBatch
+)
 
-// scans reports whether to try a scan of all users to read that many.
+// scans reports whether to try a scan of all users to read that many. An operation that changes data does not scan: a
+// list with $count can lack recent changes ("Advanced query capabilities on Microsoft Entra ID objects").
 func (b *Batch) scans(users int) bool {
+	if b.operation.writes.Load() {
+		return false
+	}
 	if total, known := b.operation.capabilities.number(usersInTenant); known {
 		return worthScanning(total, users)
 	}
 	return users >= minScan
 }
 
-// worthScanning reports whether a scan of all users takes no more requests than the batches of reads by ID. Each of the
-// up to 20 reads in a batch counts for throttling.
+// worthScanning reports whether a scan of all users takes no more requests than reads by ID, of which there is more than
+// one batch. Each of the up to 20 reads in a batch counts for throttling.
 func worthScanning(total, users int) bool {
-	return pages(total, maxDirectoryTop) <= pages(users, batchParts*inValues)
+	return users > inBatch && pages(total, maxDirectoryTop) <= pages(users, inBatch)
 }
 
 // pages returns the number of pages of a size.
-func pages(elements, size int) int { return (elements + size - 1) / size }
+func pages(elements, size int) int {
+	full := elements / size
+	if elements%size > 0 {
+		full++
+	}
+	return full
+}
 
 // scanUsers adds a read of all users, to find those with the IDs. The first page has the number of users: if there are
 // too many, the rest is read by ID, and so are users that the scan did not find.

@@ -47,6 +47,7 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 	if cached := o.client.reference; cached != nil {
 		defer cached.Invalidate(context.WithoutCancel(ctx))
 	}
+	o.writes.Store(true)
 	results := make([]licensing.WriteResult, len(writes))
 	changes := make([]*change, len(writes))
 	for i, w := range writes {
@@ -212,7 +213,7 @@ func (c *change) confirmed(a *answer) bool {
 		assignment
 		Value *assignment `json:"value"` // an envelope
 	}
-	if nothing(a.body) || json.Unmarshal(a.body, &object) != nil {
+	if nothing(a.body) || json.Unmarshal([]byte(a.body), &object) != nil {
 		return false
 	}
 	if object.ID == "" && object.Value != nil {
@@ -329,7 +330,7 @@ func requestID(header http.Header) string {
 }
 
 // assignmentIn returns the assignment in a response; nil if there is none with an ID.
-func assignmentIn(body []byte) *licensing.Assignment {
+func assignmentIn(body string) *licensing.Assignment {
 	a, err := assignmentType.Read(decode.New(body))
 	if err != nil {
 		return nil

@@ -134,7 +134,7 @@ func (s eventStream) begin() error {
 	h.Set("Content-Type", mediaTypeEvents)
 	h.Set("X-Accel-Buffering", "no") // nginx would buffer events
 	h.Add("Vary", "Accept")
-	return s.write()
+	return s.write([]byte(":\n\n")) // a compressed stream without content is not flushed
 }
 
 // once writes a whole stream with one response.
