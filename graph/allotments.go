@@ -48,8 +48,8 @@ func allotmentMatches(f *model.AllotmentFilter, a *licensing.Allotment) bool {
 	if f == nil {
 		return true
 	}
-	free, unread := a.AvailableUnits(), a.WhyNoAvailableUnits() != nil
-	return (f.SkuID == nil || a.WhyUnread("skuId") != nil || is(a.SkuID, *f.SkuID)) &&
+	free, unread := a.AvailableUnits(), a.AvailableUnitsError() != nil
+	return (f.SkuID == nil || a.ReadError("skuId") != nil || is(a.SkuID, *f.SkuID)) &&
 		(f.MinAvailableUnits == nil || unread || free != nil && *free >= *f.MinAvailableUnits) &&
 		(f.MaxAvailableUnits == nil || unread || free != nil && *free <= *f.MaxAvailableUnits)
 }
@@ -58,11 +58,11 @@ func allotmentMatches(f *model.AllotmentFilter, a *licensing.Allotment) bool {
 // read.
 func allotmentReadError(f *model.AllotmentFilter, order *model.AllotmentOrder, a *licensing.Allotment) error {
 	if f != nil {
-		if err := a.WhyUnread("skuId"); f.SkuID != nil && err != nil {
+		if err := a.ReadError("skuId"); f.SkuID != nil && err != nil {
 			return err
 		}
 		if f.MinAvailableUnits != nil || f.MaxAvailableUnits != nil {
-			switch err := a.WhyNoAvailableUnits(); {
+			switch err := a.AvailableUnitsError(); {
 			case err != nil && allotmentMatches(f, a):
 				return err
 			case err == nil && a.AvailableUnits() == nil: // excluded: Microsoft Graph returned no units
@@ -75,13 +75,13 @@ func allotmentReadError(f *model.AllotmentFilter, order *model.AllotmentOrder, a
 	}
 	switch order.Field {
 	case model.AllotmentsByAllottedUnits:
-		return a.WhyUnread("allottedUnits")
+		return a.ReadError("allottedUnits")
 	case model.AllotmentsByConsumedUnits:
-		return a.WhyUnread("consumedUnits")
+		return a.ReadError("consumedUnits")
 	case model.AllotmentsByAvailableUnits:
-		return a.WhyNoAvailableUnits()
+		return a.AvailableUnitsError()
 	default:
-		return a.WhyUnread("skuPartNumber")
+		return a.ReadError("skuPartNumber")
 	}
 }
 

@@ -51,7 +51,7 @@ func (h holder) direct(sku licensing.GUID) ([]licensing.GUID, bool) {
 		return nil, false
 	}
 	for _, state := range h.user.LicenseAssignmentStates {
-		if state.AssignedByGroup == nil && state.WhyUnread("assignedByGroup") == nil && is(state.SkuID, sku) {
+		if state.AssignedByGroup == nil && state.ReadError("assignedByGroup") == nil && is(state.SkuID, sku) {
 			return state.DisabledPlans, true
 		}
 	}
@@ -62,12 +62,12 @@ func (h holder) direct(sku licensing.GUID) ([]licensing.GUID, bool) {
 // check a change.
 func (h holder) incomplete() bool {
 	if h.group != nil {
-		return h.group.WhyUnread("assignedLicenses") != nil ||
-			slices.ContainsFunc(h.group.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return l.WhyUnread("skuId") != nil })
+		return h.group.ReadError("assignedLicenses") != nil ||
+			slices.ContainsFunc(h.group.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return l.ReadError("skuId") != nil })
 	}
-	return h.user.WhyUnread("licenseAssignmentStates") != nil ||
+	return h.user.ReadError("licenseAssignmentStates") != nil ||
 		slices.ContainsFunc(h.user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool {
-			return s.WhyUnread("skuId") != nil || s.WhyUnread("assignedByGroup") != nil
+			return s.ReadError("skuId") != nil || s.ReadError("assignedByGroup") != nil
 		})
 }
 
@@ -83,7 +83,7 @@ func (h holder) lists() bool {
 // read.
 func (h holder) has(sku licensing.GUID) bool {
 	_, direct := h.direct(sku)
-	return direct || h.incomplete() || h.user != nil && h.user.WhyUnread("assignedLicenses") != nil || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
+	return direct || h.incomplete() || h.user != nil && h.user.ReadError("assignedLicenses") != nil || h.user != nil && slices.ContainsFunc(h.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, sku) })
 }
 
 // assignLicense adds licenses to a user or group and removes others.
@@ -180,7 +180,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 	for i, add := range input.AddLicenses {
 		at := slices.IndexFunc(skus, func(sku *licensing.SubscribedSku) bool { return is(sku.SkuID, add.SkuID) })
 		if at < 0 {
-			if err := firstReadError(skus, func(sku *licensing.SubscribedSku) error { return sku.WhyUnread("skuId") }); err != nil {
+			if err := firstReadError(skus, func(sku *licensing.SubscribedSku) error { return sku.ReadError("skuId") }); err != nil {
 				return err
 			}
 			c.userError(model.UserErrorUnknownProduct, "The tenant is not subscribed to this product. See `subscribedSkus`.", "addLicenses", i, "skuId")
@@ -188,7 +188,7 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 		}
 		c.products = append(c.products, product{skus[at].SkuID, skus[at].SkuPartNumber})
 		plans := skus[at].ServicePlans
-		if skus[at].WhyUnread("servicePlans") != nil {
+		if skus[at].ReadError("servicePlans") != nil {
 			plans = nil // the list is incomplete
 		}
 		disabled := c.plansIn(add.DisabledPlans, plans, "addLicenses", i, "disabledPlans")

@@ -44,7 +44,7 @@ func keepErrors(f model.AssignmentErrorFilter) func(*licensing.AssignmentError) 
 	}
 	return func(e *licensing.AssignmentError) bool {
 		// An unreadable time matches; errorReadError returns the error.
-		unread, at := e.WhyUnread("occurrenceDateTime") != nil, e.OccurrenceDateTime
+		unread, at := e.ReadError("occurrenceDateTime") != nil, e.OccurrenceDateTime
 		return (f.Code == nil || strings.EqualFold(e.Code, *f.Code)) &&
 			(f.OccurredFrom == nil || unread || at != nil && !at.Before(*f.OccurredFrom)) &&
 			(f.OccurredBefore == nil || unread || at != nil && at.Before(*f.OccurredBefore))
@@ -59,7 +59,7 @@ func errorReadError(f model.AssignmentErrorFilter) func(*licensing.AssignmentErr
 		if f.OccurredFrom == nil && f.OccurredBefore == nil || e.OccurrenceDateTime != nil || otherCode {
 			return nil
 		}
-		return cmp.Or(e.WhyUnread("occurrenceDateTime"), upstream.OddValue("AssignmentError.occurrenceDateTime"))
+		return cmp.Or(e.ReadError("occurrenceDateTime"), upstream.OddValue("AssignmentError.occurrenceDateTime"))
 	}
 }
 
@@ -86,6 +86,6 @@ func (f *field) remedy(e *licensing.AssignmentError) (remedy *licensing.Remedy, 
 		remedy = state.Remedy()
 	}
 	return remedy, cmp.Or(err, firstReadError(states, func(s *licensing.LicenseAssignmentState) error {
-		return cmp.Or(s.WhyUnread("error"), s.WhyUnread("skuId"))
+		return cmp.Or(s.ReadError("error"), s.ReadError("skuId"))
 	}))
 }

@@ -136,11 +136,11 @@ func changed(id string, returned *licensing.Assignment, sent []licensing.GUID, a
 	}
 	shown := map[string]bool{"id": true}
 	if allotmentID != "" {
-		a.Related.Allotment = &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: allotmentID}, Properties: shown, Bare: true}
+		a.Related.Allotment = &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: allotmentID}, Properties: shown, IDOnly: true}
 		a.Related.HasAllotment = true
 	}
 	if assignee != nil {
-		a.Related.AssignedTo = &licensing.Reference{Object: assignee, Properties: shown, Bare: true}
+		a.Related.AssignedTo = &licensing.Reference{Object: assignee, Properties: shown, IDOnly: true}
 		a.Related.HasAssignedTo = true
 	}
 	return a

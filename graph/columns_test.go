@@ -281,7 +281,7 @@ func (p *columnPair) report(t *testing.T) {
 // become a rule of write_columns.go, and be listed here.
 func TestFieldMiddleware(t *testing.T) {
 	t.Parallel()
-	known := map[string]int{"graph/operation.go": 5, "internal/limits/answer.go": 1}
+	known := map[string]int{"graph/operation.go": 5, "internal/limits/response.go": 1}
 	got := map[string]int{}
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

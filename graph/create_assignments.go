@@ -172,7 +172,7 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 		return no(model.UserErrorUsageLocation, "The user has no usage location. Set it first.")
 	}
 	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool {
-		return a.WhyUnread("assignableTo") == nil && !slices.Contains(a.AssignableTo(), d.assignee.Type)
+		return a.ReadError("assignableTo") == nil && !slices.Contains(a.AssignableTo(), d.assignee.Type)
 	})
 	if len(usable) == 0 {
 		code := model.UserErrorNotAssignable
@@ -199,12 +199,12 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 
 // lacksLocation reports whether a user was read without a usage location.
 func lacksLocation(user *licensing.User) bool {
-	return user != nil && user.WhyUnread("usageLocation") == nil && deref(user.UsageLocation) == ""
+	return user != nil && user.ReadError("usageLocation") == nil && deref(user.UsageLocation) == ""
 }
 
 // has reports whether a user has a product, direct or through a group. It is true if the licenses could not be read.
 func (d *candidate) has(sku *licensing.GUID) bool {
-	if d.user != nil && d.user.WhyUnread("assignedLicenses") != nil {
+	if d.user != nil && d.user.ReadError("assignedLicenses") != nil {
 		return true
 	}
 	return d.user != nil && sku != nil && slices.ContainsFunc(d.user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, *sku) })

@@ -32,7 +32,7 @@ var codes = []struct {
 }{
 	{upstream.ErrNotFound, "NOT_FOUND", "The object does not exist in Microsoft Graph."},
 	{upstream.ErrSignIn, "UNAUTHENTICATED", "The gateway could not get an on-behalf-of token for you: sign in again. If that does not help, an administrator must consent to the gateway."},
-	{upstream.ErrNotAPerson, "FORBIDDEN", "The gateway calls Microsoft Graph on behalf of users, and your token is an application's: sign in as a user."},
+	{upstream.ErrNotUser, "FORBIDDEN", "The gateway calls Microsoft Graph on behalf of users, and your token is an application's: sign in as a user."},
 	{upstream.ErrForbidden, "FORBIDDEN", "Microsoft Graph denied the gateway's application access."},
 	{upstream.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
 	{upstream.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph throttled the request."},

@@ -226,7 +226,7 @@ func (g *gateway) restart() {
 	resolver, err := graph.New(graph.Options{
 		NewUpstream: func(context.Context) (graph.Upstream, error) {
 			if g.person != "" {
-				return g.begin(client.BeginAs(identity.Key{TenantID: g.tenantID, ObjectID: "person"}, g.person)), nil
+				return g.begin(client.BeginOnBehalfOf(identity.Key{TenantID: g.tenantID, ObjectID: "person"}, g.person)), nil
 			}
 			return g.begin(client.Begin()), nil
 		},
@@ -260,7 +260,7 @@ func (g *gateway) restart() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := identity.With(r.Context(), g.caller)
 		if g.answerBytes != nil {
-			limited, end := limits.NewAnswers(g.answerBytes.Load(), 1<<40).Begin(ctx)
+			limited, end := limits.NewResponses(g.answerBytes.Load(), 1<<40).Begin(ctx)
 			defer end()
 			ctx = limited
 		}

@@ -20,7 +20,7 @@ func (f *field) groupByID(id *string) (*licensing.Group, error) {
 	}
 	group, err := ignoreNotFound(f.GroupByID.Get(*id))
 	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
-		group, _ = f.Bare(&licensing.Group{ID: *id}, err).(*licensing.Group)
+		group, _ = f.Unreadable(&licensing.Group{ID: *id}, err).(*licensing.Group)
 		return group, nil
 	}
 	return group, err

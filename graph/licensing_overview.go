@@ -43,7 +43,7 @@ func (f *field) products(*model.LicensingOverview) ([]*model.ProductOverview, er
 // nextLifecycleDate returns the earliest lifecycle date, today or later, of a product's subscriptions that are not
 // deleted.
 func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensing.Date, err error) {
-	if err := product.Sku.WhyUnread("skuId"); err != nil || product.Sku.SkuID == nil {
+	if err := product.Sku.ReadError("skuId"); err != nil || product.Sku.SkuID == nil {
 		return nil, err
 	}
 	allotments, err := f.AllotmentsOfSku(*product.Sku.SkuID)
@@ -53,9 +53,9 @@ func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensi
 	err = f.AllotmentReadError()
 	today := licensing.DateOf(time.Now())
 	for _, allotment := range allotments {
-		err = cmp.Or(err, allotment.WhyUnread("subscriptions"))
+		err = cmp.Or(err, allotment.ReadError("subscriptions"))
 		for _, subscription := range allotment.Subscriptions {
-			err = cmp.Or(err, subscription.WhyUnread("nextLifecycleDate"), subscription.WhyUnread("state"))
+			err = cmp.Or(err, subscription.ReadError("nextLifecycleDate"), subscription.ReadError("state"))
 			day := subscription.NextLifecycleDate
 			if day == nil || *day < today || is(subscription.State(), licensing.SubscriptionDeleted) {
 				continue
@@ -71,7 +71,7 @@ func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensi
 // failed returns the states with an error whose product is known.
 func failed(states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssignmentState {
 	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool {
-		return s.Error() == nil || s.WhyUnread("skuId") != nil
+		return s.Error() == nil || s.ReadError("skuId") != nil
 	})
 }
 
@@ -84,13 +84,13 @@ func (f *field) countErrors(*model.LicensingOverview) (*model.AssignmentErrorOve
 	overview := &model.AssignmentErrorOverview{Errors: page.Nodes, Complete: !page.PageInfo.HasNextPage}
 	codes, products := map[string]int32{}, map[licensing.GUID]int32{}
 	for _, e := range overview.Errors {
-		if err := e.WhyUnread("code"); err != nil {
-			overview.Lose("byCode", err)
+		if err := e.ReadError("code"); err != nil {
+			overview.SetReadError("byCode", err)
 		} else {
 			codes[e.Code]++
 		}
-		if err := e.WhyUnread("skuId"); err != nil {
-			overview.Lose("byProduct", err)
+		if err := e.ReadError("skuId"); err != nil {
+			overview.SetReadError("byProduct", err)
 		} else {
 			products[deref(e.SkuID)]++
 		}
@@ -134,7 +134,7 @@ func (f *field) sources(errs []*licensing.AssignmentError) (counts map[string]in
 	}
 	counts = map[string]int32{}
 	for i, list := range states {
-		sources := slices.DeleteFunc(failed(list), func(s *licensing.LicenseAssignmentState) bool { return s.WhyUnread("assignedByGroup") != nil })
+		sources := slices.DeleteFunc(failed(list), func(s *licensing.LicenseAssignmentState) bool { return s.ReadError("assignedByGroup") != nil })
 		if len(sources) == 0 {
 			unknown++
 		}
@@ -181,8 +181,8 @@ func (f *field) countWaiting(*model.LicensingOverview) ([]*model.WaitingMemberCo
 			count := &model.WaitingMemberCount{
 				Allotment: allotments[i], Count: int32(len(members)), Complete: !page.PageInfo.HasNextPage, LongestSince: longest(members),
 			}
-			if err := firstReadError(members, func(w *licensing.WaitingMember) error { return w.WhyUnread("waitingSinceDateTime") }); err != nil {
-				count.Lose("longestSince", err)
+			if err := firstReadError(members, func(w *licensing.WaitingMember) error { return w.ReadError("waitingSinceDateTime") }); err != nil {
+				count.SetReadError("longestSince", err)
 			}
 			counts = append(counts, count)
 		}

@@ -233,7 +233,7 @@ func planNamed(name string, services []*licensing.ServicePlan) (licensing.GUID, 
 
 // servicePlansOfAllotment returns the service plans of an allotment; nil if they are unknown.
 func servicePlansOfAllotment(a *licensing.Allotment) []*licensing.ServicePlan {
-	if a == nil || a.WhyUnread("services") != nil {
+	if a == nil || a.ReadError("services") != nil {
 		return nil
 	}
 	return each(a.Services, func(s *licensing.LicensedService) *licensing.ServicePlan {
@@ -299,7 +299,7 @@ func (f *field) userNow(result *model.ReprocessResult) (*licensing.User, error) 
 	}
 	user, err := f.UserByID.Get(result.UserID)
 	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
-		return f.BareUser(result.UserID, err), nil
+		return f.UnreadableUser(result.UserID, err), nil
 	}
 	return user, err
 }
@@ -314,7 +314,7 @@ func (f *field) allotmentNow(id string) (*licensing.Allotment, error) {
 	}
 	allotment, err := f.AllotmentByID.Get(id)
 	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
-		return f.BareAllotment(id, err), nil
+		return f.UnreadableAllotment(id, err), nil
 	}
 	return allotment, err
 }
@@ -326,7 +326,7 @@ func (f *field) assigneeNow(object licensing.DirectoryObject) (licensing.Directo
 	}
 	now, err := f.DirectoryObjectNow(object)
 	if err != nil && !errors.Is(err, loaders.ErrBlocked) {
-		return f.Bare(object, err), nil
+		return f.Unreadable(object, err), nil
 	}
 	return now, err
 }

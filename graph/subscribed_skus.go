@@ -157,13 +157,13 @@ func skuReadError(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku)
 	case order == nil:
 		return nil
 	case order.Field == model.SkusByConsumedUnits:
-		return sku.WhyUnread("consumedUnits")
+		return sku.ReadError("consumedUnits")
 	case order.Field == model.SkusByFreeUnits && sku.Units() != nil:
-		return sku.Units().WhyUnread("free")
+		return sku.Units().ReadError("free")
 	case order.Field == model.SkusByFreeUnits:
 		return nil
 	default:
-		return cmp.Or(sku.WhyUnread("skuId"), sku.WhyUnread("skuPartNumber"))
+		return cmp.Or(sku.ReadError("skuId"), sku.ReadError("skuPartNumber"))
 	}
 }
 

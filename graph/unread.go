@@ -19,17 +19,17 @@ import (
 
 // withUnread is an object whose properties may be unreadable.
 type withUnread interface {
-	HasUnread() bool
-	WhyUnread(property string) error
+	HasReadErrors() bool
+	ReadError(property string) error
 }
 
 // hasUnread reports whether an element has an unreadable property, so that a filter may be wrong.
 func hasUnread(item any) bool {
-	if user, ok := item.(*licensing.User); ok && slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool { return s.HasUnread() }) {
+	if user, ok := item.(*licensing.User); ok && slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool { return s.HasReadErrors() }) {
 		return true
 	}
 	object, ok := item.(withUnread)
-	return ok && object.HasUnread()
+	return ok && object.HasReadErrors()
 }
 
 // unread adds the errors of unreadable properties. A nullable field is null; a non-null field keeps the value that is
@@ -71,18 +71,18 @@ func whyUnread(typeName, field string, object withUnread) error {
 		}
 	case *licensing.Allotment:
 		if field == "availableUnits" {
-			return object.WhyNoAvailableUnits()
+			return object.AvailableUnitsError()
 		}
 	}
-	if !object.HasUnread() {
+	if !object.HasReadErrors() {
 		return nil
 	}
 	if plan, ok := object.(*licensing.ServicePlan); ok && field == "subscribedSkus" {
-		return plan.WhyUnread("servicePlanId")
+		return plan.ReadError("servicePlanId")
 	}
 	// stateText requires state, assignedByGroupId requires assignedByGroup.
 	for _, property := range append(slices.Clone(from(typeName, field)), strings.TrimSuffix(field, "Text"), strings.TrimSuffix(field, "Id")) {
-		if err := object.WhyUnread(property); err != nil {
+		if err := object.ReadError(property); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func incompleteList(ctx context.Context, typeName string, f *ast.Field, object w
 		return nil
 	}
 	if states, ok := value.([]*licensing.LicenseAssignmentState); ok {
-		return firstReadError(states, func(s *licensing.LicenseAssignmentState) error { return s.WhyUnread("skuId") })
+		return firstReadError(states, func(s *licensing.LicenseAssignmentState) error { return s.ReadError("skuId") })
 	}
 	l := loaders.For(ctx)
 	if l == nil || value == nil {

@@ -179,7 +179,7 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 
 // statesReadError returns why the license states of a user are unreadable as a whole; nil otherwise.
 func statesReadError(user *licensing.User) error {
-	err := user.WhyUnread("licenseAssignmentStates")
+	err := user.ReadError("licenseAssignmentStates")
 	switch {
 	case err == nil && user.LicenseAssignmentStates == nil: // omitted: a user without licenses has an empty list
 		return upstream.OddValue("User.licenseAssignmentStates")

@@ -83,7 +83,7 @@ func (l *Loaders) AllotmentsOfSku(id licensing.GUID) ([]*licensing.Allotment, er
 func (l *Loaders) AllotmentReadError() error {
 	allotments, _ := l.Allotments.ifLoaded(Tenant)
 	for _, allotment := range allotments {
-		if err := allotment.WhyUnread("skuId"); err != nil {
+		if err := allotment.ReadError("skuId"); err != nil {
 			return err
 		}
 	}

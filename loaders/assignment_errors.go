@@ -108,6 +108,6 @@ func StatesOf(e *licensing.AssignmentError, states []*licensing.LicenseAssignmen
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(states), func(s *licensing.LicenseAssignmentState) bool {
-		return s.WhyUnread("skuId") == nil && (s.SkuID == nil || *s.SkuID != *e.SkuID)
+		return s.ReadError("skuId") == nil && (s.SkuID == nil || *s.SkuID != *e.SkuID)
 	})
 }

@@ -41,7 +41,7 @@ func (l *Loaders) addAssignments() {
 
 // bareAllotment returns an allotment with its ID only.
 func bareAllotment(id string) *upstream.Partial[*licensing.Allotment] {
-	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: idOnly, Bare: true}
+	return &upstream.Partial[*licensing.Allotment]{Object: &licensing.Allotment{ID: id}, Properties: idOnly, IDOnly: true}
 }
 
 func (l *Loaders) primeAssignmentsOf(assignee licensing.DirectoryObject, assignments []*licensing.Assignment) {

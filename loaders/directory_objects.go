@@ -28,7 +28,7 @@ func (l *Loaders) addDirectoryObjects() {
 // one malformed ID, even if another object refers to it.
 func ofGUIDs[V any](read upstream.Read[string, V]) upstream.Read[string, V] {
 	add := read.Add
-	read.Add = func(b upstream.Batch, ids []string, ask upstream.Ask, found func(string, V, error)) {
+	read.Add = func(b upstream.Batch, ids []string, selection upstream.Selection, found func(string, V, error)) {
 		guids := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 			_, ok := licensing.ParseGUID(id)
 			if !ok {
@@ -38,7 +38,7 @@ func ofGUIDs[V any](read upstream.Read[string, V]) upstream.Read[string, V] {
 			return !ok
 		})
 		if len(guids) > 0 {
-			add(b, guids, ask, found)
+			add(b, guids, selection, found)
 		}
 	}
 	return read
@@ -98,7 +98,7 @@ func (l *Loaders) UserOfMember(member *licensing.Reference) (*licensing.User, er
 	user, err := l.UserByID.Get(member.Object.ObjectID())
 	if partial, ok := l.partial(member, err).(*licensing.User); ok {
 		if l.requires("User", licenseStates) {
-			partial.Lose(licenseStates, err)
+			partial.SetReadError(licenseStates, err)
 		}
 		return partial, nil
 	}

@@ -55,19 +55,19 @@ func (l *Loader[K, V]) LargestPage() int {
 
 // add adds reads with the required properties to a batch.
 func add[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, found func(K, V, error)) {
-	addRead(all, read, b, keys, askOf(all, read), found)
+	addRead(all, read, b, keys, selectionOf(all, read), found)
 }
 
-func addRead[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, ask upstream.Ask, found func(K, V, error)) {
+func addRead[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, selection upstream.Selection, found func(K, V, error)) {
 	if all.Observe != nil {
 		all.Observe(read.Name, read.Cost, len(keys))
 	}
-	read.Add(b, keys, ask, found)
+	read.Add(b, keys, selection, found)
 }
 
-// askOf returns the required properties and relations of a read.
-func askOf[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.Ask {
-	a := upstream.Ask{Properties: all.properties(read.Type)}
+// selectionOf returns the required properties and relations of a read.
+func selectionOf[K comparable, V any](all *Loaders, read upstream.Read[K, V]) upstream.Selection {
+	a := upstream.Selection{Properties: all.properties(read.Type)}
 	for _, relation := range read.Relations {
 		if all.requires(read.Type, relation) {
 			a.Relations = append(a.Relations, relation)

@@ -31,11 +31,11 @@ func (l *Loaders) partial(sent *licensing.Reference, err error) licensing.Direct
 	return nil
 }
 
-// Bare returns an object with its ID; all other required properties return the error.
-func (l *Loaders) Bare(object licensing.DirectoryObject, why error) licensing.DirectoryObject {
+// Unreadable returns an object with its ID; all other required properties return the error.
+func (l *Loaders) Unreadable(object licensing.DirectoryObject, why error) licensing.DirectoryObject {
 	switch object.(type) {
 	case *licensing.User:
-		return l.BareUser(object.ObjectID(), why)
+		return l.UnreadableUser(object.ObjectID(), why)
 	case *licensing.Group:
 		return &licensing.Group{ID: object.ObjectID(), Unread: l.unreadWith("Group", idOnly, nil, why)}
 	case *licensing.Device:
@@ -44,19 +44,19 @@ func (l *Loaders) Bare(object licensing.DirectoryObject, why error) licensing.Di
 	return object
 }
 
-// BareUser is [Loaders.Bare] for a user.
-func (l *Loaders) BareUser(id string, why error) *licensing.User {
+// UnreadableUser is [Loaders.Unreadable] for a user.
+func (l *Loaders) UnreadableUser(id string, why error) *licensing.User {
 	return &licensing.User{ID: id, Unread: l.unreadWith("User", idOnly, nil, why)}
 }
 
-// BareAllotment is [Loaders.Bare] for an allotment.
-func (l *Loaders) BareAllotment(id string, why error) *licensing.Allotment {
+// UnreadableAllotment is [Loaders.Unreadable] for an allotment.
+func (l *Loaders) UnreadableAllotment(id string, why error) *licensing.Allotment {
 	return &licensing.Allotment{ID: id, Unread: l.unreadWith("Allotment", idOnly, nil, why)}
 }
 
 // bareReference returns a reference to an object of which only the ID is known.
 func bareReference(object licensing.DirectoryObject) *licensing.Reference {
-	return &licensing.Reference{Object: object, Properties: idOnly, Bare: true}
+	return &licensing.Reference{Object: object, Properties: idOnly, IDOnly: true}
 }
 
 // idOnly is the property set of a bare object. Read-only.

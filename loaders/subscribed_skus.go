@@ -28,7 +28,7 @@ func (l *Loaders) SubscribedSku(id licensing.GUID) (*licensing.SubscribedSku, er
 func (l *Loaders) skuReadError() error {
 	skus, _ := l.SubscribedSkus.ifLoaded(Tenant)
 	for _, sku := range skus {
-		if err := sku.WhyUnread("skuId"); err != nil {
+		if err := sku.ReadError("skuId"); err != nil {
 			return err
 		}
 	}
@@ -43,11 +43,11 @@ func (l *Loaders) PlanReadError(plan licensing.GUID) error {
 		if contains(sku, plan) {
 			continue
 		}
-		if err := sku.WhyUnread("servicePlans"); err != nil {
+		if err := sku.ReadError("servicePlans"); err != nil {
 			return err
 		}
 		for _, p := range sku.ServicePlans {
-			if err := p.WhyUnread("servicePlanId"); err != nil {
+			if err := p.ReadError("servicePlanId"); err != nil {
 				return err
 			}
 		}

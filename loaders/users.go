@@ -23,12 +23,12 @@ func (l *Loaders) addUsers() {
 	l.UserByID = newLoader(l, ofGUIDs(msgraph.UsersByID), func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.UserByPrincipalName = newLoader(l, msgraph.UsersByPrincipalName, func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.LicenseStatesByUserID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
-		addRead(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Ask{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
+		addRead(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Selection{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return
 			}
-			found(id, user.LicenseAssignmentStates, user.WhyUnread(licenseStates))
+			found(id, user.LicenseAssignmentStates, user.ReadError(licenseStates))
 		})
 	})
 }
@@ -39,7 +39,7 @@ func (l *Loaders) primeUser(user *licensing.User) {
 		return
 	}
 	l.UserByID.Prime(user.ID, user)
-	if l.requires("User", licenseStates) && user.WhyUnread(licenseStates) == nil {
+	if l.requires("User", licenseStates) && user.ReadError(licenseStates) == nil {
 		l.LicenseStatesByUserID.Prime(user.ID, user.LicenseAssignmentStates)
 	}
 }

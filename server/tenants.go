@@ -101,9 +101,9 @@ func (t *tenants) begin(ctx context.Context) (graph.Upstream, error) {
 	}
 	tokens, err := t.people.Tokens(caller)
 	if err != nil {
-		return client.BeginAs(caller.Key(), noTokens{err}), nil
+		return client.BeginOnBehalfOf(caller.Key(), noTokens{err}), nil
 	}
-	return client.BeginAs(caller.Key(), tokens), nil
+	return client.BeginOnBehalfOf(caller.Key(), tokens), nil
 }
 
 // noTokens are the tokens of a caller without on-behalf-of access. A query of the schema alone requires none.

@@ -126,7 +126,7 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if got := fmt.Sprint(p.Properties, p.Bare); got != want {
+		if got := fmt.Sprint(p.Properties, p.IDOnly); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
@@ -327,7 +327,7 @@ func referenceValue(raw json.RawMessage, value reflect.Value) bool {
 		}
 		value.Set(items)
 		return ok
-	case t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(reflect.TypeFor[interface{ WhyUnread(string) error }]()):
+	case t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(reflect.TypeFor[interface{ ReadError(string) error }]()):
 		return referenceObject(raw, value) == nil
 	case t.Kind() == reflect.Int32:
 		if n, ok := new(big.Int).SetString(string(raw), 10); ok && len(raw) <= maxDigits {

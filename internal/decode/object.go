@@ -58,7 +58,7 @@ func (t Type[T]) ReadPartial(d *Decoder) (*upstream.Partial[*T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &upstream.Partial[*T]{Object: object.(*T), Properties: d.properties(t.table, s.mask), Bare: !s.hasValue}, nil
+	return &upstream.Partial[*T]{Object: object.(*T), Properties: d.properties(t.table, s.mask), IDOnly: !s.hasValue}, nil
 }
 
 // ReadOneOf reads an object whose type depends on a string property, or is
@@ -98,7 +98,7 @@ func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) O
 		}
 		return ReadOneOf(content, property, fallback, typeOf)
 	}
-	return upstream.Partial[any]{Object: object, Properties: d.properties(t, s.mask), Bare: !s.hasValue}, text, nil
+	return upstream.Partial[any]{Object: object, Properties: d.properties(t, s.mask), IDOnly: !s.hasValue}, text, nil
 }
 
 // below returns a decoder of a skipped part of the text.

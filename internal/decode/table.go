@@ -146,7 +146,7 @@ func (s *state) set(t *table, i int, ok bool) {
 		s.badID = true
 	case f.at >= 0:
 		s.mask |= 1 << i
-		s.unread.Lose(f.name, upstream.OddValue(t.of.Name()+"."+f.name))
+		s.unread.SetReadError(f.name, upstream.OddValue(t.of.Name()+"."+f.name))
 	}
 }
 

@@ -115,7 +115,7 @@ func checkAllotments(c *client, fresh bool) {
 			}
 			source := assigned[from][sku]
 			if source == nil {
-				if from != c.dice.GUID("deleted group", 0).String() {
+				if from != c.seed.GUID("deleted group", 0).String() {
 					t.Errorf("%s: a state without assignment: %v", str(u, "displayName"), s)
 				}
 				for pool, a := range pools { // The response does not identify the allotment.

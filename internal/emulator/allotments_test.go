@@ -22,13 +22,13 @@ func (c *client) pool(s tenant.Sku, n int) (id string) {
 }
 
 // refusal is an invalid request and the expected error.
-type refusal struct {
+type rejection struct {
 	name, uri string
 	status    int
 	code      string
 }
 
-func (c *client) refuses(list []refusal) {
+func (c *client) refuses(list []rejection) {
 	for _, tt := range list {
 		c.t.Run(tt.name, func(t *testing.T) {
 			r := c.get(tt.uri)
@@ -322,7 +322,7 @@ func TestRefusedAllotments(t *testing.T) {
 	device := "/beta/devices/" + c.deviceID(0)
 	one := granted + "/" + c.firstAssignment()
 	e3 := skuID(skuE3)
-	c.refuses([]refusal{
+	c.refuses([]rejection{
 		{"unknown property", pools + "?$select=colour", 400, "invalidQuery"},
 		{"count", pools + "?$count=true", 400, "invalidQuery"},
 		{"orderby", pools + "?$orderby=skuId", 400, "invalidQuery"},

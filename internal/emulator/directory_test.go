@@ -284,7 +284,7 @@ func TestDeltaOfUsers(t *testing.T) {
 		t.Errorf("by id: %v", list)
 	}
 
-	c.refuses([]refusal{
+	c.refuses([]rejection{
 		{"expand", "/v1.0/users/delta?$expand=manager", 400, "Request_UnsupportedQuery"},
 		{"top", "/v1.0/users/delta?$top=5", 400, "Request_UnsupportedQuery"},
 		{"order", "/v1.0/users/delta?$orderby=displayName", 400, "Request_UnsupportedQuery"},

@@ -62,7 +62,7 @@ type Emulator struct {
 	state    io.ReadSeeker // Options.State
 	resets   sync.Mutex    // guards state
 	clock    *clock.Clock
-	dice     tenant.Dice
+	seed     tenant.Seed
 	variants atomic.Pointer[Variants]
 	answers  atomic.Int64 // number of answers, for request IDs
 
@@ -110,17 +110,17 @@ func Open(opts Options) (*Emulator, error) {
 	}
 	c := clock.New(opts.Now)
 	e := &Emulator{
-		id: t.ID(), users: opts.Users, state: opts.State, clock: c, dice: t.Dice(),
+		id: t.ID(), users: opts.Users, state: opts.State, clock: c, seed: t.Seed(),
 		store: store.New(t, c.Now), faults: fault.NewQueue(api.IsLabel),
 	}
 	e.SetVariants(opts.Variants)
 	e.traffic.Keep(opts.Record)
 	e.entra = signin.New(signin.Config{
-		TenantID: e.id, Dice: e.dice, Now: c.Now, Variants: e.variants.Load, Store: e.store, Faults: e.faults,
+		TenantID: e.id, Seed: e.seed, Now: c.Now, Variants: e.variants.Load, Store: e.store, Faults: e.faults,
 		KnownScope: api.IsScope, Options: opts.SignIn,
 	})
 	e.graph = api.New(api.Config{
-		TenantID: e.id, ClientID: e.entra.ClientID(), Dice: e.dice, Store: e.store, Tokens: e.entra, Faults: e.faults,
+		TenantID: e.id, ClientID: e.entra.ClientID(), Seed: e.seed, Store: e.store, Tokens: e.entra, Faults: e.faults,
 		Limits: &e.limits, Traffic: &e.traffic,
 	})
 	if opts.Control != "off" {
@@ -136,7 +136,7 @@ func Open(opts Options) (*Emulator, error) {
 // variants and the clock stay.
 func (e *Emulator) Reset() {
 	if e.state == nil {
-		e.replace(tenant.New(uint64(e.dice), e.users))
+		e.replace(tenant.New(uint64(e.seed), e.users))
 		return
 	}
 	e.resets.Lock()

@@ -90,7 +90,7 @@ func TestExpandedMembers(t *testing.T) {
 			t.Errorf("%s: %d expanded of %d", str(g, "displayName"), len(rows(g, "members")), n)
 		}
 	}
-	c.refuses([]refusal{
+	c.refuses([]rejection{
 		{"nested select", all + "?$expand=members($select=id)", 400, "BadRequest"},
 		{"other relation", all + "?$expand=owners", 501, "notImplemented"},
 		{"cloudLicensing", all + "?$expand=cloudLicensing/assignments", 400, "BadRequest"},
@@ -107,7 +107,7 @@ func TestRefusedDirectory(t *testing.T) {
 	path := "/v1.0/groups/" + c.groupID(0) + "/members"
 	user := "/v1.0/users/" + c.userID(0)
 	const unsupported, advanced = "Request_UnsupportedQuery", "&$count=true"
-	c.refuses([]refusal{
+	c.refuses([]rejection{
 		{"members: filter without header", path + "?$filter=startswith(displayName,'a')", 400, unsupported},
 		{"members: search without header", path + `?$search="displayName:a"`, 400, unsupported},
 		{"members: orderby", path + "?$orderby=displayName", 400, unsupported},
@@ -205,7 +205,7 @@ func TestDevices(t *testing.T) {
 	if got := c.ok(path + "waitingMembers?$select=id"); got["value"] == nil || len(items(got)) != 0 {
 		t.Errorf("waiting: %v", got)
 	}
-	c.refuses([]refusal{
+	c.refuses([]rejection{
 		{"queue: top", path + "waitingMembers?$top=5", 400, "invalidQuery"},
 		{"unknown device", "/beta/devices/" + c.TenantID() + "/cloudLicensing/usageRights", 404, "Request_ResourceNotFound"},
 		{"malformed id", "/beta/devices/x/cloudLicensing/usageRights", 400, "Request_BadRequest"},

@@ -19,7 +19,7 @@ func (e *Emulator) newCall(r *http.Request) *wire.Call {
 		Date:     e.clock.Now(),
 		Label:    wire.Other,
 	}
-	c.RequestID = e.dice.GUID("request", int(e.answers.Add(1))).String()
+	c.RequestID = e.seed.GUID("request", int(e.answers.Add(1))).String()
 	c.ClientRequestID = c.RequestID
 	if id := r.Header.Get("client-request-id"); id != "" && len(id) <= 128 {
 		c.ClientRequestID = id

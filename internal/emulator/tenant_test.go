@@ -156,7 +156,7 @@ func checkTenant(c *client, n int, fresh bool) {
 				t.Errorf("%s was licensed before the account was made", name)
 			}
 			via := str(s, "assignedByGroup")
-			if via != "" && via != c.current().Dice().GUID("deleted group", 0).String() {
+			if via != "" && via != c.current().Seed().GUID("deleted group", 0).String() {
 				g := groups[via]
 				if g == nil {
 					t.Fatalf("%s: group %s does not exist", name, via)
@@ -439,7 +439,7 @@ func TestSpecialCases(t *testing.T) {
 			if str(s, "state") == "Disabled" {
 				disabled++
 			}
-			if via := str(s, "assignedByGroup"); via == c.current().Dice().GUID("deleted group", 0).String() {
+			if via := str(s, "assignedByGroup"); via == c.current().Seed().GUID("deleted group", 0).String() {
 				gone++
 				if r := c.get("/v1.0/groups/" + via); r.status != 404 {
 					t.Errorf("the deleted group answers %d", r.status)

@@ -50,7 +50,7 @@ func (o *OnBehalfOf) Tokens(caller *identity.Caller) (*PersonalTokens, error) {
 	case caller == nil || caller.Token == "":
 		return nil, &upstream.Error{Kind: upstream.ErrSignIn, Operation: tokenEndpoint, Personal: true}
 	case caller.App:
-		return nil, &upstream.Error{Kind: upstream.ErrNotAPerson, Operation: tokenEndpoint, Personal: true}
+		return nil, &upstream.Error{Kind: upstream.ErrNotUser, Operation: tokenEndpoint, Personal: true}
 	}
 	k := cacheKey(caller.TenantID, o.application.clientID, o.application.scope, caller.Token.Reveal())
 	if known, ok := o.people.Get(k); ok {

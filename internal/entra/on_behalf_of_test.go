@@ -129,7 +129,7 @@ func TestNotOnBehalfOf(t *testing.T) {
 	}{
 		"no caller":   {nil, upstream.ErrSignIn},
 		"no token":    {&identity.Caller{TenantID: "t"}, upstream.ErrSignIn},
-		"application": {&identity.Caller{TenantID: "t", App: true, Token: "x", Expires: time.Now().Add(time.Hour)}, upstream.ErrNotAPerson},
+		"application": {&identity.Caller{TenantID: "t", App: true, Token: "x", Expires: time.Now().Add(time.Hour)}, upstream.ErrNotUser},
 		"expired":     {&identity.Caller{TenantID: "t", Token: "x", Expires: time.Now()}, upstream.ErrSignIn},
 	} {
 		tokens, err := o.Tokens(tt.caller)

@@ -37,7 +37,7 @@ func (*Allotment) IsEntity() {}
 // AvailableUnits returns the number of free units: 0 if every purchase in the pool is suspended, locked out or deleted,
 // nil if Microsoft Graph did not send the required properties or one of them cannot be read.
 func (a *Allotment) AvailableUnits() *int32 {
-	if a.AllottedUnits == nil || a.ConsumedUnits == nil || a.WhyNoAvailableUnits() != nil {
+	if a.AllottedUnits == nil || a.ConsumedUnits == nil || a.AvailableUnitsError() != nil {
 		return nil
 	}
 	if len(a.Subscriptions) > 0 && !slices.ContainsFunc(a.Subscriptions, func(s *AllotmentSubscription) bool { return !s.over() }) {
@@ -46,18 +46,18 @@ func (a *Allotment) AvailableUnits() *int32 {
 	return within32Bits(max(0, int64(*a.AllottedUnits)-int64(*a.ConsumedUnits)))
 }
 
-// WhyNoAvailableUnits returns the error that prevents the computation of AvailableUnits; nil if the number is available
+// AvailableUnitsError returns the error that prevents the computation of AvailableUnits; nil if the number is available
 // or Microsoft Graph did not send the properties. An unreadable purchase counts only if every readable one is
 // suspended, locked out or deleted.
-func (a *Allotment) WhyNoAvailableUnits() error {
+func (a *Allotment) AvailableUnitsError() error {
 	for _, number := range []string{"allottedUnits", "consumedUnits"} {
-		if err := a.WhyUnread(number); err != nil {
+		if err := a.ReadError(number); err != nil {
 			return err
 		}
 	}
-	unread := a.WhyUnread("subscriptions")
+	unread := a.ReadError("subscriptions")
 	for _, s := range a.Subscriptions {
-		switch err := s.WhyUnread("state"); {
+		switch err := s.ReadError("state"); {
 		case err != nil:
 			unread = err
 		case !s.over():

@@ -123,13 +123,13 @@ func (s *SubscribedSku) unreadUnits() upstream.Unread {
 			}
 		}
 	}
-	lose(s.WhyUnread("consumedUnits"), "consumed", "free")
-	lose(s.WhyUnread("prepaidUnits"), "owned", "free", "inGrace", "suspended", "lockedOut")
+	lose(s.ReadError("consumedUnits"), "consumed", "free")
+	lose(s.ReadError("prepaidUnits"), "owned", "free", "inGrace", "suspended", "lockedOut")
 	if prepaid := s.PrepaidUnits; prepaid != nil {
-		lose(prepaid.WhyUnread("enabled"), "owned", "free")
-		lose(prepaid.WhyUnread("warning"), "owned", "free", "inGrace")
-		lose(prepaid.WhyUnread("suspended"), "suspended")
-		lose(prepaid.WhyUnread("lockedOut"), "lockedOut")
+		lose(prepaid.ReadError("enabled"), "owned", "free")
+		lose(prepaid.ReadError("warning"), "owned", "free", "inGrace")
+		lose(prepaid.ReadError("suspended"), "suspended")
+		lose(prepaid.ReadError("lockedOut"), "lockedOut")
 	}
 	if len(unread) == 0 {
 		return nil

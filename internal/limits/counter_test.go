@@ -13,10 +13,10 @@ func TestCounter(t *testing.T) {
 	none := (*string)(nil)
 	leaf := graphql.CollectedField{Field: &ast.Field{Alias: "name"}}
 	object := graphql.CollectedField{Field: &ast.Field{Alias: "friends", SelectionSet: ast.SelectionSet{&ast.Field{Name: "__typename", Alias: "type"}}}}
-	one, other := NewAnswers(1000, 1<<30), NewAnswers(1000, 1<<30)
+	one, other := NewResponses(1000, 1<<30), NewResponses(1000, 1<<30)
 	ctx, _ := one.Begin(t.Context())
 	want, _ := other.Begin(t.Context())
-	counter, a := NewCounter(ctx), answerOf(want)
+	counter, a := NewCounter(ctx), responseOf(want)
 	for _, value := range []any{"a", "bc", none} {
 		a.take(a.size(leaf, value))
 	}
@@ -25,7 +25,7 @@ func TestCounter(t *testing.T) {
 	if !counter.Count(leaf, 3, 3+4+4) || !counter.Count(object, 2, 2+1) {
 		t.Error("the limit is exceeded")
 	}
-	got := answerOf(ctx)
+	got := responseOf(ctx)
 	if got.bytes.Load() != a.bytes.Load() || got.memory.Load() != a.memory.Load() {
 		t.Errorf("%d bytes, %d of memory, want %d and %d", got.bytes.Load(), got.memory.Load(), a.bytes.Load(), a.memory.Load())
 	}

@@ -235,7 +235,7 @@ func (e *Extension) UpstreamRequests(op *graphql.OperationContext) int {
 // InterceptResponse limits the size of a response and the number of its errors: each object of a page can have the same
 // error.
 func (e *Extension) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	a := answerOf(ctx)
+	a := responseOf(ctx)
 	if a != nil {
 		a.restart()
 	}

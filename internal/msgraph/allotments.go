@@ -25,8 +25,8 @@ func init() {
 // AllAllotments reads the allotments of the tenant. Permission: CloudLicensing.Read.All.
 var AllAllotments = sole("allotments", "Allotment", (*Batch).allAllotments)
 
-func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensing.Allotment, err error)) {
-	url := at(allotmentsPath, "$select", propertiesOfAllotment(ask.Properties))
+func (b *Batch) allAllotments(selection upstream.Selection, found func(allotments []*licensing.Allotment, err error)) {
+	url := at(allotmentsPath, "$select", propertiesOfAllotment(selection.Properties))
 	cachedList(b, allotmentsEndpoint, url, allotmentType.Read, func(allotments []*licensing.Allotment, err error) {
 		found(allotments, listFailure(upstream.Query{}, err))
 	})
@@ -35,9 +35,9 @@ func (b *Batch) allAllotments(ask upstream.Ask, found func(allotments []*licensi
 // AllotmentsByID reads allotments. Permission: CloudLicensing.Read.All.
 var AllotmentsByID = keyed("allotments by ID", "Allotment", nil, apiece, (*Batch).allotmentsByID)
 
-func (b *Batch) allotmentsByID(ids []string, ask upstream.Ask, found func(id string, allotment *licensing.Allotment, err error)) {
+func (b *Batch) allotmentsByID(ids []string, selection upstream.Selection, found func(id string, allotment *licensing.Allotment, err error)) {
 	for _, id := range ids {
-		r := get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(ask.Properties)))
+		r := get(allotmentEndpoint, at(below(allotmentsPath, id), "$select", propertiesOfAllotment(selection.Properties)))
 		b.add(entity(r, allotmentType.Read, func(allotment *licensing.Allotment, err error) { found(id, allotment, err) }))
 	}
 }
@@ -52,7 +52,7 @@ func allotmentOf(id string) *upstream.Partial[*licensing.Allotment] {
 	return &upstream.Partial[*licensing.Allotment]{
 		Object:     &licensing.Allotment{ID: id},
 		Properties: map[string]bool{"id": true},
-		Bare:       true,
+		IDOnly:     true,
 	}
 }
 

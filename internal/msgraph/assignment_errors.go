@@ -37,7 +37,7 @@ func init() {
 // CloudLicensing.Read.All.
 var ListAssignmentErrors = licensingList(assignmentErrorsEndpoint, paged("assignment errors", "AssignmentError", ofError, licensingPage, (*Batch).listAssignmentErrors))
 
-func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.AssignmentError], error)) {
+func (b *Batch) listAssignmentErrors(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.AssignmentError], error)) {
 	endpoint, path := assignmentErrorsEndpoint, assignmentErrorsPath
 	if user := q.Filter.AssignedTo; user != "" {
 		endpoint, path = assignmentErrorsOfUserEndpoint, ofUsers.below(user, "assignmentErrors")
@@ -46,7 +46,7 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found f
 	if q.Filter.SkuID != "" {
 		filter = guidIs("skuId", []string{q.Filter.SkuID})
 	}
-	r := b.operation.expandingPage(endpoint, ask.Relations, q.Top, func(expand, top string) string {
+	r := b.operation.expandingPage(endpoint, selection.Relations, q.Top, func(expand, top string) string {
 		return at(path, "$expand", expand, "$filter", filter, "$top", top)
 	})
 	if _, ok := licensing.ParseGUID(q.Filter.SkuID); !ok && q.Filter.SkuID != "" {
@@ -58,10 +58,10 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, ask upstream.Ask, found f
 // AssignmentErrorsByID reads assignment errors. Permission: CloudLicensing.Read.All.
 var AssignmentErrorsByID = keyed("assignment errors by ID", "AssignmentError", ofError, apiece, (*Batch).assignmentErrorsByID)
 
-func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(id string, e *licensing.AssignmentError, err error)) {
+func (b *Batch) assignmentErrorsByID(ids []string, selection upstream.Selection, found func(id string, e *licensing.AssignmentError, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(assignmentErrorEndpoint, ask.Relations, func(expand string) string {
-			return at(below(assignmentErrorsPath, id), "$select", propertiesOfError(ask.Properties), "$expand", expand)
+		r := b.operation.expanding(assignmentErrorEndpoint, selection.Relations, func(expand string) string {
+			return at(below(assignmentErrorsPath, id), "$select", propertiesOfError(selection.Properties), "$expand", expand)
 		})
 		b.add(entity(r, assignmentErrorType.Read, func(e *licensing.AssignmentError, err error) { found(id, e, err) }))
 	}
@@ -70,10 +70,10 @@ func (b *Batch) assignmentErrorsByID(ids []string, ask upstream.Ask, found func(
 // AssignmentErrorsOfUsers reads the assignment errors of users. Permission: CloudLicensing.Read.All.
 var AssignmentErrorsOfUsers = keyed("assignment errors of users", "AssignmentError", []string{"usageRight"}, apiece, (*Batch).assignmentErrorsOfUsers)
 
-func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found func(id string, errs []*licensing.AssignmentError, err error)) {
+func (b *Batch) assignmentErrorsOfUsers(ids []string, selection upstream.Selection, found func(id string, errs []*licensing.AssignmentError, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, ask.Relations, func(expand string) string {
-			return at(ofUsers.below(id, "assignmentErrors"), "$select", propertiesOfError(ask.Properties), "$expand", expand)
+		r := b.operation.expanding(assignmentErrorsOfUserEndpoint, selection.Relations, func(expand string) string {
+			return at(ofUsers.below(id, "assignmentErrors"), "$select", propertiesOfError(selection.Properties), "$expand", expand)
 		})
 		b.add(all(r, assignmentErrorType.Read, func(errs []*licensing.AssignmentError, err error) { found(id, errs, err) }))
 	}
@@ -82,9 +82,9 @@ func (b *Batch) assignmentErrorsOfUsers(ids []string, ask upstream.Ask, found fu
 // AssigneesOfErrors reads the assignees of assignment errors. Permission: CloudLicensing.Read.All.
 var AssigneesOfErrors = keyed("assignees of errors", "User", nil, apiece, (*Batch).assigneesOfErrors)
 
-func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id string, assignee *licensing.Reference, err error)) {
+func (b *Batch) assigneesOfErrors(ids []string, selection upstream.Selection, found func(id string, assignee *licensing.Reference, err error)) {
 	for _, id := range ids {
-		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(ask.Properties))))
+		r := get(assigneeOfErrorEndpoint, at(below(assignmentErrorsPath, id, "assignedTo"), "$select", selected(onlyPlain(selection.Properties))))
 		b.add(entity(r, orNull(reference("user")), func(ref *licensing.Reference, err error) { found(id, ref, err) }))
 	}
 }
@@ -93,10 +93,10 @@ func (b *Batch) assigneesOfErrors(ids []string, ask upstream.Ask, found func(id 
 // CloudLicensing.Read.All.
 var UsageRightsOfErrors = keyed("usage rights of errors", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfErrors)
 
-func (b *Batch) usageRightsOfErrors(ids []string, ask upstream.Ask, found func(id string, right *licensing.UsageRight, err error)) {
+func (b *Batch) usageRightsOfErrors(ids []string, selection upstream.Selection, found func(id string, right *licensing.UsageRight, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(usageRightOfErrorEndpoint, ask.Relations, func(expand string) string {
-			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
+		r := b.operation.expanding(usageRightOfErrorEndpoint, selection.Relations, func(expand string) string {
+			return at(below(assignmentErrorsPath, id, "usageRight"), "$select", propertiesOfRight(selection.Properties), "$expand", expand)
 		})
 		b.add(entity(r, orNull(usageRightType.Read), func(right *licensing.UsageRight, err error) {
 			if errors.Is(err, upstream.ErrNotFound) { // a null relation is 204 (OData 4.01 Protocol, section 11.2.6) or, in some services, 404

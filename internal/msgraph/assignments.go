@@ -38,17 +38,17 @@ var ListAssignments = licensingList(assignmentsEndpoint, paged("assignments", "A
 // ListAssignmentsOfAllotment reads a page of the assignments of an allotment. Permission: CloudLicensing.Read.All.
 var ListAssignmentsOfAllotment = licensingList(assignmentsOfAllotmentEndpoint, paged("assignments of an allotment", "Assignment", []string{"assignedTo"}, licensingPage, (*Batch).listAssignments))
 
-func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Assignment], error)) {
+func (b *Batch) listAssignments(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Assignment], error)) {
 	endpoint, path, relationReads := assignmentsEndpoint, assignmentsPath, assignmentRelationReads
 	if q.Of != "" {
 		endpoint, path = assignmentsOfAllotmentEndpoint, below(allotmentsPath, q.Of, "assignments")
 		relationReads.known = licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true}
 	}
-	r := b.operation.expandingPage(endpoint, ask.Relations, q.Top, func(expand, top string) string {
+	r := b.operation.expandingPage(endpoint, selection.Relations, q.Top, func(expand, top string) string {
 		return at(path, "$expand", expand, "$top", top)
 	})
 	page(b, q, r, assignmentType.Read, func(p upstream.Page[*licensing.Assignment], err error) {
-		complete(b, p.Items, err, ask.Relations, relationReads.assignment, func(items []*licensing.Assignment, err error) {
+		complete(b, p.Items, err, selection.Relations, relationReads.assignment, func(items []*licensing.Assignment, err error) {
 			p.Items = items
 			found(p, err)
 		})
@@ -58,9 +58,9 @@ func (b *Batch) listAssignments(q upstream.Query, ask upstream.Ask, found func(u
 // AssignmentsByID reads assignments. Permission: CloudLicensing.Read.All.
 var AssignmentsByID = keyed("assignments by ID", "Assignment", ofAssignment, apiece, (*Batch).assignmentsByID)
 
-func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id string, assignment *licensing.Assignment, err error)) {
+func (b *Batch) assignmentsByID(ids []string, selection upstream.Selection, found func(id string, assignment *licensing.Assignment, err error)) {
 	for _, id := range ids {
-		r := b.operation.expanding(assignmentEndpoint, ask.Relations, func(expand string) string {
+		r := b.operation.expanding(assignmentEndpoint, selection.Relations, func(expand string) string {
 			return at(below(assignmentsPath, id), "$expand", expand)
 		})
 		b.add(entity(r, assignmentType.Read, func(a *licensing.Assignment, err error) {
@@ -68,7 +68,7 @@ func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id st
 				found(id, nil, err)
 				return
 			}
-			complete(b, []*licensing.Assignment{a}, nil, ask.Relations, assignmentRelationReads.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
+			complete(b, []*licensing.Assignment{a}, nil, selection.Relations, assignmentRelationReads.assignment, func([]*licensing.Assignment, error) { found(id, a, nil) })
 		}))
 	}
 }
@@ -76,15 +76,15 @@ func (b *Batch) assignmentsByID(ids []string, ask upstream.Ask, found func(id st
 // AssignmentsOfUsers reads the direct assignments of users. Permission: CloudLicensing.Read.All.
 var AssignmentsOfUsers = keyed("assignments of users", "Assignment", []string{"allotment"}, apiece, (*Batch).assignmentsOfUsers)
 
-func (b *Batch) assignmentsOfUsers(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
-	b.assignmentsOf(ofUsers, ids, ask.Relations, found)
+func (b *Batch) assignmentsOfUsers(ids []string, selection upstream.Selection, found func(id string, assignments []*licensing.Assignment, err error)) {
+	b.assignmentsOf(ofUsers, ids, selection.Relations, found)
 }
 
 // AssignmentsOfGroups reads the assignments of groups. Permission: CloudLicensing.Read.All.
 var AssignmentsOfGroups = keyed("assignments of groups", "Assignment", []string{"allotment"}, apiece, (*Batch).assignmentsOfGroups)
 
-func (b *Batch) assignmentsOfGroups(ids []string, ask upstream.Ask, found func(id string, assignments []*licensing.Assignment, err error)) {
-	b.assignmentsOf(ofGroups, ids, ask.Relations, found)
+func (b *Batch) assignmentsOfGroups(ids []string, selection upstream.Selection, found func(id string, assignments []*licensing.Assignment, err error)) {
+	b.assignmentsOf(ofGroups, ids, selection.Relations, found)
 }
 
 func (b *Batch) assignmentsOf(h holders, ids, expand []string, found func(string, []*licensing.Assignment, error)) {

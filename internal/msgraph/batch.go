@@ -156,11 +156,11 @@ func (b *Batch) Do(ctx context.Context) {
 
 func (b *Batch) send(ctx context.Context) {
 	for pending := b.take(); len(pending) > 0; pending = append(pending, b.take()...) {
-		answers := b.operation.readAll(ctx, pending)
+		responses := b.operation.readAll(ctx, pending)
 		var again []*read
 		var pause time.Duration
 		for i, r := range pending {
-			repeat, delay := b.operation.settle(ctx, r, &answers[i])
+			repeat, delay := b.operation.settle(ctx, r, &responses[i])
 			if repeat {
 				again = append(again, r)
 				pause = max(pause, delay)
@@ -200,7 +200,7 @@ func (b *Batch) take() []*read {
 
 // settle processes a response. It reports whether to send the read again, for a retry or the next page, and the pause
 // before that.
-func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool, pause time.Duration) {
+func (o *Operation) settle(ctx context.Context, r *read, a *response) (again bool, pause time.Duration) {
 	failure := a.failure(r.endpoint)
 	if failure == nil {
 		a.read(&r.request)
@@ -271,7 +271,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *answer) (again bool,
 
 // readAll sends the reads and returns their responses in the same order. If a whole batch fails, each of its requests
 // fails.
-func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
+func (o *Operation) readAll(ctx context.Context, reads []*read) []response {
 	requests := make([]*request, len(reads))
 	client := o.client.http
 	for i, r := range reads {
@@ -280,7 +280,7 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 			client = o.client.again
 		}
 	}
-	answers := o.exchange(ctx, client, requests, func(whole answer) answer {
+	responses := o.exchange(ctx, client, requests, func(whole response) response {
 		failure := whole.failure(batchEndpoint)
 		switch {
 		case errors.Is(failure, upstream.ErrForbidden):
@@ -288,20 +288,20 @@ func (o *Operation) readAll(ctx context.Context, reads []*read) []answer {
 		case errors.Is(failure, upstream.ErrRefused), errors.Is(failure, upstream.ErrNotFound):
 			failure.Kind = upstream.ErrUnavailable // the status is about the batch, not about its requests
 		}
-		return answer{err: failure, status: whole.status, header: whole.header, token: whole.token}
+		return response{err: failure, status: whole.status, header: whole.header, token: whole.token}
 	})
 	for i, r := range reads {
-		if r.optional && answers[i].ok() {
+		if r.optional && responses[i].ok() {
 			o.capabilities.record(responds(r.endpoint))
 		}
 	}
-	return answers
+	return responses
 }
 
 // exchange sends the requests in batches and returns their responses in the same order. When a whole batch fails,
 // failed returns the response of each of its requests.
-func (o *Operation) exchange(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
-	answers := make([]answer, len(requests))
+func (o *Operation) exchange(ctx context.Context, client *http.Client, requests []*request, failed func(whole response) response) []response {
+	responses := make([]response, len(requests))
 	affordable := o.budget.spend(len(requests))
 	var group errgroup.Group
 	group.SetLimit(batchesAtOnce)
@@ -312,16 +312,16 @@ func (o *Operation) exchange(ctx context.Context, client *http.Client, requests 
 				parts[n] = requests[i]
 			}
 			for n, a := range o.together(ctx, client, parts, failed) {
-				answers[places[n]] = a
+				responses[places[n]] = a
 			}
 			return nil
 		})
 	}
 	group.Wait() //nolint:errcheck // no function returns an error
 	for i, r := range requests[affordable:] {
-		answers[affordable+i] = o.budget.exceeded(r.endpoint)
+		responses[affordable+i] = o.budget.exceeded(r.endpoint)
 	}
-	return answers
+	return responses
 }
 
 // batches splits the indexes of requests into batches.
@@ -355,18 +355,18 @@ type batchPart struct {
 }
 
 // together waits for a slot and sends the requests, as a $batch if there are several.
-func (o *Operation) together(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
+func (o *Operation) together(ctx context.Context, client *http.Client, requests []*request, failed func(whole response) response) []response {
 	token, err := o.token(ctx) // before the slot, so that waiting for a token does not occupy one
 	var release func(ok bool)
 	if err == nil {
 		release, err = o.client.queue.take(ctx, o, requests)
 	}
-	var whole answer
+	var whole response
 	switch {
 	case errors.Is(err, errCoolDown):
 		return o.sendUnthrottled(ctx, client, requests, failed)
 	case err != nil:
-		whole = answer{err: err, unsent: true}
+		whole = response{err: err, unsent: true}
 	default:
 		defer func() { release(whole.err == nil && !retryable(whole.status)) }()
 		if len(requests) == 1 {
@@ -378,33 +378,33 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 	}
 	switch {
 	case len(requests) == 1:
-		return []answer{whole}
+		return []response{whole}
 	case errors.Is(whole.err, errTooLarge):
-		return slices.Repeat([]answer{missingResponse(errTooLarge)}, len(requests))
+		return slices.Repeat([]response{missingResponse(errTooLarge)}, len(requests))
 	case !whole.ok():
-		return slices.Repeat([]answer{failed(whole)}, len(requests))
+		return slices.Repeat([]response{failed(whole)}, len(requests))
 	}
 	return o.partsOf(whole, requests)
 }
 
 // sendUnthrottled returns ErrThrottled for the requests in a cool-down and sends the rest.
-func (o *Operation) sendUnthrottled(ctx context.Context, client *http.Client, requests []*request, failed func(whole answer) answer) []answer {
-	answers := make([]answer, len(requests))
+func (o *Operation) sendUnthrottled(ctx context.Context, client *http.Client, requests []*request, failed func(whole response) response) []response {
+	responses := make([]response, len(requests))
 	var unthrottled []*request
 	var places []int
 	for i, r := range requests {
 		if rest := o.client.queue.coolDown(o.client, o.client.lanesOf([]*request{r})...); rest > 0 {
-			answers[i] = answer{err: throttled(r.endpoint, rest), unsent: true}
+			responses[i] = response{err: throttled(r.endpoint, rest), unsent: true}
 		} else {
 			unthrottled, places = append(unthrottled, r), append(places, i)
 		}
 	}
 	if len(unthrottled) > 0 {
 		for n, a := range o.together(ctx, client, unthrottled, failed) {
-			answers[places[n]] = a
+			responses[places[n]] = a
 		}
 	}
-	return answers
+	return responses
 }
 
 // batch returns a $batch request.
@@ -424,14 +424,14 @@ func (o *Operation) batch(requests []*request) *request {
 }
 
 // missingResponse is the response of a request that is missing from its batch response.
-func missingResponse(cause error) answer {
-	return answer{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, missing: true}
+func missingResponse(cause error) response {
+	return response{err: &upstream.Error{Kind: upstream.ErrUnavailable, Operation: batchEndpoint, Retryable: true, Cause: cause}, missing: true}
 }
 
 // partsOf returns the responses in a batch response, in the order of the requests. It decodes those that follow their
 // status, as Microsoft Graph writes them.
-func (o *Operation) partsOf(whole answer, requests []*request) []answer {
-	answers := slices.Repeat([]answer{missingResponse(errors.New("missing response in $batch"))}, len(requests))
+func (o *Operation) partsOf(whole response, requests []*request) []response {
+	responses := slices.Repeat([]response{missingResponse(errors.New("missing response in $batch"))}, len(requests))
 	d := decode.New(whole.body)
 	if !d.Members(func(name string) {
 		if name != "responses" {
@@ -440,14 +440,14 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 		}
 		d.Elements(func() {
 			if a, i := readPart(d, requests); i >= 0 {
-				answers[i] = a
+				responses[i] = a
 			}
 		})
 	}) || d.End() != nil {
-		return slices.Repeat([]answer{missingResponse(cmp.Or(d.Err(), errors.New("not an object")))}, len(requests)) // a response in it may be invalid JSON
+		return slices.Repeat([]response{missingResponse(cmp.Or(d.Err(), errors.New("not an object")))}, len(requests)) // a response in it may be invalid JSON
 	}
-	for i := range answers {
-		a := &answers[i]
+	for i := range responses {
+		a := &responses[i]
 		if a.missing {
 			continue
 		}
@@ -458,16 +458,16 @@ func (o *Operation) partsOf(whole answer, requests []*request) []answer {
 		}
 		a.token, a.personal = whole.token, whole.personal
 	}
-	return answers
+	return responses
 }
 
 // partHeaders are the headers of a response in a batch that are read.
 var partHeaders = []string{"Request-Id", "Retry-After", "X-Ms-Resource-Unit", "X-Ms-Throttle-Scope", "Www-Authenticate"}
 
 // readPart reads a response in a batch response, and returns it with the index of its request; -1 if there is none.
-func readPart(d *decode.Decoder, requests []*request) (a answer, i int) {
+func readPart(d *decode.Decoder, requests []*request) (a response, i int) {
 	i = -1
-	a = answer{part: true, header: http.Header{}}
+	a = response{part: true, header: http.Header{}}
 	d.Members(func(name string) {
 		switch name {
 		case "id":

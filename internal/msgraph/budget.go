@@ -35,6 +35,6 @@ func (b *budget) spent() bool {
 }
 
 // exceeded returns the response of a request beyond the budget.
-func (b *budget) exceeded(endpoint string) answer {
-	return answer{unsent: true, err: &upstream.Error{Kind: upstream.ErrBudget, Operation: endpoint, Spent: b.most}}
+func (b *budget) exceeded(endpoint string) response {
+	return response{unsent: true, err: &upstream.Error{Kind: upstream.ErrBudget, Operation: endpoint, Spent: b.most}}
 }

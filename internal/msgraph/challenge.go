@@ -14,7 +14,7 @@ const (
 )
 
 // refused reports whether the response rejects the token and another token may be accepted.
-func (o *Operation) refused(a *answer) bool {
+func (o *Operation) refused(a *response) bool {
 	return a.status == http.StatusUnauthorized && a.token != "" && o.tokens.Refused(a.token, claimsChallenge(a.header))
 }
 

@@ -137,9 +137,9 @@ func (c *Client) begin() *Operation {
 	return &Operation{client: c, tokens: c.tokens, capabilities: c.capabilities, budget: budget{most: c.budget}}
 }
 
-// BeginAs starts an operation on behalf of a user. Capabilities are separate for each user: an endpoint that is
+// BeginOnBehalfOf starts an operation on behalf of a user. Capabilities are separate for each user: an endpoint that is
 // forbidden for one may be available to another. Nothing that is read on behalf of a user is cached.
-func (c *Client) BeginAs(person identity.Key, tokens Tokens) *Operation {
+func (c *Client) BeginOnBehalfOf(person identity.Key, tokens Tokens) *Operation {
 	return &Operation{client: c, tokens: tokens, personal: true, capabilities: c.userCapabilities.of(person), budget: budget{most: c.budget}}
 }
 

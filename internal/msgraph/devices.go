@@ -13,23 +13,23 @@ import (
 // DevicesByID reads devices. Permission: Directory.Read.All.
 var DevicesByID = keyed("devices by ID", "Device", nil, byIDsAtOnce, (*Batch).devicesByID)
 
-func (b *Batch) devicesByID(ids []string, ask upstream.Ask, found func(id string, device *licensing.Device, err error)) {
-	byIDs(b, "device", ids, ask.Properties, nil, found)
+func (b *Batch) devicesByID(ids []string, selection upstream.Selection, found func(id string, device *licensing.Device, err error)) {
+	byIDs(b, "device", ids, selection.Properties, nil, found)
 }
 
 // UsageRightsOfDevices reads the usage rights of devices. Permission: CloudLicensing-UsageRights.Read.All.
 var UsageRightsOfDevices = keyed("usage rights of devices", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfDevices)
 
-func (b *Batch) usageRightsOfDevices(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(ofDevices, keys, ask.Properties, ask.Relations, found)
+func (b *Batch) usageRightsOfDevices(keys []licensing.UsageRightsKey, selection upstream.Selection, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofDevices, keys, selection.Properties, selection.Relations, found)
 }
 
 // WaitingMembersOfDevices reads the waiting memberships of devices. Permission: Device-CloudLicensing.Read.All.
 var WaitingMembersOfDevices = keyed("waiting members of devices", "WaitingMember", []string{"allotment"}, apiece, (*Batch).waitingMembersOfDevices)
 
-func (b *Batch) waitingMembersOfDevices(ids []string, ask upstream.Ask, found func(id string, members []*licensing.WaitingMember, err error)) {
+func (b *Batch) waitingMembersOfDevices(ids []string, selection upstream.Selection, found func(id string, members []*licensing.WaitingMember, err error)) {
 	for _, id := range ids {
-		b.waitingMembersOf(ofDevices, id, ask.Relations, nil, found)
+		b.waitingMembersOf(ofDevices, id, selection.Relations, nil, found)
 	}
 }
 

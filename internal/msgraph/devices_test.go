@@ -17,7 +17,7 @@ func rightsOfDevices(t *testing.T, c *Client, devices ...string) map[string]erro
 	b := o.newBatch()
 	got := map[string]error{}
 	for _, id := range devices {
-		b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: id}}, upstream.Ask{Relations: []string{"assignments"}}, func(key licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+		b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: id}}, upstream.Selection{Relations: []string{"assignments"}}, func(key licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
 			got[key.HolderID] = err
 		})
 	}
@@ -59,7 +59,7 @@ func TestDevicesNotOffered(t *testing.T) {
 			t.Errorf("%d: asked again: %v", status, calls)
 		}
 		b := c.Begin().newBatch()
-		b.waitingMembersOfDevices([]string{"a"}, upstream.Ask{}, func(_ string, _ []*licensing.WaitingMember, err error) {
+		b.waitingMembersOfDevices([]string{"a"}, upstream.Selection{}, func(_ string, _ []*licensing.WaitingMember, err error) {
 			if !errors.Is(err, upstream.ErrNotOffered) {
 				t.Errorf("%d: queue: %v", status, err)
 			}
@@ -150,12 +150,12 @@ func TestRelationsOfDevices(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[{"id":"x"}]}`) })
 	b := s.client(t).Begin().newBatch()
-	b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, upstream.Ask{Relations: []string{"assignments", "allotments"}}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+	b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, upstream.Selection{Relations: []string{"assignments", "allotments"}}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 		if err != nil || !errors.Is(rights[0].Related.AssignmentsErr, upstream.ErrNotOffered) || !errors.Is(rights[0].Related.AllotmentsErr, upstream.ErrNotOffered) {
 			t.Errorf("%+v, %v", rights, err)
 		}
 	})
-	b.waitingMembersOfDevices([]string{"d"}, upstream.Ask{Relations: []string{"allotment"}}, func(_ string, members []*licensing.WaitingMember, err error) {
+	b.waitingMembersOfDevices([]string{"d"}, upstream.Selection{Relations: []string{"allotment"}}, func(_ string, members []*licensing.WaitingMember, err error) {
 		if err != nil || !errors.Is(members[0].Related.AllotmentErr, upstream.ErrNotOffered) {
 			t.Errorf("%+v, %v", members, err)
 		}

@@ -43,8 +43,8 @@ func onlyPlain(properties []string) []string {
 // DirectoryObjectsByID reads directory objects of any type. Permission: Directory.Read.All.
 var DirectoryObjectsByID = keyed("directory objects by ID", "DirectoryObject", nil, byIDsAtOnce, (*Batch).directoryObjectsByID)
 
-func (b *Batch) directoryObjectsByID(ids []string, ask upstream.Ask, found func(id string, object *licensing.Reference, err error)) {
-	asked := withIndicator("", onlyPlain(ask.Properties))
+func (b *Batch) directoryObjectsByID(ids []string, selection upstream.Selection, found func(id string, object *licensing.Reference, err error)) {
+	asked := withIndicator("", onlyPlain(selection.Properties))
 	b.getByIDs("", ids, asked, func(chunk []string, refs []*licensing.Reference, err error) {
 		if err != nil {
 			for _, id := range chunk {
@@ -103,7 +103,7 @@ func byIDs[T licensing.DirectoryObject](b *Batch, kind string, ids, properties [
 			b.operation.capabilities.observe(ignored)
 		}
 		where(lacking, func(id string, object T, err error) {
-			if ref := came[id]; err != nil && ref != nil && !ref.Bare {
+			if ref := came[id]; err != nil && ref != nil && !ref.IDOnly {
 				object, err = withUnread(ref.Object, properties, ref.Properties, err).(T), nil
 			}
 			found(id, object, err)
@@ -173,7 +173,7 @@ func needsAccess(properties []string) bool {
 
 // inaccessible returns ErrForbidden for an inaccessible object: only the ID is set although more was selected.
 func inaccessible(ref *licensing.Reference, asked []string) error {
-	if !ref.Bare || !needsAccess(asked) {
+	if !ref.IDOnly || !needsAccess(asked) {
 		return nil
 	}
 	endpoint := ""
@@ -195,11 +195,11 @@ func reference(kind string) func(*decode.Decoder) (*licensing.Reference, error) 
 		if err != nil {
 			return nil, err
 		}
-		ref := &licensing.Reference{Object: p.Object.(licensing.DirectoryObject), Properties: p.Properties, Bare: p.Bare}
+		ref := &licensing.Reference{Object: p.Object.(licensing.DirectoryObject), Properties: p.Properties, IDOnly: p.IDOnly}
 		if other, ok := ref.Object.(*licensing.OtherDirectoryObject); ok {
 			other.ODataType = odataType
 		}
-		if ref.Bare && inaccessible(ref, slices.Collect(maps.Keys(ref.Properties))) != nil { // its null properties are unknown
+		if ref.IDOnly && inaccessible(ref, slices.Collect(maps.Keys(ref.Properties))) != nil { // its null properties are unknown
 			ref.Properties = map[string]bool{"id": true}
 		}
 		return ref, nil

@@ -14,7 +14,7 @@ import (
 )
 
 // failure returns the error of a response; nil for a 2xx status.
-func (a *answer) failure(endpoint string) *upstream.Error {
+func (a *response) failure(endpoint string) *upstream.Error {
 	if a.err != nil {
 		if known, ok := errors.AsType[*upstream.Error](a.err); ok {
 			return known
@@ -68,7 +68,7 @@ func (a *answer) failure(endpoint string) *upstream.Error {
 
 // ofService reports whether the body is an error object of Microsoft Graph: one with a code, possibly empty (Microsoft
 // Learn, "Microsoft Graph error responses and resource types").
-func (a *answer) ofService() bool {
+func (a *response) ofService() bool {
 	var envelope struct {
 		Error *struct {
 			Code *string `json:"code"`
@@ -78,7 +78,7 @@ func (a *answer) ofService() bool {
 }
 
 // read decodes the body of a 2xx response, unless it was decoded with its batch.
-func (a *answer) read(r *request) {
+func (a *response) read(r *request) {
 	if a.decoded || r.decode == nil {
 		return
 	}
@@ -91,7 +91,7 @@ func (a *answer) read(r *request) {
 
 // malformed returns the error of a 2xx response whose body is not JSON, such as a truncated body or an intermediary's
 // page; nil otherwise. The error is retryable.
-func (a *answer) malformed(endpoint string) *upstream.Error {
+func (a *response) malformed(endpoint string) *upstream.Error {
 	if !errors.Is(a.unreadable, decode.ErrSyntax) {
 		body := strings.TrimSpace(a.body)
 		empty := nothing(body)

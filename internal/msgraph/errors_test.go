@@ -92,7 +92,7 @@ func TestFailure(t *testing.T) {
 		404: upstream.ErrNotFound, 410: upstream.ErrNotFound, 429: upstream.ErrThrottled,
 	}
 	for status := 300; status < 600; status++ {
-		a := answer{status: status, header: http.Header{"Request-Id": {"of the header"}, "Retry-After": {"9"}},
+		a := response{status: status, header: http.Header{"Request-Id": {"of the header"}, "Retry-After": {"9"}},
 			body: `{"error":{"code":"c","innerError":{"request-id":"of the body"}}}`}
 		failure := a.failure(userEndpoint)
 		want, known := kinds[status]
@@ -110,7 +110,7 @@ func TestFailure(t *testing.T) {
 		}
 	}
 	for status := 200; status < 300; status++ {
-		a := answer{status: status}
+		a := response{status: status}
 		if failure := a.failure(usersEndpoint); failure != nil {
 			t.Errorf("%d: %v", status, failure)
 		}

@@ -109,7 +109,7 @@ func TestFallbacks(t *testing.T) {
 
 	list := func(of string) func(*Batch, func(string)) {
 		return func(b *Batch, found func(string)) {
-			b.listAssignments(upstream.Query{Of: of}, upstream.Ask{Relations: both}, func(p upstream.Page[*licensing.Assignment], err error) {
+			b.listAssignments(upstream.Query{Of: of}, upstream.Selection{Relations: both}, func(p upstream.Page[*licensing.Assignment], err error) {
 				found(showRelated(p.Items[0].Related))
 			})
 		}
@@ -135,26 +135,26 @@ func TestFallbacks(t *testing.T) {
 		{"assignments of an allotment", list("p1"),
 			"", "GET /admin/cloudLicensing/assignments/x/assignedTo", onlyID + user, onlyID + user},
 		{"an assignment", func(b *Batch, found func(string)) {
-			b.assignmentsByID([]string{"x"}, upstream.Ask{Relations: both}, func(_ string, a *licensing.Assignment, err error) { found(showRelated(a.Related)) })
+			b.assignmentsByID([]string{"x"}, upstream.Selection{Relations: both}, func(_ string, a *licensing.Assignment, err error) { found(showRelated(a.Related)) })
 		}, "GET /admin/cloudLicensing/assignments/x/allotment", "GET /admin/cloudLicensing/assignments/x/assignedTo", whole + user, whole + user},
 		{"assignments of users", func(b *Batch, found func(string)) {
-			b.assignmentsOfUsers([]string{"u1"}, upstream.Ask{Relations: both}, first(found))
+			b.assignmentsOfUsers([]string{"u1"}, upstream.Selection{Relations: both}, first(found))
 		},
 			"GET /users/u1/cloudLicensing/assignments/x/allotment", "", whole + user, whole + user},
 		{"assignments of groups", func(b *Batch, found func(string)) {
-			b.assignmentsOfGroups([]string{"g1"}, upstream.Ask{Relations: both}, first(found))
+			b.assignmentsOfGroups([]string{"g1"}, upstream.Selection{Relations: both}, first(found))
 		},
 			"GET /groups/g1/cloudLicensing/assignments/x/allotment", "", whole + user, whole + group},
 		{"waiting members", func(b *Batch, found func(string)) {
-			b.listWaitingMembers(upstream.Query{Of: "p1"}, upstream.Ask{Relations: both}, func(p upstream.Page[*licensing.WaitingMember], err error) {
+			b.listWaitingMembers(upstream.Query{Of: "p1"}, upstream.Selection{Relations: both}, func(p upstream.Page[*licensing.WaitingMember], err error) {
 				found(showRelated(p.Items[0].Related))
 			})
 		}, "", "GET /admin/cloudLicensing/allotments/p1/waitingMembers/x?$expand=assignedTo", onlyID + user, onlyID + user},
 		{"waiting members of users", func(b *Batch, found func(string)) {
-			b.waitingMembersOfUsers([]string{"u1"}, upstream.Ask{Relations: both}, firstWaiting(found))
+			b.waitingMembersOfUsers([]string{"u1"}, upstream.Selection{Relations: both}, firstWaiting(found))
 		}, "GET /users/u1/cloudLicensing/waitingMembers/x/allotment", "", whole + user, whole + user},
 		{"waiting members of devices", func(b *Batch, found func(string)) {
-			b.waitingMembersOfDevices([]string{"d1"}, upstream.Ask{Relations: both}, firstWaiting(found))
+			b.waitingMembersOfDevices([]string{"d1"}, upstream.Selection{Relations: both}, firstWaiting(found))
 		}, "", "", unknown + user, unknown + device},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestRightsFallbacks(t *testing.T) {
 			for n := range 2 {
 				o := c.Begin()
 				b := o.newBatch()
-				b.usageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u1"}}, upstream.Ask{Relations: wanted}, func(_ licensing.UsageRightsKey, got []*licensing.UsageRight, err error) {
+				b.usageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u1"}}, upstream.Selection{Relations: wanted}, func(_ licensing.UsageRightsKey, got []*licensing.UsageRight, err error) {
 					if text := show(got[0], err); text != tt.want {
 						t.Errorf("got %s, want %s", text, tt.want)
 					}
@@ -293,7 +293,7 @@ func TestRightsFallbacks(t *testing.T) {
 				return tenant{tt.allowed, tt.ignores, answers}.answer(c)
 			})
 			b := s.client(t).Begin().newBatch()
-			b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "u1", ID: "r"}}, upstream.Ask{Relations: wanted}, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
+			b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "u1", ID: "r"}}, upstream.Selection{Relations: wanted}, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
 				if text := show(right, err); text != tt.want {
 					t.Errorf("by key: got %s, want %s", text, tt.want)
 				}
@@ -332,7 +332,7 @@ func TestFallbackFails(t *testing.T) {
 			})
 			b := s.client(t).Begin().newBatch()
 			handed := 0
-			b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
+			b.listAssignments(upstream.Query{}, upstream.Selection{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
 				handed++
 				if tt.failure != nil { // affects the relation, not the list
 					if err != nil || len(p.Items) != 2 || !errors.Is(p.Items[1].Related.AllotmentErr, tt.failure) || p.Items[1].Related.HasAllotment {
@@ -363,7 +363,7 @@ func TestPartOfARelation(t *testing.T) {
 	})
 	b := s.client(t).Begin().newBatch()
 	var got []string
-	b.usageRightsOfGroups([]licensing.UsageRightsKey{{HolderID: "g"}}, upstream.Ask{Relations: []string{"assignments"}}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+	b.usageRightsOfGroups([]licensing.UsageRightsKey{{HolderID: "g"}}, upstream.Selection{Relations: []string{"assignments"}}, func(_ licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 		got = ids(rights[0].Related.Assignments)
 	})
 	b.Do(t.Context())
@@ -389,7 +389,7 @@ func TestCapabilitiesExpire(t *testing.T) {
 	}{{0, 3}, {0, 1}, {capabilityLifetime - 1, 1}, {1, 3}, {capabilityLifetime, 3}} {
 		time0.now = time0.now.Add(tt.after)
 		b := c.Begin().newBatch()
-		b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"assignedTo", "allotment"}}, func(upstream.Page[*licensing.Assignment], error) {})
+		b.listAssignments(upstream.Query{}, upstream.Selection{Relations: []string{"assignedTo", "allotment"}}, func(upstream.Page[*licensing.Assignment], error) {})
 		b.Do(t.Context())
 		if calls := s.texts(); len(calls) != tt.calls {
 			t.Errorf("at %v: %v", time0.now, calls)
@@ -414,13 +414,13 @@ func TestEndOfContext(t *testing.T) {
 	c.wait = cancel
 	b := c.Begin().newBatch()
 	handed := 0
-	b.allSubscribedSkus(upstream.Ask{}, func(_ []*licensing.SubscribedSku, err error) {
+	b.allSubscribedSkus(upstream.Selection{}, func(_ []*licensing.SubscribedSku, err error) {
 		handed++
 		if err == nil {
 			t.Error("no failure")
 		}
 	})
-	b.listAssignments(upstream.Query{}, upstream.Ask{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
+	b.listAssignments(upstream.Query{}, upstream.Selection{Relations: []string{"allotment"}}, func(p upstream.Page[*licensing.Assignment], err error) {
 		handed++
 		if err != nil || p.Items[0].Related.AllotmentErr == nil {
 			t.Errorf("%+v, %v", p, err)

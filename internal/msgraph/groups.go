@@ -30,8 +30,8 @@ func init() {
 // ListGroups reads a page of the tenant's groups. Permission: GroupMember.Read.All.
 var ListGroups = paged("groups", "Group", nil, directoryPage, (*Batch).listGroups)
 
-func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Group], error)) {
-	listDirectory(b, groupType, groupsEndpoint, "/groups", q, ask.Properties, "",
+func (b *Batch) listGroups(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Group], error)) {
+	listDirectory(b, groupType, groupsEndpoint, "/groups", q, selection.Properties, "",
 		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
 			return g.DisplayName, g.AssignedLicenses
 		}, found)
@@ -40,11 +40,11 @@ func (b *Batch) listGroups(q upstream.Query, ask upstream.Ask, found func(upstre
 // GroupsByID reads groups. Permissions: GroupMember.Read.All, and Directory.Read.All for several groups.
 var GroupsByID = keyed("groups by ID", "Group", nil, byIDsAtOnce, (*Batch).groupsByID)
 
-func (b *Batch) groupsByID(ids []string, ask upstream.Ask, found func(id string, group *licensing.Group, err error)) {
-	if onlyNames(ask.Properties) {
-		b.cachedGroups(ids, ask.Properties, found)
+func (b *Batch) groupsByID(ids []string, selection upstream.Selection, found func(id string, group *licensing.Group, err error)) {
+	if onlyNames(selection.Properties) {
+		b.cachedGroups(ids, selection.Properties, found)
 	} else {
-		b.readGroups(ids, ask.Properties, found)
+		b.readGroups(ids, selection.Properties, found)
 	}
 }
 
@@ -86,14 +86,14 @@ func (b *Batch) groupsWhere(ids, properties []string, found func(id string, grou
 // to read the members. Without the latter, members have only their IDs.
 var ListMembers = paged("members of a group", "DirectoryObject", nil, directoryPage, (*Batch).listMembers)
 
-func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
+func (b *Batch) listMembers(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Reference], error)) {
 	var count string
 	r := get(membersEndpoint, "")
 	if q.Count || counts(q.Link) {
 		r.header, count = advanced, "true"
 	}
 	r.url = at(below("/groups", q.Of, "members"), "$count", count,
-		"$select", selected(withIndicator("", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxDirectoryTop))
+		"$select", selected(withIndicator("", onlyPlain(selection.Properties))), "$top", atMost(q.Top, maxDirectoryTop))
 	page(b, q, r, reference(""), found)
 }
 
@@ -101,9 +101,9 @@ func (b *Batch) listMembers(q upstream.Query, ask upstream.Ask, found func(upstr
 // GroupMember.Read.All and User.Read.All.
 var ListMembersWithLicenseErrors = paged("members of a group with license errors", "User", nil, upstream.Cost{PageSize: maxLicenseErrorsTop}, (*Batch).listMembersWithLicenseErrors)
 
-func (b *Batch) listMembersWithLicenseErrors(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.Reference], error)) {
+func (b *Batch) listMembersWithLicenseErrors(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Reference], error)) {
 	r := get(licenseErrorsOfGroupEndpoint, at(below("/groups", q.Of, "membersWithLicenseErrors"),
-		"$select", selected(withIndicator("user", onlyPlain(ask.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))
+		"$select", selected(withIndicator("user", onlyPlain(selection.Properties))), "$top", atMost(q.Top, maxLicenseErrorsTop)))
 	page(b, q, r, reference("user"), found)
 }
 

@@ -22,7 +22,7 @@ func (h holders) below(id, what string) string { return below(string(h), id, "cl
 
 // reference returns a partial directory object with only the ID.
 func (h holders) reference(id string) *licensing.Reference {
-	ref := &licensing.Reference{Properties: map[string]bool{"id": true}, Bare: true}
+	ref := &licensing.Reference{Properties: map[string]bool{"id": true}, IDOnly: true}
 	switch h {
 	case ofUsers:
 		ref.Object = &licensing.User{ID: id}

@@ -16,9 +16,9 @@ func init() {
 // paging. Permission: User.Read.All.
 var LicenseDetailsOfUsers = keyed("license details of users", "LicenseDetails", nil, apiece, (*Batch).licenseDetailsOfUsers)
 
-func (b *Batch) licenseDetailsOfUsers(ids []string, ask upstream.Ask, found func(id string, details []*licensing.LicenseDetails, err error)) {
+func (b *Batch) licenseDetailsOfUsers(ids []string, selection upstream.Selection, found func(id string, details []*licensing.LicenseDetails, err error)) {
 	for _, id := range ids {
-		r := get(licenseDetailsEndpoint, at(below("/users", id, "licenseDetails"), "$select", selected(ask.Properties)))
+		r := get(licenseDetailsEndpoint, at(below("/users", id, "licenseDetails"), "$select", selected(selection.Properties)))
 		b.add(all(r, licenseDetailsType.Read, func(details []*licensing.LicenseDetails, err error) { found(id, details, err) }))
 	}
 }

@@ -55,12 +55,12 @@ func TestAdvancedQueries(t *testing.T) {
 				}
 			}
 			if tt.groups {
-				b.listGroups(q, upstream.Ask{}, func(_ upstream.Page[*licensing.Group], err error) { fail(err) })
+				b.listGroups(q, upstream.Selection{}, func(_ upstream.Page[*licensing.Group], err error) { fail(err) })
 			} else {
-				b.listUsers(q, upstream.Ask{}, func(_ upstream.Page[*licensing.User], err error) { fail(err) })
+				b.listUsers(q, upstream.Selection{}, func(_ upstream.Page[*licensing.User], err error) { fail(err) })
 			}
 			if batched {
-				b.allSubscribedSkus(upstream.Ask{}, func([]*licensing.SubscribedSku, error) {})
+				b.allSubscribedSkus(upstream.Selection{}, func([]*licensing.SubscribedSku, error) {})
 			}
 			b.Do(t.Context())
 			calls := s.calls()
@@ -95,7 +95,7 @@ func TestCountedLinks(t *testing.T) {
 		"/users?$skiptoken=x": "", "/users?$count=false": "", "/users?$filter=x%26$count%3Dtrue": "", "/users?%zz": "",
 	} {
 		var b Batch
-		b.listUsers(upstream.Query{Link: link}, upstream.Ask{}, nil)
+		b.listUsers(upstream.Query{Link: link}, upstream.Selection{}, nil)
 		if got := b.reads[0].header["ConsistencyLevel"]; got != want {
 			t.Errorf("%s: %q", link, got)
 		}
@@ -118,7 +118,7 @@ func TestPages(t *testing.T) {
 	c := s.client(t)
 	list := func(q upstream.Query) (page upstream.Page[*licensing.Reference], failure error) {
 		b := c.Begin().newBatch()
-		b.listMembers(q, upstream.Ask{}, func(p upstream.Page[*licensing.Reference], err error) { page, failure = p, err })
+		b.listMembers(q, upstream.Selection{}, func(p upstream.Page[*licensing.Reference], err error) { page, failure = p, err })
 		b.Do(t.Context())
 		return page, failure
 	}
@@ -157,12 +157,12 @@ func TestMissingLists(t *testing.T) {
 		}
 	}
 	errs := func(q upstream.Query, expect func(error)) {
-		b.listAssignmentErrors(q, upstream.Ask{Relations: []string{"assignedTo"}}, func(_ upstream.Page[*licensing.AssignmentError], err error) { expect(err) })
+		b.listAssignmentErrors(q, upstream.Selection{Relations: []string{"assignedTo"}}, func(_ upstream.Page[*licensing.AssignmentError], err error) { expect(err) })
 	}
 	errs(upstream.Query{}, want(upstream.ErrNotOffered, "errors"))
 	errs(upstream.Query{Filter: upstream.Filter{AssignedTo: "u"}}, want(upstream.ErrNotFound, "errors of a user"))
 	assignments := func(of string, expect func(error)) {
-		b.listAssignments(upstream.Query{Of: of}, upstream.Ask{}, func(_ upstream.Page[*licensing.Assignment], err error) { expect(err) })
+		b.listAssignments(upstream.Query{Of: of}, upstream.Selection{}, func(_ upstream.Page[*licensing.Assignment], err error) { expect(err) })
 	}
 	assignments("", want(upstream.ErrNotOffered, "assignments"))
 	assignments("p", want(upstream.ErrNotFound, "assignments of an allotment"))
@@ -176,7 +176,7 @@ func FuzzDisplayNamePrefix(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		var b Batch
-		b.listUsers(upstream.Query{Filter: upstream.Filter{DisplayNamePrefix: name, SkuID: string(sku1)}}, upstream.Ask{}, nil)
+		b.listUsers(upstream.Query{Filter: upstream.Filter{DisplayNamePrefix: name, SkuID: string(sku1)}}, upstream.Selection{}, nil)
 		u, err := url.Parse("https://host" + b.reads[0].url)
 		if err != nil {
 			t.Fatal(err)
@@ -224,7 +224,7 @@ func TestEndlessLists(t *testing.T) {
 		}
 		b := s.client(t).Begin().newBatch()
 		handed := 0
-		b.usageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, upstream.Ask{}, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
+		b.usageRightsOfUsers([]licensing.UsageRightsKey{{HolderID: "u"}}, upstream.Selection{}, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) {
 			if handed++; !errors.Is(err, upstream.ErrEndless) {
 				t.Error(err)
 			}

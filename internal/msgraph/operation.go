@@ -76,8 +76,8 @@ func (o *Operation) count(endpoint string, usage upstream.Usage) {
 	o.report.Endpoints[endpoint] = share
 }
 
-// answer is a response, possibly in a batch.
-type answer struct {
+// response is a response of Microsoft Graph, possibly in a batch.
+type response struct {
 	status  int
 	header  http.Header
 	body    string
@@ -94,20 +94,20 @@ type answer struct {
 }
 
 // ok reports whether the status is 2xx.
-func (a *answer) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
+func (a *response) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
 
 // send sends one request, which has a slot, and reads its response.
-func (o *Operation) send(ctx context.Context, client *http.Client, r *request, token string) answer {
+func (o *Operation) send(ctx context.Context, client *http.Client, r *request, token string) response {
 	var body []byte
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return answer{err: err, unsent: true}
+			return response{err: err, unsent: true}
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, r.verb(), o.client.base.String()+r.url, bytes.NewReader(body))
 	if err != nil {
-		return answer{err: err, unsent: true}
+		return response{err: err, unsent: true}
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
@@ -119,14 +119,14 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, t
 		req.Header.Set(name, value)
 	}
 	if err := ctx.Err(); err != nil {
-		return answer{err: err, unsent: true}
+		return response{err: err, unsent: true}
 	}
 	resp, err := o.metered(client, r.endpoint).Do(req)
 	if err != nil {
-		return answer{err: outbound.WithoutURL(err), unsent: notConnected(err)}
+		return response{err: outbound.WithoutURL(err), unsent: notConnected(err)}
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, header: resp.Header, token: token, personal: o.personal}
+	a := response{status: resp.StatusCode, header: resp.Header, token: token, personal: o.personal}
 	a.body, a.err = textOf(resp.Body)
 	return a
 }

@@ -248,7 +248,7 @@ func TestDates(t *testing.T) {
 	} {
 		a, err := allotmentType.Read(decode.New(`{"id":"a","subscriptions":[{"startDate":` + text + `,"nextLifecycleDate":null}]}`))
 		if want == "" {
-			if err != nil || a.Subscriptions[0].StartDate != nil || a.Subscriptions[0].WhyUnread("startDate") == nil {
+			if err != nil || a.Subscriptions[0].StartDate != nil || a.Subscriptions[0].ReadError("startDate") == nil {
 				t.Errorf("%s: %+v, %v", text, a, err)
 			}
 			continue
@@ -366,7 +366,7 @@ func TestLearnedPageSize(t *testing.T) {
 	for i, want := range []int{1000, 1000, 1000, 1000, 250, 250} {
 		o := client.Begin()
 		b := o.newBatch()
-		ListAssignmentErrors.Add(b, []upstream.Query{{Top: 1000}}, upstream.Ask{Properties: []string{"id"}}, func(upstream.Query, upstream.Page[*licensing.AssignmentError], error) {})
+		ListAssignmentErrors.Add(b, []upstream.Query{{Top: 1000}}, upstream.Selection{Properties: []string{"id"}}, func(upstream.Query, upstream.Page[*licensing.AssignmentError], error) {})
 		b.Do(t.Context())
 		if got := o.LargestPage(assignmentErrorsEndpoint); got != want {
 			t.Errorf("page %d: largest page %d, want %d", i+1, got, want)

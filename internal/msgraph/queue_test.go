@@ -531,12 +531,12 @@ func TestThrottledSignIn(t *testing.T) {
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
 	c := s.client(t, func(o *Options) { o.Out = way(t, "", s.URL, login.URL) })
 	for i := range 3 {
-		person := c.BeginAs(identity.Key{TenantID: "t", ObjectID: fmt.Sprint(i)}, application(t, login.URL, s.URL))
+		person := c.BeginOnBehalfOf(identity.Key{TenantID: "t", ObjectID: fmt.Sprint(i)}, application(t, login.URL, s.URL))
 		if err := person.SignIn(t.Context()); !errors.Is(err, upstream.ErrThrottled) {
 			t.Error(err)
 		}
 	}
-	if failures := ask(t.Context(), c.BeginAs(identity.Key{}, &countingTokens{}), "/users"); len(failures) > 0 || asked.Load() != 1 {
+	if failures := ask(t.Context(), c.BeginOnBehalfOf(identity.Key{}, &countingTokens{}), "/users"); len(failures) > 0 || asked.Load() != 1 {
 		t.Errorf("%v, asked %d times", failures, asked.Load())
 	}
 }

@@ -20,20 +20,20 @@ type wrapped interface{ batch() *Batch }
 func (b *Batch) batch() *Batch { return b }
 
 // keyed returns a read with keys.
-func keyed[K comparable, V any](name, typeName string, relations []string, cost upstream.Cost, add func(*Batch, []K, upstream.Ask, func(K, V, error))) upstream.Read[K, V] {
+func keyed[K comparable, V any](name, typeName string, relations []string, cost upstream.Cost, add func(*Batch, []K, upstream.Selection, func(K, V, error))) upstream.Read[K, V] {
 	return upstream.Read[K, V]{
 		Name: name, Type: typeName, Relations: relations, Cost: cost,
-		Add: func(b upstream.Batch, keys []K, ask upstream.Ask, found func(K, V, error)) {
-			add(b.(wrapped).batch(), keys, ask, found)
+		Add: func(b upstream.Batch, keys []K, selection upstream.Selection, found func(K, V, error)) {
+			add(b.(wrapped).batch(), keys, selection, found)
 		},
 	}
 }
 
 // paged returns a read of a page of a list.
-func paged[T any](name, typeName string, relations []string, cost upstream.Cost, add func(*Batch, upstream.Query, upstream.Ask, func(upstream.Page[T], error))) upstream.Read[upstream.Query, upstream.Page[T]] {
-	return keyed(name, typeName, relations, cost, func(b *Batch, queries []upstream.Query, ask upstream.Ask, found func(upstream.Query, upstream.Page[T], error)) {
+func paged[T any](name, typeName string, relations []string, cost upstream.Cost, add func(*Batch, upstream.Query, upstream.Selection, func(upstream.Page[T], error))) upstream.Read[upstream.Query, upstream.Page[T]] {
+	return keyed(name, typeName, relations, cost, func(b *Batch, queries []upstream.Query, selection upstream.Selection, found func(upstream.Query, upstream.Page[T], error)) {
 		for _, q := range queries {
-			add(b, q, ask, func(page upstream.Page[T], err error) { found(q, page, err) })
+			add(b, q, selection, func(page upstream.Page[T], err error) { found(q, page, err) })
 		}
 	})
 }
@@ -45,8 +45,8 @@ func licensingList[K comparable, V any](endpoint string, read upstream.Read[K, V
 }
 
 // sole returns a read of a resource that a tenant has once.
-func sole[V any](name, typeName string, add func(*Batch, upstream.Ask, func(V, error))) upstream.Read[upstream.Tenant, V] {
-	return keyed(name, typeName, nil, upstream.Cost{Once: true}, func(b *Batch, _ []upstream.Tenant, ask upstream.Ask, found func(upstream.Tenant, V, error)) {
-		add(b, ask, func(value V, err error) { found(upstream.Tenant{}, value, err) })
+func sole[V any](name, typeName string, add func(*Batch, upstream.Selection, func(V, error))) upstream.Read[upstream.Tenant, V] {
+	return keyed(name, typeName, nil, upstream.Cost{Once: true}, func(b *Batch, _ []upstream.Tenant, selection upstream.Selection, found func(upstream.Tenant, V, error)) {
+		add(b, selection, func(value V, err error) { found(upstream.Tenant{}, value, err) })
 	})
 }

@@ -70,91 +70,91 @@ func TestReads(t *testing.T) {
 		got  []string // results
 	}{
 		{"me without a user", func(b *Batch, r *results) {
-			b.me(upstream.Ask{Properties: []string{"mail"}}, func(user *licensing.User, err error) { r.add("me", user, err) })
+			b.me(upstream.Selection{Properties: []string{"mail"}}, func(user *licensing.User, err error) { r.add("me", user, err) })
 		}, abc, nil, []string{"me error"}},
 		{"users", func(b *Batch, r *results) {
-			b.listUsers(upstream.Query{Top: 5000}, upstream.Ask{Properties: []string{"mail"}}, func(p upstream.Page[*licensing.User], err error) { r.add("", ids(p.Items), err) })
+			b.listUsers(upstream.Query{Top: 5000}, upstream.Selection{Properties: []string{"mail"}}, func(p upstream.Page[*licensing.User], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /users?$select=id,mail&$top=999"}, []string{"[a b c]"}},
 		{"groups with errors", func(b *Batch, r *results) {
 			q := upstream.Query{Top: 5, Filter: upstream.Filter{WithLicenseErrors: true, SkuID: string(sku1), DisplayNamePrefix: "x'y"}}
-			b.listGroups(q, upstream.Ask{}, func(p upstream.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
+			b.listGroups(q, upstream.Selection{}, func(p upstream.Page[*licensing.Group], err error) { r.add("", ids(p.Items), err) })
 		}, `{"value":[{"id":"a","displayName":"X'Yz","assignedLicenses":[{"skuId":"` + strings.ToUpper(string(sku1)) + `"}]},{"id":"b","displayName":"x'y","assignedLicenses":[]},{"id":"c","displayName":null,"assignedLicenses":[{"skuId":"` + string(sku1) + `"}]}]}`,
 			[]string{"GET /groups?$filter=hasMembersWithLicenseErrors eq true&$select=assignedLicenses,displayName,id&$top=5"}, []string{"[a]"}},
 		{"a person whose sign-in name begins with a dollar", func(b *Batch, r *results) {
-			b.usersByPrincipalName([]string{"$o'neil#ext#@licensegraph.example"}, upstream.Ask{}, func(name string, u *licensing.User, err error) { r.add("u", u, err) })
+			b.usersByPrincipalName([]string{"$o'neil#ext#@licensegraph.example"}, upstream.Selection{}, func(name string, u *licensing.User, err error) { r.add("u", u, err) })
 		}, `{"id":"a"}`, []string{"GET /users('$o%27%27neil%23ext%23@licensegraph.example')?$select=id"}, []string{"u a"}},
 		{"members", func(b *Batch, r *results) {
 			q := upstream.Query{Of: "g/1", Top: 2000}
-			b.listMembers(q, upstream.Ask{Properties: []string{"displayName", "assignedLicenses"}}, func(p upstream.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
+			b.listMembers(q, upstream.Selection{Properties: []string{"displayName", "assignedLicenses"}}, func(p upstream.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
 		}, `{"value":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device","id":"b"},{"@odata.type":"#microsoft.graph.group","id":"c"},{"@odata.type":"#microsoft.graph.orgContact","id":"d"}]}`,
 			[]string{"GET /groups/g%2F1/members?$select=displayName,id,userPrincipalName&$top=999"},
 			[]string{"[*licensing.User:a *licensing.Device:b *licensing.Group:c *licensing.OtherDirectoryObject:d]"}},
 		{"members with errors", func(b *Batch, r *results) {
 			q := upstream.Query{Of: "g", Top: 2000}
-			b.listMembersWithLicenseErrors(q, upstream.Ask{Properties: []string{"mail"}}, func(p upstream.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
+			b.listMembersWithLicenseErrors(q, upstream.Selection{Properties: []string{"mail"}}, func(p upstream.Page[*licensing.Reference], err error) { r.add("", refIDs(p.Items), err) })
 		}, abc, []string{"GET /groups/g/membersWithLicenseErrors?$select=id,mail,userPrincipalName&$top=100"}, []string{"[*licensing.User:a *licensing.User:b *licensing.User:c]"}},
 		{"assignment errors", func(b *Batch, r *results) {
 			q := upstream.Query{Top: 500, Filter: upstream.Filter{SkuID: string(sku1)}}
-			b.listAssignmentErrors(q, upstream.Ask{Relations: []string{"assignedTo"}}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
+			b.listAssignmentErrors(q, upstream.Selection{Relations: []string{"assignedTo"}}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$filter=skuId eq " + string(sku1) + "&$top=500"}, []string{"[a b c]"}},
 		{"assignment errors of a user", func(b *Batch, r *results) {
 			q := upstream.Query{Top: 5, Filter: upstream.Filter{AssignedTo: "u"}}
-			b.listAssignmentErrors(q, upstream.Ask{}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
+			b.listAssignmentErrors(q, upstream.Selection{}, func(p upstream.Page[*licensing.AssignmentError], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /users/u/cloudLicensing/assignmentErrors?$top=5"}, []string{"[a b c]"}},
 		{"assignments", func(b *Batch, r *results) {
-			b.listAssignments(upstream.Query{Top: 20}, upstream.Ask{}, func(p upstream.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
+			b.listAssignments(upstream.Query{Top: 20}, upstream.Selection{}, func(p upstream.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/assignments?$top=20"}, []string{"[a b c]"}},
 		{"assignments of an allotment", func(b *Batch, r *results) {
-			b.listAssignments(upstream.Query{Of: "p"}, upstream.Ask{}, func(p upstream.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
+			b.listAssignments(upstream.Query{Of: "p"}, upstream.Selection{}, func(p upstream.Page[*licensing.Assignment], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/assignments"}, []string{"[a b c]"}},
 		{"waiting members", func(b *Batch, r *results) {
-			b.listWaitingMembers(upstream.Query{Of: "p", Top: 101}, upstream.Ask{}, func(p upstream.Page[*licensing.WaitingMember], err error) { r.add("", ids(p.Items), err) })
+			b.listWaitingMembers(upstream.Query{Of: "p", Top: 101}, upstream.Selection{}, func(p upstream.Page[*licensing.WaitingMember], err error) { r.add("", ids(p.Items), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments/p/waitingMembers?$top=101"}, []string{"[a b c]"}},
 		{"allotments", func(b *Batch, r *results) {
-			b.allAllotments(upstream.Ask{Properties: []string{"subscriptions", "assignments", "waitingMembers"}}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
+			b.allAllotments(upstream.Selection{Properties: []string{"subscriptions", "assignments", "waitingMembers"}}, func(a []*licensing.Allotment, err error) { r.add("", ids(a), err) })
 		}, abc, []string{"GET /admin/cloudLicensing/allotments?$select=id,subscriptions"}, []string{"[a b c]"}},
 		{"one allotment", func(b *Batch, r *results) {
-			b.allotmentsByID([]string{"a"}, upstream.Ask{Properties: []string{"skuId"}}, func(_ string, a *licensing.Allotment, err error) { r.add("a", a, err) })
+			b.allotmentsByID([]string{"a"}, upstream.Selection{Properties: []string{"skuId"}}, func(_ string, a *licensing.Allotment, err error) { r.add("a", a, err) })
 		}, `{"id":"a"}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id,skuId"}, []string{"a a"}},
 		{"one allotment in an envelope", func(b *Batch, r *results) {
-			b.allotmentsByID([]string{"a"}, upstream.Ask{}, func(_ string, a *licensing.Allotment, err error) { r.add("a", a, err) })
+			b.allotmentsByID([]string{"a"}, upstream.Selection{}, func(_ string, a *licensing.Allotment, err error) { r.add("a", a, err) })
 		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/allotments/a?$select=id"}, []string{"a a"}},
 		{"devices", func(b *Batch, r *results) {
-			b.devicesByID([]string{"a", "b"}, upstream.Ask{Properties: []string{"deviceId", "operatingSystem"}}, func(id string, d *licensing.Device, err error) { r.add(id, d, err) })
+			b.devicesByID([]string{"a", "b"}, upstream.Selection{Properties: []string{"deviceId", "operatingSystem"}}, func(id string, d *licensing.Device, err error) { r.add(id, d, err) })
 		}, abc, []string{`POST /directoryObjects/getByIds?$select=deviceId,id,operatingSystem`}, []string{"a a", "b b", "c c"}},
 		{"an assignment", func(b *Batch, r *results) {
-			b.assignmentsByID([]string{"a"}, upstream.Ask{}, func(id string, a *licensing.Assignment, err error) { r.add(id, a, err) })
+			b.assignmentsByID([]string{"a"}, upstream.Selection{}, func(id string, a *licensing.Assignment, err error) { r.add(id, a, err) })
 		}, `{"value":{"id":"a"}}`, []string{"GET /admin/cloudLicensing/assignments/a"}, []string{"a a"}},
 		{"assignments of users", func(b *Batch, r *results) {
-			b.assignmentsOfUsers([]string{"u"}, upstream.Ask{}, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
+			b.assignmentsOfUsers([]string{"u"}, upstream.Selection{}, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
 		}, abc, []string{"GET /users/u/cloudLicensing/assignments"}, []string{"u [a b c]"}},
 		{"assignments of groups", func(b *Batch, r *results) {
-			b.assignmentsOfGroups([]string{"g"}, upstream.Ask{}, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
+			b.assignmentsOfGroups([]string{"g"}, upstream.Selection{}, func(id string, a []*licensing.Assignment, err error) { r.add(id, ids(a), err) })
 		}, abc, []string{"GET /groups/g/cloudLicensing/assignments"}, []string{"g [a b c]"}},
 		{"waiting members of users", func(b *Batch, r *results) {
-			b.waitingMembersOfUsers([]string{"u"}, upstream.Ask{}, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
+			b.waitingMembersOfUsers([]string{"u"}, upstream.Selection{}, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
 		}, abc, []string{"GET /users/u/cloudLicensing/waitingMembers"}, []string{"u [a b c]"}},
 		{"waiting members of devices", func(b *Batch, r *results) {
-			b.waitingMembersOfDevices([]string{"d"}, upstream.Ask{}, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
+			b.waitingMembersOfDevices([]string{"d"}, upstream.Selection{}, func(id string, w []*licensing.WaitingMember, err error) { r.add(id, ids(w), err) })
 		}, abc, []string{"GET /devices/d/cloudLicensing/waitingMembers"}, []string{"d [a b c]"}},
 		{"license details", func(b *Batch, r *results) {
-			b.licenseDetailsOfUsers([]string{"u"}, upstream.Ask{Properties: []string{"skuId"}}, func(id string, d []*licensing.LicenseDetails, err error) { r.add(id, ids(d), err) })
+			b.licenseDetailsOfUsers([]string{"u"}, upstream.Selection{Properties: []string{"skuId"}}, func(id string, d []*licensing.LicenseDetails, err error) { r.add(id, ids(d), err) })
 		}, abc, []string{"GET /users/u/licenseDetails?$select=id,skuId"}, []string{"u [a b c]"}},
 		{"usage rights of users", func(b *Batch, r *results) {
 			key := licensing.UsageRightsKey{HolderID: "u"}
-			b.usageRightsOfUsers([]licensing.UsageRightsKey{key}, upstream.Ask{Properties: []string{"services", "assignments", "allotments"}}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			b.usageRightsOfUsers([]licensing.UsageRightsKey{key}, upstream.Selection{Properties: []string{"services", "assignments", "allotments"}}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 				r.add(key.HolderID, ids(rights), err)
 			})
 		}, abc, []string{"GET /users/u/cloudLicensing/usageRights?$select=id,services"}, []string{"u [a b c]"}},
 		{"usage rights of groups with a product", func(b *Batch, r *results) {
 			key := licensing.UsageRightsKey{HolderID: "g", SkuIDs: string(sku1)}
-			b.usageRightsOfGroups([]licensing.UsageRightsKey{key}, upstream.Ask{}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			b.usageRightsOfGroups([]licensing.UsageRightsKey{key}, upstream.Selection{}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 				r.add(key.HolderID, ids(rights), err)
 			})
 		}, abc, []string{"GET /groups/g/cloudLicensing/usageRights?$filter=skuId eq " + string(sku1) + "&$select=id"}, []string{"g [a b c]"}},
 		{"usage rights of devices with products and a plan", func(b *Batch, r *results) {
 			key := licensing.UsageRightsKey{HolderID: "d", SkuIDs: string(sku1 + "," + sku2), PlanIDs: string(plan1)}
-			b.usageRightsOfDevices([]licensing.UsageRightsKey{key}, upstream.Ask{}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
+			b.usageRightsOfDevices([]licensing.UsageRightsKey{key}, upstream.Selection{}, func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error) {
 				r.add(key.HolderID, ids(rights), err)
 			})
 		}, abc, []string{"GET /devices/d/cloudLicensing/usageRights?$filter=skuId in (" + string(sku1) + ", " + string(sku2) + ") and services/any(c:c/planId eq " + string(plan1) + ")&$select=id"}, []string{"d [a b c]"}},
@@ -183,7 +183,7 @@ func TestReads(t *testing.T) {
 			r = results{}
 			tt.add(b, &r)
 			for range 2 {
-				b.allSubscribedSkus(upstream.Ask{}, func([]*licensing.SubscribedSku, error) {})
+				b.allSubscribedSkus(upstream.Selection{}, func([]*licensing.SubscribedSku, error) {})
 			}
 			b.Do(t.Context())
 			var parts []string
@@ -210,7 +210,7 @@ func TestTypes(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return ok(`{"value":[]}`) })
 	b := s.client(t).Begin().newBatch()
-	b.devicesByID([]string{"a"}, upstream.Ask{Properties: []string{"displayName", "licenseAssignmentStates"}}, func(string, *licensing.Device, error) {})
+	b.devicesByID([]string{"a"}, upstream.Selection{Properties: []string{"displayName", "licenseAssignmentStates"}}, func(string, *licensing.Device, error) {})
 	b.Do(t.Context())
 	calls := s.calls()
 	if len(calls) != 1 || calls[0].body != `{"ids":["a"],"types":["device"]}` || calls[0].query != "$select=displayName,id" {
@@ -227,8 +227,8 @@ func TestInaccessibleObjects(t *testing.T) {
 		})
 		b := s.client(t).Begin().newBatch()
 		named, bare := map[string]error{}, map[string]error{}
-		b.directoryObjectsByID([]string{"a", "b"}, upstream.Ask{Properties: []string{"displayName"}}, func(id string, _ *licensing.Reference, err error) { named[id] = err })
-		b.directoryObjectsByID([]string{"a", "b"}, upstream.Ask{Properties: []string{"id"}}, func(id string, _ *licensing.Reference, err error) { bare[id] = err })
+		b.directoryObjectsByID([]string{"a", "b"}, upstream.Selection{Properties: []string{"displayName"}}, func(id string, _ *licensing.Reference, err error) { named[id] = err })
+		b.directoryObjectsByID([]string{"a", "b"}, upstream.Selection{Properties: []string{"id"}}, func(id string, _ *licensing.Reference, err error) { bare[id] = err })
 		b.Do(t.Context())
 		failure, _ := errors.AsType[*upstream.Error](named["a"])
 		if failure == nil || !errors.Is(failure, upstream.ErrForbidden) || failure.Permission != permission || named["b"] != nil || len(named) != 2 {
@@ -276,7 +276,7 @@ func TestGetByIDs(t *testing.T) {
 			for _, calls := range [][]string{tt.first, tt.then} {
 				var r results
 				b := c.Begin().newBatch()
-				b.usersByID([]string{"a", "b", "c"}, upstream.Ask{Properties: []string{"department"}}, func(id string, user *licensing.User, err error) {
+				b.usersByID([]string{"a", "b", "c"}, upstream.Selection{Properties: []string{"department"}}, func(id string, user *licensing.User, err error) {
 					department := ""
 					if user.Department != nil {
 						department = *user.Department
@@ -307,7 +307,7 @@ func TestRightByKey(t *testing.T) {
 		})
 		b := s.client(t).Begin().newBatch()
 		var got *licensing.UsageRight
-		b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, upstream.Ask{}, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
+		b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, upstream.Selection{}, func(_ licensing.UsageRightKey, right *licensing.UsageRight, err error) {
 			got = right
 		})
 		b.Do(t.Context())
@@ -318,7 +318,7 @@ func TestRightByKey(t *testing.T) {
 	s := newService(t, func(call) reply { return gone })
 	b := s.client(t).Begin().newBatch()
 	var failure error
-	b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, upstream.Ask{Relations: []string{"allotments"}}, func(_ licensing.UsageRightKey, _ *licensing.UsageRight, err error) {
+	b.usageRightsByID([]licensing.UsageRightKey{{HolderID: "h", ID: "r"}}, upstream.Selection{Relations: []string{"allotments"}}, func(_ licensing.UsageRightKey, _ *licensing.UsageRight, err error) {
 		failure = err
 	})
 	b.Do(t.Context())

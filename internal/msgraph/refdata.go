@@ -250,7 +250,7 @@ func (b *Batch) cachedGroups(ids, properties []string, found func(id string, gro
 
 // namesOf encodes the names of a group for the cache.
 func namesOf(group *licensing.Group) ([]byte, error) {
-	if group.HasUnread() {
+	if group.HasReadErrors() {
 		return nil, refdata.ErrIncomplete
 	}
 	return json.Marshal(groupNames{group.ID, group.DisplayName, group.Description, group.Mail})

@@ -69,14 +69,14 @@ func (c *cached) read(o *Operation, groups ...string) lists {
 func (c *cached) readWith(ctx context.Context, o *Operation, properties []string, groups ...string) lists {
 	l := lists{groups: map[string]string{}, failed: map[string]error{}}
 	b := o.newBatch()
-	b.allSubscribedSkus(upstream.Ask{Properties: []string{"skuPartNumber"}}, func(skus []*licensing.SubscribedSku, err error) {
+	b.allSubscribedSkus(upstream.Selection{Properties: []string{"skuPartNumber"}}, func(skus []*licensing.SubscribedSku, err error) {
 		for _, sku := range skus {
 			l.skus = append(l.skus, text(sku.SkuPartNumber))
 		}
 		l.err = err
 	})
 	if len(groups) > 0 {
-		b.groupsByID(groups, upstream.Ask{Properties: properties}, func(id string, group *licensing.Group, err error) {
+		b.groupsByID(groups, upstream.Selection{Properties: properties}, func(id string, group *licensing.Group, err error) {
 			if err != nil {
 				l.failed[id] = err
 				return
@@ -228,8 +228,8 @@ func TestUncached(t *testing.T) {
 
 	for range 2 {
 		b := c.Begin().newBatch()
-		b.groupsByID([]string{"odd"}, upstream.Ask{Properties: []string{"displayName"}}, func(_ string, group *licensing.Group, err error) {
-			if err != nil || group.WhyUnread("displayName") == nil {
+		b.groupsByID([]string{"odd"}, upstream.Selection{Properties: []string{"displayName"}}, func(_ string, group *licensing.Group, err error) {
+			if err != nil || group.ReadError("displayName") == nil {
 				t.Errorf("unreadable: %v, %v", group, err)
 			}
 		})
@@ -242,7 +242,7 @@ func TestUncached(t *testing.T) {
 	own := c.Begin()
 	own.ReadUncached()
 	c.read(own, "g1")
-	c.read(c.BeginAs(identity.Key{TenantID: "t", ObjectID: "u"}, c.Client.tokens), "g1")
+	c.read(c.BeginOnBehalfOf(identity.Key{TenantID: "t", ObjectID: "u"}, c.Client.tokens), "g1")
 	if n := len(c.texts()); n != 6 {
 		t.Errorf("%d requests", n)
 	}
@@ -290,8 +290,8 @@ func TestOddElementsAreCached(t *testing.T) {
 	for _, hits := range []int{0, 1} {
 		o := c.Begin()
 		b := o.newBatch()
-		b.allSubscribedSkus(upstream.Ask{Properties: []string{"skuPartNumber"}}, func(skus []*licensing.SubscribedSku, err error) {
-			if err != nil || len(skus) != 3 || skus[1].WhyUnread("skuPartNumber") == nil || skus[2].ID != `é"` || text(skus[2].SkuPartNumber) != "😀" {
+		b.allSubscribedSkus(upstream.Selection{Properties: []string{"skuPartNumber"}}, func(skus []*licensing.SubscribedSku, err error) {
+			if err != nil || len(skus) != 3 || skus[1].ReadError("skuPartNumber") == nil || skus[2].ID != `é"` || text(skus[2].SkuPartNumber) != "😀" {
 				t.Errorf("%d hits: %v, %v", hits, skus, err)
 			}
 		})
@@ -308,7 +308,7 @@ func TestAllotmentsAreCached(t *testing.T) {
 	c := newCached(t, func(call) reply { return ok(`{"value":[{"id":"p","allottedUnits":5}]}`) })
 	for _, properties := range [][]string{{"allottedUnits"}, {"allottedUnits", "assignments"}, {"consumedUnits"}} {
 		b := c.Begin().newBatch()
-		b.allAllotments(upstream.Ask{Properties: properties}, func(allotments []*licensing.Allotment, err error) {
+		b.allAllotments(upstream.Selection{Properties: properties}, func(allotments []*licensing.Allotment, err error) {
 			if err != nil || len(allotments) != 1 || *allotments[0].AllottedUnits != 5 {
 				t.Errorf("%v, %v", allotments, err)
 			}

@@ -75,7 +75,7 @@ func TestScan(t *testing.T) {
 			for i, want := range []string{tt.first, tt.next} {
 				found := map[string]int{}
 				b := client.Begin().newBatch()
-				b.usersByID(ids, upstream.Ask{Properties: []string{"licenseAssignmentStates"}}, func(id string, user *licensing.User, err error) {
+				b.usersByID(ids, upstream.Selection{Properties: []string{"licenseAssignmentStates"}}, func(id string, user *licensing.User, err error) {
 					if err != nil || user.ID != id {
 						t.Errorf("%s: %v", id, err)
 					}
@@ -132,7 +132,7 @@ func TestFewUsers(t *testing.T) {
 			o.Write(t.Context(), []licensing.Write{licensing.ReprocessLicenseAssignment{UserID: ids[0]}})
 		}
 		b := o.newBatch()
-		b.usersByID(ids[:tt.users], upstream.Ask{Properties: []string{"licenseAssignmentStates"}}, func(string, *licensing.User, error) {})
+		b.usersByID(ids[:tt.users], upstream.Selection{Properties: []string{"licenseAssignmentStates"}}, func(string, *licensing.User, error) {})
 		b.Do(t.Context())
 		scans := 0
 		for _, c := range s.calls() {

@@ -16,8 +16,8 @@ func init() {
 // $filter. Permission: LicenseAssignment.Read.All.
 var AllSubscribedSkus = sole("subscribed SKUs", "SubscribedSku", (*Batch).allSubscribedSkus)
 
-func (b *Batch) allSubscribedSkus(ask upstream.Ask, found func(skus []*licensing.SubscribedSku, err error)) {
-	url := at("/subscribedSkus", "$select", selected(ask.Properties))
+func (b *Batch) allSubscribedSkus(selection upstream.Selection, found func(skus []*licensing.SubscribedSku, err error)) {
+	url := at("/subscribedSkus", "$select", selected(selection.Properties))
 	cachedList(b, subscribedSkusEndpoint, url, subscribedSkuType.Read, func(skus []*licensing.SubscribedSku, err error) {
 		found(skus, listFailure(upstream.Query{}, err))
 	})

@@ -55,7 +55,7 @@ var (
 func me(t *testing.T, o *Operation) (user *licensing.User, failure error) {
 	t.Helper()
 	b := o.newBatch()
-	b.me(upstream.Ask{Properties: []string{"mail"}}, func(u *licensing.User, err error) { user, failure = u, err })
+	b.me(upstream.Selection{Properties: []string{"mail"}}, func(u *licensing.User, err error) { user, failure = u, err })
 	b.Do(t.Context())
 	return user, failure
 }
@@ -71,7 +71,7 @@ func TestMe(t *testing.T) {
 	if _, tokens := s.asked(); len(s.calls()) > 0 || tokens > 0 {
 		t.Errorf("an application sends requests, %d tokens", tokens)
 	}
-	user, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
+	user, err := me(t, s.client(t).BeginOnBehalfOf(adele, &countingTokens{}))
 	if err != nil || user.ID != "u1" {
 		t.Errorf("a person: %v, %v", user, err)
 	}
@@ -93,18 +93,18 @@ func TestSignIn(t *testing.T) {
 		t.Error(err)
 	}
 	wanted := errors.New("no token")
-	if err := c.BeginAs(adele, &countingTokens{fails: wanted}).SignIn(t.Context()); !errors.Is(err, wanted) {
+	if err := c.BeginOnBehalfOf(adele, &countingTokens{fails: wanted}).SignIn(t.Context()); !errors.Is(err, wanted) {
 		t.Error(err)
 	}
 	for kind, want := range map[bool]int{true: attempts, false: 1} {
 		tokens := &countingTokens{fails: &upstream.Error{Kind: upstream.ErrUnavailable, Retryable: kind}}
-		o := c.BeginAs(adele, tokens)
+		o := c.BeginOnBehalfOf(adele, tokens)
 		if err := o.SignIn(t.Context()); !errors.Is(err, upstream.ErrUnavailable) || tokens.asked != want || o.Report().Retries != want-1 {
 			t.Errorf("retryable %v: %v, asked %d times", kind, err, tokens.asked)
 		}
 	}
 	take(t, c, slots) // all of them: signing in requires no slot
-	if err := c.BeginAs(adele, &countingTokens{}).SignIn(t.Context()); err != nil {
+	if err := c.BeginOnBehalfOf(adele, &countingTokens{}).SignIn(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if _, tokens := s.asked(); tokens > 0 || len(s.calls()) > 0 {
@@ -187,7 +187,7 @@ func TestRejectedTokens(t *testing.T) {
 			c := s.client(t, func(o *Options) { o.Tokens = tokens })
 			o := c.Begin()
 			if tt.person {
-				o = c.BeginAs(adele, tokens)
+				o = c.BeginOnBehalfOf(adele, tokens)
 			}
 			var failed error
 			b := o.newBatch()
@@ -219,7 +219,7 @@ func TestRejectedTokens(t *testing.T) {
 func TestForbiddenUser(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(call) reply { return forbidden })
-	_, err := me(t, s.client(t).BeginAs(adele, &countingTokens{}))
+	_, err := me(t, s.client(t).BeginOnBehalfOf(adele, &countingTokens{}))
 	if failure, is := errors.AsType[*upstream.Error](err); !is || !errors.Is(err, upstream.ErrForbidden) || failure.Permission != "" || !failure.Personal {
 		t.Errorf("%+v", err)
 	}
@@ -241,23 +241,23 @@ func TestCapabilitiesPerUser(t *testing.T) {
 	c := s.client(t)
 	rights := func(o *Operation) (failure error) {
 		b := o.newBatch()
-		b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, upstream.Ask{}, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) { failure = err })
+		b.usageRightsOfDevices([]licensing.UsageRightsKey{{HolderID: "d"}}, upstream.Selection{}, func(_ licensing.UsageRightsKey, _ []*licensing.UsageRight, err error) { failure = err })
 		b.Do(t.Context())
 		return failure
 	}
 	for range minObservations {
-		if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) {
+		if err := rights(c.BeginOnBehalfOf(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) {
 			t.Error(err)
 		}
 	}
 	s.calls()
-	if err := rights(c.BeginAs(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) || len(s.calls()) > 0 {
+	if err := rights(c.BeginOnBehalfOf(adele, &countingTokens{})); !errors.Is(err, upstream.ErrNotOffered) || len(s.calls()) > 0 {
 		t.Errorf("capability of a user not recorded: %v", err)
 	}
 	mu.Lock()
 	gives = true
 	mu.Unlock()
-	for name, o := range map[string]*Operation{"another person": c.BeginAs(megan, &countingTokens{}), "the application": c.Begin()} {
+	for name, o := range map[string]*Operation{"another person": c.BeginOnBehalfOf(megan, &countingTokens{}), "the application": c.Begin()} {
 		if err := rights(o); err != nil || len(s.calls()) != 1 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -26,16 +26,16 @@ func init() {
 // UsageRightsOfUsers reads the usage rights of users. Permission: User-UsageRight.Read.All.
 var UsageRightsOfUsers = keyed("usage rights of users", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfUsers)
 
-func (b *Batch) usageRightsOfUsers(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(ofUsers, keys, ask.Properties, ask.Relations, found)
+func (b *Batch) usageRightsOfUsers(keys []licensing.UsageRightsKey, selection upstream.Selection, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofUsers, keys, selection.Properties, selection.Relations, found)
 }
 
 // UsageRightsOfGroups reads the usage rights that all direct members of groups have. Permission:
 // Group-UsageRight.Read.All.
 var UsageRightsOfGroups = keyed("usage rights of groups", "UsageRight", ofRight, apiece, (*Batch).usageRightsOfGroups)
 
-func (b *Batch) usageRightsOfGroups(keys []licensing.UsageRightsKey, ask upstream.Ask, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
-	b.usageRights(ofGroups, keys, ask.Properties, ask.Relations, found)
+func (b *Batch) usageRightsOfGroups(keys []licensing.UsageRightsKey, selection upstream.Selection, found func(key licensing.UsageRightsKey, rights []*licensing.UsageRight, err error)) {
+	b.usageRights(ofGroups, keys, selection.Properties, selection.Relations, found)
 }
 
 func (b *Batch) usageRights(h holders, keys []licensing.UsageRightsKey, properties, expand []string, found func(licensing.UsageRightsKey, []*licensing.UsageRight, error)) {
@@ -66,7 +66,7 @@ func filterOf(key licensing.UsageRightsKey) string {
 // groups concurrently. Permissions: User-UsageRight.Read.All and Group-UsageRight.Read.All.
 var UsageRightsByID = keyed("usage rights by ID", "UsageRight", ofRight, apiece, (*Batch).usageRightsByID)
 
-func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
+func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, selection upstream.Selection, found func(key licensing.UsageRightKey, right *licensing.UsageRight, err error)) {
 	for _, key := range keys {
 		var rights []*licensing.UsageRight
 		var holder holders
@@ -74,8 +74,8 @@ func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask
 		kinds := holdersOf(key.HolderType)
 		left := len(kinds)
 		for _, h := range kinds {
-			r := b.operation.expanding(h.endpoint("usageRights/{id}"), ask.Relations, func(expand string) string {
-				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(ask.Properties), "$expand", expand)
+			r := b.operation.expanding(h.endpoint("usageRights/{id}"), selection.Relations, func(expand string) string {
+				return at(below(h.below(key.HolderID, "usageRights"), key.ID), "$select", propertiesOfRight(selection.Properties), "$expand", expand)
 			})
 			b.add(entity(r, usageRightType.Read, func(right *licensing.UsageRight, err error) {
 				switch {
@@ -91,7 +91,7 @@ func (b *Batch) usageRightsByID(keys []licensing.UsageRightKey, ask upstream.Ask
 					found(key, nil, failure)
 					return
 				}
-				b.completeRights(holder, key.HolderID, rights, nil, ask.Relations, func(rights []*licensing.UsageRight, err error) {
+				b.completeRights(holder, key.HolderID, rights, nil, selection.Relations, func(rights []*licensing.UsageRight, err error) {
 					if err != nil {
 						found(key, nil, err)
 						return

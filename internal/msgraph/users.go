@@ -36,7 +36,7 @@ func init() {
 // ListUsers reads a page of the tenant's users. Permission: User.Read.All.
 var ListUsers = paged("users", "User", nil, directoryPage, (*Batch).listUsers)
 
-func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.User], error)) {
+func (b *Batch) listUsers(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.User], error)) {
 	var licensed, unlicensed string
 	if q.Filter.Licensed {
 		licensed = "assignedLicenses/$count ne 0"
@@ -44,7 +44,7 @@ func (b *Batch) listUsers(q upstream.Query, ask upstream.Ask, found func(upstrea
 	if q.Filter.Unlicensed {
 		unlicensed = "assignedLicenses/$count eq 0"
 	}
-	listDirectory(b, userType, usersEndpoint, "/users", q, ask.Properties, allOf(licensed, unlicensed),
+	listDirectory(b, userType, usersEndpoint, "/users", q, selection.Properties, allOf(licensed, unlicensed),
 		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
 			return u.DisplayName, u.AssignedLicenses
 		}, found)
@@ -122,8 +122,8 @@ func counts(link string) bool {
 // Me reads the signed-in user. It is an error for an application. Permission: User.Read.
 var Me = sole("signed-in user", "User", (*Batch).me)
 
-func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)) {
-	r := entity(get(meEndpoint, "/me?"+query("$select", selected(ask.Properties))), userType.Read, found)
+func (b *Batch) me(selection upstream.Selection, found func(user *licensing.User, err error)) {
+	r := entity(get(meEndpoint, "/me?"+query("$select", selected(selection.Properties))), userType.Read, found)
 	if !b.operation.personal {
 		r.known = &upstream.InputError{Message: "`me` requires a signed-in user: authentication is off, or the caller is an application. Use `user`"}
 	}
@@ -133,17 +133,17 @@ func (b *Batch) me(ask upstream.Ask, found func(user *licensing.User, err error)
 // UsersByID reads users. Permission: User.Read.All.
 var UsersByID = keyed("users by ID", "User", nil, byValue, (*Batch).usersByID)
 
-func (b *Batch) usersByID(ids []string, ask upstream.Ask, found func(id string, user *licensing.User, err error)) {
+func (b *Batch) usersByID(ids []string, selection upstream.Selection, found func(id string, user *licensing.User, err error)) {
 	if len(ids) == 1 {
-		b.add(user(ids[0], ask.Properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
+		b.add(user(ids[0], selection.Properties, func(user *licensing.User, err error) { found(ids[0], user, err) }))
 		return
 	}
-	byIDs(b, "user", ids, ask.Properties, func(ids []string, found func(string, *licensing.User, error)) {
+	byIDs(b, "user", ids, selection.Properties, func(ids []string, found func(string, *licensing.User, error)) {
 		if b.scans(len(ids)) {
-			b.scanUsers(ids, ask.Properties, found)
+			b.scanUsers(ids, selection.Properties, found)
 			return
 		}
-		b.usersWithID(ids, ask.Properties, found)
+		b.usersWithID(ids, selection.Properties, found)
 	}, found)
 }
 
@@ -232,16 +232,16 @@ func (b *Batch) scanUsers(ids, properties []string, found func(string, *licensin
 // UsersByPrincipalName reads users by user principal name. Permission: User.Read.All.
 var UsersByPrincipalName = keyed("users by principal name", "User", nil, byValue, (*Batch).usersByPrincipalName)
 
-func (b *Batch) usersByPrincipalName(names []string, ask upstream.Ask, found func(name string, user *licensing.User, err error)) {
+func (b *Batch) usersByPrincipalName(names []string, selection upstream.Selection, found func(name string, user *licensing.User, err error)) {
 	if len(names) == 1 {
-		b.add(user(names[0], ask.Properties, func(user *licensing.User, err error) { found(names[0], user, err) }))
+		b.add(user(names[0], selection.Properties, func(user *licensing.User, err error) { found(names[0], user, err) }))
 		return
 	}
 	asked := make(map[string]string, len(names)) // by lower-case name: the directory ignores case
 	for _, name := range names {
 		asked[strings.ToLower(name)] = name
 	}
-	b.usersWhere("userPrincipalName", names, append(slices.Clone(ask.Properties), "userPrincipalName"), func(user *licensing.User) string {
+	b.usersWhere("userPrincipalName", names, append(slices.Clone(selection.Properties), "userPrincipalName"), func(user *licensing.User) string {
 		if user.UserPrincipalName == nil {
 			return ""
 		}

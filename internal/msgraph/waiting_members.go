@@ -26,7 +26,7 @@ func init() {
 // ListWaitingMembers reads a page of the waiting members of an allotment. Permission: CloudLicensing.Read.All.
 var ListWaitingMembers = licensingList(waitingMembersOfAllotmentEndpoint, paged("waiting members of an allotment", "WaitingMember", []string{"assignedTo"}, licensingPage, (*Batch).listWaitingMembers))
 
-func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found func(upstream.Page[*licensing.WaitingMember], error)) {
+func (b *Batch) listWaitingMembers(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.WaitingMember], error)) {
 	path := below(allotmentsPath, q.Of, "waitingMembers")
 	relationReads := relationReads{
 		known: licensing.AssignmentRelated{Allotment: allotmentOf(q.Of), HasAllotment: true},
@@ -35,11 +35,11 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 		},
 		assignee: assigneeWhoWaits,
 	}
-	r := b.operation.expandingPage(waitingMembersOfAllotmentEndpoint, ask.Relations, q.Top, func(expand, top string) string {
+	r := b.operation.expandingPage(waitingMembersOfAllotmentEndpoint, selection.Relations, q.Top, func(expand, top string) string {
 		return at(path, "$expand", expand, "$top", top)
 	})
 	page(b, q, r, waitingMemberType.Read, func(p upstream.Page[*licensing.WaitingMember], err error) {
-		complete(b, p.Items, err, ask.Relations, relationReads.waitingMember, func(items []*licensing.WaitingMember, err error) {
+		complete(b, p.Items, err, selection.Relations, relationReads.waitingMember, func(items []*licensing.WaitingMember, err error) {
 			p.Items = items
 			found(p, err)
 		})
@@ -49,10 +49,10 @@ func (b *Batch) listWaitingMembers(q upstream.Query, ask upstream.Ask, found fun
 // WaitingMembersOfUsers reads the waiting memberships of users. Permission: CloudLicensing.Read.All.
 var WaitingMembersOfUsers = keyed("waiting members of users", "WaitingMember", []string{"allotment"}, apiece, (*Batch).waitingMembersOfUsers)
 
-func (b *Batch) waitingMembersOfUsers(ids []string, ask upstream.Ask, found func(id string, members []*licensing.WaitingMember, err error)) {
+func (b *Batch) waitingMembersOfUsers(ids []string, selection upstream.Selection, found func(id string, members []*licensing.WaitingMember, err error)) {
 	for _, id := range ids {
 		path := ofUsers.below(id, "waitingMembers")
-		b.waitingMembersOf(ofUsers, id, ask.Relations, func(place string) *read {
+		b.waitingMembersOf(ofUsers, id, selection.Relations, func(place string) *read {
 			return get(ofUsers.endpoint("waitingMembers/{id}/allotment"), below(path, place, "allotment"))
 		}, found)
 	}

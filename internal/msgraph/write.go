@@ -109,7 +109,7 @@ func (o *Operation) writeRound(ctx context.Context, pending []*change) {
 	release, err := o.client.groups.acquire(ctx, groups)
 	if err != nil {
 		for _, c := range pending {
-			c.settle(&answer{err: err, unsent: true})
+			c.settle(&response{err: err, unsent: true})
 		}
 		return
 	}
@@ -143,26 +143,26 @@ func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*chang
 }
 
 // writeAll sends changes and returns the responses in the same order.
-func (o *Operation) writeAll(ctx context.Context, changes []*change) []answer {
-	answers := make([]answer, len(changes))
+func (o *Operation) writeAll(ctx context.Context, changes []*change) []response {
+	responses := make([]response, len(changes))
 	var requests []*request
 	var sent []int
 	for i, c := range changes {
 		if c.invalid != nil {
-			answers[i] = answer{err: c.invalid, unsent: true}
+			responses[i] = response{err: c.invalid, unsent: true}
 			continue
 		}
 		requests, sent = append(requests, &c.request), append(sent, i)
 	}
 	for n, a := range o.exchange(ctx, o.client.writer, requests, failedChange) {
-		answers[sent[n]] = a
+		responses[sent[n]] = a
 	}
-	return answers
+	return responses
 }
 
 // failedChange returns the response of a change in a batch that failed as a whole. Microsoft Graph rejects a batch before
 // it runs any of its requests.
-func failedChange(whole answer) answer {
+func failedChange(whole response) response {
 	switch whole.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return whole // each change gets the same response
@@ -176,12 +176,12 @@ func failedChange(whole answer) answer {
 	if whole.err == nil {
 		failure.Kind = upstream.ErrUnavailable // the status is about the batch, not about the change
 	}
-	return answer{err: failure, unsent: unsent}
+	return response{err: failure, unsent: unsent}
 }
 
 // outcome returns the outcome that a response reports. Only responses of Microsoft Graph count: an intermediary can
 // respond in its place, also after the change was made.
-func (c *change) outcome(a *answer) licensing.Outcome {
+func (c *change) outcome(a *response) licensing.Outcome {
 	switch {
 	case a.unsent:
 		return licensing.WriteNotDone
@@ -197,7 +197,7 @@ func (c *change) outcome(a *answer) licensing.Outcome {
 
 // confirmed reports whether a 2xx response is the documented one. Another one may come from an intermediary, or mean
 // that the request was only accepted.
-func (c *change) confirmed(a *answer) bool {
+func (c *change) confirmed(a *response) bool {
 	want := c.success
 	if want.status != 0 && a.status != want.status {
 		return false
@@ -227,7 +227,7 @@ func (c *change) confirmed(a *answer) bool {
 
 // rejected reports whether Microsoft Graph rejected the change. Other 4xx statuses come from intermediaries, or
 // describe a timeout or the transport, not the outcome.
-func rejected(a *answer) bool {
+func rejected(a *response) bool {
 	switch a.status {
 	case http.StatusUnauthorized:
 		return a.ofService() || a.header.Get("WWW-Authenticate") != ""
@@ -242,7 +242,7 @@ func rejected(a *answer) bool {
 
 // repeats reports whether to retry a change, and the pause before it: after 429, 503 with Retry-After, or a rejected
 // token. After 503 the change may have been made; Microsoft Graph then rejects the retry or has nothing to change.
-func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bool, pause time.Duration) {
+func (o *Operation) repeats(ctx context.Context, c *change, a *response) (again bool, pause time.Duration) {
 	if a.err != nil || ctx.Err() != nil {
 		return false, 0
 	}
@@ -262,12 +262,12 @@ func (o *Operation) repeats(ctx context.Context, c *change, a *answer) (again bo
 
 // refusesRepetition reports whether a rejected retry may mean that an earlier attempt made the change, such as when the
 // assignment already exists. A 429 or 401 does not.
-func refusesRepetition(a *answer) bool {
+func refusesRepetition(a *response) bool {
 	return a.err == nil && a.status != http.StatusTooManyRequests && a.status != http.StatusUnauthorized
 }
 
 // settle sets the result of a change from a response.
-func (c *change) settle(a *answer) {
+func (c *change) settle(a *response) {
 	*c.result = licensing.WriteResult{Outcome: c.outcome(a), RequestID: requestID(a.header)}
 	if c.result.Outcome == licensing.WriteDone {
 		switch c.endpoint {
@@ -306,7 +306,7 @@ var lacksPermission = map[string]bool{
 }
 
 // failure returns the error of a response that does not confirm the change.
-func (c *change) failure(a *answer) *upstream.Error {
+func (c *change) failure(a *response) *upstream.Error {
 	failure := a.failure(c.endpoint)
 	switch {
 	case failure == nil:

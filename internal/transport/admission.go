@@ -21,7 +21,7 @@ import (
 
 // admit admits an operation of the caller, on any transport, before the request is read. Call end when the operation
 // has ended.
-func (e *Endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
+func (e *Endpoint) admit(ctx context.Context) (end func(), problem *rejection) {
 	if problem := e.pressure.problem(e.opts.MaxSchedulingDelay); problem != nil {
 		return nil, problem
 	}
@@ -31,7 +31,7 @@ func (e *Endpoint) admit(ctx context.Context) (end func(), problem *refusal) {
 	}
 	exceeded, ok := errors.AsType[*quota.Exceeded](err)
 	if !ok {
-		return nil, &refusal{http.StatusInternalServerError, "Internal error.", nil, map[string]any{"code": "INTERNAL"}}
+		return nil, &rejection{http.StatusInternalServerError, "Internal error.", nil, map[string]any{"code": "INTERNAL"}}
 	}
 	problem = busy(exceeded.Error(), max(1, int(math.Ceil(exceeded.RetryAfter.Seconds()))))
 	if !exceeded.Busy {
@@ -55,7 +55,7 @@ func newTurns(maxCost int) *semaphore.Weighted {
 
 // turn waits until an operation may run: small operations at once, large ones in order of arrival. Call resolved, once
 // or more, when the response only has to be sent.
-func (e *Endpoint) turn(ctx context.Context, operation *graphql.OperationContext) (resolved func(), problem *refusal) {
+func (e *Endpoint) turn(ctx context.Context, operation *graphql.OperationContext) (resolved func(), problem *rejection) {
 	cost := int64(limits.Cost(operation))
 	if cost < largeCost || operation.Operation.Operation == ast.Subscription {
 		return func() {}, nil
@@ -69,8 +69,8 @@ func (e *Endpoint) turn(ctx context.Context, operation *graphql.OperationContext
 }
 
 // busy returns the error of an operation that may succeed after some seconds.
-func busy(text string, seconds int) *refusal {
-	return &refusal{http.StatusServiceUnavailable, text, map[string]string{"Retry-After": strconv.Itoa(seconds)}, map[string]any{
+func busy(text string, seconds int) *rejection {
+	return &rejection{http.StatusServiceUnavailable, text, map[string]string{"Retry-After": strconv.Itoa(seconds)}, map[string]any{
 		"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": seconds,
 	}}
 }

@@ -104,7 +104,7 @@ func TestOperationsAtOnce(t *testing.T) {
 func TestPressure(t *testing.T) {
 	t.Parallel()
 	e := &Endpoint{opts: Options{MaxSchedulingDelay: time.Second}, quota: quota.New(quota.Limits{Rate: 100, Burst: 100, PerCaller: 100, Total: 100}, nil)}
-	begins := func() *refusal {
+	begins := func() *rejection {
 		end, problem := e.admit(t.Context())
 		if problem == nil {
 			end()

@@ -44,20 +44,20 @@ func (a *Authenticator) Ready(ctx context.Context) error {
 }
 
 // request authenticates a request and returns a context with its caller.
-func (a *Authenticator) request(r *http.Request) (context.Context, *refusal) {
+func (a *Authenticator) request(r *http.Request) (context.Context, *rejection) {
 	ctx := r.Context()
 	if a.verifier == nil {
 		return ctx, nil
 	}
 	token, problem := bearer(r.Header)
 	if problem != "" {
-		return ctx, a.refuse(ctx, r.RemoteAddr, problem, "")
+		return ctx, a.reject(ctx, r.RemoteAddr, problem, "")
 	}
 	return a.token(ctx, r.RemoteAddr, token)
 }
 
 // token verifies an access token and returns a context with its caller.
-func (a *Authenticator) token(ctx context.Context, peer, token string) (context.Context, *refusal) {
+func (a *Authenticator) token(ctx context.Context, peer, token string) (context.Context, *rejection) {
 	if a.verifier == nil {
 		return ctx, nil
 	}
@@ -66,21 +66,21 @@ func (a *Authenticator) token(ctx context.Context, peer, token string) (context.
 		return identity.With(ctx, caller), nil
 	}
 	if refused, ok := errors.AsType[*entra.RefusedError](err); ok {
-		return ctx, a.refuse(ctx, peer, "Invalid access token: "+refused.Reason, refused.Reason, "of", refused.Caller)
+		return ctx, a.reject(ctx, peer, "Invalid access token: "+refused.Reason, refused.Reason, "of", refused.Caller)
 	}
-	return ctx, &refusal{http.StatusServiceUnavailable, "The access token cannot be verified at present: the signing keys of Entra ID are unavailable.", map[string]string{"Retry-After": "15"}, map[string]any{
+	return ctx, &rejection{http.StatusServiceUnavailable, "The access token cannot be verified at present: the signing keys of Entra ID are unavailable.", map[string]string{"Retry-After": "15"}, map[string]any{
 		"code": "UPSTREAM_UNAVAILABLE", "retryable": true, "retryAfterSeconds": 15,
 	}}
 }
 
-// refuse returns a 401 with a challenge, and audits it. reason is empty without a token.
-func (a *Authenticator) refuse(ctx context.Context, peer, text, reason string, attrs ...any) *refusal {
+// reject returns a 401 with a challenge, and audits it. reason is empty without a token.
+func (a *Authenticator) reject(ctx context.Context, peer, text, reason string, attrs ...any) *rejection {
 	a.audit.InfoContext(ctx, "denied", append([]any{"outcome", "unauthenticated", "reason", text, "peer", peer}, attrs...)...)
 	challenge := a.challenge()
 	if reason != "" {
 		challenge += `, error="invalid_token", error_description="` + strings.NewReplacer(`"`, "'", `\`, "").Replace(reason) + `"`
 	}
-	return &refusal{http.StatusUnauthorized, text, map[string]string{"WWW-Authenticate": challenge}, map[string]any{"code": "UNAUTHENTICATED"}}
+	return &rejection{http.StatusUnauthorized, text, map[string]string{"WWW-Authenticate": challenge}, map[string]any{"code": "UNAUTHENTICATED"}}
 }
 
 // signInAgain returns the challenge if an on-behalf-of request requires the caller to sign in again; empty otherwise.

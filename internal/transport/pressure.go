@@ -38,7 +38,7 @@ func (p *pressure) observe(late time.Duration) {
 
 // problem rejects an operation if the delay is at least tooLate, since every scheduling step of every operation would
 // wait as long.
-func (p *pressure) problem(tooLate time.Duration) *refusal {
+func (p *pressure) problem(tooLate time.Duration) *rejection {
 	late := time.Duration(p.late.Load())
 	if late < tooLate {
 		return nil

@@ -20,9 +20,9 @@ import (
 	"licensegraph/internal/limits"
 )
 
-// refusal is an error of the HTTP request (GraphQL over HTTP, section 5). Its text does not include any part of the
+// rejection is an error of the HTTP request (GraphQL over HTTP, section 5). Its text does not include any part of the
 // request.
-type refusal struct {
+type rejection struct {
 	status     int
 	text       string
 	header     map[string]string
@@ -30,26 +30,26 @@ type refusal struct {
 }
 
 // tooMuch returns the error of a request that exceeds a limit.
-func tooMuch(err *gqlerror.Error) *refusal {
-	return &refusal{http.StatusBadRequest, err.Message, nil, err.Extensions}
+func tooMuch(err *gqlerror.Error) *rejection {
+	return &rejection{http.StatusBadRequest, err.Message, nil, err.Extensions}
 }
 
-func badRequest(format string, args ...any) *refusal {
-	return &refusal{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
+func badRequest(format string, args ...any) *rejection {
+	return &rejection{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
 }
 
 // readRequest reads the parameters of a GET or POST request.
-func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
+func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *rejection) {
 	start := graphql.Now()
 	var params *graphql.RawParams
-	var problem *refusal
+	var problem *rejection
 	switch r.Method {
 	case http.MethodGet:
 		params, problem = readGet(r, bounds)
 	case http.MethodPost:
 		params, problem = readPost(w, r, bounds)
 	default:
-		return nil, &refusal{http.StatusMethodNotAllowed, "Method not allowed: use GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}, nil}
+		return nil, &rejection{http.StatusMethodNotAllowed, "Method not allowed: use GET or POST.", map[string]string{"Allow": "GET, POST, OPTIONS"}, nil}
 	}
 	if problem != nil {
 		return nil, problem
@@ -63,7 +63,7 @@ func readRequest(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (
 }
 
 // checkQuery rejects parameters without a document.
-func checkQuery(params *graphql.RawParams) *refusal {
+func checkQuery(params *graphql.RawParams) *rejection {
 	if params.Query == "" && params.Extensions[documents.IDExtension] == nil && params.Extensions["persistedQuery"] == nil {
 		return badRequest("Missing parameter: query.")
 	}
@@ -71,7 +71,7 @@ func checkQuery(params *graphql.RawParams) *refusal {
 }
 
 // readGet reads the parameters from the URL (section 5.3).
-func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
+func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *rejection) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, badRequest("The query component of the URL is malformed.")
@@ -100,7 +100,7 @@ func readGet(r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusa
 }
 
 // readPost reads the parameters from a JSON body (section 5.4).
-func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *refusal) {
+func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*graphql.RawParams, *rejection) {
 	if problem := checkContent(r.Header); problem != nil {
 		return nil, problem
 	}
@@ -118,7 +118,7 @@ func readPost(w http.ResponseWriter, r *http.Request, bounds limits.Limits) (*gr
 }
 
 // readParams decodes the parameters from JSON whose size was checked. It ignores unknown members.
-func readParams(name string, text []byte) (*graphql.RawParams, *refusal) {
+func readParams(name string, text []byte) (*graphql.RawParams, *rejection) {
 	var members map[string]json.RawMessage
 	if err := decode(text, &members); err != nil || members == nil {
 		return nil, badRequest("The %s is not a JSON object.", name)
@@ -159,17 +159,17 @@ func nameDocument(params *graphql.RawParams, id string) {
 
 // checkContent rejects bodies that are not plain JSON in UTF-8. Browsers send such a body to another origin only after
 // a preflight request.
-func checkContent(h http.Header) *refusal {
+func checkContent(h http.Header) *rejection {
 	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || mediaType != mediaTypeJSON {
-		return &refusal{http.StatusUnsupportedMediaType, "Unsupported Content-Type: use application/json.", map[string]string{"Accept-Post": mediaTypeJSON}, nil}
+		return &rejection{http.StatusUnsupportedMediaType, "Unsupported Content-Type: use application/json.", map[string]string{"Accept-Post": mediaTypeJSON}, nil}
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return &refusal{http.StatusUnsupportedMediaType, "Unsupported charset: use utf-8.", nil, nil}
+		return &rejection{http.StatusUnsupportedMediaType, "Unsupported charset: use utf-8.", nil, nil}
 	}
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		// RFC 9110, section 12.5.3: the response lists the supported content codings.
-		return &refusal{http.StatusUnsupportedMediaType, "Unsupported content coding: send the body without one.", map[string]string{"Accept-Encoding": "identity"}, nil}
+		return &rejection{http.StatusUnsupportedMediaType, "Unsupported content coding: send the body without one.", map[string]string{"Accept-Encoding": "identity"}, nil}
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ type tooLong struct {
 func (b tooLong) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
 
 // readBody reads the body until the deadline of the request.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *rejection) {
 	connection := http.NewResponseController(w)
 	if deadline, ok := r.Context().Deadline(); ok {
 		_ = connection.SetReadDeadline(deadline) // httptest.ResponseRecorder does not support it
@@ -204,10 +204,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	}
 	// The deadline remains set: net/http reads the rest of the body before the next request.
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil, nil}
+		return nil, &rejection{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil, nil}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-		return nil, &refusal{http.StatusRequestTimeout, "Timeout while reading the body.", nil, nil}
+		return nil, &rejection{http.StatusRequestTimeout, "Timeout while reading the body.", nil, nil}
 	}
 	return nil, badRequest("Cannot read the body.")
 }

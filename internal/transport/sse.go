@@ -36,7 +36,7 @@ func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) 
 // (GraphQL over Server-Sent Events, distinct connections mode,
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). When the caller's token expires, the stream ends
 // with an error. When the gateway shuts down, it ends without complete, so that clients reconnect.
-func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *refusal {
+func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *rejection {
 	live := operation.Operation.Operation == ast.Subscription
 	caller := identity.From(ctx)
 	if live {
@@ -52,15 +52,15 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 		defer cancel()
 	}
 	ctx, cancel := e.bound(ctx, operation, end)
-	answers := make(chan *graphql.Response)
+	responses := make(chan *graphql.Response)
 	var pulling sync.WaitGroup
 	pulling.Go(func() {
-		defer close(answers)
-		e.pull(ctx, operation, answers, resolved)
+		defer close(responses)
+		e.pull(ctx, operation, responses, resolved)
 	})
 	defer func() {
 		cancel()
-		for range answers { // discard the remaining responses
+		for range responses { // discard the remaining responses
 		}
 		pulling.Wait()
 	}()
@@ -75,7 +75,7 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 	for {
 		var err error
 		select {
-		case response, more := <-answers:
+		case response, more := <-responses:
 			switch {
 			case more:
 				e.opts.Authenticator.challengeIn(response.Errors)
@@ -99,10 +99,10 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 }
 
 // pull sends the responses of an operation to the channel until the operation ends.
-func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext, answers chan<- *graphql.Response, resolved func()) {
+func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext, to chan<- *graphql.Response, resolved func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			answers <- e.failure(ctx, e.opts.Executor.PresentRecoveredError(ctx, p))
+			to <- e.failure(ctx, e.opts.Executor.PresentRecoveredError(ctx, p))
 		}
 	}()
 	live := operation.Operation.Operation == ast.Subscription
@@ -116,7 +116,7 @@ func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext
 		case response == nil:
 			response = e.failure(ctx, context.Cause(ctx))
 		}
-		answers <- response
+		to <- response
 		if !live {
 			return
 		}

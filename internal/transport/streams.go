@@ -30,11 +30,11 @@ func newStreams(perCaller, total int) *streams {
 }
 
 // begin registers a connection unless the gateway is shutting down. Call done when the connection has ended.
-func (s *streams) begin() (done func(), problem *refusal) {
+func (s *streams) begin() (done func(), problem *rejection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life.Err() != nil {
-		return nil, &refusal{http.StatusServiceUnavailable, "The gateway is shutting down.", map[string]string{"Retry-After": "1"}, map[string]any{
+		return nil, &rejection{http.StatusServiceUnavailable, "The gateway is shutting down.", map[string]string{"Retry-After": "1"}, map[string]any{
 			"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1,
 		}}
 	}
@@ -43,7 +43,7 @@ func (s *streams) begin() (done func(), problem *refusal) {
 }
 
 // admit counts a connection for the caller. Call end when it has ended.
-func (s *streams) admit(caller identity.Key) (end func(), problem *refusal) {
+func (s *streams) admit(caller identity.Key) (end func(), problem *rejection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -64,8 +64,8 @@ func (s *streams) admit(caller identity.Key) (end func(), problem *refusal) {
 	}), nil
 }
 
-func tooManyStreams(status int, format string, n int) *refusal {
-	return &refusal{status, fmt.Sprintf(format, n), map[string]string{"Retry-After": "5"}, map[string]any{
+func tooManyStreams(status int, format string, n int) *rejection {
+	return &rejection{status, fmt.Sprintf(format, n), map[string]string{"Retry-After": "5"}, map[string]any{
 		"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 5,
 	}}
 }

@@ -57,18 +57,18 @@ type Options struct {
 // (https://graphql.github.io/graphql-over-http/draft/): GET for queries, POST for queries and mutations, one response
 // each. If the client requests it, the response is an event stream, or the connection becomes a WebSocket.
 type Endpoint struct {
-	opts     Options
-	answers  *limits.Answers
-	turns    *semaphore.Weighted // limits large operations
-	quota    quota.Quota
-	pressure pressure
-	streams  *streams
+	opts      Options
+	responses *limits.Responses
+	turns     *semaphore.Weighted // limits large operations
+	quota     quota.Quota
+	pressure  pressure
+	streams   *streams
 }
 
 // New returns an endpoint. The caller must run [Endpoint.Run] while it serves.
 func New(opts Options) *Endpoint {
 	return &Endpoint{
-		opts: opts, answers: limits.NewAnswers(opts.AnswerBytes, opts.AnswersBytes), turns: newTurns(opts.Limits.Cost),
+		opts: opts, responses: limits.NewResponses(opts.AnswerBytes, opts.AnswersBytes), turns: newTurns(opts.Limits.Cost),
 		quota: quota.New(opts.Quota, nil), streams: newStreams(opts.CallerStreams, opts.MaxStreams),
 	}
 }
@@ -102,7 +102,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	ctx = graphql.StartOperationTrace(ctx)
 	mediaType, streams := negotiate(r.Header.Values("Accept"))
-	a := answer{w: w, mediaType: mediaType}
+	a := response{w: w, mediaType: mediaType}
 	if mediaType == mediaTypeEvents {
 		a.mediaType = mediaTypeJSON // for rejected requests
 	}
@@ -117,7 +117,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if mediaType == "" {
 		a.mediaType = mediaTypeJSON
-		a.refuse(ctx, e, &refusal{http.StatusNotAcceptable, "Not acceptable: the media types are " + mediaTypeGraphQL + ", " + mediaTypeJSON + " or " + mediaTypeEvents + ".", nil, nil})
+		a.reject(ctx, e, &rejection{http.StatusNotAcceptable, "Not acceptable: the media types are " + mediaTypeGraphQL + ", " + mediaTypeJSON + " or " + mediaTypeEvents + ".", nil, nil})
 		return
 	}
 	if r.Method == http.MethodOptions { // not a preflight request
@@ -127,24 +127,24 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, problem := e.opts.Authenticator.request(r.WithContext(ctx))
 	if problem != nil {
-		a.refuse(ctx, e, problem)
+		a.reject(ctx, e, problem)
 		return
 	}
 	end, problem := e.admit(ctx)
 	if problem != nil {
-		a.refuse(ctx, e, problem)
+		a.reject(ctx, e, problem)
 		return
 	}
 	defer end()
 	params, problem := readRequest(w, r, e.opts.Limits)
 	if problem != nil {
-		a.refuse(ctx, e, problem)
+		a.reject(ctx, e, problem)
 		return
 	}
 
 	operation, refused := e.prepare(ctx, params)
 	if problem := checkOperation(r.Method, operation, streams); problem != nil {
-		a.refuse(ctx, e, problem)
+		a.reject(ctx, e, problem)
 		return
 	}
 	if refused != nil && mediaType == mediaTypeEvents {
@@ -158,17 +158,17 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	live := operation.Operation.Operation == ast.Subscription
 	resolved, problem := e.turn(ctx, operation)
 	if problem != nil {
-		a.refuse(ctx, e, problem)
+		a.reject(ctx, e, problem)
 		return
 	}
 	defer resolved()
-	ctx, sent := e.answers.Begin(ctx)
+	ctx, sent := e.responses.Begin(ctx)
 	defer sent()
 	if live || mediaType == mediaTypeEvents {
 		ctx, leave := detached(ctx, whole)
 		defer leave()
 		if problem := e.serveEvents(ctx, w, operation, end, resolved); problem != nil {
-			a.refuse(ctx, e, problem)
+			a.reject(ctx, e, problem)
 		}
 		return
 	}
@@ -207,7 +207,7 @@ func (e *Endpoint) prepare(ctx context.Context, params *graphql.RawParams) (oper
 
 // checkOperation rejects a mutation by GET (section 5.3) and a subscription on a transport with one response. It also
 // applies to operations that are rejected for other reasons; a document that cannot be parsed has no operation.
-func checkOperation(method string, operation *graphql.OperationContext, streams bool) *refusal {
+func checkOperation(method string, operation *graphql.OperationContext, streams bool) *rejection {
 	if operation == nil || operation.Operation == nil {
 		return nil
 	}
@@ -215,7 +215,7 @@ func checkOperation(method string, operation *graphql.OperationContext, streams 
 	case kind == ast.Subscription && !streams:
 		return badRequest("A subscription requires a stream: accept %s, or open a WebSocket with the subprotocol %s.", mediaTypeEvents, subprotocol)
 	case method == http.MethodGet && kind == ast.Mutation:
-		return &refusal{http.StatusMethodNotAllowed, "GET supports only queries: use POST.", map[string]string{"Allow": "POST"}, nil}
+		return &rejection{http.StatusMethodNotAllowed, "GET supports only queries: use POST.", map[string]string{"Allow": "POST"}, nil}
 	}
 	return nil
 }
@@ -229,14 +229,14 @@ func (e *Endpoint) failure(ctx context.Context, err error) *graphql.Response {
 	return e.opts.Executor.DispatchError(ctx, gqlerror.List{gqlErr})
 }
 
-// answer writes one response.
-type answer struct {
+// response writes one response.
+type response struct {
 	w         http.ResponseWriter
 	mediaType string
 	status    int // 0 means the status follows from the response
 }
 
-func (a *answer) refuse(ctx context.Context, e *Endpoint, problem *refusal) {
+func (a *response) reject(ctx context.Context, e *Endpoint, problem *rejection) {
 	for name, value := range problem.header {
 		a.w.Header().Set(name, value)
 	}
@@ -247,7 +247,7 @@ func (a *answer) refuse(ctx context.Context, e *Endpoint, problem *refusal) {
 // write writes the response. The status of a request error, which has no data, is 400 for
 // application/graphql-response+json and 200 for application/json, whose clients cannot distinguish a GraphQL error from
 // an intermediary's (section 6.4).
-func (a *answer) write(response *graphql.Response) {
+func (a *response) write(response *graphql.Response) {
 	status := a.status
 	if status == 0 {
 		status = http.StatusOK

@@ -55,11 +55,11 @@ func isUpgrade(r *http.Request) bool {
 }
 
 // checkUpgrade rejects an invalid handshake (RFC 6455, section 4.2.1).
-func checkUpgrade(r *http.Request) *refusal {
+func checkUpgrade(r *http.Request) *rejection {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {
 	case r.Header.Get("Sec-WebSocket-Version") != socketVersion:
-		return &refusal{http.StatusUpgradeRequired, "Unsupported WebSocket version: use 13.", map[string]string{"Sec-WebSocket-Version": socketVersion, "Upgrade": "websocket", "Connection": "Upgrade"}, nil}
+		return &rejection{http.StatusUpgradeRequired, "Unsupported WebSocket version: use 13.", map[string]string{"Sec-WebSocket-Version": socketVersion, "Upgrade": "websocket", "Connection": "Upgrade"}, nil}
 	case err != nil || len(key) != 16 || len(r.Header.Values("Sec-WebSocket-Key")) != 1 || !strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade"):
 		return badRequest("Malformed WebSocket handshake.")
 	}
@@ -69,7 +69,7 @@ func checkUpgrade(r *http.Request) *refusal {
 // serveSocket serves operations over a WebSocket until it closes. The caller authenticates with a header of the
 // handshake or, as browsers require, with connection_init.
 func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
-	a := answer{w: w, mediaType: mediaTypeJSON}
+	a := response{w: w, mediaType: mediaTypeJSON}
 	problem := checkUpgrade(r)
 	ctx := r.Context()
 	if problem == nil && len(r.Header.Values("Authorization")) > 0 {
@@ -80,7 +80,7 @@ func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
 		done, problem = e.streams.begin()
 	}
 	if problem != nil {
-		a.refuse(graphql.StartOperationTrace(ctx), e, problem)
+		a.reject(graphql.StartOperationTrace(ctx), e, problem)
 		return
 	}
 	defer done()
@@ -320,9 +320,9 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 	}
 	ctx := s.whole
 	if given := identity.From(ctx); given == nil {
-		var problem *refusal
+		var problem *rejection
 		if ctx, problem = s.opts.Authenticator.request((&http.Request{Header: header, RemoteAddr: s.raw.RemoteAddr().String()}).WithContext(ctx)); problem != nil {
-			return refusedConnection(problem)
+			return rejectedConnection(problem)
 		}
 	} else if token, problem := bearer(header); len(header) > 0 && (problem != "" || token != given.Token.Reveal()) {
 		return &closing{closeNoCaller, "The access tokens in the handshake and connection_init differ."}
@@ -330,9 +330,9 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 	if caller := identity.From(ctx); caller != nil {
 		s.ends = caller.Expires
 	}
-	var problem *refusal
+	var problem *rejection
 	if s.counted, problem = s.streams.admit(identity.From(ctx).Key()); problem != nil {
-		return refusedConnection(problem)
+		return rejectedConnection(problem)
 	}
 	s.caller = ctx
 	s.began <- s.ends
@@ -340,8 +340,8 @@ func (s *socket) initialise(payload json.RawMessage) *closing {
 	return nil
 }
 
-// refusedConnection returns the close code and reason for a rejected request.
-func refusedConnection(problem *refusal) *closing {
+// rejectedConnection returns the close code and reason for a rejected request.
+func rejectedConnection(problem *rejection) *closing {
 	switch problem.status {
 	case http.StatusUnauthorized:
 		return &closing{closeNoCaller, problem.text}
@@ -428,7 +428,7 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 		return nil, nil
 	}
 	var admitted func()
-	problem := &refusal{text: fmt.Sprintf("The connection has %d concurrent operations, which is its limit.", s.opts.Quota.PerCaller), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
+	problem := &rejection{text: fmt.Sprintf("The connection has %d concurrent operations, which is its limit.", s.opts.Quota.PerCaller), extensions: map[string]any{"code": "RATE_LIMITED", "retryable": true, "retryAfterSeconds": 1}}
 	if !busy {
 		admitted, problem = s.admit(ctx)
 	}
@@ -473,7 +473,7 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		return
 	}
 	defer resolved()
-	ctx, sent := s.answers.Begin(ctx)
+	ctx, sent := s.responses.Begin(ctx)
 	defer sent()
 	responses, ctx := s.opts.Executor.DispatchOperation(ctx, operation)
 	for {

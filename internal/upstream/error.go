@@ -17,8 +17,8 @@ var (
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrSignIn: the caller must sign in again or meet a claims challenge; see [Error.Claims].
 	ErrSignIn = errors.New("the caller has to sign in again")
-	// ErrNotAPerson: requests are on behalf of users, and the caller is an application.
-	ErrNotAPerson = errors.New("the caller is not a person")
+	// ErrNotUser: requests are on behalf of users, and the caller is an application.
+	ErrNotUser = errors.New("the caller is not a user")
 	// ErrRefused: Microsoft Graph rejected the request (400).
 	ErrRefused = errors.New("refused")
 	// ErrNotOffered: the tenant or its cloud does not provide the resource.

@@ -5,22 +5,22 @@ type Partial[T any] struct {
 	Object T
 	// Properties are the loaded properties, null or not.
 	Properties map[string]bool
-	// Bare reports that only the ID is set and all other properties are null.
-	Bare bool
+	// IDOnly reports that only the ID is set and all other properties are null.
+	IDOnly bool
 }
 
 // Unread maps the properties that could not be read, by their Microsoft Graph names, to the reasons: an invalid value
 // or a failed request. Such a property has its zero value; a list has its readable elements.
 type Unread map[string]error
 
-// WhyUnread returns the reason why a property could not be read; nil if it could.
-func (u Unread) WhyUnread(property string) error { return u[property] }
+// ReadError returns the error of a property that could not be read; nil if it could.
+func (u Unread) ReadError(property string) error { return u[property] }
 
-// HasUnread reports whether any property could not be read.
-func (u Unread) HasUnread() bool { return len(u) > 0 }
+// HasReadErrors reports whether a property could not be read.
+func (u Unread) HasReadErrors() bool { return len(u) > 0 }
 
-// Lose records the reason why a property could not be read.
-func (u *Unread) Lose(property string, why error) {
+// SetReadError sets the error of a property that could not be read.
+func (u *Unread) SetReadError(property string, why error) {
 	if *u == nil {
 		*u = Unread{}
 	}

@@ -15,7 +15,7 @@ type Read[K comparable, V any] struct {
 	List string
 	// Add adds requests for the keys to a batch. Do calls found once for each result, sequentially. A missing object
 	// gives an error that wraps [ErrNotFound], or no call.
-	Add func(b Batch, keys []K, ask Ask, found func(K, V, error))
+	Add func(b Batch, keys []K, selection Selection, found func(K, V, error))
 }
 
 // Cost is the number of requests of a read, counting each request of a $batch: one per key, or fewer.
@@ -31,9 +31,9 @@ type Cost struct {
 // Tenant is the key of a resource that a tenant has once.
 type Tenant struct{}
 
-// Ask is the selection for each object: the properties besides the ID, and the relations to expand where Microsoft
+// Selection is what is read of each object: the properties besides the ID, and the relations to expand where Microsoft
 // Graph supports it.
-type Ask struct{ Properties, Relations []string }
+type Selection struct{ Properties, Relations []string }
 
 // Batch is a set of reads that are sent together.
 type Batch interface {

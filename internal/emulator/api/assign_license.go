@@ -173,6 +173,6 @@ func (e *Endpoints) reprocessLicenses(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	c.tenant.Reprocess(holder{Kind: tenant.User, At: i}, c.when())
+	c.tenant.Reprocess(tenant.Ref{Kind: tenant.User, At: i}, c.when())
 	return e.answerUser(c, i), nil
 }

@@ -76,7 +76,7 @@ func (e *Endpoints) renderError(c *call, q *query, x tenant.AssignmentError) obj
 	for _, relation := range q.expand {
 		switch relation.Path {
 		case "assignedTo":
-			o["assignedTo"] = e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, relation.Select)
+			o["assignedTo"] = e.renderHolder(c, tenant.Ref{Kind: tenant.User, At: x.User}, relation.Select)
 		case "usageRight":
 			o["usageRight"] = nil
 			if r, ok := c.tenant.RightOf(x); ok {
@@ -112,7 +112,7 @@ func (e *Endpoints) listErrors(c *call) (any, *wire.Problem) {
 		return nil, p
 	}
 	list := slices.DeleteFunc(t.ErrorsOf(user), func(x tenant.AssignmentError) bool { return !fits(x.Sku) })
-	set := c.set(holder{Kind: tenant.User, At: user}) + "/assignmentErrors"
+	set := c.set(tenant.Ref{Kind: tenant.User, At: user}) + "/assignmentErrors"
 	return pageOf(e, c, q, fragment(set, q.sel), c.cloudPageSize(q), listed(list), render), nil
 }
 
@@ -158,7 +158,7 @@ func (e *Endpoints) getErrorAssignee(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	return c.single("directoryObjects", q, e.renderHolder(c, holder{Kind: tenant.User, At: x.User}, q.sel)), nil
+	return c.single("directoryObjects", q, e.renderHolder(c, tenant.Ref{Kind: tenant.User, At: x.User}, q.sel)), nil
 }
 
 // getErrorRight answers 204 if there is no right. See OData Version 4.01 Part

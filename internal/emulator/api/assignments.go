@@ -17,7 +17,7 @@ func init() {
 		cloudRoute(get, adminRoot+"allotments/{id}/assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
 		cloudRoute(get, adminRoot+"assignments", (*Endpoints).listAssignments, readCloud, scopesCloud),
 		cloudRoute(get, adminRoot+"assignments/{id}", (*Endpoints).getAssignment, readCloud, scopesCloud),
-		cloudRoute(get, adminRoot+"assignments/{id}/assignedTo", (*Endpoints).getAssignmentHolder, readCloud, scopesCloud),
+		cloudRoute(get, adminRoot+"assignments/{id}/assignedTo", (*Endpoints).getAssignmentAssignee, readCloud, scopesCloud),
 		cloudRoute(get, adminRoot+"assignments/{id}/allotment", (*Endpoints).getAssignmentAllotment, readCloud, scopesCloud),
 		cloudRoute(get, userRoot+"assignments", (*Endpoints).listAssignments, readOfUser, scopesOfUser),
 		userRoutes(get, "assignments/{id}", (*Endpoints).getAssignment, readUserItem, scopesUserItem),
@@ -154,7 +154,7 @@ func (e *Endpoints) pathAssignments(c *call) (l listing[*tenant.Assignment], set
 }
 
 // set returns the name of the cloudLicensing of h in an @odata.context.
-func (c *call) set(h holder) string {
+func (c *call) set(h tenant.Ref) string {
 	return h.Kind.String() + "s('" + c.tenant.IDOf(h).String() + "')/cloudLicensing"
 }
 
@@ -223,7 +223,7 @@ func (e *Endpoints) getAssignment(c *call) (any, *wire.Problem) {
 	return c.single(assignmentSet, q, e.expandAssignment(c, q, a)), nil
 }
 
-func (e *Endpoints) getAssignmentHolder(c *call) (any, *wire.Problem) {
+func (e *Endpoints) getAssignmentAssignee(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, licensing, optSelect)
 	if p != nil {
 		return nil, p

@@ -69,7 +69,7 @@ func (e *Endpoints) createAssignment(c *call) (any, *wire.Problem) {
 	t := c.tenant
 	required := []string{disabledPlans}
 	var pool *tenant.Allotment
-	var to holder
+	var to tenant.Ref
 	var p *wire.Problem
 	admin := c.route.segments[0] == "admin"
 	if admin {
@@ -293,23 +293,23 @@ func (e *Endpoints) boundAllotment(c *call, body map[string]json.RawMessage) (*t
 }
 
 // boundAssignee accepts a user, a group or, if they are enabled, a device.
-func (e *Endpoints) boundAssignee(c *call, body map[string]json.RawMessage) (holder, *wire.Problem) {
+func (e *Endpoints) boundAssignee(c *call, body map[string]json.RawMessage) (tenant.Ref, *wire.Problem) {
 	path, p := c.bound(body[assigneeBind], assigneeBind)
 	if p != nil {
-		return holder{}, p
+		return tenant.Ref{}, p
 	}
 	missing := noSuchProperty("assignedTo", "The assignee '%.200s' does not exist.", strings.Join(path, "/"))
 	if len(path) != 2 {
-		return holder{}, missing
+		return tenant.Ref{}, missing
 	}
 	id, ok := tenant.ParseGUID(path[1])
 	if !ok {
-		return holder{}, missing
+		return tenant.Ref{}, missing
 	}
 	h, ok := c.tenant.Find(id)
 	switch {
 	case !ok, h.Kind == tenant.Principal, path[0] != h.Kind.String()+"s", h.Kind == tenant.DeviceKind && !c.Variants.HaveDevices():
-		return holder{}, missing
+		return tenant.Ref{}, missing
 	}
 	return h, nil
 }

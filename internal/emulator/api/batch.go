@@ -83,7 +83,7 @@ func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 	}
 	wg.Wait()
 
-	order := rand.New(rand.NewPCG(uint64(e.dice), e.dice.Roll(c.RequestID, len(parts)))).Perm(len(parts))
+	order := rand.New(rand.NewPCG(uint64(e.seed), e.seed.Number(c.RequestID, len(parts)))).Perm(len(parts))
 	if slices.IsSorted(order) {
 		slices.Reverse(order)
 	}

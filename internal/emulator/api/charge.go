@@ -48,7 +48,7 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	if r := c.route; r != nil {
 		d.Cloud, d.Writes = r.Cloud, r.writes && r.Method == c.Method // otherwise it is rejected
 	}
-	c.charged = e.limits.Ask(d, c.Variants.Throttling, c.tenant.UserCount())
+	c.charged = e.limits.Admit(d, c.Variants.Throttling, c.tenant.UserCount())
 	if !c.charged.Refused {
 		return nil
 	}
@@ -56,9 +56,9 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	return c.charged.Problem(d.App, e.id)
 }
 
-// settle returns the units that the answer did not cost, and sets a warning
+// correctCharge returns the units that the answer did not cost, and sets a warning
 // header near the limit.
-func (e *Endpoints) settle(c *call, a *wire.Answer) {
-	e.limits.Settle(c.charged, a.Units)
+func (e *Endpoints) correctCharge(c *call, a *wire.Answer) {
+	e.limits.Correct(c.charged, a.Units)
 	c.charged.Warn(a)
 }

@@ -175,7 +175,7 @@ func (d *deltaQuery) filter(f *odata.Filter) *wire.Problem {
 	return nil
 }
 
-func (d *deltaQuery) wants(t *tenant.Tenant, r holder) bool {
+func (d *deltaQuery) wants(t *tenant.Tenant, r tenant.Ref) bool {
 	return r.Kind == d.kind && (d.only == nil || d.only[t.IDOf(r)])
 }
 
@@ -199,7 +199,7 @@ func (d *deltaQuery) everything(c *call) []object {
 			d.Member = -1
 		}
 		d.After = int64(i)
-		if !d.wants(c.tenant, holder{Kind: d.kind, At: i}) {
+		if !d.wants(c.tenant, tenant.Ref{Kind: d.kind, At: i}) {
 			continue
 		}
 		o := d.render(c, i)
@@ -231,7 +231,7 @@ func (d *deltaQuery) members(c *call, i int32, o object) bool {
 	return false
 }
 
-func reference(c *call, r holder) object {
+func reference(c *call, r tenant.Ref) object {
 	return object{"@odata.type": "#microsoft.graph." + r.Kind.String(), "id": c.tenant.IDOf(r).String()}
 }
 
@@ -262,9 +262,9 @@ func (d *deltaQuery) changes(c *call) []object {
 	all = all[:d.Until-d.Since]
 	type change struct {
 		entry   object
-		removed map[holder]bool // members
+		removed map[tenant.Ref]bool // members
 	}
-	entries := map[holder]*change{}
+	entries := map[tenant.Ref]*change{}
 	var items []object
 	number := int64(d.Since)
 	for _, one := range all {
@@ -278,7 +278,7 @@ func (d *deltaQuery) changes(c *call) []object {
 				d.After = number - 1
 				return items
 			}
-			known = &change{entry: d.changed(c, one.Of), removed: map[holder]bool{}}
+			known = &change{entry: d.changed(c, one.Of), removed: map[tenant.Ref]bool{}}
 			entries[one.Of] = known
 			items = append(items, known.entry)
 		}
@@ -308,7 +308,7 @@ func (d *deltaQuery) concerns(one tenant.Change) bool {
 
 // changed returns the current state of an object, or that it was removed:
 // permanently deleted or restorable.
-func (d *deltaQuery) changed(c *call, r holder) object {
+func (d *deltaQuery) changed(c *call, r tenant.Ref) object {
 	if _, present := c.tenant.Find(c.tenant.IDOf(r)); present {
 		return d.render(c, r.At)
 	}
@@ -319,7 +319,7 @@ func (d *deltaQuery) changed(c *call, r holder) object {
 	return object{"id": c.tenant.IDOf(r).String(), "@removed": object{"reason": reason}}
 }
 
-func (d *deltaQuery) memberChanges(c *call, removed map[holder]bool) []object {
+func (d *deltaQuery) memberChanges(c *call, removed map[tenant.Ref]bool) []object {
 	list := []object{}
 	for m, gone := range removed {
 		o := reference(c, m)

@@ -20,7 +20,7 @@ var deviceType = entityType[*tenant.Device]{name: "microsoft.graph.device", othe
 // represents the application of the tokens.
 var principalType = entityType[tenant.GUID]{name: "microsoft.graph.servicePrincipal", props: map[string]property[tenant.GUID]{
 	"id":                   {get: func(_ *call, g tenant.GUID) any { return g.String() }, onDefault: true},
-	"appId":                {get: func(c *call, _ tenant.GUID) any { return c.tenant.Dice().GUID("client", 0).String() }, onDefault: true},
+	"appId":                {get: func(c *call, _ tenant.GUID) any { return c.tenant.Seed().GUID("client", 0).String() }, onDefault: true},
 	"displayName":          {get: always[tenant.GUID](principalName), onDefault: true},
 	"servicePrincipalType": {get: always[tenant.GUID]("Application"), onDefault: true},
 	"accountEnabled":       {get: always[tenant.GUID](true), onDefault: true},

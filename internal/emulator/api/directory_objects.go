@@ -93,7 +93,7 @@ func (c *call) reads(kind tenant.Kind) bool {
 }
 
 // directoryObject renders an object in a collection of several types.
-func (c *call) directoryObject(r holder, sel, readers []string) object {
+func (c *call) directoryObject(r tenant.Ref, sel, readers []string) object {
 	switch r.Kind {
 	case tenant.GroupKind:
 		return asDirectoryObject(&groupType, c.tenant.Group(r.At), sel, c, readers)

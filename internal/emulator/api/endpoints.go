@@ -32,7 +32,7 @@ type Tokens interface {
 type Config struct {
 	TenantID string
 	ClientID string      // application of a call without one
-	Dice     tenant.Dice // random numbers of the tenant's seed
+	Seed     tenant.Seed // random numbers of the tenant's seed
 	Store    *store.Store
 	Tokens   Tokens
 	Faults   *fault.Queue
@@ -44,7 +44,7 @@ type Config struct {
 // concurrent use.
 type Endpoints struct {
 	id, clientID string
-	dice         tenant.Dice
+	seed         tenant.Seed
 	store        *store.Store
 	tokens       Tokens
 	faults       *fault.Queue
@@ -63,8 +63,8 @@ type Endpoints struct {
 // New returns the endpoints of a tenant.
 func New(c Config) *Endpoints {
 	e := &Endpoints{
-		id: c.TenantID, clientID: c.ClientID, dice: c.Dice, store: c.Store, tokens: c.Tokens, faults: c.Faults, limits: c.Limits, traffic: c.Traffic,
-		linkKey: []byte(c.Dice.LongID("link key", 0))[:32],
+		id: c.TenantID, clientID: c.ClientID, seed: c.Seed, store: c.Store, tokens: c.Tokens, faults: c.Faults, limits: c.Limits, traffic: c.Traffic,
+		linkKey: []byte(c.Seed.LongID("link key", 0))[:32],
 	}
 	block, err := aes.NewCipher(e.linkKey)
 	if err == nil {
@@ -114,7 +114,7 @@ func (e *Endpoints) enter(c *call) (leave func()) {
 func (e *Endpoints) answerGraph(c *call) wire.Answer {
 	defer e.enter(c)()
 	a := e.answerCharged(c)
-	e.settle(c, &a)
+	e.correctCharge(c, &a)
 	return a
 }
 

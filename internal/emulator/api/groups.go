@@ -163,7 +163,7 @@ func checkGroupOptions(c *call, q *query) *wire.Problem {
 			return notImplemented("$expand=" + x.Path)
 		case x.Path != "members":
 			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, groupType.name)
-		case !x.Bare():
+		case !x.Plain():
 			return directory.expanding("Options inside $expand=members are not supported.")
 		case q.count || q.search != nil:
 			return unsupported("$expand is not supported in advanced queries.")

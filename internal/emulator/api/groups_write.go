@@ -32,7 +32,7 @@ const membersBind = "members@odata.bind"
 type groupChange struct {
 	name, nickname, about *string
 	unified, secured      bool
-	members               []holder
+	members               []tenant.Ref
 }
 
 func (e *Endpoints) readGroup(c *call, create bool) (*groupChange, *wire.Problem) {
@@ -125,12 +125,12 @@ func (c *call) freeNickname(g *groupChange, of int32, unified bool) *wire.Proble
 }
 
 // boundMembers parses the URLs of directory objects.
-func (e *Endpoints) boundMembers(c *call, raw json.RawMessage) ([]holder, *wire.Problem) {
+func (e *Endpoints) boundMembers(c *call, raw json.RawMessage) ([]tenant.Ref, *wire.Problem) {
 	var urls []json.RawMessage
 	if json.Unmarshal(raw, &urls) != nil || len(urls) == 0 || len(urls) > maxBound {
 		return nil, badRequest("The value of '%s' is not a list of 1 to %d URLs.", membersBind, maxBound)
 	}
-	var list []holder
+	var list []tenant.Ref
 	for _, one := range urls {
 		r, p := c.boundObject(one)
 		if p != nil {
@@ -145,11 +145,11 @@ func (e *Endpoints) boundMembers(c *call, raw json.RawMessage) ([]holder, *wire.
 }
 
 // boundObject parses the URL of a directory object, in either version.
-func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
+func (c *call) boundObject(raw json.RawMessage) (tenant.Ref, *wire.Problem) {
 	wrong := badRequest("The reference is not the absolute URL of a directory object, such as %s/directoryObjects/{id}.", c.Root())
 	var url string
 	if json.Unmarshal(raw, &url) != nil || len(url) > maxAdvanced {
-		return holder{}, wrong
+		return tenant.Ref{}, wrong
 	}
 	rest, ok := strings.CutPrefix(url, c.Base+"/")
 	if !ok {
@@ -157,15 +157,15 @@ func (c *call) boundObject(raw json.RawMessage) (holder, *wire.Problem) {
 	}
 	segments := strings.Split(rest, "/")
 	if !ok || len(segments) != 3 || segments[0] != "v1.0" && segments[0] != "beta" {
-		return holder{}, wrong
+		return tenant.Ref{}, wrong
 	}
 	id, isID := tenant.ParseGUID(segments[2])
 	if !isID {
-		return holder{}, wrong
+		return tenant.Ref{}, wrong
 	}
 	r, found := c.tenant.Find(id)
 	if !found || segments[1] != "directoryObjects" && segments[1] != r.Kind.String()+"s" {
-		return holder{}, noSuchObject(segments[2])
+		return tenant.Ref{}, noSuchObject(segments[2])
 	}
 	return r, nil
 }
@@ -182,7 +182,7 @@ func (c *call) bindsDevices() bool {
 // mayBeMembers rejects invalid members of a group, see the table of "Add
 // members": a Microsoft 365 group has only users, and a security group has no
 // Microsoft 365 groups.
-func (c *call) mayBeMembers(list []holder, unified bool) *wire.Problem {
+func (c *call) mayBeMembers(list []tenant.Ref, unified bool) *wire.Problem {
 	for _, m := range list {
 		switch {
 		case m.Kind == tenant.DeviceKind && !c.bindsDevices():
@@ -239,7 +239,7 @@ func (e *Endpoints) updateGroup(c *call) (any, *wire.Problem) {
 		return nil, p
 	}
 	for _, m := range g.members {
-		if c.tenant.IsMember(c.tenant.Group(i), m) || m == (holder{Kind: tenant.GroupKind, At: i}) {
+		if c.tenant.IsMember(c.tenant.Group(i), m) || m == (tenant.Ref{Kind: tenant.GroupKind, At: i}) {
 			return nil, badRequest("One or more added object references already exist for the following modified properties: 'members'.")
 		}
 	}
@@ -278,7 +278,7 @@ func (e *Endpoints) addMember(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := c.mayBeMembers([]holder{who}, c.tenant.Group(i).Unified); p != nil {
+	if p := c.mayBeMembers([]tenant.Ref{who}, c.tenant.Group(i).Unified); p != nil {
 		return nil, p
 	}
 	if refused := c.tenant.Join(i, who, c.when()); refused != nil {

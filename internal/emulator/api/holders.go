@@ -6,23 +6,23 @@ import (
 )
 
 // pathHolder returns the user, group or device at the start of the path.
-func (e *Endpoints) pathHolder(c *call) (holder, *wire.Problem) {
+func (e *Endpoints) pathHolder(c *call) (tenant.Ref, *wire.Problem) {
 	switch c.route.segments[0] {
 	case "groups":
 		i, p := e.pathGroup(c)
-		return holder{Kind: tenant.GroupKind, At: i}, p
+		return tenant.Ref{Kind: tenant.GroupKind, At: i}, p
 	case "devices":
 		i, p := e.pathDevice(c)
-		return holder{Kind: tenant.DeviceKind, At: i}, p
+		return tenant.Ref{Kind: tenant.DeviceKind, At: i}, p
 	default:
 		i, p := e.pathUser(c)
-		return holder{Kind: tenant.User, At: i}, p
+		return tenant.Ref{Kind: tenant.User, At: i}, p
 	}
 }
 
 // renderHolder renders an expanded assignee. Without a nested $select, it has
 // the properties in the samples.
-func (e *Endpoints) renderHolder(c *call, h holder, sel []string) object {
+func (e *Endpoints) renderHolder(c *call, h tenant.Ref, sel []string) object {
 	if sel == nil {
 		sel = []string{"id", "displayName"}
 		if h.Kind == tenant.User {

@@ -25,7 +25,7 @@ var memberFilter = rules{resource: "DirectoryObject", or: true, maxLength: maxVa
 
 var memberOptions = listRules{filter: memberFilter, search: []string{"displayName"}}
 
-func (c *call) memberValue(h holder, path string) string {
+func (c *call) memberValue(h tenant.Ref, path string) string {
 	if path == "id" {
 		return c.tenant.IDOf(h).String()
 	}
@@ -53,7 +53,7 @@ func (e *Endpoints) listMembers(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h holder) object {
+	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h tenant.Ref) object {
 		return c.renderMember(h, q.sel)
 	}), nil
 }
@@ -71,30 +71,32 @@ func (e *Endpoints) countMembers(c *call) (any, *wire.Problem) {
 }
 
 // members lists the members of the group in the path that satisfy the query.
-func (e *Endpoints) members(c *call, q *query) (none listing[holder], p *wire.Problem) {
+func (e *Endpoints) members(c *call, q *query) (none listing[tenant.Ref], p *wire.Problem) {
 	group, p := e.pathGroup(c)
 	if p != nil {
 		return none, p
 	}
 	g := c.tenant.Group(group)
-	members := listing[holder]{
-		after: func(place int64) iter.Seq2[int64, holder] { return c.tenant.Members(g, place) },
+	members := listing[tenant.Ref]{
+		after: func(place int64) iter.Seq2[int64, tenant.Ref] { return c.tenant.Members(g, place) },
 		count: g.MemberCount,
 	}
-	text := func(path string) func(holder) string { return func(h holder) string { return c.memberValue(h, path) } }
-	fits := fitting(q, source[holder]{value: func(path string) func(holder) value {
+	text := func(path string) func(tenant.Ref) string {
+		return func(h tenant.Ref) string { return c.memberValue(h, path) }
+	}
+	fits := fitting(q, source[tenant.Ref]{value: func(path string) func(tenant.Ref) value {
 		get := text(path)
-		return func(h holder) value { return textValue(get(h)) }
+		return func(h tenant.Ref) value { return textValue(get(h)) }
 	}}, text)
 	if wanted := fits; slices.Contains(q.usedProperties(), "displayName") { // Objects that the caller cannot read are omitted.
-		fits = func(h holder) bool { return c.reads(h.Kind) && wanted(h) }
+		fits = func(h tenant.Ref) bool { return c.reads(h.Kind) && wanted(h) }
 	}
 	return members.where(fits), nil
 }
 
 // renderMember renders one member. If the caller cannot read it, the result
 // has only the type and the ID.
-func (c *call) renderMember(h holder, sel []string) object {
+func (c *call) renderMember(h tenant.Ref, sel []string) object {
 	o := c.directoryObject(h, sel, readersOf[h.Kind])
 	if !c.reads(h.Kind) {
 		return object{"@odata.type": o["@odata.type"], "id": c.tenant.IDOf(h).String()}

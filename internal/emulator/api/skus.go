@@ -18,7 +18,7 @@ func init() {
 // skuType is the properties of a subscribedSku, all returned by default.
 var skuType = entityType[tenant.Sku]{name: "microsoft.graph.subscribedSku", props: map[string]property[tenant.Sku]{
 	"id":               {get: func(c *call, s tenant.Sku) any { return c.tenant.ID() + "_" + c.tenant.Product(s).SkuID }, onDefault: true},
-	"accountId":        {get: func(c *call, _ tenant.Sku) any { return c.tenant.Dice().GUID("account", 0).String() }, onDefault: true},
+	"accountId":        {get: func(c *call, _ tenant.Sku) any { return c.tenant.Seed().GUID("account", 0).String() }, onDefault: true},
 	"accountName":      {get: always[tenant.Sku](strings.TrimSuffix(tenant.MainDomain, ".example")), onDefault: true},
 	"appliesTo":        {get: always[tenant.Sku]("User"), onDefault: true},
 	"capabilityStatus": {get: func(c *call, s tenant.Sku) any { return capabilities[c.tenant.Lifecycle(s)] }, onDefault: true},

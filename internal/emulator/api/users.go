@@ -57,7 +57,7 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	"usageLocation":  {get: written("usageLocation")},
 	"identityParentId": {get: func(c *call, i int32) any {
 		if c.tenant.User(i).Agent() {
-			return c.tenant.Dice().GUID("agent identity", int(i)).String()
+			return c.tenant.Seed().GUID("agent identity", int(i)).String()
 		}
 		return nil
 	}},

@@ -8,12 +8,8 @@ import (
 	"slices"
 
 	"licensegraph/internal/emulator/odata"
-	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
 )
-
-// holder is a directory object to which licenses can be assigned.
-type holder = tenant.Ref
 
 // property is a property of an entity type: its value and its use in queries.
 type property[T any] struct {

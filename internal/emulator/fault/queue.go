@@ -153,7 +153,7 @@ func (q *Queue) next(t *Target) *hit {
 		if f.Every > 0 && f.Fit%f.Every != 0 {
 			continue
 		}
-		if f.Rate > 0 && share(tenant.Dice(f.Seed).Roll("fault", f.Fit)) >= f.Rate {
+		if f.Rate > 0 && share(tenant.Seed(f.Seed).Number("fault", f.Fit)) >= f.Rate {
 			continue
 		}
 		f.Met++
@@ -203,7 +203,7 @@ func decoded(uri string) string {
 // delay returns the delay of this request.
 func (h *hit) delay() time.Duration {
 	d := float64(h.Delay)
-	u := share(tenant.Dice(h.Seed).Roll("delay", h.nth))
+	u := share(tenant.Seed(h.Seed).Number("delay", h.nth))
 	switch h.Spread {
 	case "uniform":
 		d *= 2 * u

@@ -115,8 +115,8 @@ func (p *parser) number() *int {
 	return nil
 }
 
-// Bare reports whether the relation has no nested options.
-func (x *Expansion) Bare() bool { return x.options() == "" }
+// Plain reports whether the relation has no nested options.
+func (x *Expansion) Plain() bool { return x.options() == "" }
 
 func (x *Expansion) options() string {
 	var list []string

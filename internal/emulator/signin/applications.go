@@ -91,7 +91,7 @@ func (e *Entra) ClientSecret() string { return e.clientSecret }
 func (e *Entra) PublicClientID() string { return e.publicClient().id }
 
 func (e *Entra) publicClient() *registration {
-	return &registration{e.dice.GUID("front end", 0).String(), "Embedded tenant's public client", true}
+	return &registration{e.seed.GUID("front end", 0).String(), "Embedded tenant's public client", true}
 }
 
 func (e *Entra) confidentialClient() *registration {

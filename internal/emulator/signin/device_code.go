@@ -88,7 +88,7 @@ func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	}
 	params, _ := url.ParseQuery(query)
 	userCode, hint := strings.ToUpper(strings.TrimSpace(params.Get("user_code"))), params.Get("login_hint")
-	ask := page{Title: "Enter code", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"user_code", "Code:"}}
+	ask := page{Title: "Enter code", Action: "deviceauth", Method: "post", Button: "Next", Input: &input{"user_code", "Code:"}}
 	if userCode == "" {
 		return ask.answer(http.StatusOK, "")
 	}
@@ -101,7 +101,7 @@ func (e *Entra) approveDevice(c *wire.Call) wire.Answer {
 	}
 	p, refused := e.signInAs(c, hint)
 	if hint == "" || refused != nil {
-		choices := page{Title: "Pick an account", Action: "deviceauth", Method: "post", Button: "Next", Ask: &input{"login_hint", "Another user:"}, Hidden: []input{{"user_code", userCode}}}
+		choices := page{Title: "Pick an account", Action: "deviceauth", Method: "post", Button: "Next", Input: &input{"login_hint", "Another user:"}, Hidden: []input{{"user_code", userCode}}}
 		if hint != "" {
 			choices.Problem = "No user with this name can sign in here."
 		}

@@ -20,7 +20,7 @@ import (
 // Config is the configuration of the endpoints.
 type Config struct {
 	TenantID   string
-	Dice       tenant.Dice // random numbers of the tenant's seed
+	Seed       tenant.Seed // random numbers of the tenant's seed
 	Now        func() time.Time
 	Variants   func() *settings.Variants // returns the current variants
 	Store      *store.Store
@@ -32,7 +32,7 @@ type Config struct {
 // Entra is the sign-in endpoints of a tenant. It is safe for concurrent use.
 type Entra struct {
 	id                     string // tenant ID
-	dice                   tenant.Dice
+	seed                   tenant.Seed
 	now                    func() time.Time
 	variants               func() *settings.Variants
 	store                  *store.Store
@@ -53,9 +53,9 @@ type Entra struct {
 // New returns the endpoints of a tenant.
 func New(c Config) *Entra {
 	return &Entra{
-		id: c.TenantID, dice: c.Dice, now: c.Now, variants: c.Variants, store: c.Store, faults: c.Faults, knownScope: c.KnownScope, signIn: c.Options,
-		clientID:     c.Dice.GUID("client", 0).String(),
-		clientSecret: "not-a-secret-" + c.Dice.LongID("client secret", 0)[:20],
+		id: c.TenantID, seed: c.Seed, now: c.Now, variants: c.Variants, store: c.Store, faults: c.Faults, knownScope: c.KnownScope, signIn: c.Options,
+		clientID:     c.Seed.GUID("client", 0).String(),
+		clientSecret: "not-a-secret-" + c.Seed.LongID("client secret", 0)[:20],
 		keyRing:      newKeyRing(),
 		sealer:       newSealer(),
 	}
@@ -97,7 +97,7 @@ func (e *Entra) personOrID(userID string) *access.Person {
 
 // outside returns a call without a client.
 func (e *Entra) outside(base string) *wire.Call {
-	return &wire.Call{Base: base, Date: e.now(), Variants: e.variants(), RequestID: e.dice.GUID("outside", int(e.lifetimes.Load())).String()}
+	return &wire.Call{Base: base, Date: e.now(), Variants: e.variants(), RequestID: e.seed.GUID("outside", int(e.lifetimes.Load())).String()}
 }
 
 type object = map[string]any

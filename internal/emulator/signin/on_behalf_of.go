@@ -88,7 +88,7 @@ func (e *Entra) interaction(c *wire.Call) *wire.Answer {
 	default:
 		return nil
 	}
-	policy := e.dice.GUID("conditional access policy", 0).String()
+	policy := e.seed.GUID("conditional access policy", 0).String()
 	body["claims"] = string(wire.Encode(object{"access_token": object{"polids": object{"essential": true, "values": []string{policy}}}}))
 	return &wire.Answer{Status: http.StatusBadRequest, Body: wire.Encode(body)}
 }

@@ -24,7 +24,7 @@ type page struct {
 	Action  string // action of the form; "" = no form
 	Method  string
 	Hidden  []input
-	Ask     *input // a text field
+	Input   *input // a text field
 	Button  string
 	People  []choice
 }
@@ -49,7 +49,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{with .Problem}}<p role="alert">{{.}}</p>{{end}}
 {{with .Action}}<form method="{{$.Method}}" action="{{.}}">
 {{range $.Hidden}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
-{{end}}{{with $.Ask}}<label>{{.Value}} <input name="{{.Name}}" required autocomplete="off"></label> {{end}}<button>{{$.Button}}</button></form>{{end}}
+{{end}}{{with $.Input}}<label>{{.Value}} <input name="{{.Name}}" required autocomplete="off"></label> {{end}}<button>{{$.Button}}</button></form>{{end}}
 {{with .People}}<ul>
 {{range .}}<li><a href="{{.Link}}">{{.Name}}<small>{{.Detail}}</small></a></li>
 {{end}}</ul>{{end}}
@@ -93,7 +93,7 @@ func (e *Entra) signInError(c *wire.Call, number int, text string) wire.Answer {
 
 // choose returns the page that lists users.
 func (e *Entra) choose(c *wire.Call, params url.Values, problem string) wire.Answer {
-	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Ask: &input{"login_hint", "Another user:"}}
+	p := page{Title: "Pick an account", Problem: problem, Action: "authorize", Method: "get", Button: "Next", Input: &input{"login_hint", "Another user:"}}
 	for _, name := range slices.Sorted(keysOf(params)) {
 		if name != "login_hint" && name != "chosen" {
 			p.Hidden = append(p.Hidden, input{name, params.Get(name)})

@@ -50,7 +50,7 @@ func TestOnce(t *testing.T) {
 func TestDeviceCodesAreBounded(t *testing.T) {
 	t.Parallel()
 	tn := tenant.New(1, 5)
-	e := New(Config{TenantID: tn.ID(), Dice: tn.Dice(), Now: time.Now})
+	e := New(Config{TenantID: tn.ID(), Seed: tn.Seed(), Now: time.Now})
 	body := url.Values{"client_id": {e.PublicClientID()}, "scope": {"User.Read"}}.Encode()
 	for range pendingDevices + 10 {
 		c := &wire.Call{Method: "POST", Label: wire.Other, Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: []byte(body)}

@@ -289,7 +289,7 @@ func (e *Entra) accessToken(c *wire.Call, b bearer) (token string, seconds int) 
 	case !graph:
 		all["preferred_username"] = p.PrincipalName
 	case p.Guest:
-		all["idp"], all["acct"], all["unique_name"] = "https://sts.windows.net/"+e.dice.GUID("home of guests", 0).String()+"/", 1, p.PrincipalName
+		all["idp"], all["acct"], all["unique_name"] = "https://sts.windows.net/"+e.seed.GUID("home of guests", 0).String()+"/", 1, p.PrincipalName
 	default:
 		all["acct"], all["unique_name"], all["upn"] = 0, p.PrincipalName, p.PrincipalName
 	}
@@ -312,7 +312,7 @@ func roles(c *wire.Call) []string {
 // service.
 func (e *Entra) lifetime(least, most time.Duration) time.Duration {
 	seconds := int((most - least).Seconds())
-	return least + time.Duration(e.dice.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
+	return least + time.Duration(e.seed.Pick("token lifetime", int(e.lifetimes.Add(1)), seconds+1))*time.Second
 }
 
 // pairwise returns the subject identifier of a user for an application, OpenID
@@ -325,7 +325,7 @@ func (e *Entra) pairwise(userID, audience string) string {
 // Sign signs an access token with the given claims and the common ones. A nil
 // value removes a common claim.
 func (e *Entra) Sign(c *wire.Call, claims jwt.MapClaims) string {
-	principal := e.dice.GUID("service principal", 0).String()
+	principal := e.seed.GUID("service principal", 0).String()
 	uti := sha256.Sum256([]byte(c.RequestID))
 	all := jwt.MapClaims{
 		"iat": c.Date.Add(-backdated).Unix(),

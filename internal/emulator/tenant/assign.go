@@ -35,7 +35,7 @@ func (t *Tenant) Unassign(a *Assignment, w When) {
 }
 
 // noteLicenses records a change of the licenses of a group in the journal. The
-// settle method does this for users.
+// recompute method does this for users.
 func (t *Tenant) noteLicenses(of Ref) {
 	if of.Kind == GroupKind {
 		t.journal.add(Change{Of: of, What: LicensesChanged})
@@ -297,6 +297,6 @@ func (t *Tenant) Reprocess(h Ref, w When) {
 		t.people[i].busy = false
 	}
 	if h.Kind != GroupKind || w.Delay <= 0 {
-		t.settle(people, w.Now)
+		t.recompute(people, w.Now)
 	}
 }

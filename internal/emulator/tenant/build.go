@@ -22,10 +22,10 @@ const trialDays = 24
 
 // empty returns a tenant without objects.
 func empty(seed uint64, c *catalog) *Tenant {
-	d := Dice(seed)
+	d := Seed(seed)
 	return &Tenant{
 		catalog:   c,
-		dice:      d,
+		seed:      d,
 		ids:       newIDs(d),
 		id:        d.GUID("tenant", 0).String(),
 		byID:      map[GUID]ref{},
@@ -35,7 +35,7 @@ func empty(seed uint64, c *catalog) *Tenant {
 		named:     map[string]*Assignment{},
 		joining:   map[membership]time.Time{},
 		leaving:   map[membership]time.Time{},
-		lapsed:    map[int32][]lapse{},
+		lapsed:    map[int32][]lapsedPlans{},
 		touched:   map[int32]time.Time{},
 		queued:    map[queuing]place{},
 		again:     map[drawing]uint32{},
@@ -47,7 +47,7 @@ func empty(seed uint64, c *catalog) *Tenant {
 // each user; the licensing rules determine which take effect.
 func New(seed uint64, users int) *Tenant {
 	t := empty(seed, defaultCatalog())
-	t.reference = time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, t.dice.Pick("reference", 0, 150))
+	t.reference = time.Date(2026, 1, 15, 6, 0, 0, 0, time.UTC).AddDate(0, 0, t.seed.Pick("reference", 0, 150))
 	t.people = make([]Person, users, users+deviceCount)
 	t.byID, t.byName = make(map[GUID]ref, users), make(map[string]int32, users)
 	t.present = users
@@ -64,10 +64,10 @@ func New(seed uint64, users int) *Tenant {
 	for i := range int32(users) {
 		rows, last := t.rowsFor(i, cast[i])
 		for _, r := range last {
-			since := time.Unix(r.updated, int64(t.dice.Pick("waiting ticks", int(i), 10_000_000))*100)
+			since := time.Unix(r.updated, int64(t.seed.Pick("waiting ticks", int(i), 10_000_000))*100)
 			late = append(late, latecomer{i, since, r})
 		}
-		t.judge(i, rows, ^poolSet(0)) // There are enough units so far.
+		t.evaluate(i, rows, ^poolSet(0)) // There are enough units so far.
 		t.commit(i, rows, t.reference)
 	}
 	t.makeAgent()
@@ -76,7 +76,7 @@ func New(seed uint64, users int) *Tenant {
 	slices.SortFunc(late, func(a, b latecomer) int { return a.since.Compare(b.since) })
 	for _, l := range late {
 		rows := append(slices.Clone(t.people[l.i].rows), l.row)
-		t.judge(l.i, rows, units(t.people[l.i].rows))
+		t.evaluate(l.i, rows, units(t.people[l.i].rows))
 		t.commit(l.i, rows, l.since)
 	}
 	t.makeDevices()
@@ -108,7 +108,7 @@ func (t *Tenant) assignRoles(users int) []*role {
 	}
 	cast := make([]*role, 0, users+len(deck))
 	for block := 0; len(cast) < users; block++ {
-		r := rand.New(rand.NewPCG(uint64(t.dice), uint64(block)))
+		r := rand.New(rand.NewPCG(uint64(t.seed), uint64(block)))
 		shuffled := slices.Clone(deck)
 		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		if block == 0 {
@@ -124,17 +124,17 @@ func (t *Tenant) makePeople(cast []*role) {
 	taken := map[string]int{}
 	for i := range cast {
 		role := cast[i]
-		ci := t.dice.Pick("culture", i, len(cultures))
+		ci := t.seed.Pick("culture", i, len(cultures))
 		if role.places != "" {
 			places := strings.Fields(role.places)
-			want := places[t.dice.Pick("place", i, len(places))]
+			want := places[t.seed.Pick("place", i, len(places))]
 			ci = slices.IndexFunc(cultures, func(c culture) bool { return c.location == want })
 		}
-		g := t.dice.Pick("given", i, namesEach)
-		f := t.dice.Pick("family", i, namesEach)
+		g := t.seed.Pick("given", i, namesEach)
+		f := t.seed.Pick("family", i, namesEach)
 
 		p := &t.people[i]
-		p.id = t.dice.GUID("user", i)
+		p.id = t.seed.GUID("user", i)
 		p.culture, p.given, p.surname = uint8(ci), uint8(g), uint8(f)
 		domain := MainDomain
 		if cultures[ci].region == "apac" {
@@ -150,13 +150,13 @@ func (t *Tenant) makePeople(cast []*role) {
 			p.name = local + strconv.Itoa(n) + "@" + domain
 		}
 		p.guest, p.disabled = role.guest, role.disabled
-		dept := t.dice.Pick("department", i, len(officeDepartments))
+		dept := t.seed.Pick("department", i, len(officeDepartments))
 		if role.department != nil {
 			dept = slices.IndexFunc(departments, func(d department) bool { return d.name == role.department.name })
 		}
 		p.department = uint8(dept)
-		p.title = uint8(t.dice.Pick("title", i, len(departments[dept].titles)))
-		p.created = t.reference.Add(-time.Duration(330+t.dice.Pick("created", i, 2000))*24*time.Hour).Unix() + int64(t.dice.Pick("hour", i, 36000))
+		p.title = uint8(t.seed.Pick("title", i, len(departments[dept].titles)))
+		p.created = t.reference.Add(-time.Duration(330+t.seed.Pick("created", i, 2000))*24*time.Hour).Unix() + int64(t.seed.Pick("hour", i, 36000))
 		t.byID[p.id] = Ref{User, int32(i)}
 		t.byName[strings.ToLower(p.name)] = int32(i)
 	}
@@ -201,12 +201,12 @@ func (t *Tenant) makeAllotments() {
 	for i, spec := range allotmentSpecs {
 		a := &Allotment{At: i, Sku: spec.sku, AssignableTo: spec.assignableTo, owned: unlimited, Subscriptions: t.purchases(spec.sku)}
 		if len(t.pools[spec.sku]) == 0 {
-			a.ID = t.dice.LongID("allotment", int(spec.sku))
+			a.ID = t.seed.LongID("allotment", int(spec.sku))
 		} else {
-			a.ID = t.dice.GUID("allotment", i).String()
+			a.ID = t.seed.GUID("allotment", i).String()
 		}
 		if spec.sku == SkuCopilot || spec.sku == NoSku {
-			a.External = t.dice.LongID("external service", int(spec.sku))
+			a.External = t.seed.LongID("external service", int(spec.sku))
 		}
 		t.pools[spec.sku] = append(t.pools[spec.sku], i)
 		t.allotments = append(t.allotments, a)
@@ -219,7 +219,7 @@ func (t *Tenant) makeAllotments() {
 func (t *Tenant) purchases(s Sku) []Subscription {
 	made := func(number int, state Lifecycle, trial bool, start, next int) Subscription {
 		day := t.reference.Truncate(24 * time.Hour)
-		return Subscription{ID: t.dice.GUID("subscription", number).String(), State: state, Trial: trial, Start: day.AddDate(0, 0, start), NextLifecycle: day.AddDate(0, 0, next)}
+		return Subscription{ID: t.seed.GUID("subscription", number).String(), State: state, Trial: trial, Start: day.AddDate(0, 0, start), NextLifecycle: day.AddDate(0, 0, next)}
 	}
 	renewed := func(number int) Subscription {
 		s := made(number, Active, false, -300, 65)
@@ -275,8 +275,8 @@ func (t *Tenant) makeGroups(cast []*role) {
 		}
 		at := int32(len(t.groups))
 		g := &Group{
-			id: t.dice.GUID("group", i), At: at, Name: spec.name, Nickname: spec.key, About: spec.description, Unified: spec.unified, Secured: spec.secured,
-			Created: t.reference.Add(-time.Duration(330+t.dice.Pick("group age", i, 1500)) * 24 * time.Hour),
+			id: t.seed.GUID("group", i), At: at, Name: spec.name, Nickname: spec.key, About: spec.description, Unified: spec.unified, Secured: spec.secured,
+			Created: t.reference.Add(-time.Duration(330+t.seed.Pick("group age", i, 1500)) * 24 * time.Hour),
 		}
 		t.byID[g.id] = Ref{GroupKind, at}
 		t.groups = append(t.groups, g)
@@ -320,7 +320,7 @@ func (t *Tenant) via(i int, g grant) string {
 }
 
 // rowsFor creates the rows of user i from the grants of the role, in order, for
-// judge. It returns the rows of late groups separately.
+// evaluate. It returns the rows of late groups separately.
 func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 	p := &t.people[i]
 	for j, g := range r.grants {
@@ -331,7 +331,7 @@ func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 		pool := t.pool(g.sku, cultures[p.culture].region == "apac")
 		l := row{
 			sku: g.sku, group: direct, pool: uint8(pool.At),
-			updated: t.reference.Unix() - int64(t.dice.Pick("updated", int(i)*8+j, days*86400)+3600),
+			updated: t.reference.Unix() - int64(t.seed.Pick("updated", int(i)*8+j, days*86400)+3600),
 		}
 		if g.before {
 			l.state = PartlyInForce
@@ -342,7 +342,7 @@ func (t *Tenant) rowsFor(i int32, r *role) (rows, late []row) {
 		}
 		switch via := t.via(int(i), g); via {
 		case byHand:
-			if t.dice.Pick("off", int(i), 2) == 0 && g.sku == SkuE3 {
+			if t.seed.Pick("off", int(i), 2) == 0 && g.sku == SkuE3 {
 				l.off = t.plansNamed(SkuE3, []string{"SWAY"})
 			}
 			l.from = t.grant(pool, Ref{User, i}, l.off)
@@ -371,7 +371,7 @@ func (t *Tenant) makeDevices() {
 	for i := range deviceCount {
 		kind := deviceKinds[i%len(deviceKinds)]
 		d := &Device{
-			ID: t.dice.GUID("device", i), DeviceID: t.dice.GUID("device id", i),
+			ID: t.seed.GUID("device", i), DeviceID: t.seed.GUID("device id", i),
 			Name: fmt.Sprintf("%s-%03d", kind.name, i+1), System: kind.system, person: int32(len(t.people)),
 		}
 		t.devices = append(t.devices, d)
@@ -385,7 +385,7 @@ func (t *Tenant) makeDevices() {
 			off = []string{"UNIVERSAL_PRINT_01"}
 		}
 		t.grant(pool, Ref{DeviceKind, int32(i)}, t.plansNamed(NoSku, off))
-		t.settleOne(d.person, t.reference)
+		t.recomputeUser(d.person, t.reference)
 	}
 	pool.owned = pool.consumed + 6
 }
@@ -405,7 +405,7 @@ func (t *Tenant) makeMembers(users int) {
 		slices.Sort(g.groups)
 		g.app = spec.app
 		for j := range spec.machines {
-			at := (t.dice.Pick("machine of "+spec.key, 0, deviceCount) + j) % deviceCount
+			at := (t.seed.Pick("machine of "+spec.key, 0, deviceCount) + j) % deviceCount
 			t.joinGroup(g, t.devices[at].person)
 		}
 		if len(spec.products) > 0 {
@@ -419,8 +419,8 @@ func (t *Tenant) makeMembers(users int) {
 				}
 			}
 		default:
-			for j := range min(8+t.dice.Pick("size of "+spec.key, 0, 16), users) {
-				if n := t.dice.Pick("member of "+spec.key, j, users); !people[n].guest {
+			for j := range min(8+t.seed.Pick("size of "+spec.key, 0, 16), users) {
+				if n := t.seed.Pick("member of "+spec.key, j, users); !people[n].guest {
 					t.joinGroup(g, int32(n))
 				}
 			}
@@ -444,13 +444,13 @@ func (t *Tenant) makeTeams(users int) {
 	for n := range users / teamSize {
 		at := int32(len(t.groups))
 		g := &Group{
-			id: t.dice.GUID("team", n), At: at, Name: fmt.Sprintf("Team %04d", n+1), Nickname: fmt.Sprintf("team%04d", n+1), About: "A team", Unified: true,
-			Created: t.reference.Add(-time.Duration(10+t.dice.Pick("team age", n, 1500)) * 24 * time.Hour),
+			id: t.seed.GUID("team", n), At: at, Name: fmt.Sprintf("Team %04d", n+1), Nickname: fmt.Sprintf("team%04d", n+1), About: "A team", Unified: true,
+			Created: t.reference.Add(-time.Duration(10+t.seed.Pick("team age", n, 1500)) * 24 * time.Hour),
 		}
 		t.byID[g.id] = Ref{GroupKind, at}
 		t.groups = append(t.groups, g)
-		for j := range 5 + t.dice.Pick("team size", n, 40) {
-			t.joinGroup(g, int32(t.dice.Pick("team member", n*64+j, users)))
+		for j := range 5 + t.seed.Pick("team size", n, 40) {
+			t.joinGroup(g, int32(t.seed.Pick("team member", n*64+j, users)))
 		}
 	}
 }

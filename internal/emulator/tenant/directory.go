@@ -27,7 +27,7 @@ func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal)
 		}
 	}
 	t.made++
-	p.id = t.dice.GUID("made user", t.made)
+	p.id = t.seed.GUID("made user", t.made)
 	if r := t.writeUser(i, properties); r != nil {
 		t.people = t.people[:i]
 		return 0, r
@@ -151,7 +151,7 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 	maps.DeleteFunc(t.leaving, func(m membership, _ time.Time) bool { return m.person == i })
 	p.gone = w.Now.Unix()
 	p.busy = false
-	t.settle([]int32{i}, w.Now)
+	t.recompute([]int32{i}, w.Now)
 	t.setAddresses(Ref{User, i}, nil)
 	delete(t.byID, p.id)
 	delete(t.byName, strings.ToLower(p.name))
@@ -164,7 +164,7 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 func (t *Tenant) CreateGroup(name, nickname, about string, unified, secured bool, w When) int32 {
 	t.made++
 	i := int32(len(t.groups))
-	g := &Group{id: t.dice.GUID("made group", t.made), At: i, Name: name, Nickname: nickname, About: about, Unified: unified, Secured: unified && secured, Created: w.Now.UTC()}
+	g := &Group{id: t.seed.GUID("made group", t.made), At: i, Name: name, Nickname: nickname, About: about, Unified: unified, Secured: unified && secured, Created: w.Now.UTC()}
 	t.groups = append(t.groups, g)
 	t.byID[g.id] = Ref{GroupKind, i}
 	t.journal.add(Change{Of: Ref{GroupKind, i}, What: Created})
@@ -275,7 +275,7 @@ func (t *Tenant) member(m membership, waits map[membership]time.Time, w When) {
 		t.postpone(effect{since: w.Now, due: due, group: int(m.group), people: []int32{m.person}})
 		return
 	}
-	t.settle([]int32{m.person}, w.Now)
+	t.recompute([]int32{m.person}, w.Now)
 }
 
 // joinGroup makes user i a direct member of a group.

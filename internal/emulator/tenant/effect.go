@@ -52,7 +52,7 @@ func (t *Tenant) spread(list []*Assignment, w When) {
 		}
 		t.postpone(e)
 	}
-	t.settle(people, w.Now)
+	t.recompute(people, w.Now)
 }
 
 // spread copies the assignment to what has reached the members.
@@ -98,7 +98,7 @@ func (t *Tenant) Advance(now time.Time) {
 		if e.group >= 0 && e.due.Sub(e.since) > contention {
 			t.contend(people, e.due)
 		}
-		t.settle(people, e.due)
+		t.recompute(people, e.due)
 	}
 	for i, at := range t.touched {
 		if now.Sub(at) > contention {

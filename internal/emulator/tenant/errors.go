@@ -94,7 +94,7 @@ func (t *Tenant) failure(e AssignmentError) *row {
 // Failure returns the description of an error.
 func (t *Tenant) Failure(e AssignmentError) Failure {
 	r := t.failure(e)
-	ticks := t.dice.Pick("ticks", int(e.User), 10_000_000)
+	ticks := t.seed.Pick("ticks", int(e.User), 10_000_000)
 	return Failure{r.cause, t.message(e.User, r), time.Unix(r.updated, int64(ticks)*100).UTC()}
 }
 

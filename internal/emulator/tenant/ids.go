@@ -25,10 +25,10 @@ const (
 // emulator decrypts them, so it needs no index.
 type ids struct{ block cipher.Block }
 
-func newIDs(d Dice) ids {
+func newIDs(d Seed) ids {
 	var key [16]byte
-	binary.BigEndian.PutUint64(key[:8], d.Roll("ids", 0))
-	binary.BigEndian.PutUint64(key[8:], d.Roll("ids", 1))
+	binary.BigEndian.PutUint64(key[:8], d.Number("ids", 0))
+	binary.BigEndian.PutUint64(key[8:], d.Number("ids", 1))
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // The key has the valid length of 16 bytes.

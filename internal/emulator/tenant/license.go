@@ -8,7 +8,7 @@ import (
 )
 
 // row is the effect of one assignment on one user: a row of
-// licenseAssignmentStates, or a part of one. settle computes it.
+// licenseAssignmentStates, or a part of one. recompute computes it.
 type row struct {
 	from    *Assignment // nil if it was deleted with a group
 	updated int64       // Unix time
@@ -127,7 +127,7 @@ func (t *Tenant) source(group int32) GUID {
 	case group >= 0:
 		return t.groups[group].id
 	case group == goneGroup:
-		return t.dice.GUID("deleted group", 0)
+		return t.seed.GUID("deleted group", 0)
 	}
 	return GUID{}
 }

@@ -77,5 +77,5 @@ func (t *Tenant) provide(a *Allotment, now time.Time, change func(*Subscription)
 			}
 		}
 	}
-	t.settle(people, now)
+	t.recompute(people, now)
 }

@@ -253,7 +253,7 @@ func (t *Tenant) savedLicenses(p *Person, gone map[*Assignment]bool) []license {
 }
 
 func (t *Tenant) document(gone map[*Assignment]bool) *document {
-	s := &document{Format: stateFormat, Seed: uint64(t.dice), TenantID: t.id, Today: t.reference, Made: t.made}
+	s := &document{Format: stateFormat, Seed: uint64(t.seed), TenantID: t.id, Today: t.reference, Made: t.made}
 	if t.catalog != defaultCatalog() {
 		for i := range t.products {
 			p := product{SkuID: t.products[i].SkuID, SkuPartNumber: t.products[i].SkuPartNumber}
@@ -385,10 +385,10 @@ func (l *loader) tenant(running *Tenant) (*Tenant, error) {
 		return nil, fmt.Errorf("format is %q, not %q", s.Format, stateFormat)
 	}
 	if running != nil {
-		if s.Seed != 0 && s.Seed != uint64(running.dice) || s.TenantID != "" && !strings.EqualFold(s.TenantID, running.id) {
-			return nil, fmt.Errorf("it is for tenant %q with seed %d, not for %s with seed %d", s.TenantID, s.Seed, running.id, running.dice)
+		if s.Seed != 0 && s.Seed != uint64(running.seed) || s.TenantID != "" && !strings.EqualFold(s.TenantID, running.id) {
+			return nil, fmt.Errorf("it is for tenant %q with seed %d, not for %s with seed %d", s.TenantID, s.Seed, running.id, running.seed)
 		}
-		s.Seed, s.TenantID = uint64(running.dice), running.id
+		s.Seed, s.TenantID = uint64(running.seed), running.id
 	}
 	t, err := l.load()
 	if err := errors.Join(append(l.errs, err)...); err != nil {
@@ -576,7 +576,7 @@ func (l *loader) guid(text, where string) GUID {
 
 // take sets the ID of an object, or generates one.
 func (l *loader) take(id, topic string, n int, r Ref) GUID {
-	g := l.t.dice.GUID(topic, n)
+	g := l.t.seed.GUID(topic, n)
 	if id != "" {
 		g = l.guid(id, topic)
 	}
@@ -652,7 +652,7 @@ func (l *loader) users() func(*user) {
 				l.bad("user %s: unknown product %q", u.UserPrincipalName, one.SkuPartNumber)
 				continue
 			}
-			t.lapsed[r.At] = append(t.lapsed[r.At], lapse{Sku(s), l.plans(&t.products[s], one.Plans, u.UserPrincipalName), one.Since.Unix()})
+			t.lapsed[r.At] = append(t.lapsed[r.At], lapsedPlans{Sku(s), l.plans(&t.products[s], one.Plans, u.UserPrincipalName), one.Since.Unix()})
 		}
 		if !u.Deleted.IsZero() {
 			p.gone = u.Deleted.Unix()
@@ -695,7 +695,7 @@ type numberedDevice struct {
 
 func (l *loader) device(d *device, i int) {
 	t := l.t
-	one := &Device{Name: d.Name, System: d.System, person: int32(len(t.people)), DeviceID: t.dice.GUID("device id", i)}
+	one := &Device{Name: d.Name, System: d.System, person: int32(len(t.people)), DeviceID: t.seed.GUID("device id", i)}
 	if d.DeviceID != "" {
 		one.DeviceID = l.guid(d.DeviceID, "deviceId")
 	}
@@ -770,7 +770,7 @@ func (l *loader) pools() {
 	for i, p := range l.state.Allotment {
 		a := &Allotment{ID: p.ID, At: i, owned: p.Units, grace: p.Grace, External: p.External, Subscriptions: p.Subscriptions}
 		if a.ID == "" {
-			a.ID = t.dice.GUID("allotment", i).String()
+			a.ID = t.seed.GUID("allotment", i).String()
 		}
 		if t.Allotment(a.ID) != nil {
 			l.bad("duplicate ID of allotment %s", a.ID)
@@ -796,7 +796,7 @@ func (l *loader) pools() {
 		}
 		if p.Subscriptions == nil {
 			day := t.reference.Truncate(24 * time.Hour)
-			a.Subscriptions = []Subscription{{ID: t.dice.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0), Renews: true}}
+			a.Subscriptions = []Subscription{{ID: t.seed.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0), Renews: true}}
 			t.undated = append(t.undated, a)
 		}
 		if len(a.ID) > maxName || strings.ContainsAny(a.ID, "/?#%\x00 ") {
@@ -977,7 +977,7 @@ func (l *loader) licenses() error {
 		}
 	}
 	if len(l.errs) == 0 {
-		t.settle(open, t.reference)
+		t.recompute(open, t.reference)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ const tenantLocation = "DE"
 // each method that writes says "It writes."
 type Tenant struct {
 	*catalog
-	dice Dice
+	seed Seed
 	ids  ids
 	id   string
 	// reference replaces "today" in generated data, so that the same seed
@@ -49,7 +49,7 @@ type Tenant struct {
 	pending    []effect                 // by due time
 	joining    map[membership]time.Time // time at which the group's licenses reach a new member
 	leaving    map[membership]time.Time // time at which they no longer reach a former member
-	lapsed     map[int32][]lapse        // plans that users could use before
+	lapsed     map[int32][]lapsedPlans  // plans that users could use before
 	touched    map[int32]time.Time      // time of the last change of a user's direct licenses
 	queued     map[queuing]place
 	again      map[drawing]uint32 // number of deleted assignments by assignee and allotment
@@ -62,7 +62,7 @@ type Tenant struct {
 	nextChange time.Time    // time of the next change of a subscription; zero: none
 	built      bool         // the tenant is built; lost plans are recorded as lapsed from now on
 	order      orders
-	usable     []bool // scratch space of judge
+	usable     []bool // scratch space of evaluate
 }
 
 // Kind is the kind of a directory object.
@@ -92,8 +92,8 @@ type ref = Ref
 // ID returns the tenant ID.
 func (t *Tenant) ID() string { return t.id }
 
-// Dice returns the random numbers of the seed.
-func (t *Tenant) Dice() Dice { return t.dice }
+// Seed returns the seed of the tenant's random numbers.
+func (t *Tenant) Seed() Seed { return t.seed }
 
 // Reference returns the time that replaces "today" in generated data.
 func (t *Tenant) Reference() time.Time { return t.reference }
@@ -147,7 +147,7 @@ func (t *Tenant) IDOf(r Ref) GUID {
 
 // PrincipalID returns the ID of the only service principal, which represents
 // the application of the tokens.
-func (t *Tenant) PrincipalID() GUID { return t.dice.GUID("service principal", 0) }
+func (t *Tenant) PrincipalID() GUID { return t.seed.GUID("service principal", 0) }
 
 // Devices returns the devices.
 func (t *Tenant) Devices() []*Device { return t.devices }

@@ -21,10 +21,10 @@ type Demand struct {
 	Cloud  bool        // a request to cloudLicensing
 }
 
-// Ask charges a call to all limits that apply to it. The call is admitted if
+// Admit charges a call to all limits that apply to it. The call is admitted if
 // none of them is exceeded. The limits depend on the number of users in the
 // tenant.
-func (m *Meter) Ask(d Demand, t settings.Throttling, people int) Verdict {
+func (m *Meter) Admit(d Demand, t settings.Throttling, people int) Verdict {
 	cost := amounts{unitsPerPair: d.Units, unitsPerApp: d.Units, requestsPerApp: 1}
 	if d.Writes {
 		cost[writesPerPair], cost[writesPerTenant], cost[writesPerApp] = 1, 1, 1
@@ -32,11 +32,11 @@ func (m *Meter) Ask(d Demand, t settings.Throttling, people int) Verdict {
 	if d.Cloud {
 		cost[cloudPerPair] = 1
 	}
-	return m.ask(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
+	return m.admit(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
 }
 
-// Settle corrects the charge of an admitted call to its actual cost.
-func (m *Meter) Settle(v Verdict, units int) {
+// Correct corrects the charge of an admitted call to its actual cost.
+func (m *Meter) Correct(v Verdict, units int) {
 	if !v.Refused && v.app != nil {
 		m.refund(v.ticket, units)
 	}

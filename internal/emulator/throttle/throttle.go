@@ -274,7 +274,7 @@ func (m *Meter) window(a *application, limit int) *window {
 
 // ask charges a call to all limits that apply to it. The call is admitted if
 // none of them is exceeded.
-func (m *Meter) ask(name string, now time.Time, p priority, cost, sizes amounts) Verdict {
+func (m *Meter) admit(name string, now time.Time, p priority, cost, sizes amounts) Verdict {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.app(name, now)

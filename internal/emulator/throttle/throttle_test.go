@@ -35,7 +35,7 @@ func TestLimits(t *testing.T) {
 			now = now.Add(time.Duration(r.Int64N(int64(span) / 20)))
 			var cost amounts
 			cost[limit] = 1 + r.IntN(min(5, sizes[limit]))
-			if v := th.ask("app", now, priority(r.IntN(int(priorities))), cost, sizes); !v.Refused {
+			if v := th.admit("app", now, priority(r.IntN(int(priorities))), cost, sizes); !v.Refused {
 				let = append(let, admission{now, v.cost[limit]})
 			}
 		}
@@ -73,7 +73,7 @@ func TestRetryAfter(t *testing.T) {
 			for i := range cost {
 				cost[i] = r.IntN(7)
 			}
-			v := th.ask("app", now, p, cost, sizes)
+			v := th.admit("app", now, p, cost, sizes)
 			if !v.Refused || r.IntN(4) > 0 {
 				continue
 			}
@@ -81,7 +81,7 @@ func TestRetryAfter(t *testing.T) {
 				t.Fatalf("seed %d: Retry-After of %v", seed, v.wait)
 			}
 			now = now.Add(v.wait)
-			if again := th.ask("app", now, p, cost, sizes); again.Refused {
+			if again := th.admit("app", now, p, cost, sizes); again.Refused {
 				t.Fatalf("seed %d: waited %v, and then Retry-After of %v", seed, v.wait, again.wait)
 			}
 		}
@@ -95,7 +95,7 @@ func TestEarlyRetry(t *testing.T) {
 	var th Meter
 	now := noon
 	ask := func(p priority) Verdict {
-		return th.ask("app", now, p, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 10})
+		return th.admit("app", now, p, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 10})
 	}
 	for range 10 {
 		if v := ask(normal); v.Refused {
@@ -113,7 +113,7 @@ func TestEarlyRetry(t *testing.T) {
 			t.Fatalf("waits %v, want %v seconds", waits, want)
 		}
 	}
-	if v := th.ask("another", now, normal, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 10}); v.Refused {
+	if v := th.admit("another", now, normal, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 10}); v.Refused {
 		t.Error("another application was refused")
 	}
 	now = now.Add(maxWait)
@@ -137,7 +137,7 @@ func TestPriorities(t *testing.T) {
 	t.Parallel()
 	var th Meter
 	ask := func(p priority) bool {
-		return !th.ask("app", noon, p, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 10}).Refused
+		return !th.admit("app", noon, p, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 10}).Refused
 	}
 	for i := range 8 {
 		if !ask(low) {
@@ -161,17 +161,17 @@ func TestGiveBack(t *testing.T) {
 	sizes := amounts{unitsPerPair: 10}
 	now := noon
 	for range 100 {
-		v := th.ask("app", now, normal, amounts{unitsPerPair: 5}, sizes)
+		v := th.admit("app", now, normal, amounts{unitsPerPair: 5}, sizes)
 		if v.Refused {
 			t.Fatal("what was given back still counts")
 		}
 		th.refund(v.ticket, 0)
 	}
-	v := th.ask("app", now, normal, amounts{unitsPerPair: 5}, sizes)
+	v := th.admit("app", now, normal, amounts{unitsPerPair: 5}, sizes)
 	now = now.Add(2 * (slots + 1) * limits[unitsPerPair].span / slots) // the slot has the same index in the ring
-	th.ask("app", now, normal, amounts{unitsPerPair: 10}, sizes)
+	th.admit("app", now, normal, amounts{unitsPerPair: 10}, sizes)
 	th.refund(v.ticket, 0) // no longer in the window
-	if v := th.ask("app", now, normal, amounts{unitsPerPair: 1}, sizes); !v.Refused {
+	if v := th.admit("app", now, normal, amounts{unitsPerPair: 1}, sizes); !v.Refused {
 		t.Error("what was charged long ago was given back now")
 	}
 }
@@ -181,11 +181,11 @@ func TestTenantLimitIsShared(t *testing.T) {
 	var th Meter
 	one := amounts{writesPerTenant: 1}
 	for i := range 3 {
-		if v := th.ask(fmt.Sprint(i), noon, normal, one, amounts{writesPerTenant: 3}); v.Refused {
+		if v := th.admit(fmt.Sprint(i), noon, normal, one, amounts{writesPerTenant: 3}); v.Refused {
 			t.Fatal("refused below the limit")
 		}
 	}
-	if v := th.ask("last", noon, normal, one, amounts{writesPerTenant: 3}); !v.Refused || v.limit != writesPerTenant || v.usage < 1 {
+	if v := th.admit("last", noon, normal, one, amounts{writesPerTenant: 3}); !v.Refused || v.limit != writesPerTenant || v.usage < 1 {
 		t.Errorf("let through: %+v", v)
 	}
 }
@@ -201,8 +201,8 @@ func TestLongestLimit(t *testing.T) {
 		if want == unitsPerPair {
 			cost[requestsPerApp], sizes[requestsPerApp] = 0, 0
 		}
-		th.ask("app", noon, normal, cost, sizes)
-		if v := th.ask("app", noon, normal, cost, sizes); !v.Refused || v.limit != want || v.wait < limits[want].span {
+		th.admit("app", noon, normal, cost, sizes)
+		if v := th.admit("app", noon, normal, cost, sizes); !v.Refused || v.limit != want || v.wait < limits[want].span {
 			t.Errorf("limit %d: %d refused for %v", want, v.limit, v.wait)
 		}
 	}
@@ -212,7 +212,7 @@ func TestApplicationsAreBounded(t *testing.T) {
 	t.Parallel()
 	var th Meter
 	for i := range 2 * maxApps {
-		th.ask(strconv.Itoa(i), noon.Add(time.Duration(i)), normal, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 1})
+		th.admit(strconv.Itoa(i), noon.Add(time.Duration(i)), normal, amounts{unitsPerPair: 1}, amounts{unitsPerPair: 1})
 	}
 	if len(th.apps) != maxApps || th.apps[strconv.Itoa(2*maxApps-1)] == nil || th.apps["0"] != nil {
 		t.Errorf("%d applications are remembered", len(th.apps))

@@ -48,13 +48,13 @@ func Dial(t *testing.T, client *http.Client, url string, headers ...string) *Soc
 }
 
 // Refusal is the response to a failed handshake.
-type Refusal struct {
+type Rejection struct {
 	Status int // 0 without a response
 	Header http.Header
 }
 
 // DialAs opens a WebSocket with other subprotocols, or returns the failed handshake.
-func DialAs(t *testing.T, client *http.Client, url string, protocols []string, headers ...string) (socket *Socket, refusal Refusal, err error) {
+func DialAs(t *testing.T, client *http.Client, url string, protocols []string, headers ...string) (socket *Socket, rejected Rejection, err error) {
 	t.Helper()
 	options := &websocket.DialOptions{HTTPClient: client, Subprotocols: protocols, HTTPHeader: http.Header{}}
 	for _, header := range headers {
@@ -63,14 +63,14 @@ func DialAs(t *testing.T, client *http.Client, url string, protocols []string, h
 	}
 	conn, resp, err := websocket.Dial(t.Context(), url, options) //nolint:bodyclose // "You never need to close resp.Body yourself."
 	if resp != nil {
-		refusal = Refusal{resp.StatusCode, resp.Header}
+		rejected = Rejection{resp.StatusCode, resp.Header}
 	}
 	if err != nil {
-		return nil, refusal, err
+		return nil, rejected, err
 	}
 	conn.SetReadLimit(-1)
 	t.Cleanup(func() { _ = conn.CloseNow() })
-	return &Socket{conn, t}, Refusal{}, nil
+	return &Socket{conn, t}, Rejection{}, nil
 }
 
 // Send sends messages.

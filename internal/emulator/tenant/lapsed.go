@@ -2,17 +2,17 @@ package tenant
 
 import "time"
 
-// lapse is the plans of a product that a user could use before and cannot use
+// lapsedPlans is the plans of a product that a user could use before and cannot use
 // now.
-type lapse struct {
+type lapsedPlans struct {
 	sku   Sku
 	plans PlanSet
 	at    int64 // Unix time
 }
 
-// Lapse is the plans of a product that a user could use before and cannot use
+// LapsedPlans is the plans of a product that a user could use before and cannot use
 // now.
-type Lapse struct {
+type LapsedPlans struct {
 	Sku   Sku
 	Plans PlanSet
 	Since time.Time
@@ -20,18 +20,18 @@ type Lapse struct {
 
 // Lapsed returns the lapsed plans of a user, oldest first. A plan is removed
 // when the user can use it again.
-func (t *Tenant) Lapsed(i int32) []Lapse {
-	var list []Lapse
+func (t *Tenant) Lapsed(i int32) []LapsedPlans {
+	var list []LapsedPlans
 	for _, l := range t.lapsed[i] {
 		if plans := l.plans.andNot(t.MayUse(i, l.sku)); !plans.empty() {
-			list = append(list, Lapse{l.sku, plans, time.Unix(l.at, 0).UTC()})
+			list = append(list, LapsedPlans{l.sku, plans, time.Unix(l.at, 0).UTC()})
 		}
 	}
 	return list
 }
 
-// lapse records the plans that a user could use before and cannot use now.
-func (t *Tenant) lapse(i int32, before []row, now time.Time) {
+// recordLapsed records the plans that a user could use before and cannot use now.
+func (t *Tenant) recordLapsed(i int32, before []row, now time.Time) {
 	var skus uint64
 	for j := range before {
 		skus |= 1 << before[j].sku
@@ -59,6 +59,6 @@ func (t *Tenant) lapse(i int32, before []row, now time.Time) {
 				kept = append(kept, l)
 			}
 		}
-		t.lapsed[i] = append(kept, lapse{s, lost, now.Unix()})
+		t.lapsed[i] = append(kept, lapsedPlans{s, lost, now.Unix()})
 	}
 }

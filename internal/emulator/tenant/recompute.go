@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// settle recomputes the licenses of users, and assigns the units that became
+// recompute recomputes the licenses of users, and assigns the units that became
 // free to the queues: first in, first out.
-func (t *Tenant) settle(people []int32, now time.Time) {
+func (t *Tenant) recompute(people []int32, now time.Time) {
 	for _, i := range people {
-		t.settleOne(i, now)
+		t.recomputeUser(i, now)
 	}
 	for at := 0; at < len(t.allotments); at++ {
 		a := t.allotments[at]
@@ -19,7 +19,7 @@ func (t *Tenant) settle(people []int32, now time.Time) {
 			continue
 		}
 		if i, queue := t.first(a); queue {
-			t.settleOne(i, now)
+			t.recomputeUser(i, now)
 			if next, queue := t.first(a); queue && next == i {
 				panic(fmt.Sprintf("tenant: the first user in the queue of allotment %s neither takes a free unit nor leaves", a.ID))
 			}
@@ -28,9 +28,9 @@ func (t *Tenant) settle(people []int32, now time.Time) {
 	}
 }
 
-// settleOne computes the licenses of a user from all assignments that reach
+// recomputeUser computes the licenses of a user from all assignments that reach
 // the user, by the rules. No other code changes them.
-func (t *Tenant) settleOne(i int32, now time.Time) {
+func (t *Tenant) recomputeUser(i int32, now time.Time) {
 	p := &t.people[i]
 	before := p.rows
 	existing := units(before)
@@ -64,13 +64,13 @@ func (t *Tenant) settleOne(i int32, now time.Time) {
 	slices.SortStableFunc(rows, func(a, b row) int { // Rows in force come first.
 		return cmp.Compare(b.rank(), a.rank())
 	})
-	t.judge(i, rows, existing)
+	t.evaluate(i, rows, existing)
 	orphan := func(r row) bool { // The remainder of a deleted group is removed with the last real source.
 		return r.from == nil && !slices.ContainsFunc(rows, func(o row) bool { return o.from != nil && o.sku == r.sku && o.state.hasUnit() })
 	}
 	if slices.ContainsFunc(rows, orphan) {
 		rows = slices.DeleteFunc(slices.Clone(rows), orphan)
-		t.judge(i, rows, existing)
+		t.evaluate(i, rows, existing)
 	}
 	for j := range rows {
 		r := &rows[j]
@@ -174,7 +174,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 		}
 	}
 	if t.built {
-		t.lapse(i, before, now)
+		t.recordLapsed(i, before, now)
 	}
 	if t.journal.on {
 		if !slices.EqualFunc(rowsWithUnit(before), rowsWithUnit(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {

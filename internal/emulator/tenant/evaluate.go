@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// judge applies the rules of the package documentation to the rows of a user.
+// evaluate applies the rules of the package documentation to the rows of a user.
 // existing is the set of allotments of which the user already has a unit. Earlier
-// rows win over later ones. A required plan can come from any row, so judge
+// rows win over later ones. A required plan can come from any row, so evaluate
 // repeats until nothing changes.
-func (t *Tenant) judge(i int32, rows []row, existing poolSet) {
+func (t *Tenant) evaluate(i int32, rows []row, existing poolSet) {
 	usable := t.usable[:0] // before
 	for j := range rows {
 		usable = append(usable, rows[j].state.usable())

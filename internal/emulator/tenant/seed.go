@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// Dice returns a number that depends only on the seed, the topic and the
-// index. So the tenant does not depend on the order in which it is built, and
-// a new topic does not change existing data.
-type Dice uint64
+// Seed is the seed of random numbers, each of which depends only on the seed, a
+// topic and an index. So the tenant does not depend on the order in which it
+// is built, and a new topic does not change existing data.
+type Seed uint64
 
-func (d Dice) Roll(topic string, i int) uint64 {
+func (s Seed) Number(topic string, i int) uint64 {
 	h := uint64(14695981039346656037) // FNV-1a over the topic
 	for _, b := range []byte(topic) {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
-	h ^= mix(uint64(d)+0x9e3779b97f4a7c15) ^ mix(uint64(i)*0xd1342543de82ef95+1)
+	h ^= mix(uint64(s)+0x9e3779b97f4a7c15) ^ mix(uint64(i)*0xd1342543de82ef95+1)
 	return mix(h) // splitmix64 distributes the bits
 }
 
@@ -30,14 +30,14 @@ func mix(x uint64) uint64 {
 }
 
 // Pick returns a number less than n.
-func (d Dice) Pick(topic string, i, n int) int {
-	return int(d.Roll(topic, i) % uint64(n))
+func (s Seed) Pick(topic string, i, n int) int {
+	return int(s.Number(topic, i) % uint64(n))
 }
 
-func (d Dice) GUID(topic string, i int) GUID {
+func (s Seed) GUID(topic string, i int) GUID {
 	var g GUID
-	binary.BigEndian.PutUint64(g[:8], d.Roll(topic, i))
-	binary.BigEndian.PutUint64(g[8:], d.Roll(topic+"'", i))
+	binary.BigEndian.PutUint64(g[:8], s.Number(topic, i))
+	binary.BigEndian.PutUint64(g[8:], s.Number(topic+"'", i))
 	g[6] = g[6]&0x0f | 0x40 // version 4, RFC 9562 section 5.4
 	g[8] = g[8]&0x3f | 0x80
 	return g
@@ -45,8 +45,8 @@ func (d Dice) GUID(topic string, i int) GUID {
 
 // LongID returns an ID in the other format of licensing IDs: 52 characters of
 // a-z and 2-7.
-func (d Dice) LongID(topic string, i int) string {
-	sum := sha256.Sum256([]byte(strconv.FormatUint(uint64(d), 16) + "/" + topic + "/" + strconv.Itoa(i)))
+func (s Seed) LongID(topic string, i int) string {
+	sum := sha256.Sum256([]byte(strconv.FormatUint(uint64(s), 16) + "/" + topic + "/" + strconv.Itoa(i)))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
 }
 

@@ -20,7 +20,7 @@ import (
 // The total limit applies to the memory of responses, which exceeds their size until they are encoded, and equals their
 // size until they are sent. A quarter is reserved for responses below [smallAnswer], so that large responses do not
 // block small ones.
-type Answers struct {
+type Responses struct {
 	each, together int64
 	reserved       atomic.Int64 // memory of the responses in progress
 }
@@ -39,21 +39,21 @@ const (
 )
 
 // NewAnswers returns limits for the size of each response and for the total memory, in bytes.
-func NewAnswers(each, together int64) *Answers {
-	return &Answers{each: each, together: together}
+func NewResponses(each, together int64) *Responses {
+	return &Responses{each: each, together: together}
 }
 
-type answerKey struct{}
+type responseKey struct{}
 
 // Begin returns a context for one operation. Call end when its response was sent.
-func (a *Answers) Begin(ctx context.Context) (_ context.Context, end func()) {
-	begun := &answer{of: a}
-	return context.WithValue(ctx, answerKey{}, begun), begun.restart
+func (a *Responses) Begin(ctx context.Context) (_ context.Context, end func()) {
+	begun := &response{of: a}
+	return context.WithValue(ctx, responseKey{}, begun), begun.restart
 }
 
-// answer is the size of one response.
-type answer struct {
-	of       *Answers
+// response is the size of one response.
+type response struct {
+	of       *Responses
 	bytes    atomic.Int64
 	memory   atomic.Int64
 	reserved atomic.Int64 // its share of the total memory
@@ -61,13 +61,13 @@ type answer struct {
 	names    sync.Map // *ast.Field: size of __typename in each of its objects
 }
 
-func answerOf(ctx context.Context) *answer {
-	a, _ := ctx.Value(answerKey{}).(*answer)
+func responseOf(ctx context.Context) *response {
+	a, _ := ctx.Value(responseKey{}).(*response)
 	return a
 }
 
 // restart resets the counts for the next response of a subscription.
-func (a *answer) restart() {
+func (a *response) restart() {
 	a.of.reserved.Add(-a.reserved.Swap(0))
 	a.bytes.Store(0)
 	a.memory.Store(0)
@@ -75,10 +75,10 @@ func (a *answer) restart() {
 }
 
 // take counts a field or an error of n bytes. It returns the limit that is exceeded, now or before.
-func (a *answer) take(n int) *exceeded { return a.takeFields(1, n) }
+func (a *response) take(n int) *exceeded { return a.takeFields(1, n) }
 
 // takeFields counts fields or errors of n bytes in total.
-func (a *answer) takeFields(fields, n int) *exceeded {
+func (a *response) takeFields(fields, n int) *exceeded {
 	if e := a.exceeded.Load(); e != nil {
 		return e
 	}
@@ -103,7 +103,7 @@ func (a *answer) takeFields(fields, n int) *exceeded {
 func memoryOf(fields, n int) int64 { return int64(textCopies*n + fields*fieldMemory) }
 
 // upTo returns the total memory up to which a response with that share may continue.
-func (a *Answers) upTo(memory int64) int64 {
+func (a *Responses) upTo(memory int64) int64 {
 	if memory > smallAnswer {
 		return a.together - a.together/4
 	}
@@ -111,7 +111,7 @@ func (a *Answers) upTo(memory int64) int64 {
 }
 
 // written counts an encoded response: its size only. It releases the unused capacity of its buffer.
-func (a *answer) written(response *graphql.Response) {
+func (a *response) written(response *graphql.Response) {
 	if cap(response.Data)-len(response.Data) > step {
 		response.Data = append(make([]byte, 0, len(response.Data)), response.Data...)
 	}
@@ -122,7 +122,7 @@ func (a *answer) written(response *graphql.Response) {
 	a.of.reserved.Add(left - a.reserved.Swap(left))
 }
 
-func (a *answer) exceed(which limit, allowed int64) *exceeded {
+func (a *response) exceed(which limit, allowed int64) *exceeded {
 	a.exceeded.CompareAndSwap(nil, &exceeded{limit: which, measured: most, allowed: int(min(allowed, most))})
 	return a.exceeded.Load()
 }
@@ -216,7 +216,7 @@ func object(fields []graphql.CollectedField, value func(graphql.CollectedField) 
 }
 
 // middleware counts the fields of an operation and stops resolving them when a limit is exceeded.
-func (a *answer) middleware(op ast.Operation, next graphql.FieldMiddleware) graphql.FieldMiddleware {
+func (a *response) middleware(op ast.Operation, next graphql.FieldMiddleware) graphql.FieldMiddleware {
 	return func(ctx context.Context, resolve graphql.Resolver) (any, error) {
 		fc := graphql.GetFieldContext(ctx)
 		if e := a.exceeded.Load(); e != nil && !isOutcome(op, fc) {
@@ -234,7 +234,7 @@ func (a *answer) middleware(op ast.Operation, next graphql.FieldMiddleware) grap
 }
 
 // size returns the size of a field without its child objects, in bytes.
-func (a *answer) size(field graphql.CollectedField, value any) int {
+func (a *response) size(field graphql.CollectedField, value any) int {
 	if field.SelectionSet == nil {
 		return a.sizes(field, 1, textSize(reflect.ValueOf(value)))
 	}
@@ -247,7 +247,7 @@ func (a *answer) size(field graphql.CollectedField, value any) int {
 
 // sizes returns the size of a field in several objects. Size is the bytes of the values, or the number of their objects
 // if the field has a selection.
-func (a *answer) sizes(field graphql.CollectedField, values, size int) int {
+func (a *response) sizes(field graphql.CollectedField, values, size int) int {
 	if field.SelectionSet != nil {
 		size *= len("{},") + a.typenames(field)
 	}
@@ -256,14 +256,14 @@ func (a *answer) sizes(field graphql.CollectedField, values, size int) int {
 
 // Counter counts the fields of one root field that are resolved for many objects at once, without field middleware.
 type Counter struct {
-	answer        *answer
+	response      *response
 	bytes, memory int64
 }
 
 // NewCounter returns a counter for a root field of the context's response; nil if the response has no limits.
 func NewCounter(ctx context.Context) *Counter {
-	if a := answerOf(ctx); a != nil {
-		return &Counter{answer: a}
+	if a := responseOf(ctx); a != nil {
+		return &Counter{response: a}
 	}
 	return nil
 }
@@ -271,16 +271,16 @@ func NewCounter(ctx context.Context) *Counter {
 // Count counts a field in several objects. Size is the bytes of the values, or the number of their objects if the field
 // has a selection. It returns false if a limit is exceeded.
 func (c *Counter) Count(field graphql.CollectedField, values, size int) bool {
-	n := c.answer.sizes(field, values, size)
+	n := c.response.sizes(field, values, size)
 	c.bytes, c.memory = c.bytes+int64(n), c.memory+memoryOf(values, n)
-	return c.answer.takeFields(values, n) == nil
+	return c.response.takeFields(values, n) == nil
 }
 
 // Undo removes all that was counted: the field middleware counts the same fields again. It does not undo that a limit
 // was exceeded.
 func (c *Counter) Undo() {
-	c.answer.bytes.Add(-c.bytes)
-	c.answer.memory.Add(-c.memory)
+	c.response.bytes.Add(-c.bytes)
+	c.response.memory.Add(-c.memory)
 	c.bytes, c.memory = 0, 0
 }
 
@@ -309,7 +309,7 @@ func textSize(v reflect.Value) int {
 }
 
 // typenames returns the size of __typename in each object of a field, which is resolved without middleware.
-func (a *answer) typenames(field graphql.CollectedField) int {
+func (a *response) typenames(field graphql.CollectedField) int {
 	if known, ok := a.names.Load(field.Field); ok {
 		return known.(int)
 	}
@@ -342,7 +342,7 @@ func typenamesIn(set ast.SelectionSet) int {
 // except those of a mutation's outcome.
 func PresentWithin(present graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
-		a := answerOf(ctx)
+		a := responseOf(ctx)
 		if a == nil {
 			return present(ctx, err)
 		}
@@ -386,7 +386,7 @@ func errorSize(e *gqlerror.Error) int {
 
 // InterceptOperation counts the fields of an operation.
 func (e *Extension) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	if a := answerOf(ctx); a != nil {
+	if a := responseOf(ctx); a != nil {
 		op := graphql.GetOperationContext(ctx)
 		op.ResolverMiddleware = a.middleware(op.Operation.Operation, op.ResolverMiddleware)
 	}
@@ -394,7 +394,7 @@ func (e *Extension) InterceptOperation(ctx context.Context, next graphql.Operati
 }
 
 // within returns a response with only the error of the exceeded limit and, for a mutation, its outcome.
-func (a *answer) within(op *graphql.OperationContext, response *graphql.Response) *graphql.Response {
+func (a *response) within(op *graphql.OperationContext, response *graphql.Response) *graphql.Response {
 	if int64(len(response.Data)) > a.of.each { // including escapes
 		a.exceed(limitAnswer, a.of.each)
 	}
