@@ -9,6 +9,7 @@ package columns
 import (
 	"context"
 	"io"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -92,9 +93,10 @@ func (w *Writer) Write(bind func() Row) (value graphql.Marshaler, reason string)
 		e.addTo(w)
 	}
 	if !ok {
+		give(text)
 		return graphql.Null, ""
 	}
-	return written(text), ""
+	return &written{text}, ""
 }
 
 // text returns the value as text. A panic abandons the root field. If a resolver panicked, gqlgen's executor repeats and
@@ -117,7 +119,7 @@ func (w *Writer) text(bind func() Row) (text []byte, ok bool) {
 	if w.abandoned != "" {
 		return nil, false
 	}
-	return row(make([]byte, 0, w.counted+w.counted/8), 0)
+	return row(take(w.counted+w.counted/8), 0)
 }
 
 // abandon records the first reason why gqlgen's executor has to resolve the root field.
@@ -138,11 +140,35 @@ func (w *Writer) count(f graphql.CollectedField, values, size int) bool {
 	return true
 }
 
-// written is a value that was written.
-type written []byte
+// written is a value that was written. gqlgen marshals a value once.
+type written struct{ text []byte }
 
 // MarshalGQL implements [graphql.Marshaler].
-func (t written) MarshalGQL(to io.Writer) { to.Write(t) } //nolint:errcheck // gqlgen's writer does not fail
+func (v *written) MarshalGQL(to io.Writer) {
+	to.Write(v.text) //nolint:errcheck // gqlgen's writer does not fail
+	give(v.text)
+	v.text = nil
+}
+
+// buffers are the buffers of values, up to maxBuffer bytes.
+var buffers sync.Pool
+
+const maxBuffer = 8 << 20
+
+// take returns an empty buffer.
+func take(capacity int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= capacity {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, capacity)
+}
+
+// give makes a buffer available to others.
+func give(b []byte) {
+	if cap(b) <= maxBuffer {
+		buffers.Put(&b)
+	}
+}
 
 // place is where the values of a level are in the response. Each value has a row; its parent value is a row of the
 // parent place.

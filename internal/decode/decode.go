@@ -257,16 +257,19 @@ func (d *Decoder) properties(t *table, mask uint64) map[string]bool {
 type slab struct {
 	objects reflect.Value
 	used    int
+	// next has, for each field of the type, the one that followed in the last object: objects of a response mostly have
+	// their members in one order.
+	next []int
 }
 
 // maxSlab is the maximum number of objects in a slab.
 const maxSlab = 64
 
 // object returns a new object of a type.
-func (d *Decoder) object(t *table) reflect.Value {
+func (d *Decoder) object(t *table) (reflect.Value, *slab) {
 	s := d.slabs[t]
 	if s == nil {
-		s = &slab{objects: reflect.MakeSlice(reflect.SliceOf(t.of), 1, 1)}
+		s = &slab{objects: reflect.MakeSlice(reflect.SliceOf(t.of), 1, 1), next: make([]int, len(t.fields)+1)}
 		d.slabs[t] = s
 	}
 	if s.used == s.objects.Len() {
@@ -274,7 +277,7 @@ func (d *Decoder) object(t *table) reflect.Value {
 		s.objects, s.used = reflect.MakeSlice(reflect.SliceOf(t.of), n, n), 0
 	}
 	s.used++
-	return s.objects.Index(s.used - 1)
+	return s.objects.Index(s.used - 1), s
 }
 
 // values is memory for the targets of pointers.

@@ -161,8 +161,8 @@ func (d *Decoder) begin() error {
 
 // rest reads the rest of an object after its start and, if it is not nil, its first name.
 func (d *Decoder) rest(t *table, s *state, first *string) (any, error) {
-	object := d.object(t)
-	t.members(d, object, s, first)
+	object, slab := d.object(t)
+	t.members(d, object, s, slab.next, first)
 	if err := t.finish(d, object, s); err != nil {
 		return nil, err
 	}

@@ -92,16 +92,16 @@ type state struct {
 }
 
 // members reads the members of an object after its first delimiter and, if it
-// is not nil, its first name.
-func (t *table) members(d *Decoder, object reflect.Value, s *state, first *string) {
-	for next := 0; first != nil || d.Peek() == '"'; first = nil {
-		i, known, name := next, false, ""
+// is not nil, its first name. Next is that of a slab.
+func (t *table) members(d *Decoder, object reflect.Value, s *state, next []int, first *string) {
+	for last := len(t.fields); first != nil || d.Peek() == '"'; first = nil {
+		i, known, name := next[last], false, ""
 		if first != nil {
 			name = *first
 		} else {
 			raw := d.Raw()
-			if known = next < len(t.fields) && len(raw) > 2 && raw[1:len(raw)-1] == t.fields[next].name; known {
-				name = t.fields[next].name
+			if known = i < len(t.fields) && len(raw) > 2 && raw[1:len(raw)-1] == t.fields[i].name; known {
+				name = t.fields[i].name
 			} else {
 				name = d.unquoted(raw)
 			}
@@ -113,7 +113,7 @@ func (t *table) members(d *Decoder, object reflect.Value, s *state, first *strin
 			d.other(name, s)
 			continue
 		}
-		next = i + 1
+		next[last], last = i, i
 		f := &t.fields[i]
 		isNull := d.Peek() == 'n'
 		if i != t.id && f.name[0] != '@' && !isNull {
@@ -192,7 +192,7 @@ func (t *table) finish(d *Decoder, object reflect.Value, s *state) error {
 var errMissingID = errors.New("missing id")
 
 // nested reads an object inside another.
-func (t *table) nested(d *Decoder, object reflect.Value) (ok bool) {
+func (t *table) nested(d *Decoder, object reflect.Value, next []int) (ok bool) {
 	if d.Peek() != '{' {
 		d.Skip()
 		return false
@@ -200,7 +200,7 @@ func (t *table) nested(d *Decoder, object reflect.Value) (ok bool) {
 	d.count()
 	d.delimiter()
 	var s state
-	t.members(d, object, &s, nil)
+	t.members(d, object, &s, next, nil)
 	return t.finish(d, object, &s) == nil
 }
 
@@ -304,8 +304,8 @@ func (d *Decoder) readObject(t *table, into reflect.Value) (ok bool) {
 		d.Skip()
 		return true
 	}
-	object := d.object(t)
-	if ok = t.nested(d, object); ok {
+	object, slab := d.object(t)
+	if ok = t.nested(d, object, slab.next); ok {
 		into.Set(object.Addr())
 	}
 	return ok
@@ -321,7 +321,7 @@ func (d *Decoder) readObjects(t *table, into reflect.Value) (ok bool) {
 	}
 	first, valid := len(d.lists), true
 	ok = d.Elements(func() {
-		if object := d.object(t); t.nested(d, object) {
+		if object, slab := d.object(t); t.nested(d, object, slab.next) {
 			d.lists = append(d.lists, object.Addr())
 		} else {
 			valid = false

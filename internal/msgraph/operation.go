@@ -121,14 +121,13 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, t
 	if err := ctx.Err(); err != nil {
 		return response{err: err, unsent: true}
 	}
-	resp, err := o.metered(client, r.endpoint).Do(req)
+	metered, m := o.metered(client, r.endpoint)
+	resp, err := metered.Do(req)
 	if err != nil {
 		return response{err: outbound.WithoutURL(err), unsent: notConnected(err)}
 	}
 	defer resp.Body.Close()
-	a := response{status: resp.StatusCode, header: resp.Header, token: token, personal: o.personal}
-	a.body, a.err = textOf(resp.Body)
-	return a
+	return response{status: resp.StatusCode, header: resp.Header, body: m.body, token: token, personal: o.personal}
 }
 
 // tokenEndpoint is the name of token requests in reports.
@@ -136,7 +135,8 @@ const tokenEndpoint = "POST /oauth2/v2.0/token"
 
 // token returns an access token for the operation's identity.
 func (o *Operation) token(ctx context.Context) (string, error) {
-	return o.tokens.Token(ctx, o.metered(o.client.http, tokenEndpoint))
+	client, _ := o.metered(o.client.http, tokenEndpoint)
+	return o.tokens.Token(ctx, client)
 }
 
 // SignIn gets the on-behalf-of token before other requests, to report sign-in errors early. The application's token is
@@ -159,15 +159,15 @@ func (o *Operation) SignIn(ctx context.Context) error {
 	}
 }
 
-// metered returns an HTTP client that counts the requests of the endpoint.
-func (o *Operation) metered(client *http.Client, endpoint string) *http.Client {
+// metered returns an HTTP client that counts the requests of the endpoint, and its transport.
+func (o *Operation) metered(client *http.Client, endpoint string) (*http.Client, *meter) {
 	counting := *client
 	m := &meter{next: client.Transport, operation: o, endpoint: endpoint, most: maxBody}
 	if endpoint == tokenEndpoint {
 		m.most = maxTokenBody
 	}
 	counting.Transport = m
-	return &counting
+	return &counting, m
 }
 
 // notConnected reports whether a request failed because no connection could be established.
@@ -181,7 +181,8 @@ type meter struct {
 	next      http.RoundTripper
 	operation *Operation
 	endpoint  string
-	most      int64 // maximum size of a response body, in bytes
+	most      int64  // maximum size of a response body, in bytes
+	body      string // of the last response
 }
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -221,17 +222,9 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errTooLarge
 	}
 	usage.ResourceUnits = resourceUnits(resp.Header)
-	resp.Body = &wholeBody{*strings.NewReader(body), body}
+	m.body, resp.Body = body, io.NopCloser(strings.NewReader(body))
 	return resp, nil
 }
-
-// wholeBody is the body of a response that was read.
-type wholeBody struct {
-	strings.Reader
-	text string
-}
-
-func (*wholeBody) Close() error { return nil }
 
 // buffers are the buffers into which responses are read, up to maxBuffer bytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -240,9 +233,6 @@ const maxBuffer = 8 << 20
 
 // textOf reads a body.
 func textOf(body io.Reader) (string, error) {
-	if whole, ok := body.(*wholeBody); ok {
-		return whole.text, nil
-	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buffer.Cap() <= maxBuffer {
