@@ -4,18 +4,10 @@
 package decode
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
-	"fmt"
-	"io"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"licensegraph/internal/licensing"
 )
@@ -35,10 +27,12 @@ const maxValues = 1 << 20
 
 // Decoder reads one JSON text. After a syntax or size error it stops reading.
 type Decoder struct {
-	in   *jsontext.Decoder
-	text string // decoded texts are substrings of it
-	err  error
-	read *int // number of values read
+	text   string // decoded texts are substrings of it
+	at     int    // next byte
+	opened bool   // an object or array was opened, and none of its members or elements read
+	depth  int    // of the next value
+	err    error
+	read   *int // number of values read
 
 	wrapped int // number of envelopes around the text
 
@@ -57,11 +51,7 @@ type Decoder struct {
 // New returns a decoder of a text. Invalid UTF-8 is replaced, and the last of
 // duplicate names takes precedence, as in encoding/json.
 func New(text string) *Decoder {
-	return &Decoder{
-		in:   jsontext.NewDecoder(bytes.NewBufferString(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		text: text, read: new(int),
-		slabs: map[*table]*slab{},
-	}
+	return &Decoder{text: text, read: new(int), slabs: map[*table]*slab{}}
 }
 
 // Err returns the syntax or size error, or nil.
@@ -69,19 +59,10 @@ func (d *Decoder) Err() error { return d.err }
 
 // End returns an error if there is more text.
 func (d *Decoder) End() error {
-	if d.err == nil {
-		if _, err := d.in.ReadToken(); !errors.Is(err, io.EOF) {
-			d.fail(cmp.Or(err, errors.New("text after the value")))
-		}
+	if d.next(); d.err == nil && d.at < len(d.text) {
+		d.fail("text after the value")
 	}
 	return d.err
-}
-
-// fail records the first error.
-func (d *Decoder) fail(err error) {
-	if d.err == nil {
-		d.err = fmt.Errorf("%w: %w", ErrSyntax, err)
-	}
 }
 
 // count counts a value.
@@ -91,71 +72,14 @@ func (d *Decoder) count() {
 	}
 }
 
-// Peek returns the kind of the next value or delimiter: '{', '}', '[', ']', '"', '0', 't', 'f' or 'n'; 0 at the end and
-// after an error.
-func (d *Decoder) Peek() jsontext.Kind {
-	if d.err != nil {
-		return 0
-	}
-	kind := d.in.PeekKind()
-	if kind == 0 { // the error comes with the value
-		if _, err := d.in.ReadToken(); !errors.Is(err, io.EOF) {
-			d.fail(err)
-		}
-	}
-	return kind
-}
-
-// Raw reads the next value.
-func (d *Decoder) Raw() string {
-	if d.err != nil {
-		return ""
-	}
-	raw, err := d.in.ReadValue()
-	if err != nil {
-		d.fail(err)
-		return ""
-	}
-	end := int(d.in.InputOffset())
-	return d.text[end-len(raw) : end]
-}
-
-// Skip skips the next value.
-func (d *Decoder) Skip() {
-	if d.err == nil {
-		if err := d.in.SkipValue(); err != nil {
-			d.fail(err)
-		}
-	}
-}
-
-// delimiter reads a delimiter that was peeked.
-func (d *Decoder) delimiter() {
-	if _, err := d.in.ReadToken(); err != nil {
-		d.fail(err)
-	}
-}
-
 // Text reads a string. It skips a value of another type and returns false.
 func (d *Decoder) Text() (text string, ok bool) {
 	if d.Peek() != '"' {
 		d.Skip()
 		return "", false
 	}
-	raw := d.Raw()
-	return d.unquoted(raw), d.err == nil
-}
-
-// unquoted returns the content of a string.
-func (d *Decoder) unquoted(raw string) string {
-	if d.err != nil {
-		return ""
-	}
-	if strings.IndexByte(raw, '\\') < 0 && utf8.ValidString(raw) {
-		return raw[1 : len(raw)-1]
-	}
-	text, _ := jsontext.AppendUnquote(nil, raw) // the error is invalid UTF-8, which is replaced
-	return string(text)
+	text = d.unquoted()
+	return text, d.err == nil
 }
 
 // Int reads an integer; nil for null. It skips a value of another type and
@@ -195,11 +119,9 @@ func (d *Decoder) Members(member func(name string)) (ok bool) {
 		d.Skip()
 		return false
 	}
-	d.delimiter()
-	for d.Peek() == '"' {
-		member(d.unquoted(d.Raw()))
+	for d.open(); d.more('}'); {
+		member(d.name())
 	}
-	d.end()
 	return d.err == nil
 }
 
@@ -211,20 +133,11 @@ func (d *Decoder) Elements(element func()) (ok bool) {
 		d.Skip()
 		return false
 	}
-	d.delimiter()
-	for kind := d.Peek(); kind != ']' && kind != 0; kind = d.Peek() {
+	for d.open(); d.more(']'); {
 		d.count()
 		element()
 	}
-	d.end()
 	return d.err == nil
-}
-
-// end reads the end of an object or array.
-func (d *Decoder) end() {
-	if d.err == nil {
-		d.delimiter()
-	}
 }
 
 // loadedKey is a set of properties of a type.

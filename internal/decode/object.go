@@ -65,13 +65,13 @@ func (t Type[T]) ReadPartial(d *Decoder) (*upstream.Partial[*T], error) {
 // fallback if the property is missing. It also returns the value of the
 // property. See [Type.ReadPartial].
 func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) Object) (p upstream.Partial[any], text string, err error) {
-	start := d.in.InputOffset()
+	start := d.at
 	if err := d.begin(); err != nil {
 		return p, "", err
 	}
 	var first *string // name of the first member, if it is not the property
-	if d.Peek() == '"' {
-		if name := d.unquoted(d.Raw()); name == property {
+	if d.Peek() == '"' && d.more('}') {
+		if name := d.name(); name == property {
 			text, _ = d.Text()
 		} else {
 			first = &name
@@ -81,7 +81,7 @@ func ReadOneOf(d *Decoder, property, fallback string, typeOf func(text string) O
 	s := state{watch: property}
 	object, err := d.rest(t, &s, first)
 	if s.watched != "" && s.watched != text { // it is not the first member
-		again := d.below(d.text[start:d.in.InputOffset()])
+		again := d.below(d.text[start:d.at])
 		t, text, s = typeOf(s.watched).tableOf(), s.watched, state{}
 		if err := again.begin(); err != nil {
 			return p, "", err
@@ -142,7 +142,7 @@ func (d *Decoder) begin() error {
 	switch d.Peek() {
 	case '{':
 		d.count()
-		d.delimiter()
+		d.open()
 		return d.err
 	case 'n':
 		d.Skip()

@@ -94,19 +94,15 @@ type state struct {
 // members reads the members of an object after its first delimiter and, if it
 // is not nil, its first name. Next is that of a slab.
 func (t *table) members(d *Decoder, object reflect.Value, s *state, next []int, first *string) {
-	for last := len(t.fields); first != nil || d.Peek() == '"'; first = nil {
-		i, known, name := next[last], false, ""
+	for last := len(t.fields); first != nil || d.more('}'); first = nil {
+		name := ""
 		if first != nil {
 			name = *first
 		} else {
-			raw := d.Raw()
-			if known = i < len(t.fields) && len(raw) > 2 && raw[1:len(raw)-1] == t.fields[i].name; known {
-				name = t.fields[i].name
-			} else {
-				name = d.unquoted(raw)
-			}
+			name = d.name()
 		}
-		if !known {
+		i, known := next[last], true
+		if t.fields[i].name != name {
 			i, known = t.index[name]
 		}
 		if !known || name == s.watch {
@@ -127,7 +123,6 @@ func (t *table) members(d *Decoder, object reflect.Value, s *state, next []int, 
 		}
 		s.set(t, i, ok && (!isNull || !f.notNull))
 	}
-	d.end()
 }
 
 // set records whether a field could be read.
@@ -161,9 +156,7 @@ func (d *Decoder) other(name string, s *state) {
 		return
 	case strings.Contains(name, "@"):
 	case name == "value" && (kind == '{' || kind == 'n'):
-		start := d.in.InputOffset()
-		d.Skip()
-		s.wrapped = d.text[start:d.in.InputOffset()]
+		s.wrapped = d.Raw()
 		s.hasValue = s.hasValue || kind == '{'
 		return
 	case kind != 'n':
@@ -198,7 +191,7 @@ func (t *table) nested(d *Decoder, object reflect.Value, next []int) (ok bool) {
 		return false
 	}
 	d.count()
-	d.delimiter()
+	d.open()
 	var s state
 	t.members(d, object, &s, next, nil)
 	return t.finish(d, object, &s) == nil
