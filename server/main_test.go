@@ -85,7 +85,7 @@ type program struct {
 }
 
 // start runs the program on free ports until the test ends.
-func start(t *testing.T, env map[string]string, args ...string) *program {
+func start(t testing.TB, env map[string]string, args ...string) *program {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	p := &program{stdout: newJournal(), stderr: newJournal(), stop: stop, ended: make(chan error, 1)}

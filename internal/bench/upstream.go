@@ -28,16 +28,20 @@ func serveUpstream(args []string) error {
 	expand := flags.String("expand", "both", "relations of errors to expand")
 	pageSize := flags.Int("page", 1000, "maximum page size")
 	delay := flags.Duration("delay", 0, "delay of each response")
+	users := flags.Int("users", 0, "serve a generated tenant of this size instead, and do not answer from memory")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	state, err := usersWithErrors()
-	if err != nil {
-		return err
-	}
-	e := emulator.New(emulator.Options{State: state, Variants: emulator.Variants{
+	options := emulator.Options{Users: *users, Variants: emulator.Variants{
 		ExpandErrors: *expand, PageSize: *pageSize, Throttling: emulator.Throttling{Off: true},
-	}})
+	}}
+	if *users == 0 {
+		var err error
+		if options.State, err = usersWithErrors(); err != nil {
+			return err
+		}
+	}
+	e := emulator.New(options)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -48,7 +52,11 @@ func serveUpstream(args []string) error {
 		return err
 	}
 	fmt.Fprintln(os.Stdout, string(text))
-	return http.Serve(listener, &memory{next: e, delay: *delay, answers: map[string]*httptest.ResponseRecorder{}}) //nolint:gosec // a benchmark on loopback
+	var service http.Handler = e
+	if *users == 0 {
+		service = &memory{next: e, delay: *delay, answers: map[string]*httptest.ResponseRecorder{}}
+	}
+	return http.Serve(listener, service) //nolint:gosec // a benchmark on loopback
 }
 
 // mostErrors is the number of users of the tenant, who have one error each: a
