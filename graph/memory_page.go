@@ -86,8 +86,8 @@ func memoryConnection[T licensing.Node](p memoryPage, items []T) (*model.Connect
 		Total: &total,
 	}
 	if start < end {
-		first, last := result.Cursor(0), result.Cursor(end-start-1)
-		result.PageInfo.StartCursor, result.PageInfo.EndCursor = &first, &last
+		result.PageInfo.Start = func() string { return result.Cursor(0) }
+		result.PageInfo.End = func() string { return result.Cursor(end - start - 1) }
 	}
 	return result, nil
 }

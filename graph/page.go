@@ -450,12 +450,10 @@ func (p *page[T]) connection(seal func(cursor) string) *model.Connection[T] {
 		Total:    p.count,
 	}
 	if len(p.items) > 0 {
-		start := result.Cursor(0)
-		result.PageInfo.StartCursor = &start
+		result.PageInfo.Start = func() string { return result.Cursor(0) }
 	}
 	if len(p.items) > 0 || p.more {
-		end := seal(p.end)
-		result.PageInfo.EndCursor = &end
+		result.PageInfo.End = func() string { return seal(p.end) }
 	}
 	return result
 }

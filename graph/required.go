@@ -55,11 +55,12 @@ func requiredBy(op *graphql.OperationContext) required {
 		result.add(ofArguments(op, f)...)
 		return true
 	})
+	add := result.addProperty
 	for typeName := range fields {
 		for _, concrete := range implementing(typeName) {
 			for field := range fields[typeName] {
 				if !denied.has(concrete, field) {
-					result.add(requirements(concrete, field)...)
+					requirements(concrete, field, add)
 				}
 			}
 		}
@@ -71,40 +72,51 @@ func requiredBy(op *graphql.OperationContext) required {
 	result["DirectoryObject"] = slices.Concat(result["User"], result["Group"], result["Device"])
 	for typeName := range result {
 		slices.Sort(result[typeName])
-		result[typeName] = slices.Compact(result[typeName])
 	}
+	result["DirectoryObject"] = slices.Compact(result["DirectoryObject"])
 	return result
 }
 
-// requirements returns the upstream properties that a field requires, as Type.property.
-func requirements(typeName, field string) []string {
-	if edge := edges[typeName+"."+field]; edge != nil {
-		return edge.requires
+// requirements calls add with each upstream property that a field requires, and its type.
+func requirements(typeName, field string, add func(typeName, property string)) {
+	edge := edges[typeName+"."+field]
+	switch properties, isDerived := derived[field]; {
+	case edge != nil:
+		for _, name := range edge.requires {
+			of, property, _ := strings.Cut(name, ".")
+			add(of, property)
+		}
+	case isDerived:
+		for _, property := range properties {
+			add(typeName, property)
+		}
+	default:
+		add(typeName, field)
 	}
-	if properties, ok := derived[field]; ok {
-		return each(properties, func(property string) string { return typeName + "." + property })
-	}
-	return []string{typeName + "." + field}
 }
 
 // from returns the required properties of a field that belong to its own type.
-func from(typeName, field string) []string {
-	var properties []string
-	for _, name := range requirements(typeName, field) {
-		if property, own := strings.CutPrefix(name, typeName+"."); own {
+func from(typeName, field string) (properties []string) {
+	requirements(typeName, field, func(of, property string) {
+		if of == typeName {
 			properties = append(properties, property)
 		}
-	}
+	})
 	return properties
 }
 
-// add adds properties, given as Type.property, unless they are not upstream properties.
+// add adds properties, given as Type.property.
 func (r required) add(properties ...string) {
 	for _, name := range properties {
 		typeName, property, _ := strings.Cut(name, ".")
-		if slices.Contains(upstreamProperties[typeName], property) {
-			r[typeName] = append(r[typeName], property)
-		}
+		r.addProperty(typeName, property)
+	}
+}
+
+// addProperty adds a property unless it is not an upstream property.
+func (r required) addProperty(typeName, property string) {
+	if slices.Contains(upstreamProperties[typeName], property) && !slices.Contains(r[typeName], property) {
+		r[typeName] = append(r[typeName], property)
 	}
 }
 

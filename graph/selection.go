@@ -91,6 +91,9 @@ func visitFields(op *graphql.OperationContext, set ast.SelectionSet, visit func(
 }
 
 func included(op *graphql.OperationContext, directives ast.DirectiveList) bool {
+	if len(directives) == 0 {
+		return true
+	}
 	for name, wanted := range map[string]bool{"skip": false, "include": true} {
 		if d := directives.ForName(name); d != nil {
 			if value, ok := d.ArgumentMap(op.Variables)["if"].(bool); ok && value != wanted {

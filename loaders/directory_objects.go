@@ -17,12 +17,19 @@ func (l *Loaders) addDirectoryObjects() {
 			}
 		}
 	})
-	l.GroupByID = newLoader(l, ofGUIDs(msgraph.GroupsByID), nil)
-	l.DeviceByID = newLoader(l, ofGUIDs(msgraph.DevicesByID), nil)
+	l.GroupByID = newLoader(l, groupsByGUID, nil)
+	l.DeviceByID = newLoader(l, devicesByGUID, nil)
 	l.MembersByQuery = newLoader(l, msgraph.ListMembers, nil)
 	l.MembersWithLicenseErrorsByQuery = newLoader(l, msgraph.ListMembersWithLicenseErrors, nil)
-	l.DirectoryObjectByID = newLoader(l, ofGUIDs(msgraph.DirectoryObjectsByID), nil)
+	l.DirectoryObjectByID = newLoader(l, directoryObjectsByGUID, nil)
 }
+
+var (
+	usersByGUID            = ofGUIDs(msgraph.UsersByID)
+	groupsByGUID           = ofGUIDs(msgraph.GroupsByID)
+	devicesByGUID          = ofGUIDs(msgraph.DevicesByID)
+	directoryObjectsByGUID = ofGUIDs(msgraph.DirectoryObjectsByID)
+)
 
 // ofGUIDs returns a read that answers malformed IDs with an error each. Microsoft Graph rejects a whole request for
 // one malformed ID, even if another object refers to it.

@@ -16,11 +16,12 @@ var ErrBlocked = errors.New("not read yet")
 // Loader loads values by key, each key once.
 type Loader[K comparable, V any] struct {
 	all    *Loaders
-	read   func(b upstream.Batch, keys []K, found func(K, V, error)) // see [newLoaderOf]
+	reads  upstream.Read[K, V]
+	onLoad func(K, V)                                                // gets each loaded value; may be nil
+	read   func(b upstream.Batch, keys []K, found func(K, V, error)) // instead of reads; see [newLoaderOf]
 	loader *dataloader.Loader[K, V]                                  // nil until the first round that loads a key
 
-	list     string // see [upstream.Read.List]
-	pageSize int
+	largestPage int // see [Loader.LargestPage]; 0 until it is requested
 
 	// Guarded by all.mu.
 	loaded  map[K]dataloader.Result[V]
@@ -29,17 +30,24 @@ type Loader[K comparable, V any] struct {
 }
 
 // newLoader returns a loader of a read. onLoad, if set, gets each loaded value.
-func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], onLoad func(K, V)) *Loader[K, V] {
-	l := newLoaderOf(all, func(b upstream.Batch, keys []K, found func(K, V, error)) {
-		add(all, read, b, keys, func(key K, value V, err error) {
-			if err == nil && onLoad != nil {
-				onLoad(key, value)
-			}
-			found(key, value, err)
-		})
-	})
-	l.list, l.pageSize = read.List, read.Cost.PageSize
+func newLoader[K comparable, V any](all *Loaders, reads upstream.Read[K, V], onLoad func(K, V)) *Loader[K, V] {
+	l := &Loader[K, V]{all: all, reads: reads, onLoad: onLoad}
+	all.loaders = append(all.loaders, l)
 	return l
+}
+
+// add adds the reads of keys to a batch.
+func (l *Loader[K, V]) add(b upstream.Batch, keys []K, found func(K, V, error)) {
+	if l.read != nil {
+		l.read(b, keys, found)
+		return
+	}
+	add(l.all, l.reads, b, keys, func(key K, value V, err error) {
+		if err == nil && l.onLoad != nil {
+			l.onLoad(key, value)
+		}
+		found(key, value, err)
+	})
 }
 
 // LargestPage returns the largest page size to request from the loader's list. It does not change, since a page that was
@@ -47,10 +55,13 @@ func newLoader[K comparable, V any](all *Loaders, read upstream.Read[K, V], onLo
 func (l *Loader[K, V]) LargestPage() int {
 	l.all.mu.Lock()
 	defer l.all.mu.Unlock()
-	if l.list != "" {
-		l.pageSize, l.list = l.all.source.LargestPage(l.list), ""
+	if l.largestPage == 0 {
+		l.largestPage = l.reads.Cost.PageSize
+		if l.reads.List != "" {
+			l.largestPage = l.all.source.LargestPage(l.reads.List)
+		}
 	}
-	return l.pageSize
+	return l.largestPage
 }
 
 // add adds reads with the required properties to a batch.
@@ -91,7 +102,7 @@ func (l *Loader[K, V]) newDataloader() *dataloader.Loader[K, V] {
 			found := make(map[K]*dataloader.Result[V], len(keys))
 			results := make([]dataloader.Result[V], 0, len(keys))
 			err := l.all.current.add(func(b upstream.Batch) {
-				l.read(b, keys, func(key K, value V, err error) {
+				l.add(b, keys, func(key K, value V, err error) {
 					results = append(results, dataloader.Result[V]{Data: value, Error: err})
 					found[key] = &results[len(results)-1]
 				})

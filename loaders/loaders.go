@@ -86,7 +86,7 @@ var Tenant upstream.Tenant
 
 // New returns loaders that read from source until ctx is done.
 func New(ctx context.Context, source Source, properties Properties) *Loaders {
-	l := &Loaders{ctx: ctx, source: source, properties: properties, allotments: &allotmentsRead{}}
+	l := &Loaders{ctx: ctx, source: source, properties: properties, allotments: &allotmentsRead{}, loaders: make([]loader, 0, 40)}
 	l.addUsers()
 	l.addDirectoryObjects()
 	l.addAssignmentErrors()

@@ -20,10 +20,10 @@ func (l *Loaders) addUsers() {
 	})
 	l.Me = newLoader(l, msgraph.Me, func(_ upstream.Tenant, user *licensing.User) { l.primeUser(user) })
 	l.LicenseDetailsByUserID = newLoader(l, msgraph.LicenseDetailsOfUsers, nil)
-	l.UserByID = newLoader(l, ofGUIDs(msgraph.UsersByID), func(_ string, user *licensing.User) { l.primeUser(user) })
+	l.UserByID = newLoader(l, usersByGUID, func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.UserByPrincipalName = newLoader(l, msgraph.UsersByPrincipalName, func(_ string, user *licensing.User) { l.primeUser(user) })
 	l.LicenseStatesByUserID = newLoaderOf(l, func(b upstream.Batch, ids []string, found func(string, []*licensing.LicenseAssignmentState, error)) {
-		addRead(l, ofGUIDs(msgraph.UsersByID), b, ids, upstream.Selection{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
+		addRead(l, usersByGUID, b, ids, upstream.Selection{Properties: []string{"id", licenseStates}}, func(id string, user *licensing.User, err error) {
 			if err != nil {
 				found(id, nil, err)
 				return

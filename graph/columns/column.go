@@ -21,16 +21,17 @@ type Column[P any] struct {
 
 	level *level[P]
 	w     *Writer
-	fc    *graphql.FieldContext
-	at    *place
+	fc    graphql.FieldContext
+	at    place
 	// null are the rows that are null because of an error, whose values are not resolved further; unread are those
 	// whose value is returned with the error of an unreadable property. They are nil if there are none.
 	null, unread []bool
 }
 
 func newColumn[P any](l *level[P], f graphql.CollectedField) *Column[P] {
-	fc := &graphql.FieldContext{Object: l.typeName, Field: f}
-	return &Column[P]{CollectedField: f, level: l, w: l.Writer, fc: fc, at: &place{parent: l.at, field: fc}}
+	c := &Column[P]{CollectedField: f, level: l, w: l.Writer, fc: graphql.FieldContext{Object: l.typeName, Field: f}}
+	c.at = place{parent: l.at, field: &c.fc}
+	return c
 }
 
 // Resolvers returns gqlgen's resolvers.
@@ -74,7 +75,7 @@ func Single[P, V any](c *Column[P], kind Kind[V], resolve func(ctx context.Conte
 
 // context returns the context of a resolver. Its errors are not those of the response.
 func (c *Column[P]) context() context.Context {
-	return graphql.WithResponseContext(graphql.WithFieldContext(c.w.ctx, c.fc), anyError, c.w.op.RecoverFunc)
+	return graphql.WithResponseContext(graphql.WithFieldContext(c.w.ctx, &c.fc), anyError, c.w.op.RecoverFunc)
 }
 
 // each returns the column of the values of each object.
@@ -160,7 +161,7 @@ func (c *Column[P]) start() bool {
 		case err == nil:
 		case c.nonNull():
 			c.unread = c.with(c.unread, i)
-			c.w.fail(c.at, i, err, addPlain)
+			c.w.fail(&c.at, i, err, addPlain)
 		default:
 			c.fail(i, err, addLocated)
 		}
@@ -173,7 +174,7 @@ func (c *Column[P]) nonNull() bool { return c.Definition.Type.NonNull }
 // fail makes a row null because of an error.
 func (c *Column[P]) fail(i int, err error, add func(context.Context, error)) {
 	c.null = c.with(c.null, i)
-	c.w.fail(c.at, i, err, add)
+	c.w.fail(&c.at, i, err, add)
 }
 
 // with adds a row to a set of rows.
@@ -206,7 +207,7 @@ func bind[P, V any](c *Column[P], kind Kind[V], values []V, known, size int) Row
 		return nil
 	}
 	doubt(c, kind, values)
-	row := kind.bind(scope{w: c.w, at: c.at, field: c.CollectedField}, values)
+	row := kind.bind(scope{w: c.w, at: &c.at, field: c.CollectedField}, values)
 	if row == nil || c.null == nil {
 		return row
 	}
@@ -230,7 +231,7 @@ func doubt[P, V any](c *Column[P], kind Kind[V], values []V) {
 			continue
 		}
 		if err := c.w.rules.Doubtful(c.w.ctx, c.fc.Object, c.Field, c.level.objects[i], value); err != nil {
-			c.w.fail(c.at, i, err, addPlain)
+			c.w.fail(&c.at, i, err, addPlain)
 		}
 	}
 }

@@ -797,9 +797,9 @@ func columnOfPageInfo(c *columns.Column[*model.PageInfo]) columns.Row {
 	case "hasPreviousPage":
 		return columns.Plain(c, columns.Boolean(), func(obj *model.PageInfo) bool { return obj.HasPreviousPage })
 	case "startCursor":
-		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.PageInfo) *string { return obj.StartCursor })
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.PageInfo) *string { return obj.StartCursor() })
 	case "endCursor":
-		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.PageInfo) *string { return obj.EndCursor })
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.PageInfo) *string { return obj.EndCursor() })
 	}
 	return nil
 }

@@ -55,8 +55,22 @@ func (c *Connection[T]) Edges() []*Edge[T] {
 type PageInfo struct {
 	HasNextPage     bool
 	HasPreviousPage bool
-	StartCursor     *string
-	EndCursor       *string
+	// Start and End compute the cursors of the first and the last element; nil for an empty page.
+	Start, End func() string
+}
+
+// StartCursor returns the cursor of the first element.
+func (p *PageInfo) StartCursor() *string { return cursorOf(p.Start) }
+
+// EndCursor returns the cursor of the last element.
+func (p *PageInfo) EndCursor() *string { return cursorOf(p.End) }
+
+func cursorOf(compute func() string) *string {
+	if compute == nil {
+		return nil
+	}
+	cursor := compute()
+	return &cursor
 }
 
 // TotalCount returns the number of elements in the list; nil if it was not counted.
