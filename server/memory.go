@@ -13,7 +13,7 @@ const (
 	otherMemory = 128 << 20
 	// garbageHeadroom is memory that delays garbage collection of a small heap, in bytes. It is never written, so it does
 	// not become resident.
-	garbageHeadroom = 16 << 20
+	garbageHeadroom = 8 << 20
 )
 
 // memory is nil in tests, which share their process.
