@@ -246,6 +246,10 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.fallbacks) > 0:
 		r.fallBack(a.body)
 		return true, 0
+	case errors.Is(failure.Kind, upstream.ErrNotFound) && a.err == nil && len(r.rejected) > 0 && r.accepted != nil: // the options were accepted
+		r.accepted(r)
+		r.done(failure)
+		return false, 0
 	case a.missing && r.together != 1:
 		r.together = smallerBatch(r.together)
 		o.count(r.endpoint, upstream.Usage{Retries: 1})
