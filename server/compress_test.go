@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -116,4 +117,36 @@ func TestEventsStart(t *testing.T) {
 		defer resp.Body.Close()
 	}
 	close(release)
+}
+
+// BenchmarkCompression compresses an answer of 1 MB.
+func BenchmarkCompression(b *testing.B) {
+	p := start(b, nil, "--embedded-users=999", "--log-level=error")
+	query := `{"query":"{ users(first: 999) { nodes { id displayName userPrincipalName department licenseAssignmentStates { skuId state error sku { productName } assignedByGroup { displayName } } assignedPlans { servicePlanId capabilityStatus } } } }"}`
+	resp, err := p.client.Do(post(b, p.url+"/graphql", []byte(query)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || len(answer) < 1e6 {
+		b.Fatalf("%d bytes, %v", len(answer), err)
+	}
+	answer = answer[:1e6]
+	handler := compress(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaTypeJSON)
+		w.Write(answer) //nolint:errcheck // a recorder
+	}))
+	for _, coding := range []string{"identity", "gzip", "zstd"} {
+		b.Run(coding, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header.Set("Accept-Encoding", coding)
+			var w *httptest.ResponseRecorder
+			for b.Loop() {
+				w = httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+			}
+			b.ReportMetric(float64(w.Body.Len()), "sent-bytes/op")
+		})
+	}
 }

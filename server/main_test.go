@@ -135,7 +135,7 @@ func (p *program) ask(t *testing.T, query string) (int, string) {
 	return r.status, r.body
 }
 
-func post(t *testing.T, url string, body []byte) *http.Request {
+func post(t testing.TB, url string, body []byte) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {

@@ -7,8 +7,8 @@
 //
 //	go run ./internal/bench [flags] [section]...
 //
-// The sections are table, allocations, refused, delay, memory, compression and
-// overload, which run by default, walk, and guard (see .ci/run).
+// The sections are table, allocations, refused, delay, memory and overload,
+// which run by default, walk, and guard (see .ci/run).
 package main
 
 import (
@@ -92,12 +92,12 @@ func run(args []string) error {
 	}
 	sections := flags.Args()
 	if len(sections) == 0 {
-		sections = []string{"table", "allocations", "refused", "delay", "memory", "compression", "overload"}
+		sections = []string{"table", "allocations", "refused", "delay", "memory", "overload"}
 	}
 	for _, name := range sections {
 		section := map[string]func(context.Context) error{
-			"table": b.table, "allocations": b.allocations, "refused": b.refused, "delay": b.delay, "memory": b.memory,
-			"compression": b.compression, "overload": b.overload, "walk": b.walk, "guard": b.guard,
+			"table": b.table, "allocations": b.allocations, "refused": b.refused, "delay": b.delay, "memory": b.memory, "overload": b.overload,
+			"walk": b.walk, "guard": b.guard,
 		}[name]
 		if section == nil {
 			return fmt.Errorf("no section %q", name)
@@ -254,7 +254,7 @@ func (b *bench) compare(ctx context.Context, upstream []string, names ...string)
 	for range b.rounds {
 		for _, n := range sizes {
 			for _, s := range l.servers {
-				if err := s.measure(ctx, n, 1500/(n+20)+3); err != nil {
+				if err := s.measure(ctx, n, 1500/(n+20)+8); err != nil {
 					return fmt.Errorf("%s: %w", s.name, err)
 				}
 			}
