@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -73,7 +74,12 @@ func serveFloor(upstream string) error {
 	}
 	fmt.Fprintln(os.Stdout, "http://"+listener.Addr().String())
 	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a benchmark on loopback
-		errs, err := floor(r.Context(), client, tenant.URL, r.Header.Get("X-Errors"))
+		first, err := strconv.Atoi(r.Header.Get("X-Errors"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		errs, err := floor(r.Context(), client, tenant.URL, first)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -83,39 +89,30 @@ func serveFloor(upstream string) error {
 	}))
 }
 
-func floor(ctx context.Context, client *http.Client, base, first string) ([]floorError, error) {
-	errs, err := list[floorError](ctx, client, base+"/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo,usageRight&$top="+first)
+func floor(ctx context.Context, client *http.Client, base string, first int) ([]floorError, error) {
+	errs, err := list[floorError](ctx, client, base+"/beta/admin/cloudLicensing/assignmentErrors?$expand=assignedTo,usageRight&$top="+strconv.Itoa(first), first)
+	if err != nil {
+		return nil, err
+	}
+	var users []floorUser
+	if len(errs) <= 300 {
+		users, err = byID(ctx, client, base, errs)
+	} else {
+		users, err = list[floorUser](ctx, client, base+"/beta/users?$select=id,licenseAssignmentStates&$top=999", math.MaxInt)
+	}
 	if err != nil {
 		return nil, err
 	}
 	states := map[string][]floorState{}
-	add := func(users []floorUser) {
-		for _, u := range users {
-			states[u.ID] = u.LicenseAssignmentStates
-		}
+	for _, u := range users {
+		states[u.ID] = u.LicenseAssignmentStates
 	}
-	if len(errs.Value) <= 300 {
-		users, err := byID(ctx, client, base, errs.Value)
-		if err != nil {
-			return nil, err
-		}
-		add(users)
-	} else {
-		for next := base + "/beta/users?$select=id,licenseAssignmentStates&$top=999"; next != ""; {
-			users, err := list[floorUser](ctx, client, next)
-			if err != nil {
-				return nil, err
-			}
-			add(users.Value)
-			next = users.NextLink
-		}
-	}
-	for i := range errs.Value {
-		if to := errs.Value[i].AssignedTo; to != nil {
+	for i := range errs {
+		if to := errs[i].AssignedTo; to != nil {
 			to.LicenseAssignmentStates = states[to.ID]
 		}
 	}
-	return errs.Value, nil
+	return errs, nil
 }
 
 // byID reads the users of up to 300 errors in one batch.
@@ -165,19 +162,30 @@ func byID(ctx context.Context, client *http.Client, base string, errs []floorErr
 	return all, nil
 }
 
-// list reads a page.
-func list[T any](ctx context.Context, client *http.Client, address string) (page floorPage[T], err error) {
+// list reads pages until they have a number of elements.
+func list[T any](ctx context.Context, client *http.Client, address string, number int) (all []T, err error) {
+	for address != "" && len(all) < number {
+		page, err := get[floorPage[T]](ctx, client, address)
+		if err != nil {
+			return nil, err
+		}
+		all, address = append(all, page.Value...), page.NextLink
+	}
+	return all[:min(number, len(all))], nil
+}
+
+func get[T any](ctx context.Context, client *http.Client, address string) (body T, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return page, err
+		return body, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return page, err
+		return body, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return page, fmt.Errorf("%s: %d", address, resp.StatusCode)
+		return body, fmt.Errorf("%s: %d", address, resp.StatusCode)
 	}
-	return page, json.NewDecoder(resp.Body).Decode(&page)
+	return body, json.NewDecoder(resp.Body).Decode(&body)
 }
