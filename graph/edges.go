@@ -43,8 +43,10 @@ type requirement struct {
 // query is the parent of the root fields.
 type query struct{}
 
-// edges has the edges by name. $select, the prefetch and the resolvers are derived from it.
-var edges = map[string]*edge{}
+// edges has the edges by type and field. $select, the prefetch and the resolvers are derived from it.
+var edges = map[edgeKey]*edge{}
+
+type edgeKey struct{ typeName, field string }
 
 // derived are the required upstream properties of fields that have no upstream property of their name.
 var derived = map[string][]string{
@@ -195,7 +197,8 @@ func init() { // not a literal: the functions refer to the table
 		},
 	} {
 		for _, e := range list {
-			edges[e.name] = e
+			typeName, field := e.place()
+			edges[edgeKey{typeName, field}] = e
 		}
 	}
 	types := publicSchema().Types

@@ -49,14 +49,15 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 		}
 		for _, f := range definition.Fields {
 			name := definition.Name + "." + f.Name
+			edge := edges[edgeKey{definition.Name, f.Name}]
 			switch {
 			case strings.HasPrefix(f.Name, "_") && f.Name != "_entities", f.Name == "stale": // payload fields that are read immediately
 			case resolved[strings.ToLower(name)] || f.Name == "_entities":
-				if checked++; edges[name] == nil || edges[name].get == nil {
+				if checked++; edge == nil || edge.get == nil {
 					t.Errorf("%s has a resolver and no edge", name)
 				}
 			case leads(f.Type.Name()):
-				if checked++; edges[name] == nil || edges[name].visit == nil {
+				if checked++; edge == nil || edge.visit == nil {
 					t.Errorf("%s leads to edges and has no edge", name)
 				}
 			}
@@ -65,7 +66,8 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 	if checked < 90 {
 		t.Errorf("%d fields: the test covers nothing", checked)
 	}
-	for name, e := range edges {
+	for _, e := range edges {
+		name := e.name
 		typeName, field := e.place()
 		if definition := types[typeName]; definition == nil || definition.Fields.ForName(field) == nil {
 			t.Errorf("%s is not a field", name)
@@ -134,7 +136,8 @@ func TestEdgesBlock(t *testing.T) {
 	}
 	everything := selection{operation: &graphql.OperationContext{}, sets: []ast.SelectionSet{{&ast.Field{Alias: "everything", Name: "everything"}}}}
 	blocked := 0
-	for name, e := range edges {
+	for _, e := range edges {
+		name := e.name
 		if e.get == nil {
 			continue
 		}

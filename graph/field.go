@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"licensegraph/graph/generated"
 	"licensegraph/internal/identity"
@@ -70,8 +71,8 @@ func arg[T any](f *field, name string) T {
 // fieldOf returns the field that ctx resolves.
 func (r *Resolver) fieldOf(ctx context.Context) *field {
 	fc := graphql.GetFieldContext(ctx)
-	name := fc.Object + "." + fc.Field.Name
-	return &field{reads: r.reads(ctx, loaders.For(ctx)), selection: selected(ctx), name: name, args: fc.Args, edge: edges[name]}
+	edge := edges[edgeKey{fc.Object, fc.Field.Name}]
+	return &field{reads: r.reads(ctx, loaders.For(ctx)), selection: selected(ctx), name: edge.name, args: fc.Args, edge: edge}
 }
 
 // below returns the selected fields of a type that have an edge, except denied fields and fields with invalid
@@ -84,19 +85,23 @@ func (f *field) below(ctx context.Context, typeName string) []*field {
 	denied := deniedIn(f.operation)
 	for _, set := range f.sets {
 		for _, selected := range graphql.CollectFields(f.operation, set, satisfied(typeName)) {
-			name := typeName + "." + selected.Name
-			edge := edges[name]
+			edge := edges[edgeKey{typeName, selected.Name}]
 			if edge == nil || edge.visit == nil || denied.has(typeName, selected.Name) || denied.hasPlace(selected.Field) {
 				continue
 			}
-			args, err := generated.Arguments(ctx, name, selected.ArgumentMap(f.operation.Variables))
-			if err != nil {
-				continue // its resolver returns the error
+			var args map[string]any
+			if len(selected.Definition.Arguments) > 0 {
+				var err error
+				if args, err = generated.Arguments(ctx, edge.name, selected.ArgumentMap(f.operation.Variables)); err != nil {
+					continue // its resolver returns the error
+				}
 			}
-			below := selection{operation: f.operation}
-			below.sets = append(below.sets, selected.Selections)
-			fields = append(fields, &field{reads: f.reads, selection: below, name: name, args: args, edge: edge, children: map[string][]*field{}})
+			below := selection{operation: f.operation, sets: []ast.SelectionSet{selected.Selections}}
+			fields = append(fields, &field{reads: f.reads, selection: below, name: edge.name, args: args, edge: edge})
 		}
+	}
+	if f.children == nil {
+		f.children = map[string][]*field{}
 	}
 	f.children[typeName] = fields
 	return fields

@@ -44,7 +44,7 @@ func (r *Resolver) prefetch(ctx context.Context, all *loaders.Loaders, s selecti
 		return
 	}
 	p := prefetch{ctx: ctx}
-	top := &field{reads: r.reads(ctx, all), selection: s, children: map[string][]*field{}}
+	top := &field{reads: r.reads(ctx, all), selection: s}
 	p.below(top, typeName, object)
 	for p.step(); len(p.open) > 0 && all.Round(); p.step() {
 	}

@@ -79,7 +79,7 @@ func requiredBy(op *graphql.OperationContext) required {
 
 // requirements calls add with each upstream property that a field requires, and its type.
 func requirements(typeName, field string, add func(typeName, property string)) {
-	edge := edges[typeName+"."+field]
+	edge := edges[edgeKey{typeName, field}]
 	switch properties, isDerived := derived[field]; {
 	case edge != nil:
 		for _, name := range edge.requires {
@@ -124,7 +124,7 @@ func (r required) of(typeName string) []string { return r[typeName] }
 
 // ofArguments returns the properties that the arguments of a field require.
 func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []string) {
-	edge := edges[f.ObjectDefinition.Name+"."+f.Name]
+	edge := edges[edgeKey{f.ObjectDefinition.Name, f.Name}]
 	if edge == nil || len(edge.requiresFor) == 0 {
 		return nil
 	}
