@@ -44,9 +44,9 @@ type requirement struct {
 type query struct{}
 
 // edges has the edges by type and field. $select, the prefetch and the resolvers are derived from it.
-var edges = map[edgeKey]*edge{}
+var edges = map[fieldKey]*edge{}
 
-type edgeKey struct{ typeName, field string }
+type fieldKey struct{ typeName, field string }
 
 // derived are the required upstream properties of fields that have no upstream property of their name.
 var derived = map[string][]string{
@@ -198,7 +198,7 @@ func init() { // not a literal: the functions refer to the table
 	} {
 		for _, e := range list {
 			typeName, field := e.place()
-			edges[edgeKey{typeName, field}] = e
+			edges[fieldKey{typeName, field}] = e
 		}
 	}
 	types := publicSchema().Types

@@ -49,7 +49,7 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 		}
 		for _, f := range definition.Fields {
 			name := definition.Name + "." + f.Name
-			edge := edges[edgeKey{definition.Name, f.Name}]
+			edge := edges[fieldKey{definition.Name, f.Name}]
 			switch {
 			case strings.HasPrefix(f.Name, "_") && f.Name != "_entities", f.Name == "stale": // payload fields that are read immediately
 			case resolved[strings.ToLower(name)] || f.Name == "_entities":

@@ -71,7 +71,7 @@ func arg[T any](f *field, name string) T {
 // fieldOf returns the field that ctx resolves.
 func (r *Resolver) fieldOf(ctx context.Context) *field {
 	fc := graphql.GetFieldContext(ctx)
-	edge := edges[edgeKey{fc.Object, fc.Field.Name}]
+	edge := edges[fieldKey{fc.Object, fc.Field.Name}]
 	return &field{reads: r.reads(ctx, loaders.For(ctx)), selection: selected(ctx), name: edge.name, args: fc.Args, edge: edge}
 }
 
@@ -85,7 +85,7 @@ func (f *field) below(ctx context.Context, typeName string) []*field {
 	denied := deniedIn(f.operation)
 	for _, set := range f.sets {
 		for _, selected := range graphql.CollectFields(f.operation, set, satisfied(typeName)) {
-			edge := edges[edgeKey{typeName, selected.Name}]
+			edge := edges[fieldKey{typeName, selected.Name}]
 			if edge == nil || edge.visit == nil || denied.has(typeName, selected.Name) || denied.hasPlace(selected.Field) {
 				continue
 			}

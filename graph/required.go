@@ -41,31 +41,26 @@ var upstreamProperties = map[string][]string{}
 
 // requiredBy returns the required properties of an operation.
 func requiredBy(op *graphql.OperationContext) required {
-	denied, fields := deniedIn(op), map[string]map[string]bool{} // by type
+	denied, fields := deniedIn(op), map[fieldKey]bool{}
 	result := required{}
 	visitFields(op, op.Operation.SelectionSet, func(f *ast.Field, _ bool) bool {
 		if f.ObjectDefinition == nil || denied.has(f.ObjectDefinition.Name, f.Name) || denied.hasPlace(f) {
 			return false
 		}
-		parent := f.ObjectDefinition.Name
-		if fields[parent] == nil {
-			fields[parent] = map[string]bool{}
-		}
-		fields[parent][f.Name] = true
+		fields[fieldKey{f.ObjectDefinition.Name, f.Name}] = true
 		result.add(ofArguments(op, f)...)
 		return true
 	})
 	add := result.addProperty
-	for typeName := range fields {
-		for _, concrete := range implementing(typeName) {
-			for field := range fields[typeName] {
-				if !denied.has(concrete, field) {
-					requirements(concrete, field, add)
-				}
+	for f := range fields {
+		for _, concrete := range implementing(f.typeName) {
+			if !denied.has(concrete, f.field) {
+				requirements(concrete, f.field, add)
 			}
 		}
 	}
-	if right := fields["UsageRight"]; (right["holderId"] || right["assignments"] || right["allotments"]) && slices.Contains(result["AssignmentError"], "usageRight") {
+	ofRight := func(field string) bool { return fields[fieldKey{"UsageRight", field}] }
+	if (ofRight("holderId") || ofRight("assignments") || ofRight("allotments")) && slices.Contains(result["AssignmentError"], "usageRight") {
 		result.add("AssignmentError.assignedTo") // the holder of the right
 	}
 	result.add("SubscribedSku.skuId", "SubscribedSku.id")
@@ -79,7 +74,7 @@ func requiredBy(op *graphql.OperationContext) required {
 
 // requirements calls add with each upstream property that a field requires, and its type.
 func requirements(typeName, field string, add func(typeName, property string)) {
-	edge := edges[edgeKey{typeName, field}]
+	edge := edges[fieldKey{typeName, field}]
 	switch properties, isDerived := derived[field]; {
 	case edge != nil:
 		for _, name := range edge.requires {
@@ -124,7 +119,7 @@ func (r required) of(typeName string) []string { return r[typeName] }
 
 // ofArguments returns the properties that the arguments of a field require.
 func ofArguments(op *graphql.OperationContext, f *ast.Field) (properties []string) {
-	edge := edges[edgeKey{f.ObjectDefinition.Name, f.Name}]
+	edge := edges[fieldKey{f.ObjectDefinition.Name, f.Name}]
 	if edge == nil || len(edge.requiresFor) == 0 {
 		return nil
 	}

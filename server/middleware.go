@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -137,19 +138,23 @@ func recoverPanics(logger *slog.Logger) middleware {
 	}
 }
 
-// secureHeaders sets headers that restrict browsers and disable caching, since responses contain personal data. The
-// GraphiQL page sets its own policy and cache lifetime.
+// restrictive are headers that restrict browsers and disable caching, since responses contain personal data.
+var restrictive = http.Header{
+	"Cache-Control":                {"no-store"},
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+	"Referrer-Policy":              {"no-referrer"},
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+}
+
+// secureHeaders sets the restrictive headers. The GraphiQL page replaces its policy and cache lifetime.
 func secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
+		maps.Copy(h, restrictive)
 		// Browsers accept the header over TLS only (RFC 6797, section 8.1). It applies to the whole host, so it is not
 		// sent on a loopback address.
 		if r.Header.Get("X-Forwarded-Proto") == "https" && !config.IsLoopback(hostName(r.Host)) {
